@@ -1,0 +1,67 @@
+// Package blob holds immutable bytes named by their SHA-256.
+//
+// A Store keeps them; Receive takes them in from outside, hashing and counting
+// once for every kind of store. What a Store owes is written on its methods and
+// executed by the suite in blobtest.
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+)
+
+// ErrNotFound says that a store holds no blob of the digest asked for.
+var ErrNotFound = errors.New("blob: not found")
+
+// ErrNoSpace says that the store is full. What was being written is gone; what
+// was committed before is safe.
+var ErrNoSpace = errors.New("blob: no space left in the store")
+
+// Store keeps blobs. All methods are safe for concurrent use, on the same
+// digest too.
+type Store interface {
+	// Create begins an upload. Nothing is visible under any digest until its
+	// Commit returns. The caller must end it with Commit or Abort.
+	Create(ctx context.Context) (Upload, error)
+
+	// Open reads a blob from its start; Seek is cheap, so that ranges cost
+	// what they return. ErrNotFound where the store holds none. A store on a
+	// local disk returns the *os.File itself, so that the kernel can send it
+	// without a copy (sendfile).
+	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
+
+	// Stat is the size of a blob in bytes, or ErrNotFound.
+	Stat(ctx context.Context, d Digest) (int64, error)
+
+	// Delete removes a blob; one that is not there is no error. Readers that
+	// have it open may read on or fail, but never see other bytes.
+	Delete(ctx context.Context, d Digest) error
+
+	// List walks every committed blob in no particular order. A blob that is
+	// committed or deleted meanwhile may or may not appear.
+	List(ctx context.Context) iter.Seq2[Info, error]
+}
+
+// Info is what a store knows of one blob.
+type Info struct {
+	Digest Digest
+	Size   int64 // bytes
+}
+
+// Upload receives the bytes of one blob, from one goroutine.
+type Upload interface {
+	io.Writer
+
+	// Commit makes all bytes written durable under their digest, which the
+	// caller has computed. When it returns nil they survive a crash of the
+	// process and of the machine. A blob that is there already is fine and
+	// stays whole throughout. After an error nothing new is visible, or the
+	// whole blob is.
+	Commit(d Digest) error
+
+	// Abort forgets the bytes. After Commit it does nothing, so it can be
+	// deferred.
+	Abort() error
+}
