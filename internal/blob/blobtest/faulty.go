@@ -1,0 +1,195 @@
+package blobtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+
+	"granary/internal/blob"
+)
+
+// ErrFault is the failure that Faulty makes, unless told another.
+var ErrFault = errors.New("blobtest: failed on purpose")
+
+// Op is an operation of a Store or an Upload.
+type Op string
+
+// The operations that can be made to fail. Any is whichever comes.
+const (
+	Any    Op = ""
+	Create Op = "create"
+	Write  Op = "write"
+	Commit Op = "commit"
+	Abort  Op = "abort"
+	Open   Op = "open"
+	Stat   Op = "stat"
+	Delete Op = "delete"
+	List   Op = "list"
+)
+
+// Fault is one failure to come.
+type Fault struct {
+	Op  Op
+	Nth int // fails at the n-th such operation from now, 1 being the next
+
+	// Kept does the deed before failing, as a network does that loses the
+	// answer; else nothing is done. It changes nothing for what has no effect.
+	Kept bool
+
+	Err error // nil: ErrFault
+}
+
+// Faulty is a Store that fails on purpose, once for each Fault, and is the
+// Store inside otherwise. It is safe for concurrent use.
+type Faulty struct {
+	inner blob.Store
+
+	mu    sync.Mutex
+	fault *Fault // nil: none is to come
+}
+
+// NewFaulty wraps a store.
+func NewFaulty(inner blob.Store) *Faulty { return &Faulty{inner: inner} }
+
+// Fail sets the failure to come, in place of one that has not come yet.
+func (f *Faulty) Fail(fault Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = &fault
+}
+
+// Failed reports whether the failure has come. A test that fails the first,
+// second, third, ... operation of a deed is through when it has not.
+func (f *Faulty) Failed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fault == nil
+}
+
+// do runs an operation, or fails as was asked for.
+func (f *Faulty) do(op Op, deed func() error) error {
+	fault := f.next(op)
+	switch {
+	case fault == nil:
+		return deed()
+	case fault.Kept:
+		if err := deed(); err != nil {
+			return err
+		}
+	}
+	if fault.Err != nil {
+		return fmt.Errorf("%s: %w", op, fault.Err)
+	}
+	return fmt.Errorf("%s: %w", op, ErrFault)
+}
+
+func (f *Faulty) next(op Op) *Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fault == nil || f.fault.Op != Any && f.fault.Op != op {
+		return nil
+	}
+	if f.fault.Nth--; f.fault.Nth > 0 {
+		return nil
+	}
+	fault := f.fault
+	f.fault = nil
+	return fault
+}
+
+// Create fails without beginning an upload, Kept or not: nobody could end it.
+func (f *Faulty) Create(ctx context.Context) (blob.Upload, error) {
+	var up blob.Upload
+	err := f.do(Create, func() (err error) {
+		up, err = f.inner.Create(ctx)
+		return err
+	})
+	if err != nil && up != nil {
+		return nil, errors.Join(err, up.Abort())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &faultyUpload{f: f, inner: up}, nil
+}
+
+// Open hands back the inner store's reader unchanged.
+func (f *Faulty) Open(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
+	var r io.ReadSeekCloser
+	err := f.do(Open, func() (err error) {
+		r, err = f.inner.Open(ctx, d)
+		return err
+	})
+	if err != nil && r != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, err
+}
+
+// Stat may fail.
+func (f *Faulty) Stat(ctx context.Context, d blob.Digest) (size int64, err error) {
+	err = f.do(Stat, func() error {
+		size, err = f.inner.Stat(ctx, d)
+		return err
+	})
+	return size, err
+}
+
+// Delete may fail, Kept after deleting.
+func (f *Faulty) Delete(ctx context.Context, d blob.Digest) error {
+	return f.do(Delete, func() error { return f.inner.Delete(ctx, d) })
+}
+
+// List may fail: at its start, or Kept at its end.
+func (f *Faulty) List(ctx context.Context) iter.Seq2[blob.Info, error] {
+	return func(yield func(blob.Info, error) bool) {
+		stopped := false
+		err := f.do(List, func() error {
+			for info, err := range f.inner.List(ctx) {
+				if !yield(info, err) || err != nil {
+					stopped = true
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil && !stopped {
+			yield(blob.Info{}, err)
+		}
+	}
+}
+
+type faultyUpload struct {
+	f      *Faulty
+	inner  blob.Upload
+	failed error // a Write has; the upload can only be aborted
+}
+
+func (u *faultyUpload) Write(p []byte) (n int, err error) {
+	err = u.f.do(Write, func() error {
+		n, err = u.inner.Write(p)
+		return err
+	})
+	if err != nil {
+		u.failed = err
+	}
+	return n, err
+}
+
+// Commit that fails without being kept leaves nothing behind, as the contract
+// has it: the upload is over either way.
+func (u *faultyUpload) Commit(d blob.Digest) error {
+	if u.failed != nil {
+		return errors.Join(u.failed, u.inner.Abort())
+	}
+	err := u.f.do(Commit, func() error { return u.inner.Commit(d) })
+	if err != nil {
+		return errors.Join(err, u.inner.Abort())
+	}
+	return nil
+}
+
+func (u *faultyUpload) Abort() error { return u.f.do(Abort, u.inner.Abort) }

@@ -1,0 +1,446 @@
+// Package blobtest holds what a blob.Store must pass and a blob.Store that
+// fails on purpose.
+package blobtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"granary/internal/blob"
+)
+
+// Run executes the contract of blob.Store. open returns an empty store that
+// nobody else uses, and registers with t what must be cleaned up.
+func Run(t *testing.T, open func(t *testing.T) blob.Store) {
+	for name, test := range map[string]func(*testing.T, blob.Store){
+		"an empty store holds nothing":               testNothing,
+		"a commit makes bytes visible, not before":   testCommit,
+		"blobs of all sizes":                         testSizes,
+		"seek":                                       testSeek,
+		"an aborted upload was never there":          testAbort,
+		"abort after commit does nothing":            testAbortAfterCommit,
+		"a digest that is there is committed again":  testCommitPresent,
+		"uploads do not mix":                         testUploadsDoNotMix,
+		"delete":                                     testDelete,
+		"delete while reading":                       testDeleteWhileReading,
+		"commit again after delete":                  testCommitAfterDelete,
+		"list":                                       testList,
+		"list ends when told":                        testListBreak,
+		"commits of one digest while readers read":   testConcurrentCommits,
+		"commits and deletes of one digest at once":  testCommitsAndDeletes,
+		"the uploader may use its buffer for others": testBufferReuse,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func testNothing(t *testing.T, s blob.Store) {
+	wantAbsent(t, s, Digest([]byte("nobody")))
+	wantAbsent(t, s, blob.Digest{})
+	if err := s.Delete(t.Context(), blob.Digest{}); err != nil {
+		t.Errorf("Delete of what is not there: %v", err)
+	}
+	wantList(t, s)
+}
+
+func testCommit(t *testing.T, s blob.Store) {
+	data := Bytes(1, 100_000)
+	up := upload(t, s, data)
+	wantAbsent(t, s, Digest(data))
+	wantList(t, s)
+	if err := up.Commit(Digest(data)); err != nil {
+		t.Fatal(err)
+	}
+	wantBlob(t, s, data)
+	wantList(t, s, data)
+}
+
+func testSizes(t *testing.T, s blob.Store) {
+	var all [][]byte
+	for i, size := range []int{0, 1, 4096, 65536, 65537, 5<<20 - 1, 5 << 20, 5<<20 + 1} {
+		data := Bytes(uint64(i), size)
+		Put(t, s, data)
+		wantBlob(t, s, data)
+		all = append(all, data)
+	}
+	wantList(t, s, all...)
+}
+
+func testSeek(t *testing.T, s blob.Store) {
+	data := Bytes(1, 300_000)
+	Put(t, s, data)
+	r, err := s.Open(t.Context(), Digest(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	steps := []struct {
+		offset int64
+		whence int
+		at     int64 // where that is
+	}{
+		{0, io.SeekEnd, 300_000}, {0, io.SeekStart, 0}, {299_999, io.SeekStart, 299_999},
+		{-100, io.SeekEnd, 299_900}, {1000, io.SeekStart, 1000}, {500, io.SeekCurrent, 1510},
+		{-1000, io.SeekCurrent, 520}, {400_000, io.SeekStart, 400_000}, {0, io.SeekStart, 0},
+	}
+	for _, step := range steps {
+		at, err := r.Seek(step.offset, step.whence)
+		if err != nil || at != step.at {
+			t.Fatalf("Seek(%d, %d) = %d, %v, want %d", step.offset, step.whence, at, err, step.at)
+		}
+		want := data[min(at, 300_000):min(at+10, 300_000)]
+		got := make([]byte, 10)
+		n, err := io.ReadFull(r, got)
+		if !bytes.Equal(got[:n], want) || len(want) == 10 && err != nil {
+			t.Fatalf("at %d: read %x, %v, want %x", at, got[:n], err, want)
+		}
+		if len(want) == 0 && err != io.EOF {
+			t.Fatalf("at %d, past the end: %v, want EOF", at, err)
+		}
+	}
+	if _, err := r.Seek(-1, io.SeekStart); err == nil {
+		t.Error("Seek before the start succeeded")
+	}
+}
+
+func testAbort(t *testing.T, s blob.Store) {
+	data := Bytes(1, 100_000)
+	up := upload(t, s, data)
+	for range 2 {
+		if err := up.Abort(); err != nil {
+			t.Fatalf("Abort: %v", err)
+		}
+	}
+	wantAbsent(t, s, Digest(data))
+	wantList(t, s)
+	if err := up.Commit(Digest(data)); err == nil {
+		t.Error("Commit after Abort succeeded")
+	}
+	wantAbsent(t, s, Digest(data))
+}
+
+func testAbortAfterCommit(t *testing.T, s blob.Store) {
+	data := Bytes(1, 1000)
+	up := upload(t, s, data)
+	if err := up.Commit(Digest(data)); err != nil {
+		t.Fatal(err)
+	}
+	if err := up.Abort(); err != nil {
+		t.Errorf("Abort after Commit: %v", err)
+	}
+	wantBlob(t, s, data)
+}
+
+func testCommitPresent(t *testing.T, s blob.Store) {
+	data := Bytes(1, 100_000)
+	Put(t, s, data)
+	r, err := s.Open(t.Context(), Digest(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	Put(t, s, data)
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("a reader from before reads %d bytes, %v, want all %d", len(got), err, len(data))
+	}
+	wantBlob(t, s, data)
+	wantList(t, s, data)
+}
+
+func testUploadsDoNotMix(t *testing.T, s blob.Store) {
+	one, two := Bytes(1, 200_000), Bytes(2, 200_000)
+	a, b := upload(t, s, nil), upload(t, s, nil)
+	for i := 0; i < len(one); i += 50_000 {
+		write(t, a, one[i:i+50_000])
+		write(t, b, two[i:i+50_000])
+	}
+	if err := b.Commit(Digest(two)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Commit(Digest(one)); err != nil {
+		t.Fatal(err)
+	}
+	wantBlob(t, s, one)
+	wantBlob(t, s, two)
+}
+
+func testDelete(t *testing.T, s blob.Store) {
+	one, two := Bytes(1, 1000), Bytes(2, 1000)
+	Put(t, s, one)
+	Put(t, s, two)
+	for range 2 {
+		if err := s.Delete(t.Context(), Digest(one)); err != nil {
+			t.Fatal(err)
+		}
+		wantAbsent(t, s, Digest(one))
+		wantBlob(t, s, two)
+		wantList(t, s, two)
+	}
+}
+
+func testDeleteWhileReading(t *testing.T, s blob.Store) {
+	data := Bytes(1, 5<<20)
+	Put(t, s, data)
+	r, err := s.Open(t.Context(), Digest(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	got := make([]byte, len(data))
+	if _, err := io.ReadFull(r, got[:1000]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), Digest(data)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.ReadFull(r, got[1000:])
+	if !bytes.Equal(got[:1000+n], data[:1000+n]) {
+		t.Error("a reader of a deleted blob read other bytes")
+	}
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a reader of a deleted blob was told that it ends after %d bytes", 1000+n)
+	}
+	wantAbsent(t, s, Digest(data))
+}
+
+func testCommitAfterDelete(t *testing.T, s blob.Store) {
+	data := Bytes(1, 100_000)
+	up := upload(t, s, data)
+	Put(t, s, data)
+	if err := s.Delete(t.Context(), Digest(data)); err != nil {
+		t.Fatal(err)
+	}
+	if err := up.Commit(Digest(data)); err != nil {
+		t.Fatal(err)
+	}
+	wantBlob(t, s, data)
+}
+
+func testList(t *testing.T, s blob.Store) {
+	var all [][]byte
+	for i := range 50 {
+		all = append(all, Bytes(uint64(i), 10+i))
+		Put(t, s, all[i])
+	}
+	up := upload(t, s, Bytes(99, 100_000))
+	wantList(t, s, all...)
+	if err := up.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, s, all...)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var last error
+	for _, err := range s.List(ctx) {
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("List of an ended context ends with %v, want %v", last, context.Canceled)
+	}
+}
+
+func testListBreak(t *testing.T, s blob.Store) {
+	for i := range 10 {
+		Put(t, s, Bytes(uint64(i), 10))
+	}
+	seen := 0
+	for _, err := range s.List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen == 3 {
+			break
+		}
+	}
+	if seen != 3 {
+		t.Errorf("%d seen, want 3", seen)
+	}
+}
+
+func testConcurrentCommits(t *testing.T, s blob.Store) {
+	data := Bytes(1, 300_000)
+	Put(t, s, data)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 3 {
+				if err := put(t.Context(), s, data); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 4 {
+		wg.Go(func() {
+			for range 10 {
+				got, err := Read(t.Context(), s, Digest(data))
+				if err != nil || !bytes.Equal(got, data) {
+					t.Errorf("read %d bytes, %v, want all %d", len(got), err, len(data))
+				}
+				if n, err := s.Stat(t.Context(), Digest(data)); err != nil || n != int64(len(data)) {
+					t.Errorf("Stat = %d, %v, want %d", n, err, len(data))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	wantBlob(t, s, data)
+	wantList(t, s, data)
+}
+
+func testCommitsAndDeletes(t *testing.T, s blob.Store) {
+	data := Bytes(1, 100_000)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 5 {
+				if err := put(t.Context(), s, data); err != nil {
+					t.Error(err)
+				}
+				if got, err := Read(t.Context(), s, Digest(data)); err == nil && !bytes.Equal(got, data) {
+					t.Errorf("read %d other bytes", len(got))
+				}
+				if err := s.Delete(t.Context(), Digest(data)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	wantAbsent(t, s, Digest(data))
+	wantList(t, s)
+}
+
+func testBufferReuse(t *testing.T, s blob.Store) {
+	data := Bytes(1, 1<<20)
+	up := upload(t, s, nil)
+	buf := make([]byte, 64<<10)
+	for rest := data; len(rest) > 0; {
+		n := copy(buf, rest)
+		rest = rest[n:]
+		write(t, up, buf[:n])
+		clear(buf)
+	}
+	if err := up.Commit(Digest(data)); err != nil {
+		t.Fatal(err)
+	}
+	wantBlob(t, s, data)
+}
+
+// Bytes makes size bytes that differ from those of every other seed.
+func Bytes(seed uint64, size int) []byte {
+	var key [32]byte
+	for i := range 8 {
+		key[i] = byte(seed >> (8 * i))
+	}
+	data := make([]byte, size)
+	_, _ = rand.NewChaCha8(key).Read(data) // never fails
+	return data
+}
+
+// Digest is the digest of data.
+func Digest(data []byte) blob.Digest { return sha256.Sum256(data) }
+
+// Put stores data, or ends the test.
+func Put(t testing.TB, s blob.Store, data []byte) {
+	t.Helper()
+	if err := put(t.Context(), s, data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func put(ctx context.Context, s blob.Store, data []byte) (err error) {
+	up, err := s.Create(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, up.Abort()) }()
+	if _, err := up.Write(data); err != nil {
+		return err
+	}
+	return up.Commit(Digest(data))
+}
+
+// Read is the whole of a blob.
+func Read(ctx context.Context, s blob.Store, d blob.Digest) ([]byte, error) {
+	r, err := s.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(r)
+	return data, errors.Join(err, r.Close())
+}
+
+// upload begins one and writes data; it is aborted at the end of the test.
+func upload(t *testing.T, s blob.Store, data []byte) blob.Upload {
+	t.Helper()
+	up, err := s.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = up.Abort() })
+	write(t, up, data)
+	return up
+}
+
+func write(t *testing.T, up blob.Upload, data []byte) {
+	t.Helper()
+	if n, err := up.Write(data); err != nil || n != len(data) {
+		t.Fatalf("Write = %d, %v, want %d", n, err, len(data))
+	}
+}
+
+func wantBlob(t *testing.T, s blob.Store, data []byte) {
+	t.Helper()
+	if n, err := s.Stat(t.Context(), Digest(data)); err != nil || n != int64(len(data)) {
+		t.Errorf("Stat = %d, %v, want %d", n, err, len(data))
+	}
+	got, err := Read(t.Context(), s, Digest(data))
+	if err != nil || !bytes.Equal(got, data) {
+		t.Errorf("read %d bytes, %v, want those %d that were written", len(got), err, len(data))
+	}
+}
+
+func wantAbsent(t *testing.T, s blob.Store, d blob.Digest) {
+	t.Helper()
+	if n, err := s.Stat(t.Context(), d); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("Stat = %d, %v, want %v", n, err, blob.ErrNotFound)
+	}
+	r, err := s.Open(t.Context(), d)
+	if err == nil {
+		_ = r.Close()
+	}
+	if !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("Open: %v, want %v", err, blob.ErrNotFound)
+	}
+}
+
+// wantList checks that exactly these blobs are listed, each of them once.
+func wantList(t *testing.T, s blob.Store, blobs ...[]byte) {
+	t.Helper()
+	want, got := map[string]int64{}, map[string]int64{}
+	for _, b := range blobs {
+		want[Digest(b).String()] = int64(len(b))
+	}
+	for info, err := range s.List(t.Context()) {
+		if err != nil {
+			t.Fatalf("List: %v", err)
+		}
+		if _, twice := got[info.Digest.String()]; twice {
+			t.Errorf("%s is listed twice", info.Digest)
+		}
+		got[info.Digest.String()] = info.Size
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+}

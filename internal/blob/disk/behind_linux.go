@@ -1,0 +1,13 @@
+package disk
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// startWriting tells the kernel to start writing a part of a file to disk, and
+// does not wait for it. That it cannot is no error: the sync to come will.
+func startWriting(f *os.File, from, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), from, n, unix.SYNC_FILE_RANGE_WRITE)
+}

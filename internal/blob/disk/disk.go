@@ -1,0 +1,174 @@
+// Package disk keeps blobs as files on a local disk.
+//
+// A store is a folder:
+//
+//	ab/ab12...   a blob: 64 hexadecimal digits, in the folder of the first two
+//	tmp/         uploads that are not committed
+//
+// All of it is on one file system, so that a rename commits. Names are made
+// from digests only; nothing that a user says becomes a path. Folders have mode
+// 0700 and files 0600.
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"granary/internal/blob"
+)
+
+const tmp = "tmp"
+
+var _ blob.Store = (*Store)(nil)
+
+// Store is a blob.Store in a folder of a local disk. Make one with Open.
+type Store struct {
+	dir string
+
+	// Hook, where set, is called as each Commit comes to a Point; the crash
+	// tests end the process in it. Set it before the first use of the store.
+	Hook func(Point)
+}
+
+// Open makes or reopens the store in dir.
+//
+// The caller must see to it that no other process and no other Store uses dir,
+// as granary does with the lock on its data directory: what is found in tmp is
+// taken for the remains of a crash and removed.
+func Open(dir string) (*Store, error) {
+	if err := makeFolder(dir); err != nil {
+		return nil, fmt.Errorf("disk: opening the store: %w", err)
+	}
+	names := []string{tmp}
+	for i := range 256 {
+		names = append(names, fmt.Sprintf("%02x", i))
+	}
+	for _, name := range names {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("disk: opening the store: %w", err)
+		}
+	}
+	// Even when all were there: they may be those of a process that was killed
+	// before it came to this line.
+	if err := syncFolder(dir); err != nil {
+		return nil, fmt.Errorf("disk: opening the store: %w", err)
+	}
+	s := &Store{dir: dir}
+	if err := s.removeLeftovers(); err != nil {
+		return nil, fmt.Errorf("disk: removing unfinished uploads: %w", err)
+	}
+	return s, nil
+}
+
+// Open is the blob's *os.File.
+func (s *Store) Open(_ context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
+	f, err := os.Open(s.path(d))
+	if err != nil {
+		return nil, reasonRead("opening "+d.String(), err)
+	}
+	return f, nil
+}
+
+// Stat is the size of the blob's file.
+func (s *Store) Stat(_ context.Context, d blob.Digest) (int64, error) {
+	fi, err := os.Stat(s.path(d))
+	if err != nil {
+		return 0, reasonRead("looking up "+d.String(), err)
+	}
+	return fi.Size(), nil
+}
+
+// Delete removes the blob's file. It does not sync the folder: a blob that a
+// crash of the machine brings back is whole, named by its own digest and
+// harmless, whereas a sync for each would slow a sweep a hundredfold.
+func (s *Store) Delete(_ context.Context, d blob.Digest) error {
+	if err := os.Remove(s.path(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return reason("deleting "+d.String(), err)
+	}
+	return nil
+}
+
+// List walks the folders in order, a few hundred files at a time, and ends at
+// the first error. Files that are not named as a blob would be are not listed.
+func (s *Store) List(ctx context.Context) iter.Seq2[blob.Info, error] {
+	return func(yield func(blob.Info, error) bool) {
+		for i := range 256 {
+			if !s.listFolder(ctx, fmt.Sprintf("%02x", i), yield) {
+				return
+			}
+		}
+	}
+}
+
+// listFolder reports whether to go on with the next folder.
+func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Info, error) bool) bool {
+	fail := func(err error) bool {
+		yield(blob.Info{}, reason("listing "+name, err))
+		return false
+	}
+	f, err := os.Open(filepath.Join(s.dir, name))
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	for {
+		if ctx.Err() != nil {
+			return fail(context.Cause(ctx))
+		}
+		entries, err := f.ReadDir(256)
+		for _, e := range entries {
+			info, ok, err := s.info(name, e)
+			if err != nil {
+				return fail(err)
+			}
+			if ok && !yield(info, nil) {
+				return false
+			}
+		}
+		if err == io.EOF {
+			return true
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
+}
+
+// info is false for what is no blob of this folder, or is one no longer.
+func (s *Store) info(folder string, e fs.DirEntry) (blob.Info, bool, error) {
+	d, err := blob.ParseDigest(e.Name())
+	if err != nil || e.Name() != d.String() || e.Name()[:2] != folder || !e.Type().IsRegular() {
+		return blob.Info{}, false, nil
+	}
+	fi, err := e.Info()
+	if errors.Is(err, fs.ErrNotExist) {
+		return blob.Info{}, false, nil // deleted since
+	}
+	if err != nil {
+		return blob.Info{}, false, err
+	}
+	return blob.Info{Digest: d, Size: fi.Size()}, true, nil
+}
+
+func (s *Store) folder(d blob.Digest) string { return filepath.Join(s.dir, d.String()[:2]) }
+
+func (s *Store) path(d blob.Digest) string { return filepath.Join(s.folder(d), d.String()) }
+
+func (s *Store) removeLeftovers() error {
+	entries, err := os.ReadDir(filepath.Join(s.dir, tmp))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(s.dir, tmp, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
