@@ -1,0 +1,38 @@
+package blob
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can be wrong with a body. All of them are ErrBody to errors.Is: the
+// sender is at fault, or the line between, and the store is not. The messages
+// name the figures and hold nothing that the sender does not know already.
+var (
+	// ErrBody says that the bytes could not be had, or are not those promised.
+	ErrBody = errors.New("blob: bad body")
+
+	// ErrTooLarge says that a body is, or was declared to be, larger than
+	// Limits.MaxSize.
+	ErrTooLarge = fmt.Errorf("%w: too large", ErrBody)
+
+	// ErrShort says that a body ended before its declared length, or in the
+	// middle of its transfer encoding.
+	ErrShort = fmt.Errorf("%w: cut short", ErrBody)
+
+	// ErrDigestMismatch is what a *DigestError is to errors.Is.
+	ErrDigestMismatch = fmt.Errorf("%w: other digest", ErrBody)
+)
+
+// DigestError says that a body is whole but not the one declared.
+type DigestError struct {
+	Declared Digest // what the sender said
+	Computed Digest // what the bytes came to
+}
+
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("%v: SHA-256 %s was declared, the bytes have %s", ErrDigestMismatch, e.Declared, e.Computed)
+}
+
+// Unwrap is ErrDigestMismatch, which is ErrBody.
+func (e *DigestError) Unwrap() error { return ErrDigestMismatch }

@@ -1,0 +1,152 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+)
+
+// Limits is what a body must keep to, and what its sender said of it. The zero
+// value expects an empty body; Length is -1 where nothing was said.
+type Limits struct {
+	// MaxSize is the largest body in bytes, 0 for no limit. One byte more is
+	// ErrTooLarge.
+	MaxSize int64
+
+	// Inline is the largest body in bytes that is handed back in memory and
+	// never reaches the store. 0 sends every body to the store, an empty one
+	// too. It is memory held per upload, so keep it well below a MiB.
+	Inline int64
+
+	// Length is the declared length in bytes, negative for unknown. Fewer are
+	// ErrShort, more are ErrBody.
+	Length int64
+
+	// Digest is the declared digest, nil for none. Another one is a
+	// *DigestError.
+	Digest *Digest
+}
+
+// Received is a body that came whole and is what its sender declared. Nothing
+// is visible in a store yet.
+type Received struct {
+	Digest Digest
+	Size   int64 // bytes
+
+	// Small is the whole body where it was kept in memory, and not nil then
+	// even if empty; nil where the bytes are in the store.
+	Small []byte
+
+	upload Upload // nil with Small
+}
+
+// Receive reads a body to its end, hashing and counting it, and hands it back
+// either in memory or in an upload to the store that waits for Commit or Abort.
+// ctx is the upload's too (see Store.Create) and must outlive its Commit.
+//
+// An error that is ErrBody is the sender's fault; ctx's own error means that
+// the caller gave up; all others are the store's, ErrNoSpace among them. On
+// every error the upload has been aborted and no goroutine is left.
+//
+// A failing store or an ended context is noticed between two reads of the body.
+// A read that hangs must be ended by whoever owns the body, as net/http does
+// when the connection dies or a read deadline passes.
+//
+// Memory is bounded by Inline and about 1 MiB, whatever the size.
+func Receive(ctx context.Context, store Store, body io.Reader, l Limits) (*Received, error) {
+	if l.MaxSize > 0 && l.Length > l.MaxSize {
+		return nil, fmt.Errorf("%w: %d bytes were declared, the limit is %d", ErrTooLarge, l.Length, l.MaxSize)
+	}
+	src := &source{body: body, l: l}
+	head, err := src.head(ctx)
+	switch {
+	case err == io.EOF:
+		return receiveSmall(head, l)
+	case err != nil:
+		return nil, err
+	}
+	return receiveLarge(ctx, store, src, head)
+}
+
+// Commit makes the bytes durable in the store under their digest, as
+// Upload.Commit promises. It does nothing for a body in memory.
+func (r *Received) Commit() error {
+	if r.upload == nil {
+		return nil
+	}
+	return r.upload.Commit(r.Digest)
+}
+
+// Abort forgets the bytes. After Commit it does nothing, so it can be deferred.
+func (r *Received) Abort() error {
+	if r.upload == nil {
+		return nil
+	}
+	return r.upload.Abort()
+}
+
+// head reads the start of a body that may turn out small. io.EOF says that the
+// bytes are all of it and may stay in memory; nil, that there is more and that
+// the bytes are only its beginning, perhaps none of it.
+func (s *source) head(ctx context.Context) ([]byte, error) {
+	switch {
+	case s.l.Inline <= 0 || s.l.Length > s.l.Inline:
+		return nil, nil
+	case s.l.Length < 0:
+		buf := make([]byte, s.l.Inline+1)
+		n, err := s.fill(ctx, buf)
+		if err == io.EOF && int64(n) <= s.l.Inline {
+			return bytes.Clone(buf[:n]), io.EOF // of the right size: it may live in a queue
+		}
+		if err == io.EOF {
+			err = nil // the end, but of one byte too many; the source will say so again
+		}
+		return buf[:n], err
+	default:
+		buf := make([]byte, s.l.Length)
+		_, err := s.fill(ctx, buf)
+		for err == nil { // full; only the end may follow
+			_, err = s.read(ctx, make([]byte, 1))
+		}
+		return buf, err
+	}
+}
+
+func receiveSmall(body []byte, l Limits) (*Received, error) {
+	r := &Received{Digest: sha256.Sum256(body), Size: int64(len(body)), Small: body}
+	if err := r.check(l); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*Received, error) {
+	up, err := store.Create(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("blob: beginning an upload: %w", err)
+	}
+	r := &Received{upload: up}
+	r.Digest, err = stream(ctx, up, src, head)
+	if err == nil {
+		r.Size = src.size
+		err = r.check(src.l)
+	}
+	if err == nil {
+		return r, nil
+	}
+	if aerr := up.Abort(); aerr != nil {
+		err = fmt.Errorf("%w (and aborting the upload: %v)", err, aerr)
+	}
+	return nil, err
+}
+
+// check compares with the digest that the sender declared. The length has been
+// judged by the source.
+func (r *Received) check(l Limits) error {
+	if l.Digest != nil && !r.Digest.Equal(*l.Digest) {
+		return &DigestError{Declared: *l.Digest, Computed: r.Digest}
+	}
+	return nil
+}

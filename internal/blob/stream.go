@@ -1,0 +1,101 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// A body on its way to a store passes from goroutine to goroutine in buffers:
+//
+//	caller reads -> hash -> write -> back to the caller
+//
+// so that the slowest of the three sets the pace, and the number of buffers
+// bounds the memory. A chain needs no count of who still holds a buffer, which
+// hashing and writing at the same time would.
+const (
+	chunkSize = 256 << 10 // bytes in a buffer; larger ones leave the cache between two goroutines
+	chunks    = 4         // one with each goroutine and one to spare
+)
+
+// stream copies head and what is left in src to up and returns the digest of
+// all of it. The first to fail (the body, a write, the context) stops the
+// others; its error is returned when they have ended.
+func stream(ctx context.Context, up Upload, src *source, head []byte) (Digest, error) {
+	hash := sha256.New()
+	hash.Write(head)
+	if err := write(ctx, up, head); err != nil {
+		return Digest{}, err
+	}
+
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+
+	// Every channel has room for all buffers, so only a receive ever waits.
+	free := make(chan []byte, chunks)
+	hashing := make(chan []byte, chunks)
+	writing := make(chan []byte, chunks)
+	for range chunks {
+		free <- nil // made when first needed
+	}
+
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(writing)
+		for b := range hashing {
+			hash.Write(b)
+			writing <- b
+		}
+	})
+	wg.Go(func() {
+		for b := range writing {
+			if err := write(ctx, up, b); err != nil {
+				stop(err)
+			}
+			free <- b
+		}
+	})
+
+	var err error
+	for err == nil {
+		b := <-free
+		if b == nil {
+			b = make([]byte, src.chunk())
+		}
+		var n int
+		n, err = src.fill(ctx, b[:cap(b)])
+		hashing <- b[:n]
+	}
+	if err != io.EOF {
+		stop(err)
+	}
+	close(hashing)
+	wg.Wait()
+	return Digest(hash.Sum(nil)), context.Cause(ctx)
+}
+
+// write passes b to the store, unless the upload has failed already.
+func write(ctx context.Context, up Upload, b []byte) error {
+	if len(b) == 0 || ctx.Err() != nil {
+		return nil
+	}
+	n, err := up.Write(b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return fmt.Errorf("blob: writing to the store: %w", err)
+	}
+	return nil
+}
+
+// chunk is the size of a buffer for this body in bytes. One that is known to
+// be short gets what it needs, and a byte more to see its end.
+func (s *source) chunk() int64 {
+	if s.l.Length >= 0 {
+		return min(chunkSize, s.l.Length+1)
+	}
+	return chunkSize
+}
