@@ -10,13 +10,18 @@ import (
 
 // A body on its way to a store passes from goroutine to goroutine in buffers:
 //
-//	caller reads -> hash -> write -> back to the caller
+//	caller reads -> write -> hash -> back to the caller
 //
 // so that the slowest of the three sets the pace, and the number of buffers
-// bounds the memory. A chain needs no count of who still holds a buffer, which
-// hashing and writing at the same time would.
+// bounds the memory. A chain was measured at 870-900 MB/s into a disk on two
+// cores; handing each buffer to both at once, with a count of who still has it,
+// at 770-840. Writing comes first so that the disk starts sooner.
+//
+// The buffers belong to the upload and die with it. Pooling them was measured
+// too: 1,500 MB/s instead of 1,250 for many bodies of 100 KiB that go nowhere,
+// nothing on a disk, which is not worth a pool that outlives its uploads.
 const (
-	chunkSize = 256 << 10 // bytes in a buffer; larger ones leave the cache between two goroutines
+	chunkSize = 256 << 10 // bytes in a buffer; with 1 MiB CPU time was up to twice as high, and never lower by a tenth
 	chunks    = 4         // one with each goroutine and one to spare
 )
 
@@ -35,25 +40,25 @@ func stream(ctx context.Context, up Upload, src *source, head []byte) (Digest, e
 
 	// Every channel has room for all buffers, so only a receive ever waits.
 	free := make(chan []byte, chunks)
-	hashing := make(chan []byte, chunks)
 	writing := make(chan []byte, chunks)
+	hashing := make(chan []byte, chunks)
 	for range chunks {
 		free <- nil // made when first needed
 	}
 
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		defer close(writing)
-		for b := range hashing {
-			hash.Write(b)
-			writing <- b
-		}
-	})
-	wg.Go(func() {
+		defer close(hashing)
 		for b := range writing {
 			if err := write(ctx, up, b); err != nil {
 				stop(err)
 			}
+			hashing <- b
+		}
+	})
+	wg.Go(func() {
+		for b := range hashing {
+			hash.Write(b)
 			free <- b
 		}
 	})
@@ -66,12 +71,12 @@ func stream(ctx context.Context, up Upload, src *source, head []byte) (Digest, e
 		}
 		var n int
 		n, err = src.fill(ctx, b[:cap(b)])
-		hashing <- b[:n]
+		writing <- b[:n]
 	}
 	if err != io.EOF {
 		stop(err)
 	}
-	close(hashing)
+	close(writing)
 	wg.Wait()
 	return Digest(hash.Sum(nil)), context.Cause(ctx)
 }

@@ -47,8 +47,9 @@ type Fault struct {
 type Faulty struct {
 	inner blob.Store
 
-	mu    sync.Mutex
-	fault *Fault // nil: none is to come
+	mu     sync.Mutex
+	fault  *Fault // nil: none is to come
+	failed bool   // the last one set has come
 }
 
 // NewFaulty wraps a store.
@@ -58,15 +59,15 @@ func NewFaulty(inner blob.Store) *Faulty { return &Faulty{inner: inner} }
 func (f *Faulty) Fail(fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fault = &fault
+	f.fault, f.failed = &fault, false
 }
 
-// Failed reports whether the failure has come. A test that fails the first,
+// Failed reports whether the failure last set has come. A test that fails the first,
 // second, third, ... operation of a deed is through when it has not.
 func (f *Faulty) Failed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.fault == nil
+	return f.failed
 }
 
 // do runs an operation, or fails as was asked for.
@@ -96,7 +97,7 @@ func (f *Faulty) next(op Op) *Fault {
 		return nil
 	}
 	fault := f.fault
-	f.fault = nil
+	f.fault, f.failed = nil, true
 	return fault
 }
 

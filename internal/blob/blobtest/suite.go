@@ -5,14 +5,10 @@ package blobtest
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/blob"
 )
@@ -334,113 +330,4 @@ func testBufferReuse(t *testing.T, s blob.Store) {
 		t.Fatal(err)
 	}
 	wantBlob(t, s, data)
-}
-
-// Bytes makes size bytes that differ from those of every other seed.
-func Bytes(seed uint64, size int) []byte {
-	var key [32]byte
-	for i := range 8 {
-		key[i] = byte(seed >> (8 * i))
-	}
-	data := make([]byte, size)
-	_, _ = rand.NewChaCha8(key).Read(data) // never fails
-	return data
-}
-
-// Digest is the digest of data.
-func Digest(data []byte) blob.Digest { return sha256.Sum256(data) }
-
-// Put stores data, or ends the test.
-func Put(t testing.TB, s blob.Store, data []byte) {
-	t.Helper()
-	if err := put(t.Context(), s, data); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func put(ctx context.Context, s blob.Store, data []byte) (err error) {
-	up, err := s.Create(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, up.Abort()) }()
-	if _, err := up.Write(data); err != nil {
-		return err
-	}
-	return up.Commit(Digest(data))
-}
-
-// Read is the whole of a blob.
-func Read(ctx context.Context, s blob.Store, d blob.Digest) ([]byte, error) {
-	r, err := s.Open(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(r)
-	return data, errors.Join(err, r.Close())
-}
-
-// upload begins one and writes data; it is aborted at the end of the test.
-func upload(t *testing.T, s blob.Store, data []byte) blob.Upload {
-	t.Helper()
-	up, err := s.Create(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = up.Abort() })
-	write(t, up, data)
-	return up
-}
-
-func write(t *testing.T, up blob.Upload, data []byte) {
-	t.Helper()
-	if n, err := up.Write(data); err != nil || n != len(data) {
-		t.Fatalf("Write = %d, %v, want %d", n, err, len(data))
-	}
-}
-
-func wantBlob(t *testing.T, s blob.Store, data []byte) {
-	t.Helper()
-	if n, err := s.Stat(t.Context(), Digest(data)); err != nil || n != int64(len(data)) {
-		t.Errorf("Stat = %d, %v, want %d", n, err, len(data))
-	}
-	got, err := Read(t.Context(), s, Digest(data))
-	if err != nil || !bytes.Equal(got, data) {
-		t.Errorf("read %d bytes, %v, want those %d that were written", len(got), err, len(data))
-	}
-}
-
-func wantAbsent(t *testing.T, s blob.Store, d blob.Digest) {
-	t.Helper()
-	if n, err := s.Stat(t.Context(), d); !errors.Is(err, blob.ErrNotFound) {
-		t.Errorf("Stat = %d, %v, want %v", n, err, blob.ErrNotFound)
-	}
-	r, err := s.Open(t.Context(), d)
-	if err == nil {
-		_ = r.Close()
-	}
-	if !errors.Is(err, blob.ErrNotFound) {
-		t.Errorf("Open: %v, want %v", err, blob.ErrNotFound)
-	}
-}
-
-// wantList checks that exactly these blobs are listed, each of them once.
-func wantList(t *testing.T, s blob.Store, blobs ...[]byte) {
-	t.Helper()
-	want, got := map[string]int64{}, map[string]int64{}
-	for _, b := range blobs {
-		want[Digest(b).String()] = int64(len(b))
-	}
-	for info, err := range s.List(t.Context()) {
-		if err != nil {
-			t.Fatalf("List: %v", err)
-		}
-		if _, twice := got[info.Digest.String()]; twice {
-			t.Errorf("%s is listed twice", info.Digest)
-		}
-		got[info.Digest.String()] = info.Size
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("listed (-want +got):\n%s", diff)
-	}
 }

@@ -1,0 +1,85 @@
+package blobtest_test
+
+import (
+	"errors"
+	"testing"
+
+	"granary/internal/blob"
+	"granary/internal/blob/blobtest"
+	"granary/internal/blob/disk"
+)
+
+func openDisk(t *testing.T) blob.Store {
+	t.Helper()
+	s, err := disk.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Without a fault to come, Faulty is the store inside.
+func TestFaultyPassesTheSuite(t *testing.T) {
+	blobtest.Run(t, func(t *testing.T) blob.Store { return blobtest.NewFaulty(openDisk(t)) })
+}
+
+func TestFaulty(t *testing.T) {
+	data := []byte("some bytes")
+	d := blobtest.Digest(data)
+	use := func(s blob.Store) error { // every operation once, in this order
+		up, err := s.Create(t.Context())
+		if err != nil {
+			return err
+		}
+		_, errWrite := up.Write(data)
+		errCommit := up.Commit(d)
+		errAbort := up.Abort()
+		r, errOpen := s.Open(t.Context(), d)
+		if errOpen == nil {
+			errOpen = r.Close()
+		}
+		_, errStat := s.Stat(t.Context(), d)
+		var errList error
+		for _, errList = range s.List(t.Context()) {
+		}
+		return errors.Join(errWrite, errCommit, errAbort, errOpen, errStat, errList, s.Delete(t.Context(), d))
+	}
+	for _, op := range []blobtest.Op{
+		blobtest.Create, blobtest.Write, blobtest.Commit, blobtest.Abort,
+		blobtest.Open, blobtest.Stat, blobtest.List, blobtest.Delete, blobtest.Any,
+	} {
+		for _, kept := range []bool{false, true} {
+			s := blobtest.NewFaulty(openDisk(t))
+			s.Fail(blobtest.Fault{Op: op, Nth: 1, Kept: kept})
+			if err := use(s); !errors.Is(err, blobtest.ErrFault) || !s.Failed() {
+				t.Errorf("%q kept %v: %v, want %v", op, kept, err, blobtest.ErrFault)
+			}
+			if err := use(s); err != nil {
+				t.Errorf("%q kept %v: the second time: %v", op, kept, err)
+			}
+		}
+	}
+}
+
+// A Commit that fails leaves the blob whole, or nothing, as was asked for.
+func TestFaultyCommit(t *testing.T) {
+	data := []byte("some bytes")
+	for _, kept := range []bool{false, true} {
+		s := blobtest.NewFaulty(openDisk(t))
+		s.Fail(blobtest.Fault{Op: blobtest.Commit, Nth: 1, Kept: kept})
+		up, err := s.Create(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := up.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if err := up.Commit(blobtest.Digest(data)); !errors.Is(err, blobtest.ErrFault) {
+			t.Errorf("kept %v: Commit: %v, want %v", kept, err, blobtest.ErrFault)
+		}
+		got, err := blobtest.Read(t.Context(), s, blobtest.Digest(data))
+		if there := err == nil && string(got) == string(data); there != kept || !there && !errors.Is(err, blob.ErrNotFound) {
+			t.Errorf("kept %v: read %q, %v", kept, got, err)
+		}
+	}
+}
