@@ -35,6 +35,21 @@ type onlyReader struct {
 
 func (o onlyReader) Read(p []byte) (int, error) { return o.r.Read(p[:min(len(p), o.n)]) }
 
+// endsOnce must not be read again after its end.
+type endsOnce struct {
+	r     io.Reader
+	ended bool
+}
+
+func (e *endsOnce) Read(p []byte) (int, error) {
+	if e.ended {
+		return 0, errors.New("read again after the end")
+	}
+	n, err := e.r.Read(p)
+	e.ended = err != nil
+	return n, err
+}
+
 func TestReceive(t *testing.T) {
 	store := openDisk(t)
 	const inline = 65536
@@ -44,6 +59,7 @@ func TestReceive(t *testing.T) {
 				func(r io.Reader) io.Reader { return r },
 				iotest.DataErrReader,
 				func(r io.Reader) io.Reader { return onlyReader{r, 1000} },
+				func(r io.Reader) io.Reader { return &endsOnce{r: iotest.DataErrReader(r)} },
 			} {
 				data := blobtest.Bytes(uint64(size), size)
 				digest := blobtest.Digest(data)
