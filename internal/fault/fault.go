@@ -1,0 +1,77 @@
+// Package fault is the one kind of error that rooms hand to each other when a
+// caller has to be told something: what went wrong, by kind, in words for the
+// caller, with the cause kept for the log.
+package fault
+
+import "errors"
+
+// Kind says what sort of failure an error is. Doors (the API, a page, the
+// client) turn it into their own words in one place each.
+type Kind int
+
+// The kinds. Internal is the zero value: an error nobody classified is ours.
+const (
+	Internal          Kind = iota
+	Invalid                // a parameter is missing, unreadable or not allowed
+	Rejected               // well-formed, but a field of the record may not have that value
+	Refused                // a rule of the registry says no to this content
+	Unauthenticated        // nobody is logged in, or the credential is unknown
+	DeadToken              // the credential is known and expired or revoked
+	InsufficientScope      // the token's scopes do not reach this far; Msg lists those that do
+	Denied                 // visible, but this actor may not
+	Hidden                 // does not exist, or not for this actor; Msg is the noun
+	NotFound               // visible container, missing row
+	Moved                  // lives under another path now; Msg is the id it has
+	Conflict               // somebody was there first
+	Unprocessable          // understood, and cannot be carried out
+	TooLarge               // more bytes than allowed
+	Timeout                // the caller stopped sending
+	Unavailable            // database or store cannot serve now; try again
+)
+
+// Error carries a kind and words for the caller.
+type Error struct {
+	Kind   Kind
+	Msg    string              // for the caller; empty means the kind's own words suffice
+	Fields map[string][]string // by field, for Rejected
+	Err    error               // the cause, for the log only
+}
+
+// Error is the text for logs.
+func (e *Error) Error() string {
+	msg := e.Msg
+	for field, reasons := range e.Fields {
+		for _, reason := range reasons {
+			msg += field + " " + reason + "; "
+		}
+	}
+	if e.Err != nil {
+		return msg + ": " + e.Err.Error()
+	}
+	return msg
+}
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New is an error of kind k with words for the caller.
+func New(k Kind, msg string) *Error { return &Error{Kind: k, Msg: msg} }
+
+// Wrap is an error of kind k with words for the caller and a cause for the log.
+func Wrap(k Kind, msg string, err error) *Error { return &Error{Kind: k, Msg: msg, Err: err} }
+
+// Field is a Rejected error about one field of a record.
+func Field(name, reason string) *Error {
+	return &Error{Kind: Rejected, Fields: map[string][]string{name: {reason}}}
+}
+
+// KindOf is the kind of the first Error in err's chain, Internal if there is none.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}
+
+// Is reports whether err is a fault of kind k.
+func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }
