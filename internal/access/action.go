@@ -1,0 +1,109 @@
+package access
+
+// Action is one thing an actor may ask for. Each deed names exactly one.
+type Action int
+
+// The actions, by what they are aimed at.
+const (
+	ReadSelf     Action = iota // one's own user record
+	ReadUsers                  // other users' public faces
+	ReadMetadata               // version and metadata of the server
+	AdminUsers                 // create, block, see everything of users
+	AdminFeatures
+
+	UseOwnToken // a token reads or revokes itself: any scope will do
+	ReadTokens  // a personal access token's record
+	IssueTokens // a personal access token for a user
+	RevokeToken
+	RotateToken
+
+	ListNamespaces // groups and projects, filtered by what the actor can see
+	CreateTopGroup
+	ReadGroup
+	CreateSubgroup
+	EditGroup
+	CreateProject // in a group, or in one's own namespace
+
+	ReadProject
+	EditProject
+	OwnProject // visibility, archiving, deletion
+
+	ReadMembers
+	AdminProjectMembers
+	AdminGroupMembers
+	LeaveMembers // end one's own membership
+
+	ReadDeployTokens
+	AdminProjectDeployTokens
+	AdminGroupDeployTokens
+
+	ReadJobs
+	CreateJob
+	EndJob
+
+	ReadPackages
+	PublishPackage
+	DestroyPackage
+
+	actionCount // not an action: how many there are
+)
+
+// aim is the sort of thing an action is aimed at.
+type aim int
+
+const (
+	instance aim = iota
+	place        // a group or project
+	packages     // the package registry of a project
+)
+
+// rule is one row of the permission table.
+type rule struct {
+	on     aim
+	least  Role    // the least role that may
+	login  bool    // an anonymous actor is asked to log in, whatever the target
+	scopes []Scope // of a personal access token, any one; none given, any token
+}
+
+// rules is the table. It is a value, never changed.
+var rules = [actionCount]rule{
+	ReadSelf:      {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
+	ReadUsers:     {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
+	ReadMetadata:  {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
+	AdminUsers:    {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	AdminFeatures: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+
+	UseOwnToken: {on: instance, least: NoRole, login: true},
+	ReadTokens:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser, ScopeSelfRotate}},
+	IssueTokens: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	RevokeToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	RotateToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
+
+	ListNamespaces: {on: instance, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	CreateTopGroup: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	ReadGroup:      {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	CreateSubgroup: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	EditGroup:      {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+	CreateProject:  {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadProject: {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	EditProject: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	OwnProject:  {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadMembers:         {on: place, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminProjectMembers: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	AdminGroupMembers:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+	LeaveMembers:        {on: place, least: Guest, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadDeployTokens:         {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminProjectDeployTokens: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	AdminGroupDeployTokens:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadJobs:  {on: place, least: Reporter, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	CreateJob: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
+	EndJob:    {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadPackages:   {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	PublishPackage: {on: packages, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
+	DestroyPackage: {on: packages, least: Maintainer, scopes: []Scope{ScopeAPI}},
+}

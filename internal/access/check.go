@@ -1,0 +1,188 @@
+package access
+
+import "strings"
+
+// Resource is what an action is aimed at, as far as permission goes. The zero
+// value is the instance itself.
+type Resource struct {
+	Visibility Visibility
+	Packages   PackageAccess // of a project
+	Archived   bool          // the project or a group above it
+	Role       Role          // the actor's highest role here, direct or inherited
+	Covered    bool          // the actor is a deploy token of this project or of a group above it
+	Listed     bool          // the actor is a job of this project, or of one that its job token scope lets in
+	Own        bool          // the thing belongs to the actor itself: its token, its job
+}
+
+// Verdict is the outcome of a check.
+type Verdict int
+
+// The verdicts. A door may show Hidden to an anonymous actor as a request to
+// log in; the difference between Hidden and Denied is that Hidden must look
+// like absence.
+const (
+	Allowed Verdict = iota
+	Unauthenticated
+	OutOfScope
+	Hidden
+	Denied
+)
+
+// Rules are the server-wide switches that permission depends on.
+type Rules struct {
+	GuestsReadPackages bool // guests and planners may read packages of private projects
+	AnyonePulls        bool // projects may open their packages to anyone at all
+}
+
+// Check decides whether the actor may do the action to the resource.
+func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
+	rule := rules[action]
+	if v := CheckToken(a, action); v != Allowed {
+		return v
+	}
+	if a.Kind == DeployToken {
+		return p.checkDeployToken(a, r, action)
+	}
+	if rule.on == instance {
+		return checkInstance(a, r, rule)
+	}
+	if action == ReadPackages && p.AnyonePulls && r.Packages == PackagesPublic {
+		return Allowed
+	}
+	if !visible(a, r) {
+		return Hidden
+	}
+	if rule.on == packages {
+		return p.checkPackages(a, r, action)
+	}
+	if a.Kind == Job && !r.Listed {
+		r.Role, a.Admin = NoRole, false
+	}
+	if action == CreateJob && r.Archived {
+		return Denied
+	}
+	if r.Own || a.role(r.Role) >= rule.least {
+		return Allowed
+	}
+	return Denied
+}
+
+// CheckToken decides what can be known of an actor before anything is known of
+// the target: somebody must be logged in, and the token's scopes must reach.
+func CheckToken(a Actor, action Action) Verdict {
+	rule := rules[action]
+	switch {
+	case a.Kind == Anonymous && rule.login:
+		return Unauthenticated
+	case a.Kind == User && len(rule.scopes) > 0 && !a.Has(rule.scopes...):
+		return OutOfScope
+	}
+	return Allowed
+}
+
+// Scopes are those of a personal access token that reach the action; any one
+// of them is enough.
+func Scopes(action Action) []Scope { return rules[action].scopes }
+
+// CanSee reports whether the actor can see that the resource exists.
+func (p Rules) CanSee(a Actor, r Resource) bool {
+	return a.Kind == DeployToken && r.Covered || visible(a, r)
+}
+
+// visible: public to all, internal to users who are not external, anything to
+// its members and to administrators. A job of another project that is not let
+// in counts as a passer-by (contract generic-packages 4.5).
+func visible(a Actor, r Resource) bool {
+	switch {
+	case a.Kind == DeployToken:
+		return r.Covered || r.Visibility == Public
+	case r.Visibility == Public:
+		return true
+	case !a.LoggedIn():
+		return false
+	case r.Visibility == Internal && !a.External:
+		return true
+	case a.Kind == Job && !r.Listed:
+		return r.Visibility == Internal && (a.Admin || r.Role > NoRole)
+	}
+	return a.Admin || r.Role > NoRole || r.Own
+}
+
+func checkInstance(a Actor, r Resource, rule rule) Verdict {
+	if r.Own || a.role(NoRole) >= rule.least {
+		return Allowed
+	}
+	return Denied
+}
+
+// checkPackages is the matrix of contract generic-packages, section 5.
+func (p Rules) checkPackages(a Actor, r Resource, action Action) Verdict {
+	if r.Packages == PackagesDisabled || r.Archived && action != ReadPackages {
+		return Denied
+	}
+	foreign := a.Kind == Job && !r.Listed
+	role := a.role(r.Role)
+	if foreign {
+		role = NoRole
+	}
+	switch action {
+	case ReadPackages:
+		if p.mayRead(a, r, role) {
+			return Allowed
+		}
+	default:
+		if role >= rules[action].least {
+			return Allowed
+		}
+	}
+	return Denied
+}
+
+// mayRead is asked only about what the actor can see already.
+func (p Rules) mayRead(a Actor, r Resource, role Role) bool {
+	switch {
+	case r.Packages == PackagesPrivate:
+		return role >= Reporter
+	case r.Visibility != Private:
+		return true
+	case p.GuestsReadPackages:
+		return role >= Guest
+	}
+	return role >= Reporter
+}
+
+// checkDeployToken: a token of the project or of a group above it has what its
+// scopes say; any other sees public projects and may do nothing there but what
+// everybody may (contract generic-packages 2.6, 5).
+func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
+	if action == ReadPackages && p.AnyonePulls && r.Packages == PackagesPublic {
+		return Allowed
+	}
+	if !visible(a, r) {
+		return Hidden
+	}
+	if rules[action].on != packages || r.Packages == PackagesDisabled {
+		return Denied
+	}
+	switch action {
+	case ReadPackages:
+		everyone := r.Visibility == Public && r.Packages != PackagesPrivate
+		if everyone || r.Covered && a.Has(ScopeReadPackage, ScopeWritePackage) {
+			return Allowed
+		}
+	default:
+		if r.Covered && !r.Archived && a.Has(ScopeWritePackage) {
+			return Allowed
+		}
+	}
+	return Denied
+}
+
+// ScopeList is Scopes as the wire writes them: space between.
+func ScopeList(action Action) string {
+	var words []string
+	for _, s := range Scopes(action) {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, " ")
+}
