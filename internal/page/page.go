@@ -1,0 +1,19 @@
+// Package page is how lists are asked for and handed over, a page at a time.
+package page
+
+// Request is one page of a list.
+type Request struct {
+	Number  int    // from 1
+	Size    int    // rows, from 1 to 100
+	OrderBy string // a column's wire name, checked by the door; "" is the list's default
+	Desc    bool
+}
+
+// Offset is how many rows come before the page.
+func (r Request) Offset() int { return (r.Number - 1) * r.Size }
+
+// Of is a page of rows, and how many rows there are on all pages.
+type Of[T any] struct {
+	Rows  []T
+	Total int
+}

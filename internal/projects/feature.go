@@ -1,0 +1,86 @@
+package projects
+
+import (
+	"context"
+	"regexp"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// GenericPackages is the flag that the generic package routes obey. It is on
+// unless an administrator says otherwise.
+const GenericPackages = "generic_packages"
+
+// Feature is a flag that somebody has set (contract rest-api E).
+type Feature struct {
+	Name               string
+	Value              *bool // for the whole instance; nil: not set
+	PercentageOfTime   int   // 0 to 100
+	PercentageOfActors int   // 0 to 100
+	Actors             []FeatureActor
+}
+
+// FeatureActor is a flag's value for one target, stronger than the instance's.
+type FeatureActor struct {
+	Target string // "Project:7", "User:1", "Group:3"
+	On     bool
+}
+
+// FeatureTargets names what a change of a flag is for; all empty is the whole
+// instance.
+type FeatureTargets struct {
+	Users      []string // user names
+	Groups     []string // full paths
+	Namespaces []string // full paths of groups or users
+	Projects   []string // full paths
+}
+
+// FeatureChange sets one gate of a flag.
+type FeatureChange struct {
+	Targets            FeatureTargets
+	Value              *bool
+	PercentageOfTime   *int
+	PercentageOfActors *int
+}
+
+// Features keeps flags. Each method is one transaction.
+type Features interface {
+	ListFeatures(ctx context.Context) ([]Feature, error)
+	// SetFeature creates the flag where it is new. NotFound, with the target
+	// as its message, where a target does not exist.
+	SetFeature(ctx context.Context, name string, c FeatureChange) (Feature, error)
+	DeleteFeature(ctx context.Context, name string) error
+}
+
+// ListFeatures returns every flag that was ever set.
+func (s *Service) ListFeatures(ctx context.Context, a access.Actor) ([]Feature, error) {
+	if err := s.allow(a, access.Resource{}, access.AdminFeatures, ""); err != nil {
+		return nil, err
+	}
+	return s.Features.ListFeatures(ctx)
+}
+
+// SetFeature sets a gate of a flag.
+func (s *Service) SetFeature(ctx context.Context, a access.Actor, name string, c FeatureChange) (Feature, error) {
+	if err := s.allow(a, access.Resource{}, access.AdminFeatures, ""); err != nil {
+		return Feature{}, err
+	}
+	if ok, err := regexp.MatchString(`\A[A-Za-z0-9_.-]{1,255}\z`, name); err != nil || !ok {
+		return Feature{}, fault.New(fault.Refused, "a flag's name has letters, digits, '_', '.' and '-'")
+	}
+	f, err := s.Features.SetFeature(ctx, name, c)
+	if e, ok := asFault(err); ok && e.Kind == fault.NotFound {
+		return Feature{}, fault.New(fault.Refused, e.Msg+" is not found!")
+	}
+	return f, err
+}
+
+// DeleteFeature forgets a flag, so that its default holds; one that was never
+// set is no error.
+func (s *Service) DeleteFeature(ctx context.Context, a access.Actor, name string) error {
+	if err := s.allow(a, access.Resource{}, access.AdminFeatures, ""); err != nil {
+		return err
+	}
+	return s.Features.DeleteFeature(ctx, name)
+}

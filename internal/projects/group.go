@@ -1,0 +1,213 @@
+package projects
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Group is a namespace that projects and other groups live in. A user's own
+// namespace is one too, of which only projects can be made.
+type Group struct {
+	ID          int64
+	ParentID    int64 // 0 at the top
+	OwnerID     int64 // the user whose own namespace this is; 0 for a group
+	Name        string
+	Path        string // the last segment
+	FullPath    string
+	FullName    string
+	Description string
+	Visibility  access.Visibility
+	Duplicates  Duplicates // as set here
+	Effective   Duplicates // with what is not set here taken from above; both fields filled
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+
+	Standing access.Resource // what the actor who looked it up is to it
+}
+
+// Personal reports whether the namespace is a user's own.
+func (g Group) Personal() bool { return g.OwnerID != 0 }
+
+// Duplicates is the rule about a file name published twice (contract
+// generic-packages 2.5). A nil field inherits from the group above; at the top
+// duplicates are allowed and nothing is an exception.
+type Duplicates struct {
+	Allowed   *bool
+	Exception *string // RE2, tested against the whole package name or version
+}
+
+// GroupFilter chooses groups for a list.
+type GroupFilter struct {
+	Actor        access.Actor // only groups this actor can see
+	Search       string       // part of name or path, case folded
+	Owned        bool
+	MinRole      access.Role
+	TopLevelOnly bool
+	ParentID     int64 // direct children only
+	Visibility   *access.Visibility
+	SkipIDs      []int64
+}
+
+// GroupEdit is what an edit changes; nil fields stay.
+type GroupEdit struct {
+	Name, Path, Description *string
+	Visibility              *access.Visibility
+	DuplicatesAllowed       Setting[bool]
+	DuplicateException      Setting[string]
+}
+
+// Groups keeps groups. Each method is one transaction.
+type Groups interface {
+	// FindGroup takes a decimal id or a full path, of any case. NotFound where
+	// there is none. Standing is filled for the actor.
+	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
+	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
+	// InsertGroup makes the creator its owner. Conflict where the path is taken.
+	InsertGroup(ctx context.Context, g Group, creator int64) (Group, error)
+	// UpdateGroup calls change with the group as it is and keeps what it makes
+	// of it. A new path moves everything below.
+	UpdateGroup(ctx context.Context, id int64, change func(*Group) error) (Group, error)
+	// DeleteGroup hides the group and all below it at once.
+	DeleteGroup(ctx context.Context, id int64, now time.Time) error
+}
+
+// Group returns a group that the actor can see, by id or full path.
+func (s *Service) Group(ctx context.Context, a access.Actor, ref string) (Group, error) {
+	return s.group(ctx, a, ref, access.ReadGroup)
+}
+
+// ListGroups returns the groups that the actor can see and the filter chooses.
+func (s *Service) ListGroups(ctx context.Context, a access.Actor, f GroupFilter, p page.Request) (page.Of[Group], error) {
+	if err := s.allow(a, access.Resource{}, access.ListNamespaces, ""); err != nil {
+		return page.Of[Group]{}, err
+	}
+	f.Actor = a
+	return s.Groups.ListGroups(ctx, f, p)
+}
+
+// Subgroups returns the direct children of a group that the actor can see.
+func (s *Service) Subgroups(ctx context.Context, a access.Actor, ref string, f GroupFilter, p page.Request) (page.Of[Group], error) {
+	g, err := s.group(ctx, a, ref, access.ReadGroup)
+	if err != nil {
+		return page.Of[Group]{}, err
+	}
+	f.Actor, f.ParentID = a, g.ID
+	return s.Groups.ListGroups(ctx, f, p)
+}
+
+// CreateGroup makes a group; ParentID 0 makes one at the top. Rejected for
+// fields that may not be, and where the path is taken.
+func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Group, error) {
+	parent, err := s.parentOf(ctx, a, g.ParentID)
+	if err != nil {
+		return Group{}, err
+	}
+	if g.Path == "" {
+		g.Path = slug(g.Name)
+	}
+	if err := checkGroup(g); err != nil {
+		return Group{}, err
+	}
+	if parent != nil {
+		if err := checkInside(g.Visibility, parent.Visibility); err != nil {
+			return Group{}, err
+		}
+	}
+	g.CreatedAt = s.Now()
+	g, err = s.Groups.InsertGroup(ctx, g, a.UserID)
+	if fault.Is(err, fault.Conflict) {
+		return Group{}, fault.Field("path", "has already been taken")
+	}
+	g.Standing.Role = access.Owner
+	return g, err
+}
+
+// parentOf checks that a group may be made in the parent, nil at the top.
+func (s *Service) parentOf(ctx context.Context, a access.Actor, id int64) (*Group, error) {
+	if id == 0 {
+		top := access.Resource{Own: a.MayGroup}
+		return nil, s.allow(a, top, access.CreateTopGroup, "")
+	}
+	parent, err := s.group(ctx, a, strconv.FormatInt(id, 10), access.CreateSubgroup)
+	switch {
+	case err != nil:
+		return nil, err
+	case parent.Personal():
+		return nil, fault.Field("parent_id", "user namespace cannot be the parent of another namespace")
+	case depth(parent.FullPath) >= maxGroupDepth:
+		return nil, fault.Field("parent_id", "has too deep level of nesting")
+	}
+	return &parent, nil
+}
+
+func depth(fullPath string) int {
+	n := 1
+	for _, c := range fullPath {
+		if c == '/' {
+			n++
+		}
+	}
+	return n
+}
+
+// EditGroup changes a group's attributes.
+func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e GroupEdit) (Group, error) {
+	g, err := s.group(ctx, a, ref, access.EditGroup)
+	if err != nil {
+		return Group{}, err
+	}
+	standing := g.Standing
+	g, err = s.Groups.UpdateGroup(ctx, g.ID, func(g *Group) error {
+		set(&g.Name, e.Name)
+		set(&g.Path, e.Path)
+		set(&g.Description, e.Description)
+		set(&g.Visibility, e.Visibility)
+		e.DuplicatesAllowed.apply(&g.Duplicates.Allowed)
+		e.DuplicateException.apply(&g.Duplicates.Exception)
+		g.UpdatedAt = s.Now()
+		return checkGroup(*g)
+	})
+	if fault.Is(err, fault.Conflict) {
+		err = fault.Field("path", "has already been taken")
+	}
+	g.Standing = standing
+	return g, err
+}
+
+// DeleteGroup removes a group with everything in it. It is gone at once; the
+// bytes of its packages go later.
+func (s *Service) DeleteGroup(ctx context.Context, a access.Actor, ref string) error {
+	g, err := s.group(ctx, a, ref, access.EditGroup)
+	if err != nil {
+		return err
+	}
+	if g.Personal() {
+		return fault.New(fault.Refused, "a user's own namespace is removed with the user")
+	}
+	return s.Groups.DeleteGroup(ctx, g.ID, s.Now())
+}
+
+func checkGroup(g Group) error {
+	if err := checkName(g.Name); err != nil {
+		return err
+	}
+	if err := checkPath(g.Path); err != nil {
+		return err
+	}
+	if err := checkDescription(g.Description); err != nil {
+		return err
+	}
+	return checkException(g.Duplicates.Exception)
+}
+
+// set stores *v in dst where v is given.
+func set[T any](dst *T, v *T) {
+	if v != nil {
+		*dst = *v
+	}
+}

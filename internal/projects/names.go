@@ -1,0 +1,116 @@
+package projects
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// Limits of names and paths, in bytes or levels.
+const (
+	maxName        = 255
+	maxPath        = 255
+	maxDescription = 2000
+	maxException   = 255
+	maxGroupDepth  = 20
+)
+
+// checkPath is GitLab's grammar of one path segment: letters, digits, '_', '-'
+// and '.', not beginning with '-', not ending in '.', '.git' or '.atom'.
+func checkPath(path string) error {
+	const rule = "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-', end in '.git' or end in '.atom'"
+	lower := strings.ToLower(path)
+	switch {
+	case path == "":
+		return fault.Field("path", "can't be blank")
+	case len(path) > maxPath:
+		return fault.Field("path", "is too long (maximum is 255 characters)")
+	case strings.HasPrefix(path, "-"), strings.HasSuffix(path, "."), strings.HasPrefix(path, "."):
+		return fault.Field("path", rule)
+	case strings.HasSuffix(lower, ".git"), strings.HasSuffix(lower, ".atom"):
+		return fault.Field("path", rule)
+	}
+	for _, c := range []byte(path) {
+		if !isWord(c) && c != '-' && c != '.' {
+			return fault.Field("path", rule)
+		}
+	}
+	return nil
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// checkName allows anything a person can read on one line.
+func checkName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return fault.Field("name", "can't be blank")
+	case len(name) > maxName:
+		return fault.Field("name", "is too long (maximum is 255 characters)")
+	case !utf8.ValidString(name), strings.ContainsFunc(name, isControl):
+		return fault.Field("name", "can contain no control characters")
+	}
+	return nil
+}
+
+func checkDescription(text string) error {
+	if len(text) > maxDescription || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return fault.Field("description", "is too long (maximum is 2000 characters)")
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// slug is the path made of a name when none is given: "My Tool" is "my-tool".
+func slug(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(strings.ToLower(name)) {
+		switch {
+		case isWord(c), c == '.', c == '-':
+			b.WriteByte(c)
+		case c == ' ':
+			b.WriteByte('-')
+		}
+	}
+	return strings.Trim(b.String(), "-.")
+}
+
+// checkException compiles a duplicate exception: RE2, at most 255 bytes.
+func checkException(expr *string) error {
+	const field = "generic_duplicate_exception_regex"
+	if expr == nil {
+		return nil
+	}
+	if len(*expr) > maxException {
+		return fault.Field(field, "is too long (maximum is 255 characters)")
+	}
+	if _, err := regexp.Compile(*expr); err != nil {
+		return fault.Field(field, "not valid RE2 syntax: "+err.Error())
+	}
+	return nil
+}
+
+// checkInside refuses a child more visible than the group it is in.
+func checkInside(child, parent access.Visibility) error {
+	if child > parent {
+		return fault.Field("visibility_level", VisibilityName(child)+" is not allowed in a "+VisibilityName(parent)+" group.")
+	}
+	return nil
+}
+
+// VisibilityName is the wire's word for a visibility.
+func VisibilityName(v access.Visibility) string {
+	switch v {
+	case access.Public:
+		return "public"
+	case access.Internal:
+		return "internal"
+	}
+	return "private"
+}

@@ -1,0 +1,285 @@
+package projects
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Naming is the grammar of package names, versions and files: Strict is the
+// mission's rows 5 to 7, Relaxed today's GitLab (contract 2.2).
+type Naming string
+
+// The two grammars.
+const (
+	Strict  Naming = "strict"
+	Relaxed Naming = "relaxed"
+)
+
+// Project is what holds packages.
+type Project struct {
+	ID             int64
+	Namespace      Group // as far as a summary goes: ID, ParentID, OwnerID, Name, Path, FullPath
+	Name           string
+	Path           string // the last segment
+	FullPath       string
+	FullName       string
+	Description    string
+	Visibility     access.Visibility
+	DefaultBranch  string
+	Topics         []string
+	PackageAccess  access.PackageAccess
+	Archived       bool
+	CreatorID      int64
+	Naming         *Naming // nil: the server's
+	Duplicates     Duplicates
+	MaxFileSize    *int64 // bytes, 0 = none; nil: the server's
+	JobTokenScope  bool   // other projects' job tokens are let in by a list only
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	LastActivityAt time.Time
+
+	Standing   access.Resource // what the actor who looked it up is to it
+	OwnRole    access.Role     // the actor's direct membership, 0 for none
+	GroupRole  access.Role     // the actor's highest membership in the groups above
+	FlagGateOn bool            // whether generic_packages is on here
+}
+
+// ProjectFilter chooses projects for a list.
+type ProjectFilter struct {
+	Actor      access.Actor // only projects this actor can see
+	Search     string       // part of name or path, case folded
+	GroupID    int64        // in this group, and below it where Below
+	Below      bool
+	OwnerID    int64 // in this user's own namespace
+	Owned      bool
+	Membership bool
+	MinRole    access.Role
+	Visibility *access.Visibility
+	Archived   *bool
+	Topic      string
+	IDAfter    int64
+	IDBefore   int64
+}
+
+// ProjectEdit is what an edit changes; nil fields stay.
+type ProjectEdit struct {
+	Name, Path, Description, DefaultBranch *string
+	Visibility                             *access.Visibility
+	Topics                                 *[]string
+	PackageAccess                          *access.PackageAccess
+	Naming                                 Setting[Naming]
+	DuplicatesAllowed                      Setting[bool]
+	DuplicateException                     Setting[string]
+	MaxFileSize                            Setting[int64]
+}
+
+// Projects keeps projects. Each method is one transaction.
+type Projects interface {
+	// FindProject takes a decimal id or a full path, of any case. NotFound
+	// where there is none; Moved with the id where the path is an old one.
+	// Standing and the roles are filled for the actor.
+	FindProject(ctx context.Context, ref string, a access.Actor) (Project, error)
+	ListProjects(ctx context.Context, f ProjectFilter, p page.Request) (page.Of[Project], error)
+	// InsertProject makes the creator a member with the role, where it is not
+	// NoRole. Conflict where the path is taken.
+	InsertProject(ctx context.Context, p Project, role access.Role) (Project, error)
+	// UpdateProject calls change with the project as it is and keeps what it
+	// makes of it. After a new path the old one still leads here.
+	UpdateProject(ctx context.Context, id int64, change func(*Project) error) (Project, error)
+	// DeleteProject hides the project at once.
+	DeleteProject(ctx context.Context, id int64, now time.Time) error
+}
+
+// Project returns a project that the actor can see, by id or full path.
+func (s *Service) Project(ctx context.Context, a access.Actor, ref string) (Project, error) {
+	return s.project(ctx, a, ref, access.ReadProject)
+}
+
+// ListProjects returns the projects that the actor can see and the filter
+// chooses.
+func (s *Service) ListProjects(ctx context.Context, a access.Actor, f ProjectFilter, p page.Request) (page.Of[Project], error) {
+	if err := s.allow(a, access.Resource{}, access.ListNamespaces, ""); err != nil {
+		return page.Of[Project]{}, err
+	}
+	f.Actor = a
+	return s.Projects.ListProjects(ctx, f, p)
+}
+
+// GroupProjects returns the projects of a group that the actor can see.
+func (s *Service) GroupProjects(ctx context.Context, a access.Actor, ref string, f ProjectFilter, p page.Request) (page.Of[Project], error) {
+	g, err := s.group(ctx, a, ref, access.ReadGroup)
+	if err != nil {
+		return page.Of[Project]{}, err
+	}
+	f.Actor, f.GroupID = a, g.ID
+	return s.Projects.ListProjects(ctx, f, p)
+}
+
+// CreateProject makes a project in the namespace with the given id or full
+// path.
+func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespace string, p Project) (Project, error) {
+	ns, err := s.group(ctx, a, namespace, access.CreateProject)
+	if err != nil {
+		return Project{}, namespaceFault(err)
+	}
+	if p.Path == "" {
+		p.Path = slug(p.Name)
+	}
+	if p.Name == "" {
+		p.Name = p.Path
+	}
+	if err := checkProject(p); err != nil {
+		return Project{}, err
+	}
+	if !ns.Personal() {
+		if err := checkInside(p.Visibility, ns.Visibility); err != nil {
+			return Project{}, err
+		}
+	}
+	p.Namespace, p.CreatorID, p.CreatedAt, p.JobTokenScope = ns, a.UserID, s.Now(), true
+	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns))
+	if err != nil {
+		return Project{}, taken(err)
+	}
+	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+}
+
+// namespaceFault tells a project's creator what is wrong with the namespace in
+// the words of the project's form.
+func namespaceFault(err error) error {
+	switch fault.KindOf(err) {
+	case fault.Hidden, fault.Moved:
+		return fault.Field("namespace", "is not valid")
+	case fault.Denied:
+		return fault.Field("namespace", "is not valid: it takes the role Developer to create projects there")
+	}
+	return err
+}
+
+// creatorRole is the membership that a project's creator needs to go on: a
+// user's own namespace already makes its owner Owner.
+func creatorRole(a access.Actor, ns Group) access.Role {
+	switch {
+	case ns.OwnerID == a.UserID:
+		return access.Owner
+	case ns.Standing.Role < access.Maintainer && !a.Admin:
+		return access.Maintainer
+	}
+	return access.NoRole
+}
+
+// EditProject changes a project's attributes. Visibility takes an owner.
+func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e ProjectEdit) (Project, error) {
+	p, err := s.project(ctx, a, ref, access.EditProject)
+	if err != nil {
+		return Project{}, err
+	}
+	if e.Visibility != nil && *e.Visibility != p.Visibility {
+		if err := s.mayShow(ctx, a, p, *e.Visibility); err != nil {
+			return Project{}, err
+		}
+	}
+	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) error {
+		e.apply(p)
+		p.UpdatedAt = s.Now()
+		return checkProject(*p)
+	})
+	if err != nil {
+		return Project{}, taken(err)
+	}
+	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+}
+
+// mayShow checks a change of visibility.
+func (s *Service) mayShow(ctx context.Context, a access.Actor, p Project, v access.Visibility) error {
+	if err := s.allow(a, p.Standing, access.OwnProject, "Project"); err != nil {
+		return err
+	}
+	ns, err := s.Groups.FindGroup(ctx, idRef(p.Namespace.ID), a)
+	if err != nil || ns.Personal() {
+		return err
+	}
+	return checkInside(v, ns.Visibility)
+}
+
+func (e ProjectEdit) apply(p *Project) {
+	set(&p.Name, e.Name)
+	set(&p.Path, e.Path)
+	set(&p.Description, e.Description)
+	set(&p.DefaultBranch, e.DefaultBranch)
+	set(&p.Visibility, e.Visibility)
+	set(&p.Topics, e.Topics)
+	set(&p.PackageAccess, e.PackageAccess)
+	e.Naming.apply(&p.Naming)
+	e.DuplicatesAllowed.apply(&p.Duplicates.Allowed)
+	e.DuplicateException.apply(&p.Duplicates.Exception)
+	e.MaxFileSize.apply(&p.MaxFileSize)
+}
+
+// ArchiveProject makes a project read-only, or writable again.
+func (s *Service) ArchiveProject(ctx context.Context, a access.Actor, ref string, archived bool) (Project, error) {
+	p, err := s.project(ctx, a, ref, access.OwnProject)
+	if err != nil {
+		return Project{}, err
+	}
+	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) error {
+		p.Archived, p.UpdatedAt = archived, s.Now()
+		return nil
+	})
+	if err != nil {
+		return Project{}, err
+	}
+	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+}
+
+// DeleteProject removes a project with its packages. It is gone at once; the
+// bytes go later.
+func (s *Service) DeleteProject(ctx context.Context, a access.Actor, ref string) error {
+	p, err := s.project(ctx, a, ref, access.OwnProject)
+	if err != nil {
+		return err
+	}
+	return s.Projects.DeleteProject(ctx, p.ID, s.Now())
+}
+
+func checkProject(p Project) error {
+	if err := checkName(p.Name); err != nil {
+		return err
+	}
+	if err := checkPath(p.Path); err != nil {
+		return err
+	}
+	if err := checkDescription(p.Description); err != nil {
+		return err
+	}
+	if p.Naming != nil && *p.Naming != Strict && *p.Naming != Relaxed {
+		return fault.New(fault.Invalid, "generic_package_naming does not have a valid value")
+	}
+	if p.MaxFileSize != nil && *p.MaxFileSize < 0 {
+		return fault.Field("generic_packages_max_file_size", "must be greater than or equal to 0")
+	}
+	if len(p.Topics) > 20 || slices.ContainsFunc(p.Topics, badTopic) {
+		return fault.Field("topics", "may be 20 at most, of up to 255 characters each, without commas or line breaks")
+	}
+	return checkException(p.Duplicates.Exception)
+}
+
+func badTopic(t string) bool {
+	return t == "" || len(t) > 255 || slices.ContainsFunc([]rune(t), func(r rune) bool { return isControl(r) || r == ',' })
+}
+
+// taken is GitLab's answer to a path that somebody has.
+func taken(err error) error {
+	if !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	return &fault.Error{Kind: fault.Rejected, Fields: map[string][]string{
+		"name": {"has already been taken"},
+		"path": {"has already been taken"},
+	}}
+}

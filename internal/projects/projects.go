@@ -1,0 +1,91 @@
+// Package projects holds what packages live in: groups, projects, their
+// members, and the feature flags that an administrator turns.
+package projects
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// Service is the deeds of this room. Every one asks the permission table
+// before it acts.
+type Service struct {
+	Groups   Groups
+	Projects Projects
+	Members  Members
+	Features Features
+	Rules    access.Rules
+	Now      func() time.Time
+}
+
+// Setting is a nullable attribute in an edit: left alone, cleared, or given a
+// value.
+type Setting[T any] struct {
+	Given bool
+	Value *T // nil clears
+}
+
+// apply puts the setting into dst where it was given.
+func (s Setting[T]) apply(dst **T) {
+	if s.Given {
+		*dst = s.Value
+	}
+}
+
+// allow is the gate of every deed: nil, or the refusal that the actor sees.
+// noun is what the actor asked for, "Project" or "Group".
+func (s *Service) allow(a access.Actor, r access.Resource, action access.Action, noun string) error {
+	return access.Refusal(s.Rules.Check(a, r, action), action, noun)
+}
+
+// hide turns a missing row into the absence that an outsider would see.
+func hide(err error, noun string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Hidden, noun)
+	}
+	return err
+}
+
+// group finds a group and checks the action on it.
+func (s *Service) group(ctx context.Context, a access.Actor, ref string, action access.Action) (Group, error) {
+	if v := access.CheckToken(a, action); v != access.Allowed {
+		return Group{}, access.Refusal(v, action, "Group")
+	}
+	g, err := s.Groups.FindGroup(ctx, ref, a)
+	if err != nil {
+		return Group{}, hide(err, "Group")
+	}
+	return g, s.allow(a, g.Standing, action, "Group")
+}
+
+// project finds a project and checks the action on it.
+func (s *Service) project(ctx context.Context, a access.Actor, ref string, action access.Action) (Project, error) {
+	if v := access.CheckToken(a, action); v != access.Allowed {
+		return Project{}, access.Refusal(v, action, "Project")
+	}
+	p, err := s.Projects.FindProject(ctx, ref, a)
+	if err != nil {
+		return Project{}, hide(err, "Project")
+	}
+	return p, s.allow(a, p.Standing, action, "Project")
+}
+
+// ProjectStanding checks an action on a project for a room that keeps things
+// of projects without knowing projects. It returns the project's id, what the
+// actor is to it, and the refusal.
+func (s *Service) ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error) {
+	p, err := s.project(ctx, a, ref, action)
+	return p.ID, p.Standing, err
+}
+
+// GroupStanding is ProjectStanding for a group.
+func (s *Service) GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error) {
+	g, err := s.group(ctx, a, ref, action)
+	return g.ID, g.Standing, err
+}
+
+func asFault(err error) (*fault.Error, bool) { return errors.AsType[*fault.Error](err) }
