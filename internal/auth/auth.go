@@ -1,0 +1,75 @@
+// Package auth knows users and their credentials: it turns what a request
+// carries into an access.Actor, and keeps users, tokens and jobs.
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// Service is the deeds of this room.
+type Service struct {
+	Tokens         Tokens
+	Users          Users
+	PersonalTokens PersonalTokens
+	DeployTokens   DeployTokens
+	Jobs           Jobs
+	Places         Places
+	Rules          access.Rules
+	Now            func() time.Time
+
+	used lastUsed
+}
+
+// Places tells what an actor is to a group or a project, and refuses what it
+// may not do there.
+type Places interface {
+	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
+	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
+}
+
+// allow is the gate of the deeds that are about users and tokens, which belong
+// to the instance.
+func (s *Service) allow(a access.Actor, own bool, action access.Action) error {
+	return access.Refusal(s.Rules.Check(a, access.Resource{Own: own}, action), action, "")
+}
+
+// lastUsed gathers when tokens were used, so that no request writes.
+type lastUsed struct {
+	mu sync.Mutex
+	at map[int64]time.Time
+}
+
+func (u *lastUsed) note(tokenID int64, now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.at == nil {
+		u.at = map[int64]time.Time{}
+	}
+	u.at[tokenID] = now
+}
+
+func (u *lastUsed) take() map[int64]time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	at := u.at
+	u.at = nil
+	return at
+}
+
+// Flush records when tokens were last used. The server calls it now and then;
+// what it has not recorded yet is lost in a crash.
+func (s *Service) Flush(ctx context.Context) error {
+	at := s.used.take()
+	if len(at) == 0 {
+		return nil
+	}
+	return s.Tokens.TouchTokens(ctx, at)
+}
+
+func asFault(err error) (*fault.Error, bool) { return errors.AsType[*fault.Error](err) }

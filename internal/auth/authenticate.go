@@ -1,0 +1,240 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// Credentials are what a request carries, as it stands in it. Empty means not
+// sent.
+type Credentials struct {
+	PrivateToken  string // query private_token, else header PRIVATE-TOKEN
+	Bearer        string // header Authorization: Bearer, else query access_token
+	JobToken      string // query job_token, else token, else header JOB-TOKEN
+	DeployToken   string // header DEPLOY-TOKEN
+	HasBasic      bool
+	BasicUser     string
+	BasicPassword string
+}
+
+// Doors says which credentials a route takes besides personal access tokens.
+// What it does not take is ignored.
+type Doors struct {
+	JobTokens    bool
+	DeployTokens bool
+	Basic        bool
+}
+
+// Token is a credential that somebody presented and that is on record.
+// Exactly one of Personal, Deploy and Job is set.
+type Token struct {
+	Digest   SecretDigest
+	Personal *PersonalToken
+	Deploy   *DeployToken
+	Job      *Job
+	User     User // of Personal and Job
+}
+
+// Tokens looks credentials up.
+type Tokens interface {
+	// FindToken returns the token with the digest, dead or alive; NotFound
+	// where there is none, or where what it belongs to is gone.
+	FindToken(ctx context.Context, d SecretDigest) (Token, error)
+	// TouchTokens records when personal access tokens, by id, were last used.
+	TouchTokens(ctx context.Context, at map[int64]time.Time) error
+}
+
+// The words for a credential that was good once (contract rest-api 1.3).
+const (
+	expiredText = "Token is expired. You can either do re-authorization or token refresh."
+	revokedText = "Token was revoked. You have to re-authorize from the user."
+	blockedText = "Your account has been blocked. Ask an administrator to unblock it."
+)
+
+const (
+	ciUser    = "gitlab-ci-token" // the user name that a job token needs in Basic
+	maxSecret = 4096              // bytes; anything longer is nobody's secret
+)
+
+// Authenticate turns credentials into an actor, in the order of contract
+// generic-packages 4.2. No credentials, and those that the contract ignores
+// when they are unknown, make the anonymous actor.
+func (s *Service) Authenticate(ctx context.Context, c Credentials, d Doors) (access.Actor, error) {
+	steps := []func(context.Context, Credentials, Doors) (access.Actor, bool, error){
+		s.byDeployToken, s.byBearerJob, s.byPersonalToken, s.byBasicPassword, s.byJobToken,
+	}
+	for _, step := range steps {
+		if a, found, err := step(ctx, c, d); found || err != nil {
+			return a, err
+		}
+	}
+	return access.Actor{}, nil
+}
+
+func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
+	secret := c.DeployToken
+	switch {
+	case !d.DeployTokens:
+		return access.Actor{}, false, nil
+	case c.HasBasic:
+		secret = c.BasicPassword
+	case secret == "":
+		secret = c.Bearer
+	}
+	t, err := s.find(ctx, secret)
+	if err != nil || t.Deploy == nil || !t.Deploy.Active(s.Now()) {
+		return access.Actor{}, false, err
+	}
+	return access.Actor{
+		Kind: access.DeployToken, TokenID: t.Deploy.ID, Username: t.Deploy.Username, Scopes: t.Deploy.Scopes,
+	}, true, nil
+}
+
+func (s *Service) byBearerJob(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
+	if !d.JobTokens || c.Bearer == "" {
+		return access.Actor{}, false, nil
+	}
+	t, err := s.find(ctx, c.Bearer)
+	if err != nil || t.Job == nil || !t.Job.Running(s.Now()) {
+		return access.Actor{}, false, err
+	}
+	a, err := jobActor(t)
+	return a, true, err
+}
+
+func (s *Service) byPersonalToken(ctx context.Context, c Credentials, _ Doors) (access.Actor, bool, error) {
+	secret := c.PrivateToken
+	if secret == "" {
+		secret = c.Bearer
+	}
+	if secret == "" || isJobSecret(secret) {
+		return access.Actor{}, false, nil
+	}
+	t, err := s.find(ctx, secret)
+	if err != nil {
+		return access.Actor{}, false, err
+	}
+	if t.Personal == nil {
+		return access.Actor{}, false, fault.New(fault.Unauthenticated, "")
+	}
+	a, err := s.personalActor(t)
+	return a, true, err
+}
+
+func (s *Service) byBasicPassword(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
+	if !d.Basic || !c.HasBasic {
+		return access.Actor{}, false, nil
+	}
+	t, err := s.find(ctx, c.BasicPassword)
+	if err != nil || t.Personal == nil {
+		return access.Actor{}, false, err
+	}
+	a, err := s.personalActor(t)
+	return a, true, err
+}
+
+func (s *Service) byJobToken(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
+	if !d.JobTokens {
+		return access.Actor{}, false, nil
+	}
+	secret := c.JobToken
+	if d.Basic && c.HasBasic && c.BasicUser == ciUser {
+		secret = c.BasicPassword
+	}
+	if secret == "" {
+		return access.Actor{}, false, nil
+	}
+	t, err := s.find(ctx, secret)
+	if err != nil {
+		return access.Actor{}, false, err
+	}
+	if t.Job == nil || !t.Job.Running(s.Now()) {
+		return access.Actor{}, false, fault.New(fault.Unauthenticated, "")
+	}
+	a, err := jobActor(t)
+	return a, true, err
+}
+
+func isJobSecret(secret string) bool {
+	return strings.HasPrefix(secret, jobPrefix) || strings.HasPrefix(secret, gitlabJob)
+}
+
+// find looks a secret up; an unknown one is the zero Token.
+func (s *Service) find(ctx context.Context, secret string) (Token, error) {
+	if secret == "" || len(secret) > maxSecret {
+		return Token{}, nil
+	}
+	digest := DigestOf(secret)
+	t, err := s.Tokens.FindToken(ctx, digest)
+	if fault.Is(err, fault.NotFound) {
+		return Token{}, nil
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	if subtle.ConstantTimeCompare(digest[:], t.Digest[:]) != 1 {
+		return Token{}, nil
+	}
+	return t, nil
+}
+
+func (s *Service) personalActor(t Token) (access.Actor, error) {
+	now := s.Now()
+	switch {
+	case t.Personal.Revoked:
+		return access.Actor{}, fault.New(fault.DeadToken, revokedText)
+	case t.Personal.Expired(now):
+		return access.Actor{}, fault.New(fault.DeadToken, expiredText)
+	case t.User.Blocked:
+		return access.Actor{}, fault.New(fault.Denied, blockedText)
+	}
+	s.used.note(t.Personal.ID, now)
+	a := userActor(t.User, t.Personal.Scopes)
+	a.TokenID = t.Personal.ID
+	return a, nil
+}
+
+func userActor(u User, scopes []access.Scope) access.Actor {
+	return access.Actor{
+		Kind: access.User, UserID: u.ID, Username: u.Username,
+		Admin: u.Admin, External: u.External, MayGroup: u.CanCreateGroup, Scopes: scopes,
+	}
+}
+
+func jobActor(t Token) (access.Actor, error) {
+	if t.User.Blocked {
+		return access.Actor{}, fault.New(fault.Denied, blockedText)
+	}
+	a := userActor(t.User, nil)
+	a.Kind, a.JobID, a.JobProjectID, a.JobPipelineID = access.Job, t.Job.ID, t.Job.ProjectID, t.Job.PipelineID
+	return a, nil
+}
+
+// Sudo lets an administrator's token with the scope sudo act as another user,
+// named by id or user name (contract rest-api 1.2).
+func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.Actor, error) {
+	switch {
+	case a.Kind == access.Anonymous:
+		return a, fault.New(fault.Unauthenticated, "")
+	case a.Kind != access.User || !a.Admin:
+		return a, fault.New(fault.Denied, "Must be admin to use sudo")
+	case !a.Has(access.ScopeSudo):
+		return a, fault.New(fault.InsufficientScope, string(access.ScopeSudo))
+	}
+	u, err := s.Users.FindUser(ctx, ref)
+	if fault.Is(err, fault.NotFound) {
+		return a, fault.New(fault.Hidden, "User with ID or username '"+ref+"'")
+	}
+	if err != nil {
+		return a, err
+	}
+	if u.Blocked {
+		return a, fault.New(fault.Denied, blockedText)
+	}
+	return userActor(u, a.Scopes), nil
+}

@@ -1,0 +1,170 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// JobStatus is the state of a CI job, in GitLab's words.
+type JobStatus string
+
+// The states that a job here can have.
+const (
+	JobRunning  JobStatus = "running"
+	JobSuccess  JobStatus = "success"
+	JobFailed   JobStatus = "failed"
+	JobCanceled JobStatus = "canceled"
+)
+
+// Limits of a job's life.
+const (
+	DefaultJobTimeout = time.Hour
+	MaxJobTimeout     = 24 * time.Hour
+)
+
+// Job is a run of somebody's script that holds a job token while it lasts.
+type Job struct {
+	ID         int64
+	ProjectID  int64
+	PipelineID int64 // 0 when it is made: a pipeline of its own
+	User       User
+	Name       string
+	Stage      string
+	Ref        string
+	SHA        string
+	Tag        bool
+	Status     JobStatus
+	CreatedAt  time.Time
+	FinishedAt *time.Time
+	ExpiresAt  time.Time // when it counts as failed, finished or not
+}
+
+// Running reports whether the job's token opens anything.
+func (j Job) Running(now time.Time) bool {
+	return j.Status == JobRunning && now.Before(j.ExpiresAt)
+}
+
+// TimedOut reports whether the job ran out of its time.
+func (j Job) TimedOut(now time.Time) bool {
+	return j.Status == JobRunning && !now.Before(j.ExpiresAt)
+}
+
+// Jobs keeps jobs. Each method is one transaction.
+type Jobs interface {
+	FindJob(ctx context.Context, projectID, id int64) (Job, error)
+	ListJobs(ctx context.Context, projectID int64, p page.Request) (page.Of[Job], error)
+	// InsertJob makes the pipeline where it is new. Conflict where the
+	// pipeline's id belongs to another project.
+	InsertJob(ctx context.Context, j Job, d SecretDigest) (Job, error)
+	// FinishJob gives a running job its end. Conflict where it has another.
+	FinishJob(ctx context.Context, projectID, id int64, status JobStatus, now time.Time) (Job, error)
+}
+
+// CreateJob starts a job that acts as the caller, or for an administrator as
+// the user with the id, and returns its token, which is shown this once.
+func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j Job, timeout time.Duration) (Job, string, error) {
+	projectID, _, err := s.Places.ProjectStanding(ctx, a, ref, access.CreateJob)
+	if err != nil {
+		return Job{}, "", err
+	}
+	if j.User, err = s.jobUser(ctx, a, j.User.ID); err != nil {
+		return Job{}, "", err
+	}
+	if err := checkJob(j, timeout); err != nil {
+		return Job{}, "", err
+	}
+	now := s.Now()
+	j.ProjectID, j.Status, j.CreatedAt, j.ExpiresAt = projectID, JobRunning, now, now.Add(timeout)
+	secret := newSecret(jobPrefix)
+	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret))
+	if fault.Is(err, fault.Conflict) {
+		err = fault.New(fault.Invalid, "pipeline_id is invalid, it belongs to another project")
+	}
+	return j, secret, err
+}
+
+func (s *Service) jobUser(ctx context.Context, a access.Actor, id int64) (User, error) {
+	switch {
+	case id == 0 || id == a.UserID:
+		return s.findUser(ctx, a.UserID)
+	case !a.Admin:
+		return User{}, fault.New(fault.Denied, "only an administrator may name another user_id")
+	}
+	return s.findUser(ctx, id)
+}
+
+func checkJob(j Job, timeout time.Duration) error {
+	if timeout < time.Second || timeout > MaxJobTimeout {
+		return fault.New(fault.Invalid, "timeout does not have a valid value, it is seconds from 1 to "+
+			strconv.Itoa(int(MaxJobTimeout/time.Second)))
+	}
+	for _, f := range []struct{ name, value string }{{"name", j.Name}, {"stage", j.Stage}, {"ref", j.Ref}, {"sha", j.SHA}} {
+		if len(f.value) > 255 || hasControl(f.value) {
+			return fault.New(fault.Invalid, f.name+" is invalid, it is one line of at most 255 bytes")
+		}
+	}
+	if j.PipelineID < 0 {
+		return fault.New(fault.Invalid, "pipeline_id is invalid, it is a positive number")
+	}
+	return nil
+}
+
+// Job returns one job of a project.
+func (s *Service) Job(ctx context.Context, a access.Actor, ref string, id int64) (Job, error) {
+	projectID, _, err := s.Places.ProjectStanding(ctx, a, ref, access.ReadJobs)
+	if err != nil {
+		return Job{}, err
+	}
+	return s.Jobs.FindJob(ctx, projectID, id)
+}
+
+// ListJobs returns a project's jobs, newest first.
+func (s *Service) ListJobs(ctx context.Context, a access.Actor, ref string, p page.Request) (page.Of[Job], error) {
+	projectID, _, err := s.Places.ProjectStanding(ctx, a, ref, access.ReadJobs)
+	if err != nil {
+		return page.Of[Job]{}, err
+	}
+	return s.Jobs.ListJobs(ctx, projectID, p)
+}
+
+// OwnJob is the job that the actor's token belongs to (GET /job).
+func (s *Service) OwnJob(ctx context.Context, a access.Actor) (Job, error) {
+	switch a.Kind {
+	case access.Job:
+		return s.Jobs.FindJob(ctx, a.JobProjectID, a.JobID)
+	case access.Anonymous:
+		return Job{}, fault.New(fault.Unauthenticated, "")
+	}
+	return Job{}, fault.New(fault.Hidden, "Job")
+}
+
+// FinishJob ends a job: its user may, a maintainer, and the job itself. Its
+// token is dead from that moment.
+func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id int64, status JobStatus) (Job, error) {
+	if !slices.Contains([]JobStatus{JobSuccess, JobFailed, JobCanceled}, status) {
+		return Job{}, fault.New(fault.Invalid, "status does not have a valid value")
+	}
+	projectID, standing, err := s.Places.ProjectStanding(ctx, a, ref, access.ReadProject)
+	if err != nil {
+		return Job{}, err
+	}
+	j, err := s.Jobs.FindJob(ctx, projectID, id)
+	if err != nil {
+		return Job{}, err
+	}
+	standing.Own = a.Kind == access.Job && a.JobID == id || a.Kind == access.User && a.UserID == j.User.ID
+	if err := access.Refusal(s.Rules.Check(a, standing, access.EndJob), access.EndJob, "Job"); err != nil {
+		return Job{}, err
+	}
+	j, err = s.Jobs.FinishJob(ctx, projectID, id, status, s.Now())
+	if fault.Is(err, fault.Conflict) {
+		err = fault.New(fault.Conflict, "409 Conflict: the job has ended already")
+	}
+	return j, err
+}

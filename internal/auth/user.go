@@ -1,0 +1,146 @@
+package auth
+
+import (
+	"context"
+	"net/mail"
+	"strconv"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// User is a person or a machine that has an account.
+type User struct {
+	ID             int64
+	Username       string
+	Name           string
+	Email          string
+	Admin          bool
+	External       bool
+	Blocked        bool
+	CanCreateGroup bool
+	ProjectsLimit  int
+	Note           string
+	NamespaceID    int64 // of the user's own namespace
+	CreatedAt      time.Time
+}
+
+// UserFilter chooses users for a list.
+type UserFilter struct {
+	Username string // this one, of any case
+	Search   string // part of name, user name or email, case folded
+	Active   bool
+	Blocked  bool
+}
+
+// Users keeps users. Each method is one transaction.
+type Users interface {
+	// FindUser takes a decimal id or a user name. NotFound where there is none.
+	FindUser(ctx context.Context, ref string) (User, error)
+	ListUsers(ctx context.Context, f UserFilter, p page.Request) (page.Of[User], error)
+	// InsertUser makes the user's own namespace too. Conflict with the message
+	// "Email" or "Username" for the one that is taken.
+	InsertUser(ctx context.Context, u User) (User, error)
+	SetBlocked(ctx context.Context, id int64, blocked bool) error
+}
+
+// CurrentUser is the user that the actor is.
+func (s *Service) CurrentUser(ctx context.Context, a access.Actor) (User, error) {
+	if err := s.allow(a, true, access.ReadSelf); err != nil {
+		return User{}, err
+	}
+	return s.Users.FindUser(ctx, strconv.FormatInt(a.UserID, 10))
+}
+
+// User returns a user by id.
+func (s *Service) User(ctx context.Context, a access.Actor, id int64) (User, error) {
+	if err := s.allow(a, false, access.ReadUsers); err != nil {
+		return User{}, err
+	}
+	return s.findUser(ctx, id)
+}
+
+func (s *Service) findUser(ctx context.Context, id int64) (User, error) {
+	u, err := s.Users.FindUser(ctx, strconv.FormatInt(id, 10))
+	if fault.Is(err, fault.NotFound) {
+		return User{}, fault.New(fault.Hidden, "User")
+	}
+	return u, err
+}
+
+// ListUsers returns the users that the filter chooses.
+func (s *Service) ListUsers(ctx context.Context, a access.Actor, f UserFilter, p page.Request) (page.Of[User], error) {
+	if err := s.allow(a, false, access.ReadUsers); err != nil {
+		return page.Of[User]{}, err
+	}
+	return s.Users.ListUsers(ctx, f, p)
+}
+
+// CreateUser makes a user, for an administrator.
+func (s *Service) CreateUser(ctx context.Context, a access.Actor, u User) (User, error) {
+	if err := s.allow(a, false, access.AdminUsers); err != nil {
+		return User{}, err
+	}
+	return s.NewUser(ctx, u)
+}
+
+// NewUser makes a user without asking who wants it: the first start does, and
+// CreateUser once it has asked.
+func (s *Service) NewUser(ctx context.Context, u User) (User, error) {
+	if err := checkUser(u); err != nil {
+		return User{}, err
+	}
+	u.CreatedAt = s.Now()
+	u, err := s.Users.InsertUser(ctx, u)
+	if e, ok := asFault(err); ok && e.Kind == fault.Conflict {
+		return User{}, fault.New(fault.Conflict, e.Msg+" has already been taken")
+	}
+	return u, err
+}
+
+// BlockUser refuses or allows a user everything, for an administrator who is
+// not the user.
+func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, blocked bool) error {
+	if err := s.allow(a, false, access.AdminUsers); err != nil {
+		return err
+	}
+	if _, err := s.findUser(ctx, id); err != nil {
+		return err
+	}
+	if blocked && id == a.UserID {
+		return fault.New(fault.Denied, "You cannot block yourself.")
+	}
+	return s.Users.SetBlocked(ctx, id, blocked)
+}
+
+func checkUser(u User) error {
+	const rule = "can contain only letters, digits, '_', '-' and '.', must start with a letter, digit or '_', and must not end in '.', '.git' or '.atom'"
+	address, err := mail.ParseAddress(u.Email)
+	switch {
+	case err != nil || address.Address != u.Email || len(u.Email) > 255:
+		return fault.Field("email", "is invalid")
+	case strings.TrimSpace(u.Name) == "" || len(u.Name) > 255 || hasControl(u.Name):
+		return fault.Field("name", "can't be blank, longer than 255 characters, or more than one line")
+	case !validUsername(u.Username):
+		return fault.Field("username", rule)
+	case u.ProjectsLimit < 0:
+		return fault.Field("projects_limit", "must be greater than or equal to 0")
+	}
+	return nil
+}
+
+func validUsername(name string) bool {
+	lower := strings.ToLower(name)
+	if name == "" || len(name) > 255 || strings.ContainsAny(name[:1], "-.") ||
+		strings.HasSuffix(lower, ".") || strings.HasSuffix(lower, ".git") || strings.HasSuffix(lower, ".atom") {
+		return false
+	}
+	return strings.Trim(lower, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
+}
+
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
