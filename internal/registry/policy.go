@@ -1,0 +1,73 @@
+package registry
+
+import (
+	"regexp"
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// DuplicatePolicy is what holds for a file name published twice, with every
+// inheritance resolved (contract 2.5).
+type DuplicatePolicy struct {
+	Allowed   bool
+	Exception string // RE2; empty: none
+}
+
+// Permits reports whether the package may have a second file of a name. A
+// package whose name or version matches the exception is treated the other
+// way round.
+func (d DuplicatePolicy) Permits(c Coordinates) bool {
+	return d.Allowed != d.excepts(c)
+}
+
+func (d DuplicatePolicy) excepts(c Coordinates) bool {
+	if d.Exception == "" {
+		return false
+	}
+	// It was compiled when it was set; one that no longer compiles matches
+	// nothing.
+	re, err := regexp.Compile(`\A(?:` + d.Exception + `)\z`)
+	return err == nil && (re.MatchString(string(c.Name)) || re.MatchString(string(c.Version)))
+}
+
+// checkProtection refuses a publisher whose role is below that of any rule
+// that matches the name. Administrators pass; deploy tokens are stopped by any
+// matching rule (contract 6).
+func checkProtection(p Place, a access.Actor, name Name) error {
+	for _, rule := range p.Protections {
+		if !rule.matches(name) {
+			continue
+		}
+		if a.Kind == access.DeployToken || !a.Admin && p.Standing.Role < rule.Push {
+			return fault.New(fault.Denied, "Package protected.")
+		}
+	}
+	return nil
+}
+
+// matches compares the whole name, '*' standing for any run of characters.
+func (r Protection) matches(name Name) bool {
+	parts := strings.Split(strings.ToLower(r.Pattern), "*")
+	rest, ok := strings.CutPrefix(strings.ToLower(string(name)), parts[0])
+	if !ok {
+		return false
+	}
+	if len(parts) == 1 {
+		return rest == ""
+	}
+	last := parts[len(parts)-1]
+	for _, part := range parts[1 : len(parts)-1] {
+		_, rest, ok = strings.Cut(rest, part)
+		if !ok {
+			return false
+		}
+	}
+	return strings.HasSuffix(rest, last)
+}
+
+// ErrDuplicate refuses a second file of a name (contract 2.5).
+func ErrDuplicate() error {
+	return fault.New(fault.Refused, "Duplicate package is not allowed")
+}

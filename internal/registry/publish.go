@@ -1,0 +1,111 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/blob"
+	"granary/internal/fault"
+)
+
+// PublishOptions is what a publisher says beside the bytes.
+type PublishOptions struct {
+	Status *Status      // for the whole package; nil leaves it
+	Length int64        // declared length in bytes, -1 for unknown
+	Digest *blob.Digest // declared SHA-256, nil for none
+}
+
+// Publish adds a file to a package, making the package where it is new. When
+// it returns without error the bytes and the record are durable. Whatever
+// fails, nothing half-written is visible: at worst bytes that nothing refers
+// to are left to the sweep.
+func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, c Coordinates, body io.Reader, o PublishOptions) (File, error) {
+	p, err := r.allow(ctx, a, project, access.PublishPackage)
+	if err != nil {
+		return File{}, err
+	}
+	if err := r.admit(ctx, p, a, c, o); err != nil {
+		return File{}, err
+	}
+	received, err := blob.Receive(ctx, r.Blobs, body, blob.Limits{
+		MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest,
+	})
+	if err != nil {
+		return File{}, receiveFault(err, o.Length, r.limit(p))
+	}
+	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	if err := r.store(ctx, received); err != nil {
+		return File{}, err
+	}
+	return r.Ledger.AddFile(ctx, Publication{
+		ProjectID: p.ProjectID, Coordinates: c, Size: received.Size, Digest: received.Digest, Small: received.Small,
+		Status: o.Status, CreatorID: a.UserID, PipelineID: a.JobPipelineID,
+		NoDuplicate: !p.Duplicates.Permits(c), Now: r.Now(),
+	})
+}
+
+// admit refuses before the body is read what can be refused then.
+func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) error {
+	if err := checkProtection(p, a, c.Name); err != nil {
+		return err
+	}
+	if limit := r.limit(p); limit > 0 && o.Length > limit {
+		return tooLarge(o.Length, limit)
+	}
+	if p.Duplicates.Permits(c) {
+		return nil
+	}
+	// AddFile decides; this spares the upload.
+	switch _, _, err := r.Catalog.FindFile(ctx, p.ProjectID, c); fault.KindOf(err) {
+	case fault.NotFound:
+		return nil
+	default:
+		if err == nil {
+			err = ErrDuplicate()
+		}
+		return err
+	}
+}
+
+// store makes the bytes durable under their digest. The row comes first, so
+// that no bytes are ever without one; the row is never believed, the store is
+// asked each time. Small bytes go with their record.
+func (r *Registry) store(ctx context.Context, received *blob.Received) error {
+	if received.Small != nil {
+		return nil
+	}
+	if err := r.Ledger.PinBlob(ctx, received.Digest, received.Size, r.Now()); err != nil {
+		return err
+	}
+	if err := received.Commit(); err != nil {
+		return storeFault(err)
+	}
+	return nil
+}
+
+// receiveFault tells a publisher what was wrong with the body, or that the
+// store was.
+func receiveFault(err error, length, limit int64) error {
+	switch {
+	case errors.Is(err, blob.ErrTooLarge):
+		return tooLarge(length, limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fault.Wrap(fault.Timeout, "the body made no progress for too long", err)
+	case errors.Is(err, blob.ErrBody):
+		return fault.Wrap(fault.Refused, strings.TrimPrefix(err.Error(), blob.ErrBody.Error()+": "), err)
+	}
+	return storeFault(err)
+}
+
+// storeFault hides the store's inside, but for what an operator of the client
+// can act upon.
+func storeFault(err error) error {
+	if errors.Is(err, blob.ErrNoSpace) {
+		return fault.Wrap(fault.Unavailable, "no space left on the server", err)
+	}
+	return fault.Wrap(fault.Unavailable, "", err)
+}

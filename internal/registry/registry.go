@@ -1,0 +1,181 @@
+// Package registry is what granary exists for: packages, their files, and the
+// rules of publishing and installing them.
+package registry
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/blob"
+	"granary/internal/fault"
+	"granary/internal/projects"
+)
+
+// Status is a package's or a file's state, in GitLab's words.
+type Status string
+
+// The states. A package in StatusDefault, StatusHidden or StatusDeprecated can
+// be installed.
+const (
+	StatusDefault            Status = "default"
+	StatusHidden             Status = "hidden"
+	StatusDeprecated         Status = "deprecated"
+	StatusProcessing         Status = "processing"
+	StatusError              Status = "error"
+	StatusPendingDestruction Status = "pending_destruction"
+)
+
+// File is a package file on record. Its bytes never change.
+type File struct {
+	ID        int64
+	PackageID int64
+	ProjectID int64
+	Name      FileName
+	Size      int64 // bytes
+	Digest    blob.Digest
+	Status    Status
+	CreatedAt time.Time
+}
+
+// Place is a project as publishing and installing see it: one look-up.
+type Place struct {
+	ProjectID   int64
+	Path        string          // the last segment
+	Standing    access.Resource // what the actor is to it
+	FlagOn      bool            // feature flag generic_packages
+	Naming      *projects.Naming
+	MaxFileSize *int64 // bytes, 0 = none; nil: the server's
+	Duplicates  DuplicatePolicy
+	Protections []Protection
+}
+
+// Protection is a rule on who may publish packages of matching names
+// (contract generic-packages 6).
+type Protection struct {
+	Pattern string      // '*' stands for anything; case does not matter
+	Push    access.Role // least role to publish, NoRole where the rule does not say
+}
+
+// Catalog answers look-ups.
+type Catalog interface {
+	// FindPlace takes a decimal id or a full path, of any case, old ones too.
+	// NotFound where there is no such project.
+	FindPlace(ctx context.Context, ref string, a access.Actor) (Place, error)
+	// FindFile returns the newest file at the coordinates in a package that can
+	// be installed, and its bytes where the database keeps them itself.
+	// NotFound where there is none.
+	FindFile(ctx context.Context, projectID int64, c Coordinates) (f File, small []byte, err error)
+}
+
+// Ledger keeps the records of packages. Each method is one transaction, and
+// durable when it returns.
+type Ledger interface {
+	// PinBlob creates or touches the row of a blob, so that the sweep leaves
+	// its bytes alone for the grace time.
+	PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error
+	// AddFile records a published file, and makes the package where it is new.
+	AddFile(ctx context.Context, p Publication) (File, error)
+	// TouchDownloads records when packages, by id, were last downloaded.
+	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
+	// PurgeDeleted removes up to limit records of packages whose project is
+	// gone, and reports how many it removed.
+	PurgeDeleted(ctx context.Context, limit int) (int, error)
+	// SweepBlob picks one blob that no file refers to and that nobody touched
+	// since before, calls remove with its digest, and then removes its row: in
+	// one transaction, so that a publisher of the same bytes waits at its pin
+	// until the bytes are gone for certain. It reports whether it found one.
+	SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (bool, error)
+}
+
+// Publication is what AddFile records.
+type Publication struct {
+	ProjectID   int64
+	Coordinates Coordinates
+	Size        int64
+	Digest      blob.Digest
+	Small       []byte  // the bytes themselves, where the database is to keep them; else nil
+	Status      *Status // for the whole package; nil leaves it
+	CreatorID   int64   // 0 for a deploy token
+	PipelineID  int64   // 0 without a job
+	NoDuplicate bool    // Refused where the package has a file of this name
+	Now         time.Time
+}
+
+// Registry is the deeds of this room.
+type Registry struct {
+	Catalog     Catalog
+	Ledger      Ledger
+	Blobs       blob.Store
+	Rules       access.Rules
+	Naming      projects.Naming // the server's
+	MaxFileSize int64           // bytes, 0 = none; the server's
+	InlineMax   int64           // bytes; bodies up to this ride with their record
+	Now         func() time.Time
+
+	downloads downloads
+}
+
+// place finds the project. One that does not exist is hidden like one that the
+// actor cannot see.
+func (r *Registry) place(ctx context.Context, a access.Actor, project string) (Place, error) {
+	p, err := r.Catalog.FindPlace(ctx, project, a)
+	if fault.Is(err, fault.NotFound) {
+		return Place{}, fault.New(fault.Hidden, "")
+	}
+	return p, err
+}
+
+// allow is the gate of every deed. The feature flag counts after visibility
+// and before the rest (contract 2.6).
+func (r *Registry) allow(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
+	if v := access.CheckToken(a, action); v != access.Allowed {
+		return Place{}, access.Refusal(v, action, "")
+	}
+	p, err := r.place(ctx, a, project)
+	if err != nil {
+		return Place{}, err
+	}
+	v := r.Rules.Check(a, p.Standing, action)
+	if v != access.Hidden && !p.FlagOn {
+		return Place{}, fault.New(fault.Hidden, "")
+	}
+	return p, access.Refusal(v, action, "")
+}
+
+// Coordinates parses what a caller sent under the naming of the project, or
+// of the server where the actor cannot see the project. It reveals nothing
+// else and is no deed.
+func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project string, raw Raw) (Coordinates, error) {
+	naming := r.Naming
+	p, err := r.place(ctx, a, project)
+	switch {
+	case err != nil && !fault.Is(err, fault.Hidden):
+		return Coordinates{}, err
+	case err == nil && p.Naming != nil && r.Rules.Check(a, p.Standing, access.ReadPackages) != access.Hidden:
+		naming = *p.Naming
+	}
+	return ParseCoordinates(naming, raw)
+}
+
+// limit is the largest file that the place takes, in bytes; 0 is none.
+func (r *Registry) limit(p Place) int64 {
+	if p.MaxFileSize != nil {
+		return *p.MaxFileSize
+	}
+	return r.MaxFileSize
+}
+
+func tooLarge(size, limit int64) error {
+	cause := "limit is " + strconv.FormatInt(limit, 10) + " bytes"
+	if size > limit {
+		cause = strconv.FormatInt(size, 10) + " bytes, " + cause
+	}
+	return &fault.Error{Kind: fault.TooLarge, Msg: "File is too large", Err: sizeError(cause)}
+}
+
+// sizeError is the detail of a refusal for size, for the log.
+type sizeError string
+
+func (e sizeError) Error() string { return string(e) }

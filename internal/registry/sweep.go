@@ -1,0 +1,36 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/blob"
+)
+
+// Grace is how long a blob that nothing refers to is left alone: longer than
+// any publish takes between its pin and its record.
+const Grace = 24 * time.Hour
+
+const purgeStep = 500 // packages removed in one transaction
+
+// Sweep removes the records of deleted projects, and then the bytes that
+// nothing refers to any more. It returns how many blobs it removed; what is
+// left when ctx ends waits for the next time.
+func (r *Registry) Sweep(ctx context.Context) (int, error) {
+	for {
+		n, err := r.Ledger.PurgeDeleted(ctx, purgeStep)
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	remove := func(d blob.Digest) error { return r.Blobs.Delete(ctx, d) }
+	for swept := 0; ; swept++ {
+		found, err := r.Ledger.SweepBlob(ctx, r.Now().Add(-Grace), remove)
+		if err != nil || !found {
+			return swept, err
+		}
+	}
+}
