@@ -1,0 +1,242 @@
+// Package metadb keeps every record in a SQL database. It decides nothing
+// about permission and moves no bytes but those small ones that ride with
+// their record.
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"granary/internal/fault"
+)
+
+// DB is the records. It implements the record interfaces of auth, projects and
+// registry. All methods are safe for concurrent use.
+type DB struct {
+	reads  *sql.DB
+	writes *sql.DB
+	writer *writer
+	texts  sync.Map // query text to *sql.Stmt of reads
+
+	places cache[placeKey, cachedPlace]
+	tokens cache[tokenKey, tokenRow]
+}
+
+// Options are what tests and the server may set.
+type Options struct {
+	// Hook is called at named points of a commit: "before-commit" and
+	// "after-commit". The crash test kills the process there.
+	Hook func(point string)
+}
+
+const readers = 8 // connections
+
+// OpenSQLite opens the database file, creating it where it is missing, and
+// brings its schema up to date. The caller holds the lock that keeps other
+// processes away.
+func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
+	writes, err := openPool(path, 1, "_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, writes); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writes.Close())
+	}
+	reads, err := openPool(path, readers, "_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(err, writes.Close())
+	}
+	conn, err := writes.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
+	}
+	db := &DB{reads: reads, writes: writes, writer: newWriter(conn, o.Hook)}
+	return db, nil
+}
+
+// openPool opens n connections. A commit is synced to disk before it returns
+// (synchronous=FULL): a 201 stands on that. The write-ahead log is folded back
+// every 16 MiB or so, because each fold costs two syncs.
+func openPool(path string, n int, extra string) (*sql.DB, error) {
+	pragmas := []string{
+		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
+		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(4000)", "_pragma=cache_size(-4096)",
+		"_pragma=temp_store(MEMORY)", extra,
+	}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(pragmas, "&")
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	return pool, nil
+}
+
+// Close ends the writer once what it holds is committed, and closes the files.
+func (db *DB) Close() error {
+	err := db.writer.close()
+	db.texts.Range(func(_, stmt any) bool {
+		err = errors.Join(err, stmt.(*sql.Stmt).Close())
+		return true
+	})
+	return errors.Join(err, db.reads.Close(), db.writes.Close())
+}
+
+// Ping asks whether the database answers reads and takes writes.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.reads.PingContext(ctx); err != nil {
+		return err
+	}
+	return db.writer.do(ctx, func(*tx) error { return nil })
+}
+
+// queries is what reading needs, inside a transaction or outside.
+type queries interface {
+	row(ctx context.Context, query string, args ...any) *sql.Row
+	rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// row reads one row with a query of fixed text, prepared once.
+func (db *DB) row(ctx context.Context, query string, args ...any) *sql.Row {
+	if stmt, err := db.prepared(query); err == nil {
+		return stmt.QueryRowContext(ctx, args...)
+	}
+	return db.reads.QueryRowContext(ctx, query, args...)
+}
+
+// rows reads rows with a query whose text may vary.
+func (db *DB) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return db.reads.QueryContext(ctx, query, args...)
+}
+
+func (db *DB) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := db.texts.Load(query); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := db.reads.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	if first, raced := db.texts.LoadOrStore(query, stmt); raced {
+		return first.(*sql.Stmt), stmt.Close()
+	}
+	return stmt, nil
+}
+
+// scanner is a row to read from.
+type scanner interface{ Scan(dest ...any) error }
+
+// list reads all rows of a query with one scan function.
+func list[T any](ctx context.Context, q queries, scan func(scanner) (T, error), query string, args ...any) (found []T, err error) {
+	rows, err := q.rows(ctx, query, args...)
+	if err != nil {
+		return nil, classify(err)
+	}
+	defer func() {
+		if closed := rows.Close(); err == nil && closed != nil {
+			err = classify(closed)
+		}
+	}()
+	for rows.Next() {
+		row, err := scan(rows)
+		if err != nil {
+			return nil, classify(err)
+		}
+		found = append(found, row)
+	}
+	return found, classify(rows.Err())
+}
+
+// classify turns a database's error into a fault that callers know.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.Wrap(fault.NotFound, "", err)
+	}
+	if _, known := errors.AsType[*fault.Error](err); known {
+		return err
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return fault.Wrap(fault.Unavailable, "", err)
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT:
+		if e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+			return fault.Wrap(fault.Conflict, "", err)
+		}
+	case sqlite3.SQLITE_FULL:
+		return fault.Wrap(fault.Unavailable, "no space left for the database", err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fault.Wrap(fault.Unavailable, "", err)
+	}
+	return fault.Wrap(fault.Internal, "", err)
+}
+
+// micros is a time as it is kept.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// optionalMicros is a time that may be missing, as it is kept.
+func optionalMicros(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return micros(*t)
+}
+
+// moment reads a kept time.
+func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// optionalMoment reads a kept time that may be missing.
+func optionalMoment(us sql.NullInt64) *time.Time {
+	if !us.Valid {
+		return nil
+	}
+	t := moment(us.Int64)
+	return &t
+}
+
+// optional is a value that may be missing, as it is kept.
+func optional[T any](v *T) any {
+	if v == nil {
+		return nil
+	}
+	return *v
+}
+
+// pointer is the other way round.
+func pointer[T any](v sql.Null[T]) *T {
+	if !v.Valid {
+		return nil
+	}
+	return &v.V
+}
+
+// id is a reference as it is kept: 0 is none.
+func id(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// fold is a text made comparable whatever its case.
+func fold(s string) string { return strings.ToLower(s) }
+
+// logRollback tells of a transaction that could not be undone in order.
+func logRollback(err error) {
+	slog.Error("database: rollback failed", "error", err)
+}

@@ -1,0 +1,146 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"math/rand/v2"
+	"strconv"
+
+	"granary/internal/fault"
+	"granary/internal/projects"
+)
+
+func scanFeature(row scanner) (projects.Feature, error) {
+	var f projects.Feature
+	var value sql.Null[bool]
+	err := row.Scan(&f.Name, &value, &f.PercentageOfTime, &f.PercentageOfActors)
+	f.Value = pointer(value)
+	return f, err
+}
+
+// ListFeatures implements projects.Features.
+func (db *DB) ListFeatures(ctx context.Context) ([]projects.Feature, error) {
+	found, err := list(ctx, db, scanFeature, `SELECT name, value, percentage_of_time, percentage_of_actors FROM features ORDER BY name`)
+	for i := range found {
+		if found[i].Actors, err = featureActors(ctx, db, found[i].Name); err != nil {
+			return nil, err
+		}
+	}
+	return found, err
+}
+
+func featureActors(ctx context.Context, q queries, name string) ([]projects.FeatureActor, error) {
+	return list(ctx, q, func(row scanner) (a projects.FeatureActor, err error) {
+		return a, row.Scan(&a.Target, &a.On)
+	}, `SELECT target, enabled FROM feature_actors WHERE name = $1 ORDER BY target`, name)
+}
+
+// SetFeature implements projects.Features.
+func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureChange) (projects.Feature, error) {
+	return change(ctx, db, func(t *tx) (projects.Feature, error) {
+		var f projects.Feature
+		err := t.exec(`INSERT INTO features (name, percentage_of_time, percentage_of_actors) VALUES ($1, 0, 0)
+			ON CONFLICT (name) DO NOTHING`, name)
+		if err != nil {
+			return f, err
+		}
+		targets, err := featureTargets(ctx, t, c.Targets)
+		if err != nil {
+			return f, err
+		}
+		if err := t.setGate(name, targets, c); err != nil {
+			return f, err
+		}
+		f, err = scanFeature(t.row(ctx, `SELECT name, value, percentage_of_time, percentage_of_actors FROM features WHERE name = $1`, name))
+		if err != nil {
+			return f, classify(err)
+		}
+		f.Actors, err = featureActors(ctx, t, name)
+		return f, err
+	})
+}
+
+func (t *tx) setGate(name string, targets []string, c projects.FeatureChange) error {
+	switch {
+	case c.PercentageOfTime != nil:
+		return t.exec(`UPDATE features SET value = NULL, percentage_of_time = $1 WHERE name = $2`, *c.PercentageOfTime, name)
+	case c.PercentageOfActors != nil:
+		return t.exec(`UPDATE features SET value = NULL, percentage_of_actors = $1 WHERE name = $2`, *c.PercentageOfActors, name)
+	case len(targets) == 0:
+		// A decision for the whole instance takes back the percentages. What
+		// was decided for single targets stays: it is the stronger word.
+		return t.exec(`UPDATE features SET value = $1, percentage_of_time = 0, percentage_of_actors = 0 WHERE name = $2`, truth(*c.Value), name)
+	}
+	for _, target := range targets {
+		err := t.exec(`INSERT INTO feature_actors (name, target, enabled) VALUES ($1, $2, $3)
+			ON CONFLICT (name, target) DO UPDATE SET enabled = excluded.enabled`, name, target, truth(*c.Value))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// featureTargets finds what a change is for, as "Project:7" and the like.
+func featureTargets(ctx context.Context, q queries, f projects.FeatureTargets) ([]string, error) {
+	var targets []string
+	add := func(kind, ref, query string) error {
+		var n int64
+		if err := q.row(ctx, query, fold(ref)).Scan(&n); err != nil {
+			return fault.Wrap(fault.NotFound, ref, classify(err))
+		}
+		targets = append(targets, kind+":"+strconv.FormatInt(n, 10))
+		return nil
+	}
+	for _, kind := range []struct {
+		name, query string
+		refs        []string
+	}{
+		{"User", `SELECT id FROM users WHERE username_key = $1`, f.Users},
+		{"Group", `SELECT n.id FROM routes r JOIN namespaces n ON n.id = r.namespace_id WHERE r.path_key = $1 AND n.owner_id IS NULL`, f.Groups},
+		{"Namespace", `SELECT namespace_id FROM routes WHERE path_key = $1 AND namespace_id IS NOT NULL`, f.Namespaces},
+		{"Project", `SELECT project_id FROM routes WHERE path_key = $1 AND project_id IS NOT NULL`, f.Projects},
+	} {
+		for _, ref := range kind.refs {
+			if err := add(kind.name, ref, kind.query); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return targets, nil
+}
+
+// DeleteFeature implements projects.Features.
+func (db *DB) DeleteFeature(ctx context.Context, name string) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		return struct{}{}, t.exec(`DELETE FROM features WHERE name = $1`, name)
+	})
+	return err
+}
+
+// flagOn is whether generic_packages is on for a project: the project's own
+// value, else the instance's, else its percentages, else on (design, section 1).
+func flagOn(ctx context.Context, q queries, projectID int64) (bool, error) {
+	var own, instance sql.Null[bool]
+	var ofTime, ofActors sql.NullInt64
+	err := q.row(ctx, `SELECT (SELECT enabled FROM feature_actors WHERE name = $1 AND target = $2),
+			(SELECT value FROM features WHERE name = $1),
+			(SELECT percentage_of_time FROM features WHERE name = $1),
+			(SELECT percentage_of_actors FROM features WHERE name = $1)`,
+		projects.GenericPackages, "Project:"+strconv.FormatInt(projectID, 10)).Scan(&own, &instance, &ofTime, &ofActors)
+	switch {
+	case err != nil:
+		return false, classify(err)
+	case own.Valid:
+		return own.V, nil
+	case instance.Valid:
+		return instance.V, nil
+	case ofActors.Int64 > 0:
+		return projectID*2654435761%100 < ofActors.Int64, nil // spread over the ids, the same each time
+	case ofTime.Int64 > 0:
+		return rand.Int64N(100) < ofTime.Int64, nil //nolint:gosec // a lottery, not a secret
+	}
+	return true, nil
+}
+
+var _ projects.Features = (*DB)(nil)

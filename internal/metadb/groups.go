@@ -1,0 +1,300 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/projects"
+)
+
+const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.description, n.visibility,
+	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at`
+
+const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
+
+func scanGroup(row scanner) (projects.Group, error) {
+	var g projects.Group
+	var parent, owner sql.NullInt64
+	var allowed sql.Null[bool]
+	var exception sql.Null[string]
+	var created, updated int64
+	err := row.Scan(&g.ID, &parent, &owner, &g.Name, &g.Path, &g.FullPath, &g.Description, &g.Visibility,
+		&allowed, &exception, &created, &updated)
+	g.ParentID, g.OwnerID = parent.Int64, owner.Int64
+	g.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
+	g.CreatedAt, g.UpdatedAt = moment(created), moment(updated)
+	return g, classify(err)
+}
+
+// FindGroup implements projects.Groups.
+func (db *DB) FindGroup(ctx context.Context, ref string, a access.Actor) (projects.Group, error) {
+	id, _, err := routeOf(ctx, db, ref, "namespace_id")
+	if err != nil {
+		return projects.Group{}, err
+	}
+	return findGroup(ctx, db, id, a)
+}
+
+func findGroup(ctx context.Context, q queries, id int64, a access.Actor) (projects.Group, error) {
+	g, err := scanGroup(q.row(ctx, `SELECT `+groupColumns+` FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, id))
+	if err != nil {
+		return g, err
+	}
+	line, err := lineage(ctx, q, g.ID, a.UserID)
+	if err != nil {
+		return g, err
+	}
+	g.Effective = inherit(g.Duplicates, line)
+	g.FullName = fullName(line)
+	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
+	if g.Standing.Role == access.NoRole && a.LoggedIn() {
+		// Who belongs to something inside may see the way there.
+		g.Standing.Role, err = roleBelow(ctx, q, g.ID, a.UserID)
+	}
+	return g, err
+}
+
+// fullName is the names from the top down, " / " between.
+func fullName(line []ancestor) string {
+	names := make([]string, 0, len(line))
+	for i := len(line) - 1; i >= 0; i-- {
+		names = append(names, line[i].name)
+	}
+	return strings.Join(names, " / ")
+}
+
+// roleBelow is Minimal for a member of anything below the namespace.
+func roleBelow(ctx context.Context, q queries, namespaceID, userID int64) (access.Role, error) {
+	var n int
+	err := q.row(ctx, `WITH RECURSIVE below (id) AS (
+			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
+		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+			AND (m.namespace_id IN (SELECT id FROM below)
+				OR m.project_id IN (SELECT p.id FROM projects p JOIN below ON p.namespace_id = below.id WHERE p.deleted_at IS NULL))`,
+		namespaceID, userID, micros(time.Now())).Scan(&n)
+	if n > 0 {
+		return access.Minimal, classify(err)
+	}
+	return access.NoRole, classify(err)
+}
+
+// ListGroups implements projects.Groups.
+func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Request) (page.Of[projects.Group], error) {
+	least := max(access.Guest, f.MinRole)
+	if f.Owned {
+		least = access.Owner
+	}
+	w := where{args: []any{f.Actor.UserID, int(least), micros(time.Now())}}
+	w.and("n.deleted_at IS NULL AND n.owner_id IS NULL")
+	visibleGroups(&w, f)
+	if f.Search != "" {
+		w.and(`(lower(n.name) LIKE ? ESCAPE '\' OR lower(n.path) LIKE ? ESCAPE '\')`, contains(f.Search), contains(f.Search))
+	}
+	if f.TopLevelOnly {
+		w.and("n.parent_id IS NULL")
+	}
+	if f.ParentID != 0 {
+		w.and("n.parent_id = ?", f.ParentID)
+	}
+	if f.Visibility != nil {
+		w.and("n.visibility = ?", int(*f.Visibility))
+	}
+	w.in("n.id", true, f.SkipIDs)
+	order := map[string]string{"path": "n.path", "id": "n.id"}[p.OrderBy]
+	if order == "" {
+		order = "lower(n.name)"
+	}
+	order += direction(p.Desc) + ", n.id" + direction(p.Desc)
+	found, err := listWith(ctx, db, &w, p, scanGroup, mine, groupTables, groupColumns, order)
+	for i := range found.Rows {
+		g, err := findGroup(ctx, db, found.Rows[i].ID, f.Actor)
+		if err != nil {
+			return found, err
+		}
+		found.Rows[i] = g
+	}
+	return found, err
+}
+
+// visibleGroups repeats in SQL what access decides: the test of this package
+// holds the two together.
+func visibleGroups(w *where, f projects.GroupFilter) {
+	const member = `n.id IN (SELECT id FROM mine)`
+	const onTheWay = `n.id IN (WITH RECURSIVE way (id) AS (
+		SELECT p.namespace_id FROM projects p WHERE p.deleted_at IS NULL AND p.id IN (SELECT id FROM mine_projects)
+		UNION SELECT id FROM mine
+		UNION SELECT n.parent_id FROM namespaces n JOIN way ON n.id = way.id WHERE n.parent_id IS NOT NULL) SELECT id FROM way)`
+	switch {
+	case f.Owned || f.MinRole > access.NoRole:
+		if !f.Actor.Admin || f.Owned {
+			w.and(member)
+		}
+	case f.Actor.Admin:
+	case !f.Actor.LoggedIn():
+		w.and("n.visibility = 20")
+	case f.Actor.External:
+		w.and("(n.visibility = 20 OR " + onTheWay + ")")
+	default:
+		w.and("(n.visibility >= 10 OR " + onTheWay + ")")
+	}
+}
+
+// listWith is listPage behind a CTE. The CTE's arguments are in w already.
+func listWith[T any](ctx context.Context, db *DB, w *where, p page.Request, scan func(scanner) (T, error), cte, from, columns, order string) (page.Of[T], error) {
+	var found page.Of[T]
+	err := db.reads.QueryRowContext(ctx, cte+`SELECT COUNT(*) FROM `+from+w.String(), w.args...).Scan(&found.Total)
+	if err != nil {
+		return found, classify(err)
+	}
+	query := cte + `SELECT ` + columns + ` FROM ` + from + w.String() + ` ORDER BY ` + order + w.limit(p)
+	found.Rows, err = list(ctx, db, scan, query, w.args...)
+	return found, err
+}
+
+// InsertGroup implements projects.Groups.
+func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64) (projects.Group, error) {
+	return change(ctx, db, func(t *tx) (projects.Group, error) {
+		fullPath := g.Path
+		if g.ParentID != 0 {
+			parent, err := t.pathOfNamespace(ctx, g.ParentID)
+			if err != nil {
+				return g, err
+			}
+			fullPath = parent + "/" + g.Path
+		}
+		id, err := t.insert(`INSERT INTO namespaces (parent_id, name, path, description, visibility,
+				duplicates_allowed, duplicate_exception, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id`,
+			id(g.ParentID), g.Name, g.Path, g.Description, int(g.Visibility),
+			optional(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.CreatedAt))
+		if err != nil {
+			return g, err
+		}
+		if err := t.addRoute(ctx, fullPath, id, 0); err != nil {
+			return g, err
+		}
+		at := projects.Place{GroupID: id}
+		err = t.addMember(at, projects.Member{UserID: creator, Role: access.Owner, CreatedAt: g.CreatedAt, CreatedBy: creator})
+		if err != nil {
+			return g, err
+		}
+		return findGroup(ctx, t, id, access.Actor{Kind: access.User, UserID: creator})
+	})
+}
+
+func (t *tx) pathOfNamespace(ctx context.Context, namespaceID int64) (string, error) {
+	var path string
+	err := t.row(ctx, `SELECT r.path FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, namespaceID).Scan(&path)
+	return path, classify(err)
+}
+
+// UpdateGroup implements projects.Groups.
+func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*projects.Group) error) (projects.Group, error) {
+	return change(ctx, db, func(t *tx) (projects.Group, error) {
+		g, err := findGroup(ctx, t, groupID, access.Actor{})
+		if err != nil {
+			return g, err
+		}
+		before := g
+		if err := edit(&g); err != nil {
+			return g, err
+		}
+		if err := t.checkVisibility(ctx, before, g); err != nil {
+			return g, err
+		}
+		if g.Path != before.Path {
+			if err := t.moveNamespace(ctx, before, g.Path); err != nil {
+				return g, err
+			}
+		}
+		err = t.exec(`UPDATE namespaces SET name = $1, path = $2, description = $3, visibility = $4,
+				duplicates_allowed = $5, duplicate_exception = $6, updated_at = $7 WHERE id = $8`,
+			g.Name, g.Path, g.Description, int(g.Visibility),
+			optional(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.UpdatedAt), groupID)
+		if err != nil {
+			return g, err
+		}
+		return findGroup(ctx, t, groupID, access.Actor{})
+	})
+}
+
+// checkVisibility keeps every child at most as visible as its parent.
+func (t *tx) checkVisibility(ctx context.Context, before, after projects.Group) error {
+	if after.Visibility == before.Visibility {
+		return nil
+	}
+	var parent, child sql.NullInt64
+	err := t.row(ctx, `SELECT (SELECT visibility FROM namespaces WHERE id = $1),
+			(SELECT MAX(v) FROM (SELECT visibility AS v FROM namespaces WHERE parent_id = $2 AND deleted_at IS NULL
+				UNION ALL SELECT visibility FROM projects WHERE namespace_id = $2 AND deleted_at IS NULL) AS inside)`,
+		after.ParentID, after.ID).Scan(&parent, &child)
+	switch {
+	case err != nil:
+		return classify(err)
+	case parent.Valid && int64(after.Visibility) > parent.Int64:
+		return fault.Field("visibility_level", projects.VisibilityName(after.Visibility)+" is not allowed since the parent group has "+
+			projects.VisibilityName(access.Visibility(parent.Int64))+" visibility.")
+	case child.Valid && int64(after.Visibility) < child.Int64:
+		return fault.Field("visibility_level", projects.VisibilityName(after.Visibility)+" is not allowed since this group contains projects or groups with higher visibility.")
+	}
+	return nil
+}
+
+// moveNamespace gives a group another path, and with it everything below.
+func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) error {
+	from := g.FullPath
+	to := from[:len(from)-len(g.Path)] + path
+	type route struct {
+		path               string
+		namespace, project sql.NullInt64
+	}
+	prefix := fold(from) + "/"
+	below, err := list(ctx, t, func(row scanner) (r route, err error) {
+		return r, row.Scan(&r.path, &r.namespace, &r.project)
+	}, `SELECT path, namespace_id, project_id FROM routes
+		WHERE redirect = 0 AND (path_key = $1 OR path_key >= $2 AND path_key < $3)`, fold(from), prefix, fold(from)+"0") // '0' follows '/'
+	if err != nil {
+		return err
+	}
+	for _, r := range below {
+		if err := t.moveRoute(ctx, r.path, to+r.path[len(from):], r.namespace.Int64, r.project.Int64); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteGroup implements projects.Groups.
+func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		const below = `WITH RECURSIVE below (id) AS (
+			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id) `
+		for _, step := range []string{
+			below + `DELETE FROM routes WHERE namespace_id IN (SELECT id FROM below)
+				OR project_id IN (SELECT id FROM projects WHERE namespace_id IN (SELECT id FROM below))`,
+			below + `UPDATE projects SET deleted_at = $2 WHERE deleted_at IS NULL AND namespace_id IN (SELECT id FROM below)`,
+			below + `UPDATE namespaces SET deleted_at = $2 WHERE deleted_at IS NULL AND id IN (SELECT id FROM below)`,
+		} {
+			args := []any{groupID, micros(now)}
+			if !strings.Contains(step, "$2") {
+				args = args[:1]
+			}
+			if err := t.exec(step, args...); err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+var (
+	_ projects.Groups = (*DB)(nil)
+	_ auth.Users      = (*DB)(nil)
+)

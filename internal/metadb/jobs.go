@@ -1,0 +1,100 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+const jobColumns = `j.id, j.project_id, j.pipeline_id, j.name, j.stage, j.ref, j.sha, j.tag, j.status,
+	j.created_at, j.finished_at, j.expires_at, ` + userColumns
+
+const jobTables = `jobs j JOIN users u ON u.id = j.user_id`
+
+func scanJob(row scanner) (auth.Job, error) {
+	var j auth.Job
+	var created, expires, userCreated int64
+	var finished, namespace sql.NullInt64
+	u := &j.User
+	err := row.Scan(&j.ID, &j.ProjectID, &j.PipelineID, &j.Name, &j.Stage, &j.Ref, &j.SHA, &j.Tag, &j.Status,
+		&created, &finished, &expires,
+		&u.ID, &u.Username, &u.Name, &u.Email, &u.Admin, &u.External, &u.Blocked, &u.CanCreateGroup,
+		&u.ProjectsLimit, &u.Note, &userCreated, &namespace)
+	u.CreatedAt, u.NamespaceID = moment(userCreated), namespace.Int64
+	j.CreatedAt, j.FinishedAt, j.ExpiresAt = moment(created), optionalMoment(finished), moment(expires)
+	return j, classify(err)
+}
+
+// FindJob implements auth.Jobs.
+func (db *DB) FindJob(ctx context.Context, projectID, jobID int64) (auth.Job, error) {
+	return findJob(ctx, db, projectID, jobID)
+}
+
+func findJob(ctx context.Context, q queries, projectID, jobID int64) (auth.Job, error) {
+	return scanJob(q.row(ctx, `SELECT `+jobColumns+` FROM `+jobTables+` WHERE j.project_id = $1 AND j.id = $2`, projectID, jobID))
+}
+
+// ListJobs implements auth.Jobs.
+func (db *DB) ListJobs(ctx context.Context, projectID int64, p page.Request) (page.Of[auth.Job], error) {
+	var w where
+	w.and("j.project_id = ?", projectID)
+	return listPage(ctx, direct{db}, &w, p, scanJob, jobTables, jobColumns, "j.id"+direction(p.Desc))
+}
+
+// InsertJob implements auth.Jobs.
+func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest) (auth.Job, error) {
+	return change(ctx, db, func(t *tx) (auth.Job, error) {
+		var err error
+		if j.PipelineID, err = t.pipeline(ctx, j); err != nil {
+			return j, err
+		}
+		j.ID, err = t.insert(`INSERT INTO jobs (project_id, pipeline_id, user_id, name, stage, ref, sha, tag, status, digest, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
+			j.ProjectID, j.PipelineID, j.User.ID, j.Name, j.Stage, j.Ref, j.SHA, truth(j.Tag), j.Status, d[:],
+			micros(j.CreatedAt), micros(j.ExpiresAt))
+		return j, err
+	})
+}
+
+// pipeline finds the job's pipeline or makes it, with the id that the caller
+// wants where it is free.
+func (t *tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
+	if j.PipelineID != 0 {
+		var owner int64
+		err := t.row(ctx, `SELECT project_id FROM pipelines WHERE id = $1`, j.PipelineID).Scan(&owner)
+		switch {
+		case err == nil && owner == j.ProjectID:
+			return j.PipelineID, nil
+		case err == nil:
+			return 0, fault.New(fault.Conflict, "")
+		case !errors.Is(err, sql.ErrNoRows):
+			return 0, classify(err)
+		}
+	}
+	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		id(j.PipelineID), j.ProjectID, j.User.ID, j.Ref, j.SHA, micros(j.CreatedAt))
+}
+
+// FinishJob implements auth.Jobs.
+func (db *DB) FinishJob(ctx context.Context, projectID, jobID int64, status auth.JobStatus, now time.Time) (auth.Job, error) {
+	return change(ctx, db, func(t *tx) (auth.Job, error) {
+		_, err := t.count(`UPDATE jobs SET status = $1, finished_at = $2
+			WHERE project_id = $3 AND id = $4 AND status = $5 AND expires_at > $2`,
+			status, micros(now), projectID, jobID, auth.JobRunning)
+		if err != nil {
+			return auth.Job{}, err
+		}
+		j, err := findJob(ctx, t, projectID, jobID)
+		if err == nil && j.Status != status {
+			err = fault.New(fault.Conflict, "")
+		}
+		return j, err
+	})
+}
+
+var _ auth.Jobs = (*DB)(nil)

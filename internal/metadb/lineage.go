@@ -1,0 +1,95 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/projects"
+)
+
+// ancestor is one namespace on the way from a place to the top, and the
+// actor's membership in it.
+type ancestor struct {
+	id         int64
+	name       string
+	ownerID    sql.NullInt64
+	duplicates projects.Duplicates
+	role       access.Role
+}
+
+const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
+		SELECT CAST($1 AS BIGINT), 0
+		UNION ALL
+		SELECT n.parent_id, up.depth + 1 FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
+	SELECT n.id, n.name, n.owner_id, n.duplicates_allowed, n.duplicate_exception, COALESCE(m.access_level, 0)
+	FROM up JOIN namespaces n ON n.id = up.id
+	LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+	ORDER BY up.depth`
+
+// lineage is the namespaces from the given one upward. A user's own namespace
+// makes its owner Owner.
+func lineage(ctx context.Context, q queries, namespaceID, userID int64) ([]ancestor, error) {
+	return list(ctx, q, func(row scanner) (ancestor, error) {
+		var a ancestor
+		var allowed sql.Null[bool]
+		var exception sql.Null[string]
+		err := row.Scan(&a.id, &a.name, &a.ownerID, &allowed, &exception, &a.role)
+		a.duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
+		if a.ownerID.Valid && a.ownerID.Int64 == userID {
+			a.role = access.Owner
+		}
+		return a, err
+	}, lineageQuery, namespaceID, userID, micros(time.Now()))
+}
+
+// highest is the highest role in a lineage.
+func highest(line []ancestor) access.Role {
+	role := access.NoRole
+	for _, a := range line {
+		role = max(role, a.role)
+	}
+	return role
+}
+
+// covers reports whether the namespace is in the lineage.
+func covers(line []ancestor, namespaceID int64) bool {
+	return slices.ContainsFunc(line, func(a ancestor) bool { return a.id == namespaceID })
+}
+
+// inherit resolves duplicate settings: what is not set comes from the nearest
+// group above that sets it, and at last from the defaults.
+func inherit(own projects.Duplicates, line []ancestor) projects.Duplicates {
+	for _, a := range line {
+		if own.Allowed == nil {
+			own.Allowed = a.duplicates.Allowed
+		}
+		if own.Exception == nil {
+			own.Exception = a.duplicates.Exception
+		}
+	}
+	if own.Allowed == nil {
+		allowed := true
+		own.Allowed = &allowed
+	}
+	if own.Exception == nil {
+		own.Exception = new(string)
+	}
+	return own
+}
+
+// mine is a CTE: the namespaces in which the user has at least a role, with
+// all below them. It begins a query's text and takes the user, the role and
+// the time twice over.
+const mine = `WITH RECURSIVE mine (id) AS (
+		SELECT m.namespace_id FROM members m
+		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+		UNION SELECT n.id FROM namespaces n WHERE n.owner_id = $1
+		UNION SELECT n.id FROM namespaces n JOIN mine ON n.parent_id = mine.id),
+	mine_projects (id) AS (
+		SELECT p.id FROM projects p WHERE p.namespace_id IN (SELECT id FROM mine)
+		UNION SELECT m.project_id FROM members m
+		WHERE m.user_id = $1 AND m.project_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3))
+`

@@ -1,0 +1,223 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"granary/internal/blob"
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// findFileQuery: the status of the package is named twice, so that SQLite sees
+// that the partial index serves.
+const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content
+	FROM packages p
+	JOIN package_files f ON f.package_id = p.id
+	JOIN blobs b ON b.id = f.blob_id
+	LEFT JOIN blob_contents c ON c.blob_id = b.id
+	WHERE p.project_id = $1 AND p.name = $2 AND p.version = $3
+		AND p.status <> 'pending_destruction' AND p.status IN ('default', 'hidden', 'deprecated')
+		AND f.file_name = $4 AND f.status = 'default'
+	ORDER BY f.id DESC LIMIT 1`
+
+// FindFile implements registry.Catalog.
+func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
+	f := registry.File{ProjectID: projectID, Name: c.File}
+	var digest, small []byte
+	var created int64
+	var kept sql.NullInt64 // an empty file has content too
+	err := db.row(ctx, findFileQuery, projectID, string(c.Name), string(c.Version), string(c.File)).
+		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &small)
+	if err != nil {
+		return f, nil, classify(err)
+	}
+	copy(f.Digest[:], digest)
+	f.CreatedAt = moment(created)
+	if kept.Valid && small == nil {
+		small = []byte{}
+	}
+	return f, small, nil
+}
+
+// PinBlob implements registry.Ledger.
+func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error {
+	return db.writer.do(ctx, func(t *tx) error {
+		_, err := t.pinBlob(d, size, 0, now)
+		return err
+	})
+}
+
+// pinBlob finds or makes the row of a blob, which from now on has so many more
+// files.
+func (t *tx) pinBlob(d blob.Digest, size int64, files int, now time.Time) (int64, error) {
+	return t.insert(`INSERT INTO blobs (digest, size, files, touched_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + excluded.files
+		RETURNING id`, d[:], size, files, micros(now))
+}
+
+// AddFile implements registry.Ledger.
+func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.File, error) {
+	return write(ctx, db, func(t *tx) (registry.File, error) { return t.addFile(ctx, p) })
+}
+
+func (t *tx) addFile(ctx context.Context, p registry.Publication) (registry.File, error) {
+	f := registry.File{
+		ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
+		Status: registry.StatusDefault, CreatedAt: p.Now,
+	}
+	var alive int
+	err := t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, p.ProjectID).Scan(&alive)
+	if err != nil || alive == 0 {
+		return f, errors.Join(classify(err), fault.New(fault.Hidden, ""))
+	}
+	if f.PackageID, err = t.upsertPackage(p); err != nil {
+		return f, err
+	}
+	if p.NoDuplicate {
+		if err := t.refuseDuplicate(ctx, f); err != nil {
+			return f, err
+		}
+	}
+	blobID, err := t.blobOf(ctx, p)
+	if err != nil {
+		return f, err
+	}
+	f.ID, err = t.insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
+		VALUES ($1, $2, $3, $4, $5) RETURNING id`, f.PackageID, blobID, string(f.Name), string(f.Status), micros(p.Now))
+	if err != nil || p.PipelineID == 0 {
+		return f, err
+	}
+	return f, t.addPipeline(f, p.PipelineID)
+}
+
+// upsertPackage finds or makes the package. Two publishers of one new version
+// meet on the unique index and share the row.
+func (t *tx) upsertPackage(p registry.Publication) (int64, error) {
+	status, change := registry.StatusDefault, 0
+	if p.Status != nil {
+		status, change = *p.Status, 1
+	}
+	return t.insert(`INSERT INTO packages (project_id, name, version, status, creator_id, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $6)
+		ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
+		DO UPDATE SET updated_at = excluded.updated_at,
+			status = CASE WHEN $7 = 1 THEN excluded.status ELSE packages.status END
+		RETURNING id`,
+		p.ProjectID, string(p.Coordinates.Name), string(p.Coordinates.Version), string(status), id(p.CreatorID), micros(p.Now), change)
+}
+
+func (t *tx) refuseDuplicate(ctx context.Context, f registry.File) error {
+	var n int
+	err := t.row(ctx, `SELECT COUNT(*) FROM package_files WHERE package_id = $1 AND file_name = $2 AND status <> 'pending_destruction'`,
+		f.PackageID, string(f.Name)).Scan(&n)
+	if err == nil && n > 0 {
+		return registry.ErrDuplicate()
+	}
+	return classify(err)
+}
+
+// blobOf is the row of the bytes. Small ones are kept here and now; others
+// were pinned before their bytes were stored, and must still be.
+func (t *tx) blobOf(ctx context.Context, p registry.Publication) (int64, error) {
+	if p.Small == nil {
+		var blobID int64
+		err := t.row(ctx, `UPDATE blobs SET files = files + 1 WHERE digest = $1 RETURNING id`, p.Digest[:]).Scan(&blobID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return 0, fault.Wrap(fault.Unavailable, "", errors.New("the blob was swept while it was published"))
+		}
+		return blobID, classify(err)
+	}
+	blobID, err := t.pinBlob(p.Digest, p.Size, 1, p.Now)
+	if err != nil {
+		return 0, err
+	}
+	return blobID, t.exec(`INSERT INTO blob_contents (blob_id, content) VALUES ($1, $2)
+		ON CONFLICT (blob_id) DO NOTHING`, blobID, p.Small)
+}
+
+// addPipeline records which pipeline published the file.
+func (t *tx) addPipeline(f registry.File, pipelineID int64) error {
+	err := t.exec(`INSERT INTO package_pipelines (package_id, pipeline_id) VALUES ($1, $2)
+		ON CONFLICT (package_id, pipeline_id) DO NOTHING`, f.PackageID, pipelineID)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)`, f.ID, pipelineID)
+}
+
+// TouchDownloads implements registry.Ledger.
+func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error {
+	return db.writer.do(ctx, func(t *tx) error {
+		for packageID, downloaded := range at {
+			if err := t.exec(`UPDATE packages SET last_downloaded_at = $1 WHERE id = $2`, micros(downloaded), packageID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// PurgeDeleted implements registry.Ledger.
+func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
+	return write(ctx, db, func(t *tx) (int, error) {
+		doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
+			`SELECT k.id FROM packages k JOIN projects p ON p.id = k.project_id WHERE p.deleted_at IS NOT NULL LIMIT $1`, limit)
+		if err != nil {
+			return 0, err
+		}
+		for _, packageID := range doomed {
+			if err := t.deletePackage(packageID); err != nil {
+				return 0, err
+			}
+		}
+		return len(doomed), nil
+	})
+}
+
+// deletePackage removes the records of a package; its bytes are left to the
+// sweep.
+func (t *tx) deletePackage(packageID int64) error {
+	for _, step := range []string{
+		`UPDATE blobs SET files = files - (SELECT COUNT(*) FROM package_files f WHERE f.package_id = $1 AND f.blob_id = blobs.id)
+			WHERE id IN (SELECT blob_id FROM package_files WHERE package_id = $1)`,
+		`DELETE FROM package_files WHERE package_id = $1`,
+		`DELETE FROM packages WHERE id = $1`,
+	} {
+		if err := t.exec(step, packageID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SweepBlob implements registry.Ledger. The bytes go before the commit, so
+// that a publisher of the same bytes, who waits for this transaction, finds
+// them gone and writes them again.
+func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (bool, error) {
+	return write(ctx, db, func(t *tx) (bool, error) {
+		var blobID int64
+		var digest []byte
+		err := t.row(ctx, `SELECT b.id, b.digest FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
+			AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id) LIMIT 1`, micros(before)).Scan(&blobID, &digest)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		if err != nil {
+			return false, classify(err)
+		}
+		var d blob.Digest
+		copy(d[:], digest)
+		if err := remove(d); err != nil {
+			return false, fault.Wrap(fault.Unavailable, "", err)
+		}
+		return true, t.exec(`DELETE FROM blobs WHERE id = $1`, blobID)
+	})
+}
+
+var (
+	_ registry.Catalog = (*DB)(nil)
+	_ registry.Ledger  = (*DB)(nil)
+)

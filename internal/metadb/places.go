@@ -1,0 +1,66 @@
+package metadb
+
+import (
+	"context"
+
+	"granary/internal/access"
+	"granary/internal/projects"
+	"granary/internal/registry"
+)
+
+// placeKey is what a place depends on besides the records: who asks.
+type placeKey struct {
+	ref   string
+	kind  access.Kind
+	actor int64 // user or deploy token
+	job   int64 // the project whose job asks
+}
+
+type cachedPlace = registry.Place
+
+// FindPlace implements registry.Catalog. Places are remembered until something
+// changes.
+func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
+	key := placeKey{ref: ref, kind: a.Kind, actor: a.UserID, job: a.JobProjectID}
+	if a.Kind == access.DeployToken {
+		key.actor = a.TokenID
+	}
+	return db.places.get(key, func() (registry.Place, error) { return db.findPlace(ctx, ref, a) })
+}
+
+func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
+	id, _, err := routeOf(ctx, db, ref, "project_id")
+	if err != nil {
+		return registry.Place{}, err
+	}
+	p, err := findProject(ctx, db, id)
+	if err != nil {
+		return registry.Place{}, err
+	}
+	if err := standing(ctx, db, &p, a); err != nil {
+		return registry.Place{}, err
+	}
+	place := registry.Place{
+		ProjectID: p.ID, Path: p.Path, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
+	}
+	if place.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
+		return registry.Place{}, err
+	}
+	if place.Duplicates, err = db.duplicates(ctx, p); err != nil {
+		return registry.Place{}, err
+	}
+	place.Protections, err = list(ctx, db, func(row scanner) (r registry.Protection, err error) {
+		return r, row.Scan(&r.Pattern, &r.Push)
+	}, `SELECT pattern, push_level FROM package_protection_rules
+		WHERE project_id = $1 AND package_type = 'generic' AND push_level > 0`, p.ID)
+	return place, err
+}
+
+func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.DuplicatePolicy, error) {
+	line, err := lineage(ctx, db, p.Namespace.ID, 0)
+	if err != nil {
+		return registry.DuplicatePolicy{}, err
+	}
+	d := inherit(p.Duplicates, line)
+	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: *d.Exception}, nil
+}

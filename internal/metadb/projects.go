@@ -1,0 +1,265 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/projects"
+)
+
+const projectColumns = `p.id, p.name, p.path, r.path, p.description, p.visibility, p.default_branch, p.topics,
+	p.package_access, p.archived, p.creator_id, p.naming, p.duplicates_allowed, p.duplicate_exception,
+	p.max_file_size, p.job_token_scope, p.created_at, p.updated_at,
+	n.id, n.parent_id, n.owner_id, n.name, n.path, s.path, n.visibility`
+
+const projectTables = `projects p JOIN routes r ON r.project_id = p.id AND r.redirect = 0
+	JOIN namespaces n ON n.id = p.namespace_id JOIN routes s ON s.namespace_id = n.id AND s.redirect = 0`
+
+func scanProject(row scanner) (projects.Project, error) {
+	var p projects.Project
+	var topics string
+	var naming, exception sql.Null[string]
+	var allowed sql.Null[bool]
+	var size sql.Null[int64]
+	var created, updated int64
+	var parent, owner sql.NullInt64
+	err := row.Scan(&p.ID, &p.Name, &p.Path, &p.FullPath, &p.Description, &p.Visibility, &p.DefaultBranch, &topics,
+		&p.PackageAccess, &p.Archived, &p.CreatorID, &naming, &allowed, &exception,
+		&size, &p.JobTokenScope, &created, &updated,
+		&p.Namespace.ID, &parent, &owner, &p.Namespace.Name, &p.Namespace.Path, &p.Namespace.FullPath, &p.Namespace.Visibility)
+	if topics != "" {
+		p.Topics = strings.Split(topics, ",")
+	}
+	p.Naming = (*projects.Naming)(pointer(naming))
+	p.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
+	p.MaxFileSize = pointer(size)
+	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
+	p.Namespace.ParentID, p.Namespace.OwnerID = parent.Int64, owner.Int64
+	return p, classify(err)
+}
+
+// FindProject implements projects.Projects.
+func (db *DB) FindProject(ctx context.Context, ref string, a access.Actor) (projects.Project, error) {
+	id, moved, err := routeOf(ctx, db, ref, "project_id")
+	if err != nil {
+		return projects.Project{}, err
+	}
+	p, err := findProject(ctx, db, id)
+	if err != nil {
+		return p, err
+	}
+	if err := standing(ctx, db, &p, a); err != nil {
+		return p, err
+	}
+	if moved {
+		return p, fault.New(fault.Moved, "")
+	}
+	return p, nil
+}
+
+func findProject(ctx context.Context, q queries, id int64) (projects.Project, error) {
+	return scanProject(q.row(ctx, `SELECT `+projectColumns+` FROM `+projectTables+` WHERE p.id = $1 AND p.deleted_at IS NULL`, id))
+}
+
+// standing fills in what the actor is to the project.
+func standing(ctx context.Context, q queries, p *projects.Project, a access.Actor) error {
+	line, err := lineage(ctx, q, p.Namespace.ID, a.UserID)
+	if err != nil {
+		return err
+	}
+	p.FullName = fullName(line) + " / " + p.Name
+	p.GroupRole = highest(line)
+	if a.LoggedIn() {
+		err = q.row(ctx, `SELECT COALESCE(MAX(access_level), 0) FROM members
+			WHERE project_id = $1 AND user_id = $2 AND (expires_at IS NULL OR expires_at > $3)`,
+			p.ID, a.UserID, micros(time.Now())).Scan(&p.OwnRole)
+		if err != nil {
+			return classify(err)
+		}
+	}
+	p.Standing = access.Resource{
+		Visibility: p.Visibility, Packages: p.PackageAccess, Archived: p.Archived, Role: max(p.GroupRole, p.OwnRole),
+	}
+	switch a.Kind {
+	case access.DeployToken:
+		p.Standing.Covered, err = deployTokenCovers(ctx, q, p.ID, line, a.TokenID)
+	case access.Job:
+		p.Standing.Listed, err = letsJobIn(ctx, q, *p, a.JobProjectID)
+	}
+	return err
+}
+
+// deployTokenCovers reports whether the token is the project's or a group's
+// above it.
+func deployTokenCovers(ctx context.Context, q queries, projectID int64, line []ancestor, tokenID int64) (bool, error) {
+	var project, namespace sql.NullInt64
+	err := q.row(ctx, `SELECT project_id, namespace_id FROM deploy_tokens WHERE id = $1`, tokenID).Scan(&project, &namespace)
+	if err != nil {
+		return false, classify(err)
+	}
+	return project.Valid && project.Int64 == projectID || namespace.Valid && covers(line, namespace.Int64), nil
+}
+
+// letsJobIn reports whether jobs of the source project may act in p as more
+// than a passer-by (contract generic-packages 4.5).
+func letsJobIn(ctx context.Context, q queries, p projects.Project, source int64) (bool, error) {
+	if p.ID == source || !p.JobTokenScope {
+		return true, nil
+	}
+	var n int
+	err := q.row(ctx, `WITH RECURSIVE up (id) AS (
+			SELECT namespace_id FROM projects WHERE id = $1
+			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
+		SELECT COUNT(*) FROM job_token_allowlist
+		WHERE project_id = $2 AND (source_project_id = $1 OR source_namespace_id IN (SELECT id FROM up))`,
+		source, p.ID).Scan(&n)
+	return n > 0, classify(err)
+}
+
+// ListProjects implements projects.Projects.
+func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page.Request) (page.Of[projects.Project], error) {
+	least := max(access.Guest, f.MinRole)
+	if f.Owned {
+		least = access.Owner
+	}
+	w := where{args: []any{f.Actor.UserID, int(least), micros(time.Now())}}
+	w.and("p.deleted_at IS NULL")
+	visibleProjects(&w, f)
+	filterProjects(&w, f)
+	order := map[string]string{
+		"id": "p.id", "name": "lower(p.name)", "path": "p.path", "updated_at": "p.updated_at", "last_activity_at": "p.updated_at",
+	}[p.OrderBy]
+	if order == "" {
+		order = "p.created_at"
+	}
+	order += direction(p.Desc)
+	if p.OrderBy != "id" {
+		order += ", p.id" + direction(p.Desc)
+	}
+	found, err := listWith(ctx, db, &w, p, scanProject, mine, projectTables, projectColumns, order)
+	for i := range found.Rows {
+		if err := standing(ctx, db, &found.Rows[i], f.Actor); err != nil {
+			return found, err
+		}
+	}
+	return found, err
+}
+
+// visibleProjects repeats in SQL what access decides: the test of this package
+// holds the two together.
+func visibleProjects(w *where, f projects.ProjectFilter) {
+	const member = `p.id IN (SELECT id FROM mine_projects)`
+	switch {
+	case f.Owned || f.Membership || f.MinRole > access.NoRole && !f.Actor.Admin:
+		w.and(member)
+	case f.Actor.Admin:
+	case !f.Actor.LoggedIn():
+		w.and("p.visibility = 20")
+	case f.Actor.External:
+		w.and("(p.visibility = 20 OR " + member + ")")
+	default:
+		w.and("(p.visibility >= 10 OR " + member + ")")
+	}
+}
+
+func filterProjects(w *where, f projects.ProjectFilter) {
+	if f.Search != "" {
+		w.and(`(lower(p.name) LIKE ? ESCAPE '\' OR lower(p.path) LIKE ? ESCAPE '\')`, contains(f.Search), contains(f.Search))
+	}
+	switch {
+	case f.GroupID != 0 && f.Below:
+		w.and(`p.namespace_id IN (WITH RECURSIVE below (id) AS (
+			SELECT CAST(? AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id) SELECT id FROM below)`, f.GroupID)
+	case f.GroupID != 0:
+		w.and("p.namespace_id = ?", f.GroupID)
+	}
+	if f.OwnerID != 0 {
+		w.and("n.owner_id = ?", f.OwnerID)
+	}
+	if f.Visibility != nil {
+		w.and("p.visibility = ?", int(*f.Visibility))
+	}
+	if f.Archived != nil {
+		w.and("p.archived = ?", truth(*f.Archived))
+	}
+	if f.Topic != "" {
+		w.and(`',' || p.topics || ',' LIKE ? ESCAPE '\'`, contains(","+f.Topic+","))
+	}
+	if f.IDAfter != 0 {
+		w.and("p.id > ?", f.IDAfter)
+	}
+	if f.IDBefore != 0 {
+		w.and("p.id < ?", f.IDBefore)
+	}
+}
+
+// InsertProject implements projects.Projects.
+func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role) (projects.Project, error) {
+	return change(ctx, db, func(t *tx) (projects.Project, error) {
+		parent, err := t.pathOfNamespace(ctx, p.Namespace.ID)
+		if err != nil {
+			return p, err
+		}
+		p.ID, err = t.insert(`INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics,
+				package_access, archived, creator_id, naming, duplicates_allowed, duplicate_exception, max_file_size,
+				job_token_scope, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING id`,
+			p.Namespace.ID, p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
+			int(p.PackageAccess), p.CreatorID, optional(p.Naming), optional(p.Duplicates.Allowed),
+			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.CreatedAt))
+		if err != nil {
+			return p, err
+		}
+		if err := t.addRoute(ctx, parent+"/"+p.Path, 0, p.ID); err != nil {
+			return p, err
+		}
+		if role == access.NoRole {
+			return p, nil
+		}
+		return p, t.addMember(projects.Place{ProjectID: p.ID},
+			projects.Member{UserID: p.CreatorID, Role: role, CreatedBy: p.CreatorID, CreatedAt: p.CreatedAt})
+	})
+}
+
+// UpdateProject implements projects.Projects.
+func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*projects.Project) error) (projects.Project, error) {
+	return change(ctx, db, func(t *tx) (projects.Project, error) {
+		p, err := findProject(ctx, t, projectID)
+		if err != nil {
+			return p, err
+		}
+		before := p
+		if err := edit(&p); err != nil {
+			return p, err
+		}
+		if p.Path != before.Path {
+			if err := t.moveRoute(ctx, before.FullPath, p.Namespace.FullPath+"/"+p.Path, 0, projectID); err != nil {
+				return p, err
+			}
+		}
+		return p, t.exec(`UPDATE projects SET name = $1, path = $2, description = $3, visibility = $4, default_branch = $5,
+				topics = $6, package_access = $7, archived = $8, naming = $9, duplicates_allowed = $10,
+				duplicate_exception = $11, max_file_size = $12, job_token_scope = $13, updated_at = $14 WHERE id = $15`,
+			p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
+			int(p.PackageAccess), truth(p.Archived), optional(p.Naming), optional(p.Duplicates.Allowed),
+			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.UpdatedAt), projectID)
+	})
+}
+
+// DeleteProject implements projects.Projects.
+func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		if err := t.exec(`DELETE FROM routes WHERE project_id = $1`, projectID); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.exec(`UPDATE projects SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, micros(now), projectID)
+	})
+	return err
+}
+
+var _ projects.Projects = (*DB)(nil)

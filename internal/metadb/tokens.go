@@ -1,0 +1,256 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+type (
+	tokenKey = auth.SecretDigest
+	tokenRow = auth.Token
+)
+
+// FindToken implements auth.Tokens. Known tokens are remembered until
+// something changes.
+func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
+	return db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
+}
+
+func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
+	t := auth.Token{Digest: d}
+	personal, err := scanPersonalToken(db.row(ctx, `SELECT `+personalColumns+` FROM personal_access_tokens t WHERE t.digest = $1`, d[:]))
+	if err == nil {
+		t.Personal = &personal
+		t.User, err = db.userOf(ctx, personal.UserID)
+		return t, err
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return t, err
+	}
+	deploy, err := scanDeployToken(db.row(ctx, `SELECT `+deployColumns+` FROM deploy_tokens t
+		LEFT JOIN projects p ON p.id = t.project_id LEFT JOIN namespaces n ON n.id = t.namespace_id
+		WHERE t.digest = $1 AND p.deleted_at IS NULL AND n.deleted_at IS NULL`, d[:]))
+	if err == nil {
+		t.Deploy = &deploy
+		return t, nil
+	}
+	if !fault.Is(err, fault.NotFound) {
+		return t, err
+	}
+	job, err := scanJob(db.row(ctx, `SELECT `+jobColumns+` FROM `+jobTables+` JOIN projects p ON p.id = j.project_id
+		WHERE j.digest = $1 AND p.deleted_at IS NULL`, d[:]))
+	if err == nil {
+		t.Job, t.User = &job, job.User
+	}
+	return t, err
+}
+
+func (db *DB) userOf(ctx context.Context, userID int64) (auth.User, error) {
+	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, userID))
+}
+
+// TouchTokens implements auth.Tokens.
+func (db *DB) TouchTokens(ctx context.Context, at map[int64]time.Time) error {
+	return db.writer.do(ctx, func(t *tx) error {
+		for id, used := range at {
+			if err := t.exec(`UPDATE personal_access_tokens SET last_used_at = $1 WHERE id = $2`, micros(used), id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const personalColumns = `t.id, t.user_id, t.name, t.description, t.scopes, t.revoked, t.expires_at, t.last_used_at, t.created_at, t.family`
+
+func scanPersonalToken(row scanner) (auth.PersonalToken, error) {
+	var t auth.PersonalToken
+	var scopes string
+	var expires, used sql.NullInt64
+	var created int64
+	err := row.Scan(&t.ID, &t.UserID, &t.Name, &t.Description, &scopes, &t.Revoked, &expires, &used, &created, &t.Family)
+	t.Scopes, t.CreatedAt = splitScopes(scopes), moment(created)
+	t.ExpiresAt, t.LastUsedAt = optionalMoment(expires), optionalMoment(used)
+	return t, classify(err)
+}
+
+func splitScopes(text string) []access.Scope {
+	var scopes []access.Scope
+	for word := range strings.FieldsSeq(text) {
+		scopes = append(scopes, access.Scope(word))
+	}
+	return scopes
+}
+
+func joinScopes(scopes []access.Scope) string {
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = string(s)
+	}
+	return strings.Join(words, " ")
+}
+
+// FindPersonalToken implements auth.PersonalTokens.
+func (db *DB) FindPersonalToken(ctx context.Context, tokenID int64) (auth.PersonalToken, error) {
+	return scanPersonalToken(db.row(ctx, `SELECT `+personalColumns+` FROM personal_access_tokens t WHERE t.id = $1`, tokenID))
+}
+
+// ListPersonalTokens implements auth.PersonalTokens.
+func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page.Request) (page.Of[auth.PersonalToken], error) {
+	var w where
+	if f.UserID != 0 {
+		w.and("t.user_id = ?", f.UserID)
+	}
+	if f.Search != "" {
+		w.and(`lower(t.name) LIKE ? ESCAPE '\'`, contains(f.Search))
+	}
+	if f.Revoked != nil {
+		w.and("t.revoked = ?", truth(*f.Revoked))
+	}
+	if f.Active != nil && *f.Active {
+		w.and("t.revoked = 0 AND (t.expires_at IS NULL OR t.expires_at > ?)", micros(f.Now))
+	}
+	if f.Active != nil && !*f.Active {
+		w.and("(t.revoked = 1 OR t.expires_at <= ?)", micros(f.Now))
+	}
+	for _, span := range []struct {
+		condition string
+		at        time.Time
+	}{
+		{"t.created_at > ?", f.CreatedAfter}, {"t.created_at < ?", f.CreatedBefore},
+		{"t.expires_at > ?", f.ExpiresAfter}, {"t.expires_at < ?", f.ExpiresBefore},
+		{"t.last_used_at > ?", f.LastUsedAfter}, {"t.last_used_at < ?", f.LastUsedBefore},
+	} {
+		if !span.at.IsZero() {
+			w.and(span.condition, micros(span.at))
+		}
+	}
+	order := map[string]string{
+		"created": "t.created_at", "expires": "t.expires_at", "last_used": "t.last_used_at", "name": "lower(t.name)",
+	}[p.OrderBy]
+	if order == "" {
+		order = "t.id"
+	}
+	order += direction(p.Desc)
+	if p.OrderBy != "" {
+		order += ", t.id"
+	}
+	return listPage(ctx, direct{db}, &w, p, scanPersonalToken, "personal_access_tokens t", personalColumns, order)
+}
+
+// InsertPersonalToken implements auth.PersonalTokens.
+func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) { return t.addPersonalToken(token, d) })
+}
+
+func (t *tx) addPersonalToken(token auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
+	var err error
+	token.ID, err = t.insert(`INSERT INTO personal_access_tokens
+			(user_id, name, description, scopes, digest, revoked, expires_at, created_at, family)
+		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8) RETURNING id`,
+		token.UserID, token.Name, token.Description, joinScopes(token.Scopes), d[:],
+		optionalMicros(token.ExpiresAt), micros(token.CreatedAt), token.Family)
+	if err != nil || token.Family != 0 {
+		return token, err
+	}
+	token.Family = token.ID
+	return token, t.exec(`UPDATE personal_access_tokens SET family = id WHERE id = $1`, token.ID)
+}
+
+// RotatePersonalToken implements auth.PersonalTokens.
+func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
+		n, err := t.count(`UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1 AND revoked = 0`, tokenID)
+		if err != nil {
+			return auth.PersonalToken{}, err
+		}
+		if n == 0 {
+			return auth.PersonalToken{}, fault.New(fault.Conflict, "")
+		}
+		return t.addPersonalToken(successor, d)
+	})
+}
+
+// RevokePersonalTokens implements auth.PersonalTokens.
+func (db *DB) RevokePersonalTokens(ctx context.Context, tokenID int64, family bool) error {
+	query := `UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1`
+	if family {
+		query = `UPDATE personal_access_tokens SET revoked = 1
+			WHERE family = (SELECT family FROM personal_access_tokens WHERE id = $1)`
+	}
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) { return struct{}{}, t.exec(query, tokenID) })
+	return err
+}
+
+const deployColumns = `t.id, t.project_id, t.namespace_id, t.name, t.username, t.scopes, t.revoked, t.expires_at, t.creator_id, t.created_at`
+
+func scanDeployToken(row scanner) (auth.DeployToken, error) {
+	var t auth.DeployToken
+	var scopes string
+	var project, namespace, expires sql.NullInt64
+	var created int64
+	err := row.Scan(&t.ID, &project, &namespace, &t.Name, &t.Username, &scopes, &t.Revoked, &expires, &t.CreatorID, &created)
+	t.ProjectID, t.GroupID = project.Int64, namespace.Int64
+	t.Scopes, t.ExpiresAt, t.CreatedAt = splitScopes(scopes), optionalMoment(expires), moment(created)
+	return t, classify(err)
+}
+
+// ListDeployTokens implements auth.DeployTokens.
+func (db *DB) ListDeployTokens(ctx context.Context, f auth.DeployTokenFilter, p page.Request) (page.Of[auth.DeployToken], error) {
+	var w where
+	if f.ProjectID != 0 {
+		w.and("t.project_id = ?", f.ProjectID)
+	}
+	if f.GroupID != 0 {
+		w.and("t.namespace_id = ?", f.GroupID)
+	}
+	if f.ID != 0 {
+		w.and("t.id = ?", f.ID)
+	}
+	if f.Active {
+		w.and("t.revoked = 0 AND (t.expires_at IS NULL OR t.expires_at > ?)", micros(f.Now))
+	}
+	return listPage(ctx, direct{db}, &w, p, scanDeployToken, "deploy_tokens t", deployColumns, "t.id"+direction(p.Desc))
+}
+
+// InsertDeployToken implements auth.DeployTokens.
+func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d auth.SecretDigest) (auth.DeployToken, error) {
+	return change(ctx, db, func(t *tx) (auth.DeployToken, error) {
+		var err error
+		token.ID, err = t.insert(`INSERT INTO deploy_tokens
+				(project_id, namespace_id, name, username, scopes, digest, revoked, expires_at, creator_id, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9) RETURNING id`,
+			id(token.ProjectID), id(token.GroupID), token.Name, token.Username, joinScopes(token.Scopes), d[:],
+			optionalMicros(token.ExpiresAt), token.CreatorID, micros(token.CreatedAt))
+		if err != nil {
+			return token, err
+		}
+		if token.Username == "" {
+			if err := t.exec(`UPDATE deploy_tokens SET username = 'gitlab+deploy-token-' || id WHERE id = $1`, token.ID); err != nil {
+				return token, err
+			}
+		}
+		return scanDeployToken(t.row(ctx, `SELECT `+deployColumns+` FROM deploy_tokens t WHERE t.id = $1`, token.ID))
+	})
+}
+
+// RevokeDeployToken implements auth.DeployTokens.
+func (db *DB) RevokeDeployToken(ctx context.Context, tokenID int64) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		return struct{}{}, t.exec(`UPDATE deploy_tokens SET revoked = 1 WHERE id = $1`, tokenID)
+	})
+	return err
+}
+
+var (
+	_ auth.Tokens         = (*DB)(nil)
+	_ auth.PersonalTokens = (*DB)(nil)
+	_ auth.DeployTokens   = (*DB)(nil)
+)

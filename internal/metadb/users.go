@@ -1,0 +1,151 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+const userColumns = `u.id, u.username, u.name, u.email, u.admin, u.external, u.blocked, u.can_create_group,
+	u.projects_limit, u.note, u.created_at, (SELECT n.id FROM namespaces n WHERE n.owner_id = u.id)`
+
+func scanUser(row scanner) (auth.User, error) {
+	var u auth.User
+	var created int64
+	var namespace sql.NullInt64
+	err := row.Scan(&u.ID, &u.Username, &u.Name, &u.Email, &u.Admin, &u.External, &u.Blocked, &u.CanCreateGroup,
+		&u.ProjectsLimit, &u.Note, &created, &namespace)
+	u.CreatedAt, u.NamespaceID = moment(created), namespace.Int64
+	return u, classify(err)
+}
+
+// FindUser implements auth.Users.
+func (db *DB) FindUser(ctx context.Context, ref string) (auth.User, error) {
+	if n, err := strconv.ParseInt(ref, 10, 64); err == nil {
+		return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, n))
+	}
+	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.username_key = $1`, fold(ref)))
+}
+
+// ListUsers implements auth.Users.
+func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) (page.Of[auth.User], error) {
+	var w where
+	if f.Username != "" {
+		w.and("u.username_key = ?", fold(f.Username))
+	}
+	if f.Search != "" {
+		w.and(`(lower(u.name) LIKE ? ESCAPE '\' OR u.username_key LIKE ? ESCAPE '\' OR u.email_key = ?)`,
+			contains(f.Search), contains(f.Search), fold(f.Search))
+	}
+	if f.Active {
+		w.and("u.blocked = 0")
+	}
+	if f.Blocked {
+		w.and("u.blocked = 1")
+	}
+	return listPage(ctx, db, &w, p, scanUser, "users u", userColumns, "u.id"+direction(p.Desc))
+}
+
+// listPage reads one page of a table, and counts all pages.
+func listPage[T any](ctx context.Context, q queries, w *where, p page.Request, scan func(scanner) (T, error), from, columns, order string) (page.Of[T], error) {
+	var found page.Of[T]
+	err := q.row(ctx, `SELECT COUNT(*) FROM `+from+w.String(), w.args...).Scan(&found.Total)
+	if err != nil {
+		return found, classify(err)
+	}
+	query := `SELECT ` + columns + ` FROM ` + from + w.String() + ` ORDER BY ` + order + w.limit(p)
+	found.Rows, err = list(ctx, q, scan, query, w.args...)
+	return found, err
+}
+
+// InsertUser implements auth.Users.
+func (db *DB) InsertUser(ctx context.Context, u auth.User) (auth.User, error) {
+	return change(ctx, db, func(t *tx) (auth.User, error) {
+		if err := t.vacant(ctx, u); err != nil {
+			return auth.User{}, err
+		}
+		var err error
+		u.ID, err = t.insert(`INSERT INTO users (username, username_key, name, email, email_key, admin, external,
+				blocked, can_create_group, projects_limit, note, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11) RETURNING id`,
+			u.Username, fold(u.Username), u.Name, u.Email, fold(u.Email), truth(u.Admin), truth(u.External),
+			truth(u.CanCreateGroup), u.ProjectsLimit, u.Note, micros(u.CreatedAt))
+		if err != nil {
+			return auth.User{}, err
+		}
+		u.NamespaceID, err = t.insert(`INSERT INTO namespaces (owner_id, name, path, description, visibility, created_at, updated_at)
+			VALUES ($1, $2, $3, '', $4, $5, $5) RETURNING id`,
+			u.ID, u.Name, u.Username, access.Public, micros(u.CreatedAt))
+		if err != nil {
+			return auth.User{}, err
+		}
+		return u, t.addRoute(ctx, u.Username, u.NamespaceID, 0)
+	})
+}
+
+// vacant reports as a Conflict what the user cannot have, the email first.
+func (t *tx) vacant(ctx context.Context, u auth.User) error {
+	var n int
+	err := t.row(ctx, `SELECT COUNT(*) FROM users WHERE email_key = $1`, fold(u.Email)).Scan(&n)
+	if err != nil {
+		return classify(err)
+	}
+	if n > 0 {
+		return fault.New(fault.Conflict, "Email")
+	}
+	err = t.row(ctx, `SELECT COUNT(*) FROM routes WHERE path_key = $1 AND redirect = 0`, fold(u.Username)).Scan(&n)
+	if err == nil && n > 0 {
+		return fault.New(fault.Conflict, "Username")
+	}
+	return classify(err)
+}
+
+// SetBlocked implements auth.Users.
+func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		return struct{}{}, t.exec(`UPDATE users SET blocked = $1 WHERE id = $2`, truth(blocked), id)
+	})
+	return err
+}
+
+// addRoute makes a full path lead to a namespace or a project. A redirect in
+// the way is dropped; anything else is a Conflict.
+func (t *tx) addRoute(_ context.Context, path string, namespaceID, projectID int64) error {
+	if err := t.exec(`DELETE FROM routes WHERE path_key = $1 AND redirect = 1`, fold(path)); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect) VALUES ($1, $2, $3, $4, 0)`,
+		fold(path), path, id(namespaceID), id(projectID))
+}
+
+// moveRoute gives something a new full path. The old one leads on to it.
+func (t *tx) moveRoute(ctx context.Context, from, to string, namespaceID, projectID int64) error {
+	if err := t.exec(`UPDATE routes SET redirect = 1 WHERE path_key = $1`, fold(from)); err != nil {
+		return err
+	}
+	return t.addRoute(ctx, to, namespaceID, projectID)
+}
+
+// routeOf finds where a decimal id or a full path leads. column is the table
+// column wanted; moved tells that the path is an old one.
+func routeOf(ctx context.Context, q queries, ref, column string) (id int64, moved bool, err error) {
+	if n, err := strconv.ParseInt(ref, 10, 64); err == nil {
+		return n, false, nil
+	}
+	if ref == "" || len(ref) > 4096 || (column == "project_id" && !strings.Contains(ref, "/")) {
+		return 0, false, fault.New(fault.NotFound, "")
+	}
+	var found sql.NullInt64
+	err = q.row(ctx, `SELECT `+column+`, redirect FROM routes WHERE path_key = $1`, fold(ref)).Scan(&found, &moved)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !found.Valid {
+		return 0, false, fault.New(fault.NotFound, "")
+	}
+	return found.Int64, moved, classify(err)
+}

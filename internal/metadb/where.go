@@ -1,0 +1,80 @@
+package metadb
+
+import (
+	"strconv"
+	"strings"
+
+	"granary/internal/page"
+)
+
+// where gathers the conditions and the arguments of a query with optional
+// filters. Arguments are numbered in the order of their first appearance.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+// and adds a condition; each "?" in it stands for the next of args.
+func (w *where) and(condition string, args ...any) {
+	w.conditions = append(w.conditions, w.bind(condition, args...))
+}
+
+// bind numbers the arguments of a piece of text.
+func (w *where) bind(text string, args ...any) string {
+	for _, arg := range args {
+		w.args = append(w.args, arg)
+		text = strings.Replace(text, "?", "$"+strconv.Itoa(len(w.args)), 1)
+	}
+	return text
+}
+
+// in adds a condition that a column has one of the values; none given, none
+// required.
+func (w *where) in(column string, not bool, values []int64) {
+	if len(values) == 0 {
+		return
+	}
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = w.bind("?", v)
+	}
+	operator := " IN ("
+	if not {
+		operator = " NOT IN ("
+	}
+	w.conditions = append(w.conditions, column+operator+strings.Join(marks, ", ")+")")
+}
+
+// String is the WHERE clause.
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// limit is the end of a query for one page.
+func (w *where) limit(p page.Request) string {
+	return w.bind(" LIMIT ? OFFSET ?", p.Size, p.Offset())
+}
+
+// contains is a pattern for LIKE ... ESCAPE '\' on folded text.
+func contains(part string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(fold(part)) + "%"
+}
+
+// direction is the SQL word for a sort order.
+func direction(desc bool) string {
+	if desc {
+		return " DESC"
+	}
+	return " ASC"
+}
+
+// truth is a bool as it is kept.
+func truth(v bool) int {
+	if v {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,257 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"granary/internal/fault"
+)
+
+// writer is the one hand that writes. Whoever waits while it syncs is taken
+// into the next transaction together, each in a savepoint of its own, so that
+// many publishers share one sync (group commit) and none sees another's
+// failure.
+type writer struct {
+	tx    *tx
+	queue chan *job
+	quit  chan struct{}
+	ended chan struct{}
+	hook  func(point string)
+}
+
+// job is one caller's transaction.
+type job struct {
+	ctx  context.Context
+	do   func(*tx) error
+	err  error
+	done chan struct{}
+}
+
+const (
+	queueLength = 256
+	batchLimit  = 128 // transactions that share a sync
+)
+
+func newWriter(conn *sql.Conn, hook func(string)) *writer {
+	if hook == nil {
+		hook = func(string) {}
+	}
+	w := &writer{
+		tx:    &tx{conn: conn, stmts: map[string]*sql.Stmt{}},
+		queue: make(chan *job, queueLength),
+		quit:  make(chan struct{}),
+		ended: make(chan struct{}),
+		hook:  hook,
+	}
+	go w.run()
+	return w
+}
+
+// errClosed is what a caller gets that comes after Close.
+var errClosed = errors.New("the database is closed")
+
+// do runs fn in a transaction and returns once it is durable. fn's error undoes
+// what fn did, and is returned. A caller that leaves before its turn changes
+// nothing; once its turn has come it waits for the end.
+func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
+	j := &job{ctx: ctx, do: fn, done: make(chan struct{})}
+	select {
+	case w.queue <- j:
+	case <-ctx.Done():
+		return fault.Wrap(fault.Unavailable, "", ctx.Err())
+	case <-w.quit:
+		return fault.Wrap(fault.Unavailable, "", errClosed)
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-w.ended:
+	}
+	select {
+	case <-j.done: // it was in the last batch
+		return j.err
+	default:
+		return fault.Wrap(fault.Unavailable, "", errClosed)
+	}
+}
+
+func (w *writer) close() error {
+	close(w.quit)
+	<-w.ended
+	return w.tx.close()
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	batch := make([]*job, 0, batchLimit)
+	for {
+		select {
+		case j := <-w.queue:
+			batch = append(batch[:0], j)
+		case <-w.quit:
+			return
+		}
+		for len(batch) < batchLimit && len(w.queue) > 0 {
+			batch = append(batch, <-w.queue)
+		}
+		w.commit(batch)
+		clear(batch)
+	}
+}
+
+// commit runs a batch. Where the database fails as a whole, every job in it
+// fails.
+func (w *writer) commit(batch []*job) {
+	err := w.tx.exec("BEGIN IMMEDIATE")
+	if err == nil {
+		err = w.runAll(batch)
+		if err == nil {
+			w.hook("before-commit")
+			err = w.tx.exec("COMMIT")
+		}
+		if err != nil {
+			w.tx.undo()
+		} else {
+			w.hook("after-commit")
+		}
+	}
+	for _, j := range batch {
+		if err != nil {
+			j.err = classify(err)
+		}
+		close(j.done)
+	}
+}
+
+func (w *writer) runAll(batch []*job) error {
+	for _, j := range batch {
+		if j.err = j.ctx.Err(); j.err != nil {
+			j.err = fault.Wrap(fault.Unavailable, "", j.err)
+			continue
+		}
+		if err := w.tx.exec("SAVEPOINT one"); err != nil {
+			return err
+		}
+		if j.err = protect(j.do, w.tx); j.err != nil {
+			if err := w.tx.exec("ROLLBACK TO one"); err != nil {
+				return errors.Join(j.err, err)
+			}
+		}
+		if err := w.tx.exec("RELEASE one"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// protect turns a panic of one job into its error: the writer must live.
+func protect(fn func(*tx) error, t *tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a transaction: %v", p)
+		}
+	}()
+	return fn(t)
+}
+
+// tx is the writer's connection, inside a transaction. Its statements are not
+// cut short when a caller leaves: they are short by themselves.
+type tx struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt // by text
+}
+
+func (t *tx) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := t.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := t.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	t.stmts[query] = stmt
+	return stmt, nil
+}
+
+// exec runs a statement of fixed text, prepared once.
+func (t *tx) exec(query string, args ...any) error {
+	stmt, err := t.prepared(query)
+	if err == nil {
+		_, err = stmt.Exec(args...)
+	}
+	return classify(err)
+}
+
+// count is exec for a statement whose number of changed rows matters.
+func (t *tx) count(query string, args ...any) (int64, error) {
+	stmt, err := t.prepared(query)
+	if err != nil {
+		return 0, classify(err)
+	}
+	result, err := stmt.Exec(args...)
+	if err != nil {
+		return 0, classify(err)
+	}
+	n, err := result.RowsAffected()
+	return n, classify(err)
+}
+
+// row reads one row with a query of fixed text.
+func (t *tx) row(_ context.Context, query string, args ...any) *sql.Row {
+	if stmt, err := t.prepared(query); err == nil {
+		return stmt.QueryRow(args...)
+	}
+	return t.conn.QueryRowContext(context.Background(), query, args...)
+}
+
+// rows reads rows with a query whose text may vary.
+func (t *tx) rows(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.conn.QueryContext(context.Background(), query, args...)
+}
+
+// insert runs an INSERT ... RETURNING id.
+func (t *tx) insert(query string, args ...any) (int64, error) {
+	var id int64
+	err := t.row(context.Background(), query, args...).Scan(&id)
+	return id, classify(err)
+}
+
+// undo ends a failed transaction. SQLite may have undone it already.
+func (t *tx) undo() {
+	if _, err := t.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		logRollback(err)
+	}
+}
+
+func (t *tx) close() error {
+	var err error
+	for _, stmt := range t.stmts {
+		err = errors.Join(err, stmt.Close())
+	}
+	return errors.Join(err, t.conn.Close())
+}
+
+// write runs fn in a transaction and hands on what it returns.
+func write[T any](ctx context.Context, db *DB, fn func(*tx) (T, error)) (T, error) {
+	var result T
+	err := db.writer.do(ctx, func(t *tx) (err error) {
+		result, err = fn(t)
+		return err
+	})
+	return result, err
+}
+
+// change is write for what permission depends on: afterwards nothing that was
+// remembered from before counts.
+func change[T any](ctx context.Context, db *DB, fn func(*tx) (T, error)) (T, error) {
+	defer db.forget()
+	return write(ctx, db, fn)
+}
+
+// forget drops everything remembered.
+func (db *DB) forget() {
+	db.places.clear()
+	db.tokens.clear()
+}
