@@ -1,0 +1,92 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// call is one request on its way through a handler.
+type call struct {
+	s      *Server
+	w      http.ResponseWriter
+	r      *http.Request
+	actor  access.Actor
+	params params
+}
+
+// path is a path value, decoded.
+func (c *call) path(name string) string { return c.r.PathValue(name) }
+
+// id is a path value that is a number.
+func (c *call) id(name string) (int64, error) {
+	n, err := strconv.ParseInt(c.path(name), 10, 64)
+	if err != nil || n <= 0 {
+		return 0, fault.New(fault.Invalid, name+" is invalid")
+	}
+	return n, nil
+}
+
+// ok answers 200 with a body.
+func (c *call) ok(body any) error { return c.reply(http.StatusOK, body) }
+
+// created answers 201 with a body.
+func (c *call) created(body any) error { return c.reply(http.StatusCreated, body) }
+
+// accepted answers 202 as GitLab does.
+func (c *call) accepted() error { return c.reply(http.StatusAccepted, message("202 Accepted", "")) }
+
+// noContent answers 204.
+func (c *call) noContent() error {
+	safeHeaders(c.w.Header())
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (c *call) reply(status int, body any) error {
+	writeJSON(c.w, status, body)
+	return nil
+}
+
+// base is the server's own address as this client should see it.
+func (c *call) base() string {
+	if c.s.ExternalURL != "" {
+		return c.s.ExternalURL
+	}
+	scheme := "http://"
+	if c.r.TLS != nil {
+		scheme = "https://"
+	}
+	return scheme + c.r.Host
+}
+
+// writeJSON writes a whole answer. A body that cannot be written as JSON is a
+// mistake of ours.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		status = http.StatusInternalServerError
+		b.Reset()
+		b.WriteString(`{"message":"500 Internal Server Error"}`)
+	}
+	text := bytes.TrimRight(b.Bytes(), "\n")
+	h := w.Header()
+	safeHeaders(h)
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(text))}
+	h["Cache-Control"] = []string{"max-age=0, private, must-revalidate"}
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a client that is gone needs no answer
+}
+
+// safeHeaders go with every answer of the API.
+func safeHeaders(h http.Header) {
+	h["X-Frame-Options"] = []string{"SAMEORIGIN"}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+}

@@ -1,0 +1,94 @@
+package api
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"granary/internal/blob"
+	"granary/internal/fault"
+)
+
+// contentType is what a file is served as: by its extension where the type is
+// on GitLab's short list, else application/octet-stream, so that nothing that
+// somebody uploaded runs in a browser (contract generic-packages 3.3).
+func contentType(name string) string {
+	switch extension(name) {
+	case "gz", "tgz":
+		return "application/gzip"
+	case "zip":
+		return "application/zip"
+	case "7z":
+		return "application/x-7z-compressed"
+	case "xz", "txz":
+		return "application/x-xz"
+	case "deb", "udeb":
+		return "application/x-debian-package"
+	case "jar", "war", "ear":
+		return "application/java-archive"
+	case "apk":
+		return "application/vnd.android.package-archive"
+	case "dmg":
+		return "application/x-apple-diskimage"
+	case "tar":
+		return "application/x-tar"
+	case "gtar":
+		return "application/x-gtar"
+	case "bz2", "tbz", "tbz2":
+		return "application/x-bzip2"
+	case "iso":
+		return "application/x-iso9660-image"
+	}
+	return "application/octet-stream"
+}
+
+func extension(name string) string {
+	return strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+}
+
+// declaredDigest reads the SHA-256 that a publisher declares of its body, in
+// X-Checksum-SHA256 or in Content-Digest (RFC 9530); nil where it declares
+// none. Two that differ are refused like one that is no digest.
+func declaredDigest(h http.Header) (*blob.Digest, error) {
+	var declared *blob.Digest
+	for _, text := range h.Values("X-Checksum-Sha256") {
+		d, err := blob.ParseDigest(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fault.New(fault.Refused, "X-Checksum-SHA256 is invalid: "+err.Error())
+		}
+		if declared != nil && !declared.Equal(d) {
+			return nil, fault.New(fault.Refused, "two digests are declared, and they differ")
+		}
+		declared = &d
+	}
+	d, err := contentDigest(strings.Join(h.Values("Content-Digest"), ","))
+	if err != nil || d == nil {
+		return declared, err
+	}
+	if declared != nil && !declared.Equal(*d) {
+		return nil, fault.New(fault.Refused, "two digests are declared, and they differ")
+	}
+	return d, nil
+}
+
+// contentDigest finds the SHA-256 in a Content-Digest: a dictionary of
+// structured fields (RFC 8941) with byte sequences, "sha-256=:...:". Other
+// algorithms are nothing to us.
+func contentDigest(field string) (*blob.Digest, error) {
+	var found *blob.Digest
+	for member := range strings.SplitSeq(field, ",") {
+		key, value, _ := strings.Cut(strings.TrimSpace(member), "=")
+		if key != "sha-256" {
+			continue
+		}
+		value, _, _ = strings.Cut(value, ";") // parameters
+		inner, ok := strings.CutPrefix(strings.TrimSpace(value), ":")
+		inner, closed := strings.CutSuffix(inner, ":")
+		sum, err := base64.StdEncoding.DecodeString(inner)
+		if !ok || !closed || err != nil || len(sum) != len(blob.Digest{}) {
+			return nil, fault.New(fault.Refused, "Content-Digest is invalid: sha-256 must be 32 bytes in base64 between colons")
+		}
+		found = (*blob.Digest)(sum)
+	}
+	return found, nil
+}

@@ -1,0 +1,55 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+)
+
+// authenticate turns what the request carries into an actor.
+func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, error) {
+	return s.Auth.Authenticate(r.Context(), credentials(r), d)
+}
+
+// credentials reads every carrier of contract generic-packages 4.1. Of two
+// carriers of one kind the query comes first.
+func credentials(r *http.Request) auth.Credentials {
+	h := r.Header
+	c := auth.Credentials{
+		PrivateToken: h.Get("Private-Token"),
+		JobToken:     h.Get("Job-Token"),
+		DeployToken:  h.Get("Deploy-Token"),
+	}
+	if authorization := h.Get("Authorization"); authorization != "" {
+		c.BasicUser, c.BasicPassword, c.HasBasic = r.BasicAuth()
+		c.Bearer = bearer(authorization)
+	}
+	if r.URL.RawQuery == "" {
+		return c
+	}
+	q := r.URL.Query()
+	c.PrivateToken = first(q.Get("private_token"), c.PrivateToken)
+	c.JobToken = first(q.Get("job_token"), q.Get("token"), c.JobToken)
+	c.Bearer = first(c.Bearer, q.Get("access_token"))
+	return c
+}
+
+func bearer(authorization string) string {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// first is the first value that is not empty.
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

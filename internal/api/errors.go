@@ -1,0 +1,94 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"granary/internal/fault"
+	"granary/internal/wire"
+)
+
+// basicChallenge goes with every 401 that a login would cure, so that clients
+// which keep credentials in .netrc send them.
+const basicChallenge = `Basic realm="GitLab Packages Registry"`
+
+// fail answers a request that failed. It is the one place where faults become
+// statuses and GitLab's shapes (contract generic-packages 7, rest-api 1.3).
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		e = &fault.Error{Kind: fault.Internal, Err: err}
+	}
+	status, body := answer(e)
+	switch e.Kind {
+	case fault.Unauthenticated:
+		w.Header().Set("WWW-Authenticate", basicChallenge)
+	case fault.DeadToken:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="`+e.Msg+`"`)
+	case fault.Unavailable:
+		w.Header().Set("Retry-After", "5")
+	}
+	if status >= http.StatusInternalServerError {
+		s.Note(r.Context(), err)
+	}
+	writeJSON(w, status, body)
+}
+
+// answer is the table of kinds.
+func answer(e *fault.Error) (int, any) {
+	switch e.Kind {
+	case fault.Invalid:
+		return http.StatusBadRequest, errorBody(e.Msg)
+	case fault.Rejected:
+		return http.StatusBadRequest, wire.Message{Message: e.Fields}
+	case fault.Refused:
+		return http.StatusBadRequest, message("400 Bad request", e.Msg)
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized, message("401 Unauthorized", "")
+	case fault.DeadToken:
+		return http.StatusUnauthorized, wire.TokenError{Error: "invalid_token", ErrorDescription: e.Msg}
+	case fault.InsufficientScope:
+		return http.StatusForbidden, wire.TokenError{
+			Error:            "insufficient_scope",
+			ErrorDescription: "The request requires higher privileges than provided by the access token.",
+			Scope:            e.Msg,
+		}
+	case fault.Denied:
+		return http.StatusForbidden, message("403 Forbidden", e.Msg)
+	case fault.Hidden:
+		return http.StatusNotFound, message(noun(e.Msg), "")
+	case fault.NotFound:
+		return http.StatusNotFound, message("404 Not found", "")
+	case fault.Moved:
+		return http.StatusMethodNotAllowed, message("Non GET methods are not allowed for moved projects", "")
+	case fault.Conflict:
+		return http.StatusConflict, message(first(e.Msg, "409 Conflict"), "")
+	case fault.Unprocessable:
+		return http.StatusUnprocessableEntity, message(first(e.Msg, "422 Unprocessable Entity"), "")
+	case fault.TooLarge:
+		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))
+	case fault.Timeout:
+		return http.StatusRequestTimeout, message("408 Request Timeout", e.Msg)
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable, message("503 Service Unavailable", e.Msg)
+	}
+	return http.StatusInternalServerError, message("500 Internal Server Error", "")
+}
+
+// noun is the text of a 404: "404 Project Not Found".
+func noun(what string) string {
+	if what == "" {
+		return "404 Not Found"
+	}
+	return "404 " + what + " Not Found"
+}
+
+// message is GitLab's pattern of helper texts: "<code> <reason> - <detail>".
+func message(text, detail string) wire.Message {
+	if detail != "" {
+		text += " - " + detail
+	}
+	return wire.Message{Message: text}
+}
+
+func errorBody(text string) wire.Error { return wire.Error{Error: text} }

@@ -1,0 +1,140 @@
+package api
+
+import (
+	"strconv"
+
+	"granary/internal/fault"
+	"granary/internal/projects"
+	"granary/internal/wire"
+)
+
+func listFeatures(c *call) error {
+	found, err := c.s.Projects.ListFeatures(c.r.Context(), c.actor)
+	if err != nil {
+		return err
+	}
+	flags := make([]wire.Feature, 0, len(found))
+	for _, f := range found {
+		flags = append(flags, feature(f))
+	}
+	return c.ok(flags)
+}
+
+func listFeatureDefinitions(c *call) error {
+	if _, err := c.s.Projects.ListFeatures(c.r.Context(), c.actor); err != nil {
+		return err
+	}
+	return c.ok([]wire.FeatureDefinition{genericPackagesDefinition()})
+}
+
+func genericPackagesDefinition() wire.FeatureDefinition {
+	return wire.FeatureDefinition{Name: projects.GenericPackages, Milestone: "13.5", Type: "ops", DefaultEnabled: true}
+}
+
+func setFeature(c *call) error {
+	change, err := c.featureChange()
+	if err != nil {
+		return err
+	}
+	f, err := c.s.Projects.SetFeature(c.r.Context(), c.actor, c.path("name"), change)
+	if err != nil {
+		return err
+	}
+	return c.created(feature(f))
+}
+
+func deleteFeature(c *call) error {
+	if err := c.s.Projects.DeleteFeature(c.r.Context(), c.actor, c.path("name")); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+// featureChange reads which gate is set to what, for whom (contract rest-api E).
+func (c *call) featureChange() (projects.FeatureChange, error) {
+	p := c.params
+	change := projects.FeatureChange{Targets: projects.FeatureTargets{
+		Users: p.list("user"), Groups: p.list("group"), Namespaces: p.list("namespace"),
+		Projects: append(p.list("project"), p.list("repository")...),
+	}}
+	value, key := p.required("value"), p.choice("key", "percentage_of_time", "percentage_of_actors")
+	targeted := ""
+	for _, name := range []string{"user", "group", "namespace", "project", "repository", "feature_group"} {
+		if p.has(name) {
+			targeted = name
+			if key != "" {
+				p.fail("key, " + name + " are mutually exclusive")
+			}
+		}
+	}
+	if err := p.err(); err != nil {
+		return change, err
+	}
+	if p.has("feature_group") {
+		return change, fault.New(fault.Refused, "feature_group is not known here; name users, groups, namespaces or projects")
+	}
+	return change, gate(&change, value, key, targeted != "")
+}
+
+// gate reads the value: true, false, or a percentage.
+func gate(change *projects.FeatureChange, value, key string, targeted bool) error {
+	on := value == "true"
+	if on || value == "false" || value == "0" {
+		change.Value = &on
+		return nil
+	}
+	number, err := strconv.ParseFloat(value, 64)
+	percent := int(number)
+	switch {
+	case err != nil:
+		return fault.New(fault.Refused, "Value must be boolean or numeric, got "+value)
+	case number < 0 || number > 100:
+		return fault.New(fault.Refused, "Value must be a percentage from 0 to 100, got "+value)
+	case targeted:
+		return fault.New(fault.Refused, "Value must be boolean for a single target, got "+value)
+	case key == "percentage_of_actors":
+		change.PercentageOfActors = &percent
+	default:
+		change.PercentageOfTime = &percent
+	}
+	return nil
+}
+
+// feature shows a flag. Targets that it is off for have a gate of their own,
+// which GitLab does not have.
+func feature(f projects.Feature) wire.Feature {
+	w := wire.Feature{Name: f.Name, State: "off", Gates: []wire.FeatureGate{}}
+	if f.Value != nil {
+		w.Gates = append(w.Gates, wire.FeatureGate{Key: "boolean", Value: *f.Value})
+		if *f.Value {
+			w.State = "on"
+		}
+	}
+	for _, gate := range []struct {
+		key     string
+		percent int
+	}{{"percentage_of_time", f.PercentageOfTime}, {"percentage_of_actors", f.PercentageOfActors}} {
+		if gate.percent > 0 {
+			w.Gates = append(w.Gates, wire.FeatureGate{Key: gate.key, Value: gate.percent})
+			w.State = "conditional"
+		}
+	}
+	on, off := []string{}, []string{}
+	for _, a := range f.Actors {
+		if a.On {
+			on = append(on, a.Target)
+		} else {
+			off = append(off, a.Target)
+		}
+	}
+	for _, gate := range []wire.FeatureGate{{Key: "actors", Value: on}, {Key: "disabled_actors", Value: off}} {
+		if len(gate.Value.([]string)) > 0 {
+			w.Gates = append(w.Gates, gate)
+			w.State = "conditional"
+		}
+	}
+	if f.Name == projects.GenericPackages {
+		w.Definition = new(genericPackagesDefinition())
+	}
+	return w
+}

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"granary/internal/access"
+	"granary/internal/page"
+	"granary/internal/projects"
+	"granary/internal/wire"
+)
+
+// visibilities are the wire's words, and what they mean.
+func visibilities() map[string]access.Visibility {
+	return map[string]access.Visibility{
+		"private": access.Private, "internal": access.Internal, "public": access.Public,
+	}
+}
+
+// visibility reads a visibility, nil where it was not sent.
+func (p params) visibility() *access.Visibility {
+	word := p.choice("visibility", "private", "internal", "public")
+	if word == "" {
+		return nil
+	}
+	v := visibilities()[word]
+	return &v
+}
+
+// minRole reads a role to filter by.
+func (p params) minRole() access.Role {
+	role := access.Role(p.integer("min_access_level"))
+	if p.has("min_access_level") && role != access.Minimal && !role.Grantable() {
+		p.fail("min_access_level does not have a valid value")
+	}
+	return role
+}
+
+func (c *call) groupFilter() projects.GroupFilter {
+	p := c.params
+	return projects.GroupFilter{
+		Search: p.str("search"), Owned: p.boolean("owned"), MinRole: p.minRole(),
+		TopLevelOnly: p.boolean("top_level_only"), Visibility: p.visibility(), SkipIDs: p.integers("skip_groups"),
+	}
+}
+
+func listGroups(c *call) error {
+	f, ask := c.groupFilter(), c.page(false, "name", "path", "id", "similarity")
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := c.s.Projects.ListGroups(c.r.Context(), c.actor, f, ask)
+	return listed(c, ask, found, err, c.group)
+}
+
+func listSubgroups(c *call) error {
+	f, ask := c.groupFilter(), c.page(false, "name", "path", "id", "similarity")
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := c.s.Projects.Subgroups(c.r.Context(), c.actor, c.path("id"), f, ask)
+	return listed(c, ask, found, err, c.group)
+}
+
+func createGroup(c *call) error {
+	p := c.params
+	g := projects.Group{
+		Name: p.required("name"), Path: p.required("path"), Description: p.str("description"), ParentID: p.integer("parent_id"),
+	}
+	if v := p.visibility(); v != nil {
+		g.Visibility = *v
+	}
+	allowed, exception := duplicateSettings(p)
+	g.Duplicates = projects.Duplicates{Allowed: allowed.Value, Exception: exception.Value}
+	if err := p.err(); err != nil {
+		return err
+	}
+	g, err := c.s.Projects.CreateGroup(c.r.Context(), c.actor, g)
+	if err != nil {
+		return err
+	}
+	return c.created(c.groupDetail(g))
+}
+
+// duplicateSettings reads the two settings about duplicates; null inherits.
+func duplicateSettings(p params) (projects.Setting[bool], projects.Setting[string]) {
+	allowed := setting(p, "generic_duplicates_allowed", func(string) *bool { return p.optionalBoolean("generic_duplicates_allowed") })
+	exception := setting(p, "generic_duplicate_exception_regex", func(expr string) *string {
+		v := p.str(expr)
+		return &v
+	})
+	return allowed, exception
+}
+
+func getGroup(c *call) error {
+	g, err := c.s.Projects.Group(c.r.Context(), c.actor, c.path("id"))
+	if err != nil {
+		return err
+	}
+	detail := c.groupDetail(g)
+	if with := c.params.optionalBoolean("with_projects"); with == nil || *with {
+		found, err := c.s.Projects.GroupProjects(c.r.Context(), c.actor, c.path("id"), projects.ProjectFilter{}, page.Request{Number: 1, Size: maxPerPage})
+		if err != nil {
+			return err
+		}
+		detail.Projects = make([]wire.Project, 0, len(found.Rows))
+		for _, p := range found.Rows {
+			detail.Projects = append(detail.Projects, c.project(p))
+		}
+		detail.SharedProjects = []wire.Project{}
+	}
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	return c.ok(detail)
+}
+
+func editGroup(c *call) error {
+	p := c.params
+	e := projects.GroupEdit{
+		Name: p.optional("name"), Path: p.optional("path"), Description: p.optional("description"), Visibility: p.visibility(),
+	}
+	e.DuplicatesAllowed, e.DuplicateException = duplicateSettings(p)
+	if err := p.err(); err != nil {
+		return err
+	}
+	g, err := c.s.Projects.EditGroup(c.r.Context(), c.actor, c.path("id"), e)
+	if err != nil {
+		return err
+	}
+	return c.ok(c.groupDetail(g))
+}
+
+func deleteGroup(c *call) error {
+	if err := c.s.Projects.DeleteGroup(c.r.Context(), c.actor, c.path("id")); err != nil {
+		return err
+	}
+	return c.accepted()
+}
+
+func listGroupProjects(c *call) error {
+	f := c.projectFilter()
+	f.Below = c.params.boolean("include_subgroups")
+	ask := c.page(true, projectOrders()...)
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := c.s.Projects.GroupProjects(c.r.Context(), c.actor, c.path("id"), f, ask)
+	return listed(c, ask, found, err, c.projectFor)
+}
+
+func (c *call) group(g projects.Group) wire.Group {
+	w := wire.Group{
+		ID: g.ID, WebURL: c.base() + "/groups/" + g.FullPath, Name: g.Name, Path: g.Path, Description: g.Description,
+		Visibility: projects.VisibilityName(g.Visibility), FullName: g.FullName, FullPath: g.FullPath,
+		ParentID: parentID(g.ParentID), CreatedAt: wire.Time(g.CreatedAt), RequestAccessEnabled: true,
+	}
+	if g.Effective.Allowed != nil {
+		w.GenericDuplicatesAllowed = *g.Effective.Allowed
+	}
+	if g.Effective.Exception != nil {
+		w.GenericDuplicateException = *g.Effective.Exception
+	}
+	return w
+}
+
+func (c *call) groupDetail(g projects.Group) wire.GroupDetail {
+	return wire.GroupDetail{Group: c.group(g), SharedWithGroups: []wire.Group{}}
+}
+
+func parentID(id int64) *int64 {
+	if id == 0 {
+		return nil
+	}
+	return &id
+}

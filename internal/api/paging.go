@@ -1,0 +1,107 @@
+package api
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"granary/internal/page"
+)
+
+const (
+	defaultPerPage = 20
+	maxPerPage     = 100
+	countedRows    = 10000 // past this many, totals are left out, as GitLab does
+	maxPage        = 1 << 31
+)
+
+// page reads which page is wanted (contract rest-api 2). orders are the values
+// that order_by may have; the first is the default.
+func (c *call) page(desc bool, orders ...string) page.Request {
+	p := c.params
+	ask := page.Request{Number: 1, Size: defaultPerPage, Desc: desc}
+	if n := p.optionalInteger("page"); n != nil {
+		if *n < 1 || *n > maxPage {
+			p.fail("page does not have a valid value")
+			n = new(int64(1))
+		}
+		ask.Number = int(*n)
+	}
+	if n := p.optionalInteger("per_page"); n != nil {
+		switch {
+		case *n == 0:
+			p.fail("per_page has a value not allowed")
+		case *n < 0:
+			p.fail("per_page does not have a valid value")
+		default:
+			ask.Size = int(min(*n, maxPerPage))
+		}
+	}
+	if len(orders) > 0 {
+		ask.OrderBy = first(p.choice("order_by", orders...), orders[0])
+		if sort := p.choice("sort", "asc", "desc"); sort != "" {
+			ask.Desc = sort == "desc"
+		}
+	}
+	return ask
+}
+
+// listed answers with a page of rows and the headers that tell where it is.
+func listed[T, W any](c *call, ask page.Request, found page.Of[T], err error, show func(T) W) error {
+	if err != nil {
+		return err
+	}
+	c.pageHeaders(ask, found.Total)
+	rows := make([]W, 0, len(found.Rows))
+	for _, row := range found.Rows {
+		rows = append(rows, show(row))
+	}
+	return c.ok(rows)
+}
+
+func (c *call) pageHeaders(ask page.Request, total int) {
+	pages := max(1, (total+ask.Size-1)/ask.Size)
+	h := c.w.Header()
+	h.Set("X-Per-Page", strconv.Itoa(ask.Size))
+	h.Set("X-Page", strconv.Itoa(ask.Number))
+	h.Set("X-Next-Page", "")
+	h.Set("X-Prev-Page", "")
+	var links []string
+	link := func(number int, rel string) {
+		links = append(links, "<"+c.pageURL(ask, number)+`>; rel="`+rel+`"`)
+	}
+	if ask.Number > 1 {
+		h.Set("X-Prev-Page", strconv.Itoa(ask.Number-1))
+		link(ask.Number-1, "prev")
+	}
+	if ask.Number < pages {
+		h.Set("X-Next-Page", strconv.Itoa(ask.Number+1))
+		link(ask.Number+1, "next")
+	}
+	link(1, "first")
+	if total <= countedRows {
+		h.Set("X-Total", strconv.Itoa(total))
+		h.Set("X-Total-Pages", strconv.Itoa(pages))
+		link(pages, "last")
+	}
+	h.Set("Link", strings.Join(links, ", "))
+}
+
+// pageURL is this request's address with another page. What names a secret
+// stays out of it.
+func (c *call) pageURL(ask page.Request, number int) string {
+	q := url.Values{}
+	for name, values := range c.r.URL.Query() {
+		switch name {
+		case "private_token", "access_token", "job_token", "token":
+		default:
+			q[name] = values
+		}
+	}
+	if id := c.path("id"); id != "" {
+		q.Set("id", id)
+	}
+	q.Set("page", strconv.Itoa(number))
+	q.Set("per_page", strconv.Itoa(ask.Size))
+	return c.base() + c.r.URL.EscapedPath() + "?" + q.Encode()
+}

@@ -1,0 +1,271 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/projects"
+	"granary/internal/wire"
+)
+
+// packageLevels are the wire's words for package_registry_access_level.
+func packageLevels() map[string]access.PackageAccess {
+	return map[string]access.PackageAccess{
+		"disabled": access.PackagesDisabled, "private": access.PackagesPrivate,
+		"enabled": access.PackagesEnabled, "public": access.PackagesPublic,
+	}
+}
+
+// packageAccess reads the level, or the older packages_enabled; nil where
+// neither was sent.
+func (p params) packageAccess() *access.PackageAccess {
+	word := p.choice("package_registry_access_level", "disabled", "private", "enabled", "public")
+	if enabled := p.optionalBoolean("packages_enabled"); word == "" && enabled != nil {
+		word = "disabled"
+		if *enabled {
+			word = "enabled"
+		}
+	}
+	if word == "" {
+		return nil
+	}
+	level := packageLevels()[word]
+	return &level
+}
+
+func projectOrders() []string {
+	return []string{"created_at", "id", "name", "path", "updated_at", "last_activity_at", "star_count", "similarity"}
+}
+
+func (c *call) projectFilter() projects.ProjectFilter {
+	p := c.params
+	return projects.ProjectFilter{
+		Search: p.str("search"), Owned: p.boolean("owned"), Membership: p.boolean("membership"), MinRole: p.minRole(),
+		Visibility: p.visibility(), Archived: p.optionalBoolean("archived"), Topic: p.str("topic"),
+		IDAfter: p.integer("id_after"), IDBefore: p.integer("id_before"),
+	}
+}
+
+func listProjects(c *call) error {
+	return c.listProjects(c.projectFilter())
+}
+
+func listUserProjects(c *call) error {
+	id, err := c.id("id")
+	if err != nil {
+		return err
+	}
+	f := c.projectFilter()
+	f.OwnerID = id
+	return c.listProjects(f)
+}
+
+func (c *call) listProjects(f projects.ProjectFilter) error {
+	keyset := c.params.choice("pagination", "keyset", "legacy") == "keyset"
+	ask := c.page(true, projectOrders()...)
+	if keyset && ask.OrderBy != "id" {
+		c.params.fail("order_by does not have a valid value, keyset pagination goes with order_by=id")
+	}
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := c.s.Projects.ListProjects(c.r.Context(), c.actor, f, ask)
+	if keyset && err == nil {
+		rows := make([]any, 0, len(found.Rows))
+		for _, p := range found.Rows {
+			rows = append(rows, c.projectFor(p))
+		}
+		if len(found.Rows) == ask.Size && found.Total > ask.Size {
+			c.nextLink(found.Rows[len(found.Rows)-1].ID, ask.Desc)
+		}
+		return c.ok(rows)
+	}
+	return listed(c, ask, found, err, c.projectFor)
+}
+
+// nextLink is the only header of keyset paging (contract rest-api 2).
+func (c *call) nextLink(last int64, desc bool) {
+	q := c.r.URL.Query()
+	q.Del("private_token")
+	q.Del("page")
+	bound := "id_after"
+	if desc {
+		bound = "id_before"
+	}
+	q.Set(bound, strconv.FormatInt(last, 10))
+	c.w.Header().Set("Link", "<"+c.base()+c.r.URL.EscapedPath()+"?"+q.Encode()+`>; rel="next"`)
+}
+
+func createProject(c *call) error {
+	p := c.params
+	project := projects.Project{
+		Name: p.str("name"), Path: p.str("path"), Description: p.str("description"),
+		DefaultBranch: first(p.str("default_branch"), "main"), Topics: p.list("topics"), PackageAccess: access.PackagesEnabled,
+	}
+	if project.Name == "" && project.Path == "" {
+		p.fail("name, path are missing, at least one parameter must be provided")
+	}
+	if v := p.visibility(); v != nil {
+		project.Visibility = *v
+	}
+	if v := p.packageAccess(); v != nil {
+		project.PackageAccess = *v
+	}
+	allowed, exception := duplicateSettings(p)
+	project.Duplicates = projects.Duplicates{Allowed: allowed.Value, Exception: exception.Value}
+	project.Naming, project.MaxFileSize = namingSetting(p).Value, sizeSetting(p).Value
+	namespace := c.actor.Username
+	if id := p.integer("namespace_id"); id != 0 {
+		namespace = strconv.FormatInt(id, 10)
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	project, err := c.s.Projects.CreateProject(c.r.Context(), c.actor, namespace, project)
+	if err != nil {
+		return err
+	}
+	return c.created(c.project(project))
+}
+
+func namingSetting(p params) projects.Setting[projects.Naming] {
+	const name = "generic_package_naming"
+	return setting(p, name, func(string) *projects.Naming {
+		v := projects.Naming(p.choice(name, string(projects.Strict), string(projects.Relaxed)))
+		if v == "" {
+			return nil
+		}
+		return &v
+	})
+}
+
+func sizeSetting(p params) projects.Setting[int64] {
+	const name = "generic_packages_max_file_size"
+	return setting(p, name, func(string) *int64 { return p.optionalInteger(name) })
+}
+
+// getProject answers a GET of an old path with a redirect to the id.
+func getProject(c *call) error {
+	p, err := c.s.Projects.Project(c.r.Context(), c.actor, c.path("id"))
+	if fault.Is(err, fault.Moved) && p.ID != 0 {
+		c.w.Header().Set("Location", c.base()+prefix+"/projects/"+strconv.FormatInt(p.ID, 10))
+		return c.reply(http.StatusMovedPermanently, message("This resource has been moved permanently to "+c.w.Header().Get("Location"), ""))
+	}
+	if err != nil {
+		return err
+	}
+	return c.ok(c.projectFor(p))
+}
+
+func editProject(c *call) error {
+	p := c.params
+	e := projects.ProjectEdit{
+		Name: p.optional("name"), Path: p.optional("path"), Description: p.optional("description"),
+		DefaultBranch: p.optional("default_branch"), Visibility: p.visibility(), PackageAccess: p.packageAccess(),
+		Naming: namingSetting(p), MaxFileSize: sizeSetting(p),
+	}
+	e.DuplicatesAllowed, e.DuplicateException = duplicateSettings(p)
+	if p.has("topics") {
+		topics := p.list("topics")
+		e.Topics = &topics
+	}
+	if e == (projects.ProjectEdit{}) {
+		p.fail("name, path, description, default_branch, visibility, topics, package_registry_access_level, packages_enabled, " +
+			"generic_package_naming, generic_duplicates_allowed, generic_duplicate_exception_regex, generic_packages_max_file_size " +
+			"are missing, at least one parameter must be provided")
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	project, err := c.s.Projects.EditProject(c.r.Context(), c.actor, c.path("id"), e)
+	if err != nil {
+		return err
+	}
+	return c.ok(c.project(project))
+}
+
+func archiveProject(c *call) error   { return c.setArchived(true) }
+func unarchiveProject(c *call) error { return c.setArchived(false) }
+
+func (c *call) setArchived(archived bool) error {
+	p, err := c.s.Projects.ArchiveProject(c.r.Context(), c.actor, c.path("id"), archived)
+	if err != nil {
+		return err
+	}
+	return c.created(c.project(p))
+}
+
+func deleteProject(c *call) error {
+	if err := c.s.Projects.DeleteProject(c.r.Context(), c.actor, c.path("id")); err != nil {
+		return err
+	}
+	return c.accepted()
+}
+
+// projectFor shows a project in full, and in brief to whoever is not logged in
+// or asks for that.
+func (c *call) projectFor(p projects.Project) any {
+	if c.params.boolean("simple") {
+		return c.projectSimple(p)
+	}
+	return c.project(p)
+}
+
+func (c *call) projectSimple(p projects.Project) wire.ProjectSimple {
+	web := c.base() + "/" + p.FullPath
+	topics := append([]string{}, p.Topics...)
+	return wire.ProjectSimple{
+		ID: p.ID, Description: &p.Description, Name: p.Name, NameWithNamespace: p.FullName, Path: p.Path,
+		PathWithNamespace: p.FullPath, CreatedAt: wire.Time(p.CreatedAt), DefaultBranch: p.DefaultBranch,
+		TagList: topics, Topics: topics, SSHURLToRepo: web + ".git", HTTPURLToRepo: web + ".git", WebURL: web,
+		LastActivityAt: wire.Time(p.UpdatedAt), Visibility: projects.VisibilityName(p.Visibility),
+		Namespace: c.namespace(p.Namespace),
+	}
+}
+
+func (c *call) namespace(g projects.Group) wire.Namespace {
+	w := wire.Namespace{
+		ID: g.ID, Name: g.Name, Path: g.Path, Kind: "group", FullPath: g.FullPath,
+		ParentID: parentID(g.ParentID), WebURL: c.base() + "/groups/" + g.FullPath,
+	}
+	if g.Personal() {
+		w.Kind, w.WebURL = "user", c.base()+"/"+g.FullPath
+	}
+	return w
+}
+
+func (c *call) project(p projects.Project) wire.Project {
+	self := c.base() + prefix + "/projects/" + strconv.FormatInt(p.ID, 10)
+	w := wire.Project{
+		ProjectSimple: c.projectSimple(p),
+		Links:         map[string]string{"self": self, "members": self + "/members"},
+		UpdatedAt:     wire.Time(p.UpdatedAt), CreatorID: p.CreatorID, Archived: p.Archived, EmptyRepo: true,
+		PackagesEnabled:            p.PackageAccess != access.PackagesDisabled,
+		PackageRegistryAccessLevel: levelName(p.PackageAccess),
+		GenericPackageNaming:       (*string)(p.Naming),
+		GenericDuplicatesAllowed:   p.Duplicates.Allowed, GenericDuplicateException: p.Duplicates.Exception,
+		GenericPackagesMaxFileSize: p.MaxFileSize, CIInboundJobTokenScopeEnabled: p.JobTokenScope,
+	}
+	if c.actor.Kind == access.User {
+		w.Permissions = &wire.ProjectPermissions{ProjectAccess: accessLevel(p.OwnRole), GroupAccess: accessLevel(p.GroupRole)}
+	}
+	return w
+}
+
+func accessLevel(role access.Role) *wire.AccessLevel {
+	if role == access.NoRole {
+		return nil
+	}
+	return &wire.AccessLevel{AccessLevel: int(role), NotificationLevel: 3}
+}
+
+func levelName(level access.PackageAccess) string {
+	for name, l := range packageLevels() {
+		if l == level {
+			return name
+		}
+	}
+	return "disabled"
+}
