@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/config"
+)
+
+func newConfig(env Env) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Look at the server's settings"}
+	cmd.AddCommand(newConfigCheck(env))
+	asGroup(cmd)
+	return cmd
+}
+
+func newConfigCheck(env Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Print the settings that serve would use, secrets hidden",
+		Long: "Print the settings that serve would use with the same flags, environment and\n" +
+			"file, and where each came from. The output is itself a settings file. Secrets are\n" +
+			"hidden, and nothing is created.\n\n" + config.Usage(),
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd, env)
+			if err != nil {
+				return err
+			}
+			return cfg.Print(env.Stdout)
+		},
+	}
+	config.AddFlags(cmd.Flags())
+	return cmd
+}
+
+// loadConfig settles the settings for a command that has config's flags. Its
+// error has one line per fault.
+func loadConfig(cmd *cobra.Command, env Env) (config.Config, error) {
+	cfg, faults := config.Load(cmd.Flags(), env.Environ, os.ReadFile)
+	if len(faults) == 0 {
+		return cfg, nil
+	}
+	lines := make([]error, len(faults))
+	for i, f := range faults {
+		lines[i] = errors.New(f.String())
+	}
+	return config.Config{}, usageError{errors.Join(lines...)}
+}

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/config"
+	"granary/internal/daemon"
+)
+
+func newServe(env Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: "Run the server until SIGTERM or SIGINT; then running transfers finish, bounded by\n" +
+			"--shutdown-timeout. A second signal ends it at once.\n\n" + config.Usage(),
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd, env)
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			// After the first signal the next one does what it always does: kill.
+			defer context.AfterFunc(ctx, stop)()
+			return daemon.Run(ctx, cfg, env.Stdout, env.Stderr)
+		},
+	}
+	config.AddFlags(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,102 @@
+// Package config turns flags, environment and a YAML file into one checked
+// Config.
+//
+// One table (settings.go) holds every setting: its name, default, help, parser
+// and printer. The flag is the name, the variable is GRANARY_ and the name in
+// capitals, the key in the file is the name with underscores; so the words are
+// the same everywhere. The package reads what it is given and creates nothing.
+package config
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Config is what the server runs with. Load makes it; every field has been
+// checked, and the zero Config is not valid.
+type Config struct {
+	Listen      string // HOST:PORT; the host may be empty (all addresses), port 0 picks one
+	DataDir     string // a directory, not necessarily there yet
+	Database    Place  // scheme "sqlite"
+	Blobs       Place  // scheme "file"
+	ExternalURL string // http or https, without query or trailing slash; "" to derive it from the listener
+	RootToken   Secret // 20 or more of A-Z a-z 0-9 - _; "" for a random one
+	Naming      string // "strict" or "relaxed"
+
+	GuestsMayReadPackages bool
+	AllowAnyoneToPull     bool // GitLab's package_registry_allow_anyone_to_pull_option
+
+	MaxFileSize int64 // bytes; 0 for no limit
+	InlineMax   int64 // bytes, 0 to 1 MiB
+
+	LogFormat string // "text" or "json"
+	LogLevel  slog.Level
+
+	Metrics     bool   // whether to serve /-/metrics
+	PprofListen string // loopback HOST:PORT; "" for no profiling
+
+	ShutdownTimeout time.Duration // 0 to 1 h
+	StallTimeout    time.Duration // 1 s to 1 h
+	IdleTimeout     time.Duration // 1 s to 1 h
+
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
+
+	from map[string]string // setting name to where its value came from
+}
+
+// Place is where records or blobs are kept: a scheme and what it needs.
+type Place struct {
+	Scheme string // "sqlite" or "file"
+	Path   string // a path on the local file system
+}
+
+// String is the place as it is written in a setting, "sqlite:PATH".
+func (p Place) String() string { return p.Scheme + ":" + p.Path }
+
+// Secret is text that must not be shown. Printing or logging it in any of the
+// usual ways yields "(hidden)".
+type Secret string
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the secret; the empty one is "".
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue hides the secret from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the secret from encoders such as encoding/json.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Print writes the settings in effect, one a line, with where each came from.
+// The text is itself a settings file, so that it can be kept and used again;
+// a secret appears only as a comment.
+func (c Config) Print(w io.Writer) error {
+	var b strings.Builder
+	for _, s := range settings() {
+		value := s.get(&c)
+		switch {
+		case s.secret && value == "":
+			b.WriteString("# " + s.key() + " is not set")
+		case s.secret:
+			b.WriteString("# " + s.key() + " is set and hidden")
+		default:
+			b.WriteString(s.key() + ": " + yamlScalar(value))
+		}
+		b.WriteString("  # " + c.from[s.name] + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+const (
+	envPrefix  = "GRANARY_"
+	configFlag = "config"
+	configEnv  = "GRANARY_CONFIG"
+)
+
+// Fault is one thing wrong with the settings.
+type Fault struct {
+	Setting string // the flag's name, or an unknown word as it was written
+	Value   string // as given, quoted or hidden; "" where there is none to show
+	From    string // --flag, VARIABLE or file:line
+	Want    string // what would be right
+}
+
+// String is the fault on one line.
+func (f Fault) String() string {
+	if f.Value == "" {
+		return fmt.Sprintf("%s (%s): %s", f.Setting, f.From, f.Want)
+	}
+	return fmt.Sprintf("%s is %s (%s): %s", f.Setting, f.Value, f.From, f.Want)
+}
+
+// given is a value somebody gave to a setting.
+type given struct {
+	value string
+	from  string
+}
+
+// Load settles every setting: flag, then environment ("KEY=value" lines, as
+// os.Environ has them), then file, then default. flags must have come from
+// AddFlags and be parsed; readFile is os.ReadFile or its like. An empty value is
+// a value: it is checked like any other.
+//
+// All faults are returned at once, in the order of the table; with any, the
+// Config must not be used. Load reads one file at most and writes nothing.
+func Load(flags *pflag.FlagSet, environ []string, readFile func(string) ([]byte, error)) (Config, []Fault) {
+	fromEnv, faults := readEnviron(environ)
+	fromFile, more := readSettingsFile(flags, fromEnv, readFile)
+	faults = append(faults, more...)
+
+	c := Config{from: map[string]string{}}
+	for _, s := range settings() {
+		g := given{s.defaultValue(&c), "default"}
+		if v, ok := fromFile[s.key()]; ok {
+			g = v
+		}
+		if v, ok := fromEnv[s.env()]; ok {
+			g = given{v, s.env()}
+		}
+		if f := flags.Lookup(s.name); f != nil && f.Changed {
+			g = given{f.Value.String(), "--" + s.name}
+		}
+		c.from[s.name] = g.from
+		if g.from == "default" && g.value == "" {
+			continue // the zero value is the default
+		}
+		if err := s.set(&c, g.value); err != nil {
+			faults = append(faults, Fault{s.name, shown(s, g.value), g.from, err.Error()})
+		}
+	}
+	return c, append(faults, together(c)...)
+}
+
+// together checks what only shows when two settings meet.
+func together(c Config) []Fault {
+	_, port, _ := net.SplitHostPort(c.Listen)
+	if c.PprofListen == "" || port == "0" || c.PprofListen != c.Listen {
+		return nil
+	}
+	return []Fault{{"pprof-listen", strconv.Quote(c.PprofListen), c.from["pprof-listen"],
+		"want another address than that of listen"}}
+}
+
+// readEnviron picks granary's variables and refuses those that no setting has:
+// a misspelt one would otherwise be ignored in silence.
+func readEnviron(environ []string) (map[string]string, []Fault) {
+	known := []string{configEnv,
+		// Words of the client and of the stores, which are no settings of the server.
+		"GRANARY_TOKEN", "GRANARY_SERVER", "GRANARY_S3_ACCESS_KEY_ID", "GRANARY_S3_SECRET_ACCESS_KEY"}
+	for _, s := range settings() {
+		known = append(known, s.env())
+	}
+	values := map[string]string{}
+	var faults []Fault
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		if !strings.HasPrefix(name, envPrefix) {
+			continue
+		}
+		if !slices.Contains(known, name) {
+			faults = append(faults, Fault{Setting: name, From: "environment", Want: unknown(name, known)})
+			continue
+		}
+		values[name] = value
+	}
+	slices.SortFunc(faults, func(a, b Fault) int { return strings.Compare(a.Setting, b.Setting) })
+	return values, faults
+}
+
+// unknown says that word is none of known, and which of them may have been meant.
+func unknown(word string, known []string) string {
+	fold := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
+	for _, k := range known {
+		if fold(k) == fold(word) {
+			return fmt.Sprintf("there is no such setting; did you mean %s?", k)
+		}
+	}
+	return "there is no such setting; `granary serve --help` lists them"
+}
+
+// shown is how a fault shows a value: quoted on one line, not too long, never
+// a secret nor what may hold one (a URL's user, password and parameters).
+func shown(s setting, value string) string {
+	const most = 200
+	if s.secret {
+		return "hidden"
+	}
+	if scheme, rest, ok := strings.Cut(value, "://"); ok && strings.ContainsAny(rest, "@?") {
+		value = scheme + "://(hidden)"
+	}
+	if len(value) > most {
+		value = value[:most] + "..."
+	}
+	return strconv.Quote(value)
+}

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestSize(t *testing.T) {
+	right := map[string]int64{"0": 0, "1": 1, "007": 7, "64KiB": 65536, "64 KiB": 65536, "5GiB": 5368709120, "3B": 3, "2TiB": 2 << 40,
+		"9223372036854775807": math.MaxInt64}
+	for text, want := range right {
+		var got int64
+		if err := parseSizeWithin(&got, text, maxSize); err != nil || got != want {
+			t.Errorf("%q: %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", " ", "KiB", "-1", "+1", "1.5GiB", "5GB", "5gib", "1_000", "0x10", "9223372036854775808", "9007199254740992KiB", "1KiBKiB", "1 2", " 1"} {
+		if got := int64(-7); parseSizeWithin(&got, text, maxSize) == nil || got != -7 {
+			t.Errorf("%q is taken as %d", text, got)
+		}
+	}
+}
+
+func FuzzSize(f *testing.F) {
+	f.Add("64KiB")
+	f.Add("1 TiB")
+	f.Fuzz(func(t *testing.T, text string) {
+		var n, again int64
+		if parseSizeWithin(&n, text, maxSize) != nil {
+			return
+		}
+		if err := parseSizeWithin(&again, formatSize(n), maxSize); err != nil || again != n || n < 0 {
+			t.Errorf("%q is %d, printed %q, read back %d, %v", text, n, formatSize(n), again, err)
+		}
+	})
+}
+
+func FuzzDuration(f *testing.F) {
+	f.Add("30s")
+	f.Add("1h0m0.5s")
+	f.Fuzz(func(t *testing.T, text string) {
+		var d, again time.Duration
+		if parseDurationWithin(&d, text, 0, time.Hour) != nil {
+			return
+		}
+		if err := parseDurationWithin(&again, d.String(), 0, time.Hour); err != nil || again != d {
+			t.Errorf("%q is %v, read back %v, %v", text, d, again, err)
+		}
+	})
+}
+
+// Each setting's own grammar: what it takes and what it refuses.
+func TestValues(t *testing.T) {
+	tests := []struct {
+		setting      string
+		right, wrong []string
+	}{
+		{"listen", []string{":0", "localhost:80", "[::]:443"}, []string{"", "8080", "h:99999", "h:http", "h:-1", "h:08", "http://h:1", "::1:80"}},
+		{"pprof-listen", []string{"", "127.0.0.1:6060", "[::1]:0", "localhost:1"}, []string{":6060", "0.0.0.0:1", "10.0.0.1:1", "example.com:1"}},
+		{"data-dir", []string{".", "/var/lib/granary"}, []string{"", "a\nb"}},
+		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c", "postgres://h/db"}},
+		{"blobs", []string{"file:x"}, []string{"", "file:", "s3://bucket", "/x"}},
+		{"external-url", []string{"", "http://h", "https://h:8443/sub/"}, []string{"h", "ftp://h", "http://", "http://h?a=b", "http://h#", "http://u:p@h", "http://h?"}},
+		{"root-token", []string{"aaaaaaaaaaaaaaaaaaaa"}, []string{"", "short", "aaaaaaaaaaaaaaaaaaa ", "ääääääääääääääääääää"}},
+		{"inline-max", []string{"0", "1MiB"}, []string{"1048577", "2MiB"}},
+		{"stall-timeout", []string{"1s", "1h"}, []string{"0s", "999ms", "61m", "-5s"}},
+		{"trusted-proxies", []string{"", "10.0.0.0/8 , ::1"}, []string{",", "10.0.0.0/33", "example.com", "fe80::1%eth0", "::ffff:10.0.0.0/104"}},
+		{"metrics", []string{"true", "false"}, []string{"", "yes", "1"}},
+	}
+	rows := map[string]setting{}
+	for _, s := range settings() {
+		rows[s.name] = s
+	}
+	for _, tt := range tests {
+		for _, v := range tt.right {
+			if err := rows[tt.setting].set(&Config{}, v); err != nil {
+				t.Errorf("%s %q: %v", tt.setting, v, err)
+			}
+		}
+		for _, v := range tt.wrong {
+			if rows[tt.setting].set(&Config{}, v) == nil {
+				t.Errorf("%s takes %q", tt.setting, v)
+			}
+		}
+	}
+}

@@ -1,0 +1,165 @@
+// Package httpd is running HTTP well: request ids, log, metrics, recovered
+// panics, stalled bodies, slow clients and an orderly end. It knows nothing of
+// packages, and nothing of the routes beyond the patterns that matched.
+package httpd
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Options is what a chain and a server need to know. Log is required.
+type Options struct {
+	Log            *slog.Logger
+	Metrics        *Metrics       // nil for none
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+
+	StallTimeout    time.Duration // a body without progress for so long is cut off; 0 for never
+	IdleTimeout     time.Duration // of a kept connection; 0 for 2 min
+	HeaderTimeout   time.Duration // for a whole request header; 0 for 30 s
+	ShutdownTimeout time.Duration // what running requests get at the end; 0 for none
+}
+
+// Chain wraps next so that every request gets an id, a client address, a guard
+// on its body, a line in the log, its metrics, and a plain 500 where next
+// panics. It is one handler rather than a stack of them because the price is
+// paid on every small download.
+//
+// Route patterns are read from the request that next was given: a layer that
+// copies the request (WithContext) belongs behind the mux, not before it.
+func Chain(next http.Handler, o Options) http.Handler {
+	return &chain{next: next, o: o}
+}
+
+type chain struct {
+	next http.Handler
+	o    Options
+}
+
+func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{
+		ResponseWriter: w,
+		start:          time.Now(),
+		id:             requestID(r.Header),
+		client:         clientIP(r, c.o.TrustedProxies),
+	}
+	w.Header()[idHeader] = []string{x.id}
+	// A copy, not r itself: net/http looks at the Body of its own request after
+	// the handler, and must find what it put there.
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	if c.o.StallTimeout > 0 {
+		x.body = guard(w, r, c.o.StallTimeout)
+	}
+	if c.o.Metrics != nil {
+		c.o.Metrics.inFlight.Inc()
+	}
+	defer c.end(x, r)
+	c.next.ServeHTTP(x, r)
+}
+
+// end is deferred: it recovers what the handler panicked with, then tells the
+// log and the metrics. Whatever the client must not take for a whole answer
+// leaves by http.ErrAbortHandler, at which net/http drops the connection.
+func (c *chain) end(x *exchange, r *http.Request) {
+	aborted := false
+	if p := recover(); p == http.ErrAbortHandler {
+		aborted = true
+	} else if p != nil {
+		x.panicked, x.stack = p, debug.Stack()
+		if x.status == 0 {
+			writePlain500(x)
+		} else {
+			aborted = true
+		}
+	}
+	if x.status == 0 && !aborted {
+		x.status = http.StatusOK // what net/http will send for a silent handler
+	}
+	took := time.Since(x.start)
+	route := routeOf(r.Pattern)
+	if c.o.Metrics != nil {
+		c.o.Metrics.inFlight.Dec()
+		c.o.Metrics.observe(r.Method, route, x.status, took)
+	}
+	c.log(x, r, route, took, aborted)
+	if aborted {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// writePlain500 drops what the handler had prepared: a Content-Length or ETag
+// of the answer that failed must not stand over this one.
+func writePlain500(x *exchange) {
+	h := x.Header()
+	clear(h)
+	h[idHeader] = []string{x.id}
+	h.Set("Content-Type", "application/json")
+	x.WriteHeader(http.StatusInternalServerError)
+	_, _ = x.Write([]byte(`{"message":"500 Internal Server Error"}`))
+}
+
+// log writes the request's one line, with the panic or error that explains a
+// 5xx, so that each is told exactly once.
+func (c *chain) log(x *exchange, r *http.Request, route string, took time.Duration, aborted bool) {
+	level := slog.LevelInfo
+	switch {
+	case x.status >= 500 || x.panicked != nil:
+		level = slog.LevelError
+	case route == "/-/liveness" || route == "/-/readiness":
+		level = slog.LevelDebug
+	}
+	if !c.o.Log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 14)
+	attrs = append(attrs,
+		slog.String("method", r.Method),
+		slog.String("route", route),
+		slog.String("path", loggedPath(r)),
+		slog.Int("status", x.status),
+		slog.Int64("bytes", x.sent),
+		slog.Duration("duration", took),
+		slog.String("remote_ip", x.client.String()),
+		slog.String("request_id", x.id))
+	if x.body != nil {
+		attrs = append(attrs, slog.Int64("received", x.body.received))
+	}
+	if aborted {
+		attrs = append(attrs, slog.Bool("aborted", true))
+	}
+	if err := x.noted(); err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	if x.panicked != nil {
+		attrs = append(attrs, slog.Any("panic", x.panicked), slog.String("stack", string(x.stack)))
+	}
+	c.o.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// routeOf is a pattern without its method, which has a place of its own.
+func routeOf(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return strings.TrimLeft(path, " ")
+	}
+	return pattern
+}
+
+// loggedPath is the path as it came, escapes and all, and never the query: it
+// may hold a token.
+func loggedPath(r *http.Request) string {
+	const most = 1024
+	path := r.RequestURI
+	if !strings.HasPrefix(path, "/") {
+		path = r.URL.EscapedPath() // http://user:password@host/... is allowed on the wire
+	}
+	path, _, _ = strings.Cut(path, "?")
+	if len(path) > most {
+		path = path[:most] + "..."
+	}
+	return path
+}

@@ -1,0 +1,134 @@
+package httpd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	maxHeaderBytes = 64 << 10 // of a request; net/http adds 4 KiB of slop
+
+	// userTimeout ends a connection whose peer takes nothing in. A download has
+	// no deadline of its own (a large file over a slow line is fine), and a
+	// sendfile that waits would otherwise wait for ever.
+	userTimeout = 5 * time.Minute
+
+	// graceAfterCut is what handlers get to notice that their request is over.
+	graceAfterCut = 5 * time.Second
+)
+
+// Server serves HTTP on one listener until it is told to stop.
+type Server struct {
+	http     http.Server
+	shutdown time.Duration
+	running  atomic.Int64 // handlers that have not returned
+	cut      context.CancelFunc
+}
+
+// NewServer makes a server of h behind Chain. There is no limit on how long a
+// body or an answer takes as long as bytes move: see Options.StallTimeout for
+// the one and Listen for the other.
+func NewServer(h http.Handler, o Options) *Server {
+	base, cut := context.WithCancel(context.Background())
+	s := &Server{shutdown: o.ShutdownTimeout, cut: cut}
+	h = Chain(h, o)
+	s.http = http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.running.Add(1)
+			defer s.running.Add(-1)
+			h.ServeHTTP(w, r)
+		}),
+		ReadHeaderTimeout: cmp.Or(o.HeaderTimeout, 30*time.Second),
+		IdleTimeout:       cmp.Or(o.IdleTimeout, 2*time.Minute),
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+	return s
+}
+
+// Serve answers requests on ln until ctx is done, then drains: nothing new is
+// accepted, running requests get Options.ShutdownTimeout to finish, the rest is
+// cut off (connection closed, context cancelled) and given a moment to notice.
+// It then returns nil; an error means that accepting failed before. It closes
+// ln, and can be called once.
+//
+// The contexts of requests do not descend from ctx: at the end of ctx they go on.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	defer s.cut()
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(ln) }()
+	select {
+	case err := <-failed:
+		_ = s.http.Close()
+		return fmt.Errorf("cannot go on serving on %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.shutdown)
+	defer cancel()
+	if s.http.Shutdown(bounded) != nil {
+		_ = s.http.Close()
+		s.cut()
+		s.waitForHandlers(graceAfterCut)
+	}
+	<-failed
+	return nil
+}
+
+// waitForHandlers lets what they use be closed after Serve has returned.
+func (s *Server) waitForHandlers(most time.Duration) {
+	for end := time.Now().Add(most); s.running.Load() > 0 && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Listen opens a TCP listener on HOST:PORT whose connections end when the peer
+// has taken nothing in for 5 minutes (Linux; elsewhere the system's own limits
+// hold). Errors say what was tried and why it failed, in plain words.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	return listen(ctx, address, userTimeout)
+}
+
+func listen(ctx context.Context, address string, timeout time.Duration) (net.Listener, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return setUserTimeout(c, timeout)
+	}}
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, plain(err))
+	}
+	return ln, nil
+}
+
+// plain strips what net and os put around the reason: "listen tcp ...: bind:".
+func plain(err error) error {
+	if oe := (*net.OpError)(nil); errors.As(err, &oe) {
+		err = oe.Err
+	}
+	if se := (*os.SyscallError)(nil); errors.As(err, &se) {
+		err = se.Err
+	}
+	return err
+}
+
+// Pprof serves Go's profiles, at /debug/pprof/. It belongs on a listener of its
+// own that only this machine reaches.
+func Pprof() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,59 @@
+package httpd
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// guardedBody cuts off an upload that makes no progress: its Read fails with an
+// error that is os.ErrDeadlineExceeded. There is no bound on a whole body,
+// which may be large and slow, so net/http's own ReadTimeout cannot be used.
+type guardedBody struct {
+	io.ReadCloser
+	control  *http.ResponseController
+	stall    time.Duration
+	renewed  time.Time
+	received int64 // bytes
+}
+
+// guard puts a guardedBody into r, which must be a copy of the server's own
+// request, and returns it; nil where there is no body. It reads nothing, and
+// so asks for no 100-continue.
+//
+// The deadline starts here: where the handler refuses without reading, net/http
+// reads up to 256 KiB of the body by itself before it answers.
+func guard(w http.ResponseWriter, r *http.Request, stall time.Duration) *guardedBody {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
+	}
+	g := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(w), stall: stall}
+	g.renew(time.Now())
+	r.Body = g
+	return g
+}
+
+// slack is how much progress one deadline covers, so that a fast upload sets
+// one every few seconds and not at each read.
+func (g *guardedBody) slack() time.Duration { return min(g.stall/8, 5*time.Second) }
+
+func (g *guardedBody) renew(now time.Time) {
+	g.renewed = now
+	// Only a connection that cannot have deadlines refuses: a test's recorder.
+	_ = g.control.SetReadDeadline(now.Add(g.stall + g.slack()))
+}
+
+// Read allows the next bytes between stall and stall plus slack to arrive.
+func (g *guardedBody) Read(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(g.renewed) > g.slack() {
+		g.renew(now)
+	}
+	n, err := g.ReadCloser.Read(p)
+	g.received += int64(n)
+	if err == io.EOF {
+		// From here on net/http watches the connection for the client's leaving,
+		// and would take our deadline for that while the handler still works.
+		_ = g.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
