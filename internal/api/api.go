@@ -27,9 +27,9 @@ type Server struct {
 // prefix is the root of the API.
 const prefix = "/api/v4"
 
-// Handler is the API, to be mounted at "/api/".
-func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
+// Handler adds the API's routes to the mux and returns what must be served in
+// its place.
+func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	for _, route := range s.routes() {
 		handler := s.serve(route)
 		if route.path == genericPath {
@@ -37,7 +37,7 @@ func (s *Server) Handler() http.Handler {
 		}
 		mux.Handle(route.method+" "+prefix+route.path, handler)
 	}
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// ServeMux would redirect a path with "//" or "/../" to what it takes
 		// for the same; here nothing else is the same (contract 1).
@@ -106,7 +106,7 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 	var allowed []string
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
-		if _, pattern := mux.Handler(probe); pattern != "" && pattern != "/api/" {
+		if _, pattern := mux.Handler(probe); pattern != "" && pattern != "/" {
 			allowed = append(allowed, method)
 		}
 	}

@@ -72,7 +72,7 @@ func newServer(t *testing.T) *server {
 		Auth: users, Projects: places, Registry: s.registry, Version: "test",
 		Note: func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
-	web := httptest.NewServer(handler.Handler())
+	web := httptest.NewServer(handler.Handler(http.NewServeMux()))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s

@@ -28,7 +28,7 @@ func newServe(env Env) *cobra.Command {
 			defer stop()
 			// After the first signal the next one does what it always does: kill.
 			defer context.AfterFunc(ctx, stop)()
-			return daemon.Run(ctx, cfg, env.Stdout, env.Stderr)
+			return daemon.Run(ctx, cfg, versionOf(env.Version), env.Stdout, env.Stderr)
 		},
 	}
 	config.AddFlags(cmd.Flags())

@@ -13,9 +13,47 @@ import (
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
-// end. Logs go to stderr. An error says in plain words what to do about it.
-func Run(ctx context.Context, cfg config.Config, _, stderr io.Writer) error {
+// end. What a person wants to read once goes to stdout, logs go to stderr. An
+// error says in plain words what to do about it.
+func Run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer) error {
 	log := newLogger(cfg, stderr)
+	// The address first: where it is taken nothing is created.
+	ln, err := httpd.Listen(ctx, cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
+	}
+	s, err := open(ctx, cfg, version)
+	if err != nil {
+		_ = ln.Close()
+		return err
+	}
+	defer s.close(log)
+	url := reachable(cfg, ln.Addr())
+	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
+		_ = ln.Close()
+		return fmt.Errorf("first start: %w", err)
+	}
+	if cfg.PprofListen != "" {
+		stop, err := servePprof(ctx, cfg.PprofListen, log)
+		if err != nil {
+			_ = ln.Close()
+			return err
+		}
+		defer stop()
+	}
+	stop := s.startUpkeep(ctx, log)
+	defer stop()
+	handler, options := s.handler(cfg, log)
+	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version)
+	err = httpd.NewServer(handler, options).Serve(ctx, ln)
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+// handler is everything the server answers.
+func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, httpd.Options) {
 	options := httpd.Options{
 		Log:             log,
 		TrustedProxies:  cfg.TrustedProxies,
@@ -24,30 +62,13 @@ func Run(ctx context.Context, cfg config.Config, _, stderr io.Writer) error {
 		ShutdownTimeout: cfg.ShutdownTimeout,
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/liveness", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "GitLab OK")
-	})
+	mux.HandleFunc("GET /-/liveness", liveness)
+	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
 		mux.Handle("GET /-/metrics", options.Metrics.Handler())
 	}
-	if cfg.PprofListen != "" {
-		stop, err := servePprof(ctx, cfg.PprofListen, log)
-		if err != nil {
-			return err
-		}
-		defer stop()
-	}
-	ln, err := httpd.Listen(ctx, cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
-	}
-	log.Info("listening", "address", ln.Addr().String())
-	err = httpd.NewServer(mux, options).Serve(ctx, ln)
-	if err == nil {
-		log.Info("stopped")
-	}
-	return err
+	return s.api.Handler(mux), options
 }
 
 // servePprof serves profiles beside the server until ctx is done or stop is

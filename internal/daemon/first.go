@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/config"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/projects"
+)
+
+// tokenFile holds the first administrator's token until somebody removes it.
+const tokenFile = "initial_root_token"
+
+// firstStart gives an empty database an administrator, a token and a project,
+// and tells how to use them, once. The token comes last: a start that was cut
+// short is taken up by the next.
+func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, stdout io.Writer) error {
+	tokens, err := s.db.ListPersonalTokens(ctx, auth.TokenFilter{}, page.Request{Number: 1, Size: 1})
+	if err != nil || tokens.Total > 0 {
+		return err
+	}
+	root, err := s.makeRoot(ctx)
+	if err != nil {
+		return err
+	}
+	actor := access.Actor{
+		Kind: access.User, UserID: root.ID, Username: root.Username, Admin: true, Scopes: []access.Scope{access.ScopeAPI},
+	}
+	_, err = s.projects.CreateProject(ctx, actor, root.Username, projects.Project{
+		Name: "demo", Path: "demo", DefaultBranch: "main", PackageAccess: access.PackagesEnabled,
+	})
+	if err != nil && !fault.Is(err, fault.Rejected) { // taken: by the start that was cut short
+		return err
+	}
+	secret := cfg.RootToken.Reveal()
+	if secret == "" {
+		secret = "gnpat-" + rand.Text() + rand.Text()
+	}
+	path := filepath.Join(cfg.DataDir, tokenFile)
+	if err := writeSecret(path, secret); err != nil {
+		return err
+	}
+	_, err = s.auth.NewPersonalToken(ctx, auth.PersonalToken{
+		UserID: root.ID, Name: "initial root token", Scopes: []access.Scope{access.ScopeAPI},
+	}, secret)
+	if err != nil {
+		return err
+	}
+	return welcome(stdout, url, secret, path)
+}
+
+// makeRoot makes the first administrator, or finds the one of a start that was
+// cut short.
+func (s *server) makeRoot(ctx context.Context) (auth.User, error) {
+	root, err := s.db.FindUser(ctx, "root")
+	if !fault.Is(err, fault.NotFound) {
+		return root, err
+	}
+	return s.auth.NewUser(ctx, auth.User{
+		Username: "root", Name: "Administrator", Email: "admin@example.com",
+		Admin: true, CanCreateGroup: true, ProjectsLimit: 100000,
+	})
+}
+
+// writeSecret writes a file that only its owner can read, whatever was there.
+func writeSecret(path, secret string) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // Sync has told already whether the bytes are there
+	if _, err := f.WriteString(secret + "\n"); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func welcome(w io.Writer, url, token, path string) error {
+	file := url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
+	_, err := fmt.Fprintf(w, `granary is ready at %[1]s
+
+  administrator  root
+  token          %[2]s
+                 (shown this once, and kept in %[3]s)
+  project        root/demo
+
+Publish a file, and install it:
+
+  echo "hello, granary" > hello.txt
+  curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --upload-file hello.txt "%[4]s"
+  curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --remote-name "%[4]s"
+
+`, url, token, path, file)
+	return err
+}

@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"granary/internal/blob"
+	"granary/internal/httpd"
+)
+
+// liveness says that the process answers.
+func liveness(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, `{"status":"ok"}`)
+}
+
+// readiness says that requests can be served: the database takes writes and
+// the blob store answers.
+func (s *server) readiness(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.db.Ping(ctx); err != nil {
+		httpd.Note(ctx, err)
+		reply(w, http.StatusServiceUnavailable, `{"status":"failed","message":"the database does not answer"}`)
+		return
+	}
+	if _, err := s.blobs.Stat(ctx, blob.Digest{}); err != nil && !errors.Is(err, blob.ErrNotFound) {
+		httpd.Note(ctx, err)
+		reply(w, http.StatusServiceUnavailable, `{"status":"failed","message":"the blob store does not answer"}`)
+		return
+	}
+	reply(w, http.StatusOK, `{"status":"ok"}`)
+}
+
+func reply(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // a prober that left needs no answer
+}

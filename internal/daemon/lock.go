@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// lockName is the file in every directory that the server writes to. The lock
+// is the kernel's: it is gone with the process, however that ends.
+const lockName = "granary.lock"
+
+// lock makes sure that this server is the only one in the directory. A
+// directory that it has locked already is fine.
+func (s *server) lock(dir string) error {
+	path, err := filepath.Abs(filepath.Join(dir, lockName))
+	if err != nil {
+		return err
+	}
+	for _, held := range s.locks {
+		if held.Name() == path {
+			return nil
+		}
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot write to the directory %s: %w", dir, plain(err))
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		defer f.Close()
+		return fmt.Errorf("another granary%s is running on %s; stop it, or choose another --data-dir", holder(f), dir)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("cannot lock %s: %w", path, err), f.Close())
+	}
+	s.locks = append(s.locks, f)
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("cannot write to the directory %s: %w", dir, plain(err))
+	}
+	_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	if err != nil {
+		return fmt.Errorf("cannot write to the directory %s: %w", dir, plain(err))
+	}
+	return nil
+}
+
+// holder names the process that has the lock, as far as it told.
+func holder(f *os.File) string {
+	text := make([]byte, 32)
+	n, err := f.ReadAt(text, 0)
+	pid := strings.TrimSpace(string(text[:n]))
+	if pid == "" || n == 0 && err != nil {
+		return ""
+	}
+	return " (process " + pid + ")"
+}
+
+func (s *server) unlock() error {
+	var err error
+	for _, f := range s.locks {
+		err = errors.Join(err, f.Close())
+	}
+	s.locks = nil
+	return err
+}

@@ -1,0 +1,124 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/api"
+	"granary/internal/auth"
+	"granary/internal/blob/disk"
+	"granary/internal/config"
+	"granary/internal/httpd"
+	"granary/internal/metadb"
+	"granary/internal/projects"
+	"granary/internal/registry"
+)
+
+// server is the rooms, wired together.
+type server struct {
+	locks    []*os.File
+	db       *metadb.DB
+	blobs    *disk.Store
+	auth     *auth.Service
+	projects *projects.Service
+	registry *registry.Registry
+	api      *api.Server
+}
+
+// open takes the locks and opens what the settings name, creating what is
+// missing.
+func open(ctx context.Context, cfg config.Config, version string) (*server, error) {
+	s := &server{}
+	if err := s.openStores(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
+	s.projects = &projects.Service{
+		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Rules: rules, Now: time.Now,
+	}
+	s.auth = &auth.Service{
+		Tokens: s.db, Users: s.db, PersonalTokens: s.db, DeployTokens: s.db, Jobs: s.db,
+		Places: s.projects, Rules: rules, Now: time.Now,
+	}
+	s.registry = &registry.Registry{
+		Catalog: s.db, Ledger: s.db, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
+		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
+	}
+	s.api = &api.Server{
+		Auth: s.auth, Projects: s.projects, Registry: s.registry,
+		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note,
+	}
+	return s, nil
+}
+
+func (s *server) openStores(ctx context.Context, cfg config.Config) error {
+	database, err := filepath.Abs(cfg.Database.Path)
+	if err != nil {
+		return fmt.Errorf("database %s: %w", cfg.Database, err)
+	}
+	for _, dir := range []string{cfg.DataDir, filepath.Dir(database), cfg.Blobs.Path} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another place", dir, plain(err))
+		}
+		if err := s.lock(dir); err != nil {
+			return err
+		}
+	}
+	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{}); err != nil {
+		return fmt.Errorf("cannot open the %w", err)
+	}
+	if s.blobs, err = disk.Open(cfg.Blobs.Path); err != nil {
+		return fmt.Errorf("cannot open the blob store: %w", err)
+	}
+	return nil
+}
+
+// release gives back what open took.
+func (s *server) release() error {
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	return errors.Join(err, s.unlock())
+}
+
+// close records what was gathered in memory and lets go of the files.
+func (s *server) close(log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	s.flush(ctx, log)
+	if err := s.release(); err != nil {
+		log.Error("closing", "error", err)
+	}
+}
+
+// plain strips the operation and the path that os puts before a reason.
+func plain(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// reachable is the URL that people on this machine can call.
+func reachable(cfg config.Config, listening net.Addr) string {
+	if cfg.ExternalURL != "" {
+		return cfg.ExternalURL
+	}
+	at, err := netip.ParseAddrPort(listening.String())
+	if err != nil {
+		return "http://" + listening.String()
+	}
+	if at.Addr().IsUnspecified() {
+		return fmt.Sprintf("http://localhost:%d", at.Port())
+	}
+	return "http://" + at.String()
+}
