@@ -69,8 +69,6 @@ func newRoot(env Env) *cobra.Command {
 	})
 	root.AddCommand(newServe(env), newConfig(env), newVersion(env))
 	asGroup(root)
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd(env.Args...)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")
 	return root
 }
@@ -79,6 +77,7 @@ func newRoot(env Env) *cobra.Command {
 // is none of its commands; cobra would print the help and report success.
 func asGroup(cmd *cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2 // letters that may differ
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmd.Help()

@@ -12,10 +12,10 @@ import (
 // setting is one row of the table that everything else is made from.
 type setting struct {
 	name   string // the flag: "data-dir"
-	arg    string // what the value is, for help: "directory"; "" for a boolean
 	def    string // the default as text; "<data-dir>" in it stands for that setting
-	help   string
-	secret bool // never a flag (anyone may read a command line), never shown
+	help   string // for flags; the word in backquotes stands for the value
+	isBool bool   // the flag alone means true
+	secret bool   // never a flag (anyone may read a command line), never shown
 
 	set func(c *Config, value string) error // parse and check; the error says what would be right
 	get func(c *Config) string              // the inverse of set
@@ -30,31 +30,31 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 // settings is the table. data-dir comes before those whose default names it.
 func settings() []setting {
 	return []setting{
-		{name: "listen", arg: "address", def: "127.0.0.1:8080",
+		{name: "listen", def: "127.0.0.1:8080",
 			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
 			get:  func(c *Config) string { return c.Listen }},
-		{name: "data-dir", arg: "directory", def: "./granary-data",
+		{name: "data-dir", def: "./granary-data",
 			help: "keep database, blobs, scratch files and first-start secrets in this `directory`",
 			set:  setDataDir,
 			get:  func(c *Config) string { return c.DataDir }},
-		{name: "database", arg: "place", def: "sqlite:<data-dir>/granary.db",
+		{name: "database", def: "sqlite:<data-dir>/granary.db",
 			help: "keep records in this `place`, sqlite:PATH",
 			set:  func(c *Config, v string) error { return parsePlace(&c.Database, "sqlite", v) },
 			get:  func(c *Config) string { return c.Database.String() }},
-		{name: "blobs", arg: "place", def: "file:<data-dir>/blobs",
+		{name: "blobs", def: "file:<data-dir>/blobs",
 			help: "keep the bytes of packages in this `place`, file:DIRECTORY",
 			set:  func(c *Config, v string) error { return parsePlace(&c.Blobs, "file", v) },
 			get:  func(c *Config) string { return c.Blobs.String() }},
-		{name: "external-url", arg: "url",
+		{name: "external-url",
 			help: "the `url` under which clients reach this server, used in every absolute link (default: from --listen)",
 			set:  func(c *Config, v string) error { return parseExternalURL(&c.ExternalURL, v) },
 			get:  func(c *Config) string { return c.ExternalURL }},
-		{name: "root-token", arg: "token", secret: true,
+		{name: "root-token", secret: true,
 			help: "the first administrator's access token, used at the first start only (default: a random one)",
 			set:  func(c *Config, v string) error { return parseToken(&c.RootToken, v) },
 			get:  func(c *Config) string { return c.RootToken.Reveal() }},
-		{name: "naming", arg: "rule", def: "strict",
+		{name: "naming", def: "strict",
 			help: "the `rule` for names and versions: strict, or relaxed as GitLab is today",
 			set:  func(c *Config, v string) error { return oneOf(&c.Naming, v, "strict", "relaxed") },
 			get:  func(c *Config) string { return c.Naming }},
@@ -62,35 +62,35 @@ func settings() []setting {
 			func(c *Config) *bool { return &c.GuestsMayReadPackages }),
 		boolean("allow-anyone-to-pull", "true", "let a project open its packages to everyone, whatever its visibility",
 			func(c *Config) *bool { return &c.AllowAnyoneToPull }),
-		{name: "max-file-size", arg: "size", def: "5GiB",
+		{name: "max-file-size", def: "5GiB",
 			help: "refuse package files above this `size`, in bytes or with KiB, MiB, GiB, TiB; 0 for no limit",
 			set:  func(c *Config, v string) error { return parseSizeWithin(&c.MaxFileSize, v, maxSize) },
 			get:  func(c *Config) string { return formatSize(c.MaxFileSize) }},
-		{name: "inline-max", arg: "size", def: "64KiB",
+		{name: "inline-max", def: "64KiB",
 			help: "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
 			set:  func(c *Config, v string) error { return parseSizeWithin(&c.InlineMax, v, mebibyte) },
 			get:  func(c *Config) string { return formatSize(c.InlineMax) }},
-		{name: "log-format", arg: "format", def: "text",
+		{name: "log-format", def: "text",
 			help: "the `format` of the log: text or json",
 			set:  func(c *Config, v string) error { return oneOf(&c.LogFormat, v, "text", "json") },
 			get:  func(c *Config) string { return c.LogFormat }},
-		{name: "log-level", arg: "level", def: "info",
+		{name: "log-level", def: "info",
 			help: "the least `level` that is logged: debug, info, warn or error",
 			set:  func(c *Config, v string) error { return parseLevel(&c.LogLevel, v) },
 			get:  func(c *Config) string { return strings.ToLower(c.LogLevel.String()) }},
 		boolean("metrics", "true", "serve Prometheus metrics at /-/metrics",
 			func(c *Config) *bool { return &c.Metrics }),
-		{name: "pprof-listen", arg: "address",
+		{name: "pprof-listen",
 			help: "serve Go profiles on this loopback `address` (default: not at all)",
 			set:  func(c *Config, v string) error { return parseLoopback(&c.PprofListen, v) },
 			get:  func(c *Config) string { return c.PprofListen }},
-		duration("shutdown-timeout", "30s", 0, "at shutdown, give running transfers this `long` to finish",
+		duration("shutdown-timeout", "30s", 0, "at shutdown, give running transfers this `duration` to finish",
 			func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
-		duration("stall-timeout", "60s", time.Second, "cut off an upload that makes no progress for so `long`",
+		duration("stall-timeout", "60s", time.Second, "cut off an upload that makes no progress for this `duration`",
 			func(c *Config) *time.Duration { return &c.StallTimeout }),
-		duration("idle-timeout", "120s", time.Second, "close a connection that carries no request for so `long`",
+		duration("idle-timeout", "120s", time.Second, "close a connection that carries no request for this `duration`",
 			func(c *Config) *time.Duration { return &c.IdleTimeout }),
-		{name: "trusted-proxies", arg: "networks",
+		{name: "trusted-proxies",
 			help: "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
 			set:  func(c *Config, v string) error { return parsePrefixes(&c.TrustedProxies, v) },
 			get:  func(c *Config) string { return formatPrefixes(c.TrustedProxies) }},
@@ -98,13 +98,13 @@ func settings() []setting {
 }
 
 func boolean(name, def, help string, field func(*Config) *bool) setting {
-	return setting{name: name, def: def, help: help,
+	return setting{name: name, def: def, help: help, isBool: true,
 		set: func(c *Config, v string) error { return parseBool(field(c), v) },
 		get: func(c *Config) string { return fmt.Sprint(*field(c)) }}
 }
 
 func duration(name, def string, least time.Duration, help string, field func(*Config) *time.Duration) setting {
-	return setting{name: name, arg: "long", def: def, help: help,
+	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseDurationWithin(field(c), v, least, time.Hour) },
 		get: func(c *Config) string { return field(c).String() }}
 }
@@ -137,11 +137,18 @@ func AddFlags(fs *pflag.FlagSet) {
 			continue
 		}
 		fs.String(s.name, s.def, s.help)
-		if s.arg == "" {
-			fs.Lookup(s.name).NoOptDefVal = "true"
+		if f := fs.Lookup(s.name); s.isBool {
+			f.Value = boolText{f.Value}
+			f.NoOptDefVal = "true"
 		}
 	}
 }
+
+// boolText is a flag's text that help shows as a switch. It is checked with all
+// other values, not by the flag.
+type boolText struct{ pflag.Value }
+
+func (boolText) Type() string { return "bool" }
 
 // Usage says in a few lines, for help texts, how settings are given other than
 // by flags, and names the settings that are no flags.
@@ -153,7 +160,7 @@ func Usage() string {
 		"`granary config check` shows what would be used.\n")
 	for _, s := range settings() {
 		if s.secret {
-			fmt.Fprintf(&b, "%s (no flag, for a command line can be read by others): %s.\n", s.env(), s.help)
+			fmt.Fprintf(&b, "\nNo flag, for a command line can be read by others:\n  %s  %s\n", s.env(), s.help)
 		}
 	}
 	return b.String()

@@ -15,6 +15,7 @@ type guardedBody struct {
 	stall    time.Duration
 	renewed  time.Time
 	received int64 // bytes
+	ended    bool  // by EOF or error
 }
 
 // guard puts a guardedBody into r, which must be a copy of the server's own
@@ -44,16 +45,16 @@ func (g *guardedBody) renew(now time.Time) {
 }
 
 // Read allows the next bytes between stall and stall plus slack to arrive.
+//
+// At EOF net/http takes our deadline away and begins to watch the connection
+// for the client's leaving. A deadline set after that, by one more Read, would
+// be taken for it and cancel a handler that is still at work.
 func (g *guardedBody) Read(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(g.renewed) > g.slack() {
+	if now := time.Now(); !g.ended && now.Sub(g.renewed) > g.slack() {
 		g.renew(now)
 	}
 	n, err := g.ReadCloser.Read(p)
 	g.received += int64(n)
-	if err == io.EOF {
-		// From here on net/http watches the connection for the client's leaving,
-		// and would take our deadline for that while the handler still works.
-		_ = g.control.SetReadDeadline(time.Time{})
-	}
+	g.ended = g.ended || err != nil
 	return n, err
 }

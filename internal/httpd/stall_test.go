@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// upload reads the whole body, then works for a while, and says how both went.
+// upload reads the whole body, works for a while, looks at the body's end once
+// more, works again, and says how all went.
 func upload(work time.Duration) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
@@ -19,6 +20,8 @@ func upload(work time.Duration) http.HandlerFunc {
 			http.Error(w, "stalled", http.StatusRequestTimeout)
 			return
 		}
+		time.Sleep(work)
+		_, _ = r.Body.Read(make([]byte, 1))
 		time.Sleep(work)
 		if err == nil {
 			err = r.Context().Err()

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// run is the program in an empty folder; what it printed, and its exit code.
+func run(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = Main(t.Context(), Env{Args: args, Environ: environ, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Version: "v1.2.3"})
+	return code, out.String(), errs.String()
+}
+
+func TestUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	tests := []struct {
+		args   string
+		code   int
+		stderr string
+	}{
+		{"version", 0, ""},
+		{"", 0, ""},
+		{"config", 0, ""},
+		{"serve --help", 0, ""},
+		{"config check", 0, ""},
+		{"completion bash", 0, ""},
+		{"serv", 2, `granary: there is no command "serv"; did you mean granary serve?`},
+		{"frobnicate", 2, `granary: there is no command "frobnicate"; see granary --help`},
+		{"config chekc", 2, `granary: there is no command "chekc"; did you mean granary config check?`},
+		{"version now", 2, `granary: granary version takes no arguments, but got "now"`},
+		{"serve --port 1", 2, "granary: unknown flag: --port; see granary serve --help"},
+		{"serve --root-token x", 2, "granary: unknown flag: --root-token; see granary serve --help"},
+		{"serve --naming x --log-format y", 2, "granary: naming is \"x\" (--naming): want strict or relaxed\n" +
+			"granary: log-format is \"y\" (--log-format): want text or json"},
+	}
+	for _, tt := range tests {
+		code, _, stderr := run(t, nil, strings.Fields(tt.args)...)
+		if code != tt.code || strings.TrimSuffix(stderr, "\n") != tt.stderr {
+			t.Errorf("granary %s: exit %d, stderr:\n%s\nwant %d:\n%s", tt.args, code, stderr, tt.code, tt.stderr)
+		}
+	}
+	left, err := os.ReadDir(".")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// Every command's help tells the exit codes.
+func TestHelpTellsExitCodes(t *testing.T) {
+	for _, args := range []string{"--help", "serve --help", "config --help", "config check --help", "version --help"} {
+		_, stdout, _ := run(t, nil, strings.Fields(args)...)
+		if !strings.Contains(stdout, exitHelp) {
+			t.Errorf("granary %s:\n%s", args, stdout)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if _, stdout, _ := run(t, nil, "version"); !strings.HasPrefix(stdout, "granary v1.2.3 (go") {
+		t.Error(stdout)
+	}
+	if v := versionOf(""); v == "" {
+		t.Error("a build without a linked version has none")
+	}
+}
+
+func TestConfigCheck(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "granary.yaml")
+	if err := os.WriteFile(file, []byte("naming: relaxed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := run(t, []string{"GRANARY_CONFIG=" + file, "GRANARY_ROOT_TOKEN=abcdefghijklmnopqrstuvwxyz"}, "config", "check", "--listen=:1")
+	if code != 0 || stderr != "" || strings.Contains(stdout, "abcdef") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	got := strings.Split(stdout, "\n")[:7]
+	want := []string{
+		`listen: ":1"  # --listen`,
+		`data_dir: "./granary-data"  # default`,
+		"database: sqlite:granary-data/granary.db  # default",
+		"blobs: file:granary-data/blobs  # default",
+		`external_url: ""  # default`,
+		"# root_token is set and hidden  # GRANARY_ROOT_TOKEN",
+		"naming: relaxed  # " + file + ":1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// serve runs until its context ends, answers meanwhile, and exits with 0.
+func TestServe(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	logs, stderr := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- Main(ctx, Env{Args: []string{"serve", "--listen=127.0.0.1:0", "--pprof-listen=127.0.0.1:0"},
+			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: stderr})
+		_ = stderr.Close()
+	}()
+	lines := bufio.NewScanner(logs)
+	address := func(message string) string {
+		for lines.Scan() {
+			if m := regexp.MustCompile(message + `.* address=(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
+				return m[1]
+			}
+		}
+		t.Fatalf("no line with %q in the log", message)
+		return ""
+	}
+	profiles, api := address("serving profiles"), address("listening")
+	go func() { _, _ = io.Copy(io.Discard, logs) }()
+	for _, url := range []string{"http://" + api + "/-/liveness", "http://" + api + "/-/metrics", "http://" + profiles + "/debug/pprof/cmdline"} {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", url, resp.Status)
+		}
+	}
+	cancel()
+	if got := <-code; got != 0 {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+func TestServeFails(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	t.Chdir(t.TempDir())
+	code, _, stderr := run(t, nil, "serve", "--listen", ln.Addr().String())
+	want := fmt.Sprintf("granary: cannot listen on %s: address already in use; is another server running there? --listen chooses another address\n", ln.Addr())
+	if code != 1 || stderr != want {
+		t.Errorf("exit %d: %s\nwant %s", code, stderr, want)
+	}
+}
