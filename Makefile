@@ -46,10 +46,10 @@ bench: ## granary beside nginx, one table; SIZE=64MiB, BENCH=-quick or any of it
 	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
-	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd internal | sort | \
+	@grep -rHoE --include='*_test.go' --exclude-dir=tools '^func Fuzz[A-Za-z0-9_]*' . | sort | \
 	while IFS=: read -r file func; do \
 	  echo "== $${func#func } in $${file%/*}"; \
-	  go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "./$${file%/*}" </dev/null; \
+	  go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "$${file%/*}" </dev/null || exit 1; \
 	done || { echo "a fuzz target failed, or there is none" >&2; exit 1; }
 
 crash: ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost

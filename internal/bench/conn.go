@@ -43,7 +43,7 @@ func dial(ctx context.Context, host, token string) (*conn, error) {
 
 func (c *conn) close() { c.tcp.Close() }
 
-// get downloads a path and returns the status and the length of the body.
+// get downloads a path and returns the status and how much of the body came.
 func (c *conn) get(path string) (status int, n int64, err error) {
 	c.begin("GET", path)
 	c.out = append(c.out, "\r\n"...)
@@ -120,22 +120,23 @@ func (c *conn) answer() (status int, n int64, err error) {
 			_, err = c.in.ReadSlice('\n') // no server here sends trailers
 		}
 	case h.length >= 0:
-		n, err = h.length, c.drop(h.length)
+		n, err = c.drop(h.length)
 	default:
 		err = fmt.Errorf("a response without a length")
 	}
 	return h.status, n, err
 }
 
-// drop takes n bytes of a body off the connection.
-func (c *conn) drop(n int64) error {
+// drop takes n bytes of a body off the connection and says how many came.
+func (c *conn) drop(n int64) (int64, error) {
 	buffered, err := c.in.Discard(int(min(n, int64(c.in.Buffered()))))
-	for n -= int64(buffered); n > 0 && err == nil; {
+	got := int64(buffered)
+	for got < n && err == nil {
 		var k int
-		k, err = c.truncate(c.drain[:min(n, int64(len(c.drain)))])
-		n -= int64(k)
+		k, err = c.truncate(c.drain[:min(n-got, int64(len(c.drain)))])
+		got += int64(k)
 	}
-	return err
+	return got, err
 }
 
 // truncate receives into nothing: with MSG_TRUNC, TCP only counts.

@@ -56,7 +56,7 @@ func parseOptions(args []string) (options, error) {
 	quick := fs.Bool("quick", false, "one round of one-second slices with 64MiB files: does it work at all")
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds; each gives every server one slice")
 	fs.DurationVar(&o.slice, "slice", 3*time.Second, "length of a slice; large publications take as long as they take")
-	fs.DurationVar(&o.limit, "limit", 10*time.Minute, "end the run after this, come what may")
+	fs.DurationVar(&o.limit, "limit", 270*time.Second, "plan rounds to fit into this: a scenario that is slow today gets fewer; after twice as long the run ends, come what may")
 	fs.IntVar(&o.clients, "clients", 16, "clients where there are many")
 	fs.IntVar(&o.uploads, "uploads", 4, "the same for large publications, which need disk: 16 of 1GiB write 99 GiB in three rounds")
 	fs.StringVar(&o.only, "only", "", "only scenarios with this in their names")
@@ -93,7 +93,7 @@ func parseOptions(args []string) (options, error) {
 // run does everything in one folder, which is gone afterwards, as are the
 // servers: also after Ctrl-C.
 func run(ctx context.Context, o options) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	ctx, cancel := context.WithTimeout(ctx, 2*o.limit)
 	defer cancel()
 	dir, err := os.MkdirTemp(o.dir, "granary-bench-")
 	if err != nil {
@@ -123,7 +123,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	d := &driver{dir: dir, length: o.slice, size: o.size, head: h, bodies: newBodies(),
 		seeded: map[string]bool{}, stamp: time.Now().Unix()}
-	results, err := measure(ctx, d, o.rounds, list, ours, nginx)
+	results, err := measure(ctx, d, o, list, [2]*server{ours, nginx})
 	err = errors.Join(err, printTable(os.Stdout, ours.name, results))
 	if err != nil {
 		logs, _ := filepath.Glob(filepath.Join(dir, "*.log"))
@@ -184,32 +184,46 @@ func startOurs(ctx context.Context, dir string, o options) (s *server, err error
 	return s, nil
 }
 
-// measure runs all slices. Who goes first changes with the round.
-func measure(ctx context.Context, d *driver, rounds int, list []scenario, ours, nginx *server) ([]result, error) {
+// measure runs all scenarios. Each may use an equal share of what is left of
+// the time, and has one round in any case.
+func measure(ctx context.Context, d *driver, o options, list []scenario, servers [2]*server) ([]result, error) {
 	var results []result
 	var failed error
-	for _, sc := range list {
+	end := time.Now().Add(o.limit)
+	for i, sc := range list {
 		r := result{name: sc.name(d.size), large: sc.large}
-		for round := range rounds {
-			order := []*server{ours, nginx}
-			if round%2 == 1 {
-				slices.Reverse(order)
+		begun := time.Now()
+		share := time.Until(end) / time.Duration(len(list)-i)
+		for round := range o.rounds {
+			// The next round takes about as long as those before it.
+			if used := time.Since(begun); round > 0 && used+used/time.Duration(round) > share {
+				break
 			}
-			got := map[*server]sample{}
-			for _, s := range order {
-				m, err := d.slice(ctx, s, sc)
-				if err != nil {
-					return append(results, r), fmt.Errorf("%s, %s: %w", r.name, s.name, err)
-				}
-				if m.first != nil && failed == nil {
-					failed = fmt.Errorf("a figure with errors is no figure; the first: %s, %s: %w", r.name, s.name, m.first)
-				}
-				got[s] = m
-				fmt.Fprintf(os.Stderr, "%-26s %-8s round %d: %d in %.2f s\n", r.name, s.name, round+1, m.ops, m.seconds)
+			got, err := d.round(ctx, sc, round, servers)
+			if err != nil {
+				return append(results, r), fmt.Errorf("%s: %w", r.name, err)
 			}
-			r.ours, r.theirs = append(r.ours, got[ours]), append(r.theirs, got[nginx])
+			for i, s := range servers {
+				if first := got[i].first; first != nil && failed == nil {
+					failed = fmt.Errorf("a figure with errors is no figure; the first: %s, %s: %w", r.name, s.name, first)
+				}
+			}
+			r.ours, r.theirs = append(r.ours, got[0]), append(r.theirs, got[1])
 		}
 		results = append(results, r)
 	}
 	return results, failed
+}
+
+// round gives each server one slice. Who goes first changes with the round.
+func (d *driver) round(ctx context.Context, sc scenario, round int, servers [2]*server) (got [2]sample, err error) {
+	for i := range servers {
+		i = (i + round) % len(servers)
+		s := servers[i]
+		if got[i], err = d.slice(ctx, s, sc); err != nil {
+			return got, fmt.Errorf("%s: %w", s.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "round %d  %-22s  %-8s  %7d in %.2f s\n", round+1, sc.name(d.size), s.name, got[i].ops, got[i].seconds)
+	}
+	return got, nil
 }

@@ -58,13 +58,15 @@ func parseStat(line string) (procStat, error) {
 	if s.parent, err = strconv.Atoi(fields[1]); err != nil {
 		return s, err
 	}
+	ticks := 0
 	for _, f := range fields[11:15] { // utime, stime, cutime, cstime
-		ticks, err := strconv.ParseFloat(f, 64)
+		n, err := strconv.Atoi(f)
 		if err != nil {
 			return s, err
 		}
-		s.cpu += ticks / ticksPerSecond
+		ticks += n
 	}
+	s.cpu = float64(ticks) / ticksPerSecond
 	return s, nil
 }
 

@@ -30,12 +30,12 @@ func (r result) rate(s sample) float64 {
 // cost is CPU seconds per GiB, or per million operations.
 func (r result) cost(s sample) float64 {
 	switch {
-	case s.ops == 0:
-		return 0
-	case r.large:
+	case r.large && s.bytes > 0:
 		return s.cpu / float64(s.bytes) * (1 << 30)
+	case !r.large && s.ops > 0:
+		return s.cpu / float64(s.ops) * 1e6
 	}
-	return s.cpu / float64(s.ops) * 1e6
+	return 0
 }
 
 // ratios compares round by round: both halves of a ratio ran within seconds of
@@ -53,7 +53,7 @@ func (r result) ratios() (list []float64) {
 // its least and greatest.
 func printTable(w io.Writer, ours string, results []result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "scenario\t%s\tnginx\tratio (min..max)\tCPU %[1]s\tCPU nginx\tRSS %[1]s\tRSS nginx\terrors\tothers\n", ours)
+	fmt.Fprintf(t, "scenario\t%s\tnginx\tratio (min..max)\tCPU %[1]s\tCPU nginx\tRSS %[1]s\tRSS nginx\terrors\tothers\trounds\n", ours)
 	for _, r := range results {
 		rate, cost := "%.0f/s", "%.0f us"
 		if r.large {
@@ -78,7 +78,7 @@ func printTable(w io.Writer, ours string, results []result) error {
 			r.name, column(rate, r.ours, r.rate), column(rate, r.theirs, r.rate), ratio,
 			column(cost, r.ours, r.cost), column(cost, r.theirs, r.cost),
 			column("%.0f MiB", r.ours, memory), column("%.0f MiB", r.theirs, memory),
-			strconv.Itoa(errs), fmt.Sprintf("%.0f%%", others*100),
+			strconv.Itoa(errs), fmt.Sprintf("%.0f%%", others*100), strconv.Itoa(len(r.ours)),
 		}, "\t"))
 	}
 	return t.Flush()

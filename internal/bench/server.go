@@ -155,6 +155,9 @@ func statusOf(ctx context.Context, host, path string) (int, error) {
 		return 0, err
 	}
 	defer c.close()
+	if err := c.tcp.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return 0, err
+	}
 	status, _, err := c.get(path)
 	return status, err
 }

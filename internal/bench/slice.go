@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -136,6 +138,22 @@ func (d *driver) download(c *conn, path string, size int64) error {
 	return nil
 }
 
+// downloadUntil counts what arrives before the end: sixteen whole gigabytes
+// would take as long as they take. The seed's download was a whole one.
+func (d *driver) downloadUntil(c *conn, path string, end time.Time) (int64, error) {
+	if err := c.tcp.SetReadDeadline(end); err != nil {
+		return 0, err
+	}
+	status, n, err := c.get(path)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, nil
+	case err == nil && status != 200:
+		err = fmt.Errorf("GET %s: status %d", path, status)
+	}
+	return n, err
+}
+
 // slice runs a scenario once and takes the figures around it.
 func (d *driver) slice(ctx context.Context, s *server, sc scenario) (sample, error) {
 	if !sc.publish {
@@ -163,6 +181,9 @@ func (d *driver) slice(ctx context.Context, s *server, sc scenario) (sample, err
 	r.seconds = time.Since(start).Seconds()
 	r.cpu, r.memory = cpuSeconds(pids)-cpu, peakMemory(pids)
 	r.others = max(0, machineCPU()-all-r.cpu-(ownCPU()-own)) / (r.seconds * float64(runtime.NumCPU()))
+	if sc.large && len(published) > 1 {
+		published = published[:1] // one of them takes as long as thousands of small ones
+	}
 	if err := d.lookAt(ctx, s, published, &r); err != nil {
 		return sample{}, err
 	}
@@ -200,45 +221,53 @@ func (d *driver) clients(ctx context.Context, s *server, sc scenario) (total sam
 }
 
 func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Time) (r sample, published []object) {
-	size := d.body(sc.large).size()
-	once := sc.large && sc.publish
 	var c *conn
-	for first := true; first || !once && time.Now().Before(end); first = false {
+	for more := true; more && r.errors < giveUp && ctx.Err() == nil; {
 		var err error
 		if c == nil {
 			if c, err = dial(ctx, s.host, s.token); err == nil {
-				defer context.AfterFunc(ctx, c.close)() // at most giveUp of them
-				defer c.close()
+				defer c.close() // at most giveUp of them
+				defer context.AfterFunc(ctx, c.close)()
 			}
 		}
-		var path string
-		switch {
-		case err != nil:
-		case sc.publish:
-			path = fmt.Sprintf("%sbench/%d.%d.0/file.bin", s.prefix, d.stamp, d.names.Add(1))
-			err = d.publish(c, path, d.body(sc.large))
-		case sc.large:
-			err = d.download(c, seedPath(s, true, 0), size)
-		default:
-			err = d.download(c, seedPath(s, false, rand.IntN(seedObjects)), size)
+		var o object
+		if err == nil {
+			o, err = d.operate(c, s, sc, end)
 		}
-		if err != nil {
-			c = nil // what is left in it belongs to the failed one
+		if err == nil {
+			r.ops++
+			r.bytes += o.size
+		} else {
+			c = nil // what is left in it belongs to what failed
 			if r.errors++; r.first == nil {
 				r.first = err
 			}
-			if r.errors == giveUp || ctx.Err() != nil {
-				break
-			}
-			continue
 		}
-		r.ops++
-		r.bytes += size
-		if sc.publish && len(published) < max(1, readBack/sc.clients) {
-			published = append(published, object{path, size})
+		if err == nil && sc.publish && len(published) < max(1, readBack/sc.clients) {
+			published = append(published, o)
 		}
+		more = !(sc.large && sc.publish) && time.Now().Before(end)
 	}
 	return r, published
+}
+
+// operate publishes or downloads one object of the scenario's kind. The size
+// it returns is what was moved.
+func (d *driver) operate(c *conn, s *server, sc scenario, end time.Time) (object, error) {
+	switch {
+	case sc.publish:
+		b := d.body(sc.large)
+		o := object{fmt.Sprintf("%sbench/%d.%d.0/file.bin", s.prefix, d.stamp, d.names.Add(1)), b.size()}
+		return o, d.publish(c, o.path, b)
+	case sc.large:
+		o := object{path: seedPath(s, true, 0)}
+		var err error
+		o.size, err = d.downloadUntil(c, o.path, end)
+		return o, err
+	default:
+		o := object{seedPath(s, false, rand.IntN(seedObjects)), smallSize}
+		return o, d.download(c, o.path, o.size)
+	}
 }
 
 // lookAt counts as an error whatever was published and is not there.
