@@ -16,7 +16,8 @@ type room struct {
 func rooms() []room {
 	return []room{
 		{"internal/fault", nil, "every room speaks of faults, so they know no room"},
-		{"internal/access", nil, "permission is a pure table: what it decides can be read and tested without anything else"},
+		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
+		{"internal/access", []string{"fault"}, "permission is a pure table: what it decides can be read and tested without anything else"},
 		{"internal/wire", nil, "the JSON shapes are shared with the client, which must not drag the server along"},
 		{"internal/blob", nil, "a store knows bytes and digests, not who wants them or what they are called"},
 		{"internal/blob/disk", []string{"blob"}, "a store knows bytes and digests, not who wants them or what they are called"},
@@ -24,15 +25,15 @@ func rooms() []room {
 		{"internal/blob/blobtest", []string{"blob"}, "the suite holds any store to the contract, so it knows none"},
 		{"internal/config", nil, "settings are words and numbers; only the daemon knows what they start"},
 		{"internal/httpd", nil, "running HTTP well is the same for any handler"},
-		{"internal/auth", []string{"access", "fault"}, "who is asking is settled without knowing what for; may they is access.Check"},
-		{"internal/projects", []string{"access", "fault"}, "projects are there before any package is"},
-		{"internal/registry", []string{"access", "blob", "projects", "fault"}, "the rules of packages hold behind every door and above every database"},
-		{"internal/metadb", []string{"registry", "projects", "auth", "access", "blob", "fault"}, "records are kept here for the rooms that define them, for no door"},
+		{"internal/auth", []string{"access", "fault", "page"}, "who is asking is settled without knowing what for; may they is access.Check"},
+		{"internal/projects", []string{"access", "fault", "page"}, "projects are there before any package is"},
+		{"internal/registry", []string{"access", "blob", "projects", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
+		{"internal/metadb", []string{"registry", "projects", "auth", "access", "blob", "fault", "page"}, "records are kept here for the rooms that define them, for no door"},
 		{"internal/metadb/metadbtest", []string{"metadb"}, "fresh databases for any test need only the database"},
-		{"internal/api", []string{"registry", "projects", "auth", "access", "wire", "fault"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
-		{"internal/ui", []string{"registry", "projects", "auth", "access", "wire", "fault"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/api", []string{"registry", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/ui", []string{"registry", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "httpd", "metadb", "projects", "registry", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "page", "httpd", "metadb", "projects", "registry", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"internal/bench", nil, "the bench sees servers from outside, ours like any other"},
 		{"cmd/granary", []string{"cli"}, "main hands over to cli and returns its exit code"},
@@ -52,7 +53,7 @@ type limit struct {
 // limits lists every third-party module the program uses: one that is not here
 // fails the test, since a dependency is a decision.
 func limits() []limit {
-	pure := []string{"internal/access", "internal/auth", "internal/fault", "internal/projects", "internal/registry"}
+	pure := []string{"internal/access", "internal/auth", "internal/fault", "internal/page", "internal/projects", "internal/registry"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest"}
 	return []limit{
 		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "internal/bench"},
@@ -73,6 +74,7 @@ func limits() []limit {
 		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon"}, why: "counting is done around the rooms, not in them"},
 		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},
 		{pkg: "github.com/vbauerster/mpb", only: []string{"internal/cli"}, why: "only a terminal has progress bars"},
+		{pkg: "github.com/spf13/pflag", only: []string{"internal/cli", "internal/config"}, why: "flags are turned into settings in one place"},
 		{pkg: "golang.org/x/term", only: []string{"internal/cli"}, why: "only the command line has a terminal"},
 		{pkg: "go.yaml.in/yaml", only: []string{"internal/config"}, why: "the settings file is the only YAML"},
 		{pkg: "golang.org/x/crypto", only: []string{"internal/auth"}, why: "credentials are auth's; digests need only the standard library"},
@@ -81,5 +83,13 @@ func limits() []limit {
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
 		{pkg: "pgregory.net/rapid", only: tests, why: "for tests only"},
 		{pkg: "gitlab.com/gitlab-org/api/client-go", only: []string{"e2e"}, why: "for tests only: it is the user nobody here wrote"},
+	}
+}
+
+// tables names the package variables that are values and never change, and why
+// a constant or a function would not do.
+func tables() map[string]string {
+	return map[string]string{
+		"internal/access.rules": "the permission table, read at every request; Go has no constant arrays",
 	}
 }

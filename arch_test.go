@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the generated part of .golangci
 
 const (
 	module    = "granary"
-	maxFloors = 7 // cmd, cli, daemon, metadb, registry, projects, access
+	maxFloors = 7 // cmd, cli, daemon, metadb, registry, projects, access, above the ground: fault, page
 )
 
 // goPackage is what `go list -json` says of a package.
@@ -138,7 +138,8 @@ func within(path, parent string) bool {
 	return path == parent || strings.HasPrefix(path, parent+"/")
 }
 
-// floorFaults says where imports of ours stack higher than maxFloors.
+// floorFaults says where imports of ours stack higher than maxFloors. Who
+// imports nothing of ours is on the ground.
 func floorFaults(pkgs []goPackage) (faults []string) {
 	imports := map[string][]string{}
 	for _, p := range pkgs {
@@ -153,15 +154,15 @@ func floorFaults(pkgs []goPackage) (faults []string) {
 		top := 0
 		for _, imp := range imports[path] {
 			if _, ours := imports[imp]; ours {
-				top = max(top, floor(imp))
+				top = max(top, floor(imp)+1)
 			}
 		}
-		height[path] = top + 1
-		return top + 1
+		height[path] = top
+		return top
 	}
 	for _, p := range pkgs {
 		if h := floor(p.ImportPath); h > maxFloors {
-			faults = append(faults, fmt.Sprintf("%s is on floor %d: who reads from the top must be at the bottom within %d", p.ImportPath, h, maxFloors))
+			faults = append(faults, fmt.Sprintf("%s is on floor %d: whoever reads down from it must reach the ground within %d", p.ImportPath, h, maxFloors))
 		}
 	}
 	return faults
@@ -184,7 +185,8 @@ func globalFaults(name string, src []byte) (faults []string) {
 			}
 		case *ast.GenDecl:
 			for _, s := range d.Specs {
-				if v, ok := s.(*ast.ValueSpec); ok && d.Tok == token.VAR && !harmless(d, v) {
+				v, ok := s.(*ast.ValueSpec)
+				if ok && d.Tok == token.VAR && !harmless(d, v) && tables()[filepath.Dir(name)+"."+v.Names[0].Name] == "" {
 					faults = append(faults, fmt.Sprintf("%v: package variable %s: pass it, or make it a constant or a function", fset.Position(v.Pos()), v.Names[0]))
 				}
 			}
@@ -202,20 +204,21 @@ func harmless(d *ast.GenDecl, v *ast.ValueSpec) bool {
 	if !slices.ContainsFunc(v.Names, func(n *ast.Ident) bool { return n.Name != "_" }) {
 		return true
 	}
-	return len(v.Values) > 0 && !slices.ContainsFunc(v.Values, func(e ast.Expr) bool { return !isErrorsNew(e) })
+	return len(v.Values) > 0 && !slices.ContainsFunc(v.Values, func(e ast.Expr) bool { return !isNewError(e) })
 }
 
-func isErrorsNew(e ast.Expr) bool {
+// isNewError tells an error to compare with, or a narrower one made of it.
+func isNewError(e ast.Expr) bool {
 	call, ok := e.(*ast.CallExpr)
 	if !ok {
 		return false
 	}
 	sel, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok || sel.Sel.Name != "New" {
+	if !ok {
 		return false
 	}
 	pkg, ok := sel.X.(*ast.Ident)
-	return ok && pkg.Name == "errors"
+	return ok && (pkg.Name == "errors" && sel.Sel.Name == "New" || pkg.Name == "fmt" && sel.Sel.Name == "Errorf")
 }
 
 // TestArchitectureCanFail feeds the checks a house that breaks every rule.
@@ -249,15 +252,15 @@ func TestArchitectureCanFail(t *testing.T) {
 	}
 
 	var tower []goPackage
-	for i := range maxFloors + 1 {
+	for i := range maxFloors + 2 {
 		tower = append(tower, goPackage{ImportPath: fmt.Sprint("f", i), Imports: []string{fmt.Sprint("f", i+1), "os"}})
 	}
 	if got := floorFaults(tower); len(got) != 1 || floorFaults(tower[1:]) != nil {
 		t.Errorf("floors: got %q", got)
 	}
 
-	src := "package p\nfunc init() {}\nvar a, b = 1, errors.New(\"b\")\nvar c int\nvar _ I = T{}\nvar ErrX = errors.New(\"x\")\n//go:embed f\nvar f []byte\nfunc (T) init() {}\n"
-	if got := globalFaults("p.go", []byte(src)); len(got) != 3 {
+	src := "package p\nfunc init() {}\nvar a, b = 1, errors.New(\"b\")\nvar c int\nvar _ I = T{}\nvar ErrX, ErrY = errors.New(\"x\"), fmt.Errorf(\"%w\", ErrX)\nvar m = regexp.MustCompile(\"x\")\n//go:embed f\nvar f []byte\nfunc (T) init() {}\n"
+	if got := globalFaults("p.go", []byte(src)); len(got) != 4 {
 		t.Errorf("globals: got %q", got)
 	}
 }

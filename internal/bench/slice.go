@@ -246,7 +246,7 @@ func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Ti
 		if err == nil && sc.publish && len(published) < max(1, readBack/sc.clients) {
 			published = append(published, o)
 		}
-		more = !(sc.large && sc.publish) && time.Now().Before(end)
+		more = (!sc.large || !sc.publish) && time.Now().Before(end)
 	}
 	return r, published
 }
