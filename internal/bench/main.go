@@ -184,19 +184,21 @@ func startOurs(ctx context.Context, dir string, o options) (s *server, err error
 	return s, nil
 }
 
-// measure runs all scenarios. Each may use an equal share of what is left of
-// the time, and has one round in any case.
+// measure runs all scenarios. Each has one round in any case, and another as
+// long as that leaves the scenarios after it the time they were meant to have.
 func measure(ctx context.Context, d *driver, o options, list []scenario, servers [2]*server) ([]result, error) {
 	var results []result
 	var failed error
 	end := time.Now().Add(o.limit)
+	planned := time.Duration(o.rounds*len(servers)) * (o.slice + time.Second/2)
 	for i, sc := range list {
 		r := result{name: sc.name(d.size), large: sc.large}
-		begun := time.Now()
-		share := time.Until(end) / time.Duration(len(list)-i)
+		if err := d.prepare(ctx, sc, servers); err != nil {
+			return results, fmt.Errorf("before %s: %w", r.name, err)
+		}
+		begun, later := time.Now(), planned*time.Duration(len(list)-i-1)
 		for round := range o.rounds {
-			// The next round takes about as long as those before it.
-			if used := time.Since(begun); round > 0 && used+used/time.Duration(round) > share {
+			if round > 0 && time.Until(end) < later+time.Since(begun)/time.Duration(round) {
 				break
 			}
 			got, err := d.round(ctx, sc, round, servers)
@@ -213,6 +215,19 @@ func measure(ctx context.Context, d *driver, o options, list []scenario, servers
 		results = append(results, r)
 	}
 	return results, failed
+}
+
+// prepare publishes, untimed, what a scenario downloads.
+func (d *driver) prepare(ctx context.Context, sc scenario, servers [2]*server) error {
+	for _, s := range servers {
+		if sc.publish {
+			continue
+		}
+		if err := d.seed(ctx, s, sc.large); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
 }
 
 // round gives each server one slice. Who goes first changes with the round.

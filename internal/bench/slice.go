@@ -156,11 +156,6 @@ func (d *driver) downloadUntil(c *conn, path string, end time.Time) (int64, erro
 
 // slice runs a scenario once and takes the figures around it.
 func (d *driver) slice(ctx context.Context, s *server, sc scenario) (sample, error) {
-	if !sc.publish {
-		if err := d.seed(ctx, s, sc.large); err != nil {
-			return sample{}, fmt.Errorf("seed: %w", err)
-		}
-	}
 	if err := syncDisk(ctx, d.dir); err != nil { // what went before is not this slice's
 		return sample{}, err
 	}
