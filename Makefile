@@ -1,0 +1,56 @@
+# What a developer calls. `make` alone lists the targets; the text after ## is
+# the help.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+FUZZTIME ?= 10s
+KILLS ?= 5000
+BENCH ?=
+
+# The linter is built from the version pinned in tools/go.mod, once for each
+# version of it and of Go: a linter built by an older Go cannot read a newer one.
+LINT_VERSION := $(shell awk '$$1 == "github.com/golangci/golangci-lint/v2" {print $$2}' tools/go.mod)
+LINT := .cache/bin/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
+
+.PHONY: help run test check lint bench fuzz crash
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## start a server on 127.0.0.1:8080, data in ./granary-data
+	go run ./cmd/granary serve
+
+test: check lint ## everything a submission must pass: checks, tests with -race, linter
+
+# The quick checks come first, the tests next: what fails most often fails soonest.
+check:
+	tools/install-test-deps
+	go mod download
+	@files=$$(gofmt -l .); \
+	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
+	go mod tidy -diff
+	go vet ./...
+	go test -race -shuffle=on -timeout=10m ./...
+
+lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
+	$(LINT) run ./...
+
+$(LINT):
+	@mkdir -p $(@D)
+	cd tools && go build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bench: ## granary beside nginx, one table; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
+	tools/install-test-deps bench
+	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@grep -rHoE --include='*_test.go' --exclude-dir=tools '^func Fuzz[A-Za-z0-9_]*' . | sort | \
+	while IFS=: read -r file func; do \
+	  echo "== $${func#func } in $${file%/*}"; \
+	  go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "$${file%/*}" </dev/null || exit 1; \
+	done || { echo "a fuzz target failed, or there is none" >&2; exit 1; }
+
+crash: ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost
+	go test ./internal/daemon -run '^TestCrash' -count=1 -timeout=0 -v -args -crash.kills=$(KILLS)

@@ -1,0 +1,95 @@
+package granary_test
+
+// The rules of the house: which room may import what, and why. Whoever needs
+// an import that is not here adds it here, with the reason, in the same
+// commit; then `go test . -run TestLinterHasTheseRules -update` brings them to
+// the linter. Tests are free: a rule's test may use the real database.
+
+// room is a package, or a package and those below it that are no rooms of
+// their own.
+type room struct {
+	path string   // below the module
+	may  []string // rooms it may import, below internal/
+	why  string   // why it may import no other
+}
+
+func rooms() []room {
+	return []room{
+		{"internal/fault", nil, "every room speaks of faults, so they know no room"},
+		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
+		{"internal/access", []string{"fault"}, "permission is a pure table: what it decides can be read and tested without anything else"},
+		{"internal/wire", nil, "the JSON shapes are shared with the client, which must not drag the server along"},
+		{"internal/blob", nil, "a store knows bytes and digests, not who wants them or what they are called"},
+		{"internal/blob/disk", []string{"blob"}, "a store knows bytes and digests, not who wants them or what they are called"},
+		{"internal/blob/s3", []string{"blob"}, "a store knows bytes and digests; stores share a contract and its tests, not code"},
+		{"internal/blob/blobtest", []string{"blob"}, "the suite holds any store to the contract, so it knows none"},
+		{"internal/config", nil, "settings are words and numbers; only the daemon knows what they start"},
+		{"internal/httpd", nil, "running HTTP well is the same for any handler"},
+		{"internal/auth", []string{"access", "fault", "page"}, "who is asking is settled without knowing what for; may they is access.Check"},
+		{"internal/projects", []string{"access", "fault", "page"}, "projects are there before any package is"},
+		{"internal/registry", []string{"access", "blob", "projects", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
+		{"internal/metadb", []string{"registry", "projects", "auth", "access", "blob", "fault", "page"}, "records are kept here for the rooms that define them, for no door"},
+		{"internal/metadb/metadbtest", []string{"metadb"}, "fresh databases for any test need only the database"},
+		{"internal/api", []string{"registry", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/ui", []string{"registry", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/client", []string{"wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
+		{"internal/daemon", []string{"access", "api", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "page", "httpd", "metadb", "projects", "registry", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/cli", []string{"client", "config", "daemon", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
+		{"internal/bench", nil, "the bench sees servers from outside, ours like any other"},
+		{"cmd/granary", []string{"cli"}, "main hands over to cli and returns its exit code"},
+		{"e2e", []string{"cli"}, "the program is tested as its users run it"},
+	}
+}
+
+// limit holds packages from elsewhere to some rooms: to those in only, or, where
+// that is empty, to all but those in never.
+type limit struct {
+	pkg   string // and all below it
+	only  []string
+	never []string
+	why   string
+}
+
+// limits lists every third-party module the program uses: one that is not here
+// fails the test, since a dependency is a decision.
+func limits() []limit {
+	pure := []string{"internal/access", "internal/auth", "internal/fault", "internal/page", "internal/projects", "internal/registry"}
+	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest"}
+	return []limit{
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "internal/bench"},
+			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
+		{pkg: "database/sql", only: []string{"internal/metadb", "internal/metadb/metadbtest"},
+			why: "there is one query text, and it is in metadb"},
+		{pkg: "encoding/json", never: pure, why: "shapes of the API belong in wire; a rule does not change when they do"},
+		{pkg: "os", never: pure, why: "a rule reads no file, no variable and no process; it is told"},
+		{pkg: "path/filepath", never: pure, why: "a rule knows names, not where bytes lie"},
+		{pkg: "io", never: []string{"internal/access"}, why: "access is pure: no I/O"},
+		{pkg: "net", never: []string{"internal/access"}, why: "access is pure: no I/O"},
+		{pkg: "time", never: []string{"internal/access"}, why: "access is pure: no clock; what has expired is refused before it asks"},
+
+		{pkg: "modernc.org/sqlite", only: []string{"internal/metadb"}, why: "which database it is, only metadb knows"},
+		{pkg: "github.com/jackc/pgx", only: []string{"internal/metadb", "internal/metadb/metadbtest"}, why: "which database it is, only metadb knows"},
+		{pkg: "github.com/pressly/goose", only: []string{"internal/metadb"}, why: "the schema is metadb's"},
+		{pkg: "github.com/minio/minio-go", only: []string{"internal/blob/s3"}, why: "kept behind one package, so that another S3 client can take its place"},
+		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon"}, why: "counting is done around the rooms, not in them"},
+		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},
+		{pkg: "github.com/vbauerster/mpb", only: []string{"internal/cli"}, why: "only a terminal has progress bars"},
+		{pkg: "github.com/spf13/pflag", only: []string{"internal/cli", "internal/config"}, why: "flags are turned into settings in one place"},
+		{pkg: "golang.org/x/term", only: []string{"internal/cli"}, why: "only the command line has a terminal"},
+		{pkg: "go.yaml.in/yaml", only: []string{"internal/config"}, why: "the settings file is the only YAML"},
+		{pkg: "golang.org/x/crypto", only: []string{"internal/auth"}, why: "credentials are auth's; digests need only the standard library"},
+		{pkg: "golang.org/x/sys", only: []string{"internal/blob/disk", "internal/daemon"}, why: "system calls are for the disk store and for starting and stopping"},
+		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
+		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
+		{pkg: "pgregory.net/rapid", only: tests, why: "for tests only"},
+		{pkg: "gitlab.com/gitlab-org/api/client-go", only: []string{"e2e"}, why: "for tests only: it is the user nobody here wrote"},
+	}
+}
+
+// tables names the package variables that are values and never change, and why
+// a constant or a function would not do.
+func tables() map[string]string {
+	return map[string]string{
+		"internal/access.rules": "the permission table, read at every request; Go has no constant arrays",
+	}
+}

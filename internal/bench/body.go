@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+const smallSize = 4 << 10
+
+// bodies makes contents that never repeat, in this run or between runs: a
+// server that stores by content must not find any of them there already.
+type bodies struct {
+	noise [smallSize]byte
+	next  atomic.Uint64
+}
+
+func newBodies() *bodies {
+	b := new(bodies)
+	_, _ = newNoise().Read(b.noise[:]) // never fails
+	b.next.Store(uint64(time.Now().UnixNano()))
+	return b
+}
+
+// newNoise is random, so that no layer compresses it, and always the same.
+func newNoise() *rand.ChaCha8 { return rand.NewChaCha8([32]byte{}) }
+
+// body is what a PUT sends: the head from a file, then the tail.
+type body struct {
+	head *head // nil: none
+	tail []byte
+}
+
+// head is a file that many bodies begin with; their tails tell them apart.
+type head struct {
+	file string
+	size int64
+}
+
+func (b body) size() int64 {
+	if b.head == nil {
+		return int64(len(b.tail))
+	}
+	return b.head.size + int64(len(b.tail))
+}
+
+// small is a body of its own, without a file.
+func (b *bodies) small() body { return body{tail: b.unique()} }
+
+// large is a body of its own that begins with h.
+func (b *bodies) large(h *head) body { return body{head: h, tail: b.unique()} }
+
+func (b *bodies) unique() []byte {
+	tail := make([]byte, smallSize)
+	copy(tail, b.noise[:])
+	binary.LittleEndian.PutUint64(tail, b.next.Add(1))
+	return tail
+}
+
+// newHead writes the file for bodies of that many bytes in all.
+func newHead(file string, bodySize int64) (*head, error) {
+	h := &head{file: file, size: bodySize - smallSize}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if _, err := io.CopyN(w, newNoise(), h.size); err != nil {
+		return nil, err
+	}
+	if err := w.Flush(); err != nil {
+		return nil, err
+	}
+	return h, f.Sync() // so that writing it back is over before anything is timed
+}
