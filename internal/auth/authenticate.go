@@ -65,11 +65,11 @@ const (
 // generic-packages 4.2. No credentials, and those that the contract ignores
 // when they are unknown, make the anonymous actor.
 func (s *Service) Authenticate(ctx context.Context, c Credentials, d Doors) (access.Actor, error) {
-	steps := []func(context.Context, Credentials, Doors) (access.Actor, bool, error){
-		s.byDeployToken, s.byBearerJob, s.byPersonalToken, s.byBasicPassword, s.byJobToken,
-	}
-	for _, step := range steps {
-		if a, found, err := step(ctx, c, d); found || err != nil {
+	for _, step := range [...]func(*Service, context.Context, Credentials, Doors) (access.Actor, bool, error){
+		(*Service).byDeployToken, (*Service).byBearerJob, (*Service).byPersonalToken,
+		(*Service).byBasicPassword, (*Service).byJobToken,
+	} {
+		if a, found, err := step(s, ctx, c, d); found || err != nil {
 			return a, err
 		}
 	}

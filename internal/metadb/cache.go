@@ -5,13 +5,19 @@ import (
 	"time"
 )
 
-// cache remembers look-ups until clear. A look-up that began before a clear
-// cannot put what it found in after it: it holds a generation that is over.
-// Everything written goes through this process, so a clear after each write
-// is enough; the life bounds what depends on the clock.
+// cache remembers look-ups until they are dropped. A look-up that began before
+// a drop cannot put in what it found once that is over: it holds a generation
+// that has passed. Everything written goes through this process, so that
+// dropping after each write is enough; the life bounds what depends on the
+// clock.
 type cache[K comparable, V any] struct {
+	weigh func(V) int64 // nil: every entry weighs 1
+	limit int64         // of all weights; a full cache starts over
+	life  time.Duration
+
 	mu         sync.RWMutex
 	generation uint64
+	weight     int64
 	entries    map[K]entry[V]
 }
 
@@ -19,11 +25,6 @@ type entry[V any] struct {
 	value V
 	until time.Time
 }
-
-const (
-	cacheLimit = 10000 // entries; a full cache starts over
-	cacheLife  = 10 * time.Second
-)
 
 // get returns what is remembered, or calls find and remembers what it returns
 // unless that is an error.
@@ -40,21 +41,51 @@ func (c *cache[K, V]) get(key K, find func() (V, error)) (V, error) {
 	if err != nil {
 		return value, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.generation != generation {
-		return value, nil
-	}
-	if c.entries == nil || len(c.entries) >= cacheLimit {
-		c.entries = map[K]entry[V]{}
-	}
-	c.entries[key] = entry[V]{value, now.Add(cacheLife)}
+	c.put(key, entry[V]{value, now.Add(c.life)}, generation)
 	return value, nil
 }
 
+func (c *cache[K, V]) put(key K, e entry[V], generation uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.generation != generation {
+		return
+	}
+	c.remove(key)
+	weight := c.weightOf(e.value)
+	if c.entries == nil || c.weight+weight > c.limit {
+		c.entries, c.weight = map[K]entry[V]{}, 0
+	}
+	c.entries[key] = e
+	c.weight += weight
+}
+
+// drop forgets one entry.
+func (c *cache[K, V]) drop(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.generation++
+	c.remove(key)
+}
+
+// clear forgets everything.
 func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation++
-	c.entries = nil
+	c.entries, c.weight = nil, 0
+}
+
+func (c *cache[K, V]) remove(key K) {
+	if old, ok := c.entries[key]; ok {
+		c.weight -= c.weightOf(old.value)
+		delete(c.entries, key)
+	}
+}
+
+func (c *cache[K, V]) weightOf(v V) int64 {
+	if c.weigh == nil {
+		return 1
+	}
+	return c.weigh(v)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,9 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/registry"
 )
 
 // DB is the records. It implements the record interfaces of auth, projects and
@@ -26,11 +29,21 @@ type DB struct {
 	reads  *sql.DB
 	writes *sql.DB
 	writer *writer
+	folds  *checkpointer
 	texts  sync.Map // query text to *sql.Stmt of reads
 
-	places cache[placeKey, cachedPlace]
-	tokens cache[tokenKey, tokenRow]
+	places cache[placeKey, registry.Place]
+	tokens cache[auth.SecretDigest, auth.Token]
+	files  cache[fileKey, foundFile]
 }
+
+// What is remembered at most, and for how long.
+const (
+	lookupLimit = 10000            // places, and tokens
+	lookupLife  = 10 * time.Second // a membership may run out meanwhile
+	filesLimit  = 16 << 20         // bytes
+	filesLife   = time.Hour
+)
 
 // Options are what tests and the server may set.
 type Options struct {
@@ -39,12 +52,20 @@ type Options struct {
 	Hook func(point string)
 }
 
-const readers = 8 // connections
+const readers = 4 // connections
 
 // OpenSQLite opens the database file, creating it where it is missing, and
 // brings its schema up to date. The caller holds the lock that keeps other
 // processes away.
 func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
+	// SQLite gives the files beside it the mode of this one.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
 	writes, err := openPool(path, 1, "_txlock=immediate")
 	if err != nil {
 		return nil, err
@@ -60,17 +81,27 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
 	}
+	folds, err := openPool(path, 1, "_pragma=query_only(0)")
+	if err != nil {
+		return nil, errors.Join(err, reads.Close(), writes.Close())
+	}
 	db := &DB{reads: reads, writes: writes, writer: newWriter(conn, o.Hook)}
+	db.folds = newCheckpointer(folds, db.writer)
+	db.writer.told = db.folds.committed
+	go db.writer.run()
+	db.places.limit, db.places.life = lookupLimit, lookupLife
+	db.tokens.limit, db.tokens.life = lookupLimit, lookupLife
+	db.files.limit, db.files.life, db.files.weigh = filesLimit, filesLife, foundFile.weight
 	return db, nil
 }
 
 // openPool opens n connections. A commit is synced to disk before it returns
-// (synchronous=FULL): a 201 stands on that. The write-ahead log is folded back
-// every 16 MiB or so, because each fold costs two syncs.
+// (synchronous=FULL): a 201 stands on that. Folding the log back is left to the
+// checkpointer.
 func openPool(path string, n int, extra string) (*sql.DB, error) {
 	pragmas := []string{
 		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
-		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(4000)", "_pragma=cache_size(-4096)",
+		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-2048)",
 		"_pragma=temp_store(MEMORY)", extra,
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(pragmas, "&")
@@ -85,7 +116,7 @@ func openPool(path string, n int, extra string) (*sql.DB, error) {
 
 // Close ends the writer once what it holds is committed, and closes the files.
 func (db *DB) Close() error {
-	err := db.writer.close()
+	err := errors.Join(db.folds.close(), db.writer.close())
 	db.texts.Range(func(_, stmt any) bool {
 		err = errors.Join(err, stmt.(*sql.Stmt).Close())
 		return true

@@ -23,23 +23,45 @@ const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.
 		AND f.file_name = $4 AND f.status = 'default'
 	ORDER BY f.id DESC LIMIT 1`
 
-// FindFile implements registry.Catalog.
+// fileKey is where a file is found.
+type fileKey struct {
+	projectID int64
+	at        registry.Coordinates
+}
+
+// foundFile is a file's record, and its bytes where the database keeps them.
+type foundFile struct {
+	file  registry.File
+	small []byte
+}
+
+// weight is about how many bytes it takes to remember it.
+func (f foundFile) weight() int64 { return 512 + int64(len(f.small)) }
+
+// FindFile implements registry.Catalog. Files that were asked for are
+// remembered until something is published to their place.
 func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
-	f := registry.File{ProjectID: projectID, Name: c.File}
-	var digest, small []byte
+	found, err := db.files.get(fileKey{projectID, c}, func() (foundFile, error) { return db.findFile(ctx, projectID, c) })
+	return found.file, found.small, err
+}
+
+func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordinates) (foundFile, error) {
+	found := foundFile{file: registry.File{ProjectID: projectID, Name: c.File}}
+	f := &found.file
+	var digest []byte
 	var created int64
 	var kept sql.NullInt64 // an empty file has content too
 	err := db.row(ctx, findFileQuery, projectID, string(c.Name), string(c.Version), string(c.File)).
-		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &small)
+		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small)
 	if err != nil {
-		return f, nil, classify(err)
+		return found, classify(err)
 	}
 	copy(f.Digest[:], digest)
 	f.CreatedAt = moment(created)
-	if kept.Valid && small == nil {
-		small = []byte{}
+	if kept.Valid && found.small == nil {
+		found.small = []byte{}
 	}
-	return f, small, nil
+	return found, nil
 }
 
 // PinBlob implements registry.Ledger.
@@ -60,6 +82,13 @@ func (t *tx) pinBlob(d blob.Digest, size int64, files int, now time.Time) (int64
 
 // AddFile implements registry.Ledger.
 func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.File, error) {
+	// A new status counts for every file of the package; without one only
+	// what is found under this name changes.
+	if p.Status != nil {
+		defer db.files.clear()
+	} else {
+		defer db.files.drop(fileKey{p.ProjectID, p.Coordinates})
+	}
 	return write(ctx, db, func(t *tx) (registry.File, error) { return t.addFile(ctx, p) })
 }
 
@@ -162,6 +191,7 @@ func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error 
 
 // PurgeDeleted implements registry.Ledger.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
+	defer db.files.clear()
 	return write(ctx, db, func(t *tx) (int, error) {
 		doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
 			`SELECT k.id FROM packages k JOIN projects p ON p.id = k.project_id WHERE p.deleted_at IS NOT NULL LIMIT $1`, limit)

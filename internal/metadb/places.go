@@ -16,8 +16,6 @@ type placeKey struct {
 	job   int64 // the project whose job asks
 }
 
-type cachedPlace = registry.Place
-
 // FindPlace implements registry.Catalog. Places are remembered until something
 // changes.
 func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {

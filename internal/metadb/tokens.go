@@ -12,11 +12,6 @@ import (
 	"granary/internal/page"
 )
 
-type (
-	tokenKey = auth.SecretDigest
-	tokenRow = auth.Token
-)
-
 // FindToken implements auth.Tokens. Known tokens are remembered until
 // something changes.
 func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {

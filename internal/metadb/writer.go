@@ -19,14 +19,16 @@ type writer struct {
 	quit  chan struct{}
 	ended chan struct{}
 	hook  func(point string)
+	told  func(n int) // that n transactions were committed; set before the first
 }
 
 // job is one caller's transaction.
 type job struct {
-	ctx  context.Context
-	do   func(*tx) error
-	err  error
-	done chan struct{}
+	ctx   context.Context
+	do    func(*tx) error
+	alone bool // outside of any transaction
+	err   error
+	done  chan struct{}
 }
 
 const (
@@ -44,8 +46,8 @@ func newWriter(conn *sql.Conn, hook func(string)) *writer {
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),
 		hook:  hook,
+		told:  func(int) {},
 	}
-	go w.run()
 	return w
 }
 
@@ -56,7 +58,16 @@ var errClosed = errors.New("the database is closed")
 // what fn did, and is returned. A caller that leaves before its turn changes
 // nothing; once its turn has come it waits for the end.
 func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
-	j := &job{ctx: ctx, do: fn, done: make(chan struct{})}
+	return w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
+}
+
+// alone runs fn on the writer's connection between two transactions.
+func (w *writer) alone(ctx context.Context, fn func(*tx) error) error {
+	return w.wait(&job{ctx: ctx, do: fn, alone: true, done: make(chan struct{})})
+}
+
+func (w *writer) wait(j *job) error {
+	ctx := j.ctx
 	select {
 	case w.queue <- j:
 	case <-ctx.Done():
@@ -89,16 +100,33 @@ func (w *writer) run() {
 	for {
 		select {
 		case j := <-w.queue:
+			if j.alone {
+				w.runAlone(j)
+				continue
+			}
 			batch = append(batch[:0], j)
 		case <-w.quit:
 			return
 		}
-		for len(batch) < batchLimit && len(w.queue) > 0 {
-			batch = append(batch, <-w.queue)
+		var apart *job
+		for len(batch) < batchLimit && len(w.queue) > 0 && apart == nil {
+			if j := <-w.queue; j.alone {
+				apart = j
+			} else {
+				batch = append(batch, j)
+			}
 		}
 		w.commit(batch)
 		clear(batch)
+		if apart != nil {
+			w.runAlone(apart)
+		}
 	}
+}
+
+func (w *writer) runAlone(j *job) {
+	j.err = classify(protect(j.do, w.tx))
+	close(j.done)
 }
 
 // commit runs a batch. Where the database fails as a whole, every job in it
@@ -115,6 +143,7 @@ func (w *writer) commit(batch []*job) {
 			w.tx.undo()
 		} else {
 			w.hook("after-commit")
+			w.told(len(batch))
 		}
 	}
 	for _, j := range batch {
@@ -254,4 +283,5 @@ func change[T any](ctx context.Context, db *DB, fn func(*tx) (T, error)) (T, err
 func (db *DB) forget() {
 	db.places.clear()
 	db.tokens.clear()
+	db.files.clear()
 }
