@@ -78,7 +78,7 @@ func limits() []limit {
 		{pkg: "golang.org/x/term", only: []string{"internal/cli"}, why: "only the command line has a terminal"},
 		{pkg: "go.yaml.in/yaml", only: []string{"internal/config"}, why: "the settings file is the only YAML"},
 		{pkg: "golang.org/x/crypto", only: []string{"internal/auth"}, why: "credentials are auth's; digests need only the standard library"},
-		{pkg: "golang.org/x/sys", only: []string{"internal/blob/disk", "internal/daemon"}, why: "system calls are for the disk store and for starting and stopping"},
+		{pkg: "golang.org/x/sys", only: []string{"internal/blob/disk", "internal/daemon", "internal/httpd"}, why: "system calls are for the disk store, for sockets, and for starting and stopping"},
 		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
 		{pkg: "pgregory.net/rapid", only: tests, why: "for tests only"},
@@ -91,5 +91,6 @@ func limits() []limit {
 func tables() map[string]string {
 	return map[string]string{
 		"internal/access.rules": "the permission table, read at every request; Go has no constant arrays",
+		"cmd/granary.version":   "set by the linker, -X main.version=...",
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"granary/internal/access"
@@ -93,12 +92,21 @@ func receiveFault(err error, length, limit int64) error {
 	switch {
 	case errors.Is(err, blob.ErrTooLarge):
 		return tooLarge(length, limit)
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case timedOut(err):
 		return fault.Wrap(fault.Timeout, "the body made no progress for too long", err)
 	case errors.Is(err, blob.ErrBody):
 		return fault.Wrap(fault.Refused, strings.TrimPrefix(err.Error(), blob.ErrBody.Error()+": "), err)
 	}
 	return storeFault(err)
+}
+
+// timedOut reports a body whose sender was given up.
+func timedOut(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && e.Timeout()
 }
 
 // storeFault hides the store's inside, but for what an operator of the client
