@@ -214,3 +214,15 @@ func basic(user, password string) string {
 
 // unsized is a body whose length is not declared: it goes out in chunks.
 func unsized(text string) io.Reader { return struct{ io.Reader }{strings.NewReader(text)} }
+
+// job makes a job of a user's in a project.
+func (s *server) job(project string, userID int64) map[string]any {
+	s.t.Helper()
+	return s.root("POST", "/api/v4/projects/"+project+"/jobs", map[string]any{"user_id": userID}).must(s.t, 201)
+}
+
+// deployToken makes a deploy token of "projects/..." or "groups/...".
+func (s *server) deployToken(place string, scopes ...string) string {
+	s.t.Helper()
+	return s.root("POST", "/api/v4/"+place+"/deploy_tokens", map[string]any{"name": "t", "scopes": scopes}).must(s.t, 201)["token"].(string)
+}
