@@ -41,8 +41,8 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// ServeMux would redirect a path with "//" or "/../" to what it takes
 		// for the same; here nothing else is the same (contract 1).
-		if raw := r.URL.EscapedPath(); unclean(raw) {
-			s.serveUnclean(w, r, raw)
+		if unclean(r.URL.EscapedPath()) {
+			s.serveUnclean(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -99,7 +99,7 @@ func (c *call) sudo() (access.Actor, error) {
 
 // unknown answers what no route matches: 405 where another method would.
 func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/api/v3/") {
+	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
 		return
 	}
@@ -114,16 +114,5 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 		return
 	}
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	if r.Method == http.MethodOptions {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
-}
-
-// unclean reports a path that ServeMux would clean.
-func unclean(path string) bool {
-	return strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
-		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
+	notAllowed(w, r, allowed...)
 }

@@ -42,8 +42,13 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
+// extension is what follows the last dot; a name that is nothing else has none.
 func extension(name string) string {
-	return strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+	i := strings.LastIndexByte(name, '.')
+	if i <= 0 {
+		return ""
+	}
+	return strings.ToLower(name[i+1:])
 }
 
 // declaredDigest reads the SHA-256 that a publisher declares of its body, in
@@ -77,9 +82,9 @@ func declaredDigest(h http.Header) (*blob.Digest, error) {
 func contentDigest(field string) (*blob.Digest, error) {
 	var found *blob.Digest
 	for member := range strings.SplitSeq(field, ",") {
-		key, value, _ := strings.Cut(strings.TrimSpace(member), "=")
-		if key != "sha-256" {
-			continue
+		key, value, _ := strings.Cut(member, "=")
+		if !strings.EqualFold(strings.TrimSpace(key), "sha-256") {
+			continue // another algorithm; whoever comes near ours means it
 		}
 		value, _, _ = strings.Cut(value, ";") // parameters
 		inner, ok := strings.CutPrefix(strings.TrimSpace(value), ":")

@@ -36,7 +36,7 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, c C
 	body, err := r.Blobs.Open(ctx, f.Digest)
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
-		return nil, fault.Wrap(fault.Hidden, "", err)
+		return nil, fault.Wrap(fault.Absent, "", err)
 	case err != nil:
 		return nil, fault.Wrap(fault.Unavailable, "", err)
 	}

@@ -55,7 +55,7 @@ type Place struct {
 // (contract generic-packages 6).
 type Protection struct {
 	Pattern string      // '*' stands for anything; case does not matter
-	Push    access.Role // least role to publish, NoRole where the rule does not say
+	Push    access.Role // least role to publish, NoRole where the rule is about deleting only
 }
 
 // Catalog answers look-ups.
@@ -139,7 +139,7 @@ func (r *Registry) allow(ctx context.Context, a access.Actor, project string, ac
 	}
 	v := r.Rules.Check(a, p.Standing, action)
 	if v != access.Hidden && !p.FlagOn {
-		return Place{}, fault.New(fault.Hidden, "")
+		return Place{}, fault.New(fault.Absent, "")
 	}
 	return p, access.Refusal(v, action, "")
 }
