@@ -3,7 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -195,16 +194,7 @@ func (s *server) member(project string, userID int64, level int) {
 // count is how many rows a table has.
 func (s *server) count(table string) int {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.file+"?mode=ro")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer db.Close()
-	var n int
-	if err := db.QueryRow("SELECT COUNT(*) FROM " + table).Scan(&n); err != nil {
-		s.t.Fatal(err)
-	}
-	return n
+	return ask[int](s, "SELECT COUNT(*) FROM "+table)
 }
 
 // basic is the header of Basic credentials.
@@ -214,15 +204,3 @@ func basic(user, password string) string {
 
 // unsized is a body whose length is not declared: it goes out in chunks.
 func unsized(text string) io.Reader { return struct{ io.Reader }{strings.NewReader(text)} }
-
-// job makes a job of a user's in a project.
-func (s *server) job(project string, userID int64) map[string]any {
-	s.t.Helper()
-	return s.root("POST", "/api/v4/projects/"+project+"/jobs", map[string]any{"user_id": userID}).must(s.t, 201)
-}
-
-// deployToken makes a deploy token of "projects/..." or "groups/...".
-func (s *server) deployToken(place string, scopes ...string) string {
-	s.t.Helper()
-	return s.root("POST", "/api/v4/"+place+"/deploy_tokens", map[string]any{"name": "t", "scopes": scopes}).must(s.t, 201)["token"].(string)
-}

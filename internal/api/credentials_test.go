@@ -13,8 +13,8 @@ func TestCarriers(t *testing.T) {
 	p := s.project("tool", "private")
 	id, personal := s.user("dev")
 	s.member(p, id, 30)
-	job := s.job(p, id)["token"].(string)
-	deploy := s.deployToken("projects/"+p, "read_package_registry", "write_package_registry")
+	_, job := s.job(personal, p)
+	_, deploy := s.deployToken("projects/"+p, "read_package_registry", "write_package_registry")
 	file := generic(p, "tool/1.0.0/f")
 	for _, tc := range []struct {
 		name, query, header string
@@ -65,8 +65,8 @@ func TestPrecedence(t *testing.T) {
 	p := s.project("tool", "private")
 	id, personal := s.user("dev")
 	s.member(p, id, 30)
-	job := s.job(p, id)["token"].(string)
-	deploy := s.deployToken("projects/"+p, "read_package_registry") // may not publish
+	_, job := s.job(personal, p)
+	_, deploy := s.deployToken("projects/"+p, "read_package_registry") // may not publish
 	file := generic(p, "tool/1.0.0/f")
 	for _, tc := range []struct {
 		name    string
@@ -101,7 +101,8 @@ func TestDeployTokens(t *testing.T) {
 	for _, p := range []string{inside, elsewhere, public} {
 		s.root("PUT", generic(p, "tool/1.0.0/f"), "x").must(t, 201)
 	}
-	read, write := s.deployToken("groups/acme", "read_package_registry"), s.deployToken("groups/acme", "write_package_registry")
+	readID, read := s.deployToken("groups/acme", "read_package_registry")
+	_, write := s.deployToken("groups/acme", "write_package_registry")
 	for _, tc := range []struct {
 		name, token, project string
 		put, get             int
@@ -125,7 +126,7 @@ func TestDeployTokens(t *testing.T) {
 	s.skew = 2 * time.Hour
 	s.do("PUT", file, strings.NewReader("x"), "DEPLOY-TOKEN: "+soon).is(t, 401, unauthorized)
 	s.skew = 0
-	s.root("DELETE", "/api/v4/groups/acme/deploy_tokens/1", nil).must(t, 204)
+	s.root("DELETE", "/api/v4/groups/acme/deploy_tokens/"+readID, nil).must(t, 204)
 	s.do("GET", file, nil, "DEPLOY-TOKEN: "+read).is(t, 401, unauthorized)
 	s.do("GET", "/api/v4/projects/"+inside, nil, "DEPLOY-TOKEN: "+write).must(t, 404) // not taken by the general API
 }
@@ -173,7 +174,7 @@ func TestJobs(t *testing.T) {
 	get(public).is(t, 401, unauthorized)
 	s.as(dev, "PUT", "/api/v4/projects/"+home+"/jobs/"+jobID, map[string]any{"status": "failed"}).must(t, 409)
 
-	byID := s.job(home, reporterID)["token"].(string)
+	byID := s.root("POST", "/api/v4/projects/"+home+"/jobs", map[string]any{"user_id": reporterID}).must(t, 201)["token"].(string)
 	s.do("PUT", generic(home, "tool/1.0.0/f"), strings.NewReader("x"), "JOB-TOKEN: "+byID).is(t, 403, forbidden)
 	s.as(dev, "POST", "/api/v4/projects/"+home+"/jobs", map[string]any{"user_id": reporterID}).must(t, 403)
 }

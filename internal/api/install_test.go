@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -111,30 +110,6 @@ func TestDeclaredDigest(t *testing.T) {
 	}
 }
 
-// raw sends bytes as they are and reads one answer.
-func (s *server) raw(request string) (*http.Response, *bufio.Reader) {
-	s.t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = conn.Close() })
-	if _, err := io.WriteString(conn, request); err != nil {
-		s.t.Fatal(err)
-	}
-	if strings.Contains(request, "CUT") {
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	r := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(r, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return resp, r
-}
-
 // TestExpectContinue: who will be refused is never asked for the body.
 func TestExpectContinue(t *testing.T) {
 	s := newServer(t)
@@ -150,7 +125,7 @@ func TestExpectContinue(t *testing.T) {
 		{"PUT " + file + strings.Replace(head, "5", "9999999", 1) + "PRIVATE-TOKEN: " + rootToken + "\r\n\r\n", 400},
 		{"PUT " + file + head + "PRIVATE-TOKEN: " + rootToken + "\r\n\r\n", 100},
 	} {
-		if resp, _ := s.raw(tc.request); resp.StatusCode != tc.status {
+		if resp := s.raw(tc.request); resp.StatusCode != tc.status {
 			t.Errorf("%d, want %d: %s", resp.StatusCode, tc.status, tc.request)
 		}
 	}
@@ -161,10 +136,17 @@ func TestCutShort(t *testing.T) {
 	s := newServer(t)
 	p := s.project("tool", "private")
 	for _, promised := range []int{100, 100_000} {
-		resp, _ := s.raw(fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: x\r\nPRIVATE-TOKEN: %s\r\nContent-Length: %d\r\n\r\nCUT",
-			generic(p, "tool/1.0.0/f"), rootToken, promised))
-		if resp.StatusCode != 400 {
-			t.Errorf("%d of 3 bytes: %d", promised, resp.StatusCode)
+		conn := s.dial()
+		_, err := fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: x\r\nPRIVATE-TOKEN: %s\r\nContent-Length: %d\r\n\r\nshort",
+			generic(p, "tool/1.0.0/f"), rootToken, promised)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if got := readAnswer(t, bufio.NewReader(conn), "PUT"); got.StatusCode != 400 {
+			t.Errorf("5 of %d bytes: %d", promised, got.StatusCode)
 		}
 	}
 	if s.count("packages") != 0 || s.count("blobs") != 0 {
