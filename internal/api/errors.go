@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -19,6 +20,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		e = &fault.Error{Kind: fault.Internal, Err: err}
+	}
+	if errors.Is(err, context.Canceled) && e.Kind != fault.Refused && r.Context().Err() != nil {
+		e = fault.New(fault.Timeout, "") // the client left: nobody reads this, and it is no failure of ours
 	}
 	status, body := answer(e)
 	switch e.Kind {
