@@ -203,7 +203,8 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 				return 0, err
 			}
 		}
-		return len(doomed), nil
+		beside, err := t.purgeBeside(ctx, limit)
+		return len(doomed) + beside, err
 	})
 }
 
@@ -231,7 +232,8 @@ func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.
 		var blobID int64
 		var digest []byte
 		err := t.row(ctx, `SELECT b.id, b.digest FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
-			AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id) LIMIT 1`, micros(before)).Scan(&blobID, &digest)
+			AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
+			AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1`, micros(before)).Scan(&blobID, &digest)
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}
