@@ -12,6 +12,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -19,6 +20,7 @@ type Server struct {
 	Auth        *auth.Service
 	Projects    *projects.Service
 	Registry    *registry.Registry
+	Releases    *releases.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
@@ -32,11 +34,15 @@ const prefix = "/api/v4"
 func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	for _, route := range s.routes() {
 		handler := s.serve(route)
-		if route.path == genericPath {
+		switch route.path {
+		case genericPath:
 			handler = s.serveGeneric(route)
+		case uploadsPath:
+			handler = s.serveUpload(route)
 		}
 		mux.Handle(route.method+" "+prefix+route.path, handler)
 	}
+	mux.Handle("GET /-/project/{id}/uploads/{secret}/{file}", s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// ServeMux would redirect a path with "//" or "/../" to what it takes
@@ -99,6 +105,9 @@ func (c *call) sudo() (access.Actor, error) {
 
 // unknown answers what no route matches: 405 where another method would.
 func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	if s.serveWeb(w, r) {
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
 		return

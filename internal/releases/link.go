@@ -36,12 +36,12 @@ type LinkEdit struct {
 	Type            *LinkType
 }
 
-// Links returns the links of a release, newest first.
-func (s *Service) Links(ctx context.Context, a access.Actor, project, tag string, p page.Request) (page.Of[Link], error) {
+// Links returns a release and a page of its links, newest first.
+func (s *Service) Links(ctx context.Context, a access.Actor, project, tag string, p page.Request) (Release, page.Of[Link], error) {
 	r, err := s.Get(ctx, a, project, tag)
 	from := min(p.Offset(), len(r.Links))
 	to := min(from+p.Size, len(r.Links))
-	return page.Of[Link]{Rows: r.Links[from:to], Total: len(r.Links)}, err
+	return r, page.Of[Link]{Rows: r.Links[from:to], Total: len(r.Links)}, err
 }
 
 // Link returns one link, and the release that it belongs to.
