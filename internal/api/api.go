@@ -47,8 +47,8 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// ServeMux would redirect a path with "//" or "/../" to what it takes
 		// for the same; here nothing else is the same (contract 1).
-		if raw := r.URL.EscapedPath(); unclean(raw) {
-			s.serveUnclean(w, r, raw)
+		if unclean(r.URL.EscapedPath()) {
+			s.serveUnclean(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -108,7 +108,7 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 	if s.serveWeb(w, r) {
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, "/api/v3/") {
+	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
 		return
 	}
@@ -123,16 +123,5 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 		return
 	}
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	if r.Method == http.MethodOptions {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
-}
-
-// unclean reports a path that ServeMux would clean.
-func unclean(path string) bool {
-	return strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
-		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
+	notAllowed(w, r, allowed...)
 }

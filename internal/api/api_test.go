@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -28,6 +29,7 @@ import (
 type server struct {
 	t        *testing.T
 	url      string
+	file     string // of the database
 	db       *metadb.DB
 	registry *registry.Registry
 	now      func() time.Time
@@ -39,7 +41,8 @@ const rootToken = "test-root-token-0123456789"
 func newServer(t *testing.T) *server {
 	t.Helper()
 	ctx := context.Background()
-	db, err := metadb.OpenSQLite(ctx, filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
+	file := filepath.Join(t.TempDir(), "granary.db")
+	db, err := metadb.OpenSQLite(ctx, file, metadb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +55,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, db: db}
+	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
 	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Rules: rules, Now: s.now}
@@ -183,3 +186,23 @@ func (s *server) token(userID int64, scopes ...string) string {
 	made := s.root("POST", "/api/v4/users/"+itoa(userID)+"/personal_access_tokens", map[string]any{"name": "t", "scopes": scopes}).must(s.t, 201)
 	return made["token"].(string)
 }
+
+// member gives a user a role in a project.
+func (s *server) member(project string, userID int64, level int) {
+	s.t.Helper()
+	s.root("POST", "/api/v4/projects/"+project+"/members", map[string]any{"user_id": userID, "access_level": level}).must(s.t, 201)
+}
+
+// count is how many rows a table has.
+func (s *server) count(table string) int {
+	s.t.Helper()
+	return ask[int](s, "SELECT COUNT(*) FROM "+table)
+}
+
+// basic is the header of Basic credentials.
+func basic(user, password string) string {
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// unsized is a body whose length is not declared: it goes out in chunks.
+func unsized(text string) io.Reader { return struct{ io.Reader }{strings.NewReader(text)} }

@@ -60,6 +60,8 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusForbidden, message("403 Forbidden", e.Msg)
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
+	case fault.Absent:
+		return http.StatusNotFound, message("404 Not Found", "")
 	case fault.NotFound:
 		return http.StatusNotFound, message("404 Not found", "")
 	case fault.Moved:

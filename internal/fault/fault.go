@@ -21,6 +21,7 @@ const (
 	Denied                 // visible, but this actor may not
 	Hidden                 // does not exist, or not for this actor; Msg is the noun
 	NotFound               // visible container, missing row
+	Absent                 // visible container, and what should be there is switched off or lost
 	Moved                  // lives under another path now; Msg is the id it has
 	Conflict               // somebody was there first
 	Unprocessable          // understood, and cannot be carried out

@@ -41,7 +41,7 @@ func (r *Registry) content(ctx context.Context, f File, small []byte) (*Content,
 	body, err := r.Blobs.Open(ctx, f.Digest)
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
-		return nil, fault.Wrap(fault.Hidden, "", err)
+		return nil, fault.Wrap(fault.Absent, "", err)
 	case err != nil:
 		return nil, fault.Wrap(fault.Unavailable, "", err)
 	}

@@ -27,6 +27,12 @@ const (
 	StatusPendingDestruction Status = "pending_destruction"
 )
 
+// Digest is the SHA-256 of a file's bytes.
+type Digest = blob.Digest
+
+// ParseDigest reads 64 hexadecimal digits of either case.
+func ParseDigest(text string) (Digest, error) { return blob.ParseDigest(text) }
+
 // File is a package file on record. Its bytes never change.
 type File struct {
 	ID        int64
@@ -55,7 +61,7 @@ type Place struct {
 // (contract generic-packages 6).
 type Protection struct {
 	Pattern string      // '*' stands for anything; case does not matter
-	Push    access.Role // least role to publish, NoRole where the rule does not say
+	Push    access.Role // least role to publish, NoRole where the rule is about deleting only
 }
 
 // Catalog answers look-ups.
@@ -140,7 +146,7 @@ func (r *Registry) allow(ctx context.Context, a access.Actor, project string, ac
 	}
 	v := r.Rules.Check(a, p.Standing, action)
 	if v != access.Hidden && !p.FlagOn {
-		return Place{}, fault.New(fault.Hidden, "")
+		return Place{}, fault.New(fault.Absent, "")
 	}
 	return p, access.Refusal(v, action, "")
 }
