@@ -51,6 +51,9 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Invalid:
 		return http.StatusBadRequest, errorBody(e.Msg)
 	case fault.Rejected:
+		if e.Fields == nil {
+			return http.StatusBadRequest, message(e.Msg, "")
+		}
 		return http.StatusBadRequest, wire.Message{Message: e.Fields}
 	case fault.Refused:
 		return http.StatusBadRequest, message("400 Bad request", e.Msg)

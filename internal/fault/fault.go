@@ -34,7 +34,7 @@ const (
 type Error struct {
 	Kind   Kind
 	Msg    string              // for the caller; empty means the kind's own words suffice
-	Fields map[string][]string // by field, for Rejected
+	Fields map[string][]string // by field, for Rejected; nil where Msg tells it
 	Err    error               // the cause, for the log only
 }
 
