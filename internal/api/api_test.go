@@ -3,7 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -195,16 +194,7 @@ func (s *server) member(project string, userID int64, level int) {
 // count is how many rows a table has.
 func (s *server) count(table string) int {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.file+"?mode=ro")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer db.Close()
-	var n int
-	if err := db.QueryRow("SELECT COUNT(*) FROM " + table).Scan(&n); err != nil {
-		s.t.Fatal(err)
-	}
-	return n
+	return ask[int](s, "SELECT COUNT(*) FROM "+table)
 }
 
 // basic is the header of Basic credentials.

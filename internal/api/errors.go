@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"granary/internal/fault"
 	"granary/internal/wire"
@@ -25,6 +26,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status, body := answer(e)
 	switch e.Kind {
+	case fault.Moved:
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			location := s.base(r) + movedPath(r.URL.EscapedPath(), e.Msg)
+			w.Header().Set("Location", location)
+			status, body = http.StatusMovedPermanently, message("This resource has been moved permanently to "+location, "")
+		}
 	case fault.Unauthenticated:
 		w.Header().Set("WWW-Authenticate", basicChallenge)
 	case fault.DeadToken:
@@ -98,3 +105,14 @@ func message(text, detail string) wire.Message {
 }
 
 func errorBody(text string) wire.Error { return wire.Error{Error: text} }
+
+// movedPath is the path of a project's route with the id in place of what it
+// was called by.
+func movedPath(escaped, id string) string {
+	after := strings.TrimPrefix(escaped, prefix+"/projects/")
+	_, rest, more := strings.Cut(after, "/")
+	if more {
+		rest = "/" + rest
+	}
+	return prefix + "/projects/" + id + rest
+}

@@ -27,6 +27,12 @@ const (
 	StatusPendingDestruction Status = "pending_destruction"
 )
 
+// Digest is the SHA-256 of a file's bytes.
+type Digest = blob.Digest
+
+// ParseDigest reads 64 hexadecimal digits of either case.
+func ParseDigest(text string) (Digest, error) { return blob.ParseDigest(text) }
+
 // File is a package file on record. Its bytes never change.
 type File struct {
 	ID        int64
