@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"testing"
+	"time"
 
 	"granary/internal/access"
 )
@@ -79,6 +80,54 @@ func TestJobTokens(t *testing.T) {
 	s.do("GET", generic(targets["public"], path), nil, "JOB-TOKEN: "+job).is(t, 401, unauthorized)
 }
 
+// TestJobs: a job token lives as long as its job and acts as its user.
+func TestJobs(t *testing.T) {
+	s := newServer(t)
+	home, other, public := s.project("home", "private"), s.project("other", "private"), s.project("public", "public")
+	id, dev := s.user("dev")
+	reporterID, reporter := s.user("reporter")
+	for _, p := range []string{home, other, public} {
+		s.member(p, id, 30)
+		s.member(p, reporterID, 20)
+		s.root("PUT", generic(p, "tool/1.0.0/f"), "x").must(t, 201)
+	}
+	s.as(reporter, "POST", "/api/v4/projects/"+home+"/jobs", nil).must(t, 403)
+	made := s.as(dev, "POST", "/api/v4/projects/"+home+"/jobs", map[string]any{"name": "build", "ref": "main", "sha": "0123456789abcdef", "timeout": 600}).must(t, 201)
+	token, jobID := "JOB-TOKEN: "+made["token"].(string), itoa(int64(made["id"].(float64)))
+	if made["status"] != "running" || made["user"].(map[string]any)["username"] != "dev" {
+		t.Errorf("job %v", made)
+	}
+	put := func(p string) answer { return s.do("PUT", generic(p, "tool/1.0.0/f"), unsized("x"), token) }
+	get := func(p string) answer { return s.do("GET", generic(p, "tool/1.0.0/f"), nil, token) }
+	put(home).is(t, 201, created)
+	put(other).is(t, 404, notFound)
+	get(other).is(t, 404, notFound)
+	put(public).is(t, 403, forbidden)
+	get(public).is(t, 200, "x")
+	s.do("GET", "/api/v4/job", nil, token).must(t, 200)
+	s.root("GET", "/api/v4/job", nil).is(t, 404, `{"message":"404 Job Not Found"}`)
+	s.do("GET", "/api/v4/job", nil).is(t, 401, unauthorized)
+	shown := s.as(reporter, "GET", "/api/v4/projects/"+home+"/jobs/"+jobID, nil).must(t, 200)
+	if _, told := shown["token"]; told {
+		t.Error("a token is shown twice")
+	}
+	if n := s.count("package_file_pipelines"); n != 1 {
+		t.Errorf("%d files know their pipeline, want 1", n)
+	}
+	s.skew = 601 * time.Second
+	put(home).is(t, 401, unauthorized)
+	s.skew = 0
+	s.do("PUT", "/api/v4/projects/"+home+"/jobs/"+jobID, unsized("status=success"), token,
+		"Content-Type: application/x-www-form-urlencoded").must(t, 200)
+	put(home).is(t, 401, unauthorized)
+	get(public).is(t, 401, unauthorized)
+	s.as(dev, "PUT", "/api/v4/projects/"+home+"/jobs/"+jobID, map[string]any{"status": "failed"}).must(t, 409)
+
+	byID := s.root("POST", "/api/v4/projects/"+home+"/jobs", map[string]any{"user_id": reporterID}).must(t, 201)["token"].(string)
+	s.do("PUT", generic(home, "tool/1.0.0/f"), unsized("x"), "JOB-TOKEN: "+byID).is(t, 403, forbidden)
+	s.as(dev, "POST", "/api/v4/projects/"+home+"/jobs", map[string]any{"user_id": reporterID}).must(t, 403)
+}
+
 // TestDeployTokens: of the project, of a group above, and of others.
 func TestDeployTokens(t *testing.T) {
 	const path = "tool/1.0.0/f"
@@ -120,6 +169,7 @@ func TestDeployTokens(t *testing.T) {
 			s.do("GET", generic(tc.project, path), nil, tc.token).is(t, tc.get.status, tc.get.body)
 		})
 	}
+	s.do("GET", "/api/v4/projects/"+private, nil, token("projects/"+private, write)).must(t, 404) // not taken by the general API
 	// A package that a deploy token made has no creator.
 	s.do("PUT", generic(private, "bot/1.0.0/f"), unsized("x"), token("projects/"+private, write)).is(t, 201, created)
 	wantValue(t, "packages without a creator", ask[int](s, `SELECT COUNT(*) FROM packages WHERE creator_id IS NULL`), 1)
