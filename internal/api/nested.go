@@ -1,7 +1,6 @@
 package api
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -63,11 +62,6 @@ func (p params) unzip(name string, columns map[string][]string) []params {
 		}
 	}
 	return rows
-}
-
-// strings is a list whose entries may hold commas.
-func (p params) strings(name string) []string {
-	return slices.DeleteFunc(slices.Clone(p.values[name]), func(s string) bool { return s == "" })
 }
 
 // putObjects numbers a JSON list of objects.

@@ -68,8 +68,11 @@ func getLatestRelease(c *call) error {
 	if err != nil {
 		return err
 	}
-	before, after, _ := strings.Cut(c.r.URL.EscapedPath(), "/permalink/latest")
-	return c.redirect(c.base() + before + "/" + url.PathEscape(r.Tag) + after)
+	to := c.base() + prefix + "/projects/" + url.PathEscape(c.path("id")) + "/releases/" + url.PathEscape(r.Tag)
+	if suffix := c.path("suffix"); suffix != "" {
+		to += "/" + escapePath(suffix)
+	}
+	return c.redirect(to)
 }
 
 // redirect answers 302.
@@ -112,7 +115,7 @@ func (p params) milestones() []string {
 	if p.has("milestones") && p.has("milestone_ids") {
 		p.fail("milestones, milestone_ids are mutually exclusive")
 	}
-	return p.strings("milestones")
+	return p.list("milestones")
 }
 
 func unknownMilestones(p params) error {

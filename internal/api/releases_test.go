@@ -139,6 +139,7 @@ func TestReleasesAreListedInOrder(t *testing.T) {
 	t.Run("the latest is the one that came out last", func(t *testing.T) {
 		for path, want := range map[string]string{
 			at + "/permalink/latest":                             s.url + at + "/b",
+			at + "/%70ermalink/latest/assets/links":              s.url + at + "/b/assets/links",
 			at + "/permalink/latest/downloads/a%20b":             s.url + at + "/b/downloads/a%20b",
 			"/root/tool/-/releases/permalink/latest":             s.url + "/root/tool/-/releases/b",
 			"/root/tool/-/releases/permalink/latest/downloads/x": s.url + "/root/tool/-/releases/b/downloads/x",
