@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -57,33 +56,4 @@ func decoded(part string) string {
 func unclean(path string) bool {
 	return strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
 		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
-}
-
-// serveUnclean answers a path that ServeMux would redirect. On the generic
-// routes its odd segments are names that the grammar refuses; elsewhere there
-// is nothing.
-func (s *Server) serveUnclean(w http.ResponseWriter, r *http.Request) {
-	if _, _, ok := splitGeneric(r.URL.EscapedPath()); !ok {
-		writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
-		return
-	}
-	for _, route := range s.routes() {
-		reads := route.method == http.MethodGet && r.Method == http.MethodHead
-		if route.path == genericPath && (route.method == r.Method || reads) {
-			s.serveGeneric(route).ServeHTTP(w, r)
-			return
-		}
-	}
-	notAllowed(w, r, "GET", "HEAD", "PUT")
-}
-
-// notAllowed answers a method that the path does not have.
-func notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	if r.Method == http.MethodOptions {
-		safeHeaders(w.Header())
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
 }

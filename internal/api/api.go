@@ -30,25 +30,31 @@ type Server struct {
 const prefix = "/api/v4"
 
 // Handler adds the API's routes to the mux and returns what must be served in
-// its place.
+// its place. The mux would answer some paths with a redirect to what it takes
+// for the same; here nothing else is the same (contract generic-packages 1).
 func (s *Server) Handler(mux *http.ServeMux) http.Handler {
+	generic := map[string]route{} // by method
 	for _, route := range s.routes() {
-		handler := s.serve(route)
 		switch route.path {
 		case genericPath:
-			handler = s.serveGeneric(route)
+			generic[route.method] = route
 		case uploadsPath:
-			handler = s.serveUpload(route)
+			mux.Handle(route.method+" "+prefix+route.path, s.serveUpload(route))
+		default:
+			mux.Handle(route.method+" "+prefix+route.path, s.serve(route))
 		}
-		mux.Handle(route.method+" "+prefix+route.path, handler)
 	}
+	generic[http.MethodHead] = generic[http.MethodGet]
 	mux.Handle("GET /-/project/{id}/uploads/{secret}/{file}", s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// ServeMux would redirect a path with "//" or "/../" to what it takes
-		// for the same; here nothing else is the same (contract 1).
-		if unclean(r.URL.EscapedPath()) {
-			s.serveUnclean(w, r)
+		path := r.URL.EscapedPath()
+		if project, raw, ok := splitGeneric(path); ok {
+			s.serveGeneric(w, r, generic[r.Method], project, raw)
+			return
+		}
+		if unclean(path) {
+			writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -124,4 +130,15 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		return
 	}
 	notAllowed(w, r, allowed...)
+}
+
+// notAllowed answers a method that the path does not have.
+func notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	if r.Method == http.MethodOptions {
+		safeHeaders(w.Header())
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
 }

@@ -14,31 +14,33 @@ import (
 
 // genericPath is where files are published to and installed from (contract
 // generic-packages 1).
-const genericPath = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
+const (
+	genericPath    = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
+	genericPattern = prefix + genericPath
+)
 
-// serveGeneric publishes or installs one file.
-func (s *Server) serveGeneric(route route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		project, raw, ok := splitGeneric(r.URL.EscapedPath())
-		if !ok {
-			writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
-			return
-		}
-		if raw.Dir == "" && r.URL.RawQuery != "" {
-			raw.Dir = r.URL.Query().Get("path")
-		}
-		actor, refused := s.authenticate(r, route.doors)
-		c := &call{s: s, w: w, r: r, actor: actor}
-		var err error
-		if route.action == access.PublishPackage {
-			err = c.putFile(refused, project, raw)
-		} else {
-			err = c.getFile(refused, project, raw)
-		}
-		if err != nil {
-			s.fail(w, r, genericFault(c.actor, err))
-		}
-	})
+// serveGeneric publishes or installs one file. The zero route is that of a
+// method there is none for.
+func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route route, project string, raw registry.Raw) {
+	r.Pattern = genericPattern // as the mux does, for logs and figures
+	if route.path == "" {
+		notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
+		return
+	}
+	if raw.Dir == "" && r.URL.RawQuery != "" {
+		raw.Dir = r.URL.Query().Get("path")
+	}
+	actor, refused := s.authenticate(r, route.doors)
+	c := &call{s: s, w: w, r: r, actor: actor}
+	var err error
+	if route.action == access.PublishPackage {
+		err = c.putFile(refused, project, raw)
+	} else {
+		err = c.getFile(refused, project, raw)
+	}
+	if err != nil {
+		s.fail(w, r, genericFault(c.actor, err))
+	}
 }
 
 // genericFault words a refusal as these routes do: an anonymous caller is asked

@@ -27,6 +27,7 @@ func releaseRoutes() []route {
 		{"PUT", one, access.PublishRelease, jobs, editRelease},
 		{"DELETE", one, access.DestroyRelease, jobs, deleteRelease},
 		{"GET", one + "/downloads/{path...}", access.ReadReleases, jobs, getReleaseAsset},
+		{"GET", one + "/downloads", access.ReadReleases, jobs, getReleaseAsset}, // else ServeMux would redirect
 
 		{"GET", links, access.ReadReleases, jobs, listReleaseLinks},
 		{"POST", links, access.PublishRelease, jobs, createReleaseLink},

@@ -96,6 +96,8 @@ func receiveFault(err error, length, limit int64) error {
 		return fault.Wrap(fault.Refused, "the client went away before the body ended", err)
 	case timedOut(err):
 		return fault.Wrap(fault.Timeout, "the body made no progress for too long", err)
+	case errors.Is(err, context.Canceled): // the sender is gone, which may show before its last bytes do
+		return fault.Wrap(fault.Refused, "cut short: the sender left", err)
 	case errors.Is(err, blob.ErrBody):
 		return fault.Wrap(fault.Refused, strings.TrimPrefix(err.Error(), blob.ErrBody.Error()+": "), err)
 	}

@@ -151,19 +151,23 @@ func (r *Registry) allow(ctx context.Context, a access.Actor, project string, ac
 	return p, access.Refusal(v, action, "")
 }
 
-// Coordinates parses what a caller sent under the naming of the project, or
-// of the server where the actor cannot see the project. It reveals nothing
-// else and is no deed.
+// Coordinates parses what a caller sent under the naming of the project. An
+// actor that cannot see the project is told only of what no naming takes: it
+// learns nothing, and a client that waits for the request to log in gets it.
+// This reveals nothing else and is no deed.
 func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project string, raw Raw) (Coordinates, error) {
-	naming := r.Naming
 	p, err := r.place(ctx, a, project)
 	switch {
-	case err != nil && !fault.Is(err, fault.Hidden):
+	case fault.Is(err, fault.Hidden):
+		return ParseCoordinates(projects.Relaxed, raw)
+	case err != nil:
 		return Coordinates{}, err
-	case err == nil && p.Naming != nil && r.Rules.Check(a, p.Standing, access.ReadPackages) != access.Hidden:
-		naming = *p.Naming
+	case r.Rules.Check(a, p.Standing, access.ReadPackages) == access.Hidden:
+		return ParseCoordinates(projects.Relaxed, raw)
+	case p.Naming != nil:
+		return ParseCoordinates(*p.Naming, raw)
 	}
-	return ParseCoordinates(naming, raw)
+	return ParseCoordinates(r.Naming, raw)
 }
 
 // limit is the largest file that the place takes, in bytes; 0 is none.
