@@ -13,11 +13,11 @@ import (
 func (p params) objects(name string) []params {
 	var found []params
 	for i := 0; ; i++ {
-		if o := p.below(name + "[" + strconv.Itoa(i) + "]"); len(o.values)+len(o.null) > 0 {
-			found = append(found, o)
-			continue
+		o := p.below(name + "[" + strconv.Itoa(i) + "]")
+		if len(o.values)+len(o.null) == 0 {
+			break
 		}
-		break
+		found = append(found, o)
 	}
 	if repeated := p.below(name + "[]"); len(repeated.values) > 0 {
 		found = append(found, p.unzip(name, repeated.values)...)
