@@ -47,7 +47,7 @@ func (db *DB) FindUpload(ctx context.Context, projectID int64, secret string, na
 // purgeBeside removes up to limit uploads and releases of deleted projects.
 func (t *tx) purgeBeside(ctx context.Context, limit int) (int, error) {
 	doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
-		`SELECT u.id FROM uploads u JOIN projects p ON p.id = u.project_id WHERE p.deleted_at IS NOT NULL LIMIT $1`, limit)
+		`SELECT u.id FROM projects p CROSS JOIN uploads u WHERE p.deleted_at IS NOT NULL AND u.project_id = p.id LIMIT $1`, limit)
 	if err != nil {
 		return 0, err
 	}
@@ -60,7 +60,7 @@ func (t *tx) purgeBeside(ctx context.Context, limit int) (int, error) {
 		}
 	}
 	n, err := t.count(`DELETE FROM releases WHERE id IN (
-		SELECT e.id FROM releases e JOIN projects p ON p.id = e.project_id WHERE p.deleted_at IS NOT NULL LIMIT $1)`, limit)
+		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
 	return len(doomed) + int(n), err
 }
 
