@@ -1,7 +1,6 @@
 package api
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,11 +13,11 @@ import (
 func (p params) objects(name string) []params {
 	var found []params
 	for i := 0; ; i++ {
-		if o := p.below(name + "[" + strconv.Itoa(i) + "]"); len(o.values)+len(o.null) > 0 {
-			found = append(found, o)
-			continue
+		o := p.below(name + "[" + strconv.Itoa(i) + "]")
+		if len(o.values)+len(o.null) == 0 {
+			break
 		}
-		break
+		found = append(found, o)
 	}
 	if repeated := p.below(name + "[]"); len(repeated.values) > 0 {
 		found = append(found, p.unzip(name, repeated.values)...)
@@ -63,11 +62,6 @@ func (p params) unzip(name string, columns map[string][]string) []params {
 		}
 	}
 	return rows
-}
-
-// strings is a list whose entries may hold commas.
-func (p params) strings(name string) []string {
-	return slices.DeleteFunc(slices.Clone(p.values[name]), func(s string) bool { return s == "" })
 }
 
 // putObjects numbers a JSON list of objects.

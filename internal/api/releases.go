@@ -27,6 +27,7 @@ func releaseRoutes() []route {
 		{"PUT", one, access.PublishRelease, jobs, editRelease},
 		{"DELETE", one, access.DestroyRelease, jobs, deleteRelease},
 		{"GET", one + "/downloads/{path...}", access.ReadReleases, jobs, getReleaseAsset},
+		{"GET", one + "/downloads", access.ReadReleases, jobs, getReleaseAsset}, // else ServeMux would redirect
 
 		{"GET", links, access.ReadReleases, jobs, listReleaseLinks},
 		{"POST", links, access.PublishRelease, jobs, createReleaseLink},
@@ -68,8 +69,11 @@ func getLatestRelease(c *call) error {
 	if err != nil {
 		return err
 	}
-	before, after, _ := strings.Cut(c.r.URL.EscapedPath(), "/permalink/latest")
-	return c.redirect(c.base() + before + "/" + url.PathEscape(r.Tag) + after)
+	to := c.base() + prefix + "/projects/" + url.PathEscape(c.path("id")) + "/releases/" + url.PathEscape(r.Tag)
+	if suffix := c.path("suffix"); suffix != "" {
+		to += "/" + escapePath(suffix)
+	}
+	return c.redirect(to)
 }
 
 // redirect answers 302.
@@ -112,7 +116,7 @@ func (p params) milestones() []string {
 	if p.has("milestones") && p.has("milestone_ids") {
 		p.fail("milestones, milestone_ids are mutually exclusive")
 	}
-	return p.strings("milestones")
+	return p.list("milestones")
 }
 
 func unknownMilestones(p params) error {

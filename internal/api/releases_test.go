@@ -139,6 +139,7 @@ func TestReleasesAreListedInOrder(t *testing.T) {
 	t.Run("the latest is the one that came out last", func(t *testing.T) {
 		for path, want := range map[string]string{
 			at + "/permalink/latest":                             s.url + at + "/b",
+			at + "/%70ermalink/latest/assets/links":              s.url + at + "/b/assets/links",
 			at + "/permalink/latest/downloads/a%20b":             s.url + at + "/b/downloads/a%20b",
 			"/root/tool/-/releases/permalink/latest":             s.url + "/root/tool/-/releases/b",
 			"/root/tool/-/releases/permalink/latest/downloads/x": s.url + "/root/tool/-/releases/b/downloads/x",
@@ -210,6 +211,13 @@ func TestReleaseLinks(t *testing.T) {
 		if got, err := http.DefaultTransport.RoundTrip(basic); err != nil || got.Body.Close() != nil || got.StatusCode != 302 {
 			t.Errorf("Basic: %v %v", got, err)
 		}
+	})
+	t.Run("downloads without a file are none", func(t *testing.T) {
+		for _, path := range []string{releasesOf(p) + "/v1.0.0/downloads", releasesOf(p) + "/v1.0.0/downloads/", "/root/tool/-/releases/v1.0.0/downloads/",
+			"/root/tool/-/releases/v1.0.0/downloads", "/tool/-/releases/v1.0.0/downloads/tool", "/root/tool/-/releases/v1.0.0"} {
+			s.root("GET", path, nil).must(t, 404)
+		}
+		s.root("POST", "/root/tool/-/releases/v1.0.0/downloads/tool", nil).must(t, 404)
 	})
 	t.Run("a second of a name is refused with what GoReleaser waits for", func(t *testing.T) {
 		s.root("POST", links, tool).is(t, 400, `{"message":{"name":["has already been taken"]}}`)
@@ -324,4 +332,27 @@ func TestWhoMayRelease(t *testing.T) {
 		s.do("GET", "/api/v4/projects/root%2Fpublic/repository/commits/abc/merge_requests", nil).is(t, 200, "[]")
 		s.do("GET", "/api/v4/projects/root%2Fprivate/repository/commits/abc/merge_requests", nil).must(t, 404)
 	})
+}
+
+// TestDownloadsOutliveNames: what install scripts have written down leads on
+// after the project is called otherwise.
+func TestDownloadsOutliveNames(t *testing.T) {
+	s := newServer(t)
+	p := s.project("old", "public")
+	s.release(p, map[string]any{"assets": map[string]any{"links": []any{
+		map[string]any{"name": "tool", "url": "https://example.com/tool", "filepath": "/tool"},
+	}}})
+	upload := s.upload(rootToken, p, "notes.txt", []byte("notes")).must(t, 201)["url"].(string)
+	s.root("PUT", "/api/v4/projects/"+p, map[string]any{"path": "new"}).must(t, 200)
+	for _, name := range []string{"old", "new"} {
+		for path, want := range map[string]string{
+			"/-/releases/v1.0.0/downloads/tool":           "https://example.com/tool",
+			"/-/releases/permalink/latest/downloads/tool": s.url + "/root/new/-/releases/v1.0.0/downloads/tool",
+		} {
+			if got := s.do("GET", "/root/"+name+path, nil); got.StatusCode != 302 || got.Header.Get("Location") != want {
+				t.Errorf("%s%s: %d %s, want %s", name, path, got.StatusCode, got.Header.Get("Location"), want)
+			}
+		}
+		s.do("GET", "/root/"+name+upload, nil).is(t, 200, "notes")
+	}
 }

@@ -120,7 +120,7 @@ func (c *call) getUpload(project, secret, name string) error {
 func getProjectUpload(c *call) error {
 	id, err := c.id("id")
 	if err != nil {
-		return fault.Wrap(fault.Hidden, "", err)
+		return fault.Wrap(fault.Absent, "", err)
 	}
 	return c.getUpload(strconv.FormatInt(id, 10), c.path("secret"), c.path("file"))
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"mime/multipart"
 	"strings"
 	"testing"
@@ -108,6 +109,14 @@ func TestWhoMayUpload(t *testing.T) {
 	s.do("GET", hidden, nil).is(t, 401, `{"message":"401 Unauthorized"}`)
 	s.do("GET", open, nil).is(t, 200, "open")
 
+	t.Run("Basic and a job's token open an address, an archived project takes no more", func(t *testing.T) {
+		job := s.root("POST", "/api/v4/projects/"+private+"/jobs", nil).must(t, 201)["token"].(string)
+		s.do("GET", hidden, nil, "JOB-TOKEN: "+job).is(t, 200, "hidden")
+		s.do("GET", hidden, nil, "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("guest:"+guest))).is(t, 200, "hidden")
+		s.root("POST", "/api/v4/projects/"+private+"/archive", nil).must(t, 201)
+		s.upload(rootToken, private, "x", nil).must(t, 403)
+		s.as(guest, "GET", hidden, nil).is(t, 200, "hidden")
+	})
 	t.Run("an address leads nowhere with another secret, name or project", func(t *testing.T) {
 		for _, path := range []string{
 			strings.Replace(open, "x.txt", "y.txt", 1), open[:len(open)-7] + "0/x.txt", strings.Replace(hidden, "project/1/", "project/2/", 1),

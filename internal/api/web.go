@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/fault"
 )
@@ -42,10 +41,22 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) bool {
 			continue
 		}
 		r.Pattern = "GET " + route.pattern
-		s.serveFile(func(c *call) error { return route.do(c, decoded(project), rest) }).ServeHTTP(w, r)
+		s.serveFile(func(c *call) error {
+			return followed(decoded(project), func(p string) error { return route.do(c, p, rest) })
+		}).ServeHTTP(w, r)
 		return true
 	}
 	return false
+}
+
+// followed does it again with the project's id where the path is an old one:
+// install scripts outlive names.
+func followed(project string, do func(project string) error) error {
+	err := do(project)
+	if moved, ok := errors.AsType[*fault.Error](err); ok && moved.Kind == fault.Moved {
+		return do(moved.Msg)
+	}
+	return err
 }
 
 // serveFile runs what people and download tools fetch by an address: Basic is
@@ -59,19 +70,9 @@ func (s *Server) serveFile(do func(*call) error) http.Handler {
 			err = do(c)
 		}
 		if err != nil {
-			s.fail(w, r, fileFault(c.actor, err))
+			s.fail(w, r, genericFault(c.actor, err))
 		}
 	})
-}
-
-// fileFault asks an anonymous caller to log in where the project is not for
-// everybody. In one that is, what is missing is missing.
-func fileFault(a access.Actor, err error) error {
-	e, ok := errors.AsType[*fault.Error](err)
-	if ok && e.Kind == fault.Hidden && e.Msg == "Project" {
-		return genericFault(a, err)
-	}
-	return err
 }
 
 // matchLatest takes /<project>/-/releases/permalink/latest[/<suffix>].

@@ -70,7 +70,7 @@ func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secr
 	}
 	u, err := r.Uploads.FindUpload(ctx, p.ProjectID, secret, FileName(name))
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Wrap(fault.Hidden, "", err)
+		return nil, fault.Wrap(fault.Absent, "", err)
 	}
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (s *Service) Asset(ctx context.Context, a access.Actor, project, tag, path 
 			return l, nil
 		}
 	}
-	return Link{}, fault.New(fault.Hidden, "")
+	return Link{}, fault.New(fault.Absent, "")
 }
 
 // AddLink adds a link to a release.
@@ -135,7 +135,7 @@ func (s *Service) changeLinks(ctx context.Context, a access.Actor, project, tag 
 func (r Release) linkAt(id int64) (int, error) {
 	i := slices.IndexFunc(r.Links, func(l Link) bool { return l.ID == id })
 	if i < 0 {
-		return 0, fault.New(fault.Hidden, "")
+		return 0, fault.New(fault.Absent, "")
 	}
 	return i, nil
 }

@@ -68,7 +68,7 @@ func (s *Service) Get(ctx context.Context, a access.Actor, project, tag string) 
 		return Release{}, err
 	}
 	r, err := s.Store.FindRelease(ctx, projectID, tag)
-	return r, hide(err)
+	return r, absent(err)
 }
 
 // Latest returns the release that came out last, upcoming ones left aside.
@@ -79,7 +79,7 @@ func (s *Service) Latest(ctx context.Context, a access.Actor, project string) (R
 		return Release{}, err
 	}
 	if len(found.Rows) == 0 {
-		return Release{}, fault.New(fault.Hidden, "")
+		return Release{}, fault.New(fault.Absent, "")
 	}
 	return found.Rows[0], nil
 }
@@ -136,7 +136,7 @@ func (s *Service) Delete(ctx context.Context, a access.Actor, project, tag strin
 		return Release{}, err
 	}
 	r, err := s.Store.DeleteRelease(ctx, projectID, tag)
-	return r, hide(err)
+	return r, absent(err)
 }
 
 // update changes a release and its links in one transaction.
@@ -145,7 +145,7 @@ func (s *Service) update(ctx context.Context, projectID int64, tag string, chang
 		r.UpdatedAt = s.Now()
 		return change(r)
 	})
-	return r, hide(err)
+	return r, absent(err)
 }
 
 func set[T any](dst, value *T) {

@@ -50,10 +50,10 @@ func (s *Service) allow(ctx context.Context, a access.Actor, project string, act
 	return projectID, access.Refusal(s.Rules.Check(a, standing, action), action, "Project")
 }
 
-// hide turns a missing row into GitLab's plain 404.
-func hide(err error) error {
+// absent words a missing row as GitLab does here: like a missing page.
+func absent(err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return fault.Wrap(fault.Hidden, "", err)
+		return fault.Wrap(fault.Absent, "", err)
 	}
 	return err
 }
