@@ -37,6 +37,11 @@ const (
 	AdminProjectDeployTokens
 	AdminGroupDeployTokens
 
+	ReadProjectVariables
+	AdminProjectVariables
+	ReadGroupVariables
+	AdminGroupVariables
+
 	ReadJobs
 	CreateJob
 	EndJob
@@ -98,6 +103,11 @@ var rules = [actionCount]rule{
 	ReadDeployTokens:         {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	AdminProjectDeployTokens: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	AdminGroupDeployTokens:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadProjectVariables:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminProjectVariables: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	ReadGroupVariables:    {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminGroupVariables:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
 
 	ReadJobs:  {on: place, least: Reporter, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateJob: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},

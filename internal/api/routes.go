@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"granary/internal/access"
 	"granary/internal/auth"
 )
@@ -58,7 +60,7 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, append(s.memberRoutes(), s.deployTokenRoutes()...)...)
+	}, slices.Concat(s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes())...)
 }
 
 func (s *Server) memberRoutes() []route {

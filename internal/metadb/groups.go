@@ -278,6 +278,8 @@ func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time) err
 		for _, step := range []string{
 			below + `DELETE FROM routes WHERE namespace_id IN (SELECT id FROM below)
 				OR project_id IN (SELECT id FROM projects WHERE namespace_id IN (SELECT id FROM below))`,
+			below + `DELETE FROM variables WHERE namespace_id IN (SELECT id FROM below)
+				OR project_id IN (SELECT id FROM projects WHERE namespace_id IN (SELECT id FROM below))`,
 			below + `UPDATE projects SET deleted_at = $2 WHERE deleted_at IS NULL AND namespace_id IN (SELECT id FROM below)`,
 			below + `UPDATE namespaces SET deleted_at = $2 WHERE deleted_at IS NULL AND id IN (SELECT id FROM below)`,
 		} {

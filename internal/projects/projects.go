@@ -14,12 +14,13 @@ import (
 // Service is the deeds of this room. Every one asks the permission table
 // before it acts.
 type Service struct {
-	Groups   Groups
-	Projects Projects
-	Members  Members
-	Features Features
-	Rules    access.Rules
-	Now      func() time.Time
+	Groups    Groups
+	Projects  Projects
+	Members   Members
+	Features  Features
+	Variables Variables
+	Rules     access.Rules
+	Now       func() time.Time
 }
 
 // Setting is a nullable attribute in an edit: left alone, cleared, or given a
