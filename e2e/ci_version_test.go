@@ -38,7 +38,7 @@ func newCIProject(t *testing.T) *ciProject {
 	p := &ciProject{t: t, url: startServer(t) + "/api/v4"}
 	p.id = strconv.Itoa(int(p.do("POST", "/projects", url.Values{"name": {"tool"}, "generic_duplicates_allowed": {"false"}}, 201)["id"].(float64)))
 	p.do("POST", "/projects/"+p.id+"/variables", url.Values{"key": {"PKG_VERSION"}, "value": {"1.4.0"}}, 201)
-	p.versionToken = ciToken
+	p.versionToken = p.do("POST", "/projects/"+p.id+"/access_tokens", url.Values{"name": {"version"}, "access_level": {"40"}, "scopes[]": {"api"}}, 201)["token"].(string)
 	return p
 }
 

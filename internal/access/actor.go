@@ -82,6 +82,7 @@ type Actor struct {
 	Admin    bool
 	External bool // sees internal projects only as a member
 	MayGroup bool // may create groups at the top
+	Bot      bool // a user that a project or group access token stands for
 	Scopes   []Scope
 
 	TokenID       int64 // of the personal access or deploy token

@@ -195,7 +195,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 	}
 	s.used.note(t.Personal.ID, now)
 	a := userActor(t.User, t.Personal.Scopes)
-	a.TokenID = t.Personal.ID
+	a.TokenID, a.Bot = t.Personal.ID, t.Personal.Role != access.NoRole
 	return a, nil
 }
 

@@ -45,7 +45,7 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Variables: s.db, Rules: rules, Now: time.Now,
 	}
 	s.auth = &auth.Service{
-		Tokens: s.db, Users: s.db, PersonalTokens: s.db, DeployTokens: s.db, Jobs: s.db,
+		Tokens: s.db, Users: s.db, PersonalTokens: s.db, Bots: s.db, DeployTokens: s.db, Jobs: s.db,
 		Places: s.projects, Rules: rules, Now: time.Now,
 	}
 	s.registry = &registry.Registry{
