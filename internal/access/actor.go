@@ -88,6 +88,7 @@ type Actor struct {
 	TokenID       int64 // of the personal access or deploy token
 	JobID         int64 // of Job
 	JobProjectID  int64
+	JobProject    string // the last segment of its path
 	JobPipelineID int64
 }
 

@@ -61,7 +61,7 @@ func newServer(t *testing.T) *server {
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
-	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Rules: rules, Now: s.now}
+	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Rules: rules, Now: s.now}
 	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
 		Catalog: db, Ledger: db, Blobs: blobs, Rules: rules, Naming: projects.Strict,

@@ -60,7 +60,7 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, slices.Concat(s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes())...)
+	}, slices.Concat(s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes())...)
 }
 
 func (s *Server) memberRoutes() []route {

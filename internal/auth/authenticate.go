@@ -212,6 +212,7 @@ func jobActor(t Token) (access.Actor, error) {
 	}
 	a := userActor(t.User, nil)
 	a.Kind, a.JobID, a.JobProjectID, a.JobPipelineID = access.Job, t.Job.ID, t.Job.ProjectID, t.Job.PipelineID
+	a.JobProject = t.Job.ProjectPath
 	return a, nil
 }
 

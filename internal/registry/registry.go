@@ -141,7 +141,7 @@ func (r *Registry) allow(ctx context.Context, a access.Actor, project string, ac
 	if v != access.Hidden && !p.FlagOn {
 		return Place{}, fault.New(fault.Hidden, "")
 	}
-	return p, access.Refusal(v, action, "")
+	return p, access.JobRefusal(v, a, p.Standing, action, "", p.Path)
 }
 
 // Coordinates parses what a caller sent under the naming of the project, or
