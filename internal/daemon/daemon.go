@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
 )
@@ -16,13 +17,24 @@ import (
 // end. What a person wants to read once goes to stdout, logs go to stderr. An
 // error says in plain words what to do about it.
 func Run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer) error {
+	return run(ctx, cfg, version, stdout, stderr, hooks{})
+}
+
+// hooks are called at the named points of metadb.Options and disk.Store. The
+// crash test ends the process there.
+type hooks struct {
+	commit func(point string)
+	store  func(disk.Point)
+}
+
+func run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer, h hooks) error {
 	log := newLogger(cfg, stderr)
 	// The address first: where it is taken nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
 	}
-	s, err := open(ctx, cfg, version)
+	s, err := open(ctx, cfg, version, h)
 	if err != nil {
 		_ = ln.Close()
 		return err

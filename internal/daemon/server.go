@@ -35,9 +35,9 @@ type server struct {
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
-func open(ctx context.Context, cfg config.Config, version string) (*server, error) {
+func open(ctx context.Context, cfg config.Config, version string, h hooks) (*server, error) {
 	s := &server{}
-	if err := s.openStores(ctx, cfg); err != nil {
+	if err := s.openStores(ctx, cfg, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
@@ -59,7 +59,7 @@ func open(ctx context.Context, cfg config.Config, version string) (*server, erro
 	return s, nil
 }
 
-func (s *server) openStores(ctx context.Context, cfg config.Config) error {
+func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) error {
 	database, err := filepath.Abs(cfg.Database.Path)
 	if err != nil {
 		return fmt.Errorf("database %s: %w", cfg.Database, err)
@@ -72,12 +72,13 @@ func (s *server) openStores(ctx context.Context, cfg config.Config) error {
 			return err
 		}
 	}
-	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{}); err != nil {
+	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{Hook: h.commit}); err != nil {
 		return fmt.Errorf("cannot open the %w", err)
 	}
 	if s.blobs, err = disk.Open(cfg.Blobs.Path); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
+	s.blobs.Hook = h.store
 	return nil
 }
 
