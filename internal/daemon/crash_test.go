@@ -177,9 +177,9 @@ func (f *farm) wrong(format string, args ...any) {
 // live is one life of the server: from its start to the kill that p says, or
 // for an empty one to the end of the full search.
 func (f *farm) live(p plan) {
-	var environ []string
+	environ := []string{asRoot}
 	if p.nth > 0 {
-		environ = []string{fmt.Sprintf("%s=%s %d", dieAt, p.where, p.nth)}
+		environ = append(environ, fmt.Sprintf("%s=%s %d", dieAt, p.where, p.nth))
 	}
 	server, err := launch(environ, "--listen=127.0.0.1:0", "--data-dir="+f.dir)
 	if err != nil {
@@ -244,7 +244,7 @@ func (f *farm) load(p plan) {
 	for i := range crashClients {
 		rng := rand.New(rand.NewPCG(f.rng.Uint64(), f.rng.Uint64()))
 		running.Go(func() {
-			for f.alive() {
+			for f.alive() && !f.hopeless() {
 				if i == 0 {
 					f.look(f.anyName(rng))
 				} else {

@@ -35,6 +35,7 @@ const (
 	asServer  = "DAEMON_TEST_SERVE"
 	dieAt     = "DAEMON_TEST_DIE_AT" // "POINT N": kill yourself when you come to POINT the Nth time
 	rootToken = "gnpat-root-token-of-the-tests"
+	asRoot    = "GRANARY_ROOT_TOKEN=" + rootToken
 )
 
 func TestMain(m *testing.M) {
@@ -114,8 +115,7 @@ func launch(environ []string, args ...string) (*process, error) {
 		cmd: exec.Command(os.Args[0], args...), exited: make(chan struct{}), listening: make(chan string, 1),
 		all: slices.Contains(args, "--log-level=debug"),
 	}
-	p.cmd.Env = append(os.Environ(), asServer+"=1", "GRANARY_ROOT_TOKEN="+rootToken)
-	p.cmd.Env = append(p.cmd.Env, environ...)
+	p.cmd.Env = append(append(os.Environ(), asServer+"=1"), environ...)
 	p.cmd.Stdout = &p.stdout
 	logs, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -183,9 +183,9 @@ func (p *process) killed() bool {
 
 // start starts a server on dir that lives until the test ends, or until
 // terminate.
-func start(t *testing.T, environ []string, args ...string) (*process, string) {
+func start(t *testing.T, args ...string) (*process, string) {
 	t.Helper()
-	p, err := launch(environ, append([]string{"--listen=127.0.0.1:0"}, args...)...)
+	p, err := launch([]string{asRoot}, append([]string{"--listen=127.0.0.1:0"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
