@@ -19,9 +19,9 @@ import (
 func TestEncryptionKey(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, keyFile)
-	cfg, faults := load("--data-dir", dir)
-	if len(faults) > 0 {
-		t.Fatal(faults)
+	cfg, err := settings(nil, "--data-dir", dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	// start opens the server and calls use with it.
 	start := func(use func(*server)) error {
@@ -36,7 +36,7 @@ func TestEncryptionKey(t *testing.T) {
 		return s.release()
 	}
 	root := access.Actor{Kind: access.User, UserID: 1, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
-	err := start(func(s *server) {
+	err = start(func(s *server) {
 		v := projects.Variable{Key: "V", Value: "kept", Type: projects.EnvVar, Scope: projects.AnyScope}
 		if _, err := s.projects.ProjectVariables().Create(context.Background(), root, "root/demo", v); err != nil {
 			t.Fatal(err)

@@ -48,8 +48,9 @@ const (
 
 // Options are what tests and the server may set.
 type Options struct {
-	// Hook is called at named points of a commit: "before-commit" and
-	// "after-commit". The crash test kills the process there.
+	// Hook is called at named points: of a commit at "before-commit" and
+	// "after-commit", and as the log is folded back at "before-fold" and
+	// "half-fold". The crash test kills the process there.
 	Hook func(point string)
 }
 
