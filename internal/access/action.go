@@ -62,6 +62,12 @@ const (
 	PublishPackage
 	DestroyPackage
 
+	ReadReleases
+	PublishRelease // make and edit releases and their links
+	DestroyRelease
+	ReadUploads
+	UploadFile // a file beside the packages, as release notes refer to
+
 	actionCount // not an action: how many there are
 )
 
@@ -142,4 +148,10 @@ var rules = [actionCount]rule{
 	ReadPackages:   {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	PublishPackage: {on: packages, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
 	DestroyPackage: {on: packages, least: Maintainer, scopes: []Scope{ScopeAPI}},
+
+	ReadReleases:   {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	PublishRelease: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
+	DestroyRelease: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	ReadUploads:    {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	UploadFile:     {on: place, least: Guest, login: true, scopes: []Scope{ScopeAPI}},
 }

@@ -100,9 +100,13 @@ func (a Actor) Has(scopes ...Scope) bool {
 	return slices.ContainsFunc(scopes, func(s Scope) bool { return slices.Contains(a.Scopes, s) })
 }
 
-// role is the role that counts: an administrator is above every member.
+// role is the role that counts: an administrator is above every member, and
+// who is nobody has none.
 func (a Actor) role(member Role) Role {
-	if a.Admin && a.LoggedIn() {
+	switch {
+	case !a.LoggedIn():
+		return NoRole
+	case a.Admin:
 		return Admin
 	}
 	return member

@@ -58,13 +58,23 @@ func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
 	if a.Kind == Job && !r.Listed {
 		r.Role, a.Admin = NoRole, false
 	}
-	if rule.person && a.Bot || action == CreateJob && r.Archived {
+	if rule.person && a.Bot || r.Archived && frozen(action) {
 		return Denied
 	}
 	if r.Own || a.role(r.Role) >= rule.least {
 		return Allowed
 	}
 	return Denied
+}
+
+// frozen reports an action of everyday work that an archived project takes no
+// more.
+func frozen(action Action) bool {
+	switch action {
+	case CreateJob, PublishRelease, DestroyRelease, UploadFile:
+		return true
+	}
+	return false
 }
 
 // CheckToken decides what can be known of an actor before anything is known of

@@ -12,6 +12,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -19,6 +20,7 @@ type Server struct {
 	Auth        *auth.Service
 	Projects    *projects.Service
 	Registry    *registry.Registry
+	Releases    *releases.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
@@ -28,21 +30,31 @@ type Server struct {
 const prefix = "/api/v4"
 
 // Handler adds the API's routes to the mux and returns what must be served in
-// its place.
+// its place. The mux would answer some paths with a redirect to what it takes
+// for the same; here nothing else is the same (contract generic-packages 1).
 func (s *Server) Handler(mux *http.ServeMux) http.Handler {
+	generic := map[string]route{} // by method
 	for _, route := range s.routes() {
-		handler := s.serve(route)
-		if route.path == genericPath {
-			handler = s.serveGeneric(route)
+		switch route.path {
+		case genericPath:
+			generic[route.method] = route
+		case uploadsPath:
+			mux.Handle(route.method+" "+prefix+route.path, s.serveUpload(route))
+		default:
+			mux.Handle(route.method+" "+prefix+route.path, s.serve(route))
 		}
-		mux.Handle(route.method+" "+prefix+route.path, handler)
 	}
+	generic[http.MethodHead] = generic[http.MethodGet]
+	mux.Handle("GET /-/project/{id}/uploads/{secret}/{file}", s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// ServeMux would redirect a path with "//" or "/../" to what it takes
-		// for the same; here nothing else is the same (contract 1).
-		if raw := r.URL.EscapedPath(); unclean(raw) {
-			s.serveUnclean(w, r, raw)
+		path := r.URL.EscapedPath()
+		if project, raw, ok := splitGeneric(path); ok {
+			s.serveGeneric(w, r, generic[r.Method], project, raw)
+			return
+		}
+		if unclean(path) {
+			writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -99,7 +111,10 @@ func (c *call) sudo() (access.Actor, error) {
 
 // unknown answers what no route matches: 405 where another method would.
 func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/api/v3/") {
+	if s.serveWeb(w, r) {
+		return
+	}
+	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
 		return
 	}
@@ -114,16 +129,16 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 		return
 	}
+	notAllowed(w, r, allowed...)
+}
+
+// notAllowed answers a method that the path does not have.
+func notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	if r.Method == http.MethodOptions {
+		safeHeaders(w.Header())
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
-}
-
-// unclean reports a path that ServeMux would clean.
-func unclean(path string) bool {
-	return strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
-		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
 }

@@ -3,7 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -22,6 +21,7 @@ import (
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // server is the whole API over a real database and a real disk, with an
@@ -64,7 +64,7 @@ func newServer(t *testing.T) *server {
 	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Rules: rules, Now: s.now}
 	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
-		Catalog: db, Ledger: db, Blobs: blobs, Rules: rules, Naming: projects.Strict,
+		Catalog: db, Ledger: db, Uploads: db, Blobs: blobs, Rules: rules, Naming: projects.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
 	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
@@ -77,7 +77,8 @@ func newServer(t *testing.T) *server {
 	}
 	handler := &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Version: "test",
-		Note: func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
+		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
 	web := httptest.NewServer(handler.Handler(http.NewServeMux()))
 	t.Cleanup(web.Close)
@@ -198,16 +199,7 @@ func (s *server) member(project string, userID int64, level int) {
 // count is how many rows a table has.
 func (s *server) count(table string) int {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.file+"?mode=ro")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer db.Close()
-	var n int
-	if err := db.QueryRow("SELECT COUNT(*) FROM " + table).Scan(&n); err != nil {
-		s.t.Fatal(err)
-	}
-	return n
+	return ask[int](s, "SELECT COUNT(*) FROM "+table)
 }
 
 // basic is the header of Basic credentials.

@@ -53,15 +53,17 @@ func (c *call) reply(status int, body any) error {
 }
 
 // base is the server's own address as this client should see it.
-func (c *call) base() string {
-	if c.s.ExternalURL != "" {
-		return c.s.ExternalURL
+func (c *call) base() string { return c.s.base(c.r) }
+
+func (s *Server) base(r *http.Request) string {
+	if s.ExternalURL != "" {
+		return s.ExternalURL
 	}
 	scheme := "http://"
-	if c.r.TLS != nil {
+	if r.TLS != nil {
 		scheme = "https://"
 	}
-	return scheme + c.r.Host
+	return scheme + r.Host
 }
 
 // writeJSON writes a whole answer. A body that cannot be written as JSON is a

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"strings"
 
-	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/registry"
 )
 
 // contentType is what a file is served as: by its extension where the type is
@@ -42,17 +42,22 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
+// extension is what follows the last dot; a name that is nothing else has none.
 func extension(name string) string {
-	return strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
+	i := strings.LastIndexByte(name, '.')
+	if i <= 0 {
+		return ""
+	}
+	return strings.ToLower(name[i+1:])
 }
 
 // declaredDigest reads the SHA-256 that a publisher declares of its body, in
 // X-Checksum-SHA256 or in Content-Digest (RFC 9530); nil where it declares
 // none. Two that differ are refused like one that is no digest.
-func declaredDigest(h http.Header) (*blob.Digest, error) {
-	var declared *blob.Digest
+func declaredDigest(h http.Header) (*registry.Digest, error) {
+	var declared *registry.Digest
 	for _, text := range h.Values("X-Checksum-Sha256") {
-		d, err := blob.ParseDigest(strings.TrimSpace(text))
+		d, err := registry.ParseDigest(strings.TrimSpace(text))
 		if err != nil {
 			return nil, fault.New(fault.Refused, "X-Checksum-SHA256 is invalid: "+err.Error())
 		}
@@ -74,21 +79,21 @@ func declaredDigest(h http.Header) (*blob.Digest, error) {
 // contentDigest finds the SHA-256 in a Content-Digest: a dictionary of
 // structured fields (RFC 8941) with byte sequences, "sha-256=:...:". Other
 // algorithms are nothing to us.
-func contentDigest(field string) (*blob.Digest, error) {
-	var found *blob.Digest
+func contentDigest(field string) (*registry.Digest, error) {
+	var found *registry.Digest
 	for member := range strings.SplitSeq(field, ",") {
-		key, value, _ := strings.Cut(strings.TrimSpace(member), "=")
-		if key != "sha-256" {
-			continue
+		key, value, _ := strings.Cut(member, "=")
+		if !strings.EqualFold(strings.TrimSpace(key), "sha-256") {
+			continue // another algorithm; whoever comes near ours means it
 		}
 		value, _, _ = strings.Cut(value, ";") // parameters
 		inner, ok := strings.CutPrefix(strings.TrimSpace(value), ":")
 		inner, closed := strings.CutSuffix(inner, ":")
 		sum, err := base64.StdEncoding.DecodeString(inner)
-		if !ok || !closed || err != nil || len(sum) != len(blob.Digest{}) {
+		if !ok || !closed || err != nil || len(sum) != len(registry.Digest{}) {
 			return nil, fault.New(fault.Refused, "Content-Digest is invalid: sha-256 must be 32 bytes in base64 between colons")
 		}
-		found = (*blob.Digest)(sum)
+		found = (*registry.Digest)(sum)
 	}
 	return found, nil
 }

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"granary/internal/fault"
 	"granary/internal/wire"
@@ -19,8 +21,17 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		e = &fault.Error{Kind: fault.Internal, Err: err}
 	}
+	if errors.Is(err, context.Canceled) && e.Kind != fault.Refused && r.Context().Err() != nil {
+		e = fault.New(fault.Timeout, "") // the client left: nobody reads this, and it is no failure of ours
+	}
 	status, body := answer(e)
 	switch e.Kind {
+	case fault.Moved:
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			location := s.base(r) + movedPath(r.URL.EscapedPath(), e.Msg)
+			w.Header().Set("Location", location)
+			status, body = http.StatusMovedPermanently, message("This resource has been moved permanently to "+location, "")
+		}
 	case fault.Unauthenticated:
 		w.Header().Set("WWW-Authenticate", basicChallenge)
 	case fault.DeadToken:
@@ -40,6 +51,9 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Invalid:
 		return http.StatusBadRequest, errorBody(e.Msg)
 	case fault.Rejected:
+		if e.Fields == nil {
+			return http.StatusBadRequest, message(e.Msg, "")
+		}
 		return http.StatusBadRequest, wire.Message{Message: e.Fields}
 	case fault.Refused:
 		return http.StatusBadRequest, message("400 Bad request", e.Msg)
@@ -57,6 +71,8 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusForbidden, message("403 Forbidden", e.Msg)
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
+	case fault.Absent:
+		return http.StatusNotFound, message("404 Not Found", "")
 	case fault.NotFound:
 		return http.StatusNotFound, message("404 Not found", "")
 	case fault.Moved:
@@ -96,3 +112,14 @@ func message(text, detail string) wire.Message {
 }
 
 func errorBody(text string) wire.Error { return wire.Error{Error: text} }
+
+// movedPath is the path of a project's route with the id in place of what it
+// was called by.
+func movedPath(escaped, id string) string {
+	after := strings.TrimPrefix(escaped, prefix+"/projects/")
+	_, rest, more := strings.Cut(after, "/")
+	if more {
+		rest = "/" + rest
+	}
+	return prefix + "/projects/" + id + rest
+}

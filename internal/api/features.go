@@ -60,7 +60,7 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	value, key := p.required("value"), p.choice("key", "percentage_of_time", "percentage_of_actors")
 	targeted := ""
 	for _, name := range []string{"user", "group", "namespace", "project", "repository", "feature_group"} {
-		if p.has(name) {
+		if p.str(name) != "" { // GitLab's own client sends all of them, most of them empty
 			targeted = name
 			if key != "" {
 				p.fail("key, " + name + " are mutually exclusive")
@@ -70,7 +70,7 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	if err := p.err(); err != nil {
 		return change, err
 	}
-	if p.has("feature_group") {
+	if p.str("feature_group") != "" {
 		return change, fault.New(fault.Refused, "feature_group is not known here; name users, groups, namespaces or projects")
 	}
 	return change, gate(&change, value, key, targeted != "")

@@ -13,30 +13,34 @@ import (
 )
 
 // genericPath is where files are published to and installed from (contract
-// generic-packages 1). ServeMux matches it on the escaped path and hands each
-// segment back decoded once.
-const genericPath = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
+// generic-packages 1).
+const (
+	genericPath    = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
+	genericPattern = prefix + genericPath
+)
 
-// serveGeneric publishes or installs one file.
-func (s *Server) serveGeneric(route route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{s: s, w: w, r: r}
-		actor, refused := s.authenticate(r, route.doors)
-		c.actor = actor
-		var err error
-		switch {
-		case r.PathValue("file") == "":
-			writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
-			return
-		case route.action == access.PublishPackage:
-			err = c.putFile(refused)
-		default:
-			err = c.getFile(refused)
-		}
-		if err != nil {
-			s.fail(w, r, genericFault(c.actor, err))
-		}
-	})
+// serveGeneric publishes or installs one file. The zero route is that of a
+// method there is none for.
+func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route route, project string, raw registry.Raw) {
+	r.Pattern = genericPattern // as the mux does, for logs and figures
+	if route.path == "" {
+		notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
+		return
+	}
+	if raw.Dir == "" && r.URL.RawQuery != "" {
+		raw.Dir = r.URL.Query().Get("path")
+	}
+	actor, refused := s.authenticate(r, route.doors)
+	c := &call{s: s, w: w, r: r, actor: actor}
+	var err error
+	if route.action == access.PublishPackage {
+		err = c.putFile(refused, project, raw)
+	} else {
+		err = c.getFile(refused, project, raw)
+	}
+	if err != nil {
+		s.fail(w, r, genericFault(c.actor, err))
+	}
 }
 
 // genericFault words a refusal as these routes do: an anonymous caller is asked
@@ -52,49 +56,16 @@ func genericFault(a access.Actor, err error) error {
 	return fault.Wrap(fault.Hidden, "", err)
 }
 
-// raw is the coordinates as the path has them. Directories stand before the
-// file name, or in the parameter path.
-func (c *call) raw() registry.Raw {
-	raw := registry.Raw{Name: c.path("name"), Version: c.path("version"), File: c.path("file")}
-	escaped := c.r.URL.EscapedPath()
-	// Of the last segment only the literal slashes part directories from the
-	// file: an escaped one is a character of the file's name.
-	if literal := strings.Count(escaped[strings.Index(escaped, "/generic/"):], "/"); literal > 4 {
-		raw.Dir, raw.File = splitAtSlash(raw.File, literal-4)
-	}
-	if raw.Dir == "" && c.r.URL.RawQuery != "" {
-		raw.Dir = c.r.URL.Query().Get("path")
-	}
-	return raw
-}
-
-// splitAtSlash splits a decoded path at its literal slashes: what follows the
-// last of them is the file's name. Where escaped slashes came before a literal
-// one the split is the same, for the last literal one is what counts.
-func splitAtSlash(path string, literal int) (dir, file string) {
-	at := -1
-	for i := 0; i < len(path) && literal > 0; i++ {
-		if path[i] == '/' {
-			at = i
-			literal--
-		}
-	}
-	if at < 0 {
-		return "", path
-	}
-	return path[:at], path[at+1:]
-}
-
 // putFile publishes. Credentials come before parameters (contract 0.5).
-func (c *call) putFile(refused error) error {
+func (c *call) putFile(refused error, project string, raw registry.Raw) error {
 	if refused != nil {
 		return refused
 	}
-	ctx, project := c.r.Context(), c.path("id")
+	ctx := c.r.Context()
 	if v := access.CheckToken(c.actor, access.PublishPackage); v != access.Allowed {
 		return access.Refusal(v, access.PublishPackage, "")
 	}
-	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, c.raw())
+	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, raw)
 	options, wantRow, bad := publishOptions(c.r)
 	if err = joinInvalid(err, bad); err != nil {
 		return err
@@ -138,9 +109,9 @@ func joinInvalid(a, b error) error {
 }
 
 // getFile installs. Parameters come before credentials (contract 0.5).
-func (c *call) getFile(refused error) error {
-	ctx, project := c.r.Context(), c.path("id")
-	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, c.raw())
+func (c *call) getFile(refused error, project string, raw registry.Raw) error {
+	ctx := c.r.Context()
+	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, raw)
 	if fault.Is(err, fault.Invalid) || refused == nil && err != nil {
 		return err
 	}
@@ -200,40 +171,4 @@ func packageFileRow(c *call, f registry.File, at registry.Coordinates) wire.Pack
 		File: wire.StoredFile{URL: c.base() + prefix + "/projects/" + strconv.FormatInt(f.ProjectID, 10) +
 			"/packages/generic/" + string(at.Name) + "/" + string(at.Version) + "/" + path},
 	}
-}
-
-// serveUnclean answers a path that ServeMux would redirect. On the generic
-// routes its odd segments are names that the grammar refuses; elsewhere there
-// is nothing.
-func (s *Server) serveUnclean(w http.ResponseWriter, r *http.Request, raw string) {
-	before, after, ok := strings.Cut(raw, "/packages/generic/")
-	id, isProject := strings.CutPrefix(before, prefix+"/projects/")
-	parts := strings.SplitN(after, "/", 3)
-	if !ok || !isProject || strings.Contains(id, "/") || len(parts) < 3 {
-		writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
-		return
-	}
-	for i, name := range []string{"name", "version", "file"} {
-		r.SetPathValue(name, decoded(parts[i]))
-	}
-	r.SetPathValue("id", decoded(id))
-	for _, route := range s.routes() {
-		reads := route.method == http.MethodGet && r.Method == http.MethodHead
-		if route.path == genericPath && (route.method == r.Method || reads) {
-			s.serveGeneric(route).ServeHTTP(w, r)
-			return
-		}
-	}
-	w.Header().Set("Allow", "GET, HEAD, PUT")
-	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
-}
-
-// decoded is a path segment decoded once; the server has made sure that it can
-// be.
-func decoded(segment string) string {
-	text, err := url.PathUnescape(segment)
-	if err != nil {
-		return segment
-	}
-	return text
 }

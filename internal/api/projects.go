@@ -1,11 +1,9 @@
 package api
 
 import (
-	"net/http"
 	"strconv"
 
 	"granary/internal/access"
-	"granary/internal/fault"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -146,13 +144,8 @@ func sizeSetting(p params) projects.Setting[int64] {
 	return setting(p, name, func(string) *int64 { return p.optionalInteger(name) })
 }
 
-// getProject answers a GET of an old path with a redirect to the id.
 func getProject(c *call) error {
 	p, err := c.s.Projects.Project(c.r.Context(), c.actor, c.path("id"))
-	if fault.Is(err, fault.Moved) && p.ID != 0 {
-		c.w.Header().Set("Location", c.base()+prefix+"/projects/"+strconv.FormatInt(p.ID, 10))
-		return c.reply(http.StatusMovedPermanently, message("This resource has been moved permanently to "+c.w.Header().Get("Location"), ""))
-	}
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ func (s *Server) routes() []route {
 	packageDoors := auth.Doors{JobTokens: true, DeployTokens: true, Basic: true}
 	jobs := auth.Doors{JobTokens: true}
 	none := auth.Doors{}
-	return append([]route{
+	return slices.Concat([]route{
 		{"GET", "/version", access.ReadMetadata, none, getVersion},
 		{"GET", "/metadata", access.ReadMetadata, none, getMetadata},
 		{"GET", "/features", access.AdminFeatures, none, listFeatures},
@@ -60,7 +60,8 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, slices.Concat(s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes())...)
+	}, s.memberRoutes(), s.deployTokenRoutes(), releaseRoutes(), uploadRoutes(),
+		s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes())
 }
 
 func (s *Server) memberRoutes() []route {

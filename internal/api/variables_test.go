@@ -3,7 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
 	"net/http"
 	"os"
@@ -247,19 +246,6 @@ func TestVariableLimit(t *testing.T) {
 	s.root("PUT", all+"/FIRST", map[string]any{"value": "x"}).must(t, 200)
 	s.root("DELETE", all+"/FIRST", nil).must(t, 204)
 	s.root("POST", all, map[string]any{"key": "ONE_MORE", "value": "x"}).must(t, 201)
-}
-
-// exec changes the database behind the server's back.
-func (s *server) exec(query string) {
-	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.file)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(query); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 // TestVariablesAtRest: the file holds no value in the clear; a value copied to

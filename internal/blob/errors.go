@@ -36,3 +36,14 @@ func (e *DigestError) Error() string {
 
 // Unwrap is ErrDigestMismatch, which is ErrBody.
 func (e *DigestError) Unwrap() error { return ErrDigestMismatch }
+
+// abortError is an error with what went wrong in cleaning up after it, which
+// adds words and changes nothing.
+type abortError struct{ first, aborting error }
+
+func (e *abortError) Error() string {
+	return e.first.Error() + " (and aborting the upload: " + e.aborting.Error() + ")"
+}
+
+// Unwrap is the first error alone.
+func (e *abortError) Unwrap() error { return e.first }

@@ -137,7 +137,7 @@ func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*
 		return r, nil
 	}
 	if aerr := up.Abort(); aerr != nil {
-		err = fmt.Errorf("%w (and aborting the upload: %v)", err, aerr)
+		err = &abortError{err, aerr}
 	}
 	return nil, err
 }

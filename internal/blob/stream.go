@@ -84,7 +84,12 @@ func stream(ctx context.Context, up Upload, src *source, head []byte) (Digest, e
 
 // write passes b to the store, unless the upload has failed already.
 func write(ctx context.Context, up Upload, b []byte) error {
-	if len(b) == 0 || ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+	}
+	if len(b) == 0 {
 		return nil
 	}
 	n, err := up.Write(b)

@@ -20,6 +20,7 @@ import (
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // server is the rooms, wired together.
@@ -49,11 +50,12 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 		Places: s.projects, Rules: rules, Now: time.Now,
 	}
 	s.registry = &registry.Registry{
-		Catalog: s.db, Ledger: s.db, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
+		Catalog: s.db, Ledger: s.db, Uploads: s.db, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.api = &api.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry,
+		Releases:    &releases.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now},
 		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note,
 	}
 	return s, nil

@@ -81,7 +81,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		s.cut()
 		s.waitForHandlers(graceAfterCut)
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("cannot go on serving on %s: %w", ln.Addr(), err)
+	}
 	return nil
 }
 

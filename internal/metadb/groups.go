@@ -273,27 +273,40 @@ func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) e
 // DeleteGroup implements projects.Groups.
 func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		const below = `WITH RECURSIVE below (id) AS (
-			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id) `
-		for _, step := range []string{
-			below + `DELETE FROM routes WHERE namespace_id IN (SELECT id FROM below)
-				OR project_id IN (SELECT id FROM projects WHERE namespace_id IN (SELECT id FROM below))`,
-			below + `DELETE FROM variables WHERE namespace_id IN (SELECT id FROM below)
-				OR project_id IN (SELECT id FROM projects WHERE namespace_id IN (SELECT id FROM below))`,
-			below + `UPDATE projects SET deleted_at = $2 WHERE deleted_at IS NULL AND namespace_id IN (SELECT id FROM below)`,
-			below + `UPDATE namespaces SET deleted_at = $2 WHERE deleted_at IS NULL AND id IN (SELECT id FROM below)`,
-		} {
-			args := []any{groupID, micros(now)}
-			if !strings.Contains(step, "$2") {
-				args = args[:1]
-			}
-			if err := t.exec(step, args...); err != nil {
+		below, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
+			`WITH RECURSIVE below (id) AS (
+				SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
+			SELECT id FROM below`, groupID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		for _, namespaceID := range below {
+			if err := t.deleteNamespace(namespaceID, now); err != nil {
 				return struct{}{}, err
 			}
 		}
 		return struct{}{}, nil
 	})
 	return err
+}
+
+// deleteNamespace hides a namespace and its projects, and frees their paths.
+func (t *tx) deleteNamespace(namespaceID int64, now time.Time) error {
+	err := t.exec(`DELETE FROM routes WHERE namespace_id = $1
+		OR project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
+	if err != nil {
+		return err
+	}
+	err = t.exec(`DELETE FROM variables WHERE namespace_id = $1
+		OR project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
+	if err != nil {
+		return err
+	}
+	err = t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
+	if err != nil {
+		return err
+	}
+	return t.exec(`UPDATE namespaces SET deleted_at = $1 WHERE deleted_at IS NULL AND id = $2`, micros(now), namespaceID)
 }
 
 var (

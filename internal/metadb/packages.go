@@ -189,12 +189,16 @@ func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error 
 	})
 }
 
+// purgeQuery: CROSS JOIN makes SQLite begin with the few projects.
+const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
+	WHERE p.deleted_at IS NOT NULL AND k.project_id = p.id LIMIT $1`
+
 // PurgeDeleted implements registry.Ledger.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 	defer db.files.clear()
 	return write(ctx, db, func(t *tx) (int, error) {
 		doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
-			`SELECT k.id FROM packages k JOIN projects p ON p.id = k.project_id WHERE p.deleted_at IS NOT NULL LIMIT $1`, limit)
+			purgeQuery, limit)
 		if err != nil {
 			return 0, err
 		}
@@ -203,7 +207,8 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 				return 0, err
 			}
 		}
-		return len(doomed), nil
+		beside, err := t.purgeBeside(ctx, limit)
+		return len(doomed) + beside, err
 	})
 }
 
@@ -223,6 +228,10 @@ func (t *tx) deletePackage(packageID int64) error {
 	return nil
 }
 
+const sweepQuery = `SELECT b.id, b.digest FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
+	AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
+	AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1`
+
 // SweepBlob implements registry.Ledger. The bytes go before the commit, so
 // that a publisher of the same bytes, who waits for this transaction, finds
 // them gone and writes them again.
@@ -230,8 +239,7 @@ func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.
 	return write(ctx, db, func(t *tx) (bool, error) {
 		var blobID int64
 		var digest []byte
-		err := t.row(ctx, `SELECT b.id, b.digest FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
-			AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id) LIMIT 1`, micros(before)).Scan(&blobID, &digest)
+		err := t.row(ctx, sweepQuery, micros(before)).Scan(&blobID, &digest)
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}

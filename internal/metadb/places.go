@@ -50,7 +50,7 @@ func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (regist
 	place.Protections, err = list(ctx, db, func(row scanner) (r registry.Protection, err error) {
 		return r, row.Scan(&r.Pattern, &r.Push)
 	}, `SELECT pattern, push_level FROM package_protection_rules
-		WHERE project_id = $1 AND package_type = 'generic' AND push_level > 0`, p.ID)
+		WHERE project_id = $1 AND package_type = 'generic'`, p.ID)
 	return place, err
 }
 

@@ -28,7 +28,7 @@ func scanUser(row scanner) (auth.User, error) {
 
 // FindUser implements auth.Users.
 func (db *DB) FindUser(ctx context.Context, ref string) (auth.User, error) {
-	if n, err := strconv.ParseInt(ref, 10, 64); err == nil {
+	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && ref[0] != '+' {
 		return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, n))
 	}
 	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.username_key = $1`, fold(ref)))
@@ -136,7 +136,7 @@ func (t *tx) moveRoute(ctx context.Context, from, to string, namespaceID, projec
 // routeOf finds where a decimal id or a full path leads. column is the table
 // column wanted; moved tells that the path is an old one.
 func routeOf(ctx context.Context, q queries, ref, column string) (id int64, moved bool, err error) {
-	if n, err := strconv.ParseInt(ref, 10, 64); err == nil {
+	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && ref[0] != '+' {
 		return n, false, nil
 	}
 	if ref == "" || len(ref) > 4096 || (column == "project_id" && !strings.Contains(ref, "/")) {

@@ -137,8 +137,6 @@ func (s *Service) parentOf(ctx context.Context, a access.Actor, id int64) (*Grou
 	switch {
 	case err != nil:
 		return nil, err
-	case parent.Personal():
-		return nil, fault.Field("parent_id", "user namespace cannot be the parent of another namespace")
 	case depth(parent.FullPath) >= maxGroupDepth:
 		return nil, fault.Field("parent_id", "has too deep level of nesting")
 	}
@@ -185,9 +183,6 @@ func (s *Service) DeleteGroup(ctx context.Context, a access.Actor, ref string) e
 	g, err := s.group(ctx, a, ref, access.EditGroup)
 	if err != nil {
 		return err
-	}
-	if g.Personal() {
-		return fault.New(fault.Refused, "a user's own namespace is removed with the user")
 	}
 	return s.Groups.DeleteGroup(ctx, g.ID, s.Now())
 }

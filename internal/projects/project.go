@@ -81,7 +81,7 @@ type ProjectEdit struct {
 // Projects keeps projects. Each method is one transaction.
 type Projects interface {
 	// FindProject takes a decimal id or a full path, of any case. NotFound
-	// where there is none; Moved with the id where the path is an old one.
+	// where there is none; the project, and Moved, where the path is an old one.
 	// Standing and the roles are filled for the actor.
 	FindProject(ctx context.Context, ref string, a access.Actor) (Project, error)
 	ListProjects(ctx context.Context, f ProjectFilter, p page.Request) (page.Of[Project], error)

@@ -58,8 +58,11 @@ func (s *Service) group(ctx context.Context, a access.Actor, ref string, action 
 		return Group{}, access.Refusal(v, action, "Group")
 	}
 	g, err := s.Groups.FindGroup(ctx, ref, a)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Group{}, hide(err, "Group")
+	case g.Personal() && action != access.CreateProject:
+		return Group{}, fault.New(fault.Hidden, "Group") // it is a user's, and no group
 	}
 	return g, s.allow(a, g.Standing, action, "Group")
 }
@@ -70,10 +73,17 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 		return Project{}, access.Refusal(v, action, "Project")
 	}
 	p, err := s.Projects.FindProject(ctx, ref, a)
-	if err != nil {
+	moved := fault.Is(err, fault.Moved)
+	if err != nil && !moved {
 		return Project{}, hide(err, "Project")
 	}
-	return p, access.JobRefusal(s.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path)
+	if err := access.JobRefusal(s.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path); err != nil {
+		return Project{}, err
+	}
+	if moved {
+		return Project{}, fault.New(fault.Moved, idRef(p.ID)) // told only to who may see where to
+	}
+	return p, nil
 }
 
 // ProjectStanding checks an action on a project for a room that keeps things

@@ -55,8 +55,8 @@ const (
 func ParseCoordinates(naming projects.Naming, raw Raw) (Coordinates, error) {
 	g := grammar{relaxed: naming == projects.Relaxed}
 	dir, file := raw.Dir, raw.File
-	if i := strings.LastIndexByte(file, '/'); i >= 0 && g.relaxed {
-		dir, file = file[:i], file[i+1:]
+	if g.relaxed {
+		dir, file = splitFile(dir, file)
 	}
 	g.name(raw.Name)
 	g.version(raw.Version)
@@ -70,6 +70,21 @@ func ParseCoordinates(naming projects.Naming, raw Raw) (Coordinates, error) {
 		stored = FileName(escapeComponent(dir + "/" + file))
 	}
 	return Coordinates{Name: Name(raw.Name), Version: Version(raw.Version), File: stored}, nil
+}
+
+// splitFile moves the directories that a file's name begins with to the end of
+// dir. An empty one stays visible as a slash too many.
+func splitFile(dir, file string) (string, string) {
+	i := strings.LastIndexByte(file, '/')
+	switch {
+	case i < 0:
+		return dir, file
+	case dir != "":
+		return dir + "/" + file[:i], file[i+1:]
+	case i == 0:
+		return "/", file[1:]
+	}
+	return file[:i], file[i+1:]
 }
 
 // grammar gathers what is wrong with each part.

@@ -92,6 +92,8 @@ func receiveFault(err error, length, limit int64) error {
 	switch {
 	case errors.Is(err, blob.ErrTooLarge):
 		return tooLarge(length, limit)
+	case errors.Is(err, context.Canceled):
+		return fault.Wrap(fault.Refused, "the client went away before the body ended", err)
 	case timedOut(err):
 		return fault.Wrap(fault.Timeout, "the body made no progress for too long", err)
 	case errors.Is(err, blob.ErrBody):

@@ -27,6 +27,12 @@ const (
 	StatusPendingDestruction Status = "pending_destruction"
 )
 
+// Digest is the SHA-256 of a file's bytes.
+type Digest = blob.Digest
+
+// ParseDigest reads 64 hexadecimal digits of either case.
+func ParseDigest(text string) (Digest, error) { return blob.ParseDigest(text) }
+
 // File is a package file on record. Its bytes never change.
 type File struct {
 	ID        int64
@@ -55,7 +61,7 @@ type Place struct {
 // (contract generic-packages 6).
 type Protection struct {
 	Pattern string      // '*' stands for anything; case does not matter
-	Push    access.Role // least role to publish, NoRole where the rule does not say
+	Push    access.Role // least role to publish, NoRole where the rule is about deleting only
 }
 
 // Catalog answers look-ups.
@@ -79,8 +85,8 @@ type Ledger interface {
 	AddFile(ctx context.Context, p Publication) (File, error)
 	// TouchDownloads records when packages, by id, were last downloaded.
 	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
-	// PurgeDeleted removes up to limit records of packages whose project is
-	// gone, and reports how many it removed.
+	// PurgeDeleted removes up to limit records of each kind (packages, uploads,
+	// releases) whose project is gone, and reports how many it removed.
 	PurgeDeleted(ctx context.Context, limit int) (int, error)
 	// SweepBlob picks one blob that no file refers to and that nobody touched
 	// since before, calls remove with its digest, and then removes its row: in
@@ -107,6 +113,7 @@ type Publication struct {
 type Registry struct {
 	Catalog     Catalog
 	Ledger      Ledger
+	Uploads     Uploads
 	Blobs       blob.Store
 	Rules       access.Rules
 	Naming      projects.Naming // the server's
@@ -139,24 +146,28 @@ func (r *Registry) allow(ctx context.Context, a access.Actor, project string, ac
 	}
 	v := r.Rules.Check(a, p.Standing, action)
 	if v != access.Hidden && !p.FlagOn {
-		return Place{}, fault.New(fault.Hidden, "")
+		return Place{}, fault.New(fault.Absent, "")
 	}
-	return p, access.JobRefusal(v, a, p.Standing, action, "", p.Path)
+	return p, access.Refusal(v, action, "")
 }
 
-// Coordinates parses what a caller sent under the naming of the project, or
-// of the server where the actor cannot see the project. It reveals nothing
-// else and is no deed.
+// Coordinates parses what a caller sent under the naming of the project. An
+// actor that cannot see the project is told only of what no naming takes: it
+// learns nothing, and a client that waits for the request to log in gets it.
+// This reveals nothing else and is no deed.
 func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project string, raw Raw) (Coordinates, error) {
-	naming := r.Naming
 	p, err := r.place(ctx, a, project)
 	switch {
-	case err != nil && !fault.Is(err, fault.Hidden):
+	case fault.Is(err, fault.Hidden):
+		return ParseCoordinates(projects.Relaxed, raw)
+	case err != nil:
 		return Coordinates{}, err
-	case err == nil && p.Naming != nil && r.Rules.Check(a, p.Standing, access.ReadPackages) != access.Hidden:
-		naming = *p.Naming
+	case r.Rules.Check(a, p.Standing, access.ReadPackages) == access.Hidden:
+		return ParseCoordinates(projects.Relaxed, raw)
+	case p.Naming != nil:
+		return ParseCoordinates(*p.Naming, raw)
 	}
-	return ParseCoordinates(naming, raw)
+	return ParseCoordinates(r.Naming, raw)
 }
 
 // limit is the largest file that the place takes, in bytes; 0 is none.

@@ -142,8 +142,8 @@ func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Inf
 
 // info is false for what is no blob of this folder, or is one no longer.
 func (s *Store) info(folder string, e fs.DirEntry) (blob.Info, bool, error) {
-	d, err := blob.ParseDigest(e.Name())
-	if err != nil || e.Name() != d.String() || e.Name()[:2] != folder || !e.Type().IsRegular() {
+	d, ok := digestOf(e.Name())
+	if !ok || e.Name()[:2] != folder || !e.Type().IsRegular() {
 		return blob.Info{}, false, nil
 	}
 	fi, err := e.Info()
@@ -171,4 +171,10 @@ func (s *Store) removeLeftovers() error {
 		}
 	}
 	return nil
+}
+
+// digestOf reads the name of a file that holds a blob.
+func digestOf(name string) (blob.Digest, bool) {
+	d, err := blob.ParseDigest(name)
+	return d, err == nil && name == d.String()
 }

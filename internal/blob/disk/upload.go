@@ -76,7 +76,7 @@ func (u *upload) Commit(d blob.Digest) error {
 	if u.f == nil {
 		return os.ErrClosed
 	}
-	defer u.Abort() // when it was not renamed; a failed fsync must never be tried again
+	defer func() { _ = u.Abort() }() // when it was not renamed; a failed fsync must never be tried again
 	if u.err != nil {
 		return u.err
 	}

@@ -1,0 +1,209 @@
+package api_test
+
+import (
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestInstallHeaders is contract generic-packages 3.3.
+func TestInstallHeaders(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "public")
+	file := generic(p, "tool/1.0.0/f.tar.gz")
+	before := time.Now().Truncate(time.Second)
+	s.root("PUT", file, "hello").is(t, 201, created)
+	got := s.do("GET", file, nil).header(t,
+		"Content-Type: application/gzip",
+		`Content-Disposition: attachment; filename="f.tar.gz"; filename*=UTF-8''f.tar.gz`,
+		"Content-Transfer-Encoding: binary", "Content-Length: 5", "Accept-Ranges: bytes",
+		"X-Checksum-Sha256: 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+		`ETag: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"`,
+		"Cache-Control: max-age=0, private, must-revalidate", "Content-Encoding:",
+		"X-Frame-Options: SAMEORIGIN", "X-Content-Type-Options: nosniff")
+	got.is(t, 200, "hello")
+	modified, err := http.ParseTime(got.Header.Get("Last-Modified"))
+	if err != nil || modified.Before(before) || modified.After(time.Now()) {
+		t.Errorf("Last-Modified %v, %v", modified, err)
+	}
+}
+
+// TestContentTypes: by the extension where the type is on GitLab's list;
+// nothing that a browser would run.
+func TestContentTypes(t *testing.T) {
+	s := newServer(t)
+	p := s.relaxed("tool")
+	for name, want := range map[string]string{
+		"a.tar.gz": "application/gzip", "a.tgz": "application/gzip", "A.GZ": "application/gzip", "a.zip": "application/zip",
+		"a.7z": "application/x-7z-compressed", "a.xz": "application/x-xz", "a.deb": "application/x-debian-package",
+		"a.jar": "application/java-archive", "a.apk": "application/vnd.android.package-archive", "a.dmg": "application/x-apple-diskimage",
+		"a.tar": "application/x-tar", "a.gtar": "application/x-gtar", "a.bz2": "application/x-bzip2", "a.iso": "application/x-iso9660-image",
+		"a.html": "", "a.svg": "", "a.js": "", "a.txt": "", "a.json": "", "a.xml": "", "a.pdf": "", "a.bin": "", "a": "",
+		"zip": "", "tar": "", ".zip": "", "a.": "", "dir.zip/a": "", "dir/a.zip": "application/zip",
+	} {
+		file := generic(p, "tool/1/"+name)
+		s.root("PUT", file, "<html>").is(t, 201, created)
+		if want == "" {
+			want = "application/octet-stream"
+		}
+		s.do("GET", file, nil).header(t, "Content-Type: "+want, "X-Content-Type-Options: nosniff").is(t, 200, "<html>")
+	}
+}
+
+// TestDisposition: a file in a directory is saved under its own name.
+func TestDisposition(t *testing.T) {
+	s := newServer(t)
+	p := s.relaxed("tool")
+	for rest, want := range map[string]string{
+		"f":                  "f",
+		"a+b~c@d":            "a+b~c@d",
+		"dir/f":              "f",
+		"dir/a+b":            "a+b",
+		"d%22';%20x/a@b":     "a@b",
+		"d%C3%A9j%C3%A0/f.x": "f.x",
+		"pasted%2Fback":      "back",
+	} {
+		file := generic(p, "tool/1/"+rest)
+		s.root("PUT", file, "x").is(t, 201, created)
+		got := s.do("GET", file, nil).Header.Get("Content-Disposition")
+		kind, params, err := mime.ParseMediaType(got)
+		if err != nil || kind != "attachment" || params["filename"] != want {
+			t.Errorf("%s: %q, %v", rest, got, err)
+		}
+		if !strings.HasPrefix(got, `attachment; filename="`+want+`"; filename*=UTF-8''`) {
+			t.Errorf("%s: %q", rest, got)
+		}
+	}
+}
+
+// TestRanges: what curl -C -, aria2 and delta tools ask for, of a file in the
+// database and of one in the store.
+func TestRanges(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "public")
+	for _, size := range []int{10, 50_000} {
+		body := strings.Repeat("0123456789", size/10)
+		length := itoa(int64(size))
+		file := generic(p, "tool/1.0.0/f"+length)
+		s.root("PUT", file, body).is(t, 201, created)
+		tag, modified := s.do("HEAD", file, nil).Header.Get("ETag"), s.do("HEAD", file, nil).Header.Get("Last-Modified")
+		for _, tc := range []struct {
+			headers string
+			status  int
+			body    string
+			rng     string
+		}{
+			{"Range: bytes=0-3", 206, "0123", "bytes 0-3/" + length},
+			{"Range: bytes=7-", 206, body[7:], "bytes 7-" + itoa(int64(size-1)) + "/" + length},
+			{"Range: bytes=-3", 206, "789", "bytes " + itoa(int64(size-3)) + "-" + itoa(int64(size-1)) + "/" + length},
+			{"Range: bytes=0-999999", 206, body, "bytes 0-" + itoa(int64(size-1)) + "/" + length},
+			{"Range: bytes=" + length + "-", 416, "invalid range: failed to overlap\n", "bytes */" + length},
+			{"Range: bytes=x", 416, "invalid range\n", ""},
+			{"Range: lines=1-2", 416, "invalid range\n", ""},
+			{"Range: bytes=0-3|If-Range: " + tag, 206, "0123", "bytes 0-3/" + length},
+			{"Range: bytes=0-3|If-Range: " + modified, 206, "0123", "bytes 0-3/" + length},
+			{`Range: bytes=0-3|If-Range: "other"`, 200, body, ""},
+			{"Range: bytes=0-3|If-Range: Mon, 02 Jan 2006 15:04:05 GMT", 200, body, ""},
+			{"If-None-Match: " + tag, 304, "", ""},
+			{"If-None-Match: *", 304, "", ""},
+			{`If-None-Match: "other", W/` + tag, 304, "", ""},
+			{`If-None-Match: "other"`, 200, body, ""},
+			{"If-Modified-Since: " + modified, 304, "", ""},
+			{"If-Modified-Since: Mon, 02 Jan 2006 15:04:05 GMT", 200, body, ""},
+			{`If-None-Match: "other"|If-Modified-Since: ` + modified, 200, body, ""},
+			{`If-Match: "other"`, 412, "", ""},
+			{"If-Match: " + tag, 200, body, ""},
+			{"If-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT", 412, "", ""},
+		} {
+			got := s.do("GET", file, nil, strings.Split(tc.headers, "|")...)
+			got.is(t, tc.status, tc.body)
+			got.header(t, "X-Content-Type-Options: nosniff")
+			if tc.rng != "" {
+				got.header(t, "Content-Range: "+tc.rng)
+			}
+			head := s.do("HEAD", file, nil, strings.Split(tc.headers, "|")...)
+			if head.StatusCode != tc.status || head.body != "" {
+				t.Errorf("HEAD with %s: %d %q", tc.headers, head.StatusCode, head.body)
+			}
+		}
+		multiRange(t, s.do("GET", file, nil, "Range: bytes=0-1,5-6,-2"), "01", "56", "89")
+		// axel resumes over HTTP/1.0.
+		s.raw("GET "+file+" HTTP/1.0\r\nRange: bytes=2-4\r\n\r\n").header(t, "Content-Range: bytes 2-4/"+length).is(t, 206, "234")
+		s.raw("GET "+file+" HTTP/1.0\r\n\r\n").header(t, "Content-Length: "+length).is(t, 200, body)
+	}
+}
+
+func multiRange(t *testing.T, got answer, want ...string) {
+	t.Helper()
+	kind, params, err := mime.ParseMediaType(got.Header.Get("Content-Type"))
+	if got.StatusCode != 206 || kind != "multipart/byteranges" || err != nil {
+		t.Fatalf("%d %s %v", got.StatusCode, kind, err)
+	}
+	parts := multipart.NewReader(strings.NewReader(got.body), params["boundary"])
+	for _, text := range want {
+		part, err := parts.NextPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(part); string(body) != text || err != nil {
+			t.Errorf("part %q, %v, want %q", body, err, text)
+		}
+	}
+	if _, err := parts.NextPart(); err != io.EOF {
+		t.Errorf("after the last part: %v", err)
+	}
+}
+
+// TestLastDownloaded: GET notes when a package was last downloaded, HEAD does
+// not; nothing is written before Flush.
+func TestLastDownloaded(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "public")
+	s.root("PUT", generic(p, "tool/1.0.0/f"), "x").is(t, 201, created)
+	s.root("PUT", generic(p, "other/1.0.0/f"), "x").is(t, 201, created)
+	downloaded := func(name string) int64 {
+		return ask[int64](s, `SELECT COALESCE(last_downloaded_at, 0) FROM packages WHERE name = $1`, name)
+	}
+	flush := func() {
+		if err := s.registry.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.do("HEAD", generic(p, "tool/1.0.0/f"), nil).must(t, 200)
+	s.do("GET", generic(p, "tool/1.0.0/none"), nil).must(t, 404)
+	flush()
+	wantValue(t, "after HEAD", downloaded("tool"), int64(0))
+	s.skew = 48 * time.Hour
+	s.do("GET", generic(p, "tool/1.0.0/f"), nil).must(t, 200)
+	wantValue(t, "before Flush", downloaded("tool"), int64(0))
+	flush()
+	if at := time.UnixMicro(downloaded("tool")); time.Until(at) < 47*time.Hour {
+		t.Errorf("last downloaded at %v", at)
+	}
+	wantValue(t, "another package", downloaded("other"), int64(0))
+}
+
+// TestLostBytes: a record without its bytes is a 404 to everybody, logged in or
+// not (contract generic-packages 3.1).
+func TestLostBytes(t *testing.T) {
+	s := newServer(t)
+	file := generic(s.project("tool", "public"), "tool/1.0.0/f")
+	s.root("PUT", file, strings.Repeat("x", 50_000)).is(t, 201, created)
+	for info, err := range s.registry.Blobs.List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.registry.Blobs.Delete(t.Context(), info.Digest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.root("GET", file, nil).is(t, 404, notFound)
+	s.do("GET", file, nil).header(t, "WWW-Authenticate:").is(t, 404, notFound)
+	// The bytes published again are there again: the row is never believed.
+	s.root("PUT", file+"2", strings.Repeat("x", 50_000)).is(t, 201, created)
+	s.root("GET", file, nil).must(t, 200)
+}

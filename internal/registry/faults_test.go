@@ -1,0 +1,195 @@
+package registry_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"granary/internal/blob"
+	"granary/internal/blob/blobtest"
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// faults are the two who can fail under a deed, each at its n-th operation.
+func faults(h *house) map[string]struct {
+	set    func(nth int, kept bool)
+	failed func() bool
+} {
+	type who = struct {
+		set    func(nth int, kept bool)
+		failed func() bool
+	}
+	return map[string]who{
+		"store": {func(nth int, kept bool) { h.store.Fail(blobtest.Fault{Nth: nth, Kept: kept}) }, h.store.Failed},
+		"ledger": {h.ledger.fail, func() bool {
+			h.ledger.mu.Lock()
+			defer h.ledger.mu.Unlock()
+			return h.ledger.failed
+		}},
+	}
+}
+
+// never is a failure that does not come.
+const never = 1 << 30
+
+// TestPublishUnderFaults: under every fault at every step of a publish the file
+// is there whole or not at all, a retry succeeds, and the sweep leaves exactly
+// what files refer to (design, sections 5 and 9).
+func TestPublishUnderFaults(t *testing.T) {
+	h := newHouse(t)
+	seed := uint64(0)
+	referenced := map[blob.Digest]bool{oldDigest: true}
+	for _, size := range []int{0, 100, 3000, 600_000} {
+		for who, f := range faults(h) {
+			for _, kept := range []bool{false, true} {
+				for _, republish := range []bool{false, true} {
+					for came, nth := true, 1; came; nth++ {
+						seed++
+						name := fmt.Sprintf("%s-%d-%v-%v-%d", who, size, kept, republish, nth)
+						body := blobtest.Bytes(seed, size)
+						came = faultOnce(t, h, name, body, republish, func() { f.set(nth, kept) }, f.failed)
+						if nth%2 == 0 { // the others gave up
+							retry(t, h, name, body)
+						}
+						if got, err := h.read(t.Context(), at(t, name)); err == nil && size > inline {
+							referenced[blobtest.Digest(got)] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	unswept := len(h.stored(t))
+	h.now = h.now.Add(registry.Grace + time.Minute)
+	if _, err := h.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stored := h.stored(t)
+	if len(stored) == 0 || unswept <= len(stored) {
+		t.Fatalf("%d blobs before the sweep, %d after: it had nothing to do", unswept, len(stored))
+	}
+	for d := range referenced {
+		if !stored[d] {
+			t.Errorf("the sweep took %s, which a file refers to", d)
+		}
+		delete(stored, d)
+	}
+	for d := range stored {
+		t.Errorf("the sweep left %s, which no file refers to", d)
+	}
+}
+
+var (
+	old       = bytes.Repeat([]byte("old"), 1000)
+	oldDigest = blobtest.Digest(old)
+)
+
+// faultOnce publishes with one failure to come and reports whether it came.
+func faultOnce(t *testing.T, h *house, name string, body []byte, republish bool, set func(), failed func() bool) bool {
+	t.Helper()
+	ctx, c := t.Context(), at(t, name)
+	if republish {
+		if err := h.publish(ctx, c, old); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	set()
+	err := h.publish(ctx, c, body)
+	came := failed()
+	h.store.Fail(blobtest.Fault{Nth: never})
+	h.ledger.fail(never, false)
+	if err != nil && !came {
+		t.Fatalf("%s: %v", name, err)
+	}
+	got, readErr := h.read(ctx, c)
+	switch {
+	case err == nil && (readErr != nil || !bytes.Equal(got, body)):
+		t.Errorf("%s: published, and reads back as %d bytes, %v", name, len(got), readErr)
+	case readErr != nil && (republish || !fault.Is(readErr, fault.NotFound)):
+		t.Errorf("%s: after %v: %v", name, err, readErr)
+	case readErr == nil && !bytes.Equal(got, body) && (!republish || !bytes.Equal(got, old)):
+		t.Errorf("%s: after %v it reads back as %d other bytes", name, err, len(got))
+	}
+	return came
+}
+
+func retry(t *testing.T, h *house, name string, body []byte) {
+	t.Helper()
+	if err := h.publish(t.Context(), at(t, name), body); err != nil {
+		t.Errorf("%s: the retry: %v", name, err)
+	}
+	if got, err := h.read(t.Context(), at(t, name)); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("%s: after the retry: %d bytes, %v", name, len(got), err)
+	}
+}
+
+// TestSweepUnderFaults: a sweep that fails takes nothing that a file refers to,
+// and the next one finishes. What it took may be published again at once.
+func TestSweepUnderFaults(t *testing.T) {
+	h := newHouse(t)
+	kept, free := blobtest.Bytes(1, 5000), blobtest.Bytes(2, 5000)
+	if err := h.publish(t.Context(), at(t, "kept"), kept); err != nil {
+		t.Fatal(err)
+	}
+	want := map[blob.Digest]bool{blobtest.Digest(kept): true}
+	for who, f := range faults(h) {
+		for _, keptDeed := range []bool{false, true} {
+			for nth := 1; ; nth++ {
+				name := fmt.Sprintf("%s-%v-%d", who, keptDeed, nth)
+				h.ledger.fail(2, false) // the record is not made, the bytes are left
+				if err := h.publish(t.Context(), at(t, name), free); err == nil || !h.stored(t)[blobtest.Digest(free)] {
+					t.Fatalf("%s: %v; nothing was left to sweep", name, err)
+				}
+				h.now = h.now.Add(registry.Grace + time.Minute)
+				f.set(nth, keptDeed)
+				_, err := h.Sweep(t.Context())
+				came := f.failed()
+				f.set(never, false)
+				if (err != nil) != came {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if _, err := h.Sweep(t.Context()); err != nil {
+					t.Fatalf("%s: the next sweep: %v", name, err)
+				}
+				if got := h.stored(t); !maps.Equal(got, want) {
+					t.Fatalf("%s: %d blobs are left", name, len(got))
+				}
+				if !came {
+					break
+				}
+			}
+		}
+	}
+	if err := h.publish(t.Context(), at(t, "again"), free); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.read(t.Context(), at(t, "again")); err != nil || !bytes.Equal(got, free) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+// TestSweepKeepsToTheGrace: what was pinned of late is left alone, whether a
+// file came of it or not.
+func TestSweepKeepsToTheGrace(t *testing.T) {
+	h := newHouse(t)
+	body := blobtest.Bytes(1, 5000)
+	h.ledger.fail(2, false)
+	if err := h.publish(t.Context(), at(t, "f"), body); err == nil {
+		t.Fatal("the ledger did not fail")
+	}
+	for _, step := range []struct {
+		wait  time.Duration
+		swept int
+	}{{registry.Grace - time.Minute, 0}, {2 * time.Minute, 1}, {0, 0}} {
+		h.now = h.now.Add(step.wait)
+		if n, err := h.Sweep(t.Context()); n != step.swept || err != nil {
+			t.Errorf("%d swept, %v, want %d", n, err, step.swept)
+		}
+	}
+	if n := len(h.stored(t)); n != 0 {
+		t.Errorf("%d blobs are left", n)
+	}
+}

@@ -1,0 +1,170 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/blob"
+	"granary/internal/blob/blobtest"
+	"granary/internal/blob/disk"
+	"granary/internal/metadb"
+	"granary/internal/projects"
+	"granary/internal/registry"
+)
+
+// house is a registry over a real database and a real disk, both of which fail
+// when told, with one project and an administrator.
+type house struct {
+	*registry.Registry
+	store   *blobtest.Faulty
+	ledger  *faultyLedger
+	admin   access.Actor
+	project string
+	now     time.Time
+}
+
+const inline = 1 << 10 // bytes that ride with their record
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	ctx := t.Context()
+	db, err := metadb.OpenSQLite(ctx, filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Ledger: db}, now: time.Now()}
+	clock := func() time.Time { return h.now }
+	users := &auth.Service{Users: db, Now: clock}
+	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.admin = access.Actor{Kind: access.User, UserID: root.ID, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
+	places := &projects.Service{Groups: db, Projects: db, Members: db, Now: clock}
+	p, err := places.CreateProject(ctx, h.admin, "root", projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.project = strconv.FormatInt(p.ID, 10)
+	h.Registry = &registry.Registry{Catalog: db, Ledger: h.ledger, Blobs: h.store, Naming: projects.Strict, InlineMax: inline, Now: clock}
+	return h
+}
+
+// at is where a file goes.
+func at(t *testing.T, file string) registry.Coordinates {
+	t.Helper()
+	c, err := registry.ParseCoordinates(projects.Strict, registry.Raw{Name: "tool", Version: "1.0.0", File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (h *house) publish(ctx context.Context, c registry.Coordinates, body []byte) error {
+	_, err := h.Publish(ctx, h.admin, h.project, c, bytes.NewReader(body), registry.PublishOptions{Length: int64(len(body))})
+	return err
+}
+
+// read is what an installer gets.
+func (h *house) read(ctx context.Context, c registry.Coordinates) ([]byte, error) {
+	content, err := h.Open(ctx, h.admin, h.project, c)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(content)
+	return body, errors.Join(err, content.Close())
+}
+
+// stored is the digests of the store.
+func (h *house) stored(t *testing.T) map[blob.Digest]bool {
+	t.Helper()
+	found := map[blob.Digest]bool{}
+	for info, err := range h.store.List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[info.Digest] = true
+	}
+	return found
+}
+
+// faultyLedger fails once, at the n-th of the calls to come.
+type faultyLedger struct {
+	registry.Ledger
+	onPin func() // called before a pin, and nothing waits behind it
+
+	mu     sync.Mutex
+	nth    int // 0: no failure is to come
+	kept   bool
+	failed bool
+}
+
+var errLedger = errors.New("the ledger failed on purpose")
+
+// fail sets the failure to come: kept does the deed and loses the answer.
+func (l *faultyLedger) fail(nth int, kept bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nth, l.kept, l.failed = nth, kept, false
+}
+
+func (l *faultyLedger) do(deed func() error) error {
+	l.mu.Lock()
+	now := l.nth == 1
+	if l.nth > 0 {
+		l.nth--
+	}
+	l.failed = l.failed || now
+	kept := l.kept
+	l.mu.Unlock()
+	switch {
+	case !now:
+		return deed()
+	case kept:
+		if err := deed(); err != nil {
+			return err
+		}
+	}
+	return errLedger
+}
+
+func (l *faultyLedger) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error {
+	if l.onPin != nil {
+		l.onPin()
+	}
+	return l.do(func() error { return l.Ledger.PinBlob(ctx, d, size, now) })
+}
+
+func (l *faultyLedger) AddFile(ctx context.Context, p registry.Publication) (f registry.File, err error) {
+	err = l.do(func() error {
+		f, err = l.Ledger.AddFile(ctx, p)
+		return err
+	})
+	return f, err
+}
+
+func (l *faultyLedger) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (found bool, err error) {
+	err = l.do(func() error {
+		found, err = l.Ledger.SweepBlob(ctx, before, remove)
+		return err
+	})
+	return found, err
+}
