@@ -60,8 +60,8 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, s.memberRoutes(), s.deployTokenRoutes(), releaseRoutes(), uploadRoutes(),
-		s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes())
+	}, s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes(),
+		releaseRoutes(), uploadRoutes())
 }
 
 func (s *Server) memberRoutes() []route {
