@@ -55,6 +55,8 @@ func answer(e *fault.Error) (int, any) {
 		}
 	case fault.Denied:
 		return http.StatusForbidden, message("403 Forbidden", e.Msg)
+	case fault.OverLimit:
+		return http.StatusForbidden, errorBody(e.Msg)
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
 	case fault.NotFound:

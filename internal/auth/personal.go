@@ -3,7 +3,9 @@ package auth
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -88,7 +90,7 @@ func (s *Service) NewPersonalToken(ctx context.Context, t PersonalToken, secret 
 	if err := checkTokenName(t.Name); err != nil {
 		return PersonalToken{}, err
 	}
-	if len(t.Description) > 255 {
+	if utf8.RuneCountInString(t.Description) > 255 {
 		return PersonalToken{}, fault.Field("description", "is too long (maximum is 255 characters)")
 	}
 	if err := checkScopes(t.Scopes, personalScopes()); err != nil {
@@ -99,7 +101,7 @@ func (s *Service) NewPersonalToken(ctx context.Context, t PersonalToken, secret 
 }
 
 func checkTokenName(name string) error {
-	if name == "" || len(name) > 255 || hasControl(name) {
+	if strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > 255 || hasControl(name) {
 		return fault.Field("name", "can't be blank, longer than 255 characters, or more than one line")
 	}
 	return nil

@@ -109,7 +109,7 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 		w.and("t.user_id = ?", f.UserID)
 	}
 	if f.Search != "" {
-		w.and(`lower(t.name) LIKE ? ESCAPE '\'`, contains(f.Search))
+		w.and(w.matching(f.Search, "t.name"))
 	}
 	if f.Revoked != nil {
 		w.and("t.revoked = ?", truth(*f.Revoked))
@@ -140,7 +140,9 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 	}
 	order += direction(p.Desc)
 	if p.OrderBy != "" {
-		order += ", t.id"
+		// What is missing counts as later than everything, as GitLab's
+		// database has it.
+		order += map[bool]string{false: " NULLS LAST", true: " NULLS FIRST"}[p.Desc] + ", t.id"
 	}
 	return listPage(ctx, direct{db}, &w, p, scanPersonalToken, "personal_access_tokens t", personalColumns, order)
 }
@@ -241,10 +243,10 @@ func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d a
 	})
 }
 
-// RevokeDeployToken implements auth.DeployTokens.
-func (db *DB) RevokeDeployToken(ctx context.Context, tokenID int64) error {
+// DeleteDeployToken implements auth.DeployTokens.
+func (db *DB) DeleteDeployToken(ctx context.Context, tokenID int64) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		return struct{}{}, t.exec(`UPDATE deploy_tokens SET revoked = 1 WHERE id = $1`, tokenID)
+		return struct{}{}, t.exec(`DELETE FROM deploy_tokens WHERE id = $1`, tokenID)
 	})
 	return err
 }

@@ -41,8 +41,11 @@ func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) 
 		w.and("u.username_key = ?", fold(f.Username))
 	}
 	if f.Search != "" {
-		w.and(`(lower(u.name) LIKE ? ESCAPE '\' OR u.username_key LIKE ? ESCAPE '\' OR u.email_key = ?)`,
-			contains(f.Search), contains(f.Search), fold(f.Search))
+		found := w.matching(f.Search, "u.name", "u.username")
+		if f.ByEmail {
+			found = "(" + found + w.bind(" OR u.email_key = ?", fold(f.Search)) + ")"
+		}
+		w.and(found)
 	}
 	if f.Active {
 		w.and("u.blocked = 0")
@@ -50,7 +53,12 @@ func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) 
 	if f.Blocked {
 		w.and("u.blocked = 1")
 	}
-	return listPage(ctx, db, &w, p, scanUser, "users u", userColumns, "u.id"+direction(p.Desc))
+	order := map[string]string{"name": "lower(u.name)", "username": "u.username_key", "created_at": "u.created_at"}[p.OrderBy]
+	if order == "" {
+		order = "u.id"
+	}
+	order += direction(p.Desc) + ", u.id" + direction(p.Desc)
+	return listPage(ctx, direct{db}, &w, p, scanUser, "users u", userColumns, order)
 }
 
 // listPage reads one page of a table, and counts all pages.
@@ -136,7 +144,7 @@ func (t *tx) moveRoute(ctx context.Context, from, to string, namespaceID, projec
 // routeOf finds where a decimal id or a full path leads. column is the table
 // column wanted; moved tells that the path is an old one.
 func routeOf(ctx context.Context, q queries, ref, column string) (id int64, moved bool, err error) {
-	if n, err := strconv.ParseInt(ref, 10, 64); err == nil {
+	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && ref[0] != '+' {
 		return n, false, nil
 	}
 	if ref == "" || len(ref) > 4096 || (column == "project_id" && !strings.Contains(ref, "/")) {

@@ -50,8 +50,19 @@ func hide(err error, noun string) error {
 	return err
 }
 
-// group finds a group and checks the action on it.
+// group finds a group and checks the action on it. A user's own namespace is
+// no group.
 func (s *Service) group(ctx context.Context, a access.Actor, ref string, action access.Action) (Group, error) {
+	g, err := s.namespace(ctx, a, ref, action)
+	if g.Personal() {
+		return Group{}, fault.New(fault.Hidden, "Group")
+	}
+	return g, err
+}
+
+// namespace finds a group or a user's own namespace and checks the action on
+// it.
+func (s *Service) namespace(ctx context.Context, a access.Actor, ref string, action access.Action) (Group, error) {
 	if v := access.CheckToken(a, action); v != access.Allowed {
 		return Group{}, access.Refusal(v, action, "Group")
 	}
@@ -62,16 +73,21 @@ func (s *Service) group(ctx context.Context, a access.Actor, ref string, action 
 	return g, s.allow(a, g.Standing, action, "Group")
 }
 
-// project finds a project and checks the action on it.
+// project finds a project and checks the action on it. To who may, an old path
+// is Moved, with the id.
 func (s *Service) project(ctx context.Context, a access.Actor, ref string, action access.Action) (Project, error) {
 	if v := access.CheckToken(a, action); v != access.Allowed {
 		return Project{}, access.Refusal(v, action, "Project")
 	}
 	p, err := s.Projects.FindProject(ctx, ref, a)
-	if err != nil {
+	moved := fault.Is(err, fault.Moved)
+	if err != nil && !moved {
 		return Project{}, hide(err, "Project")
 	}
-	return p, s.allow(a, p.Standing, action, "Project")
+	if err := s.allow(a, p.Standing, action, "Project"); err != nil || !moved {
+		return p, err
+	}
+	return p, fault.New(fault.Moved, idRef(p.ID))
 }
 
 // ProjectStanding checks an action on a project for a room that keeps things
