@@ -122,7 +122,12 @@ func feature(f projects.Feature) wire.Feature {
 	}{{"percentage_of_time", f.PercentageOfTime}, {"percentage_of_actors", f.PercentageOfActors}} {
 		if gate.percent > 0 {
 			w.Gates = append(w.Gates, wire.FeatureGate{Key: gate.key, Value: gate.percent})
-			w.State = "conditional"
+			if w.State != "on" {
+				w.State = "conditional"
+			}
+			if gate.percent == 100 {
+				w.State = "on"
+			}
 		}
 	}
 	on, off := []string{}, []string{}
