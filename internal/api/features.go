@@ -64,7 +64,7 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	value, key := p.required("value"), p.choice("key", "percentage_of_time", "percentage_of_actors")
 	targeted := ""
 	for _, name := range []string{"user", "group", "namespace", "project", "repository", "feature_group"} {
-		if p.has(name) {
+		if p.sends(name) {
 			targeted = name
 			if key != "" {
 				p.fail("key, " + name + " are mutually exclusive")
@@ -74,7 +74,7 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	if err := p.err(); err != nil {
 		return change, err
 	}
-	if p.has("feature_group") {
+	if p.sends("feature_group") {
 		return change, fault.New(fault.Refused, "feature_group is not known here; name users, groups, namespaces or projects")
 	}
 	return change, gate(&change, value, key, targeted != "")

@@ -32,6 +32,12 @@ func (p params) has(name string) bool {
 	return sent || p.null[name]
 }
 
+// sends reports whether the parameter has a value that is not empty: some
+// clients send every parameter they know.
+func (p params) sends(name string) bool {
+	return slices.ContainsFunc(p.values[name], func(v string) bool { return v != "" })
+}
+
 // str is a parameter, empty where it was not sent. Of several in a query the
 // last counts; a list is no single value.
 func (p params) str(name string) string {
