@@ -160,11 +160,13 @@ func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error 
 	})
 }
 
+const purgeQuery = `SELECT k.id FROM packages k JOIN projects p ON p.id = k.project_id WHERE p.deleted_at IS NOT NULL LIMIT $1`
+
 // PurgeDeleted implements registry.Ledger.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 	return write(ctx, db, func(t *tx) (int, error) {
 		doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
-			`SELECT k.id FROM packages k JOIN projects p ON p.id = k.project_id WHERE p.deleted_at IS NOT NULL LIMIT $1`, limit)
+			purgeQuery, limit)
 		if err != nil {
 			return 0, err
 		}
