@@ -28,6 +28,7 @@ type Doors struct {
 	JobTokens    bool
 	DeployTokens bool
 	Basic        bool
+	Rotates      bool // here a revoked token gives its whole family away
 }
 
 // Token is a credential that somebody presented and that is on record.
@@ -107,7 +108,7 @@ func (s *Service) byBearerJob(ctx context.Context, c Credentials, d Doors) (acce
 	return a, true, err
 }
 
-func (s *Service) byPersonalToken(ctx context.Context, c Credentials, _ Doors) (access.Actor, bool, error) {
+func (s *Service) byPersonalToken(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
 	secret := c.PrivateToken
 	if secret == "" {
 		secret = c.Bearer
@@ -121,6 +122,11 @@ func (s *Service) byPersonalToken(ctx context.Context, c Credentials, _ Doors) (
 	}
 	if t.Personal == nil {
 		return access.Actor{}, false, fault.New(fault.Unauthenticated, "")
+	}
+	if t.Personal.Revoked && d.Rotates {
+		if err := s.PersonalTokens.RevokePersonalTokens(ctx, t.Personal.ID, true); err != nil {
+			return access.Actor{}, false, err
+		}
 	}
 	a, err := s.personalActor(t)
 	return a, true, err
@@ -237,5 +243,7 @@ func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.
 	if u.Blocked {
 		return a, fault.New(fault.Denied, blockedText)
 	}
-	return userActor(u, a.Scopes), nil
+	as := userActor(u, a.Scopes)
+	as.TokenID = a.TokenID // "self" is still the token in use
+	return as, nil
 }

@@ -28,6 +28,10 @@ const (
 	MaxJobTimeout     = 24 * time.Hour
 )
 
+// maxPipelineID leaves room above it for the pipelines that number themselves,
+// and is what every client's JSON can hold.
+const maxPipelineID = 1<<53 - 1
+
 // Job is a run of somebody's script that holds a job token while it lasts.
 type Job struct {
 	ID          int64
@@ -110,8 +114,8 @@ func checkJob(j Job, timeout time.Duration) error {
 			return fault.New(fault.Invalid, f.name+" is invalid, it is one line of at most 255 bytes")
 		}
 	}
-	if j.PipelineID < 0 {
-		return fault.New(fault.Invalid, "pipeline_id is invalid, it is a positive number")
+	if j.PipelineID < 0 || j.PipelineID > maxPipelineID {
+		return fault.New(fault.Invalid, "pipeline_id is invalid, it is a positive number below 2^53")
 	}
 	return nil
 }

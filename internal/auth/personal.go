@@ -3,7 +3,9 @@ package auth
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -99,14 +101,14 @@ func checkPersonalToken(t PersonalToken, allowed []access.Scope) error {
 	if err := checkTokenName(t.Name); err != nil {
 		return err
 	}
-	if len(t.Description) > 255 {
+	if utf8.RuneCountInString(t.Description) > 255 {
 		return fault.Field("description", "is too long (maximum is 255 characters)")
 	}
 	return checkScopes(t.Scopes, allowed)
 }
 
 func checkTokenName(name string) error {
-	if name == "" || len(name) > 255 || hasControl(name) {
+	if strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > 255 || hasControl(name) {
 		return fault.Field("name", "can't be blank, longer than 255 characters, or more than one line")
 	}
 	return nil

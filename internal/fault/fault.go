@@ -30,6 +30,7 @@ const (
 	TooLarge               // more bytes than allowed
 	Timeout                // the caller stopped sending
 	Unavailable            // database or store cannot serve now; try again
+	OverLimit              // the actor has as many of these as allowed
 )
 
 // Error carries a kind and words for the caller.

@@ -32,7 +32,7 @@ func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.Persona
 			return token, err
 		}
 		err = t.addMember(projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}, projects.Member{
-			UserID: token.UserID, Role: token.Role, CreatedBy: b.CreatorID, CreatedAt: token.CreatedAt,
+			UserID: token.UserID, Role: token.Role, CreatedBy: &projects.Creator{UserID: b.CreatorID}, CreatedAt: token.CreatedAt,
 		})
 		if err != nil {
 			return token, err

@@ -115,7 +115,7 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 		w.and("t.user_id IN (SELECT user_id FROM bots WHERE namespace_id = ?)", f.GroupID)
 	}
 	if f.Search != "" {
-		w.and(`lower(t.name) LIKE ? ESCAPE '\'`, contains(f.Search))
+		w.and(w.matching(f.Search, "t.name"))
 	}
 	if f.Revoked != nil {
 		w.and("t.revoked = ?", truth(*f.Revoked))
@@ -146,7 +146,9 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 	}
 	order += direction(p.Desc)
 	if p.OrderBy != "" {
-		order += ", t.id"
+		// What is missing counts as later than everything, as GitLab's
+		// database has it.
+		order += map[bool]string{false: " NULLS LAST", true: " NULLS FIRST"}[p.Desc] + ", t.id"
 	}
 	return listPage(ctx, direct{db}, &w, p, scanPersonalToken, "personal_access_tokens t", personalColumns, order)
 }
@@ -252,10 +254,10 @@ func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d a
 	})
 }
 
-// RevokeDeployToken implements auth.DeployTokens.
-func (db *DB) RevokeDeployToken(ctx context.Context, tokenID int64) error {
+// DeleteDeployToken implements auth.DeployTokens.
+func (db *DB) DeleteDeployToken(ctx context.Context, tokenID int64) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		return struct{}{}, t.exec(`UPDATE deploy_tokens SET revoked = 1 WHERE id = $1`, tokenID)
+		return struct{}{}, t.exec(`DELETE FROM deploy_tokens WHERE id = $1`, tokenID)
 	})
 	return err
 }
