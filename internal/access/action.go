@@ -16,6 +16,8 @@ const (
 	IssueTokens // a personal access token for a user
 	RevokeToken
 	RotateToken
+	IssueOwnToken  // a token for oneself, that can do next to nothing
+	RotateBotToken // a project or group access token replaces itself
 
 	ListNamespaces // groups and projects, filtered by what the actor can see
 	CreateTopGroup
@@ -37,6 +39,21 @@ const (
 	AdminProjectDeployTokens
 	AdminGroupDeployTokens
 
+	ReadProjectTokens // project access tokens
+	IssueProjectToken
+	EndProjectToken // revoke or rotate
+	ReadGroupTokens
+	IssueGroupToken
+	EndGroupToken
+
+	ReadJobTokenScope
+	AdminJobTokenScope
+
+	ReadProjectVariables
+	AdminProjectVariables
+	ReadGroupVariables
+	AdminGroupVariables
+
 	ReadJobs
 	CreateJob
 	EndJob
@@ -44,6 +61,12 @@ const (
 	ReadPackages
 	PublishPackage
 	DestroyPackage
+
+	ReadReleases
+	PublishRelease // make and edit releases and their links
+	DestroyRelease
+	ReadUploads
+	UploadFile // a file beside the packages, as release notes refer to
 
 	actionCount // not an action: how many there are
 )
@@ -62,6 +85,7 @@ type rule struct {
 	on     aim
 	least  Role    // the least role that may
 	login  bool    // an anonymous actor is asked to log in, whatever the target
+	person bool    // the user that a project or group access token stands for may not
 	scopes []Scope // of a personal access token, any one; none given, any token
 }
 
@@ -78,6 +102,9 @@ var rules = [actionCount]rule{
 	IssueTokens: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	RevokeToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	RotateToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
+
+	IssueOwnToken:  {on: instance, least: NoRole, login: true, person: true, scopes: []Scope{ScopeAPI}},
+	RotateBotToken: {on: place, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
 
 	ListNamespaces: {on: instance, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateTopGroup: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
@@ -99,6 +126,21 @@ var rules = [actionCount]rule{
 	AdminProjectDeployTokens: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	AdminGroupDeployTokens:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
 
+	ReadProjectTokens: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	IssueProjectToken: {on: place, least: Maintainer, login: true, person: true, scopes: []Scope{ScopeAPI}},
+	EndProjectToken:   {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	ReadGroupTokens:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	IssueGroupToken:   {on: place, least: Owner, login: true, person: true, scopes: []Scope{ScopeAPI}},
+	EndGroupToken:     {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadJobTokenScope:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminJobTokenScope: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadProjectVariables:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminProjectVariables: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	ReadGroupVariables:    {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminGroupVariables:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
 	ReadJobs:  {on: place, least: Reporter, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateJob: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
 	EndJob:    {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
@@ -106,4 +148,10 @@ var rules = [actionCount]rule{
 	ReadPackages:   {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	PublishPackage: {on: packages, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
 	DestroyPackage: {on: packages, least: Maintainer, scopes: []Scope{ScopeAPI}},
+
+	ReadReleases:   {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	PublishRelease: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
+	DestroyRelease: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	ReadUploads:    {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	UploadFile:     {on: place, least: Guest, login: true, scopes: []Scope{ScopeAPI}},
 }

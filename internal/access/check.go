@@ -58,13 +58,23 @@ func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
 	if a.Kind == Job && !r.Listed {
 		r.Role, a.Admin = NoRole, false
 	}
-	if action == CreateJob && r.Archived {
+	if rule.person && a.Bot || r.Archived && frozen(action) {
 		return Denied
 	}
 	if r.Own || a.role(r.Role) >= rule.least {
 		return Allowed
 	}
 	return Denied
+}
+
+// frozen reports an action of everyday work that an archived project takes no
+// more.
+func frozen(action Action) bool {
+	switch action {
+	case CreateJob, PublishRelease, DestroyRelease, UploadFile:
+		return true
+	}
+	return false
 }
 
 // CheckToken decides what can be known of an actor before anything is known of
@@ -109,6 +119,9 @@ func visible(a Actor, r Resource) bool {
 }
 
 func checkInstance(a Actor, r Resource, rule rule) Verdict {
+	if rule.person && a.Bot {
+		return Denied
+	}
 	if r.Own || a.role(NoRole) >= rule.least {
 		return Allowed
 	}
@@ -186,3 +199,7 @@ func ScopeList(action Action) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// AtLeast reports whether the actor's role at the resource is the given one or
+// above: nobody hands out more than they have.
+func (a Actor) AtLeast(r Resource, role Role) bool { return a.role(r.Role) >= role }

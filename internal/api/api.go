@@ -12,6 +12,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -19,6 +20,7 @@ type Server struct {
 	Auth        *auth.Service
 	Projects    *projects.Service
 	Registry    *registry.Registry
+	Releases    *releases.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
@@ -33,13 +35,17 @@ const prefix = "/api/v4"
 func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	generic := map[string]route{} // by method
 	for _, route := range s.routes() {
-		if route.path == genericPath {
+		switch route.path {
+		case genericPath:
 			generic[route.method] = route
-			continue
+		case uploadsPath:
+			mux.Handle(route.method+" "+prefix+route.path, s.serveUpload(route))
+		default:
+			mux.Handle(route.method+" "+prefix+route.path, s.serve(route))
 		}
-		mux.Handle(route.method+" "+prefix+route.path, s.serve(route))
 	}
 	generic[http.MethodHead] = generic[http.MethodGet]
+	mux.Handle("GET /-/project/{id}/uploads/{secret}/{file}", s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
@@ -105,6 +111,9 @@ func (c *call) sudo() (access.Actor, error) {
 
 // unknown answers what no route matches: 405 where another method would.
 func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	if s.serveWeb(w, r) {
+		return
+	}
 	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
 		return

@@ -21,6 +21,7 @@ import (
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // server is the whole API over a real database and a real disk, with an
@@ -45,6 +46,9 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
@@ -57,10 +61,10 @@ func newServer(t *testing.T) *server {
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
-	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Rules: rules, Now: s.now}
-	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
+	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Rules: rules, Now: s.now}
+	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
-		Catalog: db, Ledger: db, Blobs: blobs, Rules: rules, Naming: projects.Strict,
+		Catalog: db, Ledger: db, Uploads: db, Blobs: blobs, Rules: rules, Naming: projects.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
 	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
@@ -73,7 +77,8 @@ func newServer(t *testing.T) *server {
 	}
 	handler := &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Version: "test",
-		Note: func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
+		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
 	web := httptest.NewServer(handler.Handler(http.NewServeMux()))
 	t.Cleanup(web.Close)

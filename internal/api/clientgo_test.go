@@ -64,7 +64,8 @@ func TestGitLabClient(t *testing.T) {
 	}
 	project, resp, err := admin.Projects.CreateProject(&gitlab.CreateProjectOptions{Name: gitlab.Ptr("My Tool"), NamespaceID: gitlab.Ptr(sub.ID)})
 	status(t, "project", resp, err, 201)
-	if project.PathWithNamespace != "acme/sub/my-tool" || project.Namespace.Kind != "group" || !project.PackagesEnabled {
+	if project.PathWithNamespace != "acme/sub/my-tool" || project.Namespace.Kind != "group" ||
+		project.PackageRegistryAccessLevel != gitlab.EnabledAccessControl {
 		t.Errorf("project %+v", project)
 	}
 	_, resp, err = admin.GroupMembers.AddGroupMember(group.ID, &gitlab.AddGroupMemberOptions{

@@ -51,6 +51,9 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Invalid:
 		return http.StatusBadRequest, errorBody(e.Msg)
 	case fault.Rejected:
+		if e.Fields == nil {
+			return http.StatusBadRequest, message(e.Msg, "")
+		}
 		return http.StatusBadRequest, wire.Message{Message: e.Fields}
 	case fault.Refused:
 		return http.StatusBadRequest, message("400 Bad request", e.Msg)
@@ -76,6 +79,10 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusMethodNotAllowed, message("Non GET methods are not allowed for moved projects", "")
 	case fault.Conflict:
 		return http.StatusConflict, message(first(e.Msg, "409 Conflict"), "")
+	case fault.Precondition:
+		return http.StatusPreconditionFailed, message("412 Precondition Failed", "")
+	case fault.NotAllowed:
+		return http.StatusMethodNotAllowed, message("405 Method Not Allowed", "")
 	case fault.Unprocessable:
 		return http.StatusUnprocessableEntity, message(first(e.Msg, "422 Unprocessable Entity"), "")
 	case fault.TooLarge:

@@ -120,6 +120,12 @@ func (p params) flatten(outer string, object map[string]any, depth int) error {
 				return err
 			}
 		case []any:
+			if isObjects(v) {
+				if err := p.putObjects(name, v, depth); err != nil {
+					return err
+				}
+				continue
+			}
 			p.putList(name, v)
 		default:
 			p.put(name, scalar(v))

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"granary/internal/access"
 	"granary/internal/auth"
 )
@@ -11,7 +13,7 @@ func (s *Server) routes() []route {
 	packageDoors := auth.Doors{JobTokens: true, DeployTokens: true, Basic: true}
 	jobs := auth.Doors{JobTokens: true}
 	none := auth.Doors{}
-	return append([]route{
+	return slices.Concat([]route{
 		{"GET", "/version", access.ReadMetadata, none, getVersion},
 		{"GET", "/metadata", access.ReadMetadata, none, getMetadata},
 		{"GET", "/features", access.AdminFeatures, none, listFeatures},
@@ -58,7 +60,8 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, append(s.memberRoutes(), s.deployTokenRoutes()...)...)
+	}, s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes(),
+		releaseRoutes(), uploadRoutes())
 }
 
 func (s *Server) memberRoutes() []route {

@@ -195,7 +195,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 	}
 	s.used.note(t.Personal.ID, now)
 	a := userActor(t.User, t.Personal.Scopes)
-	a.TokenID = t.Personal.ID
+	a.TokenID, a.Bot = t.Personal.ID, t.Personal.Role != access.NoRole
 	return a, nil
 }
 
@@ -212,6 +212,7 @@ func jobActor(t Token) (access.Actor, error) {
 	}
 	a := userActor(t.User, nil)
 	a.Kind, a.JobID, a.JobProjectID, a.JobPipelineID = access.Job, t.Job.ID, t.Job.ProjectID, t.Job.PipelineID
+	a.JobProject = t.Job.ProjectPath
 	return a, nil
 }
 

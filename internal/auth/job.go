@@ -30,19 +30,20 @@ const (
 
 // Job is a run of somebody's script that holds a job token while it lasts.
 type Job struct {
-	ID         int64
-	ProjectID  int64
-	PipelineID int64 // 0 when it is made: a pipeline of its own
-	User       User
-	Name       string
-	Stage      string
-	Ref        string
-	SHA        string
-	Tag        bool
-	Status     JobStatus
-	CreatedAt  time.Time
-	FinishedAt *time.Time
-	ExpiresAt  time.Time // when it counts as failed, finished or not
+	ID          int64
+	ProjectID   int64
+	ProjectPath string // the last segment
+	PipelineID  int64  // 0 when it is made: a pipeline of its own
+	User        User
+	Name        string
+	Stage       string
+	Ref         string
+	SHA         string
+	Tag         bool
+	Status      JobStatus
+	CreatedAt   time.Time
+	FinishedAt  *time.Time
+	ExpiresAt   time.Time // when it counts as failed, finished or not
 }
 
 // Running reports whether the job's token opens anything.
@@ -161,8 +162,12 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 	if err != nil {
 		return Job{}, err
 	}
-	standing.Own = a.Kind == access.Job && a.JobID == id || a.Kind == access.User && a.UserID == j.User.ID
-	if err := access.Refusal(s.Rules.Check(a, standing, access.EndJob), access.EndJob, "Job"); err != nil {
+	if standing.Own = a.Kind == access.Job && a.JobID == id || a.Kind == access.User && a.UserID == j.User.ID; standing.Own {
+		err = access.Refusal(s.Rules.Check(a, standing, access.EndJob), access.EndJob, "Job")
+	} else {
+		_, _, err = s.Places.ProjectStanding(ctx, a, ref, access.EndJob)
+	}
+	if err != nil {
 		return Job{}, err
 	}
 	j, err = s.Jobs.FinishJob(ctx, projectID, id, status, s.Now())

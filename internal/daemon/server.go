@@ -20,6 +20,7 @@ import (
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // server is the rooms, wired together.
@@ -42,18 +43,19 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 	}
 	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
 	s.projects = &projects.Service{
-		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Rules: rules, Now: time.Now,
+		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Variables: s.db, Allowlists: s.db, Rules: rules, Now: time.Now,
 	}
 	s.auth = &auth.Service{
-		Tokens: s.db, Users: s.db, PersonalTokens: s.db, DeployTokens: s.db, Jobs: s.db,
+		Tokens: s.db, Users: s.db, PersonalTokens: s.db, Bots: s.db, DeployTokens: s.db, Jobs: s.db,
 		Places: s.projects, Rules: rules, Now: time.Now,
 	}
 	s.registry = &registry.Registry{
-		Catalog: s.db, Ledger: s.db, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
+		Catalog: s.db, Ledger: s.db, Uploads: s.db, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.api = &api.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry,
+		Releases:    &releases.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now},
 		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note,
 	}
 	return s, nil
@@ -74,6 +76,9 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 	}
 	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{Hook: h.commit}); err != nil {
 		return fmt.Errorf("cannot open the %w", err)
+	}
+	if err := s.useKey(ctx, cfg); err != nil {
+		return err
 	}
 	if s.blobs, err = disk.Open(cfg.Blobs.Path); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)

@@ -24,6 +24,8 @@ const (
 	Absent                 // visible container, and what should be there is switched off or lost
 	Moved                  // lives under another path now; Msg is the id it has
 	Conflict               // somebody was there first
+	Precondition           // it is no longer what the caller made its condition
+	NotAllowed             // this thing cannot be asked for that way
 	Unprocessable          // understood, and cannot be carried out
 	TooLarge               // more bytes than allowed
 	Timeout                // the caller stopped sending
@@ -34,7 +36,7 @@ const (
 type Error struct {
 	Kind   Kind
 	Msg    string              // for the caller; empty means the kind's own words suffice
-	Fields map[string][]string // by field, for Rejected
+	Fields map[string][]string // by field, for Rejected; nil where Msg tells it
 	Err    error               // the cause, for the log only
 }
 

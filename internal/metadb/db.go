@@ -31,6 +31,7 @@ type DB struct {
 	writer *writer
 	folds  *checkpointer
 	texts  sync.Map // query text to *sql.Stmt of reads
+	seals  sealer
 
 	places cache[placeKey, registry.Place]
 	tokens cache[auth.SecretDigest, auth.Token]

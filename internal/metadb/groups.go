@@ -297,6 +297,11 @@ func (t *tx) deleteNamespace(namespaceID int64, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	err = t.exec(`DELETE FROM variables WHERE namespace_id = $1
+		OR project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
+	if err != nil {
+		return err
+	}
 	err = t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
 	if err != nil {
 		return err

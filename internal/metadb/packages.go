@@ -207,7 +207,8 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 				return 0, err
 			}
 		}
-		return len(doomed), nil
+		beside, err := t.purgeBeside(ctx, limit)
+		return len(doomed) + beside, err
 	})
 }
 
@@ -228,7 +229,8 @@ func (t *tx) deletePackage(packageID int64) error {
 }
 
 const sweepQuery = `SELECT b.id, b.digest FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
-	AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id) LIMIT 1`
+	AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
+	AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1`
 
 // SweepBlob implements registry.Ledger. The bytes go before the commit, so
 // that a publisher of the same bytes, who waits for this transaction, finds

@@ -257,6 +257,9 @@ func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time)
 		if err := t.exec(`DELETE FROM routes WHERE project_id = $1`, projectID); err != nil {
 			return struct{}{}, err
 		}
+		if err := t.exec(`DELETE FROM variables WHERE project_id = $1`, projectID); err != nil {
+			return struct{}{}, err
+		}
 		return struct{}{}, t.exec(`UPDATE projects SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, micros(now), projectID)
 	})
 	return err

@@ -14,12 +14,14 @@ import (
 // Service is the deeds of this room. Every one asks the permission table
 // before it acts.
 type Service struct {
-	Groups   Groups
-	Projects Projects
-	Members  Members
-	Features Features
-	Rules    access.Rules
-	Now      func() time.Time
+	Groups     Groups
+	Projects   Projects
+	Members    Members
+	Features   Features
+	Variables  Variables
+	Allowlists Allowlists
+	Rules      access.Rules
+	Now        func() time.Time
 }
 
 // Setting is a nullable attribute in an edit: left alone, cleared, or given a
@@ -75,7 +77,7 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 	if err != nil && !moved {
 		return Project{}, hide(err, "Project")
 	}
-	if err := s.allow(a, p.Standing, action, "Project"); err != nil {
+	if err := access.JobRefusal(s.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path); err != nil {
 		return Project{}, err
 	}
 	if moved {

@@ -30,6 +30,11 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, c C
 	if err != nil {
 		return nil, err
 	}
+	return r.content(ctx, f, small)
+}
+
+// content opens the bytes of a file, unless the database has handed them over.
+func (r *Registry) content(ctx context.Context, f File, small []byte) (*Content, error) {
 	if small != nil {
 		return &Content{f, inMemory{bytes.NewReader(small)}}, nil
 	}

@@ -85,8 +85,8 @@ type Ledger interface {
 	AddFile(ctx context.Context, p Publication) (File, error)
 	// TouchDownloads records when packages, by id, were last downloaded.
 	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
-	// PurgeDeleted removes up to limit records of packages whose project is
-	// gone, and reports how many it removed.
+	// PurgeDeleted removes up to limit records of each kind (packages, uploads,
+	// releases) whose project is gone, and reports how many it removed.
 	PurgeDeleted(ctx context.Context, limit int) (int, error)
 	// SweepBlob picks one blob that no file refers to and that nobody touched
 	// since before, calls remove with its digest, and then removes its row: in
@@ -113,6 +113,7 @@ type Publication struct {
 type Registry struct {
 	Catalog     Catalog
 	Ledger      Ledger
+	Uploads     Uploads
 	Blobs       blob.Store
 	Rules       access.Rules
 	Naming      projects.Naming // the server's

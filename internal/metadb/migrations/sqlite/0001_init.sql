@@ -206,6 +206,7 @@ CREATE TABLE packages (
     last_downloaded_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX packages_version ON packages (project_id, name, version) WHERE status <> 'pending_destruction';
+CREATE INDEX packages_project ON packages (project_id, id);
 
 CREATE TABLE package_files (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,88 @@
+package api
+
+import (
+	"strconv"
+	"strings"
+
+	"granary/internal/fault"
+)
+
+// objects reads a list of objects. JSON and numbered forms name each one
+// ("links[0][url]"); a plain form repeats "links[][url]", which is told apart
+// only where every object has every key.
+func (p params) objects(name string) []params {
+	var found []params
+	for i := 0; ; i++ {
+		o := p.below(name + "[" + strconv.Itoa(i) + "]")
+		if len(o.values)+len(o.null) == 0 {
+			break
+		}
+		found = append(found, o)
+	}
+	if repeated := p.below(name + "[]"); len(repeated.values) > 0 {
+		found = append(found, p.unzip(name, repeated.values)...)
+	}
+	return found
+}
+
+// below is the parameters of one object: outer[key] as key.
+func (p params) below(outer string) params {
+	o := params{values: map[string][]string{}, null: map[string]bool{}, faults: p.faults}
+	inner := func(name string) (string, bool) {
+		key, ok := strings.CutPrefix(name, outer+"[")
+		return strings.TrimSuffix(key, "]"), ok
+	}
+	for name, values := range p.values {
+		if key, ok := inner(name); ok {
+			o.values[key] = values
+		}
+	}
+	for name := range p.null {
+		if key, ok := inner(name); ok {
+			o.null[key] = true
+		}
+	}
+	return o
+}
+
+func (p params) unzip(name string, columns map[string][]string) []params {
+	count := -1
+	for _, values := range columns {
+		if count >= 0 && len(values) != count {
+			p.fail(name + " is invalid: give every entry the same keys, number them (" + name + "[0][...]), or send JSON")
+			return nil
+		}
+		count = len(values)
+	}
+	rows := make([]params, count)
+	for i := range rows {
+		rows[i] = params{values: map[string][]string{}, null: map[string]bool{}, faults: p.faults}
+		for key, values := range columns {
+			rows[i].values[key] = []string{values[i]}
+		}
+	}
+	return rows
+}
+
+// putObjects numbers a JSON list of objects.
+func (p params) putObjects(name string, list []any, depth int) error {
+	for i, v := range list {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return fault.New(fault.Invalid, name+" is invalid")
+		}
+		if err := p.flatten(name+"["+strconv.Itoa(i)+"]", object, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isObjects reports a JSON list that begins with an object.
+func isObjects(list []any) bool {
+	if len(list) == 0 {
+		return false
+	}
+	_, ok := list[0].(map[string]any)
+	return ok
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/registry"
+	"granary/internal/wire"
+)
+
+// uploadsPath takes one file as multipart/form-data (contract rest-api G4).
+// Its body may be large, so that it is read as a stream, not as parameters.
+const uploadsPath = "/projects/{id}/uploads"
+
+func uploadRoutes() []route {
+	return []route{{"POST", uploadsPath, access.UploadFile, auth.Doors{}, nil}}
+}
+
+const (
+	maxFieldsBefore = 100     // other fields that may stand before the file
+	maxFieldSize    = 1 << 20 // bytes of each
+)
+
+func (s *Server) serveUpload(route route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{s: s, w: w, r: r}
+		if err := c.upload(route); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+func (c *call) upload(route route) error {
+	var err error
+	if c.actor, err = c.s.authenticate(c.r, route.doors); err != nil {
+		return err
+	}
+	if v := access.CheckToken(c.actor, route.action); v != access.Allowed {
+		return access.Refusal(v, route.action, "")
+	}
+	c.params = params{values: c.r.URL.Query(), faults: new([]string)}
+	if c.actor, err = c.sudo(); err != nil {
+		return err
+	}
+	u, err := c.s.Registry.Upload(c.r.Context(), c.actor, c.path("id"), c.uploadedFile)
+	if err != nil {
+		return err
+	}
+	return c.created(uploadAnswer(u))
+}
+
+// uploadedFile finds the field "file" in the body.
+func (c *call) uploadedFile() (string, io.Reader, error) {
+	parts, err := c.r.MultipartReader()
+	if err != nil {
+		return "", nil, fault.Wrap(fault.Invalid, "file is missing, it is sent as multipart/form-data", err)
+	}
+	for range maxFieldsBefore {
+		part, err := parts.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return "", nil, fault.New(fault.Invalid, "file is missing")
+		case err != nil:
+			return "", nil, fault.Wrap(fault.Invalid, "the body is not valid multipart/form-data: "+err.Error(), err)
+		case part.FormName() == "file" && part.FileName() != "":
+			return part.FileName(), part, nil
+		case part.FormName() == "file":
+			return "", nil, fault.New(fault.Invalid, "file is invalid")
+		}
+		if n, err := io.Copy(io.Discard, io.LimitReader(part, maxFieldSize+1)); err != nil || n > maxFieldSize {
+			return "", nil, fault.Wrap(fault.Invalid, "file is missing: a field before it cannot be read", err)
+		}
+	}
+	return "", nil, fault.New(fault.Invalid, "file is missing: too many fields stand before it")
+}
+
+func uploadAnswer(u registry.Upload) wire.Upload {
+	name := string(u.Name)
+	url := "/uploads/" + u.Secret + "/" + name
+	w := wire.Upload{
+		ID: u.ID, Alt: name, URL: url, FullPath: fmt.Sprintf("/-/project/%d", u.ProjectID) + url,
+		Markdown: "[" + name + "](" + url + ")",
+	}
+	// GitLab shows a picture in the text, without its extension.
+	if ext := extension(name); len(ext)+1 < len(name) && slices.Contains(pictures(), ext) {
+		w.Alt = name[:len(name)-len(ext)-1]
+		w.Markdown = "![" + w.Alt + "](" + url + ")"
+	}
+	return w
+}
+
+func pictures() []string {
+	return []string{
+		"png", "jpg", "jpeg", "gif", "bmp", "tiff", "ico", "webp",
+		"mp4", "m4v", "mov", "webm", "ogv", "mp3", "oga", "ogg", "spx", "wav",
+	}
+}
+
+// getUpload answers with an uploaded file, by the same headers as a package's.
+func (c *call) getUpload(project, secret, name string) error {
+	content, err := c.s.Registry.OpenUpload(c.r.Context(), c.actor, project, secret, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }() // it was only read
+	contentHeaders(c.w.Header(), content.File)
+	http.ServeContent(c.w, c.r, "", content.CreatedAt, content.ReadSeekCloser)
+	return nil
+}
+
+// getProjectUpload serves /-/project/<id>/uploads/<secret>/<file>, where id is
+// a number: names are the other address's.
+func getProjectUpload(c *call) error {
+	id, err := c.id("id")
+	if err != nil {
+		return fault.Wrap(fault.Absent, "", err)
+	}
+	return c.getUpload(strconv.FormatInt(id, 10), c.path("secret"), c.path("file"))
+}

@@ -1,0 +1,202 @@
+package metadb
+
+import (
+	"context"
+	"strings"
+
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/releases"
+)
+
+const releaseColumns = `e.id, e.project_id, r.path, e.tag, e.name, e.description, e.ref, e.milestones,
+	u.id, u.username, u.name, u.blocked, e.created_at, e.updated_at, e.released_at`
+
+const releaseTables = `releases e JOIN users u ON u.id = e.author_id
+	JOIN routes r ON r.project_id = e.project_id AND r.redirect = 0`
+
+func scanRelease(row scanner) (releases.Release, error) {
+	var e releases.Release
+	var milestones string
+	var created, updated, released int64
+	a := &e.Author
+	err := row.Scan(&e.ID, &e.ProjectID, &e.ProjectPath, &e.Tag, &e.Name, &e.Description, &e.Ref, &milestones,
+		&a.ID, &a.Username, &a.Name, &a.Blocked, &created, &updated, &released)
+	if milestones != "" {
+		e.Milestones = strings.Split(milestones, "\n")
+	}
+	e.CreatedAt, e.UpdatedAt, e.ReleasedAt = moment(created), moment(updated), moment(released)
+	return e, classify(err)
+}
+
+// FindRelease implements releases.Store.
+func (db *DB) FindRelease(ctx context.Context, projectID int64, tag string) (releases.Release, error) {
+	return findRelease(ctx, db, projectID, tag)
+}
+
+func findRelease(ctx context.Context, q queries, projectID int64, tag string) (releases.Release, error) {
+	e, err := scanRelease(q.row(ctx, `SELECT `+releaseColumns+` FROM `+releaseTables+` WHERE e.project_id = $1 AND e.tag = $2`, projectID, tag))
+	if err != nil {
+		return e, err
+	}
+	found := []releases.Release{e}
+	err = fillLinks(ctx, q, found)
+	return found[0], err
+}
+
+// fillLinks reads the links of releases, newest first.
+func fillLinks(ctx context.Context, q queries, found []releases.Release) error {
+	if len(found) == 0 {
+		return nil
+	}
+	at := map[int64]*releases.Release{}
+	ids := make([]int64, len(found))
+	for i := range found {
+		at[found[i].ID], ids[i] = &found[i], found[i].ID
+	}
+	var w where
+	w.in("release_id", false, ids)
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var releaseID int64
+		var l releases.Link
+		err := row.Scan(&releaseID, &l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
+		if err == nil {
+			at[releaseID].Links = append(at[releaseID].Links, l)
+		}
+		return struct{}{}, err
+	}, `SELECT release_id, id, name, url, path, link_type FROM release_links`+w.String()+` ORDER BY id DESC`, w.args...)
+	return err
+}
+
+// ListReleases implements releases.Store.
+func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filter, p page.Request) (page.Of[releases.Release], error) {
+	var w where
+	w.and("e.project_id = ?", projectID)
+	if !f.UpdatedAfter.IsZero() {
+		w.and("e.updated_at > ?", micros(f.UpdatedAfter))
+	}
+	if !f.UpdatedBefore.IsZero() {
+		w.and("e.updated_at < ?", micros(f.UpdatedBefore))
+	}
+	if !f.ReleasedBy.IsZero() {
+		w.and("e.released_at <= ?", micros(f.ReleasedBy))
+	}
+	order := "e.released_at"
+	if p.OrderBy == "created_at" {
+		order = "e.created_at"
+	}
+	order += direction(p.Desc) + ", e.id" + direction(p.Desc)
+	found, err := listPage(ctx, direct{db}, &w, p, scanRelease, releaseTables, releaseColumns, order)
+	if err != nil {
+		return found, err
+	}
+	return found, fillLinks(ctx, db, found.Rows)
+}
+
+// InsertRelease implements releases.Store.
+func (db *DB) InsertRelease(ctx context.Context, e releases.Release) (releases.Release, error) {
+	return write(ctx, db, func(t *tx) (releases.Release, error) {
+		if err := t.alive(ctx, e.ProjectID); err != nil {
+			return e, err
+		}
+		id, err := t.insert(`INSERT INTO releases (project_id, tag, name, description, ref, milestones, author_id,
+				created_at, updated_at, released_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
+			e.ProjectID, e.Tag, e.Name, e.Description, e.Ref, strings.Join(e.Milestones, "\n"), e.Author.ID,
+			micros(e.CreatedAt), micros(e.UpdatedAt), micros(e.ReleasedAt))
+		if err != nil {
+			return e, err
+		}
+		for _, l := range e.Links {
+			if err := t.addLink(id, l); err != nil {
+				return e, err
+			}
+		}
+		return findRelease(ctx, t, e.ProjectID, e.Tag)
+	})
+}
+
+// alive fails with Hidden where the project was deleted meanwhile.
+func (t *tx) alive(ctx context.Context, projectID int64) error {
+	var n int
+	err := t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, projectID).Scan(&n)
+	if err == nil && n == 0 {
+		return fault.New(fault.Hidden, "Project")
+	}
+	return classify(err)
+}
+
+func (t *tx) addLink(releaseID int64, l releases.Link) error {
+	return t.exec(`INSERT INTO release_links (release_id, name, url, path, link_type) VALUES ($1, $2, $3, $4, $5)`,
+		releaseID, l.Name, l.URL, l.Path, string(l.Type))
+}
+
+// UpdateRelease implements releases.Store.
+func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, edit func(*releases.Release) error) (releases.Release, error) {
+	return write(ctx, db, func(t *tx) (releases.Release, error) {
+		e, err := findRelease(ctx, t, projectID, tag)
+		if err != nil {
+			return e, err
+		}
+		before := map[int64]releases.Link{}
+		for _, l := range e.Links {
+			before[l.ID] = l
+		}
+		if err := edit(&e); err != nil {
+			return e, err
+		}
+		err = t.exec(`UPDATE releases SET name = $1, description = $2, milestones = $3, updated_at = $4, released_at = $5 WHERE id = $6`,
+			e.Name, e.Description, strings.Join(e.Milestones, "\n"), micros(e.UpdatedAt), micros(e.ReleasedAt), e.ID)
+		if err != nil {
+			return e, err
+		}
+		if err := t.changeLinks(e, before); err != nil {
+			return e, err
+		}
+		return findRelease(ctx, t, projectID, tag)
+	})
+}
+
+// changeLinks makes the links on record those of the release. What is gone
+// goes first, so that what comes may have its name.
+func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) error {
+	gone := map[int64]bool{}
+	for id := range before {
+		gone[id] = true
+	}
+	for _, l := range e.Links {
+		delete(gone, l.ID)
+	}
+	for id := range gone {
+		if err := t.exec(`DELETE FROM release_links WHERE id = $1`, id); err != nil {
+			return err
+		}
+	}
+	for _, l := range e.Links {
+		var err error
+		switch {
+		case l.ID == 0:
+			err = t.addLink(e.ID, l)
+		case l != before[l.ID]:
+			err = t.exec(`UPDATE release_links SET name = $1, url = $2, path = $3, link_type = $4 WHERE id = $5`,
+				l.Name, l.URL, l.Path, string(l.Type), l.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteRelease implements releases.Store.
+func (db *DB) DeleteRelease(ctx context.Context, projectID int64, tag string) (releases.Release, error) {
+	return write(ctx, db, func(t *tx) (releases.Release, error) {
+		e, err := findRelease(ctx, t, projectID, tag)
+		if err != nil {
+			return e, err
+		}
+		return e, t.exec(`DELETE FROM releases WHERE id = $1`, e.ID)
+	})
+}
+
+var _ releases.Store = (*DB)(nil)

@@ -1,0 +1,123 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/blob"
+	"granary/internal/fault"
+)
+
+// Upload is a file beside the packages, which release notes and links point at
+// (contract rest-api G4). Its bytes never change.
+type Upload struct {
+	ID        int64
+	ProjectID int64
+	Secret    string // 32 hexadecimal digits of its address
+	Name      FileName
+	Size      int64 // bytes
+	Digest    blob.Digest
+	Small     []byte // the bytes themselves, where the database keeps them; else nil
+	CreatorID int64
+	CreatedAt time.Time
+}
+
+// Uploads keeps the records of uploads. Each method is one transaction, and
+// durable when it returns.
+type Uploads interface {
+	AddUpload(ctx context.Context, u Upload) (Upload, error)
+	// FindUpload returns NotFound where there is none.
+	FindUpload(ctx context.Context, projectID int64, secret string, name FileName) (Upload, error)
+}
+
+// Upload keeps a file. next is called once the actor is let in, and returns
+// what the sender calls the file, and its bytes. When Upload returns without
+// error they and the record are durable.
+func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, next func() (name string, body io.Reader, err error)) (Upload, error) {
+	p, err := r.allowUpload(ctx, a, project, access.UploadFile)
+	if err != nil {
+		return Upload{}, err
+	}
+	name, body, err := next()
+	if err != nil {
+		return Upload{}, err
+	}
+	received, err := blob.Receive(ctx, r.Blobs, body, blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: -1})
+	if err != nil {
+		return Upload{}, receiveFault(err, -1, r.limit(p))
+	}
+	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	if err := r.store(ctx, received); err != nil {
+		return Upload{}, err
+	}
+	return r.Uploads.AddUpload(ctx, Upload{
+		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: uploadName(name),
+		Size: received.Size, Digest: received.Digest, Small: received.Small, CreatorID: a.UserID, CreatedAt: r.Now(),
+	})
+}
+
+// OpenUpload finds an upload by its address and opens its bytes. Who knows the
+// secret must still be able to see the project. The caller closes the content.
+func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secret, name string) (*Content, error) {
+	p, err := r.allowUpload(ctx, a, project, access.ReadUploads)
+	if err != nil {
+		return nil, err
+	}
+	u, err := r.Uploads.FindUpload(ctx, p.ProjectID, secret, FileName(name))
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.Wrap(fault.Absent, "", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := File{ID: u.ID, ProjectID: u.ProjectID, Name: u.Name, Size: u.Size, Digest: u.Digest, Status: StatusDefault, CreatedAt: u.CreatedAt}
+	return r.content(ctx, f, u.Small)
+}
+
+// allowUpload is the gate of these deeds: that of packages without their flag,
+// for an upload is none.
+func (r *Registry) allowUpload(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
+	if v := access.CheckToken(a, action); v != access.Allowed {
+		return Place{}, access.Refusal(v, action, "Project")
+	}
+	p, err := r.place(ctx, a, project)
+	if fault.Is(err, fault.Hidden) {
+		return Place{}, fault.New(fault.Hidden, "Project")
+	}
+	if err != nil {
+		return Place{}, err
+	}
+	return p, access.Refusal(r.Rules.Check(a, p.Standing, action), action, "Project")
+}
+
+// newUploadSecret is 128 random bits, so that an address cannot be guessed.
+func newUploadSecret() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// uploadName makes a safe file name of what a sender calls its file, as GitLab
+// does: the last part of the path, every character but letters, digits and
+// ".+-_" an underscore.
+func uploadName(sent string) FileName {
+	sent = sent[strings.LastIndexAny(sent, `/\`)+1:]
+	name := strings.Map(func(c rune) rune {
+		if c < 0x80 && (isNameOrPlus(byte(c))) {
+			return c
+		}
+		return '_'
+	}, sent)
+	switch {
+	case strings.Trim(name, ".") == "":
+		name = "unnamed"
+	case len(name) > maxFile: // the end tells its type
+		name = name[len(name)-maxFile:]
+	}
+	return FileName(name)
+}

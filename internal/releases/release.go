@@ -1,0 +1,155 @@
+package releases
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Release is what a project publishes under a tag: words, and links to files.
+type Release struct {
+	ID          int64
+	ProjectID   int64
+	ProjectPath string // full path, for addresses
+	Tag         string
+	Name        string
+	Description string // Markdown
+	Ref         string // what the tag was made from: a branch or a commit
+	Milestones  []string
+	Author      Author
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	ReleasedAt  time.Time // in the future for an upcoming release
+	Links       []Link    // newest first
+}
+
+// Author is the user who made a release.
+type Author struct {
+	ID       int64
+	Username string
+	Name     string
+	Blocked  bool
+}
+
+// Upcoming reports a release that is announced for later.
+func (r Release) Upcoming(now time.Time) bool { return r.ReleasedAt.After(now) }
+
+// Filter chooses releases of a project for a list; zero fields choose all.
+type Filter struct {
+	UpdatedAfter  time.Time
+	UpdatedBefore time.Time
+	ReleasedBy    time.Time // at that moment at the latest
+}
+
+// Edit is what an edit changes; nil fields stay.
+type Edit struct {
+	Name, Description *string
+	ReleasedAt        *time.Time
+	Milestones        *[]string
+}
+
+// List returns a project's releases. They are ordered by "released_at" or
+// "created_at".
+func (s *Service) List(ctx context.Context, a access.Actor, project string, f Filter, p page.Request) (page.Of[Release], error) {
+	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
+	if err != nil {
+		return page.Of[Release]{}, err
+	}
+	return s.Store.ListReleases(ctx, projectID, f, p)
+}
+
+// Get returns the release of a tag.
+func (s *Service) Get(ctx context.Context, a access.Actor, project, tag string) (Release, error) {
+	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
+	if err != nil {
+		return Release{}, err
+	}
+	r, err := s.Store.FindRelease(ctx, projectID, tag)
+	return r, absent(err)
+}
+
+// Latest returns the release that came out last, upcoming ones left aside.
+func (s *Service) Latest(ctx context.Context, a access.Actor, project string) (Release, error) {
+	newest := page.Request{Number: 1, Size: 1, OrderBy: "released_at", Desc: true}
+	found, err := s.List(ctx, a, project, Filter{ReleasedBy: s.Now()}, newest)
+	if err != nil {
+		return Release{}, err
+	}
+	if len(found.Rows) == 0 {
+		return Release{}, fault.New(fault.Absent, "")
+	}
+	return found.Rows[0], nil
+}
+
+// Create makes a release with its links. Every tag counts as existing, for
+// there is no git that could tell. Conflict where the tag has a release.
+func (s *Service) Create(ctx context.Context, a access.Actor, project string, r Release) (Release, error) {
+	projectID, err := s.allow(ctx, a, project, access.PublishRelease)
+	if err != nil {
+		return Release{}, err
+	}
+	now := s.Now()
+	r.ProjectID, r.Author.ID, r.CreatedAt, r.UpdatedAt = projectID, a.UserID, now, now
+	if r.Name == "" {
+		r.Name = r.Tag
+	}
+	if r.ReleasedAt.IsZero() {
+		r.ReleasedAt = now
+	}
+	if err := r.check(); err != nil {
+		return Release{}, err
+	}
+	r, err = s.Store.InsertRelease(ctx, r)
+	if fault.Is(err, fault.Conflict) {
+		err = fault.Wrap(fault.Conflict, "Release already exists", err)
+	}
+	return r, err
+}
+
+// Change edits the release of a tag.
+func (s *Service) Change(ctx context.Context, a access.Actor, project, tag string, e Edit) (Release, error) {
+	projectID, err := s.allow(ctx, a, project, access.PublishRelease)
+	if err != nil {
+		return Release{}, err
+	}
+	r, err := s.update(ctx, projectID, tag, func(r *Release) error {
+		set(&r.Name, e.Name)
+		set(&r.Description, e.Description)
+		set(&r.ReleasedAt, e.ReleasedAt)
+		set(&r.Milestones, e.Milestones)
+		if r.Name == "" {
+			r.Name = r.Tag
+		}
+		return r.check()
+	})
+	return r, err
+}
+
+// Delete removes the release of a tag and returns what it was. What it points
+// at stays.
+func (s *Service) Delete(ctx context.Context, a access.Actor, project, tag string) (Release, error) {
+	projectID, err := s.allow(ctx, a, project, access.DestroyRelease)
+	if err != nil {
+		return Release{}, err
+	}
+	r, err := s.Store.DeleteRelease(ctx, projectID, tag)
+	return r, absent(err)
+}
+
+// update changes a release and its links in one transaction.
+func (s *Service) update(ctx context.Context, projectID int64, tag string, change func(*Release) error) (Release, error) {
+	r, err := s.Store.UpdateRelease(ctx, projectID, tag, func(r *Release) error {
+		r.UpdatedAt = s.Now()
+		return change(r)
+	})
+	return r, absent(err)
+}
+
+func set[T any](dst, value *T) {
+	if value != nil {
+		*dst = *value
+	}
+}

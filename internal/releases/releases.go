@@ -1,0 +1,59 @@
+// Package releases keeps what a project says of its versions: releases, by tag,
+// and the links to their files. It holds no git and no file: a tag is a word,
+// and a link may lead anywhere.
+package releases
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Service is the deeds of this room.
+type Service struct {
+	Store  Store
+	Places Places
+	Rules  access.Rules
+	Now    func() time.Time
+}
+
+// Store keeps releases, each whole with its links. Each method is one
+// transaction. NotFound where the project has no release of the tag.
+type Store interface {
+	FindRelease(ctx context.Context, projectID int64, tag string) (Release, error)
+	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
+	// InsertRelease fails with Conflict where the tag has a release.
+	InsertRelease(ctx context.Context, r Release) (Release, error)
+	// UpdateRelease calls change with the release as it is and keeps what it
+	// makes of it and of its links: those without an id are new, those left out
+	// are gone.
+	UpdateRelease(ctx context.Context, projectID int64, tag string, change func(*Release) error) (Release, error)
+	// DeleteRelease returns what it removed.
+	DeleteRelease(ctx context.Context, projectID int64, tag string) (Release, error)
+}
+
+// Places tells what an actor is to a project, and refuses what it may not do
+// there.
+type Places interface {
+	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
+}
+
+// allow is the gate of every deed. It returns the project's id.
+func (s *Service) allow(ctx context.Context, a access.Actor, project string, action access.Action) (int64, error) {
+	projectID, standing, err := s.Places.ProjectStanding(ctx, a, project, access.ReadProject)
+	if err != nil {
+		return 0, err
+	}
+	return projectID, access.Refusal(s.Rules.Check(a, standing, action), action, "Project")
+}
+
+// absent words a missing row as GitLab does here: like a missing page.
+func absent(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.Wrap(fault.Absent, "", err)
+	}
+	return err
+}

@@ -1,0 +1,73 @@
+package wire
+
+// Release is a release of a project.
+type Release struct {
+	TagName           string             `json:"tag_name"`
+	Name              string             `json:"name"`
+	Description       string             `json:"description"`
+	DescriptionHTML   string             `json:"description_html,omitempty"` // where asked for
+	CreatedAt         Time               `json:"created_at"`
+	ReleasedAt        Time               `json:"released_at"`
+	UpcomingRelease   bool               `json:"upcoming_release"`
+	HistoricalRelease bool               `json:"historical_release"` // made after the day it names
+	Author            UserBasic          `json:"author"`
+	Commit            *ReleaseCommit     `json:"commit"` // null where the ref is no commit
+	Milestones        []ReleaseMilestone `json:"milestones"`
+	CommitPath        string             `json:"commit_path,omitempty"`
+	TagPath           string             `json:"tag_path"`
+	Assets            ReleaseAssets      `json:"assets"`
+	Evidences         []struct{}         `json:"evidences"`
+	Links             ReleaseLinks       `json:"_links"`
+}
+
+// ReleaseCommit is a commit as far as its id tells: there is no git here.
+type ReleaseCommit struct {
+	ID        string   `json:"id"`
+	ShortID   string   `json:"short_id"`
+	CreatedAt Time     `json:"created_at"`
+	ParentIDs []string `json:"parent_ids"`
+	Title     string   `json:"title"`
+	Message   string   `json:"message"`
+}
+
+// ReleaseMilestone is a milestone that a release names.
+type ReleaseMilestone struct {
+	Title string `json:"title"`
+	State string `json:"state"`
+}
+
+// ReleaseAssets is what belongs to a release.
+type ReleaseAssets struct {
+	Count   int           `json:"count"`
+	Sources []struct{}    `json:"sources"` // archives of the sources: none without git
+	Links   []ReleaseLink `json:"links"`
+}
+
+// ReleaseLink is a link of a release.
+type ReleaseLink struct {
+	ID             int64  `json:"id"`
+	Name           string `json:"name"`
+	URL            string `json:"url"`
+	DirectAssetURL string `json:"direct_asset_url"` // stays when URL changes; URL where there is no path
+	LinkType       string `json:"link_type"`
+}
+
+// ReleaseLinks are addresses of pages around a release.
+type ReleaseLinks struct {
+	ClosedIssuesURL        string `json:"closed_issues_url"`
+	ClosedMergeRequestsURL string `json:"closed_merge_requests_url"`
+	EditURL                string `json:"edit_url"`
+	MergedMergeRequestsURL string `json:"merged_merge_requests_url"`
+	OpenedIssuesURL        string `json:"opened_issues_url"`
+	OpenedMergeRequestsURL string `json:"opened_merge_requests_url"`
+	Self                   string `json:"self"`
+}
+
+// Upload is the answer to an uploaded file.
+type Upload struct {
+	ID       int64  `json:"id"`
+	Alt      string `json:"alt"`
+	URL      string `json:"url"`       // below the project's page
+	FullPath string `json:"full_path"` // below the server
+	Markdown string `json:"markdown"`
+}
