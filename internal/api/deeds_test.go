@@ -29,26 +29,35 @@ func deeds() map[string]deed {
 	return map[string]deed{
 		"Registry.Publish":     {action: access.PublishPackage},
 		"Registry.Open":        {action: access.ReadPackages},
+		"Registry.Upload":      {action: access.UploadFile},
+		"Registry.OpenUpload":  {action: access.ReadUploads},
 		"Registry.Coordinates": {free: "it parses names, and tells nothing else"},
 
-		"Projects.Project":         {action: access.ReadProject},
-		"Projects.ListProjects":    {action: access.ListNamespaces},
-		"Projects.GroupProjects":   {action: access.ReadGroup},
-		"Projects.CreateProject":   {action: access.CreateProject, args: map[int]any{1: projects.Project{Name: "p"}}},
-		"Projects.EditProject":     {action: access.EditProject},
-		"Projects.ArchiveProject":  {action: access.OwnProject},
-		"Projects.DeleteProject":   {action: access.OwnProject},
-		"Projects.Group":           {action: access.ReadGroup},
-		"Projects.ListGroups":      {action: access.ListNamespaces},
-		"Projects.Subgroups":       {action: access.ReadGroup},
-		"Projects.CreateGroup":     {action: access.CreateTopGroup, args: map[int]any{0: projects.Group{Name: "g"}}},
-		"Projects.EditGroup":       {action: access.EditGroup},
-		"Projects.DeleteGroup":     {action: access.EditGroup},
-		"Projects.ListFeatures":    {action: access.AdminFeatures},
-		"Projects.SetFeature":      {action: access.AdminFeatures, args: map[int]any{0: "flag"}},
-		"Projects.DeleteFeature":   {action: access.AdminFeatures},
-		"Projects.ProjectStanding": {free: "the action comes with the call"},
-		"Projects.GroupStanding":   {free: "the action comes with the call"},
+		"Projects.Project":          {action: access.ReadProject},
+		"Projects.ListProjects":     {action: access.ListNamespaces},
+		"Projects.GroupProjects":    {action: access.ReadGroup},
+		"Projects.CreateProject":    {action: access.CreateProject, args: map[int]any{1: projects.Project{Name: "p"}}},
+		"Projects.EditProject":      {action: access.EditProject},
+		"Projects.ArchiveProject":   {action: access.OwnProject},
+		"Projects.DeleteProject":    {action: access.OwnProject},
+		"Projects.Group":            {action: access.ReadGroup},
+		"Projects.ListGroups":       {action: access.ListNamespaces},
+		"Projects.Subgroups":        {action: access.ReadGroup},
+		"Projects.CreateGroup":      {action: access.CreateTopGroup, args: map[int]any{0: projects.Group{Name: "g"}}},
+		"Projects.EditGroup":        {action: access.EditGroup},
+		"Projects.DeleteGroup":      {action: access.EditGroup},
+		"Projects.ListFeatures":     {action: access.AdminFeatures},
+		"Projects.SetFeature":       {action: access.AdminFeatures, args: map[int]any{0: "flag"}},
+		"Projects.DeleteFeature":    {action: access.AdminFeatures},
+		"Projects.Associations":     {action: access.UseOwnToken},
+		"Projects.JobTokenScope":    {action: access.ReadJobTokenScope},
+		"Projects.SetJobTokenScope": {action: access.AdminJobTokenScope},
+		"Projects.AllowedProjects":  {action: access.ReadJobTokenScope},
+		"Projects.AllowedGroups":    {action: access.ReadJobTokenScope},
+		"Projects.AllowJobsOf":      {action: access.AdminJobTokenScope},
+		"Projects.DisallowJobsOf":   {action: access.AdminJobTokenScope},
+		"Projects.ProjectStanding":  {free: "the action comes with the call"},
+		"Projects.GroupStanding":    {free: "the action comes with the call"},
 
 		"ProjectMembers.List":   {action: access.ReadMembers},
 		"ProjectMembers.Member": {action: access.ReadMembers},
@@ -72,6 +81,7 @@ func deeds() map[string]deed {
 		"Auth.ListPersonalTokens":  {action: access.ReadTokens, args: map[int]any{0: auth.TokenFilter{UserID: 99}}},
 		"Auth.RevokePersonalToken": {action: access.RevokeToken, args: map[int]any{0: int64(5)}},
 		"Auth.RotatePersonalToken": {action: access.RotateToken, args: map[int]any{0: int64(5)}},
+		"Auth.CreateOwnToken":      {action: access.IssueOwnToken, args: map[int]any{0: auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeSelfRotate}}}},
 		"Auth.ListDeployTokens":    {action: access.AdminUsers},
 		"Auth.CreateJob":           {action: access.CreateJob},
 		"Auth.Job":                 {action: access.ReadJobs},
@@ -177,7 +187,7 @@ func asks(t *testing.T, room, method string, d deed) {
 			for _, visibility := range []access.Visibility{access.Private, access.Public} {
 				standing := access.Resource{Visibility: visibility, Packages: access.PackagesEnabled, Role: role}
 				r := standing
-				if method == "CurrentUser" || method == "CreateGroup" && a.MayGroup {
+				if method == "CurrentUser" || method == "Associations" || method == "CreateOwnToken" || method == "CreateGroup" && a.MayGroup {
 					r.Own = true
 				}
 				want := rules.Check(a, r, d.action)
