@@ -152,6 +152,9 @@ func (s *Service) OwnJob(ctx context.Context, a access.Actor) (Job, error) {
 // FinishJob ends a job: its user may, a maintainer, and the job itself. Its
 // token is dead from that moment.
 func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id int64, status JobStatus) (Job, error) {
+	if v := access.CheckToken(a, access.EndJob); v != access.Allowed {
+		return Job{}, access.Refusal(v, access.EndJob, "")
+	}
 	if !slices.Contains([]JobStatus{JobSuccess, JobFailed, JobCanceled}, status) {
 		return Job{}, fault.New(fault.Invalid, "status does not have a valid value")
 	}
