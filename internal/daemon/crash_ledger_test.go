@@ -118,8 +118,8 @@ func size(rng *rand.Rand) int {
 		return rng.IntN(4 << 10)
 	case p < 65:
 		return rng.IntN(64<<10 + 1) // up to what the database keeps
-	case p < 95:
-		return 64<<10 + rng.IntN(500<<10)
+	case p < 97:
+		return 64<<10 + rng.IntN(300<<10)
 	default:
 		return rng.IntN(3 << 20)
 	}
