@@ -209,7 +209,7 @@ func asks(t *testing.T, room, method string, d deed) {
 
 // try calls a deed. It got through when it did without an error, or reached for
 // a record that there is not.
-func try(room any, method string, a access.Actor, args map[int]any) (err error, through bool) { //nolint:revive // the error is the subject
+func try(room any, method string, a access.Actor, args map[int]any) (err error, through bool) {
 	defer func() { through = recover() != nil || err == nil }()
 	m := reflect.ValueOf(room).MethodByName(method)
 	in := []reflect.Value{reflect.ValueOf(context.Background()), reflect.ValueOf(a)}

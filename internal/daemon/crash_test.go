@@ -100,7 +100,7 @@ func memory(t *testing.T) string {
 	if err := unix.Statfs(shm, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp(shm, "granary-crash-")
+	dir, err := os.MkdirTemp(shm, "granary-crash-") //nolint:usetesting // in memory, which t.TempDir may not be
 	if err != nil {
 		return t.TempDir()
 	}
