@@ -155,8 +155,8 @@ func (p params) moment(name string) *time.Time {
 		return nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, wire.DateLayout, "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() > 0 && t.Year() < 10000 {
-			t = t.UTC()
+		t, err := time.Parse(layout, text)
+		if t = t.UTC(); err == nil && t.Year() > 0 && t.Year() < 10000 {
 			return &t
 		}
 	}
