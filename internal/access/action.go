@@ -10,6 +10,7 @@ const (
 	ReadMetadata               // version and metadata of the server
 	AdminUsers                 // create, block, see everything of users
 	AdminFeatures
+	ReadInstance // what only administrators see of the whole instance
 
 	UseOwnToken // a token reads or revokes itself: any scope will do
 	ReadTokens  // a personal access token's record
@@ -96,6 +97,7 @@ var rules = [actionCount]rule{
 	ReadMetadata:  {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
 	AdminUsers:    {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	AdminFeatures: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	ReadInstance:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 
 	UseOwnToken: {on: instance, least: NoRole, login: true},
 	ReadTokens:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser, ScopeSelfRotate}},

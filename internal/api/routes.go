@@ -16,8 +16,8 @@ func (s *Server) routes() []route {
 	return slices.Concat([]route{
 		{"GET", "/version", access.ReadMetadata, none, getVersion},
 		{"GET", "/metadata", access.ReadMetadata, none, getMetadata},
-		{"GET", "/features", access.AdminFeatures, none, listFeatures},
-		{"GET", "/features/definitions", access.AdminFeatures, none, listFeatureDefinitions},
+		{"GET", "/features", access.ReadInstance, none, listFeatures},
+		{"GET", "/features/definitions", access.ReadInstance, none, listFeatureDefinitions},
 		{"POST", "/features/{name}", access.AdminFeatures, none, setFeature},
 		{"DELETE", "/features/{name}", access.AdminFeatures, none, deleteFeature},
 
@@ -51,7 +51,7 @@ func (s *Server) routes() []route {
 		{"POST", "/projects/{id}/archive", access.OwnProject, none, archiveProject},
 		{"POST", "/projects/{id}/unarchive", access.OwnProject, none, unarchiveProject},
 
-		{"GET", "/deploy_tokens", access.AdminUsers, none, listAllDeployTokens},
+		{"GET", "/deploy_tokens", access.ReadInstance, none, listAllDeployTokens},
 		{"GET", "/job", access.ReadProject, jobs, getOwnJob},
 		{"GET", "/projects/{id}/jobs", access.ReadJobs, none, listJobs},
 		{"POST", "/projects/{id}/jobs", access.CreateJob, none, createJob},

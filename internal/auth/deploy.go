@@ -86,7 +86,7 @@ func (s *Service) GroupDeployTokens() DeployTokensOf {
 // ListDeployTokens returns the deploy tokens of the whole instance, for an
 // administrator.
 func (s *Service) ListDeployTokens(ctx context.Context, a access.Actor, active bool, p page.Request) (page.Of[DeployToken], error) {
-	if err := s.allow(a, false, access.AdminUsers); err != nil {
+	if err := s.allow(a, false, access.ReadInstance); err != nil {
 		return page.Of[DeployToken]{}, err
 	}
 	return s.DeployTokens.ListDeployTokens(ctx, DeployTokenFilter{Active: active, Now: s.Now()}, p)

@@ -61,7 +61,7 @@ func (s *Service) MayTurnFeatures(a access.Actor) error {
 
 // ListFeatures returns every flag that was ever set.
 func (s *Service) ListFeatures(ctx context.Context, a access.Actor) ([]Feature, error) {
-	if err := s.MayTurnFeatures(a); err != nil {
+	if err := s.allow(a, access.Resource{}, access.ReadInstance, ""); err != nil {
 		return nil, err
 	}
 	return s.Features.ListFeatures(ctx)
