@@ -72,14 +72,19 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
 	case fault.Absent:
-		return http.StatusNotFound, message("404 Not Found", "")
+		return http.StatusNotFound, message(first(e.Msg, "404 Not Found"), "")
 	case fault.NotFound:
 		return http.StatusNotFound, message("404 Not found", "")
 	case fault.Moved:
 		return http.StatusMethodNotAllowed, message("Non GET methods are not allowed for moved projects", "")
 	case fault.Conflict:
 		return http.StatusConflict, message(first(e.Msg, "409 Conflict"), "")
+	case fault.Stale:
+		return http.StatusPreconditionFailed, message("412 Precondition Failed", "")
 	case fault.Unprocessable:
+		if e.Fields != nil {
+			return http.StatusUnprocessableEntity, wire.Message{Message: e.Fields}
+		}
 		return http.StatusUnprocessableEntity, message(first(e.Msg, "422 Unprocessable Entity"), "")
 	case fault.TooLarge:
 		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))

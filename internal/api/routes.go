@@ -60,7 +60,7 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, s.memberRoutes(), s.deployTokenRoutes(), releaseRoutes(), uploadRoutes())
+	}, s.memberRoutes(), s.deployTokenRoutes(), packageRoutes(), releaseRoutes(), uploadRoutes())
 }
 
 func (s *Server) memberRoutes() []route {

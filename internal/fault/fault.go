@@ -25,6 +25,7 @@ const (
 	Moved                  // lives under another path now; Msg is the id it has
 	Conflict               // somebody was there first
 	Unprocessable          // understood, and cannot be carried out
+	Stale                  // changed since the caller last looked
 	TooLarge               // more bytes than allowed
 	Timeout                // the caller stopped sending
 	Unavailable            // database or store cannot serve now; try again
