@@ -187,16 +187,21 @@ func (l *lister) gathers() bool {
 
 // conditions are those on a package itself.
 func (l *lister) conditions(w *where, k string) {
-	if l.f.Status == "" {
+	switch l.f.Status {
+	case "", registry.StatusDefault, registry.StatusError, registry.StatusDeprecated:
 		w.and(strings.ReplaceAll(isListed, "k.", k))
-	} else {
+	}
+	if l.f.Status != "" {
 		w.and(k+"status = ?", string(l.f.Status))
-		if l.f.Status != registry.StatusDefault {
-			w.and(k + "status <> 'default'") // the condition of its index
-		}
+	}
+	if l.f.Status != "" && l.f.Status != registry.StatusDefault {
+		w.and(k + "status <> 'default'") // the condition of its index
 	}
 	if l.f.Version != "" {
 		w.and(k+"version = ?", string(l.f.Version))
+	}
+	if l.p.OrderBy == "name" && l.f.Status != registry.StatusPendingDestruction {
+		w.and(k + "status <> 'pending_destruction'") // the same for the index on names
 	}
 }
 
@@ -231,9 +236,12 @@ func (l *lister) chooseNames(ctx context.Context) error {
 	var parts []string
 	from := "package_names n"
 	for _, term := range l.f.Name.Terms {
-		if names > scanLimit && indexed(term) {
+		switch {
+		case strings.Contains(term, "\x00"):
+			w.and("1 = 0") // no name has it, and LIKE would stop there
+		case names > scanLimit && indexed(term):
 			parts = append(parts, `"`+strings.ReplaceAll(term, `"`, `""`)+`"`)
-		} else {
+		default:
 			w.and(`lower(n.name) LIKE ? ESCAPE '\'`, contains(term))
 		}
 	}
