@@ -16,6 +16,8 @@ const (
 	IssueTokens // a personal access token for a user
 	RevokeToken
 	RotateToken
+	IssueOwnToken  // a token for oneself, that can do next to nothing
+	RotateBotToken // a project or group access token replaces itself
 
 	ListNamespaces // groups and projects, filtered by what the actor can see
 	CreateTopGroup
@@ -36,6 +38,21 @@ const (
 	ReadDeployTokens
 	AdminProjectDeployTokens
 	AdminGroupDeployTokens
+
+	ReadProjectTokens // project access tokens
+	IssueProjectToken
+	EndProjectToken // revoke or rotate
+	ReadGroupTokens
+	IssueGroupToken
+	EndGroupToken
+
+	ReadJobTokenScope
+	AdminJobTokenScope
+
+	ReadProjectVariables
+	AdminProjectVariables
+	ReadGroupVariables
+	AdminGroupVariables
 
 	ReadJobs
 	CreateJob
@@ -71,6 +88,7 @@ type rule struct {
 	on     aim
 	least  Role    // the least role that may
 	login  bool    // an anonymous actor is asked to log in, whatever the target
+	person bool    // the user that a project or group access token stands for may not
 	scopes []Scope // of a personal access token, any one; none given, any token
 }
 
@@ -87,6 +105,9 @@ var rules = [actionCount]rule{
 	IssueTokens: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	RevokeToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	RotateToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
+
+	IssueOwnToken:  {on: instance, least: NoRole, login: true, person: true, scopes: []Scope{ScopeAPI}},
+	RotateBotToken: {on: place, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
 
 	ListNamespaces: {on: instance, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateTopGroup: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
@@ -107,6 +128,21 @@ var rules = [actionCount]rule{
 	ReadDeployTokens:         {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	AdminProjectDeployTokens: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	AdminGroupDeployTokens:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadProjectTokens: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	IssueProjectToken: {on: place, least: Maintainer, login: true, person: true, scopes: []Scope{ScopeAPI}},
+	EndProjectToken:   {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	ReadGroupTokens:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	IssueGroupToken:   {on: place, least: Owner, login: true, person: true, scopes: []Scope{ScopeAPI}},
+	EndGroupToken:     {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadJobTokenScope:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminJobTokenScope: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadProjectVariables:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminProjectVariables: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+	ReadGroupVariables:    {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminGroupVariables:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
 
 	ReadJobs:  {on: place, least: Reporter, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateJob: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},

@@ -82,11 +82,13 @@ type Actor struct {
 	Admin    bool
 	External bool // sees internal projects only as a member
 	MayGroup bool // may create groups at the top
+	Bot      bool // a user that a project or group access token stands for
 	Scopes   []Scope
 
 	TokenID       int64 // of the personal access or deploy token
 	JobID         int64 // of Job
 	JobProjectID  int64
+	JobProject    string // the last segment of its path
 	JobPipelineID int64
 }
 

@@ -58,7 +58,7 @@ func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
 	if a.Kind == Job && !r.Listed {
 		r.Role, a.Admin = NoRole, false
 	}
-	if r.Archived && frozen(action) {
+	if rule.person && a.Bot || r.Archived && frozen(action) {
 		return Denied
 	}
 	if r.Own || a.role(r.Role) >= rule.least {
@@ -119,6 +119,9 @@ func visible(a Actor, r Resource) bool {
 }
 
 func checkInstance(a Actor, r Resource, rule rule) Verdict {
+	if rule.person && a.Bot {
+		return Denied
+	}
 	if r.Own || a.role(NoRole) >= rule.least {
 		return Allowed
 	}
@@ -196,3 +199,7 @@ func ScopeList(action Action) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// AtLeast reports whether the actor's role at the resource is the given one or
+// above: nobody hands out more than they have.
+func (a Actor) AtLeast(r Resource, role Role) bool { return a.role(r.Role) >= role }

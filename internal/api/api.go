@@ -10,6 +10,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/auth"
+	"granary/internal/fault"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
@@ -74,7 +75,12 @@ type route struct {
 func (s *Server) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{s: s, w: w, r: r}
-		if err := c.run(route); err != nil {
+		err := c.run(route)
+		if fault.Is(err, fault.Moved) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			c.moved(err)
+			return
+		}
+		if err != nil {
 			s.fail(w, r, err)
 		}
 	})

@@ -46,6 +46,9 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
@@ -58,8 +61,8 @@ func newServer(t *testing.T) *server {
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
-	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Rules: rules, Now: s.now}
-	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
+	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Rules: rules, Now: s.now}
+	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
 		Catalog: db, Ledger: db, Uploads: db, Shelf: db, Files: db, Removal: db, Protectors: db,
 		Groups: places, Blobs: blobs, Rules: rules, Naming: projects.Strict,

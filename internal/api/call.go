@@ -3,8 +3,11 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -45,6 +48,29 @@ func (c *call) noContent() error {
 	safeHeaders(c.w.Header())
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// moved sends who asks for a project by an old path to the same route with
+// the project's id, which the fault names (contract rest-api 1.1).
+func (c *call) moved(err error) {
+	var id string
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		id = e.Msg
+	}
+	_, rest, _ := strings.Cut(strings.TrimPrefix(c.r.URL.EscapedPath(), prefix+"/projects/"), "/")
+	to := c.base() + prefix + "/projects/" + id
+	if rest != "" {
+		to += "/" + rest
+	}
+	if c.r.URL.RawQuery != "" {
+		to += "?" + c.r.URL.RawQuery
+	}
+	h := c.w.Header()
+	safeHeaders(h)
+	h.Set("Location", to)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	c.w.WriteHeader(http.StatusMovedPermanently)
+	_, _ = io.WriteString(c.w, "This resource has been moved permanently to "+to+".") // a client that is gone needs no answer
 }
 
 func (c *call) reply(status int, body any) error {

@@ -61,7 +61,7 @@ func (d deedsOfDeployTokens) revoke(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := d.deeds.Revoke(c.r.Context(), c.actor, c.path("id"), id); err != nil {
+	if err := d.deeds.Delete(c.r.Context(), c.actor, c.path("id"), id); err != nil {
 		return err
 	}
 	return c.noContent()

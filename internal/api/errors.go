@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"granary/internal/fault"
 	"granary/internal/wire"
@@ -26,12 +25,6 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status, body := answer(e)
 	switch e.Kind {
-	case fault.Moved:
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			location := s.base(r) + movedPath(r.URL.EscapedPath(), e.Msg)
-			w.Header().Set("Location", location)
-			status, body = http.StatusMovedPermanently, message("This resource has been moved permanently to "+location, "")
-		}
 	case fault.Unauthenticated:
 		w.Header().Set("WWW-Authenticate", basicChallenge)
 	case fault.DeadToken:
@@ -69,6 +62,8 @@ func answer(e *fault.Error) (int, any) {
 		}
 	case fault.Denied:
 		return http.StatusForbidden, message("403 Forbidden", e.Msg)
+	case fault.OverLimit:
+		return http.StatusForbidden, errorBody(e.Msg)
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
 	case fault.Absent:
@@ -79,8 +74,10 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusMethodNotAllowed, message("Non GET methods are not allowed for moved projects", "")
 	case fault.Conflict:
 		return http.StatusConflict, message(first(e.Msg, "409 Conflict"), "")
-	case fault.Stale:
+	case fault.Precondition:
 		return http.StatusPreconditionFailed, message("412 Precondition Failed", "")
+	case fault.NotAllowed:
+		return http.StatusMethodNotAllowed, message("405 Method Not Allowed", "")
 	case fault.Unprocessable:
 		if e.Fields != nil {
 			return http.StatusUnprocessableEntity, wire.Message{Message: e.Fields}
@@ -113,14 +110,3 @@ func message(text, detail string) wire.Message {
 }
 
 func errorBody(text string) wire.Error { return wire.Error{Error: text} }
-
-// movedPath is the path of a project's route with the id in place of what it
-// was called by.
-func movedPath(escaped, id string) string {
-	after := strings.TrimPrefix(escaped, prefix+"/projects/")
-	_, rest, more := strings.Cut(after, "/")
-	if more {
-		rest = "/" + rest
-	}
-	return prefix + "/projects/" + id + rest
-}

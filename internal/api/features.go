@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"strconv"
 
 	"granary/internal/fault"
@@ -21,7 +22,7 @@ func listFeatures(c *call) error {
 }
 
 func listFeatureDefinitions(c *call) error {
-	if _, err := c.s.Projects.ListFeatures(c.r.Context(), c.actor); err != nil {
+	if err := c.s.Projects.MayTurnFeatures(c.actor); err != nil {
 		return err
 	}
 	return c.ok([]wire.FeatureDefinition{genericPackagesDefinition()})
@@ -32,6 +33,9 @@ func genericPackagesDefinition() wire.FeatureDefinition {
 }
 
 func setFeature(c *call) error {
+	if err := c.s.Projects.MayTurnFeatures(c.actor); err != nil {
+		return err
+	}
 	change, err := c.featureChange()
 	if err != nil {
 		return err
@@ -60,7 +64,7 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	value, key := p.required("value"), p.choice("key", "percentage_of_time", "percentage_of_actors")
 	targeted := ""
 	for _, name := range []string{"user", "group", "namespace", "project", "repository", "feature_group"} {
-		if p.str(name) != "" { // GitLab's own client sends all of them, most of them empty
+		if p.sends(name) {
 			targeted = name
 			if key != "" {
 				p.fail("key, " + name + " are mutually exclusive")
@@ -70,31 +74,33 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	if err := p.err(); err != nil {
 		return change, err
 	}
-	if p.str("feature_group") != "" {
+	if p.sends("feature_group") {
 		return change, fault.New(fault.Refused, "feature_group is not known here; name users, groups, namespaces or projects")
 	}
 	return change, gate(&change, value, key, targeted != "")
 }
 
-// gate reads the value: true, false, or a percentage.
+// gate reads the value: true, false, or a percentage. A part of a percent is
+// counted as a whole one.
 func gate(change *projects.FeatureChange, value, key string, targeted bool) error {
+	number, err := strconv.ParseFloat(value, 64)
 	on := value == "true"
-	if on || value == "false" || value == "0" {
+	if on || value == "false" || err == nil && number == 0 {
 		change.Value = &on
 		return nil
 	}
-	number, err := strconv.ParseFloat(value, 64)
-	percent := int(number)
 	switch {
-	case err != nil:
+	case err != nil || math.IsNaN(number):
 		return fault.New(fault.Refused, "Value must be boolean or numeric, got "+value)
 	case number < 0 || number > 100:
 		return fault.New(fault.Refused, "Value must be a percentage from 0 to 100, got "+value)
 	case targeted:
 		return fault.New(fault.Refused, "Value must be boolean for a single target, got "+value)
-	case key == "percentage_of_actors":
+	}
+	percent := int(math.Ceil(number))
+	if key == "percentage_of_actors" {
 		change.PercentageOfActors = &percent
-	default:
+	} else {
 		change.PercentageOfTime = &percent
 	}
 	return nil
@@ -116,7 +122,12 @@ func feature(f projects.Feature) wire.Feature {
 	}{{"percentage_of_time", f.PercentageOfTime}, {"percentage_of_actors", f.PercentageOfActors}} {
 		if gate.percent > 0 {
 			w.Gates = append(w.Gates, wire.FeatureGate{Key: gate.key, Value: gate.percent})
-			w.State = "conditional"
+			if w.State != "on" {
+				w.State = "conditional"
+			}
+			if gate.percent == 100 {
+				w.State = "on"
+			}
 		}
 	}
 	on, off := []string{}, []string{}

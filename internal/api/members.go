@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/auth"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -94,9 +95,13 @@ func (d deedsOfMembers) remove(c *call) error {
 }
 
 func (c *call) member(m projects.Member) wire.Member {
-	return wire.Member{
+	w := wire.Member{
 		ID: m.UserID, Username: m.Username, Name: m.Name, State: userState(m.Blocked),
 		WebURL: c.base() + "/" + m.Username, AccessLevel: int(m.Role),
 		CreatedAt: wire.Time(m.CreatedAt), ExpiresAt: wire.OptionalDate(m.ExpiresAt),
 	}
+	if by := m.CreatedBy; by != nil {
+		w.CreatedBy = new(c.userBasic(auth.User{ID: by.UserID, Username: by.Username, Name: by.Name, Blocked: by.Blocked}))
+	}
+	return w
 }

@@ -70,7 +70,7 @@ func (c *call) pageHeaders(ask page.Request, total int) {
 	link := func(number int, rel string) {
 		links = append(links, "<"+c.pageURL(ask, number)+`>; rel="`+rel+`"`)
 	}
-	if ask.Number > 1 {
+	if ask.Number > 1 && ask.Number <= pages {
 		h.Set("X-Prev-Page", strconv.Itoa(ask.Number-1))
 		link(ask.Number-1, "prev")
 	}
@@ -87,17 +87,18 @@ func (c *call) pageHeaders(ask page.Request, total int) {
 	h.Set("Link", strings.Join(links, ", "))
 }
 
-// pageURL is this request's address with another page. What names a secret
-// stays out of it.
-func (c *call) pageURL(ask page.Request, number int) string {
-	q := url.Values{}
-	for name, values := range c.r.URL.Query() {
-		switch name {
-		case "private_token", "access_token", "job_token", "token":
-		default:
-			q[name] = values
-		}
+// openQuery is this request's query without what is secret.
+func (c *call) openQuery() url.Values {
+	q := c.r.URL.Query()
+	for _, name := range []string{"private_token", "access_token", "job_token", "token"} {
+		q.Del(name)
 	}
+	return q
+}
+
+// pageURL is this request's address with another page.
+func (c *call) pageURL(ask page.Request, number int) string {
+	q := c.openQuery()
 	if id := c.path("id"); id != "" {
 		q.Set("id", id)
 	}

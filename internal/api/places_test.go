@@ -105,8 +105,6 @@ func TestMembers(t *testing.T) {
 	s.as(dev, "DELETE", p+"/"+itoa(maintainerID), nil).is(t, 403, forbidden)
 	s.as(dev, "DELETE", p+"/"+itoa(devID), nil).must(t, 204) // everybody may leave
 	s.root("DELETE", "/api/v4/groups/g/members/1", nil).must(t, 403)
-	s.root("POST", p, map[string]any{"user_id": devID, "access_level": 30, "expires_at": "2020-01-01"}).must(t, 201)
-	s.as(dev, "GET", strings.TrimSuffix(p, "/members"), nil).must(t, 404) // it is over
 }
 
 // TestSettingsAreEchoed: what a PUT takes, PUT and GET show.

@@ -43,6 +43,9 @@ func (c *call) projectFilter() projects.ProjectFilter {
 		Search: p.str("search"), Owned: p.boolean("owned"), Membership: p.boolean("membership"), MinRole: p.minRole(),
 		Visibility: p.visibility(), Archived: p.optionalBoolean("archived"), Topic: p.str("topic"),
 		IDAfter: p.integer("id_after"), IDBefore: p.integer("id_before"),
+		// A project's last activity is its last update here.
+		UpdatedAfter:  latest(p.moment("updated_after"), p.moment("last_activity_after")),
+		UpdatedBefore: earliest(p.moment("updated_before"), p.moment("last_activity_before")),
 	}
 }
 
@@ -63,6 +66,9 @@ func listUserProjects(c *call) error {
 func (c *call) listProjects(f projects.ProjectFilter) error {
 	keyset := c.params.choice("pagination", "keyset", "legacy") == "keyset"
 	ask := c.page(true, projectOrders()...)
+	if keyset {
+		ask.Number = 1
+	}
 	if keyset && ask.OrderBy != "id" {
 		c.params.fail("order_by does not have a valid value, keyset pagination goes with order_by=id")
 	}
@@ -75,7 +81,7 @@ func (c *call) listProjects(f projects.ProjectFilter) error {
 		for _, p := range found.Rows {
 			rows = append(rows, c.projectFor(p))
 		}
-		if len(found.Rows) == ask.Size && found.Total > ask.Size {
+		if found.Total > len(found.Rows) {
 			c.nextLink(found.Rows[len(found.Rows)-1].ID, ask.Desc)
 		}
 		return c.ok(rows)
@@ -85,8 +91,7 @@ func (c *call) listProjects(f projects.ProjectFilter) error {
 
 // nextLink is the only header of keyset paging (contract rest-api 2).
 func (c *call) nextLink(last int64, desc bool) {
-	q := c.r.URL.Query()
-	q.Del("private_token")
+	q := c.openQuery()
 	q.Del("page")
 	bound := "id_after"
 	if desc {
@@ -114,14 +119,18 @@ func createProject(c *call) error {
 	allowed, exception := duplicateSettings(p)
 	project.Duplicates = projects.Duplicates{Allowed: allowed.Value, Exception: exception.Value}
 	project.Naming, project.MaxFileSize = namingSetting(p).Value, sizeSetting(p).Value
-	namespace := c.actor.Username
-	if id := p.integer("namespace_id"); id != 0 {
-		namespace = strconv.FormatInt(id, 10)
-	}
+	namespaceID := p.integer("namespace_id")
 	if err := p.err(); err != nil {
 		return err
 	}
-	project, err := c.s.Projects.CreateProject(c.r.Context(), c.actor, namespace, project)
+	if namespaceID == 0 {
+		self, err := c.s.Auth.CurrentUser(c.r.Context(), c.actor)
+		if err != nil {
+			return err
+		}
+		namespaceID = self.NamespaceID
+	}
+	project, err := c.s.Projects.CreateProject(c.r.Context(), c.actor, namespaceID, project)
 	if err != nil {
 		return err
 	}
@@ -200,7 +209,7 @@ func deleteProject(c *call) error {
 // projectFor shows a project in full, and in brief to whoever is not logged in
 // or asks for that.
 func (c *call) projectFor(p projects.Project) any {
-	if c.params.boolean("simple") {
+	if !c.actor.LoggedIn() || c.params.boolean("simple") {
 		return c.projectSimple(p)
 	}
 	return c.project(p)

@@ -128,7 +128,7 @@ func unknownMilestones(p params) error {
 
 func editRelease(c *call) error {
 	p := c.params
-	e := releases.Edit{Name: p.optional("name"), Description: p.optional("description"), ReleasedAt: p.moment("released_at")}
+	e := releases.Edit{Name: p.given("name"), Description: p.given("description"), ReleasedAt: p.moment("released_at")}
 	if _, sent := p.values["milestones"]; sent { // an empty list clears
 		titles := p.milestones()
 		e.Milestones = &titles

@@ -33,7 +33,7 @@ func (s *Server) routes() []route {
 		{"GET", "/personal_access_tokens", access.ReadTokens, none, listPersonalTokens},
 		{"GET", "/personal_access_tokens/{token_id}", access.UseOwnToken, none, getPersonalToken},
 		{"DELETE", "/personal_access_tokens/{token_id}", access.UseOwnToken, none, revokePersonalToken},
-		{"POST", "/personal_access_tokens/{token_id}/rotate", access.RotateToken, none, rotatePersonalToken},
+		{"POST", "/personal_access_tokens/{token_id}/rotate", access.RotateToken, auth.Doors{Rotates: true}, rotatePersonalToken},
 
 		{"GET", "/groups", access.ListNamespaces, none, listGroups},
 		{"POST", "/groups", access.ReadSelf, none, createGroup},
@@ -60,7 +60,8 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, s.memberRoutes(), s.deployTokenRoutes(), packageRoutes(), releaseRoutes(), uploadRoutes())
+	}, s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes(),
+		packageRoutes(), releaseRoutes(), uploadRoutes())
 }
 
 func (s *Server) memberRoutes() []route {

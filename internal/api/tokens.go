@@ -6,6 +6,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/auth"
+	"granary/internal/page"
 	"granary/internal/wire"
 )
 
@@ -93,6 +94,16 @@ func rotatePersonalToken(c *call) error {
 }
 
 func listPersonalTokens(c *call) error {
+	f, ask := c.tokenFilter()
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := c.s.Auth.ListPersonalTokens(c.r.Context(), c.actor, f, ask)
+	return listed(c, ask, found, err, func(t auth.PersonalToken) wire.PersonalAccessToken { return c.personalToken(t, "") })
+}
+
+// tokenFilter reads which tokens are wanted, in which order.
+func (c *call) tokenFilter() (auth.TokenFilter, page.Request) {
 	p := c.params
 	f := auth.TokenFilter{UserID: p.integer("user_id"), Search: p.str("search"), Revoked: p.optionalBoolean("revoked")}
 	if state := p.choice("state", "active", "inactive"); state != "" {
@@ -112,18 +123,15 @@ func listPersonalTokens(c *call) error {
 		"last_used_asc", "last_used_desc", "name_asc", "name_desc")
 	ask := c.page(false)
 	ask.OrderBy, ask.Desc = splitSort(sort)
-	if err := p.err(); err != nil {
-		return err
-	}
-	found, err := c.s.Auth.ListPersonalTokens(c.r.Context(), c.actor, f, ask)
-	return listed(c, ask, found, err, func(t auth.PersonalToken) wire.PersonalAccessToken { return c.personalToken(t, "") })
+	return f, ask
 }
 
 func (c *call) personalToken(t auth.PersonalToken, secret string) wire.PersonalAccessToken {
 	return wire.PersonalAccessToken{
 		ID: t.ID, Name: t.Name, Revoked: t.Revoked, CreatedAt: wire.Time(t.CreatedAt), Description: t.Description,
 		Scopes: scopeWords(t.Scopes), UserID: t.UserID, LastUsedAt: wire.OptionalTime(t.LastUsedAt),
-		Active: t.Active(c.s.Auth.Now()), ExpiresAt: wire.OptionalDate(t.ExpiresAt), Token: secret,
+		Active: t.Active(c.s.Auth.Now()), ExpiresAt: wire.OptionalDate(t.ExpiresAt),
+		AccessLevel: int(t.Role), Token: secret,
 	}
 }
 

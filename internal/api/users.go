@@ -52,7 +52,7 @@ func listUsers(c *call) error {
 		Username: c.params.str("username"), Search: c.params.str("search"),
 		Active: c.params.boolean("active"), Blocked: c.params.boolean("blocked"),
 	}
-	ask := c.page(true, "id")
+	ask := c.page(true, "id", "name", "username", "created_at", "updated_at")
 	if err := c.params.err(); err != nil {
 		return err
 	}

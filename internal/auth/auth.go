@@ -17,6 +17,7 @@ type Service struct {
 	Tokens         Tokens
 	Users          Users
 	PersonalTokens PersonalTokens
+	Bots           Bots
 	DeployTokens   DeployTokens
 	Jobs           Jobs
 	Places         Places

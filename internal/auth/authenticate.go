@@ -28,6 +28,7 @@ type Doors struct {
 	JobTokens    bool
 	DeployTokens bool
 	Basic        bool
+	Rotates      bool // here a revoked token gives its whole family away
 }
 
 // Token is a credential that somebody presented and that is on record.
@@ -107,7 +108,7 @@ func (s *Service) byBearerJob(ctx context.Context, c Credentials, d Doors) (acce
 	return a, true, err
 }
 
-func (s *Service) byPersonalToken(ctx context.Context, c Credentials, _ Doors) (access.Actor, bool, error) {
+func (s *Service) byPersonalToken(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
 	secret := c.PrivateToken
 	if secret == "" {
 		secret = c.Bearer
@@ -121,6 +122,11 @@ func (s *Service) byPersonalToken(ctx context.Context, c Credentials, _ Doors) (
 	}
 	if t.Personal == nil {
 		return access.Actor{}, false, fault.New(fault.Unauthenticated, "")
+	}
+	if t.Personal.Revoked && d.Rotates {
+		if err := s.PersonalTokens.RevokePersonalTokens(ctx, t.Personal.ID, true); err != nil {
+			return access.Actor{}, false, err
+		}
 	}
 	a, err := s.personalActor(t)
 	return a, true, err
@@ -195,7 +201,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 	}
 	s.used.note(t.Personal.ID, now)
 	a := userActor(t.User, t.Personal.Scopes)
-	a.TokenID = t.Personal.ID
+	a.TokenID, a.Bot = t.Personal.ID, t.Personal.Role != access.NoRole
 	return a, nil
 }
 
@@ -212,6 +218,7 @@ func jobActor(t Token) (access.Actor, error) {
 	}
 	a := userActor(t.User, nil)
 	a.Kind, a.JobID, a.JobProjectID, a.JobPipelineID = access.Job, t.Job.ID, t.Job.ProjectID, t.Job.PipelineID
+	a.JobProject = t.Job.ProjectPath
 	return a, nil
 }
 
@@ -236,5 +243,7 @@ func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.
 	if u.Blocked {
 		return a, fault.New(fault.Denied, blockedText)
 	}
-	return userActor(u, a.Scopes), nil
+	as := userActor(u, a.Scopes)
+	as.TokenID = a.TokenID // "self" is still the token in use
+	return as, nil
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -46,7 +47,7 @@ type DeployTokens interface {
 	ListDeployTokens(ctx context.Context, f DeployTokenFilter, p page.Request) (page.Of[DeployToken], error)
 	// InsertDeployToken names the user after the id where it has no name.
 	InsertDeployToken(ctx context.Context, t DeployToken, d SecretDigest) (DeployToken, error)
-	RevokeDeployToken(ctx context.Context, id int64) error
+	DeleteDeployToken(ctx context.Context, id int64) error
 }
 
 func deployScopes() []access.Scope {
@@ -132,7 +133,7 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 	if err := checkTokenName(t.Name); err != nil {
 		return DeployToken{}, "", err
 	}
-	if len(t.Username) > 255 || hasControl(t.Username) {
+	if utf8.RuneCountInString(t.Username) > 255 || hasControl(t.Username) {
 		return DeployToken{}, "", fault.Field("username", "is too long (maximum is 255 characters), or more than one line")
 	}
 	if err := checkScopes(t.Scopes, deployScopes()); err != nil {
@@ -144,8 +145,9 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 	return t, secret, err
 }
 
-// Revoke makes a deploy token useless from now on.
-func (d DeployTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, id int64) error {
+// Delete makes a deploy token useless from now on, and forgets it as GitLab
+// does.
+func (d DeployTokensOf) Delete(ctx context.Context, a access.Actor, ref string, id int64) error {
 	f, err := d.find(ctx, a, ref, d.admin)
 	if err != nil {
 		return err
@@ -153,5 +155,5 @@ func (d DeployTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, 
 	if _, err := d.one(ctx, f, id); err != nil {
 		return err
 	}
-	return d.s.DeployTokens.RevokeDeployToken(ctx, id)
+	return d.s.DeployTokens.DeleteDeployToken(ctx, id)
 }

@@ -28,21 +28,26 @@ const (
 	MaxJobTimeout     = 24 * time.Hour
 )
 
+// maxPipelineID leaves room above it for the pipelines that number themselves,
+// and is what every client's JSON can hold.
+const maxPipelineID = 1<<53 - 1
+
 // Job is a run of somebody's script that holds a job token while it lasts.
 type Job struct {
-	ID         int64
-	ProjectID  int64
-	PipelineID int64 // 0 when it is made: a pipeline of its own
-	User       User
-	Name       string
-	Stage      string
-	Ref        string
-	SHA        string
-	Tag        bool
-	Status     JobStatus
-	CreatedAt  time.Time
-	FinishedAt *time.Time
-	ExpiresAt  time.Time // when it counts as failed, finished or not
+	ID          int64
+	ProjectID   int64
+	ProjectPath string // the last segment
+	PipelineID  int64  // 0 when it is made: a pipeline of its own
+	User        User
+	Name        string
+	Stage       string
+	Ref         string
+	SHA         string
+	Tag         bool
+	Status      JobStatus
+	CreatedAt   time.Time
+	FinishedAt  *time.Time
+	ExpiresAt   time.Time // when it counts as failed, finished or not
 }
 
 // Running reports whether the job's token opens anything.
@@ -109,8 +114,8 @@ func checkJob(j Job, timeout time.Duration) error {
 			return fault.New(fault.Invalid, f.name+" is invalid, it is one line of at most 255 bytes")
 		}
 	}
-	if j.PipelineID < 0 {
-		return fault.New(fault.Invalid, "pipeline_id is invalid, it is a positive number")
+	if j.PipelineID < 0 || j.PipelineID > maxPipelineID {
+		return fault.New(fault.Invalid, "pipeline_id is invalid, it is a positive number below 2^53")
 	}
 	return nil
 }
@@ -147,6 +152,9 @@ func (s *Service) OwnJob(ctx context.Context, a access.Actor) (Job, error) {
 // FinishJob ends a job: its user may, a maintainer, and the job itself. Its
 // token is dead from that moment.
 func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id int64, status JobStatus) (Job, error) {
+	if v := access.CheckToken(a, access.EndJob); v != access.Allowed {
+		return Job{}, access.Refusal(v, access.EndJob, "")
+	}
 	if !slices.Contains([]JobStatus{JobSuccess, JobFailed, JobCanceled}, status) {
 		return Job{}, fault.New(fault.Invalid, "status does not have a valid value")
 	}
@@ -158,8 +166,12 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 	if err != nil {
 		return Job{}, err
 	}
-	standing.Own = a.Kind == access.Job && a.JobID == id || a.Kind == access.User && a.UserID == j.User.ID
-	if err := access.Refusal(s.Rules.Check(a, standing, access.EndJob), access.EndJob, "Job"); err != nil {
+	if standing.Own = a.Kind == access.Job && a.JobID == id || a.Kind == access.User && a.UserID == j.User.ID; standing.Own {
+		err = access.Refusal(s.Rules.Check(a, standing, access.EndJob), access.EndJob, "Job")
+	} else {
+		_, _, err = s.Places.ProjectStanding(ctx, a, ref, access.EndJob)
+	}
+	if err != nil {
 		return Job{}, err
 	}
 	j, err = s.Jobs.FinishJob(ctx, projectID, id, status, s.Now())

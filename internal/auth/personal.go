@@ -3,7 +3,9 @@ package auth
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -21,7 +23,8 @@ type PersonalToken struct {
 	ExpiresAt   *time.Time // midnight UTC of the day from which it is dead; nil: never
 	LastUsedAt  *time.Time
 	CreatedAt   time.Time
-	Family      int64 // id of the token that rotation began with
+	Family      int64       // id of the token that rotation began with
+	Role        access.Role // of the bot that a project or group access token acts as; NoRole for a person's
 }
 
 // Expired reports whether the token's last day is over.
@@ -36,6 +39,8 @@ func (t PersonalToken) Active(now time.Time) bool { return !t.Revoked && !t.Expi
 // all.
 type TokenFilter struct {
 	UserID                        int64
+	ID                            int64  // this one only
+	ProjectID, GroupID            int64  // access tokens of this project or group
 	Search                        string // part of the name, case folded
 	Revoked                       *bool
 	Active                        *bool
@@ -85,21 +90,25 @@ func (s *Service) CreatePersonalToken(ctx context.Context, a access.Actor, t Per
 // NewPersonalToken keeps a token with a given secret without asking who wants
 // it: the first start does, and CreatePersonalToken once it has asked.
 func (s *Service) NewPersonalToken(ctx context.Context, t PersonalToken, secret string) (PersonalToken, error) {
-	if err := checkTokenName(t.Name); err != nil {
-		return PersonalToken{}, err
-	}
-	if len(t.Description) > 255 {
-		return PersonalToken{}, fault.Field("description", "is too long (maximum is 255 characters)")
-	}
-	if err := checkScopes(t.Scopes, personalScopes()); err != nil {
+	if err := checkPersonalToken(t, personalScopes()); err != nil {
 		return PersonalToken{}, err
 	}
 	t.CreatedAt = s.Now()
 	return s.PersonalTokens.InsertPersonalToken(ctx, t, DigestOf(secret))
 }
 
+func checkPersonalToken(t PersonalToken, allowed []access.Scope) error {
+	if err := checkTokenName(t.Name); err != nil {
+		return err
+	}
+	if utf8.RuneCountInString(t.Description) > 255 {
+		return fault.Field("description", "is too long (maximum is 255 characters)")
+	}
+	return checkScopes(t.Scopes, allowed)
+}
+
 func checkTokenName(name string) error {
-	if name == "" || len(name) > 255 || hasControl(name) {
+	if strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > 255 || hasControl(name) {
 		return fault.Field("name", "can't be blank, longer than 255 characters, or more than one line")
 	}
 	return nil
@@ -193,8 +202,16 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 	if id != a.TokenID && !a.Has(access.ScopeAPI) {
 		return PersonalToken{}, "", fault.New(fault.InsufficientScope, string(access.ScopeAPI))
 	}
+	if t.Role != access.NoRole {
+		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // it has a route of its own
+	}
+	return s.rotate(ctx, t, expires)
+}
+
+// rotate replaces a token that the actor may replace.
+func (s *Service) rotate(ctx context.Context, t PersonalToken, expires *time.Time) (PersonalToken, string, error) {
 	if t.Revoked {
-		err := s.PersonalTokens.RevokePersonalTokens(ctx, id, true)
+		err := s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, true)
 		return PersonalToken{}, "", firstError(err, fault.New(fault.Unauthenticated, ""))
 	}
 	if t.Expired(s.Now()) {
@@ -207,7 +224,7 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 	secret := newSecret(personalPrefix)
 	next := t
 	next.ExpiresAt, next.CreatedAt, next.LastUsedAt = expires, s.Now(), nil
-	next, err = s.PersonalTokens.RotatePersonalToken(ctx, id, next, DigestOf(secret))
+	next, err := s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, DigestOf(secret))
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Unauthenticated, "")
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -31,7 +32,8 @@ type User struct {
 // UserFilter chooses users for a list.
 type UserFilter struct {
 	Username string // this one, of any case
-	Search   string // part of name, user name or email, case folded
+	Search   string // part of name or user name, case folded
+	ByEmail  bool   // Search may be a whole email, too
 	Active   bool
 	Blocked  bool
 }
@@ -76,6 +78,7 @@ func (s *Service) ListUsers(ctx context.Context, a access.Actor, f UserFilter, p
 	if err := s.allow(a, false, access.ReadUsers); err != nil {
 		return page.Of[User]{}, err
 	}
+	f.ByEmail = a.Admin // to others an email is not public
 	return s.Users.ListUsers(ctx, f, p)
 }
 
@@ -122,7 +125,7 @@ func checkUser(u User) error {
 	switch {
 	case err != nil || address.Address != u.Email || len(u.Email) > 255:
 		return fault.Field("email", "is invalid")
-	case strings.TrimSpace(u.Name) == "" || len(u.Name) > 255 || hasControl(u.Name):
+	case strings.TrimSpace(u.Name) == "" || utf8.RuneCountInString(u.Name) > 255 || hasControl(u.Name):
 		return fault.Field("name", "can't be blank, longer than 255 characters, or more than one line")
 	case !validUsername(u.Username):
 		return fault.Field("username", rule)

@@ -32,6 +32,8 @@ type Config struct {
 	MaxFileSize int64 // bytes; 0 for no limit
 	InlineMax   int64 // bytes, 0 to 1 MiB
 
+	EncryptionKey Secret // 32 bytes as 64 hex digits; "" for the one in the data directory
+
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
 

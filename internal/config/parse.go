@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -101,6 +102,15 @@ func parseToken(to *Secret, v string) error {
 	}
 	if len(v) < least || strings.ContainsFunc(v, func(r rune) bool { return !isToken(r) }) {
 		return fmt.Errorf("want %d or more of A-Z, a-z, 0-9, - and _", least)
+	}
+	*to = Secret(v)
+	return nil
+}
+
+// parseKey takes a key for AES-256.
+func parseKey(to *Secret, v string) error {
+	if key, err := hex.DecodeString(v); err != nil || len(key) != 32 {
+		return errors.New("want 64 hex digits, such as `openssl rand -hex 32` prints")
 	}
 	*to = Secret(v)
 	return nil

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -62,6 +63,7 @@ func TestValues(t *testing.T) {
 		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c", "postgres://h/db"}},
 		{"blobs", []string{"file:x"}, []string{"", "file:", "s3://bucket", "/x"}},
 		{"external-url", []string{"", "http://h", "https://h:8443/sub/"}, []string{"h", "ftp://h", "http://", "http://h?a=b", "http://h#", "http://u:p@h", "http://h?"}},
+		{"encryption-key", []string{strings.Repeat("0aF9", 16)}, []string{"", strings.Repeat("a", 63), strings.Repeat("a", 66), strings.Repeat("g", 64)}},
 		{"root-token", []string{"aaaaaaaaaaaaaaaaaaaa"}, []string{"", "short", "aaaaaaaaaaaaaaaaaaa ", "ääääääääääääääääääää"}},
 		{"inline-max", []string{"0", "1MiB"}, []string{"1048577", "2MiB"}},
 		{"stall-timeout", []string{"1s", "1h"}, []string{"0s", "999ms", "61m", "-5s"}},

@@ -1,247 +1,404 @@
 package daemon
 
 import (
+	"bytes"
+	"context"
 	"flag"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-var crashKills = flag.Int("crash.kills", 200, "how often TestCrash kills the server")
+var (
+	crashKills = flag.Int("crash.kills", 200, "how often TestCrash kills the server")
+	crashSeed  = flag.Uint64("crash.seed", 0, "the seed of TestCrash; 0 takes the time")
+)
 
-// crashPoints are where the server kills itself; "" is a kill from outside at
-// any moment.
-func crashPoints() []string {
-	return []string{
-		"", "", "before-commit", "after-commit", // of a transaction
-		"before-sync", "before-rename", "before-dirsync", "after-dirsync", // of a blob
-	}
-}
+const (
+	crashClients = 8  // that publish or read at once
+	killsPerDir  = 50 // before a data directory is searched in full and a new one begun
+)
 
-// TestCrash is the crash law. Clients publish to the real server, which is
-// killed with SIGKILL at random moments and at named points, and started again
-// on the same directory. Then:
+// TestCrash kills the server (SIGKILL) while clients publish, at random moments
+// and at the named points of a commit, and starts it again on the same data
+// directory. The law, for the clients' sight of it:
 //
-//   - every acknowledged file reads back with its bytes, and under a name that
-//     was published again the last acknowledged one or a later one;
-//   - a publish that was not acknowledged is there whole or not at all: the
-//     kill may have fallen between the commit and the answer, which nobody
-//     outside can tell from a lost answer; never a part, never other bytes;
-//   - publishing it again succeeds;
-//   - no temporary file is left, and the database is sound.
+//  1. A publish that was answered with 201 is there for good: its bytes, whole,
+//     and newer than every publish of the same name that had ended when it
+//     began.
+//  2. A publish that was not answered is there whole or not at all. The kill may
+//     have fallen between the commit and the answer, and nobody can take the
+//     commit back then. So "not visible" means: no name ever shows bytes other
+//     than those of one publish to that very name, from the first to the last;
+//     what a restart shows of it once, it shows for good; and it never hides
+//     what was acknowledged after it had ended.
+//  3. What anybody has read counts like what was acknowledged: a file that was
+//     seen does not vanish.
+//  4. Publishing again what was not answered succeeds.
 //
-// SIGKILL leaves the page cache alone, so a forgotten fsync does not show here;
-// the order of syncs is the matter of blob/disk's own tests.
+// And for what lies on the disk (crash_audit_test.go has the list): the database is sound,
+// one row for each package and for each publish, no temporary files, no bytes
+// without a row, every blob the one it is named after.
+//
+// A killed process loses what it holds in memory, but nothing that the kernel
+// has taken: a missing fsync does not show here.
 func TestCrash(t *testing.T) {
-	const lanes = 2
-	var wg sync.WaitGroup
-	totals := make([]tally, lanes)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	for i := range lanes {
-		wg.Go(func() {
-			lane := &crashLane{
-				t: t, dir: filepath.Join(t.TempDir(), "data"), rnd: rand.New(rand.NewPCG(seed, uint64(i))),
-				files: map[string]*history{},
+	seed := *crashSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	began := time.Now()
+	left := atomic.Int64{}
+	left.Store(int64(*crashKills))
+	c := &crashes{t: t, kills: map[string]int{}}
+	dirs := atomic.Uint64{}
+	var running sync.WaitGroup
+	for range min(4, runtime.GOMAXPROCS(0)) {
+		running.Go(func() {
+			for left.Load() > 0 && !c.hopeless() {
+				n := dirs.Add(1)
+				f := newFarm(c, filepath.Join(memory(t), "data"), rand.New(rand.NewPCG(seed, n)))
+				f.name = fmt.Sprintf("seed %d, directory %d", seed, n)
+				f.run(func() bool { return left.Add(-1) >= 0 })
 			}
-			for kill := range *crashKills / lanes {
-				lane.round(kill)
-				if t.Failed() {
-					break
-				}
-			}
-			lane.last()
-			totals[i] = lane.tally
 		})
 	}
-	wg.Wait()
-	var sum tally
-	for _, one := range totals {
-		sum.kills += one.kills
-		sum.acknowledged += one.acknowledged
-		sum.lost += one.lost
-		sum.retried += one.retried
-		sum.read += one.read
+	running.Wait()
+	total := 0
+	for _, n := range c.kills {
+		total += n
 	}
-	t.Logf("%d kills, %d publishes acknowledged, %d cut off, %d of them retried, %d files read back",
-		sum.kills, sum.acknowledged, sum.lost, sum.retried, sum.read)
-	if sum.acknowledged < sum.kills || sum.lost == 0 {
-		t.Errorf("the clients were too idle for the kills to mean anything")
+	t.Logf("%d kills in %d directories, %d publishes acknowledged, %d retried, %d read while they came, %d violations, %v (seed %d)",
+		total, dirs.Load(), c.acked.Load(), c.retried.Load(), c.seen.Load(), c.violations.Load(), time.Since(began).Round(time.Second), seed)
+	for _, where := range slices.Sorted(maps.Keys(c.kills)) {
+		t.Logf("%6d  %s", c.kills[where], where)
+	}
+	if total < *crashKills && !t.Failed() {
+		t.Errorf("%d kills of %d", total, *crashKills)
 	}
 }
 
-// tally is what a lane has done.
-type tally struct{ kills, acknowledged, lost, retried, read int }
+// memory is a folder in memory where the machine has one with room: a killed
+// process cannot tell it from a disk, and a sync of a busy disk takes longer
+// than all the rest.
+func memory(t *testing.T) string {
+	const shm, room = "/dev/shm", 4 << 30
+	var fs unix.Statfs_t
+	if err := unix.Statfs(shm, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(shm, "granary-crash-") //nolint:usetesting // in memory, which t.TempDir may not be
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is left is in memory only
+	return dir
+}
 
-// crashLane is one data directory and all that was ever published to it.
-type crashLane struct {
-	t   *testing.T
-	dir string
-	rnd *rand.Rand
+// crashes is what all directories report to.
+type crashes struct {
+	t                                *testing.T
+	acked, retried, seen, violations atomic.Int64
 
 	mu    sync.Mutex
-	files map[string]*history
-	fresh []string // names published to since the last check
-	next  int
-	tally tally
+	kills map[string]int // by where
 }
 
-// history is what was sent to one name, in order. Only one client at a time
-// publishes to a name.
-type history struct {
-	bodies [][]byte
-	acked  int // how many bodies from the start are acknowledged or overtaken: the newest of them may be served
-}
+func (c *crashes) hopeless() bool { return c.violations.Load() >= 20 }
 
-// round starts the server, checks what the last kill left, publishes until the
-// next kill.
-func (l *crashLane) round(kill int) {
-	points := crashPoints()
-	point, hits := points[kill%len(points)], 1+l.rnd.IntN(12)
-	s := startChild(l.t, l.dir, point, hits)
-	defer s.kill()
-	l.check(s)
-	if point != "" {
-		s.arm()
-	}
-	var wg sync.WaitGroup
-	for client := range 8 {
-		seed := l.rnd.Uint64()
-		wg.Go(func() { l.publish(s, client, rand.New(rand.NewPCG(seed, 0))) })
-	}
-	if point == "" {
-		time.Sleep(time.Duration(5+l.rnd.IntN(60)) * time.Millisecond)
-		s.kill()
-	} else if !s.dies(10 * time.Second) {
-		l.t.Errorf("the server never came to %s for the %dth time", point, hits)
-		s.kill()
-	}
-	wg.Wait()
-	l.tally.kills++
-}
-
-// publish sends files until the server is gone.
-func (l *crashLane) publish(s *child, client int, rnd *rand.Rand) {
-	for i := 0; ; i++ {
-		name := l.name(client, i, rnd)
-		body := make([]byte, bodySize(rnd))
-		for j := range body {
-			body[j] = byte(rnd.Uint32())
-		}
-		l.mu.Lock()
-		h := l.files[name]
-		if h == nil {
-			h = &history{}
-			l.files[name] = h
-		}
-		h.bodies = append(h.bodies, body)
-		l.fresh = append(l.fresh, name)
-		l.mu.Unlock()
-		status, err := s.put(name, body)
-		l.mu.Lock()
-		if err != nil {
-			l.tally.lost++
-			l.mu.Unlock()
-			return
-		}
-		if status != 201 {
-			l.t.Errorf("publish %s: %d", name, status)
-		}
-		h.acked = len(h.bodies)
-		l.tally.acknowledged++
-		l.mu.Unlock()
+func (c *crashes) violation(format string, args ...any) {
+	if c.violations.Add(1) <= 20 {
+		c.t.Errorf(format, args...)
 	}
 }
 
-// name is a version of its own, a file of a version that all share, or a name
-// that this client publishes again and again.
-func (l *crashLane) name(client, i int, rnd *rand.Rand) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.next++
-	switch rnd.IntN(4) {
-	case 0:
-		return fmt.Sprintf("shared/1.0.0/file-%d", l.next)
-	case 1:
-		return fmt.Sprintf("again/1.0.%d/file", client)
-	}
-	return fmt.Sprintf("own/1.%d.%d/file", l.next, i)
+// plan is how a life of the server ends.
+type plan struct {
+	where string        // a named point, or startup or anytime
+	nth   int           // at which visit to the point
+	after time.Duration // for startup and anytime: since the start, or under load
 }
 
-// bodySize: most bodies ride with their record, some lie in the blob store.
-func bodySize(rnd *rand.Rand) int {
-	switch rnd.IntN(5) {
-	case 0:
-		return 70_000 + rnd.IntN(200_000)
-	case 1:
-		return 0
+// choosePlan gives each way to die its share. Folds come every 5 seconds, so
+// they have to be rare.
+func choosePlan(rng *rand.Rand) plan {
+	if rng.IntN(100) == 0 {
+		return plan{where: pick(rng, "before-fold", "half-fold"), nth: 1}
 	}
-	return 1 + rnd.IntN(9000)
-}
-
-// check holds the server to the law, and publishes again what was cut off.
-func (l *crashLane) check(s *child) {
-	names := l.fresh
-	l.fresh = nil
-	for _, name := range names {
-		h := l.files[name]
-		served := l.serves(s, name, h)
-		if h.acked == len(h.bodies) {
-			continue
-		}
-		l.tally.retried++
-		again := h.bodies[len(h.bodies)-1]
-		if status, err := s.put(name, again); err != nil || status != 201 {
-			l.t.Errorf("publishing %s again: %d %v", name, status, err)
-		}
-		h.acked = len(h.bodies)
-		if now := l.serves(s, name, h); now != len(h.bodies)-1 {
-			l.t.Errorf("%s serves body %d after body %d was published again (before: %d)", name, now, len(h.bodies)-1, served)
-		}
-	}
-	if left, err := os.ReadDir(filepath.Join(l.dir, "blobs", "tmp")); err != nil || len(left) > 0 {
-		l.t.Errorf("temporary files are left: %v %v", left, err)
-	}
-}
-
-// serves is which of the bodies sent to a name is served, -1 for none, after
-// making sure that it is one that the law allows.
-func (l *crashLane) serves(s *child, name string, h *history) int {
-	l.tally.read++
-	status, body, err := s.get(name)
-	switch {
-	case err != nil:
-		l.t.Errorf("reading %s: %v", name, err)
-	case status == 404 && h.acked == 0:
-	case status != 200:
-		l.t.Errorf("%s: %d, though %d of %d publishes were acknowledged", name, status, h.acked, len(h.bodies))
+	switch p := rng.IntN(10); {
+	case p < 1:
+		return plan{where: "startup", after: time.Duration(rng.IntN(250)) * time.Millisecond}
+	case p < 4:
+		return plan{where: "anytime", after: time.Duration(rng.IntN(60_000)) * time.Microsecond}
+	case p < 7:
+		return plan{where: pick(rng, "before-commit", "after-commit"), nth: 1 + rng.IntN(15)}
 	default:
-		for i := len(h.bodies) - 1; i >= 0; i-- {
-			if string(h.bodies[i]) != body {
-				continue
-			}
-			if i < h.acked-1 {
-				l.t.Errorf("%s serves body %d, though body %d was acknowledged", name, i, h.acked-1)
-			}
-			return i
-		}
-		l.t.Errorf("%s serves %d bytes that nobody published there", name, len(body))
+		return plan{where: pick(rng, "before-sync", "before-rename", "before-dirsync", "after-dirsync"), nth: 1 + rng.IntN(4)}
 	}
-	return -1
 }
 
-// last reads back everything that was ever acknowledged, and the database's
-// own opinion of itself.
-func (l *crashLane) last() {
-	s := startChild(l.t, l.dir, "", 0)
-	l.check(s)
-	for name, h := range l.files {
-		l.serves(s, name, h)
+func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
+
+// farm is one data directory, what was published there, and what must be true
+// of it.
+type farm struct {
+	*crashes
+	*ledger
+	name string
+	dir  string
+	rng  *rand.Rand
+	life int
+
+	server *process // of this life
+	url    string
+	http   *http.Client
+}
+
+func newFarm(c *crashes, dir string, rng *rand.Rand) *farm {
+	return &farm{crashes: c, ledger: newLedger(), dir: dir, rng: rng}
+}
+
+// run kills the server as long as another kill is wanted, and then looks at
+// everything.
+func (f *farm) run(another func() bool) {
+	for f.life = 1; f.life <= killsPerDir && !f.hopeless() && another(); f.life++ {
+		p := choosePlan(f.rng)
+		f.live(p)
+		if f.rng.IntN(8) == 0 {
+			f.audit() // SQLite recovers then, and not the server
+		}
 	}
-	s.kill()
-	checkDatabase(l.t, filepath.Join(l.dir, "granary.db"))
+	f.live(plan{})
+	f.audit()
+	f.hashBlobs()
+	if err := os.RemoveAll(f.dir); err != nil {
+		f.t.Error(err)
+	}
+}
+
+func (f *farm) wrong(format string, args ...any) {
+	f.violation("%s, life %d: %s", f.name, f.life, fmt.Sprintf(format, args...))
+}
+
+// live is one life of the server: from its start to the kill that p says, or
+// for an empty one to the end of the full search.
+func (f *farm) live(p plan) {
+	environ := []string{asRoot}
+	if p.nth > 0 {
+		environ = append(environ, fmt.Sprintf("%s=%s %d", dieAt, p.where, p.nth))
+	}
+	server, err := launch(environ, "--listen=127.0.0.1:0", "--data-dir="+f.dir)
+	if err != nil {
+		f.wrong("%v", err)
+		return
+	}
+	f.server = server
+	if p.where == "startup" {
+		time.Sleep(p.after)
+	} else if f.url = server.url(); f.url != "" {
+		transport := &http.Transport{MaxIdleConnsPerHost: 2 * crashClients}
+		f.http = &http.Client{Transport: transport}
+		f.noLeftovers()
+		f.visit(p)
+		transport.CloseIdleConnections()
+	}
+	server.kill()
+	f.crashed()
+	if !server.killed() {
+		f.wrong("the server ended by itself: %v\n%s", server.err, server.logged())
+	} else if log := server.logged(); log != "" {
+		f.wrong("the server complained:\n%s", log)
+	}
+	if p.where != "" {
+		f.crashes.mu.Lock()
+		defer f.crashes.mu.Unlock()
+		f.kills[p.where]++
+	}
+}
+
+// visit reads what was published, publishes again what was not answered, and
+// then, if the server is to die, publishes until it does.
+func (f *farm) visit(p plan) {
+	all := p.where == ""
+	f.inspect(f.doubtful(all, f.rng))
+	var running sync.WaitGroup
+	open := f.unanswered()
+	for part := range slices.Chunk(open, len(open)/crashClients+1) {
+		running.Go(func() {
+			for _, a := range part {
+				if f.alive() {
+					f.retried.Add(1)
+					f.publish(f.again(a))
+				}
+			}
+		})
+	}
+	running.Wait()
+	if !all {
+		f.load(p)
+		return
+	}
+	if open := f.unanswered(); len(open) > 0 {
+		f.wrong("%d publishes were not answered, and the server was not killed", len(open))
+	}
+	f.inspect(f.doubtful(all, f.rng))
+}
+
+// load publishes and reads until the server has died as p says.
+func (f *farm) load(p plan) {
+	var running sync.WaitGroup
+	for i := range crashClients {
+		rng := rand.New(rand.NewPCG(f.rng.Uint64(), f.rng.Uint64()))
+		running.Go(func() {
+			for f.alive() && !f.hopeless() {
+				if i == 0 {
+					f.look(f.anyName(rng))
+				} else {
+					f.publish(f.invent(rng))
+				}
+			}
+		})
+	}
+	patience := p.after
+	if p.nth > 0 {
+		patience = time.Minute // folds come every 5 s, and the machine may be busy
+	}
+	select {
+	case <-f.server.exited:
+	case <-time.After(patience):
+		if p.nth > 0 {
+			f.wrong("the server did not come to %s %d times", p.where, p.nth)
+		}
+		f.server.kill()
+	}
+	running.Wait()
+}
+
+func (f *farm) alive() bool {
+	select {
+	case <-f.server.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// publish sends one attempt. Whatever the server answers while it lives must
+// be 201.
+func (f *farm) publish(a *attempt) {
+	f.begin(a)
+	var body io.Reader = bytes.NewReader(a.bytes())
+	if a.chunked {
+		body = io.MultiReader(body) // of unknown length
+	}
+	status, _, text := f.request(http.MethodPut, a.name.path, body)
+	switch status {
+	case http.StatusCreated:
+		f.acked.Add(1)
+		f.acknowledged(a)
+	case 0: // no answer
+	default:
+		f.wrong("PUT %s: %d %s", a.name.path, status, text)
+	}
+}
+
+// look reads a name while others publish.
+func (f *farm) look(n *name) {
+	if n == nil {
+		return
+	}
+	before, now := f.mayShow(n)
+	status, digest, text := f.request(http.MethodGet, n.path, nil)
+	if status == 0 {
+		return
+	}
+	if status == http.StatusOK {
+		f.seen.Add(1)
+	}
+	if !f.showed(n, before, now, status, digest) {
+		f.wrong("GET %s under load: %d %s %.200s, want %s", n.path, status, digest, text, before)
+	}
+}
+
+// inspect reads names while nobody publishes.
+func (f *farm) inspect(names []*name) {
+	var running sync.WaitGroup
+	for part := range slices.Chunk(names, len(names)/crashClients+1) {
+		running.Go(func() {
+			for _, n := range part {
+				status, digest, text := f.request(http.MethodGet, n.path, nil)
+				if status != 0 && !f.shows(n, status, digest) {
+					f.wrong("GET %s after a restart: %d %s %.200s, want %s", n.path, status, digest, text, n)
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
+// request returns the status, 0 for no whole answer, and the digest or the
+// text of the body. The server alone may be at fault for none.
+func (f *farm) request(method, path string, body io.Reader) (status int, digest, text string) {
+	req, err := http.NewRequestWithContext(context.Background(), method, f.url+demoFiles+path, body)
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Private-Token", rootToken)
+	resp, err := f.http.Do(req)
+	if err == nil {
+		defer resp.Body.Close()
+		var answer []byte
+		answer, err = io.ReadAll(resp.Body)
+		if resp.StatusCode == http.StatusCreated {
+			return resp.StatusCode, "", "" // the status says it, the rest may be cut off
+		}
+		if err == nil && resp.StatusCode == http.StatusOK {
+			digest = digestOf(answer)
+			if said := resp.Header.Get("X-Checksum-Sha256"); said != digest {
+				text = "and X-Checksum-SHA256 " + said
+				digest = "other bytes: " + digest
+			}
+			return resp.StatusCode, digest, text
+		}
+		if err == nil {
+			return resp.StatusCode, "", string(answer)
+		}
+	}
+	select {
+	case <-f.server.exited:
+	case <-time.After(30 * time.Second): // the connection dies before the process is reaped
+		f.wrong("%s %s: %v, and the server lives", method, path, err)
+	}
+	return 0, "", ""
+}
+
+// noLeftovers looks for what a crash may have left behind in the directory.
+func (f *farm) noLeftovers() {
+	var names []string
+	for _, dir := range []string{f.dir, filepath.Join(f.dir, "blobs", "tmp")} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			f.wrong("%v", err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	want := "blobs encryption_key granary.db granary.db-shm granary.db-wal granary.lock initial_root_token"
+	if got := strings.Join(names, " "); got != want {
+		f.wrong("the directory holds %s, want %s", got, want)
+	}
 }

@@ -20,38 +20,36 @@ func Run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	return run(ctx, cfg, version, stdout, stderr, hooks{})
 }
 
-// hooks are called at named points of what must be durable; the crash test
-// kills the process there.
+// hooks are called at the named points of metadb.Options and disk.Store. The
+// crash test ends the process there.
 type hooks struct {
 	commit func(point string)
-	blob   func(disk.Point)
+	store  func(disk.Point)
 }
 
 func run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer, h hooks) error {
 	log := newLogger(cfg, stderr)
-	// The address first: where it is taken nothing is created.
+	// The addresses first: where one is taken nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
 	}
+	defer func() { _ = ln.Close() }() // again, where it was served
+	if cfg.PprofListen != "" {
+		stop, err := servePprof(ctx, cfg.PprofListen, log)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	s, err := open(ctx, cfg, version, h)
 	if err != nil {
-		_ = ln.Close()
 		return err
 	}
 	defer s.close(log)
 	url := reachable(cfg, ln.Addr())
 	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
-		_ = ln.Close()
 		return fmt.Errorf("first start: %w", err)
-	}
-	if cfg.PprofListen != "" {
-		stop, err := servePprof(ctx, cfg.PprofListen, log)
-		if err != nil {
-			_ = ln.Close()
-			return err
-		}
-		defer stop()
 	}
 	stop := s.startUpkeep(ctx, log)
 	defer stop()

@@ -34,7 +34,7 @@ func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, 
 	actor := access.Actor{
 		Kind: access.User, UserID: root.ID, Username: root.Username, Admin: true, Scopes: []access.Scope{access.ScopeAPI},
 	}
-	_, err = s.projects.CreateProject(ctx, actor, root.Username, projects.Project{
+	_, err = s.projects.CreateProject(ctx, actor, root.NamespaceID, projects.Project{
 		Name: "demo", Path: "demo", DefaultBranch: "main", PackageAccess: access.PackagesEnabled,
 	})
 	if err != nil && !fault.Is(err, fault.Rejected) { // taken: by the start that was cut short

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,14 +22,12 @@ func (s *server) lock(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, held := range s.locks {
-		if held.Name() == path {
-			return nil
-		}
-	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("cannot write to the directory %s: %w", dir, plain(err))
+		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another place", dir, plain(err))
+	}
+	if s.holds(f) {
+		return f.Close()
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -40,13 +39,23 @@ func (s *server) lock(dir string) error {
 	}
 	s.locks = append(s.locks, f)
 	if err := f.Truncate(0); err != nil {
-		return fmt.Errorf("cannot write to the directory %s: %w", dir, plain(err))
+		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another place", dir, plain(err))
 	}
 	_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	if err != nil {
-		return fmt.Errorf("cannot write to the directory %s: %w", dir, plain(err))
+		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another place", dir, plain(err))
 	}
 	return nil
+}
+
+// holds reports whether the server has locked the file already, perhaps under
+// another name: a directory may be reached through a symbolic link.
+func (s *server) holds(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && slices.ContainsFunc(s.locks, func(held *os.File) bool {
+		other, err := held.Stat()
+		return err == nil && os.SameFile(info, other)
+	})
 }
 
 // holder names the process that has the lock, as far as it told.

@@ -43,10 +43,10 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 	}
 	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
 	s.projects = &projects.Service{
-		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Rules: rules, Now: time.Now,
+		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Variables: s.db, Allowlists: s.db, Rules: rules, Now: time.Now,
 	}
 	s.auth = &auth.Service{
-		Tokens: s.db, Users: s.db, PersonalTokens: s.db, DeployTokens: s.db, Jobs: s.db,
+		Tokens: s.db, Users: s.db, PersonalTokens: s.db, Bots: s.db, DeployTokens: s.db, Jobs: s.db,
 		Places: s.projects, Rules: rules, Now: time.Now,
 	}
 	s.registry = &registry.Registry{
@@ -67,6 +67,10 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 	if err != nil {
 		return fmt.Errorf("database %s: %w", cfg.Database, err)
 	}
+	// Two names of one file are one database: SQLite follows links too.
+	if file, err := filepath.EvalSymlinks(database); err == nil {
+		database = file
+	}
 	for _, dir := range []string{cfg.DataDir, filepath.Dir(database), cfg.Blobs.Path} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another place", dir, plain(err))
@@ -76,12 +80,15 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 		}
 	}
 	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{Hook: h.commit}); err != nil {
-		return fmt.Errorf("cannot open the %w", err)
+		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+	}
+	if err := s.useKey(ctx, cfg); err != nil {
+		return err
 	}
 	if s.blobs, err = disk.Open(cfg.Blobs.Path); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
-	s.blobs.Hook = h.blob
+	s.blobs.Hook = h.store
 	return nil
 }
 
@@ -102,6 +109,18 @@ func (s *server) close(log *slog.Logger) {
 	if err := s.release(); err != nil {
 		log.Error("closing", "error", err)
 	}
+}
+
+// cure says what to do about a database file that SQLite does not take for one.
+func cure(err error) string {
+	const corrupt, notADatabase = 11, 26 // SQLite's codes
+	if e, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err); ok && (e.Code()&0xff == corrupt || e.Code()&0xff == notADatabase) {
+		return "; nothing was changed; restore a backup, or choose another --database"
+	}
+	return ""
 }
 
 // plain strips the operation and the path that os puts before a reason.

@@ -24,11 +24,13 @@ const (
 	Absent                 // visible container, and what should be there is switched off or lost
 	Moved                  // lives under another path now; Msg is the id it has
 	Conflict               // somebody was there first
+	Precondition           // it is no longer what the caller made its condition
+	NotAllowed             // this thing cannot be asked for that way
 	Unprocessable          // understood, and cannot be carried out
-	Stale                  // changed since the caller last looked
 	TooLarge               // more bytes than allowed
 	Timeout                // the caller stopped sending
 	Unavailable            // database or store cannot serve now; try again
+	OverLimit              // the actor has as many of these as allowed
 )
 
 // Error carries a kind and words for the caller.

@@ -68,9 +68,11 @@ func (c *checkpointer) run() {
 
 func (c *checkpointer) fold() error {
 	const passive = "PRAGMA wal_checkpoint(PASSIVE)"
+	c.writer.hook("before-fold")
 	if _, err := c.db.Exec(passive); err != nil {
 		return err
 	}
+	c.writer.hook("half-fold")
 	return c.writer.alone(context.Background(), func(t *tx) error {
 		_, err := t.conn.ExecContext(context.Background(), passive)
 		return err

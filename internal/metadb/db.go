@@ -31,6 +31,7 @@ type DB struct {
 	writer *writer
 	folds  *checkpointer
 	texts  sync.Map // query text to *sql.Stmt of reads
+	seals  sealer
 
 	places cache[placeKey, registry.Place]
 	tokens cache[auth.SecretDigest, auth.Token]
@@ -48,8 +49,9 @@ const (
 
 // Options are what tests and the server may set.
 type Options struct {
-	// Hook is called at named points of a commit: "before-commit" and
-	// "after-commit". The crash test kills the process there.
+	// Hook is called at named points: of a commit at "before-commit" and
+	// "after-commit", and as the log is folded back at "before-fold" and
+	// "half-fold". The crash test kills the process there.
 	Hook func(point string)
 }
 

@@ -14,19 +14,20 @@ import (
 )
 
 const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.description, n.visibility,
-	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at`
+	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at,
+	(SELECT u.projects_limit FROM users u WHERE u.id = n.owner_id)`
 
 const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
 
 func scanGroup(row scanner) (projects.Group, error) {
 	var g projects.Group
-	var parent, owner sql.NullInt64
+	var parent, owner, limit sql.NullInt64
 	var allowed sql.Null[bool]
 	var exception sql.Null[string]
 	var created, updated int64
 	err := row.Scan(&g.ID, &parent, &owner, &g.Name, &g.Path, &g.FullPath, &g.Description, &g.Visibility,
-		&allowed, &exception, &created, &updated)
-	g.ParentID, g.OwnerID = parent.Int64, owner.Int64
+		&allowed, &exception, &created, &updated, &limit)
+	g.ParentID, g.OwnerID, g.ProjectsLimit = parent.Int64, owner.Int64, int(limit.Int64)
 	g.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
 	g.CreatedAt, g.UpdatedAt = moment(created), moment(updated)
 	return g, classify(err)
@@ -34,9 +35,12 @@ func scanGroup(row scanner) (projects.Group, error) {
 
 // FindGroup implements projects.Groups.
 func (db *DB) FindGroup(ctx context.Context, ref string, a access.Actor) (projects.Group, error) {
-	id, _, err := routeOf(ctx, db, ref, "namespace_id")
+	id, moved, err := routeOf(ctx, db, ref, "namespace_id")
 	if err != nil {
 		return projects.Group{}, err
+	}
+	if moved {
+		return projects.Group{}, fault.New(fault.NotFound, "")
 	}
 	return findGroup(ctx, db, id, a)
 }
@@ -94,7 +98,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 	w.and("n.deleted_at IS NULL AND n.owner_id IS NULL")
 	visibleGroups(&w, f)
 	if f.Search != "" {
-		w.and(`(lower(n.name) LIKE ? ESCAPE '\' OR lower(n.path) LIKE ? ESCAPE '\')`, contains(f.Search), contains(f.Search))
+		w.and(w.matching(f.Search, "n.name", "n.path"))
 	}
 	if f.TopLevelOnly {
 		w.and("n.parent_id IS NULL")
@@ -180,7 +184,7 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64) 
 			return g, err
 		}
 		at := projects.Place{GroupID: id}
-		err = t.addMember(at, projects.Member{UserID: creator, Role: access.Owner, CreatedAt: g.CreatedAt, CreatedBy: creator})
+		err = t.addMember(at, projects.Member{UserID: creator, Role: access.Owner, CreatedAt: g.CreatedAt, CreatedBy: &projects.Creator{UserID: creator}})
 		if err != nil {
 			return g, err
 		}
@@ -290,14 +294,17 @@ func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time) err
 	return err
 }
 
-// deleteNamespace hides a namespace and its projects, and frees their paths.
+// deleteNamespace hides a namespace and its projects, frees their paths, and
+// removes what opens them or is secret in them.
 func (t *tx) deleteNamespace(namespaceID int64, now time.Time) error {
-	err := t.exec(`DELETE FROM routes WHERE namespace_id = $1
-		OR project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
-	if err != nil {
-		return err
+	for _, table := range []string{"members", "deploy_tokens", "variables", "routes"} {
+		err := t.exec(`DELETE FROM `+table+` WHERE namespace_id = $1
+			OR project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
+		if err != nil {
+			return err
+		}
 	}
-	err = t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
+	err := t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const jobColumns = `j.id, j.project_id, j.pipeline_id, j.name, j.stage, j.ref, j.sha, j.tag, j.status,
-	j.created_at, j.finished_at, j.expires_at, ` + userColumns
+	j.created_at, j.finished_at, j.expires_at, (SELECT o.path FROM projects o WHERE o.id = j.project_id), ` + userColumns
 
 const jobTables = `jobs j JOIN users u ON u.id = j.user_id`
 
@@ -22,7 +22,7 @@ func scanJob(row scanner) (auth.Job, error) {
 	var finished, namespace sql.NullInt64
 	u := &j.User
 	err := row.Scan(&j.ID, &j.ProjectID, &j.PipelineID, &j.Name, &j.Stage, &j.Ref, &j.SHA, &j.Tag, &j.Status,
-		&created, &finished, &expires,
+		&created, &finished, &expires, &j.ProjectPath,
 		&u.ID, &u.Username, &u.Name, &u.Email, &u.Admin, &u.External, &u.Blocked, &u.CanCreateGroup,
 		&u.ProjectsLimit, &u.Note, &userCreated, &namespace)
 	u.CreatedAt, u.NamespaceID = moment(userCreated), namespace.Int64

@@ -11,13 +11,23 @@ import (
 	"granary/internal/projects"
 )
 
-const memberColumns = `u.id, u.username, u.name, u.blocked, m.access_level, m.created_at, m.created_by, m.expires_at`
+const memberColumns = `u.id, u.username, u.name, u.blocked, m.access_level, m.created_at, m.expires_at,
+	c.id, c.username, c.name, c.blocked`
+
+const memberTables = `members m JOIN users u ON u.id = m.user_id LEFT JOIN users c ON c.id = m.created_by`
 
 func scanMember(row scanner) (projects.Member, error) {
 	var m projects.Member
 	var created int64
 	var expires sql.NullInt64
-	err := row.Scan(&m.UserID, &m.Username, &m.Name, &m.Blocked, &m.Role, &created, &m.CreatedBy, &expires)
+	var by sql.NullInt64
+	var byUsername, byName sql.NullString
+	var byBlocked sql.NullBool
+	err := row.Scan(&m.UserID, &m.Username, &m.Name, &m.Blocked, &m.Role, &created, &expires,
+		&by, &byUsername, &byName, &byBlocked)
+	if by.Valid {
+		m.CreatedBy = &projects.Creator{UserID: by.Int64, Username: byUsername.String, Name: byName.String, Blocked: byBlocked.Bool}
+	}
 	m.CreatedAt, m.ExpiresAt = moment(created), optionalMoment(expires)
 	return m, classify(err)
 }
@@ -33,23 +43,24 @@ func placed(w *where, at projects.Place) string {
 // ListMembers implements projects.Members.
 func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.Request) (page.Of[projects.Member], error) {
 	var w where
+	now := time.Now()
 	if f.Inherited {
-		if err := db.inheritedMembers(ctx, &w, f.Place); err != nil {
+		if err := db.inheritedMembers(ctx, &w, f.Place, now); err != nil {
 			return page.Of[projects.Member]{}, err
 		}
 	} else {
 		w.and(placed(&w, f.Place))
 	}
-	w.and("(m.expires_at IS NULL OR m.expires_at > ?)", micros(time.Now()))
+	w.and("(m.expires_at IS NULL OR m.expires_at > ?)", micros(now))
 	if f.UserID != 0 {
 		w.and("u.id = ?", f.UserID)
 	}
 	w.in("u.id", false, f.UserIDs)
 	w.in("u.id", true, f.SkipUsers)
 	if f.Query != "" {
-		w.and(`(lower(u.name) LIKE ? ESCAPE '\' OR u.username_key LIKE ? ESCAPE '\')`, contains(f.Query), contains(f.Query))
+		w.and(w.matching(f.Query, "u.name", "u.username"))
 	}
-	return listPage(ctx, direct{db}, &w, p, scanMember, "members m JOIN users u ON u.id = m.user_id", memberColumns, "u.id")
+	return listPage(ctx, direct{db}, &w, p, scanMember, memberTables, memberColumns, "u.id")
 }
 
 // direct reads with query texts that vary, which are not worth preparing.
@@ -61,7 +72,7 @@ func (d direct) row(ctx context.Context, query string, args ...any) *sql.Row {
 
 // inheritedMembers chooses, of the memberships of a user in the place and
 // above, the highest.
-func (db *DB) inheritedMembers(ctx context.Context, w *where, at projects.Place) error {
+func (db *DB) inheritedMembers(ctx context.Context, w *where, at projects.Place, now time.Time) error {
 	namespace := at.GroupID
 	if at.ProjectID != 0 {
 		err := db.row(ctx, `SELECT namespace_id FROM projects WHERE id = $1`, at.ProjectID).Scan(&namespace)
@@ -90,15 +101,20 @@ func (db *DB) inheritedMembers(ctx context.Context, w *where, at projects.Place)
 	w.and(scope("m"))
 	higher := scope("o")
 	w.and(`NOT EXISTS (SELECT 1 FROM members o WHERE o.user_id = m.user_id AND ` + higher +
+		` AND ` + w.bind("(o.expires_at IS NULL OR o.expires_at > ?)", micros(now)) +
 		` AND (o.access_level > m.access_level OR o.access_level = m.access_level AND o.id > m.id))`)
 	return nil
 }
 
 // addMember inserts a membership.
 func (t *tx) addMember(at projects.Place, m projects.Member) error {
+	var by int64
+	if m.CreatedBy != nil {
+		by = m.CreatedBy.UserID
+	}
 	return t.exec(`INSERT INTO members (user_id, namespace_id, project_id, access_level, created_by, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		m.UserID, id(at.GroupID), id(at.ProjectID), int(m.Role), m.CreatedBy, micros(m.CreatedAt), optionalMicros(m.ExpiresAt))
+		m.UserID, id(at.GroupID), id(at.ProjectID), int(m.Role), by, micros(m.CreatedAt), optionalMicros(m.ExpiresAt))
 }
 
 // findMember reads one membership, one that has expired too.
@@ -106,7 +122,7 @@ func (t *tx) findMember(ctx context.Context, at projects.Place, userID int64) (p
 	var w where
 	w.and(placed(&w, at))
 	w.and("m.user_id = ?", userID)
-	return scanMember(t.row(ctx, `SELECT `+memberColumns+` FROM members m JOIN users u ON u.id = m.user_id`+w.String(), w.args...))
+	return scanMember(t.row(ctx, `SELECT `+memberColumns+` FROM `+memberTables+w.String(), w.args...))
 }
 
 // InsertMember implements projects.Members.
@@ -182,8 +198,9 @@ func (t *tx) checkOwners(ctx context.Context, at projects.Place, was access.Role
 		return nil
 	}
 	var owners, top int
-	err := t.row(ctx, `SELECT (SELECT COUNT(*) FROM members WHERE namespace_id = $1 AND access_level = 50),
-		(SELECT COUNT(*) FROM namespaces WHERE id = $1 AND parent_id IS NULL)`, at.GroupID).Scan(&owners, &top)
+	err := t.row(ctx, `SELECT (SELECT COUNT(*) FROM members
+			WHERE namespace_id = $1 AND access_level = 50 AND (expires_at IS NULL OR expires_at > $2)),
+		(SELECT COUNT(*) FROM namespaces WHERE id = $1 AND parent_id IS NULL)`, at.GroupID, micros(time.Now())).Scan(&owners, &top)
 	if err == nil && owners == 0 && top == 1 {
 		return fault.New(fault.Denied, "a group keeps its last owner: make somebody else an owner first")
 	}

@@ -242,7 +242,7 @@ func (l *lister) chooseNames(ctx context.Context) error {
 		case names > scanLimit && indexed(term):
 			parts = append(parts, `"`+strings.ReplaceAll(term, `"`, `""`)+`"`)
 		default:
-			w.and(`lower(n.name) LIKE ? ESCAPE '\'`, contains(term))
+			w.and(`lower(n.name) LIKE ? ESCAPE '\'`, like(fold(term)))
 		}
 	}
 	if len(parts) > 0 {

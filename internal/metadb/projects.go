@@ -169,7 +169,7 @@ func visibleProjects(w *where, f projects.ProjectFilter) {
 
 func filterProjects(w *where, f projects.ProjectFilter) {
 	if f.Search != "" {
-		w.and(`(lower(p.name) LIKE ? ESCAPE '\' OR lower(p.path) LIKE ? ESCAPE '\')`, contains(f.Search), contains(f.Search))
+		w.and(w.matching(f.Search, "p.name", "p.path"))
 	}
 	switch {
 	case f.GroupID != 0 && f.Below:
@@ -188,7 +188,13 @@ func filterProjects(w *where, f projects.ProjectFilter) {
 		w.and("p.archived = ?", truth(*f.Archived))
 	}
 	if f.Topic != "" {
-		w.and(`',' || p.topics || ',' LIKE ? ESCAPE '\'`, contains(","+f.Topic+","))
+		w.and(w.matching(","+f.Topic+",", "(',' || p.topics || ',')"))
+	}
+	if !f.UpdatedAfter.IsZero() {
+		w.and("p.updated_at > ?", micros(f.UpdatedAfter))
+	}
+	if !f.UpdatedBefore.IsZero() {
+		w.and("p.updated_at < ?", micros(f.UpdatedBefore))
 	}
 	if f.IDAfter != 0 {
 		w.and("p.id > ?", f.IDAfter)
@@ -222,7 +228,7 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 			return p, nil
 		}
 		return p, t.addMember(projects.Place{ProjectID: p.ID},
-			projects.Member{UserID: p.CreatorID, Role: role, CreatedBy: p.CreatorID, CreatedAt: p.CreatedAt})
+			projects.Member{UserID: p.CreatorID, Role: role, CreatedBy: &projects.Creator{UserID: p.CreatorID}, CreatedAt: p.CreatedAt})
 	})
 }
 
@@ -254,7 +260,12 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 // DeleteProject implements projects.Projects.
 func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		if err := t.exec(`DELETE FROM routes WHERE project_id = $1`, projectID); err != nil {
+		for _, table := range []string{"routes", "members", "deploy_tokens"} {
+			if err := t.exec(`DELETE FROM `+table+` WHERE project_id = $1`, projectID); err != nil {
+				return struct{}{}, err
+			}
+		}
+		if err := t.exec(`DELETE FROM variables WHERE project_id = $1`, projectID); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, t.exec(`UPDATE projects SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, micros(now), projectID)

@@ -23,7 +23,9 @@ func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 	personal, err := scanPersonalToken(db.row(ctx, `SELECT `+personalColumns+` FROM personal_access_tokens t WHERE t.digest = $1`, d[:]))
 	if err == nil {
 		t.Personal = &personal
-		t.User, err = db.userOf(ctx, personal.UserID)
+		if t.User, err = db.userOf(ctx, personal.UserID); err == nil && personal.Role != access.NoRole {
+			err = botHasPlace(ctx, db, personal.UserID)
+		}
 		return t, err
 	}
 	if !fault.Is(err, fault.NotFound) {
@@ -63,14 +65,14 @@ func (db *DB) TouchTokens(ctx context.Context, at map[int64]time.Time) error {
 	})
 }
 
-const personalColumns = `t.id, t.user_id, t.name, t.description, t.scopes, t.revoked, t.expires_at, t.last_used_at, t.created_at, t.family`
+const personalColumns = `t.id, t.user_id, t.name, t.description, t.scopes, t.revoked, t.expires_at, t.last_used_at, t.created_at, t.family, ` + botRole
 
 func scanPersonalToken(row scanner) (auth.PersonalToken, error) {
 	var t auth.PersonalToken
 	var scopes string
 	var expires, used sql.NullInt64
 	var created int64
-	err := row.Scan(&t.ID, &t.UserID, &t.Name, &t.Description, &scopes, &t.Revoked, &expires, &used, &created, &t.Family)
+	err := row.Scan(&t.ID, &t.UserID, &t.Name, &t.Description, &scopes, &t.Revoked, &expires, &used, &created, &t.Family, &t.Role)
 	t.Scopes, t.CreatedAt = splitScopes(scopes), moment(created)
 	t.ExpiresAt, t.LastUsedAt = optionalMoment(expires), optionalMoment(used)
 	return t, classify(err)
@@ -103,8 +105,17 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 	if f.UserID != 0 {
 		w.and("t.user_id = ?", f.UserID)
 	}
+	if f.ID != 0 {
+		w.and("t.id = ?", f.ID)
+	}
+	if f.ProjectID != 0 {
+		w.and("t.user_id IN (SELECT user_id FROM bots WHERE project_id = ?)", f.ProjectID)
+	}
+	if f.GroupID != 0 {
+		w.and("t.user_id IN (SELECT user_id FROM bots WHERE namespace_id = ?)", f.GroupID)
+	}
 	if f.Search != "" {
-		w.and(`lower(t.name) LIKE ? ESCAPE '\'`, contains(f.Search))
+		w.and(w.matching(f.Search, "t.name"))
 	}
 	if f.Revoked != nil {
 		w.and("t.revoked = ?", truth(*f.Revoked))
@@ -135,7 +146,9 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 	}
 	order += direction(p.Desc)
 	if p.OrderBy != "" {
-		order += ", t.id"
+		// What is missing counts as later than everything, as GitLab's
+		// database has it.
+		order += map[bool]string{false: " NULLS LAST", true: " NULLS FIRST"}[p.Desc] + ", t.id"
 	}
 	return listPage(ctx, direct{db}, &w, p, scanPersonalToken, "personal_access_tokens t", personalColumns, order)
 }
@@ -180,7 +193,12 @@ func (db *DB) RevokePersonalTokens(ctx context.Context, tokenID int64, family bo
 		query = `UPDATE personal_access_tokens SET revoked = 1
 			WHERE family = (SELECT family FROM personal_access_tokens WHERE id = $1)`
 	}
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) { return struct{}{}, t.exec(query, tokenID) })
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		if err := t.exec(query, tokenID); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.retireBot(tokenID)
+	})
 	return err
 }
 
@@ -236,10 +254,10 @@ func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d a
 	})
 }
 
-// RevokeDeployToken implements auth.DeployTokens.
-func (db *DB) RevokeDeployToken(ctx context.Context, tokenID int64) error {
+// DeleteDeployToken implements auth.DeployTokens.
+func (db *DB) DeleteDeployToken(ctx context.Context, tokenID int64) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		return struct{}{}, t.exec(`UPDATE deploy_tokens SET revoked = 1 WHERE id = $1`, tokenID)
+		return struct{}{}, t.exec(`DELETE FROM deploy_tokens WHERE id = $1`, tokenID)
 	})
 	return err
 }

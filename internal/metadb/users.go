@@ -41,8 +41,11 @@ func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) 
 		w.and("u.username_key = ?", fold(f.Username))
 	}
 	if f.Search != "" {
-		w.and(`(lower(u.name) LIKE ? ESCAPE '\' OR u.username_key LIKE ? ESCAPE '\' OR u.email_key = ?)`,
-			contains(f.Search), contains(f.Search), fold(f.Search))
+		found := w.matching(f.Search, "u.name", "u.username")
+		if f.ByEmail {
+			found = "(" + found + w.bind(" OR u.email_key = ?", fold(f.Search)) + ")"
+		}
+		w.and(found)
 	}
 	if f.Active {
 		w.and("u.blocked = 0")
@@ -50,7 +53,12 @@ func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) 
 	if f.Blocked {
 		w.and("u.blocked = 1")
 	}
-	return listPage(ctx, db, &w, p, scanUser, "users u", userColumns, "u.id"+direction(p.Desc))
+	order := map[string]string{"name": "lower(u.name)", "username": "u.username_key", "created_at": "u.created_at"}[p.OrderBy]
+	if order == "" {
+		order = "u.id"
+	}
+	order += direction(p.Desc) + ", u.id" + direction(p.Desc)
+	return listPage(ctx, direct{db}, &w, p, scanUser, "users u", userColumns, order)
 }
 
 // listPage reads one page of a table, and counts all pages.

@@ -45,6 +45,17 @@ func (w *where) in(column string, not bool, values []int64) {
 	w.conditions = append(w.conditions, column+operator+strings.Join(marks, ", ")+")")
 }
 
+// matching is a condition that a part of one of the columns is the text,
+// whatever its case. The database folds ASCII only; beyond that the text has to
+// be spelled as it is kept, or in lower case.
+func (w *where) matching(part string, columns ...string) string {
+	var either []string
+	for _, column := range columns {
+		either = append(either, w.bind(`lower(`+column+`) LIKE ? ESCAPE '\' OR `+column+` LIKE ? ESCAPE '\'`, like(fold(part)), like(part)))
+	}
+	return "(" + strings.Join(either, " OR ") + ")"
+}
+
 // String is the WHERE clause.
 func (w *where) String() string {
 	if len(w.conditions) == 0 {
@@ -58,9 +69,9 @@ func (w *where) limit(p page.Request) string {
 	return w.bind(" LIMIT ? OFFSET ?", p.Size, p.Offset())
 }
 
-// contains is a pattern for LIKE ... ESCAPE '\' on folded text.
-func contains(part string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(fold(part)) + "%"
+// like is a pattern for LIKE ... ESCAPE '\' that finds the part.
+func like(part string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part) + "%"
 }
 
 // direction is the SQL word for a sort order.

@@ -27,6 +27,8 @@ type Group struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 
+	ProjectsLimit int // of a user's own namespace: how many projects it may hold
+
 	Standing access.Resource // what the actor who looked it up is to it
 }
 
@@ -63,8 +65,9 @@ type GroupEdit struct {
 
 // Groups keeps groups. Each method is one transaction.
 type Groups interface {
-	// FindGroup takes a decimal id or a full path, of any case. NotFound where
-	// there is none. Standing is filled for the actor.
+	// FindGroup takes a decimal id or a full path, of any case, of a group or of
+	// a user's own namespace. NotFound where there is none now: an old path is
+	// none. Standing is filled for the actor.
 	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
 	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
 	// InsertGroup makes the creator its owner. Conflict where the path is taken.

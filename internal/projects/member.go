@@ -18,8 +18,15 @@ type Member struct {
 	Blocked   bool
 	Role      access.Role
 	CreatedAt time.Time
-	CreatedBy int64      // 0 where nobody is known
+	CreatedBy *Creator   // nil where nobody is known
 	ExpiresAt *time.Time // midnight UTC of the day from which it counts no more
+}
+
+// Creator is who made somebody a member.
+type Creator struct {
+	UserID         int64
+	Username, Name string
+	Blocked        bool
 }
 
 // Place is a group or a project, whichever is not 0.
@@ -107,7 +114,10 @@ func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member M
 	if err := m.mayGrant(a, standing, member.Role); err != nil {
 		return Member{}, err
 	}
-	member.CreatedAt, member.CreatedBy = m.s.Now(), a.UserID
+	if err := m.checkExpiry(member.ExpiresAt); err != nil {
+		return Member{}, err
+	}
+	member.CreatedAt, member.CreatedBy = m.s.Now(), &Creator{UserID: a.UserID}
 	member, err = m.s.Members.InsertMember(ctx, at, member)
 	switch fault.KindOf(err) {
 	case fault.Conflict:
@@ -125,6 +135,9 @@ func (m MembersOf) Change(ctx context.Context, a access.Actor, ref string, userI
 		return Member{}, err
 	}
 	if err := m.mayGrant(a, standing, role); err != nil {
+		return Member{}, err
+	}
+	if err := m.checkExpiry(expires.Value); err != nil {
 		return Member{}, err
 	}
 	if err := m.mayTouch(ctx, a, standing, at, userID); err != nil {
@@ -156,6 +169,13 @@ func (m MembersOf) mayGrant(a access.Actor, standing access.Resource, role acces
 	}
 	if m.ownerly && role == access.Owner {
 		return m.s.allow(a, standing, access.OwnProject, "Project")
+	}
+	return nil
+}
+
+func (m MembersOf) checkExpiry(expires *time.Time) error {
+	if expires != nil && expires.Before(m.s.Now().UTC().Truncate(24*time.Hour)) {
+		return fault.Field("expires_at", "cannot be a date in the past")
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"granary/internal/fault"
 )
 
-// Limits of names and paths, in bytes or levels.
+// Limits of names and paths, in characters or levels.
 const (
 	maxName        = 255
 	maxPath        = 255
@@ -50,7 +50,7 @@ func checkName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
 		return fault.Field("name", "can't be blank")
-	case len(name) > maxName:
+	case utf8.RuneCountInString(name) > maxName:
 		return fault.Field("name", "is too long (maximum is 255 characters)")
 	case !utf8.ValidString(name), strings.ContainsFunc(name, isControl):
 		return fault.Field("name", "can contain no control characters")
@@ -59,7 +59,7 @@ func checkName(name string) error {
 }
 
 func checkDescription(text string) error {
-	if len(text) > maxDescription || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+	if utf8.RuneCountInString(text) > maxDescription || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 		return fault.Field("description", "is too long (maximum is 2000 characters)")
 	}
 	return nil

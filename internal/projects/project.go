@@ -3,6 +3,8 @@ package projects
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -64,6 +66,8 @@ type ProjectFilter struct {
 	Topic      string
 	IDAfter    int64
 	IDBefore   int64
+
+	UpdatedAfter, UpdatedBefore time.Time
 }
 
 // ProjectEdit is what an edit changes; nil fields stay.
@@ -120,12 +124,14 @@ func (s *Service) GroupProjects(ctx context.Context, a access.Actor, ref string,
 	return s.Projects.ListProjects(ctx, f, p)
 }
 
-// CreateProject makes a project in the namespace with the given id or full
-// path.
-func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespace string, p Project) (Project, error) {
-	ns, err := s.group(ctx, a, namespace, access.CreateProject)
+// CreateProject makes a project in a group or in a user's own namespace.
+func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID int64, p Project) (Project, error) {
+	ns, err := s.namespace(ctx, a, idRef(namespaceID), access.CreateProject)
 	if err != nil {
 		return Project{}, namespaceFault(err)
+	}
+	if err := s.checkLimit(ctx, ns); err != nil {
+		return Project{}, err
 	}
 	if p.Path == "" {
 		p.Path = slug(p.Name)
@@ -147,6 +153,21 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespace s
 		return Project{}, taken(err)
 	}
 	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+}
+
+// checkLimit holds a user to the number of projects that the user may have in
+// the own namespace.
+func (s *Service) checkLimit(ctx context.Context, ns Group) error {
+	if !ns.Personal() {
+		return nil
+	}
+	every := access.Actor{Kind: access.User, Admin: true}
+	found, err := s.Projects.ListProjects(ctx, ProjectFilter{Actor: every, OwnerID: ns.OwnerID}, page.Request{Number: 1, Size: 1})
+	if err == nil && found.Total >= ns.ProjectsLimit {
+		err = fault.New(fault.OverLimit, "Your project limit is "+strconv.Itoa(ns.ProjectsLimit)+
+			" projects! Please contact your administrator to increase it")
+	}
+	return err
 }
 
 // namespaceFault tells a project's creator what is wrong with the namespace in
@@ -256,6 +277,9 @@ func checkProject(p Project) error {
 	}
 	if err := checkDescription(p.Description); err != nil {
 		return err
+	}
+	if len(p.DefaultBranch) > maxName || strings.ContainsFunc(p.DefaultBranch, isControl) {
+		return fault.Field("default_branch", "is one line of at most 255 characters")
 	}
 	if p.Naming != nil && *p.Naming != Strict && *p.Naming != Relaxed {
 		return fault.New(fault.Invalid, "generic_package_naming does not have a valid value")

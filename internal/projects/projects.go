@@ -14,12 +14,14 @@ import (
 // Service is the deeds of this room. Every one asks the permission table
 // before it acts.
 type Service struct {
-	Groups   Groups
-	Projects Projects
-	Members  Members
-	Features Features
-	Rules    access.Rules
-	Now      func() time.Time
+	Groups     Groups
+	Projects   Projects
+	Members    Members
+	Features   Features
+	Variables  Variables
+	Allowlists Allowlists
+	Rules      access.Rules
+	Now        func() time.Time
 }
 
 // Setting is a nullable attribute in an edit: left alone, cleared, or given a
@@ -50,8 +52,19 @@ func hide(err error, noun string) error {
 	return err
 }
 
-// group finds a group and checks the action on it.
+// group finds a group and checks the action on it. A user's own namespace is
+// no group.
 func (s *Service) group(ctx context.Context, a access.Actor, ref string, action access.Action) (Group, error) {
+	g, err := s.namespace(ctx, a, ref, action)
+	if g.Personal() {
+		return Group{}, fault.New(fault.Hidden, "Group")
+	}
+	return g, err
+}
+
+// namespace finds a group or a user's own namespace and checks the action on
+// it.
+func (s *Service) namespace(ctx context.Context, a access.Actor, ref string, action access.Action) (Group, error) {
 	if v := access.CheckToken(a, action); v != access.Allowed {
 		return Group{}, access.Refusal(v, action, "Group")
 	}
@@ -65,7 +78,8 @@ func (s *Service) group(ctx context.Context, a access.Actor, ref string, action 
 	return g, s.allow(a, g.Standing, action, "Group")
 }
 
-// project finds a project and checks the action on it.
+// project finds a project and checks the action on it. To who may, an old path
+// is Moved, with the id.
 func (s *Service) project(ctx context.Context, a access.Actor, ref string, action access.Action) (Project, error) {
 	if v := access.CheckToken(a, action); v != access.Allowed {
 		return Project{}, access.Refusal(v, action, "Project")
@@ -75,7 +89,7 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 	if err != nil && !moved {
 		return Project{}, hide(err, "Project")
 	}
-	if err := s.allow(a, p.Standing, action, "Project"); err != nil {
+	if err := access.JobRefusal(s.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path); err != nil {
 		return Project{}, err
 	}
 	if moved {

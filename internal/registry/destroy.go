@@ -17,7 +17,7 @@ type Removal interface {
 	RemoveFile(ctx context.Context, projectID, packageID, fileID int64, now time.Time, check func(Package, time.Time) error) error
 }
 
-// DeletePackage removes a package with its files. Stale where it changed after
+// DeletePackage removes a package with its files. Precondition where it changed after
 // unmodified, to the second; nil does not care.
 func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project string, id int64, unmodified *time.Time) error {
 	place, err := r.allowShelf(ctx, a, project, access.DestroyPackage)
@@ -47,7 +47,7 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 
 func checkRemoval(place Place, a access.Actor, p Package, changed time.Time, unmodified *time.Time) error {
 	if unmodified != nil && changed.Truncate(time.Second).After(*unmodified) {
-		return fault.New(fault.Stale, "")
+		return fault.New(fault.Precondition, "")
 	}
 	for _, rule := range place.Protections {
 		if rule.Delete > access.NoRole && rule.matches(p.Name) && !a.Admin && place.Standing.Role < rule.Delete {

@@ -59,7 +59,7 @@ func newHouse(t *testing.T) *house {
 	}
 	h.admin = access.Actor{Kind: access.User, UserID: root.ID, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
 	places := &projects.Service{Groups: db, Projects: db, Members: db, Now: clock}
-	p, err := places.CreateProject(ctx, h.admin, "root", projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
+	p, err := places.CreateProject(ctx, h.admin, root.NamespaceID, projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
 	if err != nil {
 		t.Fatal(err)
 	}

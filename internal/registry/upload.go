@@ -92,7 +92,7 @@ func (r *Registry) allowUpload(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return Place{}, err
 	}
-	return p, access.Refusal(r.Rules.Check(a, p.Standing, action), action, "Project")
+	return p, access.JobRefusal(r.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path)
 }
 
 // newUploadSecret is 128 random bits, so that an address cannot be guessed.

@@ -67,30 +67,33 @@ type JobCommit struct {
 
 // Job is a CI job; Token is its secret, shown once.
 type Job struct {
-	ID             int64          `json:"id"`
-	Name           string         `json:"name"`
-	Stage          string         `json:"stage"`
-	Status         string         `json:"status"`
-	Ref            string         `json:"ref"`
-	Tag            bool           `json:"tag"`
-	Coverage       *float64       `json:"coverage"`
-	AllowFailure   bool           `json:"allow_failure"`
-	Archived       bool           `json:"archived"`
-	CreatedAt      Time           `json:"created_at"`
-	StartedAt      Time           `json:"started_at"`
-	FinishedAt     *Time          `json:"finished_at"`
-	ErasedAt       *Time          `json:"erased_at"`
-	Duration       *float64       `json:"duration"` // seconds
-	QueuedDuration *float64       `json:"queued_duration"`
-	FailureReason  string         `json:"failure_reason,omitempty"`
-	WebURL         string         `json:"web_url"`
-	Artifacts      []struct{}     `json:"artifacts"`
-	Commit         *JobCommit     `json:"commit"`
-	Pipeline       Pipeline       `json:"pipeline"`
-	Project        map[string]any `json:"project"`
-	User           UserBasic      `json:"user"`
-	ExpiresAt      Time           `json:"expires_at"` // when the token is dead at the latest
-	Token          string         `json:"token,omitempty"`
+	ID                int64          `json:"id"`
+	Name              string         `json:"name"`
+	Stage             string         `json:"stage"`
+	Status            string         `json:"status"`
+	Ref               string         `json:"ref"`
+	Tag               bool           `json:"tag"`
+	Coverage          *float64       `json:"coverage"`
+	AllowFailure      bool           `json:"allow_failure"`
+	Archived          bool           `json:"archived"`
+	CreatedAt         Time           `json:"created_at"`
+	StartedAt         Time           `json:"started_at"`
+	FinishedAt        *Time          `json:"finished_at"`
+	ErasedAt          *Time          `json:"erased_at"`
+	Duration          *float64       `json:"duration"` // seconds
+	QueuedDuration    *float64       `json:"queued_duration"`
+	FailureReason     string         `json:"failure_reason,omitempty"`
+	WebURL            string         `json:"web_url"`
+	Artifacts         []struct{}     `json:"artifacts"`
+	ArtifactsExpireAt *Time          `json:"artifacts_expire_at"`
+	Runner            *struct{}      `json:"runner"`
+	RunnerManager     *struct{}      `json:"runner_manager"`
+	Commit            *JobCommit     `json:"commit"`
+	Pipeline          Pipeline       `json:"pipeline"`
+	Project           map[string]any `json:"project"`
+	User              UserBasic      `json:"user"`
+	ExpiresAt         Time           `json:"expires_at"` // when the token is dead at the latest
+	Token             string         `json:"token,omitempty"`
 }
 
 // Version is the server's version in GitLab's terms.

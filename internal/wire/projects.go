@@ -90,8 +90,8 @@ type Group struct {
 type GroupDetail struct {
 	Group
 	SharedWithGroups []Group   `json:"shared_with_groups"`
-	Projects         []Project `json:"projects,omitempty"`
-	SharedProjects   []Project `json:"shared_projects,omitempty"`
+	Projects         []Project `json:"projects,omitzero"`
+	SharedProjects   []Project `json:"shared_projects,omitzero"`
 }
 
 // Feature is a flag that somebody has set.

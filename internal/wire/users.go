@@ -42,6 +42,7 @@ type PersonalAccessToken struct {
 	LastUsedAt  *Time    `json:"last_used_at"`
 	Active      bool     `json:"active"`
 	ExpiresAt   *string  `json:"expires_at"`
+	AccessLevel int      `json:"access_level,omitempty"` // of a project or group access token
 	Token       string   `json:"token,omitempty"`
 }
 

@@ -1,0 +1,175 @@
+// Package e2e runs the program as its users run it. The scripts in testdata
+// are to be read: each tells one story, with curl as the client. Beside
+// testscript's own commands they have
+//
+//	serve [flags]   start `granary serve` on a free port with ./data as its
+//	                data directory and wait for it; sets $URL, $API, $TOKEN (the
+//	                administrator's), and $DEMO, where root/demo has its files
+//	stop            end it with SIGTERM; its exit code must be 0
+//	api METHOD PATH [curl arguments]
+//	                call the API as the administrator; fails where it does
+//	let NAME PATTERN
+//	                set $NAME to what the group in the pattern matches in the
+//	                last output
+//	status CODE curl arguments
+//	                call with curl and want this status; the answer is the output
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"granary/internal/cli"
+)
+
+const token = "gnpat-the-administrators-token"
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"granary": func() {
+			os.Exit(cli.Main(context.Background(), cli.Env{
+				Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+			}))
+		},
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("http_proxy", "")
+			env.Values[servedKey{}] = &served{}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"serve": serve, "stop": stop, "api": api, "let": let, "status": status,
+		},
+	})
+}
+
+type servedKey struct{}
+
+// served is the server of one script.
+type served struct {
+	cmd    *exec.Cmd
+	exited chan error
+}
+
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	s := ts.Value(servedKey{}).(*served)
+	if neg || s.cmd != nil {
+		ts.Fatalf("serve: it runs already, or should not")
+	}
+	path, err := exec.LookPath("granary")
+	for _, dir := range strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator)) {
+		if _, serr := os.Stat(dir + "/granary"); serr == nil {
+			path, err = dir+"/granary", nil
+			break
+		}
+	}
+	ts.Check(err)
+	cmd := exec.Command(path, append([]string{"serve", "--listen=127.0.0.1:0", "--data-dir=" + ts.MkAbs("data")}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "GRANARY_ROOT_TOKEN="+token)
+	logs, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	s.cmd, s.exited = cmd, make(chan error, 1)
+	ts.Defer(func() { _ = s.end() }) // `stop` tells how it ended
+	listening := make(chan string, 1)
+	go func() {
+		var log strings.Builder
+		pattern := regexp.MustCompile(`msg=listening .*url=(\S+)`)
+		for lines := bufio.NewScanner(logs); lines.Scan(); {
+			if m := pattern.FindStringSubmatch(lines.Text()); m != nil {
+				listening <- m[1]
+				_, _ = io.Copy(io.Discard, logs)
+			}
+			fmt.Fprintln(&log, lines.Text())
+		}
+		err := cmd.Wait()
+		close(listening)
+		if err != nil {
+			err = fmt.Errorf("granary serve: %w\n%s", err, log.String())
+		}
+		s.exited <- err
+	}()
+	url, ok := <-listening
+	if !ok {
+		s.cmd = nil
+		ts.Fatalf("%v", <-s.exited)
+	}
+	ts.Setenv("URL", url)
+	ts.Setenv("API", url+"/api/v4")
+	ts.Setenv("TOKEN", token)
+	ts.Setenv("DEMO", url+"/api/v4/projects/root%2Fdemo/packages/generic")
+}
+
+// end asks the server to end, and tells how it did.
+func (s *served) end() error {
+	if s.cmd == nil {
+		return nil
+	}
+	cmd := s.cmd
+	s.cmd = nil
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-s.exited:
+		return err
+	case <-time.After(20 * time.Second):
+		_ = cmd.Process.Kill()
+		return fmt.Errorf("it did not end within 20 s of SIGTERM")
+	}
+}
+
+func stop(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Value(servedKey{}).(*served).end())
+}
+
+// api is curl as the administrator.
+func api(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: api METHOD PATH [curl arguments]")
+	}
+	curl := []string{"--silent", "--show-error", "--fail-with-body", "--header", "PRIVATE-TOKEN: " + token,
+		"--request", args[0], ts.Getenv("API") + args[1]}
+	if err := ts.Exec("curl", append(curl, args[2:]...)...); (err != nil) != neg {
+		ts.Fatalf("api %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+func let(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: let NAME PATTERN")
+	}
+	m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(m) != 2 {
+		ts.Fatalf("let %s: no match of %s", args[0], args[1])
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+// status is curl, and a look at the status of the answer.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status CODE curl arguments")
+	}
+	ts.Check(ts.Exec("curl", append([]string{"--silent", "--show-error", "--write-out", "%{stderr}%{http_code}"}, args[1:]...)...))
+	if got := ts.ReadFile("stderr"); got != args[0] {
+		ts.Fatalf("status %s, want %s", got, args[0])
+	}
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/wire"
+)
+
+// deedsOfBotTokens is the handlers around project access tokens, or those of
+// groups.
+type deedsOfBotTokens struct{ deeds auth.BotTokensOf }
+
+func (s *Server) botTokenRoutes() []route {
+	var routes []route
+	for _, at := range []struct {
+		path             string
+		read, issue, end access.Action
+		deeds            deedsOfBotTokens
+	}{
+		{"/projects/{id}/access_tokens", access.ReadProjectTokens, access.IssueProjectToken, access.EndProjectToken, deedsOfBotTokens{s.Auth.ProjectTokens()}},
+		{"/groups/{id}/access_tokens", access.ReadGroupTokens, access.IssueGroupToken, access.EndGroupToken, deedsOfBotTokens{s.Auth.GroupTokens()}},
+	} {
+		none := auth.Doors{}
+		routes = append(routes,
+			route{"GET", at.path, at.read, none, at.deeds.list},
+			route{"GET", at.path + "/{token_id}", at.read, none, at.deeds.get},
+			route{"POST", at.path, at.issue, none, at.deeds.create},
+			route{"DELETE", at.path + "/{token_id}", at.end, none, at.deeds.revoke},
+			route{"POST", at.path + "/{token_id}/rotate", access.RotateBotToken, none, at.deeds.rotate},
+		)
+	}
+	return routes
+}
+
+func (d deedsOfBotTokens) list(c *call) error {
+	f, ask := c.tokenFilter()
+	f.UserID = 0
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := d.deeds.List(c.r.Context(), c.actor, c.path("id"), f, ask)
+	return listed(c, ask, found, err, func(t auth.PersonalToken) wire.PersonalAccessToken { return c.personalToken(t, "") })
+}
+
+func (d deedsOfBotTokens) get(c *call) error {
+	id, err := c.id("token_id")
+	if err != nil {
+		return err
+	}
+	t, err := d.deeds.Get(c.r.Context(), c.actor, c.path("id"), id)
+	if err != nil {
+		return err
+	}
+	return c.ok(c.personalToken(t, ""))
+}
+
+func (d deedsOfBotTokens) create(c *call) error {
+	p := c.params
+	t := auth.PersonalToken{
+		Name: p.required("name"), Description: p.str("description"), Scopes: p.scopes(),
+		ExpiresAt: p.day("expires_at"), Role: access.Maintainer,
+	}
+	if level := p.optionalInteger("access_level"); level != nil {
+		t.Role = access.Role(*level)
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	t, secret, err := d.deeds.Create(c.r.Context(), c.actor, c.path("id"), t)
+	if err != nil {
+		return err
+	}
+	return c.created(c.personalToken(t, secret))
+}
+
+func (d deedsOfBotTokens) revoke(c *call) error {
+	id, err := c.id("token_id")
+	if err != nil {
+		return err
+	}
+	if err := d.deeds.Revoke(c.r.Context(), c.actor, c.path("id"), id); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func (d deedsOfBotTokens) rotate(c *call) error {
+	id, err := c.tokenID()
+	if err != nil {
+		return err
+	}
+	expires := c.params.day("expires_at")
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	t, secret, err := d.deeds.Rotate(c.r.Context(), c.actor, c.path("id"), id, expires)
+	if err != nil {
+		return err
+	}
+	return c.ok(c.personalToken(t, secret))
+}

@@ -1,0 +1,154 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// botPlaces is a project and a group, with a member of each role, to try the
+// same on both.
+func botPlaces(s *server) (places []string, members map[string]string) {
+	s.t.Helper()
+	group := s.root("POST", "/api/v4/groups", map[string]any{"name": "acme", "path": "acme"}).must(s.t, 201)["id"].(float64)
+	s.root("POST", "/api/v4/projects", map[string]any{"name": "tool", "namespace_id": group}).must(s.t, 201)
+	members = map[string]string{}
+	for level, name := range map[int]string{30: "developer", 40: "maintainer", 50: "owner"} {
+		id, token := s.user(name)
+		s.root("POST", "/api/v4/groups/acme/members", map[string]any{"user_id": id, "access_level": level}).must(s.t, 201)
+		members[name] = token
+	}
+	return []string{"/api/v4/projects/acme%2Ftool", "/api/v4/groups/acme"}, members
+}
+
+// TestBotTokenLife is contract rest-api C2 and C3: what a token of a project or
+// group can do from its making to its end.
+func TestBotTokenLife(t *testing.T) {
+	s := newServer(t)
+	places, _ := botPlaces(s)
+	for _, place := range places {
+		t.Run(place, func(t *testing.T) {
+			all := place + "/access_tokens"
+			made := s.root("POST", all, map[string]any{"name": "ci", "scopes": []string{"api", "self_rotate"}, "description": "d", "access_level": 30}).must(t, 201)
+			secret, id, bot := made["token"].(string), itoa(int64(made["id"].(float64))), itoa(int64(made["user_id"].(float64)))
+			if made["access_level"] != 30.0 || made["description"] != "d" || made["active"] != true ||
+				made["expires_at"] != time.Now().UTC().AddDate(0, 0, 365).Format("2006-01-02") {
+				t.Errorf("made %v", made)
+			}
+			got := s.root("GET", all+"/"+id, nil).must(t, 200)
+			if got["access_level"] != 30.0 || got["name"] != "ci" || got["token"] != nil {
+				t.Errorf("got %v", got)
+			}
+			if list := s.root("GET", all, nil); list.Header.Get("X-Total") != "1" || strings.Contains(list.body, secret) {
+				t.Errorf("list %s", list.body)
+			}
+			if member := s.root("GET", place+"/members/"+bot, nil).must(t, 200); member["access_level"] != 30.0 {
+				t.Errorf("the bot is no member: %v", member)
+			}
+			s.as(secret, "PUT", generic("acme%2Ftool", "t/1.0.0/t"), "x").must(t, 201)
+			s.as(secret, "GET", place+"/variables", nil).is(t, 403, forbidden)
+			s.as(secret, "GET", "/api/v4/personal_access_tokens/self", nil).must(t, 200)
+
+			rotated := s.as(secret, "POST", all+"/self/rotate", nil).must(t, 200)
+			second, id2 := rotated["token"].(string), itoa(int64(rotated["id"].(float64)))
+			if rotated["user_id"] != made["user_id"] || rotated["access_level"] != 30.0 || id2 == id {
+				t.Errorf("rotated %v", rotated)
+			}
+			s.as(secret, "GET", place, nil).is(t, 401, revoked)
+			third := s.root("POST", all+"/"+id2+"/rotate", map[string]any{"expires_at": "2999-01-01"}).must(t, 200)
+			if third["expires_at"] != "2999-01-01" {
+				t.Errorf("rotated %v", third)
+			}
+			s.as(second, "GET", place, nil).is(t, 401, revoked)
+			s.as(third["token"].(string), "GET", place, nil).must(t, 200)
+			s.root("DELETE", all+"/"+itoa(int64(third["id"].(float64))), nil).must(t, 204)
+			s.as(third["token"].(string), "GET", place, nil).is(t, 401, revoked)
+			s.root("GET", place+"/members/"+bot, nil).is(t, 404, noRow)
+			if active := s.root("GET", all+"?state=active", nil); active.body != "[]" {
+				t.Errorf("active: %s", active.body)
+			}
+			if dead := s.root("GET", all+"?state=inactive", nil); dead.Header.Get("X-Total") != "3" {
+				t.Errorf("inactive: %s", dead.body)
+			}
+		})
+	}
+}
+
+// TestBotTokenRefusals: who may not, and what may not be asked for.
+func TestBotTokenRefusals(t *testing.T) {
+	s := newServer(t)
+	places, as := botPlaces(s)
+	_, as["stranger"] = s.user("stranger")
+	for i, place := range places {
+		all, isGroup := place+"/access_tokens", i == 1
+		noun := []string{"project", "group"}[i]
+		owners := s.root("POST", all, map[string]any{"name": "o", "scopes": []string{"api"}, "access_level": 50}).must(t, 201)
+		as["bot"] = owners["token"].(string)
+		ownersID := itoa(int64(owners["id"].(float64)))
+		maintainers := map[bool]int{false: 201, true: 403}[isGroup]
+		const ask = `{"name":"x","scopes":["api"],"access_level":LEVEL}`
+		for _, tc := range []struct {
+			name, who, method, path, body string
+			status                        int
+			want                          string // part of the body
+		}{
+			{"anonymous", "", "GET", "", "", 401, unauthorized},
+			{"stranger", "stranger", "GET", "", "", 404, "Not Found"},
+			{"developer", "developer", "GET", "", "", 403, forbidden},
+			{"developer makes", "developer", "POST", "", strings.Replace(ask, "LEVEL", "10", 1), 403, forbidden},
+			{"maintainer makes", "maintainer", "POST", "", strings.Replace(ask, "LEVEL", "40", 1), maintainers, ""},
+			{"owner makes an owner", "owner", "POST", "", strings.Replace(ask, "LEVEL", "50", 1), 201, `"access_level":50`},
+			{"a bot makes another", "bot", "POST", "", strings.Replace(ask, "LEVEL", "10", 1), 403, forbidden},
+			{"a bot reads", "bot", "GET", "", "", 200, ownersID},
+			{"no name", "owner", "POST", "", `{"scopes":["api"]}`, 400, `{"error":"name is missing"}`},
+			{"no scopes", "owner", "POST", "", `{"name":"x"}`, 400, `{"error":"scopes is missing"}`},
+			{"unknown scope", "owner", "POST", "", `{"name":"x","scopes":["root"]}`, 400, `{"error":"scopes does not have a valid value"}`},
+			{"sudo", "owner", "POST", "", `{"name":"x","scopes":["sudo"]}`, 400, `{"error":"scopes does not have a valid value"}`},
+			{"no such level", "owner", "POST", "", strings.Replace(ask, "LEVEL", "31", 1), 400, `{"error":"access_level does not have a valid value"}`},
+			{"admin level", "owner", "POST", "", strings.Replace(ask, "LEVEL", "60", 1), 400, `{"error":"access_level does not have a valid value"}`},
+			{"unknown", "owner", "GET", "/999999", "", 404, `{"message":"404 Could not find ` + noun + ` access token with token_id: 999999 Not Found"}`},
+			{"unknown to revoke", "owner", "DELETE", "/999999", "", 404, "Could not find"},
+			{"a person rotates itself", "owner", "POST", "/self/rotate", "", 405, `{"message":"405 Method Not Allowed"}`},
+		} {
+			t.Run(noun+"/"+tc.name, func(t *testing.T) {
+				header := []string{"Content-Type: application/json"}
+				if tc.who != "" {
+					header = append(header, "PRIVATE-TOKEN: "+as[tc.who])
+				}
+				got := s.do(tc.method, all+tc.path, strings.NewReader(tc.body), header...)
+				if got.StatusCode != tc.status || !strings.Contains(got.body, tc.want) {
+					t.Errorf("%d %s, want %d %s", got.StatusCode, got.body, tc.status, tc.want)
+				}
+			})
+		}
+		// Nobody gets hold of a role above their own.
+		if !isGroup {
+			for _, tc := range []struct{ method, path, body string }{
+				{"POST", "", strings.Replace(ask, "LEVEL", "50", 1)}, {"POST", "/" + ownersID + "/rotate", ""}, {"DELETE", "/" + ownersID, ""},
+			} {
+				got := s.do(tc.method, all+tc.path, strings.NewReader(tc.body), "Content-Type: application/json", "PRIVATE-TOKEN: "+as["maintainer"])
+				if tc.path == "" {
+					got.is(t, 400, `{"message":"400 Bad request - Access level of the token can't be greater the access level of the user who created the token"}`)
+				} else {
+					got.is(t, 403, forbidden)
+				}
+			}
+		}
+		s.as(as["bot"], "POST", "/api/v4/personal_access_tokens/self/rotate", nil).is(t, 405, `{"message":"405 Method Not Allowed"}`)
+		// A token of another place is none of this one.
+		s.root("GET", places[1-i]+"/access_tokens/"+ownersID, nil).must(t, 404)
+	}
+	// A stolen token, rotated once more, takes its family with it.
+	all := places[0] + "/access_tokens"
+	made := s.root("POST", all, map[string]any{"name": "x", "scopes": []string{"api"}}).must(t, 201)
+	path := all + "/" + itoa(int64(made["id"].(float64))) + "/rotate"
+	fresh := s.root("POST", path, nil).must(t, 200)["token"].(string)
+	s.root("POST", path, nil).is(t, 401, unauthorized)
+	s.as(fresh, "GET", places[0], nil).is(t, 401, revoked)
+
+	// A bot is gone with its project.
+	last := s.root("POST", all, map[string]any{"name": "x", "scopes": []string{"api"}}).must(t, 201)["token"].(string)
+	s.as(last, "GET", "/api/v4/user", nil).must(t, 200)
+	s.root("DELETE", places[0], nil).must(t, 202)
+	s.as(last, "GET", "/api/v4/user", nil).is(t, 401, unauthorized)
+}

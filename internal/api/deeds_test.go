@@ -1,0 +1,226 @@
+package api_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/projects"
+	"granary/internal/registry"
+)
+
+// deed is what an exported method asks the permission table for, and arguments
+// that make sense where zero values do not, by position after the actor.
+type deed struct {
+	action access.Action
+	args   map[int]any
+	free   string // why it asks for nothing; else empty
+}
+
+// deeds is every deed there is. A new one is a new row here: what does it take?
+func deeds() map[string]deed {
+	user := auth.User{Username: "u", Name: "u", Email: "u@example.com"}
+	member := projects.Member{UserID: 9, Role: access.Guest}
+	deploy := auth.DeployToken{Name: "t", Scopes: []access.Scope{access.ScopeReadPackage}}
+	return map[string]deed{
+		"Registry.Publish":     {action: access.PublishPackage},
+		"Registry.Open":        {action: access.ReadPackages},
+		"Registry.Upload":      {action: access.UploadFile},
+		"Registry.OpenUpload":  {action: access.ReadUploads},
+		"Registry.Coordinates": {free: "it parses names, and tells nothing else"},
+
+		"Projects.Project":          {action: access.ReadProject},
+		"Projects.ListProjects":     {action: access.ListNamespaces},
+		"Projects.GroupProjects":    {action: access.ReadGroup},
+		"Projects.CreateProject":    {action: access.CreateProject, args: map[int]any{1: projects.Project{Name: "p"}}},
+		"Projects.EditProject":      {action: access.EditProject},
+		"Projects.ArchiveProject":   {action: access.OwnProject},
+		"Projects.DeleteProject":    {action: access.OwnProject},
+		"Projects.Group":            {action: access.ReadGroup},
+		"Projects.ListGroups":       {action: access.ListNamespaces},
+		"Projects.Subgroups":        {action: access.ReadGroup},
+		"Projects.CreateGroup":      {action: access.CreateTopGroup, args: map[int]any{0: projects.Group{Name: "g"}}},
+		"Projects.EditGroup":        {action: access.EditGroup},
+		"Projects.DeleteGroup":      {action: access.EditGroup},
+		"Projects.ListFeatures":     {action: access.AdminFeatures},
+		"Projects.SetFeature":       {action: access.AdminFeatures, args: map[int]any{0: "flag"}},
+		"Projects.DeleteFeature":    {action: access.AdminFeatures},
+		"Projects.Associations":     {action: access.UseOwnToken},
+		"Projects.JobTokenScope":    {action: access.ReadJobTokenScope},
+		"Projects.SetJobTokenScope": {action: access.AdminJobTokenScope},
+		"Projects.AllowedProjects":  {action: access.ReadJobTokenScope},
+		"Projects.AllowedGroups":    {action: access.ReadJobTokenScope},
+		"Projects.AllowJobsOf":      {action: access.AdminJobTokenScope},
+		"Projects.DisallowJobsOf":   {action: access.AdminJobTokenScope},
+		"Projects.ProjectStanding":  {free: "the action comes with the call"},
+		"Projects.GroupStanding":    {free: "the action comes with the call"},
+
+		"ProjectMembers.List":   {action: access.ReadMembers},
+		"ProjectMembers.Member": {action: access.ReadMembers},
+		"ProjectMembers.Add":    {action: access.AdminProjectMembers, args: map[int]any{1: member}},
+		"ProjectMembers.Change": {action: access.AdminProjectMembers, args: map[int]any{2: access.Guest}},
+		"ProjectMembers.Remove": {action: access.AdminProjectMembers},
+		"GroupMembers.List":     {action: access.ReadMembers},
+		"GroupMembers.Member":   {action: access.ReadMembers},
+		"GroupMembers.Add":      {action: access.AdminGroupMembers, args: map[int]any{1: member}},
+		"GroupMembers.Change":   {action: access.AdminGroupMembers, args: map[int]any{2: access.Guest}},
+		"GroupMembers.Remove":   {action: access.AdminGroupMembers},
+
+		"Auth.Sudo":                {free: "it asks who the caller is, and takes the scope sudo"},
+		"Auth.CurrentUser":         {action: access.ReadSelf},
+		"Auth.User":                {action: access.ReadUsers},
+		"Auth.ListUsers":           {action: access.ReadUsers},
+		"Auth.CreateUser":          {action: access.AdminUsers, args: map[int]any{0: user}},
+		"Auth.BlockUser":           {action: access.AdminUsers},
+		"Auth.CreatePersonalToken": {action: access.IssueTokens},
+		"Auth.PersonalToken":       {action: access.ReadTokens, args: map[int]any{0: int64(5)}},
+		"Auth.ListPersonalTokens":  {action: access.ReadTokens, args: map[int]any{0: auth.TokenFilter{UserID: 99}}},
+		"Auth.RevokePersonalToken": {action: access.RevokeToken, args: map[int]any{0: int64(5)}},
+		"Auth.RotatePersonalToken": {action: access.RotateToken, args: map[int]any{0: int64(5)}},
+		"Auth.CreateOwnToken":      {action: access.IssueOwnToken, args: map[int]any{0: auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeSelfRotate}}}},
+		"Auth.ListDeployTokens":    {action: access.AdminUsers},
+		"Auth.CreateJob":           {action: access.CreateJob},
+		"Auth.Job":                 {action: access.ReadJobs},
+		"Auth.ListJobs":            {action: access.ReadJobs},
+		"Auth.OwnJob":              {free: "a job token is about its own job"},
+		"Auth.FinishJob":           {action: access.EndJob, args: map[int]any{1: int64(5), 2: auth.JobSuccess}},
+
+		"ProjectDeployTokens.List":   {action: access.ReadDeployTokens},
+		"ProjectDeployTokens.Get":    {action: access.ReadDeployTokens},
+		"ProjectDeployTokens.Create": {action: access.AdminProjectDeployTokens, args: map[int]any{1: deploy}},
+		"ProjectDeployTokens.Revoke": {action: access.AdminProjectDeployTokens},
+		"GroupDeployTokens.List":     {action: access.ReadDeployTokens},
+		"GroupDeployTokens.Get":      {action: access.ReadDeployTokens},
+		"GroupDeployTokens.Create":   {action: access.AdminGroupDeployTokens, args: map[int]any{1: deploy}},
+		"GroupDeployTokens.Revoke":   {action: access.AdminGroupDeployTokens},
+	}
+}
+
+// records knows what an actor is to a place, and somebody else's token and job.
+// Whatever a deed wants beyond that is a nil dereference: it has got through.
+type records struct {
+	registry.Catalog
+	projects.Projects
+	projects.Groups
+	auth.PersonalTokens
+	auth.Jobs
+	standing access.Resource
+}
+
+func (r records) FindPlace(context.Context, string, access.Actor) (registry.Place, error) {
+	return registry.Place{ProjectID: 1, Standing: r.standing, FlagOn: true}, nil
+}
+
+func (r records) FindProject(context.Context, string, access.Actor) (projects.Project, error) {
+	return projects.Project{ID: 1, Standing: r.standing}, nil
+}
+
+func (r records) FindGroup(context.Context, string, access.Actor) (projects.Group, error) {
+	return projects.Group{ID: 1, Standing: r.standing}, nil
+}
+
+func (r records) FindPersonalToken(context.Context, int64) (auth.PersonalToken, error) {
+	return auth.PersonalToken{ID: 5, UserID: 99}, nil
+}
+
+func (r records) FindJob(context.Context, int64, int64) (auth.Job, error) {
+	return auth.Job{ID: 5, User: auth.User{ID: 99}}, nil
+}
+
+// rooms is everything that has deeds, over the records.
+func rooms(standing access.Resource) map[string]any {
+	r := records{standing: standing}
+	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
+	now := func() time.Time { return time.Unix(1, 0) }
+	places := &projects.Service{Projects: r, Groups: r, Rules: rules, Now: now}
+	users := &auth.Service{PersonalTokens: r, Jobs: r, Places: places, Rules: rules, Now: now}
+	return map[string]any{
+		"Registry": &registry.Registry{Catalog: r, Rules: rules, Now: now},
+		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
+		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),
+	}
+}
+
+// TestEveryDeedAsks: each exported method that takes an actor is a deed, is
+// listed, and lets through exactly those whom the permission table lets do the
+// action it is listed with, before it touches a record (design, section 7).
+func TestEveryDeedAsks(t *testing.T) {
+	listed := deeds()
+	for room, value := range rooms(access.Resource{}) {
+		for method := range reflect.TypeOf(value).Methods() {
+			if !takesActor(method.Type) {
+				continue
+			}
+			name := room + "." + method.Name
+			d, ok := listed[name]
+			delete(listed, name)
+			switch {
+			case !ok:
+				t.Errorf("%s is not listed in deeds: which action does it take?", name)
+			case d.free == "":
+				t.Run(name, func(t *testing.T) { asks(t, room, method.Name, d) })
+			}
+		}
+	}
+	for name := range listed {
+		t.Errorf("%s is listed in deeds and there is none", name)
+	}
+}
+
+func takesActor(method reflect.Type) bool {
+	return method.NumIn() > 2 && method.In(1) == reflect.TypeFor[context.Context]() && method.In(2) == reflect.TypeFor[access.Actor]()
+}
+
+// asks tries the deed as everybody, at every role.
+func asks(t *testing.T, room, method string, d deed) {
+	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
+	user := access.Actor{Kind: access.User, UserID: 7, Scopes: []access.Scope{access.ScopeAPI}}
+	admin, narrow, group := user, user, user
+	admin.Admin, narrow.Scopes, group.MayGroup = true, nil, true
+	for _, a := range []access.Actor{{}, user, admin, narrow, group, {Kind: access.DeployToken, Scopes: []access.Scope{access.ScopeWritePackage}},
+		{Kind: access.Job, UserID: 7}} {
+		for _, role := range []access.Role{access.NoRole, access.Guest, access.Reporter, access.Developer, access.Maintainer, access.Owner} {
+			for _, visibility := range []access.Visibility{access.Private, access.Public} {
+				standing := access.Resource{Visibility: visibility, Packages: access.PackagesEnabled, Role: role}
+				r := standing
+				if method == "CurrentUser" || method == "Associations" || method == "CreateOwnToken" || method == "CreateGroup" && a.MayGroup {
+					r.Own = true
+				}
+				want := rules.Check(a, r, d.action)
+				err, through := try(rooms(standing)[room], method, a, d.args)
+				switch {
+				case want == access.Allowed && !through:
+					t.Errorf("kind %d, role %d, visibility %d: refused with %v", a.Kind, role, visibility, err)
+				case want != access.Allowed && through:
+					t.Errorf("kind %d, role %d, visibility %d: got through, wants verdict %d", a.Kind, role, visibility, want)
+				case want == access.Unauthenticated && !fault.Is(err, fault.Unauthenticated):
+					t.Errorf("anonymous: %v", err)
+				case want == access.OutOfScope && (!fault.Is(err, fault.InsufficientScope) || err.Error() != access.ScopeList(d.action)):
+					t.Errorf("without a scope: %v, want those of action %d", err, d.action)
+				}
+			}
+		}
+	}
+}
+
+// try calls a deed. It got through when it did without an error, or reached for
+// a record that there is not.
+func try(room any, method string, a access.Actor, args map[int]any) (err error, through bool) {
+	defer func() { through = recover() != nil || err == nil }()
+	m := reflect.ValueOf(room).MethodByName(method)
+	in := []reflect.Value{reflect.ValueOf(context.Background()), reflect.ValueOf(a)}
+	for i := 2; i < m.Type().NumIn(); i++ {
+		arg := reflect.Zero(m.Type().In(i))
+		if given, ok := args[i-2]; ok {
+			arg = reflect.ValueOf(given)
+		}
+		in = append(in, arg)
+	}
+	out := m.Call(in)
+	err, _ = out[len(out)-1].Interface().(error)
+	return err, false
+}

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// FuzzContentDigest: a digest comes out only where it stands in the field, and
+// nothing that names our algorithm is passed over.
+func FuzzContentDigest(f *testing.F) {
+	sum := sha256.Sum256([]byte("hello"))
+	text := base64.StdEncoding.EncodeToString(sum[:])
+	for _, field := range []string{"", "sha-256=:" + text + ":", "sha-512=:x:, sha-256=:" + text + ":;a=1", "sha-256", "SHA-256 = :x:", "sha-256=:" + text, ",,,", "sha-256=::"} {
+		f.Add(field)
+	}
+	f.Fuzz(func(t *testing.T, field string) {
+		d, err := contentDigest(field)
+		named := false
+		for member := range strings.SplitSeq(field, ",") {
+			key, _, _ := strings.Cut(member, "=")
+			named = named || strings.EqualFold(strings.TrimSpace(key), "sha-256")
+		}
+		switch {
+		case err != nil && (d != nil || !fault.Is(err, fault.Refused)):
+			t.Fatalf("%v, %v", d, err)
+		case err == nil && named != (d != nil):
+			t.Fatalf("%q: %v", field, d)
+		case d != nil && !strings.Contains(strings.NewReplacer("\r", "", "\n", "").Replace(field), base64.StdEncoding.EncodeToString(d[:])[:42]):
+			t.Fatalf("%q: %s is not in it", field, d)
+		}
+	})
+}
+
+// FuzzDisposition: whatever a file is called, the header is one line that says
+// attachment, and says that name to whoever reads it by the book.
+func FuzzDisposition(f *testing.F) {
+	for _, name := range []string{"f", "a b", `a"b\c`, "é", "a+b~c@d", "a%20b", "\r\nX: y", "\xff", "", `";x="`} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		got := disposition(name)
+		if strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Fatalf("%q", got)
+		}
+		kind, params, err := mime.ParseMediaType(got)
+		if err != nil || kind != "attachment" || len(params) != 1 {
+			t.Fatalf("%q: %s %v %v", got, kind, params, err)
+		}
+		if utf8.ValidString(name) && params["filename"] != name {
+			t.Fatalf("%q reads as %q", got, params["filename"])
+		}
+		if back, err := url.PathUnescape(extValue(name)); err != nil || back != name {
+			t.Fatalf("%q: %q, %v", extValue(name), back, err)
+		}
+		if strings.ContainsAny(extValue(name), ` "'();,/\*`) {
+			t.Fatalf("%q is no ext-value", extValue(name))
+		}
+		if !strings.HasPrefix(contentType(name), "application/") {
+			t.Fatalf("%q is served as %s", name, contentType(name))
+		}
+	})
+}
+
+// FuzzSplitGeneric: a path that is taken for a generic one comes together again
+// from its parts, and one that a router would redirect is known as such.
+func FuzzSplitGeneric(f *testing.F) {
+	for _, p := range []string{
+		"/api/v4/projects/1/packages/generic/tool/1.0.0/f", "/api/v4/projects/a%2Fb/p%61ckages/generic/t/1/d/e%2Ff", "/api/v4/projects/1/packages/generic/../1/f",
+		"/api/v4/projects//packages/generic////", "/api/v4/projects/1/packages/generic/t/1/", "/", "", "//", "/api/v4/./x", "/api/v4/x/..",
+		"/api/v4/projects/1/packages/generic/tool/1.0.0//f", "/api/v4/projects/1/packages/generic/tool/1.0.0/%2F",
+	} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil || !strings.HasPrefix(u.Path, "/") {
+			return
+		}
+		escaped := u.EscapedPath()
+		project, raw, ok := splitGeneric(escaped)
+		if !ok {
+			if project != "" || raw != (registry.Raw{}) {
+				t.Fatalf("%q: %q %+v", escaped, project, raw)
+			}
+		} else {
+			tail := raw.File
+			switch raw.Dir {
+			case "":
+			case "/":
+				// An empty directory, or one that says so itself.
+				tail = "/" + tail
+				if !strings.HasSuffix(u.Path, tail) {
+					tail = "/" + tail
+				}
+			default:
+				tail = raw.Dir + "/" + tail
+			}
+			whole := "/api/v4/projects/" + project + "/packages/generic/" + raw.Name + "/" + raw.Version + "/" + tail
+			if whole != u.Path {
+				t.Fatalf("%q: project %q, %+v make %q", escaped, project, raw, whole)
+			}
+		}
+		clean := path.Clean(escaped)
+		if strings.HasSuffix(escaped, "/") && clean != "/" {
+			clean += "/"
+		}
+		if unclean(escaped) != (clean != escaped) {
+			t.Fatalf("%q cleans to %q, unclean says %v", escaped, clean, unclean(escaped))
+		}
+	})
+}
+
+// FuzzCredentials: reading what a request carries never fails, finds nothing
+// that is not there, and takes each carrier for what it is.
+func FuzzCredentials(f *testing.F) {
+	f.Add("Bearer x", "a", "b", "c", "private_token=q&job_token=r&token=s&access_token=t")
+	f.Add("Basic YTpi", "", "", "", "")
+	f.Add("Basic !!!", "", "", "", "%zz&;=&token")
+	f.Add("bearer  x y ", "", "", "", "token=%00")
+	f.Fuzz(func(t *testing.T, authorization, private, job, deploy, query string) {
+		r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: query}, Header: http.Header{
+			"Authorization": {authorization}, "Private-Token": {private}, "Job-Token": {job}, "Deploy-Token": {deploy},
+		}}
+		c := credentials(r)
+		q := r.URL.Query()
+		switch {
+		case c.DeployToken != deploy:
+			t.Fatalf("deploy token %q", c.DeployToken)
+		case c.PrivateToken != private && c.PrivateToken != q.Get("private_token"):
+			t.Fatalf("private token %q", c.PrivateToken)
+		case c.JobToken != job && c.JobToken != q.Get("job_token") && c.JobToken != q.Get("token"):
+			t.Fatalf("job token %q", c.JobToken)
+		case c.Bearer != "" && c.Bearer != q.Get("access_token") && !strings.Contains(authorization, c.Bearer):
+			t.Fatalf("bearer %q", c.Bearer)
+		case c.HasBasic && len(authorization) < 6, !c.HasBasic && c.BasicUser+c.BasicPassword != "":
+			t.Fatalf("basic %+v", c)
+		case c.HasBasic && bearer(authorization) != "":
+			t.Fatalf("%q is Basic and Bearer", authorization)
+		}
+	})
+}

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/page"
+	"granary/internal/projects"
+	"granary/internal/wire"
+)
+
+// ownTokenRoutes are what everybody may do with tokens of their own (contract
+// rest-api C1).
+func ownTokenRoutes() []route {
+	none := auth.Doors{}
+	return []route{
+		{"POST", "/user/personal_access_tokens", access.IssueOwnToken, none, createOwnToken},
+		{"GET", "/personal_access_tokens/self/associations", access.UseOwnToken, none, getAssociations},
+	}
+}
+
+func createOwnToken(c *call) error {
+	t := auth.PersonalToken{
+		Name: c.params.required("name"), Description: c.params.str("description"),
+		Scopes: c.params.scopes(), ExpiresAt: c.params.day("expires_at"),
+	}
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	t, secret, err := c.s.Auth.CreateOwnToken(c.r.Context(), c.actor, t)
+	if err != nil {
+		return err
+	}
+	return c.created(c.personalToken(t, secret))
+}
+
+func getAssociations(c *call) error {
+	least, ask := c.params.minRole(), c.page(false)
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	groups, found, err := c.s.Projects.Associations(c.r.Context(), c.actor, least, page.Request{Number: ask.Number, Size: ask.Size})
+	if err != nil {
+		return err
+	}
+	w := wire.TokenAssociations{Groups: []wire.AssociatedGroup{}, Projects: []wire.AssociatedProject{}}
+	for _, g := range groups.Rows {
+		w.Groups = append(w.Groups, c.associatedGroup(g))
+	}
+	for _, p := range found.Rows {
+		w.Projects = append(w.Projects, c.associatedProject(p))
+	}
+	return c.ok(w)
+}
+
+func (c *call) associatedGroup(g projects.Group) wire.AssociatedGroup {
+	return wire.AssociatedGroup{
+		GroupBrief: wire.GroupBrief{ID: g.ID, WebURL: c.base() + "/groups/" + g.FullPath, Name: g.Name},
+		ParentID:   parentID(g.ParentID), AccessLevels: int(g.Standing.Role), Visibility: projects.VisibilityName(g.Visibility),
+	}
+}
+
+func (c *call) associatedProject(p projects.Project) wire.AssociatedProject {
+	return wire.AssociatedProject{
+		ID: p.ID, Description: p.Description, Name: p.Name, NameWithNamespace: p.FullName, Path: p.Path,
+		PathWithNamespace: p.FullPath, CreatedAt: wire.Time(p.CreatedAt),
+		AccessLevels: wire.AssociatedLevels{Project: level(p.OwnRole), Group: level(p.GroupRole)},
+		Visibility:   projects.VisibilityName(p.Visibility), WebURL: c.base() + "/" + p.FullPath, Namespace: c.namespace(p.Namespace),
+	}
+}
+
+func level(role access.Role) *int {
+	if role == access.NoRole {
+		return nil
+	}
+	return new(int(role))
+}

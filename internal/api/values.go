@@ -1,0 +1,219 @@
+package api
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"granary/internal/fault"
+	"granary/internal/projects"
+	"granary/internal/wire"
+)
+
+// fail notes what is wrong with a parameter, in GitLab's words.
+func (p params) fail(text string) {
+	if !slices.Contains(*p.faults, text) {
+		*p.faults = append(*p.faults, text)
+	}
+}
+
+// err is everything noted so far, nil for nothing.
+func (p params) err() error {
+	if len(*p.faults) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, strings.Join(*p.faults, ", "))
+}
+
+// has reports whether the parameter was sent: null and an empty list count.
+func (p params) has(name string) bool {
+	_, sent := p.values[name]
+	return sent || p.null[name]
+}
+
+// sends reports whether the parameter has a value that is not empty: some
+// clients send every parameter they know.
+func (p params) sends(name string) bool {
+	return slices.ContainsFunc(p.values[name], func(v string) bool { return v != "" })
+}
+
+// str is a parameter, empty where it was not sent. Of several in a query the
+// last counts; a list is no single value.
+func (p params) str(name string) string {
+	v := p.values[name]
+	if p.array[name] {
+		p.fail(name + " is invalid")
+		return ""
+	}
+	if len(v) == 0 {
+		return ""
+	}
+	return v[len(v)-1]
+}
+
+// required is a parameter that must be sent.
+func (p params) required(name string) string {
+	if _, sent := p.values[name]; !sent {
+		p.fail(name + " is missing")
+	}
+	return p.str(name)
+}
+
+// optional is a parameter, nil where it was not sent. Null is the empty text.
+func (p params) optional(name string) *string {
+	if !p.has(name) {
+		return nil
+	}
+	v := p.str(name)
+	return &v
+}
+
+// given is optional for clients that send null for what they leave alone.
+func (p params) given(name string) *string {
+	if p.null[name] {
+		return nil
+	}
+	return p.optional(name)
+}
+
+// integer is a number, 0 where it was not sent or is empty.
+func (p params) integer(name string) int64 {
+	if v := p.optionalInteger(name); v != nil {
+		return *v
+	}
+	return 0
+}
+
+func (p params) optionalInteger(name string) *int64 {
+	text := p.str(name)
+	if text == "" {
+		return nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		p.fail(name + " is invalid")
+		return nil
+	}
+	return &n
+}
+
+// integers is a list of numbers, repeated or with commas between.
+func (p params) integers(name string) []int64 {
+	var list []int64
+	for _, text := range p.list(name) {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			p.fail(name + " is invalid")
+			return nil
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// boolean is a truth value, false where it was not sent.
+func (p params) boolean(name string) bool {
+	v := p.optionalBoolean(name)
+	return v != nil && *v
+}
+
+func (p params) optionalBoolean(name string) *bool {
+	text := strings.ToLower(p.str(name))
+	if text == "" {
+		return nil
+	}
+	yes := slices.Contains([]string{"true", "t", "1", "on", "yes"}, text)
+	if !yes && !slices.Contains([]string{"false", "f", "0", "off", "no"}, text) {
+		p.fail(name + " is invalid")
+		return nil
+	}
+	return &yes
+}
+
+// list is a parameter sent several times, or with commas between.
+func (p params) list(name string) []string {
+	var list []string
+	for _, v := range p.values[name] {
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				list = append(list, part)
+			}
+		}
+	}
+	if len(list) > maxList {
+		p.fail(name + " has too many values")
+		return nil
+	}
+	return list
+}
+
+// moment is an ISO 8601 time or day, in UTC where it says nothing.
+func (p params) moment(name string) *time.Time {
+	text := p.str(name)
+	if text == "" {
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, wire.DateLayout, "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
+		t, err := time.Parse(layout, text)
+		if t = t.UTC(); err == nil && t.Year() > 0 && t.Year() < 10000 {
+			return &t
+		}
+	}
+	p.fail(name + " is invalid")
+	return nil
+}
+
+// latest is the later of two times that may be missing, the zero time where
+// both are.
+func latest(a, b *time.Time) time.Time {
+	switch {
+	case a == nil && b == nil:
+		return time.Time{}
+	case b == nil || a != nil && a.After(*b):
+		return *a
+	}
+	return *b
+}
+
+// earliest is latest the other way round.
+func earliest(a, b *time.Time) time.Time {
+	switch {
+	case a == nil && b == nil:
+		return time.Time{}
+	case b == nil || a != nil && a.Before(*b):
+		return *a
+	}
+	return *b
+}
+
+// day is a date; a time is cut to its day.
+func (p params) day(name string) *time.Time {
+	t := p.moment(name)
+	if t != nil {
+		day := t.Truncate(24 * time.Hour)
+		t = &day
+	}
+	return t
+}
+
+// choice is a parameter with a fixed set of values, "" where it was not sent.
+func (p params) choice(name string, values ...string) string {
+	v := p.str(name)
+	if v != "" && !slices.Contains(values, v) {
+		p.fail(name + " does not have a valid value")
+	}
+	return v
+}
+
+// setting is a parameter that may be null; empty counts as null where the type
+// has no empty value.
+func setting[T any](p params, name string, read func(string) *T) projects.Setting[T] {
+	if p.null[name] {
+		return projects.Setting[T]{Given: true}
+	}
+	if !p.has(name) {
+		return projects.Setting[T]{}
+	}
+	return projects.Setting[T]{Given: true, Value: read(name)}
+}

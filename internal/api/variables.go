@@ -1,0 +1,146 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/projects"
+	"granary/internal/wire"
+)
+
+// deedsOfVariables is the handlers around the variables of groups, or of
+// projects.
+type deedsOfVariables struct{ deeds projects.VariablesOf }
+
+func (s *Server) variableRoutes() []route {
+	var routes []route
+	for _, at := range []struct {
+		path        string
+		read, admin access.Action
+		deeds       deedsOfVariables
+	}{
+		{"/projects/{id}/variables", access.ReadProjectVariables, access.AdminProjectVariables, deedsOfVariables{s.Projects.ProjectVariables()}},
+		{"/groups/{id}/variables", access.ReadGroupVariables, access.AdminGroupVariables, deedsOfVariables{s.Projects.GroupVariables()}},
+	} {
+		none := auth.Doors{} // a job reads its variables from its environment, and writes none
+		routes = append(routes,
+			route{"GET", at.path, at.read, none, at.deeds.list},
+			route{"GET", at.path + "/{key}", at.read, none, at.deeds.get},
+			route{"POST", at.path, at.admin, none, at.deeds.create},
+			route{"PUT", at.path + "/{key}", at.admin, none, at.deeds.edit},
+			route{"DELETE", at.path + "/{key}", at.admin, none, at.deeds.remove},
+		)
+	}
+	return routes
+}
+
+func (d deedsOfVariables) list(c *call) error {
+	ask := c.page(false)
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := d.deeds.List(c.r.Context(), c.actor, c.path("id"), ask)
+	return listed(c, ask, found, err, variable)
+}
+
+func (d deedsOfVariables) get(c *call) error {
+	v, err := d.deeds.Get(c.r.Context(), c.actor, c.path("id"), c.variableRef())
+	if err != nil {
+		return err
+	}
+	return c.variable(http.StatusOK, v)
+}
+
+func (d deedsOfVariables) create(c *call) error {
+	p := c.params
+	v := projects.Variable{
+		Key: p.required("key"), Value: p.required("value"), Type: projects.EnvVar,
+		Protected: p.boolean("protected"), Masked: p.boolean("masked"), Hidden: p.boolean("masked_and_hidden"),
+		Raw: p.boolean("raw"), Scope: first(p.str("environment_scope"), projects.AnyScope), Description: p.optional("description"),
+	}
+	if t := p.variableType(); t != nil {
+		v.Type = *t
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	v, err := d.deeds.Create(c.r.Context(), c.actor, c.path("id"), v)
+	if err != nil {
+		return err
+	}
+	return c.variable(http.StatusCreated, v)
+}
+
+func (d deedsOfVariables) edit(c *call) error {
+	p := c.params
+	e := projects.VariableEdit{
+		Value: p.optional("value"), Scope: p.optional("environment_scope"), Type: p.variableType(),
+		Protected: p.optionalBoolean("protected"), Masked: p.optionalBoolean("masked"),
+		Hidden: p.optionalBoolean("masked_and_hidden"), Raw: p.optionalBoolean("raw"),
+		Description: setting(p, "description", p.optional),
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	v, err := d.deeds.Edit(c.r.Context(), c.actor, c.path("id"), c.variableRef(), ifMatch(c.r.Header), e)
+	if err != nil {
+		return err
+	}
+	return c.variable(http.StatusOK, v)
+}
+
+func (d deedsOfVariables) remove(c *call) error {
+	err := d.deeds.Delete(c.r.Context(), c.actor, c.path("id"), c.variableRef(), ifMatch(c.r.Header))
+	if err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func (c *call) variableRef() projects.VariableRef {
+	return projects.VariableRef{Key: c.path("key"), Scope: c.params.optional("filter[environment_scope]")}
+}
+
+func (p params) variableType() *projects.VariableType {
+	word := projects.VariableType(p.choice("variable_type", string(projects.EnvVar), string(projects.FileType)))
+	if word == "" {
+		return nil
+	}
+	return &word
+}
+
+// variable answers with a variable and the tag that a conditional write names.
+func (c *call) variable(status int, v projects.Variable) error {
+	c.w.Header().Set("ETag", `"`+v.Tag()+`"`)
+	return c.reply(status, variable(v))
+}
+
+func variable(v projects.Variable) wire.Variable {
+	w := wire.Variable{
+		VariableType: string(v.Type), Key: v.Key, Hidden: v.Hidden, Protected: v.Protected, Masked: v.Masked,
+		Raw: v.Raw, EnvironmentScope: v.Scope, Description: v.Description,
+	}
+	if !v.Hidden {
+		w.Value = &v.Value
+	}
+	return w
+}
+
+// ifMatch reads If-Match (RFC 9110 13.1.1), nil where it was not sent. Tags are
+// compared strongly: a weak one, and what is no tag, match nothing.
+func ifMatch(h http.Header) projects.Condition {
+	lines := h.Values("If-Match")
+	if len(lines) == 0 {
+		return nil
+	}
+	var tags []string
+	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		tags = append(tags, strings.TrimSpace(part))
+	}
+	return func(tag string) bool {
+		return slices.Contains(tags, `"`+tag+`"`) || len(tags) == 1 && tags[0] == "*"
+	}
+}

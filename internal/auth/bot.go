@@ -1,0 +1,192 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Bot is the user that a project or group access token acts as: a member of
+// that one place.
+type Bot struct {
+	ProjectID int64 // or
+	GroupID   int64
+	Username  string
+	Email     string
+	External  bool
+	CreatorID int64
+}
+
+// Bots keeps bots. Their tokens are personal access tokens in all else.
+type Bots interface {
+	// InsertBotToken makes the bot, a member with the token's role, and its
+	// token, in one transaction.
+	InsertBotToken(ctx context.Context, b Bot, t PersonalToken, d SecretDigest) (PersonalToken, error)
+}
+
+const botTokenLife = 365 * 24 * time.Hour // where the caller names no end
+
+// BotTokensOf is the deeds around access tokens, of a group or of a project
+// alike (contract rest-api C2, C3).
+type BotTokensOf struct {
+	s                *Service
+	noun             string // "project" or "group"
+	read, issue, end access.Action
+	find             func(context.Context, access.Actor, string, access.Action) (int64, access.Resource, error)
+}
+
+// ProjectTokens is the deeds around project access tokens.
+func (s *Service) ProjectTokens() BotTokensOf {
+	return BotTokensOf{s: s, noun: "project", find: s.Places.ProjectStanding,
+		read: access.ReadProjectTokens, issue: access.IssueProjectToken, end: access.EndProjectToken}
+}
+
+// GroupTokens is the deeds around group access tokens.
+func (s *Service) GroupTokens() BotTokensOf {
+	return BotTokensOf{s: s, noun: "group", find: s.Places.GroupStanding,
+		read: access.ReadGroupTokens, issue: access.IssueGroupToken, end: access.EndGroupToken}
+}
+
+// at fills in the place of a filter.
+func (o BotTokensOf) at(f TokenFilter, id int64) TokenFilter {
+	if o.noun == "group" {
+		f.GroupID = id
+	} else {
+		f.ProjectID = id
+	}
+	f.Now = o.s.Now()
+	return f
+}
+
+// List returns the tokens of the place, dead ones too.
+func (o BotTokensOf) List(ctx context.Context, a access.Actor, ref string, f TokenFilter, p page.Request) (page.Of[PersonalToken], error) {
+	id, _, err := o.find(ctx, a, ref, o.read)
+	if err != nil {
+		return page.Of[PersonalToken]{}, err
+	}
+	return o.s.PersonalTokens.ListPersonalTokens(ctx, o.at(f, id), p)
+}
+
+// Get returns one token.
+func (o BotTokensOf) Get(ctx context.Context, a access.Actor, ref string, tokenID int64) (PersonalToken, error) {
+	id, _, err := o.find(ctx, a, ref, o.read)
+	if err != nil {
+		return PersonalToken{}, err
+	}
+	return o.one(ctx, id, tokenID)
+}
+
+// one finds a token of the place with the id.
+func (o BotTokensOf) one(ctx context.Context, placeID, tokenID int64) (PersonalToken, error) {
+	found, err := o.s.PersonalTokens.ListPersonalTokens(ctx, o.at(TokenFilter{ID: tokenID}, placeID), page.Request{Number: 1, Size: 1})
+	if err == nil && len(found.Rows) == 0 {
+		err = fault.New(fault.Hidden, "Could not find "+o.noun+" access token with token_id: "+strconv.FormatInt(tokenID, 10))
+	}
+	if err != nil {
+		return PersonalToken{}, err
+	}
+	return found.Rows[0], nil
+}
+
+// botScopes are those of personal access tokens without an administrator's.
+func botScopes() []access.Scope {
+	return slices.DeleteFunc(personalScopes(), func(s access.Scope) bool {
+		return s == access.ScopeSudo || s == "admin_mode" || s == "read_service_ping" || s == access.ScopeReadUser
+	})
+}
+
+// Create makes a bot with a role of at most the caller's, and its token, and
+// returns the secret, which is shown this once.
+func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t PersonalToken) (PersonalToken, string, error) {
+	id, standing, err := o.find(ctx, a, ref, o.issue)
+	if err != nil {
+		return PersonalToken{}, "", err
+	}
+	if err := checkPersonalToken(t, botScopes()); err != nil {
+		return PersonalToken{}, "", err
+	}
+	switch {
+	case !t.Role.Grantable():
+		return PersonalToken{}, "", fault.New(fault.Invalid, "access_level does not have a valid value")
+	case !a.AtLeast(standing, t.Role):
+		return PersonalToken{}, "", fault.New(fault.Refused, "Access level of the token can't be greater the access level of the user who created the token")
+	}
+	t.CreatedAt = o.s.Now()
+	if t.ExpiresAt == nil {
+		end := t.CreatedAt.UTC().Add(botTokenLife).Truncate(24 * time.Hour)
+		t.ExpiresAt = &end
+	}
+	tail := make([]byte, 16)
+	_, _ = rand.Read(tail) // never fails
+	f := o.at(TokenFilter{}, id)
+	b := Bot{
+		ProjectID: f.ProjectID, GroupID: f.GroupID, External: a.External, CreatorID: a.UserID,
+		Username: o.noun + "_" + strconv.FormatInt(id, 10) + "_bot_" + hex.EncodeToString(tail),
+	}
+	b.Email = b.Username + "@noreply.localhost"
+	secret := newSecret(personalPrefix)
+	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret))
+	return t, secret, err
+}
+
+// Revoke makes a token useless from now on and ends its bot's membership.
+func (o BotTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, tokenID int64) error {
+	t, err := o.mayEnd(ctx, a, ref, tokenID)
+	if err != nil {
+		return err
+	}
+	return o.s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, false)
+}
+
+// Rotate replaces a token by a new one of the same bot; id 0 is the one in
+// use, which needs no role for that.
+func (o BotTokensOf) Rotate(ctx context.Context, a access.Actor, ref string, tokenID int64, expires *time.Time) (PersonalToken, string, error) {
+	var t PersonalToken
+	var err error
+	if tokenID == 0 || tokenID == a.TokenID {
+		t, err = o.own(ctx, a, ref)
+	} else {
+		t, err = o.mayEnd(ctx, a, ref, tokenID)
+	}
+	if err != nil {
+		return PersonalToken{}, "", err
+	}
+	return o.s.rotate(ctx, t, expires)
+}
+
+// own is the token in use, where it is one of the place.
+func (o BotTokensOf) own(ctx context.Context, a access.Actor, ref string) (PersonalToken, error) {
+	id, _, err := o.find(ctx, a, ref, access.RotateBotToken)
+	switch {
+	case err != nil:
+		return PersonalToken{}, err
+	case !a.Bot:
+		return PersonalToken{}, fault.New(fault.NotAllowed, "")
+	}
+	t, err := o.one(ctx, id, a.TokenID)
+	if fault.Is(err, fault.Hidden) {
+		err = fault.New(fault.Unauthenticated, "")
+	}
+	return t, err
+}
+
+// mayEnd finds a token that the actor may revoke or rotate: nobody gets hold
+// of a role above their own, or takes it from others.
+func (o BotTokensOf) mayEnd(ctx context.Context, a access.Actor, ref string, tokenID int64) (PersonalToken, error) {
+	id, standing, err := o.find(ctx, a, ref, o.end)
+	if err != nil {
+		return PersonalToken{}, err
+	}
+	t, err := o.one(ctx, id, tokenID)
+	if err == nil && !a.AtLeast(standing, t.Role) {
+		err = fault.New(fault.Denied, "")
+	}
+	return t, err
+}

@@ -1,0 +1,28 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+)
+
+// CreateOwnToken makes a token for the actor itself, one that can do next to
+// nothing: what it could do more an administrator has to grant (contract
+// rest-api C1). Without an end it lives until the day is over, in UTC.
+func (s *Service) CreateOwnToken(ctx context.Context, a access.Actor, t PersonalToken) (PersonalToken, string, error) {
+	if err := s.allow(a, true, access.IssueOwnToken); err != nil {
+		return PersonalToken{}, "", err
+	}
+	if err := checkPersonalToken(t, []access.Scope{"k8s_proxy", access.ScopeSelfRotate}); err != nil {
+		return PersonalToken{}, "", err
+	}
+	if t.ExpiresAt == nil {
+		tomorrow := s.Now().UTC().AddDate(0, 0, 1).Truncate(24 * time.Hour)
+		t.ExpiresAt = &tomorrow
+	}
+	t.UserID = a.UserID
+	secret := newSecret(personalPrefix)
+	t, err := s.NewPersonalToken(ctx, t, secret)
+	return t, secret, err
+}

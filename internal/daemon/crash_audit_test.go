@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite"
+)
+
+// audit looks into the data directory of a server that was killed.
+//
+// Of the database: SQLite finds it sound; a package's name and version is one
+// row; every acknowledged or seen publish is a row, every row is a publish, and
+// none is twice. Of the blobs: one that a file refers to is in the database or
+// on the disk and as long as its row says; counts of references are right; no
+// file on the disk is without a row.
+func (f *farm) audit() {
+	if _, err := os.Stat(filepath.Join(f.dir, "granary.db")); err != nil {
+		return // killed before there was any
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.Join(f.dir, "granary.db")}).EscapedPath()+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		f.wrong("%v", err)
+		return
+	}
+	defer db.Close()
+	f.none(db, `SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
+	f.none(db, `SELECT "table" || ' ' || rowid || ' ' || parent FROM pragma_foreign_key_check`)
+	var tables int
+	if err := db.QueryRow(`SELECT COUNT(*) FROM sqlite_schema WHERE name = 'package_files'`).Scan(&tables); err != nil || tables == 0 {
+		if err != nil || len(f.attempts) > 0 {
+			f.wrong("no tables in the database: %v", err)
+		}
+		return
+	}
+	f.none(db, `SELECT name || ' ' || version || ' is there ' || COUNT(*) || ' times' FROM packages GROUP BY project_id, name, version HAVING COUNT(*) > 1`)
+	f.none(db, `SELECT name || ' ' || version || ' is empty' FROM packages p WHERE NOT EXISTS (SELECT 1 FROM package_files f WHERE f.package_id = p.id)`)
+	f.none(db, `SELECT 'blob ' || id || ' has not ' || files || ' files' FROM blobs b WHERE files <> (SELECT COUNT(*) FROM package_files f WHERE f.blob_id = b.id)`)
+	f.none(db, `SELECT 'content of ' || b.id || ' is too short' FROM blobs b JOIN blob_contents c ON c.blob_id = b.id WHERE length(c.content) <> b.size`)
+	f.auditFiles(db)
+	f.auditBlobs(db)
+}
+
+// none tells of every row that a query returns.
+func (f *farm) none(db *sql.DB, query string) {
+	rows, err := texts(db, query)
+	if err != nil {
+		f.wrong("%s: %v", query, err)
+	}
+	for _, row := range rows {
+		f.wrong("in the database: %s", row)
+	}
+}
+
+func texts(db *sql.DB, query string) (all []string, err error) {
+	rows, err := db.Query(query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}
+
+// auditFiles compares the rows with the ledger.
+func (f *farm) auditFiles(db *sql.DB) {
+	rows, err := texts(db, `SELECT p.name || '/' || p.version || '/' || f.file_name || ' ' || lower(hex(b.digest))
+		FROM package_files f JOIN packages p ON p.id = f.package_id JOIN blobs b ON b.id = f.blob_id`)
+	if err != nil {
+		f.wrong("%v", err)
+		return
+	}
+	have, least, most := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, row := range rows {
+		have[row]++
+	}
+	for _, a := range f.attempts {
+		key := a.name.path + " " + a.digest
+		most[key]++
+		if a.sure {
+			least[key]++
+		}
+	}
+	for key := range most {
+		if n := have[key]; n < least[key] || n > most[key] {
+			f.wrong("%s is there %d times; it was sent %d times and taken %d times", key, n, most[key], least[key])
+		}
+		delete(have, key)
+	}
+	for key := range have {
+		f.wrong("nobody published %s", key)
+	}
+}
+
+// auditBlobs compares the rows with the files on the disk.
+func (f *farm) auditBlobs(db *sql.DB) {
+	onDisk := map[string]int64{}
+	err := filepath.WalkDir(filepath.Join(f.dir, "blobs"), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || filepath.Base(filepath.Dir(path)) == "tmp" || e.Name() == lockName {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			onDisk[e.Name()] = info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		f.wrong("%v", err)
+	}
+	rows, err := texts(db, `SELECT lower(hex(digest)) || ' ' || size || ' ' || files || ' ' || (c.blob_id IS NOT NULL)
+		FROM blobs b LEFT JOIN blob_contents c ON c.blob_id = b.id`)
+	if err != nil {
+		f.wrong("%v", err)
+	}
+	for _, row := range rows {
+		var digest string
+		var size int64
+		var files, kept int
+		if _, err := fmt.Sscan(row, &digest, &size, &files, &kept); err != nil {
+			f.wrong("%s: %v", row, err)
+		}
+		if n, ok := onDisk[digest]; ok && n != size || !ok && files > 0 && kept == 0 {
+			f.wrong("blob %s has %d bytes by its row and %d on the disk (there: %v)", digest, size, n, ok)
+		}
+		delete(onDisk, digest)
+	}
+	for digest := range onDisk {
+		f.wrong("%s is on the disk and has no row", digest)
+	}
+}
+
+// hashBlobs reads every blob on the disk.
+func (f *farm) hashBlobs() {
+	paths, err := filepath.Glob(filepath.Join(f.dir, "blobs", "??", "*"))
+	if err != nil {
+		f.wrong("%v", err)
+	}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil || !strings.EqualFold(digestOf(b), filepath.Base(path)) {
+			f.wrong("%s has other bytes: %v", path, err)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package metadb
+
+import (
+	"context"
+
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/projects"
+)
+
+// ListAllowedProjects implements projects.Allowlists.
+func (db *DB) ListAllowedProjects(ctx context.Context, projectID int64, p page.Request) (page.Of[projects.Project], error) {
+	var w where
+	w.and("p.deleted_at IS NULL")
+	w.and("(p.id = ? OR p.id IN (SELECT source_project_id FROM job_token_allowlist WHERE project_id = ?))", projectID, projectID)
+	return listPage(ctx, direct{db}, &w, p, scanProject, projectTables, projectColumns, "p.id")
+}
+
+// ListAllowedGroups implements projects.Allowlists.
+func (db *DB) ListAllowedGroups(ctx context.Context, projectID int64, p page.Request) (page.Of[projects.Group], error) {
+	var w where
+	w.and("n.deleted_at IS NULL")
+	w.and("n.id IN (SELECT source_namespace_id FROM job_token_allowlist WHERE project_id = ?)", projectID)
+	return listPage(ctx, direct{db}, &w, p, scanGroup, groupTables, groupColumns, "n.id")
+}
+
+// AllowJobs implements projects.Allowlists.
+func (db *DB) AllowJobs(ctx context.Context, projectID int64, source projects.Place, most int) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		err := t.exec(`INSERT INTO job_token_allowlist (project_id, source_project_id, source_namespace_id) VALUES ($1, $2, $3)`,
+			projectID, id(source.ProjectID), id(source.GroupID))
+		if err != nil {
+			return struct{}{}, err
+		}
+		// What is gone takes no room.
+		var n int
+		err = t.row(ctx, `SELECT COUNT(*) FROM job_token_allowlist l
+			LEFT JOIN projects p ON p.id = l.source_project_id LEFT JOIN namespaces n ON n.id = l.source_namespace_id
+			WHERE l.project_id = $1 AND p.deleted_at IS NULL AND n.deleted_at IS NULL`, projectID).Scan(&n)
+		if err == nil && n > most {
+			err = fault.New(fault.TooLarge, "")
+		}
+		return struct{}{}, classify(err)
+	})
+	return err
+}
+
+// DisallowJobs implements projects.Allowlists.
+func (db *DB) DisallowJobs(ctx context.Context, projectID int64, source projects.Place) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		n, err := t.count(`DELETE FROM job_token_allowlist
+			WHERE project_id = $1 AND COALESCE(source_project_id, 0) = $2 AND COALESCE(source_namespace_id, 0) = $3`,
+			projectID, source.ProjectID, source.GroupID)
+		if err == nil && n == 0 {
+			err = fault.New(fault.NotFound, "")
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+var _ projects.Allowlists = (*DB)(nil)

@@ -1,0 +1,67 @@
+package metadb
+
+import (
+	"context"
+
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/projects"
+)
+
+// botRole is a column: the role of the bot that the token t acts as, 0 where it
+// is a person's. The membership says; once it has ended, what it began with.
+const botRole = `COALESCE((SELECT COALESCE(m.access_level, b.access_level) FROM bots b
+		LEFT JOIN members m ON m.user_id = b.user_id AND (m.project_id = b.project_id OR m.namespace_id = b.namespace_id)
+		WHERE b.user_id = t.user_id), 0)`
+
+// InsertBotToken implements auth.Bots. The bot has no namespace of its own:
+// there is nothing for it to keep there.
+func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
+		var err error
+		token.UserID, err = t.insert(`INSERT INTO users (username, username_key, name, email, email_key, admin, external,
+				blocked, can_create_group, projects_limit, note, created_at)
+			VALUES ($1, $2, $3, $4, $5, 0, $6, 0, 0, 0, '', $7) RETURNING id`,
+			b.Username, fold(b.Username), token.Name, b.Email, fold(b.Email), truth(b.External), micros(token.CreatedAt))
+		if err != nil {
+			return token, err
+		}
+		err = t.exec(`INSERT INTO bots (user_id, project_id, namespace_id, access_level) VALUES ($1, $2, $3, $4)`,
+			token.UserID, id(b.ProjectID), id(b.GroupID), int(token.Role))
+		if err != nil {
+			return token, err
+		}
+		err = t.addMember(projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}, projects.Member{
+			UserID: token.UserID, Role: token.Role, CreatedBy: &projects.Creator{UserID: b.CreatorID}, CreatedAt: token.CreatedAt,
+		})
+		if err != nil {
+			return token, err
+		}
+		return t.addPersonalToken(token, d)
+	})
+}
+
+// retireBot ends the membership of the bot that a revoked token acted as, if
+// no other token of its own is left.
+func (t *tx) retireBot(tokenID int64) error {
+	const bot = `(SELECT b.user_id FROM bots b JOIN personal_access_tokens t ON t.user_id = b.user_id WHERE t.id = $1
+		AND NOT EXISTS (SELECT 1 FROM personal_access_tokens o WHERE o.user_id = b.user_id AND o.revoked = 0))`
+	if err := t.exec(`DELETE FROM members WHERE user_id = `+bot, tokenID); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE users SET blocked = 1 WHERE id = `+bot, tokenID)
+}
+
+// botHasPlace is NotFound where the project or group of a bot is gone.
+func botHasPlace(ctx context.Context, q queries, userID int64) error {
+	var n int
+	err := q.row(ctx, `SELECT COUNT(*) FROM bots b
+		LEFT JOIN projects p ON p.id = b.project_id LEFT JOIN namespaces n ON n.id = b.namespace_id
+		WHERE b.user_id = $1 AND p.deleted_at IS NULL AND n.deleted_at IS NULL`, userID).Scan(&n)
+	if err == nil && n == 0 {
+		return fault.New(fault.NotFound, "")
+	}
+	return classify(err)
+}
+
+var _ auth.Bots = (*DB)(nil)

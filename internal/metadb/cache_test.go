@@ -1,0 +1,121 @@
+package metadb
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/projects"
+)
+
+// A write is seen by the next read, whatever was remembered before.
+func TestWritesAreSeenAtOnce(t *testing.T) {
+	db := open(t)
+	ctx := t.Context()
+	ada := newUser(t, db, "ada", false)
+	root := newUser(t, db, "root", false)
+	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
+	p := newProject(t, db, g.ID, "tool", access.Private, root.ID)
+	at := projects.Place{ProjectID: p.ID}
+	_, err := db.InsertMember(ctx, at, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()})
+	must(t, 0, err)
+	pat := newToken(t, db, ada.ID, "secret")
+	j, err := db.InsertJob(ctx, auth.Job{ProjectID: p.ID, User: ada, Status: auth.JobRunning, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, auth.DigestOf("job"))
+	must(t, j, err)
+	deploy, err := db.InsertDeployToken(ctx, auth.DeployToken{ProjectID: p.ID, Name: "d", CreatedAt: time.Now()}, auth.DigestOf("deploy"))
+	must(t, deploy, err)
+
+	token := func(secret string) auth.Token {
+		t.Helper()
+		found, err := db.FindToken(ctx, auth.DigestOf(secret))
+		return must(t, found, err)
+	}
+	role := func() access.Role {
+		t.Helper()
+		place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+		return must(t, place, err).Standing.Role
+	}
+	for _, step := range []struct {
+		name   string
+		before func() bool
+		write  func() error
+		after  func() bool
+	}{
+		{"block a user", func() bool { return !token("secret").User.Blocked },
+			func() error { return db.SetBlocked(ctx, ada.ID, true) }, func() bool { return token("secret").User.Blocked && token("job").User.Blocked }},
+		{"change a role", func() bool { return role() == access.Developer },
+			func() error {
+				_, err := db.UpdateMember(ctx, at, ada.ID, access.Guest, projects.Setting[time.Time]{})
+				return err
+			},
+			func() bool { return role() == access.Guest }},
+		{"end a membership", func() bool { return role() == access.Guest },
+			func() error { return db.DeleteMember(ctx, at, ada.ID) }, func() bool { return role() == access.NoRole }},
+		{"finish a job", func() bool { return token("job").Job.Status == auth.JobRunning },
+			func() error { _, err := db.FinishJob(ctx, p.ID, j.ID, auth.JobSuccess, time.Now()); return err },
+			func() bool { return token("job").Job.Status == auth.JobSuccess }},
+		{"revoke a token", func() bool { return !token("secret").Personal.Revoked },
+			func() error { return db.RevokePersonalTokens(ctx, pat.ID, false) }, func() bool { return token("secret").Personal.Revoked }},
+		{"delete a deploy token", func() bool { return token("deploy").Deploy != nil },
+			func() error { return db.DeleteDeployToken(ctx, deploy.ID) },
+			func() bool {
+				_, err := db.FindToken(ctx, auth.DigestOf("deploy"))
+				return fault.Is(err, fault.NotFound)
+			}},
+		{"turn the flag off", func() bool {
+			place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+			return must(t, place, err).FlagOn
+		},
+			func() error {
+				_, err := db.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)})
+				return err
+			},
+			func() bool {
+				place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				return !must(t, place, err).FlagOn
+			}},
+		{"delete a project", func() bool { return role() == access.NoRole },
+			func() error { return db.DeleteProject(ctx, p.ID, time.Now()) },
+			func() bool {
+				_, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				return fault.Is(err, fault.NotFound)
+			}},
+	} {
+		if !step.before() {
+			t.Fatalf("%s: not as expected before", step.name)
+		}
+		must(t, 0, step.write())
+		if !step.after() {
+			t.Errorf("%s: the next read does not see it", step.name)
+		}
+	}
+}
+
+// A look-up that began before a write cannot put its old answer back after it.
+func TestCacheGeneration(t *testing.T) {
+	c := cache[string, int]{limit: 10, life: lookupLife}
+	looking, written := make(chan struct{}), make(chan struct{})
+	var old int
+	var all sync.WaitGroup
+	all.Go(func() {
+		old, _ = c.get("k", func() (int, error) {
+			close(looking)
+			<-written
+			return 1, nil
+		})
+	})
+	<-looking
+	c.clear()
+	close(written)
+	all.Wait()
+	now, err := c.get("k", func() (int, error) { return 2, nil })
+	if err != nil || old != 1 || now != 2 {
+		t.Errorf("old %d, now %d (%v), want 1 and 2", old, now, err)
+	}
+	if again, _ := c.get("k", func() (int, error) { return 3, nil }); again != 2 {
+		t.Errorf("again %d, want the 2 that is remembered", again)
+	}
+}

@@ -1,0 +1,64 @@
+package metadb
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/projects"
+)
+
+func open(t *testing.T) *DB {
+	t.Helper()
+	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// must is a value that came without an error.
+func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func newUser(t *testing.T, db *DB, name string, external bool) auth.User {
+	t.Helper()
+	u, err := db.InsertUser(t.Context(), auth.User{Username: name, Name: name, Email: name + "@example.com", External: external, ProjectsLimit: 100, CreatedAt: time.Now()})
+	return must(t, u, err)
+}
+
+func newGroup(t *testing.T, db *DB, parent int64, path string, v access.Visibility, creator int64) projects.Group {
+	t.Helper()
+	g, err := db.InsertGroup(t.Context(), projects.Group{Name: path, Path: path, ParentID: parent, Visibility: v, CreatedAt: time.Now()}, creator)
+	return must(t, g, err)
+}
+
+func newProject(t *testing.T, db *DB, namespace int64, path string, v access.Visibility, creator int64) projects.Project {
+	t.Helper()
+	p, err := db.InsertProject(t.Context(), projects.Project{
+		Namespace: projects.Group{ID: namespace}, Name: path, Path: path, Visibility: v, DefaultBranch: "main",
+		PackageAccess: access.PackagesEnabled, CreatorID: creator, CreatedAt: time.Now(),
+	}, access.NoRole)
+	return must(t, p, err)
+}
+
+func newToken(t *testing.T, db *DB, userID int64, secret string) auth.PersonalToken {
+	t.Helper()
+	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret))
+	return must(t, made, err)
+}
+
+func actorOf(u auth.User) access.Actor {
+	return access.Actor{Kind: access.User, UserID: u.ID, External: u.External, Admin: u.Admin, Scopes: []access.Scope{access.ScopeAPI}}
+}

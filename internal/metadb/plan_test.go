@@ -1,0 +1,123 @@
+package metadb
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/blob"
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// What every request and the background work ask, they find by an index: no
+// plan walks through a table that grows. The texts are those that the methods
+// have prepared, and those named here.
+func TestHotQueriesUseIndexes(t *testing.T) {
+	db := open(t)
+	ctx := t.Context()
+	root := newUser(t, db, "root", false)
+	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
+	p := newProject(t, db, g.ID, "tool", access.Private, root.ID)
+	newToken(t, db, root.ID, "secret")
+
+	clear(db.writer.tx.stmts)
+	for _, secret := range []string{"secret", "unknown"} {
+		if _, err := db.FindToken(ctx, auth.DigestOf(secret)); err != nil && !fault.Is(err, fault.NotFound) {
+			t.Fatal(err)
+		}
+	}
+	for _, a := range []access.Actor{actorOf(root), {Kind: access.Job, UserID: root.ID, JobProjectID: p.ID}, {}} {
+		for _, ref := range []string{"acme/tool", fmt.Sprint(p.ID)} {
+			_, err := db.FindPlace(ctx, ref, a)
+			must(t, 0, err)
+		}
+	}
+	c := registry.Coordinates{Name: "n", Version: "1.0.0", File: "f"}
+	for range 2 {
+		f, err := db.AddFile(ctx, registry.Publication{
+			ProjectID: p.ID, Coordinates: c, CreatorID: root.ID, Size: 1, Digest: blob.Digest{1}, Small: []byte("x"), NoDuplicate: false, Now: time.Now(),
+		})
+		must(t, f, err)
+	}
+	_, _, err := db.FindFile(ctx, p.ID, c)
+	must(t, 0, err)
+	must(t, 0, db.PinBlob(ctx, blob.Digest{2}, 1, time.Now()))
+	_, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
+	must(t, 0, err)
+	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now()))
+	n, err := db.PurgeDeleted(ctx, 10)
+	if must(t, n, err) != 1 {
+		t.Errorf("%d packages were purged, want 1", n)
+	}
+
+	texts := []string{lineageQuery, purgeQuery}
+	db.texts.Range(func(text, _ any) bool { texts = append(texts, text.(string)); return true })
+	for text := range db.writer.tx.stmts {
+		texts = append(texts, text)
+	}
+	if len(texts) < 20 {
+		t.Errorf("only %d texts", len(texts))
+	}
+	scan := regexp.MustCompile(`\bSCAN (\w+)`)
+	for _, text := range texts {
+		for _, step := range plan(t, db, text) {
+			m := scan.FindStringSubmatch(step)
+			if m == nil || m[1] == "up" || m[1] == "below" || m[1] == "CONSTANT" || strings.Contains(step, "INDEX") {
+				continue // what it has just gathered itself
+			}
+			t.Errorf("%s\nin %s", step, text)
+		}
+	}
+}
+
+func plan(t *testing.T, db *DB, text string) []string {
+	t.Helper()
+	verb, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	if verb != "SELECT" && verb != "WITH" && verb != "UPDATE" && verb != "DELETE" && verb != "INSERT" {
+		return nil
+	}
+	args := make([]any, 0)
+	for strings.Contains(text, fmt.Sprint("$", len(args)+1)) {
+		args = append(args, nil)
+	}
+	steps, err := list(t.Context(), db, func(row scanner) (detail string, err error) {
+		var n int
+		return detail, row.Scan(&n, &n, &n, &detail)
+	}, "EXPLAIN QUERY PLAN "+text, args...)
+	return must(t, steps, err)
+}
+
+func TestNewerDatabaseIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "g.db")
+	db, err := OpenSQLite(t.Context(), path, Options{})
+	must(t, db, err)
+	must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
+		return t.exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`)
+	}))
+	must(t, 0, db.Close())
+	_, err = OpenSQLite(t.Context(), path, Options{})
+	if err == nil || !strings.Contains(err.Error(), "schema version 9999, newer than") || !strings.Contains(err.Error(), path) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOpenTwiceKeepsWhatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "odd name?#%.db")
+	for range 2 {
+		db, err := OpenSQLite(t.Context(), path, Options{})
+		must(t, db, err)
+		if _, err := db.FindUser(t.Context(), "ada"); fault.Is(err, fault.NotFound) {
+			newUser(t, db, "ada", false)
+		}
+		_, err = db.FindUser(t.Context(), "ADA")
+		must(t, 0, err)
+		must(t, 0, db.Ping(t.Context()))
+		must(t, 0, db.Close())
+	}
+}

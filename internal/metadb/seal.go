@@ -1,0 +1,102 @@
+package metadb
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"database/sql"
+	"errors"
+
+	"granary/internal/fault"
+)
+
+// KeySize is the length of the key that secrets are sealed with, in bytes.
+const KeySize = 32
+
+// ErrWrongKey is what UseKey returns for a key other than the one that the
+// secrets in the database were sealed with.
+var ErrWrongKey = errors.New("the secrets in the database were sealed with another key")
+
+// sealer keeps secrets unreadable at rest: AES-256-GCM with a random nonce
+// before each. What a secret stands beside goes in as associated data, so that
+// one copied to another row does not open there.
+type sealer struct{ aead cipher.AEAD }
+
+// proofText is what the proof of the key is sealed beside.
+const proofText = "proof of the key"
+
+// errNoKey is ours: the server gives a key before it serves.
+var errNoKey = errors.New("the database has no key for secrets")
+
+func newSealer(key [KeySize]byte) (sealer, error) {
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return sealer{}, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return sealer{aead}, err
+}
+
+func (s sealer) seal(plain, beside string) ([]byte, error) {
+	if s.aead == nil {
+		return nil, fault.Wrap(fault.Internal, "", errNoKey)
+	}
+	return s.aead.Seal(nil, nil, []byte(plain), []byte(beside)), nil
+}
+
+func (s sealer) open(sealed []byte, beside string) (string, error) {
+	if s.aead == nil {
+		return "", fault.Wrap(fault.Internal, "", errNoKey)
+	}
+	plain, err := s.aead.Open(nil, nil, sealed, []byte(beside))
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, "", errors.New("a sealed value does not open: it was changed outside of granary"))
+	}
+	return string(plain), nil
+}
+
+// UseKey gives the database the key for what it must keep secret; it is called
+// once, before anything else is done. ErrWrongKey where something is sealed
+// with another key. Where nothing is, any key will do.
+func (db *DB) UseKey(ctx context.Context, key [KeySize]byte) error {
+	s, err := newSealer(key)
+	if err != nil {
+		return err
+	}
+	_, err = write(ctx, db, func(t *tx) (struct{}, error) { return struct{}{}, t.proveKey(ctx, s) })
+	if err == nil {
+		db.seals = s
+	}
+	return err
+}
+
+func (t *tx) proveKey(ctx context.Context, s sealer) error {
+	var proof []byte
+	err := t.row(ctx, `SELECT proof FROM sealing WHERE id = 1`).Scan(&proof)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return classify(err)
+	}
+	if _, err := s.open(proof, proofText); err == nil {
+		return nil
+	}
+	sealed, err := hasSecrets(ctx, t)
+	if err != nil {
+		return err
+	}
+	if sealed {
+		return ErrWrongKey
+	}
+	if proof, err = s.seal("", proofText); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO sealing (id, proof) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET proof = excluded.proof`, proof)
+}
+
+// HasSecrets reports whether anything is sealed, so that a lost key is a loss.
+func (db *DB) HasSecrets(ctx context.Context) (bool, error) { return hasSecrets(ctx, db) }
+
+func hasSecrets(ctx context.Context, q queries) (bool, error) {
+	var found bool
+	err := q.row(ctx, `SELECT EXISTS (SELECT 1 FROM variables)`).Scan(&found)
+	return found, classify(err)
+}

@@ -1,0 +1,160 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/projects"
+)
+
+const variableColumns = `v.id, v.revision, v.key, v.value, v.variable_type, v.protected, v.masked, v.hidden, v.raw,
+	v.environment_scope, v.description`
+
+// scanVariable reads and unseals a variable of the place.
+func (db *DB) scanVariable(at projects.Place) func(scanner) (projects.Variable, error) {
+	return func(row scanner) (projects.Variable, error) {
+		var v projects.Variable
+		var sealed []byte
+		var description sql.Null[string]
+		err := row.Scan(&v.ID, &v.Revision, &v.Key, &sealed, &v.Type, &v.Protected, &v.Masked, &v.Hidden, &v.Raw,
+			&v.Scope, &description)
+		if err != nil {
+			return v, classify(err)
+		}
+		v.Description = pointer(description)
+		v.Value, err = db.seals.open(sealed, besideVariable(at, v))
+		return v, err
+	}
+}
+
+// besideVariable is what a value is bound to: whoever can write to the
+// database cannot read a value by giving it to another project.
+func besideVariable(at projects.Place, v projects.Variable) string {
+	return fmt.Sprintf("variable\x00%d\x00%d\x00%s\x00%s", at.ProjectID, at.GroupID, v.Key, v.Scope)
+}
+
+func variablesAt(w *where, at projects.Place) {
+	if at.ProjectID != 0 {
+		w.and("v.project_id = ?", at.ProjectID)
+	} else {
+		w.and("v.namespace_id = ?", at.GroupID)
+	}
+}
+
+// ListVariables implements projects.Variables.
+func (db *DB) ListVariables(ctx context.Context, at projects.Place, p page.Request) (page.Of[projects.Variable], error) {
+	var w where
+	variablesAt(&w, at)
+	return listPage(ctx, db, &w, p, db.scanVariable(at), "variables v", variableColumns, "v.id")
+}
+
+// FindVariable implements projects.Variables.
+func (db *DB) FindVariable(ctx context.Context, at projects.Place, ref projects.VariableRef) (projects.Variable, error) {
+	return db.findVariable(ctx, db, at, ref)
+}
+
+func (db *DB) findVariable(ctx context.Context, q queries, at projects.Place, ref projects.VariableRef) (projects.Variable, error) {
+	var w where
+	variablesAt(&w, at)
+	w.and("v.key = ?", ref.Key)
+	if ref.Scope != nil {
+		w.and("v.environment_scope = ?", *ref.Scope)
+	}
+	found, err := list(ctx, q, db.scanVariable(at), `SELECT `+variableColumns+` FROM variables v`+w.String()+` LIMIT 2`, w.args...)
+	switch {
+	case err != nil:
+		return projects.Variable{}, err
+	case len(found) == 0:
+		return projects.Variable{}, fault.New(fault.NotFound, "")
+	case len(found) > 1:
+		return projects.Variable{}, fault.New(fault.Conflict, "")
+	}
+	return found[0], nil
+}
+
+// InsertVariable implements projects.Variables.
+func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.Variable, most int) (projects.Variable, error) {
+	v.Revision = 1
+	sealed, err := db.seals.seal(v.Value, besideVariable(at, v))
+	if err != nil {
+		return v, err
+	}
+	return write(ctx, db, func(t *tx) (projects.Variable, error) {
+		if err := t.roomForVariable(ctx, at, most); err != nil {
+			return v, err
+		}
+		var err error
+		v.ID, err = t.insert(`INSERT INTO variables (project_id, namespace_id, key, value, variable_type,
+				protected, masked, hidden, raw, environment_scope, description, revision)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
+			id(at.ProjectID), id(at.GroupID), v.Key, sealed, string(v.Type),
+			truth(v.Protected), truth(v.Masked), truth(v.Hidden), truth(v.Raw), v.Scope, optional(v.Description), v.Revision)
+		return v, err
+	})
+}
+
+// roomForVariable fails where the place is gone, or has most variables.
+func (t *tx) roomForVariable(ctx context.Context, at projects.Place, most int) error {
+	var w where
+	variablesAt(&w, at)
+	var n int
+	if err := t.row(ctx, `SELECT COUNT(*) FROM variables v`+w.String(), w.args...).Scan(&n); err != nil {
+		return classify(err)
+	}
+	if n >= most {
+		return fault.New(fault.TooLarge, "")
+	}
+	var alive bool
+	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM projects WHERE id = $1 AND deleted_at IS NULL)
+		OR EXISTS (SELECT 1 FROM namespaces WHERE id = $2 AND deleted_at IS NULL)`, at.ProjectID, at.GroupID).Scan(&alive)
+	if err == nil && !alive {
+		return fault.New(fault.Hidden, "")
+	}
+	return classify(err)
+}
+
+// UpdateVariable implements projects.Variables.
+func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, edit func(*projects.Variable) error) (projects.Variable, error) {
+	return write(ctx, db, func(t *tx) (projects.Variable, error) {
+		v, err := db.findVariable(ctx, t, at, ref)
+		if err != nil {
+			return v, err
+		}
+		if err := edit(&v); err != nil {
+			return v, err
+		}
+		v.Revision++
+		sealed, err := db.seals.seal(v.Value, besideVariable(at, v))
+		if err != nil {
+			return v, err
+		}
+		err = t.exec(`UPDATE variables SET value = $1, variable_type = $2, protected = $3, masked = $4, hidden = $5,
+				raw = $6, environment_scope = $7, description = $8, revision = $9 WHERE id = $10`,
+			sealed, string(v.Type), truth(v.Protected), truth(v.Masked), truth(v.Hidden),
+			truth(v.Raw), v.Scope, optional(v.Description), v.Revision, v.ID)
+		if fault.Is(err, fault.Conflict) {
+			err = fault.Wrap(fault.Conflict, "scope", err)
+		}
+		return v, err
+	})
+}
+
+// DeleteVariable implements projects.Variables.
+func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, check func(projects.Variable) error) error {
+	_, err := write(ctx, db, func(t *tx) (struct{}, error) {
+		v, err := db.findVariable(ctx, t, at, ref)
+		if err == nil {
+			err = check(v)
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.exec(`DELETE FROM variables WHERE id = $1`, v.ID)
+	})
+	return err
+}
+
+var _ projects.Variables = (*DB)(nil)

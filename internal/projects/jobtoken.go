@@ -1,0 +1,132 @@
+package projects
+
+import (
+	"context"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// MaxAllowlist is how many projects and groups a project's job token scope may
+// list (contract rest-api C5).
+const MaxAllowlist = 200
+
+// Allowlists keeps whose job tokens a project lets in. Each method is one
+// transaction.
+type Allowlists interface {
+	// ListAllowedProjects has the project itself, too.
+	ListAllowedProjects(ctx context.Context, projectID int64, p page.Request) (page.Of[Project], error)
+	ListAllowedGroups(ctx context.Context, projectID int64, p page.Request) (page.Of[Group], error)
+	// AllowJobs fails with Conflict where the source is listed, and with
+	// TooLarge where the list has most entries.
+	AllowJobs(ctx context.Context, projectID int64, source Place, most int) error
+	// DisallowJobs is NotFound where the source is not listed.
+	DisallowJobs(ctx context.Context, projectID int64, source Place) error
+}
+
+// JobTokenScope reports whether other projects' job tokens are let in by the
+// list only.
+func (s *Service) JobTokenScope(ctx context.Context, a access.Actor, ref string) (bool, error) {
+	p, err := s.project(ctx, a, ref, access.ReadJobTokenScope)
+	return p.JobTokenScope, err
+}
+
+// SetJobTokenScope turns the list on or off.
+func (s *Service) SetJobTokenScope(ctx context.Context, a access.Actor, ref string, enabled bool) error {
+	p, err := s.project(ctx, a, ref, access.AdminJobTokenScope)
+	if err != nil {
+		return err
+	}
+	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) error {
+		p.JobTokenScope = enabled
+		return nil
+	})
+	return err
+}
+
+// AllowedProjects returns the projects whose jobs are let in, the project
+// itself among them.
+func (s *Service) AllowedProjects(ctx context.Context, a access.Actor, ref string, ask page.Request) (page.Of[Project], error) {
+	p, err := s.project(ctx, a, ref, access.ReadJobTokenScope)
+	if err != nil {
+		return page.Of[Project]{}, err
+	}
+	return s.Allowlists.ListAllowedProjects(ctx, p.ID, ask)
+}
+
+// AllowedGroups returns the groups whose projects' jobs are let in.
+func (s *Service) AllowedGroups(ctx context.Context, a access.Actor, ref string, ask page.Request) (page.Of[Group], error) {
+	p, err := s.project(ctx, a, ref, access.ReadJobTokenScope)
+	if err != nil {
+		return page.Of[Group]{}, err
+	}
+	return s.Allowlists.ListAllowedGroups(ctx, p.ID, ask)
+}
+
+// AllowJobsOf lets the jobs of a project in, or of all projects below a group.
+// The caller must be able to see it. It returns the id of the project that has
+// the list.
+func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, source Place) (int64, error) {
+	p, err := s.project(ctx, a, ref, access.AdminJobTokenScope)
+	if err != nil {
+		return 0, err
+	}
+	noun := sourceNoun(source)
+	if err := s.canSee(ctx, a, source); err != nil {
+		return 0, unknownSource(err, source)
+	}
+	taken := fault.New(fault.Refused, "This "+noun+" is already in the job token allowlist.")
+	if source.ProjectID == p.ID {
+		return 0, taken
+	}
+	err = s.Allowlists.AllowJobs(ctx, p.ID, source, MaxAllowlist)
+	switch fault.KindOf(err) {
+	case fault.Conflict:
+		err = taken
+	case fault.TooLarge:
+		err = fault.New(fault.Refused, "The job token allowlist is full: it takes "+strconv.Itoa(MaxAllowlist)+" projects and groups.")
+	}
+	return p.ID, err
+}
+
+// DisallowJobsOf is the other way round.
+func (s *Service) DisallowJobsOf(ctx context.Context, a access.Actor, ref string, source Place) error {
+	p, err := s.project(ctx, a, ref, access.AdminJobTokenScope)
+	if err != nil {
+		return err
+	}
+	if source.ProjectID == p.ID {
+		return fault.New(fault.Refused, "A project always lets its own jobs in.")
+	}
+	return unknownSource(s.Allowlists.DisallowJobs(ctx, p.ID, source), source)
+}
+
+func (s *Service) canSee(ctx context.Context, a access.Actor, source Place) error {
+	if source.ProjectID != 0 {
+		_, err := s.project(ctx, a, idRef(source.ProjectID), access.ReadProject)
+		return err
+	}
+	g, err := s.group(ctx, a, idRef(source.GroupID), access.ReadGroup)
+	if err == nil && g.Personal() {
+		err = fault.New(fault.Hidden, "")
+	}
+	return err
+}
+
+// unknownSource tells a source that is not there, or not for the caller, by the
+// name of its parameter, as GitLab does.
+func unknownSource(err error, source Place) error {
+	if fault.Is(err, fault.Hidden) || fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Hidden, "target_"+sourceNoun(source)+"_id")
+	}
+	return err
+}
+
+func sourceNoun(source Place) string {
+	if source.ProjectID != 0 {
+		return "project"
+	}
+	return "group"
+}

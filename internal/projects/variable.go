@@ -1,0 +1,206 @@
+package projects
+
+import (
+	"context"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Variable is a CI/CD variable of a project or group. A key may have several,
+// each with an environment scope of its own.
+type Variable struct {
+	ID          int64
+	Revision    int64 // how often it was written
+	Key         string
+	Value       string // empty where it is hidden and was not just given
+	Type        VariableType
+	Protected   bool
+	Masked      bool
+	Hidden      bool // nobody reads the value any more; it is masked too
+	Raw         bool // $ in the value is no reference
+	Scope       string
+	Description *string
+}
+
+// VariableType is how a job gets the value: as a variable, or as a file.
+type VariableType string
+
+// The types.
+const (
+	EnvVar   VariableType = "env_var"
+	FileType VariableType = "file"
+)
+
+// AnyScope is the environment scope of a variable that says nothing of scopes.
+const AnyScope = "*"
+
+// Limits of variables.
+const (
+	MaxProjectVariables = 8000
+	MaxGroupVariables   = 30000
+)
+
+// Tag names the variable as it is now: it differs after every write, and
+// tells nothing of the value.
+func (v Variable) Tag() string {
+	return strconv.FormatInt(v.ID, 10) + "-" + strconv.FormatInt(v.Revision, 10)
+}
+
+// VariableRef chooses one variable by key; a nil scope, the only one there is.
+type VariableRef struct {
+	Key   string
+	Scope *string
+}
+
+// VariableEdit is what an edit changes; nil fields stay.
+type VariableEdit struct {
+	Value, Scope                   *string
+	Type                           *VariableType
+	Protected, Masked, Hidden, Raw *bool
+	Description                    Setting[string]
+}
+
+// Condition is what must hold of a variable's Tag for a write to happen; nil
+// is always met.
+type Condition func(tag string) bool
+
+func (c Condition) check(v Variable) error {
+	if c != nil && !c(v.Tag()) {
+		return fault.New(fault.Precondition, "")
+	}
+	return nil
+}
+
+// Variables keeps variables, their values sealed. Each method is one
+// transaction. A ref that chooses none is NotFound; more than one, Conflict.
+type Variables interface {
+	ListVariables(ctx context.Context, at Place, p page.Request) (page.Of[Variable], error)
+	FindVariable(ctx context.Context, at Place, ref VariableRef) (Variable, error)
+	// InsertVariable fails with TooLarge where the place has most already,
+	// and with Conflict where the key has one of this scope.
+	InsertVariable(ctx context.Context, at Place, v Variable, most int) (Variable, error)
+	// UpdateVariable calls change with the variable as it is and keeps what it
+	// makes of it. Conflict with the message "scope" where the new scope is
+	// taken.
+	UpdateVariable(ctx context.Context, at Place, ref VariableRef, change func(*Variable) error) (Variable, error)
+	// DeleteVariable calls check before.
+	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) error) error
+}
+
+// VariablesOf is the deeds around variables, of a group or of a project alike.
+type VariablesOf struct {
+	s           *Service
+	find        func(context.Context, access.Actor, string, access.Action) (Place, error)
+	read, admin access.Action
+	most        int
+	noun        string // of the place
+}
+
+// ProjectVariables is the deeds around the variables of projects.
+func (s *Service) ProjectVariables() VariablesOf {
+	return VariablesOf{s: s, read: access.ReadProjectVariables, admin: access.AdminProjectVariables,
+		most: MaxProjectVariables, noun: "project",
+		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
+			p, err := s.project(ctx, a, ref, action)
+			return Place{ProjectID: p.ID}, err
+		}}
+}
+
+// GroupVariables is the deeds around the variables of groups.
+func (s *Service) GroupVariables() VariablesOf {
+	return VariablesOf{s: s, read: access.ReadGroupVariables, admin: access.AdminGroupVariables,
+		most: MaxGroupVariables, noun: "group",
+		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
+			g, err := s.group(ctx, a, ref, action)
+			return Place{GroupID: g.ID}, err
+		}}
+}
+
+// List returns variables in the order in which they were made.
+func (o VariablesOf) List(ctx context.Context, a access.Actor, ref string, p page.Request) (page.Of[Variable], error) {
+	at, err := o.find(ctx, a, ref, o.read)
+	if err != nil {
+		return page.Of[Variable]{}, err
+	}
+	found, err := o.s.Variables.ListVariables(ctx, at, p)
+	for i, v := range found.Rows {
+		found.Rows[i] = v.shown()
+	}
+	return found, err
+}
+
+// Get returns one variable.
+func (o VariablesOf) Get(ctx context.Context, a access.Actor, ref string, which VariableRef) (Variable, error) {
+	at, err := o.find(ctx, a, ref, o.read)
+	if err != nil {
+		return Variable{}, err
+	}
+	v, err := o.s.Variables.FindVariable(ctx, at, which)
+	return v.shown(), variableFault(err, which.Key)
+}
+
+// Create makes a variable.
+func (o VariablesOf) Create(ctx context.Context, a access.Actor, ref string, v Variable) (Variable, error) {
+	at, err := o.find(ctx, a, ref, o.admin)
+	if err != nil {
+		return Variable{}, err
+	}
+	v.Masked = v.Masked || v.Hidden
+	if err := checkVariable(v); err != nil {
+		return Variable{}, err
+	}
+	v, err = o.s.Variables.InsertVariable(ctx, at, v, o.most)
+	switch fault.KindOf(err) {
+	case fault.TooLarge:
+		err = fault.Field("base", "Maximum number of "+o.noun+" ci variables ("+strconv.Itoa(o.most)+") exceeded")
+	case fault.Conflict:
+		err = takenVariable(v.Key)
+	}
+	return v.shown(), err
+}
+
+// Edit changes a variable where it meets the condition. Looking, deciding and
+// writing are one transaction: of two that saw the same tag one wins.
+func (o VariablesOf) Edit(ctx context.Context, a access.Actor, ref string, which VariableRef, when Condition, e VariableEdit) (Variable, error) {
+	at, err := o.find(ctx, a, ref, o.admin)
+	if err != nil {
+		return Variable{}, err
+	}
+	v, err := o.s.Variables.UpdateVariable(ctx, at, which, func(v *Variable) error {
+		if err := when.check(*v); err != nil {
+			return err
+		}
+		return e.apply(v)
+	})
+	return v.shown(), variableFault(err, which.Key)
+}
+
+// Delete removes a variable where it meets the condition.
+func (o VariablesOf) Delete(ctx context.Context, a access.Actor, ref string, which VariableRef, when Condition) error {
+	at, err := o.find(ctx, a, ref, o.admin)
+	if err != nil {
+		return err
+	}
+	return variableFault(o.s.Variables.DeleteVariable(ctx, at, which, when.check), which.Key)
+}
+
+// variableFault words what the records say about a ref (contract rest-api D).
+func variableFault(err error, key string) error {
+	e, _ := asFault(err)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return fault.New(fault.Hidden, "Variable")
+	case fault.Is(err, fault.Conflict) && e.Msg == "scope":
+		return takenVariable(key)
+	case fault.Is(err, fault.Conflict):
+		return fault.New(fault.Conflict, "There are multiple variables with provided parameters. Please use 'filter[environment_scope]'")
+	}
+	return err
+}
+
+func takenVariable(key string) error {
+	return fault.Field("key", "("+key+") has already been taken")
+}

@@ -1,0 +1,14 @@
+package wire
+
+// Variable is a CI/CD variable of a project or group.
+type Variable struct {
+	VariableType     string  `json:"variable_type"` // "env_var" or "file"
+	Key              string  `json:"key"`
+	Value            *string `json:"value"` // null where it is hidden
+	Hidden           bool    `json:"hidden"`
+	Protected        bool    `json:"protected"`
+	Masked           bool    `json:"masked"`
+	Raw              bool    `json:"raw"`
+	EnvironmentScope string  `json:"environment_scope"`
+	Description      *string `json:"description"`
+}
