@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,10 +41,41 @@ type server struct {
 
 const rootToken = "test-root-token-0123456789"
 
+// template is an empty database with its schema, which every server copies:
+// making the schema costs more than most tests.
+var template []byte
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "granary-template-")
+	if err == nil {
+		template, err = makeTemplate(filepath.Join(dir, "granary.db"))
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "the template database:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func makeTemplate(file string) ([]byte, error) {
+	db, err := metadb.OpenSQLite(context.Background(), file, metadb.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+}
+
 func newServer(t *testing.T) *server {
 	t.Helper()
 	ctx := context.Background()
 	file := filepath.Join(t.TempDir(), "granary.db")
+	if err := os.WriteFile(file, template, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	db, err := metadb.OpenSQLite(ctx, file, metadb.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -104,11 +104,11 @@ func deeds() map[string]deed {
 		"ProjectDeployTokens.List":   {action: access.ReadDeployTokens},
 		"ProjectDeployTokens.Get":    {action: access.ReadDeployTokens},
 		"ProjectDeployTokens.Create": {action: access.AdminProjectDeployTokens, args: map[int]any{1: deploy}},
-		"ProjectDeployTokens.Revoke": {action: access.AdminProjectDeployTokens},
+		"ProjectDeployTokens.Delete": {action: access.AdminProjectDeployTokens},
 		"GroupDeployTokens.List":     {action: access.ReadDeployTokens},
 		"GroupDeployTokens.Get":      {action: access.ReadDeployTokens},
 		"GroupDeployTokens.Create":   {action: access.AdminGroupDeployTokens, args: map[int]any{1: deploy}},
-		"GroupDeployTokens.Revoke":   {action: access.AdminGroupDeployTokens},
+		"GroupDeployTokens.Delete":   {action: access.AdminGroupDeployTokens},
 	}
 }
 

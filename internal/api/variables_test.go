@@ -257,7 +257,7 @@ func TestVariablesAtRest(t *testing.T) {
 	s.root("POST", theirs+"/variables", map[string]any{"key": "V", "value": "marked-secret"}).must(t, 201)
 	kept, err := os.ReadFile(s.file)
 	logged, logErr := os.ReadFile(s.file + "-wal")
-	if err != nil || logErr != nil || !bytes.Contains(logged, []byte("environment_scope")) {
+	if err != nil || logErr != nil || !bytes.Contains(append(kept, logged...), []byte("environment_scope")) {
 		t.Fatalf("where are the records? %v, %v", err, logErr)
 	}
 	if bytes.Contains(kept, []byte("marked-secret")) || bytes.Contains(logged, []byte("marked-secret")) {
