@@ -40,7 +40,7 @@ func deeds() map[string]deed {
 		"Registry.DeletePackage":        {action: access.DestroyPackage},
 		"Registry.DeletePackageFile":    {action: access.DestroyPackage},
 		"Registry.ListProtectionRules":  {action: access.ReadProtections},
-		"Registry.CreateProtectionRule": {action: access.AdminProtections},
+		"Registry.CreateProtectionRule": {action: access.AdminProtections, args: map[int]any{1: registry.ProtectionRule{Pattern: "a", Push: access.Owner}}},
 		"Registry.EditProtectionRule":   {action: access.AdminProtections},
 		"Registry.DeleteProtectionRule": {action: access.AdminProtections},
 		"Registry.Coordinates":          {free: "it parses names, and tells nothing else"},
@@ -151,7 +151,7 @@ func rooms(standing access.Resource) map[string]any {
 	places := &projects.Service{Projects: r, Groups: r, Rules: rules, Now: now}
 	users := &auth.Service{PersonalTokens: r, Jobs: r, Places: places, Rules: rules, Now: now}
 	return map[string]any{
-		"Registry": &registry.Registry{Catalog: r, Rules: rules, Now: now},
+		"Registry": &registry.Registry{Catalog: r, Groups: places, Rules: rules, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
 		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),
 	}
