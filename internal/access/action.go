@@ -62,6 +62,9 @@ const (
 	ReadPackages
 	PublishPackage
 	DestroyPackage
+	ListPackages // find packages and their files; opening the packages to anyone does not reach this far
+	ReadProtections
+	AdminProtections
 
 	ReadReleases
 	PublishRelease // make and edit releases and their links
@@ -150,6 +153,10 @@ var rules = [actionCount]rule{
 	ReadPackages:   {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	PublishPackage: {on: packages, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
 	DestroyPackage: {on: packages, least: Maintainer, scopes: []Scope{ScopeAPI}},
+	ListPackages:   {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+
+	ReadProtections:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminProtections: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 
 	ReadReleases:   {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	PublishRelease: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},

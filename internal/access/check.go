@@ -130,7 +130,7 @@ func checkInstance(a Actor, r Resource, rule rule) Verdict {
 
 // checkPackages is the matrix of contract generic-packages, section 5.
 func (p Rules) checkPackages(a Actor, r Resource, action Action) Verdict {
-	if r.Packages == PackagesDisabled || r.Archived && action != ReadPackages {
+	if r.Packages == PackagesDisabled || r.Archived && action != ReadPackages && action != ListPackages {
 		return Denied
 	}
 	foreign := a.Kind == Job && !r.Listed
@@ -139,7 +139,7 @@ func (p Rules) checkPackages(a Actor, r Resource, action Action) Verdict {
 		role = NoRole
 	}
 	switch action {
-	case ReadPackages:
+	case ReadPackages, ListPackages:
 		if p.mayRead(a, r, role) {
 			return Allowed
 		}
@@ -178,7 +178,7 @@ func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
 		return Denied
 	}
 	switch action {
-	case ReadPackages:
+	case ReadPackages, ListPackages:
 		everyone := r.Visibility == Public && r.Packages != PackagesPrivate
 		if everyone || r.Covered && a.Has(ScopeReadPackage, ScopeWritePackage) {
 			return Allowed

@@ -27,11 +27,23 @@ func deeds() map[string]deed {
 	member := projects.Member{UserID: 9, Role: access.Guest}
 	deploy := auth.DeployToken{Name: "t", Scopes: []access.Scope{access.ScopeReadPackage}}
 	return map[string]deed{
-		"Registry.Publish":     {action: access.PublishPackage},
-		"Registry.Open":        {action: access.ReadPackages},
-		"Registry.Upload":      {action: access.UploadFile},
-		"Registry.OpenUpload":  {action: access.ReadUploads},
-		"Registry.Coordinates": {free: "it parses names, and tells nothing else"},
+		"Registry.Publish":              {action: access.PublishPackage},
+		"Registry.Open":                 {action: access.ReadPackages},
+		"Registry.Upload":               {action: access.UploadFile},
+		"Registry.OpenUpload":           {action: access.ReadUploads},
+		"Registry.ListPackages":         {action: access.ListPackages},
+		"Registry.GroupPackages":        {action: access.ReadGroup},
+		"Registry.Package":              {action: access.ListPackages},
+		"Registry.PackagePipelines":     {action: access.ListPackages},
+		"Registry.PackageFiles":         {action: access.ListPackages},
+		"Registry.OpenByID":             {action: access.ListPackages},
+		"Registry.DeletePackage":        {action: access.DestroyPackage},
+		"Registry.DeletePackageFile":    {action: access.DestroyPackage},
+		"Registry.ListProtectionRules":  {action: access.ReadProtections},
+		"Registry.CreateProtectionRule": {action: access.AdminProtections, args: map[int]any{1: registry.ProtectionRule{Pattern: "a", Push: access.Owner}}},
+		"Registry.EditProtectionRule":   {action: access.AdminProtections},
+		"Registry.DeleteProtectionRule": {action: access.AdminProtections},
+		"Registry.Coordinates":          {free: "it parses names, and tells nothing else"},
 
 		"Projects.Project":          {action: access.ReadProject},
 		"Projects.ListProjects":     {action: access.ListNamespaces},
@@ -139,7 +151,7 @@ func rooms(standing access.Resource) map[string]any {
 	places := &projects.Service{Projects: r, Groups: r, Rules: rules, Now: now}
 	users := &auth.Service{PersonalTokens: r, Jobs: r, Places: places, Rules: rules, Now: now}
 	return map[string]any{
-		"Registry": &registry.Registry{Catalog: r, Rules: rules, Now: now},
+		"Registry": &registry.Registry{Catalog: r, Groups: places, Rules: rules, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
 		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),
 	}

@@ -67,7 +67,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
 	case fault.Absent:
-		return http.StatusNotFound, message("404 Not Found", "")
+		return http.StatusNotFound, message(first(e.Msg, "404 Not Found"), "")
 	case fault.NotFound:
 		return http.StatusNotFound, message("404 Not found", "")
 	case fault.Moved:
@@ -79,6 +79,9 @@ func answer(e *fault.Error) (int, any) {
 	case fault.NotAllowed:
 		return http.StatusMethodNotAllowed, message("405 Method Not Allowed", "")
 	case fault.Unprocessable:
+		if e.Fields != nil {
+			return http.StatusUnprocessableEntity, wire.Message{Message: e.Fields}
+		}
 		return http.StatusUnprocessableEntity, message(first(e.Msg, "422 Unprocessable Entity"), "")
 	case fault.TooLarge:
 		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))

@@ -135,7 +135,7 @@ func TestOtherRoutes(t *testing.T) {
 	s.root("OPTIONS", file, nil).header(t, "Allow: GET, HEAD, PUT", "X-Frame-Options: SAMEORIGIN").is(t, 204, "")
 	s.root("POST", "/api/v4/version", nil).header(t, "Allow: GET, HEAD").is(t, 405, `{"error":"405 Not Allowed"}`)
 
-	for _, path := range []string{"/api/v4/nothing", "/api/v4", "/api/v4/projects/" + p + "/packages/generic",
+	for _, path := range []string{"/api/v4/nothing", "/api/v4",
 		"/api/v4/projects/" + p + "/packages/generic/tool", "/api/v4/projects/" + p + "/packages/generic/tool/1.0.0",
 		"/api/v4/projects/" + p + "/packages/generic/tool/1.0.0/", "/api/v4/projects/" + p + "/packages/npm/tool/1.0.0/f",
 		"/api/v4/Projects/" + p + "/packages/generic/tool/1.0.0/f"} {

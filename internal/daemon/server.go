@@ -50,7 +50,8 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 		Places: s.projects, Rules: rules, Now: time.Now,
 	}
 	s.registry = &registry.Registry{
-		Catalog: s.db, Ledger: s.db, Uploads: s.db, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
+		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Protectors: s.db,
+		Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.api = &api.Server{

@@ -36,6 +36,7 @@ type DB struct {
 	places cache[placeKey, registry.Place]
 	tokens cache[auth.SecretDigest, auth.Token]
 	files  cache[fileKey, foundFile]
+	walks  walks
 }
 
 // What is remembered at most, and for how long.

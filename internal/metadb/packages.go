@@ -84,58 +84,71 @@ func (t *tx) pinBlob(d blob.Digest, size int64, files int, now time.Time) (int64
 func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.File, error) {
 	// A new status counts for every file of the package; without one only
 	// what is found under this name changes.
+	var grown bool
+	defer func() {
+		if grown || p.Status != nil {
+			db.walks.drop(p.ProjectID)
+		}
+	}()
 	if p.Status != nil {
 		defer db.files.clear()
 	} else {
 		defer db.files.drop(fileKey{p.ProjectID, p.Coordinates})
 	}
-	return write(ctx, db, func(t *tx) (registry.File, error) { return t.addFile(ctx, p) })
+	return write(ctx, db, func(t *tx) (f registry.File, err error) {
+		f, grown, err = t.addFile(ctx, p)
+		return f, err
+	})
 }
 
-func (t *tx) addFile(ctx context.Context, p registry.Publication) (registry.File, error) {
-	f := registry.File{
+// addFile reports beside the file whether its package is new.
+func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.File, grown bool, err error) {
+	f = registry.File{
 		ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
 		Status: registry.StatusDefault, CreatedAt: p.Now,
 	}
 	var alive int
-	err := t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, p.ProjectID).Scan(&alive)
+	err = t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, p.ProjectID).Scan(&alive)
 	if err != nil || alive == 0 {
-		return f, errors.Join(classify(err), fault.New(fault.Hidden, ""))
+		return f, false, errors.Join(classify(err), fault.New(fault.Hidden, ""))
 	}
-	if f.PackageID, err = t.upsertPackage(p); err != nil {
-		return f, err
+	if f.PackageID, grown, err = t.upsertPackage(ctx, p); err != nil {
+		return f, false, err
 	}
 	if p.NoDuplicate {
 		if err := t.refuseDuplicate(ctx, f); err != nil {
-			return f, err
+			return f, false, err
 		}
 	}
 	blobID, err := t.blobOf(ctx, p)
 	if err != nil {
-		return f, err
+		return f, false, err
 	}
 	f.ID, err = t.insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
 		VALUES ($1, $2, $3, $4, $5) RETURNING id`, f.PackageID, blobID, string(f.Name), string(f.Status), micros(p.Now))
 	if err != nil || p.PipelineID == 0 {
-		return f, err
+		return f, grown, err
 	}
-	return f, t.addPipeline(f, p.PipelineID)
+	return f, grown, t.addPipeline(f, p.PipelineID)
 }
 
 // upsertPackage finds or makes the package. Two publishers of one new version
-// meet on the unique index and share the row.
-func (t *tx) upsertPackage(p registry.Publication) (int64, error) {
+// meet on the unique index and share the row. A package that may be new counts
+// as new.
+func (t *tx) upsertPackage(ctx context.Context, p registry.Publication) (packageID int64, isNew bool, err error) {
 	status, change := registry.StatusDefault, 0
 	if p.Status != nil {
 		status, change = *p.Status, 1
 	}
-	return t.insert(`INSERT INTO packages (project_id, name, version, status, creator_id, created_at, updated_at)
+	err = t.row(ctx, `INSERT INTO packages (project_id, name, version, status, creator_id, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $6)
 		ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
 		DO UPDATE SET updated_at = excluded.updated_at,
 			status = CASE WHEN $7 = 1 THEN excluded.status ELSE packages.status END
-		RETURNING id`,
-		p.ProjectID, string(p.Coordinates.Name), string(p.Coordinates.Version), string(status), id(p.CreatorID), micros(p.Now), change)
+		RETURNING id, created_at = $6`,
+		p.ProjectID, string(p.Coordinates.Name), string(p.Coordinates.Version), string(status), id(p.CreatorID), micros(p.Now), change).
+		Scan(&packageID, &isNew)
+	return packageID, isNew, classify(err)
 }
 
 func (t *tx) refuseDuplicate(ctx context.Context, f registry.File) error {
@@ -196,6 +209,7 @@ const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
 // PurgeDeleted implements registry.Ledger.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 	defer db.files.clear()
+	defer db.walks.clear()
 	return write(ctx, db, func(t *tx) (int, error) {
 		doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
 			purgeQuery, limit)
@@ -207,8 +221,12 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 				return 0, err
 			}
 		}
+		alone, err := t.purgeRemoved(ctx, limit)
+		if err != nil {
+			return 0, err
+		}
 		beside, err := t.purgeBeside(ctx, limit)
-		return len(doomed) + beside, err
+		return len(doomed) + alone + beside, err
 	})
 }
 

@@ -27,7 +27,7 @@ func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (regist
 }
 
 func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
-	id, _, err := routeOf(ctx, db, ref, "project_id")
+	id, moved, err := routeOf(ctx, db, ref, "project_id")
 	if err != nil {
 		return registry.Place{}, err
 	}
@@ -39,7 +39,7 @@ func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (regist
 		return registry.Place{}, err
 	}
 	place := registry.Place{
-		ProjectID: p.ID, Path: p.Path, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
+		ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Moved: moved, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
 	}
 	if place.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
 		return registry.Place{}, err
@@ -48,8 +48,8 @@ func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (regist
 		return registry.Place{}, err
 	}
 	place.Protections, err = list(ctx, db, func(row scanner) (r registry.Protection, err error) {
-		return r, row.Scan(&r.Pattern, &r.Push)
-	}, `SELECT pattern, push_level FROM package_protection_rules
+		return r, row.Scan(&r.Pattern, &r.Push, &r.Delete)
+	}, `SELECT pattern, push_level, delete_level FROM package_protection_rules
 		WHERE project_id = $1 AND package_type = 'generic'`, p.ID)
 	return place, err
 }

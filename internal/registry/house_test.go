@@ -64,7 +64,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.project = strconv.FormatInt(p.ID, 10)
-	h.Registry = &registry.Registry{Catalog: db, Ledger: h.ledger, Blobs: h.store, Naming: projects.Strict, InlineMax: inline, Now: clock}
+	h.Registry = &registry.Registry{Catalog: db, Shelf: db, Files: db, Removal: db, Protectors: db, Groups: places, Ledger: h.ledger, Blobs: h.store, Naming: projects.Strict, InlineMax: inline, Now: clock}
 	return h
 }
 

@@ -48,7 +48,9 @@ type File struct {
 // Place is a project as publishing and installing see it: one look-up.
 type Place struct {
 	ProjectID   int64
-	Path        string          // the last segment
+	Path        string // the last segment
+	FullPath    string
+	Moved       bool            // it was asked for by a path that it had before
 	Standing    access.Resource // what the actor is to it
 	FlagOn      bool            // feature flag generic_packages
 	Naming      *projects.Naming
@@ -62,6 +64,7 @@ type Place struct {
 type Protection struct {
 	Pattern string      // '*' stands for anything; case does not matter
 	Push    access.Role // least role to publish, NoRole where the rule is about deleting only
+	Delete  access.Role // least role to delete, NoRole where the rule does not say
 }
 
 // Catalog answers look-ups.
@@ -85,8 +88,9 @@ type Ledger interface {
 	AddFile(ctx context.Context, p Publication) (File, error)
 	// TouchDownloads records when packages, by id, were last downloaded.
 	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
-	// PurgeDeleted removes up to limit records of each kind (packages, uploads,
-	// releases) whose project is gone, and reports how many it removed.
+	// PurgeDeleted removes up to limit records of each kind (packages, files,
+	// uploads, releases) that are gone, by themselves or with their project, and
+	// reports how many it removed.
 	PurgeDeleted(ctx context.Context, limit int) (int, error)
 	// SweepBlob picks one blob that no file refers to and that nobody touched
 	// since before, calls remove with its digest, and then removes its row: in
@@ -114,6 +118,11 @@ type Registry struct {
 	Catalog     Catalog
 	Ledger      Ledger
 	Uploads     Uploads
+	Shelf       Shelf
+	Files       Files
+	Removal     Removal
+	Protectors  Protectors
+	Groups      Groups
 	Blobs       blob.Store
 	Rules       access.Rules
 	Naming      projects.Naming // the server's

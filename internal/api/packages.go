@@ -1,0 +1,151 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/page"
+	"granary/internal/registry"
+	"granary/internal/wire"
+)
+
+// packageRoutes find and remove packages and files (contract rest-api A), and
+// keep protection rules (B). Rules are read with a right that needs no login:
+// GitLab judges their parameters first.
+func packageRoutes() []route {
+	const one = "/projects/{id}/packages/{package_id}"
+	const file = one + "/package_files/{package_file_id}"
+	const rules = "/projects/{id}/packages/protection/rules"
+	jobs, none := auth.Doors{JobTokens: true}, auth.Doors{}
+	return []route{
+		{"GET", "/projects/{id}/packages", access.ListPackages, jobs, listPackages},
+		{"GET", "/groups/{id}/packages", access.ListPackages, none, listGroupPackages},
+		{"GET", one, access.ListPackages, jobs, getPackage},
+		{"GET", one + "/pipelines", access.ListPackages, jobs, listPackagePipelines},
+		{"GET", one + "/package_files", access.ListPackages, jobs, listPackageFiles},
+		{"GET", file + "/download", access.ListPackages, jobs, downloadPackageFile},
+		{"DELETE", one, access.DestroyPackage, jobs, deletePackage},
+		{"DELETE", file, access.DestroyPackage, jobs, deletePackageFile},
+
+		{"GET", rules, access.ReadProject, none, listProtectionRules},
+		{"POST", rules, access.ReadProject, none, createProtectionRule},
+		{"PATCH", rules + "/{package_protection_rule_id}", access.ReadProject, none, editProtectionRule},
+		{"DELETE", rules + "/{package_protection_rule_id}", access.ReadProject, none, deleteProtectionRule},
+	}
+}
+
+// packageType is the only one here.
+const packageType = "generic"
+
+func packageTypes() []string {
+	return []string{"maven", "npm", "conan", "nuget", "pypi", "composer", packageType, "golang", "debian", "rubygems",
+		"helm", "terraform_module", "rpm", "ml_model"}
+}
+
+// packageFilter reads what a list is of, and which page.
+func (c *call) packageFilter(orders ...string) (f registry.PackageFilter, ask page.Request, err error) {
+	p := c.params
+	if t := p.choice("package_type", packageTypes()...); t != "" && t != packageType {
+		f.None = true
+	}
+	f.Version = registry.Version(p.str("package_version"))
+	f.Status = registry.Status(p.choice("status", "default", "hidden", "processing", "error", "pending_destruction", "deprecated"))
+	p.boolean("include_versionless") // nothing here is without a version
+	ask = c.page(false, append([]string{"created_at", "name", "version", "type"}, orders...)...)
+	if f.Name, err = registry.ParseNameFilter(p.str("package_name")); err != nil {
+		p.fail(err.Error())
+	}
+	return f, ask, p.err()
+}
+
+func listPackages(c *call) error {
+	f, ask, err := c.packageFilter()
+	if err != nil {
+		return err
+	}
+	found, err := c.s.Registry.ListPackages(c.r.Context(), c.actor, c.path("id"), f, ask)
+	return listed(c, ask, found, err, c.packageRow)
+}
+
+func listGroupPackages(c *call) error {
+	f, ask, err := c.packageFilter("project_path")
+	below := !c.params.boolean("exclude_subgroups")
+	if err == nil {
+		err = c.params.err()
+	}
+	if err != nil {
+		return err
+	}
+	found, err := c.s.Registry.GroupPackages(c.r.Context(), c.actor, c.path("id"), below, f, ask)
+	return listed(c, ask, found, err, func(p registry.Package) wire.Package {
+		w := c.packageRow(p)
+		w.ProjectID, w.ProjectPath = p.ProjectID, p.ProjectPath
+		return w
+	})
+}
+
+func getPackage(c *call) error {
+	id, err := c.id("package_id")
+	if err != nil {
+		return err
+	}
+	p, others, err := c.s.Registry.Package(c.r.Context(), c.actor, c.path("id"), id)
+	if err != nil {
+		return err
+	}
+	versions := make([]wire.PackageVersion, 0, len(others))
+	for _, o := range others {
+		versions = append(versions, wire.PackageVersion{
+			ID: o.ID, Version: string(o.Version), CreatedAt: wire.Time(o.CreatedAt), Tags: []struct{}{}, Pipeline: c.pipeline(o.Pipeline),
+		})
+	}
+	w := c.packageRow(p)
+	w.Versions = &versions
+	return c.ok(w)
+}
+
+func deletePackage(c *call) error {
+	id, err := c.id("package_id")
+	if err != nil {
+		return err
+	}
+	if err := c.s.Registry.DeletePackage(c.r.Context(), c.actor, c.path("id"), id, unmodifiedSince(c.r)); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+// unmodifiedSince is the precondition of a removal (RFC 9110, 13.1.4); one that
+// is no date is ignored.
+func unmodifiedSince(r *http.Request) *time.Time {
+	t, err := http.ParseTime(r.Header.Get("If-Unmodified-Since"))
+	if err != nil {
+		return nil
+	}
+	return &t
+}
+
+func (c *call) packageRow(p registry.Package) wire.Package {
+	w := wire.Package{
+		ID: p.ID, Name: string(p.Name), Version: string(p.Version), PackageType: packageType, Status: string(p.Status),
+		CreatedAt: wire.Time(p.CreatedAt), LastDownloadedAt: wire.OptionalTime(p.LastDownloadedAt), Tags: []struct{}{},
+		Pipeline: c.pipeline(p.Pipeline),
+	}
+	id := strconv.FormatInt(p.ID, 10)
+	if p.Shown() {
+		w.Links.WebPath = "/" + p.ProjectPath + "/-/packages/" + id
+	}
+	if p.MayDelete {
+		w.Links.DeleteAPIPath = c.base() + prefix + "/projects/" + strconv.FormatInt(p.ProjectID, 10) + "/packages/" + id
+	}
+	if p.CreatorID != 0 {
+		w.CreatorID = &p.CreatorID
+	}
+	if p.Pipeline != nil {
+		w.Pipelines = &[]struct{}{}
+	}
+	return w
+}

@@ -1,0 +1,267 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"granary/internal/page"
+	"granary/internal/registry"
+)
+
+const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at`
+
+// isListed must read as the condition of the partial indexes does.
+const isListed = `k.status IN ('default', 'error', 'deprecated')`
+
+const (
+	countLimit = 10000 // rows that are counted where no counter knows
+	scanLimit  = 500   // names that are looked through without the index of parts
+	gatherMost = 3000  // packages of matching names that are sorted rather than walked
+)
+
+func scanPackage(row scanner) (registry.Package, error) {
+	var p registry.Package
+	var creator, downloaded sql.NullInt64
+	var created, updated int64
+	err := row.Scan(&p.ID, &p.ProjectID, &p.Name, &p.Version, &p.Status, &creator, &created, &updated, &downloaded)
+	p.CreatorID, p.CreatedAt, p.UpdatedAt, p.LastDownloadedAt = creator.Int64, moment(created), moment(updated), optionalMoment(downloaded)
+	return p, classify(err)
+}
+
+// ListPackages implements registry.Shelf. The page is one snapshot: a counter
+// and the rows that it speaks of.
+func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page.Request) (found page.Of[registry.Package], err error) {
+	// The texts of other lists vary too much to be kept.
+	fixed := len(f.Projects) == 1 && len(f.Name.Terms) <= 1
+	err = db.snapshot(ctx, fixed, func(q queries) error {
+		l := lister{db: db, q: q, f: f, p: p}
+		if err := l.chooseNames(ctx); err != nil {
+			return err
+		}
+		if found, err = l.list(ctx); err != nil {
+			return err
+		}
+		return lastPipelines(ctx, q, found.Rows)
+	})
+	return found, err
+}
+
+// lister answers one request for a list.
+type lister struct {
+	db *DB
+	q  queries
+	f  registry.PackageFilter
+	p  page.Request
+
+	matches string // a query for the matching names of the projects; "" without a filter
+	args    []any  // of matches
+	listed  int    // packages with these names
+}
+
+// list chooses the way: short work is gathered and sorted, whole lists of one
+// project are walked from the nearest place known, the rest from its start or
+// its end.
+func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
+	total, exact, err := l.count(ctx)
+	if err != nil {
+		return page.Of[registry.Package]{}, err
+	}
+	found := page.Of[registry.Package]{Total: total}
+	offset := l.p.Offset()
+	take := l.p.Size
+	if !exact {
+		take++ // to know whether there is more
+		found.Rows, err = l.rows(ctx, leg{desc: l.p.Desc, skip: offset, take: take})
+		found.Total = max(total, offset+len(found.Rows))
+		found.Rows = found.Rows[:min(len(found.Rows), l.p.Size)]
+		return found, err
+	}
+	take = min(take, total-offset)
+	if take <= 0 {
+		return found, nil
+	}
+	if l.p.Desc { // from here on as seen from the start
+		offset = total - offset - take
+	}
+	if found.Rows, err = l.walk(ctx, total, offset, take); l.p.Desc {
+		slices.Reverse(found.Rows)
+	}
+	return found, err
+}
+
+// walk reads take rows in ascending order from offset.
+func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.Package, error) {
+	key := walkKey{order: l.p.OrderBy, status: l.f.Status}
+	near := offset <= nearEnough || total-offset-take <= nearEnough
+	if near || len(l.f.Projects) > 1 || l.matches != "" || l.f.Version != "" {
+		return l.forward(ctx, route(nil, total, offset, take))
+	}
+	key.projectID = l.f.Projects[0]
+	marks, began := l.db.walks.begin(key)
+	rows, err := l.forward(ctx, route(marks, total, offset, take))
+	if err == nil && len(rows) == take {
+		l.db.walks.end(key, began,
+			mark{offset: offset, key: keyOf(rows[0])},
+			mark{offset: offset + take, key: keyOf(rows[take-1]), after: true})
+	}
+	return rows, err
+}
+
+// forward reads a leg and returns its rows in ascending order.
+func (l *lister) forward(ctx context.Context, way leg) ([]registry.Package, error) {
+	rows, err := l.rows(ctx, way)
+	if way.desc {
+		slices.Reverse(rows)
+	}
+	return rows, err
+}
+
+// count is how many rows the list has: exactly, where a counter knows or they
+// are few, else more than countLimit.
+func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
+	var w where
+	switch {
+	case l.matches != "" && l.f.Status == "" && l.f.Version == "":
+		return l.listed, true, nil
+	case l.matches == "" && l.f.Version == "":
+		statuses := []registry.Status{l.f.Status}
+		if l.f.Status == "" {
+			statuses = []registry.Status{registry.StatusDefault, registry.StatusError, registry.StatusDeprecated}
+		}
+		w.and(within("c.project_id", &w, l.f.Projects))
+		var marks []string
+		for _, s := range statuses {
+			marks = append(marks, w.bind("?", string(s)))
+		}
+		w.conditions = append(w.conditions, "c.status IN ("+strings.Join(marks, ", ")+")")
+		err = l.q.row(ctx, `SELECT COALESCE(SUM(c.packages), 0) FROM package_counts c`+w.String(), w.args...).Scan(&total)
+		return total, true, classify(err)
+	}
+	with, from := l.source(&w)
+	query := with + `SELECT COUNT(*) FROM (SELECT 1 FROM ` + from + w.String() + w.bind(" LIMIT ?) few", countLimit+1)
+	err = l.q.row(ctx, query, w.args...).Scan(&total)
+	return total, total <= countLimit, classify(err)
+}
+
+// source is the tables and conditions of the list: packages by their names,
+// where these are chosen, which come first and are looked up once.
+func (l *lister) source(w *where) (with, from string) {
+	from = "packages k"
+	if l.matches != "" {
+		w.args = append(w.args, l.args...)
+		with = `WITH m AS MATERIALIZED (` + l.matches + `) `
+		if l.gathers() {
+			from = "m CROSS JOIN packages k"
+			w.and("k.project_id = m.project_id AND k.name = m.name AND k.status <> 'pending_destruction'")
+		} else {
+			w.and(named("k."))
+		}
+	}
+	if l.matches == "" || !l.gathers() {
+		w.and(within("k.project_id", w, l.f.Projects))
+	}
+	l.conditions(w, "k.")
+	return with, from
+}
+
+// named is the condition that a package has one of the matching names, written
+// so that no index on names is taken for it.
+func named(k string) string {
+	return "(" + k + "project_id, " + k + "name || '') IN (SELECT m.project_id, m.name FROM m)"
+}
+
+// gathers reports whether the packages of the matching names are few enough to
+// be sorted. Where they are many, going through the list meets them soon.
+// Packages that no list shows by itself have an index of their own.
+func (l *lister) gathers() bool {
+	switch l.f.Status {
+	case registry.StatusHidden, registry.StatusProcessing, registry.StatusPendingDestruction:
+		return false
+	}
+	return l.listed <= gatherMost
+}
+
+// conditions are those on a package itself.
+func (l *lister) conditions(w *where, k string) {
+	switch l.f.Status {
+	case "", registry.StatusDefault, registry.StatusError, registry.StatusDeprecated:
+		w.and(strings.ReplaceAll(isListed, "k.", k))
+	}
+	if l.f.Status != "" {
+		w.and(k+"status = ?", string(l.f.Status))
+	}
+	if l.f.Status != "" && l.f.Status != registry.StatusDefault {
+		w.and(k + "status <> 'default'") // the condition of its index
+	}
+	if l.f.Version != "" {
+		w.and(k+"version = ?", string(l.f.Version))
+	}
+	if l.p.OrderBy == "name" && l.f.Status != registry.StatusPendingDestruction {
+		w.and(k + "status <> 'pending_destruction'") // the same for the index on names
+	}
+}
+
+// within is a condition that a column has one of the ids. Many are written out:
+// they are ours, and a statement takes only so many arguments.
+func within(column string, w *where, ids []int64) string {
+	if len(ids) == 1 {
+		return w.bind(column+" = ?", ids[0])
+	}
+	words := make([]string, len(ids))
+	for i, n := range ids {
+		words[i] = strconv.FormatInt(n, 10)
+	}
+	return column + " IN (" + strings.Join(words, ", ") + ")"
+}
+
+// chooseNames prepares the query for the matching names, and counts what has
+// them. Few names are looked through; else the index of parts knows every term
+// of three characters and more.
+func (l *lister) chooseNames(ctx context.Context) error {
+	if len(l.f.Name.Terms) == 0 {
+		return nil
+	}
+	var few where
+	few.and(within("n.project_id", &few, l.f.Projects))
+	var names int
+	err := l.q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM package_names n`+few.String()+few.bind(" LIMIT ?) few", scanLimit+1), few.args...).Scan(&names)
+	if err != nil {
+		return classify(err)
+	}
+	var w where
+	var parts []string
+	from := "package_names n"
+	for _, term := range l.f.Name.Terms {
+		switch {
+		case strings.Contains(term, "\x00"):
+			w.and("1 = 0") // no name has it, and LIKE would stop there
+		case names > scanLimit && indexed(term):
+			parts = append(parts, `"`+strings.ReplaceAll(term, `"`, `""`)+`"`)
+		default:
+			w.and(`lower(n.name) LIKE ? ESCAPE '\'`, like(fold(term)))
+		}
+	}
+	if len(parts) > 0 {
+		from = "package_names_parts f CROSS JOIN package_names n"
+		w.and("f.name MATCH ? AND n.id = f.rowid", strings.Join(parts, " AND "))
+	}
+	w.and(within("n.project_id", &w, l.f.Projects))
+	l.matches, l.args = `SELECT n.project_id, n.name, n.listed FROM `+from+w.String(), w.args
+	err = l.q.row(ctx, `SELECT COALESCE(SUM(m.listed), 0) FROM (`+l.matches+`) m`, l.args...).Scan(&l.listed)
+	return classify(err)
+}
+
+// indexed reports whether the index of parts can answer a term: it knows runs
+// of three characters. What no name has is left to the plain way.
+func indexed(term string) bool {
+	for i := range len(term) {
+		if term[i] < ' ' || term[i] > '~' {
+			return false
+		}
+	}
+	return utf8.RuneCountInString(term) >= 3
+}

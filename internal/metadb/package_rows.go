@@ -1,0 +1,100 @@
+package metadb
+
+import (
+	"context"
+	"strings"
+
+	"granary/internal/registry"
+)
+
+// columns are what an order sorts by: an index has them behind the project, so
+// that no page is sorted. The contract names no second column; the id is always
+// the last.
+func (l *lister) columns() []string {
+	switch l.p.OrderBy {
+	case "name":
+		return []string{"name", "version", "id"}
+	case "version":
+		return []string{"version", "created_at", "id"}
+	}
+	return []string{"created_at", "id"} // type too: there is one
+}
+
+// ordered is an ORDER BY; alias goes before each column.
+func (l *lister) ordered(alias string, desc bool) string {
+	var parts []string
+	for _, column := range l.columns() {
+		parts = append(parts, alias+column+direction(desc))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rows reads a leg, in its direction.
+func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) {
+	if len(l.f.Projects) > 1 && (l.matches == "" || !l.gathers()) {
+		return l.merged(ctx, way)
+	}
+	var w where
+	with, from := l.source(&w)
+	l.beyond(&w, way)
+	order := l.ordered("k.", way.desc)
+	if l.p.OrderBy == "project_path" {
+		from += " JOIN projects p ON p.id = k.project_id"
+		order = "p.path" + direction(way.desc) + ", p.id" + direction(way.desc) + ", " + order
+	}
+	query := with + `SELECT ` + packageColumns + ` FROM ` + from + w.String() + ` ORDER BY ` + order +
+		w.bind(" LIMIT ? OFFSET ?", way.take, way.skip)
+	return list(ctx, l.q, scanPackage, query, w.args...)
+}
+
+// beyond is the condition that a row lies behind the mark that a leg begins at.
+func (l *lister) beyond(w *where, way leg) {
+	if way.from == nil {
+		return
+	}
+	compare := " >"
+	switch {
+	case way.desc && way.from.after:
+		compare = " <="
+	case way.desc:
+		compare = " <"
+	case !way.from.after:
+		compare = " >="
+	}
+	key := way.from.key
+	values := map[string]any{"name": key.name, "version": key.version, "created_at": key.created, "id": key.id}
+	var columns, marks []string
+	for _, column := range l.columns() {
+		columns = append(columns, "k."+column)
+		marks = append(marks, w.bind("?", values[column]))
+	}
+	w.conditions = append(w.conditions, "("+strings.Join(columns, ", ")+")"+compare+" ("+strings.Join(marks, ", ")+")")
+}
+
+// merged reads a leg of a list over several projects: of each project only the
+// rows that can be on the page are looked at, in the order of its index.
+func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error) {
+	var w where
+	with := ""
+	if l.matches != "" {
+		w.args = append(w.args, l.args...)
+		with = `, m AS MATERIALIZED (` + l.matches + `) `
+	}
+	inner := where{args: w.args}
+	inner.and("o.project_id = p.id")
+	l.conditions(&inner, "o.")
+	if l.matches != "" {
+		inner.and(named("o."))
+	}
+	first := `SELECT o.id FROM packages o` + inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) +
+		inner.bind(" LIMIT ?", way.skip+way.take)
+	w.args = inner.args
+	order := l.ordered("k.", way.desc)
+	if l.p.OrderBy == "project_path" {
+		order = "p.path" + direction(way.desc) + ", p.id" + direction(way.desc) + ", " + order
+	}
+	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)` + with +
+		`SELECT ` + packageColumns + ` FROM scope p CROSS JOIN packages k ON k.id IN (` + first + `) ORDER BY ` + order +
+		w.bind(" LIMIT ? OFFSET ?", way.take, way.skip)
+	return list(ctx, l.q, scanPackage, query, w.args...)
+}

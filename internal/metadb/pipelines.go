@@ -1,0 +1,95 @@
+package metadb
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/registry"
+)
+
+// pipelineColumns: a pipeline's status is what its jobs add up to. They take the
+// time, as $1.
+const pipelineColumns = `l.id, l.project_id, l.ref, l.sha, l.created_at,
+	COALESCE((SELECT MAX(COALESCE(j.finished_at, j.created_at)) FROM jobs j WHERE j.pipeline_id = l.id), l.created_at),
+	CASE
+		WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.pipeline_id = l.id AND j.status = 'running' AND j.expires_at > $1) THEN 'running'
+		WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.pipeline_id = l.id AND j.status IN ('failed', 'running')) THEN 'failed'
+		WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.pipeline_id = l.id AND j.status = 'canceled') THEN 'canceled'
+		ELSE 'success' END,
+	u.id, u.username, u.name, u.blocked`
+
+const pipelineTables = `pipelines l JOIN users u ON u.id = l.user_id`
+
+// attached is a pipeline and what it belongs to.
+type attached struct {
+	to int64
+	registry.Pipeline
+}
+
+func scanAttached(row scanner) (attached, error) {
+	var a attached
+	var created, updated int64
+	err := row.Scan(&a.to, &a.ID, &a.ProjectID, &a.Ref, &a.SHA, &created, &updated, &a.Status,
+		&a.User.ID, &a.User.Username, &a.User.Name, &a.User.Blocked)
+	a.CreatedAt, a.UpdatedAt = moment(created), moment(updated)
+	return a, classify(err)
+}
+
+// lastPipelines fills in the last pipeline of each package: one query for all.
+func lastPipelines(ctx context.Context, q queries, packages []registry.Package) error {
+	ids := make([]int64, len(packages))
+	at := make(map[int64]*registry.Package, len(packages))
+	for i := range packages {
+		ids[i], at[packages[i].ID] = packages[i].ID, &packages[i]
+	}
+	// One is the last where none is newer.
+	found, err := pipelinesOf(ctx, q, "s.package_id", `package_pipelines s`,
+		`NOT EXISTS (SELECT 1 FROM package_pipelines t WHERE t.package_id = s.package_id AND t.pipeline_id > s.pipeline_id)`, ids)
+	for _, a := range found {
+		at[a.to].Pipeline = &a.Pipeline
+	}
+	return err
+}
+
+// filePipelines fills in the pipelines of each file: one query for all.
+func filePipelines(ctx context.Context, q queries, files []registry.PackageFile) error {
+	ids := make([]int64, len(files))
+	at := make(map[int64]*registry.PackageFile, len(files))
+	for i := range files {
+		ids[i], at[files[i].ID] = files[i].ID, &files[i]
+	}
+	found, err := pipelinesOf(ctx, q, "s.package_file_id", `package_file_pipelines s`, "", ids)
+	for _, a := range found {
+		at[a.to].Pipelines = append(at[a.to].Pipelines, a.Pipeline)
+	}
+	return err
+}
+
+func pipelinesOf(ctx context.Context, q queries, owner, table, only string, ids []int64) ([]attached, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	w := where{args: []any{micros(time.Now())}}
+	w.in(owner, false, ids)
+	if only != "" {
+		w.and(only)
+	}
+	return list(ctx, q, scanAttached, `SELECT `+owner+`, `+pipelineColumns+` FROM `+table+`
+		CROSS JOIN `+pipelineTables+w.String()+` AND l.id = s.pipeline_id ORDER BY l.id`, w.args...)
+}
+
+// ListPipelines implements registry.Shelf.
+func (db *DB) ListPipelines(ctx context.Context, packageID, before int64, limit int) ([]registry.Pipeline, error) {
+	w := where{args: []any{micros(time.Now())}}
+	w.and("s.package_id = ? AND l.id = s.pipeline_id", packageID)
+	if before != 0 {
+		w.and("s.pipeline_id < ?", before)
+	}
+	found, err := list(ctx, db, scanAttached, `SELECT s.package_id, `+pipelineColumns+` FROM package_pipelines s CROSS JOIN `+
+		pipelineTables+w.String()+` ORDER BY s.pipeline_id DESC`+w.bind(" LIMIT ?", limit), w.args...)
+	pipelines := make([]registry.Pipeline, len(found))
+	for i, a := range found {
+		pipelines[i] = a.Pipeline
+	}
+	return pipelines, err
+}

@@ -1,0 +1,89 @@
+package metadb
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// RemovePackage implements registry.Removal. The unique index passes over what
+// is doomed, so that the name and version are free at once.
+func (db *DB) RemovePackage(ctx context.Context, projectID, packageID int64, now time.Time, check func(registry.Package) error) error {
+	defer db.files.clear()
+	defer db.walks.drop(projectID)
+	return db.writer.do(ctx, func(t *tx) error {
+		p, err := t.standingPackage(ctx, projectID, packageID)
+		if err != nil {
+			return err
+		}
+		if err := check(p); err != nil {
+			return err
+		}
+		return t.exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, micros(now), packageID)
+	})
+}
+
+// RemoveFile implements registry.Removal.
+func (db *DB) RemoveFile(ctx context.Context, projectID, packageID, fileID int64, now time.Time, check func(registry.Package, time.Time) error) error {
+	defer db.files.clear()
+	return db.writer.do(ctx, func(t *tx) error {
+		p, err := t.standingPackage(ctx, projectID, packageID)
+		if err != nil {
+			return err
+		}
+		var created int64
+		err = t.row(ctx, `SELECT f.created_at FROM package_files f
+			WHERE f.id = $1 AND f.package_id = $2 AND f.status <> 'pending_destruction'`, fileID, packageID).Scan(&created)
+		if err != nil {
+			return classify(err)
+		}
+		if err := check(p, moment(created)); err != nil {
+			return err
+		}
+		if err := t.exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
+			return err
+		}
+		return t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(now), packageID)
+	})
+}
+
+// standingPackage is a package that is not doomed.
+func (t *tx) standingPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
+	p, err := findPackage(ctx, t, projectID, packageID)
+	if err == nil && p.Status == registry.StatusPendingDestruction {
+		err = fault.New(fault.NotFound, "")
+	}
+	return p, err
+}
+
+// purgeRemoved removes up to limit records of packages, and of files, that were
+// removed by themselves.
+func (t *tx) purgeRemoved(ctx context.Context, limit int) (int, error) {
+	scan := func(row scanner) (n int64, err error) { return n, row.Scan(&n) }
+	packages, err := list(ctx, t, scan, `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`, limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, packageID := range packages {
+		if err := t.deletePackage(packageID); err != nil {
+			return 0, err
+		}
+	}
+	files, err := list(ctx, t, scan, `SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1`, limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, fileID := range files {
+		if err := t.exec(`UPDATE blobs SET files = files - 1 WHERE id = (SELECT blob_id FROM package_files WHERE id = $1)`, fileID); err != nil {
+			return 0, err
+		}
+		if err := t.exec(`DELETE FROM package_files WHERE id = $1`, fileID); err != nil {
+			return 0, err
+		}
+	}
+	return len(packages) + len(files), nil
+}
+
+var _ registry.Removal = (*DB)(nil)

@@ -1,0 +1,66 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// snapshot runs fn with queries that all see the same state. fixed says that
+// their texts come from a small set, so that preparing them pays.
+func (db *DB) snapshot(ctx context.Context, fixed bool, fn func(queries) error) error {
+	tx, err := db.reads.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(err)
+	}
+	v := &view{db: db, tx: tx, fixed: fixed}
+	err = fn(v)
+	if ended := tx.Rollback(); ended != nil && !errors.Is(ended, sql.ErrTxDone) && err == nil {
+		err = classify(ended)
+	}
+	v.prepare()
+	return err
+}
+
+// view is a transaction that only reads.
+type view struct {
+	db    *DB
+	tx    *sql.Tx
+	fixed bool
+	fresh []string // texts to prepare
+}
+
+// known is the prepared statement of a text, nil where there is none yet.
+// Preparing takes a connection, which all others might hold until this view has
+// ended: it must wait.
+func (v *view) known(ctx context.Context, query string) *sql.Stmt {
+	if !v.fixed {
+		return nil
+	}
+	if stmt, ok := v.db.texts.Load(query); ok {
+		return v.tx.StmtContext(ctx, stmt.(*sql.Stmt))
+	}
+	v.fresh = append(v.fresh, query)
+	return nil
+}
+
+// prepare is for the next view. Where it fails that one does without.
+func (v *view) prepare() {
+	for _, query := range v.fresh {
+		_, _ = v.db.prepared(query)
+	}
+}
+
+func (v *view) row(ctx context.Context, query string, args ...any) *sql.Row {
+	if stmt := v.known(ctx, query); stmt != nil {
+		return stmt.QueryRowContext(ctx, args...)
+	}
+	return v.tx.QueryRowContext(ctx, query, args...)
+}
+
+func (v *view) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := v.known(ctx, query); stmt != nil {
+		return stmt.QueryContext(ctx, args...)
+	}
+	return v.tx.QueryContext(ctx, query, args...)
+}

@@ -1,0 +1,58 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// Removal removes packages and files. They are gone when it returns, and the
+// name and version are free; their records wait for PurgeDeleted. Each method
+// is one transaction: it calls check with the package, and for a file with the
+// time of the file, and does nothing where that refuses.
+type Removal interface {
+	RemovePackage(ctx context.Context, projectID, packageID int64, now time.Time, check func(Package) error) error
+	RemoveFile(ctx context.Context, projectID, packageID, fileID int64, now time.Time, check func(Package, time.Time) error) error
+}
+
+// DeletePackage removes a package with its files. Precondition where it changed after
+// unmodified, to the second; nil does not care.
+func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project string, id int64, unmodified *time.Time) error {
+	place, err := r.allowShelf(ctx, a, project, access.DestroyPackage)
+	if err != nil {
+		return err
+	}
+	return r.Removal.RemovePackage(ctx, place.ProjectID, id, r.Now(), func(p Package) error {
+		return checkRemoval(place, a, p, p.UpdatedAt, unmodified)
+	})
+}
+
+// DeletePackageFile removes a file; the package stays. Absent where there is no
+// such file or package.
+func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, project string, id, fileID int64, unmodified *time.Time) error {
+	place, err := r.allowShelf(ctx, a, project, access.DestroyPackage)
+	if err != nil {
+		return err
+	}
+	err = r.Removal.RemoveFile(ctx, place.ProjectID, id, fileID, r.Now(), func(p Package, at time.Time) error {
+		return checkRemoval(place, a, p, at, unmodified)
+	})
+	if fault.Is(err, fault.NotFound) {
+		return fault.Wrap(fault.Absent, "", err)
+	}
+	return err
+}
+
+func checkRemoval(place Place, a access.Actor, p Package, changed time.Time, unmodified *time.Time) error {
+	if unmodified != nil && changed.Truncate(time.Second).After(*unmodified) {
+		return fault.New(fault.Precondition, "")
+	}
+	for _, rule := range place.Protections {
+		if rule.Delete > access.NoRole && rule.matches(p.Name) && !a.Admin && place.Standing.Role < rule.Delete {
+			return fault.New(fault.Denied, "Package is deletion protected.")
+		}
+	}
+	return nil
+}

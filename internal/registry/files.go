@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Files finds files of packages by id.
+type Files interface {
+	// ListFiles returns a page of a package's files. Orders are id, created_at
+	// and file_name.
+	ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[PackageFile], error)
+	// FindFileByID returns a file, and its bytes where the database keeps them
+	// itself.
+	FindFileByID(ctx context.Context, packageID, fileID int64) (f File, small []byte, err error)
+}
+
+// PackageFiles returns a page of a package's files.
+func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project string, id int64, p page.Request) (page.Of[PackageFile], error) {
+	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	if err != nil {
+		return page.Of[PackageFile]{}, err
+	}
+	found, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	if err != nil {
+		return page.Of[PackageFile]{}, err
+	}
+	if !found.listed() {
+		return page.Of[PackageFile]{}, fault.New(fault.NotFound, "")
+	}
+	return r.Files.ListFiles(ctx, found.ID, p)
+}
+
+// OpenByID opens the bytes of a file of a package that can be installed. The
+// caller closes them.
+func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string, id, fileID int64) (*Content, error) {
+	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	if err != nil {
+		return nil, err
+	}
+	if !p.installable() {
+		return nil, fault.New(fault.NotFound, "")
+	}
+	f, small, err := r.Files.FindFileByID(ctx, p.ID, fileID)
+	if err != nil {
+		return nil, err
+	}
+	f.ProjectID = place.ProjectID
+	return r.content(ctx, f, small)
+}
+
+// lastDownload is when a package was last downloaded as far as it is not
+// recorded yet, nil for not since.
+func (r *Registry) lastDownload(packageID int64) *time.Time {
+	r.downloads.mu.Lock()
+	defer r.downloads.mu.Unlock()
+	if at, ok := r.downloads.at[packageID]; ok {
+		return &at
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/projects"
+)
+
+// Package is a name and a version with its files.
+type Package struct {
+	ID               int64
+	ProjectID        int64
+	Name             Name
+	Version          Version
+	Status           Status
+	CreatorID        int64 // 0 where a deploy token published it first
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+	LastDownloadedAt *time.Time
+	Pipeline         *Pipeline // the last that published to it; nil for none
+
+	ProjectPath string // full; filled by the deeds, like what follows
+	MayDelete   bool   // whether the actor may
+}
+
+// Shown reports whether the package has a page of its own and can be asked for
+// by its id.
+func (p Package) Shown() bool { return p.Status == StatusDefault || p.Status == StatusDeprecated }
+
+// listed reports whether lists show the package without being asked to.
+func (p Package) listed() bool { return p.Shown() || p.Status == StatusError }
+
+// installable reports whether files of the package can be downloaded.
+func (p Package) installable() bool { return p.Shown() || p.Status == StatusHidden }
+
+// Pipeline is a run of CI that published something.
+type Pipeline struct {
+	ID        int64
+	ProjectID int64
+	Ref, SHA  string
+	Status    string // GitLab's words; what its jobs add up to
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	User      PipelineUser
+}
+
+// PipelineUser is who started a pipeline.
+type PipelineUser struct {
+	ID             int64
+	Username, Name string
+	Blocked        bool
+}
+
+// PackageFile is a file with the pipelines that published it.
+type PackageFile struct {
+	File
+	Pipelines []Pipeline
+}
+
+// PackageFilter chooses packages for a list.
+type PackageFilter struct {
+	Name    NameFilter
+	Version Version // the whole of it; "" for any
+	Status  Status  // "" for default, error and deprecated
+	None    bool    // of a type that nothing here has
+
+	Projects []int64 // filled by the deeds
+}
+
+// Shelf finds packages. Orders of a page are created_at, name, version, type
+// and, over several projects, project_path.
+type Shelf interface {
+	// ListPackages returns a page. Past ten thousand rows the total may be any
+	// number above that and above what is on the page and before.
+	ListPackages(ctx context.Context, f PackageFilter, p page.Request) (page.Of[Package], error)
+	FindPackage(ctx context.Context, projectID, packageID int64) (Package, error)
+	// ListVersions returns the listed packages of the same name but for this
+	// one, by version as text.
+	ListVersions(ctx context.Context, p Package) ([]Package, error)
+	// ListPipelines returns those of a package, newest first, with ids below
+	// before where that is not 0.
+	ListPipelines(ctx context.Context, packageID, before int64, limit int) ([]Pipeline, error)
+	// GroupPlaces returns the projects in a group, and below it if so asked, as
+	// far as permission goes: id, full path, standing.
+	GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Place, error)
+}
+
+// Groups tells what an actor is to a group, and refuses what it may not do
+// there.
+type Groups interface {
+	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
+}
+
+// allowShelf is the gate of the deeds that find and remove packages. The
+// feature flag is about publishing and installing; here a hidden project has
+// its name (contract rest-api A1), and an old path leads on.
+func (r *Registry) allowShelf(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
+	if v := access.CheckToken(a, action); v != access.Allowed {
+		return Place{}, access.Refusal(v, action, "Project")
+	}
+	p, err := r.Catalog.FindPlace(ctx, project, a)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return Place{}, fault.New(fault.Hidden, "Project")
+	case err != nil:
+		return Place{}, err
+	}
+	if err := access.Refusal(r.Rules.Check(a, p.Standing, action), action, "Project"); err != nil {
+		return Place{}, err
+	}
+	if p.Moved {
+		return Place{}, fault.New(fault.Moved, strconv.FormatInt(p.ProjectID, 10))
+	}
+	return p, nil
+}
+
+// ListPackages returns a project's packages.
+func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project string, f PackageFilter, p page.Request) (page.Of[Package], error) {
+	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	if err != nil {
+		return page.Of[Package]{}, err
+	}
+	return r.list(ctx, a, []Place{place}, f, p)
+}
+
+// GroupPackages returns the packages of a group's projects, and of those in
+// groups below it if so asked, as far as the actor may list them there.
+func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group string, below bool, f PackageFilter, p page.Request) (page.Of[Package], error) {
+	groupID, _, err := r.Groups.GroupStanding(ctx, a, group, access.ReadGroup)
+	if err != nil {
+		return page.Of[Package]{}, err
+	}
+	places, err := r.Shelf.GroupPlaces(ctx, groupID, below, a)
+	if err != nil {
+		return page.Of[Package]{}, err
+	}
+	places = slices.DeleteFunc(places, func(p Place) bool {
+		return r.Rules.Check(a, p.Standing, access.ListPackages) != access.Allowed
+	})
+	return r.list(ctx, a, places, f, p)
+}
+
+// list is a page of the packages in places that the actor may list.
+func (r *Registry) list(ctx context.Context, a access.Actor, places []Place, f PackageFilter, p page.Request) (page.Of[Package], error) {
+	if f.None || len(places) == 0 {
+		return page.Of[Package]{}, nil
+	}
+	for _, place := range places {
+		f.Projects = append(f.Projects, place.ProjectID)
+	}
+	found, err := r.Shelf.ListPackages(ctx, f, p)
+	r.dress(a, places, found.Rows)
+	return found, err
+}
+
+// dress fills in what packages have from their projects and from this process.
+func (r *Registry) dress(a access.Actor, places []Place, found []Package) {
+	byID := make(map[int64]Place, len(places))
+	for _, place := range places {
+		byID[place.ProjectID] = place
+	}
+	for i := range found {
+		p, place := &found[i], byID[found[i].ProjectID]
+		p.ProjectPath = place.FullPath
+		p.MayDelete = r.Rules.Check(a, place.Standing, access.DestroyPackage) == access.Allowed
+		if at := r.lastDownload(p.ID); at != nil {
+			p.LastDownloadedAt = at
+		}
+	}
+}
+
+// Package returns a package and the other versions of its name. Absent where
+// its status keeps it from being seen.
+func (r *Registry) Package(ctx context.Context, a access.Actor, project string, id int64) (Package, []Package, error) {
+	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	if err != nil {
+		return Package{}, nil, err
+	}
+	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	if err != nil {
+		return Package{}, nil, err
+	}
+	if !p.Shown() {
+		return Package{}, nil, fault.New(fault.Absent, "Package not found")
+	}
+	one := []Package{p}
+	r.dress(a, []Place{place}, one)
+	versions, err := r.Shelf.ListVersions(ctx, p)
+	return one[0], versions, err
+}
+
+// PackagePipelines returns the pipelines that published to a package, newest
+// first, with ids below before where that is not 0; more tells of further ones.
+func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project string, id, before int64, limit int) (found []Pipeline, more bool, err error) {
+	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	if err != nil {
+		return nil, false, err
+	}
+	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	if err != nil {
+		return nil, false, err
+	}
+	if !p.Shown() {
+		return nil, false, fault.New(fault.Hidden, "Package not found") // GitLab's words
+	}
+	found, err = r.Shelf.ListPipelines(ctx, p.ID, before, limit+1)
+	if len(found) > limit {
+		return found[:limit], true, err
+	}
+	return found, false, err
+}
+
+var _ Groups = (*projects.Service)(nil)

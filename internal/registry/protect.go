@@ -1,0 +1,109 @@
+package registry
+
+import (
+	"context"
+	"slices"
+	"unicode/utf8"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// ProtectionRule is a rule on who may publish and delete packages of matching
+// names (contract rest-api B).
+type ProtectionRule struct {
+	ID          int64
+	ProjectID   int64
+	Pattern     string // '*' stands for anything; case does not matter
+	PackageType string // rules on other types than generic are kept and mean nothing here
+	Push        access.Role
+	Delete      access.Role // NoRole: the rule does not say
+}
+
+// Protectors keeps protection rules. Each method is one transaction.
+type Protectors interface {
+	ListProtections(ctx context.Context, projectID int64) ([]ProtectionRule, error)
+	// InsertProtection fails with Conflict where the type has the pattern.
+	InsertProtection(ctx context.Context, rule ProtectionRule) (ProtectionRule, error)
+	// UpdateProtection calls change with the rule as it is and keeps what it
+	// makes of it. Conflict as above.
+	UpdateProtection(ctx context.Context, projectID, id int64, change func(*ProtectionRule) error) (ProtectionRule, error)
+	DeleteProtection(ctx context.Context, projectID, id int64) error
+}
+
+const maxPattern = 255 // characters
+
+// ListProtectionRules returns all rules of a project.
+func (r *Registry) ListProtectionRules(ctx context.Context, a access.Actor, project string) ([]ProtectionRule, error) {
+	place, err := r.allowShelf(ctx, a, project, access.ReadProtections)
+	if err != nil {
+		return nil, err
+	}
+	return r.Protectors.ListProtections(ctx, place.ProjectID)
+}
+
+// CreateProtectionRule makes a rule, which counts at once. Unprocessable with
+// the sentences under "error" where it may not be.
+func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, project string, rule ProtectionRule) (ProtectionRule, error) {
+	place, err := r.allowShelf(ctx, a, project, access.AdminProtections)
+	if err != nil {
+		return ProtectionRule{}, err
+	}
+	rule.ProjectID = place.ProjectID
+	if err := rule.check(); err != nil {
+		return ProtectionRule{}, err
+	}
+	rule, err = r.Protectors.InsertProtection(ctx, rule)
+	return rule, taken(err)
+}
+
+// EditProtectionRule changes a rule through change.
+func (r *Registry) EditProtectionRule(ctx context.Context, a access.Actor, project string, id int64, change func(*ProtectionRule)) (ProtectionRule, error) {
+	place, err := r.allowShelf(ctx, a, project, access.AdminProtections)
+	if err != nil {
+		return ProtectionRule{}, err
+	}
+	rule, err := r.Protectors.UpdateProtection(ctx, place.ProjectID, id, func(rule *ProtectionRule) error {
+		change(rule)
+		return rule.check()
+	})
+	return rule, taken(err)
+}
+
+// DeleteProtectionRule removes a rule.
+func (r *Registry) DeleteProtectionRule(ctx context.Context, a access.Actor, project string, id int64) error {
+	place, err := r.allowShelf(ctx, a, project, access.AdminProtections)
+	if err != nil {
+		return err
+	}
+	return r.Protectors.DeleteProtection(ctx, place.ProjectID, id)
+}
+
+// check finds what a rule may not be, in GitLab's sentences.
+func (rule ProtectionRule) check() error {
+	push := []access.Role{access.NoRole, access.Maintainer, access.Owner, access.Admin}
+	del := []access.Role{access.NoRole, access.Owner, access.Admin}
+	switch n := utf8.RuneCountInString(rule.Pattern); {
+	case n == 0:
+		return unprocessable("Package name pattern can't be blank")
+	case n > maxPattern:
+		return unprocessable("Package name pattern is too long (maximum is 255 characters)")
+	case rule.Push == access.NoRole && rule.Delete == access.NoRole:
+		return unprocessable("A rule must have at least a minimum access role for push or delete.")
+	case !slices.Contains(push, rule.Push) || !slices.Contains(del, rule.Delete):
+		return unprocessable("Minimum access level is not included in the list")
+	}
+	return nil
+}
+
+// taken words a pattern that there is already.
+func taken(err error) error {
+	if fault.Is(err, fault.Conflict) {
+		return unprocessable("Package name pattern has already been taken")
+	}
+	return err
+}
+
+func unprocessable(sentence string) error {
+	return &fault.Error{Kind: fault.Unprocessable, Fields: map[string][]string{"error": {sentence}}}
+}
