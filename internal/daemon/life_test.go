@@ -95,10 +95,13 @@ func TestDrain(t *testing.T) {
 	body, uploading := io.Pipe()
 	uploaded := make(chan int, 1)
 	go func() {
+		defer close(uploaded) // ask ends this goroutine where the request fails
 		resp, _ := ask(t, "PUT", url+demoFiles+"slow/1.0.0/slow", body)
 		uploaded <- resp.StatusCode
 	}()
-	if _, err := uploading.Write(large[:1<<20]); err != nil {
+	// More than sockets hold, so that the server is reading: a kept connection
+	// that it has not heard from yet is idle to it, and is closed at once.
+	if _, err := uploading.Write(large[:16<<20]); err != nil {
 		t.Fatal(err)
 	}
 
@@ -113,7 +116,7 @@ func TestDrain(t *testing.T) {
 	if got, err := io.ReadAll(download.Body); err != nil || !bytes.Equal(got, large) {
 		t.Errorf("downloaded %d bytes, %v", len(got), err)
 	}
-	if _, err := uploading.Write(large[1<<20 : 2<<20]); err != nil {
+	if _, err := uploading.Write(large[16<<20 : 20<<20]); err != nil {
 		t.Error(err)
 	}
 	uploading.Close()
@@ -124,7 +127,7 @@ func TestDrain(t *testing.T) {
 
 	url, stop := serveHere(t, nil, "--data-dir="+data)
 	defer stop()
-	if resp, got := ask(t, "GET", url+demoFiles+"slow/1.0.0/slow", nil); resp.StatusCode != http.StatusOK || got != string(large[:2<<20]) {
+	if resp, got := ask(t, "GET", url+demoFiles+"slow/1.0.0/slow", nil); resp.StatusCode != http.StatusOK || got != string(large[:20<<20]) {
 		t.Errorf("what was uploaded meanwhile: %s, %d bytes", resp.Status, len(got))
 	}
 }
