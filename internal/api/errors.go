@@ -83,6 +83,8 @@ func answer(e *fault.Error) (int, any) {
 			return http.StatusUnprocessableEntity, wire.Message{Message: e.Fields}
 		}
 		return http.StatusUnprocessableEntity, message(first(e.Msg, "422 Unprocessable Entity"), "")
+	case fault.Unfit:
+		return http.StatusUnprocessableEntity, errorBody(e.Msg)
 	case fault.TooLarge:
 		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))
 	case fault.Timeout:

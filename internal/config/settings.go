@@ -71,7 +71,7 @@ func settings() []setting {
 			set:  func(c *Config, v string) error { return parseSizeWithin(&c.InlineMax, v, mebibyte) },
 			get:  func(c *Config) string { return formatSize(c.InlineMax) }},
 		{name: "encryption-key", secret: true,
-			help: "32 bytes as 64 hex digits, the key that values of CI/CD variables are kept under (default: in <data-dir>/encryption_key, made at the first start)",
+			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
 			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
 		{name: "log-format", def: "text",
@@ -98,6 +98,10 @@ func settings() []setting {
 			help: "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
 			set:  func(c *Config, v string) error { return parsePrefixes(&c.TrustedProxies, v) },
 			get:  func(c *Config) string { return formatPrefixes(c.TrustedProxies) }},
+		{name: "webhook-allow-networks",
+			help: "let webhooks reach these `networks` although they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
+			set:  func(c *Config, v string) error { return parsePrefixes(&c.WebhookAllowNetworks, v) },
+			get:  func(c *Config) string { return formatPrefixes(c.WebhookAllowNetworks) }},
 	}
 }
 
