@@ -90,9 +90,9 @@ func (t *tx) tell(ctx context.Context, action hooks.Action, p registry.Package, 
 // enqueue has a delivery wait for its hook, and the sender told once that is
 // durable.
 func (t *tx) enqueue(ctx context.Context, h hooks.Hook, event string, now time.Time) error {
-	var waiting int
-	err := t.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM hook_deliveries WHERE hook_id = $1 LIMIT $2) w`, h.ID, maxWaiting).Scan(&waiting)
-	if err != nil || h.Dead() || waiting >= maxWaiting {
+	var full bool
+	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM hook_deliveries WHERE hook_id = $1 LIMIT 1 OFFSET $2)`, h.ID, maxWaiting-1).Scan(&full)
+	if err != nil || h.Dead() || full {
 		return classify(err)
 	}
 	t.posted = true

@@ -21,7 +21,7 @@ import (
 
 // Bounds of an attempt.
 const (
-	timeout       = 10 * time.Second // from the look-up of the name to the end of the answer
+	longest       = 10 * time.Second // an attempt takes
 	maxBody       = 8 << 10          // bytes of an answer that are read
 	maxHeaders    = 50               // headers of an answer that are kept
 	maxHeaderLine = 1 << 10          // bytes of each
@@ -36,7 +36,8 @@ type Sender struct {
 	base    string
 	version string
 	now     func() time.Time
-	strict  *http.Client // verifies certificates
+	timeout time.Duration // from the look-up of the name to the end of the answer
+	strict  *http.Client  // verifies certificates
 	lenient *http.Client
 	asked   chan struct{}
 }
@@ -45,7 +46,7 @@ type Sender struct {
 // the server's own address, without a slash at its end.
 func NewSender(guard hooks.Guard, base, version string, now func() time.Time) *Sender {
 	return &Sender{
-		base: base, version: version, now: now,
+		base: base, version: version, now: now, timeout: longest,
 		strict: newClient(guard, true), lenient: newClient(guard, false), asked: make(chan struct{}, maxAsked),
 	}
 }
@@ -69,7 +70,7 @@ func (s *Sender) Send(ctx context.Context, d hooks.Delivery) hooks.Attempt {
 
 // attempt sends a delivery once. Whatever goes wrong is told in the result.
 func (s *Sender) attempt(ctx context.Context, d hooks.Delivery) hooks.Attempt {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	began := s.now()
 	a := hooks.Attempt{HookID: d.Hook.ID, Key: d.Key, RequestBody: d.Body, CreatedAt: began, RequestHeaders: map[string]string{}, ResponseHeaders: map[string]string{}}

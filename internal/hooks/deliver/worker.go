@@ -27,7 +27,7 @@ type Outbox interface {
 const (
 	inHand  = 16                    // deliveries that are being sent
 	perHook = 4                     // of them for one hook: a slow receiver holds up itself alone
-	lease   = time.Minute           // well above timeout
+	lease   = time.Minute           // well above what an attempt takes
 	poll    = 30 * time.Second      // another server may have put something in
 	rest    = 5 * time.Second       // after the records failed
 	grace   = 5 * time.Second       // at the end, for what is being sent
