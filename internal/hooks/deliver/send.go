@@ -98,7 +98,7 @@ func (s *Sender) attempt(ctx context.Context, d hooks.Delivery) hooks.Attempt {
 func keep(resp *http.Response, a *hooks.Attempt) error {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	a.Status, a.ResponseBody, a.ResponseHeaders = resp.StatusCode, text(string(body)), headersOf(resp.Header)
+	a.Status, a.ResponseBody, a.ResponseHeaders = resp.StatusCode, clip(text(string(body)), maxBody), headersOf(resp.Header)
 	return err
 }
 
