@@ -83,20 +83,20 @@ func (s *Sender) attempt(ctx context.Context, d hooks.Delivery) hooks.Attempt {
 	if !d.Hook.VerifyTLS {
 		client = s.lenient
 	}
-	resp, err := client.Do(req)
-	if err == nil {
-		err = keep(resp, &a)
-	}
-	if err != nil {
+	if err := exchange(client, req, &a); err != nil {
 		a.Status, a.Fault = 0, reason(err)
 	}
 	a.Took = max(0, s.now().Sub(began))
 	return a
 }
 
-// keep reads the beginning of an answer.
-func keep(resp *http.Response, a *hooks.Attempt) error {
-	defer func() { _ = resp.Body.Close() }()
+// exchange sends a request and keeps the beginning of its answer.
+func exchange(client *http.Client, req *http.Request, a *hooks.Attempt) error {
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }() // nothing of it is wanted any more
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	a.Status, a.ResponseBody, a.ResponseHeaders = resp.StatusCode, clip(text(string(body)), maxBody), headersOf(resp.Header)
 	return err
