@@ -10,6 +10,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/throttle"
 )
 
 // Service is the deeds of this room.
@@ -23,6 +24,7 @@ type Service struct {
 	Places         Places
 	Rules          access.Rules
 	Now            func() time.Time
+	Logins         *throttle.Logins // limits failed ones; nil for no limit
 
 	used lastUsed
 }

@@ -98,6 +98,10 @@ func settings() []setting {
 			help: "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
 			set:  func(c *Config, v string) error { return parsePrefixes(&c.TrustedProxies, v) },
 			get:  func(c *Config) string { return formatPrefixes(c.TrustedProxies) }},
+		rateLimit("rate-limit-anonymous", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
+		rateLimit("rate-limit-authenticated", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
 	}
 }
 
@@ -111,6 +115,12 @@ func duration(name, def string, least time.Duration, help string, field func(*Co
 	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseDurationWithin(field(c), v, least, time.Hour) },
 		get: func(c *Config) string { return field(c).String() }}
+}
+
+func rateLimit(name, help string, field func(*Config) *RateLimit) setting {
+	return setting{name: name, def: "0", help: help,
+		set: func(c *Config, v string) error { return parseRateLimit(field(c), v) },
+		get: func(c *Config) string { return formatRateLimit(*field(c)) }}
 }
 
 // setDataDir settles the directory that later defaults are resolved against,
