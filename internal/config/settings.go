@@ -30,7 +30,7 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings is the table. data-dir comes before those whose default names it.
 func settings() []setting {
-	return []setting{
+	return append([]setting{
 		{name: "listen", def: "127.0.0.1:8080",
 			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
@@ -99,6 +99,11 @@ func settings() []setting {
 			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
+	}, rateLimits()...)
+}
+
+func rateLimits() []setting {
+	return []setting{
 		rateLimit("rate-limit-anonymous", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
 		rateLimit("rate-limit-authenticated", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
