@@ -182,8 +182,10 @@ func (c *client) put(ctx context.Context, a aim, body io.ReadSeeker, size int64,
 	return reason(err)
 }
 
-// begin starts an upload in parts.
+// begin starts an upload in parts. The condition is for its end: MinIO's server
+// would refuse it here.
 func (c *client) begin(ctx context.Context, a aim) (id string, err error) {
+	a.absent = false
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = again(ctx, func() error {

@@ -19,7 +19,8 @@ func isCopy(r *http.Request) bool { return r.Header.Get("X-Amz-Copy-Source") != 
 // TestShortestWay: a body of one part goes to its digest in one request, one of a
 // declared digest is not copied, and any other is, by parts where it is large.
 func TestShortestWay(t *testing.T) {
-	s, line := tapped(t, s3test.Start(t), "way")
+	line := newTap(t)
+	s := line.open(t, config(s3test.Start(t), "way"))
 	s.copyStep = 6 << 20
 	small, declared, staged, large := blobtest.Bytes(1, 1000), blobtest.Bytes(2, 6<<20), blobtest.Bytes(3, 6<<20), blobtest.Bytes(4, 13<<20)
 	for _, tc := range []struct {
@@ -86,7 +87,8 @@ func TestSettingsReachTheStore(t *testing.T) {
 
 // TestRangeOfStore: a reader asks for what is to be read and no more.
 func TestRangeOfStore(t *testing.T) {
-	s, line := tapped(t, s3test.Start(t), "range")
+	line := newTap(t)
+	s := line.open(t, config(s3test.Start(t), "range"))
 	data := blobtest.Bytes(1, 2<<20)
 	blobtest.Put(t, s, data)
 	r, err := s.Open(t.Context(), blobtest.Digest(data))

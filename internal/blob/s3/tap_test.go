@@ -16,6 +16,8 @@ import (
 type tap struct {
 	*http.Transport
 
+	patience time.Duration
+
 	mu    sync.Mutex
 	fault func(*http.Request) fault // nil: none
 	asked []*http.Request           // the heads of all requests
@@ -40,13 +42,13 @@ var errTap = errors.New("the line broke on purpose")
 func newTap(t testing.TB) *tap {
 	tr := newTransport()
 	t.Cleanup(tr.CloseIdleConnections)
-	return &tap{Transport: tr}
+	return &tap{Transport: tr, patience: patienceMoving}
 }
 
-// open opens a store whose line is the tap, and shortens its patience.
+// open opens a store whose line is the tap.
 func (p *tap) open(t testing.TB, cfg Config) *Store {
 	t.Helper()
-	cfg.Transport = patient{inner: p, limit: 300 * time.Millisecond}
+	cfg.Transport = patient{inner: p, limit: p.patience}
 	return open(t, cfg)
 }
 
@@ -153,7 +155,9 @@ func (p *tap) requests(match func(*http.Request) bool) (found []*http.Request) {
 	return found
 }
 
+// tapped opens a store that soon loses patience.
 func tapped(t testing.TB, srv *s3test.Server, prefix string) (*Store, *tap) {
 	p := newTap(t)
+	p.patience = 300 * time.Millisecond
 	return p.open(t, config(srv, prefix)), p
 }
