@@ -22,6 +22,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
+	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
@@ -38,6 +39,7 @@ type server struct {
 	file       string // of the database
 	db         *metadb.DB
 	registry   *registry.Registry
+	hooks      *hooks.Service
 	now        func() time.Time
 	skew       time.Duration
 }
@@ -118,8 +120,9 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.hooks = &hooks.Service{Store: db, Log: db, Places: places, Now: s.now}
 	s.api = &api.Server{
-		Auth: users, Projects: places, Registry: s.registry, Version: "test",
+		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
