@@ -28,6 +28,7 @@ type Server struct {
 	Hooks       *hooks.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
+	Redirect    Redirect                     // which downloads are sent on to the store
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
 
 	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it

@@ -94,7 +94,7 @@ func receiveFault(err error, length, limit int64) error {
 		return tooLarge(length, limit)
 	case errors.Is(err, context.Canceled):
 		return fault.Wrap(fault.Refused, "the client went away before the body ended", err)
-	case timedOut(err):
+	case errors.Is(err, blob.ErrBody) && timedOut(err):
 		return fault.Wrap(fault.Timeout, "the body made no progress for too long", err)
 	case errors.Is(err, blob.ErrBody):
 		return fault.Wrap(fault.Refused, strings.TrimPrefix(err.Error(), blob.ErrBody.Error()+": "), err)

@@ -124,6 +124,7 @@ type Registry struct {
 	Protectors  Protectors
 	Groups      Groups
 	Blobs       blob.Store
+	Links       blob.Linker // of Blobs; nil where every download goes through the server
 	Rules       access.Rules
 	Naming      projects.Naming // the server's
 	MaxFileSize int64           // bytes, 0 = none; the server's
