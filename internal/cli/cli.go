@@ -67,7 +67,7 @@ func newRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServe(env), newConfig(env), newVersion(env))
+	root.AddCommand(newServe(env), newConfig(env), newMigrateStorage(env), newVersion(env))
 	asGroup(root)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")
 	return root

@@ -46,6 +46,13 @@ func parseBlobs(c *Config, v string) error {
 	return nil
 }
 
+// WithBlobs is the same settings with another place of blobs, as written in the
+// setting. The keys for S3 are those that c has.
+func (c Config) WithBlobs(place string) (Config, error) {
+	err := parseBlobs(&c, place)
+	return c, err
+}
+
 func parseS3(v string) (S3, error) {
 	u, err := url.Parse(v)
 	switch {
