@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/hooks"
@@ -25,6 +26,7 @@ type Server struct {
 	Projects    *projects.Service
 	Registry    *registry.Registry
 	Releases    *releases.Service
+	Audit       *audit.Service
 	Hooks       *hooks.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own

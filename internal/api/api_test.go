@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/api"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
@@ -46,6 +48,9 @@ type server struct {
 }
 
 const rootToken = "test-root-token-0123456789"
+
+// clientAddress is where all requests come from, as far as the server can tell.
+const clientAddress = "192.0.2.7"
 
 // template is an empty database with its schema, which every server copies:
 // making the schema costs more than most tests.
@@ -113,11 +118,11 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 		Groups: places, Blobs: blobs, Rules: rules, Naming: projects.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
-	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
+	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = users.NewPersonalToken(ctx, auth.PersonalToken{UserID: root.ID, Name: "root", Scopes: []access.Scope{access.ScopeAPI, access.ScopeSudo}}, rootToken)
+	_, err = users.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{UserID: root.ID, Name: "root", Scopes: []access.Scope{access.ScopeAPI, access.ScopeSudo}}, rootToken)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +130,8 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	s.api = &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		Audit:    &audit.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		ClientIP: func(context.Context) netip.Addr { return netip.MustParseAddr(clientAddress) },
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
 	s.users = users

@@ -39,6 +39,8 @@ type Config struct {
 
 	EncryptionKey Secret // 32 bytes as 64 hex digits; "" for the one in the data directory
 
+	AuditRetention time.Duration // how long audit events are kept, 0 or 1 h to 100 years; 0 for ever
+
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
 

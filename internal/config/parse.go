@@ -187,6 +187,18 @@ func parseDurationWithin(to *time.Duration, v string, least, most time.Duration)
 	return nil
 }
 
+// parseRetention reads how long something is kept: 0, or an hour and more.
+func parseRetention(to *time.Duration, v string) error {
+	const most = 100 * 365 * 24 * time.Hour
+	if err := parseDurationWithin(to, v, 0, most); err != nil {
+		return err
+	}
+	if *to != 0 && *to < time.Hour {
+		return fmt.Errorf("want 0, or %v to %v", time.Hour, most)
+	}
+	return nil
+}
+
 // parsePrefixes reads networks and single addresses between commas.
 func parsePrefixes(to *[]netip.Prefix, v string) error {
 	if strings.TrimSpace(v) == "" {

@@ -14,6 +14,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/api"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/config"
@@ -33,6 +34,7 @@ type server struct {
 	auth     *auth.Service
 	projects *projects.Service
 	registry *registry.Registry
+	audit    *audit.Service
 	api      *api.Server
 }
 
@@ -57,8 +59,9 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.registry.Links, _ = s.blobs.(blob.Linker)
+	s.audit = &audit.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
 	s.api = &api.Server{
-		Auth: s.auth, Projects: s.projects, Registry: s.registry,
+		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,
 		Releases:    &releases.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now},
 		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg), ClientIP: httpd.ClientIP,
 		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/blob/blobtest"
@@ -83,7 +84,7 @@ func newHouseOn(t *testing.T, blobs blob.Store) *house {
 	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Ledger: db}, now: time.Now()}
 	clock := func() time.Time { return h.now }
 	users := &auth.Service{Users: db, Now: clock}
-	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
+	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
