@@ -4,12 +4,10 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"granary/internal/access"
-	"granary/internal/fault"
 )
 
 // Service is the deeds of this room.
@@ -72,5 +70,3 @@ func (s *Service) Flush(ctx context.Context) error {
 	}
 	return s.Tokens.TouchTokens(ctx, at)
 }
-
-func asFault(err error) (*fault.Error, bool) { return errors.AsType[*fault.Error](err) }

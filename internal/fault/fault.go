@@ -77,5 +77,11 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
+// As is the first Error in err's chain, where it is of kind k.
+func As(err error, k Kind) (*Error, bool) {
+	e, ok := errors.AsType[*Error](err)
+	return e, ok && e.Kind == k
+}
+
 // Is reports whether err is a fault of kind k.
 func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }
