@@ -35,6 +35,7 @@ type server struct {
 	file     string // of the database
 	db       *metadb.DB
 	registry *registry.Registry
+	handler  *api.Server
 	now      func() time.Time
 	skew     time.Duration
 }
@@ -55,7 +56,14 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the template database:", err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if code == 0 && allTestsRan() {
+		for _, problem := range described().unseen() {
+			fmt.Fprintln(os.Stderr, problem)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 func makeTemplate(file string) ([]byte, error) {
@@ -115,7 +123,8 @@ func newServer(t *testing.T) *server {
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
-	web := httptest.NewServer(handler.Handler(http.NewServeMux()))
+	s.handler = handler
+	web := httptest.NewServer(watch(t, handler))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s
