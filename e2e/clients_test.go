@@ -26,18 +26,8 @@ func TestPythonGitlab(t *testing.T) {
 // TestGitbeaker does the same in JavaScript.
 func TestGitbeaker(t *testing.T) {
 	t.Parallel()
-	modules, err := filepath.Abs("../.cache/gitbeaker/node_modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(modules, "@gitbeaker/rest")); err != nil {
-		t.Fatalf("@gitbeaker/rest is missing: %s\n%v", installClients, err)
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Fatalf("node is missing: %s", installClients)
-	}
-	spendDay(t, exec.CommandContext(t.Context(), node, "clients/user_day.cjs", startServer(t), ciToken), "NODE_PATH="+modules)
+	modules := filepath.Dir(filepath.Dir(nodeModule(t, "@gitbeaker/rest")))
+	spendDay(t, exec.CommandContext(t.Context(), node(t), "clients/user_day.cjs", startServer(t), ciToken), "NODE_PATH="+modules)
 }
 
 func spendDay(t *testing.T, cmd *exec.Cmd, environ ...string) {
@@ -46,4 +36,26 @@ func spendDay(t *testing.T, cmd *exec.Cmd, environ ...string) {
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}
+}
+
+func node(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatalf("node is missing: %s", installClients)
+	}
+	return path
+}
+
+// nodeModule is where a package of clients/package.json is installed.
+func nodeModule(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs("../.cache/node/node_modules/" + name)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Fatalf("%s is missing: %s\n%v", name, installClients, err)
+	}
+	return path
 }

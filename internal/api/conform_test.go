@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/http/httptest"
@@ -163,10 +162,13 @@ func (a *tapped) ReadFrom(r io.Reader) (int64, error) {
 
 func (a *tapped) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func (d *description) see(what string) {
+// see reports what was not seen before.
+func (d *description) see(what string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	before := d.seen[what]
 	d.seen[what] = true
+	return !before
 }
 
 // index is what tells the entries of a list in a parameter's name.
@@ -176,8 +178,7 @@ var index = regexp.MustCompile(`\[\d*\]`)
 func (d *description) reads(r *http.Request, name string) string {
 	at, op := d.operation(r)
 	name = index.ReplaceAllString(name, "")
-	d.see(at + " " + name)
-	if op == nil || d.parameters(op)[name] {
+	if !d.see(at+" "+name) || op == nil || d.parameters(op)[name] {
 		return ""
 	}
 	return fmt.Sprintf("%s reads the parameter %s, which is not described: add it to the operation's parameters, or to the schema of its body %s", at, name, where(op))
@@ -301,5 +302,5 @@ func allTestsRan() bool {
 			return false
 		}
 	}
-	return len(slices.Collect(maps.Keys(described().seen))) > 0
+	return true
 }
