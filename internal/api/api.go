@@ -11,6 +11,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
@@ -22,6 +23,7 @@ type Server struct {
 	Projects    *projects.Service
 	Registry    *registry.Registry
 	Releases    *releases.Service
+	Hooks       *hooks.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx

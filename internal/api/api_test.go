@@ -21,6 +21,7 @@ import (
 	"granary/internal/api"
 	"granary/internal/auth"
 	"granary/internal/blob/disk"
+	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
@@ -36,6 +37,7 @@ type server struct {
 	db       *metadb.DB
 	registry *registry.Registry
 	handler  *api.Server
+	hooks    *hooks.Service
 	now      func() time.Time
 	skew     time.Duration
 }
@@ -118,8 +120,9 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.hooks = &hooks.Service{Store: db, Log: db, Places: places, Now: s.now}
 	handler := &api.Server{
-		Auth: users, Projects: places, Registry: s.registry, Version: "test",
+		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}

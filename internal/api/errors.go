@@ -44,10 +44,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Invalid:
 		return http.StatusBadRequest, errorBody(e.Msg)
 	case fault.Rejected:
-		if e.Fields == nil {
-			return http.StatusBadRequest, message(e.Msg, "")
-		}
-		return http.StatusBadRequest, wire.Message{Message: e.Fields}
+		return http.StatusBadRequest, fields(e, "")
 	case fault.Refused:
 		return http.StatusBadRequest, message("400 Bad request", e.Msg)
 	case fault.Unauthenticated:
@@ -79,10 +76,9 @@ func answer(e *fault.Error) (int, any) {
 	case fault.NotAllowed:
 		return http.StatusMethodNotAllowed, message("405 Method Not Allowed", "")
 	case fault.Unprocessable:
-		if e.Fields != nil {
-			return http.StatusUnprocessableEntity, wire.Message{Message: e.Fields}
-		}
-		return http.StatusUnprocessableEntity, message(first(e.Msg, "422 Unprocessable Entity"), "")
+		return http.StatusUnprocessableEntity, fields(e, "422 Unprocessable Entity")
+	case fault.Unfit:
+		return http.StatusUnprocessableEntity, errorBody(e.Msg)
 	case fault.TooLarge:
 		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))
 	case fault.Timeout:
@@ -91,6 +87,14 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusServiceUnavailable, message("503 Service Unavailable", e.Msg)
 	}
 	return http.StatusInternalServerError, message("500 Internal Server Error", "")
+}
+
+// fields tells what is wrong field by field, or in one sentence.
+func fields(e *fault.Error, otherwise string) wire.Message {
+	if e.Fields != nil {
+		return wire.Message{Message: e.Fields}
+	}
+	return message(first(e.Msg, otherwise), "")
 }
 
 // noun is the text of a 404: "404 Project Not Found".

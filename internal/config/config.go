@@ -46,6 +46,8 @@ type Config struct {
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 
+	WebhookAllowNetworks []netip.Prefix // reached by webhooks although they are not public
+
 	from map[string]string // setting name to where its value came from
 }
 

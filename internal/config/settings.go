@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ func settings() []setting {
 			set:  func(c *Config, v string) error { return parseSizeWithin(&c.InlineMax, v, mebibyte) },
 			get:  func(c *Config) string { return formatSize(c.InlineMax) }},
 		{name: "encryption-key", secret: true,
-			help: "32 bytes as 64 hex digits, the key that values of CI/CD variables are kept under (default: in <data-dir>/encryption_key, made at the first start)",
+			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
 			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
 		{name: "log-format", def: "text",
@@ -94,10 +95,10 @@ func settings() []setting {
 			func(c *Config) *time.Duration { return &c.StallTimeout }),
 		duration("idle-timeout", "120s", time.Second, "close a connection that carries no request for this `duration`",
 			func(c *Config) *time.Duration { return &c.IdleTimeout }),
-		{name: "trusted-proxies",
-			help: "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
-			set:  func(c *Config, v string) error { return parsePrefixes(&c.TrustedProxies, v) },
-			get:  func(c *Config) string { return formatPrefixes(c.TrustedProxies) }},
+		networks("trusted-proxies", "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
+			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
+		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
+			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
 	}
 }
 
@@ -111,6 +112,12 @@ func duration(name, def string, least time.Duration, help string, field func(*Co
 	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseDurationWithin(field(c), v, least, time.Hour) },
 		get: func(c *Config) string { return field(c).String() }}
+}
+
+func networks(name, help string, field func(*Config) *[]netip.Prefix) setting {
+	return setting{name: name, help: help,
+		set: func(c *Config, v string) error { return parsePrefixes(field(c), v) },
+		get: func(c *Config) string { return formatPrefixes(*field(c)) }}
 }
 
 // setDataDir settles the directory that later defaults are resolved against,

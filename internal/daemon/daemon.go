@@ -54,6 +54,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	stop := s.startUpkeep(ctx, log)
 	defer stop()
 	handler, options := s.handler(cfg, log)
+	defer s.startHooks(ctx, cfg, url, version, options.Metrics, log)()
 	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version)
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)
 	if err == nil {
