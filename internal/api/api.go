@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"granary/internal/access"
@@ -15,6 +16,7 @@ import (
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/throttle"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -27,6 +29,10 @@ type Server struct {
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
+
+	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it
+	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
+	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
 
 	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
 }

@@ -36,7 +36,8 @@ type server struct {
 	file     string // of the database
 	db       *metadb.DB
 	registry *registry.Registry
-	handler  *api.Server
+	users    *auth.Service
+	api      *api.Server
 	hooks    *hooks.Service
 	now      func() time.Time
 	skew     time.Duration
@@ -126,7 +127,7 @@ func newServer(t *testing.T) *server {
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
-	s.handler = handler
+	s.users, s.api = users, handler
 	web := httptest.NewServer(watch(t, handler))
 	t.Cleanup(web.Close)
 	s.url = web.URL

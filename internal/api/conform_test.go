@@ -277,7 +277,7 @@ func escape(key string) string {
 // unseen is what the document says and no test saw: parameters that no handler
 // asked for, and answers that none gave, other than the usual refusals.
 func (d *description) unseen() []string {
-	usual := strings.Fields("301 400 401 403 404 405 408 500 503")
+	usual := strings.Fields("301 400 401 403 404 405 408 429 500 503")
 	var found []string
 	for at, op := range d.operations {
 		for name := range d.parameters(op) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"granary/internal/fault"
+	"granary/internal/throttle"
 	"granary/internal/wire"
 )
 
@@ -16,6 +17,10 @@ const basicChallenge = `Basic realm="GitLab Packages Registry"`
 // fail answers a request that failed. It is the one place where faults become
 // statuses and GitLab's shapes (contract generic-packages 7, rest-api 1.3).
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if refused, ok := errors.AsType[*throttle.Refusal](err); ok {
+		retryLater(w, refused)
+		return
+	}
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		e = &fault.Error{Kind: fault.Internal, Err: err}

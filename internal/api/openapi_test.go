@@ -18,7 +18,7 @@ import (
 func TestDocumentHasEveryRoute(t *testing.T) {
 	s := newServer(t)
 	routes := map[string]bool{}
-	for _, route := range s.handler.Described() {
+	for _, route := range s.api.Described() {
 		routes[route[0]+" "+route[1]] = true
 	}
 	for at := range described().operations {
@@ -46,7 +46,7 @@ func TestDocument(t *testing.T) {
 	s.root("POST", "/api/v4/openapi.json", nil).must(t, 405)
 
 	external := httptest.NewRecorder()
-	(&api.Server{Auth: s.handler.Auth, Projects: s.handler.Projects, ExternalURL: "https://packages.example.com/granary"}).
+	(&api.Server{Auth: s.api.Auth, Projects: s.api.Projects, ExternalURL: "https://packages.example.com/granary"}).
 		Handler(http.NewServeMux()).ServeHTTP(external, httptest.NewRequest("GET", "/api/v4/openapi.json", nil))
 	if text := external.Body.String(); !strings.Contains(text, `"servers":[{"url":"https://packages.example.com/granary/api/v4"}]`) {
 		t.Errorf("servers of an external URL: %s", text[max(0, len(text)-300):])

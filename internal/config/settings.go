@@ -30,7 +30,7 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings is the table. data-dir comes before those whose default names it.
 func settings() []setting {
-	return []setting{
+	return append([]setting{
 		{name: "listen", def: "127.0.0.1:8080",
 			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
@@ -99,6 +99,15 @@ func settings() []setting {
 			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
+	}, rateLimits()...)
+}
+
+func rateLimits() []setting {
+	return []setting{
+		rateLimit("rate-limit-anonymous", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
+		rateLimit("rate-limit-authenticated", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
 	}
 }
 
@@ -112,6 +121,12 @@ func duration(name, def string, least time.Duration, help string, field func(*Co
 	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseDurationWithin(field(c), v, least, time.Hour) },
 		get: func(c *Config) string { return field(c).String() }}
+}
+
+func rateLimit(name, help string, field func(*Config) *RateLimit) setting {
+	return setting{name: name, def: "0", help: help,
+		set: func(c *Config, v string) error { return parseRateLimit(field(c), v) },
+		get: func(c *Config) string { return formatRateLimit(*field(c)) }}
 }
 
 func networks(name, help string, field func(*Config) *[]netip.Prefix) setting {

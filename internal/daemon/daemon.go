@@ -11,6 +11,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
+	"granary/internal/throttle"
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
@@ -77,6 +78,11 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
+		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.auth.Logins.Failures()} {
+			if t != nil {
+				options.Metrics.CountThrottled(t.Name(), t.Refused)
+			}
+		}
 		mux.Handle("GET /-/metrics", options.Metrics.Handler())
 	}
 	return s.api.Handler(mux), options

@@ -55,6 +55,10 @@ func NewKey() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
+// Lease is how long a delivery that was taken from the outbox is nobody else's:
+// well above what an attempt takes.
+const Lease = time.Minute
+
 // How often and how long a delivery is tried.
 const (
 	maxAttempts = 8

@@ -89,8 +89,7 @@ func (db *DB) recordAttempt(ctx context.Context, t *tx, a hooks.Attempt) error {
 	case h.Disabled != nil:
 		return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due < $1`, micros(*h.Disabled), h.ID)
 	}
-	// It was resting: what was put off is due now.
-	return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due > $1 AND attempts = 0`, micros(now), h.ID)
+	return t.release(h.ID, now)
 }
 
 func (db *DB) logAttempt(t *tx, a hooks.Attempt) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"granary/internal/fault"
 	"granary/internal/hooks"
@@ -99,8 +100,14 @@ func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*
 		if err != nil {
 			return h, err
 		}
+		failed := h.Failures > 0
 		if err := change(&h); err != nil {
 			return h, err
+		}
+		if failed && h.Failures == 0 {
+			if err := t.release(h.ID, time.Now()); err != nil {
+				return h, err
+			}
 		}
 		sealed, err := db.sealTarget(h)
 		if err != nil {

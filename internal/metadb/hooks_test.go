@@ -44,7 +44,7 @@ func tellAll(t *testing.T, db *DB, h hooks.Hook) {
 		must(t, 0, db.RemovePackage(ctx, r, func(registry.Package) error { return nil }))
 	}
 	for now := time.Now(); ; now = now.Add(24 * time.Hour) {
-		d, err := db.ClaimDelivery(ctx, [4]int64{}, now, time.Minute)
+		d, err := db.ClaimDelivery(ctx, [4]int64{}, now)
 		if fault.Is(err, fault.NotFound) {
 			break
 		}
@@ -85,7 +85,7 @@ func publish(t *testing.T, db *DB, projectID, userID int64, name string, noDupli
 
 func claim(t *testing.T, db *DB, now time.Time) (hooks.Delivery, bool) {
 	t.Helper()
-	d, err := db.ClaimDelivery(t.Context(), [4]int64{}, now, time.Minute)
+	d, err := db.ClaimDelivery(t.Context(), [4]int64{}, now)
 	if fault.Is(err, fault.NotFound) {
 		return d, false
 	}
@@ -214,6 +214,14 @@ func TestResting(t *testing.T) {
 	if _, ok := claim(t, db, now.Add(time.Second)); !ok {
 		t.Error("not told though it works again")
 	}
+	for range 4 {
+		note(500)
+	}
+	moved, err := db.UpdateHook(ctx, p.ID, h.ID, func(h *hooks.Hook) error { h.Failures, h.Disabled = 0, nil; return nil })
+	must(t, moved, err)
+	if _, ok := claim(t, db, time.Now()); !ok {
+		t.Error("not told though its owner mended it")
+	}
 	for range 40 {
 		got = note(404)
 	}
@@ -251,7 +259,7 @@ func TestDamagedDeliveryIsDropped(t *testing.T) {
 		must(t, f, err)
 	}
 	must(t, 0, db.writer.do(t.Context(), func(t *tx) error { return t.exec(`UPDATE hook_deliveries SET event = '{' WHERE id = 1`) }))
-	if _, err := db.ClaimDelivery(t.Context(), [4]int64{}, time.Now(), time.Minute); !fault.Is(err, fault.Internal) {
+	if _, err := db.ClaimDelivery(t.Context(), [4]int64{}, time.Now()); !fault.Is(err, fault.Internal) {
 		t.Errorf("the damaged one: %v", err)
 	}
 	if d, ok := claim(t, db, time.Now()); !ok || d.Event.File.Name != "b" {

@@ -129,11 +129,11 @@ func (db *DB) NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error
 // ClaimDelivery takes the delivery that has been due for the longest. Until
 // the lease ends nobody else gets it; then it is due again, so that it
 // survives whoever had it in hand. NotFound where none is due.
-func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time, lease time.Duration) (hooks.Delivery, error) {
+func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (hooks.Delivery, error) {
 	var event string
 	d, err := write(ctx, db, func(t *tx) (d hooks.Delivery, err error) {
 		var created int64
-		err = t.row(ctx, claimQuery, micros(now.Add(lease)), micros(now), busy[0], busy[1], busy[2], busy[3]).
+		err = t.row(ctx, claimQuery, micros(now.Add(hooks.Lease)), micros(now), busy[0], busy[1], busy[2], busy[3]).
 			Scan(&d.ID, &d.Hook.ID, &d.Key, &event, &d.Attempts, &created)
 		d.CreatedAt = moment(created)
 		return d, classify(err)
@@ -167,6 +167,14 @@ func (db *DB) FinishDelivery(ctx context.Context, d hooks.Delivery, a hooks.Atte
 		}
 		return err
 	})
+}
+
+// release makes due now what was put off for a hook that may be told again.
+// What is in somebody's hands is not, since its lease ends sooner than that; what
+// else is due so soon comes by itself.
+func (t *tx) release(hookID int64, now time.Time) error {
+	t.posted = true
+	return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due > $3`, micros(now), hookID, micros(now.Add(hooks.Lease*3/2)))
 }
 
 func (t *tx) settle(d hooks.Delivery, a hooks.Attempt, now time.Time) error {

@@ -281,7 +281,7 @@ func TestTakeover(t *testing.T) {
 	r := newReceiver(t, 200)
 	hook := h.hook(r.URL)
 	h.publish("a")
-	taken, err := h.db.ClaimDelivery(t.Context(), [4]int64{}, h.now(), lease)
+	taken, err := h.db.ClaimDelivery(t.Context(), [4]int64{}, h.now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestTakeover(t *testing.T) {
 	if got := r.seen(); len(got) != 1 || got[0] == taken.Key {
 		t.Fatalf("sent while it is leased: %q", got)
 	}
-	h.skew.Add(int64(lease + time.Second))
+	h.skew.Add(int64(hooks.Lease + time.Second))
 	h.work(s, h.tried(hook, 2))
 	if got := r.seen(); len(got) != 2 || got[1] != taken.Key {
 		t.Errorf("sent %q, want %s last", got, taken.Key)
@@ -318,7 +318,7 @@ func TestStop(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	h.publish("b")
-	d, err := h.db.ClaimDelivery(t.Context(), [4]int64{}, h.now(), lease)
+	d, err := h.db.ClaimDelivery(t.Context(), [4]int64{}, h.now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,9 +342,6 @@ func TestSlowReceiver(t *testing.T) {
 		open.Add(-1)
 	}))
 	defer slow.Close()
-	for range 3 * perHook {
-		h.publish("before")
-	}
 	hook := h.hook(slow.URL)
 	for range 3 * perHook {
 		h.publish("slow")

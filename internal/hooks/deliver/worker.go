@@ -16,10 +16,10 @@ type Outbox interface {
 	// NextDelivery is when the next delivery is due, the zero time for none.
 	// busy names hooks to pass over.
 	NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error)
-	// ClaimDelivery takes the delivery that has been due for the longest; when
-	// the lease ends without FinishDelivery it is due again. NotFound where none
-	// is due.
-	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time, lease time.Duration) (hooks.Delivery, error)
+	// ClaimDelivery takes the delivery that has been due for the longest; without
+	// FinishDelivery it is due again after hooks.Lease. NotFound where none is
+	// due.
+	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (hooks.Delivery, error)
 	// FinishDelivery logs the attempt, and removes the delivery or puts it off.
 	FinishDelivery(ctx context.Context, d hooks.Delivery, a hooks.Attempt, now time.Time) error
 }
@@ -27,7 +27,6 @@ type Outbox interface {
 const (
 	inHand  = 16                    // deliveries that are being sent
 	perHook = 4                     // of them for one hook: a slow receiver holds up itself alone
-	lease   = time.Minute           // well above what an attempt takes
 	poll    = 30 * time.Second      // another server may have put something in
 	rest    = 5 * time.Second       // after the records failed
 	grace   = 5 * time.Second       // at the end, for what is being sent
@@ -88,7 +87,7 @@ func (w *Worker) fill(ctx, sending context.Context) time.Duration {
 		if until := next.Sub(w.Now()); until > 0 {
 			return min(max(until, soonest), poll)
 		}
-		d, err := w.Outbox.ClaimDelivery(ctx, busy, w.Now(), lease)
+		d, err := w.Outbox.ClaimDelivery(ctx, busy, w.Now())
 		if fault.Is(err, fault.NotFound) {
 			return soonest // another server has taken it
 		}
