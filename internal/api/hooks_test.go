@@ -163,8 +163,10 @@ func TestPackageHook(t *testing.T) {
 	if again.body != published.body || again.header.Get("Idempotency-Key") != published.header.Get("Idempotency-Key") {
 		t.Errorf("resent %s\n%v", again.body, again.header)
 	}
-	s.hooks.Sender = deliver.NewSender(hooks.Guard{}, "https://granary.example.com", "test", s.now) // this machine is out of reach now
+	reaches := s.hooks.Sender
+	s.hooks.Sender = deliver.NewSender(hooks.Guard{}, "https://granary.example.com", "test", s.now)
 	s.root("POST", hook+"/events/"+id(first)+"/resend", nil).must(t, 422)
+	s.hooks.Sender = reaches
 	s.root("POST", hook+"/test/package_events", nil).is(t, 201, `{"message":"201 Created"}`)
 	fields(t, decode(t, next(t, got).body)["object_attributes"].(map[string]any), map[string]string{"name": "sample", "id": "0"})
 
