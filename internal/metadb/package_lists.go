@@ -97,7 +97,8 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.Package, error) {
 	key := walkKey{order: l.p.OrderBy, status: l.f.Status}
 	near := offset <= nearEnough || total-offset-take <= nearEnough
-	if near || len(l.f.Projects) > 1 || l.matches != "" || l.f.Version != "" {
+	// Marks are for whoever sees every change.
+	if near || l.db.dialect.shared || len(l.f.Projects) > 1 || l.matches != "" || l.f.Version != "" {
 		return l.forward(ctx, route(nil, total, offset, take))
 	}
 	key.projectID = l.f.Projects[0]
@@ -138,7 +139,7 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 			marks = append(marks, w.bind("?", string(s)))
 		}
 		w.conditions = append(w.conditions, "c.status IN ("+strings.Join(marks, ", ")+")")
-		err = l.q.row(ctx, `SELECT COALESCE(SUM(c.packages), 0) FROM package_counts c`+w.String(), w.args...).Scan(&total)
+		err = l.q.row(ctx, `SELECT CAST(COALESCE(SUM(c.packages), 0) AS BIGINT) FROM package_counts c`+w.String(), w.args...).Scan(&total)
 		return total, true, classify(err)
 	}
 	with, from := l.source(&w)
@@ -225,12 +226,9 @@ func (l *lister) chooseNames(ctx context.Context) error {
 	if len(l.f.Name.Terms) == 0 {
 		return nil
 	}
-	var few where
-	few.and(within("n.project_id", &few, l.f.Projects))
-	var names int
-	err := l.q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM package_names n`+few.String()+few.bind(" LIMIT ?) few", scanLimit+1), few.args...).Scan(&names)
+	few, err := l.fewNames(ctx)
 	if err != nil {
-		return classify(err)
+		return err
 	}
 	var w where
 	var parts []string
@@ -239,7 +237,7 @@ func (l *lister) chooseNames(ctx context.Context) error {
 		switch {
 		case strings.Contains(term, "\x00"):
 			w.and("1 = 0") // no name has it, and LIKE would stop there
-		case names > scanLimit && indexed(term):
+		case !few && indexed(term):
 			parts = append(parts, `"`+strings.ReplaceAll(term, `"`, `""`)+`"`)
 		default:
 			w.and(`lower(n.name) LIKE ? ESCAPE '\'`, like(fold(term)))
@@ -251,8 +249,20 @@ func (l *lister) chooseNames(ctx context.Context) error {
 	}
 	w.and(within("n.project_id", &w, l.f.Projects))
 	l.matches, l.args = `SELECT n.project_id, n.name, n.listed FROM `+from+w.String(), w.args
-	err = l.q.row(ctx, `SELECT COALESCE(SUM(m.listed), 0) FROM (`+l.matches+`) m`, l.args...).Scan(&l.listed)
+	err = l.q.row(ctx, `SELECT CAST(COALESCE(SUM(m.listed), 0) AS BIGINT) FROM (`+l.matches+`) m`, l.args...).Scan(&l.listed)
 	return classify(err)
+}
+
+// fewNames reports whether the names are best looked through one by one.
+func (l *lister) fewNames(ctx context.Context) (bool, error) {
+	if !l.db.dialect.parts {
+		return true, nil
+	}
+	var w where
+	w.and(within("n.project_id", &w, l.f.Projects))
+	var names int
+	err := l.q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM package_names n`+w.String()+w.bind(" LIMIT ?) few", scanLimit+1), w.args...).Scan(&names)
+	return names <= scanLimit, classify(err)
 }
 
 // indexed reports whether the index of parts can answer a term: it knows runs

@@ -22,15 +22,7 @@ import (
 func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 	tb.Helper()
 	ctx := tb.Context()
-	db, err := OpenSQLite(ctx, filepath.Join(tb.TempDir(), "granary.db"), Options{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
+	db := open(tb)
 	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()})
 	if err != nil {
 		tb.Fatal(err)

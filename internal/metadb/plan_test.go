@@ -19,14 +19,14 @@ import (
 // plan walks through a table that grows. The texts are those that the methods
 // have prepared, and those named here.
 func TestHotQueriesUseIndexes(t *testing.T) {
-	db := open(t)
+	db := openSQLite(t)
 	ctx := t.Context()
 	root := newUser(t, db, "root", false)
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
 	p := newProject(t, db, g.ID, "tool", access.Private, root.ID)
 	newToken(t, db, root.ID, "secret")
 
-	clear(db.writer.tx.stmts)
+	clear(sqliteWriter(db).conn.stmts)
 	for _, secret := range []string{"secret", "unknown"} {
 		if _, err := db.FindToken(ctx, auth.DigestOf(secret)); err != nil && !fault.Is(err, fault.NotFound) {
 			t.Fatal(err)
@@ -58,7 +58,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 
 	texts := []string{lineageQuery, purgeQuery}
 	db.texts.Range(func(text, _ any) bool { texts = append(texts, text.(string)); return true })
-	for text := range db.writer.tx.stmts {
+	for text := range sqliteWriter(db).conn.stmts {
 		texts = append(texts, text)
 	}
 	if len(texts) < 20 {
