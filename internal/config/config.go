@@ -20,7 +20,7 @@ import (
 type Config struct {
 	Listen      string // HOST:PORT; the host may be empty (all addresses), port 0 picks one
 	DataDir     string // a directory, not necessarily there yet
-	Database    Place  // scheme "sqlite"
+	Database    Place  // scheme "sqlite" or "postgres"
 	Blobs       Place  // scheme "file"
 	ExternalURL string // http or https, without query or trailing slash; "" to derive it from the listener
 	RootToken   Secret // 20 or more of A-Z a-z 0-9 - _; "" for a random one
@@ -31,6 +31,8 @@ type Config struct {
 
 	MaxFileSize int64 // bytes; 0 for no limit
 	InlineMax   int64 // bytes, 0 to 1 MiB
+
+	DatabaseMaxConnections int // to PostgreSQL, 4 to 1000; 0 for four a core, at least 16
 
 	EncryptionKey Secret // 32 bytes as 64 hex digits; "" for the one in the data directory
 
@@ -51,12 +53,20 @@ type Config struct {
 
 // Place is where records or blobs are kept: a scheme and what it needs.
 type Place struct {
-	Scheme string // "sqlite" or "file"
+	Scheme string // "sqlite", "postgres" or "file"
 	Path   string // a path on the local file system
+	URL    Secret // of the scheme "postgres": libpq's URL, which may hold a password
 }
 
-// String is the place as it is written in a setting, "sqlite:PATH".
-func (p Place) String() string { return p.Scheme + ":" + p.Path }
+// String is the place as it is written in a setting, "sqlite:PATH", without
+// what is secret in it.
+func (p Place) String() string {
+	if p.URL != "" {
+		shown, _ := withoutSecrets(p.URL.Reveal())
+		return shown
+	}
+	return p.Scheme + ":" + p.Path
+}
 
 // Secret is text that must not be shown. Printing or logging it in any of the
 // usual ways yields "(hidden)".
@@ -94,6 +104,8 @@ func (c Config) Print(w io.Writer) error {
 			b.WriteString("# " + s.key() + " is not set")
 		case s.secret:
 			b.WriteString("# " + s.key() + " is set and hidden")
+		case value != "" && s.name == "database" && c.Database.hidden():
+			b.WriteString("# " + s.key() + " is set: " + value)
 		default:
 			b.WriteString(s.key() + ": " + yamlScalar(value))
 		}

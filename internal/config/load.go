@@ -75,12 +75,21 @@ func Load(flags *pflag.FlagSet, environ []string, readFile func(string) ([]byte,
 
 // together checks what only shows when two settings meet.
 func together(c Config) []Fault {
+	var faults []Fault
 	_, port, _ := net.SplitHostPort(c.Listen)
-	if c.PprofListen == "" || port == "0" || c.PprofListen != c.Listen {
-		return nil
+	if c.PprofListen != "" && port != "0" && c.PprofListen == c.Listen {
+		faults = append(faults, Fault{"pprof-listen", strconv.Quote(c.PprofListen), c.from["pprof-listen"],
+			"want another address than that of listen"})
 	}
-	return []Fault{{"pprof-listen", strconv.Quote(c.PprofListen), c.from["pprof-listen"],
-		"want another address than that of listen"}}
+	if c.Database.Scheme == "postgres" && c.EncryptionKey == "" {
+		faults = append(faults, Fault{"encryption-key", "", c.from["encryption-key"],
+			"want one where the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it"})
+	}
+	if c.Database.hidden() && c.from["database"] == "--database" {
+		faults = append(faults, Fault{"database", "hidden", c.from["database"],
+			"want a password in GRANARY_DATABASE, the settings file or PGPASSWORD: anyone may read a command line"})
+	}
+	return faults
 }
 
 // readEnviron picks granary's variables and refuses those that no setting has:

@@ -60,7 +60,7 @@ func TestValues(t *testing.T) {
 		{"listen", []string{":0", "localhost:80", "[::]:443"}, []string{"", "8080", "h:99999", "h:http", "h:-1", "h:08", "http://h:1", "::1:80"}},
 		{"pprof-listen", []string{"", "127.0.0.1:6060", "[::1]:0", "localhost:1"}, []string{":6060", "0.0.0.0:1", "10.0.0.1:1", "example.com:1"}},
 		{"data-dir", []string{".", "/var/lib/granary"}, []string{"", "a\nb"}},
-		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c", "postgres://h/db"}},
+		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c"}},
 		{"blobs", []string{"file:x"}, []string{"", "file:", "s3://bucket", "/x"}},
 		{"external-url", []string{"", "http://h", "https://h:8443/sub/"}, []string{"h", "ftp://h", "http://", "http://h?a=b", "http://h#", "http://u:p@h", "http://h?"}},
 		{"encryption-key", []string{strings.Repeat("0aF9", 16)}, []string{"", strings.Repeat("a", 63), strings.Repeat("a", 66), strings.Repeat("g", 64)}},

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,9 +40,13 @@ func settings() []setting {
 			set:  setDataDir,
 			get:  func(c *Config) string { return c.DataDir }},
 		{name: "database", def: "sqlite:<data-dir>/granary.db",
-			help: "keep records in this `place`, sqlite:PATH",
-			set:  func(c *Config, v string) error { return parsePlace(&c.Database, "sqlite", v) },
+			help: "keep records in this `place`, sqlite:PATH or postgres://USER@HOST/DATABASE",
+			set:  func(c *Config, v string) error { return parseDatabase(&c.Database, v) },
 			get:  func(c *Config) string { return c.Database.String() }},
+		{name: "database-max-connections", def: "0",
+			help: "hold at most this `number` of connections to PostgreSQL, 4 to 1000; 0 for four a core, at least 16",
+			set:  func(c *Config, v string) error { return parseConnections(&c.DatabaseMaxConnections, v) },
+			get:  func(c *Config) string { return strconv.Itoa(c.DatabaseMaxConnections) }},
 		{name: "blobs", def: "file:<data-dir>/blobs",
 			help: "keep the bytes of packages in this `place`, file:DIRECTORY",
 			set:  func(c *Config, v string) error { return parsePlace(&c.Blobs, "file", v) },

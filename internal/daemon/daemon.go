@@ -76,6 +76,7 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
+		options.Metrics.Register(s.leads)
 		mux.Handle("GET /-/metrics", options.Metrics.Handler())
 	}
 	return s.api.Handler(mux), options

@@ -86,7 +86,7 @@ func (db *DB) Close() error {
 // Ping asks whether the database answers reads and takes writes.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := db.reads.PingContext(ctx); err != nil {
-		return err
+		return classify(err)
 	}
 	return db.writer.do(ctx, func(*tx) error { return nil })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,8 +20,12 @@ import (
 // packages straight into the table: a hundred versions of each name.
 func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 	tb.Helper()
+	return shelfOf(tb, open(tb), n, more...)
+}
+
+func shelfOf(tb testing.TB, db *DB, n int, more ...int) (*DB, []int64) {
+	tb.Helper()
 	ctx := tb.Context()
-	db := open(tb)
 	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()})
 	if err != nil {
 		tb.Fatal(err)
@@ -39,9 +42,10 @@ func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 		}
 		ids = append(ids, p.ID)
 		err = db.writer.do(ctx, func(t *tx) error {
+			hex := map[bool]string{false: `printf('%06x', `, true: `lpad(to_hex(`}[db.dialect.shared]
 			return t.exec(`INSERT INTO packages (project_id, name, version, status, created_at, updated_at)
-				SELECT $1, 'lib-' || printf('%06x', (i / 100) * 7919 % 16777216), '1.0.' || (i % 100), 'default', i / 3 * 1000, i / 3 * 1000
-				FROM (WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) SELECT i FROM n)`, p.ID, n)
+				SELECT CAST($1 AS BIGINT), 'lib-' || `+hex+`(i / 100) * 7919 % 16777216)`+map[bool]string{true: `, 6, '0')`}[db.dialect.shared]+`, '1.0.' || (i % 100), 'default', i / 3 * 1000, i / 3 * 1000
+				FROM (WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) SELECT i FROM n) made`, p.ID, n)
 		})
 		if err != nil {
 			tb.Fatal(err)
@@ -193,7 +197,7 @@ func (r *recorder) rows(ctx context.Context, query string, args ...any) (*sql.Ro
 // TestListsUseTheirIndexes: no list of one project goes through a table, and
 // none but those of chosen names sorts.
 func TestListsUseTheirIndexes(t *testing.T) {
-	db, ids := shelfDB(t, 60000, 100)
+	db, ids := shelfOf(t, openSQLite(t), 60000, 100)
 	index := map[string]string{
 		"created_at": "packages_listed ", "type": "packages_listed ", "name": "packages_version ", "version": "packages_listed_version ",
 	}

@@ -76,6 +76,14 @@ func NewCluster(tb testing.TB) *Cluster {
 	return c
 }
 
+// Run runs a statement as the server's owner.
+func (c *Cluster) Run(tb testing.TB, statement string) {
+	tb.Helper()
+	if err := c.run(statement); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // run runs a statement as the server's owner.
 func (c *Cluster) run(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
