@@ -186,7 +186,7 @@ func TestDatabasePassword(t *testing.T) {
 		"postgres://u:s3cret@h:5432/db?sslmode=verify-full": "# database is set: postgres://u:(hidden)@h:5432/db",
 		"postgresql://u:s3c@ret@h,i:5433/db":                "# database is set: postgresql://u:(hidden)@h,i:5433/db",
 		"postgres:///db?host=/run&password=s3cret":          "# database is set: postgres:///db?host=",
-		"postgres://u@h/db":                                 "database: postgres://u@h/db",
+		"postgres://u@h/db":                                 `database: "postgres://u@h/db"`,
 	} {
 		c, faults := load(t, nil, []string{"GRANARY_DATABASE=" + dsn, key}, "")
 		var b strings.Builder

@@ -32,6 +32,8 @@ type DB struct {
 	texts   sync.Map      // query text to *sql.Stmt of reads
 	seals   sealer
 
+	waiting chan struct{} // holds one where something was put into the outbox
+
 	places cache[placeKey, registry.Place]
 	tokens cache[auth.SecretDigest, auth.Token]
 	files  cache[fileKey, foundFile]
@@ -59,11 +61,19 @@ type Options struct {
 
 // newDB puts a database together; reads and writes may be the same connections.
 func newDB(d dialect, reads, writes *sql.DB, w transactor) *DB {
-	db := &DB{dialect: d, reads: reads, writes: writes, writer: w}
+	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1)}
 	db.places.limit, db.places.life = lookupLimit, lookupLife
 	db.tokens.limit, db.tokens.life = lookupLimit, lookupLife
 	db.files.limit, db.files.life, db.files.weigh = filesLimit, filesLife, foundFile.weight
 	return db
+}
+
+// wake tells the sender that something waits in the outbox.
+func (db *DB) wake() {
+	select {
+	case db.waiting <- struct{}{}:
+	default: // the sender was told and has not looked yet
+	}
 }
 
 // Close ends the writer once what it holds is committed, and closes the files.

@@ -16,9 +16,8 @@ type dialect struct {
 	shared bool
 	// prepares: statements are prepared here. pgx does it by itself.
 	prepares bool
-	// parts: names have an index of parts beside them. Without one LIKE finds
-	// its own.
-	parts bool
+	// skipLocked ends a query that claims a row, so that two claim two.
+	skipLocked string
 	// view is how a transaction sees one state throughout.
 	view *sql.TxOptions
 	// firstOfEach joins scope p with the first packages of each project in it,
@@ -30,7 +29,7 @@ type dialect struct {
 
 func sqliteDialect() dialect {
 	return dialect{
-		migrations: goose.DialectSQLite3, folder: "sqlite", prepares: true, parts: true,
+		migrations: goose.DialectSQLite3, folder: "sqlite", prepares: true,
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN packages k ON k.id IN (SELECT o.id FROM packages o` + rest + `)`
 		},
@@ -40,7 +39,8 @@ func sqliteDialect() dialect {
 func postgresDialect() dialect {
 	return dialect{
 		migrations: goose.DialectPostgres, folder: "postgres", shared: true,
-		view: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		skipLocked: ` FOR UPDATE SKIP LOCKED`,
+		view:       &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN LATERAL (SELECT o.* FROM packages o` + rest + `) k`
 		},

@@ -113,10 +113,12 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 		ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
 		Status: registry.StatusDefault, CreatedAt: p.Now,
 	}
-	var alive int
-	err = t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, p.ProjectID).Scan(&alive)
-	if err != nil || alive == 0 {
-		return f, false, errors.Join(classify(err), fault.New(fault.Hidden, ""))
+	hooked, err := t.hooked(ctx, p.ProjectID)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.Wrap(fault.Hidden, "", err)
+	}
+	if err != nil {
+		return f, false, err
 	}
 	if f.PackageID, grown, err = t.upsertPackage(ctx, p); err != nil {
 		return f, false, err
@@ -132,10 +134,13 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 	}
 	f.ID, err = t.insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
 		VALUES ($1, $2, $3, $4, $5) RETURNING id`, f.PackageID, blobID, string(f.Name), string(f.Status), micros(p.Now))
-	if err != nil || p.PipelineID == 0 {
-		return f, grown, err
+	if err == nil && p.PipelineID != 0 {
+		err = t.addPipeline(f, p.PipelineID)
 	}
-	return f, grown, t.addPipeline(f, p.PipelineID)
+	if err == nil && hooked {
+		err = t.tellPublished(ctx, p, f)
+	}
+	return f, grown, err
 }
 
 // upsertPackage finds or makes the package. Two publishers of one new version
@@ -254,7 +259,7 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 			return 0, err
 		}
 		n += len(packages) + len(removed) + len(files) + len(uploads)
-		return n, t.release(slices.Concat(free, files, uploads))
+		return n, t.countOff(slices.Concat(free, files, uploads))
 	})
 }
 
@@ -273,10 +278,10 @@ func (t *tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error
 	return blobs, t.exec(`DELETE FROM packages WHERE id = $1`, packageID)
 }
 
-// release counts files that are gone off their blobs. It comes after the
+// countOff counts files that are gone off their blobs. It comes after the
 // packages and goes by id, as publishers take them: who waits for a blob holds
 // nothing that its holder still wants.
-func (t *tx) release(blobs []int64) error {
+func (t *tx) countOff(blobs []int64) error {
 	slices.Sort(blobs)
 	for len(blobs) > 0 {
 		same := 1

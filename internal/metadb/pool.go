@@ -17,6 +17,7 @@ import (
 type pool struct {
 	db   *sql.DB
 	hook func(point string)
+	wake func() // that something was put into the outbox
 }
 
 const (
@@ -49,10 +50,11 @@ func (p *pool) once(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		return classify(err)
 	}
+	t := &tx{on: session{running, on}}
 	if err = ctx.Err(); err != nil {
 		err = fault.Wrap(fault.Unavailable, "", err)
 	} else {
-		err = protect(fn, &tx{session{running, on}})
+		err = protect(fn, t)
 	}
 	if err != nil {
 		if undone := on.Rollback(); undone != nil && !errors.Is(undone, sql.ErrTxDone) && fault.KindOf(err) != fault.Unavailable {
@@ -65,6 +67,9 @@ func (p *pool) once(ctx context.Context, fn func(*tx) error) error {
 		return classify(err)
 	}
 	p.hook("after-commit")
+	if t.posted {
+		p.wake()
+	}
 	return nil
 }
 

@@ -47,7 +47,10 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if hook == nil {
 		hook = func(string) {}
 	}
-	return newDB(postgresDialect(), conns, conns, &pool{db: conns, hook: hook}), nil
+	writes := &pool{db: conns, hook: hook}
+	db := newDB(postgresDialect(), conns, conns, writes)
+	writes.wake = db.wake
+	return db, nil
 }
 
 // postgresConfig is the settings of every connection. What the DSN says itself
@@ -111,9 +114,6 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options) error
 		return err
 	}
 	return advisory(ctx, conns, "schema", func(ctx context.Context) error {
-		if err := needTrigrams(ctx, conns); err != nil {
-			return err
-		}
 		return migrate(ctx, conns, postgresDialect())
 	})
 }
@@ -158,20 +158,6 @@ func checkServer(ctx context.Context, conns *sql.DB) error {
 	}
 	if encoding != "UTF8" {
 		return fmt.Errorf("its encoding is %s; make one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0", encoding)
-	}
-	return nil
-}
-
-// needTrigrams makes the extension that searches for names need.
-func needTrigrams(ctx context.Context, conns *sql.DB) error {
-	var there bool
-	err := conns.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm')`).Scan(&there)
-	if err != nil || there {
-		return err
-	}
-	if _, err := conns.ExecContext(ctx, `CREATE EXTENSION IF NOT EXISTS pg_trgm`); err != nil {
-		return fmt.Errorf("it needs the extension pg_trgm; install PostgreSQL's contrib modules where they are missing, "+
-			"and let the owner of the database run CREATE EXTENSION pg_trgm in it: %w", err)
 	}
 	return nil
 }

@@ -52,6 +52,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	db := newDB(sqliteDialect(), reads, writes, w)
 	db.folds = newCheckpointer(folds, w)
 	w.told = db.folds.committed
+	w.wake = db.wake
 	go w.run()
 	return db, nil
 }

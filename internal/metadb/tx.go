@@ -15,7 +15,10 @@ type transactor interface {
 }
 
 // tx is a transaction that writes.
-type tx struct{ on statements }
+type tx struct {
+	on     statements
+	posted bool // something was put into the outbox since the last commit
+}
 
 // statements runs texts inside a transaction.
 type statements interface {

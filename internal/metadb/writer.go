@@ -22,6 +22,7 @@ type writer struct {
 	ended chan struct{}
 	hook  func(point string)
 	told  func(n int) // that n transactions were committed; set before the first
+	wake  func()      // that one of them put something into the outbox
 }
 
 // job is one caller's transaction.
@@ -45,12 +46,13 @@ func newWriter(conn *sql.Conn, hook func(string)) *writer {
 	k := &kept{conn: conn, stmts: map[string]*sql.Stmt{}}
 	w := &writer{
 		conn:  k,
-		tx:    &tx{k},
+		tx:    &tx{on: k},
 		queue: make(chan *job, queueLength),
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),
 		hook:  hook,
 		told:  func(int) {},
+		wake:  func() {},
 	}
 	return w
 }
@@ -148,6 +150,10 @@ func (w *writer) commit(batch []*job) {
 		} else {
 			w.hook("after-commit")
 			w.told(len(batch))
+			if w.tx.posted {
+				w.tx.posted = false
+				w.wake()
+			}
 		}
 	}
 	for _, j := range batch {

@@ -1,8 +1,7 @@
 -- +goose Up
 
--- What lists need; see the file of this number for SQLite. The extension
--- pg_trgm is there already: the server sees to it before it comes here. What
--- an order ends with, the id, stands in the indexes: there is no rowid in them.
+-- What lists need; see the file of this number for SQLite. What an
+-- order ends with, the id, stands in the indexes: there is no rowid in them.
 
 CREATE INDEX packages_listed ON packages (project_id, created_at, id)
     WHERE status IN ('default', 'error', 'deprecated');
@@ -32,7 +31,6 @@ CREATE TABLE package_names (
     listed     BIGINT           NOT NULL -- how many listed packages have it
 );
 CREATE UNIQUE INDEX package_names_name ON package_names (project_id, name);
-CREATE INDEX package_names_parts ON package_names USING gin (lower(name) gin_trgm_ops);
 
 INSERT INTO package_counts (project_id, status, packages)
     SELECT project_id, status, COUNT(*) FROM packages GROUP BY project_id, status;
