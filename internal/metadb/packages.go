@@ -225,26 +225,28 @@ func (db *DB) touch(ctx context.Context, query string, at map[int64]time.Time) e
 const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
 	WHERE p.deleted_at IS NOT NULL AND k.project_id = p.id LIMIT $1`
 
+const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`
+
 // PurgeDeleted implements registry.Ledger.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 	defer db.files.clear()
 	defer db.walks.clear()
 	return write(ctx, db, func(t *tx) (int, error) {
-		packages, err := t.ids(ctx, purgeQuery, limit)
-		if err != nil {
-			return 0, err
-		}
-		removed, err := t.ids(ctx, `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`, limit)
-		if err != nil {
-			return 0, err
-		}
+		var n int
 		var free []int64 // blobs, once for each file that is gone
-		for _, packageID := range append(packages, removed...) {
-			blobs, err := t.deletePackage(ctx, packageID)
+		for _, which := range []string{purgeQuery, removedQuery} {
+			packages, err := t.ids(ctx, which, limit)
 			if err != nil {
 				return 0, err
 			}
-			free = append(free, blobs...)
+			for _, packageID := range packages {
+				blobs, err := t.deletePackage(ctx, packageID)
+				if err != nil {
+					return 0, err
+				}
+				free = append(free, blobs...)
+			}
+			n += len(packages)
 		}
 		files, err := t.purgeFiles(ctx, limit)
 		if err != nil {
@@ -254,11 +256,11 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		n, err := t.purgeReleases(limit)
+		releases, err := t.purgeReleases(limit)
 		if err != nil {
 			return 0, err
 		}
-		n += len(packages) + len(removed) + len(files) + len(uploads)
+		n += len(files) + len(uploads) + releases
 		return n, t.countOff(slices.Concat(free, files, uploads))
 	})
 }
