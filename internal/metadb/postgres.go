@@ -105,7 +105,7 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options) error
 	unhurried.RuntimeParams["statement_timeout"] = "0"
 	unhurried.RuntimeParams["lock_timeout"] = "0"
 	conns := stdlib.OpenDB(*unhurried)
-	defer conns.Close() //nolint:errcheck // what matters was committed
+	defer conns.Close()
 	conns.SetMaxOpenConns(leastConns)
 	if err := awaitServer(ctx, conns, o); err != nil {
 		return err

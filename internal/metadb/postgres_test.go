@@ -374,7 +374,7 @@ func TestNodesStartTogether(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			defer db.Close() //nolint:errcheck // the other cases look
+			defer db.Close()
 			err = db.UseKey(context.Background(), [KeySize]byte{byte(n % 2)})
 			switch {
 			case errors.Is(err, ErrWrongKey):

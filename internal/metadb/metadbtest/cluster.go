@@ -127,8 +127,8 @@ func (c *Cluster) command(name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(out.Name()) //nolint:errcheck // in the temporary directory
-	defer out.Close()           //nolint:errcheck // only read
+	defer os.Remove(out.Name())
+	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err != nil {
 		said, _ := os.ReadFile(out.Name())

@@ -87,7 +87,7 @@ func (c *Cluster) run(statement string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // the statement has told
+	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, statement)
 	if err != nil {
 		verb, _, _ := strings.Cut(statement, " ")
