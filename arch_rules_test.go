@@ -99,7 +99,8 @@ func limits() []limit {
 // a constant or a function would not do.
 func tables() map[string]string {
 	return map[string]string{
-		"internal/access.rules": "the permission table, read at every request; Go has no constant arrays",
-		"cmd/granary.version":   "set by the linker, -X main.version=...",
+		"internal/access.rules":             "the permission table, read at every request; Go has no constant arrays",
+		"internal/metadb/metadbtest.server": "the one PostgreSQL of a test process: starting one for each test takes seconds",
+		"cmd/granary.version":               "set by the linker, -X main.version=...",
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/hooks"
 	"granary/internal/metadb"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
@@ -87,6 +88,33 @@ func makeTemplate(file string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
+// openDatabase is a fresh database, of SQLite or of what GRANARY_TEST_DATABASE
+// says, and its file or address.
+func openDatabase(t *testing.T) (db *metadb.DB, at string) {
+	t.Helper()
+	var err error
+	if metadbtest.Wanted() {
+		at = metadbtest.Postgres(t, func(dsn string) error {
+			db, err := metadb.OpenPostgres(context.Background(), dsn, metadb.Options{})
+			if err != nil {
+				return err
+			}
+			return db.Close()
+		})
+		db, err = metadb.OpenPostgres(context.Background(), at, metadb.Options{MaxConnections: 8})
+	} else {
+		at = filepath.Join(t.TempDir(), "granary.db")
+		if err := os.WriteFile(at, template, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err = metadb.OpenSQLite(context.Background(), at, metadb.Options{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db, at
+}
+
 func newServer(t *testing.T) *server {
 	t.Helper()
 	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
@@ -99,14 +127,7 @@ func newServer(t *testing.T) *server {
 func newServerOn(t *testing.T, blobs blob.Store) *server {
 	t.Helper()
 	ctx := context.Background()
-	file := filepath.Join(t.TempDir(), "granary.db")
-	if err := os.WriteFile(file, template, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	db, err := metadb.OpenSQLite(ctx, file, metadb.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	db, file := openDatabase(t)
 	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}

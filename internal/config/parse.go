@@ -64,8 +64,6 @@ func parsePlace(to *Place, scheme, v string) error {
 	got, path, _ := strings.Cut(v, ":")
 	want := fmt.Sprintf("want %s:PATH", scheme)
 	switch {
-	case got == "postgres" || got == "postgresql":
-		return fmt.Errorf("%s:// is not supported in this release, %s", got, want)
 	case got != scheme || path == "":
 		return errors.New(want)
 	case strings.HasPrefix(path, "//"):

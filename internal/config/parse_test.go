@@ -60,7 +60,7 @@ func TestValues(t *testing.T) {
 		{"listen", []string{":0", "localhost:80", "[::]:443"}, []string{"", "8080", "h:99999", "h:http", "h:-1", "h:08", "http://h:1", "::1:80"}},
 		{"pprof-listen", []string{"", "127.0.0.1:6060", "[::1]:0", "localhost:1"}, []string{":6060", "0.0.0.0:1", "10.0.0.1:1", "example.com:1"}},
 		{"data-dir", []string{".", "/var/lib/granary"}, []string{"", "a\nb"}},
-		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c", "postgres://h/db"}},
+		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c"}},
 		{"blobs", []string{"file:x", "s3://bucket", "s3://my.bucket/a/b/", "s3://bucket?endpoint=http://127.0.0.1:9000&region=eu-1&path_style=true",
 			"s3://bucket/p?sse=aws:kms&sse_kms_key_id=arn:aws:kms:x&storage_class=STANDARD_IA&upload_memory=10MiB", "s3://bucket?endpoint=minio:9000"},
 			[]string{"", "file:", "/x", "s3:", "s3://", "s3:bucket", "s3://b", "s3://Bucket", "s3://bucket:80", "s3://u:p@bucket", "s3://bucket#x",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,9 +41,10 @@ func settings() []setting {
 			set:  setDataDir,
 			get:  func(c *Config) string { return c.DataDir }},
 		{name: "database", def: "sqlite:<data-dir>/granary.db",
-			help: "keep records in this `place`, sqlite:PATH",
-			set:  func(c *Config, v string) error { return parsePlace(&c.Database, "sqlite", v) },
+			help: "keep records in this `place`, sqlite:PATH or postgres://USER@HOST/DATABASE",
+			set:  func(c *Config, v string) error { return parseDatabase(&c.Database, v) },
 			get:  func(c *Config) string { return c.Database.String() }},
+		maxConnections(),
 		{name: "blobs", def: "file:<data-dir>/blobs",
 			help: "keep the bytes of packages in this `place`, file:DIRECTORY or s3://BUCKET/PREFIX?endpoint=URL&region=NAME...",
 			set:  func(c *Config, v string) error { return parseBlobs(c, v) },
@@ -119,6 +121,13 @@ func rateLimits() []setting {
 		rateLimit("rate-limit-authenticated", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
 	}
+}
+
+func maxConnections() setting {
+	return setting{name: "database-max-connections", def: "0",
+		help: "hold at most this `number` of connections to PostgreSQL, 4 to 1000; 0 for four a core, at least 16",
+		set:  func(c *Config, v string) error { return parseConnections(&c.DatabaseMaxConnections, v) },
+		get:  func(c *Config) string { return strconv.Itoa(c.DatabaseMaxConnections) }}
 }
 
 func boolean(name, def, help string, field func(*Config) *bool) setting {

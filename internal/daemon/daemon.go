@@ -78,6 +78,7 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
+		options.Metrics.Register(s.leads)
 		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.auth.Logins.Failures()} {
 			if t != nil {
 				options.Metrics.CountThrottled(t.Name(), t.Refused)

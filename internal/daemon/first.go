@@ -21,9 +21,15 @@ import (
 const tokenFile = "initial_root_token"
 
 // firstStart gives an empty database an administrator, a token and a project,
-// and tells how to use them, once. The token comes last: a start that was cut
-// short is taken up by the next.
+// and tells how to use them, once. Of several nodes one does it, while the
+// others wait.
 func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, stdout io.Writer) error {
+	return s.db.Exclusive(ctx, "first start", func(ctx context.Context) error { return s.fill(ctx, cfg, url, stdout) })
+}
+
+// fill makes what an empty database needs. The token comes last: a start that
+// was cut short is taken up by the next.
+func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout io.Writer) error {
 	tokens, err := s.db.ListPersonalTokens(ctx, auth.TokenFilter{}, page.Request{Number: 1, Size: 1})
 	if err != nil || tokens.Total > 0 {
 		return err

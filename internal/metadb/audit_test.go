@@ -26,7 +26,7 @@ func events(t *testing.T, db *DB, f audit.Filter) []audit.Event {
 }
 
 // keep records events by themselves.
-func keep(t *testing.T, db *DB, all ...audit.Event) {
+func keepEvents(t *testing.T, db *DB, all ...audit.Event) {
 	t.Helper()
 	must(t, 0, db.writer.do(t.Context(), func(tx *tx) error { return tx.record(t.Context(), all...) }))
 }
@@ -101,7 +101,7 @@ func TestEventIDsAreTimes(t *testing.T) {
 	at := func(d time.Duration) audit.Event {
 		return audit.Event{Name: "n", At: now.Add(d), Entity: audit.WholeInstance()}
 	}
-	keep(t, db, at(0), at(0), at(-time.Second), at(time.Hour), at(time.Second), at(time.Hour), at(time.Hour-1))
+	keepEvents(t, db, at(0), at(0), at(-time.Second), at(time.Hour), at(time.Second), at(time.Hour), at(time.Hour-1))
 	var got []time.Duration
 	for _, e := range events(t, db, audit.Filter{}) {
 		got = append(got, e.At.Sub(now))
@@ -121,7 +121,7 @@ func TestEventIDsAreTimes(t *testing.T) {
 func TestEventsAreCut(t *testing.T) {
 	db := open(t)
 	long := strings.Repeat("ä", 5000) + "\xff"
-	keep(t, db, audit.Event{
+	keepEvents(t, db, audit.Event{
 		Name: "n", At: time.Now(), Entity: audit.Entity{Type: audit.Group, ID: 1, Path: long},
 		Author: audit.Author{Username: long, Name: long, Address: long, SudoUsername: long},
 		Target: audit.Target{Type: "t", Details: long}, Change: audit.Change{What: long, From: long, To: "short\xff"},
@@ -145,7 +145,7 @@ func TestPurgeEvents(t *testing.T) {
 	db := open(t)
 	now := time.Now()
 	for i := range 7 {
-		keep(t, db, audit.Event{Name: "n", At: now.Add(-time.Duration(i) * time.Hour), Entity: audit.WholeInstance()})
+		keepEvents(t, db, audit.Event{Name: "n", At: now.Add(-time.Duration(i) * time.Hour), Entity: audit.WholeInstance()})
 	}
 	for _, want := range []int{3, 1, 0} {
 		n, err := db.PurgeEvents(t.Context(), now.Add(-150*time.Minute), 3)
@@ -162,7 +162,7 @@ func TestPurgeEvents(t *testing.T) {
 // gathered and sorted. Without a filter, or for the type that nearly all have,
 // the list itself is walked from its end until the page is full.
 func TestEventListsUseIndexes(t *testing.T) {
-	db := open(t)
+	db := openSQLite(t)
 	span := audit.Filter{After: time.Unix(1, 0), Before: time.Unix(2, 0)}
 	with := func(f audit.Filter, kind audit.EntityType, id int64) audit.Filter {
 		f.EntityType, f.EntityID = kind, id

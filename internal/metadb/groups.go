@@ -177,7 +177,7 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 				duplicates_allowed, duplicate_exception, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id`,
 			id(g.ParentID), g.Name, g.Path, g.Description, int(g.Visibility),
-			optional(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.CreatedAt))
+			optionalTruth(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.CreatedAt))
 		if err != nil {
 			return g, err
 		}
@@ -229,7 +229,7 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 		err = t.exec(`UPDATE namespaces SET name = $1, path = $2, description = $3, visibility = $4,
 				duplicates_allowed = $5, duplicate_exception = $6, updated_at = $7 WHERE id = $8`,
 			g.Name, g.Path, g.Description, int(g.Visibility),
-			optional(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.UpdatedAt), groupID)
+			optionalTruth(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.UpdatedAt), groupID)
 		if err != nil {
 			return g, err
 		}

@@ -70,7 +70,7 @@ func (db *DB) RecordAttempt(ctx context.Context, a hooks.Attempt) error {
 // dropped. NotFound where the hook is gone.
 func (db *DB) recordAttempt(ctx context.Context, t *tx, a hooks.Attempt) error {
 	h := hooks.Hook{ID: a.HookID}
-	if err := t.row(ctx, `SELECT failures FROM hooks WHERE id = $1`, a.HookID).Scan(&h.Failures); err != nil {
+	if err := t.row(ctx, `UPDATE hooks SET failures = failures WHERE id = $1 RETURNING failures`, a.HookID).Scan(&h.Failures); err != nil {
 		return classify(err)
 	}
 	if err := db.logAttempt(t, a); err != nil {

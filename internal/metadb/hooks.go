@@ -74,7 +74,7 @@ func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most int, e audit.Ev
 	if err != nil {
 		return h, err
 	}
-	return write(ctx, db, func(t *tx) (hooks.Hook, error) {
+	return alone(ctx, db, func(t *tx) (hooks.Hook, error) {
 		if err := t.alive(ctx, h.ProjectID); err != nil {
 			return h, err
 		}
@@ -100,7 +100,7 @@ func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most int, e audit.Ev
 
 // UpdateHook implements hooks.Store.
 func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*hooks.Hook) (audit.Event, error)) (hooks.Hook, error) {
-	return write(ctx, db, func(t *tx) (hooks.Hook, error) {
+	return alone(ctx, db, func(t *tx) (hooks.Hook, error) {
 		h, err := db.findHook(ctx, t, projectID, id)
 		if err != nil {
 			return h, err

@@ -68,7 +68,11 @@ func tellAll(t *testing.T, db *DB, h hooks.Hook) {
 // place is a database with a project that has a hook.
 func hooked(t *testing.T) (*DB, projects.Project, auth.User, hooks.Hook) {
 	t.Helper()
-	db := open(t)
+	return hookedIn(t, open(t))
+}
+
+func hookedIn(t *testing.T, db *DB) (*DB, projects.Project, auth.User, hooks.Hook) {
+	t.Helper()
 	must(t, 0, db.UseKey(t.Context(), [KeySize]byte{1}))
 	root := newUser(t, db, "root", false)
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
@@ -274,7 +278,7 @@ func TestDamagedDeliveryIsDropped(t *testing.T) {
 // Nothing that goes to a hook alone can be read from the database file, and a
 // target copied to another project's hook does not open there.
 func TestHookSecretsAreSealed(t *testing.T) {
-	db, p, root, h := hooked(t)
+	db, p, root, h := hookedIn(t, openSQLite(t))
 	must(t, 0, db.RecordAttempt(t.Context(), hooks.Attempt{HookID: h.ID, Status: 200, URL: h.Target.URL, CreatedAt: time.Now()}))
 	var file string
 	must(t, 0, db.row(t.Context(), `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file))

@@ -80,7 +80,8 @@ func (t *tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
 			return 0, classify(err)
 		}
 	}
-	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) 
+		VALUES (COALESCE($1, (SELECT COALESCE(MAX(id), 0) + 1 FROM pipelines)), $2, $3, $4, $5, $6) RETURNING id`,
 		id(j.PipelineID), j.ProjectID, j.User.ID, j.Ref, j.SHA, micros(j.CreatedAt))
 }
 

@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -8,12 +9,42 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/auth"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
 )
 
-func open(t *testing.T) *DB {
+// open is a fresh database: of SQLite, or of what GRANARY_TEST_DATABASE says.
+func open(t testing.TB) *DB {
+	t.Helper()
+	if metadbtest.Wanted() {
+		return openPostgres(t, Options{})
+	}
+	return openSQLite(t)
+}
+
+func openSQLite(t testing.TB) *DB {
 	t.Helper()
 	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), Options{})
+	return closing(t, db, err)
+}
+
+func openPostgres(t testing.TB, o Options) *DB {
+	t.Helper()
+	db, err := OpenPostgres(t.Context(), metadbtest.Postgres(t, schema), o)
+	return closing(t, db, err)
+}
+
+// schema fills the database that all others are copies of.
+func schema(dsn string) error {
+	db, err := OpenPostgres(context.Background(), dsn, Options{})
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+func closing(t testing.TB, db *DB, err error) *DB {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,6 +54,12 @@ func open(t *testing.T) *DB {
 		}
 	})
 	return db
+}
+
+// eachDatabase runs a test on both, in either pass.
+func eachDatabase(t *testing.T, test func(t *testing.T, db *DB)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, openSQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, openPostgres(t, Options{})) })
 }
 
 // must is a value that came without an error.

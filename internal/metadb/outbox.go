@@ -107,11 +107,13 @@ func (t *tx) enqueue(ctx context.Context, h hooks.Hook, event string, now time.T
 // Waiting carries a token after something was put into the outbox here.
 func (db *DB) Waiting() <-chan struct{} { return db.waiting }
 
-// claimQuery passes over hooks that have enough in hand. PostgreSQL will want
-// FOR UPDATE SKIP LOCKED in the inner select.
-const claimQuery = `UPDATE hook_deliveries SET due = $1, attempts = attempts + 1 WHERE id = (
-		SELECT id FROM hook_deliveries WHERE due <= $2 AND hook_id NOT IN ($3, $4, $5, $6) ORDER BY due, id LIMIT 1)
+// claimQuery passes over hooks that have enough in hand, and over what another
+// node is claiming.
+func (d dialect) claimQuery() string {
+	return `UPDATE hook_deliveries SET due = $1, attempts = attempts + 1 WHERE id = (
+		SELECT id FROM hook_deliveries WHERE due <= $2 AND hook_id NOT IN ($3, $4, $5, $6) ORDER BY due, id LIMIT 1` + d.skipLocked + `)
 	RETURNING id, hook_id, key, event, attempts, created_at`
+}
 
 const nextDueQuery = `SELECT due FROM hook_deliveries WHERE hook_id NOT IN ($1, $2, $3, $4) ORDER BY due, id LIMIT 1`
 
@@ -133,7 +135,7 @@ func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (
 	var event string
 	d, err := write(ctx, db, func(t *tx) (d hooks.Delivery, err error) {
 		var created int64
-		err = t.row(ctx, claimQuery, micros(now.Add(hooks.Lease)), micros(now), busy[0], busy[1], busy[2], busy[3]).
+		err = t.row(ctx, db.dialect.claimQuery(), micros(now.Add(hooks.Lease)), micros(now), busy[0], busy[1], busy[2], busy[3]).
 			Scan(&d.ID, &d.Hook.ID, &d.Key, &event, &d.Attempts, &created)
 		d.CreatedAt = moment(created)
 		return d, classify(err)

@@ -20,7 +20,7 @@ import (
 // plan walks through a table that grows. The texts are those that the methods
 // have prepared, and those named here.
 func TestHotQueriesUseIndexes(t *testing.T) {
-	db := open(t)
+	db := openSQLite(t)
 	ctx := t.Context()
 	root := newUser(t, db, "root", false)
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
@@ -29,7 +29,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	must(t, 0, db.UseKey(ctx, [KeySize]byte{1}))
 	hook := newHook(t, db, p.ID)
 
-	clear(db.writer.tx.stmts)
+	clear(sqliteWriter(db).conn.stmts)
 	for _, secret := range []string{"secret", "unknown"} {
 		if _, err := db.FindToken(ctx, auth.DigestOf(secret)); err != nil && !fault.Is(err, fault.NotFound) {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 
 	texts := []string{lineageQuery, purgeQuery}
 	db.texts.Range(func(text, _ any) bool { texts = append(texts, text.(string)); return true })
-	for text := range db.writer.tx.stmts {
+	for text := range sqliteWriter(db).conn.stmts {
 		texts = append(texts, text)
 	}
 	if len(texts) < 20 {

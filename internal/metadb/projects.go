@@ -217,7 +217,7 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 				job_token_scope, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING id`,
 			p.Namespace.ID, p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
-			int(p.PackageAccess), p.CreatorID, optional(p.Naming), optional(p.Duplicates.Allowed),
+			int(p.PackageAccess), p.CreatorID, optional(p.Naming), optionalTruth(p.Duplicates.Allowed),
 			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.CreatedAt))
 		if err != nil {
 			return p, err
@@ -261,7 +261,7 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 				topics = $6, package_access = $7, archived = $8, naming = $9, duplicates_allowed = $10,
 				duplicate_exception = $11, max_file_size = $12, job_token_scope = $13, updated_at = $14 WHERE id = $15`,
 			p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
-			int(p.PackageAccess), truth(p.Archived), optional(p.Naming), optional(p.Duplicates.Allowed),
+			int(p.PackageAccess), truth(p.Archived), optional(p.Naming), optionalTruth(p.Duplicates.Allowed),
 			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.UpdatedAt), projectID)
 	})
 }

@@ -96,7 +96,7 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 
 // InsertRelease implements releases.Store.
 func (db *DB) InsertRelease(ctx context.Context, e releases.Release, done audit.Event) (releases.Release, error) {
-	return write(ctx, db, func(t *tx) (releases.Release, error) {
+	return alone(ctx, db, func(t *tx) (releases.Release, error) {
 		if err := t.alive(ctx, e.ProjectID); err != nil {
 			return e, err
 		}
@@ -137,7 +137,7 @@ func (t *tx) addLink(releaseID int64, l releases.Link) error {
 
 // UpdateRelease implements releases.Store.
 func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, edit func(*releases.Release) (audit.Event, error)) (releases.Release, error) {
-	return write(ctx, db, func(t *tx) (releases.Release, error) {
+	return alone(ctx, db, func(t *tx) (releases.Release, error) {
 		e, err := findRelease(ctx, t, projectID, tag)
 		if err != nil {
 			return e, err
@@ -198,7 +198,7 @@ func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) err
 
 // DeleteRelease implements releases.Store.
 func (db *DB) DeleteRelease(ctx context.Context, projectID int64, tag string, done audit.Event) (releases.Release, error) {
-	return write(ctx, db, func(t *tx) (releases.Release, error) {
+	return alone(ctx, db, func(t *tx) (releases.Release, error) {
 		e, err := findRelease(ctx, t, projectID, tag)
 		if err != nil {
 			return e, err

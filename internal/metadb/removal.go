@@ -73,32 +73,11 @@ func (t *tx) standingPackage(ctx context.Context, projectID, packageID int64) (r
 	return p, err
 }
 
-// purgeRemoved removes up to limit records of packages, and of files, that were
-// removed by themselves.
-func (t *tx) purgeRemoved(ctx context.Context, limit int) (int, error) {
-	scan := func(row scanner) (n int64, err error) { return n, row.Scan(&n) }
-	packages, err := list(ctx, t, scan, `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`, limit)
-	if err != nil {
-		return 0, err
-	}
-	for _, packageID := range packages {
-		if err := t.deletePackage(packageID); err != nil {
-			return 0, err
-		}
-	}
-	files, err := list(ctx, t, scan, `SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1`, limit)
-	if err != nil {
-		return 0, err
-	}
-	for _, fileID := range files {
-		if err := t.exec(`UPDATE blobs SET files = files - 1 WHERE id = (SELECT blob_id FROM package_files WHERE id = $1)`, fileID); err != nil {
-			return 0, err
-		}
-		if err := t.exec(`DELETE FROM package_files WHERE id = $1`, fileID); err != nil {
-			return 0, err
-		}
-	}
-	return len(packages) + len(files), nil
+// purgeFiles removes up to limit records of files that were removed by
+// themselves, and returns their blobs.
+func (t *tx) purgeFiles(ctx context.Context, limit int) ([]int64, error) {
+	return t.ids(ctx, `DELETE FROM package_files WHERE id IN (
+		SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1) RETURNING blob_id`, limit)
 }
 
 var _ registry.Removal = (*DB)(nil)

@@ -17,6 +17,9 @@ import (
 // FindToken implements auth.Tokens. Known tokens are remembered until
 // something changes.
 func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
+	if err := db.catchUp(ctx); err != nil {
+		return auth.Token{}, err
+	}
 	return db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
 }
 
@@ -57,14 +60,8 @@ func (db *DB) userOf(ctx context.Context, userID int64) (auth.User, error) {
 
 // TouchTokens implements auth.Tokens.
 func (db *DB) TouchTokens(ctx context.Context, at map[int64]time.Time) error {
-	return db.writer.do(ctx, func(t *tx) error {
-		for id, used := range at {
-			if err := t.exec(`UPDATE personal_access_tokens SET last_used_at = $1 WHERE id = $2`, micros(used), id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return db.touch(ctx, `UPDATE personal_access_tokens SET last_used_at = $1
+		WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)`, at)
 }
 
 const personalColumns = `t.id, t.user_id, t.name, t.description, t.scopes, t.revoked, t.expires_at, t.last_used_at, t.created_at, t.family, ` + botRole

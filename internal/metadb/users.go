@@ -156,7 +156,7 @@ func routeOf(ctx context.Context, q queries, ref, column string) (id int64, move
 	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && ref[0] != '+' {
 		return n, false, nil
 	}
-	if ref == "" || len(ref) > 4096 || (column == "project_id" && !strings.Contains(ref, "/")) {
+	if ref == "" || len(ref) > 4096 || strings.Contains(ref, "\x00") || (column == "project_id" && !strings.Contains(ref, "/")) {
 		return 0, false, fault.New(fault.NotFound, "")
 	}
 	var found sql.NullInt64

@@ -83,7 +83,7 @@ func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.
 	if err != nil {
 		return v, err
 	}
-	return write(ctx, db, func(t *tx) (projects.Variable, error) {
+	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
 		if err := t.roomForVariable(ctx, at, most); err != nil {
 			return v, err
 		}
@@ -123,7 +123,7 @@ func (t *tx) roomForVariable(ctx context.Context, at projects.Place, most int) e
 
 // UpdateVariable implements projects.Variables.
 func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, edit func(*projects.Variable) (audit.Event, error)) (projects.Variable, error) {
-	return write(ctx, db, func(t *tx) (projects.Variable, error) {
+	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
 		v, err := db.findVariable(ctx, t, at, ref)
 		if err != nil {
 			return v, err
@@ -153,7 +153,7 @@ func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref project
 
 // DeleteVariable implements projects.Variables.
 func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, check func(projects.Variable) (audit.Event, error)) error {
-	_, err := write(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := alone(ctx, db, func(t *tx) (struct{}, error) {
 		v, err := db.findVariable(ctx, t, at, ref)
 		if err != nil {
 			return struct{}{}, err
