@@ -112,7 +112,8 @@ func newRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newPush(env), newPull(env),
+	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newVerify(env), newOpen(env),
+		newLogin(env), newLogout(env), newWhoami(env),
 		newServe(env), newConfig(env), newVersion(env))
 	asGroup(root)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")

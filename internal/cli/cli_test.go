@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 )
 
 // run is the program in an empty folder; what it printed, and its exit code.
@@ -59,14 +60,20 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// Every command's help tells the exit codes.
-func TestHelpTellsExitCodes(t *testing.T) {
-	for _, args := range []string{"--help", "serve --help", "config --help", "config check --help", "version --help"} {
-		_, stdout, _ := run(t, nil, strings.Fields(args)...)
-		if !strings.Contains(stdout, exitHelp) {
-			t.Errorf("granary %s:\n%s", args, stdout)
+// Every command's help tells the exit codes, and what it is for.
+func TestHelp(t *testing.T) {
+	var commands func(*cobra.Command)
+	commands = func(cmd *cobra.Command) {
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		_, stdout, stderr := run(t, nil, args...)
+		if !strings.Contains(stdout, exitHelp) || cmd.Short == "" {
+			t.Errorf("granary %s:\n%s%s", args, stdout, stderr)
+		}
+		for _, sub := range cmd.Commands() {
+			commands(sub)
 		}
 	}
+	commands(newRoot(Env{}))
 }
 
 func TestVersion(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -112,7 +111,12 @@ func (p *pull) find(ctx context.Context, name, version string, wanted []string) 
 	if err != nil {
 		return nil, err
 	}
-	return p.choose(files, wanted)
+	chosen, err := chooseFiles(files, wanted, found)
+	rows := make([]pulled, len(chosen))
+	for i, f := range chosen {
+		rows[i] = newPulled(f)
+	}
+	return rows, err
 }
 
 // unlisted is for tokens that may install files and not list them: deploy
@@ -132,35 +136,6 @@ func (p *pull) unlisted(ctx context.Context, wanted []string, denied error) (fil
 
 func newPulled(f client.File) pulled {
 	return pulled{Path: f.Path, Size: max(0, f.Size), SHA256: f.SHA256, Action: "download", file: f}
-}
-
-// choose takes the files that match, or all.
-func (p *pull) choose(files []client.File, wanted []string) (chosen []pulled, err error) {
-	used := make([]bool, len(wanted))
-	for _, f := range files {
-		take := len(wanted) == 0
-		for i, w := range wanted {
-			matches, err := path.Match(w, f.Path)
-			if err != nil {
-				return nil, usagef("%s: %w", w, err)
-			}
-			if matches || w == f.Path {
-				take, used[i] = true, true
-			}
-		}
-		if take {
-			chosen = append(chosen, newPulled(f))
-		}
-	}
-	for i, ok := range used {
-		if !ok {
-			return nil, exitError{fmt.Errorf("%s %s has no file %s; granary show lists those it has", p.at.Name, p.at.Version, wanted[i]), exitNotFound}
-		}
-	}
-	if len(chosen) == 0 {
-		return nil, exitError{fmt.Errorf("%s %s has no files", p.at.Name, p.at.Version), exitNotFound}
-	}
-	return chosen, nil
 }
 
 func (p *pull) toStdout(ctx context.Context, files []pulled) error {

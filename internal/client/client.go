@@ -111,6 +111,9 @@ func ParseServer(text string) (*url.URL, error) {
 // API is the address of the server's API, without a slash at its end.
 func (c *Client) API() string { return c.api.String() }
 
+// Credential is what the client shows the server.
+func (c *Client) Credential() Credential { return c.config.Credential }
+
 // Server is the address of the server's pages.
 func (c *Client) Server() string { return strings.TrimSuffix(c.api.String(), "/api/v4") }
 
