@@ -113,7 +113,7 @@ func newRoot(env Env) *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newVerify(env), newOpen(env),
-		newLogin(env), newLogout(env), newWhoami(env),
+		newLogin(env), newLogout(env), newWhoami(env), newCI(env),
 		newServe(env), newConfig(env), newVersion(env))
 	asGroup(root)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")
