@@ -61,6 +61,7 @@ func newCIRun(env Env) *cobra.Command {
 	f.StringVar(&r.branch, "branch", "", "the `branch` that the job is about")
 	f.StringVar(&r.tag, "tag", "", "the `tag` that the job is about")
 	f.StringVar(&r.spec.SHA, "sha", "", "the `commit` that the job is about")
+	r.completeProject(cmd)
 	f.DurationVar(&r.timeout, "timeout", time.Hour, "end the token after this `duration` at the latest")
 	return cmd
 }

@@ -76,6 +76,28 @@ func TestHelp(t *testing.T) {
 	commands(newRoot(Env{}))
 }
 
+// Every command has a manual page, which no line of its text can break.
+func TestMan(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, stderr := run(t, nil, "man", dir); code != 0 {
+		t.Fatal(stderr)
+	}
+	for _, name := range []string{"granary", "granary-push", "granary-version-next", "granary-ci-run"} {
+		text, err := os.ReadFile(filepath.Join(dir, name+".1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(line, ".") && !regexp.MustCompile(`^\.(TH|SH|TP|B|nf|fi)\b`).MatchString(line) {
+				t.Errorf("%s: %q", name, line)
+			}
+		}
+	}
+	if got, want := roff(".x a\\b\n'y -z"), "\\&.x a\\eb\n\\&'y \\-z"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	if _, stdout, _ := run(t, nil, "version"); !strings.HasPrefix(stdout, "granary v1.2.3 (go") {
 		t.Error(stdout)

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"granary/internal/client"
 )
@@ -123,5 +125,25 @@ func TestFormats(t *testing.T) {
 	p := &progress{verb: "push", files: 3, size: 4 << 20, done: 1, moved: 1 << 20, rate: 1 << 20}
 	if got, want := p.line(), "push: 1 of 3 files, 1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3s left"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// On a terminal the line is drawn over itself and gone at the end; in a log it
+// is a line of its own.
+func TestProgress(t *testing.T) {
+	for _, terminal := range []bool{true, false} {
+		var out bytes.Buffer
+		p := &progress{w: &out, verb: "pull", files: 1, size: 3 << 20, stop: make(chan struct{}), terminal: terminal, width: func() int { return 20 }}
+		p.add(1 << 20)
+		p.ended.Go(func() { p.tell(10 * time.Millisecond) })
+		time.Sleep(50 * time.Millisecond)
+		p.close()
+		first, _, _ := strings.Cut(strings.TrimLeft(out.String(), "\r"), map[bool]string{true: "\x1b", false: "\n"}[terminal])
+		switch {
+		case terminal && (first != "pull: 1.0 MiB of 3." || !strings.HasSuffix(out.String(), "\r\x1b[K")):
+			t.Errorf("on a terminal: %q", out.String())
+		case !terminal && (!strings.HasPrefix(first, "pull: 1.0 MiB of 3.0 MiB, ") || strings.ContainsAny(out.String(), "\r\x1b")):
+			t.Errorf("in a log: %q", out.String())
+		}
 	}
 }

@@ -45,7 +45,7 @@ func login(ctx context.Context, env Env, server string, quiet bool) error {
 	if err != nil {
 		return err
 	}
-	token, err := askToken(env, api.Host)
+	token, err := askToken(ctx, env, api.Host)
 	if err != nil {
 		return err
 	}
@@ -71,15 +71,13 @@ func login(ctx context.Context, env Env, server string, quiet bool) error {
 }
 
 // askToken asks on a terminal, without echo, and reads a line elsewhere.
-func askToken(env Env, host string) (string, error) {
+func askToken(ctx context.Context, env Env, host string) (string, error) {
 	var text string
 	var err error
 	if f, ok := env.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprintf(env.Stderr, "Token for %s: ", host)
-		var secret []byte
-		secret, err = term.ReadPassword(int(f.Fd()))
+		text, err = readSilently(ctx, int(f.Fd()))
 		fmt.Fprintln(env.Stderr)
-		text = string(secret)
 	} else {
 		text, err = bufio.NewReader(io.LimitReader(env.Stdin, 16<<10)).ReadString('\n')
 		if errors.Is(err, io.EOF) {
@@ -90,6 +88,30 @@ func askToken(env Env, host string) (string, error) {
 		err = usagef("that is no token")
 	}
 	return text, err
+}
+
+// readSilently reads a line from a terminal without echo. Ctrl-C ends it, and
+// leaves the terminal as it was.
+func readSilently(ctx context.Context, fd int) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() { // where ctx ends first, the program does too
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return string(l.text), l.err
+	case <-ctx.Done():
+		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+	}
 }
 
 func newLogout(env Env) *cobra.Command {

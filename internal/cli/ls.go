@@ -43,6 +43,7 @@ func newLs(env Env) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd)
+	o.complete(cmd, aProject, aName)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
 	return cmd
 }

@@ -47,6 +47,7 @@ func newOpen(env Env) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd)
+	o.complete(cmd, aProject, aPackage)
 	cmd.Flags().BoolVar(&printOnly, "print", false, "print the address, and open nothing")
 	return cmd
 }

@@ -41,6 +41,7 @@ func newPull(env Env) *cobra.Command {
 		},
 	}
 	p.addFlags(cmd)
+	p.complete(cmd, aProject, aPackage, aFile)
 	f := cmd.Flags()
 	f.StringVarP(&p.dir, "output", "o", ".", "install in this `directory`, which is made")
 	f.BoolVar(&p.stdout, "stdout", false, "write the one file to standard output")

@@ -50,6 +50,7 @@ func newPush(env Env) *cobra.Command {
 		},
 	}
 	p.addFlags(cmd)
+	p.complete(cmd, aProject, aName, localFile)
 	f := cmd.Flags()
 	f.BoolVar(&p.fromTag, "version-from-tag", false, "take the version from CI_COMMIT_TAG, else from git's tag of this commit, without its v; leave VERSION out")
 	f.BoolVar(&p.force, "force", false, "publish other bytes under names that are taken")

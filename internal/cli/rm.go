@@ -27,6 +27,7 @@ func newRm(env Env) *cobra.Command {
 		},
 	}
 	r.addFlags(cmd)
+	r.complete(cmd, aProject, aPackage, aFile)
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, and do nothing")
 	return cmd
 }

@@ -25,6 +25,7 @@ func newShow(env Env) *cobra.Command {
 		},
 	}
 	s.addFlags(cmd)
+	s.complete(cmd, aProject, aPackage)
 	f := cmd.Flags()
 	f.BoolVar(&s.pre, "pre", false, "take pre-releases too")
 	f.BoolVar(&s.sums, "sums", false, "print digests and names as sha256sum does")

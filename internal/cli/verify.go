@@ -34,6 +34,7 @@ func newVerify(env Env) *cobra.Command {
 		},
 	}
 	v.addFlags(cmd)
+	v.complete(cmd, aProject, aPackage, localFile)
 	f := cmd.Flags()
 	f.StringVar(&v.sums, "sums", "", "compare the package with this `file` in the format of sha256sum")
 	f.BoolVar(&v.pre, "pre", false, "take pre-releases too")

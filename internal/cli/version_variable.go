@@ -27,6 +27,7 @@ func (v *versionVariable) addFlags(cmd *cobra.Command) {
 	v.connection.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&v.project, "project", ".", "the `project`, its path or id; the job's own in CI")
+	v.completeProject(cmd)
 	f.StringVar(&v.key, "variable", "", "the `key` of the variable")
 }
 
