@@ -55,6 +55,9 @@ const (
 	ReadGroupVariables
 	AdminGroupVariables
 
+	ReadHooks
+	AdminHooks
+
 	ReadJobs
 	CreateJob
 	EndJob
@@ -145,6 +148,9 @@ var rules = [actionCount]rule{
 	AdminProjectVariables: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	ReadGroupVariables:    {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	AdminGroupVariables:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadHooks:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminHooks: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 
 	ReadJobs:  {on: place, least: Reporter, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateJob: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},

@@ -6,14 +6,17 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/throttle"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -22,9 +25,14 @@ type Server struct {
 	Projects    *projects.Service
 	Registry    *registry.Registry
 	Releases    *releases.Service
+	Hooks       *hooks.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
+
+	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it
+	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
+	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
 }
 
 // prefix is the root of the API.

@@ -21,6 +21,7 @@ import (
 	"granary/internal/api"
 	"granary/internal/auth"
 	"granary/internal/blob/disk"
+	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
@@ -35,6 +36,9 @@ type server struct {
 	file     string // of the database
 	db       *metadb.DB
 	registry *registry.Registry
+	users    *auth.Service
+	api      *api.Server
+	hooks    *hooks.Service
 	now      func() time.Time
 	skew     time.Duration
 }
@@ -110,11 +114,13 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.hooks = &hooks.Service{Store: db, Log: db, Places: places, Now: s.now}
 	handler := &api.Server{
-		Auth: users, Projects: places, Registry: s.registry, Version: "test",
+		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
+	s.users, s.api = users, handler
 	web := httptest.NewServer(handler.Handler(http.NewServeMux()))
 	t.Cleanup(web.Close)
 	s.url = web.URL

@@ -31,6 +31,10 @@ func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route rout
 		raw.Dir = r.URL.Query().Get("path")
 	}
 	actor, refused := s.authenticate(r, route.doors)
+	if tooMany(refused) {
+		s.fail(w, r, refused)
+		return
+	}
 	c := &call{s: s, w: w, r: r, actor: actor}
 	var err error
 	if route.action == access.PublishPackage {

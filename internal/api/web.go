@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,7 +52,7 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) bool {
 // install scripts outlive names.
 func followed(project string, do func(project string) error) error {
 	err := do(project)
-	if moved, ok := errors.AsType[*fault.Error](err); ok && moved.Kind == fault.Moved {
+	if moved, ok := fault.As(err, fault.Moved); ok {
 		return do(moved.Msg)
 	}
 	return err

@@ -4,12 +4,11 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"granary/internal/access"
-	"granary/internal/fault"
+	"granary/internal/throttle"
 )
 
 // Service is the deeds of this room.
@@ -23,6 +22,7 @@ type Service struct {
 	Places         Places
 	Rules          access.Rules
 	Now            func() time.Time
+	Logins         *throttle.Logins // limits failed ones; nil for no limit
 
 	used lastUsed
 }
@@ -72,5 +72,3 @@ func (s *Service) Flush(ctx context.Context) error {
 	}
 	return s.Tokens.TouchTokens(ctx, at)
 }
-
-func asFault(err error) (*fault.Error, bool) { return errors.AsType[*fault.Error](err) }

@@ -91,6 +91,9 @@ func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j J
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Invalid, "pipeline_id is invalid, it belongs to another project")
 	}
+	if err == nil {
+		s.Logins.Good(DigestOf(secret)) // every job's is new, and must not wait for a trial
+	}
 	return j, secret, err
 }
 

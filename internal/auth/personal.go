@@ -211,8 +211,10 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 // rotate replaces a token that the actor may replace.
 func (s *Service) rotate(ctx context.Context, t PersonalToken, expires *time.Time) (PersonalToken, string, error) {
 	if t.Revoked {
-		err := s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, true)
-		return PersonalToken{}, "", firstError(err, fault.New(fault.Unauthenticated, ""))
+		if err := s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, true); err != nil {
+			return PersonalToken{}, "", err
+		}
+		return PersonalToken{}, "", fault.New(fault.Unauthenticated, "")
 	}
 	if t.Expired(s.Now()) {
 		return PersonalToken{}, "", fault.New(fault.Unauthenticated, "")
@@ -229,13 +231,4 @@ func (s *Service) rotate(ctx context.Context, t PersonalToken, expires *time.Tim
 		err = fault.New(fault.Unauthenticated, "")
 	}
 	return next, secret, err
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -98,7 +98,7 @@ func (s *Service) NewUser(ctx context.Context, u User) (User, error) {
 	}
 	u.CreatedAt = s.Now()
 	u, err := s.Users.InsertUser(ctx, u)
-	if e, ok := asFault(err); ok && e.Kind == fault.Conflict {
+	if e, ok := fault.As(err, fault.Conflict); ok {
 		return User{}, fault.New(fault.Conflict, e.Msg+" has already been taken")
 	}
 	return u, err

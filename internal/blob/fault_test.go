@@ -15,7 +15,7 @@ import (
 // whole or not at all, the error is the store's and not the sender's, no
 // goroutine is left, and a retry succeeds.
 func TestReceiveUnderFaults(t *testing.T) {
-	data := blobtest.Bytes(1, 1<<20+1)
+	data := blobtest.Bytes(1, 2<<20+1)
 	for _, kept := range []bool{false, true} {
 		for n := 1; ; n++ {
 			failed := false

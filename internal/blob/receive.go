@@ -54,7 +54,7 @@ type Received struct {
 // A read that hangs must be ended by whoever owns the body, as net/http does
 // when the connection dies or a read deadline passes.
 //
-// Memory is bounded by Inline and about 1 MiB, whatever the size.
+// Memory is bounded by Inline and about 2 MiB, whatever the size.
 func Receive(ctx context.Context, store Store, body io.Reader, l Limits) (*Received, error) {
 	if l.MaxSize > 0 && l.Length > l.MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes were declared, the limit is %d", ErrTooLarge, l.Length, l.MaxSize)

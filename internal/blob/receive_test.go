@@ -53,7 +53,7 @@ func (e *endsOnce) Read(p []byte) (int, error) {
 func TestReceive(t *testing.T) {
 	store := openDisk(t)
 	const inline = 65536
-	for _, size := range []int{0, 1, 4096, inline - 1, inline, inline + 1, 256<<10 - 1, 256 << 10, 256<<10 + 1, 3 << 20} {
+	for _, size := range []int{0, 1, 4096, inline - 1, inline, inline + 1, 512<<10 - 1, 512 << 10, 512<<10 + 1, 3 << 20} {
 		for _, length := range []int64{-1, int64(size)} {
 			for _, body := range []func(io.Reader) io.Reader{
 				func(r io.Reader) io.Reader { return r },

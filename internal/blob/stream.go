@@ -22,7 +22,7 @@ import (
 // no difference that could be told on a disk; not worth a pool that outlives
 // its uploads.
 const (
-	chunkSize = 256 << 10 // bytes in a buffer; with 1 MiB CPU time was up to twice as high, and never lower by a tenth
+	chunkSize = 512 << 10 // bytes in a buffer; with 256 KiB CPU time was a sixth higher, with 1 MiB a quarter
 	chunks    = 4         // one with each goroutine and one to spare
 )
 

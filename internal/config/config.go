@@ -46,6 +46,11 @@ type Config struct {
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 
+	WebhookAllowNetworks []netip.Prefix // reached by webhooks although they are not public
+
+	RateLimitAnonymous     RateLimit // by address
+	RateLimitAuthenticated RateLimit // by user or deploy token
+
 	from map[string]string // setting name to where its value came from
 }
 
@@ -57,6 +62,12 @@ type Place struct {
 
 // String is the place as it is written in a setting, "sqlite:PATH".
 func (p Place) String() string { return p.Scheme + ":" + p.Path }
+
+// RateLimit is a number of requests in a window of seconds; zero is no limit.
+type RateLimit struct {
+	Requests int64 // up to 1,000,000,000
+	Seconds  int64 // up to 86,400
+}
 
 // Secret is text that must not be shown. Printing or logging it in any of the
 // usual ways yields "(hidden)".

@@ -219,3 +219,26 @@ func formatPrefixes(prefixes []netip.Prefix) string {
 	}
 	return strings.Join(words, ",")
 }
+
+// parseRateLimit reads REQUESTS/SECONDS, or 0.
+func parseRateLimit(to *RateLimit, v string) error {
+	if v == "0" {
+		*to = RateLimit{}
+		return nil
+	}
+	requests, seconds, _ := strings.Cut(v, "/")
+	n, errN := strconv.ParseUint(requests, 10, 63)
+	s, errS := strconv.ParseUint(seconds, 10, 63)
+	if errN != nil || errS != nil || n < 1 || n > 1e9 || s < 1 || s > 86400 {
+		return errors.New("want REQUESTS/SECONDS, such as 800/15, with 1 to 1000000000 requests in 1 to 86400 seconds, or 0 for no limit")
+	}
+	*to = RateLimit{Requests: int64(n), Seconds: int64(s)}
+	return nil
+}
+
+func formatRateLimit(r RateLimit) string {
+	if r == (RateLimit{}) {
+		return "0"
+	}
+	return fmt.Sprintf("%d/%d", r.Requests, r.Seconds)
+}

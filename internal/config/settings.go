@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings is the table. data-dir comes before those whose default names it.
 func settings() []setting {
-	return []setting{
+	return append([]setting{
 		{name: "listen", def: "127.0.0.1:8080",
 			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
@@ -71,7 +72,7 @@ func settings() []setting {
 			set:  func(c *Config, v string) error { return parseSizeWithin(&c.InlineMax, v, mebibyte) },
 			get:  func(c *Config) string { return formatSize(c.InlineMax) }},
 		{name: "encryption-key", secret: true,
-			help: "32 bytes as 64 hex digits, the key that values of CI/CD variables are kept under (default: in <data-dir>/encryption_key, made at the first start)",
+			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
 			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
 		{name: "log-format", def: "text",
@@ -94,10 +95,19 @@ func settings() []setting {
 			func(c *Config) *time.Duration { return &c.StallTimeout }),
 		duration("idle-timeout", "120s", time.Second, "close a connection that carries no request for this `duration`",
 			func(c *Config) *time.Duration { return &c.IdleTimeout }),
-		{name: "trusted-proxies",
-			help: "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
-			set:  func(c *Config, v string) error { return parsePrefixes(&c.TrustedProxies, v) },
-			get:  func(c *Config) string { return formatPrefixes(c.TrustedProxies) }},
+		networks("trusted-proxies", "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
+			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
+		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
+			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
+	}, rateLimits()...)
+}
+
+func rateLimits() []setting {
+	return []setting{
+		rateLimit("rate-limit-anonymous", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
+		rateLimit("rate-limit-authenticated", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
 	}
 }
 
@@ -111,6 +121,18 @@ func duration(name, def string, least time.Duration, help string, field func(*Co
 	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseDurationWithin(field(c), v, least, time.Hour) },
 		get: func(c *Config) string { return field(c).String() }}
+}
+
+func rateLimit(name, help string, field func(*Config) *RateLimit) setting {
+	return setting{name: name, def: "0", help: help,
+		set: func(c *Config, v string) error { return parseRateLimit(field(c), v) },
+		get: func(c *Config) string { return formatRateLimit(*field(c)) }}
+}
+
+func networks(name, help string, field func(*Config) *[]netip.Prefix) setting {
+	return setting{name: name, help: help,
+		set: func(c *Config, v string) error { return parsePrefixes(field(c), v) },
+		get: func(c *Config) string { return formatPrefixes(*field(c)) }}
 }
 
 // setDataDir settles the directory that later defaults are resolved against,

@@ -21,6 +21,7 @@ import (
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/throttle"
 )
 
 // server is the rooms, wired together.
@@ -47,7 +48,7 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 	}
 	s.auth = &auth.Service{
 		Tokens: s.db, Users: s.db, PersonalTokens: s.db, Bots: s.db, DeployTokens: s.db, Jobs: s.db,
-		Places: s.projects, Rules: rules, Now: time.Now,
+		Places: s.projects, Rules: rules, Now: time.Now, Logins: throttle.NewLogins(time.Now),
 	}
 	s.registry = &registry.Registry{
 		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Protectors: s.db,
@@ -57,7 +58,9 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 	s.api = &api.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry,
 		Releases:    &releases.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now},
-		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note,
+		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, ClientIP: httpd.ClientIP,
+		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
+		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),
 	}
 	return s, nil
 }

@@ -27,6 +27,7 @@ const (
 	Precondition           // it is no longer what the caller made its condition
 	NotAllowed             // this thing cannot be asked for that way
 	Unprocessable          // understood, and cannot be carried out
+	Unfit                  // understood, and one value in it cannot be used
 	TooLarge               // more bytes than allowed
 	Timeout                // the caller stopped sending
 	Unavailable            // database or store cannot serve now; try again
@@ -75,6 +76,12 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return Internal
+}
+
+// As is the first Error in err's chain, where it is of kind k.
+func As(err error, k Kind) (*Error, bool) {
+	e, ok := errors.AsType[*Error](err)
+	return e, ok && e.Kind == k
 }
 
 // Is reports whether err is a fault of kind k.

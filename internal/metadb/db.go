@@ -33,6 +33,8 @@ type DB struct {
 	texts  sync.Map // query text to *sql.Stmt of reads
 	seals  sealer
 
+	waiting chan struct{} // holds one where something was put into the outbox
+
 	places cache[placeKey, registry.Place]
 	tokens cache[auth.SecretDigest, auth.Token]
 	files  cache[fileKey, foundFile]
@@ -88,9 +90,15 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, reads.Close(), writes.Close())
 	}
-	db := &DB{reads: reads, writes: writes, writer: newWriter(conn, o.Hook)}
+	db := &DB{reads: reads, writes: writes, writer: newWriter(conn, o.Hook), waiting: make(chan struct{}, 1)}
 	db.folds = newCheckpointer(folds, db.writer)
 	db.writer.told = db.folds.committed
+	db.writer.wake = func() {
+		select {
+		case db.waiting <- struct{}{}:
+		default: // the sender was told and has not looked yet
+		}
+	}
 	go db.writer.run()
 	db.places.limit, db.places.life = lookupLimit, lookupLife
 	db.tokens.limit, db.tokens.life = lookupLimit, lookupLife

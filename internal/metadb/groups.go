@@ -304,7 +304,11 @@ func (t *tx) deleteNamespace(namespaceID int64, now time.Time) error {
 			return err
 		}
 	}
-	err := t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
+	err := t.exec(`DELETE FROM hooks WHERE project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
+	if err != nil {
+		return err
+	}
+	err = t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
 	if err != nil {
 		return err
 	}

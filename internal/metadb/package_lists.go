@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"granary/internal/page"
 	"granary/internal/registry"
@@ -19,7 +18,6 @@ const isListed = `k.status IN ('default', 'error', 'deprecated')`
 
 const (
 	countLimit = 10000 // rows that are counted where no counter knows
-	scanLimit  = 500   // names that are looked through without the index of parts
 	gatherMost = 3000  // packages of matching names that are sorted rather than walked
 )
 
@@ -57,9 +55,7 @@ type lister struct {
 	f  registry.PackageFilter
 	p  page.Request
 
-	matches string // a query for the matching names of the projects; "" without a filter
-	args    []any  // of matches
-	listed  int    // packages with these names
+	names foundNames
 }
 
 // list chooses the way: short work is gathered and sorted, whole lists of one
@@ -97,7 +93,7 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.Package, error) {
 	key := walkKey{order: l.p.OrderBy, status: l.f.Status}
 	near := offset <= nearEnough || total-offset-take <= nearEnough
-	if near || len(l.f.Projects) > 1 || l.matches != "" || l.f.Version != "" {
+	if near || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
 		return l.forward(ctx, route(nil, total, offset, take))
 	}
 	key.projectID = l.f.Projects[0]
@@ -125,9 +121,9 @@ func (l *lister) forward(ctx context.Context, way leg) ([]registry.Package, erro
 func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 	var w where
 	switch {
-	case l.matches != "" && l.f.Status == "" && l.f.Version == "":
-		return l.listed, true, nil
-	case l.matches == "" && l.f.Version == "":
+	case len(l.f.Name.Terms) > 0 && l.f.Status == "" && l.f.Version == "":
+		return l.names.listed, l.names.query != "", nil
+	case len(l.f.Name.Terms) == 0 && l.f.Version == "":
 		statuses := []registry.Status{l.f.Status}
 		if l.f.Status == "" {
 			statuses = []registry.Status{registry.StatusDefault, registry.StatusError, registry.StatusDeprecated}
@@ -148,41 +144,28 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 }
 
 // source is the tables and conditions of the list: packages by their names,
-// where these are chosen, which come first and are looked up once.
+// where these are gathered, which come first and are looked up once.
 func (l *lister) source(w *where) (with, from string) {
-	from = "packages k"
-	if l.matches != "" {
-		w.args = append(w.args, l.args...)
-		with = `WITH m AS MATERIALIZED (` + l.matches + `) `
-		if l.gathers() {
-			from = "m CROSS JOIN packages k"
-			w.and("k.project_id = m.project_id AND k.name = m.name AND k.status <> 'pending_destruction'")
-		} else {
-			w.and(named("k."))
-		}
-	}
-	if l.matches == "" || !l.gathers() {
+	if !l.gathers() {
 		w.and(within("k.project_id", w, l.f.Projects))
+		l.conditions(w, "k.")
+		return "", "packages k"
 	}
+	w.args = append(w.args, l.names.args...)
+	w.and("k.project_id = m.project_id AND k.name = m.name AND k.status <> 'pending_destruction'")
 	l.conditions(w, "k.")
-	return with, from
+	return `WITH m AS MATERIALIZED (` + l.names.query + `) `, "m CROSS JOIN packages k"
 }
 
-// named is the condition that a package has one of the matching names, written
-// so that no index on names is taken for it.
-func named(k string) string {
-	return "(" + k + "project_id, " + k + "name || '') IN (SELECT m.project_id, m.name FROM m)"
-}
-
-// gathers reports whether the packages of the matching names are few enough to
-// be sorted. Where they are many, going through the list meets them soon.
-// Packages that no list shows by itself have an index of their own.
+// gathers reports whether the list begins with the matching names and sorts
+// their packages, few enough. Where they are many, going through the list meets
+// them soon. Packages that no list shows by itself have an index of their own.
 func (l *lister) gathers() bool {
 	switch l.f.Status {
 	case registry.StatusHidden, registry.StatusProcessing, registry.StatusPendingDestruction:
 		return false
 	}
-	return l.listed <= gatherMost
+	return l.names.query != "" && l.names.listed <= gatherMost
 }
 
 // conditions are those on a package itself.
@@ -203,6 +186,9 @@ func (l *lister) conditions(w *where, k string) {
 	if l.p.OrderBy == "name" && l.f.Status != registry.StatusPendingDestruction {
 		w.and(k + "status <> 'pending_destruction'") // the same for the index on names
 	}
+	if !l.gathers() {
+		hasTerms(w, k+"name", l.f.Name.Terms)
+	}
 }
 
 // within is a condition that a column has one of the ids. Many are written out:
@@ -216,52 +202,4 @@ func within(column string, w *where, ids []int64) string {
 		words[i] = strconv.FormatInt(n, 10)
 	}
 	return column + " IN (" + strings.Join(words, ", ") + ")"
-}
-
-// chooseNames prepares the query for the matching names, and counts what has
-// them. Few names are looked through; else the index of parts knows every term
-// of three characters and more.
-func (l *lister) chooseNames(ctx context.Context) error {
-	if len(l.f.Name.Terms) == 0 {
-		return nil
-	}
-	var few where
-	few.and(within("n.project_id", &few, l.f.Projects))
-	var names int
-	err := l.q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM package_names n`+few.String()+few.bind(" LIMIT ?) few", scanLimit+1), few.args...).Scan(&names)
-	if err != nil {
-		return classify(err)
-	}
-	var w where
-	var parts []string
-	from := "package_names n"
-	for _, term := range l.f.Name.Terms {
-		switch {
-		case strings.Contains(term, "\x00"):
-			w.and("1 = 0") // no name has it, and LIKE would stop there
-		case names > scanLimit && indexed(term):
-			parts = append(parts, `"`+strings.ReplaceAll(term, `"`, `""`)+`"`)
-		default:
-			w.and(`lower(n.name) LIKE ? ESCAPE '\'`, like(fold(term)))
-		}
-	}
-	if len(parts) > 0 {
-		from = "package_names_parts f CROSS JOIN package_names n"
-		w.and("f.name MATCH ? AND n.id = f.rowid", strings.Join(parts, " AND "))
-	}
-	w.and(within("n.project_id", &w, l.f.Projects))
-	l.matches, l.args = `SELECT n.project_id, n.name, n.listed FROM `+from+w.String(), w.args
-	err = l.q.row(ctx, `SELECT COALESCE(SUM(m.listed), 0) FROM (`+l.matches+`) m`, l.args...).Scan(&l.listed)
-	return classify(err)
-}
-
-// indexed reports whether the index of parts can answer a term: it knows runs
-// of three characters. What no name has is left to the plain way.
-func indexed(term string) bool {
-	for i := range len(term) {
-		if term[i] < ' ' || term[i] > '~' {
-			return false
-		}
-	}
-	return utf8.RuneCountInString(term) >= 3
 }

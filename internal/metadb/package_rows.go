@@ -31,7 +31,7 @@ func (l *lister) ordered(alias string, desc bool) string {
 
 // rows reads a leg, in its direction.
 func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) {
-	if len(l.f.Projects) > 1 && (l.matches == "" || !l.gathers()) {
+	if len(l.f.Projects) > 1 && !l.gathers() {
 		return l.merged(ctx, way)
 	}
 	var w where
@@ -75,17 +75,9 @@ func (l *lister) beyond(w *where, way leg) {
 // rows that can be on the page are looked at, in the order of its index.
 func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error) {
 	var w where
-	with := ""
-	if l.matches != "" {
-		w.args = append(w.args, l.args...)
-		with = `, m AS MATERIALIZED (` + l.matches + `) `
-	}
 	inner := where{args: w.args}
 	inner.and("o.project_id = p.id")
 	l.conditions(&inner, "o.")
-	if l.matches != "" {
-		inner.and(named("o."))
-	}
 	first := `SELECT o.id FROM packages o` + inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) +
 		inner.bind(" LIMIT ?", way.skip+way.take)
 	w.args = inner.args
@@ -93,8 +85,8 @@ func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error
 	if l.p.OrderBy == "project_path" {
 		order = "p.path" + direction(way.desc) + ", p.id" + direction(way.desc) + ", " + order
 	}
-	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)` + with +
-		`SELECT ` + packageColumns + ` FROM scope p CROSS JOIN packages k ON k.id IN (` + first + `) ORDER BY ` + order +
+	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)
+		SELECT ` + packageColumns + ` FROM scope p CROSS JOIN packages k ON k.id IN (` + first + `) ORDER BY ` + order +
 		w.bind(" LIMIT ? OFFSET ?", way.take, way.skip)
 	return list(ctx, l.q, scanPackage, query, w.args...)
 }

@@ -107,10 +107,12 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 		ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
 		Status: registry.StatusDefault, CreatedAt: p.Now,
 	}
-	var alive int
-	err = t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, p.ProjectID).Scan(&alive)
-	if err != nil || alive == 0 {
-		return f, false, errors.Join(classify(err), fault.New(fault.Hidden, ""))
+	hooked, err := t.hooked(ctx, p.ProjectID)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.Wrap(fault.Hidden, "", err)
+	}
+	if err != nil {
+		return f, false, err
 	}
 	if f.PackageID, grown, err = t.upsertPackage(ctx, p); err != nil {
 		return f, false, err
@@ -126,10 +128,13 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 	}
 	f.ID, err = t.insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
 		VALUES ($1, $2, $3, $4, $5) RETURNING id`, f.PackageID, blobID, string(f.Name), string(f.Status), micros(p.Now))
-	if err != nil || p.PipelineID == 0 {
-		return f, grown, err
+	if err == nil && p.PipelineID != 0 {
+		err = t.addPipeline(f, p.PipelineID)
 	}
-	return f, grown, t.addPipeline(f, p.PipelineID)
+	if err == nil && hooked {
+		err = t.tellPublished(ctx, p, f)
+	}
+	return f, grown, err
 }
 
 // upsertPackage finds or makes the package. Two publishers of one new version

@@ -25,6 +25,8 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
 	p := newProject(t, db, g.ID, "tool", access.Private, root.ID)
 	newToken(t, db, root.ID, "secret")
+	must(t, 0, db.UseKey(ctx, [KeySize]byte{1}))
+	hook := newHook(t, db, p.ID)
 
 	clear(db.writer.tx.stmts)
 	for _, secret := range []string{"secret", "unknown"} {
@@ -50,6 +52,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	must(t, 0, db.PinBlob(ctx, blob.Digest{2}, 1, time.Now()))
 	_, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
 	must(t, 0, err)
+	tellAll(t, db, hook)
 	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now()))
 	n, err := db.PurgeDeleted(ctx, 10)
 	if must(t, n, err) != 1 {

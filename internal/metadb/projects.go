@@ -260,13 +260,10 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 // DeleteProject implements projects.Projects.
 func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		for _, table := range []string{"routes", "members", "deploy_tokens"} {
+		for _, table := range []string{"routes", "members", "deploy_tokens", "variables", "hooks"} {
 			if err := t.exec(`DELETE FROM `+table+` WHERE project_id = $1`, projectID); err != nil {
 				return struct{}{}, err
 			}
-		}
-		if err := t.exec(`DELETE FROM variables WHERE project_id = $1`, projectID); err != nil {
-			return struct{}{}, err
 		}
 		return struct{}{}, t.exec(`UPDATE projects SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, micros(now), projectID)
 	})

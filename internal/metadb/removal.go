@@ -5,47 +5,54 @@ import (
 	"time"
 
 	"granary/internal/fault"
+	"granary/internal/hooks"
 	"granary/internal/registry"
 )
 
 // RemovePackage implements registry.Removal. The unique index passes over what
 // is doomed, so that the name and version are free at once.
-func (db *DB) RemovePackage(ctx context.Context, projectID, packageID int64, now time.Time, check func(registry.Package) error) error {
+func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) error) error {
 	defer db.files.clear()
-	defer db.walks.drop(projectID)
+	defer db.walks.drop(r.ProjectID)
 	return db.writer.do(ctx, func(t *tx) error {
-		p, err := t.standingPackage(ctx, projectID, packageID)
+		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}
 		if err := check(p); err != nil {
 			return err
 		}
-		return t.exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, micros(now), packageID)
+		err = t.exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID)
+		if err != nil {
+			return err
+		}
+		return t.tellRemoved(ctx, hooks.PackageDeleted, r, nil)
 	})
 }
 
 // RemoveFile implements registry.Removal.
-func (db *DB) RemoveFile(ctx context.Context, projectID, packageID, fileID int64, now time.Time, check func(registry.Package, time.Time) error) error {
+func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, time.Time) error) error {
 	defer db.files.clear()
 	return db.writer.do(ctx, func(t *tx) error {
-		p, err := t.standingPackage(ctx, projectID, packageID)
+		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}
-		var created int64
-		err = t.row(ctx, `SELECT f.created_at FROM package_files f
-			WHERE f.id = $1 AND f.package_id = $2 AND f.status <> 'pending_destruction'`, fileID, packageID).Scan(&created)
+		f, err := scanPackageFile(t.row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
+			WHERE f.id = $1 AND f.package_id = $2 AND f.status <> 'pending_destruction'`, fileID, r.PackageID))
 		if err != nil {
-			return classify(err)
+			return err
 		}
-		if err := check(p, moment(created)); err != nil {
+		if err := check(p, f.CreatedAt); err != nil {
 			return err
 		}
 		if err := t.exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
 			return err
 		}
-		return t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(now), packageID)
+		if err := t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID); err != nil {
+			return err
+		}
+		return t.tellRemoved(ctx, hooks.FileDeleted, r, &f.File)
 	})
 }
 

@@ -97,6 +97,6 @@ func (db *DB) HasSecrets(ctx context.Context) (bool, error) { return hasSecrets(
 
 func hasSecrets(ctx context.Context, q queries) (bool, error) {
 	var found bool
-	err := q.row(ctx, `SELECT EXISTS (SELECT 1 FROM variables)`).Scan(&found)
+	err := q.row(ctx, `SELECT EXISTS (SELECT 1 FROM variables) OR EXISTS (SELECT 1 FROM hooks)`).Scan(&found)
 	return found, classify(err)
 }

@@ -21,6 +21,7 @@ type writer struct {
 	ended chan struct{}
 	hook  func(point string)
 	told  func(n int) // that n transactions were committed; set before the first
+	wake  func()      // that one of them put something into the outbox
 }
 
 // job is one caller's transaction.
@@ -48,6 +49,7 @@ func newWriter(conn *sql.Conn, hook func(string)) *writer {
 		ended: make(chan struct{}),
 		hook:  hook,
 		told:  func(int) {},
+		wake:  func() {},
 	}
 	return w
 }
@@ -145,6 +147,10 @@ func (w *writer) commit(batch []*job) {
 		} else {
 			w.hook("after-commit")
 			w.told(len(batch))
+			if w.tx.posted {
+				w.tx.posted = false
+				w.wake()
+			}
 		}
 	}
 	for _, j := range batch {
@@ -189,8 +195,9 @@ func protect(fn func(*tx) error, t *tx) (err error) {
 // tx is the writer's connection, inside a transaction. Its statements are not
 // cut short when a caller leaves: they are short by themselves.
 type tx struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt // by text
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt // by text
+	posted bool                 // something was put into the outbox since the last commit
 }
 
 func (t *tx) prepared(query string) (*sql.Stmt, error) {

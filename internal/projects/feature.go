@@ -76,7 +76,7 @@ func (s *Service) SetFeature(ctx context.Context, a access.Actor, name string, c
 		return Feature{}, fault.New(fault.Refused, "a flag's name has letters, digits, '_', '.' and '-'")
 	}
 	f, err := s.Features.SetFeature(ctx, name, c)
-	if e, ok := asFault(err); ok && e.Kind == fault.NotFound {
+	if e, ok := fault.As(err, fault.NotFound); ok {
 		return Feature{}, fault.New(fault.Refused, e.Msg+" is not found!")
 	}
 	return f, err

@@ -4,7 +4,6 @@ package projects
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"granary/internal/access"
@@ -111,5 +110,3 @@ func (s *Service) GroupStanding(ctx context.Context, a access.Actor, ref string,
 	g, err := s.group(ctx, a, ref, action)
 	return g.ID, g.Standing, err
 }
-
-func asFault(err error) (*fault.Error, bool) { return errors.AsType[*fault.Error](err) }

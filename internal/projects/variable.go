@@ -189,16 +189,16 @@ func (o VariablesOf) Delete(ctx context.Context, a access.Actor, ref string, whi
 
 // variableFault words what the records say about a ref (contract rest-api D).
 func variableFault(err error, key string) error {
-	e, _ := asFault(err)
-	switch {
-	case fault.Is(err, fault.NotFound):
+	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Hidden, "Variable")
-	case fault.Is(err, fault.Conflict) && e.Msg == "scope":
-		return takenVariable(key)
-	case fault.Is(err, fault.Conflict):
-		return fault.New(fault.Conflict, "There are multiple variables with provided parameters. Please use 'filter[environment_scope]'")
 	}
-	return err
+	switch e, ok := fault.As(err, fault.Conflict); {
+	case !ok:
+		return err
+	case e.Msg == "scope":
+		return takenVariable(key)
+	}
+	return fault.New(fault.Conflict, "There are multiple variables with provided parameters. Please use 'filter[environment_scope]'")
 }
 
 func takenVariable(key string) error {

@@ -13,8 +13,15 @@ import (
 // is one transaction: it calls check with the package, and for a file with the
 // time of the file, and does nothing where that refuses.
 type Removal interface {
-	RemovePackage(ctx context.Context, projectID, packageID int64, now time.Time, check func(Package) error) error
-	RemoveFile(ctx context.Context, projectID, packageID, fileID int64, now time.Time, check func(Package, time.Time) error) error
+	RemovePackage(ctx context.Context, r Removed, check func(Package) error) error
+	RemoveFile(ctx context.Context, r Removed, fileID int64, check func(Package, time.Time) error) error
+}
+
+// Removed says what is removed, by whom and when.
+type Removed struct {
+	ProjectID, PackageID int64
+	UserID               int64 // 0 for a deploy token
+	Now                  time.Time
 }
 
 // DeletePackage removes a package with its files. Precondition where it changed after
@@ -24,7 +31,7 @@ func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project st
 	if err != nil {
 		return err
 	}
-	return r.Removal.RemovePackage(ctx, place.ProjectID, id, r.Now(), func(p Package) error {
+	return r.Removal.RemovePackage(ctx, Removed{place.ProjectID, id, a.UserID, r.Now()}, func(p Package) error {
 		return checkRemoval(place, a, p, p.UpdatedAt, unmodified)
 	})
 }
@@ -36,7 +43,7 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 	if err != nil {
 		return err
 	}
-	err = r.Removal.RemoveFile(ctx, place.ProjectID, id, fileID, r.Now(), func(p Package, at time.Time) error {
+	err = r.Removal.RemoveFile(ctx, Removed{place.ProjectID, id, a.UserID, r.Now()}, fileID, func(p Package, at time.Time) error {
 		return checkRemoval(place, a, p, at, unmodified)
 	})
 	if fault.Is(err, fault.NotFound) {

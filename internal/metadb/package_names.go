@@ -1,0 +1,102 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// maxPart is how many characters of a name follow the place that a part of it
+// begins at, in package_name_parts.
+const maxPart = 32
+
+// foundNames are the names of the projects that a list is about which have all
+// the terms that are asked for.
+type foundNames struct {
+	query  string // selects project_id, name and listed; "" where they are too many to look up
+	args   []any  // of query
+	listed int    // packages with these names, more than countLimit where they are too many
+}
+
+// chooseNames finds the names. The longest term is looked up, the others are
+// looked for in what it finds.
+func (l *lister) chooseNames(ctx context.Context) error {
+	terms := l.f.Name.Terms
+	if len(terms) == 0 {
+		return nil
+	}
+	var w where
+	w.and(within("s.project_id", &w, l.f.Projects))
+	if slices.ContainsFunc(terms, impossible) {
+		w.and("1 = 0")
+	} else {
+		longest := slices.MaxFunc(terms, func(a, b string) int { return len(a) - len(b) })
+		w.part("s.part", longest)
+		places := 0
+		probe := w
+		limit := probe.bind(" LIMIT ?) few", countLimit+1)
+		err := l.q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM package_name_parts s`+probe.String()+limit, probe.args...).Scan(&places)
+		if err != nil {
+			return classify(err)
+		}
+		if places > countLimit { // a term may stand in a name more than once, so there may be fewer names
+			l.names.listed = countLimit + 1
+			return nil
+		}
+		if len(terms) > 1 || len(longest) > maxPart {
+			hasTerms(&w, "n.name", terms)
+		}
+	}
+	l.names.query = `SELECT DISTINCT n.project_id, n.name, n.listed FROM package_name_parts s CROSS JOIN package_names n ON n.id = s.name_id` + w.String()
+	l.names.args = w.args
+	return l.countNamed(ctx)
+}
+
+// countNamed counts what has the names, until it is too many.
+func (l *lister) countNamed(ctx context.Context) error {
+	rows, err := l.q.rows(ctx, l.names.query, l.names.args...)
+	if err != nil {
+		return classify(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var projectID int64
+		var name sql.RawBytes
+		var listed int
+		if err := rows.Scan(&projectID, &name, &listed); err != nil {
+			return classify(err)
+		}
+		if l.names.listed += listed; l.names.listed > countLimit {
+			l.names.query = ""
+			break
+		}
+	}
+	return classify(errors.Join(rows.Err(), rows.Close()))
+}
+
+// impossible reports a term that no name has, with characters that may not be
+// in one.
+func impossible(term string) bool {
+	return strings.IndexFunc(term, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0
+}
+
+// part adds the condition that a column begins with the term, of which the end
+// counts where it is too long.
+func (w *where) part(column, term string) {
+	from := fold(term[max(0, len(term)-maxPart):])
+	last := len(from) - 1
+	w.and(column+" >= ? AND "+column+" < ?", from, from[:last]+string(from[last]+1))
+}
+
+// hasTerms adds the condition that a name has all the terms.
+func hasTerms(w *where, column string, terms []string) {
+	for _, term := range terms {
+		if impossible(term) {
+			w.and("1 = 0") // LIKE would stop at a NUL
+			return
+		}
+		w.and("lower("+column+`) LIKE ? ESCAPE '\'`, like(fold(term)))
+	}
+}
