@@ -68,12 +68,12 @@ func startGitlab(ts *testscript.TestScript, neg bool, args []string) {
 	if slices.Contains(args, "throttle") {
 		g.throttle = 3
 	}
-	s := httptest.NewServer(g.handler())
-	ts.Defer(s.Close)
 	if slices.Contains(args, "objects") {
 		g.object = httptest.NewServer(http.HandlerFunc(g.serveObject))
 		ts.Defer(g.object.Close)
 	}
+	s := httptest.NewServer(g.handler())
+	ts.Defer(s.Close)
 	ts.Setenv("URL", s.URL)
 	ts.Setenv("GRANARY_SERVER", s.URL)
 	ts.Setenv("GRANARY_TOKEN", "glpat-e2e-secret")

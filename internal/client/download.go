@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	resumable  = 4 << 20  // bytes from which a broken download is worth keeping
-	segment    = 16 << 20 // bytes from which a file comes in several parts at once
-	maxStreams = 4        // parts of one file at once
+	resumable  = 4 << 20 // bytes from which a broken download is worth keeping
+	segment    = 8 << 20 // bytes from which a file comes in several parts at once
+	maxStreams = 4       // parts of one file at once
 )
 
 // Download is a file to be installed.

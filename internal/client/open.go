@@ -156,6 +156,9 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 		p.to = in.size
 	}
 	for {
+		if ctx.Err() != nil { // also where much has arrived and waits to be read
+			return c.broken(ctx, ctx.Err())
+		}
 		n, err := in.Read(buffer)
 		if n > 0 {
 			watch.moved()
