@@ -41,7 +41,7 @@ $(LINT):
 	@mkdir -p $(@D)
 	cd tools && go build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-bench: ## granary beside nginx, one table; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
+bench: ## granary beside nginx, its client beside curl; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
 	tools/install-test-deps bench
 	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
