@@ -75,6 +75,9 @@ const (
 	ReadUploads
 	UploadFile // a file beside the packages, as release notes refer to
 
+	ReadProjectAudit
+	ReadGroupAudit
+
 	actionCount // not an action: how many there are
 )
 
@@ -169,4 +172,7 @@ var rules = [actionCount]rule{
 	DestroyRelease: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	ReadUploads:    {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	UploadFile:     {on: place, least: Guest, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadProjectAudit: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	ReadGroupAudit:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/hooks"
@@ -25,9 +26,11 @@ type Server struct {
 	Projects    *projects.Service
 	Registry    *registry.Registry
 	Releases    *releases.Service
+	Audit       *audit.Service
 	Hooks       *hooks.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
+	Redirect    Redirect                     // which downloads are sent on to the store
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
 
 	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,7 +20,9 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/api"
+	"granary/internal/audit"
 	"granary/internal/auth"
+	"granary/internal/blob"
 	"granary/internal/blob/disk"
 	"granary/internal/hooks"
 	"granary/internal/metadb"
@@ -31,19 +34,23 @@ import (
 // server is the whole API over a real database and a real disk, with an
 // administrator "root" whose token is rootToken.
 type server struct {
-	t        *testing.T
-	url      string
-	file     string // of the database
-	db       *metadb.DB
-	registry *registry.Registry
-	users    *auth.Service
-	api      *api.Server
-	hooks    *hooks.Service
-	now      func() time.Time
-	skew     time.Duration
+	t          *testing.T
+	api        *api.Server
+	url        string
+	redirected bool   // to the store, where an answer says so, as curl --location without its own headers
+	file       string // of the database
+	db         *metadb.DB
+	registry   *registry.Registry
+	users      *auth.Service
+	hooks      *hooks.Service
+	now        func() time.Time
+	skew       time.Duration
 }
 
 const rootToken = "test-root-token-0123456789"
+
+// clientAddress is where all requests come from, as far as the server can tell.
+const clientAddress = "192.0.2.7"
 
 // template is an empty database with its schema, which every server copies:
 // making the schema costs more than most tests.
@@ -75,6 +82,15 @@ func makeTemplate(file string) ([]byte, error) {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
+	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newServerOn(t, blobs)
+}
+
+func newServerOn(t *testing.T, blobs blob.Store) *server {
+	t.Helper()
 	ctx := context.Background()
 	file := filepath.Join(t.TempDir(), "granary.db")
 	if err := os.WriteFile(file, template, 0o600); err != nil {
@@ -92,10 +108,6 @@ func newServer(t *testing.T) *server {
 			t.Error(err)
 		}
 	})
-	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
@@ -106,22 +118,24 @@ func newServer(t *testing.T) *server {
 		Groups: places, Blobs: blobs, Rules: rules, Naming: projects.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
-	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
+	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = users.NewPersonalToken(ctx, auth.PersonalToken{UserID: root.ID, Name: "root", Scopes: []access.Scope{access.ScopeAPI, access.ScopeSudo}}, rootToken)
+	_, err = users.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{UserID: root.ID, Name: "root", Scopes: []access.Scope{access.ScopeAPI, access.ScopeSudo}}, rootToken)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.hooks = &hooks.Service{Store: db, Log: db, Places: places, Now: s.now}
-	handler := &api.Server{
+	s.api = &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		Audit:    &audit.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		ClientIP: func(context.Context) netip.Addr { return netip.MustParseAddr(clientAddress) },
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
-	s.users, s.api = users, handler
-	web := httptest.NewServer(handler.Handler(http.NewServeMux()))
+	s.users = users
+	web := httptest.NewServer(s.api.Handler(http.NewServeMux()))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s
@@ -150,6 +164,12 @@ func (s *server) do(method, path string, body io.Reader, header ...string) answe
 		s.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	defer resp.Body.Close()
+	if s.redirected && resp.StatusCode == http.StatusFound {
+		if resp, err = http.Get(resp.Header.Get("Location")); err != nil {
+			s.t.Fatalf("%s %s: %v", method, path, err)
+		}
+		defer resp.Body.Close()
+	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", method, path, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/hooks"
@@ -113,6 +114,13 @@ func deeds() map[string]deed {
 		"Auth.OwnJob":              {free: "a job token is about its own job"},
 		"Auth.FinishJob":           {action: access.EndJob, args: map[int]any{1: int64(5), 2: auth.JobSuccess}},
 
+		"Audit.InstanceEvents": {action: access.ReadInstance},
+		"Audit.InstanceEvent":  {action: access.ReadInstance},
+		"Audit.ProjectEvents":  {action: access.ReadProjectAudit},
+		"Audit.ProjectEvent":   {action: access.ReadProjectAudit},
+		"Audit.GroupEvents":    {action: access.ReadGroupAudit},
+		"Audit.GroupEvent":     {action: access.ReadGroupAudit},
+
 		"ProjectDeployTokens.List":   {action: access.ReadDeployTokens},
 		"ProjectDeployTokens.Get":    {action: access.ReadDeployTokens},
 		"ProjectDeployTokens.Create": {action: access.AdminProjectDeployTokens, args: map[int]any{1: deploy}},
@@ -167,6 +175,7 @@ func rooms(standing access.Resource) map[string]any {
 		"Hooks":    &hooks.Service{Places: places, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
 		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),
+		"Audit": &audit.Service{Places: places, Rules: rules, Now: now},
 	}
 }
 

@@ -79,7 +79,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Precondition:
 		return http.StatusPreconditionFailed, message("412 Precondition Failed", "")
 	case fault.NotAllowed:
-		return http.StatusMethodNotAllowed, message("405 Method Not Allowed", "")
+		return http.StatusMethodNotAllowed, notAllowedBody(e.Msg)
 	case fault.Unprocessable:
 		return http.StatusUnprocessableEntity, fields(e, "422 Unprocessable Entity")
 	case fault.Unfit:
@@ -116,6 +116,14 @@ func message(text, detail string) wire.Message {
 		text += " - " + detail
 	}
 	return wire.Message{Message: text}
+}
+
+// notAllowedBody says why where GitLab does.
+func notAllowedBody(why string) any {
+	if why != "" {
+		return errorBody(why)
+	}
+	return message("405 Method Not Allowed", "")
 }
 
 func errorBody(text string) wire.Error { return wire.Error{Error: text} }

@@ -130,16 +130,14 @@ func (c *call) getFile(refused error, project string, raw registry.Raw) error {
 	if c.r.Method == http.MethodGet {
 		c.s.Registry.Downloaded(content.File)
 	}
-	contentHeaders(c.w.Header(), content.File)
-	http.ServeContent(c.w, c.r, "", content.CreatedAt, content.ReadSeekCloser)
-	return nil
+	return c.send(content, contentType(content.Name.Base()))
 }
 
 // contentHeaders describe a file on its way out (contract 3.3).
-func contentHeaders(h http.Header, f registry.File) {
+func contentHeaders(h http.Header, f registry.File, contentType string) {
 	digest, name := f.Digest.String(), f.Name.Base()
 	safeHeaders(h)
-	h["Content-Type"] = []string{contentType(name)}
+	h["Content-Type"] = []string{contentType}
 	h["Content-Disposition"] = []string{disposition(name)}
 	h["Content-Transfer-Encoding"] = []string{"binary"}
 	h["Etag"] = []string{`"` + digest + `"`}

@@ -53,10 +53,7 @@ func downloadPackageFile(c *call) error {
 	if c.r.Method == http.MethodGet {
 		c.s.Registry.Downloaded(content.File)
 	}
-	contentHeaders(c.w.Header(), content.File)
-	c.w.Header()["Content-Type"] = []string{"application/octet-stream"}
-	http.ServeContent(c.w, c.r, "", content.CreatedAt, content.ReadSeekCloser)
-	return nil
+	return c.send(content, "application/octet-stream")
 }
 
 func deletePackageFile(c *call) error {

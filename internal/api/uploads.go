@@ -110,9 +110,7 @@ func (c *call) getUpload(project, secret, name string) error {
 		return err
 	}
 	defer func() { _ = content.Close() }() // it was only read
-	contentHeaders(c.w.Header(), content.File)
-	http.ServeContent(c.w, c.r, "", content.CreatedAt, content.ReadSeekCloser)
-	return nil
+	return c.send(content, contentType(content.Name.Base()))
 }
 
 // getProjectUpload serves /-/project/<id>/uploads/<secret>/<file>, where id is

@@ -25,6 +25,14 @@ type Credentials struct {
 	From netip.Addr // the client, whose failures are counted
 }
 
+// address is the client's as audit events have it.
+func (c Credentials) address() string {
+	if !c.From.IsValid() {
+		return ""
+	}
+	return c.From.String()
+}
+
 // Doors says which credentials a route takes besides personal access tokens.
 // What it does not take is ignored.
 type Doors struct {
@@ -86,10 +94,11 @@ func (s *Service) Authenticate(ctx context.Context, c Credentials, d Doors) (acc
 		(*Service).byBasicPassword, (*Service).byJobToken,
 	} {
 		if a, found, err := step(s, ctx, c, d); found || err != nil {
+			a.Address = c.address()
 			return a, err
 		}
 	}
-	return access.Actor{}, nil
+	return access.Actor{Address: c.address()}, nil
 }
 
 func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
@@ -107,7 +116,7 @@ func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (ac
 		return access.Actor{}, false, err
 	}
 	return access.Actor{
-		Kind: access.DeployToken, TokenID: t.Deploy.ID, Username: t.Deploy.Username, Scopes: t.Deploy.Scopes,
+		Kind: access.DeployToken, TokenID: t.Deploy.ID, Username: t.Deploy.Username, Name: t.Deploy.Name, Scopes: t.Deploy.Scopes,
 	}, true, nil
 }
 
@@ -139,7 +148,8 @@ func (s *Service) byPersonalToken(ctx context.Context, c Credentials, d Doors) (
 		return access.Actor{}, false, fault.New(fault.Unauthenticated, "")
 	}
 	if t.Personal.Revoked && d.Rotates {
-		if err := s.PersonalTokens.RevokePersonalTokens(ctx, t.Personal.ID, true); err != nil {
+		thief := access.Actor{Address: c.address()}
+		if err := s.revokeFamily(ctx, thief, t.Personal.ID); err != nil {
 			return access.Actor{}, false, err
 		}
 	}
@@ -237,7 +247,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 
 func userActor(u User, scopes []access.Scope) access.Actor {
 	return access.Actor{
-		Kind: access.User, UserID: u.ID, Username: u.Username,
+		Kind: access.User, UserID: u.ID, Username: u.Username, Name: u.Name,
 		Admin: u.Admin, External: u.External, MayGroup: u.CanCreateGroup, Scopes: scopes,
 	}
 }
@@ -275,5 +285,6 @@ func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.
 	}
 	as := userActor(u, a.Scopes)
 	as.TokenID = a.TokenID // "self" is still the token in use
+	as.Address, as.SudoID, as.SudoUsername = a.Address, a.UserID, a.Username
 	return as, nil
 }

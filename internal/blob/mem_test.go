@@ -13,7 +13,7 @@ type memStore struct {
 	up         *memUpload
 }
 
-func (s *memStore) Create(context.Context) (blob.Upload, error) {
+func (s *memStore) Create(context.Context, blob.Declared) (blob.Upload, error) {
 	s.up = &memUpload{}
 	return s.up, nil
 }

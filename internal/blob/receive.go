@@ -123,7 +123,7 @@ func receiveSmall(body []byte, l Limits) (*Received, error) {
 }
 
 func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*Received, error) {
-	up, err := store.Create(ctx)
+	up, err := store.Create(ctx, Declared{Size: src.l.Length, Digest: src.l.Digest})
 	if err != nil {
 		return nil, fmt.Errorf("blob: beginning an upload: %w", err)
 	}

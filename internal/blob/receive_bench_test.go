@@ -78,7 +78,9 @@ func BenchmarkReceiveMany(b *testing.B) {
 // nowhere is a store without a bottom.
 type nowhere struct{ blob.Store }
 
-func (nowhere) Create(context.Context) (blob.Upload, error) { return nowhereUpload{}, nil }
+func (nowhere) Create(context.Context, blob.Declared) (blob.Upload, error) {
+	return nowhereUpload{}, nil
+}
 
 type nowhereUpload struct{}
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"time"
 )
 
 // ErrNotFound says that a store holds no blob of the digest asked for.
@@ -23,8 +24,9 @@ var ErrNoSpace = errors.New("blob: no space left in the store")
 // digest too.
 type Store interface {
 	// Create begins an upload. Nothing is visible under any digest until its
-	// Commit returns. The caller must end it with Commit or Abort.
-	Create(ctx context.Context) (Upload, error)
+	// Commit returns. The caller must end it with Commit or Abort. What the
+	// sender declared lets a store choose a shorter way; it is not believed.
+	Create(ctx context.Context, d Declared) (Upload, error)
 
 	// Open reads a blob from its start; Seek is cheap, so that ranges cost
 	// what they return. ErrNotFound where the store holds none. A store on a
@@ -42,6 +44,28 @@ type Store interface {
 	// List walks every committed blob in no particular order. A blob that is
 	// committed or deleted meanwhile may or may not appear.
 	List(ctx context.Context) iter.Seq2[Info, error]
+}
+
+// Declared is what a sender says of a body before sending it.
+type Declared struct {
+	Size   int64   // bytes, negative for unknown
+	Digest *Digest // nil for unknown
+}
+
+// Linker is a Store whose blobs can be fetched from it directly.
+type Linker interface {
+	// Link returns a URL that answers GET, ranges too, with the blob for a few
+	// minutes, to whoever has it: it is a secret. The store answers with the
+	// headers given. Nothing is asked of the store: the blob may be missing.
+	Link(ctx context.Context, d Digest, contentType, disposition string) (string, error)
+}
+
+// Tidier is a Store in which an upload that was cut short can leave something
+// behind that List does not show.
+type Tidier interface {
+	// Tidy removes what uploads left that made no progress since before, and
+	// reports how many. It is safe beside running uploads and other Tidies.
+	Tidy(ctx context.Context, before time.Time) (int, error)
 }
 
 // Info is what a store knows of one blob.

@@ -171,6 +171,9 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	}
 	r, err := http.NewRequestWithContext(ctx, q.method, address, body)
 	if err != nil {
+		if file, ok := body.(io.Closer); ok { // as net/http does from here on
+			_ = file.Close()
+		}
 		return nil, err
 	}
 	for name, values := range q.header {

@@ -21,7 +21,8 @@ type Config struct {
 	Listen      string // HOST:PORT; the host may be empty (all addresses), port 0 picks one
 	DataDir     string // a directory, not necessarily there yet
 	Database    Place  // scheme "sqlite"
-	Blobs       Place  // scheme "file"
+	Blobs       Place  // scheme "file" or "s3"
+	S3          S3     // where Blobs is "s3"; else the zero value
 	ExternalURL string // http or https, without query or trailing slash; "" to derive it from the listener
 	RootToken   Secret // 20 or more of A-Z a-z 0-9 - _; "" for a random one
 	Naming      string // "strict" or "relaxed"
@@ -32,7 +33,13 @@ type Config struct {
 	MaxFileSize int64 // bytes; 0 for no limit
 	InlineMax   int64 // bytes, 0 to 1 MiB
 
+	BlobsRedirect     string // "off", "safe" or "all"; "off" where Blobs is "file"
+	S3AccessKeyID     Secret // with S3SecretAccessKey; "" for the usual chain
+	S3SecretAccessKey Secret
+
 	EncryptionKey Secret // 32 bytes as 64 hex digits; "" for the one in the data directory
+
+	AuditRetention time.Duration // how long audit events are kept, 0 or 1 h to 100 years; 0 for ever
 
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
@@ -56,8 +63,8 @@ type Config struct {
 
 // Place is where records or blobs are kept: a scheme and what it needs.
 type Place struct {
-	Scheme string // "sqlite" or "file"
-	Path   string // a path on the local file system
+	Scheme string // "sqlite", "file" or "s3"
+	Path   string // a path on the local file system; for "s3" all after the colon, as it was given
 }
 
 // String is the place as it is written in a setting, "sqlite:PATH".

@@ -74,21 +74,29 @@ func Load(flags *pflag.FlagSet, environ []string, readFile func(string) ([]byte,
 }
 
 // together checks what only shows when two settings meet.
-func together(c Config) []Fault {
+func together(c Config) (faults []Fault) {
 	_, port, _ := net.SplitHostPort(c.Listen)
-	if c.PprofListen == "" || port == "0" || c.PprofListen != c.Listen {
-		return nil
+	if c.PprofListen != "" && port != "0" && c.PprofListen == c.Listen {
+		faults = append(faults, Fault{"pprof-listen", strconv.Quote(c.PprofListen), c.from["pprof-listen"],
+			"want another address than that of listen"})
 	}
-	return []Fault{{"pprof-listen", strconv.Quote(c.PprofListen), c.from["pprof-listen"],
-		"want another address than that of listen"}}
+	if c.BlobsRedirect != "off" && c.Blobs.Scheme == "file" {
+		faults = append(faults, Fault{"blobs-redirect", strconv.Quote(c.BlobsRedirect), c.from["blobs-redirect"],
+			"want off, or an S3 store in blobs: a directory has no links"})
+	}
+	if (c.S3AccessKeyID == "") != (c.S3SecretAccessKey == "") {
+		faults = append(faults, Fault{Setting: "s3-secret-access-key", From: c.from["s3-secret-access-key"],
+			Want: "want it and s3-access-key-id, or neither"})
+	}
+	return faults
 }
 
 // readEnviron picks granary's variables and refuses those that no setting has:
 // a misspelt one would otherwise be ignored in silence.
 func readEnviron(environ []string) (map[string]string, []Fault) {
 	known := []string{configEnv,
-		// Words of the client and of the stores, which are no settings of the server.
-		"GRANARY_TOKEN", "GRANARY_SERVER", "GRANARY_S3_ACCESS_KEY_ID", "GRANARY_S3_SECRET_ACCESS_KEY"}
+		// Words of the client, which are no settings of the server.
+		"GRANARY_TOKEN", "GRANARY_SERVER"}
 	for _, s := range settings() {
 		known = append(known, s.env())
 	}

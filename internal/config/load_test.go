@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 	got, faults := load(t, nil, []string{"HOME=/root", "GRANARY_TOKEN=x", "GRANARY_SERVER=y"}, "")
 	want := Config{
 		Listen: "127.0.0.1:8080", DataDir: "./granary-data",
-		Database: Place{"sqlite", "granary-data/granary.db"}, Blobs: Place{"file", "granary-data/blobs"},
+		Database: Place{"sqlite", "granary-data/granary.db"}, Blobs: Place{"file", "granary-data/blobs"}, BlobsRedirect: "off",
 		Naming: "strict", GuestsMayReadPackages: true, AllowAnyoneToPull: true,
 		MaxFileSize: 5368709120, InlineMax: 65536, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: true,
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

@@ -64,7 +64,7 @@ func parsePlace(to *Place, scheme, v string) error {
 	got, path, _ := strings.Cut(v, ":")
 	want := fmt.Sprintf("want %s:PATH", scheme)
 	switch {
-	case got == "postgres" || got == "postgresql" || got == "s3":
+	case got == "postgres" || got == "postgresql":
 		return fmt.Errorf("%s:// is not supported in this release, %s", got, want)
 	case got != scheme || path == "":
 		return errors.New(want)
@@ -184,6 +184,18 @@ func parseDurationWithin(to *time.Duration, v string, least, most time.Duration)
 		return fmt.Errorf("want %v to %v", least, most)
 	}
 	*to = d
+	return nil
+}
+
+// parseRetention reads how long something is kept: 0, or an hour and more.
+func parseRetention(to *time.Duration, v string) error {
+	const most = 100 * 365 * 24 * time.Hour
+	if err := parseDurationWithin(to, v, 0, most); err != nil {
+		return err
+	}
+	if *to != 0 && *to < time.Hour {
+		return fmt.Errorf("want 0, or %v to %v", time.Hour, most)
+	}
 	return nil
 }
 

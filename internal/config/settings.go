@@ -44,9 +44,21 @@ func settings() []setting {
 			set:  func(c *Config, v string) error { return parsePlace(&c.Database, "sqlite", v) },
 			get:  func(c *Config) string { return c.Database.String() }},
 		{name: "blobs", def: "file:<data-dir>/blobs",
-			help: "keep the bytes of packages in this `place`, file:DIRECTORY",
-			set:  func(c *Config, v string) error { return parsePlace(&c.Blobs, "file", v) },
+			help: "keep the bytes of packages in this `place`, file:DIRECTORY or s3://BUCKET/PREFIX?endpoint=URL&region=NAME...",
+			set:  func(c *Config, v string) error { return parseBlobs(c, v) },
 			get:  func(c *Config) string { return c.Blobs.String() }},
+		{name: "blobs-redirect", def: "off",
+			help: "send downloads on to the S3 store for `which` requests: off, safe (no credential in a header) or all",
+			set:  func(c *Config, v string) error { return oneOf(&c.BlobsRedirect, v, "off", "safe", "all") },
+			get:  func(c *Config) string { return c.BlobsRedirect }},
+		{name: "s3-access-key-id", secret: true,
+			help: "the key for an S3 store, with the next (default: AWS_* variables, the shared credentials file, or a role)",
+			set:  func(c *Config, v string) error { return parseS3Key(&c.S3AccessKeyID, v) },
+			get:  func(c *Config) string { return c.S3AccessKeyID.Reveal() }},
+		{name: "s3-secret-access-key", secret: true,
+			help: "the secret of that key",
+			set:  func(c *Config, v string) error { return parseS3Key(&c.S3SecretAccessKey, v) },
+			get:  func(c *Config) string { return c.S3SecretAccessKey.Reveal() }},
 		{name: "external-url",
 			help: "the `url` under which clients reach this server, used in every absolute link (default: from --listen)",
 			set:  func(c *Config, v string) error { return parseExternalURL(&c.ExternalURL, v) },
@@ -63,18 +75,16 @@ func settings() []setting {
 			func(c *Config) *bool { return &c.GuestsMayReadPackages }),
 		boolean("allow-anyone-to-pull", "true", "let a project open its packages to everyone, whatever its visibility",
 			func(c *Config) *bool { return &c.AllowAnyoneToPull }),
-		{name: "max-file-size", def: "5GiB",
-			help: "refuse package files above this `size`, in bytes or with KiB, MiB, GiB, TiB; 0 for no limit",
-			set:  func(c *Config, v string) error { return parseSizeWithin(&c.MaxFileSize, v, maxSize) },
-			get:  func(c *Config) string { return formatSize(c.MaxFileSize) }},
-		{name: "inline-max", def: "64KiB",
-			help: "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
-			set:  func(c *Config, v string) error { return parseSizeWithin(&c.InlineMax, v, mebibyte) },
-			get:  func(c *Config) string { return formatSize(c.InlineMax) }},
+		size("max-file-size", "5GiB", maxSize, "refuse package files above this `size`, in bytes or with KiB, MiB, GiB, TiB; 0 for no limit",
+			func(c *Config) *int64 { return &c.MaxFileSize }),
+		size("inline-max", "64KiB", mebibyte, "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
+			func(c *Config) *int64 { return &c.InlineMax }),
 		{name: "encryption-key", secret: true,
 			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
 			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
+		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps them for ever",
+			func(c *Config) *time.Duration { return &c.AuditRetention }),
 		{name: "log-format", def: "text",
 			help: "the `format` of the log: text or json",
 			set:  func(c *Config, v string) error { return oneOf(&c.LogFormat, v, "text", "json") },
@@ -117,9 +127,21 @@ func boolean(name, def, help string, field func(*Config) *bool) setting {
 		get: func(c *Config) string { return fmt.Sprint(*field(c)) }}
 }
 
+func size(name, def string, most int64, help string, field func(*Config) *int64) setting {
+	return setting{name: name, def: def, help: help,
+		set: func(c *Config, v string) error { return parseSizeWithin(field(c), v, most) },
+		get: func(c *Config) string { return formatSize(*field(c)) }}
+}
+
 func duration(name, def string, least time.Duration, help string, field func(*Config) *time.Duration) setting {
 	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseDurationWithin(field(c), v, least, time.Hour) },
+		get: func(c *Config) string { return field(c).String() }}
+}
+
+func retention(name, help string, field func(*Config) *time.Duration) setting {
+	return setting{name: name, def: "0s", help: help,
+		set: func(c *Config, v string) error { return parseRetention(field(c), v) },
 		get: func(c *Config) string { return field(c).String() }}
 }
 

@@ -52,7 +52,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
-	stop := s.startUpkeep(ctx, log)
+	stop := s.startUpkeep(ctx, log, cfg.AuditRetention)
 	defer stop()
 	handler, options := s.handler(cfg, log)
 	defer s.startHooks(ctx, cfg, url, version, options.Metrics, log)()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/config"
 	"granary/internal/fault"
@@ -32,7 +33,7 @@ func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, 
 		return err
 	}
 	actor := access.Actor{
-		Kind: access.User, UserID: root.ID, Username: root.Username, Admin: true, Scopes: []access.Scope{access.ScopeAPI},
+		Kind: access.User, UserID: root.ID, Username: root.Username, Name: root.Name, Admin: true, Scopes: []access.Scope{access.ScopeAPI},
 	}
 	_, err = s.projects.CreateProject(ctx, actor, root.NamespaceID, projects.Project{
 		Name: "demo", Path: "demo", DefaultBranch: "main", PackageAccess: access.PackagesEnabled,
@@ -48,7 +49,7 @@ func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, 
 	if err := writeSecret(path, secret); err != nil {
 		return err
 	}
-	_, err = s.auth.NewPersonalToken(ctx, auth.PersonalToken{
+	_, err = s.auth.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{
 		UserID: root.ID, Name: "initial root token", Scopes: []access.Scope{access.ScopeAPI},
 	}, secret)
 	if err != nil {
@@ -64,7 +65,7 @@ func (s *server) makeRoot(ctx context.Context) (auth.User, error) {
 	if !fault.Is(err, fault.NotFound) {
 		return root, err
 	}
-	return s.auth.NewUser(ctx, auth.User{
+	return s.auth.NewUser(ctx, audit.Author{}, auth.User{
 		Username: "root", Name: "Administrator", Email: "admin@example.com",
 		Admin: true, CanCreateGroup: true, ProjectsLimit: 100000,
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -13,8 +14,9 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/api"
+	"granary/internal/audit"
 	"granary/internal/auth"
-	"granary/internal/blob/disk"
+	"granary/internal/blob"
 	"granary/internal/config"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
@@ -28,10 +30,11 @@ import (
 type server struct {
 	locks    []*os.File
 	db       *metadb.DB
-	blobs    *disk.Store
+	blobs    blob.Store
 	auth     *auth.Service
 	projects *projects.Service
 	registry *registry.Registry
+	audit    *audit.Service
 	api      *api.Server
 }
 
@@ -55,10 +58,12 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 		Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
+	s.registry.Links, _ = s.blobs.(blob.Linker)
+	s.audit = &audit.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
 	s.api = &api.Server{
-		Auth: s.auth, Projects: s.projects, Registry: s.registry,
+		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,
 		Releases:    &releases.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now},
-		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, ClientIP: httpd.ClientIP,
+		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg), ClientIP: httpd.ClientIP,
 		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
 		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),
 	}
@@ -74,7 +79,11 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 	if file, err := filepath.EvalSymlinks(database); err == nil {
 		database = file
 	}
-	for _, dir := range []string{cfg.DataDir, filepath.Dir(database), cfg.Blobs.Path} {
+	dirs := []string{cfg.DataDir, filepath.Dir(database)}
+	if cfg.Blobs.Scheme == "file" {
+		dirs = append(dirs, cfg.Blobs.Path)
+	}
+	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another place", dir, plain(err))
 		}
@@ -88,10 +97,9 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 	if err := s.useKey(ctx, cfg); err != nil {
 		return err
 	}
-	if s.blobs, err = disk.Open(cfg.Blobs.Path); err != nil {
+	if s.blobs, err = openBlobs(ctx, cfg, h); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
-	s.blobs.Hook = h.store
 	return nil
 }
 
@@ -100,6 +108,9 @@ func (s *server) release() error {
 	var err error
 	if s.db != nil {
 		err = s.db.Close()
+	}
+	if store, ok := s.blobs.(io.Closer); ok {
+		err = errors.Join(err, store.Close())
 	}
 	return errors.Join(err, s.unlock())
 }

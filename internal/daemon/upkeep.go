@@ -13,12 +13,16 @@ const (
 )
 
 // startUpkeep begins the work that goes on beside the requests. stop ends it
-// and waits for it.
-func (s *server) startUpkeep(ctx context.Context, log *slog.Logger) (stop func()) {
+// and waits for it. Audit events older than the retention are removed; 0 keeps
+// them for ever.
+func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { every(ctx, flushEvery, func() { s.flush(ctx, log) }) })
 	running.Go(func() { every(ctx, sweepEvery, func() { s.sweep(ctx, log) }) })
+	if retention > 0 {
+		running.Go(func() { every(ctx, sweepEvery, func() { s.purgeAudit(ctx, log, retention) }) })
+	}
 	return func() { cancel(); running.Wait() }
 }
 
@@ -51,5 +55,14 @@ func (s *server) sweep(ctx context.Context, log *slog.Logger) {
 		log.Warn("the sweep stopped early", "error", err, "removed", n)
 	} else if n > 0 {
 		log.Info("swept", "removed", n)
+	}
+}
+
+func (s *server) purgeAudit(ctx context.Context, log *slog.Logger, retention time.Duration) {
+	n, err := s.audit.Purge(ctx, retention)
+	if err != nil {
+		log.Warn("old audit events were not all removed", "error", err, "removed", n)
+	} else if n > 0 {
+		log.Info("old audit events removed", "removed", n)
 	}
 }

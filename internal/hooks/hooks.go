@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -30,12 +31,12 @@ type Store interface {
 	ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[Hook], error)
 	FindHook(ctx context.Context, projectID, id int64) (Hook, error)
 	// InsertHook fails with TooLarge where the project has most hooks.
-	InsertHook(ctx context.Context, h Hook, most int) (Hook, error)
-	// UpdateHook calls change with the hook as it is and keeps what it makes of
-	// it.
-	UpdateHook(ctx context.Context, projectID, id int64, change func(*Hook) error) (Hook, error)
+	InsertHook(ctx context.Context, h Hook, most int, e audit.Event) (Hook, error)
+	// UpdateHook calls change with the hook as it is, keeps what it makes of it,
+	// and records what it returns.
+	UpdateHook(ctx context.Context, projectID, id int64, change func(*Hook) (audit.Event, error)) (Hook, error)
 	// DeleteHook removes a hook, what waits for it, and its log.
-	DeleteHook(ctx context.Context, projectID, id int64) error
+	DeleteHook(ctx context.Context, projectID, id int64, e audit.Event) error
 }
 
 // Log keeps what was sent to hooks.
@@ -75,6 +76,35 @@ func (s *Service) allow(ctx context.Context, a access.Actor, project string, act
 	return projectID, err
 }
 
+// event tells of a hook by its name: its URL may be a secret.
+func (s *Service) event(a access.Actor, name audit.Name, h Hook) audit.Event {
+	return audit.New(a, name, s.Now(), audit.Entity{Type: audit.Project, ID: h.ProjectID}).To("ProjectHook", h.ID, h.Name)
+}
+
+// changes names the attributes that an edit changed, and no value.
+func (h Hook) changes(before Hook) string {
+	var names []string
+	for _, attribute := range []struct {
+		name    string
+		changed bool
+	}{
+		{"url", h.Target.URL != before.Target.URL},
+		{"token", h.Target.Token != before.Target.Token},
+		{"signing_token", h.Target.SigningToken != before.Target.SigningToken},
+		{"custom_headers", !slices.Equal(h.Target.Headers, before.Target.Headers)},
+		{"name", h.Name != before.Name},
+		{"description", h.Description != before.Description},
+		{"package_events", h.Packages != before.Packages},
+		{"enable_ssl_verification", h.VerifyTLS != before.VerifyTLS},
+		{"other events", !slices.Equal(h.Others, before.Others)},
+	} {
+		if attribute.changed {
+			names = append(names, attribute.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // List returns a project's hooks in the order in which they were made.
 func (s *Service) List(ctx context.Context, a access.Actor, project string, p page.Request) (page.Of[Hook], error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadHooks)
@@ -104,7 +134,7 @@ func (s *Service) Create(ctx context.Context, a access.Actor, project string, e 
 	if err := h.check(s.Guard); err != nil {
 		return Hook{}, err
 	}
-	h, err = s.Store.InsertHook(ctx, h, MaxHooks)
+	h, err = s.Store.InsertHook(ctx, h, MaxHooks, s.event(a, audit.WebhookCreated, h))
 	if fault.Is(err, fault.TooLarge) {
 		err = unprocessable("base", "Maximum number of project hooks (100) exceeded")
 	}
@@ -117,9 +147,10 @@ func (s *Service) Edit(ctx context.Context, a access.Actor, project string, id i
 	if err != nil {
 		return Hook{}, err
 	}
-	return s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) error {
+	return s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
+		before := *h
 		e.apply(h)
-		return h.check(s.Guard)
+		return s.event(a, audit.WebhookUpdated, *h).With(h.changes(before), "", ""), h.check(s.Guard)
 	})
 }
 
@@ -129,7 +160,7 @@ func (s *Service) Delete(ctx context.Context, a access.Actor, project string, id
 	if err != nil {
 		return err
 	}
-	return s.Store.DeleteHook(ctx, projectID, id)
+	return s.Store.DeleteHook(ctx, projectID, id, s.event(a, audit.WebhookDestroyed, Hook{ID: id, ProjectID: projectID}))
 }
 
 // SetHeader adds a header to a hook's deliveries, or changes it.
@@ -138,9 +169,9 @@ func (s *Service) SetHeader(ctx context.Context, a access.Actor, project string,
 	if err != nil {
 		return err
 	}
-	_, err = s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) error {
+	_, err = s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
 		h.setHeader(header)
-		return h.check(s.Guard)
+		return s.event(a, audit.WebhookUpdated, *h).With("custom_headers", "", ""), h.check(s.Guard)
 	})
 	return err
 }
@@ -151,13 +182,13 @@ func (s *Service) DropHeader(ctx context.Context, a access.Actor, project string
 	if err != nil {
 		return err
 	}
-	_, err = s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) error {
+	_, err = s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
 		rest := slices.DeleteFunc(slices.Clone(h.Target.Headers), func(old Header) bool { return strings.EqualFold(old.Key, key) })
 		if len(rest) == len(h.Target.Headers) {
-			return fault.New(fault.NotFound, "")
+			return audit.Event{}, fault.New(fault.NotFound, "")
 		}
 		h.Target.Headers = rest
-		return nil
+		return s.event(a, audit.WebhookUpdated, *h).With("custom_headers", "", ""), nil
 	})
 	return err
 }

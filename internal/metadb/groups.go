@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
@@ -162,7 +163,7 @@ func listWith[T any](ctx context.Context, db *DB, w *where, p page.Request, scan
 }
 
 // InsertGroup implements projects.Groups.
-func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64) (projects.Group, error) {
+func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, e audit.Event) (projects.Group, error) {
 	return change(ctx, db, func(t *tx) (projects.Group, error) {
 		fullPath := g.Path
 		if g.ParentID != 0 {
@@ -183,6 +184,10 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64) 
 		if err := t.addRoute(ctx, fullPath, id, 0); err != nil {
 			return g, err
 		}
+		e.Entity.ID = id
+		if err := t.record(ctx, e.To("Group", id, fullPath)); err != nil {
+			return g, err
+		}
 		at := projects.Place{GroupID: id}
 		err = t.addMember(at, projects.Member{UserID: creator, Role: access.Owner, CreatedAt: g.CreatedAt, CreatedBy: &projects.Creator{UserID: creator}})
 		if err != nil {
@@ -199,14 +204,18 @@ func (t *tx) pathOfNamespace(ctx context.Context, namespaceID int64) (string, er
 }
 
 // UpdateGroup implements projects.Groups.
-func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*projects.Group) error) (projects.Group, error) {
+func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*projects.Group) ([]audit.Event, error)) (projects.Group, error) {
 	return change(ctx, db, func(t *tx) (projects.Group, error) {
 		g, err := findGroup(ctx, t, groupID, access.Actor{})
 		if err != nil {
 			return g, err
 		}
 		before := g
-		if err := edit(&g); err != nil {
+		done, err := edit(&g)
+		if err != nil {
+			return g, err
+		}
+		if err := t.record(ctx, done...); err != nil {
 			return g, err
 		}
 		if err := t.checkVisibility(ctx, before, g); err != nil {
@@ -275,8 +284,11 @@ func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) e
 }
 
 // DeleteGroup implements projects.Groups.
-func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time) error {
+func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		if err := t.record(ctx, e); err != nil {
+			return struct{}{}, err
+		}
 		below, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
 			`WITH RECURSIVE below (id) AS (
 				SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)

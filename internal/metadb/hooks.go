@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/hooks"
 	"granary/internal/page"
@@ -68,7 +69,7 @@ func (db *DB) findHook(ctx context.Context, q queries, projectID, id int64) (hoo
 }
 
 // InsertHook implements hooks.Store.
-func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most int) (hooks.Hook, error) {
+func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most int, e audit.Event) (hooks.Hook, error) {
 	sealed, err := db.sealTarget(h)
 	if err != nil {
 		return h, err
@@ -89,19 +90,27 @@ func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most int) (hooks.Hoo
 				verify_tls, failures, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8) RETURNING id`,
 			h.ProjectID, sealed, h.Name, h.Description, truth(h.Packages), strings.Join(h.Others, ","), truth(h.VerifyTLS), micros(h.CreatedAt))
-		return h, err
+		if err != nil {
+			return h, err
+		}
+		e.Target.ID = h.ID
+		return h, t.record(ctx, e)
 	})
 }
 
 // UpdateHook implements hooks.Store.
-func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*hooks.Hook) error) (hooks.Hook, error) {
+func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*hooks.Hook) (audit.Event, error)) (hooks.Hook, error) {
 	return write(ctx, db, func(t *tx) (hooks.Hook, error) {
 		h, err := db.findHook(ctx, t, projectID, id)
 		if err != nil {
 			return h, err
 		}
 		failed := h.Failures > 0
-		if err := change(&h); err != nil {
+		done, err := change(&h)
+		if err != nil {
+			return h, err
+		}
+		if err := t.record(ctx, done); err != nil {
 			return h, err
 		}
 		if failed && h.Failures == 0 {
@@ -121,13 +130,13 @@ func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*
 }
 
 // DeleteHook implements hooks.Store.
-func (db *DB) DeleteHook(ctx context.Context, projectID, id int64) error {
+func (db *DB) DeleteHook(ctx context.Context, projectID, id int64, e audit.Event) error {
 	return db.writer.do(ctx, func(t *tx) error {
-		n, err := t.count(`DELETE FROM hooks WHERE id = $1 AND project_id = $2`, id, projectID)
-		if err == nil && n == 0 {
-			err = fault.New(fault.NotFound, "")
+		err := t.row(ctx, `DELETE FROM hooks WHERE id = $1 AND project_id = $2 RETURNING name`, id, projectID).Scan(&e.Target.Details)
+		if err != nil {
+			return classify(err)
 		}
-		return err
+		return t.record(ctx, e)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
@@ -25,7 +26,7 @@ func newHook(t *testing.T, db *DB, projectID int64) hooks.Hook {
 	h, err := db.InsertHook(t.Context(), hooks.Hook{
 		ProjectID: projectID, Packages: true, VerifyTLS: true, CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
 		Target: hooks.Target{URL: "https://hooks.example.com/secret-path", Token: "secret-token", Headers: []hooks.Header{{Key: "X-A", Value: "secret-value"}}},
-	}, hooks.MaxHooks)
+	}, hooks.MaxHooks, audit.Event{})
 	return must(t, h, err)
 }
 
@@ -40,8 +41,8 @@ func tellAll(t *testing.T, db *DB, h hooks.Hook) {
 		files, err := db.ListFiles(ctx, p.ID, page.Request{Number: 1, Size: 10})
 		must(t, 0, err)
 		r := registry.Removed{ProjectID: h.ProjectID, PackageID: p.ID, Now: time.Now()}
-		must(t, 0, db.RemoveFile(ctx, r, files.Rows[0].ID, func(registry.Package, time.Time) error { return nil }))
-		must(t, 0, db.RemovePackage(ctx, r, func(registry.Package) error { return nil }))
+		must(t, 0, db.RemoveFile(ctx, r, files.Rows[0].ID, func(registry.Package, registry.File) (audit.Event, error) { return audit.Event{}, nil }))
+		must(t, 0, db.RemovePackage(ctx, r, func(registry.Package) (audit.Event, error) { return audit.Event{}, nil }))
 	}
 	for now := time.Now(); ; now = now.Add(24 * time.Hour) {
 		d, err := db.ClaimDelivery(ctx, [4]int64{}, now)
@@ -102,11 +103,11 @@ func TestOutboxGoesWithTheDeed(t *testing.T) {
 	}
 	refused := errors.New("refused")
 	r := registry.Removed{ProjectID: p.ID, PackageID: f.PackageID, UserID: root.ID, Now: time.Now()}
-	if err := db.RemovePackage(t.Context(), r, func(registry.Package) error { return refused }); !errors.Is(err, refused) {
+	if err := db.RemovePackage(t.Context(), r, func(registry.Package) (audit.Event, error) { return audit.Event{}, refused }); !errors.Is(err, refused) {
 		t.Fatal(err)
 	}
-	must(t, 0, db.RemoveFile(t.Context(), r, f.ID, func(registry.Package, time.Time) error { return nil }))
-	must(t, 0, db.RemovePackage(t.Context(), r, func(registry.Package) error { return nil }))
+	must(t, 0, db.RemoveFile(t.Context(), r, f.ID, func(registry.Package, registry.File) (audit.Event, error) { return audit.Event{}, nil }))
+	must(t, 0, db.RemovePackage(t.Context(), r, func(registry.Package) (audit.Event, error) { return audit.Event{}, nil }))
 
 	select {
 	case <-db.Waiting():
@@ -139,7 +140,7 @@ func TestOutboxChoosesHooks(t *testing.T) {
 	other := newProject(t, db, p.Namespace.ID, "other", access.Private, root.ID)
 	f, err := publish(t, db, other.ID, root.ID, "a", false)
 	must(t, f, err)
-	quiet, err := db.UpdateHook(t.Context(), p.ID, h.ID, func(h *hooks.Hook) error { h.Packages = false; return nil })
+	quiet, err := db.UpdateHook(t.Context(), p.ID, h.ID, func(h *hooks.Hook) (audit.Event, error) { h.Packages = false; return audit.Event{}, nil })
 	must(t, quiet, err)
 	f, err = publish(t, db, p.ID, root.ID, "a", false)
 	must(t, f, err)
@@ -217,7 +218,7 @@ func TestResting(t *testing.T) {
 	for range 4 {
 		note(500)
 	}
-	moved, err := db.UpdateHook(ctx, p.ID, h.ID, func(h *hooks.Hook) error { h.Failures, h.Disabled = 0, nil; return nil })
+	moved, err := db.UpdateHook(ctx, p.ID, h.ID, func(h *hooks.Hook) (audit.Event, error) { h.Failures, h.Disabled = 0, nil; return audit.Event{}, nil })
 	must(t, moved, err)
 	if _, ok := claim(t, db, time.Now()); !ok {
 		t.Error("not told though its owner mended it")
@@ -303,8 +304,12 @@ func TestHookSecretsAreSealed(t *testing.T) {
 // Hooks end with their project, and with its group.
 func TestHooksEndWithTheirPlace(t *testing.T) {
 	for name, end := range map[string]func(*DB, projects.Project) error{
-		"project": func(db *DB, p projects.Project) error { return db.DeleteProject(t.Context(), p.ID, time.Now()) },
-		"group":   func(db *DB, p projects.Project) error { return db.DeleteGroup(t.Context(), p.Namespace.ID, time.Now()) },
+		"project": func(db *DB, p projects.Project) error {
+			return db.DeleteProject(t.Context(), p.ID, time.Now(), audit.Event{})
+		},
+		"group": func(db *DB, p projects.Project) error {
+			return db.DeleteGroup(t.Context(), p.Namespace.ID, time.Now(), audit.Event{})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db, p, root, h := hooked(t)
@@ -319,7 +324,7 @@ func TestHooksEndWithTheirPlace(t *testing.T) {
 					t.Errorf("%d rows are left in %s", n, table)
 				}
 			}
-			if _, err := db.InsertHook(t.Context(), hooks.Hook{ProjectID: p.ID}, 1); !fault.Is(err, fault.Hidden) {
+			if _, err := db.InsertHook(t.Context(), hooks.Hook{ProjectID: p.ID}, 1, audit.Event{}); !fault.Is(err, fault.Hidden) {
 				t.Errorf("a hook of what is gone: %v", err)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/projects"
 )
@@ -34,13 +35,13 @@ func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 
 func newUser(t *testing.T, db *DB, name string, external bool) auth.User {
 	t.Helper()
-	u, err := db.InsertUser(t.Context(), auth.User{Username: name, Name: name, Email: name + "@example.com", External: external, ProjectsLimit: 100, CreatedAt: time.Now()})
+	u, err := db.InsertUser(t.Context(), auth.User{Username: name, Name: name, Email: name + "@example.com", External: external, ProjectsLimit: 100, CreatedAt: time.Now()}, audit.Event{})
 	return must(t, u, err)
 }
 
 func newGroup(t *testing.T, db *DB, parent int64, path string, v access.Visibility, creator int64) projects.Group {
 	t.Helper()
-	g, err := db.InsertGroup(t.Context(), projects.Group{Name: path, Path: path, ParentID: parent, Visibility: v, CreatedAt: time.Now()}, creator)
+	g, err := db.InsertGroup(t.Context(), projects.Group{Name: path, Path: path, ParentID: parent, Visibility: v, CreatedAt: time.Now()}, creator, audit.Event{})
 	return must(t, g, err)
 }
 
@@ -49,13 +50,13 @@ func newProject(t *testing.T, db *DB, namespace int64, path string, v access.Vis
 	p, err := db.InsertProject(t.Context(), projects.Project{
 		Namespace: projects.Group{ID: namespace}, Name: path, Path: path, Visibility: v, DefaultBranch: "main",
 		PackageAccess: access.PackagesEnabled, CreatorID: creator, CreatedAt: time.Now(),
-	}, access.NoRole)
+	}, access.NoRole, audit.Event{})
 	return must(t, p, err)
 }
 
 func newToken(t *testing.T, db *DB, userID int64, secret string) auth.PersonalToken {
 	t.Helper()
-	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret))
+	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret), audit.Event{})
 	return must(t, made, err)
 }
 

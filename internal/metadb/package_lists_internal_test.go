@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -31,7 +32,7 @@ func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 			tb.Error(err)
 		}
 	})
-	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()})
+	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()}, audit.Event{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 		p, err := db.InsertProject(ctx, projects.Project{
 			Name: name, Path: name, CreatorID: u.ID, Namespace: projects.Group{ID: u.NamespaceID}, CreatedAt: time.Now(),
 			PackageAccess: access.PackagesEnabled,
-		}, access.Owner)
+		}, access.Owner, audit.Event{})
 		if err != nil {
 			tb.Fatal(err)
 		}

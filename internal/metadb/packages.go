@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/registry"
@@ -114,6 +115,10 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 	if err != nil {
 		return f, false, err
 	}
+	before, err := t.statusOf(ctx, p)
+	if err != nil {
+		return f, false, err
+	}
 	if f.PackageID, grown, err = t.upsertPackage(ctx, p); err != nil {
 		return f, false, err
 	}
@@ -128,13 +133,46 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 	}
 	f.ID, err = t.insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
 		VALUES ($1, $2, $3, $4, $5) RETURNING id`, f.PackageID, blobID, string(f.Name), string(f.Status), micros(p.Now))
-	if err == nil && p.PipelineID != 0 {
-		err = t.addPipeline(f, p.PipelineID)
+	if err != nil {
+		return f, grown, err
 	}
-	if err == nil && hooked {
-		err = t.tellPublished(ctx, p, f)
+	if p.PipelineID != 0 {
+		if err := t.addPipeline(f, p.PipelineID); err != nil {
+			return f, grown, err
+		}
 	}
-	return f, grown, err
+	if hooked {
+		if err := t.tellPublished(ctx, p, f); err != nil {
+			return f, grown, err
+		}
+	}
+	return f, grown, t.recordPublication(ctx, p, f, before)
+}
+
+// statusOf is the status of the package that a new one may replace; "" where
+// there is no package, or no new status.
+func (t *tx) statusOf(ctx context.Context, p registry.Publication) (status registry.Status, err error) {
+	if p.Status == nil {
+		return "", nil
+	}
+	err = t.row(ctx, `SELECT status FROM packages
+		WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction'`,
+		p.ProjectID, string(p.Coordinates.Name), string(p.Coordinates.Version)).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return status, classify(err)
+}
+
+// recordPublication tells of the file, and of the package's new status.
+func (t *tx) recordPublication(ctx context.Context, p registry.Publication, f registry.File, before registry.Status) error {
+	title := string(p.Coordinates.Name) + "/" + string(p.Coordinates.Version)
+	if err := t.record(ctx, p.Event.To("PackageFile", f.ID, title+"/"+string(f.Name))); err != nil || before == "" || before == *p.Status {
+		return err
+	}
+	e := p.Event.To("Package", f.PackageID, title).With("status", string(before), string(*p.Status))
+	e.Name = audit.PackageStatusUpdated
+	return t.record(ctx, e)
 }
 
 // upsertPackage finds or makes the package. Two publishers of one new version

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
@@ -53,7 +54,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	_, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
 	must(t, 0, err)
 	tellAll(t, db, hook)
-	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now()))
+	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now(), audit.Event{}))
 	n, err := db.PurgeDeleted(ctx, 10)
 	if must(t, n, err) != 1 {
 		t.Errorf("%d packages were purged, want 1", n)

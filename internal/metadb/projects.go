@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -205,7 +206,7 @@ func filterProjects(w *where, f projects.ProjectFilter) {
 }
 
 // InsertProject implements projects.Projects.
-func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role) (projects.Project, error) {
+func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role, e audit.Event) (projects.Project, error) {
 	return change(ctx, db, func(t *tx) (projects.Project, error) {
 		parent, err := t.pathOfNamespace(ctx, p.Namespace.ID)
 		if err != nil {
@@ -224,6 +225,10 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 		if err := t.addRoute(ctx, parent+"/"+p.Path, 0, p.ID); err != nil {
 			return p, err
 		}
+		e.Entity.ID = p.ID
+		if err := t.record(ctx, e.To("Project", p.ID, parent+"/"+p.Path)); err != nil {
+			return p, err
+		}
 		if role == access.NoRole {
 			return p, nil
 		}
@@ -233,14 +238,18 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 }
 
 // UpdateProject implements projects.Projects.
-func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*projects.Project) error) (projects.Project, error) {
+func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*projects.Project) ([]audit.Event, error)) (projects.Project, error) {
 	return change(ctx, db, func(t *tx) (projects.Project, error) {
 		p, err := findProject(ctx, t, projectID)
 		if err != nil {
 			return p, err
 		}
 		before := p
-		if err := edit(&p); err != nil {
+		done, err := edit(&p)
+		if err != nil {
+			return p, err
+		}
+		if err := t.record(ctx, done...); err != nil {
 			return p, err
 		}
 		if p.Path != before.Path {
@@ -258,8 +267,11 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 }
 
 // DeleteProject implements projects.Projects.
-func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time) error {
+func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		if err := t.record(ctx, e); err != nil {
+			return struct{}{}, err
+		}
 		for _, table := range []string{"routes", "members", "deploy_tokens", "variables", "hooks"} {
 			if err := t.exec(`DELETE FROM `+table+` WHERE project_id = $1`, projectID); err != nil {
 				return struct{}{}, err

@@ -2,8 +2,8 @@ package metadb
 
 import (
 	"context"
-	"time"
 
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/hooks"
 	"granary/internal/registry"
@@ -11,7 +11,7 @@ import (
 
 // RemovePackage implements registry.Removal. The unique index passes over what
 // is doomed, so that the name and version are free at once.
-func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) error) error {
+func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
 	defer db.walks.drop(r.ProjectID)
 	return db.writer.do(ctx, func(t *tx) error {
@@ -19,19 +19,23 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 		if err != nil {
 			return err
 		}
-		if err := check(p); err != nil {
+		done, err := check(p)
+		if err != nil {
 			return err
 		}
 		err = t.exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID)
 		if err != nil {
 			return err
 		}
-		return t.tellRemoved(ctx, hooks.PackageDeleted, r, nil)
+		if err := t.tellRemoved(ctx, hooks.PackageDeleted, r, nil); err != nil {
+			return err
+		}
+		return t.record(ctx, done)
 	})
 }
 
 // RemoveFile implements registry.Removal.
-func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, time.Time) error) error {
+func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
 	defer db.files.clear()
 	return db.writer.do(ctx, func(t *tx) error {
 		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
@@ -43,7 +47,8 @@ func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, 
 		if err != nil {
 			return err
 		}
-		if err := check(p, f.CreatedAt); err != nil {
+		done, err := check(p, f.File)
+		if err != nil {
 			return err
 		}
 		if err := t.exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
@@ -52,7 +57,10 @@ func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, 
 		if err := t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID); err != nil {
 			return err
 		}
-		return t.tellRemoved(ctx, hooks.FileDeleted, r, &f.File)
+		if err := t.tellRemoved(ctx, hooks.FileDeleted, r, &f.File); err != nil {
+			return err
+		}
+		return t.record(ctx, done)
 	})
 }
 

@@ -3,11 +3,12 @@ package metadb
 import (
 	"context"
 
+	"granary/internal/audit"
 	"granary/internal/registry"
 )
 
 // AddUpload implements registry.Uploads.
-func (db *DB) AddUpload(ctx context.Context, u registry.Upload) (registry.Upload, error) {
+func (db *DB) AddUpload(ctx context.Context, u registry.Upload, e audit.Event) (registry.Upload, error) {
 	return write(ctx, db, func(t *tx) (registry.Upload, error) {
 		if err := t.alive(ctx, u.ProjectID); err != nil {
 			return u, err
@@ -19,7 +20,10 @@ func (db *DB) AddUpload(ctx context.Context, u registry.Upload) (registry.Upload
 		u.ID, err = t.insert(`INSERT INTO uploads (project_id, secret, file_name, blob_id, creator_id, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
 			u.ProjectID, u.Secret, string(u.Name), blobID, u.CreatorID, micros(u.CreatedAt))
-		return u, err
+		if err != nil {
+			return u, err
+		}
+		return u, t.record(ctx, e.To("Upload", u.ID, string(u.Name)))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -17,6 +18,20 @@ import (
 type Content struct {
 	File
 	io.ReadSeekCloser
+	links blob.Linker // nil: there are no links to it
+}
+
+// Link is a secret URL under which the store itself serves the content for a few
+// minutes, as a file of this type and disposition; "" where it does not.
+func (c *Content) Link(ctx context.Context, contentType, disposition string) (string, error) {
+	if c.links == nil {
+		return "", nil
+	}
+	link, err := c.links.Link(ctx, c.Digest, contentType, disposition)
+	if err != nil {
+		return "", fault.Wrap(fault.Unavailable, "", err)
+	}
+	return link, nil
 }
 
 // Open finds the newest file at the coordinates and opens its bytes. The
@@ -36,7 +51,7 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, c C
 // content opens the bytes of a file, unless the database has handed them over.
 func (r *Registry) content(ctx context.Context, f File, small []byte) (*Content, error) {
 	if small != nil {
-		return &Content{f, inMemory{bytes.NewReader(small)}}, nil
+		return &Content{File: f, ReadSeekCloser: inMemory{bytes.NewReader(small)}}, nil
 	}
 	body, err := r.Blobs.Open(ctx, f.Digest)
 	switch {
@@ -45,7 +60,23 @@ func (r *Registry) content(ctx context.Context, f File, small []byte) (*Content,
 	case err != nil:
 		return nil, fault.Wrap(fault.Unavailable, "", err)
 	}
-	return &Content{f, body}, nil
+	if err := checkSize(body, f); err != nil {
+		return nil, fault.Wrap(fault.Unavailable, "", errors.Join(err, body.Close()))
+	}
+	return &Content{f, body, r.Links}, nil
+}
+
+// checkSize refuses a blob that a store cut short, before anything is promised to
+// the installer. It reads nothing.
+func checkSize(body io.Seeker, f File) error {
+	size, err := body.Seek(0, io.SeekEnd)
+	if err == nil && size != f.Size {
+		err = fmt.Errorf("blob %s has %d bytes in the store, not %d", f.Digest, size, f.Size)
+	}
+	if err == nil {
+		_, err = body.Seek(0, io.SeekStart)
+	}
+	return err
 }
 
 // inMemory is the bytes of a blob that the database keeps.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/projects"
@@ -110,6 +111,7 @@ type Publication struct {
 	CreatorID   int64   // 0 for a deploy token
 	PipelineID  int64   // 0 without a job
 	NoDuplicate bool    // Refused where the package has a file of this name
+	Event       audit.Event
 	Now         time.Time
 }
 
@@ -124,6 +126,7 @@ type Registry struct {
 	Protectors  Protectors
 	Groups      Groups
 	Blobs       blob.Store
+	Links       blob.Linker // of Blobs; nil where every download goes through the server
 	Rules       access.Rules
 	Naming      projects.Naming // the server's
 	MaxFileSize int64           // bytes, 0 = none; the server's
@@ -177,6 +180,11 @@ func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project stri
 		return ParseCoordinates(*p.Naming, raw)
 	}
 	return ParseCoordinates(r.Naming, raw)
+}
+
+// entity is the place as audit events name it.
+func (p Place) entity() audit.Entity {
+	return audit.Entity{Type: audit.Project, ID: p.ProjectID, Path: p.FullPath}
 }
 
 // limit is the largest file that the place takes, in bytes; 0 is none.

@@ -34,7 +34,7 @@ func Put(t testing.TB, s blob.Store, data []byte) {
 }
 
 func put(ctx context.Context, s blob.Store, data []byte) (err error) {
-	up, err := s.Create(ctx)
+	up, err := s.Create(ctx, blob.Declared{Size: -1})
 	if err != nil {
 		return err
 	}

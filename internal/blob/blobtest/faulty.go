@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"time"
 
 	"granary/internal/blob"
 )
@@ -28,6 +29,7 @@ const (
 	Stat   Op = "stat"
 	Delete Op = "delete"
 	List   Op = "list"
+	Tidy   Op = "tidy"
 )
 
 // Fault is one failure to come.
@@ -102,10 +104,10 @@ func (f *Faulty) next(op Op) *Fault {
 }
 
 // Create fails without beginning an upload, Kept or not: nobody could end it.
-func (f *Faulty) Create(ctx context.Context) (blob.Upload, error) {
+func (f *Faulty) Create(ctx context.Context, d blob.Declared) (blob.Upload, error) {
 	var up blob.Upload
 	err := f.do(Create, func() (err error) {
-		up, err = f.inner.Create(ctx)
+		up, err = f.inner.Create(ctx, d)
 		return err
 	})
 	if err != nil && up != nil {
@@ -161,6 +163,20 @@ func (f *Faulty) List(ctx context.Context) iter.Seq2[blob.Info, error] {
 			yield(blob.Info{}, err)
 		}
 	}
+}
+
+// Tidy may fail, Kept after tidying. It does nothing where the Store inside is
+// no blob.Tidier.
+func (f *Faulty) Tidy(ctx context.Context, before time.Time) (n int, err error) {
+	inner, ok := f.inner.(blob.Tidier)
+	if !ok {
+		return 0, nil
+	}
+	err = f.do(Tidy, func() error {
+		n, err = inner.Tidy(ctx, before)
+		return err
+	})
+	return n, err
 }
 
 type faultyUpload struct {

@@ -27,7 +27,7 @@ func TestFaulty(t *testing.T) {
 	data := []byte("some bytes")
 	d := blobtest.Digest(data)
 	use := func(s blob.Store) error { // every operation once, in this order
-		up, err := s.Create(t.Context())
+		up, err := s.Create(t.Context(), blob.Declared{Size: -1})
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func TestFaultyCommit(t *testing.T) {
 	for _, kept := range []bool{false, true} {
 		s := blobtest.NewFaulty(openDisk(t))
 		s.Fail(blobtest.Fault{Op: blobtest.Commit, Nth: 1, Kept: kept})
-		up, err := s.Create(t.Context())
+		up, err := s.Create(t.Context(), blob.Declared{Size: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

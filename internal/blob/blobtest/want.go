@@ -13,7 +13,7 @@ import (
 // upload begins one and writes data; it is aborted at the end of the test.
 func upload(t *testing.T, s blob.Store, data []byte) blob.Upload {
 	t.Helper()
-	up, err := s.Create(t.Context())
+	up, err := s.Create(t.Context(), blob.Declared{Size: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func crash(t *testing.T, dir string, at Point) {
 			select {} // the signal may take a moment
 		}
 	}
-	if _, err := s.Create(context.Background()); err != nil { // one that is never committed
+	if _, err := s.Create(context.Background(), blob.Declared{Size: -1}); err != nil { // one that is never committed
 		t.Fatal(err)
 	}
 	blobtest.Put(t, s, blobtest.Bytes(2, 300_000))

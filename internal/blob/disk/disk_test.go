@@ -55,7 +55,7 @@ func TestModes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := open(t, dir)
 	blobtest.Put(t, s, []byte("secret"))
-	if _, err := s.Create(t.Context()); err != nil {
+	if _, err := s.Create(t.Context(), blob.Declared{Size: -1}); err != nil {
 		t.Fatal(err)
 	}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -154,7 +154,7 @@ func TestCommitFails(t *testing.T) {
 		if err := os.Remove(s.folder(d)); err != nil {
 			t.Fatal(err)
 		}
-		up, err := s.Create(t.Context())
+		up, err := s.Create(t.Context(), blob.Declared{Size: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestCommitFails(t *testing.T) {
 				}
 			}
 		}
-		up, err := s.Create(t.Context())
+		up, err := s.Create(t.Context(), blob.Declared{Size: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,8 +36,9 @@ type upload struct {
 	err     error    // the first failed Write; it forbids the Commit
 }
 
-// Create begins an upload in a new temporary file. ctx is not asked again.
-func (s *Store) Create(ctx context.Context) (blob.Upload, error) {
+// Create begins an upload in a new temporary file, whatever was declared. ctx is
+// not asked again.
+func (s *Store) Create(ctx context.Context, _ blob.Declared) (blob.Upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/hooks"
@@ -48,13 +49,13 @@ func newHouse(t *testing.T) *house {
 	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", CreatedAt: time.Now()})
+	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", CreatedAt: time.Now()}, audit.Event{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := db.InsertProject(ctx, projects.Project{
 		Name: "demo", Path: "demo", CreatorID: u.ID, Namespace: projects.Group{ID: u.NamespaceID}, CreatedAt: time.Now(), PackageAccess: access.PackagesEnabled,
-	}, access.Owner)
+	}, access.Owner, audit.Event{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func (h *house) hook(url string, change ...func(*hooks.Hook)) hooks.Hook {
 	for _, f := range change {
 		f(&made)
 	}
-	made, err := h.db.InsertHook(h.t.Context(), made, hooks.MaxHooks)
+	made, err := h.db.InsertHook(h.t.Context(), made, hooks.MaxHooks, audit.Event{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

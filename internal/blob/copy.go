@@ -1,0 +1,145 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Source is what a Copy reads from: of a Store, what only looks.
+type Source interface {
+	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
+	List(ctx context.Context) iter.Seq2[Info, error]
+}
+
+// Copied is how far a Copy has come.
+type Copied struct {
+	Blobs, Bytes int64    // copied, or with Verify read back
+	Present      int64    // blobs that were there already
+	Damaged      []Digest // whose bytes in the source are not what their digest says; not copied
+}
+
+// CopyOptions say how to copy.
+type CopyOptions struct {
+	Verify bool         // read what is there already, and copy it again where its bytes are wrong
+	Report func(Copied) // called after each blob, never twice at once; may be nil
+}
+
+// copies is how many blobs are on their way at once.
+const copies = 4
+
+// Copy puts every blob of a source into a store that does not have it yet,
+// through Receive: only bytes that are what their digest says get there. It may
+// be broken off at any time; the next one goes on. A blob that is deleted from
+// the source meanwhile is passed over.
+//
+// A damaged blob does not stop the others. Any other error does.
+func Copy(ctx context.Context, to Store, from Source, o CopyOptions) (Copied, error) {
+	c := &copying{to: to, from: from, o: o}
+	group, running := errgroup.WithContext(ctx)
+	group.SetLimit(copies)
+	for info, err := range from.List(running) {
+		if err != nil {
+			group.Go(func() error { return fmt.Errorf("blob: listing the source: %w", err) })
+			break
+		}
+		group.Go(func() error { return c.one(running, info) })
+	}
+	err := group.Wait()
+	return c.done, err
+}
+
+type copying struct {
+	to   Store
+	from Source
+	o    CopyOptions
+
+	mu   sync.Mutex
+	done Copied
+}
+
+func (c *copying) one(ctx context.Context, info Info) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	there, err := c.there(ctx, info)
+	if err != nil {
+		return fmt.Errorf("blob: asking the target for %s: %w", info.Digest, err)
+	}
+	if there {
+		c.add(Copied{Present: 1})
+		return nil
+	}
+	switch err := c.copy(ctx, info); {
+	case errors.Is(err, ErrNotFound): // deleted since it was listed
+		return nil
+	case errors.Is(err, ErrDigestMismatch):
+		c.add(Copied{Damaged: []Digest{info.Digest}})
+		return nil
+	case err != nil:
+		return fmt.Errorf("blob: copying %s: %w", info.Digest, err)
+	}
+	c.add(Copied{Blobs: 1, Bytes: info.Size})
+	return nil
+}
+
+// there reports whether the target has the blob, and removes one that is not
+// what it should be. A store shows a blob only once it is whole, so that its
+// size suffices unless all is to be verified.
+func (c *copying) there(ctx context.Context, info Info) (bool, error) {
+	size, err := c.to.Stat(ctx, info.Digest)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	right := err == nil && size == info.Size
+	if right && c.o.Verify {
+		right, err = c.verify(ctx, info.Digest)
+	}
+	if err == nil && !right {
+		err = c.to.Delete(ctx, info.Digest)
+	}
+	return right, err
+}
+
+// verify reads a blob of the target.
+func (c *copying) verify(ctx context.Context, d Digest) (bool, error) {
+	r, err := c.to.Open(ctx, d)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	hash := sha256.New()
+	_, err = io.Copy(hash, r)
+	return d.Equal(Digest(hash.Sum(nil))), err
+}
+
+func (c *copying) copy(ctx context.Context, info Info) error {
+	r, err := c.from.Open(ctx, info.Digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	received, err := Receive(ctx, c.to, r, Limits{Length: info.Size, Digest: &info.Digest})
+	if err != nil {
+		return err
+	}
+	return errors.Join(received.Commit(), received.Abort())
+}
+
+func (c *copying) add(step Copied) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done.Blobs += step.Blobs
+	c.done.Bytes += step.Bytes
+	c.done.Present += step.Present
+	c.done.Damaged = append(c.done.Damaged, step.Damaged...)
+	if c.o.Report != nil {
+		c.o.Report(c.done)
+	}
+}

@@ -1,0 +1,54 @@
+package s3
+
+import (
+	"context"
+	"errors"
+
+	"granary/internal/blob"
+)
+
+// copy copies a staged body to its digest, inside the store. What is larger
+// than a step is copied by parts: a store copies no more than 5 GiB at once, and a
+// step should end before anybody loses patience.
+func (s *Store) copy(ctx context.Context, from string, d blob.Digest, size int64) error {
+	to := aim{key: s.key(d), blob: true}
+	var err error
+	if size <= s.copyStep {
+		err = s.client.copyAll(ctx, from, to)
+	} else {
+		err = s.copyParts(ctx, from, to, size)
+	}
+	if err != nil {
+		return err
+	}
+	switch o, err := s.client.head(ctx, to.key); {
+	case err != nil:
+		return err
+	case o.size != size:
+		return errors.New("the copy has another size")
+	}
+	return nil
+}
+
+func (s *Store) copyParts(ctx context.Context, from string, to aim, size int64) error {
+	id, err := s.client.begin(ctx, to)
+	if err != nil {
+		return err
+	}
+	step := max(s.copyStep, (size+mostParts-1)/mostParts)
+	var etags []string
+	for offset := int64(0); offset < size && err == nil; offset += step {
+		var etag string
+		etag, err = s.client.copyPart(ctx, from, offset, min(step, size-offset), to.key, id, len(etags))
+		etags = append(etags, etag)
+	}
+	if err == nil {
+		err = s.client.finish(ctx, to, id, etags)
+	}
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer cancel()
+	return errors.Join(err, s.client.forget(ctx, to.key, id))
+}

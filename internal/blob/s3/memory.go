@@ -1,0 +1,142 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"granary/internal/blob"
+)
+
+// Limits of Amazon's multipart uploads; others have the same.
+const (
+	leastPart = 5 << 20 // bytes, but for the last part
+	mostParts = 10_000
+)
+
+// partSize is how many bytes the n-th part of an upload takes, n from 0, where
+// the sender declared size (negative for unknown).
+//
+// Memory is what parts cost, so they are as small as they may be. A declared
+// size is cut evenly; without one, parts grow by 2 MiB every thousand, which
+// ends at 136 GiB.
+func partSize(n int, size int64) int64 {
+	if size < 0 {
+		return leastPart + int64(n/1000)*(2<<20)
+	}
+	return max(leastPart, (size+mostParts-1)/mostParts)
+}
+
+// memory is what all uploads of a store may hold at once. A part takes room for
+// all of itself before its first byte, and whoever waits for room holds none
+// but for parts that are on their way: so that nobody waits for ever, and each
+// upload gets its turn.
+type memory struct {
+	room  *semaphore.Weighted
+	total int64      // bytes
+	slabs chan *slab // not in use now; kept, so that garbage does not double them
+}
+
+// slab is what memory is handed out in, so that a small body in a large part
+// costs little.
+type slab [slabSize]byte
+
+const (
+	slabSize = 256 << 10
+	mostWait = time.Minute // for room; slow senders may hold it for long
+)
+
+var errBusy = errors.New("no memory for one more upload; try again, or raise upload_memory")
+
+func newMemory(total int64) *memory {
+	if total == 0 {
+		total = defaultMemory
+	}
+	return &memory{room: semaphore.NewWeighted(total), total: total, slabs: make(chan *slab, total/slabSize)}
+}
+
+// part takes room for a part of up to most bytes, and waits for it.
+func (m *memory) part(ctx context.Context, most int64) (*part, error) {
+	room := (most + slabSize - 1) / slabSize * slabSize
+	if room > m.total {
+		return nil, fmt.Errorf("%w: its parts of %d bytes do not fit into upload_memory", blob.ErrTooLarge, most)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, mostWait, errBusy)
+	defer cancel()
+	if err := m.room.Acquire(ctx, room); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return &part{memory: m, room: room, most: most}, nil
+}
+
+func (m *memory) slab() *slab {
+	select {
+	case s := <-m.slabs:
+		return s
+	default:
+		return new(slab)
+	}
+}
+
+// part is a piece of a body in memory: written, then read as often as it is
+// sent, then freed.
+type part struct {
+	memory *memory
+	room   int64 // bytes it took from memory
+	most   int64 // bytes it may hold
+	size   int64 // bytes written
+	at     int64 // bytes read
+	slabs  []*slab
+}
+
+// fill appends what fits of p and reports how much that was.
+func (p *part) fill(b []byte) (n int) {
+	for n < len(b) && p.size < p.most {
+		if p.size == int64(len(p.slabs))*slabSize {
+			p.slabs = append(p.slabs, p.memory.slab())
+		}
+		into := p.slabs[p.size/slabSize][p.size%slabSize:]
+		m := copy(into[:min(int64(len(into)), p.most-p.size)], b[n:])
+		n += m
+		p.size += int64(m)
+	}
+	return n
+}
+
+func (p *part) full() bool { return p.size == p.most }
+
+// Read implements io.Reader.
+func (p *part) Read(b []byte) (int, error) {
+	if p.at == p.size {
+		return 0, io.EOF
+	}
+	from := p.slabs[p.at/slabSize][p.at%slabSize:]
+	n := copy(b, from[:min(int64(len(from)), p.size-p.at)])
+	p.at += int64(n)
+	return n, nil
+}
+
+// Seek goes back to the start, for another try at sending; it can do no more.
+func (p *part) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekStart {
+		return 0, errors.New("a part can be read only from its start")
+	}
+	p.at = 0
+	return 0, nil
+}
+
+// free gives the memory back. Nobody may be reading.
+func (p *part) free() {
+	for _, s := range p.slabs {
+		select {
+		case p.memory.slabs <- s:
+		default: // full: the total is no whole number of slabs
+		}
+	}
+	p.slabs = nil
+	p.memory.room.Release(p.room)
+}

@@ -1,0 +1,161 @@
+// Package s3 keeps blobs in a bucket of any store that speaks Amazon's S3 API.
+//
+// A store is a bucket, or what lies below a prefix in one, laid out as package
+// disk lays out its folder:
+//
+//	ab/ab12...   a blob: 64 hexadecimal digits, below the first two
+//	tmp/...      bodies whose digest is not known yet
+//
+// Nothing is kept on a local disk. What docs/design/012-s3.md says of uploads,
+// memory and links is done here.
+package s3
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"granary/internal/blob"
+)
+
+// Config is where the bucket is and how to use it.
+type Config struct {
+	Bucket          string
+	Prefix          string // without slashes at its ends; "" for the whole bucket
+	Endpoint        string // an http or https URL; "" for Amazon
+	Region          string // "" for the environment's AWS_REGION, or the store's usual one
+	PathStyle       *bool  // the bucket in the path (true) or in the host name; nil for what is usual at the endpoint
+	SSE             string // "", "AES256" or "aws:kms"
+	KMSKeyID        string // for "aws:kms", "" for the account's own
+	StorageClass    string // of blobs; "" for the bucket's
+	AccessKeyID     string // with SecretAccessKey; "" for the usual chain: AWS_* variables, credentials file, role
+	SecretAccessKey string
+	UploadMemory    int64 // bytes for all uploads together, at least LeastMemory; 0 for 25 MiB
+
+	// Transport is asked in place of a connection of the store's own, for
+	// tests that break it.
+	Transport http.RoundTripper
+}
+
+// LeastMemory is the least UploadMemory: two of the smallest parts.
+const LeastMemory = 2 * leastPart
+
+const (
+	// Five parts: with the 2 MiB that blob.Receive holds for each, and what waits
+	// for the garbage collector, eight uploads at once stay below 64 MiB.
+	defaultMemory = 5 * leastPart
+	linkLife      = 5 * time.Minute
+	staging       = "tmp/"
+)
+
+var (
+	_ blob.Store  = (*Store)(nil)
+	_ blob.Linker = (*Store)(nil)
+	_ blob.Tidier = (*Store)(nil)
+)
+
+// Store is a blob.Store in a bucket. Make one with Open. Any number of them, in
+// any number of processes, may use the same bucket.
+type Store struct {
+	client *client
+	prefix string // "" or ending in "/"
+	memory *memory
+
+	copyStep int64 // bytes that one server-side copy takes; smaller in tests
+}
+
+// Open connects to a bucket, which must be there. The error is one line that
+// says what to do.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	c, err := newClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{client: c, prefix: cfg.Prefix, memory: newMemory(cfg.UploadMemory), copyStep: 512 << 20}
+	if s.prefix != "" {
+		s.prefix += "/"
+	}
+	if err := c.check(ctx, s.prefix); err != nil {
+		c.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close lets go of connections that nobody uses.
+func (s *Store) Close() error {
+	s.client.close()
+	return nil
+}
+
+// Open asks for the blob's size; the bytes are asked for at the first Read,
+// from where Seek has gone by then.
+func (s *Store) Open(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
+	o, err := s.client.head(ctx, s.key(d))
+	if err != nil {
+		return nil, doing("opening "+d.String(), err)
+	}
+	return &reader{ctx: ctx, client: s.client, key: s.key(d), object: o}, nil
+}
+
+// Stat is the size of the blob's object.
+func (s *Store) Stat(ctx context.Context, d blob.Digest) (int64, error) {
+	o, err := s.client.head(ctx, s.key(d))
+	if err != nil {
+		return 0, doing("looking up "+d.String(), err)
+	}
+	return o.size, nil
+}
+
+// Delete removes the blob's object.
+func (s *Store) Delete(ctx context.Context, d blob.Digest) error {
+	if err := s.client.remove(ctx, s.key(d)); err != nil {
+		return doing("deleting "+d.String(), err)
+	}
+	return nil
+}
+
+// List asks for a thousand objects at a time, and ends at the first error. What
+// is not named as a blob would be is not listed.
+func (s *Store) List(ctx context.Context) iter.Seq2[blob.Info, error] {
+	return func(yield func(blob.Info, error) bool) {
+		for o, err := range s.client.objects(ctx, s.prefix) {
+			if err != nil {
+				yield(blob.Info{}, doing("listing", err))
+				return
+			}
+			if d, ok := s.digestOf(o.key); ok && !yield(blob.Info{Digest: d, Size: o.size}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Link is a presigned URL that holds for five minutes. It names the key that
+// signed it, not the secret.
+func (s *Store) Link(ctx context.Context, d blob.Digest, contentType, disposition string) (string, error) {
+	url, err := s.client.link(ctx, s.key(d), contentType, disposition, linkLife)
+	if err != nil {
+		return "", doing("signing a link to "+d.String(), err)
+	}
+	return url, nil
+}
+
+func (s *Store) key(d blob.Digest) string {
+	name := d.String()
+	return s.prefix + name[:2] + "/" + name
+}
+
+// digestOf reads the key of an object that holds a blob.
+func (s *Store) digestOf(key string) (blob.Digest, bool) {
+	_, name, _ := strings.Cut(strings.TrimPrefix(key, s.prefix), "/")
+	d, err := blob.ParseDigest(name)
+	return d, err == nil && key == s.key(d)
+}
+
+// doing adds to an error what was being done.
+func doing(what string, err error) error { return fmt.Errorf("s3: %s: %w", what, err) }

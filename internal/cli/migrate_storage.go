@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/config"
+	"granary/internal/daemon"
+)
+
+func newMigrateStorage(env Env) *cobra.Command {
+	var to string
+	var verify bool
+	cmd := &cobra.Command{
+		Use:   "migrate-storage --to PLACE",
+		Short: "Copy the bytes of packages to another store",
+		Long: "Copy the bytes of packages from where the server's settings say they are to\n" +
+			"another place, file:DIRECTORY or s3://BUCKET/PREFIX?... The server may be running.\n" +
+			"Every blob is checked by its SHA-256 on its way. What is there already is passed\n" +
+			"over, so that the command can be broken off and run again.\n\n" +
+			"To move: run it; stop the server; run it once more for what came meanwhile; start\n" +
+			"the server with --blobs set to the new place. Bodies up to inline-max are in the\n" +
+			"database and stay there.\n\n" + config.Usage(),
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd, env)
+			if err != nil {
+				return err
+			}
+			if to == "" {
+				return usageError{errors.New("where to? --to file:DIRECTORY or --to s3://BUCKET/PREFIX")}
+			}
+			target, err := cfg.WithBlobs(to)
+			if err != nil {
+				return usageError{fmt.Errorf("--to is %q: %w", to, err)}
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			return daemon.MigrateStorage(ctx, cfg, target, verify, env.Stdout)
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "the `place` to copy to")
+	cmd.Flags().BoolVar(&verify, "verify", false, "read what is there already too, and replace what is damaged")
+	config.AddFlags(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,53 @@
+package daemon
+
+import (
+	"context"
+
+	"granary/internal/api"
+	"granary/internal/blob"
+	"granary/internal/blob/disk"
+	"granary/internal/blob/s3"
+	"granary/internal/config"
+)
+
+// openBlobs opens the store that the setting names. A bucket must be there, and
+// take the keys.
+func openBlobs(ctx context.Context, cfg config.Config, h hooks) (blob.Store, error) {
+	if cfg.Blobs.Scheme == "s3" {
+		store, err := s3.Open(ctx, s3Config(cfg))
+		if err != nil {
+			return nil, err // not a nil *s3.Store
+		}
+		return store, nil
+	}
+	store, err := disk.Open(cfg.Blobs.Path)
+	if err != nil {
+		return nil, err
+	}
+	store.Hook = h.store
+	return store, nil
+}
+
+func s3Config(cfg config.Config) s3.Config {
+	c := s3.Config{
+		Bucket: cfg.S3.Bucket, Prefix: cfg.S3.Prefix, Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region,
+		SSE: cfg.S3.SSE, KMSKeyID: cfg.S3.KMSKeyID, StorageClass: cfg.S3.StorageClass,
+		AccessKeyID: cfg.S3AccessKeyID.Reveal(), SecretAccessKey: cfg.S3SecretAccessKey.Reveal(),
+		UploadMemory: cfg.S3.UploadMemory,
+	}
+	if cfg.S3.PathStyle != "" {
+		pathStyle := cfg.S3.PathStyle == "true"
+		c.PathStyle = &pathStyle
+	}
+	return c
+}
+
+func redirect(cfg config.Config) api.Redirect {
+	switch cfg.BlobsRedirect {
+	case "safe":
+		return api.RedirectSafe
+	case "all":
+		return api.RedirectAll
+	}
+	return api.RedirectNone
+}

@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"bytes"
+	"io"
+	"path/filepath"
+	"testing"
+
+	"granary/internal/blob/blobtest"
+	"granary/internal/blob/disk"
+	"granary/internal/blob/s3/s3test"
+	"granary/internal/config"
+)
+
+// TestMigrateStorage moves blobs from a disk into a bucket and back.
+func TestMigrateStorage(t *testing.T) {
+	bucket := s3test.Start(t)
+	dir := t.TempDir()
+	at := func(place string) config.Config {
+		cfg, err := config.Config{S3AccessKeyID: s3test.AccessKeyID, S3SecretAccessKey: s3test.SecretAccessKey}.WithBlobs(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	first := at("file:" + filepath.Join(dir, "first"))
+	remote := at("s3://" + s3test.Bucket + "/moved?region=" + s3test.Region + "&endpoint=" + bucket.URL)
+	last := at("file:" + filepath.Join(dir, "last"))
+
+	store, err := disk.Open(first.Blobs.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := [][]byte{blobtest.Bytes(1, 1), blobtest.Bytes(2, 100_000), blobtest.Bytes(3, 12<<20)}
+	for _, body := range bodies {
+		blobtest.Put(t, store, body)
+	}
+	for _, step := range [][2]config.Config{{first, remote}, {remote, last}} {
+		if err := MigrateStorage(t.Context(), step[0], step[1], true, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if store, err = disk.Open(last.Blobs.Path); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range bodies {
+		got, err := blobtest.Read(t.Context(), store, blobtest.Digest(body))
+		if err != nil || !bytes.Equal(got, body) {
+			t.Errorf("read %d bytes, %v, want all %d", len(got), err, len(body))
+		}
+	}
+}
