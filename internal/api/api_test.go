@@ -66,7 +66,14 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the template database:", err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if code == 0 && allTestsRan() {
+		for _, problem := range described().unseen() {
+			fmt.Fprintln(os.Stderr, problem)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 func makeTemplate(file string) ([]byte, error) {
@@ -135,7 +142,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
 	s.users = users
-	web := httptest.NewServer(s.api.Handler(http.NewServeMux()))
+	web := httptest.NewServer(watch(t, s.api))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s

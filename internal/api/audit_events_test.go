@@ -268,6 +268,9 @@ func TestAuditFilters(t *testing.T) {
 	} {
 		s.root("GET", v4Audit+query, nil).is(t, 400, `{"error":"`+want+`"}`)
 	}
+	for _, place := range []string{"groups/acme", "projects/" + id} {
+		s.root("GET", "/api/v4/"+place+"/audit_events?pagination=keyset&cursor=x", nil).is(t, 400, `{"error":"cursor is invalid"}`)
+	}
 }
 
 // TestRefusedDeedsLeaveNoEvents: neither a refusal nor a failed login is

@@ -163,6 +163,10 @@ func TestPackageHook(t *testing.T) {
 	if again.body != published.body || again.header.Get("Idempotency-Key") != published.header.Get("Idempotency-Key") {
 		t.Errorf("resent %s\n%v", again.body, again.header)
 	}
+	reaches := s.hooks.Sender
+	s.hooks.Sender = deliver.NewSender(hooks.Guard{}, "https://granary.example.com", "test", s.now)
+	s.root("POST", hook+"/events/"+id(first)+"/resend", nil).must(t, 422)
+	s.hooks.Sender = reaches
 	s.root("POST", hook+"/test/package_events", nil).is(t, 201, `{"message":"201 Created"}`)
 	fields(t, decode(t, next(t, got).body)["object_attributes"].(map[string]any), map[string]string{"name": "sample", "id": "0"})
 
@@ -218,6 +222,7 @@ func TestHookOutcomes(t *testing.T) {
 		{"long name", "PUT", one, "name=" + strings.Repeat("n", 256), 422, `{"message":{"name":["is too long`},
 		{"what granary does not send", "PUT", one, "push_events=true&tag_push_events=1&push_events_branch_filter=main", 200, `{"id":`},
 		{"header", "PUT", one + "/custom_headers/X-Key", "value=v", 204, ""},
+		{"header of the server", "PUT", one + "/custom_headers/Host", "value=v", 422, `{"error":"Custom headers validation failed`},
 		{"header without value", "PUT", one + "/custom_headers/X-Key", "", 400, `{"error":"value is missing"}`},
 		{"header gone", "DELETE", one + "/custom_headers/x-key", "", 204, ""},
 		{"no such header", "DELETE", one + "/custom_headers/x-key", "", 404, `{"message":"404 Not found"}`},

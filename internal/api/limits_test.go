@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
@@ -24,7 +23,7 @@ func limited(t *testing.T) (s *server, clock *time.Time) {
 	s.api.ClientIP = httpd.ClientIP
 	s.api.Anonymous = throttle.New("throttle_unauthenticated_packages_api", throttle.Rate{Requests: 3, Seconds: 15}, at)
 	s.users.Logins = throttle.NewLogins(at)
-	chain := httpd.Chain(s.api.Handler(http.NewServeMux()), httpd.Options{
+	chain := httpd.Chain(watch(t, s.api), httpd.Options{
 		Log: slog.New(slog.DiscardHandler), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	web := httptest.NewServer(chain)

@@ -82,6 +82,10 @@ func TestRedirect(t *testing.T) {
 	s.do("GET", file, nil).header(t, "Content-Length: 100000", "Content-Type: application/gzip",
 		"Content-Disposition: "+head.Header.Get("Content-Disposition")).is(t, 200, body)
 	head.header(t, "Content-Length: 100000", "Location:").is(t, 200, "")
+	project, _, _ := strings.Cut(file, "/generic/")
+	if got := s.stay("GET", project+"/1/package_files/1/download"); got.StatusCode != http.StatusFound || got.Header.Get("Location") == "" {
+		t.Errorf("by id: %s", got.Status)
+	}
 	if small := s.stay("GET", file+"2"); small.StatusCode != 200 || small.ContentLength != 5 {
 		t.Errorf("a small file: %s", small.Status)
 	}
