@@ -64,7 +64,7 @@ test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server (
 	GRANARY_TEST_S3=minio go test -count=1 ./internal/registry ./internal/blob/s3 \
 	  -run '^Test(Store|Upload.*|Read.*|ShortestWay|RangeOfStore|Link|Memory.*|PublishUnderFaults|Sweep.*)$$'
 
-bench: ## granary beside nginx, one table; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
+bench: ## granary beside nginx, its client beside curl; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
 	tools/install-test-deps bench
 	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
