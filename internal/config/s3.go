@@ -65,7 +65,7 @@ func parseS3(v string) (S3, error) {
 	}
 	s := S3{Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), UploadMemory: defaultUploadMemory}
 	if slices.ContainsFunc(strings.Split(s.Prefix, "/"), func(part string) bool { return part == "." || part == ".." }) || strings.Contains(s.Prefix, "//") {
-		return S3{}, errors.New("want a prefix without empty parts, . and ..")
+		return S3{}, errors.New("want a prefix without empty parts, and no dots for a part")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,12 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings is the table. data-dir comes before those whose default names it.
 func settings() []setting {
-	return append([]setting{
+	return slices.Concat(whereSettings(), packageSettings(), runningSettings(), rateLimits())
+}
+
+// whereSettings say where the server listens and where it keeps things.
+func whereSettings() []setting {
+	return []setting{
 		{name: "listen", def: "127.0.0.1:8080",
 			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
@@ -61,6 +67,12 @@ func settings() []setting {
 			help: "the secret of that key",
 			set:  func(c *Config, v string) error { return parseS3Key(&c.S3SecretAccessKey, v) },
 			get:  func(c *Config) string { return c.S3SecretAccessKey.Reveal() }},
+	}
+}
+
+// packageSettings say what may be published, read and kept.
+func packageSettings() []setting {
+	return []setting{
 		{name: "external-url",
 			help: "the `url` under which clients reach this server, used in every absolute link (default: from --listen)",
 			set:  func(c *Config, v string) error { return parseExternalURL(&c.ExternalURL, v) },
@@ -87,6 +99,12 @@ func settings() []setting {
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
 		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps them for ever",
 			func(c *Config) *time.Duration { return &c.AuditRetention }),
+	}
+}
+
+// runningSettings say how the process behaves.
+func runningSettings() []setting {
+	return []setting{
 		{name: "log-format", def: "text",
 			help: "the `format` of the log: text or json",
 			set:  func(c *Config, v string) error { return oneOf(&c.LogFormat, v, "text", "json") },
@@ -111,7 +129,7 @@ func settings() []setting {
 			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
-	}, rateLimits()...)
+	}
 }
 
 func rateLimits() []setting {

@@ -33,7 +33,7 @@ type Server struct {
 	kind    kind
 	program string
 	cmd     *exec.Cmd
-	exited  chan error
+	exited  chan struct{} // closed when it has ended
 }
 
 // kind is a make of server.
@@ -81,7 +81,7 @@ func Start(t testing.TB) *Server {
 // Start starts the server again, over the same objects.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	cmd := exec.Command(s.program, s.kind.args(s.URL[len("http://"):], s.Dir)...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), s.program, s.kind.args(s.URL[len("http://"):], s.Dir)...)
 	cmd.Env = append(os.Environ(), s.kind.env...)
 	cmd.SysProcAttr = dieWithUs()
 	out, err := os.Create(filepath.Join(s.Dir, "..", "log"))
@@ -93,8 +93,11 @@ func (s *Server) Start(t testing.TB) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // how it ended is in its log
+	}()
 	s.cmd, s.exited = cmd, exited
 	for {
 		resp, err := http.Get(s.URL) //nolint:noctx // the server answers or ends
@@ -105,10 +108,10 @@ func (s *Server) Start(t testing.TB) {
 			}
 		}
 		select {
-		case err := <-exited:
+		case <-exited:
 			s.cmd = nil
 			text, _ := os.ReadFile(out.Name())
-			t.Fatalf("%s ended: %v\n%s", s.kind.name, err, text)
+			t.Fatalf("%s ended: %v\n%s", s.kind.name, cmd.ProcessState, text)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
