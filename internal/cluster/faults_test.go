@@ -54,7 +54,7 @@ func TestFaults(t *testing.T) {
 	stop()
 	wg.Wait()
 
-	recover(t, w)
+	awaitRecovery(t, w)
 	w.audit(t)
 	for _, what := range slices.Sorted(maps.Keys(made)) {
 		t.Logf("%6d  %s", made[what], what)
@@ -106,8 +106,8 @@ func faults(c *cluster, way *troubled) []fault {
 	return all
 }
 
-// recover waits until everything works again; nobody lends a hand.
-func recover(t *testing.T, w *crew) {
+// awaitRecovery waits until everything works again; nobody lends a hand.
+func awaitRecovery(t *testing.T, w *crew) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(99, 99))
 	until := time.Now().Add(30 * time.Second)
