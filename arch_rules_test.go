@@ -18,6 +18,8 @@ func rooms() []room {
 		{"internal/fault", nil, "every room speaks of faults, so they know no room"},
 		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
 		{"internal/access", []string{"fault"}, "permission is a pure table: what it decides can be read and tested without anything else"},
+		{"internal/audit", []string{"access", "fault", "page"}, "an event says who did what to a thing by its name and id: it knows no thing"},
+		{"internal/openapi", nil, "the document is words; whether they are true, the tests of api say"},
 		{"internal/wire", nil, "the JSON shapes are shared with the client, which must not drag the server along"},
 		{"internal/blob", nil, "a store knows bytes and digests, not who wants them or what they are called"},
 		{"internal/blob/disk", []string{"blob"}, "a store knows bytes and digests, not who wants them or what they are called"},
@@ -26,16 +28,19 @@ func rooms() []room {
 		{"internal/blob/blobtest", []string{"blob"}, "the suite holds any store to the contract, so it knows none"},
 		{"internal/config", nil, "settings are words and numbers; only the daemon knows what they start"},
 		{"internal/httpd", nil, "running HTTP well is the same for any handler"},
-		{"internal/auth", []string{"access", "fault", "page"}, "who is asking is settled without knowing what for; may they is access.Check"},
-		{"internal/projects", []string{"access", "fault", "page"}, "projects are there before any package is"},
-		{"internal/registry", []string{"access", "blob", "projects", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
-		{"internal/releases", []string{"access", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
-		{"internal/metadb", []string{"registry", "releases", "projects", "auth", "access", "blob", "fault", "page"}, "records are kept here for the rooms that define them, for no door"},
+		{"internal/throttle", nil, "counting asks for a key and a clock, and knows nobody behind the key"},
+		{"internal/auth", []string{"access", "audit", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
+		{"internal/projects", []string{"access", "audit", "fault", "page"}, "projects are there before any package is"},
+		{"internal/registry", []string{"access", "audit", "blob", "projects", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
+		{"internal/releases", []string{"access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
+		{"internal/hooks", []string{"access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
+		{"internal/hooks/deliver", []string{"hooks", "wire", "fault"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},
+		{"internal/metadb", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "blob", "fault", "page"}, "records are kept here for the rooms that define them, for no door"},
 		{"internal/metadb/metadbtest", []string{"metadb"}, "fresh databases for any test need only the database"},
-		{"internal/api", []string{"registry", "releases", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
-		{"internal/ui", []string{"registry", "releases", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/api", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/ui", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "page", "httpd", "metadb", "projects", "registry", "releases", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "hooks", "hooks/deliver", "page", "httpd", "metadb", "projects", "registry", "releases", "throttle", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"internal/bench", nil, "the bench sees servers from outside, ours like any other"},
 		{"cmd/granary", []string{"cli"}, "main hands over to cli and returns its exit code"},
@@ -55,10 +60,10 @@ type limit struct {
 // limits lists every third-party module the program uses: one that is not here
 // fails the test, since a dependency is a decision.
 func limits() []limit {
-	pure := []string{"internal/access", "internal/auth", "internal/fault", "internal/page", "internal/projects", "internal/registry", "internal/releases"}
+	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/hooks", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "internal/blob/s3/s3test", "internal/bench"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "internal/blob/s3/s3test", "internal/bench", "internal/hooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one query text, and it is in metadb"},
@@ -74,16 +79,18 @@ func limits() []limit {
 		{pkg: "github.com/pressly/goose", only: []string{"internal/metadb"}, why: "the schema is metadb's"},
 		{pkg: "github.com/minio/minio-go", only: []string{"internal/blob/s3"}, why: "kept behind one package, so that another S3 client can take its place"},
 		{pkg: "golang.org/x/sync", only: []string{"internal/blob", "internal/blob/s3"}, why: "memory is shared out between uploads, and copies run side by side; nowhere else"},
-		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon"}, why: "counting is done around the rooms, not in them"},
+		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon", "internal/hooks/deliver"}, why: "counting is done around the rooms, not in them"},
 		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},
-		{pkg: "github.com/vbauerster/mpb", only: []string{"internal/cli"}, why: "only a terminal has progress bars"},
 		{pkg: "github.com/spf13/pflag", only: []string{"internal/cli", "internal/config"}, why: "flags are turned into settings in one place"},
+		{pkg: "github.com/Masterminds/semver", only: []string{"internal/client", "internal/cli"},
+			why: "the server takes a version for a word; only who chooses among them orders them"},
 		{pkg: "golang.org/x/term", only: []string{"internal/cli"}, why: "only the command line has a terminal"},
-		{pkg: "go.yaml.in/yaml", only: []string{"internal/config"}, why: "the settings file is the only YAML"},
+		{pkg: "go.yaml.in/yaml", only: []string{"internal/config", "internal/openapi"}, why: "the settings file and the OpenAPI document are the only YAML"},
 		{pkg: "golang.org/x/crypto", only: []string{"internal/auth"}, why: "credentials are auth's; digests need only the standard library"},
 		{pkg: "golang.org/x/sys", only: []string{"internal/blob/disk", "internal/daemon", "internal/httpd"}, why: "system calls are for the disk store, for sockets, and for starting and stopping"},
 		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
+		{pkg: "github.com/santhosh-tekuri/jsonschema", only: tests, why: "for tests only: answers are held against the OpenAPI document"},
 		{pkg: "pgregory.net/rapid", only: tests, why: "for tests only"},
 		{pkg: "gitlab.com/gitlab-org/api/client-go", only: []string{"e2e"}, why: "for tests only: it is the user nobody here wrote"},
 	}
@@ -93,7 +100,8 @@ func limits() []limit {
 // a constant or a function would not do.
 func tables() map[string]string {
 	return map[string]string{
-		"internal/access.rules": "the permission table, read at every request; Go has no constant arrays",
-		"cmd/granary.version":   "set by the linker, -X main.version=...",
+		"internal/access.rules":             "the permission table, read at every request; Go has no constant arrays",
+		"internal/metadb/metadbtest.server": "the one PostgreSQL of a test process: starting one for each test takes seconds",
+		"cmd/granary.version":               "set by the linker, -X main.version=...",
 	}
 }

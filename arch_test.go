@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the generated part of .golangci
 
 const (
 	module    = "granary"
-	maxFloors = 7 // cmd, cli, daemon, metadb, registry, projects, access, above the ground: fault, page
+	maxFloors = 8 // cmd, cli, daemon, metadb, registry, projects, audit, access, above the ground: fault, page
 )
 
 // goPackage is what `go list -json` says of a package.

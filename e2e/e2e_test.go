@@ -13,16 +13,31 @@
 //	                last output
 //	status CODE curl arguments
 //	                call with curl and want this status; the answer is the output
+//	code CODE granary arguments
+//	                run granary and want this exit code
+//	gitlab [old] [objects] [throttle]
+//	                start a server that is not granary (gitlab_test.go)
+//	cut BYTES CONNECTIONS
+//	                from here on the client reaches $URL through a proxy that cuts
+//	                the first so many connections, each after so many bytes
+//	interrupt BYTES granary arguments
+//	                run granary and send it SIGINT when so many bytes have moved
+//	bytes FILE COUNT
+//	                make a file of random bytes
+//
+// serve and gitlab set what granary's own client reads, too, and $P, a project.
 package e2e
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,6 +72,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serve, "stop": stop, "api": api, "let": let, "status": status,
+			"gitlab": startGitlab, "cut": cut, "interrupt": interrupt, "bytes": makeBytes, "code": code,
 		},
 	})
 }
@@ -74,15 +90,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || s.cmd != nil {
 		ts.Fatalf("serve: it runs already, or should not")
 	}
-	path, err := exec.LookPath("granary")
-	for _, dir := range strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator)) {
-		if _, serr := os.Stat(dir + "/granary"); serr == nil {
-			path, err = dir+"/granary", nil
-			break
-		}
-	}
-	ts.Check(err)
-	cmd := exec.Command(path, append([]string{"serve", "--listen=127.0.0.1:0", "--data-dir=" + ts.MkAbs("data")}, args...)...)
+	cmd := exec.Command(granaryPath(ts), append([]string{"serve", "--listen=127.0.0.1:0", "--data-dir=" + ts.MkAbs("data")}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "GRANARY_ROOT_TOKEN="+token)
 	logs, err := cmd.StderrPipe()
@@ -116,7 +124,21 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("URL", url)
 	ts.Setenv("API", url+"/api/v4")
 	ts.Setenv("TOKEN", token)
+	ts.Setenv("GRANARY_SERVER", url)
+	ts.Setenv("GRANARY_TOKEN", token)
+	ts.Setenv("P", "root/demo")
 	ts.Setenv("DEMO", url+"/api/v4/projects/root%2Fdemo/packages/generic")
+}
+
+// granaryPath is the program under test.
+func granaryPath(ts *testscript.TestScript) string {
+	for _, dir := range strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator)) {
+		if _, err := os.Stat(dir + "/granary"); err == nil {
+			return dir + "/granary"
+		}
+	}
+	ts.Fatalf("there is no granary in PATH")
+	return ""
 }
 
 // end asks the server to end, and tells how it did.
@@ -171,5 +193,22 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("curl", append([]string{"--silent", "--show-error", "--write-out", "%{stderr}%{http_code}"}, args[1:]...)...))
 	if got := ts.ReadFile("stderr"); got != args[0] {
 		ts.Fatalf("status %s, want %s", got, args[0])
+	}
+}
+
+// code is granary, and a look at its exit code.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code CODE granary arguments")
+	}
+	got := 0
+	err := ts.Exec("granary", args[1:]...)
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = e.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
 }

@@ -55,6 +55,9 @@ const (
 	ReadGroupVariables
 	AdminGroupVariables
 
+	ReadHooks
+	AdminHooks
+
 	ReadJobs
 	CreateJob
 	EndJob
@@ -71,6 +74,9 @@ const (
 	DestroyRelease
 	ReadUploads
 	UploadFile // a file beside the packages, as release notes refer to
+
+	ReadProjectAudit
+	ReadGroupAudit
 
 	actionCount // not an action: how many there are
 )
@@ -146,6 +152,9 @@ var rules = [actionCount]rule{
 	ReadGroupVariables:    {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	AdminGroupVariables:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},
 
+	ReadHooks:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	AdminHooks: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
+
 	ReadJobs:  {on: place, least: Reporter, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateJob: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
 	EndJob:    {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
@@ -163,4 +172,7 @@ var rules = [actionCount]rule{
 	DestroyRelease: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	ReadUploads:    {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	UploadFile:     {on: place, least: Guest, login: true, scopes: []Scope{ScopeAPI}},
+
+	ReadProjectAudit: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	ReadGroupAudit:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 }

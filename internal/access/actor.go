@@ -26,6 +26,29 @@ func (r Role) Grantable() bool {
 	return slices.Contains([]Role{Guest, Planner, Reporter, Developer, Maintainer, Owner}, r)
 }
 
+// String is the role's name, as GitLab's pages have it.
+func (r Role) String() string {
+	switch r {
+	case Minimal:
+		return "Minimal Access"
+	case Guest:
+		return "Guest"
+	case Planner:
+		return "Planner"
+	case Reporter:
+		return "Reporter"
+	case Developer:
+		return "Developer"
+	case Maintainer:
+		return "Maintainer"
+	case Owner:
+		return "Owner"
+	case Admin:
+		return "Administrator"
+	}
+	return "None"
+}
+
 // Visibility says who can see a project or group, with GitLab's numbers.
 type Visibility int
 
@@ -48,6 +71,19 @@ const (
 	PackagesEnabled  PackageAccess = 20
 	PackagesPublic   PackageAccess = 30
 )
+
+// String is the level in the words of the API.
+func (l PackageAccess) String() string {
+	switch l {
+	case PackagesPrivate:
+		return "private"
+	case PackagesEnabled:
+		return "enabled"
+	case PackagesPublic:
+		return "public"
+	}
+	return "disabled"
+}
 
 // Kind says by what sort of credential an actor is known.
 type Kind int
@@ -79,6 +115,7 @@ type Actor struct {
 	Kind     Kind
 	UserID   int64 // of User and Job
 	Username string
+	Name     string // for people: the user's full name, the deploy token's name
 	Admin    bool
 	External bool // sees internal projects only as a member
 	MayGroup bool // may create groups at the top
@@ -90,6 +127,10 @@ type Actor struct {
 	JobProjectID  int64
 	JobProject    string // the last segment of its path
 	JobPipelineID int64
+
+	Address      string // the client's, without a port; "" where there is no request
+	SudoID       int64  // the administrator who acts as this user; 0 for none
+	SudoUsername string
 }
 
 // LoggedIn reports whether the actor is a user, in person or through a job.

@@ -6,14 +6,18 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/throttle"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -22,10 +26,18 @@ type Server struct {
 	Projects    *projects.Service
 	Registry    *registry.Registry
 	Releases    *releases.Service
+	Audit       *audit.Service
+	Hooks       *hooks.Service
 	ExternalURL string                       // "" takes the host that each client called
 	Version     string                       // granary's own
 	Redirect    Redirect                     // which downloads are sent on to the store
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
+
+	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it
+	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
+	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
+
+	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
 }
 
 // prefix is the root of the API.
@@ -47,6 +59,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 		}
 	}
 	generic[http.MethodHead] = generic[http.MethodGet]
+	mux.Handle("GET "+prefix+documentPath, s.serveDocument())
 	mux.Handle("GET /-/project/{id}/uploads/{secret}/{file}", s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -98,10 +111,18 @@ func (c *call) run(route route) error {
 	if c.params, err = readParams(c.w, c.r); err != nil {
 		return err
 	}
+	c.listen()
 	if c.actor, err = c.sudo(); err != nil {
 		return err
 	}
 	return route.do(c)
+}
+
+// listen has the server told of the parameters that are asked for.
+func (c *call) listen() {
+	if c.s.asked != nil {
+		c.params.asked = func(name string) { c.s.asked(c.r, name) }
+	}
 }
 
 // sudo lets an administrator act as somebody else.

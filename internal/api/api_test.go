@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,9 +20,13 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/api"
+	"granary/internal/audit"
 	"granary/internal/auth"
+	"granary/internal/blob"
 	"granary/internal/blob/disk"
+	"granary/internal/hooks"
 	"granary/internal/metadb"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
@@ -30,16 +35,23 @@ import (
 // server is the whole API over a real database and a real disk, with an
 // administrator "root" whose token is rootToken.
 type server struct {
-	t        *testing.T
-	url      string
-	file     string // of the database
-	db       *metadb.DB
-	registry *registry.Registry
-	now      func() time.Time
-	skew     time.Duration
+	t          *testing.T
+	api        *api.Server
+	url        string
+	redirected bool   // to the store, where an answer says so, as curl --location without its own headers
+	file       string // of the database
+	db         *metadb.DB
+	registry   *registry.Registry
+	users      *auth.Service
+	hooks      *hooks.Service
+	now        func() time.Time
+	skew       time.Duration
 }
 
 const rootToken = "test-root-token-0123456789"
+
+// clientAddress is where all requests come from, as far as the server can tell.
+const clientAddress = "192.0.2.7"
 
 // template is an empty database with its schema, which every server copies:
 // making the schema costs more than most tests.
@@ -55,7 +67,14 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the template database:", err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if code == 0 && allTestsRan() {
+		for _, problem := range described().unseen() {
+			fmt.Fprintln(os.Stderr, problem)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 func makeTemplate(file string) ([]byte, error) {
@@ -69,17 +88,46 @@ func makeTemplate(file string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
-func newServer(t *testing.T) *server {
+// openDatabase is a fresh database, of SQLite or of what GRANARY_TEST_DATABASE
+// says, and its file or address.
+func openDatabase(t *testing.T) (db *metadb.DB, at string) {
 	t.Helper()
-	ctx := context.Background()
-	file := filepath.Join(t.TempDir(), "granary.db")
-	if err := os.WriteFile(file, template, 0o600); err != nil {
-		t.Fatal(err)
+	var err error
+	if metadbtest.Wanted() {
+		at = metadbtest.Postgres(t, func(dsn string) error {
+			db, err := metadb.OpenPostgres(context.Background(), dsn, metadb.Options{})
+			if err != nil {
+				return err
+			}
+			return db.Close()
+		})
+		db, err = metadb.OpenPostgres(context.Background(), at, metadb.Options{MaxConnections: 8})
+	} else {
+		at = filepath.Join(t.TempDir(), "granary.db")
+		if err := os.WriteFile(at, template, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err = metadb.OpenSQLite(context.Background(), at, metadb.Options{})
 	}
-	db, err := metadb.OpenSQLite(ctx, file, metadb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return db, at
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newServerOn(t, blobs)
+}
+
+func newServerOn(t *testing.T, blobs blob.Store) *server {
+	t.Helper()
+	ctx := context.Background()
+	db, file := openDatabase(t)
 	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
@@ -88,10 +136,6 @@ func newServer(t *testing.T) *server {
 			t.Error(err)
 		}
 	})
-	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
@@ -102,20 +146,24 @@ func newServer(t *testing.T) *server {
 		Groups: places, Blobs: blobs, Rules: rules, Naming: projects.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
-	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
+	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = users.NewPersonalToken(ctx, auth.PersonalToken{UserID: root.ID, Name: "root", Scopes: []access.Scope{access.ScopeAPI, access.ScopeSudo}}, rootToken)
+	_, err = users.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{UserID: root.ID, Name: "root", Scopes: []access.Scope{access.ScopeAPI, access.ScopeSudo}}, rootToken)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := &api.Server{
-		Auth: users, Projects: places, Registry: s.registry, Version: "test",
+	s.hooks = &hooks.Service{Store: db, Log: db, Places: places, Now: s.now}
+	s.api = &api.Server{
+		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		Audit:    &audit.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		ClientIP: func(context.Context) netip.Addr { return netip.MustParseAddr(clientAddress) },
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}
-	web := httptest.NewServer(handler.Handler(http.NewServeMux()))
+	s.users = users
+	web := httptest.NewServer(watch(t, s.api))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s
@@ -144,6 +192,12 @@ func (s *server) do(method, path string, body io.Reader, header ...string) answe
 		s.t.Fatalf("%s %s: %v", method, path, err)
 	}
 	defer resp.Body.Close()
+	if s.redirected && resp.StatusCode == http.StatusFound {
+		if resp, err = http.Get(resp.Header.Get("Location")); err != nil {
+			s.t.Fatalf("%s %s: %v", method, path, err)
+		}
+		defer resp.Body.Close()
+	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", method, path, err)

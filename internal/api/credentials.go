@@ -4,14 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"granary/internal/access"
 	"granary/internal/auth"
 )
-
-// authenticate turns what the request carries into an actor.
-func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, error) {
-	return s.Auth.Authenticate(r.Context(), credentials(r), d)
-}
 
 // credentials reads every carrier of contract generic-packages 4.1. Of two
 // carriers of one kind the query comes first.

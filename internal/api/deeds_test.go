@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 )
@@ -82,6 +84,17 @@ func deeds() map[string]deed {
 		"GroupMembers.Change":   {action: access.AdminGroupMembers, args: map[int]any{2: access.Guest}},
 		"GroupMembers.Remove":   {action: access.AdminGroupMembers},
 
+		"Hooks.List":       {action: access.ReadHooks},
+		"Hooks.Get":        {action: access.ReadHooks},
+		"Hooks.Create":     {action: access.AdminHooks, args: map[int]any{1: hooks.Edit{URL: new("https://example.com")}}},
+		"Hooks.Edit":       {action: access.AdminHooks},
+		"Hooks.Delete":     {action: access.AdminHooks},
+		"Hooks.SetHeader":  {action: access.AdminHooks},
+		"Hooks.DropHeader": {action: access.AdminHooks},
+		"Hooks.Test":       {action: access.AdminHooks},
+		"Hooks.Attempts":   {action: access.ReadHooks},
+		"Hooks.Resend":     {action: access.AdminHooks},
+
 		"Auth.Sudo":                {free: "it asks who the caller is, and takes the scope sudo"},
 		"Auth.CurrentUser":         {action: access.ReadSelf},
 		"Auth.User":                {action: access.ReadUsers},
@@ -100,6 +113,13 @@ func deeds() map[string]deed {
 		"Auth.ListJobs":            {action: access.ReadJobs},
 		"Auth.OwnJob":              {free: "a job token is about its own job"},
 		"Auth.FinishJob":           {action: access.EndJob, args: map[int]any{1: int64(5), 2: auth.JobSuccess}},
+
+		"Audit.InstanceEvents": {action: access.ReadInstance},
+		"Audit.InstanceEvent":  {action: access.ReadInstance},
+		"Audit.ProjectEvents":  {action: access.ReadProjectAudit},
+		"Audit.ProjectEvent":   {action: access.ReadProjectAudit},
+		"Audit.GroupEvents":    {action: access.ReadGroupAudit},
+		"Audit.GroupEvent":     {action: access.ReadGroupAudit},
 
 		"ProjectDeployTokens.List":   {action: access.ReadDeployTokens},
 		"ProjectDeployTokens.Get":    {action: access.ReadDeployTokens},
@@ -152,8 +172,10 @@ func rooms(standing access.Resource) map[string]any {
 	users := &auth.Service{PersonalTokens: r, Jobs: r, Places: places, Rules: rules, Now: now}
 	return map[string]any{
 		"Registry": &registry.Registry{Catalog: r, Groups: places, Rules: rules, Now: now},
+		"Hooks":    &hooks.Service{Places: places, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
 		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),
+		"Audit": &audit.Service{Places: places, Rules: rules, Now: now},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"granary/internal/fault"
+	"granary/internal/throttle"
 	"granary/internal/wire"
 )
 
@@ -16,6 +17,10 @@ const basicChallenge = `Basic realm="GitLab Packages Registry"`
 // fail answers a request that failed. It is the one place where faults become
 // statuses and GitLab's shapes (contract generic-packages 7, rest-api 1.3).
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if refused, ok := errors.AsType[*throttle.Refusal](err); ok {
+		retryLater(w, refused)
+		return
+	}
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		e = &fault.Error{Kind: fault.Internal, Err: err}
@@ -44,10 +49,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Invalid:
 		return http.StatusBadRequest, errorBody(e.Msg)
 	case fault.Rejected:
-		if e.Fields == nil {
-			return http.StatusBadRequest, message(e.Msg, "")
-		}
-		return http.StatusBadRequest, wire.Message{Message: e.Fields}
+		return http.StatusBadRequest, fields(e, "")
 	case fault.Refused:
 		return http.StatusBadRequest, message("400 Bad request", e.Msg)
 	case fault.Unauthenticated:
@@ -77,12 +79,11 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Precondition:
 		return http.StatusPreconditionFailed, message("412 Precondition Failed", "")
 	case fault.NotAllowed:
-		return http.StatusMethodNotAllowed, message("405 Method Not Allowed", "")
+		return http.StatusMethodNotAllowed, notAllowedBody(e.Msg)
 	case fault.Unprocessable:
-		if e.Fields != nil {
-			return http.StatusUnprocessableEntity, wire.Message{Message: e.Fields}
-		}
-		return http.StatusUnprocessableEntity, message(first(e.Msg, "422 Unprocessable Entity"), "")
+		return http.StatusUnprocessableEntity, fields(e, "422 Unprocessable Entity")
+	case fault.Unfit:
+		return http.StatusUnprocessableEntity, errorBody(e.Msg)
 	case fault.TooLarge:
 		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))
 	case fault.Timeout:
@@ -91,6 +92,14 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusServiceUnavailable, message("503 Service Unavailable", e.Msg)
 	}
 	return http.StatusInternalServerError, message("500 Internal Server Error", "")
+}
+
+// fields tells what is wrong field by field, or in one sentence.
+func fields(e *fault.Error, otherwise string) wire.Message {
+	if e.Fields != nil {
+		return wire.Message{Message: e.Fields}
+	}
+	return message(first(e.Msg, otherwise), "")
 }
 
 // noun is the text of a 404: "404 Project Not Found".
@@ -107,6 +116,14 @@ func message(text, detail string) wire.Message {
 		text += " - " + detail
 	}
 	return wire.Message{Message: text}
+}
+
+// notAllowedBody says why where GitLab does.
+func notAllowedBody(why string) any {
+	if why != "" {
+		return errorBody(why)
+	}
+	return message("405 Method Not Allowed", "")
 }
 
 func errorBody(text string) wire.Error { return wire.Error{Error: text} }

@@ -31,6 +31,10 @@ func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route rout
 		raw.Dir = r.URL.Query().Get("path")
 	}
 	actor, refused := s.authenticate(r, route.doors)
+	if tooMany(refused) {
+		s.fail(w, r, refused)
+		return
+	}
 	c := &call{s: s, w: w, r: r, actor: actor}
 	var err error
 	if route.action == access.PublishPackage {
@@ -66,7 +70,7 @@ func (c *call) putFile(refused error, project string, raw registry.Raw) error {
 		return access.Refusal(v, access.PublishPackage, "")
 	}
 	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, raw)
-	options, wantRow, bad := publishOptions(c.r)
+	options, wantRow, bad := c.publishOptions()
 	if err = joinInvalid(err, bad); err != nil {
 		return err
 	}
@@ -81,17 +85,19 @@ func (c *call) putFile(refused error, project string, raw registry.Raw) error {
 }
 
 // publishOptions reads what travels beside the body of a publish.
-func publishOptions(r *http.Request) (o registry.PublishOptions, wantRow bool, err error) {
-	o.Length = r.ContentLength
-	p := params{values: map[string][]string{}, faults: new([]string)}
-	if r.URL.RawQuery != "" {
-		p.values = r.URL.Query()
+func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err error) {
+	o.Length = c.r.ContentLength
+	c.params = params{values: map[string][]string{}, faults: new([]string)}
+	if c.r.URL.RawQuery != "" {
+		c.params.values = c.r.URL.Query()
 	}
+	c.listen()
+	p := c.params
 	if status := registry.Status(p.choice("status", "default", "hidden")); status != "" {
 		o.Status = &status
 	}
 	wantRow = p.choice("select", "package_file") != ""
-	if o.Digest, err = declaredDigest(r.Header); err != nil {
+	if o.Digest, err = declaredDigest(c.r.Header); err != nil {
 		return o, wantRow, err
 	}
 	return o, wantRow, p.err()

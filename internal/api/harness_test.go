@@ -9,16 +9,29 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"granary/internal/metadb/metadbtest"
 )
+
+// beside opens the server's database once more; how is for SQLite.
+func (s *server) beside(how string) *sql.DB {
+	s.t.Helper()
+	driver, at := "sqlite", "file:"+s.file+how
+	if metadbtest.Wanted() {
+		driver, at = "pgx", s.file
+	}
+	db, err := sql.Open(driver, at)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return db
+}
 
 // exec writes to the database behind the server's back, and then has the server
 // forget what it remembers.
 func (s *server) exec(query string, args ...any) {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.file+"?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)")
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	db := s.beside("?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)")
 	defer db.Close()
 	if _, err := db.ExecContext(s.t.Context(), query, args...); err != nil {
 		s.t.Fatal(err)
@@ -29,10 +42,7 @@ func (s *server) exec(query string, args ...any) {
 // ask reads one value from the database.
 func ask[T any](s *server, query string, args ...any) (value T) {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.file+"?mode=ro")
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	db := s.beside("?mode=ro")
 	defer db.Close()
 	if err := db.QueryRowContext(s.t.Context(), query, args...).Scan(&value); err != nil {
 		s.t.Fatal(err)

@@ -55,8 +55,9 @@ func TestContentTypes(t *testing.T) {
 }
 
 // TestDisposition: a file in a directory is saved under its own name.
-func TestDisposition(t *testing.T) {
-	s := newServer(t)
+func TestDisposition(t *testing.T) { onEachStore(t, testDisposition) }
+
+func testDisposition(t *testing.T, s *server) {
 	p := s.relaxed("tool")
 	for rest, want := range map[string]string{
 		"f":                  "f",
@@ -83,7 +84,12 @@ func TestDisposition(t *testing.T) {
 // TestRanges: what curl -C -, aria2 and delta tools ask for, of a file in the
 // database and of one in the store.
 func TestRanges(t *testing.T) {
-	s := newServer(t)
+	testRanges(t, newServer(t))
+	testRanges(t, newServerOnS3(t))
+}
+
+func testRanges(t *testing.T, s *server) {
+	t.Helper()
 	p := s.project("tool", "public")
 	for _, size := range []int{10, 50_000} {
 		body := strings.Repeat("0123456789", size/10)
@@ -189,8 +195,9 @@ func TestLastDownloaded(t *testing.T) {
 
 // TestLostBytes: a record without its bytes is a 404 to everybody, logged in or
 // not (contract generic-packages 3.1).
-func TestLostBytes(t *testing.T) {
-	s := newServer(t)
+func TestLostBytes(t *testing.T) { onEachStore(t, testLostBytes) }
+
+func testLostBytes(t *testing.T, s *server) {
 	file := generic(s.project("tool", "public"), "tool/1.0.0/f")
 	s.root("PUT", file, strings.Repeat("x", 50_000)).is(t, 201, created)
 	for info, err := range s.registry.Blobs.List(t.Context()) {

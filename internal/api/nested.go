@@ -27,7 +27,7 @@ func (p params) objects(name string) []params {
 
 // below is the parameters of one object: outer[key] as key.
 func (p params) below(outer string) params {
-	o := params{values: map[string][]string{}, null: map[string]bool{}, faults: p.faults}
+	o := p.inside(outer)
 	inner := func(name string) (string, bool) {
 		key, ok := strings.CutPrefix(name, outer+"[")
 		return strings.TrimSuffix(key, "]"), ok
@@ -45,6 +45,15 @@ func (p params) below(outer string) params {
 	return o
 }
 
+// inside is empty parameters, whose names stand in those of outer.
+func (p params) inside(outer string) params {
+	o := params{values: map[string][]string{}, null: map[string]bool{}, faults: p.faults}
+	if p.asked != nil {
+		o.asked = func(name string) { p.asked(outer + "[" + name + "]") }
+	}
+	return o
+}
+
 func (p params) unzip(name string, columns map[string][]string) []params {
 	count := -1
 	for _, values := range columns {
@@ -56,7 +65,7 @@ func (p params) unzip(name string, columns map[string][]string) []params {
 	}
 	rows := make([]params, count)
 	for i := range rows {
-		rows[i] = params{values: map[string][]string{}, null: map[string]bool{}, faults: p.faults}
+		rows[i] = p.inside(name + "[]")
 		for key, values := range columns {
 			rows[i].values[key] = []string{values[i]}
 		}

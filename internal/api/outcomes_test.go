@@ -137,8 +137,9 @@ func TestPublishRefusedParameters(t *testing.T) {
 }
 
 // TestInstallOutcomes is contract generic-packages 3.2 and 3.4.
-func TestInstallOutcomes(t *testing.T) {
-	s := newServer(t)
+func TestInstallOutcomes(t *testing.T) { onEachStore(t, testInstallOutcomes) }
+
+func testInstallOutcomes(t *testing.T, s *server) {
 	_, stranger := s.user("stranger")
 	_, external := s.user("external", "external")
 	guestID, guest := s.user("guest")

@@ -24,6 +24,7 @@ type params struct {
 	null   map[string]bool // sent as JSON null
 	array  map[string]bool // sent as a list: name[]=, or a JSON array
 	faults *[]string
+	asked  func(name string) // told of every parameter that is asked for; nil except in tests
 }
 
 const (

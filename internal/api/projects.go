@@ -245,7 +245,7 @@ func (c *call) project(p projects.Project) wire.Project {
 		Links:         map[string]string{"self": self, "members": self + "/members"},
 		UpdatedAt:     wire.Time(p.UpdatedAt), CreatorID: p.CreatorID, Archived: p.Archived, EmptyRepo: true,
 		PackagesEnabled:            p.PackageAccess != access.PackagesDisabled,
-		PackageRegistryAccessLevel: levelName(p.PackageAccess),
+		PackageRegistryAccessLevel: p.PackageAccess.String(),
 		GenericPackageNaming:       (*string)(p.Naming),
 		GenericDuplicatesAllowed:   p.Duplicates.Allowed, GenericDuplicateException: p.Duplicates.Exception,
 		GenericPackagesMaxFileSize: p.MaxFileSize, CIInboundJobTokenScopeEnabled: p.JobTokenScope,
@@ -261,13 +261,4 @@ func accessLevel(role access.Role) *wire.AccessLevel {
 		return nil
 	}
 	return &wire.AccessLevel{AccessLevel: int(role), NotificationLevel: 3}
-}
-
-func levelName(level access.PackageAccess) string {
-	for name, l := range packageLevels() {
-		if l == level {
-			return name
-		}
-	}
-	return "disabled"
 }

@@ -46,6 +46,7 @@ func (c *call) upload(route route) error {
 		return access.Refusal(v, route.action, "")
 	}
 	c.params = params{values: c.r.URL.Query(), faults: new([]string)}
+	c.listen()
 	if c.actor, err = c.sudo(); err != nil {
 		return err
 	}

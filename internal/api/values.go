@@ -11,6 +11,13 @@ import (
 	"granary/internal/wire"
 )
 
+// seek tells who listens that a parameter is asked for.
+func (p params) seek(name string) {
+	if p.asked != nil {
+		p.asked(name)
+	}
+}
+
 // fail notes what is wrong with a parameter, in GitLab's words.
 func (p params) fail(text string) {
 	if !slices.Contains(*p.faults, text) {
@@ -28,6 +35,7 @@ func (p params) err() error {
 
 // has reports whether the parameter was sent: null and an empty list count.
 func (p params) has(name string) bool {
+	p.seek(name)
 	_, sent := p.values[name]
 	return sent || p.null[name]
 }
@@ -35,12 +43,14 @@ func (p params) has(name string) bool {
 // sends reports whether the parameter has a value that is not empty: some
 // clients send every parameter they know.
 func (p params) sends(name string) bool {
+	p.seek(name)
 	return slices.ContainsFunc(p.values[name], func(v string) bool { return v != "" })
 }
 
 // str is a parameter, empty where it was not sent. Of several in a query the
 // last counts; a list is no single value.
 func (p params) str(name string) string {
+	p.seek(name)
 	v := p.values[name]
 	if p.array[name] {
 		p.fail(name + " is invalid")
@@ -133,6 +143,7 @@ func (p params) optionalBoolean(name string) *bool {
 
 // list is a parameter sent several times, or with commas between.
 func (p params) list(name string) []string {
+	p.seek(name)
 	var list []string
 	for _, v := range p.values[name] {
 		for part := range strings.SplitSeq(v, ",") {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/throttle"
 )
 
 // Service is the deeds of this room.
@@ -21,6 +22,7 @@ type Service struct {
 	Places         Places
 	Rules          access.Rules
 	Now            func() time.Time
+	Logins         *throttle.Logins // limits failed ones; nil for no limit
 
 	used lastUsed
 }

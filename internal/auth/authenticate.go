@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -20,6 +21,16 @@ type Credentials struct {
 	HasBasic      bool
 	BasicUser     string
 	BasicPassword string
+
+	From netip.Addr // the client, whose failures are counted
+}
+
+// address is the client's as audit events have it.
+func (c Credentials) address() string {
+	if !c.From.IsValid() {
+		return ""
+	}
+	return c.From.String()
 }
 
 // Doors says which credentials a route takes besides personal access tokens.
@@ -62,19 +73,32 @@ const (
 	maxSecret = 4096              // bytes; anything longer is nobody's secret
 )
 
+// alive reports whether the token is good for anything now.
+func (t Token) alive(now time.Time) bool {
+	switch {
+	case t.Deploy != nil:
+		return t.Deploy.Active(now)
+	case t.Personal != nil:
+		return t.Personal.Active(now) && !t.User.Blocked
+	}
+	return t.Job != nil && t.Job.Running(now) && !t.User.Blocked
+}
+
 // Authenticate turns credentials into an actor, in the order of contract
 // generic-packages 4.2. No credentials, and those that the contract ignores
-// when they are unknown, make the anonymous actor.
+// when they are unknown, make the anonymous actor. A client that failed too often gets the error of
+// throttle.Logins.
 func (s *Service) Authenticate(ctx context.Context, c Credentials, d Doors) (access.Actor, error) {
 	for _, step := range [...]func(*Service, context.Context, Credentials, Doors) (access.Actor, bool, error){
 		(*Service).byDeployToken, (*Service).byBearerJob, (*Service).byPersonalToken,
 		(*Service).byBasicPassword, (*Service).byJobToken,
 	} {
 		if a, found, err := step(s, ctx, c, d); found || err != nil {
+			a.Address = c.address()
 			return a, err
 		}
 	}
-	return access.Actor{}, nil
+	return access.Actor{Address: c.address()}, nil
 }
 
 func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (access.Actor, bool, error) {
@@ -87,12 +111,12 @@ func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (ac
 	case secret == "":
 		secret = c.Bearer
 	}
-	t, err := s.find(ctx, secret)
+	t, err := s.find(ctx, secret, c.From)
 	if err != nil || t.Deploy == nil || !t.Deploy.Active(s.Now()) {
 		return access.Actor{}, false, err
 	}
 	return access.Actor{
-		Kind: access.DeployToken, TokenID: t.Deploy.ID, Username: t.Deploy.Username, Scopes: t.Deploy.Scopes,
+		Kind: access.DeployToken, TokenID: t.Deploy.ID, Username: t.Deploy.Username, Name: t.Deploy.Name, Scopes: t.Deploy.Scopes,
 	}, true, nil
 }
 
@@ -100,7 +124,7 @@ func (s *Service) byBearerJob(ctx context.Context, c Credentials, d Doors) (acce
 	if !d.JobTokens || c.Bearer == "" {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, c.Bearer)
+	t, err := s.find(ctx, c.Bearer, c.From)
 	if err != nil || t.Job == nil || !t.Job.Running(s.Now()) {
 		return access.Actor{}, false, err
 	}
@@ -116,7 +140,7 @@ func (s *Service) byPersonalToken(ctx context.Context, c Credentials, d Doors) (
 	if secret == "" || isJobSecret(secret) {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, secret)
+	t, err := s.find(ctx, secret, c.From)
 	if err != nil {
 		return access.Actor{}, false, err
 	}
@@ -124,7 +148,8 @@ func (s *Service) byPersonalToken(ctx context.Context, c Credentials, d Doors) (
 		return access.Actor{}, false, fault.New(fault.Unauthenticated, "")
 	}
 	if t.Personal.Revoked && d.Rotates {
-		if err := s.PersonalTokens.RevokePersonalTokens(ctx, t.Personal.ID, true); err != nil {
+		thief := access.Actor{Address: c.address()}
+		if err := s.revokeFamily(ctx, thief, t.Personal.ID); err != nil {
 			return access.Actor{}, false, err
 		}
 	}
@@ -136,7 +161,7 @@ func (s *Service) byBasicPassword(ctx context.Context, c Credentials, d Doors) (
 	if !d.Basic || !c.HasBasic {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, c.BasicPassword)
+	t, err := s.find(ctx, c.BasicPassword, c.From)
 	if err != nil || t.Personal == nil {
 		return access.Actor{}, false, err
 	}
@@ -155,7 +180,7 @@ func (s *Service) byJobToken(ctx context.Context, c Credentials, d Doors) (acces
 	if secret == "" {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, secret)
+	t, err := s.find(ctx, secret, c.From)
 	if err != nil {
 		return access.Actor{}, false, err
 	}
@@ -170,12 +195,27 @@ func isJobSecret(secret string) bool {
 	return strings.HasPrefix(secret, jobPrefix) || strings.HasPrefix(secret, gitlabJob)
 }
 
-// find looks a secret up; an unknown one is the zero Token.
-func (s *Service) find(ctx context.Context, secret string) (Token, error) {
+// find looks a secret up for a client; an unknown one is the zero Token.
+func (s *Service) find(ctx context.Context, secret string, from netip.Addr) (Token, error) {
 	if secret == "" || len(secret) > maxSecret {
 		return Token{}, nil
 	}
 	digest := DigestOf(secret)
+	if err := s.Logins.Admit(from, digest); err != nil {
+		return Token{}, err
+	}
+	t, err := s.lookUp(ctx, digest)
+	switch {
+	case err != nil:
+	case t.alive(s.Now()):
+		s.Logins.Good(digest)
+	default:
+		s.Logins.Bad(from, digest)
+	}
+	return t, err
+}
+
+func (s *Service) lookUp(ctx context.Context, digest SecretDigest) (Token, error) {
 	t, err := s.Tokens.FindToken(ctx, digest)
 	if fault.Is(err, fault.NotFound) {
 		return Token{}, nil
@@ -207,7 +247,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 
 func userActor(u User, scopes []access.Scope) access.Actor {
 	return access.Actor{
-		Kind: access.User, UserID: u.ID, Username: u.Username,
+		Kind: access.User, UserID: u.ID, Username: u.Username, Name: u.Name,
 		Admin: u.Admin, External: u.External, MayGroup: u.CanCreateGroup, Scopes: scopes,
 	}
 }
@@ -245,5 +285,6 @@ func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.
 	}
 	as := userActor(u, a.Scopes)
 	as.TokenID = a.TokenID // "self" is still the token in use
+	as.Address, as.SudoID, as.SudoUsername = a.Address, a.UserID, a.Username
 	return as, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -28,7 +29,7 @@ type Bot struct {
 type Bots interface {
 	// InsertBotToken makes the bot, a member with the token's role, and its
 	// token, in one transaction.
-	InsertBotToken(ctx context.Context, b Bot, t PersonalToken, d SecretDigest) (PersonalToken, error)
+	InsertBotToken(ctx context.Context, b Bot, t PersonalToken, d SecretDigest, e audit.Event) (PersonalToken, error)
 }
 
 const botTokenLife = 365 * 24 * time.Hour // where the caller names no end
@@ -40,18 +41,22 @@ type BotTokensOf struct {
 	noun             string // "project" or "group"
 	read, issue, end access.Action
 	find             func(context.Context, access.Actor, string, access.Action) (int64, access.Resource, error)
+
+	created, rotated, deleted audit.Name
 }
 
 // ProjectTokens is the deeds around project access tokens.
 func (s *Service) ProjectTokens() BotTokensOf {
 	return BotTokensOf{s: s, noun: "project", find: s.Places.ProjectStanding,
-		read: access.ReadProjectTokens, issue: access.IssueProjectToken, end: access.EndProjectToken}
+		read: access.ReadProjectTokens, issue: access.IssueProjectToken, end: access.EndProjectToken,
+		created: audit.ProjectTokenCreated, rotated: audit.ProjectTokenRotated, deleted: audit.ProjectTokenDeleted}
 }
 
 // GroupTokens is the deeds around group access tokens.
 func (s *Service) GroupTokens() BotTokensOf {
 	return BotTokensOf{s: s, noun: "group", find: s.Places.GroupStanding,
-		read: access.ReadGroupTokens, issue: access.IssueGroupToken, end: access.EndGroupToken}
+		read: access.ReadGroupTokens, issue: access.IssueGroupToken, end: access.EndGroupToken,
+		created: audit.GroupTokenCreated, rotated: audit.GroupTokenRotated, deleted: audit.GroupTokenDeleted}
 }
 
 // at fills in the place of a filter.
@@ -132,7 +137,8 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 	}
 	b.Email = b.Username + "@noreply.localhost"
 	secret := newSecret(personalPrefix)
-	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret))
+	done := o.s.event(a, o.created, placeEntity(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
+	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret), done)
 	return t, secret, err
 }
 
@@ -142,7 +148,7 @@ func (o BotTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, tok
 	if err != nil {
 		return err
 	}
-	return o.s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, false)
+	return o.s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, false, o.s.event(a, o.deleted, audit.Entity{}))
 }
 
 // Rotate replaces a token by a new one of the same bot; id 0 is the one in
@@ -158,7 +164,7 @@ func (o BotTokensOf) Rotate(ctx context.Context, a access.Actor, ref string, tok
 	if err != nil {
 		return PersonalToken{}, "", err
 	}
-	return o.s.rotate(ctx, t, expires)
+	return o.s.rotate(ctx, a, t, expires, o.s.event(a, o.rotated, audit.Entity{}))
 }
 
 // own is the token in use, where it is one of the place.

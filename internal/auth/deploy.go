@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -46,8 +47,9 @@ type DeployTokenFilter struct {
 type DeployTokens interface {
 	ListDeployTokens(ctx context.Context, f DeployTokenFilter, p page.Request) (page.Of[DeployToken], error)
 	// InsertDeployToken names the user after the id where it has no name.
-	InsertDeployToken(ctx context.Context, t DeployToken, d SecretDigest) (DeployToken, error)
-	DeleteDeployToken(ctx context.Context, id int64) error
+	InsertDeployToken(ctx context.Context, t DeployToken, d SecretDigest, e audit.Event) (DeployToken, error)
+	// DeleteDeployToken records the event where there was such a token.
+	DeleteDeployToken(ctx context.Context, id int64, e audit.Event) error
 }
 
 func deployScopes() []access.Scope {
@@ -63,11 +65,14 @@ type DeployTokensOf struct {
 	s     *Service
 	admin access.Action
 	find  func(context.Context, access.Actor, string, access.Action) (DeployTokenFilter, error)
+
+	created, destroyed audit.Name
 }
 
 // ProjectDeployTokens is the deeds around the deploy tokens of projects.
 func (s *Service) ProjectDeployTokens() DeployTokensOf {
 	return DeployTokensOf{s: s, admin: access.AdminProjectDeployTokens,
+		created: audit.DeployTokenCreated, destroyed: audit.DeployTokenDestroyed,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (DeployTokenFilter, error) {
 			id, _, err := s.Places.ProjectStanding(ctx, a, ref, action)
 			return DeployTokenFilter{ProjectID: id}, err
@@ -77,6 +82,7 @@ func (s *Service) ProjectDeployTokens() DeployTokensOf {
 // GroupDeployTokens is the deeds around the deploy tokens of groups.
 func (s *Service) GroupDeployTokens() DeployTokensOf {
 	return DeployTokensOf{s: s, admin: access.AdminGroupDeployTokens,
+		created: audit.GroupDeployTokenCreated, destroyed: audit.GroupDeployTokenDestroyed,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (DeployTokenFilter, error) {
 			id, _, err := s.Places.GroupStanding(ctx, a, ref, action)
 			return DeployTokenFilter{GroupID: id}, err
@@ -141,7 +147,8 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 	}
 	t.ProjectID, t.GroupID, t.CreatorID, t.CreatedAt = f.ProjectID, f.GroupID, a.UserID, d.s.Now()
 	secret := newSecret(deployPrefix)
-	t, err = d.s.DeployTokens.InsertDeployToken(ctx, t, DigestOf(secret))
+	done := d.s.event(a, d.created, placeEntity(f.ProjectID, f.GroupID)).With("scopes", "", scopeText(t.Scopes))
+	t, err = d.s.DeployTokens.InsertDeployToken(ctx, t, DigestOf(secret), done)
 	return t, secret, err
 }
 
@@ -152,8 +159,10 @@ func (d DeployTokensOf) Delete(ctx context.Context, a access.Actor, ref string, 
 	if err != nil {
 		return err
 	}
-	if _, err := d.one(ctx, f, id); err != nil {
+	t, err := d.one(ctx, f, id)
+	if err != nil {
 		return err
 	}
-	return d.s.DeployTokens.DeleteDeployToken(ctx, id)
+	done := d.s.event(a, d.destroyed, placeEntity(f.ProjectID, f.GroupID)).To("DeployToken", id, t.Name)
+	return d.s.DeployTokens.DeleteDeployToken(ctx, id, done)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -66,9 +67,10 @@ type Jobs interface {
 	ListJobs(ctx context.Context, projectID int64, p page.Request) (page.Of[Job], error)
 	// InsertJob makes the pipeline where it is new. Conflict where the
 	// pipeline's id belongs to another project.
-	InsertJob(ctx context.Context, j Job, d SecretDigest) (Job, error)
-	// FinishJob gives a running job its end. Conflict where it has another.
-	FinishJob(ctx context.Context, projectID, id int64, status JobStatus, now time.Time) (Job, error)
+	InsertJob(ctx context.Context, j Job, d SecretDigest, e audit.Event) (Job, error)
+	// FinishJob gives a running job its end, and records the event if it had
+	// none. Conflict where it has another.
+	FinishJob(ctx context.Context, projectID, id int64, status JobStatus, now time.Time, e audit.Event) (Job, error)
 }
 
 // CreateJob starts a job that acts as the caller, or for an administrator as
@@ -87,9 +89,13 @@ func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j J
 	now := s.Now()
 	j.ProjectID, j.Status, j.CreatedAt, j.ExpiresAt = projectID, JobRunning, now, now.Add(timeout)
 	secret := newSecret(jobPrefix)
-	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret))
+	done := s.event(a, audit.JobCreated, placeEntity(projectID, 0)).With("user", "", j.User.Username)
+	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret), done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Invalid, "pipeline_id is invalid, it belongs to another project")
+	}
+	if err == nil {
+		s.Logins.Good(DigestOf(secret)) // every job's is new, and must not wait for a trial
 	}
 	return j, secret, err
 }
@@ -174,7 +180,8 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 	if err != nil {
 		return Job{}, err
 	}
-	j, err = s.Jobs.FinishJob(ctx, projectID, id, status, s.Now())
+	done := s.event(a, audit.JobFinished, placeEntity(projectID, 0)).To("Job", id, j.Name).With("status", string(JobRunning), string(status))
+	j, err = s.Jobs.FinishJob(ctx, projectID, id, status, done.At, done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Conflict, "409 Conflict: the job has ended already")
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 )
 
 // CreateOwnToken makes a token for the actor itself, one that can do next to
@@ -23,6 +24,6 @@ func (s *Service) CreateOwnToken(ctx context.Context, a access.Actor, t Personal
 	}
 	t.UserID = a.UserID
 	secret := newSecret(personalPrefix)
-	t, err := s.NewPersonalToken(ctx, t, secret)
+	t, err := s.NewPersonalToken(ctx, audit.By(a), t, secret)
 	return t, secret, err
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -54,12 +55,14 @@ type TokenFilter struct {
 type PersonalTokens interface {
 	FindPersonalToken(ctx context.Context, id int64) (PersonalToken, error)
 	ListPersonalTokens(ctx context.Context, f TokenFilter, p page.Request) (page.Of[PersonalToken], error)
-	InsertPersonalToken(ctx context.Context, t PersonalToken, d SecretDigest) (PersonalToken, error)
+	InsertPersonalToken(ctx context.Context, t PersonalToken, d SecretDigest, e audit.Event) (PersonalToken, error)
 	// RotatePersonalToken revokes the token with the id, if it is not, and
 	// inserts its successor. Conflict where it was revoked already.
-	RotatePersonalToken(ctx context.Context, id int64, successor PersonalToken, d SecretDigest) (PersonalToken, error)
-	// RevokePersonalTokens revokes the token with the id, or its whole family.
-	RevokePersonalTokens(ctx context.Context, id int64, family bool) error
+	RotatePersonalToken(ctx context.Context, id int64, successor PersonalToken, d SecretDigest, e audit.Event) (PersonalToken, error)
+	// RevokePersonalTokens revokes the token with the id, or its whole family. It
+	// records the event of each that was not revoked before; without an entity
+	// it is told of the token's owner, or of the place of its bot.
+	RevokePersonalTokens(ctx context.Context, id int64, family bool, e audit.Event) error
 }
 
 // Scopes that a personal access token may have. Those that granary has nothing
@@ -83,18 +86,20 @@ func (s *Service) CreatePersonalToken(ctx context.Context, a access.Actor, t Per
 		return PersonalToken{}, "", err
 	}
 	secret := newSecret(personalPrefix)
-	t, err := s.NewPersonalToken(ctx, t, secret)
+	t, err := s.NewPersonalToken(ctx, audit.By(a), t, secret)
 	return t, secret, err
 }
 
 // NewPersonalToken keeps a token with a given secret without asking who wants
-// it: the first start does, and CreatePersonalToken once it has asked.
-func (s *Service) NewPersonalToken(ctx context.Context, t PersonalToken, secret string) (PersonalToken, error) {
+// it: the first start does, and CreatePersonalToken once it has asked. by is
+// only told of.
+func (s *Service) NewPersonalToken(ctx context.Context, by audit.Author, t PersonalToken, secret string) (PersonalToken, error) {
 	if err := checkPersonalToken(t, personalScopes()); err != nil {
 		return PersonalToken{}, err
 	}
 	t.CreatedAt = s.Now()
-	return s.PersonalTokens.InsertPersonalToken(ctx, t, DigestOf(secret))
+	made := audit.Event{Name: audit.PersonalTokenCreated, At: t.CreatedAt, Author: by, Entity: userEntity(t.UserID)}
+	return s.PersonalTokens.InsertPersonalToken(ctx, t, DigestOf(secret), made.With("scopes", "", scopeText(t.Scopes)))
 }
 
 func checkPersonalToken(t PersonalToken, allowed []access.Scope) error {
@@ -180,12 +185,11 @@ func (s *Service) RevokePersonalToken(ctx context.Context, a access.Actor, id in
 		if err := s.allow(a, true, access.UseOwnToken); err != nil {
 			return err
 		}
-		return s.PersonalTokens.RevokePersonalTokens(ctx, a.TokenID, false)
-	}
-	if _, err := s.ownedToken(ctx, a, id, access.RevokeToken); err != nil {
+		id = a.TokenID
+	} else if _, err := s.ownedToken(ctx, a, id, access.RevokeToken); err != nil {
 		return err
 	}
-	return s.PersonalTokens.RevokePersonalTokens(ctx, id, false)
+	return s.PersonalTokens.RevokePersonalTokens(ctx, id, false, s.event(a, audit.PersonalTokenRevoked, audit.Entity{}))
 }
 
 // RotatePersonalToken replaces a token by a new one with the same rights; id 0
@@ -205,13 +209,20 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 	if t.Role != access.NoRole {
 		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // it has a route of its own
 	}
-	return s.rotate(ctx, t, expires)
+	return s.rotate(ctx, a, t, expires, s.event(a, audit.PersonalTokenRotated, userEntity(t.UserID)))
 }
 
-// rotate replaces a token that the actor may replace.
-func (s *Service) rotate(ctx context.Context, t PersonalToken, expires *time.Time) (PersonalToken, string, error) {
+// revokeFamily ends all tokens that came of one by rotation, since somebody
+// used one that was dead.
+func (s *Service) revokeFamily(ctx context.Context, a access.Actor, id int64) error {
+	e := s.event(a, audit.PersonalTokenRevoked, audit.Entity{}).With("reason", "", "a revoked token of its family was used")
+	return s.PersonalTokens.RevokePersonalTokens(ctx, id, true, e)
+}
+
+// rotate replaces a token that the actor may replace, and tells of it with done.
+func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, done audit.Event) (PersonalToken, string, error) {
 	if t.Revoked {
-		if err := s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, true); err != nil {
+		if err := s.revokeFamily(ctx, a, t.ID); err != nil {
 			return PersonalToken{}, "", err
 		}
 		return PersonalToken{}, "", fault.New(fault.Unauthenticated, "")
@@ -226,7 +237,7 @@ func (s *Service) rotate(ctx context.Context, t PersonalToken, expires *time.Tim
 	secret := newSecret(personalPrefix)
 	next := t
 	next.ExpiresAt, next.CreatedAt, next.LastUsedAt = expires, s.Now(), nil
-	next, err := s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, DigestOf(secret))
+	next, err := s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, DigestOf(secret), done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Unauthenticated, "")
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -45,8 +46,9 @@ type Users interface {
 	ListUsers(ctx context.Context, f UserFilter, p page.Request) (page.Of[User], error)
 	// InsertUser makes the user's own namespace too. Conflict with the message
 	// "Email" or "Username" for the one that is taken.
-	InsertUser(ctx context.Context, u User) (User, error)
-	SetBlocked(ctx context.Context, id int64, blocked bool) error
+	InsertUser(ctx context.Context, u User, e audit.Event) (User, error)
+	// SetBlocked records the event where it changed something.
+	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) error
 }
 
 // CurrentUser is the user that the actor is.
@@ -87,17 +89,17 @@ func (s *Service) CreateUser(ctx context.Context, a access.Actor, u User) (User,
 	if err := s.allow(a, false, access.AdminUsers); err != nil {
 		return User{}, err
 	}
-	return s.NewUser(ctx, u)
+	return s.NewUser(ctx, audit.By(a), u)
 }
 
 // NewUser makes a user without asking who wants it: the first start does, and
-// CreateUser once it has asked.
-func (s *Service) NewUser(ctx context.Context, u User) (User, error) {
+// CreateUser once it has asked. by is only told of.
+func (s *Service) NewUser(ctx context.Context, by audit.Author, u User) (User, error) {
 	if err := checkUser(u); err != nil {
 		return User{}, err
 	}
 	u.CreatedAt = s.Now()
-	u, err := s.Users.InsertUser(ctx, u)
+	u, err := s.Users.InsertUser(ctx, u, audit.Event{Name: audit.UserCreated, At: u.CreatedAt, Author: by, Entity: userEntity(0)})
 	if e, ok := fault.As(err, fault.Conflict); ok {
 		return User{}, fault.New(fault.Conflict, e.Msg+" has already been taken")
 	}
@@ -110,13 +112,18 @@ func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, block
 	if err := s.allow(a, false, access.AdminUsers); err != nil {
 		return err
 	}
-	if _, err := s.findUser(ctx, id); err != nil {
+	u, err := s.findUser(ctx, id)
+	if err != nil {
 		return err
 	}
 	if blocked && id == a.UserID {
 		return fault.New(fault.Denied, "You cannot block yourself.")
 	}
-	return s.Users.SetBlocked(ctx, id, blocked)
+	name := audit.UserUnblocked
+	if blocked {
+		name = audit.UserBlocked
+	}
+	return s.Users.SetBlocked(ctx, id, blocked, s.event(a, name, userEntity(id)).To("User", id, u.Username))
 }
 
 func checkUser(u User) error {

@@ -146,6 +146,14 @@ publish 1 GiB x 1   1074 MB/s  -      -                  1.50 s/GiB   -         
 	}
 }
 
+func TestPrintClients(t *testing.T) {
+	var b strings.Builder
+	err := printClients(&b, []result{{name: "pull x", ours: []sample{{ops: 2000, seconds: 1, memory: 30 << 20}}, theirs: []sample{{ops: 200, seconds: 2}}}})
+	if want := "pull x  2000 files/s  100 files/s  20.00 (20.00..20.00)  30 MiB       1\n"; err != nil || !strings.HasSuffix(b.String(), want) {
+		t.Errorf("%v\n%s\nwant %s", err, b.String(), want)
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for in, want := range map[string]int64{"4096": 4096, "4KiB": 4096, "64MiB": 64 << 20, "1GiB": 1 << 30} {
 		if got, err := parseSize(in); err != nil || got != want {

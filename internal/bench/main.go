@@ -1,5 +1,5 @@
 // Bench drives granary and nginx side by side on this machine and prints one
-// table. Rounds are interleaved and ratios taken within a round; on a shared
+// table, and one of granary's client beside curl. Rounds are interleaved and ratios taken within a round; on a shared
 // machine only they mean something, and absolute figures do not.
 package main
 
@@ -125,6 +125,10 @@ func run(ctx context.Context, o options) (err error) {
 		seeded: map[string]bool{}, stamp: time.Now().Unix()}
 	results, err := measure(ctx, d, o, list, [2]*server{ours, nginx})
 	err = errors.Join(err, printTable(os.Stdout, ours.name, results))
+	if err == nil && o.target == "" && o.command == "" { // granary was built, so its client is here
+		results, err = measureClients(ctx, d, ours, o)
+		err = errors.Join(err, printClients(os.Stdout, results))
+	}
 	if err != nil {
 		logs, _ := filepath.Glob(filepath.Join(dir, "*.log"))
 		for _, log := range append(logs, filepath.Join(dir, "nginx", "log")) {
@@ -153,6 +157,7 @@ func enoughDisk(dir string, o options, list []scenario) error {
 		}
 	}
 	need += o.size
+	need += 6 * o.size * int64(o.rounds) // the client's, and curl's
 	free, err := freeDisk(dir)
 	if err == nil && free < need {
 		err = fmt.Errorf("%s has %d GiB free and the run writes %d: give SIZE=64MiB, or -dir on another disk", o.dir, free>>30, need>>30)

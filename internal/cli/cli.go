@@ -7,19 +7,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"granary/internal/client"
 )
 
 // Exit codes, documented in every help text.
 const (
-	exitOK      = 0
-	exitFailure = 1 // the command was understood and failed
-	exitUsage   = 2 // the command line or a setting is wrong; nothing was done
+	exitOK       = 0
+	exitFailure  = 1 // the command was understood and failed
+	exitUsage    = 2 // the command line or a setting is wrong; nothing was done
+	exitRefused  = 3 // the server, or a rule of the command, says no: asking again will not help
+	exitNotFound = 4 // there is no such thing, or not for this caller
+	exitDiffers  = 5 // what was compared is not the same
 )
 
-const exitHelp = "Exit codes: 0 done, 1 failed, 2 wrong usage or settings (nothing was done)."
+const exitHelp = "Exit codes: 0 done, 1 failed, 2 wrong usage or settings (nothing was done),\n" +
+	"3 refused by the server or by a rule, 4 not found, 5 what was compared differs."
 
 // Env is everything a command may know of the world around it.
 type Env struct {
@@ -43,13 +50,51 @@ func Main(ctx context.Context, env Env) int {
 	if err == nil {
 		return exitOK
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintln(env.Stderr, "granary: "+line)
+	if text := strings.TrimSpace(err.Error()); text != "" {
+		for line := range strings.SplitSeq(text, "\n") {
+			fmt.Fprintln(env.Stderr, "granary: "+line)
+		}
 	}
-	if usage := (usageError{}); errors.As(err, &usage) {
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	if e, ok := errors.AsType[exitError](err); ok {
+		return e.code
+	}
+	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
+	switch client.KindOf(err) {
+	case client.Denied, client.Refused:
+		return exitRefused
+	case client.NotFound:
+		return exitNotFound
+	}
 	return exitFailure
+}
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
+// refused is a rule of a command that says no.
+func refused(format string, args ...any) error {
+	return exitError{fmt.Errorf(format, args...), exitRefused}
+}
+
+// getenv is a variable of the environment, "" where it is not set.
+func (e Env) getenv(name string) string {
+	for _, v := range slices.Backward(e.Environ) { // the last counts, as for a shell
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // usageError is a mistake of the caller, found before anything was done.
@@ -67,7 +112,9 @@ func newRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServe(env), newConfig(env), newMigrateStorage(env), newVersion(env))
+	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newVerify(env), newOpen(env),
+		newLogin(env), newLogout(env), newWhoami(env), newCI(env),
+		newServe(env), newConfig(env), newMigrateStorage(env), newVersion(env), newMan(env))
 	asGroup(root)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")
 	return root
@@ -87,6 +134,23 @@ func asGroup(cmd *cobra.Command) {
 			err = fmt.Errorf("there is no command %q; did you mean %s %s?", args[0], cmd.CommandPath(), near[0])
 		}
 		return usageError{err}
+	}
+}
+
+// usagef is a mistake of the caller.
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// arguments wants so many of them, and says in the command's own words what is
+// missing.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usagef("%d arguments are too few; want %s", len(args), cmd.UseLine())
+		case most >= 0 && len(args) > most:
+			return usagef("%q is an argument too many; want %s", args[most], cmd.UseLine())
+		}
+		return nil
 	}
 }
 

@@ -10,16 +10,20 @@ import (
 )
 
 func newVersion(env Env) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version of this program",
-		Args:  noArgs,
+		Short: "Print the version of this program, or manage a package's",
+		Long: "Print the version of this program. The commands below keep the version of a package in\n" +
+			"a CI/CD variable.",
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(env.Stdout, "granary %s (%s %s/%s)\n",
 				versionOf(env.Version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
+	cmd.AddCommand(newVersionNext(env), newVersionSet(env), newVersionGet(env))
+	return cmd
 }
 
 // versionOf is what the linker set, or else what the build recorded: the

@@ -20,7 +20,7 @@ import (
 type Config struct {
 	Listen      string // HOST:PORT; the host may be empty (all addresses), port 0 picks one
 	DataDir     string // a directory, not necessarily there yet
-	Database    Place  // scheme "sqlite"
+	Database    Place  // scheme "sqlite" or "postgres"
 	Blobs       Place  // scheme "file" or "s3"
 	S3          S3     // where Blobs is "s3"; else the zero value
 	ExternalURL string // http or https, without query or trailing slash; "" to derive it from the listener
@@ -33,11 +33,15 @@ type Config struct {
 	MaxFileSize int64 // bytes; 0 for no limit
 	InlineMax   int64 // bytes, 0 to 1 MiB
 
+	DatabaseMaxConnections int // to PostgreSQL, 4 to 1000; 0 for four a core, at least 16
+
 	BlobsRedirect     string // "off", "safe" or "all"; "off" where Blobs is "file"
 	S3AccessKeyID     Secret // with S3SecretAccessKey; "" for the usual chain
 	S3SecretAccessKey Secret
 
 	EncryptionKey Secret // 32 bytes as 64 hex digits; "" for the one in the data directory
+
+	AuditRetention time.Duration // how long audit events are kept, 0 or 1 h to 100 years; 0 for ever
 
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
@@ -51,17 +55,36 @@ type Config struct {
 
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 
+	WebhookAllowNetworks []netip.Prefix // reached by webhooks although they are not public
+
+	RateLimitAnonymous     RateLimit // by address
+	RateLimitAuthenticated RateLimit // by user or deploy token
+
 	from map[string]string // setting name to where its value came from
 }
 
 // Place is where records or blobs are kept: a scheme and what it needs.
 type Place struct {
-	Scheme string // "sqlite", "file" or "s3"
+	Scheme string // "sqlite", "postgres", "file" or "s3"
 	Path   string // a path on the local file system; for "s3" all after the colon, as it was given
+	URL    Secret // of the scheme "postgres": libpq's URL, which may hold a password
 }
 
-// String is the place as it is written in a setting, "sqlite:PATH".
-func (p Place) String() string { return p.Scheme + ":" + p.Path }
+// String is the place as it is written in a setting, "sqlite:PATH", without
+// what is secret in it.
+func (p Place) String() string {
+	if p.URL != "" {
+		shown, _ := withoutSecrets(p.URL.Reveal())
+		return shown
+	}
+	return p.Scheme + ":" + p.Path
+}
+
+// RateLimit is a number of requests in a window of seconds; zero is no limit.
+type RateLimit struct {
+	Requests int64 // up to 1,000,000,000
+	Seconds  int64 // up to 86,400
+}
 
 // Secret is text that must not be shown. Printing or logging it in any of the
 // usual ways yields "(hidden)".
@@ -99,6 +122,8 @@ func (c Config) Print(w io.Writer) error {
 			b.WriteString("# " + s.key() + " is not set")
 		case s.secret:
 			b.WriteString("# " + s.key() + " is set and hidden")
+		case value != "" && s.name == "database" && c.Database.hidden():
+			b.WriteString("# " + s.key() + " is set: " + value)
 		default:
 			b.WriteString(s.key() + ": " + yamlScalar(value))
 		}

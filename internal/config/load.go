@@ -88,6 +88,14 @@ func together(c Config) (faults []Fault) {
 		faults = append(faults, Fault{Setting: "s3-secret-access-key", From: c.from["s3-secret-access-key"],
 			Want: "want it and s3-access-key-id, or neither"})
 	}
+	if c.Database.Scheme == "postgres" && c.EncryptionKey == "" {
+		faults = append(faults, Fault{"encryption-key", "", c.from["encryption-key"],
+			"want one where the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it"})
+	}
+	if c.Database.hidden() && c.from["database"] == "--database" {
+		faults = append(faults, Fault{"database", "hidden", c.from["database"],
+			"want a password in GRANARY_DATABASE, the settings file or PGPASSWORD: anyone may read a command line"})
+	}
 	return faults
 }
 

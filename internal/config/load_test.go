@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 	got, faults := load(t, nil, []string{"HOME=/root", "GRANARY_TOKEN=x", "GRANARY_SERVER=y"}, "")
 	want := Config{
 		Listen: "127.0.0.1:8080", DataDir: "./granary-data",
-		Database: Place{"sqlite", "granary-data/granary.db"}, Blobs: Place{"file", "granary-data/blobs"}, BlobsRedirect: "off",
+		Database: Place{Scheme: "sqlite", Path: "granary-data/granary.db"}, Blobs: Place{Scheme: "file", Path: "granary-data/blobs"}, BlobsRedirect: "off",
 		Naming: "strict", GuestsMayReadPackages: true, AllowAnyoneToPull: true,
 		MaxFileSize: 5368709120, InlineMax: 65536, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: true,
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
@@ -96,12 +96,12 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		"log_level (granary.yaml:5): it was given before, at granary.yaml:4",
 		"metrics (granary.yaml:6): want one value on the line",
 		`listen is "8080" (granary.yaml:1): want HOST:PORT, such as 127.0.0.1:8080, or :8080 for all addresses`,
-		`database is "postgres://(hidden)" (GRANARY_DATABASE): postgres:// is not supported in this release, want sqlite:PATH`,
 		"root-token is hidden (GRANARY_ROOT_TOKEN): want 20 or more of A-Z, a-z, 0-9, - and _",
 		`naming is "loose" (--naming): want strict or relaxed`,
 		`max-file-size is "5 apples" (GRANARY_MAX_FILE_SIZE): want bytes as a whole number, or one with KiB, MiB, GiB or TiB, such as 64KiB`,
 		`log-level is "loud" (granary.yaml:4): want debug, info, warn or error`,
 		`shutdown-timeout is "30" (--shutdown-timeout): want a number with a unit, such as 30s, 2m or 500ms`,
+		"encryption-key (default): want one where the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -177,4 +177,31 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A password is neither on a command line nor in what is shown.
+func TestDatabasePassword(t *testing.T) {
+	const key = "GRANARY_ENCRYPTION_KEY=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for dsn, want := range map[string]string{
+		"postgres://u:s3cret@h:5432/db?sslmode=verify-full": "# database is set: postgres://u:(hidden)@h:5432/db",
+		"postgresql://u:s3c@ret@h,i:5433/db":                "# database is set: postgresql://u:(hidden)@h,i:5433/db",
+		"postgres:///db?host=/run&password=s3cret":          "# database is set: postgres:///db?host=",
+		"postgres://u@h/db":                                 `database: "postgres://u@h/db"`,
+	} {
+		c, faults := load(t, nil, []string{"GRANARY_DATABASE=" + dsn, key}, "")
+		var b strings.Builder
+		if err := c.Print(&b); err != nil || faults != nil {
+			t.Error(err, faults)
+		}
+		if !strings.Contains(b.String(), want) || strings.Contains(b.String(), "s3c") {
+			t.Errorf("%s: want %s in\n%s", dsn, want, b.String())
+		}
+		if got := c.Database.URL.Reveal(); got != dsn {
+			t.Errorf("%s became %s", dsn, got)
+		}
+		_, faults = load(t, []string{"--database", dsn}, []string{key}, "")
+		if secret := strings.Contains(dsn, "s3c"); secret != (len(faults) == 1) || strings.Contains(strings.Join(faults, ""), "s3c") {
+			t.Errorf("%s on a command line: %q", dsn, faults)
+		}
+	}
 }

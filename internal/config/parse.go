@@ -64,8 +64,6 @@ func parsePlace(to *Place, scheme, v string) error {
 	got, path, _ := strings.Cut(v, ":")
 	want := fmt.Sprintf("want %s:PATH", scheme)
 	switch {
-	case got == "postgres" || got == "postgresql":
-		return fmt.Errorf("%s:// is not supported in this release, %s", got, want)
 	case got != scheme || path == "":
 		return errors.New(want)
 	case strings.HasPrefix(path, "//"):
@@ -187,6 +185,18 @@ func parseDurationWithin(to *time.Duration, v string, least, most time.Duration)
 	return nil
 }
 
+// parseRetention reads how long something is kept: 0, or an hour and more.
+func parseRetention(to *time.Duration, v string) error {
+	const most = 100 * 365 * 24 * time.Hour
+	if err := parseDurationWithin(to, v, 0, most); err != nil {
+		return err
+	}
+	if *to != 0 && *to < time.Hour {
+		return fmt.Errorf("want 0, or %v to %v", time.Hour, most)
+	}
+	return nil
+}
+
 // parsePrefixes reads networks and single addresses between commas.
 func parsePrefixes(to *[]netip.Prefix, v string) error {
 	if strings.TrimSpace(v) == "" {
@@ -218,4 +228,27 @@ func formatPrefixes(prefixes []netip.Prefix) string {
 		words[i] = p.String()
 	}
 	return strings.Join(words, ",")
+}
+
+// parseRateLimit reads REQUESTS/SECONDS, or 0.
+func parseRateLimit(to *RateLimit, v string) error {
+	if v == "0" {
+		*to = RateLimit{}
+		return nil
+	}
+	requests, seconds, _ := strings.Cut(v, "/")
+	n, errN := strconv.ParseUint(requests, 10, 63)
+	s, errS := strconv.ParseUint(seconds, 10, 63)
+	if errN != nil || errS != nil || n < 1 || n > 1e9 || s < 1 || s > 86400 {
+		return errors.New("want REQUESTS/SECONDS, such as 800/15, with 1 to 1000000000 requests in 1 to 86400 seconds, or 0 for no limit")
+	}
+	*to = RateLimit{Requests: int64(n), Seconds: int64(s)}
+	return nil
+}
+
+func formatRateLimit(r RateLimit) string {
+	if r == (RateLimit{}) {
+		return "0"
+	}
+	return fmt.Sprintf("%d/%d", r.Requests, r.Seconds)
 }

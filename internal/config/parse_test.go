@@ -60,7 +60,7 @@ func TestValues(t *testing.T) {
 		{"listen", []string{":0", "localhost:80", "[::]:443"}, []string{"", "8080", "h:99999", "h:http", "h:-1", "h:08", "http://h:1", "::1:80"}},
 		{"pprof-listen", []string{"", "127.0.0.1:6060", "[::1]:0", "localhost:1"}, []string{":6060", "0.0.0.0:1", "10.0.0.1:1", "example.com:1"}},
 		{"data-dir", []string{".", "/var/lib/granary"}, []string{"", "a\nb"}},
-		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c", "postgres://h/db"}},
+		{"database", []string{"sqlite:x.db", "sqlite:/a/b"}, []string{"", "x.db", "sqlite:", "sqlite://x", "sqlite::memory:", "sqlite:a?b=c"}},
 		{"blobs", []string{"file:x", "s3://bucket", "s3://my.bucket/a/b/", "s3://bucket?endpoint=http://127.0.0.1:9000&region=eu-1&path_style=true",
 			"s3://bucket/p?sse=aws:kms&sse_kms_key_id=arn:aws:kms:x&storage_class=STANDARD_IA&upload_memory=10MiB", "s3://bucket?endpoint=minio:9000"},
 			[]string{"", "file:", "/x", "s3:", "s3://", "s3:bucket", "s3://b", "s3://Bucket", "s3://bucket:80", "s3://u:p@bucket", "s3://bucket#x",
@@ -74,6 +74,8 @@ func TestValues(t *testing.T) {
 		{"root-token", []string{"aaaaaaaaaaaaaaaaaaaa"}, []string{"", "short", "aaaaaaaaaaaaaaaaaaa ", "ääääääääääääääääääää"}},
 		{"inline-max", []string{"0", "1MiB"}, []string{"1048577", "2MiB"}},
 		{"stall-timeout", []string{"1s", "1h"}, []string{"0s", "999ms", "61m", "-5s"}},
+		{"audit-retention", []string{"0", "1h", "876000h"}, []string{"", "59m", "-1h", "876001h", "a year"}},
+		{"rate-limit-anonymous", []string{"0", "800/15", "1000000000/86400"}, []string{"", "800", "0/15", "800/0", "-1/15", "800/86401", "1000000001/1", "800/15s", "800/15/1"}},
 		{"trusted-proxies", []string{"", "10.0.0.0/8 , ::1"}, []string{",", "10.0.0.0/33", "example.com", "fe80::1%eth0", "::ffff:10.0.0.0/104"}},
 		{"metrics", []string{"true", "false"}, []string{"", "yes", "1"}},
 	}

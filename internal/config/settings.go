@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +31,7 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings is the table. data-dir comes before those whose default names it.
 func settings() []setting {
-	return []setting{
+	return append([]setting{
 		{name: "listen", def: "127.0.0.1:8080",
 			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
@@ -39,9 +41,10 @@ func settings() []setting {
 			set:  setDataDir,
 			get:  func(c *Config) string { return c.DataDir }},
 		{name: "database", def: "sqlite:<data-dir>/granary.db",
-			help: "keep records in this `place`, sqlite:PATH",
-			set:  func(c *Config, v string) error { return parsePlace(&c.Database, "sqlite", v) },
+			help: "keep records in this `place`, sqlite:PATH or postgres://USER@HOST/DATABASE",
+			set:  func(c *Config, v string) error { return parseDatabase(&c.Database, v) },
 			get:  func(c *Config) string { return c.Database.String() }},
+		maxConnections(),
 		{name: "blobs", def: "file:<data-dir>/blobs",
 			help: "keep the bytes of packages in this `place`, file:DIRECTORY or s3://BUCKET/PREFIX?endpoint=URL&region=NAME...",
 			set:  func(c *Config, v string) error { return parseBlobs(c, v) },
@@ -74,18 +77,16 @@ func settings() []setting {
 			func(c *Config) *bool { return &c.GuestsMayReadPackages }),
 		boolean("allow-anyone-to-pull", "true", "let a project open its packages to everyone, whatever its visibility",
 			func(c *Config) *bool { return &c.AllowAnyoneToPull }),
-		{name: "max-file-size", def: "5GiB",
-			help: "refuse package files above this `size`, in bytes or with KiB, MiB, GiB, TiB; 0 for no limit",
-			set:  func(c *Config, v string) error { return parseSizeWithin(&c.MaxFileSize, v, maxSize) },
-			get:  func(c *Config) string { return formatSize(c.MaxFileSize) }},
-		{name: "inline-max", def: "64KiB",
-			help: "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
-			set:  func(c *Config, v string) error { return parseSizeWithin(&c.InlineMax, v, mebibyte) },
-			get:  func(c *Config) string { return formatSize(c.InlineMax) }},
+		size("max-file-size", "5GiB", maxSize, "refuse package files above this `size`, in bytes or with KiB, MiB, GiB, TiB; 0 for no limit",
+			func(c *Config) *int64 { return &c.MaxFileSize }),
+		size("inline-max", "64KiB", mebibyte, "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
+			func(c *Config) *int64 { return &c.InlineMax }),
 		{name: "encryption-key", secret: true,
-			help: "32 bytes as 64 hex digits, the key that values of CI/CD variables are kept under (default: in <data-dir>/encryption_key, made at the first start)",
+			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
 			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
+		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps them for ever",
+			func(c *Config) *time.Duration { return &c.AuditRetention }),
 		{name: "log-format", def: "text",
 			help: "the `format` of the log: text or json",
 			set:  func(c *Config, v string) error { return oneOf(&c.LogFormat, v, "text", "json") },
@@ -106,11 +107,27 @@ func settings() []setting {
 			func(c *Config) *time.Duration { return &c.StallTimeout }),
 		duration("idle-timeout", "120s", time.Second, "close a connection that carries no request for this `duration`",
 			func(c *Config) *time.Duration { return &c.IdleTimeout }),
-		{name: "trusted-proxies",
-			help: "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
-			set:  func(c *Config, v string) error { return parsePrefixes(&c.TrustedProxies, v) },
-			get:  func(c *Config) string { return formatPrefixes(c.TrustedProxies) }},
+		networks("trusted-proxies", "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
+			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
+		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
+			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
+	}, rateLimits()...)
+}
+
+func rateLimits() []setting {
+	return []setting{
+		rateLimit("rate-limit-anonymous", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
+		rateLimit("rate-limit-authenticated", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
 	}
+}
+
+func maxConnections() setting {
+	return setting{name: "database-max-connections", def: "0",
+		help: "hold at most this `number` of connections to PostgreSQL, 4 to 1000; 0 for four a core, at least 16",
+		set:  func(c *Config, v string) error { return parseConnections(&c.DatabaseMaxConnections, v) },
+		get:  func(c *Config) string { return strconv.Itoa(c.DatabaseMaxConnections) }}
 }
 
 func boolean(name, def, help string, field func(*Config) *bool) setting {
@@ -119,10 +136,34 @@ func boolean(name, def, help string, field func(*Config) *bool) setting {
 		get: func(c *Config) string { return fmt.Sprint(*field(c)) }}
 }
 
+func size(name, def string, most int64, help string, field func(*Config) *int64) setting {
+	return setting{name: name, def: def, help: help,
+		set: func(c *Config, v string) error { return parseSizeWithin(field(c), v, most) },
+		get: func(c *Config) string { return formatSize(*field(c)) }}
+}
+
 func duration(name, def string, least time.Duration, help string, field func(*Config) *time.Duration) setting {
 	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseDurationWithin(field(c), v, least, time.Hour) },
 		get: func(c *Config) string { return field(c).String() }}
+}
+
+func retention(name, help string, field func(*Config) *time.Duration) setting {
+	return setting{name: name, def: "0s", help: help,
+		set: func(c *Config, v string) error { return parseRetention(field(c), v) },
+		get: func(c *Config) string { return field(c).String() }}
+}
+
+func rateLimit(name, help string, field func(*Config) *RateLimit) setting {
+	return setting{name: name, def: "0", help: help,
+		set: func(c *Config, v string) error { return parseRateLimit(field(c), v) },
+		get: func(c *Config) string { return formatRateLimit(*field(c)) }}
+}
+
+func networks(name, help string, field func(*Config) *[]netip.Prefix) setting {
+	return setting{name: name, help: help,
+		set: func(c *Config, v string) error { return parsePrefixes(field(c), v) },
+		get: func(c *Config) string { return formatPrefixes(*field(c)) }}
 }
 
 // setDataDir settles the directory that later defaults are resolved against,

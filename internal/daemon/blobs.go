@@ -20,7 +20,11 @@ func openBlobs(ctx context.Context, cfg config.Config, h hooks) (blob.Store, err
 		}
 		return store, nil
 	}
-	store, err := disk.Open(cfg.Blobs.Path)
+	openDisk := disk.Open
+	if cfg.Database.Scheme == "postgres" {
+		openDisk = disk.OpenShared
+	}
+	store, err := openDisk(cfg.Blobs.Path)
 	if err != nil {
 		return nil, err
 	}

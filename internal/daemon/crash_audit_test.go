@@ -16,7 +16,7 @@ import (
 //
 // Of the database: SQLite finds it sound; a package's name and version is one
 // row; every acknowledged or seen publish is a row, every row is a publish, and
-// none is twice. Of the blobs: one that a file refers to is in the database or
+// none is twice; every file has its audit event, and every event its file. Of the blobs: one that a file refers to is in the database or
 // on the disk and as long as its row says; counts of references are right; no
 // file on the disk is without a row.
 func (f *farm) audit() {
@@ -42,6 +42,10 @@ func (f *farm) audit() {
 	f.none(db, `SELECT name || ' ' || version || ' is empty' FROM packages p WHERE NOT EXISTS (SELECT 1 FROM package_files f WHERE f.package_id = p.id)`)
 	f.none(db, `SELECT 'blob ' || id || ' has not ' || files || ' files' FROM blobs b WHERE files <> (SELECT COUNT(*) FROM package_files f WHERE f.blob_id = b.id)`)
 	f.none(db, `SELECT 'content of ' || b.id || ' is too short' FROM blobs b JOIN blob_contents c ON c.blob_id = b.id WHERE length(c.content) <> b.size`)
+	f.none(db, `SELECT 'file ' || id || ' has no event' FROM package_files
+		WHERE id NOT IN (SELECT target_id FROM audit_events WHERE name = 'package_registry_package_published')`)
+	f.none(db, `SELECT 'event ' || id || ' has no file' FROM audit_events
+		WHERE name = 'package_registry_package_published' AND target_id NOT IN (SELECT id FROM package_files)`)
 	f.auditFiles(db)
 	f.auditBlobs(db)
 }

@@ -11,6 +11,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
+	"granary/internal/throttle"
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
@@ -51,9 +52,10 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
-	stop := s.startUpkeep(ctx, log)
+	stop := s.startUpkeep(ctx, log, cfg.AuditRetention)
 	defer stop()
 	handler, options := s.handler(cfg, log)
+	defer s.startHooks(ctx, cfg, url, version, options.Metrics, log)()
 	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version)
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)
 	if err == nil {
@@ -76,6 +78,12 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
+		options.Metrics.Register(s.leads)
+		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.auth.Logins.Failures()} {
+			if t != nil {
+				options.Metrics.CountThrottled(t.Name(), t.Refused)
+			}
+		}
 		mux.Handle("GET /-/metrics", options.Metrics.Handler())
 	}
 	return s.api.Handler(mux), options

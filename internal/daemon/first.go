@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/config"
 	"granary/internal/fault"
@@ -20,9 +21,15 @@ import (
 const tokenFile = "initial_root_token"
 
 // firstStart gives an empty database an administrator, a token and a project,
-// and tells how to use them, once. The token comes last: a start that was cut
-// short is taken up by the next.
+// and tells how to use them, once. Of several nodes one does it, while the
+// others wait.
 func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, stdout io.Writer) error {
+	return s.db.Exclusive(ctx, "first start", func(ctx context.Context) error { return s.fill(ctx, cfg, url, stdout) })
+}
+
+// fill makes what an empty database needs. The token comes last: a start that
+// was cut short is taken up by the next.
+func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout io.Writer) error {
 	tokens, err := s.db.ListPersonalTokens(ctx, auth.TokenFilter{}, page.Request{Number: 1, Size: 1})
 	if err != nil || tokens.Total > 0 {
 		return err
@@ -32,7 +39,7 @@ func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, 
 		return err
 	}
 	actor := access.Actor{
-		Kind: access.User, UserID: root.ID, Username: root.Username, Admin: true, Scopes: []access.Scope{access.ScopeAPI},
+		Kind: access.User, UserID: root.ID, Username: root.Username, Name: root.Name, Admin: true, Scopes: []access.Scope{access.ScopeAPI},
 	}
 	_, err = s.projects.CreateProject(ctx, actor, root.NamespaceID, projects.Project{
 		Name: "demo", Path: "demo", DefaultBranch: "main", PackageAccess: access.PackagesEnabled,
@@ -48,7 +55,7 @@ func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, 
 	if err := writeSecret(path, secret); err != nil {
 		return err
 	}
-	_, err = s.auth.NewPersonalToken(ctx, auth.PersonalToken{
+	_, err = s.auth.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{
 		UserID: root.ID, Name: "initial root token", Scopes: []access.Scope{access.ScopeAPI},
 	}, secret)
 	if err != nil {
@@ -64,7 +71,7 @@ func (s *server) makeRoot(ctx context.Context) (auth.User, error) {
 	if !fault.Is(err, fault.NotFound) {
 		return root, err
 	}
-	return s.auth.NewUser(ctx, auth.User{
+	return s.auth.NewUser(ctx, audit.Author{}, auth.User{
 		Username: "root", Name: "Administrator", Email: "admin@example.com",
 		Admin: true, CanCreateGroup: true, ProjectsLimit: 100000,
 	})

@@ -43,7 +43,7 @@ func (s *server) useKey(ctx context.Context, cfg config.Config) error {
 	}
 	err = s.db.UseKey(ctx, [metadb.KeySize]byte(key))
 	if errors.Is(err, metadb.ErrWrongKey) {
-		return fmt.Errorf("the encryption key %s is not the one that the CI/CD variables in the database were encrypted with; %s", from, restoreKey)
+		return fmt.Errorf("the encryption key %s is not the one that CI/CD variables and webhooks in the database were encrypted with; %s", from, restoreKey)
 	}
 	return err
 }
@@ -57,7 +57,7 @@ func (s *server) makeKey(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	if needed {
-		return "", fmt.Errorf("the encryption key %s is missing, and without it nobody can read the CI/CD variables in the database; %s", path, restoreKey)
+		return "", fmt.Errorf("the encryption key %s is missing, and without it nobody can read the CI/CD variables and webhooks in the database; %s", path, restoreKey)
 	}
 	key := make([]byte, metadb.KeySize)
 	_, _ = rand.Read(key) // never fails

@@ -12,8 +12,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"granary/internal/access"
 	"granary/internal/api"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/config"
@@ -22,6 +25,7 @@ import (
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/throttle"
 )
 
 // server is the rooms, wired together.
@@ -32,13 +36,18 @@ type server struct {
 	auth     *auth.Service
 	projects *projects.Service
 	registry *registry.Registry
+	audit    *audit.Service
 	api      *api.Server
+	leads    prometheus.Gauge // 1 while this node does the upkeep for all
 }
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, h hooks) (*server, error) {
-	s := &server{}
+	s := &server{leads: prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "granary_upkeep_running",
+		Help: "1 on the one node that sweeps and tidies for all, 0 on the others.",
+	})}
 	if err := s.openStores(ctx, cfg, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -48,7 +57,7 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 	}
 	s.auth = &auth.Service{
 		Tokens: s.db, Users: s.db, PersonalTokens: s.db, Bots: s.db, DeployTokens: s.db, Jobs: s.db,
-		Places: s.projects, Rules: rules, Now: time.Now,
+		Places: s.projects, Rules: rules, Now: time.Now, Logins: throttle.NewLogins(time.Now),
 	}
 	s.registry = &registry.Registry{
 		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Protectors: s.db,
@@ -56,15 +65,45 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.registry.Links, _ = s.blobs.(blob.Linker)
+	s.audit = &audit.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
 	s.api = &api.Server{
-		Auth: s.auth, Projects: s.projects, Registry: s.registry,
+		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,
 		Releases:    &releases.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now},
-		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg),
+		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg), ClientIP: httpd.ClientIP,
+		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
+		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),
 	}
 	return s, nil
 }
 
 func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) error {
+	err := s.openDatabase(ctx, cfg, h)
+	if err != nil {
+		return err
+	}
+	if err := s.useKey(ctx, cfg); err != nil {
+		return err
+	}
+	if s.blobs, err = openBlobs(ctx, cfg, h); err != nil {
+		return fmt.Errorf("cannot open the blob store: %w", err)
+	}
+	return nil
+}
+
+// openDatabase locks the directories that are this server's alone, and opens
+// the database. Nodes that share a database may share the blobs' directory too.
+func (s *server) openDatabase(ctx context.Context, cfg config.Config, h hooks) error {
+	if cfg.Database.Scheme == "postgres" {
+		if err := s.ownDirectories(cfg.DataDir); err != nil {
+			return err
+		}
+		var err error
+		s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), metadb.Options{Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections})
+		if err != nil {
+			return fmt.Errorf("cannot open the %w", err)
+		}
+		return nil
+	}
 	database, err := filepath.Abs(cfg.Database.Path)
 	if err != nil {
 		return fmt.Errorf("database %s: %w", cfg.Database, err)
@@ -77,6 +116,17 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 	if cfg.Blobs.Scheme == "file" {
 		dirs = append(dirs, cfg.Blobs.Path)
 	}
+	if err := s.ownDirectories(dirs...); err != nil {
+		return err
+	}
+	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{Hook: h.commit}); err != nil {
+		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+	}
+	return nil
+}
+
+// ownDirectories makes what is missing and keeps other servers away.
+func (s *server) ownDirectories(dirs ...string) error {
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another place", dir, plain(err))
@@ -84,15 +134,6 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 		if err := s.lock(dir); err != nil {
 			return err
 		}
-	}
-	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{Hook: h.commit}); err != nil {
-		return fmt.Errorf("cannot open the %w%s", err, cure(err))
-	}
-	if err := s.useKey(ctx, cfg); err != nil {
-		return err
-	}
-	if s.blobs, err = openBlobs(ctx, cfg, h); err != nil {
-		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ const (
 	Precondition           // it is no longer what the caller made its condition
 	NotAllowed             // this thing cannot be asked for that way
 	Unprocessable          // understood, and cannot be carried out
+	Unfit                  // understood, and one value in it cannot be used
 	TooLarge               // more bytes than allowed
 	Timeout                // the caller stopped sending
 	Unavailable            // database or store cannot serve now; try again

@@ -47,6 +47,16 @@ func NewMetrics() *Metrics {
 // Register adds collectors of other rooms; it panics where a name is taken.
 func (m *Metrics) Register(cs ...prometheus.Collector) { m.registry.MustRegister(cs...) }
 
+// CountThrottled shows how many requests a throttle has refused; it panics where
+// the name is taken.
+func (m *Metrics) CountThrottled(name string, refused func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name:        "granary_throttled_requests_total",
+		Help:        "Requests answered with 429, by throttle.",
+		ConstLabels: prometheus.Labels{"throttle": name},
+	}, func() float64 { return float64(refused()) }))
+}
+
 // Handler serves the metrics in Prometheus' format; for /-/metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

@@ -3,6 +3,7 @@ package metadb
 import (
 	"context"
 
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -25,7 +26,7 @@ func (db *DB) ListAllowedGroups(ctx context.Context, projectID int64, p page.Req
 }
 
 // AllowJobs implements projects.Allowlists.
-func (db *DB) AllowJobs(ctx context.Context, projectID int64, source projects.Place, most int) error {
+func (db *DB) AllowJobs(ctx context.Context, projectID int64, source projects.Place, most int, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
 		err := t.exec(`INSERT INTO job_token_allowlist (project_id, source_project_id, source_namespace_id) VALUES ($1, $2, $3)`,
 			projectID, id(source.ProjectID), id(source.GroupID))
@@ -40,13 +41,29 @@ func (db *DB) AllowJobs(ctx context.Context, projectID int64, source projects.Pl
 		if err == nil && n > most {
 			err = fault.New(fault.TooLarge, "")
 		}
-		return struct{}{}, classify(err)
+		if err != nil {
+			return struct{}{}, classify(err)
+		}
+		return struct{}{}, t.recordSource(ctx, source, e)
 	})
 	return err
 }
 
+// recordSource completes the event with the project or group that is meant.
+func (t *tx) recordSource(ctx context.Context, source projects.Place, e audit.Event) error {
+	in := audit.Entity{Type: audit.Group, ID: source.GroupID}
+	if source.ProjectID != 0 {
+		in = audit.Entity{Type: audit.Project, ID: source.ProjectID}
+	}
+	path, err := t.entityPath(ctx, in)
+	if err != nil {
+		return err
+	}
+	return t.record(ctx, e.To(string(in.Type), in.ID, path))
+}
+
 // DisallowJobs implements projects.Allowlists.
-func (db *DB) DisallowJobs(ctx context.Context, projectID int64, source projects.Place) error {
+func (db *DB) DisallowJobs(ctx context.Context, projectID int64, source projects.Place, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
 		n, err := t.count(`DELETE FROM job_token_allowlist
 			WHERE project_id = $1 AND COALESCE(source_project_id, 0) = $2 AND COALESCE(source_namespace_id, 0) = $3`,
@@ -54,7 +71,10 @@ func (db *DB) DisallowJobs(ctx context.Context, projectID int64, source projects
 		if err == nil && n == 0 {
 			err = fault.New(fault.NotFound, "")
 		}
-		return struct{}{}, err
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.recordSource(ctx, source, e)
 	})
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/metadb"
 	"granary/internal/projects"
@@ -29,14 +30,14 @@ func benchDB(b *testing.B) (*metadb.DB, projects.Project, access.Actor) {
 			b.Error(err)
 		}
 	})
-	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()})
+	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()}, audit.Event{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	p, err := db.InsertProject(ctx, projects.Project{
 		Name: "demo", Path: "demo", CreatorID: u.ID, Namespace: projects.Group{ID: u.NamespaceID}, CreatedAt: time.Now(),
 		PackageAccess: access.PackagesEnabled,
-	}, access.Owner)
+	}, access.Owner, audit.Event{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,6 +52,8 @@ func publication(projectID, n int64, size int) registry.Publication {
 		ProjectID:   projectID,
 		Coordinates: registry.Coordinates{Name: "tool", Version: registry.Version(fmt.Sprintf("1.0.%d", n)), File: "tool.tar.gz"},
 		Size:        int64(size), Digest: sha256.Sum256(body), Small: body, Now: time.Now(),
+		Event: audit.New(access.Actor{Kind: access.User, UserID: 1, Username: "root", Name: "Administrator", TokenID: 1, Address: "192.0.2.7"},
+			audit.PackagePublished, time.Now(), audit.Entity{Type: audit.Project, ID: projectID, Path: "root/demo"}),
 	}
 }
 

@@ -2,7 +2,10 @@ package metadb
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/projects"
@@ -16,7 +19,7 @@ const botRole = `COALESCE((SELECT COALESCE(m.access_level, b.access_level) FROM 
 
 // InsertBotToken implements auth.Bots. The bot has no namespace of its own:
 // there is nothing for it to keep there.
-func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
+func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
 	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
 		var err error
 		token.UserID, err = t.insert(`INSERT INTO users (username, username_key, name, email, email_key, admin, external,
@@ -37,8 +40,22 @@ func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.Persona
 		if err != nil {
 			return token, err
 		}
-		return t.addPersonalToken(token, d)
+		return t.addPersonalToken(ctx, token, d, e)
 	})
+}
+
+// ownerOf is whom a token is told of: its user, or where that is a bot, the
+// bot's place.
+func (t *tx) ownerOf(ctx context.Context, userID int64) (audit.Entity, error) {
+	var project, group sql.NullInt64
+	err := t.row(ctx, `SELECT project_id, namespace_id FROM bots WHERE user_id = $1`, userID).Scan(&project, &group)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return audit.Entity{Type: audit.User, ID: userID}, nil
+	case project.Valid:
+		return audit.Entity{Type: audit.Project, ID: project.Int64}, classify(err)
+	}
+	return audit.Entity{Type: audit.Group, ID: group.Int64}, classify(err)
 }
 
 // retireBot ends the membership of the bot that a revoked token acted as, if

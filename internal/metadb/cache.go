@@ -7,9 +7,9 @@ import (
 
 // cache remembers look-ups until they are dropped. A look-up that began before
 // a drop cannot put in what it found once that is over: it holds a generation
-// that has passed. Everything written goes through this process, so that
-// dropping after each write is enough; the life bounds what depends on the
-// clock.
+// that has passed. Where everything written goes through this process, dropping
+// after each write is enough; where others write too, reach comes before each
+// look. The life bounds what depends on the clock.
 type cache[K comparable, V any] struct {
 	weigh func(V) int64 // nil: every entry weighs 1
 	limit int64         // of all weights; a full cache starts over
@@ -17,6 +17,7 @@ type cache[K comparable, V any] struct {
 
 	mu         sync.RWMutex
 	generation uint64
+	version    int64 // of what others change too
 	weight     int64
 	entries    map[K]entry[V]
 }
@@ -74,6 +75,24 @@ func (c *cache[K, V]) clear() {
 	defer c.mu.Unlock()
 	c.generation++
 	c.entries, c.weight = nil, 0
+}
+
+// reach forgets everything that was found under another version. A version that
+// comes late forgets too much, never too little.
+func (c *cache[K, V]) reach(version int64) {
+	c.mu.RLock()
+	same := c.version == version
+	c.mu.RUnlock()
+	if same {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.version != version {
+		c.version = version
+		c.generation++
+		c.entries, c.weight = nil, 0
+	}
 }
 
 func (c *cache[K, V]) remove(key K) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/projects"
@@ -20,12 +21,12 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
 	p := newProject(t, db, g.ID, "tool", access.Private, root.ID)
 	at := projects.Place{ProjectID: p.ID}
-	_, err := db.InsertMember(ctx, at, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()})
+	_, err := db.InsertMember(ctx, at, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, audit.Event{})
 	must(t, 0, err)
 	pat := newToken(t, db, ada.ID, "secret")
-	j, err := db.InsertJob(ctx, auth.Job{ProjectID: p.ID, User: ada, Status: auth.JobRunning, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, auth.DigestOf("job"))
+	j, err := db.InsertJob(ctx, auth.Job{ProjectID: p.ID, User: ada, Status: auth.JobRunning, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, auth.DigestOf("job"), audit.Event{})
 	must(t, j, err)
-	deploy, err := db.InsertDeployToken(ctx, auth.DeployToken{ProjectID: p.ID, Name: "d", CreatedAt: time.Now()}, auth.DigestOf("deploy"))
+	deploy, err := db.InsertDeployToken(ctx, auth.DeployToken{ProjectID: p.ID, Name: "d", CreatedAt: time.Now()}, auth.DigestOf("deploy"), audit.Event{})
 	must(t, deploy, err)
 
 	token := func(secret string) auth.Token {
@@ -45,22 +46,25 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 		after  func() bool
 	}{
 		{"block a user", func() bool { return !token("secret").User.Blocked },
-			func() error { return db.SetBlocked(ctx, ada.ID, true) }, func() bool { return token("secret").User.Blocked && token("job").User.Blocked }},
+			func() error { return db.SetBlocked(ctx, ada.ID, true, audit.Event{}) }, func() bool { return token("secret").User.Blocked && token("job").User.Blocked }},
 		{"change a role", func() bool { return role() == access.Developer },
 			func() error {
-				_, err := db.UpdateMember(ctx, at, ada.ID, access.Guest, projects.Setting[time.Time]{})
+				_, err := db.UpdateMember(ctx, at, ada.ID, access.Guest, projects.Setting[time.Time]{}, audit.Event{})
 				return err
 			},
 			func() bool { return role() == access.Guest }},
 		{"end a membership", func() bool { return role() == access.Guest },
-			func() error { return db.DeleteMember(ctx, at, ada.ID) }, func() bool { return role() == access.NoRole }},
+			func() error { return db.DeleteMember(ctx, at, ada.ID, audit.Event{}) }, func() bool { return role() == access.NoRole }},
 		{"finish a job", func() bool { return token("job").Job.Status == auth.JobRunning },
-			func() error { _, err := db.FinishJob(ctx, p.ID, j.ID, auth.JobSuccess, time.Now()); return err },
+			func() error {
+				_, err := db.FinishJob(ctx, p.ID, j.ID, auth.JobSuccess, time.Now(), audit.Event{})
+				return err
+			},
 			func() bool { return token("job").Job.Status == auth.JobSuccess }},
 		{"revoke a token", func() bool { return !token("secret").Personal.Revoked },
-			func() error { return db.RevokePersonalTokens(ctx, pat.ID, false) }, func() bool { return token("secret").Personal.Revoked }},
+			func() error { return db.RevokePersonalTokens(ctx, pat.ID, false, audit.Event{}) }, func() bool { return token("secret").Personal.Revoked }},
 		{"delete a deploy token", func() bool { return token("deploy").Deploy != nil },
-			func() error { return db.DeleteDeployToken(ctx, deploy.ID) },
+			func() error { return db.DeleteDeployToken(ctx, deploy.ID, audit.Event{}) },
 			func() bool {
 				_, err := db.FindToken(ctx, auth.DigestOf("deploy"))
 				return fault.Is(err, fault.NotFound)
@@ -70,7 +74,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 			return must(t, place, err).FlagOn
 		},
 			func() error {
-				_, err := db.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)})
+				_, err := db.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, audit.Event{})
 				return err
 			},
 			func() bool {
@@ -78,7 +82,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				return !must(t, place, err).FlagOn
 			}},
 		{"delete a project", func() bool { return role() == access.NoRole },
-			func() error { return db.DeleteProject(ctx, p.ID, time.Now()) },
+			func() error { return db.DeleteProject(ctx, p.ID, time.Now(), audit.Event{}) },
 			func() bool {
 				_, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
 				return fault.Is(err, fault.NotFound)

@@ -73,8 +73,8 @@ func (c *checkpointer) fold() error {
 		return err
 	}
 	c.writer.hook("half-fold")
-	return c.writer.alone(context.Background(), func(t *tx) error {
-		_, err := t.conn.ExecContext(context.Background(), passive)
+	return c.writer.alone(context.Background(), func(*tx) error {
+		_, err := c.writer.conn.conn.ExecContext(context.Background(), passive)
 		return err
 	})
 }

@@ -7,16 +7,13 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"granary/internal/auth"
 	"granary/internal/fault"
@@ -26,12 +23,16 @@ import (
 // DB is the records. It implements the record interfaces of auth, projects and
 // registry. All methods are safe for concurrent use.
 type DB struct {
-	reads  *sql.DB
-	writes *sql.DB
-	writer *writer
-	folds  *checkpointer
-	texts  sync.Map // query text to *sql.Stmt of reads
-	seals  sealer
+	dialect dialect
+	reads   *sql.DB
+	writes  *sql.DB
+	writer  transactor
+	folds   *checkpointer // of SQLite
+	works   sync.Map      // name to a channel that holds one, SQLite's exclusive work
+	texts   sync.Map      // query text to *sql.Stmt of reads
+	seals   sealer
+
+	waiting chan struct{} // holds one where something was put into the outbox
 
 	places cache[placeKey, registry.Place]
 	tokens cache[auth.SecretDigest, auth.Token]
@@ -53,84 +54,49 @@ type Options struct {
 	// "after-commit", and as the log is folded back at "before-fold" and
 	// "half-fold". The crash test kills the process there.
 	Hook func(point string)
+
+	MaxConnections int           // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
+	StartWait      time.Duration // for a PostgreSQL that does not answer; 0 for 30 s
 }
 
-const readers = 4 // connections
-
-// OpenSQLite opens the database file, creating it where it is missing, and
-// brings its schema up to date. The caller holds the lock that keeps other
-// processes away.
-func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
-	// SQLite gives the files beside it the mode of this one.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", path, err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("database %s: %w", path, err)
-	}
-	writes, err := openPool(path, 1, "_txlock=immediate")
-	if err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, writes); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writes.Close())
-	}
-	reads, err := openPool(path, readers, "_pragma=query_only(1)")
-	if err != nil {
-		return nil, errors.Join(err, writes.Close())
-	}
-	conn, err := writes.Conn(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
-	}
-	folds, err := openPool(path, 1, "_pragma=query_only(0)")
-	if err != nil {
-		return nil, errors.Join(err, reads.Close(), writes.Close())
-	}
-	db := &DB{reads: reads, writes: writes, writer: newWriter(conn, o.Hook)}
-	db.folds = newCheckpointer(folds, db.writer)
-	db.writer.told = db.folds.committed
-	go db.writer.run()
+// newDB puts a database together; reads and writes may be the same connections.
+func newDB(d dialect, reads, writes *sql.DB, w transactor) *DB {
+	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1)}
 	db.places.limit, db.places.life = lookupLimit, lookupLife
 	db.tokens.limit, db.tokens.life = lookupLimit, lookupLife
 	db.files.limit, db.files.life, db.files.weigh = filesLimit, filesLife, foundFile.weight
-	return db, nil
+	return db
 }
 
-// openPool opens n connections. A commit is synced to disk before it returns
-// (synchronous=FULL): a 201 stands on that. Folding the log back is left to the
-// checkpointer.
-func openPool(path string, n int, extra string) (*sql.DB, error) {
-	pragmas := []string{
-		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
-		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-2048)",
-		"_pragma=temp_store(MEMORY)", extra,
+// wake tells the sender that something waits in the outbox.
+func (db *DB) wake() {
+	select {
+	case db.waiting <- struct{}{}:
+	default: // the sender was told and has not looked yet
 	}
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(pragmas, "&")
-	pool, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", path, err)
-	}
-	pool.SetMaxOpenConns(n)
-	pool.SetMaxIdleConns(n)
-	return pool, nil
 }
 
 // Close ends the writer once what it holds is committed, and closes the files.
 func (db *DB) Close() error {
-	err := errors.Join(db.folds.close(), db.writer.close())
+	var err error
+	if db.folds != nil {
+		err = db.folds.close()
+	}
+	err = errors.Join(err, db.writer.close())
 	db.texts.Range(func(_, stmt any) bool {
 		err = errors.Join(err, stmt.(*sql.Stmt).Close())
 		return true
 	})
-	return errors.Join(err, db.reads.Close(), db.writes.Close())
+	if db.writes != db.reads {
+		err = errors.Join(err, db.writes.Close())
+	}
+	return errors.Join(err, db.reads.Close())
 }
 
 // Ping asks whether the database answers reads and takes writes.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := db.reads.PingContext(ctx); err != nil {
-		return err
+		return classify(err)
 	}
 	return db.writer.do(ctx, func(*tx) error { return nil })
 }
@@ -143,8 +109,10 @@ type queries interface {
 
 // row reads one row with a query of fixed text, prepared once.
 func (db *DB) row(ctx context.Context, query string, args ...any) *sql.Row {
-	if stmt, err := db.prepared(query); err == nil {
-		return stmt.QueryRowContext(ctx, args...)
+	if db.dialect.prepares {
+		if stmt, err := db.prepared(query); err == nil {
+			return stmt.QueryRowContext(ctx, args...)
+		}
 	}
 	return db.reads.QueryRowContext(ctx, query, args...)
 }
@@ -203,21 +171,13 @@ func classify(err error) error {
 	if _, known := errors.AsType[*fault.Error](err); known {
 		return err
 	}
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return fault.Wrap(fault.Unavailable, "", err)
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return sqliteFault(e)
 	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_CONSTRAINT:
-		if e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
-			return fault.Wrap(fault.Conflict, "", err)
-		}
-	case sqlite3.SQLITE_FULL:
-		return fault.Wrap(fault.Unavailable, "no space left for the database", err)
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
-		return fault.Wrap(fault.Unavailable, "", err)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return postgresFault(e)
 	}
-	return fault.Wrap(fault.Internal, "", err)
+	return fault.Wrap(fault.Unavailable, "", err) // nobody answered
 }
 
 // micros is a time as it is kept.
@@ -249,6 +209,14 @@ func optional[T any](v *T) any {
 		return nil
 	}
 	return *v
+}
+
+// optionalTruth is a bool that may be missing, as it is kept.
+func optionalTruth(v *bool) any {
+	if v == nil {
+		return nil
+	}
+	return truth(*v)
 }
 
 // pointer is the other way round.

@@ -7,7 +7,7 @@ import (
 
 // TestDatabaseIsPrivate: nobody else on the machine reads it.
 func TestDatabaseIsPrivate(t *testing.T) {
-	db := open(t)
+	db := openSQLite(t)
 	var path string
 	if err := db.reads.QueryRow(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {
 		t.Fatal(err)

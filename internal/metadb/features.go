@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/projects"
 )
@@ -36,7 +37,7 @@ func featureActors(ctx context.Context, q queries, name string) ([]projects.Feat
 }
 
 // SetFeature implements projects.Features.
-func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureChange) (projects.Feature, error) {
+func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureChange, e audit.Event) (projects.Feature, error) {
 	return change(ctx, db, func(t *tx) (projects.Feature, error) {
 		var f projects.Feature
 		err := t.exec(`INSERT INTO features (name, percentage_of_time, percentage_of_actors) VALUES ($1, 0, 0)
@@ -49,6 +50,9 @@ func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureCha
 			return f, err
 		}
 		if err := t.setGate(name, targets, c); err != nil {
+			return f, err
+		}
+		if err := t.record(ctx, e); err != nil {
 			return f, err
 		}
 		f, err = scanFeature(t.row(ctx, `SELECT name, value, percentage_of_time, percentage_of_actors FROM features WHERE name = $1`, name))
@@ -111,9 +115,13 @@ func featureTargets(ctx context.Context, q queries, f projects.FeatureTargets) (
 }
 
 // DeleteFeature implements projects.Features.
-func (db *DB) DeleteFeature(ctx context.Context, name string) error {
+func (db *DB) DeleteFeature(ctx context.Context, name string, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		return struct{}{}, t.exec(`DELETE FROM features WHERE name = $1`, name)
+		n, err := t.count(`DELETE FROM features WHERE name = $1`, name)
+		if err != nil || n == 0 {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, e)
 	})
 	return err
 }

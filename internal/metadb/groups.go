@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
@@ -162,7 +163,7 @@ func listWith[T any](ctx context.Context, db *DB, w *where, p page.Request, scan
 }
 
 // InsertGroup implements projects.Groups.
-func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64) (projects.Group, error) {
+func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, e audit.Event) (projects.Group, error) {
 	return change(ctx, db, func(t *tx) (projects.Group, error) {
 		fullPath := g.Path
 		if g.ParentID != 0 {
@@ -176,11 +177,15 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64) 
 				duplicates_allowed, duplicate_exception, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id`,
 			id(g.ParentID), g.Name, g.Path, g.Description, int(g.Visibility),
-			optional(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.CreatedAt))
+			optionalTruth(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.CreatedAt))
 		if err != nil {
 			return g, err
 		}
 		if err := t.addRoute(ctx, fullPath, id, 0); err != nil {
+			return g, err
+		}
+		e.Entity.ID = id
+		if err := t.record(ctx, e.To("Group", id, fullPath)); err != nil {
 			return g, err
 		}
 		at := projects.Place{GroupID: id}
@@ -199,14 +204,18 @@ func (t *tx) pathOfNamespace(ctx context.Context, namespaceID int64) (string, er
 }
 
 // UpdateGroup implements projects.Groups.
-func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*projects.Group) error) (projects.Group, error) {
+func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*projects.Group) ([]audit.Event, error)) (projects.Group, error) {
 	return change(ctx, db, func(t *tx) (projects.Group, error) {
 		g, err := findGroup(ctx, t, groupID, access.Actor{})
 		if err != nil {
 			return g, err
 		}
 		before := g
-		if err := edit(&g); err != nil {
+		done, err := edit(&g)
+		if err != nil {
+			return g, err
+		}
+		if err := t.record(ctx, done...); err != nil {
 			return g, err
 		}
 		if err := t.checkVisibility(ctx, before, g); err != nil {
@@ -220,7 +229,7 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 		err = t.exec(`UPDATE namespaces SET name = $1, path = $2, description = $3, visibility = $4,
 				duplicates_allowed = $5, duplicate_exception = $6, updated_at = $7 WHERE id = $8`,
 			g.Name, g.Path, g.Description, int(g.Visibility),
-			optional(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.UpdatedAt), groupID)
+			optionalTruth(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.UpdatedAt), groupID)
 		if err != nil {
 			return g, err
 		}
@@ -275,8 +284,11 @@ func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) e
 }
 
 // DeleteGroup implements projects.Groups.
-func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time) error {
+func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		if err := t.record(ctx, e); err != nil {
+			return struct{}{}, err
+		}
 		below, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
 			`WITH RECURSIVE below (id) AS (
 				SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
@@ -304,7 +316,11 @@ func (t *tx) deleteNamespace(namespaceID int64, now time.Time) error {
 			return err
 		}
 	}
-	err := t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
+	err := t.exec(`DELETE FROM hooks WHERE project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
+	if err != nil {
+		return err
+	}
+	err = t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
 	if err != nil {
 		return err
 	}

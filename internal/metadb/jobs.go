@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
@@ -47,7 +48,7 @@ func (db *DB) ListJobs(ctx context.Context, projectID int64, p page.Request) (pa
 }
 
 // InsertJob implements auth.Jobs.
-func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest) (auth.Job, error) {
+func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest, e audit.Event) (auth.Job, error) {
 	return change(ctx, db, func(t *tx) (auth.Job, error) {
 		var err error
 		if j.PipelineID, err = t.pipeline(ctx, j); err != nil {
@@ -57,7 +58,10 @@ func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest) (a
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
 			j.ProjectID, j.PipelineID, j.User.ID, j.Name, j.Stage, j.Ref, j.SHA, truth(j.Tag), j.Status, d[:],
 			micros(j.CreatedAt), micros(j.ExpiresAt))
-		return j, err
+		if err != nil {
+			return j, err
+		}
+		return j, t.record(ctx, e.To("Job", j.ID, j.Name))
 	})
 }
 
@@ -76,14 +80,15 @@ func (t *tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
 			return 0, classify(err)
 		}
 	}
-	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) 
+		VALUES (COALESCE($1, (SELECT COALESCE(MAX(id), 0) + 1 FROM pipelines)), $2, $3, $4, $5, $6) RETURNING id`,
 		id(j.PipelineID), j.ProjectID, j.User.ID, j.Ref, j.SHA, micros(j.CreatedAt))
 }
 
 // FinishJob implements auth.Jobs.
-func (db *DB) FinishJob(ctx context.Context, projectID, jobID int64, status auth.JobStatus, now time.Time) (auth.Job, error) {
+func (db *DB) FinishJob(ctx context.Context, projectID, jobID int64, status auth.JobStatus, now time.Time, e audit.Event) (auth.Job, error) {
 	return change(ctx, db, func(t *tx) (auth.Job, error) {
-		_, err := t.count(`UPDATE jobs SET status = $1, finished_at = $2
+		n, err := t.count(`UPDATE jobs SET status = $1, finished_at = $2
 			WHERE project_id = $3 AND id = $4 AND status = $5 AND expires_at > $2`,
 			status, micros(now), projectID, jobID, auth.JobRunning)
 		if err != nil {
@@ -93,7 +98,10 @@ func (db *DB) FinishJob(ctx context.Context, projectID, jobID int64, status auth
 		if err == nil && j.Status != status {
 			err = fault.New(fault.Conflict, "")
 		}
-		return j, err
+		if err != nil || n == 0 {
+			return j, err
+		}
+		return j, t.record(ctx, e)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -126,7 +127,7 @@ func (t *tx) findMember(ctx context.Context, at projects.Place, userID int64) (p
 }
 
 // InsertMember implements projects.Members.
-func (db *DB) InsertMember(ctx context.Context, at projects.Place, m projects.Member) (projects.Member, error) {
+func (db *DB) InsertMember(ctx context.Context, at projects.Place, m projects.Member, e audit.Event) (projects.Member, error) {
 	return change(ctx, db, func(t *tx) (projects.Member, error) {
 		err := t.row(ctx, `SELECT id FROM users WHERE id = $1 OR username_key = $2`, m.UserID, fold(m.Username)).Scan(&m.UserID)
 		if err != nil {
@@ -138,8 +139,15 @@ func (db *DB) InsertMember(ctx context.Context, at projects.Place, m projects.Me
 		if err := t.addMember(at, m); err != nil {
 			return m, err
 		}
-		return t.findMember(ctx, at, m.UserID)
+		if m, err = t.findMember(ctx, at, m.UserID); err != nil {
+			return m, err
+		}
+		return m, t.record(ctx, aboutMember(e, m).With("access_level", "", m.Standing()))
 	})
+}
+
+func aboutMember(e audit.Event, m projects.Member) audit.Event {
+	return e.To("User", m.UserID, m.Username)
 }
 
 // dropExpired makes room for a new membership where an old one is over.
@@ -150,12 +158,13 @@ func (t *tx) dropExpired(at projects.Place, userID int64) error {
 }
 
 // UpdateMember implements projects.Members.
-func (db *DB) UpdateMember(ctx context.Context, at projects.Place, userID int64, role access.Role, expires projects.Setting[time.Time]) (projects.Member, error) {
+func (db *DB) UpdateMember(ctx context.Context, at projects.Place, userID int64, role access.Role, expires projects.Setting[time.Time], e audit.Event) (projects.Member, error) {
 	return change(ctx, db, func(t *tx) (projects.Member, error) {
 		m, err := t.findMember(ctx, at, userID)
 		if err != nil {
 			return m, err
 		}
+		before := m.Standing()
 		if expires.Given {
 			m.ExpiresAt = expires.Value
 		}
@@ -169,12 +178,15 @@ func (db *DB) UpdateMember(ctx context.Context, at projects.Place, userID int64,
 		if err := t.checkOwners(ctx, at, m.Role); err != nil {
 			return m, err
 		}
-		return t.findMember(ctx, at, userID)
+		if m, err = t.findMember(ctx, at, userID); err != nil || m.Standing() == before {
+			return m, err
+		}
+		return m, t.record(ctx, aboutMember(e, m).With("access_level", before, m.Standing()))
 	})
 }
 
 // DeleteMember implements projects.Members.
-func (db *DB) DeleteMember(ctx context.Context, at projects.Place, userID int64) error {
+func (db *DB) DeleteMember(ctx context.Context, at projects.Place, userID int64, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
 		m, err := t.findMember(ctx, at, userID)
 		if err != nil {
@@ -186,7 +198,10 @@ func (db *DB) DeleteMember(ctx context.Context, at projects.Place, userID int64)
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, t.checkOwners(ctx, at, m.Role)
+		if err := t.checkOwners(ctx, at, m.Role); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, aboutMember(e, m).With("access_level", m.Standing(), ""))
 	})
 	return err
 }

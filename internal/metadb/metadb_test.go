@@ -1,18 +1,50 @@
 package metadb
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
 )
 
-func open(t *testing.T) *DB {
+// open is a fresh database: of SQLite, or of what GRANARY_TEST_DATABASE says.
+func open(t testing.TB) *DB {
+	t.Helper()
+	if metadbtest.Wanted() {
+		return openPostgres(t, Options{})
+	}
+	return openSQLite(t)
+}
+
+func openSQLite(t testing.TB) *DB {
 	t.Helper()
 	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), Options{})
+	return closing(t, db, err)
+}
+
+func openPostgres(t testing.TB, o Options) *DB {
+	t.Helper()
+	db, err := OpenPostgres(t.Context(), metadbtest.Postgres(t, schema), o)
+	return closing(t, db, err)
+}
+
+// schema fills the database that all others are copies of.
+func schema(dsn string) error {
+	db, err := OpenPostgres(context.Background(), dsn, Options{})
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+func closing(t testing.TB, db *DB, err error) *DB {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,6 +54,12 @@ func open(t *testing.T) *DB {
 		}
 	})
 	return db
+}
+
+// eachDatabase runs a test on both, in either pass.
+func eachDatabase(t *testing.T, test func(t *testing.T, db *DB)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, openSQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, openPostgres(t, Options{})) })
 }
 
 // must is a value that came without an error.
@@ -34,13 +72,13 @@ func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 
 func newUser(t *testing.T, db *DB, name string, external bool) auth.User {
 	t.Helper()
-	u, err := db.InsertUser(t.Context(), auth.User{Username: name, Name: name, Email: name + "@example.com", External: external, ProjectsLimit: 100, CreatedAt: time.Now()})
+	u, err := db.InsertUser(t.Context(), auth.User{Username: name, Name: name, Email: name + "@example.com", External: external, ProjectsLimit: 100, CreatedAt: time.Now()}, audit.Event{})
 	return must(t, u, err)
 }
 
 func newGroup(t *testing.T, db *DB, parent int64, path string, v access.Visibility, creator int64) projects.Group {
 	t.Helper()
-	g, err := db.InsertGroup(t.Context(), projects.Group{Name: path, Path: path, ParentID: parent, Visibility: v, CreatedAt: time.Now()}, creator)
+	g, err := db.InsertGroup(t.Context(), projects.Group{Name: path, Path: path, ParentID: parent, Visibility: v, CreatedAt: time.Now()}, creator, audit.Event{})
 	return must(t, g, err)
 }
 
@@ -49,13 +87,13 @@ func newProject(t *testing.T, db *DB, namespace int64, path string, v access.Vis
 	p, err := db.InsertProject(t.Context(), projects.Project{
 		Namespace: projects.Group{ID: namespace}, Name: path, Path: path, Visibility: v, DefaultBranch: "main",
 		PackageAccess: access.PackagesEnabled, CreatorID: creator, CreatedAt: time.Now(),
-	}, access.NoRole)
+	}, access.NoRole, audit.Event{})
 	return must(t, p, err)
 }
 
 func newToken(t *testing.T, db *DB, userID int64, secret string) auth.PersonalToken {
 	t.Helper()
-	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret))
+	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret), audit.Event{})
 	return must(t, made, err)
 }
 

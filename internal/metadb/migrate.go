@@ -12,17 +12,18 @@ import (
 
 // The schema, step by step. Only forward.
 //
-//go:embed migrations/sqlite/*.sql
-var sqliteMigrations embed.FS
+//go:embed migrations/*/*.sql
+var migrations embed.FS
 
 // migrate applies the steps that are missing, each in a transaction. It
-// refuses a database that is newer than this program.
-func migrate(ctx context.Context, db *sql.DB) error {
-	steps, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
+// refuses a database that is newer than this program. The caller keeps others
+// away meanwhile.
+func migrate(ctx context.Context, db *sql.DB, d dialect) error {
+	steps, err := fs.Sub(migrations, "migrations/"+d.folder)
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, steps)
+	p, err := goose.NewProvider(d.migrations, db, steps)
 	if err != nil {
 		return err
 	}

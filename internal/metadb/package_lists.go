@@ -93,7 +93,8 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.Package, error) {
 	key := walkKey{order: l.p.OrderBy, status: l.f.Status}
 	near := offset <= nearEnough || total-offset-take <= nearEnough
-	if near || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
+	// Marks are for whoever sees every change.
+	if near || l.db.dialect.shared || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
 		return l.forward(ctx, route(nil, total, offset, take))
 	}
 	key.projectID = l.f.Projects[0]
@@ -134,7 +135,7 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 			marks = append(marks, w.bind("?", string(s)))
 		}
 		w.conditions = append(w.conditions, "c.status IN ("+strings.Join(marks, ", ")+")")
-		err = l.q.row(ctx, `SELECT COALESCE(SUM(c.packages), 0) FROM package_counts c`+w.String(), w.args...).Scan(&total)
+		err = l.q.row(ctx, `SELECT CAST(COALESCE(SUM(c.packages), 0) AS BIGINT) FROM package_counts c`+w.String(), w.args...).Scan(&total)
 		return total, true, classify(err)
 	}
 	with, from := l.source(&w)

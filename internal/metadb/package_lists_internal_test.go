@@ -4,13 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -21,17 +21,13 @@ import (
 // packages straight into the table: a hundred versions of each name.
 func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 	tb.Helper()
+	return shelfOf(tb, open(tb), n, more...)
+}
+
+func shelfOf(tb testing.TB, db *DB, n int, more ...int) (*DB, []int64) {
+	tb.Helper()
 	ctx := tb.Context()
-	db, err := OpenSQLite(ctx, filepath.Join(tb.TempDir(), "granary.db"), Options{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()})
+	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()}, audit.Event{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -41,7 +37,7 @@ func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 		p, err := db.InsertProject(ctx, projects.Project{
 			Name: name, Path: name, CreatorID: u.ID, Namespace: projects.Group{ID: u.NamespaceID}, CreatedAt: time.Now(),
 			PackageAccess: access.PackagesEnabled,
-		}, access.Owner)
+		}, access.Owner, audit.Event{})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -54,10 +50,14 @@ func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 // seed adds n packages, so many versions of each name.
 func seed(tb testing.TB, db *DB, projectID int64, n, versions int) {
 	tb.Helper()
+	hex := `printf('%06x', (i / $2) * 7919 % 16777216)`
+	if db.dialect.shared {
+		hex = `lpad(to_hex((i / $2) * 7919 % 16777216), 6, '0')`
+	}
 	err := db.writer.do(tb.Context(), func(t *tx) error {
 		return t.exec(`INSERT INTO packages (project_id, name, version, status, created_at, updated_at)
-			SELECT $1, 'lib-' || printf('%06x', (i / $2) * 7919 % 16777216), '1.0.' || (i % $2), 'default', i / 3 * 1000, i / 3 * 1000
-			FROM (WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) SELECT i FROM n) WHERE i < $3`, projectID, versions, n)
+			SELECT CAST($1 AS BIGINT), 'lib-' || `+hex+`, '1.0.' || (i % $2), 'default', i / 3 * 1000, i / 3 * 1000
+			FROM (WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) SELECT i FROM n) made WHERE i < $3`, projectID, versions, n)
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -207,7 +207,7 @@ func (r *recorder) rows(ctx context.Context, query string, args ...any) (*sql.Ro
 // TestListsUseTheirIndexes: no list of one project goes through a table, and
 // none but those of chosen names sorts.
 func TestListsUseTheirIndexes(t *testing.T) {
-	db, ids := shelfDB(t, 60000, 100)
+	db, ids := shelfOf(t, openSQLite(t), 60000, 100)
 	index := map[string]string{
 		"created_at": "packages_listed ", "type": "packages_listed ", "name": "packages_version ", "version": "packages_listed_version ",
 	}

@@ -49,7 +49,8 @@ func (l *lister) chooseNames(ctx context.Context) error {
 			hasTerms(&w, "n.name", terms)
 		}
 	}
-	l.names.query = `SELECT DISTINCT n.project_id, n.name, n.listed FROM package_name_parts s CROSS JOIN package_names n ON n.id = s.name_id` + w.String()
+	w.and("n.id = s.name_id")
+	l.names.query = `SELECT DISTINCT n.project_id, n.name, n.listed FROM package_name_parts s CROSS JOIN package_names n` + w.String()
 	l.names.args = w.args
 	return l.countNamed(ctx)
 }

@@ -78,15 +78,14 @@ func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error
 	inner := where{args: w.args}
 	inner.and("o.project_id = p.id")
 	l.conditions(&inner, "o.")
-	first := `SELECT o.id FROM packages o` + inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) +
-		inner.bind(" LIMIT ?", way.skip+way.take)
+	rest := inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) + inner.bind(" LIMIT ?", way.skip+way.take)
 	w.args = inner.args
 	order := l.ordered("k.", way.desc)
 	if l.p.OrderBy == "project_path" {
 		order = "p.path" + direction(way.desc) + ", p.id" + direction(way.desc) + ", " + order
 	}
 	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)
-		SELECT ` + packageColumns + ` FROM scope p CROSS JOIN packages k ON k.id IN (` + first + `) ORDER BY ` + order +
+		SELECT ` + packageColumns + ` FROM ` + l.db.dialect.firstOfEach(rest) + ` ORDER BY ` + order +
 		w.bind(" LIMIT ? OFFSET ?", way.take, way.skip)
 	return list(ctx, l.q, scanPackage, query, w.args...)
 }

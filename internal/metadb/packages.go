@@ -4,8 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
+	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/registry"
@@ -41,6 +44,10 @@ func (f foundFile) weight() int64 { return 512 + int64(len(f.small)) }
 // FindFile implements registry.Catalog. Files that were asked for are
 // remembered until something is published to their place.
 func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
+	if db.dialect.shared { // another node may publish to the same place
+		found, err := db.findFile(ctx, projectID, c)
+		return found.file, found.small, err
+	}
 	found, err := db.files.get(fileKey{projectID, c}, func() (foundFile, error) { return db.findFile(ctx, projectID, c) })
 	return found.file, found.small, err
 }
@@ -107,10 +114,16 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 		ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
 		Status: registry.StatusDefault, CreatedAt: p.Now,
 	}
-	var alive int
-	err = t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, p.ProjectID).Scan(&alive)
-	if err != nil || alive == 0 {
-		return f, false, errors.Join(classify(err), fault.New(fault.Hidden, ""))
+	hooked, err := t.hooked(ctx, p.ProjectID)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.Wrap(fault.Hidden, "", err)
+	}
+	if err != nil {
+		return f, false, err
+	}
+	before, err := t.statusOf(ctx, p)
+	if err != nil {
+		return f, false, err
 	}
 	if f.PackageID, grown, err = t.upsertPackage(ctx, p); err != nil {
 		return f, false, err
@@ -126,10 +139,46 @@ func (t *tx) addFile(ctx context.Context, p registry.Publication) (f registry.Fi
 	}
 	f.ID, err = t.insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
 		VALUES ($1, $2, $3, $4, $5) RETURNING id`, f.PackageID, blobID, string(f.Name), string(f.Status), micros(p.Now))
-	if err != nil || p.PipelineID == 0 {
+	if err != nil {
 		return f, grown, err
 	}
-	return f, grown, t.addPipeline(f, p.PipelineID)
+	if p.PipelineID != 0 {
+		if err := t.addPipeline(f, p.PipelineID); err != nil {
+			return f, grown, err
+		}
+	}
+	if hooked {
+		if err := t.tellPublished(ctx, p, f); err != nil {
+			return f, grown, err
+		}
+	}
+	return f, grown, t.recordPublication(ctx, p, f, before)
+}
+
+// statusOf is the status of the package that a new one may replace; "" where
+// there is no package, or no new status.
+func (t *tx) statusOf(ctx context.Context, p registry.Publication) (status registry.Status, err error) {
+	if p.Status == nil {
+		return "", nil
+	}
+	err = t.row(ctx, `SELECT status FROM packages
+		WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction'`,
+		p.ProjectID, string(p.Coordinates.Name), string(p.Coordinates.Version)).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return status, classify(err)
+}
+
+// recordPublication tells of the file, and of the package's new status.
+func (t *tx) recordPublication(ctx context.Context, p registry.Publication, f registry.File, before registry.Status) error {
+	title := string(p.Coordinates.Name) + "/" + string(p.Coordinates.Version)
+	if err := t.record(ctx, p.Event.To("PackageFile", f.ID, title+"/"+string(f.Name))); err != nil || before == "" || before == *p.Status {
+		return err
+	}
+	e := p.Event.To("Package", f.PackageID, title).With("status", string(before), string(*p.Status))
+	e.Name = audit.PackageStatusUpdated
+	return t.record(ctx, e)
 }
 
 // upsertPackage finds or makes the package. Two publishers of one new version
@@ -192,9 +241,17 @@ func (t *tx) addPipeline(f registry.File, pipelineID int64) error {
 
 // TouchDownloads implements registry.Ledger.
 func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error {
+	return db.touch(ctx, `UPDATE packages SET last_downloaded_at = $1
+		WHERE id = $2 AND (last_downloaded_at IS NULL OR last_downloaded_at < $1)`, at)
+}
+
+// touch runs a statement for each time and id, in the order of the ids: two who
+// touch the same rows do not wait for each other in a circle. What another node
+// saw later stays.
+func (db *DB) touch(ctx context.Context, query string, at map[int64]time.Time) error {
 	return db.writer.do(ctx, func(t *tx) error {
-		for packageID, downloaded := range at {
-			if err := t.exec(`UPDATE packages SET last_downloaded_at = $1 WHERE id = $2`, micros(downloaded), packageID); err != nil {
+		for _, id := range slices.Sorted(maps.Keys(at)) {
+			if err := t.exec(query, micros(at[id]), id); err != nil {
 				return err
 			}
 		}
@@ -206,53 +263,90 @@ func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error 
 const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
 	WHERE p.deleted_at IS NOT NULL AND k.project_id = p.id LIMIT $1`
 
+const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`
+
 // PurgeDeleted implements registry.Ledger.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 	defer db.files.clear()
 	defer db.walks.clear()
 	return write(ctx, db, func(t *tx) (int, error) {
-		doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
-			purgeQuery, limit)
-		if err != nil {
-			return 0, err
-		}
-		for _, packageID := range doomed {
-			if err := t.deletePackage(packageID); err != nil {
+		var n int
+		var free []int64 // blobs, once for each file that is gone
+		for _, which := range []string{purgeQuery, removedQuery} {
+			packages, err := t.ids(ctx, which, limit)
+			if err != nil {
 				return 0, err
 			}
+			for _, packageID := range packages {
+				blobs, err := t.deletePackage(ctx, packageID)
+				if err != nil {
+					return 0, err
+				}
+				free = append(free, blobs...)
+			}
+			n += len(packages)
 		}
-		alone, err := t.purgeRemoved(ctx, limit)
+		files, err := t.purgeFiles(ctx, limit)
 		if err != nil {
 			return 0, err
 		}
-		beside, err := t.purgeBeside(ctx, limit)
-		return len(doomed) + alone + beside, err
+		uploads, err := t.purgeUploads(ctx, limit)
+		if err != nil {
+			return 0, err
+		}
+		releases, err := t.purgeReleases(limit)
+		if err != nil {
+			return 0, err
+		}
+		n += len(files) + len(uploads) + releases
+		return n, t.countOff(slices.Concat(free, files, uploads))
 	})
 }
 
-// deletePackage removes the records of a package; its bytes are left to the
-// sweep.
-func (t *tx) deletePackage(packageID int64) error {
-	for _, step := range []string{
-		`UPDATE blobs SET files = files - (SELECT COUNT(*) FROM package_files f WHERE f.package_id = $1 AND f.blob_id = blobs.id)
-			WHERE id IN (SELECT blob_id FROM package_files WHERE package_id = $1)`,
-		`DELETE FROM package_files WHERE package_id = $1`,
-		`DELETE FROM packages WHERE id = $1`,
-	} {
-		if err := t.exec(step, packageID); err != nil {
+// ids reads a column of ids, or of what a statement returns.
+func (t *tx) ids(ctx context.Context, query string, args ...any) ([]int64, error) {
+	return list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) }, query, args...)
+}
+
+// deletePackage removes the records of a package and returns the blobs of its
+// files. Their bytes are left to the sweep.
+func (t *tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error) {
+	blobs, err := t.ids(ctx, `DELETE FROM package_files WHERE package_id = $1 RETURNING blob_id`, packageID)
+	if err != nil {
+		return nil, err
+	}
+	return blobs, t.exec(`DELETE FROM packages WHERE id = $1`, packageID)
+}
+
+// countOff counts files that are gone off their blobs. It comes after the
+// packages and goes by id, as publishers take them: who waits for a blob holds
+// nothing that its holder still wants.
+func (t *tx) countOff(blobs []int64) error {
+	slices.Sort(blobs)
+	for len(blobs) > 0 {
+		same := 1
+		for same < len(blobs) && blobs[same] == blobs[0] {
+			same++
+		}
+		if err := t.exec(`UPDATE blobs SET files = files - $1 WHERE id = $2`, same, blobs[0]); err != nil {
 			return err
 		}
+		blobs = blobs[same:]
 	}
 	return nil
 }
 
-const sweepQuery = `SELECT b.id, b.digest FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
-	AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
-	AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1`
+// sweepQuery takes the row of a blob that nothing refers to. The update holds
+// it; the conditions are told twice for the one who had to wait for a publisher.
+const sweepQuery = `UPDATE blobs SET touched_at = touched_at WHERE files = 0 AND touched_at < $1 AND id = (
+	SELECT b.id FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
+		AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
+		AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1)
+	RETURNING id, digest`
 
 // SweepBlob implements registry.Ledger. The bytes go before the commit, so
-// that a publisher of the same bytes, who waits for this transaction, finds
-// them gone and writes them again.
+// that a publisher of the same bytes, who waits at its pin for this
+// transaction, finds them gone and writes them again.
 func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (bool, error) {
 	return write(ctx, db, func(t *tx) (bool, error) {
 		var blobID int64

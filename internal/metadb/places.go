@@ -23,7 +23,25 @@ func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (regist
 	if a.Kind == access.DeployToken {
 		key.actor = a.TokenID
 	}
+	if err := db.catchUp(ctx); err != nil {
+		return registry.Place{}, err
+	}
 	return db.places.get(key, func() (registry.Place, error) { return db.findPlace(ctx, ref, a) })
+}
+
+// catchUp forgets what was remembered before the last change that any node made
+// to permission. A change counts from the moment it is committed.
+func (db *DB) catchUp(ctx context.Context) error {
+	if !db.dialect.shared {
+		return nil // changes are made here, and drop what they end
+	}
+	var made int64
+	if err := db.row(ctx, `SELECT made FROM permission_changes`).Scan(&made); err != nil {
+		return classify(err)
+	}
+	db.places.reach(made)
+	db.tokens.reach(made)
+	return nil
 }
 
 func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {

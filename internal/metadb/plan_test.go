@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
@@ -19,14 +20,16 @@ import (
 // plan walks through a table that grows. The texts are those that the methods
 // have prepared, and those named here.
 func TestHotQueriesUseIndexes(t *testing.T) {
-	db := open(t)
+	db := openSQLite(t)
 	ctx := t.Context()
 	root := newUser(t, db, "root", false)
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
 	p := newProject(t, db, g.ID, "tool", access.Private, root.ID)
 	newToken(t, db, root.ID, "secret")
+	must(t, 0, db.UseKey(ctx, [KeySize]byte{1}))
+	hook := newHook(t, db, p.ID)
 
-	clear(db.writer.tx.stmts)
+	clear(sqliteWriter(db).conn.stmts)
 	for _, secret := range []string{"secret", "unknown"} {
 		if _, err := db.FindToken(ctx, auth.DigestOf(secret)); err != nil && !fault.Is(err, fault.NotFound) {
 			t.Fatal(err)
@@ -50,7 +53,8 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	must(t, 0, db.PinBlob(ctx, blob.Digest{2}, 1, time.Now()))
 	_, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
 	must(t, 0, err)
-	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now()))
+	tellAll(t, db, hook)
+	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now(), audit.Event{}))
 	n, err := db.PurgeDeleted(ctx, 10)
 	if must(t, n, err) != 1 {
 		t.Errorf("%d packages were purged, want 1", n)
@@ -58,7 +62,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 
 	texts := []string{lineageQuery, purgeQuery}
 	db.texts.Range(func(text, _ any) bool { texts = append(texts, text.(string)); return true })
-	for text := range db.writer.tx.stmts {
+	for text := range sqliteWriter(db).conn.stmts {
 		texts = append(texts, text)
 	}
 	if len(texts) < 20 {

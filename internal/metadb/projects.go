@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -205,7 +206,7 @@ func filterProjects(w *where, f projects.ProjectFilter) {
 }
 
 // InsertProject implements projects.Projects.
-func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role) (projects.Project, error) {
+func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role, e audit.Event) (projects.Project, error) {
 	return change(ctx, db, func(t *tx) (projects.Project, error) {
 		parent, err := t.pathOfNamespace(ctx, p.Namespace.ID)
 		if err != nil {
@@ -216,12 +217,16 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 				job_token_scope, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING id`,
 			p.Namespace.ID, p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
-			int(p.PackageAccess), p.CreatorID, optional(p.Naming), optional(p.Duplicates.Allowed),
+			int(p.PackageAccess), p.CreatorID, optional(p.Naming), optionalTruth(p.Duplicates.Allowed),
 			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.CreatedAt))
 		if err != nil {
 			return p, err
 		}
 		if err := t.addRoute(ctx, parent+"/"+p.Path, 0, p.ID); err != nil {
+			return p, err
+		}
+		e.Entity.ID = p.ID
+		if err := t.record(ctx, e.To("Project", p.ID, parent+"/"+p.Path)); err != nil {
 			return p, err
 		}
 		if role == access.NoRole {
@@ -233,14 +238,18 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 }
 
 // UpdateProject implements projects.Projects.
-func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*projects.Project) error) (projects.Project, error) {
+func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*projects.Project) ([]audit.Event, error)) (projects.Project, error) {
 	return change(ctx, db, func(t *tx) (projects.Project, error) {
 		p, err := findProject(ctx, t, projectID)
 		if err != nil {
 			return p, err
 		}
 		before := p
-		if err := edit(&p); err != nil {
+		done, err := edit(&p)
+		if err != nil {
+			return p, err
+		}
+		if err := t.record(ctx, done...); err != nil {
 			return p, err
 		}
 		if p.Path != before.Path {
@@ -252,21 +261,21 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 				topics = $6, package_access = $7, archived = $8, naming = $9, duplicates_allowed = $10,
 				duplicate_exception = $11, max_file_size = $12, job_token_scope = $13, updated_at = $14 WHERE id = $15`,
 			p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
-			int(p.PackageAccess), truth(p.Archived), optional(p.Naming), optional(p.Duplicates.Allowed),
+			int(p.PackageAccess), truth(p.Archived), optional(p.Naming), optionalTruth(p.Duplicates.Allowed),
 			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.UpdatedAt), projectID)
 	})
 }
 
 // DeleteProject implements projects.Projects.
-func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time) error {
+func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		for _, table := range []string{"routes", "members", "deploy_tokens"} {
+		if err := t.record(ctx, e); err != nil {
+			return struct{}{}, err
+		}
+		for _, table := range []string{"routes", "members", "deploy_tokens", "variables", "hooks"} {
 			if err := t.exec(`DELETE FROM `+table+` WHERE project_id = $1`, projectID); err != nil {
 				return struct{}{}, err
 			}
-		}
-		if err := t.exec(`DELETE FROM variables WHERE project_id = $1`, projectID); err != nil {
-			return struct{}{}, err
 		}
 		return struct{}{}, t.exec(`UPDATE projects SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, micros(now), projectID)
 	})

@@ -3,7 +3,7 @@ package metadb
 import (
 	"context"
 
-	"granary/internal/fault"
+	"granary/internal/audit"
 	"granary/internal/registry"
 )
 
@@ -22,24 +22,39 @@ func (db *DB) ListProtections(ctx context.Context, projectID int64) ([]registry.
 }
 
 // InsertProtection implements registry.Protectors.
-func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule) (registry.ProtectionRule, error) {
+func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, e audit.Event) (registry.ProtectionRule, error) {
 	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
 		var err error
 		r.ID, err = t.insert(`INSERT INTO package_protection_rules (project_id, pattern, package_type, push_level, delete_level)
 			VALUES ($1, $2, $3, $4, $5) RETURNING id`, r.ProjectID, r.Pattern, r.PackageType, int(r.Push), int(r.Delete))
-		return r, err
-	})
-}
-
-// UpdateProtection implements registry.Protectors.
-func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edit func(*registry.ProtectionRule) error) (registry.ProtectionRule, error) {
-	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
-		r, err := scanProtection(t.row(ctx, `SELECT `+protectionColumns+` FROM package_protection_rules r
-			WHERE r.project_id = $1 AND r.id = $2`, projectID, ruleID))
 		if err != nil {
 			return r, err
 		}
-		if err := edit(&r); err != nil {
+		return r, t.record(ctx, aboutProtection(e, r))
+	})
+}
+
+func (t *tx) findProtection(ctx context.Context, projectID, ruleID int64) (registry.ProtectionRule, error) {
+	return scanProtection(t.row(ctx, `SELECT `+protectionColumns+` FROM package_protection_rules r
+		WHERE r.project_id = $1 AND r.id = $2`, projectID, ruleID))
+}
+
+func aboutProtection(e audit.Event, r registry.ProtectionRule) audit.Event {
+	return e.To("PackageProtectionRule", r.ID, r.Pattern)
+}
+
+// UpdateProtection implements registry.Protectors.
+func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edit func(*registry.ProtectionRule) (audit.Event, error)) (registry.ProtectionRule, error) {
+	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
+		r, err := t.findProtection(ctx, projectID, ruleID)
+		if err != nil {
+			return r, err
+		}
+		done, err := edit(&r)
+		if err != nil {
+			return r, err
+		}
+		if err := t.record(ctx, aboutProtection(done, r)); err != nil {
 			return r, err
 		}
 		return r, t.exec(`UPDATE package_protection_rules SET pattern = $1, package_type = $2, push_level = $3, delete_level = $4
@@ -48,13 +63,16 @@ func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edi
 }
 
 // DeleteProtection implements registry.Protectors.
-func (db *DB) DeleteProtection(ctx context.Context, projectID, ruleID int64) error {
+func (db *DB) DeleteProtection(ctx context.Context, projectID, ruleID int64, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		n, err := t.count(`DELETE FROM package_protection_rules WHERE project_id = $1 AND id = $2`, projectID, ruleID)
-		if err == nil && n == 0 {
-			err = fault.New(fault.NotFound, "")
+		r, err := t.findProtection(ctx, projectID, ruleID)
+		if err != nil {
+			return struct{}{}, err
 		}
-		return struct{}{}, err
+		if err := t.exec(`DELETE FROM package_protection_rules WHERE id = $1`, ruleID); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, aboutProtection(e, r).With("rule", r.String(), ""))
 	})
 	return err
 }

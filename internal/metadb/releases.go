@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
@@ -94,8 +95,8 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 }
 
 // InsertRelease implements releases.Store.
-func (db *DB) InsertRelease(ctx context.Context, e releases.Release) (releases.Release, error) {
-	return write(ctx, db, func(t *tx) (releases.Release, error) {
+func (db *DB) InsertRelease(ctx context.Context, e releases.Release, done audit.Event) (releases.Release, error) {
+	return alone(ctx, db, func(t *tx) (releases.Release, error) {
 		if err := t.alive(ctx, e.ProjectID); err != nil {
 			return e, err
 		}
@@ -111,6 +112,9 @@ func (db *DB) InsertRelease(ctx context.Context, e releases.Release) (releases.R
 			if err := t.addLink(id, l); err != nil {
 				return e, err
 			}
+		}
+		if err := t.record(ctx, done.To("Release", id, e.Tag)); err != nil {
+			return e, err
 		}
 		return findRelease(ctx, t, e.ProjectID, e.Tag)
 	})
@@ -132,8 +136,8 @@ func (t *tx) addLink(releaseID int64, l releases.Link) error {
 }
 
 // UpdateRelease implements releases.Store.
-func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, edit func(*releases.Release) error) (releases.Release, error) {
-	return write(ctx, db, func(t *tx) (releases.Release, error) {
+func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, edit func(*releases.Release) (audit.Event, error)) (releases.Release, error) {
+	return alone(ctx, db, func(t *tx) (releases.Release, error) {
 		e, err := findRelease(ctx, t, projectID, tag)
 		if err != nil {
 			return e, err
@@ -142,7 +146,11 @@ func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, ed
 		for _, l := range e.Links {
 			before[l.ID] = l
 		}
-		if err := edit(&e); err != nil {
+		done, err := edit(&e)
+		if err != nil {
+			return e, err
+		}
+		if err := t.record(ctx, done); err != nil {
 			return e, err
 		}
 		err = t.exec(`UPDATE releases SET name = $1, description = $2, milestones = $3, updated_at = $4, released_at = $5 WHERE id = $6`,
@@ -189,13 +197,16 @@ func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) err
 }
 
 // DeleteRelease implements releases.Store.
-func (db *DB) DeleteRelease(ctx context.Context, projectID int64, tag string) (releases.Release, error) {
-	return write(ctx, db, func(t *tx) (releases.Release, error) {
+func (db *DB) DeleteRelease(ctx context.Context, projectID int64, tag string, done audit.Event) (releases.Release, error) {
+	return alone(ctx, db, func(t *tx) (releases.Release, error) {
 		e, err := findRelease(ctx, t, projectID, tag)
 		if err != nil {
 			return e, err
 		}
-		return e, t.exec(`DELETE FROM releases WHERE id = $1`, e.ID)
+		if err := t.exec(`DELETE FROM releases WHERE id = $1`, e.ID); err != nil {
+			return e, err
+		}
+		return e, t.record(ctx, done.To("Release", e.ID, e.Tag))
 	})
 }
 

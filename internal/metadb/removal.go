@@ -2,50 +2,65 @@ package metadb
 
 import (
 	"context"
-	"time"
 
+	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/hooks"
 	"granary/internal/registry"
 )
 
 // RemovePackage implements registry.Removal. The unique index passes over what
 // is doomed, so that the name and version are free at once.
-func (db *DB) RemovePackage(ctx context.Context, projectID, packageID int64, now time.Time, check func(registry.Package) error) error {
+func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
-	defer db.walks.drop(projectID)
+	defer db.walks.drop(r.ProjectID)
 	return db.writer.do(ctx, func(t *tx) error {
-		p, err := t.standingPackage(ctx, projectID, packageID)
+		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}
-		if err := check(p); err != nil {
+		done, err := check(p)
+		if err != nil {
 			return err
 		}
-		return t.exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, micros(now), packageID)
+		err = t.exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID)
+		if err != nil {
+			return err
+		}
+		if err := t.tellRemoved(ctx, hooks.PackageDeleted, r, nil); err != nil {
+			return err
+		}
+		return t.record(ctx, done)
 	})
 }
 
 // RemoveFile implements registry.Removal.
-func (db *DB) RemoveFile(ctx context.Context, projectID, packageID, fileID int64, now time.Time, check func(registry.Package, time.Time) error) error {
+func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
 	defer db.files.clear()
 	return db.writer.do(ctx, func(t *tx) error {
-		p, err := t.standingPackage(ctx, projectID, packageID)
+		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}
-		var created int64
-		err = t.row(ctx, `SELECT f.created_at FROM package_files f
-			WHERE f.id = $1 AND f.package_id = $2 AND f.status <> 'pending_destruction'`, fileID, packageID).Scan(&created)
+		f, err := scanPackageFile(t.row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
+			WHERE f.id = $1 AND f.package_id = $2 AND f.status <> 'pending_destruction'`, fileID, r.PackageID))
 		if err != nil {
-			return classify(err)
+			return err
 		}
-		if err := check(p, moment(created)); err != nil {
+		done, err := check(p, f.File)
+		if err != nil {
 			return err
 		}
 		if err := t.exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
 			return err
 		}
-		return t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(now), packageID)
+		if err := t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID); err != nil {
+			return err
+		}
+		if err := t.tellRemoved(ctx, hooks.FileDeleted, r, &f.File); err != nil {
+			return err
+		}
+		return t.record(ctx, done)
 	})
 }
 
@@ -58,32 +73,11 @@ func (t *tx) standingPackage(ctx context.Context, projectID, packageID int64) (r
 	return p, err
 }
 
-// purgeRemoved removes up to limit records of packages, and of files, that were
-// removed by themselves.
-func (t *tx) purgeRemoved(ctx context.Context, limit int) (int, error) {
-	scan := func(row scanner) (n int64, err error) { return n, row.Scan(&n) }
-	packages, err := list(ctx, t, scan, `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`, limit)
-	if err != nil {
-		return 0, err
-	}
-	for _, packageID := range packages {
-		if err := t.deletePackage(packageID); err != nil {
-			return 0, err
-		}
-	}
-	files, err := list(ctx, t, scan, `SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1`, limit)
-	if err != nil {
-		return 0, err
-	}
-	for _, fileID := range files {
-		if err := t.exec(`UPDATE blobs SET files = files - 1 WHERE id = (SELECT blob_id FROM package_files WHERE id = $1)`, fileID); err != nil {
-			return 0, err
-		}
-		if err := t.exec(`DELETE FROM package_files WHERE id = $1`, fileID); err != nil {
-			return 0, err
-		}
-	}
-	return len(packages) + len(files), nil
+// purgeFiles removes up to limit records of files that were removed by
+// themselves, and returns their blobs.
+func (t *tx) purgeFiles(ctx context.Context, limit int) ([]int64, error) {
+	return t.ids(ctx, `DELETE FROM package_files WHERE id IN (
+		SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1) RETURNING blob_id`, limit)
 }
 
 var _ registry.Removal = (*DB)(nil)

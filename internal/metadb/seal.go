@@ -57,20 +57,21 @@ func (s sealer) open(sealed []byte, beside string) (string, error) {
 
 // UseKey gives the database the key for what it must keep secret; it is called
 // once, before anything else is done. ErrWrongKey where something is sealed
-// with another key. Where nothing is, any key will do.
+// with another key. Where nothing is, any key will do; but of nodes that share a
+// database none may have another key than the first had.
 func (db *DB) UseKey(ctx context.Context, key [KeySize]byte) error {
 	s, err := newSealer(key)
 	if err != nil {
 		return err
 	}
-	_, err = write(ctx, db, func(t *tx) (struct{}, error) { return struct{}{}, t.proveKey(ctx, s) })
+	_, err = alone(ctx, db, func(t *tx) (struct{}, error) { return struct{}{}, t.proveKey(ctx, s, db.dialect.shared) })
 	if err == nil {
 		db.seals = s
 	}
 	return err
 }
 
-func (t *tx) proveKey(ctx context.Context, s sealer) error {
+func (t *tx) proveKey(ctx context.Context, s sealer, shared bool) error {
 	var proof []byte
 	err := t.row(ctx, `SELECT proof FROM sealing WHERE id = 1`).Scan(&proof)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -83,7 +84,7 @@ func (t *tx) proveKey(ctx context.Context, s sealer) error {
 	if err != nil {
 		return err
 	}
-	if sealed {
+	if sealed || shared && proof != nil {
 		return ErrWrongKey
 	}
 	if proof, err = s.seal("", proofText); err != nil {
@@ -97,6 +98,6 @@ func (db *DB) HasSecrets(ctx context.Context) (bool, error) { return hasSecrets(
 
 func hasSecrets(ctx context.Context, q queries) (bool, error) {
 	var found bool
-	err := q.row(ctx, `SELECT EXISTS (SELECT 1 FROM variables)`).Scan(&found)
+	err := q.row(ctx, `SELECT EXISTS (SELECT 1 FROM variables) OR EXISTS (SELECT 1 FROM hooks)`).Scan(&found)
 	return found, classify(err)
 }

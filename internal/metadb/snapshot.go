@@ -9,11 +9,11 @@ import (
 // snapshot runs fn with queries that all see the same state. fixed says that
 // their texts come from a small set, so that preparing them pays.
 func (db *DB) snapshot(ctx context.Context, fixed bool, fn func(queries) error) error {
-	tx, err := db.reads.BeginTx(ctx, nil)
+	tx, err := db.reads.BeginTx(ctx, db.dialect.view)
 	if err != nil {
 		return classify(err)
 	}
-	v := &view{db: db, tx: tx, fixed: fixed}
+	v := &view{db: db, tx: tx, fixed: fixed && db.dialect.prepares}
 	err = fn(v)
 	if ended := tx.Rollback(); ended != nil && !errors.Is(ended, sql.ErrTxDone) && err == nil {
 		err = classify(ended)

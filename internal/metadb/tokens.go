@@ -3,10 +3,12 @@ package metadb
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"strings"
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
@@ -15,6 +17,9 @@ import (
 // FindToken implements auth.Tokens. Known tokens are remembered until
 // something changes.
 func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
+	if err := db.catchUp(ctx); err != nil {
+		return auth.Token{}, err
+	}
 	return db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
 }
 
@@ -55,14 +60,8 @@ func (db *DB) userOf(ctx context.Context, userID int64) (auth.User, error) {
 
 // TouchTokens implements auth.Tokens.
 func (db *DB) TouchTokens(ctx context.Context, at map[int64]time.Time) error {
-	return db.writer.do(ctx, func(t *tx) error {
-		for id, used := range at {
-			if err := t.exec(`UPDATE personal_access_tokens SET last_used_at = $1 WHERE id = $2`, micros(used), id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return db.touch(ctx, `UPDATE personal_access_tokens SET last_used_at = $1
+		WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)`, at)
 }
 
 const personalColumns = `t.id, t.user_id, t.name, t.description, t.scopes, t.revoked, t.expires_at, t.last_used_at, t.created_at, t.family, ` + botRole
@@ -154,26 +153,43 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 }
 
 // InsertPersonalToken implements auth.PersonalTokens.
-func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
-	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) { return t.addPersonalToken(token, d) })
+func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) { return t.addPersonalToken(ctx, token, d, e) })
 }
 
-func (t *tx) addPersonalToken(token auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
+func (t *tx) addPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
 	var err error
 	token.ID, err = t.insert(`INSERT INTO personal_access_tokens
 			(user_id, name, description, scopes, digest, revoked, expires_at, created_at, family)
 		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8) RETURNING id`,
 		token.UserID, token.Name, token.Description, joinScopes(token.Scopes), d[:],
 		optionalMicros(token.ExpiresAt), micros(token.CreatedAt), token.Family)
-	if err != nil || token.Family != 0 {
+	if err != nil {
 		return token, err
 	}
-	token.Family = token.ID
-	return token, t.exec(`UPDATE personal_access_tokens SET family = id WHERE id = $1`, token.ID)
+	if token.Family == 0 {
+		token.Family = token.ID
+		if err := t.exec(`UPDATE personal_access_tokens SET family = id WHERE id = $1`, token.ID); err != nil {
+			return token, err
+		}
+	}
+	return token, t.recordToken(ctx, token, e)
+}
+
+// recordToken completes the event with the token, and with whom or what it is
+// told of.
+func (t *tx) recordToken(ctx context.Context, token auth.PersonalToken, e audit.Event) error {
+	if e.Entity == (audit.Entity{}) {
+		var err error
+		if e.Entity, err = t.ownerOf(ctx, token.UserID); err != nil {
+			return err
+		}
+	}
+	return t.record(ctx, e.To("PersonalAccessToken", token.ID, token.Name))
 }
 
 // RotatePersonalToken implements auth.PersonalTokens.
-func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest) (auth.PersonalToken, error) {
+func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
 	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
 		n, err := t.count(`UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1 AND revoked = 0`, tokenID)
 		if err != nil {
@@ -182,20 +198,27 @@ func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor 
 		if n == 0 {
 			return auth.PersonalToken{}, fault.New(fault.Conflict, "")
 		}
-		return t.addPersonalToken(successor, d)
+		return t.addPersonalToken(ctx, successor, d, e.With("successor_of", strconv.FormatInt(tokenID, 10), ""))
 	})
 }
 
 // RevokePersonalTokens implements auth.PersonalTokens.
-func (db *DB) RevokePersonalTokens(ctx context.Context, tokenID int64, family bool) error {
-	query := `UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1`
+func (db *DB) RevokePersonalTokens(ctx context.Context, tokenID int64, family bool, e audit.Event) error {
+	which := `id = $1`
 	if family {
-		query = `UPDATE personal_access_tokens SET revoked = 1
-			WHERE family = (SELECT family FROM personal_access_tokens WHERE id = $1)`
+		which = `family = (SELECT family FROM personal_access_tokens WHERE id = $1)`
 	}
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		if err := t.exec(query, tokenID); err != nil {
+		revoked, err := list(ctx, t, func(row scanner) (token auth.PersonalToken, err error) {
+			return token, row.Scan(&token.ID, &token.UserID, &token.Name)
+		}, `UPDATE personal_access_tokens SET revoked = 1 WHERE revoked = 0 AND `+which+` RETURNING id, user_id, name`, tokenID)
+		if err != nil {
 			return struct{}{}, err
+		}
+		for _, token := range revoked {
+			if err := t.recordToken(ctx, token, e); err != nil {
+				return struct{}{}, err
+			}
 		}
 		return struct{}{}, t.retireBot(tokenID)
 	})
@@ -234,7 +257,7 @@ func (db *DB) ListDeployTokens(ctx context.Context, f auth.DeployTokenFilter, p 
 }
 
 // InsertDeployToken implements auth.DeployTokens.
-func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d auth.SecretDigest) (auth.DeployToken, error) {
+func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d auth.SecretDigest, e audit.Event) (auth.DeployToken, error) {
 	return change(ctx, db, func(t *tx) (auth.DeployToken, error) {
 		var err error
 		token.ID, err = t.insert(`INSERT INTO deploy_tokens
@@ -250,14 +273,21 @@ func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d a
 				return token, err
 			}
 		}
+		if err := t.record(ctx, e.To("DeployToken", token.ID, token.Name)); err != nil {
+			return token, err
+		}
 		return scanDeployToken(t.row(ctx, `SELECT `+deployColumns+` FROM deploy_tokens t WHERE t.id = $1`, token.ID))
 	})
 }
 
 // DeleteDeployToken implements auth.DeployTokens.
-func (db *DB) DeleteDeployToken(ctx context.Context, tokenID int64) error {
+func (db *DB) DeleteDeployToken(ctx context.Context, tokenID int64, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		return struct{}{}, t.exec(`DELETE FROM deploy_tokens WHERE id = $1`, tokenID)
+		n, err := t.count(`DELETE FROM deploy_tokens WHERE id = $1`, tokenID)
+		if err != nil || n == 0 {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, e)
 	})
 	return err
 }

@@ -3,11 +3,12 @@ package metadb
 import (
 	"context"
 
+	"granary/internal/audit"
 	"granary/internal/registry"
 )
 
 // AddUpload implements registry.Uploads.
-func (db *DB) AddUpload(ctx context.Context, u registry.Upload) (registry.Upload, error) {
+func (db *DB) AddUpload(ctx context.Context, u registry.Upload, e audit.Event) (registry.Upload, error) {
 	return write(ctx, db, func(t *tx) (registry.Upload, error) {
 		if err := t.alive(ctx, u.ProjectID); err != nil {
 			return u, err
@@ -19,7 +20,10 @@ func (db *DB) AddUpload(ctx context.Context, u registry.Upload) (registry.Upload
 		u.ID, err = t.insert(`INSERT INTO uploads (project_id, secret, file_name, blob_id, creator_id, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
 			u.ProjectID, u.Secret, string(u.Name), blobID, u.CreatorID, micros(u.CreatedAt))
-		return u, err
+		if err != nil {
+			return u, err
+		}
+		return u, t.record(ctx, e.To("Upload", u.ID, string(u.Name)))
 	})
 }
 
@@ -44,24 +48,19 @@ func (db *DB) FindUpload(ctx context.Context, projectID int64, secret string, na
 	return u, nil
 }
 
-// purgeBeside removes up to limit uploads and releases of deleted projects.
-func (t *tx) purgeBeside(ctx context.Context, limit int) (int, error) {
-	doomed, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
-		`SELECT u.id FROM projects p CROSS JOIN uploads u WHERE p.deleted_at IS NOT NULL AND u.project_id = p.id LIMIT $1`, limit)
-	if err != nil {
-		return 0, err
-	}
-	for _, uploadID := range doomed {
-		if err := t.exec(`UPDATE blobs SET files = files - 1 WHERE id = (SELECT blob_id FROM uploads WHERE id = $1)`, uploadID); err != nil {
-			return 0, err
-		}
-		if err := t.exec(`DELETE FROM uploads WHERE id = $1`, uploadID); err != nil {
-			return 0, err
-		}
-	}
+// purgeUploads removes up to limit uploads of deleted projects, and returns
+// their blobs.
+func (t *tx) purgeUploads(ctx context.Context, limit int) ([]int64, error) {
+	return t.ids(ctx, `DELETE FROM uploads WHERE id IN (
+		SELECT u.id FROM projects p CROSS JOIN uploads u WHERE p.deleted_at IS NOT NULL AND u.project_id = p.id LIMIT $1)
+		RETURNING blob_id`, limit)
+}
+
+// purgeReleases removes up to limit releases of deleted projects.
+func (t *tx) purgeReleases(limit int) (int, error) {
 	n, err := t.count(`DELETE FROM releases WHERE id IN (
 		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
-	return len(doomed) + int(n), err
+	return int(n), err
 }
 
 var _ registry.Uploads = (*DB)(nil)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
@@ -74,7 +75,7 @@ func listPage[T any](ctx context.Context, q queries, w *where, p page.Request, s
 }
 
 // InsertUser implements auth.Users.
-func (db *DB) InsertUser(ctx context.Context, u auth.User) (auth.User, error) {
+func (db *DB) InsertUser(ctx context.Context, u auth.User, e audit.Event) (auth.User, error) {
 	return change(ctx, db, func(t *tx) (auth.User, error) {
 		if err := t.vacant(ctx, u); err != nil {
 			return auth.User{}, err
@@ -92,6 +93,10 @@ func (db *DB) InsertUser(ctx context.Context, u auth.User) (auth.User, error) {
 			VALUES ($1, $2, $3, '', $4, $5, $5) RETURNING id`,
 			u.ID, u.Name, u.Username, access.Public, micros(u.CreatedAt))
 		if err != nil {
+			return auth.User{}, err
+		}
+		e.Entity.ID = u.ID
+		if err := t.record(ctx, e.To("User", u.ID, u.Username)); err != nil {
 			return auth.User{}, err
 		}
 		return u, t.addRoute(ctx, u.Username, u.NamespaceID, 0)
@@ -116,9 +121,13 @@ func (t *tx) vacant(ctx context.Context, u auth.User) error {
 }
 
 // SetBlocked implements auth.Users.
-func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool) error {
+func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		return struct{}{}, t.exec(`UPDATE users SET blocked = $1 WHERE id = $2`, truth(blocked), id)
+		n, err := t.count(`UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1`, truth(blocked), id)
+		if err != nil || n == 0 {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, e)
 	})
 	return err
 }
@@ -147,7 +156,7 @@ func routeOf(ctx context.Context, q queries, ref, column string) (id int64, move
 	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && ref[0] != '+' {
 		return n, false, nil
 	}
-	if ref == "" || len(ref) > 4096 || (column == "project_id" && !strings.Contains(ref, "/")) {
+	if ref == "" || len(ref) > 4096 || strings.Contains(ref, "\x00") || (column == "project_id" && !strings.Contains(ref, "/")) {
 		return 0, false, fault.New(fault.NotFound, "")
 	}
 	var found sql.NullInt64

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -76,13 +77,13 @@ func (db *DB) findVariable(ctx context.Context, q queries, at projects.Place, re
 }
 
 // InsertVariable implements projects.Variables.
-func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.Variable, most int) (projects.Variable, error) {
+func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.Variable, most int, e audit.Event) (projects.Variable, error) {
 	v.Revision = 1
 	sealed, err := db.seals.seal(v.Value, besideVariable(at, v))
 	if err != nil {
 		return v, err
 	}
-	return write(ctx, db, func(t *tx) (projects.Variable, error) {
+	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
 		if err := t.roomForVariable(ctx, at, most); err != nil {
 			return v, err
 		}
@@ -92,7 +93,11 @@ func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
 			id(at.ProjectID), id(at.GroupID), v.Key, sealed, string(v.Type),
 			truth(v.Protected), truth(v.Masked), truth(v.Hidden), truth(v.Raw), v.Scope, optional(v.Description), v.Revision)
-		return v, err
+		if err != nil {
+			return v, err
+		}
+		e.Target.ID = v.ID
+		return v, t.record(ctx, e)
 	})
 }
 
@@ -117,13 +122,17 @@ func (t *tx) roomForVariable(ctx context.Context, at projects.Place, most int) e
 }
 
 // UpdateVariable implements projects.Variables.
-func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, edit func(*projects.Variable) error) (projects.Variable, error) {
-	return write(ctx, db, func(t *tx) (projects.Variable, error) {
+func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, edit func(*projects.Variable) (audit.Event, error)) (projects.Variable, error) {
+	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
 		v, err := db.findVariable(ctx, t, at, ref)
 		if err != nil {
 			return v, err
 		}
-		if err := edit(&v); err != nil {
+		done, err := edit(&v)
+		if err != nil {
+			return v, err
+		}
+		if err := t.record(ctx, done); err != nil {
 			return v, err
 		}
 		v.Revision++
@@ -143,16 +152,20 @@ func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref project
 }
 
 // DeleteVariable implements projects.Variables.
-func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, check func(projects.Variable) error) error {
-	_, err := write(ctx, db, func(t *tx) (struct{}, error) {
+func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, check func(projects.Variable) (audit.Event, error)) error {
+	_, err := alone(ctx, db, func(t *tx) (struct{}, error) {
 		v, err := db.findVariable(ctx, t, at, ref)
-		if err == nil {
-			err = check(v)
-		}
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, t.exec(`DELETE FROM variables WHERE id = $1`, v.ID)
+		done, err := check(v)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if err := t.exec(`DELETE FROM variables WHERE id = $1`, v.ID); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, done)
 	})
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/page"
 	"granary/internal/projects"
 )
@@ -77,12 +78,12 @@ func populate(t *testing.T, r *rand.Rand) *world {
 		if r.IntN(2) == 0 {
 			at = projects.Place{ProjectID: w.projects[r.IntN(len(w.projects))]}
 		}
-		_, _ = w.db.InsertMember(t.Context(), at, m) // some are members already
+		_, _ = w.db.InsertMember(t.Context(), at, m, audit.Event{}) // some are members already
 	}
 	for _, gone := range []int64{w.groups[r.IntN(14)]} {
-		must(t, 0, w.db.DeleteGroup(t.Context(), gone, time.Now()))
+		must(t, 0, w.db.DeleteGroup(t.Context(), gone, time.Now(), audit.Event{}))
 	}
-	must(t, 0, w.db.DeleteProject(t.Context(), w.projects[r.IntN(25)], time.Now()))
+	must(t, 0, w.db.DeleteProject(t.Context(), w.projects[r.IntN(25)], time.Now(), audit.Event{}))
 	return w
 }
 

@@ -49,11 +49,27 @@ func (w *where) in(column string, not bool, values []int64) {
 // whatever its case. The database folds ASCII only; beyond that the text has to
 // be spelled as it is kept, or in lower case.
 func (w *where) matching(part string, columns ...string) string {
+	spelled := []string{fold(part)}
+	if as := foldASCII(part); as != spelled[0] {
+		spelled = append(spelled, as)
+	}
 	var either []string
 	for _, column := range columns {
-		either = append(either, w.bind(`lower(`+column+`) LIKE ? ESCAPE '\' OR `+column+` LIKE ? ESCAPE '\'`, like(fold(part)), like(part)))
+		for _, word := range spelled {
+			either = append(either, w.bind(`lower(`+column+`) LIKE ? ESCAPE '\'`, like(word)))
+		}
 	}
 	return "(" + strings.Join(either, " OR ") + ")"
+}
+
+// foldASCII is a text in lower case as the databases have it.
+func foldASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // String is the WHERE clause.

@@ -15,12 +15,14 @@ import (
 // many publishers share one sync (group commit) and none sees another's
 // failure.
 type writer struct {
+	conn  *kept
 	tx    *tx
 	queue chan *job
 	quit  chan struct{}
 	ended chan struct{}
 	hook  func(point string)
 	told  func(n int) // that n transactions were committed; set before the first
+	wake  func()      // that one of them put something into the outbox
 }
 
 // job is one caller's transaction.
@@ -41,13 +43,16 @@ func newWriter(conn *sql.Conn, hook func(string)) *writer {
 	if hook == nil {
 		hook = func(string) {}
 	}
+	k := &kept{conn: conn, stmts: map[string]*sql.Stmt{}}
 	w := &writer{
-		tx:    &tx{conn: conn, stmts: map[string]*sql.Stmt{}},
+		conn:  k,
+		tx:    &tx{on: k},
 		queue: make(chan *job, queueLength),
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),
 		hook:  hook,
 		told:  func(int) {},
+		wake:  func() {},
 	}
 	return w
 }
@@ -92,7 +97,7 @@ func (w *writer) wait(j *job) error {
 func (w *writer) close() error {
 	close(w.quit)
 	<-w.ended
-	return w.tx.close()
+	return w.conn.close()
 }
 
 func (w *writer) run() {
@@ -133,18 +138,22 @@ func (w *writer) runAlone(j *job) {
 // commit runs a batch. Where the database fails as a whole, every job in it
 // fails.
 func (w *writer) commit(batch []*job) {
-	err := w.tx.exec("BEGIN IMMEDIATE")
+	err := w.exec("BEGIN IMMEDIATE")
 	if err == nil {
 		err = w.runAll(batch)
 		if err == nil {
 			w.hook("before-commit")
-			err = w.tx.exec("COMMIT")
+			err = w.exec("COMMIT")
 		}
 		if err != nil {
-			w.tx.undo()
+			w.conn.undo()
 		} else {
 			w.hook("after-commit")
 			w.told(len(batch))
+			if w.tx.posted {
+				w.tx.posted = false
+				w.wake()
+			}
 		}
 	}
 	for _, j := range batch {
@@ -161,15 +170,15 @@ func (w *writer) runAll(batch []*job) error {
 			j.err = fault.Wrap(fault.Unavailable, "", j.err)
 			continue
 		}
-		if err := w.tx.exec("SAVEPOINT one"); err != nil {
+		if err := w.exec("SAVEPOINT one"); err != nil {
 			return err
 		}
 		if j.err = protect(j.do, w.tx); j.err != nil {
-			if err := w.tx.exec("ROLLBACK TO one"); err != nil {
+			if err := w.exec("ROLLBACK TO one"); err != nil {
 				return errors.Join(j.err, err)
 			}
 		}
-		if err := w.tx.exec("RELEASE one"); err != nil {
+		if err := w.exec("RELEASE one"); err != nil {
 			return err
 		}
 	}
@@ -186,103 +195,57 @@ func protect(fn func(*tx) error, t *tx) (err error) {
 	return fn(t)
 }
 
-// tx is the writer's connection, inside a transaction. Its statements are not
+func (w *writer) exec(query string) error { return w.tx.exec(query) }
+
+// kept is the writer's connection with its prepared statements. They are not
 // cut short when a caller leaves: they are short by themselves.
-type tx struct {
+type kept struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // by text
 }
 
-func (t *tx) prepared(query string) (*sql.Stmt, error) {
-	if stmt, ok := t.stmts[query]; ok {
+func (k *kept) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := k.stmts[query]; ok {
 		return stmt, nil
 	}
-	stmt, err := t.conn.PrepareContext(context.Background(), query)
+	stmt, err := k.conn.PrepareContext(context.Background(), query)
 	if err != nil {
 		return nil, err
 	}
-	t.stmts[query] = stmt
+	k.stmts[query] = stmt
 	return stmt, nil
 }
 
-// exec runs a statement of fixed text, prepared once.
-func (t *tx) exec(query string, args ...any) error {
-	stmt, err := t.prepared(query)
-	if err == nil {
-		_, err = stmt.Exec(args...)
+func (k *kept) exec(query string, args ...any) (sql.Result, error) {
+	stmt, err := k.prepared(query)
+	if err != nil {
+		return nil, err
 	}
-	return classify(err)
+	return stmt.Exec(args...)
 }
 
-// count is exec for a statement whose number of changed rows matters.
-func (t *tx) count(query string, args ...any) (int64, error) {
-	stmt, err := t.prepared(query)
-	if err != nil {
-		return 0, classify(err)
-	}
-	result, err := stmt.Exec(args...)
-	if err != nil {
-		return 0, classify(err)
-	}
-	n, err := result.RowsAffected()
-	return n, classify(err)
-}
-
-// row reads one row with a query of fixed text.
-func (t *tx) row(_ context.Context, query string, args ...any) *sql.Row {
-	if stmt, err := t.prepared(query); err == nil {
+func (k *kept) row(query string, args ...any) *sql.Row {
+	if stmt, err := k.prepared(query); err == nil {
 		return stmt.QueryRow(args...)
 	}
-	return t.conn.QueryRowContext(context.Background(), query, args...)
+	return k.conn.QueryRowContext(context.Background(), query, args...)
 }
 
-// rows reads rows with a query whose text may vary.
-func (t *tx) rows(_ context.Context, query string, args ...any) (*sql.Rows, error) {
-	return t.conn.QueryContext(context.Background(), query, args...)
-}
-
-// insert runs an INSERT ... RETURNING id.
-func (t *tx) insert(query string, args ...any) (int64, error) {
-	var id int64
-	err := t.row(context.Background(), query, args...).Scan(&id)
-	return id, classify(err)
+func (k *kept) rows(query string, args ...any) (*sql.Rows, error) {
+	return k.conn.QueryContext(context.Background(), query, args...)
 }
 
 // undo ends a failed transaction. SQLite may have undone it already.
-func (t *tx) undo() {
-	if _, err := t.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+func (k *kept) undo() {
+	if _, err := k.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
 		logRollback(err)
 	}
 }
 
-func (t *tx) close() error {
+func (k *kept) close() error {
 	var err error
-	for _, stmt := range t.stmts {
+	for _, stmt := range k.stmts {
 		err = errors.Join(err, stmt.Close())
 	}
-	return errors.Join(err, t.conn.Close())
-}
-
-// write runs fn in a transaction and hands on what it returns.
-func write[T any](ctx context.Context, db *DB, fn func(*tx) (T, error)) (T, error) {
-	var result T
-	err := db.writer.do(ctx, func(t *tx) (err error) {
-		result, err = fn(t)
-		return err
-	})
-	return result, err
-}
-
-// change is write for what permission depends on: afterwards nothing that was
-// remembered from before counts.
-func change[T any](ctx context.Context, db *DB, fn func(*tx) (T, error)) (T, error) {
-	defer db.forget()
-	return write(ctx, db, fn)
-}
-
-// forget drops everything remembered.
-func (db *DB) forget() {
-	db.places.clear()
-	db.tokens.clear()
-	db.files.clear()
+	return errors.Join(err, k.conn.Close())
 }

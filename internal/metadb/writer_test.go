@@ -83,7 +83,7 @@ func TestGroupCommit(t *testing.T) {
 			results[name] = err
 		})
 	}
-	for len(db.writer.queue) < len(jobs) {
+	for len(sqliteWriter(db).queue) < len(jobs) {
 		time.Sleep(time.Millisecond)
 	}
 	release()
@@ -118,17 +118,20 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
+// sqliteWriter is the one hand that writes.
+func sqliteWriter(db *DB) *writer { return db.writer.(*writer) }
+
 type failing struct{}
 
 func (failing) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 
 func TestWriterLeavesWhoLeft(t *testing.T) {
-	db := open(t)
+	db := openSQLite(t)
 	release := hold(t, db)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- db.writer.do(ctx, addFlag("left")) }()
-	for len(db.writer.queue) == 0 {
+	for len(sqliteWriter(db).queue) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
@@ -152,7 +155,7 @@ func TestCloseWhileWaiting(t *testing.T) {
 	for i := range results {
 		all.Go(func() { results[i] = db.writer.do(context.Background(), addFlag(fmt.Sprint("f", i))) })
 	}
-	for len(db.writer.queue) < len(results) {
+	for len(sqliteWriter(db).queue) < len(results) {
 		time.Sleep(time.Millisecond)
 	}
 	closed := make(chan error, 1)

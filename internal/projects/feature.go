@@ -3,8 +3,12 @@ package projects
 import (
 	"context"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 )
 
@@ -44,13 +48,43 @@ type FeatureChange struct {
 	PercentageOfActors *int
 }
 
+// gate names what the change sets, for audit events.
+func (c FeatureChange) gate() string {
+	switch {
+	case c.PercentageOfTime != nil:
+		return "percentage_of_time"
+	case c.PercentageOfActors != nil:
+		return "percentage_of_actors"
+	}
+	return "value"
+}
+
+// value is what the gate is set to, and for whom.
+func (c FeatureChange) value() string {
+	switch {
+	case c.PercentageOfTime != nil:
+		return strconv.Itoa(*c.PercentageOfTime)
+	case c.PercentageOfActors != nil:
+		return strconv.Itoa(*c.PercentageOfActors)
+	}
+	targets := slices.Concat(c.Targets.Users, c.Targets.Groups, c.Targets.Namespaces, c.Targets.Projects)
+	if len(targets) == 0 {
+		return switchText(c.Value)
+	}
+	return switchText(c.Value) + " for " + strings.Join(targets, ", ")
+}
+
+func (s *Service) featureEvent(a access.Actor, name audit.Name, flag string) audit.Event {
+	return s.event(a, name, audit.WholeInstance()).To("Feature", 0, flag)
+}
+
 // Features keeps flags. Each method is one transaction.
 type Features interface {
 	ListFeatures(ctx context.Context) ([]Feature, error)
 	// SetFeature creates the flag where it is new. NotFound, with the target
 	// as its message, where a target does not exist.
-	SetFeature(ctx context.Context, name string, c FeatureChange) (Feature, error)
-	DeleteFeature(ctx context.Context, name string) error
+	SetFeature(ctx context.Context, name string, c FeatureChange, e audit.Event) (Feature, error)
+	DeleteFeature(ctx context.Context, name string, e audit.Event) error
 }
 
 // MayTurnFeatures refuses who may not administer flags. A door asks before it
@@ -75,7 +109,7 @@ func (s *Service) SetFeature(ctx context.Context, a access.Actor, name string, c
 	if ok, err := regexp.MatchString(`\A[A-Za-z0-9_.-]{1,255}\z`, name); err != nil || !ok {
 		return Feature{}, fault.New(fault.Refused, "a flag's name has letters, digits, '_', '.' and '-'")
 	}
-	f, err := s.Features.SetFeature(ctx, name, c)
+	f, err := s.Features.SetFeature(ctx, name, c, s.featureEvent(a, audit.FeatureSet, name).With(c.gate(), "", c.value()))
 	if e, ok := fault.As(err, fault.NotFound); ok {
 		return Feature{}, fault.New(fault.Refused, e.Msg+" is not found!")
 	}
@@ -88,5 +122,5 @@ func (s *Service) DeleteFeature(ctx context.Context, a access.Actor, name string
 	if err := s.MayTurnFeatures(a); err != nil {
 		return err
 	}
-	return s.Features.DeleteFeature(ctx, name)
+	return s.Features.DeleteFeature(ctx, name, s.featureEvent(a, audit.FeatureDeleted, name))
 }

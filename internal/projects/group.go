@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -71,12 +72,12 @@ type Groups interface {
 	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
 	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
 	// InsertGroup makes the creator its owner. Conflict where the path is taken.
-	InsertGroup(ctx context.Context, g Group, creator int64) (Group, error)
-	// UpdateGroup calls change with the group as it is and keeps what it makes
-	// of it. A new path moves everything below.
-	UpdateGroup(ctx context.Context, id int64, change func(*Group) error) (Group, error)
+	InsertGroup(ctx context.Context, g Group, creator int64, e audit.Event) (Group, error)
+	// UpdateGroup calls change with the group as it is, keeps what it makes of
+	// it, and records what it returns. A new path moves everything below.
+	UpdateGroup(ctx context.Context, id int64, change func(*Group) ([]audit.Event, error)) (Group, error)
 	// DeleteGroup hides the group and all below it at once.
-	DeleteGroup(ctx context.Context, id int64, now time.Time) error
+	DeleteGroup(ctx context.Context, id int64, now time.Time, e audit.Event) error
 }
 
 // Group returns a group that the actor can see, by id or full path.
@@ -122,7 +123,7 @@ func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Gro
 		}
 	}
 	g.CreatedAt = s.Now()
-	g, err = s.Groups.InsertGroup(ctx, g, a.UserID)
+	g, err = s.Groups.InsertGroup(ctx, g, a.UserID, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
 	if fault.Is(err, fault.Conflict) {
 		return Group{}, fault.Field("path", "has already been taken")
 	}
@@ -163,7 +164,8 @@ func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e G
 		return Group{}, err
 	}
 	standing := g.Standing
-	g, err = s.Groups.UpdateGroup(ctx, g.ID, func(g *Group) error {
+	g, err = s.Groups.UpdateGroup(ctx, g.ID, func(g *Group) ([]audit.Event, error) {
+		before := *g
 		set(&g.Name, e.Name)
 		set(&g.Path, e.Path)
 		set(&g.Description, e.Description)
@@ -171,7 +173,7 @@ func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e G
 		e.DuplicatesAllowed.apply(&g.Duplicates.Allowed)
 		e.DuplicateException.apply(&g.Duplicates.Exception)
 		g.UpdatedAt = s.Now()
-		return checkGroup(*g)
+		return g.changes(a, g.UpdatedAt, before), checkGroup(*g)
 	})
 	if fault.Is(err, fault.Conflict) {
 		err = fault.Field("path", "has already been taken")
@@ -187,7 +189,8 @@ func (s *Service) DeleteGroup(ctx context.Context, a access.Actor, ref string) e
 	if err != nil {
 		return err
 	}
-	return s.Groups.DeleteGroup(ctx, g.ID, s.Now())
+	done := s.event(a, audit.GroupDestroyed, g.above()).To("Group", g.ID, g.FullPath)
+	return s.Groups.DeleteGroup(ctx, g.ID, done.At, done)
 }
 
 func checkGroup(g Group) error {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -21,9 +22,9 @@ type Allowlists interface {
 	ListAllowedGroups(ctx context.Context, projectID int64, p page.Request) (page.Of[Group], error)
 	// AllowJobs fails with Conflict where the source is listed, and with
 	// TooLarge where the list has most entries.
-	AllowJobs(ctx context.Context, projectID int64, source Place, most int) error
+	AllowJobs(ctx context.Context, projectID int64, source Place, most int, e audit.Event) error
 	// DisallowJobs is NotFound where the source is not listed.
-	DisallowJobs(ctx context.Context, projectID int64, source Place) error
+	DisallowJobs(ctx context.Context, projectID int64, source Place, e audit.Event) error
 }
 
 // JobTokenScope reports whether other projects' job tokens are let in by the
@@ -39,9 +40,16 @@ func (s *Service) SetJobTokenScope(ctx context.Context, a access.Actor, ref stri
 	if err != nil {
 		return err
 	}
-	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) error {
+	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
+		if p.JobTokenScope == enabled {
+			return nil, nil
+		}
 		p.JobTokenScope = enabled
-		return nil
+		name := audit.JobTokenScopeDisabled
+		if enabled {
+			name = audit.JobTokenScopeEnabled
+		}
+		return []audit.Event{s.event(a, name, p.entity()).To("Project", p.ID, p.FullPath)}, nil
 	})
 	return err
 }
@@ -81,7 +89,11 @@ func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, s
 	if source.ProjectID == p.ID {
 		return 0, taken
 	}
-	err = s.Allowlists.AllowJobs(ctx, p.ID, source, MaxAllowlist)
+	name := audit.JobTokenGroupAdded
+	if source.ProjectID != 0 {
+		name = audit.JobTokenProjectAdded
+	}
+	err = s.Allowlists.AllowJobs(ctx, p.ID, source, MaxAllowlist, s.event(a, name, p.entity()))
 	switch fault.KindOf(err) {
 	case fault.Conflict:
 		err = taken
@@ -100,7 +112,11 @@ func (s *Service) DisallowJobsOf(ctx context.Context, a access.Actor, ref string
 	if source.ProjectID == p.ID {
 		return fault.New(fault.Refused, "A project always lets its own jobs in.")
 	}
-	return unknownSource(s.Allowlists.DisallowJobs(ctx, p.ID, source), source)
+	name := audit.JobTokenGroupRemoved
+	if source.ProjectID != 0 {
+		name = audit.JobTokenProjectRemoved
+	}
+	return unknownSource(s.Allowlists.DisallowJobs(ctx, p.ID, source, s.event(a, name, p.entity())), source)
 }
 
 func (s *Service) canSee(ctx context.Context, a access.Actor, source Place) error {

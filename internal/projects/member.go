@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -45,16 +46,17 @@ type MemberFilter struct {
 	Query     string // part of name or user name, case folded
 }
 
-// Members keeps memberships. Each method is one transaction.
+// Members keeps memberships. Each method is one transaction. It completes the
+// event that tells of it with who the member is, and with the change.
 type Members interface {
 	ListMembers(ctx context.Context, f MemberFilter, p page.Request) (page.Of[Member], error)
 	// InsertMember takes the user by id, or by user name where the id is 0.
 	// NotFound without such a user, Conflict where there is a membership.
-	InsertMember(ctx context.Context, at Place, m Member) (Member, error)
+	InsertMember(ctx context.Context, at Place, m Member, e audit.Event) (Member, error)
 	// UpdateMember fails with Conflict where the last owner of a group would
 	// be gone.
-	UpdateMember(ctx context.Context, at Place, userID int64, role access.Role, expires Setting[time.Time]) (Member, error)
-	DeleteMember(ctx context.Context, at Place, userID int64) error
+	UpdateMember(ctx context.Context, at Place, userID int64, role access.Role, expires Setting[time.Time], e audit.Event) (Member, error)
+	DeleteMember(ctx context.Context, at Place, userID int64, e audit.Event) error
 }
 
 // MembersOf is the deeds around members, of a group or of a project alike.
@@ -118,7 +120,7 @@ func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member M
 		return Member{}, err
 	}
 	member.CreatedAt, member.CreatedBy = m.s.Now(), &Creator{UserID: a.UserID}
-	member, err = m.s.Members.InsertMember(ctx, at, member)
+	member, err = m.s.Members.InsertMember(ctx, at, member, m.s.event(a, audit.MemberCreated, at.entity()))
 	switch fault.KindOf(err) {
 	case fault.Conflict:
 		return Member{}, fault.New(fault.Conflict, "Member already exists")
@@ -143,7 +145,7 @@ func (m MembersOf) Change(ctx context.Context, a access.Actor, ref string, userI
 	if err := m.mayTouch(ctx, a, standing, at, userID); err != nil {
 		return Member{}, err
 	}
-	return m.s.Members.UpdateMember(ctx, at, userID, role, expires)
+	return m.s.Members.UpdateMember(ctx, at, userID, role, expires, m.s.event(a, audit.MemberUpdated, at.entity()))
 }
 
 // Remove ends a membership. Everybody may end their own.
@@ -159,7 +161,7 @@ func (m MembersOf) Remove(ctx context.Context, a access.Actor, ref string, userI
 	if err := m.mayTouch(ctx, a, standing, at, userID); err != nil {
 		return err
 	}
-	return m.s.Members.DeleteMember(ctx, at, userID)
+	return m.s.Members.DeleteMember(ctx, at, userID, m.s.event(a, audit.MemberDestroyed, at.entity()))
 }
 
 // mayGrant: a role exists, and nobody gives more than they have.

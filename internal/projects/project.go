@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -91,12 +92,13 @@ type Projects interface {
 	ListProjects(ctx context.Context, f ProjectFilter, p page.Request) (page.Of[Project], error)
 	// InsertProject makes the creator a member with the role, where it is not
 	// NoRole. Conflict where the path is taken.
-	InsertProject(ctx context.Context, p Project, role access.Role) (Project, error)
-	// UpdateProject calls change with the project as it is and keeps what it
-	// makes of it. After a new path the old one still leads here.
-	UpdateProject(ctx context.Context, id int64, change func(*Project) error) (Project, error)
+	InsertProject(ctx context.Context, p Project, role access.Role, e audit.Event) (Project, error)
+	// UpdateProject calls change with the project as it is, keeps what it makes
+	// of it, and records what it returns. After a new path the old one still
+	// leads here.
+	UpdateProject(ctx context.Context, id int64, change func(*Project) ([]audit.Event, error)) (Project, error)
 	// DeleteProject hides the project at once.
-	DeleteProject(ctx context.Context, id int64, now time.Time) error
+	DeleteProject(ctx context.Context, id int64, now time.Time, e audit.Event) error
 }
 
 // Project returns a project that the actor can see, by id or full path.
@@ -148,7 +150,7 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 		}
 	}
 	p.Namespace, p.CreatorID, p.CreatedAt, p.JobTokenScope = ns, a.UserID, s.Now(), true
-	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns))
+	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns), s.event(a, audit.ProjectCreated, audit.Entity{Type: audit.Project}))
 	if err != nil {
 		return Project{}, taken(err)
 	}
@@ -205,10 +207,11 @@ func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e
 			return Project{}, err
 		}
 	}
-	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) error {
+	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
+		before := *p
 		e.apply(p)
 		p.UpdatedAt = s.Now()
-		return checkProject(*p)
+		return p.changes(a, p.UpdatedAt, before), checkProject(*p)
 	})
 	if err != nil {
 		return Project{}, taken(err)
@@ -248,9 +251,16 @@ func (s *Service) ArchiveProject(ctx context.Context, a access.Actor, ref string
 	if err != nil {
 		return Project{}, err
 	}
-	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) error {
+	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
+		if p.Archived == archived {
+			return nil, nil
+		}
 		p.Archived, p.UpdatedAt = archived, s.Now()
-		return nil
+		name := audit.ProjectUnarchived
+		if archived {
+			name = audit.ProjectArchived
+		}
+		return []audit.Event{s.event(a, name, p.entity()).To("Project", p.ID, p.FullPath)}, nil
 	})
 	if err != nil {
 		return Project{}, err
@@ -265,7 +275,9 @@ func (s *Service) DeleteProject(ctx context.Context, a access.Actor, ref string)
 	if err != nil {
 		return err
 	}
-	return s.Projects.DeleteProject(ctx, p.ID, s.Now())
+	// It is told in the group that the project was in, where it can be read.
+	done := s.event(a, audit.ProjectDestroyed, p.Namespace.entity()).To("Project", p.ID, p.FullPath)
+	return s.Projects.DeleteProject(ctx, p.ID, done.At, done)
 }
 
 func checkProject(p Project) error {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -81,13 +82,13 @@ type Variables interface {
 	FindVariable(ctx context.Context, at Place, ref VariableRef) (Variable, error)
 	// InsertVariable fails with TooLarge where the place has most already,
 	// and with Conflict where the key has one of this scope.
-	InsertVariable(ctx context.Context, at Place, v Variable, most int) (Variable, error)
-	// UpdateVariable calls change with the variable as it is and keeps what it
-	// makes of it. Conflict with the message "scope" where the new scope is
-	// taken.
-	UpdateVariable(ctx context.Context, at Place, ref VariableRef, change func(*Variable) error) (Variable, error)
-	// DeleteVariable calls check before.
-	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) error) error
+	InsertVariable(ctx context.Context, at Place, v Variable, most int, e audit.Event) (Variable, error)
+	// UpdateVariable calls change with the variable as it is, keeps what it
+	// makes of it, and records what it returns. Conflict with the message
+	// "scope" where the new scope is taken.
+	UpdateVariable(ctx context.Context, at Place, ref VariableRef, change func(*Variable) (audit.Event, error)) (Variable, error)
+	// DeleteVariable calls check before, and records what it returns.
+	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) (audit.Event, error)) error
 }
 
 // VariablesOf is the deeds around variables, of a group or of a project alike.
@@ -97,12 +98,15 @@ type VariablesOf struct {
 	read, admin access.Action
 	most        int
 	noun        string // of the place
+
+	created, updated, deleted audit.Name
 }
 
 // ProjectVariables is the deeds around the variables of projects.
 func (s *Service) ProjectVariables() VariablesOf {
 	return VariablesOf{s: s, read: access.ReadProjectVariables, admin: access.AdminProjectVariables,
 		most: MaxProjectVariables, noun: "project",
+		created: audit.VariableCreated, updated: audit.VariableUpdated, deleted: audit.VariableDeleted,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
 			p, err := s.project(ctx, a, ref, action)
 			return Place{ProjectID: p.ID}, err
@@ -113,10 +117,16 @@ func (s *Service) ProjectVariables() VariablesOf {
 func (s *Service) GroupVariables() VariablesOf {
 	return VariablesOf{s: s, read: access.ReadGroupVariables, admin: access.AdminGroupVariables,
 		most: MaxGroupVariables, noun: "group",
+		created: audit.GroupVariableCreated, updated: audit.GroupVariableUpdated, deleted: audit.GroupVariableDeleted,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
 			g, err := s.group(ctx, a, ref, action)
 			return Place{GroupID: g.ID}, err
 		}}
+}
+
+// event tells of a variable, never of its value.
+func (o VariablesOf) event(a access.Actor, name audit.Name, at Place, v Variable) audit.Event {
+	return o.s.event(a, name, at.entity()).To("Variable", v.ID, v.title())
 }
 
 // List returns variables in the order in which they were made.
@@ -152,7 +162,7 @@ func (o VariablesOf) Create(ctx context.Context, a access.Actor, ref string, v V
 	if err := checkVariable(v); err != nil {
 		return Variable{}, err
 	}
-	v, err = o.s.Variables.InsertVariable(ctx, at, v, o.most)
+	v, err = o.s.Variables.InsertVariable(ctx, at, v, o.most, o.event(a, o.created, at, v))
 	switch fault.KindOf(err) {
 	case fault.TooLarge:
 		err = fault.Field("base", "Maximum number of "+o.noun+" ci variables ("+strconv.Itoa(o.most)+") exceeded")
@@ -169,11 +179,13 @@ func (o VariablesOf) Edit(ctx context.Context, a access.Actor, ref string, which
 	if err != nil {
 		return Variable{}, err
 	}
-	v, err := o.s.Variables.UpdateVariable(ctx, at, which, func(v *Variable) error {
+	v, err := o.s.Variables.UpdateVariable(ctx, at, which, func(v *Variable) (audit.Event, error) {
 		if err := when.check(*v); err != nil {
-			return err
+			return audit.Event{}, err
 		}
-		return e.apply(v)
+		before := *v
+		err := e.apply(v)
+		return o.event(a, o.updated, at, *v).With(v.changes(before), "", ""), err
 	})
 	return v.shown(), variableFault(err, which.Key)
 }
@@ -184,7 +196,10 @@ func (o VariablesOf) Delete(ctx context.Context, a access.Actor, ref string, whi
 	if err != nil {
 		return err
 	}
-	return variableFault(o.s.Variables.DeleteVariable(ctx, at, which, when.check), which.Key)
+	err = o.s.Variables.DeleteVariable(ctx, at, which, func(v Variable) (audit.Event, error) {
+		return o.event(a, o.deleted, at, v), when.check(v)
+	})
+	return variableFault(err, which.Key)
 }
 
 // variableFault words what the records say about a ref (contract rest-api D).

@@ -5,16 +5,25 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 )
 
 // Removal removes packages and files. They are gone when it returns, and the
 // name and version are free; their records wait for PurgeDeleted. Each method
-// is one transaction: it calls check with the package, and for a file with the
-// time of the file, and does nothing where that refuses.
+// is one transaction: it calls check with the package, and with the file to be
+// removed (its id, name and time), and does nothing where that refuses. What
+// check returns is recorded.
 type Removal interface {
-	RemovePackage(ctx context.Context, projectID, packageID int64, now time.Time, check func(Package) error) error
-	RemoveFile(ctx context.Context, projectID, packageID, fileID int64, now time.Time, check func(Package, time.Time) error) error
+	RemovePackage(ctx context.Context, r Removed, check func(Package) (audit.Event, error)) error
+	RemoveFile(ctx context.Context, r Removed, fileID int64, check func(Package, File) (audit.Event, error)) error
+}
+
+// Removed says what is removed, by whom and when.
+type Removed struct {
+	ProjectID, PackageID int64
+	UserID               int64 // 0 for a deploy token
+	Now                  time.Time
 }
 
 // DeletePackage removes a package with its files. Precondition where it changed after
@@ -24,8 +33,10 @@ func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project st
 	if err != nil {
 		return err
 	}
-	return r.Removal.RemovePackage(ctx, place.ProjectID, id, r.Now(), func(p Package) error {
-		return checkRemoval(place, a, p, p.UpdatedAt, unmodified)
+	now := r.Now()
+	return r.Removal.RemovePackage(ctx, Removed{place.ProjectID, id, a.UserID, now}, func(p Package) (audit.Event, error) {
+		done := audit.New(a, audit.PackageDeleted, now, place.entity()).To("Package", p.ID, p.title())
+		return done, checkRemoval(place, a, p, p.UpdatedAt, unmodified)
 	})
 }
 
@@ -36,8 +47,10 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 	if err != nil {
 		return err
 	}
-	err = r.Removal.RemoveFile(ctx, place.ProjectID, id, fileID, r.Now(), func(p Package, at time.Time) error {
-		return checkRemoval(place, a, p, at, unmodified)
+	now := r.Now()
+	err = r.Removal.RemoveFile(ctx, Removed{place.ProjectID, id, a.UserID, now}, fileID, func(p Package, f File) (audit.Event, error) {
+		done := audit.New(a, audit.PackageFileDeleted, now, place.entity()).To("PackageFile", f.ID, p.title()+"/"+string(f.Name))
+		return done, checkRemoval(place, a, p, f.CreatedAt, unmodified)
 	})
 	if fault.Is(err, fault.NotFound) {
 		return fault.Wrap(fault.Absent, "", err)

@@ -38,8 +38,9 @@ const never = 1 << 30
 // TestPublishUnderFaults: under every fault at every step of a publish the file
 // is there whole or not at all, a retry succeeds, and the sweep leaves exactly
 // what files refer to (design, sections 5 and 9).
-func TestPublishUnderFaults(t *testing.T) {
-	h := newHouse(t)
+func TestPublishUnderFaults(t *testing.T) { onEachStore(t, testPublishUnderFaults) }
+
+func testPublishUnderFaults(t *testing.T, h *house) {
 	seed := uint64(0)
 	referenced := map[blob.Digest]bool{oldDigest: true}
 	for _, size := range []int{0, 100, 3000, 600_000} {
@@ -128,8 +129,9 @@ func retry(t *testing.T, h *house, name string, body []byte) {
 
 // TestSweepUnderFaults: a sweep that fails takes nothing that a file refers to,
 // and the next one finishes. What it took may be published again at once.
-func TestSweepUnderFaults(t *testing.T) {
-	h := newHouse(t)
+func TestSweepUnderFaults(t *testing.T) { onEachStore(t, testSweepUnderFaults) }
+
+func testSweepUnderFaults(t *testing.T, h *house) {
 	kept, free := blobtest.Bytes(1, 5000), blobtest.Bytes(2, 5000)
 	if err := h.publish(t.Context(), at(t, "kept"), kept); err != nil {
 		t.Fatal(err)
@@ -173,8 +175,9 @@ func TestSweepUnderFaults(t *testing.T) {
 
 // TestSweepKeepsToTheGrace: what was pinned of late is left alone, whether a
 // file came of it or not.
-func TestSweepKeepsToTheGrace(t *testing.T) {
-	h := newHouse(t)
+func TestSweepKeepsToTheGrace(t *testing.T) { onEachStore(t, testSweepKeepsToTheGrace) }
+
+func testSweepKeepsToTheGrace(t *testing.T, h *house) {
 	body := blobtest.Bytes(1, 5000)
 	h.ledger.fail(2, false)
 	if err := h.publish(t.Context(), at(t, "f"), body); err == nil {

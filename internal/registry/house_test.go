@@ -12,16 +12,20 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/blob/blobtest"
 	"granary/internal/blob/disk"
+	"granary/internal/blob/s3"
+	"granary/internal/blob/s3/s3test"
 	"granary/internal/metadb"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
 	"granary/internal/registry"
 )
 
-// house is a registry over a real database and a real disk, both of which fail
+// house is a registry over a real database and a real store, both of which fail
 // when told, with one project and an administrator.
 type house struct {
 	*registry.Registry
@@ -34,10 +38,58 @@ type house struct {
 
 const inline = 1 << 10 // bytes that ride with their record
 
+// openDatabase is a fresh database, of SQLite or of what GRANARY_TEST_DATABASE
+// says.
+func openDatabase(t *testing.T) (*metadb.DB, error) {
+	if !metadbtest.Wanted() {
+		return metadb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
+	}
+	dsn := metadbtest.Postgres(t, func(dsn string) error {
+		db, err := metadb.OpenPostgres(context.Background(), dsn, metadb.Options{})
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	})
+	return metadb.OpenPostgres(t.Context(), dsn, metadb.Options{MaxConnections: 8})
+}
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	return newHouseOn(t, openDisk(t))
+}
+
+// onEachStore runs a test in a house on a disk, and in one on S3.
+func onEachStore(t *testing.T, test func(t *testing.T, h *house)) {
+	t.Run("disk", func(t *testing.T) { test(t, newHouse(t)) })
+	t.Run("s3", func(t *testing.T) { test(t, newHouseOn(t, openS3(t))) })
+}
+
+func openDisk(t *testing.T) blob.Store {
+	t.Helper()
+	store, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func openS3(t *testing.T) blob.Store {
+	t.Helper()
+	store, err := s3.Open(t.Context(), s3.Config{
+		Bucket: s3test.Bucket, Endpoint: s3test.Start(t).URL, AccessKeyID: s3test.AccessKeyID, SecretAccessKey: s3test.SecretAccessKey,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func newHouseOn(t *testing.T, blobs blob.Store) *house {
+	t.Helper()
 	ctx := t.Context()
-	db, err := metadb.OpenSQLite(ctx, filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
+	db, err := openDatabase(t)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +98,10 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Ledger: db}, now: time.Now()}
 	clock := func() time.Time { return h.now }
 	users := &auth.Service{Users: db, Now: clock}
-	root, err := users.NewUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
+	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

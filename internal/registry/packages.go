@@ -29,6 +29,9 @@ type Package struct {
 	MayDelete   bool   // whether the actor may
 }
 
+// title names the package in audit events: "tool/1.0.0".
+func (p Package) title() string { return string(p.Name) + "/" + string(p.Version) }
+
 // Shown reports whether the package has a page of its own and can be asked for
 // by its id.
 func (p Package) Shown() bool { return p.Status == StatusDefault || p.Status == StatusDeprecated }

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 )
 
@@ -24,11 +25,11 @@ type ProtectionRule struct {
 type Protectors interface {
 	ListProtections(ctx context.Context, projectID int64) ([]ProtectionRule, error)
 	// InsertProtection fails with Conflict where the type has the pattern.
-	InsertProtection(ctx context.Context, rule ProtectionRule) (ProtectionRule, error)
-	// UpdateProtection calls change with the rule as it is and keeps what it
-	// makes of it. Conflict as above.
-	UpdateProtection(ctx context.Context, projectID, id int64, change func(*ProtectionRule) error) (ProtectionRule, error)
-	DeleteProtection(ctx context.Context, projectID, id int64) error
+	InsertProtection(ctx context.Context, rule ProtectionRule, e audit.Event) (ProtectionRule, error)
+	// UpdateProtection calls change with the rule as it is, keeps what it makes
+	// of it, and records what it returns. Conflict as above.
+	UpdateProtection(ctx context.Context, projectID, id int64, change func(*ProtectionRule) (audit.Event, error)) (ProtectionRule, error)
+	DeleteProtection(ctx context.Context, projectID, id int64, e audit.Event) error
 }
 
 const maxPattern = 255 // characters
@@ -53,7 +54,8 @@ func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, pro
 	if err := rule.check(); err != nil {
 		return ProtectionRule{}, err
 	}
-	rule, err = r.Protectors.InsertProtection(ctx, rule)
+	done := audit.New(a, audit.ProtectionRuleCreated, r.Now(), place.entity()).With("rule", "", rule.String())
+	rule, err = r.Protectors.InsertProtection(ctx, rule, done)
 	return rule, taken(err)
 }
 
@@ -63,9 +65,11 @@ func (r *Registry) EditProtectionRule(ctx context.Context, a access.Actor, proje
 	if err != nil {
 		return ProtectionRule{}, err
 	}
-	rule, err := r.Protectors.UpdateProtection(ctx, place.ProjectID, id, func(rule *ProtectionRule) error {
+	rule, err := r.Protectors.UpdateProtection(ctx, place.ProjectID, id, func(rule *ProtectionRule) (audit.Event, error) {
+		before := *rule
 		change(rule)
-		return rule.check()
+		done := audit.New(a, audit.ProtectionRuleUpdated, r.Now(), place.entity())
+		return done.With("rule", before.String(), rule.String()), rule.check()
 	})
 	return rule, taken(err)
 }
@@ -76,7 +80,19 @@ func (r *Registry) DeleteProtectionRule(ctx context.Context, a access.Actor, pro
 	if err != nil {
 		return err
 	}
-	return r.Protectors.DeleteProtection(ctx, place.ProjectID, id)
+	return r.Protectors.DeleteProtection(ctx, place.ProjectID, id, audit.New(a, audit.ProtectionRuleDeleted, r.Now(), place.entity()))
+}
+
+// String is the rule in a line, for audit events.
+func (rule ProtectionRule) String() string {
+	return rule.PackageType + " " + rule.Pattern + ", push: " + level(rule.Push) + ", delete: " + level(rule.Delete)
+}
+
+func level(r access.Role) string {
+	if r == access.NoRole {
+		return "-"
+	}
+	return r.String()
 }
 
 // check finds what a rule may not be, in GitLab's sentences.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
 )
@@ -40,10 +41,11 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	if err := r.store(ctx, received); err != nil {
 		return File{}, err
 	}
+	now := r.Now()
 	return r.Ledger.AddFile(ctx, Publication{
 		ProjectID: p.ProjectID, Coordinates: c, Size: received.Size, Digest: received.Digest, Small: received.Small,
 		Status: o.Status, CreatorID: a.UserID, PipelineID: a.JobPipelineID,
-		NoDuplicate: !p.Duplicates.Permits(c), Now: r.Now(),
+		NoDuplicate: !p.Duplicates.Permits(c), Now: now, Event: audit.New(a, audit.PackagePublished, now, p.entity()),
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/projects"
@@ -110,6 +111,7 @@ type Publication struct {
 	CreatorID   int64   // 0 for a deploy token
 	PipelineID  int64   // 0 without a job
 	NoDuplicate bool    // Refused where the package has a file of this name
+	Event       audit.Event
 	Now         time.Time
 }
 
@@ -178,6 +180,11 @@ func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project stri
 		return ParseCoordinates(*p.Naming, raw)
 	}
 	return ParseCoordinates(r.Naming, raw)
+}
+
+// entity is the place as audit events name it.
+func (p Place) entity() audit.Entity {
+	return audit.Entity{Type: audit.Project, ID: p.ProjectID, Path: p.FullPath}
 }
 
 // limit is the largest file that the place takes, in bytes; 0 is none.

@@ -33,8 +33,9 @@ func (s *stoppingStore) Delete(ctx context.Context, d blob.Digest) error {
 // somebody publishes the same bytes. The publisher must wait at its pin until
 // the sweep is through, find the bytes absent, and write them again (design,
 // section 5). No stress shows this.
-func TestSweepLaw(t *testing.T) {
-	h := newHouse(t)
+func TestSweepLaw(t *testing.T) { onEachStore(t, testSweepLaw) }
+
+func testSweepLaw(t *testing.T, h *house) {
 	body := blobtest.Bytes(1, 5000)
 	h.ledger.fail(2, false)
 	if err := h.publish(t.Context(), at(t, "lost"), body); err == nil {
@@ -87,8 +88,9 @@ func TestSweepLaw(t *testing.T) {
 
 // TestSweepOfAPublisherOnTheWay: a pin from before the sweep protects the bytes,
 // also of a blob that has lain there for long.
-func TestSweepOfAPublisherOnTheWay(t *testing.T) {
-	h := newHouse(t)
+func TestSweepOfAPublisherOnTheWay(t *testing.T) { onEachStore(t, testSweepOfAPublisherOnTheWay) }
+
+func testSweepOfAPublisherOnTheWay(t *testing.T, h *house) {
 	body := blobtest.Bytes(1, 5000)
 	h.ledger.fail(2, false)
 	if err := h.publish(t.Context(), at(t, "lost"), body); err == nil {

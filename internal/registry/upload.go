@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
 )
@@ -30,7 +31,7 @@ type Upload struct {
 // Uploads keeps the records of uploads. Each method is one transaction, and
 // durable when it returns.
 type Uploads interface {
-	AddUpload(ctx context.Context, u Upload) (Upload, error)
+	AddUpload(ctx context.Context, u Upload, e audit.Event) (Upload, error)
 	// FindUpload returns NotFound where there is none.
 	FindUpload(ctx context.Context, projectID int64, secret string, name FileName) (Upload, error)
 }
@@ -55,10 +56,11 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, n
 	if err := r.store(ctx, received); err != nil {
 		return Upload{}, err
 	}
+	now := r.Now()
 	return r.Uploads.AddUpload(ctx, Upload{
 		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: uploadName(name),
-		Size: received.Size, Digest: received.Digest, Small: received.Small, CreatorID: a.UserID, CreatedAt: r.Now(),
-	})
+		Size: received.Size, Digest: received.Digest, Small: received.Small, CreatorID: a.UserID, CreatedAt: now,
+	}, audit.New(a, audit.UploadCreated, now, p.entity()))
 }
 
 // OpenUpload finds an upload by its address and opens its bytes. Who knows the

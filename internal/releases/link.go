@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -74,7 +75,7 @@ func (s *Service) Asset(ctx context.Context, a access.Actor, project, tag, path 
 
 // AddLink adds a link to a release.
 func (s *Service) AddLink(ctx context.Context, a access.Actor, project, tag string, l Link) (Release, Link, error) {
-	return s.changeLinks(ctx, a, project, tag, func(r *Release) (Link, error) {
+	return s.changeLinks(ctx, a, project, tag, audit.ReleaseLinkCreated, func(r *Release) (Link, error) {
 		r.Links = append([]Link{l}, r.Links...)
 		return l, nil
 	})
@@ -82,7 +83,7 @@ func (s *Service) AddLink(ctx context.Context, a access.Actor, project, tag stri
 
 // ChangeLink edits a link of a release.
 func (s *Service) ChangeLink(ctx context.Context, a access.Actor, project, tag string, id int64, e LinkEdit) (Release, Link, error) {
-	return s.changeLinks(ctx, a, project, tag, func(r *Release) (Link, error) {
+	return s.changeLinks(ctx, a, project, tag, audit.ReleaseLinkUpdated, func(r *Release) (Link, error) {
 		i, err := r.linkAt(id)
 		if err != nil {
 			return Link{}, err
@@ -99,7 +100,7 @@ func (s *Service) ChangeLink(ctx context.Context, a access.Actor, project, tag s
 // DeleteLink removes a link from a release and returns what it was. Whoever
 // may add one may: a release tool replaces what it published.
 func (s *Service) DeleteLink(ctx context.Context, a access.Actor, project, tag string, id int64) (Release, Link, error) {
-	return s.changeLinks(ctx, a, project, tag, func(r *Release) (Link, error) {
+	return s.changeLinks(ctx, a, project, tag, audit.ReleaseLinkDeleted, func(r *Release) (Link, error) {
 		i, err := r.linkAt(id)
 		if err != nil {
 			return Link{}, err
@@ -111,17 +112,18 @@ func (s *Service) DeleteLink(ctx context.Context, a access.Actor, project, tag s
 }
 
 // changeLinks returns the link that change returned, a new one with its id.
-func (s *Service) changeLinks(ctx context.Context, a access.Actor, project, tag string, change func(*Release) (Link, error)) (Release, Link, error) {
+func (s *Service) changeLinks(ctx context.Context, a access.Actor, project, tag string, name audit.Name, change func(*Release) (Link, error)) (Release, Link, error) {
 	projectID, err := s.allow(ctx, a, project, access.PublishRelease)
 	if err != nil {
 		return Release{}, Link{}, err
 	}
 	var changed Link
-	r, err := s.update(ctx, projectID, tag, func(r *Release) (err error) {
+	r, err := s.update(ctx, projectID, tag, func(r *Release) (done audit.Event, err error) {
 		if changed, err = change(r); err != nil {
-			return err
+			return done, err
 		}
-		return r.checkLinks()
+		done = s.event(a, name, projectID).To("Release", r.ID, r.Tag+": "+changed.Name)
+		return done, r.checkLinks()
 	})
 	if err != nil {
 		return r, changed, err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -102,7 +103,7 @@ func (s *Service) Create(ctx context.Context, a access.Actor, project string, r 
 	if err := r.check(); err != nil {
 		return Release{}, err
 	}
-	r, err = s.Store.InsertRelease(ctx, r)
+	r, err = s.Store.InsertRelease(ctx, r, s.event(a, audit.ReleaseCreated, projectID))
 	if fault.Is(err, fault.Conflict) {
 		err = fault.Wrap(fault.Conflict, "Release already exists", err)
 	}
@@ -115,7 +116,7 @@ func (s *Service) Change(ctx context.Context, a access.Actor, project, tag strin
 	if err != nil {
 		return Release{}, err
 	}
-	r, err := s.update(ctx, projectID, tag, func(r *Release) error {
+	r, err := s.update(ctx, projectID, tag, func(r *Release) (audit.Event, error) {
 		set(&r.Name, e.Name)
 		set(&r.Description, e.Description)
 		set(&r.ReleasedAt, e.ReleasedAt)
@@ -123,7 +124,7 @@ func (s *Service) Change(ctx context.Context, a access.Actor, project, tag strin
 		if r.Name == "" {
 			r.Name = r.Tag
 		}
-		return r.check()
+		return s.event(a, audit.ReleaseUpdated, projectID).To("Release", r.ID, r.Tag), r.check()
 	})
 	return r, err
 }
@@ -135,13 +136,13 @@ func (s *Service) Delete(ctx context.Context, a access.Actor, project, tag strin
 	if err != nil {
 		return Release{}, err
 	}
-	r, err := s.Store.DeleteRelease(ctx, projectID, tag)
+	r, err := s.Store.DeleteRelease(ctx, projectID, tag, s.event(a, audit.ReleaseDeleted, projectID))
 	return r, absent(err)
 }
 
 // update changes a release and its links in one transaction.
-func (s *Service) update(ctx context.Context, projectID int64, tag string, change func(*Release) error) (Release, error) {
-	r, err := s.Store.UpdateRelease(ctx, projectID, tag, func(r *Release) error {
+func (s *Service) update(ctx context.Context, projectID int64, tag string, change func(*Release) (audit.Event, error)) (Release, error) {
+	r, err := s.Store.UpdateRelease(ctx, projectID, tag, func(r *Release) (audit.Event, error) {
 		r.UpdatedAt = s.Now()
 		return change(r)
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -26,13 +27,13 @@ type Store interface {
 	FindRelease(ctx context.Context, projectID int64, tag string) (Release, error)
 	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
 	// InsertRelease fails with Conflict where the tag has a release.
-	InsertRelease(ctx context.Context, r Release) (Release, error)
-	// UpdateRelease calls change with the release as it is and keeps what it
-	// makes of it and of its links: those without an id are new, those left out
-	// are gone.
-	UpdateRelease(ctx context.Context, projectID int64, tag string, change func(*Release) error) (Release, error)
+	InsertRelease(ctx context.Context, r Release, e audit.Event) (Release, error)
+	// UpdateRelease calls change with the release as it is, keeps what it makes
+	// of it and of its links, and records what it returns. Links without an id
+	// are new, those left out are gone.
+	UpdateRelease(ctx context.Context, projectID int64, tag string, change func(*Release) (audit.Event, error)) (Release, error)
 	// DeleteRelease returns what it removed.
-	DeleteRelease(ctx context.Context, projectID int64, tag string) (Release, error)
+	DeleteRelease(ctx context.Context, projectID int64, tag string, e audit.Event) (Release, error)
 }
 
 // Places tells what an actor is to a project, and refuses what it may not do
@@ -48,6 +49,11 @@ func (s *Service) allow(ctx context.Context, a access.Actor, project string, act
 		return 0, err
 	}
 	return projectID, access.Refusal(s.Rules.Check(a, standing, action), action, "Project")
+}
+
+// event is what an actor did now.
+func (s *Service) event(a access.Actor, name audit.Name, projectID int64) audit.Event {
+	return audit.New(a, name, s.Now(), audit.Entity{Type: audit.Project, ID: projectID})
 }
 
 // absent words a missing row as GitLab does here: like a missing page.

@@ -19,6 +19,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"time"
 
 	"granary/internal/blob"
 )
@@ -41,7 +42,13 @@ type Store struct {
 // The caller must see to it that no other process and no other Store uses dir,
 // as granary does with the lock on its data directory: what is found in tmp is
 // taken for the remains of a crash and removed.
-func Open(dir string) (*Store, error) {
+func Open(dir string) (*Store, error) { return openStore(dir, 0) }
+
+// OpenShared is Open for a directory on a disk that several servers share: what
+// in tmp was written to within a day may be another's upload, and stays.
+func OpenShared(dir string) (*Store, error) { return openStore(dir, 24*time.Hour) }
+
+func openStore(dir string, leftAfter time.Duration) (*Store, error) {
 	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("disk: opening the store: %w", err)
 	}
@@ -60,7 +67,7 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("disk: opening the store: %w", err)
 	}
 	s := &Store{dir: dir}
-	if err := s.removeLeftovers(); err != nil {
+	if err := s.removeLeftovers(leftAfter); err != nil {
 		return nil, fmt.Errorf("disk: removing unfinished uploads: %w", err)
 	}
 	return s, nil
@@ -169,13 +176,18 @@ func (s *Store) folder(d blob.Digest) string { return filepath.Join(s.dir, d.Str
 
 func (s *Store) path(d blob.Digest) string { return filepath.Join(s.folder(d), d.String()) }
 
-func (s *Store) removeLeftovers() error {
+func (s *Store) removeLeftovers(after time.Duration) error {
 	entries, err := os.ReadDir(filepath.Join(s.dir, tmp))
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if err := os.Remove(filepath.Join(s.dir, tmp, e.Name())); err != nil {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && time.Since(info.ModTime()) < after {
+			continue
+		}
+		err = os.Remove(filepath.Join(s.dir, tmp, e.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // another server was faster
 			return err
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
+
+	"granary/internal/blob"
 )
 
 // client speaks to one bucket. This file and access.go alone know the SDK, so
@@ -30,7 +32,7 @@ type client struct {
 }
 
 const (
-	tries    = 4
+	tries    = 4                // of the SDK, with growing pauses
 	patience = 20 * time.Second // for all tries of a call that moves no bytes
 	listPage = 1000
 )
@@ -126,7 +128,11 @@ func (c *client) get(ctx context.Context, o object, from int64) (io.ReadCloser, 
 func (c *client) remove(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return reason(c.core.RemoveObject(ctx, c.bucket, key, minio.RemoveObjectOptions{}))
+	err := reason(c.core.RemoveObject(ctx, c.bucket, key, minio.RemoveObjectOptions{}))
+	if errors.Is(err, blob.ErrNotFound) { // some say so when two delete at once
+		return nil
+	}
+	return err
 }
 
 // objects lists what lies below a prefix.
@@ -176,11 +182,16 @@ func (c *client) put(ctx context.Context, a aim, body io.ReadSeeker, size int64,
 	return reason(err)
 }
 
-// begin starts an upload in parts.
+// begin starts an upload in parts. The condition is for its end: MinIO's server
+// would refuse it here.
 func (c *client) begin(ctx context.Context, a aim) (id string, err error) {
+	a.absent = false
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	id, err = c.core.NewMultipartUpload(ctx, c.bucket, a.key, c.options(a))
+	err = again(ctx, func() error {
+		id, err = c.core.NewMultipartUpload(ctx, c.bucket, a.key, c.options(a))
+		return err
+	})
 	return id, reason(err)
 }
 
@@ -220,26 +231,41 @@ func (c *client) forget(ctx context.Context, key, id string) error {
 	return reason(err)
 }
 
+// again does what the SDK does not: it tries once more where the answer began
+// well and broke off. What the store refuses stays refused.
+func again(ctx context.Context, do func() error) error {
+	err := do()
+	if _, answered := errors.AsType[minio.ErrorResponse](err); err == nil || answered || ctx.Err() != nil {
+		return err
+	}
+	return do()
+}
+
 // copyAll copies an object inside the store, up to 5 GiB.
 func (c *client) copyAll(ctx context.Context, from string, to aim) error {
 	header := map[string]string{}
 	for name, values := range c.options(to).Header() {
 		header[name] = values[0]
 	}
-	o, err := c.core.CopyObject(ctx, c.bucket, from, c.bucket, to.key, header, minio.CopySrcOptions{}, minio.PutObjectOptions{})
-	if err == nil && o.ETag == "" { // an error with the status 200
-		err = errors.New("the store did not copy")
-	}
-	return reason(err)
+	return reason(again(ctx, func() error {
+		o, err := c.core.CopyObject(ctx, c.bucket, from, c.bucket, to.key, header, minio.CopySrcOptions{}, minio.PutObjectOptions{})
+		if err == nil && o.ETag == "" { // an error with the status 200
+			err = errors.New("the store did not copy")
+		}
+		return err
+	}))
 }
 
 // copyPart makes the n-th part, n from 0, of bytes that another object has.
 func (c *client) copyPart(ctx context.Context, from string, offset, size int64, key, id string, n int) (etag string, err error) {
-	p, err := c.core.CopyObjectPart(ctx, c.bucket, from, c.bucket, key, id, n+1, offset, size, nil)
-	if err == nil && p.ETag == "" {
-		err = errors.New("the store did not copy a part")
-	}
-	return p.ETag, reason(err)
+	err = again(ctx, func() error {
+		p, err := c.core.CopyObjectPart(ctx, c.bucket, from, c.bucket, key, id, n+1, offset, size, nil)
+		if etag = p.ETag; err == nil && etag == "" {
+			err = errors.New("the store did not copy a part")
+		}
+		return err
+	})
+	return etag, reason(err)
 }
 
 // unfinished is an upload in parts that has not ended.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -38,8 +37,8 @@ func partSize(n int, size int64) int64 {
 // upload gets its turn.
 type memory struct {
 	room  *semaphore.Weighted
-	total int64     // bytes
-	slabs sync.Pool // of *slab
+	total int64      // bytes
+	slabs chan *slab // not in use now; kept, so that garbage does not double them
 }
 
 // slab is what memory is handed out in, so that a small body in a large part
@@ -57,7 +56,7 @@ func newMemory(total int64) *memory {
 	if total == 0 {
 		total = defaultMemory
 	}
-	return &memory{room: semaphore.NewWeighted(total), total: total, slabs: sync.Pool{New: func() any { return new(slab) }}}
+	return &memory{room: semaphore.NewWeighted(total), total: total, slabs: make(chan *slab, total/slabSize)}
 }
 
 // part takes room for a part of up to most bytes, and waits for it.
@@ -72,6 +71,15 @@ func (m *memory) part(ctx context.Context, most int64) (*part, error) {
 		return nil, context.Cause(ctx)
 	}
 	return &part{memory: m, room: room, most: most}, nil
+}
+
+func (m *memory) slab() *slab {
+	select {
+	case s := <-m.slabs:
+		return s
+	default:
+		return new(slab)
+	}
 }
 
 // part is a piece of a body in memory: written, then read as often as it is
@@ -89,7 +97,7 @@ type part struct {
 func (p *part) fill(b []byte) (n int) {
 	for n < len(b) && p.size < p.most {
 		if p.size == int64(len(p.slabs))*slabSize {
-			p.slabs = append(p.slabs, p.memory.slabs.Get().(*slab))
+			p.slabs = append(p.slabs, p.memory.slab())
 		}
 		into := p.slabs[p.size/slabSize][p.size%slabSize:]
 		m := copy(into[:min(int64(len(into)), p.most-p.size)], b[n:])
@@ -124,7 +132,10 @@ func (p *part) Seek(offset int64, whence int) (int64, error) {
 // free gives the memory back. Nobody may be reading.
 func (p *part) free() {
 	for _, s := range p.slabs {
-		p.memory.slabs.Put(s)
+		select {
+		case p.memory.slabs <- s:
+		default: // full: the total is no whole number of slabs
+		}
 	}
 	p.slabs = nil
 	p.memory.room.Release(p.room)

@@ -2,14 +2,24 @@ package s3
 
 import (
 	"fmt"
-	"net/http"
+	"os"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
 
 	"granary/internal/blob"
 	"granary/internal/blob/blobtest"
 	"granary/internal/blob/s3/s3test"
 )
+
+// TestMain shortens the SDK's pauses between tries, which cannot be set
+// otherwise. How many tries there are is not changed.
+func TestMain(m *testing.M) {
+	minio.DefaultRetryUnit = time.Millisecond
+	os.Exit(m.Run())
+}
 
 // config is for a part of the server's bucket that nobody else uses.
 func config(srv *s3test.Server, prefix string) Config {
@@ -35,9 +45,4 @@ func TestStore(t *testing.T) {
 	blobtest.Run(t, func(t *testing.T) blob.Store {
 		return open(t, config(srv, fmt.Sprintf("suite/%d", n.Add(1))))
 	})
-}
-
-// recorder keeps what was asked of the store.
-type recorder struct {
-	http.RoundTripper
 }

@@ -1,5 +1,6 @@
-// Package s3test starts a real S3-compatible server for tests: versitygw, over
-// a temporary folder. It signs and verifies as Amazon does.
+// Package s3test starts a real S3-compatible server for tests: versitygw, or
+// minio where GRANARY_TEST_S3 says so, over a temporary folder. Both verify
+// signatures and digests as Amazon does.
 package s3test
 
 import (
@@ -29,19 +30,41 @@ type Server struct {
 	URL string // http://127.0.0.1:PORT, the same after every Start
 	Dir string // where the bucket's folder is
 
+	kind    kind
 	program string
 	cmd     *exec.Cmd
 	exited  chan error
 }
 
+// kind is a make of server.
+type kind struct {
+	name, module string
+	args         func(address, dir string) []string
+	env          []string
+}
+
+func chosen() kind {
+	if os.Getenv("GRANARY_TEST_S3") == "minio" {
+		return kind{"minio", "github.com/minio/minio",
+			func(address, dir string) []string { return []string{"server", "--quiet", "--address", address, dir} },
+			[]string{"MINIO_ROOT_USER=" + AccessKeyID, "MINIO_ROOT_PASSWORD=" + SecretAccessKey, "MINIO_BROWSER=off", "MINIO_UPDATE=off"}}
+	}
+	return kind{"versitygw", "github.com/versity/versitygw",
+		func(address, dir string) []string {
+			return []string{"--port", address, "--keep-alive", "--quiet", "posix", dir}
+		},
+		[]string{"ROOT_ACCESS_KEY=" + AccessKeyID, "ROOT_SECRET_KEY=" + SecretAccessKey}}
+}
+
 // Start starts a server with an empty bucket. It ends with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	program, err := find("versitygw", "github.com/versity/versitygw")
+	kind := chosen()
+	program, err := find(kind.name, kind.module)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Dir: t.TempDir(), program: program}
+	s := &Server{Dir: t.TempDir(), kind: kind, program: program}
 	if err := os.Mkdir(filepath.Join(s.Dir, Bucket), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +81,8 @@ func Start(t testing.TB) *Server {
 // Start starts the server again, over the same objects.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	cmd := exec.Command(s.program, "--port", s.URL[len("http://"):], "--keep-alive", "--quiet", "posix", s.Dir)
-	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKeyID, "ROOT_SECRET_KEY="+SecretAccessKey)
+	cmd := exec.Command(s.program, s.kind.args(s.URL[len("http://"):], s.Dir)...)
+	cmd.Env = append(os.Environ(), s.kind.env...)
 	cmd.SysProcAttr = dieWithUs()
 	out, err := os.Create(filepath.Join(s.Dir, "..", "log"))
 	if err != nil {
@@ -77,13 +100,15 @@ func (s *Server) Start(t testing.TB) {
 		resp, err := http.Get(s.URL) //nolint:noctx // the server answers or ends
 		if err == nil {
 			resp.Body.Close()
-			return
+			if resp.StatusCode < http.StatusInternalServerError { // MinIO's server listens before it serves
+				return
+			}
 		}
 		select {
 		case err := <-exited:
 			s.cmd = nil
 			text, _ := os.ReadFile(out.Name())
-			t.Fatalf("versitygw ended: %v\n%s", err, text)
+			t.Fatalf("%s ended: %v\n%s", s.kind.name, err, text)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -120,7 +145,7 @@ func find(name, module string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	version := regexp.MustCompile(regexp.QuoteMeta(module) + ` (v\S+)`).FindSubmatch(text)
+	version := regexp.MustCompile(`\s` + regexp.QuoteMeta(module) + ` (v\S+)`).FindSubmatch(text)
 	if version == nil {
 		return "", fmt.Errorf("tools/%s/go.mod does not ask for %s", name, module)
 	}

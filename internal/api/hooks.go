@@ -1,0 +1,251 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/hooks"
+	"granary/internal/wire"
+)
+
+const (
+	packageEvents = "package_events" // granary's own kind of event; the others are GitLab's
+	packageHooks  = "package_hooks"  // its word in a delivery log
+)
+
+func hookRoutes() []route {
+	none := auth.Doors{}
+	const all, one = "/projects/{id}/hooks", "/projects/{id}/hooks/{hook_id}"
+	return []route{
+		{"GET", all, access.ReadHooks, none, listHooks},
+		{"POST", all, access.AdminHooks, none, createHook},
+		{"GET", one, access.ReadHooks, none, getHook},
+		{"PUT", one, access.AdminHooks, none, editHook},
+		{"DELETE", one, access.AdminHooks, none, deleteHook},
+		{"PUT", one + "/custom_headers/{key}", access.AdminHooks, none, setHookHeader},
+		{"DELETE", one + "/custom_headers/{key}", access.AdminHooks, none, deleteHookHeader},
+		{"POST", one + "/test/{trigger}", access.AdminHooks, none, testHook},
+		{"GET", one + "/events", access.ReadHooks, none, listHookEvents},
+		{"POST", one + "/events/{hook_event_id}/resend", access.AdminHooks, none, resendHookEvent},
+	}
+}
+
+func listHooks(c *call) error {
+	ask := c.page(false)
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := c.s.Hooks.List(c.r.Context(), c.actor, c.path("id"), ask)
+	return listed(c, ask, found, err, c.hook)
+}
+
+func getHook(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	h, err := c.s.Hooks.Get(c.r.Context(), c.actor, c.path("id"), id)
+	if err != nil {
+		return err
+	}
+	return c.ok(c.hook(h))
+}
+
+func createHook(c *call) error {
+	c.params.required("url")
+	e := c.params.hookEdit()
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	h, err := c.s.Hooks.Create(c.r.Context(), c.actor, c.path("id"), e)
+	if err != nil {
+		return err
+	}
+	return c.created(c.hook(h))
+}
+
+func editHook(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	e := c.params.hookEdit()
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	h, err := c.s.Hooks.Edit(c.r.Context(), c.actor, c.path("id"), id, e)
+	if err != nil {
+		return err
+	}
+	return c.ok(c.hook(h))
+}
+
+func deleteHook(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	if err := c.s.Hooks.Delete(c.r.Context(), c.actor, c.path("id"), id); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+// hookEdit reads what a hook is to be: only what was sent. What would change
+// deliveries and is not there is refused; filters of pushes are let pass, since
+// there are no pushes.
+func (p params) hookEdit() hooks.Edit {
+	e := hooks.Edit{
+		URL: p.given("url"), Name: p.given("name"), Description: p.given("description"),
+		Token: p.optional("token"), SigningToken: p.optional("signing_token"),
+		Packages: p.optionalBoolean(packageEvents), VerifyTLS: p.optionalBoolean("enable_ssl_verification"),
+		Others: map[string]bool{},
+	}
+	for _, kind := range hooks.OtherKinds() {
+		if wanted := p.optionalBoolean(kind); wanted != nil {
+			e.Others[kind] = *wanted
+		}
+	}
+	for _, o := range p.objects("custom_headers") {
+		e.Headers = append(e.Headers, hooks.Header{Key: o.str("key"), Value: o.str("value")})
+	}
+	for _, name := range []string{"url_variables", "custom_webhook_template"} {
+		if p.sends(name) || len(p.objects(name)) > 0 {
+			p.fail(name + " is not supported")
+		}
+	}
+	return e
+}
+
+func setHookHeader(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	header := hooks.Header{Key: c.path("key"), Value: c.params.required("value")}
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	if err := c.s.Hooks.SetHeader(c.r.Context(), c.actor, c.path("id"), id, header); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func deleteHookHeader(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	if err := c.s.Hooks.DropHeader(c.r.Context(), c.actor, c.path("id"), id, c.path("key")); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func testHook(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	switch trigger := c.path("trigger"); {
+	case slices.Contains(hooks.OtherKinds(), trigger):
+		return fault.New(fault.Unprocessable, "There are no "+trigger+" here; test "+packageEvents)
+	case trigger != packageEvents:
+		return fault.New(fault.Invalid, "trigger does not have a valid value")
+	}
+	if err := c.s.Hooks.Test(c.r.Context(), c.actor, c.path("id"), id); err != nil {
+		return err
+	}
+	return c.created(message("201 Created", ""))
+}
+
+func listHookEvents(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	ask := c.page(true)
+	f := c.params.attemptFilter()
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	found, err := c.s.Hooks.Attempts(c.r.Context(), c.actor, c.path("id"), id, f, ask)
+	return listed(c, ask, found, err, hookEvent)
+}
+
+// attemptFilter reads statuses of answers, by number or by class.
+func (p params) attemptFilter() (f hooks.AttemptFilter) {
+	classes := map[string][2]int{"successful": {200, 299}, "client_failure": {400, 499}, "server_failure": {500, 599}}
+	for _, word := range p.list("status") {
+		status, err := strconv.Atoi(word)
+		class, ok := classes[word]
+		switch {
+		case ok:
+			f.Statuses = append(f.Statuses, class)
+		case err == nil && status >= 100 && status < 600:
+			f.Statuses = append(f.Statuses, [2]int{status, status})
+		default:
+			p.fail("status does not have a valid value")
+		}
+	}
+	if len(f.Statuses) > maxStatuses {
+		p.fail("status has too many values")
+	}
+	return f
+}
+
+const maxStatuses = 20
+
+func resendHookEvent(c *call) error {
+	id, err := c.id("hook_id")
+	if err != nil {
+		return err
+	}
+	eventID, err := c.id("hook_event_id")
+	if err != nil {
+		return err
+	}
+	status, err := c.s.Hooks.Resend(c.r.Context(), c.actor, c.path("id"), id, eventID)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, wire.HookResent{ResponseStatus: status})
+}
+
+func (c *call) hook(h hooks.Hook) wire.Hook {
+	w := wire.Hook{
+		ID: h.ID, URL: h.Target.URL, Name: h.Name, Description: h.Description, CreatedAt: wire.Time(h.CreatedAt), ProjectID: h.ProjectID,
+		EnableSSLVerification: h.VerifyTLS, AlertStatus: h.Alert(c.s.Hooks.Now()), DisabledUntil: wire.OptionalTime(h.Disabled),
+		URLVariables: []string{}, CustomHeaders: []wire.HookHeader{}, BranchFilterStrategy: "wildcard",
+		TokenPresent: h.Target.Token != "", SigningTokenPresent: h.Target.SigningToken != "",
+		Events: map[string]bool{packageEvents: h.Packages},
+	}
+	for _, header := range h.Target.Headers {
+		w.CustomHeaders = append(w.CustomHeaders, wire.HookHeader{Key: header.Key})
+	}
+	for _, kind := range hooks.OtherKinds() {
+		w.Events[kind] = slices.Contains(h.Others, kind)
+	}
+	return w
+}
+
+func hookEvent(a hooks.Attempt) wire.HookEvent {
+	w := wire.HookEvent{
+		ID: a.ID, URL: a.URL, Trigger: packageHooks, RequestHeaders: a.RequestHeaders, RequestData: json.RawMessage(a.RequestBody),
+		ResponseHeaders: a.ResponseHeaders, ResponseBody: a.ResponseBody, ExecutionDuration: a.Took.Seconds(),
+		ResponseStatus: strconv.Itoa(a.Status), InternalError: a.Fault, CreatedAt: wire.Time(a.CreatedAt),
+	}
+	if a.Status == 0 {
+		w.ResponseStatus = "internal error" // GitLab's word
+	}
+	if a.RequestBody == "" {
+		w.RequestData = json.RawMessage("null")
+	}
+	return w
+}

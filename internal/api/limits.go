@@ -1,0 +1,70 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/throttle"
+)
+
+// authenticate turns what the request carries into an actor, and counts the
+// request: a *throttle.Refusal is one too many.
+func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, error) {
+	c := credentials(r)
+	if s.ClientIP != nil {
+		c.From = s.ClientIP(r.Context())
+	}
+	a, err := s.Auth.Authenticate(r.Context(), c, d)
+	if tooMany(err) {
+		return a, err
+	}
+	if refused := s.count(a, c.From); refused != nil {
+		return access.Actor{}, refused
+	}
+	return a, err
+}
+
+// count counts a request for its actor, an anonymous one for its address. A job
+// counts for its user.
+func (s *Server) count(a access.Actor, from netip.Addr) error {
+	switch a.Kind {
+	case access.Anonymous:
+		return s.Anonymous.Count(throttle.Address(from))
+	case access.DeployToken:
+		return s.Authenticated.Count(throttle.DeployToken(a.TokenID))
+	}
+	return s.Authenticated.Count(throttle.User(a.UserID))
+}
+
+func tooMany(err error) bool {
+	_, ok := errors.AsType[*throttle.Refusal](err)
+	return ok
+}
+
+// retryLater answers a request too many (contract rest-api H).
+func retryLater(w http.ResponseWriter, refused *throttle.Refusal) {
+	const text = "Retry later\n"
+	h := w.Header()
+	safeHeaders(h)
+	h.Set("Content-Type", "text/plain")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Cache-Control", "no-store")
+	for name, n := range map[string]int64{
+		"RateLimit-Limit":     refused.PerMinute,
+		"RateLimit-Observed":  refused.Observed,
+		"RateLimit-Remaining": refused.Remaining,
+		"RateLimit-Reset":     refused.Reset.Unix(),
+		"Retry-After":         int64(refused.After.Seconds()),
+	} {
+		h.Set(name, strconv.FormatInt(n, 10))
+	}
+	h.Set("RateLimit-Name", refused.Name)
+	h.Set("RateLimit-ResetTime", refused.Reset.UTC().Format(http.TimeFormat))
+	w.WriteHeader(http.StatusTooManyRequests)
+	_, _ = io.WriteString(w, text) // a client that is gone needs no answer
+}

@@ -1,0 +1,140 @@
+package audit
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// Service is the deeds of this room: reading events.
+type Service struct {
+	Store  Store
+	Places Places
+	Rules  access.Rules
+	Now    func() time.Time
+}
+
+// Store keeps events. They are written by the methods that do the deeds.
+type Store interface {
+	// ListEvents returns a page, newest first. Past ten thousand rows the total
+	// may be any number above that and above what is on the page and before.
+	ListEvents(ctx context.Context, f Filter, p page.Request) (page.Of[Event], error)
+	// FindEvent returns one event of those that the filter chooses, NotFound
+	// where it is none of them.
+	FindEvent(ctx context.Context, f Filter, id int64) (Event, error)
+	// PurgeEvents removes up to limit events from before, the oldest first,
+	// and reports how many it removed.
+	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Filter chooses events. Zero fields choose all.
+type Filter struct {
+	EntityType EntityType
+	EntityID   int64     // with EntityType
+	After      time.Time // at that moment or later
+	Before     time.Time // at that moment or earlier
+	OlderThan  int64     // with ids below, for keyset pages
+}
+
+// MaxOffset is how deep pages by number reach; keyset pages go on.
+const MaxOffset = 50000
+
+// Places tells what an actor is to a project or group, and refuses what it may
+// not do there.
+type Places interface {
+	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
+	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
+}
+
+// InstanceEvents returns events of the whole instance, for an administrator.
+func (s *Service) InstanceEvents(ctx context.Context, a access.Actor, f Filter, p page.Request) (page.Of[Event], error) {
+	if err := s.allow(a); err != nil {
+		return page.Of[Event]{}, err
+	}
+	return s.list(ctx, f, p)
+}
+
+// InstanceEvent returns one event of the whole instance, for an administrator.
+func (s *Service) InstanceEvent(ctx context.Context, a access.Actor, id int64) (Event, error) {
+	if err := s.allow(a); err != nil {
+		return Event{}, err
+	}
+	return s.find(ctx, Filter{}, id)
+}
+
+func (s *Service) allow(a access.Actor) error {
+	return access.Refusal(s.Rules.Check(a, access.Resource{}, access.ReadInstance), access.ReadInstance, "")
+}
+
+// ProjectEvents returns events of a project.
+func (s *Service) ProjectEvents(ctx context.Context, a access.Actor, project string, f Filter, p page.Request) (page.Of[Event], error) {
+	id, _, err := s.Places.ProjectStanding(ctx, a, project, access.ReadProjectAudit)
+	if err != nil {
+		return page.Of[Event]{}, err
+	}
+	f.EntityType, f.EntityID = Project, id
+	return s.list(ctx, f, p)
+}
+
+// ProjectEvent returns one event of a project.
+func (s *Service) ProjectEvent(ctx context.Context, a access.Actor, project string, id int64) (Event, error) {
+	projectID, _, err := s.Places.ProjectStanding(ctx, a, project, access.ReadProjectAudit)
+	if err != nil {
+		return Event{}, err
+	}
+	return s.find(ctx, Filter{EntityType: Project, EntityID: projectID}, id)
+}
+
+// GroupEvents returns events of a group itself, not of what lies in it.
+func (s *Service) GroupEvents(ctx context.Context, a access.Actor, group string, f Filter, p page.Request) (page.Of[Event], error) {
+	id, _, err := s.Places.GroupStanding(ctx, a, group, access.ReadGroupAudit)
+	if err != nil {
+		return page.Of[Event]{}, err
+	}
+	f.EntityType, f.EntityID = Group, id
+	return s.list(ctx, f, p)
+}
+
+// GroupEvent returns one event of a group.
+func (s *Service) GroupEvent(ctx context.Context, a access.Actor, group string, id int64) (Event, error) {
+	groupID, _, err := s.Places.GroupStanding(ctx, a, group, access.ReadGroupAudit)
+	if err != nil {
+		return Event{}, err
+	}
+	return s.find(ctx, Filter{EntityType: Group, EntityID: groupID}, id)
+}
+
+func (s *Service) list(ctx context.Context, f Filter, p page.Request) (page.Of[Event], error) {
+	if p.Offset() > MaxOffset {
+		return page.Of[Event]{}, fault.New(fault.NotAllowed, "Offset pagination has a maximum allowed offset of 50000 for requests that return "+
+			"objects of type AuditEvent. Remaining records can be retrieved using keyset pagination.")
+	}
+	return s.Store.ListEvents(ctx, f, p)
+}
+
+func (s *Service) find(ctx context.Context, f Filter, id int64) (Event, error) {
+	e, err := s.Store.FindEvent(ctx, f, id)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.Hidden, "Audit Event")
+	}
+	return e, err
+}
+
+// purgeStep is how many events are removed in one transaction.
+const purgeStep = 1000
+
+// Purge removes events that are older than age, a few at a time so that nobody
+// waits long for a write. It returns how many it removed; what is left when ctx
+// ends waits for the next time.
+func (s *Service) Purge(ctx context.Context, age time.Duration) (int, error) {
+	for total := 0; ; {
+		n, err := s.Store.PurgeEvents(ctx, s.Now().Add(-age), purgeStep)
+		total += n
+		if err != nil || n < purgeStep {
+			return total, err
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package audit
+
+// Packages. A published file makes one event, and another where the status of a
+// package that was there changed with it.
+const (
+	PackagePublished      Name = "package_registry_package_published"
+	PackageDeleted        Name = "package_registry_package_deleted"
+	PackageFileDeleted    Name = "package_registry_package_file_deleted" // granary's own
+	PackageStatusUpdated  Name = "package_registry_package_status_updated"
+	ProtectionRuleCreated Name = "package_protection_rule_created" // granary's own, like the next two
+	ProtectionRuleUpdated Name = "package_protection_rule_updated"
+	ProtectionRuleDeleted Name = "package_protection_rule_deleted"
+	UploadCreated         Name = "project_upload_created" // granary's own
+)
+
+// Releases. Those of links are granary's own.
+const (
+	ReleaseCreated     Name = "release_created"
+	ReleaseUpdated     Name = "release_updated"
+	ReleaseDeleted     Name = "release_deleted_audit_event"
+	ReleaseLinkCreated Name = "release_link_created"
+	ReleaseLinkUpdated Name = "release_link_updated"
+	ReleaseLinkDeleted Name = "release_link_deleted"
+)
+
+// Projects and groups. An edit makes an event for each setting that it changed;
+// see ProjectUpdated and GroupUpdated.
+const (
+	ProjectCreated    Name = "project_created"
+	ProjectArchived   Name = "project_archived"
+	ProjectUnarchived Name = "project_unarchived"
+	ProjectDestroyed  Name = "project_destroyed"
+	GroupCreated      Name = "group_created"
+	GroupDestroyed    Name = "group_destroyed"
+)
+
+// ProjectUpdated is the event of a project's setting that was changed, such as
+// "project_name_updated".
+func ProjectUpdated(setting string) Name { return Name("project_" + setting + "_updated") }
+
+// GroupUpdated is the event of a group's setting that was changed.
+func GroupUpdated(setting string) Name { return Name("group_" + setting + "_updated") }
+
+// Members of projects and groups.
+const (
+	MemberCreated   Name = "member_created"
+	MemberUpdated   Name = "member_updated"
+	MemberDestroyed Name = "member_destroyed"
+)
+
+// Variables, and whose job tokens a project lets in.
+const (
+	VariableCreated        Name = "ci_variable_created"
+	VariableUpdated        Name = "ci_variable_updated"
+	VariableDeleted        Name = "ci_variable_deleted"
+	GroupVariableCreated   Name = "ci_group_variable_created"
+	GroupVariableUpdated   Name = "ci_group_variable_updated"
+	GroupVariableDeleted   Name = "ci_group_variable_deleted"
+	JobTokenScopeEnabled   Name = "secure_ci_job_token_inbound_enabled"
+	JobTokenScopeDisabled  Name = "secure_ci_job_token_inbound_disabled"
+	JobTokenProjectAdded   Name = "secure_ci_job_token_project_added"
+	JobTokenProjectRemoved Name = "secure_ci_job_token_project_removed"
+	JobTokenGroupAdded     Name = "secure_ci_job_token_group_added"
+	JobTokenGroupRemoved   Name = "secure_ci_job_token_group_removed"
+)
+
+// Tokens. Those of rotation and of jobs are granary's own.
+const (
+	PersonalTokenCreated Name = "personal_access_token_created"
+	PersonalTokenRotated Name = "personal_access_token_rotated"
+	PersonalTokenRevoked Name = "personal_access_token_revoked"
+	ProjectTokenCreated  Name = "project_access_token_created"
+	ProjectTokenRotated  Name = "project_access_token_rotated"
+	ProjectTokenDeleted  Name = "project_access_token_deleted"
+	GroupTokenCreated    Name = "group_access_token_created"
+	GroupTokenRotated    Name = "group_access_token_rotated"
+	GroupTokenDeleted    Name = "group_access_token_deleted"
+
+	DeployTokenCreated        Name = "deploy_token_created"
+	DeployTokenDestroyed      Name = "deploy_token_destroyed"
+	GroupDeployTokenCreated   Name = "group_deploy_token_created"
+	GroupDeployTokenDestroyed Name = "group_deploy_token_destroyed"
+
+	JobCreated  Name = "ci_job_created" // with its token
+	JobFinished Name = "ci_job_finished"
+)
+
+// Webhooks. Their updates are granary's own.
+const (
+	WebhookCreated   Name = "webhook_created"
+	WebhookUpdated   Name = "webhook_updated"
+	WebhookDestroyed Name = "webhook_destroyed"
+)
+
+// Users, and the flags of the instance. Those of flags are granary's own.
+const (
+	UserCreated    Name = "user_created"
+	UserBlocked    Name = "user_blocked"
+	UserUnblocked  Name = "unblock_user"
+	FeatureSet     Name = "feature_set"
+	FeatureDeleted Name = "feature_deleted"
+)

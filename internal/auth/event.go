@@ -1,0 +1,33 @@
+package auth
+
+import (
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+)
+
+// event is what an actor did now.
+func (s *Service) event(a access.Actor, name audit.Name, in audit.Entity) audit.Event {
+	return audit.New(a, name, s.Now(), in)
+}
+
+// userEntity and placeEntity are whom or what an event is told of; the records
+// know the names.
+func userEntity(id int64) audit.Entity { return audit.Entity{Type: audit.User, ID: id} }
+
+func placeEntity(projectID, groupID int64) audit.Entity {
+	if projectID != 0 {
+		return audit.Entity{Type: audit.Project, ID: projectID}
+	}
+	return audit.Entity{Type: audit.Group, ID: groupID}
+}
+
+// scopeText is a token's scopes in a line.
+func scopeText(scopes []access.Scope) string {
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = string(s)
+	}
+	return strings.Join(words, " ")
+}

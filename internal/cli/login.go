@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"granary/internal/client"
+)
+
+func newLogin(env Env) *cobra.Command {
+	var quiet bool
+	cmd := &cobra.Command{
+		Use:   "login SERVER",
+		Short: "Store a token for a server",
+		Long: "Ask for a token without showing it (or read a line of standard input), try it on the\n" +
+			"server, and store it in the user's configuration directory, readable by nobody else.\n" +
+			"The server is asked from then on where no other is named. Later logins to other\n" +
+			"servers leave this one's token where it is.",
+		Example: "  granary login packages.example.com\n  granary login packages.example.com <token-file",
+		Args:    arguments(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilInterrupted(cmd)
+			defer stop()
+			return login(ctx, env, args[0], quiet)
+		},
+	}
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print errors only")
+	return cmd
+}
+
+func login(ctx context.Context, env Env, server string, quiet bool) error {
+	api, err := client.ParseServer(server)
+	if err != nil {
+		return usageError{err}
+	}
+	stored, err := readLogins(env)
+	if err != nil {
+		return err
+	}
+	token, err := askToken(ctx, env, api.Host)
+	if err != nil {
+		return err
+	}
+	c, err := client.New(client.Config{Server: server, Credential: client.TokenOf(token), UserAgent: "granary/" + versionOf(env.Version)})
+	if err != nil {
+		return usageError{err}
+	}
+	who, err := identify(ctx, c)
+	if err != nil {
+		return fmt.Errorf("%w\nthe token was not stored", err)
+	}
+	stored.Default = c.API()
+	stored.Servers[c.API()] = token
+	path, err := stored.write(env)
+	if err != nil || quiet {
+		return err
+	}
+	if who.Username == "" {
+		who.Username = "the bearer of a " + who.Credential
+	}
+	_, err = fmt.Fprintf(env.Stdout, "logged in to %s as %s; the token is in %s\n", c.Server(), who.Username, path)
+	return err
+}
+
+// askToken asks on a terminal, without echo, and reads a line elsewhere.
+func askToken(ctx context.Context, env Env, host string) (string, error) {
+	var text string
+	var err error
+	if f, ok := env.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintf(env.Stderr, "Token for %s: ", host)
+		text, err = readSilently(ctx, int(f.Fd()))
+		fmt.Fprintln(env.Stderr)
+	} else {
+		text, err = bufio.NewReader(io.LimitReader(env.Stdin, 16<<10)).ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	if text = strings.TrimSpace(text); err == nil && (text == "" || strings.ContainsAny(text, " \t\x00")) {
+		err = usagef("that is no token")
+	}
+	return text, err
+}
+
+// readSilently reads a line from a terminal without echo. Ctrl-C ends it, and
+// leaves the terminal as it was.
+func readSilently(ctx context.Context, fd int) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() { // where ctx ends first, the program does too
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return string(l.text), l.err
+	case <-ctx.Done():
+		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+	}
+}
+
+func newLogout(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "logout [SERVER]",
+		Short: "Forget the token of a server",
+		Long: "Forget the stored token of a server, or of the one that was logged in to last. The\n" +
+			"token itself stays what it is: revoke it on the server if it may be known.",
+		Args: arguments(0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			stored, err := readLogins(env)
+			if err != nil {
+				return err
+			}
+			at := stored.Default
+			if len(args) > 0 {
+				api, err := client.ParseServer(args[0])
+				if err != nil {
+					return usageError{err}
+				}
+				at = api.String()
+			}
+			if stored.Servers[at] == "" {
+				return exitError{fmt.Errorf("there is no login for %s", strings.TrimSuffix(at, "/api/v4")), exitNotFound}
+			}
+			delete(stored.Servers, at)
+			if stored.Default == at {
+				stored.Default = ""
+			}
+			_, err = stored.write(env)
+			return err
+		},
+	}
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"granary/internal/client"
+)
+
+// logins is what granary login has stored.
+type logins struct {
+	Default string            `json:"default"` // the API of the server that was logged in to last
+	Servers map[string]string `json:"servers"` // a token for the API at each address
+}
+
+// loginsPath is in the user's configuration directory (XDG).
+func loginsPath(env Env) (string, error) {
+	dir := env.getenv("XDG_CONFIG_HOME")
+	if dir == "" {
+		home := env.getenv("HOME")
+		if home == "" {
+			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set: there is no place for a login")
+		}
+		dir = filepath.Join(home, ".config")
+	}
+	return filepath.Join(dir, "granary", "logins.json"), nil
+}
+
+// readLogins reads what is stored. A file that others can read is refused:
+// whoever finds out late has a token to replace.
+func readLogins(env Env) (logins, error) {
+	l := logins{Servers: map[string]string{}}
+	path, err := loginsPath(env)
+	if err != nil {
+		return l, nil // where there is no place for it, nothing is stored
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return l, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return l, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return l, usagef("%s holds tokens and others can read it; chmod 600 it, and make new tokens if others had access", path)
+	}
+	if err := json.NewDecoder(f).Decode(&l); err != nil {
+		return l, fmt.Errorf("%s cannot be read: %w; remove it and run granary login", path, err)
+	}
+	if l.Servers == nil {
+		l.Servers = map[string]string{}
+	}
+	return l, nil
+}
+
+// write stores the logins, whole or not at all.
+func (l logins) write(env Env) (path string, err error) {
+	if path, err = loginsPath(env); err != nil {
+		return "", err
+	}
+	text, err := json.MarshalIndent(l, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".logins-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return path, nil
+}
+
+// netrcCredential is the password that .netrc has for a host, or its default.
+// The password is taken for a token, as GitLab's users keep it there.
+func netrcCredential(env Env, host string) (client.Credential, error) {
+	path := env.getenv("NETRC")
+	if path == "" && env.getenv("HOME") != "" {
+		path = filepath.Join(env.getenv("HOME"), ".netrc")
+	}
+	if path == "" {
+		return client.Credential{}, nil
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return client.Credential{}, nil
+	}
+	if err != nil {
+		return client.Credential{}, err
+	}
+	login, password := parseNetrc(string(text), host)
+	switch {
+	case password == "":
+		return client.Credential{}, nil
+	case login == "gitlab-ci-token":
+		return client.JobToken(password), nil
+	case strings.HasPrefix(login, "gitlab+deploy-token"):
+		return client.DeployToken(password), nil
+	}
+	return client.TokenOf(password), nil
+}
+
+// parseNetrc finds the first entry for a host, or the default. Macros end at
+// an empty line and are left aside.
+func parseNetrc(text, host string) (login, password string) {
+	words := netrcWords(text)
+	for i := 0; i < len(words); i++ {
+		matches := words[i] == "default"
+		if words[i] == "machine" && i+1 < len(words) {
+			i++
+			matches = strings.EqualFold(words[i], host)
+		}
+		if !matches {
+			continue
+		}
+		for i++; i+1 < len(words) && slices.Contains([]string{"login", "password", "account"}, words[i]); i += 2 {
+			switch words[i] {
+			case "login":
+				login = words[i+1]
+			case "password":
+				password = words[i+1]
+			}
+		}
+		return login, password
+	}
+	return "", ""
+}
+
+func netrcWords(text string) (words []string) {
+	macro := false
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 0:
+			macro = false
+		case macro || strings.HasPrefix(fields[0], "#"):
+		case fields[0] == "macdef":
+			macro = true
+		default:
+			words = append(words, fields...)
+		}
+	}
+	return words
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/client"
+)
+
+func newShow(env Env) *cobra.Command {
+	s := &show{connection: connection{env: env}}
+	cmd := &cobra.Command{
+		Use:   "show PROJECT NAME[@VERSION]",
+		Short: "Show a version of a package and its files",
+		Long: "Show one version of a package (the latest, where none is named; ranges as in\n" +
+			"granary pull) and its files with size and SHA-256. With --sums the files are printed\n" +
+			"as sha256sum does: granary show ... --sums | sha256sum -c",
+		Args: arguments(2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilInterrupted(cmd)
+			defer stop()
+			return s.run(ctx, args)
+		},
+	}
+	s.addFlags(cmd)
+	s.complete(cmd, aProject, aPackage)
+	f := cmd.Flags()
+	f.BoolVar(&s.pre, "pre", false, "take pre-releases too")
+	f.BoolVar(&s.sums, "sums", false, "print digests and names as sha256sum does")
+	f.BoolVar(&s.json, "json", false, "print the package as JSON")
+	return cmd
+}
+
+type show struct {
+	connection
+	pre, sums, json bool
+}
+
+// shownFile is a file of a package as show prints it.
+type shownFile struct {
+	Path      string `json:"path"`
+	Size      int64  `json:"size"`
+	SHA256    string `json:"sha256"`
+	CreatedAt string `json:"created_at"`
+}
+
+func (s *show) run(ctx context.Context, args []string) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	project, err := s.project(args[0])
+	if err != nil {
+		return err
+	}
+	found, files, err := findPackage(ctx, c, project, args[1], s.pre)
+	if err != nil {
+		return advise(err, project)
+	}
+	if s.json {
+		shown := []shownFile{}
+		for _, f := range files {
+			shown = append(shown, shownFile{f.Path, f.Size, f.SHA256, f.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z")})
+		}
+		return printJSON(s.env, struct {
+			listedPackage
+			Files []shownFile `json:"files"`
+		}{listed(found), shown})
+	}
+	if s.sums {
+		return printSums(s.env, files)
+	}
+	return table(s.env, func(out *printer) {
+		out.printf("package\t%s\nversion\t%s\nstatus\t%s\npublished\t%s\n", found.Name, found.Version, found.Status, formatTime(found.CreatedAt))
+		if found.WebURL != "" {
+			out.printf("page\t%s\n", found.WebURL)
+		}
+		out.printf("\n")
+		for _, f := range files {
+			out.printf("%s\t%s\t%s\n", f.SHA256, formatBytes(f.Size), f.Path)
+		}
+	})
+}
+
+func printSums(env Env, files []client.File) error {
+	out := &printer{w: env.Stdout}
+	for _, f := range files {
+		if f.SHA256 == "" {
+			return refused("the server tells no digest of %s", f.Path)
+		}
+		out.printf("%s  %s\n", f.SHA256, f.Path)
+	}
+	return out.err
+}
+
+// findPackage finds NAME[@VERSION] and its files.
+func findPackage(ctx context.Context, c *client.Client, project, named string, pre bool) (client.Package, []client.File, error) {
+	name, version, _ := strings.Cut(named, "@")
+	found, err := c.Resolve(ctx, project, name, version, pre)
+	if err != nil {
+		return found, nil, err
+	}
+	files, err := c.Files(ctx, project, found.ID)
+	return found, files, err
+}

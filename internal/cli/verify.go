@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/client"
+)
+
+func newVerify(env Env) *cobra.Command {
+	v := &verify{connection: connection{env: env}}
+	cmd := &cobra.Command{
+		Use:   "verify PROJECT NAME[@VERSION] [DIRECTORY]",
+		Short: "Compare a directory, or a SHA256SUMS, with a package",
+		Long: "Compare the files below a directory (this one, where none is named) with a package,\n" +
+			"byte by byte through their SHA-256, or with --sums a list as sha256sum makes it. Files\n" +
+			"that only one of both has differ too. VERSION is as in granary pull. Exit code 5 means\n" +
+			"that something differs.",
+		Example: "  granary verify acme/tools firmware@1.4.0 vendor/\n" +
+			"  granary verify acme/tools firmware@1.4.0 --sums SHA256SUMS",
+		Args: arguments(2, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilInterrupted(cmd)
+			defer stop()
+			return v.run(ctx, args)
+		},
+	}
+	v.addFlags(cmd)
+	v.complete(cmd, aProject, aPackage, localFile)
+	f := cmd.Flags()
+	f.StringVar(&v.sums, "sums", "", "compare the package with this `file` in the format of sha256sum")
+	f.BoolVar(&v.pre, "pre", false, "take pre-releases too")
+	f.BoolVar(&v.json, "json", false, "print the result as JSON")
+	return cmd
+}
+
+type verify struct {
+	connection
+	sums      string
+	pre, json bool
+}
+
+// verdict is what a comparison says of one file.
+type verdict struct {
+	Path   string `json:"path"`
+	Result string `json:"result"` // "same", "differs", "missing" (the package has it alone), "extra"
+}
+
+func (v *verify) run(ctx context.Context, args []string) error {
+	if v.sums != "" && len(args) > 2 {
+		return usagef("a directory and --sums are two things to compare with; want one")
+	}
+	c, err := v.client()
+	if err != nil {
+		return err
+	}
+	project, err := v.project(args[0])
+	if err != nil {
+		return err
+	}
+	found, files, err := findPackage(ctx, c, project, args[1], v.pre)
+	if err != nil {
+		return advise(err, project)
+	}
+	var have map[string]string
+	if v.sums != "" {
+		have, err = readSums(v.sums)
+	} else {
+		have, err = sumDirectory(ctx, append(args, ".")[2])
+	}
+	if err != nil {
+		return err
+	}
+	verdicts, err := compare(files, have)
+	if err != nil {
+		return err
+	}
+	return v.print(found, verdicts)
+}
+
+// readSums reads digests by path from lines such as "<64 hex digits>  name".
+func readSums(file string) (map[string]string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	defer f.Close()
+	have := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimRight(lines.Text(), "\r")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		sum, name, ok := strings.Cut(line, " ")
+		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != 32 || len(name) < 2 {
+			return nil, usagef("%s:%d is no line of sha256sum: want 64 hex digits, two spaces and a name", file, n)
+		}
+		have[strings.TrimPrefix(name[1:], "./")] = strings.ToLower(sum) // name[0] is a blank, or * for binary
+	}
+	return have, lines.Err()
+}
+
+// sumDirectory hashes all files below a directory, by path.
+func sumDirectory(ctx context.Context, dir string) (map[string]string, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if !info.IsDir() {
+		return nil, usagef("%s is no directory", dir)
+	}
+	sources, err := sourcesAt(dir)
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]string{}
+	for _, s := range sources {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if have[s.path], err = s.sum(); err != nil {
+			return nil, err
+		}
+	}
+	return have, nil
+}
+
+// compare judges every file that either side has. A digest that the server does
+// not tell cannot be compared.
+func compare(files []client.File, have map[string]string) ([]verdict, error) {
+	verdicts := []verdict{}
+	for _, f := range files {
+		got, here := have[f.Path]
+		delete(have, f.Path)
+		switch {
+		case f.SHA256 == "":
+			return nil, refused("the server tells no digest of %s", f.Path)
+		case !here:
+			verdicts = append(verdicts, verdict{f.Path, "missing"})
+		case got != f.SHA256:
+			verdicts = append(verdicts, verdict{f.Path, "differs"})
+		default:
+			verdicts = append(verdicts, verdict{f.Path, "same"})
+		}
+	}
+	for name := range have {
+		verdicts = append(verdicts, verdict{filepath.ToSlash(name), "extra"})
+	}
+	slices.SortFunc(verdicts, func(a, b verdict) int { return strings.Compare(a.Path, b.Path) })
+	return verdicts, nil
+}
+
+func (v *verify) print(p client.Package, verdicts []verdict) error {
+	count := map[string]int{}
+	for _, d := range verdicts {
+		count[d.Result]++
+	}
+	same := count["same"] == len(verdicts)
+	out := &printer{w: v.env.Stdout}
+	switch {
+	case v.json:
+		out.err = printJSON(v.env, struct {
+			Name    string    `json:"name"`
+			Version string    `json:"version"`
+			Same    bool      `json:"same"`
+			Files   []verdict `json:"files"`
+		}{p.Name, p.Version, same, verdicts})
+	case !v.quiet:
+		for _, d := range verdicts {
+			if d.Result != "same" {
+				out.printf("%-7s  %s\n", d.Result, d.Path)
+			}
+		}
+		out.printf("%s %s: %s the same", p.Name, p.Version, countFiles(count["same"]))
+		for _, kind := range [][2]string{{"differs", "different"}, {"missing", "missing"}, {"extra", "extra"}} {
+			if n := count[kind[0]]; n > 0 {
+				out.printf(", %d %s", n, kind[1])
+			}
+		}
+		out.printf("\n")
+	}
+	if out.err == nil && !same {
+		return exitError{errors.New(""), exitDiffers}
+	}
+	return out.err
+}

@@ -1,0 +1,250 @@
+// Package client is a Go client of GitLab's package API: publishing, installing
+// and looking at generic packages, CI/CD variables, and granary's CI jobs. It
+// speaks to GitLab and to granary. What only one of them offers (digests in
+// headers, tags on variables) is used where an answer shows it, and never taken
+// for granted.
+//
+// Calls repeat themselves when a connection breaks and when the server asks for
+// patience (408, 429, 502, 503, 504), never when it refuses. A token goes to the
+// server it was given for, and nowhere else: a redirect to another place, such
+// as an object store, is followed without it.
+//
+// A Client is safe for concurrent use.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults of Config.
+const (
+	DefaultAttempts = 6                      // of one call
+	DefaultBackoff  = 500 * time.Millisecond // before the second attempt; it doubles
+	DefaultStall    = 2 * time.Minute        // without a byte
+)
+
+const (
+	maxAnswer    = 8 << 20          // bytes of a JSON answer
+	answerWait   = 15 * time.Minute // for the answer to a whole body: a large file takes time to be stored
+	maxRedirects = 10
+)
+
+// Config is what a Client needs to know.
+type Config struct {
+	Server     string     // the server's address, with or without /api/v4
+	Credential Credential // the zero value asks as nobody
+	UserAgent  string     // "" for Go's
+
+	Attempts int           // of one call, 0 for DefaultAttempts
+	Backoff  time.Duration // before the second attempt, 0 for DefaultBackoff
+	Stall    time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
+
+	// Waiting is told, where it is not nil, why and how long a call waits
+	// before it is tried again. It may be called from several goroutines.
+	Waiting func(why error, pause time.Duration)
+}
+
+// Client calls one server.
+type Client struct {
+	api    *url.URL // ends with /api/v4
+	config Config
+	http   *http.Client
+}
+
+// New makes a client. It fails where the server's address is none.
+func New(config Config) (*Client, error) {
+	api, err := ParseServer(config.Server)
+	if err != nil {
+		return nil, err
+	}
+	if config.Attempts == 0 {
+		config.Attempts = DefaultAttempts
+	}
+	if config.Backoff == 0 {
+		config.Backoff = DefaultBackoff
+	}
+	if config.Stall == 0 {
+		config.Stall = DefaultStall
+	}
+	c := &Client{api: api, config: config}
+	c.http = &http.Client{Transport: newTransport(), CheckRedirect: c.checkRedirect}
+	return c, nil
+}
+
+// ParseServer reads a server's address, such as packages.example.com or
+// https://example.com/gitlab/api/v4, and returns that of its API. Without a
+// scheme it is https, on this machine http.
+func ParseServer(text string) (*url.URL, error) {
+	given := text
+	if !strings.Contains(text, "://") {
+		host, _, _ := strings.Cut(text, "/")
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		scheme := "https://"
+		if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+			scheme = "http://"
+		}
+		text = scheme + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("the server is %q: want an address such as https://packages.example.com", given)
+	}
+	if u.User != nil {
+		return nil, errors.New("the server's address holds a password: want it without, and the token by itself")
+	}
+	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v4") + "/api/v4"
+	u.RawPath = ""
+	return u, nil
+}
+
+// API is the address of the server's API, without a slash at its end.
+func (c *Client) API() string { return c.api.String() }
+
+// Credential is what the client shows the server.
+func (c *Client) Credential() Credential { return c.config.Credential }
+
+// Server is the address of the server's pages.
+func (c *Client) Server() string { return strings.TrimSuffix(c.api.String(), "/api/v4") }
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   32,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   30 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true, // a file's bytes and its length are what was published
+		WriteBufferSize:       256 << 10,
+		ReadBufferSize:        64 << 10,
+	}
+}
+
+// checkRedirect follows a GET, without the credential where it leads elsewhere.
+// Nothing else is followed: net/http would make a GET of a PUT.
+func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
+	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
+		return http.ErrUseLastResponse
+	}
+	if len(via) >= maxRedirects {
+		return fmt.Errorf("%d redirects", maxRedirects)
+	}
+	if r.URL.Scheme != c.api.Scheme || r.URL.Host != c.api.Host {
+		r.Header.Del(c.config.Credential.header)
+	}
+	return nil
+}
+
+// call is one request to the API.
+type call struct {
+	method string
+	path   string // below the API, escaped
+	query  url.Values
+	header http.Header
+	form   url.Values // parameters in the body, nil for none
+	body   io.Reader  // where there is no form
+	length int64      // of body
+}
+
+// send makes one attempt. An answer above 2xx is an *Error; the answer's body
+// is the caller's to close.
+func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
+	address := c.api.String() + q.path
+	if len(q.query) > 0 {
+		address += "?" + q.query.Encode()
+	}
+	body := q.body
+	if q.form != nil {
+		body = strings.NewReader(q.form.Encode())
+	}
+	r, err := http.NewRequestWithContext(ctx, q.method, address, body)
+	if err != nil {
+		if file, ok := body.(io.Closer); ok { // as net/http does from here on
+			_ = file.Close()
+		}
+		return nil, err
+	}
+	for name, values := range q.header {
+		r.Header[name] = values
+	}
+	if q.form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	} else if body != nil {
+		r.ContentLength = q.length
+	}
+	if c.config.UserAgent != "" {
+		r.Header.Set("User-Agent", c.config.UserAgent)
+	}
+	if cred := c.config.Credential; cred.header != "" {
+		r.Header.Set(cred.header, cred.value)
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, c.broken(ctx, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		return nil, answerError(resp)
+	}
+	return resp, nil
+}
+
+// json makes a call whose answer is JSON, again where that may help. A call
+// that must not happen twice says once: then a broken connection ends it.
+func (c *Client) json(ctx context.Context, q call, once bool, into any) (header http.Header, err error) {
+	err = c.retry(ctx, func(int) error {
+		header, err = c.jsonOnce(ctx, q, into)
+		if once && KindOf(err) == Broken {
+			return final{err}
+		}
+		return err
+	})
+	if f, ok := errors.AsType[final](err); ok {
+		err = f.error
+	}
+	return header, err
+}
+
+func (c *Client) jsonOnce(ctx context.Context, q call, into any) (http.Header, error) {
+	ctx, watch := c.watch(ctx)
+	defer watch.stop()
+	resp, err := c.send(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, c.broken(ctx, err)
+	}
+	if len(text) > maxAnswer {
+		return nil, fmt.Errorf("%s answered with more than %d bytes", resp.Request.URL.Host, maxAnswer)
+	}
+	if into == nil {
+		return resp.Header, nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return nil, fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, err)
+	}
+	return resp.Header, nil
+}
+
+func (c *Client) get(ctx context.Context, path string, query url.Values, into any) (http.Header, error) {
+	return c.json(ctx, call{method: http.MethodGet, path: path, query: query}, false, into)
+}
+
+// projectPath is where a project's resources are: by its id, or its path with
+// the groups above.
+func projectPath(project string) string { return "/projects/" + url.PathEscape(project) }

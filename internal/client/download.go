@@ -1,0 +1,204 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+)
+
+const (
+	resumable  = 4 << 20 // bytes from which a broken download is worth keeping
+	segment    = 8 << 20 // bytes from which a file comes in several parts at once
+	maxStreams = 4       // parts of one file at once
+)
+
+// Download is a file to be installed.
+type Download struct {
+	Coordinates
+	File       File        // as Files or Stat told it
+	Root       *os.Root    // nothing is written outside
+	Executable bool        // set the executable bits
+	Progress   func(int64) // bytes that have arrived, negative where they are thrown away; may be nil
+}
+
+// Download installs a file below d.Root under its own path, making directories.
+// It appears there whole, with the bytes that the server's digest names, or not
+// at all. Verified says whether there was a digest.
+//
+// A file of 4 MiB and more arrives in a partial file beside its place, which is
+// left there where the download is broken off and is taken up by the next one.
+// Its name holds the digest, so that only the same bytes are added to it.
+func (c *Client) Download(ctx context.Context, d Download) (verified bool, err error) {
+	if d.Progress == nil {
+		d.Progress = func(int64) {}
+	}
+	name := filepath.FromSlash(d.Path)
+	if !filepath.IsLocal(name) {
+		return false, local(fmt.Errorf("%q leads out of the directory", d.Path))
+	}
+	if dir := filepath.Dir(name); dir != "." {
+		if err := d.Root.MkdirAll(dir, 0o777); err != nil {
+			return false, local(err)
+		}
+	}
+	if d.File.SHA256 == "" || d.File.Size < resumable {
+		return c.downloadWhole(ctx, d, name)
+	}
+	verified, err = c.downloadLarge(ctx, d, name)
+	if errors.Is(err, errStale) {
+		verified, err = c.downloadLarge(ctx, d, name) // what was left there is gone now
+	}
+	if errors.Is(err, errNoRanges) {
+		return c.downloadWhole(ctx, d, name)
+	}
+	return verified, err
+}
+
+// downloadWhole leaves nothing behind where it fails.
+func (c *Client) downloadWhole(ctx context.Context, d Download, name string) (verified bool, err error) {
+	temp := partialName(name, rand.Text()[:16])
+	f, err := d.Root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return false, local(err)
+	}
+	counted := int64(0)
+	progress := func(n int64) { counted += n; d.Progress(n) }
+	verified, err = c.Copy(ctx, d.Coordinates, d.File, f, progress)
+	if err == nil {
+		err = d.settle(f, temp, name)
+	}
+	if err != nil {
+		d.Progress(-counted)
+		_ = d.Root.Remove(temp) // the error says more
+	}
+	return verified, errors.Join(err, f.Close())
+}
+
+// settle gives a whole file its name.
+func (d Download) settle(f *os.File, temp, name string) error {
+	if d.Executable {
+		info, err := f.Stat()
+		if err != nil {
+			return local(err)
+		}
+		// Whoever may read it may run it.
+		if err := f.Chmod(info.Mode().Perm() | info.Mode().Perm()>>2&0o111); err != nil {
+			return local(err)
+		}
+	}
+	if err := d.Root.Rename(temp, name); err != nil {
+		return local(err)
+	}
+	return nil
+}
+
+// partialName is hidden and beside the file: a rename between two file systems
+// is none.
+func partialName(name, mark string) string {
+	dir, base := path.Split(filepath.ToSlash(name))
+	return filepath.FromSlash(dir + "." + base[:min(len(base), 150)] + "." + mark + ".part")
+}
+
+// downloadLarge brings the parts of a file together.
+func (c *Client) downloadLarge(ctx context.Context, d Download, name string) (verified bool, err error) {
+	p, err := openPartial(d.Root, name, d.File)
+	if err != nil {
+		return false, local(err)
+	}
+	defer p.close()
+	begun := p.arrived()
+	d.Progress(begun)
+	sum, err := c.fill(ctx, d, p)
+	if err == nil {
+		verified, err = checkSum(d.Coordinates, sum, d.File.SHA256)
+		if err != nil && begun > 0 {
+			err = fmt.Errorf("%w: %w", errStale, err)
+		}
+	}
+	if err != nil {
+		d.Progress(-p.arrived())
+		if KindOf(err) == Damaged || errors.Is(err, errNoRanges) {
+			_ = d.Root.Remove(p.name) // of no use to anybody
+		}
+		return false, err
+	}
+	if err := p.f.Truncate(p.size); err != nil {
+		return false, local(err)
+	}
+	return verified, d.settle(p.f, p.name, name)
+}
+
+// errStale is a partial file that turned out to hold something else.
+var errStale = errors.New("the partial file was damaged")
+
+// fill downloads what is missing from a partial file, several parts at once
+// where there are several, and hashes the file behind them.
+func (c *Client) fill(ctx context.Context, d Download, p *partial) (hash.Hash, error) {
+	sum := sha256.New()
+	hashed := make(chan error, 1)
+	go func() { hashed <- p.follow(sum) }()
+	err := c.fillParts(ctx, d, p)
+	p.end()
+	if hashErr := <-hashed; err == nil && hashErr != nil {
+		err = local(hashErr)
+	}
+	return sum, err
+}
+
+func (c *Client) fillParts(ctx context.Context, d Download, p *partial) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(p.parts))
+	var all sync.WaitGroup
+	for i := range p.parts {
+		all.Go(func() {
+			if errs[i] = c.fillPart(ctx, d, p, i); errs[i] != nil {
+				cancel() // the others have no use
+			}
+		})
+	}
+	all.Wait()
+	return firstCause(errs)
+}
+
+// firstCause is the error that made the others end.
+func firstCause(errs []error) (first error) {
+	for _, err := range errs {
+		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
+			first = err
+		}
+	}
+	return first
+}
+
+func (c *Client) fillPart(ctx context.Context, d Download, p *partial, i int) error {
+	from, to := p.missing(i)
+	if from == to {
+		return nil
+	}
+	said, err := c.copyPart(ctx, d.Coordinates, part{from: from, to: to}, &partWriter{p, i, d.Progress})
+	if err == nil && said.size >= 0 && said.size != p.size {
+		err = &failure{Damaged, fmt.Errorf("%s has %d bytes, and %d in the package's list", d.Coordinates, said.size, p.size)}
+	}
+	return errors.Join(err, p.note())
+}
+
+// partWriter writes one part of a partial file in order.
+type partWriter struct {
+	p        *partial
+	i        int
+	progress func(int64)
+}
+
+func (w *partWriter) Write(b []byte) (int, error) {
+	n, err := w.p.write(w.i, b)
+	w.progress(int64(n))
+	return n, err
+}

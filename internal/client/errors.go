@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind says what sort of failure an error is.
+type Kind int
+
+// The kinds. Failed is the zero value: nobody classified it.
+const (
+	Failed   Kind = iota
+	Broken        // the connection broke, or there was none
+	Busy          // the server asks to come again: 408, 429, 502, 503, 504
+	Denied        // 401 and 403
+	NotFound      // 404
+	Refused       // every other 3xx and 4xx: asking again will not help
+	Damaged       // other bytes arrived than were published
+	Local         // a file on this machine cannot be read or written
+)
+
+// KindOf is the kind of an error that came from this package.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.kind()
+	}
+	if e, ok := errors.AsType[*failure](err); ok {
+		return e.kind
+	}
+	return Failed
+}
+
+// Error is an answer of the server that is no success.
+type Error struct {
+	Status     int           // of HTTP
+	Message    string        // the server's own words, without the status; may be ""
+	Location   string        // where it says to go, for a redirect
+	RetryAfter time.Duration // how long it asks to wait; 0 where it did not
+	RequestID  string        // under which the server's log knows it; may be ""
+}
+
+// Error is the status and the server's own words.
+func (e *Error) Error() string {
+	text := "the server answered " + strconv.Itoa(e.Status)
+	if words := http.StatusText(e.Status); words != "" {
+		text += " " + words
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.Location != "" {
+		text += ": it has moved to " + e.Location
+	}
+	if e.Status >= 500 && e.RequestID != "" {
+		text += " (request " + e.RequestID + ")"
+	}
+	return text
+}
+
+func (e *Error) kind() Kind {
+	switch {
+	case slices.Contains([]int{408, 429, 502, 503, 504}, e.Status):
+		return Busy
+	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
+		return Denied
+	case e.Status == http.StatusNotFound:
+		return NotFound
+	case e.Status < 500:
+		return Refused
+	}
+	return Failed
+}
+
+// status reports whether err is an answer with this status.
+func status(err error, code int) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == code
+}
+
+// failure is an error of a kind that no answer of the server told.
+type failure struct {
+	kind Kind
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// final ends the attempts at a call.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+const maxMessage = 1 << 10 // bytes of the server's words that are shown
+
+// answerError reads the words of a refusal, whichever of GitLab's shapes they
+// have (contract generic-packages 7). A proxy's page is no words.
+func answerError(resp *http.Response) *Error {
+	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id"), RetryAfter: retryAfter(resp.Header)}
+	if resp.StatusCode/100 == 3 {
+		e.Location = resp.Header.Get("Location")
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it will do
+	var body struct {
+		Message     any    `json:"message"`
+		Error       any    `json:"error"`
+		Description string `json:"error_description"`
+	}
+	switch {
+	case json.Unmarshal(text, &body) == nil:
+		e.Message = words(body.Message)
+		if e.Message == "" {
+			e.Message = words(body.Error)
+		}
+		if body.Description != "" {
+			e.Message += ": " + body.Description
+		}
+	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
+		e.Message = string(text)
+	}
+	e.Message = printable(e.Message)
+	for _, start := range []string{http.StatusText(e.Status), "Bad request"} {
+		e.Message = strings.TrimPrefix(strings.TrimPrefix(e.Message, strconv.Itoa(e.Status)+" "), start)
+	}
+	e.Message = strings.TrimPrefix(e.Message, " - ")
+	return e
+}
+
+// words makes one line of a message: a text, a list, or texts by field.
+func words(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		var parts []string
+		for _, one := range v {
+			parts = append(parts, words(one))
+		}
+		return strings.Join(parts, ", ")
+	case map[string]any:
+		var parts []string
+		for field, reasons := range v {
+			parts = append(parts, field+" "+words(reasons))
+		}
+		slices.Sort(parts)
+		return strings.Join(parts, "; ")
+	}
+	return ""
+}
+
+// printable is one line without control characters, which could move a
+// terminal's cursor.
+func printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	return strings.TrimSpace(text[:min(len(text), maxMessage)])
+}
+
+// broken words a failed exchange. What the caller itself ended is ctx's error.
+func (c *Client) broken(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errStalled) {
+		return &failure{Broken, fmt.Errorf("%s: %w", c.api.Host, errStalled)}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f // a file of ours, read for the body
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	kind := Broken
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		kind = Failed
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		kind = Failed
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = errors.New("the connection broke")
+	}
+	return &failure{kind, fmt.Errorf("%s: %w", c.api.Host, err)}
+}
+
+// local is a failure of this machine.
+func local(err error) error { return &failure{Local, err} }
+
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, 24*3600)) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}

@@ -1,0 +1,224 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// errNoRanges is a server that answers with the whole file to who wants a part.
+var errNoRanges = errors.New("the server gives files only as a whole")
+
+// facts is what a server says of a whole file beside its bytes.
+type facts struct {
+	size   int64  // in bytes; -1 where it does not say
+	tag    string // the ETag where that is strong, to be named with If-Range
+	sha256 string // in hex; "" where it does not say
+}
+
+// content is a file, or a part of it, on its way in.
+type content struct {
+	io.ReadCloser
+	facts
+}
+
+// part is a piece of a file: from one byte to before another, to < 0 for its
+// end. With a tag it is a piece of that content, or an error.
+type part struct {
+	from, to int64
+	tag      string
+}
+
+// open asks for a part of a file. One attempt.
+func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, error) {
+	path, err := at.path()
+	if err != nil {
+		return nil, err
+	}
+	q := call{method: http.MethodGet, path: path, header: http.Header{}}
+	ranged := p.from > 0 || p.to >= 0
+	if ranged {
+		last := ""
+		if p.to >= 0 {
+			last = strconv.FormatInt(p.to-1, 10)
+		}
+		q.header.Set("Range", "bytes="+strconv.FormatInt(p.from, 10)+"-"+last)
+		if p.tag != "" {
+			q.header.Set("If-Range", p.tag)
+		}
+	}
+	resp, err := c.send(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	got := &content{resp.Body, facts{size: resp.ContentLength, sha256: resp.Header.Get("X-Checksum-SHA256")}}
+	if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) {
+		got.tag = tag
+	}
+	switch {
+	case p.tag != "" && got.tag != "" && got.tag != p.tag:
+		err = &failure{Damaged, fmt.Errorf("%s was published anew while it was being downloaded", at)}
+	case !ranged:
+	case resp.StatusCode != http.StatusPartialContent:
+		err = errNoRanges
+	default:
+		got.size, err = rangeSize(resp.Header.Get("Content-Range"), p.from)
+	}
+	if err != nil {
+		_ = resp.Body.Close() // nothing of it is used
+		return nil, err
+	}
+	return got, nil
+}
+
+// rangeSize reads the size of the whole file from "bytes FROM-TO/SIZE", and
+// holds the answer to where it should begin. "*" is a size nobody knows: -1.
+func rangeSize(text string, from int64) (int64, error) {
+	span, size, ok := strings.Cut(strings.TrimPrefix(text, "bytes "), "/")
+	begin, _, _ := strings.Cut(span, "-")
+	at, err := strconv.ParseInt(begin, 10, 64)
+	if !ok || err != nil || at != from {
+		return 0, fmt.Errorf("the server answered with another part than was asked for: Content-Range %q", text)
+	}
+	if size == "*" {
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(size, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("the server answered with Content-Range %q", text)
+	}
+	return n, nil
+}
+
+// Stat asks for a file's size and digest without its bytes.
+func (c *Client) Stat(ctx context.Context, at Coordinates) (File, error) {
+	path, err := at.path()
+	if err != nil {
+		return File{}, err
+	}
+	var f File
+	err = c.retry(ctx, func(int) error {
+		ctx, watch := c.watch(ctx)
+		defer watch.stop()
+		resp, err := c.send(ctx, call{method: http.MethodHead, path: path})
+		if err != nil {
+			return err
+		}
+		f = File{Path: at.Path, Size: resp.ContentLength, SHA256: resp.Header.Get("X-Checksum-SHA256")}
+		return resp.Body.Close()
+	})
+	return f, err
+}
+
+// copyPart writes a part of a file to w in order, taking a broken connection up
+// where it broke. It returns what the server said of the file. Attempts are
+// counted anew whenever bytes have moved.
+//
+// A server that knows no parts is errNoRanges, before anything is written, or
+// when the download would have to be taken up.
+func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writer) (said facts, err error) {
+	said.size = -1
+	buffer := make([]byte, 256<<10)
+	for attempt := 0; ; attempt++ {
+		before := p.from
+		err = c.copyOnce(ctx, at, &p, w, buffer, &said)
+		if err == nil || p.to >= 0 && p.from == p.to {
+			return said, nil
+		}
+		if p.from > before {
+			attempt = 0
+		}
+		if ctx.Err() != nil || !c.pause(ctx, attempt, err) {
+			return said, err
+		}
+	}
+}
+
+// copyOnce is one attempt. It moves the part's beginning with every byte that
+// is written, and notes what the server says of the file.
+func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Writer, buffer []byte, said *facts) error {
+	ctx, watch := c.watch(ctx)
+	defer watch.stop()
+	in, err := c.open(ctx, at, *p)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	*said, p.tag = in.facts, in.tag
+	if p.to < 0 {
+		p.to = in.size
+	}
+	for {
+		if ctx.Err() != nil { // also where much has arrived and waits to be read
+			return c.broken(ctx, ctx.Err())
+		}
+		n, err := in.Read(buffer)
+		if n > 0 {
+			watch.moved()
+			if p.to >= 0 && p.from+int64(n) > p.to {
+				return &failure{Damaged, fmt.Errorf("the server sent more of %s than there is", at)}
+			}
+			if _, werr := w.Write(buffer[:n]); werr != nil {
+				return local(werr)
+			}
+			p.from += int64(n)
+		}
+		if err == io.EOF && (p.to < 0 || p.from == p.to) {
+			return nil
+		}
+		if err != nil {
+			return c.broken(ctx, err)
+		}
+	}
+}
+
+// Copy writes a whole file to w as it comes, and checks at the end that it was
+// what the server calls it: f.SHA256 where that is known, else the digest in
+// the answer's header. It returns whether there was one to compare with. What
+// was written before an error stays written. progress may be nil.
+func (c *Client) Copy(ctx context.Context, at Coordinates, f File, w io.Writer, progress func(int64)) (verified bool, err error) {
+	sum := &summed{w: w, hash: sha256.New(), progress: progress}
+	said, err := c.copyPart(ctx, at, part{to: -1}, sum)
+	if err != nil {
+		return false, err
+	}
+	return checkSum(at, sum.hash, f.SHA256, said.sha256)
+}
+
+// summed passes bytes on, hashing and counting them.
+type summed struct {
+	w        io.Writer
+	hash     hash.Hash
+	progress func(int64) // may be nil
+}
+
+func (s *summed) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	s.hash.Write(p[:n])
+	if s.progress != nil {
+		s.progress(int64(n))
+	}
+	return n, err
+}
+
+// checkSum compares with the first digest that is known, and reports whether
+// there is one.
+func checkSum(at Coordinates, sum hash.Hash, known ...string) (verified bool, err error) {
+	got := hex.EncodeToString(sum.Sum(nil))
+	for _, want := range known {
+		if want != "" && want != got {
+			return false, &failure{Damaged, fmt.Errorf("%s arrived damaged: SHA-256 %s, want %s", at, got, want)}
+		}
+		if want != "" {
+			return true, nil
+		}
+	}
+	return false, nil
+}

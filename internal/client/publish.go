@@ -1,0 +1,257 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"granary/internal/wire"
+)
+
+// expectSize is the body above which the server is asked first whether it wants
+// it, so that a refused caller is spared the upload.
+const expectSize = 1 << 20
+
+// Coordinates say which file of which version of which package is meant.
+type Coordinates struct {
+	Project string // id, or path with the groups above
+	Name    string
+	Version string
+	Path    string // of the file, with slashes where it lies in directories
+}
+
+// String is the file as people write it.
+func (at Coordinates) String() string { return at.Name + "/" + at.Version + "/" + at.Path }
+
+// path is the file's address. What would change it on the way is refused here.
+func (at Coordinates) path() (string, error) {
+	parts := append([]string{at.Name, at.Version}, strings.Split(at.Path, "/")...)
+	if at.Project == "" || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }) {
+		return "", &failure{Refused, fmt.Errorf("%q is no address of a file", at)}
+	}
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return projectPath(at.Project) + "/packages/generic/" + strings.Join(parts, "/"), nil
+}
+
+// Upload is a file to be published.
+type Upload struct {
+	Coordinates
+	Open     func() (io.ReadCloser, error) // the bytes from the start; called for every attempt
+	Size     int64                         // of the bytes
+	SHA256   string                        // in hex, declared to the server; "" to find it out while sending
+	Progress func(delta int64)             // bytes sent, negative where an attempt is taken back; may be nil
+}
+
+// Stored is what a publish came to.
+type Stored struct {
+	SHA256    string // of what was sent, in hex
+	Confirmed bool   // the server has told the same digest
+}
+
+// Publish sends a file. After it returns without error the server has the file
+// with these bytes; it may have got them from an earlier attempt. Two callers
+// that publish different bytes under one name at the same moment are told apart
+// only where the server refuses duplicates.
+//
+// A server that stored other bytes than were sent is a Damaged error.
+func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
+	path, err := u.path()
+	if err != nil {
+		return Stored{}, err
+	}
+	if u.Progress == nil {
+		u.Progress = func(int64) {}
+	}
+	var sent attempt
+	var stored Stored
+	err = c.retry(ctx, func(n int) error {
+		if n > 0 && sent.whole {
+			if there, err := c.digest(ctx, u.Coordinates); err == nil && there == sent.sha256 {
+				stored = Stored{SHA256: there, Confirmed: true}
+				return nil // only the answer was lost
+			}
+			u.Progress(-u.Size)
+		}
+		sent, err = c.put(ctx, path, u)
+		stored = Stored{SHA256: sent.sha256, Confirmed: sent.confirmed}
+		return err
+	})
+	if status(err, http.StatusBadRequest) && sent.sha256 != "" {
+		// A duplicate that is refused may be this very file, from an attempt whose
+		// answer was lost or from somebody who publishes the same.
+		if there, lookErr := c.digest(ctx, u.Coordinates); lookErr == nil && there == sent.sha256 {
+			return Stored{SHA256: there, Confirmed: true}, nil
+		}
+	}
+	return stored, err
+}
+
+// attempt is what one PUT came to.
+type attempt struct {
+	sha256    string // "" where not all bytes were read
+	whole     bool   // all bytes were sent
+	confirmed bool
+}
+
+func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error) {
+	ctx, watch := c.watch(ctx)
+	defer watch.stop()
+	file, err := u.Open()
+	if err != nil {
+		return attempt{}, local(err)
+	}
+	b := &body{file: file, left: u.Size, declared: u.SHA256, progress: u.Progress, watch: watch, closed: make(chan struct{})}
+	q := call{method: http.MethodPut, path: path, query: url.Values{"select": {"package_file"}}, header: http.Header{}, length: u.Size}
+	if u.Size > 0 { // net/http closes no body that is empty
+		q.body = b
+	} else {
+		q.body = http.NoBody
+		b.finish()
+	}
+	if u.SHA256 != "" {
+		q.header.Set("X-Checksum-SHA256", u.SHA256)
+	}
+	if u.Size > expectSize {
+		q.header.Set("Expect", "100-continue")
+	}
+	resp, err := c.send(ctx, q)
+	var row wire.PackageFileRow
+	if err == nil {
+		err = c.readRow(ctx, resp, &row)
+	}
+	if err != nil {
+		watch.cancel(err) // ends the sending, if it goes on
+	}
+	<-b.closed
+	a := b.attempt()
+	if b.err != nil {
+		err = local(b.err)
+	}
+	if err != nil && !a.whole {
+		u.Progress(-b.sent)
+	}
+	if err != nil || row.FileSHA256 == "" {
+		return a, err
+	}
+	if a.confirmed = row.FileSHA256 == a.sha256; !a.confirmed {
+		return a, &failure{Damaged, fmt.Errorf("the server stored other bytes than were sent: SHA-256 %s, want %s", row.FileSHA256, a.sha256)}
+	}
+	return a, nil
+}
+
+// readRow reads the record of a stored file. A server that does not know
+// select=package_file answers with a message, and row stays empty.
+func (c *Client) readRow(ctx context.Context, resp *http.Response, row *wire.PackageFileRow) error {
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.broken(ctx, err)
+	}
+	if err := json.Unmarshal(text, row); err != nil {
+		return fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, err)
+	}
+	return nil
+}
+
+// digest is the SHA-256 of a file on the server, "" where it does not tell: by
+// the header of GitLab 18 and granary, else from the package's list.
+func (c *Client) digest(ctx context.Context, at Coordinates) (string, error) {
+	f, err := c.Stat(ctx, at)
+	if err != nil || f.SHA256 != "" {
+		return f.SHA256, err
+	}
+	packages, err := c.Packages(ctx, at.Project, at.Name, at.Version)
+	if err != nil || len(packages) == 0 {
+		return "", err
+	}
+	files, err := c.Files(ctx, at.Project, packages[0].ID)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		if f.Path == at.Path {
+			return f.SHA256, nil
+		}
+	}
+	return "", nil
+}
+
+// body is a file on its way out. net/http reads and closes it in a goroutine of
+// its own; what it has found is to be read after closed.
+type body struct {
+	file     io.ReadCloser
+	left     int64
+	sent     int64
+	declared string
+	sum      hash.Hash // nil where a digest is declared
+	progress func(int64)
+	watch    *watchdog
+	err      error
+	once     sync.Once
+	closed   chan struct{}
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := b.file.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	b.sent += int64(n)
+	if b.declared == "" {
+		if b.sum == nil {
+			b.sum = sha256.New()
+		}
+		b.sum.Write(p[:n])
+	}
+	b.progress(int64(n))
+	b.watch.moved()
+	switch {
+	case b.left == 0:
+		b.watch.sent()
+		err = nil
+	case err == io.EOF:
+		err = errors.New("the file became shorter while it was sent")
+		b.err = err
+	case err != nil:
+		b.err = err
+	}
+	return n, err
+}
+
+// Close ends the sending.
+func (b *body) Close() error {
+	b.finish()
+	return nil
+}
+
+func (b *body) finish() {
+	b.once.Do(func() {
+		_ = b.file.Close() // it was only read
+		close(b.closed)
+	})
+}
+
+// attempt is what is known once the body is closed.
+func (b *body) attempt() attempt {
+	a := attempt{whole: b.left == 0, sha256: b.declared}
+	if a.whole && a.sha256 == "" {
+		if b.sum == nil {
+			b.sum = sha256.New() // of nothing
+		}
+		a.sha256 = hex.EncodeToString(b.sum.Sum(nil))
+	}
+	return a
+}

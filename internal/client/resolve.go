@@ -1,0 +1,115 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+// Latest is the word for the highest version.
+const Latest = "latest"
+
+// Resolve finds the package that a version names: one with exactly this
+// version, whatever it looks like; else, for "" and latest, the highest; else,
+// for a range such as ^1.4, 1.x or ">=1.2 <2", the highest in it. Versions that
+// are no semantic ones are never in a range. Pre-releases count where pre is
+// set, where the range names one, and for the latest where there is nothing
+// else.
+//
+// Where there is no such package the error is NotFound; a range that cannot be
+// read is Refused.
+func (c *Client) Resolve(ctx context.Context, project, name, version string, pre bool) (Package, error) {
+	if version != "" {
+		exact, err := c.Packages(ctx, project, name, version)
+		if err != nil {
+			return Package{}, err
+		}
+		if len(exact) > 0 {
+			return exact[len(exact)-1], nil
+		}
+		if !isRange(version) {
+			return Package{}, &failure{NotFound, fmt.Errorf("%s has no package %s %s", project, name, version)}
+		}
+	}
+	all, err := c.Packages(ctx, project, name, "")
+	if err != nil {
+		return Package{}, err
+	}
+	found, err := Highest(all, version, pre)
+	if err != nil {
+		return Package{}, fmt.Errorf("%s, package %s: %w", project, name, err)
+	}
+	return found, nil
+}
+
+// isRange tells a range from a version: 1.4 is a version.
+func isRange(text string) bool {
+	return text == Latest || strings.ContainsAny(text, "^~<>=*|, ") ||
+		slices.ContainsFunc(strings.Split(text, "."), func(part string) bool { return part == "x" || part == "X" })
+}
+
+// Highest chooses of packages of one name, as Resolve does of those that the
+// server has.
+func Highest(packages []Package, version string, pre bool) (Package, error) {
+	within := func(*semver.Version) bool { return true }
+	latest := version == "" || version == Latest
+	if !latest {
+		rule, err := semver.NewConstraint(version)
+		if err != nil {
+			return Package{}, &failure{Refused, fmt.Errorf("%q is no range of versions: %w", version, err)}
+		}
+		rule.IncludePrerelease = pre
+		within = rule.Check
+	}
+	sorted := SortVersions(packages)
+	for _, stable := range []bool{true, false} {
+		for _, p := range slices.Backward(sorted) {
+			v, err := semver.NewVersion(p.Version)
+			if err != nil || stable && latest && !pre && v.Prerelease() != "" || !within(v) {
+				continue
+			}
+			return p, nil
+		}
+	}
+	if latest {
+		return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is a semantic one", len(packages))}
+	}
+	return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
+}
+
+// SortVersions returns packages by name, then semantic versions in their order,
+// after all others. Of equal ones the later comes later.
+func SortVersions(packages []Package) []Package {
+	type row struct {
+		Package
+		v *semver.Version
+	}
+	rows := make([]row, len(packages))
+	for i, p := range packages {
+		rows[i].Package = p
+		if v, err := semver.NewVersion(p.Version); err == nil {
+			rows[i].v = v
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int {
+		byVersion := 0
+		switch {
+		case a.v != nil && b.v != nil:
+			byVersion = a.v.Compare(b.v)
+		case a.v != nil:
+			byVersion = 1
+		case b.v != nil:
+			byVersion = -1
+		}
+		return cmp.Or(strings.Compare(a.Name, b.Name), byVersion, a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	sorted := make([]Package, len(rows))
+	for i, r := range rows {
+		sorted[i] = r.Package
+	}
+	return sorted
+}

@@ -1,0 +1,58 @@
+package client_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"granary/internal/client"
+)
+
+func TestResolve(t *testing.T) {
+	const many = "1.9.0 1.10.0 1.10.1-rc.1 0.9.0 nightly v2.0.0-beta 1.4"
+	for _, tt := range []struct {
+		there, version string
+		pre            bool
+		want           string // or words of the error
+		kind           client.Kind
+	}{
+		{there: many, version: "", want: "1.10.0"},
+		{there: many, version: "latest", want: "1.10.0"},
+		{there: many, version: "latest", pre: true, want: "v2.0.0-beta"},
+		{there: many, version: "nightly", want: "nightly"},
+		{there: many, version: "1.4", want: "1.4"},
+		{there: many, version: "1.9.0", want: "1.9.0"},
+		{there: many, version: "^1.4", want: "1.10.0"},
+		{there: many, version: "1.x", want: "1.10.0"},
+		{there: many, version: "~1.9", want: "1.9.0"},
+		{there: many, version: ">=1 <1.10", want: "1.9.0"},
+		{there: many, version: "^1.4", pre: true, want: "1.10.1-rc.1"},
+		{there: many, version: "~1.10.1-rc.0", want: "1.10.1-rc.1"},
+		{there: "latest 1.0.0", version: "latest", want: "latest"}, // a literal version wins
+		{there: "1.0.0-rc.2 1.0.0-rc.10", version: "latest", want: "1.0.0-rc.10"},
+		{there: "1.10.0 1.9.0", version: "1.10", want: "has no package tool 1.10", kind: client.NotFound},
+		{there: many, version: "3.0.0", want: "has no package tool 3.0.0", kind: client.NotFound},
+		{there: many, version: "^3", want: "none of 7 versions is in the range ^3", kind: client.NotFound},
+		{there: many, version: "^^3", want: "is no range", kind: client.Refused},
+		{there: "nightly", version: "", want: "none of 1 versions is a semantic one", kind: client.NotFound},
+		{there: "", version: "latest", want: "none of 0", kind: client.NotFound},
+	} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			var rows []string
+			for i, v := range strings.Fields(tt.there) {
+				if only := r.URL.Query().Get("package_version"); only == "" || only == v {
+					rows = append(rows, fmt.Sprintf(`{"id":%d,"name":"tool","version":%q,"package_type":"generic"}`, i+1, v))
+				}
+			}
+			fmt.Fprintf(w, "[%s]", strings.Join(rows, ","))
+		})
+		p, err := c.Resolve(t.Context(), "7", "tool", tt.version, tt.pre)
+		switch {
+		case err == nil && p.Version != tt.want:
+			t.Errorf("%s of %s: %s, want %s", tt.version, tt.there, p.Version, tt.want)
+		case err != nil && (client.KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%s of %s: %v, want %s", tt.version, tt.there, err, tt.want)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package deliver
+
+import (
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"granary/internal/hooks"
+	"granary/internal/wire"
+)
+
+// payload is the body that tells an event. base is the server's own address.
+func payload(e hooks.Event, base string) (string, error) {
+	p := e.Project
+	web := base + "/" + p.FullPath
+	body := wire.PackageHook{
+		ObjectKind: "package", EventName: eventName(e.Action),
+		Project: wire.HookProject{
+			ID: p.ID, Name: p.Name, Description: p.Description, WebURL: web, Homepage: web, Namespace: p.Namespace,
+			VisibilityLevel: p.Visibility, PathWithNamespace: p.FullPath, DefaultBranch: p.DefaultBranch,
+		},
+		Package: wire.PackageHookPackage{
+			ID: e.Package.ID, ProjectID: p.ID, Name: e.Package.Name, Version: e.Package.Version, PackageType: "generic",
+			Status: e.Package.Status, CreatedAt: wire.Time(e.Package.CreatedAt), UpdatedAt: wire.Time(e.Package.UpdatedAt),
+			Action: string(e.Action), ActionAt: wire.Time(e.At),
+			URL: web + "/-/packages/" + strconv.FormatInt(e.Package.ID, 10), PackageFiles: []wire.PackageHookFile{},
+		},
+	}
+	if u := e.User; u != nil {
+		body.User = &wire.HookUser{ID: u.ID, Name: u.Name, Username: u.Username, Email: redacted}
+	}
+	if f := e.File; f != nil {
+		body.Package.PackageFiles = append(body.Package.PackageFiles, wire.PackageHookFile{
+			ID: f.ID, FileName: f.Name, Size: f.Size, FileSHA256: f.SHA256, CreatedAt: wire.Time(f.CreatedAt),
+			URL: base + "/api/v4/projects/" + strconv.FormatInt(p.ID, 10) + "/packages/generic/" +
+				url.PathEscape(e.Package.Name) + "/" + url.PathEscape(e.Package.Version) + "/" + escapePath(f.Name),
+		})
+	}
+	text, err := json.Marshal(body)
+	return string(text), err
+}
+
+func eventName(a hooks.Action) string {
+	switch a {
+	case hooks.FileDeleted:
+		return "package_file_deleted"
+	case hooks.PackageDeleted:
+		return "package_deleted"
+	}
+	return "package_file_published"
+}
+
+// escapePath escapes all but the slashes: a file may lie in a directory.
+func escapePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return strings.Join(parts, "/")
+}

@@ -1,0 +1,150 @@
+package deliver
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"granary/internal/fault"
+	"granary/internal/hooks"
+)
+
+// Outbox is what waits to be sent.
+type Outbox interface {
+	// Waiting carries a token after something was put in.
+	Waiting() <-chan struct{}
+	// NextDelivery is when the next delivery is due, the zero time for none.
+	// busy names hooks to pass over.
+	NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error)
+	// ClaimDelivery takes the delivery that has been due for the longest; without
+	// FinishDelivery it is due again after hooks.Lease. NotFound where none is
+	// due.
+	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (hooks.Delivery, error)
+	// FinishDelivery logs the attempt, and removes the delivery or puts it off.
+	FinishDelivery(ctx context.Context, d hooks.Delivery, a hooks.Attempt, now time.Time) error
+}
+
+const (
+	inHand  = 16                    // deliveries that are being sent
+	perHook = 4                     // of them for one hook: a slow receiver holds up itself alone
+	poll    = 30 * time.Second      // another server may have put something in
+	rest    = 5 * time.Second       // after the records failed
+	grace   = 5 * time.Second       // at the end, for what is being sent
+	soonest = 20 * time.Millisecond // between two looks
+)
+
+// Worker sends what the outbox holds. There may be several, on several servers.
+// A delivery is made at least once, in no certain order.
+type Worker struct {
+	Outbox  Outbox
+	Sender  *Sender
+	Log     *slog.Logger
+	Metrics *Metrics // nil counts nothing
+	Now     func() time.Time
+
+	hands map[int64]int // deliveries being sent, by hook
+	count int
+	done  chan int64 // the hook of each that is over
+}
+
+// Run sends until ctx is done, and then lets what is being sent come to its
+// end for a few seconds. What does not is sent again when its lease is over.
+func (w *Worker) Run(ctx context.Context) {
+	w.hands, w.done = map[int64]int{}, make(chan int64, inHand)
+	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	for ctx.Err() == nil {
+		pause := time.NewTimer(w.fill(ctx, sending))
+		select {
+		case <-ctx.Done():
+		case <-w.Outbox.Waiting():
+		case <-pause.C:
+		case hook := <-w.done:
+			w.drop(hook)
+		}
+		pause.Stop()
+	}
+	late := time.AfterFunc(grace, cut)
+	defer late.Stop()
+	for w.count > 0 {
+		w.drop(<-w.done)
+	}
+	w.Sender.Close()
+}
+
+// fill takes in hand what is due, as far as there is room, and returns how long
+// it will be until more is.
+func (w *Worker) fill(ctx, sending context.Context) time.Duration {
+	for w.count < inHand {
+		busy := w.busy()
+		next, err := w.Outbox.NextDelivery(ctx, busy)
+		switch {
+		case err != nil:
+			return w.failed(ctx, "the outbox of webhooks cannot be read", err)
+		case next.IsZero():
+			return poll
+		}
+		if until := next.Sub(w.Now()); until > 0 {
+			return min(max(until, soonest), poll)
+		}
+		d, err := w.Outbox.ClaimDelivery(ctx, busy, w.Now())
+		if fault.Is(err, fault.NotFound) {
+			return soonest // another server has taken it
+		}
+		if err != nil {
+			return w.failed(ctx, "a webhook delivery cannot be taken from the outbox", err)
+		}
+		w.hands[d.Hook.ID]++
+		w.count++
+		go func() {
+			w.deliver(sending, d)
+			w.done <- d.Hook.ID
+		}()
+	}
+	return poll
+}
+
+func (w *Worker) failed(ctx context.Context, what string, err error) time.Duration {
+	if ctx.Err() == nil {
+		w.Log.Error(what, "error", err)
+	}
+	return rest
+}
+
+func (w *Worker) drop(hook int64) {
+	w.count--
+	if w.hands[hook]--; w.hands[hook] == 0 {
+		delete(w.hands, hook)
+	}
+}
+
+// busy is the hooks that have enough in hand.
+func (w *Worker) busy() (hooks [inHand / perHook]int64) {
+	i := 0
+	for hook, n := range w.hands {
+		if n >= perHook {
+			hooks[i] = hook
+			i++
+		}
+	}
+	return hooks
+}
+
+func (w *Worker) deliver(ctx context.Context, d hooks.Delivery) {
+	a := w.Sender.attempt(ctx, d)
+	if ctx.Err() != nil && !a.OK() {
+		return // we went away, not the receiver
+	}
+	outcome := "delivered"
+	if !a.OK() {
+		outcome = "failed"
+		if _, again := d.Retry(w.Now()); !again {
+			outcome = "abandoned"
+		}
+		w.Log.Info("a webhook delivery failed", "hook", d.Hook.ID, "project", d.Hook.ProjectID, "attempt", d.Attempts, "outcome", outcome, "cause", a.Outcome())
+	}
+	w.Metrics.observe(outcome, a.Took)
+	if err := w.Outbox.FinishDelivery(ctx, d, a, w.Now()); err != nil {
+		w.Log.Error("the outcome of a webhook delivery was not recorded; it is sent again", "hook", d.Hook.ID, "error", err)
+	}
+}

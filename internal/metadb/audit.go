@@ -1,0 +1,174 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"granary/internal/audit"
+	"granary/internal/page"
+)
+
+const insertEvent = `INSERT INTO audit_events (id, name, entity_type, entity_id, entity_path,
+		author_id, author_username, author_name, credential, credential_id, address, sudo_id, sudo_username,
+		target_type, target_id, target_details, change, change_from, change_to)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+	ON CONFLICT (id) DO NOTHING`
+
+// Bounds of an event, so that a row stays small whatever names there are.
+const (
+	maxEventText = 255  // characters
+	maxEventPath = 1024 // characters
+)
+
+// record keeps events in the transaction of the deed that they tell of. What
+// deletes a project, group or user records it first, while it has its path.
+func (t *tx) record(ctx context.Context, events ...audit.Event) error {
+	for _, e := range events {
+		if err := t.recordOne(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordOne keeps an event under its moment, or the next that is free. No other
+// id is looked for, so that publishers on several servers meet only where they
+// have the same one.
+func (t *tx) recordOne(ctx context.Context, e audit.Event) error {
+	if e.Entity.Path == "" {
+		var err error
+		if e.Entity.Path, err = t.entityPath(ctx, e.Entity); err != nil {
+			return err
+		}
+	}
+	by := e.Author
+	for id := micros(e.At); ; id++ {
+		n, err := t.count(insertEvent, id,
+			string(e.Name), string(e.Entity.Type), e.Entity.ID, cut(e.Entity.Path, maxEventPath),
+			by.UserID, cut(by.Username, maxEventText), cut(by.Name, maxEventText), string(by.Credential), by.CredentialID,
+			cut(by.Address, maxEventText), by.SudoID, cut(by.SudoUsername, maxEventText),
+			e.Target.Type, e.Target.ID, cut(e.Target.Details, maxEventText),
+			cut(e.Change.What, maxEventText), cut(e.Change.From, maxEventText), cut(e.Change.To, maxEventText))
+		if err != nil || n == 1 {
+			return err
+		}
+	}
+}
+
+// entityPath is the full path of a project or group, or a user's name.
+func (t *tx) entityPath(ctx context.Context, in audit.Entity) (path string, err error) {
+	switch in.Type {
+	case audit.Project:
+		err = t.row(ctx, `SELECT path FROM routes WHERE project_id = $1 AND redirect = 0`, in.ID).Scan(&path)
+	case audit.Group:
+		err = t.row(ctx, `SELECT path FROM routes WHERE namespace_id = $1 AND redirect = 0`, in.ID).Scan(&path)
+	case audit.User:
+		err = t.row(ctx, `SELECT username FROM users WHERE id = $1`, in.ID).Scan(&path)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil // it went before the deed was done: the event has its id
+	}
+	return path, classify(err)
+}
+
+// cut is the text with so many characters at most, and valid UTF-8.
+func cut(s string, most int) string {
+	if len(s) <= most && utf8.ValidString(s) {
+		return s
+	}
+	runes := []rune(s)
+	if len(runes) <= most {
+		return string(runes)
+	}
+	return string(runes[:most-1]) + "…"
+}
+
+const eventColumns = `e.id, e.name, e.entity_type, e.entity_id, e.entity_path,
+	e.author_id, e.author_username, e.author_name, e.credential, e.credential_id, e.address, e.sudo_id, e.sudo_username,
+	e.target_type, e.target_id, e.target_details, e.change, e.change_from, e.change_to`
+
+func scanEvent(row scanner) (audit.Event, error) {
+	var e audit.Event
+	by, in, to, c := &e.Author, &e.Entity, &e.Target, &e.Change
+	err := row.Scan(&e.ID, &e.Name, &in.Type, &in.ID, &in.Path,
+		&by.UserID, &by.Username, &by.Name, &by.Credential, &by.CredentialID, &by.Address, &by.SudoID, &by.SudoUsername,
+		&to.Type, &to.ID, &to.Details, &c.What, &c.From, &c.To)
+	e.At = moment(e.ID)
+	return e, classify(err)
+}
+
+// chosenEvents is the filter. An id is a time, so that either bound is one of
+// the index.
+func chosenEvents(f audit.Filter) *where {
+	var w where
+	switch kind := string(f.EntityType); {
+	case f.EntityID != 0:
+		w.and("e.entity_type = ? AND e.entity_id = ?", kind, f.EntityID)
+	case f.EntityType == audit.Project: // nearly all are: the list itself is the quickest way
+		w.and("e.entity_type || '' = ?", kind)
+	case f.EntityType != "": // the partial index wants its own words
+		w.and("e.entity_type <> 'Project' AND e.entity_type = ?", kind)
+	}
+	if !f.After.IsZero() {
+		w.and("e.id >= ?", micros(f.After))
+	}
+	if !f.Before.IsZero() {
+		w.and("e.id <= ?", micros(f.Before))
+	}
+	if f.OlderThan != 0 {
+		w.and("e.id < ?", f.OlderThan)
+	}
+	return &w
+}
+
+// countedEvents is where counting stops: totals above it are not told.
+const countedEvents = 10000
+
+// ListEvents implements audit.Store.
+func (db *DB) ListEvents(ctx context.Context, f audit.Filter, p page.Request) (page.Of[audit.Event], error) {
+	var found page.Of[audit.Event]
+	query, args := countEventsQuery(f, p)
+	if err := db.reads.QueryRowContext(ctx, query, args...).Scan(&found.Total); err != nil {
+		return found, classify(err)
+	}
+	var err error
+	query, args = listEventsQuery(f, p)
+	found.Rows, err = list(ctx, db, scanEvent, query, args...)
+	return found, err
+}
+
+func listEventsQuery(f audit.Filter, p page.Request) (string, []any) {
+	w := chosenEvents(f)
+	query := `SELECT ` + eventColumns + ` FROM audit_events e` + w.String() + ` ORDER BY e.id DESC` + w.limit(p)
+	return query, w.args
+}
+
+// countEventsQuery counts what is told, and one more, so that there is a next
+// page where there is more.
+func countEventsQuery(f audit.Filter, p page.Request) (string, []any) {
+	w := chosenEvents(f)
+	most := max(countedEvents, p.Offset()+p.Size) + 1
+	query := `SELECT COUNT(*) FROM (SELECT 1 FROM audit_events e` + w.String() + w.bind(` LIMIT ?) AS counted`, most)
+	return query, w.args
+}
+
+// FindEvent implements audit.Store.
+func (db *DB) FindEvent(ctx context.Context, f audit.Filter, id int64) (audit.Event, error) {
+	w := chosenEvents(f)
+	w.and("e.id = ?", id)
+	return scanEvent(db.reads.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM audit_events e`+w.String(), w.args...))
+}
+
+// PurgeEvents implements audit.Store.
+func (db *DB) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+	return write(ctx, db, func(t *tx) (int, error) {
+		n, err := t.count(`DELETE FROM audit_events WHERE id IN (SELECT e.id FROM audit_events e WHERE e.id < $1 ORDER BY e.id LIMIT $2)`,
+			micros(before), limit)
+		return int(n), err
+	})
+}
+
+var _ audit.Store = (*DB)(nil)

@@ -1,0 +1,149 @@
+package metadb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"granary/internal/fault"
+	"granary/internal/hooks"
+	"granary/internal/page"
+)
+
+// keptAttempts is how many attempts the log of a hook holds at most.
+const keptAttempts = 100
+
+const attemptColumns = `a.id, a.hook_id, a.key, a.url, a.request_headers, a.request_body, a.response_status,
+	a.response_headers, a.response_body, a.fault, a.duration, a.created_at`
+
+func (db *DB) scanAttempt(row scanner) (hooks.Attempt, error) {
+	var a hooks.Attempt
+	var url []byte
+	var request, response string
+	var took, created int64
+	err := row.Scan(&a.ID, &a.HookID, &a.Key, &url, &request, &a.RequestBody, &a.Status,
+		&response, &a.ResponseBody, &a.Fault, &took, &created)
+	if err != nil {
+		return a, classify(err)
+	}
+	a.Took, a.CreatedAt = time.Duration(took)*time.Microsecond, moment(created)
+	a.URL, err = db.seals.open(url, besideAttempt(a.HookID))
+	return a, errors.Join(err, json.Unmarshal([]byte(request), &a.RequestHeaders), json.Unmarshal([]byte(response), &a.ResponseHeaders))
+}
+
+func besideAttempt(hookID int64) string { return fmt.Sprintf("hook attempt\x00%d", hookID) }
+
+// ListAttempts implements hooks.Log.
+func (db *DB) ListAttempts(ctx context.Context, hookID int64, f hooks.AttemptFilter, p page.Request) (page.Of[hooks.Attempt], error) {
+	var w where
+	w.and("a.hook_id = ?", hookID)
+	either := ""
+	for _, status := range f.Statuses {
+		either += w.bind(" OR a.response_status BETWEEN ? AND ?", status[0], status[1])
+	}
+	if either != "" {
+		w.conditions = append(w.conditions, "(1 = 0"+either+")")
+	}
+	return listPage(ctx, direct{db}, &w, p, db.scanAttempt, "hook_attempts a", attemptColumns, "a.id DESC")
+}
+
+// FindAttempt implements hooks.Log.
+func (db *DB) FindAttempt(ctx context.Context, hookID, id int64) (hooks.Attempt, error) {
+	return db.scanAttempt(db.row(ctx, `SELECT `+attemptColumns+` FROM hook_attempts a WHERE a.id = $1 AND a.hook_id = $2`, id, hookID))
+}
+
+// RecordAttempt implements hooks.Log.
+func (db *DB) RecordAttempt(ctx context.Context, a hooks.Attempt) error {
+	return db.writer.do(ctx, func(t *tx) error {
+		err := db.recordAttempt(ctx, t, a)
+		if fault.Is(err, fault.NotFound) {
+			err = nil // the hook was deleted meanwhile
+		}
+		return err
+	})
+}
+
+// recordAttempt logs an attempt and notes it with the hook. What waits for a
+// hook that rests waits until it has rested, and what waits for a dead one is
+// dropped. NotFound where the hook is gone.
+func (db *DB) recordAttempt(ctx context.Context, t *tx, a hooks.Attempt) error {
+	h := hooks.Hook{ID: a.HookID}
+	if err := t.row(ctx, `UPDATE hooks SET failures = failures WHERE id = $1 RETURNING failures`, a.HookID).Scan(&h.Failures); err != nil {
+		return classify(err)
+	}
+	if err := db.logAttempt(t, a); err != nil {
+		return err
+	}
+	before, now := h.Failures, a.CreatedAt.Add(a.Took)
+	if h.Note(a, now); h.Failures == before && a.OK() {
+		return nil
+	}
+	if err := t.exec(`UPDATE hooks SET failures = $1, disabled_until = $2 WHERE id = $3`, h.Failures, optionalMicros(h.Disabled), h.ID); err != nil {
+		return err
+	}
+	switch {
+	case h.Dead():
+		return t.exec(`DELETE FROM hook_deliveries WHERE hook_id = $1`, h.ID)
+	case h.Disabled != nil:
+		return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due < $1`, micros(*h.Disabled), h.ID)
+	}
+	return t.release(h.ID, now)
+}
+
+func (db *DB) logAttempt(t *tx, a hooks.Attempt) error {
+	url, err := db.seals.seal(a.URL, besideAttempt(a.HookID))
+	if err != nil {
+		return err
+	}
+	request, err := json.Marshal(a.RequestHeaders)
+	if err != nil {
+		return err
+	}
+	response, err := json.Marshal(a.ResponseHeaders)
+	if err != nil {
+		return err
+	}
+	err = t.exec(`INSERT INTO hook_attempts (hook_id, key, url, request_headers, request_body, response_status,
+			response_headers, response_body, fault, duration, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		a.HookID, a.Key, url, string(request), a.RequestBody, a.Status, string(response), a.ResponseBody, a.Fault,
+		a.Took.Microseconds(), micros(a.CreatedAt))
+	if err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM hook_attempts WHERE hook_id = $1
+		AND id <= (SELECT o.id FROM hook_attempts o WHERE o.hook_id = $1 ORDER BY o.id DESC LIMIT 1 OFFSET $2)`, a.HookID, keptAttempts)
+}
+
+// PruneAttempts implements hooks.Log.
+func (db *DB) PruneAttempts(ctx context.Context, before time.Time, limit int) (int, error) {
+	return write(ctx, db, func(t *tx) (int, error) {
+		n, err := t.count(`DELETE FROM hook_attempts WHERE id IN (
+			SELECT id FROM hook_attempts WHERE created_at < $1 ORDER BY created_at LIMIT $2)`, micros(before), limit)
+		return int(n), err
+	})
+}
+
+// NewEvent implements hooks.Log.
+func (db *DB) NewEvent(ctx context.Context, projectID, userID int64) (hooks.Event, error) {
+	return newEvent(ctx, db, projectID, userID)
+}
+
+func newEvent(ctx context.Context, q queries, projectID, userID int64) (hooks.Event, error) {
+	e := hooks.Event{UUID: hooks.NewKey(), Project: hooks.Project{ID: projectID}}
+	p := &e.Project
+	err := q.row(ctx, `SELECT p.name, p.description, n.name, r.path, p.visibility, p.default_branch
+		FROM projects p JOIN namespaces n ON n.id = p.namespace_id JOIN routes r ON r.project_id = p.id AND r.redirect = 0
+		WHERE p.id = $1`, projectID).
+		Scan(&p.Name, &p.Description, &p.Namespace, &p.FullPath, &p.Visibility, &p.DefaultBranch)
+	if err != nil || userID == 0 {
+		return e, classify(err)
+	}
+	e.User = &hooks.User{ID: userID}
+	err = q.row(ctx, `SELECT username, name FROM users WHERE id = $1`, userID).Scan(&e.User.Username, &e.User.Name)
+	return e, classify(err)
+}
+
+var _ hooks.Log = (*DB)(nil)

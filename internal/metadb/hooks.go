@@ -1,0 +1,143 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/fault"
+	"granary/internal/hooks"
+	"granary/internal/page"
+)
+
+const hookColumns = `h.id, h.project_id, h.sealed, h.name, h.description, h.package_events, h.other_events, h.verify_tls,
+	h.failures, h.disabled_until, h.created_at`
+
+// scanHook reads and unseals a hook.
+func (db *DB) scanHook(row scanner) (hooks.Hook, error) {
+	var h hooks.Hook
+	var sealed []byte
+	var others string
+	var disabled sql.NullInt64
+	var created int64
+	err := row.Scan(&h.ID, &h.ProjectID, &sealed, &h.Name, &h.Description, &h.Packages, &others, &h.VerifyTLS,
+		&h.Failures, &disabled, &created)
+	if err != nil {
+		return h, classify(err)
+	}
+	if others != "" {
+		h.Others = strings.Split(others, ",")
+	}
+	h.Disabled, h.CreatedAt = optionalMoment(disabled), moment(created)
+	target, err := db.seals.open(sealed, besideTarget(h.ProjectID))
+	if err != nil {
+		return h, err
+	}
+	return h, json.Unmarshal([]byte(target), &h.Target)
+}
+
+// sealTarget seals a hook's URL and secrets as one, which binds them to each
+// other.
+func (db *DB) sealTarget(h hooks.Hook) ([]byte, error) {
+	target, err := json.Marshal(h.Target)
+	if err != nil {
+		return nil, err
+	}
+	return db.seals.seal(string(target), besideTarget(h.ProjectID))
+}
+
+func besideTarget(projectID int64) string { return fmt.Sprintf("hook\x00%d", projectID) }
+
+// ListHooks implements hooks.Store.
+func (db *DB) ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[hooks.Hook], error) {
+	var w where
+	w.and("h.project_id = ?", projectID)
+	return listPage(ctx, direct{db}, &w, p, db.scanHook, "hooks h", hookColumns, "h.id")
+}
+
+// FindHook implements hooks.Store.
+func (db *DB) FindHook(ctx context.Context, projectID, id int64) (hooks.Hook, error) {
+	return db.findHook(ctx, db, projectID, id)
+}
+
+func (db *DB) findHook(ctx context.Context, q queries, projectID, id int64) (hooks.Hook, error) {
+	return db.scanHook(q.row(ctx, `SELECT `+hookColumns+` FROM hooks h WHERE h.id = $1 AND h.project_id = $2`, id, projectID))
+}
+
+// InsertHook implements hooks.Store.
+func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most int, e audit.Event) (hooks.Hook, error) {
+	sealed, err := db.sealTarget(h)
+	if err != nil {
+		return h, err
+	}
+	return alone(ctx, db, func(t *tx) (hooks.Hook, error) {
+		if err := t.alive(ctx, h.ProjectID); err != nil {
+			return h, err
+		}
+		var n int
+		if err := t.row(ctx, `SELECT COUNT(*) FROM hooks WHERE project_id = $1`, h.ProjectID).Scan(&n); err != nil {
+			return h, classify(err)
+		}
+		if n >= most {
+			return h, fault.New(fault.TooLarge, "")
+		}
+		var err error
+		h.ID, err = t.insert(`INSERT INTO hooks (project_id, sealed, name, description, package_events, other_events,
+				verify_tls, failures, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8) RETURNING id`,
+			h.ProjectID, sealed, h.Name, h.Description, truth(h.Packages), strings.Join(h.Others, ","), truth(h.VerifyTLS), micros(h.CreatedAt))
+		if err != nil {
+			return h, err
+		}
+		e.Target.ID = h.ID
+		return h, t.record(ctx, e)
+	})
+}
+
+// UpdateHook implements hooks.Store.
+func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*hooks.Hook) (audit.Event, error)) (hooks.Hook, error) {
+	return alone(ctx, db, func(t *tx) (hooks.Hook, error) {
+		h, err := db.findHook(ctx, t, projectID, id)
+		if err != nil {
+			return h, err
+		}
+		failed := h.Failures > 0
+		done, err := change(&h)
+		if err != nil {
+			return h, err
+		}
+		if err := t.record(ctx, done); err != nil {
+			return h, err
+		}
+		if failed && h.Failures == 0 {
+			if err := t.release(h.ID, time.Now()); err != nil {
+				return h, err
+			}
+		}
+		sealed, err := db.sealTarget(h)
+		if err != nil {
+			return h, err
+		}
+		return h, t.exec(`UPDATE hooks SET sealed = $1, name = $2, description = $3, package_events = $4, other_events = $5,
+				verify_tls = $6, failures = $7, disabled_until = $8 WHERE id = $9`,
+			sealed, h.Name, h.Description, truth(h.Packages), strings.Join(h.Others, ","), truth(h.VerifyTLS),
+			h.Failures, optionalMicros(h.Disabled), h.ID)
+	})
+}
+
+// DeleteHook implements hooks.Store.
+func (db *DB) DeleteHook(ctx context.Context, projectID, id int64, e audit.Event) error {
+	return db.writer.do(ctx, func(t *tx) error {
+		err := t.row(ctx, `DELETE FROM hooks WHERE id = $1 AND project_id = $2 RETURNING name`, id, projectID).Scan(&e.Target.Details)
+		if err != nil {
+			return classify(err)
+		}
+		return t.record(ctx, e)
+	})
+}
+
+var _ hooks.Store = (*DB)(nil)

@@ -1,0 +1,101 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"granary/internal/fault"
+)
+
+// pool runs each transaction by itself, on one of PostgreSQL's connections. It
+// shares syncs between them without our help.
+type pool struct {
+	db   *sql.DB
+	hook func(point string)
+	wake func() // that something was put into the outbox
+}
+
+const (
+	tries    = 8                // of a transaction that another one stood in the way of
+	longest  = 60 * time.Second // from waiting for a connection to the end of a transaction
+	pauseMax = 20 * time.Millisecond
+)
+
+// do runs fn again where PostgreSQL undid it to let another transaction pass.
+// A commit that was cut off is not tried again: it may have been kept.
+func (p *pool) do(ctx context.Context, fn func(*tx) error) error {
+	for try := 1; ; try++ {
+		err := p.once(ctx, fn)
+		if err == nil || try == tries || !stoodInTheWay(err) {
+			return err
+		}
+		pause := time.Duration(try) * time.Duration(rand.Int64N(int64(pauseMax))) //nolint:gosec // a pause, not a secret
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (p *pool) once(ctx context.Context, fn func(*tx) error) error {
+	running, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	defer cancel()
+	on, err := p.db.BeginTx(running, nil)
+	if err != nil {
+		return classify(err)
+	}
+	t := &tx{on: session{running, on}}
+	if err = ctx.Err(); err != nil {
+		err = fault.Wrap(fault.Unavailable, "", err)
+	} else {
+		err = protect(fn, t)
+	}
+	if err != nil {
+		if undone := on.Rollback(); undone != nil && !errors.Is(undone, sql.ErrTxDone) && fault.KindOf(err) != fault.Unavailable {
+			logRollback(undone)
+		}
+		return err
+	}
+	p.hook("before-commit")
+	if err := on.Commit(); err != nil {
+		return classify(err)
+	}
+	p.hook("after-commit")
+	if t.posted {
+		p.wake()
+	}
+	return nil
+}
+
+// close has nothing to wait for: the connections are closed with the database.
+func (p *pool) close() error { return nil }
+
+// stoodInTheWay reports a deadlock, or a serialization failure.
+func stoodInTheWay(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01")
+}
+
+// session is a transaction of the pool. pgx prepares its texts and keeps them.
+type session struct {
+	ctx context.Context //nolint:containedctx // of the transaction, not of a caller
+	on  *sql.Tx
+}
+
+func (s session) exec(query string, args ...any) (sql.Result, error) {
+	return s.on.ExecContext(s.ctx, query, args...)
+}
+
+func (s session) row(query string, args ...any) *sql.Row {
+	return s.on.QueryRowContext(s.ctx, query, args...)
+}
+
+func (s session) rows(query string, args ...any) (*sql.Rows, error) {
+	return s.on.QueryContext(s.ctx, query, args...)
+}

@@ -1,0 +1,203 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"granary/internal/fault"
+)
+
+const (
+	leastPostgres = 150000 // server_version_num
+	startWait     = 30 * time.Second
+	leastConns    = 4 // one may be the upkeep's, two are a request's
+)
+
+// OpenPostgres opens the database of a URL or of libpq's key=value words, waits
+// for up to 30 s where it does not answer yet, and brings its schema up to date
+// while other nodes wait. An error says what to do and holds no password.
+func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
+	config, err := postgresConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareSchema(ctx, config, o); err != nil {
+		return nil, fmt.Errorf("database %s: %w", postgresName(config), err)
+	}
+	conns := stdlib.OpenDB(*config)
+	n := o.MaxConnections
+	if n == 0 {
+		n = max(16, 4*runtime.GOMAXPROCS(0))
+	}
+	n = max(n, leastConns)
+	conns.SetMaxOpenConns(n)
+	conns.SetMaxIdleConns(n)
+	conns.SetConnMaxIdleTime(5 * time.Minute)
+	conns.SetConnMaxLifetime(time.Hour) // so that nodes find a new primary, and balance
+	hook := o.Hook
+	if hook == nil {
+		hook = func(string) {}
+	}
+	writes := &pool{db: conns, hook: hook}
+	db := newDB(postgresDialect(), conns, conns, writes)
+	writes.wake = db.wake
+	return db, nil
+}
+
+// postgresConfig is the settings of every connection. What the DSN says itself
+// counts; without it nothing waits for ever, and a dead peer is noticed within
+// half a minute on both sides.
+func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("the database's address: %w", err)
+	}
+	for name, value := range map[string]string{
+		"application_name":                    "granary",
+		"statement_timeout":                   "30s",
+		"lock_timeout":                        "15s",
+		"idle_in_transaction_session_timeout": "60s",
+		"default_transaction_isolation":       "read committed",
+		"tcp_keepalives_idle":                 "10",
+		"tcp_keepalives_interval":             "5",
+		"tcp_keepalives_count":                "3",
+	} {
+		if _, given := config.RuntimeParams[name]; !given {
+			config.RuntimeParams[name] = value
+		}
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
+	}
+	config.ValidateConnect = validate
+	return config, nil
+}
+
+// validate takes only a server that writes: after a failover the old one is
+// left alone. A 201 is a promise, so that a commit waits for the disk.
+func validate(ctx context.Context, conn *pgconn.PgConn) error {
+	if err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn); err != nil {
+		return err
+	}
+	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
+		WHERE current_setting('synchronous_commit') = 'off'`).ReadAll()
+	return err
+}
+
+// postgresName names the database without its secrets.
+func postgresName(c *pgx.ConnConfig) string {
+	return fmt.Sprintf("%s on %s:%d as %s", c.Database, c.Host, c.Port, c.User)
+}
+
+// prepareSchema checks the server and applies what is missing, one node at a
+// time, on connections without a limit: an index may take its time.
+func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options) error {
+	unhurried := config.Copy()
+	unhurried.RuntimeParams["statement_timeout"] = "0"
+	unhurried.RuntimeParams["lock_timeout"] = "0"
+	conns := stdlib.OpenDB(*unhurried)
+	defer conns.Close()
+	conns.SetMaxOpenConns(leastConns)
+	if err := awaitServer(ctx, conns, o); err != nil {
+		return err
+	}
+	if err := checkServer(ctx, conns); err != nil {
+		return err
+	}
+	return advisory(ctx, conns, "schema", func(ctx context.Context) error {
+		return migrate(ctx, conns, postgresDialect())
+	})
+}
+
+// awaitServer waits while nobody answers. A server that answers and says no is
+// not asked again.
+func awaitServer(ctx context.Context, conns *sql.DB, o Options) error {
+	wait := o.StartWait
+	if wait == 0 {
+		wait = startWait
+	}
+	until := time.Now().Add(wait)
+	for {
+		err := conns.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		answer, answered := errors.AsType[*pgconn.PgError](err)
+		if answered && answer.Code != "57P03" || ctx.Err() != nil { // 57P03: it is starting or stopping
+			return err
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("it did not answer for %v; start it, or correct the address: %w", wait, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+func checkServer(ctx context.Context, conns *sql.DB) error {
+	var number, version, encoding string
+	err := conns.QueryRowContext(ctx, `SELECT current_setting('server_version_num'), current_setting('server_version'),
+		current_setting('server_encoding')`).Scan(&number, &version, &encoding)
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.Atoi(number); err != nil || n < leastPostgres {
+		return fmt.Errorf("the server is PostgreSQL %s; granary needs 15 or later", version)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("its encoding is %s; make one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	return nil
+}
+
+// postgresFault turns what PostgreSQL answered into a fault.
+func postgresFault(e *pgconn.PgError) error {
+	switch e.Code {
+	case "23505": // unique_violation
+		return fault.Wrap(fault.Conflict, "", e)
+	case "22021", "22P05": // a character that no text has, zero above all
+		return fault.Wrap(fault.Invalid, "a text is not valid UTF-8, or has a zero byte in it", e)
+	case "53100": // disk_full
+		return fault.Wrap(fault.Unavailable, "no space left for the database", e)
+	case "40001", "40P01", // it stood in the way of others too often
+		"55P03", "57014", // lock_timeout, statement_timeout
+		"25006", "25P03": // read only since a failover, idle for too long
+		return fault.Wrap(fault.Unavailable, "", e)
+	}
+	switch e.Code[:min(2, len(e.Code))] {
+	case "08", "28", "3D", "53", "57", "58": // connection, login, no database, resources, shutdown, system
+		return fault.Wrap(fault.Unavailable, "", e)
+	}
+	return fault.Wrap(fault.Internal, "", e)
+}
+
+// foldCounts makes one row of all rows that count the same. Rows are taken by
+// deleting them, so that each is added up once, whoever does it.
+const foldCounts = `WITH many AS (
+		SELECT project_id, status FROM package_counts GROUP BY project_id, status HAVING COUNT(*) > 1),
+	taken AS (
+		DELETE FROM package_counts c USING many m WHERE c.project_id = m.project_id AND c.status = m.status
+		RETURNING c.project_id, c.status, c.packages)
+	INSERT INTO package_counts (project_id, status, packages)
+		SELECT project_id, status, SUM(packages) FROM taken GROUP BY project_id, status`
+
+// Fold tidies what publishing leaves behind for its own speed. It is cheap, may
+// run at any time, and is needed every few seconds while many publish.
+func (db *DB) Fold(ctx context.Context) error {
+	if db.dialect.fold == "" {
+		return nil
+	}
+	return db.writer.do(ctx, func(t *tx) error { return t.exec(db.dialect.fold) })
+}

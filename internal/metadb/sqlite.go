@@ -1,0 +1,92 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"granary/internal/fault"
+)
+
+const readers = 4 // connections
+
+// OpenSQLite opens the database file, creating it where it is missing, and
+// brings its schema up to date. The caller holds the lock that keeps other
+// processes away.
+func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
+	// SQLite gives the files beside it the mode of this one.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	writes, err := openPool(path, 1, "_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, writes, sqliteDialect()); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writes.Close())
+	}
+	reads, err := openPool(path, readers, "_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(err, writes.Close())
+	}
+	conn, err := writes.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
+	}
+	folds, err := openPool(path, 1, "_pragma=query_only(0)")
+	if err != nil {
+		return nil, errors.Join(err, reads.Close(), writes.Close())
+	}
+	w := newWriter(conn, o.Hook)
+	db := newDB(sqliteDialect(), reads, writes, w)
+	db.folds = newCheckpointer(folds, w)
+	w.told = db.folds.committed
+	w.wake = db.wake
+	go w.run()
+	return db, nil
+}
+
+// openPool opens n connections. A commit is synced to disk before it returns
+// (synchronous=FULL): a 201 stands on that. Folding the log back is left to the
+// checkpointer.
+func openPool(path string, n int, extra string) (*sql.DB, error) {
+	pragmas := []string{
+		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
+		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-2048)",
+		"_pragma=temp_store(MEMORY)", extra,
+	}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(pragmas, "&")
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	return pool, nil
+}
+
+// sqliteFault turns what SQLite answered into a fault.
+func sqliteFault(e *sqlite.Error) error {
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT:
+		if e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+			return fault.Wrap(fault.Conflict, "", e)
+		}
+	case sqlite3.SQLITE_FULL:
+		return fault.Wrap(fault.Unavailable, "no space left for the database", e)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fault.Wrap(fault.Unavailable, "", e)
+	}
+	return fault.Wrap(fault.Internal, "", e)
+}

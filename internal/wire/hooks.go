@@ -1,0 +1,121 @@
+package wire
+
+import "encoding/json"
+
+// Hook is a webhook of a project. Secrets are told of, never shown.
+type Hook struct {
+	ID                    int64           `json:"id"`
+	URL                   string          `json:"url"`
+	Name                  string          `json:"name"`
+	Description           string          `json:"description"`
+	CreatedAt             Time            `json:"created_at"`
+	ProjectID             int64           `json:"project_id"`
+	EnableSSLVerification bool            `json:"enable_ssl_verification"`
+	AlertStatus           string          `json:"alert_status"` // "executable", "temporarily_disabled" or "disabled"
+	DisabledUntil         *Time           `json:"disabled_until"`
+	URLVariables          []string        `json:"url_variables"` // always empty
+	CustomHeaders         []HookHeader    `json:"custom_headers"`
+	CustomWebhookTemplate *string         `json:"custom_webhook_template"` // always null
+	PushEventsFilter      *string         `json:"push_events_branch_filter"`
+	BranchFilterStrategy  string          `json:"branch_filter_strategy"`
+	TokenPresent          bool            `json:"token_present"`
+	SigningTokenPresent   bool            `json:"signing_token_present"`
+	Events                map[string]bool `json:"-"` // "package_events" and so on, beside the others
+}
+
+// MarshalJSON puts the kinds of event beside the other fields.
+func (h Hook) MarshalJSON() ([]byte, error) {
+	type plain Hook
+	fields, err := json.Marshal(plain(h))
+	if err != nil || len(h.Events) == 0 {
+		return fields, err
+	}
+	events, err := json.Marshal(h.Events)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(fields[:len(fields)-1], ','), events[1:]...), nil
+}
+
+// HookHeader is a header that a hook adds to its deliveries.
+type HookHeader struct {
+	Key string `json:"key"`
+}
+
+// HookEvent is one entry of a hook's delivery log.
+type HookEvent struct {
+	ID                int64             `json:"id"`
+	URL               string            `json:"url"`
+	Trigger           string            `json:"trigger"`
+	RequestHeaders    map[string]string `json:"request_headers"`
+	RequestData       json.RawMessage   `json:"request_data"`
+	ResponseHeaders   map[string]string `json:"response_headers"`
+	ResponseBody      string            `json:"response_body"`
+	ExecutionDuration float64           `json:"execution_duration"` // seconds
+	ResponseStatus    string            `json:"response_status"`    // "internal error" without an answer
+	InternalError     string            `json:"internal_error_message,omitempty"`
+	CreatedAt         Time              `json:"created_at"`
+}
+
+// HookResent answers a resend.
+type HookResent struct {
+	ResponseStatus int `json:"response_status"`
+}
+
+// PackageHook is what is sent to a hook with package_events.
+type PackageHook struct {
+	ObjectKind string             `json:"object_kind"` // "package"
+	EventName  string             `json:"event_name"`  // "package_file_published", "package_file_deleted" or "package_deleted"
+	User       *HookUser          `json:"user"`        // null for a deploy token
+	Project    HookProject        `json:"project"`
+	Package    PackageHookPackage `json:"object_attributes"`
+}
+
+// HookUser is who caused an event.
+type HookUser struct {
+	ID        int64   `json:"id"`
+	Name      string  `json:"name"`
+	Username  string  `json:"username"`
+	AvatarURL *string `json:"avatar_url"`
+	Email     string  `json:"email"` // always "[REDACTED]"
+}
+
+// HookProject is where an event happened.
+type HookProject struct {
+	ID                int64   `json:"id"`
+	Name              string  `json:"name"`
+	Description       string  `json:"description"`
+	WebURL            string  `json:"web_url"`
+	AvatarURL         *string `json:"avatar_url"`
+	Namespace         string  `json:"namespace"`
+	VisibilityLevel   int     `json:"visibility_level"`
+	PathWithNamespace string  `json:"path_with_namespace"`
+	DefaultBranch     string  `json:"default_branch"`
+	Homepage          string  `json:"homepage"`
+}
+
+// PackageHookPackage is the package that an event is about.
+type PackageHookPackage struct {
+	ID           int64             `json:"id"`
+	ProjectID    int64             `json:"project_id"`
+	Name         string            `json:"name"`
+	Version      string            `json:"version"`
+	PackageType  string            `json:"package_type"` // "generic"
+	Status       string            `json:"status"`
+	CreatedAt    Time              `json:"created_at"`
+	UpdatedAt    Time              `json:"updated_at"`
+	Action       string            `json:"action"` // "publish", "delete_file" or "delete"
+	ActionAt     Time              `json:"action_at"`
+	URL          string            `json:"url"`
+	PackageFiles []PackageHookFile `json:"package_files"` // the file that it is about; none where the package went
+}
+
+// PackageHookFile is the file that an event is about.
+type PackageHookFile struct {
+	ID         int64  `json:"id"`
+	FileName   string `json:"file_name"`
+	Size       int64  `json:"size"`
+	FileSHA256 string `json:"file_sha256"`
+	CreatedAt  Time   `json:"created_at"`
+	URL        string `json:"url"` // where it is installed from
+}
