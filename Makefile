@@ -21,7 +21,7 @@ version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check lint bench fuzz crash versitygw minio test-s3-second
+.PHONY: help run test check lint bench fuzz crash versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,8 +64,12 @@ test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server (
 	GRANARY_TEST_S3=minio go test -count=1 ./internal/registry ./internal/blob/s3 \
 	  -run '^Test(Store|Upload.*|Read.*|ShortestWay|RangeOfStore|Link|Memory.*|PublishUnderFaults|Sweep.*)$$'
 
+cluster: $(VERSITYGW) ## three nodes behind nginx, on PostgreSQL and S3, on this machine; NODES=5
+	tools/install-test-deps
+	go run ./internal/cluster $(if $(NODES),-nodes $(NODES))
+
 bench: ## granary beside nginx, its client beside curl; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
-	tools/install-test-deps bench
+	tools/install-test-deps
 	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
 fuzz: ## every fuzz target for FUZZTIME (10s)

@@ -42,6 +42,7 @@ func rooms() []room {
 		{"internal/client", []string{"wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
 		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "hooks", "hooks/deliver", "page", "httpd", "metadb", "projects", "registry", "releases", "throttle", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
+		{"internal/cluster", nil, "the cluster is made of programs: it starts ours as it starts the others"},
 		{"internal/bench", nil, "the bench sees servers from outside, ours like any other"},
 		{"cmd/granary", []string{"cli"}, "main hands over to cli and returns its exit code"},
 		{"e2e", []string{"cli"}, "the program is tested as its users run it"},
@@ -63,7 +64,7 @@ func limits() []limit {
 	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/hooks", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "internal/blob/s3/s3test", "internal/bench", "internal/hooks/deliver"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "internal/blob/s3/s3test", "internal/bench", "internal/cluster", "internal/hooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one query text, and it is in metadb"},

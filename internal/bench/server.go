@@ -182,7 +182,7 @@ func startNginx(ctx context.Context, dir string) (*server, error) {
 		binary, err = exec.LookPath("/usr/sbin/nginx") // not in everyone's PATH
 	}
 	if err != nil {
-		return nil, errors.New("nginx is not here: tools/install-test-deps bench")
+		return nil, errors.New("nginx is not here: tools/install-test-deps")
 	}
 	host, err := freeAddress(ctx)
 	if err != nil {
