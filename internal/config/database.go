@@ -25,6 +25,9 @@ func parseDatabase(to *Place, v string) error {
 	return nil
 }
 
+// ParseSQLite is the place of a SQLite database, as written in the setting.
+func ParseSQLite(v string) (p Place, err error) { return p, parsePlace(&p, "sqlite", v) }
+
 // hidden reports whether the place is more than it shows.
 func (p Place) hidden() bool {
 	_, hidden := withoutSecrets(p.URL.Reveal())

@@ -1,0 +1,64 @@
+package daemon
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"granary/internal/config"
+	"granary/internal/metadb/metadbtest"
+)
+
+// TestMigrateDatabase moves a server's records, and starts a server on them: its
+// token, a file and a CI/CD variable of before are there.
+func TestMigrateDatabase(t *testing.T) {
+	dsn := metadbtest.NewCluster(t).DSN("granary")
+	dir := t.TempDir()
+	data, blobs := filepath.Join(dir, "data"), "--blobs=file:"+filepath.Join(dir, "blobs")
+	const file = "/api/v4/projects/root%2Fdemo/packages/generic/tool/1.0.0/f"
+	const variable = "/api/v4/projects/root%2Fdemo/variables"
+	url, stop := serveHere(t, nil, "--data-dir="+data, blobs)
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(data, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	token, key := read(tokenFile), read(keyFile)
+	for _, call := range [][2]string{{"PUT " + file, "bytes"}, {"POST " + variable, "key=NEXT&value=secret"}} {
+		method, path, _ := strings.Cut(call[0], " ")
+		res, said := ask(t, method, url+path, strings.NewReader(call[1]), "Private-Token", token, "Content-Type", "application/x-www-form-urlencoded")
+		if res.StatusCode != 201 {
+			t.Fatalf("%s: %s %s", call[0], res.Status, said)
+		}
+	}
+
+	move := func(key string) error {
+		cfg := config.Config{Database: config.Place{Scheme: "postgres", URL: config.Secret(dsn)}, EncryptionKey: config.Secret(key)}
+		return MigrateDatabase(t.Context(), cfg, config.Place{Scheme: "sqlite", Path: filepath.Join(data, "granary.db")}, io.Discard)
+	}
+	wants := func(what string, err error, words string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v, want %q in it", what, err, words)
+		}
+	}
+	wants("beside a server", move(key), "another granary")
+	stop()
+	wants("with another key", move(strings.Repeat("0a", 32)), "is not the one")
+	if err := move(key); err != nil {
+		t.Fatal(err)
+	}
+	wants("twice", move(key), "an empty database is wanted")
+
+	url, stop = serveHere(t, []string{"GRANARY_DATABASE=" + dsn, "GRANARY_ENCRYPTION_KEY=" + key}, "--data-dir="+filepath.Join(dir, "node"), blobs)
+	defer stop()
+	for path, want := range map[string]string{file: "bytes", variable + "/NEXT": `"value":"secret"`} {
+		if res, said := ask(t, "GET", url+path, nil, "Private-Token", token); res.StatusCode != 200 || !strings.Contains(said, want) {
+			t.Errorf("%s: %s %s", path, res.Status, said)
+		}
+	}
+}

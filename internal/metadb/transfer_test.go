@@ -1,0 +1,118 @@
+package metadb
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/page"
+	"granary/internal/registry"
+)
+
+// publishTo adds a file of a few bytes, a NUL among them.
+func publishTo(t *testing.T, db *DB, projectID int64, version int) registry.File {
+	t.Helper()
+	body := []byte{byte(version), 0, 0xff}
+	f, err := db.AddFile(t.Context(), registry.Publication{
+		ProjectID: projectID, Size: int64(len(body)), Digest: sha256.Sum256(body), Small: body, Now: time.Now(),
+		Coordinates: registry.Coordinates{Name: "tool", Version: registry.Version(fmt.Sprintf("1.0.%d", version)), File: "a.bin"},
+	})
+	return must(t, f, err)
+}
+
+func TestTransfer(t *testing.T) {
+	from, to := openSQLite(t), openPostgres(t, Options{})
+	root := newUser(t, from, "root", false)
+	outer := newGroup(t, from, 0, "outer", access.Private, root.ID)
+	inner := newGroup(t, from, outer.ID, "inner", access.Private, root.ID)
+	p := newProject(t, from, inner.ID, "project", access.Private, root.ID)
+	newToken(t, from, root.ID, "gnpat-secret")
+	for version := range 30 {
+		publishTo(t, from, p.ID, version)
+	}
+
+	// What fails leaves nothing.
+	half, cut := context.WithCancel(t.Context())
+	if err := Transfer(half, from, to, func(string, int64) { cut() }); err == nil {
+		t.Fatal("a transfer that was cut off reports success")
+	}
+	if n := rowsOf(t, to, "users") + rowsOf(t, to, "namespaces"); n != 0 {
+		t.Errorf("it left %d rows", n)
+	}
+
+	told := map[string]int64{}
+	if err := Transfer(t.Context(), from, to, func(table string, rows int64) { told[table] = rows }); err != nil {
+		t.Fatal(err)
+	}
+	tables, err := tablesOf(t.Context(), from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		if n := rowsOf(t, from, table); n != rowsOf(t, to, table) || told[table] != n {
+			t.Errorf("%s has %d rows, was told to have %d, and had %d", table, rowsOf(t, to, table), told[table], n)
+		}
+	}
+
+	// It works like the other, and goes on numbering behind it.
+	token, err := to.FindToken(t.Context(), auth.DigestOf("gnpat-secret"))
+	if err != nil || token.User.ID != root.ID {
+		t.Errorf("the token finds %+v, %v", token, err)
+	}
+	f, small, err := to.FindFile(t.Context(), p.ID, registry.Coordinates{Name: "tool", Version: "1.0.7", File: "a.bin"})
+	if err != nil || string(small) != "\x07\x00\xff" {
+		t.Errorf("the file is %+v, %q, %v", f, small, err)
+	}
+	publishTo(t, to, p.ID, 31)
+	newUser(t, to, "later", false)
+	listed, err := to.ListPackages(t.Context(), registry.PackageFilter{Projects: []int64{p.ID}, Name: registry.NameFilter{Terms: []string{"oo"}}},
+		page.Request{Number: 1, Size: 100, OrderBy: "created_at"})
+	if err != nil || listed.Total != 31 || len(listed.Rows) != 31 {
+		t.Errorf("%d packages are listed, %v", listed.Total, err)
+	}
+
+	if err := Transfer(t.Context(), from, to, func(string, int64) {}); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
+		t.Errorf("a second transfer: %v", err)
+	}
+	if err := Transfer(t.Context(), to, from, nil); err == nil {
+		t.Error("the other way round is no error")
+	}
+}
+
+func rowsOf(t *testing.T, db *DB, table string) (n int64) {
+	t.Helper()
+	if err := db.row(t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Rows in any order have one checksum; another value, another type and another
+// boundary between values have another.
+func TestChecksum(t *testing.T) {
+	sum := func(rows ...[]any) (c checksum) {
+		for _, row := range rows {
+			if err := c.add(row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return c
+	}
+	a, b := []any{int64(1), "x", nil}, []any{int64(2), []byte("y"), nil}
+	if sum(a, b) != sum(b, a) {
+		t.Error("the order counts")
+	}
+	for i, other := range []checksum{
+		sum(a), sum(a, a), sum(a, b, b), sum(a, []any{int64(2), "y", nil}), sum(a, []any{int64(3), []byte("y"), nil}),
+		sum(a, []any{int64(2), []byte("y"), ""}), sum([]any{int64(1), "x"}, []any{nil, int64(2), []byte("y"), nil}),
+	} {
+		if other == sum(a, b) {
+			t.Errorf("%d: other rows have the same checksum", i)
+		}
+	}
+}
