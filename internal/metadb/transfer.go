@@ -31,7 +31,7 @@ func Transfer(ctx context.Context, from, to *DB, report func(table string, rows 
 	if err != nil {
 		return classify(err)
 	}
-	defer conn.Close() //nolint:errcheck // what matters was committed
+	defer conn.Close()
 	err = conn.Raw(func(driver any) error {
 		pg := driver.(*stdlib.Conn).Conn()
 		err := pgx.BeginFunc(ctx, pg, func(tx pgx.Tx) error {
@@ -126,7 +126,7 @@ func (t *transfer) table(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // read to its end, or the error counts
+	defer rows.Close()
 	columns, err := rows.Columns()
 	if err != nil {
 		return err
@@ -136,7 +136,8 @@ func (t *transfer) table(ctx context.Context, table string) error {
 		return err
 	}
 	source := &rowSource{rows: rows, values: make([]any, len(columns))}
-	if _, err := t.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, source); err != nil {
+	_, err = t.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, source)
+	if err = errors.Join(err, rows.Err()); err != nil {
 		return err
 	}
 	written, err := t.readBack(ctx, name, columns)
@@ -205,7 +206,7 @@ func (s *rowSource) Values() ([]any, error) {
 }
 
 // Err implements pgx.CopyFromSource.
-func (s *rowSource) Err() error { return errors.Join(s.err, s.rows.Err()) }
+func (s *rowSource) Err() error { return s.err }
 
 // checksum is the same for the same rows in any order: the number of rows, and
 // the sum of their SHA-256 in four parts.
