@@ -112,7 +112,9 @@ func (u *upload) send() error {
 	}
 	p, n := u.part, u.n
 	u.part, u.n = nil, u.n+1
-	u.etags = append(u.etags, "")
+	u.mu.Lock()
+	u.etags = append(u.etags, "") // which may move those that others fill in
+	u.mu.Unlock()
 	u.sending.Go(func() {
 		defer func() { p.free(); <-u.slots }()
 		etag, err := u.s.client.send(u.ctx, u.to.key, u.id, n, p, p.size, p.sum())
