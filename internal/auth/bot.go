@@ -136,7 +136,7 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 		Username: o.noun + "_" + strconv.FormatInt(id, 10) + "_bot_" + hex.EncodeToString(tail),
 	}
 	b.Email = b.Username + "@noreply.localhost"
-	secret := newSecret(personalPrefix)
+	secret := o.s.newSecret(personalPrefix)
 	done := o.s.event(a, o.created, placeEntity(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
 	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret), done)
 	return t, secret, err

@@ -146,7 +146,7 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 		return DeployToken{}, "", err
 	}
 	t.ProjectID, t.GroupID, t.CreatorID, t.CreatedAt = f.ProjectID, f.GroupID, a.UserID, d.s.Now()
-	secret := newSecret(deployPrefix)
+	secret := d.s.newSecret(deployPrefix)
 	done := d.s.event(a, d.created, placeEntity(f.ProjectID, f.GroupID)).With("scopes", "", scopeText(t.Scopes))
 	t, err = d.s.DeployTokens.InsertDeployToken(ctx, t, DigestOf(secret), done)
 	return t, secret, err

@@ -88,14 +88,11 @@ func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j J
 	}
 	now := s.Now()
 	j.ProjectID, j.Status, j.CreatedAt, j.ExpiresAt = projectID, JobRunning, now, now.Add(timeout)
-	secret := newSecret(jobPrefix)
+	secret := s.newSecret(jobPrefix)
 	done := s.event(a, audit.JobCreated, placeEntity(projectID, 0)).With("user", "", j.User.Username)
 	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret), done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Invalid, "pipeline_id is invalid, it belongs to another project")
-	}
-	if err == nil {
-		s.Logins.Good(DigestOf(secret)) // every job's is new, and must not wait for a trial
 	}
 	return j, secret, err
 }

@@ -23,7 +23,7 @@ func (s *Service) CreateOwnToken(ctx context.Context, a access.Actor, t Personal
 		t.ExpiresAt = &tomorrow
 	}
 	t.UserID = a.UserID
-	secret := newSecret(personalPrefix)
+	secret := s.newSecret(personalPrefix)
 	t, err := s.NewPersonalToken(ctx, audit.By(a), t, secret)
 	return t, secret, err
 }

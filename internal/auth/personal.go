@@ -85,7 +85,7 @@ func (s *Service) CreatePersonalToken(ctx context.Context, a access.Actor, t Per
 	if _, err := s.findUser(ctx, t.UserID); err != nil {
 		return PersonalToken{}, "", err
 	}
-	secret := newSecret(personalPrefix)
+	secret := s.newSecret(personalPrefix)
 	t, err := s.NewPersonalToken(ctx, audit.By(a), t, secret)
 	return t, secret, err
 }
@@ -234,7 +234,7 @@ func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, e
 		week := s.Now().UTC().AddDate(0, 0, 7).Truncate(24 * time.Hour)
 		expires = &week
 	}
-	secret := newSecret(personalPrefix)
+	secret := s.newSecret(personalPrefix)
 	next := t
 	next.ExpiresAt, next.CreatedAt, next.LastUsedAt = expires, s.Now(), nil
 	next, err := s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, DigestOf(secret), done)
