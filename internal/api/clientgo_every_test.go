@@ -222,6 +222,8 @@ func TestGitLabClientKnowsTheRest(t *testing.T) {
 
 // three forgets the type of what a call returned; two is for calls that return
 // nothing.
-func three[T any](v T, resp *gitlab.Response, err error) (any, *gitlab.Response, error) { return v, resp, err }
+func three[T any](v T, resp *gitlab.Response, err error) (any, *gitlab.Response, error) {
+	return v, resp, err
+}
 
 func two(resp *gitlab.Response, err error) (any, *gitlab.Response, error) { return nil, resp, err }
