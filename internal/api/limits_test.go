@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/auth"
 	"granary/internal/httpd"
 	"granary/internal/throttle"
 )
@@ -87,7 +90,11 @@ func TestFailedLogins(t *testing.T) {
 	file := generic(project, "tool/1.0.0/f")
 	s.root("PUT", file, "x").must(t, 201)
 	_, seen := s.user("seen")
-	_, unseen := s.user("unseen")
+	_, fresh := s.user("fresh")
+	const unseen = "made-by-another-node"
+	if _, err := s.users.NewPersonalToken(t.Context(), audit.Author{}, auth.PersonalToken{UserID: 1, Name: "t", Scopes: []access.Scope{access.ScopeAPI}}, unseen); err != nil {
+		t.Fatal(err)
+	}
 	s.as(seen, "GET", "/api/v4/user", nil).must(t, 200)
 	_, job := s.job(rootToken, project)
 	bad := func(i int) answer { return s.do("GET", file, nil, "PRIVATE-TOKEN: bad"+strconv.Itoa(i)) }
@@ -105,7 +112,8 @@ func TestFailedLogins(t *testing.T) {
 		t.Fatal("no failed login is refused")
 	}
 	s.as(seen, "GET", "/api/v4/user", nil).must(t, 200)
-	s.do("GET", file, nil, "JOB-TOKEN: "+job).is(t, 200, "x") // used for the first time
+	s.as(fresh, "GET", "/api/v4/user", nil).must(t, 200) // used for the first time, and so the next
+	s.do("GET", file, nil, "JOB-TOKEN: "+job).is(t, 200, "x")
 	s.as(unseen, "GET", "/api/v4/user", nil).must(t, 429)
 	s.do("GET", file, nil, "PRIVATE-TOKEN: bad", "X-Forwarded-For: 203.0.113.9").is(t, 401, unauthorized)
 	*clock = clock.Add(time.Second)
