@@ -3,9 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +35,7 @@ func newMigrateDatabase(env Env) *cobra.Command {
 			if err != nil {
 				return usageError{fmt.Errorf("--from is %q: %w", from, err)}
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := untilInterrupted(cmd)
 			defer stop()
 			return daemon.MigrateDatabase(ctx, cfg, source, env.Stdout)
 		},

@@ -3,9 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +36,7 @@ func newMigrateStorage(env Env) *cobra.Command {
 			if err != nil {
 				return usageError{fmt.Errorf("--to is %q: %w", to, err)}
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := untilInterrupted(cmd)
 			defer stop()
 			return daemon.MigrateStorage(ctx, cfg, target, verify, env.Stdout)
 		},

@@ -1,11 +1,6 @@
 package cli
 
 import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
 
 	"granary/internal/config"
@@ -24,10 +19,8 @@ func newServe(env Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			// After the first signal the next one does what it always does: kill.
-			defer context.AfterFunc(ctx, stop)()
 			return daemon.Run(ctx, cfg, versionOf(env.Version), env.Stdout, env.Stderr)
 		},
 	}
