@@ -101,6 +101,14 @@ type Entity struct {
 // WholeInstance is the entity of what belongs to no other.
 func WholeInstance() Entity { return Entity{Type: Instance, ID: 1, Path: "gitlab_instance"} }
 
+// Place is a project, or where that is 0 a group; the records fill in its path.
+func Place(projectID, groupID int64) Entity {
+	if projectID != 0 {
+		return Entity{Type: Project, ID: projectID}
+	}
+	return Entity{Type: Group, ID: groupID}
+}
+
 // Target is what the deed was done to.
 type Target struct {
 	Type    string // "Package", "Member", ...

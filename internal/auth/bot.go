@@ -137,7 +137,7 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 	}
 	b.Email = b.Username + "@noreply.localhost"
 	secret := o.s.newSecret(personalPrefix)
-	done := o.s.event(a, o.created, placeEntity(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
+	done := o.s.event(a, o.created, audit.Place(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
 	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret), done)
 	return t, secret, err
 }

@@ -147,7 +147,7 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 	}
 	t.ProjectID, t.GroupID, t.CreatorID, t.CreatedAt = f.ProjectID, f.GroupID, a.UserID, d.s.Now()
 	secret := d.s.newSecret(deployPrefix)
-	done := d.s.event(a, d.created, placeEntity(f.ProjectID, f.GroupID)).With("scopes", "", scopeText(t.Scopes))
+	done := d.s.event(a, d.created, audit.Place(f.ProjectID, f.GroupID)).With("scopes", "", scopeText(t.Scopes))
 	t, err = d.s.DeployTokens.InsertDeployToken(ctx, t, DigestOf(secret), done)
 	return t, secret, err
 }
@@ -163,6 +163,6 @@ func (d DeployTokensOf) Delete(ctx context.Context, a access.Actor, ref string, 
 	if err != nil {
 		return err
 	}
-	done := d.s.event(a, d.destroyed, placeEntity(f.ProjectID, f.GroupID)).To("DeployToken", id, t.Name)
+	done := d.s.event(a, d.destroyed, audit.Place(f.ProjectID, f.GroupID)).To("DeployToken", id, t.Name)
 	return d.s.DeployTokens.DeleteDeployToken(ctx, id, done)
 }

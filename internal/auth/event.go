@@ -12,16 +12,8 @@ func (s *Service) event(a access.Actor, name audit.Name, in audit.Entity) audit.
 	return audit.New(a, name, s.Now(), in)
 }
 
-// userEntity and placeEntity are whom or what an event is told of; the records
-// know the names.
+// userEntity is the user that an event is told of; the records know the name.
 func userEntity(id int64) audit.Entity { return audit.Entity{Type: audit.User, ID: id} }
-
-func placeEntity(projectID, groupID int64) audit.Entity {
-	if projectID != 0 {
-		return audit.Entity{Type: audit.Project, ID: projectID}
-	}
-	return audit.Entity{Type: audit.Group, ID: groupID}
-}
 
 // scopeText is a token's scopes in a line.
 func scopeText(scopes []access.Scope) string {

@@ -89,7 +89,7 @@ func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j J
 	now := s.Now()
 	j.ProjectID, j.Status, j.CreatedAt, j.ExpiresAt = projectID, JobRunning, now, now.Add(timeout)
 	secret := s.newSecret(jobPrefix)
-	done := s.event(a, audit.JobCreated, placeEntity(projectID, 0)).With("user", "", j.User.Username)
+	done := s.event(a, audit.JobCreated, audit.Place(projectID, 0)).With("user", "", j.User.Username)
 	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret), done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Invalid, "pipeline_id is invalid, it belongs to another project")
@@ -177,7 +177,7 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 	if err != nil {
 		return Job{}, err
 	}
-	done := s.event(a, audit.JobFinished, placeEntity(projectID, 0)).To("Job", id, j.Name).With("status", string(JobRunning), string(status))
+	done := s.event(a, audit.JobFinished, audit.Place(projectID, 0)).To("Job", id, j.Name).With("status", string(JobRunning), string(status))
 	j, err = s.Jobs.FinishJob(ctx, projectID, id, status, done.At, done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Conflict, "409 Conflict: the job has ended already")
