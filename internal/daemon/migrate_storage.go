@@ -41,6 +41,9 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, pr
 		return fmt.Errorf("cannot open the blobs in %s: %w", to.Blobs, err)
 	}
 	defer closeStore(target)
+	if err := checkTarget(ctx, target, source); err != nil {
+		return fmt.Errorf("nothing was copied to %s: %w", to.Blobs, err)
+	}
 	return copyBlobs(ctx, target, source, verify, progress)
 }
 
@@ -86,6 +89,9 @@ func copyBlobs(ctx context.Context, to blob.Store, from blob.Source, verify bool
 	fmt.Fprintf(progress, "copied %d blobs, %s; %d were there already\n", done.Blobs, humanSize(done.Bytes), done.Present)
 	if err != nil {
 		return fmt.Errorf("%w; run it again to go on", err)
+	}
+	if err := passMark(ctx, to, from); err != nil {
+		return fmt.Errorf("all is copied but the identity of the store: %w; run it again", err)
 	}
 	return damaged(done.Damaged)
 }

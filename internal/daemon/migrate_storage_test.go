@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"granary/internal/blob/blobtest"
@@ -35,6 +36,9 @@ func TestMigrateStorage(t *testing.T) {
 	for _, body := range bodies {
 		blobtest.Put(t, store, body)
 	}
+	if err := store.SetMark(t.Context(), "the store of these records"); err != nil {
+		t.Fatal(err)
+	}
 	for _, step := range [][2]config.Config{{first, remote}, {remote, last}} {
 		if err := MigrateStorage(t.Context(), step[0], step[1], true, io.Discard); err != nil {
 			t.Fatal(err)
@@ -42,6 +46,16 @@ func TestMigrateStorage(t *testing.T) {
 	}
 	if store, err = disk.Open(last.Blobs.Path); err != nil {
 		t.Fatal(err)
+	}
+	if mark, err := store.Mark(t.Context()); err != nil || mark != "the store of these records" {
+		t.Errorf("the copy has the identity %q, %v", mark, err)
+	}
+	other := filepath.Join(dir, "other")
+	if taken, err := disk.Open(other); err != nil || taken.SetMark(t.Context(), "the store of others") != nil {
+		t.Fatal(err)
+	}
+	if err := MigrateStorage(t.Context(), last, at("file:"+other), false, io.Discard); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
+		t.Errorf("into the store of others: %v", err)
 	}
 	for _, body := range bodies {
 		got, err := blobtest.Read(t.Context(), store, blobtest.Digest(body))

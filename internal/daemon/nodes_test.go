@@ -52,6 +52,11 @@ func TestTwoNodes(t *testing.T) {
 		}
 	}
 
+	third := filepath.Join(dir, "c")
+	if got := refusedIn(t, environ, "--data-dir="+third); !strings.Contains(got, "file:"+third+"/blobs is not the store of these records") {
+		t.Errorf("a node with a directory of its own: %s", got)
+	}
+
 	shows := func(n node, line string) bool {
 		_, metrics := ask(t, "GET", n.url+"/-/metrics", nil)
 		return strings.Contains(metrics, line)

@@ -87,6 +87,9 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 	if s.blobs, err = openBlobs(ctx, cfg, h); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
+	if err := s.checkStore(ctx, cfg.Blobs); err != nil {
+		return fmt.Errorf("cannot use the blob store: %w", err)
+	}
 	return nil
 }
 
