@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 FUZZTIME ?= 10s
 KILLS ?= 5000
+DATABASE ?= sqlite
+BLOBS ?= file
 BENCH ?=
 
 # The linter is built from the version pinned in tools/go.mod, once for each
@@ -43,6 +45,8 @@ check: $(VERSITYGW)
 	go vet ./...
 	go test -race -shuffle=on -timeout=10m -skip '^TestCrash$$' ./...
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon ./internal/blob/disk
+	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
+	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=10m ./internal/metadb ./internal/registry ./internal/api
 
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
@@ -82,5 +86,6 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	  go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "$${file%/*}" </dev/null || exit 1; \
 	done || { echo "a fuzz target failed, or there is none" >&2; exit 1; }
 
-crash: ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost
-	go test ./internal/daemon -run '^TestCrash' -count=1 -timeout=0 -v -args -crash.kills=$(KILLS)
+crash: $(VERSITYGW) ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost; DATABASE=postgres BLOBS=s3
+	go test ./internal/daemon -run '^TestCrash$$' -count=1 -timeout=0 -v -args \
+	  -crash.kills=$(KILLS) -crash.database=$(DATABASE) -crash.blobs=$(BLOBS)
