@@ -11,9 +11,13 @@ import (
 	"granary/internal/page"
 )
 
-const insertEvent = `INSERT INTO audit_events (id, name, entity_type, entity_id, entity_path,
-		author_id, author_username, author_name, credential, credential_id, address, sudo_id, sudo_username,
-		target_type, target_id, target_details, change, change_from, change_to)
+// eventColumns are those of an event. The target comes last: it may be what the
+// same statement makes.
+const eventColumns = `id, name, entity_type, entity_id, entity_path,
+	author_id, author_username, author_name, credential, credential_id, address, sudo_id, sudo_username,
+	target_type, target_details, change, change_from, change_to, target_id`
+
+const insertEvent = `INSERT INTO audit_events (` + eventColumns + `)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 	ON CONFLICT (id) DO NOTHING`
 
@@ -38,24 +42,35 @@ func (t *tx) record(ctx context.Context, events ...audit.Event) error {
 // id is looked for, so that publishers on several servers meet only where they
 // have the same one.
 func (t *tx) recordOne(ctx context.Context, e audit.Event) error {
-	if e.Entity.Path == "" {
-		var err error
-		if e.Entity.Path, err = t.entityPath(ctx, e.Entity); err != nil {
-			return err
-		}
+	values, err := t.eventValues(ctx, e)
+	if err != nil {
+		return err
 	}
-	by := e.Author
 	for id := micros(e.At); ; id++ {
-		n, err := t.count(insertEvent, id,
-			string(e.Name), string(e.Entity.Type), e.Entity.ID, cut(e.Entity.Path, maxEventPath),
-			by.UserID, cut(by.Username, maxEventText), cut(by.Name, maxEventText), string(by.Credential), by.CredentialID,
-			cut(by.Address, maxEventText), by.SudoID, cut(by.SudoUsername, maxEventText),
-			e.Target.Type, e.Target.ID, cut(e.Target.Details, maxEventText),
-			cut(e.Change.What, maxEventText), cut(e.Change.From, maxEventText), cut(e.Change.To, maxEventText))
+		values[0] = id
+		n, err := t.count(insertEvent, values...)
 		if err != nil || n == 1 {
 			return err
 		}
 	}
+}
+
+// eventValues are the values of eventColumns.
+func (t *tx) eventValues(ctx context.Context, e audit.Event) ([]any, error) {
+	if e.Entity.Path == "" {
+		var err error
+		if e.Entity.Path, err = t.entityPath(ctx, e.Entity); err != nil {
+			return nil, err
+		}
+	}
+	by := e.Author
+	return []any{
+		micros(e.At), string(e.Name), string(e.Entity.Type), e.Entity.ID, cut(e.Entity.Path, maxEventPath),
+		by.UserID, cut(by.Username, maxEventText), cut(by.Name, maxEventText), string(by.Credential), by.CredentialID,
+		cut(by.Address, maxEventText), by.SudoID, cut(by.SudoUsername, maxEventText),
+		e.Target.Type, cut(e.Target.Details, maxEventText),
+		cut(e.Change.What, maxEventText), cut(e.Change.From, maxEventText), cut(e.Change.To, maxEventText), e.Target.ID,
+	}, nil
 }
 
 // entityPath is the full path of a project or group, or a user's name.
@@ -86,16 +101,12 @@ func cut(s string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
-const eventColumns = `e.id, e.name, e.entity_type, e.entity_id, e.entity_path,
-	e.author_id, e.author_username, e.author_name, e.credential, e.credential_id, e.address, e.sudo_id, e.sudo_username,
-	e.target_type, e.target_id, e.target_details, e.change, e.change_from, e.change_to`
-
 func scanEvent(row scanner) (audit.Event, error) {
 	var e audit.Event
 	by, in, to, c := &e.Author, &e.Entity, &e.Target, &e.Change
 	err := row.Scan(&e.ID, &e.Name, &in.Type, &in.ID, &in.Path,
 		&by.UserID, &by.Username, &by.Name, &by.Credential, &by.CredentialID, &by.Address, &by.SudoID, &by.SudoUsername,
-		&to.Type, &to.ID, &to.Details, &c.What, &c.From, &c.To)
+		&to.Type, &to.Details, &c.What, &c.From, &c.To, &to.ID)
 	e.At = moment(e.ID)
 	return e, classify(err)
 }

@@ -23,13 +23,17 @@ type dialect struct {
 	// firstOfEach joins scope p with the first packages of each project in it,
 	// as k; rest is what follows in a query over packages o.
 	firstOfEach func(rest string) string
-	// fold is run now and then, "" for nothing.
-	fold string
+	// nests: a statement may hold others that write.
+	nests bool
+	// appends: counters are appended to, and added up now and then (Fold).
+	appends bool
+	// listed is how many listed packages have a name of package_names, n.
+	listed string
 }
 
 func sqliteDialect() dialect {
 	return dialect{
-		migrations: goose.DialectSQLite3, folder: "sqlite", prepares: true,
+		migrations: goose.DialectSQLite3, folder: "sqlite", prepares: true, listed: "n.listed",
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN packages k ON k.id IN (SELECT o.id FROM packages o` + rest + `)`
 		},
@@ -44,6 +48,9 @@ func postgresDialect() dialect {
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN LATERAL (SELECT o.* FROM packages o` + rest + `) k`
 		},
-		fold: foldCounts,
+		nests:   true,
+		appends: true,
+		listed: `n.listed + CAST(COALESCE((SELECT SUM(c.listed) FROM package_name_changes c
+			WHERE c.project_id = n.project_id AND c.name = n.name), 0) AS BIGINT)`,
 	}
 }

@@ -50,7 +50,7 @@ func (l *lister) chooseNames(ctx context.Context) error {
 		}
 	}
 	w.and("n.id = s.name_id")
-	l.names.query = `SELECT DISTINCT n.project_id, n.name, n.listed FROM package_name_parts s CROSS JOIN package_names n` + w.String()
+	l.names.query = `SELECT DISTINCT n.project_id, n.name, ` + l.db.dialect.listed + ` AS listed FROM package_name_parts s CROSS JOIN package_names n` + w.String()
 	l.names.args = w.args
 	return l.countNamed(ctx)
 }

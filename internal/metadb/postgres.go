@@ -182,22 +182,3 @@ func postgresFault(e *pgconn.PgError) error {
 	}
 	return fault.Wrap(fault.Internal, "", e)
 }
-
-// foldCounts makes one row of all rows that count the same. Rows are taken by
-// deleting them, so that each is added up once, whoever does it.
-const foldCounts = `WITH many AS (
-		SELECT project_id, status FROM package_counts GROUP BY project_id, status HAVING COUNT(*) > 1),
-	taken AS (
-		DELETE FROM package_counts c USING many m WHERE c.project_id = m.project_id AND c.status = m.status
-		RETURNING c.project_id, c.status, c.packages)
-	INSERT INTO package_counts (project_id, status, packages)
-		SELECT project_id, status, SUM(packages) FROM taken GROUP BY project_id, status`
-
-// Fold tidies what publishing leaves behind for its own speed. It is cheap, may
-// run at any time, and is needed every few seconds while many publish.
-func (db *DB) Fold(ctx context.Context) error {
-	if db.dialect.fold == "" {
-		return nil
-	}
-	return db.writer.do(ctx, func(t *tx) error { return t.exec(db.dialect.fold) })
-}

@@ -1,0 +1,123 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/blob"
+	"granary/internal/registry"
+)
+
+// PinBlob implements registry.Ledger.
+func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error {
+	return db.writer.do(ctx, func(t *tx) error {
+		_, err := t.pinBlob(d, size, 0, now)
+		return err
+	})
+}
+
+// AddFile implements registry.Ledger.
+func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.File, error) {
+	// A new status counts for every file of the package; without one only
+	// what is found under this name changes.
+	var put landed
+	defer func() {
+		if put.isNew || p.Status != nil {
+			db.walks.drop(p.ProjectID)
+		}
+	}()
+	if p.Status != nil {
+		defer db.files.clear()
+	} else {
+		defer db.files.drop(fileKey{p.ProjectID, p.Coordinates})
+	}
+	place := (*tx).placeFile
+	if db.dialect.nests {
+		place = (*tx).placeFileAtOnce
+	}
+	return write(ctx, db, func(t *tx) (f registry.File, err error) {
+		before, err := t.statusOf(ctx, p)
+		if err != nil {
+			return f, err
+		}
+		if put, err = place(t, ctx, p); err != nil {
+			return f, err
+		}
+		f = registry.File{
+			ID: put.fileID, PackageID: put.packageID, ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
+			Status: registry.StatusDefault, CreatedAt: p.Now,
+		}
+		return f, t.finish(ctx, p, f, before, put.hooked)
+	})
+}
+
+// statusOf is the status of the package that a new one may replace; "" where
+// there is no package, or no new status.
+func (t *tx) statusOf(ctx context.Context, p registry.Publication) (status registry.Status, err error) {
+	if p.Status == nil {
+		return "", nil
+	}
+	err = t.row(ctx, `SELECT status FROM packages
+		WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction'`,
+		p.ProjectID, string(p.Coordinates.Name), string(p.Coordinates.Version)).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return status, classify(err)
+}
+
+// finish does what only some publications need. The package is held by now, so
+// that what is read here stays.
+func (t *tx) finish(ctx context.Context, p registry.Publication, f registry.File, before registry.Status, hooked bool) error {
+	if p.NoDuplicate {
+		if err := t.refuseDuplicate(ctx, f); err != nil {
+			return err
+		}
+	}
+	if p.PipelineID != 0 {
+		if err := t.addPipeline(f, p.PipelineID); err != nil {
+			return err
+		}
+	}
+	if hooked {
+		if err := t.tellPublished(ctx, p, f); err != nil {
+			return err
+		}
+	}
+	if before == "" || before == *p.Status {
+		return nil
+	}
+	e := p.Event.To("Package", f.PackageID, title(p)).With("status", string(before), string(*p.Status))
+	e.Name = audit.PackageStatusUpdated
+	return t.record(ctx, e)
+}
+
+// title names a package in events.
+func title(p registry.Publication) string {
+	return string(p.Coordinates.Name) + "/" + string(p.Coordinates.Version)
+}
+
+// refuseDuplicate looks for another file of the same name.
+func (t *tx) refuseDuplicate(ctx context.Context, f registry.File) error {
+	var found bool
+	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM package_files
+		WHERE package_id = $1 AND file_name = $2 AND id <> $3 AND status <> 'pending_destruction')`,
+		f.PackageID, string(f.Name), f.ID).Scan(&found)
+	if err == nil && found {
+		return registry.ErrDuplicate()
+	}
+	return classify(err)
+}
+
+// addPipeline records which pipeline published the file.
+func (t *tx) addPipeline(f registry.File, pipelineID int64) error {
+	err := t.exec(`INSERT INTO package_pipelines (package_id, pipeline_id) VALUES ($1, $2)
+		ON CONFLICT (package_id, pipeline_id) DO NOTHING`, f.PackageID, pipelineID)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)`, f.ID, pipelineID)
+}
