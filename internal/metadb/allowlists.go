@@ -55,7 +55,7 @@ func (t *tx) recordSource(ctx context.Context, source projects.Place, e audit.Ev
 	if source.ProjectID != 0 {
 		in = audit.Entity{Type: audit.Project, ID: source.ProjectID}
 	}
-	path, err := t.entityPath(ctx, in)
+	path, err := entityPath(ctx, t, in)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (t *tx) record(ctx context.Context, events ...audit.Event) error {
 // id is looked for, so that publishers on several servers meet only where they
 // have the same one.
 func (t *tx) recordOne(ctx context.Context, e audit.Event) error {
-	values, err := t.eventValues(ctx, e)
+	values, err := eventValues(ctx, t, e)
 	if err != nil {
 		return err
 	}
@@ -56,10 +56,10 @@ func (t *tx) recordOne(ctx context.Context, e audit.Event) error {
 }
 
 // eventValues are the values of eventColumns.
-func (t *tx) eventValues(ctx context.Context, e audit.Event) ([]any, error) {
+func eventValues(ctx context.Context, q queries, e audit.Event) ([]any, error) {
 	if e.Entity.Path == "" {
 		var err error
-		if e.Entity.Path, err = t.entityPath(ctx, e.Entity); err != nil {
+		if e.Entity.Path, err = entityPath(ctx, q, e.Entity); err != nil {
 			return nil, err
 		}
 	}
@@ -74,14 +74,14 @@ func (t *tx) eventValues(ctx context.Context, e audit.Event) ([]any, error) {
 }
 
 // entityPath is the full path of a project or group, or a user's name.
-func (t *tx) entityPath(ctx context.Context, in audit.Entity) (path string, err error) {
+func entityPath(ctx context.Context, q queries, in audit.Entity) (path string, err error) {
 	switch in.Type {
 	case audit.Project:
-		err = t.row(ctx, `SELECT path FROM routes WHERE project_id = $1 AND redirect = 0`, in.ID).Scan(&path)
+		err = q.row(ctx, `SELECT path FROM routes WHERE project_id = $1 AND redirect = 0`, in.ID).Scan(&path)
 	case audit.Group:
-		err = t.row(ctx, `SELECT path FROM routes WHERE namespace_id = $1 AND redirect = 0`, in.ID).Scan(&path)
+		err = q.row(ctx, `SELECT path FROM routes WHERE namespace_id = $1 AND redirect = 0`, in.ID).Scan(&path)
 	case audit.User:
-		err = t.row(ctx, `SELECT username FROM users WHERE id = $1`, in.ID).Scan(&path)
+		err = q.row(ctx, `SELECT username FROM users WHERE id = $1`, in.ID).Scan(&path)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil // it went before the deed was done: the event has its id

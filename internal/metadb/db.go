@@ -27,6 +27,7 @@ type DB struct {
 	reads   *sql.DB
 	writes  *sql.DB
 	writer  transactor
+	pool    *pool         // the writer of PostgreSQL; nil on SQLite
 	folds   *checkpointer // of SQLite
 	works   sync.Map      // name to a channel that holds one, SQLite's exclusive work
 	texts   sync.Map      // query text to *sql.Stmt of reads
@@ -34,10 +35,11 @@ type DB struct {
 
 	waiting chan struct{} // holds one where something was put into the outbox
 
-	places cache[placeKey, registry.Place]
-	tokens cache[auth.SecretDigest, auth.Token]
-	files  cache[fileKey, foundFile]
-	walks  walks
+	changes changes // to permission, on all nodes
+	places  cache[placeKey, registry.Place]
+	tokens  cache[auth.SecretDigest, auth.Token]
+	files   cache[fileKey, foundFile]
+	walks   walks
 }
 
 // What is remembered at most, and for how long.
@@ -62,6 +64,7 @@ type Options struct {
 // newDB puts a database together; reads and writes may be the same connections.
 func newDB(d dialect, reads, writes *sql.DB, w transactor) *DB {
 	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1)}
+	db.changes.ask = db.changesMade
 	db.places.limit, db.places.life = lookupLimit, lookupLife
 	db.tokens.limit, db.tokens.life = lookupLimit, lookupLife
 	db.files.limit, db.files.life, db.files.weigh = filesLimit, filesLife, foundFile.weight

@@ -23,8 +23,6 @@ type dialect struct {
 	// firstOfEach joins scope p with the first packages of each project in it,
 	// as k; rest is what follows in a query over packages o.
 	firstOfEach func(rest string) string
-	// nests: a statement may hold others that write.
-	nests bool
 	// appends: counters are appended to, and added up now and then (Fold).
 	appends bool
 	// listed is how many listed packages have a name of package_names, n.
@@ -48,7 +46,6 @@ func postgresDialect() dialect {
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN LATERAL (SELECT o.* FROM packages o` + rest + `) k`
 		},
-		nests:   true,
 		appends: true,
 		listed: `n.listed + CAST(COALESCE((SELECT SUM(c.listed) FROM package_name_changes c
 			WHERE c.project_id = n.project_id AND c.name = n.name), 0) AS BIGINT)`,

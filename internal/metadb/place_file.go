@@ -22,13 +22,16 @@ type landed struct {
 
 // upsertPackage finds or makes the package of a project that is there. Two
 // publishers of one new version meet on the unique index and share the row.
-const upsertPackage = `INSERT INTO packages (name, version, status, creator_id, created_at, updated_at, project_id)
-	SELECT $1, $2, $3, $4, $5, $5, o.id FROM projects o WHERE o.id = $6 AND o.deleted_at IS NULL
-	ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
-	DO UPDATE SET updated_at = excluded.updated_at,
-		status = CASE WHEN $7 = 1 THEN excluded.status ELSE packages.status END
-	RETURNING id, created_at = $5 AS is_new,
-		EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = packages.project_id AND h.package_events = 1) AS hooked`
+const (
+	upsertPackage = packageOf + packageUpserted + `, ` + packageHooked + ` AS hooked`
+
+	packageOf = `INSERT INTO packages AS k (name, version, status, creator_id, created_at, updated_at, project_id)
+		SELECT $1, $2, $3, $4, $5, $5, o.id FROM projects o WHERE o.id = $6 AND o.deleted_at IS NULL`
+	packageUpserted = ` ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
+		DO UPDATE SET updated_at = excluded.updated_at, status = CASE WHEN $7 = 1 THEN excluded.status ELSE k.status END
+		RETURNING id, created_at = $5 AS is_new`
+	packageHooked = `EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = $6 AND h.package_events = 1)`
+)
 
 // packageValues are the arguments of upsertPackage.
 func packageValues(p registry.Publication) []any {
@@ -98,53 +101,4 @@ func (t *tx) blobOf(ctx context.Context, p registry.Publication) (int64, error) 
 	}
 	return blobID, t.exec(`INSERT INTO blob_contents (blob_id, content) VALUES ($1, $2)
 		ON CONFLICT (blob_id) DO NOTHING`, blobID, p.Small)
-}
-
-// The same in one statement, for a database that takes statements within one:
-// there is one answer to wait for instead of five. Each part begins with what
-// the one before it found, so that locks are taken in one order: package, blob,
-// name.
-const (
-	packagePart = `WITH p AS (` + upsertPackage + `), `
-	smallPart   = `b AS (INSERT INTO blobs (digest, size, files, touched_at) SELECT $8, $9, 1, $5 FROM p
-			ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + 1 RETURNING id),
-		c AS (INSERT INTO blob_contents (blob_id, content) SELECT b.id, $10 FROM b ON CONFLICT (blob_id) DO NOTHING), `
-	storedPart = `b AS (UPDATE blobs SET files = files + 1 FROM p
-			WHERE digest = $8 AND size = $9 AND CAST($10 AS BYTEA) IS NULL RETURNING blobs.id), `
-	filePart = `f AS (INSERT INTO package_files (file_name, package_id, blob_id, status, created_at)
-			SELECT $11, p.id, b.id, 'default', $5 FROM p, b RETURNING id),
-		e AS (INSERT INTO audit_events (` + eventColumns + `)
-			SELECT $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, f.id FROM f
-			ON CONFLICT (id) DO NOTHING RETURNING id)
-		SELECT p.id, p.is_new, p.hooked, f.id, (SELECT COUNT(*) FROM e) FROM p LEFT JOIN f ON TRUE`
-)
-
-// placeFileAtOnce is placeFile in one statement.
-func (t *tx) placeFileAtOnce(ctx context.Context, p registry.Publication) (put landed, err error) {
-	query := packagePart + smallPart + filePart
-	if p.Small == nil {
-		query = packagePart + storedPart + filePart
-	}
-	event, err := t.eventValues(ctx, published(p, 0))
-	if err != nil {
-		return put, err
-	}
-	args := append(packageValues(p), p.Digest[:], p.Size, p.Small, string(p.Coordinates.File))
-	args = append(args, event[:len(event)-1]...) // the last is the file's id
-	var fileID sql.NullInt64
-	var told int
-	err = t.row(ctx, query, args...).Scan(&put.packageID, &put.isNew, &put.hooked, &fileID, &told)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return put, errProjectGone
-	case err != nil:
-		return put, classify(err)
-	case !fileID.Valid:
-		return put, errSwept
-	}
-	put.fileID = fileID.Int64
-	if told == 0 { // another event has its moment
-		return put, t.record(ctx, published(p, put.fileID))
-	}
-	return put, nil
 }

@@ -35,9 +35,9 @@ func (db *DB) catchUp(ctx context.Context) error {
 	if !db.dialect.shared {
 		return nil // changes are made here, and drop what they end
 	}
-	var made int64
-	if err := db.row(ctx, `SELECT made FROM permission_changes`).Scan(&made); err != nil {
-		return classify(err)
+	made, err := db.changes.made(ctx)
+	if err != nil {
+		return err
 	}
 	db.places.reach(made)
 	db.tokens.reach(made)

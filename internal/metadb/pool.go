@@ -29,12 +29,30 @@ const (
 // do runs fn again where PostgreSQL undid it to let another transaction pass.
 // A commit that was cut off is not tried again: it may have been kept.
 func (p *pool) do(ctx context.Context, fn func(*tx) error) error {
-	for try := 1; ; try++ {
-		err := p.once(ctx, fn)
-		if err == nil || try == tries || !stoodInTheWay(err) {
+	return again(ctx, func() error { return p.once(ctx, fn) })
+}
+
+// statement runs one that is a transaction by itself, as do runs fn, and reads
+// its row.
+func (p *pool) statement(ctx context.Context, query string, args []any, into ...any) error {
+	return again(ctx, func() error {
+		running, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+		defer cancel()
+		p.hook("before-commit")
+		err := p.db.QueryRowContext(running, query, args...).Scan(into...)
+		p.hook("after-commit")
+		return err
+	})
+}
+
+// again tries what others may stand in the way of.
+func again(ctx context.Context, try func() error) error {
+	for n := 1; ; n++ {
+		err := try()
+		if err == nil || n == tries || !stoodInTheWay(err) {
 			return err
 		}
-		pause := time.Duration(try) * time.Duration(rand.Int64N(int64(pauseMax))) //nolint:gosec // a pause, not a secret
+		pause := time.Duration(n) * time.Duration(rand.Int64N(int64(pauseMax))) //nolint:gosec // a pause, not a secret
 		select {
 		case <-ctx.Done():
 			return err

@@ -49,7 +49,7 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	}
 	writes := &pool{db: conns, hook: hook}
 	db := newDB(postgresDialect(), conns, conns, writes)
-	writes.wake = db.wake
+	writes.wake, db.pool = db.wake, writes
 	return db, nil
 }
 

@@ -21,9 +21,12 @@ func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.T
 
 // AddFile implements registry.Ledger.
 func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.File, error) {
+	put, done, err := db.placeAlone(ctx, p)
+	if done || err != nil {
+		return fileOf(p, put), err
+	}
 	// A new status counts for every file of the package; without one only
 	// what is found under this name changes.
-	var put landed
 	defer func() {
 		if put.isNew || p.Status != nil {
 			db.walks.drop(p.ProjectID)
@@ -34,24 +37,24 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	} else {
 		defer db.files.drop(fileKey{p.ProjectID, p.Coordinates})
 	}
-	place := (*tx).placeFile
-	if db.dialect.nests {
-		place = (*tx).placeFileAtOnce
-	}
 	return write(ctx, db, func(t *tx) (f registry.File, err error) {
 		before, err := t.statusOf(ctx, p)
 		if err != nil {
 			return f, err
 		}
-		if put, err = place(t, ctx, p); err != nil {
+		if put, err = t.placeFile(ctx, p); err != nil {
 			return f, err
 		}
-		f = registry.File{
-			ID: put.fileID, PackageID: put.packageID, ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
-			Status: registry.StatusDefault, CreatedAt: p.Now,
-		}
+		f = fileOf(p, put)
 		return f, t.finish(ctx, p, f, before, put.hooked)
 	})
+}
+
+func fileOf(p registry.Publication, put landed) registry.File {
+	return registry.File{
+		ID: put.fileID, PackageID: put.packageID, ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
+		Status: registry.StatusDefault, CreatedAt: p.Now,
+	}
 }
 
 // statusOf is the status of the package that a new one may replace; "" where

@@ -1,0 +1,83 @@
+package metadb
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/blob"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/registry"
+)
+
+// Bytes that were swept while a file was published leave nothing: no package,
+// no event.
+func TestPublishWhatWasSwept(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		p := demo(t, db)
+		pub := publication(p.ID, "1.0.0", "f")
+		pub.Small = nil
+		if _, err := db.AddFile(t.Context(), pub); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%v", err)
+		}
+		found, err := db.ListPackages(t.Context(), registry.PackageFilter{Projects: []int64{p.ID}}, page.Request{Number: 1, Size: 10})
+		if must(t, found, err).Total != 0 || len(found.Rows) != 0 {
+			t.Errorf("%d packages are there", found.Total)
+		}
+		if told := events(t, db, audit.Filter{EntityType: audit.Project, EntityID: p.ID}); len(told) != 0 {
+			t.Errorf("events tell of it: %v", told)
+		}
+	})
+}
+
+// Publications of one moment have an event each, and one of bytes that others
+// publish too counts once.
+func TestPublishAtOneMoment(t *testing.T) {
+	const publishers = 12
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		p := demo(t, db)
+		now := time.Now()
+		stored := blob.Digest{9}
+		must(t, 0, db.PinBlob(t.Context(), stored, 1, now))
+		var all sync.WaitGroup
+		for n := range publishers {
+			all.Go(func() {
+				pub := publication(p.ID, fmt.Sprintf("1.0.%d", n), "f")
+				pub.Event = audit.Event{Name: audit.PackagePublished, At: now, Entity: audit.Place(p.ID, 0)}
+				if n%2 == 0 {
+					pub.Digest, pub.Small, pub.Size = stored, nil, 1
+				}
+				if _, err := db.AddFile(t.Context(), pub); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		told := map[int64]bool{}
+		for _, e := range events(t, db, audit.Filter{EntityType: audit.Project, EntityID: p.ID}) {
+			told[e.Target.ID] = true
+		}
+		var files int
+		must(t, 0, db.row(t.Context(), `SELECT files FROM blobs WHERE digest = $1`, stored[:]).Scan(&files))
+		if len(told) != publishers || files != publishers/2 {
+			t.Errorf("%d files have an event, want %d; %d have the bytes, want %d", len(told), publishers, files, publishers/2)
+		}
+	})
+}
+
+// Whoever has a hook is told, whichever way a publication goes.
+func TestPublishTellsHooks(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		db, p, root, _ := hookedIn(t, db)
+		for _, noDuplicate := range []bool{false, true} {
+			_, err := publish(t, db, p.ID, root.ID, fmt.Sprint(noDuplicate), noDuplicate)
+			must(t, 0, err)
+			if _, ok := claim(t, db, time.Now()); !ok {
+				t.Errorf("no delivery waits (no duplicate: %v)", noDuplicate)
+			}
+		}
+	})
+}
