@@ -141,7 +141,7 @@ func (t *team) measureDirect(ctx context.Context, d *driver, o options) ([]resul
 	if err != nil {
 		return nil, err
 	}
-	statements, err := pgbench(d.dir, t.DSN, o.slice, t.parts)
+	statements, err := t.pgbench(ctx, d, o)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func printDirect(w io.Writer, results []result) error {
 		func(r result, i int) string { return r.ratio(0, i) })
 	if err == nil && len(results) > 0 {
 		_, err = fmt.Fprintln(w, `S3 PUT: minio-go's PutObject with its defaults, signed: one PUT up to 16 MiB, above it parts of 16 MiB, four at once.
-pgbench: the statements of a publication's transaction, as a node sends them, prepared, a connection for each client.`)
+pgbench: what a node sends to record a publication, as PostgreSQL logged it, prepared, a connection for each client.`)
 	}
 	return err
 }

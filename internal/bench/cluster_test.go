@@ -2,16 +2,14 @@ package main
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"granary/internal/servers"
 )
@@ -79,85 +77,64 @@ func TestClusters(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := printMany(&out, many); err == nil {
-		err = printDirect(&out, straight)
-	}
-	if rows := strings.Count(out.String(), "%"); err != nil || len(many) != 4 || len(straight) != 3 || rows < 4*4+2*2+3 {
+	err = errors.Join(printMany(&out, many), printDirect(&out, straight))
+	if rows := strings.Count(out.String(), " MB/s") + strings.Count(out.String(), "/s "); err != nil || rows < 4*4+2*2+3 {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-	testPublicationIsGranarys(t, o, team)
+	testPgbenchPublishes(t, team, straight[2])
 }
 
-// testPublicationIsGranarys holds pgbench's statements to those that PostgreSQL
-// is sent for a small file.
-func testPublicationIsGranarys(t *testing.T, o options, team *team) {
-	bin, err := servers.PostgresPrograms()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), team.DSN, "-c", `ALTER SYSTEM SET log_statement = 'all'`,
-		"-c", `ALTER SYSTEM SET log_parameter_max_length = 0`, "-c", `SELECT pg_reload_conf()`).CombinedOutput()
-	if err != nil {
-		t.Fatalf("psql: %v\n%s", err, out)
-	}
-	want := []string{"begin"}
-	for _, s := range publication() {
-		want = append(want, words(s.text))
-	}
-	want = append(want, "commit")
-	s, err := dial(t.Context(), team.Addresses[0], team.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	b := newBodies()
-	var got []string
-	until := time.Now().Add(10 * time.Second)
-	for n := 0; got == nil && time.Now().Before(until); n++ { // until the settings are there
-		path := fmt.Sprintf("%slogged/1.%d.0/file.bin", o.packages(), n)
-		if err := s.publish(path, b.small()); err != nil {
-			t.Fatal(err)
-		}
-		log, err := os.ReadFile(team.Database.Log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = transaction(string(log), "INSERT INTO package_files")
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("a node sends\n%s\npgbench sends\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+// testPgbenchPublishes counts what pgbench left: packages as a node makes them.
+func testPgbenchPublishes(t *testing.T, team *team, r result) {
+	const query = `SELECT COUNT(DISTINCT k.id) FROM packages k JOIN package_files f ON f.package_id = k.id
+		JOIN blobs b ON b.id = f.blob_id AND b.files = 1 JOIN blob_contents c ON c.blob_id = b.id
+		JOIN audit_events e ON e.target_id = f.id AND e.name = 'package_registry_package_published' WHERE k.name = '` + recorded + `'`
+	out, err := team.psql(t.Context(), query)
+	if n, _ := strconv.Atoi(out); err != nil || n <= r.samples[2][0].ops {
+		t.Errorf("%d packages, %v; pgbench made %d, and there was one before", n, err, r.samples[2][0].ops)
 	}
 }
 
-// transaction finds in PostgreSQL's log the first whole transaction that has a
-// statement beginning so, and returns all its statements.
-func transaction(log, begins string) []string {
-	line := regexp.MustCompile(`(?m)^\d{4}-\S+ \S+ \S+ \[(\d+)\] LOG:  (?:statement|execute [^:]*): `)
-	open := map[string][]string{} // by process
-	marks := line.FindAllStringSubmatchIndex(log, -1)
-	for i, m := range marks {
-		end := len(log)
-		if i+1 < len(marks) {
-			end = marks[i+1][0]
+// What stands for a publication, by itself and in a transaction beside others.
+func TestPublicationIn(t *testing.T) {
+	const log = `2026-11-23 07:00:00.000 UTC [7] LOG:  statement: begin
+2026-11-23 07:00:00.001 UTC [8] LOG:  execute stmtcache_1: INSERT INTO package_files (file_name)
+		VALUES ($1), ($2)
+2026-11-23 07:00:00.001 UTC [8] DETAIL:  parameters: $1 = '1.2.3', $2 = 'it''s', $3 = NULL
+2026-11-23 07:00:00.001 UTC [7] LOG:  execute stmtcache_2: INSERT INTO packages (version) VALUES ($1)
+2026-11-23 07:00:00.001 UTC [7] DETAIL:  parameters: $1 = '4.5.6'
+2026-11-23 07:00:00.002 UTC [9] LOG:  checkpoint starting: time
+2026-11-23 07:00:00.002 UTC [7] LOG:  execute stmtcache_3: INSERT INTO package_files (file_name) VALUES (1)
+2026-11-23 07:00:00.003 UTC [7] LOG:  statement: commit
+2026-11-23 07:00:00.003 UTC [7] LOG:  statement: begin
+2026-11-23 07:00:00.003 UTC [7] LOG:  execute stmtcache_3: INSERT INTO package_files (file_name) VALUES ($1)
+2026-11-23 07:00:00.003 UTC [7] DETAIL:  parameters: $1 = '7.8.9'
+`
+	text := func(list []statement) (all []string) {
+		for _, s := range list {
+			line := s.text
+			for _, v := range s.values {
+				if v == nil {
+					line += " NULL"
+				} else {
+					line += " " + *v
+				}
+			}
+			all = append(all, line)
 		}
-		process, text := log[m[2]:m[3]], log[m[1]:end]
-		if next := regexp.MustCompile(`(?m)^\d{4}-`).FindStringIndex(text); next != nil { // DETAIL and the like
-			text = text[:next[0]]
-		}
-		text = words(text)
-		if text == "begin" {
-			open[process] = nil
-		}
-		open[process] = append(open[process], text)
-		if text == "commit" && slices.ContainsFunc(open[process], func(s string) bool { return strings.HasPrefix(s, begins) }) {
-			return open[process]
+		return all
+	}
+	for version, want := range map[string][]string{
+		"1.2.3": {"INSERT INTO package_files (file_name)\n\t\tVALUES ($1), ($2) 1.2.3 it's NULL"},
+		"4.5.6": {"begin", "INSERT INTO packages (version) VALUES ($1) 4.5.6", "INSERT INTO package_files (file_name) VALUES (1)", "commit"},
+		"7.8.9": nil, // it has not ended
+		"9.9.9": nil,
+	} {
+		if got := text(publicationIn(log, version)); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", version, got, want)
 		}
 	}
-	return nil
 }
-
-// words is a text with one space between any two.
-func words(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func TestBodyReadsAsItIsSent(t *testing.T) {
 	h, err := newHead(filepath.Join(t.TempDir(), "head"), 3<<20)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,106 +11,89 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"granary/internal/servers"
 )
 
-// statement is one of the texts that a node sends to PostgreSQL to record one
-// small file, and what pgbench puts into its parameters.
-type statement struct {
-	text  string
-	args  []string // of $1, $2...
-	after string   // names the columns that pgbench keeps, and keeps them
-}
-
-// publication is the transaction of a small file in a new version, in the order
-// in which a node sends it; TestClusters holds it to that. What a
-// node reads before it, to know who asks and what may be, is left out.
-func publication() []statement {
-	return []statement{
-		{text: `SELECT EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = p.id AND h.package_events = 1)
-	FROM projects p WHERE p.id = $1 AND p.deleted_at IS NULL`,
-			args: []string{":project"}},
-		{text: `INSERT INTO packages (project_id, name, version, status, creator_id, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $6)
-		ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
-		DO UPDATE SET updated_at = excluded.updated_at,
-			status = CASE WHEN $7 = 1 THEN excluded.status ELSE packages.status END
-		RETURNING id, created_at = $6`,
-			args:  []string{":project", "'pgbench'", ":now", "'default'", ":user", ":now", "0"},
-			after: ` AS is_new \gset package_`},
-		{text: `INSERT INTO blobs (digest, size, files, touched_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + excluded.files
-		RETURNING id`,
-			args:  []string{"sha256(int8send(:now))", "4096", "1", ":now"},
-			after: ` \gset blob_`},
-		{text: `INSERT INTO blob_contents (blob_id, content) VALUES ($1, $2)
-		ON CONFLICT (blob_id) DO NOTHING`,
-			args: []string{":blob_id", ":content"}},
-		{text: `INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
-		VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-			args:  []string{":package_id", ":blob_id", "'file.bin'", "'default'", ":now"},
-			after: ` \gset file_`},
-		{text: `INSERT INTO audit_events (id, name, entity_type, entity_id, entity_path,
-		author_id, author_username, author_name, credential, credential_id, address, sudo_id, sudo_username,
-		target_type, target_id, target_details, change, change_from, change_to)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-	ON CONFLICT (id) DO NOTHING`,
-			args: []string{":now", "'package_registry_package_published'", "'Project'", ":project", "'root/demo'",
-				":user", "'root'", "'Administrator'", "'personal_access_token'", "1", "'127.0.0.1'", "0", "''",
-				"'PackageFile'", ":file_id", "'pgbench/1700000000.1000.0/file.bin'", "''", "''", "''"}},
-	}
-}
-
-// pgbenchScript is one transaction for pgbench. now is a number that no other
-// has, and for one client it grows as a clock does.
-func pgbenchScript() string {
-	var b strings.Builder
-	b.WriteString("\\set n :n + 1\n\\set now :start + :n * 1000 + :client_id\nBEGIN;\n")
+// script repeats the recording for pgbench, each time for a new version with new
+// bytes. It returns the values of its variables too. now is a number that no other
+// transaction has, and for one client it grows as a clock does. Ids that one
+// statement took from another's answer stay as recorded.
+func (r recording) script() (text string, variables []string) {
+	text = "\\set n :n + 1\n\\set now :start + :n * 1000 + :client_id\n"
 	parameter := regexp.MustCompile(`\$[0-9]+`)
-	for _, s := range publication() {
-		b.WriteString(parameter.ReplaceAllStringFunc(s.text, func(p string) string {
-			n, _ := strconv.Atoi(p[1:])
-			return s.args[n-1]
-		}))
-		if s.after == "" {
-			s.after = ";"
+	for i, s := range r.statements {
+		var stands []string // for $1, $2...
+		for n, v := range s.values {
+			name := fmt.Sprintf("v%d_%d", i, n)
+			stand := r.stand(v)
+			if stand == "" {
+				stand = ":" + name
+				variables = append(variables, "--define="+name+"="+*v)
+			}
+			stands = append(stands, stand)
 		}
-		b.WriteString(s.after + "\n")
+		text += parameter.ReplaceAllStringFunc(s.text, func(p string) string {
+			n, _ := strconv.Atoi(p[1:])
+			return stands[n-1]
+		}) + ";\n"
 	}
-	b.WriteString("COMMIT;\n")
-	return b.String()
+	return text, variables
 }
 
-// pgbench runs the same transactions against the nodes' database without them,
-// one client a connection, prepared as the nodes prepare.
-func pgbench(dir, dsn string, length time.Duration, parts []part) (*server, error) {
+// stand is what takes the place of a value that is never the same twice, or can
+// be no variable of pgbench; "" is for the others.
+func (r recording) stand(value *string) string {
+	if value == nil {
+		return "NULL"
+	}
+	digest := sha256.Sum256(r.content)
+	us, err := strconv.ParseInt(*value, 10, 64)
+	moment := err == nil && us >= r.at.UnixMicro() && us < r.at.Add(time.Minute).UnixMicro()
+	switch {
+	case moment || *value == r.version:
+		return ":now"
+	case *value == `\x`+hex.EncodeToString(digest[:]):
+		return "sha256(int8send(:now))"
+	case *value == "":
+		return "''"
+	}
+	return ""
+}
+
+// pgbench publishes small files in the nodes' database without the nodes: it
+// sends what they send to record one, prepared as they prepare, on a connection
+// for each client. What a node reads before, to know who asks and what may be, is
+// left out.
+func (t *team) pgbench(ctx context.Context, d *driver, o options) (*server, error) {
 	bin, err := servers.PostgresPrograms()
 	if err != nil {
 		return nil, err
 	}
-	script := filepath.Join(dir, "publish.pgbench")
-	if err := os.WriteFile(script, []byte(pgbenchScript()), 0o644); err != nil {
+	r, err := t.record(ctx, d.bodies, o)
+	if err != nil {
 		return nil, err
 	}
-	content := make([]byte, smallSize)
-	_, _ = newNoise().Read(content) // never fails
-	return &server{name: "pgbench", parts: parts, work: func(ctx context.Context, sc scenario) sample {
-		out, err := exec.CommandContext(ctx, filepath.Join(bin, "pgbench"), "--no-vacuum", "--protocol=prepared", "--file="+script,
+	file := filepath.Join(d.dir, "publish.pgbench")
+	text, variables := r.script()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		return nil, err
+	}
+	return &server{name: "pgbench", parts: t.parts, work: func(ctx context.Context, sc scenario) sample {
+		args := append(slices.Clip(variables), "--no-vacuum", "--protocol=prepared", "--file="+file,
 			"--client="+strconv.Itoa(sc.clients), "--jobs="+strconv.Itoa(min(2, sc.clients)),
-			"--time="+strconv.Itoa(int(math.Ceil(length.Seconds()))),
-			"-Dn=0", fmt.Sprintf("-Dstart=%d", time.Now().UnixMicro()),
-			"-Dproject=1", "-Duser=1", // of the first start
-			`-Dcontent=\x`+hex.EncodeToString(content), dsn).CombinedOutput()
+			"--time="+strconv.Itoa(int(math.Ceil(o.slice.Seconds()))),
+			"--define=n=0", fmt.Sprintf("--define=start=%d", time.Now().UnixMicro()), t.DSN)
+		out, err := exec.CommandContext(ctx, filepath.Join(bin, "pgbench"), args...).CombinedOutput()
 		s, readErr := readPgbench(string(out))
 		if err == nil {
 			err = readErr
 		}
 		if err != nil {
-			return sample{errors: 1, first: fmt.Errorf("pgbench: %w\n%s", err, out)}
+			s.errors, s.first = 1, fmt.Errorf("pgbench: %w\n%s", err, out)
 		}
 		return s
 	}}, nil
