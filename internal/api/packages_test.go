@@ -361,6 +361,9 @@ func TestDeletePackage(t *testing.T) {
 		if _, err := s.registry.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		if err := s.db.Fold(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if n := s.count("packages"); n != 1 {
 			t.Errorf("%d packages are left", n)
 		}
