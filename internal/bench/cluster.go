@@ -119,6 +119,10 @@ func (t *team) nodes(n int, name, address string, o options) *server {
 }
 
 func (t *team) measureMany(ctx context.Context, d *driver, o options) ([]result, error) {
+	list := clusterScenarios(o)
+	if len(list) == 0 {
+		return nil, nil
+	}
 	all := []*server{t.embedded}
 	for n := 1; n <= mostNodes; n++ {
 		address, err := servers.FreeAddress(ctx)
@@ -133,10 +137,14 @@ func (t *team) measureMany(ctx context.Context, d *driver, o options) ([]result,
 		s.parts = append(slices.Clip(s.parts), part{"nginx", balancer.Pid()})
 		all = append(all, s)
 	}
-	return measure(ctx, d, o, clusterScenarios(o), all)
+	return measure(ctx, d, o, list, all)
 }
 
 func (t *team) measureDirect(ctx context.Context, d *driver, o options) ([]result, error) {
+	list := directScenarios(o)
+	if len(list) == 0 {
+		return nil, nil
+	}
 	s3, err := straight(t.Objects, t.parts)
 	if err != nil {
 		return nil, err
@@ -146,8 +154,7 @@ func (t *team) measureDirect(ctx context.Context, d *driver, o options) ([]resul
 		return nil, err
 	}
 	node := t.nodes(1, "granary", t.Addresses[0], o)
-	list := directScenarios(o)
-	o.limit /= time.Duration(max(1, len(list)))
+	o.limit /= time.Duration(len(list))
 	var results []result
 	for _, sc := range list {
 		against := []*server{node, s3}
@@ -163,7 +170,7 @@ func (t *team) measureDirect(ctx context.Context, d *driver, o options) ([]resul
 	return results, nil
 }
 
-// parts of the tables, in the order of their columns.
+// partNames are those of the tables, in the order of their columns.
 func partNames() []string { return []string{"granary", "PostgreSQL", "S3", "nginx", ownPart} }
 
 func printMany(w io.Writer, results []result) error {

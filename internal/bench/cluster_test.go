@@ -14,10 +14,10 @@ import (
 	"granary/internal/servers"
 )
 
-// smallRun is a bench of a second or so.
+// smallRun is a bench of a few seconds.
 func smallRun(t *testing.T) (*driver, options, *team) {
 	t.Helper()
-	o, err := parseOptions([]string{"-quick", "-size=20MiB", "-slice=100ms", "-clients=4", "-uploads=2", "-dir=" + t.TempDir()})
+	o, err := parseOptions([]string{"-quick", "-size=17MiB", "-slice=50ms", "-clients=4", "-uploads=2", "-dir=" + t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
