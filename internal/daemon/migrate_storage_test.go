@@ -2,9 +2,10 @@ package daemon
 
 import (
 	"bytes"
-	"io"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/blob/blobtest"
 	"granary/internal/blob/disk"
@@ -35,9 +36,22 @@ func TestMigrateStorage(t *testing.T) {
 	for _, body := range bodies {
 		blobtest.Put(t, store, body)
 	}
-	for _, step := range [][2]config.Config{{first, remote}, {remote, last}} {
-		if err := MigrateStorage(t.Context(), step[0], step[1], true, io.Discard); err != nil {
+	const size = 1 + 100_000 + 12<<20
+	for _, step := range []struct {
+		from, to config.Config
+		want     Copied
+	}{
+		{first, remote, Copied{Blobs: 3, Bytes: size}},
+		{remote, last, Copied{Blobs: 3, Bytes: size}},
+		{first, last, Copied{Present: 3}},
+	} {
+		var told Copied
+		got, err := MigrateStorage(t.Context(), step.from, step.to, true, func(c Copied) { told = c })
+		if err != nil {
 			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]Copied{step.want, step.want}, []Copied{got, told}); diff != "" {
+			t.Errorf("from %s to %s: %s", step.from.Blobs, step.to.Blobs, diff)
 		}
 	}
 	if store, err = disk.Open(last.Blobs.Path); err != nil {
