@@ -78,9 +78,9 @@ test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server
 
 cluster: $(VERSITYGW) ## three nodes behind nginx, on PostgreSQL and S3, on this machine; NODES=5
 	tools/install-test-deps
-	go run ./internal/cluster $(if $(NODES),-nodes $(NODES))
+	go run ./internal/cluster/try $(if $(NODES),-nodes $(NODES))
 
-bench: ## granary beside nginx, its client beside curl; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
+bench: $(VERSITYGW) ## granary beside nginx, its client beside curl, clusters beside one node and beside S3; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
 	tools/install-test-deps
 	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
