@@ -20,6 +20,11 @@
 //	cut BYTES CONNECTIONS
 //	                from here on the client reaches $URL through a proxy that cuts
 //	                the first so many connections, each after so many bytes
+//	slow BYTES      from here on the client reaches $URL through a proxy that moves
+//	                so many bytes a second
+//	terminal [-type FILE | -interrupt] granary arguments
+//	                run granary on a terminal, type FILE or send SIGINT where it asks
+//	                for a token; the output is what a person would have seen
 //	interrupt BYTES granary arguments
 //	                run granary and send it SIGINT when so many bytes have moved
 //	bytes FILE COUNT
@@ -72,7 +77,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serve, "stop": stop, "api": api, "let": let, "status": status,
-			"gitlab": startGitlab, "cut": cut, "interrupt": interrupt, "bytes": makeBytes, "code": code,
+			"gitlab": startGitlab, "cut": cut, "slow": slow, "terminal": terminal, "interrupt": interrupt, "bytes": makeBytes, "code": code,
 		},
 	})
 }

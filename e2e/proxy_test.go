@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -22,19 +23,21 @@ type proxy struct {
 	cuts   atomic.Int64 // connections that are still to be cut
 	after  int64        // bytes in both directions
 	full   func()       // called, where it is not nil, instead of cutting; then no byte moves
+	pace   int64        // bytes a second, each way of a connection; 0 for as fast as it goes
 
 	mu    sync.Mutex
 	conns []net.Conn
 	ended sync.WaitGroup
 }
 
-func startProxy(ts *testscript.TestScript, after int64, cuts int, full func()) string {
+// start returns the address of the proxy.
+func (p *proxy) start(ts *testscript.TestScript) string {
 	target, err := url.Parse(ts.Getenv("URL"))
 	ts.Check(err)
+	p.target = target.Host
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
-	p := &proxy{target: target.Host, ln: ln, after: after, full: full}
-	p.cuts.Store(int64(cuts))
+	p.ln = ln
 	p.ended.Go(p.accept)
 	ts.Defer(p.close)
 	return "http://" + ln.Addr().String()
@@ -73,6 +76,9 @@ func (p *proxy) pass(from, to net.Conn, left *atomic.Int64) {
 		}
 		if left.Load() >= 0 && n > 0 {
 			_, _ = to.Write(buffer[:n])
+			if p.pace > 0 {
+				time.Sleep(time.Duration(n) * time.Second / time.Duration(p.pace))
+			}
 		}
 		if err != nil || left.Load() < 0 {
 			_ = from.Close()
@@ -107,7 +113,19 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cuts, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Setenv("GRANARY_SERVER", startProxy(ts, after, cuts, nil))
+	p := &proxy{after: after}
+	p.cuts.Store(int64(cuts))
+	ts.Setenv("GRANARY_SERVER", p.start(ts))
+}
+
+// slow is the command that starts a proxy that takes its time.
+func slow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: slow BYTES")
+	}
+	pace, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	ts.Setenv("GRANARY_SERVER", (&proxy{pace: pace}).start(ts))
 }
 
 // interrupt runs granary and sends it SIGINT when so many bytes have moved.
@@ -120,9 +138,10 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command(granaryPath(ts), args[1:]...)
 	reached := make(chan struct{})
 	var once sync.Once
-	server := startProxy(ts, after, 1<<30, func() { once.Do(func() { close(reached) }) })
+	p := &proxy{after: after, full: func() { once.Do(func() { close(reached) }) }}
+	p.cuts.Store(1 << 30)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "GRANARY_SERVER="+server, "GRANARY_TOKEN="+ts.Getenv("GRANARY_TOKEN"))
+	cmd.Env = append(clientEnviron(ts), "GRANARY_SERVER="+p.start(ts))
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output
 	ts.Check(cmd.Start())
@@ -137,6 +156,15 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if err := <-ended; err == nil || !strings.Contains(output.String(), "interrupted") {
 		ts.Fatalf("it ended with %v\n%s", err, output.String())
 	}
+}
+
+// clientEnviron is what granary's client reads of a script's variables.
+func clientEnviron(ts *testscript.TestScript) []string {
+	environ := append(os.Environ(), "XDG_CONFIG_HOME=")
+	for _, name := range []string{"HOME", "GRANARY_SERVER", "GRANARY_TOKEN"} {
+		environ = append(environ, name+"="+ts.Getenv(name))
+	}
+	return environ
 }
 
 // bytes makes a file that cannot be compressed.

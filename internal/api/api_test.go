@@ -157,7 +157,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	s.hooks = &hooks.Service{Store: db, Log: db, Places: places, Now: s.now}
 	s.api = &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
-		Releases: &releases.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		Releases: &releases.Service{Store: db, Places: places, Now: s.now},
 		Audit:    &audit.Service{Store: db, Places: places, Rules: rules, Now: s.now},
 		ClientIP: func(context.Context) netip.Addr { return netip.MustParseAddr(clientAddress) },
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },

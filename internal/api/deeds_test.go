@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/api"
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 )
 
 // deed is what an exported method asks the permission table for, and arguments
@@ -28,6 +30,8 @@ func deeds() map[string]deed {
 	user := auth.User{Username: "u", Name: "u", Email: "u@example.com"}
 	member := projects.Member{UserID: 9, Role: access.Guest}
 	deploy := auth.DeployToken{Name: "t", Scopes: []access.Scope{access.ScopeReadPackage}}
+	variable := projects.Variable{Key: "K", Scope: projects.AnyScope}
+	bot := auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeAPI}, Role: access.Guest}
 	return map[string]deed{
 		"Registry.Publish":              {action: access.PublishPackage},
 		"Registry.Open":                 {action: access.ReadPackages},
@@ -114,6 +118,41 @@ func deeds() map[string]deed {
 		"Auth.OwnJob":              {free: "a job token is about its own job"},
 		"Auth.FinishJob":           {action: access.EndJob, args: map[int]any{1: int64(5), 2: auth.JobSuccess}},
 
+		"Releases.List":       {action: access.ReadReleases},
+		"Releases.Get":        {action: access.ReadReleases},
+		"Releases.Latest":     {action: access.ReadReleases},
+		"Releases.Create":     {action: access.PublishRelease, args: map[int]any{1: releases.Release{Tag: "v1"}}},
+		"Releases.Change":     {action: access.PublishRelease},
+		"Releases.Delete":     {action: access.DestroyRelease},
+		"Releases.Links":      {action: access.ReadReleases},
+		"Releases.Link":       {action: access.ReadReleases},
+		"Releases.Asset":      {action: access.ReadReleases},
+		"Releases.AddLink":    {action: access.PublishRelease},
+		"Releases.ChangeLink": {action: access.PublishRelease},
+		"Releases.DeleteLink": {action: access.PublishRelease},
+
+		"ProjectVariables.List":   {action: access.ReadProjectVariables},
+		"ProjectVariables.Get":    {action: access.ReadProjectVariables},
+		"ProjectVariables.Create": {action: access.AdminProjectVariables, args: map[int]any{1: variable}},
+		"ProjectVariables.Edit":   {action: access.AdminProjectVariables},
+		"ProjectVariables.Delete": {action: access.AdminProjectVariables},
+		"GroupVariables.List":     {action: access.ReadGroupVariables},
+		"GroupVariables.Get":      {action: access.ReadGroupVariables},
+		"GroupVariables.Create":   {action: access.AdminGroupVariables, args: map[int]any{1: variable}},
+		"GroupVariables.Edit":     {action: access.AdminGroupVariables},
+		"GroupVariables.Delete":   {action: access.AdminGroupVariables},
+
+		"ProjectTokens.List":   {action: access.ReadProjectTokens},
+		"ProjectTokens.Get":    {action: access.ReadProjectTokens},
+		"ProjectTokens.Create": {action: access.IssueProjectToken, args: map[int]any{1: bot}},
+		"ProjectTokens.Revoke": {action: access.EndProjectToken},
+		"ProjectTokens.Rotate": {action: access.EndProjectToken, args: map[int]any{1: int64(5)}},
+		"GroupTokens.List":     {action: access.ReadGroupTokens},
+		"GroupTokens.Get":      {action: access.ReadGroupTokens},
+		"GroupTokens.Create":   {action: access.IssueGroupToken, args: map[int]any{1: bot}},
+		"GroupTokens.Revoke":   {action: access.EndGroupToken},
+		"GroupTokens.Rotate":   {action: access.EndGroupToken, args: map[int]any{1: int64(5)}},
+
 		"Audit.InstanceEvents": {action: access.ReadInstance},
 		"Audit.InstanceEvent":  {action: access.ReadInstance},
 		"Audit.ProjectEvents":  {action: access.ReadProjectAudit},
@@ -171,11 +210,40 @@ func rooms(standing access.Resource) map[string]any {
 	places := &projects.Service{Projects: r, Groups: r, Rules: rules, Now: now}
 	users := &auth.Service{PersonalTokens: r, Jobs: r, Places: places, Rules: rules, Now: now}
 	return map[string]any{
+		"Releases": &releases.Service{Places: places, Now: now},
 		"Registry": &registry.Registry{Catalog: r, Groups: places, Rules: rules, Now: now},
 		"Hooks":    &hooks.Service{Places: places, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
+		"ProjectVariables": places.ProjectVariables(), "GroupVariables": places.GroupVariables(),
 		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),
+		"ProjectTokens": users.ProjectTokens(), "GroupTokens": users.GroupTokens(),
 		"Audit": &audit.Service{Places: places, Rules: rules, Now: now},
+	}
+}
+
+// TestEveryRoomIsHere: what the server can do is asked for at a field of its
+// Server, or at what a method of such a field returns. All of it that has deeds
+// is among the rooms.
+func TestEveryRoomIsHere(t *testing.T) {
+	listed := map[string]bool{}
+	for name, room := range rooms(access.Resource{}) {
+		listed[name+" "+reflect.TypeOf(room).String()] = true
+	}
+	want := func(name string, room reflect.Type) {
+		for method := range room.Methods() {
+			if takesActor(method.Type) && !listed[name+" "+room.String()] {
+				t.Errorf("%s (%s) has deeds, and is not among the rooms", name, room)
+				return
+			}
+		}
+	}
+	for field := range reflect.TypeFor[api.Server]().Fields() {
+		want(field.Name, field.Type)
+		for method := range field.Type.Methods() {
+			if method.Type.NumIn() == 1 && method.Type.NumOut() == 1 {
+				want(method.Name, method.Type.Out(0))
+			}
+		}
 	}
 }
 

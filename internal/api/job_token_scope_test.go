@@ -126,7 +126,8 @@ func TestJobTokenScopeHolds(t *testing.T) {
 			status             int
 		}{
 			{"GET", target, "", project}, {"GET", file, "", read}, {"PUT", file, "x", publish},
-			{"PUT", target + "/jobs/" + other, "status=failed", endJob}, {"GET", "/api/v4/job", "", 200},
+			{"PUT", target + "/jobs/" + other, "status=failed", endJob}, {"DELETE", target + "/releases/v1", "", endJob},
+			{"GET", "/api/v4/job", "", 200},
 		} {
 			got := s.do(tc.method, tc.path, strings.NewReader(tc.body), "JOB-TOKEN: "+s.job, "Content-Type: application/x-www-form-urlencoded")
 			if got.StatusCode != tc.status {

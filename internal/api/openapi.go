@@ -17,7 +17,7 @@ import (
 const documentPath = "/openapi.json"
 
 // serveDocument answers with the OpenAPI document, for the address that the
-// client called. It is put together when the first client asks.
+// client called. All but the address is made once, when the first client asks.
 func (s *Server) serveDocument() http.Handler {
 	read := sync.OnceValues(s.document)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -26,27 +26,33 @@ func (s *Server) serveDocument() http.Handler {
 			s.fail(w, r, err)
 			return
 		}
-		text, err := doc.JSON(s.base(r) + prefix)
+		text, err := doc.text.At(s.base(r) + prefix)
 		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
-		digest := sha256.Sum256(text)
+		tag := sha256.Sum256([]byte(doc.digest + s.base(r)))
 		h := w.Header()
 		safeHeaders(h)
 		h["Content-Type"] = []string{"application/json"}
-		h["Etag"] = []string{`"` + hex.EncodeToString(digest[:]) + `"`}
+		h["Etag"] = []string{`"` + hex.EncodeToString(tag[:]) + `"`}
 		h["Cache-Control"] = []string{"no-cache"}
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 	})
 }
 
+// document is the text of the OpenAPI document, and its SHA-256.
+type document struct {
+	text   openapi.Text
+	digest string
+}
+
 // document is what is written by hand, with what the table of routes knows:
 // which credentials are taken.
-func (s *Server) document() (openapi.Document, error) {
+func (s *Server) document() (document, error) {
 	doc, err := openapi.Read()
 	if err != nil {
-		return nil, err
+		return document{}, err
 	}
 	for _, route := range s.routes() {
 		methods := []string{route.method}
@@ -59,7 +65,9 @@ func (s *Server) document() (openapi.Document, error) {
 			}
 		}
 	}
-	return doc, nil
+	text, err := doc.JSON()
+	digest := sha256.Sum256(text)
+	return document{text, string(digest[:])}, err
 }
 
 // describedPath is a route's path as OpenAPI writes it.

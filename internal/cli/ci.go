@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"granary/internal/client"
 	"granary/internal/wire"
@@ -197,7 +195,7 @@ func (r *ciRun) execute(command, environ []string) (status string, err error) {
 		select {
 		case s := <-signals:
 			status = "canceled"
-			if s != os.Interrupt || !r.onTerminal() { // a terminal has sent it to the command already
+			if _, ok := terminal(r.env.Stdin); !ok || s != os.Interrupt { // a terminal has sent Ctrl-C to the command already
 				_ = cmd.Process.Signal(s) // it may have ended by now
 			}
 		case err := <-ended:
@@ -210,11 +208,6 @@ func (r *ciRun) execute(command, environ []string) (status string, err error) {
 			return status, err
 		}
 	}
-}
-
-func (r *ciRun) onTerminal() bool {
-	f, ok := r.env.Stdin.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // childCode is the command's exit code as a shell tells it.
@@ -230,7 +223,7 @@ func (r *ciRun) finish(ctx context.Context, c *client.Client, project string, jo
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if err := c.FinishJob(ctx, project, job.ID, status); err != nil {
-		fmt.Fprintf(r.env.Stderr, "granary: job %d could not be ended: %v; its token is good until %s\n",
+		r.env.notice("job %d could not be ended: %v; its token is good until %s",
 			job.ID, err, time.Time(job.ExpiresAt).UTC().Format(time.RFC3339))
 	}
 }

@@ -72,7 +72,7 @@ func (o *connection) client() (*client.Client, error) {
 
 func (o *connection) waiting(why error, pause time.Duration) {
 	if pause >= time.Second && !o.quiet {
-		fmt.Fprintf(o.env.Stderr, "granary: %v; trying again in %s\n", why, pause.Round(time.Second))
+		o.env.notice("%v; trying again in %s", why, pause.Round(time.Second))
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,9 +73,9 @@ func login(ctx context.Context, env Env, server string, quiet bool) error {
 func askToken(ctx context.Context, env Env, host string) (string, error) {
 	var text string
 	var err error
-	if f, ok := env.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if fd, ok := terminal(env.Stdin); ok {
 		fmt.Fprintf(env.Stderr, "Token for %s: ", host)
-		text, err = readSilently(ctx, int(f.Fd()))
+		text, err = readSilently(ctx, fd)
 		fmt.Fprintln(env.Stderr)
 	} else {
 		text, err = bufio.NewReader(io.LimitReader(env.Stdin, 16<<10)).ReadString('\n')

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,11 +40,35 @@ func newMigrateStorage(env Env) *cobra.Command {
 			}
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return daemon.MigrateStorage(ctx, cfg, target, verify, env.Stdout)
+			done, err := daemon.MigrateStorage(ctx, cfg, target, verify, tellCopied(env.Stderr))
+			out := &printer{w: env.Stdout}
+			if err == nil || done.Blobs+done.Present > 0 {
+				out.printf("copied %s\n", countCopied(done))
+			}
+			return errors.Join(err, out.err)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the `place` to copy to")
 	cmd.Flags().BoolVar(&verify, "verify", false, "read what is there already too, and replace what is damaged")
 	config.AddFlags(cmd.Flags())
 	return cmd
+}
+
+// tellCopied tells now and then how far it is, without how much there is in all:
+// the list of a store can be long, and is read once, while the copying goes on.
+func tellCopied(w io.Writer) func(daemon.Copied) {
+	began := time.Now()
+	told := began
+	return func(c daemon.Copied) {
+		if time.Since(told) < tellEvery {
+			return
+		}
+		told = time.Now()
+		rate := float64(c.Bytes) / time.Since(began).Seconds()
+		fmt.Fprintf(w, "%s; %s/s\n", countCopied(c), formatBytes(int64(rate)))
+	}
+}
+
+func countCopied(c daemon.Copied) string {
+	return fmt.Sprintf("%d blobs, %s; %d were there already", c.Blobs, formatBytes(c.Bytes), c.Present)
 }

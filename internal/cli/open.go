@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +14,7 @@ import (
 
 func newOpen(env Env) *cobra.Command {
 	o := &connection{env: env}
-	var printOnly bool
+	var printOnly, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "open PROJECT [NAME[@VERSION]]",
 		Short: "Open the web page of a project or a package",
@@ -29,42 +31,65 @@ func newOpen(env Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			page := ""
-			if len(args) == 1 {
-				p, err := c.Project(ctx, project)
-				if err != nil {
-					return advise(err, project)
-				}
-				page = p.WebURL
-			} else {
-				p, _, err := findPackage(ctx, c, project, args[1], false)
-				if err != nil {
-					return advise(err, project)
-				}
-				page = p.WebURL
+			page, err := findPage(ctx, c, project, args[1:])
+			if err != nil {
+				return err
 			}
-			return openPage(cmd, env, page, printOnly)
+			switch {
+			case asJSON:
+				return printJSON(env, page)
+			case printOnly:
+				_, err := fmt.Fprintln(env.Stdout, page.WebURL)
+				return err
+			}
+			return browse(ctx, env, page.WebURL)
 		},
 	}
 	o.addFlags(cmd)
 	o.complete(cmd, aProject, aPackage)
 	cmd.Flags().BoolVar(&printOnly, "print", false, "print the address, and open nothing")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the page as JSON, and open nothing")
 	return cmd
 }
 
-func openPage(cmd *cobra.Command, env Env, page string, printOnly bool) error {
-	if _, err := client.ParseServer(page); err != nil { // http and https alone: the server chose it, and a browser opens more
-		return exitError{fmt.Errorf("the server names no page (%q)", page), exitNotFound}
+// webPage is a page as open prints it as JSON.
+type webPage struct {
+	Project string `json:"project"`
+	Name    string `json:"name,omitempty"`
+	Version string `json:"version,omitempty"`
+	WebURL  string `json:"web_url"`
+}
+
+// findPage asks the server for the page of a project, or of the NAME[@VERSION]
+// that is named.
+func findPage(ctx context.Context, c *client.Client, project string, named []string) (webPage, error) {
+	page := webPage{Project: project}
+	if len(named) == 0 {
+		p, err := c.Project(ctx, project)
+		if err != nil {
+			return page, advise(err, project)
+		}
+		page.WebURL = p.WebURL
+	} else {
+		name, version, _ := strings.Cut(named[0], "@")
+		p, err := c.Resolve(ctx, project, name, version, false)
+		if err != nil {
+			return page, advise(err, project)
+		}
+		page.Name, page.Version, page.WebURL = p.Name, p.Version, p.WebURL
 	}
-	if printOnly {
-		_, err := fmt.Fprintln(env.Stdout, page)
-		return err
+	if _, err := client.ParseServer(page.WebURL); err != nil { // http and https alone: the server chose it, and a browser opens more
+		return page, exitError{fmt.Errorf("the server names no page (%q)", page.WebURL), exitNotFound}
 	}
+	return page, nil
+}
+
+func browse(ctx context.Context, env Env, page string) error {
 	opener := "xdg-open"
 	if runtime.GOOS == "darwin" {
 		opener = "open"
 	}
-	browser := exec.CommandContext(cmd.Context(), opener, page)
+	browser := exec.CommandContext(ctx, opener, page)
 	browser.Env = withoutTokens(env.Environ)
 	if err := browser.Run(); err != nil {
 		return fmt.Errorf("no browser could be started (%w); the page is %s", err, page)

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -42,10 +41,10 @@ func newProgress(env Env, quiet bool, verb string, files int, size int64) *progr
 		return p
 	}
 	every := tellEvery
-	if f, ok := env.Stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if fd, ok := terminal(env.Stderr); ok {
 		every, p.terminal = redrawEvery, true
 		p.width = func() int {
-			width, _, err := term.GetSize(int(f.Fd()))
+			width, _, err := term.GetSize(fd)
 			if err != nil {
 				return 80
 			}
@@ -63,7 +62,7 @@ func (p *progress) tell(every time.Duration) {
 		select {
 		case <-p.stop:
 			if p.terminal {
-				fmt.Fprint(p.w, "\r\x1b[K")
+				fmt.Fprint(p.w, clearLine)
 			}
 			return
 		case <-tick.C:

@@ -155,7 +155,7 @@ func (p *pull) toStdout(ctx context.Context, files []pulled) error {
 }
 
 func (p *pull) warn(path string) {
-	fmt.Fprintf(p.env.Stderr, "granary: %s: the server tells no digest, so nothing was compared\n", path)
+	p.env.notice("%s: the server tells no digest, so nothing was compared", path)
 }
 
 // install brings the files into the directory. Their names are looked at first:

@@ -67,11 +67,12 @@ type push struct {
 	fromTag, force, dryRun, declare, flat, json bool
 	jobs                                        int
 
-	client     *client.Client
-	at         client.Coordinates // without a path
-	sources    []source
-	created    bool // the package is there
-	unreadable bool // the token may publish, and may not list
+	client   *client.Client
+	at       client.Coordinates // without a path
+	sources  []source
+	created  bool // the package is there
+	hidden   bool // and no list shows it
+	unlisted bool // no list tells its files, but each can be asked for
 }
 
 // pushed is one file of the result.
@@ -160,7 +161,7 @@ func (p *push) plan(ctx context.Context) ([]pushed, error) {
 		s := p.sources[i]
 		files[i] = pushed{Path: s.path, Size: s.size, Action: "upload", source: s}
 		old, taken := there[s.path]
-		if p.unreadable {
+		if p.unlisted {
 			var err error
 			if old, taken, err = p.stat(ctx, s.path); err != nil {
 				return fmt.Errorf("%s: %w", s.local, err)
@@ -193,14 +194,21 @@ func (p *push) existing(ctx context.Context) (map[string]client.File, error) {
 	there := map[string]client.File{}
 	packages, err := p.client.Packages(ctx, p.at.Project, p.at.Name, p.at.Version)
 	if k := client.KindOf(err); k == client.Denied || k == client.NotFound {
-		// Deploy tokens read no lists; each file can still be asked for.
-		p.unreadable = true
+		p.unlisted = true // deploy tokens read no lists
 		return there, nil
+	}
+	if err == nil && len(packages) == 0 {
+		packages, err = p.client.HiddenPackages(ctx, p.at.Project, p.at.Name, p.at.Version)
+		p.hidden = len(packages) > 0
 	}
 	if err != nil || len(packages) == 0 {
 		return there, err
 	}
 	p.created = true
+	if p.hidden {
+		p.unlisted = true
+		return there, nil
+	}
 	files, err := p.client.Files(ctx, p.at.Project, packages[len(packages)-1].ID)
 	for _, f := range files {
 		there[f.Path] = f
@@ -295,7 +303,7 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 // confirm asks for the digests that no answer told: servers before
 // select=package_file have them in the package's list only.
 func (p *push) confirm(ctx context.Context, files []pushed) error {
-	if p.unreadable || !slices.ContainsFunc(files, func(f pushed) bool { return !f.Confirmed }) {
+	if p.unlisted || !slices.ContainsFunc(files, func(f pushed) bool { return !f.Confirmed }) {
 		return nil
 	}
 	there, err := p.existing(ctx)
@@ -340,6 +348,9 @@ func (p *push) print(files []pushed) error {
 		out.printf("%s %s: %s published (%s)", p.at.Name, p.at.Version, countFiles(count["upload"]), formatBytes(size))
 		if n := count["unchanged"]; n > 0 {
 			out.printf(", %d there already", n)
+		}
+		if p.hidden {
+			out.printf("; the package is hidden")
 		}
 		out.printf("\n")
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -29,12 +30,23 @@ func newRm(env Env) *cobra.Command {
 	r.addFlags(cmd)
 	r.complete(cmd, aProject, aPackage, aFile)
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, and do nothing")
+	cmd.Flags().BoolVar(&r.json, "json", false, "print what is deleted as JSON")
 	return cmd
 }
 
 type rm struct {
 	connection
-	dryRun bool
+	dryRun, json bool
+}
+
+// removal is what rm prints as JSON: what is gone, or with dry-run would be.
+type removal struct {
+	Project string   `json:"project"`
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	DryRun  bool     `json:"dry_run,omitempty"`
+	Whole   bool     `json:"whole"` // the version with all its files
+	Files   []string `json:"files"` // those that were chosen; none with Whole
 }
 
 func (r *rm) run(ctx context.Context, args []string) error {
@@ -58,39 +70,57 @@ func (r *rm) run(ctx context.Context, args []string) error {
 		return exitError{fmt.Errorf("%s has no package %s %s", project, name, version), exitNotFound}
 	}
 	p := found[len(found)-1]
+	gone := removal{Project: project, Name: p.Name, Version: p.Version, DryRun: r.dryRun, Files: []string{}}
 	if len(args) == 2 {
-		if !r.dryRun {
-			err = c.DeletePackage(ctx, project, p.ID)
-		}
-		return r.report(name+" "+version, advise(err, project))
+		err = r.version(ctx, c, p, &gone)
+	} else {
+		err = r.files(ctx, c, p, args[2:], &gone)
 	}
-	return r.files(ctx, c, project, p, args[2:])
+	if r.json && (gone.Whole || len(gone.Files) > 0) { // what went before an error is gone, too
+		err = errors.Join(err, printJSON(r.env, gone))
+	}
+	return err
 }
 
-func (r *rm) files(ctx context.Context, c *client.Client, project string, p client.Package, wanted []string) error {
-	files, err := c.Files(ctx, project, p.ID)
+func (r *rm) version(ctx context.Context, c *client.Client, p client.Package, gone *removal) error {
+	if !r.dryRun {
+		if err := c.DeletePackage(ctx, gone.Project, p.ID); err != nil {
+			return fmt.Errorf("%s %s: %w", p.Name, p.Version, advise(err, gone.Project))
+		}
+	}
+	gone.Whole = true
+	return r.tell(p.Name + " " + p.Version)
+}
+
+func (r *rm) files(ctx context.Context, c *client.Client, p client.Package, wanted []string, gone *removal) error {
+	files, err := c.Files(ctx, gone.Project, p.ID)
 	if err != nil {
-		return advise(err, project)
+		return advise(err, gone.Project)
 	}
 	chosen, err := chooseFiles(files, wanted, p)
 	if err != nil {
 		return err
 	}
 	for _, f := range chosen {
+		what := p.Name + " " + p.Version + " " + f.Path
 		if !r.dryRun {
-			err = c.DeleteFile(ctx, project, p.ID, f)
+			if err := c.DeleteFile(ctx, gone.Project, p.ID, f); err != nil {
+				return fmt.Errorf("%s: %w", what, advise(err, gone.Project))
+			}
 		}
-		if err := r.report(p.Name+" "+p.Version+" "+f.Path, advise(err, project)); err != nil {
+		gone.Files = append(gone.Files, f.Path)
+		if err := r.tell(what); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *rm) report(what string, err error) error {
+// tell says at once what is gone, to people.
+func (r *rm) tell(what string) error {
 	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", what, err)
+	case r.json:
+		return nil
 	case r.dryRun:
 		what += " would be deleted"
 	case r.quiet:
@@ -98,7 +128,7 @@ func (r *rm) report(what string, err error) error {
 	default:
 		what += " is deleted"
 	}
-	_, err = fmt.Fprintln(r.env.Stdout, what)
+	_, err := fmt.Fprintln(r.env.Stdout, what)
 	return err
 }
 

@@ -189,7 +189,7 @@ func (s *versionSet) run(ctx context.Context, text string) error {
 			return s.afterAll(ctx, next.String(), err)
 		}
 		if err == nil && tag == "" && !s.quiet {
-			fmt.Fprintln(s.env.Stderr, "granary: this server has no conditional writes: whoever wrote at the same moment was not noticed")
+			s.env.notice("this server has no conditional writes: whoever wrote at the same moment was not noticed")
 		}
 		return err
 	}

@@ -37,7 +37,21 @@ type File struct {
 // Packages lists the generic packages of a project, oldest first: all of them,
 // those of one name, or one version of it.
 func (c *Client) Packages(ctx context.Context, project, name, version string) ([]Package, error) {
+	return c.packages(ctx, project, name, version, "")
+}
+
+// HiddenPackages lists as Packages does what was published with the status
+// hidden: Packages does not show it, though its files can be installed. Files
+// does not list those of a hidden package.
+func (c *Client) HiddenPackages(ctx context.Context, project, name, version string) ([]Package, error) {
+	return c.packages(ctx, project, name, version, "hidden")
+}
+
+func (c *Client) packages(ctx context.Context, project, name, version, status string) ([]Package, error) {
 	query := url.Values{"package_type": {"generic"}}
+	if status != "" {
+		query.Set("status", status)
+	}
 	if name != "" {
 		query.Set("package_name", name) // finds longer names too
 	}
@@ -50,7 +64,8 @@ func (c *Client) Packages(ctx context.Context, project, name, version string) ([
 	}
 	found := []Package{}
 	for _, r := range rows {
-		if r.PackageType != "generic" || name != "" && r.Name != name || version != "" && r.Version != version {
+		if r.PackageType != "generic" || name != "" && r.Name != name || version != "" && r.Version != version ||
+			status != "" && r.Status != status {
 			continue
 		}
 		p := Package{ID: r.ID, Name: r.Name, Version: r.Version, Status: r.Status, CreatedAt: time.Time(r.CreatedAt)}

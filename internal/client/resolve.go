@@ -39,6 +39,9 @@ func (c *Client) Resolve(ctx context.Context, project, name, version string, pre
 	if err != nil {
 		return Package{}, err
 	}
+	if len(all) == 0 {
+		return Package{}, &failure{NotFound, fmt.Errorf("%s has no package %s", project, name)}
+	}
 	found, err := Highest(all, version, pre)
 	if err != nil {
 		return Package{}, fmt.Errorf("%s, package %s: %w", project, name, err)

@@ -2,10 +2,11 @@ package daemon
 
 import (
 	"bytes"
-	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/blob/blobtest"
 	"granary/internal/blob/disk"
@@ -39,9 +40,22 @@ func TestMigrateStorage(t *testing.T) {
 	if err := store.SetMark(t.Context(), "the store of these records"); err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range [][2]config.Config{{first, remote}, {remote, last}} {
-		if err := MigrateStorage(t.Context(), step[0], step[1], true, io.Discard); err != nil {
+	const size = 1 + 100_000 + 12<<20
+	for _, step := range []struct {
+		from, to config.Config
+		want     Copied
+	}{
+		{first, remote, Copied{Blobs: 3, Bytes: size}},
+		{remote, last, Copied{Blobs: 3, Bytes: size}},
+		{first, last, Copied{Present: 3}},
+	} {
+		var told Copied
+		got, err := MigrateStorage(t.Context(), step.from, step.to, true, func(c Copied) { told = c })
+		if err != nil {
 			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]Copied{step.want, step.want}, []Copied{got, told}); diff != "" {
+			t.Errorf("from %s to %s: %s", step.from.Blobs, step.to.Blobs, diff)
 		}
 	}
 	if store, err = disk.Open(last.Blobs.Path); err != nil {
@@ -54,7 +68,7 @@ func TestMigrateStorage(t *testing.T) {
 	if taken, err := disk.Open(other); err != nil || taken.SetMark(t.Context(), "the store of others") != nil {
 		t.Fatal(err)
 	}
-	if err := MigrateStorage(t.Context(), last, at("file:"+other), false, io.Discard); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
+	if _, err := MigrateStorage(t.Context(), last, at("file:"+other), false, func(Copied) {}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
 		t.Errorf("into the store of others: %v", err)
 	}
 	for _, body := range bodies {

@@ -68,7 +68,7 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 	}
 	s.api = &api.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,
-		Releases:    &releases.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now},
+		Releases:    &releases.Service{Store: s.db, Places: s.projects, Now: time.Now},
 		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg), ClientIP: httpd.ClientIP,
 		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
 		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),

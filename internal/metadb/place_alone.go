@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"granary/internal/fault"
 	"granary/internal/registry"
 )
 
@@ -64,7 +65,7 @@ func (db *DB) placeAlone(ctx context.Context, p registry.Publication) (put lande
 	case errors.Is(err, sql.ErrNoRows):
 		return put, false, nil
 	case refused(err, notNullViolation, "package_files"):
-		return put, false, errSwept
+		return put, false, fault.Wrap(fault.Unavailable, "", errSwept)
 	}
 	return put, err == nil, classify(err)
 }

@@ -49,7 +49,7 @@ func packageValues(p registry.Publication) []any {
 func (t *tx) placeFile(ctx context.Context, p registry.Publication) (put landed, err error) {
 	err = t.row(ctx, upsertPackage, packageValues(p)...).Scan(&put.packageID, &put.isNew, &put.hooked)
 	if errors.Is(err, sql.ErrNoRows) {
-		return put, errProjectGone
+		return put, fault.Wrap(fault.Hidden, "", errors.New("the project was deleted while a file was published"))
 	}
 	if err != nil {
 		return put, classify(err)
@@ -66,10 +66,7 @@ func (t *tx) placeFile(ctx context.Context, p registry.Publication) (put landed,
 	return put, t.record(ctx, published(p, put.fileID))
 }
 
-var (
-	errProjectGone = fault.Wrap(fault.Hidden, "", errors.New("the project was deleted while a file was published"))
-	errSwept       = fault.Wrap(fault.Unavailable, "", errors.New("the blob was swept while it was published"))
-)
+var errSwept = errors.New("the blob was swept while it was published")
 
 // published is the event that tells of the file.
 func published(p registry.Publication, fileID int64) audit.Event {
@@ -91,7 +88,7 @@ func (t *tx) blobOf(ctx context.Context, p registry.Publication) (int64, error) 
 		var blobID int64
 		err := t.row(ctx, `UPDATE blobs SET files = files + 1 WHERE digest = $1 RETURNING id`, p.Digest[:]).Scan(&blobID)
 		if errors.Is(err, sql.ErrNoRows) {
-			return 0, errSwept
+			return 0, fault.Wrap(fault.Unavailable, "", errSwept)
 		}
 		return blobID, classify(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -54,11 +54,16 @@ func (d Document) Operation(method, path string) map[string]any {
 	return at(d, "paths", path, strings.ToLower(method))
 }
 
-// JSON is the document for clients that call the API at the address.
-func (d Document) JSON(server string) ([]byte, error) {
-	whole := maps.Clone(d)
-	whole["servers"] = []object{{"url": server}}
-	return json.Marshal(whole)
+// JSON is the document without the address of its server.
+func (d Document) JSON() (Text, error) { return json.Marshal(d) }
+
+// Text is a document as JSON, but for the address of its server.
+type Text []byte
+
+// At is the whole document, for clients that call the API at the address.
+func (t Text) At(server string) ([]byte, error) {
+	servers, err := json.Marshal([]object{{"url": server}})
+	return slices.Concat([]byte(`{"servers":`), servers, []byte(","), t[1:]), err
 }
 
 // at is the object that the keys lead to, nil where they lead nowhere.

@@ -14,8 +14,11 @@ func read(t *testing.T) object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := doc.JSON("http://localhost/api/v4")
+	text, err := doc.JSON()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err = text.At("http://localhost/api/v4"); err != nil {
 		t.Fatal(err)
 	}
 	var o object

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// clearLine brings a terminal's cursor to the start of its line, and empties it.
+const clearLine = "\r\x1b[K"
+
+// terminal is the descriptor of a stream that is a terminal.
+func terminal(stream any) (fd int, ok bool) {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	fd = int(f.Fd())
+	return fd, term.IsTerminal(fd)
+}
+
+// notice tells something beside the results. On a terminal it takes the place
+// of the line that tells progress, which is drawn again below it.
+func (e Env) notice(format string, args ...any) {
+	start := ""
+	if _, ok := terminal(e.Stderr); ok {
+		start = clearLine
+	}
+	fmt.Fprintf(e.Stderr, start+"granary: "+format+"\n", args...)
+}
