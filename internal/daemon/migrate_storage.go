@@ -50,11 +50,11 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 		return Copied{}, fmt.Errorf("nothing was copied to %s: %w", to.Blobs, err)
 	}
 	done, err := blob.Copy(ctx, target, source, blob.CopyOptions{Verify: verify, Report: report})
+	if err == nil {
+		err = passMark(ctx, target, source)
+	}
 	if err != nil {
 		return done, fmt.Errorf("%w; run it again to go on", err)
-	}
-	if err := passMark(ctx, target, source); err != nil {
-		return done, fmt.Errorf("all is copied but the identity of the store: %w; run it again", err)
 	}
 	return done, damaged(done.Damaged)
 }

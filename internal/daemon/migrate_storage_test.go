@@ -68,8 +68,7 @@ func TestMigrateStorage(t *testing.T) {
 	if taken, err := disk.Open(other); err != nil || taken.SetMark(t.Context(), "the store of others") != nil {
 		t.Fatal(err)
 	}
-	_, err = MigrateStorage(t.Context(), last, at("file:"+other), false, func(Copied) {})
-	if err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
+	if _, err := MigrateStorage(t.Context(), last, at("file:"+other), false, func(Copied) {}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
 		t.Errorf("into the store of others: %v", err)
 	}
 	for _, body := range bodies {

@@ -51,6 +51,12 @@ func (b *inbox) came() int {
 	return len(b.senders)
 }
 
+func (b *inbox) sender(n int) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.senders[n]
+}
+
 // What several nodes have to tell is told by one of them at a time, and once
 // where it arrives; what a node had in hand when it died is told by another,
 // within seconds.
@@ -87,11 +93,11 @@ func TestDeliveriesOfManyNodes(t *testing.T) {
 		t.Fatal("a publish failed")
 	}
 	eventually(t, "one node begins to tell", func() bool { return box.came() == many+1 })
-	dead := box.senders[many]
+	dead := box.sender(many)
 	nodes[dead].kill()
 	close(box.open)
 	eventually(t, "the other tells it", func() bool { return box.came() == many+2 })
-	if by := box.senders[many+1]; by == dead || nodes[by] == nil {
+	if by := box.sender(many + 1); by == dead || nodes[by] == nil {
 		t.Errorf("%s told what %s had in hand", by, dead)
 	}
 	db, err := sql.Open("pgx", cluster.DSN("granary"))
@@ -106,6 +112,8 @@ func TestDeliveriesOfManyNodes(t *testing.T) {
 		}
 		return waiting == 0
 	})
+	box.mu.Lock()
+	defer box.mu.Unlock()
 	twice := 0
 	for _, n := range box.times {
 		if n > 1 {

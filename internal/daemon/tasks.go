@@ -43,10 +43,10 @@ func (t *tasks) collectors() []prometheus.Collector {
 	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed}
 }
 
-// do does a task once. do reports how much it removed, also where it failed.
-func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, do func(context.Context) (removed int, err error)) {
+// do does a task once. work reports how much it removed, also where it failed.
+func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func(context.Context) (removed int, err error)) {
 	began := time.Now()
-	removed, err := do(ctx)
+	removed, err := work(ctx)
 	if removed > 0 {
 		t.removed.WithLabelValues(task).Add(float64(removed))
 		log.Info("removed what nobody needs any more", "task", task, "removed", removed)
