@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 FUZZTIME ?= 10s
 KILLS ?= 5000
+DATABASE ?= sqlite
+BLOBS ?= file
 BENCH ?=
 
 # The linter is built from the version pinned in tools/go.mod, once for each
@@ -15,13 +17,13 @@ LINT_VERSION := $(shell awk '$$1 == "github.com/golangci/golangci-lint/v2" {prin
 LINT := .cache/bin/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 
 # The S3 server that the tests start, built once for each version of it, as the
-# linter is. MinIO is the second make, for test-s3-second alone: it takes three
-# times as long to build.
+# linter is. MinIO is the second make, for test-s3-second alone: it takes ten
+# minutes of CPU to build.
 version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check lint bench fuzz crash versitygw minio test-s3-second cluster
+.PHONY: help run test check go-tests lint bench fuzz crash versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +34,7 @@ run: ## start a server on 127.0.0.1:8080, data in ./granary-data
 test: check lint ## everything a submission must pass: checks, tests with -race, linter
 
 # The quick checks come first, the tests next: what fails most often fails soonest.
-# The crash tests start a server hundreds of times, which the race detector makes
-# five times as slow and no sharper: they run without it.
+# The tests mostly wait for the disk, so that MinIO is built beside them.
 check: $(VERSITYGW)
 	tools/install-test-deps
 	go mod download
@@ -41,8 +42,16 @@ check: $(VERSITYGW)
 	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
 	go mod tidy -diff
 	go vet ./...
+	$(MAKE) --no-print-directory -j2 go-tests $(MINIO)
+	$(MAKE) --no-print-directory test-s3-second
+
+# The crash tests start a server hundreds of times, which the race detector makes
+# five times as slow and no sharper: they run without it.
+go-tests: $(VERSITYGW)
 	go test -race -shuffle=on -timeout=10m -skip '^TestCrash$$' ./...
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon ./internal/blob/disk
+	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
+	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=10m ./internal/metadb ./internal/registry ./internal/api
 
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
@@ -60,18 +69,18 @@ $(VERSITYGW):
 minio: $(MINIO)
 $(MINIO):
 	@mkdir -p $(@D)
-	cd tools/minio && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/minio/minio
+	cd tools/minio && CGO_ENABLED=0 nice -n 19 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/minio/minio
 
 # MinIO's server lists no unfinished uploads, so that TestTidy is not among them.
-test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server (the first time builds it: six minutes)
+test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server
 	GRANARY_TEST_S3=minio go test -count=1 ./internal/registry ./internal/blob/s3 \
 	  -run '^Test(Store|Upload.*|Read.*|ShortestWay|RangeOfStore|Link|Memory.*|PublishUnderFaults|Sweep.*)$$'
 
 cluster: $(VERSITYGW) ## three nodes behind nginx, on PostgreSQL and S3, on this machine; NODES=5
 	tools/install-test-deps
-	go run ./internal/cluster $(if $(NODES),-nodes $(NODES))
+	go run ./internal/cluster/try $(if $(NODES),-nodes $(NODES))
 
-bench: ## granary beside nginx, its client beside curl; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
+bench: $(VERSITYGW) ## granary beside nginx, its client beside curl, clusters beside one node and beside S3; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
 	tools/install-test-deps
 	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
@@ -82,5 +91,6 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	  go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "$${file%/*}" </dev/null || exit 1; \
 	done || { echo "a fuzz target failed, or there is none" >&2; exit 1; }
 
-crash: ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost
-	go test ./internal/daemon -run '^TestCrash' -count=1 -timeout=0 -v -args -crash.kills=$(KILLS)
+crash: $(VERSITYGW) ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost; DATABASE=postgres BLOBS=s3
+	go test ./internal/daemon -run '^TestCrash$$' -count=1 -timeout=0 -v -args \
+	  -crash.kills=$(KILLS) -crash.database=$(DATABASE) -crash.blobs=$(BLOBS)

@@ -132,9 +132,9 @@ func TestPrintTable(t *testing.T) {
 	small := func(ops int, cpu float64) sample { return sample{ops: ops, seconds: 2, cpu: cpu, memory: 20 << 20} }
 	var out strings.Builder
 	err := printTable(&out, "granary", []result{
-		{name: "publish 4 KiB x 16", ours: []sample{small(100, 0.01), small(300, 0.03), small(200, 0.02)},
-			theirs: []sample{small(200, 0), small(200, 0), small(200, 0)}},
-		{name: "publish 1 GiB x 1", large: true, ours: []sample{{ops: 1, bytes: 1 << 30, seconds: 1, cpu: 1.5, errors: 2, others: 0.25}}},
+		{name: "publish 4 KiB x 16", samples: [][]sample{{small(100, 0.01), small(300, 0.03), small(200, 0.02)},
+			{small(200, 0), small(200, 0), small(200, 0)}}},
+		{name: "publish 1 GiB x 1", large: true, samples: [][]sample{{{ops: 1, bytes: 1 << 30, seconds: 1, cpu: 1.5, errors: 2, others: 0.25}}, nil}},
 	})
 	want := `
 scenario            granary    nginx  ratio (min..max)   CPU granary  CPU nginx  RSS granary  RSS nginx  errors  others  rounds
@@ -146,9 +146,33 @@ publish 1 GiB x 1   1074 MB/s  -      -                  1.50 s/GiB   -         
 	}
 }
 
+func TestPrintParts(t *testing.T) {
+	small := func(ops int, granary, own float64) sample {
+		return sample{ops: ops, seconds: 2, memory: 20 << 20, busy: 0.5, parts: map[string]float64{"granary": granary, ownPart: own}}
+	}
+	large := sample{ops: 1, bytes: 1 << 30, seconds: 1, parts: map[string]float64{"S3": 2.5}, errors: 1, others: 0.25}
+	results := []result{
+		{name: "publish 4 KiB x 16", servers: []string{"embedded", "1 node"},
+			samples: [][]sample{{small(400, 0.04, 0.02), small(200, 0.02, 0.01)}, {small(100, 0.01, 0), small(100, 0.01, 0)}}},
+		{name: "publish 1 GiB x 1", large: true, servers: []string{"embedded", "1 node"}, samples: [][]sample{{large}, nil}},
+	}
+	var out strings.Builder
+	err := printParts(&out, "cluster", "ratio", []string{"granary", "S3", ownPart}, results, func(r result, i int) string { return r.ratio(i, 0) })
+	want := `
+cluster                       rate       ratio              CPU granary  S3          bench  busy  RSS a node  errors  others  rounds
+publish 4 KiB x 16  embedded  150/s      -                  100 us       -           50 us  50%   20 MiB      0       0%      2
+                    1 node    50/s       0.38 (0.25..0.50)  100 us       -           -      50%   20 MiB      0       0%      2
+publish 1 GiB x 1   embedded  1074 MB/s  -                  -            2.50 s/GiB  -      -     -           1       25%     1
+                    1 node    -          -                  -            -           -      -     -           0       0%      0
+`
+	if got := out.String(); err != nil || got != want {
+		t.Errorf("%v, got:%s", err, got)
+	}
+}
+
 func TestPrintClients(t *testing.T) {
 	var b strings.Builder
-	err := printClients(&b, []result{{name: "pull x", ours: []sample{{ops: 2000, seconds: 1, memory: 30 << 20}}, theirs: []sample{{ops: 200, seconds: 2}}}})
+	err := printClients(&b, []result{{name: "pull x", samples: [][]sample{{{ops: 2000, seconds: 1, memory: 30 << 20}}, {{ops: 200, seconds: 2}}}}})
 	if want := "pull x  2000 files/s  100 files/s  20.00 (20.00..20.00)  30 MiB       1\n"; err != nil || !strings.HasSuffix(b.String(), want) {
 		t.Errorf("%v\n%s\nwant %s", err, b.String(), want)
 	}

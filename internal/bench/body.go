@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"math/rand/v2"
@@ -46,6 +47,41 @@ func (b body) size() int64 {
 		return int64(len(b.tail))
 	}
 	return b.head.size + int64(len(b.tail))
+}
+
+// open is the body to read from any place. Whoever opens closes.
+func (b body) open() (*io.SectionReader, io.Closer, error) {
+	if b.head == nil {
+		return io.NewSectionReader(bytes.NewReader(b.tail), 0, b.size()), io.NopCloser(nil), nil
+	}
+	f, err := os.Open(b.head.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	return io.NewSectionReader(joined{f, b.head.size, b.tail}, 0, b.size()), f, nil
+}
+
+// joined is a file and what comes after it.
+type joined struct {
+	head io.ReaderAt
+	size int64 // of the head
+	tail []byte
+}
+
+// ReadAt implements io.ReaderAt.
+func (j joined) ReadAt(p []byte, at int64) (n int, err error) {
+	if at < j.size {
+		n, err = j.head.ReadAt(p[:min(int64(len(p)), j.size-at)], at)
+		if err != nil || n == len(p) {
+			return n, err
+		}
+	}
+	end := n
+	end += copy(p[n:], j.tail[min(at+int64(n)-j.size, int64(len(j.tail))):])
+	if end < len(p) {
+		err = io.EOF
+	}
+	return end, err
 }
 
 // small is a body of its own, without a file.

@@ -30,12 +30,25 @@ type clients struct {
 	stamp  int64
 }
 
-// measureClients runs the client's scenarios, rounds interleaved as for servers.
-func measureClients(ctx context.Context, d *driver, s *server, o options) ([]result, error) {
-	c := &clients{s: s, dir: filepath.Join(d.dir, "client"), binary: filepath.Join(d.dir, "granary"), size: o.size, stamp: d.stamp}
+// clientResults is what is measured with clients, nothing where -only chooses
+// none of it.
+func clientResults(o options) []result {
 	large, small := sizeText(o.size), fmt.Sprintf("%d x %s", clientFiles, sizeText(smallSize))
 	results := []result{{name: "push " + large, large: true}, {name: "pull " + large, large: true}, {name: "push " + small}, {name: "pull " + small}}
+	for i := range results {
+		results[i].samples = make([][]sample, 2)
+	}
 	if !slices.ContainsFunc(results, func(r result) bool { return strings.Contains("client "+r.name, o.only) }) {
+		return nil
+	}
+	return results // all of them: a pull gets what the push left
+}
+
+// measureClients runs the client's scenarios, rounds interleaved as for servers.
+func measureClients(ctx context.Context, d *driver, s *server, o options) ([]result, error) {
+	c := &clients{s: s, dir: filepath.Join(d.dir, "client"), binary: o.granary, size: o.size, stamp: d.stamp}
+	results := clientResults(o)
+	if len(results) == 0 {
 		return nil, nil
 	}
 	if err := c.prepare(); err != nil {
@@ -48,7 +61,7 @@ func measureClients(ctx context.Context, d *driver, s *server, o options) ([]res
 			if err != nil {
 				return nil, fmt.Errorf("client %s: %w", r.name, err)
 			}
-			r.ours, r.theirs = append(r.ours, ours), append(r.theirs, theirs)
+			r.samples[0], r.samples[1] = append(r.samples[0], ours), append(r.samples[1], theirs)
 			fmt.Fprintf(os.Stderr, "round %d  client %-20s  granary %.2f s  curl %.2f s\n", round+1, r.name, ours.seconds, theirs.seconds)
 		}
 	}
@@ -194,12 +207,12 @@ func printClients(w io.Writer, results []result) error {
 		if r.large {
 			unit = "%.0f MB/s"
 		}
-		ratios, most := r.ratios(), int64(0)
-		for _, s := range r.ours {
+		most := int64(0)
+		for _, s := range r.samples[0] {
 			most = max(most, s.memory)
 		}
-		fmt.Fprintf(t, "%s\t"+unit+"\t"+unit+"\t%.2f (%.2f..%.2f)\t%d MiB\t%d\n", r.name, median(values(r.ours, r.rate)),
-			median(values(r.theirs, r.rate)), median(ratios), slices.Min(ratios), slices.Max(ratios), most>>20, len(r.ours))
+		fmt.Fprintf(t, "%s\t"+unit+"\t"+unit+"\t%s\t%d MiB\t%d\n", r.name, median(values(r.samples[0], r.rate)),
+			median(values(r.samples[1], r.rate)), r.ratio(0, 1), most>>20, len(r.samples[0]))
 	}
 	return t.Flush()
 }

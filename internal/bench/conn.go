@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // conn is one keep-alive HTTP/1.1 connection. The bench shares the machine's
@@ -42,6 +44,34 @@ func dial(ctx context.Context, host, token string) (*conn, error) {
 }
 
 func (c *conn) close() { c.tcp.Close() }
+
+// publish implements session.
+func (c *conn) publish(path string, b body) error {
+	status, err := c.put(path, b)
+	if err == nil && status != 201 {
+		err = fmt.Errorf("PUT %s: status %d", path, status)
+	}
+	return err
+}
+
+// download implements session.
+func (c *conn) download(path string, size int64, end time.Time) (int64, error) {
+	if err := c.tcp.SetReadDeadline(end); err != nil {
+		return 0, err
+	}
+	status, n, err := c.get(path)
+	switch {
+	case !end.IsZero() && errors.Is(err, os.ErrDeadlineExceeded):
+		return n, nil
+	case err != nil:
+		return n, err
+	case status != 200:
+		return n, fmt.Errorf("GET %s: status %d", path, status)
+	case n != size:
+		return n, fmt.Errorf("GET %s: %d bytes of %d", path, n, size)
+	}
+	return n, nil
+}
 
 // get downloads a path and returns the status and how much of the body came.
 func (c *conn) get(path string) (status int, n int64, err error) {

@@ -1,6 +1,8 @@
-// Bench drives granary and nginx side by side on this machine and prints one
-// table, and one of granary's client beside curl. Rounds are interleaved and ratios taken within a round; on a shared
-// machine only they mean something, and absolute figures do not.
+// Bench drives servers side by side on this machine and prints tables: granary and
+// nginx; granary's client and curl; an embedded node and clusters of 1, 2 and 3
+// nodes; a node over PostgreSQL and S3, and these two themselves. Rounds are
+// interleaved and ratios taken within a round: on a shared machine only they mean
+// something, and absolute figures do not.
 package main
 
 import (
@@ -8,7 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"granary/internal/servers"
 )
 
 // options are the command line's.
@@ -30,6 +33,7 @@ type options struct {
 	token, project   string
 	name             string
 	pid              int
+	granary          string // the program, once it is built
 }
 
 func main() {
@@ -56,10 +60,10 @@ func parseOptions(args []string) (options, error) {
 	quick := fs.Bool("quick", false, "one round of one-second slices with 64MiB files: does it work at all")
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds; each gives every server one slice")
 	fs.DurationVar(&o.slice, "slice", 3*time.Second, "length of a slice; large publications take as long as they take")
-	fs.DurationVar(&o.limit, "limit", 270*time.Second, "plan rounds to fit into this: a scenario that is slow today gets fewer; after twice as long the run ends, come what may")
+	fs.DurationVar(&o.limit, "limit", 270*time.Second, "plan the rounds of each table to fit into this: a scenario that is slow today gets fewer; after twice as long the run ends, come what may")
 	fs.IntVar(&o.clients, "clients", 16, "clients where there are many")
 	fs.IntVar(&o.uploads, "uploads", 4, "the same for large publications, which need disk: 16 of 1GiB write 99 GiB in three rounds")
-	fs.StringVar(&o.only, "only", "", "only scenarios with this in their names")
+	fs.StringVar(&o.only, "only", "", "only scenarios with this in their names; those of the other tables begin with client, cluster, PostgreSQL + S3")
 	fs.StringVar(&o.dir, "dir", "/var/tmp", "where the run's folder is made; a real disk, not memory")
 	fs.StringVar(&o.target, "target", "", "measure the server at this URL instead of building granary")
 	fs.StringVar(&o.command, "command", "", "start this instead of building granary; {dir} is an empty folder; the address comes from -target or from what it prints")
@@ -73,7 +77,12 @@ func parseOptions(args []string) (options, error) {
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if *quick {
-		o.rounds, o.slice = 1, time.Second
+		if !given["rounds"] {
+			o.rounds = 1
+		}
+		if !given["slice"] {
+			o.slice = time.Second
+		}
 		if !given["size"] {
 			*size = "64MiB"
 		}
@@ -93,157 +102,100 @@ func parseOptions(args []string) (options, error) {
 // run does everything in one folder, which is gone afterwards, as are the
 // servers: also after Ctrl-C.
 func run(ctx context.Context, o options) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*o.limit)
-	defer cancel()
 	dir, err := os.MkdirTemp(o.dir, "granary-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers are another user
+	if err := os.Chmod(dir, 0o755); err != nil { // others run below it: www-data, postgres
 		return err
 	}
-	list := chosen(o)
-	if err := enoughDisk(dir, o, list); err != nil {
+	if err := enoughDisk(dir, o); err != nil {
 		return err
 	}
-	ours, err := startOurs(ctx, dir, o)
+	built := o.target == "" && o.command == ""
+	if built {
+		o.granary = filepath.Join(dir, "granary")
+		if err := servers.Build(ctx, o.granary); err != nil {
+			return err
+		}
+	}
+	d, err := newDriver(dir, o)
+	if err != nil {
+		return err
+	}
+	if err := compareNginx(ctx, d, o, built); err != nil || !built {
+		return err
+	}
+	if err := removeLarge(dir, o.size); err != nil { // the next tables need the room
+		return err
+	}
+	return compareClusters(ctx, d, o)
+}
+
+// compareNginx prints the table of granary and nginx, and, where granary was
+// built, that of its client and curl.
+func compareNginx(ctx context.Context, d *driver, o options, built bool) (err error) {
+	list := o.chosen("", scenarios(o.clients, o.uploads))
+	if len(list) == 0 && len(clientResults(o)) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*o.limit)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			logs, _ := filepath.Glob(filepath.Join(d.dir, "*.log"))
+			for _, log := range append(logs, filepath.Join(d.dir, "nginx", "log")) {
+				printLog(os.Stderr, log)
+			}
+		}
+	}()
+	ours, err := startOurs(ctx, d.dir, o)
 	if err != nil {
 		return err
 	}
 	defer ours.stop()
-	nginx, err := startNginx(ctx, dir)
+	nginx, err := startNginx(ctx, d.dir)
 	if err != nil {
 		return err
 	}
 	defer nginx.stop()
-	h, err := newHead(filepath.Join(dir, "head"), o.size)
-	if err != nil {
+	results, err := measure(ctx, d, o, list, []*server{ours, nginx})
+	err = errors.Join(err, printTable(os.Stdout, ours.name, results))
+	if err != nil || !built {
 		return err
 	}
-	d := &driver{dir: dir, length: o.slice, size: o.size, head: h, bodies: newBodies(),
-		seeded: map[string]bool{}, stamp: time.Now().Unix()}
-	results, err := measure(ctx, d, o, list, [2]*server{ours, nginx})
-	err = errors.Join(err, printTable(os.Stdout, ours.name, results))
-	if err == nil && o.target == "" && o.command == "" { // granary was built, so its client is here
-		results, err = measureClients(ctx, d, ours, o)
-		err = errors.Join(err, printClients(os.Stdout, results))
-	}
-	if err != nil {
-		logs, _ := filepath.Glob(filepath.Join(dir, "*.log"))
-		for _, log := range append(logs, filepath.Join(dir, "nginx", "log")) {
-			printLog(os.Stderr, log)
-		}
-	}
-	return err
+	results, err = measureClients(ctx, d, ours, o)
+	return errors.Join(err, printClients(os.Stdout, results))
 }
 
-func chosen(o options) []scenario {
-	return slices.DeleteFunc(scenarios(o.clients, o.uploads), func(s scenario) bool {
-		return !strings.Contains(s.name(o.size), o.only)
+// chosen is the scenarios whose names, after that of their table, -only chooses.
+func (o options) chosen(table string, list []scenario) []scenario {
+	return slices.DeleteFunc(list, func(s scenario) bool {
+		return !strings.Contains(table+" "+s.name(o.size), o.only)
 	})
 }
 
-// enoughDisk refuses a run that would fill the disk: nothing is removed before
-// its end, since granary keeps what it was given.
-func enoughDisk(dir string, o options, list []scenario) error {
-	need := int64(2 << 30) // small files
-	for _, s := range list {
+// enoughDisk refuses a run that would fill the disk. Beside nginx nothing is
+// removed before the end of the table, since granary keeps what it was given.
+func enoughDisk(dir string, o options) error {
+	nginx := int64(0)
+	if len(clientResults(o)) > 0 {
+		nginx = 6 * o.size * int64(o.rounds)
+	}
+	for _, s := range o.chosen("", scenarios(o.clients, o.uploads)) {
 		switch {
 		case s.large && s.publish:
-			need += 2 * o.size * int64(s.clients*o.rounds)
+			nginx += 2 * o.size * int64(s.clients*o.rounds)
 		case s.large:
-			need += 2 * o.size
+			nginx += 2 * o.size
 		}
 	}
-	need += o.size
-	need += 6 * o.size * int64(o.rounds) // the client's, and curl's
+	clusters := o.size * int64(2+3*o.uploads)     // what was downloaded, and one slice: staged, and copied
+	need := max(nginx, clusters) + o.size + 4<<30 // and small files
 	free, err := freeDisk(dir)
 	if err == nil && free < need {
 		err = fmt.Errorf("%s has %d GiB free and the run writes %d: give SIZE=64MiB, or -dir on another disk", o.dir, free>>30, need>>30)
 	}
 	return err
-}
-
-// startOurs starts what stands beside nginx, or takes what runs already.
-func startOurs(ctx context.Context, dir string, o options) (s *server, err error) {
-	u := &url.URL{}
-	if o.target != "" {
-		if u, err = url.Parse(o.target); err != nil || u.Scheme != "http" || u.Host == "" {
-			return nil, fmt.Errorf("-target %q is no http://HOST:PORT", o.target)
-		}
-	}
-	switch {
-	case o.command != "":
-		s, err = startCommand(ctx, dir, o.command, u.Host)
-	case o.target != "":
-		s = &server{host: u.Host, pid: o.pid, stop: func() {}}
-	default:
-		s, err = startGranary(ctx, dir, o.token)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.name, s.token = o.name, o.token
-	s.prefix = strings.TrimSuffix(u.Path, "/") + "/api/v4/projects/" + o.project + "/packages/generic/"
-	return s, nil
-}
-
-// measure runs all scenarios. Each has one round in any case, and another as
-// long as that leaves the scenarios after it the time they were meant to have.
-func measure(ctx context.Context, d *driver, o options, list []scenario, servers [2]*server) ([]result, error) {
-	var results []result
-	var failed error
-	end := time.Now().Add(o.limit)
-	planned := time.Duration(o.rounds*len(servers)) * (o.slice + time.Second/2)
-	for i, sc := range list {
-		r := result{name: sc.name(d.size), large: sc.large}
-		if err := d.prepare(ctx, sc, servers); err != nil {
-			return results, fmt.Errorf("before %s: %w", r.name, err)
-		}
-		begun, later := time.Now(), planned*time.Duration(len(list)-i-1)
-		for round := range o.rounds {
-			if round > 0 && time.Until(end) < later+time.Since(begun)/time.Duration(round) {
-				break
-			}
-			got, err := d.round(ctx, sc, round, servers)
-			if err != nil {
-				return append(results, r), fmt.Errorf("%s: %w", r.name, err)
-			}
-			for i, s := range servers {
-				if first := got[i].first; first != nil && failed == nil {
-					failed = fmt.Errorf("a figure with errors is no figure; the first: %s, %s: %w", r.name, s.name, first)
-				}
-			}
-			r.ours, r.theirs = append(r.ours, got[0]), append(r.theirs, got[1])
-		}
-		results = append(results, r)
-	}
-	return results, failed
-}
-
-// prepare publishes, untimed, what a scenario downloads.
-func (d *driver) prepare(ctx context.Context, sc scenario, servers [2]*server) error {
-	for _, s := range servers {
-		if sc.publish {
-			continue
-		}
-		if err := d.seed(ctx, s, sc.large); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	return nil
-}
-
-// round gives each server one slice. Who goes first changes with the round.
-func (d *driver) round(ctx context.Context, sc scenario, round int, servers [2]*server) (got [2]sample, err error) {
-	for i := range servers {
-		i = (i + round) % len(servers)
-		s := servers[i]
-		if got[i], err = d.slice(ctx, s, sc); err != nil {
-			return got, fmt.Errorf("%s: %w", s.name, err)
-		}
-		fmt.Fprintf(os.Stderr, "round %d  %-22s  %-8s  %7d in %.2f s\n", round+1, sc.name(d.size), s.name, got[i].ops, got[i].seconds)
-	}
-	return got, nil
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +16,12 @@ import (
 
 const ticksPerSecond = 100 // of /proc; the same on every Linux that Go runs on
 
-// processTree is a process and all its descendants, as they are now.
-func processTree(pid int) []int {
-	children := map[int][]int{}
+// processes is all that ran at one moment, by number.
+type processes map[int]procStat
+
+// readProcesses costs a few milliseconds of CPU.
+func readProcesses() processes {
+	all := processes{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
 		raw, err := os.ReadFile(name)
@@ -24,14 +29,31 @@ func processTree(pid int) []int {
 			continue // it ended
 		}
 		if s, err := parseStat(string(raw)); err == nil {
-			children[s.parent] = append(children[s.parent], s.pid)
+			all[s.pid] = s
 		}
 	}
+	return all
+}
+
+// tree is a process and all its descendants.
+func (all processes) tree(pid int) []int {
 	tree := []int{pid}
 	for i := 0; i < len(tree); i++ {
-		tree = append(tree, children[tree[i]]...)
+		for _, s := range all {
+			if s.parent == tree[i] {
+				tree = append(tree, s.pid)
+			}
+		}
 	}
 	return tree
+}
+
+// cpu is the seconds that a process and its descendants have used so far.
+func (all processes) cpu(pid int) (sum float64) {
+	for _, pid := range all.tree(pid) {
+		sum += all[pid].cpu
+	}
+	return sum
 }
 
 // procStat is what the bench needs of /proc/PID/stat.
@@ -68,17 +90,6 @@ func parseStat(line string) (procStat, error) {
 	}
 	s.cpu = float64(ticks) / ticksPerSecond
 	return s, nil
-}
-
-// cpuSeconds is what these processes have used so far.
-func cpuSeconds(pids []int) (sum float64) {
-	for _, pid := range pids {
-		raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if s, err := parseStat(string(raw)); err == nil {
-			sum += s.cpu
-		}
-	}
-	return sum
 }
 
 // resetPeak makes the kernel measure the peak of resident memory from now on.
@@ -126,13 +137,16 @@ func parseMachine(stat string) (busy float64) {
 	return busy
 }
 
-// ownCPU is what the bench itself has used.
-func ownCPU() float64 {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0
+// ownCPU is what the bench itself has used, and the programs that it ran to
+// their end.
+func ownCPU() (sum float64) {
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var r syscall.Rusage
+		if err := syscall.Getrusage(who, &r); err == nil {
+			sum += time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds()
+		}
 	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano()).Seconds()
+	return sum
 }
 
 // syncDisk returns when all that was written to dir's file system is on the
@@ -143,9 +157,30 @@ func syncDisk(ctx context.Context, dir string) error {
 }
 
 func freeDisk(dir string) (int64, error) {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, err
 	}
-	return int64(fs.Bavail) * fs.Bsize, nil
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// removeLarge removes the files of that size, and leaves the others: for minutes
+// after many were removed, ext4 creates new ones several times slower.
+func removeLarge(dir string, size int64) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // a server tidies beside us
+			return nil
+		}
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Size() == size {
+			err = os.Remove(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
 }

@@ -9,11 +9,12 @@ import (
 	"text/tabwriter"
 )
 
-// result holds the samples of one scenario: ours and nginx's, by round.
+// result holds the samples of one scenario, of each server by round.
 type result struct {
-	name         string
-	large        bool
-	ours, theirs []sample
+	name    string
+	large   bool
+	servers []string
+	samples [][]sample
 }
 
 // rate is MB/s of a large scenario and operations/s of a small one.
@@ -27,59 +28,111 @@ func (r result) rate(s sample) float64 {
 	return float64(s.ops) / s.seconds
 }
 
-// cost is CPU seconds per GiB, or per million operations.
-func (r result) cost(s sample) float64 {
+// cost is CPU seconds per GiB, or microseconds per operation.
+func (r result) cost(s sample) float64 { return r.per(s, s.cpu) }
+
+func (r result) per(s sample, cpu float64) float64 {
 	switch {
 	case r.large && s.bytes > 0:
-		return s.cpu / float64(s.bytes) * (1 << 30)
+		return cpu / float64(s.bytes) * (1 << 30)
 	case !r.large && s.ops > 0:
-		return s.cpu / float64(s.ops) * 1e6
+		return cpu / float64(s.ops) * 1e6
 	}
 	return 0
 }
 
-// ratios compares round by round: both halves of a ratio ran within seconds of
-// each other, so what else the machine did mostly cancels.
-func (r result) ratios() (list []float64) {
-	for i := range min(len(r.ours), len(r.theirs)) {
-		if base := r.rate(r.theirs[i]); base > 0 {
-			list = append(list, r.rate(r.ours[i])/base)
+// formats are those of rate and cost.
+func (r result) formats() (rate, cost string) {
+	if r.large {
+		return "%.0f MB/s", "%.2f s/GiB"
+	}
+	return "%.0f/s", "%.0f us"
+}
+
+// ratios compares two servers round by round: both halves of a ratio ran within
+// seconds of each other, so what else the machine did mostly cancels.
+func (r result) ratios(of, to int) (list []float64) {
+	for i := range min(len(r.samples[of]), len(r.samples[to])) {
+		if base := r.rate(r.samples[to][i]); base > 0 {
+			list = append(list, r.rate(r.samples[of][i])/base)
 		}
 	}
 	return list
 }
 
-// printTable prints one line for each scenario: medians, and the ratio with
-// its least and greatest.
+// ratio is the median with the least and the greatest.
+func (r result) ratio(of, to int) string {
+	v := r.ratios(of, to)
+	if of == to || len(v) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f (%.2f..%.2f)", median(v), slices.Min(v), slices.Max(v))
+}
+
+// column is the median, or "-" where there is nothing but zeros.
+func column(format string, of []sample, f func(sample) float64) string {
+	if v := values(of, f); slices.ContainsFunc(v, func(x float64) bool { return x != 0 }) {
+		return fmt.Sprintf(format, median(v))
+	}
+	return "-"
+}
+
+func memory(s sample) float64 { return float64(s.memory) / (1 << 20) }
+
+// trouble is the errors in these samples, and the greatest share of others.
+func trouble(samples ...[]sample) (errors, others string) {
+	share, n := 0.0, 0
+	for _, s := range slices.Concat(samples...) {
+		share, n = max(share, s.others), n+s.errors
+	}
+	return strconv.Itoa(n), fmt.Sprintf("%.0f%%", share*100)
+}
+
+// printTable prints one line for each scenario of two servers: medians, and the
+// ratio with its least and greatest.
 func printTable(w io.Writer, ours string, results []result) error {
+	if len(results) == 0 {
+		return nil
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "scenario\t%s\tnginx\tratio (min..max)\tCPU %[1]s\tCPU nginx\tRSS %[1]s\tRSS nginx\terrors\tothers\trounds\n", ours)
 	for _, r := range results {
-		rate, cost := "%.0f/s", "%.0f us"
-		if r.large {
-			rate, cost = "%.0f MB/s", "%.2f s/GiB"
-		}
-		column := func(format string, of []sample, f func(sample) float64) string {
-			if v := values(of, f); slices.ContainsFunc(v, func(x float64) bool { return x != 0 }) {
-				return fmt.Sprintf(format, median(v))
-			}
-			return "-"
-		}
-		ratio := "-"
-		if v := r.ratios(); len(v) > 0 {
-			ratio = fmt.Sprintf("%.2f (%.2f..%.2f)", median(v), slices.Min(v), slices.Max(v))
-		}
-		memory := func(s sample) float64 { return float64(s.memory) / (1 << 20) }
-		others, errs := 0.0, 0
-		for _, s := range slices.Concat(r.ours, r.theirs) {
-			others, errs = max(others, s.others), errs+s.errors
-		}
+		ours, theirs := r.samples[0], r.samples[1]
+		rate, cost := r.formats()
+		errors, others := trouble(ours, theirs)
 		fmt.Fprintln(t, strings.Join([]string{
-			r.name, column(rate, r.ours, r.rate), column(rate, r.theirs, r.rate), ratio,
-			column(cost, r.ours, r.cost), column(cost, r.theirs, r.cost),
-			column("%.0f MiB", r.ours, memory), column("%.0f MiB", r.theirs, memory),
-			strconv.Itoa(errs), fmt.Sprintf("%.0f%%", others*100), strconv.Itoa(len(r.ours)),
+			r.name, column(rate, ours, r.rate), column(rate, theirs, r.rate), r.ratio(0, 1),
+			column(cost, ours, r.cost), column(cost, theirs, r.cost),
+			column("%.0f MiB", ours, memory), column("%.0f MiB", theirs, memory),
+			errors, others, strconv.Itoa(len(ours)),
 		}, "\t"))
+	}
+	return t.Flush()
+}
+
+// printParts prints one line for each server of each scenario, with the CPU that
+// each part took: what limits is the part that takes the most, or, where busy is
+// far from 100%, what the CPU waits for. ratio is that of server i.
+func printParts(w io.Writer, title, ratioTitle string, parts []string, results []result, ratio func(r result, i int) string) error {
+	if len(results) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "\n%s\t\trate\t%s\tCPU %s\tbusy\tRSS a node\terrors\tothers\trounds\n", title, ratioTitle, strings.Join(parts, "\t"))
+	for _, r := range results {
+		name := r.name
+		rate, cost := r.formats()
+		for i, samples := range r.samples {
+			errors, others := trouble(samples)
+			cells := []string{name, r.servers[i], column(rate, samples, r.rate), ratio(r, i)}
+			for _, part := range parts {
+				cells = append(cells, column(cost, samples, func(s sample) float64 { return r.per(s, s.parts[part]) }))
+			}
+			cells = append(cells, column("%.0f%%", samples, func(s sample) float64 { return s.busy * 100 }),
+				column("%.0f MiB", samples, memory), errors, others, strconv.Itoa(len(samples)))
+			fmt.Fprintln(t, strings.Join(cells, "\t"))
+			name = ""
+		}
 	}
 	return t.Flush()
 }

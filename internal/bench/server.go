@@ -2,19 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
+	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"granary/internal/servers"
 )
 
 // server is one of those compared.
@@ -23,134 +20,129 @@ type server struct {
 	host   string // and port
 	prefix string // of every path
 	token  string
-	pid    int // 0: not known, so no CPU and no memory
-	stop   func()
-}
+	parts  []part // whose CPU is counted; none where they are not known
+	nodes  []int  // processes of which the greatest memory counts
+	data   string // names what it serves; those who share it serve the same
+	blobs  string // where large files go when they were looked at; "" keeps them
 
-// process is a server that the bench started.
-type process struct {
-	pid  int
-	log  string // file with all it printed
+	open func(context.Context) (session, error) // nil: a conn
+	work func(context.Context, scenario) sample // nil: clients with sessions
 	stop func()
-	done chan struct{} // closed when it has ended
 }
 
-// startProcess runs a command in a process group of its own, so that Ctrl-C
-// reaches the bench alone, which then ends the servers in order.
-func startProcess(ctx context.Context, log string, env []string, name string, args ...string) (*process, error) {
-	out, err := os.Create(log)
+// part is a process with all that it started.
+type part struct {
+	name string
+	pid  int
+}
+
+// session is what one client has with a server.
+type session interface {
+	publish(path string, b body) error
+	// download counts what comes until the end; a zero end waits for all, and
+	// finds fault with another size.
+	download(path string, size int64, end time.Time) (int64, error)
+	close()
+}
+
+func (s *server) dial(ctx context.Context) (session, error) {
+	if s.open != nil {
+		return s.open(ctx)
+	}
+	c, err := dial(ctx, s.host, s.token)
 	if err != nil {
-		return nil, err
+		return nil, err // and no session that is a nil conn
 	}
-	defer out.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Stdout, cmd.Stderr = out, out
-	// Should the bench be killed outright, the kernel tells the server to end.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	if err := cmd.Start(); err != nil {
-		cancel()
-		return nil, err
-	}
-	p := &process{pid: cmd.Process.Pid, log: log, done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		_ = cmd.Wait() // how it ended is in its log
-		// What it started and left behind; most often there is nothing.
-		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-	}()
-	p.stop = func() {
-		cancel()
-		<-p.done
-	}
-	return p, nil
+	return c, nil
 }
 
-// await asks until ready says yes, and gives up when the process ends.
-func (p *process) await(ctx context.Context, ready func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for !ready() {
-		select {
-		case <-time.After(20 * time.Millisecond):
-			continue
-		case <-p.done:
-		case <-ctx.Done():
-		}
-		return p.failed()
+// one is a server of one process.
+func one(name, host string, pid int, stop func()) *server {
+	s := &server{name: name, host: host, data: name, stop: stop}
+	if pid != 0 {
+		s.parts, s.nodes = []part{{name, pid}}, []int{pid}
 	}
-	select {
-	case <-p.done: // so whoever answered had its address before
-		return p.failed()
+	return s
+}
+
+// startOurs starts what stands beside nginx, or takes what runs already.
+func startOurs(ctx context.Context, dir string, o options) (s *server, err error) {
+	u := &url.URL{}
+	if o.target != "" {
+		if u, err = url.Parse(o.target); err != nil || u.Scheme != "http" || u.Host == "" {
+			return nil, fmt.Errorf("-target %q is no http://HOST:PORT", o.target)
+		}
+	}
+	switch {
+	case o.command != "":
+		s, err = startCommand(ctx, dir, o, u.Host)
+	case o.target != "":
+		s = one(o.name, u.Host, o.pid, func() {})
 	default:
-		return nil
+		s, err = startGranary(ctx, filepath.Join(dir, "granary-data"), o)
 	}
-}
-
-func (p *process) failed() error {
-	text, _ := os.ReadFile(p.log)
-	return fmt.Errorf("the server did not start; it printed:\n%s", text)
-}
-
-// startGranary builds the server of this tree and starts it on an empty folder.
-func startGranary(ctx context.Context, dir, token string) (*server, error) {
-	binary := filepath.Join(dir, "granary")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "granary/cmd/granary").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	p, err := startProcess(ctx, filepath.Join(dir, "granary.log"), []string{"GRANARY_ROOT_TOKEN=" + token},
-		binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "granary-data"))
 	if err != nil {
 		return nil, err
 	}
-	host := ""
-	err = p.await(ctx, func() bool {
-		text, _ := os.ReadFile(p.log)
-		if host = loggedAddress(string(text)); host == "" {
-			return false
-		}
-		status, err := statusOf(ctx, host, "/-/readiness")
-		return err == nil && status == 200
-	})
+	s.token = o.token
+	s.prefix = strings.TrimSuffix(u.Path, "/") + o.packages()
+	return s, nil
+}
+
+// packages begins the paths of the project's packages.
+func (o options) packages() string {
+	return "/api/v4/projects/" + o.project + "/packages/generic/"
+}
+
+// startGranary starts the server of this tree on an empty folder: SQLite and
+// disk.
+func startGranary(ctx context.Context, data string, o options) (*server, error) {
+	host, err := servers.FreeAddress(ctx)
 	if err != nil {
-		p.stop()
 		return nil, err
 	}
-	return &server{host: host, pid: p.pid, stop: p.stop}, nil
+	p := &servers.Process{
+		Name: o.name, Log: data + ".log", Env: []string{"GRANARY_ROOT_TOKEN=" + o.token},
+		Args:  []string{o.granary, "serve", "--listen", host, "--data-dir", data},
+		Ready: servers.Answers("http://" + host + "/-/readiness"),
+	}
+	if err := p.Start(ctx); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	return one(o.name, host, p.Pid(), p.Stop), nil
 }
 
 // startCommand starts any other server of the same API, by a shell's command
 // line; {dir} in it is an empty folder.
-func startCommand(ctx context.Context, dir, command, host string) (*server, error) {
+func startCommand(ctx context.Context, dir string, o options, host string) (*server, error) {
 	data := filepath.Join(dir, "command-data")
 	if err := os.Mkdir(data, 0o755); err != nil {
 		return nil, err
 	}
-	p, err := startProcess(ctx, filepath.Join(dir, "command.log"), nil,
-		"sh", "-c", "exec "+strings.ReplaceAll(command, "{dir}", data))
-	if err != nil {
-		return nil, err
+	p := &servers.Process{
+		Name: o.name, Log: filepath.Join(dir, "command.log"),
+		Args: []string{"sh", "-c", "exec " + strings.ReplaceAll(o.command, "{dir}", data)},
 	}
-	err = p.await(ctx, func() bool {
-		text, _ := os.ReadFile(p.log)
+	p.Ready = func(ctx context.Context) error {
+		text, err := os.ReadFile(p.Log)
 		at := host
 		if at == "" {
 			at = loggedAddress(string(text))
 		}
-		_, err := statusOf(ctx, at, "/")
+		if err == nil {
+			err = servers.Answers("http://" + at + "/")(ctx)
+		}
 		if err == nil {
 			host = at
 		}
-		return err == nil
-	})
-	if err != nil {
-		p.stop()
+		return err
+	}
+	if err := p.Start(ctx); err != nil {
+		p.Stop()
 		return nil, err
 	}
-	return &server{host: host, pid: p.pid, stop: p.stop}, nil
+	return one(o.name, host, p.Pid(), p.Stop), nil
 }
 
 // loggedAddress finds the port that a server says it chose.
@@ -158,114 +150,51 @@ func loggedAddress(log string) string {
 	return regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(log)
 }
 
-func statusOf(ctx context.Context, host, path string) (int, error) {
-	c, err := dial(ctx, host, "")
-	if err != nil {
-		return 0, err
-	}
-	defer c.close()
-	if err := c.tcp.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		return 0, err
-	}
-	status, _, err := c.get(path)
-	return status, err
-}
-
-// startNginx starts the yardstick: two workers, PUT by WebDAV, GET by sendfile.
-// It neither hashes nor syncs nor asks who is there. Its buffer for bodies is
-// one that whoever cares would choose: with the 16 KiB it has by default it
-// takes large files in at less than half the speed. With reuseport the kernel
-// shares the connections out; without, one worker may get nearly all of them.
-func startNginx(ctx context.Context, dir string) (*server, error) {
-	binary, err := exec.LookPath("nginx")
-	if err != nil {
-		binary, err = exec.LookPath("/usr/sbin/nginx") // not in everyone's PATH
-	}
-	if err != nil {
-		return nil, errors.New("nginx is not here: tools/install-test-deps")
-	}
-	host, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	home := filepath.Join(dir, "nginx")
-	if err := makeNginxHome(home, host); err != nil {
-		return nil, err
-	}
-	log := filepath.Join(home, "log")
-	p, err := startProcess(ctx, log, nil, binary, "-e", log, "-c", filepath.Join(home, "conf"))
-	if err != nil {
-		return nil, err
-	}
-	if err := p.await(ctx, func() bool { _, err := statusOf(ctx, host, "/"); return err == nil }); err != nil {
-		p.stop()
-		return nil, err
-	}
-	return &server{name: "nginx", host: host, prefix: "/", pid: p.pid, stop: p.stop}, nil
-}
-
-func makeNginxHome(home, host string) error {
-	for _, d := range []string{home, filepath.Join(home, "data"), filepath.Join(home, "temp")} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return err
-		}
-	}
-	account := ""
-	if os.Geteuid() == 0 { // the workers give root up, so the folders must be theirs
-		u, err := user.Lookup("www-data")
-		if err != nil {
-			return err
-		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
-		for _, d := range []string{"data", "temp"} {
-			if err := os.Chown(filepath.Join(home, d), uid, gid); err != nil {
-				return err
-			}
-		}
-		account = "user www-data;"
-	}
-	conf := strings.NewReplacer("HOME", home, "HOST", host, "ACCOUNT", account).Replace(`
-ACCOUNT
-daemon off;
-worker_processes 2;
-pid HOME/pid;
-error_log HOME/log;
-events { worker_connections 1024; }
-http {
-	access_log off;
+// yardstick is nginx as WebDAV. Its buffer for bodies is one that whoever cares
+// would choose: with the 16 KiB it has by default it takes large files in at
+// less than half the speed. With reuseport the kernel shares the connections
+// out; without, one worker may get nearly all of them.
+const yardstick = `
 	sendfile on;
 	tcp_nopush on;
 	keepalive_requests 1000000000;
-	client_max_body_size 0;
 	client_body_buffer_size 1m;
-	client_body_temp_path HOME/temp/body;
-	proxy_temp_path HOME/temp/proxy;
-	fastcgi_temp_path HOME/temp/fastcgi;
-	uwsgi_temp_path HOME/temp/uwsgi;
-	scgi_temp_path HOME/temp/scgi;
 	server {
-		listen HOST reuseport;
+		listen ADDRESS reuseport;
 		root HOME/data;
 		location / {
 			dav_methods PUT;
 			create_full_put_path on;
 		}
 	}
-}
-`)
-	return os.WriteFile(filepath.Join(home, "conf"), []byte(conf), 0o644)
-}
+`
 
-// freeAddress is one that nobody listened on a moment ago: nginx cannot say
-// which one it chose.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+// startNginx starts the yardstick: two workers, PUT by WebDAV, GET by sendfile.
+// It neither hashes nor syncs nor asks who is there.
+func startNginx(ctx context.Context, dir string) (*server, error) {
+	host, err := servers.FreeAddress(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	home := filepath.Join(dir, "nginx")
+	p, err := servers.Nginx(home, host, strings.Replace(yardstick, "ADDRESS", host, 1))
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(home, "data")
+	if err := os.Mkdir(data, 0o755); err != nil {
+		return nil, err
+	}
+	if _, err := servers.Unprivileged(servers.NginxAccount, data); err != nil {
+		return nil, err
+	}
+	if err := p.Start(ctx); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	s := one("nginx", host, p.Pid(), p.Stop)
+	s.prefix = "/"
+	return s, nil
 }
 
 // printLog shows the end of what a server printed, after something went wrong.

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -51,10 +50,13 @@ func scenarios(clients, uploads int) []scenario {
 type sample struct {
 	ops     int
 	bytes   int64
-	seconds float64 // with the sync at the end of a publication
-	cpu     float64 // seconds the server used
-	memory  int64   // its peak
-	others  float64 // share of the machine that neither server nor bench used
+	seconds float64            // with the sync at the end of a publication
+	apart   float64            // seconds before the work began: connecting
+	cpu     float64            // seconds the server used, all its parts
+	parts   map[string]float64 // the same by part, and what the bench used
+	memory  int64              // the peak of the server's greatest node
+	busy    float64            // share of the machine that server and bench used
+	others  float64            // share that neither used
 	errors  int
 	first   error
 }
@@ -66,15 +68,24 @@ type driver struct {
 	size   int64         // of a large body
 	head   *head
 	bodies *bodies
+	seeds  int // small files that downloads ask for
 	seeded map[string]bool
 	stamp  int64 // of this run, in every version it publishes
 	names  atomic.Int64
 }
 
+func newDriver(dir string, o options) (*driver, error) {
+	h, err := newHead(filepath.Join(dir, "head"), o.size)
+	if err != nil {
+		return nil, err
+	}
+	return &driver{dir: dir, length: o.slice, size: o.size, head: h, bodies: newBodies(),
+		seeds: 500, seeded: map[string]bool{}, stamp: time.Now().Unix()}, nil
+}
+
 const (
-	seedObjects = 500
-	readBack    = 50 // of what a slice published is looked at afterwards
-	giveUp      = 20 // errors of one client
+	readBack = 50 // of what a slice published is looked at afterwards
+	giveUp   = 20 // errors of one client
 )
 
 func (d *driver) body(large bool) body {
@@ -94,64 +105,27 @@ func seedPath(s *server, large bool, i int) string {
 
 // seed publishes what the downloads ask for, and reads it once into the cache.
 func (d *driver) seed(ctx context.Context, s *server, large bool) error {
-	key := seedPath(s, large, 0) + s.name
+	key := seedPath(s, large, 0) + s.data
 	if d.seeded[key] {
 		return nil
 	}
 	d.seeded[key] = true
-	c, err := dial(ctx, s.host, s.token)
+	c, err := s.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	defer context.AfterFunc(ctx, c.close)()
-	for i := range seedObjects {
+	for i := range d.seeds {
 		b := d.body(large)
-		if err := d.publish(c, seedPath(s, large, i), b); err != nil {
+		if err := c.publish(seedPath(s, large, i), b); err != nil {
 			return err
 		}
-		if err := d.download(c, seedPath(s, large, i), b.size()); err != nil || large {
+		if _, err := c.download(seedPath(s, large, i), b.size(), time.Time{}); err != nil || large {
 			return err
 		}
 	}
 	return nil
-}
-
-func (d *driver) publish(c *conn, path string, b body) error {
-	status, err := c.put(path, b)
-	if err == nil && status != 201 {
-		err = fmt.Errorf("PUT %s: status %d", path, status)
-	}
-	return err
-}
-
-func (d *driver) download(c *conn, path string, size int64) error {
-	status, n, err := c.get(path)
-	switch {
-	case err != nil:
-		return err
-	case status != 200:
-		return fmt.Errorf("GET %s: status %d", path, status)
-	case n != size:
-		return fmt.Errorf("GET %s: %d bytes of %d", path, n, size)
-	}
-	return nil
-}
-
-// downloadUntil counts what arrives before the end: sixteen whole gigabytes
-// would take as long as they take. The seed's download was a whole one.
-func (d *driver) downloadUntil(c *conn, path string, end time.Time) (int64, error) {
-	if err := c.tcp.SetReadDeadline(end); err != nil {
-		return 0, err
-	}
-	status, n, err := c.get(path)
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return n, nil
-	case err == nil && status != 200:
-		err = fmt.Errorf("GET %s: status %d", path, status)
-	}
-	return n, err
 }
 
 // slice runs a scenario once and takes the figures around it.
@@ -159,30 +133,72 @@ func (d *driver) slice(ctx context.Context, s *server, sc scenario) (sample, err
 	if err := syncDisk(ctx, d.dir); err != nil { // what went before is not this slice's
 		return sample{}, err
 	}
-	var pids []int
-	if s.pid != 0 {
-		pids = processTree(s.pid)
-		if err := resetPeak(pids); err != nil {
+	now := readProcesses()
+	for _, node := range s.nodes {
+		if err := resetPeak(now.tree(node)); err != nil {
 			return sample{}, err
 		}
 	}
-	cpu, own, all, start := cpuSeconds(pids), ownCPU(), machineCPU(), time.Now()
-	r, published := d.clients(ctx, s, sc)
+	used, all, start := s.used(now), machineCPU(), time.Now()
+	r, published := d.work(ctx, s, sc)
 	if sc.publish {
 		if err := syncDisk(ctx, d.dir); err != nil {
 			return sample{}, err
 		}
 	}
-	r.seconds = time.Since(start).Seconds()
-	r.cpu, r.memory = cpuSeconds(pids)-cpu, peakMemory(pids)
-	r.others = max(0, machineCPU()-all-r.cpu-(ownCPU()-own)) / (r.seconds * float64(runtime.NumCPU()))
+	elapsed := time.Since(start).Seconds()
+	r.seconds = elapsed - r.apart
+	r.count(s, used, machineCPU()-all, elapsed)
 	if sc.large && len(published) > 1 {
 		published = published[:1] // one of them takes as long as thousands of small ones
 	}
 	if err := d.lookAt(ctx, s, published, &r); err != nil {
 		return sample{}, err
 	}
+	if sc.publish && sc.large && s.blobs != "" {
+		if err := removeLarge(s.blobs, d.size); err != nil {
+			return sample{}, err
+		}
+	}
 	return r, ctx.Err()
+}
+
+// used is the CPU seconds of each part so far, and the bench's own.
+func (s *server) used(now processes) map[string]float64 {
+	used := map[string]float64{ownPart: ownCPU()}
+	for _, p := range s.parts {
+		used[p.name] += now.cpu(p.pid)
+	}
+	return used
+}
+
+// ownPart is the bench's name among the parts.
+const ownPart = "bench"
+
+// count takes the figures of a slice. before is what was used at its start, all
+// what the whole machine used since.
+func (r *sample) count(s *server, before map[string]float64, all, elapsed float64) {
+	now := readProcesses()
+	r.parts = s.used(now)
+	sum := 0.0
+	for name := range r.parts {
+		r.parts[name] -= before[name]
+		sum += r.parts[name]
+	}
+	r.cpu = sum - r.parts[ownPart]
+	cores := elapsed * float64(runtime.NumCPU())
+	r.busy, r.others = sum/cores, max(0, all-sum)/cores
+	for _, node := range s.nodes {
+		r.memory = max(r.memory, peakMemory(now.tree(node)))
+	}
+}
+
+// work runs the timed part.
+func (d *driver) work(ctx context.Context, s *server, sc scenario) (sample, []object) {
+	if s.work != nil {
+		return s.work(ctx, sc), nil
+	}
+	return d.clients(ctx, s, sc)
 }
 
 // object is something that was published.
@@ -191,8 +207,8 @@ type object struct {
 	size int64
 }
 
-// clients runs the timed part: each client on a connection of its own, until
-// the time is up, or for one large publication.
+// clients have a connection each, and work until the time is up, or for one
+// large publication.
 func (d *driver) clients(ctx context.Context, s *server, sc scenario) (total sample, published []object) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -216,11 +232,11 @@ func (d *driver) clients(ctx context.Context, s *server, sc scenario) (total sam
 }
 
 func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Time) (r sample, published []object) {
-	var c *conn
+	var c session
 	for more := true; more && r.errors < giveUp && ctx.Err() == nil; {
 		var err error
 		if c == nil {
-			if c, err = dial(ctx, s.host, s.token); err == nil {
+			if c, err = s.dial(ctx); err == nil {
 				defer c.close() // at most giveUp of them
 				defer context.AfterFunc(ctx, c.close)()
 			}
@@ -248,20 +264,23 @@ func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Ti
 
 // operate publishes or downloads one object of the scenario's kind. The size
 // it returns is what was moved.
-func (d *driver) operate(c *conn, s *server, sc scenario, end time.Time) (object, error) {
+func (d *driver) operate(c session, s *server, sc scenario, end time.Time) (object, error) {
 	switch {
 	case sc.publish:
 		b := d.body(sc.large)
 		o := object{fmt.Sprintf("%sbench/%d.%d.0/file.bin", s.prefix, d.stamp, d.names.Add(1)), b.size()}
-		return o, d.publish(c, o.path, b)
+		return o, c.publish(o.path, b)
 	case sc.large:
+		// Sixteen whole gigabytes would take as long as they take. The seed's
+		// download was a whole one.
 		o := object{path: seedPath(s, true, 0)}
 		var err error
-		o.size, err = d.downloadUntil(c, o.path, end)
+		o.size, err = c.download(o.path, d.size, end)
 		return o, err
 	default:
-		o := object{seedPath(s, false, rand.IntN(seedObjects)), smallSize}
-		return o, d.download(c, o.path, o.size)
+		o := object{seedPath(s, false, rand.IntN(d.seeds)), smallSize}
+		_, err := c.download(o.path, o.size, time.Time{})
+		return o, err
 	}
 }
 
@@ -270,14 +289,14 @@ func (d *driver) lookAt(ctx context.Context, s *server, published []object, r *s
 	if len(published) == 0 {
 		return nil
 	}
-	c, err := dial(ctx, s.host, s.token)
+	c, err := s.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	defer context.AfterFunc(ctx, c.close)()
 	for _, o := range published {
-		if err := d.download(c, o.path, o.size); err != nil {
+		if _, err := c.download(o.path, o.size, time.Time{}); err != nil {
 			if r.errors++; r.first == nil {
 				r.first = fmt.Errorf("after publishing: %w", err)
 			}

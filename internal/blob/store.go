@@ -68,6 +68,16 @@ type Tidier interface {
 	Tidy(ctx context.Context, before time.Time) (int, error)
 }
 
+// Marked is a Store that carries one short text apart from its blobs.
+type Marked interface {
+	// Mark is the text; "" where there is none.
+	Mark(ctx context.Context) (string, error)
+
+	// SetMark leaves the text in place of the one before. When it returns nil
+	// the text survives a crash of the machine; it is never there in part.
+	SetMark(ctx context.Context, text string) error
+}
+
 // Info is what a store knows of one blob.
 type Info struct {
 	Digest Digest

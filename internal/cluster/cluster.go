@@ -1,114 +1,128 @@
-package main
+// Package cluster starts granary as a team would run it, on this machine's
+// loopback: nodes behind nginx, over PostgreSQL and an S3-compatible server. All
+// of them are real, and live in one temporary folder.
+package cluster
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+
+	"granary/internal/servers"
 )
 
-// options are what a cluster is made of.
-type options struct {
-	nodes  int
-	listen string // the balancer's address; "" for any
-	token  string // the administrator's; "" for a random one
+// Options are what a cluster is made of.
+type Options struct {
+	Nodes   int
+	Listen  string // the balancer's address; "" for any
+	Token   string // the administrator's; "" for a random one
+	Dir     string // where its folder is made; "" for the system's temporary one
+	Granary string // the program; "" builds it
 
 	// between, where set, is called with the S3 server's URL and returns the
 	// one that the nodes are told. The fault tests stand there.
 	between func(endpoint string) string
 }
 
-// cluster is PostgreSQL, an S3-compatible server, nodes and a balancer on
-// loopback, all real, in one temporary folder.
-type cluster struct {
-	dir, granary              string
-	dsn, endpoint, key, token string
-	url                       string   // of the balancer
-	addresses                 []string // of the nodes
+// Cluster is what runs.
+type Cluster struct {
+	Token     string
+	URL       string   // of the balancer
+	Addresses []string // of the nodes, HOST:PORT
+	DSN       string   // of the database
 
-	database, objects, entrance *process
-	nodes                       []*process
+	Database  *servers.Process
+	Objects   *servers.S3
+	Nodes     []*servers.Process
+	balancers []*servers.Process
+
+	dir, granary  string
+	endpoint, key string
 }
 
-// startCluster builds granary and starts everything. Whoever calls must call
-// stop, whatever the error.
-func startCluster(ctx context.Context, o options) (c *cluster, err error) {
-	c = &cluster{token: o.token, key: secret()}
-	if c.token == "" {
-		c.token = "gnpat-" + secret()
+// Start starts everything. Whoever calls must call Stop,
+// whatever the error.
+func Start(ctx context.Context, o Options) (c *Cluster, err error) {
+	c = &Cluster{Token: o.Token, key: secret()}
+	if c.Token == "" {
+		c.Token = "gnpat-" + secret()
 	}
-	if c.dir, err = os.MkdirTemp("", "granary-cluster-"); err != nil {
+	if c.dir, err = os.MkdirTemp(o.Dir, "granary-cluster-"); err != nil {
 		return c, err
 	}
 	if err := os.Chmod(c.dir, 0o755); err != nil { //nolint:gosec // others run below it: postgres, www-data
 		return c, err
 	}
-	c.granary = filepath.Join(c.dir, "granary")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", c.granary, "granary/cmd/granary").CombinedOutput(); err != nil {
-		return c, fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	if c.database, c.dsn, err = postgres(ctx, c.dir); err != nil {
-		return c, err
-	}
-	if c.objects, c.endpoint, err = store(ctx, c.dir); err != nil {
-		return c, err
-	}
-	for _, p := range []*process{c.database, c.objects} {
-		if err := p.start(ctx); err != nil {
+	if c.granary = o.Granary; c.granary == "" {
+		c.granary = filepath.Join(c.dir, "granary")
+		if err := servers.Build(ctx, c.granary); err != nil {
 			return c, err
 		}
 	}
+	if c.Database, c.DSN, err = servers.Postgres(ctx, c.dir); err != nil {
+		return c, err
+	}
+	if err := c.Database.Start(ctx); err != nil {
+		return c, err
+	}
+	if c.Objects, err = servers.NewS3(ctx, "versitygw", filepath.Join(c.dir, "s3")); err != nil {
+		return c, err
+	}
+	if err := c.Objects.Start(ctx); err != nil {
+		return c, err
+	}
+	c.endpoint = c.Objects.URL
 	if o.between != nil {
 		c.endpoint = o.between(c.endpoint)
 	}
 	return c, c.startNodes(ctx, o)
 }
 
-func (c *cluster) startNodes(ctx context.Context, o options) error {
-	listen := o.listen
+func (c *Cluster) startNodes(ctx context.Context, o Options) error {
+	listen := o.Listen
 	if listen == "" {
-		address, err := freeAddress(ctx)
+		address, err := servers.FreeAddress(ctx)
 		if err != nil {
 			return err
 		}
 		listen = address
 	}
-	c.url = "http://" + listen
-	for i := range o.nodes {
+	c.URL = "http://" + listen
+	for i := range o.Nodes {
 		p, address, err := c.node(ctx, i+1)
 		if err != nil {
 			return err
 		}
-		c.nodes, c.addresses = append(c.nodes, p), append(c.addresses, address)
+		c.Nodes, c.Addresses = append(c.Nodes, p), append(c.Addresses, address)
 	}
 	started := make(chan error) // at once: one of them does the first start
-	for _, p := range c.nodes {
-		go func() { started <- p.start(ctx) }()
+	for _, p := range c.Nodes {
+		go func() { started <- p.Start(ctx) }()
 	}
 	var err error
-	for range c.nodes {
+	for range c.Nodes {
 		err = errors.Join(err, <-started)
 	}
 	if err != nil {
 		return err
 	}
-	if c.entrance, err = c.balancer(listen, c.addresses); err != nil {
-		return err
-	}
-	return c.entrance.start(ctx)
+	_, err = c.Balance(ctx, listen, o.Nodes)
+	return err
 }
 
-// stop ends everything in order and removes its traces.
-func (c *cluster) stop() error {
-	all := append([]*process{c.entrance}, c.nodes...)
-	for _, p := range append(all, c.objects, c.database) {
-		if p != nil {
-			p.stop()
-		}
+// Stop ends everything in order and removes its traces.
+func (c *Cluster) Stop() error {
+	for _, p := range append(c.balancers, c.Nodes...) {
+		p.Stop()
+	}
+	if c.Objects != nil {
+		c.Objects.Stop()
+	}
+	if c.Database != nil {
+		c.Database.Stop()
 	}
 	if c.dir == "" {
 		return nil

@@ -1,4 +1,4 @@
-package main
+package cluster
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ type promise struct {
 // crew is clients that publish and install through the balancer, and what they
 // have seen.
 type crew struct {
-	c    *cluster
+	c    *Cluster
 	http *http.Client
 
 	mu         sync.Mutex
@@ -35,7 +35,7 @@ type crew struct {
 	violations []string
 }
 
-func newCrew(c *cluster) *crew {
+func newCrew(c *Cluster) *crew {
 	return &crew{c: c, seen: map[string]int{}, http: &http.Client{
 		Timeout:   90 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
@@ -83,7 +83,7 @@ func body(random *rand.Rand) []byte {
 func (w *crew) publish(path string, random *rand.Rand) bool {
 	b := body(random)
 	p := promise{path, sha256.Sum256(b), len(b)}
-	status, _, err := w.call(w.c.url, http.MethodPut, path, bytes.NewReader(b))
+	status, _, err := w.call(w.c.URL, http.MethodPut, path, bytes.NewReader(b))
 	w.judge("publish", path, status, err, http.StatusCreated)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -101,13 +101,13 @@ var errCut = errors.New("cut")
 func (w *crew) publishHalf(path string, random *rand.Rand) {
 	b := body(random)
 	half := io.MultiReader(bytes.NewReader(b[:len(b)/2]), failing{})
-	req, err := http.NewRequest(http.MethodPut, w.c.url+path, half)
+	req, err := http.NewRequest(http.MethodPut, w.c.URL+path, half)
 	if err != nil {
 		w.violation("%v", err)
 		return
 	}
 	req.ContentLength = int64(len(b))
-	req.Header.Set("PRIVATE-TOKEN", w.c.token)
+	req.Header.Set("PRIVATE-TOKEN", w.c.Token)
 	resp, err := w.http.Do(req)
 	if err == nil {
 		resp.Body.Close()
@@ -133,7 +133,7 @@ func (w *crew) install(random *rand.Rand) {
 	}
 	p := w.kept[random.IntN(len(w.kept))]
 	w.mu.Unlock()
-	status, got, err := w.call(w.c.url, http.MethodGet, p.path, nil)
+	status, got, err := w.call(w.c.URL, http.MethodGet, p.path, nil)
 	w.judge("install", p.path, status, err, http.StatusOK)
 	if err == nil && status == http.StatusOK && sha256.Sum256(got) != p.digest {
 		w.violation("%s: installed %d other bytes than the %d published", p.path, len(got), p.size)
@@ -159,7 +159,7 @@ func (w *crew) call(base, method, path string, b io.Reader) (int, []byte, error)
 	if err != nil {
 		return 0, nil, err
 	}
-	req.Header.Set("PRIVATE-TOKEN", w.c.token)
+	req.Header.Set("PRIVATE-TOKEN", w.c.Token)
 	resp, err := w.http.Do(req)
 	if err != nil {
 		return 0, nil, err
@@ -175,7 +175,7 @@ func (w *crew) audit(t *testing.T) {
 	limit := make(chan struct{}, 8)
 	var wg sync.WaitGroup
 	each := func(promises []promise, judge func(p promise, status int, right bool) bool) {
-		for _, address := range w.c.addresses {
+		for _, address := range w.c.Addresses {
 			for _, p := range promises {
 				limit <- struct{}{}
 				wg.Go(func() {

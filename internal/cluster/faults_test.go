@@ -1,4 +1,4 @@
-package main
+package cluster
 
 import (
 	"context"
@@ -23,11 +23,10 @@ const clients = 16
 // every node afterwards, nothing else is visible but whole, nobody sees a wrong
 // byte or a 500, and all of it recovers by itself.
 func TestFaults(t *testing.T) {
-	t.Chdir("../..") // where .cache is
 	way := &troubled{}
-	c, err := startCluster(t.Context(), options{nodes: 3, between: func(endpoint string) string { return way.before(t, endpoint) }})
+	c, err := Start(t.Context(), Options{Nodes: 3, between: func(endpoint string) string { return way.before(t, endpoint) }})
 	t.Cleanup(func() {
-		if err := c.stop(); err != nil {
+		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -77,23 +76,23 @@ type fault struct {
 	make func(context.Context) error
 }
 
-func faults(c *cluster, way *troubled) []fault {
+func faults(c *Cluster, way *troubled) []fault {
 	var all []fault
-	for _, p := range c.nodes {
+	for _, p := range c.Nodes {
 		all = append(all, fault{"kill -9 of a node", func(ctx context.Context) error {
-			p.kill()
+			p.Kill()
 			time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
-			return p.start(ctx)
+			return p.Start(ctx)
 		}})
 	}
 	all = append(all, fault{"PostgreSQL restarted (immediate)", func(ctx context.Context) error {
-		c.database.end(syscall.SIGQUIT)
+		c.Database.End(syscall.SIGQUIT)
 		time.Sleep(time.Second)
-		return c.database.start(ctx)
+		return c.Database.Start(ctx)
 	}}, fault{"S3 server killed and restarted", func(ctx context.Context) error {
-		c.objects.kill()
+		c.Objects.Kill()
 		time.Sleep(time.Second)
-		return c.objects.start(ctx)
+		return c.Objects.Start(ctx)
 	}})
 	for kind := none + 1; kind < troubles; kind++ {
 		all = append(all, fault{kind.String(), func(context.Context) error {

@@ -47,7 +47,7 @@ func whereSettings() []setting {
 			set:  setDataDir,
 			get:  func(c *Config) string { return c.DataDir }},
 		{name: "database", def: "sqlite:<data-dir>/granary.db",
-			help: "keep records in this `place`, sqlite:PATH or postgres://USER@HOST/DATABASE",
+			help: "keep records in this `place`, sqlite:PATH or postgres://USER@HOST/DATABASE, by TLS unless its sslmode says otherwise",
 			set:  func(c *Config, v string) error { return parseDatabase(&c.Database, v) },
 			get:  func(c *Config) string { return c.Database.String() }},
 		maxConnections(),

@@ -67,12 +67,12 @@ func TestAuditRetention(t *testing.T) {
 		t.Fatalf("%d events after the first start", n)
 	}
 	ctx := context.WithoutCancel(t.Context())
-	s.purgeAudit(ctx, log, cfg.AuditRetention)
+	s.clean(ctx, log, cfg.AuditRetention)
 	if n := total(); n != 3 {
 		t.Errorf("%d young events left", n)
 	}
 	s.audit.Now = func() time.Time { return time.Now().Add(3 * time.Hour) }
-	s.purgeAudit(ctx, log, cfg.AuditRetention)
+	s.clean(ctx, log, cfg.AuditRetention)
 	if n := total(); n != 0 {
 		t.Errorf("%d old events left", n)
 	}

@@ -2,17 +2,15 @@ package daemon
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-
-	_ "modernc.org/sqlite"
 )
 
-// audit looks into the data directory of a server that was killed.
+// audit looks into what a server that was killed left.
 //
 // Of the database: SQLite finds it sound; a package's name and version is one
 // row; every acknowledged or seen publish is a row, every row is a publish, and
@@ -20,19 +18,23 @@ import (
 // on the disk and as long as its row says; counts of references are right; no
 // file on the disk is without a row.
 func (f *farm) audit() {
-	if _, err := os.Stat(filepath.Join(f.dir, "granary.db")); err != nil {
+	if _, err := os.Stat(filepath.Join(f.dir, "granary.db")); err != nil && !f.postgres {
 		return // killed before there was any
 	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.Join(f.dir, "granary.db")}).EscapedPath()+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open(f.driver, f.dsn)
 	if err != nil {
 		f.wrong("%v", err)
 		return
 	}
 	defer db.Close()
-	f.none(db, `SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
-	f.none(db, `SELECT "table" || ' ' || rowid || ' ' || parent FROM pragma_foreign_key_check`)
+	schema := `information_schema.tables WHERE table_name`
+	if !f.postgres {
+		schema = `sqlite_schema WHERE name`
+		f.none(db, `SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
+		f.none(db, `SELECT "table" || ' ' || rowid || ' ' || parent FROM pragma_foreign_key_check`)
+	}
 	var tables int
-	if err := db.QueryRow(`SELECT COUNT(*) FROM sqlite_schema WHERE name = 'package_files'`).Scan(&tables); err != nil || tables == 0 {
+	if err := db.QueryRow(`SELECT COUNT(*) FROM ` + schema + ` = 'package_files'`).Scan(&tables); err != nil || tables == 0 {
 		if err != nil || len(f.attempts) > 0 {
 			f.wrong("no tables in the database: %v", err)
 		}
@@ -79,7 +81,7 @@ func texts(db *sql.DB, query string) (all []string, err error) {
 
 // auditFiles compares the rows with the ledger.
 func (f *farm) auditFiles(db *sql.DB) {
-	rows, err := texts(db, `SELECT p.name || '/' || p.version || '/' || f.file_name || ' ' || lower(hex(b.digest))
+	rows, err := texts(db, `SELECT p.name || '/' || p.version || '/' || f.file_name || ' ' || `+f.hex("b.digest")+`
 		FROM package_files f JOIN packages p ON p.id = f.package_id JOIN blobs b ON b.id = f.blob_id`)
 	if err != nil {
 		f.wrong("%v", err)
@@ -110,8 +112,11 @@ func (f *farm) auditFiles(db *sql.DB) {
 // auditBlobs compares the rows with the files on the disk.
 func (f *farm) auditBlobs(db *sql.DB) {
 	onDisk := map[string]int64{}
-	err := filepath.WalkDir(filepath.Join(f.dir, "blobs"), func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || filepath.Base(filepath.Dir(path)) == "tmp" || e.Name() == lockName {
+	err := filepath.WalkDir(f.blobs, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the rows say whether it should be there
+		}
+		if err != nil || e.IsDir() || filepath.Base(filepath.Dir(path)) == "tmp" || e.Name() == lockName || e.Name() == "identity" {
 			return err
 		}
 		info, err := e.Info()
@@ -123,7 +128,7 @@ func (f *farm) auditBlobs(db *sql.DB) {
 	if err != nil {
 		f.wrong("%v", err)
 	}
-	rows, err := texts(db, `SELECT lower(hex(digest)) || ' ' || size || ' ' || files || ' ' || (c.blob_id IS NOT NULL)
+	rows, err := texts(db, `SELECT `+f.hex("digest")+` || ' ' || size || ' ' || files || ' ' || CASE WHEN c.blob_id IS NULL THEN 0 ELSE 1 END
 		FROM blobs b LEFT JOIN blob_contents c ON c.blob_id = b.id`)
 	if err != nil {
 		f.wrong("%v", err)
@@ -147,7 +152,7 @@ func (f *farm) auditBlobs(db *sql.DB) {
 
 // hashBlobs reads every blob on the disk.
 func (f *farm) hashBlobs() {
-	paths, err := filepath.Glob(filepath.Join(f.dir, "blobs", "??", "*"))
+	paths, err := filepath.Glob(filepath.Join(f.blobs, "??", "*"))
 	if err != nil {
 		f.wrong("%v", err)
 	}

@@ -52,10 +52,9 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
-	stop := s.startUpkeep(ctx, log, cfg.AuditRetention)
-	defer stop()
 	handler, options := s.handler(cfg, log)
-	defer s.startHooks(ctx, cfg, url, version, options.Metrics, log)()
+	defer s.startHooks(ctx, url, version, options.Metrics, log)()
+	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
 	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version)
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)
 	if err == nil {
@@ -78,7 +77,7 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
-		options.Metrics.Register(s.leads)
+		options.Metrics.Register(s.tasks.collectors()...)
 		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.auth.Logins.Failures()} {
 			if t != nil {
 				options.Metrics.CountThrottled(t.Name(), t.Refused)

@@ -61,7 +61,7 @@ func TestFirstStart(t *testing.T) {
 	}
 	for name, want := range map[string]os.FileMode{
 		".": os.ModeDir | 0o700, tokenFile: 0o600, "granary.db": 0o600, "granary.db-wal": 0o600,
-		lockName: 0o600, "blobs": os.ModeDir | 0o700, "blobs/tmp": os.ModeDir | 0o700,
+		lockName: 0o600, "blobs": os.ModeDir | 0o700, "blobs/tmp": os.ModeDir | 0o700, "blobs/identity": 0o600,
 	} {
 		if info, err := os.Stat(filepath.Join(data, name)); err != nil || info.Mode() != want {
 			t.Errorf("%s: %v %v, want mode %v", name, info.Mode(), err, want)

@@ -46,9 +46,15 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 		return Copied{}, fmt.Errorf("cannot open the blobs in %s: %w", to.Blobs, err)
 	}
 	defer closeStore(target)
+	if err := checkTarget(ctx, target, source); err != nil {
+		return Copied{}, fmt.Errorf("nothing was copied to %s: %w", to.Blobs, err)
+	}
 	done, err := blob.Copy(ctx, target, source, blob.CopyOptions{Verify: verify, Report: report})
 	if err != nil {
 		return done, fmt.Errorf("%w; run it again to go on", err)
+	}
+	if err := passMark(ctx, target, source); err != nil {
+		return done, fmt.Errorf("all is copied but the identity of the store: %w; run it again", err)
 	}
 	return done, damaged(done.Damaged)
 }

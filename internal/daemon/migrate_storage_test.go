@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,6 +37,9 @@ func TestMigrateStorage(t *testing.T) {
 	for _, body := range bodies {
 		blobtest.Put(t, store, body)
 	}
+	if err := store.SetMark(t.Context(), "the store of these records"); err != nil {
+		t.Fatal(err)
+	}
 	const size = 1 + 100_000 + 12<<20
 	for _, step := range []struct {
 		from, to config.Config
@@ -56,6 +60,17 @@ func TestMigrateStorage(t *testing.T) {
 	}
 	if store, err = disk.Open(last.Blobs.Path); err != nil {
 		t.Fatal(err)
+	}
+	if mark, err := store.Mark(t.Context()); err != nil || mark != "the store of these records" {
+		t.Errorf("the copy has the identity %q, %v", mark, err)
+	}
+	other := filepath.Join(dir, "other")
+	if taken, err := disk.Open(other); err != nil || taken.SetMark(t.Context(), "the store of others") != nil {
+		t.Fatal(err)
+	}
+	_, err = MigrateStorage(t.Context(), last, at("file:"+other), false, func(Copied) {})
+	if err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
+		t.Errorf("into the store of others: %v", err)
 	}
 	for _, body := range bodies {
 		got, err := blobtest.Read(t.Context(), store, blobtest.Digest(body))

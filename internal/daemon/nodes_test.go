@@ -21,14 +21,13 @@ func TestTwoNodes(t *testing.T) {
 		data, url string
 		stop      func() string
 	}
+	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)}
 	nodes := make([]node, 2)
 	var both sync.WaitGroup
 	for i := range nodes {
 		both.Go(func() {
 			data := filepath.Join(dir, string(rune('a'+i)))
-			url, stop := serveHere(t, []string{
-				"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32),
-			}, "--data-dir="+data, "--blobs=file:"+filepath.Join(dir, "blobs"))
+			url, stop := serveHere(t, environ, "--data-dir="+data, "--blobs=file:"+filepath.Join(dir, "blobs"))
 			nodes[i] = node{data, url, stop}
 		})
 	}
@@ -53,11 +52,24 @@ func TestTwoNodes(t *testing.T) {
 		}
 	}
 
-	upkeep := func(n node) bool {
-		_, metrics := ask(t, "GET", n.url+"/-/metrics", nil)
-		return strings.Contains(metrics, "granary_upkeep_running 1\n")
+	third := filepath.Join(dir, "c")
+	if got := refusedIn(t, environ, "--data-dir="+third); !strings.Contains(got, "file:"+third+"/blobs is not the store of these records") {
+		t.Errorf("a node with a directory of its own: %s", got)
 	}
+
+	shows := func(n node, line string) bool {
+		_, metrics := ask(t, "GET", n.url+"/-/metrics", nil)
+		return strings.Contains(metrics, line)
+	}
+	upkeep := func(n node) bool { return shows(n, "granary_upkeep_running 1\n") }
+	const folded = `granary_task_duration_seconds_count{outcome="done",task="fold"}`
 	eventually(t, "one node does the upkeep", func() bool { return upkeep(nodes[0]) != upkeep(nodes[1]) })
+	eventually(t, "it shows its work", func() bool { return shows(nodes[0], folded) || shows(nodes[1], folded) })
+	for _, n := range nodes {
+		if upkeep(n) != shows(n, folded) {
+			t.Errorf("upkeep %v, folds shown %v", upkeep(n), shows(n, folded))
+		}
+	}
 	ready := func(want int) func() bool {
 		return func() bool {
 			for _, n := range nodes {

@@ -17,7 +17,13 @@ import (
 // refused is why the server does not start.
 func refused(t *testing.T, args ...string) string {
 	t.Helper()
-	cfg, err := settings(nil, append([]string{"--listen=127.0.0.1:0"}, args...)...)
+	return refusedIn(t, nil, args...)
+}
+
+// refusedIn is refused with more settings from the environment.
+func refusedIn(t *testing.T, environ []string, args ...string) string {
+	t.Helper()
+	cfg, err := settings(environ, append([]string{"--listen=127.0.0.1:0"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

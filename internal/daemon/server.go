@@ -11,14 +11,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"granary/internal/access"
 	"granary/internal/api"
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/config"
+	webhooks "granary/internal/hooks"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
 	"granary/internal/projects"
@@ -36,17 +35,15 @@ type server struct {
 	projects *projects.Service
 	registry *registry.Registry
 	audit    *audit.Service
+	webhooks *webhooks.Service
 	api      *api.Server
-	leads    prometheus.Gauge // 1 while this node does the upkeep for all
+	tasks    *tasks
 }
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, h hooks) (*server, error) {
-	s := &server{leads: prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "granary_upkeep_running",
-		Help: "1 on the one node that sweeps and tidies for all, 0 on the others.",
-	})}
+	s := &server{tasks: newTasks()}
 	if err := s.openStores(ctx, cfg, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -72,6 +69,9 @@ func (s *server) furnish(cfg config.Config, version string) {
 	}
 	s.registry.Links, _ = s.blobs.(blob.Linker)
 	s.audit = &audit.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
+	s.webhooks = &webhooks.Service{
+		Store: s.db, Log: s.db, Places: s.projects, Guard: webhooks.Guard{Allow: cfg.WebhookAllowNetworks}, Now: time.Now,
+	}
 	s.api = &api.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,
 		Releases:    &releases.Service{Store: s.db, Places: s.projects, Now: time.Now},
@@ -91,6 +91,9 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 	}
 	if s.blobs, err = openBlobs(ctx, cfg, h); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
+	}
+	if err := s.checkStore(ctx, cfg.Blobs); err != nil {
+		return fmt.Errorf("cannot use the blob store: %w", err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -33,8 +34,8 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	for ctx.Err() == nil {
 		err := s.db.Exclusive(ctx, exclusive, func(ctx context.Context) error {
-			s.leads.Set(1)
-			defer s.leads.Set(0)
+			s.tasks.leads.Set(1)
+			defer s.tasks.leads.Set(0)
 			s.upkeep(ctx, log, retention)
 			return nil
 		})
@@ -49,14 +50,12 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 	}
 }
 
-// upkeep sweeps and folds until ctx is done.
+// upkeep folds, sweeps and prunes until ctx is done.
 func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	var both sync.WaitGroup
 	both.Go(func() {
 		every(ctx, foldEvery, func() {
-			if err := s.db.Fold(ctx); err != nil && ctx.Err() == nil {
-				log.Warn("counters were not folded; they will be later", "error", err)
-			}
+			s.tasks.do(ctx, log, "fold", func(ctx context.Context) (int, error) { return 0, s.db.Fold(ctx) })
 		})
 	})
 	both.Go(func() {
@@ -65,16 +64,19 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 			return
 		case <-time.After(sweepFirst):
 		}
-		clean := func() {
-			s.sweep(ctx, log)
-			if retention > 0 {
-				s.purgeAudit(ctx, log, retention)
-			}
-		}
-		clean()
-		every(ctx, sweepEvery, clean)
+		s.clean(ctx, log, retention)
+		every(ctx, sweepEvery, func() { s.clean(ctx, log, retention) })
 	})
 	both.Wait()
+}
+
+// clean removes what nobody needs any more.
+func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Duration) {
+	s.tasks.do(ctx, log, "sweep", s.registry.Sweep)
+	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
+	if retention > 0 {
+		s.tasks.do(ctx, log, "audit log", func(ctx context.Context) (int, error) { return s.audit.Purge(ctx, retention) })
+	}
 }
 
 // every calls do again and again until ctx is done.
@@ -91,29 +93,10 @@ func every(ctx context.Context, pause time.Duration, do func()) {
 	}
 }
 
+// flush records what this node gathered in memory: last downloads, and last
+// uses of tokens.
 func (s *server) flush(ctx context.Context, log *slog.Logger) {
-	if err := s.registry.Flush(ctx); err != nil {
-		log.Warn("last downloads were not recorded", "error", err)
-	}
-	if err := s.auth.Flush(ctx); err != nil {
-		log.Warn("last uses of tokens were not recorded", "error", err)
-	}
-}
-
-func (s *server) sweep(ctx context.Context, log *slog.Logger) {
-	n, err := s.registry.Sweep(ctx)
-	if err != nil {
-		log.Warn("the sweep stopped early", "error", err, "removed", n)
-	} else if n > 0 {
-		log.Info("swept", "removed", n)
-	}
-}
-
-func (s *server) purgeAudit(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	n, err := s.audit.Purge(ctx, retention)
-	if err != nil {
-		log.Warn("old audit events were not all removed", "error", err, "removed", n)
-	} else if n > 0 {
-		log.Info("old audit events removed", "removed", n)
-	}
+	s.tasks.do(ctx, log, "last uses", func(ctx context.Context) (int, error) {
+		return 0, errors.Join(s.registry.Flush(ctx), s.auth.Flush(ctx))
+	})
 }

@@ -55,9 +55,11 @@ func NewKey() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// Lease is how long a delivery that was taken from the outbox is nobody else's:
-// well above what an attempt takes.
-const Lease = time.Minute
+// Lease is how long a delivery that was taken from the outbox is nobody else's.
+// An attempt takes two thirds of it at most; the rest is for records that are
+// slow and for clocks of nodes that differ. Whoever dies with a delivery in hand
+// holds it up for so long.
+const Lease = 15 * time.Second
 
 // How often and how long a delivery is tried.
 const (

@@ -264,12 +264,14 @@ const (
 	pruneStep = 500 // attempts removed in one transaction
 )
 
-// Prune removes what is old from the logs.
-func (s *Service) Prune(ctx context.Context) error {
+// Prune removes what is old from the logs, and reports how many attempts that
+// were.
+func (s *Service) Prune(ctx context.Context) (removed int, err error) {
 	for {
 		n, err := s.Log.PruneAttempts(ctx, s.Now().Add(-keepLog), pruneStep)
+		removed += n
 		if err != nil || n < pruneStep {
-			return err
+			return removed, err
 		}
 	}
 }

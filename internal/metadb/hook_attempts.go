@@ -88,8 +88,10 @@ func (db *DB) recordAttempt(ctx context.Context, t *tx, a hooks.Attempt) error {
 		return t.exec(`DELETE FROM hook_deliveries WHERE hook_id = $1`, h.ID)
 	case h.Disabled != nil:
 		return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due < $1`, micros(*h.Disabled), h.ID)
+	case a.OK():
+		return t.release(h.ID, now)
 	}
-	return t.release(h.ID, now)
+	return nil
 }
 
 func (db *DB) logAttempt(t *tx, a hooks.Attempt) error {

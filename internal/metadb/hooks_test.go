@@ -160,10 +160,10 @@ func TestLease(t *testing.T) {
 	must(t, f, err)
 	now := time.Now()
 	first, ok := claim(t, db, now)
-	if _, again := claim(t, db, now.Add(59*time.Second)); !ok || again {
+	if _, again := claim(t, db, now.Add(hooks.Lease-time.Second)); !ok || again {
 		t.Fatal("the lease does not hold", ok, again)
 	}
-	second, ok := claim(t, db, now.Add(61*time.Second))
+	second, ok := claim(t, db, now.Add(hooks.Lease+time.Second))
 	if !ok || second.Key != first.Key || second.Attempts != 2 {
 		t.Fatalf("after the lease: %v %+v", ok, second)
 	}
@@ -179,6 +179,51 @@ func TestLease(t *testing.T) {
 	if at, err := db.NextDelivery(t.Context(), [4]int64{}); err != nil || !at.IsZero() {
 		t.Errorf("left: %v %v", at, err)
 	}
+}
+
+// What is in somebody's hands stays there until its lease ends, while its hook
+// is put to rest and woken by the others in hand.
+func TestRestLeavesLeases(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		db, p, root, h := hookedIn(t, db)
+		now := time.Now().Add(time.Second)
+		attempt := func(d hooks.Delivery, status int) {
+			must(t, 0, db.FinishDelivery(t.Context(), d, hooks.Attempt{HookID: h.ID, Key: d.Key, Status: status, CreatedAt: now}, now))
+		}
+		for i := range 6 {
+			f, err := publish(t, db, p.ID, root.ID, fmt.Sprint(i), false)
+			must(t, f, err)
+		}
+		var inHand []hooks.Delivery
+		for range 6 {
+			d, ok := claim(t, db, now)
+			if !ok {
+				t.Fatal("nothing to claim")
+			}
+			inHand = append(inHand, d)
+		}
+		for _, d := range inHand[:4] {
+			attempt(d, 500)
+		}
+		attempt(inHand[4], 200)
+		// The four are due again at once, and the sixth is not.
+		for range 4 {
+			if d, ok := claim(t, db, now); !ok || d.Key == inHand[5].Key {
+				t.Fatalf("claimed %v %+v", ok, d)
+			}
+		}
+		if d, ok := claim(t, db, now.Add(hooks.Lease-time.Second)); ok {
+			t.Fatalf("claimed what is in somebody's hands: %+v", d)
+		}
+		claimed := map[string]bool{}
+		for range 5 {
+			d, _ := claim(t, db, now.Add(hooks.Lease+time.Second))
+			claimed[d.Key] = true
+		}
+		if len(claimed) != 5 || !claimed[inHand[5].Key] {
+			t.Errorf("after the leases: %v", claimed)
+		}
+	})
 }
 
 // A hook that fails rests, and what waits for it with it; one that works again

@@ -110,7 +110,7 @@ func (db *DB) Waiting() <-chan struct{} { return db.waiting }
 // claimQuery passes over hooks that have enough in hand, and over what another
 // node is claiming.
 func (d dialect) claimQuery() string {
-	return `UPDATE hook_deliveries SET due = $1, attempts = attempts + 1 WHERE id = (
+	return `UPDATE hook_deliveries SET due = $1, lease = $1, attempts = attempts + 1 WHERE id = (
 		SELECT id FROM hook_deliveries WHERE due <= $2 AND hook_id NOT IN ($3, $4, $5, $6) ORDER BY due, id LIMIT 1` + d.skipLocked + `)
 	RETURNING id, hook_id, key, event, attempts, created_at`
 }
@@ -172,16 +172,15 @@ func (db *DB) FinishDelivery(ctx context.Context, d hooks.Delivery, a hooks.Atte
 }
 
 // release makes due now what was put off for a hook that may be told again.
-// What is in somebody's hands is not, since its lease ends sooner than that; what
-// else is due so soon comes by itself.
+// What is in somebody's hands is due when its lease ends.
 func (t *tx) release(hookID int64, now time.Time) error {
 	t.posted = true
-	return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due > $3`, micros(now), hookID, micros(now.Add(hooks.Lease*3/2)))
+	return t.exec(`UPDATE hook_deliveries SET due = CASE WHEN lease > $1 THEN lease ELSE $1 END WHERE hook_id = $2 AND due > $1`, micros(now), hookID)
 }
 
 func (t *tx) settle(d hooks.Delivery, a hooks.Attempt, now time.Time) error {
 	if due, again := d.Retry(now); again && !a.OK() {
-		return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE id = $2 AND attempts = $3`, micros(due), d.ID, d.Attempts)
+		return t.exec(`UPDATE hook_deliveries SET due = $1, lease = 0 WHERE id = $2 AND attempts = $3`, micros(due), d.ID, d.Attempts)
 	}
 	return t.exec(`DELETE FROM hook_deliveries WHERE id = $1 AND attempts = $2`, d.ID, d.Attempts)
 }

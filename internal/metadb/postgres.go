@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +25,9 @@ const (
 
 // OpenPostgres opens the database of a URL or of libpq's key=value words, waits
 // for up to 30 s where it does not answer yet, and brings its schema up to date
-// while other nodes wait, but for Options.Beside. An error says what to do and holds no password.
+// while other nodes wait, but for Options.Beside. Where the words do not say
+// otherwise, what leaves the machine goes by TLS. An error says what to do and
+// holds no password.
 func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	config, err := postgresConfig(dsn)
 	if err != nil {
@@ -57,7 +60,7 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 // counts; without it nothing waits for ever, and a dead peer is noticed within
 // half a minute on both sides.
 func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(dsn)
+	config, err := parseAddress(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the database's address: %w", err)
 	}
@@ -134,12 +137,15 @@ func awaitServer(ctx context.Context, conns *sql.DB, o Options) error {
 		if err == nil {
 			return nil
 		}
+		if advice := adviceOnTLS(err); advice != "" {
+			return fmt.Errorf("%s; %s", inOneLine(err), advice)
+		}
 		answer, answered := errors.AsType[*pgconn.PgError](err)
 		if answered && answer.Code != "57P03" || ctx.Err() != nil { // 57P03: it is starting or stopping
 			return err
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("it did not answer for %v; start it, or correct the address: %w", wait, err)
+			return fmt.Errorf("it did not answer for %v; start it, or correct the address: %s", wait, inOneLine(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -148,6 +154,9 @@ func awaitServer(ctx context.Context, conns *sql.DB, o Options) error {
 		}
 	}
 }
+
+// inOneLine is an error that may tell of each address of a host on its own line.
+func inOneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func checkServer(ctx context.Context, conns *sql.DB) error {
 	var number, version, encoding string

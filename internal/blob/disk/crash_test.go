@@ -15,8 +15,9 @@ import (
 
 // The process that is killed is this test binary once more.
 const (
-	crashDir = "GRANARY_TEST_CRASH_DIR"
-	crashAt  = "GRANARY_TEST_CRASH_AT"
+	crashDir    = "GRANARY_TEST_CRASH_DIR"
+	crashAt     = "GRANARY_TEST_CRASH_AT"
+	crashShared = "GRANARY_TEST_CRASH_SHARED" // others use the directory
 )
 
 // TestCrash kills a process at each point of a commit. The next one finds the
@@ -41,9 +42,7 @@ func testCrash(t *testing.T, at Point, kept bool) {
 
 	cmd := exec.Command(os.Args[0], "-test.run=^TestCrash$")
 	cmd.Env = append(os.Environ(), crashDir+"="+dir, crashAt+"="+string(at))
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+	if out, err := cmd.CombinedOutput(); !killed(err) {
 		t.Fatalf("the process was not killed: %v\n%s", err, out)
 	}
 
@@ -67,9 +66,22 @@ func testCrash(t *testing.T, at Point, kept bool) {
 	}
 }
 
+// killed reports the end of a process by SIGKILL.
+func killed(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
+}
+
 // crash does not return.
 func crash(t *testing.T, dir string, at Point) {
-	s := open(t, dir)
+	openStore := Open
+	if os.Getenv(crashShared) != "" {
+		openStore = OpenShared
+	}
+	s, err := openStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.Hook = func(p Point) {
 		if p == at {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

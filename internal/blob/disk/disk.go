@@ -28,7 +28,8 @@ const tmp = "tmp"
 
 var _ blob.Store = (*Store)(nil)
 
-// Store is a blob.Store in a folder of a local disk. Make one with Open.
+// Store is a blob.Store in a folder of a local disk, or of one that servers share.
+// Make one with Open or OpenShared.
 type Store struct {
 	dir string
 
@@ -42,13 +43,18 @@ type Store struct {
 // The caller must see to it that no other process and no other Store uses dir,
 // as granary does with the lock on its data directory: what is found in tmp is
 // taken for the remains of a crash and removed.
-func Open(dir string) (*Store, error) { return openStore(dir, 0) }
+func Open(dir string) (*Store, error) {
+	s, err := OpenShared(dir)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.removeUploads(context.Background(), func(time.Time) bool { return true })
+	return s, err
+}
 
-// OpenShared is Open for a directory on a disk that several servers share: what
-// in tmp was written to within a day may be another's upload, and stays.
-func OpenShared(dir string) (*Store, error) { return openStore(dir, 24*time.Hour) }
-
-func openStore(dir string, leftAfter time.Duration) (*Store, error) {
+// OpenShared is Open for a directory that several servers share: what is in tmp
+// may be another's upload. The remains of a crash are left to Tidy.
+func OpenShared(dir string) (*Store, error) {
 	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("disk: opening the store: %w", err)
 	}
@@ -66,11 +72,7 @@ func openStore(dir string, leftAfter time.Duration) (*Store, error) {
 	if err := syncFolder(dir); err != nil {
 		return nil, fmt.Errorf("disk: opening the store: %w", err)
 	}
-	s := &Store{dir: dir}
-	if err := s.removeLeftovers(leftAfter); err != nil {
-		return nil, fmt.Errorf("disk: removing unfinished uploads: %w", err)
-	}
-	return s, nil
+	return &Store{dir: dir}, nil
 }
 
 // View opens a store that another process may be writing to. Nothing is made or
@@ -175,24 +177,6 @@ func (s *Store) info(folder string, e fs.DirEntry) (blob.Info, bool, error) {
 func (s *Store) folder(d blob.Digest) string { return filepath.Join(s.dir, d.String()[:2]) }
 
 func (s *Store) path(d blob.Digest) string { return filepath.Join(s.folder(d), d.String()) }
-
-func (s *Store) removeLeftovers(after time.Duration) error {
-	entries, err := os.ReadDir(filepath.Join(s.dir, tmp))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) || err == nil && time.Since(info.ModTime()) < after {
-			continue
-		}
-		err = os.Remove(filepath.Join(s.dir, tmp, e.Name()))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // another server was faster
-			return err
-		}
-	}
-	return nil
-}
 
 // digestOf reads the name of a file that holds a blob.
 func digestOf(name string) (blob.Digest, bool) {

@@ -324,7 +324,8 @@ func TestStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := Worker{Outbox: h.db, Sender: h.sender(loopback), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now}
-	w.deliver(gone, d)
+	w.deliver(gone, d, h.now().Add(hooks.Lease))
+	w.deliver(t.Context(), d, h.now()) // its lease ends: another may be sending it
 	if got := h.attempts(hook); len(got) != 1 {
 		t.Errorf("noted as a failure: %+v", got[0])
 	}

@@ -7,22 +7,39 @@ import (
 )
 
 // Metrics counts deliveries, for Prometheus.
-type Metrics struct{ attempts *prometheus.HistogramVec }
+type Metrics struct {
+	attempts *prometheus.HistogramVec
+	lateness prometheus.Gauge
+}
 
 // NewMetrics makes Metrics.
 func NewMetrics() *Metrics {
-	return &Metrics{prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "granary_webhook_attempt_duration_seconds",
-		Help:    "Attempts to deliver a webhook, by outcome: delivered, failed (and tried again), abandoned.",
-		Buckets: []float64{.01, .05, .25, 1, 5, 10},
-	}, []string{"outcome"})}
+	return &Metrics{
+		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "granary_webhook_attempt_duration_seconds",
+			Help:    "Attempts to deliver a webhook, by outcome: delivered, failed (and tried again), abandoned.",
+			Buckets: []float64{.01, .05, .25, 1, 5, 10},
+		}, []string{"outcome"}),
+		lateness: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "granary_webhook_lateness_seconds",
+			Help: "For how long the webhook delivery that waits the longest has been due, as this node saw it last; 0 for none.",
+		}),
+	}
 }
 
 // Collectors are what to register.
-func (m *Metrics) Collectors() []prometheus.Collector { return []prometheus.Collector{m.attempts} }
+func (m *Metrics) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.attempts, m.lateness}
+}
 
 func (m *Metrics) observe(outcome string, took time.Duration) {
 	if m != nil {
 		m.attempts.WithLabelValues(outcome).Observe(took.Seconds())
+	}
+}
+
+func (m *Metrics) late(by time.Duration) {
+	if m != nil {
+		m.lateness.Set(by.Seconds())
 	}
 }

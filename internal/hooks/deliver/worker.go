@@ -27,14 +27,15 @@ type Outbox interface {
 const (
 	inHand  = 16                    // deliveries that are being sent
 	perHook = 4                     // of them for one hook: a slow receiver holds up itself alone
-	poll    = 30 * time.Second      // another server may have put something in
+	poll    = 5 * time.Second       // another server may have put something in, and died
 	rest    = 5 * time.Second       // after the records failed
 	grace   = 5 * time.Second       // at the end, for what is being sent
 	soonest = 20 * time.Millisecond // between two looks
 )
 
-// Worker sends what the outbox holds. There may be several, on several servers.
-// A delivery is made at least once, in no certain order.
+// Worker sends what the outbox holds. There may be several, on several servers:
+// each delivery is in the hands of one at a time. It is made at least once, in no
+// certain order.
 type Worker struct {
 	Outbox  Outbox
 	Sender  *Sender
@@ -82,12 +83,15 @@ func (w *Worker) fill(ctx, sending context.Context) time.Duration {
 		case err != nil:
 			return w.failed(ctx, "the outbox of webhooks cannot be read", err)
 		case next.IsZero():
+			w.Metrics.late(0)
 			return poll
 		}
-		if until := next.Sub(w.Now()); until > 0 {
+		now := w.Now()
+		w.Metrics.late(max(0, now.Sub(next)))
+		if until := next.Sub(now); until > 0 {
 			return min(max(until, soonest), poll)
 		}
-		d, err := w.Outbox.ClaimDelivery(ctx, busy, w.Now())
+		d, err := w.Outbox.ClaimDelivery(ctx, busy, now)
 		if fault.Is(err, fault.NotFound) {
 			return soonest // another server has taken it
 		}
@@ -97,7 +101,7 @@ func (w *Worker) fill(ctx, sending context.Context) time.Duration {
 		w.hands[d.Hook.ID]++
 		w.count++
 		go func() {
-			w.deliver(sending, d)
+			w.deliver(sending, d, now.Add(hooks.Lease))
 			w.done <- d.Hook.ID
 		}()
 	}
@@ -130,9 +134,13 @@ func (w *Worker) busy() (hooks [inHand / perHook]int64) {
 	return hooks
 }
 
-func (w *Worker) deliver(ctx context.Context, d hooks.Delivery) {
-	a := w.Sender.attempt(ctx, d)
-	if ctx.Err() != nil && !a.OK() {
+// deliver makes an attempt that ends with its lease: then another server may
+// begin the next.
+func (w *Worker) deliver(ctx context.Context, d hooks.Delivery, leased time.Time) {
+	ours, cancel := context.WithTimeout(ctx, leased.Sub(w.Now()))
+	defer cancel()
+	a := w.Sender.attempt(ours, d)
+	if ours.Err() != nil && !a.OK() {
 		return // we went away, not the receiver
 	}
 	outcome := "delivered"

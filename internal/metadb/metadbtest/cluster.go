@@ -1,17 +1,18 @@
 package metadbtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"syscall"
+
+	"granary/internal/servers"
 )
 
 // Cluster is a PostgreSQL server in a temporary directory, on a socket there and
@@ -19,7 +20,7 @@ import (
 type Cluster struct {
 	dir      string
 	bin      string
-	port     int
+	port     string
 	settings []string
 	as       *syscall.Credential // PostgreSQL refuses to run as root
 	guard    io.Closer           // closed by the end of the process, however that comes
@@ -28,11 +29,11 @@ type Cluster struct {
 
 // DSN addresses a database of the server, over TCP.
 func (c *Cluster) DSN(database string) string {
-	return fmt.Sprintf("postgres://granary@127.0.0.1:%d/%s?sslmode=disable", c.port, database)
+	return fmt.Sprintf("postgres://granary@127.0.0.1:%s/%s?sslmode=disable", c.port, database)
 }
 
 func start(settings ...string) (*Cluster, error) {
-	bin, err := binaries()
+	bin, err := servers.PostgresPrograms()
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +49,15 @@ func start(settings ...string) (*Cluster, error) {
 }
 
 func (c *Cluster) setUp() error {
-	if os.Geteuid() == 0 {
-		if err := c.becomePostgres(); err != nil {
-			return err
-		}
-	}
 	var err error
-	if c.port, err = freePort(); err != nil {
+	if c.as, err = servers.Unprivileged("postgres", c.dir); err != nil {
+		return err
+	}
+	address, err := servers.FreeAddress(context.Background())
+	if err != nil {
+		return err
+	}
+	if _, c.port, err = net.SplitHostPort(address); err != nil {
 		return err
 	}
 	err = c.command("initdb", "--pgdata="+c.data(), "--no-sync", "--no-instructions",
@@ -66,23 +69,6 @@ func (c *Cluster) setUp() error {
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
-
-func (c *Cluster) becomePostgres() error {
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		return err
-	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return err
-	}
-	c.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(c.dir, int(uid), int(gid)) //nolint:gosec // 32 bits
-}
 
 // watch leaves a shell that ends the server and removes its directory as soon
 // as this process is gone: its input closes then.
@@ -101,7 +87,7 @@ func (c *Cluster) watch() error {
 
 // Start starts the server and waits until it answers.
 func (c *Cluster) Start() error {
-	options := fmt.Sprintf("-c port=%d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s", c.port, c.dir)
+	options := fmt.Sprintf("-c port=%s -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s", c.port, c.dir)
 	for _, s := range slices.Concat([]string{"max_connections=200", "shared_buffers=32MB", "log_min_messages=fatal"}, c.settings) {
 		options += " -c " + s
 	}
@@ -136,24 +122,4 @@ func (c *Cluster) command(name string, args ...string) error {
 		return fmt.Errorf("%s: %w\n%s%s", name, err, said, log)
 	}
 	return nil
-}
-
-// binaries is where initdb is: on the path, or where Debian puts it.
-func binaries() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
-	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if len(found) == 0 {
-		return "", errors.New("these tests need PostgreSQL 15 or later: run tools/install-test-deps, or apt-get install postgresql-15")
-	}
-	return filepath.Dir(found[len(found)-1]), nil
-}
-
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return ln.Addr().(*net.TCPAddr).Port, ln.Close()
 }

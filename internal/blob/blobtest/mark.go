@@ -1,0 +1,35 @@
+package blobtest
+
+import (
+	"testing"
+	"time"
+
+	"granary/internal/blob"
+)
+
+func testMark(t *testing.T, s blob.Store) {
+	m, ok := s.(blob.Marked)
+	if !ok {
+		return // it need not be
+	}
+	want := func(text string) {
+		t.Helper()
+		if got, err := m.Mark(t.Context()); err != nil || got != text {
+			t.Errorf("Mark = %q, %v, want %q", got, err, text)
+		}
+	}
+	want("")
+	for _, text := range []string{"one", "another"} {
+		if err := m.SetMark(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+		want(text)
+	}
+	wantList(t, s)
+	if tidier, ok := s.(blob.Tidier); ok {
+		if n, err := tidier.Tidy(t.Context(), time.Now().Add(time.Hour)); err != nil || n != 0 {
+			t.Errorf("Tidy removed %d, %v", n, err)
+		}
+	}
+	want("another")
+}

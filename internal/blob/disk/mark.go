@@ -1,0 +1,46 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"granary/internal/blob"
+)
+
+// markFile holds the mark, beside the folders of blobs.
+const markFile = "identity"
+
+var _ blob.Marked = (*Store)(nil)
+
+// Mark implements blob.Marked.
+func (s *Store) Mark(context.Context) (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, markFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", reason("reading the mark", err)
+	}
+	return strings.TrimSpace(string(text)), nil // people may have written it
+}
+
+// SetMark implements blob.Marked.
+func (s *Store) SetMark(_ context.Context, text string) error {
+	f, err := os.CreateTemp(filepath.Join(s.dir, tmp), markFile)
+	if err != nil {
+		return reason("writing the mark", err)
+	}
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(s.dir, markFile))
+	}
+	if err == nil {
+		return syncFolder(s.dir)
+	}
+	return reason("writing the mark", errors.Join(err, os.Remove(f.Name())))
+}

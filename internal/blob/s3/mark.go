@@ -1,0 +1,51 @@
+package s3
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"strings"
+
+	"granary/internal/blob"
+)
+
+// markKey holds the mark, beside the folders of blobs.
+const markKey = "identity"
+
+var _ blob.Marked = (*Store)(nil)
+
+// Mark implements blob.Marked.
+func (s *Store) Mark(ctx context.Context) (string, error) {
+	text, err := s.client.text(ctx, s.prefix+markKey)
+	if errors.Is(err, blob.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", doing("reading the mark", err)
+	}
+	return strings.TrimSpace(text), nil // people may have written it
+}
+
+// SetMark implements blob.Marked.
+func (s *Store) SetMark(ctx context.Context, text string) error {
+	err := s.client.put(ctx, aim{key: s.prefix + markKey}, strings.NewReader(text), int64(len(text)), sha256.Sum256([]byte(text)))
+	if err != nil {
+		return doing("writing the mark", err)
+	}
+	return nil
+}
+
+// text reads a small object.
+func (c *client) text(ctx context.Context, key string) (string, error) {
+	o, err := c.head(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	body, err := c.get(ctx, o, 0)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(io.LimitReader(body, 1<<10))
+	return string(text), errors.Join(err, body.Close())
+}

@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"granary/internal/blob"
+	"granary/internal/config"
+)
+
+// checkStore refuses a store of blobs that is not the one of the records: a
+// directory that is not shared by the nodes, or not mounted; another bucket; the
+// store of another server, whose blobs this one's sweep would remove. The first
+// start leaves the records' identity in the store.
+func (s *server) checkStore(ctx context.Context, place config.Place) error {
+	return s.db.Exclusive(ctx, "blob store", func(ctx context.Context) error {
+		store, ok := s.blobs.(blob.Marked)
+		if !ok {
+			return nil
+		}
+		identity, placed, err := s.db.StoreIdentity(ctx)
+		if err != nil {
+			return err
+		}
+		found, err := store.Mark(ctx)
+		switch {
+		case err != nil:
+			return err
+		case found == "" && placed:
+			return fmt.Errorf("%s is not the store of these records: nothing named identity is in it; "+
+				"correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put %q there as identity", place, identity)
+		case found != "" && found != identity:
+			return fmt.Errorf("%s is the store of other records: what is named identity there is %q, not %q; "+
+				"correct the setting blobs or database; if those records are gone for good, put %[3]q there in its place", place, found, identity)
+		case found == "":
+			if err := store.SetMark(ctx, identity); err != nil {
+				return err
+			}
+		}
+		if placed {
+			return nil
+		}
+		return s.db.StorePlaced(ctx)
+	})
+}
+
+// markOf is the identity that a store has; "" for none.
+func markOf(ctx context.Context, store any) (string, error) {
+	if m, ok := store.(blob.Marked); ok {
+		return m.Mark(ctx)
+	}
+	return "", nil
+}
+
+// checkTarget refuses to copy one store into the store of other records.
+func checkTarget(ctx context.Context, to, from any) error {
+	theirs, err := markOf(ctx, to)
+	ours, failed := markOf(ctx, from)
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	if theirs != "" && theirs != ours {
+		return fmt.Errorf("it is the store of other records: what is named identity there is %q, not %q; --to names another place", theirs, ours)
+	}
+	return nil
+}
+
+// passMark gives a copy of a store its identity, by which the records know it.
+func passMark(ctx context.Context, to blob.Store, from blob.Source) error {
+	mark, err := markOf(ctx, from)
+	if target, ok := to.(blob.Marked); ok && err == nil && mark != "" {
+		err = target.SetMark(ctx, mark)
+	}
+	return err
+}

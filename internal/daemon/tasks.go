@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// tasks does the work beside the requests, and tells Prometheus how it goes.
+type tasks struct {
+	leads    prometheus.Gauge // 1 while this node does the upkeep for all
+	duration *prometheus.HistogramVec
+	success  *prometheus.GaugeVec
+	removed  *prometheus.CounterVec
+}
+
+func newTasks() *tasks {
+	return &tasks{
+		leads: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "granary_upkeep_running",
+			Help: "1 on the one node that sweeps and tidies for all, 0 on the others.",
+		}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "granary_task_duration_seconds",
+			Help:    "Work beside the requests that this node did, by task and outcome: done, failed (and tried again at its next turn).",
+			Buckets: []float64{.01, .1, 1, 10, 60, 600},
+		}, []string{"task", "outcome"}),
+		success: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "granary_task_last_success_timestamp_seconds",
+			Help: "When this node last did a task to its end.",
+		}, []string{"task"}),
+		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "granary_task_removed_total",
+			Help: "What tasks removed: blobs and left-over uploads, audit events, webhook attempts.",
+		}, []string{"task"}),
+	}
+}
+
+// collectors are what to register.
+func (t *tasks) collectors() []prometheus.Collector {
+	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed}
+}
+
+// do does a task once. do reports how much it removed, also where it failed.
+func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, do func(context.Context) (removed int, err error)) {
+	began := time.Now()
+	removed, err := do(ctx)
+	if removed > 0 {
+		t.removed.WithLabelValues(task).Add(float64(removed))
+		log.Info("removed what nobody needs any more", "task", task, "removed", removed)
+	}
+	switch {
+	case err == nil:
+		t.duration.WithLabelValues(task, "done").Observe(time.Since(began).Seconds())
+		t.success.WithLabelValues(task).SetToCurrentTime()
+	case ctx.Err() == nil: // else it was cut short, and is whoever's turn it is
+		t.duration.WithLabelValues(task, "failed").Observe(time.Since(began).Seconds())
+		log.Warn("work beside the requests failed; it is tried again at its next turn", "task", task, "error", err)
+	}
+}

@@ -1,0 +1,161 @@
+// Package servers starts the real programs that tests, `make cluster` and `make
+// bench` stand on: PostgreSQL, an S3-compatible server, nginx, and granary.
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Process is one program. It may be stopped or killed and started again; its
+// methods are not for concurrent use.
+type Process struct {
+	Name   string                      // in messages
+	Log    string                      // file with all it printed
+	Args   []string                    // the program first
+	Env    []string                    // beside our own
+	User   *syscall.Credential         // nil for ours
+	Ready  func(context.Context) error // nil once it answers
+	Polite os.Signal                   // asks it to end; nil for SIGTERM
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+const (
+	startLimit = 60 * time.Second
+	stopLimit  = 40 * time.Second
+)
+
+// Start runs the program and waits until it is ready, a minute at most. The
+// error holds what it printed. It runs on when ctx is done: Stop ends it.
+func (p *Process) Start(ctx context.Context) error {
+	out, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd := exec.Command(p.Args[0], p.Args[1:]...) //nolint:noctx // it is ended in order, not by a context
+	cmd.Env = append(os.Environ(), p.Env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	// Ctrl-C reaches us alone, and whoever kills us outright ends all of them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.User}
+	dieWithUs(cmd.SysProcAttr)
+	if p.User != nil {
+		cmd.Dir = filepath.Dir(p.Log)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // how it ended is in its log
+		// What it started and left behind; most often there is nothing.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}()
+	p.cmd, p.exited = cmd, exited
+	return p.await(ctx)
+}
+
+func (p *Process) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		err := p.Ready(ctx)
+		select {
+		case <-p.exited: // so whoever answered had its address before
+			return p.failed(errors.New("it ended"))
+		default:
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.exited:
+		case <-ctx.Done():
+			return p.failed(err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (p *Process) failed(err error) error {
+	text, _ := os.ReadFile(p.Log)
+	return fmt.Errorf("%s did not start: %w; it printed:\n%s", p.Name, err, text)
+}
+
+// Pid is the program's while it runs, else 0.
+func (p *Process) Pid() int {
+	if p.cmd == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
+// End sends a signal and waits for the end, which is made certain after 40 s.
+// Ending it twice is ending it once.
+func (p *Process) End(signal os.Signal) {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(signal) // it may have ended already
+	select {
+	case <-p.exited:
+	case <-time.After(stopLimit):
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+	}
+	p.cmd = nil
+}
+
+// Stop ends it in order.
+func (p *Process) Stop() {
+	if p.Polite == nil {
+		p.End(syscall.SIGTERM)
+		return
+	}
+	p.End(p.Polite)
+}
+
+// Kill ends it as a crash would.
+func (p *Process) Kill() { p.End(syscall.SIGKILL) }
+
+// Answers is ready once a URL answers with a status below 500.
+func Answers(url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if resp.StatusCode >= 500 {
+			return errors.New(url + " answers " + resp.Status)
+		}
+		return nil
+	}
+}
+
+// FreeAddress is one on loopback that nobody listens on now.
+func FreeAddress(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
