@@ -13,6 +13,8 @@
 //	                last output
 //	status CODE curl arguments
 //	                call with curl and want this status; the answer is the output
+//	soon CODE curl arguments
+//		status, again and again until it is so
 //	code CODE granary arguments
 //	                run granary and want this exit code
 //	gitlab [old] [objects] [throttle]
@@ -76,7 +78,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "stop": stop, "api": api, "let": let, "status": status,
+			"serve": serve, "stop": stop, "api": api, "let": let, "status": status, "soon": soon,
 			"gitlab": startGitlab, "cut": cut, "slow": slow, "terminal": terminal, "interrupt": interrupt, "bytes": makeBytes, "code": code,
 		},
 	})
@@ -198,6 +200,24 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("curl", append([]string{"--silent", "--show-error", "--write-out", "%{stderr}%{http_code}"}, args[1:]...)...))
 	if got := ts.ReadFile("stderr"); got != args[0] {
 		ts.Fatalf("status %s, want %s", got, args[0])
+	}
+}
+
+// soon is status for what comes within seconds. A server forgets by itself, but
+// after ten.
+func soon(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: soon CODE curl arguments")
+	}
+	for until := time.Now().Add(8 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		ts.Check(ts.Exec("curl", append([]string{"--silent", "--show-error", "--write-out", "%{stderr}%{http_code}"}, args[1:]...)...))
+		got := ts.ReadFile("stderr")
+		if got == args[0] {
+			return
+		}
+		if time.Now().After(until) {
+			ts.Fatalf("still status %s, want %s", got, args[0])
+		}
 	}
 }
 

@@ -129,6 +129,7 @@ type Actor struct {
 	JobPipelineID int64
 
 	Address      string // the client's, without a port; "" where there is no request
+	Console      bool   // a User at the command line of the server's machine, who needs no token
 	SudoID       int64  // the administrator who acts as this user; 0 for none
 	SudoUsername string
 }

@@ -37,6 +37,7 @@ type Server struct {
 	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
 	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
 
+	known *access.Actor                      // who is asking, whatever the request carries; nil for who it says
 	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
 }
 
@@ -74,6 +75,14 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// As is the same API for one who needs no credential: the administrator on the
+// command line of the server's machine. It must never be served on a network.
+func (s *Server) As(a access.Actor) http.Handler {
+	as := *s
+	as.known = &a
+	return as.Handler(http.NewServeMux())
 }
 
 // route is one row of the table of routes.

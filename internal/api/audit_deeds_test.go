@@ -121,6 +121,7 @@ func TestEveryDeedIsRecorded(t *testing.T) {
 	w.secrets()
 	w.tokens(user)
 	w.ends(user)
+	w.promote(ask[int64](s, `SELECT id FROM users WHERE username = 'ada'`))
 
 	all := allDeeds()
 	for _, deed := range readers() {
@@ -282,6 +283,21 @@ func (w *walk) tokens(user string) {
 	w.step("Auth.FinishJob", "PUT", jobs+"/"+job, map[string]any{"status": "failed"}, 200,
 		"ci_job_finished | Project acme/tool | Job build | status: running > failed")
 	w.step("Auth.FinishJob", "PUT", jobs+"/"+job, map[string]any{"status": "success"}, 409)
+}
+
+// promote does the one deed that has no route: granary admin reset-root has it.
+func (w *walk) promote(user int64) {
+	w.t.Helper()
+	root := access.Actor{Kind: access.User, Admin: true, TokenID: 1, Address: clientAddress, Scopes: []access.Scope{access.ScopeAPI}}
+	for _, want := range [][]string{{"user_admin_status_updated | User ada | User ada | admin: false > true"}, nil} {
+		if err := w.api.Auth.MakeAdministrator(w.t.Context(), root, user); err != nil {
+			w.t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, w.news()); diff != "" {
+			w.t.Errorf("MakeAdministrator: %s", diff)
+		}
+	}
+	w.done["Auth.MakeAdministrator"] = true
 }
 
 func (w *walk) ends(user string) {

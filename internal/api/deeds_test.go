@@ -105,6 +105,7 @@ func deeds() map[string]deed {
 		"Auth.ListUsers":           {action: access.ReadUsers},
 		"Auth.CreateUser":          {action: access.AdminUsers, args: map[int]any{0: user}},
 		"Auth.BlockUser":           {action: access.AdminUsers},
+		"Auth.MakeAdministrator":   {action: access.AdminUsers},
 		"Auth.CreatePersonalToken": {action: access.IssueTokens},
 		"Auth.PersonalToken":       {action: access.ReadTokens, args: map[int]any{0: int64(5)}},
 		"Auth.ListPersonalTokens":  {action: access.ReadTokens, args: map[int]any{0: auth.TokenFilter{UserID: 99}}},

@@ -57,6 +57,7 @@ const (
 	BotToken      Credential = "resource_access_token" // a project or group access token
 	DeployToken   Credential = "deploy_token"
 	JobToken      Credential = "job_token"
+	CommandLine   Credential = "command_line" // no token, but the server's machine: granary admin
 )
 
 // By is the author that an actor is.
@@ -70,6 +71,9 @@ func By(a access.Actor) Author {
 		by.Credential = PersonalToken
 		if a.Bot {
 			by.Credential = BotToken
+		}
+		if a.Console {
+			by.Credential = CommandLine
 		}
 	case access.Job:
 		by.Credential, by.CredentialID = JobToken, a.JobID

@@ -97,6 +97,7 @@ const (
 	UserCreated    Name = "user_created"
 	UserBlocked    Name = "user_blocked"
 	UserUnblocked  Name = "unblock_user"
+	UserAdmin      Name = "user_admin_status_updated"
 	FeatureSet     Name = "feature_set"
 	FeatureDeleted Name = "feature_deleted"
 )

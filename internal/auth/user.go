@@ -49,6 +49,8 @@ type Users interface {
 	InsertUser(ctx context.Context, u User, e audit.Event) (User, error)
 	// SetBlocked records the event where it changed something.
 	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) error
+	// SetAdmin records the event where it changed something.
+	SetAdmin(ctx context.Context, id int64, e audit.Event) error
 }
 
 // CurrentUser is the user that the actor is.
@@ -124,6 +126,18 @@ func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, block
 		name = audit.UserBlocked
 	}
 	return s.Users.SetBlocked(ctx, id, blocked, s.event(a, name, userEntity(id)).To("User", id, u.Username))
+}
+
+// MakeAdministrator makes a user an administrator, for an administrator.
+func (s *Service) MakeAdministrator(ctx context.Context, a access.Actor, id int64) error {
+	if err := s.allow(a, false, access.AdminUsers); err != nil {
+		return err
+	}
+	u, err := s.findUser(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.Users.SetAdmin(ctx, id, s.event(a, audit.UserAdmin, userEntity(id)).To("User", id, u.Username).With("admin", "false", "true"))
 }
 
 func checkUser(u User) error {

@@ -114,7 +114,7 @@ func newRoot(env Env) *cobra.Command {
 	})
 	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newVerify(env), newOpen(env),
 		newLogin(env), newLogout(env), newWhoami(env), newCI(env),
-		newServe(env), newConfig(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
+		newServe(env), newAdmin(env), newConfig(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
 	asGroup(root)
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")
 	return root

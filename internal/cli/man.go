@@ -55,7 +55,11 @@ func manPage(cmd *cobra.Command, name, version string) string {
 	section("SYNOPSIS", cmd.UseLine())
 	section("DESCRIPTION", cmd.Long)
 	var options []string
-	cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) { options = append(options, manOption(f)) })
+	cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			options = append(options, manOption(f))
+		}
+	})
 	if len(options) > 0 {
 		b.WriteString(".SH OPTIONS\n" + strings.Join(options, ""))
 	}

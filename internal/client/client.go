@@ -44,9 +44,11 @@ type Config struct {
 	Credential Credential // the zero value asks as nobody
 	UserAgent  string     // "" for Go's
 
-	Attempts int           // of one call, 0 for DefaultAttempts
-	Backoff  time.Duration // before the second attempt, 0 for DefaultBackoff
-	Stall    time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
+	Attempts  int               // of one call, 0 for DefaultAttempts
+	Backoff   time.Duration     // before the second attempt, 0 for DefaultBackoff
+	Transport http.RoundTripper // how requests travel, nil for the network
+
+	Stall time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
 
 	// Waiting is told, where it is not nil, why and how long a call waits
 	// before it is tried again. It may be called from several goroutines.
@@ -76,7 +78,10 @@ func New(config Config) (*Client, error) {
 		config.Stall = DefaultStall
 	}
 	c := &Client{api: api, config: config}
-	c.http = &http.Client{Transport: newTransport(), CheckRedirect: c.checkRedirect}
+	if config.Transport == nil {
+		config.Transport = newTransport()
+	}
+	c.http = &http.Client{Transport: config.Transport, CheckRedirect: c.checkRedirect}
 	return c, nil
 }
 
@@ -243,6 +248,14 @@ func (c *Client) jsonOnce(ctx context.Context, q call, into any) (http.Header, e
 
 func (c *Client) get(ctx context.Context, path string, query url.Values, into any) (http.Header, error) {
 	return c.json(ctx, call{method: http.MethodGet, path: path, query: query}, false, into)
+}
+
+// Call calls a route of the API that has no method of its own here: path is
+// below the API and escaped. Where a connection breaks, only a GET is tried
+// again. into may be nil.
+func (c *Client) Call(ctx context.Context, method, path string, form url.Values, into any) error {
+	_, err := c.json(ctx, call{method: method, path: path, form: form}, method != http.MethodGet, into)
+	return err
 }
 
 // projectPath is where a project's resources are: by its id, or its path with

@@ -45,7 +45,7 @@ func (c *Client) Projects(ctx context.Context, text string) ([]wire.ProjectSimpl
 		query.Set("search", text)
 		query.Set("search_namespaces", "true")
 	}
-	return list[wire.ProjectSimple](ctx, c, "/projects", query)
+	return List[wire.ProjectSimple](ctx, c, "/projects", query)
 }
 
 // JobSpec is what a CI job is to be about. The zero value is fine.

@@ -12,10 +12,12 @@ const (
 	maxRows = 1 << 20 // of one list; who has more asks more closely
 )
 
-// list collects a list from all its pages. The server's next page is asked for
+// List collects a list from all its pages: path is that of a route of the API,
+// below it and escaped; query may be nil. What follows the first million rows
+// is left out. The server's next page is asked for
 // by number: the addresses in Link may name another host, which the token must
 // not reach.
-func list[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+func List[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
 	all := []T{}
 	if query == nil {
 		query = url.Values{}

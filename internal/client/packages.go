@@ -58,7 +58,7 @@ func (c *Client) packages(ctx context.Context, project, name, version, status st
 	if version != "" {
 		query.Set("package_version", version)
 	}
-	rows, err := list[wire.Package](ctx, c, projectPath(project)+"/packages", query)
+	rows, err := List[wire.Package](ctx, c, projectPath(project)+"/packages", query)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (c *Client) packages(ctx context.Context, project, name, version, status st
 
 // Files lists the files of a package by name.
 func (c *Client) Files(ctx context.Context, project string, packageID int64) ([]File, error) {
-	rows, err := list[wire.PackageFile](ctx, c, packagePath(project, packageID)+"/package_files", nil)
+	rows, err := List[wire.PackageFile](ctx, c, packagePath(project, packageID)+"/package_files", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 		return err
 	}
 	defer s.close(log)
-	url := reachable(cfg, ln.Addr())
+	url := reachable(cfg, ln.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}

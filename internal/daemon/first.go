@@ -34,7 +34,7 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout
 	if err != nil || tokens.Total > 0 {
 		return err
 	}
-	root, err := s.makeRoot(ctx)
+	root, err := s.makeRoot(ctx, audit.Author{})
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout
 	}
 	secret := cfg.RootToken.Reveal()
 	if secret == "" {
-		secret = "gnpat-" + rand.Text() + rand.Text()
+		secret = newRootToken()
 	}
 	path := filepath.Join(cfg.DataDir, tokenFile)
 	if err := writeSecret(path, secret); err != nil {
@@ -64,15 +64,20 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout
 	return welcome(stdout, url, secret, path)
 }
 
+func newRootToken() string { return "gnpat-" + rand.Text() + rand.Text() }
+
+// rootName is the user name of the first administrator.
+const rootName = "root"
+
 // makeRoot makes the first administrator, or finds the one of a start that was
 // cut short.
-func (s *server) makeRoot(ctx context.Context) (auth.User, error) {
-	root, err := s.db.FindUser(ctx, "root")
+func (s *server) makeRoot(ctx context.Context, by audit.Author) (auth.User, error) {
+	root, err := s.db.FindUser(ctx, rootName)
 	if !fault.Is(err, fault.NotFound) {
 		return root, err
 	}
-	return s.auth.NewUser(ctx, audit.Author{}, auth.User{
-		Username: "root", Name: "Administrator", Email: "admin@example.com",
+	return s.auth.NewUser(ctx, by, auth.User{
+		Username: rootName, Name: "Administrator", Email: "admin@example.com",
 		Admin: true, CanCreateGroup: true, ProjectsLimit: 100000,
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -48,6 +47,13 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 	if err := s.openStores(ctx, cfg, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
+	s.furnish(cfg, version)
+	return s, nil
+}
+
+// furnish puts the rooms over the database, and over the blobs where there are
+// any.
+func (s *server) furnish(cfg config.Config, version string) {
 	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
 	s.projects = &projects.Service{
 		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Variables: s.db, Allowlists: s.db, Rules: rules, Now: time.Now,
@@ -73,7 +79,6 @@ func open(ctx context.Context, cfg config.Config, version string, h hooks) (*ser
 		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
 		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),
 	}
-	return s, nil
 }
 
 func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) error {
@@ -107,13 +112,9 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, h hooks) e
 		}
 		return nil
 	}
-	database, err := filepath.Abs(cfg.Database.Path)
+	database, err := sqliteFile(cfg)
 	if err != nil {
-		return fmt.Errorf("database %s: %w", cfg.Database, err)
-	}
-	// Two names of one file are one database: SQLite follows links too.
-	if file, err := filepath.EvalSymlinks(database); err == nil {
-		database = file
+		return err
 	}
 	dirs := []string{cfg.DataDir, filepath.Dir(database)}
 	if cfg.Blobs.Scheme == "file" {
@@ -126,6 +127,19 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, h hooks) e
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
 	return nil
+}
+
+// sqliteFile is where the database is. Two names of one file are one database:
+// SQLite follows links too.
+func sqliteFile(cfg config.Config) (string, error) {
+	database, err := filepath.Abs(cfg.Database.Path)
+	if err != nil {
+		return "", fmt.Errorf("database %s: %w", cfg.Database, err)
+	}
+	if file, err := filepath.EvalSymlinks(database); err == nil {
+		database = file
+	}
+	return database, nil
 }
 
 // ownDirectories makes what is missing and keeps other servers away.
@@ -184,13 +198,13 @@ func plain(err error) error {
 }
 
 // reachable is the URL that people on this machine can call.
-func reachable(cfg config.Config, listening net.Addr) string {
+func reachable(cfg config.Config, listening string) string {
 	if cfg.ExternalURL != "" {
 		return cfg.ExternalURL
 	}
-	at, err := netip.ParseAddrPort(listening.String())
+	at, err := netip.ParseAddrPort(listening)
 	if err != nil {
-		return "http://" + listening.String()
+		return "http://" + listening
 	}
 	if at.Addr().IsUnspecified() {
 		return fmt.Sprintf("http://localhost:%d", at.Port())

@@ -28,7 +28,8 @@ type DB struct {
 	writes  *sql.DB
 	writer  transactor
 	pool    *pool         // the writer of PostgreSQL; nil on SQLite
-	folds   *checkpointer // of SQLite
+	folds   *checkpointer // of SQLite; nil beside a server
+	others  *watcher      // of SQLite; nil beside a server
 	works   sync.Map      // name to a channel that holds one, SQLite's exclusive work
 	texts   sync.Map      // query text to *sql.Stmt of reads
 	seals   sealer
@@ -57,6 +58,11 @@ type Options struct {
 	// "half-fold". The crash test kills the process there.
 	Hook func(point string)
 
+	// Beside: a server may be running on the database. Nothing is created or
+	// migrated, a schema of another version is an error, and nothing goes on in
+	// the background. What is written counts in that server within a second.
+	Beside bool
+
 	MaxConnections int           // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
 	StartWait      time.Duration // for a PostgreSQL that does not answer; 0 for 30 s
 }
@@ -84,6 +90,9 @@ func (db *DB) Close() error {
 	var err error
 	if db.folds != nil {
 		err = db.folds.close()
+	}
+	if db.others != nil {
+		db.others.close()
 	}
 	err = errors.Join(err, db.writer.close())
 	db.texts.Range(func(_, stmt any) bool {

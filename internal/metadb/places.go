@@ -33,7 +33,7 @@ func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (regist
 // to permission. A change counts from the moment it is committed.
 func (db *DB) catchUp(ctx context.Context) error {
 	if !db.dialect.shared {
-		return nil // changes are made here, and drop what they end
+		return nil // changes are made here, and drop what they end; for those of granary admin see watcher
 	}
 	made, err := db.changes.made(ctx)
 	if err != nil {

@@ -25,8 +25,9 @@ const (
 
 // OpenPostgres opens the database of a URL or of libpq's key=value words, waits
 // for up to 30 s where it does not answer yet, and brings its schema up to date
-// while other nodes wait. Where the words do not say otherwise, what leaves the
-// machine goes by TLS. An error says what to do and holds no password.
+// while other nodes wait, but for Options.Beside. Where the words do not say
+// otherwise, what leaves the machine goes by TLS. An error says what to do and
+// holds no password.
 func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	config, err := postgresConfig(dsn)
 	if err != nil {
@@ -114,6 +115,9 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options) error
 	}
 	if err := checkServer(ctx, conns); err != nil {
 		return err
+	}
+	if o.Beside {
+		return sameSchema(ctx, conns, postgresDialect())
 	}
 	return advisory(ctx, conns, "schema", func(ctx context.Context) error {
 		return migrate(ctx, conns, postgresDialect())

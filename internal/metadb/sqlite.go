@@ -19,10 +19,14 @@ const readers = 4 // connections
 
 // OpenSQLite opens the database file, creating it where it is missing, and
 // brings its schema up to date. The caller holds the lock that keeps other
-// processes away.
+// servers away. With Options.Beside it needs no lock, and does neither.
 func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	// SQLite gives the files beside it the mode of this one.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	how, prepare := os.O_CREATE|os.O_RDWR, migrate
+	if o.Beside {
+		how, prepare = os.O_RDWR, sameSchema
+	}
+	f, err := os.OpenFile(path, how, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
@@ -33,28 +37,46 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, writes, sqliteDialect()); err != nil {
+	if err := prepare(ctx, writes, sqliteDialect()); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writes.Close())
 	}
 	reads, err := openPool(path, readers, "_pragma=query_only(1)")
 	if err != nil {
 		return nil, errors.Join(err, writes.Close())
 	}
-	conn, err := writes.Conn(ctx)
+	conn, err := writerConn(ctx, writes)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
 	}
-	folds, err := openPool(path, 1, "_pragma=query_only(0)")
-	if err != nil {
-		return nil, errors.Join(err, reads.Close(), writes.Close())
-	}
 	w := newWriter(conn, o.Hook)
 	db := newDB(sqliteDialect(), reads, writes, w)
+	w.wake = db.wake
+	if o.Beside {
+		go w.run()
+		return db, nil
+	}
+	folds, err := openPool(path, 1, "_pragma=query_only(0)")
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), reads.Close(), writes.Close())
+	}
 	db.folds = newCheckpointer(folds, w)
 	w.told = db.folds.committed
-	w.wake = db.wake
 	go w.run()
+	db.others = newWatcher(db, w)
 	return db, nil
+}
+
+// writerConn is the connection that writes. It waits for the lock itself: see
+// writer.begin.
+func writerConn(ctx context.Context, writes *sql.DB) (*sql.Conn, error) {
+	conn, err := writes.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // openPool opens n connections. A commit is synced to disk before it returns
@@ -74,6 +96,12 @@ func openPool(path string, n int, extra string) (*sql.DB, error) {
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	return pool, nil
+}
+
+// busy reports that another process holds a lock.
+func busy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
 // sqliteFault turns what SQLite answered into a fault.

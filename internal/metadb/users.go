@@ -132,6 +132,18 @@ func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Ev
 	return err
 }
 
+// SetAdmin implements auth.Users.
+func (db *DB) SetAdmin(ctx context.Context, id int64, e audit.Event) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		n, err := t.count(`UPDATE users SET admin = 1 WHERE id = $1 AND admin = 0`, id)
+		if err != nil || n == 0 {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, e)
+	})
+	return err
+}
+
 // addRoute makes a full path lead to a namespace or a project. A redirect in
 // the way is dropped; anything else is a Conflict.
 func (t *tx) addRoute(_ context.Context, path string, namespaceID, projectID int64) error {

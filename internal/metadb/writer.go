@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"granary/internal/fault"
 )
@@ -138,7 +139,7 @@ func (w *writer) runAlone(j *job) {
 // commit runs a batch. Where the database fails as a whole, every job in it
 // fails.
 func (w *writer) commit(batch []*job) {
-	err := w.exec("BEGIN IMMEDIATE")
+	err := w.begin()
 	if err == nil {
 		err = w.runAll(batch)
 		if err == nil {
@@ -161,6 +162,24 @@ func (w *writer) commit(batch []*job) {
 			j.err = classify(err)
 		}
 		close(j.done)
+	}
+}
+
+const (
+	lockWait  = 10 * time.Second
+	lockPause = time.Millisecond
+)
+
+// begin takes SQLite's lock. Another process may hold it: granary admin beside a
+// server. A server under load lets go of it only for the moment between two
+// transactions, which SQLite's own wait, up to 100 ms from look to look, meets
+// late.
+func (w *writer) begin() error {
+	for until := time.Now().Add(lockWait); ; time.Sleep(lockPause) {
+		err := w.exec("BEGIN IMMEDIATE")
+		if !busy(err) || time.Now().After(until) {
+			return err
+		}
 	}
 }
 

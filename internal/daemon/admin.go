@@ -1,0 +1,184 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/auth"
+	"granary/internal/config"
+	"granary/internal/fault"
+	"granary/internal/metadb"
+	"granary/internal/page"
+)
+
+// Admin is the administrator at the command line of the server's machine. It
+// asks for no token: who can read and write the database needs none. It is used
+// by one goroutine, and closed in the end.
+type Admin struct {
+	server server
+	cfg    config.Config
+	api    http.Handler // as root; nil where root may nothing
+	cause  error        // of the last answer above 499
+}
+
+// OpenAdmin opens the database of the settings, beside a server that may be
+// running on it. Nothing is created, brought up to date or started; an error
+// says what to do.
+func OpenAdmin(ctx context.Context, cfg config.Config, version string) (*Admin, error) {
+	a := &Admin{cfg: cfg}
+	if err := a.openDatabase(ctx); err != nil {
+		return nil, err
+	}
+	a.server.furnish(cfg, version)
+	a.server.api.ExternalURL = a.address()
+	a.server.api.Note = func(_ context.Context, err error) { a.cause = err }
+	return a, nil
+}
+
+func (a *Admin) openDatabase(ctx context.Context) error {
+	if a.cfg.Database.Scheme == "postgres" {
+		db, err := metadb.OpenPostgres(ctx, a.cfg.Database.URL.Reveal(), metadb.Options{Beside: true, StartWait: 5 * time.Second})
+		if err != nil {
+			return fmt.Errorf("cannot open the %w", err)
+		}
+		a.server.db = db
+		return nil
+	}
+	path, err := sqliteFile(a.cfg)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("there is no database %s: %w; --data-dir or --database names the server's, whose first start makes it", path, plain(err))
+	}
+	db, err := metadb.OpenSQLite(ctx, path, metadb.Options{Beside: true})
+	if err != nil {
+		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+	}
+	a.server.db = db
+	return nil
+}
+
+// address is what links in answers begin with: as far as the settings tell, the
+// server's.
+func (a *Admin) address() string {
+	listen := a.cfg.Listen
+	if host, port, err := net.SplitHostPort(listen); err == nil && host == "" {
+		listen = net.JoinHostPort("::", port)
+	}
+	return reachable(a.cfg, listen)
+}
+
+// Close lets go of the database.
+func (a *Admin) Close() error { return a.server.db.Close() }
+
+// Login makes the administrator root the one who is asking. It fails where there is
+// no such user, or the user may nothing.
+func (a *Admin) Login(ctx context.Context) error {
+	root, err := a.server.db.FindUser(ctx, rootName)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
+	}
+	if err != nil || root.Blocked || !root.Admin {
+		return errors.New("there is no administrator root who is not blocked; granary admin reset-root makes one")
+	}
+	a.api = a.server.api.As(console(root))
+	return nil
+}
+
+// console is a user as an actor at the command line.
+func console(u auth.User) access.Actor {
+	return access.Actor{
+		Kind: access.User, UserID: u.ID, Username: u.Username, Name: u.Name, Admin: true, Console: true, Scopes: []access.Scope{access.ScopeAPI},
+	}
+}
+
+// RoundTrip answers a request to the API, after Login, as a server would, with
+// the same deeds and checks. There is no network in between.
+func (a *Admin) RoundTrip(r *http.Request) (*http.Response, error) {
+	asked := r.Clone(r.Context())
+	if asked.Body == nil {
+		asked.Body = http.NoBody
+	}
+	w := &answer{header: http.Header{}, status: http.StatusOK}
+	a.cause = nil
+	a.api.ServeHTTP(w, asked)
+	return &http.Response{
+		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r,
+	}, nil
+}
+
+// Cause is why the last answer was a 5xx, nil where it was none: the server would
+// tell its log.
+func (a *Admin) Cause() error { return a.cause }
+
+// answer gathers what a handler says.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *answer) Header() http.Header         { return w.header }
+func (w *answer) WriteHeader(status int)      { w.status = status }
+func (w *answer) Write(b []byte) (int, error) { return w.body.Write(b) }
+
+// ResetRoot gives the administrator root back to whoever runs the server: the
+// account is there, an administrator and not blocked, its personal tokens are
+// revoked, and it has a new one, with the scope api, which is in the file, too.
+// Where it fails halfway, it may be done again.
+func (a *Admin) ResetRoot(ctx context.Context) (secret, file string, err error) {
+	secret, file = newRootToken(), filepath.Join(a.cfg.DataDir, tokenFile)
+	if err := writeSecret(file, secret); err != nil {
+		return "", "", fmt.Errorf("cannot write the token to %s: %w; --data-dir names the server's data directory; nothing was changed", file, plain(err))
+	}
+	s := &a.server
+	root, err := s.makeRoot(ctx, audit.Author{Credential: audit.CommandLine})
+	if err != nil {
+		return "", "", err
+	}
+	actor := console(root)
+	if err := s.auth.MakeAdministrator(ctx, actor, root.ID); err != nil {
+		return "", "", err
+	}
+	if err := s.auth.BlockUser(ctx, actor, root.ID, false); err != nil {
+		return "", "", err
+	}
+	if err := s.revokeAll(ctx, actor); err != nil {
+		return "", "", err
+	}
+	_, err = s.auth.NewPersonalToken(ctx, audit.By(actor), auth.PersonalToken{
+		UserID: root.ID, Name: "root token", Scopes: []access.Scope{access.ScopeAPI},
+	}, secret)
+	return secret, file, err
+}
+
+// revokeAll revokes the actor's own personal tokens, a page at a time.
+func (s *server) revokeAll(ctx context.Context, a access.Actor) error {
+	const pageSize = 100
+	for {
+		living := auth.TokenFilter{UserID: a.UserID, Revoked: new(false)}
+		found, err := s.auth.ListPersonalTokens(ctx, a, living, page.Request{Number: 1, Size: pageSize})
+		if err != nil || len(found.Rows) == 0 {
+			return err
+		}
+		for _, t := range found.Rows {
+			if err := s.auth.RevokePersonalToken(ctx, a, t.ID); err != nil {
+				return err
+			}
+		}
+	}
+}
