@@ -18,12 +18,12 @@ LINT := .cache/bin/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 
 # The S3 server that the tests start, built once for each version of it, as the
 # linter is. MinIO is the second make, for test-s3-second alone: it takes ten
-# minutes of CPU to build.
+# minutes of CPU to build, which `make test` has no room for.
 version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check go-tests lint bench fuzz crash versitygw minio test-s3-second cluster
+.PHONY: help run test check lint bench fuzz crash versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,8 @@ run: ## start a server on 127.0.0.1:8080, data in ./granary-data
 test: check lint ## everything a submission must pass: checks, tests with -race, linter
 
 # The quick checks come first, the tests next: what fails most often fails soonest.
-# The tests mostly wait for the disk, so that MinIO is built beside them.
+# The crash tests start a server hundreds of times, which the race detector makes
+# five times as slow and no sharper: they run without it.
 check: $(VERSITYGW)
 	tools/install-test-deps
 	go mod download
@@ -42,12 +43,6 @@ check: $(VERSITYGW)
 	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
 	go mod tidy -diff
 	go vet ./...
-	$(MAKE) --no-print-directory -j2 go-tests $(MINIO)
-	$(MAKE) --no-print-directory test-s3-second
-
-# The crash tests start a server hundreds of times, which the race detector makes
-# five times as slow and no sharper: they run without it.
-go-tests: $(VERSITYGW)
 	go test -race -shuffle=on -timeout=10m -skip '^TestCrash$$' ./...
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon ./internal/blob/disk
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
@@ -69,10 +64,10 @@ $(VERSITYGW):
 minio: $(MINIO)
 $(MINIO):
 	@mkdir -p $(@D)
-	cd tools/minio && CGO_ENABLED=0 nice -n 19 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/minio/minio
+	cd tools/minio && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/minio/minio
 
 # MinIO's server lists no unfinished uploads, so that TestTidy is not among them.
-test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server
+test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server (the first time builds it: six minutes)
 	GRANARY_TEST_S3=minio go test -count=1 ./internal/registry ./internal/blob/s3 \
 	  -run '^Test(Store|Upload.*|Read.*|ShortestWay|RangeOfStore|Link|Memory.*|PublishUnderFaults|Sweep.*)$$'
 

@@ -48,9 +48,10 @@ CREATE TRIGGER packages_named AFTER INSERT OR DELETE ON packages
 CREATE TRIGGER packages_renamed AFTER UPDATE OF status ON packages
     FOR EACH ROW WHEN (old.status <> new.status) EXECUTE FUNCTION name_package();
 
--- Projects are never removed, and packages refer to them already: a second look
--- at the project with each publication is not needed.
+-- Projects are never removed, and a publication begins with a look at its own:
+-- two more, each of which holds the row that all publishers share, are not needed.
 ALTER TABLE package_counts DROP CONSTRAINT package_counts_project_id_fkey;
+ALTER TABLE packages DROP CONSTRAINT packages_project_id_fkey;
 
 -- Small files are mostly packed already: they are not packed again, and stay in
 -- one piece where they fit a page.
