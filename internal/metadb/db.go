@@ -23,16 +23,16 @@ import (
 // DB is the records. It implements the record interfaces of auth, projects and
 // registry. All methods are safe for concurrent use.
 type DB struct {
-	dialect dialect
-	reads   *sql.DB
-	writes  *sql.DB
-	writer  transactor
-	pool    *pool         // the writer of PostgreSQL; nil on SQLite
-	folds   *checkpointer // of SQLite; nil beside a server
-	others  *watcher      // of SQLite; nil beside a server
-	works   sync.Map      // name to a channel that holds one, SQLite's exclusive work
-	texts   sync.Map      // query text to *sql.Stmt of reads
-	seals   sealer
+	dialect  dialect
+	reads    *sql.DB
+	writes   *sql.DB
+	writer   transactor
+	gatherer *gatherer     // of PostgreSQL; nil on SQLite
+	folds    *checkpointer // of SQLite; nil beside a server
+	others   *watcher      // of SQLite; nil beside a server
+	works    sync.Map      // name to a channel that holds one, SQLite's exclusive work
+	texts    sync.Map      // query text to *sql.Stmt of reads
+	seals    sealer
 
 	waiting chan struct{} // holds one where something was put into the outbox
 
@@ -93,6 +93,9 @@ func (db *DB) Close() error {
 	}
 	if db.others != nil {
 		db.others.close()
+	}
+	if db.gatherer != nil {
+		db.gatherer.close()
 	}
 	err = errors.Join(err, db.writer.close())
 	db.texts.Range(func(_, stmt any) bool {

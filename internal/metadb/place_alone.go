@@ -40,7 +40,7 @@ const (
 // more is to do: where what is there already matters, or hooks want to be told,
 // or the project is gone.
 func (db *DB) placeAlone(ctx context.Context, p registry.Publication) (put landed, done bool, err error) {
-	if db.pool == nil || p.Status != nil || p.NoDuplicate {
+	if db.gatherer == nil || p.Status != nil || p.NoDuplicate {
 		return put, false, nil
 	}
 	query := placeSmall
@@ -53,22 +53,19 @@ func (db *DB) placeAlone(ctx context.Context, p registry.Publication) (put lande
 	}
 	args := append(packageValues(p), p.Digest[:], p.Size, p.Small, string(p.Coordinates.File), p.PipelineID)
 	args = append(args, event[:len(event)-1]...) // the last is the file's id
-	moment := len(args) - len(event) + 1
-	for {
-		err = db.pool.statement(ctx, query, args, &put.packageID, &put.isNew, &put.fileID)
-		if !refused(err, uniqueViolation, "audit_events") {
-			break
-		}
-		args[moment] = args[moment].(int64) + 1 // the next moment, as recordOne
-	}
+	sent := &placement{ctx: ctx, of: p, query: query, args: args, done: make(chan struct{})}
+	err = db.gatherer.place(sent)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return put, false, nil
 	case refused(err, notNullViolation, "package_files"):
 		return put, false, fault.Wrap(fault.Unavailable, "", errSwept)
 	}
-	return put, err == nil, classify(err)
+	return sent.put, err == nil, classify(err)
 }
+
+// momentArg is where among the arguments the event's id is, $13.
+const momentArg = 12
 
 // What PostgreSQL calls rows that may not be.
 const (

@@ -52,7 +52,7 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	}
 	writes := &pool{db: conns, hook: hook}
 	db := newDB(postgresDialect(), conns, conns, writes)
-	writes.wake, db.pool = db.wake, writes
+	writes.wake, db.gatherer = db.wake, newGatherer(writes)
 	return db, nil
 }
 

@@ -4,8 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"golang.org/x/sync/errgroup"
+
 	"granary/internal/blob"
 )
+
+// copiesAtOnce is how many steps of one copy go side by side: stores take one
+// byte after the other in each.
+const copiesAtOnce = 4
 
 // copy copies a staged body to its digest, inside the store. What is larger
 // than a step is copied by parts: a store copies no more than 5 GiB at once, and a
@@ -36,13 +42,17 @@ func (s *Store) copyParts(ctx context.Context, from string, to aim, size int64) 
 		return err
 	}
 	step := max(s.copyStep, (size+mostParts-1)/mostParts)
-	var etags []string
-	for offset := int64(0); offset < size && err == nil; offset += step {
-		var etag string
-		etag, err = s.client.copyPart(ctx, from, offset, min(step, size-offset), to.key, id, len(etags))
-		etags = append(etags, etag)
+	etags := make([]string, (size+step-1)/step)
+	group, running := errgroup.WithContext(ctx)
+	group.SetLimit(copiesAtOnce)
+	for i := range etags {
+		group.Go(func() (err error) {
+			offset := int64(i) * step
+			etags[i], err = s.client.copyPart(running, from, offset, min(step, size-offset), to.key, id, i)
+			return err
+		})
 	}
-	if err == nil {
+	if err = group.Wait(); err == nil {
 		err = s.client.finish(ctx, to, id, etags)
 	}
 	if err == nil {

@@ -75,7 +75,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, prefix: cfg.Prefix, memory: newMemory(cfg.UploadMemory), copyStep: 512 << 20}
+	s := &Store{client: c, prefix: cfg.Prefix, memory: newMemory(cfg.UploadMemory), copyStep: 128 << 20}
 	if s.prefix != "" {
 		s.prefix += "/"
 	}

@@ -1,0 +1,174 @@
+package metadb
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// gatherer sends publications to PostgreSQL. Those that wait while others are on
+// their way go together: one way there and back, one transaction, one sync.
+type gatherer struct {
+	pool    *pool
+	queue   chan *placement
+	quit    chan struct{}
+	running sync.WaitGroup
+}
+
+const (
+	gatherers  = 2  // batches on their way at once
+	gatherMany = 32 // publications in one, at most: they hold their packages' rows together
+)
+
+// placement is a publication on its way: a statement, and where it led.
+type placement struct {
+	ctx   context.Context //nolint:containedctx // of the caller, who may leave before its turn
+	of    registry.Publication
+	query string
+	args  []any
+	put   landed
+	err   error // as the database said it; sql.ErrNoRows where nothing was done
+	done  chan struct{}
+}
+
+// newGatherer starts the goroutines that close ends.
+func newGatherer(p *pool) *gatherer {
+	g := &gatherer{pool: p, queue: make(chan *placement), quit: make(chan struct{})}
+	for range gatherers {
+		g.running.Go(g.run)
+	}
+	return g
+}
+
+// close waits for what is on its way.
+func (g *gatherer) close() {
+	close(g.quit)
+	g.running.Wait()
+}
+
+// place sends a placement and waits for its end.
+func (g *gatherer) place(p *placement) error {
+	select {
+	case g.queue <- p:
+	case <-p.ctx.Done():
+		return fault.Wrap(fault.Unavailable, "", p.ctx.Err())
+	case <-g.quit:
+		return fault.Wrap(fault.Unavailable, "", errClosed)
+	}
+	<-p.done
+	return p.err
+}
+
+func (g *gatherer) run() {
+	for {
+		var batch []*placement
+		select {
+		case p := <-g.queue:
+			batch = append(batch, p)
+		case <-g.quit:
+			return
+		}
+		for more := true; more && len(batch) < gatherMany; {
+			select {
+			case p := <-g.queue:
+				batch = append(batch, p)
+			default:
+				more = false
+			}
+		}
+		g.send(batch)
+		for _, p := range batch {
+			close(p.done)
+		}
+	}
+}
+
+// send places a batch. One that PostgreSQL refuses is undone as a whole; each of
+// it then goes by itself, so that nobody fails for another.
+func (g *gatherer) send(batch []*placement) {
+	waiting := slices.DeleteFunc(slices.Clone(batch), func(p *placement) bool {
+		p.err = p.ctx.Err()
+		return p.err != nil
+	})
+	if len(waiting) > 1 {
+		err := g.together(waiting)
+		if err == nil {
+			return
+		}
+		if refusal, ok := errors.AsType[*pgconn.PgError](err); !ok || fault.KindOf(postgresFault(refusal)) == fault.Unavailable && !stoodInTheWay(err) {
+			for _, p := range waiting { // it may have been kept
+				p.err = err
+			}
+			return
+		}
+	}
+	for _, p := range waiting {
+		g.byItself(p)
+	}
+}
+
+// together sends a batch as one transaction. Packages are taken in one order, so
+// that two batches seldom wait for each other in a circle.
+func (g *gatherer) together(batch []*placement) error {
+	slices.SortFunc(batch, func(a, b *placement) int {
+		return cmp.Or(cmp.Compare(a.of.ProjectID, b.of.ProjectID), cmp.Compare(a.of.Coordinates.Name, b.of.Coordinates.Name),
+			cmp.Compare(a.of.Coordinates.Version, b.of.Coordinates.Version))
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	conn, err := g.pool.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	g.pool.hook("before-commit")
+	err = conn.Raw(func(driver any) error {
+		var all pgx.Batch
+		moments := map[int64]bool{}
+		for _, p := range batch {
+			for moments[p.moment()] {
+				p.later()
+			}
+			moments[p.moment()] = true
+			all.Queue(p.query, p.args...)
+		}
+		answers := driver.(*stdlib.Conn).Conn().SendBatch(ctx, &all)
+		for _, p := range batch {
+			p.err = answers.QueryRow().Scan(&p.put.packageID, &p.put.isNew, &p.put.fileID)
+			if errors.Is(p.err, pgx.ErrNoRows) {
+				p.err = sql.ErrNoRows
+			} else if p.err != nil {
+				return errors.Join(p.err, answers.Close())
+			}
+		}
+		return answers.Close()
+	})
+	g.pool.hook("after-commit")
+	return err
+}
+
+// byItself sends one. An event's moment may be another's: it takes the next.
+func (g *gatherer) byItself(p *placement) {
+	for {
+		p.err = g.pool.statement(p.ctx, p.query, p.args, &p.put.packageID, &p.put.isNew, &p.put.fileID)
+		if !refused(p.err, uniqueViolation, "audit_events") {
+			return
+		}
+		p.later()
+	}
+}
+
+// moment is the event's id: see recordOne.
+func (p *placement) moment() int64 { return p.args[momentArg].(int64) }
+
+func (p *placement) later() { p.args[momentArg] = p.moment() + 1 }
