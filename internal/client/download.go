@@ -10,12 +10,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
 	resumable  = 4 << 20 // bytes from which a broken download is worth keeping
-	segment    = 8 << 20 // bytes from which a file comes in several parts at once
+	segment    = 8 << 20 // bytes that one part has at least
+	mostParts  = 64      // of one file, which are asked for in order, so that hashing is never far behind
 	maxStreams = 4       // parts of one file at once
 )
 
@@ -153,29 +155,12 @@ func (c *Client) fill(ctx context.Context, d Download, p *partial) (hash.Hash, e
 }
 
 func (c *Client) fillParts(ctx context.Context, d Download, p *partial) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	errs := make([]error, len(p.parts))
-	var all sync.WaitGroup
+	streams, ctx := errgroup.WithContext(ctx)
+	streams.SetLimit(maxStreams)
 	for i := range p.parts {
-		all.Go(func() {
-			if errs[i] = c.fillPart(ctx, d, p, i); errs[i] != nil {
-				cancel() // the others have no use
-			}
-		})
+		streams.Go(func() error { return c.fillPart(ctx, d, p, i) })
 	}
-	all.Wait()
-	return firstCause(errs)
-}
-
-// firstCause is the error that made the others end.
-func firstCause(errs []error) (first error) {
-	for _, err := range errs {
-		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
-			first = err
-		}
-	}
-	return first
+	return streams.Wait()
 }
 
 func (c *Client) fillPart(ctx context.Context, d Download, p *partial, i int) error {

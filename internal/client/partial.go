@@ -56,7 +56,7 @@ func openPartial(root *os.Root, name string, of File) (*partial, error) {
 }
 
 func (p *partial) divide() {
-	n := max(1, min(maxStreams, p.size/segment))
+	n := max(1, min(mostParts, p.size/segment))
 	for i := range n {
 		p.parts = append(p.parts, span{from: p.size / n * i, at: p.size / n * i, to: p.size / n * (i + 1)})
 	}

@@ -94,7 +94,7 @@ func (g *gatherer) run() {
 }
 
 // send places a batch. One that PostgreSQL refuses is undone as a whole; each of
-// it then goes by itself, so that nobody fails for another.
+// it then goes by itself, so that nobody fails, or waits, for another.
 func (g *gatherer) send(batch []*placement) {
 	waiting := slices.DeleteFunc(slices.Clone(batch), func(p *placement) bool {
 		p.err = p.ctx.Err()
@@ -105,16 +105,25 @@ func (g *gatherer) send(batch []*placement) {
 		if err == nil {
 			return
 		}
-		if refusal, ok := errors.AsType[*pgconn.PgError](err); !ok || fault.KindOf(postgresFault(refusal)) == fault.Unavailable && !stoodInTheWay(err) {
-			for _, p := range waiting { // it may have been kept
+		if !undone(err) {
+			for _, p := range waiting {
 				p.err = err
 			}
 			return
 		}
 	}
+	var all sync.WaitGroup
 	for _, p := range waiting {
-		g.byItself(p)
+		all.Go(func() { g.byItself(p) })
 	}
+	all.Wait()
+}
+
+// undone reports that PostgreSQL refused a transaction and goes on. After any
+// other error it may have been kept.
+func undone(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.SeverityUnlocalized == "ERROR"
 }
 
 // together sends a batch as one transaction. Packages are taken in one order, so

@@ -68,6 +68,32 @@ func TestPublishAtOneMoment(t *testing.T) {
 	})
 }
 
+// One that fails takes nobody with it, though they go together.
+func TestPublishBesideWhatFails(t *testing.T) {
+	const publishers = 40
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		p := demo(t, db)
+		var all sync.WaitGroup
+		for n := range publishers {
+			all.Go(func() {
+				pub := publication(p.ID, fmt.Sprintf("1.0.%d", n), "f")
+				fails := n%4 == 0
+				if fails {
+					pub.Small = nil // and nothing is stored
+				}
+				if _, err := db.AddFile(t.Context(), pub); fails != fault.Is(err, fault.Unavailable) || !fails && err != nil {
+					t.Errorf("%v: %v", pub.Coordinates, err)
+				}
+			})
+		}
+		all.Wait()
+		found, err := db.ListPackages(t.Context(), registry.PackageFilter{Projects: []int64{p.ID}}, page.Request{Number: 1, Size: 100})
+		if want := publishers * 3 / 4; must(t, found, err).Total != want || len(found.Rows) != want {
+			t.Errorf("the list says %d and has %d, want %d", found.Total, len(found.Rows), want)
+		}
+	})
+}
+
 // Whoever has a hook is told, whichever way a publication goes.
 func TestPublishTellsHooks(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
