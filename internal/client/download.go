@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -18,7 +19,7 @@ const (
 	resumable  = 4 << 20 // bytes from which a broken download is worth keeping
 	segment    = 8 << 20 // bytes that one part has at least
 	mostParts  = 64      // of one file, which are asked for in order, so that hashing is never far behind
-	maxStreams = 4       // parts of one file at once
+	maxStreams = 4       // parts of one file at once, on as many cores: more would only take turns
 )
 
 // Download is a file to be installed.
@@ -156,7 +157,7 @@ func (c *Client) fill(ctx context.Context, d Download, p *partial) (hash.Hash, e
 
 func (c *Client) fillParts(ctx context.Context, d Download, p *partial) error {
 	streams, ctx := errgroup.WithContext(ctx)
-	streams.SetLimit(maxStreams)
+	streams.SetLimit(min(maxStreams, max(2, runtime.GOMAXPROCS(0))))
 	for i := range p.parts {
 		streams.Go(func() error { return c.fillPart(ctx, d, p, i) })
 	}
