@@ -18,19 +18,28 @@ import (
 	"granary/internal/metadb/metadbtest"
 )
 
-// administer is one command of granary admin: it opens the database, calls the
-// API once and closes it.
-func administer(t *testing.T, cfg config.Config, method, path string, form url.Values) (status int, body string) {
+func openAdmin(t *testing.T, cfg config.Config) *Admin {
 	t.Helper()
 	a, err := OpenAdmin(t.Context(), cfg, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	return a
+}
+
+func closeAdmin(t *testing.T, a *Admin) {
+	t.Helper()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// administer is one command of granary admin: it opens the database, calls the
+// API once and closes it.
+func administer(t *testing.T, cfg config.Config, method, path string, form url.Values) (status int, body string) {
+	t.Helper()
+	a := openAdmin(t, cfg)
+	defer closeAdmin(t, a)
 	if err := a.Login(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -206,15 +215,8 @@ func TestAdminOnPostgres(t *testing.T) {
 
 func resetRoot(t *testing.T, cfg config.Config) (secret string, err error) {
 	t.Helper()
-	a, err := OpenAdmin(t.Context(), cfg, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	a := openAdmin(t, cfg)
+	defer closeAdmin(t, a)
 	secret, _, err = a.ResetRoot(t.Context())
 	return secret, err
 }

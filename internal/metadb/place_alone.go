@@ -11,10 +11,10 @@ import (
 	"granary/internal/registry"
 )
 
-// On PostgreSQL a publication is one statement, which is a transaction by
-// itself: there is one answer to wait for instead of eight. It does what
-// placeFile and addPipeline do; a blob that is gone is NULL, which no file may
-// have, and undoes it all. Each part begins with what the one before it
+// On PostgreSQL a publication is one statement, that gatherer sends, a transaction
+// by itself or beside others: there is one answer to wait for instead of eight. It
+// does what placeFile and addPipeline do; a blob that is gone is NULL, which no
+// file may have, and undoes it all. Each part begins with what the one before it
 // found, so that locks are taken in one order: package, blob, name.
 const (
 	placeSmall  = packagePart + smallPart + filePart
