@@ -24,7 +24,7 @@ type S3 struct {
 
 const (
 	leastUploadMemory   = 10 * mebibyte // two of the smallest parts
-	defaultUploadMemory = 25 * mebibyte
+	defaultUploadMemory = 32 * mebibyte
 	mostUploadMemory    = 16 * gibibyte
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -18,17 +19,21 @@ const (
 	mostParts = 10_000
 )
 
+// usualPart is as large as a part gets where memory is free: each costs the
+// store a request and a sync, and with twice as much hardly less.
+const usualPart = 16 << 20
+
 // partSize is how many bytes the n-th part of an upload takes, n from 0, where
-// the sender declared size (negative for unknown).
+// its first one is to take least, and the sender declared size (negative for
+// unknown).
 //
-// Memory is what parts cost, so they are as small as they may be. A declared
-// size is cut evenly; without one, parts grow by 2 MiB every thousand, which
-// ends at 136 GiB.
-func partSize(n int, size int64) int64 {
+// A declared size is cut evenly, for some stores want that; without one, parts
+// grow by 2 MiB every thousand, which ends at 136 GiB.
+func partSize(n int, size, least int64) int64 {
 	if size < 0 {
-		return leastPart + int64(n/1000)*(2<<20)
+		return max(least, leastPart+int64(n/1000)*(2<<20))
 	}
-	return max(leastPart, (size+mostParts-1)/mostParts)
+	return max(least, (size+mostParts-1)/mostParts)
 }
 
 // memory is what all uploads of a store may hold at once. A part takes room for
@@ -37,8 +42,9 @@ func partSize(n int, size int64) int64 {
 // upload gets its turn.
 type memory struct {
 	room  *semaphore.Weighted
-	total int64      // bytes
-	slabs chan *slab // not in use now; kept, so that garbage does not double them
+	total int64        // bytes
+	taken atomic.Int64 // bytes, by all parts
+	slabs chan *slab   // not in use now; kept, so that garbage does not double them
 }
 
 // slab is what memory is handed out in, so that a small body in a large part
@@ -59,6 +65,14 @@ func newMemory(total int64) *memory {
 	return &memory{room: semaphore.NewWeighted(total), total: total, slabs: make(chan *slab, total/slabSize)}
 }
 
+// firstPart is how many bytes the first part of an upload should take: a third of
+// what is free, so that one part fills while two are on their way. An upload by
+// itself is fast that way, and many at once get the smallest parts.
+func (m *memory) firstPart() int64 {
+	third := (m.total - m.taken.Load()) / 3
+	return min(max(third/(1<<20)*(1<<20), leastPart), usualPart)
+}
+
 // part takes room for a part of up to most bytes, and waits for it.
 func (m *memory) part(ctx context.Context, most int64) (*part, error) {
 	room := (most + slabSize - 1) / slabSize * slabSize
@@ -70,6 +84,7 @@ func (m *memory) part(ctx context.Context, most int64) (*part, error) {
 	if err := m.room.Acquire(ctx, room); err != nil {
 		return nil, context.Cause(ctx)
 	}
+	m.taken.Add(room)
 	return &part{memory: m, room: room, most: most}, nil
 }
 
@@ -138,5 +153,6 @@ func (p *part) free() {
 		}
 	}
 	p.slabs = nil
+	p.memory.taken.Add(-p.room)
 	p.memory.room.Release(p.room)
 }

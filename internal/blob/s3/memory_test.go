@@ -21,7 +21,9 @@ var uploadMiB = flag.Int64("s3.upload", 32, "MiB of each of the eight uploads th
 // of heap, garbage included. How long they are makes no difference.
 func TestMemory(t *testing.T) {
 	const most = 64 << 20
-	s := open(t, config(s3test.Start(t), "memory"))
+	cfg := config(s3test.Start(t), "memory")
+	cfg.UploadMemory = 0
+	s := open(t, cfg)
 	runtime.GC()
 	before := heap()
 	peak, stop := uint64(0), make(chan struct{})
@@ -72,22 +74,46 @@ func heap() uint64 {
 // declaration more than 100 GiB do, and no part is smaller than stores take.
 func TestPartSizes(t *testing.T) {
 	for _, size := range []int64{1, 5 << 20, 48 << 30, 100 << 30, 240 << 30} {
-		if n := partSize(0, size); n*mostParts < size || n < leastPart || n > defaultMemory {
+		if n := partSize(0, size, leastPart); n*mostParts < size || n < leastPart || n > defaultMemory {
 			t.Errorf("%d bytes: parts of %d", size, n)
 		}
 	}
 	sum := int64(0)
 	for n := range mostParts {
-		if size := partSize(n, -1); size < leastPart || size > defaultMemory {
+		if size := partSize(n, -1, leastPart); size < leastPart || size > defaultMemory {
 			t.Errorf("part %d of %d bytes", n, size)
 		}
-		sum += partSize(n, -1)
+		sum += partSize(n, -1, leastPart)
 	}
 	if sum < 100<<30 {
 		t.Errorf("%d GiB fit", sum>>30)
 	}
-	if n := partSize(0, 100<<30); 2*n > defaultMemory {
+	if n := partSize(0, 100<<30, leastPart); 2*n > defaultMemory {
 		t.Errorf("fewer than two uploads of 100 GiB fit at once, their parts have %d bytes", n)
+	}
+}
+
+// TestFirstPart: who is alone gets large parts, who comes later smaller ones,
+// down to the least that stores take, also where a setting leaves little.
+func TestFirstPart(t *testing.T) {
+	for _, tc := range []struct {
+		total int64
+		want  []int64 // MiB
+	}{
+		{0, []int64{10, 7, 5, 5, 5}},
+		{LeastMemory, []int64{5, 5}},
+		{1 << 30, []int64{16, 16, 16}},
+	} {
+		m := newMemory(tc.total)
+		for i, want := range tc.want {
+			n := m.firstPart()
+			if n != want<<20 {
+				t.Errorf("of %d, upload %d: parts of %d bytes, want %d MiB", m.total, i, n, want)
+			}
+			if _, err := m.part(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

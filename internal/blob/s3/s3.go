@@ -34,7 +34,7 @@ type Config struct {
 	StorageClass    string // of blobs; "" for the bucket's
 	AccessKeyID     string // with SecretAccessKey; "" for the usual chain: AWS_* variables, credentials file, role
 	SecretAccessKey string
-	UploadMemory    int64 // bytes for all uploads together, at least LeastMemory; 0 for 25 MiB
+	UploadMemory    int64 // bytes for all uploads together, at least LeastMemory; 0 for 32 MiB
 
 	// Transport is asked in place of a connection of the store's own, for
 	// tests that break it.
@@ -45,9 +45,9 @@ type Config struct {
 const LeastMemory = 2 * leastPart
 
 const (
-	// Five parts: with the 2 MiB that blob.Receive holds for each, and what waits
-	// for the garbage collector, eight uploads at once stay below 64 MiB.
-	defaultMemory = 5 * leastPart
+	// With the 2 MiB that blob.Receive holds for each, and what waits for the
+	// garbage collector, eight uploads at once stay below 64 MiB.
+	defaultMemory = 32 << 20
 	linkLife      = 5 * time.Minute
 	staging       = "tmp/"
 )

@@ -21,11 +21,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// config is for a part of the server's bucket that nobody else uses.
+// config is for a part of the server's bucket that nobody else uses, and for
+// parts of the smallest size.
 func config(srv *s3test.Server, prefix string) Config {
 	return Config{
 		Bucket: s3test.Bucket, Prefix: prefix, Endpoint: srv.URL, Region: s3test.Region,
 		AccessKeyID: s3test.AccessKeyID, SecretAccessKey: s3test.SecretAccessKey,
+		UploadMemory: 3 * leastPart,
 	}
 }
 

@@ -27,6 +27,7 @@ type upload struct {
 	stop context.CancelFunc
 	said blob.Declared
 
+	least int64 // bytes of a part
 	part  *part // being filled; nil: none is
 	n     int   // parts before it
 	size  int64 // bytes written
@@ -86,7 +87,10 @@ func (u *upload) makeRoom() error {
 	if u.n == mostParts {
 		return fmt.Errorf("%w: more than %d parts, %d bytes", blob.ErrTooLarge, mostParts, u.size)
 	}
-	most := partSize(u.n, u.said.Size)
+	if u.n == 0 {
+		u.least = u.s.memory.firstPart()
+	}
+	most := partSize(u.n, u.said.Size, u.least)
 	if u.said.Size >= 0 {
 		most = min(most, u.said.Size-u.size)
 	}
