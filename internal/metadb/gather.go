@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,13 +22,18 @@ import (
 type gatherer struct {
 	pool    *pool
 	queue   chan *placement
+	ended   chan struct{} // a batch is back
 	quit    chan struct{}
 	running sync.WaitGroup
 }
 
 const (
-	gatherers  = 2  // batches on their way at once
-	gatherMany = 32 // publications in one, at most: they hold their packages' rows together
+	gatherMany  = 32 // publications in a batch, at most: they hold their packages' rows together
+	mostBatches = 4  // on their way at once
+
+	// A batch that is not full waits for the one before it, for full ones are
+	// cheap; but not for longer than this, for that one may wait for a row.
+	gatherTime = 10 * time.Millisecond
 )
 
 // placement is a publication on its way: a statement, and where it led.
@@ -41,12 +47,10 @@ type placement struct {
 	done  chan struct{}
 }
 
-// newGatherer starts the goroutines that close ends.
+// newGatherer starts the goroutine that close ends.
 func newGatherer(p *pool) *gatherer {
-	g := &gatherer{pool: p, queue: make(chan *placement), quit: make(chan struct{})}
-	for range gatherers {
-		g.running.Go(g.run)
-	}
+	g := &gatherer{pool: p, queue: make(chan *placement), ended: make(chan struct{}, mostBatches+1), quit: make(chan struct{})}
+	g.running.Go(g.run)
 	return g
 }
 
@@ -69,28 +73,57 @@ func (g *gatherer) place(p *placement) error {
 	return p.err
 }
 
+// run gathers what comes while a batch is on its way.
 func (g *gatherer) run() {
+	var batch []*placement
+	onWay, late, timer := 0, false, time.NewTimer(gatherTime)
+	defer timer.Stop()
 	for {
-		var batch []*placement
+		queue := g.queue
+		if len(batch) == gatherMany {
+			queue = nil
+		}
+		select {
+		case p := <-queue:
+			batch = g.gather(append(batch, p))
+		case <-g.ended:
+			onWay--
+		case <-timer.C:
+			late = true
+		case <-g.quit:
+			g.start(batch)
+			return
+		}
+		if len(batch) > 0 && (onWay == 0 || onWay < mostBatches && (late || len(batch) == gatherMany)) {
+			g.start(batch)
+			batch, onWay, late = nil, onWay+1, false
+			timer.Reset(gatherTime)
+		}
+	}
+}
+
+// gather adds who waits already.
+func (g *gatherer) gather(batch []*placement) []*placement {
+	for len(batch) < gatherMany {
 		select {
 		case p := <-g.queue:
 			batch = append(batch, p)
-		case <-g.quit:
-			return
+		default:
+			return batch
 		}
-		for more := true; more && len(batch) < gatherMany; {
-			select {
-			case p := <-g.queue:
-				batch = append(batch, p)
-			default:
-				more = false
-			}
-		}
+	}
+	return batch
+}
+
+// start sends a batch on its way.
+func (g *gatherer) start(batch []*placement) {
+	g.running.Go(func() {
 		g.send(batch)
 		for _, p := range batch {
 			close(p.done)
 		}
-	}
+		g.ended <- struct{}{}
+	})
 }
 
 // send places a batch. One that PostgreSQL refuses is undone as a whole; each of

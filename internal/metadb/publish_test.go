@@ -94,6 +94,37 @@ func TestPublishBesideWhatFails(t *testing.T) {
 	})
 }
 
+// One that waits for its package's row holds nobody up who comes after it. SQLite
+// has one writer, for whom all wait.
+func TestPublishBesideWhatWaits(t *testing.T) {
+	db := openPostgres(t, Options{})
+	p := demo(t, db)
+	again := func() error {
+		_, err := db.AddFile(t.Context(), publication(p.ID, "0.0.0", "f"))
+		return err
+	}
+	must(t, 0, again())
+	held, err := db.gatherer.pool.db.BeginTx(t.Context(), nil)
+	must(t, held, err)
+	defer func() { _ = held.Rollback() }()
+	_, err = held.ExecContext(t.Context(), `SELECT 1 FROM packages WHERE project_id = $1 FOR UPDATE`, p.ID)
+	must(t, 0, err)
+
+	first := make(chan error, 1)
+	go func() { first <- again() }()
+	waiting(t, db)
+	for n := range 20 {
+		publishTo(t, db, p.ID, n)
+	}
+	select {
+	case err := <-first:
+		t.Errorf("it did not wait: %v", err)
+	default:
+	}
+	must(t, 0, held.Rollback())
+	must(t, 0, <-first)
+}
+
 // Whoever has a hook is told, whichever way a publication goes.
 func TestPublishTellsHooks(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
