@@ -50,6 +50,8 @@ type Token struct {
 	Deploy   *DeployToken
 	Job      *Job
 	User     User // of Personal and Job
+
+	Changes int64 // see access.Actor
 }
 
 // Tokens looks credentials up.
@@ -241,7 +243,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 	}
 	s.used.note(t.Personal.ID, now)
 	a := userActor(t.User, t.Personal.Scopes)
-	a.TokenID, a.Bot = t.Personal.ID, t.Personal.Role != access.NoRole
+	a.TokenID, a.Bot, a.Changes = t.Personal.ID, t.Personal.Role != access.NoRole, t.Changes
 	return a, nil
 }
 
@@ -258,6 +260,7 @@ func jobActor(t Token) (access.Actor, error) {
 	}
 	a := userActor(t.User, nil)
 	a.Kind, a.JobID, a.JobProjectID, a.JobPipelineID = access.Job, t.Job.ID, t.Job.ProjectID, t.Job.PipelineID
+	a.Changes = t.Changes
 	a.JobProject = t.Job.ProjectPath
 	return a, nil
 }

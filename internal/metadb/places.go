@@ -23,25 +23,28 @@ func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (regist
 	if a.Kind == access.DeployToken {
 		key.actor = a.TokenID
 	}
-	if err := db.catchUp(ctx); err != nil {
-		return registry.Place{}, err
+	if a.Changes == 0 { // else all of it was found under that number, or since
+		if _, err := db.catchUp(ctx); err != nil {
+			return registry.Place{}, err
+		}
 	}
 	return db.places.get(key, func() (registry.Place, error) { return db.findPlace(ctx, ref, a) })
 }
 
 // catchUp forgets what was remembered before the last change that any node made
-// to permission. A change counts from the moment it is committed.
-func (db *DB) catchUp(ctx context.Context) error {
+// to permission, and returns how many there were. A change counts from the moment
+// it is committed.
+func (db *DB) catchUp(ctx context.Context) (made int64, err error) {
 	if !db.dialect.shared {
-		return nil // changes are made here, and drop what they end; for those of granary admin see watcher
+		return 0, nil // changes are made here, and drop what they end; for those of granary admin see watcher
 	}
-	made, err := db.changes.made(ctx)
+	made, err = db.changes.made(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	db.places.reach(made)
 	db.tokens.reach(made)
-	return nil
+	return made, nil
 }
 
 func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {

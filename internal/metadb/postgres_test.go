@@ -236,6 +236,40 @@ func waiting(t *testing.T, db *DB) {
 	}
 }
 
+// A request asks once how many changes there were: its place is as fresh as its
+// token. What was changed before its token was looked up is seen.
+func TestRequestsAskOnce(t *testing.T) {
+	db := openPostgres(t, Options{})
+	p := demo(t, db)
+	ada := newUser(t, db, "ada", false)
+	newToken(t, db, ada.ID, "secret")
+	ask, asked := db.changes.ask, 0
+	db.changes.ask = func(ctx context.Context) (int64, error) { asked++; return ask(ctx) }
+	request := func() access.Actor {
+		token, err := db.FindToken(t.Context(), auth.DigestOf("secret"))
+		a := actorOf(ada)
+		a.Changes = must(t, token, err).Changes
+		return a
+	}
+	roleOf := func(a access.Actor) access.Role {
+		place, err := db.FindPlace(t.Context(), "root/demo", a)
+		return must(t, place, err).Standing.Role
+	}
+	roleOf(request())
+	early := request()
+	if roleOf(early); asked != 2 {
+		t.Errorf("two requests asked %d times", asked)
+	}
+	_, err := db.InsertMember(t.Context(), projects.Place{ProjectID: p.ID}, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, audit.Event{})
+	must(t, 0, err)
+	if role := roleOf(request()); role != access.Developer {
+		t.Errorf("a request after the change finds %v", role)
+	}
+	if role := roleOf(early); role != access.Developer {
+		t.Errorf("an old request finds %v, though what it knew is forgotten", role)
+	}
+}
+
 // What one node changes, another sees at the next request; a file too.
 func TestNodesSeeEachOther(t *testing.T) {
 	dsn := metadbtest.Postgres(t, schema)

@@ -17,10 +17,13 @@ import (
 // FindToken implements auth.Tokens. Known tokens are remembered until
 // something changes.
 func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
-	if err := db.catchUp(ctx); err != nil {
+	made, err := db.catchUp(ctx)
+	if err != nil {
 		return auth.Token{}, err
 	}
-	return db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
+	t, err := db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
+	t.Changes = made
+	return t, err
 }
 
 func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
