@@ -36,6 +36,9 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # The quick checks come first, the tests next: what fails most often fails soonest.
 # The crash tests start a server hundreds of times, which the race detector makes
 # five times as slow and no sharper: they run without it.
+# The second pass, on PostgreSQL, leaves out the longest of those that are of
+# PostgreSQL in the first pass too.
+POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$
 check: $(VERSITYGW)
 	tools/install-test-deps
 	go mod download
@@ -47,7 +50,7 @@ check: $(VERSITYGW)
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon ./internal/blob/disk
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
-	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=10m ./internal/metadb ./internal/registry ./internal/api
+	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=10m -skip '$(POSTGRES_ALONE)' ./internal/metadb ./internal/registry ./internal/api
 
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
 	$(LINT) run ./...
