@@ -72,7 +72,7 @@ func (w *crew) work(ctx context.Context, client int) {
 
 // sizes: kept by the database, put in one, and put in parts.
 func body(random *rand.Rand) []byte {
-	size := []int{1 << 10, 1 << 10, 200 << 10, 6 << 20}[random.IntN(4)]
+	size := []int{1 << 10, 1 << 10, 1 << 10, 1 << 10, 200 << 10, 200 << 10, 6 << 20, 12 << 20}[random.IntN(8)]
 	b := make([]byte, size)
 	for i := 0; i < len(b); i += 512 { // unlike any other, and cheap
 		b[i], b[i+1], b[i+2], b[i+3] = byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())

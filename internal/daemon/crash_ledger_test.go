@@ -121,7 +121,7 @@ func size(rng *rand.Rand) int {
 	case p < 97:
 		return 64<<10 + rng.IntN(300<<10)
 	default:
-		return rng.IntN(3 << 20)
+		return rng.IntN(12 << 20) // up to parts, where the store is S3
 	}
 }
 

@@ -19,9 +19,10 @@ const (
 	mostParts = 10_000
 )
 
-// usualPart is as large as a part gets where memory is free: each costs the
-// store a request and a sync, and with twice as much hardly less.
-const usualPart = 16 << 20
+// largePart is as large as the parts of an upload get where memory is free. Each
+// part costs the store a request, and many a store a sync; beyond this size there
+// is little to save.
+const largePart = 16 << 20
 
 // partSize is how many bytes the n-th part of an upload takes, n from 0, where
 // its first one is to take least, and the sender declared size (negative for
@@ -70,7 +71,7 @@ func newMemory(total int64) *memory {
 // itself is fast that way, and many at once get the smallest parts.
 func (m *memory) firstPart() int64 {
 	third := (m.total - m.taken.Load()) / 3
-	return min(max(third/(1<<20)*(1<<20), leastPart), usualPart)
+	return min(max(third/(1<<20)*(1<<20), leastPart), largePart)
 }
 
 // part takes room for a part of up to most bytes, and waits for it.
