@@ -36,8 +36,8 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # The quick checks come first, the tests next: what fails most often fails soonest.
 # The crash tests start a server hundreds of times, which the race detector makes
 # five times as slow and no sharper: they run without it.
-# The second pass, on PostgreSQL, leaves out the longest of those that are of
-# PostgreSQL in the first pass too.
+# The second pass leaves out the longest tests that have run on PostgreSQL in the
+# first.
 POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$
 check: $(VERSITYGW)
 	tools/install-test-deps

@@ -119,6 +119,7 @@ func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (ac
 	}
 	return access.Actor{
 		Kind: access.DeployToken, TokenID: t.Deploy.ID, Username: t.Deploy.Username, Name: t.Deploy.Name, Scopes: t.Deploy.Scopes,
+		Changes: t.Changes,
 	}, true, nil
 }
 

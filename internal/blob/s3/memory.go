@@ -28,8 +28,8 @@ const largePart = 16 << 20
 // its first one is to take least, and the sender declared size (negative for
 // unknown).
 //
-// A declared size is cut evenly, for some stores want that; without one, parts
-// grow by 2 MiB every thousand, which ends at 136 GiB.
+// A declared size is cut evenly where ten thousand of least are not enough;
+// without one, parts grow by 2 MiB every thousand, which ends at 136 GiB.
 func partSize(n int, size, least int64) int64 {
 	if size < 0 {
 		return max(least, leastPart+int64(n/1000)*(2<<20))

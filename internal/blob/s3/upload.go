@@ -191,7 +191,8 @@ func (u *upload) commitOne(d blob.Digest) error {
 	if err == nil || u.present(d) { // the answer was lost, or somebody else was first
 		return nil
 	}
-	to.absent = false // and versitygw refuses for a moment what is just being deleted
+	// More than once, for versitygw refuses, for a moment, a key that somebody deletes.
+	to.absent = false
 	for n := 0; n < tries && refusesCondition(err); n++ {
 		err = u.s.client.put(u.ctx, to, body, body.size, d)
 	}
