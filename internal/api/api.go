@@ -61,7 +61,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	}
 	generic[http.MethodHead] = generic[http.MethodGet]
 	mux.Handle("GET "+prefix+documentPath, s.serveDocument())
-	mux.Handle("GET /-/project/{id}/uploads/{secret}/{file}", s.serveFile(getProjectUpload))
+	mux.Handle("GET "+projectUploadPath, s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
@@ -121,7 +121,7 @@ func (c *call) run(route route) error {
 		return err
 	}
 	c.listen()
-	if c.actor, err = c.sudo(); err != nil {
+	if err := c.sudo(); err != nil {
 		return err
 	}
 	return route.do(c)
@@ -134,16 +134,16 @@ func (c *call) listen() {
 	}
 }
 
-// sudo lets an administrator act as somebody else.
-func (c *call) sudo() (access.Actor, error) {
-	ref := c.r.Header.Get("Sudo")
-	if ref == "" {
-		ref = c.params.str("sudo")
+// sudo takes the parameter sudo from the body, too. What stands in header or query
+// has been taken by authenticate, and comes first.
+func (c *call) sudo() error {
+	ref := c.params.str("sudo")
+	if ref == "" || c.actor.SudoID != 0 {
+		return nil
 	}
-	if ref == "" {
-		return c.actor, nil
-	}
-	return c.s.Auth.Sudo(c.r.Context(), c.actor, ref)
+	var err error
+	c.actor, err = c.s.sudo(c.r, c.actor, ref)
+	return err
 }
 
 // unknown answers what no route matches: 405 where another method would.

@@ -7,11 +7,13 @@ import (
 	"granary/internal/auth"
 )
 
-// credentials reads every carrier of contract generic-packages 4.1. Of two
-// carriers of one kind the query comes first.
-func credentials(r *http.Request) auth.Credentials {
+// credentials reads every carrier of contract generic-packages 4.1, and the user
+// to act as: the header Sudo, else the parameter sudo of the query. Of two carriers
+// of one credential the query comes first.
+func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 	h := r.Header
-	c := auth.Credentials{
+	sudo = h.Get("Sudo")
+	c = auth.Credentials{
 		PrivateToken: h.Get("Private-Token"),
 		JobToken:     h.Get("Job-Token"),
 		DeployToken:  h.Get("Deploy-Token"),
@@ -21,13 +23,13 @@ func credentials(r *http.Request) auth.Credentials {
 		c.Bearer = bearer(authorization)
 	}
 	if r.URL.RawQuery == "" {
-		return c
+		return c, sudo
 	}
 	q := r.URL.Query()
 	c.PrivateToken = first(q.Get("private_token"), c.PrivateToken)
 	c.JobToken = first(q.Get("job_token"), q.Get("token"), c.JobToken)
 	c.Bearer = first(c.Bearer, q.Get("access_token"))
-	return c
+	return c, first(sudo, q.Get("sudo"))
 }
 
 func bearer(authorization string) string {
