@@ -36,6 +36,7 @@ type Server struct {
 	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it
 	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
 	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
+	Writes        *throttle.Throttle               // of requests by user to routes that write, administrators' aside; nil for no limit
 
 	known *access.Actor                      // who is asking, whatever the request carries; nil for who it says
 	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
@@ -116,6 +117,9 @@ func (c *call) run(route route) error {
 	}
 	if v := access.CheckToken(c.actor, route.action); v != access.Allowed {
 		return access.Refusal(v, route.action, "")
+	}
+	if err := c.s.countWrite(c.actor, route); err != nil {
+		return err
 	}
 	if c.params, err = readParams(c.w, c.r); err != nil {
 		return err

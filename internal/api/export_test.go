@@ -23,6 +23,7 @@ func (s *Server) Described() [][2]string {
 type Door struct {
 	Method, Path string // the whole path, with its patterns
 	Action       access.Action
+	Counted      bool // by Server.Writes
 }
 
 // Doors is every one there is: the rows of the table of routes, and what is no part
@@ -30,7 +31,7 @@ type Door struct {
 func (s *Server) Doors() []Door {
 	doors := []Door{{Method: http.MethodHead, Path: genericPattern, Action: access.ReadPackages}}
 	for _, r := range s.routes() {
-		doors = append(doors, Door{r.method, prefix + r.path, r.action})
+		doors = append(doors, Door{r.method, prefix + r.path, r.action, r.writes()})
 	}
 	for _, path := range append(webPatterns(), projectUploadPath) {
 		doors = append(doors, Door{Method: http.MethodGet, Path: path})
