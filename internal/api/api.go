@@ -51,10 +51,10 @@ const prefix = "/api/v4"
 func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	generic := map[string]route{} // by method
 	for _, route := range s.routes() {
-		switch route.path {
-		case genericPath:
+		switch {
+		case route.path == genericPath:
 			generic[route.method] = route
-		case uploadsPath:
+		case route.action == access.UploadFile:
 			mux.Handle(route.method+" "+prefix+route.path, s.serveUpload(route))
 		default:
 			mux.Handle(route.method+" "+prefix+route.path, s.serve(route))

@@ -20,7 +20,16 @@ import (
 const uploadsPath = "/projects/{id}/uploads"
 
 func uploadRoutes() []route {
-	return []route{{"POST", uploadsPath, access.UploadFile, auth.Doors{}, nil}}
+	const byID, byAddress = uploadsPath + "/{upload_id}", uploadsPath + "/{secret}/{filename}"
+	none := auth.Doors{}
+	return []route{
+		{"POST", uploadsPath, access.UploadFile, none, nil},
+		{"GET", uploadsPath, access.ListUploads, none, listUploads},
+		{"GET", byID, access.ListUploads, none, getUploadByID},
+		{"DELETE", byID, access.DestroyUpload, none, deleteUploadByID},
+		{"GET", byAddress, access.FetchUpload, none, fetchUpload},
+		{"DELETE", byAddress, access.DestroyUpload, none, deleteUpload},
+	}
 }
 
 const (
@@ -112,6 +121,10 @@ func (c *call) getUpload(project, secret, name string) error {
 	if err != nil {
 		return err
 	}
+	return c.sendUpload(content)
+}
+
+func (c *call) sendUpload(content *registry.Content) error {
 	defer func() { _ = content.Close() }() // it was only read
 	return c.send(content, contentType(content.Name.Base()))
 }
