@@ -2,7 +2,10 @@ package api_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -222,4 +225,30 @@ func TestReadAPIReachesEveryGet(t *testing.T) {
 		t.Errorf("definitions: %d %s", got.StatusCode, got.body)
 	}
 	s.as(reader, "POST", v4+"/features/x", map[string]any{"value": true}).must(t, 403)
+}
+
+// TestOnePlaceSaysWhoAsks: a door that would look credentials up by itself could
+// forget Sudo, and the rate limits.
+func TestOnePlaceSaysWhoAsks(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]int{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range []string{".Auth.Authenticate(", ".Auth.Sudo(", ".sender("} {
+			if !strings.HasSuffix(file, "_test.go") {
+				calls[call+" in "+file] += strings.Count(string(text), call)
+			}
+		}
+	}
+	maps.DeleteFunc(calls, func(_ string, n int) bool { return n == 0 })
+	want := map[string]int{".Auth.Authenticate( in limits.go": 1, ".Auth.Sudo( in limits.go": 1, ".sender( in limits.go": 1}
+	if !maps.Equal(calls, want) {
+		t.Errorf("calls %v, want %v", calls, want)
+	}
 }
