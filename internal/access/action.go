@@ -72,8 +72,11 @@ const (
 	ReadReleases
 	PublishRelease // make and edit releases and their links
 	DestroyRelease
-	ReadUploads
-	UploadFile // a file beside the packages, as release notes refer to
+	ReadUploads // open an upload by its address on the web
+	FetchUpload // the same by the API
+	ListUploads // find uploads without their addresses
+	UploadFile  // a file beside the packages, as release notes refer to
+	DestroyUpload
 
 	ReadProjectAudit
 	ReadGroupAudit
@@ -171,7 +174,10 @@ var rules = [actionCount]rule{
 	PublishRelease: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
 	DestroyRelease: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	ReadUploads:    {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	FetchUpload:    {on: place, least: Guest, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	ListUploads:    {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	UploadFile:     {on: place, least: Guest, login: true, scopes: []Scope{ScopeAPI}},
+	DestroyUpload:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 
 	ReadProjectAudit: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	ReadGroupAudit:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},

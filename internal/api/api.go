@@ -36,6 +36,7 @@ type Server struct {
 	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it
 	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
 	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
+	Writes        *throttle.Throttle               // of requests by user to routes that write, administrators' aside; nil for no limit
 
 	known *access.Actor                      // who is asking, whatever the request carries; nil for who it says
 	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
@@ -50,10 +51,10 @@ const prefix = "/api/v4"
 func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	generic := map[string]route{} // by method
 	for _, route := range s.routes() {
-		switch route.path {
-		case genericPath:
+		switch {
+		case route.path == genericPath:
 			generic[route.method] = route
-		case uploadsPath:
+		case route.action == access.UploadFile:
 			mux.Handle(route.method+" "+prefix+route.path, s.serveUpload(route))
 		default:
 			mux.Handle(route.method+" "+prefix+route.path, s.serve(route))
@@ -61,7 +62,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	}
 	generic[http.MethodHead] = generic[http.MethodGet]
 	mux.Handle("GET "+prefix+documentPath, s.serveDocument())
-	mux.Handle("GET /-/project/{id}/uploads/{secret}/{file}", s.serveFile(getProjectUpload))
+	mux.Handle("GET "+projectUploadPath, s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
@@ -117,11 +118,14 @@ func (c *call) run(route route) error {
 	if v := access.CheckToken(c.actor, route.action); v != access.Allowed {
 		return access.Refusal(v, route.action, "")
 	}
+	if err := c.s.countWrite(c.actor, route); err != nil {
+		return err
+	}
 	if c.params, err = readParams(c.w, c.r); err != nil {
 		return err
 	}
 	c.listen()
-	if c.actor, err = c.sudo(); err != nil {
+	if err := c.sudo(); err != nil {
 		return err
 	}
 	return route.do(c)
@@ -134,16 +138,16 @@ func (c *call) listen() {
 	}
 }
 
-// sudo lets an administrator act as somebody else.
-func (c *call) sudo() (access.Actor, error) {
-	ref := c.r.Header.Get("Sudo")
-	if ref == "" {
-		ref = c.params.str("sudo")
+// sudo takes the parameter sudo from the body, too. What stands in header or query
+// has been taken by authenticate, and comes first.
+func (c *call) sudo() error {
+	ref := c.params.str("sudo")
+	if ref == "" || c.actor.SudoID != 0 {
+		return nil
 	}
-	if ref == "" {
-		return c.actor, nil
-	}
-	return c.s.Auth.Sudo(c.r.Context(), c.actor, ref)
+	var err error
+	c.actor, err = c.s.sudo(c.r, c.actor, ref)
+	return err
 }
 
 // unknown answers what no route matches: 405 where another method would.

@@ -16,7 +16,7 @@ import (
 // readers are the deeds that change nothing, and so leave no event.
 func readers() []string {
 	return []string{
-		"Registry.Open", "Registry.OpenUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
+		"Registry.Open", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
 		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules", "Registry.Coordinates",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListFeatures", "Projects.Associations", "Projects.JobTokenScope", "Projects.AllowedProjects", "Projects.AllowedGroups",
@@ -208,6 +208,9 @@ func (w *walk) packages() {
 		"package_registry_package_deleted | "+in+" | Package tool/1.0.0")
 	w.check("Registry.Upload", w.upload(rootToken, "acme%2Ftool", "notes.txt", []byte("x")), 201,
 		"project_upload_created | "+in+" | Upload notes.txt")
+	upload := itoa(ask[int64](w.server, `SELECT id FROM uploads`))
+	w.step("Registry.DeleteUpload", "DELETE", at+"/uploads/"+upload, nil, 204, "project_upload_deleted | "+in+" | Upload notes.txt")
+	w.step("Registry.DeleteUpload", "DELETE", at+"/uploads/"+upload, nil, 404)
 
 	const rules = at + "/packages/protection/rules"
 	rule := number(w.step("Registry.CreateProtectionRule", "POST", rules, map[string]any{

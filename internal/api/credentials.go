@@ -7,27 +7,38 @@ import (
 	"granary/internal/auth"
 )
 
-// credentials reads every carrier of contract generic-packages 4.1. Of two
-// carriers of one kind the query comes first.
-func credentials(r *http.Request) auth.Credentials {
+// credentials reads every carrier of contract generic-packages 4.1, and the user
+// to act as: the header Sudo, else the parameter sudo of the query. Of two carriers
+// of one credential the query comes first.
+func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 	h := r.Header
-	c := auth.Credentials{
-		PrivateToken: h.Get("Private-Token"),
-		JobToken:     h.Get("Job-Token"),
-		DeployToken:  h.Get("Deploy-Token"),
+	sudo = header(h, "Sudo")
+	c = auth.Credentials{
+		PrivateToken: header(h, "Private-Token"),
+		JobToken:     header(h, "Job-Token"),
+		DeployToken:  header(h, "Deploy-Token"),
 	}
-	if authorization := h.Get("Authorization"); authorization != "" {
+	if authorization := header(h, "Authorization"); authorization != "" {
 		c.BasicUser, c.BasicPassword, c.HasBasic = r.BasicAuth()
 		c.Bearer = bearer(authorization)
 	}
 	if r.URL.RawQuery == "" {
-		return c
+		return c, sudo
 	}
 	q := r.URL.Query()
 	c.PrivateToken = first(q.Get("private_token"), c.PrivateToken)
 	c.JobToken = first(q.Get("job_token"), q.Get("token"), c.JobToken)
 	c.Bearer = first(c.Bearer, q.Get("access_token"))
-	return c
+	return c, first(sudo, q.Get("sudo"))
+}
+
+// header is the first value of a header whose name is in canonical form. Every
+// request asks for five, and Get would bring each name into that form again.
+func header(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 func bearer(authorization string) string {

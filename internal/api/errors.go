@@ -18,7 +18,8 @@ const basicChallenge = `Basic realm="GitLab Packages Registry"`
 // statuses and GitLab's shapes (contract generic-packages 7, rest-api 1.3).
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if refused, ok := errors.AsType[*throttle.Refusal](err); ok {
-		retryLater(w, refused)
+		_, endpoint := errors.AsType[endpointRefusal](err)
+		retryLater(w, refused, endpoint)
 		return
 	}
 	e, ok := errors.AsType[*fault.Error](err)

@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"granary/internal/access"
+)
 
 // OnParam has f told of every parameter that a handler asks for.
 func (s *Server) OnParam(f func(r *http.Request, name string)) { s.asked = f }
@@ -11,6 +15,33 @@ func (s *Server) Described() [][2]string {
 	found := [][2]string{{http.MethodGet, documentPath}, {http.MethodHead, describedPath(genericPath)}}
 	for _, route := range s.routes() {
 		found = append(found, [2]string{route.method, describedPath(route.path)})
+	}
+	return found
+}
+
+// Door is one address to which requests come with credentials.
+type Door struct {
+	Method, Path string // the whole path, with its patterns
+	Action       access.Action
+	Counted      bool // by Server.Writes
+}
+
+// Doors is every one there is: the rows of the table of routes, and what is no part
+// of the API.
+func (s *Server) Doors() []Door {
+	doors := []Door{{Method: http.MethodHead, Path: genericPattern, Action: access.ReadPackages}}
+	for _, r := range s.routes() {
+		doors = append(doors, Door{r.method, prefix + r.path, r.action, r.writes()})
+	}
+	for _, path := range append(webPatterns(), projectUploadPath) {
+		doors = append(doors, Door{Method: http.MethodGet, Path: path})
+	}
+	return doors
+}
+
+func webPatterns() (found []string) {
+	for _, r := range webRoutes() {
+		found = append(found, r.pattern)
 	}
 	return found
 }

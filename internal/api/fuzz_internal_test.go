@@ -126,14 +126,16 @@ func FuzzCredentials(f *testing.F) {
 	f.Add("Bearer x", "a", "b", "c", "private_token=q&job_token=r&token=s&access_token=t")
 	f.Add("Basic YTpi", "", "", "", "")
 	f.Add("Basic !!!", "", "", "", "%zz&;=&token")
-	f.Add("bearer  x y ", "", "", "", "token=%00")
+	f.Add("bearer  x y ", "", "", "", "token=%00&sudo=ada")
 	f.Fuzz(func(t *testing.T, authorization, private, job, deploy, query string) {
 		r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: query}, Header: http.Header{
 			"Authorization": {authorization}, "Private-Token": {private}, "Job-Token": {job}, "Deploy-Token": {deploy},
 		}}
-		c := credentials(r)
+		c, sudo := credentials(r)
 		q := r.URL.Query()
 		switch {
+		case sudo != q.Get("sudo"):
+			t.Fatalf("sudo %q", sudo)
 		case c.DeployToken != deploy:
 			t.Fatalf("deploy token %q", c.DeployToken)
 		case c.PrivateToken != private && c.PrivateToken != q.Get("private_token"):

@@ -6,19 +6,34 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/auth"
+	"granary/internal/fault"
 	"granary/internal/throttle"
 )
 
-// authenticate turns what the request carries into an actor, and counts the
-// request: a *throttle.Refusal is one too many.
+// authenticate turns what the request carries into who acts in it, and counts the
+// request for who sent it: a *throttle.Refusal is one too many. Every door gets its
+// actor here, so that Sudo holds on every door.
 func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, error) {
+	c, sudo := credentials(r)
+	a, err := s.sender(r, c, d)
+	if s.asked != nil {
+		s.asked(r, "sudo")
+	}
+	if err != nil || sudo == "" {
+		return a, err
+	}
+	return s.sudo(r, a, sudo)
+}
+
+// sender is whose credentials the request carries.
+func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors) (access.Actor, error) {
 	if s.known != nil {
 		return *s.known, nil
 	}
-	c := credentials(r)
 	if s.ClientIP != nil {
 		c.From = s.ClientIP(r.Context())
 	}
@@ -30,6 +45,23 @@ func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, erro
 		return access.Actor{}, refused
 	}
 	return a, err
+}
+
+const maxSudo = 255 // characters of an id or a user name
+
+// sudo lets an administrator act as somebody else. Nobody acts where it is refused.
+func (s *Server) sudo(r *http.Request, a access.Actor, ref string) (access.Actor, error) {
+	switch {
+	case badText(ref):
+		return access.Actor{}, fault.New(fault.Invalid, "sudo is invalid")
+	case utf8.RuneCountInString(ref) > maxSudo:
+		return access.Actor{}, fault.New(fault.Invalid, "sudo is too long (maximum is 255 characters)")
+	}
+	as, err := s.Auth.Sudo(r.Context(), a, ref)
+	if err != nil {
+		return access.Actor{Address: a.Address}, err
+	}
+	return as, nil
 }
 
 // count counts a request for its actor, an anonymous one for its address. A job
@@ -49,12 +81,16 @@ func tooMany(err error) bool {
 	return ok
 }
 
-// retryLater answers a request too many (contract rest-api H).
-func retryLater(w http.ResponseWriter, refused *throttle.Refusal) {
-	const text = "Retry later\n"
+// retryLater answers a request too many, of all or of some endpoints (contract
+// rest-api H).
+func retryLater(w http.ResponseWriter, refused *throttle.Refusal, endpoint bool) {
+	kind, text := "text/plain", "Retry later\n"
+	if endpoint {
+		kind, text = "application/json", `{"message":"429 Too Many Requests"}`
+	}
 	h := w.Header()
 	safeHeaders(h)
-	h.Set("Content-Type", "text/plain")
+	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	h.Set("Cache-Control", "no-store")
 	for name, n := range map[string]int64{

@@ -81,6 +81,18 @@ func TestRateLimits(t *testing.T) {
 	s.do("GET", file, nil, "PRIVATE-TOKEN: "+ann).is(t, 200, "x")
 }
 
+// TestSudoCountsForItsAdministrator, not for whom he acts as; one that is refused, too.
+func TestSudoCountsForItsAdministrator(t *testing.T) {
+	s, clock := limited(t)
+	_, ann := s.user("ann")
+	s.api.Authenticated = throttle.New("throttle_authenticated_packages_api", throttle.Rate{Requests: 2, Seconds: 7}, func() time.Time { return *clock })
+	s.root("GET", "/api/v4/user?sudo=ann", nil).must(t, 200)
+	s.root("GET", "/api/v4/user?sudo=nobody", nil).must(t, 404)
+	s.root("GET", "/api/v4/user?sudo=ann", nil).must(t, 429)
+	s.root("GET", "/api/v4/user", nil).must(t, 429)
+	s.as(ann, "GET", "/api/v4/user", nil).must(t, 200)
+}
+
 // TestFailedLogins: who fails too often is refused, and good tokens of the same
 // address work.
 func TestFailedLogins(t *testing.T) {

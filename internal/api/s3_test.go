@@ -86,6 +86,12 @@ func TestRedirect(t *testing.T) {
 	if got := s.stay("GET", project+"/1/package_files/1/download"); got.StatusCode != http.StatusFound || got.Header.Get("Location") == "" {
 		t.Errorf("by id: %s", got.Status)
 	}
+	upload := s.upload(rootToken, "root%2Ftool", "x", []byte(body)).must(t, 201)
+	for _, at := range []string{upload["url"].(string), "/uploads/" + id(upload)} {
+		if got := s.stay("GET", v4+"/projects/root%2Ftool"+at+"?private_token="+rootToken); got.StatusCode != http.StatusFound || got.Header.Get("Location") == "" {
+			t.Errorf("%s: %s", at, got.Status)
+		}
+	}
 	if small := s.stay("GET", file+"2"); small.StatusCode != 200 || small.ContentLength != 5 {
 		t.Errorf("a small file: %s", small.Status)
 	}

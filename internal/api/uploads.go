@@ -20,7 +20,16 @@ import (
 const uploadsPath = "/projects/{id}/uploads"
 
 func uploadRoutes() []route {
-	return []route{{"POST", uploadsPath, access.UploadFile, auth.Doors{}, nil}}
+	const byID, byAddress = uploadsPath + "/{upload_id}", uploadsPath + "/{secret}/{filename}"
+	none := auth.Doors{}
+	return []route{
+		{"POST", uploadsPath, access.UploadFile, none, nil},
+		{"GET", uploadsPath, access.ListUploads, none, listUploads},
+		{"GET", byID, access.ListUploads, none, getUploadByID},
+		{"DELETE", byID, access.DestroyUpload, none, deleteUploadByID},
+		{"GET", byAddress, access.FetchUpload, none, fetchUpload},
+		{"DELETE", byAddress, access.DestroyUpload, none, deleteUpload},
+	}
 }
 
 const (
@@ -47,7 +56,7 @@ func (c *call) upload(route route) error {
 	}
 	c.params = params{values: c.r.URL.Query(), faults: new([]string)}
 	c.listen()
-	if c.actor, err = c.sudo(); err != nil {
+	if err := c.sudo(); err != nil {
 		return err
 	}
 	u, err := c.s.Registry.Upload(c.r.Context(), c.actor, c.path("id"), c.uploadedFile)
@@ -74,6 +83,8 @@ func (c *call) uploadedFile() (string, io.Reader, error) {
 			return part.FileName(), part, nil
 		case part.FormName() == "file":
 			return "", nil, fault.New(fault.Invalid, "file is invalid")
+		case part.FormName() == "sudo": // who acts has been settled before the body was read
+			return "", nil, fault.New(fault.Invalid, "sudo is invalid, uploads take it in the header Sudo or in the query")
 		}
 		if n, err := io.Copy(io.Discard, io.LimitReader(part, maxFieldSize+1)); err != nil || n > maxFieldSize {
 			return "", nil, fault.Wrap(fault.Invalid, "file is missing: a field before it cannot be read", err)
@@ -110,12 +121,20 @@ func (c *call) getUpload(project, secret, name string) error {
 	if err != nil {
 		return err
 	}
+	return c.sendUpload(content)
+}
+
+func (c *call) sendUpload(content *registry.Content) error {
 	defer func() { _ = content.Close() }() // it was only read
 	return c.send(content, contentType(content.Name.Base()))
 }
 
-// getProjectUpload serves /-/project/<id>/uploads/<secret>/<file>, where id is
-// a number: names are the other address's.
+// projectUploadPath is the address of an upload that outlives the names of its
+// project.
+const projectUploadPath = "/-/project/{id}/uploads/{secret}/{file}"
+
+// getProjectUpload serves projectUploadPath, where id is a number: names are the
+// other address's.
 func getProjectUpload(c *call) error {
 	id, err := c.id("id")
 	if err != nil {

@@ -10,7 +10,8 @@ const (
 	ProtectionRuleCreated Name = "package_protection_rule_created" // granary's own, like the next two
 	ProtectionRuleUpdated Name = "package_protection_rule_updated"
 	ProtectionRuleDeleted Name = "package_protection_rule_deleted"
-	UploadCreated         Name = "project_upload_created" // granary's own
+	UploadCreated         Name = "project_upload_created" // granary's own, like the next
+	UploadDeleted         Name = "project_upload_deleted"
 )
 
 // Releases. Those of links are granary's own.

@@ -272,14 +272,16 @@ func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.
 	switch {
 	case a.Kind == access.Anonymous:
 		return a, fault.New(fault.Unauthenticated, "")
-	case a.Kind != access.User || !a.Admin:
+	case !a.Admin:
 		return a, fault.New(fault.Denied, "Must be admin to use sudo")
+	case a.Kind != access.User:
+		return a, fault.New(fault.Denied, "Must be authenticated using an OAuth or personal access token to use sudo")
 	case !a.Has(access.ScopeSudo):
 		return a, fault.New(fault.InsufficientScope, string(access.ScopeSudo))
 	}
 	u, err := s.Users.FindUser(ctx, ref)
 	if fault.Is(err, fault.NotFound) {
-		return a, fault.New(fault.Hidden, "User with ID or username '"+ref+"'")
+		return a, fault.New(fault.Absent, "404 User with ID or username '"+ref+"' Not Found")
 	}
 	if err != nil {
 		return a, err

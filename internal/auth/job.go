@@ -29,8 +29,8 @@ const (
 	MaxJobTimeout     = 24 * time.Hour
 )
 
-// maxPipelineID leaves room above it for the pipelines that number themselves,
-// and is what every client's JSON can hold.
+// maxPipelineID is the greatest number that every client's JSON can hold. What a
+// job chooses does not move the numbers that the instance gives.
 const maxPipelineID = 1<<53 - 1
 
 // Job is a run of somebody's script that holds a job token while it lasts.

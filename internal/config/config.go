@@ -59,6 +59,7 @@ type Config struct {
 
 	RateLimitAnonymous     RateLimit // by address
 	RateLimitAuthenticated RateLimit // by user or deploy token
+	RateLimitWrites        RateLimit // by user, of what changes something and is no publication
 
 	from map[string]string // setting name to where its value came from
 }

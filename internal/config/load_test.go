@@ -46,6 +46,7 @@ func TestDefaults(t *testing.T) {
 		Naming: "strict", GuestsMayReadPackages: true, AllowAnyoneToPull: true,
 		MaxFileSize: 5368709120, InlineMax: 65536, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: true,
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		RateLimitWrites: RateLimit{Requests: 600, Seconds: 60},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

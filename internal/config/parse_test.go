@@ -76,6 +76,7 @@ func TestValues(t *testing.T) {
 		{"stall-timeout", []string{"1s", "1h"}, []string{"0s", "999ms", "61m", "-5s"}},
 		{"audit-retention", []string{"0", "1h", "876000h"}, []string{"", "59m", "-1h", "876001h", "a year"}},
 		{"rate-limit-anonymous", []string{"0", "800/15", "1000000000/86400"}, []string{"", "800", "0/15", "800/0", "-1/15", "800/86401", "1000000001/1", "800/15s", "800/15/1"}},
+		{"rate-limit-writes", []string{"0", "600/60"}, []string{"", "600", "0/60"}},
 		{"trusted-proxies", []string{"", "10.0.0.0/8 , ::1"}, []string{",", "10.0.0.0/33", "example.com", "fe80::1%eth0", "::ffff:10.0.0.0/104"}},
 		{"metrics", []string{"true", "false"}, []string{"", "yes", "1"}},
 	}

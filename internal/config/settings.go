@@ -134,10 +134,12 @@ func runningSettings() []setting {
 
 func rateLimits() []setting {
 	return []setting{
-		rateLimit("rate-limit-anonymous", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
+		rateLimit("rate-limit-anonymous", "0", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
-		rateLimit("rate-limit-authenticated", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
+		rateLimit("rate-limit-authenticated", "0", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
+		rateLimit("rate-limit-writes", "600/60", "answer 429 to a user, administrators aside, after `requests/seconds` that change tokens, members, jobs, hooks and other settings; 0 for no limit",
+			func(c *Config) *RateLimit { return &c.RateLimitWrites }),
 	}
 }
 
@@ -172,8 +174,8 @@ func retention(name, help string, field func(*Config) *time.Duration) setting {
 		get: func(c *Config) string { return field(c).String() }}
 }
 
-func rateLimit(name, help string, field func(*Config) *RateLimit) setting {
-	return setting{name: name, def: "0", help: help,
+func rateLimit(name, def, help string, field func(*Config) *RateLimit) setting {
+	return setting{name: name, def: def, help: help,
 		set: func(c *Config, v string) error { return parseRateLimit(field(c), v) },
 		get: func(c *Config) string { return formatRateLimit(*field(c)) }}
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -33,6 +34,31 @@ func TestProbesAndMetrics(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("%s is not in\n%s", want, body)
 		}
+	}
+}
+
+// A user who writes without end gets 429, which the metrics show; an administrator
+// does not.
+func TestRateOfWrites(t *testing.T) {
+	url, stop := serveHere(t, []string{asRoot}, "--data-dir="+t.TempDir(), "--rate-limit-writes=2/86400")
+	defer stop()
+	const users = "/api/v4/users"
+	for range 3 {
+		ask(t, "POST", url+users+"?username=ada&name=Ada&email=ada@example.com&force_random_password=true", nil)
+	}
+	_, body := ask(t, "POST", url+users+"/2/personal_access_tokens?name=t&scopes[]=api", nil)
+	var made struct{ Token string }
+	if err := json.Unmarshal([]byte(body), &made); err != nil || made.Token == "" {
+		t.Fatalf("%s, %v", body, err)
+	}
+	for i, want := range []int{http.StatusBadRequest, http.StatusBadRequest, http.StatusTooManyRequests} {
+		if resp, body := ask(t, "POST", url+"/api/v4/projects", nil, "Private-Token", made.Token); resp.StatusCode != want {
+			t.Errorf("write %d: %s %s", i, resp.Status, body)
+		}
+	}
+	_, body = ask(t, "GET", url+"/-/metrics", nil)
+	if want := `granary_throttled_requests_total{throttle="throttle_writes"} 1`; !strings.Contains(body, want) {
+		t.Errorf("%s is not in\n%s", want, body)
 	}
 }
 

@@ -78,6 +78,7 @@ func (s *server) furnish(cfg config.Config, version string) {
 		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg), ClientIP: httpd.ClientIP,
 		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
 		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),
+		Writes:        throttle.New("throttle_writes", throttle.Rate(cfg.RateLimitWrites), time.Now),
 	}
 }
 

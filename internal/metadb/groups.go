@@ -181,7 +181,7 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 		if err != nil {
 			return g, err
 		}
-		if err := t.addRoute(ctx, fullPath, id, 0); err != nil {
+		if err := t.addRoute(fullPath, id, 0); err != nil {
 			return g, err
 		}
 		e.Entity.ID = id
@@ -276,7 +276,11 @@ func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) e
 		return err
 	}
 	for _, r := range below {
-		if err := t.moveRoute(ctx, r.path, to+r.path[len(from):], r.namespace.Int64, r.project.Int64); err != nil {
+		err := t.moveRoute(r.path, to+r.path[len(from):], r.namespace.Int64, r.project.Int64)
+		if fault.Is(err, fault.Rejected) && len(r.path) > len(from) {
+			return fault.Field("route.path", "is too long (maximum is 255 characters) of a group or project in this group")
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -65,10 +65,22 @@ func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest, e 
 	})
 }
 
+// pipelineNumber takes the next number of the instance's own. Numbers that jobs
+// chose do not move it; the next is passed over if one has it, with all that
+// follow it without a gap.
+const pipelineNumber = `UPDATE pipeline_numbers SET last = CASE
+		WHEN EXISTS (SELECT 1 FROM pipelines p WHERE p.id = pipeline_numbers.last + 1) THEN (
+			SELECT p.id + 1 FROM pipelines p WHERE p.id > pipeline_numbers.last
+				AND NOT EXISTS (SELECT 1 FROM pipelines o WHERE o.id = p.id + 1) ORDER BY p.id LIMIT 1)
+		ELSE last + 1 END
+	WHERE id = 1 RETURNING last`
+
 // pipeline finds the job's pipeline or makes it, with the id that the caller
-// wants where it is free.
+// wants where it is free. Nobody else makes pipelines meanwhile: the caller has
+// the turn (see change).
 func (t *tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
-	if j.PipelineID != 0 {
+	number := j.PipelineID
+	if number != 0 {
 		var owner int64
 		err := t.row(ctx, `SELECT project_id FROM pipelines WHERE id = $1`, j.PipelineID).Scan(&owner)
 		switch {
@@ -79,10 +91,11 @@ func (t *tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
 		case !errors.Is(err, sql.ErrNoRows):
 			return 0, classify(err)
 		}
+	} else if err := t.row(ctx, pipelineNumber).Scan(&number); err != nil {
+		return 0, classify(err)
 	}
-	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) 
-		VALUES (COALESCE($1, (SELECT COALESCE(MAX(id), 0) + 1 FROM pipelines)), $2, $3, $4, $5, $6) RETURNING id`,
-		id(j.PipelineID), j.ProjectID, j.User.ID, j.Ref, j.SHA, micros(j.CreatedAt))
+	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		number, j.ProjectID, j.User.ID, j.Ref, j.SHA, micros(j.CreatedAt))
 }
 
 // FinishJob implements auth.Jobs.

@@ -222,7 +222,7 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 		if err != nil {
 			return p, err
 		}
-		if err := t.addRoute(ctx, parent+"/"+p.Path, 0, p.ID); err != nil {
+		if err := t.addRoute(parent+"/"+p.Path, 0, p.ID); err != nil {
 			return p, err
 		}
 		e.Entity.ID = p.ID
@@ -253,7 +253,7 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 			return p, err
 		}
 		if p.Path != before.Path {
-			if err := t.moveRoute(ctx, before.FullPath, p.Namespace.FullPath+"/"+p.Path, 0, projectID); err != nil {
+			if err := t.moveRoute(before.FullPath, p.Namespace.FullPath+"/"+p.Path, 0, projectID); err != nil {
 				return p, err
 			}
 		}

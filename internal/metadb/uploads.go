@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"granary/internal/audit"
+	"granary/internal/page"
 	"granary/internal/registry"
 )
 
@@ -27,16 +28,25 @@ func (db *DB) AddUpload(ctx context.Context, u registry.Upload, e audit.Event) (
 	})
 }
 
+// uploadAt finds the row at an address: one of two fixed texts.
+func uploadAt(at registry.UploadAddress) (condition string, args []any) {
+	if at.ID != 0 {
+		return `project_id = $1 AND id = $2`, []any{at.ProjectID, at.ID}
+	}
+	return `project_id = $1 AND secret = $2 AND file_name = $3`, []any{at.ProjectID, at.Secret, string(at.Name)}
+}
+
 // FindUpload implements registry.Uploads.
-func (db *DB) FindUpload(ctx context.Context, projectID int64, secret string, name registry.FileName) (registry.Upload, error) {
-	u := registry.Upload{ProjectID: projectID, Secret: secret, Name: name}
+func (db *DB) FindUpload(ctx context.Context, at registry.UploadAddress) (registry.Upload, error) {
+	u := registry.Upload{ProjectID: at.ProjectID}
 	var digest []byte
 	var created int64
 	var kept bool // an empty file has content too
-	err := db.row(ctx, `SELECT u.id, u.creator_id, u.created_at, b.size, b.digest, c.blob_id IS NOT NULL, c.content
-		FROM uploads u JOIN blobs b ON b.id = u.blob_id LEFT JOIN blob_contents c ON c.blob_id = b.id
-		WHERE u.project_id = $1 AND u.secret = $2 AND u.file_name = $3`, projectID, secret, string(name)).
-		Scan(&u.ID, &u.CreatorID, &created, &u.Size, &digest, &kept, &u.Small)
+	condition, args := uploadAt(at)
+	err := db.row(ctx, `SELECT u.id, u.secret, u.file_name, u.creator_id, u.created_at, b.size, b.digest, c.blob_id IS NOT NULL, c.content
+		FROM (SELECT * FROM uploads WHERE `+condition+`) u
+		JOIN blobs b ON b.id = u.blob_id LEFT JOIN blob_contents c ON c.blob_id = b.id`, args...).
+		Scan(&u.ID, &u.Secret, &u.Name, &u.CreatorID, &created, &u.Size, &digest, &kept, &u.Small)
 	if err != nil {
 		return u, classify(err)
 	}
@@ -46,6 +56,46 @@ func (db *DB) FindUpload(ctx context.Context, projectID int64, secret string, na
 		u.Small = []byte{}
 	}
 	return u, nil
+}
+
+const uploadColumns = `u.id, u.project_id, u.secret, u.file_name, u.creator_id, u.created_at, b.size, b.digest, c.username, c.name`
+
+// uploadTables begin with the uploads: those of a project, newest first, are in an
+// index.
+const uploadTables = `uploads u CROSS JOIN blobs b CROSS JOIN users c`
+
+func scanUpload(row scanner) (registry.ListedUpload, error) {
+	var u registry.ListedUpload
+	var digest []byte
+	var created int64
+	err := row.Scan(&u.ID, &u.ProjectID, &u.Secret, &u.Name, &u.CreatorID, &created, &u.Size, &digest, &u.CreatorUsername, &u.CreatorName)
+	copy(u.Digest[:], digest)
+	u.CreatedAt = moment(created)
+	return u, classify(err)
+}
+
+// ListUploads implements registry.Uploads.
+func (db *DB) ListUploads(ctx context.Context, projectID int64, p page.Request) (page.Of[registry.ListedUpload], error) {
+	var w where
+	w.and("u.project_id = ? AND b.id = u.blob_id AND c.id = u.creator_id", projectID)
+	return listPage(ctx, direct{db}, &w, p, scanUpload, uploadTables, uploadColumns, "u.id DESC")
+}
+
+// RemoveUpload implements registry.Uploads.
+func (db *DB) RemoveUpload(ctx context.Context, at registry.UploadAddress, e audit.Event) error {
+	condition, args := uploadAt(at)
+	return db.writer.do(ctx, func(t *tx) error {
+		var id, blobID int64
+		var name string
+		err := t.row(ctx, `DELETE FROM uploads WHERE `+condition+` RETURNING id, file_name, blob_id`, args...).Scan(&id, &name, &blobID)
+		if err != nil {
+			return classify(err)
+		}
+		if err := t.countOff([]int64{blobID}); err != nil {
+			return err
+		}
+		return t.record(ctx, e.To("Upload", id, name))
+	})
 }
 
 // purgeUploads removes up to limit uploads of deleted projects, and returns

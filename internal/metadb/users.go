@@ -12,6 +12,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/projects"
 )
 
 const userColumns = `u.id, u.username, u.name, u.email, u.admin, u.external, u.blocked, u.can_create_group,
@@ -99,7 +100,7 @@ func (db *DB) InsertUser(ctx context.Context, u auth.User, e audit.Event) (auth.
 		if err := t.record(ctx, e.To("User", u.ID, u.Username)); err != nil {
 			return auth.User{}, err
 		}
-		return u, t.addRoute(ctx, u.Username, u.NamespaceID, 0)
+		return u, t.addRoute(u.Username, u.NamespaceID, 0)
 	})
 }
 
@@ -144,9 +145,16 @@ func (db *DB) SetAdmin(ctx context.Context, id int64, e audit.Event) error {
 	return err
 }
 
-// addRoute makes a full path lead to a namespace or a project. A redirect in
-// the way is dropped; anything else is a Conflict.
-func (t *tx) addRoute(_ context.Context, path string, namespaceID, projectID int64) error {
+// addRoute makes a new full path lead to a namespace or a project, Rejected if it
+// is too long. A redirect in its way goes; Conflict if something else has it.
+func (t *tx) addRoute(path string, namespaceID, projectID int64) error {
+	if err := projects.CheckFullPath(path); err != nil {
+		return err
+	}
+	return t.putRoute(path, namespaceID, projectID)
+}
+
+func (t *tx) putRoute(path string, namespaceID, projectID int64) error {
 	if err := t.exec(`DELETE FROM routes WHERE path_key = $1 AND redirect = 1`, fold(path)); err != nil {
 		return err
 	}
@@ -154,12 +162,16 @@ func (t *tx) addRoute(_ context.Context, path string, namespaceID, projectID int
 		fold(path), path, id(namespaceID), id(projectID))
 }
 
-// moveRoute gives something a new full path. The old one leads on to it.
-func (t *tx) moveRoute(ctx context.Context, from, to string, namespaceID, projectID int64) error {
+// moveRoute gives something a new full path, Rejected if that is too long. The old
+// one leads on to it. One that was too long already may become shorter.
+func (t *tx) moveRoute(from, to string, namespaceID, projectID int64) error {
+	if err := projects.CheckFullPath(to); err != nil && len(to) > len(from) {
+		return err
+	}
 	if err := t.exec(`UPDATE routes SET redirect = 1 WHERE path_key = $1`, fold(from)); err != nil {
 		return err
 	}
-	return t.addRoute(ctx, to, namespaceID, projectID)
+	return t.putRoute(to, namespaceID, projectID)
 }
 
 // routeOf finds where a decimal id or a full path leads. column is the table

@@ -13,6 +13,7 @@ import (
 const (
 	maxName        = 255
 	maxPath        = 255
+	maxFullPath    = 255
 	maxDescription = 2000
 	maxException   = 255
 	maxGroupDepth  = 20
@@ -37,6 +38,15 @@ func checkPath(path string) error {
 		if !isWord(c) && c != '-' && c != '.' {
 			return fault.Field("path", rule)
 		}
+	}
+	return nil
+}
+
+// CheckFullPath refuses the full path of a group or project that nobody could ask
+// for, in the words of GitLab's routes.
+func CheckFullPath(path string) error {
+	if utf8.RuneCountInString(path) > maxFullPath {
+		return fault.Field("route.path", "is too long (maximum is 255 characters)")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/page"
 )
 
 // Upload is a file beside the packages, which release notes and links point at
@@ -33,7 +34,12 @@ type Upload struct {
 type Uploads interface {
 	AddUpload(ctx context.Context, u Upload, e audit.Event) (Upload, error)
 	// FindUpload returns NotFound where there is none.
-	FindUpload(ctx context.Context, projectID int64, secret string, name FileName) (Upload, error)
+	FindUpload(ctx context.Context, at UploadAddress) (Upload, error)
+	// ListUploads returns a project's, the newest first, without their bytes.
+	ListUploads(ctx context.Context, projectID int64, p page.Request) (page.Of[ListedUpload], error)
+	// RemoveUpload removes the record, NotFound where there is none, and records the
+	// event with the upload as its target. The bytes are left to the sweep.
+	RemoveUpload(ctx context.Context, at UploadAddress, e audit.Event) error
 }
 
 // Upload keeps a file. next is called once the actor is let in, and returns
@@ -70,10 +76,15 @@ func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secr
 	if err != nil {
 		return nil, err
 	}
-	u, err := r.Uploads.FindUpload(ctx, p.ProjectID, secret, FileName(name))
+	content, err := r.openUpload(ctx, UploadAddress{ProjectID: p.ProjectID, Secret: secret, Name: FileName(name)})
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.Wrap(fault.Absent, "", err)
 	}
+	return content, err
+}
+
+func (r *Registry) openUpload(ctx context.Context, at UploadAddress) (*Content, error) {
+	u, err := r.Uploads.FindUpload(ctx, at)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,22 @@ type ReleaseLinks struct {
 	Self                   string `json:"self"`
 }
 
+// ListedUpload is an upload in a project's list.
+type ListedUpload struct {
+	ID         int64    `json:"id"`
+	Size       int64    `json:"size"` // bytes
+	Filename   string   `json:"filename"`
+	CreatedAt  Time     `json:"created_at"`
+	UploadedBy Uploader `json:"uploaded_by"`
+}
+
+// Uploader is the user who sent an upload.
+type Uploader struct {
+	ID       int64  `json:"id"`
+	Name     string `json:"name"`
+	Username string `json:"username"`
+}
+
 // Upload is the answer to an uploaded file.
 type Upload struct {
 	ID       int64  `json:"id"`

@@ -1,0 +1,78 @@
+package registry
+
+import (
+	"context"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/fault"
+	"granary/internal/page"
+)
+
+// UploadAddress names one upload of a project: by its id or, where that is 0, by
+// the secret and the name of its address.
+type UploadAddress struct {
+	ProjectID int64
+	ID        int64
+	Secret    string
+	Name      FileName
+}
+
+// ListedUpload is an upload without its bytes, and the user who sent it.
+type ListedUpload struct {
+	Upload
+	CreatorUsername string
+	CreatorName     string
+}
+
+// ListUploads returns a project's uploads, the newest first, for who keeps order
+// there: anybody who may upload can fill a project.
+func (r *Registry) ListUploads(ctx context.Context, a access.Actor, project string, p page.Request) (page.Of[ListedUpload], error) {
+	place, err := r.allowUploads(ctx, a, project, access.ListUploads)
+	if err != nil {
+		return page.Of[ListedUpload]{}, err
+	}
+	return r.Uploads.ListUploads(ctx, place.ProjectID, p)
+}
+
+// OpenUploadByID opens an upload of the list. NotFound where there is none. The
+// caller closes the content.
+func (r *Registry) OpenUploadByID(ctx context.Context, a access.Actor, project string, id int64) (*Content, error) {
+	place, err := r.allowUploads(ctx, a, project, access.ListUploads)
+	if err != nil {
+		return nil, err
+	}
+	return r.openUpload(ctx, UploadAddress{ProjectID: place.ProjectID, ID: id})
+}
+
+// FetchUpload opens an upload by the parts of its address, for members. NotFound
+// where there is none. The caller closes the content.
+func (r *Registry) FetchUpload(ctx context.Context, a access.Actor, project, secret, name string) (*Content, error) {
+	place, err := r.allowUploads(ctx, a, project, access.FetchUpload)
+	if err != nil {
+		return nil, err
+	}
+	return r.openUpload(ctx, UploadAddress{ProjectID: place.ProjectID, Secret: secret, Name: FileName(name)})
+}
+
+// DeleteUpload removes an upload; at's ProjectID is filled in here. NotFound where
+// there is none. It cannot be opened from then on; the bytes go with the sweep.
+func (r *Registry) DeleteUpload(ctx context.Context, a access.Actor, project string, at UploadAddress) error {
+	place, err := r.allowUploads(ctx, a, project, access.DestroyUpload)
+	if err != nil {
+		return err
+	}
+	at.ProjectID = place.ProjectID
+	return r.Uploads.RemoveUpload(ctx, at, audit.New(a, audit.UploadDeleted, r.Now(), place.entity()))
+}
+
+// allowUploads is allowUpload for the routes of the API, where an old path of the
+// project leads on.
+func (r *Registry) allowUploads(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
+	p, err := r.allowUpload(ctx, a, project, action)
+	if err == nil && p.Moved {
+		err = fault.New(fault.Moved, strconv.FormatInt(p.ProjectID, 10))
+	}
+	return p, err
+}
