@@ -173,7 +173,7 @@ func (o BotTokensOf) own(ctx context.Context, a access.Actor, ref string) (Perso
 	switch {
 	case err != nil:
 		return PersonalToken{}, err
-	case !a.Bot:
+	case !a.Bot || a.SudoID != 0: // it is the administrator's own token that is in use
 		return PersonalToken{}, fault.New(fault.NotAllowed, "")
 	}
 	t, err := o.one(ctx, id, a.TokenID)

@@ -16,7 +16,7 @@ import (
 
 const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.description, n.visibility,
 	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at,
-	(SELECT u.projects_limit FROM users u WHERE u.id = n.owner_id)`
+	(SELECT CASE u.external WHEN 1 THEN 0 ELSE u.projects_limit END FROM users u WHERE u.id = n.owner_id)` // see auth.User.Bounded
 
 const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
 
