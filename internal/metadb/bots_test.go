@@ -21,8 +21,9 @@ import (
 func newBot(t *testing.T, db *DB, at projects.Place, role access.Role) int64 {
 	t.Helper()
 	name := fmt.Sprintf("bot_%d_%d", at.ProjectID, at.GroupID)
-	made, err := db.InsertBotToken(t.Context(), auth.Bot{ProjectID: at.ProjectID, GroupID: at.GroupID, Username: name, Email: name + "@example.com"},
-		auth.PersonalToken{Name: name, Scopes: []access.Scope{access.ScopeAPI}, Role: role, CreatedAt: time.Now()}, auth.DigestOf(name), audit.Event{})
+	made, err := db.InsertBotToken(t.Context(), access.Actor{}, auth.Bot{ProjectID: at.ProjectID, GroupID: at.GroupID, Username: name, Email: name + "@example.com"},
+		auth.PersonalToken{Name: name, Scopes: []access.Scope{access.ScopeAPI}, Role: role, CreatedAt: time.Now()}, auth.DigestOf(name),
+		func(access.Resource) (audit.Event, error) { return audit.Event{}, nil })
 	return must(t, made, err).UserID
 }
 

@@ -363,3 +363,58 @@ func checkStressed(t *testing.T, c *crew, began time.Time, done int) {
 	}
 	t.Logf("%d changes, %d events", done, len(told))
 }
+
+// passingBots is meanwhile for bots and their tokens.
+type passingBots struct {
+	auth.Bots
+	first func()
+}
+
+func (p *passingBots) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, t auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
+	p.first()
+	return p.Bots.InsertBotToken(ctx, a, b, t, d, check)
+}
+
+func (p *passingBots) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, id int64, successor auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
+	p.first()
+	return p.Bots.RotateBotToken(ctx, a, b, id, successor, d, check)
+}
+
+// Who is lowered meanwhile gets hold of no token with the role that they had: not
+// of a new one, and not of one that is there, which stays as it is.
+func TestBotTokensAreJudgedUnderTheRow(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		ctx := t.Context()
+		c := newCrew(t, db, "max")
+		bots := &passingBots{Bots: db}
+		tokens := (&auth.Service{Bots: bots, PersonalTokens: db, Places: c.deeds, Now: time.Now}).ProjectTokens()
+		made := auth.PersonalToken{Name: "ci", Scopes: []access.Scope{access.ScopeAPI}, Role: access.Maintainer}
+		c.set(c.project, "max", access.Maintainer)
+		bots.first = func() {}
+		first, _, err := tokens.Create(ctx, c.actor("max"), inProject, made)
+		must(t, first, err)
+
+		bots.first = func() { c.set(c.project, "max", access.Developer) }
+		users, kept := rowsOf(t, db, "users"), rowsOf(t, db, "personal_access_tokens")
+		if _, secret, err := tokens.Create(ctx, c.actor("max"), inProject, made); !fault.Is(err, fault.Denied) {
+			t.Errorf("a developer made a token %q: %v", secret, err)
+		}
+		c.set(c.project, "max", access.Maintainer)
+		if _, secret, err := tokens.Rotate(ctx, c.actor("max"), inProject, first.ID, nil); !fault.Is(err, fault.Denied) {
+			t.Errorf("a developer rotated a token to %q: %v", secret, err)
+		}
+		if rowsOf(t, db, "users") != users || rowsOf(t, db, "personal_access_tokens") != kept {
+			t.Error("a refused token left something behind")
+		}
+		found, err := db.FindPersonalToken(ctx, first.ID)
+		if must(t, found, err).Revoked {
+			t.Error("the token was revoked")
+		}
+		c.set(c.project, "max", access.Maintainer)
+		bots.first = func() {}
+		next, _, err := tokens.Rotate(ctx, c.actor("max"), inProject, first.ID, nil)
+		if must(t, next, err).Role != access.Maintainer {
+			t.Errorf("rotated to %+v", next)
+		}
+	})
+}
