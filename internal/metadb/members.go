@@ -285,16 +285,16 @@ func (t *tx) keepOwner(ctx context.Context, at projects.Place, before, after pro
 	if at.GroupID == 0 || before.Role != access.Owner {
 		return nil
 	}
-	var others, top int
-	err := t.row(ctx, `SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
+	var kept, top bool // Member.Keeps, of any other
+	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
 			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0
-				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id) LIMIT 1) AS keepers),
-		(SELECT COUNT(*) FROM namespaces WHERE id = $1 AND parent_id IS NULL)`,
-		at.GroupID, before.UserID, int(access.Owner)).Scan(&others, &top)
-	if err != nil || top == 0 {
+				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id)),
+		EXISTS (SELECT 1 FROM namespaces WHERE id = $1 AND parent_id IS NULL)`,
+		at.GroupID, before.UserID, int(access.Owner)).Scan(&kept, &top)
+	if err != nil || !top {
 		return classify(err)
 	}
-	return projects.KeepOwner(before, after, others)
+	return projects.KeepOwner(before, after, kept)
 }
 
 var _ projects.Members = (*DB)(nil)

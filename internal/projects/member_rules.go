@@ -42,12 +42,11 @@ func (m Member) Keeps() bool {
 
 // KeepOwner is a Conflict where a change would take the last of its owners from a
 // group at the top. after is the member as it becomes, with NoRole where it goes;
-// others is how many other members keep the group. Where nobody keeps it any
-// more, since the last one was blocked, its owners stay owners until
-// somebody does.
-func KeepOwner(before, after Member, others int) error {
+// kept says that another member keeps the group. Where nobody does any more, since
+// the last one was blocked, its owners stay owners until somebody does.
+func KeepOwner(before, after Member, kept bool) error {
 	worse := before.Keeps() && !after.Keeps() || before.Role == access.Owner && after.Role != access.Owner
-	if worse && others == 0 && !before.Bot {
+	if worse && !kept && !before.Bot {
 		return fault.New(fault.Conflict, "a group keeps its last owner: first make somebody else an owner, without an end, who is neither blocked nor the user of an access token")
 	}
 	return nil
