@@ -99,6 +99,7 @@ type rule struct {
 	least  Role    // the least role that may
 	login  bool    // an anonymous actor is asked to log in, whatever the target
 	person bool    // the user that a project or group access token stands for may not
+	inside bool    // an external user may not, who is no administrator
 	scopes []Scope // of a personal access token, any one; none given, any token
 }
 
@@ -121,7 +122,7 @@ var rules = [actionCount]rule{
 	RotateBotToken: {on: place, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
 
 	ListNamespaces: {on: instance, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
-	CreateTopGroup: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	CreateTopGroup: {on: instance, least: Admin, login: true, person: true, inside: true, scopes: []Scope{ScopeAPI}},
 	ReadGroup:      {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateSubgroup: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 	EditGroup:      {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI}},

@@ -118,7 +118,7 @@ type Actor struct {
 	Name     string // for people: the user's full name, the deploy token's name
 	Admin    bool
 	External bool // sees internal projects only as a member
-	MayGroup bool // may create groups at the top
+	MayGroup bool // may create groups at the top, where External does not forbid it
 	Bot      bool // a user that a project or group access token stands for
 	Scopes   []Scope
 

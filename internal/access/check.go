@@ -119,7 +119,7 @@ func visible(a Actor, r Resource) bool {
 }
 
 func checkInstance(a Actor, r Resource, rule rule) Verdict {
-	if rule.person && a.Bot {
+	if rule.person && a.Bot || rule.inside && a.External && !a.Admin {
 		return Denied
 	}
 	if r.Own || a.role(NoRole) >= rule.least {

@@ -176,3 +176,23 @@ func allRules() map[Action]rule {
 	}
 	return all
 }
+
+// TestTopGroups: whoever may make groups at the top is a person, and no external
+// one; administrators are above that.
+func TestTopGroups(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		a    Actor
+		want string
+	}{
+		{"may", Actor{}, "y"},
+		{"external", Actor{External: true}, "403"},
+		{"bot", Actor{Bot: true}, "403"},
+		{"external administrator", Actor{External: true, Admin: true}, "y"},
+	} {
+		row.a.Kind, row.a.Scopes = User, []Scope{ScopeAPI}
+		if got := word(Rules{}.Check(row.a, Resource{Own: true}, CreateTopGroup)); got != row.want {
+			t.Errorf("%s: %s, want %s", row.name, got, row.want)
+		}
+	}
+}

@@ -152,3 +152,85 @@ func TestBotTokenRefusals(t *testing.T) {
 	s.root("DELETE", places[0], nil).must(t, 202)
 	s.as(last, "GET", "/api/v4/user", nil).is(t, 401, unauthorized)
 }
+
+// TestBotsBelongToOnePlace: no route of members gives a bot another place or
+// another role, or takes it away while its token lives, whoever asks.
+func TestBotsBelongToOnePlace(t *testing.T) {
+	s := newServer(t)
+	places, as := botPlaces(s)
+	far := "/api/v4/projects/" + s.projectIn(s.group("far", 0), "away", "private")
+	for i, place := range places {
+		made := s.root("POST", place+"/access_tokens", map[string]any{"name": "ci", "scopes": []string{"api"}, "access_level": 30}).must(t, 201)
+		secret, token, bot := made["token"].(string), itoa(int64(made["id"].(float64))), itoa(int64(made["user_id"].(float64)))
+		name := s.root("GET", "/api/v4/users/"+bot, nil).must(t, 200)["username"].(string)
+		const elsewhere = `{"message":{"user_id":["project bots cannot be added to other groups / projects"]}}`
+		for _, other := range []string{places[1-i], far, "/api/v4/groups/far"} {
+			s.root("POST", other+"/members", map[string]any{"user_id": bot, "access_level": 10}).is(t, 400, elsewhere)
+			s.root("POST", other+"/members", map[string]any{"username": name, "access_level": 50}).is(t, 400, elsewhere)
+		}
+		s.as(as["owner"], "POST", places[1-i]+"/members", map[string]any{"user_id": bot, "access_level": 10}).is(t, 400, elsewhere)
+		s.root("POST", place+"/members", map[string]any{"user_id": bot, "access_level": 10}).is(t, 409, `{"message":"Member already exists"}`)
+		for who, key := range map[string]string{"root": rootToken, "owner": as["owner"], "the bot": secret} {
+			if who != "the bot" {
+				s.as(key, "PUT", place+"/members/"+bot, map[string]any{"access_level": 40}).is(t, 403,
+					`{"message":"403 Forbidden - `+name+` is the user of an access token, whose role stays: make a token with the role, and revoke this one"}`)
+			}
+			s.as(key, "DELETE", place+"/members/"+bot, nil).is(t, 403,
+				`{"message":"403 Forbidden - `+name+` is the user of an access token: revoke the token to remove it"}`)
+		}
+		fields(t, s.root("GET", place+"/members/"+bot, nil).must(t, 200), map[string]string{"access_level": "30"})
+
+		s.root("DELETE", place+"/access_tokens/"+token, nil).must(t, 204)
+		s.root("GET", place+"/members/"+bot, nil).is(t, 404, noRow)
+		s.root("POST", place+"/members", map[string]any{"user_id": bot, "access_level": 10}).is(t, 400, elsewhere)
+	}
+}
+
+// TestBotsGainNothingElsewhere: what a bot was given elsewhere, as older servers
+// let it, is worth nothing to whoever gets hold of its token. It can be taken away.
+func TestBotsGainNothingElsewhere(t *testing.T) {
+	s := newServer(t)
+	places, as := botPlaces(s)
+	far := s.projectIn(s.group("far", 0), "away", "private")
+	made := s.root("POST", places[0]+"/access_tokens", map[string]any{"name": "ci", "scopes": []string{"api"}, "access_level": 40}).must(t, 201)
+	bot := int64(made["user_id"].(float64))
+	s.exec(`INSERT INTO members (user_id, project_id, access_level, created_by, created_at) VALUES (` + itoa(bot) + `, ` + far + `, 50, 1, 1)`)
+	rotated := s.as(as["maintainer"], "POST", places[0]+"/access_tokens/"+itoa(int64(made["id"].(float64)))+"/rotate", nil).must(t, 200)
+	secret := rotated["token"].(string)
+	s.as(secret, "GET", places[0], nil).must(t, 200)
+	s.as(secret, "GET", "/api/v4/projects/"+far, nil).is(t, 404, `{"message":"404 Project Not Found"}`)
+	s.as(secret, "PUT", generic(far, "t/1.0.0/t"), "x").status(t, 404)
+	if found := s.as(secret, "GET", "/api/v4/projects?membership=true", nil).column(t, "path"); found != "tool" {
+		t.Errorf("a member of %q", found)
+	}
+	at := "/api/v4/projects/" + far + "/members/" + itoa(bot)
+	s.root("GET", at, nil).is(t, 404, noRow)
+	s.root("PUT", at, map[string]any{"access_level": 10}).status(t, 403)
+	s.root("DELETE", at, nil).must(t, 204)
+	if n := s.count("members WHERE user_id = " + itoa(bot)); n != 1 {
+		t.Errorf("%d memberships, want 1", n)
+	}
+}
+
+// TestBotsMakeNoPlaceTheirOwn: what a bot makes in its group it does not become a
+// member of; by sudo, too, it is a bot.
+func TestBotsMakeNoPlaceTheirOwn(t *testing.T) {
+	s := newServer(t)
+	places, _ := botPlaces(s)
+	group := s.root("GET", places[1], nil).must(t, 200)["id"]
+	made := s.root("POST", places[1]+"/access_tokens", map[string]any{"name": "ci", "scopes": []string{"api"}, "access_level": 40}).must(t, 201)
+	secret, bot := made["token"].(string), itoa(int64(made["user_id"].(float64)))
+	s.as(secret, "POST", "/api/v4/groups", map[string]any{"name": "sub", "path": "sub", "parent_id": group}).must(t, 201)
+	s.as(secret, "POST", "/api/v4/projects", map[string]any{"name": "made", "namespace_id": group}).must(t, 201)
+	s.as(secret, "POST", "/api/v4/groups", map[string]any{"name": "top", "path": "top"}).is(t, 403, forbidden)
+	if n := s.count("members WHERE user_id = " + bot); n != 1 {
+		t.Errorf("%d memberships, want 1", n)
+	}
+	s.as(secret, "PUT", "/api/v4/projects/acme%2Fmade", map[string]any{"description": "x"}).must(t, 200)
+	s.as(secret, "PUT", "/api/v4/groups/acme%2Fsub", map[string]any{"description": "x"}).is(t, 403, forbidden)
+
+	sudo := s.token(1, "api", "sudo")
+	s.do("POST", places[1]+"/access_tokens?sudo="+bot, strings.NewReader(`{"name":"x","scopes":["api"],"access_level":10}`),
+		"PRIVATE-TOKEN: "+sudo, "Content-Type: application/json").is(t, 403, forbidden)
+	s.do("POST", places[1]+"/access_tokens/self/rotate?sudo="+bot, nil, "PRIVATE-TOKEN: "+sudo).is(t, 405, `{"message":"405 Method Not Allowed"}`)
+}

@@ -76,9 +76,6 @@ func createUser(c *call) error {
 	if v := p.optionalInteger("projects_limit"); v != nil {
 		u.ProjectsLimit = int(min(*v, 1<<31-1))
 	}
-	if u.External && !p.has("can_create_group") {
-		u.CanCreateGroup = false
-	}
 	if err := p.err(); err != nil {
 		return err
 	}

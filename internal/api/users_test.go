@@ -16,10 +16,10 @@ func TestUsers(t *testing.T) {
 		}).must(t, 201)
 		fields(t, made, map[string]string{
 			"username": "bob", "name": "Bob B.", "email": "bob@example.com", "state": "active", "external": "true",
-			"projects_limit": "3", "note": "from HR", "is_admin": "false", "can_create_group": "false", "can_create_project": "true",
+			"projects_limit": "0", "note": "from HR", "is_admin": "false", "can_create_group": "false", "can_create_project": "false",
 		})
 		has(t, made, "id", "avatar_url", "web_url", "created_at", "public_email", "two_factor_enabled", "namespace_id")
-		fields(t, s.root("GET", v4+"/users/"+id(made), nil).must(t, 200), map[string]string{"username": "bob", "note": "from HR", "projects_limit": "3"})
+		fields(t, s.root("GET", v4+"/users/"+id(made), nil).must(t, 200), map[string]string{"username": "bob", "note": "from HR", "projects_limit": "0"})
 	})
 
 	t.Run("POST /users refuses", func(t *testing.T) {
@@ -176,4 +176,41 @@ func TestVersionAndMetadata(t *testing.T) {
 	s.do("GET", v4+"/version", nil).is(t, 401, `{"message":"401 Unauthorized"}`)
 	s.do("GET", v4+"/metadata", nil).status(t, 401)
 	s.as("wrong", "GET", v4+"/version", nil).status(t, 401)
+}
+
+// TestExternalUsersOwnNothing: what an external user may not have is not asked
+// for when it is made, and does not count where it was given before.
+func TestExternalUsersOwnNothing(t *testing.T) {
+	s := newServer(t)
+	made := s.root("POST", v4+"/users", map[string]any{
+		"email": "new@example.com", "name": "new", "username": "new", "force_random_password": true,
+		"external": true, "projects_limit": 10, "can_create_group": true,
+	}).must(t, 201)
+	if n := ask[int](s, `SELECT projects_limit + can_create_group FROM users WHERE username = 'new'`); n != 0 {
+		t.Errorf("kept for %v: %d", made, n)
+	}
+	old, token := s.user("old")
+	s.as(token, "POST", v4+"/projects", map[string]any{"name": "before"}).must(t, 201)
+	_, admin := s.user("chief", "admin")
+	for _, name := range []string{"old", "chief"} {
+		s.exec(`UPDATE users SET external = 1, projects_limit = 10, can_create_group = 1 WHERE username = '` + name + `'`)
+	}
+	fields(t, s.as(token, "GET", v4+"/user", nil).must(t, 200), map[string]string{
+		"external": "true", "projects_limit": "0", "can_create_project": "false", "can_create_group": "false",
+	})
+	const limit = `{"error":"Your project limit is 0 projects! Please contact your administrator to increase it"}`
+	s.as(token, "POST", v4+"/projects", map[string]any{"name": "tool"}).is(t, 403, limit)
+	s.as(token, "POST", v4+"/groups", map[string]any{"name": "acme", "path": "acme"}).is(t, 403, forbidden)
+	namespace := s.root("GET", v4+"/users/"+itoa(old), nil).must(t, 200)["namespace_id"]
+	s.root("POST", v4+"/projects", map[string]any{"name": "tool", "namespace_id": namespace}).is(t, 403, limit)
+	s.as(token, "PUT", v4+"/projects/old%2Fbefore", map[string]any{"description": "mine still"}).must(t, 200)
+
+	// In a group it is a member like others; an administrator stays one.
+	s.groupAt("acme", "private")
+	s.memberAt("/groups/acme", old, 40)
+	group := s.root("GET", v4+"/groups/acme", nil).must(t, 200)["id"]
+	s.as(token, "POST", v4+"/projects", map[string]any{"name": "tool", "namespace_id": group}).must(t, 201)
+	s.as(token, "POST", v4+"/groups", map[string]any{"name": "sub", "path": "sub", "parent_id": group}).must(t, 201)
+	s.as(admin, "POST", v4+"/groups", map[string]any{"name": "top", "path": "top"}).must(t, 201)
+	s.as(admin, "POST", v4+"/projects", map[string]any{"name": "tool"}).is(t, 403, limit)
 }

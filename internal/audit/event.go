@@ -69,7 +69,7 @@ func By(a access.Actor) Author {
 	switch a.Kind {
 	case access.User:
 		by.Credential = PersonalToken
-		if a.Bot {
+		if a.Bot && a.SudoID == 0 {
 			by.Credential = BotToken
 		}
 		if a.Console {

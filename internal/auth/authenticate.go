@@ -244,14 +244,14 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 	}
 	s.used.note(t.Personal.ID, now)
 	a := userActor(t.User, t.Personal.Scopes)
-	a.TokenID, a.Bot, a.Changes = t.Personal.ID, t.Personal.Role != access.NoRole, t.Changes
+	a.TokenID, a.Changes = t.Personal.ID, t.Changes
 	return a, nil
 }
 
 func userActor(u User, scopes []access.Scope) access.Actor {
 	return access.Actor{
 		Kind: access.User, UserID: u.ID, Username: u.Username, Name: u.Name,
-		Admin: u.Admin, External: u.External, MayGroup: u.CanCreateGroup, Scopes: scopes,
+		Admin: u.Admin, External: u.External, MayGroup: u.CanCreateGroup, Bot: u.Bot, Scopes: scopes,
 	}
 }
 

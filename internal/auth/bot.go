@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -28,9 +29,17 @@ type Bot struct {
 // Bots keeps bots. Their tokens are personal access tokens in all else.
 type Bots interface {
 	// InsertBotToken makes the bot, a member with the token's role, and its
-	// token, in one transaction.
-	InsertBotToken(ctx context.Context, b Bot, t PersonalToken, d SecretDigest, e audit.Event) (PersonalToken, error)
+	// token, in one transaction, where check allows it.
+	InsertBotToken(ctx context.Context, a access.Actor, b Bot, t PersonalToken, d SecretDigest, check CheckStanding) (PersonalToken, error)
+	// RotateBotToken is PersonalTokens.RotatePersonalToken for a token of the
+	// bot's place, where check allows it.
+	RotateBotToken(ctx context.Context, a access.Actor, b Bot, id int64, successor PersonalToken, d SecretDigest, check CheckStanding) (PersonalToken, error)
 }
+
+// CheckStanding judges by what the actor is to the place in the transaction, beside
+// which nobody's role changes. It returns the event that tells of the deed, or why
+// it may not be done.
+type CheckStanding func(access.Resource) (audit.Event, error)
 
 const botTokenLife = 365 * 24 * time.Hour // where the caller names no end
 
@@ -138,13 +147,15 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 	b.Email = b.Username + "@noreply.localhost"
 	secret := o.s.newSecret(personalPrefix)
 	done := o.s.event(a, o.created, audit.Place(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
-	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret), done)
+	t, err = o.s.Bots.InsertBotToken(ctx, a, b, t, DigestOf(secret), func(standing access.Resource) (audit.Event, error) {
+		return done, o.mayHold(a, standing, o.issue, t.Role)
+	})
 	return t, secret, err
 }
 
 // Revoke makes a token useless from now on and ends its bot's membership.
 func (o BotTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, tokenID int64) error {
-	t, err := o.mayEnd(ctx, a, ref, tokenID)
+	_, t, err := o.mayEnd(ctx, a, ref, tokenID)
 	if err != nil {
 		return err
 	}
@@ -154,17 +165,24 @@ func (o BotTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, tok
 // Rotate replaces a token by a new one of the same bot; id 0 is the one in
 // use, which needs no role for that.
 func (o BotTokensOf) Rotate(ctx context.Context, a access.Actor, ref string, tokenID int64, expires *time.Time) (PersonalToken, string, error) {
-	var t PersonalToken
-	var err error
+	done := o.s.event(a, o.rotated, audit.Entity{})
 	if tokenID == 0 || tokenID == a.TokenID {
-		t, err = o.own(ctx, a, ref)
-	} else {
-		t, err = o.mayEnd(ctx, a, ref, tokenID)
+		t, err := o.own(ctx, a, ref)
+		if err != nil {
+			return PersonalToken{}, "", err
+		}
+		return o.s.rotatePersonal(ctx, a, t, expires, done)
 	}
+	id, t, err := o.mayEnd(ctx, a, ref, tokenID)
 	if err != nil {
 		return PersonalToken{}, "", err
 	}
-	return o.s.rotate(ctx, a, t, expires, o.s.event(a, o.rotated, audit.Entity{}))
+	f := o.at(TokenFilter{}, id)
+	return o.s.rotate(ctx, a, t, expires, func(next PersonalToken, d SecretDigest) (PersonalToken, error) {
+		return o.s.Bots.RotateBotToken(ctx, a, Bot{ProjectID: f.ProjectID, GroupID: f.GroupID}, t.ID, next, d, func(standing access.Resource) (audit.Event, error) {
+			return done, o.mayHold(a, standing, o.end, t.Role)
+		})
+	})
 }
 
 // own is the token in use, where it is one of the place.
@@ -173,7 +191,7 @@ func (o BotTokensOf) own(ctx context.Context, a access.Actor, ref string) (Perso
 	switch {
 	case err != nil:
 		return PersonalToken{}, err
-	case !a.Bot:
+	case !a.Bot || a.SudoID != 0: // it is the administrator's own token that is in use
 		return PersonalToken{}, fault.New(fault.NotAllowed, "")
 	}
 	t, err := o.one(ctx, id, a.TokenID)
@@ -183,16 +201,27 @@ func (o BotTokensOf) own(ctx context.Context, a access.Actor, ref string) (Perso
 	return t, err
 }
 
-// mayEnd finds a token that the actor may revoke or rotate: nobody gets hold
-// of a role above their own, or takes it from others.
-func (o BotTokensOf) mayEnd(ctx context.Context, a access.Actor, ref string, tokenID int64) (PersonalToken, error) {
+// mayEnd finds a token that the actor may revoke or rotate, and the place.
+func (o BotTokensOf) mayEnd(ctx context.Context, a access.Actor, ref string, tokenID int64) (int64, PersonalToken, error) {
 	id, standing, err := o.find(ctx, a, ref, o.end)
 	if err != nil {
-		return PersonalToken{}, err
+		return 0, PersonalToken{}, err
 	}
 	t, err := o.one(ctx, id, tokenID)
-	if err == nil && !a.AtLeast(standing, t.Role) {
-		err = fault.New(fault.Denied, "")
+	if err != nil {
+		return 0, PersonalToken{}, err
 	}
-	return t, err
+	return id, t, o.mayHold(a, standing, o.end, t.Role)
+}
+
+// mayHold: nobody gets hold of a token with a role above their own, or takes it
+// from others.
+func (o BotTokensOf) mayHold(a access.Actor, standing access.Resource, action access.Action, role access.Role) error {
+	if err := access.Refusal(o.s.Rules.Check(a, standing, action), action, strings.ToUpper(o.noun[:1])+o.noun[1:]); err != nil {
+		return err
+	}
+	if !a.AtLeast(standing, role) {
+		return fault.New(fault.Denied, "")
+	}
+	return nil
 }

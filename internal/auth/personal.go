@@ -209,7 +209,15 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 	if t.Role != access.NoRole {
 		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // it has a route of its own
 	}
-	return s.rotate(ctx, a, t, expires, s.event(a, audit.PersonalTokenRotated, userEntity(t.UserID)))
+	return s.rotatePersonal(ctx, a, t, expires, s.event(a, audit.PersonalTokenRotated, userEntity(t.UserID)))
+}
+
+// rotatePersonal is rotate for a token that the actor may replace whatever happens
+// meanwhile; done tells of it.
+func (s *Service) rotatePersonal(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, done audit.Event) (PersonalToken, string, error) {
+	return s.rotate(ctx, a, t, expires, func(next PersonalToken, d SecretDigest) (PersonalToken, error) {
+		return s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, d, done)
+	})
 }
 
 // revokeFamily ends all tokens that came of one by rotation, since somebody
@@ -219,8 +227,9 @@ func (s *Service) revokeFamily(ctx context.Context, a access.Actor, id int64) er
 	return s.PersonalTokens.RevokePersonalTokens(ctx, id, true, e)
 }
 
-// rotate replaces a token that the actor may replace, and tells of it with done.
-func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, done audit.Event) (PersonalToken, string, error) {
+// rotate replaces a token that the actor may replace; keep puts the new one in its
+// place.
+func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, keep func(PersonalToken, SecretDigest) (PersonalToken, error)) (PersonalToken, string, error) {
 	if t.Revoked {
 		if err := s.revokeFamily(ctx, a, t.ID); err != nil {
 			return PersonalToken{}, "", err
@@ -237,7 +246,7 @@ func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, e
 	secret := s.newSecret(personalPrefix)
 	next := t
 	next.ExpiresAt, next.CreatedAt, next.LastUsedAt = expires, s.Now(), nil
-	next, err := s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, DigestOf(secret), done)
+	next, err := keep(next, DigestOf(secret))
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Unauthenticated, "")
 	}

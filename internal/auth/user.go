@@ -23,11 +23,21 @@ type User struct {
 	Admin          bool
 	External       bool
 	Blocked        bool
+	Bot            bool // a project or group access token acts as it
 	CanCreateGroup bool
 	ProjectsLimit  int
 	Note           string
 	NamespaceID    int64 // of the user's own namespace
 	CreatedAt      time.Time
+}
+
+// Bounded is the user with what an external user has not: groups and projects
+// of its own. It holds when the user is made, and for what was kept before.
+func (u User) Bounded() User {
+	if u.External {
+		u.CanCreateGroup, u.ProjectsLimit = false, 0
+	}
+	return u
 }
 
 // UserFilter chooses users for a list.
@@ -100,6 +110,7 @@ func (s *Service) NewUser(ctx context.Context, by audit.Author, u User) (User, e
 	if err := checkUser(u); err != nil {
 		return User{}, err
 	}
+	u = u.Bounded()
 	u.CreatedAt = s.Now()
 	u, err := s.Users.InsertUser(ctx, u, audit.Event{Name: audit.UserCreated, At: u.CreatedAt, Author: by, Entity: userEntity(0)})
 	if e, ok := fault.As(err, fault.Conflict); ok {

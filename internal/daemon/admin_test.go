@@ -220,3 +220,39 @@ func resetRoot(t *testing.T, cfg config.Config) (secret string, err error) {
 	secret, _, err = a.ResetRoot(t.Context())
 	return secret, err
 }
+
+// granary admin obeys the rules of members, too: a bot stays in its one place.
+func TestAdminLeavesBotsWhereTheyAre(t *testing.T) {
+	data := t.TempDir()
+	start(t, "--data-dir="+data)
+	cfg, err := settings(nil, "--data-dir="+data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path string, form url.Values, status int) (made struct {
+		ID     int64 `json:"id"`
+		UserID int64 `json:"user_id"`
+	}) {
+		t.Helper()
+		got, body := administer(t, cfg, method, path, form)
+		if got != status {
+			t.Fatalf("%s %s: %d %s, want %d", method, path, got, body, status)
+		}
+		if body != "" {
+			if err := json.Unmarshal([]byte(body), &made); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return made
+	}
+	for _, name := range []string{"home", "away"} {
+		ask("POST", "/groups", url.Values{"name": {name}, "path": {name}}, 201)
+	}
+	token := ask("POST", "/groups/home/access_tokens", url.Values{"name": {"ci"}, "scopes[]": {"api"}, "access_level": {"30"}}, 201)
+	bot := fmt.Sprint(token.UserID)
+	ask("POST", "/groups/away/members", url.Values{"user_id": {bot}, "access_level": {"10"}}, 400)
+	ask("PUT", "/groups/home/members/"+bot, url.Values{"access_level": {"50"}}, 403)
+	ask("DELETE", "/groups/home/members/"+bot, nil, 403)
+	ask("DELETE", "/groups/home/access_tokens/"+fmt.Sprint(token.ID), nil, 204)
+	ask("GET", "/groups/home/members/"+bot, nil, 404)
+}

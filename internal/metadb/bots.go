@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
@@ -19,9 +20,12 @@ const botRole = `COALESCE((SELECT COALESCE(m.access_level, b.access_level) FROM 
 
 // InsertBotToken implements auth.Bots. The bot has no namespace of its own:
 // there is nothing for it to keep there.
-func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
+func (db *DB) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
 	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
-		var err error
+		e, err := t.checkStanding(ctx, a, b, check)
+		if err != nil {
+			return token, err
+		}
 		token.UserID, err = t.insert(`INSERT INTO users (username, username_key, name, email, email_key, admin, external,
 				blocked, can_create_group, projects_limit, note, created_at)
 			VALUES ($1, $2, $3, $4, $5, 0, $6, 0, 0, 0, '', $7) RETURNING id`,
@@ -42,6 +46,26 @@ func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.Persona
 		}
 		return t.addPersonalToken(ctx, token, d, e)
 	})
+}
+
+// RotateBotToken implements auth.Bots.
+func (db *DB) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
+		e, err := t.checkStanding(ctx, a, b, check)
+		if err != nil {
+			return auth.PersonalToken{}, err
+		}
+		return t.rotateToken(ctx, tokenID, successor, d, e)
+	})
+}
+
+// checkStanding asks check with what the actor is to a bot's place.
+func (t *tx) checkStanding(ctx context.Context, a access.Actor, b auth.Bot, check auth.CheckStanding) (audit.Event, error) {
+	standing, err := t.standingAt(ctx, projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}, a)
+	if err != nil {
+		return audit.Event{}, err
+	}
+	return check(standing)
 }
 
 // ownerOf is whom a token is told of: its user, or where that is a bot, the

@@ -21,8 +21,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
 	p := newProject(t, db, g.ID, "tool", access.Private, root.ID)
 	at := projects.Place{ProjectID: p.ID}
-	_, err := db.InsertMember(ctx, at, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, audit.Event{})
-	must(t, 0, err)
+	newMember(t, db, at, ada.ID, access.Developer)
 	pat := newToken(t, db, ada.ID, "secret")
 	j, err := db.InsertJob(ctx, auth.Job{ProjectID: p.ID, User: ada, Status: auth.JobRunning, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, auth.DigestOf("job"), audit.Event{})
 	must(t, j, err)
@@ -49,12 +48,12 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 			func() error { return db.SetBlocked(ctx, ada.ID, true, audit.Event{}) }, func() bool { return token("secret").User.Blocked && token("job").User.Blocked }},
 		{"change a role", func() bool { return role() == access.Developer },
 			func() error {
-				_, err := db.UpdateMember(ctx, at, ada.ID, access.Guest, projects.Setting[time.Time]{}, audit.Event{})
+				_, err := db.UpdateMember(ctx, at, access.Actor{}, ada.ID, toRole(access.Guest))
 				return err
 			},
 			func() bool { return role() == access.Guest }},
 		{"end a membership", func() bool { return role() == access.Guest },
-			func() error { return db.DeleteMember(ctx, at, ada.ID, audit.Event{}) }, func() bool { return role() == access.NoRole }},
+			func() error { return db.DeleteMember(ctx, at, access.Actor{}, ada.ID, yes) }, func() bool { return role() == access.NoRole }},
 		{"finish a job", func() bool { return token("job").Job.Status == auth.JobRunning },
 			func() error {
 				_, err := db.FinishJob(ctx, p.ID, j.ID, auth.JobSuccess, time.Now(), audit.Event{})

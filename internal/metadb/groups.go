@@ -16,7 +16,7 @@ import (
 
 const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.description, n.visibility,
 	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at,
-	(SELECT u.projects_limit FROM users u WHERE u.id = n.owner_id)`
+	(SELECT CASE u.external WHEN 1 THEN 0 ELSE u.projects_limit END FROM users u WHERE u.id = n.owner_id)` // see auth.User.Bounded
 
 const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
 
@@ -79,7 +79,7 @@ func roleBelow(ctx context.Context, q queries, namespaceID, userID int64) (acces
 	var n int
 	err := q.row(ctx, `WITH RECURSIVE below (id) AS (
 			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
-		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted+`
 			AND (m.namespace_id IN (SELECT id FROM below)
 				OR m.project_id IN (SELECT p.id FROM projects p JOIN below ON p.namespace_id = below.id WHERE p.deleted_at IS NULL))`,
 		namespaceID, userID, micros(time.Now())).Scan(&n)
@@ -187,6 +187,9 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 		e.Entity.ID = id
 		if err := t.record(ctx, e.To("Group", id, fullPath)); err != nil {
 			return g, err
+		}
+		if creator == 0 {
+			return findGroup(ctx, t, id, access.Actor{})
 		}
 		at := projects.Place{GroupID: id}
 		err = t.addMember(at, projects.Member{UserID: creator, Role: access.Owner, CreatedAt: g.CreatedAt, CreatedBy: &projects.Creator{UserID: creator}})

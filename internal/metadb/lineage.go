@@ -26,7 +26,7 @@ const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 		SELECT n.parent_id, up.depth + 1 FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
 	SELECT n.id, n.name, n.owner_id, n.duplicates_allowed, n.duplicate_exception, COALESCE(m.access_level, 0)
 	FROM up JOIN namespaces n ON n.id = up.id
-	LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+	LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `
 	ORDER BY up.depth`
 
 // lineage is the namespaces from the given one upward. A user's own namespace
@@ -85,11 +85,11 @@ func inherit(own projects.Duplicates, line []ancestor) projects.Duplicates {
 // the time twice over.
 const mine = `WITH RECURSIVE mine (id) AS (
 		SELECT m.namespace_id FROM members m
-		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3)
+		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `
 		UNION SELECT n.id FROM namespaces n WHERE n.owner_id = $1
 		UNION SELECT n.id FROM namespaces n JOIN mine ON n.parent_id = mine.id),
 	mine_projects (id) AS (
 		SELECT p.id FROM projects p WHERE p.namespace_id IN (SELECT id FROM mine)
 		UNION SELECT m.project_id FROM members m
-		WHERE m.user_id = $1 AND m.project_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3))
+		WHERE m.user_id = $1 AND m.project_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `)
 `

@@ -12,10 +12,18 @@ import (
 	"granary/internal/projects"
 )
 
-const memberColumns = `u.id, u.username, u.name, u.blocked, m.access_level, m.created_at, m.expires_at,
-	c.id, c.username, c.name, c.blocked`
+const memberColumns = userOfMember + `, m.access_level, m.created_at, m.expires_at,
+	c.id, c.username, c.name, c.blocked, (h.project_id = m.project_id OR h.namespace_id = m.namespace_id) IS TRUE`
 
-const memberTables = `members m JOIN users u ON u.id = m.user_id LEFT JOIN users c ON c.id = m.created_by`
+const userOfMember = `u.id, u.username, u.name, u.blocked, h.user_id IS NOT NULL`
+
+const memberTables = `members m JOIN users u ON u.id = m.user_id LEFT JOIN users c ON c.id = m.created_by
+	LEFT JOIN bots h ON h.user_id = m.user_id`
+
+// counted is the condition that a membership m counts: a bot's does in the bot's
+// own place and nowhere else. Every query that asks for a role has it.
+const counted = ` NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id
+	AND (h.project_id = m.project_id OR h.namespace_id = m.namespace_id) IS NOT TRUE)`
 
 func scanMember(row scanner) (projects.Member, error) {
 	var m projects.Member
@@ -24,8 +32,8 @@ func scanMember(row scanner) (projects.Member, error) {
 	var by sql.NullInt64
 	var byUsername, byName sql.NullString
 	var byBlocked sql.NullBool
-	err := row.Scan(&m.UserID, &m.Username, &m.Name, &m.Blocked, &m.Role, &created, &expires,
-		&by, &byUsername, &byName, &byBlocked)
+	err := row.Scan(&m.UserID, &m.Username, &m.Name, &m.Blocked, &m.Bot, &m.Role, &created, &expires,
+		&by, &byUsername, &byName, &byBlocked, &m.Home)
 	if by.Valid {
 		m.CreatedBy = &projects.Creator{UserID: by.Int64, Username: byUsername.String, Name: byName.String, Blocked: byBlocked.Bool}
 	}
@@ -52,7 +60,7 @@ func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.R
 	} else {
 		w.and(placed(&w, f.Place))
 	}
-	w.and("(m.expires_at IS NULL OR m.expires_at > ?)", micros(now))
+	w.and("(m.expires_at IS NULL OR m.expires_at > ?) AND"+counted, micros(now))
 	if f.UserID != 0 {
 		w.and("u.id = ?", f.UserID)
 	}
@@ -72,7 +80,7 @@ func (d direct) row(ctx context.Context, query string, args ...any) *sql.Row {
 }
 
 // inheritedMembers chooses, of the memberships of a user in the place and
-// above, the highest.
+// above, the highest. A bot has one that counts, which no other is above.
 func (db *DB) inheritedMembers(ctx context.Context, w *where, at projects.Place, now time.Time) error {
 	namespace := at.GroupID
 	if at.ProjectID != 0 {
@@ -103,6 +111,7 @@ func (db *DB) inheritedMembers(ctx context.Context, w *where, at projects.Place,
 	higher := scope("o")
 	w.and(`NOT EXISTS (SELECT 1 FROM members o WHERE o.user_id = m.user_id AND ` + higher +
 		` AND ` + w.bind("(o.expires_at IS NULL OR o.expires_at > ?)", micros(now)) +
+		` AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = o.user_id)` +
 		` AND (o.access_level > m.access_level OR o.access_level = m.access_level AND o.id > m.id))`)
 	return nil
 }
@@ -118,7 +127,26 @@ func (t *tx) addMember(at projects.Place, m projects.Member) error {
 		m.UserID, id(at.GroupID), id(at.ProjectID), int(m.Role), by, micros(m.CreatedAt), optionalMicros(m.ExpiresAt))
 }
 
-// findMember reads one membership, one that has expired too.
+// standingAt is what the actor is to the place. Hidden where that is gone.
+func (t *tx) standingAt(ctx context.Context, at projects.Place, a access.Actor) (access.Resource, error) {
+	if at.ProjectID == 0 {
+		g, err := findGroup(ctx, t, at.GroupID, a)
+		if fault.Is(err, fault.NotFound) {
+			err = fault.New(fault.Hidden, "Group")
+		}
+		return g.Standing, err
+	}
+	p, err := findProject(ctx, t, at.ProjectID)
+	if err == nil {
+		err = standing(ctx, t, &p, a)
+	}
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.Hidden, "Project")
+	}
+	return p.Standing, err
+}
+
+// findMember reads one membership, one that is over or counts for nothing too.
 func (t *tx) findMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
 	var w where
 	w.and(placed(&w, at))
@@ -126,13 +154,47 @@ func (t *tx) findMember(ctx context.Context, at projects.Place, userID int64) (p
 	return scanMember(t.row(ctx, `SELECT `+memberColumns+` FROM `+memberTables+w.String(), w.args...))
 }
 
+// livingMember is findMember without those that are over.
+func (t *tx) livingMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
+	m, err := t.findMember(ctx, at, userID)
+	if err == nil && m.ExpiresAt != nil && !m.ExpiresAt.After(time.Now()) {
+		err = fault.New(fault.NotFound, "")
+	}
+	return m, err
+}
+
+// candidate is a user, known by id or user name: the member that the user is, or
+// with NoRole.
+func (t *tx) candidate(ctx context.Context, at projects.Place, userID int64, username string) (projects.Member, error) {
+	var u projects.Member
+	err := t.row(ctx, `SELECT `+userOfMember+` FROM users u LEFT JOIN bots h ON h.user_id = u.id
+		WHERE u.id = $1 OR u.username_key = $2`, userID, fold(username)).Scan(&u.UserID, &u.Username, &u.Name, &u.Blocked, &u.Bot)
+	if err != nil {
+		return u, classify(err)
+	}
+	m, err := t.livingMember(ctx, at, u.UserID)
+	if fault.Is(err, fault.NotFound) {
+		return u, nil
+	}
+	return m, err
+}
+
 // InsertMember implements projects.Members.
-func (db *DB) InsertMember(ctx context.Context, at projects.Place, m projects.Member, e audit.Event) (projects.Member, error) {
+func (db *DB) InsertMember(ctx context.Context, at projects.Place, a access.Actor, m projects.Member, decide projects.Decide) (projects.Member, error) {
 	return change(ctx, db, func(t *tx) (projects.Member, error) {
-		err := t.row(ctx, `SELECT id FROM users WHERE id = $1 OR username_key = $2`, m.UserID, fold(m.Username)).Scan(&m.UserID)
+		standing, err := t.standingAt(ctx, at, a)
 		if err != nil {
-			return m, classify(err)
+			return m, err
 		}
+		user, err := t.candidate(ctx, at, m.UserID, m.Username)
+		if err != nil {
+			return m, err
+		}
+		e, err := decide(standing, user)
+		if err != nil {
+			return m, err
+		}
+		m.UserID = user.UserID
 		if err := t.dropExpired(at, m.UserID); err != nil {
 			return m, err
 		}
@@ -157,39 +219,53 @@ func (t *tx) dropExpired(at projects.Place, userID int64) error {
 	return t.exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
 }
 
-// UpdateMember implements projects.Members.
-func (db *DB) UpdateMember(ctx context.Context, at projects.Place, userID int64, role access.Role, expires projects.Setting[time.Time], e audit.Event) (projects.Member, error) {
+// UpdateMember implements projects.Members. A membership that it gives an end in
+// the past is over at once.
+func (db *DB) UpdateMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, edit func(access.Resource, *projects.Member) (audit.Event, error)) (projects.Member, error) {
 	return change(ctx, db, func(t *tx) (projects.Member, error) {
-		m, err := t.findMember(ctx, at, userID)
+		standing, err := t.standingAt(ctx, at, a)
+		if err != nil {
+			return projects.Member{}, err
+		}
+		before, err := t.livingMember(ctx, at, userID)
+		if err != nil {
+			return before, err
+		}
+		m := before
+		e, err := edit(standing, &m)
 		if err != nil {
 			return m, err
 		}
-		before := m.Standing()
-		if expires.Given {
-			m.ExpiresAt = expires.Value
+		if err := t.keepOwner(ctx, at, before, m); err != nil {
+			return m, err
 		}
 		var w where
-		set := w.bind("access_level = ?, expires_at = ?", int(role), optionalMicros(m.ExpiresAt))
+		set := w.bind("access_level = ?, expires_at = ?", int(m.Role), optionalMicros(m.ExpiresAt))
 		condition := placed(&w, at) + w.bind(" AND m.user_id = ?", userID)
 		err = t.exec(`UPDATE members SET `+set+` WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
-		if err != nil {
+		if err != nil || m.Standing() == before.Standing() {
 			return m, err
 		}
-		if err := t.checkOwners(ctx, at, m.Role); err != nil {
-			return m, err
-		}
-		if m, err = t.findMember(ctx, at, userID); err != nil || m.Standing() == before {
-			return m, err
-		}
-		return m, t.record(ctx, aboutMember(e, m).With("access_level", before, m.Standing()))
+		return m, t.record(ctx, aboutMember(e, m).With("access_level", before.Standing(), m.Standing()))
 	})
 }
 
 // DeleteMember implements projects.Members.
-func (db *DB) DeleteMember(ctx context.Context, at projects.Place, userID int64, e audit.Event) error {
+func (db *DB) DeleteMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, decide projects.Decide) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		m, err := t.findMember(ctx, at, userID)
+		standing, err := t.standingAt(ctx, at, a)
 		if err != nil {
+			return struct{}{}, err
+		}
+		m, err := t.livingMember(ctx, at, userID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		e, err := decide(standing, m)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if err := t.keepOwner(ctx, at, m, projects.Member{}); err != nil {
 			return struct{}{}, err
 		}
 		var w where
@@ -198,28 +274,27 @@ func (db *DB) DeleteMember(ctx context.Context, at projects.Place, userID int64,
 		if err != nil {
 			return struct{}{}, err
 		}
-		if err := t.checkOwners(ctx, at, m.Role); err != nil {
-			return struct{}{}, err
-		}
 		return struct{}{}, t.record(ctx, aboutMember(e, m).With("access_level", m.Standing(), ""))
 	})
 	return err
 }
 
-// checkOwners keeps the last owner of a group at the top in it. was is the
-// role that somebody had before.
-func (t *tx) checkOwners(ctx context.Context, at projects.Place, was access.Role) error {
-	if at.GroupID == 0 || was != access.Owner {
+// keepOwner holds a change of a member of a group at the top to
+// projects.KeepOwner. A group below has the owners of those above.
+func (t *tx) keepOwner(ctx context.Context, at projects.Place, before, after projects.Member) error {
+	if at.GroupID == 0 || before.Role != access.Owner {
 		return nil
 	}
-	var owners, top int
-	err := t.row(ctx, `SELECT (SELECT COUNT(*) FROM members
-			WHERE namespace_id = $1 AND access_level = 50 AND (expires_at IS NULL OR expires_at > $2)),
-		(SELECT COUNT(*) FROM namespaces WHERE id = $1 AND parent_id IS NULL)`, at.GroupID, micros(time.Now())).Scan(&owners, &top)
-	if err == nil && owners == 0 && top == 1 {
-		return fault.New(fault.Denied, "a group keeps its last owner: make somebody else an owner first")
+	var kept, top bool // Member.Keeps, of any other
+	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
+			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0
+				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id)),
+		EXISTS (SELECT 1 FROM namespaces WHERE id = $1 AND parent_id IS NULL)`,
+		at.GroupID, before.UserID, int(access.Owner)).Scan(&kept, &top)
+	if err != nil || !top {
+		return classify(err)
 	}
-	return classify(err)
+	return projects.KeepOwner(before, after, kept)
 }
 
 var _ projects.Members = (*DB)(nil)

@@ -91,6 +91,24 @@ func newProject(t *testing.T, db *DB, namespace int64, path string, v access.Vis
 	return must(t, p, err)
 }
 
+// newMember gives a user a role, and asks nobody.
+func newMember(t *testing.T, db *DB, at projects.Place, userID int64, role access.Role) {
+	t.Helper()
+	_, err := db.InsertMember(t.Context(), at, access.Actor{}, projects.Member{UserID: userID, Role: role, CreatedAt: time.Now()}, yes)
+	must(t, 0, err)
+}
+
+// yes allows any change of members.
+func yes(access.Resource, projects.Member) (audit.Event, error) { return audit.Event{}, nil }
+
+// toRole allows a change of a member's role.
+func toRole(role access.Role) func(access.Resource, *projects.Member) (audit.Event, error) {
+	return func(_ access.Resource, m *projects.Member) (audit.Event, error) {
+		m.Role = role
+		return audit.Event{}, nil
+	}
+}
+
 func newToken(t *testing.T, db *DB, userID int64, secret string) auth.PersonalToken {
 	t.Helper()
 	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret), audit.Event{})

@@ -13,6 +13,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/projects"
 	"granary/internal/registry"
 )
 
@@ -29,6 +30,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	must(t, 0, db.UseKey(ctx, [KeySize]byte{1}))
 	hook := newHook(t, db, p.ID)
 
+	ada := newUser(t, db, "ada", false)
 	clear(sqliteWriter(db).conn.stmts)
 	for _, secret := range []string{"secret", "unknown"} {
 		if _, err := db.FindToken(ctx, auth.DigestOf(secret)); err != nil && !fault.Is(err, fault.NotFound) {
@@ -54,6 +56,12 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	_, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
 	must(t, 0, err)
 	tellAll(t, db, hook)
+	for _, at := range []projects.Place{{GroupID: g.ID}, {ProjectID: p.ID}} {
+		newMember(t, db, at, ada.ID, access.Owner)
+		_, err := db.UpdateMember(ctx, at, actorOf(root), ada.ID, toRole(access.Guest))
+		must(t, 0, err)
+		must(t, 0, db.DeleteMember(ctx, at, actorOf(root), ada.ID, yes))
+	}
 	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now(), audit.Event{}))
 	n, err := db.PurgeDeleted(ctx, 10)
 	if must(t, n, err) != 1 {

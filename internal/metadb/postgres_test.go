@@ -260,8 +260,7 @@ func TestRequestsAskOnce(t *testing.T) {
 	if roleOf(early); asked != 2 {
 		t.Errorf("two requests asked %d times", asked)
 	}
-	_, err := db.InsertMember(t.Context(), projects.Place{ProjectID: p.ID}, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, audit.Event{})
-	must(t, 0, err)
+	newMember(t, db, projects.Place{ProjectID: p.ID}, ada.ID, access.Developer)
 	if role := roleOf(request()); role != access.Developer {
 		t.Errorf("a request after the change finds %v", role)
 	}
@@ -281,11 +280,10 @@ func TestNodesSeeEachOther(t *testing.T) {
 	ctx := t.Context()
 	p := demo(t, a)
 	ada := newUser(t, a, "ada", false)
-	_, err := a.InsertMember(ctx, projects.Place{ProjectID: p.ID}, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, audit.Event{})
-	must(t, 0, err)
+	newMember(t, a, projects.Place{ProjectID: p.ID}, ada.ID, access.Developer)
 	pat := newToken(t, a, ada.ID, "secret")
 	for range 2 {
-		_, err = b.FindToken(ctx, auth.DigestOf("secret"))
+		_, err := b.FindToken(ctx, auth.DigestOf("secret"))
 		must(t, 0, err)
 		place, err := b.FindPlace(ctx, "root/demo", actorOf(ada))
 		if must(t, place, err).Standing.Role != access.Developer || !place.FlagOn {
@@ -293,7 +291,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 		}
 	}
 	must(t, 0, a.RevokePersonalTokens(ctx, pat.ID, false, audit.Event{}))
-	_, err = a.UpdateMember(ctx, projects.Place{ProjectID: p.ID}, ada.ID, access.Guest, projects.Setting[time.Time]{}, audit.Event{})
+	_, err := a.UpdateMember(ctx, projects.Place{ProjectID: p.ID}, access.Actor{}, ada.ID, toRole(access.Guest))
 	must(t, 0, err)
 	_, err = a.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, audit.Event{})
 	must(t, 0, err)

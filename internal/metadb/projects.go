@@ -76,8 +76,8 @@ func standing(ctx context.Context, q queries, p *projects.Project, a access.Acto
 	p.FullName = fullName(line) + " / " + p.Name
 	p.GroupRole = highest(line)
 	if a.LoggedIn() {
-		err = q.row(ctx, `SELECT COALESCE(MAX(access_level), 0) FROM members
-			WHERE project_id = $1 AND user_id = $2 AND (expires_at IS NULL OR expires_at > $3)`,
+		err = q.row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
+			WHERE m.project_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted,
 			p.ID, a.UserID, micros(time.Now())).Scan(&p.OwnRole)
 		if err != nil {
 			return classify(err)

@@ -43,7 +43,7 @@ const groupPlaces = `WITH RECURSIVE below (id) AS (
 		UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id WHERE $2 = 1 AND n.deleted_at IS NULL),
 	roles (id, role) AS (
 		SELECT m.namespace_id, m.access_level FROM members m
-		WHERE m.user_id = $3 AND m.namespace_id IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > $4)
+		WHERE m.user_id = $3 AND m.namespace_id IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
 		UNION SELECT n.id, roles.role FROM namespaces n JOIN roles ON n.parent_id = roles.id),
 	held (id, role) AS (
 		SELECT id, MAX(role) FROM roles GROUP BY id)
@@ -52,7 +52,7 @@ const groupPlaces = `WITH RECURSIVE below (id) AS (
 	FROM below JOIN projects p ON p.namespace_id = below.id
 	JOIN routes r ON r.project_id = p.id AND r.redirect = 0
 	LEFT JOIN held h ON h.id = p.namespace_id
-	LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $3 AND (m.expires_at IS NULL OR m.expires_at > $4)
+	LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $3 AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
 	WHERE p.deleted_at IS NULL ORDER BY p.id`
 
 // GroupPlaces implements registry.Shelf.

@@ -193,16 +193,18 @@ func (t *tx) recordToken(ctx context.Context, token auth.PersonalToken, e audit.
 
 // RotatePersonalToken implements auth.PersonalTokens.
 func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
-	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
-		n, err := t.count(`UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1 AND revoked = 0`, tokenID)
-		if err != nil {
-			return auth.PersonalToken{}, err
-		}
-		if n == 0 {
-			return auth.PersonalToken{}, fault.New(fault.Conflict, "")
-		}
-		return t.addPersonalToken(ctx, successor, d, e.With("successor_of", strconv.FormatInt(tokenID, 10), ""))
-	})
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) { return t.rotateToken(ctx, tokenID, successor, d, e) })
+}
+
+func (t *tx) rotateToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
+	n, err := t.count(`UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1 AND revoked = 0`, tokenID)
+	if err != nil {
+		return auth.PersonalToken{}, err
+	}
+	if n == 0 {
+		return auth.PersonalToken{}, fault.New(fault.Conflict, "")
+	}
+	return t.addPersonalToken(ctx, successor, d, e.With("successor_of", strconv.FormatInt(tokenID, 10), ""))
 }
 
 // RevokePersonalTokens implements auth.PersonalTokens.

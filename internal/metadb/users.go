@@ -16,16 +16,17 @@ import (
 )
 
 const userColumns = `u.id, u.username, u.name, u.email, u.admin, u.external, u.blocked, u.can_create_group,
-	u.projects_limit, u.note, u.created_at, (SELECT n.id FROM namespaces n WHERE n.owner_id = u.id)`
+	u.projects_limit, u.note, u.created_at, (SELECT n.id FROM namespaces n WHERE n.owner_id = u.id),
+	EXISTS (SELECT 1 FROM bots o WHERE o.user_id = u.id)`
 
 func scanUser(row scanner) (auth.User, error) {
 	var u auth.User
 	var created int64
 	var namespace sql.NullInt64
 	err := row.Scan(&u.ID, &u.Username, &u.Name, &u.Email, &u.Admin, &u.External, &u.Blocked, &u.CanCreateGroup,
-		&u.ProjectsLimit, &u.Note, &created, &namespace)
+		&u.ProjectsLimit, &u.Note, &created, &namespace, &u.Bot)
 	u.CreatedAt, u.NamespaceID = moment(created), namespace.Int64
-	return u, classify(err)
+	return u.Bounded(), classify(err)
 }
 
 // FindUser implements auth.Users.

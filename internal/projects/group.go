@@ -71,7 +71,8 @@ type Groups interface {
 	// none. Standing is filled for the actor.
 	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
 	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
-	// InsertGroup makes the creator its owner. Conflict where the path is taken.
+	// InsertGroup makes the creator its owner, where it is not 0. Conflict where the
+	// path is taken.
 	InsertGroup(ctx context.Context, g Group, creator int64, e audit.Event) (Group, error)
 	// UpdateGroup calls change with the group as it is, keeps what it makes of
 	// it, and records what it returns. A new path moves everything below.
@@ -123,11 +124,15 @@ func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Gro
 		}
 	}
 	g.CreatedAt = s.Now()
-	g, err = s.Groups.InsertGroup(ctx, g, a.UserID, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
+	owner, role := a.UserID, access.Owner
+	if a.Bot { // belongs to its one place, and has in here what it has there
+		owner, role = 0, parent.Standing.Role
+	}
+	g, err = s.Groups.InsertGroup(ctx, g, owner, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
 	if fault.Is(err, fault.Conflict) {
 		return Group{}, fault.Field("path", "has already been taken")
 	}
-	g.Standing.Role = access.Owner
+	g.Standing.Role = role
 	return g, err
 }
 

@@ -17,6 +17,8 @@ type Member struct {
 	Username  string
 	Name      string
 	Blocked   bool
+	Bot       bool // a project or group access token acts as the user
+	Home      bool // and the place is the token's own, the one in which the bot counts
 	Role      access.Role
 	CreatedAt time.Time
 	CreatedBy *Creator   // nil where nobody is known
@@ -46,22 +48,35 @@ type MemberFilter struct {
 	Query     string // part of name or user name, case folded
 }
 
+// Decide judges a change of a membership by what is read in the transaction that
+// makes it, beside which no other changes members: what the actor is to the place
+// now, and the member. It returns the event that tells of the change, or why the
+// change may not be. It may be called again where the database asks for that.
+type Decide func(access.Resource, Member) (audit.Event, error)
+
 // Members keeps memberships. Each method is one transaction. It completes the
-// event that tells of it with who the member is, and with the change.
+// event that tells of it with who the member is, and with the change. Hidden
+// where the place is gone.
 type Members interface {
+	// ListMembers leaves out who counts no more: memberships that are over, and
+	// those of bots outside of their own place.
 	ListMembers(ctx context.Context, f MemberFilter, p page.Request) (page.Of[Member], error)
-	// InsertMember takes the user by id, or by user name where the id is 0.
+	// InsertMember takes the user by id, or by user name where the id is 0, and
+	// asks decide about the user: with NoRole, or as the member that the user is.
 	// NotFound without such a user, Conflict where there is a membership.
-	InsertMember(ctx context.Context, at Place, m Member, e audit.Event) (Member, error)
-	// UpdateMember fails with Conflict where the last owner of a group would
-	// be gone.
-	UpdateMember(ctx context.Context, at Place, userID int64, role access.Role, expires Setting[time.Time], e audit.Event) (Member, error)
-	DeleteMember(ctx context.Context, at Place, userID int64, e audit.Event) error
+	InsertMember(ctx context.Context, at Place, a access.Actor, m Member, decide Decide) (Member, error)
+	// UpdateMember calls edit with the member as it is, and keeps the role and
+	// the end that it leaves. NotFound where there is none, Conflict where
+	// KeepOwner says so.
+	UpdateMember(ctx context.Context, at Place, a access.Actor, userID int64, edit func(access.Resource, *Member) (audit.Event, error)) (Member, error)
+	// DeleteMember fails as UpdateMember does.
+	DeleteMember(ctx context.Context, at Place, a access.Actor, userID int64, decide Decide) error
 }
 
 // MembersOf is the deeds around members, of a group or of a project alike.
 type MembersOf struct {
 	s       *Service
+	noun    string // "Group" or "Project"
 	find    func(context.Context, access.Actor, string, access.Action) (Place, access.Resource, error)
 	manage  access.Action
 	ownerly bool // granting Owner takes an owner
@@ -69,7 +84,7 @@ type MembersOf struct {
 
 // GroupMembers is the deeds around the members of groups.
 func (s *Service) GroupMembers() MembersOf {
-	return MembersOf{s: s, manage: access.AdminGroupMembers,
+	return MembersOf{s: s, noun: "Group", manage: access.AdminGroupMembers,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
 			g, err := s.group(ctx, a, ref, action)
 			return Place{GroupID: g.ID}, g.Standing, err
@@ -78,7 +93,7 @@ func (s *Service) GroupMembers() MembersOf {
 
 // ProjectMembers is the deeds around the members of projects.
 func (s *Service) ProjectMembers() MembersOf {
-	return MembersOf{s: s, manage: access.AdminProjectMembers, ownerly: true,
+	return MembersOf{s: s, noun: "Project", manage: access.AdminProjectMembers, ownerly: true,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
 			p, err := s.project(ctx, a, ref, action)
 			return Place{ProjectID: p.ID}, p.Standing, err
@@ -107,7 +122,8 @@ func (m MembersOf) Member(ctx context.Context, a access.Actor, ref string, userI
 	return found.Rows[0], nil
 }
 
-// Add makes a user a member. Conflict where the user is one already.
+// Add makes a user a member. Conflict where the user is one already, Rejected
+// for a bot.
 func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member Member) (Member, error) {
 	at, standing, err := m.find(ctx, a, ref, m.manage)
 	if err != nil {
@@ -120,7 +136,12 @@ func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member M
 		return Member{}, err
 	}
 	member.CreatedAt, member.CreatedBy = m.s.Now(), &Creator{UserID: a.UserID}
-	member, err = m.s.Members.InsertMember(ctx, at, member, m.s.event(a, audit.MemberCreated, at.entity()))
+	member, err = m.s.Members.InsertMember(ctx, at, a, member, func(standing access.Resource, user Member) (audit.Event, error) {
+		if err := m.mayManage(a, standing, member.Role); err != nil {
+			return audit.Event{}, err
+		}
+		return m.s.event(a, audit.MemberCreated, at.entity()), user.checkAddable()
+	})
 	switch fault.KindOf(err) {
 	case fault.Conflict:
 		return Member{}, fault.New(fault.Conflict, "Member already exists")
@@ -142,26 +163,52 @@ func (m MembersOf) Change(ctx context.Context, a access.Actor, ref string, userI
 	if err := m.checkExpiry(expires.Value); err != nil {
 		return Member{}, err
 	}
-	if err := m.mayTouch(ctx, a, standing, at, userID); err != nil {
-		return Member{}, err
-	}
-	return m.s.Members.UpdateMember(ctx, at, userID, role, expires, m.s.event(a, audit.MemberUpdated, at.entity()))
+	changed, err := m.s.Members.UpdateMember(ctx, at, a, userID, func(standing access.Resource, member *Member) (audit.Event, error) {
+		if err := m.mayManage(a, standing, role); err != nil {
+			return audit.Event{}, err
+		}
+		if err := m.mayTouch(a, standing, *member); err != nil {
+			return audit.Event{}, err
+		}
+		if err := member.checkChangeable(); err != nil {
+			return audit.Event{}, err
+		}
+		member.Role = role
+		expires.apply(&member.ExpiresAt)
+		return m.s.event(a, audit.MemberUpdated, at.entity()), nil
+	})
+	return changed, lastOwner(err)
 }
 
-// Remove ends a membership. Everybody may end their own.
+// Remove ends a membership. Everybody may end their own, but a bot.
 func (m MembersOf) Remove(ctx context.Context, a access.Actor, ref string, userID int64) error {
 	action := m.manage
 	if a.Kind == access.User && a.UserID == userID {
 		action = access.LeaveMembers
 	}
-	at, standing, err := m.find(ctx, a, ref, action)
+	at, _, err := m.find(ctx, a, ref, action)
 	if err != nil {
 		return err
 	}
-	if err := m.mayTouch(ctx, a, standing, at, userID); err != nil {
+	err = m.s.Members.DeleteMember(ctx, at, a, userID, func(standing access.Resource, member Member) (audit.Event, error) {
+		if err := m.s.allow(a, standing, action, m.noun); err != nil {
+			return audit.Event{}, err
+		}
+		if err := m.mayTouch(a, standing, member); err != nil {
+			return audit.Event{}, err
+		}
+		return m.s.event(a, audit.MemberDestroyed, at.entity()), member.checkRemovable()
+	})
+	return lastOwner(err)
+}
+
+// mayManage is the gate of what changes roles, once more where nothing changes
+// beside it.
+func (m MembersOf) mayManage(a access.Actor, standing access.Resource, role access.Role) error {
+	if err := m.s.allow(a, standing, m.manage, m.noun); err != nil {
 		return err
 	}
-	return m.s.Members.DeleteMember(ctx, at, userID, m.s.event(a, audit.MemberDestroyed, at.entity()))
+	return m.mayGrant(a, standing, role)
 }
 
 // mayGrant: a role exists, and nobody gives more than they have.
@@ -170,7 +217,7 @@ func (m MembersOf) mayGrant(a access.Actor, standing access.Resource, role acces
 		return fault.New(fault.Invalid, "access_level does not have a valid value")
 	}
 	if m.ownerly && role == access.Owner {
-		return m.s.allow(a, standing, access.OwnProject, "Project")
+		return m.s.allow(a, standing, access.OwnProject, m.noun)
 	}
 	return nil
 }
@@ -183,16 +230,9 @@ func (m MembersOf) checkExpiry(expires *time.Time) error {
 }
 
 // mayTouch: in a project a maintainer has no say over an owner.
-func (m MembersOf) mayTouch(ctx context.Context, a access.Actor, standing access.Resource, at Place, userID int64) error {
-	found, err := m.s.Members.ListMembers(ctx, MemberFilter{Place: at, UserID: userID}, page.Request{Number: 1, Size: 1})
-	if err != nil {
-		return err
-	}
-	if len(found.Rows) == 0 {
-		return fault.New(fault.NotFound, "")
-	}
-	if m.ownerly && found.Rows[0].Role == access.Owner && a.UserID != userID {
-		return m.s.allow(a, standing, access.OwnProject, "Project")
+func (m MembersOf) mayTouch(a access.Actor, standing access.Resource, member Member) error {
+	if m.ownerly && member.Role == access.Owner && a.UserID != member.UserID {
+		return m.s.allow(a, standing, access.OwnProject, m.noun)
 	}
 	return nil
 }

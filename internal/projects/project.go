@@ -185,9 +185,12 @@ func namespaceFault(err error) error {
 }
 
 // creatorRole is the membership that a project's creator needs to go on: a
-// user's own namespace already makes its owner Owner.
+// user's own namespace already makes its owner Owner. A bot is a member of its
+// one place only.
 func creatorRole(a access.Actor, ns Group) access.Role {
 	switch {
+	case a.Bot:
+		return access.NoRole
 	case ns.OwnerID == a.UserID:
 		return access.Owner
 	case ns.Standing.Role < access.Maintainer && !a.Admin:
