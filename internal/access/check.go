@@ -71,7 +71,7 @@ func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
 // more.
 func frozen(action Action) bool {
 	switch action {
-	case CreateJob, PublishRelease, DestroyRelease, UploadFile:
+	case CreateJob, AdminProtections, PublishRelease, DestroyRelease, UploadFile:
 		return true
 	}
 	return false
