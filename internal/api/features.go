@@ -22,7 +22,7 @@ func listFeatures(c *call) error {
 }
 
 func listFeatureDefinitions(c *call) error {
-	if err := c.s.Projects.MayTurnFeatures(c.actor); err != nil {
+	if err := c.s.Projects.MayReadFeatures(c.actor); err != nil {
 		return err
 	}
 	return c.ok([]wire.FeatureDefinition{genericPackagesDefinition()})
