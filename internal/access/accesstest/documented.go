@@ -36,6 +36,7 @@ type mark int
 const (
 	login  mark = 1 << iota // without a login it is 401, whatever it is done to
 	person                  // project and group access tokens may not
+	insider                 // external users may not, but for administrators
 	frozen                  // an archived project does not take it
 	own                     // may be done to one's own, without a role
 	reads                   // of a registry: its access level says who

@@ -21,7 +21,7 @@ func (r Right) Expect(rules access.Rules, a access.Actor, on access.Resource) ac
 		return access.Allowed
 	case !Sees(a, on):
 		return access.Hidden
-	case r.has(person) && a.Bot, r.has(frozen) && on.Archived:
+	case r.forbids(a), r.has(frozen) && on.Archived:
 		return access.Denied
 	case r.has(own) && on.Own:
 		return access.Allowed
@@ -57,6 +57,11 @@ func (r Right) opensTo(s access.Scope) bool {
 	return slices.Contains(strings.Fields(r.scopes), string(s))
 }
 
+// forbids says no to somebody whatever the role.
+func (r Right) forbids(a access.Actor) bool {
+	return r.has(person) && a.Bot || r.has(insider) && a.External && !a.Admin
+}
+
 func verdict(may bool) access.Verdict {
 	if may {
 		return access.Allowed
@@ -69,7 +74,7 @@ func (r Right) onInstance(a access.Actor, on access.Resource) access.Verdict {
 	switch {
 	case a.Kind == access.DeployToken:
 		return access.Hidden // it is nobody, and sees nothing of the instance
-	case r.has(person) && a.Bot:
+	case r.forbids(a):
 		return access.Denied
 	}
 	return verdict(r.least == anybody || r.has(own) && on.Own || a.Admin)
