@@ -32,7 +32,7 @@ func TestEveryActionIsDocumented(t *testing.T) {
 func TestDocumentedPermission(t *testing.T) {
 	cells := 0
 	for _, right := range accesstest.Documented() {
-		wrong := &mistakes{t: t, what: right.What + " (" + right.Source + ")"}
+		wrong := &mistakes{t: t, what: right.What + " (" + right.Source + "; " + right.Reason + ")"}
 		for _, a := range actors() {
 			wrong.compare(access.CheckToken(a.Actor, right.Action), right.ExpectToken(a.Actor), a, "by the token alone")
 			for _, on := range resources(a, right) {

@@ -4,7 +4,11 @@
 // access computes, so that a mistake has to be made twice to pass.
 package accesstest
 
-import "granary/internal/access"
+import (
+	"slices"
+
+	"granary/internal/access"
+)
 
 // Right is one row: what GitLab's documentation says about one action.
 type Right struct {
@@ -34,12 +38,12 @@ const anybody = access.NoRole
 type mark int
 
 const (
-	login  mark = 1 << iota // without a login it is 401, whatever it is done to
-	person                  // project and group access tokens may not
-	insider                 // external users may not, but for administrators
-	frozen                  // an archived project does not take it
-	own                     // may be done to one's own, without a role
-	reads                   // of a registry: its access level says who
+	login   mark = 1 << iota // without a login it is 401, whatever it is done to
+	person                   // project and group access tokens may not
+	insider                  // external users may not, but for administrators
+	frozen                   // an archived project does not take it
+	own                      // may be done to one's own, without a role
+	reads                    // of a registry: its access level says who
 )
 
 // The scopes, as "Personal access token scopes" has them: api does everything,
@@ -68,6 +72,11 @@ const (
 
 // Documented is the table, with one row for each action.
 func Documented() []Right {
+	return slices.Concat(aboutPeople(), aboutPlaces(), aboutContents())
+}
+
+// aboutPeople is about users and the instance.
+func aboutPeople() []Right {
 	return []Right{
 		{access.ReadSelf, "read one's own user", instance, anybody, login, users, userPage, ""},
 		{access.ReadUsers, "read users", instance, anybody, login, users, userPage, "GitLab: GET /users without a login with ?username="},
@@ -83,7 +92,12 @@ func Documented() []Right {
 		{access.RotateToken, "rotate a personal access token", instance, access.Admin, login | own, rotating, tokens, ""},
 		{access.IssueOwnToken, "make oneself a personal access token", instance, anybody, login | person, writing, tokens, ""},
 		{access.RotateBotToken, "rotate the project or group access token in use", place, anybody, login, rotating, projectBots, ""},
+	}
+}
 
+// aboutPlaces is about groups and projects, and who may what in them.
+func aboutPlaces() []Right {
+	return []Right{
 		{access.ListNamespaces, "list groups and projects", instance, anybody, 0, reading, "Projects API", ""},
 		{access.CreateTopGroup, "create a group at the top", instance, access.Admin, login | own, writing, "Groups API: can_create_group", ""},
 		{access.ReadGroup, "view a group", place, anybody, 0, reading, visibility, ""},
@@ -119,7 +133,12 @@ func Documented() []Right {
 		{access.AdminGroupVariables, "manage variables of a group", place, access.Owner, login, writing, groupRoles, ""},
 		{access.ReadHooks, "view webhooks", place, access.Maintainer, login, reading, "Project webhooks API", ""},
 		{access.AdminHooks, "manage webhooks", place, access.Maintainer, login, writing, "Project webhooks API", ""},
+	}
+}
 
+// aboutContents is about what projects hold.
+func aboutContents() []Right {
+	return []Right{
 		{access.ReadJobs, "view CI/CD jobs", place, access.Reporter, login, reading, "Pipeline visibility, switched off",
 			"GitLab's default lets guests see jobs too; here jobs hold what scripts do with tokens"},
 		{access.CreateJob, "run a CI/CD job", place, access.Developer, login | frozen, writing, roles, ""},
