@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 
@@ -11,36 +10,71 @@ import (
 // permissionPlace is a group with a project in it, both of one visibility, and
 // one of everything that can be asked for in it.
 type permissionPlace struct {
+	name                     string
 	visibility               access.Visibility
+	packages                 access.PackageAccess
+	archived                 bool
 	group, project           string // ids
 	spareGroup, spareProject string // paths, escaped: below the group, with nobody in them
 	things                   map[string]string
 }
 
-func visibilityWords() map[access.Visibility]string {
-	return map[access.Visibility]string{access.Private: "private", access.Internal: "internal", access.Public: "public"}
+// permissionPlaces are three of the default settings, and some of others.
+func permissionPlaces() []permissionPlace {
+	return []permissionPlace{
+		{name: "private", visibility: access.Private, packages: access.PackagesEnabled},
+		{name: "internal", visibility: access.Internal, packages: access.PackagesEnabled},
+		{name: "public", visibility: access.Public, packages: access.PackagesEnabled},
+		{name: "archived", visibility: access.Internal, packages: access.PackagesEnabled, archived: true},
+		{name: "registry-off", visibility: access.Public, packages: access.PackagesDisabled},
+		{name: "registry-for-members", visibility: access.Public, packages: access.PackagesPrivate},
+		{name: "registry-for-anyone", visibility: access.Private, packages: access.PackagesPublic},
+	}
 }
 
-// permissionPlaceOf makes a place; it is called like its visibility.
-func (s *server) permissionPlaceOf(v access.Visibility) permissionPlace {
-	s.t.Helper()
-	word := visibilityWords()[v]
-	group := s.groupAt(word, word)
-	project := s.projectAt(group, "tool", word)
-	p := permissionPlace{
-		visibility: v, group: id(s.root("GET", v4+"/groups/"+group, nil).must(s.t, 200)), project: s.projectID(project),
-		spareGroup: group + "%2Fspare", spareProject: group + "%2Fspare-project",
-		things: map[string]string{
-			"project...": word + "/tool", "name": "tool", "version": "1.0.0", "file...": "f", "file": "f", "user_id": "1",
-			"tag": "v1", "path...": "file", "suffix...": "x", "sha": "abc", "key": "KEY", "trigger": "package_events",
-			"token_id": nothing, "event_id": nothing, "hook_event_id": nothing,
-			"target_project_id": nothing, "target_group_id": nothing, "package_protection_rule_id": nothing,
-		},
+// plain reports the default settings.
+func (p permissionPlace) plain() bool { return p.packages == access.PackagesEnabled && !p.archived }
+
+// has reports whether a door can be tried here: what is not in a project is the
+// same in every place of the same visibility, and the instance in all.
+func (p permissionPlace) has(d door) bool {
+	switch d.of {
+	case "instance":
+		return p.name == "private"
+	case "project":
+		return true
 	}
-	s.groupAt(word+"/spare", word)
+	return p.plain()
+}
+
+// furnish makes the place.
+func (s *server) furnish(p permissionPlace) permissionPlace {
+	s.t.Helper()
+	word := map[access.Visibility]string{access.Private: "private", access.Internal: "internal", access.Public: "public"}[p.visibility]
+	group := s.groupAt(p.name, word)
+	project := s.projectAt(group, "tool", word)
+	p.group, p.project = id(s.root("GET", v4+"/groups/"+group, nil).must(s.t, 200)), s.projectID(project)
+	p.spareGroup, p.spareProject = group+"%2Fspare", group+"%2Fspare-project"
+	p.things = map[string]string{
+		"project...": p.name + "/tool", "name": "tool", "version": "1.0.0", "file...": "f", "file": "f", "user_id": "1",
+		"tag": "v1", "path...": "file", "suffix...": "x", "sha": "abc", "key": "KEY", "trigger": "package_events",
+		"token_id": nothing, "event_id": nothing, "hook_event_id": nothing,
+		"target_project_id": nothing, "target_group_id": nothing, "package_protection_rule_id": nothing,
+	}
+	s.groupAt(p.name+"/spare", word)
 	s.projectAt(group, "spare-project", word)
 	s.fill(p)
 	return p
+}
+
+// settle gives the place its settings, once everything is in it.
+func (s *server) settle(p permissionPlace) {
+	s.t.Helper()
+	at := v4 + "/projects/" + p.project
+	s.root("PUT", at, given{"package_registry_access_level": p.packages.String()}).must(s.t, 200)
+	if p.archived {
+		s.root("POST", at+"/archive", nil).must(s.t, 201)
+	}
 }
 
 // fill puts one of everything into the project.
@@ -67,16 +101,17 @@ func (s *server) fill(p permissionPlace) {
 // mend makes again what was lost by being let through.
 func (s *server) mend(t *testing.T, d door, c credential, p permissionPlace) {
 	t.Helper()
-	word := visibilityWords()[p.visibility]
 	switch {
 	case d.right == access.LeaveMembers && d.of == "group":
 		s.memberAt("/groups/"+p.group, c.actor.UserID, int(c.inGroup))
 	case d.right == access.LeaveMembers:
 		s.memberAt("/projects/"+p.project, c.actor.UserID, int(c.inProject))
+	case d.route == "POST /projects/{id}/unarchive" && p.archived:
+		s.root("POST", v4+"/projects/"+p.project+"/archive", nil).must(t, 201)
 	case d.of == "spare group":
-		s.groupAt(word+"/spare", word)
+		s.groupAt(p.name+"/spare", p.name)
 	case d.of == "spare project" && strings.HasPrefix(d.route, "DELETE"):
-		s.projectAt(url.PathEscape(word), "spare-project", word)
+		s.projectAt(p.name, "spare-project", p.name)
 	case d.of == "spare project":
 		s.root("POST", v4+"/projects/"+p.spareProject+"/unarchive", nil).must(t, 201)
 	}
@@ -100,7 +135,7 @@ func (c credential) standing(d door, p permissionPlace) access.Resource {
 	if d.of == "instance" {
 		return access.Resource{Own: d.note == ownToken && !c.actor.Admin || d.note == mayGroup && c.actor.MayGroup}
 	}
-	on := access.Resource{Visibility: p.visibility, Packages: access.PackagesEnabled, Covered: c.covered, Listed: c.listed}
+	on := access.Resource{Visibility: p.visibility, Packages: p.packages, Archived: p.archived, Covered: c.covered, Listed: c.listed}
 	switch {
 	case d.of == "project":
 		on.Role = c.inProject
