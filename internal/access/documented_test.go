@@ -36,7 +36,7 @@ func TestDocumentedPermission(t *testing.T) {
 		for _, a := range actors() {
 			wrong.compare(access.CheckToken(a.Actor, right.Action), right.ExpectToken(a.Actor), a, "by the token alone")
 			for _, on := range resources(a, right) {
-				for _, rules := range switches() {
+				for _, rules := range switches(right) {
 					cells++
 					wrong.compare(rules.Check(a.Actor, on, right.Action), right.Expect(rules, a.Actor, on), a, on, rules)
 				}
@@ -88,14 +88,18 @@ func TestDocumentedScopes(t *testing.T) {
 
 // TestDocumentedVisibility compares who sees a place at all.
 func TestDocumentedVisibility(t *testing.T) {
+	rights, cells := accesstest.Documented(), 0
+	place := slices.IndexFunc(rights, func(r accesstest.Right) bool { return r.Action == access.ReadProject })
 	for _, a := range actors() {
-		for _, on := range resources(a, accesstest.Right{Action: access.ReadPackages}) {
+		for _, on := range resources(a, rights[place]) {
+			cells++
 			var rules access.Rules
 			if got, want := rules.CanSee(a.Actor, on), accesstest.Sees(a.Actor, on); got != want {
 				t.Errorf("%s sees %+v: %v, want %v", a, on, got, want)
 			}
 		}
 	}
+	t.Logf("%d cells", cells)
 }
 
 // actor is somebody who asks. A role is what it has where it asks.
@@ -171,6 +175,10 @@ func resources(a actor, right accesstest.Right) []access.Resource {
 	if right.Own() && (a.Kind == access.User || a.listed) {
 		owns = append(owns, true)
 	}
+	levels := []access.PackageAccess{access.PackagesDisabled, access.PackagesPublic} // elsewhere neither may matter
+	if right.OfRegistry() {
+		levels = append(levels, access.PackagesPrivate, access.PackagesEnabled)
+	}
 	var all []access.Resource
 	for _, own := range owns {
 		if right.OfInstance() {
@@ -178,7 +186,7 @@ func resources(a actor, right accesstest.Right) []access.Resource {
 			continue
 		}
 		for _, visibility := range []access.Visibility{access.Private, access.Internal, access.Public} {
-			for _, level := range []access.PackageAccess{access.PackagesDisabled, access.PackagesPrivate, access.PackagesEnabled, access.PackagesPublic} {
+			for _, level := range levels {
 				for _, archived := range []bool{false, true} {
 					all = append(all, access.Resource{Visibility: visibility, Packages: level, Archived: archived,
 						Role: a.role, Covered: a.covered, Listed: a.listed, Own: own})
@@ -189,8 +197,14 @@ func resources(a actor, right accesstest.Right) []access.Resource {
 	return all
 }
 
-func switches() []access.Rules {
-	return []access.Rules{{}, {GuestsReadPackages: true}, {AnyonePulls: true}, {GuestsReadPackages: true, AnyonePulls: true}}
+// switches is the settings of the server, of which only packages depend on each
+// alone.
+func switches(right accesstest.Right) []access.Rules {
+	all := []access.Rules{{}, {GuestsReadPackages: true, AnyonePulls: true}}
+	if right.OfRegistry() {
+		all = append(all, access.Rules{GuestsReadPackages: true}, access.Rules{AnyonePulls: true})
+	}
+	return all
 }
 
 func word(v access.Verdict) string {

@@ -51,6 +51,9 @@ func (r Right) Own() bool { return r.has(own) }
 // OfInstance reports a right that is about no group and no project.
 func (r Right) OfInstance() bool { return r.of == instance }
 
+// OfRegistry reports a right that depends on the settings of a registry.
+func (r Right) OfRegistry() bool { return r.of == registry }
+
 func (r Right) has(m mark) bool { return r.marks&m != 0 }
 
 func (r Right) opensTo(s access.Scope) bool {
