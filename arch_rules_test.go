@@ -18,6 +18,7 @@ func rooms() []room {
 		{"internal/fault", nil, "every room speaks of faults, so they know no room"},
 		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
 		{"internal/access", []string{"fault"}, "permission is a pure table: what it decides can be read and tested without anything else"},
+		{"internal/access/accesstest", []string{"access"}, "the same table from GitLab's documentation: it shares the words with access, and no decision"},
 		{"internal/audit", []string{"access", "fault", "page"}, "an event says who did what to a thing by its name and id: it knows no thing"},
 		{"internal/openapi", nil, "the document is words; whether they are true, the tests of api say"},
 		{"internal/wire", nil, "the JSON shapes are shared with the client, which must not drag the server along"},

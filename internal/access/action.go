@@ -113,7 +113,7 @@ var rules = [actionCount]rule{
 	ReadInstance:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 
 	UseOwnToken: {on: instance, least: NoRole, login: true},
-	ReadTokens:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser, ScopeSelfRotate}},
+	ReadTokens:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	IssueTokens: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	RevokeToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	RotateToken: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},

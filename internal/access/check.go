@@ -46,7 +46,7 @@ func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
 	if rule.on == instance {
 		return checkInstance(a, r, rule)
 	}
-	if action == ReadPackages && p.AnyonePulls && r.Packages == PackagesPublic {
+	if action == ReadPackages && p.opened(r) {
 		return Allowed
 	}
 	if !visible(a, r) {
@@ -71,7 +71,7 @@ func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
 // more.
 func frozen(action Action) bool {
 	switch action {
-	case CreateJob, PublishRelease, DestroyRelease, UploadFile, DestroyUpload:
+	case CreateJob, AdminProtections, PublishRelease, DestroyRelease, UploadFile, DestroyUpload:
 		return true
 	}
 	return false
@@ -128,6 +128,9 @@ func checkInstance(a Actor, r Resource, rule rule) Verdict {
 	return Denied
 }
 
+// opened reports a registry that anyone at all may pull from.
+func (p Rules) opened(r Resource) bool { return p.AnyonePulls && r.Packages == PackagesPublic }
+
 // checkPackages is the matrix of contract generic-packages, section 5.
 func (p Rules) checkPackages(a Actor, r Resource, action Action) Verdict {
 	if r.Packages == PackagesDisabled || r.Archived && action != ReadPackages && action != ListPackages {
@@ -156,7 +159,7 @@ func (p Rules) mayRead(a Actor, r Resource, role Role) bool {
 	switch {
 	case r.Packages == PackagesPrivate:
 		return role >= Reporter
-	case r.Visibility != Private:
+	case r.Visibility != Private || p.opened(r):
 		return true
 	case p.GuestsReadPackages:
 		return role >= Guest
@@ -168,7 +171,7 @@ func (p Rules) mayRead(a Actor, r Resource, role Role) bool {
 // scopes say; any other sees public projects and may do nothing there but what
 // everybody may (contract generic-packages 2.6, 5).
 func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
-	if action == ReadPackages && p.AnyonePulls && r.Packages == PackagesPublic {
+	if action == ReadPackages && p.opened(r) {
 		return Allowed
 	}
 	if !visible(a, r) {
@@ -179,7 +182,7 @@ func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
 	}
 	switch action {
 	case ReadPackages, ListPackages:
-		everyone := r.Visibility == Public && r.Packages != PackagesPrivate
+		everyone := r.Visibility == Public && r.Packages != PackagesPrivate || p.opened(r)
 		if everyone || r.Covered && a.Has(ScopeReadPackage, ScopeWritePackage) {
 			return Allowed
 		}

@@ -36,7 +36,7 @@ func (s *Server) routes() []route {
 		{"POST", "/personal_access_tokens/{token_id}/rotate", access.RotateToken, auth.Doors{Rotates: true}, rotatePersonalToken},
 
 		{"GET", "/groups", access.ListNamespaces, none, listGroups},
-		{"POST", "/groups", access.ReadSelf, none, createGroup},
+		{"POST", "/groups", access.CreateTopGroup, none, createGroup},
 		{"GET", "/groups/{id}", access.ReadGroup, none, getGroup},
 		{"PUT", "/groups/{id}", access.EditGroup, none, editGroup},
 		{"DELETE", "/groups/{id}", access.EditGroup, none, deleteGroup},
