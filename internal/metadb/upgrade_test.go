@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"fmt"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"granary/internal/metadb/metadbtest"
 )
 
 // later is the migrations of a later granary: one more, 9001, and then 9002,
@@ -211,5 +214,36 @@ func TestUpgradeOfOneFile(t *testing.T) {
 	nodes, err := db.Nodes(t.Context())
 	if must(t, nodes, err); len(nodes) != 1 || nodes[0].Version != "v2" || nodes[0].Schema != 9002 {
 		t.Errorf("nodes: %v", nodes)
+	}
+}
+
+// The first upgrade to a granary that knows of nodes comes from a schema without
+// them: there is nothing to wait for, also where an exclusive migration follows.
+func TestUpgradeFromBeforeNodes(t *testing.T) {
+	cluster, path := metadbtest.NewCluster(t), t.TempDir()+"/granary.db"
+	for name, open := range map[string]opener{
+		"sqlite":   func(o Options) (*DB, error) { return OpenSQLite(t.Context(), path, o) },
+		"postgres": func(o Options) (*DB, error) { return OpenPostgres(t.Context(), cluster.DSN("granary"), o) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := fstest.MapFS{}
+			for path, file := range later(t, true).(fstest.MapFS) {
+				if number := path[strings.LastIndex(path, "/")+1:]; number < fmt.Sprintf("%04d", nodesSince) {
+					first[path] = file
+				}
+			}
+			db, err := open(Options{migrations: first})
+			must(t, db, err)
+			if have := count(t, db, `SELECT MAX(version_id) FROM goose_db_version`); have != nodesSince-1 {
+				t.Fatalf("the old schema is %d", have)
+			}
+			must(t, 0, db.Close())
+			db, err = open(Options{Node: "v2", pace: patient(0), migrations: later(t, true)})
+			closing(t, db, err)
+			nodes, err := db.Nodes(t.Context())
+			if must(t, nodes, err); len(nodes) != 1 || nodes[0].Schema != 9002 {
+				t.Errorf("nodes: %v", nodes)
+			}
+		})
 	}
 }
