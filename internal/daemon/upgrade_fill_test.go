@@ -151,6 +151,8 @@ func (f *filler) places() {
 	}
 	f.as("root", "PUT", "/projects/acme%2Fold-name", form{"path": "new-name", "name": "new name"})
 	f.as("root", "PUT", "/groups/acme%2Finner", form{"path": "within"})
+	f.as("root", "PUT", "/groups/elsewhere", form{"generic_duplicates_allowed": false, "generic_duplicate_exception_regex": ""})
+	f.as("root", "PUT", "/groups/acme", form{"generic_duplicate_exception_regex": "once-[0-9]+"})
 	f.as("root", "PUT", "/projects/acme%2Ftools", form{"generic_packages_max_file_size": 1 << 20})
 	f.as("root", "POST", "/projects/acme%2Farchived/archive", nil)
 	f.console("group", "create", "console", "--name", "By hand")
@@ -213,6 +215,7 @@ func (f *filler) packages() {
 	f.publish("root", tools, "tool/1.0.0/tool.tar.gz", large)
 	f.publish("root", tools, "tool/1.0.0/empty", "")
 	f.publish("project deploy", tools, "tool/1.0.0/SHA256SUMS", "small\n")
+	f.publish("project deploy", tools, "tool/1.0.1/nobody", "by no user")
 	f.publish("job", tools, "tool/1.1.0/tool.tar.gz", "by a job")
 	f.publish("job", tools, "tool/1.1.0/tool.tar.gz", "by a job, again")
 	f.publish("project bot", tools, "Other.Name_9/2.0.0/file.txt?status=hidden", "hidden")
@@ -294,6 +297,8 @@ func (f *filler) settings(receiver string) {
 	} {
 		f.make("/features/generic_packages", gate)
 	}
+	f.make("/features/plain_flag", form{"value": true})
+	f.make("/features/off_flag", form{"value": false})
 	f.make("/features/unused_flag", form{"value": true, "group": "acme"})
 
 	f.make("/projects/acme%2Ftools/hooks", form{

@@ -115,8 +115,8 @@ func (b *builder) stop() {
 	}
 }
 
-// age does what only time would: a membership runs out, and a job and deliveries
-// last for as long as there are tests.
+// age does what only time would: a membership runs out, a webhook fails
+// too often, and a job and deliveries last for as long as there are tests.
 func (b *builder) age(driver, at string) {
 	b.t.Helper()
 	db, err := sql.Open(driver, at)
@@ -128,6 +128,7 @@ func (b *builder) age(driver, at string) {
 		`UPDATE members SET expires_at = 1000000 WHERE user_id = (SELECT id FROM users WHERE username = 'lea') AND project_id IS NOT NULL`,
 		`UPDATE jobs SET expires_at = 4102444800000000`,
 		`UPDATE packages SET status = 'deprecated' WHERE name = 'old'`, // which no route does
+		`UPDATE hooks SET failures = 4, disabled_until = 4102444800000000 WHERE name = ''`,
 		`UPDATE hook_deliveries SET due = 4102444800000000, lease = 0`,
 	} {
 		if _, err := db.ExecContext(b.t.Context(), s); err != nil {
