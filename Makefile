@@ -23,10 +23,10 @@ version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check lint bench fuzz crash versitygw minio test-s3-second cluster
+.PHONY: help run test check lint bench fuzz crash upgrade-fixture versitygw minio test-s3-second cluster
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## start a server on 127.0.0.1:8080, data in ./granary-data
 	go run ./cmd/granary serve
@@ -92,3 +92,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 crash: $(VERSITYGW) ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost; DATABASE=postgres BLOBS=s3
 	go test ./internal/daemon -run '^TestCrash$$' -count=1 -timeout=0 -v -args \
 	  -crash.kills=$(KILLS) -crash.database=$(DATABASE) -crash.blobs=$(BLOBS)
+
+upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
+	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }
+	go test ./internal/daemon -run '^TestMakeUpgradeFixture$$' -count=1 -args -upgrade.old=$(abspath $(OLD))

@@ -3,6 +3,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
+	"granary/internal/metadb"
 	"granary/internal/throttle"
 )
 
@@ -48,6 +50,9 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 		return err
 	}
 	defer s.close(log)
+	ctx, current := s.whileCurrent(ctx)
+	defer current()
+	s.greet(ctx, log)
 	url := reachable(cfg, ln.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
 		return fmt.Errorf("first start: %w", err)
@@ -55,8 +60,11 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	handler, options := s.handler(cfg, log)
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
-	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version)
+	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)
+	if cause := context.Cause(ctx); errors.Is(cause, metadb.ErrOutdated) {
+		return fmt.Errorf("the server ended: %w", cause)
+	}
 	if err == nil {
 		log.Info("stopped")
 	}

@@ -44,7 +44,7 @@ type server struct {
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, h hooks) (*server, error) {
 	s := &server{tasks: newTasks()}
-	if err := s.openStores(ctx, cfg, h); err != nil {
+	if err := s.openStores(ctx, cfg, version, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	s.furnish(cfg, version)
@@ -82,8 +82,8 @@ func (s *server) furnish(cfg config.Config, version string) {
 	}
 }
 
-func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) error {
-	err := s.openDatabase(ctx, cfg, h)
+func (s *server) openStores(ctx context.Context, cfg config.Config, version string, h hooks) error {
+	err := s.openDatabase(ctx, cfg, metadb.Options{Node: version, Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections})
 	if err != nil {
 		return err
 	}
@@ -101,13 +101,13 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 
 // openDatabase locks the directories that are this server's alone, and opens
 // the database. Nodes that share a database may share the blobs' directory too.
-func (s *server) openDatabase(ctx context.Context, cfg config.Config, h hooks) error {
+func (s *server) openDatabase(ctx context.Context, cfg config.Config, o metadb.Options) error {
 	if cfg.Database.Scheme == "postgres" {
 		if err := s.ownDirectories(cfg.DataDir); err != nil {
 			return err
 		}
 		var err error
-		s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), metadb.Options{Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections})
+		s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), o)
 		if err != nil {
 			return fmt.Errorf("cannot open the %w", err)
 		}
@@ -124,7 +124,7 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, h hooks) e
 	if err := s.ownDirectories(dirs...); err != nil {
 		return err
 	}
-	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{Hook: h.commit}); err != nil {
+	if s.db, err = metadb.OpenSQLite(ctx, database, o); err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
 	return nil

@@ -14,6 +14,7 @@ type tasks struct {
 	duration *prometheus.HistogramVec
 	success  *prometheus.GaugeVec
 	removed  *prometheus.CounterVec
+	nodes    *prometheus.GaugeVec
 }
 
 func newTasks() *tasks {
@@ -33,14 +34,18 @@ func newTasks() *tasks {
 		}, []string{"task"}),
 		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "granary_task_removed_total",
-			Help: "What tasks removed: blobs and left-over uploads, audit events, webhook attempts.",
+			Help: "What tasks removed: blobs and left-over uploads, audit events, webhook attempts, nodes that were killed.",
 		}, []string{"task"}),
+		nodes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "granary_nodes",
+			Help: "Servers that were seen on the database within the last 30 s, this one too, by granary's version.",
+		}, []string{"version"}),
 	}
 }
 
 // collectors are what to register.
 func (t *tasks) collectors() []prometheus.Collector {
-	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed}
+	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed, t.nodes}
 }
 
 // do does a task once. work reports how much it removed, also where it failed.

@@ -13,6 +13,7 @@ const (
 	sweepFirst  = time.Minute     // after the upkeep came to this node
 	sweepEvery  = time.Hour
 	foldEvery   = 5 * time.Second
+	countEvery  = 5 * time.Second // the nodes
 	retryUpkeep = 2 * time.Second // after it was lost
 )
 
@@ -26,6 +27,7 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { every(ctx, flushEvery, func() { s.flush(ctx, log) }) })
+	running.Go(func() { every(ctx, countEvery, func() { s.countNodes(ctx) }) })
 	running.Go(func() { s.upkeepInTurn(ctx, log, retention) })
 	return func() { cancel(); running.Wait() }
 }
@@ -74,6 +76,7 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	s.tasks.do(ctx, log, "sweep", s.registry.Sweep)
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
+	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	if retention > 0 {
 		s.tasks.do(ctx, log, "audit log", func(ctx context.Context) (int, error) { return s.audit.Purge(ctx, retention) })
 	}

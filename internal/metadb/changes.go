@@ -67,6 +67,9 @@ func (c *changes) answerAll() {
 }
 
 func (db *DB) changesMade(ctx context.Context) (made int64, err error) {
+	if err := db.heart.current(); err != nil {
+		return 0, err
+	}
 	err = db.row(ctx, `SELECT made FROM permission_changes`).Scan(&made)
 	return made, classify(err)
 }

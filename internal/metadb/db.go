@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type DB struct {
 	gatherer *gatherer     // of PostgreSQL; nil on SQLite
 	folds    *checkpointer // of SQLite; nil beside a server
 	others   *watcher      // of SQLite; nil beside a server
+	heart    *heart        // of a server
 	works    sync.Map      // name to a channel that holds one, SQLite's exclusive work
 	texts    sync.Map      // query text to *sql.Stmt of reads
 	seals    sealer
@@ -63,8 +65,15 @@ type Options struct {
 	// the background. What is written counts in that server within a second.
 	Beside bool
 
+	// Node is the version text of the granary that runs as a server: it is known
+	// to the other nodes, from before this returns until Close. "" is no server.
+	Node string
+
 	MaxConnections int           // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
 	StartWait      time.Duration // for a PostgreSQL that does not answer; 0 for 30 s
+
+	migrations fs.FS // of tests: those of a later granary
+	pace       pace
 }
 
 // newDB puts a database together; reads and writes may be the same connections.
@@ -97,6 +106,7 @@ func (db *DB) Close() error {
 	if db.gatherer != nil {
 		db.gatherer.close()
 	}
+	db.heart.close()
 	err = errors.Join(err, db.writer.close())
 	db.texts.Range(func(_, stmt any) bool {
 		err = errors.Join(err, stmt.(*sql.Stmt).Close())

@@ -10,6 +10,7 @@ import (
 type dialect struct {
 	migrations goose.Dialect
 	folder     string // below migrations
+	now        string // the database's clock, in microseconds
 
 	// shared: other nodes write too. Nothing is remembered but what
 	// permission_changes answers for, and transactions run side by side.
@@ -32,6 +33,7 @@ type dialect struct {
 func sqliteDialect() dialect {
 	return dialect{
 		migrations: goose.DialectSQLite3, folder: "sqlite", prepares: true, listed: "n.listed",
+		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN packages k ON k.id IN (SELECT o.id FROM packages o` + rest + `)`
 		},
@@ -41,6 +43,7 @@ func sqliteDialect() dialect {
 func postgresDialect() dialect {
 	return dialect{
 		migrations: goose.DialectPostgres, folder: "postgres", shared: true,
+		now:        `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 		skipLocked: ` FOR UPDATE SKIP LOCKED`,
 		view:       &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		firstOfEach: func(rest string) string {

@@ -173,6 +173,9 @@ func (g *gatherer) together(batch []*placement) error {
 		return err
 	}
 	defer conn.Close()
+	if err := g.pool.may(); err != nil {
+		return err
+	}
 	g.pool.hook("before-commit")
 	err = conn.Raw(func(driver any) error {
 		var all pgx.Batch

@@ -15,36 +15,46 @@ import (
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// migrate applies the steps that are missing, each in a transaction. It
-// refuses a database that is newer than this program. The caller keeps others
-// away meanwhile.
-func migrate(ctx context.Context, db *sql.DB, d dialect) error {
-	p, err := steps(db, d)
+// migrate applies the steps that are missing, each in a transaction, and reports
+// the newest. It refuses a database that is newer than this program. The caller
+// keeps others away meanwhile. Where one of the steps is exclusive, nothing is
+// applied, not the steps before it either, until no older node runs.
+func migrate(ctx context.Context, db *sql.DB, d dialect, o Options) (newest int64, err error) {
+	p, files, err := steps(db, d, o)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	have, want, err := p.GetVersions(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if have > want {
-		return fmt.Errorf("it has schema version %d, newer than the %d that this granary knows; start the newer granary, or restore a backup from before it", have, want)
+		return 0, fmt.Errorf("it has schema version %d, newer than the %d that this granary knows; start the newer granary, or restore a backup from before it", have, want)
+	}
+	needed, err := lastExclusive(files, p.ListSources(), have)
+	if err != nil {
+		return 0, err
+	}
+	if needed > 0 && have >= nodesSince && d.shared { // else the file lock keeps others away
+		if err := awaitOlder(ctx, db, d, needed, o.pace.orUsual()); err != nil {
+			return 0, err
+		}
 	}
 	_, err = p.Up(ctx)
-	return err
+	return want, err
 }
 
 // sameSchema refuses a database whose schema is not this program's, and leaves
 // it as it is. (goose would make its own table where there is none.)
-func sameSchema(ctx context.Context, db *sql.DB, d dialect) error {
-	p, err := steps(db, d)
+func sameSchema(ctx context.Context, db *sql.DB, d dialect, o Options) error {
+	p, _, err := steps(db, d, o)
 	if err != nil {
 		return err
 	}
 	all := p.ListSources()
 	want := all[len(all)-1].Version
-	var have int64
-	if err := db.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version`).Scan(&have); err != nil {
+	have, err := schemaOf(ctx, db)
+	if err != nil {
 		return fmt.Errorf("it holds no records of granary; granary serve makes them at its first start: %w", err)
 	}
 	switch {
@@ -56,10 +66,22 @@ func sameSchema(ctx context.Context, db *sql.DB, d dialect) error {
 	return nil
 }
 
-func steps(db *sql.DB, d dialect) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations/"+d.folder)
-	if err != nil {
-		return nil, err
+// schemaOf is the version that the schema has.
+func schemaOf(ctx context.Context, db *sql.DB) (have int64, err error) {
+	err = db.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version`).Scan(&have)
+	return have, err
+}
+
+// steps are the migrations of the dialect, and the files that they are in.
+func steps(db *sql.DB, d dialect, o Options) (*goose.Provider, fs.FS, error) {
+	var all fs.FS = migrations
+	if o.migrations != nil {
+		all = o.migrations
 	}
-	return goose.NewProvider(d.migrations, db, files)
+	files, err := fs.Sub(all, "migrations/"+d.folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := goose.NewProvider(d.migrations, db, files)
+	return p, files, err
 }

@@ -17,7 +17,8 @@ import (
 type pool struct {
 	db   *sql.DB
 	hook func(point string)
-	wake func() // that something was put into the outbox
+	may  func() error // refuses work of a node that others may have taken for gone
+	wake func()       // that something was put into the outbox
 }
 
 const (
@@ -38,6 +39,9 @@ func (p *pool) statement(ctx context.Context, query string, args []any, into ...
 	return again(ctx, func() error {
 		running, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 		defer cancel()
+		if err := p.may(); err != nil {
+			return err
+		}
 		p.hook("before-commit")
 		err := p.db.QueryRowContext(running, query, args...).Scan(into...)
 		p.hook("after-commit")
@@ -71,7 +75,7 @@ func (p *pool) once(ctx context.Context, fn func(*tx) error) error {
 	t := &tx{on: session{running, on}}
 	if err = ctx.Err(); err != nil {
 		err = fault.Wrap(fault.Unavailable, "", err)
-	} else {
+	} else if err = p.may(); err == nil {
 		err = protect(fn, t)
 	}
 	if err != nil {

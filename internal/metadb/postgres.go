@@ -33,7 +33,8 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareSchema(ctx, config, o); err != nil {
+	h := newHeart(postgresDialect(), o)
+	if err := prepareSchema(ctx, config, o, h); err != nil {
 		return nil, fmt.Errorf("database %s: %w", postgresName(config), err)
 	}
 	conns := stdlib.OpenDB(*config)
@@ -50,10 +51,36 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if hook == nil {
 		hook = func(string) {}
 	}
-	writes := &pool{db: conns, hook: hook}
+	writes := &pool{db: conns, hook: hook, may: h.current}
 	db := newDB(postgresDialect(), conns, conns, writes)
 	writes.wake, db.gatherer = db.wake, newGatherer(writes)
+	if h != nil {
+		db.heart = h
+		h.beatOver(db, config)
+	}
 	return db, nil
+}
+
+// beatOver has the heart beat over a connection of its own: it is heard however
+// many requests wait for the others.
+func (h *heart) beatOver(db *DB, config *pgx.ConnConfig) {
+	h.conns = stdlib.OpenDB(*config)
+	h.conns.SetMaxOpenConns(1)
+	h.conns.SetConnMaxLifetime(time.Hour)
+	h.write = running(h.conns)
+	h.again = func(ctx context.Context, register func(context.Context) error) error {
+		return db.Exclusive(ctx, schemaLock, func(ctx context.Context) error {
+			have, err := schemaOf(ctx, h.conns)
+			switch {
+			case err != nil:
+				return classify(err)
+			case have > h.schema:
+				return fmt.Errorf("%w: it has schema version %d, newer than the %d that granary %s knows; start the newer granary", ErrOutdated, have, h.schema, h.version)
+			}
+			return register(ctx)
+		})
+	}
+	h.start()
 }
 
 // postgresConfig is the settings of every connection. What the DSN says itself
@@ -101,9 +128,14 @@ func postgresName(c *pgx.ConnConfig) string {
 	return fmt.Sprintf("%s on %s:%d as %s", c.Database, c.Host, c.Port, c.User)
 }
 
-// prepareSchema checks the server and applies what is missing, one node at a
-// time, on connections without a limit: an index may take its time.
-func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options) error {
+// schemaLock is held by whoever migrates, or becomes a node: none becomes one
+// while another migrates.
+const schemaLock = "schema"
+
+// prepareSchema checks the server, applies what is missing and registers the
+// node, one node at a time, on connections without a limit: an index may take its
+// time.
+func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options, h *heart) error {
 	unhurried := config.Copy()
 	unhurried.RuntimeParams["statement_timeout"] = "0"
 	unhurried.RuntimeParams["lock_timeout"] = "0"
@@ -117,10 +149,15 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options) error
 		return err
 	}
 	if o.Beside {
-		return sameSchema(ctx, conns, postgresDialect())
+		return sameSchema(ctx, conns, postgresDialect(), o)
 	}
-	return advisory(ctx, conns, "schema", func(ctx context.Context) error {
-		return migrate(ctx, conns, postgresDialect())
+	return advisory(ctx, conns, schemaLock, func(ctx context.Context) error {
+		newest, err := migrate(ctx, conns, postgresDialect(), o)
+		if err != nil || h == nil {
+			return err
+		}
+		h.schema = newest
+		return h.register(ctx, running(conns))
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -22,9 +23,9 @@ const readers = 4 // connections
 // servers away. With Options.Beside it needs no lock, and does neither.
 func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	// SQLite gives the files beside it the mode of this one.
-	how, prepare := os.O_CREATE|os.O_RDWR, migrate
+	how := os.O_CREATE | os.O_RDWR
 	if o.Beside {
-		how, prepare = os.O_RDWR, sameSchema
+		how = os.O_RDWR
 	}
 	f, err := os.OpenFile(path, how, 0o600)
 	if err != nil {
@@ -37,7 +38,8 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(ctx, writes, sqliteDialect()); err != nil {
+	h := newHeart(sqliteDialect(), o)
+	if err := prepareSQLite(ctx, writes, o, h); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writes.Close())
 	}
 	reads, err := openPool(path, readers, "_pragma=query_only(1)")
@@ -63,7 +65,49 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	w.told = db.folds.committed
 	go w.run()
 	db.others = newWatcher(db, w)
+	if h != nil {
+		h.again, h.write = unhindered, func(ctx context.Context, query string, args ...any) (int64, error) {
+			return write(ctx, db, func(t *tx) (int64, error) { return t.count(query, args...) })
+		}
+		db.heart = h
+		h.start()
+	}
 	return db, nil
+}
+
+// prepareSQLite brings the schema up to date and registers the server. Whoever
+// else is among the nodes was killed: the file lock keeps others away.
+func prepareSQLite(ctx context.Context, writes *sql.DB, o Options, h *heart) error {
+	if o.Beside {
+		return sameSchema(ctx, writes, sqliteDialect(), o)
+	}
+	newest, err := migrate(ctx, writes, sqliteDialect(), o)
+	if err != nil || h == nil {
+		return err
+	}
+	h.schema = newest
+	_, err = writes.ExecContext(ctx, `DELETE FROM nodes`)
+	if err = errors.Join(err, h.register(ctx, running(writes))); err != nil {
+		slog.Warn("database: this node cannot say that it is there; it tries again", "node", h.id, "error", err)
+	}
+	return nil // where the disk is full it reads all the same
+}
+
+// unhindered is heart.again where nobody else migrates.
+func unhindered(ctx context.Context, register func(context.Context) error) error {
+	return register(ctx)
+}
+
+// running runs statements on connections, and says how many rows changed.
+func running(conns *sql.DB) func(ctx context.Context, query string, args ...any) (int64, error) {
+	return func(ctx context.Context, query string, args ...any) (int64, error) {
+		result, err := conns.ExecContext(ctx, query, args...)
+		if err != nil {
+			return 0, classify(err)
+		}
+		n, err := result.RowsAffected()
+		return n, classify(err)
+	}
 }
 
 // writerConn is the connection that writes. It waits for the lock itself: see

@@ -46,10 +46,11 @@ func Transfer(ctx context.Context, from, to *DB, report func(table string, rows 
 	return err
 }
 
-// tablesOf lists the tables that hold records.
+// tablesOf lists the tables that hold records. The nodes of the one database
+// are not those of the other.
 func tablesOf(ctx context.Context, db *DB) ([]string, error) {
 	return list(ctx, db, func(row scanner) (name string, err error) { return name, row.Scan(&name) },
-		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> 'goose_db_version' ORDER BY name`)
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT IN ('goose_db_version', 'nodes') ORDER BY name`)
 }
 
 type transfer struct {

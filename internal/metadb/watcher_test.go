@@ -135,7 +135,7 @@ func TestBesideRefuses(t *testing.T) {
 		eachDatabase(t, func(t *testing.T, db *DB) {
 			err := db.writer.do(t.Context(), func(x *tx) error { return x.exec(tt.spoil) })
 			must(t, 0, err)
-			if err := sameSchema(t.Context(), db.reads, db.dialect); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+			if err := sameSchema(t.Context(), db.reads, db.dialect, Options{}); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("%s: %v", tt.spoil, err)
 			}
 		})

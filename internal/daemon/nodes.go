@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+)
+
+// whileCurrent is ctx, done as soon as this granary is too old for the database:
+// its cause then is a metadb.ErrOutdated. stop lets go of it.
+func (s *server) whileCurrent(ctx context.Context) (current context.Context, stop func()) {
+	current, end := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case err := <-s.db.Outdated():
+			end(err)
+		case <-current.Done():
+		}
+	}()
+	return current, func() { end(nil) }
+}
+
+// greet tells the log who else runs on the database.
+func (s *server) greet(ctx context.Context, log *slog.Logger) {
+	nodes, err := s.db.Nodes(ctx)
+	if err != nil {
+		log.Warn("which other nodes run is not known", "error", err)
+		return
+	}
+	var others []string
+	for _, n := range nodes {
+		if n.ID != s.db.NodeID() {
+			others = append(others, n.String())
+		}
+	}
+	if len(others) > 0 {
+		log.Info("other nodes run on the database", "nodes", strings.Join(others, ", "))
+	}
+}
+
+// countNodes tells Prometheus how many nodes of which version run. While the
+// database is away it is not known, and none are told.
+func (s *server) countNodes(ctx context.Context) {
+	nodes, err := s.db.Nodes(ctx)
+	s.tasks.nodes.Reset()
+	if err != nil {
+		return
+	}
+	for _, n := range nodes {
+		s.tasks.nodes.WithLabelValues(n.Version).Inc()
+	}
+}
