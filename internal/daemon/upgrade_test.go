@@ -30,7 +30,9 @@ func onPurpose() map[string]string {
 	return map[string]string{
 		"last_used_at":       "asking uses the tokens",
 		"last_downloaded_at": "asking downloads the files",
-		"GET /api/v4/projects/acme%2Ftools/jobs duration": "that of a running job grows",
+		"GET /api/v4/projects/acme%2Ftools/jobs duration":   "that of a running job grows",
+		"GET /api/v4/users?per_page=100 projects_limit":     "external users own nothing",
+		"GET /api/v4/users?per_page=100 can_create_project": "external users own nothing",
 	}
 }
 

@@ -202,7 +202,7 @@ func applyAgain(t *testing.T, db *DB, number int64) {
 	}
 	_, err := conns.ExecContext(t.Context(), fmt.Sprint(`DELETE FROM goose_db_version WHERE version_id = `, number))
 	must(t, 0, err)
-	p, err := steps(conns, db.dialect)
+	p, _, err := steps(conns, db.dialect, Options{})
 	must(t, p, err)
 	_, err = p.ApplyVersion(t.Context(), number, true)
 	must(t, 0, err)
