@@ -34,15 +34,12 @@ func (c *call) protectionChange() func(*registry.ProtectionRule) {
 }
 
 func listProtectionRules(c *call) error {
-	found, err := c.s.Registry.ListProtectionRules(c.r.Context(), c.actor, c.path("id"))
-	if err != nil {
+	ask := c.page(false)
+	if err := c.params.err(); err != nil {
 		return err
 	}
-	rules := make([]wire.ProtectionRule, 0, len(found))
-	for _, rule := range found {
-		rules = append(rules, protectionRule(rule))
-	}
-	return c.ok(rules)
+	found, err := c.s.Registry.ListProtectionRules(c.r.Context(), c.actor, c.path("id"), ask)
+	return listed(c, ask, found, err, protectionRule)
 }
 
 func createProtectionRule(c *call) error {

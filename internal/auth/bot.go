@@ -28,8 +28,9 @@ type Bot struct {
 // Bots keeps bots. Their tokens are personal access tokens in all else.
 type Bots interface {
 	// InsertBotToken makes the bot, a member with the token's role, and its
-	// token, in one transaction.
-	InsertBotToken(ctx context.Context, b Bot, t PersonalToken, d SecretDigest, e audit.Event) (PersonalToken, error)
+	// token, in one transaction. Full where the place has as many bots, also
+	// such as are blocked, as the limit.
+	InsertBotToken(ctx context.Context, b Bot, t PersonalToken, d SecretDigest, most fault.Limit, e audit.Event) (PersonalToken, error)
 }
 
 const botTokenLife = 365 * 24 * time.Hour // where the caller names no end
@@ -41,20 +42,21 @@ type BotTokensOf struct {
 	noun             string // "project" or "group"
 	read, issue, end access.Action
 	find             func(context.Context, access.Actor, string, access.Action) (int64, access.Resource, error)
+	most             func() fault.Limit
 
 	created, rotated, deleted audit.Name
 }
 
 // ProjectTokens is the deeds around project access tokens.
 func (s *Service) ProjectTokens() BotTokensOf {
-	return BotTokensOf{s: s, noun: "project", find: s.Places.ProjectStanding,
+	return BotTokensOf{s: s, noun: "project", find: s.Places.ProjectStanding, most: func() fault.Limit { return s.limits().ProjectTokens },
 		read: access.ReadProjectTokens, issue: access.IssueProjectToken, end: access.EndProjectToken,
 		created: audit.ProjectTokenCreated, rotated: audit.ProjectTokenRotated, deleted: audit.ProjectTokenDeleted}
 }
 
 // GroupTokens is the deeds around group access tokens.
 func (s *Service) GroupTokens() BotTokensOf {
-	return BotTokensOf{s: s, noun: "group", find: s.Places.GroupStanding,
+	return BotTokensOf{s: s, noun: "group", find: s.Places.GroupStanding, most: func() fault.Limit { return s.limits().GroupTokens },
 		read: access.ReadGroupTokens, issue: access.IssueGroupToken, end: access.EndGroupToken,
 		created: audit.GroupTokenCreated, rotated: audit.GroupTokenRotated, deleted: audit.GroupTokenDeleted}
 }
@@ -138,7 +140,7 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 	b.Email = b.Username + "@noreply.localhost"
 	secret := o.s.newSecret(personalPrefix)
 	done := o.s.event(a, o.created, audit.Place(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
-	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret), done)
+	t, err = o.s.Bots.InsertBotToken(ctx, b, t, DigestOf(secret), o.most(), done)
 	return t, secret, err
 }
 

@@ -19,9 +19,13 @@ const botRole = `COALESCE((SELECT COALESCE(m.access_level, b.access_level) FROM 
 
 // InsertBotToken implements auth.Bots. The bot has no namespace of its own:
 // there is nothing for it to keep there.
-func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
+func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
 	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
-		var err error
+		at := projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}
+		err := t.room(ctx, botRows(at), 1, most, placeID(at))
+		if err != nil {
+			return token, err
+		}
 		token.UserID, err = t.insert(`INSERT INTO users (username, username_key, name, email, email_key, admin, external,
 				blocked, can_create_group, projects_limit, note, created_at)
 			VALUES ($1, $2, $3, $4, $5, 0, $6, 0, 0, 0, '', $7) RETURNING id`,
@@ -34,7 +38,7 @@ func (db *DB) InsertBotToken(ctx context.Context, b auth.Bot, token auth.Persona
 		if err != nil {
 			return token, err
 		}
-		err = t.addMember(projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}, projects.Member{
+		err = t.addMember(at, projects.Member{
 			UserID: token.UserID, Role: token.Role, CreatedBy: &projects.Creator{UserID: b.CreatorID}, CreatedAt: token.CreatedAt,
 		})
 		if err != nil {

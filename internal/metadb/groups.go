@@ -163,8 +163,11 @@ func listWith[T any](ctx context.Context, db *DB, w *where, p page.Request, scan
 }
 
 // InsertGroup implements projects.Groups.
-func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, e audit.Event) (projects.Group, error) {
+func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, most fault.Limit, e audit.Event) (projects.Group, error) {
 	return change(ctx, db, func(t *tx) (projects.Group, error) {
+		if err := t.roomForGroup(ctx, g.ParentID, creator, most); err != nil {
+			return g, err
+		}
 		fullPath := g.Path
 		if g.ParentID != 0 {
 			parent, err := t.pathOfNamespace(ctx, g.ParentID)
@@ -197,6 +200,15 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 	})
 }
 
+// roomForGroup counts the groups of the parent, or without one those at the top
+// that the creator owns.
+func (t *tx) roomForGroup(ctx context.Context, parentID, creator int64, most fault.Limit) error {
+	if parentID != 0 {
+		return t.room(ctx, subgroupRows(), 1, most, parentID)
+	}
+	return t.room(ctx, ownGroupRows(), 1, most, creator)
+}
+
 func (t *tx) pathOfNamespace(ctx context.Context, namespaceID int64) (string, error) {
 	var path string
 	err := t.row(ctx, `SELECT r.path FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, namespaceID).Scan(&path)
@@ -223,6 +235,10 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 		}
 		if g.Path != before.Path {
 			if err := t.moveNamespace(ctx, before, g.Path); err != nil {
+				return g, err
+			}
+			at := projects.Place{GroupID: groupID}
+			if err := t.room(ctx, formerPathRows(at), 0, db.formerPaths, groupID); err != nil {
 				return g, err
 			}
 		}

@@ -127,7 +127,7 @@ func (t *tx) findMember(ctx context.Context, at projects.Place, userID int64) (p
 }
 
 // InsertMember implements projects.Members.
-func (db *DB) InsertMember(ctx context.Context, at projects.Place, m projects.Member, e audit.Event) (projects.Member, error) {
+func (db *DB) InsertMember(ctx context.Context, at projects.Place, m projects.Member, most fault.Limit, e audit.Event) (projects.Member, error) {
 	return change(ctx, db, func(t *tx) (projects.Member, error) {
 		err := t.row(ctx, `SELECT id FROM users WHERE id = $1 OR username_key = $2`, m.UserID, fold(m.Username)).Scan(&m.UserID)
 		if err != nil {
@@ -137,6 +137,9 @@ func (db *DB) InsertMember(ctx context.Context, at projects.Place, m projects.Me
 			return m, err
 		}
 		if err := t.addMember(at, m); err != nil {
+			return m, err
+		}
+		if err := t.room(ctx, memberRows(at), 0, most, placeID(at)); err != nil {
 			return m, err
 		}
 		if m, err = t.findMember(ctx, at, m.UserID); err != nil {

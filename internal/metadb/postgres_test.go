@@ -260,7 +260,7 @@ func TestRequestsAskOnce(t *testing.T) {
 	if roleOf(early); asked != 2 {
 		t.Errorf("two requests asked %d times", asked)
 	}
-	_, err := db.InsertMember(t.Context(), projects.Place{ProjectID: p.ID}, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, audit.Event{})
+	_, err := db.InsertMember(t.Context(), projects.Place{ProjectID: p.ID}, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, roomy(), audit.Event{})
 	must(t, 0, err)
 	if role := roleOf(request()); role != access.Developer {
 		t.Errorf("a request after the change finds %v", role)
@@ -281,7 +281,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 	ctx := t.Context()
 	p := demo(t, a)
 	ada := newUser(t, a, "ada", false)
-	_, err := a.InsertMember(ctx, projects.Place{ProjectID: p.ID}, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, audit.Event{})
+	_, err := a.InsertMember(ctx, projects.Place{ProjectID: p.ID}, projects.Member{UserID: ada.ID, Role: access.Developer, CreatedAt: time.Now()}, roomy(), audit.Event{})
 	must(t, 0, err)
 	pat := newToken(t, a, ada.ID, "secret")
 	for range 2 {
@@ -295,7 +295,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 	must(t, 0, a.RevokePersonalTokens(ctx, pat.ID, false, audit.Event{}))
 	_, err = a.UpdateMember(ctx, projects.Place{ProjectID: p.ID}, ada.ID, access.Guest, projects.Setting[time.Time]{}, audit.Event{})
 	must(t, 0, err)
-	_, err = a.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, audit.Event{})
+	_, err = a.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, roomy(), roomy(), audit.Event{})
 	must(t, 0, err)
 	token, err := b.FindToken(ctx, auth.DigestOf("secret"))
 	if !must(t, token, err).Personal.Revoked {

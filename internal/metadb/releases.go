@@ -95,9 +95,9 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 }
 
 // InsertRelease implements releases.Store.
-func (db *DB) InsertRelease(ctx context.Context, e releases.Release, done audit.Event) (releases.Release, error) {
+func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.Limit, done audit.Event) (releases.Release, error) {
 	return alone(ctx, db, func(t *tx) (releases.Release, error) {
-		if err := t.alive(ctx, e.ProjectID); err != nil {
+		if err := t.room(ctx, releaseRows(), 1, most, e.ProjectID); err != nil {
 			return e, err
 		}
 		id, err := t.insert(`INSERT INTO releases (project_id, tag, name, description, ref, milestones, author_id,

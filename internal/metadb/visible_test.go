@@ -78,7 +78,7 @@ func populate(t *testing.T, r *rand.Rand) *world {
 		if r.IntN(2) == 0 {
 			at = projects.Place{ProjectID: w.projects[r.IntN(len(w.projects))]}
 		}
-		_, _ = w.db.InsertMember(t.Context(), at, m, audit.Event{}) // some are members already
+		_, _ = w.db.InsertMember(t.Context(), at, m, roomy(), audit.Event{}) // some are members already
 	}
 	for _, gone := range []int64{w.groups[r.IntN(14)]} {
 		must(t, 0, w.db.DeleteGroup(t.Context(), gone, time.Now(), audit.Event{}))

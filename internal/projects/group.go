@@ -72,9 +72,12 @@ type Groups interface {
 	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
 	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
 	// InsertGroup makes the creator its owner. Conflict where the path is taken.
-	InsertGroup(ctx context.Context, g Group, creator int64, e audit.Event) (Group, error)
+	// Full where the parent has as many groups as the limit, or without a parent
+	// the creator owns as many at the top.
+	InsertGroup(ctx context.Context, g Group, creator int64, most fault.Limit, e audit.Event) (Group, error)
 	// UpdateGroup calls change with the group as it is, keeps what it makes of
-	// it, and records what it returns. A new path moves everything below.
+	// it, and records what it returns. A new path moves everything below. Full
+	// where the group would have more former paths than FormerPaths.
 	UpdateGroup(ctx context.Context, id int64, change func(*Group) ([]audit.Event, error)) (Group, error)
 	// DeleteGroup hides the group and all below it at once.
 	DeleteGroup(ctx context.Context, id int64, now time.Time, e audit.Event) error
@@ -122,8 +125,12 @@ func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Gro
 			return Group{}, err
 		}
 	}
+	most := s.limits().OwnGroups
+	if parent != nil {
+		most = s.limits().Subgroups
+	}
 	g.CreatedAt = s.Now()
-	g, err = s.Groups.InsertGroup(ctx, g, a.UserID, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
+	g, err = s.Groups.InsertGroup(ctx, g, a.UserID, most, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
 	if fault.Is(err, fault.Conflict) {
 		return Group{}, fault.Field("path", "has already been taken")
 	}

@@ -51,8 +51,9 @@ type MemberFilter struct {
 type Members interface {
 	ListMembers(ctx context.Context, f MemberFilter, p page.Request) (page.Of[Member], error)
 	// InsertMember takes the user by id, or by user name where the id is 0.
-	// NotFound without such a user, Conflict where there is a membership.
-	InsertMember(ctx context.Context, at Place, m Member, e audit.Event) (Member, error)
+	// NotFound without such a user, Conflict where there is a membership, Full
+	// where the place has as many as the limit.
+	InsertMember(ctx context.Context, at Place, m Member, most fault.Limit, e audit.Event) (Member, error)
 	// UpdateMember fails with Conflict where the last owner of a group would
 	// be gone.
 	UpdateMember(ctx context.Context, at Place, userID int64, role access.Role, expires Setting[time.Time], e audit.Event) (Member, error)
@@ -65,11 +66,12 @@ type MembersOf struct {
 	find    func(context.Context, access.Actor, string, access.Action) (Place, access.Resource, error)
 	manage  access.Action
 	ownerly bool // granting Owner takes an owner
+	most    func() fault.Limit
 }
 
 // GroupMembers is the deeds around the members of groups.
 func (s *Service) GroupMembers() MembersOf {
-	return MembersOf{s: s, manage: access.AdminGroupMembers,
+	return MembersOf{s: s, manage: access.AdminGroupMembers, most: func() fault.Limit { return s.limits().GroupMembers },
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
 			g, err := s.group(ctx, a, ref, action)
 			return Place{GroupID: g.ID}, g.Standing, err
@@ -78,7 +80,7 @@ func (s *Service) GroupMembers() MembersOf {
 
 // ProjectMembers is the deeds around the members of projects.
 func (s *Service) ProjectMembers() MembersOf {
-	return MembersOf{s: s, manage: access.AdminProjectMembers, ownerly: true,
+	return MembersOf{s: s, manage: access.AdminProjectMembers, ownerly: true, most: func() fault.Limit { return s.limits().ProjectMembers },
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
 			p, err := s.project(ctx, a, ref, action)
 			return Place{ProjectID: p.ID}, p.Standing, err
@@ -120,7 +122,7 @@ func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member M
 		return Member{}, err
 	}
 	member.CreatedAt, member.CreatedBy = m.s.Now(), &Creator{UserID: a.UserID}
-	member, err = m.s.Members.InsertMember(ctx, at, member, m.s.event(a, audit.MemberCreated, at.entity()))
+	member, err = m.s.Members.InsertMember(ctx, at, member, m.most(), m.s.event(a, audit.MemberCreated, at.entity()))
 	switch fault.KindOf(err) {
 	case fault.Conflict:
 		return Member{}, fault.New(fault.Conflict, "Member already exists")
