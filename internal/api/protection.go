@@ -14,11 +14,12 @@ func protectionLevels() map[string]access.Role {
 // protectionChange reads what a rule is to be: only what was sent.
 func (c *call) protectionChange() func(*registry.ProtectionRule) {
 	p := c.params
+	pattern := p.record().optional("package_name_pattern")
 	kind := p.choice("package_type", "conan", packageType, "helm", "maven", "npm", "nuget", "pypi")
 	push := p.choice("minimum_access_level_for_push", "maintainer", "owner", "admin")
 	del := p.choice("minimum_access_level_for_delete", "owner", "admin")
 	return func(rule *registry.ProtectionRule) {
-		if pattern := p.optional("package_name_pattern"); pattern != nil {
+		if pattern != nil {
 			rule.Pattern = *pattern
 		}
 		if kind != "" {
@@ -43,7 +44,7 @@ func listProtectionRules(c *call) error {
 }
 
 func createProtectionRule(c *call) error {
-	c.params.required("package_name_pattern")
+	c.params.record().required("package_name_pattern")
 	if c.params.required("package_type") == "" && c.params.has("package_type") {
 		c.params.fail("package_type does not have a valid value")
 	}
