@@ -15,20 +15,19 @@ import (
 )
 
 const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.description, n.visibility,
-	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at,
-	(SELECT u.projects_limit FROM users u WHERE u.id = n.owner_id)`
+	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at`
 
 const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
 
 func scanGroup(row scanner) (projects.Group, error) {
 	var g projects.Group
-	var parent, owner, limit sql.NullInt64
+	var parent, owner sql.NullInt64
 	var allowed sql.Null[bool]
 	var exception sql.Null[string]
 	var created, updated int64
 	err := row.Scan(&g.ID, &parent, &owner, &g.Name, &g.Path, &g.FullPath, &g.Description, &g.Visibility,
-		&allowed, &exception, &created, &updated, &limit)
-	g.ParentID, g.OwnerID, g.ProjectsLimit = parent.Int64, owner.Int64, int(limit.Int64)
+		&allowed, &exception, &created, &updated)
+	g.ParentID, g.OwnerID = parent.Int64, owner.Int64
 	g.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
 	g.CreatedAt, g.UpdatedAt = moment(created), moment(updated)
 	return g, classify(err)

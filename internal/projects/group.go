@@ -28,8 +28,6 @@ type Group struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 
-	ProjectsLimit int // of a user's own namespace: how many projects it may hold
-
 	Standing access.Resource // what the actor who looked it up is to it
 }
 
