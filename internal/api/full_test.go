@@ -154,3 +154,35 @@ func TestProtectionRulesAreAPage(t *testing.T) {
 	checkHeaders(t, second, "2", "", "1", "prev first last")
 	s.root("GET", rules+"?per_page=0", nil).is(t, 400, `{"error":"per_page has a value not allowed"}`)
 }
+
+// TestFullRecords: what is kept within one record ends too.
+func TestFullRecords(t *testing.T) {
+	s := newServer(t)
+	p := v4 + "/projects/" + s.project("tool", "private")
+	words := func(n int) (list []string) {
+		for i := range n {
+			list = append(list, fmt.Sprint("w", i))
+		}
+		return list
+	}
+	s.root("POST", p+"/releases", map[string]any{"tag_name": "v1", "milestones": words(100)}).must(t, 201)
+	s.root("PUT", p+"/releases/v1", map[string]any{"milestones": words(101)}).starts(t, 400, "")
+	s.root("PUT", p, map[string]any{"topics": words(20)}).must(t, 200)
+	s.root("PUT", p, map[string]any{"topics": words(21)}).starts(t, 400, "")
+
+	s.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+		INSERT INTO release_links (release_id, name, url, path, link_type)
+		SELECT e.id, 'l' || i, 'https://example.com/' || i, '', 'other' FROM releases e CROSS JOIN n`)
+	link := func(name string) answer {
+		return s.root("POST", p+"/releases/v1/assets/links", map[string]any{"name": name, "url": "https://example.com/" + name})
+	}
+	link("last").must(t, 201)
+	link("late").is(t, 400, `{"message":{"links":["are too many (maximum is 1000 in a release)"]}}`)
+
+	s.root("POST", p+"/hooks", map[string]any{"url": "https://example.com/"}).must(t, 201)
+	for i := range 20 {
+		s.root("PUT", p+"/hooks/1/custom_headers/h"+fmt.Sprint(i), map[string]any{"value": "x"}).must(t, 204)
+	}
+	s.root("PUT", p+"/hooks/1/custom_headers/late", map[string]any{"value": "x"}).is(t, 422, `{"error":"Custom headers validation failed: 20 at most"}`)
+	s.root("PUT", p+"/hooks/1/custom_headers/h0", map[string]any{"value": "y"}).must(t, 204)
+}
