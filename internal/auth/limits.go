@@ -17,8 +17,8 @@ func DefaultLimits() Limits {
 	const revoke, rotate = "revoke one first", "rotate one in place of making another; revoked ones count too"
 	return Limits{
 		UserTokens:          fault.Limit{Most: 5_000, Of: "personal access tokens of a user", Cure: revoke},
-		ProjectTokens:       fault.Limit{Most: 100_000, Of: "access tokens ever made of a project", Cure: rotate},
-		GroupTokens:         fault.Limit{Most: 100_000, Of: "access tokens ever made of a group", Cure: rotate},
+		ProjectTokens:       fault.Limit{Most: 50_000, Of: "access tokens ever made of a project", Cure: rotate},
+		GroupTokens:         fault.Limit{Most: 50_000, Of: "access tokens ever made of a group", Cure: rotate},
 		ProjectDeployTokens: fault.Limit{Most: 5_000, Of: "deploy tokens of a project", Cure: revoke},
 		GroupDeployTokens:   fault.Limit{Most: 5_000, Of: "deploy tokens of a group", Cure: revoke},
 		RunningJobs:         fault.Limit{Most: 5_000, Of: "running jobs of a project", Cure: "end some, or wait until they end"},

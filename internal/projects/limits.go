@@ -20,7 +20,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		OwnGroups:        fault.Limit{Most: 5_000, Of: "top-level groups of an owner", Cure: "delete one first, or make subgroups"},
 		Subgroups:        fault.Limit{Most: 10_000, Of: "subgroups of a group", Cure: "delete one first, or take another group"},
-		GroupProjects:    fault.Limit{Most: 50_000, Of: "projects of a group", Cure: "delete one first, or take another group"},
+		GroupProjects:    fault.Limit{Most: 20_000, Of: "projects of a group", Cure: "delete one first, or take another group"},
 		ProjectMembers:   fault.Limit{Most: 20_000, Of: "members of a project", Cure: remove + ", or make them members of the group above"},
 		GroupMembers:     fault.Limit{Most: 20_000, Of: "members of a group", Cure: remove},
 		ProjectVariables: fault.Limit{Most: 8_000, Of: "project ci variables"},

@@ -13,7 +13,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Protections: fault.Limit{Most: 1_000, Of: "package protection rules of a project", Cure: "delete one first, or use * in a pattern"},
-		Uploads:     fault.Limit{Most: 100_000, Of: "uploads of a project", Cure: "delete one first, or publish files as a package"},
+		Uploads:     fault.Limit{Most: 50_000, Of: "uploads of a project", Cure: "delete one first, or publish files as a package"},
 	}
 }
 

@@ -8,9 +8,10 @@ type Limits struct {
 	Releases fault.Limit
 }
 
-// DefaultLimits are far above any use: GitLab has no such limit.
+// DefaultLimits are far above any use: GitLab has no such limit. To count so far
+// takes milliseconds, in which others wait for their turn.
 func DefaultLimits() Limits {
-	return Limits{Releases: fault.Limit{Most: 100_000, Of: "releases of a project", Cure: "delete one first"}}
+	return Limits{Releases: fault.Limit{Most: 20_000, Of: "releases of a project", Cure: "delete one first"}}
 }
 
 // limits are those in force.
