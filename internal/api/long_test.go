@@ -12,7 +12,7 @@ import (
 
 // TestLongTexts sends 50,000 letters, and 256, in every text parameter and in
 // every place of the path of every operation of the document, where all names
-// stand that handlers ask for (TestDocument...). What is read is refused; the
+// stand that handlers ask for (watch). What is read is refused; the
 // rest is ignored; and no answer, and no header of one, grows with it.
 func TestLongTexts(t *testing.T) {
 	s := newServer(t)

@@ -331,23 +331,15 @@ func TestCountsUseIndexes(t *testing.T) {
 // postgresPlan is how PostgreSQL would go about it if a table were large.
 func postgresPlan(t *testing.T, db *DB, text string) string {
 	t.Helper()
-	conn, err := db.reads.Conn(t.Context())
-	must(t, conn, err)
-	defer conn.Close()
 	for n := 3; n > 0; n-- {
 		text = strings.ReplaceAll(text, fmt.Sprint("$", n), "1")
 	}
-	if _, err = conn.ExecContext(t.Context(), `SET enable_seqscan = off`); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := conn.QueryContext(t.Context(), `EXPLAIN `+strings.ReplaceAll(text, "name = 1", "name = '1'"))
-	must(t, rows, err)
-	defer rows.Close()
-	var steps strings.Builder
-	for rows.Next() {
-		var step string
-		must(t, 0, rows.Scan(&step))
-		steps.WriteString(step + "\n")
-	}
-	return steps.String()
+	text = `EXPLAIN ` + strings.ReplaceAll(text, "name = 1", "name = '1'")
+	steps, err := write(t.Context(), db, func(x *tx) ([]string, error) {
+		if err := x.exec(`SET LOCAL enable_seqscan = off`); err != nil {
+			return nil, err
+		}
+		return list(t.Context(), x, func(row scanner) (step string, err error) { return step, row.Scan(&step) }, text)
+	})
+	return strings.Join(must(t, steps, err), "\n")
 }

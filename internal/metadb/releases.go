@@ -120,16 +120,6 @@ func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.
 	})
 }
 
-// alive fails with Hidden where the project was deleted meanwhile.
-func (t *tx) alive(ctx context.Context, projectID int64) error {
-	var n int
-	err := t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, projectID).Scan(&n)
-	if err == nil && n == 0 {
-		return fault.New(fault.Hidden, "Project")
-	}
-	return classify(err)
-}
-
 func (t *tx) addLink(releaseID int64, l releases.Link) error {
 	return t.exec(`INSERT INTO release_links (release_id, name, url, path, link_type) VALUES ($1, $2, $3, $4, $5)`,
 		releaseID, l.Name, l.URL, l.Path, string(l.Type))
