@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"granary/internal/access"
@@ -42,6 +43,9 @@ type Server struct {
 	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
 }
 
+// maxHost is how many bytes a host may have: a name of DNS, and a port.
+const maxHost = 260
+
 // prefix is the root of the API.
 const prefix = "/api/v4"
 
@@ -65,6 +69,10 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	mux.Handle("GET "+projectUploadPath, s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Host) > maxHost { // it is repeated in every row of an answer
+			writeJSON(w, http.StatusBadRequest, errorBody("the host is too long (maximum is "+strconv.Itoa(maxHost)+" characters)"))
+			return
+		}
 		path := r.URL.EscapedPath()
 		if project, raw, ok := splitGeneric(path); ok {
 			s.serveGeneric(w, r, generic[r.Method], project, raw)
@@ -119,6 +127,9 @@ func (c *call) run(route route) error {
 		return access.Refusal(v, route.action, "")
 	}
 	if err := c.s.countWrite(c.actor, route); err != nil {
+		return err
+	}
+	if err := c.checkPath(route.path); err != nil {
 		return err
 	}
 	if c.params, err = readParams(c.w, c.r); err != nil {

@@ -83,17 +83,19 @@ func (c *call) listEvents(f audit.Filter, list func(audit.Filter, page.Request) 
 		rows = append(rows, auditEvent(e))
 	}
 	if found.Total > len(rows) && len(rows) > 0 {
-		c.cursorLink(rows[len(rows)-1].ID)
+		if err := c.cursorLink(rows[len(rows)-1].ID); err != nil {
+			return err
+		}
 	}
 	return c.ok(rows)
 }
 
 // cursorLink leads to what follows the row with the id.
-func (c *call) cursorLink(last int64) {
+func (c *call) cursorLink(last int64) error {
 	q := c.openQuery()
 	q.Del("page")
 	q.Set("cursor", cursor{strconv.FormatInt(last, 10), "n"}.String())
-	c.w.Header().Set("Link", "<"+c.base()+c.r.URL.EscapedPath()+"?"+q.Encode()+`>; rel="next"`)
+	return c.setNext(q)
 }
 
 func getInstanceEvent(c *call) error {

@@ -57,7 +57,7 @@ func (d deedsOfBotTokens) get(c *call) error {
 func (d deedsOfBotTokens) create(c *call) error {
 	p := c.params
 	t := auth.PersonalToken{
-		Name: p.required("name"), Description: p.str("description"), Scopes: p.scopes(),
+		Name: p.record().required("name"), Description: p.record().str("description"), Scopes: p.scopes(),
 		ExpiresAt: p.day("expires_at"), Role: access.Maintainer,
 	}
 	if level := p.optionalInteger("access_level"); level != nil {

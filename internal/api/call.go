@@ -25,6 +25,26 @@ type call struct {
 // path is a path value, decoded.
 func (c *call) path(name string) string { return c.r.PathValue(name) }
 
+// checkPath refuses values in the path that are too long. How long the id or
+// path of a project, group or user may be, whoever looks it up says: 404.
+func (c *call) checkPath(pattern string) error {
+	for part := range strings.SplitSeq(pattern, "/") {
+		name, isValue := strings.CutPrefix(strings.TrimSuffix(part, "}"), "{")
+		if !isValue || name == "id" {
+			continue
+		}
+		most := maxText
+		name, rest := strings.CutSuffix(name, "...")
+		if rest {
+			most = maxRest
+		}
+		if tooLong(c.path(name), most) {
+			return fault.New(fault.Invalid, tooLongText(name, most))
+		}
+	}
+	return nil
+}
+
 // id is a path value that is a number.
 func (c *call) id(name string) (int64, error) {
 	n, err := strconv.ParseInt(c.path(name), 10, 64)
@@ -62,7 +82,7 @@ func (c *call) moved(err error) {
 	if rest != "" {
 		to += "/" + rest
 	}
-	if c.r.URL.RawQuery != "" {
+	if q := c.r.URL.RawQuery; q != "" && len(q) <= maxNext {
 		to += "?" + c.r.URL.RawQuery
 	}
 	h := c.w.Header()

@@ -41,7 +41,7 @@ func (d deedsOfDeployTokens) get(c *call) error {
 
 func (d deedsOfDeployTokens) create(c *call) error {
 	t := auth.DeployToken{
-		Name: c.params.required("name"), Username: c.params.str("username"),
+		Name: c.params.record().required("name"), Username: c.params.record().str("username"),
 		Scopes: c.params.scopes(), ExpiresAt: c.params.moment("expires_at"),
 	}
 	if err := c.params.err(); err != nil {

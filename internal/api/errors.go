@@ -81,7 +81,7 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusPreconditionFailed, message("412 Precondition Failed", "")
 	case fault.NotAllowed:
 		return http.StatusMethodNotAllowed, notAllowedBody(e.Msg)
-	case fault.Unprocessable:
+	case fault.Unprocessable, fault.Full:
 		return http.StatusUnprocessableEntity, fields(e, "422 Unprocessable Entity")
 	case fault.Unfit:
 		return http.StatusUnprocessableEntity, errorBody(e.Msg)

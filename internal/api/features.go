@@ -57,9 +57,10 @@ func deleteFeature(c *call) error {
 // featureChange reads which gate is set to what, for whom (contract rest-api E).
 func (c *call) featureChange() (projects.FeatureChange, error) {
 	p := c.params
+	paths := p.upTo(maxReference)
 	change := projects.FeatureChange{Targets: projects.FeatureTargets{
-		Users: p.list("user"), Groups: p.list("group"), Namespaces: p.list("namespace"),
-		Projects: append(p.list("project"), p.list("repository")...),
+		Users: p.list("user"), Groups: paths.list("group"), Namespaces: paths.list("namespace"),
+		Projects: append(paths.list("project"), paths.list("repository")...),
 	}}
 	value, key := p.required("value"), p.choice("key", "percentage_of_time", "percentage_of_actors")
 	targeted := ""

@@ -62,7 +62,7 @@ func listSubgroups(c *call) error {
 func createGroup(c *call) error {
 	p := c.params
 	g := projects.Group{
-		Name: p.required("name"), Path: p.required("path"), Description: p.str("description"), ParentID: p.integer("parent_id"),
+		Name: p.record().required("name"), Path: p.record().required("path"), Description: p.record().str("description"), ParentID: p.integer("parent_id"),
 	}
 	if v := p.visibility(); v != nil {
 		g.Visibility = *v
@@ -83,7 +83,7 @@ func createGroup(c *call) error {
 func duplicateSettings(p params) (projects.Setting[bool], projects.Setting[string]) {
 	allowed := setting(p, "generic_duplicates_allowed", func(string) *bool { return p.optionalBoolean("generic_duplicates_allowed") })
 	exception := setting(p, "generic_duplicate_exception_regex", func(expr string) *string {
-		v := p.str(expr)
+		v := p.record().str(expr)
 		return &v
 	})
 	return allowed, exception
@@ -115,7 +115,8 @@ func getGroup(c *call) error {
 func editGroup(c *call) error {
 	p := c.params
 	e := projects.GroupEdit{
-		Name: p.optional("name"), Path: p.optional("path"), Description: p.optional("description"), Visibility: p.visibility(),
+		Name: p.record().optional("name"), Path: p.record().optional("path"), Description: p.record().optional("description"),
+		Visibility: p.visibility(),
 	}
 	e.DuplicatesAllowed, e.DuplicateException = duplicateSettings(p)
 	if err := p.err(); err != nil {

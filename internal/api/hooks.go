@@ -57,7 +57,7 @@ func getHook(c *call) error {
 }
 
 func createHook(c *call) error {
-	c.params.required("url")
+	c.params.record().required("url")
 	e := c.params.hookEdit()
 	if err := c.params.err(); err != nil {
 		return err
@@ -101,8 +101,8 @@ func deleteHook(c *call) error {
 // there are no pushes.
 func (p params) hookEdit() hooks.Edit {
 	e := hooks.Edit{
-		URL: p.given("url"), Name: p.given("name"), Description: p.given("description"),
-		Token: p.optional("token"), SigningToken: p.optional("signing_token"),
+		URL: p.record().given("url"), Name: p.record().given("name"), Description: p.record().given("description"),
+		Token: p.record().optional("token"), SigningToken: p.record().optional("signing_token"),
 		Packages: p.optionalBoolean(packageEvents), VerifyTLS: p.optionalBoolean("enable_ssl_verification"),
 		Others: map[string]bool{},
 	}
@@ -112,7 +112,7 @@ func (p params) hookEdit() hooks.Edit {
 		}
 	}
 	for _, o := range p.objects("custom_headers") {
-		e.Headers = append(e.Headers, hooks.Header{Key: o.str("key"), Value: o.str("value")})
+		e.Headers = append(e.Headers, hooks.Header{Key: o.record().str("key"), Value: o.record().str("value")})
 	}
 	for _, name := range []string{"url_variables", "custom_webhook_template"} {
 		if p.sends(name) || len(p.objects(name)) > 0 {
@@ -127,7 +127,7 @@ func setHookHeader(c *call) error {
 	if err != nil {
 		return err
 	}
-	header := hooks.Header{Key: c.path("key"), Value: c.params.required("value")}
+	header := hooks.Header{Key: c.path("key"), Value: c.params.record().required("value")}
 	if err := c.params.err(); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func ownTokenRoutes() []route {
 
 func createOwnToken(c *call) error {
 	t := auth.PersonalToken{
-		Name: c.params.required("name"), Description: c.params.str("description"),
+		Name: c.params.record().required("name"), Description: c.params.record().str("description"),
 		Scopes: c.params.scopes(), ExpiresAt: c.params.day("expires_at"),
 	}
 	if err := c.params.err(); err != nil {

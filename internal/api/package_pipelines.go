@@ -84,7 +84,9 @@ func listPackagePipelines(c *call) error {
 		q := url.Values{}
 		q.Set("per_page", strconv.FormatInt(limit, 10))
 		q.Set("cursor", cursor{strconv.FormatInt(found[len(found)-1].ID, 10), "n"}.String())
-		c.w.Header().Set("Link", "<"+c.base()+c.r.URL.EscapedPath()+"?"+q.Encode()+`>; rel="next"`)
+		if err := c.setNext(q); err != nil {
+			return err
+		}
 	}
 	return c.ok(rows)
 }

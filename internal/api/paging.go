@@ -1,10 +1,13 @@
 package api
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
+	"granary/internal/fault"
 	"granary/internal/page"
 )
 
@@ -66,10 +69,8 @@ func (c *call) pageHeaders(ask page.Request, total int) {
 	h.Set("X-Page", strconv.Itoa(ask.Number))
 	h.Set("X-Next-Page", "")
 	h.Set("X-Prev-Page", "")
-	var links []string
-	link := func(number int, rel string) {
-		links = append(links, "<"+c.pageURL(ask, number)+`>; rel="`+rel+`"`)
-	}
+	var links links
+	link := func(number int, rel string) { links = append(links, pageLink(c.pageURL(ask, number), rel)) }
 	if ask.Number > 1 && ask.Number <= pages {
 		h.Set("X-Prev-Page", strconv.Itoa(ask.Number-1))
 		link(ask.Number-1, "prev")
@@ -84,16 +85,61 @@ func (c *call) pageHeaders(ask page.Request, total int) {
 		h.Set("X-Total-Pages", strconv.Itoa(pages))
 		link(pages, "last")
 	}
-	h.Set("Link", strings.Join(links, ", "))
+	h["Link"] = links.header()
 }
 
-// openQuery is this request's query without what is secret.
+// How many bytes a header may have that leads elsewhere. Proxies take headers
+// of 4 KiB in all; only what a client cannot do without may be longer.
+const (
+	maxLinks = 2048
+	maxNext  = 8192
+)
+
+// links are the entries of a Link header.
+type links []string
+
+func pageLink(to, rel string) string { return "<" + to + `>; rel="` + rel + `"` }
+
+// header is one of all links, or where they are too long together of those to
+// the neighbours, the next, or none: X-Next-Page tells in any case.
+func (l links) header() []string {
+	for _, fit := range []struct {
+		rels string
+		most int
+	}{{"prev next first last", maxLinks}, {"prev next", maxLinks}, {"next", maxNext}} {
+		kept := slices.DeleteFunc(slices.Clone(l), func(link string) bool {
+			_, rel, _ := strings.Cut(link, `>; rel="`)
+			return !strings.Contains(fit.rels, strings.TrimSuffix(rel, `"`))
+		})
+		if text := strings.Join(kept, ", "); text != "" && len(text) <= fit.most {
+			return []string{text}
+		}
+	}
+	return nil
+}
+
+// openQuery is this request's query without what is secret, and without what no
+// handler reads for its length.
 func (c *call) openQuery() url.Values {
 	q := c.r.URL.Query()
 	for _, name := range []string{"private_token", "access_token", "job_token", "token"} {
 		q.Del(name)
 	}
+	maps.DeleteFunc(q, func(name string, values []string) bool {
+		return tooLong(name, maxName) || slices.ContainsFunc(values, func(v string) bool { return tooLong(v, maxText) })
+	})
 	return q
+}
+
+// setNext is the only header of lists that page by a cursor. A client takes a
+// page without it for the last.
+func (c *call) setNext(q url.Values) error {
+	next := links{pageLink(c.base()+c.r.URL.EscapedPath()+"?"+q.Encode(), "next")}.header()
+	if next == nil {
+		return fault.New(fault.Invalid, "the parameters are too long together (maximum is "+strconv.Itoa(maxNext)+" bytes)")
+	}
+	c.w.Header()["Link"] = next
+	return nil
 }
 
 // pageURL is this request's address with another page.

@@ -24,13 +24,18 @@ type params struct {
 	null   map[string]bool // sent as JSON null
 	array  map[string]bool // sent as a list: name[]=, or a JSON array
 	faults *[]string
+	most   int               // characters of a value that the readers take; 0 for maxText
 	asked  func(name string) // told of every parameter that is asked for; nil except in tests
 }
 
 const (
 	maxBody      = 1 << 20 // bytes of a body with parameters
 	maxParts     = 1000    // parameters in all
+	maxName      = 255     // characters of a parameter's name
 	maxList      = 1000    // values of one parameter
+	maxText      = 255     // characters of a value, where no more are asked for
+	maxReference = 4096    // characters of a full path
+	maxRest      = 512     // characters of what a request's path ends with, slashes included
 	maxJSONDepth = 4
 )
 
@@ -83,9 +88,12 @@ func (p params) readForm(body io.Reader) error {
 // checkText refuses what no field of a record can hold.
 func (p params) checkText() error {
 	if len(p.values)+len(p.null) > maxParts {
-		return fault.New(fault.Invalid, "too many parameters")
+		return errTooMany()
 	}
 	for name, values := range p.values {
+		if tooLong(name, maxName) {
+			return errLongName()
+		}
 		if len(values) > maxList {
 			return fault.New(fault.Invalid, "a parameter has too many values")
 		}
@@ -95,6 +103,9 @@ func (p params) checkText() error {
 	}
 	return nil
 }
+
+func errTooMany() error  { return fault.New(fault.Invalid, "too many parameters") }
+func errLongName() error { return fault.New(fault.Invalid, tooLongText("a parameter's name", maxName)) }
 
 func badText(s string) bool { return !utf8.ValidString(s) || strings.ContainsRune(s, 0) }
 
@@ -141,6 +152,12 @@ func (p params) flatten(outer string, object map[string]any, depth int) error {
 		name := key
 		if outer != "" {
 			name = outer + "[" + key + "]"
+		}
+		switch { // before the names of objects are repeated with each of their keys
+		case tooLong(name, maxName):
+			return errLongName()
+		case len(p.values)+len(p.null) > maxParts:
+			return errTooMany()
 		}
 		switch v := v.(type) {
 		case nil:

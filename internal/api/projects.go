@@ -82,7 +82,10 @@ func (c *call) listProjects(f projects.ProjectFilter) error {
 			rows = append(rows, c.projectFor(p))
 		}
 		if found.Total > len(found.Rows) {
-			c.nextLink(found.Rows[len(found.Rows)-1].ID, ask.Desc)
+			err = c.nextLink(found.Rows[len(found.Rows)-1].ID, ask.Desc)
+		}
+		if err != nil {
+			return err
 		}
 		return c.ok(rows)
 	}
@@ -90,7 +93,7 @@ func (c *call) listProjects(f projects.ProjectFilter) error {
 }
 
 // nextLink is the only header of keyset paging (contract rest-api 2).
-func (c *call) nextLink(last int64, desc bool) {
+func (c *call) nextLink(last int64, desc bool) error {
 	q := c.openQuery()
 	q.Del("page")
 	bound := "id_after"
@@ -98,14 +101,14 @@ func (c *call) nextLink(last int64, desc bool) {
 		bound = "id_before"
 	}
 	q.Set(bound, strconv.FormatInt(last, 10))
-	c.w.Header().Set("Link", "<"+c.base()+c.r.URL.EscapedPath()+"?"+q.Encode()+`>; rel="next"`)
+	return c.setNext(q)
 }
 
 func createProject(c *call) error {
 	p := c.params
 	project := projects.Project{
-		Name: p.str("name"), Path: p.str("path"), Description: p.str("description"),
-		DefaultBranch: first(p.str("default_branch"), "main"), Topics: p.list("topics"), PackageAccess: access.PackagesEnabled,
+		Name: p.record().str("name"), Path: p.record().str("path"), Description: p.record().str("description"),
+		DefaultBranch: first(p.record().str("default_branch"), "main"), Topics: p.list("topics"), PackageAccess: access.PackagesEnabled,
 	}
 	if project.Name == "" && project.Path == "" {
 		p.fail("name, path are missing, at least one parameter must be provided")
@@ -164,8 +167,8 @@ func getProject(c *call) error {
 func editProject(c *call) error {
 	p := c.params
 	e := projects.ProjectEdit{
-		Name: p.optional("name"), Path: p.optional("path"), Description: p.optional("description"),
-		DefaultBranch: p.optional("default_branch"), Visibility: p.visibility(), PackageAccess: p.packageAccess(),
+		Name: p.record().optional("name"), Path: p.record().optional("path"), Description: p.record().optional("description"),
+		DefaultBranch: p.record().optional("default_branch"), Visibility: p.visibility(), PackageAccess: p.packageAccess(),
 		Naming: namingSetting(p), MaxFileSize: sizeSetting(p),
 	}
 	e.DuplicatesAllowed, e.DuplicateException = duplicateSettings(p)

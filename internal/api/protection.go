@@ -14,11 +14,12 @@ func protectionLevels() map[string]access.Role {
 // protectionChange reads what a rule is to be: only what was sent.
 func (c *call) protectionChange() func(*registry.ProtectionRule) {
 	p := c.params
+	pattern := p.record().optional("package_name_pattern")
 	kind := p.choice("package_type", "conan", packageType, "helm", "maven", "npm", "nuget", "pypi")
 	push := p.choice("minimum_access_level_for_push", "maintainer", "owner", "admin")
 	del := p.choice("minimum_access_level_for_delete", "owner", "admin")
 	return func(rule *registry.ProtectionRule) {
-		if pattern := p.optional("package_name_pattern"); pattern != nil {
+		if pattern != nil {
 			rule.Pattern = *pattern
 		}
 		if kind != "" {
@@ -34,19 +35,16 @@ func (c *call) protectionChange() func(*registry.ProtectionRule) {
 }
 
 func listProtectionRules(c *call) error {
-	found, err := c.s.Registry.ListProtectionRules(c.r.Context(), c.actor, c.path("id"))
-	if err != nil {
+	ask := c.page(false)
+	if err := c.params.err(); err != nil {
 		return err
 	}
-	rules := make([]wire.ProtectionRule, 0, len(found))
-	for _, rule := range found {
-		rules = append(rules, protectionRule(rule))
-	}
-	return c.ok(rules)
+	found, err := c.s.Registry.ListProtectionRules(c.r.Context(), c.actor, c.path("id"), ask)
+	return listed(c, ask, found, err, protectionRule)
 }
 
 func createProtectionRule(c *call) error {
-	c.params.required("package_name_pattern")
+	c.params.record().required("package_name_pattern")
 	if c.params.required("package_type") == "" && c.params.has("package_type") {
 		c.params.fail("package_type does not have a valid value")
 	}

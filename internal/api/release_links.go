@@ -21,7 +21,7 @@ func (p params) link(outer string) releases.Link {
 			p.fail(named(name) + " is missing")
 		}
 	}
-	l := releases.Link{Name: p.str("name"), URL: p.str("url"), Type: releases.LinkOther}
+	l := releases.Link{Name: p.record().str("name"), URL: p.record().str("url"), Type: releases.LinkOther}
 	if path := p.assetPath(); path != nil {
 		l.Path = *path
 	}
@@ -34,10 +34,10 @@ func (p params) link(outer string) releases.Link {
 // assetPath reads direct_asset_path, or filepath as it was called before
 // GitLab 15.10.
 func (p params) assetPath() *string {
-	if path := p.optional("direct_asset_path"); path != nil {
+	if path := p.record().optional("direct_asset_path"); path != nil {
 		return path
 	}
-	return p.optional("filepath")
+	return p.record().optional("filepath")
 }
 
 func (p params) linkType() *releases.LinkType {
@@ -88,7 +88,7 @@ func editReleaseLink(c *call) error {
 		return err
 	}
 	p := c.params
-	e := releases.LinkEdit{Name: p.optional("name"), URL: p.optional("url"), Path: p.assetPath(), Type: p.linkType()}
+	e := releases.LinkEdit{Name: p.record().optional("name"), URL: p.record().optional("url"), Path: p.assetPath(), Type: p.linkType()}
 	if e.Name == nil && e.URL == nil {
 		p.fail("name, url are missing, at least one parameter must be provided")
 	}

@@ -89,7 +89,7 @@ func (c *call) redirect(to string) error {
 func createRelease(c *call) error {
 	p := c.params
 	r := releases.Release{
-		Tag: p.required("tag_name"), Name: p.str("name"), Description: p.str("description"), Ref: p.str("ref"),
+		Tag: p.record().required("tag_name"), Name: p.record().str("name"), Description: p.record().str("description"), Ref: p.record().str("ref"),
 		Milestones: p.milestones(),
 	}
 	if t := p.moment("released_at"); t != nil {
@@ -128,7 +128,7 @@ func unknownMilestones(p params) error {
 
 func editRelease(c *call) error {
 	p := c.params
-	e := releases.Edit{Name: p.given("name"), Description: p.given("description"), ReleasedAt: p.moment("released_at")}
+	e := releases.Edit{Name: p.record().given("name"), Description: p.record().given("description"), ReleasedAt: p.moment("released_at")}
 	if _, sent := p.values["milestones"]; sent { // an empty list clears
 		titles := p.milestones()
 		e.Milestones = &titles

@@ -41,7 +41,7 @@ func createPersonalToken(c *call) error {
 		return err
 	}
 	t := auth.PersonalToken{
-		UserID: userID, Name: c.params.required("name"), Description: c.params.str("description"),
+		UserID: userID, Name: c.params.record().required("name"), Description: c.params.record().str("description"),
 		Scopes: c.params.scopes(), ExpiresAt: c.params.day("expires_at"),
 	}
 	if err := c.params.err(); err != nil {

@@ -60,11 +60,13 @@ func listUsers(c *call) error {
 	return listed(c, ask, found, err, c.userFor)
 }
 
+const maxNote = 2000 // characters; GitLab says no number
+
 func createUser(c *call) error {
 	p := c.params
 	u := auth.User{
-		Email: p.required("email"), Name: p.required("name"), Username: p.required("username"),
-		Admin: p.boolean("admin"), External: p.boolean("external"), Note: p.str("note"),
+		Email: p.record().required("email"), Name: p.record().required("name"), Username: p.record().required("username"),
+		Admin: p.boolean("admin"), External: p.boolean("external"), Note: p.upTo(maxNote).str("note"),
 		CanCreateGroup: true, ProjectsLimit: 100000,
 	}
 	if !p.has("password") && !p.boolean("reset_password") && !p.boolean("force_random_password") {

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"granary/internal/fault"
 	"granary/internal/projects"
@@ -59,7 +61,35 @@ func (p params) str(name string) string {
 	if len(v) == 0 {
 		return ""
 	}
-	return v[len(v)-1]
+	return p.bounded(name, v[len(v)-1])
+}
+
+// upTo is the same parameters, read with room for longer values.
+func (p params) upTo(characters int) params {
+	p.most = characters
+	return p
+}
+
+// record is the same parameters, read as fields of a record: the room that keeps
+// it says how long each may be, in GitLab's words for that field.
+func (p params) record() params { return p.upTo(maxBody) }
+
+// bounded is a value that is not too long, empty where it is.
+func (p params) bounded(name, value string) string {
+	most := cmp.Or(p.most, maxText)
+	if tooLong(value, most) {
+		p.fail(tooLongText(name, most))
+		return ""
+	}
+	return value
+}
+
+func tooLongText(name string, most int) string {
+	return name + " is too long (maximum is " + strconv.Itoa(most) + " characters)"
+}
+
+func tooLong(text string, most int) bool {
+	return len(text) > most && utf8.RuneCountInString(text) > most
 }
 
 // required is a parameter that must be sent.
@@ -147,14 +177,18 @@ func (p params) list(name string) []string {
 	var list []string
 	for _, v := range p.values[name] {
 		for part := range strings.SplitSeq(v, ",") {
-			if part = strings.TrimSpace(part); part != "" {
-				list = append(list, part)
+			if part = strings.TrimSpace(part); part == "" {
+				continue
 			}
+			if len(list) == maxList {
+				p.fail(name + " has too many values")
+				return nil
+			}
+			if part = p.bounded(name, part); part == "" {
+				return nil
+			}
+			list = append(list, part)
 		}
-	}
-	if len(list) > maxList {
-		p.fail(name + " has too many values")
-		return nil
 	}
 	return list
 }

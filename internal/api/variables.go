@@ -47,7 +47,11 @@ func (d deedsOfVariables) list(c *call) error {
 }
 
 func (d deedsOfVariables) get(c *call) error {
-	v, err := d.deeds.Get(c.r.Context(), c.actor, c.path("id"), c.variableRef())
+	which := c.variableRef()
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	v, err := d.deeds.Get(c.r.Context(), c.actor, c.path("id"), which)
 	if err != nil {
 		return err
 	}
@@ -57,9 +61,9 @@ func (d deedsOfVariables) get(c *call) error {
 func (d deedsOfVariables) create(c *call) error {
 	p := c.params
 	v := projects.Variable{
-		Key: p.required("key"), Value: p.required("value"), Type: projects.EnvVar,
+		Key: p.record().required("key"), Value: p.record().required("value"), Type: projects.EnvVar,
 		Protected: p.boolean("protected"), Masked: p.boolean("masked"), Hidden: p.boolean("masked_and_hidden"),
-		Raw: p.boolean("raw"), Scope: first(p.str("environment_scope"), projects.AnyScope), Description: p.optional("description"),
+		Raw: p.boolean("raw"), Scope: first(p.record().str("environment_scope"), projects.AnyScope), Description: p.record().optional("description"),
 	}
 	if t := p.variableType(); t != nil {
 		v.Type = *t
@@ -77,15 +81,16 @@ func (d deedsOfVariables) create(c *call) error {
 func (d deedsOfVariables) edit(c *call) error {
 	p := c.params
 	e := projects.VariableEdit{
-		Value: p.optional("value"), Scope: p.optional("environment_scope"), Type: p.variableType(),
+		Value: p.record().optional("value"), Scope: p.record().optional("environment_scope"), Type: p.variableType(),
 		Protected: p.optionalBoolean("protected"), Masked: p.optionalBoolean("masked"),
 		Hidden: p.optionalBoolean("masked_and_hidden"), Raw: p.optionalBoolean("raw"),
-		Description: setting(p, "description", p.optional),
+		Description: setting(p, "description", p.record().optional),
 	}
+	which := c.variableRef()
 	if err := p.err(); err != nil {
 		return err
 	}
-	v, err := d.deeds.Edit(c.r.Context(), c.actor, c.path("id"), c.variableRef(), ifMatch(c.r.Header), e)
+	v, err := d.deeds.Edit(c.r.Context(), c.actor, c.path("id"), which, ifMatch(c.r.Header), e)
 	if err != nil {
 		return err
 	}
@@ -93,8 +98,11 @@ func (d deedsOfVariables) edit(c *call) error {
 }
 
 func (d deedsOfVariables) remove(c *call) error {
-	err := d.deeds.Delete(c.r.Context(), c.actor, c.path("id"), c.variableRef(), ifMatch(c.r.Header))
-	if err != nil {
+	which := c.variableRef()
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	if err := d.deeds.Delete(c.r.Context(), c.actor, c.path("id"), which, ifMatch(c.r.Header)); err != nil {
 		return err
 	}
 	return c.noContent()

@@ -239,7 +239,7 @@ func TestVariableLimit(t *testing.T) {
 	s := newServer(t)
 	all := "/api/v4/projects/" + s.project("tool", "private") + "/variables"
 	s.root("POST", all, map[string]any{"key": "FIRST", "value": "x"}).must(t, 201)
-	s.exec(`WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ` + strconv.Itoa(projects.MaxProjectVariables) + `)
+	s.exec(`WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ` + strconv.Itoa(projects.DefaultLimits().ProjectVariables.Most) + `)
 		INSERT INTO variables (project_id, key, value, variable_type, protected, masked, hidden, raw, environment_scope, revision)
 		SELECT v.project_id, 'V' || n.i, v.value, v.variable_type, 0, 0, 0, 0, '*', 1 FROM n, variables v WHERE v.key = 'FIRST'`)
 	const full = `{"message":{"base":["Maximum number of project ci variables (8000) exceeded"]}}`

@@ -13,6 +13,10 @@ import (
 // scripts and package recipes. They begin with a project's full path, so that
 // ServeMux cannot match them: unknown asks here first.
 
+// maxWebPath is how many bytes such an address may have: a full path, a tag and
+// the path of a file.
+const maxWebPath = 8192
+
 // webRoute is one of them. do gets the project and what follows it, decoded.
 type webRoute struct {
 	pattern string // for log and metrics
@@ -31,6 +35,9 @@ func webRoutes() []webRoute {
 // serveWeb answers a request to one of webRoutes, and reports whether it was.
 func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) bool {
 	path := r.URL.EscapedPath()
+	if len(path) > maxWebPath {
+		return false
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || strings.HasPrefix(path, prefix+"/") || strings.HasPrefix(path, "/-/") {
 		return false
 	}

@@ -21,6 +21,7 @@ type Service struct {
 	Jobs           Jobs
 	Places         Places
 	Rules          access.Rules
+	Limits         Limits // the zero value: DefaultLimits
 	Now            func() time.Time
 	Logins         *throttle.Logins // limits failed ones; nil for no limit
 

@@ -29,11 +29,12 @@ type Bot struct {
 // Bots keeps bots. Their tokens are personal access tokens in all else.
 type Bots interface {
 	// InsertBotToken makes the bot, a member with the token's role, and its
-	// token, in one transaction, where check allows it.
-	InsertBotToken(ctx context.Context, a access.Actor, b Bot, t PersonalToken, d SecretDigest, check CheckStanding) (PersonalToken, error)
+	// token, in one transaction, where check allows it. Full where the place has as
+	// many bots, also such as are blocked, as the limit.
+	InsertBotToken(ctx context.Context, a access.Actor, b Bot, t PersonalToken, d SecretDigest, most fault.Limit, check CheckStanding) (PersonalToken, error)
 	// RotateBotToken is PersonalTokens.RotatePersonalToken for a token of the
 	// bot's place, where check allows it.
-	RotateBotToken(ctx context.Context, a access.Actor, b Bot, id int64, successor PersonalToken, d SecretDigest, check CheckStanding) (PersonalToken, error)
+	RotateBotToken(ctx context.Context, a access.Actor, b Bot, id int64, successor PersonalToken, d SecretDigest, most fault.Limit, check CheckStanding) (PersonalToken, error)
 }
 
 // CheckStanding judges by what the actor is to the place in the transaction, beside
@@ -50,20 +51,21 @@ type BotTokensOf struct {
 	noun             string // "project" or "group"
 	read, issue, end access.Action
 	find             func(context.Context, access.Actor, string, access.Action) (int64, access.Resource, error)
+	most             func() fault.Limit
 
 	created, rotated, deleted audit.Name
 }
 
 // ProjectTokens is the deeds around project access tokens.
 func (s *Service) ProjectTokens() BotTokensOf {
-	return BotTokensOf{s: s, noun: "project", find: s.Places.ProjectStanding,
+	return BotTokensOf{s: s, noun: "project", find: s.Places.ProjectStanding, most: func() fault.Limit { return s.limits().ProjectTokens },
 		read: access.ReadProjectTokens, issue: access.IssueProjectToken, end: access.EndProjectToken,
 		created: audit.ProjectTokenCreated, rotated: audit.ProjectTokenRotated, deleted: audit.ProjectTokenDeleted}
 }
 
 // GroupTokens is the deeds around group access tokens.
 func (s *Service) GroupTokens() BotTokensOf {
-	return BotTokensOf{s: s, noun: "group", find: s.Places.GroupStanding,
+	return BotTokensOf{s: s, noun: "group", find: s.Places.GroupStanding, most: func() fault.Limit { return s.limits().GroupTokens },
 		read: access.ReadGroupTokens, issue: access.IssueGroupToken, end: access.EndGroupToken,
 		created: audit.GroupTokenCreated, rotated: audit.GroupTokenRotated, deleted: audit.GroupTokenDeleted}
 }
@@ -147,7 +149,7 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 	b.Email = b.Username + "@noreply.localhost"
 	secret := o.s.newSecret(personalPrefix)
 	done := o.s.event(a, o.created, audit.Place(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
-	t, err = o.s.Bots.InsertBotToken(ctx, a, b, t, DigestOf(secret), func(standing access.Resource) (audit.Event, error) {
+	t, err = o.s.Bots.InsertBotToken(ctx, a, b, t, DigestOf(secret), o.most(), func(standing access.Resource) (audit.Event, error) {
 		return done, o.mayHold(a, standing, o.issue, t.Role)
 	})
 	return t, secret, err
@@ -179,7 +181,8 @@ func (o BotTokensOf) Rotate(ctx context.Context, a access.Actor, ref string, tok
 	}
 	f := o.at(TokenFilter{}, id)
 	return o.s.rotate(ctx, a, t, expires, func(next PersonalToken, d SecretDigest) (PersonalToken, error) {
-		return o.s.Bots.RotateBotToken(ctx, a, Bot{ProjectID: f.ProjectID, GroupID: f.GroupID}, t.ID, next, d, func(standing access.Resource) (audit.Event, error) {
+		at, most := Bot{ProjectID: f.ProjectID, GroupID: f.GroupID}, o.s.limits().UserTokens
+		return o.s.Bots.RotateBotToken(ctx, a, at, t.ID, next, d, most, func(standing access.Resource) (audit.Event, error) {
 			return done, o.mayHold(a, standing, o.end, t.Role)
 		})
 	})

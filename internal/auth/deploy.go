@@ -46,8 +46,9 @@ type DeployTokenFilter struct {
 // DeployTokens keeps deploy tokens. Each method is one transaction.
 type DeployTokens interface {
 	ListDeployTokens(ctx context.Context, f DeployTokenFilter, p page.Request) (page.Of[DeployToken], error)
-	// InsertDeployToken names the user after the id where it has no name.
-	InsertDeployToken(ctx context.Context, t DeployToken, d SecretDigest, e audit.Event) (DeployToken, error)
+	// InsertDeployToken names the user after the id where it has no name. Full
+	// where the place has as many as the limit.
+	InsertDeployToken(ctx context.Context, t DeployToken, d SecretDigest, most fault.Limit, e audit.Event) (DeployToken, error)
 	// DeleteDeployToken records the event where there was such a token.
 	DeleteDeployToken(ctx context.Context, id int64, e audit.Event) error
 }
@@ -64,6 +65,7 @@ func deployScopes() []access.Scope {
 type DeployTokensOf struct {
 	s     *Service
 	admin access.Action
+	most  func() fault.Limit
 	find  func(context.Context, access.Actor, string, access.Action) (DeployTokenFilter, error)
 
 	created, destroyed audit.Name
@@ -71,7 +73,7 @@ type DeployTokensOf struct {
 
 // ProjectDeployTokens is the deeds around the deploy tokens of projects.
 func (s *Service) ProjectDeployTokens() DeployTokensOf {
-	return DeployTokensOf{s: s, admin: access.AdminProjectDeployTokens,
+	return DeployTokensOf{s: s, admin: access.AdminProjectDeployTokens, most: func() fault.Limit { return s.limits().ProjectDeployTokens },
 		created: audit.DeployTokenCreated, destroyed: audit.DeployTokenDestroyed,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (DeployTokenFilter, error) {
 			id, _, err := s.Places.ProjectStanding(ctx, a, ref, action)
@@ -81,7 +83,7 @@ func (s *Service) ProjectDeployTokens() DeployTokensOf {
 
 // GroupDeployTokens is the deeds around the deploy tokens of groups.
 func (s *Service) GroupDeployTokens() DeployTokensOf {
-	return DeployTokensOf{s: s, admin: access.AdminGroupDeployTokens,
+	return DeployTokensOf{s: s, admin: access.AdminGroupDeployTokens, most: func() fault.Limit { return s.limits().GroupDeployTokens },
 		created: audit.GroupDeployTokenCreated, destroyed: audit.GroupDeployTokenDestroyed,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (DeployTokenFilter, error) {
 			id, _, err := s.Places.GroupStanding(ctx, a, ref, action)
@@ -148,7 +150,7 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 	t.ProjectID, t.GroupID, t.CreatorID, t.CreatedAt = f.ProjectID, f.GroupID, a.UserID, d.s.Now()
 	secret := d.s.newSecret(deployPrefix)
 	done := d.s.event(a, d.created, audit.Place(f.ProjectID, f.GroupID)).With("scopes", "", scopeText(t.Scopes))
-	t, err = d.s.DeployTokens.InsertDeployToken(ctx, t, DigestOf(secret), done)
+	t, err = d.s.DeployTokens.InsertDeployToken(ctx, t, DigestOf(secret), d.most(), done)
 	return t, secret, err
 }
 

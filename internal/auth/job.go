@@ -66,8 +66,9 @@ type Jobs interface {
 	FindJob(ctx context.Context, projectID, id int64) (Job, error)
 	ListJobs(ctx context.Context, projectID int64, p page.Request) (page.Of[Job], error)
 	// InsertJob makes the pipeline where it is new. Conflict where the
-	// pipeline's id belongs to another project.
-	InsertJob(ctx context.Context, j Job, d SecretDigest, e audit.Event) (Job, error)
+	// pipeline's id belongs to another project, Full where as many jobs of the
+	// project as the limit are running.
+	InsertJob(ctx context.Context, j Job, d SecretDigest, most fault.Limit, e audit.Event) (Job, error)
 	// FinishJob gives a running job its end, and records the event if it had
 	// none. Conflict where it has another.
 	FinishJob(ctx context.Context, projectID, id int64, status JobStatus, now time.Time, e audit.Event) (Job, error)
@@ -90,7 +91,7 @@ func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j J
 	j.ProjectID, j.Status, j.CreatedAt, j.ExpiresAt = projectID, JobRunning, now, now.Add(timeout)
 	secret := s.newSecret(jobPrefix)
 	done := s.event(a, audit.JobCreated, audit.Place(projectID, 0)).With("user", "", j.User.Username)
-	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret), done)
+	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret), s.limits().RunningJobs, done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Invalid, "pipeline_id is invalid, it belongs to another project")
 	}

@@ -55,10 +55,12 @@ type TokenFilter struct {
 type PersonalTokens interface {
 	FindPersonalToken(ctx context.Context, id int64) (PersonalToken, error)
 	ListPersonalTokens(ctx context.Context, f TokenFilter, p page.Request) (page.Of[PersonalToken], error)
-	InsertPersonalToken(ctx context.Context, t PersonalToken, d SecretDigest, e audit.Event) (PersonalToken, error)
+	// InsertPersonalToken fails with Full where the user has as many tokens as
+	// the limit. Before that the oldest dead one is forgotten.
+	InsertPersonalToken(ctx context.Context, t PersonalToken, d SecretDigest, most fault.Limit, e audit.Event) (PersonalToken, error)
 	// RotatePersonalToken revokes the token with the id, if it is not, and
 	// inserts its successor. Conflict where it was revoked already.
-	RotatePersonalToken(ctx context.Context, id int64, successor PersonalToken, d SecretDigest, e audit.Event) (PersonalToken, error)
+	RotatePersonalToken(ctx context.Context, id int64, successor PersonalToken, d SecretDigest, most fault.Limit, e audit.Event) (PersonalToken, error)
 	// RevokePersonalTokens revokes the token with the id, or its whole family. It
 	// records the event of each that was not revoked before; without an entity
 	// it is told of the token's owner, or of the place of its bot.
@@ -99,7 +101,7 @@ func (s *Service) NewPersonalToken(ctx context.Context, by audit.Author, t Perso
 	}
 	t.CreatedAt = s.Now()
 	made := audit.Event{Name: audit.PersonalTokenCreated, At: t.CreatedAt, Author: by, Entity: userEntity(t.UserID)}
-	return s.PersonalTokens.InsertPersonalToken(ctx, t, DigestOf(secret), made.With("scopes", "", scopeText(t.Scopes)))
+	return s.PersonalTokens.InsertPersonalToken(ctx, t, DigestOf(secret), s.limits().UserTokens, made.With("scopes", "", scopeText(t.Scopes)))
 }
 
 func checkPersonalToken(t PersonalToken, allowed []access.Scope) error {
@@ -216,7 +218,7 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 // meanwhile; done tells of it.
 func (s *Service) rotatePersonal(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, done audit.Event) (PersonalToken, string, error) {
 	return s.rotate(ctx, a, t, expires, func(next PersonalToken, d SecretDigest) (PersonalToken, error) {
-		return s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, d, done)
+		return s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, d, s.limits().UserTokens, done)
 	})
 }
 

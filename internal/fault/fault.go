@@ -32,19 +32,23 @@ const (
 	Timeout                // the caller stopped sending
 	Unavailable            // database or store cannot serve now; try again
 	OverLimit              // the actor has as many of these as allowed
+	Full                   // the owner of the rows has as many as its Limit; Msg is how many
 )
 
 // Error carries a kind and words for the caller.
 type Error struct {
 	Kind   Kind
 	Msg    string              // for the caller; empty means the kind's own words suffice
-	Fields map[string][]string // by field, for Rejected; nil where Msg tells it
+	Fields map[string][]string // by field; nil where Msg tells it
 	Err    error               // the cause, for the log only
 }
 
 // Error is the text for logs.
 func (e *Error) Error() string {
 	msg := e.Msg
+	if e.Fields != nil {
+		msg = ""
+	}
 	for field, reasons := range e.Fields {
 		for _, reason := range reasons {
 			msg += field + " " + reason + "; "

@@ -47,9 +47,8 @@ type Edit struct {
 	Others                 map[string]bool // kinds of event, by their word
 }
 
-// Limits.
+// Limits of one hook, in bytes or in number.
 const (
-	MaxHooks   = 100 // a project
 	maxURL     = 2048
 	maxName    = 255
 	maxText    = 2048 // of a description

@@ -22,6 +22,7 @@ type Service struct {
 	Sender Sender
 	Places Places
 	Guard  Guard
+	Limits Limits // the zero value: DefaultLimits
 	Now    func() time.Time
 }
 
@@ -30,8 +31,8 @@ type Service struct {
 type Store interface {
 	ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[Hook], error)
 	FindHook(ctx context.Context, projectID, id int64) (Hook, error)
-	// InsertHook fails with TooLarge where the project has most hooks.
-	InsertHook(ctx context.Context, h Hook, most int, e audit.Event) (Hook, error)
+	// InsertHook fails with Full where the project has as many as the limit.
+	InsertHook(ctx context.Context, h Hook, most fault.Limit, e audit.Event) (Hook, error)
 	// UpdateHook calls change with the hook as it is, keeps what it makes of it,
 	// and records what it returns.
 	UpdateHook(ctx context.Context, projectID, id int64, change func(*Hook) (audit.Event, error)) (Hook, error)
@@ -134,11 +135,7 @@ func (s *Service) Create(ctx context.Context, a access.Actor, project string, e 
 	if err := h.check(s.Guard); err != nil {
 		return Hook{}, err
 	}
-	h, err = s.Store.InsertHook(ctx, h, MaxHooks, s.event(a, audit.WebhookCreated, h))
-	if fault.Is(err, fault.TooLarge) {
-		err = unprocessable("base", "Maximum number of project hooks (100) exceeded")
-	}
-	return h, err
+	return s.Store.InsertHook(ctx, h, s.limits().Hooks, s.event(a, audit.WebhookCreated, h))
 }
 
 // Edit changes a hook.

@@ -26,27 +26,31 @@ func (db *DB) ListAllowedGroups(ctx context.Context, projectID int64, p page.Req
 }
 
 // AllowJobs implements projects.Allowlists.
-func (db *DB) AllowJobs(ctx context.Context, projectID int64, source projects.Place, most int, e audit.Event) error {
+func (db *DB) AllowJobs(ctx context.Context, projectID int64, source projects.Place, most fault.Limit, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		if err := t.dropGoneSources(projectID); err != nil {
+			return struct{}{}, err
+		}
 		err := t.exec(`INSERT INTO job_token_allowlist (project_id, source_project_id, source_namespace_id) VALUES ($1, $2, $3)`,
 			projectID, id(source.ProjectID), id(source.GroupID))
 		if err != nil {
 			return struct{}{}, err
 		}
-		// What is gone takes no room.
-		var n int
-		err = t.row(ctx, `SELECT COUNT(*) FROM job_token_allowlist l
-			LEFT JOIN projects p ON p.id = l.source_project_id LEFT JOIN namespaces n ON n.id = l.source_namespace_id
-			WHERE l.project_id = $1 AND p.deleted_at IS NULL AND n.deleted_at IS NULL`, projectID).Scan(&n)
-		if err == nil && n > most {
-			err = fault.New(fault.TooLarge, "")
-		}
-		if err != nil {
-			return struct{}{}, classify(err)
+		if err := t.room(ctx, allowlistRows(), 0, most, projectID); err != nil {
+			return struct{}{}, err
 		}
 		return struct{}{}, t.recordSource(ctx, source, e)
 	})
 	return err
+}
+
+// dropGoneSources takes what was deleted off the list: it takes no room.
+func (t *tx) dropGoneSources(projectID int64) error {
+	return t.exec(`DELETE FROM job_token_allowlist WHERE project_id = $1
+		AND (source_project_id IN (SELECT p.id FROM job_token_allowlist l CROSS JOIN projects p
+				WHERE l.project_id = $1 AND p.id = l.source_project_id AND p.deleted_at IS NOT NULL)
+			OR source_namespace_id IN (SELECT n.id FROM job_token_allowlist l CROSS JOIN namespaces n
+				WHERE l.project_id = $1 AND n.id = l.source_namespace_id AND n.deleted_at IS NOT NULL))`, projectID)
 }
 
 // recordSource completes the event with the project or group that is meant.

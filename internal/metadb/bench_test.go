@@ -12,6 +12,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/auth"
+	"granary/internal/fault"
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
@@ -30,14 +31,14 @@ func benchDB(b *testing.B) (*metadb.DB, projects.Project, access.Actor) {
 			b.Error(err)
 		}
 	})
-	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()}, audit.Event{})
+	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", ProjectsLimit: 100, CreatedAt: time.Now()}, audit.Event{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	p, err := db.InsertProject(ctx, projects.Project{
 		Name: "demo", Path: "demo", CreatorID: u.ID, Namespace: projects.Group{ID: u.NamespaceID}, CreatedAt: time.Now(),
 		PackageAccess: access.PackagesEnabled,
-	}, access.Owner, audit.Event{})
+	}, access.Owner, fault.Limit{Most: 1000}, audit.Event{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,9 +20,14 @@ const botRole = `COALESCE((SELECT COALESCE(m.access_level, b.access_level) FROM 
 
 // InsertBotToken implements auth.Bots. The bot has no namespace of its own:
 // there is nothing for it to keep there.
-func (db *DB) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
+func (db *DB) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, most fault.Limit, check auth.CheckStanding) (auth.PersonalToken, error) {
 	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
 		e, err := t.checkStanding(ctx, a, b, check)
+		if err != nil {
+			return token, err
+		}
+		at := projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}
+		err = t.room(ctx, botRows(at), 1, most, placeID(at))
 		if err != nil {
 			return token, err
 		}
@@ -38,7 +43,7 @@ func (db *DB) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, to
 		if err != nil {
 			return token, err
 		}
-		err = t.addMember(projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}, projects.Member{
+		err = t.addMember(at, projects.Member{
 			UserID: token.UserID, Role: token.Role, CreatedBy: &projects.Creator{UserID: b.CreatorID}, CreatedAt: token.CreatedAt,
 		})
 		if err != nil {
@@ -49,13 +54,13 @@ func (db *DB) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, to
 }
 
 // RotateBotToken implements auth.Bots.
-func (db *DB) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
+func (db *DB) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, check auth.CheckStanding) (auth.PersonalToken, error) {
 	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
 		e, err := t.checkStanding(ctx, a, b, check)
 		if err != nil {
 			return auth.PersonalToken{}, err
 		}
-		return t.rotateToken(ctx, tokenID, successor, d, e)
+		return t.rotateToken(ctx, tokenID, successor, d, most, e)
 	})
 }
 

@@ -22,7 +22,7 @@ func newBot(t *testing.T, db *DB, at projects.Place, role access.Role) int64 {
 	t.Helper()
 	name := fmt.Sprintf("bot_%d_%d", at.ProjectID, at.GroupID)
 	made, err := db.InsertBotToken(t.Context(), access.Actor{}, auth.Bot{ProjectID: at.ProjectID, GroupID: at.GroupID, Username: name, Email: name + "@example.com"},
-		auth.PersonalToken{Name: name, Scopes: []access.Scope{access.ScopeAPI}, Role: role, CreatedAt: time.Now()}, auth.DigestOf(name),
+		auth.PersonalToken{Name: name, Scopes: []access.Scope{access.ScopeAPI}, Role: role, CreatedAt: time.Now()}, auth.DigestOf(name), roomy(),
 		func(access.Resource) (audit.Event, error) { return audit.Event{}, nil })
 	return must(t, made, err).UserID
 }
@@ -216,6 +216,7 @@ func TestRolesAreCounted(t *testing.T) {
 		"LEFT JOIN members m ON m.user_id = b.user_id AND (m.project_id": "a bot's own place",
 		"NOT EXISTS (SELECT 1 FROM members o":                            "leaves bots out in the text that follows",
 		"m.user_id <> $2 AND m.access_level = $3":                        "leaves bots out",
+		"m.access_level = 50 AND n.id = m.namespace_id":                  "counts rows for a limit",
 		"IN (SELECT m.id FROM members m WHERE ":                          "one membership, to be changed",
 	}
 	found := 0

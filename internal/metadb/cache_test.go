@@ -23,9 +23,9 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 	at := projects.Place{ProjectID: p.ID}
 	newMember(t, db, at, ada.ID, access.Developer)
 	pat := newToken(t, db, ada.ID, "secret")
-	j, err := db.InsertJob(ctx, auth.Job{ProjectID: p.ID, User: ada, Status: auth.JobRunning, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, auth.DigestOf("job"), audit.Event{})
+	j, err := db.InsertJob(ctx, auth.Job{ProjectID: p.ID, User: ada, Status: auth.JobRunning, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, auth.DigestOf("job"), roomy(), audit.Event{})
 	must(t, j, err)
-	deploy, err := db.InsertDeployToken(ctx, auth.DeployToken{ProjectID: p.ID, Name: "d", CreatedAt: time.Now()}, auth.DigestOf("deploy"), audit.Event{})
+	deploy, err := db.InsertDeployToken(ctx, auth.DeployToken{ProjectID: p.ID, Name: "d", CreatedAt: time.Now()}, auth.DigestOf("deploy"), roomy(), audit.Event{})
 	must(t, deploy, err)
 
 	token := func(secret string) auth.Token {
@@ -73,7 +73,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 			return must(t, place, err).FlagOn
 		},
 			func() error {
-				_, err := db.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, audit.Event{})
+				_, err := db.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, roomy(), roomy(), audit.Event{})
 				return err
 			},
 			func() bool {

@@ -18,6 +18,7 @@ import (
 
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/projects"
 	"granary/internal/registry"
 )
 
@@ -43,6 +44,8 @@ type DB struct {
 	tokens  cache[auth.SecretDigest, auth.Token]
 	files   cache[fileKey, foundFile]
 	walks   walks
+
+	formerPaths fault.Limit // that a project or group keeps
 }
 
 // What is remembered at most, and for how long.
@@ -78,7 +81,7 @@ type Options struct {
 
 // newDB puts a database together; reads and writes may be the same connections.
 func newDB(d dialect, reads, writes *sql.DB, w transactor) *DB {
-	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1)}
+	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1), formerPaths: projects.FormerPaths()}
 	db.changes.ask = db.changesMade
 	db.places.limit, db.places.life = lookupLimit, lookupLife
 	db.tokens.limit, db.tokens.life = lookupLimit, lookupLife

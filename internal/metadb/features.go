@@ -37,7 +37,7 @@ func featureActors(ctx context.Context, q queries, name string) ([]projects.Feat
 }
 
 // SetFeature implements projects.Features.
-func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureChange, e audit.Event) (projects.Feature, error) {
+func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureChange, flags, most fault.Limit, e audit.Event) (projects.Feature, error) {
 	return change(ctx, db, func(t *tx) (projects.Feature, error) {
 		var f projects.Feature
 		err := t.exec(`INSERT INTO features (name, percentage_of_time, percentage_of_actors) VALUES ($1, 0, 0)
@@ -45,11 +45,17 @@ func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureCha
 		if err != nil {
 			return f, err
 		}
+		if err := t.room(ctx, flagRows(), 0, flags); err != nil {
+			return f, err
+		}
 		targets, err := featureTargets(ctx, t, c.Targets)
 		if err != nil {
 			return f, err
 		}
 		if err := t.setGate(name, targets, c); err != nil {
+			return f, err
+		}
+		if err := t.room(ctx, flagTargetRows(), 0, most, name); err != nil {
 			return f, err
 		}
 		if err := t.record(ctx, e); err != nil {

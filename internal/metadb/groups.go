@@ -15,20 +15,19 @@ import (
 )
 
 const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.description, n.visibility,
-	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at,
-	(SELECT CASE u.external WHEN 1 THEN 0 ELSE u.projects_limit END FROM users u WHERE u.id = n.owner_id)` // see auth.User.Bounded
+	n.duplicates_allowed, n.duplicate_exception, n.created_at, n.updated_at`
 
 const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
 
 func scanGroup(row scanner) (projects.Group, error) {
 	var g projects.Group
-	var parent, owner, limit sql.NullInt64
+	var parent, owner sql.NullInt64
 	var allowed sql.Null[bool]
 	var exception sql.Null[string]
 	var created, updated int64
 	err := row.Scan(&g.ID, &parent, &owner, &g.Name, &g.Path, &g.FullPath, &g.Description, &g.Visibility,
-		&allowed, &exception, &created, &updated, &limit)
-	g.ParentID, g.OwnerID, g.ProjectsLimit = parent.Int64, owner.Int64, int(limit.Int64)
+		&allowed, &exception, &created, &updated)
+	g.ParentID, g.OwnerID = parent.Int64, owner.Int64
 	g.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
 	g.CreatedAt, g.UpdatedAt = moment(created), moment(updated)
 	return g, classify(err)
@@ -163,8 +162,11 @@ func listWith[T any](ctx context.Context, db *DB, w *where, p page.Request, scan
 }
 
 // InsertGroup implements projects.Groups.
-func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, e audit.Event) (projects.Group, error) {
+func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, most fault.Limit, e audit.Event) (projects.Group, error) {
 	return change(ctx, db, func(t *tx) (projects.Group, error) {
+		if err := t.roomForGroup(ctx, g.ParentID, creator, most); err != nil {
+			return g, err
+		}
 		fullPath := g.Path
 		if g.ParentID != 0 {
 			parent, err := t.pathOfNamespace(ctx, g.ParentID)
@@ -200,6 +202,15 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 	})
 }
 
+// roomForGroup counts the groups of the parent, or without one those at the top
+// that the creator owns.
+func (t *tx) roomForGroup(ctx context.Context, parentID, creator int64, most fault.Limit) error {
+	if parentID != 0 {
+		return t.room(ctx, subgroupRows(), 1, most, parentID)
+	}
+	return t.room(ctx, ownGroupRows(), 1, most, creator)
+}
+
 func (t *tx) pathOfNamespace(ctx context.Context, namespaceID int64) (string, error) {
 	var path string
 	err := t.row(ctx, `SELECT r.path FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, namespaceID).Scan(&path)
@@ -226,6 +237,10 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 		}
 		if g.Path != before.Path {
 			if err := t.moveNamespace(ctx, before, g.Path); err != nil {
+				return g, err
+			}
+			at := projects.Place{GroupID: groupID}
+			if err := t.room(ctx, formerPathRows(at), 0, db.formerPaths, groupID); err != nil {
 				return g, err
 			}
 		}

@@ -69,21 +69,14 @@ func (db *DB) findHook(ctx context.Context, q queries, projectID, id int64) (hoo
 }
 
 // InsertHook implements hooks.Store.
-func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most int, e audit.Event) (hooks.Hook, error) {
+func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most fault.Limit, e audit.Event) (hooks.Hook, error) {
 	sealed, err := db.sealTarget(h)
 	if err != nil {
 		return h, err
 	}
 	return alone(ctx, db, func(t *tx) (hooks.Hook, error) {
-		if err := t.alive(ctx, h.ProjectID); err != nil {
+		if err := t.room(ctx, hookRows(), 1, most, h.ProjectID); err != nil {
 			return h, err
-		}
-		var n int
-		if err := t.row(ctx, `SELECT COUNT(*) FROM hooks WHERE project_id = $1`, h.ProjectID).Scan(&n); err != nil {
-			return h, classify(err)
-		}
-		if n >= most {
-			return h, fault.New(fault.TooLarge, "")
 		}
 		var err error
 		h.ID, err = t.insert(`INSERT INTO hooks (project_id, sealed, name, description, package_events, other_events,

@@ -26,7 +26,7 @@ func newHook(t *testing.T, db *DB, projectID int64) hooks.Hook {
 	h, err := db.InsertHook(t.Context(), hooks.Hook{
 		ProjectID: projectID, Packages: true, VerifyTLS: true, CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
 		Target: hooks.Target{URL: "https://hooks.example.com/secret-path", Token: "secret-token", Headers: []hooks.Header{{Key: "X-A", Value: "secret-value"}}},
-	}, hooks.MaxHooks, audit.Event{})
+	}, roomy(), audit.Event{})
 	return must(t, h, err)
 }
 
@@ -373,7 +373,7 @@ func TestHooksEndWithTheirPlace(t *testing.T) {
 					t.Errorf("%d rows are left in %s", n, table)
 				}
 			}
-			if _, err := db.InsertHook(t.Context(), hooks.Hook{ProjectID: p.ID}, 1, audit.Event{}); !fault.Is(err, fault.Hidden) {
+			if _, err := db.InsertHook(t.Context(), hooks.Hook{ProjectID: p.ID}, roomy(), audit.Event{}); !fault.Is(err, fault.Hidden) {
 				t.Errorf("a hook of what is gone: %v", err)
 			}
 		})

@@ -49,9 +49,12 @@ func (db *DB) ListJobs(ctx context.Context, projectID int64, p page.Request) (pa
 }
 
 // InsertJob implements auth.Jobs.
-func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest, e audit.Event) (auth.Job, error) {
+func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.Job, error) {
 	return change(ctx, db, func(t *tx) (auth.Job, error) {
-		var err error
+		err := t.room(ctx, runningJobRows(), 1, most, j.ProjectID, micros(j.CreatedAt))
+		if err != nil {
+			return j, err
+		}
 		if j.PipelineID, err = t.pipeline(ctx, j); err != nil {
 			return j, err
 		}

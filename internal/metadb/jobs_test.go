@@ -24,7 +24,7 @@ func TestPipelineNumbers(t *testing.T) {
 			jobs++
 			now := time.Now()
 			j, err := db.InsertJob(t.Context(), auth.Job{ProjectID: project, PipelineID: chosen, User: root, Status: auth.JobRunning, CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
-				auth.DigestOf(strings.Repeat("x", jobs)), audit.Event{})
+				auth.DigestOf(strings.Repeat("x", jobs)), roomy(), audit.Event{})
 			return j.PipelineID, err
 		}
 		const most = 1<<53 - 1
@@ -64,7 +64,7 @@ func TestPipelineNumbersAtOnce(t *testing.T) {
 					if i%2 == 0 {
 						j.PipelineID = int64(1 + i*8 + k)
 					}
-					made, err := db.InsertJob(t.Context(), j, auth.DigestOf(strings.Repeat("x", 1+i*8+k)), audit.Event{})
+					made, err := db.InsertJob(t.Context(), j, auth.DigestOf(strings.Repeat("x", 1+i*8+k)), roomy(), audit.Event{})
 					if err != nil {
 						t.Error(err)
 					}

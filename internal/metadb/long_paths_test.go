@@ -30,7 +30,7 @@ func TestLongPathsAtOnce(t *testing.T) {
 			both.Go(func() {
 				_, made = db.InsertProject(t.Context(), projects.Project{
 					Namespace: projects.Group{ID: g.ID}, Name: "p", Path: strings.Repeat("p", 100), DefaultBranch: "main", CreatorID: root.ID, CreatedAt: time.Now(),
-				}, access.NoRole, audit.Event{})
+				}, access.NoRole, roomy(), audit.Event{})
 			})
 			both.Wait()
 			if fault.Is(renamed, fault.Rejected) == fault.Is(made, fault.Rejected) {

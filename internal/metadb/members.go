@@ -180,7 +180,7 @@ func (t *tx) candidate(ctx context.Context, at projects.Place, userID int64, use
 }
 
 // InsertMember implements projects.Members.
-func (db *DB) InsertMember(ctx context.Context, at projects.Place, a access.Actor, m projects.Member, decide projects.Decide) (projects.Member, error) {
+func (db *DB) InsertMember(ctx context.Context, at projects.Place, a access.Actor, m projects.Member, most fault.Limit, decide projects.Decide) (projects.Member, error) {
 	return change(ctx, db, func(t *tx) (projects.Member, error) {
 		standing, err := t.standingAt(ctx, at, a)
 		if err != nil {
@@ -199,6 +199,9 @@ func (db *DB) InsertMember(ctx context.Context, at projects.Place, a access.Acto
 			return m, err
 		}
 		if err := t.addMember(at, m); err != nil {
+			return m, err
+		}
+		if err := t.room(ctx, memberRows(at), 0, most, placeID(at)); err != nil {
 			return m, err
 		}
 		if m, err = t.findMember(ctx, at, m.UserID); err != nil {

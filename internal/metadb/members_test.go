@@ -29,9 +29,9 @@ func (m *meanwhile) pass() {
 	}
 }
 
-func (m *meanwhile) InsertMember(ctx context.Context, at projects.Place, a access.Actor, member projects.Member, decide projects.Decide) (projects.Member, error) {
+func (m *meanwhile) InsertMember(ctx context.Context, at projects.Place, a access.Actor, member projects.Member, most fault.Limit, decide projects.Decide) (projects.Member, error) {
 	m.pass()
-	return m.Members.InsertMember(ctx, at, a, member, decide)
+	return m.Members.InsertMember(ctx, at, a, member, most, decide)
 }
 
 func (m *meanwhile) UpdateMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, edit func(access.Resource, *projects.Member) (audit.Event, error)) (projects.Member, error) {
@@ -370,14 +370,14 @@ type passingBots struct {
 	first func()
 }
 
-func (p *passingBots) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, t auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
+func (p *passingBots) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, t auth.PersonalToken, d auth.SecretDigest, most fault.Limit, check auth.CheckStanding) (auth.PersonalToken, error) {
 	p.first()
-	return p.Bots.InsertBotToken(ctx, a, b, t, d, check)
+	return p.Bots.InsertBotToken(ctx, a, b, t, d, most, check)
 }
 
-func (p *passingBots) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, id int64, successor auth.PersonalToken, d auth.SecretDigest, check auth.CheckStanding) (auth.PersonalToken, error) {
+func (p *passingBots) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, id int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, check auth.CheckStanding) (auth.PersonalToken, error) {
 	p.first()
-	return p.Bots.RotateBotToken(ctx, a, b, id, successor, d, check)
+	return p.Bots.RotateBotToken(ctx, a, b, id, successor, d, most, check)
 }
 
 // Who is lowered meanwhile gets hold of no token with the role that they had: not

@@ -9,6 +9,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/auth"
+	"granary/internal/fault"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
 )
@@ -70,6 +71,9 @@ func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 	return v
 }
 
+// roomy is a limit that no test reaches.
+func roomy() fault.Limit { return fault.Limit{Most: 1000, Of: "rows of a test"} }
+
 func newUser(t *testing.T, db *DB, name string, external bool) auth.User {
 	t.Helper()
 	u, err := db.InsertUser(t.Context(), auth.User{Username: name, Name: name, Email: name + "@example.com", External: external, ProjectsLimit: 100, CreatedAt: time.Now()}, audit.Event{})
@@ -78,7 +82,7 @@ func newUser(t *testing.T, db *DB, name string, external bool) auth.User {
 
 func newGroup(t *testing.T, db *DB, parent int64, path string, v access.Visibility, creator int64) projects.Group {
 	t.Helper()
-	g, err := db.InsertGroup(t.Context(), projects.Group{Name: path, Path: path, ParentID: parent, Visibility: v, CreatedAt: time.Now()}, creator, audit.Event{})
+	g, err := db.InsertGroup(t.Context(), projects.Group{Name: path, Path: path, ParentID: parent, Visibility: v, CreatedAt: time.Now()}, creator, roomy(), audit.Event{})
 	return must(t, g, err)
 }
 
@@ -87,14 +91,14 @@ func newProject(t *testing.T, db *DB, namespace int64, path string, v access.Vis
 	p, err := db.InsertProject(t.Context(), projects.Project{
 		Namespace: projects.Group{ID: namespace}, Name: path, Path: path, Visibility: v, DefaultBranch: "main",
 		PackageAccess: access.PackagesEnabled, CreatorID: creator, CreatedAt: time.Now(),
-	}, access.NoRole, audit.Event{})
+	}, access.NoRole, roomy(), audit.Event{})
 	return must(t, p, err)
 }
 
 // newMember gives a user a role, and asks nobody.
 func newMember(t *testing.T, db *DB, at projects.Place, userID int64, role access.Role) {
 	t.Helper()
-	_, err := db.InsertMember(t.Context(), at, access.Actor{}, projects.Member{UserID: userID, Role: role, CreatedAt: time.Now()}, yes)
+	_, err := db.InsertMember(t.Context(), at, access.Actor{}, projects.Member{UserID: userID, Role: role, CreatedAt: time.Now()}, roomy(), yes)
 	must(t, 0, err)
 }
 
@@ -111,7 +115,7 @@ func toRole(role access.Role) func(access.Resource, *projects.Member) (audit.Eve
 
 func newToken(t *testing.T, db *DB, userID int64, secret string) auth.PersonalToken {
 	t.Helper()
-	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret), audit.Event{})
+	made, err := db.InsertPersonalToken(t.Context(), auth.PersonalToken{UserID: userID, Name: "t", Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}, auth.DigestOf(secret), roomy(), audit.Event{})
 	return must(t, made, err)
 }
 

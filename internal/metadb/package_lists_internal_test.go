@@ -27,7 +27,7 @@ func shelfDB(tb testing.TB, n int, more ...int) (*DB, []int64) {
 func shelfOf(tb testing.TB, db *DB, n int, more ...int) (*DB, []int64) {
 	tb.Helper()
 	ctx := tb.Context()
-	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", CreatedAt: time.Now()}, audit.Event{})
+	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "root", Email: "root@example.com", ProjectsLimit: 100, CreatedAt: time.Now()}, audit.Event{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func shelfOf(tb testing.TB, db *DB, n int, more ...int) (*DB, []int64) {
 		p, err := db.InsertProject(ctx, projects.Project{
 			Name: name, Path: name, CreatorID: u.ID, Namespace: projects.Group{ID: u.NamespaceID}, CreatedAt: time.Now(),
 			PackageAccess: access.PackagesEnabled,
-		}, access.Owner, audit.Event{})
+		}, access.Owner, roomy(), audit.Event{})
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -293,7 +293,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 	must(t, 0, a.RevokePersonalTokens(ctx, pat.ID, false, audit.Event{}))
 	_, err := a.UpdateMember(ctx, projects.Place{ProjectID: p.ID}, access.Actor{}, ada.ID, toRole(access.Guest))
 	must(t, 0, err)
-	_, err = a.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, audit.Event{})
+	_, err = a.SetFeature(ctx, projects.GenericPackages, projects.FeatureChange{Value: new(false)}, roomy(), roomy(), audit.Event{})
 	must(t, 0, err)
 	token, err := b.FindToken(ctx, auth.DigestOf("secret"))
 	if !must(t, token, err).Personal.Revoked {

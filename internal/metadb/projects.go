@@ -206,8 +206,11 @@ func filterProjects(w *where, f projects.ProjectFilter) {
 }
 
 // InsertProject implements projects.Projects.
-func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role, e audit.Event) (projects.Project, error) {
+func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role, most fault.Limit, e audit.Event) (projects.Project, error) {
 	return change(ctx, db, func(t *tx) (projects.Project, error) {
+		if err := t.roomForProject(ctx, p.Namespace.ID, most); err != nil {
+			return p, err
+		}
 		parent, err := t.pathOfNamespace(ctx, p.Namespace.ID)
 		if err != nil {
 			return p, err
@@ -237,6 +240,26 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 	})
 }
 
+// roomForProject counts the projects of a group, or those of a user's own
+// namespace, where the user's limit is the one that counts; see auth.User.Bounded.
+func (t *tx) roomForProject(ctx context.Context, namespaceID int64, most fault.Limit) error {
+	var owner sql.NullInt64
+	err := t.row(ctx, `SELECT owner_id FROM namespaces WHERE id = $1`, namespaceID).Scan(&owner)
+	if err != nil {
+		return classify(err)
+	}
+	if owner.Valid {
+		if err := t.holdOwner(ofUser(""), owner.Int64); err != nil {
+			return err
+		}
+		err := t.row(ctx, `SELECT CASE external WHEN 1 THEN 0 ELSE projects_limit END FROM users WHERE id = $1`, owner.Int64).Scan(&most.Most)
+		if err != nil {
+			return classify(err)
+		}
+	}
+	return t.room(ctx, projectRows(), 1, most, namespaceID)
+}
+
 // UpdateProject implements projects.Projects.
 func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*projects.Project) ([]audit.Event, error)) (projects.Project, error) {
 	return change(ctx, db, func(t *tx) (projects.Project, error) {
@@ -254,6 +277,10 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 		}
 		if p.Path != before.Path {
 			if err := t.moveRoute(before.FullPath, p.Namespace.FullPath+"/"+p.Path, 0, projectID); err != nil {
+				return p, err
+			}
+			at := projects.Place{ProjectID: projectID}
+			if err := t.room(ctx, formerPathRows(at), 0, db.formerPaths, projectID); err != nil {
 				return p, err
 			}
 		}

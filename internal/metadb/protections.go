@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"granary/internal/audit"
+	"granary/internal/fault"
+	"granary/internal/page"
 	"granary/internal/registry"
 )
 
@@ -16,15 +18,19 @@ func scanProtection(row scanner) (registry.ProtectionRule, error) {
 }
 
 // ListProtections implements registry.Protectors.
-func (db *DB) ListProtections(ctx context.Context, projectID int64) ([]registry.ProtectionRule, error) {
-	return list(ctx, db, scanProtection,
-		`SELECT `+protectionColumns+` FROM package_protection_rules r WHERE r.project_id = $1 ORDER BY r.id`, projectID)
+func (db *DB) ListProtections(ctx context.Context, projectID int64, p page.Request) (page.Of[registry.ProtectionRule], error) {
+	var w where
+	w.and("r.project_id = ?", projectID)
+	return listPage(ctx, db, &w, p, scanProtection, "package_protection_rules r", protectionColumns, "r.id")
 }
 
 // InsertProtection implements registry.Protectors.
-func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, e audit.Event) (registry.ProtectionRule, error) {
+func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, most fault.Limit, e audit.Event) (registry.ProtectionRule, error) {
 	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
-		var err error
+		err := t.room(ctx, protectionRows(), 1, most, r.ProjectID)
+		if err != nil {
+			return r, err
+		}
 		r.ID, err = t.insert(`INSERT INTO package_protection_rules (project_id, pattern, package_type, push_level, delete_level)
 			VALUES ($1, $2, $3, $4, $5) RETURNING id`, r.ProjectID, r.Pattern, r.PackageType, int(r.Push), int(r.Delete))
 		if err != nil {

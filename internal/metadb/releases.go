@@ -95,9 +95,9 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 }
 
 // InsertRelease implements releases.Store.
-func (db *DB) InsertRelease(ctx context.Context, e releases.Release, done audit.Event) (releases.Release, error) {
+func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.Limit, done audit.Event) (releases.Release, error) {
 	return alone(ctx, db, func(t *tx) (releases.Release, error) {
-		if err := t.alive(ctx, e.ProjectID); err != nil {
+		if err := t.room(ctx, releaseRows(), 1, most, e.ProjectID); err != nil {
 			return e, err
 		}
 		id, err := t.insert(`INSERT INTO releases (project_id, tag, name, description, ref, milestones, author_id,
@@ -118,16 +118,6 @@ func (db *DB) InsertRelease(ctx context.Context, e releases.Release, done audit.
 		}
 		return findRelease(ctx, t, e.ProjectID, e.Tag)
 	})
-}
-
-// alive fails with Hidden where the project was deleted meanwhile.
-func (t *tx) alive(ctx context.Context, projectID int64) error {
-	var n int
-	err := t.row(ctx, `SELECT COUNT(*) FROM projects WHERE id = $1 AND deleted_at IS NULL`, projectID).Scan(&n)
-	if err == nil && n == 0 {
-		return fault.New(fault.Hidden, "Project")
-	}
-	return classify(err)
 }
 
 func (t *tx) addLink(releaseID int64, l releases.Link) error {

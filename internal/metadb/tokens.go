@@ -12,6 +12,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/projects"
 )
 
 // FindToken implements auth.Tokens. Known tokens are remembered until
@@ -156,8 +157,29 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 }
 
 // InsertPersonalToken implements auth.PersonalTokens.
-func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
-	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) { return t.addPersonalToken(ctx, token, d, e) })
+func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
+		if err := t.roomForToken(ctx, token, most); err != nil {
+			return token, err
+		}
+		return t.addPersonalToken(ctx, token, d, e)
+	})
+}
+
+// roomForToken forgets the oldest dead token of the user where there are as
+// many as the limit: who rotates every hour is never stopped.
+func (t *tx) roomForToken(ctx context.Context, token auth.PersonalToken, most fault.Limit) error {
+	full := t.room(ctx, tokenRows(), 1, most, token.UserID)
+	if !fault.Is(full, fault.Full) {
+		return full
+	}
+	n, err := t.count(`DELETE FROM personal_access_tokens WHERE id =
+		(SELECT MIN(id) FROM personal_access_tokens WHERE user_id = $1 AND (revoked = 1 OR expires_at <= $2))`,
+		token.UserID, micros(token.CreatedAt))
+	if err == nil && n == 0 {
+		err = full
+	}
+	return err
 }
 
 func (t *tx) addPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
@@ -192,17 +214,22 @@ func (t *tx) recordToken(ctx context.Context, token auth.PersonalToken, e audit.
 }
 
 // RotatePersonalToken implements auth.PersonalTokens.
-func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
-	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) { return t.rotateToken(ctx, tokenID, successor, d, e) })
+func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
+	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
+		return t.rotateToken(ctx, tokenID, successor, d, most, e)
+	})
 }
 
-func (t *tx) rotateToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
+func (t *tx) rotateToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
 	n, err := t.count(`UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1 AND revoked = 0`, tokenID)
 	if err != nil {
 		return auth.PersonalToken{}, err
 	}
 	if n == 0 {
 		return auth.PersonalToken{}, fault.New(fault.Conflict, "")
+	}
+	if err := t.roomForToken(ctx, successor, most); err != nil {
+		return auth.PersonalToken{}, err
 	}
 	return t.addPersonalToken(ctx, successor, d, e.With("successor_of", strconv.FormatInt(tokenID, 10), ""))
 }
@@ -262,9 +289,13 @@ func (db *DB) ListDeployTokens(ctx context.Context, f auth.DeployTokenFilter, p 
 }
 
 // InsertDeployToken implements auth.DeployTokens.
-func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d auth.SecretDigest, e audit.Event) (auth.DeployToken, error) {
+func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.DeployToken, error) {
 	return change(ctx, db, func(t *tx) (auth.DeployToken, error) {
-		var err error
+		at := projects.Place{ProjectID: token.ProjectID, GroupID: token.GroupID}
+		err := t.room(ctx, deployTokenRows(at), 1, most, placeID(at))
+		if err != nil {
+			return token, err
+		}
 		token.ID, err = t.insert(`INSERT INTO deploy_tokens
 				(project_id, namespace_id, name, username, scopes, digest, revoked, expires_at, creator_id, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9) RETURNING id`,

@@ -4,14 +4,15 @@ import (
 	"context"
 
 	"granary/internal/audit"
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
 )
 
 // AddUpload implements registry.Uploads.
-func (db *DB) AddUpload(ctx context.Context, u registry.Upload, e audit.Event) (registry.Upload, error) {
+func (db *DB) AddUpload(ctx context.Context, u registry.Upload, most fault.Limit, e audit.Event) (registry.Upload, error) {
 	return write(ctx, db, func(t *tx) (registry.Upload, error) {
-		if err := t.alive(ctx, u.ProjectID); err != nil {
+		if err := t.room(ctx, uploadRows(), 1, most, u.ProjectID); err != nil {
 			return u, err
 		}
 		blobID, err := t.blobOf(ctx, registry.Publication{Digest: u.Digest, Size: u.Size, Small: u.Small, Now: u.CreatedAt})

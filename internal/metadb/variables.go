@@ -77,14 +77,14 @@ func (db *DB) findVariable(ctx context.Context, q queries, at projects.Place, re
 }
 
 // InsertVariable implements projects.Variables.
-func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.Variable, most int, e audit.Event) (projects.Variable, error) {
+func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.Variable, most fault.Limit, e audit.Event) (projects.Variable, error) {
 	v.Revision = 1
 	sealed, err := db.seals.seal(v.Value, besideVariable(at, v))
 	if err != nil {
 		return v, err
 	}
 	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
-		if err := t.roomForVariable(ctx, at, most); err != nil {
+		if err := t.room(ctx, variableRows(at), 1, most, placeID(at)); err != nil {
 			return v, err
 		}
 		var err error
@@ -99,26 +99,6 @@ func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.
 		e.Target.ID = v.ID
 		return v, t.record(ctx, e)
 	})
-}
-
-// roomForVariable fails where the place is gone, or has most variables.
-func (t *tx) roomForVariable(ctx context.Context, at projects.Place, most int) error {
-	var w where
-	variablesAt(&w, at)
-	var n int
-	if err := t.row(ctx, `SELECT COUNT(*) FROM variables v`+w.String(), w.args...).Scan(&n); err != nil {
-		return classify(err)
-	}
-	if n >= most {
-		return fault.New(fault.TooLarge, "")
-	}
-	var alive bool
-	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM projects WHERE id = $1 AND deleted_at IS NULL)
-		OR EXISTS (SELECT 1 FROM namespaces WHERE id = $2 AND deleted_at IS NULL)`, at.ProjectID, at.GroupID).Scan(&alive)
-	if err == nil && !alive {
-		return fault.New(fault.Hidden, "")
-	}
-	return classify(err)
 }
 
 // UpdateVariable implements projects.Variables.

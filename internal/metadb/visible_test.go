@@ -49,7 +49,8 @@ func populate(t *testing.T, r *rand.Rand) *world {
 	users := []int64{}
 	namespaces := []int64{}
 	for i := range 6 {
-		u := newUser(t, w.db, fmt.Sprint("u", i), i%3 == 0)
+		u := newUser(t, w.db, fmt.Sprint("u", i), false)
+		u.External = i%3 == 0 // on record once the projects of their own are there
 		w.actors = append(w.actors, actorOf(u))
 		users, namespaces = append(users, u.ID), append(namespaces, u.NamespaceID)
 	}
@@ -68,6 +69,10 @@ func populate(t *testing.T, r *rand.Rand) *world {
 		p := newProject(t, w.db, namespaces[r.IntN(len(namespaces))], fmt.Sprint("p", i), visibility(), root.ID)
 		w.projects = append(w.projects, p.ID)
 	}
+	_, err := write(t.Context(), w.db, func(tx *tx) (struct{}, error) {
+		return struct{}{}, tx.exec(`UPDATE users SET external = 1 WHERE id IN ($1, $2)`, users[0], users[3])
+	})
+	must(t, 0, err)
 	roles := []access.Role{access.Guest, access.Planner, access.Reporter, access.Developer, access.Maintainer, access.Owner}
 	for range 30 {
 		m := projects.Member{UserID: users[r.IntN(len(users))], Role: roles[r.IntN(len(roles))], CreatedAt: time.Now()}
@@ -78,7 +83,7 @@ func populate(t *testing.T, r *rand.Rand) *world {
 		if r.IntN(2) == 0 {
 			at = projects.Place{ProjectID: w.projects[r.IntN(len(w.projects))]}
 		}
-		_, _ = w.db.InsertMember(t.Context(), at, access.Actor{}, m, yes) // some are members already
+		_, _ = w.db.InsertMember(t.Context(), at, access.Actor{}, m, roomy(), yes) // some are members already
 	}
 	for _, gone := range []int64{w.groups[r.IntN(14)]} {
 		must(t, 0, w.db.DeleteGroup(t.Context(), gone, time.Now(), audit.Event{}))

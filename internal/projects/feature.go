@@ -82,8 +82,9 @@ func (s *Service) featureEvent(a access.Actor, name audit.Name, flag string) aud
 type Features interface {
 	ListFeatures(ctx context.Context) ([]Feature, error)
 	// SetFeature creates the flag where it is new. NotFound, with the target
-	// as its message, where a target does not exist.
-	SetFeature(ctx context.Context, name string, c FeatureChange, e audit.Event) (Feature, error)
+	// as its message, where a target does not exist. Full where there are as
+	// many flags, or targets of this one, as the limits.
+	SetFeature(ctx context.Context, name string, c FeatureChange, flags, targets fault.Limit, e audit.Event) (Feature, error)
 	DeleteFeature(ctx context.Context, name string, e audit.Event) error
 }
 
@@ -114,7 +115,7 @@ func (s *Service) SetFeature(ctx context.Context, a access.Actor, name string, c
 	if ok, err := regexp.MatchString(`\A[A-Za-z0-9_.-]{1,255}\z`, name); err != nil || !ok {
 		return Feature{}, fault.New(fault.Refused, "a flag's name has letters, digits, '_', '.' and '-'")
 	}
-	f, err := s.Features.SetFeature(ctx, name, c, s.featureEvent(a, audit.FeatureSet, name).With(c.gate(), "", c.value()))
+	f, err := s.Features.SetFeature(ctx, name, c, s.limits().Flags, s.limits().FlagTargets, s.featureEvent(a, audit.FeatureSet, name).With(c.gate(), "", c.value()))
 	if e, ok := fault.As(err, fault.NotFound); ok {
 		return Feature{}, fault.New(fault.Refused, e.Msg+" is not found!")
 	}

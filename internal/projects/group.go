@@ -28,8 +28,6 @@ type Group struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 
-	ProjectsLimit int // of a user's own namespace: how many projects it may hold
-
 	Standing access.Resource // what the actor who looked it up is to it
 }
 
@@ -72,10 +70,12 @@ type Groups interface {
 	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
 	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
 	// InsertGroup makes the creator its owner, where it is not 0. Conflict where the
-	// path is taken.
-	InsertGroup(ctx context.Context, g Group, creator int64, e audit.Event) (Group, error)
+	// path is taken. Full where the parent has as many groups as the limit, or
+	// without a parent the creator owns as many at the top.
+	InsertGroup(ctx context.Context, g Group, creator int64, most fault.Limit, e audit.Event) (Group, error)
 	// UpdateGroup calls change with the group as it is, keeps what it makes of
-	// it, and records what it returns. A new path moves everything below.
+	// it, and records what it returns. A new path moves everything below. Full
+	// where the group would have more former paths than FormerPaths.
 	UpdateGroup(ctx context.Context, id int64, change func(*Group) ([]audit.Event, error)) (Group, error)
 	// DeleteGroup hides the group and all below it at once.
 	DeleteGroup(ctx context.Context, id int64, now time.Time, e audit.Event) error
@@ -123,12 +123,16 @@ func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Gro
 			return Group{}, err
 		}
 	}
+	most := s.limits().OwnGroups
+	if parent != nil {
+		most = s.limits().Subgroups
+	}
 	g.CreatedAt = s.Now()
 	owner, role := a.UserID, access.Owner
 	if a.Bot { // belongs to its one place, and has in here what it has there
 		owner, role = 0, parent.Standing.Role
 	}
-	g, err = s.Groups.InsertGroup(ctx, g, owner, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
+	g, err = s.Groups.InsertGroup(ctx, g, owner, most, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
 	if fault.Is(err, fault.Conflict) {
 		return Group{}, fault.Field("path", "has already been taken")
 	}

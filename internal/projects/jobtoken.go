@@ -2,7 +2,6 @@ package projects
 
 import (
 	"context"
-	"strconv"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -10,19 +9,15 @@ import (
 	"granary/internal/page"
 )
 
-// MaxAllowlist is how many projects and groups a project's job token scope may
-// list (contract rest-api C5).
-const MaxAllowlist = 200
-
 // Allowlists keeps whose job tokens a project lets in. Each method is one
 // transaction.
 type Allowlists interface {
 	// ListAllowedProjects has the project itself, too.
 	ListAllowedProjects(ctx context.Context, projectID int64, p page.Request) (page.Of[Project], error)
 	ListAllowedGroups(ctx context.Context, projectID int64, p page.Request) (page.Of[Group], error)
-	// AllowJobs fails with Conflict where the source is listed, and with
-	// TooLarge where the list has most entries.
-	AllowJobs(ctx context.Context, projectID int64, source Place, most int, e audit.Event) error
+	// AllowJobs fails with Conflict where the source is listed, and with Full
+	// where the list has as many as the limit.
+	AllowJobs(ctx context.Context, projectID int64, source Place, most fault.Limit, e audit.Event) error
 	// DisallowJobs is NotFound where the source is not listed.
 	DisallowJobs(ctx context.Context, projectID int64, source Place, e audit.Event) error
 }
@@ -93,12 +88,12 @@ func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, s
 	if source.ProjectID != 0 {
 		name = audit.JobTokenProjectAdded
 	}
-	err = s.Allowlists.AllowJobs(ctx, p.ID, source, MaxAllowlist, s.event(a, name, p.entity()))
-	switch fault.KindOf(err) {
-	case fault.Conflict:
+	err = s.Allowlists.AllowJobs(ctx, p.ID, source, s.limits().Allowlist, s.event(a, name, p.entity()))
+	if full, ok := fault.As(err, fault.Full); ok {
+		err = fault.New(fault.Refused, "The job token allowlist is full: it takes "+full.Msg+" projects and groups.")
+	}
+	if fault.Is(err, fault.Conflict) {
 		err = taken
-	case fault.TooLarge:
-		err = fault.New(fault.Refused, "The job token allowlist is full: it takes "+strconv.Itoa(MaxAllowlist)+" projects and groups.")
 	}
 	return p.ID, err
 }

@@ -63,8 +63,9 @@ type Members interface {
 	ListMembers(ctx context.Context, f MemberFilter, p page.Request) (page.Of[Member], error)
 	// InsertMember takes the user by id, or by user name where the id is 0, and
 	// asks decide about the user: with NoRole, or as the member that the user is.
-	// NotFound without such a user, Conflict where there is a membership.
-	InsertMember(ctx context.Context, at Place, a access.Actor, m Member, decide Decide) (Member, error)
+	// NotFound without such a user, Conflict where there is a membership, Full
+	// where the place has as many as the limit.
+	InsertMember(ctx context.Context, at Place, a access.Actor, m Member, most fault.Limit, decide Decide) (Member, error)
 	// UpdateMember calls edit with the member as it is, and keeps the role and
 	// the end that it leaves. NotFound where there is none, Conflict where
 	// KeepOwner says so.
@@ -80,11 +81,12 @@ type MembersOf struct {
 	find    func(context.Context, access.Actor, string, access.Action) (Place, access.Resource, error)
 	manage  access.Action
 	ownerly bool // granting Owner takes an owner
+	most    func() fault.Limit
 }
 
 // GroupMembers is the deeds around the members of groups.
 func (s *Service) GroupMembers() MembersOf {
-	return MembersOf{s: s, noun: "Group", manage: access.AdminGroupMembers,
+	return MembersOf{s: s, noun: "Group", manage: access.AdminGroupMembers, most: func() fault.Limit { return s.limits().GroupMembers },
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
 			g, err := s.group(ctx, a, ref, action)
 			return Place{GroupID: g.ID}, g.Standing, err
@@ -93,7 +95,7 @@ func (s *Service) GroupMembers() MembersOf {
 
 // ProjectMembers is the deeds around the members of projects.
 func (s *Service) ProjectMembers() MembersOf {
-	return MembersOf{s: s, noun: "Project", manage: access.AdminProjectMembers, ownerly: true,
+	return MembersOf{s: s, noun: "Project", manage: access.AdminProjectMembers, ownerly: true, most: func() fault.Limit { return s.limits().ProjectMembers },
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
 			p, err := s.project(ctx, a, ref, action)
 			return Place{ProjectID: p.ID}, p.Standing, err
@@ -136,7 +138,7 @@ func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member M
 		return Member{}, err
 	}
 	member.CreatedAt, member.CreatedBy = m.s.Now(), &Creator{UserID: a.UserID}
-	member, err = m.s.Members.InsertMember(ctx, at, a, member, func(standing access.Resource, user Member) (audit.Event, error) {
+	member, err = m.s.Members.InsertMember(ctx, at, a, member, m.most(), func(standing access.Resource, user Member) (audit.Event, error) {
 		if err := m.mayManage(a, standing, member.Role); err != nil {
 			return audit.Event{}, err
 		}

@@ -3,7 +3,6 @@ package projects
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -91,11 +90,12 @@ type Projects interface {
 	FindProject(ctx context.Context, ref string, a access.Actor) (Project, error)
 	ListProjects(ctx context.Context, f ProjectFilter, p page.Request) (page.Of[Project], error)
 	// InsertProject makes the creator a member with the role, where it is not
-	// NoRole. Conflict where the path is taken.
-	InsertProject(ctx context.Context, p Project, role access.Role, e audit.Event) (Project, error)
+	// NoRole. Conflict where the path is taken. Full where a group has as many
+	// projects as the limit, or a user's own namespace as that user may have.
+	InsertProject(ctx context.Context, p Project, role access.Role, most fault.Limit, e audit.Event) (Project, error)
 	// UpdateProject calls change with the project as it is, keeps what it makes
 	// of it, and records what it returns. After a new path the old one still
-	// leads here.
+	// leads here; Full where these would be more than FormerPaths.
 	UpdateProject(ctx context.Context, id int64, change func(*Project) ([]audit.Event, error)) (Project, error)
 	// DeleteProject hides the project at once.
 	DeleteProject(ctx context.Context, id int64, now time.Time, e audit.Event) error
@@ -132,9 +132,6 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 	if err != nil {
 		return Project{}, namespaceFault(err)
 	}
-	if err := s.checkLimit(ctx, ns); err != nil {
-		return Project{}, err
-	}
 	if p.Path == "" {
 		p.Path = slug(p.Name)
 	}
@@ -150,26 +147,15 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 		}
 	}
 	p.Namespace, p.CreatorID, p.CreatedAt, p.JobTokenScope = ns, a.UserID, s.Now(), true
-	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns), s.event(a, audit.ProjectCreated, audit.Entity{Type: audit.Project}))
+	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns), s.limits().GroupProjects,
+		s.event(a, audit.ProjectCreated, audit.Entity{Type: audit.Project}))
+	if full, ok := fault.As(err, fault.Full); ok && ns.Personal() {
+		err = fault.New(fault.OverLimit, "Your project limit is "+full.Msg+" projects! Please contact your administrator to increase it")
+	}
 	if err != nil {
 		return Project{}, taken(err)
 	}
 	return s.Projects.FindProject(ctx, idRef(p.ID), a)
-}
-
-// checkLimit holds a user to the number of projects that the user may have in
-// the own namespace.
-func (s *Service) checkLimit(ctx context.Context, ns Group) error {
-	if !ns.Personal() {
-		return nil
-	}
-	every := access.Actor{Kind: access.User, Admin: true}
-	found, err := s.Projects.ListProjects(ctx, ProjectFilter{Actor: every, OwnerID: ns.OwnerID}, page.Request{Number: 1, Size: 1})
-	if err == nil && found.Total >= ns.ProjectsLimit {
-		err = fault.New(fault.OverLimit, "Your project limit is "+strconv.Itoa(ns.ProjectsLimit)+
-			" projects! Please contact your administrator to increase it")
-	}
-	return err
 }
 
 // namespaceFault tells a project's creator what is wrong with the namespace in

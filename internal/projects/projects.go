@@ -20,6 +20,7 @@ type Service struct {
 	Variables  Variables
 	Allowlists Allowlists
 	Rules      access.Rules
+	Limits     Limits // the zero value: DefaultLimits
 	Now        func() time.Time
 }
 

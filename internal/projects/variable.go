@@ -38,12 +38,6 @@ const (
 // AnyScope is the environment scope of a variable that says nothing of scopes.
 const AnyScope = "*"
 
-// Limits of variables.
-const (
-	MaxProjectVariables = 8000
-	MaxGroupVariables   = 30000
-)
-
 // Tag names the variable as it is now: it differs after every write, and
 // tells nothing of the value.
 func (v Variable) Tag() string {
@@ -80,9 +74,9 @@ func (c Condition) check(v Variable) error {
 type Variables interface {
 	ListVariables(ctx context.Context, at Place, p page.Request) (page.Of[Variable], error)
 	FindVariable(ctx context.Context, at Place, ref VariableRef) (Variable, error)
-	// InsertVariable fails with TooLarge where the place has most already,
+	// InsertVariable fails with Full where the place has as many as the limit,
 	// and with Conflict where the key has one of this scope.
-	InsertVariable(ctx context.Context, at Place, v Variable, most int, e audit.Event) (Variable, error)
+	InsertVariable(ctx context.Context, at Place, v Variable, most fault.Limit, e audit.Event) (Variable, error)
 	// UpdateVariable calls change with the variable as it is, keeps what it
 	// makes of it, and records what it returns. Conflict with the message
 	// "scope" where the new scope is taken.
@@ -96,8 +90,7 @@ type VariablesOf struct {
 	s           *Service
 	find        func(context.Context, access.Actor, string, access.Action) (Place, error)
 	read, admin access.Action
-	most        int
-	noun        string // of the place
+	most        func() fault.Limit
 
 	created, updated, deleted audit.Name
 }
@@ -105,7 +98,7 @@ type VariablesOf struct {
 // ProjectVariables is the deeds around the variables of projects.
 func (s *Service) ProjectVariables() VariablesOf {
 	return VariablesOf{s: s, read: access.ReadProjectVariables, admin: access.AdminProjectVariables,
-		most: MaxProjectVariables, noun: "project",
+		most:    func() fault.Limit { return s.limits().ProjectVariables },
 		created: audit.VariableCreated, updated: audit.VariableUpdated, deleted: audit.VariableDeleted,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
 			p, err := s.project(ctx, a, ref, action)
@@ -116,7 +109,7 @@ func (s *Service) ProjectVariables() VariablesOf {
 // GroupVariables is the deeds around the variables of groups.
 func (s *Service) GroupVariables() VariablesOf {
 	return VariablesOf{s: s, read: access.ReadGroupVariables, admin: access.AdminGroupVariables,
-		most: MaxGroupVariables, noun: "group",
+		most:    func() fault.Limit { return s.limits().GroupVariables },
 		created: audit.GroupVariableCreated, updated: audit.GroupVariableUpdated, deleted: audit.GroupVariableDeleted,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
 			g, err := s.group(ctx, a, ref, action)
@@ -162,11 +155,11 @@ func (o VariablesOf) Create(ctx context.Context, a access.Actor, ref string, v V
 	if err := checkVariable(v); err != nil {
 		return Variable{}, err
 	}
-	v, err = o.s.Variables.InsertVariable(ctx, at, v, o.most, o.event(a, o.created, at, v))
-	switch fault.KindOf(err) {
-	case fault.TooLarge:
-		err = fault.Field("base", "Maximum number of "+o.noun+" ci variables ("+strconv.Itoa(o.most)+") exceeded")
-	case fault.Conflict:
+	v, err = o.s.Variables.InsertVariable(ctx, at, v, o.most(), o.event(a, o.created, at, v))
+	if full, ok := fault.As(err, fault.Full); ok {
+		err = &fault.Error{Kind: fault.Rejected, Fields: full.Fields} // GitLab's status here
+	}
+	if fault.Is(err, fault.Conflict) {
 		err = takenVariable(v.Key)
 	}
 	return v.shown(), err

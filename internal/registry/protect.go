@@ -8,6 +8,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/page"
 )
 
 // ProtectionRule is a rule on who may publish and delete packages of matching
@@ -23,9 +24,11 @@ type ProtectionRule struct {
 
 // Protectors keeps protection rules. Each method is one transaction.
 type Protectors interface {
-	ListProtections(ctx context.Context, projectID int64) ([]ProtectionRule, error)
-	// InsertProtection fails with Conflict where the type has the pattern.
-	InsertProtection(ctx context.Context, rule ProtectionRule, e audit.Event) (ProtectionRule, error)
+	// ListProtections returns a page in the order in which they were made.
+	ListProtections(ctx context.Context, projectID int64, p page.Request) (page.Of[ProtectionRule], error)
+	// InsertProtection fails with Conflict where the type has the pattern, and
+	// with Full where the project has as many rules as the limit.
+	InsertProtection(ctx context.Context, rule ProtectionRule, most fault.Limit, e audit.Event) (ProtectionRule, error)
 	// UpdateProtection calls change with the rule as it is, keeps what it makes
 	// of it, and records what it returns. Conflict as above.
 	UpdateProtection(ctx context.Context, projectID, id int64, change func(*ProtectionRule) (audit.Event, error)) (ProtectionRule, error)
@@ -34,13 +37,13 @@ type Protectors interface {
 
 const maxPattern = 255 // characters
 
-// ListProtectionRules returns all rules of a project.
-func (r *Registry) ListProtectionRules(ctx context.Context, a access.Actor, project string) ([]ProtectionRule, error) {
+// ListProtectionRules returns the rules of a project.
+func (r *Registry) ListProtectionRules(ctx context.Context, a access.Actor, project string, p page.Request) (page.Of[ProtectionRule], error) {
 	place, err := r.allowShelf(ctx, a, project, access.ReadProtections)
 	if err != nil {
-		return nil, err
+		return page.Of[ProtectionRule]{}, err
 	}
-	return r.Protectors.ListProtections(ctx, place.ProjectID)
+	return r.Protectors.ListProtections(ctx, place.ProjectID, p)
 }
 
 // CreateProtectionRule makes a rule, which counts at once. Unprocessable with
@@ -55,7 +58,10 @@ func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, pro
 		return ProtectionRule{}, err
 	}
 	done := audit.New(a, audit.ProtectionRuleCreated, r.Now(), place.entity()).With("rule", "", rule.String())
-	rule, err = r.Protectors.InsertProtection(ctx, rule, done)
+	rule, err = r.Protectors.InsertProtection(ctx, rule, r.limits().Protections, done)
+	if full, ok := fault.As(err, fault.Full); ok {
+		err = unprocessable(full.Fields["base"][0]) // in the shape of the other refusals here
+	}
 	return rule, taken(err)
 }
 

@@ -128,6 +128,7 @@ type Registry struct {
 	Blobs       blob.Store
 	Links       blob.Linker // of Blobs; nil where every download goes through the server
 	Rules       access.Rules
+	Limits      Limits          // the zero value: DefaultLimits
 	Naming      projects.Naming // the server's
 	MaxFileSize int64           // bytes, 0 = none; the server's
 	InlineMax   int64           // bytes; bodies up to this ride with their record

@@ -32,7 +32,9 @@ type Upload struct {
 // Uploads keeps the records of uploads. Each method is one transaction, and
 // durable when it returns.
 type Uploads interface {
-	AddUpload(ctx context.Context, u Upload, e audit.Event) (Upload, error)
+	// AddUpload fails with Full where the project has as many as the limit, and
+	// with Hidden where it is gone.
+	AddUpload(ctx context.Context, u Upload, most fault.Limit, e audit.Event) (Upload, error)
 	// FindUpload returns NotFound where there is none.
 	FindUpload(ctx context.Context, at UploadAddress) (Upload, error)
 	// ListUploads returns a project's, the newest first, without their bytes.
@@ -66,7 +68,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, n
 	return r.Uploads.AddUpload(ctx, Upload{
 		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: uploadName(name),
 		Size: received.Size, Digest: received.Digest, Small: received.Small, CreatorID: a.UserID, CreatedAt: now,
-	}, audit.New(a, audit.UploadCreated, now, p.entity()))
+	}, r.limits().Uploads, audit.New(a, audit.UploadCreated, now, p.entity()))
 }
 
 // OpenUpload finds an upload by its address and opens its bytes. Who knows the

@@ -103,7 +103,7 @@ func (s *Service) Create(ctx context.Context, a access.Actor, project string, r 
 	if err := r.check(); err != nil {
 		return Release{}, err
 	}
-	r, err = s.Store.InsertRelease(ctx, r, s.event(a, audit.ReleaseCreated, projectID))
+	r, err = s.Store.InsertRelease(ctx, r, s.limits().Releases, s.event(a, audit.ReleaseCreated, projectID))
 	if fault.Is(err, fault.Conflict) {
 		err = fault.Wrap(fault.Conflict, "Release already exists", err)
 	}

@@ -17,6 +17,7 @@ import (
 type Service struct {
 	Store  Store
 	Places Places
+	Limits Limits // the zero value: DefaultLimits
 	Now    func() time.Time
 }
 
@@ -25,8 +26,9 @@ type Service struct {
 type Store interface {
 	FindRelease(ctx context.Context, projectID int64, tag string) (Release, error)
 	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
-	// InsertRelease fails with Conflict where the tag has a release.
-	InsertRelease(ctx context.Context, r Release, e audit.Event) (Release, error)
+	// InsertRelease fails with Conflict where the tag has a release, and with
+	// Full where the project has as many as the limit.
+	InsertRelease(ctx context.Context, r Release, most fault.Limit, e audit.Event) (Release, error)
 	// UpdateRelease calls change with the release as it is, keeps what it makes
 	// of it and of its links, and records what it returns. Links without an id
 	// are new, those left out are gone.

@@ -18,6 +18,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
+	"granary/internal/fault"
 	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/page"
@@ -49,13 +50,13 @@ func newHouse(t *testing.T) *house {
 	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", CreatedAt: time.Now()}, audit.Event{})
+	u, err := db.InsertUser(ctx, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", ProjectsLimit: 100, CreatedAt: time.Now()}, audit.Event{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := db.InsertProject(ctx, projects.Project{
 		Name: "demo", Path: "demo", CreatorID: u.ID, Namespace: projects.Group{ID: u.NamespaceID}, CreatedAt: time.Now(), PackageAccess: access.PackagesEnabled,
-	}, access.Owner, audit.Event{})
+	}, access.Owner, fault.Limit{Most: 100}, audit.Event{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func (h *house) hook(url string, change ...func(*hooks.Hook)) hooks.Hook {
 	for _, f := range change {
 		f(&made)
 	}
-	made, err := h.db.InsertHook(h.t.Context(), made, hooks.MaxHooks, audit.Event{})
+	made, err := h.db.InsertHook(h.t.Context(), made, fault.Limit{Most: 100}, audit.Event{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

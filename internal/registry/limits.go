@@ -1,0 +1,26 @@
+package registry
+
+import "granary/internal/fault"
+
+// Limits are how many protection rules and uploads a project may have. Packages
+// and their files are not counted: they are what a registry is for.
+type Limits struct {
+	Protections, Uploads fault.Limit
+}
+
+// DefaultLimits are far above any use: GitLab has none. Every publication is
+// held against all rules of its project, and they are kept in memory.
+func DefaultLimits() Limits {
+	return Limits{
+		Protections: fault.Limit{Most: 1_000, Of: "package protection rules of a project", Cure: "delete one first, or use * in a pattern"},
+		Uploads:     fault.Limit{Most: 50_000, Of: "uploads of a project", Cure: "delete one first, or publish files as a package"},
+	}
+}
+
+// limits are those in force.
+func (r *Registry) limits() Limits {
+	if r.Limits == (Limits{}) {
+		return DefaultLimits()
+	}
+	return r.Limits
+}
