@@ -153,10 +153,10 @@ func (c *call) listen() {
 // has been taken by authenticate, and comes first.
 func (c *call) sudo() error {
 	ref := c.params.str("sudo")
-	if ref == "" || c.actor.SudoID != 0 {
-		return nil
+	err := c.params.err()
+	if err != nil || ref == "" || c.actor.SudoID != 0 {
+		return err
 	}
-	var err error
 	c.actor, err = c.s.sudo(c.r, c.actor, ref)
 	return err
 }

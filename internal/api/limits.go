@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/auth"
@@ -47,15 +46,13 @@ func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors) (acce
 	return a, err
 }
 
-const maxSudo = 255 // characters of an id or a user name
-
 // sudo lets an administrator act as somebody else. Nobody acts where it is refused.
 func (s *Server) sudo(r *http.Request, a access.Actor, ref string) (access.Actor, error) {
 	switch {
 	case badText(ref):
 		return access.Actor{}, fault.New(fault.Invalid, "sudo is invalid")
-	case utf8.RuneCountInString(ref) > maxSudo:
-		return access.Actor{}, fault.New(fault.Invalid, "sudo is too long (maximum is 255 characters)")
+	case tooLong(ref, maxText):
+		return access.Actor{}, fault.New(fault.Invalid, tooLongText("sudo", maxText))
 	}
 	as, err := s.Auth.Sudo(r.Context(), a, ref)
 	if err != nil {
