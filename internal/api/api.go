@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -37,8 +38,14 @@ type Server struct {
 	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
 	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
 
+	Answers        *throttle.Budget // memory of large answers; nil for no limit
+	AnswerWait     time.Duration    // for a part of it; 0 for 10 s
+	AnswerPatience time.Duration    // with a client that takes nothing of an answer; 0 for 10 s
+
 	known *access.Actor                      // who is asking, whatever the request carries; nil for who it says
 	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
+
+	stepped func(n int) // told of every step of an answer that is written, in bytes; nil except in tests
 }
 
 // prefix is the root of the API.
@@ -70,7 +77,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 			return
 		}
 		if unclean(path) {
-			writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
+			s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -81,7 +88,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 // command line of the server's machine. It must never be served on a network.
 func (s *Server) As(a access.Actor) http.Handler {
 	as := *s
-	as.known = &a
+	as.known, as.Answers = &a, nil
 	return as.Handler(http.NewServeMux())
 }
 
@@ -152,7 +159,7 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		return
 	}
 	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
-		writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
+		s.writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
 		return
 	}
 	var allowed []string
@@ -163,19 +170,19 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		}
 	}
 	if len(allowed) == 0 {
-		writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
+		s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 		return
 	}
-	notAllowed(w, r, allowed...)
+	s.notAllowed(w, r, allowed...)
 }
 
 // notAllowed answers a method that the path does not have.
-func notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
+func (s *Server) notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	if r.Method == http.MethodOptions {
 		safeHeaders(w.Header())
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
+	s.writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
 }

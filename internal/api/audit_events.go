@@ -78,14 +78,12 @@ func (c *call) listEvents(f audit.Filter, list func(audit.Filter, page.Request) 
 	if !keyset || err != nil {
 		return listed(c, ask, found, err, auditEvent)
 	}
-	rows := make([]wire.AuditEvent, 0, len(found.Rows))
-	for _, e := range found.Rows {
-		rows = append(rows, auditEvent(e))
+	head := func() {
+		if last, more := found.Last(); more {
+			c.cursorLink(last)
+		}
 	}
-	if found.Total > len(rows) && len(rows) > 0 {
-		c.cursorLink(rows[len(rows)-1].ID)
-	}
-	return c.ok(rows)
+	return answered(c, head, found, func(a *jsonWriter, e audit.Event) error { return a.value(auditEvent(e)) })
 }
 
 // cursorLink leads to what follows the row with the id.

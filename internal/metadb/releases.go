@@ -30,11 +30,6 @@ func scanRelease(row scanner) (releases.Release, error) {
 	return e, classify(err)
 }
 
-// FindRelease implements releases.Store.
-func (db *DB) FindRelease(ctx context.Context, projectID int64, tag string) (releases.Release, error) {
-	return findRelease(ctx, db, projectID, tag)
-}
-
 func findRelease(ctx context.Context, q queries, projectID int64, tag string) (releases.Release, error) {
 	e, err := scanRelease(q.row(ctx, `SELECT `+releaseColumns+` FROM `+releaseTables+` WHERE e.project_id = $1 AND e.tag = $2`, projectID, tag))
 	if err != nil {
@@ -79,6 +74,9 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 	if !f.UpdatedBefore.IsZero() {
 		w.and("e.updated_at < ?", micros(f.UpdatedBefore))
 	}
+	if f.Tag != "" {
+		w.and("e.tag = ?", f.Tag)
+	}
 	if !f.ReleasedBy.IsZero() {
 		w.and("e.released_at <= ?", micros(f.ReleasedBy))
 	}
@@ -87,11 +85,56 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 		order = "e.created_at"
 	}
 	order += direction(p.Desc) + ", e.id" + direction(p.Desc)
-	found, err := listPage(ctx, direct{db}, &w, p, scanRelease, releaseTables, releaseColumns, order)
+	rows := listing[releases.Release]{from: releaseTables, columns: releaseColumns, more: sizeOfLinks, order: order, scan: scanRelease}
+	if f.Brief {
+		rows.columns, rows.more = strings.Replace(releaseColumns, "e.description", "''", 1), ""
+		return countedPage(ctx, direct{db}, &w, p, rows)
+	}
+	found, err := countedPage(ctx, direct{db}, &w, p, rows)
 	if err != nil {
 		return found, err
 	}
-	return found, fillLinks(ctx, db, found.Rows)
+	var large map[int64]bool
+	if found.Steps != nil {
+		large = found.Steps.IsLarge()
+	}
+	return found, found.Finish(ctx, func(ctx context.Context, rows []releases.Release) ([]releases.Release, error) {
+		if len(rows) != 1 || !large[rows[0].ID] {
+			return rows, fillLinks(ctx, db, rows)
+		}
+		apart, err := db.ListLinks(ctx, rows[0].ID, releases.LinkFilter{}, page.Request{Number: 1, Size: everyLink, InSteps: true})
+		rows[0].Apart = &apart
+		return rows, err
+	})
+}
+
+const everyLink = 1 << 20 // more than a release may have
+
+// sizeOfLinks is about how many bytes the links of a release take.
+const sizeOfLinks = `(SELECT COALESCE(SUM(octet_length(l.name) + octet_length(l.url) + octet_length(l.path) + 512), 0)
+	FROM release_links l WHERE l.release_id = e.id)`
+
+// ListLinks implements releases.Store.
+func (db *DB) ListLinks(ctx context.Context, releaseID int64, f releases.LinkFilter, p page.Request) (page.Of[releases.Link], error) {
+	var w where
+	w.and("l.release_id = ?", releaseID)
+	if f.ID != 0 {
+		w.and("l.id = ?", f.ID)
+	}
+	if len(f.Paths) > 0 {
+		var either []string
+		for _, path := range f.Paths {
+			either = append(either, w.bind("l.path = ?", path))
+		}
+		w.conditions = append(w.conditions, "l.path <> '' AND ("+strings.Join(either, " OR ")+")")
+	}
+	return listPage(ctx, direct{db}, &w, p, scanLink, "release_links l", "l.id, l.name, l.url, l.path, l.link_type", "l.id DESC")
+}
+
+func scanLink(row scanner) (releases.Link, error) {
+	var l releases.Link
+	err := row.Scan(&l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
+	return l, classify(err)
 }
 
 // InsertRelease implements releases.Store.

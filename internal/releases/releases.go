@@ -20,11 +20,14 @@ type Service struct {
 	Now    func() time.Time
 }
 
-// Store keeps releases, each whole with its links. Each method is one
+// Store keeps releases, each whole with its links. What writes is one
 // transaction. NotFound where the project has no release of the tag.
 type Store interface {
-	FindRelease(ctx context.Context, projectID int64, tag string) (Release, error)
+	// ListReleases leaves the links of a large release Apart, where it is asked
+	// for in steps.
 	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
+	// ListLinks returns a page of a release's links, newest first.
+	ListLinks(ctx context.Context, releaseID int64, f LinkFilter, p page.Request) (page.Of[Link], error)
 	// InsertRelease fails with Conflict where the tag has a release.
 	InsertRelease(ctx context.Context, r Release, e audit.Event) (Release, error)
 	// UpdateRelease calls change with the release as it is, keeps what it makes
