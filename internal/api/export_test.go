@@ -14,3 +14,6 @@ func (s *Server) Described() [][2]string {
 	}
 	return found
 }
+
+// OnStep has f told of every step of an answer that is written, in bytes.
+func (s *Server) OnStep(f func(n int)) { s.stepped = f }
