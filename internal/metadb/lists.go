@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -13,7 +14,8 @@ type listing[T any] struct {
 	with    string // a CTE before the query, "" for none; its arguments come first
 	from    string // tables
 	columns string // the first is the id
-	more    string // SQL: bytes that a row has besides its columns; "" for none
+	narrow  string // tables that are enough to tell which rows there are; "" for all
+	bytes   string // SQL: how many a row has; "" for those of its columns
 	order   string
 	scan    func(scanner) (T, error)
 }
@@ -40,7 +42,7 @@ func listPage[T any](ctx context.Context, q lists, w *where, p page.Request, sca
 
 func countedPage[T any](ctx context.Context, q lists, w *where, p page.Request, l listing[T]) (page.Of[T], error) {
 	var found page.Of[T]
-	err := q.row(ctx, l.with+`SELECT COUNT(*) FROM `+l.from+w.String(), w.args...).Scan(&found.Total)
+	err := q.row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+w.String(), w.args...).Scan(&found.Total)
 	if err != nil {
 		return found, classify(err)
 	}
@@ -57,13 +59,15 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Requ
 		return err
 	}
 	id, _, _ := strings.Cut(l.columns, ",")
+	outline := l
+	outline.from = cmp.Or(l.narrow, l.from)
 	steps := &page.Steps[T]{}
 	_, err = list(ctx, q, func(row scanner) (struct{}, error) {
 		var id, size int64
 		err := row.Scan(&id, &size)
 		steps.IDs, steps.Sizes = append(steps.IDs, id), append(steps.Sizes, size)
 		return struct{}{}, err
-	}, l.query(id+`, `+l.size(q), w, p), w.args...)
+	}, outline.query(id+`, `+l.size(q), w, p), w.args...)
 	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, all, id, ids) }
 	found.Steps = steps
 	return err
@@ -104,14 +108,14 @@ func (b behind) Scan(dest ...any) error { return b.scanner.Scan(append([]any{b.i
 
 // size is SQL for the bytes of a row's columns.
 func (l listing[T]) size(q lists) string {
+	if l.bytes != "" {
+		return l.bytes
+	}
 	var parts []string
 	for _, column := range splitColumns(l.columns)[1:] {
 		if !strings.Contains(column, "SELECT") { // such are numbers
 			parts = append(parts, `COALESCE(octet_length(`+q.bytesOf(column)+`), 0)`)
 		}
-	}
-	if l.more != "" {
-		parts = append(parts, l.more)
 	}
 	return `CAST(` + strings.Join(parts, " + ") + ` AS BIGINT)`
 }

@@ -85,9 +85,11 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 		order = "e.created_at"
 	}
 	order += direction(p.Desc) + ", e.id" + direction(p.Desc)
-	rows := listing[releases.Release]{from: releaseTables, columns: releaseColumns, more: sizeOfLinks, order: order, scan: scanRelease}
+	rows := listing[releases.Release]{
+		narrow: "releases e", from: releaseTables, columns: releaseColumns, bytes: releaseBytes, order: order, scan: scanRelease,
+	}
 	if f.Brief {
-		rows.columns, rows.more = strings.Replace(releaseColumns, "e.description", "''", 1), ""
+		rows.columns = strings.Replace(releaseColumns, "e.description", "''", 1)
 		return countedPage(ctx, direct{db}, &w, p, rows)
 	}
 	found, err := countedPage(ctx, direct{db}, &w, p, rows)
@@ -110,9 +112,12 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 
 const everyLink = 1 << 20 // more than a release may have
 
-// sizeOfLinks is about how many bytes the links of a release take.
-const sizeOfLinks = `(SELECT COALESCE(SUM(octet_length(l.name) + octet_length(l.url) + octet_length(l.path) + 512), 0)
-	FROM release_links l WHERE l.release_id = e.id)`
+// releaseBytes is about how many bytes a release takes with its links. SQLite
+// has the lengths at hand; for what stands behind a long description it would
+// have to read all of that.
+const releaseBytes = `CAST(octet_length(e.name) + octet_length(e.description) + octet_length(e.milestones) + (
+	SELECT COALESCE(SUM(octet_length(l.name) + octet_length(l.url) + octet_length(l.path) + 512), 0)
+	FROM release_links l WHERE l.release_id = e.id) AS BIGINT)`
 
 // ListLinks implements releases.Store.
 func (db *DB) ListLinks(ctx context.Context, releaseID int64, f releases.LinkFilter, p page.Request) (page.Of[releases.Link], error) {
