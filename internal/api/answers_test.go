@@ -22,12 +22,15 @@ import (
 
 // serveAnswers serves the API behind the chain, which believes the addresses
 // that the test names, with the memory that the daemon gives it.
-func serveAnswers(t *testing.T, wait, patience time.Duration) *server {
+func serveAnswers(t *testing.T, wait, patience time.Duration, set ...func(*api.Server)) *server {
 	t.Helper()
 	s := newServer(t)
 	s.api.ClientIP, s.api.Note = httpd.ClientIP, httpd.Note
 	s.api.Answers = throttle.NewBudget(api.AnswersMemory, api.AnswersEach)
 	s.api.AnswerWait, s.api.AnswerPatience = wait, patience
+	for _, f := range set {
+		f(s.api)
+	}
 	s.serve(s.api)
 	return s
 }
