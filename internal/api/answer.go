@@ -48,6 +48,7 @@ type jsonWriter struct {
 	head   func() // sets headers of its own; nil for none
 	buf    bytes.Buffer
 	begun  bool // the header is out
+	done   bool // the deed is: the answer takes no more memory, which might be refused
 	held   int64
 }
 
@@ -71,6 +72,14 @@ func (a *jsonWriter) take(n int64) error {
 	}
 	a.held = n
 	return nil
+}
+
+// cover takes memory that was not thought to be needed.
+func (a *jsonWriter) cover(n int64) error {
+	if a.held > 0 || a.done {
+		return nil
+	}
+	return a.take(n)
 }
 
 // free gives back what is held.
@@ -111,10 +120,8 @@ func (a *jsonWriter) flush(atLeast int) error {
 		a.buf.Reset()
 		return errors.Join(a.write(), errHeadDone)
 	}
-	if a.held == 0 {
-		if err := a.take(stepMemory); err != nil {
-			return err
-		}
+	if err := a.cover(stepMemory); err != nil {
+		return err
 	}
 	return a.write()
 }
@@ -143,16 +150,12 @@ func (a *jsonWriter) end() error {
 	if a.begun {
 		return a.write()
 	}
-	switch {
-	case n <= smallAnswer:
+	if n <= smallAnswer {
 		a.free()
-	case a.held == 0:
-		if err := a.take(int64(min(n, stepMemory))); err != nil {
-			return err
-		}
-	default:
-		a.keep(int64(n))
+	} else if err := a.cover(int64(min(n, stepMemory))); err != nil {
+		return err
 	}
+	a.keep(int64(n))
 	a.c.w.Header()["Content-Length"] = []string{strconv.Itoa(n)}
 	return a.write()
 }

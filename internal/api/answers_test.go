@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net"
@@ -226,4 +227,40 @@ func TestOneKeyHasItsPart(t *testing.T) {
 	s.do("GET", large, nil, "X-Forwarded-For: 203.0.113.1", "PRIVATE-TOKEN: "+ann).must(t, 200)
 	s.do("GET", large, nil, "X-Forwarded-For: 203.0.113.2").must(t, 200)
 	s.do("HEAD", large, nil, "X-Forwarded-For: 203.0.113.2").header(t, "X-Total: 20").must(t, 200)
+}
+
+// TestLargeReleasesAreWritten: one in parts is the same as one that is held
+// whole, whatever is in its text, and whichever way it is asked for.
+func TestLargeReleasesAreWritten(t *testing.T) {
+	s := serveAnswers(t, 0, 0)
+	at := "/api/v4/projects/" + s.project("tool", "public") + "/releases"
+	text := strings.Repeat("\x01é𝔵\u2028\"\\<&> \",\"links\":[\"description\":\"\n", 8000)
+	links := []map[string]string{{"name": `"links":[`, "url": "https://example.com/1"}, {"name": "b", "url": "https://example.com/2", "filepath": "/b"}}
+	small := s.root("POST", at, map[string]any{"tag_name": "small", "description": text[:2000], "assets": map[string]any{"links": links}}).must(t, 201)
+	wantValue(t, "a small description", small["description"].(string), text[:2000])
+	for i, got := range []answer{
+		s.root("POST", at+"?include_html_description=1", map[string]any{"tag_name": "large", "description": text, "assets": map[string]any{"links": links}}),
+		s.root("PUT", at+"/large?include_html_description=1", map[string]any{"name": "one"}),
+		s.root("GET", at+"/large?include_html_description=1", nil),
+		s.root("DELETE", at+"/large?include_html_description=1", nil),
+	} {
+		var r struct {
+			Description, DescriptionHTML string
+			HTML                         string `json:"description_html"`
+			Assets                       struct {
+				Count int
+				Links []struct{ Name string }
+			}
+			Links map[string]string `json:"_links"`
+		}
+		if err := json.Unmarshal([]byte(got.body), &r); err != nil || got.StatusCode/100 != 2 {
+			t.Fatalf("%d: %d %v", i, got.StatusCode, err)
+		}
+		wantValue(t, "description", r.Description == text, true)
+		wantValue(t, "description_html", r.HTML == "<p>"+html.EscapeString(text)+"</p>", true)
+		if r.Assets.Count != 2 || len(r.Assets.Links) != 2 || r.Assets.Links[1].Name != `"links":[` || r.Links["self"] == "" {
+			t.Errorf("%d: %+v", i, r.Assets)
+		}
+	}
+	s.root("GET", at+"/large", nil).must(t, 404)
 }

@@ -11,10 +11,17 @@ import (
 	"granary/internal/wire"
 )
 
-// releaseDeed does what answers with a release. The memory for that is taken
-// first: what is done must not be answered with "try again".
-func (c *call) releaseDeed(status int, do func() (releases.Release, error)) error {
-	a, err := c.begin(status, stepMemory)
+// releaseDeed does what answers with a release. Where that is large, the memory
+// for it is taken first: what is done must not be answered with "try again".
+func (c *call) releaseDeed(status int, sent int, do func() (releases.Release, error)) error {
+	size := int64(sent)
+	if tag := c.path("tag"); tag != "" {
+		found, err := c.s.Releases.Find(c.r.Context(), c.actor, c.path("id"), tag)
+		if err == nil { // else the deed tells what is wrong
+			size += found.Size()
+		}
+	}
+	a, err := c.begin(status, size)
 	if err != nil {
 		return err
 	}
@@ -23,15 +30,16 @@ func (c *call) releaseDeed(status int, do func() (releases.Release, error)) erro
 		if err != nil {
 			return err
 		}
-		if apart := (page.Of[releases.Link]{Rows: r.Links, Total: len(r.Links)}); size(r) > page.Large {
+		a.done = true
+		if apart := (page.Of[releases.Link]{Rows: r.Links, Total: len(r.Links)}); sizeOf(r) > page.Large {
 			r.Links, r.Apart = nil, &apart
 		}
 		return c.writeRelease(a, r)
 	})
 }
 
-// size is how many bytes of text a release has, about.
-func size(r releases.Release) int {
+// sizeOf is how many bytes of text a release has, about.
+func sizeOf(r releases.Release) int {
 	n := len(r.Description)
 	for _, l := range r.Links {
 		n += len(l.Name) + len(l.URL) + len(l.Path)

@@ -112,7 +112,7 @@ func createRelease(c *call) error {
 	if err := unknownMilestones(p); err != nil {
 		return err
 	}
-	return c.releaseDeed(http.StatusCreated, func() (releases.Release, error) {
+	return c.releaseDeed(http.StatusCreated, sizeOf(r), func() (releases.Release, error) {
 		return c.s.Releases.Create(c.r.Context(), c.actor, c.path("id"), r)
 	})
 }
@@ -145,14 +145,18 @@ func editRelease(c *call) error {
 	if err := unknownMilestones(p); err != nil {
 		return err
 	}
-	return c.releaseDeed(http.StatusOK, func() (releases.Release, error) {
+	sent := 0
+	if e.Description != nil {
+		sent = len(*e.Description)
+	}
+	return c.releaseDeed(http.StatusOK, sent, func() (releases.Release, error) {
 		return c.s.Releases.Change(c.r.Context(), c.actor, c.path("id"), c.path("tag"), e)
 	})
 }
 
 // deleteRelease answers with what was deleted, unlike other deletions.
 func deleteRelease(c *call) error {
-	return c.releaseDeed(http.StatusOK, func() (releases.Release, error) {
+	return c.releaseDeed(http.StatusOK, 0, func() (releases.Release, error) {
 		return c.s.Releases.Delete(c.r.Context(), c.actor, c.path("id"), c.path("tag"))
 	})
 }
