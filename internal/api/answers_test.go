@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -263,4 +264,30 @@ func TestLargeReleasesAreWritten(t *testing.T) {
 		}
 	}
 	s.root("GET", at+"/large", nil).must(t, 404)
+}
+
+// TestATornAnswerDoesNotLookWhole: what fails once the header is out cuts the
+// connection, and nothing is held after it.
+func TestATornAnswerDoesNotLookWhole(t *testing.T) {
+	var s *server
+	var once sync.Once
+	s = serveAnswers(t, 0, 0, func(a *api.Server) {
+		a.OnStep(func(n int) {
+			if n > 10_000 {
+				once.Do(func() { s.rows(1, `ALTER TABLE release_links RENAME TO gone`, func(int) []any { return nil }) })
+			}
+		})
+	})
+	project := s.projectID(s.project("tool", "public"))
+	s.releases(project, 3, strings.Repeat("a", 1_000_000))
+	resp, err := http.Get(s.url + "/api/v4/projects/" + project + "/releases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil || resp.StatusCode != 200 || n == 0 || n > 2_000_000 {
+		t.Errorf("status %d, %d bytes, then %v; want a part of the answer and an error", resp.StatusCode, n, err)
+	}
+	until(t, "it is given back", func() bool { taken, _ := s.api.Answers.Held(); return taken == 0 })
 }
