@@ -196,12 +196,11 @@ func encodeJSON(to *bytes.Buffer, v any) error {
 // its patience is cut off, with the error os.ErrDeadlineExceeded. net/http takes
 // the deadline away before the connection's next request.
 func (s *Server) deliver(w http.ResponseWriter, body []byte) error {
-	control := http.NewResponseController(w)
 	watched := len(body) > unwatched
 	for len(body) > 0 {
 		if watched {
 			// Only what is no connection refuses: the command line of the server's machine.
-			_ = control.SetWriteDeadline(time.Now().Add(orElse(s.AnswerPatience, defaultPatience)))
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(orElse(s.AnswerPatience, defaultPatience)))
 		}
 		n := min(len(body), writtenPiece)
 		if _, err := w.Write(body[:n]); err != nil {
