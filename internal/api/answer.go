@@ -22,7 +22,7 @@ const (
 	stepMemory   = 1 << 20   // what an answer in steps takes from the budget
 	smallAnswer  = 64 << 10  // up to here an answer takes nothing from it
 	flushAt      = 192 << 10 // bytes of JSON that are gathered before they are written
-	flushTextAt  = 16 << 10  // the same beside a text that is held whole
+	flushTextAt  = 16 << 10  // the same beside a part of a long text
 	textPiece    = 4 << 10   // bytes of such a text that are encoded at a time
 	writtenPiece = 64 << 10  // bytes that a client must take within its patience
 	unwatched    = 4 << 10   // an answer so short is left to net/http, which keeps it until the handler ends

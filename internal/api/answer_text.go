@@ -38,7 +38,7 @@ func (a *jsonWriter) assemble(v any, parts ...part) error {
 }
 
 // text adds the inside of a JSON string, a piece at a time, each as change makes
-// it: the text itself is memory enough.
+// it: the text itself is memory enough. Whole characters make a text.
 func (a *jsonWriter) text(text string, change func(string) string) error {
 	if err := a.flush(1); err != nil {
 		return err

@@ -132,7 +132,7 @@ func TestSlowReaders(t *testing.T) {
 		taken, waiting := s.api.Answers.Held()
 		return taken == api.AnswersMemory && waiting == 200-int(taken>>20)
 	})
-	until(t, "200 slow readers take less than 48 MiB", func() bool { return heap()-before < 48<<20 })
+	until(t, "200 slow readers take less than 32 MiB", func() bool { return heap()-before < 32<<20 })
 
 	for _, path := range []string{"/api/v4/projects", "/api/v4/projects/" + project + "/packages?per_page=100", "/api/v4/projects/" + project} {
 		s.do("GET", path, nil, "X-Forwarded-For: 192.0.2.9").must(t, 200)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"granary/internal/auth"
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
 	"granary/internal/wire"
@@ -31,11 +32,22 @@ func (c *call) releaseDeed(status int, sent int, do func() (releases.Release, er
 			return err
 		}
 		a.done = true
-		if apart := (page.Of[releases.Link]{Rows: r.Links, Total: len(r.Links)}); sizeOf(r) > page.Large {
-			r.Links, r.Apart = nil, &apart
+		if sizeOf(r) > page.Large {
+			r = inParts(r)
 		}
 		return c.writeRelease(a, r)
 	})
+}
+
+// inParts leaves the parts of a release that is held whole to be written apart.
+func inParts(r releases.Release) releases.Release {
+	text := r.Description
+	r.Apart = &releases.Parts{
+		Description: func(yield func(string, error) bool) { yield(text, nil) },
+		Links:       page.Of[releases.Link]{Rows: r.Links, Total: len(r.Links)},
+	}
+	r.Description, r.Links = "", nil
+	return r
 }
 
 // sizeOf is how many bytes of text a release has, about.
@@ -53,22 +65,36 @@ func (c *call) writeRelease(a *jsonWriter, r releases.Release) error {
 	if r.Apart == nil {
 		return a.value(c.release(r))
 	}
-	text, links := r.Description, *r.Apart
-	r.Description = ""
-	parts := []part{{`"description":"`, func() error { return a.text(text, func(s string) string { return s }) }}}
+	apart := *r.Apart
+	description := func(change func(string) string) func() error {
+		return func() error {
+			for text, err := range apart.Description {
+				if fault.Is(err, fault.NotFound) {
+					return fault.Wrap(fault.Unavailable, "a release was changed while it was read; try again", err)
+				}
+				if err != nil {
+					return err
+				}
+				if err := a.text(text, change); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	parts := []part{{`"description":"`, description(func(s string) string { return s })}}
 	if c.params.boolean("include_html_description") {
-		parts = append(parts, part{`"description_html":"<p>`, func() error { return a.text(text, html.EscapeString) }})
+		parts = append(parts, part{`"description_html":"<p>`, description(html.EscapeString)})
 	}
 	parts = append(parts, part{`"links":[`, func() error {
-		text = ""
-		return elements(a, links, func(a *jsonWriter, l releases.Link) error { return a.value(c.releaseLink(r, l)) })
+		return elements(a, apart.Links, func(a *jsonWriter, l releases.Link) error { return a.value(c.releaseLink(r, l)) })
 	}})
 	return a.assemble(c.release(r), parts...)
 }
 
 func linkCount(r releases.Release) int {
 	if r.Apart != nil {
-		return r.Apart.Total
+		return r.Apart.Links.Total
 	}
 	return len(r.Links)
 }

@@ -26,7 +26,7 @@ func TestStepsAreThePage(t *testing.T) {
 		for i := range 12 {
 			e := releases.Release{
 				ProjectID: p.ID, Tag: fmt.Sprint("v", i), Author: releases.Author{ID: root.ID}, ReleasedAt: time.UnixMicro(int64(100 - i%5)),
-				Description: strings.Repeat("d", i*12_000), Links: []releases.Link{{Name: "a", URL: fmt.Sprint("u", i), Type: releases.LinkOther}, {Name: "b", URL: "u", Type: releases.LinkOther}},
+				Description: strings.Repeat("dé𝔵", i*12_000), Links: []releases.Link{{Name: "a", URL: fmt.Sprint("u", i), Type: releases.LinkOther}, {Name: "b", URL: "u", Type: releases.LinkOther}},
 			}
 			_, err := db.InsertRelease(ctx, e, audit.Event{At: time.Now()})
 			must(t, 0, err)
@@ -43,7 +43,10 @@ func TestStepsAreThePage(t *testing.T) {
 				return found, found.Finish(ctx, func(ctx context.Context, rows []releases.Release) ([]releases.Release, error) {
 					for i := range rows {
 						if apart := rows[i].Apart; apart != nil {
-							rows[i].Links, rows[i].Apart = inSteps(t, *apart), nil
+							for part, err := range apart.Description {
+								rows[i].Description += must(t, part, err)
+							}
+							rows[i].Links, rows[i].Apart = inSteps(t, apart.Links), nil
 						}
 					}
 					return rows, nil

@@ -2,7 +2,10 @@ package metadb
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"strings"
+	"time"
 
 	"granary/internal/audit"
 	"granary/internal/fault"
@@ -88,26 +91,60 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 	rows := listing[releases.Release]{
 		narrow: "releases e", from: releaseTables, columns: releaseColumns, bytes: releaseBytes, order: order, scan: scanRelease,
 	}
+	brief := rows
+	brief.columns = strings.Replace(releaseColumns, "e.description", "''", 1)
 	if f.Brief {
-		rows.columns = strings.Replace(releaseColumns, "e.description", "''", 1)
-		return countedPage(ctx, direct{db}, &w, p, rows)
+		return countedPage(ctx, direct{db}, &w, p, brief)
 	}
+	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
 	found, err := countedPage(ctx, direct{db}, &w, p, rows)
 	if err != nil {
 		return found, err
 	}
-	var large map[int64]bool
 	if found.Steps != nil {
-		large = found.Steps.IsLarge()
+		db.readInParts(found.Steps, brief, all)
 	}
 	return found, found.Finish(ctx, func(ctx context.Context, rows []releases.Release) ([]releases.Release, error) {
-		if len(rows) != 1 || !large[rows[0].ID] {
-			return rows, fillLinks(ctx, db, rows)
+		if len(rows) == 1 && rows[0].Apart != nil {
+			return rows, nil
 		}
-		apart, err := db.ListLinks(ctx, rows[0].ID, releases.LinkFilter{}, page.Request{Number: 1, Size: everyLink, InSteps: true})
-		rows[0].Apart = &apart
-		return rows, err
+		return rows, fillLinks(ctx, db, rows)
 	})
+}
+
+// readInParts has large releases read in brief, and their parts by themselves.
+func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all where) {
+	large, read := steps.IsLarge(), steps.Read
+	steps.Read = func(ctx context.Context, ids []int64) ([]releases.Release, error) {
+		if len(ids) != 1 || !large[ids[0]] {
+			return read(ctx, ids)
+		}
+		rows, err := brief.readRows(ctx, direct{db}, all, "e.id", ids)
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		e := &rows[0]
+		links, err := db.ListLinks(ctx, e.ID, releases.LinkFilter{}, page.Request{Number: 1, Size: everyLink, InSteps: true})
+		e.Apart = &releases.Parts{Links: links, Description: db.description(ctx, e.ID, e.UpdatedAt)}
+		return rows, err
+	}
+}
+
+// partOfText is how many characters of a long text are read at a time.
+const partOfText = 128 << 10
+
+// description reads that of a release part by part, as long as nobody changes it.
+func (db *DB) description(ctx context.Context, id int64, updated time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for from := 1; ; from += partOfText {
+			var part string
+			err := direct{db}.row(ctx, `SELECT substr(description, $1, $2) FROM releases WHERE id = $3 AND updated_at = $4`,
+				from, partOfText, id, micros(updated)).Scan(&part)
+			if part == "" && err == nil || !yield(part, classify(err)) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 const everyLink = 1 << 20 // more than a release may have

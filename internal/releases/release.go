@@ -2,6 +2,7 @@ package releases
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"granary/internal/access"
@@ -26,9 +27,16 @@ type Release struct {
 	ReleasedAt  time.Time // in the future for an upcoming release
 	Links       []Link    // newest first
 
-	// Apart is the links of a large release that was read in steps: they are
-	// read in steps by themselves, and Links has none. Else nil.
-	Apart *page.Of[Link]
+	// Apart is what a large release that was read in steps does not have itself:
+	// Description and Links are empty then. Else nil.
+	Apart *Parts
+}
+
+// Parts are the description and the links of a release, still to be read. The
+// description ends with NotFound where the release was changed meanwhile.
+type Parts struct {
+	Description iter.Seq2[string, error]
+	Links       page.Of[Link]
 }
 
 // Author is the user who made a release.

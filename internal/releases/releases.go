@@ -23,8 +23,8 @@ type Service struct {
 // Store keeps releases, each whole with its links. What writes is one
 // transaction. NotFound where the project has no release of the tag.
 type Store interface {
-	// ListReleases leaves the links of a large release Apart, where it is asked
-	// for in steps.
+	// ListReleases leaves description and links of a large release Apart, where
+	// it is asked for in steps.
 	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
 	// ListLinks returns a page of a release's links, newest first.
 	ListLinks(ctx context.Context, releaseID int64, f LinkFilter, p page.Request) (page.Of[Link], error)
