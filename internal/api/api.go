@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -39,8 +40,14 @@ type Server struct {
 	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
 	Writes        *throttle.Throttle               // of requests by user to routes that write, administrators' aside; nil for no limit
 
+	Answers        *throttle.Budget // memory of large answers; nil for no limit
+	AnswerWait     time.Duration    // for a part of it; 0 for 10 s
+	AnswerPatience time.Duration    // with a client that takes nothing of an answer; 0 for 10 s
+
 	known *access.Actor                      // who is asking, whatever the request carries; nil for who it says
 	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
+
+	stepped func(n int) // told of every step of an answer that is written, in bytes; nil except in tests
 }
 
 // maxHost is how many bytes a host may have: a name of DNS, and a port.
@@ -70,7 +77,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.Host) > maxHost { // it is repeated in every row of an answer
-			writeJSON(w, http.StatusBadRequest, errorBody("the host is too long (maximum is "+strconv.Itoa(maxHost)+" characters)"))
+			s.writeJSON(w, http.StatusBadRequest, errorBody("the host is too long (maximum is "+strconv.Itoa(maxHost)+" characters)"))
 			return
 		}
 		path := r.URL.EscapedPath()
@@ -79,7 +86,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 			return
 		}
 		if unclean(path) {
-			writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
+			s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -90,7 +97,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 // command line of the server's machine. It must never be served on a network.
 func (s *Server) As(a access.Actor) http.Handler {
 	as := *s
-	as.known = &a
+	as.known, as.Answers = &a, nil
 	return as.Handler(http.NewServeMux())
 }
 
@@ -167,7 +174,7 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		return
 	}
 	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
-		writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
+		s.writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
 		return
 	}
 	var allowed []string
@@ -178,19 +185,19 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 		}
 	}
 	if len(allowed) == 0 {
-		writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
+		s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 		return
 	}
-	notAllowed(w, r, allowed...)
+	s.notAllowed(w, r, allowed...)
 }
 
 // notAllowed answers a method that the path does not have.
-func notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
+func (s *Server) notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	if r.Method == http.MethodOptions {
 		safeHeaders(w.Header())
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
+	s.writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
 }

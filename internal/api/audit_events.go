@@ -78,16 +78,12 @@ func (c *call) listEvents(f audit.Filter, list func(audit.Filter, page.Request) 
 	if !keyset || err != nil {
 		return listed(c, ask, found, err, auditEvent)
 	}
-	rows := make([]wire.AuditEvent, 0, len(found.Rows))
-	for _, e := range found.Rows {
-		rows = append(rows, auditEvent(e))
-	}
-	if found.Total > len(rows) && len(rows) > 0 {
-		if err := c.cursorLink(rows[len(rows)-1].ID); err != nil {
+	if last, more := found.Last(); more {
+		if err := c.cursorLink(last); err != nil {
 			return err
 		}
 	}
-	return c.ok(rows)
+	return answered(c, nil, found, func(a *jsonWriter, e audit.Event) error { return a.value(auditEvent(e)) })
 }
 
 // cursorLink leads to what follows the row with the id.

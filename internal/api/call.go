@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -94,7 +93,7 @@ func (c *call) moved(err error) {
 }
 
 func (c *call) reply(status int, body any) error {
-	writeJSON(c.w, status, body)
+	c.s.writeJSON(c.w, status, body)
 	return nil
 }
 
@@ -112,25 +111,20 @@ func (s *Server) base(r *http.Request) string {
 	return scheme + r.Host
 }
 
-// writeJSON writes a whole answer. A body that cannot be written as JSON is a
-// mistake of ours.
-func writeJSON(w http.ResponseWriter, status int, body any) {
+// writeJSON writes a whole answer, which is short: lists have jsonWriter. A body that
+// cannot be written as JSON is a mistake of ours.
+func (s *Server) writeJSON(w http.ResponseWriter, status int, body any) {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(body); err != nil {
+	if err := encodeJSON(&b, body); err != nil {
 		status = http.StatusInternalServerError
 		b.Reset()
 		b.WriteString(`{"message":"500 Internal Server Error"}`)
 	}
-	text := bytes.TrimRight(b.Bytes(), "\n")
 	h := w.Header()
-	safeHeaders(h)
-	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(text))}
-	h["Cache-Control"] = []string{"max-age=0, private, must-revalidate"}
+	jsonHeaders(h)
+	h["Content-Length"] = []string{strconv.Itoa(b.Len())}
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // a client that is gone needs no answer
+	_ = s.deliver(w, b.Bytes()) // a client that is gone needs no answer
 }
 
 // safeHeaders go with every answer of the API.

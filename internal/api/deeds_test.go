@@ -124,7 +124,7 @@ func deeds() map[string]deed {
 		"Auth.FinishJob":           {action: access.EndJob, args: map[int]any{1: int64(5), 2: auth.JobSuccess}},
 
 		"Releases.List":       {action: access.ReadReleases},
-		"Releases.Get":        {action: access.ReadReleases},
+		"Releases.Find":       {action: access.ReadReleases},
 		"Releases.Latest":     {action: access.ReadReleases},
 		"Releases.Create":     {action: access.PublishRelease, args: map[int]any{1: releases.Release{Tag: "v1"}}},
 		"Releases.Change":     {action: access.PublishRelease},

@@ -41,7 +41,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		s.Note(r.Context(), err)
 	}
-	writeJSON(w, status, body)
+	s.writeJSON(w, status, body)
 }
 
 // answer is the table of kinds.

@@ -45,3 +45,6 @@ func webPatterns() (found []string) {
 	}
 	return found
 }
+
+// OnStep has f told of every step of an answer that is written, in bytes.
+func (s *Server) OnStep(f func(n int)) { s.stepped = f }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"granary/internal/fault"
+	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -14,11 +15,7 @@ func listFeatures(c *call) error {
 	if err != nil {
 		return err
 	}
-	flags := make([]wire.Feature, 0, len(found))
-	for _, f := range found {
-		flags = append(flags, feature(f))
-	}
-	return c.ok(flags)
+	return answered(c, nil, page.Of[projects.Feature]{Rows: found}, func(a *jsonWriter, f projects.Feature) error { return a.value(feature(f)) })
 }
 
 func listFeatureDefinitions(c *call) error {

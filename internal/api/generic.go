@@ -24,7 +24,7 @@ const (
 func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route route, project string, raw registry.Raw) {
 	r.Pattern = genericPattern // as the mux does, for logs and figures
 	if route.path == "" {
-		notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
+		s.notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
 		return
 	}
 	if raw.Dir == "" && r.URL.RawQuery != "" {

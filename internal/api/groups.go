@@ -1,6 +1,8 @@
 package api
 
 import (
+	"net/http"
+
 	"granary/internal/access"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -94,22 +96,28 @@ func getGroup(c *call) error {
 	if err != nil {
 		return err
 	}
-	detail := c.groupDetail(g)
-	if with := c.params.optionalBoolean("with_projects"); with == nil || *with {
-		found, err := c.s.Projects.GroupProjects(c.r.Context(), c.actor, c.path("id"), projects.ProjectFilter{}, page.Request{Number: 1, Size: maxPerPage})
-		if err != nil {
-			return err
-		}
-		detail.Projects = make([]wire.Project, 0, len(found.Rows))
-		for _, p := range found.Rows {
-			detail.Projects = append(detail.Projects, c.project(p))
-		}
-		detail.SharedProjects = []wire.Project{}
-	}
+	detail, with := c.groupDetail(g), c.params.optionalBoolean("with_projects")
 	if err := c.params.err(); err != nil {
 		return err
 	}
-	return c.ok(detail)
+	if with != nil && !*with {
+		return c.ok(detail)
+	}
+	found, err := c.s.Projects.GroupProjects(c.r.Context(), c.actor, c.path("id"), projects.ProjectFilter{},
+		page.Request{Number: 1, Size: maxPerPage, InSteps: true})
+	if err != nil {
+		return err
+	}
+	detail.Projects, detail.SharedProjects = []wire.Project{}, []wire.Project{}
+	a, err := c.begin(http.StatusOK, found.Size())
+	if err != nil {
+		return err
+	}
+	return a.run(func() error {
+		return a.assemble(detail, part{`"projects":[`, func() error {
+			return elements(a, found, func(a *jsonWriter, p projects.Project) error { return a.value(c.project(p)) })
+		}})
+	})
 }
 
 func editGroup(c *call) error {

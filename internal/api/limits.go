@@ -33,9 +33,7 @@ func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors) (acce
 	if s.known != nil {
 		return *s.known, nil
 	}
-	if s.ClientIP != nil {
-		c.From = s.ClientIP(r.Context())
-	}
+	c.From = s.from(r)
 	a, err := s.Auth.Authenticate(r.Context(), c, d)
 	if tooMany(err) {
 		return a, err
@@ -61,16 +59,31 @@ func (s *Server) sudo(r *http.Request, a access.Actor, ref string) (access.Actor
 	return as, nil
 }
 
-// count counts a request for its actor, an anonymous one for its address. A job
-// counts for its user.
+// from is the address of a request's client, not valid where nothing depends on it.
+func (s *Server) from(r *http.Request) netip.Addr {
+	if s.ClientIP == nil {
+		return netip.Addr{}
+	}
+	return s.ClientIP(r.Context())
+}
+
+// count counts a request for its actor.
 func (s *Server) count(a access.Actor, from netip.Addr) error {
+	if a.Kind == access.Anonymous {
+		return s.Anonymous.Count(key(a, from))
+	}
+	return s.Authenticated.Count(key(a, from))
+}
+
+// key is who counts for an actor: an anonymous one's address, and a job's user.
+func key(a access.Actor, from netip.Addr) throttle.Key {
 	switch a.Kind {
 	case access.Anonymous:
-		return s.Anonymous.Count(throttle.Address(from))
+		return throttle.Address(from)
 	case access.DeployToken:
-		return s.Authenticated.Count(throttle.DeployToken(a.TokenID))
+		return throttle.DeployToken(a.TokenID)
 	}
-	return s.Authenticated.Count(throttle.User(a.UserID))
+	return throttle.User(a.UserID)
 }
 
 func tooMany(err error) bool {

@@ -37,7 +37,7 @@ func TestLongTexts(t *testing.T) {
 		}
 		method, path, _ := strings.Cut(at, " ")
 		path = v4 + path
-		l := long{s: s, t: t, method: method, asked: asked}
+		l := longTexts{s: s, t: t, method: method, asked: asked}
 		for _, n := range []int{256, 50_000} {
 			text := strings.Repeat("x", n)
 			for _, part := range strings.Split(path, "/") {
@@ -100,7 +100,7 @@ func beside(at, but string) string {
 	return form.Encode() + "&"
 }
 
-type long struct {
+type longTexts struct {
 	s      *server
 	t      *testing.T
 	method string
@@ -115,7 +115,7 @@ func ignored(name string) bool {
 
 // call sends a request with so many letters in one place: in the parameter, or
 // in the path where there is none.
-func (l long) call(path, form string, letters int, name string) {
+func (l longTexts) call(path, form string, letters int, name string) {
 	l.t.Helper()
 	clear(l.asked)
 	header := []string{"PRIVATE-TOKEN: " + rootToken}

@@ -1,9 +1,10 @@
 package api
 
 import (
+	"net/http"
+
 	"granary/internal/access"
 	"granary/internal/auth"
-	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -38,18 +39,25 @@ func getAssociations(c *call) error {
 	if err := c.params.err(); err != nil {
 		return err
 	}
-	groups, found, err := c.s.Projects.Associations(c.r.Context(), c.actor, least, page.Request{Number: ask.Number, Size: ask.Size})
+	ask.OrderBy, ask.Desc = "", false
+	groups, found, err := c.s.Projects.Associations(c.r.Context(), c.actor, least, ask)
 	if err != nil {
 		return err
 	}
-	w := wire.TokenAssociations{Groups: []wire.AssociatedGroup{}, Projects: []wire.AssociatedProject{}}
-	for _, g := range groups.Rows {
-		w.Groups = append(w.Groups, c.associatedGroup(g))
+	a, err := c.begin(http.StatusOK, groups.Size()+found.Size())
+	if err != nil {
+		return err
 	}
-	for _, p := range found.Rows {
-		w.Projects = append(w.Projects, c.associatedProject(p))
-	}
-	return c.ok(w)
+	return a.run(func() error {
+		a.raw(`{"groups":`)
+		if err := array(a, groups, func(a *jsonWriter, g projects.Group) error { return a.value(c.associatedGroup(g)) }); err != nil {
+			return err
+		}
+		a.raw(`,"projects":`)
+		err := array(a, found, func(a *jsonWriter, p projects.Project) error { return a.value(c.associatedProject(p)) })
+		a.raw(`}`)
+		return err
+	})
 }
 
 func (c *call) associatedGroup(g projects.Group) wire.AssociatedGroup {

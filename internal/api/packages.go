@@ -1,6 +1,7 @@
 package api
 
 import (
+	"iter"
 	"net/http"
 	"strconv"
 	"time"
@@ -96,15 +97,40 @@ func getPackage(c *call) error {
 	if err != nil {
 		return err
 	}
-	versions := make([]wire.PackageVersion, 0, len(others))
-	for _, o := range others {
-		versions = append(versions, wire.PackageVersion{
-			ID: o.ID, Version: string(o.Version), CreatedAt: wire.Time(o.CreatedAt), Tags: []struct{}{}, Pipeline: c.pipeline(o.Pipeline),
-		})
+	a, err := c.begin(http.StatusOK, 0)
+	if err != nil {
+		return err
 	}
-	w := c.packageRow(p)
-	w.Versions = &versions
-	return c.ok(w)
+	return a.run(func() error {
+		w := c.packageRow(p)
+		w.Versions = &[]wire.PackageVersion{}
+		return a.assemble(w, part{`"versions":[`, func() error { return c.versions(a, others) }})
+	})
+}
+
+// versions adds versions as they are read. Where there are many, memory is taken
+// before more are.
+func (c *call) versions(a *jsonWriter, others iter.Seq2[[]registry.Package, error]) error {
+	comma := ""
+	for found, err := range others {
+		if err != nil {
+			return err
+		}
+		for _, o := range found {
+			a.raw(comma)
+			comma = ","
+			err := a.value(wire.PackageVersion{
+				ID: o.ID, Version: string(o.Version), CreatedAt: wire.Time(o.CreatedAt), Tags: []struct{}{}, Pipeline: c.pipeline(o.Pipeline),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := a.flush(smallAnswer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func deletePackage(c *call) error {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -22,7 +23,7 @@ const (
 // that order_by may have; the first is the default.
 func (c *call) page(desc bool, orders ...string) page.Request {
 	p := c.params
-	ask := page.Request{Number: 1, Size: defaultPerPage, Desc: desc}
+	ask := page.Request{Number: 1, Size: defaultPerPage, Desc: desc, InSteps: true}
 	if n := p.optionalInteger("page"); n != nil {
 		if *n < 1 || *n > maxPage {
 			p.fail("page does not have a valid value")
@@ -49,17 +50,59 @@ func (c *call) page(desc bool, orders ...string) page.Request {
 	return ask
 }
 
-// listed answers with a page of rows and the headers that tell where it is.
+// listed answers with a page of rows and the headers that tell where it is. The
+// page is read and written in steps.
 func listed[T, W any](c *call, ask page.Request, found page.Of[T], err error, show func(T) W) error {
+	return listedBy(c, ask, found, err, func(a *jsonWriter, row T) error { return a.value(show(row)) })
+}
+
+// listedBy is listed for rows that are written in another way.
+func listedBy[T any](c *call, ask page.Request, found page.Of[T], err error, write func(*jsonWriter, T) error) error {
 	if err != nil {
 		return err
 	}
-	c.pageHeaders(ask, found.Total)
-	rows := make([]W, 0, len(found.Rows))
-	for _, row := range found.Rows {
-		rows = append(rows, show(row))
+	return answered(c, func() { c.pageHeaders(ask, found.Total) }, found, write)
+}
+
+// answered answers with the rows as an array, behind headers that head sets.
+func answered[T any](c *call, head func(), found page.Of[T], write func(*jsonWriter, T) error) error {
+	a, err := c.begin(http.StatusOK, found.Size())
+	if err != nil {
+		return err
 	}
-	return c.ok(rows)
+	a.head = head
+	return a.run(func() error { return array(a, found, write) })
+}
+
+// array adds the rows of a page as an array.
+func array[T any](a *jsonWriter, found page.Of[T], write func(*jsonWriter, T) error) error {
+	a.raw("[")
+	if err := elements(a, found, write); err != nil {
+		return err
+	}
+	a.raw("]")
+	return nil
+}
+
+// elements adds the rows of a page with commas between. What is written need not
+// be held while the client takes its time.
+func elements[T any](a *jsonWriter, found page.Of[T], write func(*jsonWriter, T) error) error {
+	comma := ""
+	for rows, err := range found.InSteps(a.c.r.Context()) {
+		if err != nil {
+			return err
+		}
+		for i, row := range rows {
+			var none T
+			rows[i] = none
+			a.raw(comma)
+			comma = ","
+			if err := write(a, row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (c *call) pageHeaders(ask page.Request, total int) {

@@ -77,17 +77,12 @@ func (c *call) listProjects(f projects.ProjectFilter) error {
 	}
 	found, err := c.s.Projects.ListProjects(c.r.Context(), c.actor, f, ask)
 	if keyset && err == nil {
-		rows := make([]any, 0, len(found.Rows))
-		for _, p := range found.Rows {
-			rows = append(rows, c.projectFor(p))
+		if last, more := found.Last(); more {
+			if err := c.nextLink(last, ask.Desc); err != nil {
+				return err
+			}
 		}
-		if found.Total > len(found.Rows) {
-			err = c.nextLink(found.Rows[len(found.Rows)-1].ID, ask.Desc)
-		}
-		if err != nil {
-			return err
-		}
-		return c.ok(rows)
+		return answered(c, nil, found, func(a *jsonWriter, p projects.Project) error { return a.value(c.projectFor(p)) })
 	}
 	return listed(c, ask, found, err, c.projectFor)
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/releases"
-	"granary/internal/wire"
 )
 
 // releaseRoutes take job tokens: CI publishes releases (contract rest-api G).
@@ -52,15 +50,25 @@ func listReleases(c *call) error {
 		return err
 	}
 	found, err := c.s.Releases.List(c.r.Context(), c.actor, c.path("id"), f, ask)
-	return listed(c, ask, found, err, c.release)
+	return listedBy(c, ask, found, err, c.writeRelease)
 }
 
 func getRelease(c *call) error {
-	r, err := c.s.Releases.Get(c.r.Context(), c.actor, c.path("id"), c.path("tag"))
+	found, err := c.s.Releases.Find(c.r.Context(), c.actor, c.path("id"), c.path("tag"))
 	if err != nil {
 		return err
 	}
-	return c.ok(c.release(r))
+	a, err := c.begin(http.StatusOK, found.Size())
+	if err != nil {
+		return err
+	}
+	return a.run(func() error {
+		err := elements(a, found, c.writeRelease)
+		if err == nil && a.empty() {
+			err = fault.New(fault.Absent, "") // deleted meanwhile
+		}
+		return err
+	})
 }
 
 // getLatestRelease redirects to the latest release, what follows "latest" kept.
@@ -104,11 +112,9 @@ func createRelease(c *call) error {
 	if err := unknownMilestones(p); err != nil {
 		return err
 	}
-	r, err := c.s.Releases.Create(c.r.Context(), c.actor, c.path("id"), r)
-	if err != nil {
-		return err
-	}
-	return c.created(c.release(r))
+	return c.releaseDeed(http.StatusCreated, sizeOf(r), func() (releases.Release, error) {
+		return c.s.Releases.Create(c.r.Context(), c.actor, c.path("id"), r)
+	})
 }
 
 // milestones are titles: no milestones are kept here, so that any will do.
@@ -139,20 +145,20 @@ func editRelease(c *call) error {
 	if err := unknownMilestones(p); err != nil {
 		return err
 	}
-	r, err := c.s.Releases.Change(c.r.Context(), c.actor, c.path("id"), c.path("tag"), e)
-	if err != nil {
-		return err
+	sent := 0
+	if e.Description != nil {
+		sent = len(*e.Description)
 	}
-	return c.ok(c.release(r))
+	return c.releaseDeed(http.StatusOK, sent, func() (releases.Release, error) {
+		return c.s.Releases.Change(c.r.Context(), c.actor, c.path("id"), c.path("tag"), e)
+	})
 }
 
 // deleteRelease answers with what was deleted, unlike other deletions.
 func deleteRelease(c *call) error {
-	r, err := c.s.Releases.Delete(c.r.Context(), c.actor, c.path("id"), c.path("tag"))
-	if err != nil {
-		return err
-	}
-	return c.ok(c.release(r))
+	return c.releaseDeed(http.StatusOK, 0, func() (releases.Release, error) {
+		return c.s.Releases.Delete(c.r.Context(), c.actor, c.path("id"), c.path("tag"))
+	})
 }
 
 // listNoMergeRequests tells release tools that a commit came without merge
@@ -162,53 +168,4 @@ func listNoMergeRequests(c *call) error {
 		return err
 	}
 	return c.ok([]struct{}{})
-}
-
-func (c *call) release(r releases.Release) wire.Release {
-	now := c.s.Releases.Now()
-	project := c.base() + "/" + r.ProjectPath + "/-/"
-	tag := url.PathEscape(r.Tag)
-	w := wire.Release{
-		TagName: r.Tag, Name: r.Name, Description: r.Description,
-		CreatedAt: wire.Time(r.CreatedAt), ReleasedAt: wire.Time(r.ReleasedAt),
-		UpcomingRelease: r.Upcoming(now), HistoricalRelease: r.ReleasedAt.Before(r.CreatedAt),
-		Author: c.userBasic(auth.User{
-			ID: r.Author.ID, Username: r.Author.Username, Name: r.Author.Name, Blocked: r.Author.Blocked,
-		}),
-		Milestones: []wire.ReleaseMilestone{}, Evidences: []struct{}{},
-		TagPath: "/" + r.ProjectPath + "/-/tags/" + tag,
-		Assets:  wire.ReleaseAssets{Count: len(r.Links), Sources: []struct{}{}, Links: []wire.ReleaseLink{}},
-		Links:   releasePages(project, tag),
-	}
-	if c.params.boolean("include_html_description") {
-		w.DescriptionHTML = "<p>" + html.EscapeString(r.Description) + "</p>"
-	}
-	for _, title := range r.Milestones {
-		w.Milestones = append(w.Milestones, wire.ReleaseMilestone{Title: title, State: "active"})
-	}
-	for _, l := range r.Links {
-		w.Assets.Links = append(w.Assets.Links, c.releaseLink(r, l))
-	}
-	if isCommit(r.Ref) {
-		w.Commit = &wire.ReleaseCommit{ID: r.Ref, ShortID: r.Ref[:8], CreatedAt: wire.Time(r.CreatedAt), ParentIDs: []string{}}
-		w.CommitPath = "/" + r.ProjectPath + "/-/commit/" + r.Ref
-	}
-	return w
-}
-
-func releasePages(project, tag string) wire.ReleaseLinks {
-	list := func(what, state string) string {
-		return project + what + "?release_tag=" + tag + "&scope=all&state=" + state
-	}
-	return wire.ReleaseLinks{
-		Self: project + "releases/" + tag, EditURL: project + "releases/" + tag + "/edit",
-		ClosedIssuesURL: list("issues", "closed"), OpenedIssuesURL: list("issues", "opened"),
-		ClosedMergeRequestsURL: list("merge_requests", "closed"), MergedMergeRequestsURL: list("merge_requests", "merged"),
-		OpenedMergeRequestsURL: list("merge_requests", "opened"),
-	}
-}
-
-// isCommit tells the name of a commit: SHA-1 or SHA-256 in hexadecimal.
-func isCommit(ref string) bool {
-	return (len(ref) == 40 || len(ref) == 64) && strings.Trim(ref, "0123456789abcdef") == ""
 }

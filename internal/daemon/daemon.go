@@ -91,6 +91,7 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 				options.Metrics.CountThrottled(t.Name(), t.Refused)
 			}
 		}
+		options.Metrics.ShowAnswers(s.api.Answers.Held)
 		mux.Handle("GET /-/metrics", options.Metrics.Handler())
 	}
 	return s.api.Handler(mux), options

@@ -57,6 +57,20 @@ func (m *Metrics) CountThrottled(name string, refused func() uint64) {
 	}, func() float64 { return float64(refused()) }))
 }
 
+// ShowAnswers shows how much memory large answers take, and how many requests
+// wait for some; it panics where the names are taken.
+func (m *Metrics) ShowAnswers(held func() (taken int64, waiting int)) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "granary_answers_memory_bytes",
+			Help: "Memory that answers above 64 KiB have reserved.",
+		}, func() float64 { taken, _ := held(); return float64(taken) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "granary_answers_waiting",
+			Help: "Requests that wait for memory for their answer.",
+		}, func() float64 { _, waiting := held(); return float64(waiting) }))
+}
+
 // Handler serves the metrics in Prometheus' format; for /-/metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

@@ -145,16 +145,12 @@ func (db *DB) ListEvents(ctx context.Context, f audit.Filter, p page.Request) (p
 	if err := db.reads.QueryRowContext(ctx, query, args...).Scan(&found.Total); err != nil {
 		return found, classify(err)
 	}
-	var err error
-	query, args = listEventsQuery(f, p)
-	found.Rows, err = list(ctx, db, scanEvent, query, args...)
+	err := eventRows().readPage(ctx, direct{db}, chosenEvents(f), p, &found)
 	return found, err
 }
 
-func listEventsQuery(f audit.Filter, p page.Request) (string, []any) {
-	w := chosenEvents(f)
-	query := `SELECT ` + eventColumns + ` FROM audit_events e` + w.String() + ` ORDER BY e.id DESC` + w.limit(p)
-	return query, w.args
+func eventRows() listing[audit.Event] {
+	return listing[audit.Event]{from: "audit_events e", columns: eventColumns, order: "e.id DESC", scan: scanEvent}
 }
 
 // countEventsQuery counts what is told, and one more, so that there is a next

@@ -115,15 +115,24 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 		order = "lower(n.name)"
 	}
 	order += direction(p.Desc) + ", n.id" + direction(p.Desc)
-	found, err := listWith(ctx, db, &w, p, scanGroup, mine, groupTables, groupColumns, order)
-	for i := range found.Rows {
-		g, err := findGroup(ctx, db, found.Rows[i].ID, f.Actor)
-		if err != nil {
-			return found, err
-		}
-		found.Rows[i] = g
+	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Group]{with: mine, from: groupTables, columns: groupColumns, order: order, scan: scanGroup})
+	if err != nil {
+		return found, err
 	}
-	return found, err
+	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Group) ([]projects.Group, error) {
+		whole := rows[:0]
+		for _, row := range rows {
+			g, err := findGroup(ctx, db, row.ID, f.Actor)
+			if fault.Is(err, fault.NotFound) {
+				continue // deleted meanwhile
+			}
+			if err != nil {
+				return nil, err
+			}
+			whole = append(whole, g)
+		}
+		return whole, nil
+	})
 }
 
 // visibleGroups repeats in SQL what access decides: the test of this package
@@ -147,18 +156,6 @@ func visibleGroups(w *where, f projects.GroupFilter) {
 	default:
 		w.and("(n.visibility >= 10 OR " + onTheWay + ")")
 	}
-}
-
-// listWith is listPage behind a CTE. The CTE's arguments are in w already.
-func listWith[T any](ctx context.Context, db *DB, w *where, p page.Request, scan func(scanner) (T, error), cte, from, columns, order string) (page.Of[T], error) {
-	var found page.Of[T]
-	err := db.reads.QueryRowContext(ctx, cte+`SELECT COUNT(*) FROM `+from+w.String(), w.args...).Scan(&found.Total)
-	if err != nil {
-		return found, classify(err)
-	}
-	query := cte + `SELECT ` + columns + ` FROM ` + from + w.String() + ` ORDER BY ` + order + w.limit(p)
-	found.Rows, err = list(ctx, db, scan, query, w.args...)
-	return found, err
 }
 
 // InsertGroup implements projects.Groups.

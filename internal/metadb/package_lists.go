@@ -43,9 +43,35 @@ func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page
 		if found, err = l.list(ctx); err != nil {
 			return err
 		}
+		if p.InSteps {
+			return nil
+		}
 		return lastPipelines(ctx, q, found.Rows)
 	})
+	if p.InSteps {
+		db.putOff(&found)
+	}
 	return found, err
+}
+
+// putOff keeps what was read of packages, some hundred bytes each, and leaves
+// their pipelines, which may be larger, for later.
+func (db *DB) putOff(found *page.Of[registry.Package]) {
+	steps := &page.Steps[registry.Package]{}
+	at := make(map[int64]registry.Package, len(found.Rows))
+	for _, p := range found.Rows {
+		at[p.ID] = p
+		steps.IDs = append(steps.IDs, p.ID)
+		steps.Sizes = append(steps.Sizes, int64(len(p.Name)+len(p.Version)))
+	}
+	steps.Read = func(ctx context.Context, ids []int64) ([]registry.Package, error) {
+		rows := make([]registry.Package, 0, len(ids))
+		for _, id := range ids {
+			rows = append(rows, at[id])
+		}
+		return rows, lastPipelines(ctx, db, rows)
+	}
+	found.Rows, found.Steps = nil, steps
 }
 
 // lister answers one request for a list.

@@ -142,13 +142,18 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if p.OrderBy != "id" {
 		order += ", p.id" + direction(p.Desc)
 	}
-	found, err := listWith(ctx, db, &w, p, scanProject, mine, projectTables, projectColumns, order)
-	for i := range found.Rows {
-		if err := standing(ctx, db, &found.Rows[i], f.Actor); err != nil {
-			return found, err
-		}
+	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Project]{with: mine, from: projectTables, columns: projectColumns, order: order, scan: scanProject})
+	if err != nil {
+		return found, err
 	}
-	return found, err
+	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Project) ([]projects.Project, error) {
+		for i := range rows {
+			if err := standing(ctx, db, &rows[i], f.Actor); err != nil {
+				return nil, err
+			}
+		}
+		return rows, nil
+	})
 }
 
 // visibleProjects repeats in SQL what access decides: the test of this package

@@ -2,7 +2,10 @@ package metadb
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"strings"
+	"time"
 
 	"granary/internal/audit"
 	"granary/internal/fault"
@@ -28,11 +31,6 @@ func scanRelease(row scanner) (releases.Release, error) {
 	}
 	e.CreatedAt, e.UpdatedAt, e.ReleasedAt = moment(created), moment(updated), moment(released)
 	return e, classify(err)
-}
-
-// FindRelease implements releases.Store.
-func (db *DB) FindRelease(ctx context.Context, projectID int64, tag string) (releases.Release, error) {
-	return findRelease(ctx, db, projectID, tag)
 }
 
 func findRelease(ctx context.Context, q queries, projectID int64, tag string) (releases.Release, error) {
@@ -79,6 +77,9 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 	if !f.UpdatedBefore.IsZero() {
 		w.and("e.updated_at < ?", micros(f.UpdatedBefore))
 	}
+	if f.Tag != "" {
+		w.and("e.tag = ?", f.Tag)
+	}
 	if !f.ReleasedBy.IsZero() {
 		w.and("e.released_at <= ?", micros(f.ReleasedBy))
 	}
@@ -87,11 +88,95 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 		order = "e.created_at"
 	}
 	order += direction(p.Desc) + ", e.id" + direction(p.Desc)
-	found, err := listPage(ctx, direct{db}, &w, p, scanRelease, releaseTables, releaseColumns, order)
+	rows := listing[releases.Release]{
+		narrow: "releases e", from: releaseTables, columns: releaseColumns, bytes: releaseBytes, order: order, scan: scanRelease,
+	}
+	brief := rows
+	brief.columns = strings.Replace(releaseColumns, "e.description", "''", 1)
+	if f.Brief {
+		return countedPage(ctx, direct{db}, &w, p, brief)
+	}
+	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+	found, err := countedPage(ctx, direct{db}, &w, p, rows)
 	if err != nil {
 		return found, err
 	}
-	return found, fillLinks(ctx, db, found.Rows)
+	if found.Steps != nil {
+		db.readInParts(found.Steps, brief, all)
+	}
+	return found, found.Finish(ctx, func(ctx context.Context, rows []releases.Release) ([]releases.Release, error) {
+		if len(rows) == 1 && rows[0].Apart != nil {
+			return rows, nil
+		}
+		return rows, fillLinks(ctx, db, rows)
+	})
+}
+
+// readInParts has large releases read in brief, and their parts by themselves.
+func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all where) {
+	large, read := steps.IsLarge(), steps.Read
+	steps.Read = func(ctx context.Context, ids []int64) ([]releases.Release, error) {
+		if len(ids) != 1 || !large[ids[0]] {
+			return read(ctx, ids)
+		}
+		rows, err := brief.readRows(ctx, direct{db}, all, "e.id", ids)
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		e := &rows[0]
+		links, err := db.ListLinks(ctx, e.ID, releases.LinkFilter{}, page.Request{Number: 1, Size: everyLink, InSteps: true})
+		e.Apart = &releases.Parts{Links: links, Description: db.description(ctx, e.ID, e.UpdatedAt)}
+		return rows, err
+	}
+}
+
+// partOfText is how many characters of a long text are read at a time.
+const partOfText = 128 << 10
+
+// description reads that of a release part by part, as long as nobody changes it.
+func (db *DB) description(ctx context.Context, id int64, updated time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for from := 1; ; from += partOfText {
+			var part string
+			err := direct{db}.row(ctx, `SELECT substr(description, $1, $2) FROM releases WHERE id = $3 AND updated_at = $4`,
+				from, partOfText, id, micros(updated)).Scan(&part)
+			if part == "" && err == nil || !yield(part, classify(err)) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+const everyLink = 1 << 20 // more than a release may have
+
+// releaseBytes is about how many bytes a release takes with its links. SQLite
+// has the lengths at hand; for what stands behind a long description it would
+// have to read all of that.
+const releaseBytes = `CAST(octet_length(e.name) + octet_length(e.description) + octet_length(e.milestones) + (
+	SELECT COALESCE(SUM(octet_length(l.name) + octet_length(l.url) + octet_length(l.path) + 512), 0)
+	FROM release_links l WHERE l.release_id = e.id) AS BIGINT)`
+
+// ListLinks implements releases.Store.
+func (db *DB) ListLinks(ctx context.Context, releaseID int64, f releases.LinkFilter, p page.Request) (page.Of[releases.Link], error) {
+	var w where
+	w.and("l.release_id = ?", releaseID)
+	if f.ID != 0 {
+		w.and("l.id = ?", f.ID)
+	}
+	if len(f.Paths) > 0 {
+		var either []string
+		for _, path := range f.Paths {
+			either = append(either, w.bind("l.path = ?", path))
+		}
+		w.conditions = append(w.conditions, "l.path <> '' AND ("+strings.Join(either, " OR ")+")")
+	}
+	return listPage(ctx, direct{db}, &w, p, scanLink, "release_links l", "l.id, l.name, l.url, l.path, l.link_type", "l.id DESC")
+}
+
+func scanLink(row scanner) (releases.Link, error) {
+	var l releases.Link
+	err := row.Scan(&l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
+	return l, classify(err)
 }
 
 // InsertRelease implements releases.Store.

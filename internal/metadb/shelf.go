@@ -25,11 +25,15 @@ func findPackage(ctx context.Context, q queries, projectID, packageID int64) (re
 }
 
 // ListVersions implements registry.Shelf.
-func (db *DB) ListVersions(ctx context.Context, p registry.Package) ([]registry.Package, error) {
+func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit int) ([]registry.Package, error) {
 	var w where
 	w.and("k.project_id = ? AND k.name = ? AND k.id <> ?", p.ProjectID, string(p.Name), p.ID)
 	w.and("k.status <> 'pending_destruction' AND " + isListed)
-	found, err := list(ctx, db, scanPackage, `SELECT `+packageColumns+` FROM packages k`+w.String()+` ORDER BY k.version, k.id`, w.args...)
+	if after.ID != 0 {
+		w.and("(k.version, k.id) > (?, ?)", string(after.Version), after.ID)
+	}
+	found, err := list(ctx, db, scanPackage, `SELECT `+packageColumns+` FROM packages k`+w.String()+
+		` ORDER BY k.version, k.id`+w.bind(" LIMIT ?", limit), w.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +95,9 @@ func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (p
 	if err != nil {
 		return found, err
 	}
-	return found, filePipelines(ctx, db, found.Rows)
+	return found, found.Finish(ctx, func(ctx context.Context, rows []registry.PackageFile) ([]registry.PackageFile, error) {
+		return rows, filePipelines(ctx, db, rows)
+	})
 }
 
 // FindFileByID implements registry.Files.

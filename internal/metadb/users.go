@@ -64,18 +64,6 @@ func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) 
 	return listPage(ctx, direct{db}, &w, p, scanUser, "users u", userColumns, order)
 }
 
-// listPage reads one page of a table, and counts all pages.
-func listPage[T any](ctx context.Context, q queries, w *where, p page.Request, scan func(scanner) (T, error), from, columns, order string) (page.Of[T], error) {
-	var found page.Of[T]
-	err := q.row(ctx, `SELECT COUNT(*) FROM `+from+w.String(), w.args...).Scan(&found.Total)
-	if err != nil {
-		return found, classify(err)
-	}
-	query := `SELECT ` + columns + ` FROM ` + from + w.String() + ` ORDER BY ` + order + w.limit(p)
-	found.Rows, err = list(ctx, q, scan, query, w.args...)
-	return found, err
-}
-
 // InsertUser implements auth.Users.
 func (db *DB) InsertUser(ctx context.Context, u auth.User, e audit.Event) (auth.User, error) {
 	return change(ctx, db, func(t *tx) (auth.User, error) {

@@ -7,6 +7,7 @@ type Request struct {
 	Size    int    // rows, from 1 to 100
 	OrderBy string // a column's wire name, checked by the door; "" is the list's default
 	Desc    bool
+	InSteps bool // the rows are read later: Of.Steps in place of Of.Rows
 }
 
 // Offset is how many rows come before the page.
@@ -14,6 +15,7 @@ func (r Request) Offset() int { return (r.Number - 1) * r.Size }
 
 // Of is a page of rows, and how many rows there are on all pages.
 type Of[T any] struct {
-	Rows  []T
+	Rows  []T // all of them, unless there are Steps
 	Total int
+	Steps *Steps[T] // nil where Rows has the rows
 }

@@ -129,10 +129,15 @@ func (o VariablesOf) List(ctx context.Context, a access.Actor, ref string, p pag
 		return page.Of[Variable]{}, err
 	}
 	found, err := o.s.Variables.ListVariables(ctx, at, p)
-	for i, v := range found.Rows {
-		found.Rows[i] = v.shown()
+	if err != nil {
+		return found, err
 	}
-	return found, err
+	return found, found.Finish(ctx, func(_ context.Context, rows []Variable) ([]Variable, error) {
+		for i, v := range rows {
+			rows[i] = v.shown()
+		}
+		return rows, nil
+	})
 }
 
 // Get returns one variable.

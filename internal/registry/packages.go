@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -84,8 +85,9 @@ type Shelf interface {
 	ListPackages(ctx context.Context, f PackageFilter, p page.Request) (page.Of[Package], error)
 	FindPackage(ctx context.Context, projectID, packageID int64) (Package, error)
 	// ListVersions returns the listed packages of the same name but for this
-	// one, by version as text.
-	ListVersions(ctx context.Context, p Package) ([]Package, error)
+	// one, by version as text: limit of them that follow after, from the first
+	// where it is the zero Package.
+	ListVersions(ctx context.Context, p, after Package, limit int) ([]Package, error)
 	// ListPipelines returns those of a package, newest first, with ids below
 	// before where that is not 0.
 	ListPipelines(ctx context.Context, packageID, before int64, limit int) ([]Pipeline, error)
@@ -158,8 +160,13 @@ func (r *Registry) list(ctx context.Context, a access.Actor, places []Place, f P
 		f.Projects = append(f.Projects, place.ProjectID)
 	}
 	found, err := r.Shelf.ListPackages(ctx, f, p)
-	r.dress(a, places, found.Rows)
-	return found, err
+	if err != nil {
+		return found, err
+	}
+	return found, found.Finish(ctx, func(_ context.Context, rows []Package) ([]Package, error) {
+		r.dress(a, places, rows)
+		return rows, nil
+	})
 }
 
 // dress fills in what packages have from their projects and from this process.
@@ -178,9 +185,9 @@ func (r *Registry) dress(a access.Actor, places []Place, found []Package) {
 	}
 }
 
-// Package returns a package and the other versions of its name. Absent where
-// its status keeps it from being seen.
-func (r *Registry) Package(ctx context.Context, a access.Actor, project string, id int64) (Package, []Package, error) {
+// Package returns a package and the other versions of its name, which are read
+// a few at a time. Absent where its status keeps it from being seen.
+func (r *Registry) Package(ctx context.Context, a access.Actor, project string, id int64) (Package, iter.Seq2[[]Package, error], error) {
 	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
 	if err != nil {
 		return Package{}, nil, err
@@ -194,8 +201,27 @@ func (r *Registry) Package(ctx context.Context, a access.Actor, project string, 
 	}
 	one := []Package{p}
 	r.dress(a, []Place{place}, one)
-	versions, err := r.Shelf.ListVersions(ctx, p)
-	return one[0], versions, err
+	return one[0], r.versions(ctx, p), nil
+}
+
+// versionsStep is how many versions are read at a time: a few hundred bytes each,
+// and two or three thousand where the names are as long as they may be.
+const versionsStep = 100
+
+func (r *Registry) versions(ctx context.Context, p Package) iter.Seq2[[]Package, error] {
+	return func(yield func([]Package, error) bool) {
+		var after Package
+		for {
+			found, err := r.Shelf.ListVersions(ctx, p, after, versionsStep)
+			more := len(found) == versionsStep
+			if more {
+				after = found[len(found)-1]
+			}
+			if !yield(found, err) || err != nil || !more {
+				return
+			}
+		}
+	}
 }
 
 // PackagePipelines returns the pipelines that published to a package, newest

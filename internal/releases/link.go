@@ -37,40 +37,52 @@ type LinkEdit struct {
 	Type            *LinkType
 }
 
-// Links returns a release and a page of its links, newest first.
-func (s *Service) Links(ctx context.Context, a access.Actor, project, tag string, p page.Request) (Release, page.Of[Link], error) {
-	r, err := s.Get(ctx, a, project, tag)
-	from := min(p.Offset(), len(r.Links))
-	to := min(from+p.Size, len(r.Links))
-	return r, page.Of[Link]{Rows: r.Links[from:to], Total: len(r.Links)}, err
+// LinkFilter chooses links of a release; zero fields choose all.
+type LinkFilter struct {
+	ID    int64
+	Paths []string // with one of these paths
 }
 
-// Link returns one link, and the release that it belongs to.
+// Links returns a release in brief and a page of its links, newest first.
+func (s *Service) Links(ctx context.Context, a access.Actor, project, tag string, p page.Request) (Release, page.Of[Link], error) {
+	return s.links(ctx, a, project, tag, LinkFilter{}, p)
+}
+
+func (s *Service) links(ctx context.Context, a access.Actor, project, tag string, f LinkFilter, p page.Request) (Release, page.Of[Link], error) {
+	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
+	if err != nil {
+		return Release{}, page.Of[Link]{}, err
+	}
+	r, err := s.brief(ctx, projectID, Filter{Tag: tag})
+	if err != nil {
+		return r, page.Of[Link]{}, err
+	}
+	found, err := s.Store.ListLinks(ctx, r.ID, f, p)
+	return r, found, err
+}
+
+// link returns the newest link of a filter, and its release in brief.
+func (s *Service) link(ctx context.Context, a access.Actor, project, tag string, f LinkFilter) (Release, Link, error) {
+	r, found, err := s.links(ctx, a, project, tag, f, page.Request{Number: 1, Size: 1})
+	if err != nil {
+		return r, Link{}, err
+	}
+	if len(found.Rows) == 0 {
+		return r, Link{}, fault.New(fault.Absent, "")
+	}
+	return r, found.Rows[0], nil
+}
+
+// Link returns one link, and the release that it belongs to, in brief.
 func (s *Service) Link(ctx context.Context, a access.Actor, project, tag string, id int64) (Release, Link, error) {
-	r, err := s.Get(ctx, a, project, tag)
-	if err != nil {
-		return r, Link{}, err
-	}
-	i, err := r.linkAt(id)
-	if err != nil {
-		return r, Link{}, err
-	}
-	return r, r.Links[i], nil
+	return s.link(ctx, a, project, tag, LinkFilter{ID: id})
 }
 
 // Asset returns the link with the path, given with or without its first
 // slash.
 func (s *Service) Asset(ctx context.Context, a access.Actor, project, tag, path string) (Link, error) {
-	r, err := s.Get(ctx, a, project, tag)
-	if err != nil {
-		return Link{}, err
-	}
-	for _, l := range r.Links {
-		if l.Path != "" && (l.Path == path || l.Path == "/"+path) {
-			return l, nil
-		}
-	}
-	return Link{}, fault.New(fault.Absent, "")
+	_, l, err := s.link(ctx, a, project, tag, LinkFilter{Paths: []string{"/" + path, path}})
+	return l, err
 }
 
 // AddLink adds a link to a release.

@@ -2,6 +2,7 @@ package releases
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"granary/internal/access"
@@ -25,6 +26,17 @@ type Release struct {
 	UpdatedAt   time.Time
 	ReleasedAt  time.Time // in the future for an upcoming release
 	Links       []Link    // newest first
+
+	// Apart is what a large release that was read in steps does not have itself:
+	// Description and Links are empty then. Else nil.
+	Apart *Parts
+}
+
+// Parts are the description and the links of a release, still to be read. The
+// description ends with NotFound where the release was changed meanwhile.
+type Parts struct {
+	Description iter.Seq2[string, error]
+	Links       page.Of[Link]
 }
 
 // Author is the user who made a release.
@@ -43,6 +55,8 @@ type Filter struct {
 	UpdatedAfter  time.Time
 	UpdatedBefore time.Time
 	ReleasedBy    time.Time // at that moment at the latest
+	Tag           string    // the release of this tag only
+	Brief         bool      // without descriptions and links
 }
 
 // Edit is what an edit changes; nil fields stay.
@@ -62,20 +76,33 @@ func (s *Service) List(ctx context.Context, a access.Actor, project string, f Fi
 	return s.Store.ListReleases(ctx, projectID, f, p)
 }
 
-// Get returns the release of a tag.
-func (s *Service) Get(ctx context.Context, a access.Actor, project, tag string) (Release, error) {
+// Find returns the release of a tag as a page of one, which is still to be read.
+func (s *Service) Find(ctx context.Context, a access.Actor, project, tag string) (page.Of[Release], error) {
+	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
+	if err != nil {
+		return page.Of[Release]{}, err
+	}
+	found, err := s.Store.ListReleases(ctx, projectID, Filter{Tag: tag}, page.Request{Number: 1, Size: 1, InSteps: true})
+	if err == nil && found.Total == 0 {
+		err = fault.New(fault.Absent, "")
+	}
+	return found, err
+}
+
+// Latest returns the release that came out last, upcoming ones left aside, in
+// brief.
+func (s *Service) Latest(ctx context.Context, a access.Actor, project string) (Release, error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
 	if err != nil {
 		return Release{}, err
 	}
-	r, err := s.Store.FindRelease(ctx, projectID, tag)
-	return r, absent(err)
+	return s.brief(ctx, projectID, Filter{ReleasedBy: s.Now()})
 }
 
-// Latest returns the release that came out last, upcoming ones left aside.
-func (s *Service) Latest(ctx context.Context, a access.Actor, project string) (Release, error) {
-	newest := page.Request{Number: 1, Size: 1, OrderBy: "released_at", Desc: true}
-	found, err := s.List(ctx, a, project, Filter{ReleasedBy: s.Now()}, newest)
+// brief returns the first release of a filter without description and links.
+func (s *Service) brief(ctx context.Context, projectID int64, f Filter) (Release, error) {
+	f.Brief = true
+	found, err := s.Store.ListReleases(ctx, projectID, f, page.Request{Number: 1, Size: 1, OrderBy: "released_at", Desc: true})
 	if err != nil {
 		return Release{}, err
 	}

@@ -21,11 +21,14 @@ type Service struct {
 	Now    func() time.Time
 }
 
-// Store keeps releases, each whole with its links. Each method is one
+// Store keeps releases, each whole with its links. What writes is one
 // transaction. NotFound where the project has no release of the tag.
 type Store interface {
-	FindRelease(ctx context.Context, projectID int64, tag string) (Release, error)
+	// ListReleases leaves description and links of a large release Apart, where
+	// it is asked for in steps.
 	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
+	// ListLinks returns a page of a release's links, newest first.
+	ListLinks(ctx context.Context, releaseID int64, f LinkFilter, p page.Request) (page.Of[Link], error)
 	// InsertRelease fails with Conflict where the tag has a release, and with
 	// Full where the project has as many as the limit.
 	InsertRelease(ctx context.Context, r Release, most fault.Limit, e audit.Event) (Release, error)

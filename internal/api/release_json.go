@@ -1,0 +1,150 @@
+package api
+
+import (
+	"html"
+	"net/url"
+	"strings"
+
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/releases"
+	"granary/internal/wire"
+)
+
+// releaseDeed does what answers with a release. Where that is large, the memory
+// for it is taken first: what is done must not be answered with "try again".
+func (c *call) releaseDeed(status int, sent int, do func() (releases.Release, error)) error {
+	size := int64(sent)
+	if tag := c.path("tag"); tag != "" {
+		found, err := c.s.Releases.Find(c.r.Context(), c.actor, c.path("id"), tag)
+		if err == nil { // else the deed tells what is wrong
+			size += found.Size()
+		}
+	}
+	a, err := c.begin(status, size)
+	if err != nil {
+		return err
+	}
+	return a.run(func() error {
+		r, err := do()
+		if err != nil {
+			return err
+		}
+		a.done = true
+		if sizeOf(r) > page.Large {
+			r = inParts(r)
+		}
+		return c.writeRelease(a, r)
+	})
+}
+
+// inParts leaves the parts of a release that is held whole to be written apart.
+func inParts(r releases.Release) releases.Release {
+	text := r.Description
+	r.Apart = &releases.Parts{
+		Description: func(yield func(string, error) bool) { yield(text, nil) },
+		Links:       page.Of[releases.Link]{Rows: r.Links, Total: len(r.Links)},
+	}
+	r.Description, r.Links = "", nil
+	return r
+}
+
+// sizeOf is how many bytes of text a release has, about.
+func sizeOf(r releases.Release) int {
+	n := len(r.Description)
+	for _, l := range r.Links {
+		n += len(l.Name) + len(l.URL) + len(l.Path)
+	}
+	return n
+}
+
+// writeRelease adds a release. The description and the links of a large one are
+// written piece by piece.
+func (c *call) writeRelease(a *jsonWriter, r releases.Release) error {
+	if r.Apart == nil {
+		return a.value(c.release(r))
+	}
+	apart := *r.Apart
+	description := func(change func(string) string) func() error {
+		return func() error {
+			for text, err := range apart.Description {
+				if fault.Is(err, fault.NotFound) {
+					return fault.Wrap(fault.Unavailable, "a release was changed while it was read; try again", err)
+				}
+				if err != nil {
+					return err
+				}
+				if err := a.text(text, change); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	parts := []part{{`"description":"`, description(func(s string) string { return s })}}
+	if c.params.boolean("include_html_description") {
+		parts = append(parts, part{`"description_html":"<p>`, description(html.EscapeString)})
+	}
+	parts = append(parts, part{`"links":[`, func() error {
+		return elements(a, apart.Links, func(a *jsonWriter, l releases.Link) error { return a.value(c.releaseLink(r, l)) })
+	}})
+	return a.assemble(c.release(r), parts...)
+}
+
+func linkCount(r releases.Release) int {
+	if r.Apart != nil {
+		return r.Apart.Links.Total
+	}
+	return len(r.Links)
+}
+
+// release shows a release; of one in parts, what can be held.
+func (c *call) release(r releases.Release) wire.Release {
+	now := c.s.Releases.Now()
+	project := c.base() + "/" + r.ProjectPath + "/-/"
+	tag := url.PathEscape(r.Tag)
+	w := wire.Release{
+		TagName: r.Tag, Name: r.Name, Description: r.Description,
+		CreatedAt: wire.Time(r.CreatedAt), ReleasedAt: wire.Time(r.ReleasedAt),
+		UpcomingRelease: r.Upcoming(now), HistoricalRelease: r.ReleasedAt.Before(r.CreatedAt),
+		Author: c.userBasic(auth.User{
+			ID: r.Author.ID, Username: r.Author.Username, Name: r.Author.Name, Blocked: r.Author.Blocked,
+		}),
+		Milestones: []wire.ReleaseMilestone{}, Evidences: []struct{}{},
+		TagPath: "/" + r.ProjectPath + "/-/tags/" + tag,
+		Assets:  wire.ReleaseAssets{Count: linkCount(r), Sources: []struct{}{}, Links: []wire.ReleaseLink{}},
+		Links:   releasePages(project, tag),
+	}
+	if c.params.boolean("include_html_description") {
+		w.DescriptionHTML = "<p>" + html.EscapeString(r.Description) + "</p>"
+	}
+	for _, title := range r.Milestones {
+		w.Milestones = append(w.Milestones, wire.ReleaseMilestone{Title: title, State: "active"})
+	}
+	for _, l := range r.Links {
+		w.Assets.Links = append(w.Assets.Links, c.releaseLink(r, l))
+	}
+	if isCommit(r.Ref) {
+		w.Commit = &wire.ReleaseCommit{ID: r.Ref, ShortID: r.Ref[:8], CreatedAt: wire.Time(r.CreatedAt), ParentIDs: []string{}}
+		w.CommitPath = "/" + r.ProjectPath + "/-/commit/" + r.Ref
+	}
+	return w
+}
+
+func releasePages(project, tag string) wire.ReleaseLinks {
+	list := func(what, state string) string {
+		return project + what + "?release_tag=" + tag + "&scope=all&state=" + state
+	}
+	return wire.ReleaseLinks{
+		Self: project + "releases/" + tag, EditURL: project + "releases/" + tag + "/edit",
+		ClosedIssuesURL: list("issues", "closed"), OpenedIssuesURL: list("issues", "opened"),
+		ClosedMergeRequestsURL: list("merge_requests", "closed"), MergedMergeRequestsURL: list("merge_requests", "merged"),
+		OpenedMergeRequestsURL: list("merge_requests", "opened"),
+	}
+}
+
+// isCommit tells the name of a commit: SHA-1 or SHA-256 in hexadecimal.
+func isCommit(ref string) bool {
+	return (len(ref) == 40 || len(ref) == 64) && strings.Trim(ref, "0123456789abcdef") == ""
+}

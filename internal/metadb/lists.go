@@ -1,0 +1,138 @@
+package metadb
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"granary/internal/page"
+)
+
+// listing is where the rows of a list come from.
+type listing[T any] struct {
+	with    string // a CTE before the query, "" for none; its arguments come first
+	from    string // tables
+	columns string // the first is the id
+	narrow  string // tables that are enough to tell which rows there are; "" for all
+	bytes   string // SQL: how many a row has; "" for those of its columns
+	order   string
+	scan    func(scanner) (T, error)
+}
+
+// lists is what lists are read with.
+type lists interface {
+	queries
+	bytesOf(column string) string
+}
+
+// bytesOf is a column as octet_length takes it. PostgreSQL has it for texts only;
+// SQLite would read a text that it casts, and else knows its length.
+func (db *DB) bytesOf(column string) string {
+	if db.dialect.shared {
+		return `CAST(` + column + ` AS TEXT)`
+	}
+	return column
+}
+
+// listPage reads one page of a table, and counts all pages.
+func listPage[T any](ctx context.Context, q lists, w *where, p page.Request, scan func(scanner) (T, error), from, columns, order string) (page.Of[T], error) {
+	return countedPage(ctx, q, w, p, listing[T]{from: from, columns: columns, order: order, scan: scan})
+}
+
+func countedPage[T any](ctx context.Context, q lists, w *where, p page.Request, l listing[T]) (page.Of[T], error) {
+	var found page.Of[T]
+	err := q.row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+w.String(), w.args...).Scan(&found.Total)
+	if err != nil {
+		return found, classify(err)
+	}
+	err = l.readPage(ctx, q, w, p, &found)
+	return found, err
+}
+
+// readPage reads the rows of a page; where they are to be read in steps, only
+// which they are, and how large.
+func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Request, found *page.Of[T]) (err error) {
+	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+	if !p.InSteps {
+		found.Rows, err = list(ctx, q, l.scan, l.query(l.columns, w, p), w.args...)
+		return err
+	}
+	id, _, _ := strings.Cut(l.columns, ",")
+	outline := l
+	outline.from = cmp.Or(l.narrow, l.from)
+	steps := &page.Steps[T]{}
+	_, err = list(ctx, q, func(row scanner) (struct{}, error) {
+		var id, size int64
+		err := row.Scan(&id, &size)
+		steps.IDs, steps.Sizes = append(steps.IDs, id), append(steps.Sizes, size)
+		return struct{}{}, err
+	}, outline.query(id+`, `+l.size(q), w, p), w.args...)
+	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, all, id, ids) }
+	found.Steps = steps
+	return err
+}
+
+// query is that for columns of a page, in its order.
+func (l listing[T]) query(columns string, w *where, p page.Request) string {
+	return l.with + `SELECT ` + columns + ` FROM ` + l.from + w.String() + ` ORDER BY ` + l.order + w.limit(p)
+}
+
+// readRows reads the rows with the ids, in their order, that the list has still.
+func (l listing[T]) readRows(ctx context.Context, q lists, w where, id string, ids []int64) ([]T, error) {
+	w = where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+	w.in(id, false, ids)
+	at := make(map[int64]T, len(ids))
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var id int64
+		v, err := l.scan(behind{row, &id})
+		at[id] = v
+		return struct{}{}, err
+	}, l.with+`SELECT `+id+`, `+l.columns+` FROM `+l.from+w.String(), w.args...)
+	rows := make([]T, 0, len(ids))
+	for _, id := range ids {
+		if v, there := at[id]; there {
+			rows = append(rows, v)
+		}
+	}
+	return rows, err
+}
+
+// behind is a row that has an id before its columns.
+type behind struct {
+	scanner
+	id *int64
+}
+
+func (b behind) Scan(dest ...any) error { return b.scanner.Scan(append([]any{b.id}, dest...)...) }
+
+// size is SQL for the bytes of a row's columns.
+func (l listing[T]) size(q lists) string {
+	if l.bytes != "" {
+		return l.bytes
+	}
+	var parts []string
+	for _, column := range splitColumns(l.columns)[1:] {
+		if !strings.Contains(column, "SELECT") { // such are numbers
+			parts = append(parts, `COALESCE(octet_length(`+q.bytesOf(column)+`), 0)`)
+		}
+	}
+	return `CAST(` + strings.Join(parts, " + ") + ` AS BIGINT)`
+}
+
+// splitColumns splits at the commas that stand in no parentheses.
+func splitColumns(columns string) (parts []string) {
+	depth, from := 0, 0
+	for i, c := range columns {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth == 0:
+			parts = append(parts, strings.TrimSpace(columns[from:i]))
+			from = i + 1
+		}
+	}
+	return append(parts, strings.TrimSpace(columns[from:]))
+}
