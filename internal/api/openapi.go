@@ -37,7 +37,7 @@ func (s *Server) serveDocument() http.Handler {
 		h["Content-Type"] = []string{"application/json"}
 		h["Etag"] = []string{`"` + hex.EncodeToString(tag[:]) + `"`}
 		h["Cache-Control"] = []string{"no-cache"}
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+		serveContent(w, r, time.Time{}, int64(len(text)), bytes.NewReader(text))
 	})
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"granary/internal/registry"
 )
@@ -33,15 +34,18 @@ func (c *call) send(content *registry.Content, contentType string) error {
 		}
 	}
 	contentHeaders(c.w.Header(), content.File, contentType)
-	http.ServeContent(c.w, c.r, "", content.CreatedAt, content.ReadSeekCloser)
+	serveContent(c.w, c.r, content.CreatedAt, content.Size, content.ReadSeekCloser)
 	return nil
 }
 
 // applies reports whether a request may be answered with a link. HEAD asks about
 // the file, not about where it is. A condition is judged here: its ETag is ours
-// and not the store's.
+// and not the store's. Several ranges are sent from here: most stores know only one.
 func (p Redirect) applies(r *http.Request) bool {
 	if p == RedirectNone || r.Method != http.MethodGet || has(r, "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range") {
+		return false
+	}
+	if strings.Contains(r.Header.Get("Range"), ",") {
 		return false
 	}
 	return p == RedirectAll || !has(r, "Authorization", "Private-Token", "Job-Token", "Deploy-Token", "Cookie")

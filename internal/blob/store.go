@@ -31,7 +31,8 @@ type Store interface {
 	// Open reads a blob from its start; Seek is cheap, so that ranges cost
 	// what they return. ErrNotFound where the store holds none. A store on a
 	// local disk returns the *os.File itself, so that the kernel can send it
-	// without a copy (sendfile).
+	// without a copy (sendfile). A store where each new place costs a request
+	// returns a Planner.
 	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
 
 	// Stat is the size of a blob in bytes, or ErrNotFound.
@@ -50,6 +51,19 @@ type Store interface {
 type Declared struct {
 	Size   int64   // bytes, negative for unknown
 	Digest *Digest // nil for unknown
+}
+
+// Range is some of a blob's bytes: those from Start up to End, without End.
+type Range struct{ Start, End int64 }
+
+// Planner is an opened blob that reads better if it knows what will be read of it.
+type Planner interface {
+	// Plan tells, before the first Read, which ranges will be read and in which
+	// order; no two overlap. Near ones are then read in one request to the store,
+	// which asks for nothing behind them. It reports false, and changes nothing, if
+	// they would take more requests than one download may cost. A plan never
+	// changes what Read returns: other places can be read too.
+	Plan(ranges []Range) bool
 }
 
 // Linker is a Store whose blobs can be fetched from it directly.

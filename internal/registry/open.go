@@ -17,8 +17,8 @@ import (
 // Content is a file to install: its record and its bytes.
 type Content struct {
 	File
-	io.ReadSeekCloser
-	links blob.Linker // nil: there are no links to it
+	io.ReadSeekCloser             // a blob.Planner if reading at many places costs much
+	links             blob.Linker // nil: there are no links to it
 }
 
 // Link is a secret URL under which the store itself serves the content for a few

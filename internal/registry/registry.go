@@ -31,6 +31,9 @@ const (
 // Digest is the SHA-256 of a file's bytes.
 type Digest = blob.Digest
 
+// Range is some of a file's bytes: those from Start up to End, without End.
+type Range = blob.Range
+
 // ParseDigest reads 64 hexadecimal digits of either case.
 func ParseDigest(text string) (Digest, error) { return blob.ParseDigest(text) }
 

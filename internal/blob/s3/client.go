@@ -100,15 +100,15 @@ func (c *client) head(ctx context.Context, key string) (object, error) {
 	return object{key, o.Size, o.ETag, o.LastModified}, nil
 }
 
-// get begins to read an object at an offset, if it is still the one that head
-// saw. It is a whole request even for an object that is nearly read.
-func (c *client) get(ctx context.Context, o object, from int64) (io.ReadCloser, error) {
+// get begins to read the bytes of an object from one offset up to another, if it
+// is still the one that head saw.
+func (c *client) get(ctx context.Context, o object, from, to int64) (io.ReadCloser, error) {
 	var options minio.GetObjectOptions
 	err := options.SetMatchETag(o.etag)
 	want := ""
-	if from > 0 {
-		err = errors.Join(err, options.SetRange(from, o.size-1))
-		want = fmt.Sprintf("bytes %d-%d/%d", from, o.size-1, o.size)
+	if from > 0 || to < o.size {
+		err = errors.Join(err, options.SetRange(from, to-1))
+		want = fmt.Sprintf("bytes %d-%d/%d", from, to-1, o.size)
 	}
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (c *client) get(ctx context.Context, o object, from int64) (io.ReadCloser, 
 	}
 	// A store that knows no condition or no range answers with something else.
 	if r := header.Get("Content-Range"); got.ETag != o.etag || r != want || want == "" && got.Size != o.size {
-		return nil, errors.Join(fmt.Errorf("asked for %d bytes of %s from %d, got %d of %s, %q", o.size, o.etag, from, got.Size, got.ETag, r), body.Close())
+		return nil, errors.Join(fmt.Errorf("asked for bytes %d to %d of %d of %s, got %d of %s, %q", from, to, o.size, o.etag, got.Size, got.ETag, r), body.Close())
 	}
 	return body, nil
 }

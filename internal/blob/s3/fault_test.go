@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"testing"
 	"time"
 
@@ -148,7 +147,6 @@ func TestReadMendsItself(t *testing.T) {
 	s, line := tapped(t, srv, "read")
 	data := blobtest.Bytes(1, 3<<20)
 	blobtest.Put(t, s, data)
-	isGet := func(r *http.Request) bool { return r.Method == http.MethodGet }
 	for _, kind := range []fault{refuse, slowDown, broken, cutReply, hang} {
 		for _, always := range []bool{false, true} {
 			r, err := s.Open(t.Context(), blobtest.Digest(data))

@@ -42,7 +42,7 @@ func (c *client) text(ctx context.Context, key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body, err := c.get(ctx, o, 0)
+	body, err := c.get(ctx, o, 0, o.size)
 	if err != nil {
 		return "", err
 	}

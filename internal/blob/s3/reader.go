@@ -10,10 +10,10 @@ import (
 	"granary/internal/blob"
 )
 
-// reader reads one blob from a request that it makes at the first Read and
-// after every Seek elsewhere. A request that breaks off is made again from
-// where it broke; what is read is of the size and the version that head saw, or
-// an error.
+// reader reads one blob from a request that it makes at the first Read, after
+// every Seek to a place that this request does not reach soon, and where the
+// request's bytes end. A request that breaks off is made again from where it
+// broke; what is read is of the size and the version that head saw, or an error.
 type reader struct {
 	ctx    context.Context
 	client *client
@@ -21,11 +21,43 @@ type reader struct {
 	object object
 
 	at     int64         // of the next byte
-	body   io.ReadCloser // from at; nil: none is open
+	plan   []blob.Range  // what the requests to come will ask for, one each
+	span   blob.Range    // what the last request was to ask for
+	body   io.ReadCloser // up to the end of span; nil: none is open
+	pos    int64         // of the body's next byte
 	closed bool
 }
 
-const resumes = 3 // in a row, without a byte between them
+const (
+	resumes = 3 // in a row, without a byte between them
+
+	// smallGap is what is rather asked of the store with the bytes before it than
+	// left out by another request: in its time a store sends more than this.
+	smallGap = 64 << 10
+
+	// mostSpans is how many requests to read one download may cost.
+	mostSpans = 16
+)
+
+// Plan implements blob.Planner.
+func (r *reader) Plan(ranges []blob.Range) bool {
+	var spans []blob.Range
+	for _, next := range ranges {
+		if last := len(spans) - 1; last >= 0 && near(spans[last].End, next.Start) {
+			spans[last].End = next.End
+			continue
+		}
+		if len(spans) == mostSpans {
+			return false
+		}
+		spans = append(spans, next)
+	}
+	r.plan = spans
+	return true
+}
+
+// near reports whether reading on from one place is the way to another.
+func near(from, to int64) bool { return 0 <= to-from && to-from < smallGap }
 
 // Read implements io.Reader.
 func (r *reader) Read(p []byte) (int, error) {
@@ -61,19 +93,51 @@ func (r *reader) Read(p []byte) (int, error) {
 }
 
 func (r *reader) read(p []byte) (n int, err error) {
-	if r.body == nil {
-		if r.body, err = r.client.get(r.ctx, r.object, r.at); err != nil {
-			r.body = nil
-			return 0, err
-		}
+	if err := r.reach(); err != nil {
+		return 0, err
 	}
+	p = p[:min(int64(len(p)), r.span.End-r.at)]
 	for n == 0 && err == nil {
 		n, err = r.body.Read(p)
 	}
+	r.pos += int64(n)
 	if n > 0 && err != nil {
 		r.drop()
 	}
 	return n, err
+}
+
+// reach makes the next byte of the body the one that Seek went to: it reads what
+// lies between, or asks the store.
+func (r *reader) reach() (err error) {
+	if r.body != nil && (r.at >= r.span.End || !near(r.pos, r.at)) {
+		r.drop()
+	}
+	if r.body == nil {
+		r.aim()
+		if r.body, err = r.client.get(r.ctx, r.object, r.at, r.span.End); err != nil {
+			r.body = nil
+			return err
+		}
+		r.pos = r.at
+	}
+	if r.pos < r.at {
+		var skipped int64
+		skipped, err = io.CopyN(io.Discard, r.body, r.at-r.pos)
+		r.pos += skipped
+	}
+	return err
+}
+
+// aim sets what is to be asked for: the next part of the plan if that begins
+// here, else the rest of the part before, else all that is left of the blob.
+func (r *reader) aim() {
+	switch {
+	case len(r.plan) > 0 && r.plan[0].Start == r.at:
+		r.span, r.plan = r.plan[0], r.plan[1:]
+	case r.at < r.span.Start || r.at >= r.span.End:
+		r.span = blob.Range{Start: r.at, End: r.object.size}
+	}
 }
 
 // Seek costs nothing; the next Read asks the store.
@@ -86,9 +150,6 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	}
 	if offset < 0 {
 		return 0, errors.New("s3: seeking before the start of a blob")
-	}
-	if offset != r.at {
-		r.drop()
 	}
 	r.at = offset
 	return offset, nil

@@ -1,0 +1,186 @@
+package api
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"granary/internal/registry"
+)
+
+// mostRanges is how many ranges of a file one answer has, merged; who asks for
+// more gets the whole file (RFC 9110 14.2). Updaters that fetch only what changed
+// ask for hundreds.
+const mostRanges = 1000
+
+// planner is content that reads several ranges in fewer steps if it knows them
+// before (blob.Planner).
+type planner interface {
+	Plan(ranges []registry.Range) bool
+}
+
+// serveContent answers with all or parts of a content of size bytes, as
+// http.ServeContent does, which judges the conditions. The Range header is read
+// here, and ServeContent never sees what the client wrote there: ranges that
+// overlap or touch are one, and a set that costs too much is answered with the
+// whole content.
+func serveContent(w http.ResponseWriter, r *http.Request, changed time.Time, size int64, content io.ReadSeeker) {
+	field := r.Header.Get("Range")
+	if field == "" {
+		http.ServeContent(w, r, "", changed, content)
+		return
+	}
+	ranges, err := parseRanges(field, size)
+	switch {
+	case errors.Is(err, errNoRanges):
+		field = "ranges"
+	case err != nil:
+		field = fmt.Sprintf("bytes=%d-", size)
+	case len(ranges) == 0 || !rangesCount(w, r, changed, content):
+		field = ""
+	default:
+		ranges = plan(content, ranges)
+		if len(ranges) > 1 {
+			sendParts(w, r, changed, size, content, ranges)
+			return
+		}
+		field = ""
+		if len(ranges) == 1 {
+			field = fmt.Sprintf("bytes=%d-%d", ranges[0].Start, ranges[0].End-1)
+		}
+	}
+	http.ServeContent(w, withRange(r, field), "", changed, content)
+}
+
+// withRange is the request with another Range header, or without one.
+func withRange(r *http.Request, field string) *http.Request {
+	r = r.Clone(r.Context())
+	r.Header.Del("Range")
+	if field != "" {
+		r.Header.Set("Range", field)
+	}
+	return r
+}
+
+// plan prepares the content for ranges to be read, and is what to answer with:
+// these, or these from first to last if that takes fewer requests to the store, or
+// none, which is the whole content.
+func plan(content io.ReadSeeker, ranges []registry.Range) []registry.Range {
+	p, ok := content.(planner)
+	if !ok || p.Plan(ranges) {
+		return ranges
+	}
+	slices.SortFunc(ranges, func(a, b registry.Range) int { return cmp.Compare(a.Start, b.Start) })
+	if p.Plan(ranges) {
+		return ranges
+	}
+	return nil
+}
+
+var (
+	errNoRanges    = errors.New("the Range header is malformed")
+	errNoSuchRange = errors.New("the file has none of these bytes")
+)
+
+// parseRanges reads a Range header (RFC 9110 14.1.2) for a file of size bytes.
+// Ranges that overlap or touch are merged to one, in the place of the one that was
+// asked for first. None and no error are for the whole file: the header names no
+// range ("bytes=") or more than mostRanges.
+func parseRanges(field string, size int64) ([]registry.Range, error) {
+	set, ok := strings.CutPrefix(field, "bytes=")
+	if !ok {
+		return nil, errNoRanges
+	}
+	found := make([]askedRange, 0, min(strings.Count(set, ","), len(set)/len("1-,"))+1)
+	asked := 0
+	for text := range strings.SplitSeq(set, ",") {
+		if text = strings.Trim(text, " \t"); text == "" {
+			continue
+		}
+		r, err := parseRange(text, size)
+		if err != nil {
+			return nil, err
+		}
+		if r.Start < r.End {
+			found = append(found, askedRange{r, asked})
+		}
+		asked++
+	}
+	if asked > 0 && len(found) == 0 {
+		return nil, errNoSuchRange
+	}
+	if found = merge(found); len(found) > mostRanges {
+		return nil, nil
+	}
+	ranges := make([]registry.Range, len(found)) // of its own, so that found is not kept
+	for i := range found {
+		ranges[i] = found[i].Range
+	}
+	return ranges, nil
+}
+
+// parseRange reads "2-5", "2-" or "-5". What the file does not have of it is left
+// out: a range may be empty.
+func parseRange(text string, size int64) (r registry.Range, err error) {
+	first, last, ok := strings.Cut(text, "-")
+	first, last = strings.TrimRight(first, " \t"), strings.TrimLeft(last, " \t")
+	if !ok || first == "" && last == "" {
+		return r, errNoRanges
+	}
+	from, to := int64(0), int64(math.MaxInt64)
+	if first != "" {
+		from, err = parsePosition(first)
+	}
+	if last != "" && err == nil {
+		to, err = parsePosition(last)
+	}
+	switch {
+	case err != nil || from > to:
+		return r, errNoRanges
+	case first == "":
+		return registry.Range{Start: size - min(to, size), End: size}, nil
+	}
+	return registry.Range{Start: from, End: min(to, size-1) + 1}, nil
+}
+
+// parsePosition reads digits. A number that fits no int64 is the largest that does,
+// for no file ends behind it.
+func parsePosition(text string) (int64, error) {
+	if strings.Trim(text, "0123456789") != "" {
+		return 0, errNoRanges
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		err = nil // and n is the largest
+	}
+	return n, err
+}
+
+// askedRange is a range and its place among those of a request.
+type askedRange struct {
+	registry.Range
+	nth int
+}
+
+// merge joins the ranges that overlap or touch, in place.
+func merge(asked []askedRange) []askedRange {
+	slices.SortFunc(asked, func(a, b askedRange) int { return cmp.Compare(a.Start, b.Start) })
+	merged := asked[:0]
+	for _, next := range asked {
+		if last := len(merged) - 1; last >= 0 && next.Start <= merged[last].End {
+			merged[last].End = max(merged[last].End, next.End)
+			merged[last].nth = min(merged[last].nth, next.nth)
+			continue
+		}
+		merged = append(merged, next)
+	}
+	slices.SortFunc(merged, func(a, b askedRange) int { return cmp.Compare(a.nth, b.nth) })
+	return merged
+}
