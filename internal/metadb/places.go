@@ -81,5 +81,5 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 		return registry.DuplicatePolicy{}, err
 	}
 	d := inherit(p.Duplicates, line)
-	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: *d.Exception}, nil
+	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: projects.KeptException(*d.Exception)}, nil
 }
