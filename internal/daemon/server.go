@@ -101,12 +101,16 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, h hooks) err
 // openDatabase locks the directories that are this server's alone, and opens
 // the database. Nodes that share a database may share the blobs' directory too.
 func (s *server) openDatabase(ctx context.Context, cfg config.Config, h hooks) error {
+	options := metadb.Options{Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections, CacheMemory: cfg.CacheMemory}
+	if cfg.CacheMemory == 0 {
+		options.CacheMemory = -1 // nothing
+	}
 	if cfg.Database.Scheme == "postgres" {
 		if err := s.ownDirectories(cfg.DataDir); err != nil {
 			return err
 		}
 		var err error
-		s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), metadb.Options{Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections})
+		s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), options)
 		if err != nil {
 			return fmt.Errorf("cannot open the %w", err)
 		}
@@ -123,7 +127,7 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, h hooks) e
 	if err := s.ownDirectories(dirs...); err != nil {
 		return err
 	}
-	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{Hook: h.commit}); err != nil {
+	if s.db, err = metadb.OpenSQLite(ctx, database, options); err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
 	return nil

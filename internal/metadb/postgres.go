@@ -51,7 +51,7 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 		hook = func(string) {}
 	}
 	writes := &pool{db: conns, hook: hook}
-	db := newDB(postgresDialect(), conns, conns, writes)
+	db := newDB(postgresDialect(), conns, conns, writes, o)
 	writes.wake, db.gatherer = db.wake, newGatherer(writes)
 	return db, nil
 }
