@@ -149,12 +149,12 @@ func (db *DB) row(ctx context.Context, query string, args ...any) *sql.Row {
 			return stmt.QueryRowContext(ctx, args...)
 		}
 	}
-	return db.reads.QueryRowContext(ctx, query, args...)
+	return db.reads.QueryRowContext(ctx, query, db.dialect.passing(query, args)...)
 }
 
 // rows reads rows with a query whose text may vary.
 func (db *DB) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return db.reads.QueryContext(ctx, query, args...)
+	return db.reads.QueryContext(ctx, query, db.dialect.passing(query, args)...)
 }
 
 func (db *DB) prepared(query string) (*sql.Stmt, error) {

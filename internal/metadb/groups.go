@@ -157,7 +157,7 @@ func visibleGroups(w *where, f projects.GroupFilter) {
 // listWith is listPage behind a CTE. The CTE's arguments are in w already.
 func listWith[T any](ctx context.Context, db *DB, w *where, p page.Request, scan func(scanner) (T, error), cte, from, columns, order string) (page.Of[T], error) {
 	var found page.Of[T]
-	err := db.reads.QueryRowContext(ctx, cte+`SELECT COUNT(*) FROM `+from+w.String(), w.args...).Scan(&found.Total)
+	err := direct{db}.row(ctx, cte+`SELECT COUNT(*) FROM `+from+w.String(), w.args...).Scan(&found.Total)
 	if err != nil {
 		return found, classify(err)
 	}

@@ -170,6 +170,32 @@ func TestPreparedTextsAreFew(t *testing.T) {
 	}
 }
 
+// TestLongTextsAreNotKept by PostgreSQL's connections: a list of very many projects
+// has their ids in its text.
+func TestLongTextsAreNotKept(t *testing.T) {
+	db := openPostgres(t, Options{})
+	_, ids := shelfOf(t, db, 50, 50)
+	db.reads.SetMaxOpenConns(1)
+	f := registry.PackageFilter{Projects: ids, Name: registry.NameFilter{Terms: []string{"lib-0"}}}
+	for n := range int64(2000) {
+		f.Projects = append(f.Projects, 1_000_000+n)
+	}
+	for _, status := range []registry.Status{"", registry.StatusDefault} {
+		for _, order := range orders() {
+			f.Status = status
+			found, err := db.ListPackages(t.Context(), f, page.Request{Number: 1, Size: 20, OrderBy: order})
+			if must(t, found, err); len(found.Rows) != 20 {
+				t.Fatalf("by %s: %d packages", order, len(found.Rows))
+			}
+		}
+	}
+	var kept, long int
+	must(t, 0, db.reads.QueryRow(`SELECT COUNT(*), COUNT(*) FILTER (WHERE length(statement) >= $1) FROM pg_prepared_statements`, longText).Scan(&kept, &long))
+	if kept == 0 || long != 0 {
+		t.Errorf("%d texts are kept, %d of them are long", kept, long)
+	}
+}
+
 // TestFoundTokensAndPlacesWeighWhatTheHeapSays: as the database hands them over.
 func TestFoundTokensAndPlacesWeighWhatTheHeapSays(t *testing.T) {
 	db := openSQLite(t)

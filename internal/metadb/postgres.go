@@ -78,6 +78,7 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
+	config.StatementCacheCapacity = keptTexts
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
