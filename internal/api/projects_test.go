@@ -116,6 +116,8 @@ func TestProjectEdit(t *testing.T) {
 	})
 	for _, test := range []struct{ body, want string }{
 		{`{"generic_duplicate_exception_regex":"[a-"}`, ""},
+		{`{"generic_duplicate_exception_regex":"` + strings.Repeat(`.{1000}`, 30) + `"}`,
+			`{"message":{"generic_duplicate_exception_regex":["not valid RE2 syntax: pattern too large - compile failed: it takes 1483344 bytes, 131072 are allowed; use smaller repeats"]}}`},
 		{`{"name":""}`, `{"message":{"name":["can't be blank"]}}`},
 		{`{"path":"a/b"}`, ""},
 		{`{"unknown":1}`, ""},

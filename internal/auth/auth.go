@@ -41,6 +41,10 @@ func (s *Service) allow(a access.Actor, own bool, action access.Action) error {
 	return access.Refusal(s.Rules.Check(a, access.Resource{Own: own}, action), action, "")
 }
 
+// usesGathered is how many tokens are noted between two flushes, at most: half a
+// megabyte. Those that come after them are not noted.
+const usesGathered = 10000
+
 // lastUsed gathers when tokens were used, so that no request writes.
 type lastUsed struct {
 	mu sync.Mutex
@@ -53,7 +57,9 @@ func (u *lastUsed) note(tokenID int64, now time.Time) {
 	if u.at == nil {
 		u.at = map[int64]time.Time{}
 	}
-	u.at[tokenID] = now
+	if _, known := u.at[tokenID]; known || len(u.at) < usesGathered {
+		u.at[tokenID] = now
+	}
 }
 
 func (u *lastUsed) take() map[int64]time.Time {

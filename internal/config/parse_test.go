@@ -73,6 +73,7 @@ func TestValues(t *testing.T) {
 		{"encryption-key", []string{strings.Repeat("0aF9", 16)}, []string{"", strings.Repeat("a", 63), strings.Repeat("a", 66), strings.Repeat("g", 64)}},
 		{"root-token", []string{"aaaaaaaaaaaaaaaaaaaa"}, []string{"", "short", "aaaaaaaaaaaaaaaaaaa ", "ääääääääääääääääääää"}},
 		{"inline-max", []string{"0", "1MiB"}, []string{"1048577", "2MiB"}},
+		{"cache-memory", []string{"0", "8MiB", "16GiB"}, []string{"17GiB", "17179869185", "-1", "8M"}},
 		{"stall-timeout", []string{"1s", "1h"}, []string{"0s", "999ms", "61m", "-5s"}},
 		{"audit-retention", []string{"0", "1h", "876000h"}, []string{"", "59m", "-1h", "876001h", "a year"}},
 		{"rate-limit-anonymous", []string{"0", "800/15", "1000000000/86400"}, []string{"", "800", "0/15", "800/0", "-1/15", "800/86401", "1000000001/1", "800/15s", "800/15/1"}},

@@ -119,6 +119,8 @@ func runningSettings() []setting {
 			help: "serve Go profiles on this loopback `address` (default: not at all)",
 			set:  func(c *Config, v string) error { return parseLoopback(&c.PprofListen, v) },
 			get:  func(c *Config) string { return c.PprofListen }},
+		size("cache-memory", "8MiB", 16*gibibyte, "remember tokens, permission, files and pages of lists in this `size` of memory, 0 to 16GiB; 0 remembers nothing",
+			func(c *Config) *int64 { return &c.CacheMemory }),
 		duration("shutdown-timeout", "30s", 0, "at shutdown, give running transfers this `duration` to finish",
 			func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
 		duration("stall-timeout", "60s", time.Second, "cut off an upload that makes no progress for this `duration`",

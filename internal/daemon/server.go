@@ -84,7 +84,11 @@ func (s *server) furnish(cfg config.Config, version string) {
 }
 
 func (s *server) openStores(ctx context.Context, cfg config.Config, version string, h hooks) error {
-	err := s.openDatabase(ctx, cfg, metadb.Options{Node: version, Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections})
+	options := metadb.Options{Node: version, Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections, CacheMemory: cfg.CacheMemory}
+	if cfg.CacheMemory == 0 {
+		options.CacheMemory = -1 // nothing
+	}
+	err := s.openDatabase(ctx, cfg, options)
 	if err != nil {
 		return err
 	}

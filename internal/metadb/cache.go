@@ -1,110 +1,251 @@
 package metadb
 
 import (
+	"hash/maphash"
+	"reflect"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// cache remembers look-ups until they are dropped. A look-up that began before
-// a drop cannot put in what it found once that is over: it holds a generation
-// that has passed. Where everything written goes through this process, dropping
-// after each write is enough; where others write too, reach comes before each
-// look. The life bounds what depends on the clock.
+// cache remembers look-ups until they are dropped, or until its budget is full and
+// they were not asked for again. A look-up that began before a drop cannot put in
+// what it found once that is over: it holds a stamp that has passed. Where everything
+// written goes through this process, dropping after each write is enough; where
+// others write too, DB.reach comes before each look. The life bounds what depends on
+// the clock.
 type cache[K comparable, V any] struct {
-	weigh func(V) int64 // nil: every entry weighs 1
-	limit int64         // of all weights; a full cache starts over
-	life  time.Duration
+	budget *budget
+	life   time.Duration
+	weigh  func(K, V) int64 // what key and value lead to, beside themselves
+	fixed  int64            // what an entry weighs by itself
+	slot   int64            // what its place in the map weighs
+	seed   maphash.Seed
 
-	mu         sync.RWMutex
-	generation uint64
-	version    int64 // of what others change too
-	weight     int64
-	entries    map[K]entry[V]
+	mu      *sync.RWMutex // may be another cache's too
+	entries map[K]*entry[K, V]
+	order   []*entry[K, V]  // all of them, as shed goes round
+	hand    int             // where in order it goes on
+	most    int             // entries that there were at once: neither of the two shrinks by itself
+	drops   [stripes]uint64 // by the key's hash: how many there were
+	weight  atomic.Int64
+	swept   time.Duration
 }
 
-type entry[V any] struct {
-	value V
-	until time.Time
+type entry[K comparable, V any] struct {
+	key    K
+	value  V
+	place  int // in the cache's order
+	until  time.Duration
+	weight int64
+	again  atomic.Bool // it was asked for since shed passed it by
+}
+
+// stamp is when a look-up began: after how many drops, and at what time.
+type stamp struct {
+	drops uint64
+	at    time.Duration
+}
+
+const (
+	stripes  = 64   // a drop of one key ends the look-ups of every 64th
+	atOnce   = 1024 // entries looked through without letting others in
+	patience = 4096 // entries that shed passes by in one go
+	fewSlots = 64   // a map that is not worth shrinking
+)
+
+// newCache makes a cache. weigh is called with its lock held, once for each entry.
+func newCache[K comparable, V any](b *budget, mu *sync.RWMutex, life time.Duration, weigh func(K, V) int64) *cache[K, V] {
+	c := &cache[K, V]{
+		budget: b, mu: mu, life: life, weigh: weigh, seed: maphash.MakeSeed(),
+		fixed: allocated(int(reflect.TypeFor[entry[K, V]]().Size())),
+		// A map's slots are between 7/16 and 7/8 full.
+		slot: int64(reflect.TypeFor[K]().Size()+2*reflect.TypeFor[*entry[K, V]]().Size()+1) * 8 / 5,
+	}
+	b.caches = append(b.caches, c)
+	return c
+}
+
+// look returns what is remembered, or the stamp for put.
+func (c *cache[K, V]) look(key K) (value V, found bool, s stamp) {
+	now := c.budget.now()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if e := c.live(key, now); e != nil {
+		return e.value, true, stamp{}
+	}
+	return value, false, stamp{c.drops[c.stripe(key)], now}
+}
+
+// live is the entry of the key, nil where there is none that counts. The lock is
+// held.
+func (c *cache[K, V]) live(key K, now time.Duration) *entry[K, V] {
+	e := c.entries[key]
+	if e == nil || now >= e.until {
+		return nil
+	}
+	if !e.again.Load() { // many who read it do not all write to it
+		e.again.Store(true)
+	}
+	return e
+}
+
+func (c *cache[K, V]) stripe(key K) uint64 { return maphash.Comparable(c.seed, key) % stripes }
+
+// stampOf is the stamp for a put that changes what is remembered.
+func (c *cache[K, V]) stampOf(key K) stamp {
+	now := c.budget.now()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return stamp{c.drops[c.stripe(key)], now}
 }
 
 // get returns what is remembered, or calls find and remembers what it returns
 // unless that is an error.
 func (c *cache[K, V]) get(key K, find func() (V, error)) (V, error) {
-	now := time.Now()
-	c.mu.RLock()
-	found, ok := c.entries[key]
-	generation := c.generation
-	c.mu.RUnlock()
-	if ok && now.Before(found.until) {
-		return found.value, nil
+	value, found, s := c.look(key)
+	if found {
+		return value, nil
 	}
 	value, err := find()
-	if err != nil {
-		return value, err
+	if err == nil {
+		c.put(key, value, s)
 	}
-	c.put(key, entry[V]{value, now.Add(c.life)}, generation)
-	return value, nil
+	return value, err
 }
 
-func (c *cache[K, V]) put(key K, e entry[V], generation uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.generation != generation {
+// put remembers what was found under the stamp. The strings of key and value must be
+// no parts of longer ones, which they would keep in memory.
+func (c *cache[K, V]) put(key K, value V, s stamp) {
+	if c.budget.limit == 0 {
 		return
 	}
+	e := &entry[K, V]{key: key, value: value, until: s.at + c.life, weight: c.fixed + c.weigh(key, value)}
+	if e.weight+c.slot > c.budget.limit/mostOfOne {
+		return
+	}
+	c.mu.Lock()
+	if c.drops[c.stripe(key)] == s.drops {
+		c.set(key, e)
+	}
+	c.mu.Unlock()
+	c.budget.added()
+}
+
+func (c *cache[K, V]) set(key K, e *entry[K, V]) {
 	c.remove(key)
-	weight := c.weightOf(e.value)
-	if c.entries == nil || c.weight+weight > c.limit {
-		c.entries, c.weight = map[K]entry[V]{}, 0
+	if c.entries == nil {
+		c.entries = map[K]*entry[K, V]{}
 	}
 	c.entries[key] = e
-	c.weight += weight
+	e.place = len(c.order)
+	c.order = append(c.order, e)
+	c.grow(e.weight)
+	if len(c.entries) > c.most {
+		c.most = len(c.entries)
+		c.grow(c.slot)
+	}
+}
+
+func (c *cache[K, V]) grow(bytes int64) {
+	c.weight.Add(bytes)
+	c.budget.weight.Add(bytes)
 }
 
 // drop forgets one entry.
 func (c *cache[K, V]) drop(key K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.generation++
+	c.drops[c.stripe(key)]++
 	c.remove(key)
+	c.shrink()
 }
 
 // clear forgets everything.
 func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.generation++
-	c.entries, c.weight = nil, 0
-}
-
-// reach forgets everything that was found under another version. A version that
-// comes late forgets too much, never too little.
-func (c *cache[K, V]) reach(version int64) {
-	c.mu.RLock()
-	same := c.version == version
-	c.mu.RUnlock()
-	if same {
-		return
+	for i := range c.drops {
+		c.drops[i]++
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.version != version {
-		c.version = version
-		c.generation++
-		c.entries, c.weight = nil, 0
-	}
+	c.grow(-c.weight.Load())
+	c.entries, c.order, c.hand, c.most = nil, nil, 0, 0
 }
 
 func (c *cache[K, V]) remove(key K) {
-	if old, ok := c.entries[key]; ok {
-		c.weight -= c.weightOf(old.value)
-		delete(c.entries, key)
+	old := c.entries[key]
+	if old == nil {
+		return
+	}
+	c.grow(-old.weight)
+	delete(c.entries, key)
+	last := len(c.order) - 1
+	c.order[old.place] = c.order[last]
+	c.order[old.place].place = old.place
+	c.order[last] = nil
+	c.order = c.order[:last]
+}
+
+// shrink makes map and order anew where they have become much too large.
+func (c *cache[K, V]) shrink() {
+	now := len(c.order)
+	if now > c.most/2 || now > 0 && c.most < fewSlots {
+		return
+	}
+	c.grow(-int64(c.most-now) * c.slot)
+	c.entries, c.order, c.most = make(map[K]*entry[K, V], now), slices.Clone(c.order), now
+	for _, e := range c.order {
+		c.entries[e.key] = e
 	}
 }
 
-func (c *cache[K, V]) weightOf(v V) int64 {
-	if c.weigh == nil {
-		return 1
+func (c *cache[K, V]) weighs() int64 { return c.weight.Load() }
+
+// shed forgets entries as it goes round, from where it stopped the last time. It
+// passes those by that were asked for again since it last came by: what many ask for
+// stays, however many other things one client asks for.
+func (c *cache[K, V]) shed(bytes int64) (freed int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.weight.Load()
+	least := before - bytes
+	for passed := 0; c.weight.Load() > least && len(c.order) > 0; {
+		if c.hand >= len(c.order) {
+			c.hand = 0
+		}
+		e := c.order[c.hand]
+		if e.again.Load() && passed < patience {
+			e.again.Store(false)
+			passed++
+			c.hand++
+			continue
+		}
+		c.remove(e.key)
 	}
-	return c.weigh(v)
+	c.shrink()
+	return before - c.weight.Load()
+}
+
+// sweep forgets what is too old, once in a life, and reports whether anything is
+// left. Others are let in now and then; what they change meanwhile is theirs.
+func (c *cache[K, V]) sweep(now time.Duration) (left bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now-c.swept < c.life {
+		return len(c.entries) > 0
+	}
+	c.swept = now
+	seen := 0
+	for key, e := range c.entries {
+		if now >= e.until && c.entries[key] == e {
+			c.remove(key)
+		}
+		if seen++; seen%atOnce == 0 {
+			c.mu.Unlock()
+			c.mu.Lock()
+		}
+	}
+	c.shrink()
+	return len(c.entries) > 0
 }

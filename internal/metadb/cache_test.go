@@ -38,6 +38,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 		place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
 		return must(t, place, err).Standing.Role
 	}
+	var other projects.Project
 	for _, step := range []struct {
 		name   string
 		before func() bool
@@ -80,8 +81,28 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
 				return !must(t, place, err).FlagOn
 			}},
+		{"rename a project", func() bool {
+			place, err := db.FindPlace(ctx, "ACME/tool", actorOf(ada))
+			return !must(t, place, err).Moved
+		},
+			func() error {
+				_, err := db.UpdateProject(ctx, p.ID, func(p *projects.Project) ([]audit.Event, error) { p.Path = "renamed"; return nil, nil })
+				return err
+			},
+			func() bool {
+				old, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				must(t, old, err)
+				place, err := db.FindPlace(ctx, "acme/renamed", actorOf(ada))
+				return old.Moved && old.FullPath == "acme/renamed" && !must(t, place, err).Moved
+			}},
+		{"take the old path", func() bool { return role() == access.NoRole },
+			func() error { other = newProject(t, db, g.ID, "tool", access.Private, root.ID); return nil },
+			func() bool {
+				place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				return must(t, place, err).ProjectID == other.ID && !place.Moved
+			}},
 		{"delete a project", func() bool { return role() == access.NoRole },
-			func() error { return db.DeleteProject(ctx, p.ID, time.Now(), audit.Event{}) },
+			func() error { return db.DeleteProject(ctx, other.ID, time.Now(), audit.Event{}) },
 			func() bool {
 				_, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
 				return fault.Is(err, fault.NotFound)
@@ -99,7 +120,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 
 // A look-up that began before a write cannot put its old answer back after it.
 func TestCacheGeneration(t *testing.T) {
-	c := cache[string, int]{limit: 10, life: lookupLife}
+	c := newCache(newBudget(1<<20), new(sync.RWMutex), lookupLife, func(string, int) int64 { return 0 })
 	looking, written := make(chan struct{}), make(chan struct{})
 	var old int
 	var all sync.WaitGroup

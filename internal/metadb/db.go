@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,21 +40,26 @@ type DB struct {
 
 	waiting chan struct{} // holds one where something was put into the outbox
 
-	changes changes // to permission, on all nodes
-	places  cache[placeKey, registry.Place]
-	tokens  cache[auth.SecretDigest, auth.Token]
-	files   cache[fileKey, foundFile]
-	walks   walks
+	changes  changes      // to permission, on all nodes
+	reached  atomic.Int64 // the number of changes that what is remembered was found under
+	reaching sync.Mutex
+
+	budget *budget
+	routes *cache[string, route] // by path in lower case; shares the lock of places
+	places *cache[placeKey, registry.Place]
+	tokens *cache[auth.SecretDigest, auth.Token]
+	files  *cache[fileKey, foundFile]
+	walks  walks
 
 	formerPaths fault.Limit // that a project or group keeps
 }
 
-// What is remembered at most, and for how long.
+// How much is remembered where nothing else is said, and for how long.
 const (
-	lookupLimit = 10000            // places, and tokens
-	lookupLife  = 10 * time.Second // a membership may run out meanwhile
-	filesLimit  = 16 << 20         // bytes
-	filesLife   = time.Hour
+	DefaultCacheMemory = 8 << 20 // bytes
+
+	lookupLife = 10 * time.Second // a membership may run out meanwhile
+	filesLife  = time.Hour
 )
 
 // Options are what tests and the server may set.
@@ -72,6 +78,7 @@ type Options struct {
 	// to the other nodes, from before this returns until Close. "" is no server.
 	Node string
 
+	CacheMemory    int64         // bytes for what is remembered; 0 for DefaultCacheMemory, below 0 for nothing
 	MaxConnections int           // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
 	StartWait      time.Duration // for a PostgreSQL that does not answer; 0 for 30 s
 
@@ -80,13 +87,25 @@ type Options struct {
 }
 
 // newDB puts a database together; reads and writes may be the same connections.
-func newDB(d dialect, reads, writes *sql.DB, w transactor) *DB {
+func newDB(d dialect, reads, writes *sql.DB, w transactor, o Options) *DB {
 	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1), formerPaths: projects.FormerPaths()}
 	db.changes.ask = db.changesMade
-	db.places.limit, db.places.life = lookupLimit, lookupLife
-	db.tokens.limit, db.tokens.life = lookupLimit, lookupLife
-	db.files.limit, db.files.life, db.files.weigh = filesLimit, filesLife, foundFile.weight
+	db.remember(o.CacheMemory)
 	return db
+}
+
+// remember makes the caches.
+func (db *DB) remember(bytes int64) {
+	if bytes == 0 {
+		bytes = DefaultCacheMemory
+	}
+	db.budget = newBudget(max(bytes, 0))
+	var named, tokens, files, walked sync.RWMutex
+	db.routes = newCache(db.budget, &named, lookupLife, weighRoute)
+	db.places = newCache(db.budget, &named, lookupLife, weighPlace)
+	db.tokens = newCache(db.budget, &tokens, lookupLife, weighToken)
+	db.files = newCache(db.budget, &files, filesLife, weighFile)
+	db.walks = walks{newCache(db.budget, &walked, filesLife, weighWalks)}
 }
 
 // wake tells the sender that something waits in the outbox.
@@ -110,6 +129,7 @@ func (db *DB) Close() error {
 		db.gatherer.close()
 	}
 	db.heart.close()
+	db.budget.clear()
 	err = errors.Join(err, db.writer.close())
 	db.texts.Range(func(_, stmt any) bool {
 		err = errors.Join(err, stmt.(*sql.Stmt).Close())
@@ -142,12 +162,12 @@ func (db *DB) row(ctx context.Context, query string, args ...any) *sql.Row {
 			return stmt.QueryRowContext(ctx, args...)
 		}
 	}
-	return db.reads.QueryRowContext(ctx, query, args...)
+	return db.reads.QueryRowContext(ctx, query, db.dialect.passing(query, args)...)
 }
 
 // rows reads rows with a query whose text may vary.
 func (db *DB) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return db.reads.QueryContext(ctx, query, args...)
+	return db.reads.QueryContext(ctx, query, db.dialect.passing(query, args)...)
 }
 
 func (db *DB) prepared(query string) (*sql.Stmt, error) {

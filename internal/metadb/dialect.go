@@ -3,6 +3,7 @@ package metadb
 import (
 	"database/sql"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 )
 
@@ -17,6 +18,8 @@ type dialect struct {
 	shared bool
 	// prepares: statements are prepared here. pgx does it by itself.
 	prepares bool
+	// once comes before the arguments of a query that is not to be kept prepared.
+	once any
 	// skipLocked ends a query that claims a row, so that two claim two.
 	skipLocked string
 	// view is how a transaction sees one state throughout.
@@ -42,7 +45,7 @@ func sqliteDialect() dialect {
 
 func postgresDialect() dialect {
 	return dialect{
-		migrations: goose.DialectPostgres, folder: "postgres", shared: true,
+		migrations: goose.DialectPostgres, folder: "postgres", shared: true, once: pgx.QueryExecModeDescribeExec,
 		now:        `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 		skipLocked: ` FOR UPDATE SKIP LOCKED`,
 		view:       &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
@@ -53,4 +56,20 @@ func postgresDialect() dialect {
 		listed: `n.listed + CAST(COALESCE((SELECT SUM(c.listed) FROM package_name_changes c
 			WHERE c.project_id = n.project_id AND c.name = n.name), 0) AS BIGINT)`,
 	}
+}
+
+// pgx keeps the texts that a connection has prepared, those used last. A long text
+// has ids of projects in it, of which there are as many as somebody likes: together
+// they would take tens of MiB of each connection, here and in the server.
+const (
+	keptTexts = 256  // a connection; there are about a hundred that count
+	longText  = 4096 // bytes, from which on none is kept
+)
+
+// passing is the arguments of a query that only reads, as they are passed on.
+func (d dialect) passing(query string, args []any) []any {
+	if d.once == nil || len(query) < longText {
+		return args
+	}
+	return append([]any{d.once}, args...)
 }

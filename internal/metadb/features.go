@@ -95,8 +95,12 @@ func (t *tx) setGate(name string, targets []string, c projects.FeatureChange) er
 func featureTargets(ctx context.Context, q queries, f projects.FeatureTargets) ([]string, error) {
 	var targets []string
 	add := func(kind, ref, query string) error {
+		path, err := projects.ParsePath(ref, projects.LeastOfGroup)
+		if err != nil {
+			return fault.Wrap(fault.NotFound, ref, err)
+		}
 		var n int64
-		if err := q.row(ctx, query, fold(ref)).Scan(&n); err != nil {
+		if err := q.row(ctx, query, path).Scan(&n); err != nil {
 			return fault.Wrap(fault.NotFound, ref, classify(err))
 		}
 		targets = append(targets, kind+":"+strconv.FormatInt(n, 10))

@@ -35,7 +35,11 @@ func scanGroup(row scanner) (projects.Group, error) {
 
 // FindGroup implements projects.Groups.
 func (db *DB) FindGroup(ctx context.Context, ref string, a access.Actor) (projects.Group, error) {
-	id, moved, err := routeOf(ctx, db, ref, "namespace_id")
+	r, err := projects.ParseReference(ref, projects.LeastOfGroup)
+	if err != nil {
+		return projects.Group{}, err
+	}
+	id, moved, err := routeOf(ctx, db, r, "namespace_id")
 	if err != nil {
 		return projects.Group{}, err
 	}

@@ -76,7 +76,7 @@ func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.R
 type direct struct{ *DB }
 
 func (d direct) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return d.reads.QueryRowContext(ctx, query, args...)
+	return d.reads.QueryRowContext(ctx, query, d.dialect.passing(query, args)...)
 }
 
 // inheritedMembers chooses, of the memberships of a user in the place and

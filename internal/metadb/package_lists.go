@@ -121,11 +121,11 @@ func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.
 	near := offset <= nearEnough || total-offset-take <= nearEnough
 	// Marks are for whoever sees every change.
 	if near || l.db.dialect.shared || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
-		return l.forward(ctx, route(nil, total, offset, take))
+		return l.forward(ctx, wayTo(nil, total, offset, take))
 	}
 	key.projectID = l.f.Projects[0]
 	marks, began := l.db.walks.begin(key)
-	rows, err := l.forward(ctx, route(marks, total, offset, take))
+	rows, err := l.forward(ctx, wayTo(marks, total, offset, take))
 	if err == nil && len(rows) == take {
 		l.db.walks.end(key, began,
 			mark{offset: offset, key: keyOf(rows[0])},

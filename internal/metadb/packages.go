@@ -37,9 +37,6 @@ type foundFile struct {
 	small []byte
 }
 
-// weight is about how many bytes it takes to remember it.
-func (f foundFile) weight() int64 { return 512 + int64(len(f.small)) }
-
 // FindFile implements registry.Catalog. Files that were asked for are
 // remembered until something is published to their place.
 func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
@@ -47,8 +44,30 @@ func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordina
 		found, err := db.findFile(ctx, projectID, c)
 		return found.file, found.small, err
 	}
-	found, err := db.files.get(fileKey{projectID, c}, func() (foundFile, error) { return db.findFile(ctx, projectID, c) })
+	found, known, began := db.files.look(fileKey{projectID, c})
+	if known {
+		return found.file, found.small, nil
+	}
+	c = apart(c)
+	found, err := db.findFile(ctx, projectID, c)
+	if err == nil {
+		db.files.put(fileKey{projectID, c}, found, began)
+	}
 	return found.file, found.small, err
+}
+
+// apart is the same coordinates in memory of their own: what a caller hands over is
+// part of its whole request.
+func apart(c registry.Coordinates) registry.Coordinates {
+	all := string(c.Name) + string(c.Version) + string(c.File)
+	name, rest := all[:len(c.Name)], all[len(c.Name):]
+	version, file := rest[:len(c.Version)], rest[len(c.Version):]
+	return registry.Coordinates{Name: registry.Name(name), Version: registry.Version(version), File: registry.FileName(file)}
+}
+
+// weighFile is what a file leads to. Its name is part of the key.
+func weighFile(key fileKey, f foundFile) int64 {
+	return allocated(len(key.at.Name)+len(key.at.Version)+len(key.at.File)) + texts(string(f.file.Status)) + allocated(cap(f.small))
 }
 
 func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordinates) (foundFile, error) {

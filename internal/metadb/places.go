@@ -2,33 +2,102 @@ package metadb
 
 import (
 	"context"
+	"reflect"
+	"strings"
 
 	"granary/internal/access"
 	"granary/internal/projects"
 	"granary/internal/registry"
 )
 
-// placeKey is what a place depends on besides the records: who asks.
+// placeKey is what a place depends on besides the records: which project, and who
+// asks.
 type placeKey struct {
-	ref   string
-	kind  access.Kind
-	actor int64 // user or deploy token
-	job   int64 // the project whose job asks
+	projectID int64
+	kind      access.Kind
+	actor     int64 // user or deploy token
+	job       int64 // the project whose job asks
+}
+
+// route is where a path leads.
+type route struct {
+	projectID int64
+	moved     bool // the path is an old one
 }
 
 // FindPlace implements registry.Catalog. Places are remembered until something
-// changes.
+// changes, one for each project and actor, whatever the project is called by, and
+// so are the paths that lead to a project.
 func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
-	key := placeKey{ref: ref, kind: a.Kind, actor: a.UserID, job: a.JobProjectID}
-	if a.Kind == access.DeployToken {
-		key.actor = a.TokenID
+	r, err := projects.ParseReference(ref, projects.LeastOfProject)
+	if err != nil {
+		return registry.Place{}, err
 	}
 	if a.Changes == 0 { // else all of it was found under that number, or since
 		if _, err := db.catchUp(ctx); err != nil {
 			return registry.Place{}, err
 		}
 	}
-	return db.places.get(key, func() (registry.Place, error) { return db.findPlace(ctx, ref, a) })
+	key := placeKey{projectID: r.ID, kind: a.Kind, actor: a.UserID, job: a.JobProjectID}
+	if a.Kind == access.DeployToken {
+		key.actor = a.TokenID
+	}
+	place, at, known := db.rememberedPlace(r, key)
+	if known {
+		return place, nil
+	}
+	if at.projectID == 0 {
+		r.Path = strings.Clone(r.Path) // it may be part of a whole request
+		if at, err = db.routes.get(r.Path, func() (route, error) { return db.findRoute(ctx, r) }); err != nil {
+			return registry.Place{}, err
+		}
+	}
+	key.projectID = at.projectID
+	place, err = db.places.get(key, func() (registry.Place, error) { return db.findPlace(ctx, at.projectID, a) })
+	place.Moved = at.moved
+	return place, err
+}
+
+// rememberedPlace looks at routes and places under one lock, which they share. The
+// route is zero where it is not known.
+func (db *DB) rememberedPlace(r projects.Reference, key placeKey) (place registry.Place, at route, known bool) {
+	at.projectID = r.ID
+	now := db.budget.now()
+	db.places.mu.RLock()
+	defer db.places.mu.RUnlock()
+	if r.ID == 0 {
+		e := db.routes.live(r.Path, now)
+		if e == nil {
+			return place, at, false
+		}
+		at = e.value
+		key.projectID = at.projectID
+	}
+	e := db.places.live(key, now)
+	if e == nil {
+		return place, at, false
+	}
+	place = e.value
+	place.Moved = at.moved
+	return place, at, true
+}
+
+// weighRoute is what the route of a path leads to.
+func weighRoute(path string, _ route) int64 { return allocated(len(path)) }
+
+// weighPlace is what a place leads to.
+func weighPlace(_ placeKey, p registry.Place) int64 {
+	sum := texts(p.Path, p.FullPath) + allocated(cap(p.Protections)*int(reflect.TypeFor[registry.Protection]().Size()))
+	for _, rule := range p.Protections {
+		sum += texts(rule.Pattern)
+	}
+	if p.Naming != nil {
+		sum += allocated(int(reflect.TypeFor[projects.Naming]().Size())) + texts(string(*p.Naming))
+	}
+	if p.MaxFileSize != nil {
+		sum += allocated(int(reflect.TypeFor[int64]().Size()))
+	}
+	return sum + p.Duplicates.Exception.Weight()
 }
 
 // catchUp forgets what was remembered before the last change that any node made
@@ -42,17 +111,35 @@ func (db *DB) catchUp(ctx context.Context) (made int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	db.places.reach(made)
-	db.tokens.reach(made)
+	db.reach(made)
 	return made, nil
 }
 
-func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
-	id, moved, err := routeOf(ctx, db, ref, "project_id")
-	if err != nil {
-		return registry.Place{}, err
+// reach forgets what was found under another number of changes. A number that comes
+// late forgets too much, never too little.
+func (db *DB) reach(made int64) {
+	if db.reached.Load() == made {
+		return
 	}
-	p, err := findProject(ctx, db, id)
+	db.reaching.Lock()
+	defer db.reaching.Unlock()
+	if db.reached.Load() == made {
+		return
+	}
+	db.routes.clear()
+	db.places.clear()
+	db.tokens.clear()
+	db.reached.Store(made)
+}
+
+// findRoute finds the project that a path leads to.
+func (db *DB) findRoute(ctx context.Context, r projects.Reference) (route, error) {
+	id, moved, err := routeOf(ctx, db, r, "project_id")
+	return route{id, moved}, err
+}
+
+func (db *DB) findPlace(ctx context.Context, projectID int64, a access.Actor) (registry.Place, error) {
+	p, err := findProject(ctx, db, projectID)
 	if err != nil {
 		return registry.Place{}, err
 	}
@@ -60,7 +147,7 @@ func (db *DB) findPlace(ctx context.Context, ref string, a access.Actor) (regist
 		return registry.Place{}, err
 	}
 	place := registry.Place{
-		ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Moved: moved, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
+		ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
 	}
 	if place.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
 		return registry.Place{}, err
@@ -81,5 +168,5 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 		return registry.DuplicatePolicy{}, err
 	}
 	d := inherit(p.Duplicates, line)
-	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: *d.Exception}, nil
+	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: projects.KeptException(*d.Exception)}, nil
 }

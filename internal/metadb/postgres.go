@@ -52,7 +52,7 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 		hook = func(string) {}
 	}
 	writes := &pool{db: conns, hook: hook, may: h.current}
-	db := newDB(postgresDialect(), conns, conns, writes)
+	db := newDB(postgresDialect(), conns, conns, writes, o)
 	writes.wake, db.gatherer = db.wake, newGatherer(writes)
 	if h != nil {
 		db.heart = h
@@ -105,6 +105,7 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 			config.RuntimeParams[name] = value
 		}
 	}
+	config.StatementCacheCapacity = keptTexts
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}

@@ -529,7 +529,7 @@ func TestPostgresRefusals(t *testing.T) {
 // Text that PostgreSQL cannot keep is the caller's fault, not the server's.
 func TestZeroBytes(t *testing.T) {
 	db := openPostgres(t, Options{})
-	if _, err := db.FindUser(t.Context(), "a\x00b"); !fault.Is(err, fault.Invalid) {
+	if _, err := db.ListUsers(t.Context(), auth.UserFilter{Username: "a\x00b"}, page.Request{Number: 1, Size: 1}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
 }

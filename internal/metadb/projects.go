@@ -46,7 +46,11 @@ func scanProject(row scanner) (projects.Project, error) {
 
 // FindProject implements projects.Projects.
 func (db *DB) FindProject(ctx context.Context, ref string, a access.Actor) (projects.Project, error) {
-	id, moved, err := routeOf(ctx, db, ref, "project_id")
+	r, err := projects.ParseReference(ref, projects.LeastOfProject)
+	if err != nil {
+		return projects.Project{}, err
+	}
+	id, moved, err := routeOf(ctx, db, r, "project_id")
 	if err != nil {
 		return projects.Project{}, err
 	}

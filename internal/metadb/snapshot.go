@@ -55,12 +55,12 @@ func (v *view) row(ctx context.Context, query string, args ...any) *sql.Row {
 	if stmt := v.known(ctx, query); stmt != nil {
 		return stmt.QueryRowContext(ctx, args...)
 	}
-	return v.tx.QueryRowContext(ctx, query, args...)
+	return v.tx.QueryRowContext(ctx, query, v.db.dialect.passing(query, args)...)
 }
 
 func (v *view) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if stmt := v.known(ctx, query); stmt != nil {
 		return stmt.QueryContext(ctx, args...)
 	}
-	return v.tx.QueryContext(ctx, query, args...)
+	return v.tx.QueryContext(ctx, query, v.db.dialect.passing(query, args)...)
 }

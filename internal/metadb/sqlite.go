@@ -51,7 +51,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
 	}
 	w := newWriter(conn, o.Hook)
-	db := newDB(sqliteDialect(), reads, writes, w)
+	db := newDB(sqliteDialect(), reads, writes, w, o)
 	w.wake = db.wake
 	if o.Beside {
 		go w.run()

@@ -3,6 +3,7 @@ package metadb
 import (
 	"context"
 	"database/sql"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +57,35 @@ func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 		t.Job, t.User = &job, job.User
 	}
 	return t, err
+}
+
+// weighToken is what a token leads to.
+func weighToken(_ auth.SecretDigest, t auth.Token) int64 {
+	sum := weighUser(t.User)
+	if p := t.Personal; p != nil {
+		sum += allocated(int(reflect.TypeOf(*p).Size())) + texts(p.Name, p.Description) + weighScopes(p.Scopes) + weighTime(p.ExpiresAt) + weighTime(p.LastUsedAt)
+	}
+	if d := t.Deploy; d != nil {
+		sum += allocated(int(reflect.TypeOf(*d).Size())) + texts(d.Name, d.Username) + weighScopes(d.Scopes) + weighTime(d.ExpiresAt)
+	}
+	if j := t.Job; j != nil {
+		sum += allocated(int(reflect.TypeOf(*j).Size())) + texts(j.ProjectPath, j.Name, j.Stage, j.Ref, j.SHA, string(j.Status)) + weighTime(j.FinishedAt)
+	}
+	return sum
+}
+
+func weighUser(u auth.User) int64 { return texts(u.Username, u.Name, u.Email, u.Note) }
+
+// weighScopes: the words are parts of one text.
+func weighScopes(scopes []access.Scope) int64 {
+	return allocated(cap(scopes)*int(reflect.TypeFor[access.Scope]().Size())) + texts(joinScopes(scopes))
+}
+
+func weighTime(t *time.Time) int64 {
+	if t == nil {
+		return 0
+	}
+	return allocated(int(reflect.TypeOf(*t).Size()))
 }
 
 func (db *DB) userOf(ctx context.Context, userID int64) (auth.User, error) {

@@ -106,6 +106,7 @@ func (db *DB) turn(t *tx, changes int) error {
 
 // forget drops everything remembered.
 func (db *DB) forget() {
+	db.routes.clear()
 	db.places.clear()
 	db.tokens.clear()
 	db.files.clear()

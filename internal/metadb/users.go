@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
-	"strings"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -31,10 +29,14 @@ func scanUser(row scanner) (auth.User, error) {
 
 // FindUser implements auth.Users.
 func (db *DB) FindUser(ctx context.Context, ref string) (auth.User, error) {
-	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && ref[0] != '+' {
-		return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, n))
+	r, err := projects.ParseReference(ref, projects.LeastOfGroup)
+	switch {
+	case err != nil:
+		return auth.User{}, err
+	case r.ID != 0:
+		return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, r.ID))
 	}
-	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.username_key = $1`, fold(ref)))
+	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.username_key = $1`, r.Path))
 }
 
 // ListUsers implements auth.Users.
@@ -163,17 +165,14 @@ func (t *tx) moveRoute(from, to string, namespaceID, projectID int64) error {
 	return t.putRoute(to, namespaceID, projectID)
 }
 
-// routeOf finds where a decimal id or a full path leads. column is the table
-// column wanted; moved tells that the path is an old one.
-func routeOf(ctx context.Context, q queries, ref, column string) (id int64, moved bool, err error) {
-	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && ref[0] != '+' {
-		return n, false, nil
-	}
-	if ref == "" || len(ref) > 4096 || strings.Contains(ref, "\x00") || (column == "project_id" && !strings.Contains(ref, "/")) {
-		return 0, false, fault.New(fault.NotFound, "")
+// routeOf finds where a reference leads. column is the table column wanted; moved
+// tells that the path is an old one.
+func routeOf(ctx context.Context, q queries, r projects.Reference, column string) (id int64, moved bool, err error) {
+	if r.ID != 0 {
+		return r.ID, false, nil
 	}
 	var found sql.NullInt64
-	err = q.row(ctx, `SELECT `+column+`, redirect FROM routes WHERE path_key = $1`, fold(ref)).Scan(&found, &moved)
+	err = q.row(ctx, `SELECT `+column+`, redirect FROM routes WHERE path_key = $1`, r.Path).Scan(&found, &moved)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !found.Valid {
 		return 0, false, fault.New(fault.NotFound, "")
 	}

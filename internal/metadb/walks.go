@@ -1,7 +1,9 @@
 package metadb
 
 import (
-	"sync"
+	"reflect"
+	"slices"
+	"strings"
 
 	"granary/internal/registry"
 )
@@ -33,8 +35,8 @@ type leg struct {
 	take int
 }
 
-// route is the shortest leg to take rows of the total, ascending, from offset.
-func route(marks map[int]mark, total, offset, take int) leg {
+// wayTo is the shortest leg to take rows of the total, ascending, from offset.
+func wayTo(marks []mark, total, offset, take int) leg {
 	best := leg{skip: offset, take: take}
 	if back := total - offset - take; back < best.skip {
 		best = leg{desc: true, skip: back, take: take}
@@ -50,11 +52,18 @@ func route(marks map[int]mark, total, offset, take int) leg {
 	return best
 }
 
-// walkKey names a list that marks are kept for: whole lists of one project.
+// walkKey names a list that marks are kept for: the whole list of one project.
 type walkKey struct {
 	projectID int64
 	order     string
 	status    registry.Status
+}
+
+// walked is the marks of one list, the latest last. It is never changed.
+type walked struct {
+	order  string
+	status registry.Status
+	marks  []mark
 }
 
 // walks remembers where pages of long lists began and ended, so that whoever
@@ -62,70 +71,72 @@ type walkKey struct {
 // changes which packages there are drops a project's marks before it returns.
 // Marks found before such a change cannot be put in after it.
 type walks struct {
-	mu         sync.Mutex
-	generation map[int64]uint64 // by project
-	cleared    uint64
-	lists      map[walkKey]map[int]mark // by offset
+	lists *cache[int64, []walked] // by project, the list walked last at the end
 }
 
 const (
-	walkedLists = 256 // remembered at most; all start over when there are more
-	marksEach   = 256
-	nearEnough  = 2 * 100 // rows that need no mark
+	listsEach  = 8       // of one project that are remembered
+	marksEach  = 256     // of one list; half of them are forgotten when there are more
+	nearEnough = 2 * 100 // rows that need no mark
 )
 
-// stamp is what a walk began under.
-type stamp struct{ project, cleared uint64 }
-
-// begin returns a copy of the marks of a list.
-func (w *walks) begin(key walkKey) (map[int]mark, stamp) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	known := make(map[int]mark, len(w.lists[key]))
-	for offset, m := range w.lists[key] {
-		known[offset] = m
-	}
-	return known, stamp{w.generation[key.projectID], w.cleared}
+// begin returns the marks of a list, and the stamp for end.
+func (w walks) begin(key walkKey) ([]mark, stamp) {
+	began := w.lists.stampOf(key.projectID)
+	lists, _, _ := w.lists.look(key.projectID)
+	return marksOf(lists, key), began
 }
 
 // end puts in the marks that a walk found, if nothing has changed since.
-func (w *walks) end(key walkKey, began stamp, found ...mark) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if began != (stamp{w.generation[key.projectID], w.cleared}) {
-		return
-	}
-	if w.lists == nil || len(w.lists) >= walkedLists && w.lists[key] == nil {
-		w.lists = map[walkKey]map[int]mark{}
-	}
-	if w.lists[key] == nil || len(w.lists[key])+len(found) > marksEach {
-		w.lists[key] = map[int]mark{}
-	}
-	for _, m := range found {
-		w.lists[key][m.offset] = m
-	}
+func (w walks) end(key walkKey, began stamp, found ...mark) {
+	lists, _, _ := w.lists.look(key.projectID)
+	w.lists.put(key.projectID, with(lists, key, found), began)
 }
 
 // drop forgets the marks of a project.
-func (w *walks) drop(projectID int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.generation == nil || len(w.generation) > lookupLimit {
-		w.generation = map[int64]uint64{}
-		w.cleared++
-	}
-	w.generation[projectID]++
-	for key := range w.lists {
-		if key.projectID == projectID {
-			delete(w.lists, key)
-		}
-	}
-}
+func (w walks) drop(projectID int64) { w.lists.drop(projectID) }
 
 // clear forgets all marks.
-func (w *walks) clear() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cleared++
-	w.lists = nil
+func (w walks) clear() { w.lists.clear() }
+
+func (l walked) is(key walkKey) bool { return l.order == key.order && l.status == key.status }
+
+// marksOf is the marks of one of the lists.
+func marksOf(lists []walked, key walkKey) []mark {
+	for _, l := range lists {
+		if l.is(key) {
+			return l.marks
+		}
+	}
+	return nil
+}
+
+// with is the lists with more marks of one of them.
+func with(lists []walked, key walkKey, found []mark) []walked {
+	more := make([]walked, 0, listsEach)
+	for _, l := range lists[max(0, len(lists)-listsEach+1):] {
+		if !l.is(key) {
+			more = append(more, l)
+		}
+	}
+	marks := slices.DeleteFunc(slices.Clone(marksOf(lists, key)), func(m mark) bool {
+		return slices.ContainsFunc(found, func(f mark) bool { return f.offset == m.offset })
+	})
+	marks = append(marks, found...)
+	if len(marks) > marksEach {
+		marks = slices.Clone(marks[len(marks)-marksEach/2:])
+	}
+	return append(more, walked{strings.Clone(key.order), registry.Status(strings.Clone(string(key.status))), marks})
+}
+
+// weighWalks is what the lists of a project lead to.
+func weighWalks(_ int64, lists []walked) int64 {
+	sum := allocated(cap(lists) * int(reflect.TypeFor[walked]().Size()))
+	for _, l := range lists {
+		sum += texts(l.order, string(l.status)) + allocated(cap(l.marks)*int(reflect.TypeFor[mark]().Size()))
+		for _, m := range l.marks {
+			sum += texts(m.key.name, m.key.version)
+		}
+	}
+	return sum
 }

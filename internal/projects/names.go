@@ -1,7 +1,6 @@
 package projects
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -89,21 +88,6 @@ func slug(name string) string {
 		}
 	}
 	return strings.Trim(b.String(), "-.")
-}
-
-// checkException compiles a duplicate exception: RE2, at most 255 bytes.
-func checkException(expr *string) error {
-	const field = "generic_duplicate_exception_regex"
-	if expr == nil {
-		return nil
-	}
-	if len(*expr) > maxException {
-		return fault.Field(field, "is too long (maximum is 255 characters)")
-	}
-	if _, err := regexp.Compile(*expr); err != nil {
-		return fault.Field(field, "not valid RE2 syntax: "+err.Error())
-	}
-	return nil
 }
 
 // checkInside refuses a child more visible than the group it is in.

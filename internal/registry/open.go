@@ -84,6 +84,10 @@ type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
+// downloadsGathered is how many packages are noted between two flushes, at most: half
+// a megabyte. Those that come after them are not noted.
+const downloadsGathered = 10000
+
 // downloads gathers when packages were last downloaded, so that no download
 // writes.
 type downloads struct {
@@ -99,7 +103,9 @@ func (r *Registry) Downloaded(f File) {
 	if d.at == nil {
 		d.at = map[int64]time.Time{}
 	}
-	d.at[f.PackageID] = r.Now()
+	if _, known := d.at[f.PackageID]; known || len(d.at) < downloadsGathered {
+		d.at[f.PackageID] = r.Now()
+	}
 }
 
 // Flush records when packages were last downloaded. The server calls it now

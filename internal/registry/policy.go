@@ -1,35 +1,25 @@
 package registry
 
 import (
-	"regexp"
 	"strings"
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/projects"
 )
 
 // DuplicatePolicy is what holds for a file name published twice, with every
 // inheritance resolved (contract 2.5).
 type DuplicatePolicy struct {
 	Allowed   bool
-	Exception string // RE2; empty: none
+	Exception *projects.Exception // compiled; nil: none
 }
 
 // Permits reports whether the package may have a second file of a name. A
 // package whose name or version matches the exception is treated the other
 // way round.
 func (d DuplicatePolicy) Permits(c Coordinates) bool {
-	return d.Allowed != d.excepts(c)
-}
-
-func (d DuplicatePolicy) excepts(c Coordinates) bool {
-	if d.Exception == "" {
-		return false
-	}
-	// It was compiled when it was set; one that no longer compiles matches
-	// nothing.
-	re, err := regexp.Compile(`\A(?:` + d.Exception + `)\z`)
-	return err == nil && (re.MatchString(string(c.Name)) || re.MatchString(string(c.Version)))
+	return d.Allowed != (d.Exception.Matches(string(c.Name)) || d.Exception.Matches(string(c.Version)))
 }
 
 // checkProtection refuses a publisher whose role is below that of any rule
