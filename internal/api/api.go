@@ -41,6 +41,7 @@ type Server struct {
 	Writes        *throttle.Throttle               // of requests by user to routes that write, administrators' aside; nil for no limit
 
 	Answers        *throttle.Budget // memory of large answers; nil for no limit
+	Bodies         *throttle.Budget // memory of large bodies with parameters; nil for no limit
 	AnswerWait     time.Duration    // for a part of it; 0 for 10 s
 	AnswerPatience time.Duration    // with a client that takes nothing of an answer; 0 for 10 s
 
@@ -97,7 +98,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 // command line of the server's machine. It must never be served on a network.
 func (s *Server) As(a access.Actor) http.Handler {
 	as := *s
-	as.known, as.Answers = &a, nil
+	as.known, as.Answers, as.Bodies = &a, nil, nil
 	return as.Handler(http.NewServeMux())
 }
 
@@ -139,7 +140,12 @@ func (c *call) run(route route) error {
 	if err := c.checkPath(route.path); err != nil {
 		return err
 	}
-	if c.params, err = readParams(c.w, c.r); err != nil {
+	free, err := c.takeBody()
+	if err != nil {
+		return err
+	}
+	defer free()
+	if c.params, err = readParams(c.r); err != nil {
 		return err
 	}
 	c.listen()

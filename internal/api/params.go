@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,12 +40,12 @@ const (
 	maxJSONDepth = 4
 )
 
-// readParams reads query and body. The body wins over the query.
-func readParams(w http.ResponseWriter, r *http.Request) (params, error) {
+// readParams reads query and body, which takeBody has bounded. The body wins over
+// the query.
+func readParams(r *http.Request) (params, error) {
 	p := params{values: map[string][]string{}, null: map[string]bool{}, array: map[string]bool{}, faults: new([]string)}
 	p.putAll(r.URL.Query())
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if hasBody(r) {
 		if err := p.readBody(r); err != nil {
 			return p, err
 		}
@@ -124,21 +125,9 @@ func (p params) put(name string, values ...string) {
 }
 
 func (p params) readJSON(body io.Reader) error {
-	text, err := io.ReadAll(body)
+	object, err := decodeBody(body)
 	if err != nil {
-		return bodyFault(err, "JSON")
-	}
-	if len(strings.TrimSpace(string(text))) == 0 {
-		return nil
-	}
-	var object map[string]any
-	dec := json.NewDecoder(strings.NewReader(string(text)))
-	dec.UseNumber()
-	if err := dec.Decode(&object); err != nil {
-		return bodyFault(err, "JSON object")
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return fault.New(fault.Invalid, "the body is not one valid JSON object: something follows it")
+		return err
 	}
 	return p.flatten("", object, 0)
 }
@@ -210,6 +199,9 @@ func scalar(v any) string {
 func bodyFault(err error, want string) error {
 	if _, tooBig := errors.AsType[*http.MaxBytesError](err); tooBig {
 		return fault.Wrap(fault.Refused, "the body is too large: "+strconv.Itoa(maxBody)+" bytes are allowed here", err)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fault.Wrap(fault.Timeout, "the body comes too slowly", err)
 	}
 	return fault.Wrap(fault.Invalid, "the body is not a valid "+want+": "+err.Error(), err)
 }

@@ -1,0 +1,117 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+)
+
+// The memory of bodies with parameters. A body is read whole, copied once or twice
+// on its way into records, and its sender decides how long all that takes.
+const (
+	smallBody  = 64 << 10 // bytes: up to here a body takes nothing from the budget, and needs no login
+	bodyCopies = 3        // of a body, while it is read and its request answered
+	bodyTime   = time.Minute
+
+	maxTokens = 10 * maxParts // of a JSON body: an empty value costs 1 byte there, and 40 here
+)
+
+// Limits of Server.Bodies.
+const (
+	BodiesMemory = 16 << 20 // of all requests with bodies above 64 KiB
+	BodiesEach   = 4 << 20  // of those of one user
+)
+
+// hasBody reports whether parameters may be in the body.
+func hasBody(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Body != nil && r.Body != http.NoBody
+}
+
+// takeBody bounds what the body of a request may cost, before it is read: its
+// length, its time, and the memory of all such bodies together. The caller calls
+// free when it has answered.
+func (c *call) takeBody() (free func(), err error) {
+	free = func() {}
+	if !hasBody(c.r) {
+		return free, nil
+	}
+	length := c.r.ContentLength
+	if length < 0 || length > maxBody {
+		length = maxBody // more is refused as it is read
+	}
+	if length > smallBody {
+		if c.actor.Kind == access.Anonymous {
+			return free, fault.Wrap(fault.Unauthenticated, "", fmt.Errorf("a body above %d bytes without a login", smallBody))
+		}
+		n, who := bodyCopies*length, c.key() // Sudo may change who acts before it is given back
+		ctx, cancel := context.WithTimeout(c.r.Context(), orElse(c.s.AnswerWait, defaultWait))
+		defer cancel()
+		if err := c.s.Bodies.Take(ctx, who, n); err != nil {
+			return free, fault.Wrap(fault.Unavailable, "too many large bodies are being sent; try again later", err)
+		}
+		free = func() { c.s.Bodies.Give(who, n) }
+	}
+	c.r.Body = &timedBody{http.MaxBytesReader(c.w, c.r.Body, maxBody), time.Now().Add(bodyTime)}
+	return free, nil
+}
+
+// timedBody ends a body that comes too slowly, though it goes on coming.
+type timedBody struct {
+	io.ReadCloser
+	until time.Time
+}
+
+// Read fails with os.ErrDeadlineExceeded once the time is over.
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == nil && time.Now().After(b.until) {
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// decodeBody reads one JSON object, nil if there is none.
+func decodeBody(body io.Reader) (map[string]any, error) {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return nil, bodyFault(err, "JSON")
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, nil
+	}
+	if len(text) > smallBody {
+		if err := checkTokens(text); err != nil {
+			return nil, err
+		}
+	}
+	var object map[string]any
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&object); err != nil {
+		return nil, bodyFault(err, "JSON object")
+	}
+	if rest := text[dec.InputOffset():]; len(bytes.TrimSpace(rest)) > 0 {
+		return nil, fault.New(fault.Invalid, "the body is not one valid JSON object: something follows it")
+	}
+	return object, nil
+}
+
+// checkTokens refuses a body of very many very small values.
+func checkTokens(text []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	for range maxTokens {
+		if _, err := dec.Token(); err != nil {
+			return nil //nolint:nilerr // what is wrong with it, Decode says; its end is no fault
+		}
+	}
+	return fault.New(fault.Invalid, "the body has too many values (maximum is "+strconv.Itoa(maxTokens)+" with names and brackets)")
+}
