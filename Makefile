@@ -23,7 +23,7 @@ version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check lint bench fuzz crash upgrade-fixture versitygw minio test-s3-second cluster
+.PHONY: help run test check lint bench fuzz crash proof-memory proof-permission upgrade-fixture versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,8 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 
 # The quick checks come first, the tests next: what fails most often fails soonest.
 # The crash tests start a server hundreds of times, which the race detector makes
-# five times as slow and no sharper: they run without it.
+# five times as slow and no sharper: they run without it. So does the test of
+# memory, which the race detector multiplies.
 # The second pass leaves out the longest tests that have run on PostgreSQL in the
 # first.
 POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$
@@ -46,8 +47,8 @@ check: $(VERSITYGW)
 	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
 	go mod tidy -diff
 	go vet ./...
-	go test -race -shuffle=on -timeout=10m -skip '^TestCrash$$' ./...
-	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon ./internal/blob/disk
+	go test -race -shuffle=on -timeout=10m -skip '^Test(Crash|HostileMemory)$$' ./...
+	go test -timeout=10m -run '^Test(Crash|HostileMemory)$$' ./internal/daemon ./internal/blob/disk
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=10m -skip '$(POSTGRES_ALONE)' ./internal/metadb ./internal/registry ./internal/api
@@ -92,6 +93,14 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 crash: $(VERSITYGW) ## kill -9 the server under load KILLS times (5000), nothing acknowledged may be lost; DATABASE=postgres BLOBS=s3
 	go test ./internal/daemon -run '^TestCrash$$' -count=1 -timeout=0 -v -args \
 	  -crash.kills=$(KILLS) -crash.database=$(DATABASE) -crash.blobs=$(BLOBS)
+
+proof-memory: ## memory under hostile requests of every kind, for ten minutes
+	go test ./internal/daemon -run '^TestHostileMemory$$' -count=1 -timeout=0 -v -args \
+	  -hostile.files=100000 -hostile.slow=400 -hostile.for=10m
+
+proof-permission: ## every cell of permission, in the table and at every door
+	GRANARY_TEST_PERMISSION=all go test ./internal/access ./internal/api -count=1 -v \
+	  -run '^Test(Documented.*|Every.*|PermissionOfDoors|TokenBeforeParameters)$$'
 
 upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
 	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }

@@ -18,7 +18,7 @@ import (
 // The memory of bodies with parameters. A body is read whole, copied once or twice
 // on its way into records, and its sender decides how long all that takes.
 const (
-	smallBody  = 64 << 10 // bytes: up to here a body takes nothing from the budget, and needs no login
+	smallBody  = 16 << 10 // bytes: up to here a body takes nothing from the budget, and needs no login
 	bodyCopies = 3        // of a body, while it is read and its request answered
 	bodyTime   = time.Minute
 
@@ -27,7 +27,7 @@ const (
 
 // Limits of Server.Bodies.
 const (
-	BodiesMemory = 16 << 20 // of all requests with bodies above 64 KiB
+	BodiesMemory = 16 << 20 // of all requests with bodies above 16 KiB
 	BodiesEach   = 4 << 20  // of those of one user
 )
 

@@ -21,7 +21,7 @@ import (
 
 var (
 	hostileFiles = flag.Int("hostile.files", 5000, "how many different files TestHostileMemory downloads")
-	hostileSlow  = flag.Int("hostile.slow", 200, "how many clients of TestHostileMemory read nothing")
+	hostileSlow  = flag.Int("hostile.slow", 200, "how many clients of TestHostileMemory read nothing of a list; half as many send slowly, and read ranges slowly")
 	hostileFor   = flag.Duration("hostile.for", 15*time.Second, "how long the requests of TestHostileMemory go on")
 )
 
@@ -236,15 +236,15 @@ func (h *hostile) downloads(ctx context.Context) {
 // slowLists ask for the largest lists from many addresses, and read nothing.
 func (h *hostile) slowLists(ctx context.Context) {
 	request := "GET /api/v4/projects/" + h.project + "/releases?per_page=100&include_html_description=true HTTP/1.1\r\nHost: x\r\n\r\n"
-	h.slow(ctx, []byte(request))
+	h.slow(ctx, *hostileSlow, []byte(request))
 }
 
 // slowBodies send all of a body but its last byte.
 func (h *hostile) slowBodies(ctx context.Context) {
-	body := `{"a":"` + strings.Repeat("x", 64<<10-100) // as much as is taken without a login
+	body := `{"a":"` + strings.Repeat("x", 16<<10-100) // as much as is taken without a login
 	head := fmt.Sprintf("POST /api/v4/projects/%s/packages/protection/rules HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		h.project, len(body)+1)
-	h.slow(ctx, []byte(head+body))
+	h.slow(ctx, *hostileSlow/2, []byte(head+body))
 }
 
 // slowRanges ask for hundreds of parts of a file, and read nothing.
@@ -253,19 +253,19 @@ func (h *hostile) slowRanges(ctx context.Context) {
 	for n := range 900 {
 		fmt.Fprintf(&parts, ",%d-%d", n*4000, n*4000+3000)
 	}
-	h.slow(ctx, []byte("GET /api/v4"+h.file("large", 0)+" HTTP/1.1\r\nHost: x\r\nRange: bytes="+parts.String()[1:]+"\r\n\r\n"))
+	h.slow(ctx, *hostileSlow/2, []byte("GET /api/v4"+h.file("large", 0)+" HTTP/1.1\r\nHost: x\r\nRange: bytes="+parts.String()[1:]+"\r\n\r\n"))
 }
 
 // slow opens connections from many addresses, sends the request on each, and
 // waits. A connection that was cut is opened again.
-func (h *hostile) slow(ctx context.Context, request []byte) {
+func (h *hostile) slow(ctx context.Context, clients int, request []byte) {
 	at, err := url.Parse(h.url)
 	if err != nil {
 		h.t.Error(err)
 		return
 	}
 	var running sync.WaitGroup
-	for n := range *hostileSlow {
+	for n := range clients {
 		running.Go(func() {
 			from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+n/4))}
 			dialer := net.Dialer{LocalAddr: from}
@@ -291,12 +291,14 @@ func (h *hostile) slow(ctx context.Context, request []byte) {
 // rest has the server collect its garbage, which it does by itself within
 // minutes.
 func (h *hostile) rest(pprof string) {
-	resp, err := http.Get("http://" + pprof + "/debug/pprof/heap?gc=1&debug=1")
-	if err != nil {
-		h.t.Fatal(err)
+	for range 2 { // what is pooled lives for one more
+		resp, err := http.Get("http://" + pprof + "/debug/pprof/heap?gc=1&debug=1")
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
 	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
 }
 
 // resident is a figure of the server's memory, in bytes.
