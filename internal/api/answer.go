@@ -47,6 +47,7 @@ type jsonWriter struct {
 	status int
 	head   func() // sets headers of its own; nil for none
 	buf    bytes.Buffer
+	enc    *json.Encoder // into buf
 	begun  bool // the header is out
 	done   bool // the deed is: the answer takes no more memory, which might be refused
 	held   int64
@@ -56,6 +57,7 @@ type jsonWriter struct {
 // is memory for a step of them. The caller must call free at the end.
 func (c *call) begin(status int, size int64) (*jsonWriter, error) {
 	a := &jsonWriter{c: c, status: status}
+	a.enc = newEncoder(&a.buf)
 	if size <= smallAnswer {
 		return a, nil
 	}
@@ -101,9 +103,10 @@ func (a *jsonWriter) raw(text string) { a.buf.WriteString(text) }
 
 // value adds a value, and writes what was gathered where that is enough.
 func (a *jsonWriter) value(v any) error {
-	if err := encodeJSON(&a.buf, v); err != nil {
+	if err := a.enc.Encode(v); err != nil {
 		return err
 	}
+	a.buf.Truncate(a.buf.Len() - 1) // the line break
 	return a.flush(flushAt)
 }
 
@@ -181,11 +184,17 @@ func (a *jsonWriter) run(f func() error) error {
 // key is whose part of the memory an answer takes: as requests are counted.
 func (c *call) key() throttle.Key { return key(c.actor, c.s.from(c.r)) }
 
-// encodeJSON adds a value as GitLab writes it: without HTML's escapes.
-func encodeJSON(to *bytes.Buffer, v any) error {
+// newEncoder writes values as GitLab does, without HTML's escapes, and a line break
+// behind each.
+func newEncoder(to *bytes.Buffer) *json.Encoder {
 	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	return enc
+}
+
+// encodeJSON adds a value, without a line break.
+func encodeJSON(to *bytes.Buffer, v any) error {
+	if err := newEncoder(to).Encode(v); err != nil {
 		return err
 	}
 	to.Truncate(to.Len() - 1) // the line break

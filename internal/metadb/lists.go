@@ -3,6 +3,8 @@ package metadb
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -50,15 +52,23 @@ func countedPage[T any](ctx context.Context, q lists, w *where, p page.Request, 
 	return found, err
 }
 
-// readPage reads the rows of a page; where they are to be read in steps, only
-// which they are, and how large.
+// readPage reads the rows of a page. If they are to be read in steps, it reads all
+// of a small page, and of another one only which rows it has, and how large.
 func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Request, found *page.Of[T]) (err error) {
-	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
 	if !p.InSteps {
 		found.Rows, err = list(ctx, q, l.scan, l.query(l.columns, w, p), w.args...)
 		return err
 	}
+	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
 	id, _, _ := strings.Cut(l.columns, ",")
+	if l.bytes == "" { // else its rows are known to be large
+		again := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+		small, err := l.readSmall(ctx, q, &again, p, id)
+		if err != nil || small != nil {
+			found.Steps = small
+			return err
+		}
+	}
 	outline := l
 	outline.from = cmp.Or(l.narrow, l.from)
 	steps := &page.Steps[T]{}
@@ -70,6 +80,63 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Requ
 	}, outline.query(id+`, `+l.size(q), w, p), w.args...)
 	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, all, id, ids) }
 	found.Steps = steps
+	return err
+}
+
+// readSmall reads the rows of a page while they are small together, page.Large at
+// most. It returns nil if they are not.
+func (l listing[T]) readSmall(ctx context.Context, q lists, w *where, p page.Request, id string) (*page.Steps[T], error) {
+	rows, err := q.rows(ctx, l.query(id+`, `+l.columns, w, p), w.args...)
+	if err != nil {
+		return nil, classify(err)
+	}
+	defer func() { _ = rows.Close() }() // what it says, Err says
+	small, sum := &page.Steps[T]{}, int64(0)
+	at := map[int64]T{}
+	for rows.Next() {
+		row := weighed{scanner: rows}
+		v, err := l.scan(behind{&row, &row.id})
+		if err != nil {
+			return nil, classify(err)
+		}
+		if sum += row.bytes; sum > page.Large {
+			return nil, nil
+		}
+		small.IDs, small.Sizes, at[row.id] = append(small.IDs, row.id), append(small.Sizes, row.bytes), v
+	}
+	small.Read = func(_ context.Context, ids []int64) ([]T, error) {
+		found := make([]T, len(ids))
+		for i, id := range ids {
+			found[i] = at[id]
+		}
+		return found, nil
+	}
+	return small, classify(rows.Err())
+}
+
+// weighed is a row that counts the bytes of its texts.
+type weighed struct {
+	scanner
+	id    int64
+	bytes int64
+}
+
+func (w *weighed) Scan(dest ...any) error {
+	err := w.scanner.Scan(dest...)
+	for _, d := range dest {
+		switch d := d.(type) {
+		case *[]byte:
+			w.bytes += int64(len(*d))
+		case *sql.NullString:
+			w.bytes += int64(len(d.String))
+		case *sql.Null[string]:
+			w.bytes += int64(len(d.V))
+		default:
+			if v := reflect.ValueOf(d).Elem(); v.Kind() == reflect.String {
+				w.bytes += int64(v.Len())
+			}
+		}
+	}
 	return err
 }
 

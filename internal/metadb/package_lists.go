@@ -43,15 +43,23 @@ func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page
 		if found, err = l.list(ctx); err != nil {
 			return err
 		}
-		if p.InSteps {
-			return nil
-		}
 		return lastPipelines(ctx, q, found.Rows)
 	})
-	if p.InSteps {
+	if p.InSteps && bytesOfPackages(found.Rows) > page.Large {
 		db.putOff(&found)
 	}
 	return found, err
+}
+
+// bytesOfPackages is how many bytes of text there are in packages and pipelines.
+func bytesOfPackages(found []registry.Package) (n int) {
+	for _, p := range found {
+		n += len(p.Name) + len(p.Version)
+		if l := p.Pipeline; l != nil {
+			n += len(l.Ref) + len(l.SHA) + len(l.User.Username) + len(l.User.Name)
+		}
+	}
+	return n
 }
 
 // putOff keeps what was read of packages, some hundred bytes each, and leaves
@@ -60,6 +68,7 @@ func (db *DB) putOff(found *page.Of[registry.Package]) {
 	steps := &page.Steps[registry.Package]{}
 	at := make(map[int64]registry.Package, len(found.Rows))
 	for _, p := range found.Rows {
+		p.Pipeline = nil
 		at[p.ID] = p
 		steps.IDs = append(steps.IDs, p.ID)
 		steps.Sizes = append(steps.Sizes, int64(len(p.Name)+len(p.Version)))
