@@ -212,6 +212,31 @@ func TestBotsGainNothingElsewhere(t *testing.T) {
 	}
 }
 
+// TestRotatedBotsSeeWhatTheirHolderSees: an external user who rotates somebody's
+// token gets no view of internal projects with it, and the other way round.
+func TestRotatedBotsSeeWhatTheirHolderSees(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "private")
+	inside := s.project("inside", "internal")
+	s.root("PUT", generic(inside, "a/1.0.0/a"), "x").is(t, 201, created)
+	eve, external := s.user("eve", "external")
+	ann, plain := s.user("ann")
+	s.member(p, eve, 40)
+	s.member(p, ann, 40)
+	tokens := "/api/v4/projects/" + p + "/access_tokens"
+	made := s.as(plain, "POST", tokens, map[string]any{"name": "ci", "scopes": []string{"api"}, "access_level": 30}).must(t, 201)
+	for _, tc := range []struct {
+		token  string
+		status int
+	}{{external, 404}, {plain, 200}} {
+		made = s.as(tc.token, "POST", tokens+"/"+id(made)+"/rotate", nil).must(t, 200)
+		secret := made["token"].(string)
+		s.as(secret, "GET", generic(inside, "a/1.0.0/a"), nil).status(t, tc.status)
+		made = s.as(secret, "POST", tokens+"/self/rotate", nil).must(t, 200)
+		s.as(made["token"].(string), "GET", generic(inside, "a/1.0.0/a"), nil).status(t, tc.status)
+	}
+}
+
 // TestBotsMakeNoPlaceTheirOwn: what a bot makes in its group it does not become a
 // member of; by sudo, too, it is a bot.
 func TestBotsMakeNoPlaceTheirOwn(t *testing.T) {

@@ -33,7 +33,8 @@ type Bots interface {
 	// many bots, also such as are blocked, as the limit.
 	InsertBotToken(ctx context.Context, a access.Actor, b Bot, t PersonalToken, d SecretDigest, most fault.Limit, check CheckStanding) (PersonalToken, error)
 	// RotateBotToken is PersonalTokens.RotatePersonalToken for a token of the
-	// bot's place, where check allows it.
+	// bot's place, where check allows it. The bot is external afterwards if the
+	// actor is.
 	RotateBotToken(ctx context.Context, a access.Actor, b Bot, id int64, successor PersonalToken, d SecretDigest, most fault.Limit, check CheckStanding) (PersonalToken, error)
 }
 

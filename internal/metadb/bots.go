@@ -60,6 +60,10 @@ func (db *DB) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, to
 		if err != nil {
 			return auth.PersonalToken{}, err
 		}
+		// Whoever holds the secret from now on sees through the bot what they see themselves.
+		if err := t.exec(`UPDATE users SET external = $1 WHERE id = $2`, truth(a.External), successor.UserID); err != nil {
+			return auth.PersonalToken{}, err
+		}
 		return t.rotateToken(ctx, tokenID, successor, d, most, e)
 	})
 }
