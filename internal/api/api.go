@@ -165,7 +165,7 @@ func (c *call) listen() {
 // sudo takes the parameter sudo from the body, too. What stands in header or query
 // has been taken by authenticate, and comes first.
 func (c *call) sudo() error {
-	ref := c.params.str("sudo")
+	ref := first(sudoOf(c.params.values), c.params.str("sudo"))
 	err := c.params.err()
 	if err != nil || ref == "" || c.actor.SudoID != 0 {
 		return err

@@ -29,7 +29,21 @@ func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 	c.PrivateToken = first(q.Get("private_token"), c.PrivateToken)
 	c.JobToken = first(q.Get("job_token"), q.Get("token"), c.JobToken)
 	c.Bearer = first(c.Bearer, q.Get("access_token"))
-	return c, first(sudo, q.Get("sudo"))
+	return c, first(sudo, sudoOf(q))
+}
+
+// sudoOf is the parameter sudo: of several the last, as of all parameters. What is no
+// single value names nobody, so that it is refused and not left out.
+func sudoOf(form map[string][]string) string {
+	for name := range form {
+		if strings.HasPrefix(name, "sudo[") {
+			return name
+		}
+	}
+	if v := form["sudo"]; len(v) > 0 {
+		return v[len(v)-1]
+	}
+	return ""
 }
 
 // header is the first value of a header whose name is in canonical form. Every

@@ -96,6 +96,17 @@ func TestSudoIsRefusedOnEveryDoor(t *testing.T) {
 			t.Errorf("%s %s without a credential: %d %s", d.Method, d.at, got.StatusCode, got.body)
 		}
 	}
+	for _, form := range []string{"sudo[]=ada", "sudo[a]=ada", "sudo[0][a]=ada"} {
+		s.root("GET", v4+"/user?"+form, nil).is(t, 400, `{"error":"sudo is invalid"}`)
+		s.root("GET", generic(project, "tool/1.0.0/f?"+form), nil).is(t, 400, `{"error":"sudo is invalid"}`)
+		s.do("POST", v4+"/projects", strings.NewReader("name=x&"+form), "PRIVATE-TOKEN: "+rootToken, "Content-Type: application/x-www-form-urlencoded").status(t, 400)
+	}
+	for _, as := range []any{map[string]any{"a": "ada"}, []string{"ada"}, []any{map[string]any{"a": "ada"}}} {
+		s.root("POST", v4+"/projects", map[string]any{"name": "x", "sudo": as}).is(t, 400, `{"error":"sudo is invalid"}`)
+	}
+	if name := s.root("GET", v4+"/user?sudo=nobody&sudo=ada", nil).must(t, 200)["username"]; name != "ada" {
+		t.Errorf("of two the first counts: %v", name)
+	}
 	for _, as := range []string{"%00", "%ff"} {
 		s.root("GET", v4+"/user?sudo="+as, nil).is(t, 400, `{"error":"sudo is invalid"}`)
 		s.root("GET", generic(project, "tool/1.0.0/f?sudo="+as), nil).is(t, 400, `{"error":"sudo is invalid"}`)
