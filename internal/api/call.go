@@ -44,10 +44,10 @@ func (c *call) checkPath(pattern string) error {
 	return nil
 }
 
-// id is a path value that is a number.
+// id is a path value that is a number, written in the one way.
 func (c *call) id(name string) (int64, error) {
 	n, err := strconv.ParseInt(c.path(name), 10, 64)
-	if err != nil || n <= 0 {
+	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != c.path(name) {
 		return 0, fault.New(fault.Invalid, name+" is invalid")
 	}
 	return n, nil

@@ -61,6 +61,8 @@ func TestMembersOfBoth(t *testing.T) {
 				{rootToken, "GET", at + "/999", nil, 404, `{"message":"404 Not found"}`},
 				{rootToken, "DELETE", at + "/999", nil, 404, `{"message":"404 Not found"}`},
 				{rootToken, "GET", at + "/ada", nil, 400, `{"error":"user_id is invalid"}`},
+				{rootToken, "GET", at + "/01", nil, 400, `{"error":"user_id is invalid"}`},
+				{rootToken, "GET", at + "/+1", nil, 400, `{"error":"user_id is invalid"}`},
 				{adaToken, "POST", at, map[string]any{"user_id": 4, "access_level": 10}, 403, `{"message":"403 Forbidden"}`},
 				{adaToken, "PUT", at + "/" + itoa(bob), map[string]any{"access_level": 10}, 403, `{"message":"403 Forbidden"}`},
 				{adaToken, "DELETE", at + "/" + itoa(bob), nil, 403, `{"message":"403 Forbidden"}`},
