@@ -117,9 +117,10 @@ type Actor struct {
 	Username string
 	Name     string // for people: the user's full name, the deploy token's name
 	Admin    bool
-	External bool // sees internal projects only as a member
-	MayGroup bool // may create groups at the top, where External does not forbid it
-	Bot      bool // a user that a project or group access token stands for
+	External bool  // sees internal projects only as a member
+	MayGroup bool  // may create groups at the top, where External does not forbid it
+	Bot      bool  // a user that a project or group access token stands for
+	Home     int64 // of a bot: its project's id, or its group's below 0
 	Scopes   []Scope
 
 	TokenID       int64 // of the personal access or deploy token

@@ -24,12 +24,17 @@ func (r route) writes() bool {
 
 // countWrite counts a request to a route that writes for its user, and returns an
 // endpointRefusal if it is one too many. Administrators are exempt, in whoever's
-// name they act.
+// name they act. Bots count for their place: one Maintainer makes as many as there
+// may be.
 func (s *Server) countWrite(a access.Actor, r route) error {
 	if !r.writes() || !a.LoggedIn() || a.Admin || a.SudoID != 0 {
 		return nil
 	}
-	if err := s.Writes.Count(throttle.User(a.UserID)); err != nil {
+	who := throttle.User(a.UserID)
+	if a.Bot {
+		who = throttle.Place(a.Home)
+	}
+	if err := s.Writes.Count(who); err != nil {
 		return endpointRefusal{err}
 	}
 	return nil

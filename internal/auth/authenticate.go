@@ -251,7 +251,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 func userActor(u User, scopes []access.Scope) access.Actor {
 	return access.Actor{
 		Kind: access.User, UserID: u.ID, Username: u.Username, Name: u.Name,
-		Admin: u.Admin, External: u.External, MayGroup: u.CanCreateGroup, Bot: u.Bot, Scopes: scopes,
+		Admin: u.Admin, External: u.External, MayGroup: u.CanCreateGroup, Bot: u.Bot, Home: u.Home, Scopes: scopes,
 	}
 }
 

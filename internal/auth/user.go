@@ -23,7 +23,8 @@ type User struct {
 	Admin          bool
 	External       bool
 	Blocked        bool
-	Bot            bool // a project or group access token acts as it
+	Bot            bool  // a project or group access token acts as it
+	Home           int64 // of a bot: its project's id, or its group's below 0
 	CanCreateGroup bool
 	ProjectsLimit  int
 	Note           string

@@ -25,7 +25,8 @@ func scanJob(row scanner) (auth.Job, error) {
 	err := row.Scan(&j.ID, &j.ProjectID, &j.PipelineID, &j.Name, &j.Stage, &j.Ref, &j.SHA, &j.Tag, &j.Status,
 		&created, &finished, &expires, &j.ProjectPath,
 		&u.ID, &u.Username, &u.Name, &u.Email, &u.Admin, &u.External, &u.Blocked, &u.CanCreateGroup,
-		&u.ProjectsLimit, &u.Note, &userCreated, &namespace, &u.Bot)
+		&u.ProjectsLimit, &u.Note, &userCreated, &namespace, &u.Home)
+	u.Bot = u.Home != 0
 	u.CreatedAt, u.NamespaceID = moment(userCreated), namespace.Int64
 	j.User = u.Bounded()
 	j.CreatedAt, j.FinishedAt, j.ExpiresAt = moment(created), optionalMoment(finished), moment(expires)

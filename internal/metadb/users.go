@@ -15,14 +15,15 @@ import (
 
 const userColumns = `u.id, u.username, u.name, u.email, u.admin, u.external, u.blocked, u.can_create_group,
 	u.projects_limit, u.note, u.created_at, (SELECT n.id FROM namespaces n WHERE n.owner_id = u.id),
-	EXISTS (SELECT 1 FROM bots o WHERE o.user_id = u.id)`
+	COALESCE((SELECT COALESCE(o.project_id, -o.namespace_id) FROM bots o WHERE o.user_id = u.id), 0)`
 
 func scanUser(row scanner) (auth.User, error) {
 	var u auth.User
 	var created int64
 	var namespace sql.NullInt64
 	err := row.Scan(&u.ID, &u.Username, &u.Name, &u.Email, &u.Admin, &u.External, &u.Blocked, &u.CanCreateGroup,
-		&u.ProjectsLimit, &u.Note, &created, &namespace, &u.Bot)
+		&u.ProjectsLimit, &u.Note, &created, &namespace, &u.Home)
+	u.Bot = u.Home != 0
 	u.CreatedAt, u.NamespaceID = moment(created), namespace.Int64
 	return u.Bounded(), classify(err)
 }

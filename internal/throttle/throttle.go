@@ -40,6 +40,9 @@ func Address(a netip.Addr) Key {
 // User is the key of a user, by id.
 func User(id int64) Key { return Key{kind: 'u', id: uint64(id)} }
 
+// Place is the key of a project by its id, or of a group by its id below 0.
+func Place(id int64) Key { return Key{kind: 'p', id: uint64(id)} }
+
 // DeployToken is the key of a deploy token, by id.
 func DeployToken(id int64) Key { return Key{kind: 'd', id: uint64(id)} }
 
