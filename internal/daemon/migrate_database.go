@@ -24,7 +24,8 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, 
 	if err := source.lock(filepath.Dir(from.Path)); err != nil {
 		return err
 	}
-	if source.db, err = metadb.OpenSQLite(ctx, from.Path, metadb.Options{}); err != nil {
+	// Beside changes no schema: the database must stay the way back to its server.
+	if source.db, err = metadb.OpenSQLite(ctx, from.Path, metadb.Options{Beside: true}); err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
 	if err := source.useKey(ctx, cfg); err != nil { // the nodes will have no other

@@ -62,3 +62,23 @@ func TestMigrateDatabase(t *testing.T) {
 		}
 	}
 }
+
+// TestMigrateDatabaseOfAnOlderBuild: the SQLite database is the way back, so that it
+// is not brought up to date on the way; its own build moves it, or a server first.
+func TestMigrateDatabaseOfAnOlderBuild(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(data, os.DirFS(filepath.Join(upgradeDir, "sqlite", "data"))); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(data, "granary.db")
+	cfg := config.Config{Database: config.Place{Scheme: "postgres", URL: "postgres://127.0.0.1:1/none"}, EncryptionKey: fixtureKey}
+	err := MigrateDatabase(t.Context(), cfg, config.Place{Scheme: "sqlite", Path: file}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "schema version 9, older than") {
+		t.Errorf("%v, want a refusal that names the schema", err)
+	}
+	u := &upgraded{filler: filler{t: t}}
+	var schema int
+	if err := u.open(t, "sqlite", file).QueryRow(`SELECT MAX(version_id) FROM goose_db_version`).Scan(&schema); err != nil || schema != 9 {
+		t.Errorf("schema %d afterwards, %v, want 9", schema, err)
+	}
+}
