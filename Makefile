@@ -35,10 +35,11 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 
 # The quick checks come first, the tests next: what fails most often fails soonest.
 # The crash tests start a server hundreds of times, which the race detector makes
-# five times as slow and no sharper: they run without it. So does the test of
-# memory, which the race detector multiplies.
+# five times as slow and no sharper: they run without it. So do the longest tests
+# of memory, which it multiplies.
 # The second pass leaves out the longest tests that have run on PostgreSQL in the
 # first.
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole)$$
 POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$
 check: $(VERSITYGW)
 	tools/install-test-deps
@@ -47,8 +48,8 @@ check: $(VERSITYGW)
 	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
 	go mod tidy -diff
 	go vet ./...
-	go test -race -shuffle=on -timeout=10m -skip '^Test(Crash|HostileMemory)$$' ./...
-	go test -timeout=10m -run '^Test(Crash|HostileMemory)$$' ./internal/daemon ./internal/blob/disk
+	go test -race -shuffle=on -timeout=10m -skip '$(WITHOUT_RACE)' ./...
+	go test -timeout=10m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=10m -skip '$(POSTGRES_ALONE)' ./internal/metadb ./internal/registry ./internal/api

@@ -48,8 +48,8 @@ type jsonWriter struct {
 	head   func() // sets headers of its own; nil for none
 	buf    bytes.Buffer
 	enc    *json.Encoder // into buf
-	begun  bool // the header is out
-	done   bool // the deed is: the answer takes no more memory, which might be refused
+	begun  bool          // the header is out
+	done   bool          // the deed is: the answer takes no more memory, which might be refused
 	held   int64
 }
 

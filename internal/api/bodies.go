@@ -27,8 +27,8 @@ const (
 
 // Limits of Server.Bodies.
 const (
-	BodiesMemory = 16 << 20 // of all requests with bodies above 16 KiB
-	BodiesEach   = 4 << 20  // of those of one user
+	BodiesMemory = 24 << 20 // of all requests with bodies above 16 KiB
+	BodiesEach   = 8 << 20  // of those of one user
 )
 
 // hasBody reports whether parameters may be in the body.

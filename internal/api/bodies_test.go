@@ -43,25 +43,25 @@ func TestBodiesShareMemory(t *testing.T) {
 	releases := "/api/v4/projects/" + project + "/releases"
 	id, ann := s.user("ann")
 	s.member(project, id, 30)
-	for range 2 {
+	for range 3 {
 		conn := s.dial()
 		if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nPRIVATE-TOKEN: %s\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{", releases, ann); err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 	}
-	until(t, "one is read, the other waits", func() bool {
+	until(t, "two are read, the third waits", func() bool {
 		taken, waiting := s.api.Bodies.Held()
-		return taken == 3_000_000 && waiting == 1
+		return taken == 6_000_000 && waiting == 1
 	})
-	large := `{"tag_name":"%s","description":"` + strings.Repeat("a", 500_000) + `"}`
+	large := `{"tag_name":"%s","description":"` + strings.Repeat("a", 900_000) + `"}`
 	s.hurried().as(ann, "POST", releases, fmt.Sprintf(large, "v1")).header(t, "Retry-After: 5").must(t, 503)
 	s.as(ann, "POST", releases, `{"tag_name":"v2"}`).must(t, 201)
 	s.root("POST", releases, fmt.Sprintf(large, "v3")).must(t, 201)
 	s.as(s.token(1, "api", "sudo"), "POST", releases, fmt.Sprintf(`{"sudo":"ann",`+large[1:], "v4")).must(t, 201)
 	until(t, "what was taken is given back", func() bool {
 		taken, _ := s.api.Bodies.Held()
-		return taken == 3_000_000
+		return taken == 6_000_000
 	})
 }
 
