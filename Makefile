@@ -95,9 +95,9 @@ crash: $(VERSITYGW) ## kill -9 the server under load KILLS times (5000), nothing
 	go test ./internal/daemon -run '^TestCrash$$' -count=1 -timeout=0 -v -args \
 	  -crash.kills=$(KILLS) -crash.database=$(DATABASE) -crash.blobs=$(BLOBS)
 
-proof-memory: ## memory under hostile requests of every kind, for ten minutes
+proof-memory: ## memory under hostile requests of every kind, for five minutes
 	go test ./internal/daemon -run '^TestHostileMemory$$' -count=1 -timeout=0 -v -args \
-	  -hostile.files=100000 -hostile.slow=400 -hostile.for=10m
+	  -hostile.files=100000 -hostile.for=5m
 
 proof-permission: ## every cell of permission, in the table and at every door
 	GRANARY_TEST_PERMISSION=all go test ./internal/access ./internal/api -count=1 -v \
