@@ -200,9 +200,15 @@ func (s *rowSource) Values() ([]any, error) {
 	for i := range s.values {
 		places[i] = &s.values[i]
 	}
-	if s.err = s.rows.Scan(places...); s.err == nil {
-		s.err = s.sum.add(s.values)
+	if s.err = s.rows.Scan(places...); s.err != nil {
+		return nil, s.err
 	}
+	for i, v := range s.values {
+		if b, ok := v.([]byte); ok && b == nil {
+			s.values[i] = []byte{} // an empty blob, which COPY would take for NULL
+		}
+	}
+	s.err = s.sum.add(s.values)
 	return s.values, s.err
 }
 

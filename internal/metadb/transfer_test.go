@@ -35,6 +35,11 @@ func TestTransfer(t *testing.T) {
 	for version := range 30 {
 		publishTo(t, from, p.ID, version)
 	}
+	empty, err := from.AddFile(t.Context(), registry.Publication{
+		ProjectID: p.ID, Digest: sha256.Sum256(nil), Small: []byte{}, Now: time.Now(),
+		Coordinates: registry.Coordinates{Name: "tool", Version: "1.0.0", File: "empty"},
+	})
+	must(t, empty, err)
 
 	// What fails leaves nothing.
 	half, cut := context.WithCancel(t.Context())
