@@ -87,6 +87,9 @@ func (c *call) putFile(refused error, project string, raw registry.Raw) error {
 // publishOptions reads what travels beside the body of a publish.
 func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err error) {
 	o.Length = c.r.ContentLength
+	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: else a part would become the whole file
+		return o, false, fault.New(fault.Refused, "Content-Range is not supported, send the whole file")
+	}
 	c.params = params{values: map[string][]string{}, faults: new([]string)}
 	if c.r.URL.RawQuery != "" {
 		c.params.values = c.r.URL.Query()

@@ -106,6 +106,19 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
+// TestPartsAreNoFiles: a part of a file does not become the whole (RFC 9110 14.5).
+func TestPartsAreNoFiles(t *testing.T) {
+	s := newServer(t)
+	file := generic(s.project("tool", "private"), "tool/1.0.0/f")
+	s.root("PUT", file, "whole").is(t, 201, created)
+	for _, part := range []string{"bytes 2-4/5", "bytes 10-8/9", "nonsense"} {
+		s.do("PUT", file, strings.NewReader("ole"), "PRIVATE-TOKEN: "+rootToken, "Content-Range: "+part).
+			is(t, 400, `{"message":"400 Bad request - Content-Range is not supported, send the whole file"}`)
+	}
+	s.root("GET", file, nil).is(t, 200, "whole")
+	wantValue(t, "files", s.count("package_files"), 1)
+}
+
 // TestBodyCutShort: nothing is stored and nothing is visible, not even the
 // package.
 func TestBodyCutShort(t *testing.T) {
