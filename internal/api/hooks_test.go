@@ -33,7 +33,7 @@ func (s *server) allowed() {
 	sender := deliver.NewSender(s.hooks.Guard, "https://granary.example.com", "test", s.now)
 	s.hooks.Sender = sender
 	ctx, cancel := context.WithCancel(context.Background())
-	w := deliver.Worker{Outbox: s.db, Sender: sender, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: s.now}
+	w := deliver.Worker{Outbox: s.db, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: s.now}
 	var running sync.WaitGroup
 	running.Go(func() { w.Run(ctx) })
 	s.t.Cleanup(func() { cancel(); running.Wait() })

@@ -46,11 +46,11 @@ func TestAuditRetention(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := open(t.Context(), cfg, "test", hooks{})
+	s, err := open(t.Context(), cfg, "test", nil, hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	defer s.close(log)
 	if err := s.firstStart(t.Context(), cfg, "http://test", io.Discard); err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 		}
 		defer stop()
 	}
-	s, err := open(ctx, cfg, version, h)
+	s, err := open(ctx, cfg, version, log, h)
 	if err != nil {
 		return err
 	}

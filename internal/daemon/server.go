@@ -42,9 +42,9 @@ type server struct {
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
-func open(ctx context.Context, cfg config.Config, version string, h hooks) (*server, error) {
+func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, h hooks) (*server, error) {
 	s := &server{tasks: newTasks()}
-	if err := s.openStores(ctx, cfg, version, h); err != nil {
+	if err := s.openStores(ctx, cfg, version, log, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	s.furnish(cfg, version)
@@ -84,8 +84,10 @@ func (s *server) furnish(cfg config.Config, version string) {
 	}
 }
 
-func (s *server) openStores(ctx context.Context, cfg config.Config, version string, h hooks) error {
-	options := metadb.Options{Node: version, Hook: h.commit, MaxConnections: cfg.DatabaseMaxConnections, CacheMemory: cfg.CacheMemory}
+func (s *server) openStores(ctx context.Context, cfg config.Config, version string, log *slog.Logger, h hooks) error {
+	options := metadb.Options{
+		Node: version, Hook: h.commit, Log: log, MaxConnections: cfg.DatabaseMaxConnections, CacheMemory: cfg.CacheMemory,
+	}
 	if cfg.CacheMemory == 0 {
 		options.CacheMemory = -1 // nothing
 	}

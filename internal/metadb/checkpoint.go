@@ -16,6 +16,7 @@ import (
 type checkpointer struct {
 	db     *sql.DB
 	writer *writer
+	log    *slog.Logger
 	grown  atomic.Int64 // transactions since the last fold
 	wake   chan struct{}
 	quit   chan struct{}
@@ -27,9 +28,9 @@ const (
 	foldEvery = 5 * time.Second // and whatever there is, this often
 )
 
-func newCheckpointer(db *sql.DB, w *writer) *checkpointer {
+func newCheckpointer(db *sql.DB, w *writer, log *slog.Logger) *checkpointer {
 	c := &checkpointer{
-		db: db, writer: w, wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
+		db: db, writer: w, log: log, wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go c.run()
 	return c
@@ -61,7 +62,7 @@ func (c *checkpointer) run() {
 			continue
 		}
 		if err := c.fold(); err != nil {
-			slog.Warn("database: the write-ahead log was not folded back; it will be later", "error", err)
+			c.log.Warn("database: the write-ahead log was not folded back; it will be later", "error", err)
 		}
 	}
 }

@@ -78,12 +78,21 @@ type Options struct {
 	// to the other nodes, from before this returns until Close. "" is no server.
 	Node string
 
+	Log            *slog.Logger  // nil for nowhere
 	CacheMemory    int64         // bytes for what is remembered; 0 for DefaultCacheMemory, below 0 for nothing
 	MaxConnections int           // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
 	StartWait      time.Duration // for a PostgreSQL that does not answer; 0 for 30 s
 
 	migrations fs.FS // of tests: those of a later granary
 	pace       pace
+}
+
+// log is where the database tells of what nobody waits for.
+func (o Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log
 }
 
 // newDB puts a database together; reads and writes may be the same connections.
@@ -287,6 +296,6 @@ func id(n int64) any {
 func fold(s string) string { return strings.ToLower(s) }
 
 // logRollback tells of a transaction that could not be undone in order.
-func logRollback(err error) {
-	slog.Error("database: rollback failed", "error", err)
+func logRollback(log *slog.Logger, err error) {
+	log.Error("database: rollback failed", "error", err)
 }

@@ -36,7 +36,7 @@ func migrate(ctx context.Context, db *sql.DB, d dialect, o Options) (newest int6
 		return 0, err
 	}
 	if needed > 0 && have >= nodesSince && d.shared { // else the file lock keeps others away
-		if err := awaitOlder(ctx, db, d, needed, o.pace.orUsual()); err != nil {
+		if err := awaitOlder(ctx, db, d, needed, o); err != nil {
 			return 0, err
 		}
 	}

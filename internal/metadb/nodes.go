@@ -56,6 +56,7 @@ type heart struct {
 	id, version string
 	schema      int64
 	pace        pace
+	log         *slog.Logger
 	texts       nodeTexts
 	shared      bool
 	write       func(ctx context.Context, query string, args ...any) (changed int64, err error)
@@ -93,7 +94,7 @@ func newHeart(d dialect, o Options) *heart {
 	}
 	host, _ := os.Hostname() // for people only
 	return &heart{
-		id: host[:min(len(host), 63)] + "-" + strings.ToLower(rand.Text()[:10]), version: o.Node, pace: o.pace.orUsual(),
+		id: host[:min(len(host), 63)] + "-" + strings.ToLower(rand.Text()[:10]), version: o.Node, pace: o.pace.orUsual(), log: o.log(),
 		texts: textsOfNodes(d), shared: d.shared, outdated: make(chan error, 1), ended: make(chan struct{}),
 	}
 }
@@ -138,9 +139,9 @@ func (h *heart) run(ctx context.Context) {
 			h.outdated <- err
 			return
 		case err != nil && !failing:
-			slog.Warn("database: this node cannot say that it is there; it tries again, and answers 503 meanwhile where that takes long", "node", h.id, "error", err)
+			h.log.Warn("database: this node cannot say that it is there; it tries again, and answers 503 meanwhile where that takes long", "node", h.id, "error", err)
 		case err == nil && failing:
-			slog.Info("database: this node says again that it is there", "node", h.id)
+			h.log.Info("database: this node says again that it is there", "node", h.id)
 		}
 		failing = err != nil
 	}
@@ -189,11 +190,11 @@ func (h *heart) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), h.pace.beat)
 	defer cancel()
 	if _, err := h.write(ctx, h.texts.leave, h.id); err != nil {
-		slog.Warn("database: this node could not say that it stops; for a while others take it for running", "node", h.id, "error", err)
+		h.log.Warn("database: this node could not say that it stops; for a while others take it for running", "node", h.id, "error", err)
 	}
 	if h.conns != nil {
 		if err := h.conns.Close(); err != nil {
-			slog.Warn("database: closing the connection of the node's row", "error", err)
+			h.log.Warn("database: closing the connection of the node's row", "error", err)
 		}
 	}
 }

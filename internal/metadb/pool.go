@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type pool struct {
 	db   *sql.DB
 	hook func(point string)
+	log  *slog.Logger
 	may  func() error // refuses work of a node that others may have taken for gone
 	wake func()       // that something was put into the outbox
 }
@@ -80,7 +82,7 @@ func (p *pool) once(ctx context.Context, fn func(*tx) error) error {
 	}
 	if err != nil {
 		if undone := on.Rollback(); undone != nil && !errors.Is(undone, sql.ErrTxDone) && fault.KindOf(err) != fault.Unavailable {
-			logRollback(undone)
+			logRollback(p.log, undone)
 		}
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -50,7 +49,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
 	}
-	w := newWriter(conn, o.Hook)
+	w := newWriter(conn, o.Hook, o.log())
 	db := newDB(sqliteDialect(), reads, writes, w, o)
 	w.wake = db.wake
 	if o.Beside {
@@ -61,10 +60,10 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), reads.Close(), writes.Close())
 	}
-	db.folds = newCheckpointer(folds, w)
+	db.folds = newCheckpointer(folds, w, o.log())
 	w.told = db.folds.committed
 	go w.run()
-	db.others = newWatcher(db, w)
+	db.others = newWatcher(db, w, o.log())
 	if h != nil {
 		h.again, h.write = unhindered, func(ctx context.Context, query string, args ...any) (int64, error) {
 			return write(ctx, db, func(t *tx) (int64, error) { return t.count(query, args...) })
@@ -88,7 +87,7 @@ func prepareSQLite(ctx context.Context, writes *sql.DB, o Options, h *heart) err
 	h.schema = newest
 	_, err = writes.ExecContext(ctx, `DELETE FROM nodes`)
 	if err = errors.Join(err, h.register(ctx, running(writes))); err != nil {
-		slog.Warn("database: this node cannot say that it is there; it tries again", "node", h.id, "error", err)
+		o.log().Warn("database: this node cannot say that it is there; it tries again", "node", h.id, "error", err)
 	}
 	return nil // where the disk is full it reads all the same
 }

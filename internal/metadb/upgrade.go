@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -52,7 +51,8 @@ func isExclusive(text string) bool {
 // needed, and none of their transactions. The caller holds the lock without
 // which no node registers. So whoever comes back later finds its row gone, asks
 // for that lock, and then finds a schema that it does not know: see heart.beat.
-func awaitOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, p pace) error {
+func awaitOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, o Options) error {
+	p := o.pace.orUsual()
 	until, told := time.Now().Add(p.giveUp), false
 	for {
 		left, err := removeOlder(ctx, db, d, needed, p)
@@ -71,7 +71,7 @@ func awaitOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, p pace
 				needed, p.giveUp, strings.Join(names, ", "))
 		}
 		if !told {
-			slog.Warn("database: a new schema waits until no older node runs; stop them", "schema", needed, "wait", p.giveUp, "nodes", strings.Join(names, ", "))
+			o.log().Warn("database: a new schema waits until no older node runs; stop them", "schema", needed, "wait", p.giveUp, "nodes", strings.Join(names, ", "))
 			told = true
 		}
 		if err := pause(ctx, p.beat/5); err != nil {

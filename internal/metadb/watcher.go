@@ -15,14 +15,15 @@ const lookEvery = 500 * time.Millisecond
 type watcher struct {
 	db      *DB
 	writer  *writer
+	log     *slog.Logger
 	version int64 // as the writer's connection saw it last
 	quit    chan struct{}
 	ended   chan struct{}
 }
 
 // newWatcher begins to watch: what is written from here on is noticed.
-func newWatcher(db *DB, w *writer) *watcher {
-	o := &watcher{db: db, writer: w, quit: make(chan struct{}), ended: make(chan struct{})}
+func newWatcher(db *DB, w *writer, log *slog.Logger) *watcher {
+	o := &watcher{db: db, writer: w, log: log, quit: make(chan struct{}), ended: make(chan struct{})}
 	o.look()
 	go o.run()
 	return o
@@ -50,7 +51,7 @@ func (o *watcher) look() {
 		return o.writer.conn.conn.QueryRowContext(context.Background(), "PRAGMA data_version").Scan(&version)
 	})
 	if err != nil {
-		slog.Warn("database: whether another process wrote to it is not known; it is asked again", "error", err)
+		o.log.Warn("database: whether another process wrote to it is not known; it is asked again", "error", err)
 		return
 	}
 	if version == o.version {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -40,11 +41,11 @@ const (
 	batchLimit  = 128 // transactions that share a sync
 )
 
-func newWriter(conn *sql.Conn, hook func(string)) *writer {
+func newWriter(conn *sql.Conn, hook func(string), log *slog.Logger) *writer {
 	if hook == nil {
 		hook = func(string) {}
 	}
-	k := &kept{conn: conn, stmts: map[string]*sql.Stmt{}}
+	k := &kept{conn: conn, log: log, stmts: map[string]*sql.Stmt{}}
 	w := &writer{
 		conn:  k,
 		tx:    &tx{on: k},
@@ -220,6 +221,7 @@ func (w *writer) exec(query string) error { return w.tx.exec(query) }
 // cut short when a caller leaves: they are short by themselves.
 type kept struct {
 	conn  *sql.Conn
+	log   *slog.Logger
 	stmts map[string]*sql.Stmt // by text
 }
 
@@ -257,7 +259,7 @@ func (k *kept) rows(query string, args ...any) (*sql.Rows, error) {
 // undo ends a failed transaction. SQLite may have undone it already.
 func (k *kept) undo() {
 	if _, err := k.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
-		logRollback(err)
+		logRollback(k.log, err)
 	}
 }
 

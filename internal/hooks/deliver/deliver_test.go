@@ -115,7 +115,7 @@ func (h *house) sender(allow ...string) *Sender {
 func (h *house) work(s *Sender, until func() bool) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
-	w := Worker{Outbox: h.db, Sender: s, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: NewMetrics(), Now: h.now}
+	w := Worker{Outbox: h.db, Sender: s, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(), Now: h.now}
 	var running sync.WaitGroup
 	running.Go(func() { w.Run(ctx) })
 	defer running.Wait()
@@ -266,7 +266,7 @@ func TestTLS(t *testing.T) {
 	h := newHouse(t)
 	r := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer r.Close()
-	r.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError)
+	r.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s := h.sender(loopback)
 	for verify, want := range map[bool]string{true: "SSL_connect: certificate verify failed: it is signed by an unknown authority", false: "200"} {
 		a := s.attempt(t.Context(), hooks.Delivery{Hook: hooks.Hook{VerifyTLS: verify, Target: hooks.Target{URL: r.URL}}})
@@ -324,7 +324,7 @@ func TestStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := Worker{Outbox: h.db, Sender: h.sender(loopback), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now}
+	w := Worker{Outbox: h.db, Sender: h.sender(loopback), Log: slog.New(slog.DiscardHandler), Now: h.now}
 	w.deliver(gone, d, h.now().Add(hooks.Lease))
 	w.deliver(t.Context(), d, h.now()) // its lease ends: another may be sending it
 	if got := h.attempts(hook); len(got) != 1 {
