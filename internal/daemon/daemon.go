@@ -59,6 +59,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	}
 	handler, options := s.handler(cfg, log)
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
+	defer startMemory(ctx)()
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
 	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)

@@ -1,0 +1,54 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"time"
+)
+
+// By itself Go lets garbage grow to the size of what is in use, and gives memory back
+// slowly. A burst of requests would leave the process half as large again as it has
+// to be. The limit below is a soft one, at which Go collects more often.
+const (
+	leastMemory  = 64 << 20 // bytes: below it the limit is of no effect
+	besideHeap   = 16 << 20 // bytes of stacks, and of what the runtime needs itself
+	memoryAgain  = time.Second
+	liveHeapName = "/gc/heap/live:bytes"
+)
+
+// startMemory keeps the runtime's memory at one and a half times of what is in use,
+// or at leastMemory if that is more. The limit follows within a second, so that many
+// uploads at once are not slowed down by it. GOMEMLIMIT in the environment is the
+// operator's own limit, and stays.
+func startMemory(ctx context.Context) (stop func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	before := debug.SetMemoryLimit(leastMemory)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() {
+		every(ctx, memoryAgain, func() { debug.SetMemoryLimit(memoryFor(liveHeap())) })
+	})
+	return func() {
+		cancel()
+		running.Wait()
+		debug.SetMemoryLimit(before)
+	}
+}
+
+// memoryFor is the limit for so many bytes in use.
+func memoryFor(live int64) int64 { return max(leastMemory, live+live/2+besideHeap) }
+
+// liveHeap is how many bytes the last collection found in use.
+func liveHeap() int64 {
+	sample := []metrics.Sample{{Name: liveHeapName}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64()) //nolint:gosec // no heap has 2^63 bytes
+}
