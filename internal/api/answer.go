@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,7 +68,7 @@ func (c *call) begin(status int, size int64) (*jsonWriter, error) {
 // take reserves memory, waiting for it no longer than a client would.
 func (a *jsonWriter) take(n int64) error {
 	s := a.c.s
-	ctx, cancel := context.WithTimeout(a.c.r.Context(), orElse(s.AnswerWait, defaultWait))
+	ctx, cancel := context.WithTimeout(a.c.r.Context(), cmp.Or(s.AnswerWait, defaultWait))
 	defer cancel()
 	if err := s.Answers.Take(ctx, a.c.key(), n); err != nil {
 		return fault.Wrap(fault.Unavailable, "too many large answers are being read; try again later, or ask for fewer rows with per_page", err)
@@ -209,7 +210,7 @@ func (s *Server) deliver(w http.ResponseWriter, body []byte) error {
 	for len(body) > 0 {
 		if watched {
 			// Only what is no connection refuses: the command line of the server's machine.
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(orElse(s.AnswerPatience, defaultPatience)))
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(cmp.Or(s.AnswerPatience, defaultPatience)))
 		}
 		n := min(len(body), writtenPiece)
 		if _, err := w.Write(body[:n]); err != nil {
@@ -221,13 +222,6 @@ func (s *Server) deliver(w http.ResponseWriter, body []byte) error {
 		body = body[n:]
 	}
 	return nil
-}
-
-func orElse(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
 
 func jsonHeaders(h http.Header) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -53,7 +54,7 @@ func (c *call) takeBody() (free func(), err error) {
 			return free, fault.Wrap(fault.Unauthenticated, "", fmt.Errorf("a body above %d bytes without a login", smallBody))
 		}
 		n, who := bodyCopies*length, c.key() // Sudo may change who acts before it is given back
-		ctx, cancel := context.WithTimeout(c.r.Context(), orElse(c.s.AnswerWait, defaultWait))
+		ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
 		defer cancel()
 		if err := c.s.Bodies.Take(ctx, who, n); err != nil {
 			return free, fault.Wrap(fault.Unavailable, "too many large bodies are being sent; try again later", err)
