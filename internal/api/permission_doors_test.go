@@ -176,6 +176,7 @@ func doorsOfReleases() []door {
 		{"GET /projects/{id}/uploads/{secret}/{filename}", access.FetchUpload, project, "", "", nil, ""},
 		{"DELETE /projects/{id}/uploads/{secret}/{filename}", access.DestroyUpload, project, "", "", nil, ""},
 		{"GET /-/project/{id}/uploads/{secret}/{file}", access.ReadUploads, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/package_files/{package_file_id}/download", access.ListPackages, project, "jobs basic", "", nil, asksToLogIn},
 		{"GET /{project...}/uploads/{secret}/{file}", access.ReadUploads, project, "jobs basic", "", nil, asksToLogIn},
 		{"GET /{project...}/-/releases/permalink/latest/{suffix...}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
 		{"GET /{project...}/-/releases/{tag}/downloads/{path...}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"granary/internal/auth"
@@ -28,6 +29,7 @@ func webRoutes() []webRoute {
 	return []webRoute{
 		{"/{project...}/-/releases/permalink/latest/{suffix...}", matchLatest, webLatest},
 		{"/{project...}/-/releases/{tag}/downloads/{path...}", matchDownload, webDownload},
+		{"/{project...}/-/package_files/{package_file_id}/download", matchPackageFile, webPackageFile},
 		{"/{project...}/uploads/{secret}/{file}", matchUpload, webUpload},
 	}
 }
@@ -119,6 +121,22 @@ func webDownload(c *call, project string, rest []string) error {
 		return err
 	}
 	return c.redirect(l.URL)
+}
+
+// matchPackageFile takes /<project>/-/package_files/<id>/download, which GitLab's
+// page of a package links to.
+func matchPackageFile(path string) (string, []string, bool) {
+	project, rest, ok := cutProject(path, "/-/package_files/")
+	id, ended := strings.CutSuffix(rest, "/download")
+	return project, []string{id}, ok && ended && id != "" && !strings.Contains(id, "/")
+}
+
+func webPackageFile(c *call, project string, rest []string) error {
+	id, err := strconv.ParseInt(rest[0], 10, 64)
+	if err != nil || id <= 0 || strconv.FormatInt(id, 10) != rest[0] {
+		return fault.New(fault.NotFound, "")
+	}
+	return c.sendPackageFile(project, 0, id)
 }
 
 // matchUpload takes /<project>/uploads/<secret>/<file>. A group may be called

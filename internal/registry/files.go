@@ -16,7 +16,7 @@ type Files interface {
 	ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[PackageFile], error)
 	// FindFileByID returns a file, and its bytes where the database keeps them
 	// itself.
-	FindFileByID(ctx context.Context, packageID, fileID int64) (f File, small []byte, err error)
+	FindFileByID(ctx context.Context, fileID int64) (f File, small []byte, err error)
 }
 
 // PackageFiles returns a page of a package's files.
@@ -35,23 +35,26 @@ func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project str
 	return r.Files.ListFiles(ctx, found.ID, p)
 }
 
-// OpenByID opens the bytes of a file of a package that can be installed. The
-// caller closes them.
+// OpenByID opens the bytes of a file of a package that can be installed, whose id
+// is 0 for whichever package of the project has the file. The caller closes them.
 func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string, id, fileID int64) (*Content, error) {
 	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	f, small, err := r.Files.FindFileByID(ctx, fileID)
+	if err != nil {
+		return nil, err
+	}
+	if id != 0 && id != f.PackageID {
+		return nil, fault.New(fault.NotFound, "")
+	}
+	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, f.PackageID)
 	if err != nil {
 		return nil, err
 	}
 	if !p.installable() {
 		return nil, fault.New(fault.NotFound, "")
-	}
-	f, small, err := r.Files.FindFileByID(ctx, p.ID, fileID)
-	if err != nil {
-		return nil, err
 	}
 	f.ProjectID = place.ProjectID
 	return r.content(ctx, f, small)
