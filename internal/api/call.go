@@ -19,6 +19,8 @@ type call struct {
 	r      *http.Request
 	actor  access.Actor
 	params params
+
+	address string // what base answers, once it was asked
 }
 
 // path is a path value, decoded.
@@ -97,8 +99,14 @@ func (c *call) reply(status int, body any) error {
 	return nil
 }
 
-// base is the server's own address as this client should see it.
-func (c *call) base() string { return c.s.base(c.r) }
+// base is the server's own address as this client should see it, without a slash
+// at its end.
+func (c *call) base() string {
+	if c.address == "" {
+		c.address = c.s.base(c.r)
+	}
+	return c.address
+}
 
 func (s *Server) base(r *http.Request) string {
 	if s.ExternalURL != "" {
