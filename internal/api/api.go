@@ -29,7 +29,8 @@ type Server struct {
 	Releases    *releases.Service
 	Audit       *audit.Service
 	Hooks       *hooks.Service
-	ExternalURL string                       // its path, if any, is where everything is served; "" takes the host that each client called
+	ExternalURL string                       // its path, if any, is where everything is served; "" for what Hosts says
+	Hosts       *Hosts                       // nil for those that need no setting
 	Version     string                       // granary's own
 	Redirect    Redirect                     // which downloads are sent on to the store
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx

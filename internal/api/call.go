@@ -108,17 +108,6 @@ func (c *call) base() string {
 	return c.address
 }
 
-func (s *Server) base(r *http.Request) string {
-	if s.ExternalURL != "" {
-		return s.ExternalURL
-	}
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
-	return scheme + r.Host
-}
-
 // writeJSON writes a whole answer, which is short: lists have jsonWriter. A body that
 // cannot be written as JSON is a mistake of ours.
 func (s *Server) writeJSON(w http.ResponseWriter, status int, body any) {
