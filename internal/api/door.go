@@ -37,6 +37,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			path = below
 		}
 	}
+	if r.Header["Origin"] != nil && crossOrigin(w, r, path) {
+		return
+	}
 	if project, raw, ok := splitGeneric(path); ok {
 		s.serveGeneric(w, r, d.generic[r.Method], project, raw)
 		return
