@@ -153,7 +153,7 @@ func TestRawCharacters(t *testing.T) {
 		return s.raw("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
 	}
 	for _, base := range []string{"", s.url, "http://user:secret@" + host} { // RFC 9112 3.2.2
-		if got := get(base + "/api/v4/projects/" + p + "/releases/" + tag + "?a=b").must(t, 200)["tag_name"]; got != tag {
+		if got := get(base+"/api/v4/projects/"+p+"/releases/"+tag+"?a=b").must(t, 200)["tag_name"]; got != tag {
 			t.Errorf("the release is %v", got)
 		}
 		get(base+"/api/v4/projects/"+p+"/releases//"+tag+"/downloads/f/").header(t, "Location: https://example.com/f").must(t, 302)
