@@ -60,7 +60,11 @@ func tidied(path string) string {
 // plainByte reports a byte that may stand in an escaped path. They are those that
 // net/url leaves as they are, so that ServeMux splits the path as we do.
 func plainByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || strings.IndexByte("/-._~%!$&'()*+,;=:@[]", c) >= 0
+	switch c {
+	case '/', '-', '.', '_', '~', '%', '!', '$', '&', '\'', '(', ')', '*', '+', ',', ';', '=', ':', '@', '[', ']':
+		return true
+	}
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z'
 }
 
 // dropSlash takes the slash away that ends a path, as GitLab's router does. Below
