@@ -96,11 +96,12 @@ func withPath(u *url.URL, path string) *url.URL {
 	return &other
 }
 
-// pathOf is the path of an address, tidy and without a slash at its end.
+// pathOf is the path of an address that has no slash at its end.
 func pathOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
+	_, rest, _ := strings.Cut(address, "://")
+	i := strings.IndexByte(rest, '/')
+	if i < 0 {
 		return ""
 	}
-	return strings.TrimSuffix(tidy(u.EscapedPath()), "/")
+	return tidy(rest[i:])
 }
