@@ -38,10 +38,13 @@ func besideVariable(at projects.Place, v projects.Variable) string {
 }
 
 func variablesAt(w *where, at projects.Place) {
-	if at.ProjectID != 0 {
+	switch {
+	case at.ProjectID != 0:
 		w.and("v.project_id = ?", at.ProjectID)
-	} else {
+	case at.GroupID != 0:
 		w.and("v.namespace_id = ?", at.GroupID)
+	default:
+		w.and("v.project_id IS NULL AND v.namespace_id IS NULL")
 	}
 }
 
