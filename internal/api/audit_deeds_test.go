@@ -23,6 +23,7 @@ func readers() []string {
 		"Projects.ProjectStanding", "Projects.GroupStanding",
 		"ProjectMembers.List", "ProjectMembers.Member", "GroupMembers.List", "GroupMembers.Member",
 		"ProjectVariables.List", "ProjectVariables.Get", "GroupVariables.List", "GroupVariables.Get",
+		"InstanceVariables.List", "InstanceVariables.Get",
 		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens",
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
