@@ -25,6 +25,8 @@ func (s *Server) routes() []route {
 		{"GET", "/users", access.ReadUsers, none, listUsers},
 		{"POST", "/users", access.AdminUsers, none, createUser},
 		{"GET", "/users/{id}", access.ReadUsers, none, getUser},
+		{"PUT", "/users/{id}", access.AdminUsers, none, editUser},
+		{"DELETE", "/users/{id}", access.AdminUsers, none, deleteUser},
 		{"POST", "/users/{id}/block", access.AdminUsers, none, blockUser},
 		{"POST", "/users/{id}/unblock", access.AdminUsers, none, unblockUser},
 		{"GET", "/users/{id}/projects", access.ListNamespaces, none, listUserProjects},
