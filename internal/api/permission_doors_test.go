@@ -169,6 +169,8 @@ func doorsOfReleases() []door {
 		{"PUT " + links + "/{link_id}", access.PublishRelease, project, jobs, "", given{"name": "file"}, ""},
 		{"DELETE " + links + "/{link_id}", access.PublishRelease, project, jobs, "", nil, ""},
 		{"GET /projects/{id}/repository/commits/{sha}/merge_requests", access.ReadProject, project, jobs, "", nil, ""},
+		{"GET /projects/{id}/repository/tags", access.ReadReleases, project, jobs, "", nil, ""},
+		{"GET /projects/{id}/repository/tags/{tag}", access.ReadReleases, project, jobs, "", nil, ""},
 		{"POST /projects/{id}/uploads", access.UploadFile, project, "", "", nil, ""},
 		{"GET /projects/{id}/uploads", access.ListUploads, project, "", "", nil, ""},
 		{"GET /projects/{id}/uploads/{upload_id}", access.ListUploads, project, "", "", nil, ""},

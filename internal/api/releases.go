@@ -73,7 +73,7 @@ func getRelease(c *call) error {
 
 // getLatestRelease redirects to the latest release, what follows "latest" kept.
 func getLatestRelease(c *call) error {
-	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.path("id"))
+	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.path("id"), releases.ByRelease)
 	if err != nil {
 		return err
 	}

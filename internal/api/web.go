@@ -7,6 +7,7 @@ import (
 
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/releases"
 )
 
 // Besides the API there are addresses that release tools write into install
@@ -93,7 +94,7 @@ func matchLatest(path string) (string, []string, bool) {
 // webLatest redirects to the latest release's own address. The suffix goes on
 // as it came.
 func webLatest(c *call, project string, rest []string) error {
-	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project)
+	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project, releases.ByRelease)
 	if err != nil {
 		return err
 	}
