@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"granary/internal/access"
@@ -77,11 +78,32 @@ func getLatestRelease(c *call) error {
 	if err != nil {
 		return err
 	}
-	to := c.base() + prefix + "/projects/" + url.PathEscape(c.path("id")) + "/releases/" + url.PathEscape(r.Tag)
+	to := prefix + "/projects/" + url.PathEscape(c.path("id")) + "/releases/" + url.PathEscape(r.Tag)
 	if suffix := c.path("suffix"); suffix != "" {
 		to += "/" + escapePath(suffix)
 	}
-	return c.redirect(to)
+	return c.redirectHere(to)
+}
+
+// redirectHere redirects to another path of this server. The query goes along as
+// it came, a token in it too, but for order_by: how the latest is found (GitLab's
+// API::Releases).
+func (c *call) redirectHere(path string) error {
+	var kept []string
+	for pair := range strings.SplitSeq(c.r.URL.RawQuery, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); pair != "" && (err != nil || name != "order_by") {
+			kept = append(kept, pair)
+		}
+	}
+	query := strings.Join(kept, "&")
+	if query != "" {
+		path += "?" + query
+	}
+	if len(query) > maxNext {
+		return fault.New(fault.Invalid, "the parameters are too long together (maximum is "+strconv.Itoa(maxNext)+" bytes)")
+	}
+	return c.redirect(c.base() + path)
 }
 
 // redirect answers 302.

@@ -91,14 +91,14 @@ func matchLatest(path string) (string, []string, bool) {
 	return project, []string{rest}, true
 }
 
-// webLatest redirects to the latest release's own address. The suffix goes on
-// as it came.
+// webLatest redirects to the latest release's own address. Suffix and query go on
+// as they came.
 func webLatest(c *call, project string, rest []string) error {
 	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project, releases.ByRelease)
 	if err != nil {
 		return err
 	}
-	return c.redirect(c.base() + "/" + r.ProjectPath + "/-/releases/" + url.PathEscape(r.Tag) + rest[0])
+	return c.redirectHere("/" + r.ProjectPath + "/-/releases/" + url.PathEscape(r.Tag) + rest[0])
 }
 
 // matchDownload takes /<project>/-/releases/<tag>/downloads/<path>.
