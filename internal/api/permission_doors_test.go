@@ -181,6 +181,11 @@ func doorsOfReleases() []door {
 		{"GET /{project...}/uploads/{secret}/{file}", access.ReadUploads, project, "jobs basic", "", nil, asksToLogIn},
 		{"GET /{project...}/-/releases/permalink/latest/{suffix...}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
 		{"GET /{project...}/-/releases/{tag}/downloads/{path...}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases.json", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases.atom", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases/{tag}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/badges/release.svg", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
 	}
 }
 

@@ -30,6 +30,11 @@ func webRoutes() []webRoute {
 		{"/{project...}/-/releases/permalink/latest/{suffix...}", matchLatest, webLatest},
 		{"/{project...}/-/releases/{tag}/downloads/{path...}", matchDownload, webDownload},
 		{"/{project...}/uploads/{secret}/{file}", matchUpload, webUpload},
+		{"/{project...}/-/releases", matchEnd("/-/releases"), webReleases},
+		{"/{project...}/-/releases.json", matchEnd("/-/releases.json"), webReleasesJSON},
+		{"/{project...}/-/releases.atom", matchEnd("/-/releases.atom"), webReleasesAtom},
+		{"/{project...}/-/releases/{tag}", matchRelease, webRelease},
+		{"/{project...}/-/badges/release.svg", matchEnd("/-/badges/release.svg"), webReleaseBadge},
 	}
 }
 
