@@ -54,6 +54,8 @@ func fullLists(w *largest) map[string]struct{ path, inside string } {
 		"/projects/{id}/releases":                            {path: p + "/releases?per_page=100&include_html_description=true"},
 		"/projects/{id}/releases/{tag}":                      {path: p + "/releases/links", inside: "assets.links"},
 		"/projects/{id}/releases/{tag}/assets/links":         {path: p + "/releases/links/assets/links?per_page=100"},
+		"/projects/{id}/repository/tags":                     {path: p + "/repository/tags?per_page=100"},
+		"/projects/{id}/repository/tags version":             {path: p + "/repository/tags?per_page=100&order_by=version"},
 		"/projects/{id}/uploads":                             {path: p + "/uploads?per_page=100"},
 		"/projects/{id}/hooks":                               {path: p + "/hooks?per_page=100"},
 		"/projects/{id}/hooks/{hook_id}/events":              {path: p + "/hooks/" + w.hook + "/events?per_page=100"},

@@ -28,7 +28,7 @@ func readers() []string {
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
-		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Links", "Releases.Link", "Releases.Asset",
+		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Link", "Releases.Asset",
 		"Hooks.List", "Hooks.Get", "Hooks.Attempts",
 		"Hooks.Test", "Hooks.Resend", // they change nothing; what they send is in the hook's log
 		"Audit.InstanceEvents", "Audit.InstanceEvent", "Audit.ProjectEvents", "Audit.ProjectEvent", "Audit.GroupEvents", "Audit.GroupEvent",

@@ -128,6 +128,7 @@ func deeds() map[string]deed {
 		"Releases.List":       {action: access.ReadReleases},
 		"Releases.Find":       {action: access.ReadReleases},
 		"Releases.Latest":     {action: access.ReadReleases},
+		"Releases.Tags":       {action: access.ReadReleases},
 		"Releases.Create":     {action: access.PublishRelease, args: map[int]any{1: releases.Release{Tag: "v1"}}},
 		"Releases.Change":     {action: access.PublishRelease},
 		"Releases.Delete":     {action: access.DestroyRelease},

@@ -176,6 +176,8 @@ func doorsOfReleases() []door {
 		{"PUT " + links + "/{link_id}", access.PublishRelease, project, jobs, "", given{"name": "file"}, ""},
 		{"DELETE " + links + "/{link_id}", access.PublishRelease, project, jobs, "", nil, ""},
 		{"GET /projects/{id}/repository/commits/{sha}/merge_requests", access.ReadProject, project, jobs, "", nil, ""},
+		{"GET /projects/{id}/repository/tags", access.ReadReleases, project, jobs, "", nil, ""},
+		{"GET /projects/{id}/repository/tags/{tag}", access.ReadReleases, project, jobs, "", nil, ""},
 		{"POST /projects/{id}/uploads", access.UploadFile, project, "", "", nil, ""},
 		{"GET /projects/{id}/uploads", access.ListUploads, project, "", "", nil, ""},
 		{"GET /projects/{id}/uploads/{upload_id}", access.ListUploads, project, "", "", nil, ""},
@@ -187,6 +189,11 @@ func doorsOfReleases() []door {
 		{"GET /{project...}/uploads/{secret}/{file}", access.ReadUploads, project, "jobs basic", "", nil, asksToLogIn},
 		{"GET /{project...}/-/releases/permalink/latest/{suffix...}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
 		{"GET /{project...}/-/releases/{tag}/downloads/{path...}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases.json", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases.atom", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/releases/{tag}", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
+		{"GET /{project...}/-/badges/release.svg", access.ReadReleases, project, "jobs basic", "", nil, asksToLogIn},
 	}
 }
 

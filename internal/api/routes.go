@@ -63,7 +63,7 @@ func (s *Server) routes() []route {
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
 	}, s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes(),
-		packageRoutes(), releaseRoutes(), uploadRoutes(), hookRoutes(), auditRoutes())
+		packageRoutes(), releaseRoutes(), tagRoutes(), uploadRoutes(), hookRoutes(), auditRoutes())
 }
 
 func (s *Server) memberRoutes() []route {

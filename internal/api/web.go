@@ -8,6 +8,7 @@ import (
 
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/releases"
 )
 
 // Besides the API there are addresses that release tools write into install
@@ -31,6 +32,11 @@ func webRoutes() []webRoute {
 		{"/{project...}/-/releases/{tag}/downloads/{path...}", matchDownload, webDownload},
 		{"/{project...}/-/package_files/{package_file_id}/download", matchPackageFile, webPackageFile},
 		{"/{project...}/uploads/{secret}/{file}", matchUpload, webUpload},
+		{"/{project...}/-/releases", matchEnd("/-/releases"), webReleases},
+		{"/{project...}/-/releases.json", matchEnd("/-/releases.json"), webReleasesJSON},
+		{"/{project...}/-/releases.atom", matchEnd("/-/releases.atom"), webReleasesAtom},
+		{"/{project...}/-/releases/{tag}", matchRelease, webRelease},
+		{"/{project...}/-/badges/release.svg", matchEnd("/-/badges/release.svg"), webReleaseBadge},
 	}
 }
 
@@ -92,14 +98,14 @@ func matchLatest(path string) (string, []string, bool) {
 	return project, []string{rest}, true
 }
 
-// webLatest redirects to the latest release's own address. The suffix goes on
-// as it came.
+// webLatest redirects to the latest release's own address. Suffix and query go on
+// as they came.
 func webLatest(c *call, project string, rest []string) error {
-	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project)
+	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project, releases.ByRelease)
 	if err != nil {
 		return err
 	}
-	return c.redirect(c.base() + "/" + r.ProjectPath + "/-/releases/" + url.PathEscape(r.Tag) + rest[0])
+	return c.redirectHere("/" + r.ProjectPath + "/-/releases/" + url.PathEscape(r.Tag) + rest[0])
 }
 
 // matchDownload takes /<project>/-/releases/<tag>/downloads/<path>.
