@@ -40,12 +40,13 @@ func (c *call) send(content *registry.Content, contentType string) error {
 
 // applies reports whether a request may be answered with a link. HEAD asks about
 // the file, not about where it is. A condition is judged here: its ETag is ours
-// and not the store's. Several ranges are sent from here: most stores know only one.
+// and not the store's. Several ranges are sent from here: most stores know only one, and
+// not every store reads the unit as we do.
 func (p Redirect) applies(r *http.Request) bool {
 	if p == RedirectNone || r.Method != http.MethodGet || has(r, "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range") {
 		return false
 	}
-	if strings.Contains(r.Header.Get("Range"), ",") {
+	if field := r.Header.Get("Range"); field != "" && (strings.Contains(field, ",") || !strings.HasPrefix(field, "bytes=")) {
 		return false
 	}
 	return p == RedirectAll || !has(r, "Authorization", "Private-Token", "Job-Token", "Deploy-Token", "Cookie")
