@@ -27,11 +27,15 @@ type planner interface {
 }
 
 // serveContent answers with all or parts of a content of size bytes, as
-// http.ServeContent does, which judges the conditions. The Range header is read
-// here, and ServeContent never sees what the client wrote there: ranges that
-// overlap or touch are one, and a set that costs too much is answered with the
-// whole content.
+// http.ServeContent does, which judges the conditions once settleDates has read
+// those by date. The Range header is read here, and ServeContent never sees what
+// the client wrote there: ranges that overlap or touch are one, and a set that
+// costs too much is answered with the whole content.
 func serveContent(w http.ResponseWriter, r *http.Request, changed time.Time, size int64, content io.ReadSeeker) {
+	r, met := settleDates(w, r, changed)
+	if !met {
+		return
+	}
 	if r.Header.Get("Range") == "" {
 		http.ServeContent(w, r, "", changed, content)
 		return

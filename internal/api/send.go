@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"granary/internal/registry"
 )
@@ -34,7 +35,15 @@ func (c *call) send(content *registry.Content, contentType string) error {
 		}
 	}
 	contentHeaders(c.w.Header(), content.File, contentType)
-	serveContent(c.w, c.r, content.CreatedAt, content.Size, content.ReadSeekCloser)
+	changed := content.CreatedAt
+	if content.Twin { // the date would stand for either file: it is not told, and none is ours
+		changed = time.Time{}
+		if !unmodified(c.r, changed) {
+			c.w.WriteHeader(http.StatusPreconditionFailed)
+			return nil
+		}
+	}
+	serveContent(c.w, c.r, changed, content.Size, content.ReadSeekCloser)
 	return nil
 }
 

@@ -47,6 +47,7 @@ type File struct {
 	Digest    blob.Digest
 	Status    Status
 	CreatedAt time.Time
+	Twin      bool // another of its name was published in the same second; only FindFile asks
 }
 
 // Place is a project as publishing and installing see it: one look-up.
