@@ -22,7 +22,8 @@ const (
 	RedirectAll
 )
 
-// send answers with a file, or with where it is.
+// send answers with a file, or with where it is. No byte of a user's file leaves by
+// another way.
 func (c *call) send(content *registry.Content, contentType string) error {
 	if c.s.Redirect.applies(c.r) {
 		link, err := content.Link(c.r.Context(), contentType, disposition(content.Name.Base()))
@@ -32,6 +33,11 @@ func (c *call) send(content *registry.Content, contentType string) error {
 		if link != "" {
 			c.sendLink(content.File, contentType, link)
 			return nil
+		}
+	}
+	if c.r.Method == http.MethodGet {
+		if err := content.Check(); err != nil {
+			return err
 		}
 	}
 	contentHeaders(c.w.Header(), content.File, contentType)

@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"maps"
@@ -94,7 +95,16 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	}
 	second := f.CreatedAt.Unix()
 	f.Twin = before.Valid && moment(before.Int64).Unix() == second || after.Valid && moment(after.Int64).Unix() == second
-	return found, nil
+	return found, verify(f.Digest, found.small)
+}
+
+// verify returns a *blob.DamageError if bytes that the database keeps are not those
+// of the digest; nil bytes are none. A database page can rot like a file.
+func verify(d blob.Digest, small []byte) error {
+	if small == nil {
+		return nil
+	}
+	return blob.Verify(d, sha256.Sum256(small))
 }
 
 // TouchDownloads implements registry.Ledger.

@@ -15,7 +15,7 @@ type Files interface {
 	// and file_name.
 	ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[PackageFile], error)
 	// FindFileByID returns a file, and its bytes where the database keeps them
-	// itself.
+	// itself; a *blob.DamageError as FindFile does.
 	FindFileByID(ctx context.Context, packageID, fileID int64) (f File, small []byte, err error)
 }
 
@@ -50,11 +50,8 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 		return nil, fault.New(fault.NotFound, "")
 	}
 	f, small, err := r.Files.FindFileByID(ctx, p.ID, fileID)
-	if err != nil {
-		return nil, err
-	}
 	f.ProjectID = place.ProjectID
-	return r.content(ctx, f, small)
+	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, err)
 }
 
 // lastDownload is when a package was last downloaded as far as it is not
