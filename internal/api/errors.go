@@ -92,6 +92,9 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Unavailable:
 		return http.StatusServiceUnavailable, message("503 Service Unavailable", e.Msg)
 	}
+	if e.Kind == fault.Damaged {
+		return http.StatusInternalServerError, message("500 Internal Server Error", e.Msg)
+	}
 	return http.StatusInternalServerError, message("500 Internal Server Error", "")
 }
 

@@ -138,16 +138,22 @@ func (c *call) getFile(refused error, project string, raw registry.Raw) error {
 	return c.send(content, contentType(content.Name.Base()))
 }
 
-// contentHeaders describe a file on its way out (contract 3.3).
+// contentHeaders describe a file on its way out (contract 3.3). Should a browser show
+// it after all, it is in a sandbox: nothing in it runs, nor asks for anything. The
+// values are one array, since this is paid on every small download.
 func contentHeaders(h http.Header, f registry.File, contentType string) {
-	digest, name := f.Digest.String(), f.Name.Base()
+	digest := f.Digest.String()
 	safeHeaders(h)
-	h["Content-Type"] = []string{contentType}
-	h["Content-Disposition"] = []string{disposition(name)}
-	h["Content-Transfer-Encoding"] = []string{"binary"}
-	h["Etag"] = []string{`"` + digest + `"`}
-	h["X-Checksum-Sha256"] = []string{digest}
-	h["Cache-Control"] = []string{"max-age=0, private, must-revalidate"}
+	v := [...]string{
+		contentType, disposition(f.Name.Base()), "binary", `"` + digest + `"`, digest,
+		"max-age=0, private, must-revalidate", "sandbox; default-src 'none'",
+	}
+	for i, name := range [...]string{
+		"Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Etag", "X-Checksum-Sha256",
+		"Cache-Control", "Content-Security-Policy",
+	} {
+		h[name] = v[i : i+1 : i+1]
+	}
 }
 
 // disposition asks to be saved under the name, in both spellings of RFC 6266.

@@ -9,6 +9,7 @@ const (
 	unauthorized = `{"message":"401 Unauthorized"}`
 	forbidden    = `{"message":"403 Forbidden"}`
 	notFound     = `{"message":"404 Not Found"}`
+	damaged      = `{"message":"500 Internal Server Error - the bytes of this file are lost or damaged, please tell the administrator"}`
 	noRow        = `{"message":"404 Not found"}`
 	created      = `{"message":"201 Created"}`
 	tooNarrow    = `{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token.","scope":"SCOPES"}`

@@ -20,7 +20,7 @@ const partsBuffer = 32 << 10 // bytes
 // sendParts answers 206 with several ranges as multipart/byteranges (RFC 9110
 // 15.3.7.2). Like nginx's and Apache's, the body begins with an empty line:
 // Debian's zsync finds no end without it.
-func sendParts(w http.ResponseWriter, r *http.Request, changed time.Time, size int64, content io.ReadSeeker, ranges []registry.Range) {
+func sendParts(w http.ResponseWriter, changed time.Time, size int64, content io.ReadSeeker, ranges []registry.Range) {
 	h := w.Header()
 	boundary := rand.Text()
 	between := "\r\n--" + boundary + "\r\nContent-Type: " + h.Get("Content-Type") + "\r\nContent-Range: bytes "
@@ -39,9 +39,6 @@ func sendParts(w http.ResponseWriter, r *http.Request, changed time.Time, size i
 		h.Set("Last-Modified", changed.UTC().Format(http.TimeFormat))
 	}
 	w.WriteHeader(http.StatusPartialContent)
-	if r.Method == http.MethodHead {
-		return
-	}
 	b := bufio.NewWriterSize(w, partsBuffer)
 	for _, p := range ranges {
 		_, err := b.WriteString(head(p))
@@ -63,10 +60,10 @@ func sendParts(w http.ResponseWriter, r *http.Request, changed time.Time, size i
 // ServeContent judges them. Nothing is sent.
 func rangesCount(w http.ResponseWriter, r *http.Request, changed time.Time, content io.ReadSeeker) bool {
 	trial := &trial{header: maps.Clone(w.Header())}
-	r = withRange(r, "bytes=0-0")
+	r = withRange(r, malformed)
 	r.Method = http.MethodHead
 	http.ServeContent(trial, r, "", changed, content)
-	return trial.status == http.StatusPartialContent
+	return trial.status == http.StatusRequestedRangeNotSatisfiable // and not 200, 304 or 412
 }
 
 // trial is a ResponseWriter that keeps the status alone.

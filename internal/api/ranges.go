@@ -27,36 +27,56 @@ type planner interface {
 }
 
 // serveContent answers with all or parts of a content of size bytes, as
-// http.ServeContent does, which judges the conditions. The Range header is read
-// here, and ServeContent never sees what the client wrote there: ranges that
-// overlap or touch are one, and a set that costs too much is answered with the
-// whole content.
+// http.ServeContent does, which judges the conditions once settleDates has read
+// those by date. The Range header is read here, and ServeContent never sees what
+// the client wrote there: ranges that overlap or touch are one, and a set that
+// costs too much is answered with the whole content.
 func serveContent(w http.ResponseWriter, r *http.Request, changed time.Time, size int64, content io.ReadSeeker) {
-	field := r.Header.Get("Range")
-	if field == "" {
+	r, met := settleDates(w, r, changed)
+	if !met {
+		return
+	}
+	if r.Header.Get("Range") == "" {
 		http.ServeContent(w, r, "", changed, content)
 		return
 	}
-	ranges, err := parseRanges(field, size)
+	field := ""
+	ranges, err := askedRanges(r, size)
 	switch {
 	case errors.Is(err, errNoRanges):
-		field = "ranges"
-	case err != nil:
+		field = malformed
+	case errors.Is(err, errNoSuchRange) && size > 0:
 		field = fmt.Sprintf("bytes=%d-", size)
-	case len(ranges) == 0 || !rangesCount(w, r, changed, content):
-		field = ""
-	default:
+	case errors.Is(err, errNoBytes):
+		if rangesCount(w, r, changed, content) { // of an empty file, ServeContent would send all
+			field = malformed
+			w.Header().Set("Content-Range", "bytes */0")
+		}
+	case len(ranges) > 0 && rangesCount(w, r, changed, content):
 		ranges = plan(content, ranges)
 		if len(ranges) > 1 {
-			sendParts(w, r, changed, size, content, ranges)
+			sendParts(w, changed, size, content, ranges)
 			return
 		}
-		field = ""
 		if len(ranges) == 1 {
 			field = fmt.Sprintf("bytes=%d-%d", ranges[0].Start, ranges[0].End-1)
 		}
 	}
 	http.ServeContent(w, withRange(r, field), "", changed, content)
+}
+
+// malformed is a Range header that ServeContent answers with 416.
+const malformed = "ranges"
+
+// askedRanges reads the Range header of a request for a file of size bytes. None and
+// no error are for the whole file. Only GET has ranges, and a unit other than bytes
+// says nothing (RFC 9110 14.2).
+func askedRanges(r *http.Request, size int64) ([]registry.Range, error) {
+	unit, set, ok := strings.Cut(r.Header.Get("Range"), "=")
+	if !ok || strings.ToLower(unit) != "bytes" || r.Method != http.MethodGet {
+		return nil, nil
+	}
+	return parseRanges(set, size)
 }
 
 // withRange is the request with another Range header, or without one.
@@ -87,19 +107,18 @@ func plan(content io.ReadSeeker, ranges []registry.Range) []registry.Range {
 var (
 	errNoRanges    = errors.New("the Range header is malformed")
 	errNoSuchRange = errors.New("the file has none of these bytes")
+	errNoBytes     = fmt.Errorf("%w: the last 0 bytes of an empty file", errNoSuchRange)
 )
 
-// parseRanges reads a Range header (RFC 9110 14.1.2) for a file of size bytes.
-// Ranges that overlap or touch are merged to one, in the place of the one that was
-// asked for first. None and no error are for the whole file: the header names no
-// range ("bytes=") or more than mostRanges.
-func parseRanges(field string, size int64) ([]registry.Range, error) {
-	set, ok := strings.CutPrefix(field, "bytes=")
-	if !ok {
-		return nil, errNoRanges
-	}
+// parseRanges reads what follows "bytes=" in a Range header (RFC 9110 14.1.2) for a
+// file of size bytes. Ranges that overlap or touch are merged to one, in the place of
+// the one that was asked for first. None and no error are for the whole file: the
+// header names no range ("bytes=") or more than mostRanges. An empty file has no
+// ranges, and is sent whole to who asks for some, as GitLab does; errNoBytes if no
+// file would have them ("-0").
+func parseRanges(set string, size int64) ([]registry.Range, error) {
 	found := make([]askedRange, 0, min(strings.Count(set, ","), len(set)/len("1-,"))+1)
-	asked := 0
+	asked, none := 0, 0
 	for text := range strings.SplitSeq(set, ",") {
 		if text = strings.Trim(text, " \t"); text == "" {
 			continue
@@ -111,9 +130,15 @@ func parseRanges(field string, size int64) ([]registry.Range, error) {
 		if r.Start < r.End {
 			found = append(found, askedRange{r, asked})
 		}
+		if text[0] == '-' && strings.Trim(text, "- \t0") == "" {
+			none++
+		}
 		asked++
 	}
-	if asked > 0 && len(found) == 0 {
+	switch {
+	case asked > 0 && asked == none && size == 0:
+		return nil, errNoBytes
+	case asked > 0 && len(found) == 0:
 		return nil, errNoSuchRange
 	}
 	if found = merge(found); len(found) > mostRanges {

@@ -119,8 +119,8 @@ func testManyRanges(t *testing.T, s *server, sizes ...int) {
 			t.Errorf("%s, %d parts, want 1000", all.Status, got)
 		}
 		head := s.do("HEAD", file, nil, "Range: "+apart(1000, 2, size/1000))
-		head.header(t, "Content-Length: "+all.Header.Get("Content-Length"), "ETag: "+all.Header.Get("ETag"), "Last-Modified: "+all.Header.Get("Last-Modified"),
-			"Accept-Ranges: bytes", "Content-Range:").is(t, 206, "")
+		head.header(t, fmt.Sprintf("Content-Length: %d", size), "ETag: "+all.Header.Get("ETag"), "Last-Modified: "+all.Header.Get("Last-Modified"),
+			"Accept-Ranges: bytes", "Content-Range:").is(t, 200, "")
 		tag := all.Header.Get("ETag")
 		s.do("GET", file, nil, "Range: bytes=0-1,5-6", "If-None-Match: "+tag).is(t, 304, "")
 		s.do("GET", file, nil, "Range: bytes=0-1,5-6", `If-Match: "other"`).is(t, 412, "")
@@ -206,7 +206,7 @@ func TestRangesCostTheStoreLittle(t *testing.T) {
 			t.Errorf("%s: %s with %d parts, and %d requests to the store: %.200q", tc.name, got.Status, len(parts), len(gets), gets)
 		}
 		before := line.head
-		s.do("HEAD", file, nil, "Range: "+tc.ranges).status(t, got.StatusCode)
+		s.do("HEAD", file, nil, "Range: "+tc.ranges).status(t, 200)
 		if gets := line.asked(); len(gets) != 0 || line.head != before+1 {
 			t.Errorf("%s: HEAD makes %d requests to read, %d to look", tc.name, len(gets), line.head-before)
 		}

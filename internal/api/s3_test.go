@@ -80,7 +80,7 @@ func TestRedirect(t *testing.T) {
 	answer{got, ""}.header(t,
 		"X-Linked-Size: 100000", "Content-Length: 0", "Cache-Control: no-store", "Referrer-Policy: no-referrer",
 		"X-Checksum-Sha256: "+head.Header.Get("X-Checksum-Sha256"), "ETag: "+head.Header.Get("ETag"),
-		"Content-Type:", "Content-Disposition:", "X-Content-Type-Options: nosniff")
+		"Content-Type:", "Content-Disposition:", "X-Content-Type-Options: nosniff", "Content-Security-Policy: sandbox; default-src 'none'")
 	link := got.Header.Get("Location")
 	if got.StatusCode != http.StatusFound || strings.Contains(link, rootToken) || strings.Contains(link, s3test.SecretAccessKey) {
 		t.Fatalf("%s to %s", got.Status, link)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"granary/internal/registry"
 )
@@ -21,7 +22,8 @@ const (
 	RedirectAll
 )
 
-// send answers with a file, or with where it is.
+// send answers with a file, or with where it is. No byte of a user's file leaves by
+// another way.
 func (c *call) send(content *registry.Content, contentType string) error {
 	if c.s.Redirect.applies(c.r) {
 		link, err := content.Link(c.r.Context(), contentType, disposition(content.Name.Base()))
@@ -33,19 +35,33 @@ func (c *call) send(content *registry.Content, contentType string) error {
 			return nil
 		}
 	}
+	if c.r.Method == http.MethodGet {
+		if err := content.Check(); err != nil {
+			return err
+		}
+	}
 	contentHeaders(c.w.Header(), content.File, contentType)
-	serveContent(c.w, c.r, content.CreatedAt, content.Size, content.ReadSeekCloser)
+	changed := content.CreatedAt
+	if content.Twin { // the date would stand for either file: it is not told, and none is ours
+		changed = time.Time{}
+		if !unmodified(c.r, changed) {
+			c.w.WriteHeader(http.StatusPreconditionFailed)
+			return nil
+		}
+	}
+	serveContent(c.w, c.r, changed, content.Size, content.ReadSeekCloser)
 	return nil
 }
 
 // applies reports whether a request may be answered with a link. HEAD asks about
 // the file, not about where it is. A condition is judged here: its ETag is ours
-// and not the store's. Several ranges are sent from here: most stores know only one.
+// and not the store's. Several ranges are sent from here: most stores know only one, and
+// not every store reads the unit as we do.
 func (p Redirect) applies(r *http.Request) bool {
 	if p == RedirectNone || r.Method != http.MethodGet || has(r, "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range") {
 		return false
 	}
-	if strings.Contains(r.Header.Get("Range"), ",") {
+	if field := r.Header.Get("Range"); field != "" && (strings.Contains(field, ",") || !strings.HasPrefix(field, "bytes=")) {
 		return false
 	}
 	return p == RedirectAll || !has(r, "Authorization", "Private-Token", "Job-Token", "Deploy-Token", "Cookie")

@@ -154,8 +154,11 @@ func (d deedsOfVariables) variable(v projects.Variable) wire.Variable {
 	return w
 }
 
-// ifMatch reads If-Match (RFC 9110 13.1.1), nil where it was not sent. Tags are
-// compared strongly: a weak one, and what is no tag, match nothing.
+// ifMatch reads If-Match (RFC 9110 13.1.1), nil where it was not sent. The weak form
+// of our tag counts as the tag: a proxy that compresses an answer weakens its tag
+// (RFC 9110 8.8.1), and its clients know no other. That is safe here, for our tags are
+// of the record and not of an answer's bytes, and we make no weak ones: a weak tag
+// names the same record. What is no tag matches nothing.
 func ifMatch(h http.Header) projects.Condition {
 	lines := h.Values("If-Match")
 	if len(lines) == 0 {
@@ -163,7 +166,11 @@ func ifMatch(h http.Header) projects.Condition {
 	}
 	var tags []string
 	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		tags = append(tags, strings.TrimSpace(part))
+		tag := strings.TrimSpace(part)
+		if strings.HasPrefix(tag, `W/"`) {
+			tag = tag[len("W/"):]
+		}
+		tags = append(tags, tag)
 	}
 	return func(tag string) bool {
 		return slices.Contains(tags, `"`+tag+`"`) || len(tags) == 1 && tags[0] == "*"

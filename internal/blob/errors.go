@@ -37,6 +37,33 @@ func (e *DigestError) Error() string {
 // Unwrap is ErrDigestMismatch, which is ErrBody.
 func (e *DigestError) Unwrap() error { return ErrDigestMismatch }
 
+// Damage is how a store's blob differs from the one that was committed.
+type Damage string
+
+// The ways. A store that does not answer is none of them.
+const (
+	Missing    Damage = "missing" // there is nothing: ErrNotFound
+	OtherSize  Damage = "size"
+	OtherBytes Damage = "digest"
+)
+
+// DamageError says that what is kept under a digest is not its blob.
+type DamageError struct {
+	Damage Damage
+	Reason string // with the figures
+}
+
+func (e *DamageError) Error() string { return "blob: damaged: " + e.Reason }
+
+// Verify returns a *DamageError if the bytes kept under a digest, of which found is
+// the SHA-256, are not its blob.
+func Verify(d, found Digest) error {
+	if found != d {
+		return &DamageError{OtherBytes, fmt.Sprintf("the bytes kept as %s have the SHA-256 %s", d, found)}
+	}
+	return nil
+}
+
 // abortError is an error with what went wrong in cleaning up after it, which
 // adds words and changes nothing.
 type abortError struct{ first, aborting error }

@@ -68,8 +68,8 @@ type Planner interface {
 
 // Linker is a Store whose blobs can be fetched from it directly.
 type Linker interface {
-	// Link returns a URL that answers GET, ranges too, with the blob for a few
-	// minutes, to whoever has it: it is a secret. The store answers with the
+	// Link returns a URL that answers GET, ranges too, with the blob for a
+	// while, to whoever has it: it is a secret. The store answers with the
 	// headers given. Nothing is asked of the store: the blob may be missing.
 	Link(ctx context.Context, d Digest, contentType, disposition string) (string, error)
 }

@@ -37,9 +37,10 @@ type Config struct {
 
 	DatabaseMaxConnections int // to PostgreSQL, 4 to 1000; 0 for four a core, at least 16
 
-	BlobsRedirect     string // "off", "safe" or "all"; "off" where Blobs is "file"
-	S3AccessKeyID     Secret // with S3SecretAccessKey; "" for the usual chain
-	S3SecretAccessKey Secret
+	BlobsRedirect         string        // "off", "safe" or "all"; "off" where Blobs is "file"
+	BlobsRedirectLifetime time.Duration // of a link, 1 min to 7 days
+	S3AccessKeyID         Secret        // with S3SecretAccessKey; "" for the usual chain
+	S3SecretAccessKey     Secret
 
 	EncryptionKey Secret // 32 bytes as 64 hex digits; "" for the one in the data directory
 

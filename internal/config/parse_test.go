@@ -68,6 +68,7 @@ func TestValues(t *testing.T) {
 				"s3://bucket?path_style=yes", "s3://bucket?sse=none", "s3://bucket?sse_kms_key_id=x", "s3://bucket?storage_class=GLACIER",
 				"s3://bucket?upload_memory=1MiB", "s3://bucket?endpoint=ftp://x", "s3://bucket?endpoint=http://x/path", "s3://bucket?endpoint=http://u:p@x", "s3://bucket?a;b"}},
 		{"blobs-redirect", []string{"off", "safe", "all"}, []string{"", "on", "true"}},
+		{"blobs-redirect-lifetime", []string{"1m", "1h", "168h"}, []string{"", "0", "59s", "168h1s", "7d"}},
 		{"s3-secret-access-key", []string{"a/b+c=="}, []string{"", "a b", "a\nb"}},
 		{"external-url", []string{"", "http://h", "https://h:8443/sub/"}, []string{"h", "ftp://h", "http://", "http://h?a=b", "http://h#", "http://u:p@h", "http://h?", "http://h//a", "http://h/a//b/", "http://h/../a", "http://h/a/."}},
 		{"trusted-hosts", []string{"", "granary", "Packages.example.com, *.example.org", "10.0.0.1"},

@@ -59,6 +59,12 @@ func whereSettings() []setting {
 			help: "send downloads on to the S3 store for `which` requests: off, safe (no credential in a header) or all",
 			set:  func(c *Config, v string) error { return oneOf(&c.BlobsRedirect, v, "off", "safe", "all") },
 			get:  func(c *Config) string { return c.BlobsRedirect }},
+		{name: "blobs-redirect-lifetime", def: "1h",
+			help: "let a link of blobs-redirect hold for this `duration`, 1m to 168h: some clients try again at the link, not at the server",
+			set: func(c *Config, v string) error {
+				return parseDurationWithin(&c.BlobsRedirectLifetime, v, time.Minute, 7*24*time.Hour) // S3 signs for no longer
+			},
+			get: func(c *Config) string { return c.BlobsRedirectLifetime.String() }},
 		{name: "s3-access-key-id", secret: true,
 			help: "the key for an S3 store, with the next (default: AWS_* variables, the shared credentials file, or a role)",
 			set:  func(c *Config, v string) error { return parseS3Key(&c.S3AccessKeyID, v) },

@@ -37,7 +37,7 @@ func s3Config(cfg config.Config) s3.Config {
 		Bucket: cfg.S3.Bucket, Prefix: cfg.S3.Prefix, Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region,
 		SSE: cfg.S3.SSE, KMSKeyID: cfg.S3.KMSKeyID, StorageClass: cfg.S3.StorageClass,
 		AccessKeyID: cfg.S3AccessKeyID.Reveal(), SecretAccessKey: cfg.S3SecretAccessKey.Reveal(),
-		UploadMemory: cfg.S3.UploadMemory,
+		UploadMemory: cfg.S3.UploadMemory, LinkLife: cfg.BlobsRedirectLifetime,
 	}
 	if cfg.S3.PathStyle != "" {
 		pathStyle := cfg.S3.PathStyle == "true"

@@ -89,6 +89,7 @@ func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
 		options.Metrics.Register(s.tasks.collectors()...)
+		options.Metrics.Register(s.damage.seen)
 		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.api.Writes, s.auth.Logins.Failures()} {
 			if t != nil {
 				options.Metrics.CountThrottled(t.Name(), t.Refused)

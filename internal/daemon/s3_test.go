@@ -106,3 +106,29 @@ func TestS3Refused(t *testing.T) {
 	_, stop := serveHere(t, nil, "--data-dir="+t.TempDir(), "--blobs=s3://granary?endpoint="+srv.URL)
 	stop()
 }
+
+// TestRedirectLifetime: a signed link holds as long as the setting says, an hour by
+// default.
+func TestRedirectLifetime(t *testing.T) {
+	srv := s3test.Start(t)
+	environ, place := inS3(srv)
+	data := t.TempDir()
+	for flag, want := range map[string]string{"": "3600", "--blobs-redirect-lifetime=1m": "60", "--blobs-redirect-lifetime=168h": "604800"} {
+		args := []string{"--data-dir=" + data, place, "--blobs-redirect=safe"}
+		if flag != "" {
+			args = append(args, flag)
+		}
+		url, stop := serveHere(t, environ, args...)
+		file := url + demoFiles + "a/1.0.0/large"
+		ask(t, "PUT", file, strings.NewReader(strings.Repeat("x", 100_000)))
+		resp, err := http.Get(file + "?private_token=" + rootToken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Request.URL.Query().Get("X-Amz-Expires"); resp.StatusCode != 200 || got != want {
+			t.Errorf("%s: %s, a link for %q seconds, want %s", flag, resp.Status, got, want)
+		}
+		stop()
+	}
+}

@@ -38,16 +38,18 @@ type server struct {
 	webhooks *webhooks.Service
 	api      *api.Server
 	tasks    *tasks
+	damage   *damage
 }
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, h hooks) (*server, error) {
-	s := &server{tasks: newTasks()}
+	s := &server{tasks: newTasks(), damage: newDamage(log)}
 	if err := s.openStores(ctx, cfg, version, log, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	s.furnish(cfg, version)
+	s.registry.Damaged = s.damage.tell
 	return s, nil
 }
 

@@ -21,7 +21,7 @@ const (
 	Denied                 // visible, but this actor may not
 	Hidden                 // does not exist, or not for this actor; Msg is the noun
 	NotFound               // visible container, missing row
-	Absent                 // visible container, and what should be there is switched off or lost
+	Absent                 // visible container, and what should be there is switched off
 	Moved                  // lives under another path now; Msg is the id it has
 	Conflict               // somebody was there first
 	Precondition           // it is no longer what the caller made its condition
@@ -32,6 +32,7 @@ const (
 	Timeout                // the caller stopped sending
 	Unavailable            // database or store cannot serve now; try again
 	OverLimit              // the actor has as many of these as allowed
+	Damaged                // on record, and the store has lost it or has something else
 	Full                   // the owner of the rows has as many as its Limit; Msg is how many
 )
 

@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -31,11 +32,18 @@ func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 	db := openSQLite(t)
 	root := newUser(t, db, "root", false)
 	p := newProject(t, db, root.NamespaceID, "tool", access.Public, root.ID)
+	digests := make([]string, files)
+	for i := range digests {
+		digests[i] = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%030d", i+1)))
+	}
 	must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
+		if err := t.exec(`INSERT INTO blobs (id, digest, size, files, touched_at) SELECT key + 1, unhex(value), 30, 1, 0 FROM json_each($1)`,
+			`["`+strings.Join(digests, `","`)+`"]`); err != nil {
+			return err
+		}
 		numbers := `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) `
 		for _, statement := range []string{
-			numbers + `INSERT INTO blobs (id, digest, size, files, touched_at) SELECT i, randomblob(32), 30, 1, 0 FROM n`,
-			numbers + `INSERT INTO blob_contents (blob_id, content) SELECT i, randomblob(30) FROM n`,
+			numbers + `INSERT INTO blob_contents (blob_id, content) SELECT i, CAST(printf('%030d', i) AS BLOB) FROM n`,
 			`INSERT INTO packages (id, project_id, name, version, status, created_at, updated_at) SELECT 1, MAX(id), 'tool', '1.0.0', 'default', 0, $1 FROM projects`,
 			numbers + `INSERT INTO package_files (id, package_id, blob_id, file_name, status, created_at)
 				SELECT i, 1, i, printf('file-%06d', i), 'default', 0 FROM n`,
@@ -46,6 +54,7 @@ func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 		}
 		return nil
 	}))
+	digests = nil
 	downloads := &registry.Registry{Catalog: db, Now: time.Now}
 	before := heap()
 	for n := range files {

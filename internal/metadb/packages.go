@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"maps"
@@ -15,8 +16,13 @@ import (
 
 // findFileQuery: the status of the package is named twice, so that SQLite sees
 // that the partial index serves. The newest file is chosen inside, so that
-// PostgreSQL does not look for it from the newest of all packages.
-const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content
+// PostgreSQL does not look for it from the newest of all packages. Those published
+// just before and after it, deleted ones too, tell whether it has a twin.
+const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content,
+		(SELECT o.created_at FROM package_files o
+			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id < f.id ORDER BY o.id DESC LIMIT 1),
+		(SELECT o.created_at FROM package_files o
+			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id > f.id ORDER BY o.id LIMIT 1)
 	FROM packages p
 	JOIN package_files f ON f.id = (SELECT n.id FROM package_files n
 		WHERE n.package_id = p.id AND n.file_name = $1 AND n.status = 'default' ORDER BY n.id DESC LIMIT 1)
@@ -76,8 +82,9 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	var digest []byte
 	var created int64
 	var kept sql.NullInt64 // an empty file has content too
+	var before, after sql.NullInt64
 	err := db.row(ctx, findFileQuery, string(c.File), projectID, string(c.Name), string(c.Version)).
-		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small)
+		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &before, &after)
 	if err != nil {
 		return found, classify(err)
 	}
@@ -86,7 +93,18 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	if kept.Valid && found.small == nil {
 		found.small = []byte{}
 	}
-	return found, nil
+	second := f.CreatedAt.Unix()
+	f.Twin = before.Valid && moment(before.Int64).Unix() == second || after.Valid && moment(after.Int64).Unix() == second
+	return found, verify(f.Digest, found.small)
+}
+
+// verify returns a *blob.DamageError if bytes that the database keeps are not those
+// of the digest; nil bytes are none. A database page can rot like a file.
+func verify(d blob.Digest, small []byte) error {
+	if small == nil {
+		return nil
+	}
+	return blob.Verify(d, sha256.Sum256(small))
 }
 
 // TouchDownloads implements registry.Ledger.

@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -46,7 +47,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	c := registry.Coordinates{Name: "n", Version: "1.0.0", File: "f"}
 	for range 2 {
 		f, err := db.AddFile(ctx, registry.Publication{
-			ProjectID: p.ID, Coordinates: c, CreatorID: root.ID, Size: 1, Digest: blob.Digest{1}, Small: []byte("x"), NoDuplicate: false, Now: time.Now(),
+			ProjectID: p.ID, Coordinates: c, CreatorID: root.ID, Size: 1, Digest: sha256.Sum256([]byte("x")), Small: []byte("x"), NoDuplicate: false, Now: time.Now(),
 		})
 		must(t, f, err)
 	}

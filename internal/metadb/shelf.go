@@ -114,7 +114,7 @@ func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []
 	if err != nil || len(small) == 0 {
 		return f.File, nil, err
 	}
-	return f.File, small[0], nil
+	return f.File, small[0], verify(f.Digest, small[0])
 }
 
 var (

@@ -56,7 +56,7 @@ func (db *DB) FindUpload(ctx context.Context, at registry.UploadAddress) (regist
 	if kept && u.Small == nil {
 		u.Small = []byte{}
 	}
-	return u, nil
+	return u, verify(u.Digest, u.Small)
 }
 
 const uploadColumns = `u.id, u.project_id, u.secret, u.file_name, u.creator_id, u.created_at, b.size, b.digest, c.username, c.name`

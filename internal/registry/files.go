@@ -2,9 +2,11 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -15,7 +17,7 @@ type Files interface {
 	// and file_name.
 	ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[PackageFile], error)
 	// FindFileByID returns a file, and its bytes where the database keeps them
-	// itself.
+	// itself; a *blob.DamageError as FindFile does.
 	FindFileByID(ctx context.Context, fileID int64) (f File, small []byte, err error)
 }
 
@@ -42,9 +44,9 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 	if err != nil {
 		return nil, err
 	}
-	f, small, err := r.Files.FindFileByID(ctx, fileID)
-	if err != nil {
-		return nil, err
+	f, small, looked := r.Files.FindFileByID(ctx, fileID)
+	if _, damaged := errors.AsType[*blob.DamageError](looked); looked != nil && !damaged {
+		return nil, looked
 	}
 	if id != 0 && id != f.PackageID {
 		return nil, fault.New(fault.NotFound, "")
@@ -57,7 +59,7 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 		return nil, fault.New(fault.NotFound, "")
 	}
 	f.ProjectID = place.ProjectID
-	return r.content(ctx, f, small)
+	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, looked)
 }
 
 // lastDownload is when a package was last downloaded as far as it is not

@@ -17,12 +17,13 @@ import (
 // Content is a file to install: its record and its bytes.
 type Content struct {
 	File
-	io.ReadSeekCloser             // a blob.Planner if reading at many places costs much
-	links             blob.Linker // nil: there are no links to it
+	io.ReadSeekCloser                   // a blob.Planner if reading at many places costs much
+	links             blob.Linker       // nil: there are no links to it
+	failed            func(error) error // what a failure of the store comes to; nil where the bytes are in memory
 }
 
-// Link is a secret URL under which the store itself serves the content for a few
-// minutes, as a file of this type and disposition; "" where it does not.
+// Link is a secret URL under which the store itself serves the content for a
+// while, as a file of this type and disposition; "" where it does not.
 func (c *Content) Link(ctx context.Context, contentType, disposition string) (string, error) {
 	if c.links == nil {
 		return "", nil
@@ -42,28 +43,27 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, c C
 		return nil, err
 	}
 	f, small, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
-	if err != nil {
-		return nil, err
-	}
-	return r.content(ctx, f, small)
+	return r.content(ctx, origin{p.FullPath, string(c.Name), string(c.Version)}, f, small, err)
 }
 
-// content opens the bytes of a file, unless the database has handed them over.
-func (r *Registry) content(ctx context.Context, f File, small []byte) (*Content, error) {
-	if small != nil {
+// content opens the bytes of a file that was looked up with this outcome, unless the
+// database has handed them over.
+func (r *Registry) content(ctx context.Context, from origin, f File, small []byte, err error) (*Content, error) {
+	if err == nil && small != nil {
 		return &Content{File: f, ReadSeekCloser: inMemory{bytes.NewReader(small)}}, nil
 	}
+	failed := func(err error) error { return r.unreadable(ctx, from, f, err) }
+	if err != nil {
+		return nil, failed(err)
+	}
 	body, err := r.Blobs.Open(ctx, f.Digest)
-	switch {
-	case errors.Is(err, blob.ErrNotFound):
-		return nil, fault.Wrap(fault.Absent, "", err)
-	case err != nil:
-		return nil, fault.Wrap(fault.Unavailable, "", err)
+	if err != nil {
+		return nil, failed(err)
 	}
 	if err := checkSize(body, f); err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "", errors.Join(err, body.Close()))
+		return nil, failed(errors.Join(err, body.Close()))
 	}
-	return &Content{f, body, r.Links}, nil
+	return &Content{f, watched(body, f, failed), r.Links, failed}, nil
 }
 
 // checkSize refuses a blob that a store cut short, before anything is promised to
@@ -71,7 +71,7 @@ func (r *Registry) content(ctx context.Context, f File, small []byte) (*Content,
 func checkSize(body io.Seeker, f File) error {
 	size, err := body.Seek(0, io.SeekEnd)
 	if err == nil && size != f.Size {
-		err = fmt.Errorf("blob %s has %d bytes in the store, not %d", f.Digest, size, f.Size)
+		err = &blob.DamageError{Damage: blob.OtherSize, Reason: fmt.Sprintf("blob %s has %d bytes in the store, not %d", f.Digest, size, f.Size)}
 	}
 	if err == nil {
 		_, err = body.Seek(0, io.SeekStart)

@@ -47,6 +47,7 @@ type File struct {
 	Digest    blob.Digest
 	Status    Status
 	CreatedAt time.Time
+	Twin      bool // another of its name was published in the same second; only FindFile asks
 }
 
 // Place is a project as publishing and installing see it: one look-up.
@@ -78,7 +79,8 @@ type Catalog interface {
 	FindPlace(ctx context.Context, ref string, a access.Actor) (Place, error)
 	// FindFile returns the newest file at the coordinates in a package that can
 	// be installed, and its bytes where the database keeps them itself.
-	// NotFound where there is none.
+	// NotFound where there is none. Together with the file, a *blob.DamageError
+	// where these bytes are not those of its digest.
 	FindFile(ctx context.Context, projectID int64, c Coordinates) (f File, small []byte, err error)
 }
 
@@ -136,6 +138,10 @@ type Registry struct {
 	MaxFileSize int64           // bytes, 0 = none; the server's
 	InlineMax   int64           // bytes; bodies up to this ride with their record
 	Now         func() time.Time
+
+	// Damaged, where set, is told of each attempt to read a file whose bytes are
+	// not as they were published, when the attempt fails.
+	Damaged func(context.Context, Damage)
 
 	downloads downloads
 }

@@ -35,7 +35,8 @@ type Uploads interface {
 	// AddUpload fails with Full where the project has as many as the limit, and
 	// with Hidden where it is gone.
 	AddUpload(ctx context.Context, u Upload, most fault.Limit, e audit.Event) (Upload, error)
-	// FindUpload returns NotFound where there is none.
+	// FindUpload returns NotFound where there is none; with the upload, a
+	// *blob.DamageError where the bytes are not those of its digest.
 	FindUpload(ctx context.Context, at UploadAddress) (Upload, error)
 	// ListUploads returns a project's, the newest first, without their bytes.
 	ListUploads(ctx context.Context, projectID int64, p page.Request) (page.Of[ListedUpload], error)
@@ -78,20 +79,17 @@ func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secr
 	if err != nil {
 		return nil, err
 	}
-	content, err := r.openUpload(ctx, UploadAddress{ProjectID: p.ProjectID, Secret: secret, Name: FileName(name)})
+	content, err := r.openUpload(ctx, p, UploadAddress{ProjectID: p.ProjectID, Secret: secret, Name: FileName(name)})
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.Wrap(fault.Absent, "", err)
 	}
 	return content, err
 }
 
-func (r *Registry) openUpload(ctx context.Context, at UploadAddress) (*Content, error) {
+func (r *Registry) openUpload(ctx context.Context, p Place, at UploadAddress) (*Content, error) {
 	u, err := r.Uploads.FindUpload(ctx, at)
-	if err != nil {
-		return nil, err
-	}
 	f := File{ID: u.ID, ProjectID: u.ProjectID, Name: u.Name, Size: u.Size, Digest: u.Digest, Status: StatusDefault, CreatedAt: u.CreatedAt}
-	return r.content(ctx, f, u.Small)
+	return r.content(ctx, origin{project: p.FullPath}, f, u.Small, err)
 }
 
 // allowUpload is the gate of these deeds: that of packages without their flag,

@@ -43,7 +43,7 @@ func (r *Registry) OpenUploadByID(ctx context.Context, a access.Actor, project s
 	if err != nil {
 		return nil, err
 	}
-	return r.openUpload(ctx, UploadAddress{ProjectID: place.ProjectID, ID: id})
+	return r.openUpload(ctx, place, UploadAddress{ProjectID: place.ProjectID, ID: id})
 }
 
 // FetchUpload opens an upload by the parts of its address, for members. NotFound
@@ -53,7 +53,7 @@ func (r *Registry) FetchUpload(ctx context.Context, a access.Actor, project, sec
 	if err != nil {
 		return nil, err
 	}
-	return r.openUpload(ctx, UploadAddress{ProjectID: place.ProjectID, Secret: secret, Name: FileName(name)})
+	return r.openUpload(ctx, place, UploadAddress{ProjectID: place.ProjectID, Secret: secret, Name: FileName(name)})
 }
 
 // DeleteUpload removes an upload; at's ProjectID is filled in here. NotFound where

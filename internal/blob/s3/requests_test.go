@@ -205,7 +205,7 @@ func TestLink(t *testing.T) {
 			t.Errorf("the store answers with %v", h)
 		}
 	}
-	if strings.Contains(link, s3test.SecretAccessKey) || !strings.Contains(link, "X-Amz-Expires=300") {
+	if strings.Contains(link, s3test.SecretAccessKey) || !strings.Contains(link, "X-Amz-Expires=3600") {
 		t.Error(link)
 	}
 }

@@ -11,6 +11,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -36,6 +37,10 @@ type Config struct {
 	SecretAccessKey string
 	UploadMemory    int64 // bytes for all uploads together, at least LeastMemory; 0 for 32 MiB
 
+	// LinkLife is how long a link holds, at most the 7 days that a signature can;
+	// 0 for an hour.
+	LinkLife time.Duration
+
 	// Transport is asked in place of a connection of the store's own, for
 	// tests that break it.
 	Transport http.RoundTripper
@@ -48,7 +53,7 @@ const (
 	// With the 2 MiB that blob.Receive holds for each, and what waits for the
 	// garbage collector, eight uploads at once stay below 64 MiB.
 	defaultMemory = 32 << 20
-	linkLife      = 5 * time.Minute
+	linkLife      = time.Hour
 	staging       = "tmp/"
 )
 
@@ -61,9 +66,10 @@ var (
 // Store is a blob.Store in a bucket. Make one with Open. Any number of them, in
 // any number of processes, may use the same bucket.
 type Store struct {
-	client *client
-	prefix string // "" or ending in "/"
-	memory *memory
+	client   *client
+	prefix   string // "" or ending in "/"
+	memory   *memory
+	linkLife time.Duration
 
 	copyStep int64 // bytes that one server-side copy takes; smaller in tests
 }
@@ -75,7 +81,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, prefix: cfg.Prefix, memory: newMemory(cfg.UploadMemory), copyStep: 128 << 20}
+	s := &Store{
+		client: c, prefix: cfg.Prefix, memory: newMemory(cfg.UploadMemory),
+		linkLife: cmp.Or(cfg.LinkLife, linkLife), copyStep: 128 << 20,
+	}
 	if s.prefix != "" {
 		s.prefix += "/"
 	}
@@ -135,10 +144,10 @@ func (s *Store) List(ctx context.Context) iter.Seq2[blob.Info, error] {
 	}
 }
 
-// Link is a presigned URL that holds for five minutes. It names the key that
-// signed it, not the secret.
+// Link is a presigned URL that holds for LinkLife, or for as long as the keys of a
+// role that signed it. It names the key, not the secret.
 func (s *Store) Link(ctx context.Context, d blob.Digest, contentType, disposition string) (string, error) {
-	url, err := s.client.link(ctx, s.key(d), contentType, disposition, linkLife)
+	url, err := s.client.link(ctx, s.key(d), contentType, disposition, s.linkLife)
 	if err != nil {
 		return "", doing("signing a link to "+d.String(), err)
 	}
