@@ -103,6 +103,9 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 	if o.Digest, err = declaredDigest(c.r.Header); err != nil {
 		return o, wantRow, err
 	}
+	if o.If, err = condition(c.r.Header); err != nil {
+		return o, wantRow, err
+	}
 	return o, wantRow, p.err()
 }
 

@@ -17,6 +17,7 @@ type PublishOptions struct {
 	Status *Status      // for the whole package; nil leaves it
 	Length int64        // declared length in bytes, -1 for unknown
 	Digest *blob.Digest // declared SHA-256, nil for none
+	If     *Condition   // on what is there, nil for none
 }
 
 // Publish adds a file to a package, making the package where it is new. When
@@ -45,7 +46,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	return r.Ledger.AddFile(ctx, Publication{
 		ProjectID: p.ProjectID, Coordinates: c, Size: received.Size, Digest: received.Digest, Small: received.Small,
 		Status: o.Status, CreatorID: a.UserID, PipelineID: a.JobPipelineID,
-		NoDuplicate: !p.Duplicates.Permits(c), Now: now, Event: audit.New(a, audit.PackagePublished, now, p.entity()),
+		NoDuplicate: !p.Duplicates.Permits(c), If: o.If, Now: now, Event: audit.New(a, audit.PackagePublished, now, p.entity()),
 	})
 }
 
@@ -57,19 +58,22 @@ func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordin
 	if limit := r.limit(p); limit > 0 && o.Length > limit {
 		return tooLarge(o.Length, limit)
 	}
-	if p.Duplicates.Permits(c) {
+	single := !p.Duplicates.Permits(c)
+	if !single && o.If == nil {
 		return nil
 	}
-	// AddFile decides; this spares the upload.
-	switch _, _, err := r.Catalog.FindFile(ctx, p.ProjectID, c); fault.KindOf(err) {
-	case fault.NotFound:
-		return nil
-	default:
-		if err == nil {
-			err = ErrDuplicate()
-		}
+	// AddFile decides; this spares the upload. A condition counts only where without it
+	// nothing would be refused (RFC 9110 13.2.1), so that it comes last.
+	f, _, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return o.If.Judge(nil)
+	case err != nil:
 		return err
+	case single:
+		return ErrDuplicate()
 	}
+	return o.If.Judge(&f.Digest)
 }
 
 // store makes the bytes durable under their digest. The row comes first, so

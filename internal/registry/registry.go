@@ -109,11 +109,12 @@ type Publication struct {
 	Coordinates Coordinates
 	Size        int64
 	Digest      blob.Digest
-	Small       []byte  // the bytes themselves, where the database is to keep them; else nil
-	Status      *Status // for the whole package; nil leaves it
-	CreatorID   int64   // 0 for a deploy token
-	PipelineID  int64   // 0 without a job
-	NoDuplicate bool    // Refused where the package has a file of this name
+	Small       []byte     // the bytes themselves, where the database is to keep them; else nil
+	Status      *Status    // for the whole package; nil leaves it
+	CreatorID   int64      // 0 for a deploy token
+	PipelineID  int64      // 0 without a job
+	NoDuplicate bool       // Refused where the package has a file of this name
+	If          *Condition // Precondition where it does not hold; nil: it always does
 	Event       audit.Event
 	Now         time.Time
 }
