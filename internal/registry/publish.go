@@ -29,18 +29,27 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return File{}, err
 	}
-	if err := r.admit(ctx, p, a, c, o); err != nil {
+	lost, err := r.admit(ctx, p, a, c, o)
+	if err != nil {
 		return File{}, err
 	}
-	received, err := blob.Receive(ctx, r.Blobs, body, blob.Limits{
-		MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest,
-	})
+	limits := blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest}
+	if lost != nil {
+		limits.Inline = 0 // they go where its record looks for them
+	}
+	received, err := blob.Receive(ctx, r.Blobs, body, limits)
 	if err != nil {
 		return File{}, receiveFault(err, o.Length, r.limit(p))
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	if lost != nil && received.Digest != lost.Digest {
+		return File{}, ErrDuplicate()
+	}
 	if err := r.store(ctx, received); err != nil {
 		return File{}, err
+	}
+	if lost != nil {
+		return *lost, nil
 	}
 	now := r.Now()
 	return r.Ledger.AddFile(ctx, Publication{
@@ -50,30 +59,40 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	})
 }
 
-// admit refuses before the body is read what can be refused then.
-func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) error {
+// admit refuses before the body is read what can be refused then. Where no second
+// file of the name may be, and the store has lost the bytes of the one there is, it
+// returns that one: its own bytes are taken again, and it needs no new record.
+func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) (lost *File, err error) {
 	if err := checkProtection(p, a, c.Name); err != nil {
-		return err
+		return nil, err
 	}
 	if limit := r.limit(p); limit > 0 && o.Length > limit {
-		return tooLarge(o.Length, limit)
+		return nil, tooLarge(o.Length, limit)
 	}
 	single := !p.Duplicates.Permits(c)
 	if !single && o.If == nil {
-		return nil
+		return nil, nil
 	}
 	// AddFile decides; this spares the upload. A condition counts only where without it
 	// nothing would be refused (RFC 9110 13.2.1), so that it comes last.
-	f, _, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
+	f, small, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return o.If.Judge(nil)
+		return nil, o.If.Judge(nil)
 	case err != nil:
-		return err
-	case single:
-		return ErrDuplicate()
+		return nil, err
+	case !single:
+		return nil, o.If.Judge(&f.Digest)
+	case small != nil || o.Digest != nil && *o.Digest != f.Digest || !r.lost(ctx, f):
+		return nil, ErrDuplicate()
 	}
-	return o.If.Judge(&f.Digest)
+	return &f, o.If.Judge(&f.Digest)
+}
+
+// lost reports that the store says it does not have the bytes of a file, or not all.
+func (r *Registry) lost(ctx context.Context, f File) bool {
+	size, err := r.Blobs.Stat(ctx, f.Digest)
+	return errors.Is(err, blob.ErrNotFound) || err == nil && size != f.Size
 }
 
 // store makes the bytes durable under their digest. The row comes first, so
