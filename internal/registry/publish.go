@@ -14,10 +14,11 @@ import (
 
 // PublishOptions is what a publisher says beside the bytes.
 type PublishOptions struct {
-	Status *Status      // for the whole package; nil leaves it
-	Length int64        // declared length in bytes, -1 for unknown
-	Digest *blob.Digest // declared SHA-256, nil for none
-	If     *Condition   // on what is there, nil for none
+	Status    *Status      // for the whole package; nil leaves it
+	Length    int64        // declared length in bytes, -1 for unknown
+	Digest    *blob.Digest // declared SHA-256, nil for none
+	Checksums []Checksum   // declared besides it, one of each algorithm at most
+	If        *Condition   // on what is there, nil for none
 }
 
 // Publish adds a file to a package, making the package where it is new. When
@@ -33,7 +34,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return File{}, err
 	}
-	limits := blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest}
+	limits := blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest, Checksums: o.Checksums}
 	if lost != nil {
 		limits.Inline = 0 // they go where its record looks for them
 	}
