@@ -78,7 +78,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Conflict:
 		return http.StatusConflict, message(first(e.Msg, "409 Conflict"), "")
 	case fault.Precondition:
-		return http.StatusPreconditionFailed, message("412 Precondition Failed", "")
+		return http.StatusPreconditionFailed, message("412 Precondition Failed", e.Msg)
 	case fault.NotAllowed:
 		return http.StatusMethodNotAllowed, notAllowedBody(e.Msg)
 	case fault.Unprocessable, fault.Full:

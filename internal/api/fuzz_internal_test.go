@@ -16,28 +16,43 @@ import (
 	"granary/internal/registry"
 )
 
-// FuzzContentDigest: a digest comes out only where it stands in the field, and
-// nothing that names our algorithm is passed over.
-func FuzzContentDigest(f *testing.F) {
+// FuzzDigests: a digest comes out only where it stands in the field, whole and once,
+// and nothing that names our algorithm is passed over.
+func FuzzDigests(f *testing.F) {
 	sum := sha256.Sum256([]byte("hello"))
 	text := base64.StdEncoding.EncodeToString(sum[:])
-	for _, field := range []string{"", "sha-256=:" + text + ":", "sha-512=:x:, sha-256=:" + text + ":;a=1", "sha-256", "SHA-256 = :x:", "sha-256=:" + text, ",,,", "sha-256=::"} {
+	for _, field := range []string{
+		"", "sha-256=:" + text + ":", "sha-512=:x:, sha-256=:" + text + ":;a=1", "sha-256", "SHA-256 = :x:", "sha-256=:" + text, ",,,", "sha-256=::",
+		"sha-256=" + text, "MD5=XUFAKrxLKna5cZ2REBfFkg==", "adler32=3da0195,crc32c=a72a4df", "5d41402abc4b2a76b9719d911017c592", "XUFAKrxLKna5cZ2REBfFkg",
+	} {
 		f.Add(field)
 	}
 	f.Fuzz(func(t *testing.T, field string) {
-		d, err := contentDigest(field)
+		for _, in := range digestHeaders() {
+			d, err := declaredDigests(http.Header{in.header: {field}})
+			if err != nil && (d != nil || !fault.Is(err, fault.Refused)) {
+				t.Fatalf("%s: %v, %v", in.header, d, err)
+			}
+			seen := map[registry.Algorithm]bool{}
+			for _, c := range d {
+				if seen[c.Algorithm] || len(c.Sum) == 0 || len(c.Sum) != c.Algorithm.Size() {
+					t.Fatalf("%s: %v", in.header, d)
+				}
+				seen[c.Algorithm] = true
+			}
+		}
+		d, err := declaredDigests(http.Header{"Content-Digest": {field}})
 		named := false
 		for member := range strings.SplitSeq(field, ",") {
 			key, _, _ := strings.Cut(member, "=")
 			named = named || strings.EqualFold(strings.TrimSpace(key), "sha-256")
 		}
+		found, _ := d.split()
 		switch {
-		case err != nil && (d != nil || !fault.Is(err, fault.Refused)):
-			t.Fatalf("%v, %v", d, err)
-		case err == nil && named != (d != nil):
+		case err == nil && named != (found != nil):
 			t.Fatalf("%q: %v", field, d)
-		case d != nil && !strings.Contains(strings.NewReplacer("\r", "", "\n", "").Replace(field), base64.StdEncoding.EncodeToString(d[:])[:42]):
-			t.Fatalf("%q: %s is not in it", field, d)
+		case found != nil && !strings.Contains(strings.NewReplacer("\r", "", "\n", "").Replace(field), base64.StdEncoding.EncodeToString(found[:])[:42]):
+			t.Fatalf("%q: %s is not in it", field, found)
 		}
 	})
 }

@@ -100,7 +100,12 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 		o.Status = &status
 	}
 	wantRow = p.choice("select", "package_file") != ""
-	if o.Digest, err = declaredDigest(c.r.Header); err != nil {
+	declared, err := declaredDigests(c.r.Header)
+	if err != nil {
+		return o, wantRow, err
+	}
+	o.Digest, o.Checksums = declared.split()
+	if o.If, err = condition(c.r.Header); err != nil {
 		return o, wantRow, err
 	}
 	return o, wantRow, p.err()

@@ -2,9 +2,6 @@ package api_test
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -159,53 +156,6 @@ func TestBodyCutShort(t *testing.T) {
 	}
 	s.root("GET", file, nil).is(t, 404, noRow)
 	s.root("PUT", file, "whole").is(t, 201, created)
-}
-
-// TestDeclaredDigest: a publisher may say what its bytes come to.
-func TestDeclaredDigest(t *testing.T) {
-	s := newServer(t)
-	p := s.project("tool", "private")
-	large := strings.Repeat("x", 50_000)
-	for i, body := range []string{"hello", large} {
-		sum, other := sha256.Sum256([]byte(body)), sha256.Sum256([]byte("other"))
-		right, wrong := hex.EncodeToString(sum[:]), hex.EncodeToString(other[:])
-		right64, wrong64 := base64.StdEncoding.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(other[:])
-		for j, tc := range []struct {
-			headers []string
-			ok      bool
-		}{
-			{[]string{"X-Checksum-SHA256: " + right}, true},
-			{[]string{"X-Checksum-Sha256:  " + strings.ToUpper(right) + " "}, true},
-			{[]string{"Content-Digest: sha-256=:" + right64 + ":"}, true},
-			{[]string{"Content-Digest: sha-512=:AAAA:, sha-256=:" + right64 + ":;x=1"}, true},
-			{[]string{"Content-Digest: sha-512=:AAAA:"}, true},
-			{[]string{"Content-Digest: sha-512=:AAAA:", "Content-Digest: sha-256=:" + right64 + ":"}, true},
-			{[]string{"X-Checksum-Sha256: " + right, "Content-Digest: sha-256=:" + right64 + ":"}, true},
-			{[]string{"X-Checksum-Sha256: " + right, "X-Checksum-Sha256: " + right}, true},
-			{[]string{"X-Checksum-SHA256: " + wrong}, false},
-			{[]string{"X-Checksum-SHA256: "}, false},
-			{[]string{"X-Checksum-SHA256: " + right[1:]}, false},
-			{[]string{"X-Checksum-SHA256: z" + right[1:]}, false},
-			{[]string{"X-Checksum-SHA256: " + right, "X-Checksum-SHA256: " + wrong}, false},
-			{[]string{"X-Checksum-SHA256: " + right, "Content-Digest: sha-256=:" + wrong64 + ":"}, false},
-			{[]string{"Content-Digest: sha-256=:" + wrong64 + ":"}, false},
-			{[]string{"Content-Digest: sha-256=" + right64}, false},
-			{[]string{"Content-Digest: sha-256=:" + right64}, false},
-			{[]string{"Content-Digest: sha-256=:!:"}, false},
-			{[]string{"Content-Digest: sha-256"}, false},
-			{[]string{"Content-Digest: sha-256 = :" + wrong64 + ":"}, false},
-			{[]string{"Content-Digest: SHA-256=:" + wrong64 + ":"}, false},
-		} {
-			file := generic(p, fmt.Sprintf("tool/%d.%d.0/f", i, j))
-			got := s.do("PUT", file, strings.NewReader(body), append(tc.headers, "PRIVATE-TOKEN: "+rootToken)...)
-			if tc.ok {
-				got.is(t, 201, created)
-				continue
-			}
-			got.starts(t, 400, "400 Bad request - ")
-			s.root("GET", file, nil).is(t, 404, noRow)
-		}
-	}
 }
 
 // TestPackageFileRow is contract generic-packages 2.3: GitLab's whole row, its

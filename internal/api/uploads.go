@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 
@@ -95,15 +96,15 @@ func (c *call) uploadedFile() (string, io.Reader, error) {
 
 func uploadAnswer(u registry.Upload) wire.Upload {
 	name := string(u.Name)
-	url := "/uploads/" + u.Secret + "/" + name
+	at := "/uploads/" + u.Secret + "/" + url.PathEscape(name)
 	w := wire.Upload{
-		ID: u.ID, Alt: name, URL: url, FullPath: fmt.Sprintf("/-/project/%d", u.ProjectID) + url,
-		Markdown: "[" + name + "](" + url + ")",
+		ID: u.ID, Alt: name, URL: at, FullPath: fmt.Sprintf("/-/project/%d", u.ProjectID) + at,
+		Markdown: "[" + name + "](" + at + ")",
 	}
 	// GitLab shows a picture in the text, without its extension.
 	if ext := extension(name); len(ext)+1 < len(name) && slices.Contains(pictures(), ext) {
 		w.Alt = name[:len(name)-len(ext)-1]
-		w.Markdown = "![" + w.Alt + "](" + url + ")"
+		w.Markdown = "![" + w.Alt + "](" + at + ")"
 	}
 	return w
 }

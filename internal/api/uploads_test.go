@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"mime"
 	"mime/multipart"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -66,13 +68,41 @@ func TestUploads(t *testing.T) {
 	})
 	t.Run("names are made safe", func(t *testing.T) {
 		for sent, want := range map[string]string{
-			`..\..\evil name.sh`: "evil_name.sh", "ü.txt": "_.txt", "..": "unnamed", "a+b_c-1.0.tar.gz": "a+b_c-1.0.tar.gz",
+			`..\..\evil name.sh`: "evil_name.sh", "a\u200bb\u202e€\xff .txt": "a_b____.txt", "..": "unnamed", "a+b_c-1.0.tar.gz": "a+b_c-1.0.tar.gz",
 			strings.Repeat("a", 300) + ".zip": strings.Repeat("a", 251) + ".zip",
 		} {
 			made := s.upload(rootToken, p, sent, []byte("x")).must(t, 201)
 			if !strings.HasSuffix(made["url"].(string), "/"+want) {
 				t.Errorf("%q became %v", sent, made["url"])
 			}
+		}
+	})
+	t.Run("letters of every script stay, and lead back to the file", func(t *testing.T) {
+		for sent, want := range map[string]string{
+			"ü.txt": "ü.txt", "Отчёт №1.pdf": "Отчёт__1.pdf", "報告書_最終.zip": "報告書_最終.zip", "हिन्दी٣.txt": "हिन्दी٣.txt", "e\u0301‿.txt": "e\u0301‿.txt",
+			"😀+ß.bin": "_+ß.bin", strings.Repeat("é", 200) + ".zip": strings.Repeat("é", 125) + ".zip",
+		} {
+			made := s.upload(rootToken, p, sent, []byte(sent)).must(t, 201)
+			address, full := made["url"].(string), made["full_path"].(string)
+			if escaped := url.PathEscape(want); made["alt"] != want || !strings.HasSuffix(address, "/"+escaped) || made["markdown"] != "["+want+"]("+address+")" {
+				t.Errorf("%q became %v", sent, made)
+			}
+			plain, err := url.PathUnescape(full)
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret := strings.Split(address, "/")[2]
+			id := itoa(int64(made["id"].(float64)))
+			for _, path := range []string{full, "/root/tool" + address, "/api/v4/projects/" + p + "/uploads/" + secret + "/" + url.PathEscape(want), "/api/v4/projects/" + p + "/uploads/" + id} {
+				got := s.root("GET", path, nil)
+				got.is(t, 200, sent)
+				_, params, err := mime.ParseMediaType(got.Header.Get("Content-Disposition"))
+				if err != nil || params["filename"] != want {
+					t.Errorf("%s is saved as %q, %v", path, params["filename"], err)
+				}
+			}
+			s.raw("GET "+plain+" HTTP/1.1\r\nHost: x\r\nPrivate-Token: "+rootToken+"\r\n\r\n").is(t, 200, sent) // as curl sends it
+			s.root("DELETE", "/api/v4/projects/"+p+"/uploads/"+secret+"/"+url.PathEscape(want), nil).must(t, 204)
 		}
 	})
 	t.Run("too large is refused", func(t *testing.T) {

@@ -26,12 +26,13 @@ var (
 
 // DigestError says that a body is whole but not the one declared.
 type DigestError struct {
-	Declared Digest // what the sender said
-	Computed Digest // what the bytes came to
+	Algorithm Algorithm
+	Declared  []byte // what the sender said
+	Computed  []byte // what the bytes came to
 }
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("%v: SHA-256 %s was declared, the bytes have %s", ErrDigestMismatch, e.Declared, e.Computed)
+	return fmt.Sprintf("%v: %s %x was declared, the bytes have %x", ErrDigestMismatch, e.Algorithm, e.Declared, e.Computed)
 }
 
 // Unwrap is ErrDigestMismatch, which is ErrBody.

@@ -27,6 +27,10 @@ type Limits struct {
 	// Digest is the declared digest, nil for none. Another one is a
 	// *DigestError.
 	Digest *Digest
+
+	// Checksums are the other declared digests, at most one of each Algorithm. Where
+	// one of them differs, that is a *DigestError, too.
+	Checksums []Checksum
 }
 
 // Received is a body that came whole and is what its sender declared. Nothing
@@ -116,7 +120,9 @@ func (s *source) head(ctx context.Context) ([]byte, error) {
 
 func receiveSmall(body []byte, l Limits) (*Received, error) {
 	r := &Received{Digest: sha256.Sum256(body), Size: int64(len(body)), Small: body}
-	if err := r.check(l); err != nil {
+	sums := newChecksums(l.Checksums)
+	sums.write(body)
+	if err := r.check(l, sums); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -128,10 +134,11 @@ func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*
 		return nil, fmt.Errorf("blob: beginning an upload: %w", err)
 	}
 	r := &Received{upload: up}
-	r.Digest, err = stream(ctx, up, src, head)
+	sums := newChecksums(src.l.Checksums)
+	r.Digest, err = stream(ctx, up, src, head, sums)
 	if err == nil {
 		r.Size = src.size
-		err = r.check(src.l)
+		err = r.check(src.l, sums)
 	}
 	if err == nil {
 		return r, nil
@@ -142,11 +149,11 @@ func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*
 	return nil, err
 }
 
-// check compares with the digest that the sender declared. The length has been
+// check compares with the digests that the sender declared. The length has been
 // judged by the source.
-func (r *Received) check(l Limits) error {
+func (r *Received) check(l Limits, sums checksums) error {
 	if l.Digest != nil && !r.Digest.Equal(*l.Digest) {
-		return &DigestError{Declared: *l.Digest, Computed: r.Digest}
+		return &DigestError{Algorithm: SHA256, Declared: l.Digest[:], Computed: r.Digest[:]}
 	}
-	return nil
+	return sums.check(l.Checksums)
 }

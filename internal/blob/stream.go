@@ -27,11 +27,12 @@ const (
 )
 
 // stream copies head and what is left in src to up and returns the digest of
-// all of it. The first to fail (the body, a write, the context) stops the
+// all of it; sums get all of it, too. The first to fail (the body, a write, the context) stops the
 // others; its error is returned when they have ended.
-func stream(ctx context.Context, up Upload, src *source, head []byte) (Digest, error) {
+func stream(ctx context.Context, up Upload, src *source, head []byte, sums checksums) (Digest, error) {
 	hash := sha256.New()
 	hash.Write(head)
+	sums.write(head)
 	if err := write(ctx, up, head); err != nil {
 		return Digest{}, err
 	}
@@ -60,6 +61,7 @@ func stream(ctx context.Context, up Upload, src *source, head []byte) (Digest, e
 	wg.Go(func() {
 		for b := range hashing {
 			hash.Write(b)
+			sums.write(b)
 			free <- b
 		}
 	})

@@ -22,12 +22,13 @@ below it, under their relative paths; a server with strict naming takes none) or
 a pattern such as 'dist/*.zip'.
 
 Push is safe to run again. What the package has already is compared by SHA-256:
-the same bytes are left alone, other bytes under a name that is taken are refused
-before anything is sent, unless --force publishes them beside the old ones (the
-newest is what gets installed). The digest of a file is declared to the server and
-compared with what the server says it stored; above 64 MiB it is only compared,
-unless --declare has it computed before the file is sent. Broken connections and
-answers that ask to come again are tried again; a refusal is not.`
+the same bytes are left alone, or sent again if the server has lost them; other
+bytes under a name that is taken are refused before anything is sent, unless
+--force publishes them beside the old ones (the newest is what gets installed). The
+digest of a file is declared to the server and compared with what the server says it
+stored; above 64 MiB it is only compared, unless --declare has it computed before the
+file is sent. Broken connections and answers that ask to come again are tried again;
+a refusal is not.`
 
 // declareBelow is the size in bytes up to which a file is read once more before
 // it is sent, so that the server can refuse bytes that were damaged on the way.
@@ -177,8 +178,11 @@ func (p *push) plan(ctx context.Context) ([]pushed, error) {
 			}
 			files[i].SHA256 = sum
 			if sum == old.SHA256 {
-				files[i].Action, files[i].Confirmed = "unchanged", true
-				return nil
+				lost, err := p.lost(ctx, s.path)
+				if err == nil && !lost {
+					files[i].Action, files[i].Confirmed = "unchanged", true
+				}
+				return err
 			}
 		}
 		if !p.force {
@@ -214,6 +218,17 @@ func (p *push) existing(ctx context.Context) (map[string]client.File, error) {
 		there[f.Path] = f
 	}
 	return there, err
+}
+
+// lost reports that the server cannot give a file that it has. Its own bytes are
+// sent again. One that was just asked for has been given.
+func (p *push) lost(ctx context.Context, path string) (bool, error) {
+	if p.unlisted {
+		return false, nil
+	}
+	at := p.at
+	at.Path = path
+	return p.client.Lost(ctx, at)
 }
 
 func (p *push) stat(ctx context.Context, path string) (f client.File, taken bool, err error) {

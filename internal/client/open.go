@@ -117,6 +117,16 @@ func (c *Client) Stat(ctx context.Context, at Coordinates) (File, error) {
 	return f, err
 }
 
+// Lost reports that the server knows a file and cannot give it: its store has lost
+// the bytes. Where the server does not let the caller know, that is false.
+func (c *Client) Lost(ctx context.Context, at Coordinates) (bool, error) {
+	_, err := c.Stat(ctx, at)
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Status == http.StatusNotFound || e.Status >= http.StatusInternalServerError, nil
+	}
+	return false, err
+}
+
 // copyPart writes a part of a file to w in order, taking a broken connection up
 // where it broke. It returns what the server said of the file. Attempts are
 // counted anew whenever bytes have moved.

@@ -24,7 +24,7 @@ const (
 	Absent                 // visible container, and what should be there is switched off
 	Moved                  // lives under another path now; Msg is the id it has
 	Conflict               // somebody was there first
-	Precondition           // it is no longer what the caller made its condition
+	Precondition           // it is not what the caller made its condition
 	NotAllowed             // this thing cannot be asked for that way
 	Unprocessable          // understood, and cannot be carried out
 	Unfit                  // understood, and one value in it cannot be used

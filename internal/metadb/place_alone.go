@@ -40,7 +40,7 @@ const (
 // more is to do: where what is there already matters, or hooks want to be told,
 // or the project is gone.
 func (db *DB) placeAlone(ctx context.Context, p registry.Publication) (put landed, done bool, err error) {
-	if db.gatherer == nil || p.Status != nil || p.NoDuplicate {
+	if db.gatherer == nil || p.Status != nil || p.NoDuplicate || p.If != nil {
 		return put, false, nil
 	}
 	query := placeSmall

@@ -80,6 +80,11 @@ func (t *tx) finish(ctx context.Context, p registry.Publication, f registry.File
 			return err
 		}
 	}
+	if p.If != nil {
+		if err := t.judge(ctx, p.If, f); err != nil {
+			return err
+		}
+	}
 	if p.PipelineID != 0 {
 		if err := t.addPipeline(f, p.PipelineID); err != nil {
 			return err
@@ -113,6 +118,25 @@ func (t *tx) refuseDuplicate(ctx context.Context, f registry.File) error {
 		return registry.ErrDuplicate()
 	}
 	return classify(err)
+}
+
+// judge holds the condition against the file that f takes the place of. It is a
+// statement of its own, after the one that waited for the package: a condition inside
+// that one would be judged by what was there before the wait.
+func (t *tx) judge(ctx context.Context, c *registry.Condition, f registry.File) error {
+	var digest []byte
+	err := t.row(ctx, `SELECT b.digest FROM package_files f
+		JOIN packages p ON p.id = f.package_id AND p.status IN ('default', 'hidden', 'deprecated')
+		JOIN blobs b ON b.id = f.blob_id
+		WHERE f.package_id = $1 AND f.file_name = $2 AND f.id <> $3 AND f.status = 'default'
+		ORDER BY f.id DESC LIMIT 1`, f.PackageID, string(f.Name), f.ID).Scan(&digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c.Judge(nil)
+	}
+	if err != nil {
+		return classify(err)
+	}
+	return c.Judge((*blob.Digest)(digest))
 }
 
 // addPipeline records which pipeline published the file.

@@ -14,9 +14,11 @@ import (
 
 // PublishOptions is what a publisher says beside the bytes.
 type PublishOptions struct {
-	Status *Status      // for the whole package; nil leaves it
-	Length int64        // declared length in bytes, -1 for unknown
-	Digest *blob.Digest // declared SHA-256, nil for none
+	Status    *Status      // for the whole package; nil leaves it
+	Length    int64        // declared length in bytes, -1 for unknown
+	Digest    *blob.Digest // declared SHA-256, nil for none
+	Checksums []Checksum   // declared besides it, one of each algorithm at most
+	If        *Condition   // on what is there, nil for none
 }
 
 // Publish adds a file to a package, making the package where it is new. When
@@ -28,48 +30,70 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return File{}, err
 	}
-	if err := r.admit(ctx, p, a, c, o); err != nil {
+	lost, err := r.admit(ctx, p, a, c, o)
+	if err != nil {
 		return File{}, err
 	}
-	received, err := blob.Receive(ctx, r.Blobs, body, blob.Limits{
-		MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest,
-	})
+	limits := blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest, Checksums: o.Checksums}
+	if lost != nil {
+		limits.Inline = 0 // they go where its record looks for them
+	}
+	received, err := blob.Receive(ctx, r.Blobs, body, limits)
 	if err != nil {
 		return File{}, receiveFault(err, o.Length, r.limit(p))
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	if lost != nil && received.Digest != lost.Digest {
+		return File{}, ErrDuplicate()
+	}
 	if err := r.store(ctx, received); err != nil {
 		return File{}, err
+	}
+	if lost != nil {
+		return *lost, nil
 	}
 	now := r.Now()
 	return r.Ledger.AddFile(ctx, Publication{
 		ProjectID: p.ProjectID, Coordinates: c, Size: received.Size, Digest: received.Digest, Small: received.Small,
 		Status: o.Status, CreatorID: a.UserID, PipelineID: a.JobPipelineID,
-		NoDuplicate: !p.Duplicates.Permits(c), Now: now, Event: audit.New(a, audit.PackagePublished, now, p.entity()),
+		NoDuplicate: !p.Duplicates.Permits(c), If: o.If, Now: now, Event: audit.New(a, audit.PackagePublished, now, p.entity()),
 	})
 }
 
-// admit refuses before the body is read what can be refused then.
-func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) error {
+// admit refuses before the body is read what can be refused then. Where no second
+// file of the name may be, and the store has lost the bytes of the one there is, it
+// returns that one: its own bytes are taken again, and it needs no new record.
+func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) (lost *File, err error) {
 	if err := checkProtection(p, a, c.Name); err != nil {
-		return err
+		return nil, err
 	}
 	if limit := r.limit(p); limit > 0 && o.Length > limit {
-		return tooLarge(o.Length, limit)
+		return nil, tooLarge(o.Length, limit)
 	}
-	if p.Duplicates.Permits(c) {
-		return nil
+	single := !p.Duplicates.Permits(c)
+	if !single && o.If == nil {
+		return nil, nil
 	}
-	// AddFile decides; this spares the upload.
-	switch _, _, err := r.Catalog.FindFile(ctx, p.ProjectID, c); fault.KindOf(err) {
-	case fault.NotFound:
-		return nil
-	default:
-		if err == nil {
-			err = ErrDuplicate()
-		}
-		return err
+	// AddFile decides; this spares the upload. A condition counts only where without it
+	// nothing would be refused (RFC 9110 13.2.1), so that it comes last.
+	f, small, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, o.If.Judge(nil)
+	case err != nil:
+		return nil, err
+	case !single:
+		return nil, o.If.Judge(&f.Digest)
+	case small != nil || o.Digest != nil && *o.Digest != f.Digest || !r.lost(ctx, f):
+		return nil, ErrDuplicate()
 	}
+	return &f, o.If.Judge(&f.Digest)
+}
+
+// lost reports that the store says it does not have the bytes of a file, or not all.
+func (r *Registry) lost(ctx context.Context, f File) bool {
+	size, err := r.Blobs.Stat(ctx, f.Digest)
+	return errors.Is(err, blob.ErrNotFound) || err == nil && size != f.Size
 }
 
 // store makes the bytes durable under their digest. The row comes first, so

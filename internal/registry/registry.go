@@ -31,6 +31,22 @@ const (
 // Digest is the SHA-256 of a file's bytes.
 type Digest = blob.Digest
 
+// Checksum is what a sender says that its bytes come to by another algorithm.
+type Checksum = blob.Checksum
+
+// Algorithm is a way to compute a checksum.
+type Algorithm = blob.Algorithm
+
+// The algorithms of checksums that are compared.
+const (
+	SHA256  = blob.SHA256
+	SHA512  = blob.SHA512
+	SHA1    = blob.SHA1
+	MD5     = blob.MD5
+	CRC32C  = blob.CRC32C
+	Adler32 = blob.Adler32
+)
+
 // Range is some of a file's bytes: those from Start up to End, without End.
 type Range = blob.Range
 
@@ -111,11 +127,12 @@ type Publication struct {
 	Coordinates Coordinates
 	Size        int64
 	Digest      blob.Digest
-	Small       []byte  // the bytes themselves, where the database is to keep them; else nil
-	Status      *Status // for the whole package; nil leaves it
-	CreatorID   int64   // 0 for a deploy token
-	PipelineID  int64   // 0 without a job
-	NoDuplicate bool    // Refused where the package has a file of this name
+	Small       []byte     // the bytes themselves, where the database is to keep them; else nil
+	Status      *Status    // for the whole package; nil leaves it
+	CreatorID   int64      // 0 for a deploy token
+	PipelineID  int64      // 0 without a job
+	NoDuplicate bool       // Refused where the package has a file of this name
+	If          *Condition // Precondition where it does not hold; nil: it always does
 	Event       audit.Event
 	Now         time.Time
 }

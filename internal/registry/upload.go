@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -116,12 +118,12 @@ func newUploadSecret() string {
 }
 
 // uploadName makes a safe file name of what a sender calls its file, as GitLab
-// does: the last part of the path, every character but letters, digits and
-// ".+-_" an underscore.
+// does: the last part of the path, every character but those of words, in whichever
+// script, and ".+-" an underscore.
 func uploadName(sent string) FileName {
 	sent = sent[strings.LastIndexAny(sent, `/\`)+1:]
 	name := strings.Map(func(c rune) rune {
-		if c < 0x80 && (isNameOrPlus(byte(c))) {
+		if c < utf8.RuneSelf && isNameOrPlus(byte(c)) || c >= utf8.RuneSelf && isOfWord(c) {
 			return c
 		}
 		return '_'
@@ -130,7 +132,16 @@ func uploadName(sent string) FileName {
 	case strings.Trim(name, ".") == "":
 		name = "unnamed"
 	case len(name) > maxFile: // the end tells its type
-		name = name[len(name)-maxFile:]
+		cut := len(name) - maxFile
+		for !utf8.RuneStart(name[cut]) {
+			cut++
+		}
+		name = name[cut:]
 	}
 	return FileName(name)
+}
+
+// isOfWord is [[:word:]] of Ruby's regular expressions, by which GitLab cleans names.
+func isOfWord(c rune) bool {
+	return unicode.In(c, unicode.L, unicode.M, unicode.Nd, unicode.Pc)
 }

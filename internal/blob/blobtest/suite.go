@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"delete":                                     testDelete,
 		"delete while reading":                       testDeleteWhileReading,
 		"commit again after delete":                  testCommitAfterDelete,
+		"a commit mends a blob of another size":      testCommitMends,
 		"list":                                       testList,
 		"list ends when told":                        testListBreak,
 		"commits of one digest while readers read":   testConcurrentCommits,
@@ -220,6 +221,28 @@ func testCommitAfterDelete(t *testing.T, s blob.Store) {
 		t.Fatal(err)
 	}
 	wantBlob(t, s, data)
+}
+
+// testCommitMends damages blobs by an upload that says a wrong digest, in parts where
+// the store would notice otherwise.
+func testCommitMends(t *testing.T, s blob.Store) {
+	for i, size := range []int{100_000, 11 << 20} {
+		data := Bytes(uint64(i), size)
+		d := Digest(data)
+		for _, said := range []blob.Declared{{Size: -1}, {Size: int64(size)}, {Size: int64(size), Digest: &d}} {
+			up := upload(t, s, Bytes(99, 6<<20))
+			if err := up.Commit(d); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := s.Stat(t.Context(), d); n != 6<<20 || err != nil {
+				t.Fatalf("it is not damaged: %d bytes, %v", n, err)
+			}
+			if err := declared(t, s, said, data, true); err != nil {
+				t.Error(err)
+			}
+			wantBlob(t, s, data)
+		}
+	}
 }
 
 func testList(t *testing.T, s blob.Store) {
