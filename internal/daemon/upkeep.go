@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"granary/internal/registry"
 )
 
 const (
@@ -74,7 +76,10 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 
 // clean removes what nobody needs any more.
 func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	s.tasks.do(ctx, log, "sweep", s.registry.Sweep)
+	s.tasks.do(ctx, log, "sweep", func(ctx context.Context) (int, error) {
+		swept, err := s.registry.Sweep(ctx, registry.Grace)
+		return swept.Blobs + swept.Uploads, err
+	})
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	if retention > 0 {

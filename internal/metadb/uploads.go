@@ -92,7 +92,7 @@ func (db *DB) RemoveUpload(ctx context.Context, at registry.UploadAddress, e aud
 		if err != nil {
 			return classify(err)
 		}
-		if err := t.countOff([]int64{blobID}); err != nil {
+		if err := t.countOff([]int64{blobID}, e.At); err != nil {
 			return err
 		}
 		return t.record(ctx, e.To("Upload", id, name))
