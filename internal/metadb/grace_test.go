@@ -23,7 +23,9 @@ func TestGraceCountsFromTheLastReference(t *testing.T) {
 			func(f registry.File, at time.Time) error { return removeFile(t, db, p, f, at) },
 			func(f registry.File, at time.Time) error { return removePackage(t, db, p, f, at) },
 			func(registry.File, time.Time) error { return removeUpload(t, db, p, published) },
-			func(_ registry.File, at time.Time) error { return db.DeleteProject(t.Context(), gone.ID, at, audit.Event{}) },
+			func(_ registry.File, at time.Time) error {
+				return db.DeleteProject(t.Context(), gone.ID, at, audit.Event{})
+			},
 		} {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				in := p

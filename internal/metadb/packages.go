@@ -119,7 +119,7 @@ const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_dest
 func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error) {
 	defer db.files.clear()
 	defer db.walks.clear()
-	return write(ctx, db, func(t *tx) (int, error) {
+	return write(freeing(ctx), db, func(t *tx) (int, error) {
 		var n int
 		var free []int64 // blobs, once for each file that is gone
 		for _, which := range []string{purgeQuery, removedQuery} {
@@ -199,7 +199,7 @@ const sweepQuery = `UPDATE blobs SET touched_at = touched_at WHERE files = 0 AND
 // that a publisher of the same bytes, who waits at its pin for this
 // transaction, finds them gone and writes them again.
 func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
-	err = db.writer.do(ctx, func(t *tx) error {
+	err = db.writer.do(freeing(ctx), func(t *tx) error {
 		var blobID int64
 		var digest []byte
 		err := t.row(ctx, sweepQuery, micros(before)).Scan(&blobID, &digest, &size)

@@ -25,6 +25,8 @@ type writer struct {
 	hook  func(point string)
 	told  func(n int) // that n transactions were committed; set before the first
 	wake  func()      // that one of them put something into the outbox
+
+	reserve func() bool // Options.Reserve
 }
 
 // job is one caller's transaction.
@@ -66,7 +68,11 @@ var errClosed = errors.New("the database is closed")
 // what fn did, and is returned. A caller that leaves before its turn changes
 // nothing; once its turn has come it waits for the end.
 func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
-	return w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
+	err := w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
+	if w.draws(ctx, err) {
+		err = w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
+	}
+	return err
 }
 
 // alone runs fn on the writer's connection between two transactions.

@@ -127,6 +127,7 @@ type Registry struct {
 	Shelf       Shelf
 	Files       Files
 	Removal     Removal
+	Sweeps      Sweeps
 	Protectors  Protectors
 	Groups      Groups
 	Blobs       blob.Store
@@ -137,6 +138,7 @@ type Registry struct {
 	MaxFileSize int64           // bytes, 0 = none; the server's
 	InlineMax   int64           // bytes; bodies up to this ride with their record
 	Now         func() time.Time
+	Full        func() bool // whether the server's disk takes no files; nil where it always does
 
 	downloads downloads
 }
