@@ -54,7 +54,7 @@ func newAdmin(env Env) *cobra.Command {
 		group("member", "Members of groups and projects", a.memberList(), a.memberAdd(), a.memberSet(), a.memberRemove()),
 		group("token", "Personal access tokens", a.tokenList(), a.tokenCreate(), a.tokenRevoke()),
 		group("feature", "Feature flags", a.featureList(), a.featureSet()),
-		a.resetRoot())
+		a.sweep(), a.resetRoot())
 	asGroup(cmd)
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"granary/internal/blob/disk"
 	"granary/internal/config"
@@ -86,7 +87,7 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
-		options.Metrics.Register(s.tasks.collectors()...)
+		options.Metrics.Register(slices.Concat(s.tasks.collectors(), s.space.collectors())...)
 		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.api.Writes, s.auth.Logins.Failures()} {
 			if t != nil {
 				options.Metrics.CountThrottled(t.Name(), t.Refused)
