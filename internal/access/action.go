@@ -11,7 +11,6 @@ const (
 	AdminUsers                 // create, block, see everything of users
 	AdminFeatures
 	ReadInstance // what only administrators see of the whole instance
-	SweepStore   // ask for the removal of bytes that nothing refers to
 
 	UseOwnToken // a token reads or revokes itself: any scope will do
 	ReadTokens  // a personal access token's record
@@ -112,7 +111,6 @@ var rules = [actionCount]rule{
 	AdminUsers:    {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	AdminFeatures: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 	ReadInstance:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
-	SweepStore:    {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
 
 	UseOwnToken: {on: instance, least: NoRole, login: true},
 	ReadTokens:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},

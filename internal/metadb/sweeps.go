@@ -28,7 +28,7 @@ func (db *DB) AskSweep(ctx context.Context, e audit.Event) (id int64, err error)
 		if err != nil {
 			return 0, err
 		}
-		return id, t.record(ctx, e)
+		return id, t.record(ctx, e.To("Sweep", id, ""))
 	})
 }
 

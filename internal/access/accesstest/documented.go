@@ -84,7 +84,6 @@ func aboutPeople() []Right {
 		{access.AdminUsers, "create and block users", instance, access.Admin, login, writing, userPage, ""},
 		{access.AdminFeatures, "turn feature flags", instance, access.Admin, login, writing, "Features API", ""},
 		{access.ReadInstance, "read flags, deploy tokens and events of the instance", instance, access.Admin, login, reading, "Features API", ""},
-		{access.SweepStore, "ask for a sweep of the store", instance, access.Admin, login, writing, "Features API", "granary's own: GitLab has no such deed"},
 
 		{access.UseOwnToken, "read or revoke the token in use", instance, anybody, login, anyToken, tokens, ""},
 		{access.ReadTokens, "read a personal access token", instance, access.Admin, login | own, reading, tokens, ""},
