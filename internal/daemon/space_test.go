@@ -94,7 +94,7 @@ func TestFullDiskIsCleared(t *testing.T) {
 		t.Error("the metrics do not show that the reserve is out")
 	}
 	sweepNow(t, args, 0) // the records
-	age(t, filepath.Join(data, "granary.db"))
+	age(t, nil, args)
 	if swept := sweepNow(t, args, deleted); swept.Bytes < int64(deleted)*(256<<10) {
 		t.Errorf("swept %+v", swept)
 	}
@@ -167,15 +167,23 @@ func askToSweep(t *testing.T, environ []string, args ...string) (swept registry.
 	return a.Sweep(t.Context())
 }
 
-// age lets two hours pass for all blobs.
-func age(t *testing.T, database string) {
+// age lets two hours pass for all blobs of the settings' database.
+func age(t *testing.T, environ, args []string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+database+"?_pragma=busy_timeout(10000)")
+	cfg, err := settings(environ, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	driver, at := "pgx", cfg.Database.URL.Reveal()
+	if cfg.Database.Scheme == "sqlite" {
+		driver, at = "sqlite", "file:"+cfg.Database.Path+"?_pragma=busy_timeout(10000)"
+	}
+	db, err := sql.Open(driver, at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), `UPDATE blobs SET touched_at = touched_at - ?`, (2 * time.Hour).Microseconds()); err != nil {
+	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(`UPDATE blobs SET touched_at = touched_at - %d`, (2*time.Hour).Microseconds())); err != nil {
 		t.Fatal(err)
 	}
 }
