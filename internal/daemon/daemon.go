@@ -32,7 +32,7 @@ type hooks struct {
 }
 
 func run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer, h hooks) error {
-	log := newLogger(cfg, stderr)
+	log := NewLogger(cfg, stderr)
 	// The addresses first: where one is taken nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
 	if err != nil {
@@ -118,7 +118,8 @@ func servePprof(ctx context.Context, address string, log *slog.Logger) (stop fun
 	return func() { cancel(); <-done }, nil
 }
 
-func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
+// NewLogger writes the log as the settings say.
+func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))

@@ -187,7 +187,7 @@ func TestLogFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	log := newLogger(cfg, &out)
+	log := NewLogger(cfg, &out)
 	log.Info("no")
 	log.Warn("yes", slog.Any("token", cfg.RootToken))
 	if got := out.String(); !strings.HasPrefix(got, `{"time":`) || strings.Count(got, "\n") != 1 {
