@@ -80,6 +80,9 @@ func TestFullDiskIsCleared(t *testing.T) {
 	if held() > 0 {
 		t.Fatalf("%d deletions on a full disk did not draw on the reserve", deleted)
 	}
+	if log := server.logged(); !strings.Contains(log, "the space that was held back is used") || strings.Contains(log, "rollback failed") {
+		t.Errorf("the log of a full disk: %s", log)
+	}
 	server.terminate(t, 10*time.Second)
 	_, url = start(t, args...)
 	if full := notReady(t, url); !strings.Contains(full, "what was held back is used for deletions") {

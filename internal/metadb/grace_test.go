@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -147,4 +148,39 @@ func TestGraceBeginsAtTheMigration(t *testing.T) {
 			t.Errorf("%d blobs with a file are as they were, want 1", n)
 		}
 	})
+}
+
+// A sweep that waits for a row, while a file comes and goes again, finds that the
+// grace has begun anew.
+func TestSweepLeavesWhatWasJustLetGo(t *testing.T) {
+	db := openPostgres(t, Options{})
+	ctx := t.Context()
+	old := time.Now().Add(-48 * time.Hour)
+	must(t, 0, db.PinBlob(ctx, blob.Digest{7}, 1, old))
+	held, commit := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- db.writer.do(ctx, func(t *tx) error {
+			id, err := t.blobOf(ctx, registry.Publication{Digest: blob.Digest{7}, Size: 1})
+			if err == nil {
+				err = t.countOff([]int64{id}, time.Now())
+			}
+			close(held)
+			<-commit
+			return err
+		})
+	}()
+	<-held
+	swept := make(chan error, 1)
+	go func() {
+		_, found, err := db.SweepBlob(ctx, old.Add(time.Hour), func(blob.Digest) error { return errors.New("removed what was just let go") })
+		if found {
+			err = errors.New("swept what was just let go")
+		}
+		swept <- err
+	}()
+	waiting(t, db)
+	close(commit)
+	must(t, 0, <-done)
+	must(t, 0, <-swept)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"granary/internal/fault"
@@ -262,9 +263,11 @@ func (k *kept) rows(query string, args ...any) (*sql.Rows, error) {
 	return k.conn.QueryContext(context.Background(), query, args...)
 }
 
-// undo ends a failed transaction. SQLite may have undone it already.
+// undo ends a failed transaction. SQLite may have undone it already: where the disk
+// was full it has.
 func (k *kept) undo() {
-	if _, err := k.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+	_, err := k.conn.ExecContext(context.Background(), "ROLLBACK")
+	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 		logRollback(k.log, err)
 	}
 }
