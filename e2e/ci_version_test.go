@@ -50,7 +50,7 @@ func startServer(t *testing.T) string {
 	ended := make(chan int, 1)
 	env := cli.Env{
 		Args:    []string{"serve", "--listen=127.0.0.1:0", "--data-dir", t.TempDir()},
-		Environ: []string{"GRANARY_ROOT_TOKEN=" + ciToken},
+		Environ: []string{"GRANARY_ROOT_TOKEN=" + ciToken, "GRANARY_DISK_RESERVE=0"},
 		Stdin:   strings.NewReader(""), Stdout: io.Discard, Stderr: stderr,
 	}
 	go func() {

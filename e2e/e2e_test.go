@@ -109,7 +109,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(granaryPath(ts), append([]string{"serve", "--listen=127.0.0.1:0", "--data-dir=" + ts.MkAbs("data")}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "GRANARY_ROOT_TOKEN="+token)
+	cmd.Env = append(os.Environ(), "GRANARY_ROOT_TOKEN="+token, "GRANARY_DISK_RESERVE=0")
 	logs, err := cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())

@@ -142,7 +142,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Rules: rules, Now: s.now}
 	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
-		Catalog: db, Ledger: db, Uploads: db, Shelf: db, Files: db, Removal: db, Protectors: db,
+		Catalog: db, Ledger: db, Uploads: db, Shelf: db, Files: db, Removal: db, Protectors: db, Sweeps: db,
 		Groups: places, Blobs: blobs, Rules: rules, Naming: projects.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}

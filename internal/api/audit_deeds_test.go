@@ -123,6 +123,7 @@ func TestEveryDeedIsRecorded(t *testing.T) {
 	w.tokens(user)
 	w.ends(user)
 	w.promote(ask[int64](s, `SELECT id FROM users WHERE username = 'ada'`))
+	w.sweep()
 
 	all := allDeeds()
 	for _, deed := range readers() {
@@ -293,7 +294,7 @@ func (w *walk) tokens(user string) {
 	w.step("Auth.FinishJob", "PUT", jobs+"/"+job, map[string]any{"status": "success"}, 409)
 }
 
-// promote does the one deed that has no route: granary admin reset-root has it.
+// promote does a deed that has no route: granary admin reset-root has it.
 func (w *walk) promote(user int64) {
 	w.t.Helper()
 	root := access.Actor{Kind: access.User, Admin: true, TokenID: 1, Address: clientAddress, Scopes: []access.Scope{access.ScopeAPI}}
@@ -306,6 +307,19 @@ func (w *walk) promote(user int64) {
 		}
 	}
 	w.done["Auth.MakeAdministrator"] = true
+}
+
+// sweep has no route either: granary admin sweep asks for it.
+func (w *walk) sweep() {
+	w.t.Helper()
+	root := access.Actor{Kind: access.User, Admin: true, TokenID: 1, Address: clientAddress, Scopes: []access.Scope{access.ScopeAPI}}
+	if _, err := w.api.Registry.AskSweep(w.t.Context(), root); err != nil {
+		w.t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"store_sweep_requested | Gitlab::Audit::InstanceScope gitlab_instance | Sweep "}, w.news()); diff != "" {
+		w.t.Errorf("AskSweep: %s", diff)
+	}
+	w.done["Registry.AskSweep"] = true
 }
 
 func (w *walk) ends(user string) {

@@ -33,6 +33,7 @@ func deeds() map[string]deed {
 	variable := projects.Variable{Key: "K", Scope: projects.AnyScope}
 	bot := auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeAPI}, Role: access.Guest}
 	return map[string]deed{
+		"Registry.AskSweep":             {action: access.AdminFeatures},
 		"Registry.Publish":              {action: access.PublishPackage},
 		"Registry.Open":                 {action: access.ReadPackages},
 		"Registry.Upload":               {action: access.UploadFile},

@@ -93,7 +93,8 @@ const (
 	WebhookDestroyed Name = "webhook_destroyed"
 )
 
-// Users, and the flags of the instance. Those of flags are granary's own.
+// Users, the flags of the instance, and its store. Those of flags and of the store
+// are granary's own.
 const (
 	UserCreated    Name = "user_created"
 	UserBlocked    Name = "user_blocked"
@@ -101,6 +102,7 @@ const (
 	UserDestroyed  Name = "user_destroyed"
 	FeatureSet     Name = "feature_set"
 	FeatureDeleted Name = "feature_deleted"
+	SweepRequested Name = "store_sweep_requested"
 )
 
 // UserUpdated is the event of something of a user that was changed, such as

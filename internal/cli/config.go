@@ -37,7 +37,8 @@ func newConfigCheck(env Env) *cobra.Command {
 }
 
 // loadConfig settles the settings for a command that has config's flags. Its
-// error has one line per fault.
+// error has one line per fault; with it only settings without one are to be used,
+// and only to tell of it.
 func loadConfig(cmd *cobra.Command, env Env) (config.Config, error) {
 	cfg, faults := config.Load(cmd.Flags(), env.Environ, os.ReadFile)
 	if len(faults) == 0 {
@@ -47,5 +48,5 @@ func loadConfig(cmd *cobra.Command, env Env) (config.Config, error) {
 	for i, f := range faults {
 		lines[i] = errors.New(f.String())
 	}
-	return config.Config{}, usageError{errors.Join(lines...)}
+	return cfg, usageError{errors.Join(lines...)}
 }

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+	"log/slog"
+
 	"github.com/spf13/cobra"
 
 	"granary/internal/config"
@@ -16,12 +19,18 @@ func newServe(env Env) *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, env)
-			if err != nil {
+			log := daemon.NewLogger(cfg, env.Stderr)
+			if err == nil {
+				slog.SetDefault(log) // the standard library has no other way to tell some things
+				ctx, stop := untilInterrupted(cmd)
+				defer stop()
+				err = daemon.Run(ctx, cfg, versionOf(env.Version), env.Stdout, env.Stderr)
+			}
+			if err == nil || cfg.LogFormat != "json" {
 				return err
 			}
-			ctx, stop := untilInterrupted(cmd)
-			defer stop()
-			return daemon.Run(ctx, cfg, versionOf(env.Version), env.Stdout, env.Stderr)
+			log.Error("the server did not run to an orderly end", "error", err)
+			return exitError{errors.New(""), exitCode(err)} // it is told
 		},
 	}
 	config.AddFlags(cmd.Flags())

@@ -33,6 +33,7 @@ type Config struct {
 	MaxFileSize int64 // bytes; 0 for no limit
 	InlineMax   int64 // bytes, 0 to 1 MiB
 
+	DiskReserve int64 // bytes held back on the disk of a SQLite database, 0 to 1 TiB; 0 for none
 	CacheMemory int64 // bytes for what is remembered of the database, 0 to 16 GiB; 0 for nothing
 
 	DatabaseMaxConnections int // to PostgreSQL, 4 to 1000; 0 for four a core, at least 16

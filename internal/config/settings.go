@@ -131,6 +131,8 @@ func runningSettings() []setting {
 			get:  func(c *Config) string { return c.PprofListen }},
 		size("cache-memory", "8MiB", 16*gibibyte, "remember tokens, permission, files and pages of lists in this `size` of memory, 0 to 16GiB; 0 remembers nothing",
 			func(c *Config) *int64 { return &c.CacheMemory }),
+		size("disk-reserve", "256MiB", 1<<40, "hold back this `size` of the SQLite database's disk, to delete with when the disk is full, 0 to 1TiB; 0 holds back nothing",
+			func(c *Config) *int64 { return &c.DiskReserve }),
 		duration("shutdown-timeout", "30s", 0, "at shutdown, give running transfers this `duration` to finish",
 			func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
 		duration("stall-timeout", "60s", time.Second, "cut off an upload that makes no progress for this `duration`",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -28,6 +29,7 @@ import (
 type Admin struct {
 	server server
 	cfg    config.Config
+	root   access.Actor // after Login
 	api    http.Handler // as root; nil where root may nothing
 	cause  error        // of the last answer above 499
 }
@@ -62,7 +64,8 @@ func (a *Admin) openDatabase(ctx context.Context) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("there is no database %s: %w; --data-dir or --database names the server's, whose first start makes it", path, plain(err))
 	}
-	db, err := metadb.OpenSQLite(ctx, path, metadb.Options{Beside: true})
+	held := newReserve(filepath.Dir(path), a.cfg.DiskReserve, slog.New(slog.DiscardHandler)) // the server's; it sees when this draws on it
+	db, err := metadb.OpenSQLite(ctx, path, metadb.Options{Beside: true, Reserve: held.draw})
 	if err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
@@ -93,7 +96,8 @@ func (a *Admin) Login(ctx context.Context) error {
 	if err != nil || root.Blocked || !root.Admin {
 		return errors.New("there is no administrator root who is not blocked; granary admin reset-root makes one")
 	}
-	a.api = a.server.api.As(console(root))
+	a.root = console(root)
+	a.api = a.server.api.As(a.root)
 	return nil
 }
 

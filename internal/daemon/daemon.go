@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"granary/internal/api"
 	"granary/internal/blob/disk"
@@ -32,7 +33,7 @@ type hooks struct {
 }
 
 func run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer, h hooks) error {
-	log := newLogger(cfg, stderr)
+	log := NewLogger(cfg, stderr)
 	// The addresses first: where one is taken nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
 	if err != nil {
@@ -88,7 +89,7 @@ func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.
 	mux.HandleFunc("GET /-/readiness", s.readiness)
 	if cfg.Metrics {
 		options.Metrics = httpd.NewMetrics()
-		options.Metrics.Register(s.tasks.collectors()...)
+		options.Metrics.Register(slices.Concat(s.tasks.collectors(), s.space.collectors())...)
 		options.Metrics.Register(s.damage.seen)
 		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.api.Writes, s.auth.Logins.Failures()} {
 			if t != nil {
@@ -120,7 +121,8 @@ func servePprof(ctx context.Context, address string, log *slog.Logger) (stop fun
 	return func() { cancel(); <-done }, nil
 }
 
-func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
+// NewLogger writes the log as the settings say.
+func NewLogger(cfg config.Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))

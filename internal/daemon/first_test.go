@@ -19,7 +19,7 @@ import (
 // printed.
 func serveHere(t *testing.T, environ []string, args ...string) (url string, stop func() (stdout string)) {
 	t.Helper()
-	cfg, err := settings(environ, append([]string{"--listen=127.0.0.1:0"}, args...)...)
+	cfg, err := settings(append([]string{noReserve}, environ...), append([]string{"--listen=127.0.0.1:0"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestLogFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	log := newLogger(cfg, &out)
+	log := NewLogger(cfg, &out)
 	log.Info("no")
 	log.Warn("yes", slog.Any("token", cfg.RootToken))
 	if got := out.String(); !strings.HasPrefix(got, `{"time":`) || strings.Count(got, "\n") != 1 {

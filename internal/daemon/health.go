@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -16,8 +17,8 @@ func liveness(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, `{"status":"ok"}`)
 }
 
-// readiness says that requests can be served: the database takes writes and
-// the blob store answers.
+// readiness says that requests can be served: the database takes writes, the blob
+// store answers, and the disks here have room.
 func (s *server) readiness(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
@@ -29,6 +30,12 @@ func (s *server) readiness(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.blobs.Stat(ctx, blob.Digest{}); err != nil && !errors.Is(err, blob.ErrNotFound) {
 		httpd.Note(ctx, err)
 		reply(w, http.StatusServiceUnavailable, `{"status":"failed","message":"the blob store does not answer"}`)
+		return
+	}
+	if err := s.space.full(); err != nil {
+		httpd.Note(ctx, err)
+		said, _ := json.Marshal(map[string]string{"status": "failed", "message": err.Error()}) // texts never fail
+		reply(w, http.StatusServiceUnavailable, string(said))
 		return
 	}
 	reply(w, http.StatusOK, `{"status":"ok"}`)

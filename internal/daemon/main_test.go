@@ -36,6 +36,7 @@ const (
 	dieAt     = "DAEMON_TEST_DIE_AT" // "POINT N": kill yourself when you come to POINT the Nth time
 	rootToken = "gnpat-root-token-of-the-tests"
 	asRoot    = "GRANARY_ROOT_TOKEN=" + rootToken
+	noReserve = "GRANARY_DISK_RESERVE=0" // unless a test says otherwise: many servers share the disk
 )
 
 func TestMain(m *testing.M) {
@@ -115,7 +116,7 @@ func launch(environ []string, args ...string) (*process, error) {
 		cmd: exec.Command(os.Args[0], args...), exited: make(chan struct{}), listening: make(chan string, 1),
 		all: slices.Contains(args, "--log-level=debug"),
 	}
-	p.cmd.Env = append(append(os.Environ(), asServer+"=1"), environ...)
+	p.cmd.Env = append(append(os.Environ(), asServer+"=1", noReserve), environ...)
 	p.cmd.Stdout = &p.stdout
 	logs, err := p.cmd.StderrPipe()
 	if err != nil {

@@ -39,17 +39,25 @@ type server struct {
 	api      *api.Server
 	tasks    *tasks
 	damage   *damage
+	space    *space
 }
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, h hooks) (*server, error) {
 	s := &server{tasks: newTasks(), damage: newDamage(log)}
+	var err error
+	if s.space, err = newSpace(cfg); err != nil {
+		return nil, err
+	}
 	if err := s.openStores(ctx, cfg, version, log, h); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	s.furnish(cfg, version)
 	s.registry.Damaged = s.damage.tell
+	if s.space.reserve != nil {
+		s.registry.Full = s.space.reserve.isOut
+	}
 	return s, nil
 }
 
@@ -65,7 +73,7 @@ func (s *server) furnish(cfg config.Config, version string) {
 		Places: s.projects, Rules: rules, Now: time.Now, Logins: throttle.NewLogins(time.Now),
 	}
 	s.registry = &registry.Registry{
-		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Protectors: s.db,
+		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Sweeps: s.db, Protectors: s.db,
 		Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
@@ -134,6 +142,9 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, o metadb.O
 	if err := s.ownDirectories(dirs...); err != nil {
 		return err
 	}
+	s.space.reserve = newReserve(filepath.Dir(database), cfg.DiskReserve, o.Log)
+	s.space.reserve.keep()
+	o.Reserve = s.space.reserve.draw
 	if s.db, err = metadb.OpenSQLite(ctx, database, o); err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}

@@ -3,9 +3,12 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"granary/internal/trouble"
 )
 
 // tasks does the work beside the requests, and tells Prometheus how it goes.
@@ -15,10 +18,16 @@ type tasks struct {
 	success  *prometheus.GaugeVec
 	removed  *prometheus.CounterVec
 	nodes    *prometheus.GaugeVec
+	stored   *prometheus.GaugeVec // without labels: told only while this node does the upkeep
+	swept    prometheus.Counter
+
+	mu       sync.Mutex
+	troubles map[string]*trouble.Trouble // by task
 }
 
 func newTasks() *tasks {
 	return &tasks{
+		troubles: map[string]*trouble.Trouble{},
 		leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_upkeep_running",
 			Help: "1 on the one node that sweeps and tidies for all, 0 on the others.",
@@ -40,12 +49,20 @@ func newTasks() *tasks {
 			Name: "granary_nodes",
 			Help: "Servers that were seen on the database within the last 30 s, this one too, by granary's version.",
 		}, []string{"version"}),
+		stored: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "granary_store_bytes",
+			Help: "Bytes of all blobs on record, small ones too; on the one node that sweeps for all.",
+		}, nil),
+		swept: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "granary_swept_bytes_total",
+			Help: "Bytes of the blobs that sweeps of this node removed.",
+		}),
 	}
 }
 
 // collectors are what to register.
 func (t *tasks) collectors() []prometheus.Collector {
-	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed, t.nodes}
+	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed, t.nodes, t.stored, t.swept}
 }
 
 // do does a task once. work reports how much it removed, also where it failed.
@@ -60,8 +77,19 @@ func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func
 	case err == nil:
 		t.duration.WithLabelValues(task, "done").Observe(time.Since(began).Seconds())
 		t.success.WithLabelValues(task).SetToCurrentTime()
+		t.trouble(log, task).Saw(nil, "task", task)
 	case ctx.Err() == nil: // else it was cut short, and is whoever's turn it is
 		t.duration.WithLabelValues(task, "failed").Observe(time.Since(began).Seconds())
-		log.Warn("work beside the requests failed; it is tried again at its next turn", "task", task, "error", err)
+		t.trouble(log, task).Saw(err, "task", task)
 	}
+}
+
+// trouble is that of a task.
+func (t *tasks) trouble(log *slog.Logger, task string) *trouble.Trouble {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.troubles[task] == nil {
+		t.troubles[task] = trouble.New(log, "work beside the requests failed; it is tried again at its next turn", "work beside the requests is done again")
+	}
+	return t.troubles[task]
 }

@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"granary/internal/registry"
+	"granary/internal/trouble"
 )
 
 const (
@@ -15,6 +18,8 @@ const (
 	foldEvery   = 5 * time.Second
 	countEvery  = 5 * time.Second // the nodes
 	retryUpkeep = 2 * time.Second // after it was lost
+	askedEvery  = time.Second     // whether somebody asks for a sweep
+	keepEvery   = time.Second     // the reserve
 )
 
 // exclusive names the work that one node does for all.
@@ -28,23 +33,29 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 	var running sync.WaitGroup
 	running.Go(func() { every(ctx, flushEvery, func() { s.flush(ctx, log) }) })
 	running.Go(func() { every(ctx, countEvery, func() { s.countNodes(ctx) }) })
+	if s.space.reserve != nil {
+		running.Go(func() { every(ctx, keepEvery, s.space.reserve.keep) })
+	}
 	running.Go(func() { s.upkeepInTurn(ctx, log, retention) })
 	return func() { cancel(); running.Wait() }
 }
 
 // upkeepInTurn does what one node does for all, whenever this node is the one.
 func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention time.Duration) {
+	lost := trouble.New(log, "the upkeep stopped here; it goes on where the database answers", "the upkeep goes on here")
 	for ctx.Err() == nil {
 		err := s.db.Exclusive(ctx, exclusive, func(ctx context.Context) error {
+			lost.Saw(nil)
 			s.tasks.leads.Set(1)
 			defer s.tasks.leads.Set(0)
+			defer s.tasks.stored.Reset()
 			s.upkeep(ctx, log, retention)
 			return nil
 		})
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		log.Warn("the upkeep stopped here; it goes on where the database answers", "error", err)
+		lost.Saw(err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(retryUpkeep):
@@ -60,21 +71,13 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 			s.tasks.do(ctx, log, "fold", func(ctx context.Context) (int, error) { return 0, s.db.Fold(ctx) })
 		})
 	})
-	both.Go(func() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(sweepFirst):
-		}
-		s.clean(ctx, log, retention)
-		every(ctx, sweepEvery, func() { s.clean(ctx, log, retention) })
-	})
+	both.Go(func() { s.cleaning(ctx, log, retention) })
 	both.Wait()
 }
 
 // clean removes what nobody needs any more.
 func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	s.tasks.do(ctx, log, "sweep", s.registry.Sweep)
+	_, _ = s.sweep(ctx, log, registry.Grace) // it is told
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	if retention > 0 {

@@ -171,7 +171,7 @@ func (db *DB) FindEvent(ctx context.Context, f audit.Filter, id int64) (audit.Ev
 
 // PurgeEvents implements audit.Store.
 func (db *DB) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
-	return write(ctx, db, func(t *tx) (int, error) {
+	return write(freeing(ctx), db, func(t *tx) (int, error) {
 		n, err := t.count(`DELETE FROM audit_events WHERE id IN (SELECT e.id FROM audit_events e WHERE e.id < $1 ORDER BY e.id LIMIT $2)`,
 			micros(before), limit)
 		return int(n), err

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"granary/internal/trouble"
 )
 
 // checkpointer folds the write-ahead log back into the database file. SQLite
@@ -14,13 +16,13 @@ import (
 // folds in what came meanwhile, after which the log starts over: without that
 // step it would grow as long as somebody publishes.
 type checkpointer struct {
-	db     *sql.DB
-	writer *writer
-	log    *slog.Logger
-	grown  atomic.Int64 // transactions since the last fold
-	wake   chan struct{}
-	quit   chan struct{}
-	ended  chan struct{}
+	db      *sql.DB
+	writer  *writer
+	trouble *trouble.Trouble
+	grown   atomic.Int64 // transactions since the last fold
+	wake    chan struct{}
+	quit    chan struct{}
+	ended   chan struct{}
 }
 
 const (
@@ -30,7 +32,8 @@ const (
 
 func newCheckpointer(db *sql.DB, w *writer, log *slog.Logger) *checkpointer {
 	c := &checkpointer{
-		db: db, writer: w, log: log, wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
+		db: db, writer: w, wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
+		trouble: trouble.New(log, "database: the write-ahead log was not folded back; it will be later", "database: the write-ahead log is folded back again"),
 	}
 	go c.run()
 	return c
@@ -61,9 +64,7 @@ func (c *checkpointer) run() {
 		if c.grown.Swap(0) == 0 {
 			continue
 		}
-		if err := c.fold(); err != nil {
-			c.log.Warn("database: the write-ahead log was not folded back; it will be later", "error", err)
-		}
+		c.trouble.Saw(c.fold())
 	}
 }
 

@@ -79,6 +79,11 @@ type Options struct {
 	// to the other nodes, from before this returns until Close. "" is no server.
 	Node string
 
+	// Reserve gives back space that was held back on SQLite's disk, and reports
+	// whether there is such space now: what removes something is then tried once
+	// more, after it found the disk full. nil where none is held back.
+	Reserve func() bool
+
 	Log            *slog.Logger  // nil for nowhere
 	CacheMemory    int64         // bytes for what is remembered; 0 for DefaultCacheMemory, below 0 for nothing
 	MaxConnections int           // to PostgreSQL; 0 for four a core, at least 16; 4 is the least

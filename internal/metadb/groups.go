@@ -308,7 +308,7 @@ func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) e
 
 // DeleteGroup implements projects.Groups.
 func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := change(freeing(ctx), db, func(t *tx) (struct{}, error) {
 		if err := t.record(ctx, e); err != nil {
 			return struct{}{}, err
 		}

@@ -121,7 +121,7 @@ func (db *DB) logAttempt(t *tx, a hooks.Attempt) error {
 
 // PruneAttempts implements hooks.Log.
 func (db *DB) PruneAttempts(ctx context.Context, before time.Time, limit int) (int, error) {
-	return write(ctx, db, func(t *tx) (int, error) {
+	return write(freeing(ctx), db, func(t *tx) (int, error) {
 		n, err := t.count(`DELETE FROM hook_attempts WHERE id IN (
 			SELECT id FROM hook_attempts WHERE created_at < $1 ORDER BY created_at LIMIT $2)`, micros(before), limit)
 		return int(n), err

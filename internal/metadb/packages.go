@@ -134,10 +134,10 @@ const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
 const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`
 
 // PurgeDeleted implements registry.Ledger.
-func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
+func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error) {
 	defer db.files.clear()
 	defer db.walks.clear()
-	return write(ctx, db, func(t *tx) (int, error) {
+	return write(freeing(ctx), db, func(t *tx) (int, error) {
 		var n int
 		var free []int64 // blobs, once for each file that is gone
 		for _, which := range []string{purgeQuery, removedQuery} {
@@ -167,7 +167,7 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int) (int, error) {
 			return 0, err
 		}
 		n += len(files) + len(uploads) + releases
-		return n, t.countOff(slices.Concat(free, files, uploads))
+		return n, t.countOff(slices.Concat(free, files, uploads), now)
 	})
 }
 
@@ -188,15 +188,16 @@ func (t *tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error
 
 // countOff counts files that are gone off their blobs. It comes after the
 // packages and goes by id, as publishers take them: who waits for a blob holds
-// nothing that its holder still wants.
-func (t *tx) countOff(blobs []int64) error {
+// nothing that its holder still wants. The time of grace of a blob without
+// files begins here.
+func (t *tx) countOff(blobs []int64, now time.Time) error {
 	slices.Sort(blobs)
 	for len(blobs) > 0 {
 		same := 1
 		for same < len(blobs) && blobs[same] == blobs[0] {
 			same++
 		}
-		if err := t.exec(`UPDATE blobs SET files = files - $1 WHERE id = $2`, same, blobs[0]); err != nil {
+		if err := t.exec(`UPDATE blobs SET files = files - $1, touched_at = $2 WHERE id = $3`, same, micros(now), blobs[0]); err != nil {
 			return err
 		}
 		blobs = blobs[same:]
@@ -210,29 +211,31 @@ const sweepQuery = `UPDATE blobs SET touched_at = touched_at WHERE files = 0 AND
 	SELECT b.id FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
 		AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
 		AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1)
-	RETURNING id, digest`
+	RETURNING id, digest, size`
 
 // SweepBlob implements registry.Ledger. The bytes go before the commit, so
 // that a publisher of the same bytes, who waits at its pin for this
 // transaction, finds them gone and writes them again.
-func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (bool, error) {
-	return write(ctx, db, func(t *tx) (bool, error) {
+func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
+	err = db.writer.do(freeing(ctx), func(t *tx) error {
 		var blobID int64
 		var digest []byte
-		err := t.row(ctx, sweepQuery, micros(before)).Scan(&blobID, &digest)
+		err := t.row(ctx, sweepQuery, micros(before)).Scan(&blobID, &digest, &size)
+		found = err == nil
 		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
+			return nil
 		}
 		if err != nil {
-			return false, classify(err)
+			return classify(err)
 		}
 		var d blob.Digest
 		copy(d[:], digest)
 		if err := remove(d); err != nil {
-			return false, fault.Wrap(fault.Unavailable, "", err)
+			return fault.Wrap(fault.Unavailable, "", err)
 		}
-		return true, t.exec(`DELETE FROM blobs WHERE id = $1`, blobID)
+		return t.exec(`DELETE FROM blobs WHERE id = $1`, blobID)
 	})
+	return size, found && err == nil, err
 }
 
 var (

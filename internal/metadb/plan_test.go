@@ -54,7 +54,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	_, _, err := db.FindFile(ctx, p.ID, c)
 	must(t, 0, err)
 	must(t, 0, db.PinBlob(ctx, blob.Digest{2}, 1, time.Now()))
-	_, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
+	_, _, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
 	must(t, 0, err)
 	tellAll(t, db, hook)
 	for _, at := range []projects.Place{{GroupID: g.ID}, {ProjectID: p.ID}} {
@@ -64,7 +64,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 		must(t, 0, db.DeleteMember(ctx, at, actorOf(root), ada.ID, yes))
 	}
 	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now(), audit.Event{}))
-	n, err := db.PurgeDeleted(ctx, 10)
+	n, err := db.PurgeDeleted(ctx, 10, time.Now())
 	if must(t, n, err) != 1 {
 		t.Errorf("%d packages were purged, want 1", n)
 	}

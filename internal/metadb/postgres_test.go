@@ -113,7 +113,7 @@ func TestManyPublishers(t *testing.T) {
 		}
 		all.Go(func() {
 			for range 10 {
-				if _, err := db.PurgeDeleted(t.Context(), 5); err != nil {
+				if _, err := db.PurgeDeleted(t.Context(), 5, time.Now()); err != nil {
 					t.Error("purge:", err)
 				}
 				if err := db.Fold(t.Context()); err != nil {
@@ -123,7 +123,7 @@ func TestManyPublishers(t *testing.T) {
 		})
 		all.Wait()
 		for {
-			n, err := db.PurgeDeleted(t.Context(), 50)
+			n, err := db.PurgeDeleted(t.Context(), 50, time.Now())
 			if must(t, n, err) == 0 {
 				break
 			}
@@ -159,7 +159,7 @@ func TestPublisherWaitsForTheSweep(t *testing.T) {
 		removed, commit := make(chan struct{}), make(chan struct{})
 		swept := make(chan error, 1)
 		go func() {
-			found, err := db.SweepBlob(ctx, old.Add(time.Hour), func(d blob.Digest) error {
+			_, found, err := db.SweepBlob(ctx, old.Add(time.Hour), func(d blob.Digest) error {
 				if d != bytes {
 					return errors.New("another blob")
 				}
@@ -215,7 +215,7 @@ func TestSweepLeavesWhatIsPinned(t *testing.T) {
 	<-pinned
 	swept := make(chan error, 1)
 	go func() {
-		found, err := db.SweepBlob(ctx, old.Add(time.Hour), func(blob.Digest) error { return errors.New("removed what is pinned") })
+		_, found, err := db.SweepBlob(ctx, old.Add(time.Hour), func(blob.Digest) error { return errors.New("removed what is pinned") })
 		if found {
 			err = errors.New("swept what is pinned")
 		}

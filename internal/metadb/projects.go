@@ -304,7 +304,7 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 
 // DeleteProject implements projects.Projects.
 func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := change(freeing(ctx), db, func(t *tx) (struct{}, error) {
 		if err := t.record(ctx, e); err != nil {
 			return struct{}{}, err
 		}

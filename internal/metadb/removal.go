@@ -14,7 +14,7 @@ import (
 func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
 	defer db.walks.drop(r.ProjectID)
-	return db.writer.do(ctx, func(t *tx) error {
+	return db.writer.do(freeing(ctx), func(t *tx) error {
 		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
@@ -37,7 +37,7 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 // RemoveFile implements registry.Removal.
 func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
 	defer db.files.clear()
-	return db.writer.do(ctx, func(t *tx) error {
+	return db.writer.do(freeing(ctx), func(t *tx) error {
 		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err

@@ -17,6 +17,11 @@ import (
 
 const readers = 4 // connections
 
+// logLimit is the length in bytes to which the file of the write-ahead log is cut
+// when it starts over. Under load it stays below. A fold alone leaves it as long
+// as it ever was: the next write cuts it.
+const logLimit = 64 << 20
+
 // OpenSQLite opens the database file, creating it where it is missing, and
 // brings its schema up to date. The caller holds the lock that keeps other
 // servers away. With Options.Beside it needs no lock, and does neither.
@@ -51,7 +56,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	}
 	w := newWriter(conn, o.Hook, o.log())
 	db := newDB(sqliteDialect(), reads, writes, w, o)
-	w.wake = db.wake
+	w.wake, w.reserve = db.wake, o.Reserve
 	if o.Beside {
 		go w.run()
 		return db, nil
@@ -129,7 +134,7 @@ func openPool(path string, n int, extra string) (*sql.DB, error) {
 	pragmas := []string{
 		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
 		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-2048)",
-		"_pragma=temp_store(MEMORY)", extra,
+		"_pragma=temp_store(MEMORY)", fmt.Sprintf("_pragma=journal_size_limit(%d)", logLimit), extra,
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(pragmas, "&")
 	pool, err := sql.Open("sqlite", dsn)

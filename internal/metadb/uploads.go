@@ -85,14 +85,14 @@ func (db *DB) ListUploads(ctx context.Context, projectID int64, p page.Request) 
 // RemoveUpload implements registry.Uploads.
 func (db *DB) RemoveUpload(ctx context.Context, at registry.UploadAddress, e audit.Event) error {
 	condition, args := uploadAt(at)
-	return db.writer.do(ctx, func(t *tx) error {
+	return db.writer.do(freeing(ctx), func(t *tx) error {
 		var id, blobID int64
 		var name string
 		err := t.row(ctx, `DELETE FROM uploads WHERE `+condition+` RETURNING id, file_name, blob_id`, args...).Scan(&id, &name, &blobID)
 		if err != nil {
 			return classify(err)
 		}
-		if err := t.countOff([]int64{blobID}); err != nil {
+		if err := t.countOff([]int64{blobID}, e.At); err != nil {
 			return err
 		}
 		return t.record(ctx, e.To("Upload", id, name))

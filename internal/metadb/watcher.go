@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"granary/internal/trouble"
 )
 
 // lookEvery is how often the watcher looks: a foreign change counts within a
@@ -15,7 +17,7 @@ const lookEvery = 500 * time.Millisecond
 type watcher struct {
 	db      *DB
 	writer  *writer
-	log     *slog.Logger
+	trouble *trouble.Trouble
 	version int64 // as the writer's connection saw it last
 	quit    chan struct{}
 	ended   chan struct{}
@@ -23,7 +25,8 @@ type watcher struct {
 
 // newWatcher begins to watch: what is written from here on is noticed.
 func newWatcher(db *DB, w *writer, log *slog.Logger) *watcher {
-	o := &watcher{db: db, writer: w, log: log, quit: make(chan struct{}), ended: make(chan struct{})}
+	o := &watcher{db: db, writer: w, quit: make(chan struct{}), ended: make(chan struct{})}
+	o.trouble = trouble.New(log, "database: whether another process wrote to it is not known; it is asked again", "database: what other processes write to it is known again")
 	o.look()
 	go o.run()
 	return o
@@ -50,11 +53,8 @@ func (o *watcher) look() {
 	err := o.writer.alone(context.Background(), func(*tx) error {
 		return o.writer.conn.conn.QueryRowContext(context.Background(), "PRAGMA data_version").Scan(&version)
 	})
-	if err != nil {
-		o.log.Warn("database: whether another process wrote to it is not known; it is asked again", "error", err)
-		return
-	}
-	if version == o.version {
+	o.trouble.Saw(err)
+	if err != nil || version == o.version {
 		return
 	}
 	o.version = version

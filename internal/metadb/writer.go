@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"granary/internal/fault"
@@ -25,6 +26,8 @@ type writer struct {
 	hook  func(point string)
 	told  func(n int) // that n transactions were committed; set before the first
 	wake  func()      // that one of them put something into the outbox
+
+	reserve func() bool // Options.Reserve
 }
 
 // job is one caller's transaction.
@@ -66,7 +69,11 @@ var errClosed = errors.New("the database is closed")
 // what fn did, and is returned. A caller that leaves before its turn changes
 // nothing; once its turn has come it waits for the end.
 func (w *writer) do(ctx context.Context, fn func(*tx) error) error {
-	return w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
+	err := w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
+	if w.draws(ctx, err) {
+		err = w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
+	}
+	return err
 }
 
 // alone runs fn on the writer's connection between two transactions.
@@ -256,9 +263,11 @@ func (k *kept) rows(query string, args ...any) (*sql.Rows, error) {
 	return k.conn.QueryContext(context.Background(), query, args...)
 }
 
-// undo ends a failed transaction. SQLite may have undone it already.
+// undo ends a failed transaction. SQLite may have undone it already: where the disk
+// was full it has.
 func (k *kept) undo() {
-	if _, err := k.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+	_, err := k.conn.ExecContext(context.Background(), "ROLLBACK")
+	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 		logRollback(k.log, err)
 	}
 }

@@ -65,7 +65,7 @@ func testPublishUnderFaults(t *testing.T, h *house) {
 	}
 	unswept := len(h.stored(t))
 	h.now = h.now.Add(registry.Grace + time.Minute)
-	if _, err := h.Sweep(t.Context()); err != nil {
+	if _, err := h.Sweep(t.Context(), registry.Grace); err != nil {
 		t.Fatal(err)
 	}
 	stored := h.stored(t)
@@ -147,13 +147,13 @@ func testSweepUnderFaults(t *testing.T, h *house) {
 				}
 				h.now = h.now.Add(registry.Grace + time.Minute)
 				f.set(nth, keptDeed)
-				_, err := h.Sweep(t.Context())
+				_, err := h.Sweep(t.Context(), registry.Grace)
 				came := f.failed()
 				f.set(never, false)
 				if (err != nil) != came {
 					t.Fatalf("%s: %v", name, err)
 				}
-				if _, err := h.Sweep(t.Context()); err != nil {
+				if _, err := h.Sweep(t.Context(), registry.Grace); err != nil {
 					t.Fatalf("%s: the next sweep: %v", name, err)
 				}
 				if got := h.stored(t); !maps.Equal(got, want) {
@@ -188,8 +188,8 @@ func testSweepKeepsToTheGrace(t *testing.T, h *house) {
 		swept int
 	}{{registry.Grace - time.Minute, 0}, {2 * time.Minute, 1}, {0, 0}} {
 		h.now = h.now.Add(step.wait)
-		if n, err := h.Sweep(t.Context()); n != step.swept || err != nil {
-			t.Errorf("%d swept, %v, want %d", n, err, step.swept)
+		if n, err := h.Sweep(t.Context(), registry.Grace); n.Blobs != step.swept || err != nil {
+			t.Errorf("%+v swept, %v, want %d", n, err, step.swept)
 		}
 	}
 	if n := len(h.stored(t)); n != 0 {

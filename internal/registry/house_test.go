@@ -209,10 +209,10 @@ func (l *faultyLedger) AddFile(ctx context.Context, p registry.Publication) (f r
 	return f, err
 }
 
-func (l *faultyLedger) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (found bool, err error) {
+func (l *faultyLedger) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
 	err = l.do(func() error {
-		found, err = l.Ledger.SweepBlob(ctx, before, remove)
+		size, found, err = l.Ledger.SweepBlob(ctx, before, remove)
 		return err
 	})
-	return found, err
+	return size, found, err
 }

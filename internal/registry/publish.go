@@ -67,6 +67,9 @@ func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordin
 	if err := checkProtection(p, a, c.Name); err != nil {
 		return nil, err
 	}
+	if err := r.room(); err != nil {
+		return nil, err
+	}
 	if limit := r.limit(p); limit > 0 && o.Length > limit {
 		return nil, tooLarge(o.Length, limit)
 	}
@@ -95,6 +98,18 @@ func (r *Registry) lost(ctx context.Context, f File) bool {
 	size, err := r.Blobs.Stat(ctx, f.Digest)
 	return errors.Is(err, blob.ErrNotFound) || err == nil && size != f.Size
 }
+
+// room refuses files while the space that is held back for deletions is in use:
+// they would take it.
+func (r *Registry) room() error {
+	if r.Full != nil && r.Full() {
+		return fault.New(fault.Unavailable, noSpace)
+	}
+	return nil
+}
+
+// noSpace is what publishers are told of a full disk.
+const noSpace = "no space left on the server"
 
 // store makes the bytes durable under their digest. The row comes first, so
 // that no bytes are ever without one; the row is never believed, the store is
@@ -141,7 +156,7 @@ func timedOut(err error) bool {
 // can act upon.
 func storeFault(err error) error {
 	if errors.Is(err, blob.ErrNoSpace) {
-		return fault.Wrap(fault.Unavailable, "no space left on the server", err)
+		return fault.Wrap(fault.Unavailable, noSpace, err)
 	}
 	return fault.Wrap(fault.Unavailable, "", err)
 }

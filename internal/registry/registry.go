@@ -104,7 +104,7 @@ type Catalog interface {
 // durable when it returns.
 type Ledger interface {
 	// PinBlob creates or touches the row of a blob, so that the sweep leaves
-	// its bytes alone for the grace time.
+	// its bytes alone for the time of grace.
 	PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error
 	// AddFile records a published file, and makes the package where it is new.
 	AddFile(ctx context.Context, p Publication) (File, error)
@@ -112,13 +112,14 @@ type Ledger interface {
 	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
 	// PurgeDeleted removes up to limit records of each kind (packages, files,
 	// uploads, releases) that are gone, by themselves or with their project, and
-	// reports how many it removed.
-	PurgeDeleted(ctx context.Context, limit int) (int, error)
+	// reports how many it removed. Their blobs are touched now.
+	PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error)
 	// SweepBlob picks one blob that no file refers to and that nobody touched
 	// since before, calls remove with its digest, and then removes its row: in
 	// one transaction, so that a publisher of the same bytes waits at its pin
-	// until the bytes are gone for certain. It reports whether it found one.
-	SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (bool, error)
+	// until the bytes are gone for certain. It reports whether it found one, and
+	// its size in bytes.
+	SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error)
 }
 
 // Publication is what AddFile records.
@@ -145,6 +146,7 @@ type Registry struct {
 	Shelf       Shelf
 	Files       Files
 	Removal     Removal
+	Sweeps      Sweeps
 	Protectors  Protectors
 	Groups      Groups
 	Blobs       blob.Store
@@ -155,6 +157,7 @@ type Registry struct {
 	MaxFileSize int64           // bytes, 0 = none; the server's
 	InlineMax   int64           // bytes; bodies up to this ride with their record
 	Now         func() time.Time
+	Full        func() bool // whether the server's disk takes no files; nil where it always does
 
 	// Damaged, where set, is told of each attempt to read a file whose bytes are
 	// not as they were published, when the attempt fails.

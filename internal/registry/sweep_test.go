@@ -48,8 +48,8 @@ func testSweepLaw(t *testing.T, h *house) {
 
 	swept := make(chan error, 1)
 	go func() {
-		n, err := h.Sweep(context.WithoutCancel(t.Context()))
-		if n != 1 && err == nil {
+		n, err := h.Sweep(context.WithoutCancel(t.Context()), registry.Grace)
+		if n.Blobs != 1 && err == nil {
 			err = errors.New("nothing was swept")
 		}
 		swept <- err
@@ -81,8 +81,8 @@ func testSweepLaw(t *testing.T, h *house) {
 	}
 	h.Blobs = inner
 	h.now = h.now.Add(registry.Grace + time.Minute)
-	if n, err := h.Sweep(t.Context()); n != 0 || err != nil {
-		t.Errorf("%d swept, %v: a file refers to it", n, err)
+	if n, err := h.Sweep(t.Context(), registry.Grace); n.Blobs != 0 || err != nil {
+		t.Errorf("%+v swept, %v: a file refers to it", n, err)
 	}
 }
 
@@ -100,8 +100,8 @@ func testSweepOfAPublisherOnTheWay(t *testing.T, h *house) {
 	if err := h.Ledger.PinBlob(t.Context(), blobtest.Digest(body), int64(len(body)), h.now); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := h.Sweep(t.Context()); n != 0 || err != nil {
-		t.Errorf("%d swept, %v", n, err)
+	if n, err := h.Sweep(t.Context(), registry.Grace); n.Blobs != 0 || err != nil {
+		t.Errorf("%+v swept, %v", n, err)
 	}
 	if !h.stored(t)[blobtest.Digest(body)] {
 		t.Error("the bytes are gone")

@@ -55,6 +55,9 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, n
 	if err != nil {
 		return Upload{}, err
 	}
+	if err := r.room(); err != nil {
+		return Upload{}, err
+	}
 	name, body, err := next()
 	if err != nil {
 		return Upload{}, err

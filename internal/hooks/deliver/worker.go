@@ -7,6 +7,7 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/hooks"
+	"granary/internal/trouble"
 )
 
 // Outbox is what waits to be sent.
@@ -43,15 +44,17 @@ type Worker struct {
 	Metrics *Metrics // nil counts nothing
 	Now     func() time.Time
 
-	hands map[int64]int // deliveries being sent, by hook
-	count int
-	done  chan int64 // the hook of each that is over
+	hands  map[int64]int // deliveries being sent, by hook
+	count  int
+	done   chan int64 // the hook of each that is over
+	outbox *trouble.Trouble
 }
 
 // Run sends until ctx is done, and then lets what is being sent come to its
 // end for a few seconds. What does not is sent again when its lease is over.
 func (w *Worker) Run(ctx context.Context) {
 	w.hands, w.done = map[int64]int{}, make(chan int64, inHand)
+	w.outbox = trouble.New(w.Log, "webhooks wait: what is to be sent cannot be taken from the records", "webhooks are sent again")
 	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	for ctx.Err() == nil {
@@ -81,8 +84,9 @@ func (w *Worker) fill(ctx, sending context.Context) time.Duration {
 		next, err := w.Outbox.NextDelivery(ctx, busy)
 		switch {
 		case err != nil:
-			return w.failed(ctx, "the outbox of webhooks cannot be read", err)
+			return w.failed(ctx, err)
 		case next.IsZero():
+			w.outbox.Saw(nil)
 			w.Metrics.late(0)
 			return poll
 		}
@@ -96,8 +100,9 @@ func (w *Worker) fill(ctx, sending context.Context) time.Duration {
 			return soonest // another server has taken it
 		}
 		if err != nil {
-			return w.failed(ctx, "a webhook delivery cannot be taken from the outbox", err)
+			return w.failed(ctx, err)
 		}
+		w.outbox.Saw(nil)
 		w.hands[d.Hook.ID]++
 		w.count++
 		go func() {
@@ -108,9 +113,9 @@ func (w *Worker) fill(ctx, sending context.Context) time.Duration {
 	return poll
 }
 
-func (w *Worker) failed(ctx context.Context, what string, err error) time.Duration {
+func (w *Worker) failed(ctx context.Context, err error) time.Duration {
 	if ctx.Err() == nil {
-		w.Log.Error(what, "error", err)
+		w.outbox.Saw(err)
 	}
 	return rest
 }

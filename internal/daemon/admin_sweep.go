@@ -1,0 +1,81 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"granary/internal/metadb"
+	"granary/internal/registry"
+)
+
+const (
+	sweptEvery  = 200 * time.Millisecond // whether the answer is there
+	serverEvery = 5 * time.Second        // whether there is a server still
+)
+
+// Sweep asks the server that sweeps for all to remove, at once, what nothing has
+// referred to for registry.GraceNow, and returns what it removed. It is called
+// after Login. It fails where no server runs that could do it, and where the
+// sweep failed. Where ctx ends first, nothing is swept any more if it has not begun.
+func (a *Admin) Sweep(ctx context.Context) (registry.Swept, error) {
+	if err := a.someServer(ctx); err != nil {
+		return registry.Swept{}, err
+	}
+	id, err := a.server.registry.AskSweep(ctx, a.root)
+	if err != nil {
+		return registry.Swept{}, err
+	}
+	swept, err := a.awaitSweep(ctx, id)
+	if err != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverEvery)
+		defer cancel()
+		err = errors.Join(err, a.server.db.WithdrawSweep(late, id))
+	}
+	return swept, err
+}
+
+func (a *Admin) awaitSweep(ctx context.Context, id int64) (registry.Swept, error) {
+	look, servers := time.NewTicker(sweptEvery), time.NewTicker(serverEvery)
+	defer look.Stop()
+	defer servers.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return registry.Swept{}, ctx.Err()
+		case <-servers.C:
+			if err := a.someServer(ctx); err != nil {
+				return registry.Swept{}, err
+			}
+		case <-look.C:
+			swept, done, failure, err := a.server.db.TakeSweep(ctx, id)
+			switch {
+			case err != nil:
+				return swept, err
+			case failure != "":
+				return swept, fmt.Errorf("the sweep failed after %d blobs of %d bytes: %s; the server tries again within an hour", swept.Blobs, swept.Bytes, failure)
+			case done:
+				return swept, nil
+			}
+		}
+	}
+}
+
+// someServer fails where no server runs, or an older one that may be the one that
+// sweeps for all and does not know how to be asked.
+func (a *Admin) someServer(ctx context.Context) error {
+	nodes, err := a.server.db.Nodes(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(nodes) == 0:
+		return errors.New("no server runs on the database, and it is the server that sweeps; start it, and ask again")
+	}
+	for _, n := range nodes {
+		if n.Schema < metadb.SweepsSince {
+			return fmt.Errorf("%s still runs, which cannot be asked to sweep; stop it, and ask again", n)
+		}
+	}
+	return nil
+}

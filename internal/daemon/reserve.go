@@ -1,0 +1,130 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"granary/internal/trouble"
+)
+
+// reserveName is the file that holds space back, beside the database. Empty, it
+// says that its space was given back and is not here again yet: so it is known
+// after a restart, and to granary admin beside the server.
+const reserveName = "granary.reserve"
+
+// reserve is space that is held back on the database's disk: when the disk is
+// full it is given back to delete with, and made again when there is space.
+type reserve struct {
+	path    string
+	size    int64 // bytes; 0 holds nothing
+	out     atomic.Bool
+	mu      sync.Mutex // of the file
+	log     *slog.Logger
+	trouble *trouble.Trouble
+}
+
+// newReserve does nothing yet. dir is that of the database.
+func newReserve(dir string, size int64, log *slog.Logger) *reserve {
+	return &reserve{path: filepath.Join(dir, reserveName), size: size, log: log,
+		trouble: trouble.New(log, "no space is held back for deletions", "space is held back for deletions")}
+}
+
+// isOut reports whether the space was given back: nothing but deletions may use
+// it.
+func (r *reserve) isOut() bool { return r != nil && r.out.Load() }
+
+// draw gives the space back, and reports whether it is given back now. The sync
+// makes the file system let go of it at once.
+func (r *reserve) draw() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held, there := r.held()
+	if held == 0 {
+		r.out.Store(there)
+		return there
+	}
+	f, err := os.OpenFile(r.path, os.O_RDWR, 0)
+	if err == nil {
+		err = errors.Join(f.Truncate(0), f.Sync(), f.Close())
+	}
+	if err != nil {
+		r.log.Error("the space that is held back for deletions cannot be given back", "file", r.path, "error", err)
+		return false
+	}
+	r.out.Store(true)
+	r.log.Warn("the disk is full: the space that was held back is used for deletions; files are taken again when there is space for it", "bytes", held)
+	return true
+}
+
+// held is the length of the file in bytes, and whether there is one.
+func (r *reserve) held() (bytes int64, there bool) {
+	info, err := os.Stat(r.path)
+	if err != nil {
+		return 0, false
+	}
+	return info.Size(), true
+}
+
+// keep makes what is missing of the reserve where there is space for it and for
+// something beside it. It is called at the start and again and again.
+func (r *reserve) keep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.size == 0 {
+		r.out.Store(false)
+		if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.log.Warn("the space that was held back for deletions cannot be given back", "file", r.path, "error", err)
+		}
+		return
+	}
+	held, there := r.held()
+	if held == r.size {
+		r.out.Store(false)
+		return
+	}
+	err := r.make(held)
+	r.trouble.Saw(err, "bytes", r.size)
+	r.out.Store(err != nil && there && held == 0)
+}
+
+// make gives the file its size. Where that fails the file is as it was.
+func (r *reserve) make(held int64) error {
+	if missing := r.size - held; missing > 0 {
+		free, err := freeBytes(filepath.Dir(r.path))
+		if err != nil {
+			return err
+		}
+		if free < missing+2*leastFree {
+			return fmt.Errorf("%d bytes are free on the database's disk; want %d: delete something, or choose a smaller --disk-reserve", free, missing+2*leastFree)
+		}
+	}
+	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	err = f.Truncate(min(held, r.size))
+	if err == nil && held < r.size {
+		if err = allocate(f, held, r.size-held); err != nil {
+			err = errors.Join(err, f.Truncate(held))
+		}
+	}
+	return errors.Join(err, f.Close())
+}
+
+// fill takes space by writing, where the file system cannot set it aside.
+func fill(f *os.File, from, n int64) error {
+	const step = 1 << 20
+	zeros := make([]byte, step)
+	for at := from; at < from+n; at += step {
+		if _, err := f.WriteAt(zeros[:min(step, from+n-at)], at); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}

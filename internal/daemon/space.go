@@ -1,0 +1,132 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"granary/internal/config"
+)
+
+const (
+	leastFree  = 4 << 20          // bytes; with less a disk counts as full
+	trialEvery = 10 * time.Second // a file is written to see whether the disk takes one
+	retryTrial = time.Second      // where it did not
+	trialName  = "granary.trial"  // that file
+	trialSize  = 4 << 10
+)
+
+// space is the room on the local disks that a server writes to. There is none
+// where records and blobs are elsewhere.
+type space struct {
+	disks   []*localDisk
+	reserve *reserve // of the database's disk; nil where that is elsewhere
+}
+
+// localDisk is a directory on a disk, and what it holds.
+type localDisk struct {
+	holds, dir string // "database" or "blobs"
+	now        func() time.Time
+
+	mu     sync.Mutex
+	tried  time.Time // when a file was last written
+	failed error     // what came of it
+}
+
+// newSpace is what the settings keep on local disks.
+func newSpace(cfg config.Config) (*space, error) {
+	s := &space{}
+	if cfg.Database.Scheme == "sqlite" {
+		database, err := sqliteFile(cfg)
+		if err != nil {
+			return nil, err
+		}
+		s.disks = append(s.disks, &localDisk{holds: "database", dir: filepath.Dir(database), now: time.Now})
+	}
+	if cfg.Blobs.Scheme == "file" {
+		s.disks = append(s.disks, &localDisk{holds: "blobs", dir: cfg.Blobs.Path, now: time.Now})
+	}
+	return s, nil
+}
+
+// full says of a full disk what to do about it; nil is that there is room.
+func (s *space) full() error {
+	const cure = "delete packages and run granary admin sweep --now, or make the disk larger"
+	if s.reserve.isOut() {
+		return fmt.Errorf("the disk of the database is full, and what was held back is used for deletions: %s", cure)
+	}
+	for _, d := range s.disks {
+		free, err := freeBytes(d.dir)
+		if err == nil && free < leastFree {
+			return fmt.Errorf("the disk of the %s is full, %d KiB are free: %s", d.holds, free>>10, cure)
+		}
+		if err == nil {
+			err = d.try()
+		}
+		if err != nil {
+			return fmt.Errorf("the disk of the %s takes no file (%w): %s", d.holds, plain(err), cure)
+		}
+	}
+	return nil
+}
+
+// try writes a small file, for quotas and the number of files do not show in what
+// is free. What came of it is remembered for a while.
+func (d *localDisk) try() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	remembered := trialEvery
+	if d.failed != nil {
+		remembered = retryTrial // nothing was written
+	}
+	if d.now().Sub(d.tried) < remembered {
+		return d.failed
+	}
+	d.tried = d.now()
+	path := filepath.Join(d.dir, trialName)
+	err := os.WriteFile(path, make([]byte, trialSize), 0o600)
+	if removed := os.Remove(path); err == nil {
+		err = removed
+	}
+	d.failed = err
+	return err
+}
+
+// freeBytes is how much is free for us on the disk of a directory.
+func freeBytes(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:gosec // no disk has 8 EiB
+}
+
+// collectors show the room when they are asked.
+func (s *space) collectors() []prometheus.Collector {
+	var all []prometheus.Collector
+	for _, d := range s.disks {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "granary_store_free_bytes",
+			Help:        "Bytes that are free on the local disk that holds the database or the blobs.",
+			ConstLabels: prometheus.Labels{"holds": d.holds},
+		}, func() float64 {
+			free, _ := freeBytes(d.dir) // 0 where the disk is not there: that calls for somebody, too
+			return float64(free)
+		}))
+	}
+	if s.reserve != nil {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "granary_disk_reserve_bytes",
+			Help: "Bytes that are held back for deletions on the database's disk; 0 while they are given back.",
+		}, func() float64 {
+			held, _ := s.reserve.held()
+			return float64(held)
+		}))
+	}
+	return all
+}

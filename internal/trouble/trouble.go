@@ -1,0 +1,58 @@
+// Package trouble keeps what goes on failing from filling the log.
+package trouble
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// again is how often it is said that something fails still.
+const again = time.Minute
+
+// Trouble logs the failures of one thing that is tried again and again: the first
+// at once, then one a minute, and once that it is over. Make one with New; it is
+// safe for concurrent use.
+type Trouble struct {
+	log    *slog.Logger
+	fails  string
+	over   string
+	now    func() time.Time
+	mu     sync.Mutex
+	failed int       // tries in a row
+	since  time.Time // of these
+	told   time.Time
+}
+
+// New makes one for a thing. fails and over are what the log says, as sentences
+// without an end.
+func New(log *slog.Logger, fails, over string) *Trouble {
+	return &Trouble{log: log, fails: fails, over: over, now: time.Now}
+}
+
+// Saw is told how each try ended: nil is well. with goes into the line.
+func (t *Trouble) Saw(err error, with ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	if err == nil {
+		if t.failed > 0 {
+			t.log.Info(t.over, append(with, "failures", t.failed, "after", now.Sub(t.since).Round(time.Millisecond))...)
+			t.failed = 0
+		}
+		return
+	}
+	if t.failed == 0 {
+		t.since = now
+	} else if now.Sub(t.told) < again {
+		t.failed++
+		return
+	}
+	t.failed++
+	t.told = now
+	with = append(with, "error", err)
+	if t.failed > 1 {
+		with = append(with, "failures", t.failed, "for", now.Sub(t.since).Round(time.Second))
+	}
+	t.log.Warn(t.fails, with...)
+}
