@@ -98,3 +98,16 @@ func TestValues(t *testing.T) {
 		}
 	}
 }
+
+// A database on the command line is one of both kinds, without a password.
+func TestParseDatabase(t *testing.T) {
+	for v, want := range map[string]string{
+		"sqlite:a/b.db": "sqlite", "postgres://u@h/d?sslmode=verify-full": "postgres", "postgresql://h": "postgres",
+		"": "", "b.db": "", "postgres://u:hunter2@h/d": "", "postgres://u@h/d?password=hunter2": "",
+	} {
+		p, err := ParseDatabase(v)
+		if err != nil != (want == "") || err == nil && p.Scheme != want || err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %q, %v, want %q", v, p.Scheme, err, want)
+		}
+	}
+}
