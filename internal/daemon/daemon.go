@@ -13,7 +13,6 @@ import (
 	"granary/internal/config"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
-	"granary/internal/throttle"
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
@@ -38,13 +37,16 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
 	}
 	defer func() { _ = ln.Close() }() // again, where it was served
-	if cfg.PprofListen != "" {
-		stop, err := servePprof(ctx, cfg.PprofListen, log)
-		if err != nil {
-			return err
-		}
-		defer stop()
+	metrics, err := listenBeside(ctx, "metrics-listen", cfg.MetricsListen)
+	if err != nil {
+		return err
 	}
+	defer metrics.close()
+	profiles, err := listenBeside(ctx, "pprof-listen", cfg.PprofListen)
+	if err != nil {
+		return err
+	}
+	defer profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
 	s, err := open(ctx, cfg, version, log, h)
 	if err != nil {
 		return err
@@ -58,6 +60,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 		return fmt.Errorf("first start: %w", err)
 	}
 	handler, options := s.handler(cfg, log)
+	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
@@ -84,37 +87,16 @@ func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, htt
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /-/liveness", liveness)
 	mux.HandleFunc("GET /-/readiness", s.readiness)
-	if cfg.Metrics {
-		options.Metrics = httpd.NewMetrics()
-		options.Metrics.Register(s.tasks.collectors()...)
-		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.api.Writes, s.auth.Logins.Failures()} {
-			if t != nil {
-				options.Metrics.CountThrottled(t.Name(), t.Refused)
-			}
-		}
-		options.Metrics.ShowAnswers(s.api.Answers.Held)
+	if cfg.Metrics != "off" || cfg.MetricsListen != "" {
+		options.Metrics = s.metrics()
+	}
+	switch cfg.Metrics {
+	case "on":
 		mux.Handle("GET /-/metrics", options.Metrics.Handler())
+	case "loopback":
+		mux.Handle("GET /-/metrics", toThisMachine(options.Metrics.Handler()))
 	}
 	return s.api.Handler(mux), options
-}
-
-// servePprof serves profiles beside the server until ctx is done or stop is
-// called; stop returns when it has ended.
-func servePprof(ctx context.Context, address string, log *slog.Logger) (stop func(), err error) {
-	ln, err := httpd.Listen(ctx, address)
-	if err != nil {
-		return nil, fmt.Errorf("%w; --pprof-listen chooses another address", err)
-	}
-	log.Info("serving profiles", "address", ln.Addr().String())
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := httpd.NewServer(httpd.Pprof(), httpd.Options{Log: log}).Serve(ctx, ln); err != nil {
-			log.Error("profiles are no longer served", "error", err)
-		}
-	}()
-	return func() { cancel(); <-done }, nil
 }
 
 func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
