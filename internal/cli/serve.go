@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"granary/internal/config"
@@ -21,7 +23,11 @@ func newServe(env Env) *cobra.Command {
 			}
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return daemon.Run(ctx, cfg, versionOf(env.Version), env.Stdout, env.Stderr)
+			var person io.Writer // secrets are for a terminal, not for whatever keeps the output
+			if _, ok := terminal(env.Stdout); ok {
+				person = env.Stdout
+			}
+			return daemon.Run(ctx, cfg, versionOf(env.Version), person, env.Stderr)
 		},
 	}
 	config.AddFlags(cmd.Flags())

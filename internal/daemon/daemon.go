@@ -16,10 +16,11 @@ import (
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
-// end. What a person wants to read once goes to stdout, logs go to stderr. An
-// error says in plain words what to do about it.
-func Run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer) error {
-	return run(ctx, cfg, version, stdout, stderr, hooks{})
+// end. What a person wants to read once, secrets among it, goes to the terminal, which
+// is nil where nobody sits; logs go to stderr. An error says in plain words what to do
+// about it.
+func Run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer) error {
+	return run(ctx, cfg, version, terminal, stderr, hooks{})
 }
 
 // hooks are called at the named points of metadb.Options and disk.Store. The
@@ -29,7 +30,7 @@ type hooks struct {
 	store  func(disk.Point)
 }
 
-func run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer, h hooks) error {
+func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, h hooks) error {
 	log := newLogger(cfg, stderr)
 	// The addresses first: where one is taken nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
@@ -56,7 +57,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	defer current()
 	s.greet(ctx, log)
 	url := reachable(cfg, ln.Addr().String())
-	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
+	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
 	handler, options := s.handler(cfg, log)
