@@ -117,20 +117,18 @@ func rowsIn(t *testing.T, db *DB, all map[string][]column) map[string][]any {
 		for i, c := range columns {
 			names[i] = c.name
 		}
-		rows, err := db.reads.QueryContext(t.Context(), `SELECT `+quoted(names)+` FROM `+table)
-		must(t, rows, err)
-		defer rows.Close()
-		for rows.Next() {
+		rows, err := list(t.Context(), db, func(row scanner) ([]any, error) {
 			values, places := make([]any, len(columns)), make([]any, len(columns))
 			for i := range values {
 				places[i] = &values[i]
 			}
-			must(t, 0, rows.Scan(places...))
-			for i, v := range values {
+			return values, row.Scan(places...)
+		}, `SELECT `+quoted(names)+` FROM `+table)
+		for _, row := range must(t, rows, err) {
+			for i, v := range row {
 				found[table+"."+names[i]] = append(found[table+"."+names[i]], fmt.Sprintf("%T %[1]q", v))
 			}
 		}
-		must(t, 0, rows.Err())
 	}
 	return found
 }

@@ -12,7 +12,7 @@ import (
 // a mode of pooling: session, transaction or statement.
 func Pooler(tb testing.TB, dsn, mode string) string {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "granary-pooler-") // not TempDir: PgBouncer runs as another account
+	dir, err := os.MkdirTemp("", "granary-pooler-") //nolint:usetesting // PgBouncer runs as another account, which TempDir keeps out
 	if err != nil {
 		tb.Fatal(err)
 	}
