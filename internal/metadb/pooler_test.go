@@ -173,3 +173,17 @@ func TestExclusiveBehindPooler(t *testing.T) {
 		t.Errorf("who lost the lock got %v", err)
 	}
 }
+
+// A server that goes silent before a connection is set up is not waited for without
+// end.
+func TestBeginningIsBounded(t *testing.T) {
+	config, err := postgresConfig(worded(t, metadbtest.Postgres(t, schema), "connect_timeout", "1"))
+	must(t, config, err)
+	afterwards(config, func(ctx context.Context, conn *pgconn.PgConn) error {
+		_, err := ask(ctx, conn, `SELECT pg_sleep(60)`)
+		return err
+	})
+	if _, err := pgconn.ConnectConfig(t.Context(), &config.Config); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want an end of waiting", err)
+	}
+}

@@ -110,14 +110,14 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 		}
 	}
 	config.RuntimeParams = startup
+	// After a failover the old server is left alone.
+	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	beginWith(config, settings)
 	afterwards(config, waitForDisk)
 	config.StatementCacheCapacity = keptTexts
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	// After a failover the old server is left alone.
-	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	return config, nil
 }
 

@@ -44,13 +44,11 @@ func waitForDisk(ctx context.Context, conn *pgconn.PgConn) error {
 	return err
 }
 
-// afterwards has every connection end its beginning with fn.
+// afterwards has every connection end its beginning with fn, within the limit of time
+// for connecting (which AfterConnect would not be).
 func afterwards(config *pgx.ConnConfig, fn func(context.Context, *pgconn.PgConn) error) {
-	before := config.AfterConnect
-	if before == nil {
-		before = func(context.Context, *pgconn.PgConn) error { return nil }
-	}
-	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+	before := config.ValidateConnect
+	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if err := before(ctx, conn); err != nil {
 			return err
 		}
@@ -67,6 +65,8 @@ const rounds = 20
 // on whichever it was. Two connections of ours then meet on one of the server's, or
 // one of ours does not find what it left there.
 func checkPooler(ctx context.Context, config *pgx.ConnConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
 	one, err := pgconn.ConnectConfig(ctx, &config.Config)
 	if err != nil {
 		return err

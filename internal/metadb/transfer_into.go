@@ -151,7 +151,7 @@ func (t sqliteTarget) number(table string, last int64) error {
 	if last == 0 {
 		return nil
 	}
-	_, err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM sqlite_schema WHERE name = $1 AND sql LIKE '%AUTOINCREMENT%'
+	_, err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM sqlite_schema WHERE name = $1 AND instr(sql, 'AUTOINCREMENT') > 0
 		AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)`, table)
 	if err == nil {
 		_, err = t.exec(`UPDATE sqlite_sequence SET seq = MAX(seq, $1) WHERE name = $2`, last, table)
