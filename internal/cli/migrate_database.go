@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -13,34 +12,36 @@ import (
 func newMigrateDatabase(env Env) *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
-		Use:   "migrate-database --from sqlite:PATH",
-		Short: "Move the records from SQLite to PostgreSQL",
+		Use:   "migrate-database --from PLACE",
+		Short: "Move the records from SQLite to PostgreSQL, or back",
 		Long: "Move every record of a SQLite database to the PostgreSQL database that the settings\n" +
-			"name, in one transaction, and compare the number of rows and a checksum over all\n" +
-			"values of each table before it ends. Stop the server first. The PostgreSQL database\n" +
-			"must be without records; the SQLite database stays as it is.\n\n" +
+			"name, or of a PostgreSQL database to the SQLite database that they name, in one\n" +
+			"transaction, and compare the number of rows and a checksum over all values of each\n" +
+			"table before it ends. Stop the server, or all nodes, first. The database that the\n" +
+			"settings name must be without records; the other stays as it is.\n\n" +
 			"GRANARY_ENCRYPTION_KEY has to be the text of encryption_key in the data directory,\n" +
 			"unless the server had one from its settings. What larger files hold is moved by\n" +
-			"migrate-storage; small ones are records.\n\n" + config.Usage(),
+			"migrate-storage; small ones are records. A password for --from comes from\n" +
+			"PGPASSWORD or a passfile.\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, env)
 			if err != nil {
 				return err
 			}
-			if cfg.Database.Scheme != "postgres" {
-				return usageError{errors.New("where to? GRANARY_DATABASE=postgres://USER@HOST/DATABASE")}
-			}
-			source, err := config.ParseSQLite(from)
+			source, err := config.ParseDatabase(from)
 			if err != nil {
-				return usageError{fmt.Errorf("--from is %q: %w", from, err)}
+				return usageError{fmt.Errorf("--from: %w", err)}
+			}
+			if source.Scheme == cfg.Database.Scheme {
+				return usageError{fmt.Errorf("where to? --from names a %s database, and so do the settings: GRANARY_DATABASE=postgres://USER@HOST/DATABASE or sqlite:PATH names the other kind", source.Scheme)}
 			}
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
 			return daemon.MigrateDatabase(ctx, cfg, source, env.Stdout)
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the SQLite `database`, sqlite:PATH")
+	cmd.Flags().StringVar(&from, "from", "", "the `database` to move from, sqlite:PATH or postgres://USER@HOST/DATABASE")
 	config.AddFlags(cmd.Flags())
 	return cmd
 }

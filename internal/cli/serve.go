@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,11 @@ func newServe(env Env) *cobra.Command {
 				slog.SetDefault(log) // the standard library has no other way to tell some things
 				ctx, stop := untilInterrupted(cmd)
 				defer stop()
-				err = daemon.Run(ctx, cfg, versionOf(env.Version), env.Stdout, env.Stderr)
+				var person io.Writer // secrets are for a terminal, not for whatever keeps the output
+				if _, ok := terminal(env.Stdout); ok {
+					person = env.Stdout
+				}
+				err = daemon.Run(ctx, cfg, versionOf(env.Version), person, env.Stderr)
 			}
 			if err == nil || cfg.LogFormat != "json" {
 				return err

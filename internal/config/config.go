@@ -50,8 +50,9 @@ type Config struct {
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
 
-	Metrics     bool   // whether to serve /-/metrics
-	PprofListen string // loopback HOST:PORT; "" for no profiling
+	Metrics       string // who is served /-/metrics on Listen: "loopback", "on" or "off"
+	MetricsListen string // address that serves it to everyone; "" for none
+	PprofListen   string // loopback HOST:PORT; "" for no profiling
 
 	ShutdownTimeout time.Duration // 0 to 1 h
 	StallTimeout    time.Duration // 1 s to 1 h

@@ -25,8 +25,16 @@ func parseDatabase(to *Place, v string) error {
 	return nil
 }
 
-// ParseSQLite is the place of a SQLite database, as written in the setting.
-func ParseSQLite(v string) (p Place, err error) { return p, parsePlace(&p, "sqlite", v) }
+// ParseDatabase is the place of a database given on the command line, as written in
+// the setting: a password in it is an error, for anyone may read a command line.
+func ParseDatabase(v string) (Place, error) {
+	var p Place
+	err := parseDatabase(&p, v)
+	if err == nil && p.hidden() {
+		err = errors.New("want the password in PGPASSWORD or a passfile: anyone may read a command line")
+	}
+	return p, err
+}
 
 // hidden reports whether the place is more than it shows.
 func (p Place) hidden() bool {

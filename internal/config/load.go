@@ -80,6 +80,11 @@ func together(c Config) (faults []Fault) {
 		faults = append(faults, Fault{"pprof-listen", strconv.Quote(c.PprofListen), c.from["pprof-listen"],
 			"want another address than that of listen"})
 	}
+	_, port, _ = net.SplitHostPort(c.MetricsListen)
+	if c.MetricsListen != "" && port != "0" && (c.MetricsListen == c.Listen || c.MetricsListen == c.PprofListen) {
+		faults = append(faults, Fault{"metrics-listen", strconv.Quote(c.MetricsListen), c.from["metrics-listen"],
+			"want another address than those of listen and pprof-listen; metrics=on serves them on listen"})
+	}
 	if c.BlobsRedirect != "off" && c.Blobs.Scheme == "file" {
 		faults = append(faults, Fault{"blobs-redirect", strconv.Quote(c.BlobsRedirect), c.from["blobs-redirect"],
 			"want off, or an S3 store in blobs: a directory has no links"})

@@ -44,7 +44,7 @@ func TestDefaults(t *testing.T) {
 		Listen: "127.0.0.1:8080", DataDir: "./granary-data",
 		Database: Place{Scheme: "sqlite", Path: "granary-data/granary.db"}, Blobs: Place{Scheme: "file", Path: "granary-data/blobs"}, BlobsRedirect: "off", BlobsRedirectLifetime: time.Hour,
 		Naming: "strict", GuestsMayReadPackages: true, AllowAnyoneToPull: true,
-		MaxFileSize: 5368709120, InlineMax: 65536, DiskReserve: 268435456, CacheMemory: 8388608, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: true,
+		MaxFileSize: 5368709120, InlineMax: 65536, DiskReserve: 268435456, CacheMemory: 8388608, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: "loopback",
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		RateLimitWrites: RateLimit{Requests: 600, Seconds: 60},
 	}
@@ -65,7 +65,7 @@ func TestPrecedence(t *testing.T) {
 		t.Fatalf("faults: %q", faults)
 	}
 	got := []any{c.Listen, c.LogLevel, c.Naming, c.Metrics, c.Database.String(), c.Blobs.Path}
-	want := []any{":3", slog.LevelError, "relaxed", false, "sqlite:/d/granary.db", "/d/blobs"}
+	want := []any{":3", slog.LevelError, "relaxed", "off", "sqlite:/d/granary.db", "/d/blobs"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

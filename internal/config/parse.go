@@ -41,6 +41,26 @@ func parseListen(to *string, v string) error {
 	return nil
 }
 
+// parseOptionalListen is parseListen where no address is none.
+func parseOptionalListen(to *string, v string) error {
+	if v == "" {
+		*to = ""
+		return nil
+	}
+	return parseListen(to, v)
+}
+
+// parseMetrics takes the words of a build before there were three, too.
+func parseMetrics(to *string, v string) error {
+	switch v {
+	case "true":
+		v = "on"
+	case "false":
+		v = "off"
+	}
+	return oneOf(to, v, "loopback", "on", "off")
+}
+
 // parseLoopback accepts only addresses that other machines cannot reach.
 func parseLoopback(to *string, v string) error {
 	if v == "" {

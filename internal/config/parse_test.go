@@ -82,7 +82,8 @@ func TestValues(t *testing.T) {
 		{"rate-limit-anonymous", []string{"0", "800/15", "1000000000/86400"}, []string{"", "800", "0/15", "800/0", "-1/15", "800/86401", "1000000001/1", "800/15s", "800/15/1"}},
 		{"rate-limit-writes", []string{"0", "600/60"}, []string{"", "600", "0/60"}},
 		{"trusted-proxies", []string{"", "10.0.0.0/8 , ::1"}, []string{",", "10.0.0.0/33", "example.com", "fe80::1%eth0", "::ffff:10.0.0.0/104"}},
-		{"metrics", []string{"true", "false"}, []string{"", "yes", "1"}},
+		{"metrics", []string{"loopback", "on", "off", "true", "false"}, []string{"", "yes", "1"}},
+		{"metrics-listen", []string{"", ":9101", "10.0.0.1:9101"}, []string{"9101", "10.0.0.1"}},
 	}
 	rows := map[string]setting{}
 	for _, s := range settings() {
@@ -98,6 +99,19 @@ func TestValues(t *testing.T) {
 			if rows[tt.setting].set(&Config{}, v) == nil {
 				t.Errorf("%s takes %q", tt.setting, v)
 			}
+		}
+	}
+}
+
+// A database on the command line is one of both kinds, without a password.
+func TestParseDatabase(t *testing.T) {
+	for v, want := range map[string]string{
+		"sqlite:a/b.db": "sqlite", "postgres://u@h/d?sslmode=verify-full": "postgres", "postgresql://h": "postgres",
+		"": "", "b.db": "", "postgres://u:hunter2@h/d": "", "postgres://u@h/d?password=hunter2": "",
+	} {
+		p, err := ParseDatabase(v)
+		if err != nil != (want == "") || err == nil && p.Scheme != want || err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %q, %v, want %q", v, p.Scheme, err, want)
 		}
 	}
 }

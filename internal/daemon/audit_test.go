@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -52,7 +51,7 @@ func TestAuditRetention(t *testing.T) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	defer s.close(log)
-	if err := s.firstStart(t.Context(), cfg, "http://test", io.Discard); err != nil {
+	if err := s.firstStart(t.Context(), cfg, "http://test", nil, log); err != nil {
 		t.Fatal(err)
 	}
 	total := func() int {

@@ -33,8 +33,8 @@ func (f *farm) audit() {
 		f.none(db, `SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
 		f.none(db, `SELECT "table" || ' ' || rowid || ' ' || parent FROM pragma_foreign_key_check`)
 	}
-	var tables int
-	if err := db.QueryRow(`SELECT COUNT(*) FROM ` + schema + ` = 'package_files'`).Scan(&tables); err != nil || tables == 0 {
+	var tables int // the newest that is looked at: a kill may have come between two migrations
+	if err := db.QueryRow(`SELECT COUNT(*) FROM ` + schema + ` = 'audit_events'`).Scan(&tables); err != nil || tables == 0 {
 		if err != nil || len(f.attempts) > 0 {
 			f.wrong("no tables in the database: %v", err)
 		}

@@ -59,12 +59,12 @@ func (p places) place(t *testing.T, dir string, n uint64) place {
 	at := place{
 		places: p, driver: "sqlite", dsn: "file:" + (&url.URL{Path: database}).EscapedPath() + "?_pragma=busy_timeout(10000)",
 		blobs: filepath.Join(dir, "blobs"), environ: []string{asRoot},
-		left: "encryption_key granary.db granary.db-shm granary.db-wal granary.lock initial_root_token",
+		left: "encryption_key granary.db granary.db-shm granary.db-wal granary.lock",
 	}
 	if p.postgres {
 		at.driver, at.dsn = "pgx", metadbtest.Postgres(t, func(string) error { return nil })
 		at.environ = append(at.environ, "GRANARY_DATABASE="+at.dsn, "GRANARY_ENCRYPTION_KEY="+strings.Repeat("0a", 32))
-		at.left = "granary.lock initial_root_token"
+		at.left = "granary.lock"
 	}
 	if p.bucket == nil {
 		at.left = "blobs " + at.left

@@ -8,21 +8,20 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 
 	"granary/internal/api"
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
-	"granary/internal/throttle"
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
-// end. What a person wants to read once goes to stdout, logs go to stderr. An
-// error says in plain words what to do about it.
-func Run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer) error {
-	return run(ctx, cfg, version, stdout, stderr, hooks{})
+// end. What a person wants to read once, secrets among it, goes to the terminal, which
+// is nil where nobody sits; logs go to stderr. An error says in plain words what to do
+// about it.
+func Run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer) error {
+	return run(ctx, cfg, version, terminal, stderr, hooks{})
 }
 
 // hooks are called at the named points of metadb.Options and disk.Store. The
@@ -32,7 +31,7 @@ type hooks struct {
 	store  func(disk.Point)
 }
 
-func run(ctx context.Context, cfg config.Config, version string, stdout, stderr io.Writer, h hooks) error {
+func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, h hooks) error {
 	log := NewLogger(cfg, stderr)
 	// The addresses first: where one is taken nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
@@ -40,13 +39,16 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
 	}
 	defer func() { _ = ln.Close() }() // again, where it was served
-	if cfg.PprofListen != "" {
-		stop, err := servePprof(ctx, cfg.PprofListen, log)
-		if err != nil {
-			return err
-		}
-		defer stop()
+	metrics, err := listenBeside(ctx, "metrics-listen", cfg.MetricsListen)
+	if err != nil {
+		return err
 	}
+	defer metrics.close()
+	profiles, err := listenBeside(ctx, "pprof-listen", cfg.PprofListen)
+	if err != nil {
+		return err
+	}
+	defer profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
 	s, err := open(ctx, cfg, version, log, h)
 	if err != nil {
 		return err
@@ -56,10 +58,11 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	defer current()
 	s.greet(ctx, log)
 	url := reachable(cfg, ln.Addr().String())
-	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
+	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
 	handler, options := s.handler(cfg, url, log)
+	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
@@ -87,38 +90,16 @@ func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /-/liveness", liveness)
 	mux.HandleFunc("GET /-/readiness", s.readiness)
-	if cfg.Metrics {
-		options.Metrics = httpd.NewMetrics()
-		options.Metrics.Register(slices.Concat(s.tasks.collectors(), s.space.collectors())...)
-		options.Metrics.Register(s.damage.seen)
-		for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.api.Writes, s.auth.Logins.Failures()} {
-			if t != nil {
-				options.Metrics.CountThrottled(t.Name(), t.Refused)
-			}
-		}
-		options.Metrics.ShowAnswers(s.api.Answers.Held)
+	if cfg.Metrics != "off" || cfg.MetricsListen != "" {
+		options.Metrics = s.metrics()
+	}
+	switch cfg.Metrics {
+	case "on":
 		mux.Handle("GET /-/metrics", options.Metrics.Handler())
+	case "loopback":
+		mux.Handle("GET /-/metrics", toThisMachine(options.Metrics.Handler()))
 	}
 	return s.api.Handler(mux), options
-}
-
-// servePprof serves profiles beside the server until ctx is done or stop is
-// called; stop returns when it has ended.
-func servePprof(ctx context.Context, address string, log *slog.Logger) (stop func(), err error) {
-	ln, err := httpd.Listen(ctx, address)
-	if err != nil {
-		return nil, fmt.Errorf("%w; --pprof-listen chooses another address", err)
-	}
-	log.Info("serving profiles", "address", ln.Addr().String())
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := httpd.NewServer(httpd.Pprof(), httpd.Options{Log: log}).Serve(ctx, ln); err != nil {
-			log.Error("profiles are no longer served", "error", err)
-		}
-	}()
-	return func() { cancel(); <-done }, nil
 }
 
 // NewLogger writes the log as the settings say.

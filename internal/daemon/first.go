@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -21,15 +22,15 @@ import (
 const tokenFile = "initial_root_token"
 
 // firstStart gives an empty database an administrator, a token and a project,
-// and tells how to use them, once. Of several nodes one does it, while the
-// others wait.
-func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, stdout io.Writer) error {
-	return s.db.Exclusive(ctx, "first start", func(ctx context.Context) error { return s.fill(ctx, cfg, url, stdout) })
+// and tells how to use them, once: terminal, which may be nil, with the token, the log
+// where it is kept. Of several nodes one does it, while the others wait.
+func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, terminal io.Writer, log *slog.Logger) error {
+	return s.db.Exclusive(ctx, "first start", func(ctx context.Context) error { return s.fill(ctx, cfg, url, terminal, log) })
 }
 
 // fill makes what an empty database needs. The token comes last: a start that
 // was cut short is taken up by the next.
-func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout io.Writer) error {
+func (s *server) fill(ctx context.Context, cfg config.Config, url string, terminal io.Writer, log *slog.Logger) error {
 	tokens, err := s.db.ListPersonalTokens(ctx, auth.TokenFilter{}, page.Request{Number: 1, Size: 1})
 	if err != nil || tokens.Total > 0 {
 		return err
@@ -47,13 +48,12 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout
 	if err != nil && !fault.Is(err, fault.Rejected) { // taken: by the start that was cut short
 		return err
 	}
-	secret := cfg.RootToken.Reveal()
+	secret, path := cfg.RootToken.Reveal(), ""
 	if secret == "" {
-		secret = newRootToken()
-	}
-	path := filepath.Join(cfg.DataDir, tokenFile)
-	if err := writeSecret(path, secret); err != nil {
-		return err
+		secret, path = newRootToken(), filepath.Join(cfg.DataDir, tokenFile)
+		if err := writeSecret(path, secret); err != nil {
+			return err
+		}
 	}
 	_, err = s.auth.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{
 		UserID: root.ID, Name: "initial root token", Scopes: []access.Scope{access.ScopeAPI},
@@ -61,7 +61,16 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, stdout
 	if err != nil {
 		return err
 	}
-	return welcome(stdout, url, secret, path)
+	if path == "" {
+		log.Info("first start: the administrator has the token of the settings", "user", rootName, "project", "root/demo")
+		secret = "$TOKEN" // whoever set it knows it, and whoever reads along need not
+	} else {
+		log.Info("first start: the administrator's token is in a file", "user", rootName, "file", path, "project", "root/demo")
+	}
+	if terminal == nil {
+		return nil
+	}
+	return welcome(terminal, url, secret, path)
 }
 
 func newRootToken() string { return "gnpat-" + rand.Text() + rand.Text() }
@@ -98,13 +107,18 @@ func writeSecret(path, secret string) error {
 	return f.Sync()
 }
 
+// welcome says how to use the server. Without a path the token is that of the
+// settings, which is not shown.
 func welcome(w io.Writer, url, token, path string) error {
 	file := url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
+	shown := token + "\n                 (shown this once, and kept in " + path + ")"
+	if path == "" {
+		shown = "that of the settings, not shown: TOKEN=..."
+	}
 	_, err := fmt.Fprintf(w, `granary is ready at %[1]s
 
   administrator  root
-  token          %[2]s
-                 (shown this once, and kept in %[3]s)
+  token          %[3]s
   project        root/demo
 
 Publish a file, and install it:
@@ -113,6 +127,6 @@ Publish a file, and install it:
   curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --upload-file hello.txt "%[4]s"
   curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --remote-name "%[4]s"
 
-`, url, token, path, file)
+`, url, token, shown, file)
 	return err
 }

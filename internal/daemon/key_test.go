@@ -3,7 +3,7 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +29,7 @@ func TestEncryptionKey(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if err := s.firstStart(t.Context(), cfg, "http://test", io.Discard); err != nil {
+		if err := s.firstStart(t.Context(), cfg, "http://test", nil, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
 		use(s)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"granary/internal/servers"
 )
 
 func TestProbesAndMetrics(t *testing.T) {
@@ -94,11 +96,57 @@ func TestRateOfWrites(t *testing.T) {
 	}
 }
 
-func TestMetricsOff(t *testing.T) {
-	url, stop := serveHere(t, nil, "--data-dir="+t.TempDir(), "--metrics=false")
-	defer stop()
-	if resp, body := ask(t, "GET", url+"/-/metrics", nil); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("%s %.100s", resp.Status, body)
+// Metrics are for this machine unless the settings open them; who comes through a
+// proxy is not on this machine. An address of their own serves nothing else, to
+// whomever it reaches.
+func TestWhoSeesMetrics(t *testing.T) {
+	address, err := servers.FreeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		settings       []string
+		plain, proxied int
+	}{
+		{nil, 200, 403},
+		{[]string{"--metrics=on"}, 200, 200},
+		{[]string{"--metrics=true"}, 200, 200},
+		{[]string{"--metrics=off"}, 404, 404},
+		{[]string{"--metrics=false", "--metrics-listen=" + address}, 404, 404},
+	} {
+		t.Run(strings.Join(tc.settings, " "), func(t *testing.T) {
+			url, stop := serveHere(t, nil, append(tc.settings, "--data-dir="+t.TempDir())...)
+			defer stop()
+			check := func(want int, url string, header ...string) {
+				t.Helper()
+				resp, body := ask(t, "GET", url, nil, header...)
+				if shown := strings.Contains(body, "granary_http_requests_total"); resp.StatusCode != want || shown != (want == 200) {
+					t.Errorf("%s %q: %s %.200s, want %d", url, header, resp.Status, body, want)
+				}
+			}
+			ask(t, "GET", url+"/-/liveness", nil) // what is counted
+			check(tc.plain, url+"/-/metrics")
+			for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"} {
+				check(tc.proxied, url+"/-/metrics", name, "127.0.0.1")
+				check(tc.proxied, url+"/-/metrics", name, "")
+			}
+			if len(tc.settings) > 1 {
+				check(200, "http://"+address+"/-/metrics", "X-Forwarded-For", "203.0.113.7")
+				check(404, "http://"+address+"/-/liveness")
+			}
+		})
+	}
+}
+
+// Another machine's address is not this one, however it is written.
+func TestFromThisMachine(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1:5": true, "127.9.9.9:5": true, "[::1]:5": true, "[::ffff:127.0.0.1]:5": true,
+		"10.0.0.1:5": false, "[fe80::1%eth0]:5": false, "[::ffff:10.0.0.1]:5": false, "0.0.0.0:5": false, "@": false, "": false,
+	} {
+		if got := fromThisMachine(&http.Request{RemoteAddr: address}); got != want {
+			t.Errorf("%q: %v, want %v", address, got, want)
+		}
 	}
 }
 

@@ -7,41 +7,98 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"granary/internal/config"
 	"granary/internal/metadb"
 )
 
-// MigrateDatabase moves every record of a SQLite database, on which no server
-// may run, to the PostgreSQL database of the settings, which must have none:
-// see metadb.Transfer. The SQLite database stays as it is. It tells each table.
+// MigrateDatabase moves every record of a database, on which no server may run, to the
+// database of the settings, which is of the other kind and must have none: see
+// metadb.Transfer. The first stays as it is. It tells each table.
 func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, progress io.Writer) (err error) {
-	if _, err := os.Stat(from.Path); err != nil {
-		return fmt.Errorf("there is no database %s: %w; --from names another", from.Path, plain(err))
+	var source, target server
+	defer func() { err = errors.Join(err, source.release(), target.release()) }()
+	open := source.openFile
+	if from.Scheme == "postgres" {
+		open = source.openIdle
 	}
-	var source server
-	defer func() { err = errors.Join(err, source.release()) }()
-	if err := source.lock(filepath.Dir(from.Path)); err != nil {
+	if err := open(ctx, from); err != nil {
 		return err
 	}
-	// Beside changes no schema: the database must stay the way back to its server.
-	if source.db, err = metadb.OpenSQLite(ctx, from.Path, metadb.Options{Beside: true}); err != nil {
-		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+	if from.Scheme == "postgres" && cfg.EncryptionKey == "" {
+		return errors.New("the nodes' encryption key is not known: set GRANARY_ENCRYPTION_KEY to it")
 	}
-	if err := source.useKey(ctx, cfg); err != nil { // the nodes will have no other
+	if err := source.useKey(ctx, cfg); err != nil { // the server will have no other
 		return err
 	}
-	target, err := metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), metadb.Options{})
-	if err != nil {
-		return fmt.Errorf("cannot open the %w", err)
+	if err := target.openEmpty(ctx, cfg); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, target.Close()) }()
-	err = metadb.Transfer(ctx, source.db, target, func(table string, rows int64) {
+	err = metadb.Transfer(ctx, source.db, target.db, func(table string, rows int64) {
 		fmt.Fprintf(progress, "%9d  %s\n", rows, table)
 	})
 	if err != nil {
 		return fmt.Errorf("nothing was moved to %s: %w", cfg.Database, err)
 	}
 	fmt.Fprintf(progress, "all of it is in %s\n", cfg.Database)
+	return nil
+}
+
+// openFile opens a SQLite database and keeps servers away from it.
+func (s *server) openFile(ctx context.Context, from config.Place) error {
+	if _, err := os.Stat(from.Path); err != nil {
+		return fmt.Errorf("there is no database %s: %w; --from names another", from.Path, plain(err))
+	}
+	if err := s.lock(filepath.Dir(from.Path)); err != nil {
+		return err
+	}
+	// Beside changes no schema: the database must stay the way back to its server.
+	var err error
+	if s.db, err = metadb.OpenSQLite(ctx, from.Path, metadb.Options{Beside: true}); err != nil {
+		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+	}
+	return nil
+}
+
+// openIdle opens a PostgreSQL database on which no node runs.
+func (s *server) openIdle(ctx context.Context, from config.Place) error {
+	var err error
+	if s.db, err = metadb.OpenPostgres(ctx, from.URL.Reveal(), metadb.Options{Beside: true}); err != nil {
+		return fmt.Errorf("cannot open the %w", err)
+	}
+	nodes, err := s.db.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, n := range nodes {
+		names = append(names, n.String())
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("nodes run on %s: %s; stop them (one that was killed counts for 30 s)", from, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// openEmpty opens the database of the settings, and makes it where it is missing.
+func (s *server) openEmpty(ctx context.Context, cfg config.Config) error {
+	var err error
+	if cfg.Database.Scheme == "postgres" {
+		if s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), metadb.Options{}); err != nil {
+			return fmt.Errorf("cannot open the %w", err)
+		}
+		return nil
+	}
+	database, err := sqliteFile(cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.ownDirectories(filepath.Dir(database)); err != nil {
+		return err
+	}
+	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{}); err != nil {
+		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+	}
 	return nil
 }

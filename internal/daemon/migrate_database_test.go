@@ -11,13 +11,15 @@ import (
 	"granary/internal/metadb/metadbtest"
 )
 
-// TestMigrateDatabase moves a server's records, and starts a server on them: its
-// token, a file and a CI/CD variable of before are there.
+// TestMigrateDatabase moves a server's records to PostgreSQL and back again, and starts
+// a server on them each time: its token, files, an empty one among them, and a CI/CD
+// variable of before are there.
 func TestMigrateDatabase(t *testing.T) {
 	dsn := metadbtest.NewCluster(t).DSN("granary")
 	dir := t.TempDir()
 	data, blobs := filepath.Join(dir, "data"), "--blobs=file:"+filepath.Join(dir, "blobs")
 	const file = "/api/v4/projects/root%2Fdemo/packages/generic/tool/1.0.0/f"
+	const nothing = "/api/v4/projects/root%2Fdemo/packages/generic/tool/1.0.0/empty"
 	const variable = "/api/v4/projects/root%2Fdemo/variables"
 	url, stop := serveHere(t, nil, "--data-dir="+data, blobs)
 	read := func(name string) string {
@@ -28,7 +30,7 @@ func TestMigrateDatabase(t *testing.T) {
 		return strings.TrimSpace(string(text))
 	}
 	token, key := read(tokenFile), read(keyFile)
-	for _, call := range [][2]string{{"PUT " + file, "bytes"}, {"POST " + variable, "key=NEXT&value=secret"}} {
+	for _, call := range [][2]string{{"PUT " + file, "bytes"}, {"PUT " + nothing, ""}, {"POST " + variable, "key=NEXT&value=secret"}} {
 		method, path, _ := strings.Cut(call[0], " ")
 		res, said := ask(t, method, url+path, strings.NewReader(call[1]), "Private-Token", token, "Content-Type", "application/x-www-form-urlencoded")
 		if res.StatusCode != 201 {
@@ -54,13 +56,32 @@ func TestMigrateDatabase(t *testing.T) {
 	}
 	wants("twice", move(key), "an empty database is wanted")
 
-	url, stop = serveHere(t, []string{"GRANARY_DATABASE=" + dsn, "GRANARY_ENCRYPTION_KEY=" + key}, "--data-dir="+filepath.Join(dir, "node"), blobs)
-	defer stop()
-	for path, want := range map[string]string{file: "bytes", variable + "/NEXT": `"value":"secret"`} {
-		if res, said := ask(t, "GET", url+path, nil, "Private-Token", token); res.StatusCode != 200 || !strings.Contains(said, want) {
-			t.Errorf("%s: %s %s", path, res.Status, said)
+	serves := func(environ []string, args ...string) (stop func() string) {
+		t.Helper()
+		url, stop := serveHere(t, append(environ, "GRANARY_ENCRYPTION_KEY="+key), append(args, blobs)...)
+		for path, want := range map[string]string{file: "bytes", nothing: "", variable + "/NEXT": `"value":"secret"`} {
+			if res, said := ask(t, "GET", url+path, nil, "Private-Token", token); res.StatusCode != 200 || !strings.Contains(said, want) || want == "" && said != "" {
+				t.Errorf("%s: %s %s", path, res.Status, said)
+			}
 		}
+		return stop
 	}
+	stop = serves([]string{"GRANARY_DATABASE=" + dsn}, "--data-dir="+filepath.Join(dir, "node"))
+
+	again := filepath.Join(dir, "again")
+	back := func(key string) error {
+		cfg := config.Config{DataDir: again, Database: config.Place{Scheme: "sqlite", Path: filepath.Join(again, "granary.db")}, EncryptionKey: config.Secret(key)}
+		return MigrateDatabase(t.Context(), cfg, config.Place{Scheme: "postgres", URL: config.Secret(dsn)}, io.Discard)
+	}
+	wants("beside a node", back(key), "nodes run on postgres://")
+	stop()
+	wants("without a key", back(""), "set GRANARY_ENCRYPTION_KEY")
+	wants("with another key", back(strings.Repeat("0a", 32)), "is not the one")
+	if err := back(key); err != nil {
+		t.Fatal(err)
+	}
+	wants("twice", back(key), "an empty database is wanted")
+	serves(nil, "--data-dir="+again)()
 }
 
 // TestMigrateDatabaseOfAnOlderBuild: the SQLite database is the way back, so that it

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,8 +92,7 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the database's address: %w", err)
 	}
-	for name, value := range map[string]string{
-		"application_name":                    "granary",
+	settings := map[string]string{
 		"statement_timeout":                   "30s",
 		"lock_timeout":                        "15s",
 		"idle_in_transaction_session_timeout": "60s",
@@ -100,28 +100,25 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 		"tcp_keepalives_idle":                 "10",
 		"tcp_keepalives_interval":             "5",
 		"tcp_keepalives_count":                "3",
-	} {
-		if _, given := config.RuntimeParams[name]; !given {
-			config.RuntimeParams[name] = value
+	}
+	startup := map[string]string{"application_name": "granary"}
+	for name, value := range config.RuntimeParams {
+		if slices.Contains(atStartup(), name) {
+			startup[name] = value
+		} else {
+			settings[name] = value
 		}
 	}
+	config.RuntimeParams = startup
+	// After a failover the old server is left alone.
+	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	beginWith(config, settings)
+	afterwards(config, waitForDisk)
 	config.StatementCacheCapacity = keptTexts
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
-	config.ValidateConnect = validate
 	return config, nil
-}
-
-// validate takes only a server that writes: after a failover the old one is
-// left alone. A 201 is a promise, so that a commit waits for the disk.
-func validate(ctx context.Context, conn *pgconn.PgConn) error {
-	if err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn); err != nil {
-		return err
-	}
-	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
-		WHERE current_setting('synchronous_commit') = 'off'`).ReadAll()
-	return err
 }
 
 // postgresName names the database without its secrets.
@@ -138,12 +135,14 @@ const schemaLock = "schema"
 // time.
 func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options, h *heart) error {
 	unhurried := config.Copy()
-	unhurried.RuntimeParams["statement_timeout"] = "0"
-	unhurried.RuntimeParams["lock_timeout"] = "0"
+	beginWith(unhurried, map[string]string{"statement_timeout": "0", "lock_timeout": "0"})
 	conns := stdlib.OpenDB(*unhurried)
 	defer conns.Close()
 	conns.SetMaxOpenConns(leastConns)
 	if err := awaitServer(ctx, conns, o); err != nil {
+		return err
+	}
+	if err := checkPooler(ctx, unhurried); err != nil {
 		return err
 	}
 	if err := checkServer(ctx, conns); err != nil {

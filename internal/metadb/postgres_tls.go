@@ -57,15 +57,17 @@ func requiringTLS(dsn string) string {
 }
 
 // adviceOnTLS says what to do about an error that is about TLS; "" for any other.
+// Where TLS was only tried first, the server's answer in plain text is the error.
 func adviceOnTLS(err error) string {
 	answer, _ := errors.AsType[*pgconn.PgError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	noTLS := strings.Contains(err.Error(), "server refused TLS connection")
 	switch {
 	case untrusted || strings.Contains(err.Error(), "x509: "): // verify-ca has no type
 		return "correct the server's certificate, sslrootcert, or the host in the address"
-	case strings.Contains(err.Error(), "server refused TLS connection"):
+	case noTLS && answer == nil:
 		return "turn TLS on in the server (ssl = on), or say sslmode=disable in the address where nobody else can read the network"
-	case answer != nil && answer.Code == "28000" && strings.HasSuffix(answer.Message, "no encryption"):
+	case !noTLS && answer != nil && answer.Code == "28000" && strings.HasSuffix(answer.Message, "no encryption"):
 		return "if the server demands TLS, say sslmode=verify-full in the address"
 	}
 	return ""

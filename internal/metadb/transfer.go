@@ -11,60 +11,79 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// Transfer copies every record of a SQLite database into a PostgreSQL database
-// that has none yet, in one transaction: all of it or nothing. It reads back
-// what it wrote and compares the number of rows and a checksum over all values
-// of each table before it commits. Nobody else may write to either meanwhile.
-// report is told of each table once it is right.
+// Transfer copies every record of one database into another of the other kind that
+// has none yet, in one transaction: all of it or nothing. It reads back what it
+// wrote and compares the number of rows and a checksum over all values of each table
+// before it commits. Nobody else may write to either meanwhile. Of from nothing is
+// changed but that counters are added up (Fold). report is told of each table once
+// it is right.
 func Transfer(ctx context.Context, from, to *DB, report func(table string, rows int64)) error {
-	if from.dialect.shared || !to.dialect.shared {
-		return errors.New("records are transferred from SQLite to PostgreSQL")
+	if from.dialect.shared == to.dialect.shared {
+		return errors.New("records are transferred from SQLite to PostgreSQL, or from PostgreSQL to SQLite")
 	}
-	tables, err := tablesOf(ctx, from)
-	if err != nil {
+	if err := from.Fold(ctx); err != nil {
 		return err
 	}
-	conn, err := to.writes.Conn(ctx)
+	defer to.forget()
+	source, err := from.reads.BeginTx(ctx, from.dialect.view)
 	if err != nil {
 		return classify(err)
 	}
-	defer conn.Close()
-	err = conn.Raw(func(driver any) error {
-		pg := driver.(*stdlib.Conn).Conn()
-		err := pgx.BeginFunc(ctx, pg, func(tx pgx.Tx) error {
-			return (&transfer{from: from, tx: tx, report: report}).run(ctx, tables)
-		})
-		if err == nil {
-			_, err = pg.Exec(ctx, `ANALYZE`)
+	defer func() { _ = source.Rollback() }() // it only reads
+	on := session{ctx, source}
+	if from.dialect.shared {
+		if err := unhurry(on); err != nil {
+			return err
 		}
+	}
+	t := &transfer{from: on, report: report, last: lastOfSQLite}
+	into := intoPostgres
+	if from.dialect.shared {
+		t.last, into = lastOfPostgres, intoSQLite
+	}
+	lite := from
+	if from.dialect.shared {
+		lite = to
+	}
+	if t.tables, err = tablesOf(ctx, lite); err != nil {
 		return err
-	})
-	to.forget()
-	return err
+	}
+	return into(ctx, to, func(to target) error { t.to = to; return t.run() })
 }
 
-// tablesOf lists the tables that hold records. The nodes of the one database
-// are not those of the other.
-func tablesOf(ctx context.Context, db *DB) ([]string, error) {
-	return list(ctx, db, func(row scanner) (name string, err error) { return name, row.Scan(&name) },
+// tablesOf lists the tables of SQLite's schema that hold records; PostgreSQL has the
+// same, and some that are its own. The nodes of the one database are not those of the
+// other.
+func tablesOf(ctx context.Context, lite *DB) ([]string, error) {
+	return list(ctx, lite, func(row scanner) (name string, err error) { return name, row.Scan(&name) },
 		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT IN ('goose_db_version', 'nodes') ORDER BY name`)
 }
 
+// target is the database that records go into, inside of the one transaction.
+type target interface {
+	statements
+	// relax puts foreign keys off to the end and stops triggers. It returns the
+	// statements that undo it.
+	relax(tables []string) (undo []string, err error)
+	// fill writes the rows of a table.
+	fill(table string, columns []string, source *rowSource) error
+	// number has new rows of a table numbered behind last.
+	number(table string, last int64) error
+}
+
 type transfer struct {
-	from   *DB
-	tx     pgx.Tx
+	from   statements
+	to     target
+	tables []string
+	last   func(from statements, table string) (int64, error) // the last number that was given to a row
 	report func(table string, rows int64)
 }
 
-func (t *transfer) run(ctx context.Context, tables []string) error {
-	if err := t.exec(ctx, `SET LOCAL statement_timeout = 0`, `SET LOCAL lock_timeout = 0`, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
-		return err
-	}
+func (t *transfer) run() error {
 	var used bool
-	if err := t.tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM users)`).Scan(&used); err != nil {
+	if err := t.to.row(`SELECT EXISTS (SELECT 1 FROM users)`).Scan(&used); err != nil {
 		return err
 	}
 	if used {
@@ -72,58 +91,27 @@ func (t *transfer) run(ctx context.Context, tables []string) error {
 	}
 	// What a row refers to may come later, and what triggers would derive is
 	// copied like the rest.
-	undo, err := t.relax(ctx, tables)
+	undo, err := t.to.relax(t.tables)
 	if err != nil {
 		return err
 	}
-	for _, table := range tables {
-		if err := t.table(ctx, table); err != nil {
+	for _, table := range t.tables {
+		if err := t.table(table); err != nil {
 			return fmt.Errorf("table %s: %w", table, err)
 		}
 	}
-	return t.exec(ctx, append([]string{`SET CONSTRAINTS ALL IMMEDIATE`}, undo...)...)
-}
-
-// relax defers foreign keys to the end and stops triggers. It returns the
-// statements that undo it.
-func (t *transfer) relax(ctx context.Context, tables []string) (undo []string, err error) {
-	var do []string
-	keys, err := t.foreignKeys(ctx)
-	for _, key := range keys {
-		do, undo = append(do, key+` DEFERRABLE INITIALLY DEFERRED`), append(undo, key+` NOT DEFERRABLE`)
-	}
-	for _, table := range tables {
-		alter := `ALTER TABLE ` + pgx.Identifier{table}.Sanitize()
-		do, undo = append(do, alter+` DISABLE TRIGGER USER`), append(undo, alter+` ENABLE TRIGGER USER`)
-	}
-	if err == nil {
-		err = t.exec(ctx, do...)
-	}
-	return undo, err
-}
-
-func (t *transfer) exec(ctx context.Context, statements ...string) error {
-	for _, s := range statements {
-		if _, err := t.tx.Exec(ctx, s); err != nil {
+	for _, statement := range undo {
+		if _, err := t.to.exec(statement); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// foreignKeys is the beginning of a statement that alters each.
-func (t *transfer) foreignKeys(ctx context.Context) ([]string, error) {
-	rows, err := t.tx.Query(ctx, `SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I', conrelid::regclass, conname)
-		FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace ORDER BY 1`)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
 // table copies one table, reads it back, and has new rows numbered behind its.
-func (t *transfer) table(ctx context.Context, table string) error {
-	rows, err := t.from.reads.QueryContext(ctx, `SELECT * FROM `+table)
+func (t *transfer) table(table string) error {
+	name := pgx.Identifier{table}.Sanitize()
+	rows, err := t.from.rows(`SELECT * FROM ` + name)
 	if err != nil {
 		return err
 	}
@@ -132,16 +120,15 @@ func (t *transfer) table(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
-	name := pgx.Identifier{table}.Sanitize()
-	if err := t.exec(ctx, `DELETE FROM `+name); err != nil { // what the schema begins with
+	if _, err := t.to.exec(`DELETE FROM ` + name); err != nil { // what the schema begins with
 		return err
 	}
 	source := &rowSource{rows: rows, values: make([]any, len(columns))}
-	_, err = t.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, source)
+	err = t.to.fill(table, columns, source)
 	if err = errors.Join(err, rows.Err()); err != nil {
 		return err
 	}
-	written, err := t.readBack(ctx, name, columns)
+	written, err := t.readBack(name, columns)
 	if err != nil {
 		return err
 	}
@@ -149,41 +136,41 @@ func (t *transfer) table(ctx context.Context, table string) error {
 		return fmt.Errorf("what was read back differs: %d rows instead of %d, or other values", written.rows, source.sum.rows)
 	}
 	t.report(table, written.rows)
-	return t.renumber(ctx, table, name, columns)
+	if !slices.Contains(columns, "id") {
+		return nil
+	}
+	last, err := t.last(t.from, table)
+	if err != nil {
+		return err
+	}
+	return t.to.number(table, last)
 }
 
-func (t *transfer) readBack(ctx context.Context, name string, columns []string) (s checksum, err error) {
-	quoted := make([]string, len(columns))
-	for i, c := range columns {
-		quoted[i] = pgx.Identifier{c}.Sanitize()
-	}
-	rows, err := t.tx.Query(ctx, `SELECT `+strings.Join(quoted, ", ")+` FROM `+name)
+func (t *transfer) readBack(name string, columns []string) (s checksum, err error) {
+	rows, err := t.to.rows(`SELECT ` + quoted(columns) + ` FROM ` + name)
 	if err != nil {
 		return s, err
 	}
 	defer rows.Close()
-	for rows.Next() {
-		values, err := rows.Values()
-		if err != nil {
-			return s, err
-		}
-		if err := s.add(values); err != nil {
+	source := &rowSource{rows: rows, values: make([]any, len(columns))}
+	for source.Next() {
+		if _, err := source.Values(); err != nil {
 			return s, err
 		}
 	}
-	return s, rows.Err()
+	return source.sum, rows.Err()
 }
 
-func (t *transfer) renumber(ctx context.Context, table, name string, columns []string) error {
-	if !slices.Contains(columns, "id") {
-		return nil
+// quoted is a list of columns.
+func quoted(columns []string) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = pgx.Identifier{c}.Sanitize()
 	}
-	_, err := t.tx.Exec(ctx, `SELECT setval(s.name, COALESCE((SELECT MAX(id) FROM `+name+`), 0) + 1, false)
-		FROM (SELECT pg_get_serial_sequence($1, 'id') AS name) s WHERE s.name IS NOT NULL`, table)
-	return err
+	return strings.Join(names, ", ")
 }
 
-// rowSource hands rows of SQLite to COPY.
+// rowSource hands on the rows of a query, and adds them up.
 type rowSource struct {
 	rows   *sql.Rows
 	values []any
@@ -205,7 +192,7 @@ func (s *rowSource) Values() ([]any, error) {
 	}
 	for i, v := range s.values {
 		if b, ok := v.([]byte); ok && b == nil {
-			s.values[i] = []byte{} // an empty blob, which COPY would take for NULL
+			s.values[i] = []byte{} // an empty blob, which would be taken for NULL
 		}
 	}
 	s.err = s.sum.add(s.values)

@@ -84,8 +84,8 @@ func TestTransfer(t *testing.T) {
 	if err := Transfer(t.Context(), from, to, func(string, int64) {}); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
 		t.Errorf("a second transfer: %v", err)
 	}
-	if err := Transfer(t.Context(), to, from, nil); err == nil {
-		t.Error("the other way round is no error")
+	if err := Transfer(t.Context(), to, openPostgres(t, Options{}), nil); err == nil || !strings.Contains(err.Error(), "from PostgreSQL to SQLite") {
+		t.Errorf("from PostgreSQL to PostgreSQL: %v", err)
 	}
 }
 

@@ -14,6 +14,13 @@ import (
 	"granary/internal/cluster"
 )
 
+// durability is what a 201 of this cluster means; others keep more.
+const durability = `A 201 survives kill -9 of every program here. Only files up to 64 KiB survive power loss:
+PostgreSQL syncs them, and this S3 server, versitygw over a folder, syncs nothing. MinIO
+does; see Durability in docs/operations.md.
+
+`
+
 func main() {
 	var o cluster.Options
 	flag.IntVar(&o.Nodes, "nodes", 3, "how many nodes")
@@ -35,7 +42,7 @@ func run(ctx context.Context, o cluster.Options) error {
 		for i, address := range c.Addresses {
 			fmt.Printf("node %d:  http://%s\n", i+1, address)
 		}
-		fmt.Printf("\nTry: curl --header \"PRIVATE-TOKEN: %s\" --upload-file README.md \\\n  %s/api/v4/projects/root%%2Fdemo/packages/generic/demo/1.0.0/README.md\n\nCtrl-C stops all of it.\n", c.Token, c.URL)
+		fmt.Printf("\nTry: curl --header \"PRIVATE-TOKEN: %s\" --upload-file README.md \\\n  %s/api/v4/projects/root%%2Fdemo/packages/generic/demo/1.0.0/README.md\n\n%sCtrl-C stops all of it.\n", c.Token, c.URL, durability)
 		<-ctx.Done()
 	}
 	return errors.Join(err, c.Stop())

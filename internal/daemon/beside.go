@@ -1,0 +1,51 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"granary/internal/httpd"
+)
+
+// beside is an address beside the server's own; nil where the settings name none.
+type beside struct{ ln net.Listener }
+
+// listenBeside takes the address of a setting.
+func listenBeside(ctx context.Context, setting, address string) (*beside, error) {
+	if address == "" {
+		return nil, nil
+	}
+	ln, err := httpd.Listen(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("%w; --%s chooses another address", err, setting)
+	}
+	return &beside{ln}, nil
+}
+
+// close gives the address back, where it was not served either.
+func (b *beside) close() {
+	if b != nil {
+		_ = b.ln.Close() // again, where it was served
+	}
+}
+
+// serve answers there until ctx is done or stop is called; stop returns when it has
+// ended.
+func (b *beside) serve(ctx context.Context, h http.Handler, what string, log *slog.Logger) (stop func()) {
+	if b == nil {
+		return func() {}
+	}
+	log.Info("serving "+what, "address", b.ln.Addr().String())
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := httpd.NewServer(h, httpd.Options{Log: log}).Serve(ctx, b.ln); err != nil {
+			log.Error(what+" are no longer served", "error", err)
+		}
+	}()
+	return func() { cancel(); <-done }
+}

@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+
+	"granary/internal/httpd"
+	"granary/internal/throttle"
+)
+
+// metrics are what the server counts.
+func (s *server) metrics() *httpd.Metrics {
+	m := httpd.NewMetrics()
+	m.Register(slices.Concat(s.tasks.collectors(), s.space.collectors())...)
+	m.Register(s.damage.seen)
+	for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.api.Writes, s.auth.Logins.Failures()} {
+		if t != nil {
+			m.CountThrottled(t.Name(), t.Refused)
+		}
+	}
+	m.ShowAnswers(s.api.Answers.Held)
+	return m
+}
+
+// onlyMetrics is what an address of their own answers; m may be nil where nobody
+// asks.
+func onlyMetrics(m *httpd.Metrics) http.Handler {
+	mux := http.NewServeMux()
+	if m != nil {
+		mux.Handle("GET /-/metrics", m.Handler())
+	}
+	return mux
+}
+
+// toThisMachine answers who asks from this machine, and through no proxy on it. The
+// headers that proxies add can be sent by anybody: who does is refused, no more.
+func toThisMachine(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if fromThisMachine(r) {
+			h.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"message":"403 Forbidden - metrics are for this machine; metrics-listen or metrics=on of the server opens them"}`)
+	})
+}
+
+func fromThisMachine(r *http.Request) bool {
+	for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
+		if _, sent := r.Header[name]; sent {
+			return false
+		}
+	}
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && at.Addr().Unmap().IsLoopback()
+}
