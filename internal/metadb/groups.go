@@ -58,14 +58,69 @@ func findGroup(ctx context.Context, q queries, id int64, a access.Actor) (projec
 	if err != nil {
 		return g, err
 	}
-	g.Effective = inherit(g.Duplicates, line)
-	g.FullName = fullName(line)
-	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
+	completeGroup(&g, line)
 	if g.Standing.Role == access.NoRole && a.LoggedIn() {
 		// Who belongs to something inside may see the way there.
 		g.Standing.Role, err = roleBelow(ctx, q, g.ID, a.UserID)
 	}
 	return g, err
+}
+
+// completeGroup fills in what a group has from the namespaces above it.
+func completeGroup(g *projects.Group, line []ancestor) {
+	g.Effective = inherit(g.Duplicates, line)
+	g.FullName = fullName(line)
+	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
+}
+
+// completeGroups completes the groups of a page for the actor, by as many queries
+// for one as for a hundred.
+func completeGroups(ctx context.Context, q queries, rows []projects.Group, a access.Actor) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(rows))
+	for i, g := range rows {
+		ids[i] = g.ID
+	}
+	lines, err := lineages(ctx, q, ids, a.UserID)
+	if err != nil {
+		return err
+	}
+	way := map[int64]bool{}
+	if a.LoggedIn() {
+		if way, err = onTheWay(ctx, q, ids, a.UserID); err != nil {
+			return err
+		}
+	}
+	for i := range rows {
+		g := &rows[i]
+		completeGroup(g, lines[g.ID])
+		if g.Standing.Role == access.NoRole && way[g.ID] {
+			g.Standing.Role = access.Minimal
+		}
+	}
+	return nil
+}
+
+// onTheWay is which of the namespaces are above something that the user belongs to,
+// or are that themselves: roleBelow for many.
+func onTheWay(ctx context.Context, q queries, namespaceIDs []int64, userID int64) (map[int64]bool, error) {
+	var w where
+	text := `WITH RECURSIVE way (id) AS (
+			SELECT m.namespace_id FROM members m WHERE m.namespace_id IS NOT NULL AND ` + w.living(userID) + `
+			UNION SELECT p.namespace_id FROM members m JOIN projects p ON p.id = m.project_id AND p.deleted_at IS NULL WHERE ` + w.living(userID) + `
+			UNION SELECT n.parent_id FROM namespaces n JOIN way ON n.id = way.id WHERE n.parent_id IS NOT NULL)
+		SELECT way.id FROM way`
+	w.in("way.id", false, namespaceIDs)
+	found := map[int64]bool{}
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var id int64
+		err := row.Scan(&id)
+		found[id] = true
+		return struct{}{}, err
+	}, text+w.String(), w.args...)
+	return found, err
 }
 
 // fullName is the names from the top down, " / " between.
@@ -124,18 +179,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 		return found, err
 	}
 	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Group) ([]projects.Group, error) {
-		whole := rows[:0]
-		for _, row := range rows {
-			g, err := findGroup(ctx, db, row.ID, f.Actor)
-			if fault.Is(err, fault.NotFound) {
-				continue // deleted meanwhile
-			}
-			if err != nil {
-				return nil, err
-			}
-			whole = append(whole, g)
-		}
-		return whole, nil
+		return rows, completeGroups(ctx, db, rows, f.Actor)
 	})
 }
 

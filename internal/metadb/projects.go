@@ -77,8 +77,6 @@ func standing(ctx context.Context, q queries, p *projects.Project, a access.Acto
 	if err != nil {
 		return err
 	}
-	p.FullName = fullName(line) + " / " + p.Name
-	p.GroupRole = highest(line)
 	if a.LoggedIn() {
 		err = q.row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
 			WHERE m.project_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted,
@@ -87,6 +85,62 @@ func standing(ctx context.Context, q queries, p *projects.Project, a access.Acto
 			return classify(err)
 		}
 	}
+	return stand(ctx, q, p, a, line)
+}
+
+// standings is standing for the projects of a page, by as many queries for one as
+// for a hundred: neither jobs nor deploy tokens, which take one more each, may ask
+// for lists of projects.
+func standings(ctx context.Context, q queries, rows []projects.Project, a access.Actor) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	ids, namespaces := make([]int64, len(rows)), make([]int64, len(rows))
+	for i, p := range rows {
+		ids[i], namespaces[i] = p.ID, p.Namespace.ID
+	}
+	lines, err := lineages(ctx, q, namespaces, a.UserID)
+	if err != nil {
+		return err
+	}
+	roles, err := ownRoles(ctx, q, ids, a)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		p := &rows[i]
+		p.OwnRole = roles[p.ID]
+		if err := stand(ctx, q, p, a, lines[p.Namespace.ID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownRoles is the actor's role as a direct member of each project that has one.
+func ownRoles(ctx context.Context, q queries, projectIDs []int64, a access.Actor) (map[int64]access.Role, error) {
+	if !a.LoggedIn() {
+		return nil, nil
+	}
+	var w where
+	w.in("m.project_id", false, projectIDs)
+	w.conditions = append(w.conditions, w.living(a.UserID))
+	roles := map[int64]access.Role{}
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var id int64
+		var role access.Role
+		err := row.Scan(&id, &role)
+		roles[id] = max(roles[id], role)
+		return struct{}{}, err
+	}, `SELECT m.project_id, m.access_level FROM members m`+w.String(), w.args...)
+	return roles, err
+}
+
+// stand puts together what the actor is to a project with the lineage, whose own
+// role is known.
+func stand(ctx context.Context, q queries, p *projects.Project, a access.Actor, line []ancestor) (err error) {
+	p.FullName = fullName(line) + " / " + p.Name
+	p.GroupRole = highest(line)
 	p.Standing = access.Resource{
 		Visibility: p.Visibility, Packages: p.PackageAccess, Archived: p.Archived, Role: max(p.GroupRole, p.OwnRole),
 	}
@@ -151,12 +205,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 		return found, err
 	}
 	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Project) ([]projects.Project, error) {
-		for i := range rows {
-			if err := standing(ctx, db, &rows[i], f.Actor); err != nil {
-				return nil, err
-			}
-		}
-		return rows, nil
+		return rows, standings(ctx, db, rows, f.Actor)
 	})
 }
 
