@@ -228,7 +228,11 @@ func visibleProjects(w *where, f projects.ProjectFilter) {
 
 func filterProjects(w *where, f projects.ProjectFilter) {
 	if f.Search != "" {
-		w.and(w.matching(f.Search, "p.name", "p.path"))
+		columns := []string{"p.name", "p.path"}
+		if f.InPaths {
+			columns = append(columns, "r.path")
+		}
+		w.and(w.matching(f.Search, columns...))
 	}
 	switch {
 	case f.GroupID != 0 && f.Below:

@@ -166,11 +166,14 @@ func depth(fullPath string) int {
 	return n
 }
 
-// EditGroup changes a group's attributes.
+// EditGroup changes a group's attributes; an empty edit changes nothing.
 func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e GroupEdit) (Group, error) {
 	g, err := s.group(ctx, a, ref, access.EditGroup)
 	if err != nil {
 		return Group{}, err
+	}
+	if e == (GroupEdit{}) {
+		return g, nil
 	}
 	standing := g.Standing
 	g, err = s.Groups.UpdateGroup(ctx, g.ID, func(g *Group) ([]audit.Event, error) {

@@ -55,6 +55,7 @@ type Project struct {
 type ProjectFilter struct {
 	Actor      access.Actor // only projects this actor can see
 	Search     string       // part of name or path, case folded
+	InPaths    bool         // or part of the full path: the search is for namespaces too
 	GroupID    int64        // in this group, and below it where Below
 	Below      bool
 	OwnerID    int64 // in this user's own namespace
@@ -185,11 +186,15 @@ func creatorRole(a access.Actor, ns Group) access.Role {
 	return access.NoRole
 }
 
-// EditProject changes a project's attributes. Visibility takes an owner.
+// EditProject changes a project's attributes; an empty edit changes nothing.
+// Visibility takes an owner.
 func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e ProjectEdit) (Project, error) {
 	p, err := s.project(ctx, a, ref, access.EditProject)
 	if err != nil {
 		return Project{}, err
+	}
+	if e == (ProjectEdit{}) {
+		return p, nil
 	}
 	if e.Visibility != nil && *e.Visibility != p.Visibility {
 		if err := s.mayShow(ctx, a, p, *e.Visibility); err != nil {
