@@ -165,6 +165,10 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 	if f.ParentID != 0 {
 		w.and("n.parent_id = ?", f.ParentID)
 	}
+	if f.Above != 0 {
+		w.and(`n.id IN (WITH RECURSIVE up (id) AS (
+			SELECT CAST(? AS BIGINT) UNION SELECT n.parent_id FROM namespaces n JOIN up ON n.id = up.id WHERE n.parent_id IS NOT NULL) SELECT id FROM up)`, f.Above)
+	}
 	if f.Visibility != nil {
 		w.and("n.visibility = ?", int(*f.Visibility))
 	}
@@ -281,7 +285,7 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 			return g, err
 		}
 		if g.Path != before.Path {
-			if err := t.moveNamespace(ctx, before, g.Path); err != nil {
+			if err := t.moveNamespace(ctx, before.FullPath, before.FullPath[:len(before.FullPath)-len(before.Path)]+g.Path); err != nil {
 				return g, err
 			}
 			at := projects.Place{GroupID: groupID}
@@ -318,34 +322,6 @@ func (t *tx) checkVisibility(ctx context.Context, before, after projects.Group) 
 			projects.VisibilityName(access.Visibility(parent.Int64))+" visibility.")
 	case child.Valid && int64(after.Visibility) < child.Int64:
 		return fault.Field("visibility_level", projects.VisibilityName(after.Visibility)+" is not allowed since this group contains projects or groups with higher visibility.")
-	}
-	return nil
-}
-
-// moveNamespace gives a group another path, and with it everything below.
-func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) error {
-	from := g.FullPath
-	to := from[:len(from)-len(g.Path)] + path
-	type route struct {
-		path               string
-		namespace, project sql.NullInt64
-	}
-	prefix := fold(from) + "/"
-	below, err := list(ctx, t, func(row scanner) (r route, err error) {
-		return r, row.Scan(&r.path, &r.namespace, &r.project)
-	}, `SELECT path, namespace_id, project_id FROM routes
-		WHERE redirect = 0 AND (path_key = $1 OR path_key >= $2 AND path_key < $3)`, fold(from), prefix, fold(from)+"0") // '0' follows '/'
-	if err != nil {
-		return err
-	}
-	for _, r := range below {
-		err := t.moveRoute(r.path, to+r.path[len(from):], r.namespace.Int64, r.project.Int64)
-		if fault.Is(err, fault.Rejected) && len(r.path) > len(from) {
-			return fault.Field("route.path", "is too long (maximum is 255 characters) of a group or project in this group")
-		}
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }
