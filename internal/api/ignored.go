@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -36,22 +37,16 @@ func otherSettings() []string {
 		warn_about_potentially_unwanted_characters web_based_commit_signing_enabled wiki_access_level wiki_enabled`)
 }
 
-// sendsAny reports whether one of the parameters was sent, or of an object a part.
-// None of them is read.
-func (p params) sendsAny(names []string) bool {
-	known := func(name string) bool {
+// sendsOtherSettings reports whether one of them was sent, or a part of one that is an
+// object. None is read.
+func (c *call) sendsOtherSettings() bool {
+	others := otherSettings()
+	sent := slices.AppendSeq(slices.Collect(maps.Keys(c.params.values)), maps.Keys(c.params.null))
+	if c.r.MultipartForm != nil { // an avatar is a file
+		sent = slices.AppendSeq(sent, maps.Keys(c.r.MultipartForm.File))
+	}
+	return slices.ContainsFunc(sent, func(name string) bool {
 		name, _, _ = strings.Cut(name, "[")
-		return slices.Contains(names, name)
-	}
-	for name := range p.values {
-		if known(name) {
-			return true
-		}
-	}
-	for name := range p.null {
-		if known(name) {
-			return true
-		}
-	}
-	return false
+		return slices.Contains(others, name)
+	})
 }

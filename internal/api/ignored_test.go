@@ -34,6 +34,8 @@ func TestOtherSettings(t *testing.T) {
 	}
 	s.form(rootToken, "PUT", v4+"/projects/"+p, "merge_method=ff&squash_option=never").must(t, 200)
 	s.form(rootToken, "PUT", v4+"/projects/"+p+"?lfs_enabled=true", "").must(t, 200)
+	const picture = "--b\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"a.png\"\r\n\r\nx\r\n--b--\r\n"
+	s.do("PUT", v4+"/projects/"+p, strings.NewReader(picture), "PRIVATE-TOKEN: "+rootToken, "Content-Type: multipart/form-data; boundary=b").must(t, 200)
 	if after := s.root("GET", v4+"/projects/"+p, nil).body; after != before || events() != had {
 		t.Errorf("%d events more; the project was %s\nand is %s", events()-had, before, after)
 	}

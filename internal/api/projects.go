@@ -184,7 +184,7 @@ func editProject(c *call) error {
 	}
 	e.DuplicatesAllowed, e.DuplicateException = duplicateSettings(p)
 	e.Topics = p.topics()
-	if e == (projects.ProjectEdit{}) && !p.sendsAny(otherSettings()) {
+	if e == (projects.ProjectEdit{}) && !c.sendsOtherSettings() {
 		p.fail("name, path, description, default_branch, visibility, topics, package_registry_access_level, packages_enabled, " +
 			"generic_package_naming, generic_duplicates_allowed, generic_duplicate_exception_regex, generic_packages_max_file_size " +
 			"are missing, at least one parameter must be provided")

@@ -316,3 +316,22 @@ func TestNamespaceRoutes(t *testing.T) {
 		t.Errorf("a project of root's is in %v", got)
 	}
 }
+
+// TestTransferIntoFull: a place that has as many as it may takes no more.
+func TestTransferIntoFull(t *testing.T) {
+	s := newServer(t)
+	from, full := s.group("from", 0), s.group("full", 0)
+	p, g := s.projectIn(from, "p", "private"), s.group("g", from)
+	for _, name := range []string{"a", "b"} {
+		s.projectIn(full, name, "private")
+		s.group("g"+name, full)
+	}
+	s.lowerLimits()
+	s.transfer(rootToken, p, full).is(t, 422,
+		`{"message":{"base":["Maximum number of projects of a group (2) exceeded: delete one first, or take another group"]}}`)
+	s.transferGroup(rootToken, itoa(g), full).is(t, 422,
+		`{"message":{"base":["Maximum number of subgroups of a group (2) exceeded: delete one first, or take another group"]}}`)
+	s.transferGroup(rootToken, itoa(g), nil).is(t, 422,
+		`{"message":{"base":["Maximum number of top-level groups of an owner (2) exceeded: delete one first, or make subgroups"]}}`)
+	fields(t, s.root("GET", v4+"/groups/"+itoa(g), nil).must(t, 200), map[string]string{"full_path": "from/g"})
+}

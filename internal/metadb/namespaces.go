@@ -38,7 +38,7 @@ func (db *DB) CountMembers(ctx context.Context, groupID int64) (n int, err error
 			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`
 			UNION SELECT m.user_id FROM below JOIN projects p ON p.namespace_id = below.id AND p.deleted_at IS NULL
 			JOIN members m ON m.project_id = p.id
-			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`) AS people`, groupID, micros(time.Now())).Scan(&n)
+			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`) AS few`, groupID, micros(time.Now())).Scan(&n)
 	return n, classify(err)
 }
 

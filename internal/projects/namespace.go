@@ -57,7 +57,7 @@ func (s *Service) Namespace(ctx context.Context, a access.Actor, ref string) (Gr
 // NamespaceMembers counts the members of a group and of all in it, for who may edit
 // the group; to others, and of a user's own namespace, it is nil.
 func (s *Service) NamespaceMembers(ctx context.Context, a access.Actor, g Group) (*int, error) {
-	if g.Personal() || s.allow(a, g.Standing, access.EditGroup, "Group") != nil {
+	if g.Personal() || s.Rules.Check(a, g.Standing, access.EditGroup) != access.Allowed {
 		return nil, nil
 	}
 	n, err := s.Namespaces.CountMembers(ctx, g.ID)
