@@ -78,6 +78,9 @@ func TestTransfersAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
+		if n := count(t, db, `SELECT COUNT(DISTINCT name) FROM audit_events WHERE name IN ('project_namespace_updated', 'group_parent_updated')`); n != 2 {
+			t.Error("nothing was transferred")
+		}
 		checkTree(t, db)
 	})
 }

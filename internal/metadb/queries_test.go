@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
 
 	"granary/internal/access"
+	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/projects"
 )
@@ -85,14 +87,8 @@ func TestListsAskTheSameForAnyPage(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root, ada, eve := newUser(t, db, "root", false), newUser(t, db, "ada", false), newUser(t, db, "eve", true)
 		top := newGroup(t, db, 0, "top", access.Public, root.ID)
-		for i := range 100 {
-			g := newGroup(t, db, top.ID, fmt.Sprint("g", i), access.Public, root.ID)
-			p := newProject(t, db, g.ID, fmt.Sprint("p", i), access.Public, root.ID)
-			newProject(t, db, root.NamespaceID, fmt.Sprint("own", i), access.Public, root.ID)
-			if i%2 == 0 {
-				newMember(t, db, projects.Place{ProjectID: p.ID}, ada.ID, access.Developer)
-			}
-		}
+		_, err := write(t.Context(), db, func(t *tx) (struct{}, error) { return struct{}{}, t.manyPlaces(top, root, ada) })
+		must(t, 0, err)
 		admin := actorOf(root)
 		admin.Admin = true
 		asked := countQueries(t, db)
@@ -130,6 +126,31 @@ func TestListsAskTheSameForAnyPage(t *testing.T) {
 			}
 		}
 	})
+}
+
+// manyPlaces makes a hundred groups with a project in each, in half of which somebody is
+// a member, and as many projects of an owner.
+func (t *tx) manyPlaces(top projects.Group, owner, member auth.User) error {
+	const project = `INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics, package_access,
+			archived, creator_id, job_token_scope, created_at, updated_at)
+		VALUES ($1, $2, $2, '', 20, 'main', '', 20, 0, $3, 1, 1, 1) RETURNING id`
+	for i := range 100 {
+		name := fmt.Sprint("p", i)
+		g, err := t.insert(`INSERT INTO namespaces (parent_id, name, path, description, visibility, created_at, updated_at)
+			VALUES ($1, $2, $2, '', 20, 1, 1) RETURNING id`, top.ID, name)
+		err = errors.Join(err, t.putRoute("top/"+name, g, 0))
+		for path, at := range map[string]int64{"top/" + name + "/tool": g, "root/" + name: owner.NamespaceID} {
+			p, made := t.insert(project, at, name, owner.ID)
+			err = errors.Join(err, made, t.putRoute(path, 0, p))
+			if i%2 == 0 {
+				err = errors.Join(err, t.addMember(projects.Place{ProjectID: p}, projects.Member{UserID: member.ID, Role: access.Developer}))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lengthOf reads a page, and says how many rows it has.
