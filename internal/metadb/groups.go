@@ -3,7 +3,6 @@ package metadb
 import (
 	"context"
 	"database/sql"
-	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -64,87 +63,6 @@ func findGroup(ctx context.Context, q queries, id int64, a access.Actor) (projec
 		g.Standing.Role, err = roleBelow(ctx, q, g.ID, a.UserID)
 	}
 	return g, err
-}
-
-// completeGroup fills in what a group has from the namespaces above it.
-func completeGroup(g *projects.Group, line []ancestor) {
-	g.Effective = inherit(g.Duplicates, line)
-	g.FullName = fullName(line)
-	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
-}
-
-// completeGroups completes the groups of a page for the actor, by as many queries
-// for one as for a hundred.
-func completeGroups(ctx context.Context, q queries, rows []projects.Group, a access.Actor) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	ids := make([]int64, len(rows))
-	for i, g := range rows {
-		ids[i] = g.ID
-	}
-	lines, err := lineages(ctx, q, ids, a.UserID)
-	if err != nil {
-		return err
-	}
-	way := map[int64]bool{}
-	if a.LoggedIn() {
-		if way, err = onTheWay(ctx, q, ids, a.UserID); err != nil {
-			return err
-		}
-	}
-	for i := range rows {
-		g := &rows[i]
-		completeGroup(g, lines[g.ID])
-		if g.Standing.Role == access.NoRole && way[g.ID] {
-			g.Standing.Role = access.Minimal
-		}
-	}
-	return nil
-}
-
-// onTheWay is which of the namespaces are above something that the user belongs to,
-// or are that themselves: roleBelow for many.
-func onTheWay(ctx context.Context, q queries, namespaceIDs []int64, userID int64) (map[int64]bool, error) {
-	var w where
-	text := `WITH RECURSIVE way (id) AS (
-			SELECT m.namespace_id FROM members m WHERE m.namespace_id IS NOT NULL AND ` + w.living(userID) + `
-			UNION SELECT p.namespace_id FROM members m JOIN projects p ON p.id = m.project_id AND p.deleted_at IS NULL WHERE ` + w.living(userID) + `
-			UNION SELECT n.parent_id FROM namespaces n JOIN way ON n.id = way.id WHERE n.parent_id IS NOT NULL)
-		SELECT way.id FROM way`
-	w.in("way.id", false, namespaceIDs)
-	found := map[int64]bool{}
-	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
-		var id int64
-		err := row.Scan(&id)
-		found[id] = true
-		return struct{}{}, err
-	}, text+w.String(), w.args...)
-	return found, err
-}
-
-// fullName is the names from the top down, " / " between.
-func fullName(line []ancestor) string {
-	names := make([]string, 0, len(line))
-	for i := len(line) - 1; i >= 0; i-- {
-		names = append(names, line[i].name)
-	}
-	return strings.Join(names, " / ")
-}
-
-// roleBelow is Minimal for a member of anything below the namespace.
-func roleBelow(ctx context.Context, q queries, namespaceID, userID int64) (access.Role, error) {
-	var n int
-	err := q.row(ctx, `WITH RECURSIVE below (id) AS (
-			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
-		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted+`
-			AND (m.namespace_id IN (SELECT id FROM below)
-				OR m.project_id IN (SELECT p.id FROM projects p JOIN below ON p.namespace_id = below.id WHERE p.deleted_at IS NULL))`,
-		namespaceID, userID, micros(time.Now())).Scan(&n)
-	if n > 0 {
-		return access.Minimal, classify(err)
-	}
-	return access.NoRole, classify(err)
 }
 
 // ListGroups implements projects.Groups.
