@@ -22,6 +22,8 @@ const (
 	RotateBotToken // a project or group access token replaces itself
 
 	ListNamespaces // groups and projects, filtered by what the actor can see
+	FindNamespaces // those that the actor belongs to
+	ReadNamespace  // a group, or a user's own
 	CreateTopGroup
 	ReadGroup
 	CreateSubgroup
@@ -124,6 +126,8 @@ var rules = [actionCount]rule{
 	RotateBotToken: {on: place, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
 
 	ListNamespaces: {on: instance, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	FindNamespaces: {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	ReadNamespace:  {on: place, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateTopGroup: {on: instance, least: Admin, login: true, person: true, inside: true, scopes: []Scope{ScopeAPI}},
 	ReadGroup:      {on: place, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	CreateSubgroup: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},

@@ -29,6 +29,7 @@ func fullLists(w *largest) map[string]struct{ path, inside string } {
 		"/groups/{id}":            {path: g, inside: "projects"},
 		"/groups/{id}/subgroups":  {path: g + "/subgroups?per_page=100"},
 		"/groups/{id}/projects":   {path: g + "/projects?per_page=100"},
+		"/namespaces":             {path: "/namespaces?per_page=100"},
 		"/personal_access_tokens": {path: "/personal_access_tokens?per_page=100"},
 		"/personal_access_tokens/self/associations":          {path: "/personal_access_tokens/self/associations?per_page=100", inside: "projects"},
 		"/projects/{id}/access_tokens":                       {path: p + "/access_tokens?per_page=100"},
@@ -96,8 +97,8 @@ func TestEveryListIsWhole(t *testing.T) {
 	}
 	mu.Lock()
 	for at := range paged {
-		// A page of pipelines has 20 at most.
-		if _, there := lists[at]; !there && !strings.HasSuffix(at, "/pipelines") {
+		// A page of pipelines has 20 at most, and so many groups may be above a project.
+		if _, there := lists[at]; !there && !strings.HasSuffix(at, "/pipelines") && at != "/projects/{id}/groups" {
 			t.Errorf("%s is a list, and not in fullLists", at)
 		}
 	}

@@ -139,7 +139,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
-	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Rules: rules, Now: s.now}
+	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Namespaces: db, Transfers: db, Rules: rules, Now: s.now}
 	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
 		Catalog: db, Ledger: db, Uploads: db, Shelf: db, Files: db, Removal: db, Protectors: db, Sweeps: db,

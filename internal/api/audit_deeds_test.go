@@ -19,6 +19,7 @@ func readers() []string {
 		"Registry.Open", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
 		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules", "Registry.Coordinates",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
+		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
 		"Projects.ListFeatures", "Projects.Associations", "Projects.JobTokenScope", "Projects.AllowedProjects", "Projects.AllowedGroups",
 		"Projects.ProjectStanding", "Projects.GroupStanding",
 		"ProjectMembers.List", "ProjectMembers.Member", "GroupMembers.List", "GroupMembers.Member",
@@ -162,6 +163,16 @@ func (w *walk) places(user string) {
 		"project_path_updated | Project acme/tool | Project acme/tool | path: tool > tools")
 	w.step("Projects.EditProject", "PUT", "/projects/acme%2Ftools", map[string]any{"path": "tool", "visibility": "private"}, 200,
 		"project_path_updated | Project acme/tools | Project acme/tools | path: tools > tool")
+	other := number(w.step("Projects.CreateGroup", "POST", "/groups", map[string]any{"name": "rest", "path": "rest", "visibility": "private"}, 201,
+		"group_created | Group rest | Group rest"))
+	w.step("Projects.TransferProject", "PUT", "/projects/acme%2Ftool/transfer", map[string]any{"namespace": "rest"}, 200,
+		"project_namespace_updated | Project acme/tool | Project acme/tool | namespace: acme > rest")
+	w.step("Projects.TransferGroup", "POST", "/groups/rest/transfer", map[string]any{"group_id": group}, 201,
+		"group_parent_updated | Group rest | Group rest | parent:  > acme")
+	w.step("Projects.TransferProject", "PUT", "/projects/acme%2Frest%2Ftool/transfer", map[string]any{"namespace": group}, 200,
+		"project_namespace_updated | Project acme/rest/tool | Project acme/rest/tool | namespace: acme/rest > acme")
+	w.step("Projects.TransferProject", "PUT", "/projects/acme%2Ftool/transfer", map[string]any{"namespace": group}, 400)
+	w.step("Projects.DeleteGroup", "DELETE", "/groups/"+other, nil, 202, "group_destroyed | Group acme | Group acme/rest")
 	w.step("Projects.ArchiveProject", "POST", "/projects/acme%2Ftool/archive", nil, 201, "project_archived | Project acme/tool | Project acme/tool")
 	w.step("Projects.ArchiveProject", "POST", "/projects/acme%2Ftool/archive", nil, 201)
 	w.step("Projects.ArchiveProject", "POST", "/projects/acme%2Ftool/unarchive", nil, 201, "project_unarchived | Project acme/tool | Project acme/tool")
@@ -178,9 +189,9 @@ func (w *walk) places(user string) {
 		"secure_ci_job_token_inbound_disabled | Project acme/tool | Project acme/tool")
 	w.step("Projects.SetJobTokenScope", "PATCH", "/projects/acme%2Ftool/job_token_scope", map[string]any{"enabled": true}, 204,
 		"secure_ci_job_token_inbound_enabled | Project acme/tool | Project acme/tool")
-	other := number(w.step("Projects.CreateProject", "POST", "/projects", map[string]any{"name": "other"}, 201,
+	project := number(w.step("Projects.CreateProject", "POST", "/projects", map[string]any{"name": "other"}, 201,
 		"project_created | Project root/other | Project root/other"))
-	for noun, id := range map[string]string{"project": other, "group": group} {
+	for noun, id := range map[string]string{"project": project, "group": group} {
 		list := map[string]string{"project": "allowlist", "group": "groups_allowlist"}[noun]
 		target := map[string]string{"project": "Project root/other", "group": "Group acme"}[noun]
 		w.step("Projects.AllowJobsOf", "POST", "/projects/acme%2Ftool/job_token_scope/"+list, map[string]any{"target_" + noun + "_id": id}, 201,

@@ -48,3 +48,6 @@ func webPatterns() (found []string) {
 
 // OnStep has f told of every step of an answer that is written, in bytes.
 func (s *Server) OnStep(f func(n int)) { s.stepped = f }
+
+// OtherSettings are those of GitLab that an edit of a project ignores.
+func OtherSettings() []string { return otherSettings() }

@@ -90,6 +90,9 @@ func doorsOfNamespaces() []door {
 		{"DELETE /groups/{id}", access.EditGroup, "spare group", "", "", nil, ""},
 		{"GET /groups/{id}/subgroups", access.ReadGroup, group, "", "", nil, ""},
 		{"GET /groups/{id}/projects", access.ReadGroup, group, "", "", nil, ""},
+		{"POST /groups/{id}/transfer", access.EditGroup, group, "", "", given{"group_id": theID}, ""},
+		{"GET /namespaces", access.FindNamespaces, instance, "", "", nil, ""},
+		{"GET /namespaces/{id}", access.ReadNamespace, group, "", "", nil, ""},
 		{"GET /projects", access.ListNamespaces, instance, "", "", nil, ""},
 		{"POST /projects", access.CreateProject, group, "", "", given{"path": "spare", "namespace_id": theID}, namespace},
 		{"GET /projects/{id}", access.ReadProject, project, jobs, "", nil, ""},
@@ -97,6 +100,8 @@ func doorsOfNamespaces() []door {
 		{"DELETE /projects/{id}", access.OwnProject, "spare project", "", "", nil, ""},
 		{"POST /projects/{id}/archive", access.OwnProject, "spare project", "", "", nil, ""},
 		{"POST /projects/{id}/unarchive", access.OwnProject, project, "", "", nil, ""},
+		{"PUT /projects/{id}/transfer", access.OwnProject, project, "", "", given{"namespace": nothing}, ""},
+		{"GET /projects/{id}/groups", access.ReadProject, project, "", "", nil, ""},
 	}
 }
 

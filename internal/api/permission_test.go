@@ -188,7 +188,7 @@ func documented(t *testing.T, action access.Action) accesstest.Right {
 // says "Not found", came from behind the door.
 func classOf(d door, got answer) string {
 	says := func(text string) bool { return strings.Contains(got.body, text) }
-	whole := strings.HasPrefix(d.route, "HEAD ") || d.note == asksToLogIn && says(`"404 Not Found"`)
+	whole := strings.HasPrefix(d.route, "HEAD ") || d.right == access.ReadNamespace && says(`"404 Namespace Not Found"`) || d.note == asksToLogIn && says(`"404 Not Found"`)
 	switch {
 	case got.StatusCode == 401:
 		return askedToLogIn

@@ -33,6 +33,17 @@ func (p params) packageAccess() *access.PackageAccess {
 	return &level
 }
 
+// topics reads the topics, or by their older name tag_list; nil where neither was sent.
+func (p params) topics() *[]string {
+	for _, name := range []string{"topics", "tag_list"} {
+		if p.has(name) {
+			topics := p.list(name)
+			return &topics
+		}
+	}
+	return nil
+}
+
 func projectOrders() []string {
 	return []string{"created_at", "id", "name", "path", "updated_at", "last_activity_at", "star_count", "similarity"}
 }
@@ -50,7 +61,9 @@ func (c *call) projectFilter() projects.ProjectFilter {
 }
 
 func listProjects(c *call) error {
-	return c.listProjects(c.projectFilter())
+	f := c.projectFilter()
+	f.InPaths = c.params.boolean("search_namespaces")
+	return c.listProjects(f)
 }
 
 func listUserProjects(c *call) error {
@@ -103,7 +116,10 @@ func createProject(c *call) error {
 	p := c.params
 	project := projects.Project{
 		Name: p.record().str("name"), Path: p.record().str("path"), Description: p.record().str("description"),
-		DefaultBranch: first(p.record().str("default_branch"), "main"), Topics: p.list("topics"), PackageAccess: access.PackagesEnabled,
+		DefaultBranch: first(p.record().str("default_branch"), "main"), PackageAccess: access.PackagesEnabled,
+	}
+	if topics := p.topics(); topics != nil {
+		project.Topics = *topics
 	}
 	if project.Name == "" && project.Path == "" {
 		p.fail("name, path are missing, at least one parameter must be provided")
@@ -167,11 +183,8 @@ func editProject(c *call) error {
 		Naming: namingSetting(p), MaxFileSize: sizeSetting(p),
 	}
 	e.DuplicatesAllowed, e.DuplicateException = duplicateSettings(p)
-	if p.has("topics") {
-		topics := p.list("topics")
-		e.Topics = &topics
-	}
-	if e == (projects.ProjectEdit{}) {
+	e.Topics = p.topics()
+	if e == (projects.ProjectEdit{}) && !c.sendsOtherSettings() {
 		p.fail("name, path, description, default_branch, visibility, topics, package_registry_access_level, packages_enabled, " +
 			"generic_package_naming, generic_duplicates_allowed, generic_duplicate_exception_regex, generic_packages_max_file_size " +
 			"are missing, at least one parameter must be provided")

@@ -44,6 +44,10 @@ func (s *Server) routes() []route {
 		{"DELETE", "/groups/{id}", access.EditGroup, none, deleteGroup},
 		{"GET", "/groups/{id}/subgroups", access.ReadGroup, none, listSubgroups},
 		{"GET", "/groups/{id}/projects", access.ReadGroup, none, listGroupProjects},
+		{"POST", "/groups/{id}/transfer", access.EditGroup, none, transferGroup},
+
+		{"GET", "/namespaces", access.FindNamespaces, none, listNamespaces},
+		{"GET", "/namespaces/{id}", access.ReadNamespace, none, getNamespace},
 
 		{"GET", "/projects", access.ListNamespaces, none, listProjects},
 		{"POST", "/projects", access.CreateProject, none, createProject},
@@ -52,6 +56,8 @@ func (s *Server) routes() []route {
 		{"DELETE", "/projects/{id}", access.OwnProject, none, deleteProject},
 		{"POST", "/projects/{id}/archive", access.OwnProject, none, archiveProject},
 		{"POST", "/projects/{id}/unarchive", access.OwnProject, none, unarchiveProject},
+		{"PUT", "/projects/{id}/transfer", access.OwnProject, none, transferProject},
+		{"GET", "/projects/{id}/groups", access.ReadProject, none, listProjectGroups},
 
 		{"GET", "/deploy_tokens", access.ReadInstance, none, listAllDeployTokens},
 		{"GET", "/job", access.ReadProject, jobs, getOwnJob},

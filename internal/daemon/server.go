@@ -66,7 +66,8 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 func (s *server) furnish(cfg config.Config, version string) {
 	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
 	s.projects = &projects.Service{
-		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Variables: s.db, Allowlists: s.db, Rules: rules, Now: time.Now,
+		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Variables: s.db, Allowlists: s.db, Namespaces: s.db, Transfers: s.db,
+		Rules: rules, Now: time.Now,
 	}
 	s.auth = &auth.Service{
 		Tokens: s.db, Users: s.db, PersonalTokens: s.db, Bots: s.db, DeployTokens: s.db, Jobs: s.db,

@@ -33,11 +33,15 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 		found, err := db.FindToken(ctx, auth.DigestOf(secret))
 		return must(t, found, err)
 	}
-	role := func() access.Role {
+	elsewhere, above := newGroup(t, db, 0, "elsewhere", access.Private, root.ID), newGroup(t, db, 0, "above", access.Private, root.ID)
+	newMember(t, db, projects.Place{GroupID: elsewhere.ID}, ada.ID, access.Reporter)
+	newMember(t, db, projects.Place{GroupID: above.ID}, ada.ID, access.Maintainer)
+	roleAt := func(path string) access.Role {
 		t.Helper()
-		place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+		place, err := db.FindPlace(ctx, path, actorOf(ada))
 		return must(t, place, err).Standing.Role
 	}
+	role := func() access.Role { return roleAt("acme/tool") }
 	var other projects.Project
 	for _, step := range []struct {
 		name   string
@@ -106,6 +110,29 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 			func() bool {
 				_, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
 				return fault.Is(err, fault.NotFound)
+			}},
+		{"transfer a project", func() bool { return roleAt("acme/renamed") == access.NoRole },
+			func() error {
+				return db.TransferProject(ctx, p.ID, elsewhere.ID, actorOf(root), roomy(), func(p *projects.Project, to projects.Group) ([]audit.Event, error) {
+					p.Namespace = to
+					return nil, nil
+				})
+			},
+			func() bool {
+				old, err := db.FindPlace(ctx, "acme/renamed", actorOf(ada))
+				return must(t, old, err).Moved && roleAt("elsewhere/renamed") == access.Reporter
+			}},
+		{"transfer a group", func() bool { return roleAt("elsewhere/renamed") == access.Reporter },
+			func() error {
+				_, err := db.TransferGroup(ctx, elsewhere.ID, above.ID, actorOf(root), roomy(), audit.Event{}, func(g *projects.Group, to projects.Destination) ([]audit.Event, error) {
+					g.ParentID, g.FullPath = to.Parent.ID, to.Parent.FullPath+"/"+g.Path
+					return nil, nil
+				})
+				return err
+			},
+			func() bool {
+				old, err := db.FindPlace(ctx, "elsewhere/renamed", actorOf(ada))
+				return must(t, old, err).Moved && roleAt("above/elsewhere/renamed") == access.Maintainer
 			}},
 	} {
 		if !step.before() {

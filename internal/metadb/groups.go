@@ -3,7 +3,6 @@ package metadb
 import (
 	"context"
 	"database/sql"
-	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -58,38 +57,12 @@ func findGroup(ctx context.Context, q queries, id int64, a access.Actor) (projec
 	if err != nil {
 		return g, err
 	}
-	g.Effective = inherit(g.Duplicates, line)
-	g.FullName = fullName(line)
-	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
+	completeGroup(&g, line)
 	if g.Standing.Role == access.NoRole && a.LoggedIn() {
 		// Who belongs to something inside may see the way there.
 		g.Standing.Role, err = roleBelow(ctx, q, g.ID, a.UserID)
 	}
 	return g, err
-}
-
-// fullName is the names from the top down, " / " between.
-func fullName(line []ancestor) string {
-	names := make([]string, 0, len(line))
-	for i := len(line) - 1; i >= 0; i-- {
-		names = append(names, line[i].name)
-	}
-	return strings.Join(names, " / ")
-}
-
-// roleBelow is Minimal for a member of anything below the namespace.
-func roleBelow(ctx context.Context, q queries, namespaceID, userID int64) (access.Role, error) {
-	var n int
-	err := q.row(ctx, `WITH RECURSIVE below (id) AS (
-			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
-		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted+`
-			AND (m.namespace_id IN (SELECT id FROM below)
-				OR m.project_id IN (SELECT p.id FROM projects p JOIN below ON p.namespace_id = below.id WHERE p.deleted_at IS NULL))`,
-		namespaceID, userID, micros(time.Now())).Scan(&n)
-	if n > 0 {
-		return access.Minimal, classify(err)
-	}
-	return access.NoRole, classify(err)
 }
 
 // ListGroups implements projects.Groups.
@@ -110,6 +83,10 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 	if f.ParentID != 0 {
 		w.and("n.parent_id = ?", f.ParentID)
 	}
+	if f.Above != 0 {
+		w.and(`n.id IN (WITH RECURSIVE up (id) AS (
+			SELECT CAST(? AS BIGINT) UNION SELECT n.parent_id FROM namespaces n JOIN up ON n.id = up.id WHERE n.parent_id IS NOT NULL) SELECT id FROM up)`, f.Above)
+	}
 	if f.Visibility != nil {
 		w.and("n.visibility = ?", int(*f.Visibility))
 	}
@@ -124,18 +101,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 		return found, err
 	}
 	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Group) ([]projects.Group, error) {
-		whole := rows[:0]
-		for _, row := range rows {
-			g, err := findGroup(ctx, db, row.ID, f.Actor)
-			if fault.Is(err, fault.NotFound) {
-				continue // deleted meanwhile
-			}
-			if err != nil {
-				return nil, err
-			}
-			whole = append(whole, g)
-		}
-		return whole, nil
+		return rows, completeGroups(ctx, db, rows, f.Actor)
 	})
 }
 
@@ -237,7 +203,7 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 			return g, err
 		}
 		if g.Path != before.Path {
-			if err := t.moveNamespace(ctx, before, g.Path); err != nil {
+			if err := t.moveNamespace(ctx, before.FullPath, before.FullPath[:len(before.FullPath)-len(before.Path)]+g.Path); err != nil {
 				return g, err
 			}
 			at := projects.Place{GroupID: groupID}
@@ -274,34 +240,6 @@ func (t *tx) checkVisibility(ctx context.Context, before, after projects.Group) 
 			projects.VisibilityName(access.Visibility(parent.Int64))+" visibility.")
 	case child.Valid && int64(after.Visibility) < child.Int64:
 		return fault.Field("visibility_level", projects.VisibilityName(after.Visibility)+" is not allowed since this group contains projects or groups with higher visibility.")
-	}
-	return nil
-}
-
-// moveNamespace gives a group another path, and with it everything below.
-func (t *tx) moveNamespace(ctx context.Context, g projects.Group, path string) error {
-	from := g.FullPath
-	to := from[:len(from)-len(g.Path)] + path
-	type route struct {
-		path               string
-		namespace, project sql.NullInt64
-	}
-	prefix := fold(from) + "/"
-	below, err := list(ctx, t, func(row scanner) (r route, err error) {
-		return r, row.Scan(&r.path, &r.namespace, &r.project)
-	}, `SELECT path, namespace_id, project_id FROM routes
-		WHERE redirect = 0 AND (path_key = $1 OR path_key >= $2 AND path_key < $3)`, fold(from), prefix, fold(from)+"0") // '0' follows '/'
-	if err != nil {
-		return err
-	}
-	for _, r := range below {
-		err := t.moveRoute(r.path, to+r.path[len(from):], r.namespace.Int64, r.project.Int64)
-		if fault.Is(err, fault.Rejected) && len(r.path) > len(from) {
-			return fault.Field("route.path", "is too long (maximum is 255 characters) of a group or project in this group")
-		}
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

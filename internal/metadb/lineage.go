@@ -14,17 +14,21 @@ import (
 // actor's membership in it.
 type ancestor struct {
 	id         int64
+	parentID   int64 // 0 at the top
 	name       string
 	ownerID    sql.NullInt64
 	duplicates projects.Duplicates
 	role       access.Role
 }
 
+// ancestorColumns are read of an ancestor n, with the actor's membership m in it.
+const ancestorColumns = `n.id, n.parent_id, n.name, n.owner_id, n.duplicates_allowed, n.duplicate_exception, COALESCE(m.access_level, 0)`
+
 const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 		SELECT CAST($1 AS BIGINT), 0
 		UNION ALL
 		SELECT n.parent_id, up.depth + 1 FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
-	SELECT n.id, n.name, n.owner_id, n.duplicates_allowed, n.duplicate_exception, COALESCE(m.access_level, 0)
+	SELECT ` + ancestorColumns + `
 	FROM up JOIN namespaces n ON n.id = up.id
 	LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `
 	ORDER BY up.depth`
@@ -32,17 +36,62 @@ const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 // lineage is the namespaces from the given one upward. A user's own namespace
 // makes its owner Owner.
 func lineage(ctx context.Context, q queries, namespaceID, userID int64) ([]ancestor, error) {
-	return list(ctx, q, func(row scanner) (ancestor, error) {
+	return list(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, micros(time.Now()))
+}
+
+func scanAncestor(userID int64) func(scanner) (ancestor, error) {
+	return func(row scanner) (ancestor, error) {
 		var a ancestor
+		var parent sql.NullInt64
 		var allowed sql.Null[bool]
 		var exception sql.Null[string]
-		err := row.Scan(&a.id, &a.name, &a.ownerID, &allowed, &exception, &a.role)
+		err := row.Scan(&a.id, &parent, &a.name, &a.ownerID, &allowed, &exception, &a.role)
+		a.parentID = parent.Int64
 		a.duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
 		if a.ownerID.Valid && a.ownerID.Int64 == userID {
 			a.role = access.Owner
 		}
 		return a, err
-	}, lineageQuery, namespaceID, userID, micros(time.Now()))
+	}
+}
+
+// lineages is the lineage of each of many namespaces, by one query. What they have
+// in common is read once.
+func lineages(ctx context.Context, q queries, namespaceIDs []int64, userID int64) (map[int64][]ancestor, error) {
+	var w where
+	w.in("n.id", false, distinct(namespaceIDs))
+	text := `WITH RECURSIVE up (id) AS (
+			SELECT n.id FROM namespaces n` + w.String() + `
+			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
+		SELECT ` + ancestorColumns + ` FROM up JOIN namespaces n ON n.id = up.id
+		LEFT JOIN members m ON m.namespace_id = n.id AND ` + w.living(userID)
+	found, err := list(ctx, q, scanAncestor(userID), text, w.args...)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]ancestor, len(found))
+	for _, a := range found {
+		byID[a.id] = a
+	}
+	lines := make(map[int64][]ancestor, len(namespaceIDs))
+	for _, start := range namespaceIDs {
+		if lines[start] == nil {
+			for a, ok := byID[start]; ok; a, ok = byID[a.parentID] {
+				lines[start] = append(lines[start], a)
+			}
+		}
+	}
+	return lines, nil
+}
+
+// living is the condition that m is a membership of the user that counts now.
+func (w *where) living(userID int64) string {
+	return w.bind("m.user_id = ? AND (m.expires_at IS NULL OR m.expires_at > ?) AND", userID, micros(time.Now())) + counted
+}
+
+// distinct is each of the ids once.
+func distinct(ids []int64) []int64 {
+	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 
 // highest is the highest role in a lineage.

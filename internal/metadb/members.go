@@ -288,16 +288,25 @@ func (t *tx) keepOwner(ctx context.Context, at projects.Place, before, after pro
 	if at.GroupID == 0 || before.Role != access.Owner {
 		return nil
 	}
-	var kept, top bool // Member.Keeps, of any other
-	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
-			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0
-				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id)),
-		EXISTS (SELECT 1 FROM namespaces WHERE id = $1 AND parent_id IS NULL)`,
-		at.GroupID, before.UserID, int(access.Owner)).Scan(&kept, &top)
+	var top bool
+	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM namespaces WHERE id = $1 AND parent_id IS NULL)`, at.GroupID).Scan(&top)
 	if err != nil || !top {
 		return classify(err)
 	}
+	kept, err := t.keptByAnother(ctx, at.GroupID, before.UserID)
+	if err != nil {
+		return err
+	}
 	return projects.KeepOwner(before, after, kept)
+}
+
+// keptByAnother is Member.Keeps, of any member of the group but one.
+func (t *tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept bool, err error) {
+	err = t.row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
+			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0
+				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id))`,
+		groupID, userID, int(access.Owner)).Scan(&kept)
+	return kept, classify(err)
 }
 
 var _ projects.Members = (*DB)(nil)

@@ -31,7 +31,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	must(t, 0, db.UseKey(ctx, [KeySize]byte{1}))
 	hook := newHook(t, db, p.ID)
 
-	ada := newUser(t, db, "ada", false)
+	ada, other := newUser(t, db, "ada", false), newGroup(t, db, 0, "other", access.Private, root.ID)
 	clear(sqliteWriter(db).conn.stmts)
 	for _, secret := range []string{"secret", "unknown"} {
 		if _, err := db.FindToken(ctx, auth.DigestOf(secret)); err != nil && !fault.Is(err, fault.NotFound) {
@@ -63,6 +63,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 		must(t, 0, err)
 		must(t, 0, db.DeleteMember(ctx, at, actorOf(root), ada.ID, yes))
 	}
+	moveAbout(t, db, p, g, other)
 	must(t, 0, db.DeleteProject(ctx, p.ID, time.Now(), audit.Event{}))
 	n, err := db.PurgeDeleted(ctx, 10, time.Now())
 	if must(t, n, err) != 1 {
@@ -87,6 +88,30 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 			t.Errorf("%s\nin %s", step, text)
 		}
 	}
+}
+
+// moveAbout transfers a project and its group, to where less is seen and to the top.
+func moveAbout(t *testing.T, db *DB, p projects.Project, g, other projects.Group) {
+	t.Helper()
+	a := access.Actor{Kind: access.User, UserID: p.CreatorID}
+	for _, to := range []projects.Group{other, g} {
+		must(t, 0, db.TransferProject(t.Context(), p.ID, to.ID, a, roomy(), func(p *projects.Project, to projects.Group) ([]audit.Event, error) {
+			p.Namespace = to
+			return nil, nil
+		}))
+	}
+	for _, parent := range []int64{other.ID, 0} {
+		_, err := db.TransferGroup(t.Context(), g.ID, parent, a, roomy(), audit.Event{}, func(g *projects.Group, to projects.Destination) ([]audit.Event, error) {
+			g.ParentID, g.FullPath, g.Visibility = parent, g.Path, -1 // less than anything, so that what is below is looked for
+			if to.Parent != nil {
+				g.FullPath, g.Visibility = to.Parent.FullPath+"/"+g.Path, access.Private
+			}
+			return nil, nil
+		})
+		must(t, 0, err)
+	}
+	_, err := db.CountMembers(t.Context(), g.ID)
+	must(t, 0, err)
 }
 
 func plan(t *testing.T, db *DB, text string) []string {

@@ -71,61 +71,6 @@ func findProject(ctx context.Context, q queries, id int64) (projects.Project, er
 	return scanProject(q.row(ctx, `SELECT `+projectColumns+` FROM `+projectTables+` WHERE p.id = $1 AND p.deleted_at IS NULL`, id))
 }
 
-// standing fills in what the actor is to the project.
-func standing(ctx context.Context, q queries, p *projects.Project, a access.Actor) error {
-	line, err := lineage(ctx, q, p.Namespace.ID, a.UserID)
-	if err != nil {
-		return err
-	}
-	p.FullName = fullName(line) + " / " + p.Name
-	p.GroupRole = highest(line)
-	if a.LoggedIn() {
-		err = q.row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
-			WHERE m.project_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted,
-			p.ID, a.UserID, micros(time.Now())).Scan(&p.OwnRole)
-		if err != nil {
-			return classify(err)
-		}
-	}
-	p.Standing = access.Resource{
-		Visibility: p.Visibility, Packages: p.PackageAccess, Archived: p.Archived, Role: max(p.GroupRole, p.OwnRole),
-	}
-	switch a.Kind {
-	case access.DeployToken:
-		p.Standing.Covered, err = deployTokenCovers(ctx, q, p.ID, line, a.TokenID)
-	case access.Job:
-		p.Standing.Listed, err = letsJobIn(ctx, q, *p, a.JobProjectID)
-	}
-	return err
-}
-
-// deployTokenCovers reports whether the token is the project's or a group's
-// above it.
-func deployTokenCovers(ctx context.Context, q queries, projectID int64, line []ancestor, tokenID int64) (bool, error) {
-	var project, namespace sql.NullInt64
-	err := q.row(ctx, `SELECT project_id, namespace_id FROM deploy_tokens WHERE id = $1`, tokenID).Scan(&project, &namespace)
-	if err != nil {
-		return false, classify(err)
-	}
-	return project.Valid && project.Int64 == projectID || namespace.Valid && covers(line, namespace.Int64), nil
-}
-
-// letsJobIn reports whether jobs of the source project may act in p as more
-// than a passer-by (contract generic-packages 4.5).
-func letsJobIn(ctx context.Context, q queries, p projects.Project, source int64) (bool, error) {
-	if p.ID == source || !p.JobTokenScope {
-		return true, nil
-	}
-	var n int
-	err := q.row(ctx, `WITH RECURSIVE up (id) AS (
-			SELECT namespace_id FROM projects WHERE id = $1
-			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
-		SELECT COUNT(*) FROM job_token_allowlist
-		WHERE project_id = $2 AND (source_project_id = $1 OR source_namespace_id IN (SELECT id FROM up))`,
-		source, p.ID).Scan(&n)
-	return n > 0, classify(err)
-}
-
 // ListProjects implements projects.Projects.
 func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page.Request) (page.Of[projects.Project], error) {
 	least := max(access.Guest, f.MinRole)
@@ -151,12 +96,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 		return found, err
 	}
 	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Project) ([]projects.Project, error) {
-		for i := range rows {
-			if err := standing(ctx, db, &rows[i], f.Actor); err != nil {
-				return nil, err
-			}
-		}
-		return rows, nil
+		return rows, standings(ctx, db, rows, f.Actor)
 	})
 }
 
@@ -179,7 +119,11 @@ func visibleProjects(w *where, f projects.ProjectFilter) {
 
 func filterProjects(w *where, f projects.ProjectFilter) {
 	if f.Search != "" {
-		w.and(w.matching(f.Search, "p.name", "p.path"))
+		columns := []string{"p.name", "p.path"}
+		if f.InPaths {
+			columns = append(columns, "r.path")
+		}
+		w.and(w.matching(f.Search, columns...))
 	}
 	switch {
 	case f.GroupID != 0 && f.Below:

@@ -80,11 +80,11 @@ func (db *DB) moveOwn(ctx context.Context, t *tx, before, after auth.User) error
 	if err != nil || after.Username == before.Username {
 		return err
 	}
-	own := projects.Group{ID: after.NamespaceID, Path: before.Username, FullPath: before.Username}
-	if err := t.moveNamespace(ctx, own, after.Username); err != nil {
+	if err := t.moveNamespace(ctx, before.Username, after.Username); err != nil {
 		return err
 	}
-	return t.room(ctx, formerPathRows(projects.Place{GroupID: own.ID}), 0, db.formerPaths, own.ID)
+	own := projects.Place{GroupID: after.NamespaceID}
+	return t.room(ctx, formerPathRows(own), 0, db.formerPaths, after.NamespaceID)
 }
 
 // DeleteUser implements auth.Users. The row stays, under a name that nobody can

@@ -121,9 +121,9 @@ func (t *tx) vacant(ctx context.Context, u, before auth.User) error {
 }
 
 // addRoute makes a new full path lead to a namespace or a project, Rejected if it
-// is too long. A redirect in its way goes; Conflict if something else has it.
+// is too long or too deep. A redirect in its way goes; Conflict if something else has it.
 func (t *tx) addRoute(path string, namespaceID, projectID int64) error {
-	if err := projects.CheckFullPath(path); err != nil {
+	if err := projects.CheckFullPath(path, namespaceID != 0); err != nil {
 		return err
 	}
 	return t.putRoute(path, namespaceID, projectID)
@@ -137,10 +137,10 @@ func (t *tx) putRoute(path string, namespaceID, projectID int64) error {
 		fold(path), path, id(namespaceID), id(projectID))
 }
 
-// moveRoute gives something a new full path, Rejected if that is too long. The old
-// one leads on to it. One that was too long already may become shorter.
+// moveRoute gives something a new full path, Rejected as CheckNewPath says. The old
+// one leads on to it.
 func (t *tx) moveRoute(from, to string, namespaceID, projectID int64) error {
-	if err := projects.CheckFullPath(to); err != nil && len(to) > len(from) {
+	if err := projects.CheckNewPath(from, to, namespaceID != 0); err != nil {
 		return err
 	}
 	if err := t.exec(`UPDATE routes SET redirect = 1 WHERE path_key = $1`, fold(from)); err != nil {

@@ -3,6 +3,7 @@ package metadb
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -98,8 +99,9 @@ func (w *world) checkProjects(a access.Actor, f projects.ProjectFilter) {
 	found, err := w.db.ListProjects(w.t.Context(), f, page.Request{Number: 1, Size: 100, OrderBy: "id"})
 	must(w.t, found, err)
 	var got, want []int64
+	listed := map[int64]projects.Project{}
 	for _, p := range found.Rows {
-		got = append(got, p.ID)
+		got, listed[p.ID] = append(got, p.ID), p
 	}
 	for _, n := range w.projects {
 		p, err := w.db.FindProject(w.t.Context(), fmt.Sprint(n), a)
@@ -111,6 +113,9 @@ func (w *world) checkProjects(a access.Actor, f projects.ProjectFilter) {
 		keep = keep && (!f.Membership || role >= access.Guest) && (!f.Owned || role >= access.Owner) && (role >= f.MinRole || a.Admin)
 		if keep {
 			want = append(want, n)
+		}
+		if row, ok := listed[n]; ok && !reflect.DeepEqual(row, p) {
+			w.t.Errorf("%+v: the list has %+v, by itself it is %+v", a, row, p)
 		}
 	}
 	if !slices.Equal(got, want) || found.Total != len(want) {
@@ -124,8 +129,9 @@ func (w *world) checkGroups(a access.Actor, f projects.GroupFilter) {
 	found, err := w.db.ListGroups(w.t.Context(), f, page.Request{Number: 1, Size: 100, OrderBy: "id"})
 	must(w.t, found, err)
 	var got, want []int64
+	listed := map[int64]projects.Group{}
 	for _, g := range found.Rows {
-		got = append(got, g.ID)
+		got, listed[g.ID] = append(got, g.ID), g
 	}
 	for _, n := range w.groups {
 		g, err := w.db.FindGroup(w.t.Context(), fmt.Sprint(n), a)
@@ -136,6 +142,9 @@ func (w *world) checkGroups(a access.Actor, f projects.GroupFilter) {
 		keep := access.Rules{}.Check(a, g.Standing, access.ReadGroup) == access.Allowed
 		if keep && (!f.Owned || role >= access.Owner) && (role >= f.MinRole || a.Admin) {
 			want = append(want, n)
+		}
+		if row, ok := listed[n]; ok && !reflect.DeepEqual(row, g) {
+			w.t.Errorf("%+v: the list has %+v, by itself it is %+v", a, row, g)
 		}
 	}
 	if !slices.Equal(got, want) || found.Total != len(want) {

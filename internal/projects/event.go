@@ -67,6 +67,7 @@ func (p Project) changes(a access.Actor, now time.Time, before Project) []audit.
 	return changed(e, audit.ProjectUpdated, []setting{
 		{"name", "name", before.Name, p.Name},
 		{"path", "path", before.Path, p.Path},
+		{"namespace", "namespace", before.Namespace.FullPath, p.Namespace.FullPath},
 		{"description", "description", before.Description, p.Description},
 		{"visibility_level", "visibility", VisibilityName(before.Visibility), VisibilityName(p.Visibility)},
 		{"default_branch", "default_branch", before.DefaultBranch, p.DefaultBranch},
@@ -86,11 +87,17 @@ func (g Group) changes(a access.Actor, now time.Time, before Group) []audit.Even
 	return changed(e, audit.GroupUpdated, []setting{
 		{"name", "name", before.Name, g.Name},
 		{"path", "path", before.Path, g.Path},
+		{"parent", "parent", parentPath(before.FullPath), parentPath(g.FullPath)},
 		{"description", "description", before.Description, g.Description},
 		{"visibility_level", "visibility", VisibilityName(before.Visibility), VisibilityName(g.Visibility)},
 		{"generic_duplicates_allowed", "generic_duplicates_allowed", switchText(before.Duplicates.Allowed), switchText(g.Duplicates.Allowed)},
 		{"generic_duplicate_exception_regex", "generic_duplicate_exception_regex", text(before.Duplicates.Exception), text(g.Duplicates.Exception)},
 	})
+}
+
+// parentPath is what a full path has before its last segment, "" at the top.
+func parentPath(full string) string {
+	return full[:max(strings.LastIndex(full, "/"), 0)]
 }
 
 // text is a value that may be missing, as audit events have it.

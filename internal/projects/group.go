@@ -2,7 +2,6 @@ package projects
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"granary/internal/access"
@@ -50,6 +49,7 @@ type GroupFilter struct {
 	MinRole      access.Role
 	TopLevelOnly bool
 	ParentID     int64 // direct children only
+	Above        int64 // only this one, and those that it is in
 	Visibility   *access.Visibility
 	SkipIDs      []int64
 }
@@ -146,31 +146,18 @@ func (s *Service) parentOf(ctx context.Context, a access.Actor, id int64) (*Grou
 		top := access.Resource{Own: a.MayGroup}
 		return nil, s.allow(a, top, access.CreateTopGroup, "")
 	}
-	parent, err := s.group(ctx, a, strconv.FormatInt(id, 10), access.CreateSubgroup)
-	switch {
-	case err != nil:
-		return nil, err
-	case depth(parent.FullPath) >= maxGroupDepth:
-		return nil, fault.Field("parent_id", "has too deep level of nesting")
-	}
-	return &parent, nil
+	parent, err := s.group(ctx, a, idRef(id), access.CreateSubgroup)
+	return &parent, err
 }
 
-func depth(fullPath string) int {
-	n := 1
-	for _, c := range fullPath {
-		if c == '/' {
-			n++
-		}
-	}
-	return n
-}
-
-// EditGroup changes a group's attributes.
+// EditGroup changes a group's attributes; an empty edit changes nothing.
 func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e GroupEdit) (Group, error) {
 	g, err := s.group(ctx, a, ref, access.EditGroup)
 	if err != nil {
 		return Group{}, err
+	}
+	if e == (GroupEdit{}) {
+		return g, nil
 	}
 	standing := g.Standing
 	g, err = s.Groups.UpdateGroup(ctx, g.ID, func(g *Group) ([]audit.Event, error) {

@@ -42,13 +42,28 @@ func checkPath(path string) error {
 }
 
 // CheckFullPath refuses the full path of a group or project that nobody could ask
-// for, in the words of GitLab's routes.
-func CheckFullPath(path string) error {
+// for, in the words of GitLab's routes, and a group that is too deep.
+func CheckFullPath(path string, group bool) error {
 	if utf8.RuneCountInString(path) > maxFullPath {
 		return fault.Field("route.path", "is too long (maximum is 255 characters)")
 	}
+	if group && depth(path) > maxGroupDepth {
+		return fault.Field("parent_id", "has too deep level of nesting")
+	}
 	return nil
 }
+
+// CheckNewPath is CheckFullPath for what has another path: one that was too long or
+// too deep already may become less so.
+func CheckNewPath(from, to string, group bool) error {
+	if len(to) <= len(from) && depth(to) <= depth(from) {
+		return nil
+	}
+	return CheckFullPath(to, group)
+}
+
+// depth is how many segments a full path has.
+func depth(fullPath string) int { return strings.Count(fullPath, "/") + 1 }
 
 func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'

@@ -25,7 +25,7 @@ const (
 // Project is what holds packages.
 type Project struct {
 	ID             int64
-	Namespace      Group // as far as a summary goes: ID, ParentID, OwnerID, Name, Path, FullPath
+	Namespace      Group // as far as a summary goes: ID, ParentID, OwnerID, Name, Path, FullPath, Visibility
 	Name           string
 	Path           string // the last segment
 	FullPath       string
@@ -55,6 +55,7 @@ type Project struct {
 type ProjectFilter struct {
 	Actor      access.Actor // only projects this actor can see
 	Search     string       // part of name or path, case folded
+	InPaths    bool         // or part of the full path: the search is for namespaces too
 	GroupID    int64        // in this group, and below it where Below
 	Below      bool
 	OwnerID    int64 // in this user's own namespace
@@ -185,14 +186,18 @@ func creatorRole(a access.Actor, ns Group) access.Role {
 	return access.NoRole
 }
 
-// EditProject changes a project's attributes. Visibility takes an owner.
+// EditProject changes a project's attributes; an empty edit changes nothing.
+// Visibility takes an owner.
 func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e ProjectEdit) (Project, error) {
 	p, err := s.project(ctx, a, ref, access.EditProject)
 	if err != nil {
 		return Project{}, err
 	}
+	if e == (ProjectEdit{}) {
+		return p, nil
+	}
 	if e.Visibility != nil && *e.Visibility != p.Visibility {
-		if err := s.mayShow(ctx, a, p, *e.Visibility); err != nil {
+		if err := s.allow(a, p.Standing, access.OwnProject, "Project"); err != nil {
 			return Project{}, err
 		}
 	}
@@ -200,24 +205,17 @@ func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e
 		before := *p
 		e.apply(p)
 		p.UpdatedAt = s.Now()
+		if in := p.Namespace; p.Visibility != before.Visibility && !in.Personal() {
+			if err := checkInside(p.Visibility, in.Visibility); err != nil {
+				return nil, err
+			}
+		}
 		return p.changes(a, p.UpdatedAt, before), checkProject(*p)
 	})
 	if err != nil {
 		return Project{}, taken(err)
 	}
 	return s.Projects.FindProject(ctx, idRef(p.ID), a)
-}
-
-// mayShow checks a change of visibility.
-func (s *Service) mayShow(ctx context.Context, a access.Actor, p Project, v access.Visibility) error {
-	if err := s.allow(a, p.Standing, access.OwnProject, "Project"); err != nil {
-		return err
-	}
-	ns, err := s.Groups.FindGroup(ctx, idRef(p.Namespace.ID), a)
-	if err != nil || ns.Personal() {
-		return err
-	}
-	return checkInside(v, ns.Visibility)
 }
 
 func (e ProjectEdit) apply(p *Project) {

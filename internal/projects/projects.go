@@ -15,6 +15,8 @@ import (
 type Service struct {
 	Groups     Groups
 	Projects   Projects
+	Namespaces Namespaces
+	Transfers  Transfers
 	Members    Members
 	Features   Features
 	Variables  Variables

@@ -25,6 +25,14 @@ type GroupBrief struct {
 	Name   string `json:"name"`
 }
 
+// PublicGroup is a group that a project is in.
+type PublicGroup struct {
+	GroupBrief
+	AvatarURL *string `json:"avatar_url"`
+	FullName  string  `json:"full_name"`
+	FullPath  string  `json:"full_path"`
+}
+
 // TokenAssociations is what the user of a token belongs to.
 type TokenAssociations struct {
 	Groups   []AssociatedGroup   `json:"groups"`

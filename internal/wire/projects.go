@@ -12,6 +12,12 @@ type Namespace struct {
 	WebURL    string  `json:"web_url"`
 }
 
+// NamespaceDetail is a namespace asked for by itself.
+type NamespaceDetail struct {
+	Namespace
+	MembersCountWithDescendants *int `json:"members_count_with_descendants,omitempty"` // of a group, for who may edit it
+}
+
 // ProjectSimple is a project as lists show it to strangers and to whoever asks
 // for simple=true.
 type ProjectSimple struct {

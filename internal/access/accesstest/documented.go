@@ -100,6 +100,8 @@ func aboutPeople() []Right {
 func aboutPlaces() []Right {
 	return []Right{
 		{access.ListNamespaces, "list groups and projects", instance, anybody, 0, reading, "Projects API", ""},
+		{access.FindNamespaces, "list the namespaces that one belongs to", instance, anybody, login, reading, "Namespaces API", ""},
+		{access.ReadNamespace, "view a namespace", place, anybody, login, reading, "Namespaces API", ""},
 		{access.CreateTopGroup, "create a group at the top", instance, access.Admin, login | own | person | insider, writing, "Groups API: can_create_group", ""},
 		{access.ReadGroup, "view a group", place, anybody, 0, reading, visibility, ""},
 		{access.CreateSubgroup, "create a subgroup", place, access.Maintainer, login, writing, groupRoles, ""},

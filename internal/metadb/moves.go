@@ -1,0 +1,195 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/fault"
+	"granary/internal/projects"
+)
+
+// TransferProject implements projects.Transfers.
+func (db *DB) TransferProject(ctx context.Context, projectID, namespaceID int64, a access.Actor, most fault.Limit,
+	judge func(*projects.Project, projects.Group) ([]audit.Event, error),
+) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		return struct{}{}, t.transferProject(ctx, projectID, namespaceID, a, most, judge, db.formerPaths)
+	})
+	return err
+}
+
+func (t *tx) transferProject(ctx context.Context, projectID, namespaceID int64, a access.Actor, most fault.Limit,
+	judge func(*projects.Project, projects.Group) ([]audit.Event, error), former fault.Limit,
+) error {
+	p, err := findProject(ctx, t, projectID)
+	if err == nil {
+		err = standing(ctx, t, &p, a)
+	}
+	if err != nil {
+		return gone(err, "Project")
+	}
+	to, err := findGroup(ctx, t, namespaceID, a)
+	if err != nil {
+		return gone(err, "Namespace")
+	}
+	from := p.FullPath
+	done, err := judge(&p, to)
+	if err != nil {
+		return err
+	}
+	if err := t.record(ctx, done...); err != nil {
+		return err
+	}
+	err = t.roomForProject(ctx, namespaceID, most)
+	if full, ok := fault.As(err, fault.Full); ok && to.Personal() {
+		err = fault.New(fault.OverLimit, full.Msg)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.moveRoute(from, to.FullPath+"/"+p.Path, 0, projectID); err != nil {
+		return err
+	}
+	if err := t.room(ctx, formerPathRows(projects.Place{ProjectID: projectID}), 0, former, projectID); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE projects SET namespace_id = $1, visibility = $2, updated_at = $3 WHERE id = $4`,
+		namespaceID, int(p.Visibility), micros(p.UpdatedAt), projectID)
+}
+
+// gone tells that an end of a transfer is not there any more.
+func gone(err error, noun string) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Hidden, noun)
+	}
+	return err
+}
+
+// TransferGroup implements projects.Transfers.
+func (db *DB) TransferGroup(ctx context.Context, groupID, parentID int64, a access.Actor, most fault.Limit, owner audit.Event,
+	judge func(*projects.Group, projects.Destination) ([]audit.Event, error),
+) (projects.Group, error) {
+	return change(ctx, db, func(t *tx) (projects.Group, error) {
+		before, err := findGroup(ctx, t, groupID, a)
+		if err != nil {
+			return before, gone(err, "Group")
+		}
+		to, err := t.destination(ctx, groupID, parentID, a)
+		if err != nil {
+			return before, err
+		}
+		g := before
+		done, err := judge(&g, to)
+		if err != nil {
+			return g, err
+		}
+		if err := t.record(ctx, done...); err != nil {
+			return g, err
+		}
+		if err := t.roomForGroup(ctx, parentID, a.UserID, most); err != nil {
+			return g, err
+		}
+		if err := t.rehang(ctx, before, g, db.formerPaths); err != nil {
+			return g, err
+		}
+		if parentID == 0 {
+			if err := t.keepable(ctx, g, a, owner); err != nil {
+				return g, err
+			}
+		}
+		return findGroup(ctx, t, groupID, a)
+	})
+}
+
+// destination reads where a group is to go.
+func (t *tx) destination(ctx context.Context, groupID, parentID int64, a access.Actor) (projects.Destination, error) {
+	if parentID == 0 {
+		return projects.Destination{}, nil
+	}
+	parent, err := findGroup(ctx, t, parentID, a)
+	if err != nil {
+		return projects.Destination{}, gone(err, "Group")
+	}
+	line, err := lineage(ctx, t, parentID, 0)
+	return projects.Destination{Parent: &parent, Below: covers(line, groupID)}, err
+}
+
+// rehang puts a group into another parent, with all below it.
+func (t *tx) rehang(ctx context.Context, before, g projects.Group, former fault.Limit) error {
+	if err := t.moveNamespace(ctx, before.FullPath, g.FullPath); err != nil {
+		return err
+	}
+	if err := t.room(ctx, formerPathRows(projects.Place{GroupID: g.ID}), 0, former, g.ID); err != nil {
+		return err
+	}
+	err := t.exec(`UPDATE namespaces SET parent_id = $1, updated_at = $2 WHERE id = $3`, id(g.ParentID), micros(g.UpdatedAt), g.ID)
+	if err != nil || g.Visibility >= before.Visibility {
+		return err
+	}
+	const below = `(WITH RECURSIVE below (id) AS (
+		SELECT CAST($2 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id) SELECT id FROM below)`
+	if err := t.exec(`UPDATE projects SET visibility = $1 WHERE visibility > $1 AND namespace_id IN `+below, int(g.Visibility), g.ID); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE namespaces SET visibility = $1 WHERE visibility > $1 AND id IN `+below, int(g.Visibility), g.ID)
+}
+
+// moveNamespace gives a group another full path, and with it everything below.
+func (t *tx) moveNamespace(ctx context.Context, from, to string) error {
+	type route struct {
+		path               string
+		namespace, project sql.NullInt64
+	}
+	prefix := fold(from) + "/"
+	below, err := list(ctx, t, func(row scanner) (r route, err error) {
+		return r, row.Scan(&r.path, &r.namespace, &r.project)
+	}, `SELECT path, namespace_id, project_id FROM routes
+		WHERE redirect = 0 AND (path_key = $1 OR path_key >= $2 AND path_key < $3)`, fold(from), prefix, fold(from)+"0") // '0' follows '/'
+	if err != nil {
+		return err
+	}
+	for _, r := range below {
+		err := t.moveRoute(r.path, to+r.path[len(from):], r.namespace.Int64, r.project.Int64)
+		if e, ok := fault.As(err, fault.Rejected); ok && e.Fields["route.path"] != nil && len(r.path) > len(from) {
+			return fault.Field("route.path", "is too long (maximum is 255 characters) of a group or project in this group")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepable makes the actor an owner of a group that is at the top now, if nobody
+// keeps it: its owners were those of the groups above.
+func (t *tx) keepable(ctx context.Context, g projects.Group, a access.Actor, e audit.Event) error {
+	at := projects.Place{GroupID: g.ID}
+	kept, err := t.keptByAnother(ctx, g.ID, 0)
+	if err != nil || kept {
+		return err
+	}
+	before, err := t.findMember(ctx, at, a.UserID)
+	was := ""
+	switch {
+	case err == nil:
+		was, e.Name = before.Standing(), audit.MemberUpdated
+	case !fault.Is(err, fault.NotFound):
+		return err
+	}
+	if err := t.exec(`DELETE FROM members WHERE namespace_id = $1 AND user_id = $2`, g.ID, a.UserID); err != nil {
+		return err
+	}
+	err = t.addMember(at, projects.Member{UserID: a.UserID, Role: access.Owner, CreatedAt: g.UpdatedAt, CreatedBy: &projects.Creator{UserID: a.UserID}})
+	if err != nil {
+		return err
+	}
+	m, err := t.findMember(ctx, at, a.UserID)
+	if err != nil {
+		return err
+	}
+	return t.record(ctx, aboutMember(e, m).With("access_level", was, m.Standing()))
+}
+
+var _ projects.Transfers = (*DB)(nil)

@@ -1,0 +1,201 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/projects"
+)
+
+// standing fills in what the actor is to the project.
+func standing(ctx context.Context, q queries, p *projects.Project, a access.Actor) error {
+	line, err := lineage(ctx, q, p.Namespace.ID, a.UserID)
+	if err != nil {
+		return err
+	}
+	if a.LoggedIn() {
+		err = q.row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
+			WHERE m.project_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted,
+			p.ID, a.UserID, micros(time.Now())).Scan(&p.OwnRole)
+		if err != nil {
+			return classify(err)
+		}
+	}
+	return stand(ctx, q, p, a, line)
+}
+
+// standings is standing for the projects of a page, by as many queries for one as
+// for a hundred: neither jobs nor deploy tokens, which take one more each, may ask
+// for lists of projects.
+func standings(ctx context.Context, q queries, rows []projects.Project, a access.Actor) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	ids, namespaces := make([]int64, len(rows)), make([]int64, len(rows))
+	for i, p := range rows {
+		ids[i], namespaces[i] = p.ID, p.Namespace.ID
+	}
+	lines, err := lineages(ctx, q, namespaces, a.UserID)
+	if err != nil {
+		return err
+	}
+	roles, err := ownRoles(ctx, q, ids, a)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		p := &rows[i]
+		p.OwnRole = roles[p.ID]
+		if err := stand(ctx, q, p, a, lines[p.Namespace.ID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownRoles is the actor's role as a direct member of each project that has one.
+func ownRoles(ctx context.Context, q queries, projectIDs []int64, a access.Actor) (map[int64]access.Role, error) {
+	if !a.LoggedIn() {
+		return nil, nil
+	}
+	var w where
+	w.in("m.project_id", false, projectIDs)
+	w.conditions = append(w.conditions, w.living(a.UserID))
+	roles := map[int64]access.Role{}
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var id int64
+		var role access.Role
+		err := row.Scan(&id, &role)
+		roles[id] = max(roles[id], role)
+		return struct{}{}, err
+	}, `SELECT m.project_id, m.access_level FROM members m`+w.String(), w.args...)
+	return roles, err
+}
+
+// stand puts together what the actor is to a project with the lineage, whose own
+// role is known.
+func stand(ctx context.Context, q queries, p *projects.Project, a access.Actor, line []ancestor) (err error) {
+	p.FullName = fullName(line) + " / " + p.Name
+	p.GroupRole = highest(line)
+	p.Standing = access.Resource{
+		Visibility: p.Visibility, Packages: p.PackageAccess, Archived: p.Archived, Role: max(p.GroupRole, p.OwnRole),
+	}
+	switch a.Kind {
+	case access.DeployToken:
+		p.Standing.Covered, err = deployTokenCovers(ctx, q, p.ID, line, a.TokenID)
+	case access.Job:
+		p.Standing.Listed, err = letsJobIn(ctx, q, *p, a.JobProjectID)
+	}
+	return err
+}
+
+// deployTokenCovers reports whether the token is the project's or a group's
+// above it.
+func deployTokenCovers(ctx context.Context, q queries, projectID int64, line []ancestor, tokenID int64) (bool, error) {
+	var project, namespace sql.NullInt64
+	err := q.row(ctx, `SELECT project_id, namespace_id FROM deploy_tokens WHERE id = $1`, tokenID).Scan(&project, &namespace)
+	if err != nil {
+		return false, classify(err)
+	}
+	return project.Valid && project.Int64 == projectID || namespace.Valid && covers(line, namespace.Int64), nil
+}
+
+// letsJobIn reports whether jobs of the source project may act in p as more
+// than a passer-by (contract generic-packages 4.5).
+func letsJobIn(ctx context.Context, q queries, p projects.Project, source int64) (bool, error) {
+	if p.ID == source || !p.JobTokenScope {
+		return true, nil
+	}
+	var n int
+	err := q.row(ctx, `WITH RECURSIVE up (id) AS (
+			SELECT namespace_id FROM projects WHERE id = $1
+			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
+		SELECT COUNT(*) FROM job_token_allowlist
+		WHERE project_id = $2 AND (source_project_id = $1 OR source_namespace_id IN (SELECT id FROM up))`,
+		source, p.ID).Scan(&n)
+	return n > 0, classify(err)
+}
+
+// completeGroup fills in what a group has from the namespaces above it.
+func completeGroup(g *projects.Group, line []ancestor) {
+	g.Effective = inherit(g.Duplicates, line)
+	g.FullName = fullName(line)
+	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
+}
+
+// completeGroups completes the groups of a page for the actor, by as many queries
+// for one as for a hundred.
+func completeGroups(ctx context.Context, q queries, rows []projects.Group, a access.Actor) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(rows))
+	for i, g := range rows {
+		ids[i] = g.ID
+	}
+	lines, err := lineages(ctx, q, ids, a.UserID)
+	if err != nil {
+		return err
+	}
+	way := map[int64]bool{}
+	if a.LoggedIn() {
+		if way, err = onTheWay(ctx, q, ids, a.UserID); err != nil {
+			return err
+		}
+	}
+	for i := range rows {
+		g := &rows[i]
+		completeGroup(g, lines[g.ID])
+		if g.Standing.Role == access.NoRole && way[g.ID] {
+			g.Standing.Role = access.Minimal
+		}
+	}
+	return nil
+}
+
+// onTheWay is which of the namespaces are above something that the user belongs to,
+// or are that themselves: roleBelow for many.
+func onTheWay(ctx context.Context, q queries, namespaceIDs []int64, userID int64) (map[int64]bool, error) {
+	var w where
+	text := `WITH RECURSIVE way (id) AS (
+			SELECT m.namespace_id FROM members m WHERE m.namespace_id IS NOT NULL AND ` + w.living(userID) + `
+			UNION SELECT p.namespace_id FROM members m JOIN projects p ON p.id = m.project_id AND p.deleted_at IS NULL WHERE ` + w.living(userID) + `
+			UNION SELECT n.parent_id FROM namespaces n JOIN way ON n.id = way.id WHERE n.parent_id IS NOT NULL)
+		SELECT way.id FROM way`
+	w.in("way.id", false, namespaceIDs)
+	found := map[int64]bool{}
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var id int64
+		err := row.Scan(&id)
+		found[id] = true
+		return struct{}{}, err
+	}, text+w.String(), w.args...)
+	return found, err
+}
+
+// fullName is the names from the top down, " / " between.
+func fullName(line []ancestor) string {
+	names := make([]string, 0, len(line))
+	for i := len(line) - 1; i >= 0; i-- {
+		names = append(names, line[i].name)
+	}
+	return strings.Join(names, " / ")
+}
+
+// roleBelow is Minimal for a member of anything below the namespace.
+func roleBelow(ctx context.Context, q queries, namespaceID, userID int64) (access.Role, error) {
+	var n int
+	err := q.row(ctx, `WITH RECURSIVE below (id) AS (
+			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
+		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted+`
+			AND (m.namespace_id IN (SELECT id FROM below)
+				OR m.project_id IN (SELECT p.id FROM projects p JOIN below ON p.namespace_id = below.id WHERE p.deleted_at IS NULL))`,
+		namespaceID, userID, micros(time.Now())).Scan(&n)
+	if n > 0 {
+		return access.Minimal, classify(err)
+	}
+	return access.NoRole, classify(err)
+}

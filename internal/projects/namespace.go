@@ -1,0 +1,76 @@
+package projects
+
+import (
+	"context"
+
+	"granary/internal/access"
+	"granary/internal/page"
+)
+
+// NamespaceFilter chooses namespaces for a list.
+type NamespaceFilter struct {
+	Actor        access.Actor // all of an administrator, of others what they belong to
+	Search       string       // part of name or full path, case folded
+	Owned        bool         // only those that the actor owns
+	TopLevelOnly bool
+}
+
+// Namespaces reads groups and the users' own namespaces together. Each method is one
+// transaction.
+type Namespaces interface {
+	// ListNamespaces returns them in the order in which they were made, as far as a
+	// summary goes: what a scan of the row gives.
+	ListNamespaces(ctx context.Context, f NamespaceFilter, p page.Request) (page.Of[Group], error)
+	// CountMembers counts who is a member of the group or of anything in it.
+	CountMembers(ctx context.Context, groupID int64) (int, error)
+}
+
+// ListNamespaces returns the namespaces in which the actor has a role, with the
+// actor's own. Administrators get all.
+func (s *Service) ListNamespaces(ctx context.Context, a access.Actor, f NamespaceFilter, p page.Request) (page.Of[Group], error) {
+	if err := s.allow(a, access.Resource{}, access.FindNamespaces, ""); err != nil {
+		return page.Of[Group]{}, err
+	}
+	f.Actor = a
+	return s.Namespaces.ListNamespaces(ctx, f, p)
+}
+
+// Namespace returns a group that the actor can see or a user's own namespace, by id
+// or full path. The latter is for its owner, and for administrators.
+func (s *Service) Namespace(ctx context.Context, a access.Actor, ref string) (Group, error) {
+	if v := access.CheckToken(a, access.ReadNamespace); v != access.Allowed {
+		return Group{}, access.Refusal(v, access.ReadNamespace, "Namespace")
+	}
+	g, err := s.Groups.FindGroup(ctx, ref, a)
+	if err != nil {
+		return Group{}, hide(err, "Namespace")
+	}
+	if g.Personal() {
+		g.Standing.Visibility = access.Private
+		if g.OwnerID != a.UserID {
+			g.Standing.Role = access.NoRole // who belongs to a project in it sees that one only
+		}
+	}
+	return g, s.allow(a, g.Standing, access.ReadNamespace, "Namespace")
+}
+
+// NamespaceMembers counts the members of a group and of all in it, for who may edit
+// the group; to others, and of a user's own namespace, it is nil.
+func (s *Service) NamespaceMembers(ctx context.Context, a access.Actor, g Group) (*int, error) {
+	if g.Personal() || s.Rules.Check(a, g.Standing, access.EditGroup) != access.Allowed {
+		return nil, nil
+	}
+	n, err := s.Namespaces.CountMembers(ctx, g.ID)
+	return &n, err
+}
+
+// ProjectGroups returns the groups that a project is in, those above included, as
+// far as the actor can see them.
+func (s *Service) ProjectGroups(ctx context.Context, a access.Actor, ref string, f GroupFilter, p page.Request) (page.Of[Group], error) {
+	project, err := s.project(ctx, a, ref, access.ReadProject)
+	if err != nil {
+		return page.Of[Group]{}, err
+	}
+	f.Actor, f.Above = a, project.Namespace.ID
+	return s.Groups.ListGroups(ctx, f, p)
+}
