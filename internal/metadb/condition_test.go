@@ -176,6 +176,7 @@ func TestCreatorsBehindOneRow(t *testing.T) {
 		create(1)
 		held, err := db.gatherer.pool.db.BeginTx(t.Context(), nil)
 		must(t, held, err)
+		defer func() { _ = held.Rollback() }()
 		_, err = held.ExecContext(t.Context(), `SELECT 1 FROM packages WHERE project_id = $1 AND status = 'default' FOR UPDATE`, p.ID)
 		must(t, 0, err)
 		var all sync.WaitGroup
@@ -192,7 +193,11 @@ func TestCreatorsBehindOneRow(t *testing.T) {
 // waitingMany returns when so many wait for a lock.
 func waitingMany(t *testing.T, db *DB, many int) {
 	t.Helper()
+	until := time.Now().Add(20 * time.Second)
 	for n := 0; n < many; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%d wait, want %d", n, many)
+		}
 		must(t, 0, db.row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
 	}
 }
