@@ -4,7 +4,6 @@
 package httpd
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -54,7 +53,6 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		id:             requestID(r.Header),
 		client:         clientIP(r, c.o.TrustedProxies),
 		conn:           connOf(r.Context()),
-		lingerIdle:     cmp.Or(c.o.LingerIdle, lingerIdle),
 	}
 	x.doubtful = x.conn.doubtful(r)
 	w.Header()[idHeader] = []string{x.id}

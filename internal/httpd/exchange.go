@@ -19,8 +19,7 @@ type exchange struct {
 	body   *guardedBody // nil where the request has none
 	conn   *conn        // nil outside of a Server
 
-	lingerIdle time.Duration
-	doubtful   bool // the connection ends with this answer
+	doubtful bool // its length: the connection ends with this answer
 
 	status int   // 0 until a header is written
 	sent   int64 // bytes of the answer's body

@@ -109,8 +109,8 @@ func (x *exchange) settle() {
 	if x.doubtful {
 		x.Header()["Connection"] = []string{"close"}
 	}
-	if x.body != nil && !x.body.ended {
-		x.body.hurry(x.lingerIdle)
+	if x.conn != nil && x.body != nil && !x.body.ended {
+		x.body.hurry(x.conn.limits.idle)
 	}
 }
 
