@@ -24,7 +24,7 @@ type conn struct {
 	limits lingering
 	state  atomic.Int32
 
-	// Of the running request, for the goroutine that serves it.
+	// Of the running request, for the goroutine that reads it.
 	reads int    // since the request before; the body's among them
 	last  []byte // what the last one read, in the memory of net/http, with all the room that it had
 }
@@ -67,12 +67,16 @@ func follow(nc net.Conn, state http.ConnState) {
 	}
 }
 
-// Read takes note of what it reads; see doubtful. A client that has left or
-// stalled is not waited for, unless its request is answered all the same.
+// Read takes note of what it reads; see doubtful. Reads of one byte are those
+// by which net/http watches, in another goroutine, for the client's leaving. A
+// client that has left or stalled is not waited for, unless its request is
+// answered all the same.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.reads++
-	c.last = p[:n:len(p)]
+	if len(p) > 1 {
+		c.reads++
+		c.last = p[:n:len(p)]
+	}
 	if err != nil {
 		c.state.Store(quiet)
 	}

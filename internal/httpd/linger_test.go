@@ -237,6 +237,8 @@ func TestDoubtfulLengthEndsTheConnection(t *testing.T) {
 		// Behind a whole request, the header of the next begins in what is read already.
 		"both, behind": {[]string{"PUT / HTTP/1.1\r\nHost: x\r\n" + sized + "\r\nabcPUT / HTTP/1.1\r\nHost: x\r\n" + sized, chunked + "\r\n3\r\nabc\r\n0\r\n\r\n"}, false},
 		"1.0 sized":    {[]string{"PUT / HTTP/1.0\r\n" + kept + sized + "\r\nabc"}, true},
+		"1.0 empty":    {[]string{"GET / HTTP/1.0\r\n" + kept + "\r\n"}, true},
+		"1.0 chunked":  {[]string{"GET / HTTP/1.0\r\n" + kept + chunked + "\r\n", "\r\n"}, false},
 		"1.0 both":     {[]string{"PUT / HTTP/1.0\r\n" + kept + chunked + sized + "\r\nabc"}, false},
 	}
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
