@@ -23,7 +23,7 @@ version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check lint bench fuzz crash proof-memory proof-permission upgrade-fixture versitygw minio test-s3-second cluster
+.PHONY: help run test check lint bench fuzz crash proof-memory proof-permission proof-addresses upgrade-fixture versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,11 @@ proof-memory: ## memory under hostile requests of every kind, for five minutes
 proof-permission: ## every cell of permission, in the table and at every door
 	GRANARY_TEST_PERMISSION=all go test ./internal/access ./internal/api -count=1 -v \
 	  -run '^Test(Documented.*|Every.*|PermissionOfDoors|TokenBeforeParameters)$$'
+
+# Ansible and Varnish are large, so that only this asks for them.
+proof-addresses: ## refused uploads and downloads by other people's tools, through nginx, HAProxy and Varnish, 50 times each (half an hour)
+	tools/install-test-deps varnishd=varnish zsyncmake=zsync ansible-playbook=ansible-core
+	GRANARY_TEST_ADDRESSES=all go test ./e2e -count=1 -timeout=0 -v -run '^Test(RefusalsReachClients|ToolsFetch)$$'
 
 upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
 	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }

@@ -42,14 +42,14 @@ func newCIProject(t *testing.T) *ciProject {
 	return p
 }
 
-// startServer is `granary serve` with a database of its own; it ends with the
-// test.
-func startServer(t *testing.T) string {
+// startServer is `granary serve` with a database of its own and flags; it ends
+// with the test.
+func startServer(t *testing.T, flags ...string) string {
 	t.Helper()
 	logs, stderr := io.Pipe()
 	ended := make(chan int, 1)
 	env := cli.Env{
-		Args:    []string{"serve", "--listen=127.0.0.1:0", "--data-dir", t.TempDir()},
+		Args:    append([]string{"serve", "--listen=127.0.0.1:0", "--data-dir", t.TempDir()}, flags...),
 		Environ: []string{"GRANARY_ROOT_TOKEN=" + ciToken, "GRANARY_DISK_RESERVE=0"},
 		Stdin:   strings.NewReader(""), Stdout: io.Discard, Stderr: stderr,
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -241,6 +242,24 @@ func TestReceiveCancelled(t *testing.T) {
 				wantEmpty(t, store)
 			})
 		}
+	}
+}
+
+// A failing read ends the request's context in net/http before it says why. The
+// sender is to hear why.
+func TestReceiveFailingBody(t *testing.T) {
+	store := openDisk(t)
+	for _, after := range []int64{0, 1000, 100_000, 1 << 20, 3 << 20} {
+		ctx, cancel := context.WithCancel(t.Context())
+		body := io.MultiReader(io.LimitReader(endless{}, after), readFunc(func([]byte) (int, error) {
+			cancel()
+			return 0, os.ErrDeadlineExceeded
+		}))
+		_, err := blob.Receive(ctx, store, body, blob.Limits{Inline: 64 << 10, Length: 8 << 20})
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.Is(err, blob.ErrBody) {
+			t.Errorf("after %d bytes: %v", after, err)
+		}
+		wantEmpty(t, store)
 	}
 }
 

@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -81,7 +82,11 @@ func stream(ctx context.Context, up Upload, src *source, head []byte, sums check
 	}
 	close(writing)
 	wg.Wait()
-	return Digest(hash.Sum(nil)), context.Cause(ctx)
+	cause := context.Cause(ctx)
+	if errors.Is(err, ErrBody) && errors.Is(cause, context.Canceled) {
+		cause = err // net/http ends the context of a request whose body fails, before it says why
+	}
+	return Digest(hash.Sum(nil)), cause
 }
 
 // write passes b to the store, unless the upload has failed already.

@@ -24,6 +24,11 @@ type Options struct {
 	IdleTimeout     time.Duration // of a kept connection; 0 for 2 min
 	HeaderTimeout   time.Duration // for a whole request header; 0 for 30 s
 	ShutdownTimeout time.Duration // what running requests get at the end; 0 for none
+
+	// A client that still sends when it is refused is listened to for so long.
+	LingerIdle  time.Duration // without a byte from it; 0 for 5 s
+	LingerTime  time.Duration // in all; 0 for 30 s
+	LingerBytes int64         // in all; 0 for 1 GiB
 }
 
 // Chain wraps next so that every request gets an id, a client address, a guard
@@ -48,14 +53,14 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		start:          time.Now(),
 		id:             requestID(r.Header),
 		client:         clientIP(r, c.o.TrustedProxies),
+		conn:           connOf(r.Context()),
 	}
+	x.doubtful = x.conn.doubtful(r)
 	w.Header()[idHeader] = []string{x.id}
 	// A copy, not r itself: net/http looks at the Body of its own request after
 	// the handler, and must find what it put there.
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-	if c.o.StallTimeout > 0 {
-		x.body = guard(w, r, c.o.StallTimeout)
-	}
+	x.body = guard(w, r, c.o.StallTimeout)
 	if c.o.Metrics != nil {
 		c.o.Metrics.inFlight.Inc()
 	}
@@ -79,7 +84,7 @@ func (c *chain) end(x *exchange, r *http.Request) {
 		}
 	}
 	if x.status == 0 && !aborted {
-		x.status = http.StatusOK // what net/http will send for a silent handler
+		x.WriteHeader(http.StatusOK) // what net/http would send for a silent handler
 	}
 	took := time.Since(x.start)
 	route := routeOf(r.Pattern)
@@ -88,6 +93,7 @@ func (c *chain) end(x *exchange, r *http.Request) {
 		c.o.Metrics.observe(r.Method, route, x.status, took)
 	}
 	c.log(x, r, route, took, aborted)
+	x.leave(aborted)
 	if aborted {
 		panic(http.ErrAbortHandler)
 	}

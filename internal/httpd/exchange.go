@@ -17,6 +17,9 @@ type exchange struct {
 	id     string
 	client netip.Addr
 	body   *guardedBody // nil where the request has none
+	conn   *conn        // nil outside of a Server
+
+	doubtful bool // its length: the connection ends with this answer
 
 	status int   // 0 until a header is written
 	sent   int64 // bytes of the answer's body
@@ -73,6 +76,7 @@ func (x *exchange) noted() error {
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		x.status = status
+		x.settle()
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
@@ -116,5 +120,6 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 func (x *exchange) implicitOK() {
 	if x.status == 0 {
 		x.status = http.StatusOK
+		x.settle()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,6 +34,8 @@ type Server struct {
 	shutdown time.Duration
 	running  atomic.Int64 // handlers that have not returned
 	cut      context.CancelFunc
+	limits   lingering
+	end      func() // lets nothing linger any more
 }
 
 // NewServer makes a server of h behind Chain. There is no limit on how long a
@@ -40,7 +43,11 @@ type Server struct {
 // the one and Listen for the other.
 func NewServer(h http.Handler, o Options) *Server {
 	base, cut := context.WithCancel(context.Background())
-	s := &Server{shutdown: o.ShutdownTimeout, cut: cut}
+	ending := make(chan struct{})
+	s := &Server{
+		shutdown: o.ShutdownTimeout, cut: cut,
+		limits: lingeringOf(o, ending), end: sync.OnceFunc(func() { close(ending) }),
+	}
 	h = Chain(h, o)
 	s.http = http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,6 +60,8 @@ func NewServer(h http.Handler, o Options) *Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       inContext,
+		ConnState:         follow,
 	}
 	return s
 }
@@ -66,14 +75,17 @@ func NewServer(h http.Handler, o Options) *Server {
 // The contexts of requests do not descend from ctx: at the end of ctx they go on.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.cut()
+	defer s.end()
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(ln) }()
+	go func() { failed <- s.http.Serve(conns{ln, s.limits}) }()
 	select {
 	case err := <-failed:
+		s.end()
 		_ = s.http.Close()
 		return fmt.Errorf("cannot go on serving on %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
+	s.end()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.shutdown)
 	defer cancel()
 	if s.http.Shutdown(bounded) != nil {

@@ -16,10 +16,11 @@ type guardedBody struct {
 	renewed  time.Time
 	received int64 // bytes
 	ended    bool  // by EOF or error
+	whole    bool  // by EOF
 }
 
 // guard puts a guardedBody into r, which must be a copy of the server's own
-// request, and returns it; nil where there is no body. It reads nothing, and
+// request, and returns it; nil where there is no body. A stall of 0 is none. It reads nothing, and
 // so asks for no 100-continue.
 //
 // The deadline starts here: where the handler refuses without reading, net/http
@@ -40,8 +41,18 @@ func (g *guardedBody) slack() time.Duration { return min(g.stall/8, 5*time.Secon
 
 func (g *guardedBody) renew(now time.Time) {
 	g.renewed = now
+	if g.stall <= 0 {
+		return
+	}
 	// Only a connection that cannot have deadlines refuses: a test's recorder.
 	_ = g.control.SetReadDeadline(now.Add(g.stall + g.slack()))
+}
+
+// hurry leaves the rest of the body so much time in all.
+func (g *guardedBody) hurry(rest time.Duration) {
+	if g.stall <= 0 || rest < g.stall {
+		_ = g.control.SetReadDeadline(time.Now().Add(rest))
+	}
 }
 
 // Read allows the next bytes between stall and stall plus slack to arrive.
@@ -56,5 +67,6 @@ func (g *guardedBody) Read(p []byte) (int, error) {
 	n, err := g.ReadCloser.Read(p)
 	g.received += int64(n)
 	g.ended = g.ended || err != nil
+	g.whole = g.whole || err == io.EOF
 	return n, err
 }

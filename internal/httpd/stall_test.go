@@ -112,12 +112,15 @@ func TestRefusalDoesNotAskForTheBody(t *testing.T) {
 }
 
 // A refused client that promises a small body and never sends it is let go:
-// net/http waits for such a body before it answers.
+// net/http waits for such a body before it answers, by the shorter limit.
 func TestRefusalDoesNotWaitForEver(t *testing.T) {
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
-	address, _ := start(t, refuse, Options{StallTimeout: 100 * time.Millisecond}, nil)
-	c := dial(t, address, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
-	if got := answer(t, bufio.NewReader(c)); got != "403 " {
-		t.Errorf("answer %q", got)
+	for _, o := range []Options{{StallTimeout: 100 * time.Millisecond}, {StallTimeout: time.Hour, LingerIdle: 100 * time.Millisecond}} {
+		address, _ := start(t, refuse, o, nil)
+		begun := time.Now()
+		c := dial(t, address, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+		if got := answer(t, bufio.NewReader(c)); got != "403 " || time.Since(begun) > 4*time.Second {
+			t.Errorf("answer %q after %v", got, time.Since(begun))
+		}
 	}
 }

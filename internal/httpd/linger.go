@@ -1,0 +1,126 @@
+package httpd
+
+import (
+	"cmp"
+	"time"
+)
+
+// lingering bounds how long a connection is read on after its last answer.
+//
+// A system answers bytes that nobody reads with a reset, and the reset overtakes
+// the answer: a client that is still sending its 60 MB, or the proxy before it,
+// would see a broken connection in place of our 401. So our side is closed
+// first, and what the client sends is dropped until it closes its own
+// (RFC 9112, 9.6). The numbers are those of nginx.
+type lingering struct {
+	idle   time.Duration   // without a byte
+	time   time.Duration   // in all
+	bytes  int64           // in all
+	ending <-chan struct{} // the server ends, and with it all waiting
+}
+
+func lingeringOf(o Options, ending <-chan struct{}) lingering {
+	return lingering{
+		idle:   cmp.Or(o.LingerIdle, lingerIdle),
+		time:   cmp.Or(o.LingerTime, lingerTime),
+		bytes:  cmp.Or(o.LingerBytes, lingerBytes),
+		ending: ending,
+	}
+}
+
+const (
+	lingerIdle  = 5 * time.Second
+	lingerTime  = 30 * time.Second
+	lingerBytes = 1 << 30
+)
+
+// halfCloser is a connection that can end the one direction and go on with the other.
+type halfCloser interface{ CloseWrite() error }
+
+// Close is abrupt where the client has no more to send, and where the
+// connection is closed from outside while it lingers.
+func (c *conn) Close() error {
+	if c.state.Swap(quiet) != quiet {
+		c.linger()
+	}
+	return c.Conn.Close()
+}
+
+// CloseWrite is what net/http calls, half a second before Close, where it knows
+// of a body that was not read.
+func (c *conn) CloseWrite() error {
+	if c.state.Swap(quiet) != quiet {
+		c.linger()
+		return nil
+	}
+	if h, ok := c.Conn.(halfCloser); ok {
+		return h.CloseWrite()
+	}
+	return nil
+}
+
+// linger sends all that was written, and the end of it, then reads and drops.
+// Its buffer is no larger than those that net/http has given back by now.
+func (c *conn) linger() {
+	h, ok := c.Conn.(halfCloser)
+	if !ok || h.CloseWrite() != nil {
+		return
+	}
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-c.limits.ending:
+			_ = c.SetReadDeadline(time.Unix(1, 0))
+		case <-over:
+		}
+	}()
+	buffer := make([]byte, 4<<10)
+	end := time.Now().Add(c.limits.time)
+	for left := c.limits.bytes; left > 0; {
+		next := time.Now().Add(c.limits.idle)
+		if next.After(end) {
+			next = end
+		}
+		if c.SetReadDeadline(next) != nil || isDone(c.limits.ending) {
+			return
+		}
+		n, err := c.Conn.Read(buffer)
+		if err != nil {
+			return
+		}
+		left -= int64(n)
+	}
+}
+
+func isDone(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}
+
+// settle is called before the header of the answer leaves. A body that nobody
+// has read to its end gets little time from here on: net/http reads up to
+// 256 KiB of it before it answers on a connection that it wants to keep.
+func (x *exchange) settle() {
+	if x.doubtful {
+		x.Header()["Connection"] = []string{"close"}
+	}
+	if x.conn != nil && x.body != nil && !x.body.ended {
+		x.body.hurry(x.conn.limits.idle)
+	}
+}
+
+// leave tells the connection whether the client may still be sending.
+func (x *exchange) leave(aborted bool) {
+	switch {
+	case x.conn == nil:
+	case aborted || x.body == nil || x.body.whole:
+		x.conn.state.Store(quiet)
+	default:
+		x.conn.state.Store(unread)
+	}
+}
