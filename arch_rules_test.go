@@ -94,6 +94,7 @@ func limits() []limit {
 		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
 		{pkg: "github.com/santhosh-tekuri/jsonschema", only: tests, why: "for tests only: answers are held against the OpenAPI document"},
+		{pkg: "github.com/chromedp/chromedp", only: []string{"e2e"}, why: "for tests only: a browser asks as pages do"},
 		{pkg: "pgregory.net/rapid", only: tests, why: "for tests only"},
 		{pkg: "gitlab.com/gitlab-org/api/client-go", only: []string{"e2e"}, why: "for tests only: it is the user nobody here wrote"},
 	}

@@ -29,6 +29,9 @@
 //	                for a token; the output is what a person would have seen
 //	interrupt BYTES granary arguments
 //	                run granary and send it SIGINT when so many bytes have moved
+//	below           start nginx as docs/operations.md shows it for a server below a
+//	                path; sets $BACKEND, where granary is to listen, and $SITE, its
+//	                --external-url
 //	bytes FILE COUNT
 //	                make a file of random bytes
 //
@@ -43,6 +46,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -68,18 +72,24 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	manual, err := filepath.Abs("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("http_proxy", "")
+			env.Setenv("OPERATIONS", manual)
 			env.Values[servedKey{}] = &served{}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serve, "stop": stop, "api": api, "let": let, "status": status, "soon": soon,
 			"gitlab": startGitlab, "cut": cut, "slow": slow, "terminal": terminal, "interrupt": interrupt, "bytes": makeBytes, "code": code,
+			"below": below,
 		},
 	})
 }

@@ -127,6 +127,8 @@ async function day() {
   await her.ProjectReleases.edit(mine, 'v2.0.0', { description: 'mended' });
   assert.equal((await her.ProjectReleases.show(mine, 'v2.0.0')).description, 'mended');
   assert.equal((await her.ProjectReleases.showLatest(mine)).tag_name, 'v2.0.0');
+  assert.deepEqual((await her.Tags.all(mine, { search: '^v', orderBy: 'version' })).map((t) => t.name), ['v2.0.0']);
+  assert.equal((await her.Tags.show(mine, 'v2.0.0')).release.description, 'mended');
   const asset = await her.ProjectReleases.download(mine, 'v2.0.0', 'large.zip');
   assert.equal(sha256(Buffer.from(await asset.arrayBuffer())), sha256(large));
   await her.ReleaseLinks.remove(mine, 'v2.0.0', link.id);

@@ -132,6 +132,14 @@ assert {l["name"] for l in mine.releases.get("v2.0.0").assets["links"]} == {"lar
 release.description = "mended"
 release.save()
 assert mine.releases.list(get_all=True)[0].description == "mended"
+mine.releases.create({"tag_name": "sub/v10", "description": "", "ref": "ab" * 20})
+tags = mine.tags.list(iterator=True, order_by="version", sort="desc")
+assert tags.total == 2 and [t.name for t in tags] == ["sub/v10", "v2.0.0"]
+assert [t.name for t in mine.tags.list(get_all=True, search="^v")] == ["v2.0.0"]
+assert [t.name for t in mine.tags.list(iterator=True, pagination="keyset", per_page=1, order_by="name", sort="asc")] == ["sub/v10", "v2.0.0"]
+assert mine.tags.get("sub/v10").commit["id"] == "ab" * 20 and mine.tags.get("v2.0.0").release["description"] == "mended"
+assert "404 Tag Not Found" in refused(404, mine.tags.get, "v3")
+as_owner.releases.delete("sub/v10")
 direct = f"{url}/api/v4/projects/{mine.id}/releases/v2.0.0/downloads/large.tar.gz"
 with urlopen(Request(direct, headers={"PRIVATE-TOKEN": personal.token})) as f:
     assert hashlib.sha256(f.read()).hexdigest() == digest.hexdigest()

@@ -8,8 +8,9 @@ const (
 	ReadSelf     Action = iota // one's own user record
 	ReadUsers                  // other users' public faces
 	ReadMetadata               // version and metadata of the server
-	AdminUsers                 // create, block, see everything of users
+	AdminUsers                 // create, change, block, delete, see everything of users
 	AdminFeatures
+	AdminInstanceVariables
 	ReadInstance // what only administrators see of the whole instance
 
 	UseOwnToken // a token reads or revokes itself: any scope will do
@@ -105,12 +106,13 @@ type rule struct {
 
 // rules is the table. It is a value, never changed.
 var rules = [actionCount]rule{
-	ReadSelf:      {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
-	ReadUsers:     {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
-	ReadMetadata:  {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
-	AdminUsers:    {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
-	AdminFeatures: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
-	ReadInstance:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	ReadSelf:               {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
+	ReadUsers:              {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
+	ReadMetadata:           {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser}},
+	AdminUsers:             {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	AdminFeatures:          {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	AdminInstanceVariables: {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	ReadInstance:           {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 
 	UseOwnToken: {on: instance, least: NoRole, login: true},
 	ReadTokens:  {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},

@@ -21,12 +21,30 @@ func splitGeneric(escaped string) (project string, raw registry.Raw, ok bool) {
 	for i := range parts {
 		parts[i] = decoded(parts[i])
 	}
-	if !slices.Equal(parts[:4], []string{"", "api", "v4", "projects"}) || parts[5] != "packages" || parts[6] != "generic" {
+	if !isGeneric(parts) {
 		return "", registry.Raw{}, false
 	}
 	raw = registry.Raw{Name: parts[7], Version: parts[8]}
 	raw.Dir, raw.File = splitDir(rest)
 	return parts[4], raw, true
+}
+
+// belowGeneric reports a path that has a place in the path for generic packages,
+// or would have.
+func belowGeneric(escaped string) bool {
+	parts := strings.SplitN(escaped, "/", 8)
+	if len(parts) < 8 {
+		return false
+	}
+	for i := range parts[:7] {
+		parts[i] = decoded(parts[i])
+	}
+	return isGeneric(parts)
+}
+
+// isGeneric reports whether decoded parts of a path lead to generic packages.
+func isGeneric(parts []string) bool {
+	return slices.Equal(parts[:4], []string{"", "api", "v4", "projects"}) && parts[5] == "packages" && parts[6] == "generic"
 }
 
 // splitDir parts the directories from the file's name at the last literal

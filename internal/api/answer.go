@@ -41,23 +41,24 @@ const (
 	AnswersEach   = 4 << 20  // of those to one user, deploy token or anonymous address
 )
 
-// jsonWriter writes one JSON answer, at once where it is short and else in steps.
-// While it waits for the client it holds no connection of the database.
+// jsonWriter writes one answer, JSON where headers do not say otherwise, at once
+// where it is short and else in steps. While it waits for the client it holds no connection of the database.
 type jsonWriter struct {
-	c      *call
-	status int
-	head   func() // sets headers of its own; nil for none
-	buf    bytes.Buffer
-	enc    *json.Encoder // into buf
-	begun  bool          // the header is out
-	done   bool          // the deed is: the answer takes no more memory, which might be refused
-	held   int64
+	c       *call
+	status  int
+	head    func()            // sets headers of its own; nil for none
+	headers func(http.Header) // of such an answer
+	buf     bytes.Buffer
+	enc     *json.Encoder // into buf
+	begun   bool          // the header is out
+	done    bool          // the deed is: the answer takes no more memory, which might be refused
+	held    int64
 }
 
 // begin begins an answer whose rows take about size bytes. It waits until there
 // is memory for a step of them. The caller must call free at the end.
 func (c *call) begin(status int, size int64) (*jsonWriter, error) {
-	a := &jsonWriter{c: c, status: status}
+	a := &jsonWriter{c: c, status: status, headers: jsonHeaders}
 	a.enc = newEncoder(&a.buf)
 	if size <= smallAnswer {
 		return a, nil
@@ -137,7 +138,7 @@ func (a *jsonWriter) write() error {
 		if a.head != nil {
 			a.head()
 		}
-		jsonHeaders(a.c.w.Header())
+		a.headers(a.c.w.Header())
 		a.c.w.WriteHeader(a.status)
 	}
 	if a.c.s.stepped != nil {

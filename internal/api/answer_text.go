@@ -38,8 +38,21 @@ func (a *jsonWriter) assemble(v any, parts ...part) error {
 }
 
 // text adds the inside of a JSON string, a piece at a time, each as change makes
-// it: the text itself is memory enough. Whole characters make a text.
+// it: the text itself is memory enough.
 func (a *jsonWriter) text(text string, change func(string) string) error {
+	return a.pieces(text, func(piece string) error {
+		var quoted bytes.Buffer
+		if err := encodeJSON(&quoted, change(piece)); err != nil {
+			return err
+		}
+		a.buf.Write(quoted.Bytes()[1 : quoted.Len()-1])
+		return nil
+	})
+}
+
+// pieces has add gather a text a piece at a time, and writes what is gathered now
+// and then. Whole characters make a text.
+func (a *jsonWriter) pieces(text string, add func(piece string) error) error {
 	if err := a.flush(1); err != nil {
 		return err
 	}
@@ -49,11 +62,9 @@ func (a *jsonWriter) text(text string, change func(string) string) error {
 		for n < len(text) && n > textPiece-utf8.UTFMax && !utf8.RuneStart(text[n]) {
 			n--
 		}
-		var quoted bytes.Buffer
-		if err := encodeJSON(&quoted, change(text[:n])); err != nil {
+		if err := add(text[:n]); err != nil {
 			return err
 		}
-		a.buf.Write(quoted.Bytes()[1 : quoted.Len()-1])
 		text = text[n:]
 		if err := a.flush(flushTextAt); err != nil {
 			return err

@@ -41,6 +41,7 @@ func fullLists(w *largest) map[string]struct{ path, inside string } {
 		"/projects/{id}/members/all":                         {path: p + "/members/all?per_page=100"},
 		"/groups/{id}/members":                               {path: g + "/members?per_page=100"},
 		"/groups/{id}/members/all":                           {path: g + "/members/all?per_page=100"},
+		"/admin/ci/variables":                                {path: "/admin/ci/variables?per_page=100"},
 		"/projects/{id}/variables":                           {path: p + "/variables?per_page=100"},
 		"/groups/{id}/variables":                             {path: g + "/variables?per_page=100"},
 		"/projects/{id}/job_token_scope/allowlist":           {path: p + "/job_token_scope/allowlist?per_page=100"},
@@ -53,6 +54,8 @@ func fullLists(w *largest) map[string]struct{ path, inside string } {
 		"/projects/{id}/releases":                            {path: p + "/releases?per_page=100&include_html_description=true"},
 		"/projects/{id}/releases/{tag}":                      {path: p + "/releases/links", inside: "assets.links"},
 		"/projects/{id}/releases/{tag}/assets/links":         {path: p + "/releases/links/assets/links?per_page=100"},
+		"/projects/{id}/repository/tags":                     {path: p + "/repository/tags?per_page=100"},
+		"/projects/{id}/repository/tags version":             {path: p + "/repository/tags?per_page=100&order_by=version"},
 		"/projects/{id}/uploads":                             {path: p + "/uploads?per_page=100"},
 		"/projects/{id}/hooks":                               {path: p + "/hooks?per_page=100"},
 		"/projects/{id}/hooks/{hook_id}/events":              {path: p + "/hooks/" + w.hook + "/events?per_page=100"},
@@ -280,7 +283,7 @@ func (w *largest) things(s *server) {
 // told fills the lists of variables, hooks, what these were sent, and events.
 func (w *largest) told(t *testing.T, s *server) {
 	for i := range 100 {
-		for _, of := range []string{"projects/5000", "groups/1018"} {
+		for _, of := range []string{"projects/5000", "groups/1018", "admin/ci"} {
 			s.root("POST", "/api/v4/"+of+"/variables", map[string]any{
 				"key": fmt.Sprintf("V%d", i), "value": strings.Repeat("𝔵", 10_000), "description": strings.Repeat("\x01", 255),
 			}).must(t, 201)

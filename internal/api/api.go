@@ -7,7 +7,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +29,8 @@ type Server struct {
 	Releases    *releases.Service
 	Audit       *audit.Service
 	Hooks       *hooks.Service
-	ExternalURL string                       // "" takes the host that each client called
+	ExternalURL string                       // its path, if any, is where everything is served; "" for what Hosts says
+	Hosts       *Hosts                       // nil for those that need no setting
 	Version     string                       // granary's own
 	Redirect    Redirect                     // which downloads are sent on to the store
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
@@ -50,9 +50,6 @@ type Server struct {
 
 	stepped func(n int) // told of every step of an answer that is written, in bytes; nil except in tests
 }
-
-// maxHost is how many bytes a host may have: a name of DNS, and a port.
-const maxHost = 260
 
 // prefix is the root of the API.
 const prefix = "/api/v4"
@@ -76,22 +73,11 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	mux.Handle("GET "+prefix+documentPath, s.serveDocument())
 	mux.Handle("GET "+projectUploadPath, s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.Host) > maxHost { // it is repeated in every row of an answer
-			s.writeJSON(w, http.StatusBadRequest, errorBody("the host is too long (maximum is "+strconv.Itoa(maxHost)+" characters)"))
-			return
-		}
-		path := r.URL.EscapedPath()
-		if project, raw, ok := splitGeneric(path); ok {
-			s.serveGeneric(w, r, generic[r.Method], project, raw)
-			return
-		}
-		if unclean(path) {
-			s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	d := &door{s: s, mux: mux, generic: generic}
+	if s.known == nil {
+		d.own = pathOf(s.ExternalURL)
+	}
+	return d
 }
 
 // As is the same API for one who needs no credential: the administrator on the
@@ -181,6 +167,10 @@ func (s *Server) unknown(mux *http.ServeMux, w http.ResponseWriter, r *http.Requ
 	}
 	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		s.writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
+		return
+	}
+	if r.URL.Path == "/api/graphql" {
+		s.noGraphQL(w, r)
 		return
 	}
 	var allowed []string

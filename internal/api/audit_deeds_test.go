@@ -23,11 +23,12 @@ func readers() []string {
 		"Projects.ProjectStanding", "Projects.GroupStanding",
 		"ProjectMembers.List", "ProjectMembers.Member", "GroupMembers.List", "GroupMembers.Member",
 		"ProjectVariables.List", "ProjectVariables.Get", "GroupVariables.List", "GroupVariables.Get",
+		"InstanceVariables.List", "InstanceVariables.Get",
 		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens",
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
-		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Links", "Releases.Link", "Releases.Asset",
+		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Link", "Releases.Asset",
 		"Hooks.List", "Hooks.Get", "Hooks.Attempts",
 		"Hooks.Test", "Hooks.Resend", // they change nothing; what they send is in the hook's log
 		"Audit.InstanceEvents", "Audit.InstanceEvent", "Audit.ProjectEvents", "Audit.ProjectEvent", "Audit.GroupEvents", "Audit.GroupEvent",
@@ -233,6 +234,10 @@ func (w *walk) packages() {
 }
 
 func (w *walk) secrets() {
+	const instance = " | Gitlab::Audit::InstanceScope gitlab_instance | Variable K"
+	w.step("InstanceVariables.Create", "POST", "/admin/ci/variables", map[string]any{"key": "K", "value": "one"}, 201, "ci_instance_variable_created"+instance)
+	w.step("InstanceVariables.Edit", "PUT", "/admin/ci/variables/K", map[string]any{"value": "two"}, 200, "ci_instance_variable_updated"+instance+" | value:  > ")
+	w.step("InstanceVariables.Delete", "DELETE", "/admin/ci/variables/K", nil, 204, "ci_instance_variable_deleted"+instance)
 	for room, at := range map[string]string{"Project": "/projects/acme%2Ftool", "Group": "/groups/acme"} {
 		entity := map[string]string{"Project": "Project acme/tool", "Group": "Group acme"}[room]
 		name := map[string]string{"Project": "ci_variable_", "Group": "ci_group_variable_"}[room]
@@ -320,6 +325,14 @@ func (w *walk) ends(user string) {
 		"group_created | Group acme/sub | Group acme/sub")
 	w.step("Projects.DeleteGroup", "DELETE", "/groups/acme%2Fsub", nil, 202, "group_destroyed | Group acme | Group acme/sub")
 	w.step("Projects.DeleteProject", "DELETE", "/projects/acme%2Ftool", nil, 202, "project_destroyed | Group acme | Project acme/tool")
+	w.step("Auth.EditUser", "PUT", "/users/"+user, map[string]any{"name": "Ada L.", "username": "lovelace"}, 200,
+		"user_name_updated | User ada | User ada | name: Ada > Ada L.", "user_username_updated | User ada | User ada | username: ada > lovelace")
+	w.step("Auth.EditUser", "PUT", "/users/"+user, map[string]any{"name": "Ada L."}, 200)
+	w.step("Auth.EditUser", "PUT", "/users/"+user, map[string]any{"username": "ada"}, 200, "user_username_updated | User lovelace | User lovelace | username: lovelace > ada")
+	gone := number(w.step("Auth.CreateUser", "POST", "/users", map[string]any{"username": "bob", "name": "Bob", "email": "bob@example.com", "force_random_password": true}, 201,
+		"user_created | User bob | User bob"))
+	w.step("Auth.DeleteUser", "DELETE", "/users/"+gone, nil, 204, "user_destroyed | User bob | User bob")
+	w.step("Auth.DeleteUser", "DELETE", "/users/"+gone, nil, 404)
 	w.step("Projects.DeleteProject", "DELETE", "/projects/root%2Fother", nil, 202, "project_destroyed | User root | Project root/other")
 	w.step("Projects.DeleteGroup", "DELETE", "/groups/acme", nil, 202, "group_destroyed | Group acme | Group acme")
 	if events := ask[int](w.server, `SELECT COUNT(*) FROM audit_events WHERE entity_path LIKE 'acme%'`); events < 30 {

@@ -19,6 +19,8 @@ type call struct {
 	r      *http.Request
 	actor  access.Actor
 	params params
+
+	address string // what base answers, once it was asked
 }
 
 // path is a path value, decoded.
@@ -97,18 +99,13 @@ func (c *call) reply(status int, body any) error {
 	return nil
 }
 
-// base is the server's own address as this client should see it.
-func (c *call) base() string { return c.s.base(c.r) }
-
-func (s *Server) base(r *http.Request) string {
-	if s.ExternalURL != "" {
-		return s.ExternalURL
+// base is the server's own address as this client should see it, without a slash
+// at its end.
+func (c *call) base() string {
+	if c.address == "" {
+		c.address = c.s.base(c.r)
 	}
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
-	return scheme + r.Host
+	return c.address
 }
 
 // writeJSON writes a whole answer, which is short: lists have jsonWriter. A body that

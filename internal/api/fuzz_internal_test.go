@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -86,7 +87,7 @@ func FuzzSplitGeneric(f *testing.F) {
 		if err != nil || !strings.HasPrefix(u.Path, "/") {
 			return
 		}
-		escaped := u.EscapedPath()
+		escaped := tidy(targetPath(&http.Request{RequestURI: target, URL: u}))
 		project, raw, ok := splitGeneric(escaped)
 		if !ok {
 			if project != "" || raw != (registry.Raw{}) {
@@ -99,14 +100,14 @@ func FuzzSplitGeneric(f *testing.F) {
 			case "/":
 				// An empty directory, or one that says so itself.
 				tail = "/" + tail
-				if !strings.HasSuffix(u.Path, tail) {
+				if !strings.HasSuffix(decoded(escaped), tail) {
 					tail = "/" + tail
 				}
 			default:
 				tail = raw.Dir + "/" + tail
 			}
 			whole := "/api/v4/projects/" + project + "/packages/generic/" + raw.Name + "/" + raw.Version + "/" + tail
-			if whole != u.Path {
+			if whole != decoded(escaped) {
 				t.Fatalf("%q: project %q, %+v make %q", escaped, project, raw, whole)
 			}
 		}
@@ -116,6 +117,56 @@ func FuzzSplitGeneric(f *testing.F) {
 		}
 		if unclean(escaped) != (clean != escaped) {
 			t.Fatalf("%q cleans to %q, unclean says %v", escaped, clean, unclean(escaped))
+		}
+	})
+}
+
+// FuzzTidy: a path has the segments that it came with, but for the empty ones: %2F
+// parts none, and nothing that a client sends raw changes that. net/http splits it
+// in the same way.
+func FuzzTidy(f *testing.F) {
+	for _, p := range []string{"/", "//", "/a//b/", "/a%2Fb/^c", `/a%2f/|"<>\`, "/é/%C3%A9", "/a/../b", "/%2e/", "/a?b//c", "/a#b", "/%", "/[x]//{y}", "///?"} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil || !strings.HasPrefix(target, "/") {
+			return
+		}
+		r := &http.Request{RequestURI: target, URL: u}
+		came := targetPath(r)
+		path := tidy(came)
+		if tidy(path) != path || strings.Contains(path, "//") || !strings.HasPrefix(path, "/") {
+			t.Fatalf("%q is not tidy", path)
+		}
+		if path == came && u.EscapedPath() != came {
+			t.Fatalf("net/http reads %q as %q", came, u.EscapedPath())
+		}
+		segments := func(path string) (found []string) {
+			for segment := range strings.SplitSeq(path, "/") {
+				if segment != "" {
+					found = append(found, decoded(segment))
+				}
+			}
+			return found
+		}
+		before, _, _ := strings.Cut(target, "?")
+		want := segments(before)
+		if got := segments(path); !slices.Equal(got, want) {
+			t.Fatalf("%q has the segments %q, want %q", target, got, want)
+		}
+		if at := withPath(u, path); at.EscapedPath() != path || at.RawQuery != u.RawQuery {
+			t.Fatalf("net/http reads %q as %q", path, at.EscapedPath())
+		}
+		if short := dropSlash(path); short != path && (short+"/" != path || strings.Contains(path, "/packages/generic/")) {
+			t.Fatalf("%q became %q", path, short)
+		}
+		u, err = url.ParseRequestURI("http://u:p@h" + target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole := targetPath(&http.Request{RequestURI: "http://u:p@h" + target, URL: u}); whole != came {
+			t.Fatalf("behind a host %q is %q", came, whole)
 		}
 	})
 }

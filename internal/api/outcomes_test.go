@@ -108,7 +108,7 @@ func TestPublishRefusedParameters(t *testing.T) {
 		{"t+l/1.0.0/f", "package_name is invalid"},
 		{"%2e%2e/1.0.0/f", "package_name should be a valid file path"},
 		{"..%2F..%2Ffoo/1.0.0/f", "package_name is invalid, package_name should be a valid file path"},
-		{"//1.0.0/f", "package_name is invalid"},
+		{"%20/1.0.0/f", "package_name is invalid"},
 		{"tool/1.0.0/f%20g", "file_name is invalid"},
 		{"tool/1.0.0/f%2Fg", "file_name is invalid"},
 		{"tool/1.0.0/..%2F..%2Fetc%2Fpasswd", "file_name is invalid, file_name should be a valid file path"},

@@ -45,7 +45,13 @@ func downloadPackageFile(c *call) error {
 	if err != nil {
 		return err
 	}
-	content, err := c.s.Registry.OpenByID(c.r.Context(), c.actor, c.path("id"), packageID, fileID)
+	return c.sendPackageFile(c.path("id"), packageID, fileID)
+}
+
+// sendPackageFile answers with a file by its id; the package's is 0 where it was
+// not named.
+func (c *call) sendPackageFile(project string, packageID, fileID int64) error {
+	content, err := c.s.Registry.OpenByID(c.r.Context(), c.actor, project, packageID, fileID)
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func (c *call) packageRow(p registry.Package) wire.Package {
 	}
 	id := strconv.FormatInt(p.ID, 10)
 	if p.Shown() {
-		w.Links.WebPath = "/" + p.ProjectPath + "/-/packages/" + id
+		w.Links.WebPath = pathOf(c.base()) + "/" + p.ProjectPath + "/-/packages/" + id
 	}
 	if p.MayDelete {
 		w.Links.DeleteAPIPath = c.base() + prefix + "/projects/" + strconv.FormatInt(p.ProjectID, 10) + "/packages/" + id

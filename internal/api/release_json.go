@@ -65,31 +65,41 @@ func (c *call) writeRelease(a *jsonWriter, r releases.Release) error {
 	if r.Apart == nil {
 		return a.value(c.release(r))
 	}
-	apart := *r.Apart
-	description := func(change func(string) string) func() error {
-		return func() error {
-			for text, err := range apart.Description {
-				if fault.Is(err, fault.NotFound) {
-					return fault.Wrap(fault.Unavailable, "a release was changed while it was read; try again", err)
-				}
-				if err != nil {
-					return err
-				}
-				if err := a.text(text, change); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}
-	parts := []part{{`"description":"`, description(func(s string) string { return s })}}
+	parts := []part{a.descriptionOf(r, `"description":"`, func(s string) string { return s })}
 	if c.params.boolean("include_html_description") {
-		parts = append(parts, part{`"description_html":"<p>`, description(html.EscapeString)})
+		parts = append(parts, a.descriptionOf(r, `"description_html":"<p>`, html.EscapeString))
 	}
 	parts = append(parts, part{`"links":[`, func() error {
-		return elements(a, apart.Links, func(a *jsonWriter, l releases.Link) error { return a.value(c.releaseLink(r, l)) })
+		return elements(a, r.Apart.Links, func(a *jsonWriter, l releases.Link) error { return a.value(c.releaseLink(r, l)) })
 	}})
 	return a.assemble(c.release(r), parts...)
+}
+
+// descriptionOf is the description of a release as a part of its JSON, each piece
+// as change makes it.
+func (a *jsonWriter) descriptionOf(r releases.Release, after string, change func(string) string) part {
+	return part{after, func() error {
+		return eachText(r, func(text string) error { return a.text(text, change) })
+	}}
+}
+
+// eachText hands over the description of a release, in parts where it is apart.
+func eachText(r releases.Release, do func(text string) error) error {
+	if r.Apart == nil {
+		return do(r.Description)
+	}
+	for text, err := range r.Apart.Description {
+		if fault.Is(err, fault.NotFound) {
+			return fault.Wrap(fault.Unavailable, "a release was changed while it was read; try again", err)
+		}
+		if err != nil {
+			return err
+		}
+		if err := do(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func linkCount(r releases.Release) int {
@@ -126,8 +136,19 @@ func (c *call) release(r releases.Release) wire.Release {
 		w.Assets.Links = append(w.Assets.Links, c.releaseLink(r, l))
 	}
 	if isCommit(r.Ref) {
-		w.Commit = &wire.ReleaseCommit{ID: r.Ref, ShortID: r.Ref[:8], CreatedAt: wire.Time(r.CreatedAt), ParentIDs: []string{}}
+		commit := c.releaseCommit(r)
+		w.Commit = &commit
 		w.CommitPath = "/" + r.ProjectPath + "/-/commit/" + r.Ref
+	}
+	return w
+}
+
+// releaseCommit is the commit of a release, as far as its ref tells.
+func (c *call) releaseCommit(r releases.Release) wire.ReleaseCommit {
+	w := wire.ReleaseCommit{CreatedAt: wire.Time(r.CreatedAt), ParentIDs: []string{}}
+	if isCommit(r.Ref) {
+		w.ID, w.ShortID = r.Ref, r.Ref[:8]
+		w.WebURL = c.base() + "/" + r.ProjectPath + "/-/commit/" + r.Ref
 	}
 	return w
 }

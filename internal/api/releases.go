@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"granary/internal/access"
@@ -73,15 +74,36 @@ func getRelease(c *call) error {
 
 // getLatestRelease redirects to the latest release, what follows "latest" kept.
 func getLatestRelease(c *call) error {
-	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.path("id"))
+	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.path("id"), releases.ByRelease)
 	if err != nil {
 		return err
 	}
-	to := c.base() + prefix + "/projects/" + url.PathEscape(c.path("id")) + "/releases/" + url.PathEscape(r.Tag)
+	to := prefix + "/projects/" + url.PathEscape(c.path("id")) + "/releases/" + url.PathEscape(r.Tag)
 	if suffix := c.path("suffix"); suffix != "" {
 		to += "/" + escapePath(suffix)
 	}
-	return c.redirect(to)
+	return c.redirectHere(to)
+}
+
+// redirectHere redirects to another path of this server. The query goes along as
+// it came, a token in it too, but for order_by: how the latest is found (GitLab's
+// API::Releases).
+func (c *call) redirectHere(path string) error {
+	var kept []string
+	for pair := range strings.SplitSeq(c.r.URL.RawQuery, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); pair != "" && (err != nil || name != "order_by") {
+			kept = append(kept, pair)
+		}
+	}
+	query := strings.Join(kept, "&")
+	if query != "" {
+		path += "?" + query
+	}
+	if len(query) > maxNext {
+		return fault.New(fault.Invalid, "the parameters are too long together (maximum is "+strconv.Itoa(maxNext)+" bytes)")
+	}
+	return c.redirect(c.base() + path)
 }
 
 // redirect answers 302.

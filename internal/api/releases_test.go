@@ -214,7 +214,7 @@ func TestReleaseLinks(t *testing.T) {
 	})
 	t.Run("downloads without a file are none", func(t *testing.T) {
 		for _, path := range []string{releasesOf(p) + "/v1.0.0/downloads", releasesOf(p) + "/v1.0.0/downloads/", "/root/tool/-/releases/v1.0.0/downloads/",
-			"/root/tool/-/releases/v1.0.0/downloads", "/tool/-/releases/v1.0.0/downloads/tool", "/root/tool/-/releases/v1.0.0"} {
+			"/root/tool/-/releases/v1.0.0/downloads", "/tool/-/releases/v1.0.0/downloads/tool", "/root/tool/-/releases/v9", "/tool/-/releases/v1.0.0", "/root/tool/-/releases/"} {
 			s.root("GET", path, nil).must(t, 404)
 		}
 		s.root("POST", "/root/tool/-/releases/v1.0.0/downloads/tool", nil).must(t, 404)

@@ -25,6 +25,8 @@ func (s *Server) routes() []route {
 		{"GET", "/users", access.ReadUsers, none, listUsers},
 		{"POST", "/users", access.AdminUsers, none, createUser},
 		{"GET", "/users/{id}", access.ReadUsers, none, getUser},
+		{"PUT", "/users/{id}", access.AdminUsers, none, editUser},
+		{"DELETE", "/users/{id}", access.AdminUsers, none, deleteUser},
 		{"POST", "/users/{id}/block", access.AdminUsers, none, blockUser},
 		{"POST", "/users/{id}/unblock", access.AdminUsers, none, unblockUser},
 		{"GET", "/users/{id}/projects", access.ListNamespaces, none, listUserProjects},
@@ -61,7 +63,7 @@ func (s *Server) routes() []route {
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
 	}, s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes(),
-		packageRoutes(), releaseRoutes(), uploadRoutes(), hookRoutes(), auditRoutes())
+		packageRoutes(), releaseRoutes(), tagRoutes(), uploadRoutes(), hookRoutes(), auditRoutes())
 }
 
 func (s *Server) memberRoutes() []route {

@@ -50,16 +50,17 @@ func TestOldPaths(t *testing.T) {
 	s.do("GET", generic(id, file), nil).is(t, 200, "3")
 }
 
-// TestPathsThatRoutersClean: nothing is redirected; what is odd in a generic
-// path is a 400, and elsewhere there is nothing.
+// TestPathsThatRoutersClean: nothing is redirected; dots in a generic path are a
+// 400, and elsewhere there is nothing.
 func TestPathsThatRoutersClean(t *testing.T) {
 	s := newServer(t)
 	p := s.project("tool", "public")
 	for _, tc := range []struct {
 		rest, text string
 	}{
-		{"tool/1.0.0//f", "path is invalid"},
-		{"tool/1.0.0//", "path is invalid"},
+		{"tool/1.0.0/%2Ff", "file_name is invalid"},
+		{"tool/1.0.0/a%2F%2Fb/f", "path is invalid"},
+		{"tool/1.0.0//f//", "path is invalid"},
 		{"tool/1.0.0/f/", "path is invalid"},
 		{"tool/1.0.0/./f", "path is invalid"},
 		{"tool/1.0.0/../f", "path is invalid"},
@@ -68,7 +69,6 @@ func TestPathsThatRoutersClean(t *testing.T) {
 		{"tool/1.0.0/%2e", "file_name should be a valid file path"},
 		{"tool/1.0.0/%2E%2e", "file_name should be a valid file path"},
 		{"tool/1.0.0/%2f", "file_name is invalid"},
-		{"tool//f", "package_version is invalid"},
 		{"tool/../f", "package_version is invalid"},
 		{"tool/./f", "package_version is invalid"},
 		{"tool/%2e%2e/f", "package_version is invalid"},
@@ -76,7 +76,6 @@ func TestPathsThatRoutersClean(t *testing.T) {
 		{"tool/1.0.0-4/../../f", "package_version is invalid"},
 		{"tool/1.0.0%0A/f", "package_version is invalid"},
 		{"tool/%201.0.0/f", "package_version is invalid"},
-		{"/1.0.0/f", "package_name is invalid"},
 		{"../1.0.0/f", "package_name should be a valid file path"},
 		{"./1.0.0/f", "package_name should be a valid file path"},
 		{"%2e%2e/1.0.0/f", "package_name should be a valid file path"},
@@ -95,13 +94,76 @@ func TestPathsThatRoutersClean(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/api/v4/projects/../projects/" + p + "/packages/generic/tool/1.0.0/f",
-		"/api/v4//projects/" + p, "/api/v4/projects//" + p, "/api/v4/projects/./" + p,
-		"/api/v4/projects/root//tool/packages/generic/tool/1.0.0/f",
-		"/api/v4/projects/" + p + "//packages/generic/tool/1.0.0/f",
+		"/api/v4/projects/./" + p, "/api/v4//./projects/" + p, "/api/v4/projects/x/..//" + p, "/api/v4/projects/" + p + "/.",
+		"/api/v4/projects/root//tool/packages/generic/tool/1.0.0/f", "/api/v4/projects//packages/generic/tool/1.0.0/f",
+		generic(p, "tool//f"), generic(p, "/1.0.0/f"), generic(p, "tool/1.0.0//"), generic(p, "tool/1.0.0/"), generic(p, "tool//"), generic(p, ""),
 	} {
 		s.root("GET", path, nil).is(t, 404, nowhere)
 	}
-	s.root("GET", "/api/v4/projects//packages/generic/tool/1.0.0/f", nil).is(t, 404, notFound)
+	for _, path := range []string{"/api/v4/projects/root%2F%2Ftool", "/api/v4/projects/%2Froot%2Ftool", "/api/v4/projects/root%2Ftool%2F",
+		"/api/v4/projects/%2e%2e", "/api/v4/projects/%2e%2e%2F" + p} {
+		s.root("GET", path, nil).is(t, 404, `{"message":"404 Project Not Found"}`)
+	}
+}
+
+// TestSlashesThatMeanNothing: GitLab's router takes several slashes for one and
+// drops the last, and published addresses rely on it.
+func TestSlashesThatMeanNothing(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "public")
+	for i, at := range []string{
+		"/api/v4/projects/" + p + "/packages/generic//tool/1.0.0/f", "/api/v4/projects/" + p + "/packages/generic/tool/1.0.0//f",
+		"//api/v4/projects/" + p + "/packages/generic/tool//1.0.0/f", "/api///v4/projects/" + p + "//packages/generic/tool/1.0.0/f",
+	} {
+		body := itoa(int64(i))
+		s.root("PUT", at, body).is(t, 201, created)
+		s.do("GET", at, nil).is(t, 200, body)
+		s.do("GET", generic(p, "tool/1.0.0/f"), nil).is(t, 200, body)
+	}
+	s.root("PUT", generic(p, "tool/1.0.0/a//b///f"), "x").starts(t, 400, `path is invalid, path "a/b": directories are not allowed`)
+	s.release(p, map[string]any{"assets": map[string]any{"links": []map[string]any{{"name": "f", "url": "https://example.com/f", "filepath": "/f"}}}})
+
+	for _, path := range []string{"/api/v4//projects/" + p, "/api/v4/projects//" + p, "/api/v4/projects/" + p + "/", "/api/v4/projects/" + p + "///?x=1"} {
+		if got := s.do("GET", path, nil).must(t, 200)["path_with_namespace"]; got != "root/tool" {
+			t.Errorf("%s is %v", path, got)
+		}
+	}
+	for path, to := range map[string]string{
+		"//root//tool/-//releases/v1.0.0/downloads//f":  "https://example.com/f",
+		"/root/tool/-/releases/v1.0.0/downloads/f/":     "https://example.com/f",
+		"/root/tool/-/releases/permalink/latest/":       s.url + "/root/tool/-/releases/v1.0.0",
+		"/root/tool//-/releases/permalink/latest//a//b": s.url + "/root/tool/-/releases/v1.0.0/a/b",
+	} {
+		s.do("GET", path, nil).header(t, "Location: "+to).must(t, 302)
+	}
+	s.root("POST", "/api/v4/features//x/", map[string]any{"value": true}).must(t, 201) // as python-gitlab does
+	s.do("GET", "/api/v4//projects//?per_page=1", nil).header(t, "X-Per-Page: 1",
+		"Link: <"+s.url+`/api/v4/projects?page=1&per_page=1>; rel="first", <`+s.url+`/api/v4/projects?page=1&per_page=1>; rel="last"`).must(t, 200)
+}
+
+// TestRawCharacters: what a client should have escaped and did not changes
+// nothing about the slashes that it did escape.
+func TestRawCharacters(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "public")
+	const tag = `a|b"c<é>`
+	s.release(p, map[string]any{"tag_name": tag, "assets": map[string]any{"links": []map[string]any{{"name": "f", "url": "https://example.com/f", "filepath": "/f"}}}})
+	host := strings.TrimPrefix(s.url, "http://")
+	get := func(target string) answer {
+		return s.raw("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
+	}
+	for _, base := range []string{"", s.url, "http://user:secret@" + host} { // RFC 9112 3.2.2
+		if got := get(base+"/api/v4/projects/"+p+"/releases/"+tag+"?a=b").must(t, 200)["tag_name"]; got != tag {
+			t.Errorf("the release is %v", got)
+		}
+		get(base+"/api/v4/projects/"+p+"/releases//"+tag+"/downloads/f/").header(t, "Location: https://example.com/f").must(t, 302)
+		get(base+"/root/tool/-/releases/"+tag+"/downloads/f").header(t, "Location: https://example.com/f").must(t, 302)
+		get(base+generic(p, "tool/^1.4/f")).starts(t, 400, "package_version is invalid")
+		get(base+generic(p, `tool/1.0.0/a|b`)).starts(t, 400, "file_name is invalid")
+		get(base+generic("root%2Fother", "tool/^1.4/f")).must(t, 400)
+	}
+	get("http://"+host+"?x=/api/v4/version").must(t, 404)
+	get("http://"+host).must(t, 404)
 }
 
 // TestEscapedRoute: a client may escape any character of the path.

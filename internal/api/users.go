@@ -67,7 +67,7 @@ func createUser(c *call) error {
 	u := auth.User{
 		Email: p.record().required("email"), Name: p.record().required("name"), Username: p.record().required("username"),
 		Admin: p.boolean("admin"), External: p.boolean("external"), Note: p.upTo(maxNote).str("note"),
-		CanCreateGroup: true, ProjectsLimit: 100000,
+		CanCreateGroup: true, ProjectsLimit: auth.DefaultProjectsLimit,
 	}
 	if !p.has("password") && !p.boolean("reset_password") && !p.boolean("force_random_password") {
 		p.fail("password, reset_password, force_random_password are missing, at least one parameter must be provided")
@@ -88,19 +88,75 @@ func createUser(c *call) error {
 	return c.created(c.user(u))
 }
 
-func blockUser(c *call) error   { return c.setBlocked(true) }
-func unblockUser(c *call) error { return c.setBlocked(false) }
-
-// setBlocked answers 201 with true, as GitLab does.
-func (c *call) setBlocked(blocked bool) error {
+// editUser changes a user. What GitLab has besides, such as a password, is not here
+// and left out of account.
+func editUser(c *call) error {
 	id, err := c.id("id")
 	if err != nil {
 		return err
 	}
-	if err := c.s.Auth.BlockUser(c.r.Context(), c.actor, id, blocked); err != nil {
+	p := c.params
+	e := auth.UserEdit{
+		Name: p.record().optional("name"), Username: p.record().optional("username"), Email: p.record().optional("email"),
+		Note: p.upTo(maxNote).optional("note"), Admin: p.optionalBoolean("admin"), External: p.optionalBoolean("external"),
+		CanCreateGroup: p.optionalBoolean("can_create_group"),
+	}
+	if v := p.optionalInteger("projects_limit"); v != nil {
+		e.ProjectsLimit = new(int(min(*v, 1<<31-1)))
+	}
+	if err := p.err(); err != nil {
 		return err
 	}
+	u, err := c.s.Auth.EditUser(c.r.Context(), c.actor, id, e)
+	if err != nil {
+		return err
+	}
+	return c.ok(c.user(u))
+}
+
+func deleteUser(c *call) error {
+	id, err := c.id("id")
+	if err != nil {
+		return err
+	}
+	withProjects := c.params.boolean("hard_delete")
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	if err := c.s.Auth.DeleteUser(c.r.Context(), c.actor, id, withProjects); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+// blockUser answers 201 with true, and with null if the user was blocked before, as
+// GitLab does.
+func blockUser(c *call) error {
+	changed, err := c.setBlocked(true)
+	switch {
+	case err != nil:
+		return err
+	case !changed:
+		return c.created(nil)
+	}
 	return c.created(true)
+}
+
+// unblockUser answers 201 with whether the user was blocked, as GitLab does.
+func unblockUser(c *call) error {
+	changed, err := c.setBlocked(false)
+	if err != nil {
+		return err
+	}
+	return c.created(changed)
+}
+
+func (c *call) setBlocked(blocked bool) (changed bool, err error) {
+	id, err := c.id("id")
+	if err != nil {
+		return false, err
+	}
+	return c.s.Auth.BlockUser(c.r.Context(), c.actor, id, blocked)
 }
 
 // userFor shows a user in full to administrators, in brief to others.

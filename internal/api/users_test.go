@@ -113,7 +113,9 @@ func TestBlockedUserIsRefusedAtOnce(t *testing.T) {
 	at := v4 + "/users/" + itoa(eve)
 	s.as(token, "GET", v4+"/user", nil).status(t, 200) // and is remembered
 
+	s.root("POST", at+"/unblock", nil).is(t, 201, "false")
 	s.root("POST", at+"/block", nil).is(t, 201, "true")
+	s.root("POST", at+"/block", nil).is(t, 201, "null")
 	s.as(token, "GET", v4+"/user", nil).status(t, 403)
 	s.as(token, "GET", v4+"/projects", nil).status(t, 403)
 	fields(t, s.root("GET", at, nil).must(t, 200), map[string]string{"state": "blocked"})

@@ -11,9 +11,12 @@ import (
 	"granary/internal/wire"
 )
 
-// deedsOfVariables is the handlers around the variables of groups, or of
-// projects.
-type deedsOfVariables struct{ deeds projects.VariablesOf }
+// deedsOfVariables is the handlers around the variables of projects, of groups, or
+// of the instance, which know no scopes.
+type deedsOfVariables struct {
+	deeds  projects.VariablesOf
+	scoped bool
+}
 
 func (s *Server) variableRoutes() []route {
 	var routes []route
@@ -22,8 +25,9 @@ func (s *Server) variableRoutes() []route {
 		read, admin access.Action
 		deeds       deedsOfVariables
 	}{
-		{"/projects/{id}/variables", access.ReadProjectVariables, access.AdminProjectVariables, deedsOfVariables{s.Projects.ProjectVariables()}},
-		{"/groups/{id}/variables", access.ReadGroupVariables, access.AdminGroupVariables, deedsOfVariables{s.Projects.GroupVariables()}},
+		{"/projects/{id}/variables", access.ReadProjectVariables, access.AdminProjectVariables, deedsOfVariables{s.Projects.ProjectVariables(), true}},
+		{"/groups/{id}/variables", access.ReadGroupVariables, access.AdminGroupVariables, deedsOfVariables{s.Projects.GroupVariables(), true}},
+		{"/admin/ci/variables", access.ReadInstance, access.AdminInstanceVariables, deedsOfVariables{s.Projects.InstanceVariables(), false}},
 	} {
 		none := auth.Doors{} // a job reads its variables from its environment, and writes none
 		routes = append(routes,
@@ -43,11 +47,11 @@ func (d deedsOfVariables) list(c *call) error {
 		return err
 	}
 	found, err := d.deeds.List(c.r.Context(), c.actor, c.path("id"), ask)
-	return listed(c, ask, found, err, variable)
+	return listed(c, ask, found, err, d.variable)
 }
 
 func (d deedsOfVariables) get(c *call) error {
-	which := c.variableRef()
+	which := d.ref(c)
 	if err := c.params.err(); err != nil {
 		return err
 	}
@@ -55,7 +59,7 @@ func (d deedsOfVariables) get(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.variable(http.StatusOK, v)
+	return d.answer(c, http.StatusOK, v)
 }
 
 func (d deedsOfVariables) create(c *call) error {
@@ -63,10 +67,13 @@ func (d deedsOfVariables) create(c *call) error {
 	v := projects.Variable{
 		Key: p.record().required("key"), Value: p.record().required("value"), Type: projects.EnvVar,
 		Protected: p.boolean("protected"), Masked: p.boolean("masked"), Hidden: p.boolean("masked_and_hidden"),
-		Raw: p.boolean("raw"), Scope: first(p.record().str("environment_scope"), projects.AnyScope), Description: p.record().optional("description"),
+		Raw: p.boolean("raw"), Scope: projects.AnyScope, Description: p.record().optional("description"),
 	}
 	if t := p.variableType(); t != nil {
 		v.Type = *t
+	}
+	if d.scoped {
+		v.Scope = first(p.record().str("environment_scope"), v.Scope)
 	}
 	if err := p.err(); err != nil {
 		return err
@@ -75,18 +82,21 @@ func (d deedsOfVariables) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.variable(http.StatusCreated, v)
+	return d.answer(c, http.StatusCreated, v)
 }
 
 func (d deedsOfVariables) edit(c *call) error {
 	p := c.params
 	e := projects.VariableEdit{
-		Value: p.record().optional("value"), Scope: p.record().optional("environment_scope"), Type: p.variableType(),
+		Value: p.record().optional("value"), Type: p.variableType(),
 		Protected: p.optionalBoolean("protected"), Masked: p.optionalBoolean("masked"),
 		Hidden: p.optionalBoolean("masked_and_hidden"), Raw: p.optionalBoolean("raw"),
 		Description: setting(p, "description", p.record().optional),
 	}
-	which := c.variableRef()
+	if d.scoped {
+		e.Scope = p.record().optional("environment_scope")
+	}
+	which := d.ref(c)
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -94,11 +104,11 @@ func (d deedsOfVariables) edit(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.variable(http.StatusOK, v)
+	return d.answer(c, http.StatusOK, v)
 }
 
 func (d deedsOfVariables) remove(c *call) error {
-	which := c.variableRef()
+	which := d.ref(c)
 	if err := c.params.err(); err != nil {
 		return err
 	}
@@ -108,8 +118,12 @@ func (d deedsOfVariables) remove(c *call) error {
 	return c.noContent()
 }
 
-func (c *call) variableRef() projects.VariableRef {
-	return projects.VariableRef{Key: c.path("key"), Scope: c.params.optional("filter[environment_scope]")}
+func (d deedsOfVariables) ref(c *call) projects.VariableRef {
+	which := projects.VariableRef{Key: c.path("key")}
+	if d.scoped {
+		which.Scope = c.params.optional("filter[environment_scope]")
+	}
+	return which
 }
 
 func (p params) variableType() *projects.VariableType {
@@ -120,16 +134,19 @@ func (p params) variableType() *projects.VariableType {
 	return &word
 }
 
-// variable answers with a variable and the tag that a conditional write names.
-func (c *call) variable(status int, v projects.Variable) error {
+// answer has a variable and the tag that a conditional write names.
+func (d deedsOfVariables) answer(c *call, status int, v projects.Variable) error {
 	c.w.Header().Set("ETag", `"`+v.Tag()+`"`)
-	return c.reply(status, variable(v))
+	return c.reply(status, d.variable(v))
 }
 
-func variable(v projects.Variable) wire.Variable {
+func (d deedsOfVariables) variable(v projects.Variable) wire.Variable {
 	w := wire.Variable{
 		VariableType: string(v.Type), Key: v.Key, Hidden: v.Hidden, Protected: v.Protected, Masked: v.Masked,
-		Raw: v.Raw, EnvironmentScope: v.Scope, Description: v.Description,
+		Raw: v.Raw, Description: v.Description,
+	}
+	if d.scoped {
+		w.EnvironmentScope = v.Scope
 	}
 	if !v.Hidden {
 		w.Value = &v.Value

@@ -3,10 +3,12 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/releases"
 )
 
 // Besides the API there are addresses that release tools write into install
@@ -28,7 +30,13 @@ func webRoutes() []webRoute {
 	return []webRoute{
 		{"/{project...}/-/releases/permalink/latest/{suffix...}", matchLatest, webLatest},
 		{"/{project...}/-/releases/{tag}/downloads/{path...}", matchDownload, webDownload},
+		{"/{project...}/-/package_files/{package_file_id}/download", matchPackageFile, webPackageFile},
 		{"/{project...}/uploads/{secret}/{file}", matchUpload, webUpload},
+		{"/{project...}/-/releases", matchEnd("/-/releases"), webReleases},
+		{"/{project...}/-/releases.json", matchEnd("/-/releases.json"), webReleasesJSON},
+		{"/{project...}/-/releases.atom", matchEnd("/-/releases.atom"), webReleasesAtom},
+		{"/{project...}/-/releases/{tag}", matchRelease, webRelease},
+		{"/{project...}/-/badges/release.svg", matchEnd("/-/badges/release.svg"), webReleaseBadge},
 	}
 }
 
@@ -90,14 +98,14 @@ func matchLatest(path string) (string, []string, bool) {
 	return project, []string{rest}, true
 }
 
-// webLatest redirects to the latest release's own address. The suffix goes on
-// as it came.
+// webLatest redirects to the latest release's own address. Suffix and query go on
+// as they came.
 func webLatest(c *call, project string, rest []string) error {
-	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project)
+	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project, releases.ByRelease)
 	if err != nil {
 		return err
 	}
-	return c.redirect(c.base() + "/" + r.ProjectPath + "/-/releases/" + url.PathEscape(r.Tag) + rest[0])
+	return c.redirectHere("/" + r.ProjectPath + "/-/releases/" + url.PathEscape(r.Tag) + rest[0])
 }
 
 // matchDownload takes /<project>/-/releases/<tag>/downloads/<path>.
@@ -119,6 +127,22 @@ func webDownload(c *call, project string, rest []string) error {
 		return err
 	}
 	return c.redirect(l.URL)
+}
+
+// matchPackageFile takes /<project>/-/package_files/<id>/download, which GitLab's
+// page of a package links to.
+func matchPackageFile(path string) (string, []string, bool) {
+	project, rest, ok := cutProject(path, "/-/package_files/")
+	id, ended := strings.CutSuffix(rest, "/download")
+	return project, []string{id}, ok && ended && id != "" && !strings.Contains(id, "/")
+}
+
+func webPackageFile(c *call, project string, rest []string) error {
+	id, err := strconv.ParseInt(rest[0], 10, 64)
+	if err != nil || id <= 0 || strconv.FormatInt(id, 10) != rest[0] {
+		return fault.New(fault.NotFound, "")
+	}
+	return c.sendPackageFile(project, 0, id)
 }
 
 // matchUpload takes /<project>/uploads/<secret>/<file>. A group may be called

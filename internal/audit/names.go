@@ -98,7 +98,18 @@ const (
 	UserCreated    Name = "user_created"
 	UserBlocked    Name = "user_blocked"
 	UserUnblocked  Name = "unblock_user"
-	UserAdmin      Name = "user_admin_status_updated"
+	UserDestroyed  Name = "user_destroyed"
 	FeatureSet     Name = "feature_set"
 	FeatureDeleted Name = "feature_deleted"
+)
+
+// UserUpdated is the event of something of a user that was changed, such as
+// "user_admin_status_updated".
+func UserUpdated(setting string) Name { return Name("user_" + setting + "_updated") }
+
+// Variables of the instance. GitLab records none.
+const (
+	InstanceVariableCreated Name = "ci_instance_variable_created"
+	InstanceVariableUpdated Name = "ci_instance_variable_updated"
+	InstanceVariableDeleted Name = "ci_instance_variable_deleted"
 )

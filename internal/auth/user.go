@@ -58,10 +58,18 @@ type Users interface {
 	// InsertUser makes the user's own namespace too. Conflict with the message
 	// "Email" or "Username" for the one that is taken.
 	InsertUser(ctx context.Context, u User, e audit.Event) (User, error)
-	// SetBlocked records the event where it changed something.
-	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) error
-	// SetAdmin records the event where it changed something.
-	SetAdmin(ctx context.Context, id int64, e audit.Event) error
+	// SetBlocked reports whether it changed something, and records the event if it
+	// did. LastAdministrator if nobody would be left to undo it.
+	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (changed bool, err error)
+	// UpdateUser calls edit with the user as it is, keeps what it makes of it, and
+	// records what it returns. A new user name moves the user's own namespace, and
+	// old paths lead on. Conflict as of InsertUser, LastAdministrator as above.
+	UpdateUser(ctx context.Context, id int64, edit func(*User) ([]audit.Event, error)) (User, error)
+	// DeleteUser takes everything from a user that lets in, and the user's own
+	// namespace. What the user made stays, by a user without a name. Conflict, in
+	// words, if the user is the only owner of a group, or has projects of its own
+	// and withProjects is not set; LastAdministrator as above.
+	DeleteUser(ctx context.Context, id int64, withProjects bool, e audit.Event) error
 }
 
 // CurrentUser is the user that the actor is.
@@ -118,38 +126,6 @@ func (s *Service) NewUser(ctx context.Context, by audit.Author, u User) (User, e
 		return User{}, fault.New(fault.Conflict, e.Msg+" has already been taken")
 	}
 	return u, err
-}
-
-// BlockUser refuses or allows a user everything, for an administrator who is
-// not the user.
-func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, blocked bool) error {
-	if err := s.allow(a, false, access.AdminUsers); err != nil {
-		return err
-	}
-	u, err := s.findUser(ctx, id)
-	if err != nil {
-		return err
-	}
-	if blocked && id == a.UserID {
-		return fault.New(fault.Denied, "You cannot block yourself.")
-	}
-	name := audit.UserUnblocked
-	if blocked {
-		name = audit.UserBlocked
-	}
-	return s.Users.SetBlocked(ctx, id, blocked, s.event(a, name, userEntity(id)).To("User", id, u.Username))
-}
-
-// MakeAdministrator makes a user an administrator, for an administrator.
-func (s *Service) MakeAdministrator(ctx context.Context, a access.Actor, id int64) error {
-	if err := s.allow(a, false, access.AdminUsers); err != nil {
-		return err
-	}
-	u, err := s.findUser(ctx, id)
-	if err != nil {
-		return err
-	}
-	return s.Users.SetAdmin(ctx, id, s.event(a, audit.UserAdmin, userEntity(id)).To("User", id, u.Username).With("admin", "false", "true"))
 }
 
 func checkUser(u User) error {

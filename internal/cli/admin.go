@@ -48,11 +48,12 @@ func newAdmin(env Env) *cobra.Command {
 		flag.Hidden = !slices.Contains([]string{"json", "config", "data-dir", "database"}, flag.Name)
 	})
 	cmd.AddCommand(
-		group("user", "Users", a.userList(), a.userCreate(), a.userBlock(true), a.userBlock(false)),
+		group("user", "Users", a.userList(), a.userCreate(), a.userSet(), a.userBlock(true), a.userBlock(false), a.userDelete()),
 		group("group", "Groups", a.groupList(), a.groupCreate()),
 		group("project", "Projects", a.projectList(), a.projectCreate(), a.projectArchive(true), a.projectArchive(false), a.projectDelete()),
 		group("member", "Members of groups and projects", a.memberList(), a.memberAdd(), a.memberSet(), a.memberRemove()),
 		group("token", "Personal access tokens", a.tokenList(), a.tokenCreate(), a.tokenRevoke()),
+		group("deploy-token", "Deploy tokens of projects and groups", a.deployTokenList(), a.deployTokenCreate(), a.deployTokenRevoke()),
 		group("feature", "Feature flags", a.featureList(), a.featureSet()),
 		a.resetRoot())
 	asGroup(cmd)

@@ -21,7 +21,7 @@ const placeHelp = "\n\nPLACE is the full path of a project or a group; ROLE is g
 func (a *admin) memberList() *cobra.Command {
 	var inherited bool
 	cmd := a.command("list PLACE", "List the members of a project or group", 1, func(ctx context.Context, args []string) error {
-		members, err := a.members(ctx, args[0])
+		members, err := a.below(ctx, args[0], "members")
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (a *admin) grant(verb, short string, how func(members string, u wire.User, 
 		if !known {
 			return usagef("the role is %q: want %s", args[2], strings.Join(slices.Sorted(maps.Keys(roles())), ", "))
 		}
-		members, err := a.members(ctx, args[0])
+		members, err := a.below(ctx, args[0], "members")
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (a *admin) grant(verb, short string, how func(members string, u wire.User, 
 
 func (a *admin) memberRemove() *cobra.Command {
 	cmd := a.command("remove PLACE USER", "End a user's own membership of a project or group", 2, func(ctx context.Context, args []string) error {
-		members, err := a.members(ctx, args[0])
+		members, err := a.below(ctx, args[0], "members")
 		if err != nil {
 			return err
 		}
@@ -108,21 +108,21 @@ func notMember(err error, u wire.User, place string) error {
 	return err
 }
 
-// members is where the members of a project or group are in the API. An id could
-// be that of either.
-func (a *admin) members(ctx context.Context, place string) (string, error) {
+// below is where things of a project or group are in the API, such as its members.
+// An id could be that of either.
+func (a *admin) below(ctx context.Context, place, things string) (string, error) {
 	if _, err := strconv.ParseInt(place, 10, 64); err == nil {
 		return "", usagef("the place is %q: want the full path of a project or group", place)
 	}
 	p, err := a.project(ctx, place)
 	if exitCode(err) != exitNotFound {
-		return byID("projects", p.ID) + "/members", err
+		return byID("projects", p.ID) + "/" + things, err
 	}
 	g, err := a.group(ctx, place)
 	if exitCode(err) == exitNotFound {
 		err = noSuch("project or group", place)
 	}
-	return byID("groups", g.ID) + "/members", err
+	return byID("groups", g.ID) + "/" + things, err
 }
 
 // roles are GitLab's numbers by name.

@@ -23,7 +23,7 @@ type Config struct {
 	Database    Place  // scheme "sqlite" or "postgres"
 	Blobs       Place  // scheme "file" or "s3"
 	S3          S3     // where Blobs is "s3"; else the zero value
-	ExternalURL string // http or https, without query or trailing slash; "" to derive it from the listener
+	ExternalURL string // http or https, without query or trailing slash; "" to take the names of TrustedHosts
 	RootToken   Secret // 20 or more of A-Z a-z 0-9 - _; "" for a random one
 	Naming      string // "strict" or "relaxed"
 
@@ -56,6 +56,7 @@ type Config struct {
 	StallTimeout    time.Duration // 1 s to 1 h
 	IdleTimeout     time.Duration // 1 s to 1 h
 
+	TrustedHosts   []string       // lower case, "packages.example.com" or "*.example.org"; names that links may repeat
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 
 	WebhookAllowNetworks []netip.Prefix // reached by webhooks although they are not public

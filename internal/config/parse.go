@@ -89,8 +89,39 @@ func parseExternalURL(to *string, v string) error {
 	case u.User != nil, u.RawQuery != "", u.ForceQuery, strings.Contains(v, "#"):
 		return errors.New("want a URL without user, query and fragment, such as https://packages.example.com")
 	}
+	if path := strings.TrimRight(u.Path, "/") + "/"; strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") {
+		return errors.New("want a path without empty, . and .. parts, such as https://example.com/granary")
+	}
 	*to = strings.TrimRight(u.String(), "/")
 	return nil
+}
+
+// parseHosts reads names of hosts between commas.
+func parseHosts(to *[]string, v string) error {
+	if strings.TrimSpace(v) == "" {
+		*to = nil
+		return nil
+	}
+	var all []string
+	for word := range strings.SplitSeq(v, ",") {
+		word = strings.ToLower(strings.TrimSpace(word))
+		if name := strings.TrimPrefix(word, "*."); len(word) > 253 || !isHostName(name) {
+			return errors.New("want names of hosts between commas, without ports, such as packages.example.com,*.example.org")
+		}
+		all = append(all, word)
+	}
+	*to = all
+	return nil
+}
+
+// isHostName reports labels between dots, in lower case.
+func isHostName(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" || label == "" {
+			return false
+		}
+	}
+	return true
 }
 
 func parseToken(to *Secret, v string) error {

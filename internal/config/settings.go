@@ -80,9 +80,13 @@ func whereSettings() []setting {
 func packageSettings() []setting {
 	return []setting{
 		{name: "external-url",
-			help: "the `url` under which clients reach this server, used in every absolute link (default: from --listen)",
+			help: "the `url` under which clients reach this server, used in every absolute link; with a path, all is served below it (default: the host that a client called, where --trusted-hosts lets it)",
 			set:  func(c *Config, v string) error { return parseExternalURL(&c.ExternalURL, v) },
 			get:  func(c *Config) string { return c.ExternalURL }},
+		{name: "trusted-hosts",
+			help: "`names` besides localhost and IP addresses by which clients may call this server, such as packages.example.com,*.example.org; without --external-url, links to who called another name it by --listen",
+			set:  func(c *Config, v string) error { return parseHosts(&c.TrustedHosts, v) },
+			get:  func(c *Config) string { return strings.Join(c.TrustedHosts, ",") }},
 		{name: "root-token", secret: true,
 			help: "the first administrator's access token, used at the first start only (default: a random one)",
 			set:  func(c *Config, v string) error { return parseToken(&c.RootToken, v) },

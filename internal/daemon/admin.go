@@ -154,7 +154,7 @@ func (a *Admin) ResetRoot(ctx context.Context) (secret, file string, err error) 
 	if err := s.auth.MakeAdministrator(ctx, actor, root.ID); err != nil {
 		return "", "", err
 	}
-	if err := s.auth.BlockUser(ctx, actor, root.ID, false); err != nil {
+	if _, err := s.auth.BlockUser(ctx, actor, root.ID, false); err != nil {
 		return "", "", err
 	}
 	if err := s.revokeAll(ctx, actor); err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"granary/internal/api"
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
@@ -57,7 +58,7 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	if err := s.firstStart(ctx, cfg, url, stdout); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
-	handler, options := s.handler(cfg, log)
+	handler, options := s.handler(cfg, url, log)
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
@@ -72,8 +73,9 @@ func run(ctx context.Context, cfg config.Config, version string, stdout, stderr 
 	return err
 }
 
-// handler is everything the server answers.
-func (s *server) handler(cfg config.Config, log *slog.Logger) (http.Handler, httpd.Options) {
+// handler is everything the server answers. url is where it can be reached.
+func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.Handler, httpd.Options) {
+	s.api.Hosts = &api.Hosts{Names: cfg.TrustedHosts, Address: url, Log: log}
 	options := httpd.Options{
 		Log:             log,
 		TrustedProxies:  cfg.TrustedProxies,

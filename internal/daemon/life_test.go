@@ -35,6 +35,38 @@ func TestProbesAndMetrics(t *testing.T) {
 			t.Errorf("%s is not in\n%s", want, body)
 		}
 	}
+	for _, path := range []string{"/-/liveness", "/-/readiness", "/-/metrics", "/-/none"} {
+		if resp, _ := ask(t, "GET", url+path, nil); resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s has no nosniff: %v", path, resp.Header)
+		}
+	}
+}
+
+// Links repeat only hosts that the settings name; of others the log warns once.
+func TestTrustedHosts(t *testing.T) {
+	server, url := start(t, "--data-dir="+t.TempDir(), "--trusted-hosts=packages.example.com")
+	for host, want := range map[string]string{"packages.example.com": "http://packages.example.com/root/demo", "evil.example": url + "/root/demo", "worse.example": url + "/root/demo"} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", url+"/api/v4/projects/root%2Fdemo", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		req.Header.Set("Private-Token", rootToken)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var project struct {
+			WebURL string `json:"web_url"`
+		}
+		if err := errors.Join(json.NewDecoder(resp.Body).Decode(&project), resp.Body.Close()); err != nil || project.WebURL != want {
+			t.Errorf("called as %s it says %q, want %s; %v", host, project.WebURL, want, err)
+		}
+	}
+	server.terminate(t, 20*time.Second)
+	if log := server.logged(); strings.Count(log, "by a name it does not know") != 1 || !strings.Contains(log, "evil.example") && !strings.Contains(log, "worse.example") {
+		t.Errorf("want one warning of the name in\n%s", log)
+	}
 }
 
 // A user who writes without end gets 429, which the metrics show; an administrator

@@ -6,6 +6,7 @@ package httpd
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -93,11 +94,13 @@ func (c *chain) end(x *exchange, r *http.Request) {
 }
 
 // writePlain500 drops what the handler had prepared: a Content-Length or ETag
-// of the answer that failed must not stand over this one.
+// of the answer that failed must not stand over this one. What lets the page of
+// another origin read the answer stays.
 func writePlain500(x *exchange) {
 	h := x.Header()
-	clear(h)
-	h[idHeader] = []string{x.id}
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
+		return name != idHeader && name != "Vary" && !strings.HasPrefix(name, "Access-Control-")
+	})
 	h.Set("Content-Type", "application/json")
 	x.WriteHeader(http.StatusInternalServerError)
 	_, _ = x.Write([]byte(`{"message":"500 Internal Server Error"}`))

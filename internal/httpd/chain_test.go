@@ -129,6 +129,8 @@ func TestPanic(t *testing.T) {
 	o, lines := logged(t, slog.LevelInfo)
 	h := Chain(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000000")
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Vary", "Origin")
 		panic("a bug")
 	}), o)
 	w := httptest.NewRecorder()
@@ -136,9 +138,23 @@ func TestPanic(t *testing.T) {
 	if w.Code != 500 || w.Body.String() != `{"message":"500 Internal Server Error"}` || w.Header().Get("Content-Length") != "" {
 		t.Errorf("answer: %d %v %s", w.Code, w.Header(), w.Body)
 	}
+	if w.Header().Get("Access-Control-Allow-Origin") != "*" || w.Header().Get("Vary") != "Origin" || w.Header().Get("X-Request-Id") == "" {
+		t.Errorf("a page of another origin cannot read it: %v", w.Header())
+	}
 	got := lines()
 	if len(got) != 1 || got[0]["panic"] != "a bug" || got[0]["level"] != "ERROR" || !strings.Contains(got[0]["stack"].(string), "TestPanic") {
 		t.Errorf("log: %v", got)
+	}
+}
+
+// A browser must not guess what profiles are.
+func TestPprofHasNosniff(t *testing.T) {
+	for _, path := range []string{"", "cmdline", "symbol", "heap", "goroutine?debug=1", "none"} {
+		w := httptest.NewRecorder()
+		Pprof().ServeHTTP(w, httptest.NewRequest("GET", "/debug/pprof/"+path, nil))
+		if w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%q: %d %v", path, w.Code, w.Header())
+		}
 	}
 }
 

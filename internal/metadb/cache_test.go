@@ -46,7 +46,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 		after  func() bool
 	}{
 		{"block a user", func() bool { return !token("secret").User.Blocked },
-			func() error { return db.SetBlocked(ctx, ada.ID, true, audit.Event{}) }, func() bool { return token("secret").User.Blocked && token("job").User.Blocked }},
+			func() error { _, err := db.SetBlocked(ctx, ada.ID, true, audit.Event{}); return err }, func() bool { return token("secret").User.Blocked && token("job").User.Blocked }},
 		{"change a role", func() bool { return role() == access.Developer },
 			func() error {
 				_, err := db.UpdateMember(ctx, at, access.Actor{}, ada.ID, toRole(access.Guest))

@@ -38,6 +38,7 @@ type DB struct {
 	texts    sync.Map      // query text to *sql.Stmt of reads
 	seals    sealer
 
+	sorts   chan struct{} // holds one while a list is sorted here
 	waiting chan struct{} // holds one where something was put into the outbox
 
 	changes  changes      // to permission, on all nodes
@@ -97,7 +98,7 @@ func (o Options) log() *slog.Logger {
 
 // newDB puts a database together; reads and writes may be the same connections.
 func newDB(d dialect, reads, writes *sql.DB, w transactor, o Options) *DB {
-	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1), formerPaths: projects.FormerPaths()}
+	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), formerPaths: projects.FormerPaths()}
 	db.changes.ask = db.changesMade
 	db.remember(o.CacheMemory)
 	return db

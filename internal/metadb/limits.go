@@ -23,7 +23,7 @@ type limited struct {
 const (
 	holdProject = `UPDATE projects SET archived = archived WHERE id = $1 AND deleted_at IS NULL`
 	holdGroup   = `UPDATE namespaces SET visibility = visibility WHERE id = $1 AND deleted_at IS NULL`
-	holdUser    = `UPDATE users SET blocked = blocked WHERE id = $1`
+	holdUser    = `UPDATE users SET blocked = blocked WHERE id = $1 AND deleted_at IS NULL`
 	holdFlag    = `UPDATE features SET percentage_of_time = percentage_of_time WHERE name = $1`
 )
 
@@ -65,8 +65,13 @@ func flagTargetRows() limited {
 func flagRows() limited { return limited{rows: `SELECT 1 FROM features LIMIT $1`} }
 
 // Of a project or a group, by id.
-func memberRows(at projects.Place) limited      { return ofPlace(at, "members", "") }
-func variableRows(at projects.Place) limited    { return ofPlace(at, "variables", "") }
+func memberRows(at projects.Place) limited { return ofPlace(at, "members", "") }
+func variableRows(at projects.Place) limited {
+	if at == (projects.Place{}) {
+		return limited{rows: `SELECT 1 FROM variables WHERE project_id IS NULL AND namespace_id IS NULL LIMIT $1`}
+	}
+	return ofPlace(at, "variables", "")
+}
 func deployTokenRows(at projects.Place) limited { return ofPlace(at, "deploy_tokens", "") }
 func botRows(at projects.Place) limited         { return ofPlace(at, "bots", "") }
 func formerPathRows(at projects.Place) limited  { return ofPlace(at, "routes", " AND redirect = 1") }

@@ -83,6 +83,28 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Requ
 	return err
 }
 
+// stepsOf are the rows with the ids, in their order, to be read later.
+func (l listing[T]) stepsOf(ctx context.Context, q lists, w where, id string, ids []int64) (*page.Steps[T], error) {
+	steps := &page.Steps[T]{IDs: ids, Sizes: make([]int64, len(ids))}
+	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, w, id, ids) }
+	if len(ids) == 0 {
+		return steps, nil
+	}
+	chosen := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+	chosen.in(id, false, ids)
+	sizes := map[int64]int64{}
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var id, size int64
+		err := row.Scan(&id, &size)
+		sizes[id] = size
+		return struct{}{}, err
+	}, `SELECT `+id+`, `+l.size(q)+` FROM `+cmp.Or(l.narrow, l.from)+chosen.String(), chosen.args...)
+	for i, id := range ids {
+		steps.Sizes[i] = sizes[id]
+	}
+	return steps, err
+}
+
 // readSmall reads the rows of a page while they are small together, page.Large at
 // most. It returns nil if they are not.
 func (l listing[T]) readSmall(ctx context.Context, q lists, w *where, p page.Request, id string) (*page.Steps[T], error) {

@@ -168,7 +168,7 @@ func (t *tx) livingMember(ctx context.Context, at projects.Place, userID int64) 
 func (t *tx) candidate(ctx context.Context, at projects.Place, userID int64, username string) (projects.Member, error) {
 	var u projects.Member
 	err := t.row(ctx, `SELECT `+userOfMember+` FROM users u LEFT JOIN bots h ON h.user_id = u.id
-		WHERE u.id = $1 OR u.username_key = $2`, userID, fold(username)).Scan(&u.UserID, &u.Username, &u.Name, &u.Blocked, &u.Bot)
+		WHERE (u.id = $1 OR u.username_key = $2) AND u.deleted_at IS NULL`, userID, fold(username)).Scan(&u.UserID, &u.Username, &u.Name, &u.Blocked, &u.Bot)
 	if err != nil {
 		return u, classify(err)
 	}

@@ -33,6 +33,12 @@ func scanRelease(row scanner) (releases.Release, error) {
 	return e, classify(err)
 }
 
+func scanOutline(row scanner) (releases.Release, error) {
+	var e releases.Release
+	err := row.Scan(&e.ID, &e.Tag)
+	return e, classify(err)
+}
+
 func findRelease(ctx context.Context, q queries, projectID int64, tag string) (releases.Release, error) {
 	e, err := scanRelease(q.row(ctx, `SELECT `+releaseColumns+` FROM `+releaseTables+` WHERE e.project_id = $1 AND e.tag = $2`, projectID, tag))
 	if err != nil {
@@ -43,66 +49,42 @@ func findRelease(ctx context.Context, q queries, projectID int64, tag string) (r
 	return found[0], err
 }
 
-// fillLinks reads the links of releases, newest first.
-func fillLinks(ctx context.Context, q queries, found []releases.Release) error {
-	if len(found) == 0 {
-		return nil
-	}
-	at := map[int64]*releases.Release{}
-	ids := make([]int64, len(found))
-	for i := range found {
-		at[found[i].ID], ids[i] = &found[i], found[i].ID
-	}
-	var w where
-	w.in("release_id", false, ids)
-	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
-		var releaseID int64
-		var l releases.Link
-		err := row.Scan(&releaseID, &l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
-		if err == nil {
-			at[releaseID].Links = append(at[releaseID].Links, l)
-		}
-		return struct{}{}, err
-	}, `SELECT release_id, id, name, url, path, link_type FROM release_links`+w.String()+` ORDER BY id DESC`, w.args...)
-	return err
-}
-
 // ListReleases implements releases.Store.
 func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filter, p page.Request) (page.Of[releases.Release], error) {
-	var w where
-	w.and("e.project_id = ?", projectID)
-	if !f.UpdatedAfter.IsZero() {
-		w.and("e.updated_at > ?", micros(f.UpdatedAfter))
+	w := chosenReleases(projectID, f, p)
+	if f.Outline {
+		return countedPage(ctx, direct{db}, &w, p, listing[releases.Release]{
+			from: "releases e", columns: "e.id, e.tag", order: releaseOrder(f, p), scan: scanOutline,
+		})
 	}
-	if !f.UpdatedBefore.IsZero() {
-		w.and("e.updated_at < ?", micros(f.UpdatedBefore))
-	}
-	if f.Tag != "" {
-		w.and("e.tag = ?", f.Tag)
-	}
-	if !f.ReleasedBy.IsZero() {
-		w.and("e.released_at <= ?", micros(f.ReleasedBy))
-	}
-	order := "e.released_at"
-	if p.OrderBy == "created_at" {
-		order = "e.created_at"
-	}
-	order += direction(p.Desc) + ", e.id" + direction(p.Desc)
 	rows := listing[releases.Release]{
-		narrow: "releases e", from: releaseTables, columns: releaseColumns, bytes: releaseBytes, order: order, scan: scanRelease,
+		narrow: "releases e", from: releaseTables, columns: releaseColumns, bytes: releaseBytes, order: releaseOrder(f, p), scan: scanRelease,
+	}
+	if f.Unlinked {
+		rows.bytes = textBytes
 	}
 	brief := rows
 	brief.columns = strings.Replace(releaseColumns, "e.description", "''", 1)
 	if f.Brief {
+		brief.bytes = briefBytes
 		return countedPage(ctx, direct{db}, &w, p, brief)
 	}
 	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
-	found, err := countedPage(ctx, direct{db}, &w, p, rows)
+	var found page.Of[releases.Release]
+	var err error
+	if p.OrderBy == releases.ByVersion {
+		found, err = db.byVersion(ctx, all, f, p, rows)
+	} else {
+		found, err = countedPage(ctx, direct{db}, &w, p, rows)
+	}
 	if err != nil {
 		return found, err
 	}
 	if found.Steps != nil {
-		db.readInParts(found.Steps, brief, all)
+		db.readInParts(found.Steps, brief, all, f.Unlinked)
+	}
+	if f.Unlinked {
+		return found, nil
 	}
 	return found, found.Finish(ctx, func(ctx context.Context, rows []releases.Release) ([]releases.Release, error) {
 		if len(rows) == 1 && rows[0].Apart != nil {
@@ -112,8 +94,35 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 	})
 }
 
+// chosenReleases is the condition of a list of releases.
+func chosenReleases(projectID int64, f releases.Filter, p page.Request) where {
+	var w where
+	w.and("e.project_id = ?", projectID)
+	if f.ID != 0 {
+		w.and("e.id = ?", f.ID)
+	}
+	if f.Tag != "" {
+		w.and("e.tag = ?", f.Tag)
+	}
+	for _, bound := range []struct {
+		than string
+		at   time.Time
+	}{{"e.updated_at > ?", f.UpdatedAfter}, {"e.updated_at < ?", f.UpdatedBefore}, {"e.released_at <= ?", f.ReleasedBy}} {
+		if !bound.at.IsZero() {
+			w.and(bound.than, micros(bound.at))
+		}
+	}
+	if f.Search != "" {
+		w.conditions = append(w.conditions, w.matchingAs(tagPattern, f.Search, "e.tag"))
+	}
+	if f.After != nil {
+		w.behind(*f.After, p)
+	}
+	return w
+}
+
 // readInParts has large releases read in brief, and their parts by themselves.
-func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all where) {
+func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all where, unlinked bool) {
 	large, read := steps.IsLarge(), steps.Read
 	steps.Read = func(ctx context.Context, ids []int64) ([]releases.Release, error) {
 		if len(ids) != 1 || !large[ids[0]] {
@@ -124,8 +133,10 @@ func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[rel
 			return nil, err
 		}
 		e := &rows[0]
-		links, err := db.ListLinks(ctx, e.ID, releases.LinkFilter{}, page.Request{Number: 1, Size: everyLink, InSteps: true})
-		e.Apart = &releases.Parts{Links: links, Description: db.description(ctx, e.ID, e.UpdatedAt)}
+		e.Apart = &releases.Parts{Description: db.description(ctx, e.ID, e.UpdatedAt)}
+		if !unlinked {
+			e.Apart.Links, err = db.ListLinks(ctx, e.ID, releases.LinkFilter{}, page.Request{Number: 1, Size: everyLink, InSteps: true})
+		}
 		return rows, err
 	}
 }
@@ -147,8 +158,6 @@ func (db *DB) description(ctx context.Context, id int64, updated time.Time) iter
 	}
 }
 
-const everyLink = 1 << 20 // more than a release may have
-
 // releaseBytes is about how many bytes a release takes with its links. SQLite
 // has the lengths at hand; for what stands behind a long description it would
 // have to read all of that.
@@ -156,28 +165,12 @@ const releaseBytes = `CAST(octet_length(e.name) + octet_length(e.description) + 
 	SELECT COALESCE(SUM(octet_length(l.name) + octet_length(l.url) + octet_length(l.path) + 512), 0)
 	FROM release_links l WHERE l.release_id = e.id) AS BIGINT)`
 
-// ListLinks implements releases.Store.
-func (db *DB) ListLinks(ctx context.Context, releaseID int64, f releases.LinkFilter, p page.Request) (page.Of[releases.Link], error) {
-	var w where
-	w.and("l.release_id = ?", releaseID)
-	if f.ID != 0 {
-		w.and("l.id = ?", f.ID)
-	}
-	if len(f.Paths) > 0 {
-		var either []string
-		for _, path := range f.Paths {
-			either = append(either, w.bind("l.path = ?", path))
-		}
-		w.conditions = append(w.conditions, "l.path <> '' AND ("+strings.Join(either, " OR ")+")")
-	}
-	return listPage(ctx, direct{db}, &w, p, scanLink, "release_links l", "l.id, l.name, l.url, l.path, l.link_type", "l.id DESC")
-}
-
-func scanLink(row scanner) (releases.Link, error) {
-	var l releases.Link
-	err := row.Scan(&l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
-	return l, classify(err)
-}
+// textBytes is releaseBytes without the links, briefBytes without the description
+// too.
+const (
+	textBytes  = `CAST(octet_length(e.name) + octet_length(e.description) + octet_length(e.milestones) AS BIGINT)`
+	briefBytes = `CAST(octet_length(e.name) + octet_length(e.milestones) AS BIGINT)`
+)
 
 // InsertRelease implements releases.Store.
 func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.Limit, done audit.Event) (releases.Release, error) {
@@ -203,11 +196,6 @@ func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.
 		}
 		return findRelease(ctx, t, e.ProjectID, e.Tag)
 	})
-}
-
-func (t *tx) addLink(releaseID int64, l releases.Link) error {
-	return t.exec(`INSERT INTO release_links (release_id, name, url, path, link_type) VALUES ($1, $2, $3, $4, $5)`,
-		releaseID, l.Name, l.URL, l.Path, string(l.Type))
 }
 
 // UpdateRelease implements releases.Store.
@@ -238,37 +226,6 @@ func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, ed
 		}
 		return findRelease(ctx, t, projectID, tag)
 	})
-}
-
-// changeLinks makes the links on record those of the release. What is gone
-// goes first, so that what comes may have its name.
-func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) error {
-	gone := map[int64]bool{}
-	for id := range before {
-		gone[id] = true
-	}
-	for _, l := range e.Links {
-		delete(gone, l.ID)
-	}
-	for id := range gone {
-		if err := t.exec(`DELETE FROM release_links WHERE id = $1`, id); err != nil {
-			return err
-		}
-	}
-	for _, l := range e.Links {
-		var err error
-		switch {
-		case l.ID == 0:
-			err = t.addLink(e.ID, l)
-		case l != before[l.ID]:
-			err = t.exec(`UPDATE release_links SET name = $1, url = $2, path = $3, link_type = $4 WHERE id = $5`,
-				l.Name, l.URL, l.Path, string(l.Type), l.ID)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // DeleteRelease implements releases.Store.

@@ -101,9 +101,9 @@ func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (p
 }
 
 // FindFileByID implements registry.Files.
-func (db *DB) FindFileByID(ctx context.Context, packageID, fileID int64) (registry.File, []byte, error) {
+func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []byte, error) {
 	f, err := scanPackageFile(db.row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
-		WHERE f.package_id = $1 AND f.id = $2 AND f.status = 'default'`, packageID, fileID))
+		WHERE f.id = $1 AND f.status = 'default'`, fileID))
 	if err != nil {
 		return f.File, nil, err
 	}

@@ -35,14 +35,15 @@ func (db *DB) FindUser(ctx context.Context, ref string) (auth.User, error) {
 	case err != nil:
 		return auth.User{}, err
 	case r.ID != 0:
-		return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, r.ID))
+		return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, r.ID))
 	}
-	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.username_key = $1`, r.Path))
+	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.username_key = $1 AND u.deleted_at IS NULL`, r.Path))
 }
 
 // ListUsers implements auth.Users.
 func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) (page.Of[auth.User], error) {
 	var w where
+	w.and("u.deleted_at IS NULL")
 	if f.Username != "" {
 		w.and("u.username_key = ?", fold(f.Username))
 	}
@@ -70,7 +71,7 @@ func (db *DB) ListUsers(ctx context.Context, f auth.UserFilter, p page.Request) 
 // InsertUser implements auth.Users.
 func (db *DB) InsertUser(ctx context.Context, u auth.User, e audit.Event) (auth.User, error) {
 	return change(ctx, db, func(t *tx) (auth.User, error) {
-		if err := t.vacant(ctx, u); err != nil {
+		if err := t.vacant(ctx, u, auth.User{}); err != nil {
 			return auth.User{}, err
 		}
 		var err error
@@ -96,45 +97,27 @@ func (db *DB) InsertUser(ctx context.Context, u auth.User, e audit.Event) (auth.
 	})
 }
 
-// vacant reports as a Conflict what the user cannot have, the email first.
-func (t *tx) vacant(ctx context.Context, u auth.User) error {
+// vacant reports as a Conflict what the user cannot have, the email first. What
+// the user had before is no conflict.
+func (t *tx) vacant(ctx context.Context, u, before auth.User) error {
 	var n int
-	err := t.row(ctx, `SELECT COUNT(*) FROM users WHERE email_key = $1`, fold(u.Email)).Scan(&n)
-	if err != nil {
-		return classify(err)
+	if fold(u.Email) != fold(before.Email) {
+		err := t.row(ctx, `SELECT COUNT(*) FROM users WHERE email_key = $1`, fold(u.Email)).Scan(&n)
+		if err != nil {
+			return classify(err)
+		}
+		if n > 0 {
+			return fault.New(fault.Conflict, "Email")
+		}
 	}
-	if n > 0 {
-		return fault.New(fault.Conflict, "Email")
+	if fold(u.Username) == fold(before.Username) {
+		return nil
 	}
-	err = t.row(ctx, `SELECT COUNT(*) FROM routes WHERE path_key = $1 AND redirect = 0`, fold(u.Username)).Scan(&n)
+	err := t.row(ctx, `SELECT COUNT(*) FROM routes WHERE path_key = $1 AND redirect = 0`, fold(u.Username)).Scan(&n)
 	if err == nil && n > 0 {
 		return fault.New(fault.Conflict, "Username")
 	}
 	return classify(err)
-}
-
-// SetBlocked implements auth.Users.
-func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		n, err := t.count(`UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1`, truth(blocked), id)
-		if err != nil || n == 0 {
-			return struct{}{}, err
-		}
-		return struct{}{}, t.record(ctx, e)
-	})
-	return err
-}
-
-// SetAdmin implements auth.Users.
-func (db *DB) SetAdmin(ctx context.Context, id int64, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		n, err := t.count(`UPDATE users SET admin = 1 WHERE id = $1 AND admin = 0`, id)
-		if err != nil || n == 0 {
-			return struct{}{}, err
-		}
-		return struct{}{}, t.record(ctx, e)
-	})
-	return err
 }
 
 // addRoute makes a new full path lead to a namespace or a project, Rejected if it

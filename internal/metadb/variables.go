@@ -38,10 +38,13 @@ func besideVariable(at projects.Place, v projects.Variable) string {
 }
 
 func variablesAt(w *where, at projects.Place) {
-	if at.ProjectID != 0 {
+	switch {
+	case at.ProjectID != 0:
 		w.and("v.project_id = ?", at.ProjectID)
-	} else {
+	case at.GroupID != 0:
 		w.and("v.namespace_id = ?", at.GroupID)
+	default:
+		w.and("v.project_id IS NULL AND v.namespace_id IS NULL")
 	}
 }
 
@@ -84,10 +87,14 @@ func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.
 		return v, err
 	}
 	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
-		if err := t.room(ctx, variableRows(at), 1, most, placeID(at)); err != nil {
+		var owner []any
+		if at != (projects.Place{}) {
+			owner = append(owner, placeID(at))
+		}
+		err := t.room(ctx, variableRows(at), 1, most, owner...)
+		if err != nil {
 			return v, err
 		}
-		var err error
 		v.ID, err = t.insert(`INSERT INTO variables (project_id, namespace_id, key, value, variable_type,
 				protected, masked, hidden, raw, environment_scope, description, revision)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,

@@ -39,7 +39,7 @@ func TestWritesFromBeside(t *testing.T) {
 		if seen() == blocked {
 			t.Fatalf("blocked: %v before it was done", blocked)
 		}
-		if err := beside.SetBlocked(t.Context(), ada.ID, blocked, audit.Event{}); err != nil {
+		if _, err := beside.SetBlocked(t.Context(), ada.ID, blocked, audit.Event{}); err != nil {
 			t.Fatal(err)
 		}
 		for until := time.Now().Add(30 * time.Second); seen() != blocked; time.Sleep(10 * time.Millisecond) {

@@ -49,6 +49,11 @@ func (w *where) in(column string, not bool, values []int64) {
 // whatever its case. The database folds ASCII only; beyond that the text has to
 // be spelled as it is kept, or in lower case.
 func (w *where) matching(part string, columns ...string) string {
+	return w.matchingAs(like, part, columns...)
+}
+
+// matchingAs is matching for a text that pattern makes a pattern of.
+func (w *where) matchingAs(pattern func(string) string, part string, columns ...string) string {
 	spelled := []string{fold(part)}
 	if as := foldASCII(part); as != spelled[0] {
 		spelled = append(spelled, as)
@@ -56,7 +61,7 @@ func (w *where) matching(part string, columns ...string) string {
 	var either []string
 	for _, column := range columns {
 		for _, word := range spelled {
-			either = append(either, w.bind(`lower(`+column+`) LIKE ? ESCAPE '\'`, like(word)))
+			either = append(either, w.bind(`lower(`+column+`) LIKE ? ESCAPE '\'`, pattern(word)))
 		}
 	}
 	return "(" + strings.Join(either, " OR ") + ")"
@@ -86,8 +91,11 @@ func (w *where) limit(p page.Request) string {
 }
 
 // like is a pattern for LIKE ... ESCAPE '\' that finds the part.
-func like(part string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part) + "%"
+func like(part string) string { return "%" + literal(part) + "%" }
+
+// literal is a text as a part of such a pattern.
+func literal(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
 // direction is the SQL word for a sort order.

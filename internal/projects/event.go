@@ -32,7 +32,12 @@ func (g Group) above() audit.Entity {
 }
 
 // entity is the place as audit events name it; the records know its path.
-func (at Place) entity() audit.Entity { return audit.Place(at.ProjectID, at.GroupID) }
+func (at Place) entity() audit.Entity {
+	if at == (Place{}) {
+		return audit.WholeInstance()
+	}
+	return audit.Place(at.ProjectID, at.GroupID)
+}
 
 // event is what an actor did now.
 func (s *Service) event(a access.Actor, name audit.Name, in audit.Entity) audit.Event {

@@ -8,6 +8,7 @@ type Limits struct {
 	OwnGroups, Subgroups, GroupProjects fault.Limit
 	ProjectMembers, GroupMembers        fault.Limit
 	ProjectVariables, GroupVariables    fault.Limit
+	InstanceVariables                   fault.Limit
 	Allowlist                           fault.Limit
 	Flags, FlagTargets                  fault.Limit
 }
@@ -18,16 +19,17 @@ type Limits struct {
 func DefaultLimits() Limits {
 	const remove = "remove one first"
 	return Limits{
-		OwnGroups:        fault.Limit{Most: 5_000, Of: "top-level groups of an owner", Cure: "delete one first, or make subgroups"},
-		Subgroups:        fault.Limit{Most: 10_000, Of: "subgroups of a group", Cure: "delete one first, or take another group"},
-		GroupProjects:    fault.Limit{Most: 20_000, Of: "projects of a group", Cure: "delete one first, or take another group"},
-		ProjectMembers:   fault.Limit{Most: 20_000, Of: "members of a project", Cure: remove + ", or make them members of the group above"},
-		GroupMembers:     fault.Limit{Most: 20_000, Of: "members of a group", Cure: remove},
-		ProjectVariables: fault.Limit{Most: 8_000, Of: "project ci variables"},
-		GroupVariables:   fault.Limit{Most: 30_000, Of: "group ci variables"},
-		Allowlist:        fault.Limit{Most: 200, Of: "projects and groups of a job token allowlist", Cure: remove},
-		Flags:            fault.Limit{Most: 1_000, Of: "feature flags", Cure: "delete one first"},
-		FlagTargets:      fault.Limit{Most: 10_000, Of: "targets of a feature flag", Cure: "delete the flag, or set it for all"},
+		OwnGroups:         fault.Limit{Most: 5_000, Of: "top-level groups of an owner", Cure: "delete one first, or make subgroups"},
+		Subgroups:         fault.Limit{Most: 10_000, Of: "subgroups of a group", Cure: "delete one first, or take another group"},
+		GroupProjects:     fault.Limit{Most: 20_000, Of: "projects of a group", Cure: "delete one first, or take another group"},
+		ProjectMembers:    fault.Limit{Most: 20_000, Of: "members of a project", Cure: remove + ", or make them members of the group above"},
+		GroupMembers:      fault.Limit{Most: 20_000, Of: "members of a group", Cure: remove},
+		ProjectVariables:  fault.Limit{Most: 8_000, Of: "project ci variables"},
+		GroupVariables:    fault.Limit{Most: 30_000, Of: "group ci variables"},
+		InstanceVariables: fault.Limit{Most: 8_000, Of: "instance ci variables"},
+		Allowlist:         fault.Limit{Most: 200, Of: "projects and groups of a job token allowlist", Cure: remove},
+		Flags:             fault.Limit{Most: 1_000, Of: "feature flags", Cure: "delete one first"},
+		FlagTargets:       fault.Limit{Most: 10_000, Of: "targets of a feature flag", Cure: "delete the flag, or set it for all"},
 	}
 }
 

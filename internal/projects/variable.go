@@ -10,8 +10,8 @@ import (
 	"granary/internal/page"
 )
 
-// Variable is a CI/CD variable of a project or group. A key may have several,
-// each with an environment scope of its own.
+// Variable is a CI/CD variable of a project, of a group or of the instance. A key
+// may have several in a project or group, each with an environment scope of its own.
 type Variable struct {
 	ID          int64
 	Revision    int64 // how often it was written
@@ -69,8 +69,8 @@ func (c Condition) check(v Variable) error {
 	return nil
 }
 
-// Variables keeps variables, their values sealed. Each method is one
-// transaction. A ref that chooses none is NotFound; more than one, Conflict.
+// Variables keeps variables, their values sealed. The zero Place is the instance.
+// Each method is one transaction. A ref that chooses none is NotFound; more than one, Conflict.
 type Variables interface {
 	ListVariables(ctx context.Context, at Place, p page.Request) (page.Of[Variable], error)
 	FindVariable(ctx context.Context, at Place, ref VariableRef) (Variable, error)
@@ -85,19 +85,21 @@ type Variables interface {
 	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) (audit.Event, error)) error
 }
 
-// VariablesOf is the deeds around variables, of a group or of a project alike.
+// VariablesOf is the deeds around variables, of projects, groups and the instance
+// alike.
 type VariablesOf struct {
 	s           *Service
 	find        func(context.Context, access.Actor, string, access.Action) (Place, error)
 	read, admin access.Action
 	most        func() fault.Limit
+	noun        string // GitLab's for one
 
 	created, updated, deleted audit.Name
 }
 
 // ProjectVariables is the deeds around the variables of projects.
 func (s *Service) ProjectVariables() VariablesOf {
-	return VariablesOf{s: s, read: access.ReadProjectVariables, admin: access.AdminProjectVariables,
+	return VariablesOf{s: s, noun: "Variable", read: access.ReadProjectVariables, admin: access.AdminProjectVariables,
 		most:    func() fault.Limit { return s.limits().ProjectVariables },
 		created: audit.VariableCreated, updated: audit.VariableUpdated, deleted: audit.VariableDeleted,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
@@ -108,12 +110,23 @@ func (s *Service) ProjectVariables() VariablesOf {
 
 // GroupVariables is the deeds around the variables of groups.
 func (s *Service) GroupVariables() VariablesOf {
-	return VariablesOf{s: s, read: access.ReadGroupVariables, admin: access.AdminGroupVariables,
+	return VariablesOf{s: s, noun: "Variable", read: access.ReadGroupVariables, admin: access.AdminGroupVariables,
 		most:    func() fault.Limit { return s.limits().GroupVariables },
 		created: audit.GroupVariableCreated, updated: audit.GroupVariableUpdated, deleted: audit.GroupVariableDeleted,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
 			g, err := s.group(ctx, a, ref, action)
 			return Place{GroupID: g.ID}, err
+		}}
+}
+
+// InstanceVariables is the deeds around the variables of the instance, for
+// administrators. Their reference is left out of account.
+func (s *Service) InstanceVariables() VariablesOf {
+	return VariablesOf{s: s, noun: "InstanceVariable", read: access.ReadInstance, admin: access.AdminInstanceVariables,
+		most:    func() fault.Limit { return s.limits().InstanceVariables },
+		created: audit.InstanceVariableCreated, updated: audit.InstanceVariableUpdated, deleted: audit.InstanceVariableDeleted,
+		find: func(_ context.Context, a access.Actor, _ string, action access.Action) (Place, error) {
+			return Place{}, s.allow(a, access.Resource{}, action, "")
 		}}
 }
 
@@ -147,7 +160,7 @@ func (o VariablesOf) Get(ctx context.Context, a access.Actor, ref string, which 
 		return Variable{}, err
 	}
 	v, err := o.s.Variables.FindVariable(ctx, at, which)
-	return v.shown(), variableFault(err, which.Key)
+	return v.shown(), o.fault(err, which.Key)
 }
 
 // Create makes a variable.
@@ -185,7 +198,7 @@ func (o VariablesOf) Edit(ctx context.Context, a access.Actor, ref string, which
 		err := e.apply(v)
 		return o.event(a, o.updated, at, *v).With(v.changes(before), "", ""), err
 	})
-	return v.shown(), variableFault(err, which.Key)
+	return v.shown(), o.fault(err, which.Key)
 }
 
 // Delete removes a variable where it meets the condition.
@@ -197,13 +210,13 @@ func (o VariablesOf) Delete(ctx context.Context, a access.Actor, ref string, whi
 	err = o.s.Variables.DeleteVariable(ctx, at, which, func(v Variable) (audit.Event, error) {
 		return o.event(a, o.deleted, at, v), when.check(v)
 	})
-	return variableFault(err, which.Key)
+	return o.fault(err, which.Key)
 }
 
-// variableFault words what the records say about a ref (contract rest-api D).
-func variableFault(err error, key string) error {
+// fault words what the records say about a ref (contract rest-api D).
+func (o VariablesOf) fault(err error, key string) error {
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Hidden, "Variable")
+		return fault.New(fault.Hidden, o.noun)
 	}
 	switch e, ok := fault.As(err, fault.Conflict); {
 	case !ok:

@@ -2,9 +2,11 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/page"
 )
@@ -16,7 +18,7 @@ type Files interface {
 	ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[PackageFile], error)
 	// FindFileByID returns a file, and its bytes where the database keeps them
 	// itself; a *blob.DamageError as FindFile does.
-	FindFileByID(ctx context.Context, packageID, fileID int64) (f File, small []byte, err error)
+	FindFileByID(ctx context.Context, fileID int64) (f File, small []byte, err error)
 }
 
 // PackageFiles returns a page of a package's files.
@@ -35,23 +37,29 @@ func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project str
 	return r.Files.ListFiles(ctx, found.ID, p)
 }
 
-// OpenByID opens the bytes of a file of a package that can be installed. The
-// caller closes them.
+// OpenByID opens the bytes of a file of a package that can be installed, whose id
+// is 0 for whichever package of the project has the file. The caller closes them.
 func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string, id, fileID int64) (*Content, error) {
 	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	f, small, damaged := r.Files.FindFileByID(ctx, fileID)
+	if _, ok := errors.AsType[*blob.DamageError](damaged); damaged != nil && !ok {
+		return nil, damaged // damage is told only of a file that is the project's
+	}
+	if id != 0 && id != f.PackageID {
+		return nil, fault.New(fault.NotFound, "")
+	}
+	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, f.PackageID)
 	if err != nil {
 		return nil, err
 	}
 	if !p.installable() {
 		return nil, fault.New(fault.NotFound, "")
 	}
-	f, small, err := r.Files.FindFileByID(ctx, p.ID, fileID)
 	f.ProjectID = place.ProjectID
-	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, err)
+	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, damaged)
 }
 
 // lastDownload is when a package was last downloaded as far as it is not

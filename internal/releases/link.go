@@ -53,7 +53,7 @@ func (s *Service) links(ctx context.Context, a access.Actor, project, tag string
 	if err != nil {
 		return Release{}, page.Of[Link]{}, err
 	}
-	r, err := s.brief(ctx, projectID, Filter{Tag: tag})
+	r, err := s.brief(ctx, projectID, Filter{Tag: tag}, "")
 	if err != nil {
 		return r, page.Of[Link]{}, err
 	}

@@ -55,9 +55,23 @@ type Filter struct {
 	UpdatedAfter  time.Time
 	UpdatedBefore time.Time
 	ReleasedBy    time.Time // at that moment at the latest
+	ID            int64     // the release with this id only
 	Tag           string    // the release of this tag only
+	Search        string    // as TagFilter has it
+	After         *Release  // those behind it in the list's order; ID, Tag and CreatedAt count
+	ExactFirst    bool      // the tag that is Search itself comes first
 	Brief         bool      // without descriptions and links
+	Outline       bool      // ID and Tag only
+	Unlinked      bool      // without links
 }
+
+// The orders of a list of releases. Where none is named, it is ByRelease.
+const (
+	ByRelease  = "released_at"
+	ByCreation = "created_at"
+	ByTag      = "tag"
+	ByVersion  = "version" // CompareVersions; read in steps only
+)
 
 // Edit is what an edit changes; nil fields stay.
 type Edit struct {
@@ -66,8 +80,7 @@ type Edit struct {
 	Milestones        *[]string
 }
 
-// List returns a project's releases. They are ordered by "released_at" or
-// "created_at".
+// List returns a project's releases. They are ordered ByRelease or ByCreation.
 func (s *Service) List(ctx context.Context, a access.Actor, project string, f Filter, p page.Request) (page.Of[Release], error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
 	if err != nil {
@@ -89,20 +102,20 @@ func (s *Service) Find(ctx context.Context, a access.Actor, project, tag string)
 	return found, err
 }
 
-// Latest returns the release that came out last, upcoming ones left aside, in
-// brief.
-func (s *Service) Latest(ctx context.Context, a access.Actor, project string) (Release, error) {
+// Latest returns the release that came out last, or was made last (ByCreation),
+// upcoming ones left aside, in brief.
+func (s *Service) Latest(ctx context.Context, a access.Actor, project, order string) (Release, error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
 	if err != nil {
 		return Release{}, err
 	}
-	return s.brief(ctx, projectID, Filter{ReleasedBy: s.Now()})
+	return s.brief(ctx, projectID, Filter{ReleasedBy: s.Now()}, order)
 }
 
-// brief returns the first release of a filter without description and links.
-func (s *Service) brief(ctx context.Context, projectID int64, f Filter) (Release, error) {
+// brief returns the last release of a filter without description and links.
+func (s *Service) brief(ctx context.Context, projectID int64, f Filter, order string) (Release, error) {
 	f.Brief = true
-	found, err := s.Store.ListReleases(ctx, projectID, f, page.Request{Number: 1, Size: 1, OrderBy: "released_at", Desc: true})
+	found, err := s.Store.ListReleases(ctx, projectID, f, page.Request{Number: 1, Size: 1, OrderBy: order, Desc: true})
 	if err != nil {
 		return Release{}, err
 	}

@@ -20,14 +20,47 @@ type Release struct {
 	Links             ReleaseLinks       `json:"_links"`
 }
 
-// ReleaseCommit is a commit as far as its id tells: there is no git here.
+// ReleaseCommit is a commit as far as its id tells: there is no git here. What is
+// unknown is empty, or null where it is a time.
 type ReleaseCommit struct {
-	ID        string   `json:"id"`
-	ShortID   string   `json:"short_id"`
-	CreatedAt Time     `json:"created_at"`
-	ParentIDs []string `json:"parent_ids"`
-	Title     string   `json:"title"`
-	Message   string   `json:"message"`
+	ID               string   `json:"id"`
+	ShortID          string   `json:"short_id"`
+	CreatedAt        Time     `json:"created_at"` // of the release
+	ParentIDs        []string `json:"parent_ids"`
+	Title            string   `json:"title"`
+	Message          string   `json:"message"`
+	AuthorName       string   `json:"author_name"`
+	AuthorEmail      string   `json:"author_email"`
+	AuthoredDate     Time     `json:"authored_date"`
+	CommitterName    string   `json:"committer_name"`
+	CommitterEmail   string   `json:"committer_email"`
+	CommittedDate    Time     `json:"committed_date"`
+	Trailers         struct{} `json:"trailers"`
+	ExtendedTrailers struct{} `json:"extended_trailers"`
+	WebURL           string   `json:"web_url"`
+}
+
+// Tag is a tag of a project, which is there as long as it has a release.
+type Tag struct {
+	Name      string        `json:"name"`
+	Message   string        `json:"message"`
+	Target    string        `json:"target"` // the commit, "" where it is not known
+	Commit    ReleaseCommit `json:"commit"`
+	Release   TagRelease    `json:"release"`
+	Protected bool          `json:"protected"`
+	CreatedAt Time          `json:"created_at"` // of the release
+}
+
+// TagRelease is the release of a tag, in brief.
+type TagRelease struct {
+	TagName     string `json:"tag_name"`
+	Description string `json:"description"`
+}
+
+// ReleaseOutline is a release in the list that belongs to a project's web pages.
+type ReleaseOutline struct {
+	ID  int64  `json:"id"`
+	Tag string `json:"tag"`
 }
 
 // ReleaseMilestone is a milestone that a release names.

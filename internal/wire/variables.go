@@ -1,6 +1,6 @@
 package wire
 
-// Variable is a CI/CD variable of a project or group.
+// Variable is a CI/CD variable of a project, a group or the instance.
 type Variable struct {
 	VariableType     string  `json:"variable_type"` // "env_var" or "file"
 	Key              string  `json:"key"`
@@ -9,6 +9,6 @@ type Variable struct {
 	Protected        bool    `json:"protected"`
 	Masked           bool    `json:"masked"`
 	Raw              bool    `json:"raw"`
-	EnvironmentScope string  `json:"environment_scope"`
+	EnvironmentScope string  `json:"environment_scope,omitempty"` // none of the instance's
 	Description      *string `json:"description"`
 }

@@ -81,7 +81,8 @@ func aboutPeople() []Right {
 		{access.ReadSelf, "read one's own user", instance, anybody, login, users, userPage, ""},
 		{access.ReadUsers, "read users", instance, anybody, login, users, userPage, "GitLab: GET /users without a login with ?username="},
 		{access.ReadMetadata, "read the version", instance, anybody, login, users, "Metadata API", ""},
-		{access.AdminUsers, "create and block users", instance, access.Admin, login, writing, userPage, ""},
+		{access.AdminUsers, "create, change, block and delete users", instance, access.Admin, login, writing, userPage, ""},
+		{access.AdminInstanceVariables, "manage variables of the instance", instance, access.Admin, login, writing, "Instance-level CI/CD variables API", ""},
 		{access.AdminFeatures, "turn feature flags", instance, access.Admin, login, writing, "Features API", ""},
 		{access.ReadInstance, "read flags, deploy tokens and events of the instance", instance, access.Admin, login, reading, "Features API", ""},
 

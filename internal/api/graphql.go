@@ -1,0 +1,17 @@
+package api
+
+import (
+	"net/http"
+
+	"granary/internal/wire"
+)
+
+// noGraphQL answers /api/graphql, and tells what serves in its place.
+func (s *Server) noGraphQL(w http.ResponseWriter, r *http.Request) {
+	s.writeJSON(w, http.StatusNotFound, wire.NoGraphQL{
+		Error: "404 Not Found",
+		Errors: []wire.GraphQLError{{
+			Message: "there is no GraphQL here: use the REST API, which " + s.base(r) + prefix + documentPath + " describes",
+		}},
+	})
+}

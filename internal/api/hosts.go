@@ -1,0 +1,101 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Hosts says which names of the server links may repeat, where ExternalURL does
+// not say what they begin with. Whoever sends a request chooses its Host: a link
+// with any name would lead the clients of a cache or of a reader of logs astray.
+// X-Forwarded-Host and X-Forwarded-Proto are not read, not even of a trusted proxy.
+type Hosts struct {
+	Names   []string     // in lower case, "packages.example.com" or "*.example.org" for all below; localhost and IP addresses need none
+	Address string       // "http://127.0.0.1:8080", what links name for who called by another name; "" for http://localhost
+	Log     *slog.Logger // told of such a name, once a minute; nil for nobody
+
+	told atomic.Int64 // when, in nanoseconds since 1970
+}
+
+// base is the server's own address as a client should see it, without a slash at
+// its end.
+func (s *Server) base(r *http.Request) string {
+	switch {
+	case s.ExternalURL != "":
+		return s.ExternalURL
+	case !s.Hosts.known(r.Host):
+		return s.Hosts.instead(r.Host, time.Now())
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// known reports whether links may name a host, with or without a port.
+func (h *Hosts) known(host string) bool {
+	name, port := host, ""
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		name, port = host[:i], host[i+1:]
+	}
+	if strings.Trim(port, "0123456789") != "" { // "127.0.0.1:x@example.com" is example.com
+		return false
+	}
+	if strings.EqualFold(name, "localhost") || isIP(name) {
+		return true
+	}
+	if h == nil {
+		return false
+	}
+	for _, n := range h.Names {
+		if isNamed(name, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// isIP reports an IP address as it stands in a URL.
+func isIP(name string) bool {
+	if inside, ok := strings.CutPrefix(name, "["); ok {
+		inside, ok = strings.CutSuffix(inside, "]")
+		ip, err := netip.ParseAddr(inside)
+		return ok && err == nil && ip.Is6() && ip.Zone() == ""
+	}
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.Is4()
+}
+
+// isNamed reports whether a setting names a host.
+func isNamed(name, setting string) bool {
+	tail, below := strings.CutPrefix(setting, "*")
+	if !below {
+		return strings.EqualFold(name, setting)
+	}
+	at := len(name) - len(tail)
+	return at > 0 && strings.EqualFold(name[at:], tail) && !strings.ContainsFunc(name[:at], func(r rune) bool { return !inHostName(r) })
+}
+
+func inHostName(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_'
+}
+
+// instead is what links name for who called by a name that is not known.
+func (h *Hosts) instead(host string, now time.Time) string {
+	address := "http://localhost"
+	if h == nil {
+		return address
+	}
+	if h.Address != "" {
+		address = h.Address
+	}
+	last := h.told.Load()
+	if h.Log != nil && now.UnixNano()-last >= int64(time.Minute) && h.told.CompareAndSwap(last, now.UnixNano()) {
+		h.Log.Warn("a client called this server by a name it does not know, so links name its address; "+
+			"set external-url to what clients call, or add the name to trusted-hosts", "host", host, "links", address)
+	}
+	return address
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"bytes"
+	"encoding/xml"
+	"html"
+	"time"
+	"unicode/utf8"
+
+	"granary/internal/projects"
+	"granary/internal/releases"
+)
+
+// The feed of a project's releases, as GitLab's index.atom.builder has it. GitLab's
+// summary is the message of the commit; here it is the beginning of the
+// description.
+
+const atomType = "application/atom+xml; charset=utf-8"
+
+// How many characters a feed shows of a name (as GitLab does) and of a summary.
+const (
+	atomTitle   = 160
+	atomSummary = 500
+)
+
+// webReleasesAtom is a page of a project's releases as a feed.
+func webReleasesAtom(c *call, project string, _ []string) error {
+	ask, err := c.releasesPage()
+	if err != nil {
+		return err
+	}
+	p, err := c.s.Projects.Project(c.r.Context(), c.actor, project)
+	if err != nil {
+		return err
+	}
+	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, releases.Filter{Unlinked: true}, ask)
+	if err != nil {
+		return err
+	}
+	a, err := c.markup(atomType, found.Size())
+	if err != nil {
+		return err
+	}
+	a.head = func() { c.pageHeaders(ask, found.Total) }
+	return a.run(func() error {
+		open := false
+		for rows, err := range found.InSteps(c.r.Context()) {
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				if !open {
+					c.openFeed(a, p, r.UpdatedAt)
+					open = true
+				}
+				if err := c.writeEntry(a, r); err != nil {
+					return err
+				}
+			}
+		}
+		if !open {
+			c.openFeed(a, p, p.CreatedAt)
+		}
+		a.raw("</feed>\n")
+		return nil
+	})
+}
+
+func (c *call) openFeed(a *jsonWriter, p projects.Project, updated time.Time) {
+	at := c.base() + "/" + p.FullPath + "/-/releases"
+	a.raw(xml.Header + `<feed xmlns="http://www.w3.org/2005/Atom">` + "\n")
+	a.element("title", p.Name+" releases")
+	a.raw(`<link rel="self" type="application/atom+xml" href="` + inXML(at) + `.atom"/>` + "\n")
+	a.raw(`<link rel="alternate" type="text/html" href="` + inXML(at) + `"/>` + "\n")
+	a.element("id", at)
+	a.element("updated", when(updated))
+}
+
+func (c *call) writeEntry(a *jsonWriter, r releases.Release) error {
+	at := c.releaseURL(r)
+	a.raw("<entry>\n")
+	a.element("id", at)
+	a.raw(`<link href="` + inXML(at) + `"/>` + "\n")
+	a.element("title", shortened(r.Name, atomTitle))
+	a.element("updated", when(r.UpdatedAt))
+	a.element("published", when(r.ReleasedAt))
+	a.raw("<author>")
+	a.element("name", r.Author.Name)
+	a.raw("</author>\n" + `<content type="html">` + inXML("<p>"))
+	summary := ""
+	err := eachText(r, func(text string) error {
+		if summary == "" {
+			summary = shortened(text, atomSummary)
+		}
+		return a.plain(text, func(piece string) string { return inXML(html.EscapeString(piece)) })
+	})
+	if err != nil {
+		return err
+	}
+	a.raw(inXML("</p>") + "</content>\n")
+	a.element("summary", summary)
+	a.raw("</entry>\n")
+	return a.flush(flushAt)
+}
+
+// element adds an XML element with a text.
+func (a *jsonWriter) element(name, text string) {
+	a.raw("<" + name + ">" + inXML(text) + "</" + name + ">\n")
+}
+
+// inXML is a text as it stands in XML. Characters that XML does not know are
+// replaced.
+func inXML(text string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(text)) // a buffer takes all
+	return b.String()
+}
+
+// shortened is a text of at most so many characters, three dots at the end for
+// what is left out.
+func shortened(text string, most int) string {
+	if len(text) <= most || utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text[:min(len(text), utf8.UTFMax*most)])[:most-3]) + "..."
+}

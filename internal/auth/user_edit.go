@@ -1,0 +1,148 @@
+package auth
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/fault"
+)
+
+// DefaultProjectsLimit is how many projects a user may have in the own namespace
+// if nobody says a number.
+const DefaultProjectsLimit = 100_000
+
+// UserEdit is what an edit changes; nil fields stay.
+type UserEdit struct {
+	Name, Username, Email, Note     *string
+	Admin, External, CanCreateGroup *bool
+	ProjectsLimit                   *int
+}
+
+// LastAdministrator refuses what would leave the instance without anybody who may
+// administer it.
+func LastAdministrator() error {
+	return fault.New(fault.Denied, "The last administrator cannot be blocked, deleted or made an ordinary user: make another user an administrator first.")
+}
+
+// BlockUser refuses or allows a user everything, for an administrator who is not
+// the user. It reports whether that changed something.
+func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, blocked bool) (changed bool, err error) {
+	if err := s.allow(a, false, access.AdminUsers); err != nil {
+		return false, err
+	}
+	u, err := s.findUser(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	if blocked && id == a.UserID {
+		return false, fault.New(fault.Denied, "You cannot block yourself.")
+	}
+	name := audit.UserUnblocked
+	if blocked {
+		name = audit.UserBlocked
+	}
+	return s.Users.SetBlocked(ctx, id, blocked, s.event(a, name, userEntity(id)).To("User", id, u.Username))
+}
+
+// MakeAdministrator makes a user an administrator, for an administrator.
+func (s *Service) MakeAdministrator(ctx context.Context, a access.Actor, id int64) error {
+	_, err := s.EditUser(ctx, a, id, UserEdit{Admin: new(true)})
+	return err
+}
+
+// EditUser changes a user, for an administrator.
+func (s *Service) EditUser(ctx context.Context, a access.Actor, id int64, e UserEdit) (User, error) {
+	if err := s.allow(a, false, access.AdminUsers); err != nil {
+		return User{}, err
+	}
+	u, err := s.Users.UpdateUser(ctx, id, func(u *User) ([]audit.Event, error) {
+		before := *u
+		if err := e.apply(u); err != nil {
+			return nil, err
+		}
+		return u.changes(a, s.Now(), before), nil
+	})
+	return u, userFault(err)
+}
+
+// DeleteUser removes a user, for an administrator. What the user published stays.
+// withProjects removes the projects in the user's own namespace, too; else a user
+// who has any is a Conflict.
+func (s *Service) DeleteUser(ctx context.Context, a access.Actor, id int64, withProjects bool) error {
+	if err := s.allow(a, false, access.AdminUsers); err != nil {
+		return err
+	}
+	u, err := s.findUser(ctx, id)
+	if err != nil {
+		return err
+	}
+	if u.Bot {
+		return botOfToken()
+	}
+	return userFault(s.Users.DeleteUser(ctx, id, withProjects, s.event(a, audit.UserDestroyed, userEntity(id)).To("User", id, u.Username)))
+}
+
+func botOfToken() error {
+	return fault.New(fault.Denied, "This user is the bot of a project or group access token: revoke the token.")
+}
+
+// userFault words what the records say of a user.
+func userFault(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Hidden, "User")
+	}
+	if e, ok := fault.As(err, fault.Conflict); ok && (e.Msg == "Email" || e.Msg == "Username") {
+		return fault.New(fault.Conflict, e.Msg+" has already been taken")
+	}
+	return err
+}
+
+// apply makes the edit. Who is external no more gets what a new user has, as far
+// as the edit says nothing of it.
+func (e UserEdit) apply(u *User) error {
+	if u.Bot {
+		return botOfToken()
+	}
+	set(&u.Name, e.Name)
+	set(&u.Username, e.Username)
+	set(&u.Email, e.Email)
+	set(&u.Note, e.Note)
+	set(&u.Admin, e.Admin)
+	if e.External != nil && u.External && !*e.External {
+		u.CanCreateGroup, u.ProjectsLimit = true, DefaultProjectsLimit
+	}
+	set(&u.External, e.External)
+	set(&u.CanCreateGroup, e.CanCreateGroup)
+	set(&u.ProjectsLimit, e.ProjectsLimit)
+	*u = u.Bounded()
+	return checkUser(*u)
+}
+
+func set[T any](field *T, v *T) {
+	if v != nil {
+		*field = *v
+	}
+}
+
+// changes tells what an edit did to a user.
+func (u User) changes(a access.Actor, now time.Time, before User) (done []audit.Event) {
+	for _, c := range []struct{ name, attribute, from, to string }{
+		{"name", "name", before.Name, u.Name},
+		{"username", "username", before.Username, u.Username},
+		{"email", "email", before.Email, u.Email},
+		{"note", "note", before.Note, u.Note},
+		{"admin_status", "admin", strconv.FormatBool(before.Admin), strconv.FormatBool(u.Admin)},
+		{"external", "external", strconv.FormatBool(before.External), strconv.FormatBool(u.External)},
+		{"can_create_group", "can_create_group", strconv.FormatBool(before.CanCreateGroup), strconv.FormatBool(u.CanCreateGroup)},
+		{"projects_limit", "projects_limit", strconv.Itoa(before.ProjectsLimit), strconv.Itoa(u.ProjectsLimit)},
+	} {
+		if c.from != c.to {
+			e := audit.New(a, audit.UserUpdated(c.name), now, userEntity(u.ID)).To("User", u.ID, before.Username)
+			done = append(done, e.With(c.attribute, c.from, c.to))
+		}
+	}
+	return done
+}

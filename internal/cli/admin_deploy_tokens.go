@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/client"
+	"granary/internal/wire"
+)
+
+func (a *admin) deployTokenList() *cobra.Command {
+	cmd := a.command("list PLACE", "List the deploy tokens of a project or group, dead ones too", 1, func(ctx context.Context, args []string) error {
+		tokens, err := a.below(ctx, args[0], "deploy_tokens")
+		if err != nil {
+			return err
+		}
+		found, err := client.List[wire.DeployToken](ctx, a.client, tokens, nil)
+		if err != nil {
+			return err
+		}
+		return a.print(found, func(out *printer) {
+			for _, t := range found {
+				out.printf("%d\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Username, deployTokenState(t), deployTokenEnd(t), strings.Join(t.Scopes, ","), t.Name)
+			}
+		})
+	})
+	cmd.Long += deployTokenHelp
+	return cmd
+}
+
+const deployTokenHelp = "\n\nPLACE is the full path of a project or a group."
+
+func deployTokenState(t wire.DeployToken) string {
+	switch {
+	case t.Revoked:
+		return "revoked"
+	case t.Expired:
+		return "expired"
+	}
+	return "active"
+}
+
+func deployTokenEnd(t wire.DeployToken) string {
+	if t.ExpiresAt == nil {
+		return "never"
+	}
+	return time.Time(*t.ExpiresAt).Format(wire.DateLayout)
+}
+
+func (a *admin) deployTokenCreate() *cobra.Command {
+	var name, username, expires string
+	var scopes []string
+	cmd := a.command("create PLACE --name NAME", "Make a deploy token for a project or group, and print it this once", 1,
+		func(ctx context.Context, args []string) error {
+			if name == "" {
+				return usagef("what is the token for? want --name NAME")
+			}
+			if _, err := time.Parse(wire.DateLayout, expires); expires != "" && err != nil {
+				return usagef("--expires is %q: want a day such as 2030-12-31", expires)
+			}
+			tokens, err := a.below(ctx, args[0], "deploy_tokens")
+			if err != nil {
+				return err
+			}
+			form := given(url.Values{"name": {name}, "username": {username}, "scopes[]": scopes, "expires_at": {expires}})
+			var made wire.DeployToken
+			if err := a.call(ctx, http.MethodPost, tokens, form, &made); err != nil {
+				return err
+			}
+			return a.print(made, func(out *printer) { out.printf("%s\n", made.Token) })
+		})
+	cmd.Long += deployTokenHelp
+	cmd.Flags().StringVar(&name, "name", "", "a `name` that tells what the token is for")
+	cmd.Flags().StringVar(&username, "username", "", "the `user name` for Basic authentication; without one the server makes one")
+	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"read_package_registry"}, "what it may be used for: `scopes`, read_package_registry and write_package_registry")
+	cmd.Flags().StringVar(&expires, "expires", "", "the `day` from which it is dead, such as 2030-12-31; without one it lives until it is revoked")
+	return cmd
+}
+
+func (a *admin) deployTokenRevoke() *cobra.Command {
+	cmd := a.command("revoke PLACE ID", "Revoke a deploy token; granary admin deploy-token list tells the ids", 2, func(ctx context.Context, args []string) error {
+		id, err := strconv.ParseInt(args[1], 10, 64)
+		if err != nil {
+			return usagef("the token is %q: want its id, a number", args[1])
+		}
+		tokens, err := a.below(ctx, args[0], "deploy_tokens")
+		if err != nil {
+			return err
+		}
+		return a.call(ctx, http.MethodDelete, tokens+"/"+strconv.FormatInt(id, 10), nil, nil)
+	})
+	cmd.Long += deployTokenHelp
+	return cmd
+}

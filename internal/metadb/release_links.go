@@ -1,0 +1,94 @@
+package metadb
+
+import (
+	"context"
+	"strings"
+
+	"granary/internal/page"
+	"granary/internal/releases"
+)
+
+const everyLink = 1 << 20 // more than a release may have
+
+// fillLinks reads the links of releases, newest first.
+func fillLinks(ctx context.Context, q queries, found []releases.Release) error {
+	if len(found) == 0 {
+		return nil
+	}
+	at := map[int64]*releases.Release{}
+	ids := make([]int64, len(found))
+	for i := range found {
+		at[found[i].ID], ids[i] = &found[i], found[i].ID
+	}
+	var w where
+	w.in("release_id", false, ids)
+	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+		var releaseID int64
+		var l releases.Link
+		err := row.Scan(&releaseID, &l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
+		if err == nil {
+			at[releaseID].Links = append(at[releaseID].Links, l)
+		}
+		return struct{}{}, err
+	}, `SELECT release_id, id, name, url, path, link_type FROM release_links`+w.String()+` ORDER BY id DESC`, w.args...)
+	return err
+}
+
+// ListLinks implements releases.Store.
+func (db *DB) ListLinks(ctx context.Context, releaseID int64, f releases.LinkFilter, p page.Request) (page.Of[releases.Link], error) {
+	var w where
+	w.and("l.release_id = ?", releaseID)
+	if f.ID != 0 {
+		w.and("l.id = ?", f.ID)
+	}
+	if len(f.Paths) > 0 {
+		var either []string
+		for _, path := range f.Paths {
+			either = append(either, w.bind("l.path = ?", path))
+		}
+		w.conditions = append(w.conditions, "l.path <> '' AND ("+strings.Join(either, " OR ")+")")
+	}
+	return listPage(ctx, direct{db}, &w, p, scanLink, "release_links l", "l.id, l.name, l.url, l.path, l.link_type", "l.id DESC")
+}
+
+func scanLink(row scanner) (releases.Link, error) {
+	var l releases.Link
+	err := row.Scan(&l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
+	return l, classify(err)
+}
+
+func (t *tx) addLink(releaseID int64, l releases.Link) error {
+	return t.exec(`INSERT INTO release_links (release_id, name, url, path, link_type) VALUES ($1, $2, $3, $4, $5)`,
+		releaseID, l.Name, l.URL, l.Path, string(l.Type))
+}
+
+// changeLinks makes the links on record those of the release. What is gone
+// goes first, so that what comes may have its name.
+func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) error {
+	gone := map[int64]bool{}
+	for id := range before {
+		gone[id] = true
+	}
+	for _, l := range e.Links {
+		delete(gone, l.ID)
+	}
+	for id := range gone {
+		if err := t.exec(`DELETE FROM release_links WHERE id = $1`, id); err != nil {
+			return err
+		}
+	}
+	for _, l := range e.Links {
+		var err error
+		switch {
+		case l.ID == 0:
+			err = t.addLink(e.ID, l)
+		case l != before[l.ID]:
+			err = t.exec(`UPDATE release_links SET name = $1, url = $2, path = $3, link_type = $4 WHERE id = $5`,
+				l.Name, l.URL, l.Path, string(l.Type), l.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package metadb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"granary/internal/page"
+	"granary/internal/releases"
+)
+
+// tagPattern is a pattern for LIKE of a search for tags (releases.TagFilter).
+func tagPattern(search string) string {
+	from, to := "%", "%"
+	if rest, ok := strings.CutPrefix(search, "^"); ok {
+		search, from = rest, ""
+	}
+	if rest, ok := strings.CutSuffix(search, "$"); ok {
+		search, to = rest, ""
+	}
+	return from + strings.ReplaceAll(literal(search), "*", "%") + to
+}
+
+// isPart reports a search for a part of a tag, which may be all of it.
+func isPart(search string) bool { return search != "" && !strings.ContainsAny(search, "^$*") }
+
+// releaseOrder is the order of a list of releases. A tag that has the part which
+// was searched for, and is as long, is that.
+func releaseOrder(f releases.Filter, p page.Request) string {
+	order := ""
+	if f.ExactFirst && isPart(f.Search) {
+		order = fmt.Sprintf("(length(e.tag) = %d) DESC, ", utf8.RuneCountInString(f.Search))
+	}
+	switch p.OrderBy {
+	case releases.ByTag:
+		return order + "e.tag" + direction(p.Desc)
+	case releases.ByCreation:
+		order += "e.created_at"
+	default:
+		order += "e.released_at"
+	}
+	return order + direction(p.Desc) + ", e.id" + direction(p.Desc)
+}
+
+// behind is the condition that a release is behind another in the list's order.
+// Versions are compared later.
+func (w *where) behind(last releases.Release, p page.Request) {
+	than := " > "
+	if p.Desc {
+		than = " < "
+	}
+	switch p.OrderBy {
+	case releases.ByVersion:
+	case releases.ByTag:
+		w.and("e.tag"+than+"?", last.Tag)
+	case releases.ByCreation:
+		w.and("(e.created_at, e.id)"+than+"(?, ?)", micros(last.CreatedAt), last.ID)
+	default:
+		w.and("(e.released_at, e.id)"+than+"(?, ?)", micros(last.ReleasedAt), last.ID)
+	}
+}
+
+// named is a release by its tag.
+type named struct {
+	id  int64
+	tag string
+}
+
+// byVersion reads a page of releases in the order of their versions, which the
+// databases do not know: the tags of the project are sorted here. The largest
+// list, of 20,000 tags of 255 bytes, takes 9 MB and 40 to 150 ms, so that one is
+// sorted at a time. The rows of the page are read later.
+func (db *DB) byVersion(ctx context.Context, w where, f releases.Filter, p page.Request, l listing[releases.Release]) (page.Of[releases.Release], error) {
+	var found page.Of[releases.Release]
+	select {
+	case db.sorts <- struct{}{}:
+		defer func() { <-db.sorts }()
+	case <-ctx.Done():
+		return found, classify(ctx.Err())
+	}
+	tags, err := list(ctx, direct{db}, func(row scanner) (n named, err error) {
+		return n, row.Scan(&n.id, &n.tag)
+	}, `SELECT e.id, e.tag FROM releases e`+w.String(), w.args...)
+	if err != nil {
+		return found, err
+	}
+	compare := versionOrder(f, p)
+	slices.SortFunc(tags, compare)
+	if f.After != nil {
+		at, there := slices.BinarySearchFunc(tags, named{f.After.ID, f.After.Tag}, compare)
+		if there {
+			at++
+		}
+		tags = tags[at:]
+	}
+	found.Total = len(tags)
+	from := min(p.Offset(), len(tags))
+	var ids []int64
+	for _, n := range tags[from:min(from+p.Size, len(tags))] {
+		ids = append(ids, n.id)
+	}
+	found.Steps, err = l.stepsOf(ctx, direct{db}, w, "e.id", ids)
+	return found, err
+}
+
+func versionOrder(f releases.Filter, p page.Request) func(a, b named) int {
+	exact := f.ExactFirst && isPart(f.Search)
+	return func(a, b named) int {
+		if x, y := exact && strings.EqualFold(a.tag, f.Search), exact && strings.EqualFold(b.tag, f.Search); x != y {
+			if x {
+				return -1
+			}
+			return 1
+		}
+		if p.Desc {
+			a, b = b, a
+		}
+		return releases.CompareVersions(a.tag, b.tag)
+	}
+}
