@@ -117,6 +117,7 @@ func (s *server) fileDoors(t *testing.T, body string) map[string][]string {
 		"f": {
 			generic(project, "tool/1.0.0/f"),
 			v4 + "/projects/" + project + "/packages/" + packageID + "/package_files/" + fileID + "/download",
+			"/root/tool/-/package_files/" + fileID + "/download",
 		},
 		"up": {
 			v4 + "/projects/" + project + "/uploads/" + id(up), v4 + "/projects/" + project + up["url"].(string),
@@ -260,6 +261,10 @@ func TestDamagedRows(t *testing.T) {
 			}
 		}
 	}
+	elsewhere := s.projectID(s.project("other", "private"))
+	file := itoa(ask[int64](s.server, `SELECT id FROM package_files`))
+	s.root("GET", "/root/other/-/package_files/"+file+"/download", nil).starts(t, 404, "404 Not")
+	s.root("GET", v4+"/projects/"+elsewhere+"/packages/1/package_files/"+file+"/download", nil).starts(t, 404, "404 Not")
 	s.exec(`UPDATE blob_contents SET content = $1`, []byte("four"))
 	for _, addresses := range doors {
 		for _, at := range addresses {

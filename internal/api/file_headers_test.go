@@ -56,6 +56,7 @@ func testEveryFileIsInASandbox(t *testing.T, s *server) {
 		v4 + "/projects/{id}/uploads/{upload_id}", v4 + "/projects/{id}/uploads/{secret}/{filename}",
 		v4 + "/projects/{id}/releases/{tag}/downloads/{path...}",
 		"/{project...}/-/releases/{tag}/downloads/{path...}",
+		"/{project...}/-/package_files/{package_file_id}/download",
 		"/{project...}/uploads/{secret}/{file}", "/-/project/{id}/uploads/{secret}/{file}",
 	} {
 		if !served[path] {

@@ -145,17 +145,17 @@ func (c *call) getFile(refused error, project string, raw registry.Raw) error {
 
 // contentHeaders describe a file on its way out (contract 3.3). Should a browser show
 // it after all, it is in a sandbox: nothing in it runs, nor asks for anything. The
-// values are one array, since this is paid on every small download.
+// values, those of safeHeaders among them, are one array, since this is paid on every
+// small download.
 func contentHeaders(h http.Header, f registry.File, contentType string) {
-	digest := f.Digest.String()
-	safeHeaders(h)
+	tag := `"` + f.Digest.String() + `"`
 	v := [...]string{
-		contentType, disposition(f.Name.Base()), "binary", `"` + digest + `"`, digest,
-		"max-age=0, private, must-revalidate", "sandbox; default-src 'none'",
+		contentType, disposition(f.Name.Base()), "binary", tag, tag[1 : len(tag)-1],
+		"max-age=0, private, must-revalidate", "sandbox; default-src 'none'", "SAMEORIGIN", "nosniff",
 	}
 	for i, name := range [...]string{
 		"Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Etag", "X-Checksum-Sha256",
-		"Cache-Control", "Content-Security-Policy",
+		"Cache-Control", "Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options",
 	} {
 		h[name] = v[i : i+1 : i+1]
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -235,6 +236,9 @@ func (p *push) stat(ctx context.Context, path string) (f client.File, taken bool
 	at := p.at
 	at.Path = path
 	f, err = p.client.Stat(ctx, at)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
+		return f, false, nil // the server has lost its bytes: they are sent again
+	}
 	switch client.KindOf(err) {
 	case client.NotFound:
 		return f, false, nil

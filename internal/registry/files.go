@@ -44,9 +44,9 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 	if err != nil {
 		return nil, err
 	}
-	f, small, looked := r.Files.FindFileByID(ctx, fileID)
-	if _, damaged := errors.AsType[*blob.DamageError](looked); looked != nil && !damaged {
-		return nil, looked
+	f, small, damaged := r.Files.FindFileByID(ctx, fileID)
+	if _, ok := errors.AsType[*blob.DamageError](damaged); damaged != nil && !ok {
+		return nil, damaged // damage is told only of a file that is the project's
 	}
 	if id != 0 && id != f.PackageID {
 		return nil, fault.New(fault.NotFound, "")
@@ -59,7 +59,7 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 		return nil, fault.New(fault.NotFound, "")
 	}
 	f.ProjectID = place.ProjectID
-	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, looked)
+	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, damaged)
 }
 
 // lastDownload is when a package was last downloaded as far as it is not
