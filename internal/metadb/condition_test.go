@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"sync"
@@ -206,7 +207,13 @@ func waitingMany(t *testing.T, db *DB, many int) {
 func TestConditions(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)
-		one, two, other := blob.Digest{1}, blob.Digest{2}, blob.Digest{3}
+		contents := map[blob.Digest][]byte{}
+		content := func(text string) blob.Digest {
+			d := blob.Digest(sha256.Sum256([]byte(text)))
+			contents[d] = []byte(text)
+			return d
+		}
+		one, two, other := content("one"), content("two"), content("other")
 		tags := func(digests ...blob.Digest) *registry.Tags { return &registry.Tags{Digests: digests} }
 		anything := &registry.Tags{Any: true}
 		removeFile := func(d blob.Digest) {
@@ -243,7 +250,8 @@ func TestConditions(t *testing.T) {
 				live = slices.DeleteFunc(live, func(d blob.Digest) bool { return d == step.remove })
 			}
 			pub := publication(p.ID, "1.0.0", "f")
-			pub.Digest, pub.If = step.put, &step.c
+			pub.Digest, pub.Small, pub.If = step.put, contents[step.put], &step.c
+			pub.Size = int64(len(pub.Small))
 			_, err := db.AddFile(t.Context(), pub)
 			if step.ok != (err == nil) || !step.ok && !fault.Is(err, fault.Precondition) {
 				t.Errorf("step %d: %v", i, err)

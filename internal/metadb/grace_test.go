@@ -130,18 +130,14 @@ func sweeps(t *testing.T, db *DB, before time.Time, want int) {
 // What nothing referred to before the grace counted so, gets a day from the
 // migration on: since when it is free nobody knows. What has a file stays as it is.
 func TestGraceBeginsAtTheMigration(t *testing.T) {
-	eachOpener(t, func(t *testing.T, open opener) {
-		db, err := open(Options{})
-		must(t, db, err)
-		do(t, db, `DROP TABLE sweeps`, `DELETE FROM goose_db_version WHERE version_id >= 14`)
+	eachDatabase(t, func(t *testing.T, db *DB) {
 		old := time.Now().Add(-1000 * time.Hour)
 		must(t, 0, db.PinBlob(t.Context(), blob.Digest{1}, 5, old))
 		p := demo(t, db)
 		publishOld(t, db, p.ID, 1, old)
-		must(t, 0, db.Close())
+		do(t, db, `DROP TABLE sweeps`)
 		began := time.Now()
-		db, err = open(Options{})
-		closing(t, db, err)
+		applyAgain(t, db, 14)
 		sweeps(t, db, began, 0)
 		sweeps(t, db, time.Now().Add(time.Minute), 1)
 		if n := count(t, db, fmt.Sprintf(`SELECT COUNT(*) FROM blobs WHERE touched_at = %d`, micros(old))); n != 1 {

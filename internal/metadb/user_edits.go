@@ -2,6 +2,8 @@ package metadb
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -14,15 +16,17 @@ import (
 // SetBlocked implements auth.Users.
 func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (bool, error) {
 	return change(ctx, db, func(t *tx) (bool, error) {
-		n, err := t.count(`UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1`, truth(blocked), id)
-		if err != nil || n == 0 {
-			return false, err
+		var admin bool
+		err := t.row(ctx, `UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1 AND deleted_at IS NULL RETURNING admin`,
+			truth(blocked), id).Scan(&admin)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
 		}
-		if blocked {
+		if err == nil && blocked && admin {
 			err = t.keepAdministrator(ctx)
 		}
 		if err != nil {
-			return false, err
+			return false, classify(err)
 		}
 		return true, t.record(ctx, e)
 	})
