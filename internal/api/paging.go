@@ -165,11 +165,10 @@ func (l links) header() []string {
 // handler reads for its length.
 func (c *call) openQuery() url.Values {
 	q := c.r.URL.Query()
-	for _, name := range []string{"private_token", "access_token", "job_token", "token"} {
-		q.Del(name)
-	}
+	secret := []string{"private_token", "private-token", "access_token", "job_token", "job-token", "deploy-token", "feed_token", "token"}
 	maps.DeleteFunc(q, func(name string, values []string) bool {
-		return tooLong(name, maxName) || slices.ContainsFunc(values, func(v string) bool { return tooLong(v, maxText) })
+		plain := strings.ToLower(strings.TrimSuffix(name, "[]"))
+		return slices.Contains(secret, plain) || tooLong(name, maxName) || slices.ContainsFunc(values, func(v string) bool { return tooLong(v, maxText) })
 	})
 	return q
 }

@@ -89,6 +89,19 @@ func underPath(path, own string) (string, bool) {
 	return rest, true
 }
 
+// climbs reports an escaped path that a client may read as another: one of its parts
+// is a dot or two once it is decoded.
+func climbs(path string) bool {
+	for part := range strings.SplitSeq(path, "/") {
+		for name := range strings.SplitSeq(decoded(part), "/") {
+			if name == "." || name == ".." {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // withPath is a URL with another path, which is escaped.
 func withPath(u *url.URL, path string) *url.URL {
 	other := *u

@@ -122,7 +122,7 @@ func (c *call) release(r releases.Release) wire.Release {
 			ID: r.Author.ID, Username: r.Author.Username, Name: r.Author.Name, Blocked: r.Author.Blocked,
 		}),
 		Milestones: []wire.ReleaseMilestone{}, Evidences: []struct{}{},
-		TagPath: "/" + r.ProjectPath + "/-/tags/" + tag,
+		TagPath: pathOf(c.base()) + "/" + r.ProjectPath + "/-/tags/" + tag,
 		Assets:  wire.ReleaseAssets{Count: linkCount(r), Sources: []struct{}{}, Links: []wire.ReleaseLink{}},
 		Links:   releasePages(project, tag),
 	}
@@ -138,7 +138,7 @@ func (c *call) release(r releases.Release) wire.Release {
 	if isCommit(r.Ref) {
 		commit := c.releaseCommit(r)
 		w.Commit = &commit
-		w.CommitPath = "/" + r.ProjectPath + "/-/commit/" + r.Ref
+		w.CommitPath = pathOf(c.base()) + "/" + r.ProjectPath + "/-/commit/" + r.Ref
 	}
 	return w
 }

@@ -256,6 +256,23 @@ func TestPermalinksKeepTheQuery(t *testing.T) {
 	}
 }
 
+// A suffix that climbs is none, however it is written: the token in the query would
+// go where it does not belong.
+func TestPermalinksDoNotClimb(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "private")
+	s.release(p, map[string]any{"description": "x"})
+	for _, from := range []string{releasesOf(p), "/root/tool/-/releases"} {
+		for _, suffix := range []string{"/%2e%2e/x", "/%2E./x", "/.%2e", "/a/%2e/b", "/..%2f..%2fother", "/a%2f%2e%2e%2fb", "/%2e%2e%2fx"} {
+			got := s.root("GET", from+"/permalink/latest"+suffix+"?private_token="+rootToken, nil)
+			if got.StatusCode != 404 || got.Header.Get("Location") != "" {
+				t.Errorf("%s: %d %s", suffix, got.StatusCode, got.Header.Get("Location"))
+			}
+		}
+		s.root("GET", from+"/permalink/latest/downloads/..a/b..%2fc...", nil).status(t, 302)
+	}
+}
+
 // TestNoGraphQL: its clients are told what there is, in their words.
 func TestNoGraphQL(t *testing.T) {
 	s := newServer(t)

@@ -89,6 +89,9 @@ func getLatestRelease(c *call) error {
 // it came, a token in it too, but for order_by: how the latest is found (GitLab's
 // API::Releases).
 func (c *call) redirectHere(path string) error {
+	if climbs(path) {
+		return fault.New(fault.NotFound, "")
+	}
 	var kept []string
 	for pair := range strings.SplitSeq(c.r.URL.RawQuery, "&") {
 		name, _, _ := strings.Cut(pair, "=")
