@@ -23,7 +23,7 @@ const (
 	packagePart = `WITH p AS (` + packageOf + ` AND NOT ` + packageHooked + packageUpserted + `), `
 	smallPart   = `b AS (INSERT INTO blobs (digest, size, files, touched_at) SELECT $8, $9, 1, $5 FROM p
 			ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + 1 RETURNING id),
-		c AS (INSERT INTO blob_contents (blob_id, content) SELECT b.id, $10 FROM b ON CONFLICT (blob_id) DO NOTHING), `
+		c AS (INSERT INTO blob_contents (blob_id, content) SELECT b.id, $10 FROM b` + contentMended + `), `
 	storedPart = `b AS (UPDATE blobs SET files = files + 1 FROM p
 			WHERE digest = $8 AND size = $9 AND CAST($10 AS BYTEA) IS NULL RETURNING blobs.id), `
 	filePart = `f AS (INSERT INTO package_files (file_name, package_id, blob_id, status, created_at)

@@ -81,6 +81,10 @@ func (t *tx) pinBlob(d blob.Digest, size int64, files int, now time.Time) (int64
 		RETURNING id`, d[:], size, files, micros(now))
 }
 
+// contentMended lets bytes that are right take the place of kept ones that are not.
+const contentMended = ` ON CONFLICT (blob_id) DO UPDATE SET content = excluded.content
+	WHERE blob_contents.content <> excluded.content`
+
 // blobOf is the row of the bytes. Small ones are kept here and now; others
 // were pinned before their bytes were stored, and must still be.
 func (t *tx) blobOf(ctx context.Context, p registry.Publication) (int64, error) {
@@ -96,6 +100,5 @@ func (t *tx) blobOf(ctx context.Context, p registry.Publication) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	return blobID, t.exec(`INSERT INTO blob_contents (blob_id, content) VALUES ($1, $2)
-		ON CONFLICT (blob_id) DO NOTHING`, blobID, p.Small)
+	return blobID, t.exec(`INSERT INTO blob_contents (blob_id, content) VALUES ($1, $2)`+contentMended, blobID, p.Small)
 }
