@@ -159,7 +159,7 @@ func (c *call) group(g projects.Group) wire.Group {
 	w := wire.Group{
 		ID: g.ID, WebURL: c.base() + "/groups/" + g.FullPath, Name: g.Name, Path: g.Path, Description: g.Description,
 		Visibility: projects.VisibilityName(g.Visibility), FullName: g.FullName, FullPath: g.FullPath,
-		ParentID: parentID(g.ParentID), CreatedAt: wire.Time(g.CreatedAt), RequestAccessEnabled: true,
+		ParentID: parentID(g.ParentID), CreatedAt: wire.Time(g.CreatedAt), ProjectCreationLevel: "developer", SubgroupCreationLevel: "maintainer",
 	}
 	if g.Effective.Allowed != nil {
 		w.GenericDuplicatesAllowed = *g.Effective.Allowed

@@ -255,6 +255,7 @@ func (c *call) project(p projects.Project) wire.Project {
 		ProjectSimple: c.projectSimple(p),
 		Links:         map[string]string{"self": self, "members": self + "/members"},
 		UpdatedAt:     wire.Time(p.UpdatedAt), CreatorID: p.CreatorID, Archived: p.Archived, EmptyRepo: true,
+		OtherFeatures:              wire.OtherFeatures{MergeMethod: "merge"},
 		PackagesEnabled:            p.PackageAccess != access.PackagesDisabled,
 		PackageRegistryAccessLevel: p.PackageAccess.String(),
 		GenericPackageNaming:       (*string)(p.Naming),

@@ -33,6 +33,8 @@ func onPurpose() map[string]string {
 		"GET /api/v4/projects/acme%2Ftools/jobs duration":   "that of a running job grows",
 		"GET /api/v4/users?per_page=100 projects_limit":     "external users own nothing",
 		"GET /api/v4/users?per_page=100 can_create_project": "external users own nothing",
+		"request_access_enabled":                            "nobody can ask",
+		"push_events_branch_filter":                         "what tools send",
 	}
 }
 

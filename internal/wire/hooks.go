@@ -15,8 +15,8 @@ type Hook struct {
 	DisabledUntil         *Time           `json:"disabled_until"`
 	URLVariables          []string        `json:"url_variables"` // always empty
 	CustomHeaders         []HookHeader    `json:"custom_headers"`
-	CustomWebhookTemplate *string         `json:"custom_webhook_template"` // always null
-	PushEventsFilter      *string         `json:"push_events_branch_filter"`
+	CustomWebhookTemplate *string         `json:"custom_webhook_template"`   // always null
+	PushEventsFilter      string          `json:"push_events_branch_filter"` // ""
 	BranchFilterStrategy  string          `json:"branch_filter_strategy"`
 	TokenPresent          bool            `json:"token_present"`
 	SigningTokenPresent   bool            `json:"signing_token_present"`

@@ -46,11 +46,12 @@ type ProjectSimple struct {
 // Project is a project in full.
 type Project struct {
 	ProjectSimple
-	Links                         map[string]string   `json:"_links"`
-	UpdatedAt                     Time                `json:"updated_at"`
-	CreatorID                     int64               `json:"creator_id"`
-	Archived                      bool                `json:"archived"`
-	EmptyRepo                     bool                `json:"empty_repo"`
+	Links     map[string]string `json:"_links"`
+	UpdatedAt Time              `json:"updated_at"`
+	CreatorID int64             `json:"creator_id"`
+	Archived  bool              `json:"archived"`
+	EmptyRepo bool              `json:"empty_repo"`
+	OtherFeatures
 	PackagesEnabled               bool                `json:"packages_enabled"`
 	PackageRegistryAccessLevel    string              `json:"package_registry_access_level"`
 	GenericPackageNaming          *string             `json:"generic_package_naming"`
@@ -60,6 +61,18 @@ type Project struct {
 	CIJobTokenScopeEnabled        bool                `json:"ci_job_token_scope_enabled"`
 	CIInboundJobTokenScopeEnabled bool                `json:"ci_inbound_job_token_scope_enabled"`
 	Permissions                   *ProjectPermissions `json:"permissions,omitempty"`
+}
+
+// OtherFeatures are those of GitLab's projects that are always off here. Tools that
+// keep a project as it is declared compare them, and fail if one is missing.
+type OtherFeatures struct {
+	IssuesEnabled        bool   `json:"issues_enabled"`
+	MergeRequestsEnabled bool   `json:"merge_requests_enabled"`
+	WikiEnabled          bool   `json:"wiki_enabled"`
+	SnippetsEnabled      bool   `json:"snippets_enabled"`
+	LFSEnabled           bool   `json:"lfs_enabled"`
+	RequestAccessEnabled bool   `json:"request_access_enabled"`
+	MergeMethod          string `json:"merge_method"` // "merge"
 }
 
 // ProjectPermissions is what the caller is to a project.
@@ -83,7 +96,11 @@ type Group struct {
 	Description               string  `json:"description"`
 	Visibility                string  `json:"visibility"`
 	AvatarURL                 *string `json:"avatar_url"`
-	RequestAccessEnabled      bool    `json:"request_access_enabled"`
+	RequestAccessEnabled      bool    `json:"request_access_enabled"`            // false: nobody can ask
+	ProjectCreationLevel      string  `json:"project_creation_level"`            // "developer": who makes projects in it
+	SubgroupCreationLevel     string  `json:"subgroup_creation_level"`           // "maintainer": who makes groups in it
+	RequireTwoFactor          bool    `json:"require_two_factor_authentication"` // false
+	AutoDevopsEnabled         *bool   `json:"auto_devops_enabled"`               // null
 	FullName                  string  `json:"full_name"`
 	FullPath                  string  `json:"full_path"`
 	ParentID                  *int64  `json:"parent_id"`
