@@ -365,6 +365,10 @@ func TestDiskFull(t *testing.T) {
 			if err := os.Remove(filler); err != nil {
 				t.Fatal(err)
 			}
+		eventually(t, "ready with space again", func() bool {
+			resp, _ := ask(t, "GET", url+"/-/readiness", nil)
+			return resp.StatusCode == http.StatusOK
+		})
 		}
 		testFull(t, url, fill, empty, " - no space left ")
 		testTooLargeForDisk(t, url, filepath.Join(dir, "data", "blobs", "tmp"))
@@ -417,10 +421,6 @@ func testFull(t *testing.T, url string, fill, empty func(), detail string) {
 			}
 			get(name, content)
 		}
-		eventually(t, "ready with space again", func() bool {
-			resp, _ := ask(t, "GET", url+"/-/readiness", nil)
-			return resp.StatusCode == http.StatusOK
-		})
 	}
 }
 

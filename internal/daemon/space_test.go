@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,34 +240,83 @@ func testReserve(t *testing.T, dir string) {
 	check(off, 0, false, false)
 }
 
-// Readiness writes one small file in ten seconds, whoever asks how often; where the
-// disk takes none it tries again after a second.
+// Readiness writes one small file in ten seconds, whoever asks how often, also where
+// the disk takes none; then it tries again as soon as more is free.
 func TestReadinessWritesSeldom(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
 	now := time.Unix(1_800_000_000, 0)
 	d := &localDisk{holds: "blobs", dir: dir, now: func() time.Time { return now }}
 	s := &space{disks: []*localDisk{d}}
+	free := int64(100 << 20)
 	full := func(want bool) {
 		t.Helper()
-		if err := d.try(); (err != nil) != want {
+		if err := d.try(free); (err != nil) != want {
 			t.Errorf("%v", err)
 		}
 	}
 	full(true) // it is not there
-	if err := s.full(); err == nil || !strings.Contains(err.Error(), "the disk of the blobs takes no file (no such file or directory)") {
-		t.Errorf("%v", err)
+	err := s.full(t.Context())
+	for _, part := range []string{"the disk of the blobs takes no file (no such file or directory)", "again an hour later"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%v, want %q", err, part)
+		}
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	full(true)
-	now = now.Add(retryTrial)
-	full(false)
-	if err := os.Remove(dir); err != nil { // it is empty
-		t.Fatal(err)
-	}
+	free += leastFree - 1
 	now = now.Add(trialEvery - 1)
+	full(true)
+	now = now.Add(1)
+	full(false)
+	remove := func() {
+		t.Helper()
+		if err := os.Remove(dir); err != nil { // it is empty
+			t.Fatal(err)
+		}
+	}
+	remove()
+	now = now.Add(trialEvery - 1)
+	free += leastFree // which is no reason to write where all is well
 	full(false)
 	now = now.Add(1)
 	full(true)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	full(true)
+	free += leastFree
+	full(false)
+}
+
+// A disk that hangs keeps no prober: each is told so, and one file is tried, once,
+// for all of them. When the disk answers again, so does readiness.
+func TestReadinessOfAHungDisk(t *testing.T) {
+	dir := t.TempDir()
+	trial := filepath.Join(dir, trialName)
+	if err := unix.Mkfifo(trial, 0o600); err != nil { // to open it for writing hangs until somebody reads
+		t.Fatal(err)
+	}
+	s := &space{disks: []*localDisk{{holds: "blobs", dir: dir, now: time.Now}}}
+	ask := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		return s.full(ctx)
+	}
+	var probers sync.WaitGroup
+	for range 20 {
+		probers.Go(func() {
+			if err := ask(); err == nil || !strings.Contains(err.Error(), "the disk of the blobs does not answer") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	probers.Wait()
+	written, err := os.ReadFile(trial)
+	if err != nil || len(written) != trialSize {
+		t.Errorf("%d bytes were written, %v, want %d", len(written), err, trialSize)
+	}
+	if err := s.full(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
