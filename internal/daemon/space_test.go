@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,132 +17,6 @@ import (
 
 	"granary/internal/registry"
 )
-
-// smallDisk is a folder on a disk of its own, of 64 MiB; "" where none may be
-// mounted.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64m"); err != nil {
-		return ""
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// A full disk can be cleared: publishing and readiness say that it is full,
-// deleting works all the same, on what is held back, a sweep removes what was
-// deleted, and then files are taken again. A restart in between changes nothing.
-func TestFullDiskIsCleared(t *testing.T) {
-	dir := smallDisk(t)
-	if dir == "" {
-		t.Log("no tmpfs can be mounted here: TestReserve and TestDeletingDrawsOnTheReserve have seen the parts")
-		testReserve(t, t.TempDir())
-		return
-	}
-	data := filepath.Join(dir, "data")
-	args := []string{"--data-dir=" + data, "--disk-reserve=16MiB"}
-	server, url := start(t, args...)
-	put := func(name string, size int) int {
-		resp, _ := ask(t, "PUT", url+demoFiles+name+"/1.0.0/f", strings.NewReader(strings.Repeat("x", size)+name))
-		return resp.StatusCode
-	}
-	for n := range 40 { // large ones, beside the database
-		if status := put(fmt.Sprint("p", n), 256<<10); status != http.StatusCreated {
-			t.Fatalf("publish: %d", status)
-		}
-	}
-	filler := filepath.Join(dir, "filler")
-	fillUp(t, filler)
-	if full := notReady(t, url); !strings.Contains(full, "the disk of the database is full, ") {
-		t.Errorf("readiness: %s", full)
-	}
-	if status := put("late", 256<<10); status != http.StatusServiceUnavailable {
-		t.Errorf("publish on a full disk: %d", status)
-	}
-	held := func() int64 {
-		info, err := os.Stat(filepath.Join(data, reserveName))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return info.Size()
-	}
-	deleted := 0
-	for ; deleted < 40 && held() > 0; deleted++ {
-		fillUp(t, filler+fmt.Sprint(deleted)) // what a shorter log gave back
-		if resp, body := ask(t, "DELETE", fmt.Sprintf("%s/api/v4/projects/root%%2Fdemo/packages/%d", url, deleted+1), nil); resp.StatusCode != http.StatusNoContent {
-			t.Fatalf("delete %d: %s %s", deleted, resp.Status, body)
-		}
-	}
-	if held() > 0 {
-		t.Fatalf("%d deletions on a full disk did not draw on the reserve", deleted)
-	}
-	if log := server.logged(); !strings.Contains(log, "the space that was held back is used") || strings.Contains(log, "rollback failed") {
-		t.Errorf("the log of a full disk: %s", log)
-	}
-	server.terminate(t, 10*time.Second)
-	_, url = start(t, args...)
-	if full := notReady(t, url); !strings.Contains(full, "what was held back is used for deletions") {
-		t.Errorf("readiness: %s", full)
-	}
-	for _, size := range []int{10, 256 << 10} {
-		if status := put("late", size); status != http.StatusServiceUnavailable {
-			t.Errorf("publish of %d bytes while the reserve is out: %d", size, status)
-		}
-	}
-	if _, metrics := ask(t, "GET", url+"/-/metrics", nil); !strings.Contains(metrics, "\ngranary_disk_reserve_bytes 0\n") {
-		t.Error("the metrics do not show that the reserve is out")
-	}
-	sweepNow(t, args, 0) // the records
-	age(t, nil, args)
-	if swept := sweepNow(t, args, deleted); swept.Bytes < int64(deleted)*(256<<10) {
-		t.Errorf("swept %+v", swept)
-	}
-	removeAll(t, filler+"*")
-	eventually(t, "the space is held back again", func() bool { return held() == 16<<20 })
-	eventually(t, "files are taken again", func() bool { return put("again", 256<<10) == http.StatusCreated })
-	eventually(t, "ready again", func() bool {
-		resp, _ := ask(t, "GET", url+"/-/readiness", nil)
-		return resp.StatusCode == http.StatusOK
-	})
-}
-
-// fillUp takes what is free on a disk, to the last block.
-func fillUp(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.Create(path)
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if f.Close(); !errors.Is(err, unix.ENOSPC) {
-		t.Fatal(err)
-	}
-}
-
-func removeAll(t *testing.T, pattern string) {
-	t.Helper()
-	found, err := filepath.Glob(pattern)
-	for _, path := range found {
-		err = errors.Join(err, os.Remove(path))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// notReady is what readiness says instead.
-func notReady(t *testing.T, url string) string {
-	t.Helper()
-	resp, body := ask(t, "GET", url+"/-/readiness", nil)
-	if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "granary admin sweep --now") {
-		t.Errorf("readiness: %s %s", resp.Status, body)
-	}
-	return body
-}
 
 // sweepNow asks the server as granary admin does, and expects so many blobs.
 func sweepNow(t *testing.T, args []string, blobs int) registry.Swept {
@@ -195,10 +68,8 @@ func age(t *testing.T, environ, args []string) {
 
 // The reserve is a file of its size that takes space. Given back, it is empty, and
 // whoever starts then knows; a new one is made when there is space.
-func TestReserve(t *testing.T) { testReserve(t, t.TempDir()) }
-
-func testReserve(t *testing.T, dir string) {
-	log := slog.New(slog.DiscardHandler)
+func TestReserve(t *testing.T) {
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	const size = 3<<20 + 5
 	r := newReserve(dir, size, log)
 	check := func(r *reserve, bytes int64, there, out bool) {
