@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"granary/internal/blob/s3/s3test"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/registry"
 )
 
@@ -190,4 +194,63 @@ func TestReadinessOfAHungDisk(t *testing.T) {
 	if err := s.full(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Where records are in PostgreSQL and blobs in S3, readiness writes nothing: no
+// record, no object, no file.
+func TestReadinessWritesNothingElsewhere(t *testing.T) {
+	cluster, srv, data := metadbtest.NewCluster(t), s3test.Start(t), t.TempDir()
+	environ, place := inS3(srv)
+	dsn := cluster.DSN("granary")
+	url, stop := serveHere(t, append(environ, "GRANARY_DATABASE="+dsn, "GRANARY_ENCRYPTION_KEY="+strings.Repeat("0a", 32)), "--data-dir="+data, place)
+	defer stop()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ready := func() {
+		t.Helper()
+		if resp, body := ask(t, "GET", url+"/-/readiness", nil); resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s %s", resp.Status, body)
+		}
+	}
+	before := everyFile(t, data, srv.Dir)
+	ready()
+	if after := everyFile(t, data, srv.Dir); after != before {
+		t.Errorf("files before:\n%safter:\n%s", before, after)
+	}
+	logged := func() (end string) { // of the log that every write goes through
+		t.Helper()
+		if err := db.QueryRowContext(t.Context(), `SELECT pg_current_wal_insert_lsn()::text`).Scan(&end); err != nil {
+			t.Fatal(err)
+		}
+		return end
+	}
+	eventually(t, "readiness without a record", func() bool { // what goes on beside it writes now and then
+		before := logged()
+		ready()
+		return logged() == before
+	})
+}
+
+// everyFile lists files and folders, and when they were changed.
+func everyFile(t *testing.T, dirs ...string) (list string) {
+	t.Helper()
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := e.Info()
+			if err == nil {
+				list += fmt.Sprintln(path, info.Size(), info.ModTime().UnixNano())
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
 }
