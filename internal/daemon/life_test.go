@@ -109,6 +109,7 @@ func TestWhoSeesMetrics(t *testing.T) {
 		plain, proxied int
 	}{
 		{nil, 200, 403},
+		{[]string{"--metrics=loopback"}, 200, 403},
 		{[]string{"--metrics=on"}, 200, 200},
 		{[]string{"--metrics=true"}, 200, 200},
 		{[]string{"--metrics=off"}, 404, 404},
