@@ -64,7 +64,7 @@ func (s *space) full(ctx context.Context) error {
 	for _, d := range s.disks {
 		err := d.look.ask(ctx, func(context.Context) error { return d.room() })
 		if err != nil && ctx.Err() != nil {
-			return fmt.Errorf("the disk of the %s does not answer (%w): see on its machine what keeps it from reading and writing", d.holds, err)
+			return fmt.Errorf("the disk of the %s does not answer: see on its machine what keeps it from reading and writing", d.holds)
 		}
 		if err != nil {
 			return err
