@@ -108,7 +108,7 @@ func TestBelowAPath(t *testing.T) {
 func TestLinksNameKnownHosts(t *testing.T) {
 	s := newServer(t)
 	p := s.project("tool", "public")
-	s.api.Hosts = &api.Hosts{Names: []string{"packages.example.com", "*.corp.example"}, Address: "http://127.0.0.1:8080"}
+	s.api.Hosts = api.Hosts{Names: []string{"packages.example.com", "*.corp.example"}, Address: "http://127.0.0.1:8080"}
 	for host, want := range map[string]string{
 		"localhost": "", "localhost:99": "", "LOCALHOST": "", "10.1.2.3:80": "", "[2001:db8::1]": "", "[2001:db8::1]:80": "",
 		"packages.example.com": "", "Packages.Example.Com:8443": "", "a.corp.example": "", "a.b.corp.example:1": "",

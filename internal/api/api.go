@@ -30,7 +30,7 @@ type Server struct {
 	Audit       *audit.Service
 	Hooks       *hooks.Service
 	ExternalURL string                       // its path, if any, is where everything is served; "" for what Hosts says
-	Hosts       *Hosts                       // nil for those that need no setting
+	Hosts       Hosts                        // whose names links repeat
 	Version     string                       // granary's own
 	Redirect    Redirect                     // which downloads are sent on to the store
 	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx

@@ -1,12 +1,9 @@
 package api
 
 import (
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync/atomic"
-	"time"
 )
 
 // Hosts says which names of the server links may repeat, where ExternalURL does
@@ -14,11 +11,9 @@ import (
 // with any name would lead the clients of a cache or of a reader of logs astray.
 // X-Forwarded-Host and X-Forwarded-Proto are not read, not even of a trusted proxy.
 type Hosts struct {
-	Names   []string     // in lower case, "packages.example.com" or "*.example.org" for all below; localhost and IP addresses need none
-	Address string       // "http://127.0.0.1:8080", what links name for who called by another name; "" for http://localhost
-	Log     *slog.Logger // told of such a name, once a minute; nil for nobody
-
-	told atomic.Int64 // when, in nanoseconds since 1970
+	Names   []string                // in lower case, "packages.example.com" or "*.example.org" for all below; localhost and IP addresses need none
+	Address string                  // "http://127.0.0.1:8080", what links name for who called by another name; "" for http://localhost
+	Unknown func(host, link string) // told of each call by another name, and what links name; nil for nobody. It must not wait
 }
 
 // base is the server's own address as a client should see it, without a slash at
@@ -28,7 +23,7 @@ func (s *Server) base(r *http.Request) string {
 	case s.ExternalURL != "":
 		return s.ExternalURL
 	case !s.Hosts.known(r.Host):
-		return s.Hosts.instead(r.Host, time.Now())
+		return s.Hosts.fallback(r.Host)
 	case r.TLS != nil:
 		return "https://" + r.Host
 	}
@@ -46,9 +41,6 @@ func (h *Hosts) known(host string) bool {
 	}
 	if strings.EqualFold(name, "localhost") || isIP(name) {
 		return true
-	}
-	if h == nil {
-		return false
 	}
 	for _, n := range h.Names {
 		if isNamed(name, n) {
@@ -83,19 +75,14 @@ func inHostName(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_'
 }
 
-// instead is what links name for who called by a name that is not known.
-func (h *Hosts) instead(host string, now time.Time) string {
-	address := "http://localhost"
-	if h == nil {
-		return address
+// fallback is what links name for who called by a name that is not known.
+func (h *Hosts) fallback(host string) (link string) {
+	link = h.Address
+	if link == "" {
+		link = "http://localhost"
 	}
-	if h.Address != "" {
-		address = h.Address
+	if h.Unknown != nil {
+		h.Unknown(host, link)
 	}
-	last := h.told.Load()
-	if h.Log != nil && now.UnixNano()-last >= int64(time.Minute) && h.told.CompareAndSwap(last, now.UnixNano()) {
-		h.Log.Warn("a client called this server by a name it does not know, so links name its address; "+
-			"set external-url to what clients call, or add the name to trusted-hosts", "host", host, "links", address)
-	}
-	return address
+	return link
 }

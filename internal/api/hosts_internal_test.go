@@ -1,11 +1,9 @@
 package api
 
 import (
-	"bytes"
-	"log/slog"
-	"strings"
+	"net/http/httptest"
+	"slices"
 	"testing"
-	"time"
 )
 
 // TestKnownHosts: what net/http lets through as a Host is not always one.
@@ -21,35 +19,31 @@ func TestKnownHosts(t *testing.T) {
 			t.Errorf("%q: known is %v", host, !want)
 		}
 	}
-	if (*Hosts)(nil).known("packages.example.com") || !(*Hosts)(nil).known("[::1]:80") {
+	if none := (&Hosts{}); none.known("packages.example.com") || !none.known("[::1]:80") {
 		t.Error("without settings only localhost and addresses are known")
 	}
 }
 
-// TestUnknownHostIsTold: the log names the host and both cures, once a minute
-// however many names are called.
+// TestUnknownHostIsTold: each of them, with what links name in its place.
 func TestUnknownHostIsTold(t *testing.T) {
-	var log bytes.Buffer
-	h := &Hosts{Address: "http://127.0.0.1:8080", Log: slog.New(slog.NewTextHandler(&log, nil))}
-	now := time.Now()
-	for _, after := range []time.Duration{0, time.Second, 59 * time.Second} {
-		if got := h.instead("evil.example", now.Add(after)); got != h.Address {
-			t.Errorf("links name %q", got)
-		}
-	}
-	h.instead("other.example", now.Add(time.Minute))
-	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 2 {
-		t.Fatalf("%d lines:\n%s", len(lines), log.String())
-	}
-	for i, host := range []string{"host=evil.example", "host=other.example"} {
-		for _, want := range []string{"level=WARN", host, "external-url", "trusted-hosts", "links=http://127.0.0.1:8080"} {
-			if !strings.Contains(lines[i], want) {
-				t.Errorf("no %s in %s", want, lines[i])
+	var told []string
+	tell := func(host, link string) { told = append(told, host+" "+link) }
+	for address, want := range map[string]string{"http://127.0.0.1:8080": "http://127.0.0.1:8080", "": "http://localhost"} {
+		told = nil
+		s := Server{Hosts: Hosts{Address: address, Unknown: tell}}
+		for _, host := range []string{"evil.example", "localhost", "other.example"} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Host = host
+			if got := s.base(r); host != "localhost" && got != want {
+				t.Errorf("links name %q, want %q", got, want)
 			}
 		}
-	}
-	if got := (*Hosts)(nil).instead("evil.example", now); got != "http://localhost" {
-		t.Errorf("without settings links name %q", got)
+		if all := []string{"evil.example " + want, "other.example " + want}; !slices.Equal(told, all) {
+			t.Errorf("told %q, want %q", told, all)
+		}
+		s.Hosts.Unknown = nil
+		if got := s.Hosts.fallback("evil.example"); got != want {
+			t.Errorf("links name %q, want %q", got, want)
+		}
 	}
 }

@@ -102,7 +102,8 @@ func startGranary(ctx context.Context, data string, o options) (*server, error) 
 		return nil, err
 	}
 	p := &servers.Process{
-		Name: o.name, Log: data + ".log", Env: []string{"GRANARY_ROOT_TOKEN=" + o.token},
+		Name: o.name, Log: data + ".log",
+		Env:   []string{"GRANARY_ROOT_TOKEN=" + o.token, "GRANARY_DISK_RESERVE=0"}, // the folder is gone when the bench ends
 		Args:  []string{o.granary, "serve", "--listen", host, "--data-dir", data},
 		Ready: servers.Answers("http://" + host + "/-/readiness"),
 	}

@@ -14,6 +14,7 @@ import (
 	"granary/internal/config"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
+	"granary/internal/trouble"
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
@@ -79,7 +80,9 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 
 // handler is everything the server answers. url is where it can be reached.
 func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.Handler, httpd.Options) {
-	s.api.Hosts = &api.Hosts{Names: cfg.TrustedHosts, Address: url, Log: log}
+	unknown := trouble.NewSeldom(log, "a client called this server by a name it does not know, so links name its address; "+
+		"set external-url to what clients call, or add the name to trusted-hosts")
+	s.api.Hosts = api.Hosts{Names: cfg.TrustedHosts, Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
 	options := httpd.Options{
 		Log:             log,
 		TrustedProxies:  cfg.TrustedProxies,

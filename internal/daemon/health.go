@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"granary/internal/blob"
 	"granary/internal/httpd"
@@ -17,28 +16,47 @@ func liveness(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, `{"status":"ok"}`)
 }
 
-// readiness says that requests can be served: the database takes writes, the blob
-// store answers, and the disks here have room.
+// readiness says that requests can be served: the disks here have room, the
+// database takes writes, and the blob store answers. The disks come first: of what
+// they hold nothing answers either while they hang.
 func (s *server) readiness(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), lookLimit)
 	defer cancel()
-	if err := s.db.Ping(ctx); err != nil {
-		httpd.Note(ctx, err)
-		reply(w, http.StatusServiceUnavailable, `{"status":"failed","message":"the database does not answer"}`)
+	message, err := s.notReady(ctx)
+	if err == nil {
+		reply(w, http.StatusOK, `{"status":"ok"}`)
 		return
 	}
-	if _, err := s.blobs.Stat(ctx, blob.Digest{}); err != nil && !errors.Is(err, blob.ErrNotFound) {
-		httpd.Note(ctx, err)
-		reply(w, http.StatusServiceUnavailable, `{"status":"failed","message":"the blob store does not answer"}`)
-		return
+	httpd.Note(ctx, err)
+	said, _ := json.Marshal(struct { // texts never fail
+		Status  string `json:"status"`
+		Message string `json:"message"`
+	}{"failed", message})
+	reply(w, http.StatusServiceUnavailable, string(said))
+}
+
+// notReady is what keeps requests from being served: in words for everybody, and
+// the cause.
+func (s *server) notReady(ctx context.Context) (message string, err error) {
+	if err := s.space.full(ctx); err != nil {
+		return err.Error(), err
 	}
-	if err := s.space.full(); err != nil {
-		httpd.Note(ctx, err)
-		said, _ := json.Marshal(map[string]string{"status": "failed", "message": err.Error()}) // texts never fail
-		reply(w, http.StatusServiceUnavailable, string(said))
-		return
+	if err := s.looks.database.ask(ctx, s.db.Ping); err != nil {
+		return "the database does not answer", err
 	}
-	reply(w, http.StatusOK, `{"status":"ok"}`)
+	if err := s.looks.blobs.ask(ctx, s.findNothing); err != nil {
+		return "the blob store does not answer", err
+	}
+	return "", nil
+}
+
+// findNothing asks the blob store for a blob that it cannot have.
+func (s *server) findNothing(ctx context.Context) error {
+	_, err := s.blobs.Stat(ctx, blob.Digest{})
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func reply(w http.ResponseWriter, status int, body string) {

@@ -109,6 +109,7 @@ func TestWhoSeesMetrics(t *testing.T) {
 		plain, proxied int
 	}{
 		{nil, 200, 403},
+		{[]string{"--metrics=loopback"}, 200, 403},
 		{[]string{"--metrics=on"}, 200, 200},
 		{[]string{"--metrics=true"}, 200, 200},
 		{[]string{"--metrics=off"}, 404, 404},
@@ -328,43 +329,23 @@ func TestDiskFull(t *testing.T) {
 	t.Run("limit", func(t *testing.T) {
 		// No file may grow beyond a few bytes: for whoever may not mount.
 		server, url := start(t, "--data-dir="+t.TempDir())
-		limit := func(bytes uint64) {
-			err := unix.Prlimit(server.cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+		limit := func(bytes uint64) { limitFiles(t, server.cmd.Process.Pid, bytes) }
 		testFull(t, url, func() { limit(1000) }, func() { limit(unix.RLIM_INFINITY) }, `"}`)
 		server.terminate(t, 10*time.Second)
 	})
 	t.Run("tmpfs", func(t *testing.T) {
-		if os.Geteuid() != 0 {
-			t.Skip("only root may mount; the other half of this test has seen a disk that takes nothing")
-		}
-		dir := t.TempDir()
-		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
-			t.Skipf("no tmpfs can be mounted here (%v); the other half of this test has seen a disk that takes nothing", err)
-		}
-		t.Cleanup(func() {
-			if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-				t.Error(err)
-			}
-		})
+		dir := smallDisk(t, 8)
 		server, url := start(t, "--data-dir="+filepath.Join(dir, "data"))
 		filler := filepath.Join(dir, "filler")
-		fill := func() {
-			f, err := os.Create(filler)
-			for err == nil {
-				_, err = f.Write(make([]byte, 4096))
-			}
-			if f.Close(); !errors.Is(err, unix.ENOSPC) {
-				t.Fatal(err)
-			}
-		}
+		fill := func() { fillUp(t, filler) }
 		empty := func() {
 			if err := os.Remove(filler); err != nil {
 				t.Fatal(err)
 			}
+			eventually(t, "ready with space again", func() bool {
+				resp, _ := ask(t, "GET", url+"/-/readiness", nil)
+				return resp.StatusCode == http.StatusOK
+			})
 		}
 		testFull(t, url, fill, empty, " - no space left ")
 		testTooLargeForDisk(t, url, filepath.Join(dir, "data", "blobs", "tmp"))
@@ -417,10 +398,6 @@ func testFull(t *testing.T, url string, fill, empty func(), detail string) {
 			}
 			get(name, content)
 		}
-		eventually(t, "ready with space again", func() bool {
-			resp, _ := ask(t, "GET", url+"/-/readiness", nil)
-			return resp.StatusCode == http.StatusOK
-		})
 	}
 }
 

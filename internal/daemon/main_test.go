@@ -110,13 +110,24 @@ type process struct {
 	all bool     // keep all lines
 }
 
-// launch starts a server and does not wait for it. environ is added to ours.
+// bare is what a server gets of our environment, and more: none of ours may be a
+// setting of its, or one that it does not know.
+func bare(more ...string) (environ []string) {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GORACE", "GOCOVERDIR"} {
+		if value, set := os.LookupEnv(name); set {
+			environ = append(environ, name+"="+value)
+		}
+	}
+	return append(environ, more...)
+}
+
+// launch starts a server and does not wait for it. It has environ and what is bare.
 func launch(environ []string, args ...string) (*process, error) {
 	p := &process{
 		cmd: exec.Command(os.Args[0], args...), exited: make(chan struct{}), listening: make(chan string, 1),
 		all: slices.Contains(args, "--log-level=debug"),
 	}
-	p.cmd.Env = append(append(os.Environ(), asServer+"=1", noReserve), environ...)
+	p.cmd.Env = append(bare(asServer+"=1", noReserve), environ...)
 	p.cmd.Stdout = &p.stdout
 	logs, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -186,7 +197,12 @@ func (p *process) killed() bool {
 // terminate.
 func start(t *testing.T, args ...string) (*process, string) {
 	t.Helper()
-	p, err := launch([]string{asRoot}, append([]string{"--listen=127.0.0.1:0"}, args...)...)
+	return startIn(t, nil, args...)
+}
+
+func startIn(t *testing.T, environ []string, args ...string) (*process, string) {
+	t.Helper()
+	p, err := launch(append([]string{asRoot}, environ...), append([]string{"--listen=127.0.0.1:0"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

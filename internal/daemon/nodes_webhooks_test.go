@@ -62,11 +62,10 @@ func (b *inbox) sender(n int) string {
 // within seconds.
 func TestDeliveriesOfManyNodes(t *testing.T) {
 	cluster, dir := metadbtest.NewCluster(t), t.TempDir()
-	t.Setenv("GRANARY_DATABASE", cluster.DSN("granary"))
-	t.Setenv("GRANARY_ENCRYPTION_KEY", strings.Repeat("0a", 32))
+	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)}
 	nodes, urls := map[string]*process{}, []string{}
 	for i := range 2 {
-		p, url := start(t, "--data-dir="+filepath.Join(dir, fmt.Sprint(i)), "--blobs=file:"+filepath.Join(dir, "blobs"), "--webhook-allow-networks=127.0.0.0/8")
+		p, url := startIn(t, environ, "--data-dir="+filepath.Join(dir, fmt.Sprint(i)), "--blobs=file:"+filepath.Join(dir, "blobs"), "--webhook-allow-networks=127.0.0.0/8")
 		nodes[url], urls = p, append(urls, url)
 	}
 	box := &inbox{open: make(chan struct{}), now: map[string]int{}, times: map[string]int{}}

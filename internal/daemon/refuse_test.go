@@ -184,7 +184,7 @@ func refusedTo(t *testing.T, args ...string) string {
 	cmd := exec.CommandContext(t.Context(), "/proc/self/fd/3", args...)
 	cmd.ExtraFiles = []*os.File{program}
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), asServer+"=1")
+	cmd.Env = bare(asServer + "=1")
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}

@@ -40,6 +40,7 @@ type server struct {
 	tasks    *tasks
 	damage   *damage
 	space    *space
+	looks    struct{ database, blobs look }
 }
 
 // open takes the locks and opens what the settings name, creating what is

@@ -1,10 +1,10 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,7 +16,6 @@ import (
 const (
 	leastFree  = 4 << 20          // bytes; with less a disk counts as full
 	trialEvery = 10 * time.Second // a file is written to see whether the disk takes one
-	retryTrial = time.Second      // where it did not
 	trialName  = "granary.trial"  // that file
 	trialSize  = 4 << 10
 )
@@ -33,8 +32,10 @@ type localDisk struct {
 	holds, dir string // "database" or "blobs"
 	now        func() time.Time
 
-	mu     sync.Mutex
+	look look // guards the rest: one question at a time
+
 	tried  time.Time // when a file was last written
+	free   int64     // bytes, then
 	failed error     // what came of it
 }
 
@@ -54,40 +55,52 @@ func newSpace(cfg config.Config) (*space, error) {
 	return s, nil
 }
 
-// full says of a full disk what to do about it; nil is that there is room.
-func (s *space) full() error {
-	const cure = "delete packages and run granary admin sweep --now, or make the disk larger"
+// full says of a full disk what to do about it, and of one that does not answer
+// while ctx lasts that it does not; nil is that there is room.
+func (s *space) full(ctx context.Context) error {
 	if s.reserve.isOut() {
-		return fmt.Errorf("the disk of the database is full, and what was held back is used for deletions: %s", cure)
+		return fmt.Errorf("the disk of the database is full, and what was held back is used for deletions: %s", makeRoom)
 	}
 	for _, d := range s.disks {
-		free, err := freeBytes(d.dir)
-		if err == nil && free < leastFree {
-			return fmt.Errorf("the disk of the %s is full, %d KiB are free: %s", d.holds, free>>10, cure)
-		}
-		if err == nil {
-			err = d.try()
+		err := d.look.ask(ctx, func(context.Context) error { return d.room() })
+		if err != nil && ctx.Err() != nil {
+			return fmt.Errorf("the disk of the %s does not answer: see on its machine what keeps it from reading and writing", d.holds)
 		}
 		if err != nil {
-			return fmt.Errorf("the disk of the %s takes no file (%w): %s", d.holds, plain(err), cure)
+			return err
 		}
 	}
 	return nil
 }
 
-// try writes a small file, for quotas and the number of files do not show in what
-// is free. What came of it is remembered for a while.
-func (d *localDisk) try() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	remembered := trialEvery
-	if d.failed != nil {
-		remembered = retryTrial // nothing was written
+// makeRoom is what to do about a full disk.
+const makeRoom = "delete packages, run granary admin sweep --now, and run it again an hour later, " +
+	"when the bytes of what was just deleted go; or make the disk larger"
+
+// room is full of one disk. It hangs as long as the disk does.
+func (d *localDisk) room() error {
+	free, err := freeBytes(d.dir)
+	if err == nil && free < leastFree {
+		return fmt.Errorf("the disk of the %s is full, %d KiB are free: %s", d.holds, free>>10, makeRoom)
 	}
-	if d.now().Sub(d.tried) < remembered {
+	if err == nil {
+		err = d.try(free)
+	}
+	if err != nil {
+		return fmt.Errorf("the disk of the %s takes no file (%w): %s", d.holds, plain(err), makeRoom)
+	}
+	return nil
+}
+
+// try writes a small file, for quotas and the number of files do not show in what
+// is free. What came of it is remembered for a while, a failure at most until more
+// is free.
+func (d *localDisk) try(free int64) error {
+	grown := d.failed != nil && free >= d.free+leastFree
+	if d.now().Sub(d.tried) < trialEvery && !grown {
 		return d.failed
 	}
-	d.tried = d.now()
+	d.tried, d.free = d.now(), free
 	path := filepath.Join(d.dir, trialName)
 	err := os.WriteFile(path, make([]byte, trialSize), 0o600)
 	if removed := os.Remove(path); err == nil {

@@ -107,7 +107,7 @@ func (f *filler) publish(who, project, file, body string) {
 func (f *filler) console(args ...string) {
 	f.t.Helper()
 	cmd := exec.CommandContext(f.t.Context(), f.binary, slices.Concat([]string{"admin"}, args, f.admin)...)
-	cmd.Env = slices.Concat(cmd.Environ(), f.environ)
+	cmd.Env = bare(f.environ...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		f.t.Fatalf("admin %q: %v\n%s", args, err, said)
 	}

@@ -90,7 +90,7 @@ type builder struct {
 func (b *builder) start() {
 	b.t.Helper()
 	b.running = exec.CommandContext(b.t.Context(), b.binary, append([]string{"serve"}, b.flags...)...)
-	b.running.Env = append(os.Environ(), b.environ...)
+	b.running.Env = bare(b.environ...)
 	logs, err := b.running.StderrPipe()
 	if err == nil {
 		err = b.running.Start()

@@ -1,4 +1,5 @@
-// Package trouble keeps what goes on failing from filling the log.
+// Package trouble keeps what goes on failing, or may happen with every request,
+// from filling the log.
 package trouble
 
 import (
@@ -7,7 +8,7 @@ import (
 	"time"
 )
 
-// again is how often it is said that something fails still.
+// again is how often the same is said.
 const again = time.Minute
 
 // Trouble logs the failures of one thing that is tried again and again: the first

@@ -10,11 +10,11 @@ import (
 	"granary/internal/httpd"
 )
 
-// beside is an address beside the server's own; nil where the settings name none.
-type beside struct{ ln net.Listener }
+// sideListener is an address beside the server's own; nil where the settings name none.
+type sideListener struct{ ln net.Listener }
 
 // listenBeside takes the address of a setting.
-func listenBeside(ctx context.Context, setting, address string) (*beside, error) {
+func listenBeside(ctx context.Context, setting, address string) (*sideListener, error) {
 	if address == "" {
 		return nil, nil
 	}
@@ -22,28 +22,28 @@ func listenBeside(ctx context.Context, setting, address string) (*beside, error)
 	if err != nil {
 		return nil, fmt.Errorf("%w; --%s chooses another address", err, setting)
 	}
-	return &beside{ln}, nil
+	return &sideListener{ln}, nil
 }
 
 // close gives the address back, where it was not served either.
-func (b *beside) close() {
-	if b != nil {
-		_ = b.ln.Close() // again, where it was served
+func (l *sideListener) close() {
+	if l != nil {
+		_ = l.ln.Close() // again, where it was served
 	}
 }
 
 // serve answers there until ctx is done or stop is called; stop returns when it has
 // ended.
-func (b *beside) serve(ctx context.Context, h http.Handler, what string, log *slog.Logger) (stop func()) {
-	if b == nil {
+func (l *sideListener) serve(ctx context.Context, h http.Handler, what string, log *slog.Logger) (stop func()) {
+	if l == nil {
 		return func() {}
 	}
-	log.Info("serving "+what, "address", b.ln.Addr().String())
+	log.Info("serving "+what, "address", l.ln.Addr().String())
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := httpd.NewServer(h, httpd.Options{Log: log}).Serve(ctx, b.ln); err != nil {
+		if err := httpd.NewServer(h, httpd.Options{Log: log}).Serve(ctx, l.ln); err != nil {
 			log.Error(what+" are no longer served", "error", err)
 		}
 	}()
