@@ -32,16 +32,26 @@ func (r *Registry) unreadable(ctx context.Context, from origin, f File, err erro
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	kind := blob.Missing
-	if e, ok := errors.AsType[*blob.DamageError](err); ok {
-		kind = e.Damage
-	} else if !errors.Is(err, blob.ErrNotFound) {
+	kind := damageOf(err)
+	if kind == "" {
 		return fault.Wrap(fault.Unavailable, "", err)
 	}
 	if r.Damaged != nil {
 		r.Damaged(ctx, Damage{kind, from.project, from.pkg, from.version, f.Name, f.Digest, err})
 	}
 	return fault.Wrap(fault.Damaged, "the bytes of this file are lost or damaged, please tell the administrator", err)
+}
+
+// damageOf is what has become of the bytes that could not be read; "" where the error
+// does not say that anything has.
+func damageOf(err error) blob.Damage {
+	if e, ok := errors.AsType[*blob.DamageError](err); ok {
+		return e.Damage
+	}
+	if errors.Is(err, blob.ErrNotFound) {
+		return blob.Missing
+	}
+	return ""
 }
 
 // checkedFirst is up to how many bytes a file is hashed before its first byte is sent.
