@@ -237,7 +237,10 @@ func (p *push) stat(ctx context.Context, path string) (f client.File, taken bool
 	at.Path = path
 	f, err = p.client.Stat(ctx, at)
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
-		return f, false, nil // the server has lost its bytes: they are sent again
+		lost, lostErr := p.client.Lost(ctx, at)
+		if lost || lostErr != nil {
+			return f, false, lostErr // lost bytes are sent again
+		}
 	}
 	switch client.KindOf(err) {
 	case client.NotFound:
