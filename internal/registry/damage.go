@@ -57,10 +57,14 @@ func damageOf(err error) blob.Damage {
 // checkedFirst is up to how many bytes a file is hashed before its first byte is sent.
 const checkedFirst = 64 << 10
 
+// Unchecked reports that Check would read the file: it is small, and its bytes are
+// still in the store.
+func (c *Content) Unchecked() bool { return c.failed != nil && c.Size <= checkedFirst }
+
 // Check reads a small file into memory and compares it with its digest, before
 // anything is promised to the installer. A larger one it leaves to the reading.
 func (c *Content) Check() error {
-	if c.failed == nil || c.Size > checkedFirst {
+	if !c.Unchecked() {
 		return nil
 	}
 	all := make([]byte, c.Size)
