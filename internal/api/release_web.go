@@ -10,6 +10,7 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/projects"
 	"granary/internal/releases"
 	"granary/internal/wire"
 )
@@ -160,8 +161,16 @@ func (c *call) eachLink(r releases.Release, do func(releases.Link) error) error 
 	return nil
 }
 
-// webReleases is the list of a project's releases, a page at a time.
-func webReleases(c *call, project string, _ []string) error {
+// releasesOf is a page of a project's releases.
+type releasesOf struct {
+	project projects.Project
+	ask     page.Request
+	found   page.Of[releases.Release]
+}
+
+// releasesMarkup answers with a page of a project's releases in a type that browsers
+// show, as write writes it.
+func (c *call) releasesMarkup(project, contentType string, f releases.Filter, write func(*jsonWriter, releasesOf) error) error {
 	ask, err := c.releasesPage()
 	if err != nil {
 		return err
@@ -170,19 +179,24 @@ func webReleases(c *call, project string, _ []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, releases.Filter{Brief: true}, ask)
+	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, f, ask)
 	if err != nil {
 		return err
 	}
-	a, err := c.markup(htmlType, found.Size())
+	a, err := c.markup(contentType, found.Size())
 	if err != nil {
 		return err
 	}
 	a.head = func() { c.pageHeaders(ask, found.Total) }
-	return a.run(func() error {
-		a.openPage("Releases · " + p.FullPath)
-		a.raw("<h1>" + html.EscapeString(p.Name) + " releases</h1>\n<ul>\n")
-		for rows, err := range found.InSteps(c.r.Context()) {
+	return a.run(func() error { return write(a, releasesOf{p, ask, found}) })
+}
+
+// webReleases is the list of a project's releases, a page at a time.
+func webReleases(c *call, project string, _ []string) error {
+	return c.releasesMarkup(project, htmlType, releases.Filter{Brief: true}, func(a *jsonWriter, of releasesOf) error {
+		a.openPage("Releases · " + of.project.FullPath)
+		a.raw("<h1>" + html.EscapeString(of.project.Name) + " releases</h1>\n<ul>\n")
+		for rows, err := range of.found.InSteps(c.r.Context()) {
 			if err != nil {
 				return err
 			}
@@ -197,7 +211,7 @@ func webReleases(c *call, project string, _ []string) error {
 			}
 		}
 		a.raw("</ul>\n")
-		if found.Total > ask.Offset()+ask.Size {
+		if ask := of.ask; of.found.Total > ask.Offset()+ask.Size {
 			a.raw("<p>")
 			a.link(c.pageURL(ask, ask.Number+1), "Page "+strconv.Itoa(ask.Number+1))
 			a.raw("</p>\n")

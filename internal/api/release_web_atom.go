@@ -25,32 +25,15 @@ const (
 
 // webReleasesAtom is a page of a project's releases as a feed.
 func webReleasesAtom(c *call, project string, _ []string) error {
-	ask, err := c.releasesPage()
-	if err != nil {
-		return err
-	}
-	p, err := c.s.Projects.Project(c.r.Context(), c.actor, project)
-	if err != nil {
-		return err
-	}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, releases.Filter{Unlinked: true}, ask)
-	if err != nil {
-		return err
-	}
-	a, err := c.markup(atomType, found.Size())
-	if err != nil {
-		return err
-	}
-	a.head = func() { c.pageHeaders(ask, found.Total) }
-	return a.run(func() error {
+	return c.releasesMarkup(project, atomType, releases.Filter{Unlinked: true}, func(a *jsonWriter, of releasesOf) error {
 		open := false
-		for rows, err := range found.InSteps(c.r.Context()) {
+		for rows, err := range of.found.InSteps(c.r.Context()) {
 			if err != nil {
 				return err
 			}
 			for _, r := range rows {
 				if !open {
-					c.openFeed(a, p, r.UpdatedAt)
+					c.openFeed(a, of.project, r.UpdatedAt)
 					open = true
 				}
 				if err := c.writeEntry(a, r); err != nil {
@@ -59,7 +42,7 @@ func webReleasesAtom(c *call, project string, _ []string) error {
 			}
 		}
 		if !open {
-			c.openFeed(a, p, p.CreatedAt)
+			c.openFeed(a, of.project, of.project.CreatedAt)
 		}
 		a.raw("</feed>\n")
 		return nil
