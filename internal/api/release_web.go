@@ -34,7 +34,7 @@ func matchRelease(path string) (string, []string, bool) {
 }
 
 // markup begins an answer of a type that browsers show.
-func (c *call) markup(contentType string, size int64) (*jsonWriter, error) {
+func (c *call) markup(contentType string, size int64) (*answerWriter, error) {
 	a, err := c.begin(http.StatusOK, size)
 	a.headers = func(h http.Header) { markupHeaders(h, contentType) }
 	return a, err
@@ -72,19 +72,19 @@ func (c *call) releaseURL(r releases.Release) string {
 const htmlType = "text/html; charset=utf-8"
 
 // openPage begins a page of HTML, closePage ends it.
-func (a *jsonWriter) openPage(title string) {
+func (a *answerWriter) openPage(title string) {
 	a.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" + html.EscapeString(title) + "</title></head>\n<body>\n")
 }
 
-func (a *jsonWriter) closePage() { a.raw("</body>\n</html>\n") }
+func (a *answerWriter) closePage() { a.raw("</body>\n</html>\n") }
 
 // link adds a link of a page.
-func (a *jsonWriter) link(to, text string) {
+func (a *answerWriter) link(to, text string) {
 	a.raw(`<a href="` + html.EscapeString(to) + `">` + html.EscapeString(text) + "</a>")
 }
 
 // plain adds a text, each piece of it as change makes it.
-func (a *jsonWriter) plain(text string, change func(string) string) error {
+func (a *answerWriter) plain(text string, change func(string) string) error {
 	if len(text) <= textPiece {
 		a.raw(change(text))
 		return a.flush(flushAt)
@@ -116,7 +116,7 @@ func webRelease(c *call, project string, rest []string) error {
 	})
 }
 
-func (c *call) writeReleasePage(a *jsonWriter, r releases.Release) error {
+func (c *call) writeReleasePage(a *answerWriter, r releases.Release) error {
 	at := when(r.ReleasedAt)
 	a.openPage(r.Name + " · Releases · " + r.ProjectPath)
 	a.raw("<p>")
@@ -170,7 +170,7 @@ type releasesOf struct {
 
 // releasesMarkup answers with a page of a project's releases in a type that browsers
 // show, as write writes it.
-func (c *call) releasesMarkup(project, contentType string, f releases.Filter, write func(*jsonWriter, releasesOf) error) error {
+func (c *call) releasesMarkup(project, contentType string, f releases.Filter, write func(*answerWriter, releasesOf) error) error {
 	ask, err := c.releasesPage()
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (c *call) releasesMarkup(project, contentType string, f releases.Filter, wr
 
 // webReleases is the list of a project's releases, a page at a time.
 func webReleases(c *call, project string, _ []string) error {
-	return c.releasesMarkup(project, htmlType, releases.Filter{Brief: true}, func(a *jsonWriter, of releasesOf) error {
+	return c.releasesMarkup(project, htmlType, releases.Filter{Brief: true}, func(a *answerWriter, of releasesOf) error {
 		a.openPage("Releases · " + of.project.FullPath)
 		a.raw("<h1>" + html.EscapeString(of.project.Name) + " releases</h1>\n<ul>\n")
 		for rows, err := range of.found.InSteps(c.r.Context()) {
@@ -231,7 +231,7 @@ func webReleasesJSON(c *call, project string, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return answered(c, nil, found, func(a *jsonWriter, r releases.Release) error {
+	return answered(c, nil, found, func(a *answerWriter, r releases.Release) error {
 		return a.value(wire.ReleaseOutline{ID: r.ID, Tag: r.Tag})
 	})
 }

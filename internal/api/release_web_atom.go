@@ -25,7 +25,7 @@ const (
 
 // webReleasesAtom is a page of a project's releases as a feed.
 func webReleasesAtom(c *call, project string, _ []string) error {
-	return c.releasesMarkup(project, atomType, releases.Filter{Unlinked: true}, func(a *jsonWriter, of releasesOf) error {
+	return c.releasesMarkup(project, atomType, releases.Filter{Unlinked: true}, func(a *answerWriter, of releasesOf) error {
 		open := false
 		for rows, err := range of.found.InSteps(c.r.Context()) {
 			if err != nil {
@@ -49,7 +49,7 @@ func webReleasesAtom(c *call, project string, _ []string) error {
 	})
 }
 
-func (c *call) openFeed(a *jsonWriter, p projects.Project, updated time.Time) {
+func (c *call) openFeed(a *answerWriter, p projects.Project, updated time.Time) {
 	at := c.base() + "/" + p.FullPath + "/-/releases"
 	a.raw(xml.Header + `<feed xmlns="http://www.w3.org/2005/Atom">` + "\n")
 	a.element("title", p.Name+" releases")
@@ -59,7 +59,7 @@ func (c *call) openFeed(a *jsonWriter, p projects.Project, updated time.Time) {
 	a.element("updated", when(updated))
 }
 
-func (c *call) writeEntry(a *jsonWriter, r releases.Release) error {
+func (c *call) writeEntry(a *answerWriter, r releases.Release) error {
 	at := c.releaseURL(r)
 	a.raw("<entry>\n")
 	a.element("id", at)
@@ -87,7 +87,7 @@ func (c *call) writeEntry(a *jsonWriter, r releases.Release) error {
 }
 
 // element adds an XML element with a text.
-func (a *jsonWriter) element(name, text string) {
+func (a *answerWriter) element(name, text string) {
 	a.raw("<" + name + ">" + inXML(text) + "</" + name + ">\n")
 }
 
