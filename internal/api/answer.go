@@ -41,9 +41,9 @@ const (
 	AnswersEach   = 4 << 20  // of those to one user, deploy token or anonymous address
 )
 
-// jsonWriter writes one answer, JSON where headers do not say otherwise, at once
+// answerWriter writes one answer, JSON where headers do not say otherwise, at once
 // where it is short and else in steps. While it waits for the client it holds no connection of the database.
-type jsonWriter struct {
+type answerWriter struct {
 	c       *call
 	status  int
 	head    func()            // sets headers of its own; nil for none
@@ -57,8 +57,8 @@ type jsonWriter struct {
 
 // begin begins an answer whose rows take about size bytes. It waits until there
 // is memory for a step of them. The caller must call free at the end.
-func (c *call) begin(status int, size int64) (*jsonWriter, error) {
-	a := &jsonWriter{c: c, status: status, headers: jsonHeaders}
+func (c *call) begin(status int, size int64) (*answerWriter, error) {
+	a := &answerWriter{c: c, status: status, headers: jsonHeaders}
 	a.enc = newEncoder(&a.buf)
 	if size <= smallAnswer {
 		return a, nil
@@ -67,7 +67,7 @@ func (c *call) begin(status int, size int64) (*jsonWriter, error) {
 }
 
 // take reserves memory, waiting for it no longer than a client would.
-func (a *jsonWriter) take(n int64) error {
+func (a *answerWriter) take(n int64) error {
 	s := a.c.s
 	ctx, cancel := context.WithTimeout(a.c.r.Context(), cmp.Or(s.AnswerWait, defaultWait))
 	defer cancel()
@@ -79,7 +79,7 @@ func (a *jsonWriter) take(n int64) error {
 }
 
 // cover takes memory that was not thought to be needed.
-func (a *jsonWriter) cover(n int64) error {
+func (a *answerWriter) cover(n int64) error {
 	if a.held > 0 || a.done {
 		return nil
 	}
@@ -87,10 +87,10 @@ func (a *jsonWriter) cover(n int64) error {
 }
 
 // free gives back what is held.
-func (a *jsonWriter) free() { a.keep(0) }
+func (a *answerWriter) free() { a.keep(0) }
 
 // keep gives back all but n bytes.
-func (a *jsonWriter) keep(n int64) {
+func (a *answerWriter) keep(n int64) {
 	if n < a.held {
 		a.c.s.Answers.Give(a.c.key(), a.held-n)
 		a.held = n
@@ -98,13 +98,13 @@ func (a *jsonWriter) keep(n int64) {
 }
 
 // empty reports whether nothing was added.
-func (a *jsonWriter) empty() bool { return !a.begun && a.buf.Len() == 0 }
+func (a *answerWriter) empty() bool { return !a.begun && a.buf.Len() == 0 }
 
 // raw adds JSON as it is.
-func (a *jsonWriter) raw(text string) { a.buf.WriteString(text) }
+func (a *answerWriter) raw(text string) { a.buf.WriteString(text) }
 
 // value adds a value, and writes what was gathered where that is enough.
-func (a *jsonWriter) value(v any) error {
+func (a *answerWriter) value(v any) error {
 	if err := a.enc.Encode(v); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (a *jsonWriter) value(v any) error {
 var errHeadDone = errors.New("the header is all of the answer")
 
 // flush writes what was gathered, if it is at least so much.
-func (a *jsonWriter) flush(atLeast int) error {
+func (a *answerWriter) flush(atLeast int) error {
 	if a.buf.Len() < atLeast {
 		return nil
 	}
@@ -132,7 +132,7 @@ func (a *jsonWriter) flush(atLeast int) error {
 }
 
 // write writes what was gathered.
-func (a *jsonWriter) write() error {
+func (a *answerWriter) write() error {
 	if !a.begun {
 		a.begun = true
 		if a.head != nil {
@@ -150,7 +150,7 @@ func (a *jsonWriter) write() error {
 }
 
 // end writes the rest. An answer that is whole by now has its length told.
-func (a *jsonWriter) end() error {
+func (a *answerWriter) end() error {
 	n := a.buf.Len()
 	if a.begun {
 		return a.write()
@@ -167,7 +167,7 @@ func (a *jsonWriter) end() error {
 
 // run has f write the answer and ends it. An error that comes once the header is
 // out cuts the connection: what there is must not pass for the whole.
-func (a *jsonWriter) run(f func() error) error {
+func (a *answerWriter) run(f func() error) error {
 	defer a.free()
 	err := f()
 	switch {

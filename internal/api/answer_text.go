@@ -15,7 +15,7 @@ type part struct {
 
 // assemble adds a value whose parts are empty, with the parts in their places. A
 // field's name between quotes stands nowhere else: in a text quotes are escaped.
-func (a *jsonWriter) assemble(v any, parts ...part) error {
+func (a *answerWriter) assemble(v any, parts ...part) error {
 	var whole bytes.Buffer
 	if err := encodeJSON(&whole, v); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (a *jsonWriter) assemble(v any, parts ...part) error {
 
 // text adds the inside of a JSON string, a piece at a time, each as change makes
 // it: the text itself is memory enough.
-func (a *jsonWriter) text(text string, change func(string) string) error {
+func (a *answerWriter) text(text string, change func(string) string) error {
 	return a.pieces(text, func(piece string) error {
 		var quoted bytes.Buffer
 		if err := encodeJSON(&quoted, change(piece)); err != nil {
@@ -52,7 +52,7 @@ func (a *jsonWriter) text(text string, change func(string) string) error {
 
 // pieces has add gather a text a piece at a time, and writes what is gathered now
 // and then. Whole characters make a text.
-func (a *jsonWriter) pieces(text string, add func(piece string) error) error {
+func (a *answerWriter) pieces(text string, add func(piece string) error) error {
 	if err := a.flush(1); err != nil {
 		return err
 	}

@@ -201,6 +201,25 @@ func (w *walk) places(user string) {
 	}
 }
 
+// restored publishes a file, has its bytes lost, and publishes it again where that is
+// refused else.
+func (w *walk) restored(at, file, in string) {
+	const body = "bytes that are lost"
+	inline := w.registry.InlineMax
+	w.registry.InlineMax = 0
+	defer func() { w.registry.InlineMax = inline }()
+	w.step("Registry.Publish", "PUT", file+"e", body, 201, "package_registry_package_published | "+in+" | PackageFile tool/1.0.0/e")
+	w.root("PUT", v4+at, map[string]any{"generic_duplicates_allowed": false}).must(w.t, 200)
+	w.news()
+	w.ruin(body, 0)
+	w.step("Registry.Publish", "PUT", file+"e?status=default", body, 201,
+		"package_registry_package_file_restored | "+in+" | PackageFile tool/1.0.0/e",
+		"package_registry_package_status_updated | "+in+" | Package tool/1.0.0 | status: hidden > default")
+	w.step("Registry.Publish", "PUT", file+"e", body, 400)
+	w.root("PUT", v4+at, map[string]any{"generic_duplicates_allowed": true}).must(w.t, 200)
+	w.news()
+}
+
 func (w *walk) packages() {
 	const at, in = "/projects/acme%2Ftool", "Project acme/tool"
 	const file = at + "/packages/generic/tool/1.0.0/"
@@ -212,6 +231,7 @@ func (w *walk) packages() {
 	w.step("Registry.Publish", "PUT", file+"b?status=hidden", "x", 201,
 		"package_registry_package_published | "+in+" | PackageFile tool/1.0.0/b")
 	w.step("Registry.Publish", "PUT", file+"c%20d", "x", 400)
+	w.restored(at, file, in)
 	id := itoa(ask[int64](w.server, `SELECT id FROM packages`))
 	fileID := itoa(ask[int64](w.server, `SELECT id FROM package_files WHERE file_name = 'a'`))
 	w.step("Registry.DeletePackageFile", "DELETE", at+"/packages/"+id+"/package_files/"+fileID, nil, 204,

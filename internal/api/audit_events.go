@@ -83,7 +83,7 @@ func (c *call) listEvents(f audit.Filter, list func(audit.Filter, page.Request) 
 			return err
 		}
 	}
-	return answered(c, nil, found, func(a *jsonWriter, e audit.Event) error { return a.value(auditEvent(e)) })
+	return answered(c, nil, found, func(a *answerWriter, e audit.Event) error { return a.value(auditEvent(e)) })
 }
 
 // cursorLink leads to what follows the row with the id.

@@ -108,7 +108,7 @@ func (c *call) base() string {
 	return c.address
 }
 
-// writeJSON writes a whole answer, which is short: lists have jsonWriter. A body that
+// writeJSON writes a whole answer, which is short: lists have answerWriter. A body that
 // cannot be written as JSON is a mistake of ours.
 func (s *Server) writeJSON(w http.ResponseWriter, status int, body any) {
 	var b bytes.Buffer

@@ -161,6 +161,7 @@ func testDamagedSmallFiles(t *testing.T, s *spoiled, size int) {
 			}
 		}
 	}
+	s.conditions(t, d, []byte(body), doors)
 	s.replace(d, []byte(body))
 	for _, addresses := range doors {
 		for _, at := range addresses {
@@ -170,6 +171,35 @@ func testDamagedSmallFiles(t *testing.T, s *spoiled, size int) {
 	}
 	if len(s.told) != 0 {
 		t.Errorf("told of %+v", s.told)
+	}
+}
+
+// conditions holds that a request whose conditions want no bytes has its answer
+// without a look at them: what is wrong with them is not found. Where the bytes are
+// wanted after all, it is.
+func (s *spoiled) conditions(t *testing.T, d blob.Digest, body []byte, doors map[string][]string) {
+	t.Helper()
+	s.replace(d, flipped(string(body)))
+	const old = "Sat, 01 Jan 2000 00:00:00 GMT"
+	for name, addresses := range doors {
+		for _, at := range addresses {
+			date := s.do("HEAD", at, nil, "PRIVATE-TOKEN: "+rootToken).Header.Get("Last-Modified")
+			for header, status := range map[string]int{
+				"If-None-Match: *": 304, `If-None-Match: "` + d.String() + `"`: 304, "If-Modified-Since: " + date: 304,
+				`If-Match: "other"`: 412, "If-Unmodified-Since: " + old: 412,
+				`If-None-Match: "other"`: 500, "If-Modified-Since: " + old: 500, "If-Match: *": 500, "If-Unmodified-Since: " + date: 500,
+			} {
+				for _, ranges := range []string{"", "bytes=0-1"} {
+					got := s.do("GET", at, nil, "PRIVATE-TOKEN: "+rootToken, "Range: "+ranges, header)
+					if got.StatusCode != status {
+						t.Errorf("%s %s %s: %d, want %d", at, header, ranges, got.StatusCode, status)
+					}
+					if status == 500 {
+						s.saw(t, blob.OtherBytes, name)
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,7 +14,13 @@ import (
 )
 
 // digests are what a publisher declares of its body, one of each algorithm.
-type digests []registry.Checksum
+type digests []declaredDigest
+
+// declaredDigest is a digest, and where it stood.
+type declaredDigest struct {
+	registry.Checksum
+	header string
+}
 
 // declaredDigests reads all that a publisher declares: in the headers of binary
 // repositories, in Content-MD5 (RFC 1864), in Content-Digest and Repr-Digest (RFC
@@ -67,41 +74,64 @@ func (d digests) split() (sha256 *registry.Digest, others []registry.Checksum) {
 		if c.Algorithm == registry.SHA256 {
 			sha256 = (*registry.Digest)(c.Sum)
 		} else {
-			others = append(others, c)
+			others = append(others, c.Checksum)
 		}
 	}
 	return sha256, others
 }
 
 // add takes a digest, and refuses one that contradicts another.
-func (d *digests) add(algorithm registry.Algorithm, sum []byte) error {
+func (d *digests) add(header string, algorithm registry.Algorithm, sum []byte) error {
 	for _, c := range *d {
 		if c.Algorithm != algorithm {
 			continue
 		}
 		if !bytes.Equal(c.Sum, sum) {
-			return fault.New(fault.Refused, "two digests are declared, and they differ")
+			return fault.New(fault.Refused, fmt.Sprintf("two digests are declared, and they differ: %s %x in %s, %x in %s",
+				algorithm, c.Sum, c.header, sum, header))
 		}
 		return nil
 	}
-	*d = append(*d, registry.Checksum{Algorithm: algorithm, Sum: sum})
+	*d = append(*d, declaredDigest{registry.Checksum{Algorithm: algorithm, Sum: sum}, header})
 	return nil
 }
 
 // hexadecimal reads an X-Checksum-*, whose length tells the algorithm as well.
 func (d *digests) hexadecimal(header, text string) error {
 	sum, err := hex.DecodeString(strings.TrimSpace(text))
-	algorithm := map[int]registry.Algorithm{16: registry.MD5, 20: registry.SHA1, 32: registry.SHA256, 64: registry.SHA512}[len(sum)]
-	if kind, named := strings.CutPrefix(header, "X-Checksum-"); named {
-		want := map[string]registry.Algorithm{"Md5": registry.MD5, "Sha1": registry.SHA1, "Sha256": registry.SHA256, "Sha512": registry.SHA512}[kind]
-		if err != nil || algorithm != want {
-			return badDigest(header, want, "hexadecimal digits")
-		}
+	algorithm := algorithmOfSize(len(sum))
+	if want := algorithmIn(header); want != "" && (err != nil || algorithm != want) {
+		return badDigest(header, want, "hexadecimal digits")
 	}
 	if err != nil || algorithm == "" {
 		return fault.New(fault.Refused, header+" is invalid: want the hexadecimal digits of an MD5, SHA-1, SHA-256 or SHA-512")
 	}
-	return d.add(algorithm, sum)
+	return d.add(header, algorithm, sum)
+}
+
+// algorithmIn is the algorithm that the name of an X-Checksum-* says, "" for none.
+func algorithmIn(header string) registry.Algorithm {
+	switch header {
+	case "X-Checksum-Md5":
+		return registry.MD5
+	case "X-Checksum-Sha1":
+		return registry.SHA1
+	case "X-Checksum-Sha256":
+		return registry.SHA256
+	case "X-Checksum-Sha512":
+		return registry.SHA512
+	}
+	return ""
+}
+
+// algorithmOfSize is the algorithm whose digests have so many bytes, "" for none.
+func algorithmOfSize(n int) registry.Algorithm {
+	for _, a := range [...]registry.Algorithm{registry.MD5, registry.SHA1, registry.SHA256, registry.SHA512} {
+		if a.Size() == n {
+			return a
+		}
+	}
+	return ""
 }
 
 func (d *digests) contentMD5(header, text string) error {
@@ -109,7 +139,7 @@ func (d *digests) contentMD5(header, text string) error {
 	if !ok {
 		return badDigest(header, registry.MD5, "base64")
 	}
-	return d.add(registry.MD5, sum)
+	return d.add(header, registry.MD5, sum)
 }
 
 // dictionary reads a dictionary of structured fields (RFC 8941) with byte
@@ -136,7 +166,7 @@ func (d *digests) dictionary(header, field string) error {
 		if !ok {
 			return badDigest(header, algorithm, "base64 between colons")
 		}
-		if err := d.add(algorithm, sum); err != nil {
+		if err := d.add(header, algorithm, sum); err != nil {
 			return err
 		}
 	}
@@ -169,7 +199,7 @@ func (d *digests) list(header, field string) error {
 		if !ok {
 			return badDigest(header, algorithm, "base64, or hexadecimal digits for 32 bits")
 		}
-		if err := d.add(algorithm, sum); err != nil {
+		if err := d.add(header, algorithm, sum); err != nil {
 			return err
 		}
 	}

@@ -90,7 +90,7 @@ func TestDeclaredChecksums(t *testing.T) {
 			name, value, _ := strings.Cut(of[i], ": ")
 			put(name+": "+value+"x").starts(t, 400, "400 Bad request - "+name+" is invalid: want ")
 			put(name+": "+value[:len(value)/2]).starts(t, 400, "400 Bad request - ")
-			put(of[i], other[i]).is(t, 400, `{"message":"400 Bad request - two digests are declared, and they differ"}`)
+			put(of[i], other[i]).starts(t, 400, "400 Bad request - two digests are declared, and they differ: ")
 			s.root("GET", file, nil).is(t, 404, noRow)
 			put(of[i]).is(t, 201, created)
 			s.root("GET", file, nil).is(t, 200, body)
@@ -99,6 +99,23 @@ func TestDeclaredChecksums(t *testing.T) {
 		put.is(t, 201, created)
 	}
 	wantValue(t, "files", s.count("package_files"), n+3)
+}
+
+// TestTwoDigestsThatDiffer: the refusal names both values, and where each stood.
+func TestTwoDigestsThatDiffer(t *testing.T) {
+	s := newServer(t)
+	file := generic(s.project("tool", "private"), "tool/1.0.0/f")
+	one, two := sha256Of("one"), sha256Of("two")
+	raw, _ := hex.DecodeString(two)
+	for _, tc := range []struct{ first, second, want string }{
+		{"X-Checksum-SHA256: " + one, "Repr-Digest: sha-256=:" + base64.StdEncoding.EncodeToString(raw) + ":",
+			"SHA-256 " + one + " in X-Checksum-Sha256, " + two + " in Repr-Digest"},
+		{"X-Checksum: " + two, "X-Checksum: " + one, "SHA-256 " + two + " in X-Checksum, " + one + " in X-Checksum"},
+		{"Digest: crc32c=1", "Digest: crc32c=2", "CRC-32C 00000001 in Digest, 00000002 in Digest"},
+	} {
+		s.do("PUT", file, strings.NewReader("one"), "PRIVATE-TOKEN: "+rootToken, tc.first, tc.second).
+			is(t, 400, `{"message":"400 Bad request - two digests are declared, and they differ: `+tc.want+`"}`)
+	}
 }
 
 // checksumHeaders declares a body in every way there is but SHA-256.

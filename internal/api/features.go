@@ -15,7 +15,7 @@ func listFeatures(c *call) error {
 	if err != nil {
 		return err
 	}
-	return answered(c, nil, page.Of[projects.Feature]{Rows: found}, func(a *jsonWriter, f projects.Feature) error { return a.value(feature(f)) })
+	return answered(c, nil, page.Of[projects.Feature]{Rows: found}, func(a *answerWriter, f projects.Feature) error { return a.value(feature(f)) })
 }
 
 func listFeatureDefinitions(c *call) error {

@@ -115,7 +115,7 @@ func getGroup(c *call) error {
 	}
 	return a.run(func() error {
 		return a.assemble(detail, part{`"projects":[`, func() error {
-			return elements(a, found, func(a *jsonWriter, p projects.Project) error { return a.value(c.project(p)) })
+			return elements(a, found, func(a *answerWriter, p projects.Project) error { return a.value(c.project(p)) })
 		}})
 	})
 }

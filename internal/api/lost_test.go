@@ -101,6 +101,76 @@ func TestLostBytesOfTheOnlyFile(t *testing.T) {
 			s.root("PUT", file, body).is(t, 400, refused)
 		}
 		wantValue(t, "files", s.count("package_files"), 1)
-		wantValue(t, "events", ask[int](s, `SELECT COUNT(*) FROM audit_events WHERE name = 'package_registry_package_published'`), 1)
+		events := `SELECT COUNT(*) FROM audit_events WHERE name = 'package_registry_package_`
+		wantValue(t, "published", ask[int](s, events+`published'`), 1)
+		wantValue(t, "restored", ask[int](s, events+`file_restored'`), 2)
 	})
+}
+
+// TestLostBytesWithMore: what is said beside bytes that are taken again counts as in
+// any publish.
+func TestLostBytesWithMore(t *testing.T) {
+	s := newServer(t)
+	p := s.project("tool", "public")
+	s.root("PUT", "/api/v4/projects/"+p, map[string]any{"generic_duplicates_allowed": false}).must(t, 200)
+	file, body := generic(p, "tool/1.0.0/f"), strings.Repeat("x", 100_000)
+	_, first := s.job(rootToken, p)
+	_, second := s.job(rootToken, p)
+	put := func(status, job string) {
+		t.Helper()
+		s.do("PUT", file+status, strings.NewReader(body), "JOB-TOKEN: "+job).is(t, 201, created)
+	}
+	put("", first)
+	packageIs := func(status string, filePipelines, packagePipelines int) {
+		t.Helper()
+		wantValue(t, "status", ask[string](s, `SELECT status FROM packages`), status)
+		wantValue(t, "the file's pipelines", s.count("package_file_pipelines"), filePipelines)
+		wantValue(t, "the package's", s.count("package_pipelines"), packagePipelines)
+		s.do("GET", file, nil).is(t, 200, body)
+	}
+	packageIs("default", 1, 1)
+	s.ruin(body, 0)
+	put("?status=hidden", second)
+	packageIs("hidden", 2, 2)
+	s.ruin(body, 0)
+	put("", first)
+	packageIs("hidden", 2, 2)
+	s.ruin(body, 0)
+	put("?status=default", second)
+	packageIs("default", 2, 2)
+	events := `SELECT COUNT(*) FROM audit_events WHERE entity_path = 'root/tool' AND name = 'package_registry_package_`
+	wantValue(t, "restored", ask[int](s, events+`file_restored'`), 3)
+	wantValue(t, "status", ask[int](s, events+`status_updated'`), 2)
+	wantValue(t, "files", s.count("package_files"), 1)
+}
+
+// TestRottenBytesOfTheOnlyFile: other bytes of the same size are found in a small
+// file, and its own take their place; those of a large one nobody has looked at.
+func TestRottenBytesOfTheOnlyFile(t *testing.T) {
+	t.Run("disk", func(t *testing.T) { testRottenBytesOfTheOnlyFile(t, spoiledDisk(t)) })
+	t.Run("s3", func(t *testing.T) { testRottenBytesOfTheOnlyFile(t, spoiledS3(t)) })
+}
+
+func testRottenBytesOfTheOnlyFile(t *testing.T, s *spoiled) {
+	p := s.project("tool", "public")
+	s.root("PUT", "/api/v4/projects/"+p, map[string]any{"generic_duplicates_allowed": false}).must(t, 200)
+	s.registry.InlineMax = 0
+	const refused = `{"message":"400 Bad request - Duplicate package is not allowed"}`
+	for i, size := range []int{1, 64 << 10, 64<<10 + 1} {
+		body := numbered(size)
+		file := generic(p, "tool/1.0."+itoa(int64(i))+"/f")
+		s.root("PUT", file, body).is(t, 201, created)
+		s.root("PUT", file, body).is(t, 400, refused)
+		s.replace(blob.Digest(sha256.Sum256([]byte(body))), flipped(body))
+		if size > 64<<10 {
+			s.root("PUT", file, body).is(t, 400, refused)
+			continue
+		}
+		s.root("PUT", file, string(flipped(body))).is(t, 400, refused)
+		s.do("GET", file, nil).is(t, 500, damaged)
+		s.root("PUT", file, body).is(t, 201, created)
+		s.do("GET", file, nil).is(t, 200, body)
+		s.root("PUT", file, body).is(t, 400, refused)
+	}
+	wantValue(t, "files", s.count("package_files"), 3)
 }

@@ -50,11 +50,11 @@ func getAssociations(c *call) error {
 	}
 	return a.run(func() error {
 		a.raw(`{"groups":`)
-		if err := array(a, groups, func(a *jsonWriter, g projects.Group) error { return a.value(c.associatedGroup(g)) }); err != nil {
+		if err := array(a, groups, func(a *answerWriter, g projects.Group) error { return a.value(c.associatedGroup(g)) }); err != nil {
 			return err
 		}
 		a.raw(`,"projects":`)
-		err := array(a, found, func(a *jsonWriter, p projects.Project) error { return a.value(c.associatedProject(p)) })
+		err := array(a, found, func(a *answerWriter, p projects.Project) error { return a.value(c.associatedProject(p)) })
 		a.raw(`}`)
 		return err
 	})

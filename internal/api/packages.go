@@ -110,7 +110,7 @@ func getPackage(c *call) error {
 
 // versions adds versions as they are read. Where there are many, memory is taken
 // before more are.
-func (c *call) versions(a *jsonWriter, others iter.Seq2[[]registry.Package, error]) error {
+func (c *call) versions(a *answerWriter, others iter.Seq2[[]registry.Package, error]) error {
 	comma := ""
 	for found, err := range others {
 		if err != nil {

@@ -53,11 +53,11 @@ func (c *call) page(desc bool, orders ...string) page.Request {
 // listed answers with a page of rows and the headers that tell where it is. The
 // page is read and written in steps.
 func listed[T, W any](c *call, ask page.Request, found page.Of[T], err error, show func(T) W) error {
-	return listedBy(c, ask, found, err, func(a *jsonWriter, row T) error { return a.value(show(row)) })
+	return listedBy(c, ask, found, err, func(a *answerWriter, row T) error { return a.value(show(row)) })
 }
 
 // listedBy is listed for rows that are written in another way.
-func listedBy[T any](c *call, ask page.Request, found page.Of[T], err error, write func(*jsonWriter, T) error) error {
+func listedBy[T any](c *call, ask page.Request, found page.Of[T], err error, write func(*answerWriter, T) error) error {
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func listedBy[T any](c *call, ask page.Request, found page.Of[T], err error, wri
 }
 
 // answered answers with the rows as an array, behind headers that head sets.
-func answered[T any](c *call, head func(), found page.Of[T], write func(*jsonWriter, T) error) error {
+func answered[T any](c *call, head func(), found page.Of[T], write func(*answerWriter, T) error) error {
 	a, err := c.begin(http.StatusOK, found.Size())
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func answered[T any](c *call, head func(), found page.Of[T], write func(*jsonWri
 }
 
 // array adds the rows of a page as an array.
-func array[T any](a *jsonWriter, found page.Of[T], write func(*jsonWriter, T) error) error {
+func array[T any](a *answerWriter, found page.Of[T], write func(*answerWriter, T) error) error {
 	a.raw("[")
 	if err := elements(a, found, write); err != nil {
 		return err
@@ -86,7 +86,7 @@ func array[T any](a *jsonWriter, found page.Of[T], write func(*jsonWriter, T) er
 
 // elements adds the rows of a page with commas between. What is written need not
 // be held while the client takes its time.
-func elements[T any](a *jsonWriter, found page.Of[T], write func(*jsonWriter, T) error) error {
+func elements[T any](a *answerWriter, found page.Of[T], write func(*answerWriter, T) error) error {
 	comma := ""
 	for rows, err := range found.InSteps(a.c.r.Context()) {
 		if err != nil {

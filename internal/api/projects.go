@@ -95,7 +95,7 @@ func (c *call) listProjects(f projects.ProjectFilter) error {
 				return err
 			}
 		}
-		return answered(c, nil, found, func(a *jsonWriter, p projects.Project) error { return a.value(c.projectFor(p)) })
+		return answered(c, nil, found, func(a *answerWriter, p projects.Project) error { return a.value(c.projectFor(p)) })
 	}
 	return listed(c, ask, found, err, c.projectFor)
 }

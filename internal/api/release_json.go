@@ -61,7 +61,7 @@ func sizeOf(r releases.Release) int {
 
 // writeRelease adds a release. The description and the links of a large one are
 // written piece by piece.
-func (c *call) writeRelease(a *jsonWriter, r releases.Release) error {
+func (c *call) writeRelease(a *answerWriter, r releases.Release) error {
 	if r.Apart == nil {
 		return a.value(c.release(r))
 	}
@@ -70,14 +70,14 @@ func (c *call) writeRelease(a *jsonWriter, r releases.Release) error {
 		parts = append(parts, a.descriptionOf(r, `"description_html":"<p>`, html.EscapeString))
 	}
 	parts = append(parts, part{`"links":[`, func() error {
-		return elements(a, r.Apart.Links, func(a *jsonWriter, l releases.Link) error { return a.value(c.releaseLink(r, l)) })
+		return elements(a, r.Apart.Links, func(a *answerWriter, l releases.Link) error { return a.value(c.releaseLink(r, l)) })
 	}})
 	return a.assemble(c.release(r), parts...)
 }
 
 // descriptionOf is the description of a release as a part of its JSON, each piece
 // as change makes it.
-func (a *jsonWriter) descriptionOf(r releases.Release, after string, change func(string) string) part {
+func (a *answerWriter) descriptionOf(r releases.Release, after string, change func(string) string) part {
 	return part{after, func() error {
 		return eachText(r, func(text string) error { return a.text(text, change) })
 	}}

@@ -10,6 +10,7 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/projects"
 	"granary/internal/releases"
 	"granary/internal/wire"
 )
@@ -33,7 +34,7 @@ func matchRelease(path string) (string, []string, bool) {
 }
 
 // markup begins an answer of a type that browsers show.
-func (c *call) markup(contentType string, size int64) (*jsonWriter, error) {
+func (c *call) markup(contentType string, size int64) (*answerWriter, error) {
 	a, err := c.begin(http.StatusOK, size)
 	a.headers = func(h http.Header) { markupHeaders(h, contentType) }
 	return a, err
@@ -71,19 +72,19 @@ func (c *call) releaseURL(r releases.Release) string {
 const htmlType = "text/html; charset=utf-8"
 
 // openPage begins a page of HTML, closePage ends it.
-func (a *jsonWriter) openPage(title string) {
+func (a *answerWriter) openPage(title string) {
 	a.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>" + html.EscapeString(title) + "</title></head>\n<body>\n")
 }
 
-func (a *jsonWriter) closePage() { a.raw("</body>\n</html>\n") }
+func (a *answerWriter) closePage() { a.raw("</body>\n</html>\n") }
 
 // link adds a link of a page.
-func (a *jsonWriter) link(to, text string) {
+func (a *answerWriter) link(to, text string) {
 	a.raw(`<a href="` + html.EscapeString(to) + `">` + html.EscapeString(text) + "</a>")
 }
 
 // plain adds a text, each piece of it as change makes it.
-func (a *jsonWriter) plain(text string, change func(string) string) error {
+func (a *answerWriter) plain(text string, change func(string) string) error {
 	if len(text) <= textPiece {
 		a.raw(change(text))
 		return a.flush(flushAt)
@@ -115,7 +116,7 @@ func webRelease(c *call, project string, rest []string) error {
 	})
 }
 
-func (c *call) writeReleasePage(a *jsonWriter, r releases.Release) error {
+func (c *call) writeReleasePage(a *answerWriter, r releases.Release) error {
 	at := when(r.ReleasedAt)
 	a.openPage(r.Name + " · Releases · " + r.ProjectPath)
 	a.raw("<p>")
@@ -160,8 +161,16 @@ func (c *call) eachLink(r releases.Release, do func(releases.Link) error) error 
 	return nil
 }
 
-// webReleases is the list of a project's releases, a page at a time.
-func webReleases(c *call, project string, _ []string) error {
+// releasesOf is a page of a project's releases.
+type releasesOf struct {
+	project projects.Project
+	ask     page.Request
+	found   page.Of[releases.Release]
+}
+
+// releasesMarkup answers with a page of a project's releases in a type that browsers
+// show, as write writes it.
+func (c *call) releasesMarkup(project, contentType string, f releases.Filter, write func(*answerWriter, releasesOf) error) error {
 	ask, err := c.releasesPage()
 	if err != nil {
 		return err
@@ -170,19 +179,24 @@ func webReleases(c *call, project string, _ []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, releases.Filter{Brief: true}, ask)
+	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, f, ask)
 	if err != nil {
 		return err
 	}
-	a, err := c.markup(htmlType, found.Size())
+	a, err := c.markup(contentType, found.Size())
 	if err != nil {
 		return err
 	}
 	a.head = func() { c.pageHeaders(ask, found.Total) }
-	return a.run(func() error {
-		a.openPage("Releases · " + p.FullPath)
-		a.raw("<h1>" + html.EscapeString(p.Name) + " releases</h1>\n<ul>\n")
-		for rows, err := range found.InSteps(c.r.Context()) {
+	return a.run(func() error { return write(a, releasesOf{p, ask, found}) })
+}
+
+// webReleases is the list of a project's releases, a page at a time.
+func webReleases(c *call, project string, _ []string) error {
+	return c.releasesMarkup(project, htmlType, releases.Filter{Brief: true}, func(a *answerWriter, of releasesOf) error {
+		a.openPage("Releases · " + of.project.FullPath)
+		a.raw("<h1>" + html.EscapeString(of.project.Name) + " releases</h1>\n<ul>\n")
+		for rows, err := range of.found.InSteps(c.r.Context()) {
 			if err != nil {
 				return err
 			}
@@ -197,7 +211,7 @@ func webReleases(c *call, project string, _ []string) error {
 			}
 		}
 		a.raw("</ul>\n")
-		if found.Total > ask.Offset()+ask.Size {
+		if ask := of.ask; of.found.Total > ask.Offset()+ask.Size {
 			a.raw("<p>")
 			a.link(c.pageURL(ask, ask.Number+1), "Page "+strconv.Itoa(ask.Number+1))
 			a.raw("</p>\n")
@@ -217,7 +231,7 @@ func webReleasesJSON(c *call, project string, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return answered(c, nil, found, func(a *jsonWriter, r releases.Release) error {
+	return answered(c, nil, found, func(a *answerWriter, r releases.Release) error {
 		return a.value(wire.ReleaseOutline{ID: r.ID, Tag: r.Tag})
 	})
 }

@@ -25,32 +25,15 @@ const (
 
 // webReleasesAtom is a page of a project's releases as a feed.
 func webReleasesAtom(c *call, project string, _ []string) error {
-	ask, err := c.releasesPage()
-	if err != nil {
-		return err
-	}
-	p, err := c.s.Projects.Project(c.r.Context(), c.actor, project)
-	if err != nil {
-		return err
-	}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, releases.Filter{Unlinked: true}, ask)
-	if err != nil {
-		return err
-	}
-	a, err := c.markup(atomType, found.Size())
-	if err != nil {
-		return err
-	}
-	a.head = func() { c.pageHeaders(ask, found.Total) }
-	return a.run(func() error {
+	return c.releasesMarkup(project, atomType, releases.Filter{Unlinked: true}, func(a *answerWriter, of releasesOf) error {
 		open := false
-		for rows, err := range found.InSteps(c.r.Context()) {
+		for rows, err := range of.found.InSteps(c.r.Context()) {
 			if err != nil {
 				return err
 			}
 			for _, r := range rows {
 				if !open {
-					c.openFeed(a, p, r.UpdatedAt)
+					c.openFeed(a, of.project, r.UpdatedAt)
 					open = true
 				}
 				if err := c.writeEntry(a, r); err != nil {
@@ -59,14 +42,14 @@ func webReleasesAtom(c *call, project string, _ []string) error {
 			}
 		}
 		if !open {
-			c.openFeed(a, p, p.CreatedAt)
+			c.openFeed(a, of.project, of.project.CreatedAt)
 		}
 		a.raw("</feed>\n")
 		return nil
 	})
 }
 
-func (c *call) openFeed(a *jsonWriter, p projects.Project, updated time.Time) {
+func (c *call) openFeed(a *answerWriter, p projects.Project, updated time.Time) {
 	at := c.base() + "/" + p.FullPath + "/-/releases"
 	a.raw(xml.Header + `<feed xmlns="http://www.w3.org/2005/Atom">` + "\n")
 	a.element("title", p.Name+" releases")
@@ -76,7 +59,7 @@ func (c *call) openFeed(a *jsonWriter, p projects.Project, updated time.Time) {
 	a.element("updated", when(updated))
 }
 
-func (c *call) writeEntry(a *jsonWriter, r releases.Release) error {
+func (c *call) writeEntry(a *answerWriter, r releases.Release) error {
 	at := c.releaseURL(r)
 	a.raw("<entry>\n")
 	a.element("id", at)
@@ -104,7 +87,7 @@ func (c *call) writeEntry(a *jsonWriter, r releases.Release) error {
 }
 
 // element adds an XML element with a text.
-func (a *jsonWriter) element(name, text string) {
+func (a *answerWriter) element(name, text string) {
 	a.raw("<" + name + ">" + inXML(text) + "</" + name + ">\n")
 }
 

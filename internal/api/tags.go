@@ -75,7 +75,7 @@ func noTag(err error) error {
 }
 
 // writeTag adds the tag of a release.
-func (c *call) writeTag(a *jsonWriter, r releases.Release) error {
+func (c *call) writeTag(a *answerWriter, r releases.Release) error {
 	w := wire.Tag{
 		Name: r.Tag, Commit: c.releaseCommit(r), CreatedAt: wire.Time(r.CreatedAt),
 		Release: wire.TagRelease{TagName: r.Tag, Description: r.Description},

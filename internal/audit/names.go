@@ -5,7 +5,8 @@ package audit
 const (
 	PackagePublished      Name = "package_registry_package_published"
 	PackageDeleted        Name = "package_registry_package_deleted"
-	PackageFileDeleted    Name = "package_registry_package_file_deleted" // granary's own
+	PackageFileDeleted    Name = "package_registry_package_file_deleted"  // granary's own
+	PackageFileRestored   Name = "package_registry_package_file_restored" // granary's own: its lost bytes are back
 	PackageStatusUpdated  Name = "package_registry_package_status_updated"
 	ProtectionRuleCreated Name = "package_protection_rule_created" // granary's own, like the next two
 	ProtectionRuleUpdated Name = "package_protection_rule_updated"

@@ -28,6 +28,9 @@ type Limits struct {
 	// *DigestError.
 	Digest *Digest
 
+	// Overwrite is Declared's: the store has other bytes under the digest.
+	Overwrite bool
+
 	// Checksums are the other declared digests, at most one of each Algorithm. Where
 	// one of them differs, that is a *DigestError, too.
 	Checksums []Checksum
@@ -129,7 +132,7 @@ func receiveSmall(body []byte, l Limits) (*Received, error) {
 }
 
 func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*Received, error) {
-	up, err := store.Create(ctx, Declared{Size: src.l.Length, Digest: src.l.Digest})
+	up, err := store.Create(ctx, Declared{Size: src.l.Length, Digest: src.l.Digest, Overwrite: src.l.Overwrite})
 	if err != nil {
 		return nil, fmt.Errorf("blob: beginning an upload: %w", err)
 	}

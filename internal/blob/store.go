@@ -51,6 +51,10 @@ type Store interface {
 type Declared struct {
 	Size   int64   // bytes, negative for unknown
 	Digest *Digest // nil for unknown
+
+	// Overwrite says that the store has other bytes of the same size under the digest:
+	// Commit puts these in their place. A store may leave those of more than a MiB.
+	Overwrite bool
 }
 
 // Range is some of a blob's bytes: those from Start up to End, without End.

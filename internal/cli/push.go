@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -150,123 +149,6 @@ func versionFromTag(ctx context.Context, env Env) (string, error) {
 		tag = tag[1:]
 	}
 	return tag, nil
-}
-
-// plan decides for every file what is to be done with it.
-func (p *push) plan(ctx context.Context) ([]pushed, error) {
-	there, err := p.existing(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files := make([]pushed, len(p.sources))
-	err = parallel(ctx, p.jobs, len(files), func(ctx context.Context, i int) error {
-		s := p.sources[i]
-		files[i] = pushed{Path: s.path, Size: s.size, Action: "upload", source: s}
-		old, taken := there[s.path]
-		if p.unlisted {
-			var err error
-			if old, taken, err = p.stat(ctx, s.path); err != nil {
-				return fmt.Errorf("%s: %w", s.local, err)
-			}
-		}
-		if !taken {
-			return nil
-		}
-		if old.Size == s.size && old.SHA256 != "" {
-			sum, err := s.sum()
-			if err != nil {
-				return err
-			}
-			files[i].SHA256 = sum
-			if sum == old.SHA256 {
-				lost, err := p.lost(ctx, s.path)
-				if err == nil && !lost {
-					files[i].Action, files[i].Confirmed = "unchanged", true
-				}
-				return err
-			}
-		}
-		if !p.force {
-			files[i].Action = "refused"
-		}
-		return nil
-	})
-	return files, err
-}
-
-// existing is what the package has, by path.
-func (p *push) existing(ctx context.Context) (map[string]client.File, error) {
-	there := map[string]client.File{}
-	packages, err := p.client.Packages(ctx, p.at.Project, p.at.Name, p.at.Version)
-	if k := client.KindOf(err); k == client.Denied || k == client.NotFound {
-		p.unlisted = true // deploy tokens read no lists
-		return there, nil
-	}
-	if err == nil && len(packages) == 0 {
-		packages, err = p.client.HiddenPackages(ctx, p.at.Project, p.at.Name, p.at.Version)
-		p.hidden = len(packages) > 0
-	}
-	if err != nil || len(packages) == 0 {
-		return there, err
-	}
-	p.created = true
-	if p.hidden {
-		p.unlisted = true
-		return there, nil
-	}
-	files, err := p.client.Files(ctx, p.at.Project, packages[len(packages)-1].ID)
-	for _, f := range files {
-		there[f.Path] = f
-	}
-	return there, err
-}
-
-// lost reports that the server cannot give a file that it has. Its own bytes are
-// sent again. One that was just asked for has been given.
-func (p *push) lost(ctx context.Context, path string) (bool, error) {
-	if p.unlisted {
-		return false, nil
-	}
-	at := p.at
-	at.Path = path
-	return p.client.Lost(ctx, at)
-}
-
-func (p *push) stat(ctx context.Context, path string) (f client.File, taken bool, err error) {
-	at := p.at
-	at.Path = path
-	f, err = p.client.Stat(ctx, at)
-	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
-		return f, false, nil // the server has lost its bytes: they are sent again
-	}
-	switch client.KindOf(err) {
-	case client.NotFound:
-		return f, false, nil
-	case client.Refused: // the publish will tell the server's words
-		return f, false, nil
-	}
-	return f, err == nil, err
-}
-
-// refuse names the files that are there with other bytes.
-func (p *push) refuse(files []pushed) error {
-	var names []string
-	for _, f := range files {
-		if f.Action == "refused" {
-			names = append(names, f.Path)
-		}
-	}
-	if len(names) == 0 || p.dryRun {
-		return nil
-	}
-	const most = 5
-	more := ""
-	if len(names) > most {
-		more = fmt.Sprintf(" and %d more", len(names)-most)
-		names = names[:most]
-	}
-	return refused("%s %s has other bytes under %s%s; nothing was sent\ngive the package a new version, or use --force to publish beside them",
-		p.at.Name, p.at.Version, strings.Join(names, ", "), more)
 }
 
 // send publishes what is to be published. The first file of a new package goes

@@ -21,6 +21,9 @@ func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.T
 
 // AddFile implements registry.Ledger.
 func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.File, error) {
+	if p.Restored != nil {
+		return db.restoreFile(ctx, p)
+	}
 	put, done, err := db.placeAlone(ctx, p)
 	if done || err != nil {
 		return fileOf(p, put), err
@@ -95,10 +98,16 @@ func (t *tx) finish(ctx context.Context, p registry.Publication, f registry.File
 			return err
 		}
 	}
+	return t.recordStatus(ctx, p, f.PackageID, before)
+}
+
+// recordStatus records that the package has another status than before; "" is for
+// none that could have changed.
+func (t *tx) recordStatus(ctx context.Context, p registry.Publication, packageID int64, before registry.Status) error {
 	if before == "" || before == *p.Status {
 		return nil
 	}
-	e := p.Event.To("Package", f.PackageID, title(p)).With("status", string(before), string(*p.Status))
+	e := p.Event.To("Package", packageID, title(p)).With("status", string(before), string(*p.Status))
 	e.Name = audit.PackageStatusUpdated
 	return t.record(ctx, e)
 }
@@ -146,5 +155,6 @@ func (t *tx) addPipeline(f registry.File, pipelineID int64) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)`, f.ID, pipelineID)
+	return t.exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)
+		ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`, f.ID, pipelineID)
 }

@@ -32,13 +32,14 @@ func (db *DB) AskSweep(ctx context.Context, e audit.Event) (id int64, err error)
 	})
 }
 
-// AskedSweep implements registry.Sweeps.
+// AskedSweep is the newest of the sweeps that wait, 0 for none.
 func (db *DB) AskedSweep(ctx context.Context) (id int64, err error) {
 	err = db.row(ctx, `SELECT COALESCE(MAX(id), 0) FROM sweeps WHERE done_at IS NULL`).Scan(&id)
 	return id, classify(err)
 }
 
-// AnswerSweeps implements registry.Sweeps.
+// AnswerSweeps records an outcome for all sweeps that wait, up to an id. failure says
+// what went wrong, "" for nothing.
 func (db *DB) AnswerSweeps(ctx context.Context, upTo int64, swept registry.Swept, failure string) error {
 	why := sql.Null[string]{V: failure, Valid: failure != ""}
 	return db.writer.do(freeing(ctx), func(t *tx) error {
@@ -47,7 +48,8 @@ func (db *DB) AnswerSweeps(ctx context.Context, upTo int64, swept registry.Swept
 	})
 }
 
-// TakeSweep implements registry.Sweeps.
+// TakeSweep returns the outcome of a sweep and forgets it, or reports that it is not
+// done. NotFound where there is none.
 func (db *DB) TakeSweep(ctx context.Context, id int64) (swept registry.Swept, done bool, failure string, err error) {
 	var at sql.Null[int64]
 	var failed sql.Null[string]
@@ -62,12 +64,13 @@ func (db *DB) TakeSweep(ctx context.Context, id int64) (swept registry.Swept, do
 	return swept, err == nil, failed.V, err
 }
 
-// WithdrawSweep implements registry.Sweeps.
+// WithdrawSweep takes a sweep back that somebody asked for.
 func (db *DB) WithdrawSweep(ctx context.Context, id int64) error {
 	return db.writer.do(freeing(ctx), func(t *tx) error { return t.exec(`DELETE FROM sweeps WHERE id = $1`, id) })
 }
 
-// CountBlobs implements registry.Sweeps.
+// CountBlobs adds up the first blobs behind an id, by id. last is the greatest id
+// among them, 0 where there are none, and bytes is what they have together.
 func (db *DB) CountBlobs(ctx context.Context, after int64, limit int) (last int64, blobs int, bytes int64, err error) {
 	err = db.row(ctx, `SELECT COALESCE(MAX(b.id), 0), COUNT(*), CAST(COALESCE(SUM(b.size), 0) AS BIGINT)
 		FROM (SELECT id, size FROM blobs WHERE id > $1 ORDER BY id LIMIT $2) b`, after, limit).Scan(&last, &blobs, &bytes)

@@ -32,10 +32,8 @@ func (r *Registry) unreadable(ctx context.Context, from origin, f File, err erro
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	kind := blob.Missing
-	if e, ok := errors.AsType[*blob.DamageError](err); ok {
-		kind = e.Damage
-	} else if !errors.Is(err, blob.ErrNotFound) {
+	kind := damageOf(err)
+	if kind == "" {
 		return fault.Wrap(fault.Unavailable, "", err)
 	}
 	if r.Damaged != nil {
@@ -44,13 +42,29 @@ func (r *Registry) unreadable(ctx context.Context, from origin, f File, err erro
 	return fault.Wrap(fault.Damaged, "the bytes of this file are lost or damaged, please tell the administrator", err)
 }
 
+// damageOf is what has become of the bytes that could not be read; "" where the error
+// does not say that anything has.
+func damageOf(err error) blob.Damage {
+	if e, ok := errors.AsType[*blob.DamageError](err); ok {
+		return e.Damage
+	}
+	if errors.Is(err, blob.ErrNotFound) {
+		return blob.Missing
+	}
+	return ""
+}
+
 // checkedFirst is up to how many bytes a file is hashed before its first byte is sent.
 const checkedFirst = 64 << 10
+
+// Unchecked reports that Check would read the file: it is small, and its bytes are
+// still in the store.
+func (c *Content) Unchecked() bool { return c.failed != nil && c.Size <= checkedFirst }
 
 // Check reads a small file into memory and compares it with its digest, before
 // anything is promised to the installer. A larger one it leaves to the reading.
 func (c *Content) Check() error {
-	if c.failed == nil || c.Size > checkedFirst {
+	if !c.Unchecked() {
 		return nil
 	}
 	all := make([]byte, c.Size)

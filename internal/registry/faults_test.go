@@ -2,11 +2,13 @@ package registry_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"testing"
 	"time"
 
+	"granary/internal/access"
 	"granary/internal/blob"
 	"granary/internal/blob/blobtest"
 	"granary/internal/fault"
@@ -194,5 +196,53 @@ func testSweepKeepsToTheGrace(t *testing.T, h *house) {
 	}
 	if n := len(h.stored(t)); n != 0 {
 		t.Errorf("%d blobs are left", n)
+	}
+}
+
+// noDuplicates is a catalog whose projects take no file twice.
+type noDuplicates struct{ registry.Catalog }
+
+func (c noDuplicates) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
+	p, err := c.Catalog.FindPlace(ctx, ref, a)
+	p.Duplicates = registry.DuplicatePolicy{}
+	return p, err
+}
+
+// TestRestoreUnderFaults: lost bytes that are published again are back as soon as that
+// is said; under every fault at every step they are right or still lost, and whoever
+// tries again has them back.
+func TestRestoreUnderFaults(t *testing.T) { onEachStore(t, testRestoreUnderFaults) }
+
+func testRestoreUnderFaults(t *testing.T, h *house) {
+	h.Catalog = noDuplicates{h.Catalog}
+	body, c := blobtest.Bytes(1, 5000), at(t, "f")
+	if err := h.publish(t.Context(), c, body); err != nil {
+		t.Fatal(err)
+	}
+	for who, f := range faults(h) {
+		for _, kept := range []bool{false, true} {
+			for came, nth := true, 1; came; nth++ {
+				if err := h.store.Delete(t.Context(), blobtest.Digest(body)); err != nil {
+					t.Fatal(err)
+				}
+				f.set(nth, kept)
+				err := h.publish(t.Context(), c, body)
+				came = f.failed()
+				h.store.Fail(blobtest.Fault{Nth: never})
+				h.ledger.fail(never, false)
+				got, readErr := h.read(t.Context(), c)
+				switch back := bytes.Equal(got, body); {
+				case err == nil && !back, readErr != nil && !fault.Is(readErr, fault.Damaged), readErr == nil && !back, err != nil && !came:
+					t.Errorf("%s %d %v: after %v: %d bytes, %v", who, nth, kept, err, len(got), readErr)
+				case !back:
+					if err := h.publish(t.Context(), c, body); err != nil {
+						t.Errorf("%s %d %v: the retry: %v", who, nth, kept, err)
+					}
+				}
+			}
+		}
+	}
+	if got, err := h.read(t.Context(), c); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

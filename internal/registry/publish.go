@@ -37,6 +37,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	limits := blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest, Checksums: o.Checksums}
 	if lost != nil {
 		limits.Inline = 0 // they go where its record looks for them
+		limits.Overwrite = lost.damage == blob.OtherBytes
 	}
 	received, err := blob.Receive(ctx, r.Blobs, body, limits)
 	if err != nil {
@@ -49,25 +50,26 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	if err := r.store(ctx, received); err != nil {
 		return File{}, err
 	}
-	if lost != nil {
-		return *lost, nil
-	}
 	now := r.Now()
-	return r.Ledger.AddFile(ctx, Publication{
+	add := Publication{
 		ProjectID: p.ProjectID, Coordinates: c, Size: received.Size, Digest: received.Digest, Small: received.Small,
 		Status: o.Status, CreatorID: a.UserID, PipelineID: a.JobPipelineID,
 		NoDuplicate: !p.Duplicates.Permits(c), If: o.If, Now: now, Event: audit.New(a, audit.PackagePublished, now, p.entity()),
-	})
+	}
+	if lost != nil {
+		add.Restored, add.Event.Name = &lost.File, audit.PackageFileRestored
+	}
+	return r.Ledger.AddFile(ctx, add)
 }
 
 // admit refuses before the body is read what can be refused then. Where no second
 // file of the name may be, and the store has lost the bytes of the one there is, it
 // returns that one: its own bytes are taken again, and it needs no new record.
-func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) (lost *File, err error) {
+func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) (lost *lostFile, err error) {
 	if err := checkProtection(p, a, c.Name); err != nil {
 		return nil, err
 	}
-	if err := r.room(); err != nil {
+	if err := r.checkSpace(); err != nil {
 		return nil, err
 	}
 	if limit := r.limit(p); limit > 0 && o.Length > limit {
@@ -87,21 +89,40 @@ func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordin
 		return nil, err
 	case !single:
 		return nil, o.If.Judge(&f.Digest)
-	case small != nil || o.Digest != nil && *o.Digest != f.Digest || !r.lost(ctx, f):
+	case small != nil || o.Digest != nil && *o.Digest != f.Digest:
 		return nil, ErrDuplicate()
 	}
-	return &f, o.If.Judge(&f.Digest)
+	damage := r.damage(ctx, f)
+	if damage == "" {
+		return nil, ErrDuplicate()
+	}
+	return &lostFile{f, damage}, o.If.Judge(&f.Digest)
 }
 
-// lost reports that the store says it does not have the bytes of a file, or not all.
-func (r *Registry) lost(ctx context.Context, f File) bool {
-	size, err := r.Blobs.Stat(ctx, f.Digest)
-	return errors.Is(err, blob.ErrNotFound) || err == nil && size != f.Size
+// lostFile is a file whose bytes the store cannot give.
+type lostFile struct {
+	File
+	damage blob.Damage
 }
 
-// room refuses files while the space that is held back for deletions is in use:
-// they would take it.
-func (r *Registry) room() error {
+// damage is what has become of the bytes of a file, as the store has it; "" where
+// they are right, or large and of the right size, or the store does not say.
+func (r *Registry) damage(ctx context.Context, f File) blob.Damage {
+	body, err := r.Blobs.Open(ctx, f.Digest)
+	if err != nil {
+		return damageOf(err)
+	}
+	c := &Content{File: f, ReadSeekCloser: body, failed: func(err error) error { return err }}
+	if err = checkSize(body, f); err == nil {
+		err = c.Check()
+	}
+	_ = c.Close() // it was only read
+	return damageOf(err)
+}
+
+// checkSpace refuses files while the space that is held back for deletions is in
+// use: they would take it.
+func (r *Registry) checkSpace() error {
 	if r.Full != nil && r.Full() {
 		return fault.New(fault.Unavailable, noSpace)
 	}

@@ -106,7 +106,9 @@ type Ledger interface {
 	// PinBlob creates or touches the row of a blob, so that the sweep leaves
 	// its bytes alone for the time of grace.
 	PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error
-	// AddFile records a published file, and makes the package where it is new.
+	// AddFile records a published file, and makes the package where it is new. With
+	// Restored it records that this file has its bytes again: Unavailable where the
+	// file was removed meanwhile, so that who tries again publishes it anew.
 	AddFile(ctx context.Context, p Publication) (File, error)
 	// TouchDownloads records when packages, by id, were last downloaded.
 	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
@@ -134,6 +136,7 @@ type Publication struct {
 	PipelineID  int64      // 0 without a job
 	NoDuplicate bool       // Refused where the package has a file of this name
 	If          *Condition // Precondition where it does not hold; nil: it always does
+	Restored    *File      // the file on record that these bytes are of, instead of a new one; nil for a new one
 	Event       audit.Event
 	Now         time.Time
 }

@@ -55,7 +55,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, n
 	if err != nil {
 		return Upload{}, err
 	}
-	if err := r.room(); err != nil {
+	if err := r.checkSpace(); err != nil {
 		return Upload{}, err
 	}
 	name, body, err := next()

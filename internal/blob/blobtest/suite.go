@@ -229,7 +229,7 @@ func testCommitMends(t *testing.T, s blob.Store) {
 	for i, size := range []int{100_000, 11 << 20} {
 		data := Bytes(uint64(i), size)
 		d := Digest(data)
-		for _, said := range []blob.Declared{{Size: -1}, {Size: int64(size)}, {Size: int64(size), Digest: &d}} {
+		for _, said := range []blob.Declared{{Size: -1}, {Size: int64(size)}, {Size: int64(size), Digest: &d}, {Size: -1, Overwrite: true}} {
 			up := upload(t, s, Bytes(99, 6<<20))
 			if err := up.Commit(d); err != nil {
 				t.Fatal(err)

@@ -186,9 +186,9 @@ func (u *upload) commitOne(d blob.Digest) error {
 	if body == nil { // of no bytes
 		body = &part{}
 	}
-	to := aim{key: u.s.key(d), blob: true, absent: true}
+	to := aim{key: u.s.key(d), blob: true, absent: !u.said.Overwrite}
 	err := u.s.client.put(u.ctx, to, body, body.size, d)
-	if err == nil || u.present(d) { // the answer was lost, or somebody else was first
+	if err == nil || !u.said.Overwrite && u.present(d) { // the answer was lost, or somebody else was first
 		return nil
 	}
 	// More than once, for versitygw refuses, for a moment, a key that somebody deletes.

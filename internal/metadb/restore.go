@@ -1,0 +1,57 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+var errRemoved = errors.New("the file was removed while its bytes were restored")
+
+// restoreFile records that a file has its bytes again, and what was said beside
+// them. Hooks are told nothing: they know the file.
+func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry.File, error) {
+	if p.Status != nil { // see AddFile
+		defer db.walks.drop(p.ProjectID)
+		defer db.files.clear()
+	}
+	return write(ctx, db, func(t *tx) (registry.File, error) {
+		f := *p.Restored
+		before, err := t.holdRestored(ctx, p)
+		if err != nil {
+			return f, err
+		}
+		if p.PipelineID != 0 {
+			if err := t.addPipeline(f, p.PipelineID); err != nil {
+				return f, err
+			}
+		}
+		if err := t.record(ctx, published(p, f.ID)); err != nil || p.Status == nil || before == *p.Status {
+			return f, err
+		}
+		if err := t.exec(`UPDATE packages SET status = $1 WHERE id = $2`, string(*p.Status), f.PackageID); err != nil {
+			return f, err
+		}
+		return f, t.recordStatus(ctx, p, f.PackageID, before)
+	})
+}
+
+// holdRestored holds the package of the file and returns its status. Whether the file
+// is still there is asked by a statement of its own, after the one that may have
+// waited for who removed it.
+func (t *tx) holdRestored(ctx context.Context, p registry.Publication) (before registry.Status, err error) {
+	err = t.row(ctx, `UPDATE packages SET updated_at = $1 WHERE id = $2 AND status IN ('default', 'hidden', 'deprecated') RETURNING status`,
+		micros(p.Now), p.Restored.PackageID).Scan(&before)
+	var there bool
+	if err == nil {
+		err = t.row(ctx, `SELECT TRUE FROM package_files f JOIN projects o ON o.id = $1 AND o.deleted_at IS NULL
+			WHERE f.id = $2 AND f.status = 'default'`, p.ProjectID, p.Restored.ID).Scan(&there)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", fault.Wrap(fault.Unavailable, "", errRemoved)
+	}
+	return before, classify(err)
+}
