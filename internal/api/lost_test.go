@@ -174,3 +174,22 @@ func testRottenBytesOfTheOnlyFile(t *testing.T, s *spoiled) {
 	}
 	wantValue(t, "files", s.count("package_files"), 3)
 }
+
+// Those that the database keeps come back in the same way.
+func TestRottenRowOfTheOnlyFile(t *testing.T) {
+	s := spoiledDisk(t)
+	p := s.project("tool", "public")
+	s.root("PUT", "/api/v4/projects/"+p, map[string]any{"generic_duplicates_allowed": false}).must(t, 200)
+	file := generic(p, "tool/1.0.0/f")
+	s.root("PUT", file, "bytes").is(t, 201, created)
+	for _, rotten := range []string{"sbyte", "byte", ""} {
+		s.exec(`UPDATE blob_contents SET content = $1`, []byte(rotten))
+		s.do("GET", file, nil).is(t, 500, damaged)
+		s.root("PUT", file, "other").starts(t, 400, "400 Bad request - Duplicate package is not allowed")
+		s.registry.InlineMax = 0 // since it was published
+		s.root("PUT", file, "bytes").is(t, 201, created)
+		s.do("GET", file, nil).is(t, 200, "bytes")
+		s.root("PUT", file, "bytes").starts(t, 400, "400 Bad request - Duplicate package is not allowed")
+	}
+	wantValue(t, "files", s.count("package_files"), 1)
+}

@@ -24,6 +24,12 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 		if err != nil {
 			return f, err
 		}
+		if p.Small != nil {
+			err := t.exec(`UPDATE blob_contents SET content = $1 WHERE blob_id = (SELECT blob_id FROM package_files WHERE id = $2)`, p.Small, f.ID)
+			if err != nil {
+				return f, err
+			}
+		}
 		if p.PipelineID != 0 {
 			if err := t.addPipeline(f, p.PipelineID); err != nil {
 				return f, err

@@ -36,7 +36,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	}
 	limits := blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest, Checksums: o.Checksums}
 	if lost != nil {
-		limits.Inline = 0 // they go where its record looks for them
+		limits.Inline = lost.inline // they go where its record looks for them
 		limits.Overwrite = lost.damage == blob.OtherBytes
 	}
 	received, err := blob.Receive(ctx, r.Blobs, body, limits)
@@ -82,27 +82,32 @@ func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordin
 	// AddFile decides; this spares the upload. A condition counts only where without it
 	// nothing would be refused (RFC 9110 13.2.1), so that it comes last.
 	f, small, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
+	lost = &lostFile{File: f, damage: damageOf(err)}
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil, o.If.Judge(nil)
-	case err != nil:
+	case err != nil && lost.damage == "":
 		return nil, err
 	case !single:
 		return nil, o.If.Judge(&f.Digest)
-	case small != nil || o.Digest != nil && *o.Digest != f.Digest:
+	case o.Digest != nil && *o.Digest != f.Digest:
+		return nil, ErrDuplicate()
+	case lost.damage != "":
+		lost.inline = max(r.InlineMax, f.Size)
+	case small == nil:
+		lost.damage = r.damage(ctx, f)
+	}
+	if lost.damage == "" {
 		return nil, ErrDuplicate()
 	}
-	damage := r.damage(ctx, f)
-	if damage == "" {
-		return nil, ErrDuplicate()
-	}
-	return &lostFile{f, damage}, o.If.Judge(&f.Digest)
+	return lost, o.If.Judge(&f.Digest)
 }
 
-// lostFile is a file whose bytes the store cannot give.
+// lostFile is a file whose bytes cannot be given as they were published.
 type lostFile struct {
 	File
 	damage blob.Damage
+	inline int64 // of its bytes, so many stay with the record: all where the database kept them, else none
 }
 
 // damage is what has become of the bytes of a file, as the store has it; "" where
