@@ -14,7 +14,7 @@ import (
 // SetBlocked implements auth.Users.
 func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (bool, error) {
 	return change(ctx, db, func(t *tx) (bool, error) {
-		n, err := t.count(`UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1`, truth(blocked), id)
+		n, err := t.count(`UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1 AND deleted_at IS NULL`, truth(blocked), id)
 		if err != nil || n == 0 {
 			return false, err
 		}
