@@ -37,8 +37,9 @@ type DB struct {
 	texts    sync.Map      // query text to *sql.Stmt of reads
 	seals    sealer
 
-	sorts   chan struct{} // holds one while a list is sorted here
-	waiting chan struct{} // holds one where something was put into the outbox
+	sorts    chan struct{} // holds one while a list is sorted here
+	sortWait time.Duration // for a turn to sort
+	waiting  chan struct{} // holds one where something was put into the outbox
 
 	changes  changes      // to permission, on all nodes
 	reached  atomic.Int64 // the number of changes that what is remembered was found under
@@ -61,6 +62,9 @@ const (
 	lookupLife = 10 * time.Second // a membership may run out meanwhile
 	filesLife  = time.Hour
 )
+
+// defaultSortWait is as long as clients wait for a part of a large answer.
+const defaultSortWait = 10 * time.Second
 
 // Options are what tests and the server may set.
 type Options struct {
@@ -102,7 +106,10 @@ func (o Options) log() *slog.Logger {
 
 // newDB puts a database together; reads and writes may be the same connections.
 func newDB(d dialect, reads, writes *sql.DB, w transactor, o Options) *DB {
-	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), formerPaths: projects.FormerPaths()}
+	db := &DB{
+		dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1),
+		sorts: make(chan struct{}, 1), sortWait: defaultSortWait, formerPaths: projects.FormerPaths(),
+	}
 	db.changes.ask = db.changesMade
 	db.remember(o.CacheMemory)
 	return db
