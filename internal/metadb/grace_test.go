@@ -133,11 +133,12 @@ func TestGraceBeginsAtTheMigration(t *testing.T) {
 	eachOpener(t, func(t *testing.T, open opener) {
 		db, err := open(Options{})
 		must(t, db, err)
-		do(t, db, `DROP TABLE sweeps`, `DELETE FROM goose_db_version WHERE version_id >= 14`)
 		old := time.Now().Add(-1000 * time.Hour)
 		must(t, 0, db.PinBlob(t.Context(), blob.Digest{1}, 5, old))
 		p := demo(t, db)
 		publishOld(t, db, p.ID, 1, old)
+		do(t, db, `DROP TABLE former_files`, `DROP INDEX variables_instance`, `ALTER TABLE users DROP COLUMN deleted_at`,
+			`DROP TABLE sweeps`, `DELETE FROM goose_db_version WHERE version_id >= 14`)
 		must(t, 0, db.Close())
 		began := time.Now()
 		db, err = open(Options{})
