@@ -61,4 +61,39 @@ func testDatesNameOneFile(t *testing.T, s *server) {
 	s.root("DELETE", byID+itoa(ask[int64](s, `SELECT MAX(id) FROM package_files`)), nil).must(t, 204)
 	holds(file, fourth, "three", false) // which is older than what the client has
 	holds(file, third, "three", true)
+
+	fifth := put(file, "five", time.Second) // gone with its package, and another at once
+	holds(file, fifth, "five", true)
+	packageAt := v4 + "/projects/" + project + "/packages/"
+	s.root("DELETE", packageAt+itoa(ask[int64](s, `SELECT MAX(id) FROM packages`)), nil).must(t, 204)
+	put(file, "six", 100*time.Millisecond)
+	purge := func() {
+		t.Helper()
+		if _, err := s.registry.Sweep(t.Context(), 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unknown := func() {
+		t.Helper()
+		s.do("HEAD", file, nil).header(t, "Last-Modified:")
+		holds(file, fifth, "six", false)
+	}
+	unknown()
+	purge() // the records of the first go
+	unknown()
+	at = at.Add(48 * time.Hour)
+	purge()
+	unknown()
+
+	seventh := put(file, "seven", 0) // replaced at once, and its record gone before anybody asks
+	sevens := itoa(ask[int64](s, `SELECT MAX(id) FROM package_files`))
+	put(file, "eight", 100*time.Millisecond)
+	s.root("DELETE", packageAt+itoa(ask[int64](s, `SELECT MAX(id) FROM packages`))+"/package_files/"+sevens, nil).must(t, 204)
+	for range 2 {
+		purge()
+		s.do("HEAD", file, nil).header(t, "Last-Modified:")
+		holds(file, seventh, "eight", false)
+		at = at.Add(48 * time.Hour)
+	}
+	holds(file, put(file, "nine", 0), "nine", true)
 }

@@ -1,11 +1,14 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 
 	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/page"
 	"granary/internal/releases"
 	"granary/internal/wire"
 )
@@ -33,7 +36,7 @@ func listTags(c *call) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	found, next, err := c.s.Releases.Tags(c.r.Context(), c.actor, c.path("id"), f, ask)
+	found, next, err := c.tags(f, ask)
 	if err != nil || !f.Keyset {
 		return listedBy(c, ask, found, err, c.writeTag)
 	}
@@ -46,6 +49,24 @@ func listTags(c *call) error {
 		}
 	}
 	return answered(c, nil, found, c.writeTag)
+}
+
+// sortMemory is what sorting by version takes of a caller's part of the memory for
+// large answers: each caller has two of the places in the queue before the one list
+// that is sorted at a time, and nobody has them all.
+const sortMemory = AnswersEach / 2
+
+// tags reads a page of tags.
+func (c *call) tags(f releases.TagFilter, p page.Request) (found page.Of[releases.Release], next string, err error) {
+	if p.OrderBy == "version" {
+		ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
+		defer cancel()
+		if err := c.s.Answers.Take(ctx, c.key(), sortMemory); err != nil {
+			return found, "", fault.Wrap(fault.Unavailable, "too many lists are being sorted by version; try again later, or order by name", err)
+		}
+		defer c.s.Answers.Give(c.key(), sortMemory) // before the answer takes some
+	}
+	return c.s.Releases.Tags(c.r.Context(), c.actor, c.path("id"), f, p)
 }
 
 func getTag(c *call) error {

@@ -2,12 +2,16 @@ package api_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"granary/internal/api"
+	"granary/internal/throttle"
 )
 
 func tagsAt(project string) string { return "/api/v4/projects/" + project + "/repository/tags" }
@@ -177,6 +181,32 @@ func TestLargeTags(t *testing.T) {
 	}
 	if got := s.do("GET", tagsAt(p)+"/v1", nil).must(t, 200)["release"].(map[string]any); got["description"] != text {
 		t.Error("the description of one tag is not whole")
+	}
+}
+
+// TestSortedTagsTakeTurns: who has many lists sorted waits for them, for a while, and
+// others do not wait for that; no other order has to wait. What a list took is given
+// back.
+func TestSortedTagsTakeTurns(t *testing.T) {
+	s := serveAnswers(t, 0, 0)
+	p := s.project("tool", "public")
+	s.release(p, map[string]any{"tag_name": "v1"})
+	const from, other = "X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 203.0.113.2"
+	crowd := throttle.Address(netip.MustParseAddr("203.0.113.1"))
+	if err := s.api.Answers.Take(t.Context(), crowd, api.AnswersEach); err != nil {
+		t.Fatal(err)
+	}
+	byVersion := tagsAt(p) + "?order_by=version"
+	s.hurried().do("GET", byVersion, nil, from).header(t, "Retry-After: 5").is(t, 503,
+		`{"message":"503 Service Unavailable - too many lists are being sorted by version; try again later, or order by name"}`)
+	s.hurried().do("GET", byVersion, nil, other).must(t, 200)
+	s.hurried().do("GET", tagsAt(p)+"?order_by=name", nil, from).must(t, 200)
+	s.api.Answers.Give(crowd, api.AnswersEach)
+	for range 5 {
+		s.hurried().do("GET", byVersion, nil, from).must(t, 200)
+	}
+	if taken, waiting := s.api.Answers.Held(); taken != 0 || waiting != 0 {
+		t.Errorf("%d bytes are taken, %d wait", taken, waiting)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,8 +37,9 @@ type DB struct {
 	texts    sync.Map      // query text to *sql.Stmt of reads
 	seals    sealer
 
-	sorts   chan struct{} // holds one while a list is sorted here
-	waiting chan struct{} // holds one where something was put into the outbox
+	sorts    chan struct{} // holds one while a list is sorted here
+	sortWait time.Duration // for a turn to sort
+	waiting  chan struct{} // holds one where something was put into the outbox
 
 	changes  changes      // to permission, on all nodes
 	reached  atomic.Int64 // the number of changes that what is remembered was found under
@@ -62,6 +62,9 @@ const (
 	lookupLife = 10 * time.Second // a membership may run out meanwhile
 	filesLife  = time.Hour
 )
+
+// defaultSortWait is as long as clients wait for a part of a large answer.
+const defaultSortWait = 10 * time.Second
 
 // Options are what tests and the server may set.
 type Options struct {
@@ -103,7 +106,10 @@ func (o Options) log() *slog.Logger {
 
 // newDB puts a database together; reads and writes may be the same connections.
 func newDB(d dialect, reads, writes *sql.DB, w transactor, o Options) *DB {
-	db := &DB{dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), formerPaths: projects.FormerPaths()}
+	db := &DB{
+		dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1),
+		sorts: make(chan struct{}, 1), sortWait: defaultSortWait, formerPaths: projects.FormerPaths(),
+	}
 	db.changes.ask = db.changesMade
 	db.remember(o.CacheMemory)
 	return db
@@ -242,64 +248,6 @@ func classify(err error) error {
 	}
 	return fault.Wrap(fault.Unavailable, "", err) // nobody answered
 }
-
-// micros is a time as it is kept.
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-// optionalMicros is a time that may be missing, as it is kept.
-func optionalMicros(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return micros(*t)
-}
-
-// moment reads a kept time.
-func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
-
-// optionalMoment reads a kept time that may be missing.
-func optionalMoment(us sql.NullInt64) *time.Time {
-	if !us.Valid {
-		return nil
-	}
-	t := moment(us.Int64)
-	return &t
-}
-
-// optional is a value that may be missing, as it is kept.
-func optional[T any](v *T) any {
-	if v == nil {
-		return nil
-	}
-	return *v
-}
-
-// optionalTruth is a bool that may be missing, as it is kept.
-func optionalTruth(v *bool) any {
-	if v == nil {
-		return nil
-	}
-	return truth(*v)
-}
-
-// pointer is the other way round.
-func pointer[T any](v sql.Null[T]) *T {
-	if !v.Valid {
-		return nil
-	}
-	return &v.V
-}
-
-// id is a reference as it is kept: 0 is none.
-func id(n int64) any {
-	if n == 0 {
-		return nil
-	}
-	return n
-}
-
-// fold is a text made comparable whatever its case.
-func fold(s string) string { return strings.ToLower(s) }
 
 // logRollback tells of a transaction that could not be undone in order.
 func logRollback(log *slog.Logger, err error) {

@@ -44,7 +44,7 @@ func (db *DB) ListAttempts(ctx context.Context, hookID int64, f hooks.AttemptFil
 		either += w.bind(" OR a.response_status BETWEEN ? AND ?", status[0], status[1])
 	}
 	if either != "" {
-		w.conditions = append(w.conditions, "(1 = 0"+either+")")
+		w.and("(1 = 0" + either + ")")
 	}
 	return listPage(ctx, direct{db}, &w, p, db.scanAttempt, "hook_attempts a", attemptColumns, "a.id DESC")
 }

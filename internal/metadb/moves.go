@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"database/sql"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -136,23 +135,65 @@ func (t *tx) rehang(ctx context.Context, before, g projects.Group, former fault.
 	return t.exec(`UPDATE namespaces SET visibility = $1 WHERE visibility > $1 AND id IN `+below, int(g.Visibility), g.ID)
 }
 
-// moveNamespace gives a group another full path, and with it everything below.
+// moveNamespace gives a group another full path, and with it everything below, by as
+// many statements for one project as for thousands. to is not below from. Rejected as
+// CheckNewPath says.
 func (t *tx) moveNamespace(ctx context.Context, from, to string) error {
-	type route struct {
-		path               string
-		namespace, project sql.NullInt64
+	if err := t.checkMoved(ctx, from, to); err != nil {
+		return err
 	}
-	prefix := fold(from) + "/"
-	below, err := list(ctx, t, func(row scanner) (r route, err error) {
-		return r, row.Scan(&r.path, &r.namespace, &r.project)
-	}, `SELECT path, namespace_id, project_id FROM routes
-		WHERE redirect = 0 AND (path_key = $1 OR path_key >= $2 AND path_key < $3)`, fold(from), prefix, fold(from)+"0") // '0' follows '/'
+	if fold(from) == fold(to) {
+		var w where
+		set := w.bind("? || substr(path, ?)", to, len(from)+1)
+		return t.exec(`UPDATE routes SET path = `+set+ways(&w, from), w.args...)
+	}
+	var taken, moved, left where
+	key := taken.bind("? || substr(path_key, ?)", fold(to), len(from)+1)
+	err := t.exec(`DELETE FROM routes WHERE redirect = 1 AND path_key IN (SELECT `+key+` FROM routes`+ways(&taken, from)+`)`, taken.args...)
 	if err != nil {
 		return err
 	}
-	for _, r := range below {
-		err := t.moveRoute(r.path, to+r.path[len(from):], r.namespace.Int64, r.project.Int64)
-		if e, ok := fault.As(err, fault.Rejected); ok && e.Fields["route.path"] != nil && len(r.path) > len(from) {
+	paths := moved.bind("? || substr(path_key, ?), ? || substr(path, ?)", fold(to), len(from)+1, to, len(from)+1)
+	err = t.exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect)
+		SELECT `+paths+`, namespace_id, project_id, 0 FROM routes`+ways(&moved, from), moved.args...)
+	if err != nil {
+		return err
+	}
+	return t.exec(`UPDATE routes SET redirect = 1`+ways(&left, from), left.args...)
+}
+
+// ways is the condition that a route is that of the full path or of what is below
+// it, none that only leads on.
+func ways(w *where, fullPath string) string {
+	key := fold(fullPath)
+	w.and("redirect = 0")
+	w.and("(path_key = ? OR path_key >= ? AND path_key < ?)", key, key+"/", key+"0") // '0' follows '/'
+	return w.String()
+}
+
+// checkMoved is CheckNewPath for a group and all below it. All of them become as much
+// longer and deeper, so that the longest of them and the deepest group tell of all.
+func (t *tx) checkMoved(ctx context.Context, from, to string) error {
+	if err := projects.CheckNewPath(from, to, true); err != nil {
+		return err
+	}
+	type farthest struct {
+		path  string
+		group bool
+	}
+	var w where
+	below := ways(&w, from)
+	found, err := list(ctx, t, func(row scanner) (f farthest, err error) { return f, row.Scan(&f.path, &f.group) },
+		`WITH below AS (SELECT path, namespace_id FROM routes`+below+`)
+		SELECT path, 0 FROM (SELECT path FROM below ORDER BY length(path) DESC LIMIT 1) longest
+		UNION ALL SELECT path, 1 FROM (SELECT path FROM below WHERE namespace_id IS NOT NULL
+			ORDER BY length(path) - length(replace(path, '/', '')) DESC LIMIT 1) deepest ORDER BY 2`, w.args...)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		err := projects.CheckNewPath(f.path, to+f.path[len(from):], f.group)
+		if e, ok := fault.As(err, fault.Rejected); ok && e.Fields["route.path"] != nil {
 			return fault.Field("route.path", "is too long (maximum is 255 characters) of a group or project in this group")
 		}
 		if err != nil {

@@ -169,7 +169,7 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 		for _, s := range statuses {
 			marks = append(marks, w.bind("?", string(s)))
 		}
-		w.conditions = append(w.conditions, "c.status IN ("+strings.Join(marks, ", ")+")")
+		w.and("c.status IN (" + strings.Join(marks, ", ") + ")")
 		err = l.q.row(ctx, `SELECT CAST(COALESCE(SUM(c.packages), 0) AS BIGINT) FROM package_counts c`+w.String(), w.args...).Scan(&total)
 		return total, true, classify(err)
 	}

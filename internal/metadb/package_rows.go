@@ -68,7 +68,7 @@ func (l *lister) beyond(w *where, way leg) {
 		columns = append(columns, "k."+column)
 		marks = append(marks, w.bind("?", values[column]))
 	}
-	w.conditions = append(w.conditions, "("+strings.Join(columns, ", ")+")"+compare+" ("+strings.Join(marks, ", ")+")")
+	w.and("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(marks, ", ") + ")")
 }
 
 // merged reads a leg of a list over several projects: of each project only the

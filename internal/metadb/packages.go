@@ -17,12 +17,15 @@ import (
 // findFileQuery: the status of the package is named twice, so that SQLite sees
 // that the partial index serves. The newest file is chosen inside, so that
 // PostgreSQL does not look for it from the newest of all packages. Those published
-// just before and after it, deleted ones too, tell whether it has a twin.
+// just before and after it, and the seconds of those that are gone, tell whether it
+// has a twin.
 const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content,
 		(SELECT o.created_at FROM package_files o
 			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id < f.id ORDER BY o.id DESC LIMIT 1),
 		(SELECT o.created_at FROM package_files o
-			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id > f.id ORDER BY o.id LIMIT 1)
+			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id > f.id ORDER BY o.id LIMIT 1),
+		EXISTS (SELECT 1 FROM former_files d WHERE d.project_id = $2 AND d.name = $3 AND d.version = $4 AND d.file_name = $1
+			AND d.second = f.created_at / 1000000)
 	FROM packages p
 	JOIN package_files f ON f.id = (SELECT n.id FROM package_files n
 		WHERE n.package_id = p.id AND n.file_name = $1 AND n.status = 'default' ORDER BY n.id DESC LIMIT 1)
@@ -84,7 +87,7 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	var kept sql.NullInt64 // an empty file has content too
 	var before, after sql.NullInt64
 	err := db.row(ctx, findFileQuery, string(c.File), projectID, string(c.Name), string(c.Version)).
-		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &before, &after)
+		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &before, &after, &f.Twin)
 	if err != nil {
 		return found, classify(err)
 	}
@@ -94,7 +97,7 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 		found.small = []byte{}
 	}
 	second := f.CreatedAt.Unix()
-	f.Twin = before.Valid && moment(before.Int64).Unix() == second || after.Valid && moment(after.Int64).Unix() == second
+	f.Twin = f.Twin || before.Valid && moment(before.Int64).Unix() == second || after.Valid && moment(after.Int64).Unix() == second
 	return found, verify(f.Digest, found.small)
 }
 
@@ -166,7 +169,11 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, 
 		if err != nil {
 			return 0, err
 		}
-		n += len(files) + len(uploads) + releases
+		dates, err := t.forgetDates(limit, now)
+		if err != nil {
+			return 0, err
+		}
+		n += len(files) + len(uploads) + releases + int(dates)
 		return n, t.countOff(slices.Concat(free, files, uploads), now)
 	})
 }

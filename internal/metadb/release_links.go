@@ -46,7 +46,7 @@ func (db *DB) ListLinks(ctx context.Context, releaseID int64, f releases.LinkFil
 		for _, path := range f.Paths {
 			either = append(either, w.bind("l.path = ?", path))
 		}
-		w.conditions = append(w.conditions, "l.path <> '' AND ("+strings.Join(either, " OR ")+")")
+		w.and("l.path <> '' AND (" + strings.Join(either, " OR ") + ")")
 	}
 	return listPage(ctx, direct{db}, &w, p, scanLink, "release_links l", "l.id, l.name, l.url, l.path, l.link_type", "l.id DESC")
 }

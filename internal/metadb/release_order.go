@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
 )
@@ -71,15 +72,14 @@ type named struct {
 // byVersion reads a page of releases in the order of their versions, which the
 // databases do not know: the tags of the project are sorted here. The largest
 // list, of 20,000 tags of 255 bytes, takes 9 MB and 40 to 150 ms, so that one is
-// sorted at a time. The rows of the page are read later.
+// sorted at a time. Who waits for a turn longer than sortWait gets Unavailable. The
+// rows of the page are read later.
 func (db *DB) byVersion(ctx context.Context, w where, f releases.Filter, p page.Request, l listing[releases.Release]) (page.Of[releases.Release], error) {
 	var found page.Of[releases.Release]
-	select {
-	case db.sorts <- struct{}{}:
-		defer func() { <-db.sorts }()
-	case <-ctx.Done():
-		return found, classify(ctx.Err())
+	if err := db.turnToSort(ctx); err != nil {
+		return found, err
 	}
+	defer func() { <-db.sorts }()
 	tags, err := list(ctx, direct{db}, func(row scanner) (n named, err error) {
 		return n, row.Scan(&n.id, &n.tag)
 	}, `SELECT e.id, e.tag FROM releases e`+w.String(), w.args...)
@@ -103,6 +103,21 @@ func (db *DB) byVersion(ctx context.Context, w where, f releases.Filter, p page.
 	}
 	found.Steps, err = l.stepsOf(ctx, direct{db}, w, "e.id", ids)
 	return found, err
+}
+
+// turnToSort waits until no list is sorted, and has the next one wait.
+func (db *DB) turnToSort(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, db.sortWait)
+	defer cancel()
+	select {
+	case db.sorts <- struct{}{}:
+		return nil
+	case <-waiting.Done():
+	}
+	if err := ctx.Err(); err != nil {
+		return classify(err)
+	}
+	return fault.New(fault.Unavailable, "too many lists are being sorted by version; try again later, or order by name")
 }
 
 func versionOrder(f releases.Filter, p page.Request) func(a, b named) int {

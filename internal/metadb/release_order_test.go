@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
 )
@@ -45,7 +46,8 @@ func TestListsOfReleasesUseIndexes(t *testing.T) {
 	}
 }
 
-// TestOneListIsSortedAtATime: who waits for another's may leave.
+// TestOneListIsSortedAtATime: who waits for another's may leave, and waits no longer
+// than anybody would.
 func TestOneListIsSortedAtATime(t *testing.T) {
 	db, ids := shelfDB(t, 0)
 	p := page.Request{Number: 1, Size: 20, OrderBy: releases.ByVersion, InSteps: true}
@@ -54,6 +56,11 @@ func TestOneListIsSortedAtATime(t *testing.T) {
 	db.sorts <- struct{}{}
 	if _, err := db.ListReleases(ctx, ids[0], releases.Filter{}, p); !errors.Is(err, context.Canceled) {
 		t.Errorf("beside another: %v", err)
+	}
+	db.sortWait = time.Millisecond
+	_, err := db.ListReleases(t.Context(), ids[0], releases.Filter{}, p)
+	if e, ok := fault.As(err, fault.Unavailable); !ok || !strings.HasPrefix(e.Msg, "too many lists are being sorted by version; ") {
+		t.Errorf("beside another that stays: %v", err)
 	}
 	<-db.sorts
 	for range 2 { // the turn is given back

@@ -113,7 +113,7 @@ func chosenReleases(projectID int64, f releases.Filter, p page.Request) where {
 		}
 	}
 	if f.Search != "" {
-		w.conditions = append(w.conditions, w.matchingAs(tagPattern, f.Search, "e.tag"))
+		w.and(w.matchingAs(tagPattern, f.Search, "e.tag"))
 	}
 	if f.After != nil {
 		w.behind(*f.After, p)

@@ -27,6 +27,9 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 		if err != nil {
 			return err
 		}
+		if err := t.keepDates(r.PackageID, r.Now); err != nil {
+			return err
+		}
 		if err := t.tellRemoved(ctx, hooks.PackageDeleted, r, nil); err != nil {
 			return err
 		}
@@ -55,6 +58,9 @@ func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, 
 			return err
 		}
 		if err := t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID); err != nil {
+			return err
+		}
+		if err := t.keepDate(fileID); err != nil {
 			return err
 		}
 		if err := t.tellRemoved(ctx, hooks.FileDeleted, r, &f.File); err != nil {

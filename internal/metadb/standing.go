@@ -63,7 +63,7 @@ func ownRoles(ctx context.Context, q queries, projectIDs []int64, a access.Actor
 	}
 	var w where
 	w.in("m.project_id", false, projectIDs)
-	w.conditions = append(w.conditions, w.living(a.UserID))
+	w.and(w.living(a.UserID))
 	roles := map[int64]access.Role{}
 	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
 		var id int64

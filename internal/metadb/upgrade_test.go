@@ -50,7 +50,8 @@ func patient(giveUp time.Duration) pace {
 	return pace{beat: 50 * time.Millisecond, lease: time.Hour, gone: time.Hour, giveUp: giveUp}
 }
 
-// Both files of a pair are exclusive, or none; and no mark is misspelt.
+// Both files of a pair are exclusive, or none; and no mark is misspelt. What older
+// nodes would misunderstand is exclusive: deleted users are there for them.
 func TestExclusiveMarks(t *testing.T) {
 	marked := func(folder string) (names []string) {
 		files, err := fs.Glob(migrations, "migrations/"+folder+"/*.sql")
@@ -69,8 +70,12 @@ func TestExclusiveMarks(t *testing.T) {
 		}
 		return names
 	}
-	if lite, post := marked("sqlite"), marked("postgres"); !slices.Equal(lite, post) {
+	lite, post := marked("sqlite"), marked("postgres")
+	if !slices.Equal(lite, post) {
 		t.Errorf("exclusive are %v on SQLite and %v on PostgreSQL", lite, post)
+	}
+	if !slices.Contains(lite, "/0015_deleted_users.sql") {
+		t.Errorf("exclusive are only %v", lite)
 	}
 }
 

@@ -42,7 +42,7 @@ func (w *where) in(column string, not bool, values []int64) {
 	if not {
 		operator = " NOT IN ("
 	}
-	w.conditions = append(w.conditions, column+operator+strings.Join(marks, ", ")+")")
+	w.and(column + operator + strings.Join(marks, ", ") + ")")
 }
 
 // matching is a condition that a part of one of the columns is the text,

@@ -63,7 +63,7 @@ type File struct {
 	Digest    blob.Digest
 	Status    Status
 	CreatedAt time.Time
-	Twin      bool // another of its name was published in the same second; only FindFile asks
+	Twin      bool // another was published to its place in the same second, and may be gone; only FindFile asks
 }
 
 // Place is a project as publishing and installing see it: one look-up.

@@ -1,5 +1,8 @@
 -- +goose Up
 
+-- An older granary takes a deleted user for one who is there.
+-- granary: exclusive
+
 -- A deleted user keeps the row, since packages, releases and jobs are by it. The
 -- name, the email and whatever let the user in are gone from it.
 ALTER TABLE users ADD COLUMN deleted_at BIGINT;

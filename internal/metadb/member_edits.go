@@ -1,0 +1,143 @@
+package metadb
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/fault"
+	"granary/internal/projects"
+)
+
+// InsertMember implements projects.Members.
+func (db *DB) InsertMember(ctx context.Context, at projects.Place, a access.Actor, m projects.Member, most fault.Limit, decide projects.Decide) (projects.Member, error) {
+	return change(ctx, db, func(t *tx) (projects.Member, error) {
+		standing, err := t.standingAt(ctx, at, a)
+		if err != nil {
+			return m, err
+		}
+		user, err := t.candidate(ctx, at, m.UserID, m.Username)
+		if err != nil {
+			return m, err
+		}
+		e, err := decide(standing, user)
+		if err != nil {
+			return m, err
+		}
+		m.UserID = user.UserID
+		if err := t.dropExpired(at, m.UserID); err != nil {
+			return m, err
+		}
+		if err := t.addMember(at, m); err != nil {
+			return m, err
+		}
+		if err := t.room(ctx, memberRows(at), 0, most, placeID(at)); err != nil {
+			return m, err
+		}
+		if m, err = t.findMember(ctx, at, m.UserID); err != nil {
+			return m, err
+		}
+		return m, t.record(ctx, aboutMember(e, m).With("access_level", "", m.Standing()))
+	})
+}
+
+func aboutMember(e audit.Event, m projects.Member) audit.Event {
+	return e.To("User", m.UserID, m.Username)
+}
+
+// dropExpired makes room for a new membership where an old one is over.
+func (t *tx) dropExpired(at projects.Place, userID int64) error {
+	var w where
+	condition := placed(&w, at) + w.bind(" AND m.user_id = ? AND m.expires_at <= ?", userID, micros(time.Now()))
+	return t.exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
+}
+
+// UpdateMember implements projects.Members. A membership that it gives an end in
+// the past is over at once.
+func (db *DB) UpdateMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, edit func(access.Resource, *projects.Member) (audit.Event, error)) (projects.Member, error) {
+	return change(ctx, db, func(t *tx) (projects.Member, error) {
+		standing, err := t.standingAt(ctx, at, a)
+		if err != nil {
+			return projects.Member{}, err
+		}
+		before, err := t.livingMember(ctx, at, userID)
+		if err != nil {
+			return before, err
+		}
+		m := before
+		e, err := edit(standing, &m)
+		if err != nil {
+			return m, err
+		}
+		if err := t.keepOwner(ctx, at, before, m); err != nil {
+			return m, err
+		}
+		var w where
+		set := w.bind("access_level = ?, expires_at = ?", int(m.Role), optionalMicros(m.ExpiresAt))
+		condition := placed(&w, at) + w.bind(" AND m.user_id = ?", userID)
+		err = t.exec(`UPDATE members SET `+set+` WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
+		if err != nil || m.Standing() == before.Standing() {
+			return m, err
+		}
+		return m, t.record(ctx, aboutMember(e, m).With("access_level", before.Standing(), m.Standing()))
+	})
+}
+
+// DeleteMember implements projects.Members.
+func (db *DB) DeleteMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, decide projects.Decide) error {
+	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+		standing, err := t.standingAt(ctx, at, a)
+		if err != nil {
+			return struct{}{}, err
+		}
+		m, err := t.livingMember(ctx, at, userID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		e, err := decide(standing, m)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if err := t.keepOwner(ctx, at, m, projects.Member{}); err != nil {
+			return struct{}{}, err
+		}
+		var w where
+		condition := placed(&w, at) + w.bind(" AND m.user_id = ?", userID)
+		err = t.exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.record(ctx, aboutMember(e, m).With("access_level", m.Standing(), ""))
+	})
+	return err
+}
+
+// keepOwner holds a change of a member of a group at the top to
+// projects.KeepOwner. A group below has the owners of those above.
+func (t *tx) keepOwner(ctx context.Context, at projects.Place, before, after projects.Member) error {
+	if at.GroupID == 0 || before.Role != access.Owner {
+		return nil
+	}
+	var top bool
+	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM namespaces WHERE id = $1 AND parent_id IS NULL)`, at.GroupID).Scan(&top)
+	if err != nil || !top {
+		return classify(err)
+	}
+	kept, err := t.keptByAnother(ctx, at.GroupID, before.UserID)
+	if err != nil {
+		return err
+	}
+	return projects.KeepOwner(before, after, kept)
+}
+
+// keptByAnother is Member.Keeps, of any member of the group but one.
+func (t *tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept bool, err error) {
+	err = t.row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
+			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0
+				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id))`,
+		groupID, userID, int(access.Owner)).Scan(&kept)
+	return kept, classify(err)
+}
+
+var _ projects.Members = (*DB)(nil)

@@ -1,0 +1,125 @@
+package metadb
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+
+	"granary/internal/access"
+	"granary/internal/projects"
+)
+
+// countedStatements keeps what a transaction asks for.
+type countedStatements struct {
+	statements
+	texts []string
+}
+
+func (c *countedStatements) exec(query string, args ...any) (sql.Result, error) {
+	c.texts = append(c.texts, query)
+	return c.statements.exec(query, args...)
+}
+
+func (c *countedStatements) row(query string, args ...any) *sql.Row {
+	c.texts = append(c.texts, query)
+	return c.statements.row(query, args...)
+}
+
+func (c *countedStatements) rows(query string, args ...any) (*sql.Rows, error) {
+	c.texts = append(c.texts, query)
+	return c.statements.rows(query, args...)
+}
+
+// TestMovesAskTheSameForAnyGroup: a group of 3,000 projects moves by as many
+// statements as one of 10, and all that is below it is found where it is now, by
+// its old path too.
+func TestMovesAskTheSameForAnyGroup(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		root := newUser(t, db, "root", false)
+		var asked []int
+		for _, size := range []int{10, 3000} {
+			home := fmt.Sprint("Home-", size)
+			g := newGroup(t, db, 0, home, access.Public, root.ID)
+			newGroup(t, db, g.ID, "Sub", access.Public, root.ID)
+			fillGroup(t, db, g, size)
+			texts := moving(t, db, home, "Other/"+home)
+			asked = append(asked, len(texts))
+			for _, text := range texts {
+				if steps := stepsOfSQLite(t, db, text); strings.Contains(steps, "SCAN routes") {
+					t.Errorf("%s: %s", text, steps)
+				}
+			}
+			if n := count(t, db, fmt.Sprintf(`SELECT COUNT(*) FROM routes r JOIN routes o ON o.project_id = r.project_id AND o.redirect = 1
+				WHERE r.redirect = 0 AND r.path = 'Other/' || o.path AND r.path_key = 'other/' || o.path_key AND o.path LIKE 'Home-%d/Tool-%%'`, size)); n != int64(size) {
+				t.Errorf("%d projects are there, want %d", n, size)
+			}
+		}
+		if asked[0] != asked[1] || asked[0] != 4 {
+			t.Errorf("%v statements for 10 and 3,000 projects, want 4", asked)
+		}
+	})
+}
+
+// stepsOfSQLite is SQLite's plan of a statement; PostgreSQL's depends on what is there.
+func stepsOfSQLite(t *testing.T, db *DB, text string) string {
+	t.Helper()
+	if db.dialect.shared {
+		return ""
+	}
+	return strings.Join(plan(t, db, text), "; ")
+}
+
+// moving moves what a full path leads to, and returns by which statements.
+func moving(t *testing.T, db *DB, from, to string) []string {
+	t.Helper()
+	texts, err := write(t.Context(), db, func(on *tx) ([]string, error) {
+		asked := &countedStatements{statements: on.on}
+		on.on = asked
+		err := on.moveNamespace(t.Context(), from, to)
+		on.on = asked.statements
+		return asked.texts, err
+	})
+	return must(t, texts, err)
+}
+
+// fillGroup makes so many projects in a group at the top.
+func fillGroup(t *testing.T, db *DB, g projects.Group, size int) {
+	t.Helper()
+	do(t, db, fmt.Sprintf(`INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics, package_access,
+			archived, creator_id, job_token_scope, created_at, updated_at)
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		SELECT %d, 'Tool-' || i, 'Tool-' || i, '', 20, 'main', '', 20, 0, 1, 1, 1, 1 FROM n`, size, g.ID),
+		fmt.Sprintf(`INSERT INTO routes (path_key, path, project_id, redirect)
+			SELECT '%s/' || lower(path), '%s/' || path, id, 0 FROM projects WHERE namespace_id = %d`, strings.ToLower(g.Path), g.Path, g.ID))
+}
+
+// TestMovesTakeOldPathsOver: who moves to where an old path leads gets it, and comes
+// back to the first path; another spelling of the same path leaves no old one. Paths
+// that only begin alike stay.
+func TestMovesTakeOldPathsOver(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		root := newUser(t, db, "root", false)
+		g := newGroup(t, db, 0, "one", access.Public, root.ID)
+		newProject(t, db, g.ID, "Tool", access.Public, root.ID)
+		for _, beside := range []string{"one-more", "one.more", "one0"} {
+			newProject(t, db, newGroup(t, db, 0, beside, access.Public, root.ID).ID, "Tool", access.Public, root.ID)
+		}
+		others := count(t, db, `SELECT COUNT(*) FROM routes WHERE redirect = 0`)
+		for _, to := range []string{"two", "one", "ONE", "two", "Three"} {
+			var from string
+			must(t, 0, db.row(t.Context(), `SELECT path FROM routes WHERE redirect = 0 AND namespace_id = $1`, g.ID).Scan(&from))
+			moving(t, db, from, to)
+		}
+		want := "Three,Three/Tool,ONE*,ONE/Tool*,two*,two/Tool*"
+		found, err := list(t.Context(), db, func(row scanner) (path string, err error) { return path, row.Scan(&path) },
+			`SELECT path || CASE WHEN redirect = 1 THEN '*' ELSE '' END FROM routes
+			WHERE path_key IN ('one', 'one/tool', 'two', 'two/tool', 'three', 'three/tool') ORDER BY redirect, path_key`)
+		if got := strings.Join(must(t, found, err), ","); got != want {
+			t.Errorf("paths: %s, want %s", got, want)
+		}
+		if n := count(t, db, `SELECT COUNT(*) FROM routes WHERE redirect = 0`); n != others {
+			t.Errorf("%d paths, want %d", n, others)
+		}
+	})
+}
