@@ -240,7 +240,7 @@ func classify(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return postgresFault(e)
 	}
-	return fault.Wrap(fault.Unavailable, "", err) // nobody answered
+	return fault.Wrap(fault.Unavailable, "", oneLine{err}) // nobody answered
 }
 
 // micros is a time as it is kept.
