@@ -150,7 +150,7 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options, h *he
 	if o.Beside {
 		return sameSchema(ctx, conns, postgresDialect(), o)
 	}
-	return advisory(ctx, conns, schemaLock, func(ctx context.Context) error {
+	return advisory(ctx, conns, schemaLock, func() {}, func(ctx context.Context) error {
 		newest, err := migrate(ctx, conns, postgresDialect(), o)
 		if err != nil || h == nil {
 			return err
