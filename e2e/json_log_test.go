@@ -133,7 +133,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	within(t, "not ready", ready(503))
 	s.field(t, "database: this node cannot say", "error")
-	s.field(t, "the upkeep stopped here", "error")
+	s.field(t, "the upkeep has lost the database here", "error")
 	for range 40 { // two seconds
 		time.Sleep(50 * time.Millisecond)
 		ready(503)()
@@ -143,7 +143,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	within(t, "ready again", ready(200))
 	s.field(t, "database: this node says again", "node")
-	s.field(t, "the upkeep goes on here", "failures")
+	s.field(t, "the upkeep has the database here again", "failures")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

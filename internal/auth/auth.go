@@ -57,7 +57,7 @@ func (u *lastUsed) note(tokenID int64, now time.Time) {
 	if u.at == nil {
 		u.at = map[int64]time.Time{}
 	}
-	if _, known := u.at[tokenID]; known || len(u.at) < usesGathered {
+	if last, known := u.at[tokenID]; now.After(last) && (known || len(u.at) < usesGathered) {
 		u.at[tokenID] = now
 	}
 }
@@ -71,11 +71,18 @@ func (u *lastUsed) take() map[int64]time.Time {
 }
 
 // Flush records when tokens were last used. The server calls it now and then;
-// what it has not recorded yet is lost in a crash.
+// what it has not recorded yet is lost in a crash. What it could not record waits
+// for the next flush, which has something to try then.
 func (s *Service) Flush(ctx context.Context) error {
 	at := s.used.take()
 	if len(at) == 0 {
 		return nil
 	}
-	return s.Tokens.TouchTokens(ctx, at)
+	err := s.Tokens.TouchTokens(ctx, at)
+	if err != nil {
+		for id, when := range at {
+			s.used.note(id, when)
+		}
+	}
+	return err
 }

@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 )
@@ -19,5 +21,38 @@ func TestUsesBetweenFlushesAreBounded(t *testing.T) {
 	used.note(2*usesGathered, time.Unix(3, 0))
 	if at := used.take(); len(at) != 1 {
 		t.Errorf("after a flush %d tokens were noted", len(at))
+	}
+}
+
+// touched fails once, and then keeps what it was told.
+type touched struct {
+	Tokens
+	err error
+	at  map[int64]time.Time
+}
+
+func (s *touched) TouchTokens(_ context.Context, at map[int64]time.Time) error {
+	if err := s.err; err != nil {
+		s.err = nil
+		return err
+	}
+	s.at = at
+	return nil
+}
+
+// What a flush could not record the next one records, beside what came since.
+func TestUsesWaitForTheNextFlush(t *testing.T) {
+	away := errors.New("away")
+	store := &touched{err: away}
+	s := &Service{Tokens: store}
+	s.used.note(1, time.Unix(1, 0))
+	s.used.note(2, time.Unix(1, 0))
+	if err := s.Flush(t.Context()); !errors.Is(err, away) {
+		t.Fatal(err)
+	}
+	s.used.note(2, time.Unix(2, 0))
+	s.used.note(3, time.Unix(2, 0))
+	if err := s.Flush(t.Context()); err != nil || len(store.at) != 3 || store.at[1].Unix() != 1 || store.at[2].Unix() != 2 {
+		t.Errorf("recorded %v, %v", store.at, err)
 	}
 }

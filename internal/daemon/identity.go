@@ -4,10 +4,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"granary/internal/blob"
+	"granary/internal/blob/disk"
 	"granary/internal/config"
 )
+
+// lookAtStore is checkStore for a directory before anything is made in it. It needs
+// no lock: the store is given its identity before the records note that.
+func (s *server) lookAtStore(ctx context.Context, place config.Place) error {
+	if place.Scheme != "file" {
+		return nil
+	}
+	identity, placed, err := s.db.StoreIdentity(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := disk.MarkOf(place.Path)
+	if err != nil {
+		return err
+	}
+	return sameIdentity(place, found, identity, placed)
+}
+
+// takenBefore tells whether a server takes the directory of its blobs before it opens
+// its database, which then stays as it is where somebody else has the directory. That
+// is so where a server was at work in it, and where neither store nor database are
+// there. All others are looked at first, and nothing is made in them until then.
+func takenBefore(blobs, database string) bool {
+	if _, err := os.Stat(filepath.Join(blobs, lockName)); err == nil {
+		return true
+	}
+	mark, err := disk.MarkOf(blobs)
+	_, missing := os.Stat(database)
+	return err == nil && mark == "" && errors.Is(missing, fs.ErrNotExist)
+}
 
 // checkStore refuses a store of blobs that is not the one of the records: a
 // directory that is not shared by the nodes, or not mounted; another bucket; the
@@ -24,16 +58,13 @@ func (s *server) checkStore(ctx context.Context, place config.Place) error {
 			return err
 		}
 		found, err := store.Mark(ctx)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case found == "" && placed:
-			return fmt.Errorf("%s is not the store of these records: nothing named identity is in it; "+
-				"correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put %q there as identity", place, identity)
-		case found != "" && found != identity:
-			return fmt.Errorf("%s is the store of other records: what is named identity there is %q, not %q; "+
-				"correct the setting blobs or database; if those records are gone for good, put %[3]q there in its place", place, found, identity)
-		case found == "":
+		}
+		if err := sameIdentity(place, found, identity, placed); err != nil {
+			return err
+		}
+		if found == "" {
 			if err := store.SetMark(ctx, identity); err != nil {
 				return err
 			}
@@ -43,6 +74,20 @@ func (s *server) checkStore(ctx context.Context, place config.Place) error {
 		}
 		return s.db.StorePlaced(ctx)
 	})
+}
+
+// sameIdentity refuses a store in which another identity was found, or none where
+// the records know that the store has theirs.
+func sameIdentity(place config.Place, found, identity string, placed bool) error {
+	switch {
+	case found == "" && placed:
+		return fmt.Errorf("%s is not the store of these records: nothing named identity is in it; "+
+			"correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put %q there as identity", place, identity)
+	case found != "" && found != identity:
+		return fmt.Errorf("%s is the store of other records: what is named identity there is %q, not %q; "+
+			"correct the setting blobs or database; if those records are gone for good, put %[3]q there in its place", place, found, identity)
+	}
+	return nil
 }
 
 // markOf is the identity that a store has; "" for none.

@@ -39,8 +39,18 @@ func TestStoreIdentity(t *testing.T) {
 	}
 	want := "cannot use the blob store: file:" + filepath.Join(dir, "second") + " is not the store of these records: nothing named identity is in it; " +
 		`correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put "` + identity + `" there as identity`
-	if got := refused(t, data, blobs("second")); got != want {
-		t.Errorf("%s\nwant %s", got, want)
+	for _, there := range []bool{false, true} { // as where nothing is mounted
+		if there {
+			if err := os.Mkdir(filepath.Join(dir, "second"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := refused(t, data, blobs("second")); got != want {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+		if made := namesIn(t, filepath.Join(dir, "second")); len(made) > 0 {
+			t.Errorf("where it may not, it made %v", made)
+		}
 	}
 	want = "first is the store of other records: what is named identity there is \"" + identity + `", not "`
 	if got := refused(t, "--data-dir="+filepath.Join(dir, "others"), blobs("first")); !strings.Contains(got, want) {
@@ -51,6 +61,34 @@ func TestStoreIdentity(t *testing.T) {
 	}
 	_, stop := serveHere(t, nil, data, blobs("second"))
 	stop()
+}
+
+// A server that has no records yet makes nothing in the store of a cluster, where
+// there is no lock.
+func TestNothingIsMadeInTheStoreOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "identity"), []byte("theirs"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := refused(t, "--data-dir="+t.TempDir(), "--blobs=file:"+dir); !strings.Contains(got, "is the store of other records") {
+		t.Error(got)
+	}
+	if made := namesIn(t, dir); len(made) != 1 {
+		t.Errorf("where it may not, it made %v", made)
+	}
+}
+
+// namesIn are those of what is in a directory, none where there is none.
+func namesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 // A wrong prefix of the right bucket is another store.

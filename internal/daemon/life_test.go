@@ -21,6 +21,9 @@ import (
 func TestProbesAndMetrics(t *testing.T) {
 	url, stop := serveHere(t, []string{asRoot}, "--data-dir="+t.TempDir())
 	defer stop()
+	if _, body := ask(t, "GET", url+"/-/metrics", nil); !strings.Contains(body, `granary_nodes{version="test"} 1`) {
+		t.Errorf("the first answer counts no nodes:\n%s", body)
+	}
 	for _, path := range []string{"/-/liveness", "/-/readiness"} {
 		if resp, body := ask(t, "GET", url+path, nil); resp.StatusCode != http.StatusOK || body != `{"status":"ok"}` {
 			t.Errorf("%s: %s %s", path, resp.Status, body)

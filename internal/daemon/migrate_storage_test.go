@@ -58,6 +58,12 @@ func TestMigrateStorage(t *testing.T) {
 			t.Errorf("from %s to %s: %s", step.from.Blobs, step.to.Blobs, diff)
 		}
 	}
+	// The records have no part in it, wherever they are: nobody asks their database.
+	away := first
+	away.Database = config.Place{Scheme: "postgres", URL: "postgres://granary@127.0.0.1:1/granary?sslmode=disable"}
+	if got, err := MigrateStorage(t.Context(), away, last, false, func(Copied) {}); err != nil || got.Present != 3 {
+		t.Errorf("where the database is away: %+v, %v", got, err)
+	}
 	if store, err = disk.Open(last.Blobs.Path); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+
+	"granary/internal/metadb"
 )
 
 // whileCurrent is ctx, done as soon as this granary is too old for the database:
@@ -20,13 +22,15 @@ func (s *server) whileCurrent(ctx context.Context) (current context.Context, sto
 	return current, func() { end(nil) }
 }
 
-// greet tells the log who else runs on the database.
+// greet tells the log who else runs on the database, and Prometheus how many run
+// in all.
 func (s *server) greet(ctx context.Context, log *slog.Logger) {
 	nodes, err := s.db.Nodes(ctx)
 	if err != nil {
 		log.Warn("which other nodes run is not known", "error", err)
 		return
 	}
+	s.tasks.count(nodes)
 	var others []string
 	for _, n := range nodes {
 		if n.ID != s.db.NodeID() {
@@ -41,12 +45,14 @@ func (s *server) greet(ctx context.Context, log *slog.Logger) {
 // countNodes tells Prometheus how many nodes of which version run. While the
 // database is away it is not known, and none are told.
 func (s *server) countNodes(ctx context.Context) {
-	nodes, err := s.db.Nodes(ctx)
-	s.tasks.nodes.Reset()
-	if err != nil {
-		return
-	}
+	nodes, _ := s.db.Nodes(ctx)
+	s.tasks.count(nodes)
+}
+
+// count tells of these nodes and no others.
+func (t *tasks) count(nodes []metadb.Node) {
+	t.nodes.Reset()
 	for _, n := range nodes {
-		s.tasks.nodes.WithLabelValues(n.Version).Inc()
+		t.nodes.WithLabelValues(n.Version).Inc()
 	}
 }

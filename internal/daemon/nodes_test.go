@@ -56,6 +56,9 @@ func TestTwoNodes(t *testing.T) {
 	if got := refusedIn(t, environ, "--data-dir="+third); !strings.Contains(got, "file:"+third+"/blobs is not the store of these records") {
 		t.Errorf("a node with a directory of its own: %s", got)
 	}
+	if made := namesIn(t, filepath.Join(third, "blobs")); len(made) > 0 {
+		t.Errorf("it made %v there", made)
+	}
 
 	shows := func(n node, line string) bool {
 		_, metrics := ask(t, "GET", n.url+"/-/metrics", nil)

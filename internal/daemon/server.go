@@ -110,6 +110,14 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 	if err := s.useKey(ctx, cfg); err != nil {
 		return err
 	}
+	if err := s.lookAtStore(ctx, cfg.Blobs); err != nil {
+		return fmt.Errorf("cannot use the blob store: %w", err)
+	}
+	if cfg.Database.Scheme == "sqlite" && cfg.Blobs.Scheme == "file" {
+		if err := s.ownDirectories(cfg.Blobs.Path); err != nil { // again, where it was free to be taken before
+			return err
+		}
+	}
 	if s.blobs, err = openBlobs(ctx, cfg, h); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
@@ -138,7 +146,7 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, o metadb.O
 		return err
 	}
 	dirs := []string{cfg.DataDir, filepath.Dir(database)}
-	if cfg.Blobs.Scheme == "file" {
+	if cfg.Blobs.Scheme == "file" && takenBefore(cfg.Blobs.Path, database) {
 		dirs = append(dirs, cfg.Blobs.Path)
 	}
 	if err := s.ownDirectories(dirs...); err != nil {

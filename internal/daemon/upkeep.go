@@ -40,12 +40,16 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 	return func() { cancel(); running.Wait() }
 }
 
-// upkeepInTurn does what one node does for all, whenever this node is the one.
+// upkeepInTurn does what one node does for all, whenever this node is the one. The
+// log tells of the database's silence on every node: running says whether the
+// upkeep was or is this node's.
 func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	lost := trouble.New(log, "the upkeep stopped here; it goes on where the database answers", "the upkeep goes on here")
+	lost := trouble.New(log, "the upkeep has lost the database here; it goes on where the database answers", "the upkeep has the database here again")
 	for ctx.Err() == nil {
-		err := s.db.Exclusive(ctx, exclusive, func(ctx context.Context) error {
-			lost.Saw(nil)
+		ran := false
+		err := s.db.ExclusiveInTurn(ctx, exclusive, func() { lost.Saw(nil, "running", false) }, func(ctx context.Context) error {
+			ran = true
+			lost.Saw(nil, "running", true)
 			s.tasks.leads.Set(1)
 			defer s.tasks.leads.Set(0)
 			defer s.tasks.stored.Reset()
@@ -55,7 +59,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		lost.Saw(err)
+		lost.Saw(err, "running", ran)
 		select {
 		case <-ctx.Done():
 		case <-time.After(retryUpkeep):

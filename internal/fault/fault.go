@@ -55,10 +55,13 @@ func (e *Error) Error() string {
 			msg += field + " " + reason + "; "
 		}
 	}
-	if e.Err != nil {
-		return msg + ": " + e.Err.Error()
+	switch {
+	case e.Err == nil:
+		return msg
+	case msg == "":
+		return e.Err.Error()
 	}
-	return msg
+	return msg + ": " + e.Err.Error()
 }
 
 // Unwrap is the cause.

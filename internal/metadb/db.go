@@ -246,7 +246,7 @@ func classify(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return postgresFault(e)
 	}
-	return fault.Wrap(fault.Unavailable, "", err) // nobody answered
+	return fault.Wrap(fault.Unavailable, "", oneLine{err}) // nobody answered
 }
 
 // logRollback tells of a transaction that could not be undone in order.

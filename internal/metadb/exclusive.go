@@ -24,8 +24,14 @@ var errLockLost = errors.New("the connection that held the lock is gone, and the
 // it: fn. Its context ends as soon as the lock may have been lost: another node
 // takes over within seconds. The error is fn's, or what kept it from running.
 func (db *DB) Exclusive(ctx context.Context, name string, fn func(context.Context) error) error {
+	return db.ExclusiveInTurn(ctx, name, func() {}, fn)
+}
+
+// ExclusiveInTurn is Exclusive that calls waits whenever the database says that
+// another node does the work: about once a second.
+func (db *DB) ExclusiveInTurn(ctx context.Context, name string, waits func(), fn func(context.Context) error) error {
 	if db.dialect.shared {
-		return advisory(ctx, db.reads, name, fn)
+		return advisory(ctx, db.reads, name, waits, fn)
 	}
 	lock, _ := db.works.LoadOrStore(name, make(chan struct{}, 1)) // other processes are kept away by the file lock
 	held := lock.(chan struct{})
@@ -40,7 +46,7 @@ func (db *DB) Exclusive(ctx context.Context, name string, fn func(context.Contex
 
 // advisory holds one of PostgreSQL's locks on a connection of its own. The
 // server gives it back when that connection ends, however that comes.
-func advisory(ctx context.Context, conns *sql.DB, name string, fn func(context.Context) error) error {
+func advisory(ctx context.Context, conns *sql.DB, name string, waits func(), fn func(context.Context) error) error {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("granary " + name)) // never fails
 	key := int64(h.Sum64())                   //nolint:gosec // any 64 bits will do
@@ -57,6 +63,7 @@ func advisory(ctx context.Context, conns *sql.DB, name string, fn func(context.C
 		if err = errors.Join(err, conn.Close()); err != nil {
 			return classify(err)
 		}
+		waits()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -80,7 +87,7 @@ func keep(ctx context.Context, conn *sql.Conn, key int64, fn func(context.Contex
 			}
 			answer, cancel := context.WithTimeout(working, notOurs)
 			if err := conn.PingContext(answer); err != nil {
-				lose(errors.Join(errLockLost, err))
+				lose(fmt.Errorf("%w: %w", errLockLost, oneLine{err}))
 			}
 			cancel()
 		}

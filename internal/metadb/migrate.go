@@ -18,7 +18,8 @@ var migrations embed.FS
 // migrate applies the steps that are missing, each in a transaction, and reports
 // the newest. It refuses a database that is newer than this program. The caller
 // keeps others away meanwhile. Where one of the steps is exclusive, nothing is
-// applied, not the steps before it either, until no older node runs.
+// applied, not the steps before it either, until no older node runs. What was
+// applied is told to the log, in one line.
 func migrate(ctx context.Context, db *sql.DB, d dialect, o Options) (newest int64, err error) {
 	p, files, err := steps(db, d, o)
 	if err != nil {
@@ -40,8 +41,16 @@ func migrate(ctx context.Context, db *sql.DB, d dialect, o Options) (newest int6
 			return 0, err
 		}
 	}
-	_, err = p.Up(ctx)
-	return want, err
+	if _, err = p.Up(ctx); err != nil {
+		return 0, err
+	}
+	switch {
+	case have == 0:
+		o.log().Info("schema made", "version", want)
+	case have < want:
+		o.log().Info("schema upgraded", "from", have, "to", want)
+	}
+	return want, nil
 }
 
 // sameSchema refuses a database whose schema is not this program's, and leaves

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -151,7 +150,7 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, o Options, h *he
 	if o.Beside {
 		return sameSchema(ctx, conns, postgresDialect(), o)
 	}
-	return advisory(ctx, conns, schemaLock, func(ctx context.Context) error {
+	return advisory(ctx, conns, schemaLock, func() {}, func(ctx context.Context) error {
 		newest, err := migrate(ctx, conns, postgresDialect(), o)
 		if err != nil || h == nil {
 			return err
@@ -175,14 +174,14 @@ func awaitServer(ctx context.Context, conns *sql.DB, o Options) error {
 			return nil
 		}
 		if advice := adviceOnTLS(err); advice != "" {
-			return fmt.Errorf("%s; %s", inOneLine(err), advice)
+			return fmt.Errorf("%w; %s", oneLine{err}, advice)
 		}
 		answer, answered := errors.AsType[*pgconn.PgError](err)
 		if answered && answer.Code != "57P03" || ctx.Err() != nil { // 57P03: it is starting or stopping
-			return err
+			return oneLine{err}
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("it did not answer for %v; start it, or correct the address: %s", wait, inOneLine(err))
+			return fmt.Errorf("it did not answer for %v; start it, or correct the address: %w", wait, oneLine{err})
 		}
 		select {
 		case <-ctx.Done():
@@ -191,9 +190,6 @@ func awaitServer(ctx context.Context, conns *sql.DB, o Options) error {
 		}
 	}
 }
-
-// inOneLine is an error that may tell of each address of a host on its own line.
-func inOneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func checkServer(ctx context.Context, conns *sql.DB) error {
 	var number, version, encoding string

@@ -390,9 +390,27 @@ func TestExclusiveIsTakenOver(t *testing.T) {
 			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
 	must(t, 0, err)
 	must(t, 0, db.Exclusive(t.Context(), "work", func(context.Context) error { return nil }))
-	if err := <-ended; !errors.Is(err, errLockLost) {
-		t.Errorf("who lost the lock got %v", err)
+	if err := <-ended; !errors.Is(err, errLockLost) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("who lost the lock got %q", err)
 	}
+}
+
+// Who waits for exclusive work that another does is told so; who has it at once is
+// told nothing.
+func TestWaitingForExclusive(t *testing.T) {
+	db := openPostgres(t, Options{})
+	waited := make(chan struct{}, 100)
+	must(t, 0, db.Exclusive(t.Context(), "work", func(ctx context.Context) error {
+		short, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		go func() { <-waited; cancel() }()
+		err := db.ExclusiveInTurn(short, "work", func() { waited <- struct{}{} }, func(context.Context) error { return errors.New("two at a time") })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("who waits got %v", err)
+		}
+		return nil
+	}))
+	must(t, 0, db.ExclusiveInTurn(t.Context(), "work", func() { t.Error("it waits for nobody") }, func(context.Context) error { return nil }))
 }
 
 // Nodes that start together make one schema, and only one key is taken.

@@ -1,8 +1,11 @@
 package metadb
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,6 +79,32 @@ func TestExclusiveMarks(t *testing.T) {
 	}
 	if !slices.Contains(lite, "/0015_deleted_users.sql") {
 		t.Errorf("exclusive are only %v", lite)
+	}
+}
+
+// A schema that was made or brought up to date is told once, with both versions.
+func TestSchemaIsTold(t *testing.T) {
+	path, dsn := filepath.Join(t.TempDir(), "granary.db"), metadbtest.NewCluster(t).DSN("granary")
+	for name, open := range map[string]func(o Options) (*DB, error){
+		"SQLite":     func(o Options) (*DB, error) { return OpenSQLite(t.Context(), path, o) },
+		"PostgreSQL": func(o Options) (*DB, error) { return OpenPostgres(t.Context(), dsn, o) },
+	} {
+		var log bytes.Buffer
+		start := func(o Options) {
+			t.Helper()
+			o.Log = slog.New(slog.NewTextHandler(&log, nil))
+			db, err := open(o)
+			must(t, db, err)
+			must(t, 0, db.Close())
+		}
+		start(Options{})
+		start(Options{})
+		start(Options{migrations: later(t, false)})
+		start(Options{migrations: later(t, false)})
+		told := regexp.MustCompile(`level=INFO msg="schema made" version=(\d+)\n.* level=INFO msg="schema upgraded" from=(\d+) to=9002\n$`).FindStringSubmatch(log.String())
+		if told == nil || told[1] != told[2] || strings.Count(log.String(), "\n") != 2 {
+			t.Errorf("%s:\n%s", name, log.String())
+		}
 	}
 }
 

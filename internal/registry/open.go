@@ -96,20 +96,22 @@ type downloads struct {
 }
 
 // Downloaded notes that the file was downloaded now.
-func (r *Registry) Downloaded(f File) {
-	d := &r.downloads
+func (r *Registry) Downloaded(f File) { r.downloads.note(f.PackageID, r.Now()) }
+
+func (d *downloads) note(packageID int64, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.at == nil {
 		d.at = map[int64]time.Time{}
 	}
-	if _, known := d.at[f.PackageID]; known || len(d.at) < downloadsGathered {
-		d.at[f.PackageID] = r.Now()
+	if last, known := d.at[packageID]; now.After(last) && (known || len(d.at) < downloadsGathered) {
+		d.at[packageID] = now
 	}
 }
 
 // Flush records when packages were last downloaded. The server calls it now
-// and then; what it has not recorded yet is lost in a crash.
+// and then; what it has not recorded yet is lost in a crash. What it could not
+// record waits for the next flush, which has something to try then.
 func (r *Registry) Flush(ctx context.Context) error {
 	r.downloads.mu.Lock()
 	at := r.downloads.at
@@ -118,5 +120,11 @@ func (r *Registry) Flush(ctx context.Context) error {
 	if len(at) == 0 {
 		return nil
 	}
-	return r.Ledger.TouchDownloads(ctx, at)
+	err := r.Ledger.TouchDownloads(ctx, at)
+	if err != nil {
+		for id, when := range at {
+			r.downloads.note(id, when)
+		}
+	}
+	return err
 }

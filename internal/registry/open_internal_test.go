@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 )
@@ -16,5 +18,40 @@ func TestDownloadsBetweenFlushesAreBounded(t *testing.T) {
 	r.Downloaded(File{PackageID: 7})
 	if at := r.downloads.at; len(at) != downloadsGathered || !at[7].Equal(now) {
 		t.Errorf("%d packages were noted, the seventh at %v", len(at), at[7])
+	}
+}
+
+// touched fails once, and then keeps what it was told.
+type touched struct {
+	Ledger
+	err error
+	at  map[int64]time.Time
+}
+
+func (l *touched) TouchDownloads(_ context.Context, at map[int64]time.Time) error {
+	if err := l.err; err != nil {
+		l.err = nil
+		return err
+	}
+	l.at = at
+	return nil
+}
+
+// What a flush could not record the next one records, beside what came since.
+func TestDownloadsWaitForTheNextFlush(t *testing.T) {
+	away := errors.New("away")
+	ledger := &touched{err: away}
+	now := time.Unix(1, 0)
+	r := &Registry{Ledger: ledger, Now: func() time.Time { return now }}
+	r.Downloaded(File{PackageID: 1})
+	r.Downloaded(File{PackageID: 2})
+	if err := r.Flush(t.Context()); !errors.Is(err, away) {
+		t.Fatal(err)
+	}
+	now = time.Unix(2, 0)
+	r.Downloaded(File{PackageID: 2})
+	r.Downloaded(File{PackageID: 3})
+	if err := r.Flush(t.Context()); err != nil || len(ledger.at) != 3 || ledger.at[1].Unix() != 1 || ledger.at[2].Unix() != 2 {
+		t.Errorf("recorded %v, %v", ledger.at, err)
 	}
 }

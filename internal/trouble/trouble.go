@@ -4,6 +4,8 @@ package trouble
 
 import (
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -51,9 +53,21 @@ func (t *Trouble) Saw(err error, with ...any) {
 	}
 	t.failed++
 	t.told = now
-	with = append(with, "error", err)
+	with = append(with, "error", inOneLine(err.Error()))
 	if t.failed > 1 {
 		with = append(with, "failures", t.failed, "for", now.Sub(t.since).Round(time.Second))
 	}
 	t.log.Warn(t.fails, with...)
+}
+
+// inOneLine tells each line of an error once: where several things failed together
+// they often failed in the same way.
+func inOneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(parts, line) {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
 }

@@ -34,3 +34,14 @@ func TestOncePerMinute(t *testing.T) {
 		}
 	}
 }
+
+// What failed together is one line, and what failed in the same way is told once.
+func TestErrorsInOneLine(t *testing.T) {
+	var out bytes.Buffer
+	trouble := New(slog.New(slog.NewTextHandler(&out, nil)), "it fails", "it goes on")
+	away := errors.New("no answer")
+	trouble.Saw(errors.Join(away, errors.New("disk full\n\tat all"), away))
+	if want := `error="no answer; disk full; at all"`; !strings.Contains(out.String(), want) {
+		t.Errorf("want %s in %s", want, out.String())
+	}
+}

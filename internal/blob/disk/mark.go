@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"granary/internal/blob"
 )
@@ -17,9 +18,13 @@ const markFile = "identity"
 var _ blob.Marked = (*Store)(nil)
 
 // Mark implements blob.Marked.
-func (s *Store) Mark(context.Context) (string, error) {
-	text, err := os.ReadFile(filepath.Join(s.dir, markFile))
-	if errors.Is(err, fs.ErrNotExist) {
+func (s *Store) Mark(context.Context) (string, error) { return MarkOf(s.dir) }
+
+// MarkOf is the mark of the store in dir, "" where there is no mark or no store.
+// Nothing is made.
+func MarkOf(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, markFile))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return "", nil
 	}
 	if err != nil {
