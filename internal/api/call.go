@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"granary/internal/access"
+	"granary/internal/auth"
 	"granary/internal/fault"
 )
 
@@ -18,6 +19,7 @@ type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	actor  access.Actor
+	doors  auth.Doors // of the route, for who sends a body; see Again
 	params params
 
 	address string // what base answers, once it was asked

@@ -35,7 +35,7 @@ func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route rout
 		s.fail(w, r, refused)
 		return
 	}
-	c := &call{s: s, w: w, r: r, actor: actor}
+	c := &call{s: s, w: w, r: r, actor: actor, doors: route.doors}
 	var err error
 	if route.action == access.PublishPackage {
 		err = c.putFile(refused, project, raw)
@@ -86,7 +86,7 @@ func (c *call) putFile(refused error, project string, raw registry.Raw) error {
 
 // publishOptions reads what travels beside the body of a publish.
 func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err error) {
-	o.Length = c.r.ContentLength
+	o.Length, o.Sender = c.r.ContentLength, c
 	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: else a part would become the whole file
 		return o, false, fault.New(fault.Refused, "Content-Range is not supported, send the whole file")
 	}

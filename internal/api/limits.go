@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -43,6 +44,21 @@ func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors) (acce
 		return access.Actor{}, refused
 	}
 	return a, err
+}
+
+// Again implements registry.Sender: the credentials of the request as they are now. It
+// counts as no other request.
+func (c *call) Again(ctx context.Context) (access.Actor, error) {
+	if c.s.known != nil {
+		return *c.s.known, nil
+	}
+	sent, sudo := credentials(c.r)
+	sent.From = c.s.from(c.r)
+	a, err := c.s.Auth.Authenticate(ctx, sent, c.doors)
+	if err != nil || sudo == "" {
+		return a, err
+	}
+	return c.s.sudo(c.r, a, sudo)
 }
 
 // sudo lets an administrator act as somebody else. Nobody acts where it is refused.

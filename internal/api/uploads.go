@@ -40,7 +40,7 @@ const (
 
 func (s *Server) serveUpload(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{s: s, w: w, r: r}
+		c := &call{s: s, w: w, r: r, doors: route.doors}
 		if err := c.upload(route); err != nil {
 			s.fail(w, r, err)
 		}
@@ -60,7 +60,7 @@ func (c *call) upload(route route) error {
 	if err := c.sudo(); err != nil {
 		return err
 	}
-	u, err := c.s.Registry.Upload(c.r.Context(), c.actor, c.path("id"), c.uploadedFile)
+	u, err := c.s.Registry.Upload(c.r.Context(), c.actor, c.path("id"), c, c.uploadedFile)
 	if err != nil {
 		return err
 	}

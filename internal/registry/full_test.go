@@ -23,7 +23,7 @@ func TestFullTakesNoFiles(t *testing.T) {
 	h.Full = func() bool { return true }
 	unread := errors.New("the body was read")
 	_, publish := h.Publish(t.Context(), h.admin, h.project, at(t, "late"), failingReader{unread}, registry.PublishOptions{Length: -1})
-	_, upload := h.Upload(t.Context(), h.admin, h.project, func() (string, io.Reader, error) { return "f", failingReader{unread}, unread })
+	_, upload := h.Upload(t.Context(), h.admin, h.project, nil, func() (string, io.Reader, error) { return "f", failingReader{unread}, unread })
 	for _, err := range []error{publish, upload} {
 		if !fault.Is(err, fault.Unavailable) || errors.Is(err, unread) || !strings.Contains(err.Error(), "no space left on the server") {
 			t.Errorf("%v", err)

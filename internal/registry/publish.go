@@ -19,6 +19,7 @@ type PublishOptions struct {
 	Digest    *blob.Digest // declared SHA-256, nil for none
 	Checksums []Checksum   // declared besides it, one of each algorithm at most
 	If        *Condition   // on what is there, nil for none
+	Sender    Sender       // who is asked again after a slow body; nil for nobody
 }
 
 // Publish adds a file to a package, making the package where it is new. When
@@ -39,11 +40,22 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 		limits.Inline = lost.inline // they go where its record looks for them
 		limits.Overwrite = lost.damage == blob.OtherBytes
 	}
+	began := r.Now()
 	received, err := blob.Receive(ctx, r.Blobs, body, limits)
 	if err != nil {
 		return File{}, receiveFault(err, o.Length, r.limit(p))
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	a, p, err = r.again(ctx, o.Sender, began, a, p, func(a access.Actor) (Place, error) {
+		now, err := r.allow(ctx, a, project, access.PublishPackage)
+		if err == nil {
+			err = checkProtection(now, a, c.Name)
+		}
+		return now, err
+	})
+	if err != nil {
+		return File{}, err
+	}
 	if lost != nil && received.Digest != lost.Digest {
 		return File{}, ErrDuplicate()
 	}

@@ -159,6 +159,7 @@ type Registry struct {
 	Naming      projects.Naming // the server's
 	MaxFileSize int64           // bytes, 0 = none; the server's
 	InlineMax   int64           // bytes; bodies up to this ride with their record
+	RecheckAfter time.Duration // a sender whose body took so long is judged again at its end; 0 for 1 s
 	Now         func() time.Time
 	Full        func() bool // whether the server's disk takes no files; nil where it always does
 

@@ -48,9 +48,9 @@ type Uploads interface {
 }
 
 // Upload keeps a file. next is called once the actor is let in, and returns
-// what the sender calls the file, and its bytes. When Upload returns without
-// error they and the record are durable.
-func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, next func() (name string, body io.Reader, err error)) (Upload, error) {
+// what the sender calls the file, and its bytes; s is asked again if they are slow.
+// When Upload returns without error they and the record are durable.
+func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s Sender, next func() (name string, body io.Reader, err error)) (Upload, error) {
 	p, err := r.allowUpload(ctx, a, project, access.UploadFile)
 	if err != nil {
 		return Upload{}, err
@@ -58,6 +58,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, n
 	if err := r.checkSpace(); err != nil {
 		return Upload{}, err
 	}
+	began := r.Now()
 	name, body, err := next()
 	if err != nil {
 		return Upload{}, err
@@ -67,6 +68,12 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, n
 		return Upload{}, receiveFault(err, -1, r.limit(p))
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	a, p, err = r.again(ctx, s, began, a, p, func(a access.Actor) (Place, error) {
+		return r.allowUpload(ctx, a, project, access.UploadFile)
+	})
+	if err != nil {
+		return Upload{}, err
+	}
 	if err := r.store(ctx, received); err != nil {
 		return Upload{}, err
 	}
