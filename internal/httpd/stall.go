@@ -66,10 +66,13 @@ const (
 // and reports whether that was all. A deadline that passes ends the request's
 // context. It asks for no 100-continue.
 func (g *guardedBody) drop() bool {
-	if g.ended || g.waiting || g.length-g.received > dropBytes {
+	if g.ended {
 		return g.whole
 	}
-	_ = g.control.SetReadDeadline(time.Now().Add(dropTime))
+	_ = g.control.SetReadDeadline(time.Now().Add(dropTime)) // for net/http, too
+	if g.waiting || g.length-g.received > dropBytes {
+		return false
+	}
 	buffer := make([]byte, 4<<10)
 	for end := g.received + dropBytes; !g.ended && g.received <= end; {
 		n, err := g.ReadCloser.Read(buffer)
