@@ -32,7 +32,7 @@ func tool(t *testing.T, name string) string {
 // proxies are started before a server, named by HOST:PORT, and return their URL.
 var proxies = map[string]func(t *testing.T, server string) string{
 	"direct": func(_ *testing.T, server string) string { return "http://" + server },
-	"nginx":  func(t *testing.T, server string) string { return nginx(t, documented(t, server)) },
+	"nginx":  func(t *testing.T, server string) string { return nginx(t, documented(t, "location /", server)) },
 	"nginx that buffers": func(t *testing.T, server string) string {
 		return nginx(t, "location / { proxy_pass http://"+server+"; proxy_set_header Host $http_host; "+
 			"proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; client_max_body_size 0; }")
@@ -41,16 +41,16 @@ var proxies = map[string]func(t *testing.T, server string) string{
 	"varnish": varnish,
 }
 
-// documented is the block of docs/operations.md, for a server elsewhere.
-func documented(t *testing.T, server string) string {
+// documented is a block of docs/operations.md, for a server elsewhere.
+func documented(t *testing.T, begins, server string) string {
 	t.Helper()
 	text, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile(`(?m)^    location / \{\n(?:        .*\n)+    \}$`).FindString(string(text))
+	block := regexp.MustCompile(`(?m)^    ` + begins + ` \{\n(?:        .*\n)+    \}$`).FindString(string(text))
 	if strings.Count(block, "http://127.0.0.1:8080") != 1 {
-		t.Fatalf("docs/operations.md has no block for nginx: %q", block)
+		t.Fatalf("docs/operations.md has no block %q for nginx: %q", begins, block)
 	}
 	return strings.Replace(block, "127.0.0.1:8080", server, 1)
 }

@@ -2,8 +2,8 @@
 
 usage: refusals.py CLIENT TRIES FILE < CASES
 
-CASES is a JSON list of {"name", "url", "headers", "status", "says"}: a PUT of FILE
-must be answered so, at each try. "{fresh}" in a header becomes an address that
+CASES is a JSON list of {"name", "method", "url", "headers", "status", "says"}: FILE
+as the body of a request must be answered so, at each try. "{fresh}" in a header becomes an address that
 nobody had before. It prints what was not so, and ends with 1 then.
 """
 import http.client
@@ -26,10 +26,23 @@ def fresh():
 
 
 def by_http_client(case, headers, path):
+    return sent(case, headers | {"Content-Length": str(os.path.getsize(path))}, path)
+
+
+def by_chunks(case, headers, path):
+    return sent(case, headers | {"Transfer-Encoding": "chunked"}, path)
+
+
+def by_expecting(case, headers, path):
+    """A client that asks whether to go on, and does not wait to hear it."""
+    return by_http_client(case, headers | {"Expect": "100-continue"}, path)
+
+
+def sent(case, headers, path):
     to = urlsplit(case["url"])
     conn = http.client.HTTPConnection(to.netloc, timeout=60)
     with open(path, "rb") as body:
-        conn.request("PUT", to.path, body=body, headers=headers | {"Content-Length": str(os.path.getsize(path))})
+        conn.request(case["method"], to.path, body=body, headers=headers, encode_chunked="Transfer-Encoding" in headers)
     answer = conn.getresponse()
     text = answer.read().decode()
     conn.close()
@@ -38,7 +51,7 @@ def by_http_client(case, headers, path):
 
 def by_urllib(case, headers, path):
     with open(path, "rb") as body:
-        request = urllib.request.Request(case["url"], data=body, method="PUT",
+        request = urllib.request.Request(case["url"], data=body, method=case["method"],
                                          headers=headers | {"Content-Length": str(os.path.getsize(path))})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -59,14 +72,14 @@ def flags(headers):
 def by_wget(case, headers, path):
     """wget keeps the text of a 401 to itself."""
     text, told = run("wget", "--no-config", "--quiet", "--server-response", "--content-on-error", "--tries=1", "--output-document=-",
-                     "--method=PUT", f"--body-file={path}", *flags(headers), case["url"])
+                     f"--method={case['method']}", f"--body-file={path}", *flags(headers), case["url"])
     statuses = [line.split()[1] for line in told.splitlines() if line.strip().startswith("HTTP/")]
     return int(statuses[-1]) if statuses else told, text if statuses[-1:] != ["401"] else case["says"]
 
 
 def by_curl(case, headers, path):
     text, told = run("curl", "--disable", "--silent", "--show-error", "--max-time", "60", "--write-out", "%{stderr}%{http_code}",
-                     "--upload-file", path, *(f"-H{k}: {v}" for k, v in headers.items()), case["url"])
+                     "--request", case["method"], "--upload-file", path, *(f"-H{k}: {v}" for k, v in headers.items()), case["url"])
     return int(told) if told.isdigit() else told, text
 
 
@@ -105,7 +118,7 @@ def by_ansible(case, headers, path):
     if child == 0:
         os.dup2(out, 1)
         basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": {
-            "url": case["url"], "method": "PUT", "src": path, "remote_src": True, "headers": headers,
+            "url": case["url"], "method": case["method"], "src": path, "remote_src": True, "headers": headers,
             "status_code": [case["status"]], "return_content": True, "timeout": 60}}).encode()
         try:
             uri.main()
@@ -120,7 +133,7 @@ def by_ansible(case, headers, path):
     return result.get("status"), str(result.get("content", "")) + str(result.get("msg", ""))
 
 
-ASK = {"http.client": by_http_client, "urllib": by_urllib, "wget": by_wget, "curl": by_curl, "ansible": by_ansible,
+ASK = {"http.client": by_http_client, "chunks": by_chunks, "expecting": by_expecting, "urllib": by_urllib, "wget": by_wget, "curl": by_curl, "ansible": by_ansible,
        "stalling": by_stalling}
 
 

@@ -73,7 +73,7 @@ func (s *Server) Handler(mux *http.ServeMux) http.Handler {
 	mux.Handle("GET "+prefix+documentPath, s.serveDocument())
 	mux.Handle("GET "+projectUploadPath, s.serveFile(getProjectUpload))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unknown(mux, w, r) })
-	d := &door{s: s, mux: mux, generic: generic}
+	d := &door{s: s, mux: mux, generic: generic, vary: []string{"Origin"}}
 	if s.known == nil {
 		d.own = pathOf(s.ExternalURL)
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 )
 
 // What pages of other origins may do, as GitLab has it (rack-cors in its
@@ -21,17 +20,15 @@ const maxAsked = 4096
 
 // crossOrigin lets the page of another origin read what will be answered, and
 // answers itself where the browser only asks whether it may (a preflight), which
-// it reports. Whether there is such a route, the request itself will tell.
-func crossOrigin(w http.ResponseWriter, r *http.Request, path string) (answered bool) {
-	if !strings.HasPrefix(path, "/api/") {
-		return false
-	}
+// it reports. Whether there is such a route, the request itself will tell. An
+// answer without these headers differs, so that all say "Vary: Origin" (door.go):
+// a cache must not give to the page what it kept for another program.
+func crossOrigin(w http.ResponseWriter, r *http.Request) (answered bool) {
 	h := w.Header()
 	h["Access-Control-Allow-Origin"] = []string{"*"}
 	h["Access-Control-Allow-Methods"] = []string{corsMethods}
 	h["Access-Control-Expose-Headers"] = []string{corsExposed}
 	h["Access-Control-Max-Age"] = []string{corsMaxAge}
-	h["Vary"] = []string{"Origin"}
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}

@@ -20,7 +20,7 @@ func TestCrossOrigin(t *testing.T) {
 	s := newServer(t)
 	p := s.project("tool", "private")
 	file := generic(p, "tool/1.0.0/f")
-	s.root("PUT", file, "hello").header(t, "Access-Control-Allow-Origin:", "Vary:").is(t, 201, created)
+	s.root("PUT", file, "hello").header(t, "Access-Control-Allow-Origin:", "Vary: Origin").is(t, 201, created)
 	allowed := []string{"Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", exposed,
 		"Access-Control-Max-Age: 7200", "Access-Control-Allow-Credentials:", "Vary: Origin"}
 	for _, tc := range []struct {
@@ -45,9 +45,22 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-// TestCrossOriginOfFailures: a 429 and a 500 are readable, too.
+// TestVaryByOrigin: an answer that a cache may keep for a page of another origin
+// says so without an Origin, too.
+func TestVaryByOrigin(t *testing.T) {
+	s := newServer(t)
+	file := generic(s.project("tool", "public"), "tool/1.0.0/f")
+	s.root("PUT", file, "hello").must(t, 201)
+	for path, status := range map[string]int{file: 200, file + "x": 404, "/api/v4/projects": 200, "/api/v4/none": 404, "/api/v4/./version": 404} {
+		s.do("GET", path, nil).header(t, "Vary: Origin", "Access-Control-Allow-Origin:").must(t, status)
+	}
+}
+
+// TestCrossOriginOfFailures: a 400 at the door, a 429 and a 500 are readable, too.
 func TestCrossOriginOfFailures(t *testing.T) {
 	s := newServer(t)
+	s.raw("GET /api/v4/projects HTTP/1.1\r\nHost: "+strings.Repeat("x", 261)+"\r\n"+origin+"\r\n\r\n").
+		header(t, "Access-Control-Allow-Origin: *", exposed, "Vary: Origin").must(t, 400)
 	s.api.Anonymous = throttle.New("test", throttle.Rate{Requests: 1, Seconds: 86400}, time.Now)
 	s.do("GET", "/api/v4/projects", nil, origin).must(t, 200)
 	s.do("GET", "/api/v4/projects", nil, origin).header(t, "Access-Control-Allow-Origin: *", exposed).must(t, http.StatusTooManyRequests)

@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -11,18 +10,31 @@ import (
 
 // What a connection is in the middle of.
 const (
-	quiet  = iota // nothing: a close may be abrupt
-	begun         // a request has come and no handler has ended: net/http may refuse it by itself
-	unread        // an answer is out, and its request's body has not been read to its end
+	quiet  int32 = iota // nothing
+	begun               // a request: net/http may refuse it by itself, where no handler sees it
+	unread              // its last request was answered, and the body was not read to its end
+	lost                // a header that will not be whole, which net/http does not answer
+)
+
+// An event is what happens to a connection.
+type event int
+
+const (
+	came     event = iota // a header, or what there is of it
+	answered              // a request, and it had no body, or one read to its end; or nobody may have the answer
+	refused               // a request, and its client may still be sending
+	rested                // the connection, which waits for the next request
+	failed                // a read: the client has left, or a deadline has passed
+	closed                // our side
 )
 
 // conn is a connection that knows what net/http does not tell: whether its
 // client may still be sending when it is closed (linger.go), and how the header
-// of the running request was framed.
+// of the running request was framed (framing.go).
 type conn struct {
 	net.Conn
 	limits lingering
-	state  atomic.Int32
+	state  atomic.Int32 // changed by on alone
 
 	// Of the running request, for the goroutine that reads it.
 	reads int    // since the request before; the body's among them
@@ -55,30 +67,60 @@ func inContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
+// on is told what happened and says whether a close must linger, so that the
+// client gets the answer.
+//
+//	         came    answered  refused  rested  failed  closed
+//	quiet    begun   quiet     unread   quiet   lost    quiet
+//	begun    begun   quiet     unread   quiet   begun   quiet, lingers
+//	unread   begun   quiet     unread   quiet   unread  quiet, lingers
+//	lost     lost    quiet     unread   quiet   lost    quiet
+//
+// A read that fails in a body changes nothing: the client is answered all the
+// same. A second close is abrupt, so that the first can be cut short.
+func (c *conn) on(e event) (lingers bool) {
+	next := c.state.Load()
+	switch e {
+	case came:
+		if next != lost {
+			next = begun
+		}
+	case refused:
+		next = unread
+	case failed:
+		if next == quiet {
+			next = lost
+		}
+	case answered, rested, closed:
+		next = quiet
+	}
+	was := c.state.Swap(next)
+	return e == closed && (was == begun || was == unread)
+}
+
 // follow is told by net/http what becomes of a connection.
 func follow(nc net.Conn, state http.ConnState) {
 	c := nc.(*conn)
 	switch state {
-	case http.StateActive: // after the header has been read
-		c.state.Store(begun)
+	case http.StateActive: // after the header has been read, or a read of it failed
+		c.on(came)
 	case http.StateIdle:
-		c.state.Store(quiet)
+		c.on(rested)
 		c.reads = 0
 	}
 }
 
 // Read takes note of what it reads; see doubtful. Reads of one byte are those
-// by which net/http watches, in another goroutine, for the client's leaving. A
-// client that has left or stalled is not waited for, unless its request is
-// answered all the same.
+// by which net/http watches, in another goroutine, for the client's leaving; it
+// ends them by a deadline of its own.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if len(p) > 1 {
 		c.reads++
 		c.last = p[:n:len(p)]
-	}
-	if err != nil {
-		c.state.Store(quiet)
+		if err != nil {
+			c.on(failed)
+		}
 	}
 	return n, err
 }
@@ -89,33 +131,4 @@ func (c *conn) ReadFrom(src io.Reader) (int64, error) {
 		return rf.ReadFrom(src)
 	}
 	return io.Copy(struct{ io.Writer }{c.Conn}, src)
-}
-
-// headerRoom is the size of the buffer in which net/http reads a header. A read
-// with less room continues a line that lies there already. One with all of it
-// may follow whole lines, which are no longer there.
-const headerRoom = 4096
-
-// doubtful says whether the request's length can be read in two ways, so that
-// the connection must end after the answer (RFC 9112, 6.1): a Transfer-Encoding
-// beside a Content-Length, or in HTTP/1.0. net/http obeys the one, drops the
-// other and does not tell. So the bytes of the header are searched, where they
-// came in one read, the request line first, and still lie in its buffer; where
-// they did not, the request is taken for doubtful. Only requests in chunks and kept connections of
-// HTTP/1.0 pay for this. It must be asked before anything is read of the body.
-func (c *conn) doubtful(r *http.Request) bool {
-	var beside []byte
-	switch {
-	case c == nil || r.Close:
-		return false
-	case len(r.TransferEncoding) > 0:
-		beside = []byte("content-length")
-	case !r.ProtoAtLeast(1, 1):
-		beside = []byte("transfer-encoding")
-	default:
-		return false
-	}
-	whole := c.reads == 1 && cap(c.last) == headerRoom &&
-		bytes.HasPrefix(c.last, []byte(r.Method+" "+r.RequestURI+" "))
-	return !whole || bytes.Contains(bytes.ToLower(c.last), beside)
 }

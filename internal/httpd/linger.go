@@ -37,10 +37,9 @@ const (
 // halfCloser is a connection that can end the one direction and go on with the other.
 type halfCloser interface{ CloseWrite() error }
 
-// Close is abrupt where the client has no more to send, and where the
-// connection is closed from outside while it lingers.
+// Close lingers where the client may still be sending.
 func (c *conn) Close() error {
-	if c.state.Swap(quiet) != quiet {
+	if c.on(closed) {
 		c.linger()
 	}
 	return c.Conn.Close()
@@ -49,7 +48,7 @@ func (c *conn) Close() error {
 // CloseWrite is what net/http calls, half a second before Close, where it knows
 // of a body that was not read.
 func (c *conn) CloseWrite() error {
-	if c.state.Swap(quiet) != quiet {
+	if c.on(closed) {
 		c.linger()
 		return nil
 	}
@@ -102,15 +101,23 @@ func isDone(ch <-chan struct{}) bool {
 	}
 }
 
-// settle is called before the header of the answer leaves. A body that nobody
-// has read to its end gets little time from here on: net/http reads up to
-// 256 KiB of it before it answers on a connection that it wants to keep.
+// settle is called before the header of the answer leaves.
+//
+// On a connection that is to go on, net/http reads the rest of the body first, up
+// to 256 KiB, and answers then. Nobody who is refused waits for that: what is
+// about to arrive is dropped here, and if it was not all, the connection ends
+// with this answer. With other answers the rest gets little time.
 func (x *exchange) settle() {
-	if x.doubtful {
-		x.Header()["Connection"] = []string{"close"}
-	}
-	if x.conn != nil && x.body != nil && !x.body.ended {
+	ends := x.doubtful
+	switch {
+	case x.conn == nil || x.body == nil:
+	case x.status >= 400:
+		ends = !x.body.drop() || ends
+	case !x.body.ended:
 		x.body.hurry(x.conn.limits.idle)
+	}
+	if ends {
+		x.Header()["Connection"] = []string{"close"}
 	}
 }
 
@@ -119,8 +126,8 @@ func (x *exchange) leave(aborted bool) {
 	switch {
 	case x.conn == nil:
 	case aborted || x.body == nil || x.body.whole:
-		x.conn.state.Store(quiet)
+		x.conn.on(answered)
 	default:
-		x.conn.state.Store(unread)
+		x.conn.on(refused)
 	}
 }

@@ -14,22 +14,22 @@ type guardedBody struct {
 	control  *http.ResponseController
 	stall    time.Duration
 	renewed  time.Time
+	length   int64 // bytes; -1 for unknown
 	received int64 // bytes
 	ended    bool  // by EOF or error
 	whole    bool  // by EOF
+	waiting  bool  // the client waits for a 100-continue, which the first read sends
 }
 
 // guard puts a guardedBody into r, which must be a copy of the server's own
-// request, and returns it; nil where there is no body. A stall of 0 is none. It reads nothing, and
-// so asks for no 100-continue.
-//
-// The deadline starts here: where the handler refuses without reading, net/http
-// reads up to 256 KiB of the body by itself before it answers.
+// request, and returns it; nil where there is no body. A stall of 0 is none. It
+// reads nothing, and so asks for no 100-continue. The deadline starts here: where
+// the handler does not read the body, net/http may.
 func guard(w http.ResponseWriter, r *http.Request, stall time.Duration) *guardedBody {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil
 	}
-	g := &guardedBody{ReadCloser: r.Body, control: http.NewResponseController(w), stall: stall}
+	g := &guardedBody{ReadCloser: r.Body, length: r.ContentLength, control: http.NewResponseController(w), stall: stall, waiting: r.Header["Expect"] != nil}
 	g.renew(time.Now())
 	r.Body = g
 	return g
@@ -55,6 +55,32 @@ func (g *guardedBody) hurry(rest time.Duration) {
 	}
 }
 
+// What is dropped of a body that nobody wants, to keep its connection. The bytes
+// are what net/http drops.
+const (
+	dropTime  = 100 * time.Millisecond
+	dropBytes = 256 << 10
+)
+
+// drop reads the rest of the body if it is short and has come, or comes at once,
+// and reports whether that was all. A deadline that passes ends the request's
+// context. It asks for no 100-continue.
+func (g *guardedBody) drop() bool {
+	if g.ended {
+		return g.whole
+	}
+	_ = g.control.SetReadDeadline(time.Now().Add(dropTime)) // for net/http, too
+	if g.waiting || g.length-g.received > dropBytes {
+		return false
+	}
+	buffer := make([]byte, 4<<10)
+	for end := g.received + dropBytes; !g.ended && g.received <= end; {
+		n, err := g.ReadCloser.Read(buffer)
+		g.note(n, err)
+	}
+	return g.whole
+}
+
 // Read allows the next bytes between stall and stall plus slack to arrive.
 //
 // At EOF net/http takes our deadline away and begins to watch the connection
@@ -65,8 +91,13 @@ func (g *guardedBody) Read(p []byte) (int, error) {
 		g.renew(now)
 	}
 	n, err := g.ReadCloser.Read(p)
+	g.note(n, err)
+	return n, err
+}
+
+func (g *guardedBody) note(n int, err error) {
+	g.waiting = false
 	g.received += int64(n)
 	g.ended = g.ended || err != nil
 	g.whole = g.whole || err == io.EOF
-	return n, err
 }

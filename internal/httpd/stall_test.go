@@ -111,16 +111,19 @@ func TestRefusalDoesNotAskForTheBody(t *testing.T) {
 	}
 }
 
-// A refused client that promises a small body and never sends it is let go:
-// net/http waits for such a body before it answers, by the shorter limit.
+// A refused client that promises a small body and never sends it is answered,
+// and let go by the shorter limit.
 func TestRefusalDoesNotWaitForEver(t *testing.T) {
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	for _, o := range []Options{{StallTimeout: 100 * time.Millisecond}, {StallTimeout: time.Hour, LingerIdle: 100 * time.Millisecond}} {
-		address, _ := start(t, refuse, o, nil)
-		begun := time.Now()
-		c := dial(t, address, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
-		if got := answer(t, bufio.NewReader(c)); got != "403 " || time.Since(begun) > 4*time.Second {
-			t.Errorf("answer %q after %v", got, time.Since(begun))
+		for _, header := range []string{"Content-Length: 100", "Transfer-Encoding: chunked", "Content-Length: 100\r\nExpect: 100-continue"} {
+			address, _ := start(t, refuse, o, nil)
+			begun := time.Now()
+			in := bufio.NewReader(dial(t, address, "PUT / HTTP/1.1\r\nHost: x\r\n"+header+"\r\n\r\n"))
+			got := answer(t, in)
+			if _, err := in.ReadByte(); got != "403 " || err != io.EOF || time.Since(begun) > 4*time.Second {
+				t.Errorf("%s: answer %q, then %v, after %v", header, got, err, time.Since(begun))
+			}
 		}
 	}
 }
