@@ -21,22 +21,6 @@ func (s *Server) routes() []route {
 		{"POST", "/features/{name}", access.AdminFeatures, none, setFeature},
 		{"DELETE", "/features/{name}", access.AdminFeatures, none, deleteFeature},
 
-		{"GET", "/user", access.ReadSelf, none, getCurrentUser},
-		{"GET", "/users", access.ReadUsers, none, listUsers},
-		{"POST", "/users", access.AdminUsers, none, createUser},
-		{"GET", "/users/{id}", access.ReadUsers, none, getUser},
-		{"PUT", "/users/{id}", access.AdminUsers, none, editUser},
-		{"DELETE", "/users/{id}", access.AdminUsers, none, deleteUser},
-		{"POST", "/users/{id}/block", access.AdminUsers, none, blockUser},
-		{"POST", "/users/{id}/unblock", access.AdminUsers, none, unblockUser},
-		{"GET", "/users/{id}/projects", access.ListNamespaces, none, listUserProjects},
-
-		{"POST", "/users/{id}/personal_access_tokens", access.IssueTokens, none, createPersonalToken},
-		{"GET", "/personal_access_tokens", access.ReadTokens, none, listPersonalTokens},
-		{"GET", "/personal_access_tokens/{token_id}", access.UseOwnToken, none, getPersonalToken},
-		{"DELETE", "/personal_access_tokens/{token_id}", access.UseOwnToken, none, revokePersonalToken},
-		{"POST", "/personal_access_tokens/{token_id}/rotate", access.RotateToken, auth.Doors{Rotates: true}, rotatePersonalToken},
-
 		{"GET", "/groups", access.ListNamespaces, none, listGroups},
 		{"POST", "/groups", access.CreateTopGroup, none, createGroup},
 		{"GET", "/groups/{id}", access.ReadGroup, none, getGroup},
@@ -68,8 +52,29 @@ func (s *Server) routes() []route {
 
 		{"GET", genericPath, access.ReadPackages, packageDoors, nil},
 		{"PUT", genericPath, access.PublishPackage, packageDoors, nil},
-	}, s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes(),
+	}, userRoutes(), s.memberRoutes(), s.deployTokenRoutes(), s.variableRoutes(), s.botTokenRoutes(), jobTokenRoutes(), ownTokenRoutes(),
 		packageRoutes(), releaseRoutes(), tagRoutes(), uploadRoutes(), hookRoutes(), auditRoutes())
+}
+
+func userRoutes() []route {
+	none := auth.Doors{}
+	return []route{
+		{"GET", "/user", access.ReadSelf, none, getCurrentUser},
+		{"GET", "/users", access.ReadUsers, none, listUsers},
+		{"POST", "/users", access.AdminUsers, none, createUser},
+		{"GET", "/users/{id}", access.ReadUsers, none, getUser},
+		{"PUT", "/users/{id}", access.AdminUsers, none, editUser},
+		{"DELETE", "/users/{id}", access.AdminUsers, none, deleteUser},
+		{"POST", "/users/{id}/block", access.AdminUsers, none, blockUser},
+		{"POST", "/users/{id}/unblock", access.AdminUsers, none, unblockUser},
+		{"GET", "/users/{id}/projects", access.ListNamespaces, none, listUserProjects},
+
+		{"POST", "/users/{id}/personal_access_tokens", access.IssueTokens, none, createPersonalToken},
+		{"GET", "/personal_access_tokens", access.ReadTokens, none, listPersonalTokens},
+		{"GET", "/personal_access_tokens/{token_id}", access.UseOwnToken, none, getPersonalToken},
+		{"DELETE", "/personal_access_tokens/{token_id}", access.UseOwnToken, none, revokePersonalToken},
+		{"POST", "/personal_access_tokens/{token_id}/rotate", access.RotateToken, auth.Doors{Rotates: true}, rotatePersonalToken},
+	}
 }
 
 func (s *Server) memberRoutes() []route {

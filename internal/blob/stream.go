@@ -28,8 +28,8 @@ const (
 )
 
 // stream copies head and what is left in src to up and returns the digest of
-// all of it; sums get all of it, too. The first to fail (the body, a write, the context) stops the
-// others; its error is returned when they have ended.
+// all of it; sums get all of it, too. The first to fail (the body, a write, the
+// context) stops the others; its error is returned when they have ended.
 func stream(ctx context.Context, up Upload, src *source, head []byte, sums checksums) (Digest, error) {
 	hash := sha256.New()
 	hash.Write(head)
@@ -67,16 +67,7 @@ func stream(ctx context.Context, up Upload, src *source, head []byte, sums check
 		}
 	})
 
-	var err error
-	for err == nil {
-		b := <-free
-		if b == nil {
-			b = make([]byte, src.chunk())
-		}
-		var n int
-		n, err = src.fill(ctx, b[:cap(b)])
-		writing <- b[:n]
-	}
+	err := feed(ctx, src, free, writing)
 	if err != io.EOF {
 		stop(err)
 	}
@@ -87,6 +78,21 @@ func stream(ctx context.Context, up Upload, src *source, head []byte, sums check
 		cause = err // net/http ends the context of a request whose body fails, before it says why
 	}
 	return Digest(hash.Sum(nil)), cause
+}
+
+// feed passes what is left of the body on, buffer by buffer, until it ends (io.EOF) or
+// fails.
+func feed(ctx context.Context, src *source, free <-chan []byte, writing chan<- []byte) (err error) {
+	for err == nil {
+		b := <-free
+		if b == nil {
+			b = make([]byte, src.chunk())
+		}
+		var n int
+		n, err = src.fill(ctx, b[:cap(b)])
+		writing <- b[:n]
+	}
+	return err
 }
 
 // write passes b to the store, unless the upload has failed already.
