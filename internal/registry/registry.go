@@ -143,25 +143,25 @@ type Publication struct {
 
 // Registry is the deeds of this room.
 type Registry struct {
-	Catalog     Catalog
-	Ledger      Ledger
-	Uploads     Uploads
-	Shelf       Shelf
-	Files       Files
-	Removal     Removal
-	Sweeps      Sweeps
-	Protectors  Protectors
-	Groups      Groups
-	Blobs       blob.Store
-	Links       blob.Linker // of Blobs; nil where every download goes through the server
-	Rules       access.Rules
-	Limits      Limits          // the zero value: DefaultLimits
-	Naming      projects.Naming // the server's
-	MaxFileSize int64           // bytes, 0 = none; the server's
-	InlineMax   int64           // bytes; bodies up to this ride with their record
-	RecheckAfter time.Duration // a sender whose body took so long is judged again at its end; 0 for 1 s
-	Now         func() time.Time
-	Full        func() bool // whether the server's disk takes no files; nil where it always does
+	Catalog      Catalog
+	Ledger       Ledger
+	Uploads      Uploads
+	Shelf        Shelf
+	Files        Files
+	Removal      Removal
+	Sweeps       Sweeps
+	Protectors   Protectors
+	Groups       Groups
+	Blobs        blob.Store
+	Links        blob.Linker // of Blobs; nil where every download goes through the server
+	Rules        access.Rules
+	Limits       Limits          // the zero value: DefaultLimits
+	Naming       projects.Naming // the server's
+	MaxFileSize  int64           // bytes, 0 = none; the server's
+	InlineMax    int64           // bytes; bodies up to this ride with their record
+	RecheckAfter time.Duration   // a sender whose body took so long is judged again at its end; 0 for 1 s
+	Now          func() time.Time
+	Full         func() bool // whether the server's disk takes no files; nil where it always does
 
 	// Damaged, where set, is told of each attempt to read a file whose bytes are
 	// not as they were published, when the attempt fails.
