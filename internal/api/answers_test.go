@@ -175,6 +175,9 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	}
 
 	conn = s.dial()
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil { // 20 MB, with the race detector, on a busy machine
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(conn, "GET "+large+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

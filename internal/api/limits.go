@@ -19,8 +19,17 @@ import (
 // request for who sent it: a *throttle.Refusal is one too many. Every door gets its
 // actor here, so that Sudo holds on every door.
 func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, error) {
+	return s.whoActs(r, d, true)
+}
+
+// Again implements registry.Sender: who acts in the request now. It counts as no other.
+func (c *call) Again(context.Context) (access.Actor, error) {
+	return c.s.whoActs(c.r, c.doors, false)
+}
+
+func (s *Server) whoActs(r *http.Request, d auth.Doors, counts bool) (access.Actor, error) {
 	c, sudo := credentials(r)
-	a, err := s.sender(r, c, d)
+	a, err := s.sender(r, c, d, counts)
 	if s.asked != nil {
 		s.asked(r, "sudo")
 	}
@@ -30,35 +39,20 @@ func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, erro
 	return s.sudo(r, a, sudo)
 }
 
-// sender is whose credentials the request carries.
-func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors) (access.Actor, error) {
+// sender is whose credentials the request carries, which counts or not.
+func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors, counts bool) (access.Actor, error) {
 	if s.known != nil {
 		return *s.known, nil
 	}
 	c.From = s.from(r)
 	a, err := s.Auth.Authenticate(r.Context(), c, d)
-	if tooMany(err) {
+	if tooMany(err) || !counts {
 		return a, err
 	}
 	if refused := s.count(a, c.From); refused != nil {
 		return access.Actor{}, refused
 	}
 	return a, err
-}
-
-// Again implements registry.Sender: the credentials of the request as they are now. It
-// counts as no other request.
-func (c *call) Again(ctx context.Context) (access.Actor, error) {
-	if c.s.known != nil {
-		return *c.s.known, nil
-	}
-	sent, sudo := credentials(c.r)
-	sent.From = c.s.from(c.r)
-	a, err := c.s.Auth.Authenticate(ctx, sent, c.doors)
-	if err != nil || sudo == "" {
-		return a, err
-	}
-	return c.s.sudo(c.r, a, sudo)
 }
 
 // sudo lets an administrator act as somebody else. Nobody acts where it is refused.
