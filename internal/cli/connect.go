@@ -1,15 +1,11 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,22 +158,6 @@ func advise(err error, project string) error {
 	return fmt.Errorf("%w\n%s", err, next)
 }
 
-// untilInterrupted is the command's context, which ends with Ctrl-C and
-// SIGTERM. A second signal ends the program at once.
-func untilInterrupted(cmd *cobra.Command) (context.Context, func()) {
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	release := context.AfterFunc(ctx, stop)
-	return ctx, func() { release(); stop() }
-}
-
-// ended words an end by Ctrl-C.
-func ended(ctx context.Context, err error, next string) error {
-	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("interrupted; %s", next)
-	}
-	return err
-}
-
 // printer is where a command's results go: all of it fails where it fails.
 type printer struct {
 	w   io.Writer
@@ -186,6 +166,11 @@ type printer struct {
 
 func (p *printer) printf(format string, args ...any) {
 	if p.err == nil {
+		for i, a := range args {
+			if text, ok := a.(string); ok {
+				args[i] = onOneLine(text)
+			}
+		}
 		_, p.err = fmt.Fprintf(p.w, format, args...)
 	}
 }

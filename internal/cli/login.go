@@ -109,7 +109,7 @@ func readSilently(ctx context.Context, fd int) (string, error) {
 	case l := <-read:
 		return string(l.text), l.err
 	case <-ctx.Done():
-		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+		return "", errors.Join(interruption(ctx), term.Restore(fd, before))
 	}
 }
 

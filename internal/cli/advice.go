@@ -1,0 +1,3 @@
+package cli
+
+func explain(env Env, err error) error { return err }
