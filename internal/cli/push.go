@@ -140,7 +140,7 @@ func versionFromTag(ctx context.Context, env Env) (string, error) {
 	tag := env.getenv("CI_COMMIT_TAG")
 	if tag == "" {
 		cmd := exec.CommandContext(ctx, "git", "describe", "--tags", "--exact-match", "HEAD")
-		cmd.Env = env.Environ
+		cmd.Env = withoutSecrets(env.Environ)
 		out, err := cmd.Output()
 		if err != nil {
 			return "", usagef("--version-from-tag: CI_COMMIT_TAG is not set, and git knows no tag of this commit")
