@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -134,12 +135,17 @@ func git(ctx context.Context, env Env, args ...string) string {
 func (r *ciRun) environ(c *client.Client, p wire.Project, job wire.Job, version string) []string {
 	api, _ := url.Parse(c.API()) // it was made of one
 	dir, _ := os.Getwd()         // "" is left out
+	authorities, _ := authoritiesFile(r.env, r.caCert)
+	if absolute, err := filepath.Abs(authorities); err == nil && authorities != "" {
+		authorities = absolute // the command may go elsewhere
+	}
 	id := func(n int64) string { return strconv.FormatInt(n, 10) }
 	vars := map[string]string{
 		"CI": "true", "GITLAB_CI": "true", "CI_SERVER": "yes",
 		"CI_API_V4_URL": c.API(), "CI_JOB_TOKEN": job.Token,
 		"CI_SERVER_URL": c.Server(), "CI_SERVER_HOST": api.Hostname(), "CI_SERVER_FQDN": api.Host, "CI_SERVER_PORT": portOf(api),
-		"CI_SERVER_PROTOCOL": api.Scheme, "CI_SERVER_VERSION": version,
+		"CI_SERVER_TLS_CA_FILE": authorities,
+		"CI_SERVER_PROTOCOL":    api.Scheme, "CI_SERVER_VERSION": version,
 		"CI_JOB_ID": id(job.ID), "CI_JOB_NAME": job.Name, "CI_JOB_STAGE": job.Stage, "CI_JOB_URL": job.WebURL,
 		"CI_JOB_STARTED_AT": time.Time(job.StartedAt).UTC().Format(time.RFC3339), "CI_JOB_TIMEOUT": strconv.Itoa(r.spec.Timeout),
 		"CI_PIPELINE_ID": id(job.Pipeline.ID), "CI_PIPELINE_SOURCE": "api",

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -20,12 +19,17 @@ CI_API_V4_URL), else that of granary login for this server, else the password in
 .netrc for its host; without one you are nobody. Others can read a command line:
 prefer the variable to --token.
 
+Authorities that sign the server's certificate and that this machine does not know are
+in the PEM file of --ca-cert, else GRANARY_CA_CERT, else CI_SERVER_TLS_CA_FILE. A proxy
+is that of HTTPS_PROXY or HTTP_PROXY, by the server's scheme, but for hosts in NO_PROXY.
+
 A project is its path, group/project, or its id; in a CI job "." is the job's own.`
 
 // connection is the flags of every command that asks a server.
 type connection struct {
 	env           Env
 	server, token string
+	caCert        string
 	retries       int
 	quiet         bool
 }
@@ -34,6 +38,7 @@ func (o *connection) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "", "ask the server at this `address`")
 	f.StringVar(&o.token, "token", "", "show this `token`: an access, deploy or job token")
+	f.StringVar(&o.caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too")
 	f.IntVar(&o.retries, "retries", client.DefaultAttempts-1, "try again this `number` of times where a connection breaks or the server is busy")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
 	cmd.Long += "\n\n" + connectionHelp
@@ -56,8 +61,12 @@ func (o *connection) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	authorities, err := readAuthorities(o.env, o.caCert)
+	if err != nil {
+		return nil, err
+	}
 	c, err := client.New(client.Config{
-		Server: api.String(), Credential: credential,
+		Server: api.String(), Credential: credential, Authorities: authorities,
 		UserAgent: "granary/" + versionOf(o.env.Version), Attempts: o.retries + 1, Waiting: o.waiting,
 	})
 	if err != nil {
@@ -133,29 +142,6 @@ func (o *connection) project(arg string) (string, error) {
 		}
 	}
 	return "", usagef(`the project "." is that of a CI job, and CI_PROJECT_ID is not set: want group/project, or its id`)
-}
-
-// advise adds what to do next to what the server said.
-func advise(err error, project string) error {
-	e, ok := errors.AsType[*client.Error](err)
-	if !ok {
-		return err
-	}
-	next := ""
-	switch e.Status {
-	case 401:
-		next = "the server does not know the token, or wants one: set GRANARY_TOKEN, or run granary login"
-	case 403:
-		next = "the token may not do this; granary whoami tells whose it is"
-	case 404:
-		next = project + " is not there, or not for this token; granary whoami tells whose it is"
-	case 429:
-		next = "come back later, or raise --retries"
-	}
-	if next == "" {
-		return err
-	}
-	return fmt.Errorf("%w\n%s", err, next)
 }
 
 // printer is where a command's results go: all of it fails where it fails.

@@ -16,6 +16,7 @@ import (
 
 func newLogin(env Env) *cobra.Command {
 	var quiet bool
+	var caCert string
 	cmd := &cobra.Command{
 		Use:   "login SERVER",
 		Short: "Store a token for a server",
@@ -28,17 +29,22 @@ func newLogin(env Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return login(ctx, env, args[0], quiet)
+			return login(ctx, env, args[0], caCert, quiet)
 		},
 	}
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print errors only")
+	cmd.Flags().StringVar(&caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too (else GRANARY_CA_CERT)")
 	return cmd
 }
 
-func login(ctx context.Context, env Env, server string, quiet bool) error {
+func login(ctx context.Context, env Env, server, caCert string, quiet bool) error {
 	api, err := client.ParseServer(server)
 	if err != nil {
 		return usageError{err}
+	}
+	authorities, err := readAuthorities(env, caCert)
+	if err != nil {
+		return err
 	}
 	stored, err := readLogins(env)
 	if err != nil {
@@ -48,7 +54,7 @@ func login(ctx context.Context, env Env, server string, quiet bool) error {
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{Server: server, Credential: client.TokenOf(token), UserAgent: "granary/" + versionOf(env.Version)})
+	c, err := client.New(client.Config{Server: server, Credential: client.TokenOf(token), UserAgent: "granary/" + versionOf(env.Version), Authorities: authorities})
 	if err != nil {
 		return usageError{err}
 	}

@@ -60,7 +60,7 @@ func identify(ctx context.Context, c *client.Client) (identity, error) {
 	who := identity{Server: c.Server(), Credential: c.Credential().Kind()}
 	switch who.Credential {
 	case "":
-		return who, refused("no token for %s is set: you are nobody; set GRANARY_TOKEN, or run granary login", c.Server())
+		return who, exitError{nobodyError{c.Server()}, exitRefused}
 	case "deploy token":
 		return who, nil
 	case "job token":
