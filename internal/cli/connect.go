@@ -12,9 +12,10 @@ import (
 	"granary/internal/client"
 )
 
-const connectionHelp = `The server is --server, else GRANARY_SERVER, else CI_API_V4_URL, else that of the
-last granary login. The token is --token, else GRANARY_TOKEN (with the server of
-GRANARY_SERVER, where that is set), else CI_JOB_TOKEN (with the server of
+const connectionHelp = `The server is --server, else that of the profile that --profile or GRANARY_PROFILE
+names, else GRANARY_SERVER, else CI_API_V4_URL, else that of the last granary login. The
+token is --token, else the profile's (with its server), else GRANARY_TOKEN (with the
+server of GRANARY_SERVER, where that is set), else CI_JOB_TOKEN (with the server of
 CI_API_V4_URL), else that of granary login for this server, else the password in
 .netrc for its host; without one you are nobody. Others can read a command line:
 prefer the variable to --token.
@@ -29,6 +30,7 @@ A project is its path, group/project, or its id; in a CI job "." is the job's ow
 type connection struct {
 	env           Env
 	server, token string
+	profile       string
 	caCert        string
 	retries       int
 	quiet         bool
@@ -38,6 +40,7 @@ func (o *connection) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "", "ask the server at this `address`")
 	f.StringVar(&o.token, "token", "", "show this `token`: an access, deploy or job token")
+	f.StringVar(&o.profile, "profile", "", "ask as `name`, as granary login keeps it")
 	f.StringVar(&o.caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too")
 	f.IntVar(&o.retries, "retries", client.DefaultAttempts-1, "try again this `number` of times where a connection breaks or the server is busy")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
@@ -83,7 +86,11 @@ func (o *connection) waiting(why error, pause time.Duration) {
 
 // address is the API of the server.
 func (o *connection) address(logins logins) (*url.URL, error) {
-	for _, server := range []string{o.server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL"), logins.Default} {
+	named, err := logins.profile(profileName(o.env, o.profile))
+	if err != nil {
+		return nil, err
+	}
+	for _, server := range []string{o.server, named.Server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL"), logins.Default} {
 		if server == "" {
 			continue
 		}
@@ -100,6 +107,9 @@ func (o *connection) address(logins logins) (*url.URL, error) {
 func (o *connection) credential(api *url.URL, logins logins) (client.Credential, error) {
 	if o.token != "" {
 		return o.tokenOf(o.token), nil
+	}
+	if p := logins.Profiles[profileName(o.env, o.profile)]; p.Server == api.String() {
+		return client.TokenOf(p.Token), nil
 	}
 	if token := o.env.getenv("GRANARY_TOKEN"); token != "" && (o.env.getenv("GRANARY_SERVER") == "" || sameServer(o.env.getenv("GRANARY_SERVER"), api)) {
 		return o.tokenOf(token), nil
