@@ -34,6 +34,7 @@ type connection struct {
 	caCert        string
 	retries       int
 	quiet         bool
+	verbose       bool
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {
@@ -44,6 +45,7 @@ func (o *connection) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too")
 	f.IntVar(&o.retries, "retries", client.DefaultAttempts-1, "try again this `number` of times where a connection breaks or the server is busy")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell every request and answer, without secrets")
 	cmd.Long += "\n\n" + connectionHelp
 }
 
@@ -68,7 +70,12 @@ func (o *connection) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	var trace func(string)
+	if o.verbose {
+		trace = func(line string) { o.env.notice("%s", line) }
+	}
 	c, err := client.New(client.Config{
+		Trace:  trace,
 		Server: api.String(), Credential: credential, Authorities: authorities,
 		UserAgent: "granary/" + versionOf(o.env.Version), Attempts: o.retries + 1, Waiting: o.waiting,
 	})

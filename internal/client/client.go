@@ -56,6 +56,10 @@ type Config struct {
 
 	Stall time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
 
+	// Trace is told, where it is not nil, of every request and answer in a line
+	// without secrets. It may be called from several goroutines.
+	Trace func(line string)
+
 	// Waiting is told, where it is not nil, why and how long a call waits
 	// before it is tried again. It may be called from several goroutines.
 	Waiting func(why error, pause time.Duration)
@@ -91,6 +95,9 @@ func New(config Config) (*Client, error) {
 			return nil, err
 		}
 		config.Transport = transport
+	}
+	if config.Trace != nil {
+		config.Transport = &tracer{client: c, next: config.Transport}
 	}
 	c.http = &http.Client{Transport: config.Transport, CheckRedirect: c.checkRedirect}
 	return c, nil
