@@ -86,6 +86,27 @@ func TestHelp(t *testing.T) {
 	commands(newRoot(Env{}))
 }
 
+// Help asks for nothing that is slow: it makes as much as the commands and their
+// flags are, and no more. It is counted, for time depends on the machine.
+func TestHelpIsCheap(t *testing.T) {
+	const most = 6_000 // allocations
+	made := testing.AllocsPerRun(5, func() { run(t, nil, "--help") })
+	t.Logf("%.0f allocations", made)
+	if made > most {
+		t.Errorf("granary --help makes %.0f allocations, want %d at most", made, most)
+	}
+}
+
+// Commands with the server's settings show them by purpose.
+func TestHelpBySection(t *testing.T) {
+	for _, args := range [][]string{{"serve"}, {"config", "check"}, {"migrate-storage"}, {"migrate-database"}} {
+		_, stdout, _ := run(t, nil, append(args, "--help")...)
+		if strings.Count(stdout, "\nWhere things are kept:\n      --data-dir ") != 1 || strings.Count(stdout, "      --listen ") != 1 {
+			t.Errorf("granary %s --help:\n%s", args, stdout)
+		}
+	}
+}
+
 // Every command has a manual page, which no line of its text can break.
 func TestMan(t *testing.T) {
 	dir := t.TempDir()

@@ -38,6 +38,6 @@ func newServe(env Env) *cobra.Command {
 			return exitError{errors.New(""), exitCode(err)} // it is told
 		},
 	}
-	config.AddFlags(cmd.Flags())
+	addSettings(cmd)
 	return cmd
 }
