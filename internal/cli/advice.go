@@ -18,7 +18,7 @@ Apache: AllowEncodedSlashes NoDecode, and nocanon); until then name the project 
 
 const deployTokenAdvice = `a deploy token of the project publishes files, and downloads those that are named
 (granary pull PROJECT NAME@VERSION FILE...), as its scopes allow; it reads no lists and
-deletes nothing: use an access token for that`
+deletes nothing: use an access token for that. Or it has ended, or is another project's`
 
 // advise adds what to do next to what the server said.
 func advise(err error, project string) error {
@@ -56,9 +56,9 @@ func (e nobodyError) Error() string {
 	return fmt.Sprintf("no token for %s is set: you are nobody; set GRANARY_TOKEN, or run granary login", e.server)
 }
 
-// explain adds what to do about errors of any command: a certificate that this
-// machine does not trust, the wrong scheme, and a token that was not shown since
-// it belongs to another server.
+// explain adds what to do about errors of any command that asks as a client: a
+// certificate that this machine does not trust, the wrong scheme, and a token that
+// was not shown since it belongs to another server.
 func explain(env Env, err error) error {
 	next := ""
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {

@@ -35,6 +35,8 @@ type connection struct {
 	retries       int
 	quiet         bool
 	verbose       bool
+
+	usedProfile string // whose token is shown, once there is a client; "" for none
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {
@@ -116,6 +118,7 @@ func (o *connection) credential(api *url.URL, logins logins) (client.Credential,
 		return o.tokenOf(o.token), nil
 	}
 	if p := logins.Profiles[profileName(o.env, o.profile)]; p.Server == api.String() {
+		o.usedProfile = profileName(o.env, o.profile)
 		return client.TokenOf(p.Token), nil
 	}
 	if token := o.env.getenv("GRANARY_TOKEN"); token != "" && (o.env.getenv("GRANARY_SERVER") == "" || sameServer(o.env.getenv("GRANARY_SERVER"), api)) {

@@ -74,7 +74,9 @@ func (e Env) fail(cmd *cobra.Command, err error) int {
 			err = i
 		}
 	}
-	err = explain(e, err)
+	if cmd.Flags().Lookup("ca-cert") != nil { // it asks as a client
+		err = explain(e, err)
+	}
 	code := exitCode(err)
 	text := strings.TrimSpace(err.Error())
 	if text == "" {

@@ -29,7 +29,7 @@ func newWhoami(env Env) *cobra.Command {
 			if err != nil {
 				return advise(err, c.Server())
 			}
-			who.Profile = profileName(env, o.profile)
+			who.Profile = o.usedProfile
 			if asJSON {
 				return printJSON(env, who)
 			}
