@@ -153,8 +153,8 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("it ended before: %v\n%s", err, output.String())
 	}
 	_ = cmd.Process.Signal(os.Interrupt)
-	if err := <-ended; err == nil || !strings.Contains(output.String(), "interrupted") {
-		ts.Fatalf("it ended with %v\n%s", err, output.String())
+	if err := <-ended; cmd.ProcessState.ExitCode() != 130 || !strings.Contains(output.String(), "interrupted") {
+		ts.Fatalf("it ended with %v, want exit code 130\n%s", err, output.String())
 	}
 }
 

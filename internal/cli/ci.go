@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -121,7 +122,7 @@ func (r *ciRun) settleCommit(ctx context.Context) {
 // git is what git prints, "" where it fails.
 func git(ctx context.Context, env Env, args ...string) string {
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Env = withoutTokens(env.Environ)
+	cmd.Env = withoutSecrets(env.Environ)
 	out, err := cmd.Output()
 	if err != nil {
 		return ""
@@ -130,20 +131,21 @@ func git(ctx context.Context, env Env, args ...string) string {
 }
 
 // environ is the caller's environment with GitLab's variables, and without what
-// the caller was given to show.
+// is granary's: the server that a job asks is that of CI_API_V4_URL.
 func (r *ciRun) environ(c *client.Client, p wire.Project, job wire.Job, version string) []string {
 	api, _ := url.Parse(c.API()) // it was made of one
-	port := api.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[api.Scheme]
+	dir, _ := os.Getwd()         // "" is left out
+	authorities, _ := authoritiesFile(r.env, r.caCert)
+	if absolute, err := filepath.Abs(authorities); err == nil && authorities != "" {
+		authorities = absolute // the command may go elsewhere
 	}
-	dir, _ := os.Getwd() // "" is left out
 	id := func(n int64) string { return strconv.FormatInt(n, 10) }
 	vars := map[string]string{
 		"CI": "true", "GITLAB_CI": "true", "CI_SERVER": "yes",
 		"CI_API_V4_URL": c.API(), "CI_JOB_TOKEN": job.Token,
-		"CI_SERVER_URL": c.Server(), "CI_SERVER_HOST": api.Hostname(), "CI_SERVER_FQDN": api.Host, "CI_SERVER_PORT": port,
-		"CI_SERVER_PROTOCOL": api.Scheme, "CI_SERVER_VERSION": version,
+		"CI_SERVER_URL": c.Server(), "CI_SERVER_HOST": api.Hostname(), "CI_SERVER_FQDN": api.Host, "CI_SERVER_PORT": portOf(api),
+		"CI_SERVER_TLS_CA_FILE": authorities,
+		"CI_SERVER_PROTOCOL":    api.Scheme, "CI_SERVER_VERSION": version,
 		"CI_JOB_ID": id(job.ID), "CI_JOB_NAME": job.Name, "CI_JOB_STAGE": job.Stage, "CI_JOB_URL": job.WebURL,
 		"CI_JOB_STARTED_AT": time.Time(job.StartedAt).UTC().Format(time.RFC3339), "CI_JOB_TIMEOUT": strconv.Itoa(r.spec.Timeout),
 		"CI_PIPELINE_ID": id(job.Pipeline.ID), "CI_PIPELINE_SOURCE": "api",
@@ -157,10 +159,10 @@ func (r *ciRun) environ(c *client.Client, p wire.Project, job wire.Job, version 
 	if !r.spec.Tag { // GitLab sets one of both
 		vars["CI_COMMIT_BRANCH"] = r.spec.Ref
 	}
-	environ := slices.DeleteFunc(withoutTokens(r.env.Environ), func(v string) bool {
+	environ := slices.DeleteFunc(withoutSecrets(r.env.Environ), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		_, ours := vars[name]
-		return ours || name == "GRANARY_SERVER" // the job's is CI_API_V4_URL
+		return ours
 	})
 	for name, value := range vars {
 		if value != "" {
@@ -181,7 +183,7 @@ func slug(name string) string {
 // says what became of the job.
 func (r *ciRun) execute(command, environ []string) (status string, err error) {
 	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // signals are passed on to it; nothing else ends it
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environ, r.env.Stdin, r.env.Stdout, r.env.Stderr
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environ, r.env.Stdin, raw(r.env.Stdout), raw(r.env.Stderr)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)

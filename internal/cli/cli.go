@@ -26,7 +26,8 @@ const (
 )
 
 const exitHelp = "Exit codes: 0 done, 1 failed, 2 wrong usage or settings (nothing was done),\n" +
-	"3 refused by the server or by a rule, 4 not found, 5 what was compared differs."
+	"3 refused by the server or by a rule, 4 not found, 5 what was compared differs,\n" +
+	"130 interrupted by Ctrl-C (128 and the number of any signal)."
 
 // Env is everything a command may know of the world around it.
 type Env struct {
@@ -39,23 +40,17 @@ type Env struct {
 }
 
 // Main runs the command that env.Args names and returns the exit code. It
-// prints every error to env.Stderr, one line each, beginning "granary: ".
+// prints every error to env.Stderr, one line each, beginning "granary: ", or
+// with --json as one object.
 func Main(ctx context.Context, env Env) int {
+	env.Stdout, env.Stderr = screen{env.Stdout}, screen{env.Stderr}
 	root := newRoot(env)
 	root.SetArgs(env.Args)
-	root.SetIn(env.Stdin)
-	root.SetOut(env.Stdout)
-	root.SetErr(env.Stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
-	if text := strings.TrimSpace(err.Error()); text != "" {
-		for line := range strings.SplitSeq(text, "\n") {
-			fmt.Fprintln(env.Stderr, "granary: "+line)
-		}
-	}
-	return exitCode(err)
+	return env.fail(cmd, err)
 }
 
 func exitCode(err error) int {
@@ -64,6 +59,9 @@ func exitCode(err error) int {
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
+	}
+	if i, ok := errors.AsType[interrupted](err); ok {
+		return 128 + int(i.signal)
 	}
 	switch client.KindOf(err) {
 	case client.Denied, client.Refused:
@@ -109,6 +107,9 @@ func newRoot(env Env) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
@@ -116,6 +117,14 @@ func newRoot(env Env) *cobra.Command {
 		newLogin(env), newLogout(env), newWhoami(env), newCI(env),
 		newServe(env), newAdmin(env), newConfig(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
 	asGroup(root)
+	tellVersion(root, env)
+	root.SetHelpCommand(newHelp(root))
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" { // cobra's own takes any word for a shell
+			asGroup(cmd)
+		}
+	}
 	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")
 	return root
 }
@@ -129,12 +138,16 @@ func asGroup(cmd *cobra.Command) {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		err := fmt.Errorf("there is no command %q; see %s --help", args[0], cmd.CommandPath())
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			err = fmt.Errorf("there is no command %q; did you mean %s %s?", args[0], cmd.CommandPath(), near[0])
-		}
-		return usageError{err}
+		return noCommand(cmd, args[0])
 	}
+}
+
+// noCommand is a word that is no command below cmd.
+func noCommand(cmd *cobra.Command, word string) error {
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return usagef("there is no command %q; did you mean %s %s?", word, cmd.CommandPath(), near[0])
+	}
+	return usagef("there is no command %q; see %s --help", word, cmd.CommandPath())
 }
 
 // usagef is a mistake of the caller.

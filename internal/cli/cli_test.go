@@ -39,6 +39,16 @@ func TestUsage(t *testing.T) {
 		{"serve --help", 0, ""},
 		{"config check", 0, ""},
 		{"completion bash", 0, ""},
+		{"--version", 0, ""},
+		{"-V", 0, ""},
+		{"help", 0, ""},
+		{"help config check", 0, ""},
+		{"help nope", 2, `granary: there is no command "nope"; did you mean granary open?`},
+		{"help config chekc", 2, `granary: there is no command "chekc"; did you mean granary config check?`},
+		{"completion nope", 2, `granary: there is no command "nope"; see granary completion --help`},
+		{"admin nope", 2, `granary: there is no command "nope"; see granary admin --help`},
+		{"ls --json --nope", 2, `{"message":"unknown flag: --nope; see granary ls --help","exit_code":2}`},
+		{"ls --nope --json", 2, `{"message":"unknown flag: --nope; see granary ls --help","exit_code":2}`},
 		{"serv", 2, `granary: there is no command "serv"; did you mean granary serve?`},
 		{"frobnicate", 2, `granary: there is no command "frobnicate"; see granary --help`},
 		{"config chekc", 2, `granary: there is no command "chekc"; did you mean granary config check?`},
@@ -76,6 +86,27 @@ func TestHelp(t *testing.T) {
 	commands(newRoot(Env{}))
 }
 
+// Help asks for nothing that is slow: it makes as much as the commands and their
+// flags are, and no more. It is counted, for time depends on the machine.
+func TestHelpIsCheap(t *testing.T) {
+	const most = 6_000 // allocations
+	made := testing.AllocsPerRun(5, func() { run(t, nil, "--help") })
+	t.Logf("%.0f allocations", made)
+	if made > most {
+		t.Errorf("granary --help makes %.0f allocations, want %d at most", made, most)
+	}
+}
+
+// Commands with the server's settings show them by purpose.
+func TestHelpBySection(t *testing.T) {
+	for _, args := range [][]string{{"serve"}, {"config", "check"}, {"migrate-storage"}, {"migrate-database"}} {
+		_, stdout, _ := run(t, nil, append(args, "--help")...)
+		if strings.Count(stdout, "\nWhere things are kept:\n      --data-dir ") != 1 || strings.Count(stdout, "      --listen ") != 1 {
+			t.Errorf("granary %s --help:\n%s", args, stdout)
+		}
+	}
+}
+
 // Every command has a manual page, which no line of its text can break.
 func TestMan(t *testing.T) {
 	dir := t.TempDir()
@@ -99,8 +130,10 @@ func TestMan(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	if _, stdout, _ := run(t, nil, "version"); !strings.HasPrefix(stdout, "granary v1.2.3 (go") {
-		t.Error(stdout)
+	for _, asked := range []string{"version", "--version", "-V"} {
+		if _, stdout, _ := run(t, nil, asked); !strings.HasPrefix(stdout, "granary v1.2.3 (go") {
+			t.Error(asked, stdout)
+		}
 	}
 	if v := versionOf(""); v == "" {
 		t.Error("a build without a linked version has none")

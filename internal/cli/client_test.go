@@ -16,7 +16,8 @@ import (
 // it does not belong to.
 func TestConnection(t *testing.T) {
 	home := t.TempDir()
-	if _, err := (logins{Default: "https://login.example/api/v4", Servers: map[string]string{"https://login.example/api/v4": "gnpat-login"}}).
+	if _, err := (logins{Default: "https://login.example/api/v4", Servers: map[string]string{"https://login.example/api/v4": "gnpat-login"},
+		Profiles: map[string]profile{"work": {"https://work.example/api/v4", "gnpat-work"}, "deploy": {"https://login.example/api/v4", "gndt-deploy"}}}).
 		write(Env{Environ: []string{"HOME=" + home}}); err != nil {
 		t.Fatal(err)
 	}
@@ -25,6 +26,7 @@ func TestConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	ci := []string{"CI_API_V4_URL=https://ci.example/api/v4", "CI_JOB_TOKEN=job"}
+	work := []string{"GRANARY_PROFILE=work"}
 	for _, tt := range []struct {
 		environ       []string
 		server, token string // flags
@@ -43,6 +45,13 @@ func TestConnection(t *testing.T) {
 		{append(ci, "GRANARY_TOKEN=t"), "", "", "https://ci.example/api/v4", client.PrivateToken("t")},
 		{append(ci, "GRANARY_SERVER=g.example", "GRANARY_TOKEN=t"), "", "", "https://g.example/api/v4", client.PrivateToken("t")},
 		{append(ci, "GRANARY_SERVER=g.example", "GRANARY_TOKEN=t"), "ci.example", "", "https://ci.example/api/v4", client.JobToken("job")},
+		{work, "", "", "https://work.example/api/v4", client.PrivateToken("gnpat-work")},
+		{append(work, "GRANARY_SERVER=g.example", "GRANARY_TOKEN=t"), "", "", "https://work.example/api/v4", client.PrivateToken("gnpat-work")},
+		{append(work, "GRANARY_SERVER=g.example", "GRANARY_TOKEN=t"), "g.example", "", "https://g.example/api/v4", client.PrivateToken("t")},
+		{append(work, ci...), "", "t", "https://work.example/api/v4", client.PrivateToken("t")},
+		{work, "elsewhere.example", "", "https://elsewhere.example/api/v4", client.Credential{}},
+		{work, "login.example", "", "https://login.example/api/v4", client.PrivateToken("gnpat-login")},
+		{[]string{"GRANARY_PROFILE=deploy"}, "", "", "https://login.example/api/v4", client.DeployToken("gndt-deploy")},
 		{[]string{"GRANARY_TOKEN=gndt-t"}, "any.example", "", "https://any.example/api/v4", client.DeployToken("gndt-t")},
 	} {
 		o := connection{env: Env{Environ: slices.Concat([]string{"HOME=" + home}, tt.environ)}, server: tt.server, token: tt.token}

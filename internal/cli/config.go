@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -32,8 +33,17 @@ func newConfigCheck(env Env) *cobra.Command {
 			return cfg.Print(env.Stdout)
 		},
 	}
-	config.AddFlags(cmd.Flags())
+	addSettings(cmd)
 	return cmd
+}
+
+// addSettings gives a command config's flags, which its help shows by purpose.
+func addSettings(cmd *cobra.Command) {
+	config.AddFlags(cmd.Flags())
+	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
+		_, err := fmt.Fprintf(cmd.OutOrStderr(), "Usage:\n  %s\n\n%s", cmd.UseLine(), config.FlagUsages(cmd.Flags()))
+		return err
+	})
 }
 
 // loadConfig settles the settings for a command that has config's flags. Its

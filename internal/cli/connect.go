@@ -1,15 +1,10 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,12 +12,17 @@ import (
 	"granary/internal/client"
 )
 
-const connectionHelp = `The server is --server, else GRANARY_SERVER, else CI_API_V4_URL, else that of the
-last granary login. The token is --token, else GRANARY_TOKEN (with the server of
-GRANARY_SERVER, where that is set), else CI_JOB_TOKEN (with the server of
+const connectionHelp = `The server is --server, else that of the profile that --profile or GRANARY_PROFILE
+names, else GRANARY_SERVER, else CI_API_V4_URL, else that of the last granary login. The
+token is --token, else the profile's (with its server), else GRANARY_TOKEN (with the
+server of GRANARY_SERVER, where that is set), else CI_JOB_TOKEN (with the server of
 CI_API_V4_URL), else that of granary login for this server, else the password in
 .netrc for its host; without one you are nobody. Others can read a command line:
 prefer the variable to --token.
+
+Authorities that sign the server's certificate and that this machine does not know are
+in the PEM file of --ca-cert, else GRANARY_CA_CERT, else CI_SERVER_TLS_CA_FILE. A proxy
+is that of HTTPS_PROXY or HTTP_PROXY, by the server's scheme, but for hosts in NO_PROXY.
 
 A project is its path, group/project, or its id; in a CI job "." is the job's own.`
 
@@ -30,16 +30,24 @@ A project is its path, group/project, or its id; in a CI job "." is the job's ow
 type connection struct {
 	env           Env
 	server, token string
+	profile       string
+	caCert        string
 	retries       int
 	quiet         bool
+	verbose       bool
+
+	usedProfile string // whose token is shown, once there is a client; "" for none
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "", "ask the server at this `address`")
 	f.StringVar(&o.token, "token", "", "show this `token`: an access, deploy or job token")
+	f.StringVar(&o.profile, "profile", "", "ask as `name`, as granary login keeps it")
+	f.StringVar(&o.caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too")
 	f.IntVar(&o.retries, "retries", client.DefaultAttempts-1, "try again this `number` of times where a connection breaks or the server is busy")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell every request and answer, without secrets")
 	cmd.Long += "\n\n" + connectionHelp
 }
 
@@ -60,8 +68,17 @@ func (o *connection) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	authorities, err := readAuthorities(o.env, o.caCert)
+	if err != nil {
+		return nil, err
+	}
+	var trace func(string)
+	if o.verbose {
+		trace = func(line string) { o.env.notice("%s", line) }
+	}
 	c, err := client.New(client.Config{
-		Server: api.String(), Credential: credential,
+		Trace:  trace,
+		Server: api.String(), Credential: credential, Authorities: authorities,
 		UserAgent: "granary/" + versionOf(o.env.Version), Attempts: o.retries + 1, Waiting: o.waiting,
 	})
 	if err != nil {
@@ -78,7 +95,11 @@ func (o *connection) waiting(why error, pause time.Duration) {
 
 // address is the API of the server.
 func (o *connection) address(logins logins) (*url.URL, error) {
-	for _, server := range []string{o.server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL"), logins.Default} {
+	named, err := logins.profile(profileName(o.env, o.profile))
+	if err != nil {
+		return nil, err
+	}
+	for _, server := range []string{o.server, named.Server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL"), logins.Default} {
 		if server == "" {
 			continue
 		}
@@ -95,6 +116,10 @@ func (o *connection) address(logins logins) (*url.URL, error) {
 func (o *connection) credential(api *url.URL, logins logins) (client.Credential, error) {
 	if o.token != "" {
 		return o.tokenOf(o.token), nil
+	}
+	if p := logins.Profiles[profileName(o.env, o.profile)]; p.Server == api.String() {
+		o.usedProfile = profileName(o.env, o.profile)
+		return client.TokenOf(p.Token), nil
 	}
 	if token := o.env.getenv("GRANARY_TOKEN"); token != "" && (o.env.getenv("GRANARY_SERVER") == "" || sameServer(o.env.getenv("GRANARY_SERVER"), api)) {
 		return o.tokenOf(token), nil
@@ -139,45 +164,6 @@ func (o *connection) project(arg string) (string, error) {
 	return "", usagef(`the project "." is that of a CI job, and CI_PROJECT_ID is not set: want group/project, or its id`)
 }
 
-// advise adds what to do next to what the server said.
-func advise(err error, project string) error {
-	e, ok := errors.AsType[*client.Error](err)
-	if !ok {
-		return err
-	}
-	next := ""
-	switch e.Status {
-	case 401:
-		next = "the server does not know the token, or wants one: set GRANARY_TOKEN, or run granary login"
-	case 403:
-		next = "the token may not do this; granary whoami tells whose it is"
-	case 404:
-		next = project + " is not there, or not for this token; granary whoami tells whose it is"
-	case 429:
-		next = "come back later, or raise --retries"
-	}
-	if next == "" {
-		return err
-	}
-	return fmt.Errorf("%w\n%s", err, next)
-}
-
-// untilInterrupted is the command's context, which ends with Ctrl-C and
-// SIGTERM. A second signal ends the program at once.
-func untilInterrupted(cmd *cobra.Command) (context.Context, func()) {
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	release := context.AfterFunc(ctx, stop)
-	return ctx, func() { release(); stop() }
-}
-
-// ended words an end by Ctrl-C.
-func ended(ctx context.Context, err error, next string) error {
-	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("interrupted; %s", next)
-	}
-	return err
-}
-
 // printer is where a command's results go: all of it fails where it fails.
 type printer struct {
 	w   io.Writer
@@ -186,6 +172,11 @@ type printer struct {
 
 func (p *printer) printf(format string, args ...any) {
 	if p.err == nil {
+		for i, a := range args {
+			if text, ok := a.(string); ok {
+				args[i] = onOneLine(text)
+			}
+		}
 		_, p.err = fmt.Fprintf(p.w, format, args...)
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// withoutTokens is an environment for programs that have no business with what
-// this one was given to show.
-func withoutTokens(environ []string) []string {
+// withoutSecrets is an environment for other programs: without granary's own
+// variables and the token of a job. Most of them are for a server or name one,
+// several hold secrets, and those that come later may too; so only what is named
+// here is passed on.
+func withoutSecrets(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains([]string{"GRANARY_TOKEN", "GRANARY_ROOT_TOKEN", "GRANARY_ENCRYPTION_KEY", "CI_JOB_TOKEN"}, name)
+		return name == "CI_JOB_TOKEN" || strings.HasPrefix(name, "GRANARY_") && name != "GRANARY_CA_CERT"
 	})
 }

@@ -15,40 +15,60 @@ import (
 )
 
 func newLogin(env Env) *cobra.Command {
-	var quiet bool
+	l := &login{env: env}
 	cmd := &cobra.Command{
 		Use:   "login SERVER",
 		Short: "Store a token for a server",
 		Long: "Ask for a token without showing it (or read a line of standard input), try it on the\n" +
 			"server, and store it in the user's configuration directory, readable by nobody else.\n" +
 			"The server is asked from then on where no other is named. Later logins to other\n" +
-			"servers leave this one's token where it is.",
-		Example: "  granary login packages.example.com\n  granary login packages.example.com <token-file",
-		Args:    arguments(1, 1),
+			"servers leave this one's token where it is.\n\n" +
+			"With --profile, server and token are kept under a name, beside all others and as\n" +
+			"often as wanted for one server, and used where --profile or GRANARY_PROFILE says it.",
+		Example: "  granary login packages.example.com\n  granary login packages.example.com <token-file\n" +
+			"  granary login --profile work packages.example.com",
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return login(ctx, env, args[0], quiet)
+			return l.run(ctx, args[0])
 		},
 	}
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print errors only")
+	f := cmd.Flags()
+	f.BoolVarP(&l.quiet, "quiet", "q", false, "print errors only")
+	f.StringVar(&l.profile, "profile", "", "keep it under this `name` (else GRANARY_PROFILE)")
+	f.StringVar(&l.caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too (else GRANARY_CA_CERT)")
 	return cmd
 }
 
-func login(ctx context.Context, env Env, server string, quiet bool) error {
+type login struct {
+	env             Env
+	profile, caCert string
+	quiet           bool
+}
+
+func (l *login) run(ctx context.Context, server string) error {
 	api, err := client.ParseServer(server)
 	if err != nil {
 		return usageError{err}
 	}
-	stored, err := readLogins(env)
+	profile := profileName(l.env, l.profile)
+	if profile != "" && !isProfileName(profile) {
+		return usagef("the profile is %q: want letters, digits, and . - _ within", profile)
+	}
+	authorities, err := readAuthorities(l.env, l.caCert)
 	if err != nil {
 		return err
 	}
-	token, err := askToken(ctx, env, api.Host)
+	stored, err := readLogins(l.env)
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{Server: server, Credential: client.TokenOf(token), UserAgent: "granary/" + versionOf(env.Version)})
+	token, err := askToken(ctx, l.env, api.Host)
+	if err != nil {
+		return err
+	}
+	c, err := client.New(client.Config{Server: server, Credential: client.TokenOf(token), UserAgent: "granary/" + versionOf(l.env.Version), Authorities: authorities})
 	if err != nil {
 		return usageError{err}
 	}
@@ -56,16 +76,18 @@ func login(ctx context.Context, env Env, server string, quiet bool) error {
 	if err != nil {
 		return fmt.Errorf("%w\nthe token was not stored", err)
 	}
-	stored.Default = c.API()
-	stored.Servers[c.API()] = token
-	path, err := stored.write(env)
-	if err != nil || quiet {
+	stored.keep(profile, c.API(), token)
+	path, err := stored.write(l.env)
+	if err != nil || l.quiet {
 		return err
 	}
 	if who.Username == "" {
 		who.Username = "the bearer of a " + who.Credential
 	}
-	_, err = fmt.Fprintf(env.Stdout, "logged in to %s as %s; the token is in %s\n", c.Server(), who.Username, path)
+	if profile != "" {
+		path += " as " + profile
+	}
+	_, err = fmt.Fprintf(l.env.Stdout, "logged in to %s as %s; the token is in %s\n", c.Server(), who.Username, path)
 	return err
 }
 
@@ -109,39 +131,40 @@ func readSilently(ctx context.Context, fd int) (string, error) {
 	case l := <-read:
 		return string(l.text), l.err
 	case <-ctx.Done():
-		return "", errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+		return "", errors.Join(interruption(ctx), term.Restore(fd, before))
 	}
 }
 
 func newLogout(env Env) *cobra.Command {
-	return &cobra.Command{
+	var profile string
+	cmd := &cobra.Command{
 		Use:   "logout [SERVER]",
 		Short: "Forget the token of a server",
-		Long: "Forget the stored token of a server, or of the one that was logged in to last. The\n" +
-			"token itself stays what it is: revoke it on the server if it may be known.",
+		Long: "Forget the stored token of a server, of a profile, or of the server that was logged in\n" +
+			"to last. The token itself stays what it is: revoke it on the server if it may be known.",
 		Args: arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			stored, err := readLogins(env)
 			if err != nil {
 				return err
 			}
-			at := stored.Default
-			if len(args) > 0 {
-				api, err := client.ParseServer(args[0])
-				if err != nil {
-					return usageError{err}
-				}
-				at = api.String()
+			switch {
+			case len(args) > 0 && profile != "":
+				return usagef("want a SERVER or --profile, and these are both")
+			case len(args) > 0:
+				err = stored.forget(args[0])
+			case profileName(env, profile) != "":
+				err = stored.forgetProfile(profileName(env, profile))
+			default:
+				err = stored.forget(stored.Default)
 			}
-			if stored.Servers[at] == "" {
-				return exitError{fmt.Errorf("there is no login for %s", strings.TrimSuffix(at, "/api/v4")), exitNotFound}
-			}
-			delete(stored.Servers, at)
-			if stored.Default == at {
-				stored.Default = ""
+			if err != nil {
+				return err
 			}
 			_, err = stored.write(env)
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&profile, "profile", "", "forget the profile of this `name` (else GRANARY_PROFILE)")
+	return cmd
 }

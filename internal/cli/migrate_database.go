@@ -42,6 +42,6 @@ func newMigrateDatabase(env Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the `database` to move from, sqlite:PATH or postgres://USER@HOST/DATABASE")
-	config.AddFlags(cmd.Flags())
+	addSettings(cmd)
 	return cmd
 }

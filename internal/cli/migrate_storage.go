@@ -50,7 +50,7 @@ func newMigrateStorage(env Env) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the `place` to copy to")
 	cmd.Flags().BoolVar(&verify, "verify", false, "read what is there already too, and replace what is damaged")
-	config.AddFlags(cmd.Flags())
+	addSettings(cmd)
 	return cmd
 }
 

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -18,8 +20,9 @@ func newOpen(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "open PROJECT [NAME[@VERSION]]",
 		Short: "Open the web page of a project or a package",
-		Long:  "Open the web page of a project or of a version of a package in the browser.",
-		Args:  arguments(1, 2),
+		Long: "Open the web page of a project or of a version of a package in the browser. A page\n" +
+			"that is not of the server that was asked is printed, and not opened.",
+		Args: arguments(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -41,6 +44,10 @@ func newOpen(env Env) *cobra.Command {
 			case printOnly:
 				_, err := fmt.Fprintln(env.Stdout, page.WebURL)
 				return err
+			}
+			if !sameSite(page.WebURL, c.Server()) {
+				_, err := fmt.Fprintln(env.Stdout, page.WebURL)
+				return errors.Join(err, refused("that is no page of %s, so it was not opened", c.Server()))
 			}
 			return browse(ctx, env, page.WebURL)
 		},
@@ -78,10 +85,32 @@ func findPage(ctx context.Context, c *client.Client, project string, named []str
 		}
 		page.Name, page.Version, page.WebURL = p.Name, p.Version, p.WebURL
 	}
-	if _, err := client.ParseServer(page.WebURL); err != nil { // http and https alone: the server chose it, and a browser opens more
-		return page, exitError{fmt.Errorf("the server names no page (%q)", page.WebURL), exitNotFound}
+	if page.WebURL == "" {
+		return page, exitError{errors.New("the server names no page"), exitNotFound}
 	}
 	return page, nil
+}
+
+// sameSite reports that an address which a server chose is one of its pages:
+// absolute, by its scheme, host and port. A desktop opens more than pages, and
+// hands some of it to programs.
+func sameSite(page, server string) bool {
+	at, err := url.Parse(page)
+	own, ownErr := url.Parse(server)
+	if err != nil || ownErr != nil {
+		return false
+	}
+	web := own.Scheme == "http" || own.Scheme == "https"
+	return web && at.User == nil && at.Scheme == own.Scheme &&
+		strings.EqualFold(at.Hostname(), own.Hostname()) && portOf(at) == portOf(own)
+}
+
+// portOf is the port that an address of the web leads to.
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
 func browse(ctx context.Context, env Env, page string) error {
@@ -90,7 +119,7 @@ func browse(ctx context.Context, env Env, page string) error {
 		opener = "open"
 	}
 	browser := exec.CommandContext(ctx, opener, page)
-	browser.Env = withoutTokens(env.Environ)
+	browser.Env = withoutSecrets(env.Environ)
 	if err := browser.Run(); err != nil {
 		return fmt.Errorf("no browser could be started (%w); the page is %s", err, page)
 	}

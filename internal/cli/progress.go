@@ -36,7 +36,7 @@ type progress struct {
 
 // newProgress begins to tell. size is -1 where it is not known.
 func newProgress(env Env, quiet bool, verb string, files int, size int64) *progress {
-	p := &progress{w: env.Stderr, verb: verb, files: files, size: size, stop: make(chan struct{})}
+	p := &progress{w: raw(env.Stderr), verb: verb, files: files, size: size, stop: make(chan struct{})}
 	if quiet {
 		return p
 	}

@@ -147,7 +147,7 @@ func (p *pull) toStdout(ctx context.Context, files []pulled) error {
 	at.Path = files[0].Path
 	bar := newProgress(p.env, p.quiet, "pull", 1, files[0].Size)
 	defer bar.close()
-	verified, err := p.client.Copy(ctx, at, files[0].file, p.env.Stdout, bar.add)
+	verified, err := p.client.Copy(ctx, at, files[0].file, raw(p.env.Stdout), bar.add)
 	if err == nil && !verified {
 		p.warn(at.Path)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -138,7 +140,7 @@ func versionFromTag(ctx context.Context, env Env) (string, error) {
 	tag := env.getenv("CI_COMMIT_TAG")
 	if tag == "" {
 		cmd := exec.CommandContext(ctx, "git", "describe", "--tags", "--exact-match", "HEAD")
-		cmd.Env = env.Environ
+		cmd.Env = withoutSecrets(env.Environ)
 		out, err := cmd.Output()
 		if err != nil {
 			return "", usagef("--version-from-tag: CI_COMMIT_TAG is not set, and git knows no tag of this commit")
@@ -269,8 +271,30 @@ func countFiles(n int) string {
 }
 
 func printJSON(env Env, v any) error {
-	enc := json.NewEncoder(env.Stdout)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := env.Stdout.Write(escapeControls(text.Bytes()))
+	return err
+}
+
+// escapeControls escapes in JSON the control characters that encoding/json
+// leaves as they are, so that a program reads them and no terminal does.
+func escapeControls(text []byte) []byte {
+	if printable(text) {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if r != '\n' && r != utf8.RuneError && isControl(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }

@@ -20,7 +20,7 @@ func newServe(env Env) *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, env)
-			log := daemon.NewLogger(cfg, env.Stderr)
+			log := daemon.NewLogger(cfg, raw(env.Stderr))
 			if err == nil {
 				slog.SetDefault(log) // the standard library has no other way to tell some things
 				ctx, stop := untilInterrupted(cmd)
@@ -29,7 +29,7 @@ func newServe(env Env) *cobra.Command {
 				if _, ok := terminal(env.Stdout); ok {
 					person = env.Stdout
 				}
-				err = daemon.Run(ctx, cfg, versionOf(env.Version), person, env.Stderr)
+				err = daemon.Run(ctx, cfg, versionOf(env.Version), person, raw(env.Stderr))
 			}
 			if err == nil || cfg.LogFormat != "json" {
 				return err
@@ -38,6 +38,6 @@ func newServe(env Env) *cobra.Command {
 			return exitError{errors.New(""), exitCode(err)} // it is told
 		},
 	}
-	config.AddFlags(cmd.Flags())
+	addSettings(cmd)
 	return cmd
 }

@@ -12,6 +12,9 @@ const clearLine = "\r\x1b[K"
 
 // terminal is the descriptor of a stream that is a terminal.
 func terminal(stream any) (fd int, ok bool) {
+	if s, ok := stream.(screen); ok {
+		stream = s.w
+	}
 	f, ok := stream.(*os.File)
 	if !ok {
 		return 0, false
@@ -23,9 +26,8 @@ func terminal(stream any) (fd int, ok bool) {
 // notice tells something beside the results. On a terminal it takes the place
 // of the line that tells progress, which is drawn again below it.
 func (e Env) notice(format string, args ...any) {
-	start := ""
 	if _, ok := terminal(e.Stderr); ok {
-		start = clearLine
+		fmt.Fprint(raw(e.Stderr), clearLine)
 	}
-	fmt.Fprintf(e.Stderr, start+"granary: "+format+"\n", args...)
+	fmt.Fprintf(e.Stderr, "granary: "+format+"\n", args...)
 }

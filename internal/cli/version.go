@@ -16,14 +16,16 @@ func newVersion(env Env) *cobra.Command {
 		Long: "Print the version of this program. The commands below keep the version of a package in\n" +
 			"a CI/CD variable.",
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(env.Stdout, "granary %s (%s %s/%s)\n",
-				versionOf(env.Version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+		RunE: func(*cobra.Command, []string) error { return printVersion(env) },
 	}
 	cmd.AddCommand(newVersionNext(env), newVersionSet(env), newVersionGet(env))
 	return cmd
+}
+
+func printVersion(env Env) error {
+	_, err := fmt.Fprintf(env.Stdout, "granary %s (%s %s/%s)\n",
+		versionOf(env.Version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // versionOf is what the linker set, or else what the build recorded: the

@@ -29,6 +29,7 @@ func newWhoami(env Env) *cobra.Command {
 			if err != nil {
 				return advise(err, c.Server())
 			}
+			who.Profile = o.usedProfile
 			if asJSON {
 				return printJSON(env, who)
 			}
@@ -43,6 +44,7 @@ func newWhoami(env Env) *cobra.Command {
 // identity is who a caller is to a server.
 type identity struct {
 	Server     string   `json:"server"`
+	Profile    string   `json:"profile,omitempty"`
 	Version    string   `json:"version,omitempty"`
 	Username   string   `json:"username,omitempty"`
 	Name       string   `json:"name,omitempty"`
@@ -60,7 +62,7 @@ func identify(ctx context.Context, c *client.Client) (identity, error) {
 	who := identity{Server: c.Server(), Credential: c.Credential().Kind()}
 	switch who.Credential {
 	case "":
-		return who, refused("no token for %s is set: you are nobody; set GRANARY_TOKEN, or run granary login", c.Server())
+		return who, exitError{nobodyError{c.Server()}, exitRefused}
 	case "deploy token":
 		return who, nil
 	case "job token":
@@ -96,6 +98,7 @@ func (who identity) print(env Env) error {
 			}
 		}
 		row("server", who.Server)
+		row("profile", who.Profile)
 		row("version", who.Version)
 		user := who.Username
 		if who.Admin {

@@ -14,6 +14,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,7 +50,15 @@ type Config struct {
 	Backoff   time.Duration     // before the second attempt, 0 for DefaultBackoff
 	Transport http.RoundTripper // how requests travel, nil for the network
 
+	// Authorities are certificates in PEM that a server's may be signed by,
+	// beside those that this machine knows. They are of no use with a Transport.
+	Authorities []byte
+
 	Stall time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
+
+	// Trace is told, where it is not nil, of every request and answer in a line
+	// without secrets. It may be called from several goroutines.
+	Trace func(line string)
 
 	// Waiting is told, where it is not nil, why and how long a call waits
 	// before it is tried again. It may be called from several goroutines.
@@ -62,7 +72,8 @@ type Client struct {
 	http   *http.Client
 }
 
-// New makes a client. It fails where the server's address is none.
+// New makes a client. It fails where the server's address is none, and where
+// there is no certificate among the authorities.
 func New(config Config) (*Client, error) {
 	api, err := ParseServer(config.Server)
 	if err != nil {
@@ -79,7 +90,14 @@ func New(config Config) (*Client, error) {
 	}
 	c := &Client{api: api, config: config}
 	if config.Transport == nil {
-		config.Transport = newTransport()
+		transport := newTransport()
+		if transport.TLSClientConfig, err = trusting(config.Authorities); err != nil {
+			return nil, err
+		}
+		config.Transport = transport
+	}
+	if config.Trace != nil {
+		config.Transport = &tracer{client: c, next: config.Transport}
 	}
 	c.http = &http.Client{Transport: config.Transport, CheckRedirect: c.checkRedirect}
 	return c, nil
@@ -135,6 +153,22 @@ func newTransport() *http.Transport {
 		WriteBufferSize:       256 << 10,
 		ReadBufferSize:        64 << 10,
 	}
+}
+
+// trusting is how TLS is spoken with these authorities beside the machine's, nil
+// for Go's own way.
+func trusting(authorities []byte) (*tls.Config, error) {
+	if authorities == nil {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // this machine has none
+	}
+	if !pool.AppendCertsFromPEM(authorities) {
+		return nil, errors.New("there is no certificate in PEM among the authorities")
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
 // checkRedirect follows a GET, without the credential where it leads elsewhere.
@@ -201,7 +235,9 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
-		return nil, answerError(resp)
+		refusal := answerError(resp)
+		refusal.Shown = c.config.Credential.kind
+		return nil, refusal
 	}
 	return resp, nil
 }

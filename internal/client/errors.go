@@ -49,6 +49,11 @@ type Error struct {
 	Location   string        // where it says to go, for a redirect
 	RetryAfter time.Duration // how long it asks to wait; 0 where it did not
 	RequestID  string        // under which the server's log knows it; may be ""
+	Shown      string        // the kind of credential that was shown, in words; "" for none
+
+	// Unescaped says that the address held an escaped slash, and that the answer
+	// is not one of GitLab's for such an address: a proxy may have unescaped it.
+	Unescaped bool
 }
 
 // Error is the status and the server's own words.
@@ -108,9 +113,9 @@ const maxMessage = 1 << 10 // bytes of the server's words that are shown
 // answerError reads the words of a refusal, whichever of GitLab's shapes they
 // have (contract generic-packages 7). A proxy's page is no words.
 func answerError(resp *http.Response) *Error {
-	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id"), RetryAfter: retryAfter(resp.Header)}
+	e := &Error{Status: resp.StatusCode, RequestID: printable(resp.Header.Get("X-Request-Id")), RetryAfter: retryAfter(resp.Header)}
 	if resp.StatusCode/100 == 3 {
-		e.Location = resp.Header.Get("Location")
+		e.Location, _, _ = strings.Cut(printable(resp.Header.Get("Location")), "?") // a query may be a signature
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it will do
 	var body struct {
@@ -118,8 +123,10 @@ func answerError(resp *http.Response) *Error {
 		Error       any    `json:"error"`
 		Description string `json:"error_description"`
 	}
+	isJSON := json.Unmarshal(text, &body) == nil
+	e.Unescaped = unescaped(resp, isJSON, body.Error)
 	switch {
-	case json.Unmarshal(text, &body) == nil:
+	case isJSON:
 		e.Message = words(body.Message)
 		if e.Message == "" {
 			e.Message = words(body.Error)
@@ -136,6 +143,17 @@ func answerError(resp *http.Response) *Error {
 	}
 	e.Message = strings.TrimPrefix(e.Message, " - ")
 	return e
+}
+
+// unescaped reports the answer of a server, or of a proxy before it, that saw no
+// escaped slash where one was sent: GitLab tells by the key "error" that it has
+// no such route, and everything else in JSON by other words.
+func unescaped(resp *http.Response, isJSON bool, words any) bool {
+	if resp.Request == nil || !strings.Contains(resp.Request.URL.EscapedPath(), "%2F") {
+		return false
+	}
+	noRoute := isJSON && words == "404 Not Found" || !isJSON
+	return resp.StatusCode == http.StatusNotFound && noRoute || resp.StatusCode == http.StatusBadRequest && !isJSON
 }
 
 // words makes one line of a message: a text, a list, or texts by field.
@@ -188,6 +206,9 @@ func (c *Client) broken(ctx context.Context, err error) error {
 	}
 	kind := Broken
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		kind = Failed
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
 		kind = Failed
 	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {

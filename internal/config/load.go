@@ -109,7 +109,7 @@ func together(c Config) (faults []Fault) {
 func readEnviron(environ []string) (map[string]string, []Fault) {
 	known := []string{configEnv,
 		// Words of the client, which are no settings of the server.
-		"GRANARY_TOKEN", "GRANARY_SERVER"}
+		"GRANARY_TOKEN", "GRANARY_SERVER", "GRANARY_CA_CERT", "GRANARY_PROFILE"}
 	for _, s := range settings() {
 		known = append(known, s.env())
 	}

@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/spf13/pflag"
 )
 
 // setting is one row of the table that everything else is made from.
@@ -30,18 +27,55 @@ func (s setting) key() string { return strings.ReplaceAll(s.name, "-", "_") }
 // env is the setting's variable: "GRANARY_DATA_DIR".
 func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
-// settings is the table. data-dir comes before those whose default names it.
-func settings() []setting {
-	return slices.Concat(whereSettings(), packageSettings(), runningSettings(), rateLimits())
+// section is the settings of one purpose, which help shows together.
+type section struct {
+	title    string
+	settings []setting
 }
 
-// whereSettings say where the server listens and where it keeps things.
-func whereSettings() []setting {
+// sections is the table. data-dir comes before those whose default names it.
+func sections() []section {
+	return []section{
+		{"Addresses", addressSettings()},
+		{"Where things are kept", placeSettings()},
+		{"Packages, and who may", packageSettings()},
+		{"Limits of requests", rateLimits()},
+		{"The running process", runningSettings()},
+	}
+}
+
+// settings is the table without its sections.
+func settings() (all []setting) {
+	for _, s := range sections() {
+		all = append(all, s.settings...)
+	}
+	return all
+}
+
+// addressSettings say where the server listens, and what others call it.
+func addressSettings() []setting {
 	return []setting{
 		{name: "listen", def: "127.0.0.1:8080",
 			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
 			get:  func(c *Config) string { return c.Listen }},
+		{name: "external-url",
+			help: "the `url` under which clients reach this server, used in every absolute link; with a path, all is served below it (default: the host that a client called, where --trusted-hosts lets it)",
+			set:  func(c *Config, v string) error { return parseExternalURL(&c.ExternalURL, v) },
+			get:  func(c *Config) string { return c.ExternalURL }},
+		{name: "trusted-hosts",
+			help: "`names` besides localhost and IP addresses by which clients may call this server, such as packages.example.com,*.example.org; without --external-url, links to who called another name it by --listen",
+			set:  func(c *Config, v string) error { return parseHosts(&c.TrustedHosts, v) },
+			get:  func(c *Config) string { return strings.Join(c.TrustedHosts, ",") }},
+		networks("trusted-proxies", "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
+			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
+	}
+}
+
+// placeSettings say where the server keeps things, under which key and for how
+// long.
+func placeSettings() []setting {
+	return []setting{
 		{name: "data-dir", def: "./granary-data",
 			help: "keep database, blobs, scratch files and first-start secrets in this `directory`",
 			set:  setDataDir,
@@ -73,20 +107,22 @@ func whereSettings() []setting {
 			help: "the secret of that key",
 			set:  func(c *Config, v string) error { return parseS3Key(&c.S3SecretAccessKey, v) },
 			get:  func(c *Config) string { return c.S3SecretAccessKey.Reveal() }},
+		size("inline-max", "64KiB", mebibyte, "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
+			func(c *Config) *int64 { return &c.InlineMax }),
+		size("disk-reserve", "256MiB", 1<<40, "hold back this `size` of the SQLite database's disk, to delete with when the disk is full, 0 to 1TiB; 0 holds back nothing",
+			func(c *Config) *int64 { return &c.DiskReserve }),
+		{name: "encryption-key", secret: true,
+			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
+			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
+			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
+		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps them for ever",
+			func(c *Config) *time.Duration { return &c.AuditRetention }),
 	}
 }
 
-// packageSettings say what may be published, read and kept.
+// packageSettings say what may be published and read, and who begins.
 func packageSettings() []setting {
 	return []setting{
-		{name: "external-url",
-			help: "the `url` under which clients reach this server, used in every absolute link; with a path, all is served below it (default: the host that a client called, where --trusted-hosts lets it)",
-			set:  func(c *Config, v string) error { return parseExternalURL(&c.ExternalURL, v) },
-			get:  func(c *Config) string { return c.ExternalURL }},
-		{name: "trusted-hosts",
-			help: "`names` besides localhost and IP addresses by which clients may call this server, such as packages.example.com,*.example.org; without --external-url, links to who called another name it by --listen",
-			set:  func(c *Config, v string) error { return parseHosts(&c.TrustedHosts, v) },
-			get:  func(c *Config) string { return strings.Join(c.TrustedHosts, ",") }},
 		{name: "root-token", secret: true,
 			help: "the first administrator's access token, used at the first start only (default: a random one)",
 			set:  func(c *Config, v string) error { return parseToken(&c.RootToken, v) },
@@ -101,14 +137,6 @@ func packageSettings() []setting {
 			func(c *Config) *bool { return &c.AllowAnyoneToPull }),
 		size("max-file-size", "5GiB", maxSize, "refuse package files above this `size`, in bytes or with KiB, MiB, GiB, TiB; 0 for no limit",
 			func(c *Config) *int64 { return &c.MaxFileSize }),
-		size("inline-max", "64KiB", mebibyte, "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
-			func(c *Config) *int64 { return &c.InlineMax }),
-		{name: "encryption-key", secret: true,
-			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
-			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
-			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
-		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps them for ever",
-			func(c *Config) *time.Duration { return &c.AuditRetention }),
 	}
 }
 
@@ -137,16 +165,12 @@ func runningSettings() []setting {
 			get:  func(c *Config) string { return c.PprofListen }},
 		size("cache-memory", "8MiB", 16*gibibyte, "remember tokens, permission, files and pages of lists in this `size` of memory, 0 to 16GiB; 0 remembers nothing",
 			func(c *Config) *int64 { return &c.CacheMemory }),
-		size("disk-reserve", "256MiB", 1<<40, "hold back this `size` of the SQLite database's disk, to delete with when the disk is full, 0 to 1TiB; 0 holds back nothing",
-			func(c *Config) *int64 { return &c.DiskReserve }),
 		duration("shutdown-timeout", "30s", 0, "at shutdown, give running transfers this `duration` to finish",
 			func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
 		duration("stall-timeout", "60s", time.Second, "cut off an upload that makes no progress for this `duration`",
 			func(c *Config) *time.Duration { return &c.StallTimeout }),
 		duration("idle-timeout", "120s", time.Second, "close a connection that carries no request for this `duration`",
 			func(c *Config) *time.Duration { return &c.IdleTimeout }),
-		networks("trusted-proxies", "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
-			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
 	}
@@ -223,42 +247,4 @@ func (s setting) defaultValue(c *Config) string {
 		return s.def
 	}
 	return scheme + filepath.Join(c.DataDir, path)
-}
-
-// AddFlags gives fs one flag for every setting that may be one, and --config.
-// Load reads them back; nothing is kept here.
-func AddFlags(fs *pflag.FlagSet) {
-	fs.String(configFlag, "", "read settings from this YAML `file`")
-	for _, s := range settings() {
-		if s.secret {
-			continue
-		}
-		fs.String(s.name, s.def, s.help)
-		if f := fs.Lookup(s.name); s.isBool {
-			f.Value = boolText{f.Value}
-			f.NoOptDefVal = "true"
-		}
-	}
-}
-
-// boolText is a flag's text that help shows as a switch. It is checked with all
-// other values, not by the flag.
-type boolText struct{ pflag.Value }
-
-func (boolText) Type() string { return "bool" }
-
-// Usage says in a few lines, for help texts, how settings are given other than
-// by flags, and names the settings that are no flags.
-func Usage() string {
-	var b strings.Builder
-	b.WriteString("Every setting may also be given in the environment or in the YAML file named by\n" +
-		"--config or GRANARY_CONFIG: --data-dir is GRANARY_DATA_DIR and data_dir. A flag\n" +
-		"beats the environment, the environment the file, the file the default.\n" +
-		"`granary config check` shows what would be used.\n")
-	for _, s := range settings() {
-		if s.secret {
-			fmt.Fprintf(&b, "\nNo flag, for a command line can be read by others:\n  %s  %s\n", s.env(), s.help)
-		}
-	}
-	return b.String()
 }

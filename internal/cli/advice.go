@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+
+	"granary/internal/client"
+)
+
+const slashAdvice = `the address has a slash as %2F in it, and something on the way seems to unescape it
+a proxy must pass addresses on as they came (nginx: proxy_pass without a path;
+Apache: AllowEncodedSlashes NoDecode, and nocanon); until then name the project by its id`
+
+const deployTokenAdvice = `a deploy token of the project publishes files, and downloads those that are named
+(granary pull PROJECT NAME@VERSION FILE...), as its scopes allow; it reads no lists and
+deletes nothing: use an access token for that. Or it has ended, or is another project's`
+
+// advise adds what to do next to what the server said.
+func advise(err error, project string) error {
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		return err
+	}
+	next := ""
+	switch {
+	case e.Unescaped:
+		next = slashAdvice
+	case e.Shown == "deploy token" && slices.Contains([]int{401, 403, 404}, e.Status):
+		next = deployTokenAdvice
+	case e.Status == 401 && e.Shown != "":
+		next = fmt.Sprintf("the server does not know this %s: it has ended, was revoked, or is one of another server; set GRANARY_TOKEN, or run granary login", e.Shown)
+	case e.Status == 401:
+		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
+	case e.Status == 403:
+		next = "the token may not do this; granary whoami tells whose it is"
+	case e.Status == 404:
+		next = project + " is not there, or not for this token; granary whoami tells whose it is"
+	case e.Status == 429:
+		next = "come back later, or raise --retries"
+	}
+	if next == "" {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, next)
+}
+
+// nobodyError is the refusal of a command that wants a token and has none.
+type nobodyError struct{ server string }
+
+func (e nobodyError) Error() string {
+	return fmt.Sprintf("no token for %s is set: you are nobody; set GRANARY_TOKEN, or run granary login", e.server)
+}
+
+// explain adds what to do about errors of any command that asks as a client: a
+// certificate that this machine does not trust, the wrong scheme, and a token that
+// was not shown since it belongs to another server.
+func explain(env Env, err error) error {
+	next := ""
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		next = "if the authority is your own, name the PEM file of its certificate with --ca-cert or GRANARY_CA_CERT (in CI jobs CI_SERVER_TLS_CA_FILE)"
+	} else if errors.Is(err, http.ErrSchemeMismatch) {
+		next = "the server speaks plain HTTP there: name it as http://..."
+	} else if wasNobody(err) {
+		next = withheld(env)
+	}
+	if next == "" {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, next)
+}
+
+// wasNobody reports a refusal that a token might have changed.
+func wasNobody(err error) bool {
+	if _, ok := errors.AsType[nobodyError](err); ok {
+		return true
+	}
+	e, ok := errors.AsType[*client.Error](err)
+	return ok && e.Shown == "" && slices.Contains([]int{401, 403, 404}, e.Status)
+}
+
+// withheld names the token of the environment that was not shown, "" for none.
+func withheld(env Env) string {
+	for _, v := range [][2]string{{"GRANARY_TOKEN", "GRANARY_SERVER"}, {"CI_JOB_TOKEN", "CI_API_V4_URL"}} {
+		if env.getenv(v[0]) != "" && env.getenv(v[1]) != "" {
+			return fmt.Sprintf("%s was not shown: it belongs to the server of %s, %s", v[0], v[1], env.getenv(v[1]))
+		}
+	}
+	return ""
+}
+
+// authoritiesFile is the file of certificates that a flag or the environment
+// names, and what names it; "" for none.
+func authoritiesFile(env Env, flag string) (path, from string) {
+	if flag != "" {
+		return flag, "--ca-cert"
+	}
+	for _, name := range []string{"GRANARY_CA_CERT", "CI_SERVER_TLS_CA_FILE"} {
+		if path := env.getenv(name); path != "" {
+			return path, name
+		}
+	}
+	return "", ""
+}
+
+// readAuthorities reads that file, nil for none. A CI job has its variable from
+// its runner, whether or not there is such a file in the job's container.
+func readAuthorities(env Env, flag string) ([]byte, error) {
+	path, from := authoritiesFile(env, flag)
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	given := from == "CI_SERVER_TLS_CA_FILE"
+	switch {
+	case given && errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, usagef("%s: %w", from, err)
+	case x509.NewCertPool().AppendCertsFromPEM(text):
+		return text, nil
+	case given:
+		return nil, nil
+	}
+	return nil, usagef("%s: there is no certificate in PEM in %s", from, path)
+}

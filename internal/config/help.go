@@ -1,0 +1,100 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// helpWidth is how many columns of a terminal help fills.
+const helpWidth = 100
+
+// AddFlags gives fs one flag for every setting that may be one, and --config.
+// Load reads them back; nothing is kept here.
+func AddFlags(fs *pflag.FlagSet) {
+	fs.String(configFlag, "", "read settings from this YAML `file`")
+	for _, s := range settings() {
+		if s.secret {
+			continue
+		}
+		fs.String(s.name, s.def, s.help)
+		if f := fs.Lookup(s.name); s.isBool {
+			f.Value = boolText{f.Value}
+			f.NoOptDefVal = "true"
+		}
+	}
+}
+
+// boolText is a flag's text that help shows as a switch. It is checked with all
+// other values, not by the flag.
+type boolText struct{ pflag.Value }
+
+func (boolText) Type() string { return "bool" }
+
+// Usage says in a few lines, for help texts, how settings are given other than
+// by flags, and names the settings that are no flags.
+func Usage() string {
+	var b strings.Builder
+	b.WriteString("Every setting may also be given in the environment or in the YAML file named by\n" +
+		"--config or GRANARY_CONFIG: --data-dir is GRANARY_DATA_DIR and data_dir. A flag\n" +
+		"beats the environment, the environment the file, the file the default.\n" +
+		"`granary config check` shows what would be used.\n\n" +
+		"These have no flag, for a command line can be read by others:\n")
+	for _, s := range settings() {
+		if s.secret {
+			b.WriteString("  " + s.env() + "\n")
+			b.WriteString("      " + strings.ReplaceAll(wrap(s.help, helpWidth-6), "\n", "\n      ") + "\n")
+		}
+	}
+	return b.String()
+}
+
+// wrap breaks a text between words into lines of so many bytes.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > width:
+			b.WriteString("\n")
+			column = 0
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// FlagUsages is the help for the flags of fs, those of AddFlags by purpose in
+// the order of the table, all others first.
+func FlagUsages(fs *pflag.FlagSet) string {
+	var b strings.Builder
+	told := map[string]bool{}
+	var groups []*pflag.FlagSet
+	for _, s := range sections() {
+		group := pflag.NewFlagSet("", pflag.ContinueOnError)
+		group.SortFlags = false
+		for _, one := range s.settings {
+			if f := fs.Lookup(one.name); f != nil {
+				group.AddFlag(f)
+				told[one.name] = true
+			}
+		}
+		groups = append(groups, group)
+	}
+	others := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fs.VisitAll(func(f *pflag.Flag) {
+		if !told[f.Name] {
+			others.AddFlag(f)
+		}
+	})
+	b.WriteString("Flags:\n" + others.FlagUsagesWrapped(helpWidth))
+	for i, s := range sections() {
+		b.WriteString("\n" + s.title + ":\n" + groups[i].FlagUsagesWrapped(helpWidth))
+	}
+	return b.String()
+}
