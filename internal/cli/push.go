@@ -104,6 +104,7 @@ type pushed struct {
 	source source
 	fresh  bool // no file had the name when the plan was made
 	sent   bool
+	theirs bool // and somebody else has published the same bytes meanwhile
 }
 
 func (p *push) run(ctx context.Context, args []string) error {

@@ -13,7 +13,8 @@ import (
 
 // send publishes what is to be published. The first file goes alone: who meets
 // somebody else at the same new version loses there, with nothing sent, and GitLab
-// before 18 fails where several make the package at once.
+// before 18 fails where several make the package at once. Where the other has
+// published these very bytes the next one decides.
 func (p *push) send(ctx context.Context, files []pushed) error {
 	var due []*pushed
 	size := int64(0)
@@ -25,11 +26,11 @@ func (p *push) send(ctx context.Context, files []pushed) error {
 	}
 	bar := newProgress(p.env, p.quiet, "push", len(due), size)
 	defer bar.close()
-	if len(due) > 1 && !(p.created && p.force) {
+	for alone := !(p.created && p.force); alone && len(due) > 1; due = due[1:] {
 		if err := p.sendOne(ctx, due[0], bar); err != nil {
 			return err
 		}
-		due = due[1:]
+		alone = due[0].theirs
 	}
 	return parallel(ctx, p.jobs, len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
 }
@@ -51,7 +52,7 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.source, err)
 	}
-	f.sent = true
+	f.sent, f.theirs = true, stored.Theirs
 	f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
 	bar.fileDone()
 	return nil

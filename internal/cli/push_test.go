@@ -9,18 +9,17 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// pushTo runs push against a server that has nothing yet, and whose answers to a PUT
-// are put's.
+// pushTo runs push against a server that lists nothing, and whose answers to PUT and
+// HEAD are put's.
 func pushTo(t *testing.T, put http.HandlerFunc, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.Method == http.MethodPut:
+		case r.Method == http.MethodPut || r.Method == http.MethodHead:
 			put(w, r)
 		case strings.HasSuffix(r.URL.Path, "/packages"):
 			fmt.Fprint(w, `[]`)
@@ -44,25 +43,37 @@ func write(t *testing.T, path, data string) string {
 	return path
 }
 
-// Who publishes a new version at the same time as somebody else is told so by its
-// first file, which goes alone, and sends no other.
+// Who publishes a new version at the same time as somebody else is told so by the
+// first file whose bytes differ, and sends no other. Until then files go alone.
 func TestPushLoses(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 9 {
 		write(t, filepath.Join(dir, fmt.Sprint(i)), "x")
 	}
-	var puts atomic.Int32
-	code, stdout, stderr := pushTo(t, func(w http.ResponseWriter, r *http.Request) {
-		puts.Add(1)
-		if r.Header.Get("If-None-Match") != "*" || !strings.HasSuffix(r.URL.Path, "/tool/1.0.0/0") {
-			t.Errorf("PUT %s %v", r.URL.Path, r.Header)
+	const x = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881" // its SHA-256
+	for same, want := range map[string]string{
+		"":   "nothing was published; somebody else publishes this version at the same time",
+		"01": "2 of 9 files are published; the version is incomplete",
+	} {
+		puts := "" // each waits for the one before, or the test is a race
+		code, stdout, stderr := pushTo(t, func(w http.ResponseWriter, r *http.Request) {
+			name := r.URL.Path[len(r.URL.Path)-1:]
+			if r.Method == http.MethodHead {
+				if strings.Contains(same, name) {
+					w.Header().Set("X-Checksum-SHA256", x)
+				}
+				return
+			}
+			puts += name
+			if r.Header.Get("If-None-Match") != "*" {
+				t.Errorf("PUT %s %v", r.URL.Path, r.Header)
+			}
+			w.WriteHeader(412)
+			fmt.Fprint(w, `{"message":"412 Precondition Failed - the file is there"}`)
+		}, "p", "tool", "1.0.0", dir)
+		if code != exitRefused || stdout != "" || puts != same+fmt.Sprint(len(same)) || !strings.Contains(stderr, want) {
+			t.Errorf("the same are %q: exit code %d, PUT of %s: %s%s", same, code, puts, stdout, stderr)
 		}
-		w.WriteHeader(412)
-		fmt.Fprint(w, `{"message":"412 Precondition Failed - the file is there"}`)
-	}, "p", "tool", "1.0.0", dir)
-	if code != exitRefused || stdout != "" || puts.Load() != 1 ||
-		!strings.Contains(stderr, "nothing was published; somebody else publishes this version at the same time") {
-		t.Errorf("exit code %d, %d PUTs: %s%s", code, puts.Load(), stdout, stderr)
 	}
 }
 

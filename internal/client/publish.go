@@ -59,6 +59,7 @@ type Upload struct {
 type Stored struct {
 	SHA256    string // of what was sent, in hex
 	Confirmed bool   // the server has told the same digest
+	Theirs    bool   // somebody else had published the same bytes before
 }
 
 // Publish sends a file. After it returns without error the server has the file
@@ -80,7 +81,9 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 	}
 	var sent attempt
 	var stored Stored
+	attempts := 0
 	err = c.retry(ctx, func(n int) error {
+		attempts = n + 1
 		if n > 0 && sent.whole {
 			if there, err := c.digest(ctx, u.Coordinates); err == nil && there == sent.sha256 {
 				stored = Stored{SHA256: there, Confirmed: true}
@@ -96,7 +99,7 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 		// What is refused as taken may be this very file, from an attempt whose
 		// answer was lost or from somebody who publishes the same.
 		if same, sum := c.isThere(ctx, u, sent.sha256); same {
-			return Stored{SHA256: sum, Confirmed: true}, nil
+			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1}, nil
 		}
 	}
 	return stored, err

@@ -95,7 +95,7 @@ func TestPublishBroken(t *testing.T) {
 		var moved atomic.Int64
 		u.Progress = func(n int64) { moved.Add(n) }
 		stored, err := c.Publish(t.Context(), u)
-		if err != nil || !stored.Confirmed || puts.Load() != tt.puts || moved.Load() != int64(len(data)) {
+		if err != nil || !stored.Confirmed || stored.Theirs || puts.Load() != tt.puts || moved.Load() != int64(len(data)) {
 			t.Errorf("read %v: %+v, %d puts, %d moved, %v", tt.reads, stored, puts.Load(), moved.Load(), err)
 		}
 	}
@@ -148,7 +148,7 @@ func TestPublishCreate(t *testing.T) {
 		u.Create = true
 		same := tt.there == sumOf(tt.data)
 		stored, err := c.Publish(t.Context(), u)
-		if (err == nil) != same || stored.Confirmed != same || !same && client.KindOf(err) != client.Refused {
+		if (err == nil) != same || stored.Confirmed != same || stored.Theirs != same || !same && client.KindOf(err) != client.Refused {
 			t.Errorf("%d bytes, %q there: %+v %v", len(tt.data), tt.there, stored, err)
 		}
 	}
