@@ -28,7 +28,8 @@
 //	                run granary on a terminal, type FILE or send SIGINT where it asks
 //	                for a token; the output is what a person would have seen
 //	interrupt BYTES granary arguments
-//	                run granary and send it SIGINT when so many bytes have moved
+//	                run granary and send it SIGINT when so many bytes have moved; what it
+//	                said is in the file interrupted
 //	below           start nginx as docs/operations.md shows it for a server below a
 //	                path; sets $BACKEND, where granary is to listen, and $SITE, its
 //	                --external-url

@@ -167,8 +167,7 @@ func (g *gitlab) put(w http.ResponseWriter, r *http.Request) {
 	if !visible(w, r) {
 		return
 	}
-	if strings.Contains(r.PathValue("file"), " ") {
-		answer(w, 400, `{"error":"file_name is invalid"}`)
+	if !named(w, r) {
 		return
 	}
 	data, err := io.ReadAll(r.Body)
@@ -198,8 +197,17 @@ func (g *gitlab) put(w http.ResponseWriter, r *http.Request) {
 	answer(w, 201, `{"message":"201 Created"}`)
 }
 
+// named answers 400 for a name that is none, before anything is looked for.
+func named(w http.ResponseWriter, r *http.Request) bool {
+	if strings.Contains(r.PathValue("file"), " ") {
+		answer(w, 400, `{"error":"file_name is invalid"}`)
+		return false
+	}
+	return true
+}
+
 func (g *gitlab) get(w http.ResponseWriter, r *http.Request) {
-	if !visible(w, r) {
+	if !visible(w, r) || !named(w, r) {
 		return
 	}
 	g.mu.Lock()

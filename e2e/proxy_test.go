@@ -156,6 +156,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if err := <-ended; cmd.ProcessState.ExitCode() != 130 || !strings.Contains(output.String(), "interrupted") {
 		ts.Fatalf("it ended with %v, want exit code 130\n%s", err, output.String())
 	}
+	ts.Check(os.WriteFile(ts.MkAbs("interrupted"), []byte(output.String()), 0o644))
 }
 
 // clientEnviron is what granary's client reads of a script's variables.

@@ -36,7 +36,8 @@ type connection struct {
 	quiet         bool
 	verbose       bool
 
-	usedProfile string // whose token is shown, once there is a client; "" for none
+	usedProfile    string // whose token is shown, once there is a client; "" for none
+	bytesPerSecond int64  // that transfers may move, 0 for no limit
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {
@@ -80,6 +81,7 @@ func (o *connection) client() (*client.Client, error) {
 		Trace:  trace,
 		Server: api.String(), Credential: credential, Authorities: authorities,
 		UserAgent: "granary/" + versionOf(o.env.Version), Attempts: o.retries + 1, Waiting: o.waiting,
+		Rate: o.bytesPerSecond,
 	})
 	if err != nil {
 		return nil, usageError{err}

@@ -2,15 +2,9 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -20,17 +14,29 @@ import (
 )
 
 const pushHelp = `Publish files as a version of a package. A PATH is a file, a directory (all files
-below it, under their relative paths; a server with strict naming takes none) or
-a pattern such as 'dist/*.zip'.
+below it, under their relative paths; a server with strict naming takes none), a
+pattern such as 'dist/*.zip' or 'dist/**/*.zip' (with ** files keep the path below
+what is fixed of it), or - for standard input, with --name. NAME@VERSION is the same
+as NAME VERSION.
+
+Left out are .git, what --exclude names, and what the .granaryignore of a directory
+names: a pattern in every line. One without a slash is held against names, one with a
+slash against paths below the directory. Other hidden files are published, and counted.
+
+Everything that can be known is looked at before the first byte is sent: that files
+open, links stay inside, the server takes the names, no name is taken. What still ends
+early says how far it came; a version that is published in part can be installed.
 
 Push is safe to run again. What the package has already is compared by SHA-256:
 the same bytes are left alone, or sent again if the server has lost them; other
 bytes under a name that is taken are refused before anything is sent, unless
---force publishes them beside the old ones (the newest is what gets installed). The
-digest of a file is declared to the server and compared with what the server says it
-stored; above 64 MiB it is only compared, unless --declare has it computed before the
-file is sent. Broken connections and answers that ask to come again are tried again;
-a refusal is not.`
+--force publishes them beside the old ones (the newest is what gets installed). Of two
+who publish one new version at once the server lets one win, if it knows conditions
+(GitLab does not). The digest of a file is declared to the server and compared with
+what the server says it stored; above 64 MiB it is only compared, unless --declare has
+it computed before the file is sent. Nothing is published of a file that changes
+meanwhile. Broken connections and answers that ask to come again are tried again; a
+refusal is not.`
 
 // declareBelow is the size in bytes up to which a file is read once more before
 // it is sent, so that the server can refuse bytes that were damaged on the way.
@@ -44,22 +50,29 @@ func newPush(env Env) *cobra.Command {
 		Short: "Publish files as a version of a package",
 		Long:  pushHelp,
 		Example: "  granary push acme/tools firmware 1.4.0 build/firmware.bin\n" +
-			"  granary push . firmware --version-from-tag dist/   # in a CI job",
-		Args: arguments(3, -1),
+			"  granary push . firmware --version-from-tag dist/   # in a CI job\n" +
+			"  tar cz src | granary push acme/tools firmware@1.4.0 - --name src.tar.gz",
+		Args: arguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return ended(ctx, p.run(ctx, args), "run the same command again: what has arrived is not sent again")
+			err := p.run(ctx, args)
+			return ended(ctx, err, p.soFar+"run the same command again: what has arrived is not sent again")
 		},
 	}
 	p.addFlags(cmd)
 	p.complete(cmd, aProject, aName, localFile)
 	f := cmd.Flags()
-	f.BoolVar(&p.fromTag, "version-from-tag", false, "take the version from CI_COMMIT_TAG, else from git's tag of this commit, without its v; leave VERSION out")
+	f.BoolVar(&p.fromTag, "version-from-tag", false, "take the version from CI_COMMIT_TAG, else from git's highest tag of this commit, without its v; leave VERSION out")
 	f.BoolVar(&p.force, "force", false, "publish other bytes under names that are taken")
-	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be done or refused, and do nothing")
 	f.BoolVar(&p.declare, "declare", false, "compute and declare the digest of large files too before they are sent")
 	f.BoolVar(&p.flat, "flat", false, "leave directories out of the names of files")
+	f.StringVar(&p.name, "name", "", "publish standard input as this `file`")
+	f.StringVar(&p.filesFrom, "files-from", "", "publish the files that this `list` names, one a line, under their paths; - is standard input")
+	f.StringArrayVar(&p.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
+	f.StringVar(&p.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
+	f.StringVar(&p.rate, "limit-rate", "", "send at most so many `bytes` a second, such as 500k or 2M")
 	f.IntVarP(&p.jobs, "jobs", "j", 8, "send this `number` of files at once")
 	f.BoolVar(&p.json, "json", false, "print the result as JSON")
 	return cmd
@@ -68,14 +81,18 @@ func newPush(env Env) *cobra.Command {
 type push struct {
 	connection
 	fromTag, force, dryRun, declare, flat, json bool
+	name, filesFrom, links, rate                string
+	exclude                                     []string
 	jobs                                        int
 
 	client   *client.Client
 	at       client.Coordinates // without a path
 	sources  []source
-	created  bool // the package is there
-	hidden   bool // and no list shows it
-	unlisted bool // no list tells its files, but each can be asked for
+	created  bool   // the package is there
+	hidden   bool   // and no list shows it
+	unlisted bool   // no list tells its files, but each can be asked for
+	spooled  string // the file that standard input was kept in, "" for none
+	soFar    string // what is published where the push ended early
 }
 
 // pushed is one file of the result.
@@ -83,13 +100,17 @@ type pushed struct {
 	Path      string `json:"path"`
 	Size      int64  `json:"size"`
 	SHA256    string `json:"sha256,omitempty"`
-	Action    string `json:"action"`    // "upload" or "unchanged", and "refused" with dry-run
+	Action    string `json:"action"`    // "upload" or "unchanged"; "refused" with dry-run; "missing" where the push ended early
 	Confirmed bool   `json:"confirmed"` // the server has told the same digest
 
 	source source
+	fresh  bool // no file had the name when the plan was made
+	sent   bool
+	theirs bool // and somebody else has published the same bytes meanwhile
 }
 
 func (p *push) run(ctx context.Context, args []string) error {
+	defer p.unspool()
 	if err := p.prepare(ctx, args); err != nil {
 		return err
 	}
@@ -100,127 +121,22 @@ func (p *push) run(ctx context.Context, args []string) error {
 	if err := p.refuse(files); err != nil {
 		return err
 	}
+	if err := p.check(ctx, files); err != nil {
+		return err
+	}
 	if !p.dryRun {
 		if err := p.send(ctx, files); err != nil {
-			return advise(err, p.at.Project)
+			return p.endedEarly(files, err)
 		}
 		if err := p.confirm(ctx, files); err != nil {
 			return err
 		}
 	}
-	return p.print(files)
-}
-
-func (p *push) prepare(ctx context.Context, args []string) (err error) {
-	if p.jobs < 1 || p.jobs > 64 {
-		return usagef("--jobs is %d: want 1 to 64", p.jobs)
-	}
-	project, name, rest := args[0], args[1], args[2:]
-	version := rest[0]
-	if p.fromTag {
-		if version, err = versionFromTag(ctx, p.env); err != nil {
-			return err
-		}
-	} else if rest = rest[1:]; len(rest) == 0 {
-		return usagef("no file is named; want granary push PROJECT NAME VERSION PATH...")
-	}
-	if p.client, err = p.connection.client(); err != nil {
+	if err := p.print(files); err != nil {
 		return err
 	}
-	if project, err = p.project(project); err != nil {
-		return err
-	}
-	p.at = client.Coordinates{Project: project, Name: name, Version: version}
-	p.sources, err = findSources(rest, p.flat)
-	return err
-}
-
-// versionFromTag is the tag that CI runs for, else git's tag of this commit.
-func versionFromTag(ctx context.Context, env Env) (string, error) {
-	tag := env.getenv("CI_COMMIT_TAG")
-	if tag == "" {
-		cmd := exec.CommandContext(ctx, "git", "describe", "--tags", "--exact-match", "HEAD")
-		cmd.Env = withoutSecrets(env.Environ)
-		out, err := cmd.Output()
-		if err != nil {
-			return "", usagef("--version-from-tag: CI_COMMIT_TAG is not set, and git knows no tag of this commit")
-		}
-		tag = strings.TrimSpace(string(out))
-	}
-	if len(tag) > 1 && tag[0] == 'v' && tag[1] >= '0' && tag[1] <= '9' {
-		tag = tag[1:]
-	}
-	return tag, nil
-}
-
-// send publishes what is to be published. The first file of a new package goes
-// alone: GitLab before 18 fails where several make the package at once.
-func (p *push) send(ctx context.Context, files []pushed) error {
-	var due []*pushed
-	size := int64(0)
-	for i := range files {
-		if files[i].Action == "upload" {
-			due = append(due, &files[i])
-			size += files[i].Size
-		}
-	}
-	bar := newProgress(p.env, p.quiet, "push", len(due), size)
-	defer bar.close()
-	if len(due) > 1 && !p.created {
-		i := smallest(due)
-		if err := p.sendOne(ctx, due[i], bar); err != nil {
-			return err
-		}
-		due = slices.Delete(due, i, i+1)
-	}
-	return parallel(ctx, p.jobs, len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
-}
-
-func smallest(files []*pushed) int {
-	f := slices.MinFunc(files, func(a, b *pushed) int { return cmp.Compare(a.Size, b.Size) })
-	return slices.Index(files, f)
-}
-
-func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
-	if f.SHA256 == "" && (f.Size <= declareBelow || p.declare) {
-		sum, err := f.source.sum()
-		if err != nil {
-			return err
-		}
-		f.SHA256 = sum
-	}
-	at := p.at
-	at.Path = f.Path
-	stored, err := p.client.Publish(ctx, client.Upload{
-		Coordinates: at, Size: f.Size, SHA256: f.SHA256, Progress: bar.add,
-		Open: func() (io.ReadCloser, error) { return os.Open(f.source.local) },
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", f.source.local, err)
-	}
-	f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
-	bar.fileDone()
-	return nil
-}
-
-// confirm asks for the digests that no answer told: servers before
-// select=package_file have them in the package's list only.
-func (p *push) confirm(ctx context.Context, files []pushed) error {
-	if p.unlisted || !slices.ContainsFunc(files, func(f pushed) bool { return !f.Confirmed }) {
-		return nil
-	}
-	there, err := p.existing(ctx)
-	if err != nil {
-		return err
-	}
-	for i, f := range files {
-		switch got := there[f.Path].SHA256; {
-		case f.Confirmed || got == "":
-		case got != f.SHA256:
-			return fmt.Errorf("%s: the server has other bytes than were sent: SHA-256 %s, want %s", f.source.local, got, f.SHA256)
-		default:
-			files[i].Confirmed = true
-		}
+	if n := countRefused(files); n > 0 {
+		return refused("%s would be refused: other bytes are there", countFiles(n))
 	}
 	return nil
 }
@@ -233,9 +149,7 @@ func (p *push) print(files []pushed) error {
 			size += f.Size
 		}
 	}
-	out := &printer{w: p.env.Stdout}
-	switch {
-	case p.json:
+	if p.json {
 		return printJSON(p.env, struct {
 			Project string   `json:"project"`
 			Name    string   `json:"name"`
@@ -243,24 +157,49 @@ func (p *push) print(files []pushed) error {
 			DryRun  bool     `json:"dry_run,omitempty"`
 			Files   []pushed `json:"files"`
 		}{p.at.Project, p.at.Name, p.at.Version, p.dryRun, files})
-	case p.dryRun:
+	}
+	out := &printer{w: p.env.Stdout}
+	verb := "published"
+	if p.dryRun {
+		verb = "to publish"
 		for _, f := range files {
 			out.printf("%-9s  %s  %s\n", f.Action, f.Path, formatBytes(f.Size))
 		}
-	case !p.quiet:
-		out.printf("%s %s: %s published (%s)", p.at.Name, p.at.Version, countFiles(count["upload"]), formatBytes(size))
+	}
+	if p.dryRun || !p.quiet {
+		out.printf("%s %s: %s %s (%s)", p.at.Name, p.at.Version, countFiles(count["upload"]), verb, formatBytes(size))
 		if n := count["unchanged"]; n > 0 {
 			out.printf(", %d there already", n)
+		}
+		if n := hiddenFiles(files); n > 0 {
+			out.printf(", %d of all hidden", n)
 		}
 		if p.hidden {
 			out.printf("; the package is hidden")
 		}
 		out.printf("\n")
 	}
-	if p.dryRun && count["refused"] > 0 {
-		return errors.Join(out.err, refused("%s would be refused: other bytes are there", countFiles(count["refused"])))
-	}
 	return out.err
+}
+
+func countRefused(files []pushed) (n int) {
+	for _, f := range files {
+		if f.Action == "refused" {
+			n++
+		}
+	}
+	return n
+}
+
+// hiddenFiles counts the files that ls does not show, or that are below such a
+// directory.
+func hiddenFiles(files []pushed) (n int) {
+	for _, f := range files {
+		if strings.HasPrefix(f.Path, ".") || strings.Contains(f.Path, "/.") {
+			n++
+		}
+	}
+	return n
 }
 
 func countFiles(n int) string {

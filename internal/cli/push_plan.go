@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"granary/internal/client"
 )
@@ -21,19 +20,21 @@ func (p *push) plan(ctx context.Context) ([]pushed, error) {
 		s := p.sources[i]
 		files[i] = pushed{Path: s.path, Size: s.size, Action: "upload", source: s}
 		old, taken := there[s.path]
+		lost := false
 		if p.unlisted {
 			var err error
-			if old, taken, err = p.stat(ctx, s.path); err != nil {
-				return fmt.Errorf("%s: %w", s.local, err)
+			if old, taken, lost, err = p.stat(ctx, s.path); err != nil {
+				return fmt.Errorf("%s: %w", s, err)
 			}
 		}
 		if !taken {
+			files[i].fresh = !lost
 			return nil
 		}
 		if old.Size == s.size && old.SHA256 != "" {
 			sum, err := s.sum()
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", s, err)
 			}
 			files[i].SHA256 = sum
 			if sum == old.SHA256 {
@@ -90,23 +91,23 @@ func (p *push) lost(ctx context.Context, path string) (bool, error) {
 	return p.client.Lost(ctx, at)
 }
 
-func (p *push) stat(ctx context.Context, path string) (f client.File, taken bool, err error) {
+// stat asks for one file. Lost bytes, which are to be sent again, are not taken.
+func (p *push) stat(ctx context.Context, path string) (f client.File, taken, lost bool, err error) {
 	at := p.at
 	at.Path = path
 	f, err = p.client.Stat(ctx, at)
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
-		lost, lostErr := p.client.Lost(ctx, at)
-		if lost || lostErr != nil {
-			return f, false, lostErr // lost bytes are sent again
+		if lost, lostErr := p.client.Lost(ctx, at); lost || lostErr != nil {
+			return f, false, lost, lostErr
 		}
 	}
 	switch client.KindOf(err) {
 	case client.NotFound:
-		return f, false, nil
-	case client.Refused: // the publish will tell the server's words
-		return f, false, nil
+		return f, false, false, nil
+	case client.Refused: // the name, which checkNames looks at
+		return f, false, false, nil
 	}
-	return f, err == nil, err
+	return f, err == nil, false, err
 }
 
 // refuse names the files that are there with other bytes.
@@ -120,12 +121,6 @@ func (p *push) refuse(files []pushed) error {
 	if len(names) == 0 || p.dryRun {
 		return nil
 	}
-	const most = 5
-	more := ""
-	if len(names) > most {
-		more = fmt.Sprintf(" and %d more", len(names)-most)
-		names = names[:most]
-	}
-	return refused("%s %s has other bytes under %s%s; nothing was sent\ngive the package a new version, or use --force to publish beside them",
-		p.at.Name, p.at.Version, strings.Join(names, ", "), more)
+	return refused("%s %s has other bytes under %s; nothing was sent\ngive the package a new version, or use --force to publish beside them",
+		p.at.Name, p.at.Version, firstOf(names))
 }

@@ -2,134 +2,257 @@ package cli
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
-// source is a local file, and what it is called in a package.
-type source struct {
-	local string
-	path  string // with slashes
-	size  int64
+// What is done with a link below a directory that leads out of it.
+const (
+	linksError  = "error"
+	linksSkip   = "skip" // with links that lead nowhere or to a directory, too
+	linksFollow = "follow"
+)
+
+// finder turns a command's paths into files. What is wrong with any of them is told
+// all at once.
+type finder struct {
+	all     bool   // nothing is left out, and links are followed
+	flat    bool   // only base names count
+	links   string // a word of --links
+	exclude globs
+	notice  func(format string, args ...any) // told what linksSkip leaves out
+
+	found    []source
+	problems []string
 }
 
-// findSources turns a command's paths into files: a file is its base name, a
-// directory all regular files below it under their relative paths, a pattern
-// what it matches. With flat only base names count. Two files of one name are
-// an error, and so is a path that leads to none.
-func findSources(paths []string, flat bool) ([]source, error) {
-	var found []source
+// find is for the paths of a command line: a file is its base name, a directory all
+// regular files below it under their relative paths, a pattern what it matches; and
+// for listed files, which keep the paths they are listed under. Two files of one
+// name are an error, and so is a path that leads to none.
+func (f *finder) find(paths, listed []string) ([]source, error) {
 	for _, p := range paths {
-		matches, err := expand(p)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range matches {
-			some, err := sourcesAt(m)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, some...)
+		f.expand(p)
+	}
+	for _, p := range listed {
+		f.listed(p)
+	}
+	for i := range f.found {
+		if f.flat {
+			f.found[i].path = path.Base(f.found[i].path)
 		}
 	}
-	for i := range found {
-		if flat {
-			found[i].path = path.Base(found[i].path)
-		}
-	}
-	slices.SortFunc(found, func(a, b source) int {
+	slices.SortFunc(f.found, func(a, b source) int {
 		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.local, b.local))
 	})
-	for i, s := range found[min(1, len(found)):] {
-		if s.path == found[i].path && s.local != found[i].local {
-			return nil, usagef("%s and %s would both be %s", found[i].local, s.local, s.path)
+	for i, s := range f.found[min(1, len(f.found)):] {
+		if old := f.found[i]; s.path == old.path && s.local != old.local {
+			f.problem("%s and %s would both be %s", old.local, s.local, s.path)
 		}
 	}
-	found = slices.CompactFunc(found, func(a, b source) bool { return a.path == b.path })
-	if len(found) == 0 {
-		return nil, usagef("there is no file in %s", strings.Join(paths, ", "))
+	if len(f.found) == 0 && len(f.problems) == 0 {
+		f.problem("there is no file in %s", strings.Join(slices.Concat(paths, listed), ", "))
 	}
-	return found, nil
+	if err := f.failed(); err != nil {
+		return nil, err
+	}
+	return slices.CompactFunc(f.found, func(a, b source) bool { return a.path == b.path }), nil
 }
 
-// expand is for patterns that no shell has expanded.
-func expand(p string) ([]string, error) {
-	if _, err := os.Lstat(p); err == nil || !strings.ContainsAny(p, "*?[") {
-		return []string{p}, nil
-	}
-	matches, err := filepath.Glob(p)
-	if err != nil {
-		return nil, usagef("%s: %w", p, err)
-	}
-	if len(matches) == 0 {
-		return nil, usagef("nothing matches %s", p)
-	}
-	return matches, nil
-}
-
+// sourcesAt is every file at or below a path, under its relative name.
 func sourcesAt(at string) ([]source, error) {
-	info, err := os.Stat(at)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	if !info.IsDir() {
-		s, err := newSource(at, filepath.Base(at))
-		return []source{s}, err
-	}
-	var found []source
-	err = filepath.WalkDir(at, func(local string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		relative, err := filepath.Rel(at, local)
-		if err != nil {
-			return err
-		}
-		s, err := newSource(local, filepath.ToSlash(relative))
-		found = append(found, s)
-		return err
-	})
-	return found, err
+	f := finder{all: true, links: linksFollow}
+	f.at(at)
+	return f.found, f.failed()
 }
 
-// newSource follows a link to a file. A link to a directory could lead anywhere
-// and round in circles; who means it names it.
-func newSource(local, path string) (source, error) {
+func (f *finder) problem(format string, args ...any) {
+	f.problems = append(f.problems, fmt.Sprintf(format, args...))
+}
+
+func (f *finder) failed() error {
+	const most = 20 // lines
+	if len(f.problems) == 0 {
+		return nil
+	}
+	if more := len(f.problems) - most; more > 0 {
+		f.problems = append(f.problems[:most], fmt.Sprintf("and %d more", more))
+	}
+	return usagef("%s", strings.Join(f.problems, "\n"))
+}
+
+// expand is for patterns that no shell has expanded. One with ** gives its files
+// the paths below what is fixed of it.
+func (f *finder) expand(p string) {
+	if _, err := os.Lstat(p); err == nil || !strings.ContainsAny(p, "*?[{") {
+		f.at(p)
+		return
+	}
+	if !doublestar.ValidatePathPattern(p) {
+		f.problem("%s is no pattern", p)
+		return
+	}
+	before := len(f.found) + len(f.problems)
+	if base, pattern := doublestar.SplitPattern(filepath.ToSlash(p)); strings.Contains(pattern, "**") {
+		f.below(filepath.FromSlash(base), pattern)
+	} else {
+		matches, err := doublestar.FilepathGlob(p)
+		if err != nil {
+			f.problem("%s: %v", p, err)
+		}
+		for _, m := range matches {
+			if filepath.Base(m) != ".git" {
+				f.at(m)
+			}
+		}
+	}
+	if len(f.found)+len(f.problems) == before {
+		f.problem("nothing matches %s", p)
+	}
+}
+
+func (f *finder) at(at string) {
+	info, err := os.Stat(at)
+	switch {
+	case err != nil:
+		f.problem("%v", err)
+	case !f.all && filepath.Base(at) == ".git":
+		f.problem("%s is git's own and never published", at)
+	case info.IsDir():
+		f.below(at, "**")
+	default:
+		f.add(at, filepath.Base(at))
+	}
+}
+
+// listed is a file that a list names.
+func (f *finder) listed(p string) {
+	info, err := os.Stat(p)
+	switch name := filepath.ToSlash(filepath.Clean(p)); {
+	case err != nil:
+		f.problem("%v", err)
+	case info.IsDir():
+		f.problem("%s is a directory: a list names files", p)
+	case !filepath.IsLocal(p) && !f.flat:
+		f.problem("%s is not below this directory: want --flat, which leaves directories out of names", p)
+	case !slices.Contains(strings.Split(name, "/"), ".git"):
+		f.add(p, name)
+	}
+}
+
+// below finds the files below a directory whose relative paths match.
+func (f *finder) below(dir, pattern string) {
+	leftOut, err := f.leftOut(dir)
+	if err != nil {
+		f.problem("%s: %v", filepath.Join(dir, ignoreFile), err)
+		return
+	}
+	root := dir + string(filepath.Separator) // a link that was named is followed
+	err = filepath.WalkDir(root, func(local string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			f.problem("%v", err)
+			return nil
+		}
+		relative, err := filepath.Rel(dir, local)
+		if err != nil || relative == "." {
+			return err
+		}
+		name := filepath.ToSlash(relative)
+		if leftOut(name, entry.IsDir()) {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if entry.IsDir() || !doublestar.MatchUnvalidated(pattern, name) {
+			return nil
+		}
+		if entry.Type()&fs.ModeSymlink == 0 || f.goodLink(local, dir) {
+			f.add(local, name)
+		}
+		return nil
+	})
+	if err != nil {
+		f.problem("%v", err)
+	}
+}
+
+// leftOut is what of a directory is not published, by the path below it.
+func (f *finder) leftOut(dir string) (func(name string, isDir bool) bool, error) {
+	if f.all {
+		return func(string, bool) bool { return false }, nil
+	}
+	ignored, err := readIgnore(dir)
+	return func(name string, isDir bool) bool {
+		return path.Base(name) == ".git" || name == ignoreFile || f.exclude.match(name, isDir) || ignored.match(name, isDir)
+	}, err
+}
+
+// goodLink judges a link below dir. A link to a directory could round in circles;
+// who means it names it.
+func (f *finder) goodLink(local, dir string) bool {
+	target, err := filepath.EvalSymlinks(local)
+	why := ""
+	if info, statErr := os.Stat(local); err != nil || statErr != nil {
+		why = "is a link that leads nowhere"
+	} else if info.IsDir() {
+		why = "is a link to a directory"
+	} else if f.links != linksFollow && outside(target, dir) {
+		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
+	}
+	switch {
+	case why == "":
+		return true
+	case f.links == linksSkip:
+		f.notice("%s %s: left out", local, why)
+	default:
+		f.problem("%s %s", local, why)
+	}
+	return false
+}
+
+// outside reports whether a path without links leads out of a directory.
+func outside(target, dir string) bool {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return true
+	}
+	if target, err = filepath.Abs(target); err != nil {
+		return true
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return true
+	}
+	relative, err := filepath.Rel(dir, target)
+	return err != nil || !filepath.IsLocal(relative)
+}
+
+// add is one file that can be read.
+func (f *finder) add(local, name string) {
+	if f.exclude.match(name, false) {
+		return
+	}
 	info, err := os.Stat(local)
 	if err != nil {
-		return source{}, usageError{err}
+		f.problem("%v", err)
+		return
 	}
 	if !info.Mode().IsRegular() {
-		return source{}, usagef("%s is no regular file", local)
+		f.problem("%s is no regular file", local)
+		return
 	}
-	return source{local: local, path: path, size: info.Size()}, nil
-}
-
-// sum is the file's SHA-256 in hex.
-func (s source) sum() (string, error) {
-	f, err := os.Open(s.local)
+	file, err := os.Open(local)
 	if err != nil {
-		return "", err
+		f.problem("%v", err)
+		return
 	}
-	defer f.Close()
-	sum, n, err := sumOf(f)
-	if err == nil && n != s.size {
-		err = fmt.Errorf("%s changed while it was read", s.local)
-	}
-	return sum, err
-}
-
-// sumOf is the SHA-256 in hex and the length of what is left of a file.
-func sumOf(r io.Reader) (string, int64, error) {
-	h := sha256.New()
-	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 256<<10))
-	return hex.EncodeToString(h.Sum(nil)), n, err
+	_ = file.Close() // it was only to be seen that it opens
+	f.found = append(f.found, source{local: local, path: name, size: info.Size(), info: info})
 }

@@ -55,6 +55,7 @@ type Config struct {
 	Authorities []byte
 
 	Stall time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
+	Rate  int64         // bytes a second that all transfers together may move, 0 for no limit
 
 	// Trace is told, where it is not nil, of every request and answer in a line
 	// without secrets. It may be called from several goroutines.
@@ -70,6 +71,7 @@ type Client struct {
 	api    *url.URL // ends with /api/v4
 	config Config
 	http   *http.Client
+	rate   *rateLimit // nil for none
 }
 
 // New makes a client. It fails where the server's address is none, and where
@@ -88,7 +90,7 @@ func New(config Config) (*Client, error) {
 	if config.Stall == 0 {
 		config.Stall = DefaultStall
 	}
-	c := &Client{api: api, config: config}
+	c := &Client{api: api, config: config, rate: newRateLimit(config.Rate)}
 	if config.Transport == nil {
 		transport := newTransport()
 		if transport.TLSClientConfig, err = trusting(config.Authorities); err != nil {

@@ -127,7 +127,7 @@ const damagedWords = "the bytes of this file are lost or damaged"
 func (c *Client) Lost(ctx context.Context, at Coordinates) (bool, error) {
 	_, err := c.Stat(ctx, at)
 	if status(err, http.StatusInternalServerError) { // HEAD has no words
-		err = c.probe(ctx, at)
+		err = c.Probe(ctx, at)
 	}
 	e, ok := errors.AsType[*Error](err)
 	switch {
@@ -141,8 +141,9 @@ func (c *Client) Lost(ctx context.Context, at Coordinates) (bool, error) {
 	return false, err
 }
 
-// probe asks for a file as a download does, and takes none of it.
-func (c *Client) probe(ctx context.Context, at Coordinates) error {
+// Probe asks for a file as a download does, and takes none of it. A name that the
+// server does not take is Refused, in its words.
+func (c *Client) Probe(ctx context.Context, at Coordinates) error {
 	return c.retry(ctx, func(int) error {
 		ctx, watch := c.watch(ctx)
 		defer watch.stop()

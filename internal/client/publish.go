@@ -51,6 +51,7 @@ type Upload struct {
 	Open     func() (io.ReadCloser, error) // the bytes from the start; called for every attempt
 	Size     int64                         // of the bytes
 	SHA256   string                        // in hex, declared to the server; "" to find it out while sending
+	Create   bool                          // only if no file has this name; a server that knows no conditions ignores it
 	Progress func(delta int64)             // bytes sent, negative where an attempt is taken back; may be nil
 }
 
@@ -58,14 +59,18 @@ type Upload struct {
 type Stored struct {
 	SHA256    string // of what was sent, in hex
 	Confirmed bool   // the server has told the same digest
+	Theirs    bool   // somebody else had published the same bytes before
 }
 
 // Publish sends a file. After it returns without error the server has the file
-// with these bytes; it may have got them from an earlier attempt. Two callers
-// that publish different bytes under one name at the same moment are told apart
-// only where the server refuses duplicates.
+// with these bytes; it may have got them from an earlier attempt, or from somebody
+// else. Of two callers that publish different bytes under one name at the same moment
+// with Create, one is Refused; without it they are told apart only where the server
+// refuses duplicates.
 //
-// A server that stored other bytes than were sent is a Damaged error.
+// Bytes that are not those of the declared digest are a Local error: the last of them
+// are held back, so that the server publishes nothing. A server that stored other
+// bytes than were sent is a Damaged error.
 func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 	path, err := u.path()
 	if err != nil {
@@ -76,7 +81,9 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 	}
 	var sent attempt
 	var stored Stored
+	attempts := 0
 	err = c.retry(ctx, func(n int) error {
+		attempts = n + 1
 		if n > 0 && sent.whole {
 			if there, err := c.digest(ctx, u.Coordinates); err == nil && there == sent.sha256 {
 				stored = Stored{SHA256: there, Confirmed: true}
@@ -88,14 +95,36 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 		stored = Stored{SHA256: sent.sha256, Confirmed: sent.confirmed}
 		return err
 	})
-	if status(err, http.StatusBadRequest) && sent.sha256 != "" {
-		// A duplicate that is refused may be this very file, from an attempt whose
+	if status(err, http.StatusBadRequest) || status(err, http.StatusPreconditionFailed) {
+		// What is refused as taken may be this very file, from an attempt whose
 		// answer was lost or from somebody who publishes the same.
-		if there, lookErr := c.digest(ctx, u.Coordinates); lookErr == nil && there == sent.sha256 {
-			return Stored{SHA256: there, Confirmed: true}, nil
+		if same, sum := c.isThere(ctx, u, sent.sha256); same {
+			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1}, nil
 		}
 	}
 	return stored, err
+}
+
+// isThere reports whether the server has this very file already. sum is the digest
+// of its bytes, "" where they were not read to the end.
+func (c *Client) isThere(ctx context.Context, u Upload, sum string) (bool, string) {
+	there, err := c.digest(ctx, u.Coordinates)
+	if err != nil || there == "" {
+		return false, sum
+	}
+	if sum == "" {
+		file, err := u.Open()
+		if err != nil {
+			return false, sum
+		}
+		defer file.Close()
+		h := sha256.New()
+		if _, err := io.Copy(h, file); err != nil {
+			return false, sum
+		}
+		sum = hex.EncodeToString(h.Sum(nil))
+	}
+	return there == sum, sum
 }
 
 // attempt is what one PUT came to.
@@ -112,7 +141,8 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	if err != nil {
 		return attempt{}, local(err)
 	}
-	b := &body{file: file, left: u.Size, declared: u.SHA256, progress: u.Progress, watch: watch, closed: make(chan struct{})}
+	b := &body{file: file, left: u.Size, declared: u.SHA256, sum: sha256.New(), progress: u.Progress, watch: watch, closed: make(chan struct{}),
+		most: c.rate.most, wait: func(n int) error { return c.rate.wait(ctx, n) }}
 	q := call{method: http.MethodPut, path: path, query: url.Values{"select": {"package_file"}}, header: http.Header{}, length: u.Size}
 	if u.Size > 0 { // net/http closes no body that is empty
 		q.body = b
@@ -122,6 +152,9 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	if u.SHA256 != "" {
 		q.header.Set("X-Checksum-SHA256", u.SHA256)
+	}
+	if u.Create {
+		q.header.Set("If-None-Match", "*")
 	}
 	if u.Size > expectSize {
 		q.header.Set("Expect", "100-continue")
@@ -195,40 +228,47 @@ type body struct {
 	left     int64
 	sent     int64
 	declared string
-	sum      hash.Hash // nil where a digest is declared
+	sum      hash.Hash
 	progress func(int64)
 	watch    *watchdog
+	most     func(could int) int
+	wait     func(n int) error
 	err      error
 	once     sync.Once
 	closed   chan struct{}
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
 	if b.left == 0 {
 		return 0, io.EOF
 	}
-	n, err := b.file.Read(p[:min(int64(len(p)), b.left)])
+	n, err := b.file.Read(p[:b.most(int(min(int64(len(p)), b.left)))])
+	b.sum.Write(p[:n])
+	switch {
+	case err == io.EOF && b.left > int64(n):
+		b.err = errors.New("the file became shorter while it was sent")
+	case err != nil && err != io.EOF:
+		b.err = err
+	case b.left == int64(n) && b.declared != "" && hex.EncodeToString(b.sum.Sum(nil)) != b.declared:
+		b.err = errors.New("the file changed while it was sent")
+	}
+	if b.err != nil {
+		return 0, b.err // without its end the server publishes nothing
+	}
+	if err := b.wait(n); err != nil {
+		return 0, err
+	}
 	b.left -= int64(n)
 	b.sent += int64(n)
-	if b.declared == "" {
-		if b.sum == nil {
-			b.sum = sha256.New()
-		}
-		b.sum.Write(p[:n])
-	}
 	b.progress(int64(n))
 	b.watch.moved()
-	switch {
-	case b.left == 0:
+	if b.left == 0 {
 		b.watch.sent()
-		err = nil
-	case err == io.EOF:
-		err = errors.New("the file became shorter while it was sent")
-		b.err = err
-	case err != nil:
-		b.err = err
 	}
-	return n, err
+	return n, nil
 }
 
 // Close ends the sending.
@@ -247,10 +287,7 @@ func (b *body) finish() {
 // attempt is what is known once the body is closed.
 func (b *body) attempt() attempt {
 	a := attempt{whole: b.left == 0, sha256: b.declared}
-	if a.whole && a.sha256 == "" {
-		if b.sum == nil {
-			b.sum = sha256.New() // of nothing
-		}
+	if a.whole {
 		a.sha256 = hex.EncodeToString(b.sum.Sum(nil))
 	}
 	return a

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,7 +95,7 @@ func TestPublishBroken(t *testing.T) {
 		var moved atomic.Int64
 		u.Progress = func(n int64) { moved.Add(n) }
 		stored, err := c.Publish(t.Context(), u)
-		if err != nil || !stored.Confirmed || puts.Load() != tt.puts || moved.Load() != int64(len(data)) {
+		if err != nil || !stored.Confirmed || stored.Theirs || puts.Load() != tt.puts || moved.Load() != int64(len(data)) {
 			t.Errorf("read %v: %+v, %d puts, %d moved, %v", tt.reads, stored, puts.Load(), moved.Load(), err)
 		}
 	}
@@ -116,6 +117,81 @@ func TestPublishDuplicate(t *testing.T) {
 		if (err == nil) != (there == "mine") || stored.Confirmed != (there == "mine") {
 			t.Errorf("%s: %+v %v", there, stored, err)
 		}
+	}
+}
+
+// Who creates a file that somebody else has created is refused, unless it is the same
+// file. The digest of what was not sent is looked for then.
+func TestPublishCreate(t *testing.T) {
+	big := randomBytes(2 << 20)
+	for _, tt := range []struct {
+		data  []byte
+		there string // the digest on the server
+	}{
+		{[]byte("mine"), sumOf([]byte("mine"))}, {[]byte("mine"), sumOf([]byte("other"))}, {[]byte("mine"), ""},
+		{big, sumOf(big)}, {big, sumOf([]byte("other"))},
+	} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodHead:
+				w.Header().Set("X-Checksum-SHA256", tt.there)
+			case r.Method == http.MethodGet: // the lists
+				fmt.Fprint(w, `[]`)
+			case r.Header.Get("If-None-Match") != "*":
+				t.Error("no condition was sent")
+			default: // before the body
+				w.WriteHeader(412)
+				fmt.Fprint(w, `{"message":"412 Precondition Failed - the file is there"}`)
+			}
+		})
+		u := upload(tt.data)
+		u.Create = true
+		same := tt.there == sumOf(tt.data)
+		stored, err := c.Publish(t.Context(), u)
+		if (err == nil) != same || stored.Confirmed != same || stored.Theirs != same || !same && client.KindOf(err) != client.Refused {
+			t.Errorf("%d bytes, %q there: %+v %v", len(tt.data), tt.there, stored, err)
+		}
+	}
+}
+
+// Bytes that are not those of the declared digest never arrive whole.
+func TestPublishChanged(t *testing.T) {
+	for _, size := range []int{1, 300 << 10, 3 << 20} {
+		data := randomBytes(size)
+		c := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			if n, err := io.Copy(io.Discard, r.Body); err == nil {
+				t.Errorf("all %d bytes arrived", n)
+			}
+		})
+		u := upload(data)
+		u.SHA256 = sumOf([]byte("what was there before"))
+		if _, err := c.Publish(t.Context(), u); client.KindOf(err) != client.Local || !strings.Contains(err.Error(), "changed while it was sent") {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+// Transfers that go on together share the rate of their client.
+func TestPublishRate(t *testing.T) {
+	const size, rate = 50 << 10, 1 << 20
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, `{}`)
+	}))
+	t.Cleanup(s.Close)
+	c := newClient(t, client.Config{Server: s.URL, Rate: rate})
+	began := time.Now()
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if _, err := c.Publish(t.Context(), upload(randomBytes(size))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if took, least := time.Since(began), time.Second*4*size/rate; took < least {
+		t.Errorf("4 times %d bytes took %v, want %v at least", size, took, least)
 	}
 }
 

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"granary/internal/client"
+	"granary/internal/wire"
+)
+
+// check looks for what the server would refuse, before anything is sent.
+func (p *push) check(ctx context.Context, files []pushed) error {
+	if err := p.checkNames(ctx, files); err != nil {
+		return err
+	}
+	project, err := p.client.Project(ctx, p.at.Project)
+	if err != nil {
+		return ctx.Err() // some tokens publish and may not look: publishing will tell
+	}
+	if most := project.GenericPackagesMaxFileSize; most != nil && *most > 0 {
+		for _, f := range files {
+			if f.Action == "upload" && f.Size > *most {
+				return refused("%s has %d bytes, and %s takes %d at most; nothing was sent", f.source, f.Size, p.at.Project, *most)
+			}
+		}
+	}
+	if p.dryRun {
+		return p.checkRole(ctx, project)
+	}
+	return nil
+}
+
+// checkRole says what a publish would be told of the token. What the token cannot see
+// of itself is left to the publish, and an administrator has no need of a role.
+func (p *push) checkRole(ctx context.Context, project wire.Project) error {
+	const developer = 30 // of GitLab's levels, the least that publishes
+	if token, err := p.client.Token(ctx); err == nil && !slices.Contains(token.Scopes, "api") {
+		return refused("publishing would be refused: it takes a token of the scope api, and this one has %s", strings.Join(token.Scopes, ", "))
+	}
+	level := 0
+	if given := project.Permissions; given != nil {
+		for _, a := range []*wire.AccessLevel{given.ProjectAccess, given.GroupAccess} {
+			if a != nil {
+				level = max(level, a.AccessLevel)
+			}
+		}
+	}
+	if level == 0 || level >= developer {
+		return ctx.Err()
+	}
+	if user, err := p.client.User(ctx); err != nil || user.IsAdmin != nil && *user.IsAdmin {
+		return ctx.Err()
+	}
+	return refused("publishing to %s would be refused: it takes the role of a developer, and yours is below", p.at.Project)
+}
+
+// checkNames asks the server whether it takes the names: it refuses to look for one
+// that it would not take. Of names that are plain one speaks for all.
+func (p *push) checkNames(ctx context.Context, files []pushed) error {
+	var ask []*pushed
+	asked := map[string]bool{}
+	for i := range files {
+		f := &files[i]
+		kind := nameKind(f.Path)
+		if f.fresh && !asked[kind] {
+			asked[kind] = true
+			ask = append(ask, f)
+		}
+	}
+	wrong := make([]error, len(ask))
+	err := parallel(ctx, p.jobs, len(ask), func(ctx context.Context, i int) error {
+		at := p.at
+		at.Path = ask[i].Path
+		err := p.client.Probe(ctx, at)
+		if client.KindOf(err) == client.Refused {
+			wrong[i] = fmt.Errorf("%s: %w", ask[i].source, err)
+			return nil
+		}
+		if _, answered := errors.AsType[*client.Error](err); answered {
+			return nil // the file is not there, or not for this token: publishing it will tell
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	wrong = slices.DeleteFunc(wrong, func(err error) bool { return err == nil })
+	if len(wrong) == 0 {
+		return nil
+	}
+	const most = 5
+	return fmt.Errorf("%w\nnothing was sent", errors.Join(wrong[:min(most, len(wrong))]...))
+}
+
+// nameKind is the same for names that every naming takes or refuses alike.
+func nameKind(path string) string {
+	odd := strings.ContainsFunc(path, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-/", r))
+	})
+	switch {
+	case odd || len(path) > 255:
+		return path
+	case strings.Contains(path, "/"):
+		return "/"
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"granary/internal/client"
+)
+
+// send publishes what is to be published. The first file goes alone: who meets
+// somebody else at the same new version loses there, with nothing sent, and GitLab
+// before 18 fails where several make the package at once. Where the other has
+// published these very bytes the next one decides.
+func (p *push) send(ctx context.Context, files []pushed) error {
+	var due []*pushed
+	size := int64(0)
+	for i := range files {
+		if files[i].Action == "upload" {
+			due = append(due, &files[i])
+			size += files[i].Size
+		}
+	}
+	bar := newProgress(p.env, p.quiet, "push", len(due), size)
+	defer bar.close()
+	for alone := !(p.created && p.force); alone && len(due) > 1; due = due[1:] {
+		if err := p.sendOne(ctx, due[0], bar); err != nil {
+			return err
+		}
+		alone = due[0].theirs
+	}
+	return parallel(ctx, p.jobs, len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
+}
+
+func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
+	if f.SHA256 == "" && (f.Size <= declareBelow || p.declare) {
+		sum, err := f.source.sum()
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.source, err)
+		}
+		f.SHA256 = sum
+	}
+	at := p.at
+	at.Path = f.Path
+	stored, err := p.client.Publish(ctx, client.Upload{
+		Coordinates: at, Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !p.force,
+		Open: f.source.open,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.source, err)
+	}
+	f.sent, f.theirs = true, stored.Theirs
+	f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
+	bar.fileDone()
+	return nil
+}
+
+// confirm asks for the digests that no answer told: servers before
+// select=package_file have them in the package's list only.
+func (p *push) confirm(ctx context.Context, files []pushed) error {
+	if p.unlisted || !slices.ContainsFunc(files, func(f pushed) bool { return !f.Confirmed }) {
+		return nil
+	}
+	there, err := p.existing(ctx)
+	if err != nil {
+		return err
+	}
+	for i, f := range files {
+		switch got := there[f.Path].SHA256; {
+		case f.Confirmed || got == "":
+		case got != f.SHA256:
+			return fmt.Errorf("%s: the server has other bytes than were sent: SHA-256 %s, want %s", f.source, got, f.SHA256)
+		default:
+			files[i].Confirmed = true
+		}
+	}
+	return nil
+}
+
+// endedEarly adds to what ended a push how much of the version is published, and how
+// to go on. A file that was cut off at its end may be published all the same.
+func (p *push) endedEarly(files []pushed, err error) error {
+	var missing []string
+	there := 0
+	for i := range files {
+		if f := &files[i]; f.sent || f.Action == "unchanged" {
+			there++
+		} else {
+			f.Action = "missing"
+			missing = append(missing, f.Path)
+		}
+	}
+	next := "run the same command again: what has arrived is not sent again"
+	if k := client.KindOf(err); k == client.Refused || k == client.Denied {
+		next = "once the reason is gone, " + next
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
+		next = "somebody else publishes this version at the same time: give the package a new version, or use --force to publish beside them"
+	}
+	if there == 0 {
+		next = "nothing was published; " + next
+	} else {
+		p.soFar = fmt.Sprintf("%d of %s are published; the version is incomplete\n", there, countFiles(len(files)))
+		next = p.soFar + "not published: " + firstOf(missing) + "\n" + next
+	}
+	if p.json {
+		err = errors.Join(err, p.print(files))
+	}
+	return fmt.Errorf("%w\n%s", advise(err, p.at.Project), next)
+}
+
+// firstOf names some, and counts the rest.
+func firstOf(names []string) string {
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}

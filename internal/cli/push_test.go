@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// pushTo runs push against a server that lists nothing, and whose answers to PUT and
+// HEAD are put's.
+func pushTo(t *testing.T, put http.HandlerFunc, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPut || r.Method == http.MethodHead:
+			put(w, r)
+		case strings.HasSuffix(r.URL.Path, "/packages"):
+			fmt.Fprint(w, `[]`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer s.Close()
+	return run(t, []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=" + s.URL, "GRANARY_TOKEN=secret"}, append([]string{"push"}, args...)...)
+}
+
+func write(t *testing.T, path, data string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour) // a file system's clock may be coarse
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Who publishes a new version at the same time as somebody else is told so by the
+// first file whose bytes differ, and sends no other. Until then files go alone.
+func TestPushLoses(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 9 {
+		write(t, filepath.Join(dir, fmt.Sprint(i)), "x")
+	}
+	const x = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881" // its SHA-256
+	for same, want := range map[string]string{
+		"":   "nothing was published; somebody else publishes this version at the same time",
+		"01": "2 of 9 files are published; the version is incomplete",
+	} {
+		puts := "" // each waits for the one before, or the test is a race
+		code, stdout, stderr := pushTo(t, func(w http.ResponseWriter, r *http.Request) {
+			name := r.URL.Path[len(r.URL.Path)-1:]
+			if r.Method == http.MethodHead {
+				if strings.Contains(same, name) {
+					w.Header().Set("X-Checksum-SHA256", x)
+				}
+				return
+			}
+			puts += name
+			if r.Header.Get("If-None-Match") != "*" {
+				t.Errorf("PUT %s %v", r.URL.Path, r.Header)
+			}
+			w.WriteHeader(412)
+			fmt.Fprint(w, `{"message":"412 Precondition Failed - the file is there"}`)
+		}, "p", "tool", "1.0.0", dir)
+		if code != exitRefused || stdout != "" || puts != same+fmt.Sprint(len(same)) || !strings.Contains(stderr, want) {
+			t.Errorf("the same are %q: exit code %d, PUT of %s: %s%s", same, code, puts, stdout, stderr)
+		}
+	}
+}
+
+// A file that is overwritten in place while it is sent never arrives whole, whether
+// its digest was declared or not.
+func TestPushChangedFile(t *testing.T) {
+	for _, size := range []int64{32 << 20, declareBelow + 1} {
+		file := write(t, filepath.Join(t.TempDir(), "big"), "")
+		old := time.Now().Add(-time.Hour)
+		for _, err := range []error{os.Truncate(file, size), os.Chtimes(file, old, old)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var once sync.Once
+		code, stdout, stderr := pushTo(t, func(_ http.ResponseWriter, r *http.Request) {
+			once.Do(func() { overwrite(t, file) })
+			if n, err := io.Copy(io.Discard, r.Body); err == nil {
+				t.Errorf("all %d bytes arrived", n)
+			}
+		}, "p", "tool", "1.0.0", file)
+		if code != exitFailure || stdout != "" || !strings.Contains(stderr, file+": the file changed") || !strings.Contains(stderr, "nothing was published") {
+			t.Errorf("%d bytes: exit code %d: %s%s", size, code, stdout, stderr)
+		}
+	}
+}
+
+func overwrite(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte("other"), 20<<20); err != nil {
+		t.Error(err)
+	}
+}
+
+// A file is read as it was found, or not at all.
+func TestSourceOpen(t *testing.T) {
+	dir := t.TempDir()
+	for name, change := range map[string]func(file string) error{
+		"":          func(string) error { return nil },
+		"appended":  func(file string) error { return os.Truncate(file, 5) },
+		"cut":       func(file string) error { return os.Truncate(file, 3) },
+		"touched":   func(file string) error { return os.Chtimes(file, time.Now(), time.Now()) },
+		"replaced":  func(file string) error { return os.Rename(write(t, file+".new", "data"), file) },
+		"taken off": os.Remove,
+	} {
+		for _, during := range []bool{false, true} {
+			file := write(t, filepath.Join(dir, "file"), "data")
+			found, err := sourcesAt(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if during { // what is open stays, whatever its name leads to
+				in, err := found[0].open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := change(file); err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(in)
+				whole := name == "" || name == "replaced" || name == "taken off"
+				if (err == nil) != whole || whole && string(got) != "data" {
+					t.Errorf("%s while it was read: %q %v", name, got, err)
+				}
+				_ = in.Close() // it was only read
+				continue
+			}
+			if err := change(file); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := found[0].sum(); (err == nil) != (name == "") {
+				t.Errorf("%s before it was read: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestGlobs(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		isDir, want   bool
+	}{
+		{"*.o", "a.o", false, true},
+		{"*.o", "lib/deep/a.o", false, true},
+		{"*.o", "a.op", false, false},
+		{"lib", "lib/deep/a", false, true},
+		{"lib", "deep/lib/a", false, true},
+		{"lib/", "lib", false, false},
+		{"lib/", "lib", true, true},
+		{"lib/", "lib/a", false, true},
+		{"/lib", "lib/a", false, true},
+		{"/lib", "deep/lib/a", false, false},
+		{"lib/*.o", "lib/a.o", false, true},
+		{"lib/*.o", "lib/deep/a.o", false, false},
+		{"lib/**/*.o", "lib/deep/a.o", false, true},
+		{"**/deep/*", "lib/deep/a.o", false, true},
+		{"{a,b}", "b", false, true},
+	} {
+		g, err := newGlobs([]string{"nothing", tt.pattern})
+		if err != nil || g.match(tt.name, tt.isDir) != tt.want {
+			t.Errorf("%q leaves %q out: %v, want %v; %v", tt.pattern, tt.name, !tt.want, tt.want, err)
+		}
+	}
+	for _, bad := range []string{"", "/", "[a", "{a", "!a"} {
+		if _, err := newGlobs([]string{bad}); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestParseRate(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "1": 1, "500k": 500 << 10, "2M": 2 << 20, "3G": 3 << 30,
+		"0": -1, "-1": -1, "k": -1, "1.5M": -1, "10T": -1, "9999999999G": -1} {
+		if got, err := parseRate("--limit-rate", text); (err != nil) != (want < 0) || err == nil && got != want {
+			t.Errorf("%q: %d %v, want %d", text, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+)
+
+// source is a local file, and what it is called in a package.
+type source struct {
+	local string
+	path  string // with slashes
+	size  int64  // in bytes
+	info  os.FileInfo
+	label string // what people call it, "" for local
+}
+
+func (s source) String() string { return cmp.Or(s.label, s.local) }
+
+var errChanged = errors.New("the file changed since it was looked at; nothing of it was published")
+
+// open reads the file from its start. It fails where that is no longer the file
+// that was found, and again instead of its last bytes.
+func (s source) open() (io.ReadCloser, error) {
+	f, err := os.Open(s.local)
+	if err != nil {
+		return nil, err
+	}
+	r := &steadyFile{file: f, found: s.info}
+	if err := r.unchanged(); err != nil {
+		_ = f.Close() // it was only read
+		return nil, err
+	}
+	return r, nil
+}
+
+// sum is the file's SHA-256 in hex.
+func (s source) sum() (string, error) {
+	f, err := s.open()
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum, _, err := sumOf(f)
+	return sum, err
+}
+
+// steadyFile is a file that nobody may write to while it is read. Who writes over it
+// in place changes its time, its length, or both.
+type steadyFile struct {
+	file  *os.File
+	found os.FileInfo
+	read  int64
+}
+
+// Close closes the file.
+func (f *steadyFile) Close() error { return f.file.Close() }
+
+func (f *steadyFile) Read(p []byte) (int, error) {
+	n, err := f.file.Read(p)
+	f.read += int64(n)
+	if err == io.EOF || f.read >= f.found.Size() {
+		if changed := f.unchanged(); changed != nil {
+			return 0, changed
+		}
+	}
+	return n, err
+}
+
+func (f *steadyFile) unchanged() error {
+	info, err := f.file.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(info, f.found) || info.Size() != f.found.Size() || !info.ModTime().Equal(f.found.ModTime()) {
+		return errChanged
+	}
+	return nil
+}
+
+// sumOf is the SHA-256 in hex and the length of what is left of a file.
+func sumOf(r io.Reader) (string, int64, error) {
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 256<<10))
+	return hex.EncodeToString(h.Sum(nil)), n, err
+}
