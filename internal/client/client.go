@@ -50,6 +50,8 @@ type Config struct {
 
 	Stall time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
 
+	LimitRate int64 // bytes a second of all transfers together, 0 for no limit
+
 	// Waiting is told, where it is not nil, why and how long a call waits
 	// before it is tried again. It may be called from several goroutines.
 	Waiting func(why error, pause time.Duration)
@@ -60,6 +62,7 @@ type Client struct {
 	api    *url.URL // ends with /api/v4
 	config Config
 	http   *http.Client
+	rate   *rateLimit // nil for none
 }
 
 // New makes a client. It fails where the server's address is none.
@@ -77,7 +80,7 @@ func New(config Config) (*Client, error) {
 	if config.Stall == 0 {
 		config.Stall = DefaultStall
 	}
-	c := &Client{api: api, config: config}
+	c := &Client{api: api, config: config, rate: newRateLimit(config.LimitRate)}
 	if config.Transport == nil {
 		config.Transport = newTransport()
 	}
