@@ -32,6 +32,8 @@ type connection struct {
 	server, token string
 	retries       int
 	quiet         bool
+
+	bytesPerSecond int64 // that transfers may move, 0 for no limit
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {
@@ -63,6 +65,7 @@ func (o *connection) client() (*client.Client, error) {
 	c, err := client.New(client.Config{
 		Server: api.String(), Credential: credential,
 		UserAgent: "granary/" + versionOf(o.env.Version), Attempts: o.retries + 1, Waiting: o.waiting,
+		Rate: o.bytesPerSecond,
 	})
 	if err != nil {
 		return nil, usageError{err}

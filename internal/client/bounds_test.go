@@ -108,7 +108,7 @@ func TestLimitRate(t *testing.T) {
 	s := &store{data: data}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	c := newClient(t, client.Config{Server: server.URL, LimitRate: 1 << 20})
+	c := newClient(t, client.Config{Server: server.URL, Rate: 1 << 20})
 	begun := time.Now()
 	for range 2 {
 		var got bytes.Buffer

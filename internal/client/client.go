@@ -49,8 +49,7 @@ type Config struct {
 	Transport http.RoundTripper // how requests travel, nil for the network
 
 	Stall time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
-
-	LimitRate int64 // bytes a second of all transfers together, 0 for no limit
+	Rate  int64         // bytes a second that all transfers together may move, 0 for no limit
 
 	// Waiting is told, where it is not nil, why and how long a call waits
 	// before it is tried again. It may be called from several goroutines.
@@ -80,7 +79,7 @@ func New(config Config) (*Client, error) {
 	if config.Stall == 0 {
 		config.Stall = DefaultStall
 	}
-	c := &Client{api: api, config: config, rate: newRateLimit(config.LimitRate)}
+	c := &Client{api: api, config: config, rate: newRateLimit(config.Rate)}
 	if config.Transport == nil {
 		config.Transport = newTransport()
 	}

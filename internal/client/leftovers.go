@@ -37,7 +37,13 @@ func PullListName(key string) string { return listPrefix + key + listSuffix }
 // is nobody's content.
 func IsOwn(name string) bool {
 	base := path.Base(filepath.ToSlash(name))
-	return isPartial(base) || strings.HasPrefix(base, listPrefix) && strings.HasSuffix(base, listSuffix)
+	return isPartial(base) || IsPullList(base)
+}
+
+// IsPullList reports whether a file at the top of a directory is a list of pulled
+// files.
+func IsPullList(name string) bool {
+	return strings.HasPrefix(name, listPrefix) && strings.HasSuffix(name, listSuffix)
 }
 
 // isPartial knows what partialName makes: .NAME.MARK.part.
@@ -109,4 +115,36 @@ func removeUnheld(root *os.Root, name string) (bool, error) {
 	}
 	defer p.close()
 	return true, root.Remove(name)
+}
+
+// CanWrite makes a file in a directory below root, and removes it: whether that
+// works, no mode of a directory tells.
+func CanWrite(root *os.Root, dir string) error {
+	p, err := newPartial(root, filepath.Join(dir, "probe"), 0)
+	if err != nil {
+		return local(err)
+	}
+	defer p.close()
+	if err := root.Remove(p.name); err != nil {
+		return local(err)
+	}
+	return nil
+}
+
+// WriteFile puts a small file in the place of what has its name below root: whole,
+// or not at all.
+func WriteFile(root *os.Root, name string, data []byte) error {
+	p, err := newPartial(root, name, int64(len(data)))
+	if err != nil {
+		return local(err)
+	}
+	defer p.close()
+	if _, err = p.f.Write(data); err == nil {
+		err = root.Rename(p.name, name)
+	}
+	if err != nil {
+		_ = root.Remove(p.name) // the error says more
+		return local(err)
+	}
+	return nil
 }

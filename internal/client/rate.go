@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// rateLimit holds transfers to so many bytes a second, all of them together. nil
-// holds nothing. It is safe for concurrent use.
+// rateLimit holds the transfers of one client together to so many bytes a second.
+// nil limits nothing. It is safe for concurrent use.
 type rateLimit struct {
-	perSecond int64 // bytes, more than 0
+	perSecond int64
 
 	mu   sync.Mutex
 	free time.Time // when all that was let through has had its time
 }
 
-// newRateLimit is nil, which is no limit, for 0.
+// newRateLimit is nil where perSecond is 0.
 func newRateLimit(perSecond int64) *rateLimit {
 	if perSecond <= 0 {
 		return nil
@@ -23,16 +23,16 @@ func newRateLimit(perSecond int64) *rateLimit {
 	return &rateLimit{perSecond: perSecond}
 }
 
-// most is how many of n bytes may move at once: a quarter of a second's worth, so
-// that many transfers take turns and none looks as if it stood still.
-func (l *rateLimit) most(n int) int {
+// most is how many bytes should move at once, of those that could: a tenth of a
+// second's, so that the transfer stays even and no watchdog takes it for stalled.
+func (l *rateLimit) most(could int) int {
 	if l == nil {
-		return n
+		return could
 	}
-	return int(min(int64(n), max(1, l.perSecond/4)))
+	return int(min(int64(could), max(1, l.perSecond/10)))
 }
 
-// wait returns when n bytes that moved have had their time, or ctx ends.
+// wait lets n bytes through when it is their turn. It fails where ctx ends first.
 func (l *rateLimit) wait(ctx context.Context, n int) error {
 	if l == nil || n == 0 {
 		return nil
