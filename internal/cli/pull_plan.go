@@ -149,6 +149,8 @@ func (g *ground) place(file string) (there bool, err error) {
 	return true, nil
 }
 
+// nearest is the nearest directory at or above dir that is there. file is one that
+// lies in it.
 func (g *ground) nearest(dir, file string) (string, error) {
 	if at, ok := g.known[dir]; ok {
 		return at, nil
@@ -158,20 +160,33 @@ func (g *ground) nearest(dir, file string) (string, error) {
 		return "", err
 	}
 	if at == filepath.Dir(dir) {
-		info, err := g.root.Stat(dir)
-		_, linkErr := g.root.Lstat(dir)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && linkErr != nil: // it will be made
-		case errors.Is(err, fs.ErrNotExist), err == nil && !info.IsDir():
-			return "", refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", filepath.Join(g.dir, dir), file)
-		case err != nil:
-			return "", fmt.Errorf("%s: %s: %s", file, filepath.Join(g.dir, dir), reason(err))
-		default:
+		there, err := g.directory(dir, file)
+		if err != nil {
+			return "", err
+		}
+		if there {
 			at = dir
 		}
 	}
 	g.known[dir] = at
 	return at, nil
+}
+
+// directory reports whether a directory is there. What is there and is none is an
+// error.
+func (g *ground) directory(dir, file string) (bool, error) {
+	_, err := g.root.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	info, err := g.root.Stat(dir) // behind a link
+	switch {
+	case err == nil && info.IsDir():
+		return true, nil
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", filepath.Join(g.dir, dir), file)
+	}
+	return false, fmt.Errorf("%s: %s: %s", file, filepath.Join(g.dir, dir), reason(err))
 }
 
 // writable wants every directory in which a file or a directory has to be made to

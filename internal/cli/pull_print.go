@@ -55,7 +55,7 @@ func (p *pull) summarize(out *printer, files []pulled, done pruning) {
 		words string
 	}{
 		{count["unchanged"], "there already"}, {count["skipped"], "skipped"},
-		{len(done.removed), "removed"}, {done.stayed, "others stay"},
+		{len(done.removed), "removed"}, {done.stayed, "not of this version"},
 	} {
 		if rest.n > 0 {
 			out.printf(", %d %s", rest.n, rest.words)
