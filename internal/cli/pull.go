@@ -202,6 +202,9 @@ func (p *pull) unlisted(ctx context.Context, wanted []string, denied error) (fil
 		if err != nil || strings.ContainsAny(name, "*?[") {
 			return nil, denied
 		}
+		if f.Size == 0 {
+			f.Size = -1 // of an answer without a body, a proxy may say so of any file
+		}
 		p.listed = append(p.listed, f)
 		files = append(files, newPulled(f))
 	}

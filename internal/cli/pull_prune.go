@@ -100,18 +100,22 @@ func sameFile(root *os.Root, a, b string) bool {
 	return err == nil && otherErr == nil && os.SameFile(one, other)
 }
 
-// removeFile removes a file, and the directories that are empty without it.
+// removeFile removes a file, and the directories that are empty without it. What is
+// gone already is gone.
 func removeFile(root *os.Root, file string) error {
 	name := filepath.FromSlash(file)
 	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s cannot be removed: %s", file, reason(err))
 	}
-	for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
-		if root.Remove(dir) != nil { // it is not empty
-			break
-		}
-	}
+	removeEmpty(root, filepath.Dir(name))
 	return nil
+}
+
+// removeEmpty removes a directory and those above it, up to one that is not empty.
+func removeEmpty(root *os.Root, dir string) {
+	for dir != "." && root.Remove(dir) == nil {
+		dir = filepath.Dir(dir)
+	}
 }
 
 // countOthers counts the regular files below root but those that are known and our
@@ -121,7 +125,7 @@ func countOthers(root *os.Root, known func(path string) bool) (n int) {
 		if err == nil && entry.Type().IsRegular() && !client.IsOwn(path.Base(name)) && !known(name) {
 			n++
 		}
-		return nil //nolint:nilerr // what cannot be read is passed over
+		return nil
 	})
 	return n
 }

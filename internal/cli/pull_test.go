@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -211,5 +214,28 @@ func TestAgreed(t *testing.T) {
 		if got, err := p.agreed(t.Context(), []string{"a", "b"}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b\nRemove 2 files? ") {
 			t.Errorf("%q: %v %v %q", answer, got, err, asked.String())
 		}
+	}
+}
+
+// Who reads no list asks for each file with HEAD. That such an answer has no body is
+// not taken for an empty file.
+func TestPullUnlisted(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/packages"):
+			w.WriteHeader(http.StatusForbidden)
+		case r.Method == http.MethodHead:
+			w.Header().Set("Content-Length", "0")
+		default:
+			_, _ = io.WriteString(w, "bytes")
+		}
+	}))
+	defer s.Close()
+	var out, told bytes.Buffer
+	dir := t.TempDir()
+	code := Main(t.Context(), Env{Args: []string{"pull", "p", "tool@1", "file", "-o", dir}, Environ: []string{"GRANARY_SERVER=" + s.URL, "HOME=" + dir}, Stdout: &out, Stderr: &told})
+	got, err := os.ReadFile(filepath.Join(dir, "file"))
+	if code != exitOK || err != nil || string(got) != "bytes" || !strings.Contains(told.String(), "nothing was compared") {
+		t.Errorf("%d %q %v\n%s", code, got, err, told.String())
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -150,8 +149,8 @@ func TestIsOwn(t *testing.T) {
 	}
 }
 
-// A sweep takes what a killed download left, and leaves what another holds, what
-// a later download takes up, and what only looks alike.
+// A sweep takes what a killed download left, and leaves what a later download takes
+// up, and what only looks alike.
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)
@@ -159,22 +158,13 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	const held, mine, taken, whole, dead = ".held.0000000000000000.part", "mine.part", ".big.1111111111111111.part",
-		".listed.2222222222222222.part", ".dead.ABCDEFGHIJKLMN23.part"
-	for _, name := range []string{held, mine, taken, whole, dead} {
+	const mine, taken, whole, dead = "mine.part", ".big.1111111111111111.part", ".listed.2222222222222222.part", ".dead.ABCDEFGHIJKLMN23.part"
+	for _, name := range []string{mine, taken, whole, dead} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := os.Mkdir(filepath.Join(dir, ".dir.0000000000000000.part"), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(filepath.Join(dir, held))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
 	keep := []client.File{{Path: "big", SHA256: strings.Repeat("1", 64)}, {Path: whole}}
@@ -186,11 +176,40 @@ func TestSweep(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if want := []string{taken, ".dir.0000000000000000.part", held, whole, mine}; !slices.Equal(left, want) {
+	if want := []string{taken, ".dir.0000000000000000.part", whole, mine}; !slices.Equal(left, want) {
 		t.Errorf("left %q, want %q", left, want)
 	}
 	if n, err := client.Sweep(root, "nowhere", keep); n != 0 || err != nil {
 		t.Errorf("%d removed, %v", n, err)
+	}
+}
+
+// A sweep leaves what a download holds right now, small or large.
+func TestSweepLeavesWhatIsHeld(t *testing.T) {
+	for _, size := range []int{10, 5 << 20} {
+		begun, swept := make(chan struct{}, 1), make(chan struct{})
+		s := &store{data: randomBytes(size)}
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			begun <- struct{}{}
+			<-swept
+			s.ServeHTTP(w, r)
+		})
+		d, dir := download(t, s)
+		ended := make(chan error, 1)
+		go func() {
+			_, err := c.Download(t.Context(), d)
+			ended <- err
+		}()
+		<-begun
+		n, err := client.Sweep(d.Root, "dir", nil)
+		close(swept)
+		if n != 0 || err != nil {
+			t.Errorf("%d bytes: %d removed, %v", size, n, err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		holds(t, dir, s.data)
 	}
 }
 
