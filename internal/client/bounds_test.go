@@ -75,32 +75,6 @@ func TestCopyWithoutLength(t *testing.T) {
 	}
 }
 
-// answers is a server without a network.
-type answers func(r *http.Request) (body string, next string)
-
-func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, next := a(r)
-	return &http.Response{StatusCode: 200, Header: http.Header{"X-Next-Page": {next}}, Request: r,
-		Body: io.NopCloser(strings.NewReader(body))}, nil
-}
-
-// A list that does not end is an error: not a program that does not, and not half
-// a list that passes for a whole one.
-func TestEndlessList(t *testing.T) {
-	for name, page := range map[string]string{"empty pages": "[]", "large pages": "[" + strings.Repeat(" ", 7<<20) + "]"} {
-		pages := 0
-		c := newClient(t, client.Config{Server: "http://localhost", Transport: answers(func(r *http.Request) (string, string) {
-			pages++
-			number, _ := strconv.Atoi(r.URL.Query().Get("page"))
-			return page, strconv.Itoa(number + 1)
-		})})
-		_, err := client.List[string](t.Context(), c, "/x", nil)
-		if err == nil || !strings.Contains(err.Error(), "the list of /x does not end") || pages > 10_001 || pages*len(page) > 272<<20 {
-			t.Errorf("%s: %d pages, %v", name, pages, err)
-		}
-	}
-}
-
 // All transfers of a client share its rate.
 func TestLimitRate(t *testing.T) {
 	data := randomBytes(300 << 10)

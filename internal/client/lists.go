@@ -21,6 +21,11 @@ const (
 // is asked for by number: the addresses in Link may name another host, which the
 // token must not reach.
 func List[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
+	return list[T](ctx, c, path, query, maxPages, maxList)
+}
+
+// list is List with other bounds.
+func list[T any](ctx context.Context, c *Client, path string, query url.Values, maxPages, maxList int) ([]T, error) {
 	all := []T{}
 	if query == nil {
 		query = url.Values{}
