@@ -24,9 +24,9 @@
 //	                the first so many connections, each after so many bytes
 //	slow BYTES      from here on the client reaches $URL through a proxy that moves
 //	                so many bytes a second
-//	terminal [-type FILE | -interrupt] granary arguments
+//	terminal [-type FILE | -answer FILE | -interrupt] granary arguments
 //	                run granary on a terminal, type FILE or send SIGINT where it asks
-//	                for a token; the output is what a person would have seen
+//	                for a token, or answer a question with FILE; the output is what a person would have seen
 //	interrupt BYTES granary arguments
 //	                run granary and send it SIGINT when so many bytes have moved; what it
 //	                said is in the file interrupted

@@ -14,20 +14,21 @@ import (
 
 // terminal runs granary on a terminal of its own, and prints what a person would
 // have seen there. With -type the file is typed, and with -interrupt SIGINT is
-// sent, as soon as the terminal does not show what is typed any more. At the end it
-// has to do so again.
+// sent, as soon as the terminal does not show what is typed any more; with -answer
+// the file is typed at once. At the end the terminal has to show what is typed again.
 func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	var answer func(screen *os.File, p *os.Process) error
+	ahead := false // of the question
 	switch {
-	case len(args) > 2 && args[0] == "-type":
+	case len(args) > 2 && (args[0] == "-type" || args[0] == "-answer"):
 		text := []byte(ts.ReadFile(args[1]))
 		answer = func(screen *os.File, _ *os.Process) error { _, err := screen.Write(text); return err }
-		args = args[2:]
+		args, ahead = args[2:], args[0] == "-answer"
 	case len(args) > 1 && args[0] == "-interrupt":
 		answer = func(_ *os.File, p *os.Process) error { return p.Signal(os.Interrupt) }
 		args = args[1:]
 	case len(args) == 0:
-		ts.Fatalf("usage: terminal [-type FILE | -interrupt] granary arguments")
+		ts.Fatalf("usage: terminal [-type FILE | -answer FILE | -interrupt] granary arguments")
 	}
 	screen, tty, err := openTerminal()
 	ts.Check(err)
@@ -44,7 +45,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 		seen <- text
 	}()
 	if answer != nil {
-		for echoes(ts, screen) && ctx.Err() == nil {
+		for !ahead && echoes(ts, screen) && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 		ts.Check(answer(screen, cmd.Process))

@@ -21,9 +21,15 @@ pre-releases only where --pre or the range asks for them.
 
 Every file is checked against the package's SHA-256 before it gets its name; a
 file that is there already with these bytes is left alone, another one is
-replaced. Large files arrive in several parts at once. A download that breaks off
-leaves a hidden .part file beside its place, and the next pull goes on from
-there. Nothing is ever written outside the directory.`
+replaced, unless --skip-existing (leave it) or --no-clobber (refuse) is given. Large
+files arrive in several parts at once. A download that breaks off leaves a hidden
+.part file beside its place; the next pull goes on from there, or removes it.
+Nothing is ever written outside the directory.
+
+What was pulled is kept in a hidden list in the directory. By it, --prune removes
+the files that an earlier pull of this package put there, that the version has no
+more, and that nobody has changed since. It asks on a terminal, and wants --yes
+elsewhere. Other files stay and are counted.`
 
 func newPull(env Env) *cobra.Command {
 	p := &pull{connection: connection{env: env}}
@@ -35,6 +41,9 @@ func newPull(env Env) *cobra.Command {
 			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool",
 		Args: arguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.check(); err != nil {
+				return err
+			}
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
 			return ended(ctx, p.run(ctx, args), "run the same command again: it goes on from there")
@@ -43,8 +52,14 @@ func newPull(env Env) *cobra.Command {
 	p.addFlags(cmd)
 	p.complete(cmd, aProject, aPackage, aFile)
 	f := cmd.Flags()
-	f.StringVarP(&p.dir, "output", "o", ".", "install in this `directory`, which is made")
+	f.StringVarP(&p.dir, "output", "o", ".", "install in this `directory`, which is made; - is --stdout")
 	f.BoolVar(&p.stdout, "stdout", false, "write the one file to standard output")
+	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be installed, and do nothing")
+	f.BoolVar(&p.skipExisting, "skip-existing", false, "leave files that are there, whatever is in them")
+	f.BoolVar(&p.noClobber, "no-clobber", false, "install nothing where a file would be replaced")
+	f.BoolVar(&p.pruning, "prune", false, "remove files of earlier pulls that the version has no more")
+	f.BoolVar(&p.yes, "yes", false, "remove without asking")
+	f.StringVar(&p.rate, "limit-rate", "", "fetch at most so many `bytes` a second, such as 500k or 2M")
 	f.BoolVarP(&p.executable, "executable", "x", false, "set the executable bit")
 	f.BoolVar(&p.pre, "pre", false, "take pre-releases too")
 	f.IntVarP(&p.jobs, "jobs", "j", 8, "fetch this `number` of files at once")
@@ -54,12 +69,15 @@ func newPull(env Env) *cobra.Command {
 
 type pull struct {
 	connection
-	dir                           string
+	dir, rate                     string
 	stdout, executable, pre, json bool
+	dryRun, skipExisting          bool
+	noClobber, pruning, yes       bool
 	jobs                          int
 
 	client *client.Client
 	at     client.Coordinates // without a path
+	listed []client.File      // all files of the version; only those that were named where the token reads no list
 }
 
 // pulled is one file of the result.
@@ -67,16 +85,34 @@ type pulled struct {
 	Path     string `json:"path"`
 	Size     int64  `json:"size"`
 	SHA256   string `json:"sha256,omitempty"`
-	Action   string `json:"action"`   // "download" or "unchanged"
-	Verified bool   `json:"verified"` // the server told a digest, and it is the same
+	Action   string `json:"action"`             // "download", "unchanged" or "skipped"
+	Replaced bool   `json:"replaced,omitempty"` // it takes the place of another file
+	Verified bool   `json:"verified"`           // the server told a digest, and it is the same
 
 	file client.File
 }
 
-func (p *pull) run(ctx context.Context, args []string) (err error) {
-	if p.jobs < 1 || p.jobs > 64 {
-		return usagef("--jobs is %d: want 1 to 64", p.jobs)
+// check looks at the flags.
+func (p *pull) check() (err error) {
+	if p.dir == "-" {
+		p.stdout = true
 	}
+	_, asks := terminal(p.env.Stdin)
+	switch {
+	case p.jobs < 1 || p.jobs > 64:
+		return usagef("--jobs is %d: want 1 to 64", p.jobs)
+	case p.skipExisting && p.noClobber:
+		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
+	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
+		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
+	case p.pruning && !p.yes && !p.dryRun && !asks:
+		return usagef("--prune removes files, and asks on a terminal only; add --yes, or --dry-run to see which")
+	}
+	p.bytesPerSecond, err = parseRate("--limit-rate", p.rate)
+	return err
+}
+
+func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.client, err = p.connection.client(); err != nil {
 		return err
 	}
@@ -91,17 +127,52 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.stdout {
 		return advise(p.toStdout(ctx, files), p.at.Project)
 	}
-	if err := p.install(ctx, files); err != nil {
-		return advise(err, p.at.Project)
+	return advise(p.toDirectory(ctx, files), p.at.Project)
+}
+
+// toDirectory looks at everything that could stand in the way, and then begins.
+func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
+	if err := checkNames(files); err != nil {
+		return err
 	}
-	return p.print(files)
+	root, err := p.openDirectory()
+	if err != nil {
+		return err
+	}
+	if root != nil {
+		defer func() { _ = root.Close() }() // nothing is written through it any more
+	}
+	list, err := p.readPullList(root)
+	if err != nil {
+		return err
+	}
+	if err := p.plan(ctx, root, files); err != nil {
+		return err
+	}
+	if !p.dryRun {
+		p.sweep(root, files, list)
+		if list, err = p.installListed(ctx, root, files, list); err != nil {
+			return err
+		}
+	}
+	var done pruning
+	if p.pruning {
+		before := len(list.Files)
+		if done, list, err = p.prune(ctx, root, list); !p.dryRun && len(list.Files) != before {
+			err = errors.Join(err, list.write(root))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.print(files, done)
 }
 
 // find settles the version, and the files that are wanted of it.
 func (p *pull) find(ctx context.Context, name, version string, wanted []string) ([]pulled, error) {
 	found, err := p.client.Resolve(ctx, p.at.Project, name, version, p.pre)
 	p.at.Name, p.at.Version = name, version
-	if _, answered := errors.AsType[*client.Error](err); answered && version != "" && len(wanted) > 0 {
+	if _, answered := errors.AsType[*client.Error](err); answered && version != "" && len(wanted) > 0 && !p.pruning {
 		return p.unlisted(ctx, wanted, err)
 	}
 	if err != nil {
@@ -112,6 +183,7 @@ func (p *pull) find(ctx context.Context, name, version string, wanted []string) 
 	if err != nil {
 		return nil, err
 	}
+	p.listed = files
 	chosen, err := chooseFiles(files, wanted, found)
 	rows := make([]pulled, len(chosen))
 	for i, f := range chosen {
@@ -130,6 +202,10 @@ func (p *pull) unlisted(ctx context.Context, wanted []string, denied error) (fil
 		if err != nil || strings.ContainsAny(name, "*?[") {
 			return nil, denied
 		}
+		if f.Size == 0 {
+			f.Size = -1 // of an answer without a body, a proxy may say so of any file
+		}
+		p.listed = append(p.listed, f)
 		files = append(files, newPulled(f))
 	}
 	return files, nil
@@ -158,29 +234,26 @@ func (p *pull) warn(path string) {
 	p.env.notice("%s: the server tells no digest, so nothing was compared", path)
 }
 
-// install brings the files into the directory. Their names are looked at first:
-// a package with one that leads out of it is installed not even in part.
-func (p *pull) install(ctx context.Context, files []pulled) error {
+// install brings the files of the plan into the directory.
+func (p *pull) install(ctx context.Context, root *os.Root, files []pulled) error {
+	var due []*pulled
 	size := int64(0)
-	for _, f := range files {
-		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
-			return refused("the package has a file %q, which leads out of the directory; nothing was installed", f.Path)
+	for i := range files {
+		f := &files[i]
+		if f.Action == "download" {
+			due = append(due, f)
+			size += f.Size
+			continue
 		}
-		size += f.Size
+		if err := p.makeExecutable(root, f); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
 	}
-	if err := os.MkdirAll(p.dir, 0o777); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(p.dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = root.Close() }() // nothing is written through it any more
-	bar := newProgress(p.env, p.quiet, "pull", len(files), size)
+	bar := newProgress(p.env, p.quiet, "pull", len(due), size)
 	defer bar.close()
-	return parallel(ctx, p.jobs, len(files), func(ctx context.Context, i int) error {
-		if err := p.installOne(ctx, root, &files[i], bar); err != nil {
-			return fmt.Errorf("%s: %w", files[i].Path, err)
+	return parallel(ctx, p.jobs, len(due), func(ctx context.Context, i int) error {
+		if err := p.installOne(ctx, root, due[i], bar); err != nil {
+			return fmt.Errorf("%s: %w", due[i].Path, err)
 		}
 		bar.fileDone()
 		return nil
@@ -188,12 +261,6 @@ func (p *pull) install(ctx context.Context, files []pulled) error {
 }
 
 func (p *pull) installOne(ctx context.Context, root *os.Root, f *pulled, bar *progress) (err error) {
-	name := filepath.FromSlash(f.Path)
-	if f.SHA256 != "" && holds(root, name, f.Size, f.SHA256) {
-		f.Action, f.Verified = "unchanged", true
-		bar.add(f.Size)
-		return p.makeExecutable(root, name)
-	}
 	at := p.at
 	at.Path = f.Path
 	f.Verified, err = p.client.Download(ctx, client.Download{
@@ -205,11 +272,13 @@ func (p *pull) installOne(ctx context.Context, root *os.Root, f *pulled, bar *pr
 	return err
 }
 
-// makeExecutable lets whoever may read a file run it, where that is wanted.
-func (p *pull) makeExecutable(root *os.Root, name string) error {
-	if !p.executable {
+// makeExecutable lets whoever may read a file that is there already run it, where
+// that is wanted.
+func (p *pull) makeExecutable(root *os.Root, f *pulled) error {
+	if !p.executable || f.Action != "unchanged" {
 		return nil
 	}
+	name := filepath.FromSlash(f.Path)
 	info, err := root.Stat(name)
 	if err != nil {
 		return err
@@ -231,34 +300,4 @@ func holds(root *os.Root, name string, size int64, sum string) bool {
 	defer f.Close()
 	got, _, err := sumOf(f)
 	return err == nil && got == sum
-}
-
-func (p *pull) print(files []pulled) error {
-	if p.json {
-		return printJSON(p.env, struct {
-			Project   string   `json:"project"`
-			Name      string   `json:"name"`
-			Version   string   `json:"version"`
-			Directory string   `json:"directory"`
-			Files     []pulled `json:"files"`
-		}{p.at.Project, p.at.Name, p.at.Version, p.dir, files})
-	}
-	if p.quiet {
-		return nil
-	}
-	size, same := int64(0), 0
-	for _, f := range files {
-		if f.Action == "unchanged" {
-			same++
-		} else {
-			size += f.Size
-		}
-	}
-	out := &printer{w: p.env.Stdout}
-	out.printf("%s %s: %s installed in %s (%s)", p.at.Name, p.at.Version, countFiles(len(files)-same), p.dir, formatBytes(size))
-	if same > 0 {
-		out.printf(", %d there already", same)
-	}
-	out.printf("\n")
-	return out.err
 }

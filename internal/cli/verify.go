@@ -74,7 +74,7 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	if v.sums != "" {
 		have, err = readSums(v.sums)
 	} else {
-		have, err = sumDirectory(ctx, append(args, ".")[2])
+		have, err = sumDirectory(ctx, append(args, ".")[2], files)
 	}
 	if err != nil {
 		return err
@@ -109,8 +109,9 @@ func readSums(file string) (map[string]string, error) {
 	return have, lines.Err()
 }
 
-// sumDirectory hashes all files below a directory, by path.
-func sumDirectory(ctx context.Context, dir string) (map[string]string, error) {
+// sumDirectory hashes all files below a directory, by path, but those that pull
+// keeps for itself: no part file and no list is content, unless the package has it.
+func sumDirectory(ctx context.Context, dir string, files []client.File) (map[string]string, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, usageError{err}
@@ -126,6 +127,9 @@ func sumDirectory(ctx context.Context, dir string) (map[string]string, error) {
 	for _, s := range sources {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if client.IsOwn(s.path) && !slices.ContainsFunc(files, func(f client.File) bool { return f.Path == s.path }) {
+			continue
 		}
 		if have[s.path], err = s.sum(); err != nil {
 			return nil, err

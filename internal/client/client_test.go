@@ -211,7 +211,7 @@ func TestStall(t *testing.T) {
 	defer s.Close()
 	c := newClient(t, client.Config{Server: s.URL, Stall: 50 * time.Millisecond})
 	var got bytes.Buffer
-	if _, err := c.Copy(t.Context(), file(), client.File{}, &got, nil); err != nil || got.String() != "abcd" {
+	if _, err := c.Copy(t.Context(), file(), client.File{Size: -1}, &got, nil); err != nil || got.String() != "abcd" {
 		t.Errorf("%q %v", got.String(), err)
 	}
 }
@@ -247,7 +247,7 @@ func TestRedirectLosesToken(t *testing.T) {
 	api = c.Server()
 	for _, to = range []string{to, "/back"} {
 		var got bytes.Buffer
-		if _, err := c.Copy(t.Context(), file(), client.File{}, &got, nil); err != nil || got.String() != "bytes" {
+		if _, err := c.Copy(t.Context(), file(), client.File{Size: -1}, &got, nil); err != nil || got.String() != "bytes" {
 			t.Errorf("%q %v", got.String(), err)
 		}
 	}

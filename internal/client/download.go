@@ -2,13 +2,11 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 
@@ -66,11 +64,11 @@ func (c *Client) Download(ctx context.Context, d Download) (verified bool, err e
 
 // downloadWhole leaves nothing behind where it fails.
 func (c *Client) downloadWhole(ctx context.Context, d Download, name string) (verified bool, err error) {
-	temp := partialName(name, rand.Text()[:16])
-	f, err := d.Root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	p, err := newPartial(d.Root, name, d.File.Size)
 	if err != nil {
 		return false, local(err)
 	}
+	f, temp := p.f, p.name
 	counted := int64(0)
 	progress := func(n int64) { counted += n; d.Progress(n) }
 	verified, err = c.Copy(ctx, d.Coordinates, d.File, f, progress)
@@ -100,13 +98,6 @@ func (d Download) settle(f *os.File, temp, name string) error {
 		return local(err)
 	}
 	return nil
-}
-
-// partialName is hidden and beside the file: a rename between two file systems
-// is none.
-func partialName(name, mark string) string {
-	dir, base := path.Split(filepath.ToSlash(name))
-	return filepath.FromSlash(dir + "." + base[:min(len(base), 150)] + "." + mark + ".part")
 }
 
 // downloadLarge brings the parts of a file together.
@@ -169,10 +160,7 @@ func (c *Client) fillPart(ctx context.Context, d Download, p *partial, i int) er
 	if from == to {
 		return nil
 	}
-	said, err := c.copyPart(ctx, d.Coordinates, part{from: from, to: to}, &partWriter{p, i, d.Progress})
-	if err == nil && said.size >= 0 && said.size != p.size {
-		err = &failure{Damaged, fmt.Errorf("%s has %d bytes, and %d in the package's list", d.Coordinates, said.size, p.size)}
-	}
+	_, err := c.copyPart(ctx, d.Coordinates, part{from: from, to: to, size: p.size}, &partWriter{p, i, d.Progress})
 	return errors.Join(err, p.note())
 }
 

@@ -30,10 +30,12 @@ type content struct {
 }
 
 // part is a piece of a file: from one byte to before another, to < 0 for its
-// end. With a tag it is a piece of that content, or an error.
+// end. With a tag it is a piece of that content, or an error, and so it is with a
+// size, that of the whole file: < 0 where nobody knows it.
 type part struct {
 	from, to int64
 	tag      string
+	size     int64
 }
 
 // open asks for a part of a file. One attempt.
@@ -167,7 +169,7 @@ func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writ
 	for attempt := 0; ; attempt++ {
 		before := p.from
 		err = c.copyOnce(ctx, at, &p, w, buffer, &said)
-		if err == nil || p.to >= 0 && p.from == p.to {
+		if err == nil || p.to >= 0 && p.from == p.to && KindOf(err) != Damaged {
 			return said, nil
 		}
 		if p.from > before {
@@ -190,15 +192,24 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 	}
 	defer in.Close()
 	*said, p.tag = in.facts, in.tag
+	if p.size >= 0 && in.size >= 0 && in.size != p.size {
+		return wrongSize(at, in.size, p.size)
+	}
 	if p.to < 0 {
 		p.to = in.size
+	}
+	if p.to < 0 {
+		p.to = p.size // more is refused with the first byte of it
 	}
 	for {
 		if ctx.Err() != nil { // also where much has arrived and waits to be read
 			return c.broken(ctx, ctx.Err())
 		}
-		n, err := in.Read(buffer)
+		n, err := in.Read(buffer[:c.rate.most(len(buffer))])
 		if n > 0 {
+			if werr := c.rate.wait(ctx, n); werr != nil {
+				return c.broken(ctx, werr)
+			}
 			watch.moved()
 			if p.to >= 0 && p.from+int64(n) > p.to {
 				return &failure{Damaged, fmt.Errorf("the server sent more of %s than there is", at)}
@@ -219,15 +230,21 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 
 // Copy writes a whole file to w as it comes, and checks at the end that it was
 // what the server calls it: f.SHA256 where that is known, else the digest in
-// the answer's header. It returns whether there was one to compare with. What
-// was written before an error stays written. progress may be nil.
+// the answer's header. It returns whether there was one to compare with. A body
+// of another size than f.Size is Damaged, and cut with the first byte too many.
+// What was written before an error stays written. progress may be nil.
 func (c *Client) Copy(ctx context.Context, at Coordinates, f File, w io.Writer, progress func(int64)) (verified bool, err error) {
 	sum := &summed{w: w, hash: sha256.New(), progress: progress}
-	said, err := c.copyPart(ctx, at, part{to: -1}, sum)
+	said, err := c.copyPart(ctx, at, part{to: -1, size: f.Size}, sum)
 	if err != nil {
 		return false, err
 	}
 	return checkSum(at, sum.hash, f.SHA256, said.sha256)
+}
+
+// wrongSize is a file that is not the one of the package's list.
+func wrongSize(at Coordinates, got, want int64) error {
+	return &failure{Damaged, fmt.Errorf("%s has %d bytes, and %d in the package's list", at, got, want)}
 }
 
 // summed passes bytes on, hashing and counting them.

@@ -28,7 +28,7 @@ type Package struct {
 type File struct {
 	ID        int64
 	Path      string // with slashes where it lies in directories
-	Size      int64  // bytes
+	Size      int64  // bytes; -1 where the server does not say (Stat)
 	SHA256    string // in hex; "" where the server does not know it
 	CreatedAt time.Time
 	Older     []int64 // ids of what was published under this name before

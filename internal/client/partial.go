@@ -36,7 +36,7 @@ type span struct{ from, at, to, noted int64 }
 // file, or begins. Where another process is at it right now, this one begins a
 // file of its own.
 func openPartial(root *os.Root, name string, of File) (*partial, error) {
-	p := &partial{root: root, size: of.Size, name: partialName(name, of.SHA256[:min(16, len(of.SHA256))])}
+	p := &partial{root: root, size: of.Size, name: resumableName(name, of.SHA256)}
 	p.more = sync.NewCond(&p.mu)
 	p.divide()
 	for range 3 {
@@ -48,11 +48,26 @@ func openPartial(root *os.Root, name string, of File) (*partial, error) {
 			return p, p.resume()
 		}
 	}
-	p.name = partialName(name, rand.Text()[:16])
-	if _, err := p.lock(); err != nil {
+	p, err := newPartial(root, name, of.Size)
+	if err != nil {
 		return nil, err
 	}
+	p.divide()
 	return p, p.resume()
+}
+
+// newPartial begins a file that nobody else knows or takes up.
+func newPartial(root *os.Root, name string, size int64) (*partial, error) {
+	p := &partial{root: root, size: size}
+	p.more = sync.NewCond(&p.mu)
+	for range 10 {
+		p.name = partialName(name, rand.Text()[:markLength])
+		mine, err := p.lock()
+		if mine || err != nil {
+			return p, err
+		} // a sweep took it for one that nobody holds
+	}
+	return nil, fmt.Errorf("others remove %s as soon as it is there", p.name)
 }
 
 func (p *partial) divide() {
@@ -65,8 +80,10 @@ func (p *partial) divide() {
 
 // lock opens the file and makes sure that no other process writes to it: one
 // that is about to give it its final name, say.
-func (p *partial) lock() (mine bool, err error) {
-	if p.f, err = p.root.OpenFile(p.name, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
+func (p *partial) lock() (mine bool, err error) { return p.lockAs(os.O_RDWR | os.O_CREATE) }
+
+func (p *partial) lockAs(flags int) (mine bool, err error) {
+	if p.f, err = p.root.OpenFile(p.name, flags, 0o666); err != nil {
 		return false, err
 	}
 	opened, err := p.f.Stat()

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"granary/internal/client"
+)
+
+// checkNames looks at the names before anything else: a package with one that
+// leads out of the directory, or that two files claim, is installed not even in
+// part.
+func checkNames(files []pulled) error {
+	names := map[string]bool{}
+	for _, f := range files {
+		names[f.Path] = true
+		switch {
+		case !filepath.IsLocal(filepath.FromSlash(f.Path)):
+			return refused("the package has a file %q, which leads out of the directory; nothing was installed", f.Path)
+		case client.IsPullList(f.Path):
+			return refused("the package has a file %q, which is what pull calls its own list; nothing was installed", f.Path)
+		}
+	}
+	for _, f := range files {
+		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+			if names[dir] {
+				return refused("the package has a file %s and a directory of that name, with %s: only one of both can be here; nothing was installed, name the files you want", dir, f.Path)
+			}
+		}
+	}
+	return nil
+}
+
+// openDirectory makes the directory and opens it. In a dry run nothing is made, and
+// root is nil where there is none.
+func (p *pull) openDirectory() (root *os.Root, err error) {
+	if !p.dryRun {
+		if err := os.MkdirAll(p.dir, 0o777); err != nil {
+			return nil, fmt.Errorf("the directory %s cannot be made: %s; nothing was installed", p.dir, reason(err))
+		}
+	}
+	root, err = os.OpenRoot(p.dir)
+	if p.dryRun && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the directory %s cannot be opened: %s; nothing was installed", p.dir, reason(err))
+	}
+	return root, nil
+}
+
+// reason is why a file cannot be had, without the system call that said so.
+func reason(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// plan settles what is to be done with every file, and finds what stands in the way
+// before the first byte is written.
+func (p *pull) plan(ctx context.Context, root *os.Root, files []pulled) error {
+	if root == nil {
+		return nil
+	}
+	g := ground{root: root, dir: p.dir, known: map[string]string{".": "."}}
+	there := make([]bool, len(files))
+	for i, f := range files {
+		var err error
+		if there[i], err = g.place(f.Path); err != nil {
+			return err
+		}
+	}
+	err := parallel(ctx, p.jobs, len(files), func(_ context.Context, i int) error {
+		f := &files[i]
+		switch {
+		case !there[i]:
+		case p.skipExisting:
+			f.Action = "skipped"
+		case f.SHA256 != "" && holds(root, filepath.FromSlash(f.Path), f.Size, f.SHA256):
+			f.Action, f.Verified = "unchanged", true
+		default:
+			f.Replaced = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if p.noClobber {
+		if err := wouldReplace(files); err != nil {
+			return err
+		}
+	}
+	if p.dryRun {
+		return nil
+	}
+	return g.writable(files)
+}
+
+// wouldReplace refuses a plan that replaces a file.
+func wouldReplace(files []pulled) error {
+	var taken []string
+	for _, f := range files {
+		if f.Replaced {
+			taken = append(taken, f.Path)
+		}
+	}
+	if len(taken) == 0 {
+		return nil
+	}
+	shown := strings.Join(taken[:min(len(taken), 5)], ", ")
+	if more := len(taken) - 5; more > 0 {
+		shown += fmt.Sprintf(" and %d more", more)
+	}
+	return refused("other files are there already: %s; nothing was installed", shown)
+}
+
+// ground is the directory that a package is installed in, as it was found.
+type ground struct {
+	root  *os.Root
+	dir   string            // as it was named
+	known map[string]string // directory of the package: the nearest one at or above it that is there
+}
+
+// place looks at a file's place, and reports whether a file is in it.
+func (g *ground) place(file string) (there bool, err error) {
+	name := filepath.FromSlash(file)
+	dir := filepath.Dir(name)
+	above, err := g.nearest(dir, file)
+	if err != nil || above != dir {
+		return false, err
+	}
+	info, err := g.root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("%s: %s", file, reason(err))
+	case info.IsDir():
+		return false, refused("%s is a directory, and the package has a file of that name; nothing was installed", filepath.Join(g.dir, name))
+	}
+	return true, nil
+}
+
+// nearest is the nearest directory at or above dir that is there. file is one that
+// lies in it.
+func (g *ground) nearest(dir, file string) (string, error) {
+	if at, ok := g.known[dir]; ok {
+		return at, nil
+	}
+	at, err := g.nearest(filepath.Dir(dir), file)
+	if err != nil {
+		return "", err
+	}
+	if at == filepath.Dir(dir) {
+		there, err := g.directory(dir, file)
+		if err != nil {
+			return "", err
+		}
+		if there {
+			at = dir
+		}
+	}
+	g.known[dir] = at
+	return at, nil
+}
+
+// directory reports whether a directory is there. What is there and is none is an
+// error.
+func (g *ground) directory(dir, file string) (bool, error) {
+	_, err := g.root.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	info, err := g.root.Stat(dir) // behind a link
+	switch {
+	case err == nil && info.IsDir():
+		return true, nil
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", filepath.Join(g.dir, dir), file)
+	}
+	return false, fmt.Errorf("%s: %s: %s", file, filepath.Join(g.dir, dir), reason(err))
+}
+
+// writable wants every directory in which a file or a directory has to be made to
+// allow it.
+func (g *ground) writable(files []pulled) error {
+	tried := map[string]bool{}
+	for _, f := range files {
+		at := g.known[filepath.Dir(filepath.FromSlash(f.Path))]
+		if f.Action != "download" || tried[at] {
+			continue
+		}
+		tried[at] = true
+		if err := client.CanWrite(g.root, at); err != nil {
+			return fmt.Errorf("no file can be made in %s: %s; nothing was installed", filepath.Join(g.dir, at), reason(err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"granary/internal/client"
+)
+
+// pruning is what --prune came to.
+type pruning struct {
+	removed []string // by path; in a dry run those that would be
+	stayed  int      // files in the directory that are neither the version's nor removed
+}
+
+// prune removes what earlier pulls of this package put here, the version has no
+// more, and nobody has changed. It returns the list of what is still here.
+func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pruning, left pullList, err error) {
+	if root == nil {
+		return done, list, nil
+	}
+	here := p.versionsFiles()
+	gone := p.prunable(root, list, here)
+	if len(gone) > 0 && !p.dryRun {
+		agreed, err := p.agreed(ctx, gone)
+		if err != nil {
+			return done, list, err
+		}
+		if !agreed {
+			gone = nil
+		}
+	}
+	removed := map[string]bool{}
+	for _, name := range gone {
+		if !p.dryRun {
+			if err := removeFile(root, name); err != nil {
+				return done, list.without(func(path string) bool { return removed[path] }), err
+			}
+		}
+		removed[name] = true
+		done.removed = append(done.removed, name)
+	}
+	done.stayed = countOthers(root, func(name string) bool { return here[name] || removed[name] })
+	return done, list.without(func(path string) bool { return removed[path] }), nil
+}
+
+// versionsFiles is the names of all files of the version, not only of those that
+// were asked for.
+func (p *pull) versionsFiles() map[string]bool {
+	here := map[string]bool{}
+	for _, f := range p.listed {
+		here[f.Path] = true
+	}
+	return here
+}
+
+// prunable is the files of the list that may go.
+func (p *pull) prunable(root *os.Root, list pullList, here map[string]bool) (gone []string) {
+	folded := map[string]string{} // names that a file system may take for the same
+	for name := range here {
+		folded[strings.ToLower(name)] = name
+	}
+	for _, f := range list.Files {
+		name := filepath.FromSlash(f.Path)
+		if here[f.Path] || slices.Contains(gone[max(0, len(gone)-1):], f.Path) || !filepath.IsLocal(name) || !inPlainDirectories(root, name) {
+			continue
+		}
+		if twin, ok := folded[strings.ToLower(f.Path)]; ok && sameFile(root, name, filepath.FromSlash(twin)) {
+			continue
+		}
+		if holds(root, name, f.Size, f.SHA256) {
+			gone = append(gone, f.Path)
+		}
+	}
+	return gone
+}
+
+// inPlainDirectories reports whether no link leads to a file: behind one may lie
+// what has another name, too.
+func inPlainDirectories(root *os.Root, name string) bool {
+	for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
+		if info, err := root.Lstat(dir); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
+}
+
+func sameFile(root *os.Root, a, b string) bool {
+	one, err := root.Lstat(a)
+	other, otherErr := root.Lstat(b)
+	return err == nil && otherErr == nil && os.SameFile(one, other)
+}
+
+// removeFile removes a file, and the directories that are empty without it. What is
+// gone already is gone.
+func removeFile(root *os.Root, file string) error {
+	name := filepath.FromSlash(file)
+	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s cannot be removed: %s", file, reason(err))
+	}
+	removeEmpty(root, filepath.Dir(name))
+	return nil
+}
+
+// removeEmpty removes a directory and those above it, up to one that is not empty.
+func removeEmpty(root *os.Root, dir string) {
+	for dir != "." && root.Remove(dir) == nil {
+		dir = filepath.Dir(dir)
+	}
+}
+
+// countOthers counts the regular files below root but those that are known and our
+// own. What cannot be read is not counted.
+func countOthers(root *os.Root, known func(path string) bool) (n int) {
+	_ = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() && !client.IsOwn(path.Base(name)) && !known(name) {
+			n++
+		}
+		return nil
+	})
+	return n
+}
+
+// agreed shows what would be removed and asks, unless --yes has said so.
+func (p *pull) agreed(ctx context.Context, gone []string) (bool, error) {
+	if p.yes {
+		return true, nil
+	}
+	fmt.Fprintf(p.env.Stderr, "Earlier pulls put these files here, and %s %s has them no more:\n", p.at.Name, p.at.Version)
+	for _, name := range gone {
+		fmt.Fprintf(p.env.Stderr, "  %s\n", name)
+	}
+	fmt.Fprintf(p.env.Stderr, "Remove %s? [y/N] ", countFiles(len(gone)))
+	answer := make(chan string, 1)
+	go func() { // where ctx ends first, the program does too
+		text, _ := bufio.NewReader(p.env.Stdin).ReadString('\n') // no answer is no
+		answer <- strings.ToLower(strings.TrimSpace(text))
+	}()
+	select {
+	case text := <-answer:
+		return text == "y" || text == "yes", nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}

@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"granary/internal/client"
+)
+
+// pulling is a pull into a directory that has these files; a name with a slash at
+// its end is a directory.
+func pulling(t *testing.T, there ...string) (*pull, *os.Root) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range there {
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "/") {
+			if err := os.MkdirAll(at, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.WriteFile(at, []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() })
+	c, err := client.New(client.Config{Server: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &pull{dir: "out", jobs: 2, client: c, at: client.Coordinates{Project: "p", Name: "tool", Version: "1"}}, root
+}
+
+func filesOf(names ...string) (files []pulled) {
+	for _, name := range names {
+		files = append(files, newPulled(client.File{Path: name, Size: 1}))
+	}
+	return files
+}
+
+// What stands in the way is told with the names that people know, and without the
+// name of a system call.
+func TestPullPlaces(t *testing.T) {
+	p, root := pulling(t, "file", "dir/x", "dir/sub/y")
+	for link, to := range map[string]string{"nowhere": "gone", "outside": "..", "inside": "dir"} {
+		if err := root.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"new": "", "dir/new": "", "a/b/c": "", "file": "", "inside/new": "",
+		"dir":           "out/dir is a directory, and the package has a file of that name",
+		"dir/sub":       "out/dir/sub is a directory, and",
+		"file/a":        "out/file is no directory, and the package has one of that name, with file/a",
+		"file/a/b":      "out/file is no directory, and the package has one of that name, with file/a/b",
+		"nowhere/a":     "out/nowhere is no directory, and",
+		"outside/a":     "outside/a: out/outside: path escapes",
+		"inside/sub":    "out/inside/sub is a directory, and",
+		"inside/x/deep": "out/inside/x is no directory, and",
+	} {
+		err := p.plan(t.Context(), root, filesOf("first", name))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), filepath.FromSlash(want))) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "stat") {
+			t.Errorf("%s: a system call's name: %v", name, err)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(root.Name(), "dir"))
+	if err != nil || len(entries) != 2 {
+		t.Errorf("a plan leaves something: %v %v", entries, err)
+	}
+}
+
+// A directory that takes no file, though its mode may allow it, is found before
+// anything is fetched.
+func TestPullReadOnly(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has a file system in which root makes no file")
+	}
+	root, err := os.OpenRoot("/sys")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer root.Close()
+	p, _ := pulling(t)
+	err = p.plan(t.Context(), root, filesOf("kernel/new"))
+	if err == nil || !strings.HasPrefix(err.Error(), "no file can be made in out/kernel: ") || strings.Contains(err.Error(), "openat") {
+		t.Error(err)
+	}
+	p.dryRun = true
+	if err := p.plan(t.Context(), root, filesOf("kernel/new")); err != nil {
+		t.Errorf("a dry run makes a file: %v", err)
+	}
+}
+
+func TestPullNames(t *testing.T) {
+	own := client.PullListName("x")
+	for names, want := range map[string]string{
+		"a b a/c":        "a file a and a directory of that name, with a/c",
+		"x/y/z x":        "a file x and a directory of that name, with x/y/z",
+		"x/y/z x/y":      "a file x/y and a directory",
+		"a ab/c a.b/c":   "",
+		"../a":           "leads out of the directory",
+		own:              "pull calls its own list",
+		"deeper/" + own:  "",
+		".a.part b.part": "",
+	} {
+		err := checkNames(filesOf(strings.Fields(names)...))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", names, err, want)
+		}
+	}
+}
+
+// Only what is in the list, as it is in the list, is removed: nothing behind a
+// link, nothing outside, nothing that the version has under a name that the file
+// system takes for the same.
+func TestPrunable(t *testing.T) {
+	p, root := pulling(t, "gone", "changed", "d/e/gone", "kept", "mine", "behind/x", "case")
+	if err := root.Symlink("behind", "link"); err != nil {
+		t.Fatal(err)
+	}
+	if err := root.Link("case", "CASE"); err != nil { // as if both names were one
+		t.Fatal(err)
+	}
+	var list pullList
+	for _, name := range []string{"gone", "gone", "d/e/gone", "kept", "link/x", "../out", "/etc/passwd", "missing", "CASE"} {
+		content := name
+		if name == "CASE" {
+			content = "case"
+		}
+		list = list.with([]listedFile{{name, int64(len(content)), sumOfText(t, content)}})
+	}
+	list = list.with([]listedFile{{"changed", 7, sumOfText(t, "another")}, {"gone", 3, sumOfText(t, "old")}, {"link/x", 8, sumOfText(t, "behind/x")}})
+	p.listed = []client.File{{Path: "kept"}, {Path: "case"}}
+	p.yes = true
+	done, left, err := p.prune(t.Context(), root, list)
+	if want := []string{"d/e/gone", "gone"}; err != nil || !slices.Equal(done.removed, want) || done.stayed != 4 { // changed, mine, behind/x, CASE
+		t.Errorf("%+v %v, want %q", done, err, want)
+	}
+	if slices.ContainsFunc(left.Files, func(f listedFile) bool { return strings.HasSuffix(f.Path, "gone") }) {
+		t.Errorf("the list keeps what is gone: %v", left.Files)
+	}
+	if _, err := root.Stat("d"); err == nil {
+		t.Error("an empty directory stays")
+	}
+}
+
+func sumOfText(t *testing.T, text string) string {
+	t.Helper()
+	sum, _, err := sumOf(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// A list that is written is read again; one that cannot be read is not taken for
+// an empty one.
+func TestPullList(t *testing.T) {
+	p, root := pulling(t)
+	l, err := p.readPullList(root)
+	if err != nil || len(l.Files) != 0 {
+		t.Fatal(l, err)
+	}
+	l = l.with([]listedFile{{"b", 2, "bb"}, {"a", 1, "aa"}, {"b", 2, "bb"}, {"b", 2, "cc"}})
+	if err := l.write(root); err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.readPullList(root)
+	if want := []listedFile{{"a", 1, "aa"}, {"b", 2, "bb"}, {"b", 2, "cc"}}; err != nil || !slices.Equal(got.Files, want) {
+		t.Errorf("%v %v", got, err)
+	}
+	entries, _ := os.ReadDir(root.Name())
+	if len(entries) != 1 || !client.IsOwn(entries[0].Name()) {
+		t.Errorf("%v", entries)
+	}
+	other := *p
+	other.at.Project = "q"
+	if got, err := other.readPullList(root); err != nil || len(got.Files) != 0 {
+		t.Errorf("another project's package has the same list: %v %v", got, err)
+	}
+	if err := root.WriteFile(l.fileName(), []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.readPullList(root); err == nil || exitCode(err) != exitRefused || !strings.Contains(err.Error(), "remove it") {
+		t.Error(err)
+	}
+}
+
+// Only a yes is one.
+func TestAgreed(t *testing.T) {
+	for answer, want := range map[string]bool{"y\n": true, " YES \n": true, "y": true, "n\n": false, "\n": false, "": false, "yeah\n": false} {
+		var asked bytes.Buffer
+		p, _ := pulling(t)
+		p.env = Env{Stdin: strings.NewReader(answer), Stderr: &asked}
+		if got, err := p.agreed(t.Context(), []string{"a", "b"}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b\nRemove 2 files? ") {
+			t.Errorf("%q: %v %v %q", answer, got, err, asked.String())
+		}
+	}
+}
+
+// Who reads no list asks for each file with HEAD. That such an answer has no body is
+// not taken for an empty file.
+func TestPullUnlisted(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/packages"):
+			w.WriteHeader(http.StatusForbidden)
+		case r.Method == http.MethodHead:
+			w.Header().Set("Content-Length", "0")
+		default:
+			_, _ = io.WriteString(w, "bytes")
+		}
+	}))
+	defer s.Close()
+	var out, told bytes.Buffer
+	dir := t.TempDir()
+	code := Main(t.Context(), Env{Args: []string{"pull", "p", "tool@1", "file", "-o", dir}, Environ: []string{"GRANARY_SERVER=" + s.URL, "HOME=" + dir}, Stdout: &out, Stderr: &told})
+	got, err := os.ReadFile(filepath.Join(dir, "file"))
+	if code != exitOK || err != nil || string(got) != "bytes" || !strings.Contains(told.String(), "nothing was compared") {
+		t.Errorf("%d %q %v\n%s", code, got, err, told.String())
+	}
+}
