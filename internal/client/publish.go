@@ -51,6 +51,7 @@ type Upload struct {
 	Open     func() (io.ReadCloser, error) // the bytes from the start; called for every attempt
 	Size     int64                         // of the bytes
 	SHA256   string                        // in hex, declared to the server; "" to find it out while sending
+	Create   bool                          // only if no file has this name; a server that knows no conditions ignores it
 	Progress func(delta int64)             // bytes sent, negative where an attempt is taken back; may be nil
 }
 
@@ -88,7 +89,7 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 		stored = Stored{SHA256: sent.sha256, Confirmed: sent.confirmed}
 		return err
 	})
-	if status(err, http.StatusBadRequest) && sent.sha256 != "" {
+	if (status(err, http.StatusBadRequest) || status(err, http.StatusPreconditionFailed)) && sent.sha256 != "" {
 		// A duplicate that is refused may be this very file, from an attempt whose
 		// answer was lost or from somebody who publishes the same.
 		if there, lookErr := c.digest(ctx, u.Coordinates); lookErr == nil && there == sent.sha256 {
@@ -122,6 +123,9 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	if u.SHA256 != "" {
 		q.header.Set("X-Checksum-SHA256", u.SHA256)
+	}
+	if u.Create {
+		q.header.Set("If-None-Match", "*")
 	}
 	if u.Size > expectSize {
 		q.header.Set("Expect", "100-continue")
