@@ -24,9 +24,10 @@
 //	                the first so many connections, each after so many bytes
 //	slow BYTES      from here on the client reaches $URL through a proxy that moves
 //	                so many bytes a second
-//	terminal [-type FILE | -interrupt] granary arguments
+//	terminal [-type FILE | -answer FILE | -interrupt] granary arguments
 //	                run granary on a terminal, type FILE or send SIGINT where it asks
-//	                for a token; the output is what a person would have seen
+//	                for a token, or type FILE ahead; the output is what a person would
+//	                have seen
 //	interrupt BYTES granary arguments
 //	                run granary and send it SIGINT when so many bytes have moved
 //	below           start nginx as docs/operations.md shows it for a server below a

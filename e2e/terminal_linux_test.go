@@ -15,10 +15,14 @@ import (
 // terminal runs granary on a terminal of its own, and prints what a person would
 // have seen there. With -type the file is typed, and with -interrupt SIGINT is
 // sent, as soon as the terminal does not show what is typed any more. At the end it
-// has to do so again.
+// has to do so again. With -answer the file is typed at once.
 func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	var answer func(screen *os.File, p *os.Process) error
+	var ahead []byte
 	switch {
+	case len(args) > 2 && args[0] == "-answer":
+		ahead = []byte(ts.ReadFile(args[1]))
+		args = args[2:]
 	case len(args) > 2 && args[0] == "-type":
 		text := []byte(ts.ReadFile(args[1]))
 		answer = func(screen *os.File, _ *os.Process) error { _, err := screen.Write(text); return err }
@@ -27,7 +31,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 		answer = func(_ *os.File, p *os.Process) error { return p.Signal(os.Interrupt) }
 		args = args[1:]
 	case len(args) == 0:
-		ts.Fatalf("usage: terminal [-type FILE | -interrupt] granary arguments")
+		ts.Fatalf("usage: terminal [-type FILE | -answer FILE | -interrupt] granary arguments")
 	}
 	screen, tty, err := openTerminal()
 	ts.Check(err)
@@ -37,6 +41,8 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.CommandContext(ctx, granaryPath(ts), args...)
 	cmd.Dir, cmd.Env = ts.MkAbs("."), clientEnviron(ts)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	_, err = screen.Write(ahead)
+	ts.Check(err)
 	ts.Check(cmd.Start())
 	seen := make(chan []byte)
 	go func() {

@@ -12,11 +12,11 @@ func TestSplitPlace(t *testing.T) {
 	o := connection{env: Env{Environ: []string{"GRANARY_SERVER=http://plain.example:8080", "CI_PROJECT_ID=7"}}}
 	l := logins{Servers: map[string]string{"https://below.example/a/api/v4": "t", "https://below.example/a/b/api/v4": "t"}}
 	for arg, want := range map[string]string{
-		"acme/tools":                              " acme/tools",
-		"7":                                       " 7",
-		".":                                       " 7",
-		"packages.example.com/acme/tools":         "packages.example.com acme/tools",
-		"packages.example.com/42/":                "packages.example.com 42",
+		"acme/tools":                      " acme/tools",
+		"7":                               " 7",
+		".":                               " 7",
+		"packages.example.com/acme/tools": "packages.example.com acme/tools",
+		"packages.example.com/42/":        "packages.example.com 42",
 		"https://packages.example.com/acme/tools": "https://packages.example.com acme/tools",
 		"http://host/acme/tools":                  "http://host acme/tools",
 		"host:8080/acme/tools":                    "host:8080 acme/tools",
