@@ -48,7 +48,7 @@ func newCopy(env Env) *cobra.Command {
 		},
 	}
 	k.addFlags(cmd)
-	k.complete(cmd, localFile)
+	cmd.ValidArgsFunction = cobra.NoFileCompletions // which server to ask is in the words themselves
 	f := cmd.Flags()
 	f.StringVar(&k.to, "to", "", "copy to this `project`: SERVER/PROJECT")
 	f.StringVar(&k.toToken, "to-token", "", "show the target this `token`")
