@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"path"
 	"strings"
 
 	"granary/internal/client"
@@ -50,4 +52,34 @@ func versionedFiles(ctx context.Context, c *client.Client, project string, words
 // twoVersions is a mistake of the caller.
 func twoVersions(name, version, more string) error {
 	return usagef("%q is an argument too many: the version of %s is %s already", more, name, version)
+}
+
+// chooseFiles takes the files that are named or match, or all where nothing is
+// wanted in particular. What matches nothing is an error.
+func chooseFiles(files []client.File, wanted []string, of client.Package) (chosen []client.File, err error) {
+	used := make([]bool, len(wanted))
+	for _, f := range files {
+		take := len(wanted) == 0
+		for i, w := range wanted {
+			matches, err := path.Match(w, f.Path)
+			if err != nil {
+				return nil, usagef("%s: %w", w, err)
+			}
+			if matches || w == f.Path {
+				take, used[i] = true, true
+			}
+		}
+		if take {
+			chosen = append(chosen, f)
+		}
+	}
+	for i, ok := range used {
+		if !ok {
+			return nil, exitError{fmt.Errorf("%s %s has no file %s; granary show lists those it has", of.Name, of.Version, wanted[i]), exitNotFound}
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, exitError{fmt.Errorf("%s %s has no files", of.Name, of.Version), exitNotFound}
+	}
+	return chosen, nil
 }
