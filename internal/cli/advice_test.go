@@ -100,7 +100,7 @@ func TestPrivateAuthority(t *testing.T) {
 		{"", "--ca-cert=absent.pem", 2, "--ca-cert: open absent.pem: no such file"},
 		{"CI_SERVER_TLS_CA_FILE=absent.pem", "", 1, "--ca-cert"},
 	} {
-		args := []string{"ls", "p", "--server=" + server.URL}
+		args := []string{"ls", "p", "--quiet", "--server=" + server.URL}
 		if tt.flag != "" {
 			args = append(args, tt.flag)
 		}

@@ -113,7 +113,7 @@ func newRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newVerify(env), newOpen(env),
+	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newCopy(env), newVerify(env), newOpen(env),
 		newLogin(env), newLogout(env), newWhoami(env), newCI(env),
 		newServe(env), newAdmin(env), newConfig(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
 	asGroup(root)

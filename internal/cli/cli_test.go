@@ -43,7 +43,7 @@ func TestUsage(t *testing.T) {
 		{"-V", 0, ""},
 		{"help", 0, ""},
 		{"help config check", 0, ""},
-		{"help nope", 2, `granary: there is no command "nope"; did you mean granary open?`},
+		{"help nope", 2, `granary: there is no command "nope"; did you mean granary copy?`},
 		{"help config chekc", 2, `granary: there is no command "chekc"; did you mean granary config check?`},
 		{"completion nope", 2, `granary: there is no command "nope"; see granary completion --help`},
 		{"admin nope", 2, `granary: there is no command "nope"; see granary admin --help`},

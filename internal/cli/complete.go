@@ -76,7 +76,8 @@ func (o *connection) words(ctx context.Context, kind word, args []string, typed 
 		return nil, err
 	}
 	if kind == aFile {
-		_, files, err := findPackage(ctx, c, project, args[1], false)
+		name, version, _ := strings.Cut(args[1], "@")
+		_, files, err := findPackage(ctx, c, project, name, version, false)
 		var words []string
 		for _, f := range files {
 			words = append(words, f.Path)

@@ -12,43 +12,60 @@ import (
 )
 
 func newLs(env Env) *cobra.Command {
-	o := &connection{env: env}
-	var asJSON bool
+	l := &ls{connection: connection{env: env}}
 	cmd := &cobra.Command{
-		Use:   "ls [PROJECT [NAME]]",
+		Use:   "ls [PROJECT [NAME[@VERSION]]]",
 		Short: "List projects, packages, or the versions of a package",
 		Long: "List the projects you are a member of, the packages of a project, or the versions\n" +
-			"of one package: semantic versions in their order, the highest last.",
-		Example: "  granary ls\n  granary ls acme/tools\n  granary ls acme/tools firmware",
-		Args:    arguments(0, 2),
+			"of one package (those in a range, with NAME@VERSION or NAME VERSION): semantic\n" +
+			"versions in their order, the highest last. On a terminal the columns have heads.\n" +
+			"--long tells how many files a version has and their size, and asks the server once\n" +
+			"more for each version: no list of packages tells sizes.",
+		Example: "  granary ls\n  granary ls acme/tools\n  granary ls --long acme/tools firmware@^1.4",
+		Args:    arguments(0, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			c, err := o.client()
-			if err != nil {
-				return err
-			}
-			if len(args) == 0 {
-				return advise(listProjects(ctx, env, c, asJSON), "the list of projects")
-			}
-			project, err := o.project(args[0])
-			if err != nil {
-				return err
-			}
-			name := ""
-			if len(args) > 1 {
-				name = args[1]
-			}
-			return advise(listPackages(ctx, env, c, project, name, asJSON), project)
+			return l.run(ctx, args)
 		},
 	}
-	o.addFlags(cmd)
-	o.complete(cmd, aProject, aName)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	l.addFlags(cmd)
+	l.complete(cmd, aProject, aPackage)
+	f := cmd.Flags()
+	f.BoolVarP(&l.long, "long", "l", false, "tell the number of files of each version, and their size")
+	f.BoolVar(&l.pre, "pre", false, "take pre-releases in a range too")
+	f.BoolVar(&l.json, "json", false, "print the list as JSON")
 	return cmd
 }
 
-func listProjects(ctx context.Context, env Env, c *client.Client, asJSON bool) error {
+type ls struct {
+	connection
+	long, pre, json bool
+}
+
+func (l *ls) run(ctx context.Context, args []string) error {
+	c, err := l.client()
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		return advise(l.projects(ctx, c), "the list of projects")
+	}
+	project, err := l.project(args[0])
+	if err != nil {
+		return err
+	}
+	name, version := "", ""
+	if len(args) > 1 {
+		var rest []string
+		if name, version, rest = versioned(args[1:]); len(rest) > 0 {
+			return twoVersions(name, version, rest[0])
+		}
+	}
+	return advise(l.packages(ctx, c, project, name, version), project)
+}
+
+func (l *ls) projects(ctx context.Context, c *client.Client) error {
 	found, err := c.Projects(ctx, "")
 	if err != nil {
 		return err
@@ -62,14 +79,38 @@ func listProjects(ctx context.Context, env Env, c *client.Client, asJSON bool) e
 	for _, p := range found {
 		rows = append(rows, row{p.ID, p.PathWithNamespace, p.Visibility})
 	}
-	if asJSON {
-		return printJSON(env, rows)
+	if l.json {
+		return printJSON(l.env, rows)
 	}
-	return table(env, func(out *printer) {
+	if len(rows) == 0 {
+		l.nothing("you are a member of no project on %s", c.Server())
+		return nil
+	}
+	return table(l.env, func(out *printer) {
+		l.heads(out, "PROJECT", "VISIBILITY")
 		for _, r := range rows {
 			out.printf("%s\t%s\n", r.Path, r.Visibility)
 		}
 	})
+}
+
+// nothing tells that a list is empty, beside the results: a program reads none.
+func (l *ls) nothing(format string, args ...any) {
+	if !l.quiet {
+		l.env.notice(format, args...)
+	}
+}
+
+// heads are for people: programs have always read lists without.
+func (l *ls) heads(out *printer, columns ...string) {
+	if _, ok := terminal(l.env.Stdout); !ok {
+		return
+	}
+	last := len(columns) - 1
+	for _, c := range columns[:last] {
+		out.printf("%s\t", c)
+	}
+	out.printf("%s\n", columns[last])
 }
 
 // listedPackage is a package as ls and show print it.
@@ -84,7 +125,14 @@ type listedPackage struct {
 
 func listed(p client.Package) listedPackage { return listedPackage(p) }
 
-func listPackages(ctx context.Context, env Env, c *client.Client, project, name string, asJSON bool) error {
+// longPackage is a package as ls --long prints it as JSON.
+type longPackage struct {
+	listedPackage
+	Files int   `json:"files"`
+	Size  int64 `json:"size"` // bytes
+}
+
+func (l *ls) packages(ctx context.Context, c *client.Client, project, name, version string) error {
 	found, err := c.Packages(ctx, project, name, "")
 	if err != nil {
 		return err
@@ -92,16 +140,47 @@ func listPackages(ctx context.Context, env Env, c *client.Client, project, name 
 	if name != "" && len(found) == 0 {
 		return exitError{fmt.Errorf("%s has no package %s", project, name), exitNotFound}
 	}
+	if found, err = client.Choose(found, version, l.pre); err != nil {
+		return fmt.Errorf("%s, package %s: %w", project, name, err)
+	}
+	if len(found) == 0 && !l.json {
+		l.nothing("%s has no packages", project)
+		return nil
+	}
+	if l.long {
+		return l.printLong(ctx, c, project, found)
+	}
 	rows := []listedPackage{}
-	for _, p := range client.SortVersions(found) {
+	for _, p := range found {
 		rows = append(rows, listed(p))
 	}
-	if asJSON {
-		return printJSON(env, rows)
+	if l.json {
+		return printJSON(l.env, rows)
 	}
-	return table(env, func(out *printer) {
+	return table(l.env, func(out *printer) {
+		l.heads(out, "NAME", "VERSION", "PUBLISHED")
 		for _, r := range rows {
 			out.printf("%s\t%s\t%s\n", r.Name, r.Version, formatTime(r.CreatedAt))
+		}
+	})
+}
+
+func (l *ls) printLong(ctx context.Context, c *client.Client, project string, found []client.Package) error {
+	sizes, err := packageSizes(ctx, c, project, found)
+	if err != nil {
+		return err
+	}
+	rows := []longPackage{}
+	for i, p := range found {
+		rows = append(rows, longPackage{listed(p), sizes[i].files, sizes[i].size})
+	}
+	if l.json {
+		return printJSON(l.env, rows)
+	}
+	return table(l.env, func(out *printer) {
+		l.heads(out, "NAME", "VERSION", "FILES", "SIZE", "PUBLISHED")
+		for _, r := range rows {
+			out.printf("%s\t%s\t%d\t%s\t%s\n", r.Name, r.Version, r.Files, formatBytes(r.Size), formatTime(r.CreatedAt))
 		}
 	})
 }

@@ -22,7 +22,7 @@ func newOpen(env Env) *cobra.Command {
 		Short: "Open the web page of a project or a package",
 		Long: "Open the web page of a project or of a version of a package in the browser. A page\n" +
 			"that is not of the server that was asked is printed, and not opened.",
-		Args: arguments(1, 2),
+		Args: arguments(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -67,8 +67,8 @@ type webPage struct {
 	WebURL  string `json:"web_url"`
 }
 
-// findPage asks the server for the page of a project, or of the NAME[@VERSION]
-// that is named.
+// findPage asks the server for the page of a project, or of the version that is
+// named.
 func findPage(ctx context.Context, c *client.Client, project string, named []string) (webPage, error) {
 	page := webPage{Project: project}
 	if len(named) == 0 {
@@ -78,7 +78,10 @@ func findPage(ctx context.Context, c *client.Client, project string, named []str
 		}
 		page.WebURL = p.WebURL
 	} else {
-		name, version, _ := strings.Cut(named[0], "@")
+		name, version, rest := versioned(named)
+		if len(rest) > 0 {
+			return page, twoVersions(name, version, rest[0])
+		}
 		p, err := c.Resolve(ctx, project, name, version, false)
 		if err != nil {
 			return page, advise(err, project)

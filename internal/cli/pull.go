@@ -14,8 +14,9 @@ import (
 )
 
 const pullHelp = `Install a package, or some of its files (names, or patterns such as 'lib/*'), in
-a directory. VERSION is one of the package's versions, or latest (which is also
-meant without one), or a range: ^1.4, ~1.4.2, 1.x, '>=1.2 <2'. A version of
+a directory. VERSION (also as a word after NAME, where it is not a pattern) is one of
+the package's versions, or latest (which is also meant without one), or a range:
+^1.4, ~1.4.2, 1.x, '>=1.2 <2'. A version of
 exactly this name always wins; else the highest in semantic order is taken,
 pre-releases only where --pre or the range asks for them.
 
@@ -119,8 +120,11 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.at.Project, err = p.project(args[0]); err != nil {
 		return err
 	}
-	name, version, _ := strings.Cut(args[1], "@")
-	files, err := p.find(ctx, name, version, args[2:])
+	name, version, wanted, err := versionedFiles(ctx, p.client, p.at.Project, args[1:])
+	if err != nil {
+		return advise(err, p.at.Project)
+	}
+	files, err := p.find(ctx, name, version, wanted)
 	if err != nil {
 		return advise(err, p.at.Project)
 	}

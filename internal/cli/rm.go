@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,27 +14,38 @@ func newRm(env Env) *cobra.Command {
 	r := &rm{connection: connection{env: env}}
 	cmd := &cobra.Command{
 		Use:   "rm PROJECT NAME@VERSION [FILE...]",
-		Short: "Delete a version of a package, or some of its files",
-		Long: "Delete one version of a package, or the files of it that are named (or match a\n" +
-			"pattern such as 'debug/*'). The version is the literal one: latest and ranges choose\n" +
-			"nothing here. A file goes with all that was published under its name.",
-		Args: arguments(2, -1),
+		Short: "Delete versions of a package, or files of one",
+		Long: "Delete one version of a package (NAME@VERSION or NAME VERSION), or the files of it that\n" +
+			"are named (or match a pattern such as 'debug/*'), or all versions in a range, such as\n" +
+			"'tool@<1.0' (pre-releases only where --pre or the range asks for them). A version of\n" +
+			"exactly this name always wins, and latest is no more than a name here. A file goes with\n" +
+			"all that was published under its name.\n\n" +
+			"On a terminal you see what would go and are asked. Elsewhere one version goes at once,\n" +
+			"and a range only with --yes.",
+		Example: "  granary rm acme/tools firmware@1.4.0\n  granary rm acme/tools 'firmware@<1.0' --dry-run",
+		Args:    arguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return r.run(ctx, args)
+			return ended(ctx, r.run(ctx, args), "granary ls lists what is left")
 		},
 	}
 	r.addFlags(cmd)
 	r.complete(cmd, aProject, aPackage, aFile)
-	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, and do nothing")
-	cmd.Flags().BoolVar(&r.json, "json", false, "print what is deleted as JSON")
+	f := cmd.Flags()
+	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, and do nothing")
+	f.BoolVarP(&r.yes, "yes", "y", false, "ask nothing, and delete")
+	f.BoolVar(&r.pre, "pre", false, "take pre-releases in a range too")
+	f.BoolVar(&r.json, "json", false, "print what is deleted as JSON; for a range, a list")
 	return cmd
 }
 
 type rm struct {
 	connection
-	dryRun, json bool
+	dryRun, yes, pre, json bool
+
+	client  *client.Client
+	project string
 }
 
 // removal is what rm prints as JSON: what is gone, or with dry-run would be.
@@ -49,63 +58,101 @@ type removal struct {
 	Files   []string `json:"files"` // those that were chosen; none with Whole
 }
 
-func (r *rm) run(ctx context.Context, args []string) error {
-	name, version, _ := strings.Cut(args[1], "@")
+func (r *rm) run(ctx context.Context, args []string) (err error) {
+	name, version, wanted := versioned(args[1:])
 	if version == "" {
 		return usagef("which version of %s? want NAME@VERSION", name)
 	}
-	c, err := r.client()
-	if err != nil {
+	if r.client, err = r.connection.client(); err != nil {
 		return err
 	}
-	project, err := r.project(args[0])
-	if err != nil {
+	if r.project, err = r.connection.project(args[0]); err != nil {
 		return err
 	}
-	found, err := c.Packages(ctx, project, name, version)
+	doomed, many, err := r.find(ctx, name, version)
 	if err != nil {
-		return advise(err, project)
+		return advise(err, r.project)
 	}
-	if len(found) == 0 {
-		return exitError{fmt.Errorf("%s has no package %s %s", project, name, version), exitNotFound}
+	var chosen []client.File
+	if len(wanted) > 0 {
+		if many {
+			return usagef("%s is a range, and files are deleted of one version", version)
+		}
+		if chosen, err = r.choose(ctx, doomed[0], wanted); err != nil {
+			return advise(err, r.project)
+		}
 	}
-	p := found[len(found)-1]
-	gone := removal{Project: project, Name: p.Name, Version: p.Version, DryRun: r.dryRun, Files: []string{}}
-	if len(args) == 2 {
-		err = r.version(ctx, c, p, &gone)
-	} else {
-		err = r.files(ctx, c, p, args[2:], &gone)
+	if err := r.agree(ctx, doomed, chosen, many); err != nil {
+		return err
 	}
-	if r.json && (gone.Whole || len(gone.Files) > 0) { // what went before an error is gone, too
-		err = errors.Join(err, printJSON(r.env, gone))
+	gone := []removal{}
+	for _, p := range doomed {
+		one := removal{Project: r.project, Name: p.Name, Version: p.Version, DryRun: r.dryRun, Files: []string{}}
+		if len(wanted) == 0 {
+			err = r.version(ctx, p, &one)
+		} else {
+			err = r.files(ctx, p, chosen, &one)
+		}
+		if one.Whole || len(one.Files) > 0 {
+			gone = append(gone, one)
+		}
+		if err != nil {
+			break
+		}
 	}
-	return err
+	return errors.Join(err, r.print(gone, many)) // what went before an error is gone, too
 }
 
-func (r *rm) version(ctx context.Context, c *client.Client, p client.Package, gone *removal) error {
+// find finds the one version of this name, or the many of a range.
+func (r *rm) find(ctx context.Context, name, version string) (doomed []client.Package, many bool, err error) {
+	exact, err := r.client.Packages(ctx, r.project, name, version)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(exact) > 0 {
+		return exact[len(exact)-1:], false, nil
+	}
+	if version == client.Latest || !client.IsRange(version) {
+		return nil, false, exitError{fmt.Errorf("%s has no package %s %s", r.project, name, version), exitNotFound}
+	}
+	all, err := r.client.Packages(ctx, r.project, name, "")
+	if err != nil {
+		return nil, false, err
+	}
+	if len(all) == 0 {
+		return nil, false, exitError{fmt.Errorf("%s has no package %s", r.project, name), exitNotFound}
+	}
+	if doomed, err = client.Choose(all, version, r.pre); err != nil {
+		err = fmt.Errorf("%s, package %s: %w", r.project, name, err)
+	}
+	return doomed, true, err
+}
+
+// choose finds the files that are wanted.
+func (r *rm) choose(ctx context.Context, p client.Package, wanted []string) ([]client.File, error) {
+	files, err := r.client.Files(ctx, r.project, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	return chooseFiles(files, wanted, p)
+}
+
+func (r *rm) version(ctx context.Context, p client.Package, gone *removal) error {
 	if !r.dryRun {
-		if err := c.DeletePackage(ctx, gone.Project, p.ID); err != nil {
-			return fmt.Errorf("%s %s: %w", p.Name, p.Version, advise(err, gone.Project))
+		if err := r.client.DeletePackage(ctx, r.project, p.ID); err != nil {
+			return fmt.Errorf("%s %s: %w", p.Name, p.Version, advise(err, r.project))
 		}
 	}
 	gone.Whole = true
 	return r.tell(p.Name + " " + p.Version)
 }
 
-func (r *rm) files(ctx context.Context, c *client.Client, p client.Package, wanted []string, gone *removal) error {
-	files, err := c.Files(ctx, gone.Project, p.ID)
-	if err != nil {
-		return advise(err, gone.Project)
-	}
-	chosen, err := chooseFiles(files, wanted, p)
-	if err != nil {
-		return err
-	}
+func (r *rm) files(ctx context.Context, p client.Package, chosen []client.File, gone *removal) error {
 	for _, f := range chosen {
 		what := p.Name + " " + p.Version + " " + f.Path
 		if !r.dryRun {
-			if err := c.DeleteFile(ctx, gone.Project, p.ID, f); err != nil {
-				return fmt.Errorf("%s: %w", what, advise(err, gone.Project))
+			if err := r.client.DeleteFile(ctx, r.project, p.ID, f); err != nil {
+				return fmt.Errorf("%s: %w", what, advise(err, r.project))
 			}
 		}
 		gone.Files = append(gone.Files, f.Path)
@@ -132,32 +179,13 @@ func (r *rm) tell(what string) error {
 	return err
 }
 
-// chooseFiles takes the files that are named or match, or all where nothing is
-// wanted in particular. What matches nothing is an error.
-func chooseFiles(files []client.File, wanted []string, of client.Package) (chosen []client.File, err error) {
-	used := make([]bool, len(wanted))
-	for _, f := range files {
-		take := len(wanted) == 0
-		for i, w := range wanted {
-			matches, err := path.Match(w, f.Path)
-			if err != nil {
-				return nil, usagef("%s: %w", w, err)
-			}
-			if matches || w == f.Path {
-				take, used[i] = true, true
-			}
-		}
-		if take {
-			chosen = append(chosen, f)
-		}
+// print is for programs: one removal, or for a range a list.
+func (r *rm) print(gone []removal, many bool) error {
+	switch {
+	case !r.json || len(gone) == 0:
+		return nil
+	case many:
+		return printJSON(r.env, gone)
 	}
-	for i, ok := range used {
-		if !ok {
-			return nil, exitError{fmt.Errorf("%s %s has no file %s; granary show lists those it has", of.Name, of.Version, wanted[i]), exitNotFound}
-		}
-	}
-	if len(chosen) == 0 {
-		return nil, exitError{fmt.Errorf("%s %s has no files", of.Name, of.Version), exitNotFound}
-	}
-	return chosen, nil
+	return printJSON(r.env, gone[0])
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,10 +13,10 @@ func newShow(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show PROJECT NAME[@VERSION]",
 		Short: "Show a version of a package and its files",
-		Long: "Show one version of a package (the latest, where none is named; ranges as in\n" +
-			"granary pull) and its files with size and SHA-256. With --sums the files are printed\n" +
+		Long: "Show one version of a package (NAME@VERSION or NAME VERSION; the latest, where none is\n" +
+			"named; ranges as in granary pull) and its files with size and SHA-256. With --sums the files are printed\n" +
 			"as sha256sum does: granary show ... --sums | sha256sum -c",
-		Args: arguments(2, 2),
+		Args: arguments(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -55,7 +54,11 @@ func (s *show) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	found, files, err := findPackage(ctx, c, project, args[1], s.pre)
+	name, version, rest := versioned(args[1:])
+	if len(rest) > 0 {
+		return twoVersions(name, version, rest[0])
+	}
+	found, files, err := findPackage(ctx, c, project, name, version, s.pre)
 	if err != nil {
 		return advise(err, project)
 	}
@@ -95,9 +98,8 @@ func printSums(env Env, files []client.File) error {
 	return out.err
 }
 
-// findPackage finds NAME[@VERSION] and its files.
-func findPackage(ctx context.Context, c *client.Client, project, named string, pre bool) (client.Package, []client.File, error) {
-	name, version, _ := strings.Cut(named, "@")
+// findPackage finds a version, as client.Resolve does, and its files.
+func findPackage(ctx context.Context, c *client.Client, project, name, version string, pre bool) (client.Package, []client.File, error) {
 	found, err := c.Resolve(ctx, project, name, version, pre)
 	if err != nil {
 		return found, nil, err

@@ -26,7 +26,7 @@ func newVerify(env Env) *cobra.Command {
 			"that something differs.",
 		Example: "  granary verify acme/tools firmware@1.4.0 vendor/\n" +
 			"  granary verify acme/tools firmware@1.4.0 --sums SHA256SUMS",
-		Args: arguments(2, 3),
+		Args: arguments(2, 4),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -55,7 +55,11 @@ type verdict struct {
 }
 
 func (v *verify) run(ctx context.Context, args []string) error {
-	if v.sums != "" && len(args) > 2 {
+	name, version, rest := v.versioned(args[1:])
+	if len(rest) > 1 {
+		return usagef("%q is an argument too many; want granary verify PROJECT NAME[@VERSION] [DIRECTORY]", rest[1])
+	}
+	if v.sums != "" && len(rest) > 0 {
 		return usagef("a directory and --sums are two things to compare with; want one")
 	}
 	c, err := v.client()
@@ -66,7 +70,7 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	found, files, err := findPackage(ctx, c, project, args[1], v.pre)
+	found, files, err := findPackage(ctx, c, project, name, version, v.pre)
 	if err != nil {
 		return advise(err, project)
 	}
@@ -74,7 +78,7 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	if v.sums != "" {
 		have, err = readSums(v.sums)
 	} else {
-		have, err = sumDirectory(ctx, append(args, ".")[2], files)
+		have, err = sumDirectory(ctx, append(rest, ".")[0], files)
 	}
 	if err != nil {
 		return err
@@ -84,6 +88,18 @@ func (v *verify) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return v.print(found, verdicts)
+}
+
+// versioned is as for other commands, and a DIRECTORY may follow. Of NAME and one
+// word, a directory that is there is that; else what looks like a version is one.
+func (v *verify) versioned(words []string) (name, version string, rest []string) {
+	name, version, rest = versioned(words)
+	if v.sums == "" && len(words) == 2 && len(rest) == 0 {
+		if _, err := os.Stat(version); err == nil || !client.LooksLikeVersion(version) {
+			return name, "", words[1:]
+		}
+	}
+	return name, version, rest
 }
 
 // readSums reads digests by path from lines such as "<64 hex digits>  name".

@@ -31,7 +31,7 @@ func (c *Client) Resolve(ctx context.Context, project, name, version string, pre
 		if len(exact) > 0 {
 			return exact[len(exact)-1], nil
 		}
-		if !isRange(version) {
+		if !IsRange(version) {
 			return Package{}, &failure{NotFound, fmt.Errorf("%s has no package %s %s", project, name, version)}
 		}
 	}
@@ -49,8 +49,8 @@ func (c *Client) Resolve(ctx context.Context, project, name, version string, pre
 	return found, nil
 }
 
-// isRange tells a range from a version: 1.4 is a version.
-func isRange(text string) bool {
+// IsRange tells a range, or Latest, from a version: 1.4 is a version.
+func IsRange(text string) bool {
 	return text == Latest || strings.ContainsAny(text, "^~<>=*|, ") ||
 		slices.ContainsFunc(strings.Split(text, "."), func(part string) bool { return part == "x" || part == "X" })
 }
@@ -61,11 +61,10 @@ func Highest(packages []Package, version string, pre bool) (Package, error) {
 	within := func(*semver.Version) bool { return true }
 	latest := version == "" || version == Latest
 	if !latest {
-		rule, err := semver.NewConstraint(version)
+		rule, err := constraint(version, pre)
 		if err != nil {
-			return Package{}, &failure{Refused, fmt.Errorf("%q is no range of versions: %w", version, err)}
+			return Package{}, err
 		}
-		rule.IncludePrerelease = pre
 		within = rule.Check
 	}
 	sorted := SortVersions(packages)
@@ -82,6 +81,61 @@ func Highest(packages []Package, version string, pre bool) (Package, error) {
 		return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is a semantic one", len(packages))}
 	}
 	return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
+}
+
+// Choose returns all packages that a version names, as SortVersions orders them:
+// those of exactly this version; else for a range those in it, for Latest the
+// highest, and for "" all. They are of one name. Where there are none the error is
+// NotFound; a range that cannot be read is Refused.
+func Choose(packages []Package, version string, pre bool) ([]Package, error) {
+	sorted := SortVersions(packages)
+	exact := slices.DeleteFunc(slices.Clone(sorted), func(p Package) bool { return p.Version != version })
+	switch {
+	case version == "":
+		return sorted, nil
+	case len(exact) > 0:
+		return exact, nil
+	case version == Latest:
+		p, err := Highest(packages, version, pre)
+		if err != nil {
+			return nil, err
+		}
+		return []Package{p}, nil
+	case !IsRange(version):
+		return nil, &failure{NotFound, fmt.Errorf("none of %d versions is %s", len(packages), version)}
+	}
+	rule, err := constraint(version, pre)
+	if err != nil {
+		return nil, err
+	}
+	chosen := slices.DeleteFunc(sorted, func(p Package) bool {
+		v, err := semver.NewVersion(p.Version)
+		return err != nil || !rule.Check(v)
+	})
+	if len(chosen) == 0 {
+		return nil, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
+	}
+	return chosen, nil
+}
+
+// constraint reads a range.
+func constraint(version string, pre bool) (*semver.Constraints, error) {
+	rule, err := semver.NewConstraint(version)
+	if err != nil {
+		return nil, &failure{Refused, fmt.Errorf("%q is no range of versions: %w", version, err)}
+	}
+	rule.IncludePrerelease = pre
+	return rule, nil
+}
+
+// LooksLikeVersion reports whether text can be read as a semantic version, a range
+// or Latest, so that it is rather a version than the name of a file.
+func LooksLikeVersion(text string) bool {
+	if text == Latest {
+		return true
+	}
+	_, err := semver.NewConstraint(text)
+	return err == nil
 }
 
 // SortVersions returns packages by name, then semantic versions in their order,

@@ -56,3 +56,41 @@ func TestResolve(t *testing.T) {
 		}
 	}
 }
+
+// Choose takes all that a version names, in their order.
+func TestChoose(t *testing.T) {
+	const many = "1.9.0 1.10.0 1.10.1-rc.1 0.9.0 nightly 1.x"
+	for _, tt := range []struct {
+		version string
+		pre     bool
+		want    string // or words of the error
+		kind    client.Kind
+	}{
+		{version: "", want: "nightly 1.x 0.9.0 1.9.0 1.10.0 1.10.1-rc.1"},
+		{version: "latest", want: "1.10.0"},
+		{version: "nightly", want: "nightly"},
+		{version: "1.x", want: "1.x"}, // a literal version wins
+		{version: "1.*", want: "1.9.0 1.10.0"},
+		{version: "<1.10", want: "0.9.0 1.9.0"},
+		{version: ">=1.10", pre: true, want: "1.10.0 1.10.1-rc.1"},
+		{version: "3.0.0", want: "none of 6 versions is 3.0.0", kind: client.NotFound},
+		{version: "^3", want: "none of 6 versions is in the range ^3", kind: client.NotFound},
+		{version: "^^3", want: "is no range", kind: client.Refused},
+	} {
+		var there []client.Package
+		for i, v := range strings.Fields(many) {
+			there = append(there, client.Package{ID: int64(i), Name: "tool", Version: v})
+		}
+		chosen, err := client.Choose(there, tt.version, tt.pre)
+		var got []string
+		for _, p := range chosen {
+			got = append(got, p.Version)
+		}
+		switch {
+		case err == nil && strings.Join(got, " ") != tt.want:
+			t.Errorf("%q: %q, want %s", tt.version, got, tt.want)
+		case err != nil && (client.KindOf(err) != tt.kind || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%q: %v, want %s", tt.version, err, tt.want)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+)
+
+// canAsk reports whether somebody is there to be asked: on a terminal.
+func canAsk(env Env) bool {
+	_, reads := terminal(env.Stdin)
+	_, sees := terminal(env.Stderr)
+	return reads && sees
+}
+
+// ask asks a question whose answer is yes or no, and anything but yes is no.
+func ask(ctx context.Context, env Env, question string) (bool, error) {
+	fmt.Fprintf(env.Stderr, "%s [y/N] ", question)
+	answer := make(chan string, 1)
+	go func() { // where ctx ends first, the program does too
+		text, _ := bufio.NewReader(env.Stdin).ReadString('\n') // no answer is no
+		answer <- strings.ToLower(strings.TrimSpace(text))
+	}()
+	select {
+	case text := <-answer:
+		return text == "y" || text == "yes", nil
+	case <-ctx.Done():
+		fmt.Fprintln(env.Stderr)
+		return false, ctx.Err()
+	}
+}

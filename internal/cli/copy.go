@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/client"
+)
+
+const copyHelp = `Copy versions of a package from one project to another, on the same server or on
+another one; either may be GitLab. All versions are copied, or those that NAME@VERSION
+names: one version, latest, or all in a range.
+
+Nothing is kept on this machine: bytes go from server to server as they come, and
+the last of a file's are sent only when all are what the source's SHA-256 says.
+Copy is safe to run again: a file that is there with the same bytes is left alone.
+If another one has its name, nothing is copied at all, unless --force publishes
+beside it.
+
+What is not copied: dates (those of the copy are new), what lies below a newer file
+of the same name, and hidden versions, whose files no list tells. Files in
+directories keep them, where the target's naming is relaxed; with strict naming the
+target refuses them.
+
+SERVER/PROJECT is such as packages.example.com/acme/tools; a server below a path is
+written with /api/v4: example.com/gitlab/api/v4/acme/tools. Without a server it is a
+project of the one that other commands ask. Each server is shown its own token: that
+of granary login, of .netrc or of the environment, or --token for the source and
+--to-token for the target.`
+
+func newCopy(env Env) *cobra.Command {
+	k := &copying{connection: connection{env: env}}
+	cmd := &cobra.Command{
+		Use:   "copy SERVER/PROJECT NAME[@VERSION] --to SERVER/PROJECT",
+		Short: "Copy versions of a package to another project or server",
+		Long:  copyHelp,
+		Example: "  granary copy gitlab.com/acme/tools firmware --to packages.example.com/acme/tools\n" +
+			"  granary copy gitlab.com/acme/tools 'firmware@>=1.4' --to acme/tools --dry-run",
+		Args: arguments(2, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := untilInterrupted(cmd)
+			defer stop()
+			return ended(ctx, k.run(ctx, args), "run the same command again: what is copied is not copied again")
+		},
+	}
+	k.addFlags(cmd)
+	cmd.ValidArgsFunction = cobra.NoFileCompletions // which server to ask is in the words themselves
+	f := cmd.Flags()
+	f.StringVar(&k.to, "to", "", "copy to this `project`: SERVER/PROJECT")
+	f.StringVar(&k.toToken, "to-token", "", "show the target this `token`")
+	f.BoolVar(&k.force, "force", false, "publish other bytes under names that are taken")
+	f.BoolVar(&k.dryRun, "dry-run", false, "say what would be copied, and do nothing")
+	f.BoolVar(&k.pre, "pre", false, "take pre-releases in a range too")
+	f.IntVarP(&k.jobs, "jobs", "j", 8, "copy this `number` of files at once")
+	f.BoolVar(&k.json, "json", false, "print the result as JSON")
+	return cmd
+}
+
+type copying struct {
+	connection
+	to, toToken              string
+	force, dryRun, pre, json bool
+	jobs                     int
+
+	source, target place
+	name           string
+	slots          chan struct{} // as many as files may be on their way
+}
+
+// copiedVersion is one version of the result.
+type copiedVersion struct {
+	Version string   `json:"version"`
+	Files   []copied `json:"files"`
+
+	id       int64                  // of the package at the source
+	targetID int64                  // and at the target; 0 where it lists none
+	created  bool                   // the target has the version
+	unlisted bool                   // the target lists no files of it, but each can be asked for
+	there    map[string]client.File // what the target lists, by path
+}
+
+// copied is one file of the result.
+type copied struct {
+	Path      string `json:"path"`
+	Size      int64  `json:"size"`
+	SHA256    string `json:"sha256,omitempty"`
+	Action    string `json:"action"`    // "copy" or "unchanged", and "refused" with dry-run
+	Confirmed bool   `json:"confirmed"` // the target has told the same digest
+
+	file   client.File // as the source lists it
+	beside bool        // the name is taken: by a file to be published beside, or by one whose bytes are lost
+}
+
+func (k *copying) run(ctx context.Context, args []string) (err error) {
+	if k.jobs < 1 || k.jobs > 64 {
+		return usagef("--jobs is %d: want 1 to 64", k.jobs)
+	}
+	if k.to == "" {
+		return usagef("--to is missing: want granary copy SERVER/PROJECT NAME[@VERSION] --to SERVER/PROJECT")
+	}
+	name, version, rest := versioned(args[1:])
+	if len(rest) > 0 {
+		return twoVersions(name, version, rest[0])
+	}
+	k.name = name
+	if k.source, k.target, err = k.twoPlaces(args[0], k.to, k.toToken); err != nil {
+		return err
+	}
+	if k.source.String() == k.target.String() {
+		return usagef("source and target are both %s", k.source)
+	}
+	versions, err := k.plan(ctx, version)
+	if err != nil {
+		return err
+	}
+	if err := k.refuse(versions); err != nil {
+		return err
+	}
+	if !k.dryRun {
+		if err := k.send(ctx, versions); err != nil {
+			return err
+		}
+	}
+	return k.print(versions)
+}
+
+// refuse names the files that are there with other bytes.
+func (k *copying) refuse(versions []copiedVersion) error {
+	const most = 5
+	var names []string
+	n := 0
+	for _, v := range versions {
+		for _, f := range v.Files {
+			if f.Action != "refused" {
+				continue
+			}
+			if n++; n <= most {
+				names = append(names, v.Version+"/"+f.Path)
+			}
+		}
+	}
+	if n == 0 || k.dryRun {
+		return nil
+	}
+	more := ""
+	if n > most {
+		more = fmt.Sprintf(" and %d more", n-most)
+	}
+	return refused("%s has other bytes of %s under %s%s; nothing was copied\n--force publishes beside them", k.target, k.name, strings.Join(names, ", "), more)
+}
+
+func (k *copying) print(versions []copiedVersion) error {
+	out := &printer{w: k.env.Stdout}
+	if k.json {
+		return printJSON(k.env, struct {
+			From     string          `json:"from"`
+			To       string          `json:"to"`
+			Name     string          `json:"name"`
+			DryRun   bool            `json:"dry_run,omitempty"`
+			Versions []copiedVersion `json:"versions"`
+		}{k.source.String(), k.target.String(), k.name, k.dryRun, versions})
+	}
+	copies, same, refusals, size := 0, 0, 0, int64(0)
+	for _, v := range versions {
+		for _, f := range v.Files {
+			switch f.Action {
+			case "copy":
+				copies++
+				size += f.Size
+			case "unchanged":
+				same++
+			default:
+				refusals++
+			}
+			if k.dryRun {
+				out.printf("%-9s  %s %s  %s  %s\n", f.Action, k.name, v.Version, f.Path, formatBytes(f.Size))
+			}
+		}
+	}
+	switch {
+	case k.dryRun && refusals > 0:
+		return errors.Join(out.err, refused("%s would be refused: other bytes are there", countFiles(refusals)))
+	case k.dryRun || k.quiet:
+		return out.err
+	}
+	out.printf("%s: %s of %s copied to %s (%s)", k.name, countFiles(copies), countVersions(len(versions)), k.target, formatBytes(size))
+	if same > 0 {
+		out.printf(", %d there already", same)
+	}
+	out.printf("\n")
+	if copies > 0 {
+		k.env.notice("dates are not copied: these files are of today")
+	}
+	return out.err
+}
+
+func countVersions(n int) string {
+	if n == 1 {
+		return "1 version"
+	}
+	return fmt.Sprintf("%d versions", n)
+}

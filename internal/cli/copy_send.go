@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"granary/internal/client"
+)
+
+// send copies what is to be copied, the lowest versions first. So many versions at
+// most are incomplete at a time as files are on their way.
+func (k *copying) send(ctx context.Context, versions []copiedVersion) error {
+	due, size := 0, int64(0)
+	for _, v := range versions {
+		for _, f := range v.Files {
+			if f.Action == "copy" {
+				due++
+				size += f.Size
+			}
+		}
+	}
+	bar := newProgress(k.env, k.quiet, "copy", due, size)
+	defer bar.close()
+	k.slots = make(chan struct{}, k.jobs)
+	var done atomic.Int64
+	err := parallel(ctx, k.jobs, len(versions), func(ctx context.Context, i int) error {
+		return k.sendVersion(ctx, &versions[i], bar, &done)
+	})
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w\n%d of %s were copied before; the same command copies the rest", err, done.Load(), countFiles(due))
+	}
+	return err
+}
+
+// sendVersion sends the first file of a new version alone: GitLab before 18 fails
+// where several make the package at once.
+func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progress, done *atomic.Int64) error {
+	var due []*copied
+	for i := range v.Files {
+		if v.Files[i].Action == "copy" {
+			due = append(due, &v.Files[i])
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *copied) int { return cmp.Compare(a.Size, b.Size) })
+	one := func(ctx context.Context, f *copied) error {
+		if err := k.sendOne(ctx, v, f, bar); err != nil {
+			return k.worded(v, f, err)
+		}
+		bar.fileDone()
+		done.Add(1)
+		return nil
+	}
+	if len(due) > 1 && !v.created {
+		if err := one(ctx, due[0]); err != nil {
+			return err
+		}
+		due = due[1:]
+	}
+	if err := parallel(ctx, k.jobs, len(due), func(ctx context.Context, i int) error { return one(ctx, due[i]) }); err != nil {
+		return err
+	}
+	return k.confirm(ctx, v)
+}
+
+func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar *progress) error {
+	select {
+	case k.slots <- struct{}{}:
+		defer func() { <-k.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if f.SHA256 == "" {
+		k.env.notice("%s %s: the source tells no digest, so nothing was compared", v.Version, f.Path)
+	}
+	stored, err := k.target.client.Publish(ctx, client.Upload{
+		Coordinates: k.at(k.target, v, f), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: !f.beside && !k.force,
+		Open: func() (io.ReadCloser, error) {
+			return k.source.client.Stream(ctx, k.at(k.source, v, f), f.file), nil
+		},
+	})
+	if err == nil {
+		f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
+	}
+	return err
+}
+
+// worded says which file could not be copied, and why the target may not want it.
+func (k *copying) worded(v *copiedVersion, f *copied, err error) error {
+	worded := fmt.Errorf("%s %s %s: %w", k.name, v.Version, f.Path, err)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == 400 && strings.Contains(e.Message, "is invalid") {
+		return fmt.Errorf("%w\n%s has strict naming, perhaps: it takes no directories and only versions X.Y.Z; relaxed naming takes what GitLab does", worded, k.target)
+	}
+	return advise(worded, k.target.String())
+}
+
+// confirm asks for the digests that no answer told: servers before
+// select=package_file have them in the package's list only.
+func (k *copying) confirm(ctx context.Context, v *copiedVersion) error {
+	if v.unlisted || !slices.ContainsFunc(v.Files, func(f copied) bool { return !f.Confirmed }) {
+		return nil
+	}
+	found, err := k.target.client.Packages(ctx, k.target.project, k.name, v.Version)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	v.targetID = found[len(found)-1].ID
+	there, err := k.existing(ctx, *v)
+	if err != nil {
+		return err
+	}
+	for i, f := range v.Files {
+		switch got := there[f.Path].SHA256; {
+		case f.Confirmed || got == "":
+		case got != f.SHA256:
+			return fmt.Errorf("%s %s %s: the target has other bytes than were sent: SHA-256 %s, want %s", k.name, v.Version, f.Path, got, f.SHA256)
+		default:
+			v.Files[i].Confirmed = true
+		}
+	}
+	return nil
+}

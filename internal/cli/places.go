@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"net/url"
+	"strings"
+
+	"granary/internal/client"
+)
+
+// place is a project on a server.
+type place struct {
+	client  *client.Client
+	project string
+}
+
+// String is the place as people write it.
+func (p place) String() string { return p.client.Server() + "/" + p.project }
+
+// splitPlace reads SERVER/PROJECT. The server is "" where none is named, which is
+// then the one that other commands ask.
+//
+// What is before /api/v4/ is a server, and so is a server that is known from a login
+// or the environment, the longest first: it may be below a path. Else the first word
+// is a server where it looks like one: after a scheme, or with a dot or a port.
+func (o *connection) splitPlace(arg string, logins logins) (server, project string, err error) {
+	if arg == "." {
+		project, err = o.project(arg)
+		return "", project, err
+	}
+	server, project, found := strings.Cut(arg, "/api/v4/")
+	if !found {
+		server, project, found = o.knownServer(arg, logins)
+	}
+	if !found {
+		scheme, rest, named := strings.Cut(arg, "://")
+		if !named {
+			scheme, rest = "", arg
+		}
+		first, after, _ := strings.Cut(rest, "/")
+		if !named && first != "localhost" && !strings.ContainsAny(first, ".:") {
+			after = arg // no server
+		} else if server = first; named {
+			server = scheme + "://" + first
+		}
+		project = after
+	}
+	if project = strings.Trim(project, "/"); project == "" || project == "." {
+		return "", "", usagef("%q names no project: want SERVER/PROJECT, such as packages.example.com/acme/tools", arg)
+	}
+	return server, project, nil
+}
+
+// knownServer cuts the address of a known server off the start of arg.
+func (o *connection) knownServer(arg string, logins logins) (server, project string, found bool) {
+	known := []string{o.server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL")}
+	for api := range logins.Servers {
+		known = append(known, api)
+	}
+	longest := 0
+	for _, text := range known {
+		u, err := client.ParseServer(text)
+		if err != nil {
+			continue
+		}
+		address := strings.TrimSuffix(u.String(), "/api/v4")
+		_, bare, _ := strings.Cut(address, "://")
+		for _, start := range []string{address, bare} {
+			if rest, ok := strings.CutPrefix(arg, start+"/"); ok && len(bare) > longest {
+				server, project, longest = address, rest, len(bare)
+			}
+		}
+	}
+	return server, project, longest > 0
+}
+
+// twoPlaces connects to both. Every server is shown the token that belongs to it.
+func (o *connection) twoPlaces(from, to, toToken string) (source, target place, err error) {
+	logins, err := readLogins(o.env)
+	if err != nil {
+		return source, target, err
+	}
+	a, b := *o, *o
+	b.token = toToken
+	var server string
+	for _, end := range []struct {
+		arg string
+		o   *connection
+		p   *place
+	}{{from, &a, &source}, {to, &b, &target}} {
+		if server, end.p.project, err = o.splitPlace(end.arg, logins); err != nil {
+			return source, target, err
+		}
+		if server != "" {
+			end.o.server = server
+		}
+	}
+	if err := settleTokens(&a, &b, logins); err != nil {
+		return source, target, err
+	}
+	if source.client, err = a.client(); err != nil {
+		return source, target, err
+	}
+	target.client, err = b.client()
+	return source, target, err
+}
+
+// settleTokens sees to it that no token is shown to both of two servers.
+func settleTokens(a, b *connection, logins logins) error {
+	var at [2]*url.URL
+	for i, o := range []*connection{a, b} {
+		api, err := o.address(logins)
+		if err != nil {
+			return err
+		}
+		at[i] = api
+	}
+	if *at[0] == *at[1] {
+		if b.token == "" {
+			b.token = a.token
+		}
+		return nil
+	}
+	if a.env.getenv("GRANARY_TOKEN") != "" && a.env.getenv("GRANARY_SERVER") == "" && (a.token == "" || b.token == "") {
+		return usagef("GRANARY_TOKEN is set without GRANARY_SERVER, so nothing tells whether it is for %s or %s; set GRANARY_SERVER to the one, and run granary login for the other", at[0].Host, at[1].Host)
+	}
+	return nil
+}

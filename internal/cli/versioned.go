@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"granary/internal/client"
+)
+
+// versioned reads NAME, NAME@VERSION or NAME VERSION, and what follows. No name has
+// an @ (contract generic-packages, names).
+func versioned(words []string) (name, version string, rest []string) {
+	name, version, found := strings.Cut(words[0], "@")
+	rest = words[1:]
+	if !found && len(rest) > 0 {
+		version, rest = rest[0], rest[1:]
+	}
+	return name, version, rest
+}
+
+// versionedFiles does the same for pull, where names of files follow: in NAME WORD
+// the word can be either. Numbers, ranges and latest are versions, patterns are files,
+// and of anything else the server is asked whether it is a version.
+func versionedFiles(ctx context.Context, c *client.Client, project string, words []string) (name, version string, files []string, err error) {
+	name, version, files = versioned(words)
+	if version == "" || len(files)+1 == len(words) {
+		return name, version, files, nil // there is no such word
+	}
+	is := client.LooksLikeVersion(version)
+	switch {
+	case strings.ContainsAny(version, "*?[/"):
+		is = false
+	case is && (client.IsRange(version) || strings.Trim(version, "0123456789.") == ""):
+	default:
+		found, err := c.Packages(ctx, project, name, version)
+		k := client.KindOf(err)
+		if err != nil && k != client.Denied && k != client.NotFound {
+			return "", "", nil, err
+		}
+		if err == nil { // who may read no lists is believed
+			is = len(found) > 0
+		}
+	}
+	if !is {
+		return name, "", words[1:], nil
+	}
+	return name, version, files, nil
+}
+
+// twoVersions is a mistake of the caller.
+func twoVersions(name, version, more string) error {
+	return usagef("%q is an argument too many: the version of %s is %s already", more, name, version)
+}
+
+// chooseFiles takes the files that are named or match, or all where nothing is
+// wanted in particular. What matches nothing is an error.
+func chooseFiles(files []client.File, wanted []string, of client.Package) (chosen []client.File, err error) {
+	used := make([]bool, len(wanted))
+	for _, f := range files {
+		take := len(wanted) == 0
+		for i, w := range wanted {
+			matches, err := path.Match(w, f.Path)
+			if err != nil {
+				return nil, usagef("%s: %w", w, err)
+			}
+			if matches || w == f.Path {
+				take, used[i] = true, true
+			}
+		}
+		if take {
+			chosen = append(chosen, f)
+		}
+	}
+	for i, ok := range used {
+		if !ok {
+			return nil, exitError{fmt.Errorf("%s %s has no file %s; granary show lists those it has", of.Name, of.Version, wanted[i]), exitNotFound}
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, exitError{fmt.Errorf("%s %s has no files", of.Name, of.Version), exitNotFound}
+	}
+	return chosen, nil
+}
