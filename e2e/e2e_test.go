@@ -26,7 +26,8 @@
 //	                so many bytes a second
 //	terminal [-type FILE | -answer FILE | -interrupt] granary arguments
 //	                run granary on a terminal, type FILE or send SIGINT where it asks
-//	                for a token, or answer a question with FILE; the output is what a person would have seen
+//	                for a token, or type FILE ahead; the output is what a person would
+//	                have seen
 //	interrupt BYTES granary arguments
 //	                run granary and send it SIGINT when so many bytes have moved; what it
 //	                said is in the file interrupted

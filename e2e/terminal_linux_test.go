@@ -14,16 +14,19 @@ import (
 
 // terminal runs granary on a terminal of its own, and prints what a person would
 // have seen there. With -type the file is typed, and with -interrupt SIGINT is
-// sent, as soon as the terminal does not show what is typed any more; with -answer
-// the file is typed at once. At the end the terminal has to show what is typed again.
+// sent, as soon as the terminal does not show what is typed any more. At the end it
+// has to do so again. With -answer the file is typed at once.
 func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	var answer func(screen *os.File, p *os.Process) error
-	ahead := false // of the question
+	var ahead []byte
 	switch {
-	case len(args) > 2 && (args[0] == "-type" || args[0] == "-answer"):
+	case len(args) > 2 && args[0] == "-answer":
+		ahead = []byte(ts.ReadFile(args[1]))
+		args = args[2:]
+	case len(args) > 2 && args[0] == "-type":
 		text := []byte(ts.ReadFile(args[1]))
 		answer = func(screen *os.File, _ *os.Process) error { _, err := screen.Write(text); return err }
-		args, ahead = args[2:], args[0] == "-answer"
+		args = args[2:]
 	case len(args) > 1 && args[0] == "-interrupt":
 		answer = func(_ *os.File, p *os.Process) error { return p.Signal(os.Interrupt) }
 		args = args[1:]
@@ -38,6 +41,8 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.CommandContext(ctx, granaryPath(ts), args...)
 	cmd.Dir, cmd.Env = ts.MkAbs("."), clientEnviron(ts)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	_, err = screen.Write(ahead)
+	ts.Check(err)
 	ts.Check(cmd.Start())
 	seen := make(chan []byte)
 	go func() {
@@ -45,7 +50,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 		seen <- text
 	}()
 	if answer != nil {
-		for !ahead && echoes(ts, screen) && ctx.Err() == nil {
+		for echoes(ts, screen) && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 		ts.Check(answer(screen, cmd.Process))

@@ -59,7 +59,7 @@ func newPull(env Env) *cobra.Command {
 	f.BoolVar(&p.skipExisting, "skip-existing", false, "leave files that are there, whatever is in them")
 	f.BoolVar(&p.noClobber, "no-clobber", false, "install nothing where a file would be replaced")
 	f.BoolVar(&p.pruning, "prune", false, "remove files of earlier pulls that the version has no more")
-	f.BoolVar(&p.yes, "yes", false, "remove without asking")
+	f.BoolVarP(&p.yes, "yes", "y", false, "remove without asking")
 	f.StringVar(&p.rate, "limit-rate", "", "fetch at most so many `bytes` a second, such as 500k or 2M")
 	f.BoolVarP(&p.executable, "executable", "x", false, "set the executable bit")
 	f.BoolVar(&p.pre, "pre", false, "take pre-releases too")
@@ -91,26 +91,6 @@ type pulled struct {
 	Verified bool   `json:"verified"`           // the server told a digest, and it is the same
 
 	file client.File
-}
-
-// check looks at the flags.
-func (p *pull) check() (err error) {
-	if p.dir == "-" {
-		p.stdout = true
-	}
-	_, asks := terminal(p.env.Stdin)
-	switch {
-	case p.jobs < 1 || p.jobs > 64:
-		return usagef("--jobs is %d: want 1 to 64", p.jobs)
-	case p.skipExisting && p.noClobber:
-		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
-	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
-		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
-	case p.pruning && !p.yes && !p.dryRun && !asks:
-		return usagef("--prune removes files, and asks on a terminal only; add --yes, or --dry-run to see which")
-	}
-	p.bytesPerSecond, err = parseRate("--limit-rate", p.rate)
-	return err
 }
 
 func (p *pull) run(ctx context.Context, args []string) (err error) {

@@ -13,6 +13,26 @@ import (
 	"granary/internal/client"
 )
 
+// check looks at the flags.
+func (p *pull) check() (err error) {
+	if p.dir == "-" {
+		p.stdout = true
+	}
+	_, asks := terminal(p.env.Stdin)
+	switch {
+	case p.jobs < 1 || p.jobs > 64:
+		return usagef("--jobs is %d: want 1 to 64", p.jobs)
+	case p.skipExisting && p.noClobber:
+		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
+	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
+		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
+	case p.pruning && !p.yes && !p.dryRun && !asks:
+		return usagef("--prune removes files, and asks on a terminal only; add --yes, or --dry-run to see which")
+	}
+	p.bytesPerSecond, err = parseRate("--limit-rate", p.rate)
+	return err
+}
+
 // checkNames looks at the names before anything else: a package with one that
 // leads out of the directory, or that two files claim, is installed not even in
 // part.
