@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"granary/internal/client"
 )
 
 // What is done with a link below a directory that leads out of it.
@@ -191,7 +193,7 @@ func (f *finder) leftOut(dir string) (func(name string, isDir bool) bool, error)
 	}
 	ignored, err := readIgnore(dir)
 	return func(name string, isDir bool) bool {
-		return path.Base(name) == ".git" || name == ignoreFile || f.exclude.match(name, isDir) || ignored.match(name, isDir)
+		return path.Base(name) == ".git" || name == ignoreFile || client.IsOwn(name) || f.exclude.match(name, isDir) || ignored.match(name, isDir)
 	}, err
 }
 
