@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ type logins struct {
 func loginsPath(env Env) (string, error) {
 	dir := env.getenv("XDG_CONFIG_HOME")
 	if dir == "" {
-		home := env.getenv("HOME")
+		home := env.home()
 		if home == "" {
 			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set: there is no place for a login")
 		}
@@ -52,7 +53,7 @@ func readLogins(env Env) (logins, error) {
 	if err != nil {
 		return l, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // where modes say nothing of who may read
 		return l, usagef("%s holds tokens and others can read it; chmod 600 it, and make new tokens if others had access", path)
 	}
 	if err := json.NewDecoder(f).Decode(&l); err != nil {
@@ -94,8 +95,8 @@ func (l logins) write(env Env) (path string, err error) {
 // The password is taken for a token, as GitLab's users keep it there.
 func netrcCredential(env Env, host string) (client.Credential, error) {
 	path := env.getenv("NETRC")
-	if path == "" && env.getenv("HOME") != "" {
-		path = filepath.Join(env.getenv("HOME"), ".netrc")
+	if path == "" && env.home() != "" {
+		path = filepath.Join(env.home(), ".netrc")
 	}
 	if path == "" {
 		return client.Credential{}, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -161,6 +162,9 @@ func (p *pull) warn(path string) {
 // install brings the files into the directory. Their names are looked at first:
 // a package with one that leads out of it is installed not even in part.
 func (p *pull) install(ctx context.Context, files []pulled) error {
+	if err := refuseNames(runtime.GOOS, pathsOf(files)); err != nil {
+		return err
+	}
 	size := int64(0)
 	for _, f := range files {
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
@@ -185,6 +189,14 @@ func (p *pull) install(ctx context.Context, files []pulled) error {
 		bar.fileDone()
 		return nil
 	})
+}
+
+func pathsOf(files []pulled) []string {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = f.Path
+	}
+	return paths
 }
 
 func (p *pull) installOne(ctx context.Context, root *os.Root, f *pulled, bar *progress) (err error) {
