@@ -241,7 +241,7 @@ func holds(root *os.Root, name string, size int64, sum string) bool {
 		return false
 	}
 	defer f.Close()
-	got, _, err := sumOf(f)
+	got, _, err := sumOf(f, size)
 	return err == nil && got == sum
 }
 

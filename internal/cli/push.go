@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -35,6 +36,16 @@ a refusal is not.`
 // Reading a large one twice would cost a fifth of the time on a fast line.
 const declareBelow = 64 << 20
 
+// smallFile is the size in bytes up to which a file is read once and kept while it
+// is sent.
+const smallFile = 64 << 10
+
+// How many files are sent at once where --jobs does not say.
+const (
+	filesAtOnce = 8
+	smallAtOnce = 32 // where they are small on average
+)
+
 func newPush(env Env) *cobra.Command {
 	p := &push{connection: connection{env: env}}
 	cmd := &cobra.Command{
@@ -58,7 +69,7 @@ func newPush(env Env) *cobra.Command {
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	f.BoolVar(&p.declare, "declare", false, "compute and declare the digest of large files too before they are sent")
 	f.BoolVar(&p.flat, "flat", false, "leave directories out of the names of files")
-	f.IntVarP(&p.jobs, "jobs", "j", 8, "send this `number` of files at once")
+	f.IntVarP(&p.jobs, "jobs", "j", 0, "send this `number` of files at once (default: 8, and 32 small ones)")
 	f.BoolVar(&p.json, "json", false, "print the result as JSON")
 	return cmd
 }
@@ -110,7 +121,7 @@ func (p *push) run(ctx context.Context, args []string) error {
 }
 
 func (p *push) prepare(ctx context.Context, args []string) (err error) {
-	if p.jobs < 1 || p.jobs > 64 {
+	if p.jobs < 0 || p.jobs > 64 {
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
 	}
 	project, name, rest := args[0], args[1], args[2:]
@@ -171,7 +182,19 @@ func (p *push) send(ctx context.Context, files []pushed) error {
 		}
 		due = slices.Delete(due, i, i+1)
 	}
-	return parallel(ctx, p.jobs, len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
+	return parallel(ctx, p.atOnce(size, len(due)), len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
+}
+
+// atOnce is how many files are sent at once: as many as was said, else more of small
+// ones. A server writes small files down together, and the line is idle meanwhile.
+func (p *push) atOnce(size int64, files int) int {
+	switch {
+	case p.jobs > 0:
+		return p.jobs
+	case files > 0 && size/int64(files) <= smallFile:
+		return smallAtOnce
+	}
+	return filesAtOnce
 }
 
 func smallest(files []*pushed) int {
@@ -180,7 +203,15 @@ func smallest(files []*pushed) int {
 }
 
 func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
-	if f.SHA256 == "" && (f.Size <= declareBelow || p.declare) {
+	open := func() (io.ReadCloser, error) { return os.Open(f.source.local) }
+	if f.Size <= smallFile {
+		data, err := f.source.read()
+		if err != nil {
+			return err
+		}
+		open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+		f.SHA256 = sumOfBytes(data)
+	} else if f.SHA256 == "" && (f.Size <= declareBelow || p.declare) {
 		sum, err := f.source.sum()
 		if err != nil {
 			return err
@@ -191,7 +222,7 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	at.Path = f.Path
 	stored, err := p.client.Publish(ctx, client.Upload{
 		Coordinates: at, Size: f.Size, SHA256: f.SHA256, Progress: bar.add,
-		Open: func() (io.ReadCloser, error) { return os.Open(f.source.local) },
+		Open: open,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.source.local, err)

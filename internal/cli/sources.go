@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -120,16 +121,40 @@ func (s source) sum() (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	sum, n, err := sumOf(f)
+	sum, n, err := sumOf(f, s.size)
 	if err == nil && n != s.size {
 		err = fmt.Errorf("%s changed while it was read", s.local)
 	}
 	return sum, err
 }
 
-// sumOf is the SHA-256 in hex and the length of what is left of a file.
-func sumOf(r io.Reader) (string, int64, error) {
+// read is the bytes of a file that is small.
+func (s source) read() ([]byte, error) {
+	f, err := os.Open(s.local)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data := make([]byte, s.size+1) // with room to see that it has grown
+	n, err := io.ReadFull(f, data)
+	switch {
+	case err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, err
+	case int64(n) != s.size:
+		return nil, fmt.Errorf("%s changed while it was read", s.local)
+	}
+	return data[:n], nil
+}
+
+func sumOfBytes(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// sumOf is the SHA-256 in hex and the length of what is left of a file, which should
+// be so many bytes.
+func sumOf(r io.Reader, size int64) (string, int64, error) {
 	h := sha256.New()
-	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, min(256<<10, size+1)))
 	return hex.EncodeToString(h.Sum(nil)), n, err
 }

@@ -382,3 +382,22 @@ func TestDownloadExecutable(t *testing.T) {
 		t.Error(info.Mode(), err)
 	}
 }
+
+// A small file is read with a buffer of its own size: what a download of 4 KiB
+// allocates is no multiple of it.
+func TestDownloadSmallIsCheap(t *testing.T) {
+	s := &store{data: randomBytes(4 << 10)}
+	c := serve(t, s.ServeHTTP)
+	d, _ := download(t, s)
+	got := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.Download(t.Context(), d); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if per := got.AllocedBytesPerOp(); per == 0 || per > 128<<10 { // the server's part among it
+		t.Errorf("%d bytes are allocated for a file of 4 KiB", per)
+	}
+}
