@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -370,6 +371,9 @@ func TestDownloadStaysInside(t *testing.T) {
 }
 
 func TestDownloadExecutable(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no executable bit")
+	}
 	s := &store{data: []byte("#!/bin/sh\n")}
 	c := serve(t, s.ServeHTTP)
 	d, dir := download(t, s)
