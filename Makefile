@@ -41,6 +41,8 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # first.
 WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole)$$
 POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$
+# The client is for Windows and macOS, too: it and its tests are built for them.
+CLIENT := ./internal/filelock ./internal/client ./internal/cli
 check: $(VERSITYGW)
 	tools/install-test-deps
 	go mod download
@@ -48,6 +50,12 @@ check: $(VERSITYGW)
 	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
 	go mod tidy -diff
 	go vet ./...
+	@for system in windows darwin; do \
+	  echo "== the client on $$system"; \
+	  GOOS=$$system CGO_ENABLED=0 go vet $(CLIENT) && \
+	  GOOS=$$system CGO_ENABLED=0 go build -o /dev/null ./cmd/granary || exit 1; \
+	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
+	done
 	go test -race -shuffle=on -timeout=10m -skip '$(WITHOUT_RACE)' ./...
 	go test -timeout=10m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api
 	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	clientFiles = 2000 // of 4 KiB, by granary's client
+	clientFiles = 5000 // of 4 KiB, by granary's client
 	curlFiles   = 200  // of them, by the loop around curl: rates are per file
+	helpRuns    = 20   // of granary --help
 )
 
 // clients compares granary's own client with what GitLab's manual gives its
@@ -126,8 +127,10 @@ func (c *clients) granary(ctx context.Context, round int, large, push bool) (sam
 	version := fmt.Sprintf("%d.%d.0", c.stamp, round)
 	args := []string{"push", "--quiet", c.project(), "ours-" + what, version, filepath.Join(c.dir, what)}
 	if !push {
-		out := filepath.Join(c.dir, "out")
-		defer func() { _ = os.RemoveAll(out) }() // with the whole folder at the latest
+		out := filepath.Join(c.dir, what+"-out-"+strconv.Itoa(round))
+		if large { // the disk needs the room
+			defer func() { _ = os.RemoveAll(out) }() // with the whole folder at the latest
+		} // else it stays: ext4 looks long for numbers of files where many were just removed
 		args = []string{"pull", "--quiet", c.project(), "ours-" + what + "@" + version, "--output", out}
 	} else if err := c.renew(large); err != nil {
 		return sample{}, err
@@ -193,6 +196,20 @@ func (c *clients) time(ctx context.Context, files int, bytes int64, name string,
 		s.memory = usage.Maxrss << 10
 	}
 	return s, nil
+}
+
+// printHelp prints how much CPU the program takes to begin, say its help and end.
+func printHelp(ctx context.Context, w io.Writer, binary string) error {
+	used := make([]float64, helpRuns) // ms
+	for i := range used {
+		cmd := exec.CommandContext(ctx, binary, "--help")
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s --help: %w", binary, err)
+		}
+		used[i] = float64((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Microseconds()) / 1000
+	}
+	_, err := fmt.Fprintf(w, "granary --help: %.1f ms of CPU (median of %d)\n", median(used), helpRuns)
+	return err
 }
 
 // printClients prints medians and ratios as printTable does.

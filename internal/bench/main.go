@@ -166,7 +166,11 @@ func compareNginx(ctx context.Context, d *driver, o options, built bool) (err er
 		return err
 	}
 	results, err = measureClients(ctx, d, ours, o)
-	return errors.Join(err, printClients(os.Stdout, results))
+	err = errors.Join(err, printClients(os.Stdout, results))
+	if err == nil && len(results) > 0 {
+		err = printHelp(ctx, os.Stdout, o.granary)
+	}
+	return err
 }
 
 // chosen is the scenarios whose names, after that of their table, -only chooses.

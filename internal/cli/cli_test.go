@@ -11,12 +11,21 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 )
+
+// whereServed skips what is about the server on a system that it does not run on.
+func whereServed(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the server does not run here")
+	}
+}
 
 // run is the program in an empty folder; what it printed, and its exit code.
 func run(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
@@ -141,6 +150,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestConfigCheck(t *testing.T) {
+	whereServed(t)
 	file := filepath.Join(t.TempDir(), "granary.yaml")
 	if err := os.WriteFile(file, []byte("naming: relaxed\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -167,6 +177,7 @@ func TestConfigCheck(t *testing.T) {
 
 // serve runs until its context ends, answers meanwhile, and exits with 0.
 func TestServe(t *testing.T) {
+	whereServed(t)
 	t.Chdir(t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -206,6 +217,7 @@ func TestServe(t *testing.T) {
 }
 
 func TestServeFails(t *testing.T) {
+	whereServed(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,9 +1,19 @@
 package cli
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 )
+
+// home is the user's directory, "" where none is named. Windows names it
+// otherwise.
+func (e Env) home() string {
+	if home := e.getenv("HOME"); home != "" || runtime.GOOS != "windows" {
+		return home
+	}
+	return e.getenv("USERPROFILE")
+}
 
 // withoutSecrets is an environment for other programs: without granary's own
 // variables and the token of a job. Most of them are for a server or name one,

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // logins is what granary login has stored.
@@ -27,7 +28,7 @@ type profile struct {
 func loginsPath(env Env) (string, error) {
 	dir := env.getenv("XDG_CONFIG_HOME")
 	if dir == "" {
-		home := env.getenv("HOME")
+		home := env.home()
 		if home == "" {
 			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set: there is no place for a login")
 		}
@@ -56,7 +57,7 @@ func readLogins(env Env) (logins, error) {
 	if err != nil {
 		return l, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // where modes say nothing of who may read
 		return l, usagef("%s holds tokens and others can read it; chmod 600 it, and make new tokens if others had access", path)
 	}
 	if err := json.NewDecoder(f).Decode(&l); err != nil {

@@ -15,8 +15,8 @@ import (
 // The password is taken for a token, as GitLab's users keep it there.
 func netrcCredential(env Env, host string) (client.Credential, error) {
 	path := env.getenv("NETRC")
-	if path == "" && env.getenv("HOME") != "" {
-		path = filepath.Join(env.getenv("HOME"), ".netrc")
+	if path == "" && env.home() != "" {
+		path = filepath.Join(env.home(), ".netrc")
 	}
 	if path == "" {
 		return client.Credential{}, nil

@@ -117,11 +117,14 @@ func portOf(u *url.URL) string {
 }
 
 func browse(ctx context.Context, env Env, page string) error {
-	opener := "xdg-open"
-	if runtime.GOOS == "darwin" {
-		opener = "open"
+	opener := []string{"xdg-open"}
+	switch runtime.GOOS {
+	case "darwin":
+		opener = []string{"open"}
+	case "windows":
+		opener = []string{"rundll32", "url.dll,FileProtocolHandler"}
 	}
-	browser := exec.CommandContext(ctx, opener, page)
+	browser := exec.CommandContext(ctx, opener[0], append(opener[1:], page)...)
 	browser.Env = withoutSecrets(env.Environ)
 	if err := browser.Run(); err != nil {
 		return fmt.Errorf("no browser could be started (%w); the page is %s", err, page)

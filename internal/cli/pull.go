@@ -282,6 +282,6 @@ func holds(root *os.Root, name string, size int64, sum string) bool {
 		return false
 	}
 	defer f.Close()
-	got, _, err := sumOf(f)
+	got, _, err := sumOf(f, size)
 	return err == nil && got == sum
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"granary/internal/client"
@@ -37,6 +38,9 @@ func (p *pull) check() (err error) {
 // leads out of the directory, or that two files claim, is installed not even in
 // part.
 func checkNames(files []pulled) error {
+	if err := refuseNames(runtime.GOOS, pathsOf(files)); err != nil {
+		return err
+	}
 	names := map[string]bool{}
 	for _, f := range files {
 		names[f.Path] = true
@@ -224,4 +228,12 @@ func (g *ground) writable(files []pulled) error {
 		}
 	}
 	return nil
+}
+
+func pathsOf(files []pulled) []string {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = f.Path
+	}
+	return paths
 }

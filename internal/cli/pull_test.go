@@ -165,7 +165,7 @@ func TestPrunable(t *testing.T) {
 
 func sumOfText(t *testing.T, text string) string {
 	t.Helper()
-	sum, _, err := sumOf(strings.NewReader(text))
+	sum, _, err := sumOf(strings.NewReader(text), int64(len(text)))
 	if err != nil {
 		t.Fatal(err)
 	}

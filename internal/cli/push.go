@@ -73,7 +73,7 @@ func newPush(env Env) *cobra.Command {
 	f.StringArrayVar(&p.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
 	f.StringVar(&p.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
 	f.StringVar(&p.rate, "limit-rate", "", "send at most so many `bytes` a second, such as 500k or 2M")
-	f.IntVarP(&p.jobs, "jobs", "j", 8, "send this `number` of files at once")
+	f.IntVarP(&p.jobs, "jobs", "j", 0, "send this `number` of files at once (default: 8, and 32 small ones)")
 	f.BoolVar(&p.json, "json", false, "print the result as JSON")
 	return cmd
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (p *push) checkNames(ctx context.Context, files []pushed) error {
 		}
 	}
 	wrong := make([]error, len(ask))
-	err := parallel(ctx, p.jobs, len(ask), func(ctx context.Context, i int) error {
+	err := parallel(ctx, cmp.Or(p.jobs, filesAtOnce), len(ask), func(ctx context.Context, i int) error {
 		at := p.at
 		at.Path = ask[i].Path
 		err := p.client.Probe(ctx, at)

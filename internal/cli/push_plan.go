@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ func (p *push) plan(ctx context.Context) ([]pushed, error) {
 		return nil, err
 	}
 	files := make([]pushed, len(p.sources))
-	err = parallel(ctx, p.jobs, len(files), func(ctx context.Context, i int) error {
+	err = parallel(ctx, cmp.Or(p.jobs, filesAtOnce), len(files), func(ctx context.Context, i int) error {
 		s := p.sources[i]
 		files[i] = pushed{Path: s.path, Size: s.size, Action: "upload", source: s}
 		old, taken := there[s.path]

@@ -17,7 +17,7 @@ import (
 
 // prepare reads the command line, and finds the files.
 func (p *push) prepare(ctx context.Context, args []string) (err error) {
-	if p.jobs < 1 || p.jobs > 64 {
+	if p.jobs < 0 || p.jobs > 64 {
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
 	}
 	if !slices.Contains([]string{linksError, linksSkip, linksFollow}, p.links) {

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,11 +34,41 @@ func (p *push) send(ctx context.Context, files []pushed) error {
 		}
 		alone = due[0].theirs
 	}
-	return parallel(ctx, p.jobs, len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
+	return parallel(ctx, p.atOnce(size, len(due)), len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
+}
+
+// smallFile is the size in bytes up to which a file is read once and kept while it
+// is sent.
+const smallFile = 64 << 10
+
+// How many files are sent at once where nobody says.
+const (
+	filesAtOnce = 8
+	smallAtOnce = 32 // where they are small on average
+)
+
+// atOnce is how many files are sent at once: as many as was said, else more of small
+// ones. A server writes small files down together, and the line is idle meanwhile.
+func (p *push) atOnce(size int64, files int) int {
+	switch {
+	case p.jobs > 0:
+		return p.jobs
+	case files > 0 && size/int64(files) <= smallFile:
+		return smallAtOnce
+	}
+	return filesAtOnce
 }
 
 func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
-	if f.SHA256 == "" && (f.Size <= declareBelow || p.declare) {
+	open := f.source.open
+	if f.Size <= smallFile {
+		data, err := f.source.read()
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.source, err)
+		}
+		open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+		f.SHA256 = sumOfBytes(data)
+	} else if f.SHA256 == "" && (f.Size <= declareBelow || p.declare) {
 		sum, err := f.source.sum()
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.source, err)
@@ -47,7 +79,7 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	at.Path = f.Path
 	stored, err := p.client.Publish(ctx, client.Upload{
 		Coordinates: at, Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !p.force,
-		Open: f.source.open,
+		Open: open,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.source, err)

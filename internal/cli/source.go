@@ -44,8 +44,31 @@ func (s source) sum() (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	sum, _, err := sumOf(f)
+	sum, _, err := sumOf(f, s.size)
 	return sum, err
+}
+
+// read is the bytes of a file that is small.
+func (s source) read() ([]byte, error) {
+	f, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data := make([]byte, s.size+1) // with room to see its end
+	n, err := io.ReadFull(f, data)
+	switch {
+	case err == nil || int64(n) != s.size && (err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF)):
+		return nil, errChanged
+	case err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, err
+	}
+	return data[:n], nil
+}
+
+func sumOfBytes(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // steadyFile is a file that nobody may write to while it is read. Who writes over it
@@ -81,9 +104,10 @@ func (f *steadyFile) unchanged() error {
 	return nil
 }
 
-// sumOf is the SHA-256 in hex and the length of what is left of a file.
-func sumOf(r io.Reader) (string, int64, error) {
+// sumOf is the SHA-256 in hex and the length of what is left of a file, which should
+// be so many bytes.
+func sumOf(r io.Reader, size int64) (string, int64, error) {
 	h := sha256.New()
-	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, min(256<<10, size+1)))
 	return hex.EncodeToString(h.Sum(nil)), n, err
 }

@@ -165,10 +165,10 @@ func (c *Client) Probe(ctx context.Context, at Coordinates) error {
 // when the download would have to be taken up.
 func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writer) (said facts, err error) {
 	said.size = -1
-	buffer := make([]byte, 256<<10)
+	var buffer []byte
 	for attempt := 0; ; attempt++ {
 		before := p.from
-		err = c.copyOnce(ctx, at, &p, w, buffer, &said)
+		err = c.copyOnce(ctx, at, &p, w, &buffer, &said)
 		if err == nil || p.to >= 0 && p.from == p.to && KindOf(err) != Damaged {
 			return said, nil
 		}
@@ -182,8 +182,9 @@ func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writ
 }
 
 // copyOnce is one attempt. It moves the part's beginning with every byte that
-// is written, and notes what the server says of the file.
-func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Writer, buffer []byte, said *facts) error {
+// is written, and notes what the server says of the file. The buffer is made here
+// when it is known what comes, and is for the next attempt, too.
+func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Writer, buffer *[]byte, said *facts) error {
 	ctx, watch := c.watch(ctx)
 	defer watch.stop()
 	in, err := c.open(ctx, at, *p)
@@ -201,11 +202,14 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 	if p.to < 0 {
 		p.to = p.size // more is refused with the first byte of it
 	}
+	if *buffer == nil {
+		*buffer = make([]byte, bufferSize(p.to-p.from))
+	}
 	for {
 		if ctx.Err() != nil { // also where much has arrived and waits to be read
 			return c.broken(ctx, ctx.Err())
 		}
-		n, err := in.Read(buffer[:c.rate.most(len(buffer))])
+		n, err := in.Read((*buffer)[:c.rate.most(len(*buffer))])
 		if n > 0 {
 			if werr := c.rate.wait(ctx, n); werr != nil {
 				return c.broken(ctx, werr)
@@ -214,7 +218,7 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 			if p.to >= 0 && p.from+int64(n) > p.to {
 				return &failure{Damaged, fmt.Errorf("the server sent more of %s than there is", at)}
 			}
-			if _, werr := w.Write(buffer[:n]); werr != nil {
+			if _, werr := w.Write((*buffer)[:n]); werr != nil {
 				return local(werr)
 			}
 			p.from += int64(n)
@@ -226,6 +230,16 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 			return c.broken(ctx, err)
 		}
 	}
+}
+
+// bufferSize is how much is read at once where so many bytes come, less than none
+// where nobody knows: for small files a large buffer would cost more than their bytes.
+func bufferSize(n int64) int64 {
+	const most = 256 << 10
+	if n < 0 || n >= most {
+		return most
+	}
+	return n + 1 // with room to see that more comes
 }
 
 // Copy writes a whole file to w as it comes, and checks at the end that it was

@@ -8,7 +8,8 @@ import (
 	"hash"
 	"os"
 	"sync"
-	"syscall"
+
+	"granary/internal/filelock"
 )
 
 // noteEvery is how many bytes of a part arrive between two notes.
@@ -93,14 +94,15 @@ func (p *partial) lockAs(flags int) (mine bool, err error) {
 	if err != nil {
 		return false, errors.Join(err, p.f.Close())
 	}
-	err = syscall.Flock(int(p.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
+	mine, err = filelock.Try(p.f)
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("cannot lock %s: %w", p.name, err), p.f.Close())
+	}
+	if mine {
 		named, statErr := p.root.Stat(p.name)
 		if statErr == nil && os.SameFile(opened, named) {
 			return true, nil
 		}
-	} else if !errors.Is(err, syscall.EWOULDBLOCK) {
-		return false, errors.Join(fmt.Errorf("cannot lock %s: %w", p.name, err), p.f.Close())
 	}
 	return false, p.f.Close()
 }

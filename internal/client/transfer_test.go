@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -446,6 +447,9 @@ func TestDownloadStaysInside(t *testing.T) {
 }
 
 func TestDownloadExecutable(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no executable bit")
+	}
 	s := &store{data: []byte("#!/bin/sh\n")}
 	c := serve(t, s.ServeHTTP)
 	d, dir := download(t, s)
@@ -456,5 +460,24 @@ func TestDownloadExecutable(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, file().Path))
 	if err != nil || info.Mode().Perm()&0o100 == 0 {
 		t.Error(info.Mode(), err)
+	}
+}
+
+// A small file is read with a buffer of its own size: what a download of 4 KiB
+// allocates is no multiple of it.
+func TestDownloadSmallIsCheap(t *testing.T) {
+	s := &store{data: randomBytes(4 << 10)}
+	c := serve(t, s.ServeHTTP)
+	d, _ := download(t, s)
+	got := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.Download(t.Context(), d); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if per := got.AllocedBytesPerOp(); per == 0 || per > 128<<10 { // the server's part among it
+		t.Errorf("%d bytes are allocated for a file of 4 KiB", per)
 	}
 }

@@ -22,6 +22,9 @@ import (
 // is nil where nobody sits; logs go to stderr. An error says in plain words what to do
 // about it.
 func Run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer) error {
+	if err := supported(); err != nil {
+		return err
+	}
 	return run(ctx, cfg, version, terminal, stderr, hooks{})
 }
 

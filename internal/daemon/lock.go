@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"granary/internal/filelock"
 )
 
 // lockName is the file in every directory that the server writes to. The lock
@@ -29,13 +30,13 @@ func (s *server) lock(dir string) error {
 	if s.holds(f) {
 		return f.Close()
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		defer f.Close()
-		return fmt.Errorf("another granary%s is running on %s; stop it, or choose another --data-dir", holder(f), dir)
-	}
+	mine, err := filelock.Try(f)
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot lock %s: %w", path, err), f.Close())
+	}
+	if !mine {
+		defer f.Close()
+		return fmt.Errorf("another granary%s is running on %s; stop it, or choose another --data-dir", holder(f), dir)
 	}
 	s.locks = append(s.locks, f)
 	if err := f.Truncate(0); err != nil {

@@ -17,6 +17,9 @@ import (
 // database of the settings, which is of the other kind and must have none: see
 // metadb.Transfer. The first stays as it is. It tells each table.
 func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, progress io.Writer) (err error) {
+	if err := supported(); err != nil {
+		return err
+	}
 	var source, target server
 	defer func() { err = errors.Join(err, source.release(), target.release()) }()
 	open := source.openFile

@@ -23,6 +23,9 @@ type Copied = blob.Copied
 // error is one at once; what has been copied until then is returned all the
 // same, and stays.
 func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, report func(Copied)) (Copied, error) {
+	if err := supported(); err != nil {
+		return Copied{}, err
+	}
 	if from.Blobs == to.Blobs {
 		return Copied{}, fmt.Errorf("the blobs are in %s already; --to names another place", from.Blobs)
 	}

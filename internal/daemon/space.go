@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 
 	"granary/internal/config"
 )
@@ -108,15 +107,6 @@ func (d *localDisk) try(free int64) error {
 	}
 	d.failed = err
 	return err
-}
-
-// freeBytes is how much is free for us on the disk of a directory.
-func freeBytes(dir string) (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
-	}
-	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:gosec,unconvert // no disk has 8 EiB; the types differ between systems
 }
 
 // collectors show the room when they are asked.
