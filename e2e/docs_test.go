@@ -144,6 +144,24 @@ func hasHeading(page, anchor string) bool {
 	return false
 }
 
+// TestClientsNamesEveryFinding: a script that no page names is read by nobody.
+func TestClientsNamesEveryFinding(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/clients.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob("../findings/*.sh")
+	if err != nil || len(scripts) < 8 {
+		t.Fatalf("%d scripts found, %v", len(scripts), err)
+	}
+	for _, script := range scripts {
+		if filepath.Base(script) != "lib.sh" && !strings.Contains(string(page), "("+script+")") {
+			t.Errorf("docs/clients.md does not name %s", script)
+		}
+	}
+}
+
 // TestTroubleshootingKnowsTheMessages finds every message of
 // docs/troubleshooting.md in the program's text: what stands between its dots is in
 // one literal, in this order.

@@ -10,7 +10,7 @@ once      the first GET ends so; ranges are served whole
 resume    each GET, of a range too, ends after 50,000 bytes
 status    GET /CODE answers with this status
 redirect  GET /file leads to /link/N, whose N counts up; /link/N ends after 100,000 bytes
-login     401 with a challenge for Basic, until a PUT or GET has credentials
+login     a PUT without credentials is 401 with a challenge for Basic
 """
 
 import http.server
@@ -60,10 +60,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_HEAD(self):
         self.note()
-        if mode == "login" and "Authorization" not in self.headers:
-            return self.answer(401, WWW_Authenticate='Basic realm="files"')
-        if mode == "login":
-            return self.answer(404)
         self.file(0)
 
     def do_GET(self):
@@ -71,8 +67,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         seen["GET"] += 1
         if mode == "status":
             return self.answer(int(self.path[1:]), b"no\n")
-        if mode == "login" and "Authorization" not in self.headers:
-            return self.answer(401, WWW_Authenticate='Basic realm="files"')
         if mode == "redirect" and self.path == "/file":
             return self.answer(302, Location=f"/link/{seen['GET']}")
         most = {"torn": 100_000, "redirect": 100_000, "resume": 50_000}.get(mode, len(BODY))
