@@ -21,6 +21,11 @@ func TestREADME(t *testing.T) {
 	t.Parallel()
 	repository, home, address := filepath.Join(t.TempDir(), "granary"), t.TempDir(), freeAddress(t)
 	copyRepository(t, repository)
+	build := exec.CommandContext(t.Context(), "go", "build", "./...") // a server has a minute to start, and make run builds it
+	build.Dir = repository
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
 	env := []string{
 		"GRANARY_LISTEN=" + address, "GRANARY_DISK_RESERVE=0", "NO_PROXY=*",
 		"GOBIN=" + home, "XDG_CONFIG_HOME=" + t.TempDir(), "PATH=" + home + ":" + os.Getenv("PATH"),
