@@ -1,26 +1,33 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
-// A small file is read as it was listed, or not at all.
+// A small file is read as it was found, or not at all.
 func TestReadSource(t *testing.T) {
 	local := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(local, []byte("four"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for size, fault := range map[int64]string{4: "", 3: "changed while it was read", 5: "changed while it was read", 0: "changed while it was read"} {
-		data, err := source{local: local, size: size}.read()
-		if (err == nil) != (fault == "") || err == nil && string(data) != "four" || err != nil && !strings.Contains(err.Error(), fault) {
-			t.Errorf("%d bytes: %q %v, want %q", size, data, err, fault)
+	for text, fault := range map[string]error{"four": nil, "": errChanged, "fou": errChanged, "fours": errChanged} {
+		if err := os.WriteFile(local, []byte("four"), 0o600); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if _, err := (source{local: filepath.Dir(local), size: 4}).read(); err == nil || strings.Contains(err.Error(), "changed") {
-		t.Error(err)
+		info, err := os.Stat(local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text != "four" {
+			err = os.WriteFile(local, []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := source{local: local, size: 4, info: info}.read()
+		if !errors.Is(err, fault) || fault == nil && string(data) != "four" {
+			t.Errorf("%q: %q %v, want %v", text, data, err, fault)
+		}
 	}
 }
 
