@@ -24,8 +24,8 @@ const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.
 			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id < f.id ORDER BY o.id DESC LIMIT 1),
 		(SELECT o.created_at FROM package_files o
 			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id > f.id ORDER BY o.id LIMIT 1),
-		EXISTS (SELECT 1 FROM former_files d WHERE d.project_id = $2 AND d.name = $3 AND d.version = $4 AND d.file_name = $1
-			AND d.second = f.created_at / 1000000)
+		EXISTS (SELECT 1 FROM former_files d WHERE d.project_id = p.project_id AND d.name = p.name AND d.version = p.version
+			AND d.file_name = f.file_name AND d.second = f.created_at / 1000000)
 	FROM packages p
 	JOIN package_files f ON f.id = (SELECT n.id FROM package_files n
 		WHERE n.package_id = p.id AND n.file_name = $1 AND n.status = 'default' ORDER BY n.id DESC LIMIT 1)
