@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"granary/internal/client"
@@ -169,13 +170,8 @@ func (k *copying) decide(ctx context.Context, v *copiedVersion, f *copied) error
 	old, taken := v.there[f.Path]
 	if v.unlisted {
 		var err error
-		old, err = k.target.client.Stat(ctx, k.at(k.target, v, f))
-		switch kind := client.KindOf(err); {
-		case kind == client.NotFound, kind == client.Refused: // of a refusal the publish tells the server's words
-		case err != nil:
+		if old, taken, err = k.stat(ctx, v, f); err != nil {
 			return err
-		default:
-			taken = true
 		}
 	}
 	if !taken {
@@ -196,6 +192,26 @@ func (k *copying) decide(ctx context.Context, v *copiedVersion, f *copied) error
 	}
 	f.Action, f.Confirmed = "unchanged", true
 	return nil
+}
+
+// stat asks the target for a file that no list tells. Lost bytes are sent again under
+// the name that they have, like a file beside; of a refusal the publish tells the
+// server's words.
+func (k *copying) stat(ctx context.Context, v *copiedVersion, f *copied) (old client.File, taken bool, err error) {
+	at := k.at(k.target, v, f)
+	old, err = k.target.client.Stat(ctx, at)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
+		lost, lostErr := k.target.client.Lost(ctx, at)
+		if lost || lostErr != nil {
+			f.beside = lost
+			return old, false, lostErr
+		}
+	}
+	switch client.KindOf(err) {
+	case client.NotFound, client.Refused:
+		return old, false, nil
+	}
+	return old, err == nil, err
 }
 
 // at is a file in a place.
