@@ -56,7 +56,7 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	}
 	hidden, _ = client.Choose(hidden, version, k.pre) // none is none
 	if len(found) == 0 && len(hidden) > 0 {
-		return nil, refused("%s is hidden (%s): no list tells its files, and nothing was copied", k.name, versionNames(hidden))
+		return nil, refused("%s is hidden (%s): no list tells its files, and nothing was copied", k.name, firstOf(versionsOf(hidden)))
 	}
 	if len(found) == 0 {
 		return nil, exitError{fmt.Errorf("there is no package %s", strings.TrimSpace(k.name+" "+asked)), exitNotFound}
@@ -66,7 +66,7 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 		return nil, fmt.Errorf("package %s: %w", k.name, err)
 	}
 	if len(hidden) > 0 {
-		k.env.notice("hidden versions are left out, for no list tells their files: %s", versionNames(hidden))
+		k.env.notice("hidden versions are left out, for no list tells their files: %s", firstOf(versionsOf(hidden)))
 	}
 	var versions []copiedVersion
 	for _, p := range chosen {
@@ -78,17 +78,11 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	return versions, nil
 }
 
-// versionNames are some of the versions, and how many more there are.
-func versionNames(packages []client.Package) string {
-	const most = 5
-	var names []string
-	for _, p := range packages[:min(len(packages), most)] {
-		names = append(names, p.Version)
+func versionsOf(packages []client.Package) (versions []string) {
+	for _, p := range packages {
+		versions = append(versions, p.Version)
 	}
-	if n := len(packages) - most; n > 0 {
-		names = append(names, fmt.Sprintf("%d more", n))
-	}
-	return strings.Join(names, ", ")
+	return versions
 }
 
 // findTargets learns which versions the target has.
