@@ -44,7 +44,7 @@ func rooms() []room {
 		{"internal/ui", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"filelock", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
 		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "hooks", "hooks/deliver", "page", "httpd", "metadb", "projects", "registry", "releases", "throttle", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
-		{"internal/cli", []string{"client", "config", "daemon", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
+		{"internal/cli", []string{"client", "config", "daemon", "filelock", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"internal/servers", nil, "programs are started the same way, whatever they serve"},
 		{"internal/cluster", []string{"servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
 		{"internal/bench", []string{"servers", "cluster"}, "the bench sees servers from outside, ours like any other"},

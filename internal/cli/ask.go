@@ -14,9 +14,10 @@ func canAsk(env Env) bool {
 	return reads && sees
 }
 
-// ask asks a question whose answer is yes or no, and anything but yes is no.
+// ask asks a question whose answer is yes or no, and anything but yes is no. What it
+// names came from a server, and stays on the question's line.
 func ask(ctx context.Context, env Env, question string) (bool, error) {
-	fmt.Fprintf(env.Stderr, "%s [y/N] ", question)
+	fmt.Fprintf(env.Stderr, "%s [y/N] ", onOneLine(question))
 	answer := make(chan string, 1)
 	go func() { // where ctx ends first, the program does too
 		text, _ := bufio.NewReader(env.Stdin).ReadString('\n') // no answer is no

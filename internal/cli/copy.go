@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -125,46 +123,39 @@ func (k *copying) run(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
-	return k.print(versions)
+	if err := k.print(versions); err != nil {
+		return err
+	}
+	if n := len(refusedOf(versions)); n > 0 {
+		return refused("%s would be refused: other bytes are there", countFiles(n))
+	}
+	return nil
 }
 
-// refuse names the files that are there with other bytes.
-func (k *copying) refuse(versions []copiedVersion) error {
-	const most = 5
-	var names []string
-	n := 0
+// refusedOf names the files that are there with other bytes.
+func refusedOf(versions []copiedVersion) (names []string) {
 	for _, v := range versions {
 		for _, f := range v.Files {
-			if f.Action != "refused" {
-				continue
-			}
-			if n++; n <= most {
+			if f.Action == "refused" {
 				names = append(names, v.Version+"/"+f.Path)
 			}
 		}
 	}
-	if n == 0 || k.dryRun {
+	return names
+}
+
+// refuse ends a copy that would meet other bytes.
+func (k *copying) refuse(versions []copiedVersion) error {
+	names := refusedOf(versions)
+	if len(names) == 0 || k.dryRun {
 		return nil
 	}
-	more := ""
-	if n > most {
-		more = fmt.Sprintf(" and %d more", n-most)
-	}
-	return refused("%s has other bytes of %s under %s%s; nothing was copied\n--force publishes beside them", k.target, k.name, strings.Join(names, ", "), more)
+	return refused("%s has other bytes of %s under %s; nothing was copied\n--force publishes beside them", k.target, k.name, firstOf(names))
 }
 
 func (k *copying) print(versions []copiedVersion) error {
 	out := &printer{w: k.env.Stdout}
-	if k.json {
-		return printJSON(k.env, struct {
-			From     string          `json:"from"`
-			To       string          `json:"to"`
-			Name     string          `json:"name"`
-			DryRun   bool            `json:"dry_run,omitempty"`
-			Versions []copiedVersion `json:"versions"`
-		}{k.source.String(), k.target.String(), k.name, k.dryRun, versions})
-	}
-	copies, same, refusals, size := 0, 0, 0, int64(0)
+	copies, same, size := 0, 0, int64(0)
 	for _, v := range versions {
 		for _, f := range v.Files {
 			switch f.Action {
@@ -173,29 +164,36 @@ func (k *copying) print(versions []copiedVersion) error {
 				size += f.Size
 			case "unchanged":
 				same++
-			default:
-				refusals++
 			}
-			if k.dryRun {
+			if k.dryRun && !k.json {
 				out.printf("%-9s  %s %s  %s  %s\n", f.Action, k.name, v.Version, f.Path, formatBytes(f.Size))
 			}
 		}
 	}
 	switch {
-	case k.dryRun && refusals > 0:
-		return errors.Join(out.err, refused("%s would be refused: other bytes are there", countFiles(refusals)))
-	case k.dryRun || k.quiet:
-		return out.err
+	case k.json:
+		out.err = k.printJSON(versions)
+	case !k.dryRun && !k.quiet:
+		out.printf("%s: %s of %s copied to %s (%s)", k.name, countFiles(copies), countVersions(len(versions)), k.target, formatBytes(size))
+		if same > 0 {
+			out.printf(", %d there already", same)
+		}
+		out.printf("\n")
 	}
-	out.printf("%s: %s of %s copied to %s (%s)", k.name, countFiles(copies), countVersions(len(versions)), k.target, formatBytes(size))
-	if same > 0 {
-		out.printf(", %d there already", same)
-	}
-	out.printf("\n")
-	if copies > 0 {
+	if copies > 0 && !k.dryRun && !k.quiet {
 		k.env.notice("dates are not copied: these files are of today")
 	}
 	return out.err
+}
+
+func (k *copying) printJSON(versions []copiedVersion) error {
+	return printJSON(k.env, struct {
+		From     string          `json:"from"`
+		To       string          `json:"to"`
+		Name     string          `json:"name"`
+		DryRun   bool            `json:"dry_run,omitempty"`
+		Versions []copiedVersion `json:"versions"`
+	}{k.source.String(), k.target.String(), k.name, k.dryRun, versions})
 }
 
 func countVersions(n int) string {

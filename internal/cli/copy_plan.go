@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"granary/internal/client"
@@ -55,7 +56,7 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	}
 	hidden, _ = client.Choose(hidden, version, k.pre) // none is none
 	if len(found) == 0 && len(hidden) > 0 {
-		return nil, refused("%s is hidden (%s): no list tells its files, and nothing was copied", k.name, versionNames(hidden))
+		return nil, refused("%s is hidden (%s): no list tells its files, and nothing was copied", k.name, firstOf(versionsOf(hidden)))
 	}
 	if len(found) == 0 {
 		return nil, exitError{fmt.Errorf("there is no package %s", strings.TrimSpace(k.name+" "+asked)), exitNotFound}
@@ -65,7 +66,7 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 		return nil, fmt.Errorf("package %s: %w", k.name, err)
 	}
 	if len(hidden) > 0 {
-		k.env.notice("hidden versions are left out, for no list tells their files: %s", versionNames(hidden))
+		k.env.notice("hidden versions are left out, for no list tells their files: %s", firstOf(versionsOf(hidden)))
 	}
 	var versions []copiedVersion
 	for _, p := range chosen {
@@ -77,17 +78,11 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	return versions, nil
 }
 
-// versionNames are some of the versions, and how many more there are.
-func versionNames(packages []client.Package) string {
-	const most = 5
-	var names []string
-	for _, p := range packages[:min(len(packages), most)] {
-		names = append(names, p.Version)
+func versionsOf(packages []client.Package) (versions []string) {
+	for _, p := range packages {
+		versions = append(versions, p.Version)
 	}
-	if n := len(packages) - most; n > 0 {
-		names = append(names, fmt.Sprintf("%d more", n))
-	}
-	return strings.Join(names, ", ")
+	return versions
 }
 
 // findTargets learns which versions the target has.
@@ -169,13 +164,8 @@ func (k *copying) decide(ctx context.Context, v *copiedVersion, f *copied) error
 	old, taken := v.there[f.Path]
 	if v.unlisted {
 		var err error
-		old, err = k.target.client.Stat(ctx, k.at(k.target, v, f))
-		switch kind := client.KindOf(err); {
-		case kind == client.NotFound, kind == client.Refused: // of a refusal the publish tells the server's words
-		case err != nil:
+		if old, taken, err = k.stat(ctx, v, f); err != nil {
 			return err
-		default:
-			taken = true
 		}
 	}
 	if !taken {
@@ -196,6 +186,26 @@ func (k *copying) decide(ctx context.Context, v *copiedVersion, f *copied) error
 	}
 	f.Action, f.Confirmed = "unchanged", true
 	return nil
+}
+
+// stat asks the target for a file that no list tells. Lost bytes are sent again under
+// the name that they have, like a file beside; of a refusal the publish tells the
+// server's words.
+func (k *copying) stat(ctx context.Context, v *copiedVersion, f *copied) (old client.File, taken bool, err error) {
+	at := k.at(k.target, v, f)
+	old, err = k.target.client.Stat(ctx, at)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
+		lost, lostErr := k.target.client.Lost(ctx, at)
+		if lost || lostErr != nil {
+			f.beside = lost
+			return old, false, lostErr
+		}
+	}
+	switch client.KindOf(err) {
+	case client.NotFound, client.Refused:
+		return old, false, nil
+	}
+	return old, err == nil, err
 }
 
 // at is a file in a place.

@@ -60,8 +60,7 @@ func (l *login) run(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	stored, err := readLogins(l.env)
-	if err != nil {
+	if _, err := readLogins(l.env); err != nil { // told before a person is asked
 		return err
 	}
 	token, err := askToken(ctx, l.env, api.Host)
@@ -76,8 +75,10 @@ func (l *login) run(ctx context.Context, server string) error {
 	if err != nil {
 		return fmt.Errorf("%w\nthe token was not stored", err)
 	}
-	stored.keep(profile, c.API(), token)
-	path, err := stored.write(l.env)
+	path, err := updateLogins(l.env, func(stored *logins) error {
+		stored.keep(profile, c.API(), token)
+		return nil
+	})
 	if err != nil || l.quiet {
 		return err
 	}
@@ -144,24 +145,17 @@ func newLogout(env Env) *cobra.Command {
 			"to last. The token itself stays what it is: revoke it on the server if it may be known.",
 		Args: arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			stored, err := readLogins(env)
-			if err != nil {
-				return err
-			}
-			switch {
-			case len(args) > 0 && profile != "":
-				return usagef("want a SERVER or --profile, and these are both")
-			case len(args) > 0:
-				err = stored.forget(args[0])
-			case profileName(env, profile) != "":
-				err = stored.forgetProfile(profileName(env, profile))
-			default:
-				err = stored.forget(stored.Default)
-			}
-			if err != nil {
-				return err
-			}
-			_, err = stored.write(env)
+			_, err := updateLogins(env, func(stored *logins) error {
+				switch {
+				case len(args) > 0 && profile != "":
+					return usagef("want a SERVER or --profile, and these are both")
+				case len(args) > 0:
+					return stored.forget(args[0])
+				case profileName(env, profile) != "":
+					return stored.forgetProfile(profileName(env, profile))
+				}
+				return stored.forget(stored.Default)
+			})
 			return err
 		},
 	}

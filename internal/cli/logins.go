@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
+
+	"granary/internal/filelock"
 )
 
 // logins is what granary login has stored.
@@ -67,6 +70,55 @@ func readLogins(env Env) (logins, error) {
 		l.Servers = map[string]string{}
 	}
 	return l, nil
+}
+
+// updateLogins changes what is stored as it is at that moment: two who log in at
+// once both keep their tokens. Nothing is written where change fails.
+func updateLogins(env Env, change func(*logins) error) (path string, err error) {
+	unlock, err := lockLogins(env)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	l, err := readLogins(env)
+	if err != nil {
+		return "", err
+	}
+	if err := change(&l); err != nil {
+		return "", err
+	}
+	return l.write(env)
+}
+
+// lockLogins waits until no other process changes the logins. The lock is on a file
+// beside theirs, which is another one after every change. It stays: who removed it
+// could take it from under one who has just opened it.
+func lockLogins(env Env) (unlock func() error, err error) {
+	const longest, pause = 10 * time.Second, 10 * time.Millisecond // a change takes no time
+	path, err := loginsPath(env)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(longest); ; time.Sleep(pause) {
+		mine, err := filelock.Try(f)
+		if mine {
+			return f.Close, nil
+		}
+		if err == nil && time.Now().Before(end) {
+			continue
+		}
+		if err == nil {
+			err = errors.New("another process has had the lock for too long")
+		}
+		return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", f.Name(), err), f.Close())
+	}
 }
 
 // write stores the logins, whole or not at all.

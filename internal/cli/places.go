@@ -94,7 +94,7 @@ func (o *connection) twoPlaces(from, to, toToken string) (source, target place, 
 			end.o.server = server
 		}
 	}
-	if err := settleTokens(&a, &b, logins); err != nil {
+	if err := o.settleTokens(&a, &b, logins); err != nil {
 		return source, target, err
 	}
 	if source.client, err = a.client(); err != nil {
@@ -104,24 +104,30 @@ func (o *connection) twoPlaces(from, to, toToken string) (source, target place, 
 	return source, target, err
 }
 
-// settleTokens sees to it that no token is shown to both of two servers.
-func settleTokens(a, b *connection, logins logins) error {
+// settleTokens sees to it that no token is shown to both of two servers, and that
+// one of the environment that names no server goes nowhere but where other commands
+// show it: a word with a dot may be a group of that server, and is a stranger's host.
+func (o *connection) settleTokens(a, b *connection, logins logins) error {
 	var at [2]*url.URL
-	for i, o := range []*connection{a, b} {
-		api, err := o.address(logins)
+	for i, end := range []*connection{a, b} {
+		api, err := end.address(logins)
 		if err != nil {
 			return err
 		}
 		at[i] = api
 	}
-	if *at[0] == *at[1] {
-		if b.token == "" {
-			b.token = a.token
+	unowned := o.env.getenv("GRANARY_TOKEN") != "" && o.env.getenv("GRANARY_SERVER") == ""
+	if *at[0] != *at[1] {
+		if unowned && (a.token == "" || b.token == "") {
+			return usagef("GRANARY_TOKEN is set without GRANARY_SERVER, so nothing tells whether it is for %s or %s; set GRANARY_SERVER to the one, and run granary login for the other", at[0].Host, at[1].Host)
 		}
 		return nil
 	}
-	if a.env.getenv("GRANARY_TOKEN") != "" && a.env.getenv("GRANARY_SERVER") == "" && (a.token == "" || b.token == "") {
-		return usagef("GRANARY_TOKEN is set without GRANARY_SERVER, so nothing tells whether it is for %s or %s; set GRANARY_SERVER to the one, and run granary login for the other", at[0].Host, at[1].Host)
+	if usual, err := o.address(logins); unowned && a.token == "" && (err != nil || *usual != *at[0]) {
+		return usagef("GRANARY_TOKEN is set without GRANARY_SERVER, so nothing tells that it is for %s; set GRANARY_SERVER to the server that it is for", at[0].Host)
+	}
+	if b.token == "" {
+		b.token = a.token
 	}
 	return nil
 }

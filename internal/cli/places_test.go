@@ -59,7 +59,12 @@ func TestTwoPlaces(t *testing.T) {
 		{"", "", "t", "b.example/p", a, tok, ""},
 		{"", "t", "", "a.example/q", tok, tok, ""},
 		{"GRANARY_SERVER=b.example GRANARY_TOKEN=t", "", "", "b.example/p", a, tok, ""},
-		{"GRANARY_TOKEN=t", "", "", "a.example/q", tok, tok, ""},
+		{"GRANARY_TOKEN=t", "", "", "a.example/q", none, none, "GRANARY_TOKEN"}, // a dot makes no server its own
+		{"GRANARY_TOKEN=t", "", "x", "a.example/q", none, none, "GRANARY_TOKEN"},
+		{"GRANARY_TOKEN=t CI_API_V4_URL=https://b.example/api/v4", "", "", "a.example/q", none, none, "GRANARY_TOKEN"},
+		{"GRANARY_TOKEN=t CI_API_V4_URL=https://a.example/api/v4", "", "", "a.example/q", tok, tok, ""},
+		{"GRANARY_TOKEN=t GRANARY_SERVER=b.example", "", "", "a.example/q", a, a, ""},
+		{"GRANARY_TOKEN=x", "t", "", "a.example/q", tok, tok, ""},
 		{"GRANARY_TOKEN=t", "", "", "b.example/p", none, none, "GRANARY_TOKEN"},
 		{"GRANARY_TOKEN=t", "t", "", "b.example/p", none, none, "GRANARY_TOKEN"},
 		{"GRANARY_TOKEN=x", "gnpat-a", "t", "b.example/p", a, tok, ""},

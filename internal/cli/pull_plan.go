@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"granary/internal/client"
 )
@@ -139,11 +138,7 @@ func wouldReplace(files []pulled) error {
 	if len(taken) == 0 {
 		return nil
 	}
-	shown := strings.Join(taken[:min(len(taken), 5)], ", ")
-	if more := len(taken) - 5; more > 0 {
-		shown += fmt.Sprintf(" and %d more", more)
-	}
-	return refused("other files are there already: %s; nothing was installed", shown)
+	return refused("other files are there already: %s; nothing was installed", firstOf(taken))
 }
 
 // ground is the directory that a package is installed in, as it was found.

@@ -175,7 +175,7 @@ func (r *rm) tell(what string) error {
 	default:
 		what += " is deleted"
 	}
-	_, err := fmt.Fprintln(r.env.Stdout, what)
+	_, err := fmt.Fprintln(r.env.Stdout, onOneLine(what)) // what is named came from the server
 	return err
 }
 

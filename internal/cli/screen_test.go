@@ -14,12 +14,14 @@ const spite = "a\x1b[2J\x07b\u009b1A\r\n\tc\u202ed\x7f"
 
 func spiteful(t *testing.T) *httptest.Server {
 	answers := map[string]any{
-		"/api/v4/projects":                            []any{map[string]any{"id": 1, "path_with_namespace": spite, "visibility": spite}},
-		"/api/v4/projects/p":                          map[string]any{"id": 1, "web_url": "https://elsewhere.example/" + spite},
-		"/api/v4/projects/p/packages":                 []any{map[string]any{"id": 1, "name": spite, "package_type": "generic", "version": "1.0.0", "status": spite}},
-		"/api/v4/projects/p/packages/1/package_files": []any{map[string]any{"id": 1, "file_name": spite, "size": 1, "file_sha256": strings.Repeat("0", 64)}},
-		"/api/v4/user":                                map[string]any{"username": spite},
-		"/api/v4/projects/p/variables/V":              map[string]any{"key": "V", "value": spite},
+		"/api/v4/projects/p/packages/1":                 nil, // what is deleted
+		"/api/v4/projects/p/packages/1/package_files/1": nil,
+		"/api/v4/projects":                              []any{map[string]any{"id": 1, "path_with_namespace": spite, "visibility": spite}},
+		"/api/v4/projects/p":                            map[string]any{"id": 1, "web_url": "https://elsewhere.example/" + spite},
+		"/api/v4/projects/p/packages":                   []any{map[string]any{"id": 1, "name": spite, "package_type": "generic", "version": "1.0.0", "status": spite}},
+		"/api/v4/projects/p/packages/1/package_files":   []any{map[string]any{"id": 1, "file_name": spite, "size": 1, "file_sha256": strings.Repeat("0", 64)}},
+		"/api/v4/user":                                  map[string]any{"username": spite},
+		"/api/v4/projects/p/variables/V":                map[string]any{"key": "V", "value": spite},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
@@ -34,6 +36,15 @@ func spiteful(t *testing.T) *httptest.Server {
 	}))
 	t.Cleanup(server.Close)
 	return server
+}
+
+// A question is one line, whatever it names.
+func TestAskOnOneLine(t *testing.T) {
+	var shown bytes.Buffer
+	agreed, err := ask(t.Context(), Env{Stdin: strings.NewReader("y\n"), Stderr: &shown}, "Delete "+spite+"?")
+	if err != nil || !agreed || strings.ContainsAny(shown.String(), "\r\n\t\x1b") {
+		t.Errorf("%v %v %q", agreed, err, &shown)
+	}
 }
 
 func onlyShown(r rune) rune {
@@ -60,6 +71,9 @@ func TestServersCannotSteerTheTerminal(t *testing.T) {
 		"pull p NAME":                          2, // each line of an error says whose it is
 		"pull p NAME --json":                   1,
 		"rm p NAME@1.0.0 --json f":             1,
+		"rm p NAME@1.0.0":                      1,
+		"rm p NAME@1.0.0 *":                    1,
+		"rm p NAME@1.0.0 --dry-run":            1,
 		"verify p NAME .":                      2,
 		"version get --project p --variable V": 2,
 		"ls nope":                              1,
