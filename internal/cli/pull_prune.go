@@ -39,17 +39,36 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 		}
 	}
 	removed := map[string]bool{}
-	for _, name := range gone {
-		if !p.dryRun {
-			if err := removeFile(root, name); err != nil {
-				return done, list.without(func(path string) bool { return removed[path] }), err
-			}
+	for _, f := range gone {
+		went, err := p.removeListed(ctx, root, f)
+		if err != nil {
+			return done, list.without(func(path string) bool { return removed[path] }), err
 		}
-		removed[name] = true
-		done.removed = append(done.removed, name)
+		if went {
+			removed[f.Path] = true
+			done.removed = append(done.removed, f.Path)
+		}
 	}
 	done.stayed = countOthers(root, func(name string) bool { return here[name] || removed[name] })
 	return done, list.without(func(path string) bool { return removed[path] }), nil
+}
+
+// removeListed removes a file, but in a dry run, and says whether that is done. It
+// looks once more first: while somebody was asked, the file may have been changed.
+func (p *pull) removeListed(ctx context.Context, root *os.Root, f listedFile) (bool, error) {
+	if err := ctx.Err(); err != nil || p.dryRun {
+		return err == nil, err
+	}
+	if !f.untouched(root) {
+		return false, nil
+	}
+	return true, removeFile(root, f.Path)
+}
+
+// untouched reports whether a file is as it was installed, and where.
+func (f listedFile) untouched(root *os.Root) bool {
+	name := filepath.FromSlash(f.Path)
+	return filepath.IsLocal(name) && inPlainDirectories(root, name) && holds(root, name, f.Size, f.SHA256)
 }
 
 // versionsFiles is the names of all files of the version, not only of those that
@@ -63,21 +82,21 @@ func (p *pull) versionsFiles() map[string]bool {
 }
 
 // prunable is the files of the list that may go.
-func (p *pull) prunable(root *os.Root, list pullList, here map[string]bool) (gone []string) {
+func (p *pull) prunable(root *os.Root, list pullList, here map[string]bool) (gone []listedFile) {
 	folded := map[string]string{} // names that a file system may take for the same
 	for name := range here {
 		folded[strings.ToLower(name)] = name
 	}
 	for _, f := range list.Files {
 		name := filepath.FromSlash(f.Path)
-		if here[f.Path] || slices.Contains(gone[max(0, len(gone)-1):], f.Path) || !filepath.IsLocal(name) || !inPlainDirectories(root, name) {
+		if here[f.Path] || slices.Contains(gone[max(0, len(gone)-1):], f) || !filepath.IsLocal(name) {
 			continue
 		}
 		if twin, ok := folded[strings.ToLower(f.Path)]; ok && sameFile(root, name, filepath.FromSlash(twin)) {
 			continue
 		}
-		if holds(root, name, f.Size, f.SHA256) {
-			gone = append(gone, f.Path)
+		if f.untouched(root) {
+			gone = append(gone, f)
 		}
 	}
 	return gone
@@ -131,13 +150,13 @@ func countOthers(root *os.Root, known func(path string) bool) (n int) {
 }
 
 // agreed shows what would be removed and asks, unless --yes has said so.
-func (p *pull) agreed(ctx context.Context, gone []string) (bool, error) {
+func (p *pull) agreed(ctx context.Context, gone []listedFile) (bool, error) {
 	if p.yes {
 		return true, nil
 	}
 	fmt.Fprintf(p.env.Stderr, "Earlier pulls put these files here, and %s %s has them no more:\n", p.at.Name, p.at.Version)
-	for _, name := range gone {
-		fmt.Fprintf(p.env.Stderr, "  %s\n", name)
+	for _, f := range gone {
+		fmt.Fprintf(p.env.Stderr, "  %s\n", f.Path)
 	}
 	fmt.Fprintf(p.env.Stderr, "Remove %s? [y/N] ", countFiles(len(gone)))
 	answer := make(chan string, 1)

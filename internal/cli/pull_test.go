@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -163,6 +165,44 @@ func TestPrunable(t *testing.T) {
 	}
 }
 
+// answering says yes, and does something before.
+type answering func()
+
+func (a answering) Read(b []byte) (int, error) {
+	a()
+	return copy(b, "y\n"), io.EOF
+}
+
+// What is changed while the question waits for its answer stays. So does all of it
+// where the command is interrupted.
+func TestPruneLooksAgain(t *testing.T) {
+	p, root := pulling(t, "edited", "gone", "moved/x", "elsewhere/x")
+	list := pullList{}.with([]listedFile{{"edited", 6, sumOfText(t, "edited")}, {"gone", 4, sumOfText(t, "gone")}, {"moved/x", 7, sumOfText(t, "moved/x")}})
+	p.env = Env{Stderr: io.Discard, Stdin: answering(func() {
+		err := errors.Join(root.WriteFile("edited", []byte("mine!!"), 0o666),
+			root.Rename("moved", "there"), root.Symlink("there", "moved"))
+		if err != nil {
+			t.Error(err)
+		}
+	})}
+	done, left, err := p.prune(t.Context(), root, list)
+	if err != nil || !slices.Equal(done.removed, []string{"gone"}) || done.stayed != 3 || len(left.Files) != 2 {
+		t.Errorf("%+v %v %v", done, left.Files, err)
+	}
+	for _, name := range []string{"edited", "there/x"} {
+		if _, err := root.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.yes = true
+	list = pullList{}.with([]listedFile{{"there/x", 7, sumOfText(t, "moved/x")}})
+	if done, left, err := p.prune(over, root, list); err == nil || len(done.removed) != 0 || len(left.Files) != 1 {
+		t.Errorf("interrupted: %+v %v %v", done, left.Files, err)
+	}
+}
+
 func sumOfText(t *testing.T, text string) string {
 	t.Helper()
 	sum, _, err := sumOf(strings.NewReader(text), int64(len(text)))
@@ -211,7 +251,7 @@ func TestAgreed(t *testing.T) {
 		var asked bytes.Buffer
 		p, _ := pulling(t)
 		p.env = Env{Stdin: strings.NewReader(answer), Stderr: &asked}
-		if got, err := p.agreed(t.Context(), []string{"a", "b"}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b\nRemove 2 files? ") {
+		if got, err := p.agreed(t.Context(), []listedFile{{Path: "a"}, {Path: "b"}}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b\nRemove 2 files? ") {
 			t.Errorf("%q: %v %v %q", answer, got, err, asked.String())
 		}
 	}
