@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -55,7 +56,14 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 	if root == nil {
 		return l, nil
 	}
-	f, err := root.Open(l.fileName())
+	kept, err := p.readListFile(root, l.fileName())
+	l.Files = kept.Files
+	return l, err
+}
+
+// readListFile reads a list by its file's name; what is not there is empty.
+func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) {
+	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
@@ -64,16 +72,46 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 		defer f.Close()
 		text, err = io.ReadAll(io.LimitReader(f, maxPullList))
 	}
-	kept := pullList{}
 	if err == nil {
-		err = json.Unmarshal(text, &kept)
+		err = json.Unmarshal(text, &l)
 	}
 	if err != nil {
-		return l, refused("the list of what was pulled, %s, cannot be read: %s; nothing was installed, remove it to begin a new one",
-			filepath.Join(p.dir, l.fileName()), reason(err))
+		return l, refused("the list of what was pulled, %s, cannot be read: %s; remove it to begin a new one",
+			filepath.Join(p.dir, name), reason(err))
 	}
-	l.Files = kept.Files
 	return l, nil
+}
+
+// claims is the files that the lists of other packages in the directory name. Names
+// that a file system may take for the same are one.
+type claims map[string]bool
+
+func (c claims) has(path string) bool { return c[strings.ToLower(path)] }
+
+// readClaims reads the lists of other packages. One that cannot be read is an error:
+// nobody knows what it claims.
+func (p *pull) readClaims(root *os.Root, own pullList) (claims, error) {
+	c := claims{}
+	if root == nil {
+		return c, nil
+	}
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return c, fmt.Errorf("%s cannot be read: %s", p.dir, reason(err))
+	}
+	for _, e := range entries {
+		if !client.IsPullList(e.Name()) || e.Name() == own.fileName() {
+			continue
+		}
+		other, err := p.readListFile(root, e.Name())
+		if err != nil {
+			return c, err
+		}
+		for _, f := range other.Files {
+			c[strings.ToLower(f.Path)] = true
+		}
+	}
+	return c, nil
 }
 
 // with is the list with these files added.
@@ -102,20 +140,26 @@ func (l pullList) write(root *os.Root) error {
 	return client.WriteFile(root, l.fileName(), text.Bytes())
 }
 
-// noted is what the list is to say of the files that are fetched.
-func noted(files []pulled) (fetched []listedFile) {
+// noted is what the list is to say: of the files that are fetched, and of those that
+// are there already where another package's list has them, for then this package
+// needs them as well. What is there and in no list is somebody's own.
+func noted(files []pulled, others claims) (known []listedFile) {
 	for _, f := range files {
-		if f.Action == "download" && f.SHA256 != "" {
-			fetched = append(fetched, listedFile{f.Path, f.Size, f.SHA256})
+		if f.SHA256 != "" && (f.Action == "download" || others.has(f.Path)) {
+			known = append(known, listedFile{f.Path, f.Size, f.SHA256})
 		}
 	}
-	return fetched
+	return known
 }
 
 // installListed installs the files, and keeps the list true: what may come to be is
 // noted before the first byte, what has been replaced is forgotten after the last.
 func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled, list pullList) (pullList, error) {
-	fetched := noted(files)
+	others, err := p.readClaims(root, list)
+	if err != nil {
+		return list, err
+	}
+	fetched := noted(files, others)
 	begun := list.with(fetched)
 	kept := true
 	if !slices.Equal(begun.Files, list.Files) {

@@ -22,12 +22,19 @@ type pruning struct {
 }
 
 // prune removes what earlier pulls of this package put here, the version has no
-// more, and nobody has changed. It returns the list of what is still here.
+// more, no other package has, and nobody has changed. It returns the list of what is
+// still here.
 func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pruning, left pullList, err error) {
 	if root == nil {
 		return done, list, nil
 	}
+	others, err := p.readClaims(root, list)
+	if err != nil {
+		return done, list, err
+	}
 	here := p.versionsFiles()
+	given := func(path string) bool { return !here[path] && others.has(path) }
+	list = list.without(given) // from now on they are the other packages' alone
 	gone := p.prunable(root, list, here)
 	if len(gone) > 0 && !p.dryRun {
 		agreed, err := p.agreed(ctx, gone)
@@ -38,6 +45,11 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 			gone = nil
 		}
 	}
+	return p.removeAll(ctx, root, list, gone, here)
+}
+
+// removeAll removes what may go and is still as it was.
+func (p *pull) removeAll(ctx context.Context, root *os.Root, list pullList, gone []listedFile, here map[string]bool) (done pruning, left pullList, err error) {
 	removed := map[string]bool{}
 	for _, f := range gone {
 		went, err := p.removeListed(ctx, root, f)
