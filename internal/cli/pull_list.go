@@ -195,6 +195,11 @@ func (p *pull) sweep(root *os.Root, files []pulled, list pullList) {
 		keep = append(keep, client.File{Path: f.Path})
 	}
 	for dir := range dirs {
-		_, _ = client.Sweep(root, dir, keep)
+		removed, _ := client.Sweep(root, dir, keep)
+		for _, name := range removed {
+			if !p.quiet {
+				p.env.notice("removed what a broken download left: %s", onOneLine(filepath.Join(p.dir, name)))
+			}
+		}
 	}
 }

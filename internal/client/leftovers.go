@@ -10,16 +10,18 @@ import (
 )
 
 const (
-	markLength = 16 // of a partial file's mark, which says what it belongs to
+	markPrefix = "granary-"
+	markLength = 16 // of what follows it in a partial file's mark, and says what it belongs to
 	listPrefix = ".granary-pull-"
 	listSuffix = ".json"
 )
 
 // partialName is hidden and beside the file: a rename between two file systems
-// is none.
+// is none. It names this program, for a sweep removes what has such a name: other
+// programs, too, call their files .NAME.DIGITS.part.
 func partialName(name, mark string) string {
 	dir, base := path.Split(filepath.ToSlash(name))
-	return filepath.FromSlash(dir + "." + base[:min(len(base), 150)] + "." + mark + ".part")
+	return filepath.FromSlash(dir + "." + base[:min(len(base), 150)] + "." + markPrefix + mark + ".part")
 }
 
 // resumableName is the partial file of these bytes, which a later download takes
@@ -46,28 +48,28 @@ func IsPullList(name string) bool {
 	return strings.HasPrefix(name, listPrefix) && strings.HasSuffix(name, listSuffix)
 }
 
-// isPartial knows what partialName makes: .NAME.MARK.part.
+// isPartial knows what partialName makes: .NAME.granary-MARK.part.
 func isPartial(base string) bool {
 	rest, ok := strings.CutSuffix(base, ".part")
 	dot := strings.LastIndexByte(rest, '.')
 	if !ok || dot < 1 || rest[0] != '.' {
 		return false
 	}
-	mark := rest[dot+1:]
-	return len(mark) == markLength && (strings.Trim(mark, "0123456789abcdef") == "" || strings.Trim(mark, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "")
+	mark, ours := strings.CutPrefix(rest[dot+1:], markPrefix)
+	return ours && len(mark) == markLength && (strings.Trim(mark, "0123456789abcdef") == "" || strings.Trim(mark, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "")
 }
 
 // Sweep removes from a directory below root ("." for itself) the partial files
 // that no process holds and that none of the files in keep, by path below root,
 // could be taken up from or is. A directory that is not there is swept. It returns
-// how many it removed.
-func Sweep(root *os.Root, dir string, keep []File) (removed int, err error) {
+// what it removed.
+func Sweep(root *os.Root, dir string, keep []File) (removed []string, err error) {
 	entries, err := fs.ReadDir(root.FS(), filepath.ToSlash(dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil, nil
 	}
 	if err != nil {
-		return 0, local(err)
+		return nil, local(err)
 	}
 	var kept map[string]bool
 	for _, e := range entries {
@@ -86,7 +88,7 @@ func Sweep(root *os.Root, dir string, keep []File) (removed int, err error) {
 			return removed, local(err)
 		}
 		if gone {
-			removed++
+			removed = append(removed, name)
 		}
 	}
 	return removed, nil
