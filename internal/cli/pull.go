@@ -149,7 +149,10 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 			return err
 		}
 	}
-	return p.print(files, done)
+	if err := p.print(files, done); err != nil || !done.declined {
+		return err
+	}
+	return refused("nothing was removed; the package is installed")
 }
 
 // find settles the version, and the files that are wanted of it.

@@ -19,7 +19,6 @@ func (p *pull) check() (err error) {
 	if p.dir == "-" {
 		p.stdout = true
 	}
-	_, asks := terminal(p.env.Stdin)
 	switch {
 	case p.jobs < 1 || p.jobs > 64:
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
@@ -27,7 +26,7 @@ func (p *pull) check() (err error) {
 		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
 	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
 		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
-	case p.pruning && !p.yes && !p.dryRun && !asks:
+	case p.pruning && !p.yes && !p.dryRun && !canAsk(p.env):
 		return usagef("--prune removes files, and asks on a terminal only; add --yes, or --dry-run to see which")
 	}
 	p.bytesPerSecond, err = parseRate("--limit-rate", p.rate)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +16,9 @@ import (
 
 // pruning is what --prune came to.
 type pruning struct {
-	removed []string // by path; in a dry run those that would be
-	stayed  int      // files in the directory that are neither the version's nor removed
+	removed  []string // by path; in a dry run those that would be
+	stayed   int      // files in the directory that are neither the version's nor removed
+	declined bool     // the answer was no
 }
 
 // prune removes what earlier pulls of this package put here, the version has no
@@ -42,7 +42,9 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 			return done, list, err
 		}
 		if !agreed {
-			gone = nil
+			done, list, err = p.removeAll(ctx, root, list, nil, here)
+			done.declined = true
+			return done, list, err
 		}
 	}
 	return p.removeAll(ctx, root, list, gone, here)
@@ -168,18 +170,7 @@ func (p *pull) agreed(ctx context.Context, gone []listedFile) (bool, error) {
 	}
 	fmt.Fprintf(p.env.Stderr, "Earlier pulls put these files here, and %s %s has them no more:\n", p.at.Name, p.at.Version)
 	for _, f := range gone {
-		fmt.Fprintf(p.env.Stderr, "  %s\n", f.Path)
+		fmt.Fprintf(p.env.Stderr, "  %s\n", onOneLine(f.Path))
 	}
-	fmt.Fprintf(p.env.Stderr, "Remove %s? [y/N] ", countFiles(len(gone)))
-	answer := make(chan string, 1)
-	go func() { // where ctx ends first, the program does too
-		text, _ := bufio.NewReader(p.env.Stdin).ReadString('\n') // no answer is no
-		answer <- strings.ToLower(strings.TrimSpace(text))
-	}()
-	select {
-	case text := <-answer:
-		return text == "y" || text == "yes", nil
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
+	return ask(ctx, p.env, fmt.Sprintf("Remove %s?", countFiles(len(gone))))
 }

@@ -251,9 +251,28 @@ func TestAgreed(t *testing.T) {
 		var asked bytes.Buffer
 		p, _ := pulling(t)
 		p.env = Env{Stdin: strings.NewReader(answer), Stderr: &asked}
-		if got, err := p.agreed(t.Context(), []listedFile{{Path: "a"}, {Path: "b"}}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b\nRemove 2 files? ") {
+		if got, err := p.agreed(t.Context(), []listedFile{{Path: "a"}, {Path: "b\n  c"}}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b?  c\nRemove 2 files? ") {
 			t.Errorf("%q: %v %v %q", answer, got, err, asked.String())
 		}
+	}
+}
+
+// A question that goes where nobody sees it is not asked.
+func TestPruneAsksWhereItIsSeen(t *testing.T) {
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer screen.Close()
+	p, _ := pulling(t)
+	p.pruning = true
+	p.env = Env{Stdin: screen, Stderr: screen}
+	if err := p.check(); err != nil {
+		t.Skip("this system's /dev/ptmx is no terminal")
+	}
+	p.env.Stderr = io.Discard
+	if err := p.check(); exitCode(err) != exitUsage {
+		t.Error(err)
 	}
 }
 
