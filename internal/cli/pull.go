@@ -141,11 +141,9 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	}
 	var done pruning
 	if p.pruning {
-		before := len(list.Files)
-		if done, list, err = p.prune(ctx, root, list); !p.dryRun && len(list.Files) != before {
-			err = errors.Join(err, list.write(root))
-		}
-		if err != nil {
+		var left pullList
+		done, left, err = p.prune(ctx, root, list)
+		if err = errors.Join(err, p.forget(ctx, root, list, left)); err != nil {
 			return err
 		}
 	}

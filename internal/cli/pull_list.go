@@ -57,8 +57,47 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 		return l, nil
 	}
 	kept, err := p.readListFile(root, l.fileName())
+	if len(kept.Files) > 0 && (kept.Server != l.Server || kept.Project != l.Project || kept.Name != l.Name) {
+		return l, refused("%s is the list of another package, %s of %s; pull into another directory",
+			filepath.Join(p.dir, l.fileName()), kept.Name, kept.Project)
+	}
 	l.Files = kept.Files
 	return l, err
+}
+
+// changeList changes the package's list as it is by then: since it was read, another
+// pull may have changed it.
+func (p *pull) changeList(ctx context.Context, root *os.Root, change func(pullList) pullList) (pullList, error) {
+	unlock, err := client.LockPullLists(ctx, root)
+	if err != nil {
+		return pullList{}, err
+	}
+	defer unlock()
+	list, err := p.readPullList(root)
+	if err != nil {
+		return list, err
+	}
+	changed := change(list)
+	if slices.Equal(changed.Files, list.Files) {
+		return list, nil
+	}
+	return changed, changed.write(root)
+}
+
+// forget takes out of the list what it had before, and has no more after a prune.
+func (p *pull) forget(ctx context.Context, root *os.Root, before, left pullList) error {
+	lost := map[listedFile]bool{}
+	for _, f := range before.Files {
+		lost[f] = true
+	}
+	for _, f := range left.Files {
+		delete(lost, f)
+	}
+	if len(lost) == 0 || p.dryRun {
+		return nil
+	}
+	_, err := p.changeList(ctx, root, func(l pullList) pullList { return l.without(lost) })
+	return err
 }
 
 // readListFile reads a list by its file's name; what is not there is empty.
@@ -124,9 +163,9 @@ func (l pullList) with(files []listedFile) pullList {
 	return l
 }
 
-// without is the list without what it says of these paths.
-func (l pullList) without(gone func(path string) bool) pullList {
-	l.Files = slices.DeleteFunc(slices.Clone(l.Files), func(f listedFile) bool { return gone(f.Path) })
+// without is the list without these entries.
+func (l pullList) without(gone map[listedFile]bool) pullList {
+	l.Files = slices.DeleteFunc(slices.Clone(l.Files), func(f listedFile) bool { return gone[f] })
 	return l
 }
 
@@ -160,26 +199,30 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 		return list, err
 	}
 	fetched := noted(files, others)
-	begun := list.with(fetched)
+	begun := func(l pullList) pullList { return l.with(fetched) }
 	kept := true
-	if !slices.Equal(begun.Files, list.Files) {
-		if err := begun.write(root); err != nil {
+	if !slices.Equal(begun(list).Files, list.Files) {
+		if _, err := p.changeList(ctx, root, begun); err != nil && ctx.Err() == nil {
 			kept = false
 			p.env.notice("no list can be kept in %s, so that --prune will not know these files: %s", p.dir, reason(err))
 		}
 	}
 	if err := p.install(ctx, root, files); err != nil {
-		return begun, err
+		return begun(list), err
 	}
 	fresh := map[string]bool{}
 	for _, f := range files {
 		fresh[f.Path] = f.Action == "download"
 	}
-	ended := list.without(func(path string) bool { return fresh[path] }).with(fetched)
-	if kept && !slices.Equal(begun.Files, ended.Files) {
-		return ended, ended.write(root)
+	replaced := map[listedFile]bool{} // not what another pull has noted meanwhile
+	for _, f := range list.Files {
+		replaced[f] = fresh[f.Path]
 	}
-	return ended, nil
+	ended := func(l pullList) pullList { return l.without(replaced).with(fetched) }
+	if kept && !slices.Equal(begun(list).Files, ended(list).Files) {
+		return p.changeList(ctx, root, ended)
+	}
+	return ended(list), nil
 }
 
 // sweep removes what broken downloads left where this one has files, and cannot be

@@ -46,8 +46,8 @@ func checkNames(files []pulled) error {
 		switch {
 		case !filepath.IsLocal(filepath.FromSlash(f.Path)):
 			return refused("the package has a file %q, which leads out of the directory; nothing was installed", f.Path)
-		case client.IsPullList(f.Path):
-			return refused("the package has a file %q, which is what pull calls its own list; nothing was installed", f.Path)
+		case client.IsPullList(f.Path), f.Path == client.PullLock:
+			return refused("the package has a file %q, which is what pull calls its own list or lock; nothing was installed", f.Path)
 		}
 	}
 	for _, f := range files {

@@ -33,8 +33,7 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 		return done, list, err
 	}
 	here := p.versionsFiles()
-	given := func(path string) bool { return !here[path] && others.has(path) }
-	list = list.without(given) // from now on they are the other packages' alone
+	list = list.without(list.givenUp(here, others))
 	gone := p.prunable(root, list, here)
 	if len(gone) > 0 && !p.dryRun {
 		agreed, err := p.agreed(ctx, gone)
@@ -42,29 +41,65 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 			return done, list, err
 		}
 		if !agreed {
-			done, list, err = p.removeAll(ctx, root, list, nil, here)
-			done.declined = true
-			return done, list, err
+			gone, done.declined = nil, true
 		}
 	}
-	return p.removeAll(ctx, root, list, gone, here)
-}
-
-// removeAll removes what may go and is still as it was.
-func (p *pull) removeAll(ctx context.Context, root *os.Root, list pullList, gone []listedFile, here map[string]bool) (done pruning, left pullList, err error) {
-	removed := map[string]bool{}
+	removed, err := p.removeAll(ctx, root, list, gone)
 	for _, f := range gone {
-		went, err := p.removeListed(ctx, root, f)
-		if err != nil {
-			return done, list.without(func(path string) bool { return removed[path] }), err
-		}
-		if went {
-			removed[f.Path] = true
+		if removed[f.Path] {
 			done.removed = append(done.removed, f.Path)
 		}
 	}
 	done.stayed = countOthers(root, func(name string) bool { return here[name] || removed[name] })
-	return done, list.without(func(path string) bool { return removed[path] }), nil
+	return done, list.without(list.of(removed)), err
+}
+
+// givenUp is what the version has no more and other packages have: from now on it is
+// theirs alone.
+func (l pullList) givenUp(here map[string]bool, others claims) map[listedFile]bool {
+	given := map[listedFile]bool{}
+	for _, f := range l.Files {
+		given[f] = !here[f.Path] && others.has(f.Path)
+	}
+	return given
+}
+
+// of is all that the list says of these paths.
+func (l pullList) of(paths map[string]bool) map[listedFile]bool {
+	said := map[listedFile]bool{}
+	for _, f := range l.Files {
+		said[f] = paths[f.Path]
+	}
+	return said
+}
+
+// removeAll removes what may go and is still as it was, and says by path what went.
+// Meanwhile no other pull can note what it needs; what one has noted while somebody
+// was asked stays.
+func (p *pull) removeAll(ctx context.Context, root *os.Root, list pullList, gone []listedFile) (removed map[string]bool, err error) {
+	removed = map[string]bool{}
+	others := claims{}
+	if len(gone) > 0 && !p.dryRun {
+		unlock, err := client.LockPullLists(ctx, root)
+		if err != nil {
+			return removed, err
+		}
+		defer unlock()
+		if others, err = p.readClaims(root, list); err != nil {
+			return removed, err
+		}
+	}
+	for _, f := range gone {
+		if others.has(f.Path) {
+			continue
+		}
+		went, err := p.removeListed(ctx, root, f)
+		if err != nil {
+			return removed, err
+		}
+		removed[f.Path] = went
+	}
+	return removed, nil
 }
 
 // removeListed removes a file, but in a dry run, and says whether that is done. It

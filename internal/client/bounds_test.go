@@ -118,6 +118,7 @@ func TestIsOwn(t *testing.T) {
 		".part":                                      false,
 		".a.granary-0123456789abcdef.part/file":      false,
 		".granary-pull":                              false,
+		client.PullLock:                              true,
 	} {
 		if got := client.IsOwn(name); got != want {
 			t.Errorf("%s: %v", name, got)

@@ -1,12 +1,14 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 const (
@@ -14,6 +16,9 @@ const (
 	markLength = 16 // of what follows it in a partial file's mark, and says what it belongs to
 	listPrefix = ".granary-pull-"
 	listSuffix = ".json"
+
+	// PullLock is held by whoever changes a list of pulled files beside it.
+	PullLock = ".granary-pull.lock"
 )
 
 // partialName is hidden and beside the file: a rename between two file systems
@@ -35,17 +40,41 @@ func resumableName(name, sha256 string) string {
 func PullListName(key string) string { return listPrefix + key + listSuffix }
 
 // IsOwn reports whether a file, by its name or path, is one that this client keeps
-// for itself: a partial file of a download, or a list of pulled files. Such a file
-// is nobody's content.
+// for itself: a partial file of a download, or a list of pulled files or its lock.
+// Such a file is nobody's content.
 func IsOwn(name string) bool {
 	base := path.Base(filepath.ToSlash(name))
-	return isPartial(base) || IsPullList(base)
+	return isPartial(base) || IsPullList(base) || base == PullLock
 }
 
 // IsPullList reports whether a file at the top of a directory is a list of pulled
 // files.
 func IsPullList(name string) bool {
 	return strings.HasPrefix(name, listPrefix) && strings.HasSuffix(name, listSuffix)
+}
+
+// LockPullLists waits until nobody else changes the lists of pulled files in a
+// directory, and keeps others from it until unlock.
+func LockPullLists(ctx context.Context, root *os.Root) (unlock func(), err error) {
+	const pause = 20 * time.Millisecond
+	p := &partial{root: root, name: PullLock}
+	for {
+		mine, err := p.lock()
+		if err != nil {
+			return nil, local(err)
+		}
+		if mine {
+			return func() {
+				_ = root.Remove(PullLock) // one that stays is taken up by the next
+				p.close()
+			}, nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // isPartial knows what partialName makes: .NAME.granary-MARK.part.
