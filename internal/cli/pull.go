@@ -29,8 +29,9 @@ Nothing is ever written outside the directory.
 
 What was pulled is kept in a hidden list in the directory. By it, --prune removes
 the files that an earlier pull of this package put there, that the version has no
-more, and that nobody has changed since. It asks on a terminal, and wants --yes
-elsewhere. Other files stay and are counted.`
+more, that no other package in the directory has, and that nobody has changed
+since. It asks on a terminal, and wants --yes elsewhere. Other files stay and are
+counted.`
 
 func newPull(env Env) *cobra.Command {
 	p := &pull{connection: connection{env: env}}
