@@ -29,8 +29,9 @@ Nothing is ever written outside the directory.
 
 What was pulled is kept in a hidden list in the directory. By it, --prune removes
 the files that an earlier pull of this package put there, that the version has no
-more, and that nobody has changed since. It asks on a terminal, and wants --yes
-elsewhere. Other files stay and are counted.`
+more, that no other package in the directory has, and that nobody has changed
+since. It asks on a terminal, and wants --yes elsewhere. Other files stay and are
+counted.`
 
 func newPull(env Env) *cobra.Command {
 	p := &pull{connection: connection{env: env}}
@@ -141,15 +142,16 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	}
 	var done pruning
 	if p.pruning {
-		before := len(list.Files)
-		if done, list, err = p.prune(ctx, root, list); !p.dryRun && len(list.Files) != before {
-			err = errors.Join(err, list.write(root))
-		}
-		if err != nil {
+		var left pullList
+		done, left, err = p.prune(ctx, root, list)
+		if err = errors.Join(err, p.forget(ctx, root, list, left)); err != nil {
 			return err
 		}
 	}
-	return p.print(files, done)
+	if err := p.print(files, done); err != nil || !done.declined {
+		return err
+	}
+	return refused("nothing was removed; the package is installed")
 }
 
 // find settles the version, and the files that are wanted of it.

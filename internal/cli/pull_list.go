@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -55,7 +56,53 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 	if root == nil {
 		return l, nil
 	}
-	f, err := root.Open(l.fileName())
+	kept, err := p.readListFile(root, l.fileName())
+	if len(kept.Files) > 0 && (kept.Server != l.Server || kept.Project != l.Project || kept.Name != l.Name) {
+		return l, refused("%s is the list of another package, %s of %s; pull into another directory",
+			filepath.Join(p.dir, l.fileName()), kept.Name, kept.Project)
+	}
+	l.Files = kept.Files
+	return l, err
+}
+
+// changeList changes the package's list as it is by then: since it was read, another
+// pull may have changed it.
+func (p *pull) changeList(ctx context.Context, root *os.Root, change func(pullList) pullList) (pullList, error) {
+	unlock, err := client.LockPullLists(ctx, root)
+	if err != nil {
+		return pullList{}, err
+	}
+	defer unlock()
+	list, err := p.readPullList(root)
+	if err != nil {
+		return list, err
+	}
+	changed := change(list)
+	if slices.Equal(changed.Files, list.Files) {
+		return list, nil
+	}
+	return changed, changed.write(root)
+}
+
+// forget takes out of the list what it had before, and has no more after a prune.
+func (p *pull) forget(ctx context.Context, root *os.Root, before, left pullList) error {
+	lost := map[listedFile]bool{}
+	for _, f := range before.Files {
+		lost[f] = true
+	}
+	for _, f := range left.Files {
+		delete(lost, f)
+	}
+	if len(lost) == 0 || p.dryRun {
+		return nil
+	}
+	_, err := p.changeList(ctx, root, func(l pullList) pullList { return l.without(lost) })
+	return err
+}
+
+// readListFile reads a list by its file's name; what is not there is empty.
+func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) {
+	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
@@ -64,16 +111,46 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 		defer f.Close()
 		text, err = io.ReadAll(io.LimitReader(f, maxPullList))
 	}
-	kept := pullList{}
 	if err == nil {
-		err = json.Unmarshal(text, &kept)
+		err = json.Unmarshal(text, &l)
 	}
 	if err != nil {
-		return l, refused("the list of what was pulled, %s, cannot be read: %s; nothing was installed, remove it to begin a new one",
-			filepath.Join(p.dir, l.fileName()), reason(err))
+		return l, refused("the list of what was pulled, %s, cannot be read: %s; remove it to begin a new one",
+			filepath.Join(p.dir, name), reason(err))
 	}
-	l.Files = kept.Files
 	return l, nil
+}
+
+// claims is the files that the lists of other packages in the directory name. Names
+// that a file system may take for the same are one.
+type claims map[string]bool
+
+func (c claims) has(path string) bool { return c[strings.ToLower(path)] }
+
+// readClaims reads the lists of other packages. One that cannot be read is an error:
+// nobody knows what it claims.
+func (p *pull) readClaims(root *os.Root, own pullList) (claims, error) {
+	c := claims{}
+	if root == nil {
+		return c, nil
+	}
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return c, fmt.Errorf("%s cannot be read: %s", p.dir, reason(err))
+	}
+	for _, e := range entries {
+		if !client.IsPullList(e.Name()) || e.Name() == own.fileName() {
+			continue
+		}
+		other, err := p.readListFile(root, e.Name())
+		if err != nil {
+			return c, err
+		}
+		for _, f := range other.Files {
+			c[strings.ToLower(f.Path)] = true
+		}
+	}
+	return c, nil
 }
 
 // with is the list with these files added.
@@ -86,9 +163,9 @@ func (l pullList) with(files []listedFile) pullList {
 	return l
 }
 
-// without is the list without what it says of these paths.
-func (l pullList) without(gone func(path string) bool) pullList {
-	l.Files = slices.DeleteFunc(slices.Clone(l.Files), func(f listedFile) bool { return gone(f.Path) })
+// without is the list without these entries.
+func (l pullList) without(gone map[listedFile]bool) pullList {
+	l.Files = slices.DeleteFunc(slices.Clone(l.Files), func(f listedFile) bool { return gone[f] })
 	return l
 }
 
@@ -102,40 +179,50 @@ func (l pullList) write(root *os.Root) error {
 	return client.WriteFile(root, l.fileName(), text.Bytes())
 }
 
-// noted is what the list is to say of the files that are fetched.
-func noted(files []pulled) (fetched []listedFile) {
+// noted is what the list is to say: of the files that are fetched, and of those that
+// are there already where another package's list has them, for then this package
+// needs them as well. What is there and in no list is somebody's own.
+func noted(files []pulled, others claims) (known []listedFile) {
 	for _, f := range files {
-		if f.Action == "download" && f.SHA256 != "" {
-			fetched = append(fetched, listedFile{f.Path, f.Size, f.SHA256})
+		if f.SHA256 != "" && (f.Action == "download" || others.has(f.Path)) {
+			known = append(known, listedFile{f.Path, f.Size, f.SHA256})
 		}
 	}
-	return fetched
+	return known
 }
 
 // installListed installs the files, and keeps the list true: what may come to be is
 // noted before the first byte, what has been replaced is forgotten after the last.
 func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled, list pullList) (pullList, error) {
-	fetched := noted(files)
-	begun := list.with(fetched)
+	others, err := p.readClaims(root, list)
+	if err != nil {
+		return list, err
+	}
+	fetched := noted(files, others)
+	begun := func(l pullList) pullList { return l.with(fetched) }
 	kept := true
-	if !slices.Equal(begun.Files, list.Files) {
-		if err := begun.write(root); err != nil {
+	if !slices.Equal(begun(list).Files, list.Files) {
+		if _, err := p.changeList(ctx, root, begun); err != nil && ctx.Err() == nil {
 			kept = false
 			p.env.notice("no list can be kept in %s, so that --prune will not know these files: %s", p.dir, reason(err))
 		}
 	}
 	if err := p.install(ctx, root, files); err != nil {
-		return begun, err
+		return begun(list), err
 	}
 	fresh := map[string]bool{}
 	for _, f := range files {
 		fresh[f.Path] = f.Action == "download"
 	}
-	ended := list.without(func(path string) bool { return fresh[path] }).with(fetched)
-	if kept && !slices.Equal(begun.Files, ended.Files) {
-		return ended, ended.write(root)
+	replaced := map[listedFile]bool{} // not what another pull has noted meanwhile
+	for _, f := range list.Files {
+		replaced[f] = fresh[f.Path]
 	}
-	return ended, nil
+	ended := func(l pullList) pullList { return l.without(replaced).with(fetched) }
+	if kept && !slices.Equal(begun(list).Files, ended(list).Files) {
+		return p.changeList(ctx, root, ended)
+	}
+	return ended(list), nil
 }
 
 // sweep removes what broken downloads left where this one has files, and cannot be
@@ -151,6 +238,11 @@ func (p *pull) sweep(root *os.Root, files []pulled, list pullList) {
 		keep = append(keep, client.File{Path: f.Path})
 	}
 	for dir := range dirs {
-		_, _ = client.Sweep(root, dir, keep)
+		removed, _ := client.Sweep(root, dir, keep)
+		for _, name := range removed {
+			if !p.quiet {
+				p.env.notice("removed what a broken download left: %s", onOneLine(filepath.Join(p.dir, name)))
+			}
+		}
 	}
 }

@@ -18,7 +18,6 @@ func (p *pull) check() (err error) {
 	if p.dir == "-" {
 		p.stdout = true
 	}
-	_, asks := terminal(p.env.Stdin)
 	switch {
 	case p.jobs < 1 || p.jobs > 64:
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
@@ -26,7 +25,7 @@ func (p *pull) check() (err error) {
 		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
 	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
 		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
-	case p.pruning && !p.yes && !p.dryRun && !asks:
+	case p.pruning && !p.yes && !p.dryRun && !canAsk(p.env):
 		return usagef("--prune removes files, and asks on a terminal only; add --yes, or --dry-run to see which")
 	}
 	p.bytesPerSecond, err = parseRate("--limit-rate", p.rate)
@@ -46,8 +45,8 @@ func checkNames(files []pulled) error {
 		switch {
 		case !filepath.IsLocal(filepath.FromSlash(f.Path)):
 			return refused("the package has a file %q, which leads out of the directory; nothing was installed", f.Path)
-		case client.IsPullList(f.Path):
-			return refused("the package has a file %q, which is what pull calls its own list; nothing was installed", f.Path)
+		case client.IsPullList(f.Path), f.Path == client.PullLock:
+			return refused("the package has a file %q, which is what pull calls its own list or lock; nothing was installed", f.Path)
 		}
 	}
 	for _, f := range files {

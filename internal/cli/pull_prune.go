@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,17 +16,24 @@ import (
 
 // pruning is what --prune came to.
 type pruning struct {
-	removed []string // by path; in a dry run those that would be
-	stayed  int      // files in the directory that are neither the version's nor removed
+	removed  []string // by path; in a dry run those that would be
+	stayed   int      // files in the directory that are neither the version's nor removed
+	declined bool     // the answer was no
 }
 
 // prune removes what earlier pulls of this package put here, the version has no
-// more, and nobody has changed. It returns the list of what is still here.
+// more, no other package has, and nobody has changed. It returns the list of what is
+// still here.
 func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pruning, left pullList, err error) {
 	if root == nil {
 		return done, list, nil
 	}
+	others, err := p.readClaims(root, list)
+	if err != nil {
+		return done, list, err
+	}
 	here := p.versionsFiles()
+	list = list.without(list.givenUp(here, others))
 	gone := p.prunable(root, list, here)
 	if len(gone) > 0 && !p.dryRun {
 		agreed, err := p.agreed(ctx, gone)
@@ -35,21 +41,83 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 			return done, list, err
 		}
 		if !agreed {
-			gone = nil
+			gone, done.declined = nil, true
 		}
 	}
-	removed := map[string]bool{}
-	for _, name := range gone {
-		if !p.dryRun {
-			if err := removeFile(root, name); err != nil {
-				return done, list.without(func(path string) bool { return removed[path] }), err
-			}
+	removed, err := p.removeAll(ctx, root, list, gone)
+	for _, f := range gone {
+		if removed[f.Path] {
+			done.removed = append(done.removed, f.Path)
 		}
-		removed[name] = true
-		done.removed = append(done.removed, name)
 	}
 	done.stayed = countOthers(root, func(name string) bool { return here[name] || removed[name] })
-	return done, list.without(func(path string) bool { return removed[path] }), nil
+	return done, list.without(list.of(removed)), err
+}
+
+// givenUp is what the version has no more and other packages have: from now on it is
+// theirs alone.
+func (l pullList) givenUp(here map[string]bool, others claims) map[listedFile]bool {
+	given := map[listedFile]bool{}
+	for _, f := range l.Files {
+		given[f] = !here[f.Path] && others.has(f.Path)
+	}
+	return given
+}
+
+// of is all that the list says of these paths.
+func (l pullList) of(paths map[string]bool) map[listedFile]bool {
+	said := map[listedFile]bool{}
+	for _, f := range l.Files {
+		said[f] = paths[f.Path]
+	}
+	return said
+}
+
+// removeAll removes what may go and is still as it was, and says by path what went.
+// Meanwhile no other pull can note what it needs; what one has noted while somebody
+// was asked stays.
+func (p *pull) removeAll(ctx context.Context, root *os.Root, list pullList, gone []listedFile) (removed map[string]bool, err error) {
+	removed = map[string]bool{}
+	others := claims{}
+	if len(gone) > 0 && !p.dryRun {
+		unlock, err := client.LockPullLists(ctx, root)
+		if err != nil {
+			return removed, err
+		}
+		defer unlock()
+		if others, err = p.readClaims(root, list); err != nil {
+			return removed, err
+		}
+	}
+	for _, f := range gone {
+		if others.has(f.Path) {
+			continue
+		}
+		went, err := p.removeListed(ctx, root, f)
+		if err != nil {
+			return removed, err
+		}
+		removed[f.Path] = went
+	}
+	return removed, nil
+}
+
+// removeListed removes a file, but in a dry run, and says whether that is done. It
+// looks once more first: while somebody was asked, the file may have been changed.
+func (p *pull) removeListed(ctx context.Context, root *os.Root, f listedFile) (bool, error) {
+	if err := ctx.Err(); err != nil || p.dryRun {
+		return err == nil, err
+	}
+	if !f.untouched(root) {
+		return false, nil
+	}
+	return true, removeFile(root, f.Path)
+}
+
+// untouched reports whether a file is as it was installed, and where.
+func (f listedFile) untouched(root *os.Root) bool {
+	name := filepath.FromSlash(f.Path)
+	return filepath.IsLocal(name) && inPlainDirectories(root, name) && holds(root, name, f.Size, f.SHA256)
 }
 
 // versionsFiles is the names of all files of the version, not only of those that
@@ -63,21 +131,21 @@ func (p *pull) versionsFiles() map[string]bool {
 }
 
 // prunable is the files of the list that may go.
-func (p *pull) prunable(root *os.Root, list pullList, here map[string]bool) (gone []string) {
+func (p *pull) prunable(root *os.Root, list pullList, here map[string]bool) (gone []listedFile) {
 	folded := map[string]string{} // names that a file system may take for the same
 	for name := range here {
 		folded[strings.ToLower(name)] = name
 	}
 	for _, f := range list.Files {
 		name := filepath.FromSlash(f.Path)
-		if here[f.Path] || slices.Contains(gone[max(0, len(gone)-1):], f.Path) || !filepath.IsLocal(name) || !inPlainDirectories(root, name) {
+		if here[f.Path] || slices.Contains(gone[max(0, len(gone)-1):], f) || !filepath.IsLocal(name) {
 			continue
 		}
 		if twin, ok := folded[strings.ToLower(f.Path)]; ok && sameFile(root, name, filepath.FromSlash(twin)) {
 			continue
 		}
-		if holds(root, name, f.Size, f.SHA256) {
-			gone = append(gone, f.Path)
+		if f.untouched(root) {
+			gone = append(gone, f)
 		}
 	}
 	return gone
@@ -131,24 +199,13 @@ func countOthers(root *os.Root, known func(path string) bool) (n int) {
 }
 
 // agreed shows what would be removed and asks, unless --yes has said so.
-func (p *pull) agreed(ctx context.Context, gone []string) (bool, error) {
+func (p *pull) agreed(ctx context.Context, gone []listedFile) (bool, error) {
 	if p.yes {
 		return true, nil
 	}
 	fmt.Fprintf(p.env.Stderr, "Earlier pulls put these files here, and %s %s has them no more:\n", p.at.Name, p.at.Version)
-	for _, name := range gone {
-		fmt.Fprintf(p.env.Stderr, "  %s\n", name)
+	for _, f := range gone {
+		fmt.Fprintf(p.env.Stderr, "  %s\n", onOneLine(f.Path))
 	}
-	fmt.Fprintf(p.env.Stderr, "Remove %s? [y/N] ", countFiles(len(gone)))
-	answer := make(chan string, 1)
-	go func() { // where ctx ends first, the program does too
-		text, _ := bufio.NewReader(p.env.Stdin).ReadString('\n') // no answer is no
-		answer <- strings.ToLower(strings.TrimSpace(text))
-	}()
-	select {
-	case text := <-answer:
-		return text == "y" || text == "yes", nil
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
+	return ask(ctx, p.env, fmt.Sprintf("Remove %s?", countFiles(len(gone))))
 }

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -120,6 +124,7 @@ func TestPullNames(t *testing.T) {
 		"../a":           "leads out of the directory",
 		own:              "pull calls its own list",
 		"deeper/" + own:  "",
+		client.PullLock:  "pull calls its own",
 		".a.part b.part": "",
 	} {
 		err := checkNames(filesOf(strings.Fields(names)...))
@@ -160,6 +165,45 @@ func TestPrunable(t *testing.T) {
 	}
 	if _, err := root.Stat("d"); err == nil {
 		t.Error("an empty directory stays")
+	}
+}
+
+// answering says yes, and does something before.
+type answering func()
+
+func (a answering) Read(b []byte) (int, error) {
+	a()
+	return copy(b, "y\n"), io.EOF
+}
+
+// What is changed while the question waits for its answer stays. So does all of it
+// where the command is interrupted.
+func TestPruneLooksAgain(t *testing.T) {
+	p, root := pulling(t, "edited", "gone", "moved/x", "elsewhere/x", "shared")
+	list := pullList{}.with([]listedFile{{"edited", 6, sumOfText(t, "edited")}, {"gone", 4, sumOfText(t, "gone")}, {"moved/x", 7, sumOfText(t, "moved/x")}, {"shared", 6, sumOfText(t, "shared")}})
+	p.env = Env{Stderr: io.Discard, Stdin: answering(func() {
+		err := errors.Join(root.WriteFile("edited", []byte("mine!!"), 0o666),
+			root.Rename("moved", "there"), root.Symlink("there", "moved"),
+			pullList{Name: "other"}.with([]listedFile{{"shared", 6, sumOfText(t, "shared")}}).write(root))
+		if err != nil {
+			t.Error(err)
+		}
+	})}
+	done, left, err := p.prune(t.Context(), root, list)
+	if err != nil || !slices.Equal(done.removed, []string{"gone"}) || done.stayed != 4 || len(left.Files) != 3 {
+		t.Errorf("%+v %v %v", done, left.Files, err)
+	}
+	for _, name := range []string{"edited", "there/x", "shared"} {
+		if _, err := root.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.yes = true
+	list = pullList{}.with([]listedFile{{"there/x", 7, sumOfText(t, "moved/x")}})
+	if done, left, err := p.prune(over, root, list); err == nil || len(done.removed) != 0 || len(left.Files) != 1 {
+		t.Errorf("interrupted: %+v %v %v", done, left.Files, err)
 	}
 }
 
@@ -205,15 +249,86 @@ func TestPullList(t *testing.T) {
 	}
 }
 
+// Two pulls into one directory lose nothing of each other's lists.
+func TestPullListBesideAnother(t *testing.T) {
+	p, root := pulling(t)
+	note := func(name string) error {
+		_, err := p.changeList(t.Context(), root, func(l pullList) pullList { return l.with([]listedFile{{name, 1, name}}) })
+		return err
+	}
+	err := parallel(t.Context(), 8, 40, func(_ context.Context, i int) error { return note(fmt.Sprintf("f%02d", i)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := p.readPullList(root)
+	if err != nil || len(before.Files) != 40 {
+		t.Fatalf("%d noted, %v", len(before.Files), err)
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := note("meanwhile"); err != nil {
+			t.Error(err)
+		}
+		_, _ = io.WriteString(w, "bytes")
+	}))
+	defer s.Close()
+	if p.client, err = client.New(client.Config{Server: s.URL}); err != nil {
+		t.Fatal(err)
+	}
+	p.quiet, p.env = true, Env{Stderr: io.Discard}
+	list, _ := p.readPullList(root) // another server's: of its own
+	f := client.File{Path: "f00", Size: 5, SHA256: sumOfText(t, "bytes")}
+	list, err = p.installListed(t.Context(), root, []pulled{newPulled(f)}, list.with([]listedFile{{"f00", 1, "old"}}))
+	if err != nil || len(list.Files) != 2 {
+		t.Errorf("%v %v", list.Files, err)
+	}
+	if err := note("later"); err != nil {
+		t.Fatal(err)
+	}
+	err = p.forget(t.Context(), root, list, pullList{})
+	if got, readErr := p.readPullList(root); err != nil || readErr != nil || len(got.Files) != 1 || got.Files[0].Path != "later" {
+		t.Errorf("%v %v %v", got.Files, err, readErr)
+	}
+	if _, err := root.Stat(client.PullLock); err == nil {
+		t.Error("the lock stays")
+	}
+	alien := pullList{Server: "s", Project: "p", Name: "n", Files: list.Files}
+	text, _ := json.Marshal(alien)
+	if err := root.WriteFile(list.fileName(), text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.readPullList(root); exitCode(err) != exitRefused {
+		t.Errorf("another package's list: %v", err)
+	}
+}
+
 // Only a yes is one.
 func TestAgreed(t *testing.T) {
 	for answer, want := range map[string]bool{"y\n": true, " YES \n": true, "y": true, "n\n": false, "\n": false, "": false, "yeah\n": false} {
 		var asked bytes.Buffer
 		p, _ := pulling(t)
 		p.env = Env{Stdin: strings.NewReader(answer), Stderr: &asked}
-		if got, err := p.agreed(t.Context(), []string{"a", "b"}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b\nRemove 2 files? ") {
+		if got, err := p.agreed(t.Context(), []listedFile{{Path: "a"}, {Path: "b\n  c"}}); err != nil || got != want || !strings.Contains(asked.String(), "  a\n  b?  c\nRemove 2 files? ") {
 			t.Errorf("%q: %v %v %q", answer, got, err, asked.String())
 		}
+	}
+}
+
+// A question that goes where nobody sees it is not asked.
+func TestPruneAsksWhereItIsSeen(t *testing.T) {
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer screen.Close()
+	p, _ := pulling(t)
+	p.pruning = true
+	p.env = Env{Stdin: screen, Stderr: screen}
+	if err := p.check(); err != nil {
+		t.Skip("this system's /dev/ptmx is no terminal")
+	}
+	p.env.Stderr = io.Discard
+	if err := p.check(); exitCode(err) != exitUsage {
+		t.Error(err)
 	}
 }
 

@@ -102,20 +102,23 @@ func TestLimitRate(t *testing.T) {
 // Only names that a download makes are taken for its own.
 func TestIsOwn(t *testing.T) {
 	for name, want := range map[string]bool{
-		".a.0123456789abcdef.part":            true,
-		"lib/.a b.txt.ABCDEFGHIJKLMN23.part":  true,
-		client.PullListName("tool-0a"):        true,
-		"x/" + client.PullListName("tool-0a"): true,
-		"a.0123456789abcdef.part":             false,
-		".a.part":                             false,
-		".a.0123456789abcdeg.part":            false,
-		".a.0123456789ABCDEF.part":            false,
-		".0123456789abcdef.part":              false,
-		"part":                                false,
-		"":                                    false,
-		".part":                               false,
-		".a.0123456789abcdef.part/file":       false,
-		".granary-pull":                       false,
+		".a.granary-0123456789abcdef.part":           true,
+		"lib/.a b.txt.granary-ABCDEFGHIJKLMN23.part": true,
+		client.PullListName("tool-0a"):               true,
+		"x/" + client.PullListName("tool-0a"):        true,
+		"a.granary-0123456789abcdef.part":            false,
+		".a.part":                                    false,
+		".a.granary-0123456789abcdeg.part":           false,
+		".a.granary-0123456789ABCDEF.part":           false,
+		".granary-0123456789abcdef.part":             false,
+		".scan.2026112907300001.part":                false,
+		".a.granary0123456789abcdef.part":            false,
+		"part":                                       false,
+		"":                                           false,
+		".part":                                      false,
+		".a.granary-0123456789abcdef.part/file":      false,
+		".granary-pull":                              false,
+		client.PullLock:                              true,
 	} {
 		if got := client.IsOwn(name); got != want {
 			t.Errorf("%s: %v", name, got)
@@ -132,29 +135,29 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	const mine, taken, whole, dead = "mine.part", ".big.1111111111111111.part", ".listed.2222222222222222.part", ".dead.ABCDEFGHIJKLMN23.part"
-	for _, name := range []string{mine, taken, whole, dead} {
+	const mine, scan, taken, whole, dead = "mine.part", ".scan.2026112907300001.part", ".big.granary-1111111111111111.part", ".listed.granary-2222222222222222.part", ".dead.granary-ABCDEFGHIJKLMN23.part"
+	for _, name := range []string{mine, scan, taken, whole, dead} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(dir, ".dir.0000000000000000.part"), 0o777); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, ".dir.granary-0000000000000000.part"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	keep := []client.File{{Path: "big", SHA256: strings.Repeat("1", 64)}, {Path: whole}}
-	if n, err := client.Sweep(root, ".", keep); n != 1 || err != nil {
-		t.Errorf("%d removed, %v", n, err)
+	if gone, err := client.Sweep(root, ".", keep); !slices.Equal(gone, []string{dead}) || err != nil {
+		t.Errorf("%q removed, %v", gone, err)
 	}
 	var left []string
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	if want := []string{taken, ".dir.0000000000000000.part", whole, mine}; !slices.Equal(left, want) {
+	if want := []string{taken, ".dir.granary-0000000000000000.part", whole, scan, mine}; !slices.Equal(left, want) {
 		t.Errorf("left %q, want %q", left, want)
 	}
-	if n, err := client.Sweep(root, "nowhere", keep); n != 0 || err != nil {
-		t.Errorf("%d removed, %v", n, err)
+	if gone, err := client.Sweep(root, "nowhere", keep); len(gone) != 0 || err != nil {
+		t.Errorf("%q removed, %v", gone, err)
 	}
 }
 
@@ -175,10 +178,10 @@ func TestSweepLeavesWhatIsHeld(t *testing.T) {
 			ended <- err
 		}()
 		<-begun
-		n, err := client.Sweep(d.Root, "dir", nil)
+		gone, err := client.Sweep(d.Root, "dir", nil)
 		close(swept)
-		if n != 0 || err != nil {
-			t.Errorf("%d bytes: %d removed, %v", size, n, err)
+		if len(gone) != 0 || err != nil {
+			t.Errorf("%d bytes: %q removed, %v", size, gone, err)
 		}
 		if err := <-ended; err != nil {
 			t.Error(err)

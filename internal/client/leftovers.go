@@ -1,25 +1,32 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 const (
-	markLength = 16 // of a partial file's mark, which says what it belongs to
+	markPrefix = "granary-"
+	markLength = 16 // of what follows it in a partial file's mark, and says what it belongs to
 	listPrefix = ".granary-pull-"
 	listSuffix = ".json"
+
+	// PullLock is held by whoever changes a list of pulled files beside it.
+	PullLock = ".granary-pull.lock"
 )
 
 // partialName is hidden and beside the file: a rename between two file systems
-// is none.
+// is none. It names this program, for a sweep removes what has such a name: other
+// programs, too, call their files .NAME.DIGITS.part.
 func partialName(name, mark string) string {
 	dir, base := path.Split(filepath.ToSlash(name))
-	return filepath.FromSlash(dir + "." + base[:min(len(base), 150)] + "." + mark + ".part")
+	return filepath.FromSlash(dir + "." + base[:min(len(base), 150)] + "." + markPrefix + mark + ".part")
 }
 
 // resumableName is the partial file of these bytes, which a later download takes
@@ -33,11 +40,11 @@ func resumableName(name, sha256 string) string {
 func PullListName(key string) string { return listPrefix + key + listSuffix }
 
 // IsOwn reports whether a file, by its name or path, is one that this client keeps
-// for itself: a partial file of a download, or a list of pulled files. Such a file
-// is nobody's content.
+// for itself: a partial file of a download, or a list of pulled files or its lock.
+// Such a file is nobody's content.
 func IsOwn(name string) bool {
 	base := path.Base(filepath.ToSlash(name))
-	return isPartial(base) || IsPullList(base)
+	return isPartial(base) || IsPullList(base) || base == PullLock
 }
 
 // IsPullList reports whether a file at the top of a directory is a list of pulled
@@ -46,28 +53,52 @@ func IsPullList(name string) bool {
 	return strings.HasPrefix(name, listPrefix) && strings.HasSuffix(name, listSuffix)
 }
 
-// isPartial knows what partialName makes: .NAME.MARK.part.
+// LockPullLists waits until nobody else changes the lists of pulled files in a
+// directory, and keeps others from it until unlock.
+func LockPullLists(ctx context.Context, root *os.Root) (unlock func(), err error) {
+	const pause = 20 * time.Millisecond
+	p := &partial{root: root, name: PullLock}
+	for {
+		mine, err := p.lock()
+		if err != nil {
+			return nil, local(err)
+		}
+		if mine {
+			return func() {
+				_ = root.Remove(PullLock) // one that stays is taken up by the next
+				p.close()
+			}, nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// isPartial knows what partialName makes: .NAME.granary-MARK.part.
 func isPartial(base string) bool {
 	rest, ok := strings.CutSuffix(base, ".part")
 	dot := strings.LastIndexByte(rest, '.')
 	if !ok || dot < 1 || rest[0] != '.' {
 		return false
 	}
-	mark := rest[dot+1:]
-	return len(mark) == markLength && (strings.Trim(mark, "0123456789abcdef") == "" || strings.Trim(mark, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "")
+	mark, ours := strings.CutPrefix(rest[dot+1:], markPrefix)
+	return ours && len(mark) == markLength && (strings.Trim(mark, "0123456789abcdef") == "" || strings.Trim(mark, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "")
 }
 
 // Sweep removes from a directory below root ("." for itself) the partial files
 // that no process holds and that none of the files in keep, by path below root,
 // could be taken up from or is. A directory that is not there is swept. It returns
-// how many it removed.
-func Sweep(root *os.Root, dir string, keep []File) (removed int, err error) {
+// what it removed.
+func Sweep(root *os.Root, dir string, keep []File) (removed []string, err error) {
 	entries, err := fs.ReadDir(root.FS(), filepath.ToSlash(dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil, nil
 	}
 	if err != nil {
-		return 0, local(err)
+		return nil, local(err)
 	}
 	var kept map[string]bool
 	for _, e := range entries {
@@ -86,7 +117,7 @@ func Sweep(root *os.Root, dir string, keep []File) (removed int, err error) {
 			return removed, local(err)
 		}
 		if gone {
-			removed++
+			removed = append(removed, name)
 		}
 	}
 	return removed, nil

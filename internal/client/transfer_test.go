@@ -366,7 +366,7 @@ func TestDownloadStalePartial(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale := append(make([]byte, len(s.data)), 0, 0, 0x10, 0, 0, 0, 0, 0) // 1 MiB of zeros, as far as it says
-	name := filepath.Join(dir, "dir", ".a b.txt."+d.File.SHA256[:16]+".part")
+	name := filepath.Join(dir, "dir", ".a b.txt.granary-"+d.File.SHA256[:16]+".part")
 	if err := os.WriteFile(name, stale, 0o666); err != nil {
 		t.Fatal(err)
 	}
