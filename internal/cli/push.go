@@ -19,9 +19,10 @@ pattern such as 'dist/*.zip' or 'dist/**/*.zip' (with ** files keep the path bel
 what is fixed of it), or - for standard input, with --name. NAME@VERSION is the same
 as NAME VERSION.
 
-Left out are .git, what --exclude names, and what the .granaryignore of a directory
-names: a pattern in every line. One without a slash is held against names, one with a
-slash against paths below the directory. Other hidden files are published, and counted.
+Left out of directories, patterns and lists are .git, what pull keeps beside its files,
+what --exclude names, and what the .granaryignore of a directory names: a pattern in
+every line. One without a slash is held against names, one with a slash against paths
+below the directory. Other hidden files are published, and counted.
 
 Everything that can be known is looked at before the first byte is sent: that files
 open, links stay inside, the server takes the names, no name is taken. What still ends
