@@ -131,11 +131,24 @@ func (f *finder) matched(base, local string) {
 	info, err := os.Stat(local)
 	switch isDir := err == nil && info.IsDir(); {
 	case f.leftOut(base, local, isDir):
+	case !f.goodPath(base, local):
 	case isDir:
 		f.below(base, local, "**")
 	default:
 		f.add(local, filepath.Base(local))
 	}
+}
+
+// goodPath judges the links on the way from base to a path below it.
+func (f *finder) goodPath(base, local string) bool {
+	if local == base || local == filepath.Dir(local) {
+		return true
+	}
+	if !f.goodPath(base, filepath.Dir(local)) {
+		return false
+	}
+	info, err := os.Lstat(local)
+	return err != nil || info.Mode()&fs.ModeSymlink == 0 || f.goodLink(local, base)
 }
 
 func (f *finder) at(at string) {
@@ -193,7 +206,7 @@ func (f *finder) below(base, dir, pattern string) {
 		if entry.IsDir() || !doublestar.MatchUnvalidated(pattern, name) {
 			return nil
 		}
-		if entry.Type()&fs.ModeSymlink == 0 || f.goodLink(local, dir) {
+		if entry.Type()&fs.ModeSymlink == 0 || f.goodLink(local, base) {
 			f.add(local, name)
 		}
 		return nil
