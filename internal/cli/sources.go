@@ -113,6 +113,10 @@ func (f *finder) expand(p string) {
 func (f *finder) glob(p string) {
 	base, pattern := doublestar.SplitPattern(filepath.ToSlash(p))
 	base = filepath.Clean(filepath.FromSlash(base))
+	if gitsOwn(base) {
+		f.problem("%s is git's own and never published", base)
+		return
+	}
 	if strings.Contains(pattern, "**") {
 		f.below(base, base, pattern)
 		return
@@ -130,7 +134,7 @@ func (f *finder) glob(p string) {
 func (f *finder) matched(base, local string) {
 	info, err := os.Stat(local)
 	switch isDir := err == nil && info.IsDir(); {
-	case f.leftOut(base, local, isDir):
+	case gitsOwn(local) || f.leftOut(base, local, isDir):
 	case !f.goodPath(base, local):
 	case isDir:
 		f.below(base, local, "**")
@@ -156,7 +160,7 @@ func (f *finder) at(at string) {
 	switch {
 	case err != nil:
 		f.problem("%v", err)
-	case !f.all && filepath.Base(at) == ".git":
+	case !f.all && gitsOwn(at):
 		f.problem("%s is git's own and never published", at)
 	case info.IsDir():
 		f.below(at, at, "**")
@@ -175,7 +179,7 @@ func (f *finder) listed(p string) {
 		f.problem("%s is a directory: a list names files", p)
 	case !filepath.IsLocal(p) && !f.flat:
 		f.problem("%s is not below this directory: want --flat, which leaves directories out of names", p)
-	case slices.Contains(strings.Split(name, "/"), ".git"):
+	case gitsOwn(p):
 	case filepath.IsLocal(p) && f.leftOut(".", filepath.Clean(p), false):
 	case !filepath.IsLocal(p) && f.leftOut(filepath.Dir(p), filepath.Clean(p), false):
 	default:
@@ -266,6 +270,8 @@ func (f *finder) goodLink(local, dir string) bool {
 		why = "is a link that leads nowhere"
 	} else if info.IsDir() {
 		why = "is a link to a directory"
+	} else if !f.all && gitsOwn(target) {
+		why = "is a link to what is git's own"
 	} else if f.links != linksFollow && outside(target, dir) {
 		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
 	}
@@ -276,6 +282,25 @@ func (f *finder) goodLink(local, dir string) bool {
 		f.notice("%s %s: left out", local, why)
 	default:
 		f.problem("%s %s", local, why)
+	}
+	return false
+}
+
+// gitsOwn reports whether a path, or what it leads to, is in a directory called .git,
+// wherever that lies, or is one.
+func gitsOwn(p string) bool {
+	full, err := filepath.Abs(p)
+	if err != nil {
+		full = p
+	}
+	target, err := filepath.EvalSymlinks(full)
+	if err != nil {
+		target = full
+	}
+	for _, p := range []string{full, target} {
+		if slices.Contains(strings.Split(filepath.ToSlash(p), "/"), ".git") {
+			return true
+		}
 	}
 	return false
 }
