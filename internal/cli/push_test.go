@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -78,9 +79,16 @@ func TestPushLoses(t *testing.T) {
 }
 
 // A file that is overwritten in place while it is sent never arrives whole, whether
-// its digest was declared or not.
+// its digest was declared or not, and its time put back or not.
 func TestPushChangedFile(t *testing.T) {
-	for _, size := range []int64{32 << 20, declareBelow + 1} {
+	for _, tt := range []struct {
+		size int64
+		back bool
+	}{{32 << 20, false}, {declareBelow + 1, false}, {32 << 20, true}, {declareBelow + 1, true}} {
+		if tt.back && runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+			continue // only the time that can be put back is known there
+		}
+		size := tt.size
 		file := write(t, filepath.Join(t.TempDir(), "big"), "")
 		old := time.Now().Add(-time.Hour)
 		for _, err := range []error{os.Truncate(file, size), os.Chtimes(file, old, old)} {
@@ -90,13 +98,21 @@ func TestPushChangedFile(t *testing.T) {
 		}
 		var once sync.Once
 		code, stdout, stderr := pushTo(t, func(_ http.ResponseWriter, r *http.Request) {
-			once.Do(func() { overwrite(t, file) })
+			once.Do(func() {
+				time.Sleep(20 * time.Millisecond) // a file system's clock may be coarse
+				overwrite(t, file)
+				if tt.back {
+					if err := os.Chtimes(file, old, old); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 			if n, err := io.Copy(io.Discard, r.Body); err == nil {
 				t.Errorf("all %d bytes arrived", n)
 			}
 		}, "p", "tool", "1.0.0", file)
 		if code != exitFailure || stdout != "" || !strings.Contains(stderr, file+": the file changed") || !strings.Contains(stderr, "nothing was published") {
-			t.Errorf("%d bytes: exit code %d: %s%s", size, code, stdout, stderr)
+			t.Errorf("%+v: exit code %d: %s%s", tt, code, stdout, stderr)
 		}
 	}
 }
