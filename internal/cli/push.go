@@ -106,6 +106,7 @@ type pushed struct {
 
 	source source
 	fresh  bool // no file had the name when the plan was made
+	beside bool // a file with other bytes has the name
 	sent   bool
 	theirs bool // and somebody else has published the same bytes meanwhile
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -75,6 +76,34 @@ func TestPushLoses(t *testing.T) {
 		if code != exitRefused || stdout != "" || puts != same+fmt.Sprint(len(same)) || !strings.Contains(stderr, want) {
 			t.Errorf("the same are %q: exit code %d, PUT of %s: %s%s", same, code, puts, stdout, stderr)
 		}
+	}
+}
+
+// With --force the names that are taken go first: a server that takes none twice, and
+// lets nobody look whether it does, ends the push before anything is published.
+func TestPushForceRefused(t *testing.T) {
+	dir, puts := t.TempDir(), ""
+	for _, name := range []string{"a", "b", "c"} {
+		write(t, filepath.Join(dir, name), name)
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := path.Base(r.URL.Path)
+		switch {
+		case r.Method == http.MethodHead && name == "b":
+			w.Header().Set("X-Checksum-SHA256", strings.Repeat("0", 64))
+		case r.Method == http.MethodPut:
+			puts += name // one that is not alone would be a race
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"message":"400 Bad request - Duplicate package is not allowed"}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer s.Close()
+	code, stdout, stderr := run(t, []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=" + s.URL, "GRANARY_TOKEN=secret"},
+		"push", "--force", "p", "tool", "1.0.0", dir)
+	if code != exitRefused || stdout != "" || puts != "b" || !strings.Contains(stderr, "nothing was published") {
+		t.Errorf("exit code %d, PUT of %q: %s%s", code, puts, stdout, stderr)
 	}
 }
 
