@@ -33,7 +33,8 @@ the same bytes are left alone, or sent again if the server has lost them; other
 bytes under a name that is taken are refused before anything is sent, unless
 --force publishes them beside the old ones (the newest is what gets installed). Of two
 who publish one new version at once the server lets one win, if it knows conditions
-(GitLab does not). The digest of a file is declared to the server and compared with
+(GitLab does not) and they have a name in common: names are told apart, not versions, and
+two pushes without a common name end up as one version of both. The digest of a file is declared to the server and compared with
 what the server says it stored; above 64 MiB it is only compared, unless --declare has
 it computed before the file is sent. Nothing is published of a file that changes
 meanwhile. Broken connections and answers that ask to come again are tried again; a
