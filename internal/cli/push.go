@@ -19,9 +19,10 @@ pattern such as 'dist/*.zip' or 'dist/**/*.zip' (with ** files keep the path bel
 what is fixed of it), or - for standard input, with --name. NAME@VERSION is the same
 as NAME VERSION.
 
-Left out are .git, what --exclude names, and what the .granaryignore of a directory
-names: a pattern in every line. One without a slash is held against names, one with a
-slash against paths below the directory. Other hidden files are published, and counted.
+Left out of directories, patterns and lists are .git, what pull keeps beside its files,
+what --exclude names, and what the .granaryignore of a directory names: a pattern in
+every line. One without a slash is held against names, one with a slash against paths
+below the directory. Other hidden files are published, and counted.
 
 Everything that can be known is looked at before the first byte is sent: that files
 open, links stay inside, the server takes the names, no name is taken. What still ends
@@ -32,7 +33,8 @@ the same bytes are left alone, or sent again if the server has lost them; other
 bytes under a name that is taken are refused before anything is sent, unless
 --force publishes them beside the old ones (the newest is what gets installed). Of two
 who publish one new version at once the server lets one win, if it knows conditions
-(GitLab does not). The digest of a file is declared to the server and compared with
+(GitLab does not) and they have a name in common: names are told apart, not versions, and
+two pushes without a common name end up as one version of both. The digest of a file is declared to the server and compared with
 what the server says it stored; above 64 MiB it is only compared, unless --declare has
 it computed before the file is sent. Nothing is published of a file that changes
 meanwhile. Broken connections and answers that ask to come again are tried again; a
@@ -105,6 +107,7 @@ type pushed struct {
 
 	source source
 	fresh  bool // no file had the name when the plan was made
+	beside bool // a file with other bytes has the name
 	sent   bool
 	theirs bool // and somebody else has published the same bytes meanwhile
 }

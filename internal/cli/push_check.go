@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,10 +30,49 @@ func (p *push) check(ctx context.Context, files []pushed) error {
 			}
 		}
 	}
+	if err := p.checkDuplicates(ctx, project, files); err != nil {
+		return err
+	}
 	if p.dryRun {
 		return p.checkRole(ctx, project)
 	}
 	return nil
+}
+
+// checkDuplicates refuses what a project that takes no second file of a name would
+// refuse after other files are sent. What the token cannot see, or the server does not
+// have (GitLab tells no such setting here), is left to the publish.
+func (p *push) checkDuplicates(ctx context.Context, project wire.Project, files []pushed) error {
+	var names []string
+	for _, f := range files {
+		if f.Action == "upload" && f.beside {
+			names = append(names, f.Path)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	var group struct {
+		Allowed   *bool   `json:"generic_duplicates_allowed"`
+		Exception *string `json:"generic_duplicate_exception_regex"`
+	}
+	allowed, exception := project.GenericDuplicatesAllowed, project.GenericDuplicateException
+	if (allowed == nil || exception == nil) && project.Namespace.Kind == "group" {
+		if err := p.client.Call(ctx, http.MethodGet, named("groups", project.Namespace.FullPath)+"?with_projects=false", nil, &group); err != nil {
+			return ctx.Err()
+		}
+	}
+	allowed, exception = cmp.Or(allowed, group.Allowed), cmp.Or(exception, group.Exception, new(string))
+	whole, err := regexp.Compile(`\A(?:` + *exception + `)\z`)
+	if allowed == nil || err != nil {
+		return nil
+	}
+	turned := *exception != "" && (whole.MatchString(p.at.Name) || whole.MatchString(p.at.Version))
+	if *allowed != turned {
+		return nil
+	}
+	return refused("%s takes no second file of a name, and %s %s has other bytes under %s; nothing was sent\ngive the package a new version",
+		p.at.Project, p.at.Name, p.at.Version, firstOf(names))
 }
 
 // checkRole says what a publish would be told of the token. What the token cannot see

@@ -46,7 +46,7 @@ func (p *push) plan(ctx context.Context) ([]pushed, error) {
 				return err
 			}
 		}
-		if !p.force {
+		if files[i].beside = true; !p.force {
 			files[i].Action = "refused"
 		}
 		return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 // send publishes what is to be published. The first file goes alone: who meets
 // somebody else at the same new version loses there, with nothing sent, and GitLab
 // before 18 fails where several make the package at once. Where the other has
-// published these very bytes the next one decides.
+// published these very bytes the next one decides. With --force those whose names are
+// taken go first: where the server takes no second file of a name the first of them
+// ends the push.
 func (p *push) send(ctx context.Context, files []pushed) error {
 	var due []*pushed
 	size := int64(0)
@@ -26,15 +29,24 @@ func (p *push) send(ctx context.Context, files []pushed) error {
 			size += files[i].Size
 		}
 	}
+	slices.SortStableFunc(due, func(a, b *pushed) int { return cmp.Compare(order(a), order(b)) })
 	bar := newProgress(p.env, p.quiet, "push", len(due), size)
 	defer bar.close()
-	for alone := !(p.created && p.force); alone && len(due) > 1; due = due[1:] {
+	for alone := true; alone && len(due) > 1; due = due[1:] {
 		if err := p.sendOne(ctx, due[0], bar); err != nil {
 			return err
 		}
 		alone = due[0].theirs
 	}
 	return parallel(ctx, p.atOnce(size, len(due)), len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
+}
+
+// order is lower for what is sent earlier.
+func order(f *pushed) int {
+	if f.beside {
+		return 0
+	}
+	return 1
 }
 
 // smallFile is the size in bytes up to which a file is read once and kept while it

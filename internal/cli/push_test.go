@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -77,10 +79,45 @@ func TestPushLoses(t *testing.T) {
 	}
 }
 
+// With --force the names that are taken go first: a server that takes none twice, and
+// lets nobody look whether it does, ends the push before anything is published.
+func TestPushForceRefused(t *testing.T) {
+	dir, puts := t.TempDir(), ""
+	for _, name := range []string{"a", "b", "c"} {
+		write(t, filepath.Join(dir, name), name)
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := path.Base(r.URL.Path)
+		switch {
+		case r.Method == http.MethodHead && name == "b":
+			w.Header().Set("X-Checksum-SHA256", strings.Repeat("0", 64))
+		case r.Method == http.MethodPut:
+			puts += name // one that is not alone would be a race
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"message":"400 Bad request - Duplicate package is not allowed"}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer s.Close()
+	code, stdout, stderr := run(t, []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=" + s.URL, "GRANARY_TOKEN=secret"},
+		"push", "--force", "p", "tool", "1.0.0", dir)
+	if code != exitRefused || stdout != "" || puts != "b" || !strings.Contains(stderr, "nothing was published") {
+		t.Errorf("exit code %d, PUT of %q: %s%s", code, puts, stdout, stderr)
+	}
+}
+
 // A file that is overwritten in place while it is sent never arrives whole, whether
-// its digest was declared or not.
+// its digest was declared or not, and its time put back or not.
 func TestPushChangedFile(t *testing.T) {
-	for _, size := range []int64{32 << 20, declareBelow + 1} {
+	for _, tt := range []struct {
+		size int64
+		back bool
+	}{{32 << 20, false}, {declareBelow + 1, false}, {32 << 20, true}, {declareBelow + 1, true}} {
+		if tt.back && runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+			continue // only the time that can be put back is known there
+		}
+		size := tt.size
 		file := write(t, filepath.Join(t.TempDir(), "big"), "")
 		old := time.Now().Add(-time.Hour)
 		for _, err := range []error{os.Truncate(file, size), os.Chtimes(file, old, old)} {
@@ -90,13 +127,21 @@ func TestPushChangedFile(t *testing.T) {
 		}
 		var once sync.Once
 		code, stdout, stderr := pushTo(t, func(_ http.ResponseWriter, r *http.Request) {
-			once.Do(func() { overwrite(t, file) })
+			once.Do(func() {
+				time.Sleep(20 * time.Millisecond) // a file system's clock may be coarse
+				overwrite(t, file)
+				if tt.back {
+					if err := os.Chtimes(file, old, old); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 			if n, err := io.Copy(io.Discard, r.Body); err == nil {
 				t.Errorf("all %d bytes arrived", n)
 			}
 		}, "p", "tool", "1.0.0", file)
 		if code != exitFailure || stdout != "" || !strings.Contains(stderr, file+": the file changed") || !strings.Contains(stderr, "nothing was published") {
-			t.Errorf("%d bytes: exit code %d: %s%s", size, code, stdout, stderr)
+			t.Errorf("%+v: exit code %d: %s%s", tt, code, stdout, stderr)
 		}
 	}
 }

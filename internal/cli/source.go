@@ -72,7 +72,8 @@ func sumOfBytes(data []byte) string {
 }
 
 // steadyFile is a file that nobody may write to while it is read. Who writes over it
-// in place changes its time, its length, or both.
+// in place changes its time, its length, or both; who puts the time back changes when
+// that was done.
 type steadyFile struct {
 	file  *os.File
 	found os.FileInfo
@@ -98,7 +99,7 @@ func (f *steadyFile) unchanged() error {
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(info, f.found) || info.Size() != f.found.Size() || !info.ModTime().Equal(f.found.ModTime()) {
+	if !os.SameFile(info, f.found) || info.Size() != f.found.Size() || !info.ModTime().Equal(f.found.ModTime()) || changedInPlace(f.found, info) {
 		return errChanged
 	}
 	return nil

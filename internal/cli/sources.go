@@ -31,6 +31,7 @@ type finder struct {
 	exclude globs
 	notice  func(format string, args ...any) // told what linksSkip leaves out
 
+	ignores  map[string]globs // by directory
 	found    []source
 	problems []string
 }
@@ -102,22 +103,56 @@ func (f *finder) expand(p string) {
 		return
 	}
 	before := len(f.found) + len(f.problems)
-	if base, pattern := doublestar.SplitPattern(filepath.ToSlash(p)); strings.Contains(pattern, "**") {
-		f.below(filepath.FromSlash(base), pattern)
-	} else {
-		matches, err := doublestar.FilepathGlob(p)
-		if err != nil {
-			f.problem("%s: %v", p, err)
-		}
-		for _, m := range matches {
-			if filepath.Base(m) != ".git" {
-				f.at(m)
-			}
-		}
-	}
+	f.glob(p)
 	if len(f.found)+len(f.problems) == before {
 		f.problem("nothing matches %s", p)
 	}
+}
+
+// glob leaves out below what is fixed of a pattern the same as at would.
+func (f *finder) glob(p string) {
+	base, pattern := doublestar.SplitPattern(filepath.ToSlash(p))
+	base = filepath.Clean(filepath.FromSlash(base))
+	if gitsOwn(base) {
+		f.problem("%s is git's own and never published", base)
+		return
+	}
+	if strings.Contains(pattern, "**") {
+		f.below(base, base, pattern)
+		return
+	}
+	matches, err := doublestar.FilepathGlob(p)
+	if err != nil {
+		f.problem("%s: %v", p, err)
+	}
+	for _, m := range matches {
+		f.matched(base, filepath.Clean(m))
+	}
+}
+
+// matched is a file or directory below base that a pattern matches.
+func (f *finder) matched(base, local string) {
+	info, err := os.Stat(local)
+	switch isDir := err == nil && info.IsDir(); {
+	case gitsOwn(local) || f.leftOut(base, local, isDir):
+	case !f.goodPath(base, local):
+	case isDir:
+		f.below(base, local, "**")
+	default:
+		f.add(local, filepath.Base(local))
+	}
+}
+
+// goodPath judges the links on the way from base to a path below it.
+func (f *finder) goodPath(base, local string) bool {
+	if local == base || local == filepath.Dir(local) {
+		return true
+	}
+	if !f.goodPath(base, filepath.Dir(local)) {
+		return false
+	}
+	info, err := os.Lstat(local)
+	return err != nil || info.Mode()&fs.ModeSymlink == 0 || f.goodLink(local, base)
 }
 
 func (f *finder) at(at string) {
@@ -125,10 +160,10 @@ func (f *finder) at(at string) {
 	switch {
 	case err != nil:
 		f.problem("%v", err)
-	case !f.all && filepath.Base(at) == ".git":
+	case !f.all && gitsOwn(at):
 		f.problem("%s is git's own and never published", at)
 	case info.IsDir():
-		f.below(at, "**")
+		f.below(at, at, "**")
 	default:
 		f.add(at, filepath.Base(at))
 	}
@@ -144,20 +179,19 @@ func (f *finder) listed(p string) {
 		f.problem("%s is a directory: a list names files", p)
 	case !filepath.IsLocal(p) && !f.flat:
 		f.problem("%s is not below this directory: want --flat, which leaves directories out of names", p)
-	case !slices.Contains(strings.Split(name, "/"), ".git"):
+	case gitsOwn(p):
+	case filepath.IsLocal(p) && f.leftOut(".", filepath.Clean(p), false):
+	case !filepath.IsLocal(p) && f.leftOut(filepath.Dir(p), filepath.Clean(p), false):
+	default:
 		f.add(p, name)
 	}
 }
 
-// below finds the files below a directory whose relative paths match.
-func (f *finder) below(dir, pattern string) {
-	leftOut, err := f.leftOut(dir)
-	if err != nil {
-		f.problem("%s: %v", filepath.Join(dir, ignoreFile), err)
-		return
-	}
+// below finds the files below a directory whose relative paths match. The directory
+// is base or lies below it.
+func (f *finder) below(base, dir, pattern string) {
 	root := dir + string(filepath.Separator) // a link that was named is followed
-	err = filepath.WalkDir(root, func(local string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(local string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			f.problem("%v", err)
 			return nil
@@ -166,17 +200,17 @@ func (f *finder) below(dir, pattern string) {
 		if err != nil || relative == "." {
 			return err
 		}
-		name := filepath.ToSlash(relative)
-		if leftOut(name, entry.IsDir()) {
+		if f.leftOut(base, local, entry.IsDir()) {
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
+		name := filepath.ToSlash(relative)
 		if entry.IsDir() || !doublestar.MatchUnvalidated(pattern, name) {
 			return nil
 		}
-		if entry.Type()&fs.ModeSymlink == 0 || f.goodLink(local, dir) {
+		if entry.Type()&fs.ModeSymlink == 0 || f.goodLink(local, base) {
 			f.add(local, name)
 		}
 		return nil
@@ -186,15 +220,45 @@ func (f *finder) below(dir, pattern string) {
 	}
 }
 
-// leftOut is what of a directory is not published, by the path below it.
-func (f *finder) leftOut(dir string) (func(name string, isDir bool) bool, error) {
+// leftOut reports what below base is not published: what nobody publishes, and what
+// is named by --exclude or by an ignoreFile of base or of a directory in between.
+func (f *finder) leftOut(base, local string, isDir bool) bool {
 	if f.all {
-		return func(string, bool) bool { return false }, nil
+		return false
 	}
-	ignored, err := readIgnore(dir)
-	return func(name string, isDir bool) bool {
-		return path.Base(name) == ".git" || name == ignoreFile || client.IsOwn(name) || f.exclude.match(name, isDir) || ignored.match(name, isDir)
-	}, err
+	base = filepath.Clean(base)
+	if name := filepath.Base(local); name == ".git" || name == ignoreFile || client.IsOwn(name) {
+		return true
+	}
+	if relative, err := filepath.Rel(base, local); err == nil && f.exclude.match(filepath.ToSlash(relative), isDir) {
+		return true
+	}
+	for dir := filepath.Dir(local); ; dir = filepath.Dir(dir) {
+		relative, err := filepath.Rel(dir, local)
+		if err == nil && f.ignored(dir).match(filepath.ToSlash(relative), isDir) {
+			return true
+		}
+		if dir == base || dir == filepath.Dir(dir) {
+			return false
+		}
+	}
+}
+
+// ignored is what the ignoreFile of a directory names, which is read once.
+func (f *finder) ignored(dir string) globs {
+	known, ok := f.ignores[dir]
+	if ok {
+		return known
+	}
+	read, err := readIgnore(dir)
+	if err != nil {
+		f.problem("%s: %v", filepath.Join(dir, ignoreFile), err)
+	}
+	if f.ignores == nil {
+		f.ignores = map[string]globs{}
+	}
+	f.ignores[dir] = read
+	return read
 }
 
 // goodLink judges a link below dir. A link to a directory could round in circles;
@@ -206,6 +270,8 @@ func (f *finder) goodLink(local, dir string) bool {
 		why = "is a link that leads nowhere"
 	} else if info.IsDir() {
 		why = "is a link to a directory"
+	} else if !f.all && gitsOwn(target) {
+		why = "is a link to what is git's own"
 	} else if f.links != linksFollow && outside(target, dir) {
 		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
 	}
@@ -216,6 +282,25 @@ func (f *finder) goodLink(local, dir string) bool {
 		f.notice("%s %s: left out", local, why)
 	default:
 		f.problem("%s %s", local, why)
+	}
+	return false
+}
+
+// gitsOwn reports whether a path, or what it leads to, is in a directory called .git,
+// wherever that lies, or is one.
+func gitsOwn(p string) bool {
+	full, err := filepath.Abs(p)
+	if err != nil {
+		full = p
+	}
+	target, err := filepath.EvalSymlinks(full)
+	if err != nil {
+		target = full
+	}
+	for _, p := range []string{full, target} {
+		if slices.Contains(strings.Split(filepath.ToSlash(p), "/"), ".git") {
+			return true
+		}
 	}
 	return false
 }
