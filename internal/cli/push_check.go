@@ -63,16 +63,17 @@ func (p *push) checkDuplicates(ctx context.Context, project wire.Project, files 
 		}
 	}
 	allowed, exception = cmp.Or(allowed, group.Allowed), cmp.Or(exception, group.Exception, new(string))
-	whole, err := regexp.Compile(`\A(?:` + *exception + `)\z`)
-	if allowed == nil || err != nil {
-		return nil
-	}
-	turned := *exception != "" && (whole.MatchString(p.at.Name) || whole.MatchString(p.at.Version))
-	if *allowed != turned {
+	if allowed == nil || *allowed != (matchesWhole(*exception, p.at.Name) || matchesWhole(*exception, p.at.Version)) {
 		return nil
 	}
 	return refused("%s takes no second file of a name, and %s %s has other bytes under %s; nothing was sent\ngive the package a new version",
 		p.at.Project, p.at.Name, p.at.Version, firstOf(names))
+}
+
+// matchesWhole is for exceptions: the empty one matches nothing.
+func matchesWhole(expression, text string) bool {
+	whole, err := regexp.Compile(`\A(?:` + expression + `)\z`)
+	return err == nil && expression != "" && whole.MatchString(text)
 }
 
 // checkRole says what a publish would be told of the token. What the token cannot see

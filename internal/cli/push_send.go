@@ -156,11 +156,13 @@ func (p *push) endedEarly(files []pushed, err error) error {
 	return fmt.Errorf("%w\n%s", advise(err, p.at.Project), next)
 }
 
-// firstOf names some, and counts the rest.
+// firstOf names some, on one line, and counts the rest.
 func firstOf(names []string) string {
 	const most = 5
-	if more := len(names) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	more := len(names) - most
+	text := onOneLine(strings.Join(names[:min(most, len(names))], ", "))
+	if more > 0 {
+		return fmt.Sprintf("%s and %d more", text, more)
 	}
-	return strings.Join(names, ", ")
+	return text
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 )
@@ -18,7 +19,7 @@ type source struct {
 	label string // what people call it, "" for local
 }
 
-func (s source) String() string { return cmp.Or(s.label, s.local) }
+func (s source) String() string { return onOneLine(cmp.Or(s.label, s.local)) }
 
 var errChanged = errors.New("the file changed since it was looked at; nothing of it was published")
 
@@ -26,6 +27,9 @@ var errChanged = errors.New("the file changed since it was looked at; nothing of
 // that was found, and again instead of its last bytes.
 func (s source) open() (io.ReadCloser, error) {
 	f, err := os.Open(s.local)
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		err = fmt.Errorf("open %s: %w", s, e.Err) // on one line
+	}
 	if err != nil {
 		return nil, err
 	}

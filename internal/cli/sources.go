@@ -76,8 +76,9 @@ func sourcesAt(at string) ([]source, error) {
 	return f.found, f.failed()
 }
 
+// problem is one line, whatever the names in it.
 func (f *finder) problem(format string, args ...any) {
-	f.problems = append(f.problems, fmt.Sprintf(format, args...))
+	f.problems = append(f.problems, onOneLine(fmt.Sprintf(format, args...)))
 }
 
 func (f *finder) failed() error {
@@ -279,7 +280,7 @@ func (f *finder) goodLink(local, dir string) bool {
 	case why == "":
 		return true
 	case f.links == linksSkip:
-		f.notice("%s %s: left out", local, why)
+		f.notice("%s: left out", onOneLine(local+" "+why))
 	default:
 		f.problem("%s %s", local, why)
 	}

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -41,6 +43,25 @@ func TestAtOnce(t *testing.T) {
 	}{{0, 0, 0, 8}, {0, 5000 * 4096, 5000, 32}, {0, 1 << 30, 2, 8}, {8, 4096, 1, 8}, {64, 1 << 30, 2, 64}} {
 		if got := (&push{jobs: tt.jobs}).atOnce(tt.size, tt.files); got != tt.want {
 			t.Errorf("%+v: %d", tt, got)
+		}
+	}
+}
+
+// The name of a file begins no line of what is printed.
+func TestSourceOnOneLine(t *testing.T) {
+	dir := t.TempDir()
+	forged := filepath.Join(dir, "a\ngranary: published")
+	if err := os.Symlink("nowhere", forged); err != nil {
+		t.Skip(err) // there are file systems without
+	}
+	told := ""
+	_, problem := sourcesAt(dir)
+	skip := finder{links: linksSkip, notice: func(format string, args ...any) { told = fmt.Sprintf(format, args...) }}
+	skip.at(dir)
+	_, missing := source{local: forged}.open()
+	for _, text := range []string{problem.Error(), told, missing.Error(), source{local: forged}.String(), firstOf([]string{forged})} {
+		if text == "" || strings.Contains(text, "\n") {
+			t.Errorf("%q", text)
 		}
 	}
 }
