@@ -61,7 +61,7 @@ func openPartial(root *os.Root, name string, of File) (*partial, error) {
 func newPartial(root *os.Root, name string, size int64) (*partial, error) {
 	p := &partial{root: root, size: size}
 	p.more = sync.NewCond(&p.mu)
-	for range 10 {
+	for range 100 {
 		p.name = partialName(name, rand.Text()[:markLength])
 		mine, err := p.lock()
 		if mine || err != nil {
