@@ -102,12 +102,19 @@ func (p *pull) forget(ctx context.Context, root *os.Root, before, left pullList)
 
 // readListFile reads a list by its file's name; what is not there is empty.
 func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) {
-	f, err := root.Open(name)
+	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
+	if err == nil && !info.Mode().IsRegular() { // a FIFO would be waited for
+		err = errors.New("it is no file")
+	}
 	var text []byte
 	if err == nil {
+		var f *os.File
+		if f, err = root.Open(name); err != nil {
+			return l, err
+		}
 		defer f.Close()
 		text, err = io.ReadAll(io.LimitReader(f, maxPullList))
 	}
@@ -118,6 +125,8 @@ func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) 
 		return l, refused("the list of what was pulled, %s, cannot be read: %s; remove it to begin a new one",
 			filepath.Join(p.dir, name), reason(err))
 	}
+	// Nothing of git's was put there by a pull, whatever the list says.
+	l.Files = slices.DeleteFunc(l.Files, func(f listedFile) bool { return inGit(f.Path) })
 	return l, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"granary/internal/client"
 )
@@ -45,7 +47,11 @@ func checkNames(files []pulled) error {
 		switch {
 		case !filepath.IsLocal(filepath.FromSlash(f.Path)):
 			return refused("the package has a file %q, which leads out of the directory; nothing was installed", f.Path)
-		case client.IsPullList(f.Path), f.Path == client.PullLock:
+		case path.Clean(f.Path) != f.Path || strings.ContainsRune(f.Path, 0):
+			return refused("the package has a file %q, which is no plain path; nothing was installed, name the files you want", f.Path)
+		case inGit(f.Path):
+			return refused("the package has a file %q, which git would take for its own; nothing was installed, name the files you want", f.Path)
+		case client.IsPullList(path.Base(f.Path)), path.Base(f.Path) == client.PullLock:
 			return refused("the package has a file %q, which is what pull calls its own list or lock; nothing was installed", f.Path)
 		}
 	}
@@ -222,6 +228,11 @@ func (g *ground) writable(files []pulled) error {
 		}
 	}
 	return nil
+}
+
+// inGit reports a path with an element that git reads its settings and hooks from.
+func inGit(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") })
 }
 
 func pathsOf(files []pulled) []string {

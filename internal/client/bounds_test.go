@@ -75,6 +75,37 @@ func TestCopyWithoutLength(t *testing.T) {
 	}
 }
 
+// What came before a broken connection and what comes after it are joined only if
+// something shows that both are of one file.
+func TestPartsAreOfOneFile(t *testing.T) {
+	for name, said := range map[string]func(http.Header){
+		"nothing": func(http.Header) {},
+		"digest":  func(h http.Header) { h.Set("X-Checksum-SHA256", sumOf([]byte("AAAABBBB"))) },
+		"tag":     func(h http.Header) { h.Set("ETag", `"x"`) },
+	} {
+		asked := 0
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			asked++
+			said(w.Header())
+			if asked > 1 {
+				w.Header().Set("Content-Range", "bytes 4-7/8")
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = io.WriteString(w, "BBBB")
+				return
+			}
+			w.Header().Set("Content-Length", "8")
+			_, _ = io.WriteString(w, "AAAA")
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		})
+		var got bytes.Buffer
+		_, err := c.Copy(t.Context(), file(), client.File{Size: 8}, &got, nil)
+		if (err != nil) != (name == "nothing") || err != nil && (asked != 1 || !strings.Contains(err.Error(), "no digest and no tag")) {
+			t.Errorf("%s: asked %d times, %q %v", name, asked, got.String(), err)
+		}
+	}
+}
+
 // All transfers of a client share its rate.
 func TestLimitRate(t *testing.T) {
 	data := randomBytes(300 << 10)

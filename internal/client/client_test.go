@@ -194,6 +194,7 @@ func TestStall(t *testing.T) {
 	var calls atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "4")
+		w.Header().Set("ETag", `"one"`)
 		if calls.Add(1) == 1 {
 			fmt.Fprint(w, "ab")
 			w.(http.Flusher).Flush()

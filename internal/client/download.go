@@ -160,7 +160,7 @@ func (c *Client) fillPart(ctx context.Context, d Download, p *partial, i int) er
 	if from == to {
 		return nil
 	}
-	_, err := c.copyPart(ctx, d.Coordinates, part{from: from, to: to, size: p.size}, &partWriter{p, i, d.Progress})
+	_, err := c.copyPart(ctx, d.Coordinates, part{from: from, to: to, size: p.size, digest: true}, &partWriter{p, i, d.Progress})
 	return errors.Join(err, p.note())
 }
 

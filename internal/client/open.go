@@ -36,6 +36,7 @@ type part struct {
 	from, to int64
 	tag      string
 	size     int64
+	digest   bool // of the whole file is known, and shows at the end what was mixed
 }
 
 // open asks for a part of a file. One attempt.
@@ -165,12 +166,16 @@ func (c *Client) Probe(ctx context.Context, at Coordinates) error {
 // when the download would have to be taken up.
 func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writer) (said facts, err error) {
 	said.size = -1
+	begin := p.from
 	var buffer []byte
 	for attempt := 0; ; attempt++ {
 		before := p.from
 		err = c.copyOnce(ctx, at, &p, w, &buffer, &said)
 		if err == nil || p.to >= 0 && p.from == p.to && KindOf(err) != Damaged {
 			return said, nil
+		}
+		if p.from > begin && p.tag == "" && !p.digest && said.sha256 == "" {
+			return said, fmt.Errorf("%w; the server tells no digest and no tag of %s, so the rest could be that of another file: run it again", err, at)
 		}
 		if p.from > before {
 			attempt = 0
@@ -249,7 +254,7 @@ func bufferSize(n int64) int64 {
 // What was written before an error stays written. progress may be nil.
 func (c *Client) Copy(ctx context.Context, at Coordinates, f File, w io.Writer, progress func(int64)) (verified bool, err error) {
 	sum := &summed{w: w, hash: sha256.New(), progress: progress}
-	said, err := c.copyPart(ctx, at, part{to: -1, size: f.Size}, sum)
+	said, err := c.copyPart(ctx, at, part{to: -1, size: f.Size, digest: f.SHA256 != ""}, sum)
 	if err != nil {
 		return false, err
 	}

@@ -24,7 +24,7 @@ func (c *Client) Stream(ctx context.Context, at Coordinates, f File) io.ReadClos
 	s.out, s.in = io.Pipe()
 	s.fetch = func() {
 		g := &gate{at: at, file: f, w: s.in, hash: sha256.New(), left: f.Size}
-		_, err := c.copyPart(ctx, at, part{to: -1, size: f.Size}, g)
+		_, err := c.copyPart(ctx, at, part{to: -1, size: f.Size, digest: f.SHA256 != ""}, g)
 		if err == nil && g.left > 0 {
 			err = &failure{Damaged, fmt.Errorf("%s ended %d bytes before its size of %d", at, g.left, f.Size)}
 		}
