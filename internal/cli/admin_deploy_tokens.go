@@ -61,8 +61,8 @@ func (a *admin) deployTokenCreate() *cobra.Command {
 			if name == "" {
 				return usagef("what is the token for? want --name NAME")
 			}
-			if _, err := time.Parse(wire.DateLayout, expires); expires != "" && err != nil {
-				return usagef("--expires is %q: want a day such as 2030-12-31", expires)
+			if err := checkExpires(expires); err != nil {
+				return err
 			}
 			tokens, err := a.below(ctx, args[0], "deploy_tokens")
 			if err != nil {

@@ -151,8 +151,8 @@ func (a *admin) tokenCreate() *cobra.Command {
 			if of == "" || name == "" {
 				return usagef("whose token, and what for? want --user USER --name NAME")
 			}
-			if _, err := time.Parse(wire.DateLayout, expires); expires != "" && err != nil {
-				return usagef("--expires is %q: want a day such as 2030-12-31", expires)
+			if err := checkExpires(expires); err != nil {
+				return err
 			}
 			u, err := a.user(ctx, of)
 			if err != nil {
@@ -170,6 +170,14 @@ func (a *admin) tokenCreate() *cobra.Command {
 	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"api"}, "what it may be used for: `scopes` such as api, read_api")
 	cmd.Flags().StringVar(&expires, "expires", "", "the `day` from which it is dead, such as 2030-12-31; without one it lives until it is revoked")
 	return cmd
+}
+
+// checkExpires looks at the day of --expires, "" for none, before anything is asked.
+func checkExpires(day string) error {
+	if _, err := time.Parse(wire.DateLayout, day); day != "" && err != nil {
+		return usagef("--expires is %q: want a day such as 2030-12-31", day)
+	}
+	return nil
 }
 
 func (a *admin) tokenRevoke() *cobra.Command {

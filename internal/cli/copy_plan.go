@@ -148,15 +148,10 @@ func (k *copying) list(ctx context.Context, v *copiedVersion) error {
 
 // existing is what the target lists of a version, by path.
 func (k *copying) existing(ctx context.Context, v copiedVersion) (map[string]client.File, error) {
-	there := map[string]client.File{}
 	if v.targetID == 0 {
-		return there, nil
+		return map[string]client.File{}, nil
 	}
-	files, err := k.target.client.Files(ctx, k.target.project, v.targetID)
-	for _, f := range files {
-		there[f.Path] = f
-	}
-	return there, err
+	return filesByPath(ctx, k.target.client, k.target.project, v.targetID)
 }
 
 // decide compares a file with what the target has under its name.

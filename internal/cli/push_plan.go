@@ -74,7 +74,13 @@ func (p *push) existing(ctx context.Context) (map[string]client.File, error) {
 		p.unlisted = true
 		return there, nil
 	}
-	files, err := p.client.Files(ctx, p.at.Project, packages[len(packages)-1].ID)
+	return filesByPath(ctx, p.client, p.at.Project, packages[len(packages)-1].ID)
+}
+
+// filesByPath is the files of a package by their paths.
+func filesByPath(ctx context.Context, c *client.Client, project string, packageID int64) (map[string]client.File, error) {
+	there := map[string]client.File{}
+	files, err := c.Files(ctx, project, packageID)
 	for _, f := range files {
 		there[f.Path] = f
 	}
