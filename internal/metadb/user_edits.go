@@ -32,6 +32,11 @@ func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Ev
 	})
 }
 
+// livingUser is a user who is not deleted.
+func livingUser(ctx context.Context, q queries, userID int64) (auth.User, error) {
+	return scanUser(q.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, userID))
+}
+
 // keepAdministrator holds that somebody is left who may administer. Whatever takes
 // that from a user asks afterwards.
 func (t *tx) keepAdministrator(ctx context.Context) error {
@@ -46,7 +51,7 @@ func (t *tx) keepAdministrator(ctx context.Context) error {
 // UpdateUser implements auth.Users.
 func (db *DB) UpdateUser(ctx context.Context, userID int64, edit func(*auth.User) ([]audit.Event, error)) (auth.User, error) {
 	return change(ctx, db, func(t *tx) (auth.User, error) {
-		u, err := scanUser(t.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, userID))
+		u, err := livingUser(ctx, t, userID)
 		if err != nil {
 			return u, err
 		}
@@ -101,7 +106,7 @@ func (db *DB) DeleteUser(ctx context.Context, userID int64, withProjects bool, e
 }
 
 func (t *tx) deleteUser(ctx context.Context, userID int64, withProjects bool, e audit.Event) error {
-	u, err := scanUser(t.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, userID))
+	u, err := livingUser(ctx, t, userID)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (db *DB) FindUser(ctx context.Context, ref string) (auth.User, error) {
 	case err != nil:
 		return auth.User{}, err
 	case r.ID != 0:
-		return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, r.ID))
+		return livingUser(ctx, db, r.ID)
 	}
 	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.username_key = $1 AND u.deleted_at IS NULL`, r.Path))
 }
