@@ -113,7 +113,7 @@ proof-permission: ## every cell of permission, in the table and at every door
 
 # Ansible and Varnish are large, so that only this asks for them.
 proof-addresses: ## refused uploads and downloads by other people's tools, through nginx, HAProxy and Varnish, 50 times each (an hour); ONLY=varnish/wget
-	tools/install-test-deps varnishd=varnish ansible-playbook=ansible-core
+	tools/install-test-deps
 	GRANARY_TEST_ADDRESSES=all go test ./e2e -count=1 -timeout=0 -v \
 	  -run '$(if $(ONLY),^TestRefusalsReachClients$$/$(ONLY),^Test(RefusalsReachClients|ToolsFetch)$$)'
 

@@ -33,9 +33,6 @@ func TestToolsFetch(t *testing.T) {
 
 	t.Run("wget", func(t *testing.T) { wgetResumes(t, files+"1.0.0/app.bin", after) })
 	t.Run("zsync", func(t *testing.T) { zsyncUpdates(t, files+"2.0.0/", before, after) })
-	if !full() {
-		return
-	}
 	t.Run("ansible", func(t *testing.T) { ansibleInstalls(t, files+"3.0.0/app.bin", after) })
 }
 

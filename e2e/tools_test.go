@@ -13,8 +13,7 @@ import (
 	"granary/internal/servers"
 )
 
-// full says whether the long counts of `make proof-addresses` are wanted, with
-// tools that `make test` does without.
+// full says whether the long counts of `make proof-addresses` are wanted.
 func full() bool { return os.Getenv("GRANARY_TEST_ADDRESSES") == "all" }
 
 // tool is the path of a program that a test needs.
