@@ -8,7 +8,7 @@ import (
 	"hash"
 	"os"
 	"path/filepath"
-	"runtime"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -17,7 +17,15 @@ const (
 	resumable  = 4 << 20 // bytes from which a broken download is worth keeping
 	segment    = 8 << 20 // bytes that one part has at least
 	mostParts  = 64      // of one file, which are asked for in order, so that hashing is never far behind
-	maxStreams = 4       // parts of one file at once, on as many cores: more would only take turns
+	maxStreams = 4       // parts of one file at once
+)
+
+// One connection fills a line of a gigabit a second, and several would only take turns
+// at the file. Where less than slowLine bytes arrive within lookEvery, another one is
+// opened: what holds them up is the distance, or a limit for each connection.
+const (
+	lookEvery = 500 * time.Millisecond
+	slowLine  = 50 << 20
 )
 
 // Download is a file to be installed.
@@ -132,8 +140,7 @@ func (c *Client) downloadLarge(ctx context.Context, d Download, name string) (ve
 // errStale is a partial file that turned out to hold something else.
 var errStale = errors.New("the partial file was damaged")
 
-// fill downloads what is missing from a partial file, several parts at once
-// where there are several, and hashes the file behind them.
+// fill downloads what is missing from a partial file and hashes the file behind it.
 func (c *Client) fill(ctx context.Context, d Download, p *partial) (hash.Hash, error) {
 	sum := sha256.New()
 	hashed := make(chan error, 1)
@@ -146,13 +153,45 @@ func (c *Client) fill(ctx context.Context, d Download, p *partial) (hash.Hash, e
 	return sum, err
 }
 
+// fillParts begins with one stream, and opens others while little arrives.
 func (c *Client) fillParts(ctx context.Context, d Download, p *partial) error {
 	streams, ctx := errgroup.WithContext(ctx)
-	streams.SetLimit(min(maxStreams, max(2, runtime.GOMAXPROCS(0))))
+	todo := make(chan int, len(p.parts))
 	for i := range p.parts {
-		streams.Go(func() error { return c.fillPart(ctx, d, p, i) })
+		todo <- i
+	}
+	close(todo)
+	ended := make(chan struct{})
+	streams.Go(func() error {
+		defer close(ended)
+		return c.fillNext(ctx, d, p, todo)
+	})
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for n, before := 1, p.arrived(); n < min(maxStreams, len(p.parts)); {
+		select {
+		case <-ended: // with an error, or as no part is left to be taken
+			return streams.Wait()
+		case <-look.C:
+		}
+		now := p.arrived()
+		if now-before < slowLine {
+			n++
+			streams.Go(func() error { return c.fillNext(ctx, d, p, todo) })
+		}
+		before = now
 	}
 	return streams.Wait()
+}
+
+// fillNext fills one part after the other, until none is left.
+func (c *Client) fillNext(ctx context.Context, d Download, p *partial, parts <-chan int) error {
+	for i := range parts {
+		if err := c.fillPart(ctx, d, p, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Client) fillPart(ctx context.Context, d Download, p *partial, i int) error {

@@ -116,7 +116,7 @@ func (p *partial) resume() error {
 			return nil
 		}
 	}
-	if err == nil {
+	if err == nil && info.Size() > 0 { // ext4 writes a file that was cut to nothing down when it is closed
 		err = p.f.Truncate(0)
 	}
 	if err == nil {
