@@ -16,7 +16,7 @@ type listing[T any] struct {
 	with    string // a CTE before the query, "" for none; its arguments come first
 	from    string // tables
 	columns string // the first is the id
-	narrow  string // tables that are enough to tell which rows there are; "" for all
+	narrow  string // tables that are enough to tell which rows there are, and what bytes is; "" for all
 	bytes   string // SQL: how many a row has; "" for those of its columns
 	order   string
 	scan    func(scanner) (T, error)
@@ -70,7 +70,9 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Requ
 		}
 	}
 	outline := l
-	outline.from = cmp.Or(l.narrow, l.from)
+	if l.bytes != "" {
+		outline.from, outline.narrow = cmp.Or(l.narrow, l.from), ""
+	}
 	steps := &page.Steps[T]{}
 	_, err = list(ctx, q, func(row scanner) (struct{}, error) {
 		var id, size int64
@@ -162,9 +164,15 @@ func (w *weighed) Scan(dest ...any) error {
 	return err
 }
 
-// query is that for columns of a page, in its order.
+// query is that for columns of a page, in its order. The narrow tables say which
+// rows it has, so that those of the pages before it are not brought together.
 func (l listing[T]) query(columns string, w *where, p page.Request) string {
-	return l.with + `SELECT ` + columns + ` FROM ` + l.from + w.String() + ` ORDER BY ` + l.order + w.limit(p)
+	chosen := w.String() + ` ORDER BY ` + l.order + w.limit(p)
+	if l.narrow != "" {
+		id, _, _ := strings.Cut(l.columns, ",")
+		chosen = ` WHERE ` + id + ` IN (SELECT ` + id + ` FROM ` + l.narrow + chosen + `) ORDER BY ` + l.order
+	}
+	return l.with + `SELECT ` + columns + ` FROM ` + l.from + chosen
 }
 
 // readRows reads the rows with the ids, in their order, that the list has still.

@@ -14,6 +14,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
 )
@@ -86,6 +87,20 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 				continue // what it has just gathered itself
 			}
 			t.Errorf("%s\nin %s", step, text)
+		}
+	}
+}
+
+// Neither a page of a version's files nor their count looks at the rows of the others.
+func TestFilesAreListedByTheirIndex(t *testing.T) {
+	db := openSQLite(t)
+	var w where
+	w.and(listedFile, int64(1))
+	count := `SELECT COUNT(*) FROM package_files f` + w.String()
+	for _, text := range []string{count, fileListing("f.id").query(fileColumns, &w, page.Request{Number: 9, Size: 100})} {
+		steps := strings.Join(plan(t, db, text), "\n")
+		if !strings.Contains(steps, "package_files_listed") || strings.Contains(steps, "package_files_name") {
+			t.Errorf("%s\nby\n%s", text, steps)
 		}
 	}
 }

@@ -80,10 +80,19 @@ func scanPackageFile(row scanner) (registry.PackageFile, error) {
 	return f, classify(err)
 }
 
+// listedFile is what the index package_files_listed has the files of.
+const listedFile = `f.package_id = ? AND f.status <> 'pending_destruction'`
+
+func fileListing(order string) listing[registry.PackageFile] {
+	return listing[registry.PackageFile]{
+		narrow: "package_files f", from: "package_files f JOIN blobs b ON b.id = f.blob_id", columns: fileColumns, order: order, scan: scanPackageFile,
+	}
+}
+
 // ListFiles implements registry.Files.
 func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[registry.PackageFile], error) {
 	var w where
-	w.and("f.package_id = ? AND f.status <> 'pending_destruction'", packageID)
+	w.and(listedFile, packageID)
 	order := "f.id" + direction(p.Desc)
 	switch p.OrderBy {
 	case "file_name":
@@ -91,7 +100,7 @@ func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (p
 	case "created_at":
 		order = "f.created_at" + direction(p.Desc) + ", " + order
 	}
-	found, err := listPage(ctx, db, &w, p, scanPackageFile, "package_files f JOIN blobs b ON b.id = f.blob_id", fileColumns, order)
+	found, err := countedPage(ctx, db, &w, p, fileListing(order))
 	if err != nil {
 		return found, err
 	}
