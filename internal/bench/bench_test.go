@@ -171,10 +171,15 @@ publish 1 GiB x 1   embedded  1074 MB/s  -                  -            2.50 s/
 }
 
 func TestPrintClients(t *testing.T) {
-	var b strings.Builder
-	err := printClients(&b, []result{{name: "pull x", samples: [][]sample{{{ops: 2000, seconds: 1, memory: 30 << 20}}, {{ops: 200, seconds: 2}}}}})
-	if want := "pull x  2000 files/s  100 files/s  20.00 (20.00..20.00)  30 MiB       1\n"; err != nil || !strings.HasSuffix(b.String(), want) {
-		t.Errorf("%v\n%s\nwant %s", err, b.String(), want)
+	results := []result{{name: "pull x", samples: [][]sample{{{ops: 2000, seconds: 1, memory: 30 << 20}}, {{ops: 200, seconds: 2}}, {{ops: 2000, seconds: 2}}}}}
+	for before, want := range map[string]string{
+		"":    "pull x  2000 files/s  100 files/s  20.00 (20.00..20.00)  30 MiB       1\n",
+		"old": "pull x  2000 files/s  100 files/s  20.00 (20.00..20.00)  1000 files/s  2.00 (2.00..2.00)  30 MiB       1\n",
+	} {
+		var b strings.Builder
+		if err := printClients(&b, options{before: before}.contenders(), results); err != nil || !strings.HasSuffix(b.String(), want) {
+			t.Errorf("%v\n%s\nwant %s", err, b.String(), want)
+		}
 	}
 }
 

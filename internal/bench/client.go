@@ -22,13 +22,26 @@ const (
 )
 
 // clients compares granary's own client with what GitLab's manual gives its
-// users: curl, in a loop where there are many files. Both talk to one server.
+// users: curl, in a loop where there are many files; and with that of another build
+// where there is one. All talk to one server.
 type clients struct {
-	s      *server
-	dir    string
-	binary string
-	size   int64 // of the large file
-	stamp  int64
+	s     *server
+	dir   string
+	all   []contender
+	size  int64 // of the large file
+	stamp int64
+}
+
+// contender is a client: granary's, by its binary, or curl.
+type contender struct{ name, binary string }
+
+// contenders are the columns of the table, ours first.
+func (o options) contenders() []contender {
+	all := []contender{{"granary", o.granary}, {"curl", ""}}
+	if o.before != "" {
+		all = append(all, contender{"before", o.before})
+	}
+	return all
 }
 
 // clientResults is what is measured with clients, nothing where -only chooses
@@ -37,7 +50,7 @@ func clientResults(o options) []result {
 	large, small := sizeText(o.size), fmt.Sprintf("%d x %s", clientFiles, sizeText(smallSize))
 	results := []result{{name: "push " + large, large: true}, {name: "pull " + large, large: true}, {name: "push " + small}, {name: "pull " + small}}
 	for i := range results {
-		results[i].samples = make([][]sample, 2)
+		results[i].samples = make([][]sample, len(o.contenders()))
 	}
 	if !slices.ContainsFunc(results, func(r result) bool { return strings.Contains("client "+r.name, o.only) }) {
 		return nil
@@ -47,7 +60,7 @@ func clientResults(o options) []result {
 
 // measureClients runs the client's scenarios, rounds interleaved as for servers.
 func measureClients(ctx context.Context, d *driver, s *server, o options) ([]result, error) {
-	c := &clients{s: s, dir: filepath.Join(d.dir, "client"), binary: o.granary, size: o.size, stamp: d.stamp}
+	c := &clients{s: s, dir: filepath.Join(d.dir, "client"), all: o.contenders(), size: o.size, stamp: d.stamp}
 	results := clientResults(o)
 	if len(results) == 0 {
 		return nil, nil
@@ -58,12 +71,9 @@ func measureClients(ctx context.Context, d *driver, s *server, o options) ([]res
 	for round := range o.rounds {
 		for i := range results {
 			r := &results[i]
-			ours, theirs, err := c.round(ctx, round, r.large, strings.HasPrefix(r.name, "push"))
-			if err != nil {
+			if err := c.round(ctx, round, r); err != nil {
 				return nil, fmt.Errorf("client %s: %w", r.name, err)
 			}
-			r.samples[0], r.samples[1] = append(r.samples[0], ours), append(r.samples[1], theirs)
-			fmt.Fprintf(os.Stderr, "round %d  client %-20s  granary %.2f s  curl %.2f s\n", round+1, r.name, ours.seconds, theirs.seconds)
 		}
 	}
 	return results, nil
@@ -102,49 +112,57 @@ func fill(path string, from io.Reader, n int64) error {
 	return f.Close()
 }
 
-// round moves the same by both clients; who goes first changes with the round.
+// round moves the same by every client; who goes first changes with the round.
 // A pull gets what the push of its round left.
-func (c *clients) round(ctx context.Context, round int, large, push bool) (ours, theirs sample, err error) {
-	for i := range 2 {
-		if (i+round)%2 == 0 {
-			ours, err = c.granary(ctx, round, large, push)
-		} else {
-			theirs, err = c.curl(ctx, round, large, push)
+func (c *clients) round(ctx context.Context, round int, r *result) error {
+	push := strings.HasPrefix(r.name, "push")
+	line := fmt.Sprintf("round %d  client %-20s", round+1, r.name)
+	for i := range c.all {
+		i = (i + round) % len(c.all)
+		move := c.granary
+		if c.all[i].binary == "" {
+			move = c.curl
 		}
+		s, err := move(ctx, c.all[i], round, r.large, push)
 		if err != nil {
-			return ours, theirs, err
+			return err
 		}
+		r.samples[i] = append(r.samples[i], s)
+		line += fmt.Sprintf("  %s %.2f s", c.all[i].name, s.seconds)
 	}
-	return ours, theirs, nil
+	fmt.Fprintln(os.Stderr, line)
+	return nil
 }
 
-// granary pushes or pulls with our client.
-func (c *clients) granary(ctx context.Context, round int, large, push bool) (sample, error) {
+// granary pushes or pulls with granary's client.
+func (c *clients) granary(ctx context.Context, by contender, round int, large, push bool) (sample, error) {
 	what, files, bytes := "small", clientFiles, int64(clientFiles*smallSize)
 	if large {
 		what, files, bytes = "large", 1, c.size
 	}
-	version := fmt.Sprintf("%d.%d.0", c.stamp, round)
-	args := []string{"push", "--quiet", c.project(), "ours-" + what, version, filepath.Join(c.dir, what)}
+	name, version := by.name+"-"+what, fmt.Sprintf("%d.%d.0", c.stamp, round)
+	args := []string{"push", "--quiet", c.project(), name, version, filepath.Join(c.dir, what)}
 	if !push {
-		out := filepath.Join(c.dir, what+"-out-"+strconv.Itoa(round))
+		out := filepath.Join(c.dir, name+"-out-"+strconv.Itoa(round))
 		if large { // the disk needs the room
 			defer func() { _ = os.RemoveAll(out) }() // with the whole folder at the latest
 		} // else it stays: ext4 looks long for numbers of files where many were just removed
-		args = []string{"pull", "--quiet", c.project(), "ours-" + what + "@" + version, "--output", out}
+		args = []string{"pull", "--quiet", c.project(), name + "@" + version, "--output", out}
 	} else if err := c.renew(large); err != nil {
 		return sample{}, err
 	}
-	return c.time(ctx, files, bytes, c.binary, args...)
+	return c.time(ctx, files, bytes, by.binary, args...)
 }
 
 // curl does the same as GitLab's manual shows it.
-func (c *clients) curl(ctx context.Context, round int, large, push bool) (sample, error) {
+func (c *clients) curl(ctx context.Context, _ contender, round int, large, push bool) (sample, error) {
 	at := fmt.Sprintf("http://%s%scurl/%d.%d.0/", c.s.host, c.s.prefix, c.stamp, round)
-	transfer, out := `--upload-file "$f"`, filepath.Join(c.dir, "curled")
+	transfer, out := `--upload-file "$f"`, filepath.Join(c.dir, "curl-out-"+strconv.Itoa(round))
 	if !push {
 		transfer = `--output "` + out + `/$f"`
-		defer func() { _ = os.RemoveAll(out) }() // with the whole folder at the latest
+		if large {
+			defer func() { _ = os.RemoveAll(filepath.Join(out, "large")) }() // as above
+		}
 		if err := os.MkdirAll(out, 0o755); err != nil {
 			return sample{}, err
 		}
@@ -182,10 +200,12 @@ func (c *clients) project() string {
 	return strings.ReplaceAll(project, "%2F", "/")
 }
 
-// time runs a command to its end.
+// time runs a command to its end. Before it begins, the disk has written what the
+// commands before left, which would be counted with this one.
 func (c *clients) time(ctx context.Context, files int, bytes int64, name string, args ...string) (sample, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), "GRANARY_SERVER=http://"+c.s.host, "GRANARY_TOKEN="+c.s.token)
+	syscall.Sync()
 	begun := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -212,13 +232,18 @@ func printHelp(ctx context.Context, w io.Writer, binary string) error {
 	return err
 }
 
-// printClients prints medians and ratios as printTable does.
-func printClients(w io.Writer, results []result) error {
+// printClients prints medians and ratios as printTable does, of granary's client to
+// each of the others.
+func printClients(w io.Writer, all []contender, results []result) error {
 	if len(results) == 0 {
 		return nil
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nclient\tgranary\tcurl\tratio (min..max)\tRSS granary\trounds")
+	fmt.Fprint(t, "\nclient\tgranary")
+	for _, c := range all[1:] {
+		fmt.Fprintf(t, "\t%s\tratio (min..max)", c.name)
+	}
+	fmt.Fprintln(t, "\tRSS granary\trounds")
 	for _, r := range results {
 		unit := "%.0f files/s"
 		if r.large {
@@ -228,8 +253,11 @@ func printClients(w io.Writer, results []result) error {
 		for _, s := range r.samples[0] {
 			most = max(most, s.memory)
 		}
-		fmt.Fprintf(t, "%s\t"+unit+"\t"+unit+"\t%s\t%d MiB\t%d\n", r.name, median(values(r.samples[0], r.rate)),
-			median(values(r.samples[1], r.rate)), r.ratio(0, 1), most>>20, len(r.samples[0]))
+		fmt.Fprintf(t, "%s\t"+unit, r.name, median(values(r.samples[0], r.rate)))
+		for i := range all[1:] {
+			fmt.Fprintf(t, "\t"+unit+"\t%s", median(values(r.samples[i+1], r.rate)), r.ratio(0, i+1))
+		}
+		fmt.Fprintf(t, "\t%d MiB\t%d\n", most>>20, len(r.samples[0]))
 	}
 	return t.Flush()
 }

@@ -34,6 +34,7 @@ type options struct {
 	name             string
 	pid              int
 	granary          string // the program, once it is built
+	before           string // the program of another build, "" for none
 }
 
 func main() {
@@ -61,6 +62,7 @@ func parseOptions(args []string) (options, error) {
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds; each gives every server one slice")
 	fs.DurationVar(&o.slice, "slice", 3*time.Second, "length of a slice; large publications take as long as they take")
 	fs.DurationVar(&o.limit, "limit", 270*time.Second, "plan the rounds of each table to fit into this: a scenario that is slow today gets fewer; after twice as long the run ends, come what may")
+	fs.StringVar(&o.before, "before", "", "the granary of another build, whose client is measured beside this one's")
 	fs.IntVar(&o.clients, "clients", 16, "clients where there are many")
 	fs.IntVar(&o.uploads, "uploads", 4, "the same for large publications, which need disk: 16 of 1GiB write 99 GiB in three rounds")
 	fs.StringVar(&o.only, "only", "", "only scenarios with this in their names; those of the other tables begin with client, cluster, PostgreSQL + S3")
@@ -166,7 +168,7 @@ func compareNginx(ctx context.Context, d *driver, o options, built bool) (err er
 		return err
 	}
 	results, err = measureClients(ctx, d, ours, o)
-	err = errors.Join(err, printClients(os.Stdout, results))
+	err = errors.Join(err, printClients(os.Stdout, o.contenders(), results))
 	if err == nil && len(results) > 0 {
 		err = printHelp(ctx, os.Stdout, o.granary)
 	}
@@ -185,7 +187,7 @@ func (o options) chosen(table string, list []scenario) []scenario {
 func enoughDisk(dir string, o options) error {
 	nginx := int64(0)
 	if len(clientResults(o)) > 0 {
-		nginx = 6 * o.size * int64(o.rounds)
+		nginx = 3 * int64(len(o.contenders())) * o.size * int64(o.rounds)
 	}
 	for _, s := range o.chosen("", scenarios(o.clients, o.uploads)) {
 		switch {
