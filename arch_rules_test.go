@@ -19,6 +19,7 @@ func rooms() []room {
 		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
 		{"internal/access", []string{"fault"}, "permission is a pure table: what it decides can be read and tested without anything else"},
 		{"internal/access/accesstest", []string{"access"}, "the same table from GitLab's documentation: it shares the words with access, and no decision"},
+		{"internal/naming", []string{"fault"}, "what a name may look like hangs on nothing but the name and the grammar"},
 		{"internal/trouble", nil, "what fails again and again is told in the same way, whatever it is"},
 		{"internal/audit", []string{"access", "fault", "page"}, "an event says who did what to a thing by its name and id: it knows no thing"},
 		{"internal/openapi", nil, "the document is words; whether they are true, the tests of api say"},
@@ -33,17 +34,17 @@ func rooms() []room {
 		{"internal/httpd", nil, "running HTTP well is the same for any handler"},
 		{"internal/throttle", nil, "counting asks for a key and a clock, and knows nobody behind the key"},
 		{"internal/auth", []string{"access", "audit", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
-		{"internal/projects", []string{"access", "audit", "fault", "page"}, "projects are there before any package is"},
-		{"internal/registry", []string{"access", "audit", "blob", "projects", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
+		{"internal/projects", []string{"access", "audit", "naming", "fault", "page"}, "projects are there before any package is"},
+		{"internal/registry", []string{"access", "audit", "blob", "naming", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
 		{"internal/releases", []string{"access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
 		{"internal/hooks", []string{"access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
 		{"internal/hooks/deliver", []string{"hooks", "wire", "fault", "trouble"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},
-		{"internal/metadb", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "blob", "fault", "page", "trouble"}, "records are kept here for the rooms that define them, for no door"},
+		{"internal/metadb", []string{"audit", "naming", "registry", "releases", "hooks", "projects", "auth", "access", "blob", "fault", "page", "trouble"}, "records are kept here for the rooms that define them, for no door"},
 		{"internal/metadb/metadbtest", []string{"metadb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
-		{"internal/api", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/api", []string{"audit", "naming", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/ui", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"filelock", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "hooks", "hooks/deliver", "page", "httpd", "metadb", "projects", "registry", "releases", "throttle", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "hooks", "hooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "throttle", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
 		{"dev/cluster", []string{"dev/servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
@@ -65,7 +66,7 @@ type limit struct {
 // limits lists every third-party module the program uses: one that is not here
 // fails the test, since a dependency is a decision.
 func limits() []limit {
-	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/hooks", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle"}
+	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/hooks", "internal/naming", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest"}
 	return []limit{
 		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/hooks/deliver"},

@@ -27,6 +27,7 @@ import (
 	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/metadb/metadbtest"
+	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
@@ -143,7 +144,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
 		Catalog: db, Ledger: db, Uploads: db, Shelf: db, Files: db, Removal: db, Protectors: db, Sweeps: db,
-		Groups: places, Blobs: blobs, Rules: rules, Naming: projects.Strict,
+		Groups: places, Blobs: blobs, Rules: rules, Naming: naming.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
 	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})

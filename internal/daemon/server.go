@@ -20,6 +20,7 @@ import (
 	webhooks "granary/internal/hooks"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
+	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
@@ -76,7 +77,7 @@ func (s *server) furnish(cfg config.Config, version string) {
 	}
 	s.registry = &registry.Registry{
 		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Sweeps: s.db, Protectors: s.db,
-		Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
+		Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: naming.Grammar(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.registry.Links, _ = s.blobs.(blob.Linker)

@@ -10,7 +10,6 @@ import (
 	"granary/internal/access"
 	"granary/internal/fault"
 	"granary/internal/page"
-	"granary/internal/projects"
 )
 
 // Package is a name and a version with its files.
@@ -244,5 +243,3 @@ func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project
 	}
 	return found, false, err
 }
-
-var _ Groups = (*projects.Service)(nil)

@@ -5,15 +5,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 )
 
@@ -79,7 +77,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 	}
 	now := r.Now()
 	return r.Uploads.AddUpload(ctx, Upload{
-		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: uploadName(name),
+		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: naming.SafeFile(name),
 		Size: received.Size, Digest: received.Digest, Small: received.Small, CreatorID: a.UserID, CreatedAt: now,
 	}, r.limits().Uploads, audit.New(a, audit.UploadCreated, now, p.entity()))
 }
@@ -125,33 +123,4 @@ func newUploadSecret() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
-}
-
-// uploadName makes a safe file name of what a sender calls its file, as GitLab
-// does: the last part of the path, every character but those of words, in whichever
-// script, and ".+-" an underscore.
-func uploadName(sent string) FileName {
-	sent = sent[strings.LastIndexAny(sent, `/\`)+1:]
-	name := strings.Map(func(c rune) rune {
-		if c < utf8.RuneSelf && isNameOrPlus(byte(c)) || c >= utf8.RuneSelf && isOfWord(c) {
-			return c
-		}
-		return '_'
-	}, sent)
-	switch {
-	case strings.Trim(name, ".") == "":
-		name = "unnamed"
-	case len(name) > maxFile: // the end tells its type
-		cut := len(name) - maxFile
-		for !utf8.RuneStart(name[cut]) {
-			cut++
-		}
-		name = name[cut:]
-	}
-	return FileName(name)
-}
-
-// isOfWord is [[:word:]] of Ruby's regular expressions, by which GitLab cleans names.
-func isOfWord(c rune) bool {
-	return unicode.In(c, unicode.L, unicode.M, unicode.Nd, unicode.Pc)
 }
