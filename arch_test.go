@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the generated part of .golangci
 
 const (
 	module    = "granary"
-	maxFloors = 8 // cmd, cli, daemon, metadb, registry, projects, audit, access, above the ground: fault, page
+	maxFloors = 6 // cmd, cli, daemon, api, registry, gate, above the first: access, fault, page
 )
 
 // goPackage is what `go list -json` says of a package.

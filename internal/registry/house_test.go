@@ -113,7 +113,7 @@ func newHouseOn(t *testing.T, blobs blob.Store) *house {
 		t.Fatal(err)
 	}
 	h.project = strconv.FormatInt(p.ID, 10)
-	h.Registry = &registry.Registry{Catalog: db, Shelf: db, Files: db, Removal: db, Protectors: db, Groups: places, Ledger: h.ledger, Blobs: h.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
+	h.Registry = &registry.Registry{Catalog: db, Shelf: db, Files: db, Removal: db, Protectors: db, Places: places, Ledger: h.ledger, Blobs: h.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
 	return h
 }
 

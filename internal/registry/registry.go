@@ -11,6 +11,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/naming"
 )
 
@@ -166,7 +167,7 @@ type Registry struct {
 	Removal      Removal
 	Sweeps       Sweeps
 	Protectors   Protectors
-	Groups       Groups
+	Places       gate.Places
 	Blobs        blob.Store
 	Links        blob.Linker // of Blobs; nil where every download goes through the server
 	Rules        access.Rules
@@ -198,8 +199,8 @@ func (r *Registry) place(ctx context.Context, a access.Actor, project string) (P
 // allow is the gate of every deed. The feature flag counts after visibility
 // and before the rest (contract 2.6).
 func (r *Registry) allow(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return Place{}, access.Refusal(v, action, "")
+	if err := gate.Token(a, action, ""); err != nil {
+		return Place{}, err
 	}
 	p, err := r.place(ctx, a, project)
 	if err != nil {
@@ -209,7 +210,7 @@ func (r *Registry) allow(ctx context.Context, a access.Actor, project string, ac
 	if v != access.Hidden && !p.FlagOn {
 		return Place{}, fault.New(fault.Absent, "")
 	}
-	return p, access.Refusal(v, action, "")
+	return p, gate.Refusal(v, action, "")
 }
 
 // Coordinates parses what a caller sent under the naming of the project. An

@@ -11,6 +11,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/naming"
 	"granary/internal/page"
 )
@@ -105,8 +106,8 @@ func (r *Registry) openUpload(ctx context.Context, p Place, at UploadAddress) (*
 // allowUpload is the gate of these deeds: that of packages without their flag,
 // for an upload is none.
 func (r *Registry) allowUpload(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return Place{}, access.Refusal(v, action, "Project")
+	if err := gate.Token(a, action, "Project"); err != nil {
+		return Place{}, err
 	}
 	p, err := r.place(ctx, a, project)
 	if fault.Is(err, fault.Hidden) {
@@ -115,7 +116,7 @@ func (r *Registry) allowUpload(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return Place{}, err
 	}
-	return p, access.JobRefusal(r.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path)
+	return p, gate.CheckProject(r.Rules, a, p.Standing, action, p.Path)
 }
 
 // newUploadSecret is 128 random bits, so that an address cannot be guessed.
