@@ -8,13 +8,13 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/api"
-	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/trail"
 )
 
 // deed is what an exported method asks the permission table for, and arguments
@@ -231,13 +231,13 @@ func rooms(standing access.Resource) map[string]any {
 	users := &auth.Service{PersonalTokens: r, Jobs: r, Places: places, Rules: rules, Now: now}
 	return map[string]any{
 		"Releases": &releases.Service{Places: places, Now: now},
-		"Registry": &registry.Registry{Catalog: r, Groups: places, Rules: rules, Now: now},
+		"Registry": &registry.Registry{Catalog: r, Places: places, Rules: rules, Now: now},
 		"Hooks":    &hooks.Service{Places: places, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
 		"ProjectVariables": places.ProjectVariables(), "GroupVariables": places.GroupVariables(), "InstanceVariables": places.InstanceVariables(),
 		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),
 		"ProjectTokens": users.ProjectTokens(), "GroupTokens": users.GroupTokens(),
-		"Audit": &audit.Service{Places: places, Rules: rules, Now: now},
+		"Audit": &trail.Service{Places: places, Rules: rules, Now: now},
 	}
 }
 

@@ -9,17 +9,8 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
-)
-
-// Naming is the grammar of package names, versions and files: Strict is the
-// mission's rows 5 to 7, Relaxed today's GitLab (contract 2.2).
-type Naming string
-
-// The two grammars.
-const (
-	Strict  Naming = "strict"
-	Relaxed Naming = "relaxed"
 )
 
 // Project is what holds packages.
@@ -37,7 +28,7 @@ type Project struct {
 	PackageAccess  access.PackageAccess
 	Archived       bool
 	CreatorID      int64
-	Naming         *Naming // nil: the server's
+	Naming         *naming.Grammar // nil: the server's
 	Duplicates     Duplicates
 	MaxFileSize    *int64 // bytes, 0 = none; nil: the server's
 	JobTokenScope  bool   // other projects' job tokens are let in by a list only
@@ -77,7 +68,7 @@ type ProjectEdit struct {
 	Visibility                             *access.Visibility
 	Topics                                 *[]string
 	PackageAccess                          *access.PackageAccess
-	Naming                                 Setting[Naming]
+	Naming                                 Setting[naming.Grammar]
 	DuplicatesAllowed                      Setting[bool]
 	DuplicateException                     Setting[string]
 	MaxFileSize                            Setting[int64]
@@ -280,7 +271,7 @@ func checkProject(p Project) error {
 	if len(p.DefaultBranch) > maxName || strings.ContainsFunc(p.DefaultBranch, isControl) {
 		return fault.Field("default_branch", "is one line of at most 255 characters")
 	}
-	if p.Naming != nil && *p.Naming != Strict && *p.Naming != Relaxed {
+	if p.Naming != nil && *p.Naming != naming.Strict && *p.Naming != naming.Relaxed {
 		return fault.New(fault.Invalid, "generic_package_naming does not have a valid value")
 	}
 	if p.MaxFileSize != nil && *p.MaxFileSize < 0 {
@@ -289,7 +280,7 @@ func checkProject(p Project) error {
 	if len(p.Topics) > 20 || slices.ContainsFunc(p.Topics, badTopic) {
 		return fault.Field("topics", "may be 20 at most, of up to 255 characters each, without commas or line breaks")
 	}
-	return checkException(p.Duplicates.Exception)
+	return naming.CheckException(p.Duplicates.Exception)
 }
 
 func badTopic(t string) bool {
