@@ -207,7 +207,7 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 		return PersonalToken{}, "", err
 	}
 	if id != a.TokenID && !a.Has(access.ScopeAPI) {
-		return PersonalToken{}, "", fault.New(fault.InsufficientScope, string(access.ScopeAPI))
+		return PersonalToken{}, "", &fault.Error{Kind: fault.InsufficientScope, Scopes: []string{string(access.ScopeAPI)}}
 	}
 	if t.Role != access.NoRole {
 		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // it has a route of its own

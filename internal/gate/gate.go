@@ -49,9 +49,17 @@ func Refusal(v access.Verdict, action access.Action, noun string) error {
 	case access.Unauthenticated:
 		return fault.New(fault.Unauthenticated, "")
 	case access.OutOfScope:
-		return fault.New(fault.InsufficientScope, access.ScopeList(action))
+		return &fault.Error{Kind: fault.InsufficientScope, Scopes: scopes(action)}
 	case access.Hidden:
 		return fault.New(fault.Hidden, noun)
 	}
 	return fault.New(fault.Denied, "")
+}
+
+// scopes are those that reach an action.
+func scopes(action access.Action) (words []string) {
+	for _, scope := range access.Scopes(action) {
+		words = append(words, string(scope))
+	}
+	return words
 }

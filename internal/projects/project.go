@@ -3,6 +3,7 @@ package projects
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -142,7 +143,7 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns), s.limits().GroupProjects,
 		s.event(a, audit.ProjectCreated, audit.Entity{Type: audit.Project}))
 	if full, ok := fault.As(err, fault.Full); ok && ns.Personal() {
-		err = fault.New(fault.OverLimit, "Your project limit is "+full.Msg+" projects! Please contact your administrator to increase it")
+		err = fault.New(fault.OverLimit, "Your project limit is "+strconv.Itoa(full.Most)+" projects! Please contact your administrator to increase it")
 	}
 	if err != nil {
 		return Project{}, taken(err)

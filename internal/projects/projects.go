@@ -96,7 +96,7 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 		return Project{}, err
 	}
 	if moved {
-		return Project{}, fault.New(fault.Moved, idRef(p.ID)) // told only to who may see where to
+		return Project{}, fault.MovedTo(p.ID) // told only to who may see where to
 	}
 	return p, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strconv"
 	"time"
 
 	"granary/internal/access"
@@ -114,7 +113,7 @@ func (r *Registry) allowShelf(ctx context.Context, a access.Actor, project strin
 		return Place{}, err
 	}
 	if p.Moved {
-		return Place{}, fault.New(fault.Moved, strconv.FormatInt(p.ProjectID, 10))
+		return Place{}, fault.MovedTo(p.ProjectID)
 	}
 	return p, nil
 }
