@@ -101,6 +101,12 @@ func (c *Client) Files(ctx context.Context, project string, packageID int64) ([]
 	return files, nil
 }
 
+// ProtectionRules lists who may publish and delete packages of which names in a
+// project: Denied or NotFound to who is no maintainer of it.
+func (c *Client) ProtectionRules(ctx context.Context, project string) ([]wire.ProtectionRule, error) {
+	return List[wire.ProtectionRule](ctx, c, projectPath(project)+"/packages/protection/rules", nil)
+}
+
 // decodeName undoes how a file in directories is listed: percent-encoded as one
 // word (contract generic-packages 2.4). A name without directories has no
 // percent sign.
