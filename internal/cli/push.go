@@ -26,7 +26,8 @@ below the directory. Other hidden files are published, and counted.
 
 Everything that can be known is looked at before the first byte is sent: that files
 open, links stay inside, the server takes the names, no name is taken, no protection
-rule that the token can read wants a higher role. What still ends early says how far it came; a version that is published in part can be installed.
+rule that the token can read wants a higher role. What still ends early says how far it
+came; a version that is published in part can be installed.
 
 Push is safe to run again. What the package has already is compared by SHA-256:
 the same bytes are left alone, or sent again if the server has lost them; other
