@@ -71,11 +71,15 @@ type Client struct {
 	rate   *rateLimit // nil for none
 }
 
-// New makes a client. It fails where the server's address is none, and where
-// there is no certificate among the authorities.
+// New makes a client. It fails where the server's address is none, where the
+// credential holds control characters, and where there is no certificate among the
+// authorities.
 func New(config Config) (*Client, error) {
 	api, err := ParseServer(config.Server)
 	if err != nil {
+		return nil, err
+	}
+	if err := config.Credential.check(); err != nil {
 		return nil, err
 	}
 	if config.Attempts == 0 {
