@@ -61,7 +61,7 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	if err != nil {
 		return nil, err
 	}
-	got := &content{resp.Body, facts{size: resp.ContentLength, sha256: resp.Header.Get("X-Checksum-SHA256")}}
+	got := &content{resp.Body, facts{size: resp.ContentLength, sha256: digestOf(resp.Header.Get("X-Checksum-SHA256"))}}
 	if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) {
 		got.tag = tag
 	}
@@ -80,6 +80,10 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	}
 	return got, nil
 }
+
+// digestOf is a digest as everything here writes one. Every one that a server tells
+// passes through it: hex in capitals is the same digest.
+func digestOf(told string) string { return strings.ToLower(told) }
 
 // rangeSize reads the size of the whole file from "bytes FROM-TO/SIZE", and
 // holds the answer to where it should begin. "*" is a size nobody knows: -1.
@@ -114,7 +118,7 @@ func (c *Client) Stat(ctx context.Context, at Coordinates) (File, error) {
 		if err != nil {
 			return err
 		}
-		f = File{Path: at.Path, Size: resp.ContentLength, SHA256: resp.Header.Get("X-Checksum-SHA256")}
+		f = File{Path: at.Path, Size: resp.ContentLength, SHA256: digestOf(resp.Header.Get("X-Checksum-SHA256"))}
 		return resp.Body.Close()
 	})
 	return f, err

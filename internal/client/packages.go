@@ -91,7 +91,7 @@ func (c *Client) Files(ctx context.Context, project string, packageID int64) ([]
 			newer.Older = append(newer.Older, r.ID)
 			continue
 		}
-		byPath[path] = &File{ID: r.ID, Path: path, Size: r.Size, SHA256: r.FileSHA256, CreatedAt: time.Time(r.CreatedAt)}
+		byPath[path] = &File{ID: r.ID, Path: path, Size: r.Size, SHA256: digestOf(r.FileSHA256), CreatedAt: time.Time(r.CreatedAt)}
 	}
 	files := make([]File, 0, len(byPath))
 	for _, f := range byPath {
