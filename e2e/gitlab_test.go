@@ -26,6 +26,7 @@ import (
 // maintainer of group/project, which is project 7.
 type gitlab struct {
 	protect  bool // one rule: release* takes an owner to push
+	chatty   bool // says something after every answer
 	old      bool // as before 18: no select, no digest in headers
 	object   *httptest.Server
 	mu       sync.Mutex
@@ -62,13 +63,14 @@ type glFile struct {
 
 const glTime = "2026-03-04T09:15:22.418Z"
 
-// startGitlab is the command `gitlab [old] [objects] [throttle] [protect]`: it sets $URL
+// startGitlab is the command `gitlab [old] [objects] [throttle] [protect] [chatty]`: it sets $URL
 // and what the client reads.
 func startGitlab(ts *testscript.TestScript, neg bool, args []string) {
 	g := &gitlab{old: slices.Contains(args, "old"), protect: slices.Contains(args, "protect"), vars: map[string]string{}}
 	if slices.Contains(args, "throttle") {
 		g.throttle = 3
 	}
+	g.chatty = slices.Contains(args, "chatty")
 	if slices.Contains(args, "objects") {
 		g.object = httptest.NewServer(http.HandlerFunc(g.serveObject))
 		ts.Defer(g.object.Close)
@@ -117,11 +119,31 @@ func (g *gitlab) handler() http.Handler {
 			fmt.Fprintln(w, "Retry later")
 		case r.Header.Get("Private-Token") != "glpat-e2e-secret":
 			answer(w, 401, `{"message":"401 Unauthorized"}`)
+		case g.chatty:
+			answerAndMore(w, r, mux)
 		default:
 			w.Header().Set("X-Frame-Options", "SAMEORIGIN")
 			mux.ServeHTTP(w, r)
 		}
 	})
+}
+
+// answerAndMore writes a second answer behind that of a handler.
+func answerAndMore(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	recorded := httptest.NewRecorder()
+	h.ServeHTTP(recorded, r)
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	said := recorded.Result()
+	said.ContentLength = int64(recorded.Body.Len())
+	var text bytes.Buffer
+	if err := said.Write(&text); err != nil {
+		panic(err)
+	}
+	_, _ = conn.Write(append(text.Bytes(), "HTTP/1.1 500 Internal Server Error\r\n\r\n"...)) // in one piece
 }
 
 func answer(w http.ResponseWriter, status int, body string) {
