@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"granary/internal/client"
@@ -25,7 +26,7 @@ const maxPullList = 256 << 20 // bytes
 // there, so that a later pull knows what it may remove.
 type pullList struct {
 	Server  string       `json:"server"`
-	Project string       `json:"project"` // as it was named
+	Project string       `json:"project"` // its id, as projectID finds it
 	Name    string       `json:"name"`
 	Files   []listedFile `json:"files"` // by path; twice where a pull that would replace one was broken off
 }
@@ -50,9 +51,24 @@ func (l pullList) fileName() string {
 	return client.PullListName(readable[:min(len(readable), 64)] + "-" + hex.EncodeToString(sum[:4]))
 }
 
+// projectID is the id of a project that may be named by its path, too: of one package
+// there is one list. Where the token does not see the project, as deploy tokens do not,
+// it is what the project was named.
+func projectID(ctx context.Context, c *client.Client, named string) string {
+	id, err := strconv.ParseInt(named, 10, 64)
+	if err != nil {
+		project, err := c.Project(ctx, named)
+		if err != nil {
+			return named
+		}
+		id = project.ID
+	}
+	return strconv.FormatInt(id, 10)
+}
+
 // readPullList reads the list of a package; where there is none it is empty.
 func (p *pull) readPullList(root *os.Root) (pullList, error) {
-	l := pullList{Server: p.client.Server(), Project: p.at.Project, Name: p.at.Name}
+	l := pullList{Server: p.client.Server(), Project: p.owner, Name: p.at.Name}
 	if root == nil {
 		return l, nil
 	}

@@ -245,7 +245,7 @@ func TestPullList(t *testing.T) {
 		t.Errorf("%v", entries)
 	}
 	other := *p
-	other.at.Project = "q"
+	other.owner = "q"
 	if got, err := other.readPullList(root); err != nil || len(got.Files) != 0 {
 		t.Errorf("another project's package has the same list: %v %v", got, err)
 	}
