@@ -223,6 +223,7 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 	if err != nil {
 		return list, err
 	}
+	lookAgain(root, files)
 	fetched := noted(files, others)
 	begun := func(l pullList) pullList { return l.with(fetched) }
 	kept := true
@@ -231,6 +232,7 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 			kept = false
 			p.env.notice("no list can be kept in %s, so that --prune will not know these files: %s", p.dir, reason(err))
 		}
+		lookAgain(root, files)
 	}
 	if err := p.install(ctx, root, files); err != nil {
 		return begun(list), err
@@ -248,6 +250,20 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 		return p.changeList(ctx, root, ended)
 	}
 	return ended(list), nil
+}
+
+// lookAgain has files fetched that were there when the plan was made, and are gone: a
+// pull of another package may have pruned them. From when a file is noted on, none does.
+func lookAgain(root *os.Root, files []pulled) {
+	for i := range files {
+		f := &files[i]
+		if f.Action == "download" {
+			continue
+		}
+		if _, err := root.Lstat(filepath.FromSlash(f.Path)); errors.Is(err, fs.ErrNotExist) {
+			f.Action, f.Verified = "download", false
+		}
+	}
 }
 
 // sweep removes what broken downloads left where this one has files, and cannot be
