@@ -32,11 +32,15 @@ func (p *push) send(ctx context.Context, files []pushed) error {
 	slices.SortStableFunc(due, func(a, b *pushed) int { return cmp.Compare(order(a), order(b)) })
 	bar := newProgress(p.env, p.quiet, "push", len(due), size)
 	defer bar.close()
-	for alone := true; alone && len(due) > 1; due = due[1:] {
-		if err := p.sendOne(ctx, due[0], bar); err != nil {
+	for len(due) > 0 {
+		f := due[0]
+		due = due[1:]
+		if err := p.sendOne(ctx, f, bar); err != nil {
 			return err
 		}
-		alone = due[0].theirs
+		if !f.theirs {
+			break // this version is ours
+		}
 	}
 	return parallel(ctx, p.atOnce(size, len(due)), len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
 }
