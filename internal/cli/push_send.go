@@ -106,28 +106,6 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	return nil
 }
 
-// confirm asks for the digests that no answer told: servers before
-// select=package_file have them in the package's list only.
-func (p *push) confirm(ctx context.Context, files []pushed) error {
-	if p.unlisted || !slices.ContainsFunc(files, func(f pushed) bool { return !f.Confirmed }) {
-		return nil
-	}
-	there, err := p.existing(ctx)
-	if err != nil {
-		return err
-	}
-	for i, f := range files {
-		switch got := there[f.Path].SHA256; {
-		case f.Confirmed || got == "":
-		case got != f.SHA256:
-			return fmt.Errorf("%s: the server has other bytes than were sent: SHA-256 %s, want %s", f.source, got, f.SHA256)
-		default:
-			files[i].Confirmed = true
-		}
-	}
-	return nil
-}
-
 // endedEarly adds to what ended a push how much of the version is published, and how
 // to go on. A file that was cut off at its end may be published all the same.
 func (p *push) endedEarly(files []pushed, err error) error {
