@@ -45,7 +45,7 @@ func trusting(authorities []byte) (*tls.Config, error) {
 
 // checkRedirect follows a GET, without the credential where it leads elsewhere.
 // Nothing else is followed: net/http would make a GET of a PUT. Where a server sends a
-// caller in a circle, or to what is no HTTP, asking again will not help.
+// caller in a circle, or to no address, asking again will not help.
 func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
 		return http.ErrUseLastResponse
@@ -54,8 +54,8 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) >= maxRedirects:
 		return &failure{Refused, fmt.Errorf("%s sends from one address to the next: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
-	case r.URL.Scheme != "http" && r.URL.Scheme != "https":
-		return &failure{Refused, fmt.Errorf("%s sends to %s, which is not reached by HTTP", c.api.Host, to)}
+	case r.URL.Scheme != "http" && r.URL.Scheme != "https", r.URL.Host == "":
+		return &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", c.api.Host, to)}
 	}
 	if r.URL.Scheme != c.api.Scheme || r.URL.Host != c.api.Host {
 		r.Header.Del(c.config.Credential.header)

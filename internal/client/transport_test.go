@@ -53,7 +53,8 @@ func TestRedirectLosesToken(t *testing.T) {
 func TestRedirectToNowhere(t *testing.T) {
 	for to, want := range map[string]string{
 		"/circle?X-Amz-Signature=s3cr3t": "10 redirects, the last to http://127.0.0.1",
-		"ftp://files.example/x?s3cr3t":   "sends to ftp://files.example/x, which is not reached by HTTP",
+		"ftp://files.example/x?s3cr3t":   "sends to ftp://files.example/x, which is no address of HTTP",
+		"http:///x?s3cr3t":               "sends to http:///x, which is no address of HTTP",
 	} {
 		asked := 0
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
