@@ -138,7 +138,7 @@ func (p *push) role(ctx context.Context) (level int, known bool) {
 		return 0, false
 	}
 	member, err := p.client.Member(ctx, p.at.Project, user.ID)
-	return member.AccessLevel, err == nil
+	return member.AccessLevel, err == nil && member.AccessLevel > 0
 }
 
 // pushLevel is the role that a rule takes for a push, 0 where it says none. Of

@@ -144,7 +144,7 @@ func (c *Client) goesOn(at Coordinates, p part, said facts, err error) error {
 		return torn{&failure{Broken, fmt.Errorf("%s: the connection broke, and %w: %s can only be begun anew", c.api.Host, err, at)}}
 	case kind != Broken && kind != Busy:
 	case p.tag == "" && !p.digest && said.sha256 == "":
-		return torn{fmt.Errorf("%w; the server tells no digest and no tag of %s, so the rest could be that of another file: run it again", err, at)}
+		return torn{fmt.Errorf("%w; the server tells no digest and no tag of %s, so the rest could be that of another file: it can only be begun anew", err, at)}
 	}
 	return err
 }
