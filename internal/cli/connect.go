@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"log"
 	"net/url"
 	"strings"
 	"time"
@@ -77,12 +78,21 @@ func (o *connection) client() (*client.Client, error) {
 	if o.verbose {
 		trace = func(line string) { o.env.notice("%s", line) }
 	}
-	c, err := client.New(client.Config{
+	return o.env.newClient(client.Config{
 		Trace:  trace,
 		Server: api.String(), Credential: credential, Authorities: authorities,
-		UserAgent: "granary/" + versionOf(o.env.Version), Attempts: o.retries + 1, Waiting: o.waiting,
+		Attempts: o.retries + 1, Waiting: o.waiting,
 		Rate: o.bytesPerSecond,
 	})
+}
+
+// newClient is the client of a command. From here on the standard logger is silent:
+// net/http tells it, and nobody else, of an idle connection on which a server says
+// what nobody asked. Such a connection is closed, and no call is the worse for it.
+func (e Env) newClient(config client.Config) (*client.Client, error) {
+	log.SetOutput(io.Discard)
+	config.UserAgent = "granary/" + versionOf(e.Version)
+	c, err := client.New(config)
 	if err != nil {
 		return nil, usageError{err}
 	}

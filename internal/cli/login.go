@@ -67,9 +67,9 @@ func (l *login) run(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{Server: server, Credential: client.TokenOf(token), UserAgent: "granary/" + versionOf(l.env.Version), Authorities: authorities})
+	c, err := l.env.newClient(client.Config{Server: server, Credential: client.TokenOf(token), Authorities: authorities})
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	who, err := identify(ctx, c)
 	if err != nil {

@@ -25,8 +25,9 @@ every line. One without a slash is held against names, one with a slash against 
 below the directory. Other hidden files are published, and counted.
 
 Everything that can be known is looked at before the first byte is sent: that files
-open, links stay inside, the server takes the names, no name is taken. What still ends
-early says how far it came; a version that is published in part can be installed.
+open, links stay inside, the server takes the names, no name is taken, no protection
+rule that the token can read wants a higher role. What still ends early says how far it
+came; a version that is published in part can be installed.
 
 Push is safe to run again. What the package has already is compared by SHA-256:
 the same bytes are left alone, or sent again if the server has lost them; other
@@ -87,27 +88,20 @@ type push struct {
 	exclude                                     []string
 	jobs                                        int
 
-	client   *client.Client
-	at       client.Coordinates // without a path
-	sources  []source
-	created  bool   // the package is there
-	hidden   bool   // and no list shows it
-	unlisted bool   // no list tells its files, but each can be asked for
-	spooled  string // the file that standard input was kept in, "" for none
-	soFar    string // what is published where the push ended early
+	client  *client.Client
+	at      client.Coordinates // without a path
+	sources []source
+	shelf   shelf  // what the package has
+	hidden  bool   // the package is there, and no list shows it
+	spooled string // the file that standard input was kept in, "" for none
+	soFar   string // what is published where the push ended early
 }
 
 // pushed is one file of the result.
 type pushed struct {
-	Path      string `json:"path"`
-	Size      int64  `json:"size"`
-	SHA256    string `json:"sha256,omitempty"`
-	Action    string `json:"action"`    // "upload" or "unchanged"; "refused" with dry-run; "missing" where the push ended early
-	Confirmed bool   `json:"confirmed"` // the server has told the same digest
+	planned
 
 	source source
-	fresh  bool // no file had the name when the plan was made
-	beside bool // a file with other bytes has the name
 	sent   bool
 	theirs bool // and somebody else has published the same bytes meanwhile
 }
@@ -131,7 +125,7 @@ func (p *push) run(ctx context.Context, args []string) error {
 		if err := p.send(ctx, files); err != nil {
 			return p.endedEarly(files, err)
 		}
-		if err := p.confirm(ctx, files); err != nil {
+		if err := p.shelf.confirm(ctx, len(files), func(i int) *planned { return &files[i].planned }); err != nil {
 			return err
 		}
 	}
