@@ -78,7 +78,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if f.Owned {
 		least = access.Owner
 	}
-	w := where{args: []any{f.Actor.UserID, int(least), micros(time.Now())}}
+	w := where{args: []any{f.Actor.UserID, int(least), micros(db.now())}}
 	w.and("p.deleted_at IS NULL")
 	visibleProjects(&w, f)
 	filterProjects(&w, f)
