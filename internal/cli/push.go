@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -210,33 +207,4 @@ func countFiles(n int) string {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
-}
-
-func printJSON(env Env, v any) error {
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	_, err := env.Stdout.Write(escapeControls(text.Bytes()))
-	return err
-}
-
-// escapeControls escapes in JSON the control characters that encoding/json
-// leaves as they are, so that a program reads them and no terminal does.
-func escapeControls(text []byte) []byte {
-	if printable(text) {
-		return text
-	}
-	var b bytes.Buffer
-	for _, r := range string(text) {
-		if r != '\n' && r != utf8.RuneError && isControl(r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.Bytes()
 }
