@@ -48,7 +48,7 @@ func readLogins(env Env) (logins, error) {
 	if err != nil {
 		return l, nil // where there is no place for it, nothing is stored
 	}
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}

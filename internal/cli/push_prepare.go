@@ -125,9 +125,11 @@ func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
 	case input && p.filesFrom == "-":
 		return nil, usagef("standard input is either the file - or the list of --files-from -")
 	}
-	listed, err := p.readList()
-	if err != nil {
-		return nil, err
+	var listed []string
+	if p.filesFrom != "" {
+		if listed, err = orInterrupted(ctx, p.readList); err != nil {
+			return nil, err
+		}
 	}
 	f := finder{flat: p.flat, links: p.links, exclude: exclude, notice: p.env.notice}
 	if input {
@@ -145,18 +147,11 @@ func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
 
 // readList reads the paths of --files-from.
 func (p *push) readList() (listed []string, err error) {
-	if p.filesFrom == "" {
-		return nil, nil
+	from, err := openInput(p.env, p.filesFrom)
+	if err != nil {
+		return nil, err
 	}
-	from := p.env.Stdin
-	if p.filesFrom != "-" {
-		file, err := os.Open(p.filesFrom)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		defer file.Close()
-		from = file
-	}
+	defer from.Close()
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		if line := strings.TrimSuffix(lines.Text(), "\r"); line != "" {
@@ -180,20 +175,14 @@ func (p *push) spool(ctx context.Context) error {
 		return err
 	}
 	p.spooled = file.Name()
-	copied := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(file, p.env.Stdin)
+	_, err = orInterrupted(ctx, func() (int64, error) {
+		n, err := io.Copy(file, p.env.Stdin)
 		if closeErr := file.Close(); err == nil {
 			err = closeErr
 		}
-		copied <- err
-	}()
-	select {
-	case err := <-copied:
-		return err
-	case <-ctx.Done(): // a read of a terminal ends with the program
-		return ctx.Err()
-	}
+		return n, err
+	})
+	return err
 }
 
 func (p *push) unspool() {

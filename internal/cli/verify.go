@@ -36,7 +36,7 @@ func newVerify(env Env) *cobra.Command {
 	v.addFlags(cmd)
 	v.complete(cmd, aProject, aPackage, localFile)
 	f := cmd.Flags()
-	f.StringVar(&v.sums, "sums", "", "compare the package with this `file` in the format of sha256sum")
+	f.StringVar(&v.sums, "sums", "", "compare the package with this `file` in the format of sha256sum; - is standard input")
 	f.BoolVar(&v.pre, "pre", false, "take pre-releases too")
 	f.BoolVar(&v.json, "json", false, "print the result as JSON")
 	return cmd
@@ -76,7 +76,7 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	}
 	var have map[string]string
 	if v.sums != "" {
-		have, err = readSums(v.sums)
+		have, err = orInterrupted(ctx, v.readSums)
 	} else {
 		have, err = sumDirectory(ctx, append(rest, ".")[0], files)
 	}
@@ -103,10 +103,10 @@ func (v *verify) versioned(words []string) (name, version string, rest []string)
 }
 
 // readSums reads digests by path from lines such as "<64 hex digits>  name".
-func readSums(file string) (map[string]string, error) {
-	f, err := os.Open(file)
+func (v *verify) readSums() (map[string]string, error) {
+	f, err := openInput(v.env, v.sums)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	defer f.Close()
 	have := map[string]string{}
@@ -118,7 +118,7 @@ func readSums(file string) (map[string]string, error) {
 		}
 		sum, name, ok := strings.Cut(line, " ")
 		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != 32 || len(name) < 2 {
-			return nil, usagef("%s:%d is no line of sha256sum: want 64 hex digits, two spaces and a name", file, n)
+			return nil, usagef("%s:%d is no line of sha256sum: want 64 hex digits, two spaces and a name", v.sums, n)
 		}
 		have[strings.TrimPrefix(name[1:], "./")] = strings.ToLower(sum) // name[0] is a blank, or * for binary
 	}
