@@ -38,8 +38,8 @@ type connection struct {
 	verbose       bool
 
 	context        func() context.Context // until the command is interrupted
-	usedProfile    string // whose token is shown, once there is a client; "" for none
-	bytesPerSecond int64  // that transfers may move, 0 for no limit
+	usedProfile    string                 // whose token is shown, once there is a client; "" for none
+	bytesPerSecond int64                  // that transfers may move, 0 for no limit
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {

@@ -59,7 +59,7 @@ func newPush(env Env) *cobra.Command {
 			return ended(ctx, err, p.soFar+"run the same command again: what has arrived is not sent again")
 		},
 	}
-	p.addFlags(cmd)
+	p.connection.addFlags(cmd)
 	p.complete(cmd, aProject, aName, localFile)
 	f := cmd.Flags()
 	f.BoolVar(&p.fromTag, "version-from-tag", false, "take the version from CI_COMMIT_TAG, else from git's highest tag of this commit, without its v; leave VERSION out")
@@ -69,8 +69,7 @@ func newPush(env Env) *cobra.Command {
 	f.BoolVar(&p.flat, "flat", false, "leave directories out of the names of files")
 	f.StringVar(&p.name, "name", "", "publish standard input as this `file`")
 	f.StringVar(&p.filesFrom, "files-from", "", "publish the files that this `list` names, one a line, under their paths; - is standard input")
-	f.StringArrayVar(&p.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
-	f.StringVar(&p.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
+	p.finding.addFlags(f)
 	f.StringVar(&p.rate, "limit-rate", "", "send at most so many `bytes` a second, such as 500k or 2M")
 	f.IntVarP(&p.jobs, "jobs", "j", 0, "send this `number` of files at once (default: 8, and 32 small ones)")
 	f.BoolVar(&p.json, "json", false, "print the result as JSON")
@@ -79,9 +78,9 @@ func newPush(env Env) *cobra.Command {
 
 type push struct {
 	connection
+	finding
 	fromTag, force, dryRun, declare, flat, json bool
-	name, filesFrom, links, rate                string
-	exclude                                     []string
+	name, filesFrom, rate                       string
 	jobs                                        int
 
 	client   *client.Client

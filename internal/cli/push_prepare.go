@@ -20,9 +20,6 @@ func (p *push) prepare(ctx context.Context, args []string) (err error) {
 	if p.jobs < 0 || p.jobs > 64 {
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
 	}
-	if !slices.Contains([]string{linksError, linksSkip, linksFollow}, p.links) {
-		return usagef("--links is %q: want error, skip or follow", p.links)
-	}
 	if p.bytesPerSecond, err = parseRate("--limit-rate", p.rate); err != nil {
 		return err
 	}
@@ -112,7 +109,7 @@ func withoutV(tag string) string {
 
 // find turns paths into files. The path - is standard input.
 func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
-	exclude, err := newGlobs(p.exclude)
+	f, err := p.finder(p.env)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +128,7 @@ func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
 			return nil, err
 		}
 	}
-	f := finder{flat: p.flat, links: p.links, exclude: exclude, notice: p.env.notice}
+	f.flat = p.flat
 	if input {
 		paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "-" })
 		if err := p.spool(ctx); err != nil {
