@@ -87,17 +87,6 @@ func (s *show) run(ctx context.Context, args []string) error {
 	})
 }
 
-func printSums(env Env, files []client.File) error {
-	out := &printer{w: env.Stdout}
-	for _, f := range files {
-		if f.SHA256 == "" {
-			return refused("the server tells no digest of %s", f.Path)
-		}
-		out.printf("%s  %s\n", f.SHA256, f.Path)
-	}
-	return out.err
-}
-
 // findPackage finds a version, as client.Resolve does, and its files.
 func findPackage(ctx context.Context, c *client.Client, project, name, version string, pre bool) (client.Package, []client.File, error) {
 	found, err := c.Resolve(ctx, project, name, version, pre)

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -113,27 +111,14 @@ func (v *verify) versioned(words []string) (name, version string, rest []string)
 	return name, version, rest
 }
 
-// readSums reads digests by path from lines such as "<64 hex digits>  name".
+// readSums reads the list of --sums.
 func (v *verify) readSums() (map[string]string, error) {
 	f, err := openInput(v.env, v.sums)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	have := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimRight(lines.Text(), "\r")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		sum, name, ok := strings.Cut(line, " ")
-		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != 32 || len(name) < 2 {
-			return nil, usagef("%s:%d is no line of sha256sum: want 64 hex digits, two spaces and a name", v.sums, n)
-		}
-		have[strings.TrimPrefix(name[1:], "./")] = strings.ToLower(sum) // name[0] is a blank, or * for binary
-	}
-	return have, lines.Err()
+	return readSums(f, v.sums)
 }
 
 // sumDirectory hashes the files below a directory, by path: those that push would
