@@ -51,7 +51,7 @@ func newPush(env Env) *cobra.Command {
 		Example: "  granary push acme/tools firmware 1.4.0 build/firmware.bin\n" +
 			"  granary push . firmware --version-from-tag dist/   # in a CI job\n" +
 			"  tar cz src | granary push acme/tools firmware@1.4.0 - --name src.tar.gz",
-		Args: arguments(2, -1),
+		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()

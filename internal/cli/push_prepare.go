@@ -48,10 +48,7 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 		if version, err = versionFromTag(ctx, p.env); err != nil {
 			return nil, err
 		}
-	case both:
-		if name == "" || version == "" {
-			return nil, usagef("%q is no package: want NAME@VERSION", args[1])
-		}
+	case both: // it is read
 	case len(paths) == 0:
 		return nil, usagef("%d arguments are too few; want granary push PROJECT NAME VERSION PATH...", len(args))
 	default:

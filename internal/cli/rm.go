@@ -23,7 +23,7 @@ func newRm(env Env) *cobra.Command {
 			"On a terminal you see what would go and are asked. Elsewhere one version goes at once,\n" +
 			"and a range only with --yes.",
 		Example: "  granary rm acme/tools firmware@1.4.0\n  granary rm acme/tools 'firmware@<1.0' --dry-run",
-		Args:    arguments(2, -1),
+		Args:    packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()

@@ -16,7 +16,7 @@ func newShow(env Env) *cobra.Command {
 		Long: "Show one version of a package (NAME@VERSION or NAME VERSION; the latest, where none is\n" +
 			"named; ranges as in granary pull) and its files with size and SHA-256. With --sums the files are printed\n" +
 			"as sha256sum does: granary show ... --sums | sha256sum -c",
-		Args: arguments(2, 3),
+		Args: packageArguments(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()

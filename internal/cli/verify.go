@@ -30,7 +30,7 @@ func newVerify(env Env) *cobra.Command {
 			"names is left out of both.",
 		Example: "  granary verify acme/tools firmware@1.4.0 vendor/\n" +
 			"  granary verify acme/tools firmware@1.4.0 --sums SHA256SUMS",
-		Args: arguments(2, 4),
+		Args: packageArguments(2, 4),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
