@@ -48,6 +48,9 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 		if version, err = versionFromTag(ctx, p.env); err != nil {
 			return nil, err
 		}
+		if _, err := semver.NewVersion(version); err != nil && !p.quiet {
+			p.env.notice("the version %s, of the tag, is no semantic one: it is in no range and never the latest, and has to be named", onOneLine(version))
+		}
 	case both: // it is read
 	case len(paths) == 0:
 		return nil, usagef("%d arguments are too few; want granary push PROJECT NAME VERSION PATH...", len(args))
@@ -59,6 +62,20 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 	}
 	p.at = client.Coordinates{Name: name, Version: version}
 	return paths, nil
+}
+
+// refuseChoice refuses a new version whose name chooses among versions everywhere
+// else: it would be another version than before that latest, or a range, means.
+func (p *push) refuseChoice(files []pushed) error {
+	there := p.created || slices.ContainsFunc(files, func(f pushed) bool { return !f.fresh })
+	if there || !client.IsRange(p.at.Version) {
+		return nil
+	}
+	means := "the highest version"
+	if p.at.Version != client.Latest {
+		means += " in that range"
+	}
+	return usagef("%q is what other commands take for %s, and would take for this one from now on; give the version another name, such as 1.4.0 or nightly; nothing was sent", p.at.Version, means)
 }
 
 // versionFromTag is the tag that CI runs for, else git's highest tag of this commit.
