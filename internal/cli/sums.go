@@ -3,24 +3,22 @@ package cli
 import (
 	"bufio"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"strings"
 
 	"granary/internal/client"
 )
 
-// sumsEscapes is how GNU's sha256sum writes names on one line, with a backslash
-// before the digest where there is one in the name. All else in a name stays.
+// sumsEscapes is how GNU's sha256sum writes a name on one line, with a backslash
+// before the digest where there is one in the name. It has no other escapes.
 const sumsEscapes = "a line that begins with \\ has names with \\\\, \\n or \\r"
 
-// printSums prints lines as sha256sum does. A name is changed for a terminal alone:
-// sha256sum -c wants the name that the file has.
+// printSums prints lines as sha256sum does. A name that a screen would change is
+// refused before: it would be another file's, and sha256sum prints it as it is.
 func printSums(env Env, files []client.File) error {
-	out := &printer{w: raw(env.Stdout)}
-	if _, ok := terminal(env.Stdout); ok {
-		out.w = env.Stdout
-	}
 	escape := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`)
+	var lines strings.Builder
 	for _, f := range files {
 		if f.SHA256 == "" {
 			return refused("the server tells no digest of %s", f.Path)
@@ -29,9 +27,13 @@ func printSums(env Env, files []client.File) error {
 		if name != f.Path {
 			mark = `\`
 		}
-		out.printf("%s%s  %s\n", mark, f.SHA256, []byte(name)) // bytes are printed as they are
+		if strings.ContainsFunc(name, func(r rune) bool { return r != '\t' && isControl(r) }) {
+			return refused("the name %q has a control character that sha256sum does not escape; --json does", f.Path)
+		}
+		fmt.Fprintf(&lines, "%s%s  %s\n", mark, onOneLine(f.SHA256), name)
 	}
-	return out.err
+	_, err := io.WriteString(env.Stdout, lines.String())
+	return err
 }
 
 // readSums reads digests by path from lines such as "<64 hex digits>  name". from is

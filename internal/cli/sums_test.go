@@ -22,7 +22,7 @@ func TestSums(t *testing.T) {
 	dir := t.TempDir()
 	want := map[string]string{}
 	var files []client.File
-	for _, name := range []string{"plain", "two words ", `back\slash`, `\n`, "new\nline", "tab\tescape\x1b[31m", "right\u202eleft", "*star"} {
+	for _, name := range []string{"plain", "two words ", `back\slash`, `\n`, "new\nline", "a\ttab", "größer", "*star"} {
 		sum := sumOfBytes([]byte(name))
 		write(t, filepath.Join(dir, name), name)
 		files = append(files, client.File{Path: name, SHA256: sum})
@@ -31,6 +31,13 @@ func TestSums(t *testing.T) {
 	var printed bytes.Buffer
 	if err := printSums(Env{Stdout: screen{&printed}}, files); err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range []string{"escape\x1b[31m", "right\u202eleft"} {
+		var none bytes.Buffer
+		err := printSums(Env{Stdout: screen{&none}}, append(files[:1:1], client.File{Path: name, SHA256: want["plain"]}))
+		if exitCode(err) != exitRefused || none.Len() > 0 {
+			t.Errorf("%q: %v %q", name, err, &none)
+		}
 	}
 	got, err := readSums(bytes.NewReader(printed.Bytes()), "SUMS")
 	if err != nil || !maps.Equal(got, want) {
