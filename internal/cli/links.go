@@ -54,7 +54,7 @@ func (f *finder) goodPath(base, local string) bool {
 // who means it names it.
 func (f *finder) goodLink(local, dir string) bool {
 	target, err := filepath.EvalSymlinks(local)
-	why := ""
+	why, next := "", "--links skip leaves it out"
 	if info, statErr := os.Stat(local); err != nil || statErr != nil {
 		why = "is a link that leads nowhere"
 	} else if info.IsDir() {
@@ -63,6 +63,7 @@ func (f *finder) goodLink(local, dir string) bool {
 		why = "is a link to what is git's own"
 	} else if f.links != linksFollow && outside(target, dir) {
 		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
+		next += ", --links follow takes it"
 	}
 	switch {
 	case why == "":
@@ -70,7 +71,7 @@ func (f *finder) goodLink(local, dir string) bool {
 	case f.links == linksSkip:
 		f.notice("%s: left out", onOneLine(local+" "+why))
 	default:
-		f.problem("%s %s", local, why)
+		f.problem("%s %s (%s)", local, why, next)
 	}
 	return false
 }
