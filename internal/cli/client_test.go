@@ -55,7 +55,7 @@ func TestConnection(t *testing.T) {
 		{[]string{"GRANARY_PROFILE=deploy"}, "", "", "https://login.example/api/v4", client.DeployToken("gndt-deploy")},
 		{[]string{"GRANARY_TOKEN=gndt-t"}, "any.example", "", "https://any.example/api/v4", client.DeployToken("gndt-t")},
 	} {
-		o := connection{env: Env{Environ: slices.Concat([]string{"HOME=" + home}, tt.environ)}, server: tt.server, token: tt.token}
+		o := connection{context: t.Context, env: Env{Environ: slices.Concat([]string{"HOME=" + home}, tt.environ)}, server: tt.server, token: tt.token}
 		l, err := readLogins(o.env)
 		if err != nil {
 			t.Fatal(err)

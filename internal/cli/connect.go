@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -37,11 +38,13 @@ type connection struct {
 	quiet         bool
 	verbose       bool
 
-	usedProfile    string // whose token is shown, once there is a client; "" for none
-	bytesPerSecond int64  // that transfers may move, 0 for no limit
+	context        func() context.Context // until the command is interrupted
+	usedProfile    string                 // whose token is shown, once there is a client; "" for none
+	bytesPerSecond int64                  // that transfers may move, 0 for no limit
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {
+	o.context = cmd.Context
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "", "ask the server at this `address`")
 	f.StringVar(&o.token, "token", "", "show this `token`: an access, deploy or job token")
@@ -70,7 +73,7 @@ func (o *connection) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	authorities, err := readAuthorities(o.env, o.caCert)
+	authorities, err := readAuthorities(o.context(), o.env, o.caCert)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +145,7 @@ func (o *connection) credential(api *url.URL, logins logins) (client.Credential,
 	if token := logins.Servers[api.String()]; token != "" {
 		return client.TokenOf(token), nil
 	}
-	return netrcCredential(o.env, api.Hostname())
+	return netrcCredential(o.context(), o.env, api.Hostname())
 }
 
 // tokenOf knows the job's token by its value: in GitLab's newer ones nothing

@@ -38,7 +38,7 @@ func newCopy(env Env) *cobra.Command {
 		Long:  copyHelp,
 		Example: "  granary copy gitlab.com/acme/tools firmware --to packages.example.com/acme/tools\n" +
 			"  granary copy gitlab.com/acme/tools 'firmware@>=1.4' --to acme/tools --dry-run",
-		Args: arguments(2, 3),
+		Args: packageArguments(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()

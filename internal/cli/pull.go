@@ -41,7 +41,7 @@ func newPull(env Env) *cobra.Command {
 		Long:  pullHelp,
 		Example: "  granary pull acme/tools firmware@^1.4 -o vendor/\n" +
 			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool",
-		Args: arguments(2, -1),
+		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.check(); err != nil {
 				return err

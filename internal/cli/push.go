@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +52,7 @@ func newPush(env Env) *cobra.Command {
 		Example: "  granary push acme/tools firmware 1.4.0 build/firmware.bin\n" +
 			"  granary push . firmware --version-from-tag dist/   # in a CI job\n" +
 			"  tar cz src | granary push acme/tools firmware@1.4.0 - --name src.tar.gz",
-		Args: arguments(2, -1),
+		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -63,7 +60,7 @@ func newPush(env Env) *cobra.Command {
 			return ended(ctx, err, p.soFar+"run the same command again: what has arrived is not sent again")
 		},
 	}
-	p.addFlags(cmd)
+	p.connection.addFlags(cmd)
 	p.complete(cmd, aProject, aName, localFile)
 	f := cmd.Flags()
 	f.BoolVar(&p.fromTag, "version-from-tag", false, "take the version from CI_COMMIT_TAG, else from git's highest tag of this commit, without its v; leave VERSION out")
@@ -73,8 +70,7 @@ func newPush(env Env) *cobra.Command {
 	f.BoolVar(&p.flat, "flat", false, "leave directories out of the names of files")
 	f.StringVar(&p.name, "name", "", "publish standard input as this `file`")
 	f.StringVar(&p.filesFrom, "files-from", "", "publish the files that this `list` names, one a line, under their paths; - is standard input")
-	f.StringArrayVar(&p.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
-	f.StringVar(&p.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
+	p.finding.addFlags(f)
 	f.StringVar(&p.rate, "limit-rate", "", "send at most so many `bytes` a second, such as 500k or 2M")
 	f.IntVarP(&p.jobs, "jobs", "j", 0, "send this `number` of files at once (default: 8, and 32 small ones)")
 	f.BoolVar(&p.json, "json", false, "print the result as JSON")
@@ -83,9 +79,9 @@ func newPush(env Env) *cobra.Command {
 
 type push struct {
 	connection
+	finding
 	fromTag, force, dryRun, declare, flat, json bool
-	name, filesFrom, links, rate                string
-	exclude                                     []string
+	name, filesFrom, rate                       string
 	jobs                                        int
 
 	client  *client.Client
@@ -114,6 +110,9 @@ func (p *push) run(ctx context.Context, args []string) error {
 	files, err := p.plan(ctx)
 	if err != nil {
 		return advise(err, p.at.Project)
+	}
+	if err := p.refuseChoice(ctx, files); err != nil {
+		return err
 	}
 	if err := p.refuse(files); err != nil {
 		return err
@@ -204,33 +203,4 @@ func countFiles(n int) string {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
-}
-
-func printJSON(env Env, v any) error {
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	_, err := env.Stdout.Write(escapeControls(text.Bytes()))
-	return err
-}
-
-// escapeControls escapes in JSON the control characters that encoding/json
-// leaves as they are, so that a program reads them and no terminal does.
-func escapeControls(text []byte) []byte {
-	if printable(text) {
-		return text
-	}
-	var b bytes.Buffer
-	for _, r := range string(text) {
-		if r != '\n' && r != utf8.RuneError && isControl(r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.Bytes()
 }
