@@ -111,7 +111,7 @@ func (p *push) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return advise(err, p.at.Project)
 	}
-	if err := p.refuseChoice(ctx, files); err != nil {
+	if err := p.refuseChoice(files); err != nil {
 		return err
 	}
 	if err := p.refuse(files); err != nil {

@@ -81,8 +81,8 @@ func matchesWhole(expression, text string) bool {
 // checkRole says what a publish would be told of the token. What the token cannot see
 // of itself is left to the publish.
 func (p *push) checkRole(ctx context.Context) error {
-	if token, err := p.client.Token(ctx); err == nil && !slices.Contains(token.Scopes, "api") {
-		return refused("publishing would be refused: it takes a token of the scope api, and this one has %s", strings.Join(token.Scopes, ", "))
+	if err := checkScope(ctx, p.client, "publishing"); err != nil {
+		return err
 	}
 	if level, known := p.role(ctx); known && level < roles()["developer"] {
 		return refused("publishing to %s would be refused: it takes the role of a developer, and yours is below", p.at.Project)

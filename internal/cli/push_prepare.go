@@ -66,13 +66,10 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 
 // refuseChoice refuses a new version whose name chooses among versions everywhere
 // else: it would be another version than before that latest, or a range, means.
-func (p *push) refuseChoice(ctx context.Context, files []pushed) error {
-	if !client.IsRange(p.at.Version) || slices.ContainsFunc(files, func(f pushed) bool { return !f.fresh }) {
-		return nil
-	}
+func (p *push) refuseChoice(files []pushed) error {
 	// Where the token reads no lists the version counts as new.
-	if there, err := p.client.Packages(ctx, p.at.Project, p.at.Name, p.at.Version); ctx.Err() != nil || err == nil && len(there) > 0 {
-		return ctx.Err()
+	if !client.IsRange(p.at.Version) || p.shelf.id != 0 || slices.ContainsFunc(files, func(f pushed) bool { return !f.fresh }) {
+		return nil
 	}
 	means := "the highest version"
 	if p.at.Version != client.Latest {
