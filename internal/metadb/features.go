@@ -136,8 +136,7 @@ func (db *DB) DeleteFeature(ctx context.Context, name string, e audit.Event) err
 	return err
 }
 
-// flagOn is whether generic_packages is on for a project: the project's own
-// value, else the instance's, else its percentages, else on (design, section 1).
+// flagOn is whether generic_packages is on for a project.
 func flagOn(ctx context.Context, q queries, projectID int64) (bool, error) {
 	var own, instance sql.Null[bool]
 	var ofTime, ofActors sql.NullInt64
@@ -146,18 +145,8 @@ func flagOn(ctx context.Context, q queries, projectID int64) (bool, error) {
 			(SELECT percentage_of_time FROM features WHERE name = $1),
 			(SELECT percentage_of_actors FROM features WHERE name = $1)`,
 		projects.GenericPackages, "Project:"+strconv.FormatInt(projectID, 10)).Scan(&own, &instance, &ofTime, &ofActors)
-	switch {
-	case err != nil:
-		return false, classify(err)
-	case own.Valid:
-		return own.V, nil
-	case instance.Valid:
-		return instance.V, nil
-	case ofActors.Int64 > 0 || ofTime.Int64 > 0: // one open gate is enough
-		lot := projectID * 2654435761 % 100                                 // spread over the ids, the same each time
-		return lot < ofActors.Int64 || rand.Int64N(100) < ofTime.Int64, nil //nolint:gosec // a lottery, not a secret
-	}
-	return true, nil
+	gates := projects.FeatureGates{Own: pointer(own), Instance: pointer(instance), PercentageOfTime: ofTime.Int64, PercentageOfActors: ofActors.Int64}
+	return gates.On(projectID, rand.Int64N(100)), classify(err) //nolint:gosec // a lottery, not a secret
 }
 
 var _ projects.Features = (*DB)(nil)

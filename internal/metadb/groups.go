@@ -222,26 +222,21 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 	})
 }
 
-// checkVisibility keeps every child at most as visible as its parent.
+// checkVisibility compares a group's visibility, if it changes, with those of its
+// parent and of what is in it.
 func (t *tx) checkVisibility(ctx context.Context, before, after projects.Group) error {
 	if after.Visibility == before.Visibility {
 		return nil
 	}
-	var parent, child sql.NullInt64
+	var parent, inside sql.Null[access.Visibility]
 	err := t.row(ctx, `SELECT (SELECT visibility FROM namespaces WHERE id = $1),
 			(SELECT MAX(v) FROM (SELECT visibility AS v FROM namespaces WHERE parent_id = $2 AND deleted_at IS NULL
 				UNION ALL SELECT visibility FROM projects WHERE namespace_id = $2 AND deleted_at IS NULL) AS inside)`,
-		after.ParentID, after.ID).Scan(&parent, &child)
-	switch {
-	case err != nil:
+		after.ParentID, after.ID).Scan(&parent, &inside)
+	if err != nil {
 		return classify(err)
-	case parent.Valid && int64(after.Visibility) > parent.Int64:
-		return fault.Field("visibility_level", projects.VisibilityName(after.Visibility)+" is not allowed since the parent group has "+
-			projects.VisibilityName(access.Visibility(parent.Int64))+" visibility.")
-	case child.Valid && int64(after.Visibility) < child.Int64:
-		return fault.Field("visibility_level", projects.VisibilityName(after.Visibility)+" is not allowed since this group contains projects or groups with higher visibility.")
 	}
-	return nil
+	return projects.CheckVisibility(after.Visibility, pointer(parent), pointer(inside))
 }
 
 // DeleteGroup implements projects.Groups.

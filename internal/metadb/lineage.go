@@ -3,6 +3,7 @@ package metadb
 import (
 	"context"
 	"database/sql"
+	"iter"
 	"slices"
 	"time"
 
@@ -108,25 +109,15 @@ func covers(line []ancestor, namespaceID int64) bool {
 	return slices.ContainsFunc(line, func(a ancestor) bool { return a.id == namespaceID })
 }
 
-// inherit resolves duplicate settings: what is not set comes from the nearest
-// group above that sets it, and at last from the defaults.
-func inherit(own projects.Duplicates, line []ancestor) projects.Duplicates {
-	for _, a := range line {
-		if own.Allowed == nil {
-			own.Allowed = a.duplicates.Allowed
-		}
-		if own.Exception == nil {
-			own.Exception = a.duplicates.Exception
+// duplicates are those of the namespaces, the nearest first.
+func duplicates(line []ancestor) iter.Seq[projects.Duplicates] {
+	return func(yield func(projects.Duplicates) bool) {
+		for _, a := range line {
+			if !yield(a.duplicates) {
+				return
+			}
 		}
 	}
-	if own.Allowed == nil {
-		allowed := true
-		own.Allowed = &allowed
-	}
-	if own.Exception == nil {
-		own.Exception = new(string)
-	}
-	return own
 }
 
 // mine is a CTE: the namespaces in which the user has at least a role, with

@@ -168,6 +168,6 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 	if err != nil {
 		return registry.DuplicatePolicy{}, err
 	}
-	d := inherit(p.Duplicates, line)
+	d := p.Duplicates.Inherit(duplicates(line))
 	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}, nil
 }

@@ -120,7 +120,7 @@ func letsJobIn(ctx context.Context, q queries, p projects.Project, source int64)
 
 // completeGroup fills in what a group has from the namespaces above it.
 func completeGroup(g *projects.Group, line []ancestor) {
-	g.Effective = inherit(g.Duplicates, line)
+	g.Effective = g.Duplicates.Inherit(duplicates(line))
 	g.FullName = fullName(line)
 	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
 }
