@@ -29,7 +29,7 @@ type Removed struct {
 // DeletePackage removes a package with its files. Precondition where it changed after
 // unmodified, to the second; nil does not care.
 func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project string, id int64, unmodified *time.Time) error {
-	place, err := r.allowShelf(ctx, a, project, access.DestroyPackage)
+	place, err := r.enter(ctx, a, project, access.DestroyPackage, apiDoor())
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project st
 // DeletePackageFile removes a file; the package stays. Absent where there is no
 // such file or package.
 func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, project string, id, fileID int64, unmodified *time.Time) error {
-	place, err := r.allowShelf(ctx, a, project, access.DestroyPackage)
+	place, err := r.enter(ctx, a, project, access.DestroyPackage, apiDoor())
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type Files interface {
 
 // PackageFiles returns a page of a package's files.
 func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project string, id int64, p page.Request) (page.Of[PackageFile], error) {
-	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return page.Of[PackageFile]{}, err
 	}
@@ -40,7 +40,7 @@ func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project str
 // OpenByID opens the bytes of a file of a package that can be installed, whose id
 // is 0 for whichever package of the project has the file. The caller closes them.
 func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string, id, fileID int64) (*Content, error) {
-	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return nil, err
 	}

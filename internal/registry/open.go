@@ -38,7 +38,7 @@ func (c *Content) Link(ctx context.Context, contentType, disposition string) (st
 // Open finds the newest file at the coordinates and opens its bytes. The
 // caller closes them.
 func (r *Registry) Open(ctx context.Context, a access.Actor, project string, c Coordinates) (*Content, error) {
-	p, err := r.allow(ctx, a, project, access.ReadPackages)
+	p, err := r.enter(ctx, a, project, access.ReadPackages, genericDoor())
 	if err != nil {
 		return nil, err
 	}

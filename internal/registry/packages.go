@@ -8,7 +8,6 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
-	"granary/internal/gate"
 	"granary/internal/page"
 )
 
@@ -95,32 +94,9 @@ type Shelf interface {
 	GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Place, error)
 }
 
-// allowShelf is the gate of the deeds that find and remove packages. The
-// feature flag is about publishing and installing; here a hidden project has
-// its name (contract rest-api A1), and an old path leads on.
-func (r *Registry) allowShelf(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if err := gate.Token(a, action, "Project"); err != nil {
-		return Place{}, err
-	}
-	p, err := r.Catalog.FindPlace(ctx, project, a)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return Place{}, fault.New(fault.Hidden, "Project")
-	case err != nil:
-		return Place{}, err
-	}
-	if err := gate.Check(r.Rules, a, p.Standing, action, "Project"); err != nil {
-		return Place{}, err
-	}
-	if p.Moved {
-		return Place{}, fault.MovedTo(p.ProjectID)
-	}
-	return p, nil
-}
-
 // ListPackages returns a project's packages.
 func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project string, f PackageFilter, p page.Request) (page.Of[Package], error) {
-	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
@@ -181,7 +157,7 @@ func (r *Registry) dress(a access.Actor, places []Place, found []Package) {
 // Package returns a package and the other versions of its name, which are read
 // a few at a time. Absent where its status keeps it from being seen.
 func (r *Registry) Package(ctx context.Context, a access.Actor, project string, id int64) (Package, iter.Seq2[[]Package, error], error) {
-	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return Package{}, nil, err
 	}
@@ -220,7 +196,7 @@ func (r *Registry) versions(ctx context.Context, p Package) iter.Seq2[[]Package,
 // PackagePipelines returns the pipelines that published to a package, newest
 // first, with ids below before where that is not 0; more tells of further ones.
 func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project string, id, before int64, limit int) (found []Pipeline, more bool, err error) {
-	place, err := r.allowShelf(ctx, a, project, access.ListPackages)
+	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return nil, false, err
 	}

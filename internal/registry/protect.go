@@ -39,7 +39,7 @@ const maxPattern = 255 // characters
 
 // ListProtectionRules returns the rules of a project.
 func (r *Registry) ListProtectionRules(ctx context.Context, a access.Actor, project string, p page.Request) (page.Of[ProtectionRule], error) {
-	place, err := r.allowShelf(ctx, a, project, access.ReadProtections)
+	place, err := r.enter(ctx, a, project, access.ReadProtections, apiDoor())
 	if err != nil {
 		return page.Of[ProtectionRule]{}, err
 	}
@@ -49,7 +49,7 @@ func (r *Registry) ListProtectionRules(ctx context.Context, a access.Actor, proj
 // CreateProtectionRule makes a rule, which counts at once. Unprocessable with
 // the sentences under "error" where it may not be.
 func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, project string, rule ProtectionRule) (ProtectionRule, error) {
-	place, err := r.allowShelf(ctx, a, project, access.AdminProtections)
+	place, err := r.enter(ctx, a, project, access.AdminProtections, apiDoor())
 	if err != nil {
 		return ProtectionRule{}, err
 	}
@@ -67,7 +67,7 @@ func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, pro
 
 // EditProtectionRule changes a rule through change.
 func (r *Registry) EditProtectionRule(ctx context.Context, a access.Actor, project string, id int64, change func(*ProtectionRule)) (ProtectionRule, error) {
-	place, err := r.allowShelf(ctx, a, project, access.AdminProtections)
+	place, err := r.enter(ctx, a, project, access.AdminProtections, apiDoor())
 	if err != nil {
 		return ProtectionRule{}, err
 	}
@@ -82,7 +82,7 @@ func (r *Registry) EditProtectionRule(ctx context.Context, a access.Actor, proje
 
 // DeleteProtectionRule removes a rule.
 func (r *Registry) DeleteProtectionRule(ctx context.Context, a access.Actor, project string, id int64) error {
-	place, err := r.allowShelf(ctx, a, project, access.AdminProtections)
+	place, err := r.enter(ctx, a, project, access.AdminProtections, apiDoor())
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type PublishOptions struct {
 // fails, nothing half-written is visible: at worst bytes that nothing refers
 // to are left to the sweep.
 func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, c Coordinates, body io.Reader, o PublishOptions) (File, error) {
-	p, err := r.allow(ctx, a, project, access.PublishPackage)
+	p, err := r.enter(ctx, a, project, access.PublishPackage, genericDoor())
 	if err != nil {
 		return File{}, err
 	}
@@ -47,7 +47,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
 	a, p, err = r.again(ctx, o.Sender, began, a, p, func(a access.Actor) (Place, error) {
-		now, err := r.allow(ctx, a, project, access.PublishPackage)
+		now, err := r.enter(ctx, a, project, access.PublishPackage, genericDoor())
 		if err == nil {
 			err = checkProtection(now, a, c.Name)
 		}

@@ -186,39 +186,12 @@ type Registry struct {
 	downloads downloads
 }
 
-// place finds the project. One that does not exist is hidden like one that the
-// actor cannot see.
-func (r *Registry) place(ctx context.Context, a access.Actor, project string) (Place, error) {
-	p, err := r.Catalog.FindPlace(ctx, project, a)
-	if fault.Is(err, fault.NotFound) {
-		return Place{}, fault.New(fault.Hidden, "")
-	}
-	return p, err
-}
-
-// allow is the gate of every deed. The feature flag counts after visibility
-// and before the rest (contract 2.6).
-func (r *Registry) allow(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if err := gate.Token(a, action, ""); err != nil {
-		return Place{}, err
-	}
-	p, err := r.place(ctx, a, project)
-	if err != nil {
-		return Place{}, err
-	}
-	v := r.Rules.Check(a, p.Standing, action)
-	if v != access.Hidden && !p.FlagOn {
-		return Place{}, fault.New(fault.Absent, "")
-	}
-	return p, gate.Refusal(v, action, "")
-}
-
 // Coordinates parses what a caller sent under the naming of the project. An
 // actor that cannot see the project is told only of what no naming takes: it
 // learns nothing, and a client that waits for the request to log in gets it.
 // This reveals nothing else and is no deed.
 func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project string, raw Raw) (Coordinates, error) {
-	p, err := r.place(ctx, a, project)
+	p, err := r.place(ctx, a, project, "")
 	switch {
 	case fault.Is(err, fault.Hidden):
 		return naming.Parse(naming.Relaxed, raw)

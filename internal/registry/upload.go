@@ -11,7 +11,6 @@ import (
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
-	"granary/internal/gate"
 	"granary/internal/naming"
 	"granary/internal/page"
 )
@@ -50,7 +49,7 @@ type Uploads interface {
 // what the sender calls the file, and its bytes; s is asked again if they are slow.
 // When Upload returns without error they and the record are durable.
 func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s Sender, next func() (name string, body io.Reader, err error)) (Upload, error) {
-	p, err := r.allowUpload(ctx, a, project, access.UploadFile)
+	p, err := r.enter(ctx, a, project, access.UploadFile, uploadDoor(false))
 	if err != nil {
 		return Upload{}, err
 	}
@@ -68,7 +67,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
 	a, p, err = r.again(ctx, s, began, a, p, func(a access.Actor) (Place, error) {
-		return r.allowUpload(ctx, a, project, access.UploadFile)
+		return r.enter(ctx, a, project, access.UploadFile, uploadDoor(false))
 	})
 	if err != nil {
 		return Upload{}, err
@@ -86,7 +85,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 // OpenUpload finds an upload by its address and opens its bytes. Who knows the
 // secret must still be able to see the project. The caller closes the content.
 func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secret, name string) (*Content, error) {
-	p, err := r.allowUpload(ctx, a, project, access.ReadUploads)
+	p, err := r.enter(ctx, a, project, access.ReadUploads, uploadDoor(false))
 	if err != nil {
 		return nil, err
 	}
@@ -101,22 +100,6 @@ func (r *Registry) openUpload(ctx context.Context, p Place, at UploadAddress) (*
 	u, err := r.Uploads.FindUpload(ctx, at)
 	f := File{ID: u.ID, ProjectID: u.ProjectID, Name: u.Name, Size: u.Size, Digest: u.Digest, Status: StatusDefault, CreatedAt: u.CreatedAt}
 	return r.content(ctx, origin{project: p.FullPath}, f, u.Small, err)
-}
-
-// allowUpload is the gate of these deeds: that of packages without their flag,
-// for an upload is none.
-func (r *Registry) allowUpload(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if err := gate.Token(a, action, "Project"); err != nil {
-		return Place{}, err
-	}
-	p, err := r.place(ctx, a, project)
-	if fault.Is(err, fault.Hidden) {
-		return Place{}, fault.New(fault.Hidden, "Project")
-	}
-	if err != nil {
-		return Place{}, err
-	}
-	return p, gate.CheckProject(r.Rules, a, p.Standing, action, p.Path)
 }
 
 // newUploadSecret is 128 random bits, so that an address cannot be guessed.

@@ -5,7 +5,6 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/audit"
-	"granary/internal/fault"
 	"granary/internal/page"
 )
 
@@ -28,7 +27,7 @@ type ListedUpload struct {
 // ListUploads returns a project's uploads, the newest first, for who keeps order
 // there: anybody who may upload can fill a project.
 func (r *Registry) ListUploads(ctx context.Context, a access.Actor, project string, p page.Request) (page.Of[ListedUpload], error) {
-	place, err := r.allowUploads(ctx, a, project, access.ListUploads)
+	place, err := r.enter(ctx, a, project, access.ListUploads, uploadDoor(true))
 	if err != nil {
 		return page.Of[ListedUpload]{}, err
 	}
@@ -38,7 +37,7 @@ func (r *Registry) ListUploads(ctx context.Context, a access.Actor, project stri
 // OpenUploadByID opens an upload of the list. NotFound where there is none. The
 // caller closes the content.
 func (r *Registry) OpenUploadByID(ctx context.Context, a access.Actor, project string, id int64) (*Content, error) {
-	place, err := r.allowUploads(ctx, a, project, access.ListUploads)
+	place, err := r.enter(ctx, a, project, access.ListUploads, uploadDoor(true))
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +47,7 @@ func (r *Registry) OpenUploadByID(ctx context.Context, a access.Actor, project s
 // FetchUpload opens an upload by the parts of its address, for members. NotFound
 // where there is none. The caller closes the content.
 func (r *Registry) FetchUpload(ctx context.Context, a access.Actor, project, secret, name string) (*Content, error) {
-	place, err := r.allowUploads(ctx, a, project, access.FetchUpload)
+	place, err := r.enter(ctx, a, project, access.FetchUpload, uploadDoor(true))
 	if err != nil {
 		return nil, err
 	}
@@ -58,20 +57,10 @@ func (r *Registry) FetchUpload(ctx context.Context, a access.Actor, project, sec
 // DeleteUpload removes an upload; at's ProjectID is filled in here. NotFound where
 // there is none. It cannot be opened from then on; the bytes go with the sweep.
 func (r *Registry) DeleteUpload(ctx context.Context, a access.Actor, project string, at UploadAddress) error {
-	place, err := r.allowUploads(ctx, a, project, access.DestroyUpload)
+	place, err := r.enter(ctx, a, project, access.DestroyUpload, uploadDoor(true))
 	if err != nil {
 		return err
 	}
 	at.ProjectID = place.ProjectID
 	return r.Uploads.RemoveUpload(ctx, at, audit.New(a, audit.UploadDeleted, r.Now(), place.entity()))
-}
-
-// allowUploads is allowUpload for the routes of the API, where an old path of the
-// project leads on.
-func (r *Registry) allowUploads(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	p, err := r.allowUpload(ctx, a, project, action)
-	if err == nil && p.Moved {
-		err = fault.MovedTo(p.ProjectID)
-	}
-	return p, err
 }

@@ -1,0 +1,60 @@
+package registry
+
+import (
+	"context"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/gate"
+)
+
+// door is what is told, on a kind of routes, to an actor who may not do what it asks.
+type door struct {
+	noun    string // what a hidden project is called; "" names nothing
+	flagged bool   // the project's feature flag must be on
+	jobs    bool   // a job that the project does not let in is told so (contract rest-api C5)
+	follows bool   // a former path of the project is Moved
+}
+
+// genericDoor is that of publishing and installing (contract generic-packages 2.6).
+func genericDoor() door { return door{flagged: true} }
+
+// apiDoor is that of finding and removing packages: the flag is not about them
+// (contract rest-api A1).
+func apiDoor() door { return door{noun: "Project", follows: true} }
+
+// uploadDoor is that of uploads, for which there is no flag. Those that have an
+// address of their own follow no former path: the web's routes do that.
+func uploadDoor(follows bool) door { return door{noun: "Project", jobs: true, follows: follows} }
+
+// enter is the gate of every deed of the registry: it finds the project and refuses
+// what the actor may not do. A project that does not exist is hidden like one that the
+// actor cannot see. The flag counts after visibility and before the rest.
+func (r *Registry) enter(ctx context.Context, a access.Actor, project string, action access.Action, d door) (Place, error) {
+	if err := gate.Token(a, action, d.noun); err != nil {
+		return Place{}, err
+	}
+	p, err := r.place(ctx, a, project, d.noun)
+	if err != nil {
+		return Place{}, err
+	}
+	v := r.Rules.Check(a, p.Standing, action)
+	switch {
+	case d.flagged && !p.FlagOn && v != access.Hidden:
+		return Place{}, fault.New(fault.Absent, "")
+	case v == access.Allowed && d.follows && p.Moved:
+		return Place{}, fault.MovedTo(p.ProjectID)
+	case d.jobs:
+		return p, gate.CheckProject(r.Rules, a, p.Standing, action, p.Path)
+	}
+	return p, gate.Refusal(v, action, d.noun)
+}
+
+// place finds the project. noun is what a hidden one is called.
+func (r *Registry) place(ctx context.Context, a access.Actor, project, noun string) (Place, error) {
+	p, err := r.Catalog.FindPlace(ctx, project, a)
+	if fault.Is(err, fault.NotFound) {
+		return Place{}, fault.New(fault.Hidden, noun)
+	}
+	return p, err
+}
