@@ -31,12 +31,13 @@ func deeds() map[string]deed {
 	user := auth.User{Username: "u", Name: "u", Email: "u@example.com"}
 	member := projects.Member{UserID: 9, Role: access.Guest}
 	deploy := auth.DeployToken{Name: "t", Scopes: []access.Scope{access.ScopeReadPackage}}
+	raw := registry.Raw{Name: "n", Version: "1.0.0", File: "f"}
 	variable := projects.Variable{Key: "K", Scope: projects.AnyScope}
 	bot := auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeAPI}, Role: access.Guest}
 	return map[string]deed{
 		"Registry.AskSweep":             {action: access.AdminFeatures},
-		"Registry.Publish":              {action: access.PublishPackage},
-		"Registry.Open":                 {action: access.ReadPackages},
+		"Registry.Publish":              {action: access.PublishPackage, args: map[int]any{1: raw}},
+		"Registry.Open":                 {action: access.ReadPackages, args: map[int]any{1: raw}},
 		"Registry.Upload":               {action: access.UploadFile},
 		"Registry.OpenUpload":           {action: access.ReadUploads},
 		"Registry.ListUploads":          {action: access.ListUploads},
@@ -55,7 +56,6 @@ func deeds() map[string]deed {
 		"Registry.CreateProtectionRule": {action: access.AdminProtections, args: map[int]any{1: registry.ProtectionRule{Pattern: "a", Push: access.Owner}}},
 		"Registry.EditProtectionRule":   {action: access.AdminProtections},
 		"Registry.DeleteProtectionRule": {action: access.AdminProtections},
-		"Registry.Coordinates":          {free: "it parses names, and tells nothing else"},
 
 		"Projects.Project":          {action: access.ReadProject},
 		"Projects.ListProjects":     {action: access.ListNamespaces},

@@ -8,7 +8,6 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
-	"granary/internal/gate"
 	"granary/internal/registry"
 	"granary/internal/wire"
 )
@@ -61,26 +60,19 @@ func genericFault(a access.Actor, err error) error {
 	return fault.Wrap(fault.Hidden, "", err)
 }
 
-// putFile publishes. Credentials come before parameters (contract 0.5).
+// putFile publishes.
 func (c *call) putFile(refused error, project string, raw registry.Raw) error {
 	if refused != nil {
 		return refused
 	}
-	ctx := c.r.Context()
-	if err := gate.Token(c.actor, access.PublishPackage, ""); err != nil {
-		return err
-	}
-	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, raw)
 	options, wantRow, bad := c.publishOptions()
-	if err = joinInvalid(err, bad); err != nil {
-		return err
-	}
-	f, err := c.s.Registry.Publish(ctx, c.actor, project, coordinates, c.r.Body, options)
+	options.Bad = bad
+	f, err := c.s.Registry.Publish(c.r.Context(), c.actor, project, raw, c.r.Body, options)
 	if err != nil {
 		return err
 	}
 	if wantRow {
-		return c.ok(packageFileRow(c, f, coordinates))
+		return c.ok(packageFileRow(c, f, raw))
 	}
 	return c.created(message("201 Created", ""))
 }
@@ -112,28 +104,9 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 	return o, wantRow, p.err()
 }
 
-// joinInvalid makes one fault of two about parameters.
-func joinInvalid(a, b error) error {
-	switch {
-	case a == nil:
-		return b
-	case b == nil || !fault.Is(a, fault.Invalid) || !fault.Is(b, fault.Invalid):
-		return a
-	}
-	return fault.New(fault.Invalid, a.Error()+", "+b.Error())
-}
-
-// getFile installs. Parameters come before credentials (contract 0.5).
+// getFile installs.
 func (c *call) getFile(refused error, project string, raw registry.Raw) error {
-	ctx := c.r.Context()
-	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, raw)
-	if fault.Is(err, fault.Invalid) || refused == nil && err != nil {
-		return err
-	}
-	if refused != nil {
-		return refused
-	}
-	content, err := c.s.Registry.Open(ctx, c.actor, project, coordinates)
+	content, err := c.s.Registry.Open(c.r.Context(), c.actor, project, raw, refused)
 	if err != nil {
 		return err
 	}
@@ -181,13 +154,13 @@ func extValue(s string) string {
 
 // packageFileRow is the answer to select=package_file. GitLab's file.url is a
 // path in its storage, which release tools took for a link; here it is one.
-func packageFileRow(c *call, f registry.File, at registry.Coordinates) wire.PackageFileRow {
-	path := strings.ReplaceAll(string(at.File), "%2F", "/")
+func packageFileRow(c *call, f registry.File, at registry.Raw) wire.PackageFileRow {
+	path := strings.ReplaceAll(string(f.Name), "%2F", "/")
 	return wire.PackageFileRow{
 		ID: f.ID, PackageID: f.PackageID, ProjectID: f.ProjectID,
 		CreatedAt: wire.Time(f.CreatedAt), UpdatedAt: wire.Time(f.CreatedAt),
 		Size: f.Size, FileStore: 1, FileName: string(f.Name), FileSHA256: f.Digest.String(), Status: string(f.Status),
 		File: wire.StoredFile{URL: c.base() + prefix + "/projects/" + strconv.FormatInt(f.ProjectID, 10) +
-			"/packages/generic/" + string(at.Name) + "/" + string(at.Version) + "/" + path},
+			"/packages/generic/" + at.Name + "/" + at.Version + "/" + path},
 	}
 }

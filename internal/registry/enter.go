@@ -6,6 +6,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/fault"
 	"granary/internal/gate"
+	"granary/internal/naming"
 )
 
 // door is what is told, on a kind of routes, to an actor who may not do what it asks.
@@ -27,9 +28,8 @@ func apiDoor() door { return door{noun: "Project", follows: true} }
 // address of their own follow no former path: the web's routes do that.
 func uploadDoor(follows bool) door { return door{noun: "Project", jobs: true, follows: follows} }
 
-// enter is the gate of every deed of the registry: it finds the project and refuses
-// what the actor may not do. A project that does not exist is hidden like one that the
-// actor cannot see. The flag counts after visibility and before the rest.
+// enter is the gate of the deeds: it finds the project and refuses what the actor may
+// not do. A project that does not exist is hidden like one that the actor cannot see.
 func (r *Registry) enter(ctx context.Context, a access.Actor, project string, action access.Action, d door) (Place, error) {
 	if err := gate.Token(a, action, d.noun); err != nil {
 		return Place{}, err
@@ -38,16 +38,22 @@ func (r *Registry) enter(ctx context.Context, a access.Actor, project string, ac
 	if err != nil {
 		return Place{}, err
 	}
+	return p, r.judge(a, p, action, d)
+}
+
+// judge is what enter does with a project that was found. The flag counts after
+// visibility and before the rest.
+func (r *Registry) judge(a access.Actor, p Place, action access.Action, d door) error {
 	v := r.Rules.Check(a, p.Standing, action)
 	switch {
 	case d.flagged && !p.FlagOn && v != access.Hidden:
-		return Place{}, fault.New(fault.Absent, "")
+		return fault.New(fault.Absent, "")
 	case v == access.Allowed && d.follows && p.Moved:
-		return Place{}, fault.MovedTo(p.ProjectID)
+		return fault.MovedTo(p.ProjectID)
 	case d.jobs:
-		return p, gate.CheckProject(r.Rules, a, p.Standing, action, p.Path)
+		return gate.CheckProject(r.Rules, a, p.Standing, action, p.Path)
 	}
-	return p, gate.Refusal(v, action, d.noun)
+	return gate.Refusal(v, action, d.noun)
 }
 
 // place finds the project. noun is what a hidden one is called.
@@ -57,4 +63,33 @@ func (r *Registry) place(ctx context.Context, a access.Actor, project, noun stri
 		return Place{}, fault.New(fault.Hidden, noun)
 	}
 	return p, err
+}
+
+// coordinates parses what a caller sent under the naming of the project that place
+// found, or with its error missing. An actor that cannot see the project is told only
+// of what no naming takes: it learns nothing, and a client that waits for the request
+// to log in gets it.
+func (r *Registry) coordinates(a access.Actor, p Place, missing error, raw Raw) (Coordinates, error) {
+	switch {
+	case fault.Is(missing, fault.Hidden):
+		return naming.Parse(naming.Relaxed, raw)
+	case missing != nil:
+		return Coordinates{}, missing
+	case r.Rules.Check(a, p.Standing, access.ReadPackages) == access.Hidden:
+		return naming.Parse(naming.Relaxed, raw)
+	case p.Naming != nil:
+		return naming.Parse(*p.Naming, raw)
+	}
+	return naming.Parse(r.Naming, raw)
+}
+
+// joinInvalid makes one fault of two about parameters.
+func joinInvalid(a, b error) error {
+	switch {
+	case a == nil:
+		return b
+	case b == nil || !fault.Is(a, fault.Invalid) || !fault.Is(b, fault.Invalid):
+		return a
+	}
+	return fault.New(fault.Invalid, a.Error()+", "+b.Error())
 }

@@ -57,7 +57,7 @@ func testPublishUnderFaults(t *testing.T, h *house) {
 						if nth%2 == 0 { // the others gave up
 							retry(t, h, name, body)
 						}
-						if got, err := h.read(t.Context(), at(t, name)); err == nil && size > inline {
+						if got, err := h.read(t.Context(), at(name)); err == nil && size > inline {
 							referenced[blobtest.Digest(got)] = true
 						}
 					}
@@ -93,7 +93,7 @@ var (
 // faultOnce publishes with one failure to come and reports whether it came.
 func faultOnce(t *testing.T, h *house, name string, body []byte, republish bool, set func(), failed func() bool) bool {
 	t.Helper()
-	ctx, c := t.Context(), at(t, name)
+	ctx, c := t.Context(), at(name)
 	if republish {
 		if err := h.publish(ctx, c, old); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -121,10 +121,10 @@ func faultOnce(t *testing.T, h *house, name string, body []byte, republish bool,
 
 func retry(t *testing.T, h *house, name string, body []byte) {
 	t.Helper()
-	if err := h.publish(t.Context(), at(t, name), body); err != nil {
+	if err := h.publish(t.Context(), at(name), body); err != nil {
 		t.Errorf("%s: the retry: %v", name, err)
 	}
-	if got, err := h.read(t.Context(), at(t, name)); err != nil || !bytes.Equal(got, body) {
+	if got, err := h.read(t.Context(), at(name)); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%s: after the retry: %d bytes, %v", name, len(got), err)
 	}
 }
@@ -135,7 +135,7 @@ func TestSweepUnderFaults(t *testing.T) { onEachStore(t, testSweepUnderFaults) }
 
 func testSweepUnderFaults(t *testing.T, h *house) {
 	kept, free := blobtest.Bytes(1, 5000), blobtest.Bytes(2, 5000)
-	if err := h.publish(t.Context(), at(t, "kept"), kept); err != nil {
+	if err := h.publish(t.Context(), at("kept"), kept); err != nil {
 		t.Fatal(err)
 	}
 	want := map[blob.Digest]bool{blobtest.Digest(kept): true}
@@ -144,7 +144,7 @@ func testSweepUnderFaults(t *testing.T, h *house) {
 			for nth := 1; ; nth++ {
 				name := fmt.Sprintf("%s-%v-%d", who, keptDeed, nth)
 				h.ledger.fail(2, false) // the record is not made, the bytes are left
-				if err := h.publish(t.Context(), at(t, name), free); err == nil || !h.stored(t)[blobtest.Digest(free)] {
+				if err := h.publish(t.Context(), at(name), free); err == nil || !h.stored(t)[blobtest.Digest(free)] {
 					t.Fatalf("%s: %v; nothing was left to sweep", name, err)
 				}
 				h.now = h.now.Add(registry.Grace + time.Minute)
@@ -167,10 +167,10 @@ func testSweepUnderFaults(t *testing.T, h *house) {
 			}
 		}
 	}
-	if err := h.publish(t.Context(), at(t, "again"), free); err != nil {
+	if err := h.publish(t.Context(), at("again"), free); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.read(t.Context(), at(t, "again")); err != nil || !bytes.Equal(got, free) {
+	if got, err := h.read(t.Context(), at("again")); err != nil || !bytes.Equal(got, free) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
@@ -182,7 +182,7 @@ func TestSweepKeepsToTheGrace(t *testing.T) { onEachStore(t, testSweepKeepsToThe
 func testSweepKeepsToTheGrace(t *testing.T, h *house) {
 	body := blobtest.Bytes(1, 5000)
 	h.ledger.fail(2, false)
-	if err := h.publish(t.Context(), at(t, "f"), body); err == nil {
+	if err := h.publish(t.Context(), at("f"), body); err == nil {
 		t.Fatal("the ledger did not fail")
 	}
 	for _, step := range []struct {
@@ -215,7 +215,7 @@ func TestRestoreUnderFaults(t *testing.T) { onEachStore(t, testRestoreUnderFault
 
 func testRestoreUnderFaults(t *testing.T, h *house) {
 	h.Catalog = noDuplicates{h.Catalog}
-	body, c := blobtest.Bytes(1, 5000), at(t, "f")
+	body, c := blobtest.Bytes(1, 5000), at("f")
 	if err := h.publish(t.Context(), c, body); err != nil {
 		t.Fatal(err)
 	}

@@ -118,23 +118,18 @@ func newHouseOn(t *testing.T, blobs blob.Store) *house {
 }
 
 // at is where a file goes.
-func at(t *testing.T, file string) registry.Coordinates {
-	t.Helper()
-	c, err := naming.Parse(naming.Strict, registry.Raw{Name: "tool", Version: "1.0.0", File: file})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+func at(file string) registry.Raw {
+	return registry.Raw{Name: "tool", Version: "1.0.0", File: file}
 }
 
-func (h *house) publish(ctx context.Context, c registry.Coordinates, body []byte) error {
+func (h *house) publish(ctx context.Context, c registry.Raw, body []byte) error {
 	_, err := h.Publish(ctx, h.admin, h.project, c, bytes.NewReader(body), registry.PublishOptions{Length: int64(len(body))})
 	return err
 }
 
 // read is what an installer gets.
-func (h *house) read(ctx context.Context, c registry.Coordinates) ([]byte, error) {
-	content, err := h.Open(ctx, h.admin, h.project, c)
+func (h *house) read(ctx context.Context, c registry.Raw) ([]byte, error) {
+	content, err := h.Open(ctx, h.admin, h.project, c, nil)
 	if err != nil {
 		return nil, err
 	}

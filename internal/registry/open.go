@@ -12,6 +12,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/gate"
 )
 
 // Content is a file to install: its record and its bytes.
@@ -35,10 +36,26 @@ func (c *Content) Link(ctx context.Context, contentType, disposition string) (st
 	return link, nil
 }
 
-// Open finds the newest file at the coordinates and opens its bytes. The
-// caller closes them.
-func (r *Registry) Open(ctx context.Context, a access.Actor, project string, c Coordinates) (*Content, error) {
-	p, err := r.enter(ctx, a, project, access.ReadPackages, genericDoor())
+// Open finds the newest file of a name and opens its bytes. The caller closes them.
+// refused is why nobody knows who is asking, nil for nothing: what is wrong with the
+// names counts before it (contract generic-packages 0.5).
+func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw Raw, refused error) (*Content, error) {
+	p, missing := r.place(ctx, a, project, "")
+	c, err := r.coordinates(a, p, missing, raw)
+	switch {
+	case fault.Is(err, fault.Invalid):
+		return nil, err
+	case refused != nil:
+		return nil, refused
+	case err != nil:
+		return nil, err
+	}
+	if err = gate.Token(a, access.ReadPackages, ""); err == nil {
+		err = missing
+	}
+	if err == nil {
+		err = r.judge(a, p, access.ReadPackages, genericDoor())
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/gate"
 )
 
 // PublishOptions is what a publisher says beside the bytes.
@@ -20,14 +21,16 @@ type PublishOptions struct {
 	Checksums []Checksum   // declared besides it, one of each algorithm at most
 	If        *Condition   // on what is there, nil for none
 	Sender    Sender       // who is asked again after a slow body; nil for nobody
+	Bad       error        // what is wrong with all this, told together with what is wrong with the names; nil for nothing
 }
 
-// Publish adds a file to a package, making the package where it is new. When
+// Publish adds a file to a package, making the package if it is new. Credentials count
+// before parameters, and these before the rest (contract generic-packages 0.5). When
 // it returns without error the bytes and the record are durable. Whatever
 // fails, nothing half-written is visible: at worst bytes that nothing refers
 // to are left to the sweep.
-func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, c Coordinates, body io.Reader, o PublishOptions) (File, error) {
-	p, err := r.enter(ctx, a, project, access.PublishPackage, genericDoor())
+func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, raw Raw, body io.Reader, o PublishOptions) (File, error) {
+	p, c, err := r.target(ctx, a, project, raw, o.Bad)
 	if err != nil {
 		return File{}, err
 	}
@@ -72,6 +75,22 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 		add.Restored, add.Event.Name = &lost.File, audit.PackageFileRestored
 	}
 	return r.Ledger.AddFile(ctx, add)
+}
+
+// target is where a publish goes, for an actor that may publish there.
+func (r *Registry) target(ctx context.Context, a access.Actor, project string, raw Raw, bad error) (Place, Coordinates, error) {
+	if err := gate.Token(a, access.PublishPackage, ""); err != nil {
+		return Place{}, Coordinates{}, err
+	}
+	p, missing := r.place(ctx, a, project, "")
+	c, err := r.coordinates(a, p, missing, raw)
+	if err = joinInvalid(err, bad); err == nil {
+		err = missing
+	}
+	if err == nil {
+		err = r.judge(a, p, access.PublishPackage, genericDoor())
+	}
+	return p, c, err
 }
 
 // admit refuses before the body is read what can be refused then. Where no second

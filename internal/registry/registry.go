@@ -186,25 +186,6 @@ type Registry struct {
 	downloads downloads
 }
 
-// Coordinates parses what a caller sent under the naming of the project. An
-// actor that cannot see the project is told only of what no naming takes: it
-// learns nothing, and a client that waits for the request to log in gets it.
-// This reveals nothing else and is no deed.
-func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project string, raw Raw) (Coordinates, error) {
-	p, err := r.place(ctx, a, project, "")
-	switch {
-	case fault.Is(err, fault.Hidden):
-		return naming.Parse(naming.Relaxed, raw)
-	case err != nil:
-		return Coordinates{}, err
-	case r.Rules.Check(a, p.Standing, access.ReadPackages) == access.Hidden:
-		return naming.Parse(naming.Relaxed, raw)
-	case p.Naming != nil:
-		return naming.Parse(*p.Naming, raw)
-	}
-	return naming.Parse(r.Naming, raw)
-}
-
 // entity is the place as audit events name it.
 func (p Place) entity() audit.Entity {
 	return audit.Entity{Type: audit.Project, ID: p.ProjectID, Path: p.FullPath}

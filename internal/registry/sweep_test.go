@@ -38,7 +38,7 @@ func TestSweepLaw(t *testing.T) { onEachStore(t, testSweepLaw) }
 func testSweepLaw(t *testing.T, h *house) {
 	body := blobtest.Bytes(1, 5000)
 	h.ledger.fail(2, false)
-	if err := h.publish(t.Context(), at(t, "lost"), body); err == nil {
+	if err := h.publish(t.Context(), at("lost"), body); err == nil {
 		t.Fatal("the ledger did not fail")
 	}
 	h.now = h.now.Add(registry.Grace + time.Minute)
@@ -61,7 +61,7 @@ func testSweepLaw(t *testing.T, h *house) {
 	pinning := make(chan struct{})
 	h.ledger.onPin = func() { close(pinning) }
 	published := make(chan error, 1)
-	go func() { published <- h.publish(context.WithoutCancel(t.Context()), at(t, "found"), body) }()
+	go func() { published <- h.publish(context.WithoutCancel(t.Context()), at("found"), body) }()
 	<-pinning
 	select {
 	case err := <-published:
@@ -76,7 +76,7 @@ func testSweepLaw(t *testing.T, h *house) {
 	if err := <-published; err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.read(t.Context(), at(t, "found")); err != nil || !bytes.Equal(got, body) {
+	if got, err := h.read(t.Context(), at("found")); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("the published file: %d bytes, %v", len(got), err)
 	}
 	h.Blobs = inner
@@ -93,7 +93,7 @@ func TestSweepOfAPublisherOnTheWay(t *testing.T) { onEachStore(t, testSweepOfAPu
 func testSweepOfAPublisherOnTheWay(t *testing.T, h *house) {
 	body := blobtest.Bytes(1, 5000)
 	h.ledger.fail(2, false)
-	if err := h.publish(t.Context(), at(t, "lost"), body); err == nil {
+	if err := h.publish(t.Context(), at("lost"), body); err == nil {
 		t.Fatal("the ledger did not fail")
 	}
 	h.now = h.now.Add(registry.Grace + time.Minute)
