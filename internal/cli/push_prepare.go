@@ -52,13 +52,13 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 			return nil, err
 		}
 	case both:
-		if name == "" || version == "" {
-			return nil, usagef("%q is no package: want NAME@VERSION", args[1])
-		}
 	case len(paths) == 0:
 		return nil, usagef("%d arguments are too few; want granary push PROJECT NAME VERSION PATH...", len(args))
 	default:
 		version, paths = paths[0], paths[1:]
+	}
+	if name == "" || version == "" { // of a variable that is not set, often
+		return nil, usagef("%q is no package: want NAME@VERSION", name+"@"+version)
 	}
 	if len(paths) == 0 && p.filesFrom == "" {
 		return nil, usagef("no file is named; want granary push PROJECT NAME VERSION PATH...")
