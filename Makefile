@@ -86,11 +86,11 @@ test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server (
 
 cluster: $(VERSITYGW) ## three nodes behind nginx, on PostgreSQL and S3, on this machine; NODES=5
 	tools/install-test-deps
-	go run ./internal/cluster/try $(if $(NODES),-nodes $(NODES))
+	go run ./dev/cluster/try $(if $(NODES),-nodes $(NODES))
 
 bench: $(VERSITYGW) ## granary beside nginx, its client beside curl, clusters beside one node and beside S3; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
 	tools/install-test-deps
-	go run ./internal/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
+	go run ./dev/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' --exclude-dir=tools '^func Fuzz[A-Za-z0-9_]*' . | sort | \

@@ -9,7 +9,7 @@ package granary_test
 // their own.
 type room struct {
 	path string   // below the module
-	may  []string // rooms it may import, below internal/
+	may  []string // rooms it may import, below internal/ but for those below dev/
 	why  string   // why it may import no other
 }
 
@@ -17,37 +17,40 @@ func rooms() []room {
 	return []room{
 		{"internal/fault", nil, "every room speaks of faults, so they know no room"},
 		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
-		{"internal/access", []string{"fault"}, "permission is a pure table: what it decides can be read and tested without anything else"},
+		{"internal/access", nil, "permission is a pure table: what it decides can be read and tested without anything else"},
 		{"internal/access/accesstest", []string{"access"}, "the same table from GitLab's documentation: it shares the words with access, and no decision"},
+		{"internal/gate", []string{"access", "fault"}, "a refusal is the same behind every door: it knows the verdict, and no thing"},
+		{"internal/naming", []string{"fault"}, "what a name may look like hangs on nothing but the name and the grammar"},
 		{"internal/trouble", nil, "what fails again and again is told in the same way, whatever it is"},
-		{"internal/audit", []string{"access", "fault", "page"}, "an event says who did what to a thing by its name and id: it knows no thing"},
+		{"internal/audit", []string{"access"}, "an event says who did what to a thing by its name and id: it knows no thing"},
+		{"internal/trail", []string{"gate", "access", "audit", "fault", "page"}, "reading the audit is a deed like others; writing it is part of every deed"},
 		{"internal/openapi", nil, "the document is words; whether they are true, the tests of api say"},
 		{"internal/wire", nil, "the JSON shapes are shared with the client, which must not drag the server along"},
 		{"internal/blob", nil, "a store knows bytes and digests, not who wants them or what they are called"},
 		{"internal/blob/disk", []string{"blob"}, "a store knows bytes and digests, not who wants them or what they are called"},
 		{"internal/blob/s3", []string{"blob"}, "a store knows bytes and digests; stores share a contract and its tests, not code"},
-		{"internal/blob/s3/s3test", []string{"servers"}, "it runs another program, which tests of any room may ask for"},
+		{"internal/blob/s3/s3test", []string{"dev/servers"}, "it runs another program, which tests of any room may ask for"},
 		{"internal/blob/blobtest", []string{"blob"}, "the suite holds any store to the contract, so it knows none"},
 		{"internal/config", nil, "settings are words and numbers; only the daemon knows what they start"},
 		{"internal/filelock", nil, "a lock is the kernel's: it knows a file, not what it is for"},
 		{"internal/httpd", nil, "running HTTP well is the same for any handler"},
 		{"internal/throttle", nil, "counting asks for a key and a clock, and knows nobody behind the key"},
-		{"internal/auth", []string{"access", "audit", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
-		{"internal/projects", []string{"access", "audit", "fault", "page"}, "projects are there before any package is"},
-		{"internal/registry", []string{"access", "audit", "blob", "projects", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
-		{"internal/releases", []string{"access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
-		{"internal/hooks", []string{"access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
+		{"internal/auth", []string{"gate", "access", "audit", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
+		{"internal/projects", []string{"gate", "access", "audit", "naming", "fault", "page"}, "projects are there before any package is"},
+		{"internal/registry", []string{"gate", "access", "audit", "blob", "naming", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
+		{"internal/releases", []string{"gate", "access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
+		{"internal/hooks", []string{"gate", "access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
 		{"internal/hooks/deliver", []string{"hooks", "wire", "fault", "trouble"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},
-		{"internal/metadb", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "blob", "fault", "page", "trouble"}, "records are kept here for the rooms that define them, for no door"},
-		{"internal/metadb/metadbtest", []string{"metadb", "servers"}, "fresh databases for any test need only the database and its server"},
-		{"internal/api", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
-		{"internal/ui", []string{"audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/metadb", []string{"trail", "audit", "naming", "registry", "releases", "hooks", "projects", "auth", "access", "blob", "fault", "page", "trouble"}, "records are kept here for the rooms that define them, for no door"},
+		{"internal/metadb/metadbtest", []string{"metadb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
+		{"internal/api", []string{"gate", "trail", "audit", "naming", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/ui", []string{"gate", "audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"filelock", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "hooks", "hooks/deliver", "page", "httpd", "metadb", "projects", "registry", "releases", "throttle", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "hooks", "hooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "throttle", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
-		{"internal/servers", nil, "programs are started the same way, whatever they serve"},
-		{"internal/cluster", []string{"servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
-		{"internal/bench", []string{"servers", "cluster"}, "the bench sees servers from outside, ours like any other"},
+		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
+		{"dev/cluster", []string{"dev/servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
+		{"dev/bench", []string{"dev/servers", "dev/cluster"}, "the bench sees servers from outside, ours like any other"},
 		{"cmd/granary", []string{"cli"}, "main hands over to cli and returns its exit code"},
 		{"e2e", []string{"cli"}, "the program is tested as its users run it"},
 	}
@@ -65,10 +68,10 @@ type limit struct {
 // limits lists every third-party module the program uses: one that is not here
 // fails the test, since a dependency is a decision.
 func limits() []limit {
-	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/hooks", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle"}
+	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/hooks", "internal/naming", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "internal/servers", "internal/bench", "internal/hooks/deliver"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/hooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one query text, and it is in metadb"},
@@ -82,7 +85,7 @@ func limits() []limit {
 		{pkg: "modernc.org/sqlite", only: []string{"internal/metadb"}, why: "which database it is, only metadb knows"},
 		{pkg: "github.com/jackc/pgx", only: []string{"internal/metadb", "internal/metadb/metadbtest"}, why: "which database it is, only metadb knows"},
 		{pkg: "github.com/pressly/goose", only: []string{"internal/metadb"}, why: "the schema is metadb's"},
-		{pkg: "github.com/minio/minio-go", only: []string{"internal/blob/s3", "internal/bench"}, why: "kept behind one package, so that another S3 client can take its place; the bench is a plain client beside it"},
+		{pkg: "github.com/minio/minio-go", only: []string{"internal/blob/s3", "dev/bench"}, why: "kept behind one package, so that another S3 client can take its place; the bench is a plain client beside it"},
 		{pkg: "golang.org/x/sync", only: []string{"internal/blob", "internal/blob/s3", "internal/client"}, why: "memory is shared out between uploads; copies and the parts of a download run side by side; nowhere else"},
 		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon", "internal/hooks/deliver"}, why: "counting is done around the rooms, not in them"},
 		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},

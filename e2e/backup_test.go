@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"granary/dev/servers"
 	"granary/internal/blob/s3/s3test"
 	"granary/internal/metadb/metadbtest"
-	"granary/internal/servers"
 )
 
 // documented is the commands of docs/operations.md in a section: the nth block.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // below is the command that starts nginx as docs/operations.md shows it for a

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // TestREADME does what the README says under "Run it" and "In CI", in a copy of the

@@ -25,6 +25,8 @@ import (
 // shares no code with the product. The account behind every token is a
 // maintainer of group/project, which is project 7.
 type gitlab struct {
+	protect  bool // one rule: release* takes an owner to push
+	chatty   bool // says something after every answer
 	old      bool // as before 18: no select, no digest in headers
 	object   *httptest.Server
 	mu       sync.Mutex
@@ -61,13 +63,14 @@ type glFile struct {
 
 const glTime = "2026-03-04T09:15:22.418Z"
 
-// startGitlab is the command `gitlab [old] [objects] [throttle]`: it sets $URL
+// startGitlab is the command `gitlab [old] [objects] [throttle] [protect] [chatty]`: it sets $URL
 // and what the client reads.
 func startGitlab(ts *testscript.TestScript, neg bool, args []string) {
-	g := &gitlab{old: slices.Contains(args, "old"), vars: map[string]string{}}
+	g := &gitlab{old: slices.Contains(args, "old"), protect: slices.Contains(args, "protect"), vars: map[string]string{}}
 	if slices.Contains(args, "throttle") {
 		g.throttle = 3
 	}
+	g.chatty = slices.Contains(args, "chatty")
 	if slices.Contains(args, "objects") {
 		g.object = httptest.NewServer(http.HandlerFunc(g.serveObject))
 		ts.Defer(g.object.Close)
@@ -88,6 +91,8 @@ func (g *gitlab) handler() http.Handler {
 		"PUT " + generic: g.put, "GET " + generic: g.get,
 		"GET " + project:                                                 g.project,
 		"GET " + project + "/packages":                                   g.listPackages,
+		"GET " + project + "/packages/protection/rules":                  g.listRules,
+		"GET " + project + "/members/all/{user}":                         g.member,
 		"DELETE " + project + "/packages/{package}":                      g.deletePackage,
 		"GET " + project + "/packages/{package}/package_files":           g.listFiles,
 		"DELETE " + project + "/packages/{package}/package_files/{file}": g.deleteFile,
@@ -114,11 +119,31 @@ func (g *gitlab) handler() http.Handler {
 			fmt.Fprintln(w, "Retry later")
 		case r.Header.Get("Private-Token") != "glpat-e2e-secret":
 			answer(w, 401, `{"message":"401 Unauthorized"}`)
+		case g.chatty:
+			answerAndMore(w, r, mux)
 		default:
 			w.Header().Set("X-Frame-Options", "SAMEORIGIN")
 			mux.ServeHTTP(w, r)
 		}
 	})
+}
+
+// answerAndMore writes a second answer behind that of a handler.
+func answerAndMore(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	recorded := httptest.NewRecorder()
+	h.ServeHTTP(recorded, r)
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	said := recorded.Result()
+	said.ContentLength = int64(recorded.Body.Len())
+	var text bytes.Buffer
+	if err := said.Write(&text); err != nil {
+		panic(err)
+	}
+	_, _ = conn.Write(append(text.Bytes(), "HTTP/1.1 500 Internal Server Error\r\n\r\n"...)) // in one piece
 }
 
 func answer(w http.ResponseWriter, status int, body string) {
@@ -168,6 +193,10 @@ func (g *gitlab) put(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !named(w, r) {
+		return
+	}
+	if g.protect && strings.HasPrefix(strings.ToLower(r.PathValue("name")), "release") {
+		answer(w, 403, `{"message":"403 Forbidden - Package protected."}`)
 		return
 	}
 	data, err := io.ReadAll(r.Body)
@@ -372,8 +401,34 @@ func (g *gitlab) postVariable(w http.ResponseWriter, r *http.Request) {
 func (g *gitlab) project(w http.ResponseWriter, r *http.Request) {
 	if visible(w, r) {
 		show(w, 200, map[string]any{"id": 7, "name": "project", "path": "project", "path_with_namespace": "group/project",
-			"default_branch": "main", "web_url": "https://gitlab.invalid/group/project", "namespace": map[string]any{"full_path": "group"}})
+			"default_branch": "main", "web_url": "https://gitlab.invalid/group/project", "namespace": map[string]any{"full_path": "group"},
+			"permissions": map[string]any{"project_access": nil, "group_access": map[string]int{"access_level": 40, "notification_level": 3}}})
 	}
+}
+
+// listRules has a rule of another type, too; the list has no pages.
+func (g *gitlab) listRules(w http.ResponseWriter, r *http.Request) {
+	rules := []any{}
+	if g.protect {
+		rules = append(rules, map[string]any{"id": 1, "project_id": 7, "package_name_pattern": "*", "package_type": "npm",
+			"minimum_access_level_for_push": "owner", "minimum_access_level_for_delete": nil},
+			map[string]any{"id": 2, "project_id": 7, "package_name_pattern": "release*", "package_type": "generic",
+				"minimum_access_level_for_push": "owner", "minimum_access_level_for_delete": "owner"})
+	}
+	if visible(w, r) {
+		show(w, 200, rules)
+	}
+}
+
+func (g *gitlab) member(w http.ResponseWriter, r *http.Request) {
+	if !visible(w, r) {
+		return
+	}
+	if r.PathValue("user") != "3" {
+		answer(w, 404, `{"message":"404 Not found"}`)
+		return
+	}
+	show(w, 200, map[string]any{"id": 3, "username": "ann", "name": "Ann", "state": "active", "access_level": 40, "created_at": glTime, "expires_at": nil})
 }
 
 func (g *gitlab) user(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -45,10 +47,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	seen := make(chan []byte)
-	go func() {
-		text, _ := io.ReadAll(screen) // ends with an error when nobody has the terminal any more
-		seen <- text
-	}()
+	go func() { seen <- readScreen(screen) }()
 	if answer != nil {
 		for echoes(ts, screen) && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
@@ -57,13 +56,25 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ended := cmd.Wait()
 	restored := echoes(ts, screen)
-	_ = tty.Close()
+	_, err = tty.WriteString(atEnd)
+	ts.Check(err)
 	text := <-seen
+	_ = tty.Close()
 	_, err = ts.Stdout().Write(text)
 	ts.Check(err)
 	if (ended != nil) != neg || !restored {
 		ts.Fatalf("it ended with %v; the terminal shows what is typed: %t\n%s", ended, restored, text)
 	}
+}
+
+// atEnd is what the terminal shows last. Without, the kernel may drop what was shown
+// right before nobody had the terminal any more.
+const atEnd = "\x04"
+
+// readScreen is all that a terminal shows before atEnd.
+func readScreen(screen io.Reader) []byte {
+	text, _ := bufio.NewReader(screen).ReadBytes(atEnd[0]) // an error is shown by what is missing
+	return bytes.TrimSuffix(text, []byte(atEnd))
 }
 
 // openTerminal makes a terminal of 80 columns, and returns what a person has of

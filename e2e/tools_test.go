@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // full says whether the long counts of `make proof-addresses` are wanted.

@@ -1,7 +1,5 @@
 package access
 
-import "strings"
-
 // Resource is what an action is aimed at, as far as permission goes. The zero
 // value is the instance itself.
 type Resource struct {
@@ -192,15 +190,6 @@ func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
 		}
 	}
 	return Denied
-}
-
-// ScopeList is Scopes as the wire writes them: space between.
-func ScopeList(action Action) string {
-	var words []string
-	for _, s := range Scopes(action) {
-		words = append(words, string(s))
-	}
-	return strings.Join(words, " ")
 }
 
 // AtLeast reports whether the actor's role at the resource is the given one or

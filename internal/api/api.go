@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"granary/internal/access"
-	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
 	"granary/internal/throttle"
+	"granary/internal/trail"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -27,7 +28,7 @@ type Server struct {
 	Projects    *projects.Service
 	Registry    *registry.Registry
 	Releases    *releases.Service
-	Audit       *audit.Service
+	Audit       *trail.Service
 	Hooks       *hooks.Service
 	ExternalURL string                       // its path, if any, is where everything is served; "" for what Hosts says
 	Hosts       Hosts                        // whose names links repeat
@@ -117,8 +118,8 @@ func (c *call) run(route route) error {
 	if c.actor, err = c.s.authenticate(c.r, route.doors); err != nil {
 		return err
 	}
-	if v := access.CheckToken(c.actor, route.action); v != access.Allowed {
-		return access.Refusal(v, route.action, "")
+	if err := gate.Token(c.actor, route.action, ""); err != nil {
+		return err
 	}
 	if err := c.s.countWrite(c.actor, route); err != nil {
 		return err

@@ -27,9 +27,11 @@ import (
 	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/metadb/metadbtest"
+	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/trail"
 )
 
 // server is the whole API over a real database and a real disk, with an
@@ -143,7 +145,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
 		Catalog: db, Ledger: db, Uploads: db, Shelf: db, Files: db, Removal: db, Protectors: db, Sweeps: db,
-		Groups: places, Blobs: blobs, Rules: rules, Naming: projects.Strict,
+		Places: places, Blobs: blobs, Rules: rules, Naming: naming.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
 	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
@@ -158,7 +160,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	s.api = &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Now: s.now},
-		Audit:    &audit.Service{Store: db, Places: places, Rules: rules, Now: s.now},
+		Audit:    &trail.Service{Store: db, Places: places, Rules: rules, Now: s.now},
 		ClientIP: func(context.Context) netip.Addr { return netip.MustParseAddr(clientAddress) },
 		Note:     func(_ context.Context, err error) { t.Logf("5xx: %v", err) },
 	}

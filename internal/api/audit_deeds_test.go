@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/access"
-	"granary/internal/audit"
 	"granary/internal/page"
+	"granary/internal/trail"
 )
 
 // readers are the deeds that change nothing, and so leave no event.
@@ -77,7 +77,7 @@ func (w *walk) check(deed string, a answer, status int, want ...string) map[stri
 // news are the events since the last time, a line each.
 func (w *walk) news() (lines []string) {
 	w.t.Helper()
-	found, err := w.db.ListEvents(w.t.Context(), audit.Filter{}, page.Request{Number: 1, Size: 100})
+	found, err := w.db.ListEvents(w.t.Context(), trail.Filter{}, page.Request{Number: 1, Size: 100})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func number(object map[string]any) string { return itoa(int64(object["id"].(floa
 func TestEveryDeedIsRecorded(t *testing.T) {
 	s := newServer(t)
 	w := &walk{server: s, done: map[string]bool{}}
-	found, err := s.db.ListEvents(t.Context(), audit.Filter{}, page.Request{Number: 1, Size: 1})
+	found, err := s.db.ListEvents(t.Context(), trail.Filter{}, page.Request{Number: 1, Size: 1})
 	if err != nil || found.Total != 2 { // the first administrator and token
 		t.Fatal(found, err)
 	}

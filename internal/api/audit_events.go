@@ -9,6 +9,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/trail"
 	"granary/internal/wire"
 )
 
@@ -27,7 +28,7 @@ func auditRoutes() []route {
 
 func listInstanceEvents(c *call) error {
 	p := c.params
-	f := audit.Filter{EntityID: p.integer("entity_id")}
+	f := trail.Filter{EntityID: p.integer("entity_id")}
 	f.EntityType = audit.EntityType(p.choice("entity_type",
 		string(audit.User), string(audit.Group), string(audit.Project), string(audit.Instance)))
 	switch {
@@ -36,26 +37,26 @@ func listInstanceEvents(c *call) error {
 	case f.EntityID != 0 && f.EntityType == "":
 		p.fail("entity_type is missing, entity_id goes with it")
 	}
-	return c.listEvents(f, func(f audit.Filter, ask page.Request) (page.Of[audit.Event], error) {
+	return c.listEvents(f, func(f trail.Filter, ask page.Request) (page.Of[audit.Event], error) {
 		return c.s.Audit.InstanceEvents(c.r.Context(), c.actor, f, ask)
 	})
 }
 
 func listProjectEvents(c *call) error {
-	return c.listEvents(audit.Filter{}, func(f audit.Filter, ask page.Request) (page.Of[audit.Event], error) {
+	return c.listEvents(trail.Filter{}, func(f trail.Filter, ask page.Request) (page.Of[audit.Event], error) {
 		return c.s.Audit.ProjectEvents(c.r.Context(), c.actor, c.path("id"), f, ask)
 	})
 }
 
 func listGroupEvents(c *call) error {
-	return c.listEvents(audit.Filter{}, func(f audit.Filter, ask page.Request) (page.Of[audit.Event], error) {
+	return c.listEvents(trail.Filter{}, func(f trail.Filter, ask page.Request) (page.Of[audit.Event], error) {
 		return c.s.Audit.GroupEvents(c.r.Context(), c.actor, c.path("id"), f, ask)
 	})
 }
 
 // listEvents reads which events are wanted, and answers with a page of them by
 // number or by cursor.
-func (c *call) listEvents(f audit.Filter, list func(audit.Filter, page.Request) (page.Of[audit.Event], error)) error {
+func (c *call) listEvents(f trail.Filter, list func(trail.Filter, page.Request) (page.Of[audit.Event], error)) error {
 	p := c.params
 	for name, at := range map[string]*time.Time{"created_after": &f.After, "created_before": &f.Before} {
 		if t := p.moment(name); t != nil {

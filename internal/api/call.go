@@ -76,12 +76,12 @@ func (c *call) noContent() error {
 // moved sends who asks for a project by an old path to the same route with
 // the project's id, which the fault names (contract rest-api 1.1).
 func (c *call) moved(err error) {
-	var id string
+	var id int64
 	if e, ok := errors.AsType[*fault.Error](err); ok {
-		id = e.Msg
+		id = e.To
 	}
 	_, rest, _ := strings.Cut(strings.TrimPrefix(c.r.URL.EscapedPath(), prefix+"/projects/"), "/")
-	to := c.base() + prefix + "/projects/" + id
+	to := c.base() + prefix + "/projects/" + strconv.FormatInt(id, 10)
 	if rest != "" {
 		to += "/" + rest
 	}

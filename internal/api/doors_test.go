@@ -15,6 +15,7 @@ import (
 	"granary/internal/api"
 	"granary/internal/audit"
 	"granary/internal/page"
+	"granary/internal/trail"
 )
 
 // address is a door with something real in place of the parts of its path.
@@ -205,7 +206,7 @@ func (s *server) newest() int64 { return ask[int64](s, `SELECT MAX(id) FROM audi
 // since are the events after the one with the id, the oldest first.
 func (s *server) since(id int64) []audit.Event {
 	s.t.Helper()
-	found, err := s.db.ListEvents(s.t.Context(), audit.Filter{}, page.Request{Number: 1, Size: 100})
+	found, err := s.db.ListEvents(s.t.Context(), trail.Filter{}, page.Request{Number: 1, Size: 100})
 	if err != nil {
 		s.t.Fatal(err)
 	}

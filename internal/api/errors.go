@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"granary/internal/fault"
 	"granary/internal/throttle"
@@ -61,7 +62,7 @@ func answer(e *fault.Error) (int, any) {
 		return http.StatusForbidden, wire.TokenError{
 			Error:            "insufficient_scope",
 			ErrorDescription: "The request requires higher privileges than provided by the access token.",
-			Scope:            e.Msg,
+			Scope:            strings.Join(e.Scopes, " "),
 		}
 	case fault.Denied:
 		return http.StatusForbidden, message("403 Forbidden", e.Msg)

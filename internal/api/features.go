@@ -75,12 +75,12 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	if p.sends("feature_group") {
 		return change, fault.New(fault.Refused, "feature_group is not known here; name users, groups, namespaces or projects")
 	}
-	return change, gate(&change, value, key, targeted != "")
+	return change, flagGate(&change, value, key, targeted != "")
 }
 
-// gate reads the value: true, false, or a percentage. A part of a percent is
+// flagGate reads the value: true, false, or a percentage. A part of a percent is
 // counted as a whole one.
-func gate(change *projects.FeatureChange, value, key string, targeted bool) error {
+func flagGate(change *projects.FeatureChange, value, key string, targeted bool) error {
 	number, err := strconv.ParseFloat(value, 64)
 	on := value == "true"
 	if on || value == "false" || err == nil && number == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/registry"
 	"granary/internal/wire"
 )
@@ -66,8 +67,8 @@ func (c *call) putFile(refused error, project string, raw registry.Raw) error {
 		return refused
 	}
 	ctx := c.r.Context()
-	if v := access.CheckToken(c.actor, access.PublishPackage); v != access.Allowed {
-		return access.Refusal(v, access.PublishPackage, "")
+	if err := gate.Token(c.actor, access.PublishPackage, ""); err != nil {
+		return err
 	}
 	coordinates, err := c.s.Registry.Coordinates(ctx, c.actor, project, raw)
 	options, wantRow, bad := c.publishOptions()

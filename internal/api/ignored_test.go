@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"granary/internal/api"
-	"granary/internal/audit"
 	"granary/internal/page"
+	"granary/internal/trail"
 )
 
 // TestOtherSettings: settings that only GitLab has are taken, and change nothing.
@@ -16,7 +16,7 @@ func TestOtherSettings(t *testing.T) {
 	p := s.project("tool", "private")
 	before := s.root("GET", v4+"/projects/"+p, nil).body
 	events := func() int {
-		found, err := s.db.ListEvents(t.Context(), audit.Filter{}, page.Request{Number: 1, Size: 1})
+		found, err := s.db.ListEvents(t.Context(), trail.Filter{}, page.Request{Number: 1, Size: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"granary/internal/projects"
+	"granary/internal/naming"
 )
 
 // relaxed makes a project with today's GitLab's naming.
@@ -157,14 +157,14 @@ func TestNamingSwitch(t *testing.T) {
 	p := s.project("tool", "private")
 	project, file := "/api/v4/projects/"+p, generic(p, "tool/v1/dir/f")
 	s.root("PUT", file, "x").must(t, 400)
-	s.registry.Naming = projects.Relaxed
+	s.registry.Naming = naming.Relaxed
 	s.root("PUT", file, "x").is(t, 201, created)
 	s.root("PUT", project, map[string]any{"generic_package_naming": "strict"}).must(t, 200)
 	s.root("PUT", file, "x").must(t, 400)
 	s.root("GET", file, nil).must(t, 400)
 	s.root("PUT", project, map[string]any{"generic_package_naming": nil}).must(t, 200)
 	s.root("GET", file, nil).is(t, 200, "x")
-	s.registry.Naming = projects.Strict
+	s.registry.Naming = naming.Strict
 	s.root("PUT", project, map[string]any{"generic_package_naming": "relaxed"}).must(t, 200)
 	s.root("GET", file, nil).is(t, 200, "x")
 

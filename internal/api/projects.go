@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"granary/internal/access"
+	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -151,10 +152,10 @@ func createProject(c *call) error {
 	return c.created(c.project(project))
 }
 
-func namingSetting(p params) projects.Setting[projects.Naming] {
+func namingSetting(p params) projects.Setting[naming.Grammar] {
 	const name = "generic_package_naming"
-	return setting(p, name, func(string) *projects.Naming {
-		v := projects.Naming(p.choice(name, string(projects.Strict), string(projects.Relaxed)))
+	return setting(p, name, func(string) *naming.Grammar {
+		v := naming.Grammar(p.choice(name, string(naming.Strict), string(naming.Relaxed)))
 		if v == "" {
 			return nil
 		}

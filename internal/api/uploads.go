@@ -12,6 +12,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/registry"
 	"granary/internal/wire"
 )
@@ -52,8 +53,8 @@ func (c *call) upload(route route) error {
 	if c.actor, err = c.s.authenticate(c.r, route.doors); err != nil {
 		return err
 	}
-	if v := access.CheckToken(c.actor, route.action); v != access.Allowed {
-		return access.Refusal(v, route.action, "")
+	if err := gate.Token(c.actor, route.action, ""); err != nil {
+		return err
 	}
 	c.params = params{values: c.r.URL.Query(), faults: new([]string)}
 	c.listen()

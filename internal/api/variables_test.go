@@ -171,7 +171,12 @@ func TestVariableRoles(t *testing.T) {
 // the variable is still the one that was read.
 func TestVariableConditions(t *testing.T) {
 	s := newServer(t)
-	all := "/api/v4/projects/" + s.project("tool", "private") + "/variables"
+	variableConditions(t, s, "/api/v4/projects/"+s.project("tool", "private")+"/variables", "Variable")
+	variableConditions(t, s, "/api/v4/admin/ci/variables", "InstanceVariable")
+}
+
+func variableConditions(t *testing.T, s *server, all, noun string) {
+	t.Helper()
 	one := all + "/V"
 	tag := s.root("POST", all, map[string]any{"key": "V", "value": "1"}).Header.Get("ETag")
 	if read := s.root("GET", one, nil).Header.Get("ETag"); tag == "" || read != tag || strings.HasPrefix(tag, "W/") {
@@ -204,7 +209,7 @@ func TestVariableConditions(t *testing.T) {
 	s.root("POST", all, map[string]any{"key": "V", "value": "1"}).must(t, 201)
 	put("4", "*").must(t, 200)
 	s.do("DELETE", one, nil, "PRIVATE-TOKEN: "+rootToken, "If-Match: "+next).is(t, 412, moved)
-	s.do("PUT", all+"/NONE?value=1", nil, "PRIVATE-TOKEN: "+rootToken, "If-Match: *").is(t, 404, `{"message":"404 Variable Not Found"}`)
+	s.do("PUT", all+"/NONE?value=1", nil, "PRIVATE-TOKEN: "+rootToken, "If-Match: *").is(t, 404, `{"message":"404 `+noun+` Not Found"}`)
 
 	s.root("DELETE", one, nil).must(t, 204)
 	s.root("POST", all, map[string]any{"key": "V", "value": "1"}).must(t, 201)

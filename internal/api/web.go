@@ -68,7 +68,7 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) bool {
 func followed(project string, do func(project string) error) error {
 	err := do(project)
 	if moved, ok := fault.As(err, fault.Moved); ok {
-		return do(moved.Msg)
+		return do(strconv.FormatInt(moved.To, 10))
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/gate"
 	"granary/internal/throttle"
 )
 
@@ -19,7 +20,7 @@ type Service struct {
 	Bots           Bots
 	DeployTokens   DeployTokens
 	Jobs           Jobs
-	Places         Places
+	Places         gate.Places
 	Rules          access.Rules
 	Limits         Limits // the zero value: DefaultLimits
 	Now            func() time.Time
@@ -28,17 +29,10 @@ type Service struct {
 	used lastUsed
 }
 
-// Places tells what an actor is to a group or a project, and refuses what it
-// may not do there.
-type Places interface {
-	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
-	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
-}
-
 // allow is the gate of the deeds that are about users and tokens, which belong
 // to the instance.
 func (s *Service) allow(a access.Actor, own bool, action access.Action) error {
-	return access.Refusal(s.Rules.Check(a, access.Resource{Own: own}, action), action, "")
+	return gate.Check(s.Rules, a, access.Resource{Own: own}, action, "")
 }
 
 // usesGathered is how many tokens are noted between two flushes, at most: half a

@@ -277,7 +277,7 @@ func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.
 	case a.Kind != access.User:
 		return a, fault.New(fault.Denied, "Must be authenticated using an OAuth or personal access token to use sudo")
 	case !a.Has(access.ScopeSudo):
-		return a, fault.New(fault.InsufficientScope, string(access.ScopeSudo))
+		return a, &fault.Error{Kind: fault.InsufficientScope, Scopes: []string{string(access.ScopeSudo)}}
 	}
 	u, err := s.Users.FindUser(ctx, ref)
 	if fault.Is(err, fault.NotFound) {

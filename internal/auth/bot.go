@@ -12,6 +12,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
@@ -221,7 +222,7 @@ func (o BotTokensOf) mayEnd(ctx context.Context, a access.Actor, ref string, tok
 // mayHold: nobody gets hold of a token with a role above their own, or takes it
 // from others.
 func (o BotTokensOf) mayHold(a access.Actor, standing access.Resource, action access.Action, role access.Role) error {
-	if err := access.Refusal(o.s.Rules.Check(a, standing, action), action, strings.ToUpper(o.noun[:1])+o.noun[1:]); err != nil {
+	if err := gate.Check(o.s.Rules, a, standing, action, strings.ToUpper(o.noun[:1])+o.noun[1:]); err != nil {
 		return err
 	}
 	if !a.AtLeast(standing, role) {

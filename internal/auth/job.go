@@ -9,6 +9,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
@@ -156,8 +157,8 @@ func (s *Service) OwnJob(ctx context.Context, a access.Actor) (Job, error) {
 // FinishJob ends a job: its user may, a maintainer, and the job itself. Its
 // token is dead from that moment.
 func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id int64, status JobStatus) (Job, error) {
-	if v := access.CheckToken(a, access.EndJob); v != access.Allowed {
-		return Job{}, access.Refusal(v, access.EndJob, "")
+	if err := gate.Token(a, access.EndJob, ""); err != nil {
+		return Job{}, err
 	}
 	if !slices.Contains([]JobStatus{JobSuccess, JobFailed, JobCanceled}, status) {
 		return Job{}, fault.New(fault.Invalid, "status does not have a valid value")
@@ -171,7 +172,7 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 		return Job{}, err
 	}
 	if standing.Own = a.Kind == access.Job && a.JobID == id || a.Kind == access.User && a.UserID == j.User.ID; standing.Own {
-		err = access.Refusal(s.Rules.Check(a, standing, access.EndJob), access.EndJob, "Job")
+		err = gate.Check(s.Rules, a, standing, access.EndJob, "Job")
 	} else {
 		_, _, err = s.Places.ProjectStanding(ctx, a, ref, access.EndJob)
 	}

@@ -10,6 +10,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
@@ -147,8 +148,8 @@ func (s *Service) PersonalToken(ctx context.Context, a access.Actor, id int64) (
 // ownedToken finds a token for its owner or an administrator. To others an
 // unknown token and a stranger's are alike (contract rest-api C1).
 func (s *Service) ownedToken(ctx context.Context, a access.Actor, id int64, action access.Action) (PersonalToken, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return PersonalToken{}, access.Refusal(v, action, "")
+	if err := gate.Token(a, action, ""); err != nil {
+		return PersonalToken{}, err
 	}
 	t, err := s.PersonalTokens.FindPersonalToken(ctx, id)
 	switch {
@@ -206,7 +207,7 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 		return PersonalToken{}, "", err
 	}
 	if id != a.TokenID && !a.Has(access.ScopeAPI) {
-		return PersonalToken{}, "", fault.New(fault.InsufficientScope, string(access.ScopeAPI))
+		return PersonalToken{}, "", &fault.Error{Kind: fault.InsufficientScope, Scopes: []string{string(access.ScopeAPI)}}
 	}
 	if t.Role != access.NoRole {
 		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // it has a route of its own

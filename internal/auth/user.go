@@ -123,7 +123,7 @@ func (s *Service) NewUser(ctx context.Context, by audit.Author, u User) (User, e
 	u.CreatedAt = s.Now()
 	u, err := s.Users.InsertUser(ctx, u, audit.Event{Name: audit.UserCreated, At: u.CreatedAt, Author: by, Entity: userEntity(0)})
 	if e, ok := fault.As(err, fault.Conflict); ok {
-		return User{}, fault.New(fault.Conflict, e.Msg+" has already been taken")
+		return User{}, fault.New(fault.Conflict, e.Field+" has already been taken")
 	}
 	return u, err
 }

@@ -94,8 +94,8 @@ func userFault(err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Hidden, "User")
 	}
-	if e, ok := fault.As(err, fault.Conflict); ok && (e.Msg == "Email" || e.Msg == "Username") {
-		return fault.New(fault.Conflict, e.Msg+" has already been taken")
+	if e, ok := fault.As(err, fault.Conflict); ok && e.Field != "" {
+		return fault.New(fault.Conflict, e.Field+" has already been taken")
 	}
 	return err
 }

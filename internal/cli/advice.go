@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 
 	"granary/internal/client"
@@ -109,16 +109,18 @@ func authoritiesFile(env Env, flag string) (path, from string) {
 
 // readAuthorities reads that file, nil for none. A CI job has its variable from
 // its runner, whether or not there is such a file in the job's container.
-func readAuthorities(env Env, flag string) ([]byte, error) {
+func readAuthorities(ctx context.Context, env Env, flag string) ([]byte, error) {
 	path, from := authoritiesFile(env, flag)
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readSmall(ctx, path)
 	given := from == "CI_SERVER_TLS_CA_FILE"
 	switch {
 	case given && errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case err != nil:
 		return nil, usagef("%s: %w", from, err)
 	case x509.NewCertPool().AppendCertsFromPEM(text):

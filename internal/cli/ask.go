@@ -18,16 +18,11 @@ func canAsk(env Env) bool {
 // names came from a server, and stays on the question's line.
 func ask(ctx context.Context, env Env, question string) (bool, error) {
 	fmt.Fprintf(env.Stderr, "%s [y/N] ", onOneLine(question))
-	answer := make(chan string, 1)
-	go func() { // where ctx ends first, the program does too
-		text, _ := bufio.NewReader(env.Stdin).ReadString('\n') // no answer is no
-		answer <- strings.ToLower(strings.TrimSpace(text))
-	}()
-	select {
-	case text := <-answer:
-		return text == "y" || text == "yes", nil
-	case <-ctx.Done():
+	text, _ := orInterrupted(ctx, func() (string, error) { return bufio.NewReader(env.Stdin).ReadString('\n') }) // no answer is no
+	if ctx.Err() != nil {
 		fmt.Fprintln(env.Stderr)
 		return false, ctx.Err()
 	}
+	text = strings.ToLower(strings.TrimSpace(text))
+	return text == "y" || text == "yes", nil
 }

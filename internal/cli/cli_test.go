@@ -58,6 +58,8 @@ func TestUsage(t *testing.T) {
 		{"admin nope", 2, `granary: there is no command "nope"; see granary admin --help`},
 		{"ls --json --nope", 2, `{"message":"unknown flag: --nope; see granary ls --help","exit_code":2}`},
 		{"ls --nope --json", 2, `{"message":"unknown flag: --nope; see granary ls --help","exit_code":2}`},
+		{"push -V", 2, "granary: unknown shorthand flag: 'V' in -V; see granary push --help; granary --version prints this program's version, and a package's is NAME@VERSION"},
+		{"config check --version 1", 2, "granary: unknown flag: --version; see granary config check --help; granary --version prints this program's version, and a package's is NAME@VERSION"},
 		{"serv", 2, `granary: there is no command "serv"; did you mean granary serve?`},
 		{"frobnicate", 2, `granary: there is no command "frobnicate"; see granary --help`},
 		{"config chekc", 2, `granary: there is no command "chekc"; did you mean granary config check?`},

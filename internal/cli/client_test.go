@@ -55,7 +55,7 @@ func TestConnection(t *testing.T) {
 		{[]string{"GRANARY_PROFILE=deploy"}, "", "", "https://login.example/api/v4", client.DeployToken("gndt-deploy")},
 		{[]string{"GRANARY_TOKEN=gndt-t"}, "any.example", "", "https://any.example/api/v4", client.DeployToken("gndt-t")},
 	} {
-		o := connection{env: Env{Environ: slices.Concat([]string{"HOME=" + home}, tt.environ)}, server: tt.server, token: tt.token}
+		o := connection{context: t.Context, env: Env{Environ: slices.Concat([]string{"HOME=" + home}, tt.environ)}, server: tt.server, token: tt.token}
 		l, err := readLogins(o.env)
 		if err != nil {
 			t.Fatal(err)
@@ -158,5 +158,14 @@ func TestProgress(t *testing.T) {
 		case !terminal && (!strings.HasPrefix(first, "pull: 1.0 MiB of 3.0 MiB, ") || strings.ContainsAny(out.String(), "\r\x1b")):
 			t.Errorf("in a log: %q", out.String())
 		}
+	}
+}
+
+// A token of two lines is a wrong setting, wherever it comes from.
+func TestTokenOfTwoLines(t *testing.T) {
+	environ := []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=localhost:1", "GRANARY_TOKEN=secret\nsecret"}
+	code, _, stderr := run(t, environ, "ls", "p")
+	if want := "granary: the access token holds a line break or another control character, which no token has: want it alone\n"; code != 2 || stderr != want {
+		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }

@@ -41,6 +41,7 @@ func (o *connection) offer(ctx context.Context, kind word, args []string, typed 
 	ctx, cancel := context.WithTimeout(ctx, completionWait)
 	defer cancel()
 	o.quiet, o.retries = true, 0
+	o.context = func() context.Context { return ctx }
 	words, err := o.words(ctx, kind, args, typed)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log"
 	"net/url"
 	"strings"
 	"time"
@@ -36,11 +38,13 @@ type connection struct {
 	quiet         bool
 	verbose       bool
 
-	usedProfile    string // whose token is shown, once there is a client; "" for none
-	bytesPerSecond int64  // that transfers may move, 0 for no limit
+	context        func() context.Context // until the command is interrupted
+	usedProfile    string                 // whose token is shown, once there is a client; "" for none
+	bytesPerSecond int64                  // that transfers may move, 0 for no limit
 }
 
 func (o *connection) addFlags(cmd *cobra.Command) {
+	o.context = cmd.Context
 	f := cmd.Flags()
 	f.StringVar(&o.server, "server", "", "ask the server at this `address`")
 	f.StringVar(&o.token, "token", "", "show this `token`: an access, deploy or job token")
@@ -69,7 +73,7 @@ func (o *connection) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	authorities, err := readAuthorities(o.env, o.caCert)
+	authorities, err := readAuthorities(o.context(), o.env, o.caCert)
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +81,21 @@ func (o *connection) client() (*client.Client, error) {
 	if o.verbose {
 		trace = func(line string) { o.env.notice("%s", line) }
 	}
-	c, err := client.New(client.Config{
+	return o.env.newClient(client.Config{
 		Trace:  trace,
 		Server: api.String(), Credential: credential, Authorities: authorities,
-		UserAgent: "granary/" + versionOf(o.env.Version), Attempts: o.retries + 1, Waiting: o.waiting,
+		Attempts: o.retries + 1, Waiting: o.waiting,
 		Rate: o.bytesPerSecond,
 	})
+}
+
+// newClient is the client of a command. From here on the standard logger is silent:
+// net/http tells it, and nobody else, of an idle connection on which a server says
+// what nobody asked. Such a connection is closed, and no call is the worse for it.
+func (e Env) newClient(config client.Config) (*client.Client, error) {
+	log.SetOutput(io.Discard)
+	config.UserAgent = "granary/" + versionOf(e.Version)
+	c, err := client.New(config)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -132,7 +145,7 @@ func (o *connection) credential(api *url.URL, logins logins) (client.Credential,
 	if token := logins.Servers[api.String()]; token != "" {
 		return client.TokenOf(token), nil
 	}
-	return netrcCredential(o.env, api.Hostname())
+	return netrcCredential(o.context(), o.env, api.Hostname())
 }
 
 // tokenOf knows the job's token by its value: in GitLab's newer ones nothing

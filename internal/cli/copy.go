@@ -38,7 +38,7 @@ func newCopy(env Env) *cobra.Command {
 		Long:  copyHelp,
 		Example: "  granary copy gitlab.com/acme/tools firmware --to packages.example.com/acme/tools\n" +
 			"  granary copy gitlab.com/acme/tools 'firmware@>=1.4' --to acme/tools --dry-run",
-		Args: arguments(2, 3),
+		Args: packageArguments(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -74,23 +74,16 @@ type copiedVersion struct {
 	Version string   `json:"version"`
 	Files   []copied `json:"files"`
 
-	id       int64                  // of the package at the source
-	targetID int64                  // and at the target; 0 where it lists none
-	created  bool                   // the target has the version
-	unlisted bool                   // the target lists no files of it, but each can be asked for
-	there    map[string]client.File // what the target lists, by path
+	id      int64 // of the package at the source
+	target  shelf
+	created bool // the target has the version
 }
 
 // copied is one file of the result.
 type copied struct {
-	Path      string `json:"path"`
-	Size      int64  `json:"size"`
-	SHA256    string `json:"sha256,omitempty"`
-	Action    string `json:"action"`    // "copy" or "unchanged", and "refused" with dry-run
-	Confirmed bool   `json:"confirmed"` // the target has told the same digest
+	planned
 
-	file   client.File // as the source lists it
-	beside bool        // the name is taken: by a file to be published beside, or by one whose bytes are lost
+	file client.File // as the source lists it
 }
 
 func (k *copying) run(ctx context.Context, args []string) (err error) {

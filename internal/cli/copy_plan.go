@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"granary/internal/client"
@@ -31,8 +30,9 @@ func (k *copying) plan(ctx context.Context, version string) ([]copiedVersion, er
 	}
 	err = parallel(ctx, k.jobs, len(all), func(ctx context.Context, i int) error {
 		v := &versions[all[i].v]
-		if err := k.decide(ctx, v, &v.Files[all[i].f]); err != nil {
-			return advise(fmt.Errorf("%s: %s %s: %w", k.target, v.Version, v.Files[all[i].f].Path, err), k.target.String())
+		f := &v.Files[all[i].f].planned
+		if err := v.target.decide(ctx, f, k.force, func() (string, error) { return f.SHA256, nil }); err != nil {
+			return advise(fmt.Errorf("%s: %s %s: %w", k.target, v.Version, f.Path, err), k.target.String())
 		}
 		return nil
 	})
@@ -73,7 +73,8 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 		if n := len(versions); n > 0 && versions[n-1].Version == p.Version {
 			versions = versions[:n-1] // the later one is meant
 		}
-		versions = append(versions, copiedVersion{Version: p.Version, Files: []copied{}, id: p.ID})
+		at := client.Coordinates{Project: k.target.project, Name: k.name, Version: p.Version}
+		versions = append(versions, copiedVersion{Version: p.Version, Files: []copied{}, id: p.ID, target: shelf{client: k.target.client, at: at}})
 	}
 	return versions, nil
 }
@@ -98,7 +99,7 @@ func (k *copying) findTargets(ctx context.Context, versions []copiedVersion) err
 	}
 	if k.readsNoLists(err) {
 		for i := range versions {
-			versions[i].unlisted = true
+			versions[i].target.unlisted = true
 		}
 		return nil
 	}
@@ -114,11 +115,9 @@ func (k *copying) findTargets(ctx context.Context, versions []copiedVersion) err
 	}
 	for i := range versions {
 		v := &versions[i]
-		id, listed := ids[v.Version]
-		v.created, v.unlisted = listed || isHidden[v.Version], !listed && isHidden[v.Version]
-		if listed {
-			v.targetID = id
-		}
+		v.target.id = ids[v.Version]
+		v.target.unlisted = v.target.id == 0 && isHidden[v.Version]
+		v.created = v.target.id > 0 || v.target.unlisted
 	}
 	return nil
 }
@@ -138,72 +137,10 @@ func (k *copying) list(ctx context.Context, v *copiedVersion) error {
 		return advise(fmt.Errorf("%s: %s: %w", k.source, v.Version, err), k.source.String())
 	}
 	for _, f := range files {
-		v.Files = append(v.Files, copied{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Action: "copy", file: f})
+		v.Files = append(v.Files, copied{planned{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Action: "copy"}, f})
 	}
-	if v.there, err = k.existing(ctx, *v); err != nil {
+	if err := v.target.list(ctx); err != nil {
 		return advise(fmt.Errorf("%s: %s: %w", k.target, v.Version, err), k.target.String())
 	}
 	return nil
-}
-
-// existing is what the target lists of a version, by path.
-func (k *copying) existing(ctx context.Context, v copiedVersion) (map[string]client.File, error) {
-	if v.targetID == 0 {
-		return map[string]client.File{}, nil
-	}
-	return filesByPath(ctx, k.target.client, k.target.project, v.targetID)
-}
-
-// decide compares a file with what the target has under its name.
-func (k *copying) decide(ctx context.Context, v *copiedVersion, f *copied) error {
-	old, taken := v.there[f.Path]
-	if v.unlisted {
-		var err error
-		if old, taken, err = k.stat(ctx, v, f); err != nil {
-			return err
-		}
-	}
-	if !taken {
-		return nil
-	}
-	f.beside = true
-	if old.Size != f.Size || old.SHA256 == "" || old.SHA256 != f.SHA256 {
-		if !k.force {
-			f.Action = "refused"
-		}
-		return nil
-	}
-	if !v.unlisted { // what was just asked for has been given
-		lost, err := k.target.client.Lost(ctx, k.at(k.target, v, f))
-		if lost || err != nil {
-			return err // lost bytes are sent again
-		}
-	}
-	f.Action, f.Confirmed = "unchanged", true
-	return nil
-}
-
-// stat asks the target for a file that no list tells. Lost bytes are sent again under
-// the name that they have, like a file beside; of a refusal the publish tells the
-// server's words.
-func (k *copying) stat(ctx context.Context, v *copiedVersion, f *copied) (old client.File, taken bool, err error) {
-	at := k.at(k.target, v, f)
-	old, err = k.target.client.Stat(ctx, at)
-	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
-		lost, lostErr := k.target.client.Lost(ctx, at)
-		if lost || lostErr != nil {
-			f.beside = lost
-			return old, false, lostErr
-		}
-	}
-	switch client.KindOf(err) {
-	case client.NotFound, client.Refused:
-		return old, false, nil
-	}
-	return old, err == nil, err
-}
-
-// at is a file in a place.
-func (k *copying) at(p place, v *copiedVersion, f *copied) client.Coordinates {
-	return client.Coordinates{Project: p.project, Name: k.name, Version: v.Version, Path: f.Path}
 }

@@ -65,7 +65,7 @@ func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progre
 	if err := parallel(ctx, k.jobs, len(due), func(ctx context.Context, i int) error { return one(ctx, due[i]) }); err != nil {
 		return err
 	}
-	return k.confirm(ctx, v)
+	return v.target.confirm(ctx, len(v.Files), func(i int) *planned { return &v.Files[i].planned })
 }
 
 func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar *progress) error {
@@ -78,11 +78,11 @@ func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar 
 	if f.SHA256 == "" {
 		k.env.notice("%s %s: the source tells no digest, so nothing was compared", v.Version, f.Path)
 	}
+	from := v.target.file(f.Path)
+	from.Project = k.source.project
 	stored, err := k.target.client.Publish(ctx, client.Upload{
-		Coordinates: k.at(k.target, v, f), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: !f.beside && !k.force,
-		Open: func() (io.ReadCloser, error) {
-			return k.source.client.Stream(ctx, k.at(k.source, v, f), f.file), nil
-		},
+		Coordinates: v.target.file(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !k.force,
+		Open: func() (io.ReadCloser, error) { return k.source.client.Stream(ctx, from, f.file), nil },
 	})
 	if err == nil {
 		f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
@@ -97,31 +97,4 @@ func (k *copying) worded(v *copiedVersion, f *copied, err error) error {
 		return fmt.Errorf("%w\n%s has strict naming, perhaps: it takes no directories and only versions X.Y.Z; relaxed naming takes what GitLab does", worded, k.target)
 	}
 	return advise(worded, k.target.String())
-}
-
-// confirm asks for the digests that no answer told: servers before
-// select=package_file have them in the package's list only.
-func (k *copying) confirm(ctx context.Context, v *copiedVersion) error {
-	if v.unlisted || !slices.ContainsFunc(v.Files, func(f copied) bool { return !f.Confirmed }) {
-		return nil
-	}
-	found, err := k.target.client.Packages(ctx, k.target.project, k.name, v.Version)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	v.targetID = found[len(found)-1].ID
-	there, err := k.existing(ctx, *v)
-	if err != nil {
-		return err
-	}
-	for i, f := range v.Files {
-		switch got := there[f.Path].SHA256; {
-		case f.Confirmed || got == "":
-		case got != f.SHA256:
-			return fmt.Errorf("%s %s %s: the target has other bytes than were sent: SHA-256 %s, want %s", k.name, v.Version, f.Path, got, f.SHA256)
-		default:
-			v.Files[i].Confirmed = true
-		}
-	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -36,7 +35,7 @@ func newGlobs(patterns []string) (globs, error) {
 // readIgnore reads the ignoreFile of a directory, where it has one: a pattern in
 // every line, and # before a remark.
 func readIgnore(dir string) (globs, error) {
-	f, err := os.Open(filepath.Join(dir, ignoreFile))
+	f, err := openRegular(filepath.Join(dir, ignoreFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

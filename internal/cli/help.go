@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // newHelp tells about the command that its arguments name. Cobra's own takes a
@@ -51,4 +53,14 @@ func tellVersion(root *cobra.Command, env Env) {
 		}
 		return asked(cmd, args)
 	}
+}
+
+// whereVersion is what to say of the program's own flag behind a command, which has
+// none of that name: there a version would be a package's.
+func whereVersion(err error) string {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || unknown.GetSpecifiedName() != "version" && unknown.GetSpecifiedName() != "V" {
+		return ""
+	}
+	return "; granary --version prints this program's version, and a package's is NAME@VERSION"
 }

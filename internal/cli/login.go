@@ -56,7 +56,7 @@ func (l *login) run(ctx context.Context, server string) error {
 	if profile != "" && !isProfileName(profile) {
 		return usagef("the profile is %q: want letters, digits, and . - _ within", profile)
 	}
-	authorities, err := readAuthorities(l.env, l.caCert)
+	authorities, err := readAuthorities(ctx, l.env, l.caCert)
 	if err != nil {
 		return err
 	}
@@ -67,9 +67,9 @@ func (l *login) run(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{Server: server, Credential: client.TokenOf(token), UserAgent: "granary/" + versionOf(l.env.Version), Authorities: authorities})
+	c, err := l.env.newClient(client.Config{Server: server, Credential: client.TokenOf(token), Authorities: authorities})
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	who, err := identify(ctx, c)
 	if err != nil {
@@ -101,7 +101,9 @@ func askToken(ctx context.Context, env Env, host string) (string, error) {
 		text, err = readSilently(ctx, fd)
 		fmt.Fprintln(env.Stderr)
 	} else {
-		text, err = bufio.NewReader(io.LimitReader(env.Stdin, 16<<10)).ReadString('\n')
+		text, err = orInterrupted(ctx, func() (string, error) {
+			return bufio.NewReader(io.LimitReader(env.Stdin, 16<<10)).ReadString('\n')
+		})
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}
@@ -119,21 +121,11 @@ func readSilently(ctx context.Context, fd int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	type line struct {
-		text []byte
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() { // where ctx ends first, the program does too
-		text, err := term.ReadPassword(fd)
-		read <- line{text, err}
-	}()
-	select {
-	case l := <-read:
-		return string(l.text), l.err
-	case <-ctx.Done():
+	text, err := orInterrupted(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	if ctx.Err() != nil {
 		return "", errors.Join(interruption(ctx), term.Restore(fd, before))
 	}
+	return string(text), err
 }
 
 func newLogout(env Env) *cobra.Command {

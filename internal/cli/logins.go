@@ -48,7 +48,7 @@ func readLogins(env Env) (logins, error) {
 	if err != nil {
 		return l, nil // where there is no place for it, nothing is stored
 	}
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
@@ -92,7 +92,8 @@ func updateLogins(env Env, change func(*logins) error) (path string, err error) 
 
 // lockLogins waits until no other process changes the logins. The lock is on a file
 // beside theirs, which is another one after every change. It stays: who removed it
-// could take it from under one who has just opened it.
+// could take it from under one who has just opened it. A file system without locks
+// has logins all the same, and nothing guards them.
 func lockLogins(env Env) (unlock func() error, err error) {
 	const longest, pause = 10 * time.Second, 10 * time.Millisecond // a change takes no time
 	path, err := loginsPath(env)
@@ -113,6 +114,10 @@ func lockLogins(env Env) (unlock func() error, err error) {
 		}
 		if err == nil && time.Now().Before(end) {
 			continue
+		}
+		if errors.Is(err, errors.ErrUnsupported) {
+			env.notice("%s cannot be locked (%v): of two who log in or out at this moment one may undo the other's", path, err)
+			return f.Close, nil
 		}
 		if err == nil {
 			err = errors.New("another process has had the lock for too long")

@@ -22,7 +22,7 @@ func newLs(env Env) *cobra.Command {
 			"--long tells how many files a version has and their size, and asks the server once\n" +
 			"more for each version: no list of packages tells sizes.",
 		Example: "  granary ls\n  granary ls acme/tools\n  granary ls --long acme/tools firmware@^1.4",
-		Args:    arguments(0, 3),
+		Args:    packageArguments(0, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()

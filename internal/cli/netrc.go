@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,7 +13,7 @@ import (
 
 // netrcCredential is the password that .netrc has for a host, or its default.
 // The password is taken for a token, as GitLab's users keep it there.
-func netrcCredential(env Env, host string) (client.Credential, error) {
+func netrcCredential(ctx context.Context, env Env, host string) (client.Credential, error) {
 	path := env.getenv("NETRC")
 	if path == "" && env.home() != "" {
 		path = filepath.Join(env.home(), ".netrc")
@@ -21,7 +21,7 @@ func netrcCredential(env Env, host string) (client.Credential, error) {
 	if path == "" {
 		return client.Credential{}, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readSmall(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return client.Credential{}, nil
 	}

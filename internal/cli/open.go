@@ -22,7 +22,7 @@ func newOpen(env Env) *cobra.Command {
 		Short: "Open the web page of a project or a package",
 		Long: "Open the web page of a project or of a version of a package in the browser. A page\n" +
 			"that is not of the server that was asked is printed, and not opened.",
-		Args: arguments(1, 3),
+		Args: packageArguments(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()

@@ -9,7 +9,7 @@ import (
 
 // What of SERVER/PROJECT is the server.
 func TestSplitPlace(t *testing.T) {
-	o := connection{env: Env{Environ: []string{"GRANARY_SERVER=http://plain.example:8080", "CI_PROJECT_ID=7"}}}
+	o := connection{context: t.Context, env: Env{Environ: []string{"GRANARY_SERVER=http://plain.example:8080", "CI_PROJECT_ID=7"}}}
 	l := logins{Servers: map[string]string{"https://below.example/a/api/v4": "t", "https://below.example/a/b/api/v4": "t"}}
 	for arg, want := range map[string]string{
 		"acme/tools":                      " acme/tools",
@@ -69,7 +69,7 @@ func TestTwoPlaces(t *testing.T) {
 		{"GRANARY_TOKEN=t", "t", "", "b.example/p", none, none, "GRANARY_TOKEN"},
 		{"GRANARY_TOKEN=x", "gnpat-a", "t", "b.example/p", a, tok, ""},
 	} {
-		o := connection{env: Env{Environ: append(strings.Fields(tt.environ), environ...)}, token: tt.token}
+		o := connection{context: t.Context, env: Env{Environ: append(strings.Fields(tt.environ), environ...)}, token: tt.token}
 		source, target, err := o.twoPlaces("a.example/p", tt.to, tt.toToken)
 		if tt.fails != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.fails) {

@@ -41,7 +41,7 @@ func newPull(env Env) *cobra.Command {
 		Long:  pullHelp,
 		Example: "  granary pull acme/tools firmware@^1.4 -o vendor/\n" +
 			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool",
-		Args: arguments(2, -1),
+		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := p.check(); err != nil {
 				return err
@@ -79,6 +79,7 @@ type pull struct {
 
 	client *client.Client
 	at     client.Coordinates // without a path
+	owner  string             // the project's id, as projectID finds it
 	listed []client.File      // all files of the version; only those that were named where the token reads no list
 }
 
@@ -105,6 +106,10 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return advise(err, p.at.Project)
 	}
+	owner := make(chan string, 1)
+	if !p.stdout {
+		go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // beside the lists, not after them
+	}
 	files, err := p.find(ctx, name, version, wanted)
 	if err != nil {
 		return advise(err, p.at.Project)
@@ -112,6 +117,7 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.stdout {
 		return advise(p.toStdout(ctx, files), p.at.Project)
 	}
+	p.owner = <-owner
 	return advise(p.toDirectory(ctx, files), p.at.Project)
 }
 

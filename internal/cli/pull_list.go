@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"granary/internal/client"
@@ -25,7 +26,7 @@ const maxPullList = 256 << 20 // bytes
 // there, so that a later pull knows what it may remove.
 type pullList struct {
 	Server  string       `json:"server"`
-	Project string       `json:"project"` // as it was named
+	Project string       `json:"project"` // its id, as projectID finds it
 	Name    string       `json:"name"`
 	Files   []listedFile `json:"files"` // by path; twice where a pull that would replace one was broken off
 }
@@ -50,9 +51,24 @@ func (l pullList) fileName() string {
 	return client.PullListName(readable[:min(len(readable), 64)] + "-" + hex.EncodeToString(sum[:4]))
 }
 
+// projectID is the id of a project that may be named by its path, too: of one package
+// there is one list. Where the token does not see the project, as deploy tokens do not,
+// it is what the project was named.
+func projectID(ctx context.Context, c *client.Client, named string) string {
+	id, err := strconv.ParseInt(named, 10, 64)
+	if err != nil {
+		project, err := c.Project(ctx, named)
+		if err != nil {
+			return named
+		}
+		id = project.ID
+	}
+	return strconv.FormatInt(id, 10)
+}
+
 // readPullList reads the list of a package; where there is none it is empty.
 func (p *pull) readPullList(root *os.Root) (pullList, error) {
-	l := pullList{Server: p.client.Server(), Project: p.at.Project, Name: p.at.Name}
+	l := pullList{Server: p.client.Server(), Project: p.owner, Name: p.at.Name}
 	if root == nil {
 		return l, nil
 	}
@@ -207,6 +223,7 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 	if err != nil {
 		return list, err
 	}
+	lookAgain(root, files)
 	fetched := noted(files, others)
 	begun := func(l pullList) pullList { return l.with(fetched) }
 	kept := true
@@ -215,6 +232,7 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 			kept = false
 			p.env.notice("no list can be kept in %s, so that --prune will not know these files: %s", p.dir, reason(err))
 		}
+		lookAgain(root, files)
 	}
 	if err := p.install(ctx, root, files); err != nil {
 		return begun(list), err
@@ -232,6 +250,20 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 		return p.changeList(ctx, root, ended)
 	}
 	return ended(list), nil
+}
+
+// lookAgain has files fetched that were there when the plan was made, and are gone: a
+// pull of another package may have pruned them. From when a file is noted on, none does.
+func lookAgain(root *os.Root, files []pulled) {
+	for i := range files {
+		f := &files[i]
+		if f.Action == "download" {
+			continue
+		}
+		if _, err := root.Lstat(filepath.FromSlash(f.Path)); errors.Is(err, fs.ErrNotExist) {
+			f.Action, f.Verified = "download", false
+		}
+	}
 }
 
 // sweep removes what broken downloads left where this one has files, and cannot be

@@ -34,7 +34,10 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 	}
 	here := p.versionsFiles()
 	list = list.without(list.givenUp(here, others))
-	gone := p.prunable(root, list, here)
+	gone, err := p.prunable(ctx, root, list, here)
+	if err != nil {
+		return done, list, err
+	}
 	if len(gone) > 0 && !p.dryRun {
 		agreed, err := p.agreed(ctx, gone)
 		if err != nil {
@@ -130,13 +133,17 @@ func (p *pull) versionsFiles() map[string]bool {
 	return here
 }
 
-// prunable is the files of the list that may go.
-func (p *pull) prunable(root *os.Root, list pullList, here map[string]bool) (gone []listedFile) {
+// prunable is the files of the list that may go. They are read whole, one after the
+// other.
+func (p *pull) prunable(ctx context.Context, root *os.Root, list pullList, here map[string]bool) (gone []listedFile, err error) {
 	folded := map[string]string{} // names that a file system may take for the same
 	for name := range here {
 		folded[strings.ToLower(name)] = name
 	}
 	for _, f := range list.Files {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		name := filepath.FromSlash(f.Path)
 		if here[f.Path] || slices.Contains(gone[max(0, len(gone)-1):], f) || !filepath.IsLocal(name) {
 			continue
@@ -148,7 +155,7 @@ func (p *pull) prunable(root *os.Root, list pullList, here map[string]bool) (gon
 			gone = append(gone, f)
 		}
 	}
-	return gone
+	return gone, nil
 }
 
 // inPlainDirectories reports whether no link leads to a file: behind one may lie

@@ -210,6 +210,9 @@ func TestPruneLooksAgain(t *testing.T) {
 	cancel()
 	p.yes = true
 	list = pullList{}.with([]listedFile{{"there/x", 7, sumOfText(t, "moved/x")}})
+	if gone, err := p.prunable(over, root, list, nil); err == nil {
+		t.Errorf("interrupted, it goes on to read files: %v", gone)
+	}
 	if done, left, err := p.prune(over, root, list); err == nil || len(done.removed) != 0 || len(left.Files) != 1 {
 		t.Errorf("interrupted: %+v %v %v", done, left.Files, err)
 	}
@@ -245,7 +248,7 @@ func TestPullList(t *testing.T) {
 		t.Errorf("%v", entries)
 	}
 	other := *p
-	other.at.Project = "q"
+	other.owner = "q"
 	if got, err := other.readPullList(root); err != nil || len(got.Files) != 0 {
 		t.Errorf("another project's package has the same list: %v %v", got, err)
 	}

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -25,8 +22,9 @@ every line. One without a slash is held against names, one with a slash against 
 below the directory. Other hidden files are published, and counted.
 
 Everything that can be known is looked at before the first byte is sent: that files
-open, links stay inside, the server takes the names, no name is taken. What still ends
-early says how far it came; a version that is published in part can be installed.
+open, links stay inside, the server takes the names, no name is taken, no protection
+rule that the token can read wants a higher role. What still ends early says how far it
+came; a version that is published in part can be installed.
 
 Push is safe to run again. What the package has already is compared by SHA-256:
 the same bytes are left alone, or sent again if the server has lost them; other
@@ -54,7 +52,7 @@ func newPush(env Env) *cobra.Command {
 		Example: "  granary push acme/tools firmware 1.4.0 build/firmware.bin\n" +
 			"  granary push . firmware --version-from-tag dist/   # in a CI job\n" +
 			"  tar cz src | granary push acme/tools firmware@1.4.0 - --name src.tar.gz",
-		Args: arguments(2, -1),
+		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -62,7 +60,7 @@ func newPush(env Env) *cobra.Command {
 			return ended(ctx, err, p.soFar+"run the same command again: what has arrived is not sent again")
 		},
 	}
-	p.addFlags(cmd)
+	p.connection.addFlags(cmd)
 	p.complete(cmd, aProject, aName, localFile)
 	f := cmd.Flags()
 	f.BoolVar(&p.fromTag, "version-from-tag", false, "take the version from CI_COMMIT_TAG, else from git's highest tag of this commit, without its v; leave VERSION out")
@@ -72,8 +70,7 @@ func newPush(env Env) *cobra.Command {
 	f.BoolVar(&p.flat, "flat", false, "leave directories out of the names of files")
 	f.StringVar(&p.name, "name", "", "publish standard input as this `file`")
 	f.StringVar(&p.filesFrom, "files-from", "", "publish the files that this `list` names, one a line, under their paths; - is standard input")
-	f.StringArrayVar(&p.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
-	f.StringVar(&p.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
+	p.finding.addFlags(f)
 	f.StringVar(&p.rate, "limit-rate", "", "send at most so many `bytes` a second, such as 500k or 2M")
 	f.IntVarP(&p.jobs, "jobs", "j", 0, "send this `number` of files at once (default: 8, and 32 small ones)")
 	f.BoolVar(&p.json, "json", false, "print the result as JSON")
@@ -82,32 +79,25 @@ func newPush(env Env) *cobra.Command {
 
 type push struct {
 	connection
+	finding
 	fromTag, force, dryRun, declare, flat, json bool
-	name, filesFrom, links, rate                string
-	exclude                                     []string
+	name, filesFrom, rate                       string
 	jobs                                        int
 
-	client   *client.Client
-	at       client.Coordinates // without a path
-	sources  []source
-	created  bool   // the package is there
-	hidden   bool   // and no list shows it
-	unlisted bool   // no list tells its files, but each can be asked for
-	spooled  string // the file that standard input was kept in, "" for none
-	soFar    string // what is published where the push ended early
+	client  *client.Client
+	at      client.Coordinates // without a path
+	sources []source
+	shelf   shelf  // what the package has
+	hidden  bool   // the package is there, and no list shows it
+	spooled string // the file that standard input was kept in, "" for none
+	soFar   string // what is published where the push ended early
 }
 
 // pushed is one file of the result.
 type pushed struct {
-	Path      string `json:"path"`
-	Size      int64  `json:"size"`
-	SHA256    string `json:"sha256,omitempty"`
-	Action    string `json:"action"`    // "upload" or "unchanged"; "refused" with dry-run; "missing" where the push ended early
-	Confirmed bool   `json:"confirmed"` // the server has told the same digest
+	planned
 
 	source source
-	fresh  bool // no file had the name when the plan was made
-	beside bool // a file with other bytes has the name
 	sent   bool
 	theirs bool // and somebody else has published the same bytes meanwhile
 }
@@ -121,6 +111,9 @@ func (p *push) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return advise(err, p.at.Project)
 	}
+	if err := p.refuseChoice(files); err != nil {
+		return err
+	}
 	if err := p.refuse(files); err != nil {
 		return err
 	}
@@ -131,7 +124,7 @@ func (p *push) run(ctx context.Context, args []string) error {
 		if err := p.send(ctx, files); err != nil {
 			return p.endedEarly(files, err)
 		}
-		if err := p.confirm(ctx, files); err != nil {
+		if err := p.shelf.confirm(ctx, len(files), func(i int) *planned { return &files[i].planned }); err != nil {
 			return err
 		}
 	}
@@ -210,33 +203,4 @@ func countFiles(n int) string {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
-}
-
-func printJSON(env Env, v any) error {
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	_, err := env.Stdout.Write(escapeControls(text.Bytes()))
-	return err
-}
-
-// escapeControls escapes in JSON the control characters that encoding/json
-// leaves as they are, so that a program reads them and no terminal does.
-func escapeControls(text []byte) []byte {
-	if printable(text) {
-		return text
-	}
-	var b bytes.Buffer
-	for _, r := range string(text) {
-		if r != '\n' && r != utf8.RuneError && isControl(r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.Bytes()
 }

@@ -34,9 +34,11 @@ func (p *push) check(ctx context.Context, files []pushed) error {
 		return err
 	}
 	if p.dryRun {
-		return p.checkRole(ctx, project)
+		if err := p.checkRole(ctx); err != nil {
+			return err
+		}
 	}
-	return nil
+	return p.checkProtection(ctx, project, files)
 }
 
 // checkDuplicates refuses what a project that takes no second file of a name would
@@ -77,13 +79,47 @@ func matchesWhole(expression, text string) bool {
 }
 
 // checkRole says what a publish would be told of the token. What the token cannot see
-// of itself is left to the publish, and an administrator has no need of a role.
-func (p *push) checkRole(ctx context.Context, project wire.Project) error {
-	const developer = 30 // of GitLab's levels, the least that publishes
-	if token, err := p.client.Token(ctx); err == nil && !slices.Contains(token.Scopes, "api") {
-		return refused("publishing would be refused: it takes a token of the scope api, and this one has %s", strings.Join(token.Scopes, ", "))
+// of itself is left to the publish.
+func (p *push) checkRole(ctx context.Context) error {
+	if err := checkScope(ctx, p.client, "publishing"); err != nil {
+		return err
 	}
-	level := 0
+	if level, known := p.role(ctx); known && level < roles()["developer"] {
+		return refused("publishing to %s would be refused: it takes the role of a developer, and yours is below", p.at.Project)
+	}
+	return ctx.Err()
+}
+
+// checkProtection refuses what a protection rule would: one that matches the name and
+// takes a higher role for a push. Maintainers read the rules, so others are not asked
+// for; what the token cannot see is left to the publish.
+func (p *push) checkProtection(ctx context.Context, project wire.Project, files []pushed) error {
+	sends := slices.ContainsFunc(files, func(f pushed) bool { return f.Action == "upload" })
+	if level := ownLevel(project); !sends || 0 < level && level < roles()["maintainer"] {
+		return nil
+	}
+	rules, err := p.client.ProtectionRules(ctx, p.at.Project)
+	if err != nil {
+		return ctx.Err()
+	}
+	rules = slices.DeleteFunc(rules, func(r wire.ProtectionRule) bool {
+		return r.PackageType != "generic" || pushLevel(r) == 0 || !matchesPattern(r.PackageNamePattern, p.at.Name)
+	})
+	if len(rules) == 0 {
+		return nil
+	}
+	level, known := p.role(ctx)
+	strictest := slices.MaxFunc(rules, func(a, b wire.ProtectionRule) int { return cmp.Compare(pushLevel(a), pushLevel(b)) })
+	if !known || level >= pushLevel(strictest) {
+		return ctx.Err()
+	}
+	return refused("publishing %s to %s would be refused: Package protected. The rule %s takes the role %s, and yours is %s; nothing was sent",
+		p.at.Name, p.at.Project, strictest.PackageNamePattern, *strictest.MinimumAccessLevelForPush, roleName(level))
+}
+
+// ownLevel is the role that the project itself tells the caller: 0 where it tells none.
+// A role that a group lends to the project is not among it.
+func ownLevel(project wire.Project) (level int) {
 	if given := project.Permissions; given != nil {
 		for _, a := range []*wire.AccessLevel{given.ProjectAccess, given.GroupAccess} {
 			if a != nil {
@@ -91,13 +127,38 @@ func (p *push) checkRole(ctx context.Context, project wire.Project) error {
 			}
 		}
 	}
-	if level == 0 || level >= developer {
-		return ctx.Err()
+	return level
+}
+
+// role is the caller's on the project, wherever it comes from. It is not known of who
+// is no member or shows no user's token, nor of an administrator, who needs none.
+func (p *push) role(ctx context.Context) (level int, known bool) {
+	user, err := p.client.User(ctx)
+	if err != nil || user.IsAdmin != nil && *user.IsAdmin {
+		return 0, false
 	}
-	if user, err := p.client.User(ctx); err != nil || user.IsAdmin != nil && *user.IsAdmin {
-		return ctx.Err()
+	member, err := p.client.Member(ctx, p.at.Project, user.ID)
+	return member.AccessLevel, err == nil && member.AccessLevel > 0
+}
+
+// pushLevel is the role that a rule takes for a push, 0 where it says none. Of
+// administrators no role is known.
+func pushLevel(r wire.ProtectionRule) int {
+	const above = 60 // any role
+	switch word := r.MinimumAccessLevelForPush; {
+	case word == nil:
+		return 0
+	case *word == "admin":
+		return above
+	default:
+		return roles()[*word]
 	}
-	return refused("publishing to %s would be refused: it takes the role of a developer, and yours is below", p.at.Project)
+}
+
+// matchesPattern compares a whole name with a rule's pattern, in which * is any run of
+// characters, and case does not matter.
+func matchesPattern(pattern, name string) bool {
+	return matchesWhole("(?is)"+strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*"), name)
 }
 
 // checkNames asks the server whether it takes the names: it refuses to look for one

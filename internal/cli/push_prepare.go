@@ -20,9 +20,6 @@ func (p *push) prepare(ctx context.Context, args []string) (err error) {
 	if p.jobs < 0 || p.jobs > 64 {
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
 	}
-	if !slices.Contains([]string{linksError, linksSkip, linksFollow}, p.links) {
-		return usagef("--links is %q: want error, skip or follow", p.links)
-	}
 	if p.bytesPerSecond, err = parseRate("--limit-rate", p.rate); err != nil {
 		return err
 	}
@@ -51,20 +48,34 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 		if version, err = versionFromTag(ctx, p.env); err != nil {
 			return nil, err
 		}
-	case both:
+		if _, err := semver.NewVersion(version); err != nil && !p.quiet {
+			p.env.notice("the version %s, of the tag, is no semantic one: it is in no range and never the latest, and has to be named", onOneLine(version))
+		}
+	case both: // it is read
 	case len(paths) == 0:
 		return nil, usagef("%d arguments are too few; want granary push PROJECT NAME VERSION PATH...", len(args))
 	default:
 		version, paths = paths[0], paths[1:]
-	}
-	if name == "" || version == "" { // of a variable that is not set, often
-		return nil, usagef("%q is no package: want NAME@VERSION", name+"@"+version)
 	}
 	if len(paths) == 0 && p.filesFrom == "" {
 		return nil, usagef("no file is named; want granary push PROJECT NAME VERSION PATH...")
 	}
 	p.at = client.Coordinates{Name: name, Version: version}
 	return paths, nil
+}
+
+// refuseChoice refuses a new version whose name chooses among versions everywhere
+// else: it would be another version than before that latest, or a range, means.
+func (p *push) refuseChoice(files []pushed) error {
+	// Where the token reads no lists the version counts as new.
+	if !client.IsRange(p.at.Version) || p.shelf.id != 0 || slices.ContainsFunc(files, func(f pushed) bool { return !f.fresh }) {
+		return nil
+	}
+	means := "the highest version"
+	if p.at.Version != client.Latest {
+		means += " in that range"
+	}
+	return usagef("%q is what other commands take for %s, and would take for this one from now on; give the version another name, such as 1.4.0 or nightly; nothing was sent", p.at.Version, means)
 }
 
 // versionFromTag is the tag that CI runs for, else git's highest tag of this commit.
@@ -112,7 +123,7 @@ func withoutV(tag string) string {
 
 // find turns paths into files. The path - is standard input.
 func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
-	exclude, err := newGlobs(p.exclude)
+	f, err := p.finder(p.env)
 	if err != nil {
 		return nil, err
 	}
@@ -125,11 +136,13 @@ func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
 	case input && p.filesFrom == "-":
 		return nil, usagef("standard input is either the file - or the list of --files-from -")
 	}
-	listed, err := p.readList()
-	if err != nil {
-		return nil, err
+	var listed []string
+	if p.filesFrom != "" {
+		if listed, err = orInterrupted(ctx, p.readList); err != nil {
+			return nil, err
+		}
 	}
-	f := finder{flat: p.flat, links: p.links, exclude: exclude, notice: p.env.notice}
+	f.flat = p.flat
 	if input {
 		paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "-" })
 		if err := p.spool(ctx); err != nil {
@@ -145,18 +158,11 @@ func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
 
 // readList reads the paths of --files-from.
 func (p *push) readList() (listed []string, err error) {
-	if p.filesFrom == "" {
-		return nil, nil
+	from, err := openInput(p.env, p.filesFrom)
+	if err != nil {
+		return nil, err
 	}
-	from := p.env.Stdin
-	if p.filesFrom != "-" {
-		file, err := os.Open(p.filesFrom)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		defer file.Close()
-		from = file
-	}
+	defer from.Close()
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		if line := strings.TrimSuffix(lines.Text(), "\r"); line != "" {
@@ -180,20 +186,14 @@ func (p *push) spool(ctx context.Context) error {
 		return err
 	}
 	p.spooled = file.Name()
-	copied := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(file, p.env.Stdin)
+	_, err = orInterrupted(ctx, func() (int64, error) {
+		n, err := io.Copy(file, p.env.Stdin)
 		if closeErr := file.Close(); err == nil {
 			err = closeErr
 		}
-		copied <- err
-	}()
-	select {
-	case err := <-copied:
-		return err
-	case <-ctx.Done(): // a read of a terminal ends with the program
-		return ctx.Err()
-	}
+		return n, err
+	})
+	return err
 }
 
 func (p *push) unspool() {

@@ -32,11 +32,15 @@ func (p *push) send(ctx context.Context, files []pushed) error {
 	slices.SortStableFunc(due, func(a, b *pushed) int { return cmp.Compare(order(a), order(b)) })
 	bar := newProgress(p.env, p.quiet, "push", len(due), size)
 	defer bar.close()
-	for alone := true; alone && len(due) > 1; due = due[1:] {
-		if err := p.sendOne(ctx, due[0], bar); err != nil {
+	for len(due) > 0 {
+		f := due[0]
+		due = due[1:]
+		if err := p.sendOne(ctx, f, bar); err != nil {
 			return err
 		}
-		alone = due[0].theirs
+		if !f.theirs {
+			break // this version is ours
+		}
 	}
 	return parallel(ctx, p.atOnce(size, len(due)), len(due), func(ctx context.Context, i int) error { return p.sendOne(ctx, due[i], bar) })
 }
@@ -99,28 +103,6 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	f.sent, f.theirs = true, stored.Theirs
 	f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
 	bar.fileDone()
-	return nil
-}
-
-// confirm asks for the digests that no answer told: servers before
-// select=package_file have them in the package's list only.
-func (p *push) confirm(ctx context.Context, files []pushed) error {
-	if p.unlisted || !slices.ContainsFunc(files, func(f pushed) bool { return !f.Confirmed }) {
-		return nil
-	}
-	there, err := p.existing(ctx)
-	if err != nil {
-		return err
-	}
-	for i, f := range files {
-		switch got := there[f.Path].SHA256; {
-		case f.Confirmed || got == "":
-		case got != f.SHA256:
-			return fmt.Errorf("%s: the server has other bytes than were sent: SHA-256 %s, want %s", f.source, got, f.SHA256)
-		default:
-			files[i].Confirmed = true
-		}
-	}
 	return nil
 }
 

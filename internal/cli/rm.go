@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +25,7 @@ func newRm(env Env) *cobra.Command {
 			"On a terminal you see what would go and are asked. Elsewhere one version goes at once,\n" +
 			"and a range only with --yes.",
 		Example: "  granary rm acme/tools firmware@1.4.0\n  granary rm acme/tools 'firmware@<1.0' --dry-run",
-		Args:    arguments(2, -1),
+		Args:    packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -33,7 +35,7 @@ func newRm(env Env) *cobra.Command {
 	r.addFlags(cmd)
 	r.complete(cmd, aProject, aPackage, aFile)
 	f := cmd.Flags()
-	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted, and do nothing")
+	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted or refused, and do nothing")
 	f.BoolVarP(&r.yes, "yes", "y", false, "ask nothing, and delete")
 	f.BoolVar(&r.pre, "pre", false, "take pre-releases in a range too")
 	f.BoolVar(&r.json, "json", false, "print what is deleted as JSON; for a range, a list")
@@ -82,6 +84,11 @@ func (r *rm) run(ctx context.Context, args []string) (err error) {
 			return advise(err, r.project)
 		}
 	}
+	if r.dryRun {
+		if err := checkScope(ctx, r.client, "deleting"); err != nil {
+			return err
+		}
+	}
 	if err := r.agree(ctx, doomed, chosen, many); err != nil {
 		return err
 	}
@@ -101,6 +108,16 @@ func (r *rm) run(ctx context.Context, args []string) (err error) {
 		}
 	}
 	return errors.Join(err, r.print(gone, many)) // what went before an error is gone, too
+}
+
+// checkScope says what a deed, such as "deleting", would be told of the token.
+// What the token cannot see of itself is left to the deed.
+func checkScope(ctx context.Context, c *client.Client, deed string) error {
+	token, err := c.Token(ctx)
+	if err != nil || slices.Contains(token.Scopes, "api") {
+		return ctx.Err()
+	}
+	return refused("%s would be refused: it takes a token of the scope api, and this one has %s", deed, strings.Join(token.Scopes, ", "))
 }
 
 // find finds the one version of this name, or the many of a range.

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"unicode"
@@ -16,7 +19,7 @@ type screen struct{ w io.Writer }
 
 func (s screen) Write(b []byte) (int, error) {
 	clean := b
-	if !printable(b) {
+	if !isPlain(b) {
 		clean = []byte(strings.Map(func(r rune) rune {
 			if r != '\n' && r != '\t' && isControl(r) {
 				return '?'
@@ -30,8 +33,8 @@ func (s screen) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// printable reports plain ASCII, which nearly everything is.
-func printable(b []byte) bool {
+// isPlain reports plain ASCII, which nearly everything is.
+func isPlain(b []byte) bool {
 	for _, c := range b {
 		if c != '\n' && c != '\t' && (c < ' ' || c >= 0x7f) {
 			return false
@@ -64,4 +67,34 @@ func raw(w io.Writer) io.Writer {
 		return s.w
 	}
 	return w
+}
+
+// printJSON prints a result for programs, in which no name can move a terminal's cursor.
+func printJSON(env Env, v any) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := env.Stdout.Write(escapeControls(text.Bytes()))
+	return err
+}
+
+// escapeControls escapes in JSON the control characters that encoding/json
+// leaves as they are, so that a program reads them and no terminal does.
+func escapeControls(text []byte) []byte {
+	if isPlain(text) {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if r != '\n' && r != utf8.RuneError && isControl(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }

@@ -16,7 +16,7 @@ func newShow(env Env) *cobra.Command {
 		Long: "Show one version of a package (NAME@VERSION or NAME VERSION; the latest, where none is\n" +
 			"named; ranges as in granary pull) and its files with size and SHA-256. With --sums the files are printed\n" +
 			"as sha256sum does: granary show ... --sums | sha256sum -c",
-		Args: arguments(2, 3),
+		Args: packageArguments(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
@@ -85,17 +85,6 @@ func (s *show) run(ctx context.Context, args []string) error {
 			out.printf("%s\t%s\t%s\n", f.SHA256, formatBytes(f.Size), f.Path)
 		}
 	})
-}
-
-func printSums(env Env, files []client.File) error {
-	out := &printer{w: env.Stdout}
-	for _, f := range files {
-		if f.SHA256 == "" {
-			return refused("the server tells no digest of %s", f.Path)
-		}
-		out.printf("%s  %s\n", f.SHA256, f.Path)
-	}
-	return out.err
 }
 
 // findPackage finds a version, as client.Resolve does, and its files.

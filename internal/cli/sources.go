@@ -15,20 +15,13 @@ import (
 	"granary/internal/client"
 )
 
-// What is done with a link below a directory that leads out of it.
-const (
-	linksError  = "error"
-	linksSkip   = "skip" // with links that lead nowhere or to a directory, too
-	linksFollow = "follow"
-)
-
 // finder turns a command's paths into files. What is wrong with any of them is told
 // all at once.
 type finder struct {
-	all     bool   // nothing is left out, and links are followed
 	flat    bool   // only base names count
 	links   string // a word of --links
 	exclude globs
+	has     map[string]bool                  // what a package has below the one directory, and the directories of it: that stays
 	notice  func(format string, args ...any) // told what linksSkip leaves out
 
 	ignores  map[string]globs // by directory
@@ -67,13 +60,6 @@ func (f *finder) find(paths, listed []string) ([]source, error) {
 		return nil, err
 	}
 	return slices.CompactFunc(f.found, func(a, b source) bool { return a.path == b.path }), nil
-}
-
-// sourcesAt is every file at or below a path, under its relative name.
-func sourcesAt(at string) ([]source, error) {
-	f := finder{all: true, links: linksFollow}
-	f.at(at)
-	return f.found, f.failed()
 }
 
 // problem is one line, whatever the names in it.
@@ -144,24 +130,12 @@ func (f *finder) matched(base, local string) {
 	}
 }
 
-// goodPath judges the links on the way from base to a path below it.
-func (f *finder) goodPath(base, local string) bool {
-	if local == base || local == filepath.Dir(local) {
-		return true
-	}
-	if !f.goodPath(base, filepath.Dir(local)) {
-		return false
-	}
-	info, err := os.Lstat(local)
-	return err != nil || info.Mode()&fs.ModeSymlink == 0 || f.goodLink(local, base)
-}
-
 func (f *finder) at(at string) {
 	info, err := os.Stat(at)
 	switch {
 	case err != nil:
 		f.problem("%v", err)
-	case !f.all && gitsOwn(at):
+	case gitsOwn(at):
 		f.problem("%s is git's own and never published", at)
 	case info.IsDir():
 		f.below(at, at, "**")
@@ -222,27 +196,36 @@ func (f *finder) below(base, dir, pattern string) {
 }
 
 // leftOut reports what below base is not published: what nobody publishes, and what
-// is named by --exclude or by an ignoreFile of base or of a directory in between.
+// is named by --exclude or by an ignoreFile of base or of a directory in between. What
+// a package has was published, and an ignoreFile among it hides nothing.
 func (f *finder) leftOut(base, local string, isDir bool) bool {
-	if f.all {
+	base = filepath.Clean(base)
+	if f.exclude.match(relativePath(base, local), isDir) {
+		return true
+	}
+	if f.has[relativePath(base, local)] {
 		return false
 	}
-	base = filepath.Clean(base)
 	if name := filepath.Base(local); name == ".git" || name == ignoreFile || client.IsOwn(name) {
 		return true
 	}
-	if relative, err := filepath.Rel(base, local); err == nil && f.exclude.match(filepath.ToSlash(relative), isDir) {
-		return true
-	}
 	for dir := filepath.Dir(local); ; dir = filepath.Dir(dir) {
-		relative, err := filepath.Rel(dir, local)
-		if err == nil && f.ignored(dir).match(filepath.ToSlash(relative), isDir) {
+		if !f.has[relativePath(base, filepath.Join(dir, ignoreFile))] && f.ignored(dir).match(relativePath(dir, local), isDir) {
 			return true
 		}
 		if dir == base || dir == filepath.Dir(dir) {
 			return false
 		}
 	}
+}
+
+// relativePath is a path below a directory as a package has it.
+func relativePath(dir, local string) string {
+	relative, err := filepath.Rel(dir, local)
+	if err != nil {
+		return filepath.ToSlash(local)
+	}
+	return filepath.ToSlash(relative)
 }
 
 // ignored is what the ignoreFile of a directory names, which is read once.
@@ -260,66 +243,6 @@ func (f *finder) ignored(dir string) globs {
 	}
 	f.ignores[dir] = read
 	return read
-}
-
-// goodLink judges a link below dir. A link to a directory could round in circles;
-// who means it names it.
-func (f *finder) goodLink(local, dir string) bool {
-	target, err := filepath.EvalSymlinks(local)
-	why := ""
-	if info, statErr := os.Stat(local); err != nil || statErr != nil {
-		why = "is a link that leads nowhere"
-	} else if info.IsDir() {
-		why = "is a link to a directory"
-	} else if !f.all && gitsOwn(target) {
-		why = "is a link to what is git's own"
-	} else if f.links != linksFollow && outside(target, dir) {
-		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
-	}
-	switch {
-	case why == "":
-		return true
-	case f.links == linksSkip:
-		f.notice("%s: left out", onOneLine(local+" "+why))
-	default:
-		f.problem("%s %s", local, why)
-	}
-	return false
-}
-
-// gitsOwn reports whether a path, or what it leads to, is in a directory called .git,
-// wherever that lies, or is one.
-func gitsOwn(p string) bool {
-	full, err := filepath.Abs(p)
-	if err != nil {
-		full = p
-	}
-	target, err := filepath.EvalSymlinks(full)
-	if err != nil {
-		target = full
-	}
-	for _, p := range []string{full, target} {
-		if slices.Contains(strings.Split(filepath.ToSlash(p), "/"), ".git") {
-			return true
-		}
-	}
-	return false
-}
-
-// outside reports whether a path without links leads out of a directory.
-func outside(target, dir string) bool {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return true
-	}
-	if target, err = filepath.Abs(target); err != nil {
-		return true
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return true
-	}
-	relative, err := filepath.Rel(dir, target)
-	return err != nil || !filepath.IsLocal(relative)
 }
 
 // add is one file that can be read.

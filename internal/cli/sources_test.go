@@ -65,3 +65,26 @@ func TestSourceOnOneLine(t *testing.T) {
 		}
 	}
 }
+
+// A file that changes while it is compared is named.
+func TestSumsNameWhatChanged(t *testing.T) {
+	file := write(t, filepath.Join(t.TempDir(), "steady"), "data")
+	found, err := sourcesAt(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have, err := sums(t.Context(), found); err != nil || have["steady"] != sumOfBytes([]byte("data")) {
+		t.Error(have, err)
+	}
+	write(t, file, "other")
+	if _, err := sums(t.Context(), found); err == nil || !strings.HasPrefix(err.Error(), file+" changed while it was compared") {
+		t.Error(err)
+	}
+}
+
+// sourcesAt is what is found at or below a path.
+func sourcesAt(at string) ([]source, error) {
+	f := finder{links: linksFollow}
+	f.at(at)
+	return f.found, f.failed()
+}

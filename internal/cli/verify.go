@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"encoding/hex"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,20 +24,24 @@ func newVerify(env Env) *cobra.Command {
 		Long: "Compare the files below a directory (this one, where none is named) with a package,\n" +
 			"byte by byte through their SHA-256, or with --sums a list as sha256sum makes it. Files\n" +
 			"that only one of both has differ too. VERSION is as in granary pull. Exit code 5 means\n" +
-			"that something differs.",
+			"that something differs.\n\n" +
+			"What granary push would leave out of the directory (.git, what a .granaryignore names,\n" +
+			"what pull keeps beside its files) counts only where the package has it. What --exclude\n" +
+			"names is left out of both.",
 		Example: "  granary verify acme/tools firmware@1.4.0 vendor/\n" +
 			"  granary verify acme/tools firmware@1.4.0 --sums SHA256SUMS",
-		Args: arguments(2, 4),
+		Args: packageArguments(2, 4),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
 			return v.run(ctx, args)
 		},
 	}
-	v.addFlags(cmd)
+	v.connection.addFlags(cmd)
 	v.complete(cmd, aProject, aPackage, localFile)
 	f := cmd.Flags()
-	f.StringVar(&v.sums, "sums", "", "compare the package with this `file` in the format of sha256sum")
+	f.StringVar(&v.sums, "sums", "", "compare the package with this `file` in the format of sha256sum; - is standard input")
+	v.finding.addFlags(f)
 	f.BoolVar(&v.pre, "pre", false, "take pre-releases too")
 	f.BoolVar(&v.json, "json", false, "print the result as JSON")
 	return cmd
@@ -44,6 +49,7 @@ func newVerify(env Env) *cobra.Command {
 
 type verify struct {
 	connection
+	finding
 	sums      string
 	pre, json bool
 }
@@ -76,11 +82,14 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	}
 	var have map[string]string
 	if v.sums != "" {
-		have, err = readSums(v.sums)
+		have, err = orInterrupted(ctx, v.readSums)
 	} else {
-		have, err = sumDirectory(ctx, append(rest, ".")[0], files)
+		have, err = v.sumDirectory(ctx, append(rest, ".")[0], files)
 	}
 	if err != nil {
+		return err
+	}
+	if files, err = v.leaveOut(files, have); err != nil {
 		return err
 	}
 	verdicts, err := compare(files, have)
@@ -102,32 +111,19 @@ func (v *verify) versioned(words []string) (name, version string, rest []string)
 	return name, version, rest
 }
 
-// readSums reads digests by path from lines such as "<64 hex digits>  name".
-func readSums(file string) (map[string]string, error) {
-	f, err := os.Open(file)
+// readSums reads the list of --sums.
+func (v *verify) readSums() (map[string]string, error) {
+	f, err := openInput(v.env, v.sums)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	defer f.Close()
-	have := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimRight(lines.Text(), "\r")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		sum, name, ok := strings.Cut(line, " ")
-		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != 32 || len(name) < 2 {
-			return nil, usagef("%s:%d is no line of sha256sum: want 64 hex digits, two spaces and a name", file, n)
-		}
-		have[strings.TrimPrefix(name[1:], "./")] = strings.ToLower(sum) // name[0] is a blank, or * for binary
-	}
-	return have, lines.Err()
+	return readSums(f, v.sums)
 }
 
-// sumDirectory hashes all files below a directory, by path, but those that pull
-// keeps for itself: no part file and no list is content, unless the package has it.
-func sumDirectory(ctx context.Context, dir string, files []client.File) (map[string]string, error) {
+// sumDirectory hashes the files below a directory, by path: those that push would
+// find there, and those that the package has.
+func (v *verify) sumDirectory(ctx context.Context, dir string, files []client.File) (map[string]string, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, usageError{err}
@@ -135,23 +131,43 @@ func sumDirectory(ctx context.Context, dir string, files []client.File) (map[str
 	if !info.IsDir() {
 		return nil, usagef("%s is no directory", dir)
 	}
-	sources, err := sourcesAt(dir)
+	f, err := v.finder(v.env)
 	if err != nil {
 		return nil, err
 	}
-	have := map[string]string{}
-	for _, s := range sources {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	f.has = map[string]bool{}
+	for _, file := range files {
+		for name := file.Path; name != "." && name != "/" && !f.has[name]; name = path.Dir(name) {
+			f.has[name] = true
 		}
-		if client.IsOwn(s.path) && !slices.ContainsFunc(files, func(f client.File) bool { return f.Path == s.path }) {
-			continue
+	}
+	f.below(dir, dir, "**")
+	if err := f.failed(); err != nil {
+		return nil, err
+	}
+	return sums(ctx, f.found)
+}
+
+// sums hashes files, by path.
+func sums(ctx context.Context, found []source) (have map[string]string, err error) {
+	have = map[string]string{}
+	for _, s := range found {
+		have[s.path], err = orInterrupted(ctx, s.sum)
+		if errors.Is(err, errChanged) {
+			return nil, fmt.Errorf("%s changed while it was compared; run the same command again", s)
 		}
-		if have[s.path], err = s.sum(); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
 	return have, nil
+}
+
+// leaveOut takes what --exclude names off both sides.
+func (v *verify) leaveOut(files []client.File, have map[string]string) ([]client.File, error) {
+	exclude, err := newGlobs(v.exclude)
+	maps.DeleteFunc(have, func(name, _ string) bool { return exclude.match(name, false) })
+	return slices.DeleteFunc(files, func(f client.File) bool { return exclude.match(f.Path, false) }), err
 }
 
 // compare judges every file that either side has. A digest that the server does

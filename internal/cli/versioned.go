@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"granary/internal/client"
 )
 
@@ -18,6 +20,26 @@ func versioned(words []string) (name, version string, rest []string) {
 		version, rest = rest[0], rest[1:]
 	}
 	return name, version, rest
+}
+
+// packageArguments wants so many arguments, of which the second is NAME or
+// NAME@VERSION. An empty word is what is left of a variable that is not set: taken for
+// none, it would mean the latest version.
+func packageArguments(least, most int) cobra.PositionalArgs {
+	count := arguments(least, most)
+	return func(cmd *cobra.Command, args []string) error {
+		if err := count(cmd, args); err != nil || len(args) < 2 {
+			return err
+		}
+		name, version, both := strings.Cut(args[1], "@")
+		if name == "" || both && version == "" {
+			return usagef("%q is no package: want NAME@VERSION, or NAME alone", args[1])
+		}
+		if len(args) > 2 && args[2] == "" {
+			return usagef("the argument after %s is empty: want %s", args[1], cmd.UseLine())
+		}
+		return nil
+	}
 }
 
 // versionedFiles does the same for pull, where names of files follow: in NAME WORD

@@ -14,8 +14,6 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,9 +33,8 @@ const (
 )
 
 const (
-	maxAnswer    = 8 << 20          // bytes of a JSON answer
-	answerWait   = 15 * time.Minute // for the answer to a whole body: a large file takes time to be stored
-	maxRedirects = 10
+	maxAnswer  = 8 << 20          // bytes of a JSON answer
+	answerWait = 15 * time.Minute // for the answer to a whole body: a large file takes time to be stored
 )
 
 // Config is what a Client needs to know.
@@ -74,11 +71,15 @@ type Client struct {
 	rate   *rateLimit // nil for none
 }
 
-// New makes a client. It fails where the server's address is none, and where
-// there is no certificate among the authorities.
+// New makes a client. It fails where the server's address is none, where the
+// credential holds control characters, and where there is no certificate among the
+// authorities.
 func New(config Config) (*Client, error) {
 	api, err := ParseServer(config.Server)
 	if err != nil {
+		return nil, err
+	}
+	if err := config.Credential.check(); err != nil {
 		return nil, err
 	}
 	if config.Attempts == 0 {
@@ -141,52 +142,6 @@ func (c *Client) Credential() Credential { return c.config.Credential }
 
 // Server is the address of the server's pages.
 func (c *Client) Server() string { return strings.TrimSuffix(c.api.String(), "/api/v4") }
-
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   32,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   30 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		DisableCompression:    true, // a file's bytes and its length are what was published
-		WriteBufferSize:       256 << 10,
-		ReadBufferSize:        64 << 10,
-	}
-}
-
-// trusting is how TLS is spoken with these authorities beside the machine's, nil
-// for Go's own way.
-func trusting(authorities []byte) (*tls.Config, error) {
-	if authorities == nil {
-		return nil, nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool() // this machine has none
-	}
-	if !pool.AppendCertsFromPEM(authorities) {
-		return nil, errors.New("there is no certificate in PEM among the authorities")
-	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
-}
-
-// checkRedirect follows a GET, without the credential where it leads elsewhere.
-// Nothing else is followed: net/http would make a GET of a PUT.
-func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
-	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
-		return http.ErrUseLastResponse
-	}
-	if len(via) >= maxRedirects {
-		return fmt.Errorf("%d redirects", maxRedirects)
-	}
-	if r.URL.Scheme != c.api.Scheme || r.URL.Host != c.api.Host {
-		r.Header.Del(c.config.Credential.header)
-	}
-	return nil
-}
 
 // call is one request to the API.
 type call struct {

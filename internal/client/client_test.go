@@ -217,57 +217,6 @@ func TestStall(t *testing.T) {
 	}
 }
 
-// A redirect to another place is followed without the token, as an object store
-// needs it; on the way back it is sent again.
-func TestRedirectLosesToken(t *testing.T) {
-	var api string
-	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/back" {
-			http.Redirect(w, r, api+"/api/v4/final", http.StatusFound)
-			return
-		}
-		for name, values := range r.Header {
-			if strings.Contains(strings.Join(values, ""), "secret") {
-				t.Errorf("the store got %s", name)
-			}
-		}
-		fmt.Fprint(w, "bytes")
-	}))
-	defer store.Close()
-	to := "/signed?X-Amz-Signature=x"
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Private-Token") != "secret" {
-			t.Errorf("%s without a token", r.URL)
-		}
-		if r.URL.Path == "/api/v4/final" {
-			fmt.Fprint(w, "bytes")
-			return
-		}
-		http.Redirect(w, r, store.URL+to, http.StatusFound)
-	})
-	api = c.Server()
-	for _, to = range []string{to, "/back"} {
-		var got bytes.Buffer
-		if _, err := c.Copy(t.Context(), file(), client.File{Size: -1}, &got, nil); err != nil || got.String() != "bytes" {
-			t.Errorf("%q %v", got.String(), err)
-		}
-	}
-}
-
-// A redirected PUT is an error that says where to go: net/http would make a GET
-// of it, and that would look like success.
-func TestPutIsNotRedirected(t *testing.T) {
-	calls := 0
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		calls++
-		http.Redirect(w, r, "https://elsewhere.example.com/", http.StatusMovedPermanently)
-	})
-	_, err := c.Publish(t.Context(), upload([]byte("x")))
-	if client.KindOf(err) != client.Refused || !strings.Contains(err.Error(), "https://elsewhere.example.com/") || calls != 1 {
-		t.Errorf("%d calls, %v", calls, err)
-	}
-}
-
 // Names travel as they are, one segment each; what would be changed on the way
 // is refused before.
 func TestAddress(t *testing.T) {

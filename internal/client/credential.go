@@ -1,6 +1,9 @@
 package client
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Credential is how a caller shows who it is. It prints as nothing.
 type Credential struct {
@@ -31,6 +34,15 @@ func TokenOf(secret string) Credential {
 		return DeployToken(secret)
 	}
 	return PrivateToken(secret)
+}
+
+// check finds a secret that no header can hold. It is not told: it is secret all the
+// same.
+func (c Credential) check() error {
+	if strings.ContainsFunc(c.value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("the %s holds a line break or another control character, which no token has: want it alone", c.kind)
+	}
+	return nil
 }
 
 // Kind is what it is, in words; "" for none.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -70,7 +71,8 @@ func (c *Client) Download(ctx context.Context, d Download) (verified bool, err e
 	return verified, err
 }
 
-// downloadWhole leaves nothing behind where it fails.
+// downloadWhole leaves nothing behind where it fails. A transfer that is torn is begun
+// anew, as often as a call is tried.
 func (c *Client) downloadWhole(ctx context.Context, d Download, name string) (verified bool, err error) {
 	p, err := newPartial(d.Root, name, d.File.Size)
 	if err != nil {
@@ -79,7 +81,16 @@ func (c *Client) downloadWhole(ctx context.Context, d Download, name string) (ve
 	f, temp := p.f, p.name
 	counted := int64(0)
 	progress := func(n int64) { counted += n; d.Progress(n) }
-	verified, err = c.Copy(ctx, d.Coordinates, d.File, f, progress)
+	for attempt := 0; ; attempt++ {
+		verified, err = c.Copy(ctx, d.Coordinates, d.File, f, progress)
+		if _, again := errors.AsType[torn](err); !again || !c.pause(ctx, attempt, err) {
+			break
+		}
+		progress(-counted)
+		if err = empty(f); err != nil {
+			break
+		}
+	}
 	if err == nil {
 		err = d.settle(f, temp, name)
 	}
@@ -88,6 +99,18 @@ func (c *Client) downloadWhole(ctx context.Context, d Download, name string) (ve
 		_ = d.Root.Remove(temp) // the error says more
 	}
 	return verified, errors.Join(err, f.Close())
+}
+
+// empty takes out of a file what was written to it.
+func empty(f *os.File) error {
+	_, err := f.Seek(0, io.SeekStart)
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err != nil {
+		return local(err)
+	}
+	return nil
 }
 
 // settle gives a whole file its name.

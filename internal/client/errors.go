@@ -199,7 +199,7 @@ func (c *Client) broken(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
-		return f // a file of ours, read for the body
+		return f // a file of ours, read for the body, or a redirect that is not followed
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err

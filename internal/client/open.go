@@ -16,6 +16,12 @@ import (
 // errNoRanges is a server that answers with the whole file to who wants a part.
 var errNoRanges = errors.New("the server gives files only as a whole")
 
+// torn is a transfer that broke when some was written, and the rest of which cannot be
+// had by itself: only all of it, from its beginning.
+type torn struct{ error }
+
+func (t torn) Unwrap() error { return t.error }
+
 // facts is what a server says of a whole file beside its bytes.
 type facts struct {
 	size   int64  // in bytes; -1 where it does not say
@@ -61,7 +67,7 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	if err != nil {
 		return nil, err
 	}
-	got := &content{resp.Body, facts{size: resp.ContentLength, sha256: resp.Header.Get("X-Checksum-SHA256")}}
+	got := &content{resp.Body, facts{size: resp.ContentLength, sha256: digestOf(resp.Header.Get("X-Checksum-SHA256"))}}
 	if tag := resp.Header.Get("ETag"); strings.HasPrefix(tag, `"`) {
 		got.tag = tag
 	}
@@ -80,6 +86,10 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	}
 	return got, nil
 }
+
+// digestOf is a digest as everything here writes one. Every one that a server tells
+// passes through it: hex in capitals is the same digest.
+func digestOf(told string) string { return strings.ToLower(told) }
 
 // rangeSize reads the size of the whole file from "bytes FROM-TO/SIZE", and
 // holds the answer to where it should begin. "*" is a size nobody knows: -1.
@@ -100,70 +110,11 @@ func rangeSize(text string, from int64) (int64, error) {
 	return n, nil
 }
 
-// Stat asks for a file's size and digest without its bytes.
-func (c *Client) Stat(ctx context.Context, at Coordinates) (File, error) {
-	path, err := at.path()
-	if err != nil {
-		return File{}, err
-	}
-	var f File
-	err = c.retry(ctx, func(int) error {
-		ctx, watch := c.watch(ctx)
-		defer watch.stop()
-		resp, err := c.send(ctx, call{method: http.MethodHead, path: path})
-		if err != nil {
-			return err
-		}
-		f = File{Path: at.Path, Size: resp.ContentLength, SHA256: resp.Header.Get("X-Checksum-SHA256")}
-		return resp.Body.Close()
-	})
-	return f, err
-}
-
-// damagedWords begin granary's 500 for a file whose bytes are not as they were published.
-const damagedWords = "the bytes of this file are lost or damaged"
-
-// Lost reports that the server knows a file and cannot give it: its store has lost
-// the bytes, for which GitLab says 404, and granary 500 with words of its own. Where
-// the server does not let the caller know, that is false. A server that fails in
-// another way is an error.
-func (c *Client) Lost(ctx context.Context, at Coordinates) (bool, error) {
-	_, err := c.Stat(ctx, at)
-	if status(err, http.StatusInternalServerError) { // HEAD has no words
-		err = c.Probe(ctx, at)
-	}
-	e, ok := errors.AsType[*Error](err)
-	switch {
-	case !ok:
-		return false, err
-	case e.Status == http.StatusInternalServerError && strings.HasPrefix(e.Message, damagedWords), e.Status == http.StatusNotFound:
-		return true, nil
-	case e.Status < http.StatusInternalServerError && e.kind() != Busy:
-		return false, nil
-	}
-	return false, err
-}
-
-// Probe asks for a file as a download does, and takes none of it. A name that the
-// server does not take is Refused, in its words.
-func (c *Client) Probe(ctx context.Context, at Coordinates) error {
-	return c.retry(ctx, func(int) error {
-		ctx, watch := c.watch(ctx)
-		defer watch.stop()
-		got, err := c.open(ctx, at, part{to: -1})
-		if err != nil {
-			return err
-		}
-		return got.Close()
-	})
-}
-
 // copyPart writes a part of a file to w in order, taking a broken connection up
 // where it broke. It returns what the server said of the file. Attempts are
 // counted anew whenever bytes have moved.
 //
-// A server that knows no parts is errNoRanges, before anything is written, or
-// when the download would have to be taken up.
+// A server that knows no parts is errNoRanges, and torn where something is written.
 func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writer) (said facts, err error) {
 	said.size = -1
 	begin := p.from
@@ -174,16 +125,28 @@ func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writ
 		if err == nil || p.to >= 0 && p.from == p.to && KindOf(err) != Damaged {
 			return said, nil
 		}
-		if p.from > begin && p.tag == "" && !p.digest && said.sha256 == "" {
-			return said, fmt.Errorf("%w; the server tells no digest and no tag of %s, so the rest could be that of another file: run it again", err, at)
+		if p.from > begin {
+			err = c.goesOn(at, p, said, err)
 		}
 		if p.from > before {
 			attempt = 0
 		}
-		if ctx.Err() != nil || !c.pause(ctx, attempt, err) {
+		if _, ended := errors.AsType[torn](err); ended || ctx.Err() != nil || !c.pause(ctx, attempt, err) {
 			return said, err
 		}
 	}
+}
+
+// goesOn makes a broken transfer torn where it cannot be taken up.
+func (c *Client) goesOn(at Coordinates, p part, said facts, err error) error {
+	switch kind := KindOf(err); {
+	case errors.Is(err, errNoRanges):
+		return torn{&failure{Broken, fmt.Errorf("%s: the connection broke, and %w: %s can only be begun anew", c.api.Host, err, at)}}
+	case kind != Broken && kind != Busy:
+	case p.tag == "" && !p.digest && said.sha256 == "":
+		return torn{fmt.Errorf("%w; the server tells no digest and no tag of %s, so the rest could be that of another file: it can only be begun anew", err, at)}
+	}
+	return err
 }
 
 // copyOnce is one attempt. It moves the part's beginning with every byte that

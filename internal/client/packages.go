@@ -91,7 +91,7 @@ func (c *Client) Files(ctx context.Context, project string, packageID int64) ([]
 			newer.Older = append(newer.Older, r.ID)
 			continue
 		}
-		byPath[path] = &File{ID: r.ID, Path: path, Size: r.Size, SHA256: r.FileSHA256, CreatedAt: time.Time(r.CreatedAt)}
+		byPath[path] = &File{ID: r.ID, Path: path, Size: r.Size, SHA256: digestOf(r.FileSHA256), CreatedAt: time.Time(r.CreatedAt)}
 	}
 	files := make([]File, 0, len(byPath))
 	for _, f := range byPath {
@@ -99,6 +99,12 @@ func (c *Client) Files(ctx context.Context, project string, packageID int64) ([]
 	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return files, nil
+}
+
+// ProtectionRules lists who may publish and delete packages of which names in a
+// project: Denied or NotFound to who is no maintainer of it.
+func (c *Client) ProtectionRules(ctx context.Context, project string) ([]wire.ProtectionRule, error) {
+	return List[wire.ProtectionRule](ctx, c, projectPath(project)+"/packages/protection/rules", nil)
 }
 
 // decodeName undoes how a file in directories is listed: percent-encoded as one

@@ -175,11 +175,12 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	if err != nil && !a.whole {
 		u.Progress(-b.sent)
 	}
-	if err != nil || row.FileSHA256 == "" {
+	got := digestOf(row.FileSHA256)
+	if err != nil || got == "" {
 		return a, err
 	}
-	if a.confirmed = row.FileSHA256 == a.sha256; !a.confirmed {
-		return a, &failure{Damaged, fmt.Errorf("the server stored other bytes than were sent: SHA-256 %s, want %s", row.FileSHA256, a.sha256)}
+	if a.confirmed = got == a.sha256; !a.confirmed {
+		return a, &failure{Damaged, fmt.Errorf("the server stored other bytes than were sent: SHA-256 %s, want %s", got, a.sha256)}
 	}
 	return a, nil
 }

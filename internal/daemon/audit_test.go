@@ -12,6 +12,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/page"
+	"granary/internal/trail"
 )
 
 // The address of an event is the client's: what a trusted proxy says of it, and
@@ -56,7 +57,7 @@ func TestAuditRetention(t *testing.T) {
 	}
 	total := func() int {
 		found, err := s.audit.InstanceEvents(t.Context(), access.Actor{Kind: access.User, Admin: true, Scopes: []access.Scope{access.ScopeAPI}},
-			audit.Filter{}, page.Request{Number: 1, Size: 1})
+			trail.Filter{}, page.Request{Number: 1, Size: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

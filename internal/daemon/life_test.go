@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 func TestProbesAndMetrics(t *testing.T) {

@@ -13,17 +13,18 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/api"
-	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/config"
 	webhooks "granary/internal/hooks"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
+	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
 	"granary/internal/throttle"
+	"granary/internal/trail"
 )
 
 // server is the rooms, wired together.
@@ -34,7 +35,7 @@ type server struct {
 	auth     *auth.Service
 	projects *projects.Service
 	registry *registry.Registry
-	audit    *audit.Service
+	audit    *trail.Service
 	webhooks *webhooks.Service
 	api      *api.Server
 	tasks    *tasks
@@ -76,11 +77,11 @@ func (s *server) furnish(cfg config.Config, version string) {
 	}
 	s.registry = &registry.Registry{
 		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Sweeps: s.db, Protectors: s.db,
-		Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: projects.Naming(cfg.Naming),
+		Places: s.projects, Blobs: s.blobs, Rules: rules, Naming: naming.Grammar(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.registry.Links, _ = s.blobs.(blob.Linker)
-	s.audit = &audit.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
+	s.audit = &trail.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
 	s.webhooks = &webhooks.Service{
 		Store: s.db, Log: s.db, Places: s.projects, Guard: webhooks.Guard{Allow: cfg.WebhookAllowNetworks}, Now: time.Now,
 	}

@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"granary/dev/servers"
 	"granary/internal/metadb/metadbtest"
-	"granary/internal/servers"
 )
 
 // Where the fixture of an old build lies, and what is in it.

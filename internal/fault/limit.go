@@ -14,10 +14,9 @@ type Limit struct {
 // Exceeded is the Full error for who wants more: in the words that GitLab has
 // for such limits, with what to do.
 func (l Limit) Exceeded() *Error {
-	most := strconv.Itoa(l.Most)
-	text := "Maximum number of " + l.Of + " (" + most + ") exceeded"
+	text := "Maximum number of " + l.Of + " (" + strconv.Itoa(l.Most) + ") exceeded"
 	if l.Cure != "" {
 		text += ": " + l.Cure
 	}
-	return &Error{Kind: Full, Msg: most, Fields: map[string][]string{"base": {text}}}
+	return &Error{Kind: Full, Most: l.Most, Fields: map[string][]string{"base": {text}}}
 }

@@ -7,5 +7,6 @@ import "os"
 // Try locks a file for this open descriptor alone, and says whether it could:
 // false without an error is that somebody else has the lock. It holds until the
 // file is closed. What others read or write is not held back, on any system: both
-// sides must ask.
+// sides must ask. Where the file system has no locks the error is
+// errors.ErrUnsupported.
 func Try(f *os.File) (mine bool, err error) { return try(f) }

@@ -11,6 +11,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
@@ -20,7 +21,7 @@ type Service struct {
 	Store  Store
 	Log    Log
 	Sender Sender
-	Places Places
+	Places gate.Places
 	Guard  Guard
 	Limits Limits // the zero value: DefaultLimits
 	Now    func() time.Time
@@ -63,12 +64,6 @@ type AttemptFilter struct{ Statuses [][2]int }
 // Sender tries a delivery once. What goes wrong is told in the Attempt.
 type Sender interface {
 	Send(ctx context.Context, d Delivery) Attempt
-}
-
-// Places tells what an actor is to a project, and refuses what it may not do
-// there.
-type Places interface {
-	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
 }
 
 // allow is the gate of every deed. It returns the project's id.

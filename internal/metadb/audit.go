@@ -9,6 +9,7 @@ import (
 
 	"granary/internal/audit"
 	"granary/internal/page"
+	"granary/internal/trail"
 )
 
 // eventColumns are those of an event. The target comes last: it may be what the
@@ -113,7 +114,7 @@ func scanEvent(row scanner) (audit.Event, error) {
 
 // chosenEvents is the filter. An id is a time, so that either bound is one of
 // the index.
-func chosenEvents(f audit.Filter) *where {
+func chosenEvents(f trail.Filter) *where {
 	var w where
 	switch kind := string(f.EntityType); {
 	case f.EntityID != 0:
@@ -138,8 +139,8 @@ func chosenEvents(f audit.Filter) *where {
 // countedEvents is where counting stops: totals above it are not told.
 const countedEvents = 10000
 
-// ListEvents implements audit.Store.
-func (db *DB) ListEvents(ctx context.Context, f audit.Filter, p page.Request) (page.Of[audit.Event], error) {
+// ListEvents implements trail.Store.
+func (db *DB) ListEvents(ctx context.Context, f trail.Filter, p page.Request) (page.Of[audit.Event], error) {
 	var found page.Of[audit.Event]
 	query, args := countEventsQuery(f, p)
 	if err := db.reads.QueryRowContext(ctx, query, args...).Scan(&found.Total); err != nil {
@@ -155,21 +156,21 @@ func eventRows() listing[audit.Event] {
 
 // countEventsQuery counts what is told, and one more, so that there is a next
 // page where there is more.
-func countEventsQuery(f audit.Filter, p page.Request) (string, []any) {
+func countEventsQuery(f trail.Filter, p page.Request) (string, []any) {
 	w := chosenEvents(f)
 	most := max(countedEvents, p.Offset()+p.Size) + 1
 	query := `SELECT COUNT(*) FROM (SELECT 1 FROM audit_events e` + w.String() + w.bind(` LIMIT ?) AS counted`, most)
 	return query, w.args
 }
 
-// FindEvent implements audit.Store.
-func (db *DB) FindEvent(ctx context.Context, f audit.Filter, id int64) (audit.Event, error) {
+// FindEvent implements trail.Store.
+func (db *DB) FindEvent(ctx context.Context, f trail.Filter, id int64) (audit.Event, error) {
 	w := chosenEvents(f)
 	w.and("e.id = ?", id)
 	return scanEvent(db.reads.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM audit_events e`+w.String(), w.args...))
 }
 
-// PurgeEvents implements audit.Store.
+// PurgeEvents implements trail.Store.
 func (db *DB) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	return write(freeing(ctx), db, func(t *tx) (int, error) {
 		n, err := t.count(`DELETE FROM audit_events WHERE id IN (SELECT e.id FROM audit_events e WHERE e.id < $1 ORDER BY e.id LIMIT $2)`,
@@ -178,4 +179,4 @@ func (db *DB) PurgeEvents(ctx context.Context, before time.Time, limit int) (int
 	})
 }
 
-var _ audit.Store = (*DB)(nil)
+var _ trail.Store = (*DB)(nil)

@@ -16,10 +16,11 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/trail"
 )
 
 // events are those that are kept, newest first.
-func events(t *testing.T, db *DB, f audit.Filter) []audit.Event {
+func events(t *testing.T, db *DB, f trail.Filter) []audit.Event {
 	t.Helper()
 	found, err := db.ListEvents(t.Context(), f, page.Request{Number: 1, Size: 100})
 	return must(t, found, err).Rows
@@ -59,7 +60,7 @@ func TestEventsAreThereExactlyIfTheDeedIs(t *testing.T) {
 	want := func(step string, names ...audit.Name) {
 		t.Helper()
 		var got []audit.Name
-		for _, e := range events(t, db, audit.Filter{EntityType: audit.Project, EntityID: p.ID}) {
+		for _, e := range events(t, db, trail.Filter{EntityType: audit.Project, EntityID: p.ID}) {
 			got = append(got, e.Name)
 		}
 		if diff := cmp.Diff(names, got); diff != "" {
@@ -103,7 +104,7 @@ func TestEventIDsAreTimes(t *testing.T) {
 	}
 	keepEvents(t, db, at(0), at(0), at(-time.Second), at(time.Hour), at(time.Second), at(time.Hour), at(time.Hour-1))
 	var got []time.Duration
-	for _, e := range events(t, db, audit.Filter{}) {
+	for _, e := range events(t, db, trail.Filter{}) {
 		got = append(got, e.At.Sub(now))
 		if e.ID != e.At.UnixMicro() {
 			t.Errorf("id %d at %v", e.ID, e.At)
@@ -126,7 +127,7 @@ func TestEventsAreCut(t *testing.T) {
 		Author: audit.Author{Username: long, Name: long, Address: long, SudoUsername: long},
 		Target: audit.Target{Type: "t", Details: long}, Change: audit.Change{What: long, From: long, To: "short\xff"},
 	})
-	e := events(t, db, audit.Filter{})[0]
+	e := events(t, db, trail.Filter{})[0]
 	for _, text := range []string{e.Author.Username, e.Author.Name, e.Author.Address, e.Author.SudoUsername, e.Target.Details, e.Change.What, e.Change.From} {
 		if n := utf8.RuneCountInString(text); n != maxEventText || !utf8.ValidString(text) || !strings.HasSuffix(text, "ä…") {
 			t.Errorf("%d characters", n)
@@ -153,7 +154,7 @@ func TestPurgeEvents(t *testing.T) {
 			t.Errorf("%d removed, want %d", n, want)
 		}
 	}
-	if left := events(t, db, audit.Filter{}); len(left) != 3 || left[2].At.Before(now.Add(-3*time.Hour)) {
+	if left := events(t, db, trail.Filter{}); len(left) != 3 || left[2].At.Before(now.Add(-3*time.Hour)) {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -163,8 +164,8 @@ func TestPurgeEvents(t *testing.T) {
 // the list itself is walked from its end until the page is full.
 func TestEventListsUseIndexes(t *testing.T) {
 	db := openSQLite(t)
-	span := audit.Filter{After: time.Unix(1, 0), Before: time.Unix(2, 0)}
-	with := func(f audit.Filter, kind audit.EntityType, id int64) audit.Filter {
+	span := trail.Filter{After: time.Unix(1, 0), Before: time.Unix(2, 0)}
+	with := func(f trail.Filter, kind audit.EntityType, id int64) trail.Filter {
 		f.EntityType, f.EntityID = kind, id
 		return f
 	}
@@ -174,19 +175,19 @@ func TestEventListsUseIndexes(t *testing.T) {
 	const span0 = "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
 	for _, tc := range []struct {
 		name   string
-		filter audit.Filter
+		filter trail.Filter
 		want   string
 	}{
-		{"all", audit.Filter{}, walk},
+		{"all", trail.Filter{}, walk},
 		{"all, a span", span, span0},
-		{"all, a cursor", audit.Filter{OlderThan: 5}, "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)"},
-		{"projects", with(audit.Filter{}, audit.Project, 0), walk},
+		{"all, a cursor", trail.Filter{OlderThan: 5}, "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)"},
+		{"projects", with(trail.Filter{}, audit.Project, 0), walk},
 		{"projects, a span", with(span, audit.Project, 0), span0},
-		{"users", with(audit.Filter{}, audit.User, 0), elsewhere + ")"},
+		{"users", with(trail.Filter{}, audit.User, 0), elsewhere + ")"},
 		{"users, a span", with(span, audit.User, 0), elsewhere + " AND id>? AND id<?)"},
-		{"a project", with(audit.Filter{}, audit.Project, 1), entity + ")"},
+		{"a project", with(trail.Filter{}, audit.Project, 1), entity + ")"},
 		{"a project, a span", with(span, audit.Project, 1), entity + " AND id>? AND id<?)"},
-		{"a user", with(audit.Filter{}, audit.User, 1), entity + ")"},
+		{"a user", with(trail.Filter{}, audit.User, 1), entity + ")"},
 	} {
 		listing := eventRows().query(eventColumns, chosenEvents(tc.filter), page.Request{Number: 1, Size: 20})
 		if diff := cmp.Diff([]string{tc.want}, plan(t, db, listing)); diff != "" {

@@ -15,6 +15,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/trail"
 )
 
 // newBot makes a bot of a place with a role, and returns its user's id.
@@ -167,7 +168,7 @@ func TestStepEndsStrayBots(t *testing.T) {
 		}
 		var got []string
 		last := int64(0)
-		for _, e := range events(t, db, audit.Filter{}) {
+		for _, e := range events(t, db, trail.Filter{}) {
 			if e.Name != audit.MemberDestroyed {
 				continue
 			}

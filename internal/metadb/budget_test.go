@@ -10,7 +10,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/auth"
-	"granary/internal/projects"
+	"granary/internal/naming"
 	"granary/internal/registry"
 )
 
@@ -60,8 +60,8 @@ func fillings() []filling {
 		}, places},
 		{"places with an exception", func(db *DB, n, large int) {
 			expr := fmt.Sprintf(`[a-z]{1,%d}-tool`, 1+large*9/10)
-			p := registry.Place{ProjectID: int64(n), Path: text(n, 8), FullPath: text(n, 16), Naming: new(projects.Naming(text(n, 8))),
-				Duplicates: registry.DuplicatePolicy{Exception: projects.KeptException(expr)}}
+			p := registry.Place{ProjectID: int64(n), Path: text(n, 8), FullPath: text(n, 16), Naming: new(naming.Grammar(text(n, 8))),
+				Duplicates: registry.DuplicatePolicy{Exception: naming.KeptException(expr)}}
 			db.places.put(placeKey{projectID: int64(n)}, p, stamp{})
 		}, places},
 		{"personal tokens", func(db *DB, n, large int) {

@@ -53,6 +53,7 @@ type DB struct {
 	walks  walks
 
 	formerPaths fault.Limit // that a project or group keeps
+	clock       func() time.Time
 }
 
 // How much is remembered where nothing else is said, and for how long.
@@ -87,10 +88,11 @@ type Options struct {
 	// more, after it found the disk full. nil where none is held back.
 	Reserve func() bool
 
-	Log            *slog.Logger  // nil for nowhere
-	CacheMemory    int64         // bytes for what is remembered; 0 for DefaultCacheMemory, below 0 for nothing
-	MaxConnections int           // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
-	StartWait      time.Duration // for a PostgreSQL that does not answer; 0 for 30 s
+	Log            *slog.Logger     // nil for nowhere
+	Now            func() time.Time // the clock by which memberships and tokens end; nil for the machine's
+	CacheMemory    int64            // bytes for what is remembered; 0 for DefaultCacheMemory, below 0 for nothing
+	MaxConnections int              // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
+	StartWait      time.Duration    // for a PostgreSQL that does not answer; 0 for 30 s
 
 	migrations fs.FS // of tests: those of a later granary
 	pace       pace
@@ -104,11 +106,19 @@ func (o Options) log() *slog.Logger {
 	return o.Log
 }
 
+// clock is the one by which memberships and tokens end.
+func (o Options) clock() func() time.Time {
+	if o.Now == nil {
+		return time.Now
+	}
+	return o.Now
+}
+
 // newDB puts a database together; reads and writes may be the same connections.
 func newDB(d dialect, reads, writes *sql.DB, w transactor, o Options) *DB {
 	db := &DB{
 		dialect: d, reads: reads, writes: writes, writer: w, waiting: make(chan struct{}, 1),
-		sorts: make(chan struct{}, 1), sortWait: defaultSortWait, formerPaths: projects.FormerPaths(),
+		sorts: make(chan struct{}, 1), sortWait: defaultSortWait, formerPaths: projects.FormerPaths(), clock: o.clock(),
 	}
 	db.changes.ask = db.changesMade
 	db.remember(o.CacheMemory)
@@ -172,9 +182,18 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // queries is what reading needs, inside a transaction or outside.
 type queries interface {
+	reader
 	row(ctx context.Context, query string, args ...any) *sql.Row
+	now() time.Time
+}
+
+// reader runs queries for rows.
+type reader interface {
 	rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
+
+// now is the moment by which memberships and tokens end.
+func (db *DB) now() time.Time { return db.clock() }
 
 // row reads one row with a query of fixed text, prepared once.
 func (db *DB) row(ctx context.Context, query string, args ...any) *sql.Row {
@@ -209,7 +228,7 @@ func (db *DB) prepared(query string) (*sql.Stmt, error) {
 type scanner interface{ Scan(dest ...any) error }
 
 // list reads all rows of a query with one scan function.
-func list[T any](ctx context.Context, q queries, scan func(scanner) (T, error), query string, args ...any) (found []T, err error) {
+func list[T any](ctx context.Context, q reader, scan func(scanner) (T, error), query string, args ...any) (found []T, err error) {
 	rows, err := q.rows(ctx, query, args...)
 	if err != nil {
 		return nil, classify(err)

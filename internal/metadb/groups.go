@@ -71,7 +71,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 	if f.Owned {
 		least = access.Owner
 	}
-	w := where{args: []any{f.Actor.UserID, int(least), micros(time.Now())}}
+	w := where{args: []any{f.Actor.UserID, int(least), micros(db.now())}}
 	w.and("n.deleted_at IS NULL AND n.owner_id IS NULL")
 	visibleGroups(&w, f)
 	if f.Search != "" {

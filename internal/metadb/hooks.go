@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"granary/internal/audit"
 	"granary/internal/fault"
@@ -107,7 +106,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*
 			return h, err
 		}
 		if failed && h.Failures == 0 {
-			if err := t.release(h.ID, time.Now()); err != nil {
+			if err := t.release(h.ID, t.now()); err != nil {
 				return h, err
 			}
 		}

@@ -36,7 +36,7 @@ const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 // lineage is the namespaces from the given one upward. A user's own namespace
 // makes its owner Owner.
 func lineage(ctx context.Context, q queries, namespaceID, userID int64) ([]ancestor, error) {
-	return list(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, micros(time.Now()))
+	return list(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, micros(q.now()))
 }
 
 func scanAncestor(userID int64) func(scanner) (ancestor, error) {
@@ -64,7 +64,7 @@ func lineages(ctx context.Context, q queries, namespaceIDs []int64, userID int64
 			SELECT n.id FROM namespaces n` + w.String() + `
 			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
 		SELECT ` + ancestorColumns + ` FROM up JOIN namespaces n ON n.id = up.id
-		LEFT JOIN members m ON m.namespace_id = n.id AND ` + w.living(userID)
+		LEFT JOIN members m ON m.namespace_id = n.id AND ` + w.living(userID, q.now())
 	found, err := list(ctx, q, scanAncestor(userID), text, w.args...)
 	if err != nil {
 		return nil, err
@@ -85,8 +85,8 @@ func lineages(ctx context.Context, q queries, namespaceIDs []int64, userID int64
 }
 
 // living is the condition that m is a membership of the user that counts now.
-func (w *where) living(userID int64) string {
-	return w.bind("m.user_id = ? AND (m.expires_at IS NULL OR m.expires_at > ?) AND", userID, micros(time.Now())) + counted
+func (w *where) living(userID int64, now time.Time) string {
+	return w.bind("m.user_id = ? AND (m.expires_at IS NULL OR m.expires_at > ?) AND", userID, micros(now)) + counted
 }
 
 // distinct is each of the ids once.

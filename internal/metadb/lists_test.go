@@ -13,6 +13,7 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/releases"
+	"granary/internal/trail"
 )
 
 // TestStepsAreThePage: what is read in steps is what is read at once, in the
@@ -58,7 +59,7 @@ func TestStepsAreThePage(t *testing.T) {
 			same(t, ask, func(ask page.Request) (page.Of[projects.Group], error) {
 				return db.ListGroups(ctx, projects.GroupFilter{Actor: actorOf(root)}, ask)
 			})
-			same(t, ask, func(ask page.Request) (page.Of[audit.Event], error) { return db.ListEvents(ctx, audit.Filter{}, ask) })
+			same(t, ask, func(ask page.Request) (page.Of[audit.Event], error) { return db.ListEvents(ctx, trail.Filter{}, ask) })
 		}
 
 		found, err := db.ListReleases(ctx, p.ID, releases.Filter{}, page.Request{Number: 1, Size: 100, InSteps: true})

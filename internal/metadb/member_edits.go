@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"time"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -49,7 +48,7 @@ func aboutMember(e audit.Event, m projects.Member) audit.Event {
 // dropExpired makes room for a new membership where an old one is over.
 func (t *tx) dropExpired(at projects.Place, userID int64) error {
 	var w where
-	condition := placed(&w, at) + w.bind(" AND m.user_id = ? AND m.expires_at <= ?", userID, micros(time.Now()))
+	condition := placed(&w, at) + w.bind(" AND m.user_id = ? AND m.expires_at <= ?", userID, micros(t.now()))
 	return t.exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
 }
 

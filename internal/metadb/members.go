@@ -51,7 +51,7 @@ func placed(w *where, at projects.Place) string {
 // ListMembers implements projects.Members.
 func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.Request) (page.Of[projects.Member], error) {
 	var w where
-	now := time.Now()
+	now := db.now()
 	if f.Inherited {
 		if err := db.inheritedMembers(ctx, &w, f.Place, now); err != nil {
 			return page.Of[projects.Member]{}, err
@@ -156,7 +156,7 @@ func (t *tx) findMember(ctx context.Context, at projects.Place, userID int64) (p
 // livingMember is findMember without those that are over.
 func (t *tx) livingMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
 	m, err := t.findMember(ctx, at, userID)
-	if err == nil && m.ExpiresAt != nil && !m.ExpiresAt.After(time.Now()) {
+	if err == nil && m.ExpiresAt != nil && !m.ExpiresAt.After(t.now()) {
 		err = fault.New(fault.NotFound, "")
 	}
 	return m, err

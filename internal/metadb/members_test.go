@@ -13,6 +13,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/trail"
 )
 
 // meanwhile is the records of members, in which somebody else is done with a
@@ -346,7 +347,7 @@ func TestMembersUnderStress(t *testing.T) {
 func checkStressed(t *testing.T, c *crew, began time.Time, done int) {
 	t.Helper()
 	keeps := map[string]bool{"ada": true, "eve": true}
-	found, err := c.db.ListEvents(t.Context(), audit.Filter{After: began}, page.Request{Number: 1, Size: 1000})
+	found, err := c.db.ListEvents(t.Context(), trail.Filter{After: began}, page.Request{Number: 1, Size: 1000})
 	told := must(t, found, err).Rows
 	for i := len(told) - 1; i >= 0; i-- {
 		e := told[i]

@@ -43,7 +43,7 @@ func (t *tx) transferProject(ctx context.Context, projectID, namespaceID int64, 
 	}
 	err = t.roomForProject(ctx, namespaceID, most)
 	if full, ok := fault.As(err, fault.Full); ok && to.Personal() {
-		err = fault.New(fault.OverLimit, full.Msg)
+		err = &fault.Error{Kind: fault.OverLimit, Most: full.Most}
 	}
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"time"
 
 	"granary/internal/access"
 	"granary/internal/page"
@@ -15,7 +14,7 @@ func (db *DB) ListNamespaces(ctx context.Context, f projects.NamespaceFilter, p 
 	if f.Owned {
 		least = access.Owner
 	}
-	w := where{args: []any{f.Actor.UserID, int(least), micros(time.Now())}}
+	w := where{args: []any{f.Actor.UserID, int(least), micros(db.now())}}
 	w.and("n.deleted_at IS NULL")
 	if f.Owned || !f.Actor.Admin {
 		w.and("n.id IN (SELECT id FROM mine)")
@@ -38,7 +37,7 @@ func (db *DB) CountMembers(ctx context.Context, groupID int64) (n int, err error
 			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`
 			UNION SELECT m.user_id FROM below JOIN projects p ON p.namespace_id = below.id AND p.deleted_at IS NULL
 			JOIN members m ON m.project_id = p.id
-			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`) AS few`, groupID, micros(time.Now())).Scan(&n)
+			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`) AS few`, groupID, micros(db.now())).Scan(&n)
 	return n, classify(err)
 }
 

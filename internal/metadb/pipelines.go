@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"time"
 
 	"granary/internal/registry"
 )
@@ -69,7 +68,7 @@ func pipelinesOf(ctx context.Context, q queries, owner, table, only string, ids 
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	w := where{args: []any{micros(time.Now())}}
+	w := where{args: []any{micros(q.now())}}
 	w.in(owner, false, ids)
 	if only != "" {
 		w.and(only)
@@ -80,7 +79,7 @@ func pipelinesOf(ctx context.Context, q queries, owner, table, only string, ids 
 
 // ListPipelines implements registry.Shelf.
 func (db *DB) ListPipelines(ctx context.Context, packageID, before int64, limit int) ([]registry.Pipeline, error) {
-	w := where{args: []any{micros(time.Now())}}
+	w := where{args: []any{micros(db.now())}}
 	w.and("s.package_id = ? AND l.id = s.pipeline_id", packageID)
 	if before != 0 {
 		w.and("s.pipeline_id < ?", before)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"granary/internal/access"
+	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
 )
@@ -92,7 +93,7 @@ func weighPlace(_ placeKey, p registry.Place) int64 {
 		sum += texts(rule.Pattern)
 	}
 	if p.Naming != nil {
-		sum += allocated(int(reflect.TypeFor[projects.Naming]().Size())) + texts(string(*p.Naming))
+		sum += allocated(int(reflect.TypeFor[naming.Grammar]().Size())) + texts(string(*p.Naming))
 	}
 	if p.MaxFileSize != nil {
 		sum += allocated(int(reflect.TypeFor[int64]().Size()))
@@ -168,5 +169,5 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 		return registry.DuplicatePolicy{}, err
 	}
 	d := inherit(p.Duplicates, line)
-	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: projects.KeptException(*d.Exception)}, nil
+	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}, nil
 }

@@ -16,11 +16,12 @@ import (
 // pool runs each transaction by itself, on one of PostgreSQL's connections. It
 // shares syncs between them without our help.
 type pool struct {
-	db   *sql.DB
-	hook func(point string)
-	log  *slog.Logger
-	may  func() error // refuses work of a node that others may have taken for gone
-	wake func()       // that something was put into the outbox
+	db    *sql.DB
+	hook  func(point string)
+	log   *slog.Logger
+	clock func() time.Time
+	may   func() error // refuses work of a node that others may have taken for gone
+	wake  func()       // that something was put into the outbox
 }
 
 const (
@@ -74,7 +75,7 @@ func (p *pool) once(ctx context.Context, fn func(*tx) error) error {
 	if err != nil {
 		return classify(err)
 	}
-	t := &tx{on: session{running, on}}
+	t := &tx{on: session{running, on}, clock: p.clock}
 	if err = ctx.Err(); err != nil {
 		err = fault.Wrap(fault.Unavailable, "", err)
 	} else if err = p.may(); err == nil {

@@ -51,7 +51,7 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if hook == nil {
 		hook = func(string) {}
 	}
-	writes := &pool{db: conns, hook: hook, log: o.log(), may: h.current}
+	writes := &pool{db: conns, hook: hook, log: o.log(), clock: o.clock(), may: h.current}
 	db := newDB(postgresDialect(), conns, conns, writes, o)
 	writes.wake, db.gatherer = db.wake, newGatherer(writes)
 	if h != nil {

@@ -9,6 +9,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 	"granary/internal/projects"
 )
@@ -24,19 +25,19 @@ const projectTables = `projects p JOIN routes r ON r.project_id = p.id AND r.red
 func scanProject(row scanner) (projects.Project, error) {
 	var p projects.Project
 	var topics string
-	var naming, exception sql.Null[string]
+	var grammar, exception sql.Null[string]
 	var allowed sql.Null[bool]
 	var size sql.Null[int64]
 	var created, updated int64
 	var parent, owner sql.NullInt64
 	err := row.Scan(&p.ID, &p.Name, &p.Path, &p.FullPath, &p.Description, &p.Visibility, &p.DefaultBranch, &topics,
-		&p.PackageAccess, &p.Archived, &p.CreatorID, &naming, &allowed, &exception,
+		&p.PackageAccess, &p.Archived, &p.CreatorID, &grammar, &allowed, &exception,
 		&size, &p.JobTokenScope, &created, &updated,
 		&p.Namespace.ID, &parent, &owner, &p.Namespace.Name, &p.Namespace.Path, &p.Namespace.FullPath, &p.Namespace.Visibility)
 	if topics != "" {
 		p.Topics = strings.Split(topics, ",")
 	}
-	p.Naming = (*projects.Naming)(pointer(naming))
+	p.Naming = (*naming.Grammar)(pointer(grammar))
 	p.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
 	p.MaxFileSize = pointer(size)
 	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
@@ -77,7 +78,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if f.Owned {
 		least = access.Owner
 	}
-	w := where{args: []any{f.Actor.UserID, int(least), micros(time.Now())}}
+	w := where{args: []any{f.Actor.UserID, int(least), micros(db.now())}}
 	w.and("p.deleted_at IS NULL")
 	visibleProjects(&w, f)
 	filterProjects(&w, f)

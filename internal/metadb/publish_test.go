@@ -11,6 +11,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
+	"granary/internal/trail"
 )
 
 // Bytes that were swept while a file was published leave nothing: no package,
@@ -27,7 +28,7 @@ func TestPublishWhatWasSwept(t *testing.T) {
 		if must(t, found, err).Total != 0 || len(found.Rows) != 0 {
 			t.Errorf("%d packages are there", found.Total)
 		}
-		if told := events(t, db, audit.Filter{EntityType: audit.Project, EntityID: p.ID}); len(told) != 0 {
+		if told := events(t, db, trail.Filter{EntityType: audit.Project, EntityID: p.ID}); len(told) != 0 {
 			t.Errorf("events tell of it: %v", told)
 		}
 	})
@@ -57,7 +58,7 @@ func TestPublishAtOneMoment(t *testing.T) {
 		}
 		all.Wait()
 		told := map[int64]bool{}
-		for _, e := range events(t, db, audit.Filter{EntityType: audit.Project, EntityID: p.ID}) {
+		for _, e := range events(t, db, trail.Filter{EntityType: audit.Project, EntityID: p.ID}) {
 			told[e.Target.ID] = true
 		}
 		var files int

@@ -7,6 +7,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/trail"
 )
 
 // A file that has its bytes again keeps its record; where it, its package or its
@@ -37,7 +38,7 @@ func TestRestoredFile(t *testing.T) {
 		}
 		hidden := registry.StatusHidden
 		file.Status, pkg.Status, project.Status = &hidden, &hidden, &hidden
-		before := len(events(t, db, audit.Filter{}))
+		before := len(events(t, db, trail.Filter{}))
 		must(t, 0, db.writer.do(t.Context(), func(tx *tx) error {
 			return tx.exec(`UPDATE projects SET deleted_at = 1 WHERE id = $1`, p.ID)
 		}))
@@ -46,7 +47,7 @@ func TestRestoredFile(t *testing.T) {
 				t.Errorf("the %s was removed: %v", what, err)
 			}
 		}
-		if after := len(events(t, db, audit.Filter{})); after != before {
+		if after := len(events(t, db, trail.Filter{})); after != before {
 			t.Errorf("%d events tell of them", after-before)
 		}
 		var n int

@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"time"
 
 	"granary/internal/access"
 	"granary/internal/page"
@@ -64,7 +63,7 @@ func (db *DB) GroupPlaces(ctx context.Context, groupID int64, below bool, a acce
 	return list(ctx, db, func(row scanner) (p registry.Place, err error) {
 		s := &p.Standing
 		return p, row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
-	}, groupPlaces, groupID, truth(below), a.UserID, micros(time.Now()))
+	}, groupPlaces, groupID, truth(below), a.UserID, micros(db.now()))
 }
 
 // fileColumns are a file's for lists. Small bytes stay where they are.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 )
 
 // snapshot runs fn with queries that all see the same state. fixed says that
@@ -50,6 +51,8 @@ func (v *view) prepare() {
 		_, _ = v.db.prepared(query)
 	}
 }
+
+func (v *view) now() time.Time { return v.db.now() }
 
 func (v *view) row(ctx context.Context, query string, args ...any) *sql.Row {
 	if stmt := v.known(ctx, query); stmt != nil {

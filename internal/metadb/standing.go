@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 
 	"granary/internal/access"
 	"granary/internal/projects"
@@ -19,7 +18,7 @@ func standing(ctx context.Context, q queries, p *projects.Project, a access.Acto
 	if a.LoggedIn() {
 		err = q.row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
 			WHERE m.project_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted,
-			p.ID, a.UserID, micros(time.Now())).Scan(&p.OwnRole)
+			p.ID, a.UserID, micros(q.now())).Scan(&p.OwnRole)
 		if err != nil {
 			return classify(err)
 		}
@@ -63,7 +62,7 @@ func ownRoles(ctx context.Context, q queries, projectIDs []int64, a access.Actor
 	}
 	var w where
 	w.in("m.project_id", false, projectIDs)
-	w.and(w.living(a.UserID))
+	w.and(w.living(a.UserID, q.now()))
 	roles := map[int64]access.Role{}
 	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
 		var id int64
@@ -161,8 +160,8 @@ func completeGroups(ctx context.Context, q queries, rows []projects.Group, a acc
 func onTheWay(ctx context.Context, q queries, namespaceIDs []int64, userID int64) (map[int64]bool, error) {
 	var w where
 	text := `WITH RECURSIVE way (id) AS (
-			SELECT m.namespace_id FROM members m WHERE m.namespace_id IS NOT NULL AND ` + w.living(userID) + `
-			UNION SELECT p.namespace_id FROM members m JOIN projects p ON p.id = m.project_id AND p.deleted_at IS NULL WHERE ` + w.living(userID) + `
+			SELECT m.namespace_id FROM members m WHERE m.namespace_id IS NOT NULL AND ` + w.living(userID, q.now()) + `
+			UNION SELECT p.namespace_id FROM members m JOIN projects p ON p.id = m.project_id AND p.deleted_at IS NULL WHERE ` + w.living(userID, q.now()) + `
 			UNION SELECT n.parent_id FROM namespaces n JOIN way ON n.id = way.id WHERE n.parent_id IS NOT NULL)
 		SELECT way.id FROM way`
 	w.in("way.id", false, namespaceIDs)
@@ -193,7 +192,7 @@ func roleBelow(ctx context.Context, q queries, namespaceID, userID int64) (acces
 		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted+`
 			AND (m.namespace_id IN (SELECT id FROM below)
 				OR m.project_id IN (SELECT p.id FROM projects p JOIN below ON p.namespace_id = below.id WHERE p.deleted_at IS NULL))`,
-		namespaceID, userID, micros(time.Now())).Scan(&n)
+		namespaceID, userID, micros(q.now())).Scan(&n)
 	if n > 0 {
 		return access.Minimal, classify(err)
 	}

@@ -3,6 +3,7 @@ package metadb
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // transactor runs transactions. fn's error undoes what fn did, and is returned.
@@ -18,7 +19,10 @@ type transactor interface {
 type tx struct {
 	on     statements
 	posted bool // something was put into the outbox since the last commit
+	clock  func() time.Time
 }
+
+func (t *tx) now() time.Time { return t.clock() }
 
 // statements runs texts inside a transaction.
 type statements interface {

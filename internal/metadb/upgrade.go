@@ -136,10 +136,6 @@ func pause(ctx context.Context, d time.Duration) error {
 // plain is a transaction outside of any DB.
 type plain struct{ on *sql.Tx }
 
-func (p plain) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return p.on.QueryRowContext(ctx, query, args...)
-}
-
 func (p plain) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return p.on.QueryContext(ctx, query, args...)
 }

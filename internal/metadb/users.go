@@ -107,7 +107,7 @@ func (t *tx) vacant(ctx context.Context, u, before auth.User) error {
 			return classify(err)
 		}
 		if n > 0 {
-			return fault.New(fault.Conflict, "Email")
+			return fault.Taken("Email", nil)
 		}
 	}
 	if fold(u.Username) == fold(before.Username) {
@@ -115,7 +115,7 @@ func (t *tx) vacant(ctx context.Context, u, before auth.User) error {
 	}
 	err := t.row(ctx, `SELECT COUNT(*) FROM routes WHERE path_key = $1 AND redirect = 0`, fold(u.Username)).Scan(&n)
 	if err == nil && n > 0 {
-		return fault.New(fault.Conflict, "Username")
+		return fault.Taken("Username", nil)
 	}
 	return classify(err)
 }

@@ -132,7 +132,7 @@ func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref project
 			sealed, string(v.Type), truth(v.Protected), truth(v.Masked), truth(v.Hidden),
 			truth(v.Raw), v.Scope, optional(v.Description), v.Revision, v.ID)
 		if fault.Is(err, fault.Conflict) {
-			err = fault.Wrap(fault.Conflict, "scope", err)
+			err = fault.Taken("scope", err)
 		}
 		return v, err
 	})

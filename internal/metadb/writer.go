@@ -44,14 +44,14 @@ const (
 	batchLimit  = 128 // transactions that share a sync
 )
 
-func newWriter(conn *sql.Conn, hook func(string), log *slog.Logger) *writer {
+func newWriter(conn *sql.Conn, hook func(string), log *slog.Logger, clock func() time.Time) *writer {
 	if hook == nil {
 		hook = func(string) {}
 	}
 	k := &kept{conn: conn, log: log, stmts: map[string]*sql.Stmt{}}
 	w := &writer{
 		conn:  k,
-		tx:    &tx{on: k},
+		tx:    &tx{on: k, clock: clock},
 		queue: make(chan *job, queueLength),
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),

@@ -7,6 +7,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 )
 
@@ -199,7 +200,7 @@ func checkGroup(g Group) error {
 	if err := checkDescription(g.Description); err != nil {
 		return err
 	}
-	return checkException(g.Duplicates.Exception)
+	return naming.CheckException(g.Duplicates.Exception)
 }
 
 // set stores *v in dst where v is given.

@@ -2,6 +2,7 @@ package projects
 
 import (
 	"context"
+	"strconv"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -90,7 +91,7 @@ func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, s
 	}
 	err = s.Allowlists.AllowJobs(ctx, p.ID, source, s.limits().Allowlist, s.event(a, name, p.entity()))
 	if full, ok := fault.As(err, fault.Full); ok {
-		err = fault.New(fault.Refused, "The job token allowlist is full: it takes "+full.Msg+" projects and groups.")
+		err = fault.New(fault.Refused, "The job token allowlist is full: it takes "+strconv.Itoa(full.Most)+" projects and groups.")
 	}
 	if fault.Is(err, fault.Conflict) {
 		err = taken

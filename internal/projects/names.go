@@ -14,7 +14,6 @@ const (
 	maxPath        = 255
 	maxFullPath    = 255
 	maxDescription = 2000
-	maxException   = 255
 	maxGroupDepth  = 20
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"granary/internal/access"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
@@ -38,8 +39,8 @@ func (s *Service) ListNamespaces(ctx context.Context, a access.Actor, f Namespac
 // Namespace returns a group that the actor can see or a user's own namespace, by id
 // or full path. The latter is for its owner, and for administrators.
 func (s *Service) Namespace(ctx context.Context, a access.Actor, ref string) (Group, error) {
-	if v := access.CheckToken(a, access.ReadNamespace); v != access.Allowed {
-		return Group{}, access.Refusal(v, access.ReadNamespace, "Namespace")
+	if err := gate.Token(a, access.ReadNamespace, "Namespace"); err != nil {
+		return Group{}, err
 	}
 	g, err := s.Groups.FindGroup(ctx, ref, a)
 	if err != nil {

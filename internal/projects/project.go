@@ -3,23 +3,15 @@ package projects
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
-)
-
-// Naming is the grammar of package names, versions and files: Strict is the
-// mission's rows 5 to 7, Relaxed today's GitLab (contract 2.2).
-type Naming string
-
-// The two grammars.
-const (
-	Strict  Naming = "strict"
-	Relaxed Naming = "relaxed"
 )
 
 // Project is what holds packages.
@@ -37,7 +29,7 @@ type Project struct {
 	PackageAccess  access.PackageAccess
 	Archived       bool
 	CreatorID      int64
-	Naming         *Naming // nil: the server's
+	Naming         *naming.Grammar // nil: the server's
 	Duplicates     Duplicates
 	MaxFileSize    *int64 // bytes, 0 = none; nil: the server's
 	JobTokenScope  bool   // other projects' job tokens are let in by a list only
@@ -77,7 +69,7 @@ type ProjectEdit struct {
 	Visibility                             *access.Visibility
 	Topics                                 *[]string
 	PackageAccess                          *access.PackageAccess
-	Naming                                 Setting[Naming]
+	Naming                                 Setting[naming.Grammar]
 	DuplicatesAllowed                      Setting[bool]
 	DuplicateException                     Setting[string]
 	MaxFileSize                            Setting[int64]
@@ -151,7 +143,7 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns), s.limits().GroupProjects,
 		s.event(a, audit.ProjectCreated, audit.Entity{Type: audit.Project}))
 	if full, ok := fault.As(err, fault.Full); ok && ns.Personal() {
-		err = fault.New(fault.OverLimit, "Your project limit is "+full.Msg+" projects! Please contact your administrator to increase it")
+		err = fault.New(fault.OverLimit, "Your project limit is "+strconv.Itoa(full.Most)+" projects! Please contact your administrator to increase it")
 	}
 	if err != nil {
 		return Project{}, taken(err)
@@ -280,7 +272,7 @@ func checkProject(p Project) error {
 	if len(p.DefaultBranch) > maxName || strings.ContainsFunc(p.DefaultBranch, isControl) {
 		return fault.Field("default_branch", "is one line of at most 255 characters")
 	}
-	if p.Naming != nil && *p.Naming != Strict && *p.Naming != Relaxed {
+	if p.Naming != nil && *p.Naming != naming.Strict && *p.Naming != naming.Relaxed {
 		return fault.New(fault.Invalid, "generic_package_naming does not have a valid value")
 	}
 	if p.MaxFileSize != nil && *p.MaxFileSize < 0 {
@@ -289,7 +281,7 @@ func checkProject(p Project) error {
 	if len(p.Topics) > 20 || slices.ContainsFunc(p.Topics, badTopic) {
 		return fault.Field("topics", "may be 20 at most, of up to 255 characters each, without commas or line breaks")
 	}
-	return checkException(p.Duplicates.Exception)
+	return naming.CheckException(p.Duplicates.Exception)
 }
 
 func badTopic(t string) bool {

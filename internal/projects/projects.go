@@ -8,6 +8,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/gate"
 )
 
 // Service is the deeds of this room. Every one asks the permission table
@@ -43,7 +44,7 @@ func (s Setting[T]) apply(dst **T) {
 // allow is the gate of every deed: nil, or the refusal that the actor sees.
 // noun is what the actor asked for, "Project" or "Group".
 func (s *Service) allow(a access.Actor, r access.Resource, action access.Action, noun string) error {
-	return access.Refusal(s.Rules.Check(a, r, action), action, noun)
+	return gate.Check(s.Rules, a, r, action, noun)
 }
 
 // hide turns a missing row into the absence that an outsider would see.
@@ -67,8 +68,8 @@ func (s *Service) group(ctx context.Context, a access.Actor, ref string, action 
 // namespace finds a group or a user's own namespace and checks the action on
 // it.
 func (s *Service) namespace(ctx context.Context, a access.Actor, ref string, action access.Action) (Group, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return Group{}, access.Refusal(v, action, "Group")
+	if err := gate.Token(a, action, "Group"); err != nil {
+		return Group{}, err
 	}
 	g, err := s.Groups.FindGroup(ctx, ref, a)
 	switch {
@@ -83,19 +84,19 @@ func (s *Service) namespace(ctx context.Context, a access.Actor, ref string, act
 // project finds a project and checks the action on it. To who may, an old path
 // is Moved, with the id.
 func (s *Service) project(ctx context.Context, a access.Actor, ref string, action access.Action) (Project, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return Project{}, access.Refusal(v, action, "Project")
+	if err := gate.Token(a, action, "Project"); err != nil {
+		return Project{}, err
 	}
 	p, err := s.Projects.FindProject(ctx, ref, a)
 	moved := fault.Is(err, fault.Moved)
 	if err != nil && !moved {
 		return Project{}, hide(err, "Project")
 	}
-	if err := access.JobRefusal(s.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path); err != nil {
+	if err := gate.CheckProject(s.Rules, a, p.Standing, action, p.Path); err != nil {
 		return Project{}, err
 	}
 	if moved {
-		return Project{}, fault.New(fault.Moved, idRef(p.ID)) // told only to who may see where to
+		return Project{}, fault.MovedTo(p.ID) // told only to who may see where to
 	}
 	return p, nil
 }

@@ -3,6 +3,7 @@ package projects
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -60,7 +61,7 @@ func (s *Service) TransferProject(ctx context.Context, a access.Actor, ref, name
 	case fault.Is(err, fault.Conflict):
 		err = projectStays("Project with same name or path in target namespace already exists")
 	case full:
-		err = projectStays(noTransferThere + " The project limit of its owner is " + over.Msg + ".")
+		err = projectStays(noTransferThere + " The project limit of its owner is " + strconv.Itoa(over.Most) + ".")
 	}
 	if err != nil {
 		return Project{}, err

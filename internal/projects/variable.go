@@ -221,7 +221,7 @@ func (o VariablesOf) fault(err error, key string) error {
 	switch e, ok := fault.As(err, fault.Conflict); {
 	case !ok:
 		return err
-	case e.Msg == "scope":
+	case e.Field == "scope":
 		return takenVariable(key)
 	}
 	return fault.New(fault.Conflict, "There are multiple variables with provided parameters. Please use 'filter[environment_scope]'")

@@ -21,6 +21,7 @@ import (
 	"granary/internal/blob/s3/s3test"
 	"granary/internal/metadb"
 	"granary/internal/metadb/metadbtest"
+	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
 )
@@ -112,14 +113,14 @@ func newHouseOn(t *testing.T, blobs blob.Store) *house {
 		t.Fatal(err)
 	}
 	h.project = strconv.FormatInt(p.ID, 10)
-	h.Registry = &registry.Registry{Catalog: db, Shelf: db, Files: db, Removal: db, Protectors: db, Groups: places, Ledger: h.ledger, Blobs: h.store, Naming: projects.Strict, InlineMax: inline, Now: clock}
+	h.Registry = &registry.Registry{Catalog: db, Shelf: db, Files: db, Removal: db, Protectors: db, Places: places, Ledger: h.ledger, Blobs: h.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
 	return h
 }
 
 // at is where a file goes.
 func at(t *testing.T, file string) registry.Coordinates {
 	t.Helper()
-	c, err := registry.ParseCoordinates(projects.Strict, registry.Raw{Name: "tool", Version: "1.0.0", File: file})
+	c, err := naming.Parse(naming.Strict, registry.Raw{Name: "tool", Version: "1.0.0", File: file})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strconv"
 	"time"
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
-	"granary/internal/projects"
 )
 
 // Package is a name and a version with its files.
@@ -96,18 +95,12 @@ type Shelf interface {
 	GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Place, error)
 }
 
-// Groups tells what an actor is to a group, and refuses what it may not do
-// there.
-type Groups interface {
-	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
-}
-
 // allowShelf is the gate of the deeds that find and remove packages. The
 // feature flag is about publishing and installing; here a hidden project has
 // its name (contract rest-api A1), and an old path leads on.
 func (r *Registry) allowShelf(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return Place{}, access.Refusal(v, action, "Project")
+	if err := gate.Token(a, action, "Project"); err != nil {
+		return Place{}, err
 	}
 	p, err := r.Catalog.FindPlace(ctx, project, a)
 	switch {
@@ -116,11 +109,11 @@ func (r *Registry) allowShelf(ctx context.Context, a access.Actor, project strin
 	case err != nil:
 		return Place{}, err
 	}
-	if err := access.Refusal(r.Rules.Check(a, p.Standing, action), action, "Project"); err != nil {
+	if err := gate.Check(r.Rules, a, p.Standing, action, "Project"); err != nil {
 		return Place{}, err
 	}
 	if p.Moved {
-		return Place{}, fault.New(fault.Moved, strconv.FormatInt(p.ProjectID, 10))
+		return Place{}, fault.MovedTo(p.ProjectID)
 	}
 	return p, nil
 }
@@ -137,7 +130,7 @@ func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project str
 // GroupPackages returns the packages of a group's projects, and of those in
 // groups below it if so asked, as far as the actor may list them there.
 func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group string, below bool, f PackageFilter, p page.Request) (page.Of[Package], error) {
-	groupID, _, err := r.Groups.GroupStanding(ctx, a, group, access.ReadGroup)
+	groupID, _, err := r.Places.GroupStanding(ctx, a, group, access.ReadGroup)
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
@@ -244,5 +237,3 @@ func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project
 	}
 	return found, false, err
 }
-
-var _ Groups = (*projects.Service)(nil)

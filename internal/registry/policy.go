@@ -5,14 +5,14 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
-	"granary/internal/projects"
+	"granary/internal/naming"
 )
 
 // DuplicatePolicy is what holds for a file name published twice, with every
 // inheritance resolved (contract 2.5).
 type DuplicatePolicy struct {
 	Allowed   bool
-	Exception *projects.Exception // compiled; nil: none
+	Exception *naming.Exception // compiled; nil: none
 }
 
 // Permits reports whether the package may have a second file of a name. A

@@ -5,7 +5,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
-	"granary/internal/projects"
+	"granary/internal/naming"
 )
 
 func TestProtectionMatches(t *testing.T) {
@@ -74,7 +74,7 @@ func TestDuplicatePolicy(t *testing.T) {
 		{false, "TOOL", false}, {false, "(?i)TOOL", true}, {false, "f", false},
 		{true, "(", true}, {false, "(", false}, // what does not compile matches nothing
 	} {
-		if got := (DuplicatePolicy{Allowed: tc.allowed, Exception: projects.KeptException(tc.exception)}).Permits(c); got != tc.want {
+		if got := (DuplicatePolicy{Allowed: tc.allowed, Exception: naming.KeptException(tc.exception)}).Permits(c); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
-	"granary/internal/projects"
+	"granary/internal/gate"
+	"granary/internal/naming"
 )
 
 // Status is a package's or a file's state, in GitLab's words.
@@ -47,6 +48,21 @@ const (
 	Adler32 = blob.Adler32
 )
 
+// Name is a package's name.
+type Name = naming.Name
+
+// Version is a package's version.
+type Version = naming.Version
+
+// FileName is a file's name as it is stored.
+type FileName = naming.FileName
+
+// Coordinates say which file of which package is meant.
+type Coordinates = naming.Coordinates
+
+// Raw is what a caller sent in place of coordinates.
+type Raw = naming.Raw
+
 // Range is some of a file's bytes: those from Start up to End, without End.
 type Range = blob.Range
 
@@ -74,7 +90,7 @@ type Place struct {
 	Moved       bool            // it was asked for by a path that it had before
 	Standing    access.Resource // what the actor is to it
 	FlagOn      bool            // feature flag generic_packages
-	Naming      *projects.Naming
+	Naming      *naming.Grammar
 	MaxFileSize *int64 // bytes, 0 = none; nil: the server's
 	Duplicates  DuplicatePolicy
 	Protections []Protection
@@ -151,15 +167,15 @@ type Registry struct {
 	Removal      Removal
 	Sweeps       Sweeps
 	Protectors   Protectors
-	Groups       Groups
+	Places       gate.Places
 	Blobs        blob.Store
 	Links        blob.Linker // of Blobs; nil where every download goes through the server
 	Rules        access.Rules
-	Limits       Limits          // the zero value: DefaultLimits
-	Naming       projects.Naming // the server's
-	MaxFileSize  int64           // bytes, 0 = none; the server's
-	InlineMax    int64           // bytes; bodies up to this ride with their record
-	RecheckAfter time.Duration   // a sender whose body took so long is judged again at its end; 0 for 1 s
+	Limits       Limits         // the zero value: DefaultLimits
+	Naming       naming.Grammar // the server's
+	MaxFileSize  int64          // bytes, 0 = none; the server's
+	InlineMax    int64          // bytes; bodies up to this ride with their record
+	RecheckAfter time.Duration  // a sender whose body took so long is judged again at its end; 0 for 1 s
 	Now          func() time.Time
 	Full         func() bool // whether the server's disk takes no files; nil where it always does
 
@@ -183,8 +199,8 @@ func (r *Registry) place(ctx context.Context, a access.Actor, project string) (P
 // allow is the gate of every deed. The feature flag counts after visibility
 // and before the rest (contract 2.6).
 func (r *Registry) allow(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return Place{}, access.Refusal(v, action, "")
+	if err := gate.Token(a, action, ""); err != nil {
+		return Place{}, err
 	}
 	p, err := r.place(ctx, a, project)
 	if err != nil {
@@ -194,7 +210,7 @@ func (r *Registry) allow(ctx context.Context, a access.Actor, project string, ac
 	if v != access.Hidden && !p.FlagOn {
 		return Place{}, fault.New(fault.Absent, "")
 	}
-	return p, access.Refusal(v, action, "")
+	return p, gate.Refusal(v, action, "")
 }
 
 // Coordinates parses what a caller sent under the naming of the project. An
@@ -205,15 +221,15 @@ func (r *Registry) Coordinates(ctx context.Context, a access.Actor, project stri
 	p, err := r.place(ctx, a, project)
 	switch {
 	case fault.Is(err, fault.Hidden):
-		return ParseCoordinates(projects.Relaxed, raw)
+		return naming.Parse(naming.Relaxed, raw)
 	case err != nil:
 		return Coordinates{}, err
 	case r.Rules.Check(a, p.Standing, access.ReadPackages) == access.Hidden:
-		return ParseCoordinates(projects.Relaxed, raw)
+		return naming.Parse(naming.Relaxed, raw)
 	case p.Naming != nil:
-		return ParseCoordinates(*p.Naming, raw)
+		return naming.Parse(*p.Naming, raw)
 	}
-	return ParseCoordinates(r.Naming, raw)
+	return naming.Parse(r.Naming, raw)
 }
 
 // entity is the place as audit events name it.

@@ -5,6 +5,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/audit"
+	"granary/internal/gate"
 )
 
 // Sweeps keeps the sweeps that administrators asked for, until the server that
@@ -21,7 +22,7 @@ func (r *Registry) AskSweep(ctx context.Context, a access.Actor) (id int64, err 
 	// server's machine asks for one, as an administrator. The right to turn the flags of
 	// the instance is an administrator's alone, and so it will do.
 	const right = access.AdminFeatures
-	if err := access.Refusal(r.Rules.Check(a, access.Resource{}, right), right, ""); err != nil {
+	if err := gate.Check(r.Rules, a, access.Resource{}, right, ""); err != nil {
 		return 0, err
 	}
 	e := audit.New(a, audit.SweepRequested, r.Now(), audit.WholeInstance())

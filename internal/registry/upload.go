@@ -5,15 +5,14 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/gate"
+	"granary/internal/naming"
 	"granary/internal/page"
 )
 
@@ -79,7 +78,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 	}
 	now := r.Now()
 	return r.Uploads.AddUpload(ctx, Upload{
-		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: uploadName(name),
+		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: naming.SafeFile(name),
 		Size: received.Size, Digest: received.Digest, Small: received.Small, CreatorID: a.UserID, CreatedAt: now,
 	}, r.limits().Uploads, audit.New(a, audit.UploadCreated, now, p.entity()))
 }
@@ -107,8 +106,8 @@ func (r *Registry) openUpload(ctx context.Context, p Place, at UploadAddress) (*
 // allowUpload is the gate of these deeds: that of packages without their flag,
 // for an upload is none.
 func (r *Registry) allowUpload(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
-	if v := access.CheckToken(a, action); v != access.Allowed {
-		return Place{}, access.Refusal(v, action, "Project")
+	if err := gate.Token(a, action, "Project"); err != nil {
+		return Place{}, err
 	}
 	p, err := r.place(ctx, a, project)
 	if fault.Is(err, fault.Hidden) {
@@ -117,7 +116,7 @@ func (r *Registry) allowUpload(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return Place{}, err
 	}
-	return p, access.JobRefusal(r.Rules.Check(a, p.Standing, action), a, p.Standing, action, "Project", p.Path)
+	return p, gate.CheckProject(r.Rules, a, p.Standing, action, p.Path)
 }
 
 // newUploadSecret is 128 random bits, so that an address cannot be guessed.
@@ -125,33 +124,4 @@ func newUploadSecret() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
-}
-
-// uploadName makes a safe file name of what a sender calls its file, as GitLab
-// does: the last part of the path, every character but those of words, in whichever
-// script, and ".+-" an underscore.
-func uploadName(sent string) FileName {
-	sent = sent[strings.LastIndexAny(sent, `/\`)+1:]
-	name := strings.Map(func(c rune) rune {
-		if c < utf8.RuneSelf && isNameOrPlus(byte(c)) || c >= utf8.RuneSelf && isOfWord(c) {
-			return c
-		}
-		return '_'
-	}, sent)
-	switch {
-	case strings.Trim(name, ".") == "":
-		name = "unnamed"
-	case len(name) > maxFile: // the end tells its type
-		cut := len(name) - maxFile
-		for !utf8.RuneStart(name[cut]) {
-			cut++
-		}
-		name = name[cut:]
-	}
-	return FileName(name)
-}
-
-// isOfWord is [[:word:]] of Ruby's regular expressions, by which GitLab cleans names.
-func isOfWord(c rune) bool {
-	return unicode.In(c, unicode.L, unicode.M, unicode.Nd, unicode.Pc)
 }

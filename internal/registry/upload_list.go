@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"strconv"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -72,7 +71,7 @@ func (r *Registry) DeleteUpload(ctx context.Context, a access.Actor, project str
 func (r *Registry) allowUploads(ctx context.Context, a access.Actor, project string, action access.Action) (Place, error) {
 	p, err := r.allowUpload(ctx, a, project, action)
 	if err == nil && p.Moved {
-		err = fault.New(fault.Moved, strconv.FormatInt(p.ProjectID, 10))
+		err = fault.MovedTo(p.ProjectID)
 	}
 	return p, err
 }

@@ -10,13 +10,14 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
 // Service is the deeds of this room.
 type Service struct {
 	Store  Store
-	Places Places
+	Places gate.Places
 	Limits Limits // the zero value: DefaultLimits
 	Now    func() time.Time
 }
@@ -38,12 +39,6 @@ type Store interface {
 	UpdateRelease(ctx context.Context, projectID int64, tag string, change func(*Release) (audit.Event, error)) (Release, error)
 	// DeleteRelease returns what it removed.
 	DeleteRelease(ctx context.Context, projectID int64, tag string, e audit.Event) (Release, error)
-}
-
-// Places tells what an actor is to a project, and refuses what it may not do
-// there.
-type Places interface {
-	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
 }
 
 // allow is the gate of every deed. It returns the project's id.

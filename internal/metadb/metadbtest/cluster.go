@@ -12,7 +12,7 @@ import (
 	"slices"
 	"syscall"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // Cluster is a PostgreSQL server in a temporary directory, on a socket there and

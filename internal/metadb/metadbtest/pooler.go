@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // Pooler is the address of dsn's database through a PgBouncer of the test's own, in

@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // What every server takes.

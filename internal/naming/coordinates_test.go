@@ -1,4 +1,4 @@
-package registry_test
+package naming_test
 
 import (
 	"net/url"
@@ -7,36 +7,35 @@ import (
 	"testing"
 
 	"granary/internal/fault"
-	"granary/internal/projects"
-	"granary/internal/registry"
+	"granary/internal/naming"
 )
 
-func TestParseCoordinates(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, tc := range []struct {
-		naming projects.Naming
-		raw    registry.Raw
+		naming naming.Grammar
+		raw    naming.Raw
 		stored string // empty: refused
 		fault  string // how its message begins
 	}{
-		{projects.Strict, registry.Raw{Name: "tool", Version: "1.0.0", File: "f"}, "f", ""},
-		{projects.Strict, registry.Raw{Name: "tool", Version: "1.0", File: "f"}, "", "package_version is invalid, "},
-		{projects.Strict, registry.Raw{Name: "tool", Version: "1.0.0", File: "d/f"}, "", "file_name is invalid, "},
-		{projects.Strict, registry.Raw{Name: "tool", Version: "1.0.0", Dir: "d", File: "f"}, "", "path is invalid, "},
-		{projects.Strict, registry.Raw{}, "", "package_name is invalid, package_version is invalid, file_name is invalid, "},
-		{projects.Strict, registry.Raw{Name: "..", Version: "1.0.0", File: ".."}, "",
+		{naming.Strict, naming.Raw{Name: "tool", Version: "1.0.0", File: "f"}, "f", ""},
+		{naming.Strict, naming.Raw{Name: "tool", Version: "1.0", File: "f"}, "", "package_version is invalid, "},
+		{naming.Strict, naming.Raw{Name: "tool", Version: "1.0.0", File: "d/f"}, "", "file_name is invalid, "},
+		{naming.Strict, naming.Raw{Name: "tool", Version: "1.0.0", Dir: "d", File: "f"}, "", "path is invalid, "},
+		{naming.Strict, naming.Raw{}, "", "package_name is invalid, package_version is invalid, file_name is invalid, "},
+		{naming.Strict, naming.Raw{Name: "..", Version: "1.0.0", File: ".."}, "",
 			"package_name should be a valid file path, file_name should be a valid file path, "},
-		{projects.Relaxed, registry.Raw{Name: "a+b", Version: "v1", File: "f~1"}, "f~1", ""},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", File: "d/f"}, "d%2Ff", ""},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", Dir: "d", File: "f"}, "d%2Ff", ""},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", Dir: "d", File: "e/f"}, "d%2Fe%2Ff", ""},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", Dir: "d e", File: "a+b"}, "d%20e%2Fa%2Bb", ""},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", File: "/f"}, "", "path should be a valid file path, "},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", Dir: "d", File: "/f"}, "", "path should be a valid file path, "},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", Dir: "..", File: "f"}, "", "path should be a valid file path, "},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: ".", File: "f"}, "", "package_version is invalid, "},
-		{projects.Relaxed, registry.Raw{Name: "tool", Version: "v1", File: "d/"}, "", "file_name is invalid, "},
+		{naming.Relaxed, naming.Raw{Name: "a+b", Version: "v1", File: "f~1"}, "f~1", ""},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", File: "d/f"}, "d%2Ff", ""},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", Dir: "d", File: "f"}, "d%2Ff", ""},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", Dir: "d", File: "e/f"}, "d%2Fe%2Ff", ""},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", Dir: "d e", File: "a+b"}, "d%20e%2Fa%2Bb", ""},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", File: "/f"}, "", "path should be a valid file path, "},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", Dir: "d", File: "/f"}, "", "path should be a valid file path, "},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", Dir: "..", File: "f"}, "", "path should be a valid file path, "},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: ".", File: "f"}, "", "package_version is invalid, "},
+		{naming.Relaxed, naming.Raw{Name: "tool", Version: "v1", File: "d/"}, "", "file_name is invalid, "},
 	} {
-		c, err := registry.ParseCoordinates(tc.naming, tc.raw)
+		c, err := naming.Parse(tc.naming, tc.raw)
 		switch {
 		case tc.stored != "" && (err != nil || string(c.File) != tc.stored):
 			t.Errorf("%s %+v: %v, %v, want file %s", tc.naming, tc.raw, c, err, tc.stored)
@@ -47,8 +46,8 @@ func TestParseCoordinates(t *testing.T) {
 }
 
 // Messages stay bearable and printable whatever was sent.
-func TestParseCoordinatesMessage(t *testing.T) {
-	_, err := registry.ParseCoordinates(projects.Strict, registry.Raw{
+func TestParseMessage(t *testing.T) {
+	_, err := naming.Parse(naming.Strict, naming.Raw{
 		Name: strings.Repeat("\x00é", 100), Version: strings.Repeat("\n", 100), Dir: strings.Repeat("\xff", 100), File: strings.Repeat(`"`, 100),
 	})
 	if text := err.Error(); len(text) > 4000 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -57,7 +56,7 @@ func TestParseCoordinatesMessage(t *testing.T) {
 }
 
 func TestFileNameBase(t *testing.T) {
-	for stored, base := range map[registry.FileName]string{
+	for stored, base := range map[naming.FileName]string{
 		"f": "f", "path%2Fto%2Ffile": "file", "d%2Fa%2Bb": "a+b", "d%20e%2Ff": "f", "100%25%2Ff": "f", "%zz": "%zz",
 	} {
 		if got := stored.Base(); got != base {
@@ -66,9 +65,9 @@ func TestFileNameBase(t *testing.T) {
 	}
 }
 
-// FuzzParseCoordinates: what is accepted keeps to the contract's expressions, is
+// FuzzParse: what is accepted keeps to the contract's expressions, is
 // stored under a name that reads back, and leads nowhere else.
-func FuzzParseCoordinates(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("tool", "1.0.0", "", "f", false)
 	f.Add("a+b", "v1-rc.1", "path/to", "file~1@x", true)
 	f.Add("..", "1..2", "../..", "%2e%2e%2f", true)
@@ -78,13 +77,13 @@ func FuzzParseCoordinates(f *testing.F) {
 	strictName, version := regexp.MustCompile(`\A[A-Za-z0-9._-]+\z`), regexp.MustCompile(`\A[\w+.-]+\z`)
 	file := regexp.MustCompile(`\A[A-Za-z0-9._+-]([A-Za-z0-9._+~@-]*[A-Za-z0-9._+-])?\z`)
 	f.Fuzz(func(t *testing.T, n, v, dir, fn string, relaxed bool) {
-		naming := projects.Strict
+		grammar := naming.Strict
 		if relaxed {
-			naming = projects.Relaxed
+			grammar = naming.Relaxed
 		}
-		c, err := registry.ParseCoordinates(naming, registry.Raw{Name: n, Version: v, Dir: dir, File: fn})
+		c, err := naming.Parse(grammar, naming.Raw{Name: n, Version: v, Dir: dir, File: fn})
 		if err != nil {
-			if !fault.Is(err, fault.Invalid) || c != (registry.Coordinates{}) {
+			if !fault.Is(err, fault.Invalid) || c != (naming.Coordinates{}) {
 				t.Fatalf("%v with %v", c, err)
 			}
 			return

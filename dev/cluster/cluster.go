@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // Options are what a cluster is made of.

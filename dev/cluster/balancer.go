@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // balancerSite is what nginx is told, with words to replace.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // server is one of those compared.

@@ -10,7 +10,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // s3Client publishes and downloads objects as a plain S3 client does: minio-go's

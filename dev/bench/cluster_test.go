@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // smallRun is a bench of a few seconds.

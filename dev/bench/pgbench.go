@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"time"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // script repeats the recording for pgbench, each time for a new version with new

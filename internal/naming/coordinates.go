@@ -1,4 +1,4 @@
-package registry
+package naming
 
 import (
 	"net/url"
@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"granary/internal/fault"
-	"granary/internal/projects"
 )
 
 // Name is a package's name: letters, digits, '.', '_', '-', and '+' where
@@ -24,7 +23,7 @@ type Version string
 type FileName string
 
 // Coordinates say which file of which package. They come only from
-// ParseCoordinates, so whoever holds them holds names that are safe to store.
+// Parse, so whoever holds them holds names that are safe to store.
 type Coordinates struct {
 	Name    Name
 	Version Version
@@ -48,12 +47,12 @@ const (
 	maxDir     = 1024
 )
 
-// ParseCoordinates applies the grammar of the mission (rows 5 to 7) where
+// Parse applies the grammar of the mission (rows 5 to 7) where
 // naming is strict, of contract 2.2 where it is relaxed. The fault is Invalid;
 // its message has GitLab's own words for every bad part first, then what was
 // wrong.
-func ParseCoordinates(naming projects.Naming, raw Raw) (Coordinates, error) {
-	g := grammar{relaxed: naming == projects.Relaxed}
+func Parse(grammar Grammar, raw Raw) (Coordinates, error) {
+	g := complaints{relaxed: grammar == Relaxed}
 	dir, file := raw.Dir, raw.File
 	if g.relaxed {
 		dir, file = splitFile(dir, file)
@@ -87,27 +86,27 @@ func splitFile(dir, file string) (string, string) {
 	return file[:i], file[i+1:]
 }
 
-// grammar gathers what is wrong with each part.
-type grammar struct {
+// complaints gathers what is wrong with each part.
+type complaints struct {
 	relaxed bool
 	faults  []string // GitLab's words
 	reasons []string // ours
 }
 
-func (g *grammar) fail(words, reason string) {
+func (g *complaints) fail(words, reason string) {
 	g.faults = append(g.faults, words)
 	g.reasons = append(g.reasons, reason)
 }
 
 // hint tells how to get today's rules, where they would help.
-func (g *grammar) hint(relaxedWouldDo bool) string {
+func (g *complaints) hint(relaxedWouldDo bool) string {
 	if g.relaxed || !relaxedWouldDo {
 		return ""
 	}
 	return " (naming is strict here; an administrator of the server can set naming, or a maintainer of the project generic_package_naming, to relaxed)"
 }
 
-func (g *grammar) name(s string) {
+func (g *complaints) name(s string) {
 	switch {
 	case len(s) > maxName:
 		g.fail("package_name is invalid", tooLong("package_name", s, maxName))
@@ -117,7 +116,7 @@ func (g *grammar) name(s string) {
 	g.path("package_name", s)
 }
 
-func (g *grammar) version(s string) {
+func (g *complaints) version(s string) {
 	relaxedDoes := only(s, isVersionByte) && !strings.Contains(s, "..") && s != "."
 	switch {
 	case len(s) > maxVersion:
@@ -129,7 +128,7 @@ func (g *grammar) version(s string) {
 	}
 }
 
-func (g *grammar) file(s string) {
+func (g *complaints) file(s string) {
 	relaxedDoes := only(s, isFileByte) && !strings.ContainsAny(edges(s), "~@")
 	switch {
 	case len(s) > maxFile:
@@ -142,7 +141,7 @@ func (g *grammar) file(s string) {
 	g.path("file_name", s)
 }
 
-func (g *grammar) dir(s string) {
+func (g *complaints) dir(s string) {
 	switch {
 	case s == "":
 	case !g.relaxed:
@@ -155,13 +154,13 @@ func (g *grammar) dir(s string) {
 }
 
 // path is GitLab's check that a value is a valid file path.
-func (g *grammar) path(param, s string) {
+func (g *complaints) path(param, s string) {
 	if badPath(s) {
 		g.fail(param+" should be a valid file path", param+" "+show(s)+" must not lead out of its folder")
 	}
 }
 
-func (g *grammar) plus() string {
+func (g *complaints) plus() string {
 	if g.relaxed {
 		return " +"
 	}

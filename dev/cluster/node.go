@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // node prepares one of the servers. They share nothing but these settings.

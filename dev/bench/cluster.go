@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"granary/internal/cluster"
-	"granary/internal/servers"
+	"granary/dev/cluster"
+	"granary/dev/servers"
 )
 
 const (

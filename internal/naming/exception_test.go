@@ -1,4 +1,4 @@
-package projects
+package naming
 
 import (
 	"runtime"
@@ -27,7 +27,7 @@ func TestCheckException(t *testing.T) {
 		{"alternatives of large repeats", largeRepeats() + "a", "pattern too large"},
 		{"many large classes", strings.Repeat(`\pL\pN`, 40), "pattern too large"},
 	} {
-		err := checkException(&tc.expr)
+		err := CheckException(&tc.expr)
 		if tc.words == "" && err == nil {
 			continue
 		}
@@ -36,7 +36,7 @@ func TestCheckException(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.words)
 		}
 	}
-	if err := checkException(nil); err != nil {
+	if err := CheckException(nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // statement is a text that a node sent to PostgreSQL, with its parameters as

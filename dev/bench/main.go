@@ -18,7 +18,7 @@ import (
 	"syscall"
 	"time"
 
-	"granary/internal/servers"
+	"granary/dev/servers"
 )
 
 // options are the command line's.

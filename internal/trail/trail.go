@@ -1,18 +1,22 @@
-package audit
+// Package trail is the deeds of reading the audit: what happened in the instance, in a
+// group or in a project, for whom the permission table lets read it.
+package trail
 
 import (
 	"context"
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
 // Service is the deeds of this room: reading events.
 type Service struct {
 	Store  Store
-	Places Places
+	Places gate.Places
 	Rules  access.Rules
 	Now    func() time.Time
 }
@@ -21,10 +25,10 @@ type Service struct {
 type Store interface {
 	// ListEvents returns a page, newest first. Past ten thousand rows the total
 	// may be any number above that and above what is on the page and before.
-	ListEvents(ctx context.Context, f Filter, p page.Request) (page.Of[Event], error)
+	ListEvents(ctx context.Context, f Filter, p page.Request) (page.Of[audit.Event], error)
 	// FindEvent returns one event of those that the filter chooses, NotFound
 	// where it is none of them.
-	FindEvent(ctx context.Context, f Filter, id int64) (Event, error)
+	FindEvent(ctx context.Context, f Filter, id int64) (audit.Event, error)
 	// PurgeEvents removes up to limit events from before, the oldest first,
 	// and reports how many it removed.
 	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
@@ -32,7 +36,7 @@ type Store interface {
 
 // Filter chooses events. Zero fields choose all.
 type Filter struct {
-	EntityType EntityType
+	EntityType audit.EntityType
 	EntityID   int64     // with EntityType
 	After      time.Time // at that moment or later
 	Before     time.Time // at that moment or earlier
@@ -42,80 +46,73 @@ type Filter struct {
 // MaxOffset is how deep pages by number reach; keyset pages go on.
 const MaxOffset = 50000
 
-// Places tells what an actor is to a project or group, and refuses what it may
-// not do there.
-type Places interface {
-	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
-	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
-}
-
 // InstanceEvents returns events of the whole instance, for an administrator.
-func (s *Service) InstanceEvents(ctx context.Context, a access.Actor, f Filter, p page.Request) (page.Of[Event], error) {
+func (s *Service) InstanceEvents(ctx context.Context, a access.Actor, f Filter, p page.Request) (page.Of[audit.Event], error) {
 	if err := s.allow(a); err != nil {
-		return page.Of[Event]{}, err
+		return page.Of[audit.Event]{}, err
 	}
 	return s.list(ctx, f, p)
 }
 
 // InstanceEvent returns one event of the whole instance, for an administrator.
-func (s *Service) InstanceEvent(ctx context.Context, a access.Actor, id int64) (Event, error) {
+func (s *Service) InstanceEvent(ctx context.Context, a access.Actor, id int64) (audit.Event, error) {
 	if err := s.allow(a); err != nil {
-		return Event{}, err
+		return audit.Event{}, err
 	}
 	return s.find(ctx, Filter{}, id)
 }
 
 func (s *Service) allow(a access.Actor) error {
-	return access.Refusal(s.Rules.Check(a, access.Resource{}, access.ReadInstance), access.ReadInstance, "")
+	return gate.Check(s.Rules, a, access.Resource{}, access.ReadInstance, "")
 }
 
 // ProjectEvents returns events of a project.
-func (s *Service) ProjectEvents(ctx context.Context, a access.Actor, project string, f Filter, p page.Request) (page.Of[Event], error) {
+func (s *Service) ProjectEvents(ctx context.Context, a access.Actor, project string, f Filter, p page.Request) (page.Of[audit.Event], error) {
 	id, _, err := s.Places.ProjectStanding(ctx, a, project, access.ReadProjectAudit)
 	if err != nil {
-		return page.Of[Event]{}, err
+		return page.Of[audit.Event]{}, err
 	}
-	f.EntityType, f.EntityID = Project, id
+	f.EntityType, f.EntityID = audit.Project, id
 	return s.list(ctx, f, p)
 }
 
 // ProjectEvent returns one event of a project.
-func (s *Service) ProjectEvent(ctx context.Context, a access.Actor, project string, id int64) (Event, error) {
+func (s *Service) ProjectEvent(ctx context.Context, a access.Actor, project string, id int64) (audit.Event, error) {
 	projectID, _, err := s.Places.ProjectStanding(ctx, a, project, access.ReadProjectAudit)
 	if err != nil {
-		return Event{}, err
+		return audit.Event{}, err
 	}
-	return s.find(ctx, Filter{EntityType: Project, EntityID: projectID}, id)
+	return s.find(ctx, Filter{EntityType: audit.Project, EntityID: projectID}, id)
 }
 
 // GroupEvents returns events of a group itself, not of what lies in it.
-func (s *Service) GroupEvents(ctx context.Context, a access.Actor, group string, f Filter, p page.Request) (page.Of[Event], error) {
+func (s *Service) GroupEvents(ctx context.Context, a access.Actor, group string, f Filter, p page.Request) (page.Of[audit.Event], error) {
 	id, _, err := s.Places.GroupStanding(ctx, a, group, access.ReadGroupAudit)
 	if err != nil {
-		return page.Of[Event]{}, err
+		return page.Of[audit.Event]{}, err
 	}
-	f.EntityType, f.EntityID = Group, id
+	f.EntityType, f.EntityID = audit.Group, id
 	return s.list(ctx, f, p)
 }
 
 // GroupEvent returns one event of a group.
-func (s *Service) GroupEvent(ctx context.Context, a access.Actor, group string, id int64) (Event, error) {
+func (s *Service) GroupEvent(ctx context.Context, a access.Actor, group string, id int64) (audit.Event, error) {
 	groupID, _, err := s.Places.GroupStanding(ctx, a, group, access.ReadGroupAudit)
 	if err != nil {
-		return Event{}, err
+		return audit.Event{}, err
 	}
-	return s.find(ctx, Filter{EntityType: Group, EntityID: groupID}, id)
+	return s.find(ctx, Filter{EntityType: audit.Group, EntityID: groupID}, id)
 }
 
-func (s *Service) list(ctx context.Context, f Filter, p page.Request) (page.Of[Event], error) {
+func (s *Service) list(ctx context.Context, f Filter, p page.Request) (page.Of[audit.Event], error) {
 	if p.Offset() > MaxOffset {
-		return page.Of[Event]{}, fault.New(fault.NotAllowed, "Offset pagination has a maximum allowed offset of 50000 for requests that return "+
+		return page.Of[audit.Event]{}, fault.New(fault.NotAllowed, "Offset pagination has a maximum allowed offset of 50000 for requests that return "+
 			"objects of type AuditEvent. Remaining records can be retrieved using keyset pagination.")
 	}
 	return s.Store.ListEvents(ctx, f, p)
 }
 
-func (s *Service) find(ctx context.Context, f Filter, id int64) (Event, error) {
+func (s *Service) find(ctx context.Context, f Filter, id int64) (audit.Event, error) {
 	e, err := s.Store.FindEvent(ctx, f, id)
 	if fault.Is(err, fault.NotFound) {
 		err = fault.New(fault.Hidden, "Audit Event")

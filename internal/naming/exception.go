@@ -1,4 +1,4 @@
-package projects
+package naming
 
 import (
 	"fmt"
@@ -22,6 +22,9 @@ type Exception struct {
 // kind fit (`[a-z0-9.-]{1,255}` takes 23 KiB); nested or repeated ones of 1000 do
 // not, of which 255 characters make 2 MiB.
 const maxProgram = 128 << 10
+
+// maxException is how many characters an exception has at most: GitLab's limit.
+const maxException = 255
 
 const exceptionField = "generic_duplicate_exception_regex"
 
@@ -103,9 +106,9 @@ func compileException(text string) (program int64, err error) {
 	return int64(size), nil
 }
 
-// checkException checks a duplicate exception that is to be saved: RE2, at most 255
+// CheckException checks a duplicate exception that is to be saved: RE2, at most 255
 // characters, and a program of bounded size.
-func checkException(expr *string) error {
+func CheckException(expr *string) error {
 	if expr == nil || *expr == "" {
 		return nil
 	}

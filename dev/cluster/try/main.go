@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"granary/internal/cluster"
+	"granary/dev/cluster"
 )
 
 // durability is what a 201 of this cluster means; others keep more.

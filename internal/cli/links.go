@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// What is done with a link below a directory that leads out of it.
+const (
+	linksError  = "error"
+	linksSkip   = "skip" // with links that lead nowhere or to a directory, too
+	linksFollow = "follow"
+)
+
+// finding is the flags of the commands that look for files below a directory.
+type finding struct {
+	exclude []string
+	links   string
+}
+
+func (o *finding) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
+	f.StringVar(&o.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
+}
+
+// finder is one that goes by the flags.
+func (o *finding) finder(env Env) (finder, error) {
+	if !slices.Contains([]string{linksError, linksSkip, linksFollow}, o.links) {
+		return finder{}, usagef("--links is %q: want error, skip or follow", o.links)
+	}
+	exclude, err := newGlobs(o.exclude)
+	return finder{links: o.links, exclude: exclude, notice: env.notice}, err
+}
+
+// goodPath judges the links on the way from base to a path below it.
+func (f *finder) goodPath(base, local string) bool {
+	if local == base || local == filepath.Dir(local) {
+		return true
+	}
+	if !f.goodPath(base, filepath.Dir(local)) {
+		return false
+	}
+	info, err := os.Lstat(local)
+	return err != nil || info.Mode()&fs.ModeSymlink == 0 || f.goodLink(local, base)
+}
+
+// goodLink judges a link below dir. A link to a directory could round in circles;
+// who means it names it.
+func (f *finder) goodLink(local, dir string) bool {
+	target, err := filepath.EvalSymlinks(local)
+	why, next := "", "--links skip leaves it out"
+	if info, statErr := os.Stat(local); err != nil || statErr != nil {
+		why = "is a link that leads nowhere"
+	} else if info.IsDir() {
+		why = "is a link to a directory"
+	} else if gitsOwn(target) {
+		why = "is a link to what is git's own"
+	} else if f.links != linksFollow && outside(target, dir) {
+		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
+		next += ", --links follow takes it"
+	}
+	switch {
+	case why == "":
+		return true
+	case f.links == linksSkip:
+		f.notice("%s: left out", onOneLine(local+" "+why))
+	default:
+		f.problem("%s %s (%s)", local, why, next)
+	}
+	return false
+}
+
+// gitsOwn reports whether a path, or what it leads to, is in a directory called .git,
+// wherever that lies, or is one.
+func gitsOwn(p string) bool {
+	full, err := filepath.Abs(p)
+	if err != nil {
+		full = p
+	}
+	target, err := filepath.EvalSymlinks(full)
+	if err != nil {
+		target = full
+	}
+	for _, p := range []string{full, target} {
+		if slices.Contains(strings.Split(filepath.ToSlash(p), "/"), ".git") {
+			return true
+		}
+	}
+	return false
+}
+
+// outside reports whether a path without links leads out of a directory.
+func outside(target, dir string) bool {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return true
+	}
+	if target, err = filepath.Abs(target); err != nil {
+		return true
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return true
+	}
+	relative, err := filepath.Rel(dir, target)
+	return err != nil || !filepath.IsLocal(relative)
+}

@@ -1,0 +1,66 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// Stat asks for a file's size and digest without its bytes.
+func (c *Client) Stat(ctx context.Context, at Coordinates) (File, error) {
+	path, err := at.path()
+	if err != nil {
+		return File{}, err
+	}
+	var f File
+	err = c.retry(ctx, func(int) error {
+		ctx, watch := c.watch(ctx)
+		defer watch.stop()
+		resp, err := c.send(ctx, call{method: http.MethodHead, path: path})
+		if err != nil {
+			return err
+		}
+		f = File{Path: at.Path, Size: resp.ContentLength, SHA256: digestOf(resp.Header.Get("X-Checksum-SHA256"))}
+		return resp.Body.Close()
+	})
+	return f, err
+}
+
+// damagedWords begin granary's 500 for a file whose bytes are not as they were published.
+const damagedWords = "the bytes of this file are lost or damaged"
+
+// Lost reports that the server knows a file and cannot give it: its store has lost
+// the bytes, for which GitLab says 404, and granary 500 with words of its own. Where
+// the server does not let the caller know, that is false. A server that fails in
+// another way is an error.
+func (c *Client) Lost(ctx context.Context, at Coordinates) (bool, error) {
+	_, err := c.Stat(ctx, at)
+	if status(err, http.StatusInternalServerError) { // HEAD has no words
+		err = c.Probe(ctx, at)
+	}
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return false, err
+	case e.Status == http.StatusInternalServerError && strings.HasPrefix(e.Message, damagedWords), e.Status == http.StatusNotFound:
+		return true, nil
+	case e.Status < http.StatusInternalServerError && e.kind() != Busy:
+		return false, nil
+	}
+	return false, err
+}
+
+// Probe asks for a file as a download does, and takes none of it. A name that the
+// server does not take is Refused, in its words.
+func (c *Client) Probe(ctx context.Context, at Coordinates) error {
+	return c.retry(ctx, func(int) error {
+		ctx, watch := c.watch(ctx)
+		defer watch.stop()
+		got, err := c.open(ctx, at, part{to: -1})
+		if err != nil {
+			return err
+		}
+		return got.Close()
+	})
+}

@@ -1,0 +1,64 @@
+package client
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+const maxRedirects = 10 // of one request
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   32,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   30 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true, // a file's bytes and its length are what was published
+		WriteBufferSize:       256 << 10,
+		ReadBufferSize:        64 << 10,
+	}
+}
+
+// trusting is how TLS is spoken with these authorities beside the machine's, nil
+// for Go's own way.
+func trusting(authorities []byte) (*tls.Config, error) {
+	if authorities == nil {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // this machine has none
+	}
+	if !pool.AppendCertsFromPEM(authorities) {
+		return nil, errors.New("there is no certificate in PEM among the authorities")
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+}
+
+// checkRedirect follows a GET, without the credential where it leads elsewhere.
+// Nothing else is followed: net/http would make a GET of a PUT. Where a server sends a
+// caller in a circle, or to no address, asking again will not help.
+func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
+	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
+		return http.ErrUseLastResponse
+	}
+	to := printable(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path) // a query may be a signature
+	switch {
+	case len(via) >= maxRedirects:
+		return &failure{Refused, fmt.Errorf("%s sends from one address to the next: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
+	case r.URL.Scheme != "http" && r.URL.Scheme != "https", r.URL.Host == "":
+		return &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", c.api.Host, to)}
+	}
+	if r.URL.Scheme != c.api.Scheme || r.URL.Host != c.api.Host {
+		r.Header.Del(c.config.Credential.header)
+	}
+	return nil
+}
