@@ -149,48 +149,82 @@ func hasHeading(page, anchor string) bool {
 	return false
 }
 
-// TestClientsNamesEveryFinding: a script that no page names is read by nobody.
+// TestClientsNamesEveryFinding: a script that no row names is read by nobody, and a
+// row without a script is hearsay.
 func TestClientsNamesEveryFinding(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/clients.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, table, _ := strings.Cut(string(page), "\n|---|")
+	table, _, _ = strings.Cut(table, "\n\n")
+	named := map[string]bool{}
+	for _, row := range strings.Split(table, "\n")[1:] {
+		cells := strings.Split(strings.Trim(row, "|"), "|")
+		m := regexp.MustCompile(`\(\.\./findings/([a-z0-9-]+\.sh)\)`).FindStringSubmatch(cells[len(cells)-1])
+		if len(cells) != 4 || m == nil {
+			t.Errorf("this row of docs/clients.md has no script: %s", row)
+			continue
+		}
+		named[m[1]] = true
+		if info, err := os.Stat("../findings/" + m[1]); err != nil || info.Mode()&0o100 == 0 {
+			t.Errorf("docs/clients.md names %s: it is not there, or not to be run", m[1])
+		}
+	}
 	scripts, err := filepath.Glob("../findings/*.sh")
 	if err != nil || len(scripts) < 8 {
 		t.Fatalf("%d scripts found, %v", len(scripts), err)
 	}
 	for _, script := range scripts {
-		if filepath.Base(script) != "lib.sh" && !strings.Contains(string(page), "("+script+")") {
-			t.Errorf("docs/clients.md does not name %s", script)
+		if name := filepath.Base(script); name != "lib.sh" && !named[name] {
+			t.Errorf("no row of docs/clients.md names %s", name)
 		}
 	}
 }
 
 // TestTroubleshootingKnowsTheMessages finds every message of
 // docs/troubleshooting.md in the program's text: what stands between its dots is in
-// one literal, in this order.
+// one literal, in this order, and long enough to tell it from others.
 func TestTroubleshootingKnowsTheMessages(t *testing.T) {
 	t.Parallel()
+	const least = 12 // letters in one piece
 	page, err := os.ReadFile("../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	literals := productLiterals(t)
 	messages := 0
-	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\| ").FindAllStringSubmatch(string(page), -1) {
-		for _, message := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\|.*$`).FindAllString(string(page), -1) {
+		if row == "| Message | Cause | What to do |" || row == "|---|---|---|" {
+			continue
+		}
+		cells := strings.Split(row, "|")
+		if len(cells) != 5 || strings.TrimSpace(regexp.MustCompile("`[^`]+`").ReplaceAllString(cells[1], "")) != "" {
+			t.Errorf("this row does not begin with messages, or has more or less than three cells: %s", row)
+			continue
+		}
+		for _, message := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
 			messages++
-			if !anyHas(literals, strings.Split(message[1], "...")) {
+			parts := strings.Split(message[1], "...")
+			longest := 0
+			for _, part := range parts {
+				longest = max(longest, len(strings.TrimSpace(part)))
+			}
+			if longest < least {
+				t.Errorf("%q could be anything: want %d letters in one piece", message[1], least)
+			}
+			if !anyHas(literals, parts) {
 				t.Errorf("the program never says %q", message[1])
 			}
 		}
 	}
-	if messages < 20 {
+	if messages < 50 {
 		t.Errorf("%d messages found, want those of all tables", messages)
 	}
 }
 
+// anyHas reports a literal that has all these parts, in their order.
 func anyHas(literals, parts []string) bool {
 	for _, text := range literals {
 		found := true

@@ -85,6 +85,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("http_proxy", "")
 			env.Setenv("OPERATIONS", manual)
+			// A program with the race detector sleeps for a second at its end, and
+			// scripts run hundreds of them.
+			env.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 			env.Values[servedKey{}] = &served{}
 			return nil
 		},
@@ -111,7 +114,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(granaryPath(ts), append([]string{"serve", "--listen=127.0.0.1:0", "--data-dir=" + ts.MkAbs("data")}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "GRANARY_ROOT_TOKEN="+token, "GRANARY_DISK_RESERVE=0")
+	cmd.Env = append(os.Environ(), "GRANARY_ROOT_TOKEN="+token, "GRANARY_DISK_RESERVE=0", "GORACE="+ts.Getenv("GORACE"))
 	logs, err := cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())

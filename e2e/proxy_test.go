@@ -162,7 +162,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 // clientEnviron is what granary's client reads of a script's variables.
 func clientEnviron(ts *testscript.TestScript) []string {
 	environ := append(os.Environ(), "XDG_CONFIG_HOME=")
-	for _, name := range []string{"HOME", "GRANARY_SERVER", "GRANARY_TOKEN"} {
+	for _, name := range []string{"HOME", "GORACE", "GRANARY_SERVER", "GRANARY_TOKEN"} {
 		environ = append(environ, name+"="+ts.Getenv(name))
 	}
 	return environ

@@ -17,7 +17,7 @@ import (
 func readers() []string {
 	return []string{
 		"Registry.Open", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
-		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules", "Registry.Coordinates",
+		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
 		"Projects.ListFeatures", "Projects.Associations", "Projects.JobTokenScope", "Projects.AllowedProjects", "Projects.AllowedGroups",

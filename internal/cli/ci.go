@@ -48,6 +48,9 @@ func newCIRun(env Env) *cobra.Command {
 		Example: "  granary ci run --project acme/tools -- sh release.sh",
 		Args:    arguments(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseEmpty(cmd, "tag", "branch", "sha"); err != nil {
+				return err
+			}
 			return r.run(cmd.Context(), args)
 		},
 	}
@@ -63,6 +66,17 @@ func newCIRun(env Env) *cobra.Command {
 	r.completeProject(cmd)
 	f.DurationVar(&r.timeout, "timeout", time.Hour, "end the token after this `duration` at the latest")
 	return cmd
+}
+
+// refuseEmpty refuses flags that are given without a value: a variable of the
+// caller that is not set would make a job about something else.
+func refuseEmpty(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return usagef("--%s is empty: is the variable set that it comes from? without --%s it is what git says", name, name)
+		}
+	}
+	return nil
 }
 
 type ciRun struct {
@@ -87,7 +101,7 @@ func (r *ciRun) run(ctx context.Context, command []string) error {
 	if err != nil {
 		return advise(err, r.project)
 	}
-	r.settleCommit(ctx)
+	asked := r.settleCommit(ctx)
 	id := strconv.FormatInt(project.ID, 10)
 	job, err := c.CreateJob(ctx, id, r.spec)
 	if e, ok := errors.AsType[*client.Error](err); ok && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) {
@@ -102,12 +116,16 @@ func (r *ciRun) run(ctx context.Context, command []string) error {
 	}
 	status, err := r.execute(command, r.environ(c, project, job, version))
 	r.finish(ctx, c, id, job, status)
+	if err != nil && asked && r.tag == "" && !r.quiet { // an address with an empty version is none
+		r.env.notice("CI_COMMIT_TAG was not set: git knows no tag of this commit; --tag names one")
+	}
 	return err
 }
 
-// settleCommit asks git for what no flag named.
-func (r *ciRun) settleCommit(ctx context.Context) {
-	if r.spec.SHA == "" && r.branch == "" && r.tag == "" {
+// settleCommit asks git for what no flag named, and reports whether it did.
+func (r *ciRun) settleCommit(ctx context.Context) (asked bool) {
+	asked = r.spec.SHA == "" && r.branch == "" && r.tag == ""
+	if asked {
 		r.spec.SHA = git(ctx, r.env, "rev-parse", "HEAD")
 		r.tag = git(ctx, r.env, "describe", "--tags", "--exact-match", "HEAD")
 		r.branch = git(ctx, r.env, "symbolic-ref", "--short", "HEAD")
@@ -117,6 +135,7 @@ func (r *ciRun) settleCommit(ctx context.Context) {
 		r.spec.Ref = r.tag
 	}
 	r.spec.Timeout = int(r.timeout / time.Second)
+	return asked
 }
 
 // git is what git prints, "" where it fails.

@@ -16,6 +16,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
@@ -55,12 +56,12 @@ func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 		return nil
 	}))
 	digests = nil
-	downloads := &registry.Registry{Catalog: db, Now: time.Now}
+	downloads := &registry.Registry{Catalog: db, Naming: naming.Strict, Now: time.Now}
 	before := heap()
 	for n := range files {
 		request := fmt.Sprint(strings.Repeat("x", 2000), "root/tool", "tool", "1.0.0", "file-", fmt.Sprintf("%06d", n+1))[2000:]
-		at := registry.Coordinates{Name: registry.Name(request[9:13]), Version: registry.Version(request[13:18]), File: registry.FileName(request[18:])}
-		f, err := downloads.Open(t.Context(), access.Actor{}, request[:9], at)
+		at := registry.Raw{Name: request[9:13], Version: request[13:18], File: request[18:]}
+		f, err := downloads.Open(t.Context(), access.Actor{}, request[:9], at, nil)
 		if err != nil || f.Size != 30 {
 			t.Fatal(f, err)
 		}
