@@ -23,7 +23,7 @@ version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check lint bench fuzz crash proof-memory proof-permission proof-addresses upgrade-fixture versitygw minio test-s3-second cluster
+.PHONY: help run test check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses upgrade-fixture versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,14 @@ cluster: $(VERSITYGW) ## three nodes behind nginx, on PostgreSQL and S3, on this
 bench: $(VERSITYGW) ## granary beside nginx, its client beside curl, clusters beside one node and beside S3; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
 	tools/install-test-deps
 	go run ./dev/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
+
+# The commit is built in a tree of its own, beside this one.
+bench-gate: ## the CPU of each small operation beside that of a commit: fails above +5 %; BASE=commit, BENCH="-rounds 9 -budget 3"
+	@[[ -n "$(BASE)" ]] || { echo "BASE=commit names the build to compare with" >&2; exit 2; }
+	@before=$$(mktemp -d) && trap 'git worktree remove --force "$$before/tree"; rm -rf "$$before"' EXIT && \
+	  git worktree add --quiet --detach "$$before/tree" "$(BASE)" && \
+	  (cd "$$before/tree" && go build -o "$$before/granary" ./cmd/granary) && \
+	  go run ./dev/bench -gate -before "$$before/granary" -rounds 9 $(BENCH)
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@grep -rHoE --include='*_test.go' --exclude-dir=tools '^func Fuzz[A-Za-z0-9_]*' . | sort | \

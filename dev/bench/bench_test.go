@@ -183,6 +183,31 @@ func TestPrintClients(t *testing.T) {
 	}
 }
 
+// TestJudge: what takes more CPU than the budget fails, and what was not measured.
+func TestJudge(t *testing.T) {
+	took := func(cpu ...float64) (samples []sample) {
+		for _, c := range cpu {
+			samples = append(samples, sample{ops: 1000, seconds: 1, cpu: c})
+		}
+		return samples
+	}
+	for _, tt := range []struct {
+		ours, before []sample
+		says         string // "" passes
+	}{
+		{took(1.04, 1.2, 1), took(1, 1, 1), ""},
+		{took(1.06, 1.2, 1), took(1, 1, 1), "publish takes 1.06 times the CPU of before, above the budget of +5 %"},
+		{took(0.5), took(1), ""},
+		{nil, nil, "publish: nothing was measured"},
+	} {
+		var out strings.Builder
+		err := judge(&out, []result{{name: "publish", samples: [][]sample{tt.ours, tt.before}}}, 5)
+		if (err == nil) != (tt.says == "") || err != nil && err.Error() != tt.says {
+			t.Errorf("%v, want %q\n%s", err, tt.says, &out)
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for in, want := range map[string]int64{"4096": 4096, "4KiB": 4096, "64MiB": 64 << 20, "1GiB": 1 << 30} {
 		if got, err := parseSize(in); err != nil || got != want {

@@ -32,7 +32,7 @@ type clients struct {
 	stamp int64
 }
 
-// contender is a client: granary's, by its binary, or curl.
+// contender is a build of granary, or curl, which has no binary here.
 type contender struct{ name, binary string }
 
 // contenders are the columns of the table, ours first.

@@ -35,6 +35,8 @@ type options struct {
 	pid              int
 	granary          string // the program, once it is built
 	before           string // the program of another build, "" for none
+	gate             bool
+	budget           float64 // of the gate, in percent of CPU
 }
 
 func main() {
@@ -63,6 +65,8 @@ func parseOptions(args []string) (options, error) {
 	fs.DurationVar(&o.slice, "slice", 3*time.Second, "length of a slice; large publications take as long as they take")
 	fs.DurationVar(&o.limit, "limit", 270*time.Second, "plan the rounds of each table to fit into this: a scenario that is slow today gets fewer; after twice as long the run ends, come what may")
 	fs.StringVar(&o.before, "before", "", "the granary of another build, whose client is measured beside this one's")
+	fs.BoolVar(&o.gate, "gate", false, "only compare the CPU of each small operation with the build of -before, and fail above -budget")
+	fs.Float64Var(&o.budget, "budget", 5, "percent of CPU that the gate allows on top")
 	fs.IntVar(&o.clients, "clients", 16, "clients where there are many")
 	fs.IntVar(&o.uploads, "uploads", 4, "the same for large publications, which need disk: 16 of 1GiB write 99 GiB in three rounds")
 	fs.StringVar(&o.only, "only", "", "only scenarios with this in their names; those of the other tables begin with client, cluster, PostgreSQL + S3")
@@ -95,6 +99,8 @@ func parseOptions(args []string) (options, error) {
 	case err != nil:
 	case o.size <= smallSize:
 		err = fmt.Errorf("-size must be more than %s", sizeText(smallSize))
+	case o.gate && (o.before == "" || o.target != "" || o.command != ""):
+		err = errors.New("-gate compares this build with that of -before")
 	case o.rounds < 1 || o.clients < 1 || o.uploads < 1 || fs.NArg() > 0:
 		err = errors.New("-rounds, -clients and -uploads are at least 1, and there are no arguments")
 	}
@@ -125,6 +131,9 @@ func run(ctx context.Context, o options) (err error) {
 	d, err := newDriver(dir, o)
 	if err != nil {
 		return err
+	}
+	if o.gate {
+		return gate(ctx, d, o, os.Stdout)
 	}
 	if err := compareNginx(ctx, d, o, built); err != nil || !built {
 		return err
