@@ -127,7 +127,7 @@ func (r *ciRun) settleCommit(ctx context.Context) (asked bool) {
 	asked = r.spec.SHA == "" && r.branch == "" && r.tag == ""
 	if asked {
 		r.spec.SHA = git(ctx, r.env, "rev-parse", "HEAD")
-		r.tag = git(ctx, r.env, "describe", "--tags", "--exact-match", "HEAD")
+		r.tag, _ = tagOfCommit(ctx, r.env) // one that is no version will do here
 		r.branch = git(ctx, r.env, "symbolic-ref", "--short", "HEAD")
 	}
 	r.spec.Ref, r.spec.Tag = r.branch, r.tag != ""
@@ -136,17 +136,6 @@ func (r *ciRun) settleCommit(ctx context.Context) (asked bool) {
 	}
 	r.spec.Timeout = int(r.timeout / time.Second)
 	return asked
-}
-
-// git is what git prints, "" where it fails.
-func git(ctx context.Context, env Env, args ...string) string {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Env = withoutSecrets(env.Environ)
-	out, err := cmd.Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
 }
 
 // environ is the caller's environment with GitLab's variables, and without what

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 
@@ -76,49 +75,6 @@ func (p *push) refuseChoice(files []pushed) error {
 		means += " in that range"
 	}
 	return usagef("%q is what other commands take for %s, and would take for this one from now on; give the version another name, such as 1.4.0 or nightly; nothing was sent", p.at.Version, means)
-}
-
-// versionFromTag is the tag that CI runs for, else git's highest tag of this commit.
-func versionFromTag(ctx context.Context, env Env) (string, error) {
-	if tag := env.getenv("CI_COMMIT_TAG"); tag != "" {
-		return withoutV(tag), nil
-	}
-	cmd := exec.CommandContext(ctx, "git", "tag", "--points-at", "HEAD")
-	cmd.Env = withoutSecrets(env.Environ)
-	out, err := cmd.Output()
-	tags := strings.Fields(string(out))
-	if err != nil || len(tags) == 0 {
-		return "", usagef("--version-from-tag: CI_COMMIT_TAG is not set, and git knows no tag of this commit")
-	}
-	if len(tags) == 1 {
-		return withoutV(tags[0]), nil
-	}
-	tag, err := highestTag(tags)
-	if err == nil {
-		env.notice("this commit has the tags %s; the version is %s", strings.Join(tags, ", "), tag)
-	}
-	return tag, err
-}
-
-// highestTag is the version that comes last of those among the tags.
-func highestTag(tags []string) (string, error) {
-	var highest *semver.Version
-	for _, tag := range tags {
-		if v, err := semver.NewVersion(withoutV(tag)); err == nil && (highest == nil || v.GreaterThan(highest)) {
-			highest = v
-		}
-	}
-	if highest == nil {
-		return "", usagef("--version-from-tag: this commit has the tags %s, and none is a version", strings.Join(tags, ", "))
-	}
-	return highest.Original(), nil
-}
-
-func withoutV(tag string) string {
-	if len(tag) > 1 && tag[0] == 'v' && tag[1] >= '0' && tag[1] <= '9' {
-		return tag[1:]
-	}
-	return tag
 }
 
 // find turns paths into files. The path - is standard input.
