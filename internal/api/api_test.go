@@ -141,11 +141,10 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
-	places := &projects.Service{Groups: db, Projects: db, Members: db, Features: db, Variables: db, Allowlists: db, Namespaces: db, Transfers: db, Rules: rules, Now: s.now}
-	users := &auth.Service{Tokens: db, Users: db, PersonalTokens: db, Bots: db, DeployTokens: db, Jobs: db, Places: places, Rules: rules, Now: s.now}
+	places := &projects.Service{Records: db, Rules: rules, Now: s.now}
+	users := &auth.Service{Records: db, Places: places, Rules: rules, Now: s.now}
 	s.registry = &registry.Registry{
-		Catalog: db, Ledger: db, Uploads: db, Shelf: db, Files: db, Removal: db, Protectors: db, Sweeps: db,
-		Places: places, Blobs: blobs, Rules: rules, Naming: naming.Strict,
+		Records: db, Groups: places, Blobs: blobs, Rules: rules, Naming: naming.Strict,
 		MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
 	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "Administrator", Email: "root@example.com", Admin: true, CanCreateGroup: true, ProjectsLimit: 100})
@@ -156,7 +155,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.hooks = &hooks.Service{Store: db, Log: db, Places: places, Now: s.now}
+	s.hooks = &hooks.Service{Records: db, Places: places, Now: s.now}
 	s.api = &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Now: s.now},

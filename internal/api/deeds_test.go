@@ -192,14 +192,18 @@ func deeds() map[string]deed {
 	}
 }
 
+type (
+	registryRecords = registry.Records
+	projectRecords  = projects.Records
+	authRecords     = auth.Records
+)
+
 // records knows what an actor is to a place, and somebody else's token and job.
 // Whatever a deed wants beyond that is a nil dereference: it has got through.
 type records struct {
-	registry.Catalog
-	projects.Projects
-	projects.Groups
-	auth.PersonalTokens
-	auth.Jobs
+	registryRecords
+	projectRecords
+	authRecords
 	standing access.Resource
 }
 
@@ -228,11 +232,11 @@ func rooms(standing access.Resource) map[string]any {
 	r := records{standing: standing}
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
 	now := func() time.Time { return time.Unix(1, 0) }
-	places := &projects.Service{Projects: r, Groups: r, Rules: rules, Now: now}
-	users := &auth.Service{PersonalTokens: r, Jobs: r, Places: places, Rules: rules, Now: now}
+	places := &projects.Service{Records: r, Rules: rules, Now: now}
+	users := &auth.Service{Records: r, Places: places, Rules: rules, Now: now}
 	return map[string]any{
 		"Releases": &releases.Service{Places: places, Now: now},
-		"Registry": &registry.Registry{Catalog: r, Places: places, Rules: rules, Now: now},
+		"Registry": &registry.Registry{Records: r, Groups: places, Rules: rules, Now: now},
 		"Hooks":    &hooks.Service{Places: places, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
 		"ProjectVariables": places.ProjectVariables(), "GroupVariables": places.GroupVariables(), "InstanceVariables": places.InstanceVariables(),

@@ -14,19 +14,24 @@ import (
 
 // Service is the deeds of this room.
 type Service struct {
-	Tokens         Tokens
-	Users          Users
-	PersonalTokens PersonalTokens
-	Bots           Bots
-	DeployTokens   DeployTokens
-	Jobs           Jobs
-	Places         gate.Places
-	Rules          access.Rules
-	Limits         Limits // the zero value: DefaultLimits
-	Now            func() time.Time
-	Logins         *throttle.Logins // limits failed ones; nil for no limit
+	Records Records
+	Places  gate.Places
+	Rules   access.Rules
+	Limits  Limits // the zero value: DefaultLimits
+	Now     func() time.Time
+	Logins  *throttle.Logins // limits failed ones; nil for no limit
 
 	used lastUsed
+}
+
+// Records is all that this room keeps in a database.
+type Records interface {
+	Tokens
+	Users
+	PersonalTokens
+	Bots
+	DeployTokens
+	Jobs
 }
 
 // allow is the gate of the deeds that are about users and tokens, which belong
@@ -72,7 +77,7 @@ func (s *Service) Flush(ctx context.Context) error {
 	if len(at) == 0 {
 		return nil
 	}
-	err := s.Tokens.TouchTokens(ctx, at)
+	err := s.Records.TouchTokens(ctx, at)
 	if err != nil {
 		for id, when := range at {
 			s.used.note(id, when)

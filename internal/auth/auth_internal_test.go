@@ -26,7 +26,7 @@ func TestUsesBetweenFlushesAreBounded(t *testing.T) {
 
 // touched fails once, and then keeps what it was told.
 type touched struct {
-	Tokens
+	Records
 	err error
 	at  map[int64]time.Time
 }
@@ -44,7 +44,7 @@ func (s *touched) TouchTokens(_ context.Context, at map[int64]time.Time) error {
 func TestUsesWaitForTheNextFlush(t *testing.T) {
 	away := errors.New("away")
 	store := &touched{err: away}
-	s := &Service{Tokens: store}
+	s := &Service{Records: store}
 	s.used.note(1, time.Unix(1, 0))
 	s.used.note(2, time.Unix(1, 0))
 	if err := s.Flush(t.Context()); !errors.Is(err, away) {

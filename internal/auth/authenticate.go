@@ -219,7 +219,7 @@ func (s *Service) find(ctx context.Context, secret string, from netip.Addr) (Tok
 }
 
 func (s *Service) lookUp(ctx context.Context, digest SecretDigest) (Token, error) {
-	t, err := s.Tokens.FindToken(ctx, digest)
+	t, err := s.Records.FindToken(ctx, digest)
 	if fault.Is(err, fault.NotFound) {
 		return Token{}, nil
 	}
@@ -279,7 +279,7 @@ func (s *Service) Sudo(ctx context.Context, a access.Actor, ref string) (access.
 	case !a.Has(access.ScopeSudo):
 		return a, &fault.Error{Kind: fault.InsufficientScope, Scopes: []string{string(access.ScopeSudo)}}
 	}
-	u, err := s.Users.FindUser(ctx, ref)
+	u, err := s.Records.FindUser(ctx, ref)
 	if fault.Is(err, fault.NotFound) {
 		return a, fault.New(fault.Absent, "404 User with ID or username '"+ref+"' Not Found")
 	}

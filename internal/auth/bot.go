@@ -89,7 +89,7 @@ func (o BotTokensOf) List(ctx context.Context, a access.Actor, ref string, f Tok
 	if err != nil {
 		return page.Of[PersonalToken]{}, err
 	}
-	return o.s.PersonalTokens.ListPersonalTokens(ctx, o.at(f, id), p)
+	return o.s.Records.ListPersonalTokens(ctx, o.at(f, id), p)
 }
 
 // Get returns one token.
@@ -103,7 +103,7 @@ func (o BotTokensOf) Get(ctx context.Context, a access.Actor, ref string, tokenI
 
 // one finds a token of the place with the id.
 func (o BotTokensOf) one(ctx context.Context, placeID, tokenID int64) (PersonalToken, error) {
-	found, err := o.s.PersonalTokens.ListPersonalTokens(ctx, o.at(TokenFilter{ID: tokenID}, placeID), page.Request{Number: 1, Size: 1})
+	found, err := o.s.Records.ListPersonalTokens(ctx, o.at(TokenFilter{ID: tokenID}, placeID), page.Request{Number: 1, Size: 1})
 	if err == nil && len(found.Rows) == 0 {
 		err = fault.New(fault.Hidden, "Could not find "+o.noun+" access token with token_id: "+strconv.FormatInt(tokenID, 10))
 	}
@@ -151,7 +151,7 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 	b.Email = b.Username + "@noreply.localhost"
 	secret := o.s.newSecret(personalPrefix)
 	done := o.s.event(a, o.created, audit.Place(b.ProjectID, b.GroupID)).With("access_level, scopes", "", t.Role.String()+", "+scopeText(t.Scopes))
-	t, err = o.s.Bots.InsertBotToken(ctx, a, b, t, DigestOf(secret), o.most(), func(standing access.Resource) (audit.Event, error) {
+	t, err = o.s.Records.InsertBotToken(ctx, a, b, t, DigestOf(secret), o.most(), func(standing access.Resource) (audit.Event, error) {
 		return done, o.mayHold(a, standing, o.issue, t.Role)
 	})
 	return t, secret, err
@@ -163,7 +163,7 @@ func (o BotTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, tok
 	if err != nil {
 		return err
 	}
-	return o.s.PersonalTokens.RevokePersonalTokens(ctx, t.ID, false, o.s.event(a, o.deleted, audit.Entity{}))
+	return o.s.Records.RevokePersonalTokens(ctx, t.ID, false, o.s.event(a, o.deleted, audit.Entity{}))
 }
 
 // Rotate replaces a token by a new one of the same bot; id 0 is the one in
@@ -184,7 +184,7 @@ func (o BotTokensOf) Rotate(ctx context.Context, a access.Actor, ref string, tok
 	f := o.at(TokenFilter{}, id)
 	return o.s.rotate(ctx, a, t, expires, func(next PersonalToken, d SecretDigest) (PersonalToken, error) {
 		at, most := Bot{ProjectID: f.ProjectID, GroupID: f.GroupID}, o.s.limits().UserTokens
-		return o.s.Bots.RotateBotToken(ctx, a, at, t.ID, next, d, most, func(standing access.Resource) (audit.Event, error) {
+		return o.s.Records.RotateBotToken(ctx, a, at, t.ID, next, d, most, func(standing access.Resource) (audit.Event, error) {
 			return done, o.mayHold(a, standing, o.end, t.Role)
 		})
 	})

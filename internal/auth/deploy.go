@@ -97,7 +97,7 @@ func (s *Service) ListDeployTokens(ctx context.Context, a access.Actor, active b
 	if err := s.allow(a, false, access.ReadInstance); err != nil {
 		return page.Of[DeployToken]{}, err
 	}
-	return s.DeployTokens.ListDeployTokens(ctx, DeployTokenFilter{Active: active, Now: s.Now()}, p)
+	return s.Records.ListDeployTokens(ctx, DeployTokenFilter{Active: active, Now: s.Now()}, p)
 }
 
 // List returns deploy tokens, only the usable ones where active.
@@ -107,7 +107,7 @@ func (d DeployTokensOf) List(ctx context.Context, a access.Actor, ref string, ac
 		return page.Of[DeployToken]{}, err
 	}
 	f.Active, f.Now = active, d.s.Now()
-	return d.s.DeployTokens.ListDeployTokens(ctx, f, p)
+	return d.s.Records.ListDeployTokens(ctx, f, p)
 }
 
 // Get returns one deploy token.
@@ -121,7 +121,7 @@ func (d DeployTokensOf) Get(ctx context.Context, a access.Actor, ref string, id 
 
 func (d DeployTokensOf) one(ctx context.Context, f DeployTokenFilter, id int64) (DeployToken, error) {
 	f.ID = id
-	found, err := d.s.DeployTokens.ListDeployTokens(ctx, f, page.Request{Number: 1, Size: 1})
+	found, err := d.s.Records.ListDeployTokens(ctx, f, page.Request{Number: 1, Size: 1})
 	if err == nil && len(found.Rows) == 0 {
 		err = fault.New(fault.Hidden, "DeployToken")
 	}
@@ -150,7 +150,7 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 	t.ProjectID, t.GroupID, t.CreatorID, t.CreatedAt = f.ProjectID, f.GroupID, a.UserID, d.s.Now()
 	secret := d.s.newSecret(deployPrefix)
 	done := d.s.event(a, d.created, audit.Place(f.ProjectID, f.GroupID)).With("scopes", "", scopeText(t.Scopes))
-	t, err = d.s.DeployTokens.InsertDeployToken(ctx, t, DigestOf(secret), d.most(), done)
+	t, err = d.s.Records.InsertDeployToken(ctx, t, DigestOf(secret), d.most(), done)
 	return t, secret, err
 }
 
@@ -166,5 +166,5 @@ func (d DeployTokensOf) Delete(ctx context.Context, a access.Actor, ref string, 
 		return err
 	}
 	done := d.s.event(a, d.destroyed, audit.Place(f.ProjectID, f.GroupID)).To("DeployToken", id, t.Name)
-	return d.s.DeployTokens.DeleteDeployToken(ctx, id, done)
+	return d.s.Records.DeleteDeployToken(ctx, id, done)
 }

@@ -92,7 +92,7 @@ func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j J
 	j.ProjectID, j.Status, j.CreatedAt, j.ExpiresAt = projectID, JobRunning, now, now.Add(timeout)
 	secret := s.newSecret(jobPrefix)
 	done := s.event(a, audit.JobCreated, audit.Place(projectID, 0)).With("user", "", j.User.Username)
-	j, err = s.Jobs.InsertJob(ctx, j, DigestOf(secret), s.limits().RunningJobs, done)
+	j, err = s.Records.InsertJob(ctx, j, DigestOf(secret), s.limits().RunningJobs, done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Invalid, "pipeline_id is invalid, it belongs to another project")
 	}
@@ -131,7 +131,7 @@ func (s *Service) Job(ctx context.Context, a access.Actor, ref string, id int64)
 	if err != nil {
 		return Job{}, err
 	}
-	return s.Jobs.FindJob(ctx, projectID, id)
+	return s.Records.FindJob(ctx, projectID, id)
 }
 
 // ListJobs returns a project's jobs, newest first.
@@ -140,14 +140,14 @@ func (s *Service) ListJobs(ctx context.Context, a access.Actor, ref string, p pa
 	if err != nil {
 		return page.Of[Job]{}, err
 	}
-	return s.Jobs.ListJobs(ctx, projectID, p)
+	return s.Records.ListJobs(ctx, projectID, p)
 }
 
 // OwnJob is the job that the actor's token belongs to (GET /job).
 func (s *Service) OwnJob(ctx context.Context, a access.Actor) (Job, error) {
 	switch a.Kind {
 	case access.Job:
-		return s.Jobs.FindJob(ctx, a.JobProjectID, a.JobID)
+		return s.Records.FindJob(ctx, a.JobProjectID, a.JobID)
 	case access.Anonymous:
 		return Job{}, fault.New(fault.Unauthenticated, "")
 	}
@@ -167,7 +167,7 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 	if err != nil {
 		return Job{}, err
 	}
-	j, err := s.Jobs.FindJob(ctx, projectID, id)
+	j, err := s.Records.FindJob(ctx, projectID, id)
 	if err != nil {
 		return Job{}, err
 	}
@@ -180,7 +180,7 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 		return Job{}, err
 	}
 	done := s.event(a, audit.JobFinished, audit.Place(projectID, 0)).To("Job", id, j.Name).With("status", string(JobRunning), string(status))
-	j, err = s.Jobs.FinishJob(ctx, projectID, id, status, done.At, done)
+	j, err = s.Records.FinishJob(ctx, projectID, id, status, done.At, done)
 	if fault.Is(err, fault.Conflict) {
 		err = fault.New(fault.Conflict, "409 Conflict: the job has ended already")
 	}

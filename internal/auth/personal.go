@@ -102,7 +102,7 @@ func (s *Service) NewPersonalToken(ctx context.Context, by audit.Author, t Perso
 	}
 	t.CreatedAt = s.Now()
 	made := audit.Event{Name: audit.PersonalTokenCreated, At: t.CreatedAt, Author: by, Entity: userEntity(t.UserID)}
-	return s.PersonalTokens.InsertPersonalToken(ctx, t, DigestOf(secret), s.limits().UserTokens, made.With("scopes", "", scopeText(t.Scopes)))
+	return s.Records.InsertPersonalToken(ctx, t, DigestOf(secret), s.limits().UserTokens, made.With("scopes", "", scopeText(t.Scopes)))
 }
 
 func checkPersonalToken(t PersonalToken, allowed []access.Scope) error {
@@ -140,7 +140,7 @@ func (s *Service) PersonalToken(ctx context.Context, a access.Actor, id int64) (
 		if err := s.allow(a, true, access.UseOwnToken); err != nil {
 			return PersonalToken{}, err
 		}
-		return s.PersonalTokens.FindPersonalToken(ctx, a.TokenID)
+		return s.Records.FindPersonalToken(ctx, a.TokenID)
 	}
 	return s.ownedToken(ctx, a, id, access.ReadTokens)
 }
@@ -151,7 +151,7 @@ func (s *Service) ownedToken(ctx context.Context, a access.Actor, id int64, acti
 	if err := gate.Token(a, action, ""); err != nil {
 		return PersonalToken{}, err
 	}
-	t, err := s.PersonalTokens.FindPersonalToken(ctx, id)
+	t, err := s.Records.FindPersonalToken(ctx, id)
 	switch {
 	case fault.Is(err, fault.NotFound) && a.Admin:
 		return PersonalToken{}, fault.New(fault.Hidden, "")
@@ -178,7 +178,7 @@ func (s *Service) ListPersonalTokens(ctx context.Context, a access.Actor, f Toke
 		return page.Of[PersonalToken]{}, err
 	}
 	f.Now = s.Now()
-	return s.PersonalTokens.ListPersonalTokens(ctx, f, p)
+	return s.Records.ListPersonalTokens(ctx, f, p)
 }
 
 // RevokePersonalToken makes a token useless from now on; id 0 is the one in
@@ -192,7 +192,7 @@ func (s *Service) RevokePersonalToken(ctx context.Context, a access.Actor, id in
 	} else if _, err := s.ownedToken(ctx, a, id, access.RevokeToken); err != nil {
 		return err
 	}
-	return s.PersonalTokens.RevokePersonalTokens(ctx, id, false, s.event(a, audit.PersonalTokenRevoked, audit.Entity{}))
+	return s.Records.RevokePersonalTokens(ctx, id, false, s.event(a, audit.PersonalTokenRevoked, audit.Entity{}))
 }
 
 // RotatePersonalToken replaces a token by a new one with the same rights; id 0
@@ -219,7 +219,7 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 // meanwhile; done tells of it.
 func (s *Service) rotatePersonal(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, done audit.Event) (PersonalToken, string, error) {
 	return s.rotate(ctx, a, t, expires, func(next PersonalToken, d SecretDigest) (PersonalToken, error) {
-		return s.PersonalTokens.RotatePersonalToken(ctx, t.ID, next, d, s.limits().UserTokens, done)
+		return s.Records.RotatePersonalToken(ctx, t.ID, next, d, s.limits().UserTokens, done)
 	})
 }
 
@@ -227,7 +227,7 @@ func (s *Service) rotatePersonal(ctx context.Context, a access.Actor, t Personal
 // used one that was dead.
 func (s *Service) revokeFamily(ctx context.Context, a access.Actor, id int64) error {
 	e := s.event(a, audit.PersonalTokenRevoked, audit.Entity{}).With("reason", "", "a revoked token of its family was used")
-	return s.PersonalTokens.RevokePersonalTokens(ctx, id, true, e)
+	return s.Records.RevokePersonalTokens(ctx, id, true, e)
 }
 
 // rotate replaces a token that the actor may replace; keep puts the new one in its

@@ -77,7 +77,7 @@ func (s *Service) CurrentUser(ctx context.Context, a access.Actor) (User, error)
 	if err := s.allow(a, true, access.ReadSelf); err != nil {
 		return User{}, err
 	}
-	return s.Users.FindUser(ctx, strconv.FormatInt(a.UserID, 10))
+	return s.Records.FindUser(ctx, strconv.FormatInt(a.UserID, 10))
 }
 
 // User returns a user by id.
@@ -89,7 +89,7 @@ func (s *Service) User(ctx context.Context, a access.Actor, id int64) (User, err
 }
 
 func (s *Service) findUser(ctx context.Context, id int64) (User, error) {
-	u, err := s.Users.FindUser(ctx, strconv.FormatInt(id, 10))
+	u, err := s.Records.FindUser(ctx, strconv.FormatInt(id, 10))
 	if fault.Is(err, fault.NotFound) {
 		return User{}, fault.New(fault.Hidden, "User")
 	}
@@ -102,7 +102,7 @@ func (s *Service) ListUsers(ctx context.Context, a access.Actor, f UserFilter, p
 		return page.Of[User]{}, err
 	}
 	f.ByEmail = a.Admin // to others an email is not public
-	return s.Users.ListUsers(ctx, f, p)
+	return s.Records.ListUsers(ctx, f, p)
 }
 
 // CreateUser makes a user, for an administrator.
@@ -121,7 +121,7 @@ func (s *Service) NewUser(ctx context.Context, by audit.Author, u User) (User, e
 	}
 	u = u.Bounded()
 	u.CreatedAt = s.Now()
-	u, err := s.Users.InsertUser(ctx, u, audit.Event{Name: audit.UserCreated, At: u.CreatedAt, Author: by, Entity: userEntity(0)})
+	u, err := s.Records.InsertUser(ctx, u, audit.Event{Name: audit.UserCreated, At: u.CreatedAt, Author: by, Entity: userEntity(0)})
 	if e, ok := fault.As(err, fault.Conflict); ok {
 		return User{}, fault.New(fault.Conflict, e.Field+" has already been taken")
 	}

@@ -44,7 +44,7 @@ func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, block
 	if blocked {
 		name = audit.UserBlocked
 	}
-	return s.Users.SetBlocked(ctx, id, blocked, s.event(a, name, userEntity(id)).To("User", id, u.Username))
+	return s.Records.SetBlocked(ctx, id, blocked, s.event(a, name, userEntity(id)).To("User", id, u.Username))
 }
 
 // MakeAdministrator makes a user an administrator, for an administrator.
@@ -58,7 +58,7 @@ func (s *Service) EditUser(ctx context.Context, a access.Actor, id int64, e User
 	if err := s.allow(a, false, access.AdminUsers); err != nil {
 		return User{}, err
 	}
-	u, err := s.Users.UpdateUser(ctx, id, func(u *User) ([]audit.Event, error) {
+	u, err := s.Records.UpdateUser(ctx, id, func(u *User) ([]audit.Event, error) {
 		before := *u
 		if err := e.apply(u); err != nil {
 			return nil, err
@@ -82,7 +82,7 @@ func (s *Service) DeleteUser(ctx context.Context, a access.Actor, id int64, with
 	if u.Bot {
 		return botOfToken()
 	}
-	return userFault(s.Users.DeleteUser(ctx, id, withProjects, s.event(a, audit.UserDestroyed, userEntity(id)).To("User", id, u.Username)))
+	return userFault(s.Records.DeleteUser(ctx, id, withProjects, s.event(a, audit.UserDestroyed, userEntity(id)).To("User", id, u.Username)))
 }
 
 func botOfToken() error {

@@ -68,22 +68,19 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 func (s *server) furnish(cfg config.Config, version string) {
 	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
 	s.projects = &projects.Service{
-		Groups: s.db, Projects: s.db, Members: s.db, Features: s.db, Variables: s.db, Allowlists: s.db, Namespaces: s.db, Transfers: s.db,
-		Rules: rules, Now: time.Now,
+		Records: s.db, Rules: rules, Now: time.Now,
 	}
 	s.auth = &auth.Service{
-		Tokens: s.db, Users: s.db, PersonalTokens: s.db, Bots: s.db, DeployTokens: s.db, Jobs: s.db,
-		Places: s.projects, Rules: rules, Now: time.Now, Logins: throttle.NewLogins(time.Now),
+		Records: s.db, Places: s.projects, Rules: rules, Now: time.Now, Logins: throttle.NewLogins(time.Now),
 	}
 	s.registry = &registry.Registry{
-		Catalog: s.db, Ledger: s.db, Uploads: s.db, Shelf: s.db, Files: s.db, Removal: s.db, Sweeps: s.db, Protectors: s.db,
-		Places: s.projects, Blobs: s.blobs, Rules: rules, Naming: naming.Grammar(cfg.Naming),
+		Records: s.db, Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: naming.Grammar(cfg.Naming),
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.registry.Links, _ = s.blobs.(blob.Linker)
 	s.audit = &trail.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
 	s.webhooks = &webhooks.Service{
-		Store: s.db, Log: s.db, Places: s.projects, Guard: webhooks.Guard{Allow: cfg.WebhookAllowNetworks}, Now: time.Now,
+		Records: s.db, Places: s.projects, Guard: webhooks.Guard{Allow: cfg.WebhookAllowNetworks}, Now: time.Now,
 	}
 	s.api = &api.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,

@@ -18,13 +18,18 @@ import (
 // Service is the deeds of this room. Every one asks the permission table
 // before it acts.
 type Service struct {
-	Store  Store
-	Log    Log
-	Sender Sender
-	Places gate.Places
-	Guard  Guard
-	Limits Limits // the zero value: DefaultLimits
-	Now    func() time.Time
+	Records Records
+	Sender  Sender
+	Places  gate.Places
+	Guard   Guard
+	Limits  Limits // the zero value: DefaultLimits
+	Now     func() time.Time
+}
+
+// Records is all that this room keeps in a database.
+type Records interface {
+	Store
+	Log
 }
 
 // Store keeps hooks. Each method is one transaction. NotFound where the project
@@ -107,7 +112,7 @@ func (s *Service) List(ctx context.Context, a access.Actor, project string, p pa
 	if err != nil {
 		return page.Of[Hook]{}, err
 	}
-	return s.Store.ListHooks(ctx, projectID, p)
+	return s.Records.ListHooks(ctx, projectID, p)
 }
 
 // Get returns one hook.
@@ -116,7 +121,7 @@ func (s *Service) Get(ctx context.Context, a access.Actor, project string, id in
 	if err != nil {
 		return Hook{}, err
 	}
-	return s.Store.FindHook(ctx, projectID, id)
+	return s.Records.FindHook(ctx, projectID, id)
 }
 
 // Create makes a hook, told of packages unless the edit says otherwise.
@@ -130,7 +135,7 @@ func (s *Service) Create(ctx context.Context, a access.Actor, project string, e 
 	if err := h.check(s.Guard); err != nil {
 		return Hook{}, err
 	}
-	return s.Store.InsertHook(ctx, h, s.limits().Hooks, s.event(a, audit.WebhookCreated, h))
+	return s.Records.InsertHook(ctx, h, s.limits().Hooks, s.event(a, audit.WebhookCreated, h))
 }
 
 // Edit changes a hook.
@@ -139,7 +144,7 @@ func (s *Service) Edit(ctx context.Context, a access.Actor, project string, id i
 	if err != nil {
 		return Hook{}, err
 	}
-	return s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
+	return s.Records.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
 		before := *h
 		e.apply(h)
 		return s.event(a, audit.WebhookUpdated, *h).With(h.changes(before), "", ""), h.check(s.Guard)
@@ -152,7 +157,7 @@ func (s *Service) Delete(ctx context.Context, a access.Actor, project string, id
 	if err != nil {
 		return err
 	}
-	return s.Store.DeleteHook(ctx, projectID, id, s.event(a, audit.WebhookDestroyed, Hook{ID: id, ProjectID: projectID}))
+	return s.Records.DeleteHook(ctx, projectID, id, s.event(a, audit.WebhookDestroyed, Hook{ID: id, ProjectID: projectID}))
 }
 
 // SetHeader adds a header to a hook's deliveries, or changes it.
@@ -161,7 +166,7 @@ func (s *Service) SetHeader(ctx context.Context, a access.Actor, project string,
 	if err != nil {
 		return err
 	}
-	_, err = s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
+	_, err = s.Records.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
 		h.setHeader(header)
 		return s.event(a, audit.WebhookUpdated, *h).With("custom_headers", "", ""), h.check(s.Guard)
 	})
@@ -174,7 +179,7 @@ func (s *Service) DropHeader(ctx context.Context, a access.Actor, project string
 	if err != nil {
 		return err
 	}
-	_, err = s.Store.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
+	_, err = s.Records.UpdateHook(ctx, projectID, id, func(h *Hook) (audit.Event, error) {
 		rest := slices.DeleteFunc(slices.Clone(h.Target.Headers), func(old Header) bool { return strings.EqualFold(old.Key, key) })
 		if len(rest) == len(h.Target.Headers) {
 			return audit.Event{}, fault.New(fault.NotFound, "")
@@ -192,11 +197,11 @@ func (s *Service) Test(ctx context.Context, a access.Actor, project string, id i
 	if err != nil {
 		return err
 	}
-	h, err := s.Store.FindHook(ctx, projectID, id)
+	h, err := s.Records.FindHook(ctx, projectID, id)
 	if err != nil {
 		return err
 	}
-	event, err := s.Log.NewEvent(ctx, projectID, a.UserID)
+	event, err := s.Records.NewEvent(ctx, projectID, a.UserID)
 	if err != nil {
 		return err
 	}
@@ -213,11 +218,11 @@ func (s *Service) Attempts(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return page.Of[Attempt]{}, err
 	}
-	h, err := s.Store.FindHook(ctx, projectID, id)
+	h, err := s.Records.FindHook(ctx, projectID, id)
 	if err != nil {
 		return page.Of[Attempt]{}, err
 	}
-	return s.Log.ListAttempts(ctx, h.ID, f, p)
+	return s.Records.ListAttempts(ctx, h.ID, f, p)
 }
 
 // Resend sends once more what a hook was sent, with the same key, and returns
@@ -227,11 +232,11 @@ func (s *Service) Resend(ctx context.Context, a access.Actor, project string, id
 	if err != nil {
 		return 0, err
 	}
-	h, err := s.Store.FindHook(ctx, projectID, id)
+	h, err := s.Records.FindHook(ctx, projectID, id)
 	if err != nil {
 		return 0, err
 	}
-	before, err := s.Log.FindAttempt(ctx, h.ID, attemptID)
+	before, err := s.Records.FindAttempt(ctx, h.ID, attemptID)
 	if err != nil {
 		return 0, err
 	}
@@ -242,7 +247,7 @@ func (s *Service) Resend(ctx context.Context, a access.Actor, project string, id
 // send tries a delivery now. Unprocessable where there was no answer.
 func (s *Service) send(ctx context.Context, d Delivery) (Attempt, error) {
 	tried := s.Sender.Send(ctx, d)
-	if err := s.Log.RecordAttempt(ctx, tried); err != nil {
+	if err := s.Records.RecordAttempt(ctx, tried); err != nil {
 		return tried, err
 	}
 	if tried.Status == 0 {
@@ -260,7 +265,7 @@ const (
 // were.
 func (s *Service) Prune(ctx context.Context) (removed int, err error) {
 	for {
-		n, err := s.Log.PruneAttempts(ctx, s.Now().Add(-keepLog), pruneStep)
+		n, err := s.Records.PruneAttempts(ctx, s.Now().Add(-keepLog), pruneStep)
 		removed += n
 		if err != nil || n < pruneStep {
 			return removed, err

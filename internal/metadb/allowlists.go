@@ -82,5 +82,3 @@ func (db *DB) DisallowJobs(ctx context.Context, projectID int64, source projects
 	})
 	return err
 }
-
-var _ projects.Allowlists = (*DB)(nil)

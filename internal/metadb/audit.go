@@ -178,5 +178,3 @@ func (db *DB) PurgeEvents(ctx context.Context, before time.Time, limit int) (int
 		return int(n), err
 	})
 }
-
-var _ trail.Store = (*DB)(nil)

@@ -113,5 +113,3 @@ func botHasPlace(ctx context.Context, q queries, userID int64) error {
 	}
 	return classify(err)
 }
-
-var _ auth.Bots = (*DB)(nil)

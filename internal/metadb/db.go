@@ -18,12 +18,14 @@ import (
 
 	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
+	"granary/internal/trail"
 )
 
-// DB is the records. It implements the record interfaces of auth, projects and
-// registry. All methods are safe for concurrent use.
+// DB is the records of all rooms. All methods are safe for concurrent use.
 type DB struct {
 	dialect  dialect
 	reads    *sql.DB
@@ -55,6 +57,15 @@ type DB struct {
 	formerPaths fault.Limit // that a project or group keeps
 	clock       func() time.Time
 }
+
+var (
+	_ auth.Records     = (*DB)(nil)
+	_ projects.Records = (*DB)(nil)
+	_ registry.Records = (*DB)(nil)
+	_ hooks.Records    = (*DB)(nil)
+	_ releases.Store   = (*DB)(nil)
+	_ trail.Store      = (*DB)(nil)
+)
 
 // How much is remembered where nothing else is said, and for how long.
 const (

@@ -148,5 +148,3 @@ func flagOn(ctx context.Context, q queries, projectID int64) (bool, error) {
 	gates := projects.FeatureGates{Own: pointer(own), Instance: pointer(instance), PercentageOfTime: ofTime.Int64, PercentageOfActors: ofActors.Int64}
 	return gates.On(projectID, rand.Int64N(100)), classify(err) //nolint:gosec // a lottery, not a secret
 }
-
-var _ projects.Features = (*DB)(nil)

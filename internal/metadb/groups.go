@@ -7,7 +7,6 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/audit"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
@@ -282,8 +281,3 @@ func (t *tx) deleteNamespace(namespaceID int64, now time.Time) error {
 	}
 	return t.exec(`UPDATE namespaces SET deleted_at = $1 WHERE deleted_at IS NULL AND id = $2`, micros(now), namespaceID)
 }
-
-var (
-	_ projects.Groups = (*DB)(nil)
-	_ auth.Users      = (*DB)(nil)
-)

@@ -147,5 +147,3 @@ func newEvent(ctx context.Context, q queries, projectID, userID int64) (hooks.Ev
 	err = q.row(ctx, `SELECT username, name FROM users WHERE id = $1`, userID).Scan(&e.User.Username, &e.User.Name)
 	return e, classify(err)
 }
-
-var _ hooks.Log = (*DB)(nil)

@@ -131,5 +131,3 @@ func (db *DB) DeleteHook(ctx context.Context, projectID, id int64, e audit.Event
 		return t.record(ctx, e)
 	})
 }
-
-var _ hooks.Store = (*DB)(nil)

@@ -122,5 +122,3 @@ func (db *DB) FinishJob(ctx context.Context, projectID, jobID int64, status auth
 		return j, t.record(ctx, e)
 	})
 }
-
-var _ auth.Jobs = (*DB)(nil)

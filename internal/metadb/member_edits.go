@@ -138,5 +138,3 @@ func (t *tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept boo
 		groupID, userID, int(access.Owner)).Scan(&kept)
 	return kept, classify(err)
 }
-
-var _ projects.Members = (*DB)(nil)

@@ -19,7 +19,7 @@ import (
 // meanwhile is the records of members, in which somebody else is done with a
 // change between the look of a deed and its own.
 type meanwhile struct {
-	projects.Members
+	projects.Records
 	first func()
 }
 
@@ -32,17 +32,17 @@ func (m *meanwhile) pass() {
 
 func (m *meanwhile) InsertMember(ctx context.Context, at projects.Place, a access.Actor, member projects.Member, most fault.Limit, decide projects.Decide) (projects.Member, error) {
 	m.pass()
-	return m.Members.InsertMember(ctx, at, a, member, most, decide)
+	return m.Records.InsertMember(ctx, at, a, member, most, decide)
 }
 
 func (m *meanwhile) UpdateMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, edit func(access.Resource, *projects.Member) (audit.Event, error)) (projects.Member, error) {
 	m.pass()
-	return m.Members.UpdateMember(ctx, at, a, userID, edit)
+	return m.Records.UpdateMember(ctx, at, a, userID, edit)
 }
 
 func (m *meanwhile) DeleteMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, decide projects.Decide) error {
 	m.pass()
-	return m.Members.DeleteMember(ctx, at, a, userID, decide)
+	return m.Records.DeleteMember(ctx, at, a, userID, decide)
 }
 
 // crew is a group and a project in it, with members of both, and the deeds.
@@ -58,8 +58,8 @@ type crew struct {
 
 func newCrew(t *testing.T, db *DB, names ...string) *crew {
 	t.Helper()
-	c := &crew{t: t, db: db, passing: &meanwhile{Members: db}, users: map[string]auth.User{}}
-	c.deeds = &projects.Service{Groups: db, Projects: db, Members: c.passing, Now: time.Now}
+	c := &crew{t: t, db: db, passing: &meanwhile{Records: db}, users: map[string]auth.User{}}
+	c.deeds = &projects.Service{Records: c.passing, Now: time.Now}
 	for _, name := range append([]string{"root"}, names...) {
 		c.users[name] = newUser(t, db, name, false)
 	}
@@ -369,18 +369,18 @@ func checkStressed(t *testing.T, c *crew, began time.Time, done int) {
 
 // passingBots is meanwhile for bots and their tokens.
 type passingBots struct {
-	auth.Bots
+	auth.Records
 	first func()
 }
 
 func (p *passingBots) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, t auth.PersonalToken, d auth.SecretDigest, most fault.Limit, check auth.CheckStanding) (auth.PersonalToken, error) {
 	p.first()
-	return p.Bots.InsertBotToken(ctx, a, b, t, d, most, check)
+	return p.Records.InsertBotToken(ctx, a, b, t, d, most, check)
 }
 
 func (p *passingBots) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, id int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, check auth.CheckStanding) (auth.PersonalToken, error) {
 	p.first()
-	return p.Bots.RotateBotToken(ctx, a, b, id, successor, d, most, check)
+	return p.Records.RotateBotToken(ctx, a, b, id, successor, d, most, check)
 }
 
 // Who is lowered meanwhile gets hold of no token with the role that they had: not
@@ -389,8 +389,8 @@ func TestBotTokensAreJudgedUnderTheRow(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		ctx := t.Context()
 		c := newCrew(t, db, "max")
-		bots := &passingBots{Bots: db}
-		tokens := (&auth.Service{Bots: bots, PersonalTokens: db, Places: c.deeds, Now: time.Now}).ProjectTokens()
+		bots := &passingBots{Records: db}
+		tokens := (&auth.Service{Records: bots, Places: c.deeds, Now: time.Now}).ProjectTokens()
 		made := auth.PersonalToken{Name: "ci", Scopes: []access.Scope{access.ScopeAPI}, Role: access.Maintainer}
 		c.set(c.project, "max", access.Maintainer)
 		bots.first = func() {}

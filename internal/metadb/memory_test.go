@@ -56,7 +56,7 @@ func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 		return nil
 	}))
 	digests = nil
-	downloads := &registry.Registry{Catalog: db, Naming: naming.Strict, Now: time.Now}
+	downloads := &registry.Registry{Records: db, Naming: naming.Strict, Now: time.Now}
 	before := heap()
 	for n := range files {
 		request := fmt.Sprint(strings.Repeat("x", 2000), "root/tool", "tool", "1.0.0", "file-", fmt.Sprintf("%06d", n+1))[2000:]

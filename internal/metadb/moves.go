@@ -232,5 +232,3 @@ func (t *tx) keepable(ctx context.Context, g projects.Group, a access.Actor, e a
 	}
 	return t.record(ctx, aboutMember(e, m).With("access_level", was, m.Standing()))
 }
-
-var _ projects.Transfers = (*DB)(nil)

@@ -18,7 +18,7 @@ import (
 
 // movers is the deeds of projects over a database.
 func movers(db *DB) *projects.Service {
-	return &projects.Service{Groups: db, Projects: db, Members: db, Namespaces: db, Transfers: db, Now: time.Now}
+	return &projects.Service{Records: db, Now: time.Now}
 }
 
 // TestCrossingTransfersMakeNoCircle: two groups go into each other at once. One
@@ -177,7 +177,7 @@ func TestTransfersAreJudgedUnderTheRow(t *testing.T) {
 			back access.Role
 		}{{here, access.Maintainer, access.Owner}, {there, access.Developer, access.Maintainer}} {
 			deeds := movers(db)
-			deeds.Transfers = meanwhileMoving{db, func() {
+			deeds.Records = meanwhileMoving{db, func() {
 				_, err := db.UpdateMember(t.Context(), lost.at, actorOf(root), ada.ID, toRole(lost.role))
 				must(t, 0, err)
 			}}

@@ -40,5 +40,3 @@ func (db *DB) CountMembers(ctx context.Context, groupID int64) (n int, err error
 			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`) AS few`, groupID, micros(db.now())).Scan(&n)
 	return n, classify(err)
 }
-
-var _ projects.Namespaces = (*DB)(nil)

@@ -30,7 +30,7 @@ func scanPackage(row scanner) (registry.Package, error) {
 	return p, classify(err)
 }
 
-// ListPackages implements registry.Shelf. The page is one snapshot: a counter
+// ListPackages implements registry.Packages. The page is one snapshot: a counter
 // and the rows that it speaks of.
 func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page.Request) (found page.Of[registry.Package], err error) {
 	// The texts of other lists vary too much to be kept.

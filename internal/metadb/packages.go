@@ -46,7 +46,7 @@ type foundFile struct {
 	small []byte
 }
 
-// FindFile implements registry.Catalog. Files that were asked for are
+// FindFile implements registry.Files. Files that were asked for are
 // remembered until something is published to their place.
 func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
 	if db.dialect.shared { // another node may publish to the same place
@@ -110,7 +110,7 @@ func verify(d blob.Digest, small []byte) error {
 	return blob.Verify(d, sha256.Sum256(small))
 }
 
-// TouchDownloads implements registry.Ledger.
+// TouchDownloads implements registry.Publishing.
 func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error {
 	return db.touch(ctx, `UPDATE packages SET last_downloaded_at = $1
 		WHERE id = $2 AND (last_downloaded_at IS NULL OR last_downloaded_at < $1)`, at)
@@ -136,7 +136,7 @@ const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
 
 const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`
 
-// PurgeDeleted implements registry.Ledger.
+// PurgeDeleted implements registry.Sweeping.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error) {
 	defer db.files.clear()
 	defer db.walks.clear()
@@ -220,7 +220,7 @@ const sweepQuery = `UPDATE blobs SET touched_at = touched_at WHERE files = 0 AND
 		AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1)
 	RETURNING id, digest, size`
 
-// SweepBlob implements registry.Ledger. The bytes go before the commit, so
+// SweepBlob implements registry.Sweeping. The bytes go before the commit, so
 // that a publisher of the same bytes, who waits at its pin for this
 // transaction, finds them gone and writes them again.
 func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
@@ -244,8 +244,3 @@ func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.
 	})
 	return size, found && err == nil, err
 }
-
-var (
-	_ registry.Catalog = (*DB)(nil)
-	_ registry.Ledger  = (*DB)(nil)
-)

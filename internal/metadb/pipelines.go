@@ -77,7 +77,7 @@ func pipelinesOf(ctx context.Context, q queries, owner, table, only string, ids 
 		CROSS JOIN `+pipelineTables+w.String()+` AND l.id = s.pipeline_id ORDER BY l.id`, w.args...)
 }
 
-// ListPipelines implements registry.Shelf.
+// ListPipelines implements registry.Packages.
 func (db *DB) ListPipelines(ctx context.Context, packageID, before int64, limit int) ([]registry.Pipeline, error) {
 	w := where{args: []any{micros(db.now())}}
 	w.and("s.package_id = ? AND l.id = s.pipeline_id", packageID)

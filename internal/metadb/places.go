@@ -26,7 +26,7 @@ type route struct {
 	moved     bool // the path is an old one
 }
 
-// FindPlace implements registry.Catalog. Places are remembered until something
+// FindPlace implements registry.Places. Places are remembered until something
 // changes, one for each project and actor, whatever the project is called by, and
 // so are the paths that lead to a project.
 func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {

@@ -262,5 +262,3 @@ func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time,
 	})
 	return err
 }
-
-var _ projects.Projects = (*DB)(nil)

@@ -17,14 +17,14 @@ func scanProtection(row scanner) (registry.ProtectionRule, error) {
 	return r, classify(err)
 }
 
-// ListProtections implements registry.Protectors.
+// ListProtections implements registry.Protections.
 func (db *DB) ListProtections(ctx context.Context, projectID int64, p page.Request) (page.Of[registry.ProtectionRule], error) {
 	var w where
 	w.and("r.project_id = ?", projectID)
 	return listPage(ctx, db, &w, p, scanProtection, "package_protection_rules r", protectionColumns, "r.id")
 }
 
-// InsertProtection implements registry.Protectors.
+// InsertProtection implements registry.Protections.
 func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, most fault.Limit, e audit.Event) (registry.ProtectionRule, error) {
 	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
 		err := t.room(ctx, protectionRows(), 1, most, r.ProjectID)
@@ -49,7 +49,7 @@ func aboutProtection(e audit.Event, r registry.ProtectionRule) audit.Event {
 	return e.To("PackageProtectionRule", r.ID, r.Pattern)
 }
 
-// UpdateProtection implements registry.Protectors.
+// UpdateProtection implements registry.Protections.
 func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edit func(*registry.ProtectionRule) (audit.Event, error)) (registry.ProtectionRule, error) {
 	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
 		r, err := t.findProtection(ctx, projectID, ruleID)
@@ -68,7 +68,7 @@ func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edi
 	})
 }
 
-// DeleteProtection implements registry.Protectors.
+// DeleteProtection implements registry.Protections.
 func (db *DB) DeleteProtection(ctx context.Context, projectID, ruleID int64, e audit.Event) error {
 	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
 		r, err := t.findProtection(ctx, projectID, ruleID)
@@ -82,5 +82,3 @@ func (db *DB) DeleteProtection(ctx context.Context, projectID, ruleID int64, e a
 	})
 	return err
 }
-
-var _ registry.Protectors = (*DB)(nil)

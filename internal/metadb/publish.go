@@ -11,7 +11,7 @@ import (
 	"granary/internal/registry"
 )
 
-// PinBlob implements registry.Ledger.
+// PinBlob implements registry.Publishing.
 func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error {
 	return db.writer.do(ctx, func(t *tx) error {
 		_, err := t.pinBlob(d, size, 0, now)
@@ -19,7 +19,7 @@ func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.T
 	})
 }
 
-// AddFile implements registry.Ledger.
+// AddFile implements registry.Publishing.
 func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.File, error) {
 	if p.Restored != nil {
 		return db.restoreFile(ctx, p)

@@ -241,5 +241,3 @@ func (db *DB) DeleteRelease(ctx context.Context, projectID int64, tag string, do
 		return e, t.record(ctx, done.To("Release", e.ID, e.Tag))
 	})
 }
-
-var _ releases.Store = (*DB)(nil)

@@ -9,7 +9,7 @@ import (
 	"granary/internal/registry"
 )
 
-// RemovePackage implements registry.Removal. The unique index passes over what
+// RemovePackage implements registry.Packages. The unique index passes over what
 // is doomed, so that the name and version are free at once.
 func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
@@ -37,7 +37,7 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 	})
 }
 
-// RemoveFile implements registry.Removal.
+// RemoveFile implements registry.Files.
 func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
 	defer db.files.clear()
 	return db.writer.do(freeing(ctx), func(t *tx) error {
@@ -85,5 +85,3 @@ func (t *tx) purgeFiles(ctx context.Context, limit int) ([]int64, error) {
 	return t.ids(ctx, `DELETE FROM package_files WHERE id IN (
 		SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1) RETURNING blob_id`, limit)
 }
-
-var _ registry.Removal = (*DB)(nil)

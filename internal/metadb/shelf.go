@@ -8,7 +8,7 @@ import (
 	"granary/internal/registry"
 )
 
-// FindPackage implements registry.Shelf.
+// FindPackage implements registry.Packages.
 func (db *DB) FindPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
 	p, err := findPackage(ctx, db, projectID, packageID)
 	if err != nil {
@@ -23,7 +23,7 @@ func findPackage(ctx context.Context, q queries, projectID, packageID int64) (re
 	return scanPackage(q.row(ctx, `SELECT `+packageColumns+` FROM packages k WHERE k.id = $1 AND k.project_id = $2`, packageID, projectID))
 }
 
-// ListVersions implements registry.Shelf.
+// ListVersions implements registry.Packages.
 func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit int) ([]registry.Package, error) {
 	var w where
 	w.and("k.project_id = ? AND k.name = ? AND k.id <> ?", p.ProjectID, string(p.Name), p.ID)
@@ -58,7 +58,7 @@ const groupPlaces = `WITH RECURSIVE below (id) AS (
 	LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $3 AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
 	WHERE p.deleted_at IS NULL ORDER BY p.id`
 
-// GroupPlaces implements registry.Shelf.
+// GroupPlaces implements registry.Places.
 func (db *DB) GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]registry.Place, error) {
 	return list(ctx, db, func(row scanner) (p registry.Place, err error) {
 		s := &p.Standing
@@ -124,8 +124,3 @@ func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []
 	}
 	return f.File, small[0], verify(f.Digest, small[0])
 }
-
-var (
-	_ registry.Shelf = (*DB)(nil)
-	_ registry.Files = (*DB)(nil)
-)

@@ -17,7 +17,7 @@ const SweepsSince = 14
 // sweepsKept is how long a sweep whose outcome nobody came for is remembered.
 const sweepsKept = 24 * time.Hour
 
-// AskSweep implements registry.Sweeps.
+// AskSweep implements registry.Sweeping.
 func (db *DB) AskSweep(ctx context.Context, e audit.Event) (id int64, err error) {
 	return write(freeing(ctx), db, func(t *tx) (int64, error) {
 		err := t.exec(`DELETE FROM sweeps WHERE asked_at < `+db.dialect.now+` - $1`, sweepsKept.Microseconds())
@@ -76,5 +76,3 @@ func (db *DB) CountBlobs(ctx context.Context, after int64, limit int) (last int6
 		FROM (SELECT id, size FROM blobs WHERE id > $1 ORDER BY id LIMIT $2) b`, after, limit).Scan(&last, &blobs, &bytes)
 	return last, blobs, bytes, classify(err)
 }
-
-var _ registry.Sweeps = (*DB)(nil)

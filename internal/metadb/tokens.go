@@ -357,9 +357,3 @@ func (db *DB) DeleteDeployToken(ctx context.Context, tokenID int64, e audit.Even
 	})
 	return err
 }
-
-var (
-	_ auth.Tokens         = (*DB)(nil)
-	_ auth.PersonalTokens = (*DB)(nil)
-	_ auth.DeployTokens   = (*DB)(nil)
-)

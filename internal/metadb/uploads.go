@@ -113,5 +113,3 @@ func (t *tx) purgeReleases(limit int) (int, error) {
 		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
 	return int(n), err
 }
-
-var _ registry.Uploads = (*DB)(nil)

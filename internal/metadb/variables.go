@@ -156,5 +156,3 @@ func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref project
 	})
 	return err
 }
-
-var _ projects.Variables = (*DB)(nil)

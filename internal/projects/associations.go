@@ -17,10 +17,10 @@ func (s *Service) Associations(ctx context.Context, a access.Actor, least access
 		return groups, found, err
 	}
 	a.Admin = false
-	groups, err := s.Groups.ListGroups(ctx, GroupFilter{Actor: a, MinRole: max(least, access.Guest)}, p)
+	groups, err := s.Records.ListGroups(ctx, GroupFilter{Actor: a, MinRole: max(least, access.Guest)}, p)
 	if err != nil {
 		return groups, found, err
 	}
-	found, err = s.Projects.ListProjects(ctx, ProjectFilter{Actor: a, Membership: true, MinRole: least}, p)
+	found, err = s.Records.ListProjects(ctx, ProjectFilter{Actor: a, Membership: true, MinRole: least}, p)
 	return groups, found, err
 }

@@ -104,7 +104,7 @@ func (s *Service) ListFeatures(ctx context.Context, a access.Actor) ([]Feature, 
 	if err := s.MayReadFeatures(a); err != nil {
 		return nil, err
 	}
-	return s.Features.ListFeatures(ctx)
+	return s.Records.ListFeatures(ctx)
 }
 
 // SetFeature sets a gate of a flag.
@@ -115,7 +115,7 @@ func (s *Service) SetFeature(ctx context.Context, a access.Actor, name string, c
 	if ok, err := regexp.MatchString(`\A[A-Za-z0-9_.-]{1,255}\z`, name); err != nil || !ok {
 		return Feature{}, fault.New(fault.Refused, "a flag's name has letters, digits, '_', '.' and '-'")
 	}
-	f, err := s.Features.SetFeature(ctx, name, c, s.limits().Flags, s.limits().FlagTargets, s.featureEvent(a, audit.FeatureSet, name).With(c.gate(), "", c.value()))
+	f, err := s.Records.SetFeature(ctx, name, c, s.limits().Flags, s.limits().FlagTargets, s.featureEvent(a, audit.FeatureSet, name).With(c.gate(), "", c.value()))
 	if e, ok := fault.As(err, fault.NotFound); ok {
 		return Feature{}, fault.New(fault.Refused, e.Msg+" is not found!")
 	}
@@ -128,5 +128,5 @@ func (s *Service) DeleteFeature(ctx context.Context, a access.Actor, name string
 	if err := s.MayTurnFeatures(a); err != nil {
 		return err
 	}
-	return s.Features.DeleteFeature(ctx, name, s.featureEvent(a, audit.FeatureDeleted, name))
+	return s.Records.DeleteFeature(ctx, name, s.featureEvent(a, audit.FeatureDeleted, name))
 }

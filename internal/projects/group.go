@@ -93,7 +93,7 @@ func (s *Service) ListGroups(ctx context.Context, a access.Actor, f GroupFilter,
 		return page.Of[Group]{}, err
 	}
 	f.Actor = a
-	return s.Groups.ListGroups(ctx, f, p)
+	return s.Records.ListGroups(ctx, f, p)
 }
 
 // Subgroups returns the direct children of a group that the actor can see.
@@ -103,7 +103,7 @@ func (s *Service) Subgroups(ctx context.Context, a access.Actor, ref string, f G
 		return page.Of[Group]{}, err
 	}
 	f.Actor, f.ParentID = a, g.ID
-	return s.Groups.ListGroups(ctx, f, p)
+	return s.Records.ListGroups(ctx, f, p)
 }
 
 // CreateGroup makes a group; ParentID 0 makes one at the top. Rejected for
@@ -133,7 +133,7 @@ func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Gro
 	if a.Bot { // belongs to its one place, and has in here what it has there
 		owner, role = 0, parent.Standing.Role
 	}
-	g, err = s.Groups.InsertGroup(ctx, g, owner, most, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
+	g, err = s.Records.InsertGroup(ctx, g, owner, most, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
 	if fault.Is(err, fault.Conflict) {
 		return Group{}, fault.Field("path", "has already been taken")
 	}
@@ -161,7 +161,7 @@ func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e G
 		return g, nil
 	}
 	standing := g.Standing
-	g, err = s.Groups.UpdateGroup(ctx, g.ID, func(g *Group) ([]audit.Event, error) {
+	g, err = s.Records.UpdateGroup(ctx, g.ID, func(g *Group) ([]audit.Event, error) {
 		before := *g
 		set(&g.Name, e.Name)
 		set(&g.Path, e.Path)
@@ -187,7 +187,7 @@ func (s *Service) DeleteGroup(ctx context.Context, a access.Actor, ref string) e
 		return err
 	}
 	done := s.event(a, audit.GroupDestroyed, g.above()).To("Group", g.ID, g.FullPath)
-	return s.Groups.DeleteGroup(ctx, g.ID, done.At, done)
+	return s.Records.DeleteGroup(ctx, g.ID, done.At, done)
 }
 
 func checkGroup(g Group) error {

@@ -36,7 +36,7 @@ func (s *Service) SetJobTokenScope(ctx context.Context, a access.Actor, ref stri
 	if err != nil {
 		return err
 	}
-	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
+	_, err = s.Records.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
 		if p.JobTokenScope == enabled {
 			return nil, nil
 		}
@@ -57,7 +57,7 @@ func (s *Service) AllowedProjects(ctx context.Context, a access.Actor, ref strin
 	if err != nil {
 		return page.Of[Project]{}, err
 	}
-	return s.Allowlists.ListAllowedProjects(ctx, p.ID, ask)
+	return s.Records.ListAllowedProjects(ctx, p.ID, ask)
 }
 
 // AllowedGroups returns the groups whose projects' jobs are let in.
@@ -66,7 +66,7 @@ func (s *Service) AllowedGroups(ctx context.Context, a access.Actor, ref string,
 	if err != nil {
 		return page.Of[Group]{}, err
 	}
-	return s.Allowlists.ListAllowedGroups(ctx, p.ID, ask)
+	return s.Records.ListAllowedGroups(ctx, p.ID, ask)
 }
 
 // AllowJobsOf lets the jobs of a project in, or of all projects below a group.
@@ -89,7 +89,7 @@ func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, s
 	if source.ProjectID != 0 {
 		name = audit.JobTokenProjectAdded
 	}
-	err = s.Allowlists.AllowJobs(ctx, p.ID, source, s.limits().Allowlist, s.event(a, name, p.entity()))
+	err = s.Records.AllowJobs(ctx, p.ID, source, s.limits().Allowlist, s.event(a, name, p.entity()))
 	if full, ok := fault.As(err, fault.Full); ok {
 		err = fault.New(fault.Refused, "The job token allowlist is full: it takes "+strconv.Itoa(full.Most)+" projects and groups.")
 	}
@@ -112,7 +112,7 @@ func (s *Service) DisallowJobsOf(ctx context.Context, a access.Actor, ref string
 	if source.ProjectID != 0 {
 		name = audit.JobTokenProjectRemoved
 	}
-	return unknownSource(s.Allowlists.DisallowJobs(ctx, p.ID, source, s.event(a, name, p.entity())), source)
+	return unknownSource(s.Records.DisallowJobs(ctx, p.ID, source, s.event(a, name, p.entity())), source)
 }
 
 func (s *Service) canSee(ctx context.Context, a access.Actor, source Place) error {

@@ -109,7 +109,7 @@ func (m MembersOf) List(ctx context.Context, a access.Actor, ref string, f Membe
 		return page.Of[Member]{}, err
 	}
 	f.Place = at
-	return m.s.Members.ListMembers(ctx, f, p)
+	return m.s.Records.ListMembers(ctx, f, p)
 }
 
 // Member returns one member, NotFound where the user is none.
@@ -138,7 +138,7 @@ func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member M
 		return Member{}, err
 	}
 	member.CreatedAt, member.CreatedBy = m.s.Now(), &Creator{UserID: a.UserID}
-	member, err = m.s.Members.InsertMember(ctx, at, a, member, m.most(), func(standing access.Resource, user Member) (audit.Event, error) {
+	member, err = m.s.Records.InsertMember(ctx, at, a, member, m.most(), func(standing access.Resource, user Member) (audit.Event, error) {
 		if err := m.mayManage(a, standing, member.Role); err != nil {
 			return audit.Event{}, err
 		}
@@ -165,7 +165,7 @@ func (m MembersOf) Change(ctx context.Context, a access.Actor, ref string, userI
 	if err := m.checkExpiry(expires.Value); err != nil {
 		return Member{}, err
 	}
-	changed, err := m.s.Members.UpdateMember(ctx, at, a, userID, func(standing access.Resource, member *Member) (audit.Event, error) {
+	changed, err := m.s.Records.UpdateMember(ctx, at, a, userID, func(standing access.Resource, member *Member) (audit.Event, error) {
 		if err := m.mayManage(a, standing, role); err != nil {
 			return audit.Event{}, err
 		}
@@ -192,7 +192,7 @@ func (m MembersOf) Remove(ctx context.Context, a access.Actor, ref string, userI
 	if err != nil {
 		return err
 	}
-	err = m.s.Members.DeleteMember(ctx, at, a, userID, func(standing access.Resource, member Member) (audit.Event, error) {
+	err = m.s.Records.DeleteMember(ctx, at, a, userID, func(standing access.Resource, member Member) (audit.Event, error) {
 		if err := m.s.allow(a, standing, action, m.noun); err != nil {
 			return audit.Event{}, err
 		}

@@ -33,7 +33,7 @@ func (s *Service) ListNamespaces(ctx context.Context, a access.Actor, f Namespac
 		return page.Of[Group]{}, err
 	}
 	f.Actor = a
-	return s.Namespaces.ListNamespaces(ctx, f, p)
+	return s.Records.ListNamespaces(ctx, f, p)
 }
 
 // Namespace returns a group that the actor can see or a user's own namespace, by id
@@ -42,7 +42,7 @@ func (s *Service) Namespace(ctx context.Context, a access.Actor, ref string) (Gr
 	if err := gate.Token(a, access.ReadNamespace, "Namespace"); err != nil {
 		return Group{}, err
 	}
-	g, err := s.Groups.FindGroup(ctx, ref, a)
+	g, err := s.Records.FindGroup(ctx, ref, a)
 	if err != nil {
 		return Group{}, hide(err, "Namespace")
 	}
@@ -61,7 +61,7 @@ func (s *Service) NamespaceMembers(ctx context.Context, a access.Actor, g Group)
 	if g.Personal() || s.Rules.Check(a, g.Standing, access.EditGroup) != access.Allowed {
 		return nil, nil
 	}
-	n, err := s.Namespaces.CountMembers(ctx, g.ID)
+	n, err := s.Records.CountMembers(ctx, g.ID)
 	return &n, err
 }
 
@@ -73,5 +73,5 @@ func (s *Service) ProjectGroups(ctx context.Context, a access.Actor, ref string,
 		return page.Of[Group]{}, err
 	}
 	f.Actor, f.Above = a, project.Namespace.ID
-	return s.Groups.ListGroups(ctx, f, p)
+	return s.Records.ListGroups(ctx, f, p)
 }

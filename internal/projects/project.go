@@ -106,7 +106,7 @@ func (s *Service) ListProjects(ctx context.Context, a access.Actor, f ProjectFil
 		return page.Of[Project]{}, err
 	}
 	f.Actor = a
-	return s.Projects.ListProjects(ctx, f, p)
+	return s.Records.ListProjects(ctx, f, p)
 }
 
 // GroupProjects returns the projects of a group that the actor can see.
@@ -116,7 +116,7 @@ func (s *Service) GroupProjects(ctx context.Context, a access.Actor, ref string,
 		return page.Of[Project]{}, err
 	}
 	f.Actor, f.GroupID = a, g.ID
-	return s.Projects.ListProjects(ctx, f, p)
+	return s.Records.ListProjects(ctx, f, p)
 }
 
 // CreateProject makes a project in a group or in a user's own namespace.
@@ -140,7 +140,7 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 		}
 	}
 	p.Namespace, p.CreatorID, p.CreatedAt, p.JobTokenScope = ns, a.UserID, s.Now(), true
-	p, err = s.Projects.InsertProject(ctx, p, creatorRole(a, ns), s.limits().GroupProjects,
+	p, err = s.Records.InsertProject(ctx, p, creatorRole(a, ns), s.limits().GroupProjects,
 		s.event(a, audit.ProjectCreated, audit.Entity{Type: audit.Project}))
 	if full, ok := fault.As(err, fault.Full); ok && ns.Personal() {
 		err = fault.New(fault.OverLimit, "Your project limit is "+strconv.Itoa(full.Most)+" projects! Please contact your administrator to increase it")
@@ -148,7 +148,7 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 	if err != nil {
 		return Project{}, taken(err)
 	}
-	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+	return s.Records.FindProject(ctx, idRef(p.ID), a)
 }
 
 // namespaceFault tells a project's creator what is wrong with the namespace in
@@ -193,7 +193,7 @@ func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e
 			return Project{}, err
 		}
 	}
-	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
+	_, err = s.Records.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
 		before := *p
 		e.apply(p)
 		p.UpdatedAt = s.Now()
@@ -207,7 +207,7 @@ func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e
 	if err != nil {
 		return Project{}, taken(err)
 	}
-	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+	return s.Records.FindProject(ctx, idRef(p.ID), a)
 }
 
 func (e ProjectEdit) apply(p *Project) {
@@ -230,7 +230,7 @@ func (s *Service) ArchiveProject(ctx context.Context, a access.Actor, ref string
 	if err != nil {
 		return Project{}, err
 	}
-	_, err = s.Projects.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
+	_, err = s.Records.UpdateProject(ctx, p.ID, func(p *Project) ([]audit.Event, error) {
 		if p.Archived == archived {
 			return nil, nil
 		}
@@ -244,7 +244,7 @@ func (s *Service) ArchiveProject(ctx context.Context, a access.Actor, ref string
 	if err != nil {
 		return Project{}, err
 	}
-	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+	return s.Records.FindProject(ctx, idRef(p.ID), a)
 }
 
 // DeleteProject removes a project with its packages. It is gone at once; the
@@ -256,7 +256,7 @@ func (s *Service) DeleteProject(ctx context.Context, a access.Actor, ref string)
 	}
 	// It is told in the group that the project was in, where it can be read.
 	done := s.event(a, audit.ProjectDestroyed, p.Namespace.entity()).To("Project", p.ID, p.FullPath)
-	return s.Projects.DeleteProject(ctx, p.ID, done.At, done)
+	return s.Records.DeleteProject(ctx, p.ID, done.At, done)
 }
 
 func checkProject(p Project) error {

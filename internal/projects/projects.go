@@ -14,17 +14,22 @@ import (
 // Service is the deeds of this room. Every one asks the permission table
 // before it acts.
 type Service struct {
-	Groups     Groups
-	Projects   Projects
-	Namespaces Namespaces
-	Transfers  Transfers
-	Members    Members
-	Features   Features
-	Variables  Variables
-	Allowlists Allowlists
-	Rules      access.Rules
-	Limits     Limits // the zero value: DefaultLimits
-	Now        func() time.Time
+	Records Records
+	Rules   access.Rules
+	Limits  Limits // the zero value: DefaultLimits
+	Now     func() time.Time
+}
+
+// Records is all that this room keeps in a database.
+type Records interface {
+	Groups
+	Projects
+	Namespaces
+	Transfers
+	Members
+	Features
+	Variables
+	Allowlists
 }
 
 // Setting is a nullable attribute in an edit: left alone, cleared, or given a
@@ -71,7 +76,7 @@ func (s *Service) namespace(ctx context.Context, a access.Actor, ref string, act
 	if err := gate.Token(a, action, "Group"); err != nil {
 		return Group{}, err
 	}
-	g, err := s.Groups.FindGroup(ctx, ref, a)
+	g, err := s.Records.FindGroup(ctx, ref, a)
 	switch {
 	case err != nil:
 		return Group{}, hide(err, "Group")
@@ -87,7 +92,7 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 	if err := gate.Token(a, action, "Project"); err != nil {
 		return Project{}, err
 	}
-	p, err := s.Projects.FindProject(ctx, ref, a)
+	p, err := s.Records.FindProject(ctx, ref, a)
 	moved := fault.Is(err, fault.Moved)
 	if err != nil && !moved {
 		return Project{}, hide(err, "Project")

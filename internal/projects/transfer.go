@@ -46,7 +46,7 @@ func (s *Service) TransferProject(ctx context.Context, a access.Actor, ref, name
 	if err != nil {
 		return Project{}, err
 	}
-	err = s.Transfers.TransferProject(ctx, p.ID, to.ID, a, s.limits().GroupProjects, func(p *Project, to Group) ([]audit.Event, error) {
+	err = s.Records.TransferProject(ctx, p.ID, to.ID, a, s.limits().GroupProjects, func(p *Project, to Group) ([]audit.Event, error) {
 		if err := s.mayTransferProject(a, *p, to); err != nil {
 			return nil, err
 		}
@@ -66,7 +66,7 @@ func (s *Service) TransferProject(ctx context.Context, a access.Actor, ref, name
 	if err != nil {
 		return Project{}, err
 	}
-	return s.Projects.FindProject(ctx, idRef(p.ID), a)
+	return s.Records.FindProject(ctx, idRef(p.ID), a)
 }
 
 const noTransferThere = "You don't have permission to transfer projects into that namespace."
@@ -111,7 +111,7 @@ func (s *Service) TransferGroup(ctx context.Context, a access.Actor, ref string,
 		most = s.limits().Subgroups
 	}
 	owner := s.event(a, audit.MemberCreated, audit.Entity{Type: audit.Group, ID: g.ID})
-	g, err = s.Transfers.TransferGroup(ctx, g.ID, parentID, a, most, owner, func(g *Group, to Destination) ([]audit.Event, error) {
+	g, err = s.Records.TransferGroup(ctx, g.ID, parentID, a, most, owner, func(g *Group, to Destination) ([]audit.Event, error) {
 		if err := s.mayTransferGroup(a, *g, to); err != nil {
 			return nil, err
 		}

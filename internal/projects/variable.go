@@ -141,7 +141,7 @@ func (o VariablesOf) List(ctx context.Context, a access.Actor, ref string, p pag
 	if err != nil {
 		return page.Of[Variable]{}, err
 	}
-	found, err := o.s.Variables.ListVariables(ctx, at, p)
+	found, err := o.s.Records.ListVariables(ctx, at, p)
 	if err != nil {
 		return found, err
 	}
@@ -159,7 +159,7 @@ func (o VariablesOf) Get(ctx context.Context, a access.Actor, ref string, which 
 	if err != nil {
 		return Variable{}, err
 	}
-	v, err := o.s.Variables.FindVariable(ctx, at, which)
+	v, err := o.s.Records.FindVariable(ctx, at, which)
 	return v.shown(), o.fault(err, which.Key)
 }
 
@@ -173,7 +173,7 @@ func (o VariablesOf) Create(ctx context.Context, a access.Actor, ref string, v V
 	if err := checkVariable(v); err != nil {
 		return Variable{}, err
 	}
-	v, err = o.s.Variables.InsertVariable(ctx, at, v, o.most(), o.event(a, o.created, at, v))
+	v, err = o.s.Records.InsertVariable(ctx, at, v, o.most(), o.event(a, o.created, at, v))
 	if full, ok := fault.As(err, fault.Full); ok {
 		err = &fault.Error{Kind: fault.Rejected, Fields: full.Fields} // GitLab's status here
 	}
@@ -190,7 +190,7 @@ func (o VariablesOf) Edit(ctx context.Context, a access.Actor, ref string, which
 	if err != nil {
 		return Variable{}, err
 	}
-	v, err := o.s.Variables.UpdateVariable(ctx, at, which, func(v *Variable) (audit.Event, error) {
+	v, err := o.s.Records.UpdateVariable(ctx, at, which, func(v *Variable) (audit.Event, error) {
 		if err := when.check(*v); err != nil {
 			return audit.Event{}, err
 		}
@@ -207,7 +207,7 @@ func (o VariablesOf) Delete(ctx context.Context, a access.Actor, ref string, whi
 	if err != nil {
 		return err
 	}
-	err = o.s.Variables.DeleteVariable(ctx, at, which, func(v Variable) (audit.Event, error) {
+	err = o.s.Records.DeleteVariable(ctx, at, which, func(v Variable) (audit.Event, error) {
 		return o.event(a, o.deleted, at, v), when.check(v)
 	})
 	return o.fault(err, which.Key)

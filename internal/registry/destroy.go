@@ -9,16 +9,6 @@ import (
 	"granary/internal/fault"
 )
 
-// Removal removes packages and files. They are gone when it returns, and the
-// name and version are free; their records wait for PurgeDeleted. Each method
-// is one transaction: it calls check with the package, and with the file to be
-// removed (its id, name and time), and does nothing where that refuses. What
-// check returns is recorded.
-type Removal interface {
-	RemovePackage(ctx context.Context, r Removed, check func(Package) (audit.Event, error)) error
-	RemoveFile(ctx context.Context, r Removed, fileID int64, check func(Package, File) (audit.Event, error)) error
-}
-
 // Removed says what is removed, by whom and when.
 type Removed struct {
 	ProjectID, PackageID int64
@@ -34,7 +24,7 @@ func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project st
 		return err
 	}
 	now := r.Now()
-	return r.Removal.RemovePackage(ctx, Removed{place.ProjectID, id, a.UserID, now}, func(p Package) (audit.Event, error) {
+	return r.Records.RemovePackage(ctx, Removed{place.ProjectID, id, a.UserID, now}, func(p Package) (audit.Event, error) {
 		done := audit.New(a, audit.PackageDeleted, now, place.entity()).To("Package", p.ID, p.title())
 		return done, checkRemoval(place, a, p, p.UpdatedAt, unmodified)
 	})
@@ -48,7 +38,7 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 		return err
 	}
 	now := r.Now()
-	err = r.Removal.RemoveFile(ctx, Removed{place.ProjectID, id, a.UserID, now}, fileID, func(p Package, f File) (audit.Event, error) {
+	err = r.Records.RemoveFile(ctx, Removed{place.ProjectID, id, a.UserID, now}, fileID, func(p Package, f File) (audit.Event, error) {
 		done := audit.New(a, audit.PackageFileDeleted, now, place.entity()).To("PackageFile", f.ID, p.title()+"/"+string(f.Name))
 		return done, checkRemoval(place, a, p, f.CreatedAt, unmodified)
 	})

@@ -58,7 +58,7 @@ func (r *Registry) judge(a access.Actor, p Place, action access.Action, d door) 
 
 // place finds the project. noun is what a hidden one is called.
 func (r *Registry) place(ctx context.Context, a access.Actor, project, noun string) (Place, error) {
-	p, err := r.Catalog.FindPlace(ctx, project, a)
+	p, err := r.Records.FindPlace(ctx, project, a)
 	if fault.Is(err, fault.NotFound) {
 		return Place{}, fault.New(fault.Hidden, noun)
 	}

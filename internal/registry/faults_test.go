@@ -199,11 +199,11 @@ func testSweepKeepsToTheGrace(t *testing.T, h *house) {
 	}
 }
 
-// noDuplicates is a catalog whose projects take no file twice.
-type noDuplicates struct{ registry.Catalog }
+// noDuplicates is records whose projects take no file twice.
+type noDuplicates struct{ registry.Records }
 
 func (c noDuplicates) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
-	p, err := c.Catalog.FindPlace(ctx, ref, a)
+	p, err := c.Records.FindPlace(ctx, ref, a)
 	p.Duplicates = registry.DuplicatePolicy{}
 	return p, err
 }
@@ -214,7 +214,7 @@ func (c noDuplicates) FindPlace(ctx context.Context, ref string, a access.Actor)
 func TestRestoreUnderFaults(t *testing.T) { onEachStore(t, testRestoreUnderFaults) }
 
 func testRestoreUnderFaults(t *testing.T, h *house) {
-	h.Catalog = noDuplicates{h.Catalog}
+	h.Records = noDuplicates{h.Records}
 	body, c := blobtest.Bytes(1, 5000), at("f")
 	if err := h.publish(t.Context(), c, body); err != nil {
 		t.Fatal(err)

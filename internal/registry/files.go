@@ -11,30 +11,20 @@ import (
 	"granary/internal/page"
 )
 
-// Files finds files of packages by id.
-type Files interface {
-	// ListFiles returns a page of a package's files. Orders are id, created_at
-	// and file_name.
-	ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[PackageFile], error)
-	// FindFileByID returns a file, and its bytes where the database keeps them
-	// itself; a *blob.DamageError as FindFile does.
-	FindFileByID(ctx context.Context, fileID int64) (f File, small []byte, err error)
-}
-
 // PackageFiles returns a page of a package's files.
 func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project string, id int64, p page.Request) (page.Of[PackageFile], error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return page.Of[PackageFile]{}, err
 	}
-	found, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	found, err := r.Records.FindPackage(ctx, place.ProjectID, id)
 	if err != nil {
 		return page.Of[PackageFile]{}, err
 	}
 	if !found.listed() {
 		return page.Of[PackageFile]{}, fault.New(fault.NotFound, "")
 	}
-	return r.Files.ListFiles(ctx, found.ID, p)
+	return r.Records.ListFiles(ctx, found.ID, p)
 }
 
 // OpenByID opens the bytes of a file of a package that can be installed, whose id
@@ -44,14 +34,14 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 	if err != nil {
 		return nil, err
 	}
-	f, small, damaged := r.Files.FindFileByID(ctx, fileID)
+	f, small, damaged := r.Records.FindFileByID(ctx, fileID)
 	if _, ok := errors.AsType[*blob.DamageError](damaged); damaged != nil && !ok {
 		return nil, damaged // damage is told only of a file that is the project's
 	}
 	if id != 0 && id != f.PackageID {
 		return nil, fault.New(fault.NotFound, "")
 	}
-	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, f.PackageID)
+	p, err := r.Records.FindPackage(ctx, place.ProjectID, f.PackageID)
 	if err != nil {
 		return nil, err
 	}

@@ -99,21 +99,21 @@ func newHouseOn(t *testing.T, blobs blob.Store) *house {
 			t.Error(err)
 		}
 	})
-	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Ledger: db}, now: time.Now()}
+	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Records: db}, now: time.Now()}
 	clock := func() time.Time { return h.now }
-	users := &auth.Service{Users: db, Now: clock}
+	users := &auth.Service{Records: db, Now: clock}
 	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.admin = access.Actor{Kind: access.User, UserID: root.ID, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
-	places := &projects.Service{Groups: db, Projects: db, Members: db, Now: clock}
+	places := &projects.Service{Records: db, Now: clock}
 	p, err := places.CreateProject(ctx, h.admin, root.NamespaceID, projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.project = strconv.FormatInt(p.ID, 10)
-	h.Registry = &registry.Registry{Catalog: db, Shelf: db, Files: db, Removal: db, Protectors: db, Places: places, Ledger: h.ledger, Blobs: h.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
+	h.Registry = &registry.Registry{Records: h.ledger, Groups: places, Blobs: h.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
 	return h
 }
 
@@ -152,7 +152,7 @@ func (h *house) stored(t *testing.T) map[blob.Digest]bool {
 
 // faultyLedger fails once, at the n-th of the calls to come.
 type faultyLedger struct {
-	registry.Ledger
+	registry.Records
 	onPin func() // called before a pin, and nothing waits behind it
 
 	mu     sync.Mutex
@@ -194,12 +194,12 @@ func (l *faultyLedger) PinBlob(ctx context.Context, d blob.Digest, size int64, n
 	if l.onPin != nil {
 		l.onPin()
 	}
-	return l.do(func() error { return l.Ledger.PinBlob(ctx, d, size, now) })
+	return l.do(func() error { return l.Records.PinBlob(ctx, d, size, now) })
 }
 
 func (l *faultyLedger) AddFile(ctx context.Context, p registry.Publication) (f registry.File, err error) {
 	err = l.do(func() error {
-		f, err = l.Ledger.AddFile(ctx, p)
+		f, err = l.Records.AddFile(ctx, p)
 		return err
 	})
 	return f, err
@@ -207,7 +207,7 @@ func (l *faultyLedger) AddFile(ctx context.Context, p registry.Publication) (f r
 
 func (l *faultyLedger) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
 	err = l.do(func() error {
-		size, found, err = l.Ledger.SweepBlob(ctx, before, remove)
+		size, found, err = l.Records.SweepBlob(ctx, before, remove)
 		return err
 	})
 	return size, found, err

@@ -59,7 +59,7 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw
 	if err != nil {
 		return nil, err
 	}
-	f, small, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
+	f, small, err := r.Records.FindFile(ctx, p.ProjectID, c)
 	return r.content(ctx, origin{p.FullPath, string(c.Name), string(c.Version)}, f, small, err)
 }
 
@@ -137,7 +137,7 @@ func (r *Registry) Flush(ctx context.Context) error {
 	if len(at) == 0 {
 		return nil
 	}
-	err := r.Ledger.TouchDownloads(ctx, at)
+	err := r.Records.TouchDownloads(ctx, at)
 	if err != nil {
 		for id, when := range at {
 			r.downloads.note(id, when)

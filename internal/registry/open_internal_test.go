@@ -23,26 +23,26 @@ func TestDownloadsBetweenFlushesAreBounded(t *testing.T) {
 
 // touched fails once, and then keeps what it was told.
 type touched struct {
-	Ledger
+	Records
 	err error
 	at  map[int64]time.Time
 }
 
-func (l *touched) TouchDownloads(_ context.Context, at map[int64]time.Time) error {
-	if err := l.err; err != nil {
-		l.err = nil
+func (r *touched) TouchDownloads(_ context.Context, at map[int64]time.Time) error {
+	if err := r.err; err != nil {
+		r.err = nil
 		return err
 	}
-	l.at = at
+	r.at = at
 	return nil
 }
 
 // What a flush could not record the next one records, beside what came since.
 func TestDownloadsWaitForTheNextFlush(t *testing.T) {
 	away := errors.New("away")
-	ledger := &touched{err: away}
+	records := &touched{err: away}
 	now := time.Unix(1, 0)
-	r := &Registry{Ledger: ledger, Now: func() time.Time { return now }}
+	r := &Registry{Records: records, Now: func() time.Time { return now }}
 	r.Downloaded(File{PackageID: 1})
 	r.Downloaded(File{PackageID: 2})
 	if err := r.Flush(t.Context()); !errors.Is(err, away) {
@@ -51,7 +51,7 @@ func TestDownloadsWaitForTheNextFlush(t *testing.T) {
 	now = time.Unix(2, 0)
 	r.Downloaded(File{PackageID: 2})
 	r.Downloaded(File{PackageID: 3})
-	if err := r.Flush(t.Context()); err != nil || len(ledger.at) != 3 || ledger.at[1].Unix() != 1 || ledger.at[2].Unix() != 2 {
-		t.Errorf("recorded %v, %v", ledger.at, err)
+	if err := r.Flush(t.Context()); err != nil || len(records.at) != 3 || records.at[1].Unix() != 1 || records.at[2].Unix() != 2 {
+		t.Errorf("recorded %v, %v", records.at, err)
 	}
 }

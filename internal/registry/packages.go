@@ -75,25 +75,6 @@ type PackageFilter struct {
 	Projects []int64 // filled by the deeds
 }
 
-// Shelf finds packages. Orders of a page are created_at, name, version, type
-// and, over several projects, project_path.
-type Shelf interface {
-	// ListPackages returns a page. Past ten thousand rows the total may be any
-	// number above that and above what is on the page and before.
-	ListPackages(ctx context.Context, f PackageFilter, p page.Request) (page.Of[Package], error)
-	FindPackage(ctx context.Context, projectID, packageID int64) (Package, error)
-	// ListVersions returns the listed packages of the same name but for this
-	// one, by version as text: limit of them that follow after, from the first
-	// where it is the zero Package.
-	ListVersions(ctx context.Context, p, after Package, limit int) ([]Package, error)
-	// ListPipelines returns those of a package, newest first, with ids below
-	// before where that is not 0.
-	ListPipelines(ctx context.Context, packageID, before int64, limit int) ([]Pipeline, error)
-	// GroupPlaces returns the projects in a group, and below it if so asked, as
-	// far as permission goes: id, full path, standing.
-	GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Place, error)
-}
-
 // ListPackages returns a project's packages.
 func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project string, f PackageFilter, p page.Request) (page.Of[Package], error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
@@ -106,11 +87,11 @@ func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project str
 // GroupPackages returns the packages of a group's projects, and of those in
 // groups below it if so asked, as far as the actor may list them there.
 func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group string, below bool, f PackageFilter, p page.Request) (page.Of[Package], error) {
-	groupID, _, err := r.Places.GroupStanding(ctx, a, group, access.ReadGroup)
+	groupID, _, err := r.Groups.GroupStanding(ctx, a, group, access.ReadGroup)
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
-	places, err := r.Shelf.GroupPlaces(ctx, groupID, below, a)
+	places, err := r.Records.GroupPlaces(ctx, groupID, below, a)
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
@@ -128,7 +109,7 @@ func (r *Registry) list(ctx context.Context, a access.Actor, places []Place, f P
 	for _, place := range places {
 		f.Projects = append(f.Projects, place.ProjectID)
 	}
-	found, err := r.Shelf.ListPackages(ctx, f, p)
+	found, err := r.Records.ListPackages(ctx, f, p)
 	if err != nil {
 		return found, err
 	}
@@ -161,7 +142,7 @@ func (r *Registry) Package(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return Package{}, nil, err
 	}
-	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	p, err := r.Records.FindPackage(ctx, place.ProjectID, id)
 	if err != nil {
 		return Package{}, nil, err
 	}
@@ -181,7 +162,7 @@ func (r *Registry) versions(ctx context.Context, p Package) iter.Seq2[[]Package,
 	return func(yield func([]Package, error) bool) {
 		var after Package
 		for {
-			found, err := r.Shelf.ListVersions(ctx, p, after, versionsStep)
+			found, err := r.Records.ListVersions(ctx, p, after, versionsStep)
 			more := len(found) == versionsStep
 			if more {
 				after = found[len(found)-1]
@@ -200,14 +181,14 @@ func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project
 	if err != nil {
 		return nil, false, err
 	}
-	p, err := r.Shelf.FindPackage(ctx, place.ProjectID, id)
+	p, err := r.Records.FindPackage(ctx, place.ProjectID, id)
 	if err != nil {
 		return nil, false, err
 	}
 	if !p.Shown() {
 		return nil, false, fault.New(fault.Hidden, "Package not found") // GitLab's words
 	}
-	found, err = r.Shelf.ListPipelines(ctx, p.ID, before, limit+1)
+	found, err = r.Records.ListPipelines(ctx, p.ID, before, limit+1)
 	if len(found) > limit {
 		return found[:limit], true, err
 	}

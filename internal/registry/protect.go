@@ -22,19 +22,6 @@ type ProtectionRule struct {
 	Delete      access.Role // NoRole: the rule does not say
 }
 
-// Protectors keeps protection rules. Each method is one transaction.
-type Protectors interface {
-	// ListProtections returns a page in the order in which they were made.
-	ListProtections(ctx context.Context, projectID int64, p page.Request) (page.Of[ProtectionRule], error)
-	// InsertProtection fails with Conflict where the type has the pattern, and
-	// with Full where the project has as many rules as the limit.
-	InsertProtection(ctx context.Context, rule ProtectionRule, most fault.Limit, e audit.Event) (ProtectionRule, error)
-	// UpdateProtection calls change with the rule as it is, keeps what it makes
-	// of it, and records what it returns. Conflict as above.
-	UpdateProtection(ctx context.Context, projectID, id int64, change func(*ProtectionRule) (audit.Event, error)) (ProtectionRule, error)
-	DeleteProtection(ctx context.Context, projectID, id int64, e audit.Event) error
-}
-
 const maxPattern = 255 // characters
 
 // ListProtectionRules returns the rules of a project.
@@ -43,7 +30,7 @@ func (r *Registry) ListProtectionRules(ctx context.Context, a access.Actor, proj
 	if err != nil {
 		return page.Of[ProtectionRule]{}, err
 	}
-	return r.Protectors.ListProtections(ctx, place.ProjectID, p)
+	return r.Records.ListProtections(ctx, place.ProjectID, p)
 }
 
 // CreateProtectionRule makes a rule, which counts at once. Unprocessable with
@@ -58,7 +45,7 @@ func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, pro
 		return ProtectionRule{}, err
 	}
 	done := audit.New(a, audit.ProtectionRuleCreated, r.Now(), place.entity()).With("rule", "", rule.String())
-	rule, err = r.Protectors.InsertProtection(ctx, rule, r.limits().Protections, done)
+	rule, err = r.Records.InsertProtection(ctx, rule, r.limits().Protections, done)
 	if full, ok := fault.As(err, fault.Full); ok {
 		err = unprocessable(full.Fields["base"][0]) // in the shape of the other refusals here
 	}
@@ -71,7 +58,7 @@ func (r *Registry) EditProtectionRule(ctx context.Context, a access.Actor, proje
 	if err != nil {
 		return ProtectionRule{}, err
 	}
-	rule, err := r.Protectors.UpdateProtection(ctx, place.ProjectID, id, func(rule *ProtectionRule) (audit.Event, error) {
+	rule, err := r.Records.UpdateProtection(ctx, place.ProjectID, id, func(rule *ProtectionRule) (audit.Event, error) {
 		before := *rule
 		change(rule)
 		done := audit.New(a, audit.ProtectionRuleUpdated, r.Now(), place.entity())
@@ -86,7 +73,7 @@ func (r *Registry) DeleteProtectionRule(ctx context.Context, a access.Actor, pro
 	if err != nil {
 		return err
 	}
-	return r.Protectors.DeleteProtection(ctx, place.ProjectID, id, audit.New(a, audit.ProtectionRuleDeleted, r.Now(), place.entity()))
+	return r.Records.DeleteProtection(ctx, place.ProjectID, id, audit.New(a, audit.ProtectionRuleDeleted, r.Now(), place.entity()))
 }
 
 // String is the rule in a line, for audit events.

@@ -74,7 +74,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	if lost != nil {
 		add.Restored, add.Event.Name = &lost.File, audit.PackageFileRestored
 	}
-	return r.Ledger.AddFile(ctx, add)
+	return r.Records.AddFile(ctx, add)
 }
 
 // target is where a publish goes, for an actor that may publish there.
@@ -112,7 +112,7 @@ func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordin
 	}
 	// AddFile decides; this spares the upload. A condition counts only where without it
 	// nothing would be refused (RFC 9110 13.2.1), so that it comes last.
-	f, small, err := r.Catalog.FindFile(ctx, p.ProjectID, c)
+	f, small, err := r.Records.FindFile(ctx, p.ProjectID, c)
 	lost = &lostFile{File: f, damage: damageOf(err)}
 	switch {
 	case fault.Is(err, fault.NotFound):
@@ -175,7 +175,7 @@ func (r *Registry) store(ctx context.Context, received *blob.Received) error {
 	if received.Small != nil {
 		return nil
 	}
-	if err := r.Ledger.PinBlob(ctx, received.Digest, received.Size, r.Now()); err != nil {
+	if err := r.Records.PinBlob(ctx, received.Digest, received.Size, r.Now()); err != nil {
 		return err
 	}
 	if err := received.Commit(); err != nil {

@@ -104,42 +104,6 @@ type Protection struct {
 	Delete  access.Role // least role to delete, NoRole where the rule does not say
 }
 
-// Catalog answers look-ups.
-type Catalog interface {
-	// FindPlace takes a decimal id or a full path, of any case, old ones too.
-	// NotFound where there is no such project.
-	FindPlace(ctx context.Context, ref string, a access.Actor) (Place, error)
-	// FindFile returns the newest file at the coordinates in a package that can
-	// be installed, and its bytes where the database keeps them itself.
-	// NotFound where there is none. Together with the file, a *blob.DamageError
-	// where these bytes are not those of its digest.
-	FindFile(ctx context.Context, projectID int64, c Coordinates) (f File, small []byte, err error)
-}
-
-// Ledger keeps the records of packages. Each method is one transaction, and
-// durable when it returns.
-type Ledger interface {
-	// PinBlob creates or touches the row of a blob, so that the sweep leaves
-	// its bytes alone for the time of grace.
-	PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error
-	// AddFile records a published file, and makes the package where it is new. With
-	// Restored it records that this file has its bytes again: Unavailable where the
-	// file was removed meanwhile, so that who tries again publishes it anew.
-	AddFile(ctx context.Context, p Publication) (File, error)
-	// TouchDownloads records when packages, by id, were last downloaded.
-	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
-	// PurgeDeleted removes up to limit records of each kind (packages, files,
-	// uploads, releases) that are gone, by themselves or with their project, and
-	// reports how many it removed. Their blobs are touched now.
-	PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error)
-	// SweepBlob picks one blob that no file refers to and that nobody touched
-	// since before, calls remove with its digest, and then removes its row: in
-	// one transaction, so that a publisher of the same bytes waits at its pin
-	// until the bytes are gone for certain. It reports whether it found one, and
-	// its size in bytes.
-	SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error)
-}
-
 // Publication is what AddFile records.
 type Publication struct {
 	ProjectID   int64
@@ -159,15 +123,8 @@ type Publication struct {
 
 // Registry is the deeds of this room.
 type Registry struct {
-	Catalog      Catalog
-	Ledger       Ledger
-	Uploads      Uploads
-	Shelf        Shelf
-	Files        Files
-	Removal      Removal
-	Sweeps       Sweeps
-	Protectors   Protectors
-	Places       gate.Places
+	Records      Records
+	Groups       gate.Places
 	Blobs        blob.Store
 	Links        blob.Linker // of Blobs; nil where every download goes through the server
 	Rules        access.Rules

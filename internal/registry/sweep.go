@@ -31,7 +31,7 @@ type Swept struct {
 // error, too; what is left when ctx ends waits for the next time.
 func (r *Registry) Sweep(ctx context.Context, grace time.Duration) (swept Swept, err error) {
 	for {
-		n, err := r.Ledger.PurgeDeleted(ctx, purgeStep, r.Now())
+		n, err := r.Records.PurgeDeleted(ctx, purgeStep, r.Now())
 		if err != nil {
 			return swept, err
 		}
@@ -41,7 +41,7 @@ func (r *Registry) Sweep(ctx context.Context, grace time.Duration) (swept Swept,
 	}
 	remove := func(d blob.Digest) error { return r.Blobs.Delete(ctx, d) }
 	for {
-		size, found, err := r.Ledger.SweepBlob(ctx, r.Now().Add(-grace), remove)
+		size, found, err := r.Records.SweepBlob(ctx, r.Now().Add(-grace), remove)
 		if err != nil {
 			return swept, err
 		}

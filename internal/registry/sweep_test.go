@@ -97,7 +97,7 @@ func testSweepOfAPublisherOnTheWay(t *testing.T, h *house) {
 		t.Fatal("the ledger did not fail")
 	}
 	h.now = h.now.Add(registry.Grace + time.Minute)
-	if err := h.Ledger.PinBlob(t.Context(), blobtest.Digest(body), int64(len(body)), h.now); err != nil {
+	if err := h.Records.PinBlob(t.Context(), blobtest.Digest(body), int64(len(body)), h.now); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := h.Sweep(t.Context(), registry.Grace); n.Blobs != 0 || err != nil {

@@ -8,13 +8,6 @@ import (
 	"granary/internal/gate"
 )
 
-// Sweeps keeps the sweeps that administrators asked for, until the server that
-// sweeps for all has done them.
-type Sweeps interface {
-	// AskSweep asks for one, with its event, and returns its id.
-	AskSweep(ctx context.Context, e audit.Event) (id int64, err error)
-}
-
 // AskSweep asks for a sweep with GraceNow, which the server that sweeps for all
 // does within seconds.
 func (r *Registry) AskSweep(ctx context.Context, a access.Actor) (id int64, err error) {
@@ -26,5 +19,5 @@ func (r *Registry) AskSweep(ctx context.Context, a access.Actor) (id int64, err 
 		return 0, err
 	}
 	e := audit.New(a, audit.SweepRequested, r.Now(), audit.WholeInstance())
-	return r.Sweeps.AskSweep(ctx, e)
+	return r.Records.AskSweep(ctx, e)
 }

@@ -12,7 +12,6 @@ import (
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/naming"
-	"granary/internal/page"
 )
 
 // Upload is a file beside the packages, which release notes and links point at
@@ -27,22 +26,6 @@ type Upload struct {
 	Small     []byte // the bytes themselves, where the database keeps them; else nil
 	CreatorID int64
 	CreatedAt time.Time
-}
-
-// Uploads keeps the records of uploads. Each method is one transaction, and
-// durable when it returns.
-type Uploads interface {
-	// AddUpload fails with Full where the project has as many as the limit, and
-	// with Hidden where it is gone.
-	AddUpload(ctx context.Context, u Upload, most fault.Limit, e audit.Event) (Upload, error)
-	// FindUpload returns NotFound where there is none; with the upload, a
-	// *blob.DamageError where the bytes are not those of its digest.
-	FindUpload(ctx context.Context, at UploadAddress) (Upload, error)
-	// ListUploads returns a project's, the newest first, without their bytes.
-	ListUploads(ctx context.Context, projectID int64, p page.Request) (page.Of[ListedUpload], error)
-	// RemoveUpload removes the record, NotFound where there is none, and records the
-	// event with the upload as its target. The bytes are left to the sweep.
-	RemoveUpload(ctx context.Context, at UploadAddress, e audit.Event) error
 }
 
 // Upload keeps a file. next is called once the actor is let in, and returns
@@ -76,7 +59,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 		return Upload{}, err
 	}
 	now := r.Now()
-	return r.Uploads.AddUpload(ctx, Upload{
+	return r.Records.AddUpload(ctx, Upload{
 		ProjectID: p.ProjectID, Secret: newUploadSecret(), Name: naming.SafeFile(name),
 		Size: received.Size, Digest: received.Digest, Small: received.Small, CreatorID: a.UserID, CreatedAt: now,
 	}, r.limits().Uploads, audit.New(a, audit.UploadCreated, now, p.entity()))
@@ -97,7 +80,7 @@ func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secr
 }
 
 func (r *Registry) openUpload(ctx context.Context, p Place, at UploadAddress) (*Content, error) {
-	u, err := r.Uploads.FindUpload(ctx, at)
+	u, err := r.Records.FindUpload(ctx, at)
 	f := File{ID: u.ID, ProjectID: u.ProjectID, Name: u.Name, Size: u.Size, Digest: u.Digest, Status: StatusDefault, CreatedAt: u.CreatedAt}
 	return r.content(ctx, origin{project: p.FullPath}, f, u.Small, err)
 }

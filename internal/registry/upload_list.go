@@ -31,7 +31,7 @@ func (r *Registry) ListUploads(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return page.Of[ListedUpload]{}, err
 	}
-	return r.Uploads.ListUploads(ctx, place.ProjectID, p)
+	return r.Records.ListUploads(ctx, place.ProjectID, p)
 }
 
 // OpenUploadByID opens an upload of the list. NotFound where there is none. The
@@ -62,5 +62,5 @@ func (r *Registry) DeleteUpload(ctx context.Context, a access.Actor, project str
 		return err
 	}
 	at.ProjectID = place.ProjectID
-	return r.Uploads.RemoveUpload(ctx, at, audit.New(a, audit.UploadDeleted, r.Now(), place.entity()))
+	return r.Records.RemoveUpload(ctx, at, audit.New(a, audit.UploadDeleted, r.Now(), place.entity()))
 }
