@@ -171,3 +171,30 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 	d := p.Duplicates.Inherit(duplicates(line))
 	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}, nil
 }
+
+// groupPlaces takes a group, whether to go below it, an actor and the time. A
+// role in a namespace holds below it.
+const groupPlaces = `WITH RECURSIVE below (id) AS (
+		SELECT CAST($1 AS BIGINT)
+		UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id WHERE $2 = 1 AND n.deleted_at IS NULL),
+	roles (id, role) AS (
+		SELECT m.namespace_id, m.access_level FROM members m
+		WHERE m.user_id = $3 AND m.namespace_id IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
+		UNION SELECT n.id, roles.role FROM namespaces n JOIN roles ON n.parent_id = roles.id),
+	held (id, role) AS (
+		SELECT id, MAX(role) FROM roles GROUP BY id)
+	SELECT p.id, p.path, r.path, p.visibility, p.package_access, p.archived,
+		CASE WHEN COALESCE(h.role, 0) > COALESCE(m.access_level, 0) THEN h.role ELSE COALESCE(m.access_level, 0) END
+	FROM below JOIN projects p ON p.namespace_id = below.id
+	JOIN routes r ON r.project_id = p.id AND r.redirect = 0
+	LEFT JOIN held h ON h.id = p.namespace_id
+	LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $3 AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
+	WHERE p.deleted_at IS NULL ORDER BY p.id`
+
+// GroupPlaces implements registry.Places.
+func (db *DB) GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]registry.Place, error) {
+	return list(ctx, db, func(row scanner) (p registry.Place, err error) {
+		s := &p.Standing
+		return p, row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
+	}, groupPlaces, groupID, truth(below), a.UserID, micros(db.now()))
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"granary/internal/audit"
@@ -157,4 +159,24 @@ func (t *tx) addPipeline(f registry.File, pipelineID int64) error {
 	}
 	return t.exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)
 		ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`, f.ID, pipelineID)
+}
+
+// TouchDownloads implements registry.Publishing.
+func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error {
+	return db.touch(ctx, `UPDATE packages SET last_downloaded_at = $1
+		WHERE id = $2 AND (last_downloaded_at IS NULL OR last_downloaded_at < $1)`, at)
+}
+
+// touch runs a statement for each time and id, in the order of the ids: two who
+// touch the same rows do not wait for each other in a circle. What another node
+// saw later stays.
+func (db *DB) touch(ctx context.Context, query string, at map[int64]time.Time) error {
+	return db.writer.do(ctx, func(t *tx) error {
+		for _, id := range slices.Sorted(maps.Keys(at)) {
+			if err := t.exec(query, micros(at[id]), id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

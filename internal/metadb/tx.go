@@ -115,3 +115,8 @@ func (db *DB) forget() {
 	db.tokens.clear()
 	db.files.clear()
 }
+
+// ids reads a column of ids, or of what a statement returns.
+func (t *tx) ids(ctx context.Context, query string, args ...any) ([]int64, error) {
+	return list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) }, query, args...)
+}

@@ -98,18 +98,3 @@ func (db *DB) RemoveUpload(ctx context.Context, at registry.UploadAddress, e aud
 		return t.record(ctx, e.To("Upload", id, name))
 	})
 }
-
-// purgeUploads removes up to limit uploads of deleted projects, and returns
-// their blobs.
-func (t *tx) purgeUploads(ctx context.Context, limit int) ([]int64, error) {
-	return t.ids(ctx, `DELETE FROM uploads WHERE id IN (
-		SELECT u.id FROM projects p CROSS JOIN uploads u WHERE p.deleted_at IS NOT NULL AND u.project_id = p.id LIMIT $1)
-		RETURNING blob_id`, limit)
-}
-
-// purgeReleases removes up to limit releases of deleted projects.
-func (t *tx) purgeReleases(limit int) (int, error) {
-	n, err := t.count(`DELETE FROM releases WHERE id IN (
-		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
-	return int(n), err
-}

@@ -63,3 +63,11 @@ func id(n int64) any {
 
 // fold is a text made comparable whatever its case.
 func fold(s string) string { return strings.ToLower(s) }
+
+// truth is a bool as it is kept.
+func truth(v bool) int {
+	if v {
+		return 1
+	}
+	return 0
+}

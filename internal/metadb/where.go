@@ -105,11 +105,3 @@ func direction(desc bool) string {
 	}
 	return " ASC"
 }
-
-// truth is a bool as it is kept.
-func truth(v bool) int {
-	if v {
-		return 1
-	}
-	return 0
-}

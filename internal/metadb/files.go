@@ -1,0 +1,201 @@
+package metadb
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+
+	"granary/internal/audit"
+	"granary/internal/blob"
+	"granary/internal/hooks"
+	"granary/internal/page"
+	"granary/internal/registry"
+)
+
+// findFileQuery: the status of the package is named twice, so that SQLite sees
+// that the partial index serves. The newest file is chosen inside, so that
+// PostgreSQL does not look for it from the newest of all packages. Those published
+// just before and after it, and the seconds of those that are gone, tell whether it
+// has a twin.
+const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content,
+		(SELECT o.created_at FROM package_files o
+			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id < f.id ORDER BY o.id DESC LIMIT 1),
+		(SELECT o.created_at FROM package_files o
+			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id > f.id ORDER BY o.id LIMIT 1),
+		EXISTS (SELECT 1 FROM former_files d WHERE d.project_id = p.project_id AND d.name = p.name AND d.version = p.version
+			AND d.file_name = f.file_name AND d.second = f.created_at / 1000000)
+	FROM packages p
+	JOIN package_files f ON f.id = (SELECT n.id FROM package_files n
+		WHERE n.package_id = p.id AND n.file_name = $1 AND n.status = 'default' ORDER BY n.id DESC LIMIT 1)
+	JOIN blobs b ON b.id = f.blob_id
+	LEFT JOIN blob_contents c ON c.blob_id = b.id
+	WHERE p.project_id = $2 AND p.name = $3 AND p.version = $4
+		AND p.status <> 'pending_destruction' AND p.status IN ('default', 'hidden', 'deprecated')`
+
+// fileKey is where a file is found.
+type fileKey struct {
+	projectID int64
+	at        registry.Coordinates
+}
+
+// foundFile is a file's record, and its bytes where the database keeps them.
+type foundFile struct {
+	file  registry.File
+	small []byte
+}
+
+// FindFile implements registry.Files. Files that were asked for are
+// remembered until something is published to their place.
+func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
+	if db.dialect.shared { // another node may publish to the same place
+		found, err := db.findFile(ctx, projectID, c)
+		return found.file, found.small, err
+	}
+	found, known, began := db.files.look(fileKey{projectID, c})
+	if known {
+		return found.file, found.small, nil
+	}
+	c = apart(c)
+	found, err := db.findFile(ctx, projectID, c)
+	if err == nil {
+		db.files.put(fileKey{projectID, c}, found, began)
+	}
+	return found.file, found.small, err
+}
+
+// apart is the same coordinates in memory of their own: what a caller hands over is
+// part of its whole request.
+func apart(c registry.Coordinates) registry.Coordinates {
+	all := string(c.Name) + string(c.Version) + string(c.File)
+	name, rest := all[:len(c.Name)], all[len(c.Name):]
+	version, file := rest[:len(c.Version)], rest[len(c.Version):]
+	return registry.Coordinates{Name: registry.Name(name), Version: registry.Version(version), File: registry.FileName(file)}
+}
+
+// weighFile is what a file leads to. Its name is part of the key.
+func weighFile(key fileKey, f foundFile) int64 {
+	return allocated(len(key.at.Name)+len(key.at.Version)+len(key.at.File)) + texts(string(f.file.Status)) + allocated(cap(f.small))
+}
+
+func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordinates) (foundFile, error) {
+	found := foundFile{file: registry.File{ProjectID: projectID, Name: c.File}}
+	f := &found.file
+	var digest []byte
+	var created int64
+	var kept sql.NullInt64 // an empty file has content too
+	var before, after sql.NullInt64
+	err := db.row(ctx, findFileQuery, string(c.File), projectID, string(c.Name), string(c.Version)).
+		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &before, &after, &f.Twin)
+	if err != nil {
+		return found, classify(err)
+	}
+	copy(f.Digest[:], digest)
+	f.CreatedAt = moment(created)
+	if kept.Valid && found.small == nil {
+		found.small = []byte{}
+	}
+	second := f.CreatedAt.Unix()
+	f.Twin = f.Twin || before.Valid && moment(before.Int64).Unix() == second || after.Valid && moment(after.Int64).Unix() == second
+	return found, verify(f.Digest, found.small)
+}
+
+// verify returns a *blob.DamageError if bytes that the database keeps are not those
+// of the digest; nil bytes are none. A database page can rot like a file.
+func verify(d blob.Digest, small []byte) error {
+	if small == nil {
+		return nil
+	}
+	return blob.Verify(d, sha256.Sum256(small))
+}
+
+// fileColumns are a file's for lists. Small bytes stay where they are.
+const fileColumns = `f.id, f.package_id, f.file_name, b.size, b.digest, f.status, f.created_at`
+
+func scanPackageFile(row scanner) (registry.PackageFile, error) {
+	var f registry.PackageFile
+	var digest []byte
+	var created int64
+	err := row.Scan(&f.ID, &f.PackageID, &f.Name, &f.Size, &digest, &f.Status, &created)
+	copy(f.Digest[:], digest)
+	f.CreatedAt = moment(created)
+	return f, classify(err)
+}
+
+// listedFile is what the index package_files_listed has the files of.
+const listedFile = `f.package_id = ? AND f.status <> 'pending_destruction'`
+
+func fileListing(order string) listing[registry.PackageFile] {
+	return listing[registry.PackageFile]{
+		narrow: "package_files f", from: "package_files f JOIN blobs b ON b.id = f.blob_id", columns: fileColumns, order: order, scan: scanPackageFile,
+	}
+}
+
+// ListFiles implements registry.Files.
+func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[registry.PackageFile], error) {
+	var w where
+	w.and(listedFile, packageID)
+	order := "f.id" + direction(p.Desc)
+	switch p.OrderBy {
+	case "file_name":
+		order = "f.file_name" + direction(p.Desc) + ", " + order
+	case "created_at":
+		order = "f.created_at" + direction(p.Desc) + ", " + order
+	}
+	found, err := countedPage(ctx, db, &w, p, fileListing(order))
+	if err != nil {
+		return found, err
+	}
+	return found, found.Finish(ctx, func(ctx context.Context, rows []registry.PackageFile) ([]registry.PackageFile, error) {
+		return rows, filePipelines(ctx, db, rows)
+	})
+}
+
+// FindFileByID implements registry.Files.
+func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []byte, error) {
+	f, err := scanPackageFile(db.row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
+		WHERE f.id = $1 AND f.status = 'default'`, fileID))
+	if err != nil {
+		return f.File, nil, err
+	}
+	small, err := list(ctx, db, func(row scanner) (content []byte, err error) {
+		err = row.Scan(&content)
+		return append([]byte{}, content...), err // an empty file has content too
+	}, `SELECT c.content FROM package_files f JOIN blob_contents c ON c.blob_id = f.blob_id WHERE f.id = $1`, fileID)
+	if err != nil || len(small) == 0 {
+		return f.File, nil, err
+	}
+	return f.File, small[0], verify(f.Digest, small[0])
+}
+
+// RemoveFile implements registry.Files.
+func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
+	defer db.files.clear()
+	return db.writer.do(freeing(ctx), func(t *tx) error {
+		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
+		if err != nil {
+			return err
+		}
+		f, err := scanPackageFile(t.row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
+			WHERE f.id = $1 AND f.package_id = $2 AND f.status <> 'pending_destruction'`, fileID, r.PackageID))
+		if err != nil {
+			return err
+		}
+		done, err := check(p, f.File)
+		if err != nil {
+			return err
+		}
+		if err := t.exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
+			return err
+		}
+		if err := t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID); err != nil {
+			return err
+		}
+		if err := t.keepDate(fileID); err != nil {
+			return err
+		}
+		if err := t.tellRemoved(ctx, hooks.FileDeleted, r, &f.File); err != nil {
+			return err
+		}
+		return t.record(ctx, done)
+	})
+}

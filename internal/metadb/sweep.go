@@ -1,0 +1,213 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/blob"
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// purgeQuery: CROSS JOIN makes SQLite begin with the few projects.
+const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
+	WHERE p.deleted_at IS NOT NULL AND k.project_id = p.id LIMIT $1`
+
+const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`
+
+// PurgeDeleted implements registry.Sweeping.
+func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error) {
+	defer db.files.clear()
+	defer db.walks.clear()
+	return write(freeing(ctx), db, func(t *tx) (int, error) {
+		var n int
+		var free []int64 // blobs, once for each file that is gone
+		for _, which := range []string{purgeQuery, removedQuery} {
+			packages, err := t.ids(ctx, which, limit)
+			if err != nil {
+				return 0, err
+			}
+			for _, packageID := range packages {
+				blobs, err := t.deletePackage(ctx, packageID)
+				if err != nil {
+					return 0, err
+				}
+				free = append(free, blobs...)
+			}
+			n += len(packages)
+		}
+		files, err := t.purgeFiles(ctx, limit)
+		if err != nil {
+			return 0, err
+		}
+		uploads, err := t.purgeUploads(ctx, limit)
+		if err != nil {
+			return 0, err
+		}
+		releases, err := t.purgeReleases(limit)
+		if err != nil {
+			return 0, err
+		}
+		dates, err := t.forgetDates(limit, now)
+		if err != nil {
+			return 0, err
+		}
+		n += len(files) + len(uploads) + releases + int(dates)
+		return n, t.countOff(slices.Concat(free, files, uploads), now)
+	})
+}
+
+// deletePackage removes the records of a package and returns the blobs of its
+// files. Their bytes are left to the sweep.
+func (t *tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error) {
+	blobs, err := t.ids(ctx, `DELETE FROM package_files WHERE package_id = $1 RETURNING blob_id`, packageID)
+	if err != nil {
+		return nil, err
+	}
+	return blobs, t.exec(`DELETE FROM packages WHERE id = $1`, packageID)
+}
+
+// countOff counts files that are gone off their blobs. It comes after the
+// packages and goes by id, as publishers take them: who waits for a blob holds
+// nothing that its holder still wants. The time of grace of a blob without
+// files begins here.
+func (t *tx) countOff(blobs []int64, now time.Time) error {
+	slices.Sort(blobs)
+	for len(blobs) > 0 {
+		same := 1
+		for same < len(blobs) && blobs[same] == blobs[0] {
+			same++
+		}
+		if err := t.exec(`UPDATE blobs SET files = files - $1, touched_at = $2 WHERE id = $3`, same, micros(now), blobs[0]); err != nil {
+			return err
+		}
+		blobs = blobs[same:]
+	}
+	return nil
+}
+
+// sweepQuery takes the row of a blob that nothing refers to. The update holds
+// it; the conditions are told twice for the one who had to wait for a publisher.
+const sweepQuery = `UPDATE blobs SET touched_at = touched_at WHERE files = 0 AND touched_at < $1 AND id = (
+	SELECT b.id FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
+		AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
+		AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1)
+	RETURNING id, digest, size`
+
+// SweepBlob implements registry.Sweeping. The bytes go before the commit, so
+// that a publisher of the same bytes, who waits at its pin for this
+// transaction, finds them gone and writes them again.
+func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
+	err = db.writer.do(freeing(ctx), func(t *tx) error {
+		var blobID int64
+		var digest []byte
+		err := t.row(ctx, sweepQuery, micros(before)).Scan(&blobID, &digest, &size)
+		found = err == nil
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return classify(err)
+		}
+		var d blob.Digest
+		copy(d[:], digest)
+		if err := remove(d); err != nil {
+			return fault.Wrap(fault.Unavailable, "", err)
+		}
+		return t.exec(`DELETE FROM blobs WHERE id = $1`, blobID)
+	})
+	return size, found && err == nil, err
+}
+
+// purgeFiles removes up to limit records of files that were removed by
+// themselves, and returns their blobs.
+func (t *tx) purgeFiles(ctx context.Context, limit int) ([]int64, error) {
+	return t.ids(ctx, `DELETE FROM package_files WHERE id IN (
+		SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1) RETURNING blob_id`, limit)
+}
+
+// purgeUploads removes up to limit uploads of deleted projects, and returns
+// their blobs.
+func (t *tx) purgeUploads(ctx context.Context, limit int) ([]int64, error) {
+	return t.ids(ctx, `DELETE FROM uploads WHERE id IN (
+		SELECT u.id FROM projects p CROSS JOIN uploads u WHERE p.deleted_at IS NOT NULL AND u.project_id = p.id LIMIT $1)
+		RETURNING blob_id`, limit)
+}
+
+// purgeReleases removes up to limit releases of deleted projects.
+func (t *tx) purgeReleases(limit int) (int, error) {
+	n, err := t.count(`DELETE FROM releases WHERE id IN (
+		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
+	return int(n), err
+}
+
+// SweepsSince is the newest migration that a server must know to do a sweep that
+// somebody asked for.
+const SweepsSince = 14
+
+// sweepsKept is how long a sweep whose outcome nobody came for is remembered.
+const sweepsKept = 24 * time.Hour
+
+// AskSweep implements registry.Sweeping.
+func (db *DB) AskSweep(ctx context.Context, e audit.Event) (id int64, err error) {
+	return write(freeing(ctx), db, func(t *tx) (int64, error) {
+		err := t.exec(`DELETE FROM sweeps WHERE asked_at < `+db.dialect.now+` - $1`, sweepsKept.Microseconds())
+		if err != nil {
+			return 0, err
+		}
+		id, err := t.insert(`INSERT INTO sweeps (asked_at) VALUES (` + db.dialect.now + `) RETURNING id`)
+		if err != nil {
+			return 0, err
+		}
+		return id, t.record(ctx, e.To("Sweep", id, ""))
+	})
+}
+
+// AskedSweep is the newest of the sweeps that wait, 0 for none.
+func (db *DB) AskedSweep(ctx context.Context) (id int64, err error) {
+	err = db.row(ctx, `SELECT COALESCE(MAX(id), 0) FROM sweeps WHERE done_at IS NULL`).Scan(&id)
+	return id, classify(err)
+}
+
+// AnswerSweeps records an outcome for all sweeps that wait, up to an id. failure says
+// what went wrong, "" for nothing.
+func (db *DB) AnswerSweeps(ctx context.Context, upTo int64, swept registry.Swept, failure string) error {
+	why := sql.Null[string]{V: failure, Valid: failure != ""}
+	return db.writer.do(freeing(ctx), func(t *tx) error {
+		return t.exec(`UPDATE sweeps SET done_at = `+db.dialect.now+`, blobs = $1, bytes = $2, failure = $3
+			WHERE id <= $4 AND done_at IS NULL`, swept.Blobs, swept.Bytes, why, upTo)
+	})
+}
+
+// TakeSweep returns the outcome of a sweep and forgets it, or reports that it is not
+// done. NotFound where there is none.
+func (db *DB) TakeSweep(ctx context.Context, id int64) (swept registry.Swept, done bool, failure string, err error) {
+	var at sql.Null[int64]
+	var failed sql.Null[string]
+	err = db.row(ctx, `SELECT done_at, blobs, bytes, failure FROM sweeps WHERE id = $1`, id).
+		Scan(&at, &swept.Blobs, &swept.Bytes, &failed)
+	if err = classify(err); fault.Is(err, fault.NotFound) || err == nil && !at.Valid {
+		return registry.Swept{}, false, "", err
+	}
+	if err == nil {
+		err = db.WithdrawSweep(ctx, id)
+	}
+	return swept, err == nil, failed.V, err
+}
+
+// WithdrawSweep takes a sweep back that somebody asked for.
+func (db *DB) WithdrawSweep(ctx context.Context, id int64) error {
+	return db.writer.do(freeing(ctx), func(t *tx) error { return t.exec(`DELETE FROM sweeps WHERE id = $1`, id) })
+}
+
+// CountBlobs adds up the first blobs behind an id, by id. last is the greatest id
+// among them, 0 where there are none, and bytes is what they have together.
+func (db *DB) CountBlobs(ctx context.Context, after int64, limit int) (last int64, blobs int, bytes int64, err error) {
+	err = db.row(ctx, `SELECT COALESCE(MAX(b.id), 0), COUNT(*), CAST(COALESCE(SUM(b.size), 0) AS BIGINT)
+		FROM (SELECT id, size FROM blobs WHERE id > $1 ORDER BY id LIMIT $2) b`, after, limit).Scan(&last, &blobs, &bytes)
+	return last, blobs, bytes, classify(err)
+}
