@@ -102,7 +102,7 @@ func New(config Config) (*Client, error) {
 	if config.Trace != nil {
 		config.Transport = &tracer{client: c, next: config.Transport}
 	}
-	c.http = &http.Client{Transport: config.Transport, CheckRedirect: c.checkRedirect}
+	c.http = &http.Client{Transport: &redirects{client: c, next: config.Transport}, CheckRedirect: c.checkRedirect}
 	return c, nil
 }
 
@@ -192,9 +192,7 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
-		refusal := answerError(resp)
-		refusal.Shown = c.config.Credential.kind
-		return nil, refusal
+		return nil, c.refusal(resp)
 	}
 	return resp, nil
 }
@@ -234,7 +232,7 @@ func (c *Client) jsonOnce(ctx context.Context, q call, into any) (http.Header, e
 		return resp.Header, nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return nil, fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, err)
+		return nil, c.unreadable(err)
 	}
 	return resp.Header, nil
 }

@@ -78,7 +78,9 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	case resp.StatusCode != http.StatusPartialContent:
 		err = errNoRanges
 	default:
-		got.size, err = rangeSize(resp.Header.Get("Content-Range"), p.from)
+		if got.size, err = rangeSize(resp.Header.Get("Content-Range"), p.from); err != nil {
+			err = c.discreet(err)
+		}
 	}
 	if err != nil {
 		_ = resp.Body.Close() // nothing of it is used

@@ -194,7 +194,7 @@ func (c *Client) readRow(ctx context.Context, resp *http.Response, row *wire.Pac
 		return c.broken(ctx, err)
 	}
 	if err := json.Unmarshal(text, row); err != nil {
-		return fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, err)
+		return c.unreadable(err)
 	}
 	return nil
 }

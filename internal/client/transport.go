@@ -50,7 +50,7 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
 		return http.ErrUseLastResponse
 	}
-	to := printable(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path) // a query may be a signature
+	to := c.place(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path)
 	switch {
 	case len(via) >= maxRedirects:
 		return &failure{Refused, fmt.Errorf("%s sends from one address to the next: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
@@ -61,4 +61,25 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 		r.Header.Del(c.config.Credential.header)
 	}
 	return nil
+}
+
+// redirects refuses one to an address that cannot be read. net/http would take it for
+// a broken connection, and tell the address with its signature.
+type redirects struct {
+	client *Client
+	next   http.RoundTripper
+}
+
+// RoundTrip sends one request.
+func (t *redirects) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(r)
+	if err != nil || resp.StatusCode/100 != 3 {
+		return resp, err
+	}
+	to := resp.Header.Get("Location")
+	if _, err := r.URL.Parse(to); err == nil {
+		return resp, nil
+	}
+	_ = resp.Body.Close() // nothing of it is used
+	return nil, &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", t.client.api.Host, t.client.place(to))}
 }
