@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -71,8 +72,8 @@ type Client struct {
 	rate   *rateLimit // nil for none
 }
 
-// New makes a client. It fails where the server's address is none, where the
-// credential holds control characters, and where there is no certificate among the
+// New makes a client. It fails where the server's address or a proxy's is none, where
+// the credential holds control characters, and where there is no certificate among the
 // authorities.
 func New(config Config) (*Client, error) {
 	api, err := ParseServer(config.Server)
@@ -93,6 +94,9 @@ func New(config Config) (*Client, error) {
 	}
 	c := &Client{api: api, config: config, rate: newRateLimit(config.Rate)}
 	if config.Transport == nil {
+		if err := checkProxies(os.Getenv); err != nil {
+			return nil, err
+		}
 		transport := newTransport()
 		if transport.TLSClientConfig, err = trusting(config.Authorities); err != nil {
 			return nil, err

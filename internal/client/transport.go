@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,6 +28,27 @@ func newTransport() *http.Transport {
 		WriteBufferSize:       256 << 10,
 		ReadBufferSize:        64 << 10,
 	}
+}
+
+// checkProxies refuses an address of a proxy that is none: net/http would go on without
+// a proxy. It may hold a password, and is not told.
+func checkProxies(getenv func(string) string) error {
+	for _, names := range [][]string{{"HTTPS_PROXY", "https_proxy"}, {"HTTP_PROXY", "http_proxy"}} {
+		i := slices.IndexFunc(names, func(name string) bool { return getenv(name) != "" }) // net/http takes the first
+		if i >= 0 && !isProxy(getenv(names[i])) {
+			return fmt.Errorf("%s holds no address of a proxy: want one such as http://proxy.example.com:3128", names[i])
+		}
+	}
+	return nil
+}
+
+// isProxy reports an address that net/http can use: without a scheme it is http.
+func isProxy(text string) bool {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
 // trusting is how TLS is spoken with these authorities beside the machine's, nil
