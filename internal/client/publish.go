@@ -30,8 +30,8 @@ type Coordinates struct {
 	Path    string // of the file, with slashes where it lies in directories
 }
 
-// String is the file as people write it.
-func (at Coordinates) String() string { return at.Name + "/" + at.Version + "/" + at.Path }
+// String is the file as people write it, on one line: names come from servers.
+func (at Coordinates) String() string { return printable(at.Name + "/" + at.Version + "/" + at.Path) }
 
 // path is the file's address. What would change it on the way is refused here.
 func (at Coordinates) path() (string, error) {
