@@ -172,7 +172,7 @@ func TestSourceOpen(t *testing.T) {
 	} {
 		for _, during := range []bool{false, true} {
 			file := write(t, filepath.Join(dir, "file"), "data")
-			found, err := sourcesAt(file)
+			found, err := sourcesAt(t, file)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,7 +29,7 @@ func TestUnreadableSource(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		_, err := sourcesAt(dir)
+		_, err := sourcesAt(t, dir)
 		found <- err
 	}()
 	err := <-found

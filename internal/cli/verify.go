@@ -141,7 +141,10 @@ func (v *verify) sumDirectory(ctx context.Context, dir string, files []client.Fi
 			f.has[name] = true
 		}
 	}
-	f.below(dir, dir, "**")
+	f.below(ctx, dir, dir, "**")
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if err := f.failed(); err != nil {
 		return nil, err
 	}
