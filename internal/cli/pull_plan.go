@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 
 	"granary/internal/client"
 )
@@ -34,33 +31,21 @@ func (p *pull) check() (err error) {
 	return err
 }
 
-// checkNames looks at the names before anything else: a package with one that
-// leads out of the directory, or that two files claim, is installed not even in
-// part.
+// checkNames looks at the names before anything else: a package with one that cannot
+// be here, or that two files claim, is installed not even in part.
 func checkNames(files []pulled) error {
-	if err := refuseNames(runtime.GOOS, pathsOf(files)); err != nil {
-		return err
-	}
-	names := map[string]bool{}
-	for _, f := range files {
-		names[f.Path] = true
-		switch {
-		case !filepath.IsLocal(filepath.FromSlash(f.Path)):
-			return refused("the package has a file %q, which leads out of the directory; nothing was installed", f.Path)
-		case path.Clean(f.Path) != f.Path || strings.ContainsRune(f.Path, 0):
-			return refused("the package has a file %q, which is no plain path; nothing was installed, name the files you want", f.Path)
-		case inGit(f.Path):
-			return refused("the package has a file %q, which git would take for its own; nothing was installed, name the files you want", f.Path)
-		case client.IsPullList(path.Base(f.Path)), path.Base(f.Path) == client.PullLock:
-			return refused("the package has a file %q, which is what pull calls its own list or lock; nothing was installed", f.Path)
+	paths := pathsOf(files)
+	for _, p := range paths {
+		if why := unfit(p); why != "" {
+			return refused("the package has a file %q, which %s; nothing was installed, name the files you want", shortened(p), why)
 		}
 	}
-	for _, f := range files {
-		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
-			if names[dir] {
-				return refused("the package has a file %s and a directory of that name, with %s: only one of both can be here; nothing was installed, name the files you want", dir, f.Path)
-			}
-		}
+	why := strange(runtime.GOOS, paths)
+	if why == "" {
+		why = clash(paths)
+	}
+	if why != "" {
+		return refused("the package has %s; nothing was installed, name the files you want", why)
 	}
 	return nil
 }
@@ -68,6 +53,9 @@ func checkNames(files []pulled) error {
 // openDirectory makes the directory and opens it. In a dry run nothing is made, and
 // root is nil where there is none.
 func (p *pull) openDirectory() (root *os.Root, err error) {
+	if inGit(filepath.ToSlash(p.dir)) || inGit(filepath.ToSlash(resolve(nearestOnDisk(p.dir)))) {
+		return nil, refused("the directory %s is git's own; nothing was installed", p.dir)
+	}
 	if !p.dryRun {
 		if err := os.MkdirAll(p.dir, 0o777); err != nil {
 			return nil, fmt.Errorf("the directory %s cannot be made: %s; nothing was installed", p.dir, reason(err))
@@ -81,6 +69,15 @@ func (p *pull) openDirectory() (root *os.Root, err error) {
 		return nil, fmt.Errorf("the directory %s cannot be opened: %s; nothing was installed", p.dir, reason(err))
 	}
 	return root, nil
+}
+
+// nearestOnDisk is the nearest path at or above one that is there.
+func nearestOnDisk(dir string) string {
+	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+	}
 }
 
 // reason is why a file cannot be had, without the system call that said so.
@@ -166,7 +163,7 @@ func (g *ground) place(file string) (there bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("%s: %s", file, reason(err))
+		return false, fmt.Errorf("%s: %s; nothing was installed", file, reason(err))
 	case info.IsDir():
 		return false, refused("%s is a directory, and the package has a file of that name; nothing was installed", filepath.Join(g.dir, name))
 	}
@@ -199,18 +196,24 @@ func (g *ground) nearest(dir, file string) (string, error) {
 // directory reports whether a directory is there. What is there and is none is an
 // error.
 func (g *ground) directory(dir, file string) (bool, error) {
-	_, err := g.root.Lstat(dir)
+	named := filepath.Join(g.dir, dir)
+	at, err := g.root.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
+	link := err == nil && at.Mode()&fs.ModeSymlink != 0
 	info, err := g.root.Stat(dir) // behind a link
 	switch {
+	case err == nil && info.IsDir() && link && inGit(filepath.ToSlash(resolve(filepath.Join(g.root.Name(), dir)))):
+		return false, refused("%s is a link to what is git's own, and the package has a file there, %s; nothing was installed", named, file)
 	case err == nil && info.IsDir():
 		return true, nil
 	case err == nil, errors.Is(err, fs.ErrNotExist):
-		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", filepath.Join(g.dir, dir), file)
+		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", named, file)
+	case link && !errors.Is(err, fs.ErrPermission):
+		return false, refused("%s is a link that leads out of %s, or is written as a path from the root, and is not followed; the package has a file there, %s; nothing was installed", named, g.dir, file)
 	}
-	return false, fmt.Errorf("%s: %s: %s", file, filepath.Join(g.dir, dir), reason(err))
+	return false, fmt.Errorf("%s: %s: %s; nothing was installed", file, named, reason(err))
 }
 
 // writable wants every directory in which a file or a directory has to be made to
@@ -228,11 +231,6 @@ func (g *ground) writable(files []pulled) error {
 		}
 	}
 	return nil
-}
-
-// inGit reports a path with an element that git reads its settings and hooks from.
-func inGit(name string) bool {
-	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") })
 }
 
 func pathsOf(files []pulled) []string {

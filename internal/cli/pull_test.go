@@ -61,8 +61,8 @@ func filesOf(names ...string) (files []pulled) {
 // What stands in the way is told with the names that people know, and without the
 // name of a system call.
 func TestPullPlaces(t *testing.T) {
-	p, root := pulling(t, "file", "dir/x", "dir/sub/y")
-	for link, to := range map[string]string{"nowhere": "gone", "outside": "..", "inside": "dir"} {
+	p, root := pulling(t, "file", "dir/x", "dir/sub/y", ".git/hooks/")
+	for link, to := range map[string]string{"nowhere": "gone", "outside": "..", "inside": "dir", "round": "round", "dir/git": "../.git/hooks"} {
 		if err := root.Symlink(to, link); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,11 @@ func TestPullPlaces(t *testing.T) {
 		"file/a":        "out/file is no directory, and the package has one of that name, with file/a",
 		"file/a/b":      "out/file is no directory, and the package has one of that name, with file/a/b",
 		"nowhere/a":     "out/nowhere is no directory, and",
-		"outside/a":     "outside/a: out/outside: path escapes",
+		"outside/a":     "out/outside is a link that leads out of out, or ",
+		"outside/a/b":   "out/outside is a link that leads out of out, or ",
+		"round/a":       "out/round is a link",
+		"dir/git/a":     "out/dir/git is a link to what is git's own, and the package has a file there, dir/git/a",
+		"inside/git/a":  "out/inside/git is a link to what is git's own",
 		"inside/sub":    "out/inside/sub is a directory, and",
 		"inside/x/deep": "out/inside/x is no directory, and",
 	} {
@@ -82,13 +86,39 @@ func TestPullPlaces(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), filepath.FromSlash(want))) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
-		if err != nil && strings.Contains(err.Error(), "stat") {
-			t.Errorf("%s: a system call's name: %v", name, err)
+		if err != nil && (strings.Contains(err.Error(), "stat") || !strings.HasSuffix(err.Error(), "; nothing was installed")) {
+			t.Errorf("%s: a system call's name, or not what became of it: %v", name, err)
 		}
 	}
 	entries, err := os.ReadDir(filepath.Join(root.Name(), "dir"))
-	if err != nil || len(entries) != 2 {
+	if err != nil || len(entries) != 3 {
 		t.Errorf("a plan leaves something: %v %v", entries, err)
+	}
+}
+
+// Nothing is written into git's own directory, however it is named.
+func TestPullIntoGit(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll(".GIT/hooks", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"all": ".GIT", "hooks": ".GIT/hooks", "fine": "."} {
+		if err := os.Symlink(to, link); err != nil {
+			t.Skip(err) // there are file systems without
+		}
+	}
+	for dir, refused := range map[string]bool{".GIT": true, ".GIT/new": true, "all": true, "all/new/deep": true,
+		"hooks": true, "new/.git": true, "fine": false, "fine/new": false, ".gitlab": false} {
+		root, err := (&pull{dir: dir}).openDirectory()
+		if err == nil {
+			_ = root.Close() // it was only to be opened
+		}
+		if (err != nil) != refused || err != nil && exitCode(err) != exitRefused {
+			t.Errorf("%s: %v, refused: %v", dir, err, refused)
+		}
+	}
+	if entries, err := os.ReadDir(".GIT"); err != nil || len(entries) != 1 {
+		t.Error(entries, err)
 	}
 }
 
@@ -134,9 +164,17 @@ func TestPullNames(t *testing.T) {
 		".gitignore":     "",
 		client.PullLock:  "pull calls its own",
 		".a.part b.part": "",
+
+		strings.Repeat("d/", maxLevels-1) + "f":                     "",
+		strings.Repeat("d/", maxLevels) + "f":                       "has 256 levels",
+		strings.Repeat("d/", 2000) + "f":                            "has 4001 bytes",
+		"x/" + strings.Repeat("é", 127) + "/f":                      "",
+		"x/" + strings.Repeat("é", 128) + "/f":                      "has 256 bytes in a part",
+		strings.Repeat("long/", 400) + strings.Repeat("f", maxPart): "bytes",
 	} {
 		err := checkNames(filesOf(strings.Fields(names)...))
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		if want == "" && err != nil || want != "" && (exitCode(err) != exitRefused || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "nothing was installed") || len(err.Error()) > 300) {
 			t.Errorf("%s: %v, want %q", names, err, want)
 		}
 	}

@@ -137,6 +137,9 @@ func (v *verify) sumDirectory(ctx context.Context, dir string, files []client.Fi
 	}
 	f.has = map[string]bool{}
 	for _, file := range files {
+		if tooLong(file.Path) != "" {
+			continue // it is missing, and the work would grow with the square of its levels
+		}
 		for name := file.Path; name != "." && name != "/" && !f.has[name]; name = path.Dir(name) {
 			f.has[name] = true
 		}
@@ -170,7 +173,7 @@ func sums(ctx context.Context, found []source) (have map[string]string, err erro
 func (v *verify) leaveOut(files []client.File, have map[string]string) ([]client.File, error) {
 	exclude, err := newGlobs(v.exclude)
 	maps.DeleteFunc(have, func(name, _ string) bool { return exclude.match(name, false) })
-	return slices.DeleteFunc(files, func(f client.File) bool { return exclude.match(f.Path, false) }), err
+	return slices.DeleteFunc(files, func(f client.File) bool { return tooLong(f.Path) == "" && exclude.match(f.Path, false) }), err
 }
 
 // compare judges every file that either side has. A digest that the server does
