@@ -80,6 +80,7 @@ type pull struct {
 	client *client.Client
 	at     client.Coordinates // without a path
 	owner  string             // the project's id, as projectID finds it
+	unheld error              // why no lock keeps other pulls from the directory; nil where one does
 	listed []client.File      // all files of the version; only those that were named where the token reads no list
 }
 
@@ -133,6 +134,11 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	if root != nil {
 		defer func() { _ = root.Close() }() // nothing is written through it any more
 	}
+	unlock, err := p.hold(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	list, err := p.readPullList(root)
 	if err != nil {
 		return err
@@ -148,9 +154,7 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	}
 	var done pruning
 	if p.pruning {
-		var left pullList
-		done, left, err = p.prune(ctx, root, list)
-		if err = errors.Join(err, p.forget(ctx, root, list, left)); err != nil {
+		if done, err = p.pruneListed(ctx, root, list); err != nil {
 			return err
 		}
 	}

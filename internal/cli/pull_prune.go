@@ -47,7 +47,7 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 			gone, done.declined = nil, true
 		}
 	}
-	removed, err := p.removeAll(ctx, root, list, gone)
+	removed, err := p.removeAll(ctx, root, gone)
 	for _, f := range gone {
 		if removed[f.Path] {
 			done.removed = append(done.removed, f.Path)
@@ -55,6 +55,18 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 	}
 	done.stayed = countOthers(root, func(name string) bool { return here[name] || removed[name] })
 	return done, list.without(list.of(removed)), err
+}
+
+// pruneListed prunes and keeps the list true.
+func (p *pull) pruneListed(ctx context.Context, root *os.Root, list pullList) (pruning, error) {
+	done, left, err := p.prune(ctx, root, list)
+	if !p.dryRun && !slices.Equal(left.Files, list.Files) {
+		err = errors.Join(err, p.keep(root, left))
+	}
+	if err != nil && !p.dryRun {
+		err = fmt.Errorf("%w\nthe package is installed; not all that the version has no more is removed", err)
+	}
+	return done, err
 }
 
 // givenUp is what the version has no more and other packages have: from now on it is
@@ -77,25 +89,12 @@ func (l pullList) of(paths map[string]bool) map[listedFile]bool {
 }
 
 // removeAll removes what may go and is still as it was, and says by path what went.
-// Meanwhile no other pull can note what it needs; what one has noted while somebody
-// was asked stays.
-func (p *pull) removeAll(ctx context.Context, root *os.Root, list pullList, gone []listedFile) (removed map[string]bool, err error) {
+func (p *pull) removeAll(ctx context.Context, root *os.Root, gone []listedFile) (removed map[string]bool, err error) {
 	removed = map[string]bool{}
-	others := claims{}
-	if len(gone) > 0 && !p.dryRun {
-		unlock, err := client.LockPullLists(ctx, root)
-		if err != nil {
-			return removed, err
-		}
-		defer unlock()
-		if others, err = p.readClaims(root, list); err != nil {
-			return removed, err
-		}
+	if len(gone) > 0 && !p.dryRun && p.unheld != nil {
+		return removed, p.unheld // another pull may note at this moment what it needs
 	}
 	for _, f := range gone {
-		if others.has(f.Path) {
-			continue
-		}
 		went, err := p.removeListed(ctx, root, f)
 		if err != nil {
 			return removed, err

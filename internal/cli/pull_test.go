@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -225,21 +224,20 @@ func (a answering) Read(b []byte) (int, error) {
 // What is changed while the question waits for its answer stays. So does all of it
 // where the command is interrupted.
 func TestPruneLooksAgain(t *testing.T) {
-	p, root := pulling(t, "edited", "gone", "moved/x", "elsewhere/x", "shared")
-	list := pullList{}.with([]listedFile{{"edited", 6, sumOfText(t, "edited")}, {"gone", 4, sumOfText(t, "gone")}, {"moved/x", 7, sumOfText(t, "moved/x")}, {"shared", 6, sumOfText(t, "shared")}})
+	p, root := pulling(t, "edited", "gone", "moved/x", "elsewhere/x")
+	list := pullList{}.with([]listedFile{{"edited", 6, sumOfText(t, "edited")}, {"gone", 4, sumOfText(t, "gone")}, {"moved/x", 7, sumOfText(t, "moved/x")}})
 	p.env = Env{Stderr: io.Discard, Stdin: answering(func() {
 		err := errors.Join(root.WriteFile("edited", []byte("mine!!"), 0o666),
-			root.Rename("moved", "there"), root.Symlink("there", "moved"),
-			pullList{Name: "other"}.with([]listedFile{{"shared", 6, sumOfText(t, "shared")}}).write(root))
+			root.Rename("moved", "there"), root.Symlink("there", "moved"))
 		if err != nil {
 			t.Error(err)
 		}
 	})}
 	done, left, err := p.prune(t.Context(), root, list)
-	if err != nil || !slices.Equal(done.removed, []string{"gone"}) || done.stayed != 4 || len(left.Files) != 3 {
+	if err != nil || !slices.Equal(done.removed, []string{"gone"}) || done.stayed != 3 || len(left.Files) != 2 {
 		t.Errorf("%+v %v %v", done, left.Files, err)
 	}
-	for _, name := range []string{"edited", "there/x", "shared"} {
+	for _, name := range []string{"edited", "there/x"} {
 		if _, err := root.Stat(name); err != nil {
 			t.Error(err)
 		}
@@ -298,47 +296,26 @@ func TestPullList(t *testing.T) {
 	}
 }
 
-// Two pulls into one directory lose nothing of each other's lists.
-func TestPullListBesideAnother(t *testing.T) {
+// What a pull replaces is in its list no more; a list of another package under the
+// same name is left alone.
+func TestPullListReplaces(t *testing.T) {
 	p, root := pulling(t)
-	note := func(name string) error {
-		_, err := p.changeList(t.Context(), root, func(l pullList) pullList { return l.with([]listedFile{{name, 1, name}}) })
-		return err
-	}
-	err := parallel(t.Context(), 8, 40, func(_ context.Context, i int) error { return note(fmt.Sprintf("f%02d", i)) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, err := p.readPullList(root)
-	if err != nil || len(before.Files) != 40 {
-		t.Fatalf("%d noted, %v", len(before.Files), err)
-	}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if err := note("meanwhile"); err != nil {
-			t.Error(err)
-		}
-		_, _ = io.WriteString(w, "bytes")
-	}))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "bytes") }))
 	defer s.Close()
+	var err error
 	if p.client, err = client.New(client.Config{Server: s.URL}); err != nil {
 		t.Fatal(err)
 	}
 	p.quiet, p.env = true, Env{Stderr: io.Discard}
-	list, _ := p.readPullList(root) // another server's: of its own
-	f := client.File{Path: "f00", Size: 5, SHA256: sumOfText(t, "bytes")}
-	list, err = p.installListed(t.Context(), root, []pulled{newPulled(f)}, list.with([]listedFile{{"f00", 1, "old"}}))
-	if err != nil || len(list.Files) != 2 {
-		t.Errorf("%v %v", list.Files, err)
-	}
-	if err := note("later"); err != nil {
+	list, err := p.readPullList(root)
+	if err != nil {
 		t.Fatal(err)
 	}
-	err = p.forget(t.Context(), root, list, pullList{})
-	if got, readErr := p.readPullList(root); err != nil || readErr != nil || len(got.Files) != 1 || got.Files[0].Path != "later" {
-		t.Errorf("%v %v %v", got.Files, err, readErr)
-	}
-	if _, err := root.Stat(client.PullLock); err == nil {
-		t.Error("the lock stays")
+	f := client.File{Path: "new", Size: 5, SHA256: sumOfText(t, "bytes")}
+	list, err = p.installListed(t.Context(), root, []pulled{newPulled(f)}, list.with([]listedFile{{"new", 1, "old"}, {"other", 1, "o"}}))
+	want := []listedFile{{"new", 5, f.SHA256}, {"other", 1, "o"}}
+	if kept, readErr := p.readPullList(root); err != nil || readErr != nil || !slices.Equal(list.Files, want) || !slices.Equal(kept.Files, want) {
+		t.Errorf("%v %v, %v %v", list.Files, err, kept.Files, readErr)
 	}
 	alien := pullList{Server: "s", Project: "p", Name: "n", Files: list.Files}
 	text, _ := json.Marshal(alien)
