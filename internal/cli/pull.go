@@ -43,6 +43,7 @@ func newPull(env Env) *cobra.Command {
 			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool",
 		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			p.dirNamed = cmd.Flags().Changed("output")
 			if err := p.check(); err != nil {
 				return err
 			}
@@ -76,6 +77,7 @@ type pull struct {
 	dryRun, skipExisting          bool
 	noClobber, pruning, yes       bool
 	jobs                          int
+	dirNamed                      bool // by --output
 
 	client *client.Client
 	at     client.Coordinates // without a path

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"granary/internal/client"
 )
@@ -22,6 +23,12 @@ func (p *pull) check() (err error) {
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
 	case p.skipExisting && p.noClobber:
 		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
+	case p.stdout && p.json:
+		return usagef("--json tells what was installed, and --stdout writes the file itself; want one of both")
+	case p.stdout && p.dirNamed && p.dir != "-":
+		return usagef("--stdout installs nothing in %s; want one of --stdout and --output", p.dir)
+	case p.stdout && p.executable:
+		return usagef("--stdout makes no file, so there is none to set the --executable bit of")
 	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
 		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
 	case p.pruning && !p.yes && !p.dryRun && !canAsk(p.env):
@@ -56,10 +63,8 @@ func (p *pull) openDirectory() (root *os.Root, err error) {
 	if inGit(filepath.ToSlash(p.dir)) || inGit(filepath.ToSlash(resolve(nearestOnDisk(p.dir)))) {
 		return nil, refused("the directory %s is git's own; nothing was installed", p.dir)
 	}
-	if !p.dryRun {
-		if err := os.MkdirAll(p.dir, 0o777); err != nil {
-			return nil, fmt.Errorf("the directory %s cannot be made: %s; nothing was installed", p.dir, reason(err))
-		}
+	if err := p.makeDirectory(); err != nil {
+		return nil, fmt.Errorf("the directory %s cannot be made: %s; nothing was installed", p.dir, reason(err))
 	}
 	root, err = os.OpenRoot(p.dir)
 	if p.dryRun && errors.Is(err, fs.ErrNotExist) {
@@ -69,6 +74,25 @@ func (p *pull) openDirectory() (root *os.Root, err error) {
 		return nil, fmt.Errorf("the directory %s cannot be opened: %s; nothing was installed", p.dir, reason(err))
 	}
 	return root, nil
+}
+
+// makeDirectory makes the output directory. In a dry run it looks whether that would be
+// done.
+func (p *pull) makeDirectory() error {
+	if !p.dryRun {
+		return os.MkdirAll(p.dir, 0o777)
+	}
+	above := nearestOnDisk(p.dir)
+	info, err := os.Stat(above)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return syscall.ENOTDIR
+	case above == filepath.Clean(p.dir):
+		return nil
+	}
+	return mayWrite(above)
 }
 
 // nearestOnDisk is the nearest path at or above one that is there.
@@ -123,10 +147,7 @@ func (p *pull) plan(ctx context.Context, root *os.Root, files []pulled) error {
 			return err
 		}
 	}
-	if p.dryRun {
-		return nil
-	}
-	return g.writable(files)
+	return g.writable(files, p.dryRun)
 }
 
 // wouldReplace refuses a plan that replaces a file.
@@ -217,8 +238,8 @@ func (g *ground) directory(dir, file string) (bool, error) {
 }
 
 // writable wants every directory in which a file or a directory has to be made to
-// allow it.
-func (g *ground) writable(files []pulled) error {
+// allow it. It tries, or in a dry run asks what the system says of it.
+func (g *ground) writable(files []pulled, dryRun bool) error {
 	tried := map[string]bool{}
 	for _, f := range files {
 		at := g.known[filepath.Dir(filepath.FromSlash(f.Path))]
@@ -226,7 +247,13 @@ func (g *ground) writable(files []pulled) error {
 			continue
 		}
 		tried[at] = true
-		if err := client.CanWrite(g.root, at); err != nil {
+		var err error
+		if dryRun {
+			err = mayWrite(filepath.Join(g.root.Name(), at))
+		} else {
+			err = client.CanWrite(g.root, at)
+		}
+		if err != nil {
 			return fmt.Errorf("no file can be made in %s: %s; nothing was installed", filepath.Join(g.dir, at), reason(err))
 		}
 	}

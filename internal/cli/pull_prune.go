@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 			done.removed = append(done.removed, f.Path)
 		}
 	}
-	done.stayed = countOthers(root, func(name string) bool { return here[name] || removed[name] })
+	done.stayed = countOthers(ctx, root, func(name string) bool { return here[name] || removed[name] })
 	return done, list.without(list.of(removed)), err
 }
 
@@ -193,10 +192,14 @@ func removeEmpty(root *os.Root, dir string) {
 }
 
 // countOthers counts the regular files below root but those that are known and our
-// own. What cannot be read is not counted.
-func countOthers(root *os.Root, known func(path string) bool) (n int) {
-	_ = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && !client.IsOwn(path.Base(name)) && !known(name) {
+// own. What cannot be read is not counted, nor what is left when ctx ends.
+func countOthers(ctx context.Context, root *os.Root, known func(path string) bool) (n int) {
+	// By its path, and not through root, which would walk down to every directory anew.
+	_ = filepath.WalkDir(root.Name(), func(local string, entry fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return fs.SkipAll
+		}
+		if err == nil && entry.Type().IsRegular() && !client.IsOwn(entry.Name()) && !known(relativePath(root.Name(), local)) {
 			n++
 		}
 		return nil
