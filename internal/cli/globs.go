@@ -15,6 +15,8 @@ import (
 const (
 	ignoreFile    = ".granaryignore"
 	maxIgnoreFile = 1 << 20 // bytes
+
+	mostAlternatives = 1000 // of one pattern with braces
 )
 
 // globs are patterns of what is left out. One without a slash is held against the
@@ -40,8 +42,30 @@ func globFault(p string) string {
 		return "takes something back, which is not done here"
 	case strings.Trim(p, "/") == "" || !doublestar.ValidatePattern(p):
 		return "is no pattern: want one such as '*.tmp' or 'build/**'"
+	case !fewAlternatives(p):
+		return fmt.Sprintf("means more than %d patterns with its braces: want several lines, or flags", mostAlternatives)
 	}
 	return ""
+}
+
+// fewAlternatives reports whether a pattern means few without braces: all of them may be
+// held against one name, and who publishes a tree has not written all that is in it.
+func fewAlternatives(p string) bool {
+	means, commas := 1, []int{} // those of every open brace
+	for _, c := range p {
+		switch last := len(commas) - 1; {
+		case c == '{':
+			commas = append(commas, 0)
+		case c == ',' && last >= 0:
+			commas[last]++
+		case c == '}' && last >= 0:
+			if means *= 1 + commas[last]; means > mostAlternatives {
+				return false
+			}
+			commas = commas[:last]
+		}
+	}
+	return true
 }
 
 // readIgnore reads an ignoreFile, where there is one: a pattern in every line, and #

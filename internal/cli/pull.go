@@ -25,7 +25,8 @@ file that is there already with these bytes is left alone, another one is
 replaced, unless --skip-existing (leave it) or --no-clobber (refuse) is given. Large
 files arrive in several parts at once. A download that breaks off leaves a hidden
 .part file beside its place; the next pull goes on from there, or removes it.
-Nothing is ever written outside the directory.
+Nothing is ever written outside the directory, nor in a .git. Two pulls into one
+directory take turns.
 
 What was pulled is kept in a hidden list in the directory. By it, --prune removes
 the files that an earlier pull of this package put there, that the version has no

@@ -54,7 +54,7 @@ func (p *push) checkFit(files []pushed) error {
 			continue
 		}
 		if why := unfit(f.Path); why != "" {
-			return refused("%s would be %q in the package, which %s, so that pull would install nothing of it; nothing was sent", f.source, shortened(f.Path), why)
+			return refused("%s would be %q in the package, which %s, so that pull would install nothing of it; nothing was sent", shortened(f.source.String()), shortened(f.Path), why)
 		}
 		names, fresh = append(names, f.Path), true
 	}

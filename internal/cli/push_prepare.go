@@ -109,7 +109,7 @@ func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
 			f.found[i].label = "standard input"
 		}
 	}
-	return f.find(ctx, paths, listed)
+	return orInterrupted(ctx, func() ([]source, error) { return f.find(ctx, paths, listed) })
 }
 
 // readList reads the paths of --files-from.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,14 +145,14 @@ func (v *verify) sumDirectory(ctx context.Context, dir string, files []client.Fi
 			f.has[name] = true
 		}
 	}
-	f.below(ctx, dir, dir, "**")
-	if err := ctx.Err(); err != nil {
+	found, err := orInterrupted(ctx, func() ([]source, error) {
+		f.below(ctx, dir, dir, "**")
+		return f.found, cmp.Or(ctx.Err(), f.failed())
+	})
+	if err != nil {
 		return nil, err
 	}
-	if err := f.failed(); err != nil {
-		return nil, err
-	}
-	return sums(ctx, f.found)
+	return sums(ctx, found)
 }
 
 // sums hashes files, by path.
