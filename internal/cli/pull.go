@@ -284,19 +284,3 @@ func (p *pull) makeExecutable(root *os.Root, f *pulled) error {
 	}
 	return root.Chmod(name, info.Mode().Perm()|info.Mode().Perm()>>2&0o111)
 }
-
-// holds reports whether a file below root has these bytes. A file that cannot
-// be read has not.
-func holds(root *os.Root, name string, size int64, sum string) bool {
-	info, err := root.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != size {
-		return false
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	got, _, err := sumOf(f, size)
-	return err == nil && got == sum
-}

@@ -121,6 +121,22 @@ func (f listedFile) untouched(root *os.Root) bool {
 	return filepath.IsLocal(name) && inPlainDirectories(root, name) && holds(root, name, f.Size, f.SHA256)
 }
 
+// holds reports whether a file below root has these bytes. A file that cannot
+// be read has not.
+func holds(root *os.Root, name string, size int64, sum string) bool {
+	info, err := root.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != size {
+		return false
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	got, _, err := sumOf(f, size)
+	return err == nil && got == sum
+}
+
 // versionsFiles is the names of all files of the version, not only of those that
 // were asked for.
 func (p *pull) versionsFiles() map[string]bool {
