@@ -56,10 +56,7 @@ func TestConnection(t *testing.T) {
 		{[]string{"GRANARY_TOKEN=gndt-t"}, "any.example", "", "https://any.example/api/v4", client.DeployToken("gndt-t")},
 	} {
 		o := connection{context: t.Context, env: Env{Environ: slices.Concat([]string{"HOME=" + home}, tt.environ)}, server: tt.server, token: tt.token}
-		l, err := readLogins(o.env)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := &stored{env: o.env}
 		api, err := o.address(l)
 		if err != nil || api.String() != tt.api {
 			t.Errorf("%+v: %v %v", tt, api, err)
@@ -93,6 +90,35 @@ func TestLoginsArePrivate(t *testing.T) {
 	}
 	if _, err := readLogins(env); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Error(err)
+	}
+}
+
+// Logins that are damaged stop only what needs them.
+func TestDamagedLogins(t *testing.T) {
+	env := []string{"XDG_CONFIG_HOME=" + t.TempDir()}
+	path, err := logins{Servers: map[string]string{"a": "b"}}.write(Env{Environ: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, `{"servers`)
+	for _, tt := range []struct {
+		environ, server, token, profile string
+		needs                           bool
+	}{
+		{"GRANARY_SERVER=g.example GRANARY_TOKEN=t", "", "", "", false},
+		{"GRANARY_TOKEN=t", "g.example", "", "", false},
+		{"", "g.example", "t", "", false},
+		{"CI_API_V4_URL=https://g.example/api/v4 CI_JOB_TOKEN=j", "", "", "", false},
+		{"GRANARY_SERVER=g.example", "", "", "", true},
+		{"GRANARY_TOKEN=t", "", "", "", true},
+		{"GRANARY_SERVER=g.example GRANARY_TOKEN=t", "other.example", "", "", true},
+		{"GRANARY_SERVER=g.example GRANARY_TOKEN=t", "", "", "work", true},
+		{"GRANARY_SERVER=g.example GRANARY_TOKEN=t GRANARY_PROFILE=work", "", "t", "", true},
+	} {
+		o := connection{context: t.Context, env: Env{Environ: slices.Concat(env, strings.Fields(tt.environ))}, server: tt.server, token: tt.token, profile: tt.profile}
+		if _, err := o.client(); (err != nil) != tt.needs || err != nil && !strings.Contains(err.Error(), "cannot be read") {
+			t.Errorf("%+v: %v", tt, err)
+		}
 	}
 }
 

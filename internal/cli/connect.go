@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -61,10 +62,7 @@ func (o *connection) client() (*client.Client, error) {
 	if o.retries < 0 || o.retries > 1000 {
 		return nil, usagef("--retries is %d: want 0 to 1000", o.retries)
 	}
-	logins, err := readLogins(o.env)
-	if err != nil {
-		return nil, err
-	}
+	logins := &stored{env: o.env}
 	api, err := o.address(logins)
 	if err != nil {
 		return nil, err
@@ -109,30 +107,52 @@ func (o *connection) waiting(why error, pause time.Duration) {
 }
 
 // address is the API of the server.
-func (o *connection) address(logins logins) (*url.URL, error) {
-	named, err := logins.profile(profileName(o.env, o.profile))
+func (o *connection) address(logins *stored) (*url.URL, error) {
+	named, err := o.chosenProfile(logins)
 	if err != nil {
 		return nil, err
 	}
-	for _, server := range []string{o.server, named.Server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL"), logins.Default} {
-		if server == "" {
-			continue
-		}
-		api, err := client.ParseServer(server)
+	server := cmp.Or(o.server, named.Server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL"))
+	if server == "" {
+		kept, err := logins.read()
 		if err != nil {
-			return nil, usageError{err}
+			return nil, err
 		}
-		return api, nil
+		server = kept.Default
 	}
-	return nil, usagef("no server is named; use --server or GRANARY_SERVER, or run granary login")
+	if server == "" {
+		return nil, usagef("no server is named; use --server or GRANARY_SERVER, or run granary login")
+	}
+	api, err := client.ParseServer(server)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return api, nil
+}
+
+// chosenProfile is the one that a flag or the environment names, empty where none does.
+func (o *connection) chosenProfile(logins *stored) (profile, error) {
+	name := profileName(o.env, o.profile)
+	if name == "" {
+		return profile{}, nil
+	}
+	kept, err := logins.read()
+	if err != nil {
+		return profile{}, err
+	}
+	return kept.profile(name)
 }
 
 // credential finds the token that belongs to the server.
-func (o *connection) credential(api *url.URL, logins logins) (client.Credential, error) {
+func (o *connection) credential(api *url.URL, logins *stored) (client.Credential, error) {
 	if o.token != "" {
 		return o.tokenOf(o.token), nil
 	}
-	if p := logins.Profiles[profileName(o.env, o.profile)]; p.Server == api.String() {
+	p, err := o.chosenProfile(logins)
+	if err != nil {
+		return client.Credential{}, err
+	}
+	if p.Server == api.String() {
 		o.usedProfile = profileName(o.env, o.profile)
 		return client.TokenOf(p.Token), nil
 	}
@@ -142,7 +162,11 @@ func (o *connection) credential(api *url.URL, logins logins) (client.Credential,
 	if token := o.env.getenv("CI_JOB_TOKEN"); token != "" && sameServer(o.env.getenv("CI_API_V4_URL"), api) {
 		return client.JobToken(token), nil
 	}
-	if token := logins.Servers[api.String()]; token != "" {
+	kept, err := logins.read()
+	if err != nil {
+		return client.Credential{}, err
+	}
+	if token := kept.Servers[api.String()]; token != "" {
 		return client.TokenOf(token), nil
 	}
 	return netrcCredential(o.context(), o.env, api.Hostname())

@@ -1,41 +1,78 @@
 package cli
 
 import (
-	"bufio"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// ignoreFile lies in a directory that is published, and names what is left out.
-const ignoreFile = ".granaryignore"
+// An ignoreFile lies in a directory that is published, and names what is left out.
+const (
+	ignoreFile    = ".granaryignore"
+	maxIgnoreFile = 1 << 20 // bytes
+
+	mostAlternatives = 1000 // of one pattern with braces
+)
 
 // globs are patterns of what is left out. One without a slash is held against the
 // name of a file or directory, one with a slash against its path; one that ends with
 // a slash is for directories. What is below a directory goes with it.
 type globs []string
 
-// newGlobs refuses what is no pattern, or would mean something else elsewhere.
+// newGlobs takes the patterns of --exclude.
 func newGlobs(patterns []string) (globs, error) {
 	for _, p := range patterns {
-		if strings.HasPrefix(p, "!") {
-			return nil, usagef("the pattern %q takes something back, which is not done here", p)
-		}
-		if strings.Trim(p, "/") == "" || !doublestar.ValidatePattern(p) {
-			return nil, usagef("%q is no pattern: want one such as '*.tmp' or 'build/**'", p)
+		if fault := globFault(p); fault != "" {
+			return nil, usagef("--exclude %q %s", p, fault)
 		}
 	}
 	return patterns, nil
 }
 
-// readIgnore reads the ignoreFile of a directory, where it has one: a pattern in
-// every line, and # before a remark.
-func readIgnore(dir string) (globs, error) {
-	f, err := openRegular(filepath.Join(dir, ignoreFile))
+// globFault says why a text is no pattern here, or would mean something else
+// elsewhere; "" where it is one.
+func globFault(p string) string {
+	switch {
+	case strings.HasPrefix(p, "!"):
+		return "takes something back, which is not done here"
+	case strings.Trim(p, "/") == "" || !doublestar.ValidatePattern(p):
+		return "is no pattern: want one such as '*.tmp' or 'build/**'"
+	case !fewAlternatives(p):
+		return fmt.Sprintf("means more than %d patterns with its braces: want several lines, or flags", mostAlternatives)
+	}
+	return ""
+}
+
+// fewAlternatives reports whether a pattern means few without braces: all of them may be
+// held against one name, and who publishes a tree has not written all that is in it.
+func fewAlternatives(p string) bool {
+	means, commas := 1, []int{} // those of every open brace
+	for _, c := range p {
+		switch last := len(commas) - 1; {
+		case c == '{':
+			commas = append(commas, 0)
+		case c == ',' && last >= 0:
+			commas[last]++
+		case c == '}' && last >= 0:
+			if means *= 1 + commas[last]; means > mostAlternatives {
+				return false
+			}
+			commas = commas[:last]
+		}
+	}
+	return true
+}
+
+// readIgnore reads an ignoreFile, where there is one: a pattern in every line, and #
+// before a remark. What is wrong is told by the number of the line, never with its
+// text: a file that somebody has planted may be a link to secrets.
+func readIgnore(file string) (globs, error) {
+	f, err := openRegular(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -43,38 +80,53 @@ func readIgnore(dir string) (globs, error) {
 		return nil, err
 	}
 	defer f.Close()
-	var patterns []string
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if line := strings.TrimSpace(lines.Text()); line != "" && line[0] != '#' {
-			patterns = append(patterns, line)
-		}
+	text, err := io.ReadAll(io.LimitReader(f, maxIgnoreFile+1))
+	if err == nil && len(text) > maxIgnoreFile {
+		err = fmt.Errorf("%s has more than %d bytes", file, maxIgnoreFile)
 	}
-	if err := lines.Err(); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return newGlobs(patterns)
+	var patterns globs
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if fault := globFault(line); fault != "" {
+			return nil, fmt.Errorf("%s:%d %s", file, n, fault)
+		}
+		patterns = append(patterns, line)
+	}
+	return patterns, nil
 }
 
 // match reports whether a path, with slashes, is left out, or a directory above it.
 func (g globs) match(name string, isDir bool) bool {
-	for ; name != "." && name != "/"; name, isDir = path.Dir(name), true {
-		for _, pattern := range g {
-			if g.matchOne(pattern, name, isDir) {
-				return true
-			}
+	for ; len(g) > 0 && name != "." && name != "/"; name, isDir = path.Dir(name), true {
+		if g.matchSelf(name, isDir) {
+			return true
 		}
 	}
 	return false
 }
 
-func (globs) matchOne(pattern, name string, isDir bool) bool {
-	pattern, dirOnly := strings.CutSuffix(pattern, "/")
-	if dirOnly && !isDir {
-		return false
+// matchSelf is match for who has judged the directories above the path already.
+func (g globs) matchSelf(name string, isDir bool) bool {
+	for _, pattern := range g {
+		pattern, dirOnly := strings.CutSuffix(pattern, "/")
+		if dirOnly && !isDir {
+			continue
+		}
+		against := name
+		if !strings.Contains(pattern, "/") {
+			against = path.Base(name)
+		}
+		if doublestar.MatchUnvalidated(strings.TrimPrefix(pattern, "/"), against) {
+			return true
+		}
 	}
-	if !strings.Contains(pattern, "/") {
-		name = path.Base(name)
-	}
-	return doublestar.MatchUnvalidated(strings.TrimPrefix(pattern, "/"), name)
+	return false
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -53,15 +52,15 @@ func (f *finder) goodPath(base, local string) bool {
 // goodLink judges a link below dir. A link to a directory could round in circles;
 // who means it names it.
 func (f *finder) goodLink(local, dir string) bool {
-	target, err := filepath.EvalSymlinks(local)
+	target := resolve(local)
 	why, next := "", "--links skip leaves it out"
-	if info, statErr := os.Stat(local); err != nil || statErr != nil {
+	if info, err := os.Stat(local); err != nil {
 		why = "is a link that leads nowhere"
 	} else if info.IsDir() {
 		why = "is a link to a directory"
-	} else if gitsOwn(target) {
+	} else if inGit(filepath.ToSlash(target)) {
 		why = "is a link to what is git's own"
-	} else if f.links != linksFollow && outside(target, dir) {
+	} else if f.links != linksFollow && f.outside(target, dir) {
 		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
 		next += ", --links follow takes it"
 	}
@@ -78,35 +77,47 @@ func (f *finder) goodLink(local, dir string) bool {
 
 // gitsOwn reports whether a path, or what it leads to, is in a directory called .git,
 // wherever that lies, or is one.
-func gitsOwn(p string) bool {
+func (f *finder) gitsOwn(p string) bool {
 	full, err := filepath.Abs(p)
 	if err != nil {
 		full = p
 	}
-	target, err := filepath.EvalSymlinks(full)
-	if err != nil {
-		target = full
+	if inGit(filepath.ToSlash(full)) {
+		return true
 	}
-	for _, p := range []string{full, target} {
-		if slices.Contains(strings.Split(filepath.ToSlash(p), "/"), ".git") {
-			return true
-		}
+	if info, err := os.Lstat(full); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+		return inGit(filepath.ToSlash(f.resolved(filepath.Dir(full))))
 	}
-	return false
+	return inGit(filepath.ToSlash(resolve(full)))
 }
 
-// outside reports whether a path without links leads out of a directory.
-func outside(target, dir string) bool {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return true
-	}
-	if target, err = filepath.Abs(target); err != nil {
-		return true
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return true
-	}
-	relative, err := filepath.Rel(dir, target)
+// outside reports whether what resolve found leads out of a directory.
+func (f *finder) outside(target, dir string) bool {
+	relative, err := filepath.Rel(f.resolved(dir), target)
 	return err != nil || !filepath.IsLocal(relative)
+}
+
+// resolved is resolve for a directory, which many files ask for.
+func (f *finder) resolved(dir string) string {
+	known, ok := f.resolves[dir]
+	if !ok {
+		known = resolve(dir)
+		if f.resolves == nil {
+			f.resolves = map[string]string{}
+		}
+		f.resolves[dir] = known
+	}
+	return known
+}
+
+// resolve is the full path without links of what a path leads to. Of what is not there
+// it is the path.
+func resolve(p string) string {
+	if full, err := filepath.Abs(p); err == nil {
+		p = full
+	}
+	if target, err := filepath.EvalSymlinks(p); err == nil {
+		return target
+	}
+	return p
 }

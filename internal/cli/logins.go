@@ -72,6 +72,24 @@ func readLogins(env Env) (logins, error) {
 	return l, nil
 }
 
+// stored is the logins, which are read when somebody asks for them: a command that
+// has its server and its token elsewhere is none the worse for a file that is damaged.
+type stored struct {
+	env  Env
+	kept *logins // once they are read
+}
+
+func (s *stored) read() (logins, error) {
+	if s.kept == nil {
+		l, err := readLogins(s.env)
+		if err != nil {
+			return l, err
+		}
+		s.kept = &l
+	}
+	return *s.kept, nil
+}
+
 // updateLogins changes what is stored as it is at that moment: two who log in at
 // once both keep their tokens. Nothing is written where change fails.
 func updateLogins(env Env, change func(*logins) error) (path string, err error) {

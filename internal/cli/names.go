@@ -3,34 +3,116 @@ package cli
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"granary/internal/client"
 )
 
-// refuseNames refuses a package whose files cannot lie side by side under their own
-// names on a system (a GOOS), before anything is written: on Windows what would mean
-// a device, a stream or another name, and there and on macOS two names that differ
-// in letter case alone, of which one would replace the other.
-func refuseNames(system string, paths []string) error {
+// What a name may have: what file systems take of a part, and of the whole what leaves
+// room for the directory above, where a path has some 4000 bytes at most.
+const (
+	maxPart   = 255 // bytes
+	maxPath   = 2048
+	maxLevels = 255 // of directories with the file
+)
+
+// unfit says why pull installs a file of this path on no system, and push publishes
+// none: "" where they do.
+func unfit(p string) string {
+	if why := tooLong(p); why != "" {
+		return why
+	}
+	switch base := path.Base(p); {
+	case !filepath.IsLocal(filepath.FromSlash(p)):
+		return "leads out of the directory"
+	case path.Clean(p) != p || strings.ContainsRune(p, 0):
+		return "is no plain path"
+	case inGit(p):
+		return "git would take for its own"
+	case client.IsPullList(base), base == client.PullLock:
+		return "is what pull calls its own list or lock"
+	}
+	return ""
+}
+
+// tooLong says why no directory has a file of this path, "" where one may.
+func tooLong(p string) string {
+	if len(p) > maxPath {
+		return fmt.Sprintf("has %d bytes in its name, and %d are the most", len(p), maxPath)
+	}
+	if n := strings.Count(p, "/") + 1; n > maxLevels {
+		return fmt.Sprintf("has %d levels, and %d are the most", n, maxLevels)
+	}
+	for part := range strings.SplitSeq(p, "/") {
+		if len(part) > maxPart {
+			return fmt.Sprintf("has %d bytes in a part of its name, and %d are the most", len(part), maxPart)
+		}
+	}
+	return ""
+}
+
+// shortened is a name for a message.
+func shortened(p string) string {
+	const most = 120 // bytes
+	if len(p) <= most {
+		return p
+	}
+	return strings.ToValidUTF8(p[:most], "") + "..."
+}
+
+// inGit reports a path with an element that git reads its settings and hooks from.
+func inGit(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.EqualFold(part, ".git") {
+			return true
+		}
+	}
+	return false
+}
+
+// clash names a file that is a directory of another one's path, too; "" where there
+// is none.
+func clash(paths []string) string {
+	names := map[string]bool{}
+	for _, p := range paths {
+		names[p] = true
+	}
+	for _, p := range paths {
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			if names[dir] {
+				return fmt.Sprintf("a file %s and a directory of that name, with %s: only one of both can be in a directory", dir, p)
+			}
+		}
+	}
+	return ""
+}
+
+// strange names what of a package cannot lie in a directory under its own name on a
+// system (a GOOS), "" where all can: on Windows what would mean a device, a stream or
+// another name, and there and on macOS two names that differ in letter case alone, of
+// which one would replace the other.
+func strange(system string, paths []string) string {
 	if system == "windows" {
 		for _, p := range paths {
 			if why := notOnWindows(p); why != "" {
-				return refused("the package has a file %q, which Windows cannot have: %s; nothing was installed", p, why)
+				return fmt.Sprintf("a file %q, which Windows cannot have: %s", p, why)
 			}
 		}
 	}
 	if system != "windows" && system != "darwin" {
-		return nil
+		return ""
 	}
 	first := map[string]string{} // by the name without its case
 	for _, p := range paths {
 		folded := strings.ToLower(p)
 		if other, taken := first[folded]; taken && other != p {
-			return refused("the package has the files %q and %q, which would be one file here; nothing was installed; name the one that is wanted", other, p)
+			return fmt.Sprintf("the files %q and %q, which would be one file on Windows and macOS", other, p)
 		}
 		first[folded] = p
 	}
-	return nil
+	return ""
 }
 
 // notOnWindows says why Windows cannot have a file of this path, "" where it can.

@@ -22,14 +22,16 @@ func (p place) String() string { return p.client.Server() + "/" + p.project }
 // What is before /api/v4/ is a server, and so is a server that is known from a login
 // or the environment, the longest first: it may be below a path. Else the first word
 // is a server where it looks like one: after a scheme, or with a dot or a port.
-func (o *connection) splitPlace(arg string, logins logins) (server, project string, err error) {
+func (o *connection) splitPlace(arg string, logins *stored) (server, project string, err error) {
 	if arg == "." {
 		project, err = o.project(arg)
 		return "", project, err
 	}
 	server, project, found := strings.Cut(arg, "/api/v4/")
 	if !found {
-		server, project, found = o.knownServer(arg, logins)
+		if server, project, found, err = o.knownServer(arg, logins); err != nil {
+			return "", "", err
+		}
 	}
 	if !found {
 		scheme, rest, named := strings.Cut(arg, "://")
@@ -51,9 +53,13 @@ func (o *connection) splitPlace(arg string, logins logins) (server, project stri
 }
 
 // knownServer cuts the address of a known server off the start of arg.
-func (o *connection) knownServer(arg string, logins logins) (server, project string, found bool) {
+func (o *connection) knownServer(arg string, logins *stored) (server, project string, found bool, err error) {
+	kept, err := logins.read()
+	if err != nil {
+		return "", "", false, err
+	}
 	known := []string{o.server, o.env.getenv("GRANARY_SERVER"), o.env.getenv("CI_API_V4_URL")}
-	for api := range logins.Servers {
+	for api := range kept.Servers {
 		known = append(known, api)
 	}
 	longest := 0
@@ -70,15 +76,12 @@ func (o *connection) knownServer(arg string, logins logins) (server, project str
 			}
 		}
 	}
-	return server, project, longest > 0
+	return server, project, longest > 0, nil
 }
 
 // twoPlaces connects to both. Every server is shown the token that belongs to it.
 func (o *connection) twoPlaces(from, to, toToken string) (source, target place, err error) {
-	logins, err := readLogins(o.env)
-	if err != nil {
-		return source, target, err
-	}
+	logins := &stored{env: o.env}
 	a, b := *o, *o
 	b.token = toToken
 	var server string
@@ -107,7 +110,7 @@ func (o *connection) twoPlaces(from, to, toToken string) (source, target place, 
 // settleTokens sees to it that no token is shown to both of two servers, and that
 // one of the environment that names no server goes nowhere but where other commands
 // show it: a word with a dot may be a group of that server, and is a stranger's host.
-func (o *connection) settleTokens(a, b *connection, logins logins) error {
+func (o *connection) settleTokens(a, b *connection, logins *stored) error {
 	var at [2]*url.URL
 	for i, end := range []*connection{a, b} {
 		api, err := end.address(logins)

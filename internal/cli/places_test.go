@@ -10,7 +10,7 @@ import (
 // What of SERVER/PROJECT is the server.
 func TestSplitPlace(t *testing.T) {
 	o := connection{context: t.Context, env: Env{Environ: []string{"GRANARY_SERVER=http://plain.example:8080", "CI_PROJECT_ID=7"}}}
-	l := logins{Servers: map[string]string{"https://below.example/a/api/v4": "t", "https://below.example/a/b/api/v4": "t"}}
+	l := &stored{kept: &logins{Servers: map[string]string{"https://below.example/a/api/v4": "t", "https://below.example/a/b/api/v4": "t"}}}
 	for arg, want := range map[string]string{
 		"acme/tools":                      " acme/tools",
 		"7":                               " 7",

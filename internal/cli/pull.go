@@ -25,7 +25,8 @@ file that is there already with these bytes is left alone, another one is
 replaced, unless --skip-existing (leave it) or --no-clobber (refuse) is given. Large
 files arrive in several parts at once. A download that breaks off leaves a hidden
 .part file beside its place; the next pull goes on from there, or removes it.
-Nothing is ever written outside the directory.
+Nothing is ever written outside the directory, nor in a .git. Two pulls into one
+directory take turns.
 
 What was pulled is kept in a hidden list in the directory. By it, --prune removes
 the files that an earlier pull of this package put there, that the version has no
@@ -43,6 +44,7 @@ func newPull(env Env) *cobra.Command {
 			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool",
 		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			p.dirNamed = cmd.Flags().Changed("output")
 			if err := p.check(); err != nil {
 				return err
 			}
@@ -76,10 +78,12 @@ type pull struct {
 	dryRun, skipExisting          bool
 	noClobber, pruning, yes       bool
 	jobs                          int
+	dirNamed                      bool // by --output
 
 	client *client.Client
 	at     client.Coordinates // without a path
 	owner  string             // the project's id, as projectID finds it
+	unheld error              // why no lock keeps other pulls from the directory; nil where one does
 	listed []client.File      // all files of the version; only those that were named where the token reads no list
 }
 
@@ -133,6 +137,11 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	if root != nil {
 		defer func() { _ = root.Close() }() // nothing is written through it any more
 	}
+	unlock, err := p.hold(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	list, err := p.readPullList(root)
 	if err != nil {
 		return err
@@ -148,9 +157,7 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	}
 	var done pruning
 	if p.pruning {
-		var left pullList
-		done, left, err = p.prune(ctx, root, list)
-		if err = errors.Join(err, p.forget(ctx, root, list, left)); err != nil {
+		if done, err = p.pruneListed(ctx, root, list); err != nil {
 			return err
 		}
 	}
@@ -276,20 +283,4 @@ func (p *pull) makeExecutable(root *os.Root, f *pulled) error {
 		return err
 	}
 	return root.Chmod(name, info.Mode().Perm()|info.Mode().Perm()>>2&0o111)
-}
-
-// holds reports whether a file below root has these bytes. A file that cannot
-// be read has not.
-func holds(root *os.Root, name string, size int64, sum string) bool {
-	info, err := root.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != size {
-		return false
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	got, _, err := sumOf(f, size)
-	return err == nil && got == sum
 }

@@ -1,81 +1,162 @@
 package cli
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"granary/internal/client"
 )
 
-// What was there when a pull made its plan, and a prune of another package removed
-// meanwhile, is fetched: whether that is seen before the file is noted or only after.
-func TestPullBesideAPrune(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "shared") }))
-	defer s.Close()
-	for name, prune := range map[string]func(t *testing.T, p *pull, root *os.Root){
-		"before": func(t *testing.T, p *pull, root *os.Root) { pruneShared(t, p, root) },
-		"at the same time": func(t *testing.T, p *pull, root *os.Root) {
-			unlock, err := client.LockPullLists(t.Context(), root)
-			if err != nil {
-				t.Fatal(err)
+// besides is a server whose files hold their version, and which lets nobody have one of
+// version 1 before it is told.
+type besides struct {
+	*httptest.Server
+	asked, answer chan struct{}
+}
+
+func newBesides(t *testing.T) besides {
+	t.Helper()
+	b := besides{asked: make(chan struct{}, 8), answer: make(chan struct{})}
+	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		version := strings.Split(r.URL.Path, "/")[8]
+		if version == "1" {
+			b.asked <- struct{}{}
+			select {
+			case <-b.answer:
+			case <-r.Context().Done():
 			}
-			go func() {
-				time.Sleep(50 * time.Millisecond) // by then the pull waits, or it sees what the other case does
-				if err := root.Remove("shared"); err != nil {
-					t.Error(err)
-				}
-				unlock()
-			}()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p, root := pulling(t, "shared", "own")
-			var err error
-			if p.client, err = client.New(client.Config{Server: s.URL}); err != nil {
-				t.Fatal(err)
-			}
-			p.quiet, p.env = true, Env{Stderr: io.Discard}
-			other := pullList{Name: "other"}.with([]listedFile{{"shared", 6, sumOfText(t, "shared")}})
-			if err := other.write(root); err != nil {
-				t.Fatal(err)
-			}
-			files := []pulled{newPulled(client.File{Path: "shared", Size: 6, SHA256: sumOfText(t, "shared")}),
-				newPulled(client.File{Path: "own", Size: 3, SHA256: sumOfText(t, "own")})}
-			if err := p.plan(t.Context(), root, files); err != nil || files[0].Action != "unchanged" {
-				t.Fatalf("%+v %v", files, err)
-			}
-			list, err := p.readPullList(root)
-			if err != nil {
-				t.Fatal(err)
-			}
-			prune(t, p, root)
-			list, err = p.installListed(t.Context(), root, files, list)
-			if err != nil || files[0].Action != "download" || files[1].Action != "unchanged" || len(list.Files) != 1 {
-				t.Errorf("%+v %v %v", files, list.Files, err)
-			}
-			if got, err := root.ReadFile("shared"); err != nil || string(got) != "shared" {
-				t.Errorf("%q %v", got, err)
-			}
-		})
+		}
+		_, _ = io.WriteString(w, version)
+	}))
+	t.Cleanup(b.Close)
+	return b
+}
+
+// pull is one of a version of two files into a directory.
+func (b besides) pull(t *testing.T, dir, version string, told io.Writer) (*pull, []pulled) {
+	t.Helper()
+	c, err := client.New(client.Config{Server: b.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pull{dir: dir, jobs: 2, client: c, at: client.Coordinates{Project: "p", Name: "tool", Version: version}}
+	p.env = Env{Stdout: io.Discard, Stderr: told}
+	var files []pulled
+	for _, name := range []string{"a", "b"} {
+		files = append(files, newPulled(client.File{Path: name, Size: 1, SHA256: sumOfText(t, version)}))
+	}
+	return p, files
+}
+
+// told is what two goroutines may write to and read.
+type told struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *told) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *told) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// Of two pulls into one directory the second waits, says so, and then leaves its own
+// version whole; one that is interrupted while it waits leaves all as it was.
+func TestPullBesideAPull(t *testing.T) {
+	b, dir := newBesides(t), t.TempDir()
+	first, firstFiles := b.pull(t, dir, "1", io.Discard)
+	ends := make(chan error, 2)
+	go func() { ends <- first.toDirectory(t.Context(), firstFiles) }()
+	<-b.asked
+
+	waiting := &told{}
+	ended, end := context.WithCancel(t.Context())
+	third, thirdFiles := b.pull(t, dir, "3", waiting)
+	interrupted := make(chan error, 1)
+	go func() { interrupted <- third.toDirectory(ended, thirdFiles) }()
+	for deadline := time.Now().Add(20 * time.Second); waiting.String() == ""; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the other does not wait")
+		}
+	}
+	end()
+	if err := <-interrupted; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if want := "granary: another pull is at work in " + dir + "; waiting for its end\n"; waiting.String() != want {
+		t.Errorf("%q, want %q", waiting, want)
+	}
+
+	second, secondFiles := b.pull(t, dir, "2", io.Discard)
+	go func() { ends <- second.toDirectory(t.Context(), secondFiles) }()
+	close(b.answer)
+	for range 2 {
+		if err := <-ends; err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"a", "b"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != "2" {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	list, err := second.readPullList(root)
+	if err != nil || len(list.Files) != 2 || list.Files[0].SHA256 != sumOfText(t, "2") {
+		t.Error(list, err)
+	}
+	if _, err := root.Lstat(client.PullLock); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the lock stays", err)
 	}
 }
 
-// pruneShared is a whole pull of the other package, whose new version is without the
-// file.
-func pruneShared(t *testing.T, p *pull, root *os.Root) {
-	t.Helper()
-	other := *p
-	other.at.Name, other.owner, other.yes = "other", "", true
-	list := pullList{Name: "other"}.with([]listedFile{{"shared", 6, sumOfText(t, "shared")}})
-	done, left, err := other.prune(t.Context(), root, list)
-	if err != nil || len(done.removed) != 1 {
-		t.Fatalf("%+v %v", done, err)
-	}
-	if err := left.write(root); err != nil {
+// Where no lock can be had a pull installs all the same, keeps no list, and prunes
+// nothing, for nobody knows what another one needs.
+func TestPullWithoutALock(t *testing.T) {
+	b, dir := newBesides(t), t.TempDir()
+	earlier, files := b.pull(t, dir, "2", io.Discard)
+	if err := earlier.toDirectory(t.Context(), files); err != nil {
 		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, client.PullLock), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	said := &told{}
+	p, files := b.pull(t, dir, "3", said)
+	if err := p.toDirectory(t.Context(), files[:1]); err != nil || !strings.HasPrefix(said.String(), "granary: no list can be kept in "+dir) {
+		t.Errorf("%v %q", err, said)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "a")); err != nil || string(got) != "3" {
+		t.Errorf("%q %v", got, err)
+	}
+	p, files = b.pull(t, dir, "2", io.Discard)
+	p.pruning, p.yes, p.listed = true, true, []client.File{files[0].file}
+	err := p.toDirectory(t.Context(), files[:1])
+	if err == nil || !strings.Contains(err.Error(), "\nthe package is installed; not all") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "b")); err != nil {
+		t.Error("it is pruned", err)
 	}
 }

@@ -81,39 +81,30 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 	return l, err
 }
 
-// changeList changes the package's list as it is by then: since it was read, another
-// pull may have changed it.
-func (p *pull) changeList(ctx context.Context, root *os.Root, change func(pullList) pullList) (pullList, error) {
-	unlock, err := client.LockPullLists(ctx, root)
-	if err != nil {
-		return pullList{}, err
+// hold keeps other pulls out of the directory until unlock: two at once could leave it
+// with a part of each version. Where that cannot be had, as in a directory that takes
+// no file, the pull goes on, and keeps no list.
+func (p *pull) hold(ctx context.Context, root *os.Root) (unlock func(), err error) {
+	if root == nil || p.dryRun {
+		return func() {}, nil
 	}
-	defer unlock()
-	list, err := p.readPullList(root)
-	if err != nil {
-		return list, err
+	unlock, p.unheld = client.LockPullLists(ctx, root, func() {
+		if !p.quiet {
+			p.env.notice("another pull is at work in %s; waiting for its end", p.dir)
+		}
+	})
+	if p.unheld != nil {
+		return func() {}, ctx.Err()
 	}
-	changed := change(list)
-	if slices.Equal(changed.Files, list.Files) {
-		return list, nil
-	}
-	return changed, changed.write(root)
+	return unlock, nil
 }
 
-// forget takes out of the list what it had before, and has no more after a prune.
-func (p *pull) forget(ctx context.Context, root *os.Root, before, left pullList) error {
-	lost := map[listedFile]bool{}
-	for _, f := range before.Files {
-		lost[f] = true
+// keep writes the list down.
+func (p *pull) keep(root *os.Root, list pullList) error {
+	if p.unheld != nil {
+		return p.unheld
 	}
-	for _, f := range left.Files {
-		delete(lost, f)
-	}
-	if len(lost) == 0 || p.dryRun {
-		return nil
-	}
-	_, err := p.changeList(ctx, root, func(l pullList) pullList { return l.without(lost) })
-	return err
+	return list.write(root)
 }
 
 // readListFile reads a list by its file's name; what is not there is empty.
@@ -223,47 +214,26 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 	if err != nil {
 		return list, err
 	}
-	lookAgain(root, files)
 	fetched := noted(files, others)
-	begun := func(l pullList) pullList { return l.with(fetched) }
-	kept := true
-	if !slices.Equal(begun(list).Files, list.Files) {
-		if _, err := p.changeList(ctx, root, begun); err != nil && ctx.Err() == nil {
+	begun, kept := list.with(fetched), true
+	if !slices.Equal(begun.Files, list.Files) {
+		if err := p.keep(root, begun); err != nil {
 			kept = false
 			p.env.notice("no list can be kept in %s, so that --prune will not know these files: %s", p.dir, reason(err))
 		}
-		lookAgain(root, files)
 	}
 	if err := p.install(ctx, root, files); err != nil {
-		return begun(list), err
+		return begun, err
 	}
 	fresh := map[string]bool{}
 	for _, f := range files {
 		fresh[f.Path] = f.Action == "download"
 	}
-	replaced := map[listedFile]bool{} // not what another pull has noted meanwhile
-	for _, f := range list.Files {
-		replaced[f] = fresh[f.Path]
+	ended := list.without(list.of(fresh)).with(fetched)
+	if kept && !slices.Equal(begun.Files, ended.Files) {
+		return ended, p.keep(root, ended)
 	}
-	ended := func(l pullList) pullList { return l.without(replaced).with(fetched) }
-	if kept && !slices.Equal(begun(list).Files, ended(list).Files) {
-		return p.changeList(ctx, root, ended)
-	}
-	return ended(list), nil
-}
-
-// lookAgain has files fetched that were there when the plan was made, and are gone: a
-// pull of another package may have pruned them. From when a file is noted on, none does.
-func lookAgain(root *os.Root, files []pulled) {
-	for i := range files {
-		f := &files[i]
-		if f.Action == "download" {
-			continue
-		}
-		if _, err := root.Lstat(filepath.FromSlash(f.Path)); errors.Is(err, fs.ErrNotExist) {
-			f.Action, f.Verified = "download", false
-		}
-	}
+	return ended, nil
 }
 
 // sweep removes what broken downloads left where this one has files, and cannot be

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
+	"syscall"
 
 	"granary/internal/client"
 )
@@ -25,6 +23,12 @@ func (p *pull) check() (err error) {
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)
 	case p.skipExisting && p.noClobber:
 		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
+	case p.stdout && p.json:
+		return usagef("--json tells what was installed, and --stdout writes the file itself; want one of both")
+	case p.stdout && p.dirNamed && p.dir != "-":
+		return usagef("--stdout installs nothing in %s; want one of --stdout and --output", p.dir)
+	case p.stdout && p.executable:
+		return usagef("--stdout makes no file, so there is none to set the --executable bit of")
 	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
 		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
 	case p.pruning && !p.yes && !p.dryRun && !canAsk(p.env):
@@ -34,33 +38,21 @@ func (p *pull) check() (err error) {
 	return err
 }
 
-// checkNames looks at the names before anything else: a package with one that
-// leads out of the directory, or that two files claim, is installed not even in
-// part.
+// checkNames looks at the names before anything else: a package with one that cannot
+// be here, or that two files claim, is installed not even in part.
 func checkNames(files []pulled) error {
-	if err := refuseNames(runtime.GOOS, pathsOf(files)); err != nil {
-		return err
-	}
-	names := map[string]bool{}
-	for _, f := range files {
-		names[f.Path] = true
-		switch {
-		case !filepath.IsLocal(filepath.FromSlash(f.Path)):
-			return refused("the package has a file %q, which leads out of the directory; nothing was installed", f.Path)
-		case path.Clean(f.Path) != f.Path || strings.ContainsRune(f.Path, 0):
-			return refused("the package has a file %q, which is no plain path; nothing was installed, name the files you want", f.Path)
-		case inGit(f.Path):
-			return refused("the package has a file %q, which git would take for its own; nothing was installed, name the files you want", f.Path)
-		case client.IsPullList(path.Base(f.Path)), path.Base(f.Path) == client.PullLock:
-			return refused("the package has a file %q, which is what pull calls its own list or lock; nothing was installed", f.Path)
+	paths := pathsOf(files)
+	for _, p := range paths {
+		if why := unfit(p); why != "" {
+			return refused("the package has a file %q, which %s; nothing was installed, name the files you want", shortened(p), why)
 		}
 	}
-	for _, f := range files {
-		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
-			if names[dir] {
-				return refused("the package has a file %s and a directory of that name, with %s: only one of both can be here; nothing was installed, name the files you want", dir, f.Path)
-			}
-		}
+	why := strange(runtime.GOOS, paths)
+	if why == "" {
+		why = clash(paths)
+	}
+	if why != "" {
+		return refused("the package has %s; nothing was installed, name the files you want", why)
 	}
 	return nil
 }
@@ -68,10 +60,11 @@ func checkNames(files []pulled) error {
 // openDirectory makes the directory and opens it. In a dry run nothing is made, and
 // root is nil where there is none.
 func (p *pull) openDirectory() (root *os.Root, err error) {
-	if !p.dryRun {
-		if err := os.MkdirAll(p.dir, 0o777); err != nil {
-			return nil, fmt.Errorf("the directory %s cannot be made: %s; nothing was installed", p.dir, reason(err))
-		}
+	if inGit(filepath.ToSlash(p.dir)) || inGit(filepath.ToSlash(resolve(nearestOnDisk(p.dir)))) {
+		return nil, refused("the directory %s is git's own; nothing was installed", p.dir)
+	}
+	if err := p.makeDirectory(); err != nil {
+		return nil, fmt.Errorf("the directory %s cannot be made: %s; nothing was installed", p.dir, reason(err))
 	}
 	root, err = os.OpenRoot(p.dir)
 	if p.dryRun && errors.Is(err, fs.ErrNotExist) {
@@ -81,6 +74,34 @@ func (p *pull) openDirectory() (root *os.Root, err error) {
 		return nil, fmt.Errorf("the directory %s cannot be opened: %s; nothing was installed", p.dir, reason(err))
 	}
 	return root, nil
+}
+
+// makeDirectory makes the output directory. In a dry run it looks whether that would be
+// done.
+func (p *pull) makeDirectory() error {
+	if !p.dryRun {
+		return os.MkdirAll(p.dir, 0o777)
+	}
+	above := nearestOnDisk(p.dir)
+	info, err := os.Stat(above)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return syscall.ENOTDIR
+	case above == filepath.Clean(p.dir):
+		return nil
+	}
+	return mayWrite(above)
+}
+
+// nearestOnDisk is the nearest path at or above one that is there.
+func nearestOnDisk(dir string) string {
+	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); err == nil || dir == filepath.Dir(dir) {
+			return dir
+		}
+	}
 }
 
 // reason is why a file cannot be had, without the system call that said so.
@@ -126,10 +147,7 @@ func (p *pull) plan(ctx context.Context, root *os.Root, files []pulled) error {
 			return err
 		}
 	}
-	if p.dryRun {
-		return nil
-	}
-	return g.writable(files)
+	return g.writable(files, p.dryRun)
 }
 
 // wouldReplace refuses a plan that replaces a file.
@@ -166,7 +184,7 @@ func (g *ground) place(file string) (there bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("%s: %s", file, reason(err))
+		return false, fmt.Errorf("%s: %s; nothing was installed", file, reason(err))
 	case info.IsDir():
 		return false, refused("%s is a directory, and the package has a file of that name; nothing was installed", filepath.Join(g.dir, name))
 	}
@@ -199,23 +217,29 @@ func (g *ground) nearest(dir, file string) (string, error) {
 // directory reports whether a directory is there. What is there and is none is an
 // error.
 func (g *ground) directory(dir, file string) (bool, error) {
-	_, err := g.root.Lstat(dir)
+	named := filepath.Join(g.dir, dir)
+	at, err := g.root.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
+	link := err == nil && at.Mode()&fs.ModeSymlink != 0
 	info, err := g.root.Stat(dir) // behind a link
 	switch {
+	case err == nil && info.IsDir() && link && inGit(filepath.ToSlash(resolve(filepath.Join(g.root.Name(), dir)))):
+		return false, refused("%s is a link to what is git's own, and the package has a file there, %s; nothing was installed", named, file)
 	case err == nil && info.IsDir():
 		return true, nil
 	case err == nil, errors.Is(err, fs.ErrNotExist):
-		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", filepath.Join(g.dir, dir), file)
+		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", named, file)
+	case link && !errors.Is(err, fs.ErrPermission):
+		return false, refused("%s is a link that leads out of %s, or is written as a path from the root, and is not followed; the package has a file there, %s; nothing was installed", named, g.dir, file)
 	}
-	return false, fmt.Errorf("%s: %s: %s", file, filepath.Join(g.dir, dir), reason(err))
+	return false, fmt.Errorf("%s: %s: %s; nothing was installed", file, named, reason(err))
 }
 
 // writable wants every directory in which a file or a directory has to be made to
-// allow it.
-func (g *ground) writable(files []pulled) error {
+// allow it. It tries, or in a dry run asks what the system says of it.
+func (g *ground) writable(files []pulled, dryRun bool) error {
 	tried := map[string]bool{}
 	for _, f := range files {
 		at := g.known[filepath.Dir(filepath.FromSlash(f.Path))]
@@ -223,16 +247,17 @@ func (g *ground) writable(files []pulled) error {
 			continue
 		}
 		tried[at] = true
-		if err := client.CanWrite(g.root, at); err != nil {
+		var err error
+		if dryRun {
+			err = mayWrite(filepath.Join(g.root.Name(), at))
+		} else {
+			err = client.CanWrite(g.root, at)
+		}
+		if err != nil {
 			return fmt.Errorf("no file can be made in %s: %s; nothing was installed", filepath.Join(g.dir, at), reason(err))
 		}
 	}
 	return nil
-}
-
-// inGit reports a path with an element that git reads its settings and hooks from.
-func inGit(name string) bool {
-	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") })
 }
 
 func pathsOf(files []pulled) []string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,14 +46,26 @@ func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pr
 			gone, done.declined = nil, true
 		}
 	}
-	removed, err := p.removeAll(ctx, root, list, gone)
+	removed, err := p.removeAll(ctx, root, gone)
 	for _, f := range gone {
 		if removed[f.Path] {
 			done.removed = append(done.removed, f.Path)
 		}
 	}
-	done.stayed = countOthers(root, func(name string) bool { return here[name] || removed[name] })
+	done.stayed = countOthers(ctx, root, func(name string) bool { return here[name] || removed[name] })
 	return done, list.without(list.of(removed)), err
+}
+
+// pruneListed prunes and keeps the list true.
+func (p *pull) pruneListed(ctx context.Context, root *os.Root, list pullList) (pruning, error) {
+	done, left, err := p.prune(ctx, root, list)
+	if !p.dryRun && !slices.Equal(left.Files, list.Files) {
+		err = errors.Join(err, p.keep(root, left))
+	}
+	if err != nil && !p.dryRun {
+		err = fmt.Errorf("%w\nthe package is installed; not all that the version has no more is removed", err)
+	}
+	return done, err
 }
 
 // givenUp is what the version has no more and other packages have: from now on it is
@@ -77,25 +88,12 @@ func (l pullList) of(paths map[string]bool) map[listedFile]bool {
 }
 
 // removeAll removes what may go and is still as it was, and says by path what went.
-// Meanwhile no other pull can note what it needs; what one has noted while somebody
-// was asked stays.
-func (p *pull) removeAll(ctx context.Context, root *os.Root, list pullList, gone []listedFile) (removed map[string]bool, err error) {
+func (p *pull) removeAll(ctx context.Context, root *os.Root, gone []listedFile) (removed map[string]bool, err error) {
 	removed = map[string]bool{}
-	others := claims{}
-	if len(gone) > 0 && !p.dryRun {
-		unlock, err := client.LockPullLists(ctx, root)
-		if err != nil {
-			return removed, err
-		}
-		defer unlock()
-		if others, err = p.readClaims(root, list); err != nil {
-			return removed, err
-		}
+	if len(gone) > 0 && !p.dryRun && p.unheld != nil {
+		return removed, p.unheld // another pull may note at this moment what it needs
 	}
 	for _, f := range gone {
-		if others.has(f.Path) {
-			continue
-		}
 		went, err := p.removeListed(ctx, root, f)
 		if err != nil {
 			return removed, err
@@ -121,6 +119,22 @@ func (p *pull) removeListed(ctx context.Context, root *os.Root, f listedFile) (b
 func (f listedFile) untouched(root *os.Root) bool {
 	name := filepath.FromSlash(f.Path)
 	return filepath.IsLocal(name) && inPlainDirectories(root, name) && holds(root, name, f.Size, f.SHA256)
+}
+
+// holds reports whether a file below root has these bytes. A file that cannot
+// be read has not.
+func holds(root *os.Root, name string, size int64, sum string) bool {
+	info, err := root.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != size {
+		return false
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	got, _, err := sumOf(f, size)
+	return err == nil && got == sum
 }
 
 // versionsFiles is the names of all files of the version, not only of those that
@@ -194,10 +208,14 @@ func removeEmpty(root *os.Root, dir string) {
 }
 
 // countOthers counts the regular files below root but those that are known and our
-// own. What cannot be read is not counted.
-func countOthers(root *os.Root, known func(path string) bool) (n int) {
-	_ = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && !client.IsOwn(path.Base(name)) && !known(name) {
+// own. What cannot be read is not counted, nor what is left when ctx ends.
+func countOthers(ctx context.Context, root *os.Root, known func(path string) bool) (n int) {
+	// By its path, and not through root, which would walk down to every directory anew.
+	_ = filepath.WalkDir(root.Name(), func(local string, entry fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return fs.SkipAll
+		}
+		if err == nil && entry.Type().IsRegular() && !client.IsOwn(entry.Name()) && !known(relativePath(root.Name(), local)) {
 			n++
 		}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -16,6 +17,9 @@ import (
 
 // check looks for what the server would refuse, before anything is sent.
 func (p *push) check(ctx context.Context, files []pushed) error {
+	if err := p.checkFit(files); err != nil {
+		return err
+	}
 	if err := p.checkNames(ctx, files); err != nil {
 		return err
 	}
@@ -39,6 +43,31 @@ func (p *push) check(ctx context.Context, files []pushed) error {
 		}
 	}
 	return p.checkProtection(ctx, project, files)
+}
+
+// checkFit refuses new names that pull takes on no system, and tells of those that
+// some system cannot have, or that cannot be beside what the package has.
+func (p *push) checkFit(files []pushed) error {
+	names, fresh := slices.Collect(maps.Keys(p.shelf.listed)), false
+	for _, f := range files {
+		if !f.fresh {
+			continue
+		}
+		if why := unfit(f.Path); why != "" {
+			return refused("%s would be %q in the package, which %s, so that pull would install nothing of it; nothing was sent", shortened(f.source.String()), shortened(f.Path), why)
+		}
+		names, fresh = append(names, f.Path), true
+	}
+	if !fresh || p.quiet {
+		return nil
+	}
+	slices.Sort(names)
+	for _, why := range []string{clash(names), strange("windows", names)} {
+		if why != "" {
+			p.env.notice("not everybody can install the whole package: it has %s", onOneLine(why))
+		}
+	}
+	return nil
 }
 
 // checkDuplicates refuses what a project that takes no second file of a name would

@@ -104,12 +104,12 @@ func (p *push) find(ctx context.Context, paths []string) ([]source, error) {
 		if err := p.spool(ctx); err != nil {
 			return nil, fmt.Errorf("standard input: %w", err)
 		}
-		f.add(p.spooled, p.name)
+		f.addNamed(p.spooled, p.name)
 		for i := range f.found {
 			f.found[i].label = "standard input"
 		}
 	}
-	return f.find(paths, listed)
+	return orInterrupted(ctx, func() ([]source, error) { return f.find(ctx, paths, listed) })
 }
 
 // readList reads the paths of --files-from.

@@ -172,7 +172,7 @@ func TestSourceOpen(t *testing.T) {
 	} {
 		for _, during := range []bool{false, true} {
 			file := write(t, filepath.Join(dir, "file"), "data")
-			found, err := sourcesAt(file)
+			found, err := sourcesAt(t, file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -222,13 +222,15 @@ func TestGlobs(t *testing.T) {
 		{"lib/**/*.o", "lib/deep/a.o", false, true},
 		{"**/deep/*", "lib/deep/a.o", false, true},
 		{"{a,b}", "b", false, true},
+		{"*.{o" + strings.Repeat(",x", 998) + ",a}", "lib.a", false, true},
+		{strings.Repeat("{a,b}", 9), "abababaab", false, true},
 	} {
 		g, err := newGlobs([]string{"nothing", tt.pattern})
 		if err != nil || g.match(tt.name, tt.isDir) != tt.want {
 			t.Errorf("%q leaves %q out: %v, want %v; %v", tt.pattern, tt.name, !tt.want, tt.want, err)
 		}
 	}
-	for _, bad := range []string{"", "/", "[a", "{a", "!a"} {
+	for _, bad := range []string{"", "/", "[a", "{a", "!a", strings.Repeat("{a,b}", 10), "{{a,b,c},d" + strings.Repeat(",e", 500) + "}"} {
 		if _, err := newGlobs([]string{bad}); err == nil {
 			t.Errorf("%q is taken", bad)
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,8 +12,6 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
-
-	"granary/internal/client"
 )
 
 // finder turns a command's paths into files. What is wrong with any of them is told
@@ -24,7 +23,8 @@ type finder struct {
 	has     map[string]bool                  // what a package has below the one directory, and the directories of it: that stays
 	notice  func(format string, args ...any) // told what linksSkip leaves out
 
-	ignores  map[string]globs // by directory
+	leavings map[string]*leaving // by base and directory below it
+	resolves map[string]string   // by directory
 	found    []source
 	problems []string
 }
@@ -33,12 +33,17 @@ type finder struct {
 // regular files below it under their relative paths, a pattern what it matches; and
 // for listed files, which keep the paths they are listed under. Two files of one
 // name are an error, and so is a path that leads to none.
-func (f *finder) find(paths, listed []string) ([]source, error) {
+func (f *finder) find(ctx context.Context, paths, listed []string) ([]source, error) {
 	for _, p := range paths {
-		f.expand(p)
+		f.expand(ctx, p)
 	}
 	for _, p := range listed {
-		f.listed(p)
+		if ctx.Err() == nil {
+			f.listed(p)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	for i := range f.found {
 		if f.flat {
@@ -80,9 +85,9 @@ func (f *finder) failed() error {
 
 // expand is for patterns that no shell has expanded. One with ** gives its files
 // the paths below what is fixed of it.
-func (f *finder) expand(p string) {
+func (f *finder) expand(ctx context.Context, p string) {
 	if _, err := os.Lstat(p); err == nil || !strings.ContainsAny(p, "*?[{") {
-		f.at(p)
+		f.at(ctx, p)
 		return
 	}
 	if !doublestar.ValidatePathPattern(p) {
@@ -90,22 +95,22 @@ func (f *finder) expand(p string) {
 		return
 	}
 	before := len(f.found) + len(f.problems)
-	f.glob(p)
+	f.glob(ctx, p)
 	if len(f.found)+len(f.problems) == before {
 		f.problem("nothing matches %s", p)
 	}
 }
 
 // glob leaves out below what is fixed of a pattern the same as at would.
-func (f *finder) glob(p string) {
+func (f *finder) glob(ctx context.Context, p string) {
 	base, pattern := doublestar.SplitPattern(filepath.ToSlash(p))
 	base = filepath.Clean(filepath.FromSlash(base))
-	if gitsOwn(base) {
+	if f.gitsOwn(base) {
 		f.problem("%s is git's own and never published", base)
 		return
 	}
 	if strings.Contains(pattern, "**") {
-		f.below(base, base, pattern)
+		f.below(ctx, base, base, pattern)
 		return
 	}
 	matches, err := doublestar.FilepathGlob(p)
@@ -113,34 +118,36 @@ func (f *finder) glob(p string) {
 		f.problem("%s: %v", p, err)
 	}
 	for _, m := range matches {
-		f.matched(base, filepath.Clean(m))
+		if ctx.Err() == nil {
+			f.matched(ctx, base, filepath.Clean(m))
+		}
 	}
 }
 
 // matched is a file or directory below base that a pattern matches.
-func (f *finder) matched(base, local string) {
+func (f *finder) matched(ctx context.Context, base, local string) {
 	info, err := os.Stat(local)
 	switch isDir := err == nil && info.IsDir(); {
-	case gitsOwn(local) || f.leftOut(base, local, isDir):
+	case f.gitsOwn(local) || f.leftOut(base, local, isDir):
 	case !f.goodPath(base, local):
 	case isDir:
-		f.below(base, local, "**")
+		f.below(ctx, base, local, "**")
 	default:
-		f.add(local, filepath.Base(local))
+		f.addNamed(local, filepath.Base(local))
 	}
 }
 
-func (f *finder) at(at string) {
+func (f *finder) at(ctx context.Context, at string) {
 	info, err := os.Stat(at)
 	switch {
 	case err != nil:
 		f.problem("%v", err)
-	case gitsOwn(at):
+	case f.gitsOwn(at):
 		f.problem("%s is git's own and never published", at)
 	case info.IsDir():
-		f.below(at, at, "**")
+		f.below(ctx, at, at, "**")
 	default:
-		f.add(at, filepath.Base(at))
+		f.addNamed(at, filepath.Base(at))
 	}
 }
 
@@ -154,38 +161,36 @@ func (f *finder) listed(p string) {
 		f.problem("%s is a directory: a list names files", p)
 	case !filepath.IsLocal(p) && !f.flat:
 		f.problem("%s is not below this directory: want --flat, which leaves directories out of names", p)
-	case gitsOwn(p):
+	case f.gitsOwn(p):
 	case filepath.IsLocal(p) && f.leftOut(".", filepath.Clean(p), false):
 	case !filepath.IsLocal(p) && f.leftOut(filepath.Dir(p), filepath.Clean(p), false):
 	default:
-		f.add(p, name)
+		f.addNamed(p, name)
 	}
 }
 
 // below finds the files below a directory whose relative paths match. The directory
-// is base or lies below it.
-func (f *finder) below(base, dir, pattern string) {
+// is base or lies below it. What is left out is decided on the way down, entry by
+// entry, and ctx ends it between two entries.
+func (f *finder) below(ctx context.Context, base, dir, pattern string) {
 	root := dir + string(filepath.Separator) // a link that was named is followed
 	err := filepath.WalkDir(root, func(local string, entry fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return fs.SkipAll
+		}
 		if err != nil {
 			f.problem("%v", err)
 			return nil
 		}
-		relative, err := filepath.Rel(dir, local)
-		if err != nil || relative == "." {
-			return err
-		}
-		if f.leftOut(base, local, entry.IsDir()) {
-			if entry.IsDir() {
+		name := relativePath(dir, local)
+		switch isDir := entry.IsDir(); {
+		case name == ".":
+		case f.leftOut(base, local, isDir) || f.exclude.matchSelf(name, isDir):
+			if isDir {
 				return fs.SkipDir
 			}
-			return nil
-		}
-		name := filepath.ToSlash(relative)
-		if entry.IsDir() || !doublestar.MatchUnvalidated(pattern, name) {
-			return nil
-		}
-		if entry.Type()&fs.ModeSymlink == 0 || f.goodLink(local, base) {
+		case isDir || !doublestar.MatchUnvalidated(pattern, name):
+		case entry.Type()&fs.ModeSymlink == 0 || f.goodLink(local, base):
 			f.add(local, name)
 		}
 		return nil
@@ -195,61 +200,15 @@ func (f *finder) below(base, dir, pattern string) {
 	}
 }
 
-// leftOut reports what below base is not published: what nobody publishes, and what
-// is named by --exclude or by an ignoreFile of base or of a directory in between. What
-// a package has was published, and an ignoreFile among it hides nothing.
-func (f *finder) leftOut(base, local string, isDir bool) bool {
-	base = filepath.Clean(base)
-	if f.exclude.match(relativePath(base, local), isDir) {
-		return true
+// addNamed is one file that the command line, or a list, names.
+func (f *finder) addNamed(local, name string) {
+	if !f.exclude.match(name, false) {
+		f.add(local, name)
 	}
-	if f.has[relativePath(base, local)] {
-		return false
-	}
-	if name := filepath.Base(local); name == ".git" || name == ignoreFile || client.IsOwn(name) {
-		return true
-	}
-	for dir := filepath.Dir(local); ; dir = filepath.Dir(dir) {
-		if !f.has[relativePath(base, filepath.Join(dir, ignoreFile))] && f.ignored(dir).match(relativePath(dir, local), isDir) {
-			return true
-		}
-		if dir == base || dir == filepath.Dir(dir) {
-			return false
-		}
-	}
-}
-
-// relativePath is a path below a directory as a package has it.
-func relativePath(dir, local string) string {
-	relative, err := filepath.Rel(dir, local)
-	if err != nil {
-		return filepath.ToSlash(local)
-	}
-	return filepath.ToSlash(relative)
-}
-
-// ignored is what the ignoreFile of a directory names, which is read once.
-func (f *finder) ignored(dir string) globs {
-	known, ok := f.ignores[dir]
-	if ok {
-		return known
-	}
-	read, err := readIgnore(dir)
-	if err != nil {
-		f.problem("%s: %v", filepath.Join(dir, ignoreFile), err)
-	}
-	if f.ignores == nil {
-		f.ignores = map[string]globs{}
-	}
-	f.ignores[dir] = read
-	return read
 }
 
 // add is one file that can be read.
 func (f *finder) add(local, name string) {
-	if f.exclude.match(name, false) {
-		return
-	}
 	info, err := os.Stat(local)
 	if err != nil {
 		f.problem("%v", err)

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A small file is read as it was found, or not at all.
@@ -55,9 +57,9 @@ func TestSourceOnOneLine(t *testing.T) {
 		t.Skip(err) // there are file systems without
 	}
 	told := ""
-	_, problem := sourcesAt(dir)
+	_, problem := sourcesAt(t, dir)
 	skip := finder{links: linksSkip, notice: func(format string, args ...any) { told = fmt.Sprintf(format, args...) }}
-	skip.at(dir)
+	skip.at(t.Context(), dir)
 	_, missing := source{local: forged}.open()
 	for _, text := range []string{problem.Error(), told, missing.Error(), source{local: forged}.String(), firstOf([]string{forged})} {
 		if text == "" || strings.Contains(text, "\n") {
@@ -69,7 +71,7 @@ func TestSourceOnOneLine(t *testing.T) {
 // A file that changes while it is compared is named.
 func TestSumsNameWhatChanged(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "steady"), "data")
-	found, err := sourcesAt(file)
+	found, err := sourcesAt(t, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,8 +85,46 @@ func TestSumsNameWhatChanged(t *testing.T) {
 }
 
 // sourcesAt is what is found at or below a path.
-func sourcesAt(at string) ([]source, error) {
+func sourcesAt(t *testing.T, at string) ([]source, error) {
+	t.Helper()
 	f := finder{links: linksFollow}
-	f.at(at)
+	f.at(t.Context(), at)
 	return f.found, f.failed()
+}
+
+// A directory as deep as a file system has it is walked in no time, and the rules of
+// every level hold; a command that was ended walks no further.
+func TestWalkDeep(t *testing.T) {
+	const levels = 1500
+	top := t.TempDir()
+	t.Chdir(top) // a path may have some 4000 bytes, and is made in two steps
+	for range 2 {
+		if err := os.MkdirAll(strings.Repeat("d/", levels/2), 0o777); err != nil {
+			t.Skip(err) // there are file systems with shorter paths
+		}
+		t.Chdir(strings.Repeat("d/", levels/2))
+	}
+	for _, name := range []string{"kept", "left.o", "below"} {
+		write(t, name, "x")
+	}
+	write(t, ".granaryignore", "below\n")
+	t.Chdir(top)
+	write(t, ".granaryignore", "*.o\n/d/d/e\n")
+	began := time.Now()
+	f := finder{exclude: globs{"nothing", "d/nothing"}}
+	f.below(t.Context(), ".", ".", "**")
+	if took := time.Since(began); took > 20*time.Second { // it was minutes
+		t.Errorf("%d levels took %s", levels, took)
+	}
+	if err := f.failed(); err != nil || len(f.found) != 1 || f.found[0].path != strings.Repeat("d/", levels)+"kept" {
+		t.Errorf("%d files, %v", len(f.found), err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, paths := range [][]string{{"."}, {"**"}, {"*"}} {
+		f = finder{}
+		if found, err := f.find(ended, paths, []string{".granaryignore"}); !errors.Is(err, context.Canceled) || len(f.found) > 0 {
+			t.Errorf("%s: %d files, %v", paths, len(found), err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,15 +138,21 @@ func (v *verify) sumDirectory(ctx context.Context, dir string, files []client.Fi
 	}
 	f.has = map[string]bool{}
 	for _, file := range files {
+		if tooLong(file.Path) != "" {
+			continue // it is missing, and the work would grow with the square of its levels
+		}
 		for name := file.Path; name != "." && name != "/" && !f.has[name]; name = path.Dir(name) {
 			f.has[name] = true
 		}
 	}
-	f.below(dir, dir, "**")
-	if err := f.failed(); err != nil {
+	found, err := orInterrupted(ctx, func() ([]source, error) {
+		f.below(ctx, dir, dir, "**")
+		return f.found, cmp.Or(ctx.Err(), f.failed())
+	})
+	if err != nil {
 		return nil, err
 	}
-	return sums(ctx, f.found)
+	return sums(ctx, found)
 }
 
 // sums hashes files, by path.
@@ -167,7 +174,7 @@ func sums(ctx context.Context, found []source) (have map[string]string, err erro
 func (v *verify) leaveOut(files []client.File, have map[string]string) ([]client.File, error) {
 	exclude, err := newGlobs(v.exclude)
 	maps.DeleteFunc(have, func(name, _ string) bool { return exclude.match(name, false) })
-	return slices.DeleteFunc(files, func(f client.File) bool { return exclude.match(f.Path, false) }), err
+	return slices.DeleteFunc(files, func(f client.File) bool { return tooLong(f.Path) == "" && exclude.match(f.Path, false) }), err
 }
 
 // compare judges every file that either side has. A digest that the server does

@@ -17,7 +17,7 @@ const (
 	listPrefix = ".granary-pull-"
 	listSuffix = ".json"
 
-	// PullLock is held by whoever changes a list of pulled files beside it.
+	// PullLock is held by the one pull that is at work in its directory.
 	PullLock = ".granary-pull.lock"
 )
 
@@ -53,11 +53,13 @@ func IsPullList(name string) bool {
 	return strings.HasPrefix(name, listPrefix) && strings.HasSuffix(name, listSuffix)
 }
 
-// LockPullLists waits until nobody else changes the lists of pulled files in a
-// directory, and keeps others from it until unlock.
-func LockPullLists(ctx context.Context, root *os.Root) (unlock func(), err error) {
-	const pause = 20 * time.Millisecond
+// LockPullLists keeps other pulls from a directory and its lists of pulled files until
+// unlock. It waits for who has it, and calls waiting once when that takes more than a
+// second.
+func LockPullLists(ctx context.Context, root *os.Root, waiting func()) (unlock func(), err error) {
+	const short, long = 20 * time.Millisecond, 200 * time.Millisecond
 	p := &partial{root: root, name: PullLock}
+	began, pause := time.Now(), short
 	for {
 		mine, err := p.lock()
 		if err != nil {
@@ -68,6 +70,10 @@ func LockPullLists(ctx context.Context, root *os.Root) (unlock func(), err error
 				_ = root.Remove(PullLock) // one that stays is taken up by the next
 				p.close()
 			}, nil
+		}
+		if pause == short && time.Since(began) > time.Second {
+			pause = long
+			waiting()
 		}
 		select {
 		case <-time.After(pause):
