@@ -38,6 +38,8 @@ func advise(err error, project string) error {
 		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 403:
 		next = "the token may not do this; granary whoami tells whose it is"
+	case e.Status == 404 && e.Shown == "":
+		next = project + " is not there, or not to be seen without a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 404:
 		next = project + " is not there, or not for this token; granary whoami tells whose it is"
 	case e.Status == 429:
@@ -47,6 +49,14 @@ func advise(err error, project string) error {
 		return err
 	}
 	return fmt.Errorf("%w\n%s", err, next)
+}
+
+// statusOf is the status of HTTP that a server refused with, 0 for no such error.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status
+	}
+	return 0
 }
 
 // nobodyError is the refusal of a command that wants a token and has none.

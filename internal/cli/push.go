@@ -98,8 +98,7 @@ type pushed struct {
 	planned
 
 	source source
-	sent   bool
-	theirs bool // and somebody else has published the same bytes meanwhile
+	theirs bool // somebody else has published the same bytes meanwhile
 }
 
 func (p *push) run(ctx context.Context, args []string) error {
@@ -117,12 +116,12 @@ func (p *push) run(ctx context.Context, args []string) error {
 	if err := p.refuse(files); err != nil {
 		return err
 	}
-	if err := p.check(ctx, files); err != nil {
+	if err := p.checks(files).run(ctx); err != nil {
 		return err
 	}
 	if !p.dryRun {
 		if err := p.send(ctx, files); err != nil {
-			return p.endedEarly(files, err)
+			return p.endedEarly(ctx, files, err)
 		}
 		if err := p.shelf.confirm(ctx, len(files), func(i int) *planned { return &files[i].planned }); err != nil {
 			return err

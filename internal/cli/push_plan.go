@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-
-	"granary/internal/client"
 )
 
 // plan decides for every file what is to be done with it.
@@ -29,12 +27,12 @@ func (p *push) plan(ctx context.Context) ([]pushed, error) {
 func (p *push) look(ctx context.Context) error {
 	p.shelf = shelf{client: p.client, at: p.at}
 	packages, err := p.client.Packages(ctx, p.at.Project, p.at.Name, p.at.Version)
-	if k := client.KindOf(err); k == client.Denied || k == client.NotFound {
-		p.shelf.unlisted = true // deploy tokens read no lists
+	if (caller{p.client, p.at.Project}).readsNoLists(err) {
+		p.shelf.unlisted = true
 		return nil
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; nothing was sent", err)
 	}
 	if len(packages) > 0 {
 		p.shelf.id = packages[len(packages)-1].ID
@@ -44,6 +42,17 @@ func (p *push) look(ctx context.Context) error {
 	p.hidden = len(packages) > 0
 	p.shelf.unlisted = p.hidden
 	return err
+}
+
+// checks are those of what is to be sent.
+func (p *push) checks(files []pushed) *checks {
+	c := &checks{client: p.client, project: p.at.Project, name: p.at.Name, jobs: p.jobs, dryRun: p.dryRun, nothing: "nothing was sent"}
+	for i := range files {
+		if f := &files[i]; f.Action == "upload" {
+			c.files = append(c.files, due{&f.planned, p.shelf.file(f.Path), f.source.String()})
+		}
+	}
+	return c
 }
 
 // refuse names the files that are there with other bytes.

@@ -100,7 +100,7 @@ func TestPushForceRefused(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	code, stdout, stderr := run(t, []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=" + s.URL, "GRANARY_TOKEN=secret"},
+	code, stdout, stderr := run(t, []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=" + s.URL, "GRANARY_TOKEN=gldt-secret"},
 		"push", "--force", "p", "tool", "1.0.0", dir)
 	if code != exitRefused || stdout != "" || puts != "b" || !strings.Contains(stderr, "nothing was published") {
 		t.Errorf("exit code %d, PUT of %q: %s%s", code, puts, stdout, stderr)
