@@ -106,6 +106,8 @@ func newRoot(env Env) *cobra.Command {
 		Short:         "A generic package registry that speaks GitLab's API",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		PersistentPreRunE: refuseEmpty, // no command has its own
 	}
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
