@@ -60,6 +60,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
+	if _, ok := errors.AsType[*client.RangeError](err); ok {
+		return exitUsage
+	}
 	if i, ok := errors.AsType[interrupted](err); ok {
 		return 128 + int(i.signal)
 	}
