@@ -94,7 +94,7 @@ func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar 
 	f.begun = true
 	stored, err := k.target.client.Publish(ctx, client.Upload{
 		Coordinates: v.target.file(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !k.force,
-		Open: func() (io.ReadCloser, error) { return k.source.client.Stream(ctx, from, f.file), nil },
+		Open: func() (io.ReadCloser, error) { return fromSource{k.source.client.Stream(ctx, from, f.file)}, nil },
 	})
 	if err == nil {
 		f.sent = true
@@ -108,8 +108,31 @@ func (k *copying) label(v *copiedVersion, f *copied) string {
 	return k.name + " " + v.Version + " " + f.Path
 }
 
-// worded says why the target may not want a file.
+// fromSource reads a file of the source, and tells the source's errors from the
+// target's.
+type fromSource struct{ io.ReadCloser }
+
+func (s fromSource) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = sourceError{err}
+	}
+	return n, err
+}
+
+// sourceError is one that the source of a copy answered.
+type sourceError struct{ error }
+
+func (e sourceError) Unwrap() error { return e.error }
+
+// worded says why the source may not give a file, or the target not want it.
 func (k *copying) worded(err error) error {
+	if _, ok := errors.AsType[sourceError](err); ok {
+		if client.KindOf(err) == client.NotFound {
+			return fmt.Errorf("%w\n%s lists the file, and does not give it: it was deleted meanwhile, or its bytes are lost", err, k.source)
+		}
+		return advise(err, k.source.String())
+	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == 400 && strings.Contains(e.Message, "is invalid") {
 		return fmt.Errorf("%w\n%s has strict naming, perhaps: it takes no directories and only versions X.Y.Z; relaxed naming takes what GitLab does", err, k.target)
 	}

@@ -20,6 +20,9 @@ func copyOf(t *testing.T, names []string, target http.HandlerFunc, args ...strin
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, of, _ := strings.Cut(r.URL.EscapedPath(), "/projects/")
 		switch {
+		case of == "src/packages/generic/tool/1.0.0/gone":
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"message":"404 Not Found"}`)
 		case strings.HasPrefix(of, "src/packages/generic/"):
 			fmt.Fprint(w, "x")
 		case r.URL.Query().Get("status") == "hidden", of == "dst/packages":
@@ -99,6 +102,23 @@ func TestCopyCountsWhatArrived(t *testing.T) {
 	}
 	code, stdout, stderr := copyOf(t, []string{"a", "b", "c", "refused"}, target, "-j", "3")
 	if code != exitRefused || stdout != "" || !strings.Contains(stderr, "3 of 4 files are copied; once the reason is gone") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// What the source has no more is not said of the target.
+func TestCopySourceRefuses(t *testing.T) {
+	target := func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPut {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			fmt.Fprint(w, `{}`)
+		}
+	}
+	code, stdout, stderr := copyOf(t, []string{"gone"}, target)
+	if code != exitNotFound || stdout != "" || !strings.Contains(stderr, "/src lists the file, and does not give it") || strings.Contains(stderr, "is not there") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }
