@@ -163,8 +163,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
+		case len(args) == least-1:
+			return usagef("an argument is missing; want %s", cmd.UseLine())
 		case len(args) < least:
-			return usagef("%d arguments are too few; want %s", len(args), cmd.UseLine())
+			return usagef("%d arguments are missing; want %s", least-len(args), cmd.UseLine())
 		case most >= 0 && len(args) > most:
 			return usagef("%q is an argument too many; want %s", args[most], cmd.UseLine())
 		}

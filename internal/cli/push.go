@@ -56,6 +56,9 @@ func newPush(env Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
+			if cmd.Flags().Changed("jobs") && (p.jobs < 1 || p.jobs > 64) {
+				return usagef("--jobs is %d: want 1 to 64", p.jobs)
+			}
 			err := p.run(ctx, args)
 			return ended(ctx, err, p.soFar+"run the same command again: what has arrived is not sent again")
 		},
@@ -116,7 +119,7 @@ func (p *push) run(ctx context.Context, args []string) error {
 	if err := p.refuse(files); err != nil {
 		return err
 	}
-	if err := p.checks(files).run(ctx); err != nil {
+	if err := p.check(ctx, files); err != nil {
 		return err
 	}
 	if !p.dryRun {

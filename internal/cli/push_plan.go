@@ -44,17 +44,6 @@ func (p *push) look(ctx context.Context) error {
 	return err
 }
 
-// checks are those of what is to be sent.
-func (p *push) checks(files []pushed) *checks {
-	c := &checks{client: p.client, project: p.at.Project, name: p.at.Name, jobs: p.jobs, dryRun: p.dryRun, nothing: "nothing was sent"}
-	for i := range files {
-		if f := &files[i]; f.Action == "upload" {
-			c.files = append(c.files, due{&f.planned, p.shelf.file(f.Path), f.source.String()})
-		}
-	}
-	return c
-}
-
 // refuse names the files that are there with other bytes.
 func (p *push) refuse(files []pushed) error {
 	var names []string
