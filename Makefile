@@ -56,11 +56,11 @@ check: $(VERSITYGW)
 	  GOOS=$$system CGO_ENABLED=0 go build -o /dev/null ./cmd/granary || exit 1; \
 	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
 	done
-	go test -race -shuffle=on -timeout=10m -skip '$(WITHOUT_RACE)' ./...
-	go test -timeout=10m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api
-	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
-	go test -timeout=10m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
-	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=10m -skip '$(POSTGRES_ALONE)' ./internal/metadb ./internal/registry ./internal/api
+	go test -race -shuffle=on -timeout=20m -skip '$(WITHOUT_RACE)' ./...
+	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api
+	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
+	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
+	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(POSTGRES_ALONE)' ./internal/metadb ./internal/registry ./internal/api
 
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
 	$(LINT) run ./...

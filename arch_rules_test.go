@@ -39,14 +39,14 @@ func rooms() []room {
 		{"internal/projects", []string{"gate", "access", "audit", "naming", "fault", "page"}, "projects are there before any package is"},
 		{"internal/registry", []string{"gate", "access", "audit", "blob", "naming", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
 		{"internal/releases", []string{"gate", "access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
-		{"internal/hooks", []string{"gate", "access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
-		{"internal/hooks/deliver", []string{"hooks", "wire", "fault", "trouble"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},
-		{"internal/metadb", []string{"trail", "audit", "naming", "registry", "releases", "hooks", "projects", "auth", "access", "blob", "fault", "page", "trouble"}, "records are kept here for the rooms that define them, for no door"},
+		{"internal/webhooks", []string{"gate", "access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
+		{"internal/webhooks/deliver", []string{"webhooks", "wire", "fault", "trouble"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},
+		{"internal/metadb", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "blob", "fault", "page", "trouble"}, "records are kept here for the rooms that define them, for no door"},
 		{"internal/metadb/metadbtest", []string{"metadb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
-		{"internal/api", []string{"gate", "trail", "audit", "naming", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
-		{"internal/ui", []string{"gate", "audit", "registry", "releases", "hooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/api", []string{"gate", "trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
+		{"internal/ui", []string{"gate", "audit", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"filelock", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "hooks", "hooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "throttle", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "throttle", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
 		{"dev/cluster", []string{"dev/servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
@@ -68,10 +68,10 @@ type limit struct {
 // limits lists every third-party module the program uses: one that is not here
 // fails the test, since a dependency is a decision.
 func limits() []limit {
-	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/hooks", "internal/naming", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
+	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/webhooks", "internal/naming", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/hooks/deliver"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one query text, and it is in metadb"},
@@ -87,7 +87,7 @@ func limits() []limit {
 		{pkg: "github.com/pressly/goose", only: []string{"internal/metadb"}, why: "the schema is metadb's"},
 		{pkg: "github.com/minio/minio-go", only: []string{"internal/blob/s3", "dev/bench"}, why: "kept behind one package, so that another S3 client can take its place; the bench is a plain client beside it"},
 		{pkg: "golang.org/x/sync", only: []string{"internal/blob", "internal/blob/s3", "internal/client"}, why: "memory is shared out between uploads; copies and the parts of a download run side by side; nowhere else"},
-		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon", "internal/hooks/deliver"}, why: "counting is done around the rooms, not in them"},
+		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon", "internal/webhooks/deliver"}, why: "counting is done around the rooms, not in them"},
 		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},
 		{pkg: "github.com/spf13/pflag", only: []string{"internal/cli", "internal/config"}, why: "flags are turned into settings in one place"},
 		{pkg: "github.com/Masterminds/semver", only: []string{"internal/client", "internal/cli"},

@@ -32,8 +32,45 @@ func TestToolsFetch(t *testing.T) {
 	after = bytes.Join([][]byte{after[:3<<20], []byte("a new part"), after[3<<20:]}, nil)
 
 	t.Run("wget", func(t *testing.T) { wgetResumes(t, files+"1.0.0/app.bin", after) })
+	t.Run("loops", func(t *testing.T) { loopsFetch(t, files+"4.0.0/tool.tar.gz", after) })
 	t.Run("zsync", func(t *testing.T) { zsyncUpdates(t, files+"2.0.0/", before, after) })
 	t.Run("ansible", func(t *testing.T) { ansibleInstalls(t, files+"3.0.0/app.bin", after) })
+}
+
+// loopsFetch runs the loops that docs/clients.md shows: for a file that is not there, for
+// half of one, and for one that is whole. Each ends with 0 and leaves the whole file, and
+// where there is nothing to fetch, none ends so.
+func loopsFetch(t *testing.T, address string, content []byte) {
+	put(t, address, content)
+	page, err := os.ReadFile("../docs/clients.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loops := regexp.MustCompile(`(?m)^    (for attempt in .*\b(curl|wget) .*)$`).FindAllStringSubmatch(string(page), -1)
+	if len(loops) != 2 {
+		t.Fatalf("%d loops", len(loops))
+	}
+	for _, loop := range loops {
+		tool(t, loop[2])
+		for _, there := range []int{0, len(content) / 2, len(content)} {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "tool.tar.gz")
+			if there > 0 {
+				if err := os.WriteFile(file, content[:there], 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			use(t, dir, "env", "TOKEN="+ciToken, "URL="+address, "sh", "-ec", loop[1])
+			if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, content) {
+				t.Errorf("%s: %d bytes with %d there before, %v", loop[2], len(got), there, err)
+			}
+		}
+		cmd := exec.CommandContext(t.Context(), "env", "TOKEN="+ciToken, "URL="+address+".none", "NO_PROXY=*", "sh", "-c", loop[1])
+		cmd.Dir = t.TempDir()
+		if err := cmd.Run(); err == nil {
+			t.Errorf("%s ends with 0 where there is no file", loop[2])
+		}
+	}
 }
 
 // use runs a tool in a directory and returns what it printed.

@@ -11,7 +11,9 @@ want "ranges" "$(awk '{print $3}' "$log" | xargs)" "bytes=10- bytes=10- bytes=10
 head -c 10 <(curl -q --noproxy '*' -s "http://127.0.0.1:$port/file") >"$work/file"
 : >"$log"
 for _ in 1 2 3 4 5; do
-  curl -q --noproxy '*' -s -f -C - -o "$work/file" "http://127.0.0.1:$port/file" && break
+  status=$(curl -q --noproxy '*' -s -f -C - -w '%{http_code}' -o "$work/file" "http://127.0.0.1:$port/file") && break
+  [[ $status == 416 ]] && break
 done
 want "ranges of a loop" "$(awk '{print $3}' "$log" | xargs)" "bytes=10- bytes=50010- bytes=100010- bytes=150010-"
 want "bytes of 200000" "$(wc -c <"$work/file")" 200000
+want "of a whole file" "$(code curl -q --noproxy '*' -f -C - -o "$work/file" "http://127.0.0.1:$port/file")" 22

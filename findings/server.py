@@ -44,6 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def file(self, most):
         m = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         first = int(m[1]) if m else 0
+        if first >= len(BODY):
+            return self.answer(416, Content_Range=f"bytes */{len(BODY)}")
         self.send_response(206 if m else 200)
         if m:
             self.send_header("Content-Range", f"bytes {first}-{len(BODY) - 1}/{len(BODY)}")

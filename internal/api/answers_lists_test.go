@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"granary/internal/api"
-	"granary/internal/hooks"
+	"granary/internal/webhooks"
 )
 
 // fullLists is every route that answers with a list, with the list to ask for: a
@@ -305,7 +305,7 @@ func (w *largest) told(t *testing.T, s *server) {
 		for n := range 8 {
 			sent[fmt.Sprint("H", n)] = strings.Repeat(`"`, 1000)
 		}
-		err := s.db.RecordAttempt(t.Context(), hooks.Attempt{
+		err := s.db.RecordAttempt(t.Context(), webhooks.Attempt{
 			HookID: hook, Key: "k", URL: strings.Repeat("u", 2048), RequestHeaders: sent, ResponseHeaders: sent,
 			RequestBody: `{"a":"` + strings.Repeat("𝔵", 4000) + `"}`, ResponseBody: strings.Repeat("\x01", 8<<10), Status: 200, CreatedAt: time.Unix(int64(i), 0),
 		})

@@ -14,12 +14,12 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/gate"
-	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
 	"granary/internal/throttle"
 	"granary/internal/trail"
+	"granary/internal/webhooks"
 )
 
 // Server is the API. Its fields are set once, before Handler.
@@ -29,7 +29,7 @@ type Server struct {
 	Registry    *registry.Registry
 	Releases    *releases.Service
 	Audit       *trail.Service
-	Hooks       *hooks.Service
+	Hooks       *webhooks.Service
 	ExternalURL string                       // its path, if any, is where everything is served; "" for what Hosts says
 	Hosts       Hosts                        // whose names links repeat
 	Version     string                       // granary's own

@@ -24,7 +24,6 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
-	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/naming"
@@ -32,6 +31,7 @@ import (
 	"granary/internal/registry"
 	"granary/internal/releases"
 	"granary/internal/trail"
+	"granary/internal/webhooks"
 )
 
 // server is the whole API over a real database and a real disk, with an
@@ -45,7 +45,7 @@ type server struct {
 	db         *metadb.DB
 	registry   *registry.Registry
 	users      *auth.Service
-	hooks      *hooks.Service
+	hooks      *webhooks.Service
 	now        func() time.Time
 	skew       time.Duration
 }
@@ -155,7 +155,7 @@ func newServerOn(t *testing.T, blobs blob.Store) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.hooks = &hooks.Service{Records: db, Places: places, Now: s.now}
+	s.hooks = &webhooks.Service{Records: db, Places: places, Now: s.now}
 	s.api = &api.Server{
 		Auth: users, Projects: places, Registry: s.registry, Hooks: s.hooks, Version: "test",
 		Releases: &releases.Service{Store: db, Places: places, Now: s.now},

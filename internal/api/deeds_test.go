@@ -11,11 +11,11 @@ import (
 	"granary/internal/api"
 	"granary/internal/auth"
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
 	"granary/internal/trail"
+	"granary/internal/webhooks"
 )
 
 // deed is what an exported method asks the permission table for, and arguments
@@ -102,7 +102,7 @@ func deeds() map[string]deed {
 
 		"Hooks.List":       {action: access.ReadHooks},
 		"Hooks.Get":        {action: access.ReadHooks},
-		"Hooks.Create":     {action: access.AdminHooks, args: map[int]any{1: hooks.Edit{URL: new("https://example.com")}}},
+		"Hooks.Create":     {action: access.AdminHooks, args: map[int]any{1: webhooks.Edit{URL: new("https://example.com")}}},
 		"Hooks.Edit":       {action: access.AdminHooks},
 		"Hooks.Delete":     {action: access.AdminHooks},
 		"Hooks.SetHeader":  {action: access.AdminHooks},
@@ -237,7 +237,7 @@ func rooms(standing access.Resource) map[string]any {
 	return map[string]any{
 		"Releases": &releases.Service{Places: places, Now: now},
 		"Registry": &registry.Registry{Records: r, Groups: places, Rules: rules, Now: now},
-		"Hooks":    &hooks.Service{Places: places, Now: now},
+		"Hooks":    &webhooks.Service{Places: places, Now: now},
 		"Projects": places, "ProjectMembers": places.ProjectMembers(), "GroupMembers": places.GroupMembers(),
 		"ProjectVariables": places.ProjectVariables(), "GroupVariables": places.GroupVariables(), "InstanceVariables": places.InstanceVariables(),
 		"Auth": users, "ProjectDeployTokens": users.ProjectDeployTokens(), "GroupDeployTokens": users.GroupDeployTokens(),

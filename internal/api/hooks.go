@@ -9,7 +9,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/fault"
-	"granary/internal/hooks"
+	"granary/internal/webhooks"
 	"granary/internal/wire"
 )
 
@@ -99,20 +99,20 @@ func deleteHook(c *call) error {
 // hookEdit reads what a hook is to be: only what was sent. What would change
 // deliveries and is not there is refused; filters of pushes are let pass, since
 // there are no pushes.
-func (p params) hookEdit() hooks.Edit {
-	e := hooks.Edit{
+func (p params) hookEdit() webhooks.Edit {
+	e := webhooks.Edit{
 		URL: p.record().given("url"), Name: p.record().given("name"), Description: p.record().given("description"),
 		Token: p.record().optional("token"), SigningToken: p.record().optional("signing_token"),
 		Packages: p.optionalBoolean(packageEvents), VerifyTLS: p.optionalBoolean("enable_ssl_verification"),
 		Others: map[string]bool{},
 	}
-	for _, kind := range hooks.OtherKinds() {
+	for _, kind := range webhooks.OtherKinds() {
 		if wanted := p.optionalBoolean(kind); wanted != nil {
 			e.Others[kind] = *wanted
 		}
 	}
 	for _, o := range p.objects("custom_headers") {
-		e.Headers = append(e.Headers, hooks.Header{Key: o.record().str("key"), Value: o.record().str("value")})
+		e.Headers = append(e.Headers, webhooks.Header{Key: o.record().str("key"), Value: o.record().str("value")})
 	}
 	for _, name := range []string{"url_variables", "custom_webhook_template"} {
 		if p.sends(name) || len(p.objects(name)) > 0 {
@@ -127,7 +127,7 @@ func setHookHeader(c *call) error {
 	if err != nil {
 		return err
 	}
-	header := hooks.Header{Key: c.path("key"), Value: c.params.record().required("value")}
+	header := webhooks.Header{Key: c.path("key"), Value: c.params.record().required("value")}
 	if err := c.params.err(); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func testHook(c *call) error {
 		return err
 	}
 	switch trigger := c.path("trigger"); {
-	case slices.Contains(hooks.OtherKinds(), trigger):
+	case slices.Contains(webhooks.OtherKinds(), trigger):
 		return fault.New(fault.Unprocessable, "There are no "+trigger+" here; test "+packageEvents)
 	case trigger != packageEvents:
 		return fault.New(fault.Invalid, "trigger does not have a valid value")
@@ -180,7 +180,7 @@ func listHookEvents(c *call) error {
 }
 
 // attemptFilter reads statuses of answers, by number or by class.
-func (p params) attemptFilter() (f hooks.AttemptFilter) {
+func (p params) attemptFilter() (f webhooks.AttemptFilter) {
 	classes := map[string][2]int{"successful": {200, 299}, "client_failure": {400, 499}, "server_failure": {500, 599}}
 	for _, word := range p.list("status") {
 		status, err := strconv.Atoi(word)
@@ -218,7 +218,7 @@ func resendHookEvent(c *call) error {
 	return c.reply(http.StatusCreated, wire.HookResent{ResponseStatus: status})
 }
 
-func (c *call) hook(h hooks.Hook) wire.Hook {
+func (c *call) hook(h webhooks.Hook) wire.Hook {
 	w := wire.Hook{
 		ID: h.ID, URL: h.Target.URL, Name: h.Name, Description: h.Description, CreatedAt: wire.Time(h.CreatedAt), ProjectID: h.ProjectID,
 		EnableSSLVerification: h.VerifyTLS, AlertStatus: h.Alert(c.s.Hooks.Now()), DisabledUntil: wire.OptionalTime(h.Disabled),
@@ -229,13 +229,13 @@ func (c *call) hook(h hooks.Hook) wire.Hook {
 	for _, header := range h.Target.Headers {
 		w.CustomHeaders = append(w.CustomHeaders, wire.HookHeader{Key: header.Key})
 	}
-	for _, kind := range hooks.OtherKinds() {
+	for _, kind := range webhooks.OtherKinds() {
 		w.Events[kind] = slices.Contains(h.Others, kind)
 	}
 	return w
 }
 
-func hookEvent(a hooks.Attempt) wire.HookEvent {
+func hookEvent(a webhooks.Attempt) wire.HookEvent {
 	w := wire.HookEvent{
 		ID: a.ID, URL: a.URL, Trigger: packageHooks, RequestHeaders: a.RequestHeaders, RequestData: json.RawMessage(a.RequestBody),
 		ResponseHeaders: a.ResponseHeaders, ResponseBody: a.ResponseBody, ExecutionDuration: a.Took.Seconds(),

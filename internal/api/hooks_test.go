@@ -19,8 +19,8 @@ import (
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
-	"granary/internal/hooks"
-	"granary/internal/hooks/deliver"
+	"granary/internal/webhooks"
+	"granary/internal/webhooks/deliver"
 )
 
 const signingKey = "0123456789abcdef0123456789abcdef"
@@ -29,7 +29,7 @@ const signingKey = "0123456789abcdef0123456789abcdef"
 // the test ends.
 func (s *server) allowed() {
 	s.t.Helper()
-	s.hooks.Guard = hooks.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	s.hooks.Guard = webhooks.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	sender := deliver.NewSender(s.hooks.Guard, "https://granary.example.com", "test", s.now)
 	s.hooks.Sender = sender
 	ctx, cancel := context.WithCancel(context.Background())
@@ -164,7 +164,7 @@ func TestPackageHook(t *testing.T) {
 		t.Errorf("resent %s\n%v", again.body, again.header)
 	}
 	reaches := s.hooks.Sender
-	s.hooks.Sender = deliver.NewSender(hooks.Guard{}, "https://granary.example.com", "test", s.now)
+	s.hooks.Sender = deliver.NewSender(webhooks.Guard{}, "https://granary.example.com", "test", s.now)
 	s.root("POST", hook+"/events/"+id(first)+"/resend", nil).must(t, 422)
 	s.hooks.Sender = reaches
 	s.root("POST", hook+"/test/package_events", nil).is(t, 201, `{"message":"201 Created"}`)

@@ -35,9 +35,14 @@ when the command has ended, and with the variables that GitLab sets for its jobs
 script lines of a .gitlab-ci.yml run unchanged, from cron, Jenkins or a laptop.
 
 The commit, its branch and its tag are git's, where this is a work tree, unless flags
-name others. The token that asks for the job needs the role Developer, and the
-command does not see it. The exit code is the command's own (128 and the signal's
-number where a signal ended it). The server must be a granary.`
+name others. The exit code is the command's own (128 and the signal's number where a
+signal ended it). The server must be a granary.
+
+The token that asks for the job needs the role Developer. No GRANARY_ variable but
+GRANARY_CA_CERT is in the command's environment, and so not GRANARY_TOKEN. That is no
+fence: the command runs as you, and can read your files (granary login's and .netrc among
+them) and the environment of your other processes. A script that may not have your token
+runs as another user.`
 
 func newCIRun(env Env) *cobra.Command {
 	r := &ciRun{connection: connection{env: env}}
@@ -48,6 +53,9 @@ func newCIRun(env Env) *cobra.Command {
 		Example: "  granary ci run --project acme/tools -- sh release.sh",
 		Args:    arguments(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if r.timeout < time.Second {
+				return usagef("--timeout is %s: want a second or more", r.timeout)
+			}
 			return r.run(cmd.Context(), args)
 		},
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -84,7 +84,7 @@ func (e Env) fail(cmd *cobra.Command, err error) int {
 	}
 	if !wantsJSON(cmd, e.Args) {
 		for line := range strings.SplitSeq(text, "\n") {
-			fmt.Fprintln(e.Stderr, "granary: "+line)
+			fmt.Fprintln(e.Stderr, "granary: "+onOneLine(line))
 		}
 		return code
 	}
@@ -98,8 +98,24 @@ func (e Env) fail(cmd *cobra.Command, err error) int {
 }
 
 // wantsJSON reports that a command was asked for JSON, by arguments that may
-// be wrong: what comes behind an unknown flag has not been read.
+// be wrong: what comes behind an unknown flag has not been read, a value may be none,
+// and the flag may stand before the command that has it.
 func wantsJSON(cmd *cobra.Command, args []string) bool {
 	flag := cmd.Flags().Lookup("json")
-	return flag != nil && (flag.Value.String() == "true" || !flag.Changed && slices.Contains(args, "--json"))
+	if flag == nil && !cmd.HasSubCommands() { // it may belong to the command that ci run runs
+		return false
+	}
+	wants := flag != nil && flag.Value.String() == "true"
+	for _, arg := range args {
+		value, has := strings.CutPrefix(arg, "--json=")
+		switch yes, err := strconv.ParseBool(value); {
+		case arg == "--":
+			return wants
+		case arg == "--json":
+			wants = true
+		case has:
+			wants = yes || err != nil
+		}
+	}
+	return wants
 }

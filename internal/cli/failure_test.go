@@ -25,6 +25,7 @@ func TestExitCodeOfSignals(t *testing.T) {
 	}{
 		{interrupted{syscall.SIGINT}, fmt.Errorf("a file: %w", context.Canceled), 130, "granary: interrupted\n"},
 		{interrupted{syscall.SIGTERM}, context.Canceled, 143, "granary: interrupted\n"},
+		{nil, errors.New("of a\tserver\nnext"), 1, "granary: of a?server\ngranary: next\n"},
 		{interrupted{syscall.SIGINT}, errors.New("the disk is full"), 1, "granary: the disk is full\n"},
 		{nil, context.Canceled, 1, "granary: context canceled\n"},
 	} {

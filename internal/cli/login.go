@@ -88,7 +88,7 @@ func (l *login) run(ctx context.Context, server string) error {
 	if profile != "" {
 		path += " as " + profile
 	}
-	_, err = fmt.Fprintf(l.env.Stdout, "logged in to %s as %s; the token is in %s\n", c.Server(), who.Username, path)
+	_, err = fmt.Fprintf(l.env.Stdout, "logged in to %s as %s; the token is in %s\n", c.Server(), onOneLine(who.Username), path)
 	return err
 }
 

@@ -42,11 +42,11 @@ func newOpen(env Env) *cobra.Command {
 			case asJSON:
 				return printJSON(env, page)
 			case printOnly:
-				_, err := fmt.Fprintln(env.Stdout, page.WebURL)
+				_, err := fmt.Fprintln(env.Stdout, onOneLine(page.WebURL))
 				return err
 			}
 			if !sameSite(page.WebURL, c.Server()) {
-				_, err := fmt.Fprintln(env.Stdout, page.WebURL)
+				_, err := fmt.Fprintln(env.Stdout, onOneLine(page.WebURL))
 				return errors.Join(err, refused("that is no page of %s, so it was not opened", c.Server()))
 			}
 			return browse(ctx, env, page.WebURL)
@@ -127,7 +127,7 @@ func browse(ctx context.Context, env Env, page string) error {
 	browser := exec.CommandContext(ctx, opener[0], append(opener[1:], page)...)
 	browser.Env = withoutSecrets(env.Environ)
 	if err := browser.Run(); err != nil {
-		return fmt.Errorf("no browser could be started (%w); the page is %s", err, page)
+		return fmt.Errorf("no browser could be started (%w); the page is %s", err, onOneLine(page))
 	}
 	return nil
 }

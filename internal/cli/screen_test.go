@@ -66,8 +66,8 @@ func TestServersCannotSteerTheTerminal(t *testing.T) {
 		"show p NAME --sums":                   1,
 		"show p NAME --json":                   15,
 		"whoami":                               3,
-		"open p":                               3, // the address as it is, with its line break, and why it was not opened
-		"open p --print":                       2,
+		"open p":                               2, // the address, and why it was not opened
+		"open p --print":                       1,
 		"pull p NAME":                          2, // each line of an error says whose it is
 		"pull p NAME --json":                   1,
 		"rm p NAME@1.0.0 --json f":             1,

@@ -24,8 +24,17 @@ func terminal(stream any) (fd int, ok bool) {
 }
 
 // notice tells something beside the results. On a terminal it takes the place
-// of the line that tells progress, which is drawn again below it.
+// of the line that tells progress, which is drawn again below it. Texts and errors
+// among args are of others, and begin no line.
 func (e Env) notice(format string, args ...any) {
+	for i, a := range args {
+		switch a := a.(type) {
+		case string:
+			args[i] = onOneLine(a)
+		case error:
+			args[i] = onOneLine(a.Error())
+		}
+	}
 	if _, ok := terminal(e.Stderr); ok {
 		fmt.Fprint(raw(e.Stderr), clearLine)
 	}

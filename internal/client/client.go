@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -71,8 +72,8 @@ type Client struct {
 	rate   *rateLimit // nil for none
 }
 
-// New makes a client. It fails where the server's address is none, where the
-// credential holds control characters, and where there is no certificate among the
+// New makes a client. It fails where the server's address or a proxy's is none, where
+// the credential holds control characters, and where there is no certificate among the
 // authorities.
 func New(config Config) (*Client, error) {
 	api, err := ParseServer(config.Server)
@@ -93,6 +94,9 @@ func New(config Config) (*Client, error) {
 	}
 	c := &Client{api: api, config: config, rate: newRateLimit(config.Rate)}
 	if config.Transport == nil {
+		if err := checkProxies(os.Getenv); err != nil {
+			return nil, err
+		}
 		transport := newTransport()
 		if transport.TLSClientConfig, err = trusting(config.Authorities); err != nil {
 			return nil, err
@@ -102,7 +106,7 @@ func New(config Config) (*Client, error) {
 	if config.Trace != nil {
 		config.Transport = &tracer{client: c, next: config.Transport}
 	}
-	c.http = &http.Client{Transport: config.Transport, CheckRedirect: c.checkRedirect}
+	c.http = &http.Client{Transport: &redirects{client: c, next: config.Transport}, CheckRedirect: c.checkRedirect}
 	return c, nil
 }
 
@@ -192,9 +196,7 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
-		refusal := answerError(resp)
-		refusal.Shown = c.config.Credential.kind
-		return nil, refusal
+		return nil, c.refusal(resp)
 	}
 	return resp, nil
 }
@@ -234,7 +236,7 @@ func (c *Client) jsonOnce(ctx context.Context, q call, into any) (http.Header, e
 		return resp.Header, nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return nil, fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, err)
+		return nil, c.unreadable(err)
 	}
 	return resp.Header, nil
 }

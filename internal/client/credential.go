@@ -2,6 +2,8 @@ package client
 
 import (
 	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -43,6 +45,22 @@ func (c Credential) check() error {
 		return fmt.Errorf("the %s holds a line break or another control character, which no token has: want it alone", c.kind)
 	}
 	return nil
+}
+
+// hide is a text without the secret, as it is and as it stands in an address or in
+// quotes, of which errors have two around each other: a page that is meant for debugging
+// may repeat the headers of a request. One of less than 6 bytes is no secret, and may be
+// part of any word.
+func (c Credential) hide(text string) string {
+	if len(c.value) < 6 {
+		return text
+	}
+	quoted := strconv.Quote(c.value)
+	twice := strconv.Quote(quoted[1 : len(quoted)-1])
+	for _, form := range []string{c.value, url.QueryEscape(c.value), url.PathEscape(c.value), quoted[1 : len(quoted)-1], twice[1 : len(twice)-1]} {
+		text = strings.ReplaceAll(text, form, "(hidden)")
+	}
+	return text
 }
 
 // Kind is what it is, in words; "" for none.

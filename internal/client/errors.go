@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,12 +118,13 @@ func (f final) Unwrap() error { return f.error }
 
 const maxMessage = 1 << 10 // bytes of the server's words that are shown
 
-// answerError reads the words of a refusal, whichever of GitLab's shapes they
-// have (contract generic-packages 7). A proxy's page is no words.
-func answerError(resp *http.Response) *Error {
-	e := &Error{Status: resp.StatusCode, RequestID: printable(resp.Header.Get("X-Request-Id")), RetryAfter: retryAfter(resp.Header)}
+// refusal reads the words of an answer that is no success, whichever of GitLab's
+// shapes they have (contract generic-packages 7). A proxy's page is no words.
+func (c *Client) refusal(resp *http.Response) *Error {
+	e := &Error{Status: resp.StatusCode, RequestID: c.said(resp.Header.Get("X-Request-Id")), RetryAfter: retryAfter(resp.Header),
+		Shown: c.config.Credential.kind}
 	if resp.StatusCode/100 == 3 {
-		e.Location, _, _ = strings.Cut(printable(resp.Header.Get("Location")), "?") // a query may be a signature
+		e.Location = c.place(resp.Header.Get("Location"))
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it will do
 	var body struct {
@@ -145,7 +147,7 @@ func answerError(resp *http.Response) *Error {
 	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
 		e.Message = string(text)
 	}
-	e.Message = printable(e.Message)
+	e.Message = c.said(e.Message)
 	for _, start := range []string{http.StatusText(e.Status), "Bad request"} {
 		e.Message = strings.TrimPrefix(strings.TrimPrefix(e.Message, strconv.Itoa(e.Status)+" "), start)
 	}
@@ -201,6 +203,44 @@ func words(v any) string {
 	return ""
 }
 
+// said is what a server said, fit to be shown: one line, without control characters
+// and without the credential that it was shown.
+func (c *Client) said(text string) string { return printable(c.config.Credential.hide(text)) }
+
+// place is an address that a server named, fit to be shown: without a password, and
+// without a query or a fragment, which may be a signature.
+func (c *Client) place(address string) string {
+	if i := strings.IndexAny(address, "?#"); i >= 0 {
+		address = address[:i]
+	}
+	scheme, rest, absolute := strings.Cut(address, "//")
+	if host, path, _ := strings.Cut(rest, "/"); absolute && strings.Contains(host, "@") {
+		address = scheme + "//" + host[strings.LastIndex(host, "@")+1:] + "/" + path
+	}
+	return c.said(address)
+}
+
+// discreet is an error in words that are fit to be shown: those of net/http and of
+// encoding/json hold pieces of what the server sent, and may hold whole addresses.
+func (c *Client) discreet(err error) error {
+	text := regexp.MustCompile(`\?[^\s"]+`).ReplaceAllString(err.Error(), "?(hidden)")
+	return &worded{c.said(text), err}
+}
+
+// worded is an error in other words.
+type worded struct {
+	words string
+	err   error
+}
+
+func (w *worded) Error() string { return w.words }
+func (w *worded) Unwrap() error { return w.err }
+
+// unreadable is an answer that is not what the API answers.
+func (c *Client) unreadable(err error) error {
+	return fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, c.discreet(err))
+}
+
 // printable is one line without control characters, which could move a
 // terminal's cursor.
 func printable(text string) string {
@@ -240,7 +280,7 @@ func (c *Client) broken(ctx context.Context, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		err = errors.New("the connection broke")
 	}
-	return &failure{kind, fmt.Errorf("%s: %w", c.api.Host, err)}
+	return &failure{kind, fmt.Errorf("%s: %w", c.api.Host, c.discreet(err))}
 }
 
 // local is a failure of this machine.

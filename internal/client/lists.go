@@ -2,12 +2,14 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -32,7 +34,7 @@ func List[T any](ctx context.Context, c *Client, path string, query url.Values) 
 
 // list is List with other bounds.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values, maxPages, maxList int) ([]T, error) {
-	l := &lister[T]{c: c, path: path, query: query, maxPages: maxPages}
+	l := &lister[T]{c: c, path: path, query: query, maxPages: maxPages, sums: map[int][sha256.Size]byte{}}
 	l.left.Store(int64(maxList))
 	rows, header, err := l.page(ctx, 1)
 	if err != nil {
@@ -64,6 +66,9 @@ type lister[T any] struct {
 	maxPages int
 	asked    atomic.Int64 // pages
 	left     atomic.Int64 // bytes that the list may still have
+
+	mu   sync.Mutex
+	sums map[int][sha256.Size]byte // of the pages so far, by their numbers
 }
 
 // page asks for one page.
@@ -80,10 +85,27 @@ func (l *lister[T]) page(ctx context.Context, number int) ([]T, http.Header, err
 	if asked := l.asked.Add(1); l.left.Add(-int64(rows.bytes)) < 0 || asked > int64(l.maxPages) {
 		return nil, nil, fmt.Errorf("the list of %s does not end: %d pages so far; ask for less of it", l.path, asked)
 	}
+	if len(rows.rows) == 0 && nextPage(header, number) > 0 {
+		return nil, nil, fmt.Errorf("the list of %s does not end: page %d is empty, and the server says that more follow", l.path, number)
+	}
+	if l.repeats(number, rows) {
+		return nil, nil, fmt.Errorf("the list of %s does not end: page %d is once more that beside it", l.path, number)
+	}
 	if len(rows.rows) >= perPage && header["X-Next-Page"] == nil {
 		return nil, nil, fmt.Errorf("page %d of %s is full and has no X-Next-Page: what follows is not known; a proxy may have removed the header", number, l.path)
 	}
 	return rows.rows, header, nil
+}
+
+// repeats reports that a page has the very rows of the one before it or behind it: the
+// server does not look at the number that it is asked for.
+func (l *lister[T]) repeats(number int, p page[T]) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sums[number] = p.sum
+	before, ok := l.sums[number-1]
+	behind, okBehind := l.sums[number+1]
+	return len(p.rows) > 0 && (ok && before == p.sum || okBehind && behind == p.sum)
 }
 
 // pages asks for several pages at once, so that a list of many does not wait for each
@@ -93,6 +115,9 @@ func (l *lister[T]) pages(ctx context.Context, first, last int) (all []T, header
 	asking, ctx := errgroup.WithContext(ctx)
 	asking.SetLimit(pagesAtOnce)
 	for i := range found {
+		if ctx.Err() != nil { // one has failed
+			break
+		}
 		asking.Go(func() error {
 			rows, h, err := l.page(ctx, first+i)
 			found[i] = rows
@@ -106,15 +131,16 @@ func (l *lister[T]) pages(ctx context.Context, first, last int) (all []T, header
 	return slices.Concat(found...), header, err
 }
 
-// page is one of a list, and how many bytes of JSON it was.
+// page is one of a list, how many bytes of JSON it was, and their digest.
 type page[T any] struct {
 	rows  []T
 	bytes int
+	sum   [sha256.Size]byte
 }
 
 // UnmarshalJSON reads the rows.
 func (p *page[T]) UnmarshalJSON(text []byte) error {
-	p.bytes = len(text)
+	p.bytes, p.sum = len(text), sha256.Sum256(text)
 	return json.Unmarshal(text, &p.rows)
 }
 

@@ -24,23 +24,26 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 // a list that passes for a whole one. One within the bounds is whole.
 func TestEndlessList(t *testing.T) {
 	for _, tt := range []struct {
-		page             string
-		pages, bytes     int // the bounds
+		page             string // # is its number
+		pages, bytes     int    // the bounds
 		asked            int
 		lastPage, refuse bool
 	}{
-		{page: `[]`, pages: 7, bytes: 1000, asked: 8, refuse: true},
-		{page: `["` + strings.Repeat("x", 96) + `"]`, pages: 1000, bytes: 450, asked: 5, refuse: true},
-		{page: `["x"]`, pages: 7, bytes: 1000, asked: 5, lastPage: true},
+		{page: `["#"]`, pages: 7, bytes: 1000, asked: 8, refuse: true},
+		{page: `["#` + strings.Repeat("x", 95) + `"]`, pages: 1000, bytes: 450, asked: 5, refuse: true},
+		{page: `[]`, pages: 7, bytes: 1000, asked: 1, refuse: true},
+		{page: `["x"]`, pages: 7, bytes: 1000, asked: 2, refuse: true},
+		{page: `["#"]`, pages: 7, bytes: 1000, asked: 5, lastPage: true},
 	} {
 		asked := 0
 		c, err := New(Config{Server: "localhost", Transport: answers(func(r *http.Request) (string, http.Header) {
 			asked++
 			number, _ := strconv.Atoi(r.URL.Query().Get("page"))
+			page := strings.ReplaceAll(tt.page, "#", strconv.Itoa(number))
 			if tt.lastPage && number == tt.asked {
-				return tt.page, http.Header{}
+				return page, http.Header{}
 			}
-			return tt.page, http.Header{"X-Next-Page": {strconv.Itoa(number + 1)}}
+			return page, http.Header{"X-Next-Page": {strconv.Itoa(number + 1)}}
 		})})
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +52,23 @@ func TestEndlessList(t *testing.T) {
 		if refused := err != nil && strings.Contains(err.Error(), "the list of /x does not end"); refused != tt.refuse || asked != tt.asked || !refused && len(rows) != asked {
 			t.Errorf("%+v: %d rows of %d pages, %v", tt, len(rows), asked, err)
 		}
+	}
+}
+
+// A server that gives one page for every number is found out early also where it told
+// how many there are.
+func TestListOfOnePageAgain(t *testing.T) {
+	var asked atomic.Int32
+	c, err := New(Config{Server: "localhost", Transport: answers(func(*http.Request) (string, http.Header) {
+		asked.Add(1)
+		return `["x"]`, http.Header{"X-Total-Pages": {"10000"}, "X-Next-Page": {""}}
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := List[string](t.Context(), c, "/x", nil)
+	if err == nil || !strings.Contains(err.Error(), "the list of /x does not end") || asked.Load() > 1+2*pagesAtOnce {
+		t.Errorf("%d rows, asked %d times, %v", len(rows), asked.Load(), err)
 	}
 }
 

@@ -78,7 +78,9 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	case resp.StatusCode != http.StatusPartialContent:
 		err = errNoRanges
 	default:
-		got.size, err = rangeSize(resp.Header.Get("Content-Range"), p.from)
+		if got.size, err = rangeSize(resp.Header.Get("Content-Range"), p.from); err != nil {
+			err = c.discreet(err)
+		}
 	}
 	if err != nil {
 		_ = resp.Body.Close() // nothing of it is used
@@ -87,9 +89,14 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	return got, nil
 }
 
-// digestOf is a digest as everything here writes one. Every one that a server tells
-// passes through it: hex in capitals is the same digest.
-func digestOf(told string) string { return strings.ToLower(told) }
+// digestOf is a digest as everything here writes one, "" for what is none. Every one that
+// a server tells passes through it: hex in capitals is the same digest.
+func digestOf(told string) string {
+	if raw, err := hex.DecodeString(told); err != nil || len(raw) != sha256.Size {
+		return ""
+	}
+	return strings.ToLower(told)
+}
 
 // rangeSize reads the size of the whole file from "bytes FROM-TO/SIZE", and
 // holds the answer to where it should begin. "*" is a size nobody knows: -1.

@@ -30,8 +30,8 @@ type Coordinates struct {
 	Path    string // of the file, with slashes where it lies in directories
 }
 
-// String is the file as people write it.
-func (at Coordinates) String() string { return at.Name + "/" + at.Version + "/" + at.Path }
+// String is the file as people write it, on one line: names come from servers.
+func (at Coordinates) String() string { return printable(at.Name + "/" + at.Version + "/" + at.Path) }
 
 // path is the file's address. What would change it on the way is refused here.
 func (at Coordinates) path() (string, error) {
@@ -194,7 +194,7 @@ func (c *Client) readRow(ctx context.Context, resp *http.Response, row *wire.Pac
 		return c.broken(ctx, err)
 	}
 	if err := json.Unmarshal(text, row); err != nil {
-		return fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, err)
+		return c.unreadable(err)
 	}
 	return nil
 }

@@ -24,22 +24,24 @@ func (t *tracer) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(r)
 	took := time.Since(began).Round(time.Millisecond)
 	if err != nil {
-		t.client.config.Trace(fmt.Sprintf("%d< %v, after %s", n, err, took))
+		t.client.config.Trace(fmt.Sprintf("%d< %v, after %s", n, t.client.discreet(err), took))
 		return nil, err
 	}
-	t.client.config.Trace(fmt.Sprintf("%d< %s", n, answer(resp, took)))
+	t.client.config.Trace(fmt.Sprintf("%d< %s", n, t.client.said(answer(resp, took))))
 	return resp, nil
 }
 
-// request is the method, the address and what was shown. The query of an address
-// that a server redirected to may be a signature; those of this package are not.
+// request is the method, the address and what was shown. Where a server redirected to
+// the address, its query may be a signature; those of this package are not.
 func (t *tracer) request(r *http.Request) string {
-	address := *r.URL
-	address.User = nil
-	if r.Response != nil && address.RawQuery != "" {
-		address.RawQuery = "(hidden)"
+	address := r.URL.String()
+	if r.Response != nil {
+		address = t.client.place(address)
+		if r.URL.RawQuery != "" {
+			address += "?(hidden)"
+		}
 	}
-	words := []string{r.Method + " " + address.String()}
+	words := []string{r.Method + " " + address}
 	if cred := t.client.config.Credential; r.Header.Get(cred.header) != "" {
 		words = append(words, "with the "+cred.kind)
 	}
@@ -63,5 +65,5 @@ func answer(resp *http.Response, took time.Duration) string {
 	if id := resp.Header.Get("X-Request-Id"); id != "" {
 		words = append(words, "request "+id)
 	}
-	return printable(strings.Join(words, ", "))
+	return strings.Join(words, ", ")
 }

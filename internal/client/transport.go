@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,6 +28,27 @@ func newTransport() *http.Transport {
 		WriteBufferSize:       256 << 10,
 		ReadBufferSize:        64 << 10,
 	}
+}
+
+// checkProxies refuses an address of a proxy that is none: net/http would go on without
+// a proxy. It may hold a password, and is not told.
+func checkProxies(getenv func(string) string) error {
+	for _, names := range [][]string{{"HTTPS_PROXY", "https_proxy"}, {"HTTP_PROXY", "http_proxy"}} {
+		i := slices.IndexFunc(names, func(name string) bool { return getenv(name) != "" }) // net/http takes the first
+		if i >= 0 && !isProxy(getenv(names[i])) {
+			return fmt.Errorf("%s holds no address of a proxy: want one such as http://proxy.example.com:3128", names[i])
+		}
+	}
+	return nil
+}
+
+// isProxy reports an address that net/http can use: without a scheme it is http.
+func isProxy(text string) bool {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
 // trusting is how TLS is spoken with these authorities beside the machine's, nil
@@ -50,7 +74,7 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
 		return http.ErrUseLastResponse
 	}
-	to := printable(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path) // a query may be a signature
+	to := c.place(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path)
 	switch {
 	case len(via) >= maxRedirects:
 		return &failure{Refused, fmt.Errorf("%s sends from one address to the next: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
@@ -61,4 +85,25 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 		r.Header.Del(c.config.Credential.header)
 	}
 	return nil
+}
+
+// redirects refuses one to an address that cannot be read. net/http would take it for
+// a broken connection, and tell the address with its signature.
+type redirects struct {
+	client *Client
+	next   http.RoundTripper
+}
+
+// RoundTrip sends one request.
+func (t *redirects) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(r)
+	if err != nil || resp.StatusCode/100 != 3 {
+		return resp, err
+	}
+	to := resp.Header.Get("Location")
+	if _, err := r.URL.Parse(to); err == nil {
+		return resp, nil
+	}
+	_ = resp.Body.Close() // nothing of it is used
+	return nil, &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", t.client.api.Host, t.client.place(to))}
 }

@@ -52,9 +52,11 @@ func TestRedirectLosesToken(t *testing.T) {
 // A redirect that leads nowhere ends a call at once, and does not tell a signature.
 func TestRedirectToNowhere(t *testing.T) {
 	for to, want := range map[string]string{
-		"/circle?X-Amz-Signature=s3cr3t": "10 redirects, the last to http://127.0.0.1",
-		"ftp://files.example/x?s3cr3t":   "sends to ftp://files.example/x, which is no address of HTTP",
-		"http:///x?s3cr3t":               "sends to http:///x, which is no address of HTTP",
+		"/circle?X-Amz-Signature=s3cr3t":            "10 redirects, the last to http://127.0.0.1",
+		"ftp://files.example/x?s3cr3t":              "sends to ftp://files.example/x, which is no address of HTTP",
+		"http:///x?s3cr3t":                          "sends to http:///x, which is no address of HTTP",
+		"http://files.example:x/y?s3cr3t a\"s3cr3t": "sends to http://files.example:x/y, which is no address of HTTP",
+		"http://a:s3cr3t@files.example/%zz#s3cr3t":  "sends to http://files.example/%zz, which is no address of HTTP",
 	} {
 		asked := 0
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -88,16 +90,22 @@ func TestTokenOfOneLine(t *testing.T) {
 	}
 }
 
-// A redirected PUT is an error that says where to go: net/http would make a GET
-// of it, and that would look like success.
+// A redirected PUT is an error that says where to go, without a signature: net/http
+// would make a GET of it, and that would look like success.
 func TestPutIsNotRedirected(t *testing.T) {
-	calls := 0
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		calls++
-		http.Redirect(w, r, "https://elsewhere.example.com/", http.StatusMovedPermanently)
-	})
-	_, err := c.Publish(t.Context(), upload([]byte("x")))
-	if client.KindOf(err) != client.Refused || !strings.Contains(err.Error(), "https://elsewhere.example.com/") || calls != 1 {
-		t.Errorf("%d calls, %v", calls, err)
+	for to, want := range map[string]string{
+		"https://elsewhere.example.com/?s3cr3t":      "moved to https://elsewhere.example.com/",
+		"https://a:s3cr3t@elsewhere.example.com/x":   "moved to https://elsewhere.example.com/x",
+		"https://elsewhere.example.com:port/?s3cr3t": "sends to https://elsewhere.example.com:port/, which is no address of HTTP",
+	} {
+		calls := 0
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			calls++
+			http.Redirect(w, r, to, http.StatusMovedPermanently)
+		})
+		_, err := c.Publish(t.Context(), upload([]byte("x")))
+		if client.KindOf(err) != client.Refused || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cr3t") || calls != 1 {
+			t.Errorf("%s: %d calls, %v", to, calls, err)
+		}
 	}
 }

@@ -46,7 +46,7 @@ func TestAuditRetention(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := open(t.Context(), cfg, "test", nil, hooks{})
+	s, err := open(t.Context(), cfg, "test", nil, crashPoints{})
 	if err != nil {
 		t.Fatal(err)
 	}

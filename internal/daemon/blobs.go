@@ -12,7 +12,7 @@ import (
 
 // openBlobs opens the store that the setting names. A bucket must be there, and
 // take the keys.
-func openBlobs(ctx context.Context, cfg config.Config, h hooks) (blob.Store, error) {
+func openBlobs(ctx context.Context, cfg config.Config, at crashPoints) (blob.Store, error) {
 	if cfg.Blobs.Scheme == "s3" {
 		store, err := s3.Open(ctx, s3Config(cfg))
 		if err != nil {
@@ -28,7 +28,7 @@ func openBlobs(ctx context.Context, cfg config.Config, h hooks) (blob.Store, err
 	if err != nil {
 		return nil, err
 	}
-	store.Hook = h.store
+	store.CrashPoint = at.store
 	return store, nil
 }
 

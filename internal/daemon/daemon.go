@@ -25,17 +25,17 @@ func Run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	if err := supported(); err != nil {
 		return err
 	}
-	return run(ctx, cfg, version, terminal, stderr, hooks{})
+	return run(ctx, cfg, version, terminal, stderr, crashPoints{})
 }
 
-// hooks are called at the named points of metadb.Options and disk.Store. The
+// crashPoints are called at the named points of metadb.Options and disk.Store. The
 // crash test ends the process there.
-type hooks struct {
+type crashPoints struct {
 	commit func(point string)
 	store  func(disk.Point)
 }
 
-func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, h hooks) error {
+func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, at crashPoints) error {
 	log := NewLogger(cfg, stderr)
 	// The addresses first: where one is taken nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
@@ -53,7 +53,7 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 		return err
 	}
 	defer profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
-	s, err := open(ctx, cfg, version, log, h)
+	s, err := open(ctx, cfg, version, log, at)
 	if err != nil {
 		return err
 	}

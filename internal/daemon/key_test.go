@@ -25,7 +25,7 @@ func TestEncryptionKey(t *testing.T) {
 	}
 	// start opens the server and calls use with it.
 	start := func(use func(*server)) error {
-		s, err := open(t.Context(), cfg, "test", nil, hooks{})
+		s, err := open(t.Context(), cfg, "test", nil, crashPoints{})
 		if err != nil {
 			return err
 		}

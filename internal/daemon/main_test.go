@@ -69,7 +69,7 @@ func serveForTest() int {
 	cfg, err := settings(os.Environ(), os.Args[1:]...)
 	if err == nil {
 		die := killAt(os.Getenv(dieAt))
-		err = run(ctx, cfg, "test", os.Stdout, os.Stderr, hooks{
+		err = run(ctx, cfg, "test", os.Stdout, os.Stderr, crashPoints{
 			commit: die,
 			store:  func(p disk.Point) { die(string(p)) },
 		})

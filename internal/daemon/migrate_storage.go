@@ -44,7 +44,7 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 			return Copied{}, err
 		}
 	}
-	target, err := openBlobs(ctx, to, hooks{})
+	target, err := openBlobs(ctx, to, crashPoints{})
 	if err != nil {
 		return Copied{}, fmt.Errorf("cannot open the blobs in %s: %w", to.Blobs, err)
 	}
@@ -67,7 +67,7 @@ func openSource(ctx context.Context, cfg config.Config) (blob.Source, error) {
 	if cfg.Blobs.Scheme == "file" {
 		return disk.View(cfg.Blobs.Path)
 	}
-	return openBlobs(ctx, cfg, hooks{})
+	return openBlobs(ctx, cfg, crashPoints{})
 }
 
 // closeStore lets go of a store; nothing of it is left to be written.

@@ -16,7 +16,6 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/config"
-	webhooks "granary/internal/hooks"
 	"granary/internal/httpd"
 	"granary/internal/metadb"
 	"granary/internal/naming"
@@ -25,6 +24,7 @@ import (
 	"granary/internal/releases"
 	"granary/internal/throttle"
 	"granary/internal/trail"
+	"granary/internal/webhooks"
 )
 
 // server is the rooms, wired together.
@@ -46,13 +46,13 @@ type server struct {
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
-func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, h hooks) (*server, error) {
+func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) (*server, error) {
 	s := &server{tasks: newTasks(), damage: newDamage(log)}
 	var err error
 	if s.space, err = newSpace(cfg); err != nil {
 		return nil, err
 	}
-	if err := s.openStores(ctx, cfg, version, log, h); err != nil {
+	if err := s.openStores(ctx, cfg, version, log, at); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	s.furnish(cfg, version)
@@ -94,9 +94,9 @@ func (s *server) furnish(cfg config.Config, version string) {
 	}
 }
 
-func (s *server) openStores(ctx context.Context, cfg config.Config, version string, log *slog.Logger, h hooks) error {
+func (s *server) openStores(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) error {
 	options := metadb.Options{
-		Node: version, Hook: h.commit, Log: log, MaxConnections: cfg.DatabaseMaxConnections, CacheMemory: cfg.CacheMemory,
+		Node: version, CrashPoint: at.commit, Log: log, MaxConnections: cfg.DatabaseMaxConnections, CacheMemory: cfg.CacheMemory,
 	}
 	if cfg.CacheMemory == 0 {
 		options.CacheMemory = -1 // nothing
@@ -116,7 +116,7 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 			return err
 		}
 	}
-	if s.blobs, err = openBlobs(ctx, cfg, h); err != nil {
+	if s.blobs, err = openBlobs(ctx, cfg, at); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
 	if err := s.checkStore(ctx, cfg.Blobs); err != nil {

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"time"
 
-	"granary/internal/hooks/deliver"
 	"granary/internal/httpd"
+	"granary/internal/webhooks/deliver"
 )
 
 // startHooks opens the deeds of webhooks and begins to send what waits for

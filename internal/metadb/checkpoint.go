@@ -70,11 +70,11 @@ func (c *checkpointer) run() {
 
 func (c *checkpointer) fold() error {
 	const passive = "PRAGMA wal_checkpoint(PASSIVE)"
-	c.writer.hook("before-fold")
+	c.writer.point("before-fold")
 	if _, err := c.db.Exec(passive); err != nil {
 		return err
 	}
-	c.writer.hook("half-fold")
+	c.writer.point("half-fold")
 	return c.writer.alone(context.Background(), func(*tx) error {
 		_, err := c.writer.conn.conn.ExecContext(context.Background(), passive)
 		return err

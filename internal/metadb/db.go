@@ -18,11 +18,11 @@ import (
 
 	"granary/internal/auth"
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
 	"granary/internal/trail"
+	"granary/internal/webhooks"
 )
 
 // DB is the records of all rooms. All methods are safe for concurrent use.
@@ -62,7 +62,7 @@ var (
 	_ auth.Records     = (*DB)(nil)
 	_ projects.Records = (*DB)(nil)
 	_ registry.Records = (*DB)(nil)
-	_ hooks.Records    = (*DB)(nil)
+	_ webhooks.Records = (*DB)(nil)
 	_ releases.Store   = (*DB)(nil)
 	_ trail.Store      = (*DB)(nil)
 )
@@ -80,10 +80,10 @@ const defaultSortWait = 10 * time.Second
 
 // Options are what tests and the server may set.
 type Options struct {
-	// Hook is called at named points: of a commit at "before-commit" and
+	// CrashPoint is called at named points: of a commit at "before-commit" and
 	// "after-commit", and as the log is folded back at "before-fold" and
 	// "half-fold". The crash test kills the process there.
-	Hook func(point string)
+	CrashPoint func(point string)
 
 	// Beside: a server may be running on the database. Nothing is created or
 	// migrated, a schema of another version is an error, and nothing goes on in

@@ -7,9 +7,9 @@ import (
 
 	"granary/internal/audit"
 	"granary/internal/blob"
-	"granary/internal/hooks"
 	"granary/internal/page"
 	"granary/internal/registry"
+	"granary/internal/webhooks"
 )
 
 // findFileQuery: the status of the package is named twice, so that SQLite sees
@@ -193,7 +193,7 @@ func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, 
 		if err := t.keepDate(fileID); err != nil {
 			return err
 		}
-		if err := t.tellRemoved(ctx, hooks.FileDeleted, r, &f.File); err != nil {
+		if err := t.tellRemoved(ctx, webhooks.FileDeleted, r, &f.File); err != nil {
 			return err
 		}
 		return t.record(ctx, done)

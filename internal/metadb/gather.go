@@ -176,7 +176,7 @@ func (g *gatherer) together(batch []*placement) error {
 	if err := g.pool.may(); err != nil {
 		return err
 	}
-	g.pool.hook("before-commit")
+	g.pool.point("before-commit")
 	err = conn.Raw(func(driver any) error {
 		var all pgx.Batch
 		moments := map[int64]bool{}
@@ -198,7 +198,7 @@ func (g *gatherer) together(batch []*placement) error {
 		}
 		return answers.Close()
 	})
-	g.pool.hook("after-commit")
+	g.pool.point("after-commit")
 	return err
 }
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/page"
+	"granary/internal/webhooks"
 )
 
 // keptAttempts is how many attempts the log of a hook holds at most.
@@ -18,8 +18,8 @@ const keptAttempts = 100
 const attemptColumns = `a.id, a.hook_id, a.key, a.url, a.request_headers, a.request_body, a.response_status,
 	a.response_headers, a.response_body, a.fault, a.duration, a.created_at`
 
-func (db *DB) scanAttempt(row scanner) (hooks.Attempt, error) {
-	var a hooks.Attempt
+func (db *DB) scanAttempt(row scanner) (webhooks.Attempt, error) {
+	var a webhooks.Attempt
 	var url []byte
 	var request, response string
 	var took, created int64
@@ -35,8 +35,8 @@ func (db *DB) scanAttempt(row scanner) (hooks.Attempt, error) {
 
 func besideAttempt(hookID int64) string { return fmt.Sprintf("hook attempt\x00%d", hookID) }
 
-// ListAttempts implements hooks.Log.
-func (db *DB) ListAttempts(ctx context.Context, hookID int64, f hooks.AttemptFilter, p page.Request) (page.Of[hooks.Attempt], error) {
+// ListAttempts implements webhooks.Log.
+func (db *DB) ListAttempts(ctx context.Context, hookID int64, f webhooks.AttemptFilter, p page.Request) (page.Of[webhooks.Attempt], error) {
 	var w where
 	w.and("a.hook_id = ?", hookID)
 	either := ""
@@ -49,13 +49,13 @@ func (db *DB) ListAttempts(ctx context.Context, hookID int64, f hooks.AttemptFil
 	return listPage(ctx, direct{db}, &w, p, db.scanAttempt, "hook_attempts a", attemptColumns, "a.id DESC")
 }
 
-// FindAttempt implements hooks.Log.
-func (db *DB) FindAttempt(ctx context.Context, hookID, id int64) (hooks.Attempt, error) {
+// FindAttempt implements webhooks.Log.
+func (db *DB) FindAttempt(ctx context.Context, hookID, id int64) (webhooks.Attempt, error) {
 	return db.scanAttempt(db.row(ctx, `SELECT `+attemptColumns+` FROM hook_attempts a WHERE a.id = $1 AND a.hook_id = $2`, id, hookID))
 }
 
-// RecordAttempt implements hooks.Log.
-func (db *DB) RecordAttempt(ctx context.Context, a hooks.Attempt) error {
+// RecordAttempt implements webhooks.Log.
+func (db *DB) RecordAttempt(ctx context.Context, a webhooks.Attempt) error {
 	return db.writer.do(ctx, func(t *tx) error {
 		err := db.recordAttempt(ctx, t, a)
 		if fault.Is(err, fault.NotFound) {
@@ -68,8 +68,8 @@ func (db *DB) RecordAttempt(ctx context.Context, a hooks.Attempt) error {
 // recordAttempt logs an attempt and notes it with the hook. What waits for a
 // hook that rests waits until it has rested, and what waits for a dead one is
 // dropped. NotFound where the hook is gone.
-func (db *DB) recordAttempt(ctx context.Context, t *tx, a hooks.Attempt) error {
-	h := hooks.Hook{ID: a.HookID}
+func (db *DB) recordAttempt(ctx context.Context, t *tx, a webhooks.Attempt) error {
+	h := webhooks.Hook{ID: a.HookID}
 	if err := t.row(ctx, `UPDATE hooks SET failures = failures WHERE id = $1 RETURNING failures`, a.HookID).Scan(&h.Failures); err != nil {
 		return classify(err)
 	}
@@ -94,7 +94,7 @@ func (db *DB) recordAttempt(ctx context.Context, t *tx, a hooks.Attempt) error {
 	return nil
 }
 
-func (db *DB) logAttempt(t *tx, a hooks.Attempt) error {
+func (db *DB) logAttempt(t *tx, a webhooks.Attempt) error {
 	url, err := db.seals.seal(a.URL, besideAttempt(a.HookID))
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (db *DB) logAttempt(t *tx, a hooks.Attempt) error {
 		AND id <= (SELECT o.id FROM hook_attempts o WHERE o.hook_id = $1 ORDER BY o.id DESC LIMIT 1 OFFSET $2)`, a.HookID, keptAttempts)
 }
 
-// PruneAttempts implements hooks.Log.
+// PruneAttempts implements webhooks.Log.
 func (db *DB) PruneAttempts(ctx context.Context, before time.Time, limit int) (int, error) {
 	return write(freeing(ctx), db, func(t *tx) (int, error) {
 		n, err := t.count(`DELETE FROM hook_attempts WHERE id IN (
@@ -128,13 +128,13 @@ func (db *DB) PruneAttempts(ctx context.Context, before time.Time, limit int) (i
 	})
 }
 
-// NewEvent implements hooks.Log.
-func (db *DB) NewEvent(ctx context.Context, projectID, userID int64) (hooks.Event, error) {
+// NewEvent implements webhooks.Log.
+func (db *DB) NewEvent(ctx context.Context, projectID, userID int64) (webhooks.Event, error) {
 	return newEvent(ctx, db, projectID, userID)
 }
 
-func newEvent(ctx context.Context, q queries, projectID, userID int64) (hooks.Event, error) {
-	e := hooks.Event{UUID: hooks.NewKey(), Project: hooks.Project{ID: projectID}}
+func newEvent(ctx context.Context, q queries, projectID, userID int64) (webhooks.Event, error) {
+	e := webhooks.Event{UUID: webhooks.NewKey(), Project: webhooks.Project{ID: projectID}}
 	p := &e.Project
 	err := q.row(ctx, `SELECT p.name, p.description, n.name, r.path, p.visibility, p.default_branch
 		FROM projects p JOIN namespaces n ON n.id = p.namespace_id JOIN routes r ON r.project_id = p.id AND r.redirect = 0
@@ -143,7 +143,7 @@ func newEvent(ctx context.Context, q queries, projectID, userID int64) (hooks.Ev
 	if err != nil || userID == 0 {
 		return e, classify(err)
 	}
-	e.User = &hooks.User{ID: userID}
+	e.User = &webhooks.User{ID: userID}
 	err = q.row(ctx, `SELECT username, name FROM users WHERE id = $1`, userID).Scan(&e.User.Username, &e.User.Name)
 	return e, classify(err)
 }

@@ -9,16 +9,16 @@ import (
 
 	"granary/internal/audit"
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/page"
+	"granary/internal/webhooks"
 )
 
 const hookColumns = `h.id, h.project_id, h.sealed, h.name, h.description, h.package_events, h.other_events, h.verify_tls,
 	h.failures, h.disabled_until, h.created_at`
 
 // scanHook reads and unseals a hook.
-func (db *DB) scanHook(row scanner) (hooks.Hook, error) {
-	var h hooks.Hook
+func (db *DB) scanHook(row scanner) (webhooks.Hook, error) {
+	var h webhooks.Hook
 	var sealed []byte
 	var others string
 	var disabled sql.NullInt64
@@ -41,7 +41,7 @@ func (db *DB) scanHook(row scanner) (hooks.Hook, error) {
 
 // sealTarget seals a hook's URL and secrets as one, which binds them to each
 // other.
-func (db *DB) sealTarget(h hooks.Hook) ([]byte, error) {
+func (db *DB) sealTarget(h webhooks.Hook) ([]byte, error) {
 	target, err := json.Marshal(h.Target)
 	if err != nil {
 		return nil, err
@@ -51,29 +51,29 @@ func (db *DB) sealTarget(h hooks.Hook) ([]byte, error) {
 
 func besideTarget(projectID int64) string { return fmt.Sprintf("hook\x00%d", projectID) }
 
-// ListHooks implements hooks.Store.
-func (db *DB) ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[hooks.Hook], error) {
+// ListHooks implements webhooks.Store.
+func (db *DB) ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[webhooks.Hook], error) {
 	var w where
 	w.and("h.project_id = ?", projectID)
 	return listPage(ctx, direct{db}, &w, p, db.scanHook, "hooks h", hookColumns, "h.id")
 }
 
-// FindHook implements hooks.Store.
-func (db *DB) FindHook(ctx context.Context, projectID, id int64) (hooks.Hook, error) {
+// FindHook implements webhooks.Store.
+func (db *DB) FindHook(ctx context.Context, projectID, id int64) (webhooks.Hook, error) {
 	return db.findHook(ctx, db, projectID, id)
 }
 
-func (db *DB) findHook(ctx context.Context, q queries, projectID, id int64) (hooks.Hook, error) {
+func (db *DB) findHook(ctx context.Context, q queries, projectID, id int64) (webhooks.Hook, error) {
 	return db.scanHook(q.row(ctx, `SELECT `+hookColumns+` FROM hooks h WHERE h.id = $1 AND h.project_id = $2`, id, projectID))
 }
 
-// InsertHook implements hooks.Store.
-func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most fault.Limit, e audit.Event) (hooks.Hook, error) {
+// InsertHook implements webhooks.Store.
+func (db *DB) InsertHook(ctx context.Context, h webhooks.Hook, most fault.Limit, e audit.Event) (webhooks.Hook, error) {
 	sealed, err := db.sealTarget(h)
 	if err != nil {
 		return h, err
 	}
-	return alone(ctx, db, func(t *tx) (hooks.Hook, error) {
+	return alone(ctx, db, func(t *tx) (webhooks.Hook, error) {
 		if err := t.room(ctx, hookRows(), 1, most, h.ProjectID); err != nil {
 			return h, err
 		}
@@ -90,9 +90,9 @@ func (db *DB) InsertHook(ctx context.Context, h hooks.Hook, most fault.Limit, e 
 	})
 }
 
-// UpdateHook implements hooks.Store.
-func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*hooks.Hook) (audit.Event, error)) (hooks.Hook, error) {
-	return alone(ctx, db, func(t *tx) (hooks.Hook, error) {
+// UpdateHook implements webhooks.Store.
+func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*webhooks.Hook) (audit.Event, error)) (webhooks.Hook, error) {
+	return alone(ctx, db, func(t *tx) (webhooks.Hook, error) {
 		h, err := db.findHook(ctx, t, projectID, id)
 		if err != nil {
 			return h, err
@@ -121,7 +121,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*
 	})
 }
 
-// DeleteHook implements hooks.Store.
+// DeleteHook implements webhooks.Store.
 func (db *DB) DeleteHook(ctx context.Context, projectID, id int64, e audit.Event) error {
 	return db.writer.do(ctx, func(t *tx) error {
 		err := t.row(ctx, `DELETE FROM hooks WHERE id = $1 AND project_id = $2 RETURNING name`, id, projectID).Scan(&e.Target.Details)

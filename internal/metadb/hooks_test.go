@@ -15,24 +15,24 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/webhooks"
 )
 
-func newHook(t *testing.T, db *DB, projectID int64) hooks.Hook {
+func newHook(t *testing.T, db *DB, projectID int64) webhooks.Hook {
 	t.Helper()
-	h, err := db.InsertHook(t.Context(), hooks.Hook{
+	h, err := db.InsertHook(t.Context(), webhooks.Hook{
 		ProjectID: projectID, Packages: true, VerifyTLS: true, CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
-		Target: hooks.Target{URL: "https://hooks.example.com/secret-path", Token: "secret-token", Headers: []hooks.Header{{Key: "X-A", Value: "secret-value"}}},
+		Target: webhooks.Target{URL: "https://hooks.example.com/secret-path", Token: "secret-token", Headers: []webhooks.Header{{Key: "X-A", Value: "secret-value"}}},
 	}, roomy(), audit.Event{})
 	return must(t, h, err)
 }
 
 // tellAll removes what there is of packages and then sends what waits in the
 // outbox, badly first.
-func tellAll(t *testing.T, db *DB, h hooks.Hook) {
+func tellAll(t *testing.T, db *DB, h webhooks.Hook) {
 	t.Helper()
 	ctx := t.Context()
 	packages, err := db.ListPackages(ctx, registry.PackageFilter{Projects: []int64{h.ProjectID}}, page.Request{Number: 1, Size: 10})
@@ -54,7 +54,7 @@ func tellAll(t *testing.T, db *DB, h hooks.Hook) {
 		if d.Attempts > 1 {
 			status = 200
 		}
-		a := hooks.Attempt{HookID: h.ID, Key: d.Key, URL: "https://hooks.example.com", RequestBody: "{}", Status: status, CreatedAt: now}
+		a := webhooks.Attempt{HookID: h.ID, Key: d.Key, URL: "https://hooks.example.com", RequestBody: "{}", Status: status, CreatedAt: now}
 		must(t, 0, db.FinishDelivery(ctx, d, a, now))
 	}
 	_, err = db.NextDelivery(ctx, [4]int64{})
@@ -66,12 +66,12 @@ func tellAll(t *testing.T, db *DB, h hooks.Hook) {
 }
 
 // place is a database with a project that has a hook.
-func hooked(t *testing.T) (*DB, projects.Project, auth.User, hooks.Hook) {
+func hooked(t *testing.T) (*DB, projects.Project, auth.User, webhooks.Hook) {
 	t.Helper()
 	return hookedIn(t, open(t))
 }
 
-func hookedIn(t *testing.T, db *DB) (*DB, projects.Project, auth.User, hooks.Hook) {
+func hookedIn(t *testing.T, db *DB) (*DB, projects.Project, auth.User, webhooks.Hook) {
 	t.Helper()
 	must(t, 0, db.UseKey(t.Context(), [KeySize]byte{1}))
 	root := newUser(t, db, "root", false)
@@ -88,7 +88,7 @@ func publish(t *testing.T, db *DB, projectID, userID int64, name string, noDupli
 	})
 }
 
-func claim(t *testing.T, db *DB, now time.Time) (hooks.Delivery, bool) {
+func claim(t *testing.T, db *DB, now time.Time) (webhooks.Delivery, bool) {
 	t.Helper()
 	d, err := db.ClaimDelivery(t.Context(), [4]int64{}, now)
 	if fault.Is(err, fault.NotFound) {
@@ -118,7 +118,7 @@ func TestOutboxGoesWithTheDeed(t *testing.T) {
 	default:
 		t.Error("nobody was woken")
 	}
-	var got []hooks.Action
+	var got []webhooks.Action
 	for {
 		d, ok := claim(t, db, time.Now())
 		if !ok {
@@ -129,11 +129,11 @@ func TestOutboxGoesWithTheDeed(t *testing.T) {
 			d.Event.Package.Name != "n" || d.Attempts != 1 {
 			t.Errorf("%+v", d)
 		}
-		if file := d.Event.File; (file == nil) != (d.Event.Action == hooks.PackageDeleted) || file != nil && (file.ID != f.ID || file.SHA256 != f.Digest.String()) {
+		if file := d.Event.File; (file == nil) != (d.Event.Action == webhooks.PackageDeleted) || file != nil && (file.ID != f.ID || file.SHA256 != f.Digest.String()) {
 			t.Errorf("%s: file %+v", d.Event.Action, file)
 		}
 	}
-	if want := []hooks.Action{hooks.FilePublished, hooks.FileDeleted, hooks.PackageDeleted}; !cmp.Equal(got, want) {
+	if want := []webhooks.Action{webhooks.FilePublished, webhooks.FileDeleted, webhooks.PackageDeleted}; !cmp.Equal(got, want) {
 		t.Errorf("told of %v, want %v", got, want)
 	}
 }
@@ -144,7 +144,7 @@ func TestOutboxChoosesHooks(t *testing.T) {
 	other := newProject(t, db, p.Namespace.ID, "other", access.Private, root.ID)
 	f, err := publish(t, db, other.ID, root.ID, "a", false)
 	must(t, f, err)
-	quiet, err := db.UpdateHook(t.Context(), p.ID, h.ID, func(h *hooks.Hook) (audit.Event, error) { h.Packages = false; return audit.Event{}, nil })
+	quiet, err := db.UpdateHook(t.Context(), p.ID, h.ID, func(h *webhooks.Hook) (audit.Event, error) { h.Packages = false; return audit.Event{}, nil })
 	must(t, quiet, err)
 	f, err = publish(t, db, p.ID, root.ID, "a", false)
 	must(t, f, err)
@@ -160,14 +160,14 @@ func TestLease(t *testing.T) {
 	must(t, f, err)
 	now := time.Now()
 	first, ok := claim(t, db, now)
-	if _, again := claim(t, db, now.Add(hooks.Lease-time.Second)); !ok || again {
+	if _, again := claim(t, db, now.Add(webhooks.Lease-time.Second)); !ok || again {
 		t.Fatal("the lease does not hold", ok, again)
 	}
-	second, ok := claim(t, db, now.Add(hooks.Lease+time.Second))
+	second, ok := claim(t, db, now.Add(webhooks.Lease+time.Second))
 	if !ok || second.Key != first.Key || second.Attempts != 2 {
 		t.Fatalf("after the lease: %v %+v", ok, second)
 	}
-	good := hooks.Attempt{HookID: h.ID, Key: first.Key, Status: 200, CreatedAt: now}
+	good := webhooks.Attempt{HookID: h.ID, Key: first.Key, Status: 200, CreatedAt: now}
 	must(t, 0, db.FinishDelivery(t.Context(), first, good, now))
 	if at, err := db.NextDelivery(t.Context(), [4]int64{}); err != nil || at.IsZero() {
 		t.Errorf("the first took the delivery of the second away: %v %v", at, err)
@@ -187,14 +187,14 @@ func TestRestLeavesLeases(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		db, p, root, h := hookedIn(t, db)
 		now := time.Now().Add(time.Second)
-		attempt := func(d hooks.Delivery, status int) {
-			must(t, 0, db.FinishDelivery(t.Context(), d, hooks.Attempt{HookID: h.ID, Key: d.Key, Status: status, CreatedAt: now}, now))
+		attempt := func(d webhooks.Delivery, status int) {
+			must(t, 0, db.FinishDelivery(t.Context(), d, webhooks.Attempt{HookID: h.ID, Key: d.Key, Status: status, CreatedAt: now}, now))
 		}
 		for i := range 6 {
 			f, err := publish(t, db, p.ID, root.ID, fmt.Sprint(i), false)
 			must(t, f, err)
 		}
-		var inHand []hooks.Delivery
+		var inHand []webhooks.Delivery
 		for range 6 {
 			d, ok := claim(t, db, now)
 			if !ok {
@@ -212,12 +212,12 @@ func TestRestLeavesLeases(t *testing.T) {
 				t.Fatalf("claimed %v %+v", ok, d)
 			}
 		}
-		if d, ok := claim(t, db, now.Add(hooks.Lease-time.Second)); ok {
+		if d, ok := claim(t, db, now.Add(webhooks.Lease-time.Second)); ok {
 			t.Fatalf("claimed what is in somebody's hands: %+v", d)
 		}
 		claimed := map[string]bool{}
 		for range 5 {
-			d, _ := claim(t, db, now.Add(hooks.Lease+time.Second))
+			d, _ := claim(t, db, now.Add(webhooks.Lease+time.Second))
 			claimed[d.Key] = true
 		}
 		if len(claimed) != 5 || !claimed[inHand[5].Key] {
@@ -236,8 +236,8 @@ func TestResting(t *testing.T) {
 		must(t, f, err)
 	}
 	now := time.Now()
-	note := func(status int) hooks.Hook {
-		must(t, 0, db.RecordAttempt(ctx, hooks.Attempt{HookID: h.ID, Status: status, CreatedAt: now}))
+	note := func(status int) webhooks.Hook {
+		must(t, 0, db.RecordAttempt(ctx, webhooks.Attempt{HookID: h.ID, Status: status, CreatedAt: now}))
 		h, err := db.FindHook(ctx, p.ID, h.ID)
 		return must(t, h, err)
 	}
@@ -267,7 +267,10 @@ func TestResting(t *testing.T) {
 	for range 4 {
 		note(500)
 	}
-	moved, err := db.UpdateHook(ctx, p.ID, h.ID, func(h *hooks.Hook) (audit.Event, error) { h.Failures, h.Disabled = 0, nil; return audit.Event{}, nil })
+	moved, err := db.UpdateHook(ctx, p.ID, h.ID, func(h *webhooks.Hook) (audit.Event, error) {
+		h.Failures, h.Disabled = 0, nil
+		return audit.Event{}, nil
+	})
 	must(t, moved, err)
 	if _, ok := claim(t, db, time.Now()); !ok {
 		t.Error("not told though its owner mended it")
@@ -289,13 +292,13 @@ func TestResting(t *testing.T) {
 func TestAttemptsAreBounded(t *testing.T) {
 	db, _, _, h := hooked(t)
 	for i := range keptAttempts + 7 {
-		must(t, 0, db.RecordAttempt(t.Context(), hooks.Attempt{HookID: h.ID, Status: 200 + i%2, URL: "https://u", CreatedAt: time.Now()}))
+		must(t, 0, db.RecordAttempt(t.Context(), webhooks.Attempt{HookID: h.ID, Status: 200 + i%2, URL: "https://u", CreatedAt: time.Now()}))
 	}
-	found, err := db.ListAttempts(t.Context(), h.ID, hooks.AttemptFilter{}, page.Request{Number: 1, Size: 100})
+	found, err := db.ListAttempts(t.Context(), h.ID, webhooks.AttemptFilter{}, page.Request{Number: 1, Size: 100})
 	if must(t, found, err); found.Total != keptAttempts || found.Rows[0].ID < found.Rows[1].ID || found.Rows[0].URL != "https://u" {
 		t.Errorf("%d are kept, first %+v", found.Total, found.Rows[0])
 	}
-	found, err = db.ListAttempts(t.Context(), h.ID, hooks.AttemptFilter{Statuses: [][2]int{{201, 201}, {500, 599}}}, page.Request{Number: 1, Size: 100})
+	found, err = db.ListAttempts(t.Context(), h.ID, webhooks.AttemptFilter{Statuses: [][2]int{{201, 201}, {500, 599}}}, page.Request{Number: 1, Size: 100})
 	if must(t, found, err); found.Total != keptAttempts/2 {
 		t.Errorf("%d of status 201", found.Total)
 	}
@@ -324,7 +327,7 @@ func TestDamagedDeliveryIsDropped(t *testing.T) {
 // target copied to another project's hook does not open there.
 func TestHookSecretsAreSealed(t *testing.T) {
 	db, p, root, h := hookedIn(t, openSQLite(t))
-	must(t, 0, db.RecordAttempt(t.Context(), hooks.Attempt{HookID: h.ID, Status: 200, URL: h.Target.URL, CreatedAt: time.Now()}))
+	must(t, 0, db.RecordAttempt(t.Context(), webhooks.Attempt{HookID: h.ID, Status: 200, URL: h.Target.URL, CreatedAt: time.Now()}))
 	var file string
 	must(t, 0, db.row(t.Context(), `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file))
 	for _, name := range []string{file, file + "-wal"} {
@@ -364,7 +367,7 @@ func TestHooksEndWithTheirPlace(t *testing.T) {
 			db, p, root, h := hooked(t)
 			f, err := publish(t, db, p.ID, root.ID, "a", false)
 			must(t, f, err)
-			must(t, 0, db.RecordAttempt(t.Context(), hooks.Attempt{HookID: h.ID, Status: 200, CreatedAt: time.Now()}))
+			must(t, 0, db.RecordAttempt(t.Context(), webhooks.Attempt{HookID: h.ID, Status: 200, CreatedAt: time.Now()}))
 			must(t, 0, end(db, p))
 			for _, table := range []string{"hooks", "hook_deliveries", "hook_attempts"} {
 				var n int
@@ -373,7 +376,7 @@ func TestHooksEndWithTheirPlace(t *testing.T) {
 					t.Errorf("%d rows are left in %s", n, table)
 				}
 			}
-			if _, err := db.InsertHook(t.Context(), hooks.Hook{ProjectID: p.ID}, roomy(), audit.Event{}); !fault.Is(err, fault.Hidden) {
+			if _, err := db.InsertHook(t.Context(), webhooks.Hook{ProjectID: p.ID}, roomy(), audit.Event{}); !fault.Is(err, fault.Hidden) {
 				t.Errorf("a hook of what is gone: %v", err)
 			}
 		})

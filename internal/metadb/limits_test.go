@@ -14,11 +14,11 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/webhooks"
 )
 
 // crowd is a database with somebody to add rows for.
@@ -72,7 +72,7 @@ func (c *crowd) additions() map[string]func(n int, most fault.Limit) error {
 			return err
 		},
 		"hooks": func(_ int, most fault.Limit) error {
-			_, err := db.InsertHook(ctx, hooks.Hook{ProjectID: c.project.ID, CreatedAt: now}, most, audit.Event{})
+			_, err := db.InsertHook(ctx, webhooks.Hook{ProjectID: c.project.ID, CreatedAt: now}, most, audit.Event{})
 			return err
 		},
 		"allowlist": func(n int, most fault.Limit) error {

@@ -265,7 +265,7 @@ func TestOwnersLeaveAtOnce(t *testing.T) {
 // commit, and then is the last.
 func TestSecondOwnerWaits(t *testing.T) {
 	var hold func()
-	db := openPostgres(t, Options{Hook: func(point string) {
+	db := openPostgres(t, Options{CrashPoint: func(point string) {
 		if point == "before-commit" && hold != nil {
 			first := hold
 			hold = nil

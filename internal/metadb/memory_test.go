@@ -103,7 +103,7 @@ func TestSpellingsLeaveNothing(t *testing.T) {
 			}
 		}
 	}
-	if places, routes := len(db.places.entries), len(db.routes.entries); places > 2 || routes > 1 {
+	if places, routes := remembered(db.places), remembered(db.routes); places > 2 || routes > 1 {
 		t.Errorf("%d places and %d routes are remembered", places, routes)
 	}
 	if took := heap() - before; took > slack {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/registry"
+	"granary/internal/webhooks"
 )
 
 // maxWaiting is how many deliveries wait for one hook at most: a receiver that
@@ -36,11 +36,11 @@ func (t *tx) tellPublished(ctx context.Context, p registry.Publication, f regist
 	if err != nil {
 		return err
 	}
-	return t.tell(ctx, hooks.FilePublished, k, &f, p.CreatorID, p.Now)
+	return t.tell(ctx, webhooks.FilePublished, k, &f, p.CreatorID, p.Now)
 }
 
 // tellRemoved tells of a package, or of the file of one, that was removed.
-func (t *tx) tellRemoved(ctx context.Context, action hooks.Action, r registry.Removed, f *registry.File) error {
+func (t *tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry.Removed, f *registry.File) error {
 	hooked, err := t.hooked(ctx, r.ProjectID)
 	if err != nil || !hooked {
 		return err
@@ -54,23 +54,23 @@ func (t *tx) tellRemoved(ctx context.Context, action hooks.Action, r registry.Re
 
 // tell puts what happened to a package into the outbox, within the transaction
 // in which it happens. f is nil where the package was deleted.
-func (t *tx) tell(ctx context.Context, action hooks.Action, p registry.Package, f *registry.File, userID int64, now time.Time) error {
+func (t *tx) tell(ctx context.Context, action webhooks.Action, p registry.Package, f *registry.File, userID int64, now time.Time) error {
 	e, err := newEvent(ctx, t, p.ProjectID, userID)
 	if err != nil {
 		return err
 	}
 	e.Action, e.At = action, now
-	e.Package = hooks.Package{
+	e.Package = webhooks.Package{
 		ID: p.ID, Name: string(p.Name), Version: string(p.Version), Status: string(p.Status), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 	if f != nil {
-		e.File = &hooks.File{ID: f.ID, Name: string(f.Name), Size: f.Size, SHA256: f.Digest.String(), CreatedAt: f.CreatedAt}
+		e.File = &webhooks.File{ID: f.ID, Name: string(f.Name), Size: f.Size, SHA256: f.Digest.String(), CreatedAt: f.CreatedAt}
 	}
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	receivers, err := list(ctx, t, func(row scanner) (h hooks.Hook, err error) {
+	receivers, err := list(ctx, t, func(row scanner) (h webhooks.Hook, err error) {
 		var disabled sql.NullInt64
 		err = row.Scan(&h.ID, &h.Failures, &disabled)
 		h.Disabled = optionalMoment(disabled)
@@ -89,7 +89,7 @@ func (t *tx) tell(ctx context.Context, action hooks.Action, p registry.Package, 
 
 // enqueue has a delivery wait for its hook, and the sender told once that is
 // durable.
-func (t *tx) enqueue(ctx context.Context, h hooks.Hook, event string, now time.Time) error {
+func (t *tx) enqueue(ctx context.Context, h webhooks.Hook, event string, now time.Time) error {
 	var full bool
 	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM hook_deliveries WHERE hook_id = $1 LIMIT 1 OFFSET $2)`, h.ID, maxWaiting-1).Scan(&full)
 	if err != nil || h.Dead() || full {
@@ -101,7 +101,7 @@ func (t *tx) enqueue(ctx context.Context, h hooks.Hook, event string, now time.T
 		due = *h.Disabled
 	}
 	return t.exec(`INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at) VALUES ($1, $2, $3, 0, $4, $5)`,
-		h.ID, hooks.NewKey(), event, micros(due), micros(now))
+		h.ID, webhooks.NewKey(), event, micros(due), micros(now))
 }
 
 // Waiting carries a token after something was put into the outbox here.
@@ -131,11 +131,11 @@ func (db *DB) NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error
 // ClaimDelivery takes the delivery that has been due for the longest. Until
 // the lease ends nobody else gets it; then it is due again, so that it
 // survives whoever had it in hand. NotFound where none is due.
-func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (hooks.Delivery, error) {
+func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (webhooks.Delivery, error) {
 	var event string
-	d, err := write(ctx, db, func(t *tx) (d hooks.Delivery, err error) {
+	d, err := write(ctx, db, func(t *tx) (d webhooks.Delivery, err error) {
 		var created int64
-		err = t.row(ctx, db.dialect.claimQuery(), micros(now.Add(hooks.Lease)), micros(now), busy[0], busy[1], busy[2], busy[3]).
+		err = t.row(ctx, db.dialect.claimQuery(), micros(now.Add(webhooks.Lease)), micros(now), busy[0], busy[1], busy[2], busy[3]).
 			Scan(&d.ID, &d.Hook.ID, &d.Key, &event, &d.Attempts, &created)
 		d.CreatedAt = moment(created)
 		return d, classify(err)
@@ -158,7 +158,7 @@ func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (
 // FinishDelivery logs an attempt and removes the delivery, or puts it off, as
 // the attempt wants it. One that has been claimed anew meanwhile is left to who
 // has it now.
-func (db *DB) FinishDelivery(ctx context.Context, d hooks.Delivery, a hooks.Attempt, now time.Time) error {
+func (db *DB) FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhooks.Attempt, now time.Time) error {
 	return db.writer.do(ctx, func(t *tx) error {
 		err := t.settle(d, a, now)
 		if err == nil {
@@ -178,7 +178,7 @@ func (t *tx) release(hookID int64, now time.Time) error {
 	return t.exec(`UPDATE hook_deliveries SET due = CASE WHEN lease > $1 THEN lease ELSE $1 END WHERE hook_id = $2 AND due > $1`, micros(now), hookID)
 }
 
-func (t *tx) settle(d hooks.Delivery, a hooks.Attempt, now time.Time) error {
+func (t *tx) settle(d webhooks.Delivery, a webhooks.Attempt, now time.Time) error {
 	if due, again := d.Retry(now); again && !a.OK() {
 		return t.exec(`UPDATE hook_deliveries SET due = $1, lease = 0 WHERE id = $2 AND attempts = $3`, micros(due), d.ID, d.Attempts)
 	}

@@ -5,8 +5,8 @@ import (
 
 	"granary/internal/audit"
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/registry"
+	"granary/internal/webhooks"
 )
 
 // FindPackage implements registry.Packages.
@@ -61,7 +61,7 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 		if err := t.keepDates(r.PackageID, r.Now); err != nil {
 			return err
 		}
-		if err := t.tellRemoved(ctx, hooks.PackageDeleted, r, nil); err != nil {
+		if err := t.tellRemoved(ctx, webhooks.PackageDeleted, r, nil); err != nil {
 			return err
 		}
 		return t.record(ctx, done)

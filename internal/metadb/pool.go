@@ -17,7 +17,7 @@ import (
 // shares syncs between them without our help.
 type pool struct {
 	db    *sql.DB
-	hook  func(point string)
+	point func(point string)
 	log   *slog.Logger
 	clock func() time.Time
 	may   func() error // refuses work of a node that others may have taken for gone
@@ -45,9 +45,9 @@ func (p *pool) statement(ctx context.Context, query string, args []any, into ...
 		if err := p.may(); err != nil {
 			return err
 		}
-		p.hook("before-commit")
+		p.point("before-commit")
 		err := p.db.QueryRowContext(running, query, args...).Scan(into...)
-		p.hook("after-commit")
+		p.point("after-commit")
 		return err
 	})
 }
@@ -87,11 +87,11 @@ func (p *pool) once(ctx context.Context, fn func(*tx) error) error {
 		}
 		return err
 	}
-	p.hook("before-commit")
+	p.point("before-commit")
 	if err := on.Commit(); err != nil {
 		return classify(err)
 	}
-	p.hook("after-commit")
+	p.point("after-commit")
 	if t.posted {
 		p.wake()
 	}

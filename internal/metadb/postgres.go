@@ -47,11 +47,11 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*DB, error) {
 	conns.SetMaxIdleConns(n)
 	conns.SetConnMaxIdleTime(5 * time.Minute)
 	conns.SetConnMaxLifetime(time.Hour) // so that nodes find a new primary, and balance
-	hook := o.Hook
-	if hook == nil {
-		hook = func(string) {}
+	point := o.CrashPoint
+	if point == nil {
+		point = func(string) {}
 	}
-	writes := &pool{db: conns, hook: hook, log: o.log(), clock: o.clock(), may: h.current}
+	writes := &pool{db: conns, point: point, log: o.log(), clock: o.clock(), may: h.current}
 	db := newDB(postgresDialect(), conns, conns, writes, o)
 	writes.wake, db.gatherer = db.wake, newGatherer(writes)
 	if h != nil {

@@ -54,7 +54,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
 	}
-	w := newWriter(conn, o.Hook, o.log(), o.clock())
+	w := newWriter(conn, o.CrashPoint, o.log(), o.clock())
 	db := newDB(sqliteDialect(), reads, writes, w, o)
 	w.wake, w.reserve = db.wake, o.Reserve
 	if o.Beside {

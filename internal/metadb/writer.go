@@ -23,7 +23,7 @@ type writer struct {
 	queue chan *job
 	quit  chan struct{}
 	ended chan struct{}
-	hook  func(point string)
+	point func(point string)
 	told  func(n int) // that n transactions were committed; set before the first
 	wake  func()      // that one of them put something into the outbox
 
@@ -44,9 +44,9 @@ const (
 	batchLimit  = 128 // transactions that share a sync
 )
 
-func newWriter(conn *sql.Conn, hook func(string), log *slog.Logger, clock func() time.Time) *writer {
-	if hook == nil {
-		hook = func(string) {}
+func newWriter(conn *sql.Conn, point func(string), log *slog.Logger, clock func() time.Time) *writer {
+	if point == nil {
+		point = func(string) {}
 	}
 	k := &kept{conn: conn, log: log, stmts: map[string]*sql.Stmt{}}
 	w := &writer{
@@ -55,7 +55,7 @@ func newWriter(conn *sql.Conn, hook func(string), log *slog.Logger, clock func()
 		queue: make(chan *job, queueLength),
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),
-		hook:  hook,
+		point: point,
 		told:  func(int) {},
 		wake:  func() {},
 	}
@@ -151,13 +151,13 @@ func (w *writer) commit(batch []*job) {
 	if err == nil {
 		err = w.runAll(batch)
 		if err == nil {
-			w.hook("before-commit")
+			w.point("before-commit")
 			err = w.exec("COMMIT")
 		}
 		if err != nil {
 			w.conn.undo()
 		} else {
-			w.hook("after-commit")
+			w.point("after-commit")
 			w.told(len(batch))
 			if w.tx.posted {
 				w.tx.posted = false

@@ -54,7 +54,7 @@ func flagNames(t *testing.T, db *DB) string {
 // Whoever waits is committed together, and each stands or falls alone.
 func TestGroupCommit(t *testing.T) {
 	commits := 0
-	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "g.db"), Options{Hook: func(point string) {
+	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "g.db"), Options{CrashPoint: func(point string) {
 		if point == "after-commit" {
 			commits++
 		}

@@ -82,7 +82,7 @@ func crash(t *testing.T, dir string, at Point) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Hook = func(p Point) {
+	s.CrashPoint = func(p Point) {
 		if p == at {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // the signal may take a moment

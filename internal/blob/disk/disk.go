@@ -33,9 +33,9 @@ var _ blob.Store = (*Store)(nil)
 type Store struct {
 	dir string
 
-	// Hook, where set, is called as each Commit comes to a Point; the crash
+	// CrashPoint, where set, is called as each Commit comes to a Point; the crash
 	// tests end the process in it. Set it before the first use of the store.
-	Hook func(Point)
+	CrashPoint func(Point)
 }
 
 // Open makes or reopens the store in dir.

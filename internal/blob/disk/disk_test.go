@@ -113,7 +113,7 @@ func TestStrangersAreNotListed(t *testing.T) {
 func TestHookPoints(t *testing.T) {
 	s := open(t, t.TempDir())
 	var got []Point
-	s.Hook = func(p Point) { got = append(got, p) }
+	s.CrashPoint = func(p Point) { got = append(got, p) }
 	blobtest.Put(t, s, []byte("x"))
 	want := []Point{BeforeSync, BeforeRename, BeforeDirSync, AfterDirSync}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -171,7 +171,7 @@ func TestCommitFails(t *testing.T) {
 	t.Run("kept", func(t *testing.T) {
 		s := open(t, t.TempDir())
 		away := s.folder(d) + "-away"
-		s.Hook = func(p Point) {
+		s.CrashPoint = func(p Point) {
 			if p == BeforeDirSync {
 				if err := os.Rename(s.folder(d), away); err != nil {
 					t.Error(err)

@@ -8,7 +8,7 @@ import (
 	"granary/internal/blob"
 )
 
-// Point names a moment of a Commit, for Store.Hook.
+// Point names a moment of a Commit, for Store.CrashPoint.
 type Point string
 
 // The points, in the order in which a Commit comes to them. Up to and with
@@ -123,7 +123,7 @@ func (u *upload) Abort() error {
 }
 
 func (s *Store) reach(p Point) {
-	if s.Hook != nil {
-		s.Hook(p)
+	if s.CrashPoint != nil {
+		s.CrashPoint(p)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/trouble"
+	"granary/internal/webhooks"
 )
 
 // Outbox is what waits to be sent.
@@ -18,11 +18,11 @@ type Outbox interface {
 	// busy names hooks to pass over.
 	NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error)
 	// ClaimDelivery takes the delivery that has been due for the longest; without
-	// FinishDelivery it is due again after hooks.Lease. NotFound where none is
+	// FinishDelivery it is due again after webhooks.Lease. NotFound where none is
 	// due.
-	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (hooks.Delivery, error)
+	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (webhooks.Delivery, error)
 	// FinishDelivery logs the attempt, and removes the delivery or puts it off.
-	FinishDelivery(ctx context.Context, d hooks.Delivery, a hooks.Attempt, now time.Time) error
+	FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhooks.Attempt, now time.Time) error
 }
 
 const (
@@ -106,7 +106,7 @@ func (w *Worker) fill(ctx, sending context.Context) time.Duration {
 		w.hands[d.Hook.ID]++
 		w.count++
 		go func() {
-			w.deliver(sending, d, now.Add(hooks.Lease))
+			w.deliver(sending, d, now.Add(webhooks.Lease))
 			w.done <- d.Hook.ID
 		}()
 	}
@@ -141,7 +141,7 @@ func (w *Worker) busy() (hooks [inHand / perHook]int64) {
 
 // deliver makes an attempt that ends with its lease: then another server may
 // begin the next.
-func (w *Worker) deliver(ctx context.Context, d hooks.Delivery, leased time.Time) {
+func (w *Worker) deliver(ctx context.Context, d webhooks.Delivery, leased time.Time) {
 	ours, cancel := context.WithTimeout(ctx, leased.Sub(w.Now()))
 	defer cancel()
 	a := w.Sender.attempt(ours, d)

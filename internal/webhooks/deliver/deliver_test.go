@@ -19,11 +19,11 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
-	"granary/internal/hooks"
 	"granary/internal/metadb"
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/webhooks"
 )
 
 // house is a real database with a project, and a clock that can be put forward.
@@ -66,9 +66,9 @@ func newHouse(t *testing.T) *house {
 func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.skew.Load())) }
 
 // hook makes a hook past the check of its URL: what counts is the dialing.
-func (h *house) hook(url string, change ...func(*hooks.Hook)) hooks.Hook {
+func (h *house) hook(url string, change ...func(*webhooks.Hook)) webhooks.Hook {
 	h.t.Helper()
-	made := hooks.Hook{ProjectID: h.project.ID, Packages: true, VerifyTLS: true, CreatedAt: h.now(), Target: hooks.Target{URL: url}}
+	made := webhooks.Hook{ProjectID: h.project.ID, Packages: true, VerifyTLS: true, CreatedAt: h.now(), Target: webhooks.Target{URL: url}}
 	for _, f := range change {
 		f(&made)
 	}
@@ -90,9 +90,9 @@ func (h *house) publish(file string) {
 	}
 }
 
-func (h *house) attempts(hook hooks.Hook) []hooks.Attempt {
+func (h *house) attempts(hook webhooks.Hook) []webhooks.Attempt {
 	h.t.Helper()
-	found, err := h.db.ListAttempts(h.t.Context(), hook.ID, hooks.AttemptFilter{}, page.Request{Number: 1, Size: 100})
+	found, err := h.db.ListAttempts(h.t.Context(), hook.ID, webhooks.AttemptFilter{}, page.Request{Number: 1, Size: 100})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func (h *house) attempts(hook hooks.Hook) []hooks.Attempt {
 
 // sender reaches this machine only where it is allowed to.
 func (h *house) sender(allow ...string) *Sender {
-	var g hooks.Guard
+	var g webhooks.Guard
 	for _, network := range allow {
 		g.Allow = append(g.Allow, netip.MustParsePrefix(network))
 	}
@@ -128,7 +128,7 @@ func (h *house) work(s *Sender, until func() bool) {
 }
 
 // tried is a condition: the hook's log has so many attempts.
-func (h *house) tried(hook hooks.Hook, n int) func() bool {
+func (h *house) tried(hook webhooks.Hook, n int) func() bool {
 	return func() bool { return len(h.attempts(hook)) >= n }
 }
 
@@ -212,7 +212,7 @@ func TestTimeouts(t *testing.T) {
 	s := h.sender(loopback)
 	s.timeout = 50 * time.Millisecond
 	h.work(s, func() bool { return h.tried(first, 1)() && h.tried(second, 1)() })
-	for _, hook := range []hooks.Hook{first, second} {
+	for _, hook := range []webhooks.Hook{first, second} {
 		if a := h.attempts(hook)[0]; a.Status != 0 || a.Fault != "execution expired: no answer in time" || a.Took < 50*time.Millisecond {
 			t.Errorf("%+v", a)
 		}
@@ -232,7 +232,7 @@ func TestGuardAtTheDial(t *testing.T) {
 	defer redirects.Close()
 	strict := h.sender()
 	for _, url := range []string{"http://localhost" + port, inside.URL, "http://127.1" + port, "http://[::ffff:127.0.0.1]" + port, "http://0" + port, "http://[::1]" + port} {
-		a := strict.attempt(t.Context(), hooks.Delivery{Hook: hooks.Hook{VerifyTLS: true, Target: hooks.Target{URL: url}}})
+		a := strict.attempt(t.Context(), webhooks.Delivery{Hook: webhooks.Hook{VerifyTLS: true, Target: webhooks.Target{URL: url}}})
 		// Some resolvers know no short forms of addresses, and no ::1 here.
 		unknown := !strings.Contains(url, "localhost") && url != inside.URL && strings.Contains(a.Fault, "name of the host")
 		if a.Status != 0 || a.Fault != errBlocked.Error() && !unknown {
@@ -256,7 +256,7 @@ func TestNoProxy(t *testing.T) {
 	proxy := newReceiver(t, 200)
 	t.Setenv("HTTP_PROXY", proxy.URL)
 	t.Setenv("http_proxy", proxy.URL)
-	a := newHouse(t).sender(loopback).attempt(t.Context(), hooks.Delivery{Hook: hooks.Hook{Target: hooks.Target{URL: "http://granary.invalid/"}}})
+	a := newHouse(t).sender(loopback).attempt(t.Context(), webhooks.Delivery{Hook: webhooks.Hook{Target: webhooks.Target{URL: "http://granary.invalid/"}}})
 	if a.Status != 0 || len(proxy.seen()) != 0 || !strings.Contains(a.Fault, "name of the host") {
 		t.Errorf("%+v", a)
 	}
@@ -269,7 +269,7 @@ func TestTLS(t *testing.T) {
 	r.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s := h.sender(loopback)
 	for verify, want := range map[bool]string{true: "SSL_connect: certificate verify failed: it is signed by an unknown authority", false: "200"} {
-		a := s.attempt(t.Context(), hooks.Delivery{Hook: hooks.Hook{VerifyTLS: verify, Target: hooks.Target{URL: r.URL}}})
+		a := s.attempt(t.Context(), webhooks.Delivery{Hook: webhooks.Hook{VerifyTLS: verify, Target: webhooks.Target{URL: r.URL}}})
 		if a.Outcome() != want {
 			t.Errorf("verify %v: %+v", verify, a)
 		}
@@ -293,7 +293,7 @@ func TestTakeover(t *testing.T) {
 	if got := r.seen(); len(got) != 1 || got[0] == taken.Key {
 		t.Fatalf("sent while it is leased: %q", got)
 	}
-	h.skew.Add(int64(hooks.Lease + time.Second))
+	h.skew.Add(int64(webhooks.Lease + time.Second))
 	h.work(s, h.tried(hook, 2))
 	if got := r.seen(); len(got) != 2 || got[1] != taken.Key {
 		t.Errorf("sent %q, want %s last", got, taken.Key)
@@ -325,7 +325,7 @@ func TestStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := Worker{Outbox: h.db, Sender: h.sender(loopback), Log: slog.New(slog.DiscardHandler), Now: h.now}
-	w.deliver(gone, d, h.now().Add(hooks.Lease))
+	w.deliver(gone, d, h.now().Add(webhooks.Lease))
 	w.deliver(t.Context(), d, h.now()) // its lease ends: another may be sending it
 	if got := h.attempts(hook); len(got) != 1 {
 		t.Errorf("noted as a failure: %+v", got[0])
@@ -377,7 +377,7 @@ func TestAnswersAreBounded(t *testing.T) {
 		_, _ = w.Write(append([]byte{0, 0xff}, strings.Repeat("x", 1<<20)...))
 	}))
 	defer r.Close()
-	a := h.sender(loopback).attempt(t.Context(), hooks.Delivery{Hook: hooks.Hook{Target: hooks.Target{URL: r.URL}}})
+	a := h.sender(loopback).attempt(t.Context(), webhooks.Delivery{Hook: webhooks.Hook{Target: webhooks.Target{URL: r.URL}}})
 	size := 0
 	for name, value := range a.ResponseHeaders {
 		size += len(name) + len(value)

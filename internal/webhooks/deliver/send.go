@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"granary/internal/hooks"
+	"granary/internal/webhooks"
 )
 
 // Bounds of an attempt.
@@ -44,7 +44,7 @@ type Sender struct {
 
 // NewSender makes a sender that reaches only what the guard permits. base is
 // the server's own address, without a slash at its end.
-func NewSender(guard hooks.Guard, base, version string, now func() time.Time) *Sender {
+func NewSender(guard webhooks.Guard, base, version string, now func() time.Time) *Sender {
 	return &Sender{
 		base: base, version: version, now: now, timeout: longest,
 		strict: newClient(guard, true), lenient: newClient(guard, false), asked: make(chan struct{}, maxAsked),
@@ -57,23 +57,23 @@ func (s *Sender) Close() {
 	s.lenient.CloseIdleConnections()
 }
 
-// Send implements hooks.Sender, for attempts that somebody waits for.
-func (s *Sender) Send(ctx context.Context, d hooks.Delivery) hooks.Attempt {
+// Send implements webhooks.Sender, for attempts that somebody waits for.
+func (s *Sender) Send(ctx context.Context, d webhooks.Delivery) webhooks.Attempt {
 	select {
 	case s.asked <- struct{}{}:
 		defer func() { <-s.asked }()
 		return s.attempt(ctx, d)
 	case <-ctx.Done():
-		return hooks.Attempt{HookID: d.Hook.ID, Key: d.Key, Fault: "the server is busy with other tests", CreatedAt: s.now()}
+		return webhooks.Attempt{HookID: d.Hook.ID, Key: d.Key, Fault: "the server is busy with other tests", CreatedAt: s.now()}
 	}
 }
 
 // attempt sends a delivery once. Whatever goes wrong is told in the result.
-func (s *Sender) attempt(ctx context.Context, d hooks.Delivery) hooks.Attempt {
+func (s *Sender) attempt(ctx context.Context, d webhooks.Delivery) webhooks.Attempt {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	began := s.now()
-	a := hooks.Attempt{HookID: d.Hook.ID, Key: d.Key, RequestBody: d.Body, CreatedAt: began, RequestHeaders: map[string]string{}, ResponseHeaders: map[string]string{}}
+	a := webhooks.Attempt{HookID: d.Hook.ID, Key: d.Key, RequestBody: d.Body, CreatedAt: began, RequestHeaders: map[string]string{}, ResponseHeaders: map[string]string{}}
 	req, err := s.request(ctx, d, &a)
 	if err != nil {
 		a.Fault = reason(err)
@@ -91,7 +91,7 @@ func (s *Sender) attempt(ctx context.Context, d hooks.Delivery) hooks.Attempt {
 }
 
 // exchange sends a request and keeps the beginning of its answer.
-func exchange(client *http.Client, req *http.Request, a *hooks.Attempt) error {
+func exchange(client *http.Client, req *http.Request, a *webhooks.Attempt) error {
 	resp, err := client.Do(req)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func exchange(client *http.Client, req *http.Request, a *hooks.Attempt) error {
 
 // request builds the request of a delivery and notes in the attempt what the
 // log shows of it. User and password in the URL become Basic auth.
-func (s *Sender) request(ctx context.Context, d hooks.Delivery, a *hooks.Attempt) (*http.Request, error) {
+func (s *Sender) request(ctx context.Context, d webhooks.Delivery, a *webhooks.Attempt) (*http.Request, error) {
 	target := d.Hook.Target
 	u, err := url.Parse(target.URL)
 	if err != nil {
@@ -143,14 +143,14 @@ func (s *Sender) request(ctx context.Context, d hooks.Delivery, a *hooks.Attempt
 
 // headers are those that every delivery has (GitLab's names), and the signature
 // of those that are signed (Standard Webhooks 1.0, as GitLab since 19.0).
-func (s *Sender) headers(d hooks.Delivery, a *hooks.Attempt) map[string]string {
+func (s *Sender) headers(d webhooks.Delivery, a *webhooks.Attempt) map[string]string {
 	h := map[string]string{
 		"Content-Type":          "application/json",
 		"User-Agent":            "granary/" + s.version,
 		"Idempotency-Key":       d.Key,
 		"X-Gitlab-Event":        "Package Hook",
 		"X-Gitlab-Instance":     s.base,
-		"X-Gitlab-Webhook-UUID": hooks.NewKey(),
+		"X-Gitlab-Webhook-UUID": webhooks.NewKey(),
 	}
 	if d.Event.UUID != "" {
 		h["X-Gitlab-Event-UUID"] = d.Event.UUID

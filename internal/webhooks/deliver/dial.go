@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"granary/internal/hooks"
+	"granary/internal/webhooks"
 )
 
 // errBlocked is told in GitLab's words.
@@ -25,7 +25,7 @@ var errBlocked = errors.New("URL is blocked: Requests to the local network are n
 // resolved, so that a name that means something else by then gains nothing. No
 // redirect is followed, and no proxy of the environment asked: it would be
 // told the name and decide for itself.
-func newClient(guard hooks.Guard, verify bool) *http.Client {
+func newClient(guard webhooks.Guard, verify bool) *http.Client {
 	dialer := net.Dialer{
 		Control: func(_, address string, _ syscall.RawConn) error {
 			at, err := netip.ParseAddrPort(address)

@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	"granary/internal/hooks"
+	"granary/internal/webhooks"
 	"granary/internal/wire"
 )
 
 // payload is the body that tells an event. base is the server's own address.
-func payload(e hooks.Event, base string) (string, error) {
+func payload(e webhooks.Event, base string) (string, error) {
 	p := e.Project
 	web := base + "/" + p.FullPath
 	body := wire.PackageHook{
@@ -41,11 +41,11 @@ func payload(e hooks.Event, base string) (string, error) {
 	return string(text), err
 }
 
-func eventName(a hooks.Action) string {
+func eventName(a webhooks.Action) string {
 	switch a {
-	case hooks.FileDeleted:
+	case webhooks.FileDeleted:
 		return "package_file_deleted"
-	case hooks.PackageDeleted:
+	case webhooks.PackageDeleted:
 		return "package_deleted"
 	}
 	return "package_file_published"

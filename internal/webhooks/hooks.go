@@ -1,6 +1,6 @@
-// Package hooks tells others what happens to packages: whom, about what, how
+// Package webhooks tells others what happens to packages: whom, about what, how
 // often, and to which addresses it may be sent. It sends nothing itself.
-package hooks
+package webhooks
 
 import (
 	"context"
