@@ -160,9 +160,11 @@ func pathKind(path string) string {
 	return ""
 }
 
-// versionKind is the same for versions that every naming takes.
+// versionKind is the same for versions that every naming takes: X.Y.Z.
 func versionKind(version string) string {
-	if regexp.MustCompile(`\A\d{1,9}\.\d{1,9}\.\d{1,9}\z`).MatchString(version) {
+	parts := strings.Split(version, ".")
+	odd := slices.ContainsFunc(parts, func(p string) bool { return p == "" || len(p) > 9 || strings.Trim(p, "0123456789") != "" })
+	if len(parts) == 3 && !odd {
 		return ""
 	}
 	return version
