@@ -8,13 +8,22 @@ import (
 	"io/fs"
 	"net/http"
 	"slices"
+	"strings"
 
 	"granary/internal/client"
 )
 
-const slashAdvice = `the address has a slash as %2F in it, and something on the way seems to unescape it
-a proxy must pass addresses on as they came (nginx: proxy_pass without a path;
+const (
+	seemsUnescaped = "the address has a slash as %2F in it, and something on the way seems to unescape it\n"
+	mayBeUnescaped = "the address has a slash as %2F in it, and something on the way may refuse that, if nothing else is wrong with it\n"
+)
+
+const slashAdvice = `a proxy must pass addresses on as they came (nginx: proxy_pass without a path;
 Apache: AllowEncodedSlashes NoDecode, and nocanon); until then name the project by its id`
+
+const elsewhereAdvice = `no token was shown there, so yours is not the reason: the link that the server gave was
+refused, as for the wrong time on one of the machines, a link that has ended, or a store
+that does not let its signer read; the server's operators can tell`
 
 const deployTokenAdvice = `a deploy token of the project publishes files, and downloads those that are named
 (granary pull PROJECT NAME@VERSION FILE...), as its scopes allow; it reads no lists and
@@ -28,8 +37,12 @@ func advise(err error, project string) error {
 	}
 	next := ""
 	switch {
-	case e.Unescaped:
-		next = slashAdvice
+	case e.Elsewhere != "" && e.Status < 500 && e.Status != 429:
+		next = elsewhereAdvice
+	case e.Unescaped && e.Status == 404:
+		next = seemsUnescaped + slashAdvice
+	case e.Unescaped: // many things are a 400 without GitLab's words
+		next = mayBeUnescaped + slashAdvice
 	case e.Shown == "deploy token" && slices.Contains([]int{401, 403, 404}, e.Status):
 		next = deployTokenAdvice
 	case e.Status == 401 && e.Shown != "":
@@ -38,6 +51,10 @@ func advise(err error, project string) error {
 		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 403:
 		next = "the token may not do this; granary whoami tells whose it is"
+	case e.Status == 404 && !strings.HasPrefix(e.Message, "Project ") && strings.HasSuffix(e.Message, " Not Found"):
+		return err // it is said what is not there: the project is
+	case e.Status == 404 && e.Shown == "":
+		next = project + " is not there, or not to be seen without a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 404:
 		next = project + " is not there, or not for this token; granary whoami tells whose it is"
 	case e.Status == 429:
@@ -47,6 +64,14 @@ func advise(err error, project string) error {
 		return err
 	}
 	return fmt.Errorf("%w\n%s", err, next)
+}
+
+// statusOf is the status of HTTP that a server refused with, 0 for no such error.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status
+	}
+	return 0
 }
 
 // nobodyError is the refusal of a command that wants a token and has none.
@@ -80,7 +105,7 @@ func wasNobody(err error) bool {
 		return true
 	}
 	e, ok := errors.AsType[*client.Error](err)
-	return ok && e.Shown == "" && slices.Contains([]int{401, 403, 404}, e.Status)
+	return ok && e.Shown == "" && e.Elsewhere == "" && slices.Contains([]int{401, 403, 404}, e.Status)
 }
 
 // withheld names the token of the environment that was not shown, "" for none.

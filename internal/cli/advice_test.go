@@ -38,7 +38,10 @@ func TestAdvice(t *testing.T) {
 		{"p/q", "t", 404, json, `{"message":"404 Project Not Found"}`, "p/q is not there, or not for this token", "%2F"},
 		{"p/q", "t", 404, json, `{"error":"404 Not Found"}`, "as %2F in it, and something on the way seems to unescape it", "whoami"},
 		{"p/q", "t", 404, html, "<html>nginx</html>", "AllowEncodedSlashes NoDecode", "whoami"},
+		{"p/q", "t", 400, html, "<html>Bad Request</html>", "may refuse that, if nothing else is wrong with it", "seems to"},
 		{"p/q", "t", 400, html, "<html>Bad Request</html>", "name the project by its id", ""},
+		{"p/q", "t", 404, json, `{"message":"404 Package Not Found"}`, "404 Not Found: Package Not Found", "p/q is not there"},
+		{"p/q", "", 404, json, `{"message":"404 Project Not Found"}`, "p/q is not there, or not to be seen without a token", "whose it is"},
 		{"p/q", "t", 400, json, `{"error":"page is invalid"}`, "page is invalid", "%2F"},
 		{"7", "t", 404, json, `{"error":"404 Not Found"}`, "7 is not there", "%2F"},
 	} {
@@ -46,6 +49,32 @@ func TestAdvice(t *testing.T) {
 		_, _, stderr := run(t, []string{"GRANARY_SERVER=" + server.URL, "GRANARY_TOKEN=" + tt.token}, "ls", tt.project)
 		if !strings.Contains(stderr, tt.want) || tt.never != "" && strings.Contains(stderr, tt.never) {
 			t.Errorf("%+v:\n%s", tt, stderr)
+		}
+	}
+}
+
+// A refusal behind a redirect is that of who was shown no token, and blames none.
+func TestAdviceBehindRedirect(t *testing.T) {
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Private-Token"])+len(r.Header["Deploy-Token"]) > 0 {
+			t.Error("the token was shown")
+		}
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<Error><Code>RequestTimeTooSkewed</Code></Error>")
+	}))
+	defer store.Close()
+	var there string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, there+"/file?X-Amz-Signature=s", http.StatusFound)
+	}))
+	defer server.Close()
+	there = store.URL
+	for _, token := range []string{"t", "gldt-t", ""} {
+		code, _, stderr := run(t, []string{"GRANARY_SERVER=" + server.URL, "GRANARY_TOKEN=" + token}, "ls", "p")
+		if code != exitRefused || !strings.Contains(stderr, strings.TrimPrefix(store.URL, "http://")+", where the server sends to, answered 403 Forbidden\ngranary: no token was shown there") ||
+			strings.Contains(stderr, "may not do this") || strings.Contains(stderr, "Signature") {
+			t.Errorf("%q: exit code %d: %s", token, code, stderr)
 		}
 	}
 }

@@ -53,9 +53,6 @@ func newCIRun(env Env) *cobra.Command {
 		Example: "  granary ci run --project acme/tools -- sh release.sh",
 		Args:    arguments(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := refuseEmpty(cmd, "tag", "branch", "sha"); err != nil {
-				return err
-			}
 			if r.timeout < time.Second {
 				return usagef("--timeout is %s: want a second or more", r.timeout)
 			}
@@ -74,17 +71,6 @@ func newCIRun(env Env) *cobra.Command {
 	r.completeProject(cmd)
 	f.DurationVar(&r.timeout, "timeout", time.Hour, "end the token after this `duration` at the latest")
 	return cmd
-}
-
-// refuseEmpty refuses flags that are given without a value: a variable of the
-// caller that is not set would make a job about something else.
-func refuseEmpty(cmd *cobra.Command, flags ...string) error {
-	for _, name := range flags {
-		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
-			return usagef("--%s is empty: is the variable set that it comes from? without --%s it is what git says", name, name)
-		}
-	}
-	return nil
 }
 
 type ciRun struct {

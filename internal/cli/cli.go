@@ -60,6 +60,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
+	if _, ok := errors.AsType[*client.RangeError](err); ok {
+		return exitUsage
+	}
 	if i, ok := errors.AsType[interrupted](err); ok {
 		return 128 + int(i.signal)
 	}
@@ -106,6 +109,8 @@ func newRoot(env Env) *cobra.Command {
 		Short:         "A generic package registry that speaks GitLab's API",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		PersistentPreRunE: refuseEmpty, // no command has its own
 	}
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
@@ -158,8 +163,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
+		case len(args) == least-1:
+			return usagef("an argument is missing; want %s", cmd.UseLine())
 		case len(args) < least:
-			return usagef("%d arguments are too few; want %s", len(args), cmd.UseLine())
+			return usagef("%d arguments are missing; want %s", least-len(args), cmd.UseLine())
 		case most >= 0 && len(args) > most:
 			return usagef("%q is an argument too many; want %s", args[most], cmd.UseLine())
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"granary/internal/config"
 )
@@ -39,7 +40,14 @@ func newConfigCheck(env Env) *cobra.Command {
 
 // addSettings gives a command config's flags, which its help shows by purpose.
 func addSettings(cmd *cobra.Command) {
-	config.AddFlags(cmd.Flags())
+	settings := pflag.NewFlagSet("", pflag.ContinueOnError)
+	config.AddFlags(settings)
+	settings.VisitAll(func(f *pflag.Flag) {
+		if f.Name != "config" { // the empty value of a setting is its own to judge
+			allowEmpty(settings, f.Name)
+		}
+	})
+	cmd.Flags().AddFlagSet(settings)
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		_, err := fmt.Fprintf(cmd.OutOrStderr(), "Usage:\n  %s\n\n%s", cmd.UseLine(), config.FlagUsages(cmd.Flags()))
 		return err

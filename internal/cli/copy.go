@@ -17,7 +17,7 @@ Nothing is kept on this machine: bytes go from server to server as they come, an
 the last of a file's are sent only when all are what the source's SHA-256 says.
 Copy is safe to run again: a file that is there with the same bytes is left alone.
 If another one has its name, nothing is copied at all, unless --force publishes
-beside it.
+beside it; nor where it can be known before that the target would refuse a file.
 
 What is not copied: dates (those of the copy are new), what lies below a newer file
 of the same name, and hidden versions, whose files no list tells. Files in
@@ -110,6 +110,9 @@ func (k *copying) run(ctx context.Context, args []string) (err error) {
 	}
 	if err := k.refuse(versions); err != nil {
 		return err
+	}
+	if err := k.checks(versions).run(ctx); err != nil {
+		return k.worded(err)
 	}
 	if !k.dryRun {
 		if err := k.send(ctx, versions); err != nil {

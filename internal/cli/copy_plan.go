@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -97,7 +96,7 @@ func (k *copying) findTargets(ctx context.Context, versions []copiedVersion) err
 	if err == nil {
 		hidden, err = k.target.client.HiddenPackages(ctx, k.target.project, k.name, asked)
 	}
-	if k.readsNoLists(err) {
+	if (caller{k.target.client, k.target.project}).readsNoLists(err) {
 		for i := range versions {
 			versions[i].target.unlisted = true
 		}
@@ -122,14 +121,6 @@ func (k *copying) findTargets(ctx context.Context, versions []copiedVersion) err
 	return nil
 }
 
-// readsNoLists tells a token that may publish and not read lists from one that may
-// do nothing here. Deploy tokens get the answers of strangers.
-func (k *copying) readsNoLists(err error) bool {
-	e, ok := errors.AsType[*client.Error](err)
-	deploy := k.target.client.Credential().Kind() == client.DeployToken("").Kind()
-	return ok && (e.Status == 403 || deploy && (e.Status == 401 || e.Status == 404))
-}
-
 // list fetches what both sides have of a version.
 func (k *copying) list(ctx context.Context, v *copiedVersion) error {
 	files, err := k.source.client.Files(ctx, k.source.project, v.id)
@@ -143,4 +134,18 @@ func (k *copying) list(ctx context.Context, v *copiedVersion) error {
 		return advise(fmt.Errorf("%s: %s: %w", k.target, v.Version, err), k.target.String())
 	}
 	return nil
+}
+
+// checks are those of what is to be copied.
+func (k *copying) checks(versions []copiedVersion) *checks {
+	c := &checks{client: k.target.client, project: k.target.project, name: k.name, jobs: k.jobs, dryRun: k.dryRun, nothing: "nothing was copied"}
+	for i := range versions {
+		v := &versions[i]
+		for j := range v.Files {
+			if f := &v.Files[j]; f.Action == "copy" {
+				c.files = append(c.files, due{&f.planned, v.target.file(f.Path), k.label(v, f)})
+			}
+		}
+	}
+	return c
 }

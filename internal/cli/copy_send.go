@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"granary/internal/client"
 )
@@ -28,19 +27,32 @@ func (k *copying) send(ctx context.Context, versions []copiedVersion) error {
 	bar := newProgress(k.env, k.quiet, "copy", due, size)
 	defer bar.close()
 	k.slots = make(chan struct{}, k.jobs)
-	var done atomic.Int64
 	err := parallel(ctx, k.jobs, len(versions), func(ctx context.Context, i int) error {
-		return k.sendVersion(ctx, &versions[i], bar, &done)
+		return k.sendVersion(ctx, &versions[i], bar)
 	})
-	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("%w\n%d of %s were copied before; the same command copies the rest", err, done.Load(), countFiles(due))
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
-	return err
+	done := 0
+	for i := range versions {
+		v := &versions[i]
+		v.target.settle(ctx, err, len(v.Files), func(i int) *planned { return &v.Files[i].planned })
+		for _, f := range v.Files {
+			if f.Action == "copy" && f.sent {
+				done++
+			}
+		}
+	}
+	next := "the same command copies the rest"
+	if k := client.KindOf(err); k == client.Refused || k == client.Denied || k == client.NotFound {
+		next = "once the reason is gone, " + next
+	}
+	return fmt.Errorf("%w\n%d of %s are copied; %s", err, done, countFiles(due), next)
 }
 
 // sendVersion sends the first file of a new version alone: GitLab before 18 fails
 // where several make the package at once.
-func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progress, done *atomic.Int64) error {
+func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progress) error {
 	var due []*copied
 	for i := range v.Files {
 		if v.Files[i].Action == "copy" {
@@ -50,10 +62,9 @@ func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progre
 	slices.SortStableFunc(due, func(a, b *copied) int { return cmp.Compare(a.Size, b.Size) })
 	one := func(ctx context.Context, f *copied) error {
 		if err := k.sendOne(ctx, v, f, bar); err != nil {
-			return k.worded(v, f, err)
+			return k.worded(fmt.Errorf("%s: %w", k.label(v, f), err))
 		}
 		bar.fileDone()
-		done.Add(1)
 		return nil
 	}
 	if len(due) > 1 && !v.created {
@@ -80,21 +91,50 @@ func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar 
 	}
 	from := v.target.file(f.Path)
 	from.Project = k.source.project
+	f.begun = true
 	stored, err := k.target.client.Publish(ctx, client.Upload{
 		Coordinates: v.target.file(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !k.force,
-		Open: func() (io.ReadCloser, error) { return k.source.client.Stream(ctx, from, f.file), nil },
+		Open: func() (io.ReadCloser, error) { return fromSource{k.source.client.Stream(ctx, from, f.file)}, nil },
 	})
 	if err == nil {
+		f.sent = true
 		f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
 	}
 	return err
 }
 
-// worded says which file could not be copied, and why the target may not want it.
-func (k *copying) worded(v *copiedVersion, f *copied, err error) error {
-	worded := fmt.Errorf("%s %s %s: %w", k.name, v.Version, f.Path, err)
-	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == 400 && strings.Contains(e.Message, "is invalid") {
-		return fmt.Errorf("%w\n%s has strict naming, perhaps: it takes no directories and only versions X.Y.Z; relaxed naming takes what GitLab does", worded, k.target)
+// label is what messages call a file.
+func (k *copying) label(v *copiedVersion, f *copied) string {
+	return k.name + " " + v.Version + " " + f.Path
+}
+
+// fromSource reads a file of the source, and tells the source's errors from the
+// target's.
+type fromSource struct{ io.ReadCloser }
+
+func (s fromSource) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = sourceError{err}
 	}
-	return advise(worded, k.target.String())
+	return n, err
+}
+
+// sourceError is one that the source of a copy answered.
+type sourceError struct{ error }
+
+func (e sourceError) Unwrap() error { return e.error }
+
+// worded says why the source may not give a file, or the target not want it.
+func (k *copying) worded(err error) error {
+	if _, ok := errors.AsType[sourceError](err); ok {
+		if client.KindOf(err) == client.NotFound {
+			return fmt.Errorf("%w\n%s lists the file, and does not give it: it was deleted meanwhile, or its bytes are lost", err, k.source)
+		}
+		return advise(err, k.source.String())
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == 400 && strings.Contains(e.Message, "is invalid") {
+		return fmt.Errorf("%w\n%s has strict naming, perhaps: it takes no directories and only versions X.Y.Z; relaxed naming takes what GitLab does", err, k.target)
+	}
+	return advise(err, k.target.String())
 }

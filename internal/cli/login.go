@@ -146,7 +146,7 @@ func newLogout(env Env) *cobra.Command {
 				case profileName(env, profile) != "":
 					return stored.forgetProfile(profileName(env, profile))
 				}
-				return stored.forget(stored.Default)
+				return stored.forgetLast()
 			})
 			return err
 		},

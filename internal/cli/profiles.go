@@ -48,16 +48,25 @@ func (l *logins) profile(name string) (profile, error) {
 	return p, usagef("there is no profile %q (%s); granary login --profile NAME SERVER makes one", name, known)
 }
 
+// forgetLast drops the token of the server that was logged in to last.
+func (l *logins) forgetLast() error {
+	if l.Default != "" {
+		return l.forget(l.Default)
+	}
+	known := "there are none"
+	if len(l.Servers) > 0 {
+		known = "there are those for " + strings.ReplaceAll(strings.Join(slices.Sorted(maps.Keys(l.Servers)), ", "), "/api/v4", "")
+	}
+	return exitError{fmt.Errorf("no login is left that was the last one (%s); want granary logout SERVER", known), exitNotFound}
+}
+
 // forget drops the token of a server.
 func (l *logins) forget(server string) error {
-	at := server
-	if at != "" {
-		api, err := client.ParseServer(server)
-		if err != nil {
-			return usageError{err}
-		}
-		at = api.String()
+	api, err := client.ParseServer(server)
+	if err != nil {
+		return usageError{err}
 	}
+	at := api.String()
 	if l.Servers[at] == "" {
 		return exitError{fmt.Errorf("there is no login for %s", strings.TrimSuffix(at, "/api/v4")), exitNotFound}
 	}

@@ -56,6 +56,9 @@ func newPush(env Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
+			if cmd.Flags().Changed("jobs") && (p.jobs < 1 || p.jobs > 64) {
+				return usagef("--jobs is %d: want 1 to 64", p.jobs)
+			}
 			err := p.run(ctx, args)
 			return ended(ctx, err, p.soFar+"run the same command again: what has arrived is not sent again")
 		},
@@ -98,8 +101,7 @@ type pushed struct {
 	planned
 
 	source source
-	sent   bool
-	theirs bool // and somebody else has published the same bytes meanwhile
+	theirs bool // somebody else has published the same bytes meanwhile
 }
 
 func (p *push) run(ctx context.Context, args []string) error {
@@ -122,7 +124,7 @@ func (p *push) run(ctx context.Context, args []string) error {
 	}
 	if !p.dryRun {
 		if err := p.send(ctx, files); err != nil {
-			return p.endedEarly(files, err)
+			return p.endedEarly(ctx, files, err)
 		}
 		if err := p.shelf.confirm(ctx, len(files), func(i int) *planned { return &files[i].planned }); err != nil {
 			return err

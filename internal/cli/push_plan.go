@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-
-	"granary/internal/client"
 )
 
 // plan decides for every file what is to be done with it.
@@ -29,12 +27,12 @@ func (p *push) plan(ctx context.Context) ([]pushed, error) {
 func (p *push) look(ctx context.Context) error {
 	p.shelf = shelf{client: p.client, at: p.at}
 	packages, err := p.client.Packages(ctx, p.at.Project, p.at.Name, p.at.Version)
-	if k := client.KindOf(err); k == client.Denied || k == client.NotFound {
-		p.shelf.unlisted = true // deploy tokens read no lists
+	if (caller{p.client, p.at.Project}).readsNoLists(err) {
+		p.shelf.unlisted = true
 		return nil
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; nothing was sent", err)
 	}
 	if len(packages) > 0 {
 		p.shelf.id = packages[len(packages)-1].ID

@@ -16,9 +16,6 @@ import (
 
 // prepare reads the command line, and finds the files.
 func (p *push) prepare(ctx context.Context, args []string) (err error) {
-	if p.jobs < 0 || p.jobs > 64 {
-		return usagef("--jobs is %d: want 1 to 64", p.jobs)
-	}
 	if p.bytesPerSecond, err = parseRate("--limit-rate", p.rate); err != nil {
 		return err
 	}
@@ -52,7 +49,7 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 		}
 	case both: // it is read
 	case len(paths) == 0:
-		return nil, usagef("%d arguments are too few; want granary push PROJECT NAME VERSION PATH...", len(args))
+		return nil, usagef("which version of %s? want granary push PROJECT NAME VERSION PATH...", name)
 	default:
 		version, paths = paths[0], paths[1:]
 	}

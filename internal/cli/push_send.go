@@ -93,6 +93,7 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	}
 	at := p.at
 	at.Path = f.Path
+	f.begun = true
 	stored, err := p.client.Publish(ctx, client.Upload{
 		Coordinates: at, Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !p.force,
 		Open: open,
@@ -107,8 +108,9 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 }
 
 // endedEarly adds to what ended a push how much of the version is published, and how
-// to go on. A file that was cut off at its end may be published all the same.
-func (p *push) endedEarly(files []pushed, err error) error {
+// to go on.
+func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error {
+	p.shelf.settle(ctx, err, len(files), func(i int) *planned { return &files[i].planned })
 	var missing []string
 	there := 0
 	for i := range files {
@@ -120,15 +122,18 @@ func (p *push) endedEarly(files []pushed, err error) error {
 		}
 	}
 	next := "run the same command again: what has arrived is not sent again"
-	if k := client.KindOf(err); k == client.Refused || k == client.Denied {
+	if k := client.KindOf(err); k == client.Refused || k == client.Denied || k == client.NotFound {
 		next = "once the reason is gone, " + next
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
 		next = "somebody else publishes this version at the same time: give the package a new version, or use --force to publish beside them"
 	}
-	if there == 0 {
+	switch {
+	case there == 0 && client.KindOf(err) == client.NotFound:
+		next = "nothing was published"
+	case there == 0:
 		next = "nothing was published; " + next
-	} else {
+	default:
 		p.soFar = fmt.Sprintf("%d of %s are published; the version is incomplete\n", there, countFiles(len(files)))
 		next = p.soFar + "not published: " + firstOf(missing) + "\n" + next
 	}

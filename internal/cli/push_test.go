@@ -100,10 +100,49 @@ func TestPushForceRefused(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	code, stdout, stderr := run(t, []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=" + s.URL, "GRANARY_TOKEN=secret"},
+	code, stdout, stderr := run(t, []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=" + s.URL, "GRANARY_TOKEN=gldt-secret"},
 		"push", "--force", "p", "tool", "1.0.0", dir)
 	if code != exitRefused || stdout != "" || puts != "b" || !strings.Contains(stderr, "nothing was published") {
 		t.Errorf("exit code %d, PUT of %q: %s%s", code, puts, stdout, stderr)
+	}
+}
+
+// What was on its way when another file was refused, and has arrived, is counted.
+func TestPushCountsWhatArrived(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b", "c", "refused"} {
+		write(t, filepath.Join(dir, name), name)
+	}
+	var stored sync.Map
+	var others sync.WaitGroup
+	others.Add(2)
+	put := func(w http.ResponseWriter, r *http.Request) {
+		name := path.Base(r.URL.Path)
+		_, there := stored.Load(name)
+		switch {
+		case r.Method == http.MethodHead && !there:
+			w.WriteHeader(http.StatusNotFound)
+		case r.Method == http.MethodHead:
+			w.Header().Set("X-Checksum-SHA256", sumOfBytes([]byte(name)))
+			w.Header().Set("Content-Length", fmt.Sprint(len(name)))
+		case name == "refused":
+			others.Wait()
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"message":"403 Forbidden"}`)
+		default:
+			_, _ = io.Copy(io.Discard, r.Body)
+			stored.Store(name, true)
+			if name != "a" { // the first goes alone
+				others.Done()
+				<-r.Context().Done() // its answer is never heard
+			}
+			fmt.Fprint(w, `{}`)
+		}
+	}
+	code, stdout, stderr := pushTo(t, put, "p", "tool", "1.0.0", "-j", "3", dir)
+	want := "3 of 4 files are published; the version is incomplete\ngranary: not published: refused\n"
+	if code != exitRefused || stdout != "" || !strings.Contains(stderr, want) {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }
 

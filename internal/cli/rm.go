@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"granary/internal/client"
+	"granary/internal/wire"
 )
 
 func newRm(env Env) *cobra.Command {
@@ -85,7 +84,7 @@ func (r *rm) run(ctx context.Context, args []string) (err error) {
 		}
 	}
 	if r.dryRun {
-		if err := checkScope(ctx, r.client, "deleting"); err != nil {
+		if err := r.check(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -110,14 +109,18 @@ func (r *rm) run(ctx context.Context, args []string) (err error) {
 	return errors.Join(err, r.print(gone, many)) // what went before an error is gone, too
 }
 
-// checkScope says what a deed, such as "deleting", would be told of the token.
-// What the token cannot see of itself is left to the deed.
-func checkScope(ctx context.Context, c *client.Client, deed string) error {
-	token, err := c.Token(ctx)
-	if err != nil || slices.Contains(token.Scopes, "api") {
+// check says what the server would of a deletion.
+func (r *rm) check(ctx context.Context, name string) error {
+	caller, deed := caller{r.client, r.project}, "deleting in "+r.project
+	if err := caller.checkRole(ctx, deed, "maintainer"); err != nil {
+		return err
+	}
+	project, err := r.client.Project(ctx, r.project)
+	if err != nil {
 		return ctx.Err()
 	}
-	return refused("%s would be refused: it takes a token of the scope api, and this one has %s", deed, strings.Join(token.Scopes, ", "))
+	least := func(rule wire.ProtectionRule) *string { return rule.MinimumAccessLevelForDelete }
+	return caller.checkRules(ctx, project, "deleting "+name+" in "+r.project, name, least)
 }
 
 // find finds the one version of this name, or the many of a range.

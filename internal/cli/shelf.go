@@ -28,6 +28,8 @@ type planned struct {
 
 	fresh  bool // no file had the name when the plan was made
 	beside bool // a file with other bytes has the name
+	begun  bool // it was on its way
+	sent   bool // and has arrived
 }
 
 // file is where a file of the version is.
@@ -99,6 +101,24 @@ func (s *shelf) stat(ctx context.Context, path string) (f client.File, taken, lo
 		return f, false, false, nil
 	}
 	return f, err == nil, false, err
+}
+
+// settle looks which files have arrived that were on their way when err ended all: who
+// was cut off did not hear the server's yes. Where err is not the server's answer
+// nobody may be there to ask.
+func (s *shelf) settle(ctx context.Context, err error, n int, file func(i int) *planned) {
+	if statusOf(err) == 0 {
+		return
+	}
+	for i := range n {
+		f := file(i)
+		if !f.begun || f.sent || f.SHA256 == "" {
+			continue
+		}
+		there, err := s.client.Stat(ctx, s.file(f.Path))
+		same := there.SHA256 == f.SHA256 || there.SHA256 == "" && f.fresh // GitLab tells no digest here
+		f.sent = err == nil && there.Size == f.Size && same
+	}
 }
 
 // confirm asks for the digests of n files that no answer told: servers before

@@ -143,12 +143,14 @@ func newVersionSet(env Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
+			s.over = cmd.Flags().Changed("from")
 			return advise(s.run(ctx, args[0]), s.project)
 		},
 	}
 	s.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.from, "from", "", "write only over this `version`, whatever follows it")
+	allowEmpty(f, "from") // the variable may be empty
 	f.BoolVar(&s.create, "create", false, "make the variable, which must not be there")
 	return cmd
 }
@@ -156,6 +158,7 @@ func newVersionSet(env Env) *cobra.Command {
 type versionSet struct {
 	versionVariable
 	from   string
+	over   bool // from was given
 	create bool
 }
 
@@ -201,7 +204,7 @@ func (s *versionSet) mayFollow(there, next string) error {
 	if s.create {
 		return refused("variable %s is there already, with %q", s.key, there)
 	}
-	if s.from != "" {
+	if s.over {
 		if there != s.from {
 			return refused("variable %s is %q, and no more %q: somebody moved it; nothing was written", s.key, there, s.from)
 		}

@@ -55,11 +55,18 @@ type Error struct {
 	// Unescaped says that the address held an escaped slash, and that the answer
 	// is not one of GitLab's for such an address: a proxy may have unescaped it.
 	Unescaped bool
+
+	// Elsewhere is the host that answered in the server's place, such as an object
+	// store's, after a redirect: it was shown no credential. "" for the server itself.
+	Elsewhere string
 }
 
 // Error is the status and the server's own words.
 func (e *Error) Error() string {
 	text := "the server answered " + strconv.Itoa(e.Status)
+	if e.Elsewhere != "" {
+		text = e.Elsewhere + ", where the server sends to, answered " + strconv.Itoa(e.Status)
+	}
 	if words := http.StatusText(e.Status); words != "" {
 		text += " " + words
 	}
@@ -127,6 +134,7 @@ func (c *Client) refusal(resp *http.Response) *Error {
 	}
 	isJSON := json.Unmarshal(text, &body) == nil
 	e.Unescaped = unescaped(resp, isJSON, body.Error)
+	e.Elsewhere = elsewhere(resp)
 	switch {
 	case isJSON:
 		e.Message = words(body.Message)
@@ -156,6 +164,21 @@ func unescaped(resp *http.Response, isJSON bool, words any) bool {
 	}
 	noRoute := isJSON && words == "404 Not Found" || !isJSON
 	return resp.StatusCode == http.StatusNotFound && noRoute || resp.StatusCode == http.StatusBadRequest && !isJSON
+}
+
+// elsewhere is the host that a redirect led to, "" where it is the one that was asked.
+func elsewhere(resp *http.Response) string {
+	if resp.Request == nil {
+		return ""
+	}
+	asked := resp.Request
+	for asked.Response != nil && asked.Response.Request != nil { // each is there for the answer before
+		asked = asked.Response.Request
+	}
+	if asked.URL.Scheme == resp.Request.URL.Scheme && asked.URL.Host == resp.Request.URL.Host {
+		return ""
+	}
+	return printable(resp.Request.URL.Host)
 }
 
 // words makes one line of a message: a text, a list, or texts by field.

@@ -20,8 +20,8 @@ const Latest = "latest"
 // set, where the range names one, and for the latest where there is nothing
 // else.
 //
-// Where there is no such package the error is NotFound; a range that cannot be
-// read is Refused.
+// Where there is no such package the error is NotFound; where a range cannot be read
+// it is a *RangeError.
 func (c *Client) Resolve(ctx context.Context, project, name, version string, pre bool) (Package, error) {
 	if version != "" {
 		exact, err := c.Packages(ctx, project, name, version)
@@ -86,7 +86,7 @@ func Highest(packages []Package, version string, pre bool) (Package, error) {
 // Choose returns all packages that a version names, as SortVersions orders them:
 // those of exactly this version; else for a range those in it, for Latest the
 // highest, and for "" all. They are of one name. Where there are none the error is
-// NotFound; a range that cannot be read is Refused.
+// NotFound; where a range cannot be read it is a *RangeError.
 func Choose(packages []Package, version string, pre bool) ([]Package, error) {
 	sorted := SortVersions(packages)
 	exact := slices.DeleteFunc(slices.Clone(sorted), func(p Package) bool { return p.Version != version })
@@ -116,16 +116,6 @@ func Choose(packages []Package, version string, pre bool) ([]Package, error) {
 		return nil, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
 	}
 	return chosen, nil
-}
-
-// constraint reads a range.
-func constraint(version string, pre bool) (*semver.Constraints, error) {
-	rule, err := semver.NewConstraint(version)
-	if err != nil {
-		return nil, &failure{Refused, fmt.Errorf("%q is no range of versions: %w", version, err)}
-	}
-	rule.IncludePrerelease = pre
-	return rule, nil
 }
 
 // LooksLikeVersion reports whether text can be read as a semantic version, a range
