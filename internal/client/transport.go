@@ -1,10 +1,12 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,10 +17,14 @@ import (
 
 const maxRedirects = 10 // of one request
 
+// sendStep is how much of a body is written to a connection at once. Go's own 32 KiB
+// cost a push of 1 GiB a tenth of its time in calls.
+const sendStep = 256 << 10
+
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   32,
 		IdleConnTimeout:       90 * time.Second,
@@ -28,6 +34,23 @@ func newTransport() *http.Transport {
 		WriteBufferSize:       256 << 10,
 		ReadBufferSize:        64 << 10,
 	}
+}
+
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return stepping{conn}, nil
+}
+
+// stepping is a connection to which bodies are copied in steps of sendStep.
+type stepping struct{ net.Conn }
+
+// ReadFrom implements io.ReaderFrom, by which net/http copies a body.
+func (c stepping) ReadFrom(r io.Reader) (int64, error) {
+	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, make([]byte, sendStep))
 }
 
 // checkProxies refuses an address of a proxy that is none: net/http would go on without
