@@ -29,12 +29,11 @@ func Check(rules access.Rules, a access.Actor, r access.Resource, action access.
 	return Refusal(rules.Check(a, r, action), action, noun)
 }
 
-// CheckProject is Check on a project. It has words for a job of another project that
-// the job token scope does not let in (contract rest-api C5); path is the last segment
-// of the project's. The generic routes name nothing and use Check (contract
+// ProjectRefusal is Refusal for a project. It has words for a job of another project
+// that the job token scope does not let in (contract rest-api C5); path is the last
+// segment of the project's. The generic routes name nothing and use Refusal (contract
 // generic-packages 2.6).
-func CheckProject(rules access.Rules, a access.Actor, r access.Resource, action access.Action, path string) error {
-	v := rules.Check(a, r, action)
+func ProjectRefusal(v access.Verdict, a access.Actor, r access.Resource, action access.Action, path string) error {
 	if v == access.Denied && a.Kind == access.Job && !r.Listed {
 		return fault.New(fault.Denied, "Authentication by CI/CD job token not allowed from "+a.JobProject+" to "+path+".")
 	}

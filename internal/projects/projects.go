@@ -97,7 +97,7 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 	if err != nil && !moved {
 		return Project{}, hide(err, "Project")
 	}
-	if err := gate.CheckProject(s.Rules, a, p.Standing, action, p.Path); err != nil {
+	if err := gate.ProjectRefusal(s.Rules.Check(a, p.Standing, action), a, p.Standing, action, p.Path); err != nil {
 		return Project{}, err
 	}
 	if moved {

@@ -51,7 +51,7 @@ func (r *Registry) judge(a access.Actor, p Place, action access.Action, d door) 
 	case v == access.Allowed && d.follows && p.Moved:
 		return fault.MovedTo(p.ProjectID)
 	case d.jobs:
-		return gate.CheckProject(r.Rules, a, p.Standing, action, p.Path)
+		return gate.ProjectRefusal(v, a, p.Standing, action, p.Path)
 	}
 	return gate.Refusal(v, action, d.noun)
 }
