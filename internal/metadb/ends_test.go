@@ -3,7 +3,6 @@ package metadb
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,20 +15,16 @@ import (
 // A membership counts until its end, in every query that asks: the standing of whoever
 // looks a project or a group up, the lists of projects, groups, namespaces and members.
 func TestMembershipsEnd(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T, o Options) *DB{
-		"sqlite": func(t *testing.T, o Options) *DB {
-			db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), o)
-			return closing(t, db, err)
-		},
-		"postgres": func(t *testing.T, o Options) *DB { return openPostgres(t, o) },
-	} {
-		t.Run(name, func(t *testing.T) { membershipsEnd(t, open) })
-	}
+	var late atomic.Int64
+	clock := func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+	eachDatabaseWith(t, Options{CacheMemory: -1, Now: clock}, func(t *testing.T, db *DB) {
+		late.Store(0)
+		membershipsEnd(t, db, func(by time.Duration) { late.Store(int64(by)) })
+	})
 }
 
-func membershipsEnd(t *testing.T, open func(t *testing.T, o Options) *DB) {
-	var late atomic.Int64
-	db := open(t, Options{CacheMemory: -1, Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+// membershipsEnd looks before the end and behind it; wait moves the database's clock.
+func membershipsEnd(t *testing.T, db *DB, wait func(by time.Duration)) {
 	root, ada := newUser(t, db, "root", false), newUser(t, db, "ada", false)
 	above := newGroup(t, db, 0, "above", access.Private, root.ID)
 	g := newGroup(t, db, above.ID, "acme", access.Private, root.ID)
@@ -46,7 +41,7 @@ func membershipsEnd(t *testing.T, open func(t *testing.T, o Options) *DB) {
 		groupRole access.Role
 		above     access.Role
 	}{{0, 1, access.Maintainer, access.Developer, access.Minimal}, {2 * time.Hour, 0, 0, 0, 0}} {
-		late.Store(int64(tt.late))
+		wait(tt.late)
 		found, err := db.FindProject(ctx, fmt.Sprint(p.ID), a)
 		if must(t, found, err).Standing.Role != tt.role {
 			t.Errorf("after %v: role %d in the project, want %d", tt.late, found.Standing.Role, tt.role)

@@ -23,9 +23,11 @@ func open(t testing.TB) *DB {
 	return openSQLite(t)
 }
 
-func openSQLite(t testing.TB) *DB {
+func openSQLite(t testing.TB) *DB { return openSQLiteWith(t, Options{}) }
+
+func openSQLiteWith(t testing.TB, o Options) *DB {
 	t.Helper()
-	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), Options{})
+	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), o)
 	return closing(t, db, err)
 }
 
@@ -59,8 +61,12 @@ func closing(t testing.TB, db *DB, err error) *DB {
 
 // eachDatabase runs a test on both, in either pass.
 func eachDatabase(t *testing.T, test func(t *testing.T, db *DB)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, openSQLite(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, openPostgres(t, Options{})) })
+	eachDatabaseWith(t, Options{}, test)
+}
+
+func eachDatabaseWith(t *testing.T, o Options, test func(t *testing.T, db *DB)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, openSQLiteWith(t, o)) })
+	t.Run("postgres", func(t *testing.T) { test(t, openPostgres(t, o)) })
 }
 
 // must is a value that came without an error.
