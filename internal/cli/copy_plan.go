@@ -143,7 +143,7 @@ func (k *copying) checks(versions []copiedVersion) *checks {
 		v := &versions[i]
 		for j := range v.Files {
 			if f := &v.Files[j]; f.Action == "copy" {
-				c.files = append(c.files, due{&f.planned, v.target.file(f.Path), k.label(v, f)})
+				c.files = append(c.files, due{&f.planned, v.target.at.File(f.Path), k.label(v, f)})
 			}
 		}
 	}

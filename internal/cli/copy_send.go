@@ -89,11 +89,11 @@ func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar 
 	if f.SHA256 == "" {
 		k.env.notice("%s %s: the source tells no digest, so nothing was compared", v.Version, f.Path)
 	}
-	from := v.target.file(f.Path)
+	from := v.target.at.File(f.Path)
 	from.Project = k.source.project
 	f.begun = true
 	stored, err := k.target.client.Publish(ctx, client.Upload{
-		Coordinates: v.target.file(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !k.force,
+		Coordinates: v.target.at.File(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !k.force,
 		Open: func() (io.ReadCloser, error) { return fromSource{k.source.client.Stream(ctx, from, f.file)}, nil },
 	})
 	if err == nil {

@@ -195,9 +195,7 @@ func (p *pull) find(ctx context.Context, name, version string, wanted []string) 
 // tokens. The files must be named.
 func (p *pull) unlisted(ctx context.Context, wanted []string, denied error) (files []pulled, err error) {
 	for _, name := range wanted {
-		at := p.at
-		at.Path = name
-		f, err := p.client.Stat(ctx, at)
+		f, err := p.client.Stat(ctx, p.at.File(name))
 		if err != nil || strings.ContainsAny(name, "*?[") {
 			return nil, denied
 		}
@@ -218,8 +216,7 @@ func (p *pull) toStdout(ctx context.Context, files []pulled) error {
 	if len(files) != 1 {
 		return usagef("--stdout is for one file, and these are %d; name one", len(files))
 	}
-	at := p.at
-	at.Path = files[0].Path
+	at := p.at.File(files[0].Path)
 	bar := newProgress(p.env, p.quiet, "pull", 1, files[0].Size)
 	defer bar.close()
 	verified, err := p.client.Copy(ctx, at, files[0].file, raw(p.env.Stdout), bar.add)
@@ -260,10 +257,8 @@ func (p *pull) install(ctx context.Context, root *os.Root, files []pulled) error
 }
 
 func (p *pull) installOne(ctx context.Context, root *os.Root, f *pulled, bar *progress) (err error) {
-	at := p.at
-	at.Path = f.Path
 	f.Verified, err = p.client.Download(ctx, client.Download{
-		Coordinates: at, File: f.file, Root: root, Executable: p.executable, Progress: bar.add,
+		Coordinates: p.at.File(f.Path), File: f.file, Root: root, Executable: p.executable, Progress: bar.add,
 	})
 	if err == nil && !f.Verified {
 		p.warn(f.Path)

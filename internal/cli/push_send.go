@@ -91,11 +91,9 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 		}
 		f.SHA256 = sum
 	}
-	at := p.at
-	at.Path = f.Path
 	f.begun = true
 	stored, err := p.client.Publish(ctx, client.Upload{
-		Coordinates: at, Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !p.force,
+		Coordinates: p.at.File(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !p.force,
 		Open: open,
 	})
 	if err != nil {

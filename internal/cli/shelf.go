@@ -32,13 +32,6 @@ type planned struct {
 	sent   bool // and has arrived
 }
 
-// file is where a file of the version is.
-func (s *shelf) file(path string) client.Coordinates {
-	at := s.at
-	at.Path = path
-	return at
-}
-
 // list reads what the version has.
 func (s *shelf) list(ctx context.Context) error {
 	if s.id == 0 {
@@ -79,7 +72,7 @@ func (s *shelf) decide(ctx context.Context, f *planned, force bool, sum func() (
 		return nil
 	}
 	if !s.unlisted { // what was just asked for has been given
-		if lost, err := s.client.Lost(ctx, s.file(f.Path)); lost || err != nil {
+		if lost, err := s.client.Lost(ctx, s.at.File(f.Path)); lost || err != nil {
 			return err
 		}
 	}
@@ -90,9 +83,9 @@ func (s *shelf) decide(ctx context.Context, f *planned, force bool, sum func() (
 // stat asks for a file that no list tells. Of a refusal the publish, or checkNames,
 // tells the server's words.
 func (s *shelf) stat(ctx context.Context, path string) (f client.File, taken, lost bool, err error) {
-	f, err = s.client.Stat(ctx, s.file(path))
+	f, err = s.client.Stat(ctx, s.at.File(path))
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
-		if lost, lostErr := s.client.Lost(ctx, s.file(path)); lost || lostErr != nil {
+		if lost, lostErr := s.client.Lost(ctx, s.at.File(path)); lost || lostErr != nil {
 			return f, false, lost, lostErr
 		}
 	}
@@ -115,7 +108,7 @@ func (s *shelf) settle(ctx context.Context, err error, n int, file func(i int) *
 		if !f.begun || f.sent || f.SHA256 == "" {
 			continue
 		}
-		there, err := s.client.Stat(ctx, s.file(f.Path))
+		there, err := s.client.Stat(ctx, s.at.File(f.Path))
 		same := there.SHA256 == f.SHA256 || there.SHA256 == "" && f.fresh // GitLab tells no digest here
 		f.sent = err == nil && there.Size == f.Size && same
 	}
@@ -147,7 +140,7 @@ func (s *shelf) confirm(ctx context.Context, n int, file func(i int) *planned) e
 		case f.SHA256:
 			f.Confirmed = true
 		default:
-			return fmt.Errorf("%s: the server has other bytes than were sent: SHA-256 %s, want %s", s.file(f.Path), got, f.SHA256)
+			return fmt.Errorf("%s: the server has other bytes than were sent: SHA-256 %s, want %s", s.at.File(f.Path), got, f.SHA256)
 		}
 	}
 	return nil

@@ -33,6 +33,12 @@ type Coordinates struct {
 // String is the file as people write it, on one line: names come from servers.
 func (at Coordinates) String() string { return printable(at.Name + "/" + at.Version + "/" + at.Path) }
 
+// File is another file of the same version.
+func (at Coordinates) File(path string) Coordinates {
+	at.Path = path
+	return at
+}
+
 // path is the file's address. What would change it on the way is refused here.
 func (at Coordinates) path() (string, error) {
 	parts := append([]string{at.Name, at.Version}, strings.Split(at.Path, "/")...)
