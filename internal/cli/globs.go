@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -80,10 +79,7 @@ func readIgnore(file string) (globs, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxIgnoreFile+1))
-	if err == nil && len(text) > maxIgnoreFile {
-		err = fmt.Errorf("%s has more than %d bytes", file, maxIgnoreFile)
-	}
+	text, err := readAtMost(f, file, maxIgnoreFile)
 	if err != nil {
 		return nil, err
 	}

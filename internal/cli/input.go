@@ -37,12 +37,17 @@ func readSmall(ctx context.Context, path string) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
-		text, err := io.ReadAll(io.LimitReader(f, most+1))
-		if err == nil && len(text) > most {
-			err = fmt.Errorf("%s has more than %d bytes", path, most)
-		}
-		return text, err
+		return readAtMost(f, path, most)
 	})
+}
+
+// readAtMost reads all of a file, which must not have more than most bytes.
+func readAtMost(f io.Reader, path string, most int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s has more than %d bytes", path, most)
+	}
+	return text, err
 }
 
 // openInput opens a list, which may stream. - is standard input.
