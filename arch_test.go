@@ -243,6 +243,7 @@ func TestArchitectureCanFail(t *testing.T) {
 		"internal/access imports net/url",
 		"internal/access imports time",
 		"internal/blob imports granary/internal/blob/disk",
+		"internal/metadb imports github.com/jackc/pgx/v5/stdlib",
 		"internal/daemon imports granary/internal/metadb/metadbtest",
 		"internal/daemon imports example.com/left-pad",
 		"internal/utils is no room of the house",

@@ -30,6 +30,7 @@ import (
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/sqldb"
 	"granary/internal/trail"
 	"granary/internal/webhooks"
 )
@@ -80,7 +81,7 @@ func TestMain(m *testing.M) {
 }
 
 func makeTemplate(file string) ([]byte, error) {
-	db, err := metadb.OpenSQLite(context.Background(), file, metadb.Options{})
+	db, err := metadb.OpenSQLite(context.Background(), file, sqldb.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -97,19 +98,19 @@ func openDatabase(t *testing.T) (db *metadb.DB, at string) {
 	var err error
 	if metadbtest.Wanted() {
 		at = metadbtest.Postgres(t, func(dsn string) error {
-			db, err := metadb.OpenPostgres(context.Background(), dsn, metadb.Options{})
+			db, err := metadb.OpenPostgres(context.Background(), dsn, sqldb.Options{})
 			if err != nil {
 				return err
 			}
 			return db.Close()
 		})
-		db, err = metadb.OpenPostgres(context.Background(), at, metadb.Options{MaxConnections: 8})
+		db, err = metadb.OpenPostgres(context.Background(), at, sqldb.Options{MaxConnections: 8})
 	} else {
 		at = filepath.Join(t.TempDir(), "granary.db")
 		if err := os.WriteFile(at, template, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		db, err = metadb.OpenSQLite(context.Background(), at, metadb.Options{})
+		db, err = metadb.OpenSQLite(context.Background(), at, sqldb.Options{})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/metadb"
 	"granary/internal/page"
+	"granary/internal/sqldb"
 )
 
 // Admin is the administrator at the command line of the server's machine. It
@@ -50,7 +51,7 @@ func OpenAdmin(ctx context.Context, cfg config.Config, version string) (*Admin, 
 
 func (a *Admin) openDatabase(ctx context.Context) error {
 	if a.cfg.Database.Scheme == "postgres" {
-		db, err := metadb.OpenPostgres(ctx, a.cfg.Database.URL.Reveal(), metadb.Options{Beside: true, StartWait: 5 * time.Second})
+		db, err := metadb.OpenPostgres(ctx, a.cfg.Database.URL.Reveal(), sqldb.Options{Attach: true, StartWait: 5 * time.Second})
 		if err != nil {
 			return fmt.Errorf("cannot open the %w", err)
 		}
@@ -65,7 +66,7 @@ func (a *Admin) openDatabase(ctx context.Context) error {
 		return fmt.Errorf("there is no database %s: %w; --data-dir or --database names the server's, whose first start makes it", path, plain(err))
 	}
 	held := newReserve(filepath.Dir(path), a.cfg.DiskReserve, slog.New(slog.DiscardHandler)) // the server's; it sees when this draws on it
-	db, err := metadb.OpenSQLite(ctx, path, metadb.Options{Beside: true, Reserve: held.draw})
+	db, err := metadb.OpenSQLite(ctx, path, sqldb.Options{Attach: true, Reserve: held.draw})
 	if err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}

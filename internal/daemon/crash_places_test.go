@@ -34,7 +34,7 @@ type places struct {
 func newPlaces(t *testing.T) places {
 	p := places{postgres: *crashDatabase == "postgres"}
 	if !p.postgres {
-		p.folds = []string{"before-fold", "half-fold"}
+		p.folds = []string{"before-checkpoint", "half-checkpoint"}
 	}
 	if *crashBlobs == "s3" {
 		p.bucket = s3test.Start(t)

@@ -13,7 +13,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
-	"granary/internal/metadb"
+	"granary/internal/sqldb"
 	"granary/internal/trouble"
 )
 
@@ -28,7 +28,7 @@ func Run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	return run(ctx, cfg, version, terminal, stderr, crashPoints{})
 }
 
-// crashPoints are called at the named points of metadb.Options and disk.Store. The
+// crashPoints are called at the named points of sqldb.Options and disk.Store. The
 // crash test ends the process there.
 type crashPoints struct {
 	commit func(point string)
@@ -72,7 +72,7 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
 	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)
-	if cause := context.Cause(ctx); errors.Is(cause, metadb.ErrOutdated) {
+	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) {
 		return fmt.Errorf("the server ended: %w", cause)
 	}
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 
 	"granary/internal/blob/s3/s3test"
 	"granary/internal/metadb"
+	"granary/internal/sqldb"
 )
 
 // A server starts on the store of its records and on no other, and says what to
@@ -19,7 +20,7 @@ func TestStoreIdentity(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	begun, err := metadb.OpenSQLite(t.Context(), filepath.Join(dir, "data", "granary.db"), metadb.Options{})
+	begun, err := metadb.OpenSQLite(t.Context(), filepath.Join(dir, "data", "granary.db"), sqldb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"granary/internal/config"
 	"granary/internal/metadb"
+	"granary/internal/sqldb"
 )
 
 // MigrateDatabase moves every record of a database, on which no server may run, to the
@@ -38,7 +39,7 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, 
 	if err := target.openEmpty(ctx, cfg); err != nil {
 		return err
 	}
-	err = metadb.Transfer(ctx, source.db, target.db, func(table string, rows int64) {
+	err = metadb.Copy(ctx, source.db, target.db, func(table string, rows int64) {
 		fmt.Fprintf(progress, "%9d  %s\n", rows, table)
 	})
 	if err != nil {
@@ -58,7 +59,7 @@ func (s *server) openFile(ctx context.Context, from config.Place) error {
 	}
 	// Beside changes no schema: the database must stay the way back to its server.
 	var err error
-	if s.db, err = metadb.OpenSQLite(ctx, from.Path, metadb.Options{Beside: true}); err != nil {
+	if s.db, err = metadb.OpenSQLite(ctx, from.Path, sqldb.Options{Attach: true}); err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
 	return nil
@@ -67,7 +68,7 @@ func (s *server) openFile(ctx context.Context, from config.Place) error {
 // openIdle opens a PostgreSQL database on which no node runs.
 func (s *server) openIdle(ctx context.Context, from config.Place) error {
 	var err error
-	if s.db, err = metadb.OpenPostgres(ctx, from.URL.Reveal(), metadb.Options{Beside: true}); err != nil {
+	if s.db, err = metadb.OpenPostgres(ctx, from.URL.Reveal(), sqldb.Options{Attach: true}); err != nil {
 		return fmt.Errorf("cannot open the %w", err)
 	}
 	nodes, err := s.db.Nodes(ctx)
@@ -88,7 +89,7 @@ func (s *server) openIdle(ctx context.Context, from config.Place) error {
 func (s *server) openEmpty(ctx context.Context, cfg config.Config) error {
 	var err error
 	if cfg.Database.Scheme == "postgres" {
-		if s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), metadb.Options{}); err != nil {
+		if s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), sqldb.Options{}); err != nil {
 			return fmt.Errorf("cannot open the %w", err)
 		}
 		return nil
@@ -100,7 +101,7 @@ func (s *server) openEmpty(ctx context.Context, cfg config.Config) error {
 	if err := s.ownDirectories(filepath.Dir(database)); err != nil {
 		return err
 	}
-	if s.db, err = metadb.OpenSQLite(ctx, database, metadb.Options{}); err != nil {
+	if s.db, err = metadb.OpenSQLite(ctx, database, sqldb.Options{}); err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
 	return nil

@@ -5,11 +5,11 @@ import (
 	"log/slog"
 	"strings"
 
-	"granary/internal/metadb"
+	"granary/internal/sqldb"
 )
 
 // whileCurrent is ctx, done as soon as this granary is too old for the database:
-// its cause then is a metadb.ErrOutdated. stop lets go of it.
+// its cause then is a sqldb.ErrOutdated. stop lets go of it.
 func (s *server) whileCurrent(ctx context.Context) (current context.Context, stop func()) {
 	current, end := context.WithCancelCause(ctx)
 	go func() {
@@ -50,7 +50,7 @@ func (s *server) countNodes(ctx context.Context) {
 }
 
 // count tells of these nodes and no others.
-func (t *tasks) count(nodes []metadb.Node) {
+func (t *tasks) count(nodes []sqldb.Node) {
 	t.nodes.Reset()
 	for _, n := range nodes {
 		t.nodes.WithLabelValues(n.Version).Inc()

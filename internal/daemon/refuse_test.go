@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"granary/internal/metadb"
+	"granary/internal/sqldb"
 )
 
 // refused is why the server does not start.
@@ -238,7 +239,7 @@ func TestBadDatabase(t *testing.T) {
 func TestNewerDatabase(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "granary.db")
-	db, err := metadb.OpenSQLite(t.Context(), path, metadb.Options{})
+	db, err := metadb.OpenSQLite(t.Context(), path, sqldb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/sqldb"
 	"granary/internal/throttle"
 	"granary/internal/trail"
 	"granary/internal/webhooks"
@@ -95,16 +96,14 @@ func (s *server) furnish(cfg config.Config, version string) {
 }
 
 func (s *server) openStores(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) error {
-	options := metadb.Options{
-		Node: version, CrashPoint: at.commit, Log: log, MaxConnections: cfg.DatabaseMaxConnections, CacheMemory: cfg.CacheMemory,
-	}
-	if cfg.CacheMemory == 0 {
-		options.CacheMemory = -1 // nothing
+	options := sqldb.Options{
+		Node: version, CrashPoint: at.commit, Log: log, MaxConnections: cfg.DatabaseMaxConnections,
 	}
 	err := s.openDatabase(ctx, cfg, options)
 	if err != nil {
 		return err
 	}
+	s.db.LimitCaches(cfg.CacheMemory)
 	if err := s.useKey(ctx, cfg); err != nil {
 		return err
 	}
@@ -127,7 +126,7 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 
 // openDatabase locks the directories that are this server's alone, and opens
 // the database. Nodes that share a database may share the blobs' directory too.
-func (s *server) openDatabase(ctx context.Context, cfg config.Config, o metadb.Options) error {
+func (s *server) openDatabase(ctx context.Context, cfg config.Config, o sqldb.Options) error {
 	if cfg.Database.Scheme == "postgres" {
 		if err := s.ownDirectories(cfg.DataDir); err != nil {
 			return err

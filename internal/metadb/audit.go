@@ -9,6 +9,7 @@ import (
 
 	"granary/internal/audit"
 	"granary/internal/page"
+	"granary/internal/sqldb"
 	"granary/internal/trail"
 )
 
@@ -30,7 +31,7 @@ const (
 
 // record keeps events in the transaction of the deed that they tell of. What
 // deletes a project, group or user records it first, while it has its path.
-func (t *tx) record(ctx context.Context, events ...audit.Event) error {
+func (t tx) record(ctx context.Context, events ...audit.Event) error {
 	for _, e := range events {
 		if err := t.recordOne(ctx, e); err != nil {
 			return err
@@ -42,14 +43,14 @@ func (t *tx) record(ctx context.Context, events ...audit.Event) error {
 // recordOne keeps an event under its moment, or the next that is free. No other
 // id is looked for, so that publishers on several servers meet only where they
 // have the same one.
-func (t *tx) recordOne(ctx context.Context, e audit.Event) error {
+func (t tx) recordOne(ctx context.Context, e audit.Event) error {
 	values, err := eventValues(ctx, t, e)
 	if err != nil {
 		return err
 	}
-	for id := micros(e.At); ; id++ {
+	for id := sqldb.Micros(e.At); ; id++ {
 		values[0] = id
-		n, err := t.count(insertEvent, values...)
+		n, err := t.Count(insertEvent, values...)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -57,7 +58,7 @@ func (t *tx) recordOne(ctx context.Context, e audit.Event) error {
 }
 
 // eventValues are the values of eventColumns.
-func eventValues(ctx context.Context, q queries, e audit.Event) ([]any, error) {
+func eventValues(ctx context.Context, q sqldb.Queries, e audit.Event) ([]any, error) {
 	if e.Entity.Path == "" {
 		var err error
 		if e.Entity.Path, err = entityPath(ctx, q, e.Entity); err != nil {
@@ -66,7 +67,7 @@ func eventValues(ctx context.Context, q queries, e audit.Event) ([]any, error) {
 	}
 	by := e.Author
 	return []any{
-		micros(e.At), string(e.Name), string(e.Entity.Type), e.Entity.ID, cut(e.Entity.Path, maxEventPath),
+		sqldb.Micros(e.At), string(e.Name), string(e.Entity.Type), e.Entity.ID, cut(e.Entity.Path, maxEventPath),
 		by.UserID, cut(by.Username, maxEventText), cut(by.Name, maxEventText), string(by.Credential), by.CredentialID,
 		cut(by.Address, maxEventText), by.SudoID, cut(by.SudoUsername, maxEventText),
 		e.Target.Type, cut(e.Target.Details, maxEventText),
@@ -75,19 +76,19 @@ func eventValues(ctx context.Context, q queries, e audit.Event) ([]any, error) {
 }
 
 // entityPath is the full path of a project or group, or a user's name.
-func entityPath(ctx context.Context, q queries, in audit.Entity) (path string, err error) {
+func entityPath(ctx context.Context, q sqldb.Queries, in audit.Entity) (path string, err error) {
 	switch in.Type {
 	case audit.Project:
-		err = q.row(ctx, `SELECT path FROM routes WHERE project_id = $1 AND redirect = 0`, in.ID).Scan(&path)
+		err = q.Row(ctx, `SELECT path FROM routes WHERE project_id = $1 AND redirect = 0`, in.ID).Scan(&path)
 	case audit.Group:
-		err = q.row(ctx, `SELECT path FROM routes WHERE namespace_id = $1 AND redirect = 0`, in.ID).Scan(&path)
+		err = q.Row(ctx, `SELECT path FROM routes WHERE namespace_id = $1 AND redirect = 0`, in.ID).Scan(&path)
 	case audit.User:
-		err = q.row(ctx, `SELECT username FROM users WHERE id = $1`, in.ID).Scan(&path)
+		err = q.Row(ctx, `SELECT username FROM users WHERE id = $1`, in.ID).Scan(&path)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil // it went before the deed was done: the event has its id
 	}
-	return path, classify(err)
+	return path, sqldb.Classify(err)
 }
 
 // cut is the text with so many characters at most, and valid UTF-8.
@@ -102,36 +103,36 @@ func cut(s string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
-func scanEvent(row scanner) (audit.Event, error) {
+func scanEvent(row sqldb.Scanner) (audit.Event, error) {
 	var e audit.Event
 	by, in, to, c := &e.Author, &e.Entity, &e.Target, &e.Change
 	err := row.Scan(&e.ID, &e.Name, &in.Type, &in.ID, &in.Path,
 		&by.UserID, &by.Username, &by.Name, &by.Credential, &by.CredentialID, &by.Address, &by.SudoID, &by.SudoUsername,
 		&to.Type, &to.Details, &c.What, &c.From, &c.To, &to.ID)
-	e.At = moment(e.ID)
-	return e, classify(err)
+	e.At = sqldb.Moment(e.ID)
+	return e, sqldb.Classify(err)
 }
 
 // chosenEvents is the filter. An id is a time, so that either bound is one of
 // the index.
-func chosenEvents(f trail.Filter) *where {
-	var w where
+func chosenEvents(f trail.Filter) *sqldb.Where {
+	var w sqldb.Where
 	switch kind := string(f.EntityType); {
 	case f.EntityID != 0:
-		w.and("e.entity_type = ? AND e.entity_id = ?", kind, f.EntityID)
+		w.And("e.entity_type = ? AND e.entity_id = ?", kind, f.EntityID)
 	case f.EntityType == audit.Project: // nearly all are: the list itself is the quickest way
-		w.and("e.entity_type || '' = ?", kind)
+		w.And("e.entity_type || '' = ?", kind)
 	case f.EntityType != "": // the partial index wants its own words
-		w.and("e.entity_type <> 'Project' AND e.entity_type = ?", kind)
+		w.And("e.entity_type <> 'Project' AND e.entity_type = ?", kind)
 	}
 	if !f.After.IsZero() {
-		w.and("e.id >= ?", micros(f.After))
+		w.And("e.id >= ?", sqldb.Micros(f.After))
 	}
 	if !f.Before.IsZero() {
-		w.and("e.id <= ?", micros(f.Before))
+		w.And("e.id <= ?", sqldb.Micros(f.Before))
 	}
 	if f.OlderThan != 0 {
-		w.and("e.id < ?", f.OlderThan)
+		w.And("e.id < ?", f.OlderThan)
 	}
 	return &w
 }
@@ -143,8 +144,8 @@ const countedEvents = 10000
 func (db *DB) ListEvents(ctx context.Context, f trail.Filter, p page.Request) (page.Of[audit.Event], error) {
 	var found page.Of[audit.Event]
 	query, args := countEventsQuery(f, p)
-	if err := db.reads.QueryRowContext(ctx, query, args...).Scan(&found.Total); err != nil {
-		return found, classify(err)
+	if err := db.RowOnce(ctx, query, args...).Scan(&found.Total); err != nil {
+		return found, sqldb.Classify(err)
 	}
 	err := eventRows().readPage(ctx, direct{db}, chosenEvents(f), p, &found)
 	return found, err
@@ -159,22 +160,22 @@ func eventRows() listing[audit.Event] {
 func countEventsQuery(f trail.Filter, p page.Request) (string, []any) {
 	w := chosenEvents(f)
 	most := max(countedEvents, p.Offset()+p.Size) + 1
-	query := `SELECT COUNT(*) FROM (SELECT 1 FROM audit_events e` + w.String() + w.bind(` LIMIT ?) AS counted`, most)
-	return query, w.args
+	query := `SELECT COUNT(*) FROM (SELECT 1 FROM audit_events e` + w.String() + w.Bind(` LIMIT ?) AS counted`, most)
+	return query, w.Args
 }
 
 // FindEvent implements trail.Store.
 func (db *DB) FindEvent(ctx context.Context, f trail.Filter, id int64) (audit.Event, error) {
 	w := chosenEvents(f)
-	w.and("e.id = ?", id)
-	return scanEvent(db.reads.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM audit_events e`+w.String(), w.args...))
+	w.And("e.id = ?", id)
+	return scanEvent(db.RowOnce(ctx, `SELECT `+eventColumns+` FROM audit_events e`+w.String(), w.Args...))
 }
 
 // PurgeEvents implements trail.Store.
 func (db *DB) PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error) {
-	return write(freeing(ctx), db, func(t *tx) (int, error) {
-		n, err := t.count(`DELETE FROM audit_events WHERE id IN (SELECT e.id FROM audit_events e WHERE e.id < $1 ORDER BY e.id LIMIT $2)`,
-			micros(before), limit)
+	return write(sqldb.Freeing(ctx), db, func(t tx) (int, error) {
+		n, err := t.Count(`DELETE FROM audit_events WHERE id IN (SELECT e.id FROM audit_events e WHERE e.id < $1 ORDER BY e.id LIMIT $2)`,
+			sqldb.Micros(before), limit)
 		return int(n), err
 	})
 }

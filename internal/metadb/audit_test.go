@@ -29,7 +29,7 @@ func events(t *testing.T, db *DB, f trail.Filter) []audit.Event {
 // keep records events by themselves.
 func keepEvents(t *testing.T, db *DB, all ...audit.Event) {
 	t.Helper()
-	must(t, 0, db.writer.do(t.Context(), func(tx *tx) error { return tx.record(t.Context(), all...) }))
+	must(t, 0, db.do(t.Context(), func(tx tx) error { return tx.record(t.Context(), all...) }))
 }
 
 // An event is there exactly if its deed is done: not where the deed is refused
@@ -81,13 +81,13 @@ func TestEventsAreThereExactlyIfTheDeedIs(t *testing.T) {
 	must(t, 0, rename("free"))
 	want("a free path", "project_path_updated", audit.PackagePublished)
 
-	must(t, 0, db.writer.do(ctx, func(t *tx) error { return t.exec(`ALTER TABLE audit_events RENAME TO gone`) }))
+	must(t, 0, db.do(ctx, func(t tx) error { return t.Exec(`ALTER TABLE audit_events RENAME TO gone`) }))
 	if publish(false) == nil {
 		t.Error("published although the event cannot be kept")
 	}
-	must(t, 0, db.writer.do(ctx, func(t *tx) error { return t.exec(`ALTER TABLE gone RENAME TO audit_events`) }))
+	must(t, 0, db.do(ctx, func(t tx) error { return t.Exec(`ALTER TABLE gone RENAME TO audit_events`) }))
 	var files int
-	must(t, 0, db.reads.QueryRow(`SELECT COUNT(*) FROM package_files`).Scan(&files))
+	must(t, 0, db.Reads.QueryRow(`SELECT COUNT(*) FROM package_files`).Scan(&files))
 	if files != 1 {
 		t.Errorf("%d files, want the one that has an event", files)
 	}

@@ -16,13 +16,14 @@ import (
 	"granary/internal/metadb"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // benchDB is a database with one project, and the actor that owns it.
 func benchDB(b *testing.B) (*metadb.DB, projects.Project, access.Actor) {
 	b.Helper()
 	ctx := context.Background()
-	db, err := metadb.OpenSQLite(ctx, filepath.Join(b.TempDir(), "granary.db"), metadb.Options{})
+	db, err := metadb.OpenSQLite(ctx, filepath.Join(b.TempDir(), "granary.db"), sqldb.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

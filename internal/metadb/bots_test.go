@@ -1,14 +1,17 @@
 package metadb
 
 import (
+	"database/sql"
 	"fmt"
 	"go/token"
+	"io/fs"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -32,7 +35,7 @@ func newBot(t *testing.T, db *DB, at projects.Place, role access.Role) int64 {
 // with bots.
 func stray(t *testing.T, db *DB, at projects.Place, userID int64, role access.Role, expires *time.Time) {
 	t.Helper()
-	_, err := change(t.Context(), db, func(t *tx) (int, error) {
+	_, err := writePermission(t.Context(), db, func(t tx) (int, error) {
 		return 0, t.addMember(at, projects.Member{UserID: userID, Role: role, CreatedAt: time.Now(), ExpiresAt: expires})
 	})
 	must(t, 0, err)
@@ -193,17 +196,23 @@ func TestStepEndsStrayBots(t *testing.T) {
 // applyAgain applies a step of the schema that changes rows only.
 func applyAgain(t *testing.T, db *DB, number int64) {
 	t.Helper()
-	conns := db.writes
-	if !db.dialect.shared { // the writer has the only connection
+	conns := db.Writes
+	if !db.Shared() { // the writer has the only connection
 		var path string
-		must(t, 0, db.row(t.Context(), `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path))
-		apart, err := openPool(path, 1, "_txlock=immediate")
+		must(t, 0, db.Row(t.Context(), `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path))
+		apart, err := sql.Open("sqlite", path)
 		conns = must(t, apart, err)
 		defer conns.Close()
 	}
 	_, err := conns.ExecContext(t.Context(), fmt.Sprint(`DELETE FROM goose_db_version WHERE version_id = `, number))
 	must(t, 0, err)
-	p, _, err := steps(conns, db.dialect, Options{})
+	steps, err := fs.Sub(files(), folder(db))
+	must(t, steps, err)
+	kind := goose.DialectSQLite3
+	if db.Shared() {
+		kind = goose.DialectPostgres
+	}
+	p, err := goose.NewProvider(kind, conns, steps)
 	must(t, p, err)
 	_, err = p.ApplyVersion(t.Context(), number, true)
 	must(t, 0, err)

@@ -10,7 +10,7 @@ import (
 // forgets some of its entries: whoever fills one cache takes from the others until
 // they are equal, and no further.
 type budget struct {
-	limit  int64 // bytes; 0: nothing is remembered
+	limit  atomic.Int64 // bytes; 0: nothing is remembered
 	began  time.Time
 	caches []forgetter
 
@@ -34,7 +34,11 @@ const (
 )
 
 // newBudget is a budget without caches, which newCache adds.
-func newBudget(limit int64) *budget { return &budget{limit: limit, began: time.Now()} }
+func newBudget(limit int64) *budget {
+	b := &budget{began: time.Now()}
+	b.limit.Store(limit)
+	return b
+}
 
 // now is the time as entries have it.
 func (b *budget) now() time.Duration { return time.Since(b.began) }
@@ -42,7 +46,7 @@ func (b *budget) now() time.Duration { return time.Since(b.began) }
 // added makes room after something was remembered, and sees to it that it is
 // forgotten at last though nobody asks again.
 func (b *budget) added() {
-	if b.weight.Load() > b.limit {
+	if b.weight.Load() > b.limit.Load() {
 		b.trim()
 	}
 	b.wake()
@@ -54,7 +58,7 @@ func (b *budget) trim() {
 	b.trimming.Lock()
 	defer b.trimming.Unlock()
 	for {
-		over := b.weight.Load() - b.limit
+		over := b.weight.Load() - b.limit.Load()
 		if over <= 0 {
 			return
 		}
@@ -64,7 +68,7 @@ func (b *budget) trim() {
 				heaviest = c
 			}
 		}
-		if heaviest.shed(over+b.limit/shedParts) == 0 {
+		if heaviest.shed(over+b.limit.Load()/shedParts) == 0 {
 			return // others have freed it meanwhile
 		}
 	}

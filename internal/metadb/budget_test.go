@@ -97,7 +97,8 @@ func fillings() []filling {
 // remembering is the caches of a database without the database.
 func remembering(bytes int64) *DB {
 	db := &DB{}
-	db.remember(bytes)
+	db.makeCaches()
+	db.LimitCaches(bytes)
 	return db
 }
 
@@ -284,7 +285,7 @@ func TestCacheUnderLoad(t *testing.T) {
 	for _, e := range d.entries {
 		sum += e.weight
 	}
-	if want := sum + int64(d.most)*d.slot; d.weighs() != want || c.weighs()+d.weighs() != b.weight.Load() || b.weight.Load() > b.limit {
-		t.Errorf("entries weigh %d, the cache %d, both %d, the budget %d of %d", want, d.weighs(), c.weighs()+d.weighs(), b.weight.Load(), b.limit)
+	if want := sum + int64(d.most)*d.slot; d.weighs() != want || c.weighs()+d.weighs() != b.weight.Load() || b.weight.Load() > b.limit.Load() {
+		t.Errorf("entries weigh %d, the cache %d, both %d, the budget %d of %d", want, d.weighs(), c.weighs()+d.weighs(), b.weight.Load(), b.limit.Load())
 	}
 }

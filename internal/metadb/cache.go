@@ -118,11 +118,11 @@ func (c *cache[K, V]) get(key K, find func() (V, error)) (V, error) {
 // put remembers what was found under the stamp. The strings of key and value must be
 // no parts of longer ones, which they would keep in memory.
 func (c *cache[K, V]) put(key K, value V, s stamp) {
-	if c.budget.limit == 0 {
+	if c.budget.limit.Load() == 0 {
 		return
 	}
 	e := &entry[K, V]{key: key, value: value, until: s.at + c.life, weight: c.fixed + c.weigh(key, value)}
-	if e.weight+c.slot > c.budget.limit/mostOfOne {
+	if e.weight+c.slot > c.budget.limit.Load()/mostOfOne {
 		return
 	}
 	c.mu.Lock()

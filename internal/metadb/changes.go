@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"granary/internal/fault"
+	"granary/internal/sqldb"
 )
 
 // changes asks how many changes were made to what permission depends on. Every
@@ -67,9 +68,9 @@ func (c *changes) answerAll() {
 }
 
 func (db *DB) changesMade(ctx context.Context) (made int64, err error) {
-	if err := db.heart.current(); err != nil {
+	if err := db.Current(); err != nil {
 		return 0, err
 	}
-	err = db.row(ctx, `SELECT made FROM permission_changes`).Scan(&made)
-	return made, classify(err)
+	err = db.Row(ctx, `SELECT made FROM permission_changes`).Scan(&made)
+	return made, sqldb.Classify(err)
 }

@@ -15,6 +15,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // nothingThere is If-None-Match: *.
@@ -71,7 +72,7 @@ func TestOneOfManyCreators(t *testing.T) {
 			`SELECT COUNT(*) FROM audit_events WHERE name = '` + string(audit.PackagePublished) + `'`: rounds,
 		} {
 			got := 0
-			must(t, 0, db.row(t.Context(), query).Scan(&got))
+			must(t, 0, db.Row(t.Context(), query).Scan(&got))
 			if got != want {
 				t.Errorf("%s: %d, want %d", query, got, want)
 			}
@@ -151,8 +152,8 @@ func removeAll(t *testing.T, db *DB, projectID int64) {
 func onlyOneEach(t *testing.T, db *DB, made int) {
 	t.Helper()
 	var files, packages, most int
-	must(t, 0, db.row(t.Context(), `SELECT COUNT(*), (SELECT COUNT(*) FROM packages) FROM package_files`).Scan(&files, &packages))
-	must(t, 0, db.row(t.Context(), `SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM package_files GROUP BY package_id) c`).Scan(&most))
+	must(t, 0, db.Row(t.Context(), `SELECT COUNT(*), (SELECT COUNT(*) FROM packages) FROM package_files`).Scan(&files, &packages))
+	must(t, 0, db.Row(t.Context(), `SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM package_files GROUP BY package_id) c`).Scan(&most))
 	if made == 0 || files != made || packages != made || most != 1 {
 		t.Errorf("%d were made: %d files in %d packages, up to %d in one", made, files, packages, most)
 	}
@@ -160,7 +161,7 @@ func onlyOneEach(t *testing.T, db *DB, made int) {
 
 // The case of three by hand: all wait for one row, and go on together.
 func TestCreatorsBehindOneRow(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
 	var made atomic.Int64
 	create := func(n int) {
@@ -175,7 +176,7 @@ func TestCreatorsBehindOneRow(t *testing.T) {
 	for range 10 {
 		removeAll(t, db, p.ID)
 		create(1)
-		held, err := db.gatherer.pool.db.BeginTx(t.Context(), nil)
+		held, err := db.Reads.BeginTx(t.Context(), nil)
 		must(t, held, err)
 		defer func() { _ = held.Rollback() }()
 		_, err = held.ExecContext(t.Context(), `SELECT 1 FROM packages WHERE project_id = $1 AND status = 'default' FOR UPDATE`, p.ID)
@@ -199,7 +200,7 @@ func waitingMany(t *testing.T, db *DB, many int) {
 		if time.Now().After(until) {
 			t.Fatalf("%d wait, want %d", n, many)
 		}
-		must(t, 0, db.row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
+		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
 	}
 }
 
@@ -219,7 +220,7 @@ func TestConditions(t *testing.T) {
 		removeFile := func(d blob.Digest) {
 			t.Helper()
 			var packageID, fileID int64
-			must(t, 0, db.row(t.Context(), `SELECT f.package_id, f.id FROM package_files f JOIN blobs b ON b.id = f.blob_id
+			must(t, 0, db.Row(t.Context(), `SELECT f.package_id, f.id FROM package_files f JOIN blobs b ON b.id = f.blob_id
 				WHERE b.digest = $1 AND f.status = 'default'`, d[:]).Scan(&packageID, &fileID))
 			must(t, 0, db.RemoveFile(t.Context(), registry.Removed{ProjectID: p.ID, PackageID: packageID, Now: time.Now()}, fileID,
 				func(registry.Package, registry.File) (audit.Event, error) { return audit.Event{}, nil }))

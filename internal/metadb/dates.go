@@ -1,6 +1,10 @@
 package metadb
 
-import "time"
+import (
+	"time"
+
+	"granary/internal/sqldb"
+)
 
 // A Last-Modified has no parts of a second. Of two files that were published to one
 // place in one second neither may be told to have that date, also where the other
@@ -26,15 +30,15 @@ const (
 )
 
 // keepDate keeps the second of a file that is removed: others of its name may have it.
-func (t *tx) keepDate(fileID int64) error { return t.exec(keepSecondOfFile, fileID) }
+func (t tx) keepDate(fileID int64) error { return t.Exec(keepSecondOfFile, fileID) }
 
 // keepDates keeps those seconds of a package that is removed which a file of the next
 // package in its place may have.
-func (t *tx) keepDates(packageID int64, now time.Time) error {
-	return t.exec(keepSecondsOfPackage, packageID, micros(now.Add(-dateLife)))
+func (t tx) keepDates(packageID int64, now time.Time) error {
+	return t.Exec(keepSecondsOfPackage, packageID, sqldb.Micros(now.Add(-dateLife)))
 }
 
 // forgetDates removes up to limit seconds that no file has and none will have.
-func (t *tx) forgetDates(limit int, now time.Time) (int64, error) {
-	return t.count(forgetSecondsOfNobody, now.Add(-dateLife).Unix(), limit)
+func (t tx) forgetDates(limit int, now time.Time) (int64, error) {
+	return t.Count(forgetSecondsOfNobody, now.Add(-dateLife).Unix(), limit)
 }

@@ -9,7 +9,7 @@ import (
 func TestDatabaseIsPrivate(t *testing.T) {
 	db := openSQLite(t)
 	var path string
-	if err := db.reads.QueryRow(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {
+	if err := db.Reads.QueryRow(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {

@@ -10,6 +10,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // A membership counts until its end, in every query that asks: the standing of whoever
@@ -17,7 +18,8 @@ import (
 func TestMembershipsEnd(t *testing.T) {
 	var late atomic.Int64
 	clock := func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
-	eachDatabaseWith(t, Options{CacheMemory: -1, Now: clock}, func(t *testing.T, db *DB) {
+	eachDatabaseWith(t, sqldb.Options{Now: clock}, func(t *testing.T, db *DB) {
+		db.LimitCaches(0)
 		late.Store(0)
 		membershipsEnd(t, db, func(by time.Duration) { late.Store(int64(by)) })
 	})

@@ -9,19 +9,20 @@ import (
 	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
-func scanFeature(row scanner) (projects.Feature, error) {
+func scanFeature(row sqldb.Scanner) (projects.Feature, error) {
 	var f projects.Feature
 	var value sql.Null[bool]
 	err := row.Scan(&f.Name, &value, &f.PercentageOfTime, &f.PercentageOfActors)
-	f.Value = pointer(value)
+	f.Value = sqldb.Pointer(value)
 	return f, err
 }
 
 // ListFeatures implements projects.Features.
 func (db *DB) ListFeatures(ctx context.Context) ([]projects.Feature, error) {
-	found, err := list(ctx, db, scanFeature, `SELECT name, value, percentage_of_time, percentage_of_actors FROM features ORDER BY name`)
+	found, err := sqldb.List(ctx, db, scanFeature, `SELECT name, value, percentage_of_time, percentage_of_actors FROM features ORDER BY name`)
 	for i := range found {
 		if found[i].Actors, err = featureActors(ctx, db, found[i].Name); err != nil {
 			return nil, err
@@ -30,17 +31,17 @@ func (db *DB) ListFeatures(ctx context.Context) ([]projects.Feature, error) {
 	return found, err
 }
 
-func featureActors(ctx context.Context, q queries, name string) ([]projects.FeatureActor, error) {
-	return list(ctx, q, func(row scanner) (a projects.FeatureActor, err error) {
+func featureActors(ctx context.Context, q sqldb.Queries, name string) ([]projects.FeatureActor, error) {
+	return sqldb.List(ctx, q, func(row sqldb.Scanner) (a projects.FeatureActor, err error) {
 		return a, row.Scan(&a.Target, &a.On)
 	}, `SELECT target, enabled FROM feature_actors WHERE name = $1 ORDER BY target`, name)
 }
 
 // SetFeature implements projects.Features.
 func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureChange, flags, most fault.Limit, e audit.Event) (projects.Feature, error) {
-	return change(ctx, db, func(t *tx) (projects.Feature, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Feature, error) {
 		var f projects.Feature
-		err := t.exec(`INSERT INTO features (name, percentage_of_time, percentage_of_actors) VALUES ($1, 0, 0)
+		err := t.Exec(`INSERT INTO features (name, percentage_of_time, percentage_of_actors) VALUES ($1, 0, 0)
 			ON CONFLICT (name) DO NOTHING`, name)
 		if err != nil {
 			return f, err
@@ -61,29 +62,29 @@ func (db *DB) SetFeature(ctx context.Context, name string, c projects.FeatureCha
 		if err := t.record(ctx, e); err != nil {
 			return f, err
 		}
-		f, err = scanFeature(t.row(ctx, `SELECT name, value, percentage_of_time, percentage_of_actors FROM features WHERE name = $1`, name))
+		f, err = scanFeature(t.Row(ctx, `SELECT name, value, percentage_of_time, percentage_of_actors FROM features WHERE name = $1`, name))
 		if err != nil {
-			return f, classify(err)
+			return f, sqldb.Classify(err)
 		}
 		f.Actors, err = featureActors(ctx, t, name)
 		return f, err
 	})
 }
 
-func (t *tx) setGate(name string, targets []string, c projects.FeatureChange) error {
+func (t tx) setGate(name string, targets []string, c projects.FeatureChange) error {
 	switch {
 	case c.PercentageOfTime != nil:
-		return t.exec(`UPDATE features SET value = NULL, percentage_of_time = $1 WHERE name = $2`, *c.PercentageOfTime, name)
+		return t.Exec(`UPDATE features SET value = NULL, percentage_of_time = $1 WHERE name = $2`, *c.PercentageOfTime, name)
 	case c.PercentageOfActors != nil:
-		return t.exec(`UPDATE features SET value = NULL, percentage_of_actors = $1 WHERE name = $2`, *c.PercentageOfActors, name)
+		return t.Exec(`UPDATE features SET value = NULL, percentage_of_actors = $1 WHERE name = $2`, *c.PercentageOfActors, name)
 	case len(targets) == 0:
 		// A decision for the whole instance takes back the percentages. What
 		// was decided for single targets stays: it is the stronger word.
-		return t.exec(`UPDATE features SET value = $1, percentage_of_time = 0, percentage_of_actors = 0 WHERE name = $2`, truth(*c.Value), name)
+		return t.Exec(`UPDATE features SET value = $1, percentage_of_time = 0, percentage_of_actors = 0 WHERE name = $2`, sqldb.Bool(*c.Value), name)
 	}
 	for _, target := range targets {
-		err := t.exec(`INSERT INTO feature_actors (name, target, enabled) VALUES ($1, $2, $3)
-			ON CONFLICT (name, target) DO UPDATE SET enabled = excluded.enabled`, name, target, truth(*c.Value))
+		err := t.Exec(`INSERT INTO feature_actors (name, target, enabled) VALUES ($1, $2, $3)
+			ON CONFLICT (name, target) DO UPDATE SET enabled = excluded.enabled`, name, target, sqldb.Bool(*c.Value))
 		if err != nil {
 			return err
 		}
@@ -92,7 +93,7 @@ func (t *tx) setGate(name string, targets []string, c projects.FeatureChange) er
 }
 
 // featureTargets finds what a change is for, as "Project:7" and the like.
-func featureTargets(ctx context.Context, q queries, f projects.FeatureTargets) ([]string, error) {
+func featureTargets(ctx context.Context, q sqldb.Queries, f projects.FeatureTargets) ([]string, error) {
 	var targets []string
 	add := func(kind, ref, query string) error {
 		path, err := projects.ParsePath(ref, projects.LeastOfGroup)
@@ -100,8 +101,8 @@ func featureTargets(ctx context.Context, q queries, f projects.FeatureTargets) (
 			return fault.Wrap(fault.NotFound, ref, err)
 		}
 		var n int64
-		if err := q.row(ctx, query, path).Scan(&n); err != nil {
-			return fault.Wrap(fault.NotFound, ref, classify(err))
+		if err := q.Row(ctx, query, path).Scan(&n); err != nil {
+			return fault.Wrap(fault.NotFound, ref, sqldb.Classify(err))
 		}
 		targets = append(targets, kind+":"+strconv.FormatInt(n, 10))
 		return nil
@@ -126,8 +127,8 @@ func featureTargets(ctx context.Context, q queries, f projects.FeatureTargets) (
 
 // DeleteFeature implements projects.Features.
 func (db *DB) DeleteFeature(ctx context.Context, name string, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		n, err := t.count(`DELETE FROM features WHERE name = $1`, name)
+	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
+		n, err := t.Count(`DELETE FROM features WHERE name = $1`, name)
 		if err != nil || n == 0 {
 			return struct{}{}, err
 		}
@@ -137,14 +138,14 @@ func (db *DB) DeleteFeature(ctx context.Context, name string, e audit.Event) err
 }
 
 // flagOn is whether generic_packages is on for a project.
-func flagOn(ctx context.Context, q queries, projectID int64) (bool, error) {
+func flagOn(ctx context.Context, q sqldb.Queries, projectID int64) (bool, error) {
 	var own, instance sql.Null[bool]
 	var ofTime, ofActors sql.NullInt64
-	err := q.row(ctx, `SELECT (SELECT enabled FROM feature_actors WHERE name = $1 AND target = $2),
+	err := q.Row(ctx, `SELECT (SELECT enabled FROM feature_actors WHERE name = $1 AND target = $2),
 			(SELECT value FROM features WHERE name = $1),
 			(SELECT percentage_of_time FROM features WHERE name = $1),
 			(SELECT percentage_of_actors FROM features WHERE name = $1)`,
 		projects.GenericPackages, "Project:"+strconv.FormatInt(projectID, 10)).Scan(&own, &instance, &ofTime, &ofActors)
-	gates := projects.FeatureGates{Own: pointer(own), Instance: pointer(instance), PercentageOfTime: ofTime.Int64, PercentageOfActors: ofActors.Int64}
-	return gates.On(projectID, rand.Int64N(100)), classify(err) //nolint:gosec // a lottery, not a secret
+	gates := projects.FeatureGates{Own: sqldb.Pointer(own), Instance: sqldb.Pointer(instance), PercentageOfTime: ofTime.Int64, PercentageOfActors: ofActors.Int64}
+	return gates.On(projectID, rand.Int64N(100)), sqldb.Classify(err) //nolint:gosec // a lottery, not a secret
 }

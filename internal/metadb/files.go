@@ -9,6 +9,7 @@ import (
 	"granary/internal/blob"
 	"granary/internal/page"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 	"granary/internal/webhooks"
 )
 
@@ -47,7 +48,7 @@ type foundFile struct {
 // FindFile implements registry.Files. Files that were asked for are
 // remembered until something is published to their place.
 func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
-	if db.dialect.shared { // another node may publish to the same place
+	if db.Shared() { // another node may publish to the same place
 		found, err := db.findFile(ctx, projectID, c)
 		return found.file, found.small, err
 	}
@@ -84,18 +85,18 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	var created int64
 	var kept sql.NullInt64 // an empty file has content too
 	var before, after sql.NullInt64
-	err := db.row(ctx, findFileQuery, string(c.File), projectID, string(c.Name), string(c.Version)).
+	err := db.Row(ctx, findFileQuery, string(c.File), projectID, string(c.Name), string(c.Version)).
 		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &before, &after, &f.Twin)
 	if err != nil {
-		return found, classify(err)
+		return found, sqldb.Classify(err)
 	}
 	copy(f.Digest[:], digest)
-	f.CreatedAt = moment(created)
+	f.CreatedAt = sqldb.Moment(created)
 	if kept.Valid && found.small == nil {
 		found.small = []byte{}
 	}
 	second := f.CreatedAt.Unix()
-	f.Twin = f.Twin || before.Valid && moment(before.Int64).Unix() == second || after.Valid && moment(after.Int64).Unix() == second
+	f.Twin = f.Twin || before.Valid && sqldb.Moment(before.Int64).Unix() == second || after.Valid && sqldb.Moment(after.Int64).Unix() == second
 	return found, verify(f.Digest, found.small)
 }
 
@@ -111,14 +112,14 @@ func verify(d blob.Digest, small []byte) error {
 // fileColumns are a file's for lists. Small bytes stay where they are.
 const fileColumns = `f.id, f.package_id, f.file_name, b.size, b.digest, f.status, f.created_at`
 
-func scanPackageFile(row scanner) (registry.PackageFile, error) {
+func scanPackageFile(row sqldb.Scanner) (registry.PackageFile, error) {
 	var f registry.PackageFile
 	var digest []byte
 	var created int64
 	err := row.Scan(&f.ID, &f.PackageID, &f.Name, &f.Size, &digest, &f.Status, &created)
 	copy(f.Digest[:], digest)
-	f.CreatedAt = moment(created)
-	return f, classify(err)
+	f.CreatedAt = sqldb.Moment(created)
+	return f, sqldb.Classify(err)
 }
 
 // listedFile is what the index package_files_listed has the files of.
@@ -132,14 +133,14 @@ func fileListing(order string) listing[registry.PackageFile] {
 
 // ListFiles implements registry.Files.
 func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[registry.PackageFile], error) {
-	var w where
-	w.and(listedFile, packageID)
-	order := "f.id" + direction(p.Desc)
+	var w sqldb.Where
+	w.And(listedFile, packageID)
+	order := "f.id" + sqldb.Direction(p.Desc)
 	switch p.OrderBy {
 	case "file_name":
-		order = "f.file_name" + direction(p.Desc) + ", " + order
+		order = "f.file_name" + sqldb.Direction(p.Desc) + ", " + order
 	case "created_at":
-		order = "f.created_at" + direction(p.Desc) + ", " + order
+		order = "f.created_at" + sqldb.Direction(p.Desc) + ", " + order
 	}
 	found, err := countedPage(ctx, db, &w, p, fileListing(order))
 	if err != nil {
@@ -152,12 +153,12 @@ func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (p
 
 // FindFileByID implements registry.Files.
 func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []byte, error) {
-	f, err := scanPackageFile(db.row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
+	f, err := scanPackageFile(db.Row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
 		WHERE f.id = $1 AND f.status = 'default'`, fileID))
 	if err != nil {
 		return f.File, nil, err
 	}
-	small, err := list(ctx, db, func(row scanner) (content []byte, err error) {
+	small, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (content []byte, err error) {
 		err = row.Scan(&content)
 		return append([]byte{}, content...), err // an empty file has content too
 	}, `SELECT c.content FROM package_files f JOIN blob_contents c ON c.blob_id = f.blob_id WHERE f.id = $1`, fileID)
@@ -170,12 +171,12 @@ func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []
 // RemoveFile implements registry.Files.
 func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
 	defer db.files.clear()
-	return db.writer.do(freeing(ctx), func(t *tx) error {
+	return db.do(sqldb.Freeing(ctx), func(t tx) error {
 		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}
-		f, err := scanPackageFile(t.row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
+		f, err := scanPackageFile(t.Row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
 			WHERE f.id = $1 AND f.package_id = $2 AND f.status <> 'pending_destruction'`, fileID, r.PackageID))
 		if err != nil {
 			return err
@@ -184,10 +185,10 @@ func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, 
 		if err != nil {
 			return err
 		}
-		if err := t.exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
+		if err := t.Exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
 			return err
 		}
-		if err := t.exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID); err != nil {
+		if err := t.Exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, sqldb.Micros(r.Now), r.PackageID); err != nil {
 			return err
 		}
 		if err := t.keepDate(fileID); err != nil {

@@ -1,6 +1,10 @@
 package metadb
 
-import "context"
+import (
+	"context"
+
+	"granary/internal/sqldb"
+)
 
 // On PostgreSQL publishers append to their counters, so that none waits for
 // another's commit. The statements here add up what was appended. Rows are taken
@@ -28,17 +32,17 @@ const idleNames = ` FROM package_names n WHERE n.listed = 0 AND NOT EXISTS (SELE
 // Fold tidies what publishing leaves behind for its own speed. It is cheap, may
 // run at any time, and is needed every few seconds while many publish.
 func (db *DB) Fold(ctx context.Context) error {
-	if !db.dialect.appends {
+	if !db.Shared() {
 		return nil
 	}
 	for _, fold := range []string{foldCounts, foldNames} {
-		if err := db.writer.do(ctx, func(t *tx) error { return t.exec(fold) }); err != nil {
+		if err := db.do(ctx, func(t tx) error { return t.Exec(fold) }); err != nil {
 			return err
 		}
 	}
 	var idle bool
-	if err := db.row(ctx, `SELECT EXISTS (SELECT 1`+idleNames+`)`).Scan(&idle); err != nil || !idle {
-		return classify(err)
+	if err := db.Row(ctx, `SELECT EXISTS (SELECT 1`+idleNames+`)`).Scan(&idle); err != nil || !idle {
+		return sqldb.Classify(err)
 	}
 	return db.dropNames(ctx)
 }
@@ -47,10 +51,10 @@ func (db *DB) Fold(ctx context.Context) error {
 // of names before: the lock waits for those that may have found a name there,
 // and who comes later finds it gone and puts it in again.
 func (db *DB) dropNames(ctx context.Context) error {
-	return db.writer.do(ctx, func(t *tx) error {
-		if err := t.exec(`LOCK TABLE package_names IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+	return db.do(ctx, func(t tx) error {
+		if err := t.Exec(`LOCK TABLE package_names IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return err
 		}
-		return t.exec(`DELETE` + idleNames)
+		return t.Exec(`DELETE` + idleNames)
 	})
 }

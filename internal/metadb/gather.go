@@ -3,24 +3,19 @@ package metadb
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // gatherer sends publications to PostgreSQL. Those that wait while others are on
 // their way go together: one way there and back, one transaction, one sync.
 type gatherer struct {
-	pool    *pool
+	db      *sqldb.DB
 	queue   chan *placement
 	ended   chan struct{} // a batch is back
 	quit    chan struct{}
@@ -38,18 +33,15 @@ const (
 
 // placement is a publication on its way: a statement, and where it led.
 type placement struct {
-	ctx   context.Context //nolint:containedctx // of the caller, who may leave before its turn
-	of    registry.Publication
-	query string
-	args  []any
-	put   landed
-	err   error // as the database said it; sql.ErrNoRows where nothing was done
-	done  chan struct{}
+	ctx  context.Context //nolint:containedctx // of the caller, who may leave before its turn
+	of   registry.Publication
+	done chan struct{}
+	sqldb.Statement
 }
 
 // newGatherer starts the goroutine that close ends.
-func newGatherer(p *pool) *gatherer {
-	g := &gatherer{pool: p, queue: make(chan *placement), ended: make(chan struct{}, mostBatches+1), quit: make(chan struct{})}
+func newGatherer(db *sqldb.DB) *gatherer {
+	g := &gatherer{db: db, queue: make(chan *placement), ended: make(chan struct{}, mostBatches+1), quit: make(chan struct{})}
 	g.running.Go(g.run)
 	return g
 }
@@ -67,10 +59,10 @@ func (g *gatherer) place(p *placement) error {
 	case <-p.ctx.Done():
 		return fault.Wrap(fault.Unavailable, "", p.ctx.Err())
 	case <-g.quit:
-		return fault.Wrap(fault.Unavailable, "", errClosed)
+		return fault.Wrap(fault.Unavailable, "", sqldb.ErrClosed)
 	}
 	<-p.done
-	return p.err
+	return p.Err
 }
 
 // run gathers what comes while a batch is on its way.
@@ -130,17 +122,17 @@ func (g *gatherer) start(batch []*placement) {
 // it then goes by itself, so that nobody fails, or waits, for another.
 func (g *gatherer) send(batch []*placement) {
 	waiting := slices.DeleteFunc(slices.Clone(batch), func(p *placement) bool {
-		p.err = p.ctx.Err()
-		return p.err != nil
+		p.Err = p.ctx.Err()
+		return p.Err != nil
 	})
 	if len(waiting) > 1 {
 		err := g.together(waiting)
 		if err == nil {
 			return
 		}
-		if !undone(err) {
+		if !sqldb.IsUndone(err) {
 			for _, p := range waiting {
-				p.err = err
+				p.Err = err
 			}
 			return
 		}
@@ -152,13 +144,6 @@ func (g *gatherer) send(batch []*placement) {
 	all.Wait()
 }
 
-// undone reports that PostgreSQL refused a transaction and goes on. After any
-// other error it may have been kept.
-func undone(err error) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.SeverityUnlocalized == "ERROR"
-}
-
 // together sends a batch as one transaction. Packages are taken in one order, so
 // that two batches seldom wait for each other in a circle.
 func (g *gatherer) together(batch []*placement) error {
@@ -166,54 +151,26 @@ func (g *gatherer) together(batch []*placement) error {
 		return cmp.Or(cmp.Compare(a.of.ProjectID, b.of.ProjectID), cmp.Compare(a.of.Coordinates.Name, b.of.Coordinates.Name),
 			cmp.Compare(a.of.Coordinates.Version, b.of.Coordinates.Version))
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	defer cancel()
-	conn, err := g.pool.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := g.pool.may(); err != nil {
-		return err
-	}
-	g.pool.point("before-commit")
-	err = conn.Raw(func(driver any) error {
-		var all pgx.Batch
-		moments := map[int64]bool{}
-		for _, p := range batch {
-			for moments[p.moment()] {
-				p.later()
-			}
-			moments[p.moment()] = true
-			all.Queue(p.query, p.args...)
+	all := make([]*sqldb.Statement, len(batch))
+	moments := map[int64]bool{}
+	for i, p := range batch {
+		for moments[p.moment()] {
+			p.later()
 		}
-		answers := driver.(*stdlib.Conn).Conn().SendBatch(ctx, &all)
-		for _, p := range batch {
-			p.err = answers.QueryRow().Scan(&p.put.packageID, &p.put.isNew, &p.put.fileID)
-			if errors.Is(p.err, pgx.ErrNoRows) {
-				p.err = sql.ErrNoRows
-			} else if p.err != nil {
-				return errors.Join(p.err, answers.Close())
-			}
-		}
-		return answers.Close()
-	})
-	g.pool.point("after-commit")
-	return err
+		moments[p.moment()] = true
+		all[i] = &p.Statement
+	}
+	return g.db.RunTogether(all)
 }
 
 // byItself sends one. An event's moment may be another's: it takes the next.
 func (g *gatherer) byItself(p *placement) {
-	for {
-		p.err = g.pool.statement(p.ctx, p.query, p.args, &p.put.packageID, &p.put.isNew, &p.put.fileID)
-		if !refused(p.err, uniqueViolation, "audit_events") {
-			return
-		}
+	for sqldb.IsRefused(g.db.Run(p.ctx, &p.Statement), sqldb.UniqueViolation, "audit_events") {
 		p.later()
 	}
 }
 
 // moment is the event's id: see recordOne.
-func (p *placement) moment() int64 { return p.args[momentArg].(int64) }
+func (p *placement) moment() int64 { return p.Args[momentArg].(int64) }
 
-func (p *placement) later() { p.args[momentArg] = p.moment() + 1 }
+func (p *placement) later() { p.Args[momentArg] = p.moment() + 1 }

@@ -11,6 +11,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // A blob's time of grace counts from when the last that referred to it went,
@@ -140,7 +141,7 @@ func TestGraceBeginsAtTheMigration(t *testing.T) {
 		applyAgain(t, db, 14)
 		sweeps(t, db, began, 0)
 		sweeps(t, db, time.Now().Add(time.Minute), 1)
-		if n := count(t, db, fmt.Sprintf(`SELECT COUNT(*) FROM blobs WHERE touched_at = %d`, micros(old))); n != 1 {
+		if n := count(t, db, fmt.Sprintf(`SELECT COUNT(*) FROM blobs WHERE touched_at = %d`, sqldb.Micros(old))); n != 1 {
 			t.Errorf("%d blobs with a file are as they were, want 1", n)
 		}
 	})
@@ -149,14 +150,14 @@ func TestGraceBeginsAtTheMigration(t *testing.T) {
 // A sweep that waits for a row, while a file comes and goes again, finds that the
 // grace has begun anew.
 func TestSweepLeavesWhatWasJustLetGo(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	ctx := t.Context()
 	old := time.Now().Add(-48 * time.Hour)
 	must(t, 0, db.PinBlob(ctx, blob.Digest{7}, 1, old))
 	held, commit := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- db.writer.do(ctx, func(t *tx) error {
+		done <- db.do(ctx, func(t tx) error {
 			id, err := t.blobOf(ctx, registry.Publication{Digest: blob.Digest{7}, Size: 1})
 			if err == nil {
 				err = t.countOff([]int64{id}, time.Now())

@@ -10,6 +10,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.description, n.visibility,
@@ -17,7 +18,7 @@ const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.d
 
 const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
 
-func scanGroup(row scanner) (projects.Group, error) {
+func scanGroup(row sqldb.Scanner) (projects.Group, error) {
 	var g projects.Group
 	var parent, owner sql.NullInt64
 	var allowed sql.Null[bool]
@@ -26,9 +27,9 @@ func scanGroup(row scanner) (projects.Group, error) {
 	err := row.Scan(&g.ID, &parent, &owner, &g.Name, &g.Path, &g.FullPath, &g.Description, &g.Visibility,
 		&allowed, &exception, &created, &updated)
 	g.ParentID, g.OwnerID = parent.Int64, owner.Int64
-	g.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
-	g.CreatedAt, g.UpdatedAt = moment(created), moment(updated)
-	return g, classify(err)
+	g.Duplicates = projects.Duplicates{Allowed: sqldb.Pointer(allowed), Exception: sqldb.Pointer(exception)}
+	g.CreatedAt, g.UpdatedAt = sqldb.Moment(created), sqldb.Moment(updated)
+	return g, sqldb.Classify(err)
 }
 
 // FindGroup implements projects.Groups.
@@ -47,8 +48,8 @@ func (db *DB) FindGroup(ctx context.Context, ref string, a access.Actor) (projec
 	return findGroup(ctx, db, id, a)
 }
 
-func findGroup(ctx context.Context, q queries, id int64, a access.Actor) (projects.Group, error) {
-	g, err := scanGroup(q.row(ctx, `SELECT `+groupColumns+` FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, id))
+func findGroup(ctx context.Context, q sqldb.Queries, id int64, a access.Actor) (projects.Group, error) {
+	g, err := scanGroup(q.Row(ctx, `SELECT `+groupColumns+` FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, id))
 	if err != nil {
 		return g, err
 	}
@@ -70,31 +71,31 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 	if f.Owned {
 		least = access.Owner
 	}
-	w := where{args: []any{f.Actor.UserID, int(least), micros(db.now())}}
-	w.and("n.deleted_at IS NULL AND n.owner_id IS NULL")
+	w := sqldb.Where{Args: []any{f.Actor.UserID, int(least), sqldb.Micros(db.Now())}}
+	w.And("n.deleted_at IS NULL AND n.owner_id IS NULL")
 	visibleGroups(&w, f)
 	if f.Search != "" {
-		w.and(w.matching(f.Search, "n.name", "n.path"))
+		w.And(w.Matching(f.Search, "n.name", "n.path"))
 	}
 	if f.TopLevelOnly {
-		w.and("n.parent_id IS NULL")
+		w.And("n.parent_id IS NULL")
 	}
 	if f.ParentID != 0 {
-		w.and("n.parent_id = ?", f.ParentID)
+		w.And("n.parent_id = ?", f.ParentID)
 	}
 	if f.Above != 0 {
-		w.and(`n.id IN (WITH RECURSIVE up (id) AS (
+		w.And(`n.id IN (WITH RECURSIVE up (id) AS (
 			SELECT CAST(? AS BIGINT) UNION SELECT n.parent_id FROM namespaces n JOIN up ON n.id = up.id WHERE n.parent_id IS NOT NULL) SELECT id FROM up)`, f.Above)
 	}
 	if f.Visibility != nil {
-		w.and("n.visibility = ?", int(*f.Visibility))
+		w.And("n.visibility = ?", int(*f.Visibility))
 	}
-	w.in("n.id", true, f.SkipIDs)
+	w.In("n.id", true, f.SkipIDs)
 	order := map[string]string{"path": "n.path", "id": "n.id"}[p.OrderBy]
 	if order == "" {
 		order = "lower(n.name)"
 	}
-	order += direction(p.Desc) + ", n.id" + direction(p.Desc)
+	order += sqldb.Direction(p.Desc) + ", n.id" + sqldb.Direction(p.Desc)
 	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Group]{with: mine, from: groupTables, columns: groupColumns, order: order, scan: scanGroup})
 	if err != nil {
 		return found, err
@@ -106,7 +107,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 
 // visibleGroups repeats in SQL what access decides: the test of this package
 // holds the two together.
-func visibleGroups(w *where, f projects.GroupFilter) {
+func visibleGroups(w *sqldb.Where, f projects.GroupFilter) {
 	const member = `n.id IN (SELECT id FROM mine)`
 	const onTheWay = `n.id IN (WITH RECURSIVE way (id) AS (
 		SELECT p.namespace_id FROM projects p WHERE p.deleted_at IS NULL AND p.id IN (SELECT id FROM mine_projects)
@@ -115,21 +116,21 @@ func visibleGroups(w *where, f projects.GroupFilter) {
 	switch {
 	case f.Owned || f.MinRole > access.NoRole:
 		if !f.Actor.Admin || f.Owned {
-			w.and(member)
+			w.And(member)
 		}
 	case f.Actor.Admin:
 	case !f.Actor.LoggedIn():
-		w.and("n.visibility = 20")
+		w.And("n.visibility = 20")
 	case f.Actor.External:
-		w.and("(n.visibility = 20 OR " + onTheWay + ")")
+		w.And("(n.visibility = 20 OR " + onTheWay + ")")
 	default:
-		w.and("(n.visibility >= 10 OR " + onTheWay + ")")
+		w.And("(n.visibility >= 10 OR " + onTheWay + ")")
 	}
 }
 
 // InsertGroup implements projects.Groups.
 func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, most fault.Limit, e audit.Event) (projects.Group, error) {
-	return change(ctx, db, func(t *tx) (projects.Group, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Group, error) {
 		if err := t.roomForGroup(ctx, g.ParentID, creator, most); err != nil {
 			return g, err
 		}
@@ -141,11 +142,11 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 			}
 			fullPath = parent + "/" + g.Path
 		}
-		id, err := t.insert(`INSERT INTO namespaces (parent_id, name, path, description, visibility,
+		id, err := t.Insert(`INSERT INTO namespaces (parent_id, name, path, description, visibility,
 				duplicates_allowed, duplicate_exception, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING id`,
-			id(g.ParentID), g.Name, g.Path, g.Description, int(g.Visibility),
-			optionalTruth(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.CreatedAt))
+			sqldb.NullID(g.ParentID), g.Name, g.Path, g.Description, int(g.Visibility),
+			sqldb.OptionalBool(g.Duplicates.Allowed), sqldb.Optional(g.Duplicates.Exception), sqldb.Micros(g.CreatedAt))
 		if err != nil {
 			return g, err
 		}
@@ -170,22 +171,22 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 
 // roomForGroup counts the groups of the parent, or without one those at the top
 // that the creator owns.
-func (t *tx) roomForGroup(ctx context.Context, parentID, creator int64, most fault.Limit) error {
+func (t tx) roomForGroup(ctx context.Context, parentID, creator int64, most fault.Limit) error {
 	if parentID != 0 {
 		return t.room(ctx, subgroupRows(), 1, most, parentID)
 	}
 	return t.room(ctx, ownGroupRows(), 1, most, creator)
 }
 
-func (t *tx) pathOfNamespace(ctx context.Context, namespaceID int64) (string, error) {
+func (t tx) pathOfNamespace(ctx context.Context, namespaceID int64) (string, error) {
 	var path string
-	err := t.row(ctx, `SELECT r.path FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, namespaceID).Scan(&path)
-	return path, classify(err)
+	err := t.Row(ctx, `SELECT r.path FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, namespaceID).Scan(&path)
+	return path, sqldb.Classify(err)
 }
 
 // UpdateGroup implements projects.Groups.
 func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*projects.Group) ([]audit.Event, error)) (projects.Group, error) {
-	return change(ctx, db, func(t *tx) (projects.Group, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Group, error) {
 		g, err := findGroup(ctx, t, groupID, access.Actor{})
 		if err != nil {
 			return g, err
@@ -210,10 +211,10 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 				return g, err
 			}
 		}
-		err = t.exec(`UPDATE namespaces SET name = $1, path = $2, description = $3, visibility = $4,
+		err = t.Exec(`UPDATE namespaces SET name = $1, path = $2, description = $3, visibility = $4,
 				duplicates_allowed = $5, duplicate_exception = $6, updated_at = $7 WHERE id = $8`,
 			g.Name, g.Path, g.Description, int(g.Visibility),
-			optionalTruth(g.Duplicates.Allowed), optional(g.Duplicates.Exception), micros(g.UpdatedAt), groupID)
+			sqldb.OptionalBool(g.Duplicates.Allowed), sqldb.Optional(g.Duplicates.Exception), sqldb.Micros(g.UpdatedAt), groupID)
 		if err != nil {
 			return g, err
 		}
@@ -223,28 +224,28 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 
 // checkVisibility compares a group's visibility, if it changes, with those of its
 // parent and of what is in it.
-func (t *tx) checkVisibility(ctx context.Context, before, after projects.Group) error {
+func (t tx) checkVisibility(ctx context.Context, before, after projects.Group) error {
 	if after.Visibility == before.Visibility {
 		return nil
 	}
 	var parent, inside sql.Null[access.Visibility]
-	err := t.row(ctx, `SELECT (SELECT visibility FROM namespaces WHERE id = $1),
+	err := t.Row(ctx, `SELECT (SELECT visibility FROM namespaces WHERE id = $1),
 			(SELECT MAX(v) FROM (SELECT visibility AS v FROM namespaces WHERE parent_id = $2 AND deleted_at IS NULL
 				UNION ALL SELECT visibility FROM projects WHERE namespace_id = $2 AND deleted_at IS NULL) AS inside)`,
 		after.ParentID, after.ID).Scan(&parent, &inside)
 	if err != nil {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
-	return projects.CheckVisibility(after.Visibility, pointer(parent), pointer(inside))
+	return projects.CheckVisibility(after.Visibility, sqldb.Pointer(parent), sqldb.Pointer(inside))
 }
 
 // DeleteGroup implements projects.Groups.
 func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time, e audit.Event) error {
-	_, err := change(freeing(ctx), db, func(t *tx) (struct{}, error) {
+	_, err := writePermission(sqldb.Freeing(ctx), db, func(t tx) (struct{}, error) {
 		if err := t.record(ctx, e); err != nil {
 			return struct{}{}, err
 		}
-		below, err := list(ctx, t, func(row scanner) (n int64, err error) { return n, row.Scan(&n) },
+		below, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (n int64, err error) { return n, row.Scan(&n) },
 			`WITH RECURSIVE below (id) AS (
 				SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
 			SELECT id FROM below`, groupID)
@@ -263,21 +264,21 @@ func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time, e a
 
 // deleteNamespace hides a namespace and its projects, frees their paths, and
 // removes what opens them or is secret in them.
-func (t *tx) deleteNamespace(namespaceID int64, now time.Time) error {
+func (t tx) deleteNamespace(namespaceID int64, now time.Time) error {
 	for _, table := range []string{"members", "deploy_tokens", "variables", "routes"} {
-		err := t.exec(`DELETE FROM `+table+` WHERE namespace_id = $1
+		err := t.Exec(`DELETE FROM `+table+` WHERE namespace_id = $1
 			OR project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
 		if err != nil {
 			return err
 		}
 	}
-	err := t.exec(`DELETE FROM hooks WHERE project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
+	err := t.Exec(`DELETE FROM hooks WHERE project_id IN (SELECT id FROM projects WHERE namespace_id = $1)`, namespaceID)
 	if err != nil {
 		return err
 	}
-	err = t.exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, micros(now), namespaceID)
+	err = t.Exec(`UPDATE projects SET deleted_at = $1 WHERE deleted_at IS NULL AND namespace_id = $2`, sqldb.Micros(now), namespaceID)
 	if err != nil {
 		return err
 	}
-	return t.exec(`UPDATE namespaces SET deleted_at = $1 WHERE deleted_at IS NULL AND id = $2`, micros(now), namespaceID)
+	return t.Exec(`UPDATE namespaces SET deleted_at = $1 WHERE deleted_at IS NULL AND id = $2`, sqldb.Micros(now), namespaceID)
 }

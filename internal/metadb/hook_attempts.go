@@ -9,6 +9,7 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/sqldb"
 	"granary/internal/webhooks"
 )
 
@@ -18,7 +19,7 @@ const keptAttempts = 100
 const attemptColumns = `a.id, a.hook_id, a.key, a.url, a.request_headers, a.request_body, a.response_status,
 	a.response_headers, a.response_body, a.fault, a.duration, a.created_at`
 
-func (db *DB) scanAttempt(row scanner) (webhooks.Attempt, error) {
+func (db *DB) scanAttempt(row sqldb.Scanner) (webhooks.Attempt, error) {
 	var a webhooks.Attempt
 	var url []byte
 	var request, response string
@@ -26,9 +27,9 @@ func (db *DB) scanAttempt(row scanner) (webhooks.Attempt, error) {
 	err := row.Scan(&a.ID, &a.HookID, &a.Key, &url, &request, &a.RequestBody, &a.Status,
 		&response, &a.ResponseBody, &a.Fault, &took, &created)
 	if err != nil {
-		return a, classify(err)
+		return a, sqldb.Classify(err)
 	}
-	a.Took, a.CreatedAt = time.Duration(took)*time.Microsecond, moment(created)
+	a.Took, a.CreatedAt = time.Duration(took)*time.Microsecond, sqldb.Moment(created)
 	a.URL, err = db.seals.open(url, besideAttempt(a.HookID))
 	return a, errors.Join(err, json.Unmarshal([]byte(request), &a.RequestHeaders), json.Unmarshal([]byte(response), &a.ResponseHeaders))
 }
@@ -37,26 +38,26 @@ func besideAttempt(hookID int64) string { return fmt.Sprintf("hook attempt\x00%d
 
 // ListAttempts implements webhooks.Log.
 func (db *DB) ListAttempts(ctx context.Context, hookID int64, f webhooks.AttemptFilter, p page.Request) (page.Of[webhooks.Attempt], error) {
-	var w where
-	w.and("a.hook_id = ?", hookID)
+	var w sqldb.Where
+	w.And("a.hook_id = ?", hookID)
 	either := ""
 	for _, status := range f.Statuses {
-		either += w.bind(" OR a.response_status BETWEEN ? AND ?", status[0], status[1])
+		either += w.Bind(" OR a.response_status BETWEEN ? AND ?", status[0], status[1])
 	}
 	if either != "" {
-		w.and("(1 = 0" + either + ")")
+		w.And("(1 = 0" + either + ")")
 	}
 	return listPage(ctx, direct{db}, &w, p, db.scanAttempt, "hook_attempts a", attemptColumns, "a.id DESC")
 }
 
 // FindAttempt implements webhooks.Log.
 func (db *DB) FindAttempt(ctx context.Context, hookID, id int64) (webhooks.Attempt, error) {
-	return db.scanAttempt(db.row(ctx, `SELECT `+attemptColumns+` FROM hook_attempts a WHERE a.id = $1 AND a.hook_id = $2`, id, hookID))
+	return db.scanAttempt(db.Row(ctx, `SELECT `+attemptColumns+` FROM hook_attempts a WHERE a.id = $1 AND a.hook_id = $2`, id, hookID))
 }
 
 // RecordAttempt implements webhooks.Log.
 func (db *DB) RecordAttempt(ctx context.Context, a webhooks.Attempt) error {
-	return db.writer.do(ctx, func(t *tx) error {
+	return db.do(ctx, func(t tx) error {
 		err := db.recordAttempt(ctx, t, a)
 		if fault.Is(err, fault.NotFound) {
 			err = nil // the hook was deleted meanwhile
@@ -68,10 +69,10 @@ func (db *DB) RecordAttempt(ctx context.Context, a webhooks.Attempt) error {
 // recordAttempt logs an attempt and notes it with the hook. What waits for a
 // hook that rests waits until it has rested, and what waits for a dead one is
 // dropped. NotFound where the hook is gone.
-func (db *DB) recordAttempt(ctx context.Context, t *tx, a webhooks.Attempt) error {
+func (db *DB) recordAttempt(ctx context.Context, t tx, a webhooks.Attempt) error {
 	h := webhooks.Hook{ID: a.HookID}
-	if err := t.row(ctx, `UPDATE hooks SET failures = failures WHERE id = $1 RETURNING failures`, a.HookID).Scan(&h.Failures); err != nil {
-		return classify(err)
+	if err := t.Row(ctx, `UPDATE hooks SET failures = failures WHERE id = $1 RETURNING failures`, a.HookID).Scan(&h.Failures); err != nil {
+		return sqldb.Classify(err)
 	}
 	if err := db.logAttempt(t, a); err != nil {
 		return err
@@ -80,21 +81,21 @@ func (db *DB) recordAttempt(ctx context.Context, t *tx, a webhooks.Attempt) erro
 	if h.Note(a, now); h.Failures == before && a.OK() {
 		return nil
 	}
-	if err := t.exec(`UPDATE hooks SET failures = $1, disabled_until = $2 WHERE id = $3`, h.Failures, optionalMicros(h.Disabled), h.ID); err != nil {
+	if err := t.Exec(`UPDATE hooks SET failures = $1, disabled_until = $2 WHERE id = $3`, h.Failures, sqldb.OptionalMicros(h.Disabled), h.ID); err != nil {
 		return err
 	}
 	switch {
 	case h.Dead():
-		return t.exec(`DELETE FROM hook_deliveries WHERE hook_id = $1`, h.ID)
+		return t.Exec(`DELETE FROM hook_deliveries WHERE hook_id = $1`, h.ID)
 	case h.Disabled != nil:
-		return t.exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due < $1`, micros(*h.Disabled), h.ID)
+		return t.Exec(`UPDATE hook_deliveries SET due = $1 WHERE hook_id = $2 AND due < $1`, sqldb.Micros(*h.Disabled), h.ID)
 	case a.OK():
 		return t.release(h.ID, now)
 	}
 	return nil
 }
 
-func (db *DB) logAttempt(t *tx, a webhooks.Attempt) error {
+func (db *DB) logAttempt(t tx, a webhooks.Attempt) error {
 	url, err := db.seals.seal(a.URL, besideAttempt(a.HookID))
 	if err != nil {
 		return err
@@ -107,23 +108,23 @@ func (db *DB) logAttempt(t *tx, a webhooks.Attempt) error {
 	if err != nil {
 		return err
 	}
-	err = t.exec(`INSERT INTO hook_attempts (hook_id, key, url, request_headers, request_body, response_status,
+	err = t.Exec(`INSERT INTO hook_attempts (hook_id, key, url, request_headers, request_body, response_status,
 			response_headers, response_body, fault, duration, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		a.HookID, a.Key, url, string(request), a.RequestBody, a.Status, string(response), a.ResponseBody, a.Fault,
-		a.Took.Microseconds(), micros(a.CreatedAt))
+		a.Took.Microseconds(), sqldb.Micros(a.CreatedAt))
 	if err != nil {
 		return err
 	}
-	return t.exec(`DELETE FROM hook_attempts WHERE hook_id = $1
+	return t.Exec(`DELETE FROM hook_attempts WHERE hook_id = $1
 		AND id <= (SELECT o.id FROM hook_attempts o WHERE o.hook_id = $1 ORDER BY o.id DESC LIMIT 1 OFFSET $2)`, a.HookID, keptAttempts)
 }
 
 // PruneAttempts implements webhooks.Log.
 func (db *DB) PruneAttempts(ctx context.Context, before time.Time, limit int) (int, error) {
-	return write(freeing(ctx), db, func(t *tx) (int, error) {
-		n, err := t.count(`DELETE FROM hook_attempts WHERE id IN (
-			SELECT id FROM hook_attempts WHERE created_at < $1 ORDER BY created_at LIMIT $2)`, micros(before), limit)
+	return write(sqldb.Freeing(ctx), db, func(t tx) (int, error) {
+		n, err := t.Count(`DELETE FROM hook_attempts WHERE id IN (
+			SELECT id FROM hook_attempts WHERE created_at < $1 ORDER BY created_at LIMIT $2)`, sqldb.Micros(before), limit)
 		return int(n), err
 	})
 }
@@ -133,17 +134,17 @@ func (db *DB) NewEvent(ctx context.Context, projectID, userID int64) (webhooks.E
 	return newEvent(ctx, db, projectID, userID)
 }
 
-func newEvent(ctx context.Context, q queries, projectID, userID int64) (webhooks.Event, error) {
+func newEvent(ctx context.Context, q sqldb.Queries, projectID, userID int64) (webhooks.Event, error) {
 	e := webhooks.Event{UUID: webhooks.NewKey(), Project: webhooks.Project{ID: projectID}}
 	p := &e.Project
-	err := q.row(ctx, `SELECT p.name, p.description, n.name, r.path, p.visibility, p.default_branch
+	err := q.Row(ctx, `SELECT p.name, p.description, n.name, r.path, p.visibility, p.default_branch
 		FROM projects p JOIN namespaces n ON n.id = p.namespace_id JOIN routes r ON r.project_id = p.id AND r.redirect = 0
 		WHERE p.id = $1`, projectID).
 		Scan(&p.Name, &p.Description, &p.Namespace, &p.FullPath, &p.Visibility, &p.DefaultBranch)
 	if err != nil || userID == 0 {
-		return e, classify(err)
+		return e, sqldb.Classify(err)
 	}
 	e.User = &webhooks.User{ID: userID}
-	err = q.row(ctx, `SELECT username, name FROM users WHERE id = $1`, userID).Scan(&e.User.Username, &e.User.Name)
-	return e, classify(err)
+	err = q.Row(ctx, `SELECT username, name FROM users WHERE id = $1`, userID).Scan(&e.User.Username, &e.User.Name)
+	return e, sqldb.Classify(err)
 }

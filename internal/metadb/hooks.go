@@ -10,6 +10,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/sqldb"
 	"granary/internal/webhooks"
 )
 
@@ -17,7 +18,7 @@ const hookColumns = `h.id, h.project_id, h.sealed, h.name, h.description, h.pack
 	h.failures, h.disabled_until, h.created_at`
 
 // scanHook reads and unseals a hook.
-func (db *DB) scanHook(row scanner) (webhooks.Hook, error) {
+func (db *DB) scanHook(row sqldb.Scanner) (webhooks.Hook, error) {
 	var h webhooks.Hook
 	var sealed []byte
 	var others string
@@ -26,12 +27,12 @@ func (db *DB) scanHook(row scanner) (webhooks.Hook, error) {
 	err := row.Scan(&h.ID, &h.ProjectID, &sealed, &h.Name, &h.Description, &h.Packages, &others, &h.VerifyTLS,
 		&h.Failures, &disabled, &created)
 	if err != nil {
-		return h, classify(err)
+		return h, sqldb.Classify(err)
 	}
 	if others != "" {
 		h.Others = strings.Split(others, ",")
 	}
-	h.Disabled, h.CreatedAt = optionalMoment(disabled), moment(created)
+	h.Disabled, h.CreatedAt = sqldb.OptionalMoment(disabled), sqldb.Moment(created)
 	target, err := db.seals.open(sealed, besideTarget(h.ProjectID))
 	if err != nil {
 		return h, err
@@ -53,8 +54,8 @@ func besideTarget(projectID int64) string { return fmt.Sprintf("hook\x00%d", pro
 
 // ListHooks implements webhooks.Store.
 func (db *DB) ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[webhooks.Hook], error) {
-	var w where
-	w.and("h.project_id = ?", projectID)
+	var w sqldb.Where
+	w.And("h.project_id = ?", projectID)
 	return listPage(ctx, direct{db}, &w, p, db.scanHook, "hooks h", hookColumns, "h.id")
 }
 
@@ -63,8 +64,8 @@ func (db *DB) FindHook(ctx context.Context, projectID, id int64) (webhooks.Hook,
 	return db.findHook(ctx, db, projectID, id)
 }
 
-func (db *DB) findHook(ctx context.Context, q queries, projectID, id int64) (webhooks.Hook, error) {
-	return db.scanHook(q.row(ctx, `SELECT `+hookColumns+` FROM hooks h WHERE h.id = $1 AND h.project_id = $2`, id, projectID))
+func (db *DB) findHook(ctx context.Context, q sqldb.Queries, projectID, id int64) (webhooks.Hook, error) {
+	return db.scanHook(q.Row(ctx, `SELECT `+hookColumns+` FROM hooks h WHERE h.id = $1 AND h.project_id = $2`, id, projectID))
 }
 
 // InsertHook implements webhooks.Store.
@@ -73,15 +74,15 @@ func (db *DB) InsertHook(ctx context.Context, h webhooks.Hook, most fault.Limit,
 	if err != nil {
 		return h, err
 	}
-	return alone(ctx, db, func(t *tx) (webhooks.Hook, error) {
+	return writeInTurn(ctx, db, func(t tx) (webhooks.Hook, error) {
 		if err := t.room(ctx, hookRows(), 1, most, h.ProjectID); err != nil {
 			return h, err
 		}
 		var err error
-		h.ID, err = t.insert(`INSERT INTO hooks (project_id, sealed, name, description, package_events, other_events,
+		h.ID, err = t.Insert(`INSERT INTO hooks (project_id, sealed, name, description, package_events, other_events,
 				verify_tls, failures, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8) RETURNING id`,
-			h.ProjectID, sealed, h.Name, h.Description, truth(h.Packages), strings.Join(h.Others, ","), truth(h.VerifyTLS), micros(h.CreatedAt))
+			h.ProjectID, sealed, h.Name, h.Description, sqldb.Bool(h.Packages), strings.Join(h.Others, ","), sqldb.Bool(h.VerifyTLS), sqldb.Micros(h.CreatedAt))
 		if err != nil {
 			return h, err
 		}
@@ -92,7 +93,7 @@ func (db *DB) InsertHook(ctx context.Context, h webhooks.Hook, most fault.Limit,
 
 // UpdateHook implements webhooks.Store.
 func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*webhooks.Hook) (audit.Event, error)) (webhooks.Hook, error) {
-	return alone(ctx, db, func(t *tx) (webhooks.Hook, error) {
+	return writeInTurn(ctx, db, func(t tx) (webhooks.Hook, error) {
 		h, err := db.findHook(ctx, t, projectID, id)
 		if err != nil {
 			return h, err
@@ -106,7 +107,7 @@ func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*
 			return h, err
 		}
 		if failed && h.Failures == 0 {
-			if err := t.release(h.ID, t.now()); err != nil {
+			if err := t.release(h.ID, t.Now()); err != nil {
 				return h, err
 			}
 		}
@@ -114,19 +115,19 @@ func (db *DB) UpdateHook(ctx context.Context, projectID, id int64, change func(*
 		if err != nil {
 			return h, err
 		}
-		return h, t.exec(`UPDATE hooks SET sealed = $1, name = $2, description = $3, package_events = $4, other_events = $5,
+		return h, t.Exec(`UPDATE hooks SET sealed = $1, name = $2, description = $3, package_events = $4, other_events = $5,
 				verify_tls = $6, failures = $7, disabled_until = $8 WHERE id = $9`,
-			sealed, h.Name, h.Description, truth(h.Packages), strings.Join(h.Others, ","), truth(h.VerifyTLS),
-			h.Failures, optionalMicros(h.Disabled), h.ID)
+			sealed, h.Name, h.Description, sqldb.Bool(h.Packages), strings.Join(h.Others, ","), sqldb.Bool(h.VerifyTLS),
+			h.Failures, sqldb.OptionalMicros(h.Disabled), h.ID)
 	})
 }
 
 // DeleteHook implements webhooks.Store.
 func (db *DB) DeleteHook(ctx context.Context, projectID, id int64, e audit.Event) error {
-	return db.writer.do(ctx, func(t *tx) error {
-		err := t.row(ctx, `DELETE FROM hooks WHERE id = $1 AND project_id = $2 RETURNING name`, id, projectID).Scan(&e.Target.Details)
+	return db.do(ctx, func(t tx) error {
+		err := t.Row(ctx, `DELETE FROM hooks WHERE id = $1 AND project_id = $2 RETURNING name`, id, projectID).Scan(&e.Target.Details)
 		if err != nil {
-			return classify(err)
+			return sqldb.Classify(err)
 		}
 		return t.record(ctx, e)
 	})

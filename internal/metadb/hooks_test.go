@@ -311,7 +311,7 @@ func TestDamagedDeliveryIsDropped(t *testing.T) {
 		f, err := publish(t, db, p.ID, root.ID, name, false)
 		must(t, f, err)
 	}
-	must(t, 0, db.writer.do(t.Context(), func(t *tx) error { return t.exec(`UPDATE hook_deliveries SET event = '{' WHERE id = 1`) }))
+	must(t, 0, db.do(t.Context(), func(t tx) error { return t.Exec(`UPDATE hook_deliveries SET event = '{' WHERE id = 1`) }))
 	if _, err := db.ClaimDelivery(t.Context(), [4]int64{}, time.Now()); !fault.Is(err, fault.Internal) {
 		t.Errorf("the damaged one: %v", err)
 	}
@@ -329,7 +329,7 @@ func TestHookSecretsAreSealed(t *testing.T) {
 	db, p, root, h := hookedIn(t, openSQLite(t))
 	must(t, 0, db.RecordAttempt(t.Context(), webhooks.Attempt{HookID: h.ID, Status: 200, URL: h.Target.URL, CreatedAt: time.Now()}))
 	var file string
-	must(t, 0, db.row(t.Context(), `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file))
+	must(t, 0, db.Row(t.Context(), `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file))
 	for _, name := range []string{file, file + "-wal"} {
 		text, err := os.ReadFile(name)
 		must(t, 0, err)
@@ -345,8 +345,8 @@ func TestHookSecretsAreSealed(t *testing.T) {
 	}
 	other := newProject(t, db, p.Namespace.ID, "other", access.Private, root.ID)
 	copied := newHook(t, db, other.ID)
-	must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
-		return t.exec(`UPDATE hooks SET sealed = (SELECT o.sealed FROM hooks o WHERE o.id = $1) WHERE id = $2`, h.ID, copied.ID)
+	must(t, 0, db.do(t.Context(), func(t tx) error {
+		return t.Exec(`UPDATE hooks SET sealed = (SELECT o.sealed FROM hooks o WHERE o.id = $1) WHERE id = $2`, h.ID, copied.ID)
 	}))
 	if got, err := db.FindHook(t.Context(), other.ID, copied.ID); err == nil {
 		t.Errorf("%+v", got)
@@ -371,7 +371,7 @@ func TestHooksEndWithTheirPlace(t *testing.T) {
 			must(t, 0, end(db, p))
 			for _, table := range []string{"hooks", "hook_deliveries", "hook_attempts"} {
 				var n int
-				must(t, 0, db.row(t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n))
+				must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n))
 				if n != 0 {
 					t.Errorf("%d rows are left in %s", n, table)
 				}

@@ -10,6 +10,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/sqldb"
 )
 
 const jobColumns = `j.id, j.project_id, j.pipeline_id, j.name, j.stage, j.ref, j.sha, j.tag, j.status,
@@ -17,7 +18,7 @@ const jobColumns = `j.id, j.project_id, j.pipeline_id, j.name, j.stage, j.ref, j
 
 const jobTables = `jobs j JOIN users u ON u.id = j.user_id`
 
-func scanJob(row scanner) (auth.Job, error) {
+func scanJob(row sqldb.Scanner) (auth.Job, error) {
 	var j auth.Job
 	var created, expires, userCreated int64
 	var finished, namespace sql.NullInt64
@@ -27,10 +28,10 @@ func scanJob(row scanner) (auth.Job, error) {
 		&u.ID, &u.Username, &u.Name, &u.Email, &u.Admin, &u.External, &u.Blocked, &u.CanCreateGroup,
 		&u.ProjectsLimit, &u.Note, &userCreated, &namespace, &u.Home)
 	u.Bot = u.Home != 0
-	u.CreatedAt, u.NamespaceID = moment(userCreated), namespace.Int64
+	u.CreatedAt, u.NamespaceID = sqldb.Moment(userCreated), namespace.Int64
 	j.User = u.Bounded()
-	j.CreatedAt, j.FinishedAt, j.ExpiresAt = moment(created), optionalMoment(finished), moment(expires)
-	return j, classify(err)
+	j.CreatedAt, j.FinishedAt, j.ExpiresAt = sqldb.Moment(created), sqldb.OptionalMoment(finished), sqldb.Moment(expires)
+	return j, sqldb.Classify(err)
 }
 
 // FindJob implements auth.Jobs.
@@ -38,31 +39,31 @@ func (db *DB) FindJob(ctx context.Context, projectID, jobID int64) (auth.Job, er
 	return findJob(ctx, db, projectID, jobID)
 }
 
-func findJob(ctx context.Context, q queries, projectID, jobID int64) (auth.Job, error) {
-	return scanJob(q.row(ctx, `SELECT `+jobColumns+` FROM `+jobTables+` WHERE j.project_id = $1 AND j.id = $2`, projectID, jobID))
+func findJob(ctx context.Context, q sqldb.Queries, projectID, jobID int64) (auth.Job, error) {
+	return scanJob(q.Row(ctx, `SELECT `+jobColumns+` FROM `+jobTables+` WHERE j.project_id = $1 AND j.id = $2`, projectID, jobID))
 }
 
 // ListJobs implements auth.Jobs.
 func (db *DB) ListJobs(ctx context.Context, projectID int64, p page.Request) (page.Of[auth.Job], error) {
-	var w where
-	w.and("j.project_id = ?", projectID)
-	return listPage(ctx, direct{db}, &w, p, scanJob, jobTables, jobColumns, "j.id"+direction(p.Desc))
+	var w sqldb.Where
+	w.And("j.project_id = ?", projectID)
+	return listPage(ctx, direct{db}, &w, p, scanJob, jobTables, jobColumns, "j.id"+sqldb.Direction(p.Desc))
 }
 
 // InsertJob implements auth.Jobs.
 func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.Job, error) {
-	return change(ctx, db, func(t *tx) (auth.Job, error) {
-		err := t.room(ctx, runningJobRows(), 1, most, j.ProjectID, micros(j.CreatedAt))
+	return writePermission(ctx, db, func(t tx) (auth.Job, error) {
+		err := t.room(ctx, runningJobRows(), 1, most, j.ProjectID, sqldb.Micros(j.CreatedAt))
 		if err != nil {
 			return j, err
 		}
 		if j.PipelineID, err = t.pipeline(ctx, j); err != nil {
 			return j, err
 		}
-		j.ID, err = t.insert(`INSERT INTO jobs (project_id, pipeline_id, user_id, name, stage, ref, sha, tag, status, digest, created_at, expires_at)
+		j.ID, err = t.Insert(`INSERT INTO jobs (project_id, pipeline_id, user_id, name, stage, ref, sha, tag, status, digest, created_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
-			j.ProjectID, j.PipelineID, j.User.ID, j.Name, j.Stage, j.Ref, j.SHA, truth(j.Tag), j.Status, d[:],
-			micros(j.CreatedAt), micros(j.ExpiresAt))
+			j.ProjectID, j.PipelineID, j.User.ID, j.Name, j.Stage, j.Ref, j.SHA, sqldb.Bool(j.Tag), j.Status, d[:],
+			sqldb.Micros(j.CreatedAt), sqldb.Micros(j.ExpiresAt))
 		if err != nil {
 			return j, err
 		}
@@ -83,32 +84,32 @@ const pipelineNumber = `UPDATE pipeline_numbers SET last = CASE
 // pipeline finds the job's pipeline or makes it, with the id that the caller
 // wants where it is free. Nobody else makes pipelines meanwhile: the caller has
 // the turn (see change).
-func (t *tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
+func (t tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
 	number := j.PipelineID
 	if number != 0 {
 		var owner int64
-		err := t.row(ctx, `SELECT project_id FROM pipelines WHERE id = $1`, j.PipelineID).Scan(&owner)
+		err := t.Row(ctx, `SELECT project_id FROM pipelines WHERE id = $1`, j.PipelineID).Scan(&owner)
 		switch {
 		case err == nil && owner == j.ProjectID:
 			return j.PipelineID, nil
 		case err == nil:
 			return 0, fault.New(fault.Conflict, "")
 		case !errors.Is(err, sql.ErrNoRows):
-			return 0, classify(err)
+			return 0, sqldb.Classify(err)
 		}
-	} else if err := t.row(ctx, pipelineNumber).Scan(&number); err != nil {
-		return 0, classify(err)
+	} else if err := t.Row(ctx, pipelineNumber).Scan(&number); err != nil {
+		return 0, sqldb.Classify(err)
 	}
-	return t.insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
-		number, j.ProjectID, j.User.ID, j.Ref, j.SHA, micros(j.CreatedAt))
+	return t.Insert(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+		number, j.ProjectID, j.User.ID, j.Ref, j.SHA, sqldb.Micros(j.CreatedAt))
 }
 
 // FinishJob implements auth.Jobs.
 func (db *DB) FinishJob(ctx context.Context, projectID, jobID int64, status auth.JobStatus, now time.Time, e audit.Event) (auth.Job, error) {
-	return change(ctx, db, func(t *tx) (auth.Job, error) {
-		n, err := t.count(`UPDATE jobs SET status = $1, finished_at = $2
+	return writePermission(ctx, db, func(t tx) (auth.Job, error) {
+		n, err := t.Count(`UPDATE jobs SET status = $1, finished_at = $2
 			WHERE project_id = $3 AND id = $4 AND status = $5 AND expires_at > $2`,
-			status, micros(now), projectID, jobID, auth.JobRunning)
+			status, sqldb.Micros(now), projectID, jobID, auth.JobRunning)
 		if err != nil {
 			return auth.Job{}, err
 		}

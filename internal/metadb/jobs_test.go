@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"io/fs"
 	"strings"
 	"sync"
 	"testing"
@@ -100,7 +101,7 @@ func TestPipelineNumbersOfOldDatabases(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)
 		p := newProject(t, db, newGroup(t, db, 0, "acme", access.Private, root.ID).ID, "tool", access.Private, root.ID)
-		text, err := migrations.ReadFile("migrations/" + db.dialect.folder + "/0013_own_numbers.sql")
+		text, err := fs.ReadFile(files(), folder(db)+"/0013_own_numbers.sql")
 		must(t, 0, err)
 		_, fill, _ := strings.Cut(string(text), "\nINSERT")
 		fill, _, found := strings.Cut("INSERT"+fill, ";")
@@ -111,19 +112,19 @@ func TestPipelineNumbersOfOldDatabases(t *testing.T) {
 			there []int64
 			next  int64
 		}{{nil, 1}, {[]int64{1, 2, 7}, 8}, {[]int64{1<<53 - 1, 1 << 53}, 8}} {
-			must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
+			must(t, 0, db.do(t.Context(), func(t tx) error {
 				for _, id := range tc.there {
-					if err := t.exec(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, '', '', 0)`, id, p.ID, root.ID); err != nil {
+					if err := t.Exec(`INSERT INTO pipelines (id, project_id, user_id, ref, sha, created_at) VALUES ($1, $2, $3, '', '', 0)`, id, p.ID, root.ID); err != nil {
 						return err
 					}
 				}
-				if err := t.exec(`DELETE FROM pipeline_numbers`); err != nil {
+				if err := t.Exec(`DELETE FROM pipeline_numbers`); err != nil {
 					return err
 				}
-				return t.exec(fill)
+				return t.Exec(fill)
 			}))
 			var next int64
-			err := db.writer.do(t.Context(), func(tx *tx) error { return tx.row(t.Context(), pipelineNumber).Scan(&next) })
+			err := db.do(t.Context(), func(tx tx) error { return tx.Row(t.Context(), pipelineNumber).Scan(&next) })
 			if err != nil || next != tc.next {
 				t.Errorf("with %v the next is %d, %v, want %d", tc.there, next, err, tc.next)
 			}

@@ -5,6 +5,7 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // limited is a kind of rows of which an owner has a limited number. The Limit
@@ -98,7 +99,7 @@ func placeID(at projects.Place) int64 {
 // room fails with Full where the owner, the first of args, has no room for so
 // many more rows: 1 before a row is added, 0 after. Hidden where the owner is
 // gone. Until the transaction ends nobody else comes past here with this owner.
-func (t *tx) room(ctx context.Context, c limited, more int, most fault.Limit, args ...any) error {
+func (t tx) room(ctx context.Context, c limited, more int, most fault.Limit, args ...any) error {
 	if c.hold != "" {
 		if err := t.holdOwner(c, args[0]); err != nil {
 			return err
@@ -109,16 +110,16 @@ func (t *tx) room(ctx context.Context, c limited, more int, most fault.Limit, ar
 	if wanted <= 0 {
 		return most.Exceeded()
 	}
-	err := t.row(ctx, `SELECT COUNT(*) FROM (`+c.rows+`) AS few`, append(args, wanted)...).Scan(&have)
+	err := t.Row(ctx, `SELECT COUNT(*) FROM (`+c.rows+`) AS few`, append(args, wanted)...).Scan(&have)
 	if err == nil && have >= wanted {
 		return most.Exceeded()
 	}
-	return classify(err)
+	return sqldb.Classify(err)
 }
 
 // holdOwner keeps the row of an owner for the transaction.
-func (t *tx) holdOwner(c limited, owner any) error {
-	n, err := t.count(c.hold, owner)
+func (t tx) holdOwner(c limited, owner any) error {
+	n, err := t.Count(c.hold, owner)
 	if err == nil && n == 0 {
 		err = fault.New(fault.Hidden, c.noun)
 	}

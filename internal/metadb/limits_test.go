@@ -18,6 +18,7 @@ import (
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
+	"granary/internal/sqldb"
 	"granary/internal/webhooks"
 )
 
@@ -49,7 +50,7 @@ func (c *crowd) clear(name string) {
 	c.root = newUser(c.t, c.db, "root-"+name, false)
 	c.group = newGroup(c.t, c.db, 0, name, access.Private, c.root.ID)
 	c.project = newProject(c.t, c.db, c.group.ID, "tool", access.Private, c.root.ID)
-	must(c.t, 0, c.db.writer.do(c.t.Context(), func(t *tx) error { return t.exec(`DELETE FROM features`) }))
+	must(c.t, 0, c.db.do(c.t.Context(), func(t tx) error { return t.Exec(`DELETE FROM features`) }))
 }
 
 // additions are all ways by which callers add rows that are limited. Each adds
@@ -177,7 +178,7 @@ func TestLimitsUnderConcurrency(t *testing.T) {
 		}
 		for name, add := range all {
 			c.clear(name)
-			must(t, 0, db.writer.do(t.Context(), func(t *tx) error { return t.exec(`UPDATE users SET projects_limit = 5 WHERE id = $1`, c.root.ID) }))
+			must(t, 0, db.do(t.Context(), func(t tx) error { return t.Exec(`UPDATE users SET projects_limit = 5 WHERE id = $1`, c.root.ID) }))
 			most := fault.Limit{Most: 5, Of: name}
 			if got := c.storm(name, add, most); got != most.Most {
 				t.Errorf("%s: %d got in, where %d may", name, got, most.Most)
@@ -215,12 +216,12 @@ func TestDeletedMakesRoom(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
+		must(t, 0, db.do(t.Context(), func(t tx) error {
 			for _, text := range []string{
 				`UPDATE projects SET deleted_at = 1 WHERE path LIKE 'in-%'`, `UPDATE jobs SET expires_at = 1`,
 				`UPDATE namespaces SET deleted_at = 1 WHERE path LIKE 'row-%' OR path = 'user0'`,
 			} {
-				if err := t.exec(text); err != nil {
+				if err := t.Exec(text); err != nil {
 					return err
 				}
 			}
@@ -318,7 +319,7 @@ func TestCountsUseIndexes(t *testing.T) {
 		}
 	})
 	t.Run("postgres", func(t *testing.T) {
-		db := openPostgres(t, Options{})
+		db := openPostgres(t, sqldb.Options{})
 		for _, c := range kinds {
 			for _, text := range []string{c.hold, c.rows} {
 				if text != "" && strings.Contains(postgresPlan(t, db, text), "Seq Scan") {
@@ -336,11 +337,11 @@ func postgresPlan(t *testing.T, db *DB, text string) string {
 		text = strings.ReplaceAll(text, fmt.Sprint("$", n), "1")
 	}
 	text = `EXPLAIN ` + strings.ReplaceAll(text, "name = 1", "name = '1'")
-	steps, err := write(t.Context(), db, func(x *tx) ([]string, error) {
-		if err := x.exec(`SET LOCAL enable_seqscan = off`); err != nil {
+	steps, err := write(t.Context(), db, func(x tx) ([]string, error) {
+		if err := x.Exec(`SET LOCAL enable_seqscan = off`); err != nil {
 			return nil, err
 		}
-		return list(t.Context(), x, func(row scanner) (step string, err error) { return step, row.Scan(&step) }, text)
+		return sqldb.List(t.Context(), x, func(row sqldb.Scanner) (step string, err error) { return step, row.Scan(&step) }, text)
 	})
 	return strings.Join(must(t, steps, err), "\n")
 }

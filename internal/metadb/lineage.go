@@ -9,6 +9,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // ancestor is one namespace on the way from a place to the top, and the
@@ -36,19 +37,19 @@ const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 
 // lineage is the namespaces from the given one upward. A user's own namespace
 // makes its owner Owner.
-func lineage(ctx context.Context, q queries, namespaceID, userID int64) ([]ancestor, error) {
-	return list(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, micros(q.now()))
+func lineage(ctx context.Context, q sqldb.Queries, namespaceID, userID int64) ([]ancestor, error) {
+	return sqldb.List(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, sqldb.Micros(q.Now()))
 }
 
-func scanAncestor(userID int64) func(scanner) (ancestor, error) {
-	return func(row scanner) (ancestor, error) {
+func scanAncestor(userID int64) func(sqldb.Scanner) (ancestor, error) {
+	return func(row sqldb.Scanner) (ancestor, error) {
 		var a ancestor
 		var parent sql.NullInt64
 		var allowed sql.Null[bool]
 		var exception sql.Null[string]
 		err := row.Scan(&a.id, &parent, &a.name, &a.ownerID, &allowed, &exception, &a.role)
 		a.parentID = parent.Int64
-		a.duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
+		a.duplicates = projects.Duplicates{Allowed: sqldb.Pointer(allowed), Exception: sqldb.Pointer(exception)}
 		if a.ownerID.Valid && a.ownerID.Int64 == userID {
 			a.role = access.Owner
 		}
@@ -58,15 +59,15 @@ func scanAncestor(userID int64) func(scanner) (ancestor, error) {
 
 // lineages is the lineage of each of many namespaces, by one query. What they have
 // in common is read once.
-func lineages(ctx context.Context, q queries, namespaceIDs []int64, userID int64) (map[int64][]ancestor, error) {
-	var w where
-	w.in("n.id", false, distinct(namespaceIDs))
+func lineages(ctx context.Context, q sqldb.Queries, namespaceIDs []int64, userID int64) (map[int64][]ancestor, error) {
+	var w sqldb.Where
+	w.In("n.id", false, distinct(namespaceIDs))
 	text := `WITH RECURSIVE up (id) AS (
 			SELECT n.id FROM namespaces n` + w.String() + `
 			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
 		SELECT ` + ancestorColumns + ` FROM up JOIN namespaces n ON n.id = up.id
-		LEFT JOIN members m ON m.namespace_id = n.id AND ` + w.living(userID, q.now())
-	found, err := list(ctx, q, scanAncestor(userID), text, w.args...)
+		LEFT JOIN members m ON m.namespace_id = n.id AND ` + living(&w, userID, q.Now())
+	found, err := sqldb.List(ctx, q, scanAncestor(userID), text, w.Args...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +87,8 @@ func lineages(ctx context.Context, q queries, namespaceIDs []int64, userID int64
 }
 
 // living is the condition that m is a membership of the user that counts now.
-func (w *where) living(userID int64, now time.Time) string {
-	return w.bind("m.user_id = ? AND (m.expires_at IS NULL OR m.expires_at > ?) AND", userID, micros(now)) + counted
+func living(w *sqldb.Where, userID int64, now time.Time) string {
+	return w.Bind("m.user_id = ? AND (m.expires_at IS NULL OR m.expires_at > ?) AND", userID, sqldb.Micros(now)) + counted
 }
 
 // distinct is each of the ids once.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"granary/internal/page"
+	"granary/internal/sqldb"
 )
 
 // listing is where the rows of a list come from.
@@ -19,34 +20,34 @@ type listing[T any] struct {
 	narrow  string // tables that are enough to tell which rows there are, and what bytes is; "" for all
 	bytes   string // SQL: how many a row has; "" for those of its columns
 	order   string
-	scan    func(scanner) (T, error)
+	scan    func(sqldb.Scanner) (T, error)
 }
 
 // lists is what lists are read with.
 type lists interface {
-	queries
+	sqldb.Queries
 	bytesOf(column string) string
 }
 
 // bytesOf is a column as octet_length takes it. PostgreSQL has it for texts only;
 // SQLite would read a text that it casts, and else knows its length.
 func (db *DB) bytesOf(column string) string {
-	if db.dialect.shared {
+	if db.Shared() {
 		return `CAST(` + column + ` AS TEXT)`
 	}
 	return column
 }
 
 // listPage reads one page of a table, and counts all pages.
-func listPage[T any](ctx context.Context, q lists, w *where, p page.Request, scan func(scanner) (T, error), from, columns, order string) (page.Of[T], error) {
+func listPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Request, scan func(sqldb.Scanner) (T, error), from, columns, order string) (page.Of[T], error) {
 	return countedPage(ctx, q, w, p, listing[T]{from: from, columns: columns, order: order, scan: scan})
 }
 
-func countedPage[T any](ctx context.Context, q lists, w *where, p page.Request, l listing[T]) (page.Of[T], error) {
+func countedPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Request, l listing[T]) (page.Of[T], error) {
 	var found page.Of[T]
-	err := q.row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+w.String(), w.args...).Scan(&found.Total)
+	err := q.Row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+w.String(), w.Args...).Scan(&found.Total)
 	if err != nil {
-		return found, classify(err)
+		return found, sqldb.Classify(err)
 	}
 	err = l.readPage(ctx, q, w, p, &found)
 	return found, err
@@ -54,15 +55,15 @@ func countedPage[T any](ctx context.Context, q lists, w *where, p page.Request, 
 
 // readPage reads the rows of a page. If they are to be read in steps, it reads all
 // of a small page, and of another one only which rows it has, and how large.
-func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Request, found *page.Of[T]) (err error) {
+func (l listing[T]) readPage(ctx context.Context, q lists, w *sqldb.Where, p page.Request, found *page.Of[T]) (err error) {
 	if !p.InSteps {
-		found.Rows, err = list(ctx, q, l.scan, l.query(l.columns, w, p), w.args...)
+		found.Rows, err = sqldb.List(ctx, q, l.scan, l.query(l.columns, w, p), w.Args...)
 		return err
 	}
-	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+	all := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
 	id, _, _ := strings.Cut(l.columns, ",")
 	if l.bytes == "" { // else its rows are known to be large
-		again := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+		again := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
 		small, err := l.readSmall(ctx, q, &again, p, id)
 		if err != nil || small != nil {
 			found.Steps = small
@@ -74,33 +75,33 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *where, p page.Requ
 		outline.from, outline.narrow = cmp.Or(l.narrow, l.from), ""
 	}
 	steps := &page.Steps[T]{}
-	_, err = list(ctx, q, func(row scanner) (struct{}, error) {
+	_, err = sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var id, size int64
 		err := row.Scan(&id, &size)
 		steps.IDs, steps.Sizes = append(steps.IDs, id), append(steps.Sizes, size)
 		return struct{}{}, err
-	}, outline.query(id+`, `+l.size(q), w, p), w.args...)
+	}, outline.query(id+`, `+l.size(q), w, p), w.Args...)
 	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, all, id, ids) }
 	found.Steps = steps
 	return err
 }
 
 // stepsOf are the rows with the ids, in their order, to be read later.
-func (l listing[T]) stepsOf(ctx context.Context, q lists, w where, id string, ids []int64) (*page.Steps[T], error) {
+func (l listing[T]) stepsOf(ctx context.Context, q lists, w sqldb.Where, id string, ids []int64) (*page.Steps[T], error) {
 	steps := &page.Steps[T]{IDs: ids, Sizes: make([]int64, len(ids))}
 	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, w, id, ids) }
 	if len(ids) == 0 {
 		return steps, nil
 	}
-	chosen := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
-	chosen.in(id, false, ids)
+	chosen := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
+	chosen.In(id, false, ids)
 	sizes := map[int64]int64{}
-	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var id, size int64
 		err := row.Scan(&id, &size)
 		sizes[id] = size
 		return struct{}{}, err
-	}, `SELECT `+id+`, `+l.size(q)+` FROM `+cmp.Or(l.narrow, l.from)+chosen.String(), chosen.args...)
+	}, `SELECT `+id+`, `+l.size(q)+` FROM `+cmp.Or(l.narrow, l.from)+chosen.String(), chosen.Args...)
 	for i, id := range ids {
 		steps.Sizes[i] = sizes[id]
 	}
@@ -109,19 +110,19 @@ func (l listing[T]) stepsOf(ctx context.Context, q lists, w where, id string, id
 
 // readSmall reads the rows of a page while they are small together, page.Large at
 // most. It returns nil if they are not.
-func (l listing[T]) readSmall(ctx context.Context, q lists, w *where, p page.Request, id string) (*page.Steps[T], error) {
-	rows, err := q.rows(ctx, l.query(id+`, `+l.columns, w, p), w.args...)
+func (l listing[T]) readSmall(ctx context.Context, q lists, w *sqldb.Where, p page.Request, id string) (*page.Steps[T], error) {
+	rows, err := q.Rows(ctx, l.query(id+`, `+l.columns, w, p), w.Args...)
 	if err != nil {
-		return nil, classify(err)
+		return nil, sqldb.Classify(err)
 	}
 	defer func() { _ = rows.Close() }() // what it says, Err says
 	small, sum := &page.Steps[T]{}, int64(0)
 	at := map[int64]T{}
 	for rows.Next() {
-		row := weighed{scanner: rows}
+		row := weighed{Scanner: rows}
 		v, err := l.scan(behind{&row, &row.id})
 		if err != nil {
-			return nil, classify(err)
+			return nil, sqldb.Classify(err)
 		}
 		if sum += row.bytes; sum > page.Large {
 			return nil, nil
@@ -135,18 +136,18 @@ func (l listing[T]) readSmall(ctx context.Context, q lists, w *where, p page.Req
 		}
 		return found, nil
 	}
-	return small, classify(rows.Err())
+	return small, sqldb.Classify(rows.Err())
 }
 
 // weighed is a row that counts the bytes of its texts.
 type weighed struct {
-	scanner
+	sqldb.Scanner
 	id    int64
 	bytes int64
 }
 
 func (w *weighed) Scan(dest ...any) error {
-	err := w.scanner.Scan(dest...)
+	err := w.Scanner.Scan(dest...)
 	for _, d := range dest {
 		switch d := d.(type) {
 		case *[]byte:
@@ -166,8 +167,8 @@ func (w *weighed) Scan(dest ...any) error {
 
 // query is that for columns of a page, in its order. The narrow tables say which
 // rows it has, so that those of the pages before it are not brought together.
-func (l listing[T]) query(columns string, w *where, p page.Request) string {
-	chosen := w.String() + ` ORDER BY ` + l.order + w.limit(p)
+func (l listing[T]) query(columns string, w *sqldb.Where, p page.Request) string {
+	chosen := w.String() + ` ORDER BY ` + l.order + w.Limit(p)
 	if l.narrow != "" {
 		id, _, _ := strings.Cut(l.columns, ",")
 		chosen = ` WHERE ` + id + ` IN (SELECT ` + id + ` FROM ` + l.narrow + chosen + `) ORDER BY ` + l.order
@@ -176,16 +177,16 @@ func (l listing[T]) query(columns string, w *where, p page.Request) string {
 }
 
 // readRows reads the rows with the ids, in their order, that the list has still.
-func (l listing[T]) readRows(ctx context.Context, q lists, w where, id string, ids []int64) ([]T, error) {
-	w = where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
-	w.in(id, false, ids)
+func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, id string, ids []int64) ([]T, error) {
+	w = sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
+	w.In(id, false, ids)
 	at := make(map[int64]T, len(ids))
-	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var id int64
 		v, err := l.scan(behind{row, &id})
 		at[id] = v
 		return struct{}{}, err
-	}, l.with+`SELECT `+id+`, `+l.columns+` FROM `+l.from+w.String(), w.args...)
+	}, l.with+`SELECT `+id+`, `+l.columns+` FROM `+l.from+w.String(), w.Args...)
 	rows := make([]T, 0, len(ids))
 	for _, id := range ids {
 		if v, there := at[id]; there {
@@ -197,11 +198,11 @@ func (l listing[T]) readRows(ctx context.Context, q lists, w where, id string, i
 
 // behind is a row that has an id before its columns.
 type behind struct {
-	scanner
+	sqldb.Scanner
 	id *int64
 }
 
-func (b behind) Scan(dest ...any) error { return b.scanner.Scan(append([]any{b.id}, dest...)...) }
+func (b behind) Scan(dest ...any) error { return b.Scanner.Scan(append([]any{b.id}, dest...)...) }
 
 // size is SQL for the bytes of a row's columns.
 func (l listing[T]) size(q lists) string {

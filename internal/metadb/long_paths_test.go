@@ -38,7 +38,7 @@ func TestLongPathsAtOnce(t *testing.T) {
 			}
 		}
 		var longest int
-		if err := db.row(t.Context(), `SELECT MAX(length(path)) FROM routes`).Scan(&longest); err != nil || longest > 255 {
+		if err := db.Row(t.Context(), `SELECT MAX(length(path)) FROM routes`).Scan(&longest); err != nil || longest > 255 {
 			t.Errorf("the longest path has %d characters, %v", longest, err)
 		}
 	})

@@ -7,11 +7,12 @@ import (
 	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // InsertMember implements projects.Members.
 func (db *DB) InsertMember(ctx context.Context, at projects.Place, a access.Actor, m projects.Member, most fault.Limit, decide projects.Decide) (projects.Member, error) {
-	return change(ctx, db, func(t *tx) (projects.Member, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Member, error) {
 		standing, err := t.standingAt(ctx, at, a)
 		if err != nil {
 			return m, err
@@ -46,16 +47,16 @@ func aboutMember(e audit.Event, m projects.Member) audit.Event {
 }
 
 // dropExpired makes room for a new membership where an old one is over.
-func (t *tx) dropExpired(at projects.Place, userID int64) error {
-	var w where
-	condition := placed(&w, at) + w.bind(" AND m.user_id = ? AND m.expires_at <= ?", userID, micros(t.now()))
-	return t.exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
+func (t tx) dropExpired(at projects.Place, userID int64) error {
+	var w sqldb.Where
+	condition := placed(&w, at) + w.Bind(" AND m.user_id = ? AND m.expires_at <= ?", userID, sqldb.Micros(t.Now()))
+	return t.Exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.Args...)
 }
 
 // UpdateMember implements projects.Members. A membership that it gives an end in
 // the past is over at once.
 func (db *DB) UpdateMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, edit func(access.Resource, *projects.Member) (audit.Event, error)) (projects.Member, error) {
-	return change(ctx, db, func(t *tx) (projects.Member, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Member, error) {
 		standing, err := t.standingAt(ctx, at, a)
 		if err != nil {
 			return projects.Member{}, err
@@ -72,10 +73,10 @@ func (db *DB) UpdateMember(ctx context.Context, at projects.Place, a access.Acto
 		if err := t.keepOwner(ctx, at, before, m); err != nil {
 			return m, err
 		}
-		var w where
-		set := w.bind("access_level = ?, expires_at = ?", int(m.Role), optionalMicros(m.ExpiresAt))
-		condition := placed(&w, at) + w.bind(" AND m.user_id = ?", userID)
-		err = t.exec(`UPDATE members SET `+set+` WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
+		var w sqldb.Where
+		set := w.Bind("access_level = ?, expires_at = ?", int(m.Role), sqldb.OptionalMicros(m.ExpiresAt))
+		condition := placed(&w, at) + w.Bind(" AND m.user_id = ?", userID)
+		err = t.Exec(`UPDATE members SET `+set+` WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.Args...)
 		if err != nil || m.Standing() == before.Standing() {
 			return m, err
 		}
@@ -85,7 +86,7 @@ func (db *DB) UpdateMember(ctx context.Context, at projects.Place, a access.Acto
 
 // DeleteMember implements projects.Members.
 func (db *DB) DeleteMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, decide projects.Decide) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
 		standing, err := t.standingAt(ctx, at, a)
 		if err != nil {
 			return struct{}{}, err
@@ -101,9 +102,9 @@ func (db *DB) DeleteMember(ctx context.Context, at projects.Place, a access.Acto
 		if err := t.keepOwner(ctx, at, m, projects.Member{}); err != nil {
 			return struct{}{}, err
 		}
-		var w where
-		condition := placed(&w, at) + w.bind(" AND m.user_id = ?", userID)
-		err = t.exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.args...)
+		var w sqldb.Where
+		condition := placed(&w, at) + w.Bind(" AND m.user_id = ?", userID)
+		err = t.Exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.Args...)
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -114,14 +115,14 @@ func (db *DB) DeleteMember(ctx context.Context, at projects.Place, a access.Acto
 
 // keepOwner holds a change of a member of a group at the top to
 // projects.KeepOwner. A group below has the owners of those above.
-func (t *tx) keepOwner(ctx context.Context, at projects.Place, before, after projects.Member) error {
+func (t tx) keepOwner(ctx context.Context, at projects.Place, before, after projects.Member) error {
 	if at.GroupID == 0 || before.Role != access.Owner {
 		return nil
 	}
 	var top bool
-	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM namespaces WHERE id = $1 AND parent_id IS NULL)`, at.GroupID).Scan(&top)
+	err := t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM namespaces WHERE id = $1 AND parent_id IS NULL)`, at.GroupID).Scan(&top)
 	if err != nil || !top {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
 	kept, err := t.keptByAnother(ctx, at.GroupID, before.UserID)
 	if err != nil {
@@ -131,10 +132,10 @@ func (t *tx) keepOwner(ctx context.Context, at projects.Place, before, after pro
 }
 
 // keptByAnother is Member.Keeps, of any member of the group but one.
-func (t *tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept bool, err error) {
-	err = t.row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
+func (t tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept bool, err error) {
+	err = t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
 			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0
 				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id))`,
 		groupID, userID, int(access.Owner)).Scan(&kept)
-	return kept, classify(err)
+	return kept, sqldb.Classify(err)
 }

@@ -9,6 +9,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 const memberColumns = userOfMember + `, m.access_level, m.created_at, m.expires_at,
@@ -24,7 +25,7 @@ const memberTables = `members m JOIN users u ON u.id = m.user_id LEFT JOIN users
 const counted = ` NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id
 	AND (h.project_id = m.project_id OR h.namespace_id = m.namespace_id) IS NOT TRUE)`
 
-func scanMember(row scanner) (projects.Member, error) {
+func scanMember(row sqldb.Scanner) (projects.Member, error) {
 	var m projects.Member
 	var created int64
 	var expires sql.NullInt64
@@ -36,37 +37,37 @@ func scanMember(row scanner) (projects.Member, error) {
 	if by.Valid {
 		m.CreatedBy = &projects.Creator{UserID: by.Int64, Username: byUsername.String, Name: byName.String, Blocked: byBlocked.Bool}
 	}
-	m.CreatedAt, m.ExpiresAt = moment(created), optionalMoment(expires)
-	return m, classify(err)
+	m.CreatedAt, m.ExpiresAt = sqldb.Moment(created), sqldb.OptionalMoment(expires)
+	return m, sqldb.Classify(err)
 }
 
 // placed is the condition that a membership is in the place.
-func placed(w *where, at projects.Place) string {
+func placed(w *sqldb.Where, at projects.Place) string {
 	if at.ProjectID != 0 {
-		return w.bind("m.project_id = ?", at.ProjectID)
+		return w.Bind("m.project_id = ?", at.ProjectID)
 	}
-	return w.bind("m.namespace_id = ?", at.GroupID)
+	return w.Bind("m.namespace_id = ?", at.GroupID)
 }
 
 // ListMembers implements projects.Members.
 func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.Request) (page.Of[projects.Member], error) {
-	var w where
-	now := db.now()
+	var w sqldb.Where
+	now := db.Now()
 	if f.Inherited {
 		if err := db.inheritedMembers(ctx, &w, f.Place, now); err != nil {
 			return page.Of[projects.Member]{}, err
 		}
 	} else {
-		w.and(placed(&w, f.Place))
+		w.And(placed(&w, f.Place))
 	}
-	w.and("(m.expires_at IS NULL OR m.expires_at > ?) AND"+counted, micros(now))
+	w.And("(m.expires_at IS NULL OR m.expires_at > ?) AND"+counted, sqldb.Micros(now))
 	if f.UserID != 0 {
-		w.and("u.id = ?", f.UserID)
+		w.And("u.id = ?", f.UserID)
 	}
-	w.in("u.id", false, f.UserIDs)
-	w.in("u.id", true, f.SkipUsers)
+	w.In("u.id", false, f.UserIDs)
+	w.In("u.id", true, f.SkipUsers)
 	if f.Query != "" {
-		w.and(w.matching(f.Query, "u.name", "u.username"))
+		w.And(w.Matching(f.Query, "u.name", "u.username"))
 	}
 	return listPage(ctx, direct{db}, &w, p, scanMember, memberTables, memberColumns, "u.id")
 }
@@ -74,18 +75,18 @@ func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.R
 // direct reads with query texts that vary, which are not worth preparing.
 type direct struct{ *DB }
 
-func (d direct) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return d.reads.QueryRowContext(ctx, query, d.dialect.passing(query, args)...)
+func (d direct) Row(ctx context.Context, query string, args ...any) *sql.Row {
+	return d.RowOnce(ctx, query, args...)
 }
 
 // inheritedMembers chooses, of the memberships of a user in the place and
 // above, the highest. A bot has one that counts, which no other is above.
-func (db *DB) inheritedMembers(ctx context.Context, w *where, at projects.Place, now time.Time) error {
+func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, at projects.Place, now time.Time) error {
 	namespace := at.GroupID
 	if at.ProjectID != 0 {
-		err := db.row(ctx, `SELECT namespace_id FROM projects WHERE id = $1`, at.ProjectID).Scan(&namespace)
+		err := db.Row(ctx, `SELECT namespace_id FROM projects WHERE id = $1`, at.ProjectID).Scan(&namespace)
 		if err != nil {
-			return classify(err)
+			return sqldb.Classify(err)
 		}
 	}
 	line, err := lineage(ctx, db, namespace, 0)
@@ -97,37 +98,37 @@ func (db *DB) inheritedMembers(ctx context.Context, w *where, at projects.Place,
 		ids = append(ids, a.id)
 	}
 	scope := func(alias string) string {
-		inside := where{args: w.args}
-		inside.in(alias+".namespace_id", false, ids)
-		condition := inside.conditions[0]
+		inside := sqldb.Where{Args: w.Args}
+		inside.In(alias+".namespace_id", false, ids)
+		condition := inside.Conditions[0]
 		if at.ProjectID != 0 {
-			condition = "(" + condition + " OR " + inside.bind(alias+".project_id = ?", at.ProjectID) + ")"
+			condition = "(" + condition + " OR " + inside.Bind(alias+".project_id = ?", at.ProjectID) + ")"
 		}
-		w.args = inside.args
+		w.Args = inside.Args
 		return condition
 	}
-	w.and(scope("m"))
+	w.And(scope("m"))
 	higher := scope("o")
-	w.and(`NOT EXISTS (SELECT 1 FROM members o WHERE o.user_id = m.user_id AND ` + higher +
-		` AND ` + w.bind("(o.expires_at IS NULL OR o.expires_at > ?)", micros(now)) +
+	w.And(`NOT EXISTS (SELECT 1 FROM members o WHERE o.user_id = m.user_id AND ` + higher +
+		` AND ` + w.Bind("(o.expires_at IS NULL OR o.expires_at > ?)", sqldb.Micros(now)) +
 		` AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = o.user_id)` +
 		` AND (o.access_level > m.access_level OR o.access_level = m.access_level AND o.id > m.id))`)
 	return nil
 }
 
 // addMember inserts a membership.
-func (t *tx) addMember(at projects.Place, m projects.Member) error {
+func (t tx) addMember(at projects.Place, m projects.Member) error {
 	var by int64
 	if m.CreatedBy != nil {
 		by = m.CreatedBy.UserID
 	}
-	return t.exec(`INSERT INTO members (user_id, namespace_id, project_id, access_level, created_by, created_at, expires_at)
+	return t.Exec(`INSERT INTO members (user_id, namespace_id, project_id, access_level, created_by, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		m.UserID, id(at.GroupID), id(at.ProjectID), int(m.Role), by, micros(m.CreatedAt), optionalMicros(m.ExpiresAt))
+		m.UserID, sqldb.NullID(at.GroupID), sqldb.NullID(at.ProjectID), int(m.Role), by, sqldb.Micros(m.CreatedAt), sqldb.OptionalMicros(m.ExpiresAt))
 }
 
 // standingAt is what the actor is to the place. Hidden where that is gone.
-func (t *tx) standingAt(ctx context.Context, at projects.Place, a access.Actor) (access.Resource, error) {
+func (t tx) standingAt(ctx context.Context, at projects.Place, a access.Actor) (access.Resource, error) {
 	if at.ProjectID == 0 {
 		g, err := findGroup(ctx, t, at.GroupID, a)
 		if fault.Is(err, fault.NotFound) {
@@ -146,17 +147,17 @@ func (t *tx) standingAt(ctx context.Context, at projects.Place, a access.Actor) 
 }
 
 // findMember reads one membership, one that is over or counts for nothing too.
-func (t *tx) findMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
-	var w where
-	w.and(placed(&w, at))
-	w.and("m.user_id = ?", userID)
-	return scanMember(t.row(ctx, `SELECT `+memberColumns+` FROM `+memberTables+w.String(), w.args...))
+func (t tx) findMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
+	var w sqldb.Where
+	w.And(placed(&w, at))
+	w.And("m.user_id = ?", userID)
+	return scanMember(t.Row(ctx, `SELECT `+memberColumns+` FROM `+memberTables+w.String(), w.Args...))
 }
 
 // livingMember is findMember without those that are over.
-func (t *tx) livingMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
+func (t tx) livingMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
 	m, err := t.findMember(ctx, at, userID)
-	if err == nil && m.ExpiresAt != nil && !m.ExpiresAt.After(t.now()) {
+	if err == nil && m.ExpiresAt != nil && !m.ExpiresAt.After(t.Now()) {
 		err = fault.New(fault.NotFound, "")
 	}
 	return m, err
@@ -164,12 +165,12 @@ func (t *tx) livingMember(ctx context.Context, at projects.Place, userID int64) 
 
 // candidate is a user, known by id or user name: the member that the user is, or
 // with NoRole.
-func (t *tx) candidate(ctx context.Context, at projects.Place, userID int64, username string) (projects.Member, error) {
+func (t tx) candidate(ctx context.Context, at projects.Place, userID int64, username string) (projects.Member, error) {
 	var u projects.Member
-	err := t.row(ctx, `SELECT `+userOfMember+` FROM users u LEFT JOIN bots h ON h.user_id = u.id
-		WHERE (u.id = $1 OR u.username_key = $2) AND u.deleted_at IS NULL`, userID, fold(username)).Scan(&u.UserID, &u.Username, &u.Name, &u.Blocked, &u.Bot)
+	err := t.Row(ctx, `SELECT `+userOfMember+` FROM users u LEFT JOIN bots h ON h.user_id = u.id
+		WHERE (u.id = $1 OR u.username_key = $2) AND u.deleted_at IS NULL`, userID, sqldb.Lower(username)).Scan(&u.UserID, &u.Username, &u.Name, &u.Blocked, &u.Bot)
 	if err != nil {
-		return u, classify(err)
+		return u, sqldb.Classify(err)
 	}
 	m, err := t.livingMember(ctx, at, u.UserID)
 	if fault.Is(err, fault.NotFound) {

@@ -13,6 +13,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 	"granary/internal/trail"
 )
 
@@ -88,7 +89,7 @@ func (c *crew) set(at projects.Place, name string, role access.Role) {
 // role is a user's own membership.
 func (c *crew) role(at projects.Place, name string) access.Role {
 	c.t.Helper()
-	m, err := write(c.t.Context(), c.db, func(t *tx) (projects.Member, error) {
+	m, err := write(c.t.Context(), c.db, func(t tx) (projects.Member, error) {
 		return t.candidate(c.t.Context(), at, c.users[name].ID, "")
 	})
 	return must(c.t, m, err).Role
@@ -265,7 +266,7 @@ func TestOwnersLeaveAtOnce(t *testing.T) {
 // commit, and then is the last.
 func TestSecondOwnerWaits(t *testing.T) {
 	var hold func()
-	db := openPostgres(t, Options{CrashPoint: func(point string) {
+	db := openPostgres(t, sqldb.Options{CrashPoint: func(point string) {
 		if point == "before-commit" && hold != nil {
 			first := hold
 			hold = nil

@@ -20,6 +20,7 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // slack is what the heap has more than the caches say, of connections, buffers and
@@ -37,8 +38,8 @@ func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 	for i := range digests {
 		digests[i] = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%030d", i+1)))
 	}
-	must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
-		if err := t.exec(`INSERT INTO blobs (id, digest, size, files, touched_at) SELECT key + 1, unhex(value), 30, 1, 0 FROM json_each($1)`,
+	must(t, 0, db.do(t.Context(), func(t tx) error {
+		if err := t.Exec(`INSERT INTO blobs (id, digest, size, files, touched_at) SELECT key + 1, unhex(value), 30, 1, 0 FROM json_each($1)`,
 			`["`+strings.Join(digests, `","`)+`"]`); err != nil {
 			return err
 		}
@@ -49,7 +50,7 @@ func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 			numbers + `INSERT INTO package_files (id, package_id, blob_id, file_name, status, created_at)
 				SELECT i, 1, i, printf('file-%06d', i), 'default', 0 FROM n`,
 		} {
-			if err := t.exec(statement, files); err != nil {
+			if err := t.Exec(statement, files); err != nil {
 				return err
 			}
 		}
@@ -145,10 +146,7 @@ func TestImpossibleReferencesAskNothing(t *testing.T) {
 // TestPreparedTextsAreFew: other names, ids and pages prepare no other statements.
 func TestPreparedTextsAreFew(t *testing.T) {
 	db, ids := shelfDB(t, 3000, 20)
-	texts := func() (n int) {
-		db.texts.Range(func(_, _ any) bool { n++; return true })
-		return n
-	}
+	texts := func() int { return len(db.Prepared()) }
 	ask := func(n int) {
 		t.Helper()
 		for _, order := range orders() {
@@ -183,9 +181,9 @@ func TestPreparedTextsAreFew(t *testing.T) {
 // TestLongTextsAreNotKept by PostgreSQL's connections: a list of very many projects
 // has their ids in its text.
 func TestLongTextsAreNotKept(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	_, ids := shelfOf(t, db, 50, 50)
-	db.reads.SetMaxOpenConns(1)
+	db.Reads.SetMaxOpenConns(1)
 	f := registry.PackageFilter{Projects: ids, Name: registry.NameFilter{Terms: []string{"lib-0"}}}
 	for n := range int64(2000) {
 		f.Projects = append(f.Projects, 1_000_000+n)
@@ -200,7 +198,7 @@ func TestLongTextsAreNotKept(t *testing.T) {
 		}
 	}
 	var kept, long int
-	must(t, 0, db.reads.QueryRow(`SELECT COUNT(*), COUNT(*) FILTER (WHERE length(statement) >= $1) FROM pg_prepared_statements`, longText).Scan(&kept, &long))
+	must(t, 0, db.Reads.QueryRow(`SELECT COUNT(*), COUNT(*) FILTER (WHERE length(statement) >= $1) FROM pg_prepared_statements`, 4096).Scan(&kept, &long))
 	if kept == 0 || long != 0 {
 		t.Errorf("%d texts are kept, %d of them are long", kept, long)
 	}
@@ -209,7 +207,7 @@ func TestLongTextsAreNotKept(t *testing.T) {
 // TestFoundTokensAndPlacesWeighWhatTheHeapSays: as the database hands them over.
 func TestFoundTokensAndPlacesWeighWhatTheHeapSays(t *testing.T) {
 	db := openSQLite(t)
-	db.remember(1 << 30)
+	db.LimitCaches(1 << 30)
 	root := newUser(t, db, "root", false)
 	g := newGroup(t, db, 0, "acme", access.Public, root.ID)
 	p := newProject(t, db, g.ID, "tool", access.Public, root.ID)
@@ -223,7 +221,7 @@ func TestFoundTokensAndPlacesWeighWhatTheHeapSays(t *testing.T) {
 	})
 	must(t, 0, err)
 	const many = 3000
-	must(t, 0, db.writer.do(t.Context(), func(tx *tx) error {
+	must(t, 0, db.do(t.Context(), func(tx tx) error {
 		for n := range many {
 			token := auth.PersonalToken{UserID: root.ID, Name: text(n, 12), Scopes: []access.Scope{access.ScopeAPI}, CreatedAt: time.Now()}
 			if _, err := tx.addPersonalToken(t.Context(), token, auth.DigestOf(text(n, 0)), audit.Event{At: time.Now().Add(time.Duration(n) * time.Millisecond)}); err != nil {

@@ -12,34 +12,35 @@ import (
 	"granary/internal/fault"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // open is a fresh database: of SQLite, or of what GRANARY_TEST_DATABASE says.
 func open(t testing.TB) *DB {
 	t.Helper()
 	if metadbtest.Wanted() {
-		return openPostgres(t, Options{})
+		return openPostgres(t, sqldb.Options{})
 	}
 	return openSQLite(t)
 }
 
-func openSQLite(t testing.TB) *DB { return openSQLiteWith(t, Options{}) }
+func openSQLite(t testing.TB) *DB { return openSQLiteWith(t, sqldb.Options{}) }
 
-func openSQLiteWith(t testing.TB, o Options) *DB {
+func openSQLiteWith(t testing.TB, o sqldb.Options) *DB {
 	t.Helper()
 	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), o)
 	return closing(t, db, err)
 }
 
-func openPostgres(t testing.TB, o Options) *DB {
+func openPostgres(t testing.TB, o sqldb.Options) *DB {
 	t.Helper()
-	db, err := OpenPostgres(t.Context(), metadbtest.Postgres(t, schema), o)
+	db, err := OpenPostgres(t.Context(), metadbtest.Postgres(t, migrated), o)
 	return closing(t, db, err)
 }
 
-// schema fills the database that all others are copies of.
-func schema(dsn string) error {
-	db, err := OpenPostgres(context.Background(), dsn, Options{})
+// migrated fills the database that all others are copies of.
+func migrated(dsn string) error {
+	db, err := OpenPostgres(context.Background(), dsn, sqldb.Options{})
 	if err != nil {
 		return err
 	}
@@ -59,12 +60,20 @@ func closing(t testing.TB, db *DB, err error) *DB {
 	return db
 }
 
-// eachDatabase runs a test on both, in either pass.
-func eachDatabase(t *testing.T, test func(t *testing.T, db *DB)) {
-	eachDatabaseWith(t, Options{}, test)
+// folder has the migrations of the database's kind.
+func folder(db *DB) string {
+	if db.Shared() {
+		return "postgres"
+	}
+	return "sqlite"
 }
 
-func eachDatabaseWith(t *testing.T, o Options, test func(t *testing.T, db *DB)) {
+// eachDatabase runs a test on both, in either pass.
+func eachDatabase(t *testing.T, test func(t *testing.T, db *DB)) {
+	eachDatabaseWith(t, sqldb.Options{}, test)
+}
+
+func eachDatabaseWith(t *testing.T, o sqldb.Options, test func(t *testing.T, db *DB)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, openSQLiteWith(t, o)) })
 	t.Run("postgres", func(t *testing.T) { test(t, openPostgres(t, o)) })
 }
@@ -75,6 +84,35 @@ func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// eventually waits for what comes within seconds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// do runs statements behind the database's back.
+func do(t *testing.T, db *DB, statements ...string) {
+	t.Helper()
+	must(t, 0, db.do(t.Context(), func(tx tx) error {
+		for _, s := range statements {
+			if err := tx.Exec(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func count(t *testing.T, db *DB, query string) (n int64) {
+	t.Helper()
+	must(t, 0, db.RowOnce(t.Context(), query).Scan(&n))
+	return n
 }
 
 // roomy is a limit that no test reaches.

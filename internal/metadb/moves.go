@@ -7,19 +7,20 @@ import (
 	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // TransferProject implements projects.Transfers.
 func (db *DB) TransferProject(ctx context.Context, projectID, namespaceID int64, a access.Actor, most fault.Limit,
 	judge func(*projects.Project, projects.Group) ([]audit.Event, error),
 ) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
 		return struct{}{}, t.transferProject(ctx, projectID, namespaceID, a, most, judge, db.formerPaths)
 	})
 	return err
 }
 
-func (t *tx) transferProject(ctx context.Context, projectID, namespaceID int64, a access.Actor, most fault.Limit,
+func (t tx) transferProject(ctx context.Context, projectID, namespaceID int64, a access.Actor, most fault.Limit,
 	judge func(*projects.Project, projects.Group) ([]audit.Event, error), former fault.Limit,
 ) error {
 	p, err := findProject(ctx, t, projectID)
@@ -54,8 +55,8 @@ func (t *tx) transferProject(ctx context.Context, projectID, namespaceID int64, 
 	if err := t.room(ctx, formerPathRows(projects.Place{ProjectID: projectID}), 0, former, projectID); err != nil {
 		return err
 	}
-	return t.exec(`UPDATE projects SET namespace_id = $1, visibility = $2, updated_at = $3 WHERE id = $4`,
-		namespaceID, int(p.Visibility), micros(p.UpdatedAt), projectID)
+	return t.Exec(`UPDATE projects SET namespace_id = $1, visibility = $2, updated_at = $3 WHERE id = $4`,
+		namespaceID, int(p.Visibility), sqldb.Micros(p.UpdatedAt), projectID)
 }
 
 // gone tells that an end of a transfer is not there any more.
@@ -70,7 +71,7 @@ func gone(err error, noun string) error {
 func (db *DB) TransferGroup(ctx context.Context, groupID, parentID int64, a access.Actor, most fault.Limit, owner audit.Event,
 	judge func(*projects.Group, projects.Destination) ([]audit.Event, error),
 ) (projects.Group, error) {
-	return change(ctx, db, func(t *tx) (projects.Group, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Group, error) {
 		before, err := findGroup(ctx, t, groupID, a)
 		if err != nil {
 			return before, gone(err, "Group")
@@ -103,7 +104,7 @@ func (db *DB) TransferGroup(ctx context.Context, groupID, parentID int64, a acce
 }
 
 // destination reads where a group is to go.
-func (t *tx) destination(ctx context.Context, groupID, parentID int64, a access.Actor) (projects.Destination, error) {
+func (t tx) destination(ctx context.Context, groupID, parentID int64, a access.Actor) (projects.Destination, error) {
 	if parentID == 0 {
 		return projects.Destination{}, nil
 	}
@@ -116,64 +117,64 @@ func (t *tx) destination(ctx context.Context, groupID, parentID int64, a access.
 }
 
 // rehang puts a group into another parent, with all below it.
-func (t *tx) rehang(ctx context.Context, before, g projects.Group, former fault.Limit) error {
+func (t tx) rehang(ctx context.Context, before, g projects.Group, former fault.Limit) error {
 	if err := t.moveNamespace(ctx, before.FullPath, g.FullPath); err != nil {
 		return err
 	}
 	if err := t.room(ctx, formerPathRows(projects.Place{GroupID: g.ID}), 0, former, g.ID); err != nil {
 		return err
 	}
-	err := t.exec(`UPDATE namespaces SET parent_id = $1, updated_at = $2 WHERE id = $3`, id(g.ParentID), micros(g.UpdatedAt), g.ID)
+	err := t.Exec(`UPDATE namespaces SET parent_id = $1, updated_at = $2 WHERE id = $3`, sqldb.NullID(g.ParentID), sqldb.Micros(g.UpdatedAt), g.ID)
 	if err != nil || g.Visibility >= before.Visibility {
 		return err
 	}
 	const below = `(WITH RECURSIVE below (id) AS (
 		SELECT CAST($2 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id) SELECT id FROM below)`
-	if err := t.exec(`UPDATE projects SET visibility = $1 WHERE visibility > $1 AND namespace_id IN `+below, int(g.Visibility), g.ID); err != nil {
+	if err := t.Exec(`UPDATE projects SET visibility = $1 WHERE visibility > $1 AND namespace_id IN `+below, int(g.Visibility), g.ID); err != nil {
 		return err
 	}
-	return t.exec(`UPDATE namespaces SET visibility = $1 WHERE visibility > $1 AND id IN `+below, int(g.Visibility), g.ID)
+	return t.Exec(`UPDATE namespaces SET visibility = $1 WHERE visibility > $1 AND id IN `+below, int(g.Visibility), g.ID)
 }
 
 // moveNamespace gives a group another full path, and with it everything below, by as
 // many statements for one project as for thousands. to is not below from. Rejected as
 // CheckNewPath says.
-func (t *tx) moveNamespace(ctx context.Context, from, to string) error {
+func (t tx) moveNamespace(ctx context.Context, from, to string) error {
 	if err := t.checkMoved(ctx, from, to); err != nil {
 		return err
 	}
-	if fold(from) == fold(to) {
-		var w where
-		set := w.bind("? || substr(path, ?)", to, len(from)+1)
-		return t.exec(`UPDATE routes SET path = `+set+ways(&w, from), w.args...)
+	if sqldb.Lower(from) == sqldb.Lower(to) {
+		var w sqldb.Where
+		set := w.Bind("? || substr(path, ?)", to, len(from)+1)
+		return t.Exec(`UPDATE routes SET path = `+set+ways(&w, from), w.Args...)
 	}
-	var taken, moved, left where
-	key := taken.bind("? || substr(path_key, ?)", fold(to), len(from)+1)
-	err := t.exec(`DELETE FROM routes WHERE redirect = 1 AND path_key IN (SELECT `+key+` FROM routes`+ways(&taken, from)+`)`, taken.args...)
+	var taken, moved, left sqldb.Where
+	key := taken.Bind("? || substr(path_key, ?)", sqldb.Lower(to), len(from)+1)
+	err := t.Exec(`DELETE FROM routes WHERE redirect = 1 AND path_key IN (SELECT `+key+` FROM routes`+ways(&taken, from)+`)`, taken.Args...)
 	if err != nil {
 		return err
 	}
-	paths := moved.bind("? || substr(path_key, ?), ? || substr(path, ?)", fold(to), len(from)+1, to, len(from)+1)
-	err = t.exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect)
-		SELECT `+paths+`, namespace_id, project_id, 0 FROM routes`+ways(&moved, from), moved.args...)
+	paths := moved.Bind("? || substr(path_key, ?), ? || substr(path, ?)", sqldb.Lower(to), len(from)+1, to, len(from)+1)
+	err = t.Exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect)
+		SELECT `+paths+`, namespace_id, project_id, 0 FROM routes`+ways(&moved, from), moved.Args...)
 	if err != nil {
 		return err
 	}
-	return t.exec(`UPDATE routes SET redirect = 1`+ways(&left, from), left.args...)
+	return t.Exec(`UPDATE routes SET redirect = 1`+ways(&left, from), left.Args...)
 }
 
 // ways is the condition that a route is that of the full path or of what is below
 // it, none that only leads on.
-func ways(w *where, fullPath string) string {
-	key := fold(fullPath)
-	w.and("redirect = 0")
-	w.and("(path_key = ? OR path_key >= ? AND path_key < ?)", key, key+"/", key+"0") // '0' follows '/'
+func ways(w *sqldb.Where, fullPath string) string {
+	key := sqldb.Lower(fullPath)
+	w.And("redirect = 0")
+	w.And("(path_key = ? OR path_key >= ? AND path_key < ?)", key, key+"/", key+"0") // '0' follows '/'
 	return w.String()
 }
 
 // checkMoved is CheckNewPath for a group and all below it. All of them become as much
 // longer and deeper, so that the longest of them and the deepest group tell of all.
-func (t *tx) checkMoved(ctx context.Context, from, to string) error {
+func (t tx) checkMoved(ctx context.Context, from, to string) error {
 	if err := projects.CheckNewPath(from, to, true); err != nil {
 		return err
 	}
@@ -181,13 +182,13 @@ func (t *tx) checkMoved(ctx context.Context, from, to string) error {
 		path  string
 		group bool
 	}
-	var w where
+	var w sqldb.Where
 	below := ways(&w, from)
-	found, err := list(ctx, t, func(row scanner) (f farthest, err error) { return f, row.Scan(&f.path, &f.group) },
+	found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (f farthest, err error) { return f, row.Scan(&f.path, &f.group) },
 		`WITH below AS (SELECT path, namespace_id FROM routes`+below+`)
 		SELECT path, 0 FROM (SELECT path FROM below ORDER BY length(path) DESC LIMIT 1) longest
 		UNION ALL SELECT path, 1 FROM (SELECT path FROM below WHERE namespace_id IS NOT NULL
-			ORDER BY length(path) - length(replace(path, '/', '')) DESC LIMIT 1) deepest ORDER BY 2`, w.args...)
+			ORDER BY length(path) - length(replace(path, '/', '')) DESC LIMIT 1) deepest ORDER BY 2`, w.Args...)
 	if err != nil {
 		return err
 	}
@@ -205,7 +206,7 @@ func (t *tx) checkMoved(ctx context.Context, from, to string) error {
 
 // keepable makes the actor an owner of a group that is at the top now, if nobody
 // keeps it: its owners were those of the groups above.
-func (t *tx) keepable(ctx context.Context, g projects.Group, a access.Actor, e audit.Event) error {
+func (t tx) keepable(ctx context.Context, g projects.Group, a access.Actor, e audit.Event) error {
 	at := projects.Place{GroupID: g.ID}
 	kept, err := t.keptByAnother(ctx, g.ID, 0)
 	if err != nil || kept {
@@ -219,7 +220,7 @@ func (t *tx) keepable(ctx context.Context, g projects.Group, a access.Actor, e a
 	case !fault.Is(err, fault.NotFound):
 		return err
 	}
-	if err := t.exec(`DELETE FROM members WHERE namespace_id = $1 AND user_id = $2`, g.ID, a.UserID); err != nil {
+	if err := t.Exec(`DELETE FROM members WHERE namespace_id = $1 AND user_id = $2`, g.ID, a.UserID); err != nil {
 		return err
 	}
 	err = t.addMember(at, projects.Member{UserID: a.UserID, Role: access.Owner, CreatedAt: g.UpdatedAt, CreatedBy: &projects.Creator{UserID: a.UserID}})

@@ -8,27 +8,28 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // countedStatements keeps what a transaction asks for.
 type countedStatements struct {
-	statements
+	sqldb.Runner
 	texts []string
 }
 
-func (c *countedStatements) exec(query string, args ...any) (sql.Result, error) {
+func (c *countedStatements) Exec(query string, args ...any) (sql.Result, error) {
 	c.texts = append(c.texts, query)
-	return c.statements.exec(query, args...)
+	return c.Runner.Exec(query, args...)
 }
 
-func (c *countedStatements) row(query string, args ...any) *sql.Row {
+func (c *countedStatements) Row(query string, args ...any) *sql.Row {
 	c.texts = append(c.texts, query)
-	return c.statements.row(query, args...)
+	return c.Runner.Row(query, args...)
 }
 
-func (c *countedStatements) rows(query string, args ...any) (*sql.Rows, error) {
+func (c *countedStatements) Rows(query string, args ...any) (*sql.Rows, error) {
 	c.texts = append(c.texts, query)
-	return c.statements.rows(query, args...)
+	return c.Runner.Rows(query, args...)
 }
 
 // TestMovesAskTheSameForAnyGroup: a group of 3,000 projects moves by as many
@@ -64,7 +65,7 @@ func TestMovesAskTheSameForAnyGroup(t *testing.T) {
 // stepsOfSQLite is SQLite's plan of a statement; PostgreSQL's depends on what is there.
 func stepsOfSQLite(t *testing.T, db *DB, text string) string {
 	t.Helper()
-	if db.dialect.shared {
+	if db.Shared() {
 		return ""
 	}
 	return strings.Join(plan(t, db, text), "; ")
@@ -73,11 +74,11 @@ func stepsOfSQLite(t *testing.T, db *DB, text string) string {
 // moving moves what a full path leads to, and returns by which statements.
 func moving(t *testing.T, db *DB, from, to string) []string {
 	t.Helper()
-	texts, err := write(t.Context(), db, func(on *tx) ([]string, error) {
-		asked := &countedStatements{statements: on.on}
-		on.on = asked
+	texts, err := write(t.Context(), db, func(on tx) ([]string, error) {
+		asked := &countedStatements{Runner: on.Via}
+		on.Via = asked
 		err := on.moveNamespace(t.Context(), from, to)
-		on.on = asked.statements
+		on.Via = asked.Runner
 		return asked.texts, err
 	})
 	return must(t, texts, err)
@@ -108,11 +109,11 @@ func TestMovesTakeOldPathsOver(t *testing.T) {
 		others := count(t, db, `SELECT COUNT(*) FROM routes WHERE redirect = 0`)
 		for _, to := range []string{"two", "one", "ONE", "two", "Three"} {
 			var from string
-			must(t, 0, db.row(t.Context(), `SELECT path FROM routes WHERE redirect = 0 AND namespace_id = $1`, g.ID).Scan(&from))
+			must(t, 0, db.Row(t.Context(), `SELECT path FROM routes WHERE redirect = 0 AND namespace_id = $1`, g.ID).Scan(&from))
 			moving(t, db, from, to)
 		}
 		want := "Three,Three/Tool,ONE*,ONE/Tool*,two*,two/Tool*"
-		found, err := list(t.Context(), db, func(row scanner) (path string, err error) { return path, row.Scan(&path) },
+		found, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (path string, err error) { return path, row.Scan(&path) },
 			`SELECT path || CASE WHEN redirect = 1 THEN '*' ELSE '' END FROM routes
 			WHERE path_key IN ('one', 'one/tool', 'two', 'two/tool', 'three', 'three/tool') ORDER BY redirect, path_key`)
 		if got := strings.Join(must(t, found, err), ","); got != want {

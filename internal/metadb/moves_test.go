@@ -14,6 +14,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // movers is the deeds of projects over a database.
@@ -125,7 +126,7 @@ func idOf(ref string) (n int64) {
 func checkTree(t *testing.T, db *DB) {
 	t.Helper()
 	type place struct{ kind, path, last, above string }
-	found, err := list(t.Context(), db, func(row scanner) (p place, err error) {
+	found, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (p place, err error) {
 		return p, row.Scan(&p.kind, &p.path, &p.last, &p.above)
 	}, `SELECT 'group', r.path, n.path, COALESCE(a.path || '/', '') FROM namespaces n
 			JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0

@@ -6,6 +6,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // ListNamespaces implements projects.Namespaces.
@@ -14,29 +15,29 @@ func (db *DB) ListNamespaces(ctx context.Context, f projects.NamespaceFilter, p 
 	if f.Owned {
 		least = access.Owner
 	}
-	w := where{args: []any{f.Actor.UserID, int(least), micros(db.now())}}
-	w.and("n.deleted_at IS NULL")
+	w := sqldb.Where{Args: []any{f.Actor.UserID, int(least), sqldb.Micros(db.Now())}}
+	w.And("n.deleted_at IS NULL")
 	if f.Owned || !f.Actor.Admin {
-		w.and("n.id IN (SELECT id FROM mine)")
+		w.And("n.id IN (SELECT id FROM mine)")
 	}
 	if f.Search != "" {
-		w.and(w.matching(f.Search, "n.name", "r.path"))
+		w.And(w.Matching(f.Search, "n.name", "r.path"))
 	}
 	if f.TopLevelOnly {
-		w.and("n.parent_id IS NULL")
+		w.And("n.parent_id IS NULL")
 	}
 	return countedPage(ctx, direct{db}, &w, p, listing[projects.Group]{with: mine, from: groupTables, columns: groupColumns, order: "n.id", scan: scanGroup})
 }
 
 // CountMembers implements projects.Namespaces.
 func (db *DB) CountMembers(ctx context.Context, groupID int64) (n int, err error) {
-	err = db.row(ctx, `WITH RECURSIVE below (id) AS (
+	err = db.Row(ctx, `WITH RECURSIVE below (id) AS (
 			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
 		SELECT COUNT(*) FROM (
 			SELECT m.user_id FROM below JOIN members m ON m.namespace_id = below.id
 			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`
 			UNION SELECT m.user_id FROM below JOIN projects p ON p.namespace_id = below.id AND p.deleted_at IS NULL
 			JOIN members m ON m.project_id = p.id
-			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`) AS few`, groupID, micros(db.now())).Scan(&n)
-	return n, classify(err)
+			WHERE (m.expires_at IS NULL OR m.expires_at > $2) AND`+counted+`) AS few`, groupID, sqldb.Micros(db.Now())).Scan(&n)
+	return n, sqldb.Classify(err)
 }

@@ -1,177 +1,32 @@
 package metadb
 
 import (
-	"context"
-	"errors"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"granary/internal/auth"
 	"granary/internal/fault"
-	"granary/internal/metadb/metadbtest"
+	"granary/internal/sqldb"
 )
 
-// opener opens one database, again and again.
-type opener func(o Options) (*DB, error)
-
-// eachOpener runs a test on both databases, in either pass.
-func eachOpener(t *testing.T, test func(t *testing.T, open opener)) {
-	t.Run("sqlite", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "granary.db")
-		test(t, func(o Options) (*DB, error) { return OpenSQLite(t.Context(), path, o) })
-	})
-	t.Run("postgres", func(t *testing.T) { test(t, postgresOpener(t)) })
-}
-
-func postgresOpener(t *testing.T) opener {
-	dsn := metadbtest.Postgres(t, schema)
-	return func(o Options) (*DB, error) {
-		o.MaxConnections = leastConns
-		return OpenPostgres(t.Context(), dsn, o)
-	}
-}
-
-// eventually waits for what comes within seconds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
-// do runs statements behind the database's back.
-func do(t *testing.T, db *DB, statements ...string) {
-	t.Helper()
-	must(t, 0, db.writer.do(t.Context(), func(tx *tx) error {
-		for _, s := range statements {
-			if err := tx.exec(s); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
-}
-
-func count(t *testing.T, db *DB, query string) (n int64) {
-	t.Helper()
-	must(t, 0, db.reads.QueryRowContext(t.Context(), query).Scan(&n))
-	return n
-}
-
-// A server is among the nodes from its start to its end, says again and again
-// that it is there, and comes back where its row was lost. Nobody else is a node.
-func TestNodesAreSeen(t *testing.T) {
-	eachOpener(t, func(t *testing.T, open opener) {
-		none, err := open(Options{})
-		must(t, none, err)
-		if n := count(t, none, `SELECT COUNT(*) FROM nodes`); n != 0 || none.NodeID() != "" {
-			t.Errorf("%d nodes without a server, and this one is %q", n, none.NodeID())
-		}
-		must(t, 0, none.Close())
-
-		db, err := open(Options{Node: "v1.2.3", pace: pace{beat: 10 * time.Millisecond, lease: time.Minute, gone: time.Minute}})
-		must(t, db, err)
-		nodes, err := db.Nodes(t.Context())
-		if must(t, nodes, err); len(nodes) != 1 || nodes[0].ID != db.NodeID() || nodes[0].Version != "v1.2.3" || nodes[0].Schema < nodesSince {
-			t.Fatalf("nodes: %v", nodes)
-		}
-		do(t, db, `UPDATE nodes SET seen_at = 1`)
-		eventually(t, "it is seen again", func() bool { return count(t, db, `SELECT MIN(seen_at) FROM nodes`) > 1 })
-		do(t, db, `DELETE FROM nodes`)
-		eventually(t, "it is there again", func() bool { return count(t, db, `SELECT COUNT(*) FROM nodes`) == 1 })
-
-		must(t, 0, db.Close())
-		after, err := open(Options{Beside: true})
-		closing(t, after, err)
-		if n := count(t, after, `SELECT COUNT(*) FROM nodes`); n != 0 {
-			t.Errorf("%d nodes are left after the end", n)
-		}
-	})
-}
-
-// The upkeep forgets nodes that were not seen for a day, and no others. The list
-// has those that were seen lately.
-func TestPruneNodes(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, db *DB) {
-		now := db.dialect.now
-		do(t, db, `INSERT INTO nodes (id, version, schema, seen_at) VALUES
-			('yesterday', 'v1', 10, `+now+` - 86400000001), ('today', 'v1', 10, `+now+` - 80000000000), ('now', 'v1', 10, `+now+`)`)
-		nodes, err := db.Nodes(t.Context())
-		if must(t, nodes, err); len(nodes) != 1 || nodes[0].ID != "now" {
-			t.Errorf("seen lately: %v", nodes)
-		}
-		n, err := db.PruneNodes(t.Context())
-		if must(t, n, err) != 1 || count(t, db, `SELECT COUNT(*) FROM nodes WHERE id = 'yesterday'`) != 0 {
-			t.Errorf("%d nodes were forgotten", n)
-		}
-	})
-}
-
-// cutOff is a server whose row the test holds, so that it cannot say that it is
-// there; end lets go of the row, which is gone then, and makes the schema newer
-// by so much.
-func cutOff(t *testing.T) (db *DB, end func(newer int)) {
-	t.Helper()
-	open := postgresOpener(t)
-	db, err := open(Options{Node: "v1", pace: pace{beat: 100 * time.Millisecond, lease: 300 * time.Millisecond, gone: time.Minute}})
-	closing(t, db, err)
-	newUser(t, db, "root", false)
-	holder, err := db.reads.BeginTx(t.Context(), nil)
+// A node that others may have taken for gone refuses to publish, and to say who may.
+func TestNodeCutOff(t *testing.T) {
+	db := openPostgres(t, sqldb.Options{Node: "v1", Pace: sqldb.Pace{Beat: 100 * time.Millisecond, Lease: 300 * time.Millisecond, Gone: time.Minute}})
+	p := demo(t, db)
+	holder, err := db.Reads.BeginTx(t.Context(), nil)
 	must(t, holder, err)
-	t.Cleanup(func() { _ = holder.Rollback() })
 	_, err = holder.ExecContext(t.Context(), `DELETE FROM nodes`)
 	must(t, 0, err)
-	refuses := func(err error) bool { return fault.Is(err, fault.Unavailable) }
-	eventually(t, "it refuses to write", func() bool { return refuses(db.Ping(t.Context())) })
 	eventually(t, "it refuses to say who may", func() bool {
 		_, err := db.FindToken(t.Context(), auth.DigestOf("secret"))
-		return refuses(err)
+		return fault.Is(err, fault.Unavailable)
 	})
-	pub := publication(1, "1.0.0", "f")
-	if _, _, err := db.placeAlone(t.Context(), pub); !refuses(err) {
+	if _, err := db.AddFile(t.Context(), publication(p.ID, "1.0.0", "f")); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("it publishes: %v", err)
 	}
-	return db, func(newer int) {
-		_, err := holder.ExecContext(context.WithoutCancel(t.Context()), `INSERT INTO goose_db_version (version_id, is_applied)
-			SELECT MAX(version_id) + $1, true FROM goose_db_version`, newer)
-		must(t, 0, err)
-		must(t, 0, holder.Commit())
-	}
-}
-
-// A node that could not say for a while that it is there refuses everything
-// meanwhile, and goes on when it can.
-func TestNodeCutOff(t *testing.T) {
-	db, end := cutOff(t)
-	end(0)
-	eventually(t, "it works again", func() bool { return db.Ping(t.Context()) == nil })
-	select {
-	case err := <-db.Outdated():
-		t.Error(err)
-	default:
-	}
-}
-
-// Where others took it for gone and brought the schema further meanwhile, it ends.
-func TestNodeOutdated(t *testing.T) {
-	db, end := cutOff(t)
-	end(1)
-	select {
-	case err := <-db.Outdated():
-		if !errors.Is(err, ErrOutdated) || !strings.Contains(err.Error(), "newer than the") || !strings.Contains(err.Error(), "start the newer granary") {
-			t.Error(err)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("it does not end")
-	}
-	if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("it writes still: %v", err)
-	}
-	if n := count(t, db, `SELECT COUNT(*) FROM nodes`); n != 0 {
-		t.Errorf("%d nodes", n)
-	}
+	must(t, 0, holder.Rollback())
+	eventually(t, "it publishes again", func() bool {
+		_, err := db.AddFile(t.Context(), publication(p.ID, "1.0.0", "f"))
+		return err == nil
+	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 	"granary/internal/webhooks"
 )
 
@@ -24,14 +25,14 @@ const hookedQuery = `SELECT EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = p
 
 // hooked reports whether anybody wants to be told of the project's packages.
 // NotFound where the project is gone.
-func (t *tx) hooked(ctx context.Context, projectID int64) (bool, error) {
+func (t tx) hooked(ctx context.Context, projectID int64) (bool, error) {
 	var found bool
-	err := t.row(ctx, hookedQuery, projectID).Scan(&found)
-	return found, classify(err)
+	err := t.Row(ctx, hookedQuery, projectID).Scan(&found)
+	return found, sqldb.Classify(err)
 }
 
 // tellPublished tells of a file that was published.
-func (t *tx) tellPublished(ctx context.Context, p registry.Publication, f registry.File) error {
+func (t tx) tellPublished(ctx context.Context, p registry.Publication, f registry.File) error {
 	k, err := findPackage(ctx, t, p.ProjectID, f.PackageID)
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func (t *tx) tellPublished(ctx context.Context, p registry.Publication, f regist
 }
 
 // tellRemoved tells of a package, or of the file of one, that was removed.
-func (t *tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry.Removed, f *registry.File) error {
+func (t tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry.Removed, f *registry.File) error {
 	hooked, err := t.hooked(ctx, r.ProjectID)
 	if err != nil || !hooked {
 		return err
@@ -54,7 +55,7 @@ func (t *tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry
 
 // tell puts what happened to a package into the outbox, within the transaction
 // in which it happens. f is nil where the package was deleted.
-func (t *tx) tell(ctx context.Context, action webhooks.Action, p registry.Package, f *registry.File, userID int64, now time.Time) error {
+func (t tx) tell(ctx context.Context, action webhooks.Action, p registry.Package, f *registry.File, userID int64, now time.Time) error {
 	e, err := newEvent(ctx, t, p.ProjectID, userID)
 	if err != nil {
 		return err
@@ -70,10 +71,10 @@ func (t *tx) tell(ctx context.Context, action webhooks.Action, p registry.Packag
 	if err != nil {
 		return err
 	}
-	receivers, err := list(ctx, t, func(row scanner) (h webhooks.Hook, err error) {
+	receivers, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (h webhooks.Hook, err error) {
 		var disabled sql.NullInt64
 		err = row.Scan(&h.ID, &h.Failures, &disabled)
-		h.Disabled = optionalMoment(disabled)
+		h.Disabled = sqldb.OptionalMoment(disabled)
 		return h, err
 	}, `SELECT id, failures, disabled_until FROM hooks WHERE project_id = $1 AND package_events = 1`, p.ProjectID)
 	if err != nil {
@@ -89,19 +90,19 @@ func (t *tx) tell(ctx context.Context, action webhooks.Action, p registry.Packag
 
 // enqueue has a delivery wait for its hook, and the sender told once that is
 // durable.
-func (t *tx) enqueue(ctx context.Context, h webhooks.Hook, event string, now time.Time) error {
+func (t tx) enqueue(ctx context.Context, h webhooks.Hook, event string, now time.Time) error {
 	var full bool
-	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM hook_deliveries WHERE hook_id = $1 LIMIT 1 OFFSET $2)`, h.ID, maxWaiting-1).Scan(&full)
+	err := t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM hook_deliveries WHERE hook_id = $1 LIMIT 1 OFFSET $2)`, h.ID, maxWaiting-1).Scan(&full)
 	if err != nil || h.Dead() || full {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
-	t.posted = true
+	t.Post()
 	due := now
 	if h.Resting(now) {
 		due = *h.Disabled
 	}
-	return t.exec(`INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at) VALUES ($1, $2, $3, 0, $4, $5)`,
-		h.ID, webhooks.NewKey(), event, micros(due), micros(now))
+	return t.Exec(`INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at) VALUES ($1, $2, $3, 0, $4, $5)`,
+		h.ID, webhooks.NewKey(), event, sqldb.Micros(due), sqldb.Micros(now))
 }
 
 // Waiting carries a token after something was put into the outbox here.
@@ -109,7 +110,7 @@ func (db *DB) Waiting() <-chan struct{} { return db.waiting }
 
 // claimQuery passes over hooks that have enough in hand, and over what another
 // node is claiming.
-func (d dialect) claimQuery() string {
+func (d wording) claimQuery() string {
 	return `UPDATE hook_deliveries SET due = $1, lease = $1, attempts = attempts + 1 WHERE id = (
 		SELECT id FROM hook_deliveries WHERE due <= $2 AND hook_id NOT IN ($3, $4, $5, $6) ORDER BY due, id LIMIT 1` + d.skipLocked + `)
 	RETURNING id, hook_id, key, event, attempts, created_at`
@@ -121,11 +122,11 @@ const nextDueQuery = `SELECT due FROM hook_deliveries WHERE hook_id NOT IN ($1, 
 // none. busy names up to four hooks to pass over.
 func (db *DB) NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error) {
 	var due int64
-	err := db.row(ctx, nextDueQuery, busy[0], busy[1], busy[2], busy[3]).Scan(&due)
+	err := db.Row(ctx, nextDueQuery, busy[0], busy[1], busy[2], busy[3]).Scan(&due)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
-	return moment(due), classify(err)
+	return sqldb.Moment(due), sqldb.Classify(err)
 }
 
 // ClaimDelivery takes the delivery that has been due for the longest. Until
@@ -133,23 +134,23 @@ func (db *DB) NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error
 // survives whoever had it in hand. NotFound where none is due.
 func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (webhooks.Delivery, error) {
 	var event string
-	d, err := write(ctx, db, func(t *tx) (d webhooks.Delivery, err error) {
+	d, err := write(ctx, db, func(t tx) (d webhooks.Delivery, err error) {
 		var created int64
-		err = t.row(ctx, db.dialect.claimQuery(), micros(now.Add(webhooks.Lease)), micros(now), busy[0], busy[1], busy[2], busy[3]).
+		err = t.Row(ctx, db.wording.claimQuery(), sqldb.Micros(now.Add(webhooks.Lease)), sqldb.Micros(now), busy[0], busy[1], busy[2], busy[3]).
 			Scan(&d.ID, &d.Hook.ID, &d.Key, &event, &d.Attempts, &created)
-		d.CreatedAt = moment(created)
-		return d, classify(err)
+		d.CreatedAt = sqldb.Moment(created)
+		return d, sqldb.Classify(err)
 	})
 	if err != nil {
 		return d, err
 	}
-	hook, err := db.scanHook(db.row(ctx, `SELECT `+hookColumns+` FROM hooks h WHERE h.id = $1`, d.Hook.ID))
+	hook, err := db.scanHook(db.Row(ctx, `SELECT `+hookColumns+` FROM hooks h WHERE h.id = $1`, d.Hook.ID))
 	if err == nil {
 		d.Hook, err = hook, json.Unmarshal([]byte(event), &d.Event)
 	}
 	if err != nil && ctx.Err() == nil {
 		// Damaged: it would come back for ever.
-		drop := db.writer.do(ctx, func(t *tx) error { return t.exec(`DELETE FROM hook_deliveries WHERE id = $1`, d.ID) })
+		drop := db.do(ctx, func(t tx) error { return t.Exec(`DELETE FROM hook_deliveries WHERE id = $1`, d.ID) })
 		err = fault.Wrap(fault.Internal, "", errors.Join(fmt.Errorf("delivery %d of hook %d is dropped: %w", d.ID, d.Hook.ID, err), drop))
 	}
 	return d, err
@@ -159,7 +160,7 @@ func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (
 // the attempt wants it. One that has been claimed anew meanwhile is left to who
 // has it now.
 func (db *DB) FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhooks.Attempt, now time.Time) error {
-	return db.writer.do(ctx, func(t *tx) error {
+	return db.do(ctx, func(t tx) error {
 		err := t.settle(d, a, now)
 		if err == nil {
 			err = db.recordAttempt(ctx, t, a)
@@ -173,14 +174,14 @@ func (db *DB) FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhook
 
 // release makes due now what was put off for a hook that may be told again.
 // What is in somebody's hands is due when its lease ends.
-func (t *tx) release(hookID int64, now time.Time) error {
-	t.posted = true
-	return t.exec(`UPDATE hook_deliveries SET due = CASE WHEN lease > $1 THEN lease ELSE $1 END WHERE hook_id = $2 AND due > $1`, micros(now), hookID)
+func (t tx) release(hookID int64, now time.Time) error {
+	t.Post()
+	return t.Exec(`UPDATE hook_deliveries SET due = CASE WHEN lease > $1 THEN lease ELSE $1 END WHERE hook_id = $2 AND due > $1`, sqldb.Micros(now), hookID)
 }
 
-func (t *tx) settle(d webhooks.Delivery, a webhooks.Attempt, now time.Time) error {
+func (t tx) settle(d webhooks.Delivery, a webhooks.Attempt, now time.Time) error {
 	if due, again := d.Retry(now); again && !a.OK() {
-		return t.exec(`UPDATE hook_deliveries SET due = $1, lease = 0 WHERE id = $2 AND attempts = $3`, micros(due), d.ID, d.Attempts)
+		return t.Exec(`UPDATE hook_deliveries SET due = $1, lease = 0 WHERE id = $2 AND attempts = $3`, sqldb.Micros(due), d.ID, d.Attempts)
 	}
-	return t.exec(`DELETE FROM hook_deliveries WHERE id = $1 AND attempts = $2`, d.ID, d.Attempts)
+	return t.Exec(`DELETE FROM hook_deliveries WHERE id = $1 AND attempts = $2`, d.ID, d.Attempts)
 }

@@ -9,6 +9,7 @@ import (
 
 	"granary/internal/page"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at`
@@ -21,13 +22,13 @@ const (
 	gatherMost = 3000  // packages of matching names that are sorted rather than walked
 )
 
-func scanPackage(row scanner) (registry.Package, error) {
+func scanPackage(row sqldb.Scanner) (registry.Package, error) {
 	var p registry.Package
 	var creator, downloaded sql.NullInt64
 	var created, updated int64
 	err := row.Scan(&p.ID, &p.ProjectID, &p.Name, &p.Version, &p.Status, &creator, &created, &updated, &downloaded)
-	p.CreatorID, p.CreatedAt, p.UpdatedAt, p.LastDownloadedAt = creator.Int64, moment(created), moment(updated), optionalMoment(downloaded)
-	return p, classify(err)
+	p.CreatorID, p.CreatedAt, p.UpdatedAt, p.LastDownloadedAt = creator.Int64, sqldb.Moment(created), sqldb.Moment(updated), sqldb.OptionalMoment(downloaded)
+	return p, sqldb.Classify(err)
 }
 
 // ListPackages implements registry.Packages. The page is one snapshot: a counter
@@ -35,7 +36,7 @@ func scanPackage(row scanner) (registry.Package, error) {
 func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page.Request) (found page.Of[registry.Package], err error) {
 	// The texts of other lists vary too much to be kept.
 	fixed := len(f.Projects) == 1 && len(f.Name.Terms) <= 1
-	err = db.snapshot(ctx, fixed, func(q queries) error {
+	err = db.Snapshot(ctx, fixed, func(q sqldb.Queries) error {
 		l := lister{db: db, q: q, f: f, p: p}
 		if err := l.chooseNames(ctx); err != nil {
 			return err
@@ -86,7 +87,7 @@ func (db *DB) putOff(found *page.Of[registry.Package]) {
 // lister answers one request for a list.
 type lister struct {
 	db *DB
-	q  queries
+	q  sqldb.Queries
 	f  registry.PackageFilter
 	p  page.Request
 
@@ -129,7 +130,7 @@ func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.
 	key := walkKey{order: l.p.OrderBy, status: l.f.Status}
 	near := offset <= nearEnough || total-offset-take <= nearEnough
 	// Marks are for whoever sees every change.
-	if near || l.db.dialect.shared || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
+	if near || l.db.Shared() || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
 		return l.forward(ctx, wayTo(nil, total, offset, take))
 	}
 	key.projectID = l.f.Projects[0]
@@ -155,7 +156,7 @@ func (l *lister) forward(ctx context.Context, way leg) ([]registry.Package, erro
 // count is how many rows the list has: exactly, where a counter knows or they
 // are few, else more than countLimit.
 func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
-	var w where
+	var w sqldb.Where
 	switch {
 	case len(l.f.Name.Terms) > 0 && l.f.Status == "" && l.f.Version == "":
 		return l.names.listed, l.names.query != "", nil
@@ -164,31 +165,31 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 		if l.f.Status == "" {
 			statuses = []registry.Status{registry.StatusDefault, registry.StatusError, registry.StatusDeprecated}
 		}
-		w.and(within("c.project_id", &w, l.f.Projects))
+		w.And(within("c.project_id", &w, l.f.Projects))
 		var marks []string
 		for _, s := range statuses {
-			marks = append(marks, w.bind("?", string(s)))
+			marks = append(marks, w.Bind("?", string(s)))
 		}
-		w.and("c.status IN (" + strings.Join(marks, ", ") + ")")
-		err = l.q.row(ctx, `SELECT CAST(COALESCE(SUM(c.packages), 0) AS BIGINT) FROM package_counts c`+w.String(), w.args...).Scan(&total)
-		return total, true, classify(err)
+		w.And("c.status IN (" + strings.Join(marks, ", ") + ")")
+		err = l.q.Row(ctx, `SELECT CAST(COALESCE(SUM(c.packages), 0) AS BIGINT) FROM package_counts c`+w.String(), w.Args...).Scan(&total)
+		return total, true, sqldb.Classify(err)
 	}
 	with, from := l.source(&w)
-	query := with + `SELECT COUNT(*) FROM (SELECT 1 FROM ` + from + w.String() + w.bind(" LIMIT ?) few", countLimit+1)
-	err = l.q.row(ctx, query, w.args...).Scan(&total)
-	return total, total <= countLimit, classify(err)
+	query := with + `SELECT COUNT(*) FROM (SELECT 1 FROM ` + from + w.String() + w.Bind(" LIMIT ?) few", countLimit+1)
+	err = l.q.Row(ctx, query, w.Args...).Scan(&total)
+	return total, total <= countLimit, sqldb.Classify(err)
 }
 
 // source is the tables and conditions of the list: packages by their names,
 // where these are gathered, which come first and are looked up once.
-func (l *lister) source(w *where) (with, from string) {
+func (l *lister) source(w *sqldb.Where) (with, from string) {
 	if !l.gathers() {
-		w.and(within("k.project_id", w, l.f.Projects))
+		w.And(within("k.project_id", w, l.f.Projects))
 		l.conditions(w, "k.")
 		return "", "packages k"
 	}
-	w.args = append(w.args, l.names.args...)
-	w.and("k.project_id = m.project_id AND k.name = m.name AND k.status <> 'pending_destruction'")
+	w.Args = append(w.Args, l.names.args...)
+	w.And("k.project_id = m.project_id AND k.name = m.name AND k.status <> 'pending_destruction'")
 	l.conditions(w, "k.")
 	return `WITH m AS MATERIALIZED (` + l.names.query + `) `, "m CROSS JOIN packages k"
 }
@@ -205,22 +206,22 @@ func (l *lister) gathers() bool {
 }
 
 // conditions are those on a package itself.
-func (l *lister) conditions(w *where, k string) {
+func (l *lister) conditions(w *sqldb.Where, k string) {
 	switch l.f.Status {
 	case "", registry.StatusDefault, registry.StatusError, registry.StatusDeprecated:
-		w.and(strings.ReplaceAll(isListed, "k.", k))
+		w.And(strings.ReplaceAll(isListed, "k.", k))
 	}
 	if l.f.Status != "" {
-		w.and(k+"status = ?", string(l.f.Status))
+		w.And(k+"status = ?", string(l.f.Status))
 	}
 	if l.f.Status != "" && l.f.Status != registry.StatusDefault {
-		w.and(k + "status <> 'default'") // the condition of its index
+		w.And(k + "status <> 'default'") // the condition of its index
 	}
 	if l.f.Version != "" {
-		w.and(k+"version = ?", string(l.f.Version))
+		w.And(k+"version = ?", string(l.f.Version))
 	}
 	if l.p.OrderBy == "name" && l.f.Status != registry.StatusPendingDestruction {
-		w.and(k + "status <> 'pending_destruction'") // the same for the index on names
+		w.And(k + "status <> 'pending_destruction'") // the same for the index on names
 	}
 	if !l.gathers() {
 		hasTerms(w, k+"name", l.f.Name.Terms)
@@ -229,9 +230,9 @@ func (l *lister) conditions(w *where, k string) {
 
 // within is a condition that a column has one of the ids. Many are written out:
 // they are ours, and a statement takes only so many arguments.
-func within(column string, w *where, ids []int64) string {
+func within(column string, w *sqldb.Where, ids []int64) string {
 	if len(ids) == 1 {
-		return w.bind(column+" = ?", ids[0])
+		return w.Bind(column+" = ?", ids[0])
 	}
 	words := make([]string, len(ids))
 	for i, n := range ids {

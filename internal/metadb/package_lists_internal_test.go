@@ -15,6 +15,7 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // shelfDB is a database with a user's projects, of which the first gets n
@@ -51,11 +52,11 @@ func shelfOf(tb testing.TB, db *DB, n int, more ...int) (*DB, []int64) {
 func seed(tb testing.TB, db *DB, projectID int64, n, versions int) {
 	tb.Helper()
 	hex := `printf('%06x', (i / $2) * 7919 % 16777216)`
-	if db.dialect.shared {
+	if db.Shared() {
 		hex = `lpad(to_hex((i / $2) * 7919 % 16777216), 6, '0')`
 	}
-	err := db.writer.do(tb.Context(), func(t *tx) error {
-		return t.exec(`INSERT INTO packages (project_id, name, version, status, created_at, updated_at)
+	err := db.do(tb.Context(), func(t tx) error {
+		return t.Exec(`INSERT INTO packages (project_id, name, version, status, created_at, updated_at)
 			SELECT CAST($1 AS BIGINT), 'lib-' || `+hex+`, '1.0.' || (i % $2), 'default', i / 3 * 1000, i / 3 * 1000
 			FROM (WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) SELECT i FROM n) made WHERE i < $3`, projectID, versions, n)
 	})
@@ -100,11 +101,11 @@ func TestListPackagesAgreesWithSorting(t *testing.T) {
 		`UPDATE packages SET status = 'pending_destruction' WHERE id % 13 = 0`,
 		`DELETE FROM packages WHERE id % 17 = 0`,
 	} {
-		if err := db.writer.do(t.Context(), func(tx *tx) error { return tx.exec(statement) }); err != nil {
+		if err := db.do(t.Context(), func(tx tx) error { return tx.Exec(statement) }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	all, err := list(t.Context(), db, scanPackage, `SELECT `+packageColumns+` FROM packages k`)
+	all, err := sqldb.List(t.Context(), db, scanPackage, `SELECT `+packageColumns+` FROM packages k`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,19 +190,19 @@ func idsOf(packages []registry.Package) []int64 {
 
 // recorder notes the queries that pass.
 type recorder struct {
-	queries
+	sqldb.Queries
 	texts []string
 	args  [][]any
 }
 
-func (r *recorder) row(ctx context.Context, query string, args ...any) *sql.Row {
+func (r *recorder) Row(ctx context.Context, query string, args ...any) *sql.Row {
 	r.texts, r.args = append(r.texts, query), append(r.args, args)
-	return r.queries.row(ctx, query, args...)
+	return r.Queries.Row(ctx, query, args...)
 }
 
-func (r *recorder) rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (r *recorder) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	r.texts, r.args = append(r.texts, query), append(r.args, args)
-	return r.queries.rows(ctx, query, args...)
+	return r.Queries.Rows(ctx, query, args...)
 }
 
 // TestListsUseTheirIndexes: no list of one project goes through a table, and
@@ -234,7 +235,7 @@ func TestListsUseTheirIndexes(t *testing.T) {
 				if tc.several {
 					tc.f.Projects = ids
 				}
-				r := &recorder{queries: db}
+				r := &recorder{Queries: db}
 				l := lister{db: db, q: r, f: tc.f, p: page.Request{Number: 1, Size: 20, OrderBy: order}}
 				if err := l.chooseNames(t.Context()); err != nil {
 					t.Fatal(err)
@@ -265,7 +266,7 @@ func TestListsUseTheirIndexes(t *testing.T) {
 
 func planOf(t *testing.T, db *DB, query string, args []any) string {
 	t.Helper()
-	steps, err := list(t.Context(), db, func(row scanner) (step string, err error) {
+	steps, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (step string, err error) {
 		var skip int
 		return step, row.Scan(&skip, &skip, &skip, &step)
 	}, "EXPLAIN QUERY PLAN "+query, args...)

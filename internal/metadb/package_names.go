@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"granary/internal/sqldb"
 )
 
 // maxPart is how many characters of a name follow the place that a part of it
@@ -27,19 +29,19 @@ func (l *lister) chooseNames(ctx context.Context) error {
 	if len(terms) == 0 {
 		return nil
 	}
-	var w where
-	w.and(within("s.project_id", &w, l.f.Projects))
+	var w sqldb.Where
+	w.And(within("s.project_id", &w, l.f.Projects))
 	if slices.ContainsFunc(terms, impossible) {
-		w.and("1 = 0")
+		w.And("1 = 0")
 	} else {
 		longest := slices.MaxFunc(terms, func(a, b string) int { return len(a) - len(b) })
-		w.part("s.part", longest)
+		hasPart(&w, "s.part", longest)
 		places := 0
 		probe := w
-		limit := probe.bind(" LIMIT ?) few", countLimit+1)
-		err := l.q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM package_name_parts s`+probe.String()+limit, probe.args...).Scan(&places)
+		limit := probe.Bind(" LIMIT ?) few", countLimit+1)
+		err := l.q.Row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM package_name_parts s`+probe.String()+limit, probe.Args...).Scan(&places)
 		if err != nil {
-			return classify(err)
+			return sqldb.Classify(err)
 		}
 		if places > countLimit { // a term may stand in a name more than once, so there may be fewer names
 			l.names.listed = countLimit + 1
@@ -49,17 +51,17 @@ func (l *lister) chooseNames(ctx context.Context) error {
 			hasTerms(&w, "n.name", terms)
 		}
 	}
-	w.and("n.id = s.name_id")
-	l.names.query = `SELECT DISTINCT n.project_id, n.name, ` + l.db.dialect.listed + ` AS listed FROM package_name_parts s CROSS JOIN package_names n` + w.String()
-	l.names.args = w.args
+	w.And("n.id = s.name_id")
+	l.names.query = `SELECT DISTINCT n.project_id, n.name, ` + l.db.wording.listed + ` AS listed FROM package_name_parts s CROSS JOIN package_names n` + w.String()
+	l.names.args = w.Args
 	return l.countNamed(ctx)
 }
 
 // countNamed counts what has the names, until it is too many.
 func (l *lister) countNamed(ctx context.Context) error {
-	rows, err := l.q.rows(ctx, l.names.query, l.names.args...)
+	rows, err := l.q.Rows(ctx, l.names.query, l.names.args...)
 	if err != nil {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -67,14 +69,14 @@ func (l *lister) countNamed(ctx context.Context) error {
 		var name sql.RawBytes
 		var listed int
 		if err := rows.Scan(&projectID, &name, &listed); err != nil {
-			return classify(err)
+			return sqldb.Classify(err)
 		}
 		if l.names.listed += listed; l.names.listed > countLimit {
 			l.names.query = ""
 			break
 		}
 	}
-	return classify(errors.Join(rows.Err(), rows.Close()))
+	return sqldb.Classify(errors.Join(rows.Err(), rows.Close()))
 }
 
 // impossible reports a term that no name has, with characters that may not be
@@ -83,21 +85,21 @@ func impossible(term string) bool {
 	return strings.IndexFunc(term, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0
 }
 
-// part adds the condition that a column begins with the term, of which the end
+// hasPart adds the condition that a column begins with the term, of which the end
 // counts where it is too long.
-func (w *where) part(column, term string) {
-	from := fold(term[max(0, len(term)-maxPart):])
+func hasPart(w *sqldb.Where, column, term string) {
+	from := sqldb.Lower(term[max(0, len(term)-maxPart):])
 	last := len(from) - 1
-	w.and(column+" >= ? AND "+column+" < ?", from, from[:last]+string(from[last]+1))
+	w.And(column+" >= ? AND "+column+" < ?", from, from[:last]+string(from[last]+1))
 }
 
 // hasTerms adds the condition that a name has all the terms.
-func hasTerms(w *where, column string, terms []string) {
+func hasTerms(w *sqldb.Where, column string, terms []string) {
 	for _, term := range terms {
 		if impossible(term) {
-			w.and("1 = 0") // LIKE would stop at a NUL
+			w.And("1 = 0") // LIKE would stop at a NUL
 			return
 		}
-		w.and("lower("+column+`) LIKE ? ESCAPE '\'`, like(fold(term)))
+		w.And("lower("+column+`) LIKE ? ESCAPE '\'`, sqldb.Like(sqldb.Lower(term)))
 	}
 }

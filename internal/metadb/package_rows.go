@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // columns are what an order sorts by: an index has them behind the project, so
@@ -24,7 +25,7 @@ func (l *lister) columns() []string {
 func (l *lister) ordered(alias string, desc bool) string {
 	var parts []string
 	for _, column := range l.columns() {
-		parts = append(parts, alias+column+direction(desc))
+		parts = append(parts, alias+column+sqldb.Direction(desc))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -34,21 +35,21 @@ func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) 
 	if len(l.f.Projects) > 1 && !l.gathers() {
 		return l.merged(ctx, way)
 	}
-	var w where
+	var w sqldb.Where
 	with, from := l.source(&w)
 	l.beyond(&w, way)
 	order := l.ordered("k.", way.desc)
 	if l.p.OrderBy == "project_path" {
 		from += " JOIN projects p ON p.id = k.project_id"
-		order = "p.path" + direction(way.desc) + ", p.id" + direction(way.desc) + ", " + order
+		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
 	query := with + `SELECT ` + packageColumns + ` FROM ` + from + w.String() + ` ORDER BY ` + order +
-		w.bind(" LIMIT ? OFFSET ?", way.take, way.skip)
-	return list(ctx, l.q, scanPackage, query, w.args...)
+		w.Bind(" LIMIT ? OFFSET ?", way.take, way.skip)
+	return sqldb.List(ctx, l.q, scanPackage, query, w.Args...)
 }
 
 // beyond is the condition that a row lies behind the mark that a leg begins at.
-func (l *lister) beyond(w *where, way leg) {
+func (l *lister) beyond(w *sqldb.Where, way leg) {
 	if way.from == nil {
 		return
 	}
@@ -66,26 +67,26 @@ func (l *lister) beyond(w *where, way leg) {
 	var columns, marks []string
 	for _, column := range l.columns() {
 		columns = append(columns, "k."+column)
-		marks = append(marks, w.bind("?", values[column]))
+		marks = append(marks, w.Bind("?", values[column]))
 	}
-	w.and("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(marks, ", ") + ")")
+	w.And("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(marks, ", ") + ")")
 }
 
 // merged reads a leg of a list over several projects: of each project only the
 // rows that can be on the page are looked at, in the order of its index.
 func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error) {
-	var w where
-	inner := where{args: w.args}
-	inner.and("o.project_id = p.id")
+	var w sqldb.Where
+	inner := sqldb.Where{Args: w.Args}
+	inner.And("o.project_id = p.id")
 	l.conditions(&inner, "o.")
-	rest := inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) + inner.bind(" LIMIT ?", way.skip+way.take)
-	w.args = inner.args
+	rest := inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) + inner.Bind(" LIMIT ?", way.skip+way.take)
+	w.Args = inner.Args
 	order := l.ordered("k.", way.desc)
 	if l.p.OrderBy == "project_path" {
-		order = "p.path" + direction(way.desc) + ", p.id" + direction(way.desc) + ", " + order
+		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
 	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)
-		SELECT ` + packageColumns + ` FROM ` + l.db.dialect.firstOfEach(rest) + ` ORDER BY ` + order +
-		w.bind(" LIMIT ? OFFSET ?", way.take, way.skip)
-	return list(ctx, l.q, scanPackage, query, w.args...)
+		SELECT ` + packageColumns + ` FROM ` + l.db.wording.firstOfEach(rest) + ` ORDER BY ` + order +
+		w.Bind(" LIMIT ? OFFSET ?", way.take, way.skip)
+	return sqldb.List(ctx, l.q, scanPackage, query, w.Args...)
 }

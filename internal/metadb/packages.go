@@ -6,6 +6,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 	"granary/internal/webhooks"
 )
 
@@ -20,20 +21,20 @@ func (db *DB) FindPackage(ctx context.Context, projectID, packageID int64) (regi
 	return one[0], err
 }
 
-func findPackage(ctx context.Context, q queries, projectID, packageID int64) (registry.Package, error) {
-	return scanPackage(q.row(ctx, `SELECT `+packageColumns+` FROM packages k WHERE k.id = $1 AND k.project_id = $2`, packageID, projectID))
+func findPackage(ctx context.Context, q sqldb.Queries, projectID, packageID int64) (registry.Package, error) {
+	return scanPackage(q.Row(ctx, `SELECT `+packageColumns+` FROM packages k WHERE k.id = $1 AND k.project_id = $2`, packageID, projectID))
 }
 
 // ListVersions implements registry.Packages.
 func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit int) ([]registry.Package, error) {
-	var w where
-	w.and("k.project_id = ? AND k.name = ? AND k.id <> ?", p.ProjectID, string(p.Name), p.ID)
-	w.and("k.status <> 'pending_destruction' AND " + isListed)
+	var w sqldb.Where
+	w.And("k.project_id = ? AND k.name = ? AND k.id <> ?", p.ProjectID, string(p.Name), p.ID)
+	w.And("k.status <> 'pending_destruction' AND " + isListed)
 	if after.ID != 0 {
-		w.and("(k.version, k.id) > (?, ?)", string(after.Version), after.ID)
+		w.And("(k.version, k.id) > (?, ?)", string(after.Version), after.ID)
 	}
-	found, err := list(ctx, db, scanPackage, `SELECT `+packageColumns+` FROM packages k`+w.String()+
-		` ORDER BY k.version, k.id`+w.bind(" LIMIT ?", limit), w.args...)
+	found, err := sqldb.List(ctx, db, scanPackage, `SELECT `+packageColumns+` FROM packages k`+w.String()+
+		` ORDER BY k.version, k.id`+w.Bind(" LIMIT ?", limit), w.Args...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit
 func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
 	defer db.walks.drop(r.ProjectID)
-	return db.writer.do(freeing(ctx), func(t *tx) error {
+	return db.do(sqldb.Freeing(ctx), func(t tx) error {
 		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
@@ -54,7 +55,7 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 		if err != nil {
 			return err
 		}
-		err = t.exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, micros(r.Now), r.PackageID)
+		err = t.Exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, sqldb.Micros(r.Now), r.PackageID)
 		if err != nil {
 			return err
 		}
@@ -69,7 +70,7 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 }
 
 // standingPackage is a package that is not doomed.
-func (t *tx) standingPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
+func (t tx) standingPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
 	p, err := findPackage(ctx, t, projectID, packageID)
 	if err == nil && p.Status == registry.StatusPendingDestruction {
 		err = fault.New(fault.NotFound, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // pipelineColumns: a pipeline's status is what its jobs add up to. They take the
@@ -25,17 +26,17 @@ type attached struct {
 	registry.Pipeline
 }
 
-func scanAttached(row scanner) (attached, error) {
+func scanAttached(row sqldb.Scanner) (attached, error) {
 	var a attached
 	var created, updated int64
 	err := row.Scan(&a.to, &a.ID, &a.ProjectID, &a.Ref, &a.SHA, &created, &updated, &a.Status,
 		&a.User.ID, &a.User.Username, &a.User.Name, &a.User.Blocked)
-	a.CreatedAt, a.UpdatedAt = moment(created), moment(updated)
-	return a, classify(err)
+	a.CreatedAt, a.UpdatedAt = sqldb.Moment(created), sqldb.Moment(updated)
+	return a, sqldb.Classify(err)
 }
 
 // lastPipelines fills in the last pipeline of each package: one query for all.
-func lastPipelines(ctx context.Context, q queries, packages []registry.Package) error {
+func lastPipelines(ctx context.Context, q sqldb.Queries, packages []registry.Package) error {
 	ids := make([]int64, len(packages))
 	at := make(map[int64]*registry.Package, len(packages))
 	for i := range packages {
@@ -51,7 +52,7 @@ func lastPipelines(ctx context.Context, q queries, packages []registry.Package) 
 }
 
 // filePipelines fills in the pipelines of each file: one query for all.
-func filePipelines(ctx context.Context, q queries, files []registry.PackageFile) error {
+func filePipelines(ctx context.Context, q sqldb.Queries, files []registry.PackageFile) error {
 	ids := make([]int64, len(files))
 	at := make(map[int64]*registry.PackageFile, len(files))
 	for i := range files {
@@ -64,28 +65,28 @@ func filePipelines(ctx context.Context, q queries, files []registry.PackageFile)
 	return err
 }
 
-func pipelinesOf(ctx context.Context, q queries, owner, table, only string, ids []int64) ([]attached, error) {
+func pipelinesOf(ctx context.Context, q sqldb.Queries, owner, table, only string, ids []int64) ([]attached, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	w := where{args: []any{micros(q.now())}}
-	w.in(owner, false, ids)
+	w := sqldb.Where{Args: []any{sqldb.Micros(q.Now())}}
+	w.In(owner, false, ids)
 	if only != "" {
-		w.and(only)
+		w.And(only)
 	}
-	return list(ctx, q, scanAttached, `SELECT `+owner+`, `+pipelineColumns+` FROM `+table+`
-		CROSS JOIN `+pipelineTables+w.String()+` AND l.id = s.pipeline_id ORDER BY l.id`, w.args...)
+	return sqldb.List(ctx, q, scanAttached, `SELECT `+owner+`, `+pipelineColumns+` FROM `+table+`
+		CROSS JOIN `+pipelineTables+w.String()+` AND l.id = s.pipeline_id ORDER BY l.id`, w.Args...)
 }
 
 // ListPipelines implements registry.Packages.
 func (db *DB) ListPipelines(ctx context.Context, packageID, before int64, limit int) ([]registry.Pipeline, error) {
-	w := where{args: []any{micros(db.now())}}
-	w.and("s.package_id = ? AND l.id = s.pipeline_id", packageID)
+	w := sqldb.Where{Args: []any{sqldb.Micros(db.Now())}}
+	w.And("s.package_id = ? AND l.id = s.pipeline_id", packageID)
 	if before != 0 {
-		w.and("s.pipeline_id < ?", before)
+		w.And("s.pipeline_id < ?", before)
 	}
-	found, err := list(ctx, db, scanAttached, `SELECT s.package_id, `+pipelineColumns+` FROM package_pipelines s CROSS JOIN `+
-		pipelineTables+w.String()+` ORDER BY s.pipeline_id DESC`+w.bind(" LIMIT ?", limit), w.args...)
+	found, err := sqldb.List(ctx, db, scanAttached, `SELECT s.package_id, `+pipelineColumns+` FROM package_pipelines s CROSS JOIN `+
+		pipelineTables+w.String()+` ORDER BY s.pipeline_id DESC`+w.Bind(" LIMIT ?", limit), w.Args...)
 	pipelines := make([]registry.Pipeline, len(found))
 	for i, a := range found {
 		pipelines[i] = a.Pipeline

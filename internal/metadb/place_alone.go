@@ -5,10 +5,9 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // On PostgreSQL a publication is one statement, that gatherer sends, a transaction
@@ -53,28 +52,17 @@ func (db *DB) placeAlone(ctx context.Context, p registry.Publication) (put lande
 	}
 	args := append(packageValues(p), p.Digest[:], p.Size, p.Small, string(p.Coordinates.File), p.PipelineID)
 	args = append(args, event[:len(event)-1]...) // the last is the file's id
-	sent := &placement{ctx: ctx, of: p, query: query, args: args, done: make(chan struct{})}
+	sent := &placement{ctx: ctx, of: p, done: make(chan struct{})}
+	sent.Statement = sqldb.Statement{Query: query, Args: args, Into: []any{&put.packageID, &put.isNew, &put.fileID}}
 	err = db.gatherer.place(sent)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return put, false, nil
-	case refused(err, notNullViolation, "package_files"):
+	case sqldb.IsRefused(err, sqldb.NotNullViolation, "package_files"):
 		return put, false, fault.Wrap(fault.Unavailable, "", errSwept)
 	}
-	return sent.put, err == nil, classify(err)
+	return put, err == nil, sqldb.Classify(err)
 }
 
 // momentArg is where among the arguments the event's id is, $13.
 const momentArg = 12
-
-// What PostgreSQL calls rows that may not be.
-const (
-	uniqueViolation  = "23505"
-	notNullViolation = "23502"
-)
-
-// refused reports that a row of the table may not be.
-func refused(err error, code, table string) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == code && e.TableName == table
-}

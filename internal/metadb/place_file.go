@@ -10,6 +10,7 @@ import (
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // landed is where a published file went.
@@ -40,26 +41,26 @@ func packageValues(p registry.Publication) []any {
 		status, change = *p.Status, 1
 	}
 	return []any{
-		string(p.Coordinates.Name), string(p.Coordinates.Version), string(status), id(p.CreatorID), micros(p.Now), p.ProjectID, change,
+		string(p.Coordinates.Name), string(p.Coordinates.Version), string(status), sqldb.NullID(p.CreatorID), sqldb.Micros(p.Now), p.ProjectID, change,
 	}
 }
 
 // placeFile records the package, the bytes, the file, and the event that tells
 // of it, a statement each.
-func (t *tx) placeFile(ctx context.Context, p registry.Publication) (put landed, err error) {
-	err = t.row(ctx, upsertPackage, packageValues(p)...).Scan(&put.packageID, &put.isNew, &put.hooked)
+func (t tx) placeFile(ctx context.Context, p registry.Publication) (put landed, err error) {
+	err = t.Row(ctx, upsertPackage, packageValues(p)...).Scan(&put.packageID, &put.isNew, &put.hooked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return put, fault.Wrap(fault.Hidden, "", errors.New("the project was deleted while a file was published"))
 	}
 	if err != nil {
-		return put, classify(err)
+		return put, sqldb.Classify(err)
 	}
 	blobID, err := t.blobOf(ctx, p)
 	if err != nil {
 		return put, err
 	}
-	put.fileID, err = t.insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
-		VALUES ($1, $2, $3, 'default', $4) RETURNING id`, put.packageID, blobID, string(p.Coordinates.File), micros(p.Now))
+	put.fileID, err = t.Insert(`INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
+		VALUES ($1, $2, $3, 'default', $4) RETURNING id`, put.packageID, blobID, string(p.Coordinates.File), sqldb.Micros(p.Now))
 	if err != nil {
 		return put, err
 	}
@@ -75,10 +76,10 @@ func published(p registry.Publication, fileID int64) audit.Event {
 
 // pinBlob finds or makes the row of a blob, which from now on has so many more
 // files.
-func (t *tx) pinBlob(d blob.Digest, size int64, files int, now time.Time) (int64, error) {
-	return t.insert(`INSERT INTO blobs (digest, size, files, touched_at) VALUES ($1, $2, $3, $4)
+func (t tx) pinBlob(d blob.Digest, size int64, files int, now time.Time) (int64, error) {
+	return t.Insert(`INSERT INTO blobs (digest, size, files, touched_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + excluded.files
-		RETURNING id`, d[:], size, files, micros(now))
+		RETURNING id`, d[:], size, files, sqldb.Micros(now))
 }
 
 // contentMended lets bytes that are right take the place of kept ones that are not.
@@ -87,18 +88,18 @@ const contentMended = ` ON CONFLICT (blob_id) DO UPDATE SET content = excluded.c
 
 // blobOf is the row of the bytes. Small ones are kept here and now; others
 // were pinned before their bytes were stored, and must still be.
-func (t *tx) blobOf(ctx context.Context, p registry.Publication) (int64, error) {
+func (t tx) blobOf(ctx context.Context, p registry.Publication) (int64, error) {
 	if p.Small == nil {
 		var blobID int64
-		err := t.row(ctx, `UPDATE blobs SET files = files + 1 WHERE digest = $1 RETURNING id`, p.Digest[:]).Scan(&blobID)
+		err := t.Row(ctx, `UPDATE blobs SET files = files + 1 WHERE digest = $1 RETURNING id`, p.Digest[:]).Scan(&blobID)
 		if errors.Is(err, sql.ErrNoRows) {
 			return 0, fault.Wrap(fault.Unavailable, "", errSwept)
 		}
-		return blobID, classify(err)
+		return blobID, sqldb.Classify(err)
 	}
 	blobID, err := t.pinBlob(p.Digest, p.Size, 1, p.Now)
 	if err != nil {
 		return 0, err
 	}
-	return blobID, t.exec(`INSERT INTO blob_contents (blob_id, content) VALUES ($1, $2)`+contentMended, blobID, p.Small)
+	return blobID, t.Exec(`INSERT INTO blob_contents (blob_id, content) VALUES ($1, $2)`+contentMended, blobID, p.Small)
 }

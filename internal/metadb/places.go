@@ -9,6 +9,7 @@ import (
 	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // placeKey is what a place depends on besides the records: which project, and who
@@ -105,7 +106,7 @@ func weighPlace(_ placeKey, p registry.Place) int64 {
 // to permission, and returns how many there were. A change counts from the moment
 // it is committed.
 func (db *DB) catchUp(ctx context.Context) (made int64, err error) {
-	if !db.dialect.shared {
+	if !db.Shared() {
 		return 0, nil // changes are made here, and drop what they end; for those of granary admin see watcher
 	}
 	made, err = db.changes.made(ctx)
@@ -156,7 +157,7 @@ func (db *DB) findPlace(ctx context.Context, projectID int64, a access.Actor) (r
 	if place.Duplicates, err = db.duplicates(ctx, p); err != nil {
 		return registry.Place{}, err
 	}
-	place.Protections, err = list(ctx, db, func(row scanner) (r registry.Protection, err error) {
+	place.Protections, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (r registry.Protection, err error) {
 		return r, row.Scan(&r.Pattern, &r.Push, &r.Delete)
 	}, `SELECT pattern, push_level, delete_level FROM package_protection_rules
 		WHERE project_id = $1 AND package_type = 'generic'`, p.ID)
@@ -193,8 +194,8 @@ const groupPlaces = `WITH RECURSIVE below (id) AS (
 
 // GroupPlaces implements registry.Places.
 func (db *DB) GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]registry.Place, error) {
-	return list(ctx, db, func(row scanner) (p registry.Place, err error) {
+	return sqldb.List(ctx, db, func(row sqldb.Scanner) (p registry.Place, err error) {
 		s := &p.Standing
 		return p, row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
-	}, groupPlaces, groupID, truth(below), a.UserID, micros(db.now()))
+	}, groupPlaces, groupID, sqldb.Bool(below), a.UserID, sqldb.Micros(db.Now()))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // What every request and the background work ask, they find by an index: no
@@ -33,7 +35,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	hook := newHook(t, db, p.ID)
 
 	ada, other := newUser(t, db, "ada", false), newGroup(t, db, 0, "other", access.Private, root.ID)
-	clear(sqliteWriter(db).conn.stmts)
+	before := db.Prepared() // what made the fixture need not be quick
 	for _, secret := range []string{"secret", "unknown"} {
 		if _, err := db.FindToken(ctx, auth.DigestOf(secret)); err != nil && !fault.Is(err, fault.NotFound) {
 			t.Fatal(err)
@@ -71,11 +73,8 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 		t.Errorf("%d packages were purged, want 1", n)
 	}
 
-	texts := []string{lineageQuery, purgeQuery}
-	db.texts.Range(func(text, _ any) bool { texts = append(texts, text.(string)); return true })
-	for text := range sqliteWriter(db).conn.stmts {
-		texts = append(texts, text)
-	}
+	after := slices.DeleteFunc(db.Prepared(), func(text string) bool { return slices.Contains(before, text) })
+	texts := append(after, lineageQuery, purgeQuery)
 	if len(texts) < 20 {
 		t.Errorf("only %d texts", len(texts))
 	}
@@ -94,8 +93,8 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 // Neither a page of a version's files nor their count looks at the rows of the others.
 func TestFilesAreListedByTheirIndex(t *testing.T) {
 	db := openSQLite(t)
-	var w where
-	w.and(listedFile, int64(1))
+	var w sqldb.Where
+	w.And(listedFile, int64(1))
 	count := `SELECT COUNT(*) FROM package_files f` + w.String()
 	for _, text := range []string{count, fileListing("f.id").query(fileColumns, &w, page.Request{Number: 9, Size: 100})} {
 		steps := strings.Join(plan(t, db, text), "\n")
@@ -139,7 +138,7 @@ func plan(t *testing.T, db *DB, text string) []string {
 	for strings.Contains(text, fmt.Sprint("$", len(args)+1)) {
 		args = append(args, nil)
 	}
-	steps, err := list(t.Context(), db, func(row scanner) (detail string, err error) {
+	steps, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (detail string, err error) {
 		var n int
 		return detail, row.Scan(&n, &n, &n, &detail)
 	}, "EXPLAIN QUERY PLAN "+text, args...)
@@ -148,13 +147,13 @@ func plan(t *testing.T, db *DB, text string) []string {
 
 func TestNewerDatabaseIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "g.db")
-	db, err := OpenSQLite(t.Context(), path, Options{})
+	db, err := OpenSQLite(t.Context(), path, sqldb.Options{})
 	must(t, db, err)
-	must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
-		return t.exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`)
+	must(t, 0, db.do(t.Context(), func(t tx) error {
+		return t.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`)
 	}))
 	must(t, 0, db.Close())
-	_, err = OpenSQLite(t.Context(), path, Options{})
+	_, err = OpenSQLite(t.Context(), path, sqldb.Options{})
 	if err == nil || !strings.Contains(err.Error(), "schema version 9999, newer than") || !strings.Contains(err.Error(), path) {
 		t.Errorf("%v", err)
 	}
@@ -163,7 +162,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 func TestOpenTwiceKeepsWhatIsThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd name?#%.db")
 	for range 2 {
-		db, err := OpenSQLite(t.Context(), path, Options{})
+		db, err := OpenSQLite(t.Context(), path, sqldb.Options{})
 		must(t, db, err)
 		if _, err := db.FindUser(t.Context(), "ada"); fault.Is(err, fault.NotFound) {
 			newUser(t, db, "ada", false)

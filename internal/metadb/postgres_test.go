@@ -24,16 +24,17 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // The steps of both schemas have the same names, and make the same tables with
 // the same columns: name, kind and whether it may be missing.
 func TestSchemasAgree(t *testing.T) {
 	names := func(folder string) []string {
-		entries, err := fs.Glob(migrations, "migrations/"+folder+"/*.sql")
+		entries, err := fs.Glob(files(), folder+"/*.sql")
 		must(t, entries, err)
 		for i := range entries {
-			entries[i] = strings.TrimPrefix(entries[i], "migrations/"+folder)
+			entries[i] = strings.TrimPrefix(entries[i], folder)
 		}
 		return entries
 	}
@@ -41,7 +42,7 @@ func TestSchemasAgree(t *testing.T) {
 		t.Errorf("steps, -sqlite +postgres:\n%s", diff)
 	}
 	columns := func(db *DB, query string) []string {
-		found, err := list(t.Context(), db, func(row scanner) (string, error) {
+		found, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (string, error) {
 			var table, column, kind, index string
 			var required bool
 			err := row.Scan(&table, &column, &kind, &required, &index)
@@ -54,7 +55,7 @@ func TestSchemasAgree(t *testing.T) {
 	const apart = ` NOT LIKE 'goose%' ESCAPE '\' AND t.name NOT LIKE '%package_names_parts%' ESCAPE '\' AND t.name NOT IN ('permission_changes', 'package_name_changes', 'sqlite_sequence')`
 	lite := columns(openSQLite(t), `SELECT t.name, c.name, c.type, c."notnull" OR c.pk > 0, '' FROM sqlite_master t JOIN pragma_table_info(t.name) c
 		WHERE t.type = 'table' AND t.name`+apart+` ORDER BY t.name, c.name`)
-	post := columns(openPostgres(t, Options{}), `SELECT t.name, c.column_name,
+	post := columns(openPostgres(t, sqldb.Options{}), `SELECT t.name, c.column_name,
 			CASE c.data_type WHEN 'bigint' THEN 'INTEGER' WHEN 'text' THEN 'TEXT ' || COALESCE(c.collation_name, 'none') WHEN 'bytea' THEN 'BLOB' ELSE c.data_type END,
 			c.is_nullable = 'NO', ''
 		FROM (SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public') t
@@ -136,8 +137,8 @@ func TestManyPublishers(t *testing.T) {
 			t.Errorf("the list says %d and has %d, want %d", found.Total, len(found.Rows), want)
 		}
 		var names, listed, wrong int
-		must(t, 0, db.row(t.Context(), `SELECT COUNT(*), SUM(listed) FROM package_names`).Scan(&names, &listed))
-		must(t, 0, db.row(t.Context(), `SELECT COUNT(*) FROM blobs b WHERE b.files <> (SELECT COUNT(*) FROM package_files f WHERE f.blob_id = b.id)`).Scan(&wrong))
+		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*), SUM(listed) FROM package_names`).Scan(&names, &listed))
+		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM blobs b WHERE b.files <> (SELECT COUNT(*) FROM package_files f WHERE f.blob_id = b.id)`).Scan(&wrong))
 		if names != 1 || listed != want || wrong != 0 {
 			t.Errorf("%d names, %d listed, %d blobs with a wrong count; want 1, %d, 0", names, listed, wrong, want)
 		}
@@ -197,7 +198,7 @@ func TestPublisherWaitsForTheSweep(t *testing.T) {
 // The other way round: a sweep that finds the row pinned meanwhile leaves the
 // bytes alone.
 func TestSweepLeavesWhatIsPinned(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	ctx := t.Context()
 	bytes := blob.Digest{7}
 	old := time.Now().Add(-48 * time.Hour)
@@ -205,7 +206,7 @@ func TestSweepLeavesWhatIsPinned(t *testing.T) {
 	pinned, commit := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- db.writer.do(ctx, func(t *tx) error {
+		done <- db.do(ctx, func(t tx) error {
 			_, err := t.pinBlob(bytes, 1, 0, time.Now())
 			close(pinned)
 			<-commit
@@ -231,14 +232,14 @@ func TestSweepLeavesWhatIsPinned(t *testing.T) {
 func waiting(t *testing.T, db *DB) {
 	t.Helper()
 	for n := 0; n == 0; time.Sleep(5 * time.Millisecond) {
-		must(t, 0, db.row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
+		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
 	}
 }
 
 // A request asks once how many changes there were: its place is as fresh as its
 // token. What was changed before its token was looked up is seen.
 func TestRequestsAskOnce(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
 	ada := newUser(t, db, "ada", false)
 	newToken(t, db, ada.ID, "secret")
@@ -270,9 +271,9 @@ func TestRequestsAskOnce(t *testing.T) {
 
 // What one node changes, another sees at the next request; a file too.
 func TestNodesSeeEachOther(t *testing.T) {
-	dsn := metadbtest.Postgres(t, schema)
+	dsn := metadbtest.Postgres(t, migrated)
 	node := func() *DB {
-		db, err := OpenPostgres(t.Context(), dsn, Options{MaxConnections: 4})
+		db, err := OpenPostgres(t.Context(), dsn, sqldb.Options{MaxConnections: 4})
 		return closing(t, db, err)
 	}
 	a, b := node(), node()
@@ -324,7 +325,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 
 // Read-modify-write of one record runs one at a time: nothing is lost.
 func TestChangesTakeTurns(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
 	var all sync.WaitGroup
 	for range 16 {
@@ -345,74 +346,6 @@ func TestChangesTakeTurns(t *testing.T) {
 	}
 }
 
-// Exclusive work is done by one at a time, and goes to the other when the
-// connection that holds the lock is cut.
-func TestExclusive(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, db *DB) {
-		var running, ran atomic.Int64
-		var all sync.WaitGroup
-		for range 3 {
-			all.Go(func() {
-				err := db.Exclusive(t.Context(), "work", func(context.Context) error {
-					if running.Add(1) != 1 {
-						t.Error("two at a time")
-					}
-					time.Sleep(10 * time.Millisecond)
-					running.Add(-1)
-					ran.Add(1)
-					return nil
-				})
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if ran.Load() != 3 {
-			t.Errorf("%d ran, want 3", ran.Load())
-		}
-	})
-}
-
-func TestExclusiveIsTakenOver(t *testing.T) {
-	db := openPostgres(t, Options{})
-	begun, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- db.Exclusive(t.Context(), "work", func(ctx context.Context) error {
-			close(begun)
-			<-ctx.Done()
-			return nil
-		})
-	}()
-	<-begun
-	_, err := list(t.Context(), db, func(row scanner) (cut bool, err error) { return cut, row.Scan(&cut) },
-		`SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.locktype = 'advisory'
-			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
-	must(t, 0, err)
-	must(t, 0, db.Exclusive(t.Context(), "work", func(context.Context) error { return nil }))
-	if err := <-ended; !errors.Is(err, errLockLost) || strings.Contains(err.Error(), "\n") {
-		t.Errorf("who lost the lock got %q", err)
-	}
-}
-
-// Who waits for exclusive work that another does is told so; who has it at once is
-// told nothing.
-func TestWaitingForExclusive(t *testing.T) {
-	db := openPostgres(t, Options{})
-	waited := make(chan struct{}, 100)
-	must(t, 0, db.Exclusive(t.Context(), "work", func(ctx context.Context) error {
-		short, cancel := context.WithTimeout(ctx, 30*time.Second)
-		defer cancel()
-		go func() { <-waited; cancel() }()
-		err := db.ExclusiveInTurn(short, "work", func() { waited <- struct{}{} }, func(context.Context) error { return errors.New("two at a time") })
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("who waits got %v", err)
-		}
-		return nil
-	}))
-	must(t, 0, db.ExclusiveInTurn(t.Context(), "work", func() { t.Error("it waits for nobody") }, func(context.Context) error { return nil }))
-}
-
 // Nodes that start together make one schema, and only one key is taken.
 func TestNodesStartTogether(t *testing.T) {
 	dsn := metadbtest.NewCluster(t).DSN("granary")
@@ -420,7 +353,7 @@ func TestNodesStartTogether(t *testing.T) {
 	var wrong atomic.Int64
 	for n := range 4 {
 		all.Go(func() {
-			db, err := OpenPostgres(context.Background(), dsn, Options{MaxConnections: 4})
+			db, err := OpenPostgres(context.Background(), dsn, sqldb.Options{MaxConnections: 4})
 			if err != nil {
 				t.Error(err)
 				return
@@ -445,7 +378,7 @@ func TestNodesStartTogether(t *testing.T) {
 // comes back; what was acknowledged is there, and the connections heal.
 func TestServerCrash(t *testing.T) {
 	cluster := metadbtest.NewCluster(t)
-	db, err := OpenPostgres(t.Context(), cluster.DSN("granary"), Options{})
+	db, err := OpenPostgres(t.Context(), cluster.DSN("granary"), sqldb.Options{})
 	closing(t, db, err)
 	p := demo(t, db)
 	var mu sync.Mutex
@@ -506,7 +439,7 @@ func TestServerCrash(t *testing.T) {
 		}
 	}
 	var half int
-	must(t, 0, db.row(t.Context(), `SELECT COUNT(*) FROM packages k WHERE NOT EXISTS (SELECT 1 FROM package_files f WHERE f.package_id = k.id)`).Scan(&half))
+	must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM packages k WHERE NOT EXISTS (SELECT 1 FROM package_files f WHERE f.package_id = k.id)`).Scan(&half))
 	if half != 0 {
 		t.Errorf("%d packages without a file", half)
 	}
@@ -516,10 +449,10 @@ func TestServerCrash(t *testing.T) {
 func TestPostgresRefusals(t *testing.T) {
 	cluster := metadbtest.NewCluster(t)
 	newer := func() string {
-		db, err := OpenPostgres(t.Context(), cluster.DSN("granary"), Options{})
+		db, err := OpenPostgres(t.Context(), cluster.DSN("granary"), sqldb.Options{})
 		must(t, db, err)
-		must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
-			return t.exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`)
+		must(t, 0, db.do(t.Context(), func(t tx) error {
+			return t.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`)
 		}))
 		must(t, 0, db.Close())
 		return cluster.DSN("granary")
@@ -532,7 +465,7 @@ func TestPostgresRefusals(t *testing.T) {
 		{"postgres://u:s3cret@127.0.0.1:1/db", "it did not answer for 10ms"},
 		{"postgres://u:s3cret@h:port/db", "the database's address"},
 	} {
-		db, err := OpenPostgres(t.Context(), tc.dsn, Options{StartWait: 10 * time.Millisecond})
+		db, err := OpenPostgres(t.Context(), tc.dsn, sqldb.Options{StartWait: 10 * time.Millisecond})
 		if err == nil {
 			t.Error(errors.Join(errors.New(tc.want), db.Close()))
 			continue
@@ -545,7 +478,7 @@ func TestPostgresRefusals(t *testing.T) {
 
 // Text that PostgreSQL cannot keep is the caller's fault, not the server's.
 func TestZeroBytes(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	if _, err := db.ListUsers(t.Context(), auth.UserFilter{Username: "a\x00b"}, page.Request{Number: 1, Size: 1}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("%v", err)
 	}
@@ -554,13 +487,13 @@ func TestZeroBytes(t *testing.T) {
 // What every request asks, PostgreSQL finds by an index, in tables large enough
 // for it to care.
 func TestPostgresUsesIndexes(t *testing.T) {
-	db, ids := shelfOf(t, openPostgres(t, Options{}), 20000, 100, 0)
+	db, ids := shelfOf(t, openPostgres(t, sqldb.Options{}), 20000, 100, 0)
 	seed(t, db, ids[2], 5000, 1)
-	must(t, 0, db.writer.do(t.Context(), func(t *tx) error {
-		return t.exec(`ANALYZE`)
+	must(t, 0, db.do(t.Context(), func(t tx) error {
+		return t.Exec(`ANALYZE`)
 	}))
 	explain := func(query string, args ...any) string {
-		steps, err := list(t.Context(), db, func(row scanner) (s string, err error) { return s, row.Scan(&s) }, "EXPLAIN "+query, args...)
+		steps, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (s string, err error) { return s, row.Scan(&s) }, "EXPLAIN "+query, args...)
 		return strings.Join(must(t, steps, err), "\n")
 	}
 	scan := regexp.MustCompile(`Seq Scan on (packages|package_names)\b`)
@@ -575,7 +508,7 @@ func TestPostgresUsesIndexes(t *testing.T) {
 			{Projects: ids[:1]}, {Projects: ids},
 			{Projects: ids[:1], Name: registry.NameFilter{Terms: []string{"b-001eef"}}},
 		} {
-			r := &recorder{queries: db}
+			r := &recorder{Queries: db}
 			l := lister{db: db, q: r, f: f, p: page.Request{Number: 1, Size: 20, OrderBy: order}}
 			must(t, 0, l.chooseNames(t.Context()))
 			_, err := l.rows(t.Context(), leg{take: 20})

@@ -12,6 +12,7 @@ import (
 	"granary/internal/naming"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 const projectColumns = `p.id, p.name, p.path, r.path, p.description, p.visibility, p.default_branch, p.topics,
@@ -22,7 +23,7 @@ const projectColumns = `p.id, p.name, p.path, r.path, p.description, p.visibilit
 const projectTables = `projects p JOIN routes r ON r.project_id = p.id AND r.redirect = 0
 	JOIN namespaces n ON n.id = p.namespace_id JOIN routes s ON s.namespace_id = n.id AND s.redirect = 0`
 
-func scanProject(row scanner) (projects.Project, error) {
+func scanProject(row sqldb.Scanner) (projects.Project, error) {
 	var p projects.Project
 	var topics string
 	var grammar, exception sql.Null[string]
@@ -37,12 +38,12 @@ func scanProject(row scanner) (projects.Project, error) {
 	if topics != "" {
 		p.Topics = strings.Split(topics, ",")
 	}
-	p.Naming = (*naming.Grammar)(pointer(grammar))
-	p.Duplicates = projects.Duplicates{Allowed: pointer(allowed), Exception: pointer(exception)}
-	p.MaxFileSize = pointer(size)
-	p.CreatedAt, p.UpdatedAt = moment(created), moment(updated)
+	p.Naming = (*naming.Grammar)(sqldb.Pointer(grammar))
+	p.Duplicates = projects.Duplicates{Allowed: sqldb.Pointer(allowed), Exception: sqldb.Pointer(exception)}
+	p.MaxFileSize = sqldb.Pointer(size)
+	p.CreatedAt, p.UpdatedAt = sqldb.Moment(created), sqldb.Moment(updated)
 	p.Namespace.ParentID, p.Namespace.OwnerID = parent.Int64, owner.Int64
-	return p, classify(err)
+	return p, sqldb.Classify(err)
 }
 
 // FindProject implements projects.Projects.
@@ -68,8 +69,8 @@ func (db *DB) FindProject(ctx context.Context, ref string, a access.Actor) (proj
 	return p, nil
 }
 
-func findProject(ctx context.Context, q queries, id int64) (projects.Project, error) {
-	return scanProject(q.row(ctx, `SELECT `+projectColumns+` FROM `+projectTables+` WHERE p.id = $1 AND p.deleted_at IS NULL`, id))
+func findProject(ctx context.Context, q sqldb.Queries, id int64) (projects.Project, error) {
+	return scanProject(q.Row(ctx, `SELECT `+projectColumns+` FROM `+projectTables+` WHERE p.id = $1 AND p.deleted_at IS NULL`, id))
 }
 
 // ListProjects implements projects.Projects.
@@ -78,8 +79,8 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if f.Owned {
 		least = access.Owner
 	}
-	w := where{args: []any{f.Actor.UserID, int(least), micros(db.now())}}
-	w.and("p.deleted_at IS NULL")
+	w := sqldb.Where{Args: []any{f.Actor.UserID, int(least), sqldb.Micros(db.Now())}}
+	w.And("p.deleted_at IS NULL")
 	visibleProjects(&w, f)
 	filterProjects(&w, f)
 	order := map[string]string{
@@ -88,9 +89,9 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if order == "" {
 		order = "p.created_at"
 	}
-	order += direction(p.Desc)
+	order += sqldb.Direction(p.Desc)
 	if p.OrderBy != "id" {
-		order += ", p.id" + direction(p.Desc)
+		order += ", p.id" + sqldb.Direction(p.Desc)
 	}
 	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Project]{with: mine, from: projectTables, columns: projectColumns, order: order, scan: scanProject})
 	if err != nil {
@@ -103,65 +104,65 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 
 // visibleProjects repeats in SQL what access decides: the test of this package
 // holds the two together.
-func visibleProjects(w *where, f projects.ProjectFilter) {
+func visibleProjects(w *sqldb.Where, f projects.ProjectFilter) {
 	const member = `p.id IN (SELECT id FROM mine_projects)`
 	switch {
 	case f.Owned || f.Membership || f.MinRole > access.NoRole && !f.Actor.Admin:
-		w.and(member)
+		w.And(member)
 	case f.Actor.Admin:
 	case !f.Actor.LoggedIn():
-		w.and("p.visibility = 20")
+		w.And("p.visibility = 20")
 	case f.Actor.External:
-		w.and("(p.visibility = 20 OR " + member + ")")
+		w.And("(p.visibility = 20 OR " + member + ")")
 	default:
-		w.and("(p.visibility >= 10 OR " + member + ")")
+		w.And("(p.visibility >= 10 OR " + member + ")")
 	}
 }
 
-func filterProjects(w *where, f projects.ProjectFilter) {
+func filterProjects(w *sqldb.Where, f projects.ProjectFilter) {
 	if f.Search != "" {
 		columns := []string{"p.name", "p.path"}
 		if f.InPaths {
 			columns = append(columns, "r.path")
 		}
-		w.and(w.matching(f.Search, columns...))
+		w.And(w.Matching(f.Search, columns...))
 	}
 	switch {
 	case f.GroupID != 0 && f.Below:
-		w.and(`p.namespace_id IN (WITH RECURSIVE below (id) AS (
+		w.And(`p.namespace_id IN (WITH RECURSIVE below (id) AS (
 			SELECT CAST(? AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id) SELECT id FROM below)`, f.GroupID)
 	case f.GroupID != 0:
-		w.and("p.namespace_id = ?", f.GroupID)
+		w.And("p.namespace_id = ?", f.GroupID)
 	}
 	if f.OwnerID != 0 {
-		w.and("n.owner_id = ?", f.OwnerID)
+		w.And("n.owner_id = ?", f.OwnerID)
 	}
 	if f.Visibility != nil {
-		w.and("p.visibility = ?", int(*f.Visibility))
+		w.And("p.visibility = ?", int(*f.Visibility))
 	}
 	if f.Archived != nil {
-		w.and("p.archived = ?", truth(*f.Archived))
+		w.And("p.archived = ?", sqldb.Bool(*f.Archived))
 	}
 	if f.Topic != "" {
-		w.and(w.matching(","+f.Topic+",", "(',' || p.topics || ',')"))
+		w.And(w.Matching(","+f.Topic+",", "(',' || p.topics || ',')"))
 	}
 	if !f.UpdatedAfter.IsZero() {
-		w.and("p.updated_at > ?", micros(f.UpdatedAfter))
+		w.And("p.updated_at > ?", sqldb.Micros(f.UpdatedAfter))
 	}
 	if !f.UpdatedBefore.IsZero() {
-		w.and("p.updated_at < ?", micros(f.UpdatedBefore))
+		w.And("p.updated_at < ?", sqldb.Micros(f.UpdatedBefore))
 	}
 	if f.IDAfter != 0 {
-		w.and("p.id > ?", f.IDAfter)
+		w.And("p.id > ?", f.IDAfter)
 	}
 	if f.IDBefore != 0 {
-		w.and("p.id < ?", f.IDBefore)
+		w.And("p.id < ?", f.IDBefore)
 	}
 }
 
 // InsertProject implements projects.Projects.
 func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access.Role, most fault.Limit, e audit.Event) (projects.Project, error) {
-	return change(ctx, db, func(t *tx) (projects.Project, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Project, error) {
 		if err := t.roomForProject(ctx, p.Namespace.ID, most); err != nil {
 			return p, err
 		}
@@ -169,13 +170,13 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 		if err != nil {
 			return p, err
 		}
-		p.ID, err = t.insert(`INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics,
+		p.ID, err = t.Insert(`INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics,
 				package_access, archived, creator_id, naming, duplicates_allowed, duplicate_exception, max_file_size,
 				job_token_scope, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING id`,
 			p.Namespace.ID, p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
-			int(p.PackageAccess), p.CreatorID, optional(p.Naming), optionalTruth(p.Duplicates.Allowed),
-			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.CreatedAt))
+			int(p.PackageAccess), p.CreatorID, sqldb.Optional(p.Naming), sqldb.OptionalBool(p.Duplicates.Allowed),
+			sqldb.Optional(p.Duplicates.Exception), sqldb.Optional(p.MaxFileSize), sqldb.Bool(p.JobTokenScope), sqldb.Micros(p.CreatedAt))
 		if err != nil {
 			return p, err
 		}
@@ -196,19 +197,19 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 
 // roomForProject counts the projects of a group, or those of a user's own
 // namespace, where the user's limit is the one that counts; see auth.User.Bounded.
-func (t *tx) roomForProject(ctx context.Context, namespaceID int64, most fault.Limit) error {
+func (t tx) roomForProject(ctx context.Context, namespaceID int64, most fault.Limit) error {
 	var owner sql.NullInt64
-	err := t.row(ctx, `SELECT owner_id FROM namespaces WHERE id = $1`, namespaceID).Scan(&owner)
+	err := t.Row(ctx, `SELECT owner_id FROM namespaces WHERE id = $1`, namespaceID).Scan(&owner)
 	if err != nil {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
 	if owner.Valid {
 		if err := t.holdOwner(ofUser(""), owner.Int64); err != nil {
 			return err
 		}
-		err := t.row(ctx, `SELECT CASE external WHEN 1 THEN 0 ELSE projects_limit END FROM users WHERE id = $1`, owner.Int64).Scan(&most.Most)
+		err := t.Row(ctx, `SELECT CASE external WHEN 1 THEN 0 ELSE projects_limit END FROM users WHERE id = $1`, owner.Int64).Scan(&most.Most)
 		if err != nil {
-			return classify(err)
+			return sqldb.Classify(err)
 		}
 	}
 	return t.room(ctx, projectRows(), 1, most, namespaceID)
@@ -216,7 +217,7 @@ func (t *tx) roomForProject(ctx context.Context, namespaceID int64, most fault.L
 
 // UpdateProject implements projects.Projects.
 func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*projects.Project) ([]audit.Event, error)) (projects.Project, error) {
-	return change(ctx, db, func(t *tx) (projects.Project, error) {
+	return writePermission(ctx, db, func(t tx) (projects.Project, error) {
 		p, err := findProject(ctx, t, projectID)
 		if err != nil {
 			return p, err
@@ -238,27 +239,27 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 				return p, err
 			}
 		}
-		return p, t.exec(`UPDATE projects SET name = $1, path = $2, description = $3, visibility = $4, default_branch = $5,
+		return p, t.Exec(`UPDATE projects SET name = $1, path = $2, description = $3, visibility = $4, default_branch = $5,
 				topics = $6, package_access = $7, archived = $8, naming = $9, duplicates_allowed = $10,
 				duplicate_exception = $11, max_file_size = $12, job_token_scope = $13, updated_at = $14 WHERE id = $15`,
 			p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
-			int(p.PackageAccess), truth(p.Archived), optional(p.Naming), optionalTruth(p.Duplicates.Allowed),
-			optional(p.Duplicates.Exception), optional(p.MaxFileSize), truth(p.JobTokenScope), micros(p.UpdatedAt), projectID)
+			int(p.PackageAccess), sqldb.Bool(p.Archived), sqldb.Optional(p.Naming), sqldb.OptionalBool(p.Duplicates.Allowed),
+			sqldb.Optional(p.Duplicates.Exception), sqldb.Optional(p.MaxFileSize), sqldb.Bool(p.JobTokenScope), sqldb.Micros(p.UpdatedAt), projectID)
 	})
 }
 
 // DeleteProject implements projects.Projects.
 func (db *DB) DeleteProject(ctx context.Context, projectID int64, now time.Time, e audit.Event) error {
-	_, err := change(freeing(ctx), db, func(t *tx) (struct{}, error) {
+	_, err := writePermission(sqldb.Freeing(ctx), db, func(t tx) (struct{}, error) {
 		if err := t.record(ctx, e); err != nil {
 			return struct{}{}, err
 		}
 		for _, table := range []string{"routes", "members", "deploy_tokens", "variables", "hooks"} {
-			if err := t.exec(`DELETE FROM `+table+` WHERE project_id = $1`, projectID); err != nil {
+			if err := t.Exec(`DELETE FROM `+table+` WHERE project_id = $1`, projectID); err != nil {
 				return struct{}{}, err
 			}
 		}
-		return struct{}{}, t.exec(`UPDATE projects SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, micros(now), projectID)
+		return struct{}{}, t.Exec(`UPDATE projects SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL`, sqldb.Micros(now), projectID)
 	})
 	return err
 }

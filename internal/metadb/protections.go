@@ -7,31 +7,32 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 const protectionColumns = `r.id, r.project_id, r.pattern, r.package_type, r.push_level, r.delete_level`
 
-func scanProtection(row scanner) (registry.ProtectionRule, error) {
+func scanProtection(row sqldb.Scanner) (registry.ProtectionRule, error) {
 	var r registry.ProtectionRule
 	err := row.Scan(&r.ID, &r.ProjectID, &r.Pattern, &r.PackageType, &r.Push, &r.Delete)
-	return r, classify(err)
+	return r, sqldb.Classify(err)
 }
 
 // ListProtections implements registry.Protections.
 func (db *DB) ListProtections(ctx context.Context, projectID int64, p page.Request) (page.Of[registry.ProtectionRule], error) {
-	var w where
-	w.and("r.project_id = ?", projectID)
+	var w sqldb.Where
+	w.And("r.project_id = ?", projectID)
 	return listPage(ctx, db, &w, p, scanProtection, "package_protection_rules r", protectionColumns, "r.id")
 }
 
 // InsertProtection implements registry.Protections.
 func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, most fault.Limit, e audit.Event) (registry.ProtectionRule, error) {
-	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
+	return writePermission(ctx, db, func(t tx) (registry.ProtectionRule, error) {
 		err := t.room(ctx, protectionRows(), 1, most, r.ProjectID)
 		if err != nil {
 			return r, err
 		}
-		r.ID, err = t.insert(`INSERT INTO package_protection_rules (project_id, pattern, package_type, push_level, delete_level)
+		r.ID, err = t.Insert(`INSERT INTO package_protection_rules (project_id, pattern, package_type, push_level, delete_level)
 			VALUES ($1, $2, $3, $4, $5) RETURNING id`, r.ProjectID, r.Pattern, r.PackageType, int(r.Push), int(r.Delete))
 		if err != nil {
 			return r, err
@@ -40,8 +41,8 @@ func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, m
 	})
 }
 
-func (t *tx) findProtection(ctx context.Context, projectID, ruleID int64) (registry.ProtectionRule, error) {
-	return scanProtection(t.row(ctx, `SELECT `+protectionColumns+` FROM package_protection_rules r
+func (t tx) findProtection(ctx context.Context, projectID, ruleID int64) (registry.ProtectionRule, error) {
+	return scanProtection(t.Row(ctx, `SELECT `+protectionColumns+` FROM package_protection_rules r
 		WHERE r.project_id = $1 AND r.id = $2`, projectID, ruleID))
 }
 
@@ -51,7 +52,7 @@ func aboutProtection(e audit.Event, r registry.ProtectionRule) audit.Event {
 
 // UpdateProtection implements registry.Protections.
 func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edit func(*registry.ProtectionRule) (audit.Event, error)) (registry.ProtectionRule, error) {
-	return change(ctx, db, func(t *tx) (registry.ProtectionRule, error) {
+	return writePermission(ctx, db, func(t tx) (registry.ProtectionRule, error) {
 		r, err := t.findProtection(ctx, projectID, ruleID)
 		if err != nil {
 			return r, err
@@ -63,19 +64,19 @@ func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edi
 		if err := t.record(ctx, aboutProtection(done, r)); err != nil {
 			return r, err
 		}
-		return r, t.exec(`UPDATE package_protection_rules SET pattern = $1, package_type = $2, push_level = $3, delete_level = $4
+		return r, t.Exec(`UPDATE package_protection_rules SET pattern = $1, package_type = $2, push_level = $3, delete_level = $4
 			WHERE id = $5`, r.Pattern, r.PackageType, int(r.Push), int(r.Delete), ruleID)
 	})
 }
 
 // DeleteProtection implements registry.Protections.
 func (db *DB) DeleteProtection(ctx context.Context, projectID, ruleID int64, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
 		r, err := t.findProtection(ctx, projectID, ruleID)
 		if err != nil {
 			return struct{}{}, err
 		}
-		if err := t.exec(`DELETE FROM package_protection_rules WHERE id = $1`, ruleID); err != nil {
+		if err := t.Exec(`DELETE FROM package_protection_rules WHERE id = $1`, ruleID); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, t.record(ctx, aboutProtection(e, r).With("rule", r.String(), ""))

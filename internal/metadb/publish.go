@@ -11,11 +11,12 @@ import (
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // PinBlob implements registry.Publishing.
 func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error {
-	return db.writer.do(ctx, func(t *tx) error {
+	return db.do(ctx, func(t tx) error {
 		_, err := t.pinBlob(d, size, 0, now)
 		return err
 	})
@@ -42,7 +43,7 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	} else {
 		defer db.files.drop(fileKey{p.ProjectID, p.Coordinates})
 	}
-	return write(ctx, db, func(t *tx) (f registry.File, err error) {
+	return write(ctx, db, func(t tx) (f registry.File, err error) {
 		before, err := t.statusOf(ctx, p)
 		if err != nil {
 			return f, err
@@ -64,22 +65,22 @@ func fileOf(p registry.Publication, put landed) registry.File {
 
 // statusOf is the status of the package that a new one may replace; "" where
 // there is no package, or no new status.
-func (t *tx) statusOf(ctx context.Context, p registry.Publication) (status registry.Status, err error) {
+func (t tx) statusOf(ctx context.Context, p registry.Publication) (status registry.Status, err error) {
 	if p.Status == nil {
 		return "", nil
 	}
-	err = t.row(ctx, `SELECT status FROM packages
+	err = t.Row(ctx, `SELECT status FROM packages
 		WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction'`,
 		p.ProjectID, string(p.Coordinates.Name), string(p.Coordinates.Version)).Scan(&status)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
-	return status, classify(err)
+	return status, sqldb.Classify(err)
 }
 
 // finish does what only some publications need. The package is held by now, so
 // that what is read here stays.
-func (t *tx) finish(ctx context.Context, p registry.Publication, f registry.File, before registry.Status, hooked bool) error {
+func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File, before registry.Status, hooked bool) error {
 	if p.NoDuplicate {
 		if err := t.refuseDuplicate(ctx, f); err != nil {
 			return err
@@ -105,7 +106,7 @@ func (t *tx) finish(ctx context.Context, p registry.Publication, f registry.File
 
 // recordStatus records that the package has another status than before; "" is for
 // none that could have changed.
-func (t *tx) recordStatus(ctx context.Context, p registry.Publication, packageID int64, before registry.Status) error {
+func (t tx) recordStatus(ctx context.Context, p registry.Publication, packageID int64, before registry.Status) error {
 	if before == "" || before == *p.Status {
 		return nil
 	}
@@ -120,23 +121,23 @@ func title(p registry.Publication) string {
 }
 
 // refuseDuplicate looks for another file of the same name.
-func (t *tx) refuseDuplicate(ctx context.Context, f registry.File) error {
+func (t tx) refuseDuplicate(ctx context.Context, f registry.File) error {
 	var found bool
-	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM package_files
+	err := t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM package_files
 		WHERE package_id = $1 AND file_name = $2 AND id <> $3 AND status <> 'pending_destruction')`,
 		f.PackageID, string(f.Name), f.ID).Scan(&found)
 	if err == nil && found {
 		return registry.ErrDuplicate()
 	}
-	return classify(err)
+	return sqldb.Classify(err)
 }
 
 // judge holds the condition against the file that f takes the place of. It is a
 // statement of its own, after the one that waited for the package: a condition inside
 // that one would be judged by what was there before the wait.
-func (t *tx) judge(ctx context.Context, c *registry.Condition, f registry.File) error {
+func (t tx) judge(ctx context.Context, c *registry.Condition, f registry.File) error {
 	var digest []byte
-	err := t.row(ctx, `SELECT b.digest FROM package_files f
+	err := t.Row(ctx, `SELECT b.digest FROM package_files f
 		JOIN packages p ON p.id = f.package_id AND p.status IN ('default', 'hidden', 'deprecated')
 		JOIN blobs b ON b.id = f.blob_id
 		WHERE f.package_id = $1 AND f.file_name = $2 AND f.id <> $3 AND f.status = 'default'
@@ -145,19 +146,19 @@ func (t *tx) judge(ctx context.Context, c *registry.Condition, f registry.File) 
 		return c.Judge(nil)
 	}
 	if err != nil {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
 	return c.Judge((*blob.Digest)(digest))
 }
 
 // addPipeline records which pipeline published the file.
-func (t *tx) addPipeline(f registry.File, pipelineID int64) error {
-	err := t.exec(`INSERT INTO package_pipelines (package_id, pipeline_id) VALUES ($1, $2)
+func (t tx) addPipeline(f registry.File, pipelineID int64) error {
+	err := t.Exec(`INSERT INTO package_pipelines (package_id, pipeline_id) VALUES ($1, $2)
 		ON CONFLICT (package_id, pipeline_id) DO NOTHING`, f.PackageID, pipelineID)
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)
+	return t.Exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)
 		ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`, f.ID, pipelineID)
 }
 
@@ -171,9 +172,9 @@ func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error 
 // touch the same rows do not wait for each other in a circle. What another node
 // saw later stays.
 func (db *DB) touch(ctx context.Context, query string, at map[int64]time.Time) error {
-	return db.writer.do(ctx, func(t *tx) error {
+	return db.do(ctx, func(t tx) error {
 		for _, id := range slices.Sorted(maps.Keys(at)) {
-			if err := t.exec(query, micros(at[id]), id); err != nil {
+			if err := t.Exec(query, sqldb.Micros(at[id]), id); err != nil {
 				return err
 			}
 		}

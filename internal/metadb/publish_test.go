@@ -11,6 +11,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 	"granary/internal/trail"
 )
 
@@ -62,7 +63,7 @@ func TestPublishAtOneMoment(t *testing.T) {
 			told[e.Target.ID] = true
 		}
 		var files int
-		must(t, 0, db.row(t.Context(), `SELECT files FROM blobs WHERE digest = $1`, stored[:]).Scan(&files))
+		must(t, 0, db.Row(t.Context(), `SELECT files FROM blobs WHERE digest = $1`, stored[:]).Scan(&files))
 		if len(told) != publishers || files != publishers/2 {
 			t.Errorf("%d files have an event, want %d; %d have the bytes, want %d", len(told), publishers, files, publishers/2)
 		}
@@ -98,14 +99,14 @@ func TestPublishBesideWhatFails(t *testing.T) {
 // One that waits for its package's row holds nobody up who comes after it. SQLite
 // has one writer, for whom all wait.
 func TestPublishBesideWhatWaits(t *testing.T) {
-	db := openPostgres(t, Options{})
+	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
 	again := func() error {
 		_, err := db.AddFile(t.Context(), publication(p.ID, "0.0.0", "f"))
 		return err
 	}
 	must(t, 0, again())
-	held, err := db.gatherer.pool.db.BeginTx(t.Context(), nil)
+	held, err := db.Reads.BeginTx(t.Context(), nil)
 	must(t, held, err)
 	defer func() { _ = held.Rollback() }()
 	_, err = held.ExecContext(t.Context(), `SELECT 1 FROM packages WHERE project_id = $1 FOR UPDATE`, p.ID)

@@ -68,12 +68,12 @@ func (c *countedConn) PrepareContext(ctx context.Context, query string) (driver.
 func countQueries(t *testing.T, db *DB) *atomic.Int64 {
 	t.Helper()
 	var n atomic.Int64
-	from := db.reads
+	from := db.Reads
 	counting := sql.OpenDB(countedConnector{from, &n})
 	counting.SetMaxOpenConns(2)
-	db.reads = counting
+	db.Reads = counting
 	t.Cleanup(func() {
-		db.reads = from
+		db.Reads = from
 		if err := counting.Close(); err != nil {
 			t.Error(err)
 		}
@@ -87,7 +87,7 @@ func TestListsAskTheSameForAnyPage(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root, ada, eve := newUser(t, db, "root", false), newUser(t, db, "ada", false), newUser(t, db, "eve", true)
 		top := newGroup(t, db, 0, "top", access.Public, root.ID)
-		_, err := write(t.Context(), db, func(t *tx) (struct{}, error) { return struct{}{}, t.manyPlaces(top, root, ada) })
+		_, err := write(t.Context(), db, func(t tx) (struct{}, error) { return struct{}{}, t.manyPlaces(top, root, ada) })
 		must(t, 0, err)
 		admin := actorOf(root)
 		admin.Admin = true
@@ -130,17 +130,17 @@ func TestListsAskTheSameForAnyPage(t *testing.T) {
 
 // manyPlaces makes a hundred groups with a project in each, in half of which somebody is
 // a member, and as many projects of an owner.
-func (t *tx) manyPlaces(top projects.Group, owner, member auth.User) error {
+func (t tx) manyPlaces(top projects.Group, owner, member auth.User) error {
 	const project = `INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics, package_access,
 			archived, creator_id, job_token_scope, created_at, updated_at)
 		VALUES ($1, $2, $2, '', 20, 'main', '', 20, 0, $3, 1, 1, 1) RETURNING id`
 	for i := range 100 {
 		name := fmt.Sprint("p", i)
-		g, err := t.insert(`INSERT INTO namespaces (parent_id, name, path, description, visibility, created_at, updated_at)
+		g, err := t.Insert(`INSERT INTO namespaces (parent_id, name, path, description, visibility, created_at, updated_at)
 			VALUES ($1, $2, $2, '', 20, 1, 1) RETURNING id`, top.ID, name)
 		err = errors.Join(err, t.putRoute("top/"+name, g, 0))
 		for path, at := range map[string]int64{"top/" + name + "/tool": g, "root/" + name: owner.NamespaceID} {
-			p, made := t.insert(project, at, name, owner.ID)
+			p, made := t.Insert(project, at, name, owner.ID)
 			err = errors.Join(err, made, t.putRoute(path, 0, p))
 			if i%2 == 0 {
 				err = errors.Join(err, t.addMember(projects.Place{ProjectID: p}, projects.Member{UserID: member.ID, Role: access.Developer}))

@@ -6,12 +6,13 @@ import (
 
 	"granary/internal/page"
 	"granary/internal/releases"
+	"granary/internal/sqldb"
 )
 
 const everyLink = 1 << 20 // more than a release may have
 
 // fillLinks reads the links of releases, newest first.
-func fillLinks(ctx context.Context, q queries, found []releases.Release) error {
+func fillLinks(ctx context.Context, q sqldb.Queries, found []releases.Release) error {
 	if len(found) == 0 {
 		return nil
 	}
@@ -20,9 +21,9 @@ func fillLinks(ctx context.Context, q queries, found []releases.Release) error {
 	for i := range found {
 		at[found[i].ID], ids[i] = &found[i], found[i].ID
 	}
-	var w where
-	w.in("release_id", false, ids)
-	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+	var w sqldb.Where
+	w.In("release_id", false, ids)
+	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var releaseID int64
 		var l releases.Link
 		err := row.Scan(&releaseID, &l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
@@ -30,41 +31,41 @@ func fillLinks(ctx context.Context, q queries, found []releases.Release) error {
 			at[releaseID].Links = append(at[releaseID].Links, l)
 		}
 		return struct{}{}, err
-	}, `SELECT release_id, id, name, url, path, link_type FROM release_links`+w.String()+` ORDER BY id DESC`, w.args...)
+	}, `SELECT release_id, id, name, url, path, link_type FROM release_links`+w.String()+` ORDER BY id DESC`, w.Args...)
 	return err
 }
 
 // ListLinks implements releases.Store.
 func (db *DB) ListLinks(ctx context.Context, releaseID int64, f releases.LinkFilter, p page.Request) (page.Of[releases.Link], error) {
-	var w where
-	w.and("l.release_id = ?", releaseID)
+	var w sqldb.Where
+	w.And("l.release_id = ?", releaseID)
 	if f.ID != 0 {
-		w.and("l.id = ?", f.ID)
+		w.And("l.id = ?", f.ID)
 	}
 	if len(f.Paths) > 0 {
 		var either []string
 		for _, path := range f.Paths {
-			either = append(either, w.bind("l.path = ?", path))
+			either = append(either, w.Bind("l.path = ?", path))
 		}
-		w.and("l.path <> '' AND (" + strings.Join(either, " OR ") + ")")
+		w.And("l.path <> '' AND (" + strings.Join(either, " OR ") + ")")
 	}
 	return listPage(ctx, direct{db}, &w, p, scanLink, "release_links l", "l.id, l.name, l.url, l.path, l.link_type", "l.id DESC")
 }
 
-func scanLink(row scanner) (releases.Link, error) {
+func scanLink(row sqldb.Scanner) (releases.Link, error) {
 	var l releases.Link
 	err := row.Scan(&l.ID, &l.Name, &l.URL, &l.Path, &l.Type)
-	return l, classify(err)
+	return l, sqldb.Classify(err)
 }
 
-func (t *tx) addLink(releaseID int64, l releases.Link) error {
-	return t.exec(`INSERT INTO release_links (release_id, name, url, path, link_type) VALUES ($1, $2, $3, $4, $5)`,
+func (t tx) addLink(releaseID int64, l releases.Link) error {
+	return t.Exec(`INSERT INTO release_links (release_id, name, url, path, link_type) VALUES ($1, $2, $3, $4, $5)`,
 		releaseID, l.Name, l.URL, l.Path, string(l.Type))
 }
 
 // changeLinks makes the links on record those of the release. What is gone
 // goes first, so that what comes may have its name.
-func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) error {
+func (t tx) changeLinks(e releases.Release, before map[int64]releases.Link) error {
 	gone := map[int64]bool{}
 	for id := range before {
 		gone[id] = true
@@ -73,7 +74,7 @@ func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) err
 		delete(gone, l.ID)
 	}
 	for id := range gone {
-		if err := t.exec(`DELETE FROM release_links WHERE id = $1`, id); err != nil {
+		if err := t.Exec(`DELETE FROM release_links WHERE id = $1`, id); err != nil {
 			return err
 		}
 	}
@@ -83,7 +84,7 @@ func (t *tx) changeLinks(e releases.Release, before map[int64]releases.Link) err
 		case l.ID == 0:
 			err = t.addLink(e.ID, l)
 		case l != before[l.ID]:
-			err = t.exec(`UPDATE release_links SET name = $1, url = $2, path = $3, link_type = $4 WHERE id = $5`,
+			err = t.Exec(`UPDATE release_links SET name = $1, url = $2, path = $3, link_type = $4 WHERE id = $5`,
 				l.Name, l.URL, l.Path, string(l.Type), l.ID)
 		}
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
+	"granary/internal/sqldb"
 )
 
 // tagPattern is a pattern for LIKE of a search for tags (releases.TagFilter).
@@ -21,7 +22,7 @@ func tagPattern(search string) string {
 	if rest, ok := strings.CutSuffix(search, "$"); ok {
 		search, to = rest, ""
 	}
-	return from + strings.ReplaceAll(literal(search), "*", "%") + to
+	return from + strings.ReplaceAll(sqldb.Literal(search), "*", "%") + to
 }
 
 // isPart reports a search for a part of a tag, which may be all of it.
@@ -36,18 +37,18 @@ func releaseOrder(f releases.Filter, p page.Request) string {
 	}
 	switch p.OrderBy {
 	case releases.ByTag:
-		return order + "e.tag" + direction(p.Desc)
+		return order + "e.tag" + sqldb.Direction(p.Desc)
 	case releases.ByCreation:
 		order += "e.created_at"
 	default:
 		order += "e.released_at"
 	}
-	return order + direction(p.Desc) + ", e.id" + direction(p.Desc)
+	return order + sqldb.Direction(p.Desc) + ", e.id" + sqldb.Direction(p.Desc)
 }
 
-// behind is the condition that a release is behind another in the list's order.
+// behindRelease adds the condition that a release is behind another in the list's order.
 // Versions are compared later.
-func (w *where) behind(last releases.Release, p page.Request) {
+func behindRelease(w *sqldb.Where, last releases.Release, p page.Request) {
 	than := " > "
 	if p.Desc {
 		than = " < "
@@ -55,11 +56,11 @@ func (w *where) behind(last releases.Release, p page.Request) {
 	switch p.OrderBy {
 	case releases.ByVersion:
 	case releases.ByTag:
-		w.and("e.tag"+than+"?", last.Tag)
+		w.And("e.tag"+than+"?", last.Tag)
 	case releases.ByCreation:
-		w.and("(e.created_at, e.id)"+than+"(?, ?)", micros(last.CreatedAt), last.ID)
+		w.And("(e.created_at, e.id)"+than+"(?, ?)", sqldb.Micros(last.CreatedAt), last.ID)
 	default:
-		w.and("(e.released_at, e.id)"+than+"(?, ?)", micros(last.ReleasedAt), last.ID)
+		w.And("(e.released_at, e.id)"+than+"(?, ?)", sqldb.Micros(last.ReleasedAt), last.ID)
 	}
 }
 
@@ -74,15 +75,15 @@ type named struct {
 // list, of 20,000 tags of 255 bytes, takes 9 MB and 40 to 150 ms, so that one is
 // sorted at a time. Who waits for a turn longer than sortWait gets Unavailable. The
 // rows of the page are read later.
-func (db *DB) byVersion(ctx context.Context, w where, f releases.Filter, p page.Request, l listing[releases.Release]) (page.Of[releases.Release], error) {
+func (db *DB) byVersion(ctx context.Context, w sqldb.Where, f releases.Filter, p page.Request, l listing[releases.Release]) (page.Of[releases.Release], error) {
 	var found page.Of[releases.Release]
 	if err := db.turnToSort(ctx); err != nil {
 		return found, err
 	}
 	defer func() { <-db.sorts }()
-	tags, err := list(ctx, direct{db}, func(row scanner) (n named, err error) {
+	tags, err := sqldb.List(ctx, direct{db}, func(row sqldb.Scanner) (n named, err error) {
 		return n, row.Scan(&n.id, &n.tag)
-	}, `SELECT e.id, e.tag FROM releases e`+w.String(), w.args...)
+	}, `SELECT e.id, e.tag FROM releases e`+w.String(), w.Args...)
 	if err != nil {
 		return found, err
 	}
@@ -115,7 +116,7 @@ func (db *DB) turnToSort(ctx context.Context) error {
 	case <-waiting.Done():
 	}
 	if err := ctx.Err(); err != nil {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
 	return fault.New(fault.Unavailable, "too many lists are being sorted by version; try again later, or order by name")
 }

@@ -74,10 +74,10 @@ func TestOneListIsSortedAtATime(t *testing.T) {
 // BenchmarkVersions sorts as many releases as a project may have.
 func BenchmarkVersions(b *testing.B) {
 	db, ids := shelfDB(b, 0)
-	must(b, 0, db.writer.do(b.Context(), func(t *tx) error {
+	must(b, 0, db.do(b.Context(), func(t tx) error {
 		for i := range 20_000 {
 			tag := fmt.Sprintf("v%d.%d.%d-%s", i/1000, i/10%100, i%10, strings.Repeat("x", 240))
-			err := t.exec(`INSERT INTO releases (project_id, tag, name, description, ref, milestones, author_id, created_at, updated_at, released_at)
+			err := t.Exec(`INSERT INTO releases (project_id, tag, name, description, ref, milestones, author_id, created_at, updated_at, released_at)
 				VALUES ($1, $2, $2, '', '', '', (SELECT MIN(id) FROM users), $3, $3, $3)`, ids[0], tag, i)
 			if err != nil {
 				return err

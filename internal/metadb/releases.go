@@ -11,6 +11,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
+	"granary/internal/sqldb"
 )
 
 const releaseColumns = `e.id, e.project_id, r.path, e.tag, e.name, e.description, e.ref, e.milestones,
@@ -19,7 +20,7 @@ const releaseColumns = `e.id, e.project_id, r.path, e.tag, e.name, e.description
 const releaseTables = `releases e JOIN users u ON u.id = e.author_id
 	JOIN routes r ON r.project_id = e.project_id AND r.redirect = 0`
 
-func scanRelease(row scanner) (releases.Release, error) {
+func scanRelease(row sqldb.Scanner) (releases.Release, error) {
 	var e releases.Release
 	var milestones string
 	var created, updated, released int64
@@ -29,18 +30,18 @@ func scanRelease(row scanner) (releases.Release, error) {
 	if milestones != "" {
 		e.Milestones = strings.Split(milestones, "\n")
 	}
-	e.CreatedAt, e.UpdatedAt, e.ReleasedAt = moment(created), moment(updated), moment(released)
-	return e, classify(err)
+	e.CreatedAt, e.UpdatedAt, e.ReleasedAt = sqldb.Moment(created), sqldb.Moment(updated), sqldb.Moment(released)
+	return e, sqldb.Classify(err)
 }
 
-func scanOutline(row scanner) (releases.Release, error) {
+func scanOutline(row sqldb.Scanner) (releases.Release, error) {
 	var e releases.Release
 	err := row.Scan(&e.ID, &e.Tag)
-	return e, classify(err)
+	return e, sqldb.Classify(err)
 }
 
-func findRelease(ctx context.Context, q queries, projectID int64, tag string) (releases.Release, error) {
-	e, err := scanRelease(q.row(ctx, `SELECT `+releaseColumns+` FROM `+releaseTables+` WHERE e.project_id = $1 AND e.tag = $2`, projectID, tag))
+func findRelease(ctx context.Context, q sqldb.Queries, projectID int64, tag string) (releases.Release, error) {
+	e, err := scanRelease(q.Row(ctx, `SELECT `+releaseColumns+` FROM `+releaseTables+` WHERE e.project_id = $1 AND e.tag = $2`, projectID, tag))
 	if err != nil {
 		return e, err
 	}
@@ -69,7 +70,7 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 		brief.bytes = briefBytes
 		return countedPage(ctx, direct{db}, &w, p, brief)
 	}
-	all := where{conditions: slices.Clone(w.conditions), args: slices.Clone(w.args)}
+	all := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
 	var found page.Of[releases.Release]
 	var err error
 	if p.OrderBy == releases.ByVersion {
@@ -95,34 +96,34 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 }
 
 // chosenReleases is the condition of a list of releases.
-func chosenReleases(projectID int64, f releases.Filter, p page.Request) where {
-	var w where
-	w.and("e.project_id = ?", projectID)
+func chosenReleases(projectID int64, f releases.Filter, p page.Request) sqldb.Where {
+	var w sqldb.Where
+	w.And("e.project_id = ?", projectID)
 	if f.ID != 0 {
-		w.and("e.id = ?", f.ID)
+		w.And("e.id = ?", f.ID)
 	}
 	if f.Tag != "" {
-		w.and("e.tag = ?", f.Tag)
+		w.And("e.tag = ?", f.Tag)
 	}
 	for _, bound := range []struct {
 		than string
 		at   time.Time
 	}{{"e.updated_at > ?", f.UpdatedAfter}, {"e.updated_at < ?", f.UpdatedBefore}, {"e.released_at <= ?", f.ReleasedBy}} {
 		if !bound.at.IsZero() {
-			w.and(bound.than, micros(bound.at))
+			w.And(bound.than, sqldb.Micros(bound.at))
 		}
 	}
 	if f.Search != "" {
-		w.and(w.matchingAs(tagPattern, f.Search, "e.tag"))
+		w.And(w.MatchingAs(tagPattern, f.Search, "e.tag"))
 	}
 	if f.After != nil {
-		w.behind(*f.After, p)
+		behindRelease(&w, *f.After, p)
 	}
 	return w
 }
 
 // readInParts has large releases read in brief, and their parts by themselves.
-func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all where, unlinked bool) {
+func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all sqldb.Where, unlinked bool) {
 	large, read := steps.IsLarge(), steps.Read
 	steps.Read = func(ctx context.Context, ids []int64) ([]releases.Release, error) {
 		if len(ids) != 1 || !large[ids[0]] {
@@ -149,9 +150,9 @@ func (db *DB) description(ctx context.Context, id int64, updated time.Time) iter
 	return func(yield func(string, error) bool) {
 		for from := 1; ; from += partOfText {
 			var part string
-			err := direct{db}.row(ctx, `SELECT substr(description, $1, $2) FROM releases WHERE id = $3 AND updated_at = $4`,
-				from, partOfText, id, micros(updated)).Scan(&part)
-			if part == "" && err == nil || !yield(part, classify(err)) || err != nil {
+			err := direct{db}.Row(ctx, `SELECT substr(description, $1, $2) FROM releases WHERE id = $3 AND updated_at = $4`,
+				from, partOfText, id, sqldb.Micros(updated)).Scan(&part)
+			if part == "" && err == nil || !yield(part, sqldb.Classify(err)) || err != nil {
 				return
 			}
 		}
@@ -174,15 +175,15 @@ const (
 
 // InsertRelease implements releases.Store.
 func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.Limit, done audit.Event) (releases.Release, error) {
-	return alone(ctx, db, func(t *tx) (releases.Release, error) {
+	return writeInTurn(ctx, db, func(t tx) (releases.Release, error) {
 		if err := t.room(ctx, releaseRows(), 1, most, e.ProjectID); err != nil {
 			return e, err
 		}
-		id, err := t.insert(`INSERT INTO releases (project_id, tag, name, description, ref, milestones, author_id,
+		id, err := t.Insert(`INSERT INTO releases (project_id, tag, name, description, ref, milestones, author_id,
 				created_at, updated_at, released_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
 			e.ProjectID, e.Tag, e.Name, e.Description, e.Ref, strings.Join(e.Milestones, "\n"), e.Author.ID,
-			micros(e.CreatedAt), micros(e.UpdatedAt), micros(e.ReleasedAt))
+			sqldb.Micros(e.CreatedAt), sqldb.Micros(e.UpdatedAt), sqldb.Micros(e.ReleasedAt))
 		if err != nil {
 			return e, err
 		}
@@ -200,7 +201,7 @@ func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.
 
 // UpdateRelease implements releases.Store.
 func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, edit func(*releases.Release) (audit.Event, error)) (releases.Release, error) {
-	return alone(ctx, db, func(t *tx) (releases.Release, error) {
+	return writeInTurn(ctx, db, func(t tx) (releases.Release, error) {
 		e, err := findRelease(ctx, t, projectID, tag)
 		if err != nil {
 			return e, err
@@ -216,8 +217,8 @@ func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, ed
 		if err := t.record(ctx, done); err != nil {
 			return e, err
 		}
-		err = t.exec(`UPDATE releases SET name = $1, description = $2, milestones = $3, updated_at = $4, released_at = $5 WHERE id = $6`,
-			e.Name, e.Description, strings.Join(e.Milestones, "\n"), micros(e.UpdatedAt), micros(e.ReleasedAt), e.ID)
+		err = t.Exec(`UPDATE releases SET name = $1, description = $2, milestones = $3, updated_at = $4, released_at = $5 WHERE id = $6`,
+			e.Name, e.Description, strings.Join(e.Milestones, "\n"), sqldb.Micros(e.UpdatedAt), sqldb.Micros(e.ReleasedAt), e.ID)
 		if err != nil {
 			return e, err
 		}
@@ -230,12 +231,12 @@ func (db *DB) UpdateRelease(ctx context.Context, projectID int64, tag string, ed
 
 // DeleteRelease implements releases.Store.
 func (db *DB) DeleteRelease(ctx context.Context, projectID int64, tag string, done audit.Event) (releases.Release, error) {
-	return alone(ctx, db, func(t *tx) (releases.Release, error) {
+	return writeInTurn(ctx, db, func(t tx) (releases.Release, error) {
 		e, err := findRelease(ctx, t, projectID, tag)
 		if err != nil {
 			return e, err
 		}
-		if err := t.exec(`DELETE FROM releases WHERE id = $1`, e.ID); err != nil {
+		if err := t.Exec(`DELETE FROM releases WHERE id = $1`, e.ID); err != nil {
 			return e, err
 		}
 		return e, t.record(ctx, done.To("Release", e.ID, e.Tag))

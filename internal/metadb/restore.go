@@ -7,6 +7,7 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 var errRemoved = errors.New("the file was removed while its bytes were restored")
@@ -18,14 +19,14 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 		defer db.walks.drop(p.ProjectID)
 		defer db.files.clear()
 	}
-	return write(ctx, db, func(t *tx) (registry.File, error) {
+	return write(ctx, db, func(t tx) (registry.File, error) {
 		f := *p.Restored
 		before, err := t.holdRestored(ctx, p)
 		if err != nil {
 			return f, err
 		}
 		if p.Small != nil {
-			err := t.exec(`UPDATE blob_contents SET content = $1 WHERE blob_id = (SELECT blob_id FROM package_files WHERE id = $2)`, p.Small, f.ID)
+			err := t.Exec(`UPDATE blob_contents SET content = $1 WHERE blob_id = (SELECT blob_id FROM package_files WHERE id = $2)`, p.Small, f.ID)
 			if err != nil {
 				return f, err
 			}
@@ -38,7 +39,7 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 		if err := t.record(ctx, published(p, f.ID)); err != nil || p.Status == nil || before == *p.Status {
 			return f, err
 		}
-		if err := t.exec(`UPDATE packages SET status = $1 WHERE id = $2`, string(*p.Status), f.PackageID); err != nil {
+		if err := t.Exec(`UPDATE packages SET status = $1 WHERE id = $2`, string(*p.Status), f.PackageID); err != nil {
 			return f, err
 		}
 		return f, t.recordStatus(ctx, p, f.PackageID, before)
@@ -48,16 +49,16 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 // holdRestored holds the package of the file and returns its status. Whether the file
 // is still there is asked by a statement of its own, after the one that may have
 // waited for who removed it.
-func (t *tx) holdRestored(ctx context.Context, p registry.Publication) (before registry.Status, err error) {
-	err = t.row(ctx, `UPDATE packages SET updated_at = $1 WHERE id = $2 AND status IN ('default', 'hidden', 'deprecated') RETURNING status`,
-		micros(p.Now), p.Restored.PackageID).Scan(&before)
+func (t tx) holdRestored(ctx context.Context, p registry.Publication) (before registry.Status, err error) {
+	err = t.Row(ctx, `UPDATE packages SET updated_at = $1 WHERE id = $2 AND status IN ('default', 'hidden', 'deprecated') RETURNING status`,
+		sqldb.Micros(p.Now), p.Restored.PackageID).Scan(&before)
 	var there bool
 	if err == nil {
-		err = t.row(ctx, `SELECT TRUE FROM package_files f JOIN projects o ON o.id = $1 AND o.deleted_at IS NULL
+		err = t.Row(ctx, `SELECT TRUE FROM package_files f JOIN projects o ON o.id = $1 AND o.deleted_at IS NULL
 			WHERE f.id = $2 AND f.status = 'default'`, p.ProjectID, p.Restored.ID).Scan(&there)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", fault.Wrap(fault.Unavailable, "", errRemoved)
 	}
-	return before, classify(err)
+	return before, sqldb.Classify(err)
 }

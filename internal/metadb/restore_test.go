@@ -39,8 +39,8 @@ func TestRestoredFile(t *testing.T) {
 		hidden := registry.StatusHidden
 		file.Status, pkg.Status, project.Status = &hidden, &hidden, &hidden
 		before := len(events(t, db, trail.Filter{}))
-		must(t, 0, db.writer.do(t.Context(), func(tx *tx) error {
-			return tx.exec(`UPDATE projects SET deleted_at = 1 WHERE id = $1`, p.ID)
+		must(t, 0, db.do(t.Context(), func(tx tx) error {
+			return tx.Exec(`UPDATE projects SET deleted_at = 1 WHERE id = $1`, p.ID)
 		}))
 		for what, pub := range map[string]registry.Publication{"file": file, "package": pkg, "project": project} {
 			if _, err := db.AddFile(t.Context(), pub); !fault.Is(err, fault.Unavailable) {
@@ -51,7 +51,7 @@ func TestRestoredFile(t *testing.T) {
 			t.Errorf("%d events tell of them", after-before)
 		}
 		var n int
-		must(t, 0, db.row(t.Context(), `SELECT COUNT(*) FROM packages WHERE status = 'hidden'`).Scan(&n))
+		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM packages WHERE status = 'hidden'`).Scan(&n))
 		if n != 0 {
 			t.Errorf("%d packages are hidden", n)
 		}

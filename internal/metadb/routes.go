@@ -7,32 +7,33 @@ import (
 
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // addRoute makes a new full path lead to a namespace or a project, Rejected if it
 // is too long or too deep. A redirect in its way goes; Conflict if something else has it.
-func (t *tx) addRoute(path string, namespaceID, projectID int64) error {
+func (t tx) addRoute(path string, namespaceID, projectID int64) error {
 	if err := projects.CheckFullPath(path, namespaceID != 0); err != nil {
 		return err
 	}
 	return t.putRoute(path, namespaceID, projectID)
 }
 
-func (t *tx) putRoute(path string, namespaceID, projectID int64) error {
-	if err := t.exec(`DELETE FROM routes WHERE path_key = $1 AND redirect = 1`, fold(path)); err != nil {
+func (t tx) putRoute(path string, namespaceID, projectID int64) error {
+	if err := t.Exec(`DELETE FROM routes WHERE path_key = $1 AND redirect = 1`, sqldb.Lower(path)); err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect) VALUES ($1, $2, $3, $4, 0)`,
-		fold(path), path, id(namespaceID), id(projectID))
+	return t.Exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect) VALUES ($1, $2, $3, $4, 0)`,
+		sqldb.Lower(path), path, sqldb.NullID(namespaceID), sqldb.NullID(projectID))
 }
 
 // moveRoute gives something a new full path, Rejected as CheckNewPath says. The old
 // one leads on to it.
-func (t *tx) moveRoute(from, to string, namespaceID, projectID int64) error {
+func (t tx) moveRoute(from, to string, namespaceID, projectID int64) error {
 	if err := projects.CheckNewPath(from, to, namespaceID != 0); err != nil {
 		return err
 	}
-	if err := t.exec(`UPDATE routes SET redirect = 1 WHERE path_key = $1`, fold(from)); err != nil {
+	if err := t.Exec(`UPDATE routes SET redirect = 1 WHERE path_key = $1`, sqldb.Lower(from)); err != nil {
 		return err
 	}
 	return t.putRoute(to, namespaceID, projectID)
@@ -40,14 +41,14 @@ func (t *tx) moveRoute(from, to string, namespaceID, projectID int64) error {
 
 // routeOf finds where a reference leads. column is the table column wanted; moved
 // tells that the path is an old one.
-func routeOf(ctx context.Context, q queries, r projects.Reference, column string) (id int64, moved bool, err error) {
+func routeOf(ctx context.Context, q sqldb.Queries, r projects.Reference, column string) (id int64, moved bool, err error) {
 	if r.ID != 0 {
 		return r.ID, false, nil
 	}
 	var found sql.NullInt64
-	err = q.row(ctx, `SELECT `+column+`, redirect FROM routes WHERE path_key = $1`, r.Path).Scan(&found, &moved)
+	err = q.Row(ctx, `SELECT `+column+`, redirect FROM routes WHERE path_key = $1`, r.Path).Scan(&found, &moved)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !found.Valid {
 		return 0, false, fault.New(fault.NotFound, "")
 	}
-	return found.Int64, moved, classify(err)
+	return found.Int64, moved, sqldb.Classify(err)
 }

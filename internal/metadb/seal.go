@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"granary/internal/fault"
+	"granary/internal/sqldb"
 )
 
 // KeySize is the length of the key that secrets are sealed with, in bytes.
@@ -64,18 +65,18 @@ func (db *DB) UseKey(ctx context.Context, key [KeySize]byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = alone(ctx, db, func(t *tx) (struct{}, error) { return struct{}{}, t.proveKey(ctx, s, db.dialect.shared) })
+	_, err = writeInTurn(ctx, db, func(t tx) (struct{}, error) { return struct{}{}, t.proveKey(ctx, s, db.Shared()) })
 	if err == nil {
 		db.seals = s
 	}
 	return err
 }
 
-func (t *tx) proveKey(ctx context.Context, s sealer, shared bool) error {
+func (t tx) proveKey(ctx context.Context, s sealer, shared bool) error {
 	var proof []byte
-	err := t.row(ctx, `SELECT proof FROM sealing WHERE id = 1`).Scan(&proof)
+	err := t.Row(ctx, `SELECT proof FROM sealing WHERE id = 1`).Scan(&proof)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return classify(err)
+		return sqldb.Classify(err)
 	}
 	if _, err := s.open(proof, proofText); err == nil {
 		return nil
@@ -90,14 +91,14 @@ func (t *tx) proveKey(ctx context.Context, s sealer, shared bool) error {
 	if proof, err = s.seal("", proofText); err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO sealing (id, proof) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET proof = excluded.proof`, proof)
+	return t.Exec(`INSERT INTO sealing (id, proof) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET proof = excluded.proof`, proof)
 }
 
 // HasSecrets reports whether anything is sealed, so that a lost key is a loss.
 func (db *DB) HasSecrets(ctx context.Context) (bool, error) { return hasSecrets(ctx, db) }
 
-func hasSecrets(ctx context.Context, q queries) (bool, error) {
+func hasSecrets(ctx context.Context, q sqldb.Queries) (bool, error) {
 	var found bool
-	err := q.row(ctx, `SELECT EXISTS (SELECT 1 FROM variables) OR EXISTS (SELECT 1 FROM hooks)`).Scan(&found)
-	return found, classify(err)
+	err := q.Row(ctx, `SELECT EXISTS (SELECT 1 FROM variables) OR EXISTS (SELECT 1 FROM hooks)`).Scan(&found)
+	return found, sqldb.Classify(err)
 }

@@ -7,20 +7,21 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // standing fills in what the actor is to the project.
-func standing(ctx context.Context, q queries, p *projects.Project, a access.Actor) error {
+func standing(ctx context.Context, q sqldb.Queries, p *projects.Project, a access.Actor) error {
 	line, err := lineage(ctx, q, p.Namespace.ID, a.UserID)
 	if err != nil {
 		return err
 	}
 	if a.LoggedIn() {
-		err = q.row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
+		err = q.Row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
 			WHERE m.project_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted,
-			p.ID, a.UserID, micros(q.now())).Scan(&p.OwnRole)
+			p.ID, a.UserID, sqldb.Micros(q.Now())).Scan(&p.OwnRole)
 		if err != nil {
-			return classify(err)
+			return sqldb.Classify(err)
 		}
 	}
 	return stand(ctx, q, p, a, line)
@@ -29,7 +30,7 @@ func standing(ctx context.Context, q queries, p *projects.Project, a access.Acto
 // standings is standing for the projects of a page, by as many queries for one as
 // for a hundred: neither jobs nor deploy tokens, which take one more each, may ask
 // for lists of projects.
-func standings(ctx context.Context, q queries, rows []projects.Project, a access.Actor) error {
+func standings(ctx context.Context, q sqldb.Queries, rows []projects.Project, a access.Actor) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -56,27 +57,27 @@ func standings(ctx context.Context, q queries, rows []projects.Project, a access
 }
 
 // ownRoles is the actor's role as a direct member of each project that has one.
-func ownRoles(ctx context.Context, q queries, projectIDs []int64, a access.Actor) (map[int64]access.Role, error) {
+func ownRoles(ctx context.Context, q sqldb.Queries, projectIDs []int64, a access.Actor) (map[int64]access.Role, error) {
 	if !a.LoggedIn() {
 		return nil, nil
 	}
-	var w where
-	w.in("m.project_id", false, projectIDs)
-	w.and(w.living(a.UserID, q.now()))
+	var w sqldb.Where
+	w.In("m.project_id", false, projectIDs)
+	w.And(living(&w, a.UserID, q.Now()))
 	roles := map[int64]access.Role{}
-	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var id int64
 		var role access.Role
 		err := row.Scan(&id, &role)
 		roles[id] = max(roles[id], role)
 		return struct{}{}, err
-	}, `SELECT m.project_id, m.access_level FROM members m`+w.String(), w.args...)
+	}, `SELECT m.project_id, m.access_level FROM members m`+w.String(), w.Args...)
 	return roles, err
 }
 
 // stand puts together what the actor is to a project with the lineage, whose own
 // role is known.
-func stand(ctx context.Context, q queries, p *projects.Project, a access.Actor, line []ancestor) (err error) {
+func stand(ctx context.Context, q sqldb.Queries, p *projects.Project, a access.Actor, line []ancestor) (err error) {
 	p.FullName = fullName(line) + " / " + p.Name
 	p.GroupRole = highest(line)
 	p.Standing = access.Resource{
@@ -93,29 +94,29 @@ func stand(ctx context.Context, q queries, p *projects.Project, a access.Actor, 
 
 // deployTokenCovers reports whether the token is the project's or a group's
 // above it.
-func deployTokenCovers(ctx context.Context, q queries, projectID int64, line []ancestor, tokenID int64) (bool, error) {
+func deployTokenCovers(ctx context.Context, q sqldb.Queries, projectID int64, line []ancestor, tokenID int64) (bool, error) {
 	var project, namespace sql.NullInt64
-	err := q.row(ctx, `SELECT project_id, namespace_id FROM deploy_tokens WHERE id = $1`, tokenID).Scan(&project, &namespace)
+	err := q.Row(ctx, `SELECT project_id, namespace_id FROM deploy_tokens WHERE id = $1`, tokenID).Scan(&project, &namespace)
 	if err != nil {
-		return false, classify(err)
+		return false, sqldb.Classify(err)
 	}
 	return project.Valid && project.Int64 == projectID || namespace.Valid && covers(line, namespace.Int64), nil
 }
 
 // letsJobIn reports whether jobs of the source project may act in p as more
 // than a passer-by (contract generic-packages 4.5).
-func letsJobIn(ctx context.Context, q queries, p projects.Project, source int64) (bool, error) {
+func letsJobIn(ctx context.Context, q sqldb.Queries, p projects.Project, source int64) (bool, error) {
 	if p.ID == source || !p.JobTokenScope {
 		return true, nil
 	}
 	var n int
-	err := q.row(ctx, `WITH RECURSIVE up (id) AS (
+	err := q.Row(ctx, `WITH RECURSIVE up (id) AS (
 			SELECT namespace_id FROM projects WHERE id = $1
 			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
 		SELECT COUNT(*) FROM job_token_allowlist
 		WHERE project_id = $2 AND (source_project_id = $1 OR source_namespace_id IN (SELECT id FROM up))`,
 		source, p.ID).Scan(&n)
-	return n > 0, classify(err)
+	return n > 0, sqldb.Classify(err)
 }
 
 // completeGroup fills in what a group has from the namespaces above it.
@@ -127,7 +128,7 @@ func completeGroup(g *projects.Group, line []ancestor) {
 
 // completeGroups completes the groups of a page for the actor, by as many queries
 // for one as for a hundred.
-func completeGroups(ctx context.Context, q queries, rows []projects.Group, a access.Actor) error {
+func completeGroups(ctx context.Context, q sqldb.Queries, rows []projects.Group, a access.Actor) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -157,21 +158,21 @@ func completeGroups(ctx context.Context, q queries, rows []projects.Group, a acc
 
 // onTheWay is which of the namespaces are above something that the user belongs to,
 // or are that themselves: roleBelow for many.
-func onTheWay(ctx context.Context, q queries, namespaceIDs []int64, userID int64) (map[int64]bool, error) {
-	var w where
+func onTheWay(ctx context.Context, q sqldb.Queries, namespaceIDs []int64, userID int64) (map[int64]bool, error) {
+	var w sqldb.Where
 	text := `WITH RECURSIVE way (id) AS (
-			SELECT m.namespace_id FROM members m WHERE m.namespace_id IS NOT NULL AND ` + w.living(userID, q.now()) + `
-			UNION SELECT p.namespace_id FROM members m JOIN projects p ON p.id = m.project_id AND p.deleted_at IS NULL WHERE ` + w.living(userID, q.now()) + `
+			SELECT m.namespace_id FROM members m WHERE m.namespace_id IS NOT NULL AND ` + living(&w, userID, q.Now()) + `
+			UNION SELECT p.namespace_id FROM members m JOIN projects p ON p.id = m.project_id AND p.deleted_at IS NULL WHERE ` + living(&w, userID, q.Now()) + `
 			UNION SELECT n.parent_id FROM namespaces n JOIN way ON n.id = way.id WHERE n.parent_id IS NOT NULL)
 		SELECT way.id FROM way`
-	w.in("way.id", false, namespaceIDs)
+	w.In("way.id", false, namespaceIDs)
 	found := map[int64]bool{}
-	_, err := list(ctx, q, func(row scanner) (struct{}, error) {
+	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var id int64
 		err := row.Scan(&id)
 		found[id] = true
 		return struct{}{}, err
-	}, text+w.String(), w.args...)
+	}, text+w.String(), w.Args...)
 	return found, err
 }
 
@@ -185,16 +186,16 @@ func fullName(line []ancestor) string {
 }
 
 // roleBelow is Minimal for a member of anything below the namespace.
-func roleBelow(ctx context.Context, q queries, namespaceID, userID int64) (access.Role, error) {
+func roleBelow(ctx context.Context, q sqldb.Queries, namespaceID, userID int64) (access.Role, error) {
 	var n int
-	err := q.row(ctx, `WITH RECURSIVE below (id) AS (
+	err := q.Row(ctx, `WITH RECURSIVE below (id) AS (
 			SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
 		SELECT COUNT(*) FROM members m WHERE m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted+`
 			AND (m.namespace_id IN (SELECT id FROM below)
 				OR m.project_id IN (SELECT p.id FROM projects p JOIN below ON p.namespace_id = below.id WHERE p.deleted_at IS NULL))`,
-		namespaceID, userID, micros(q.now())).Scan(&n)
+		namespaceID, userID, sqldb.Micros(q.Now())).Scan(&n)
 	if n > 0 {
-		return access.Minimal, classify(err)
+		return access.Minimal, sqldb.Classify(err)
 	}
-	return access.NoRole, classify(err)
+	return access.NoRole, sqldb.Classify(err)
 }

@@ -11,6 +11,7 @@ import (
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // purgeQuery: CROSS JOIN makes SQLite begin with the few projects.
@@ -23,11 +24,11 @@ const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_dest
 func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error) {
 	defer db.files.clear()
 	defer db.walks.clear()
-	return write(freeing(ctx), db, func(t *tx) (int, error) {
+	return write(sqldb.Freeing(ctx), db, func(t tx) (int, error) {
 		var n int
 		var free []int64 // blobs, once for each file that is gone
 		for _, which := range []string{purgeQuery, removedQuery} {
-			packages, err := t.ids(ctx, which, limit)
+			packages, err := t.IDs(ctx, which, limit)
 			if err != nil {
 				return 0, err
 			}
@@ -63,26 +64,26 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, 
 
 // deletePackage removes the records of a package and returns the blobs of its
 // files. Their bytes are left to the sweep.
-func (t *tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error) {
-	blobs, err := t.ids(ctx, `DELETE FROM package_files WHERE package_id = $1 RETURNING blob_id`, packageID)
+func (t tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error) {
+	blobs, err := t.IDs(ctx, `DELETE FROM package_files WHERE package_id = $1 RETURNING blob_id`, packageID)
 	if err != nil {
 		return nil, err
 	}
-	return blobs, t.exec(`DELETE FROM packages WHERE id = $1`, packageID)
+	return blobs, t.Exec(`DELETE FROM packages WHERE id = $1`, packageID)
 }
 
 // countOff counts files that are gone off their blobs. It comes after the
 // packages and goes by id, as publishers take them: who waits for a blob holds
 // nothing that its holder still wants. The time of grace of a blob without
 // files begins here.
-func (t *tx) countOff(blobs []int64, now time.Time) error {
+func (t tx) countOff(blobs []int64, now time.Time) error {
 	slices.Sort(blobs)
 	for len(blobs) > 0 {
 		same := 1
 		for same < len(blobs) && blobs[same] == blobs[0] {
 			same++
 		}
-		if err := t.exec(`UPDATE blobs SET files = files - $1, touched_at = $2 WHERE id = $3`, same, micros(now), blobs[0]); err != nil {
+		if err := t.Exec(`UPDATE blobs SET files = files - $1, touched_at = $2 WHERE id = $3`, same, sqldb.Micros(now), blobs[0]); err != nil {
 			return err
 		}
 		blobs = blobs[same:]
@@ -102,45 +103,45 @@ const sweepQuery = `UPDATE blobs SET touched_at = touched_at WHERE files = 0 AND
 // that a publisher of the same bytes, who waits at its pin for this
 // transaction, finds them gone and writes them again.
 func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
-	err = db.writer.do(freeing(ctx), func(t *tx) error {
+	err = db.do(sqldb.Freeing(ctx), func(t tx) error {
 		var blobID int64
 		var digest []byte
-		err := t.row(ctx, sweepQuery, micros(before)).Scan(&blobID, &digest, &size)
+		err := t.Row(ctx, sweepQuery, sqldb.Micros(before)).Scan(&blobID, &digest, &size)
 		found = err == nil
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
-			return classify(err)
+			return sqldb.Classify(err)
 		}
 		var d blob.Digest
 		copy(d[:], digest)
 		if err := remove(d); err != nil {
 			return fault.Wrap(fault.Unavailable, "", err)
 		}
-		return t.exec(`DELETE FROM blobs WHERE id = $1`, blobID)
+		return t.Exec(`DELETE FROM blobs WHERE id = $1`, blobID)
 	})
 	return size, found && err == nil, err
 }
 
 // purgeFiles removes up to limit records of files that were removed by
 // themselves, and returns their blobs.
-func (t *tx) purgeFiles(ctx context.Context, limit int) ([]int64, error) {
-	return t.ids(ctx, `DELETE FROM package_files WHERE id IN (
+func (t tx) purgeFiles(ctx context.Context, limit int) ([]int64, error) {
+	return t.IDs(ctx, `DELETE FROM package_files WHERE id IN (
 		SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1) RETURNING blob_id`, limit)
 }
 
 // purgeUploads removes up to limit uploads of deleted projects, and returns
 // their blobs.
-func (t *tx) purgeUploads(ctx context.Context, limit int) ([]int64, error) {
-	return t.ids(ctx, `DELETE FROM uploads WHERE id IN (
+func (t tx) purgeUploads(ctx context.Context, limit int) ([]int64, error) {
+	return t.IDs(ctx, `DELETE FROM uploads WHERE id IN (
 		SELECT u.id FROM projects p CROSS JOIN uploads u WHERE p.deleted_at IS NOT NULL AND u.project_id = p.id LIMIT $1)
 		RETURNING blob_id`, limit)
 }
 
 // purgeReleases removes up to limit releases of deleted projects.
-func (t *tx) purgeReleases(limit int) (int, error) {
-	n, err := t.count(`DELETE FROM releases WHERE id IN (
+func (t tx) purgeReleases(limit int) (int, error) {
+	n, err := t.Count(`DELETE FROM releases WHERE id IN (
 		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
 	return int(n), err
 }
@@ -154,12 +155,12 @@ const sweepsKept = 24 * time.Hour
 
 // AskSweep implements registry.Sweeping.
 func (db *DB) AskSweep(ctx context.Context, e audit.Event) (id int64, err error) {
-	return write(freeing(ctx), db, func(t *tx) (int64, error) {
-		err := t.exec(`DELETE FROM sweeps WHERE asked_at < `+db.dialect.now+` - $1`, sweepsKept.Microseconds())
+	return write(sqldb.Freeing(ctx), db, func(t tx) (int64, error) {
+		err := t.Exec(`DELETE FROM sweeps WHERE asked_at < `+db.ClockSQL()+` - $1`, sweepsKept.Microseconds())
 		if err != nil {
 			return 0, err
 		}
-		id, err := t.insert(`INSERT INTO sweeps (asked_at) VALUES (` + db.dialect.now + `) RETURNING id`)
+		id, err := t.Insert(`INSERT INTO sweeps (asked_at) VALUES (` + db.ClockSQL() + `) RETURNING id`)
 		if err != nil {
 			return 0, err
 		}
@@ -169,16 +170,16 @@ func (db *DB) AskSweep(ctx context.Context, e audit.Event) (id int64, err error)
 
 // AskedSweep is the newest of the sweeps that wait, 0 for none.
 func (db *DB) AskedSweep(ctx context.Context) (id int64, err error) {
-	err = db.row(ctx, `SELECT COALESCE(MAX(id), 0) FROM sweeps WHERE done_at IS NULL`).Scan(&id)
-	return id, classify(err)
+	err = db.Row(ctx, `SELECT COALESCE(MAX(id), 0) FROM sweeps WHERE done_at IS NULL`).Scan(&id)
+	return id, sqldb.Classify(err)
 }
 
 // AnswerSweeps records an outcome for all sweeps that wait, up to an id. failure says
 // what went wrong, "" for nothing.
 func (db *DB) AnswerSweeps(ctx context.Context, upTo int64, swept registry.Swept, failure string) error {
 	why := sql.Null[string]{V: failure, Valid: failure != ""}
-	return db.writer.do(freeing(ctx), func(t *tx) error {
-		return t.exec(`UPDATE sweeps SET done_at = `+db.dialect.now+`, blobs = $1, bytes = $2, failure = $3
+	return db.do(sqldb.Freeing(ctx), func(t tx) error {
+		return t.Exec(`UPDATE sweeps SET done_at = `+db.ClockSQL()+`, blobs = $1, bytes = $2, failure = $3
 			WHERE id <= $4 AND done_at IS NULL`, swept.Blobs, swept.Bytes, why, upTo)
 	})
 }
@@ -188,9 +189,9 @@ func (db *DB) AnswerSweeps(ctx context.Context, upTo int64, swept registry.Swept
 func (db *DB) TakeSweep(ctx context.Context, id int64) (swept registry.Swept, done bool, failure string, err error) {
 	var at sql.Null[int64]
 	var failed sql.Null[string]
-	err = db.row(ctx, `SELECT done_at, blobs, bytes, failure FROM sweeps WHERE id = $1`, id).
+	err = db.Row(ctx, `SELECT done_at, blobs, bytes, failure FROM sweeps WHERE id = $1`, id).
 		Scan(&at, &swept.Blobs, &swept.Bytes, &failed)
-	if err = classify(err); fault.Is(err, fault.NotFound) || err == nil && !at.Valid {
+	if err = sqldb.Classify(err); fault.Is(err, fault.NotFound) || err == nil && !at.Valid {
 		return registry.Swept{}, false, "", err
 	}
 	if err == nil {
@@ -201,13 +202,13 @@ func (db *DB) TakeSweep(ctx context.Context, id int64) (swept registry.Swept, do
 
 // WithdrawSweep takes a sweep back that somebody asked for.
 func (db *DB) WithdrawSweep(ctx context.Context, id int64) error {
-	return db.writer.do(freeing(ctx), func(t *tx) error { return t.exec(`DELETE FROM sweeps WHERE id = $1`, id) })
+	return db.do(sqldb.Freeing(ctx), func(t tx) error { return t.Exec(`DELETE FROM sweeps WHERE id = $1`, id) })
 }
 
 // CountBlobs adds up the first blobs behind an id, by id. last is the greatest id
 // among them, 0 where there are none, and bytes is what they have together.
 func (db *DB) CountBlobs(ctx context.Context, after int64, limit int) (last int64, blobs int, bytes int64, err error) {
-	err = db.row(ctx, `SELECT COALESCE(MAX(b.id), 0), COUNT(*), CAST(COALESCE(SUM(b.size), 0) AS BIGINT)
+	err = db.Row(ctx, `SELECT COALESCE(MAX(b.id), 0), COUNT(*), CAST(COALESCE(SUM(b.size), 0) AS BIGINT)
 		FROM (SELECT id, size FROM blobs WHERE id > $1 ORDER BY id LIMIT $2) b`, after, limit).Scan(&last, &blobs, &bytes)
-	return last, blobs, bytes, classify(err)
+	return last, blobs, bytes, sqldb.Classify(err)
 }

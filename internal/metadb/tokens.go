@@ -14,6 +14,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // FindToken implements auth.Tokens. Known tokens are remembered until
@@ -30,7 +31,7 @@ func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 
 func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
 	t := auth.Token{Digest: d}
-	personal, err := scanPersonalToken(db.row(ctx, `SELECT `+personalColumns+` FROM personal_access_tokens t WHERE t.digest = $1`, d[:]))
+	personal, err := scanPersonalToken(db.Row(ctx, `SELECT `+personalColumns+` FROM personal_access_tokens t WHERE t.digest = $1`, d[:]))
 	if err == nil {
 		t.Personal = &personal
 		if t.User, err = db.userOf(ctx, personal.UserID); err == nil && personal.Role != access.NoRole {
@@ -41,7 +42,7 @@ func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 	if !fault.Is(err, fault.NotFound) {
 		return t, err
 	}
-	deploy, err := scanDeployToken(db.row(ctx, `SELECT `+deployColumns+` FROM deploy_tokens t
+	deploy, err := scanDeployToken(db.Row(ctx, `SELECT `+deployColumns+` FROM deploy_tokens t
 		LEFT JOIN projects p ON p.id = t.project_id LEFT JOIN namespaces n ON n.id = t.namespace_id
 		WHERE t.digest = $1 AND p.deleted_at IS NULL AND n.deleted_at IS NULL`, d[:]))
 	if err == nil {
@@ -51,7 +52,7 @@ func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 	if !fault.Is(err, fault.NotFound) {
 		return t, err
 	}
-	job, err := scanJob(db.row(ctx, `SELECT `+jobColumns+` FROM `+jobTables+` JOIN projects p ON p.id = j.project_id
+	job, err := scanJob(db.Row(ctx, `SELECT `+jobColumns+` FROM `+jobTables+` JOIN projects p ON p.id = j.project_id
 		WHERE j.digest = $1 AND p.deleted_at IS NULL`, d[:]))
 	if err == nil {
 		t.Job, t.User = &job, job.User
@@ -89,7 +90,7 @@ func weighTime(t *time.Time) int64 {
 }
 
 func (db *DB) userOf(ctx context.Context, userID int64) (auth.User, error) {
-	return scanUser(db.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, userID))
+	return scanUser(db.Row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, userID))
 }
 
 // TouchTokens implements auth.Tokens.
@@ -100,15 +101,15 @@ func (db *DB) TouchTokens(ctx context.Context, at map[int64]time.Time) error {
 
 const personalColumns = `t.id, t.user_id, t.name, t.description, t.scopes, t.revoked, t.expires_at, t.last_used_at, t.created_at, t.family, ` + botRole
 
-func scanPersonalToken(row scanner) (auth.PersonalToken, error) {
+func scanPersonalToken(row sqldb.Scanner) (auth.PersonalToken, error) {
 	var t auth.PersonalToken
 	var scopes string
 	var expires, used sql.NullInt64
 	var created int64
 	err := row.Scan(&t.ID, &t.UserID, &t.Name, &t.Description, &scopes, &t.Revoked, &expires, &used, &created, &t.Family, &t.Role)
-	t.Scopes, t.CreatedAt = splitScopes(scopes), moment(created)
-	t.ExpiresAt, t.LastUsedAt = optionalMoment(expires), optionalMoment(used)
-	return t, classify(err)
+	t.Scopes, t.CreatedAt = splitScopes(scopes), sqldb.Moment(created)
+	t.ExpiresAt, t.LastUsedAt = sqldb.OptionalMoment(expires), sqldb.OptionalMoment(used)
+	return t, sqldb.Classify(err)
 }
 
 func splitScopes(text string) []access.Scope {
@@ -129,35 +130,35 @@ func joinScopes(scopes []access.Scope) string {
 
 // FindPersonalToken implements auth.PersonalTokens.
 func (db *DB) FindPersonalToken(ctx context.Context, tokenID int64) (auth.PersonalToken, error) {
-	return scanPersonalToken(db.row(ctx, `SELECT `+personalColumns+` FROM personal_access_tokens t WHERE t.id = $1`, tokenID))
+	return scanPersonalToken(db.Row(ctx, `SELECT `+personalColumns+` FROM personal_access_tokens t WHERE t.id = $1`, tokenID))
 }
 
 // ListPersonalTokens implements auth.PersonalTokens.
 func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page.Request) (page.Of[auth.PersonalToken], error) {
-	var w where
+	var w sqldb.Where
 	if f.UserID != 0 {
-		w.and("t.user_id = ?", f.UserID)
+		w.And("t.user_id = ?", f.UserID)
 	}
 	if f.ID != 0 {
-		w.and("t.id = ?", f.ID)
+		w.And("t.id = ?", f.ID)
 	}
 	if f.ProjectID != 0 {
-		w.and("t.user_id IN (SELECT user_id FROM bots WHERE project_id = ?)", f.ProjectID)
+		w.And("t.user_id IN (SELECT user_id FROM bots WHERE project_id = ?)", f.ProjectID)
 	}
 	if f.GroupID != 0 {
-		w.and("t.user_id IN (SELECT user_id FROM bots WHERE namespace_id = ?)", f.GroupID)
+		w.And("t.user_id IN (SELECT user_id FROM bots WHERE namespace_id = ?)", f.GroupID)
 	}
 	if f.Search != "" {
-		w.and(w.matching(f.Search, "t.name"))
+		w.And(w.Matching(f.Search, "t.name"))
 	}
 	if f.Revoked != nil {
-		w.and("t.revoked = ?", truth(*f.Revoked))
+		w.And("t.revoked = ?", sqldb.Bool(*f.Revoked))
 	}
 	if f.Active != nil && *f.Active {
-		w.and("t.revoked = 0 AND (t.expires_at IS NULL OR t.expires_at > ?)", micros(f.Now))
+		w.And("t.revoked = 0 AND (t.expires_at IS NULL OR t.expires_at > ?)", sqldb.Micros(f.Now))
 	}
 	if f.Active != nil && !*f.Active {
-		w.and("(t.revoked = 1 OR t.expires_at <= ?)", micros(f.Now))
+		w.And("(t.revoked = 1 OR t.expires_at <= ?)", sqldb.Micros(f.Now))
 	}
 	for _, span := range []struct {
 		condition string
@@ -168,7 +169,7 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 		{"t.last_used_at > ?", f.LastUsedAfter}, {"t.last_used_at < ?", f.LastUsedBefore},
 	} {
 		if !span.at.IsZero() {
-			w.and(span.condition, micros(span.at))
+			w.And(span.condition, sqldb.Micros(span.at))
 		}
 	}
 	order := map[string]string{
@@ -177,7 +178,7 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 	if order == "" {
 		order = "t.id"
 	}
-	order += direction(p.Desc)
+	order += sqldb.Direction(p.Desc)
 	if p.OrderBy != "" {
 		// What is missing counts as later than everything, as GitLab's
 		// database has it.
@@ -188,7 +189,7 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 
 // InsertPersonalToken implements auth.PersonalTokens.
 func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
-	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
+	return writePermission(ctx, db, func(t tx) (auth.PersonalToken, error) {
 		if err := t.roomForToken(ctx, token, most); err != nil {
 			return token, err
 		}
@@ -198,33 +199,33 @@ func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken,
 
 // roomForToken forgets the oldest dead token of the user where there are as
 // many as the limit: who rotates every hour is never stopped.
-func (t *tx) roomForToken(ctx context.Context, token auth.PersonalToken, most fault.Limit) error {
+func (t tx) roomForToken(ctx context.Context, token auth.PersonalToken, most fault.Limit) error {
 	full := t.room(ctx, tokenRows(), 1, most, token.UserID)
 	if !fault.Is(full, fault.Full) {
 		return full
 	}
-	n, err := t.count(`DELETE FROM personal_access_tokens WHERE id =
+	n, err := t.Count(`DELETE FROM personal_access_tokens WHERE id =
 		(SELECT MIN(id) FROM personal_access_tokens WHERE user_id = $1 AND (revoked = 1 OR expires_at <= $2))`,
-		token.UserID, micros(token.CreatedAt))
+		token.UserID, sqldb.Micros(token.CreatedAt))
 	if err == nil && n == 0 {
 		err = full
 	}
 	return err
 }
 
-func (t *tx) addPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
+func (t tx) addPersonalToken(ctx context.Context, token auth.PersonalToken, d auth.SecretDigest, e audit.Event) (auth.PersonalToken, error) {
 	var err error
-	token.ID, err = t.insert(`INSERT INTO personal_access_tokens
+	token.ID, err = t.Insert(`INSERT INTO personal_access_tokens
 			(user_id, name, description, scopes, digest, revoked, expires_at, created_at, family)
 		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8) RETURNING id`,
 		token.UserID, token.Name, token.Description, joinScopes(token.Scopes), d[:],
-		optionalMicros(token.ExpiresAt), micros(token.CreatedAt), token.Family)
+		sqldb.OptionalMicros(token.ExpiresAt), sqldb.Micros(token.CreatedAt), token.Family)
 	if err != nil {
 		return token, err
 	}
 	if token.Family == 0 {
 		token.Family = token.ID
-		if err := t.exec(`UPDATE personal_access_tokens SET family = id WHERE id = $1`, token.ID); err != nil {
+		if err := t.Exec(`UPDATE personal_access_tokens SET family = id WHERE id = $1`, token.ID); err != nil {
 			return token, err
 		}
 	}
@@ -233,7 +234,7 @@ func (t *tx) addPersonalToken(ctx context.Context, token auth.PersonalToken, d a
 
 // recordToken completes the event with the token, and with whom or what it is
 // told of.
-func (t *tx) recordToken(ctx context.Context, token auth.PersonalToken, e audit.Event) error {
+func (t tx) recordToken(ctx context.Context, token auth.PersonalToken, e audit.Event) error {
 	if e.Entity == (audit.Entity{}) {
 		var err error
 		if e.Entity, err = t.ownerOf(ctx, token.UserID); err != nil {
@@ -245,13 +246,13 @@ func (t *tx) recordToken(ctx context.Context, token auth.PersonalToken, e audit.
 
 // RotatePersonalToken implements auth.PersonalTokens.
 func (db *DB) RotatePersonalToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
-	return change(ctx, db, func(t *tx) (auth.PersonalToken, error) {
+	return writePermission(ctx, db, func(t tx) (auth.PersonalToken, error) {
 		return t.rotateToken(ctx, tokenID, successor, d, most, e)
 	})
 }
 
-func (t *tx) rotateToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
-	n, err := t.count(`UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1 AND revoked = 0`, tokenID)
+func (t tx) rotateToken(ctx context.Context, tokenID int64, successor auth.PersonalToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.PersonalToken, error) {
+	n, err := t.Count(`UPDATE personal_access_tokens SET revoked = 1 WHERE id = $1 AND revoked = 0`, tokenID)
 	if err != nil {
 		return auth.PersonalToken{}, err
 	}
@@ -270,8 +271,8 @@ func (db *DB) RevokePersonalTokens(ctx context.Context, tokenID int64, family bo
 	if family {
 		which = `family = (SELECT family FROM personal_access_tokens WHERE id = $1)`
 	}
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		revoked, err := list(ctx, t, func(row scanner) (token auth.PersonalToken, err error) {
+	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
+		revoked, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (token auth.PersonalToken, err error) {
 			return token, row.Scan(&token.ID, &token.UserID, &token.Name)
 		}, `UPDATE personal_access_tokens SET revoked = 1 WHERE revoked = 0 AND `+which+` RETURNING id, user_id, name`, tokenID)
 		if err != nil {
@@ -289,67 +290,67 @@ func (db *DB) RevokePersonalTokens(ctx context.Context, tokenID int64, family bo
 
 const deployColumns = `t.id, t.project_id, t.namespace_id, t.name, t.username, t.scopes, t.revoked, t.expires_at, t.creator_id, t.created_at`
 
-func scanDeployToken(row scanner) (auth.DeployToken, error) {
+func scanDeployToken(row sqldb.Scanner) (auth.DeployToken, error) {
 	var t auth.DeployToken
 	var scopes string
 	var project, namespace, expires sql.NullInt64
 	var created int64
 	err := row.Scan(&t.ID, &project, &namespace, &t.Name, &t.Username, &scopes, &t.Revoked, &expires, &t.CreatorID, &created)
 	t.ProjectID, t.GroupID = project.Int64, namespace.Int64
-	t.Scopes, t.ExpiresAt, t.CreatedAt = splitScopes(scopes), optionalMoment(expires), moment(created)
-	return t, classify(err)
+	t.Scopes, t.ExpiresAt, t.CreatedAt = splitScopes(scopes), sqldb.OptionalMoment(expires), sqldb.Moment(created)
+	return t, sqldb.Classify(err)
 }
 
 // ListDeployTokens implements auth.DeployTokens.
 func (db *DB) ListDeployTokens(ctx context.Context, f auth.DeployTokenFilter, p page.Request) (page.Of[auth.DeployToken], error) {
-	var w where
+	var w sqldb.Where
 	if f.ProjectID != 0 {
-		w.and("t.project_id = ?", f.ProjectID)
+		w.And("t.project_id = ?", f.ProjectID)
 	}
 	if f.GroupID != 0 {
-		w.and("t.namespace_id = ?", f.GroupID)
+		w.And("t.namespace_id = ?", f.GroupID)
 	}
 	if f.ID != 0 {
-		w.and("t.id = ?", f.ID)
+		w.And("t.id = ?", f.ID)
 	}
 	if f.Active {
-		w.and("t.revoked = 0 AND (t.expires_at IS NULL OR t.expires_at > ?)", micros(f.Now))
+		w.And("t.revoked = 0 AND (t.expires_at IS NULL OR t.expires_at > ?)", sqldb.Micros(f.Now))
 	}
-	return listPage(ctx, direct{db}, &w, p, scanDeployToken, "deploy_tokens t", deployColumns, "t.id"+direction(p.Desc))
+	return listPage(ctx, direct{db}, &w, p, scanDeployToken, "deploy_tokens t", deployColumns, "t.id"+sqldb.Direction(p.Desc))
 }
 
 // InsertDeployToken implements auth.DeployTokens.
 func (db *DB) InsertDeployToken(ctx context.Context, token auth.DeployToken, d auth.SecretDigest, most fault.Limit, e audit.Event) (auth.DeployToken, error) {
-	return change(ctx, db, func(t *tx) (auth.DeployToken, error) {
+	return writePermission(ctx, db, func(t tx) (auth.DeployToken, error) {
 		at := projects.Place{ProjectID: token.ProjectID, GroupID: token.GroupID}
 		err := t.room(ctx, deployTokenRows(at), 1, most, placeID(at))
 		if err != nil {
 			return token, err
 		}
-		token.ID, err = t.insert(`INSERT INTO deploy_tokens
+		token.ID, err = t.Insert(`INSERT INTO deploy_tokens
 				(project_id, namespace_id, name, username, scopes, digest, revoked, expires_at, creator_id, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9) RETURNING id`,
-			id(token.ProjectID), id(token.GroupID), token.Name, token.Username, joinScopes(token.Scopes), d[:],
-			optionalMicros(token.ExpiresAt), token.CreatorID, micros(token.CreatedAt))
+			sqldb.NullID(token.ProjectID), sqldb.NullID(token.GroupID), token.Name, token.Username, joinScopes(token.Scopes), d[:],
+			sqldb.OptionalMicros(token.ExpiresAt), token.CreatorID, sqldb.Micros(token.CreatedAt))
 		if err != nil {
 			return token, err
 		}
 		if token.Username == "" {
-			if err := t.exec(`UPDATE deploy_tokens SET username = 'gitlab+deploy-token-' || id WHERE id = $1`, token.ID); err != nil {
+			if err := t.Exec(`UPDATE deploy_tokens SET username = 'gitlab+deploy-token-' || id WHERE id = $1`, token.ID); err != nil {
 				return token, err
 			}
 		}
 		if err := t.record(ctx, e.To("DeployToken", token.ID, token.Name)); err != nil {
 			return token, err
 		}
-		return scanDeployToken(t.row(ctx, `SELECT `+deployColumns+` FROM deploy_tokens t WHERE t.id = $1`, token.ID))
+		return scanDeployToken(t.Row(ctx, `SELECT `+deployColumns+` FROM deploy_tokens t WHERE t.id = $1`, token.ID))
 	})
 }
 
 // DeleteDeployToken implements auth.DeployTokens.
 func (db *DB) DeleteDeployToken(ctx context.Context, tokenID int64, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
-		n, err := t.count(`DELETE FROM deploy_tokens WHERE id = $1`, tokenID)
+	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
+		n, err := t.Count(`DELETE FROM deploy_tokens WHERE id = $1`, tokenID)
 		if err != nil || n == 0 {
 			return struct{}{}, err
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"granary/internal/sqldb"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -17,13 +19,22 @@ type column struct {
 	refers            string // the table that it refers to
 }
 
+// tablesOf lists the tables that hold records.
+func tablesOf(t *testing.T, lite *DB) []string {
+	t.Helper()
+	names, err := sqldb.List(t.Context(), lite, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT IN ('goose_db_version', 'nodes') ORDER BY name`)
+	return must(t, names, err)
+}
+
+// quoted is a list of columns.
+func quoted(columns []string) string { return `"` + strings.Join(columns, `", "`) + `"` }
+
 func columnsOf(t *testing.T, db *DB) map[string][]column {
 	t.Helper()
-	tables, err := tablesOf(t.Context(), db)
-	must(t, tables, err)
 	all := map[string][]column{}
-	for _, table := range tables {
-		found, err := list(t.Context(), db, func(row scanner) (c column, err error) {
+	for _, table := range tablesOf(t, db) {
+		found, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (c column, err error) {
 			c.table = table
 			return c, row.Scan(&c.name, &c.kind, &c.required, &c.refers)
 		}, `SELECT c.name, c.type, c."notnull" OR c.pk > 0, COALESCE((SELECT MAX("table") FROM pragma_foreign_key_list($1) WHERE "from" = c.name), '')
@@ -63,12 +74,20 @@ func (c column) value(kind string) any {
 // which a constraint allows not all at once, some stay away.
 func fillTables(t *testing.T, db *DB, all map[string][]column, kind string) {
 	t.Helper()
-	must(t, 0, db.writer.do(t.Context(), func(tx *tx) error {
-		if _, err := (sqliteTarget{tx.on}).relax(nil); err != nil {
+	triggers, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
+		`SELECT name FROM sqlite_schema WHERE type = 'trigger'`)
+	must(t, triggers, err)
+	must(t, 0, db.do(t.Context(), func(tx tx) error {
+		if err := tx.Exec(`PRAGMA defer_foreign_keys = 1`); err != nil {
 			return err
 		}
+		for _, trigger := range triggers { // what they derive is filled like the rest
+			if err := tx.Exec(`DROP TRIGGER ` + trigger); err != nil {
+				return err
+			}
+		}
 		for table := range all {
-			if err := tx.exec(`DELETE FROM ` + table); err != nil {
+			if err := tx.Exec(`DELETE FROM ` + table); err != nil {
 				return err
 			}
 		}
@@ -81,7 +100,7 @@ func fillTables(t *testing.T, db *DB, all map[string][]column, kind string) {
 	}))
 }
 
-func fillTable(tx *tx, table string, columns []column, kind string) (err error) {
+func fillTable(tx tx, table string, columns []column, kind string) (err error) {
 	var names []string
 	var optional []int
 	for i, c := range columns {
@@ -101,7 +120,7 @@ func fillTable(tx *tx, table string, columns []column, kind string) (err error) 
 				values[i] = nil
 			}
 		}
-		if err = tx.exec(insert, values...); err == nil || !strings.Contains(err.Error(), "CHECK constraint") {
+		if err = tx.Exec(insert, values...); err == nil || !strings.Contains(err.Error(), "CHECK constraint") {
 			return err
 		}
 	}
@@ -117,7 +136,7 @@ func rowsIn(t *testing.T, db *DB, all map[string][]column) map[string][]any {
 		for i, c := range columns {
 			names[i] = c.name
 		}
-		rows, err := list(t.Context(), db, func(row scanner) ([]any, error) {
+		rows, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) ([]any, error) {
 			values, places := make([]any, len(columns)), make([]any, len(columns))
 			for i := range values {
 				places[i] = &values[i]
@@ -139,7 +158,7 @@ func rowsIn(t *testing.T, db *DB, all map[string][]column) map[string][]any {
 func TestTransferOfEveryColumn(t *testing.T) {
 	for _, kind := range []string{missing, empty, extreme} {
 		t.Run(kind, func(t *testing.T) {
-			first, between := openSQLite(t), openPostgres(t, Options{})
+			first, between := openSQLite(t), openPostgres(t, sqldb.Options{})
 			all := columnsOf(t, first)
 			fillTables(t, first, all, kind)
 			want := rowsIn(t, first, all)
@@ -150,12 +169,12 @@ func TestTransferOfEveryColumn(t *testing.T) {
 					}
 				}
 			}
-			must(t, 0, Transfer(t.Context(), first, between, func(string, int64) {}))
+			must(t, 0, Copy(t.Context(), first, between, func(string, int64) {}))
 			if diff := cmp.Diff(want, rowsIn(t, between, all)); diff != "" {
 				t.Errorf("in PostgreSQL, -want +got:\n%s", diff)
 			}
 			last := openSQLite(t)
-			must(t, 0, Transfer(t.Context(), between, last, func(string, int64) {}))
+			must(t, 0, Copy(t.Context(), between, last, func(string, int64) {}))
 			if diff := cmp.Diff(want, rowsIn(t, last, all)); diff != "" {
 				t.Errorf("in SQLite again, -want +got:\n%s", diff)
 			}
@@ -166,7 +185,7 @@ func TestTransferOfEveryColumn(t *testing.T) {
 // triggersOf are the texts of SQLite's triggers.
 func triggersOf(t *testing.T, db *DB) []string {
 	t.Helper()
-	found, err := list(t.Context(), db, func(row scanner) (text string, err error) { return text, row.Scan(&text) },
+	found, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (text string, err error) { return text, row.Scan(&text) },
 		`SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name`)
 	return must(t, found, err)
 }
@@ -175,7 +194,7 @@ func triggersOf(t *testing.T, db *DB) []string {
 // keys and counters, and numbers that were given before are not given again. What
 // fails on the way leaves nothing.
 func TestTransferToSQLite(t *testing.T) {
-	from := openPostgres(t, Options{})
+	from := openPostgres(t, sqldb.Options{})
 	p := demo(t, from)
 	for version := range 5 {
 		publishTo(t, from, p.ID, version)
@@ -184,7 +203,7 @@ func TestTransferToSQLite(t *testing.T) {
 	do(t, from, `DELETE FROM routes WHERE namespace_id = (SELECT id FROM namespaces WHERE path = 'gone')`,
 		`DELETE FROM namespaces WHERE path = 'gone'`, `DELETE FROM users WHERE username = 'gone'`)
 	path := filepath.Join(t.TempDir(), "granary.db")
-	to, err := OpenSQLite(t.Context(), path, Options{})
+	to, err := OpenSQLite(t.Context(), path, sqldb.Options{})
 	closing(t, to, err)
 	triggers := triggersOf(t, to)
 
@@ -193,14 +212,14 @@ func TestTransferToSQLite(t *testing.T) {
 			panic("cut off")
 		}
 	}
-	if err := Transfer(t.Context(), from, to, broken); err == nil || !strings.Contains(err.Error(), "cut off") {
+	if err := Copy(t.Context(), from, to, broken); err == nil || !strings.Contains(err.Error(), "cut off") {
 		t.Errorf("a transfer that was cut off: %v", err)
 	}
 	if n := rowsOf(t, to, "users") + rowsOf(t, to, "blobs"); n != 0 || !cmp.Equal(triggersOf(t, to), triggers) {
 		t.Errorf("it left %d rows, and triggers %q", n, triggersOf(t, to))
 	}
 
-	must(t, 0, Transfer(t.Context(), from, to, func(string, int64) {}))
+	must(t, 0, Copy(t.Context(), from, to, func(string, int64) {}))
 	if diff := cmp.Diff(triggers, triggersOf(t, to)); diff != "" || len(triggers) == 0 {
 		t.Errorf("triggers, -before +after:\n%s", diff)
 	}
@@ -217,7 +236,7 @@ func TestTransferToSQLite(t *testing.T) {
 	if n := count(t, to, `SELECT COUNT(*) FROM pragma_foreign_key_check`); n != 0 {
 		t.Errorf("%d rows refer to nothing", n)
 	}
-	if err := Transfer(t.Context(), from, to, nil); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
+	if err := Copy(t.Context(), from, to, nil); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
 		t.Errorf("a second transfer: %v", err)
 	}
 }

@@ -11,14 +11,15 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 // SetBlocked implements auth.Users.
 func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (bool, error) {
-	return change(ctx, db, func(t *tx) (bool, error) {
+	return writePermission(ctx, db, func(t tx) (bool, error) {
 		var admin bool
-		err := t.row(ctx, `UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1 AND deleted_at IS NULL RETURNING admin`,
-			truth(blocked), id).Scan(&admin)
+		err := t.Row(ctx, `UPDATE users SET blocked = $1 WHERE id = $2 AND blocked <> $1 AND deleted_at IS NULL RETURNING admin`,
+			sqldb.Bool(blocked), id).Scan(&admin)
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}
@@ -26,31 +27,31 @@ func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Ev
 			err = t.keepAdministrator(ctx)
 		}
 		if err != nil {
-			return false, classify(err)
+			return false, sqldb.Classify(err)
 		}
 		return true, t.record(ctx, e)
 	})
 }
 
 // livingUser is a user who is not deleted.
-func livingUser(ctx context.Context, q queries, userID int64) (auth.User, error) {
-	return scanUser(q.row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, userID))
+func livingUser(ctx context.Context, q sqldb.Queries, userID int64) (auth.User, error) {
+	return scanUser(q.Row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, userID))
 }
 
 // keepAdministrator holds that somebody is left who may administer. Whatever takes
 // that from a user asks afterwards.
-func (t *tx) keepAdministrator(ctx context.Context) error {
+func (t tx) keepAdministrator(ctx context.Context) error {
 	var left bool
-	err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE admin = 1 AND blocked = 0)`).Scan(&left)
+	err := t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE admin = 1 AND blocked = 0)`).Scan(&left)
 	if err == nil && !left {
 		return auth.LastAdministrator()
 	}
-	return classify(err)
+	return sqldb.Classify(err)
 }
 
 // UpdateUser implements auth.Users.
 func (db *DB) UpdateUser(ctx context.Context, userID int64, edit func(*auth.User) ([]audit.Event, error)) (auth.User, error) {
-	return change(ctx, db, func(t *tx) (auth.User, error) {
+	return writePermission(ctx, db, func(t tx) (auth.User, error) {
 		u, err := livingUser(ctx, t, userID)
 		if err != nil {
 			return u, err
@@ -66,10 +67,10 @@ func (db *DB) UpdateUser(ctx context.Context, userID int64, edit func(*auth.User
 		if err := t.vacant(ctx, u, before); err != nil {
 			return u, err
 		}
-		err = t.exec(`UPDATE users SET username = $1, username_key = $2, name = $3, email = $4, email_key = $5, admin = $6,
+		err = t.Exec(`UPDATE users SET username = $1, username_key = $2, name = $3, email = $4, email_key = $5, admin = $6,
 				external = $7, can_create_group = $8, projects_limit = $9, note = $10 WHERE id = $11`,
-			u.Username, fold(u.Username), u.Name, u.Email, fold(u.Email), truth(u.Admin),
-			truth(u.External), truth(u.CanCreateGroup), u.ProjectsLimit, u.Note, userID)
+			u.Username, sqldb.Lower(u.Username), u.Name, u.Email, sqldb.Lower(u.Email), sqldb.Bool(u.Admin),
+			sqldb.Bool(u.External), sqldb.Bool(u.CanCreateGroup), u.ProjectsLimit, u.Note, userID)
 		if err != nil {
 			return u, err
 		}
@@ -84,8 +85,8 @@ func (db *DB) UpdateUser(ctx context.Context, userID int64, edit func(*auth.User
 }
 
 // moveOwn gives the own namespace of a user the user's new name and path.
-func (db *DB) moveOwn(ctx context.Context, t *tx, before, after auth.User) error {
-	err := t.exec(`UPDATE namespaces SET name = $1, path = $2 WHERE id = $3`, after.Name, after.Username, after.NamespaceID)
+func (db *DB) moveOwn(ctx context.Context, t tx, before, after auth.User) error {
+	err := t.Exec(`UPDATE namespaces SET name = $1, path = $2 WHERE id = $3`, after.Name, after.Username, after.NamespaceID)
 	if err != nil || after.Username == before.Username {
 		return err
 	}
@@ -99,13 +100,13 @@ func (db *DB) moveOwn(ctx context.Context, t *tx, before, after auth.User) error
 // DeleteUser implements auth.Users. The row stays, under a name that nobody can
 // have, since the keys of what the user made lead to it.
 func (db *DB) DeleteUser(ctx context.Context, userID int64, withProjects bool, e audit.Event) error {
-	_, err := change(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
 		return struct{}{}, t.deleteUser(ctx, userID, withProjects, e)
 	})
 	return err
 }
 
-func (t *tx) deleteUser(ctx context.Context, userID int64, withProjects bool, e audit.Event) error {
+func (t tx) deleteUser(ctx context.Context, userID int64, withProjects bool, e audit.Event) error {
 	u, err := livingUser(ctx, t, userID)
 	if err != nil {
 		return err
@@ -125,14 +126,14 @@ func (t *tx) deleteUser(ctx context.Context, userID int64, withProjects bool, e 
 		return err
 	}
 	for _, table := range []string{"members", "personal_access_tokens"} {
-		if err := t.exec(`DELETE FROM `+table+` WHERE user_id = $1`, userID); err != nil {
+		if err := t.Exec(`DELETE FROM `+table+` WHERE user_id = $1`, userID); err != nil {
 			return err
 		}
 	}
 	nobody := "~" + strconv.FormatInt(userID, 10) // no name and no address is like it
-	err = t.exec(`UPDATE users SET username = 'ghost', username_key = $1, name = 'Ghost User', email = '', email_key = $1,
+	err = t.Exec(`UPDATE users SET username = 'ghost', username_key = $1, name = 'Ghost User', email = '', email_key = $1,
 			admin = 0, external = 1, blocked = 1, can_create_group = 0, projects_limit = 0, note = '', deleted_at = $2 WHERE id = $3`,
-		nobody, micros(e.At), userID)
+		nobody, sqldb.Micros(e.At), userID)
 	if err != nil || !u.Admin {
 		return err
 	}
@@ -144,8 +145,8 @@ const fewNames = 5
 
 // leavesNoGroup is a Conflict if the user is the only owner of a group at the top.
 // A group below has the owners of those above.
-func (t *tx) leavesNoGroup(ctx context.Context, userID int64) error {
-	names, err := list(ctx, t, func(row scanner) (name string, err error) { return name, row.Scan(&name) },
+func (t tx) leavesNoGroup(ctx context.Context, userID int64) error {
+	names, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
 		`SELECT r.path FROM members m JOIN namespaces n ON n.id = m.namespace_id JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0
 		WHERE m.user_id = $1 AND m.access_level = 50 AND n.parent_id IS NULL AND n.deleted_at IS NULL AND NOT EXISTS (
 			SELECT 1 FROM members o JOIN users u ON u.id = o.user_id
@@ -160,8 +161,8 @@ func (t *tx) leavesNoGroup(ctx context.Context, userID int64) error {
 }
 
 // leavesNoProject is a Conflict if there are projects in the user's own namespace.
-func (t *tx) leavesNoProject(ctx context.Context, namespaceID int64) error {
-	names, err := list(ctx, t, func(row scanner) (name string, err error) { return name, row.Scan(&name) },
+func (t tx) leavesNoProject(ctx context.Context, namespaceID int64) error {
+	names, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
 		`SELECT r.path FROM projects p JOIN routes r ON r.project_id = p.id AND r.redirect = 0
 		WHERE p.namespace_id = $1 AND p.deleted_at IS NULL ORDER BY r.path LIMIT $2`, namespaceID, fewNames)
 	if err != nil || len(names) == 0 {

@@ -9,23 +9,24 @@ import (
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/sqldb"
 )
 
 const variableColumns = `v.id, v.revision, v.key, v.value, v.variable_type, v.protected, v.masked, v.hidden, v.raw,
 	v.environment_scope, v.description`
 
 // scanVariable reads and unseals a variable of the place.
-func (db *DB) scanVariable(at projects.Place) func(scanner) (projects.Variable, error) {
-	return func(row scanner) (projects.Variable, error) {
+func (db *DB) scanVariable(at projects.Place) func(sqldb.Scanner) (projects.Variable, error) {
+	return func(row sqldb.Scanner) (projects.Variable, error) {
 		var v projects.Variable
 		var sealed []byte
 		var description sql.Null[string]
 		err := row.Scan(&v.ID, &v.Revision, &v.Key, &sealed, &v.Type, &v.Protected, &v.Masked, &v.Hidden, &v.Raw,
 			&v.Scope, &description)
 		if err != nil {
-			return v, classify(err)
+			return v, sqldb.Classify(err)
 		}
-		v.Description = pointer(description)
+		v.Description = sqldb.Pointer(description)
 		v.Value, err = db.seals.open(sealed, besideVariable(at, v))
 		return v, err
 	}
@@ -37,20 +38,20 @@ func besideVariable(at projects.Place, v projects.Variable) string {
 	return fmt.Sprintf("variable\x00%d\x00%d\x00%s\x00%s", at.ProjectID, at.GroupID, v.Key, v.Scope)
 }
 
-func variablesAt(w *where, at projects.Place) {
+func variablesAt(w *sqldb.Where, at projects.Place) {
 	switch {
 	case at.ProjectID != 0:
-		w.and("v.project_id = ?", at.ProjectID)
+		w.And("v.project_id = ?", at.ProjectID)
 	case at.GroupID != 0:
-		w.and("v.namespace_id = ?", at.GroupID)
+		w.And("v.namespace_id = ?", at.GroupID)
 	default:
-		w.and("v.project_id IS NULL AND v.namespace_id IS NULL")
+		w.And("v.project_id IS NULL AND v.namespace_id IS NULL")
 	}
 }
 
 // ListVariables implements projects.Variables.
 func (db *DB) ListVariables(ctx context.Context, at projects.Place, p page.Request) (page.Of[projects.Variable], error) {
-	var w where
+	var w sqldb.Where
 	variablesAt(&w, at)
 	return listPage(ctx, db, &w, p, db.scanVariable(at), "variables v", variableColumns, "v.id")
 }
@@ -60,14 +61,14 @@ func (db *DB) FindVariable(ctx context.Context, at projects.Place, ref projects.
 	return db.findVariable(ctx, db, at, ref)
 }
 
-func (db *DB) findVariable(ctx context.Context, q queries, at projects.Place, ref projects.VariableRef) (projects.Variable, error) {
-	var w where
+func (db *DB) findVariable(ctx context.Context, q sqldb.Queries, at projects.Place, ref projects.VariableRef) (projects.Variable, error) {
+	var w sqldb.Where
 	variablesAt(&w, at)
-	w.and("v.key = ?", ref.Key)
+	w.And("v.key = ?", ref.Key)
 	if ref.Scope != nil {
-		w.and("v.environment_scope = ?", *ref.Scope)
+		w.And("v.environment_scope = ?", *ref.Scope)
 	}
-	found, err := list(ctx, q, db.scanVariable(at), `SELECT `+variableColumns+` FROM variables v`+w.String()+` LIMIT 2`, w.args...)
+	found, err := sqldb.List(ctx, q, db.scanVariable(at), `SELECT `+variableColumns+` FROM variables v`+w.String()+` LIMIT 2`, w.Args...)
 	switch {
 	case err != nil:
 		return projects.Variable{}, err
@@ -86,7 +87,7 @@ func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.
 	if err != nil {
 		return v, err
 	}
-	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
+	return writeInTurn(ctx, db, func(t tx) (projects.Variable, error) {
 		var owner []any
 		if at != (projects.Place{}) {
 			owner = append(owner, placeID(at))
@@ -95,11 +96,11 @@ func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.
 		if err != nil {
 			return v, err
 		}
-		v.ID, err = t.insert(`INSERT INTO variables (project_id, namespace_id, key, value, variable_type,
+		v.ID, err = t.Insert(`INSERT INTO variables (project_id, namespace_id, key, value, variable_type,
 				protected, masked, hidden, raw, environment_scope, description, revision)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`,
-			id(at.ProjectID), id(at.GroupID), v.Key, sealed, string(v.Type),
-			truth(v.Protected), truth(v.Masked), truth(v.Hidden), truth(v.Raw), v.Scope, optional(v.Description), v.Revision)
+			sqldb.NullID(at.ProjectID), sqldb.NullID(at.GroupID), v.Key, sealed, string(v.Type),
+			sqldb.Bool(v.Protected), sqldb.Bool(v.Masked), sqldb.Bool(v.Hidden), sqldb.Bool(v.Raw), v.Scope, sqldb.Optional(v.Description), v.Revision)
 		if err != nil {
 			return v, err
 		}
@@ -110,7 +111,7 @@ func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.
 
 // UpdateVariable implements projects.Variables.
 func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, edit func(*projects.Variable) (audit.Event, error)) (projects.Variable, error) {
-	return alone(ctx, db, func(t *tx) (projects.Variable, error) {
+	return writeInTurn(ctx, db, func(t tx) (projects.Variable, error) {
 		v, err := db.findVariable(ctx, t, at, ref)
 		if err != nil {
 			return v, err
@@ -127,10 +128,10 @@ func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref project
 		if err != nil {
 			return v, err
 		}
-		err = t.exec(`UPDATE variables SET value = $1, variable_type = $2, protected = $3, masked = $4, hidden = $5,
+		err = t.Exec(`UPDATE variables SET value = $1, variable_type = $2, protected = $3, masked = $4, hidden = $5,
 				raw = $6, environment_scope = $7, description = $8, revision = $9 WHERE id = $10`,
-			sealed, string(v.Type), truth(v.Protected), truth(v.Masked), truth(v.Hidden),
-			truth(v.Raw), v.Scope, optional(v.Description), v.Revision, v.ID)
+			sealed, string(v.Type), sqldb.Bool(v.Protected), sqldb.Bool(v.Masked), sqldb.Bool(v.Hidden),
+			sqldb.Bool(v.Raw), v.Scope, sqldb.Optional(v.Description), v.Revision, v.ID)
 		if fault.Is(err, fault.Conflict) {
 			err = fault.Taken("scope", err)
 		}
@@ -140,7 +141,7 @@ func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref project
 
 // DeleteVariable implements projects.Variables.
 func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, check func(projects.Variable) (audit.Event, error)) error {
-	_, err := alone(ctx, db, func(t *tx) (struct{}, error) {
+	_, err := writeInTurn(ctx, db, func(t tx) (struct{}, error) {
 		v, err := db.findVariable(ctx, t, at, ref)
 		if err != nil {
 			return struct{}{}, err
@@ -149,7 +150,7 @@ func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref project
 		if err != nil {
 			return struct{}{}, err
 		}
-		if err := t.exec(`DELETE FROM variables WHERE id = $1`, v.ID); err != nil {
+		if err := t.Exec(`DELETE FROM variables WHERE id = $1`, v.ID); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, t.record(ctx, done)

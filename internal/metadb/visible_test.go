@@ -70,8 +70,8 @@ func populate(t *testing.T, r *rand.Rand) *world {
 		p := newProject(t, w.db, namespaces[r.IntN(len(namespaces))], fmt.Sprint("p", i), visibility(), root.ID)
 		w.projects = append(w.projects, p.ID)
 	}
-	_, err := write(t.Context(), w.db, func(tx *tx) (struct{}, error) {
-		return struct{}{}, tx.exec(`UPDATE users SET external = 1 WHERE id IN ($1, $2)`, users[0], users[3])
+	_, err := write(t.Context(), w.db, func(tx tx) (struct{}, error) {
+		return struct{}{}, tx.Exec(`UPDATE users SET external = 1 WHERE id IN ($1, $2)`, users[0], users[3])
 	})
 	must(t, 0, err)
 	roles := []access.Role{access.Guest, access.Planner, access.Reporter, access.Developer, access.Maintainer, access.Owner}

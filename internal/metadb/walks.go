@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // listKey is where a package stands in a list: what all orders sort by.
@@ -15,7 +16,7 @@ type listKey struct {
 }
 
 func keyOf(p registry.Package) listKey {
-	return listKey{string(p.Name), string(p.Version), micros(p.CreatedAt), p.ID}
+	return listKey{string(p.Name), string(p.Version), sqldb.Micros(p.CreatedAt), p.ID}
 }
 
 // mark is a known place in a list in ascending order: offset rows come before

@@ -24,6 +24,7 @@ import (
 	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 )
 
 // house is a registry over a real database and a real store, both of which fail
@@ -43,16 +44,16 @@ const inline = 1 << 10 // bytes that ride with their record
 // says.
 func openDatabase(t *testing.T) (*metadb.DB, error) {
 	if !metadbtest.Wanted() {
-		return metadb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
+		return metadb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), sqldb.Options{})
 	}
 	dsn := metadbtest.Postgres(t, func(dsn string) error {
-		db, err := metadb.OpenPostgres(context.Background(), dsn, metadb.Options{})
+		db, err := metadb.OpenPostgres(context.Background(), dsn, sqldb.Options{})
 		if err != nil {
 			return err
 		}
 		return db.Close()
 	})
-	return metadb.OpenPostgres(t.Context(), dsn, metadb.Options{MaxConnections: 8})
+	return metadb.OpenPostgres(t.Context(), dsn, sqldb.Options{MaxConnections: 8})
 }
 
 func newHouse(t *testing.T) *house {

@@ -23,6 +23,7 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
 	"granary/internal/webhooks"
 )
 
@@ -38,7 +39,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	ctx := t.Context()
-	db, err := metadb.OpenSQLite(ctx, filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
+	db, err := metadb.OpenSQLite(ctx, filepath.Join(t.TempDir(), "granary.db"), sqldb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,41 @@
+package metadb
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/auth"
+	"granary/internal/sqldb"
+)
+
+// What is written beside a server counts there soon, and what was remembered is
+// gone.
+func TestWritesFromBeside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "granary.db")
+	db, err := OpenSQLite(t.Context(), path, sqldb.Options{})
+	closing(t, db, err)
+	beside, err := OpenSQLite(t.Context(), path, sqldb.Options{Attach: true})
+	closing(t, beside, err)
+	ada := newUser(t, db, "ada", false)
+	newToken(t, db, ada.ID, "secret")
+	db.tokens.life = time.Hour // it is not to pass because an entry is too old
+	for _, blocked := range []bool{true, false, true} {
+		seen := func() bool {
+			token, err := db.FindToken(t.Context(), auth.DigestOf("secret"))
+			return must(t, token, err).User.Blocked
+		}
+		if seen() == blocked {
+			t.Fatalf("blocked: %v before it was done", blocked)
+		}
+		if _, err := beside.SetBlocked(t.Context(), ada.ID, blocked, audit.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		for until := time.Now().Add(30 * time.Second); seen() != blocked; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatalf("blocked: %v is never seen", blocked)
+			}
+		}
+	}
+}

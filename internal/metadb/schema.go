@@ -1,0 +1,27 @@
+package metadb
+
+import (
+	"embed"
+	"io/fs"
+
+	"granary/internal/sqldb"
+)
+
+// The schema, step by step. Only forward.
+//
+//go:embed migrations/*/*.sql
+var migrations embed.FS
+
+// nodesSince is the migration that made the table of nodes.
+const nodesSince = 10
+
+func schema(files fs.FS) sqldb.Schema { return sqldb.Schema{Files: files, NodesSince: nodesSince} }
+
+// files are the migrations of this granary.
+func files() fs.FS {
+	all, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the name is a constant
+	}
+	return all
+}

@@ -1,0 +1,67 @@
+package metadb
+
+import (
+	"context"
+
+	"granary/internal/sqldb"
+)
+
+// tx is a transaction that writes records.
+type tx struct{ *sqldb.Tx }
+
+// do is sqldb.DB.Do for records.
+func (db *DB) do(ctx context.Context, fn func(tx) error) error {
+	return db.DB.Do(ctx, func(t *sqldb.Tx) error { return fn(tx{t}) })
+}
+
+// write runs fn in a transaction and returns what it returns. Other transactions may
+// run in parallel: fn must update a row before it relies on what it read from it, for
+// the update locks the row until the commit.
+func write[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T, error) {
+	var result T
+	err := db.do(ctx, func(t tx) (err error) {
+		result, err = fn(t)
+		return err
+	})
+	return result, err
+}
+
+// writeInTurn is write for transactions that read first and write then: only one of
+// them runs at a time, on all nodes together.
+func writeInTurn[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T, error) {
+	return write(ctx, db, func(t tx) (none T, err error) {
+		if err := db.turn(t, 0); err != nil {
+			return none, err
+		}
+		return fn(t)
+	})
+}
+
+// writePermission is writeInTurn for what permission depends on. It begins a new
+// permission epoch: nothing that a node remembers from before counts afterwards.
+func writePermission[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T, error) {
+	defer db.forget()
+	return write(ctx, db, func(t tx) (none T, err error) {
+		if err := db.turn(t, 1); err != nil {
+			return none, err
+		}
+		return fn(t)
+	})
+}
+
+// turn waits until no other transaction holds the turn, and holds it until the end of
+// this one. epochs is by how many the permission epoch grows.
+func (db *DB) turn(t tx, epochs int) error {
+	if !db.Shared() {
+		return nil // one writer: it is its turn
+	}
+	return t.Exec(`UPDATE permission_changes SET made = made + $1`, epochs)
+}
+
+// forget clears what depends on permission.
+func (db *DB) forget() {
+	db.routes.clear()
+	db.places.clear()
+	db.tokens.clear()
+	db.files.clear()
+}

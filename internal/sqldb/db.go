@@ -1,0 +1,256 @@
+// Package sqldb is the database engine: it opens SQLite or PostgreSQL, migrates the
+// schema, and runs queries and transactions. One text of SQL serves both. It knows no
+// table but nodes, in which servers register.
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+
+	"granary/internal/fault"
+)
+
+// DB is a database. All methods are safe for concurrent use.
+type DB struct {
+	Reads  *sql.DB // connections that read
+	Writes *sql.DB // the one connection of SQLite's writer; Reads on PostgreSQL
+
+	dialect dialect
+	writer  transactor
+	log     *checkpointer // of SQLite; nil on PostgreSQL
+	foreign *watcher      // of SQLite; nil on PostgreSQL
+	heart   *heart        // of a server
+	locks   sync.Map      // name to a channel that holds one, SQLite's exclusive work
+	texts   sync.Map      // query text to *sql.Stmt of reads
+	clock   func() time.Time
+}
+
+// Schema is what an empty database becomes, step by step.
+type Schema struct {
+	// Files has the migrations: sqlite/NNNN_name.sql and postgres/NNNN_name.sql.
+	Files fs.FS
+
+	// NodesSince is the migration that made the table of nodes: of the nodes of an
+	// older schema nothing is known.
+	NodesSince int64
+}
+
+// Events are called by the database. They must not wait for it.
+type Events struct {
+	Posted  func() // a transaction that called Tx.Post was committed
+	Changed func() // another process wrote to the SQLite file
+}
+
+// Options are what tests and the server may set.
+type Options struct {
+	// CrashPoint is called at named points: of a commit at "before-commit" and
+	// "after-commit", and of a checkpoint at "before-checkpoint" and
+	// "half-checkpoint". The crash test kills the process there.
+	CrashPoint func(point string)
+
+	// Attach opens a database that a server may be running on. Nothing is created or
+	// migrated, a schema of another version is an error, and nothing runs in the
+	// background. The server sees what is written within a second.
+	Attach bool
+
+	// Node is the version text of the granary that runs as a server. The server is
+	// registered among the nodes from before Open returns until Close. "" is for a
+	// program that is no server.
+	Node string
+
+	// Reserve frees space that was held back on SQLite's disk, and reports whether
+	// there is such space now. It is called if a Freeing transaction finds the disk
+	// full, which is then run once more. nil if no space is held back.
+	Reserve func() bool
+
+	Log            *slog.Logger     // nil for nowhere
+	Now            func() time.Time // the clock of DB.Now and Tx.Now; nil for the machine's
+	MaxConnections int              // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
+	StartWait      time.Duration    // for a PostgreSQL that does not answer; 0 for 30 s
+
+	Pace Pace // of a server's word to the other nodes; the zero value is the usual one
+}
+
+// log gets what happens in the background.
+func (o Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Log
+}
+
+// point is CrashPoint, which may be called if it is not set.
+func (o Options) point() func(string) {
+	if o.CrashPoint == nil {
+		return func(string) {}
+	}
+	return o.CrashPoint
+}
+
+// clock is Now, or the machine's.
+func (o Options) clock() func() time.Time {
+	if o.Now == nil {
+		return time.Now
+	}
+	return o.Now
+}
+
+// Close ends the writer once what it holds is committed, and closes the files.
+func (db *DB) Close() error {
+	var err error
+	if db.log != nil {
+		err = db.log.close()
+	}
+	if db.foreign != nil {
+		db.foreign.close()
+	}
+	db.heart.close()
+	err = errors.Join(err, db.writer.close())
+	db.texts.Range(func(_, stmt any) bool {
+		err = errors.Join(err, stmt.(*sql.Stmt).Close())
+		return true
+	})
+	if db.Writes != db.Reads {
+		err = errors.Join(err, db.Writes.Close())
+	}
+	return errors.Join(err, db.Reads.Close())
+}
+
+// Shared reports whether other nodes write to the database too: it is PostgreSQL.
+// Transactions then run in parallel.
+func (db *DB) Shared() bool { return db.dialect.shared }
+
+// ClockSQL is an expression for the time by the database's clock, in microseconds.
+func (db *DB) ClockSQL() string { return db.dialect.now }
+
+// Current returns Unavailable if other nodes may have taken this one for gone.
+func (db *DB) Current() error { return db.heart.current() }
+
+// Ping asks whether the database answers reads and takes writes.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.Reads.PingContext(ctx); err != nil {
+		return Classify(err)
+	}
+	return db.writer.do(ctx, func(*Tx) error { return nil })
+}
+
+// Queries is what reading needs, inside a transaction or outside.
+type Queries interface {
+	Reader
+	Row(ctx context.Context, query string, args ...any) *sql.Row
+	Now() time.Time
+}
+
+// Reader runs queries for rows.
+type Reader interface {
+	Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Now is the time by Options.Now.
+func (db *DB) Now() time.Time { return db.clock() }
+
+// Row reads one row with a query of fixed text, prepared once.
+func (db *DB) Row(ctx context.Context, query string, args ...any) *sql.Row {
+	if db.dialect.prepares {
+		if stmt, err := db.prepared(query); err == nil {
+			return stmt.QueryRowContext(ctx, args...)
+		}
+	}
+	return db.Reads.QueryRowContext(ctx, query, db.dialect.passing(query, args)...)
+}
+
+// RowOnce reads one row with a query whose text may vary.
+func (db *DB) RowOnce(ctx context.Context, query string, args ...any) *sql.Row {
+	return db.Reads.QueryRowContext(ctx, query, db.dialect.passing(query, args)...)
+}
+
+// Rows reads rows with a query whose text may vary.
+func (db *DB) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return db.Reads.QueryContext(ctx, query, db.dialect.passing(query, args)...)
+}
+
+// Prepared lists the texts of the statements that are kept prepared here. It is empty
+// on PostgreSQL, where pgx keeps them.
+func (db *DB) Prepared() (texts []string) {
+	db.texts.Range(func(text, _ any) bool { texts = append(texts, text.(string)); return true })
+	if w, ok := db.writer.(*writer); ok {
+		_ = w.outside(context.Background(), func(*Tx) error {
+			texts = slices.AppendSeq(texts, maps.Keys(w.conn.stmts))
+			return nil
+		})
+	}
+	return texts
+}
+
+func (db *DB) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := db.texts.Load(query); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := db.Reads.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	if first, raced := db.texts.LoadOrStore(query, stmt); raced {
+		return first.(*sql.Stmt), stmt.Close()
+	}
+	return stmt, nil
+}
+
+// Scanner is a row to read from.
+type Scanner interface{ Scan(dest ...any) error }
+
+// List reads all rows of a query with one scan function.
+func List[T any](ctx context.Context, q Reader, scan func(Scanner) (T, error), query string, args ...any) (found []T, err error) {
+	rows, err := q.Rows(ctx, query, args...)
+	if err != nil {
+		return nil, Classify(err)
+	}
+	defer func() {
+		if closed := rows.Close(); err == nil && closed != nil {
+			err = Classify(closed)
+		}
+	}()
+	for rows.Next() {
+		row, err := scan(rows)
+		if err != nil {
+			return nil, Classify(err)
+		}
+		found = append(found, row)
+	}
+	return found, Classify(rows.Err())
+}
+
+// Classify turns a database's error into a fault that callers know.
+func Classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.Wrap(fault.NotFound, "", err)
+	}
+	if _, known := errors.AsType[*fault.Error](err); known {
+		return err
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return sqliteFault(e)
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return postgresFault(e)
+	}
+	return fault.Wrap(fault.Unavailable, "", oneLine{err}) // nobody answered
+}
+
+// logRollback tells of a transaction that could not be undone in order.
+func logRollback(log *slog.Logger, err error) {
+	log.Error("database: rollback failed", "error", err)
+}

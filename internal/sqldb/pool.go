@@ -1,0 +1,110 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"granary/internal/fault"
+)
+
+// pool runs each transaction by itself, on one of PostgreSQL's connections. It
+// shares syncs between them without our help.
+type pool struct {
+	db     *sql.DB
+	point  func(point string)
+	log    *slog.Logger
+	clock  func() time.Time
+	may    func() error // refuses the work of a node that others may have taken for gone
+	posted func()       // Events.Posted
+}
+
+const (
+	tries    = 8                // of a transaction that another one stood in the way of
+	longest  = 60 * time.Second // from waiting for a connection to the end of a transaction
+	pauseMax = 20 * time.Millisecond
+)
+
+// do runs fn again where PostgreSQL undid it to let another transaction pass.
+// A commit that was cut off is not tried again: it may have been kept.
+func (p *pool) do(ctx context.Context, fn func(*Tx) error) error {
+	return retry(ctx, func() error { return p.once(ctx, fn) })
+}
+
+// retry runs try again after a deadlock or a serialization failure.
+func retry(ctx context.Context, try func() error) error {
+	for n := 1; ; n++ {
+		err := try()
+		if err == nil || n == tries || !isConflict(err) {
+			return err
+		}
+		pause := time.Duration(n) * time.Duration(rand.Int64N(int64(pauseMax))) //nolint:gosec // a pause, not a secret
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (p *pool) once(ctx context.Context, fn func(*Tx) error) error {
+	running, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	defer cancel()
+	on, err := p.db.BeginTx(running, nil)
+	if err != nil {
+		return Classify(err)
+	}
+	t := &Tx{Via: session{running, on}, clock: p.clock}
+	if err = ctx.Err(); err != nil {
+		err = fault.Wrap(fault.Unavailable, "", err)
+	} else if err = p.may(); err == nil {
+		err = protect(fn, t)
+	}
+	if err != nil {
+		if undone := on.Rollback(); undone != nil && !errors.Is(undone, sql.ErrTxDone) && fault.KindOf(err) != fault.Unavailable {
+			logRollback(p.log, undone)
+		}
+		return err
+	}
+	p.point("before-commit")
+	if err := on.Commit(); err != nil {
+		return Classify(err)
+	}
+	p.point("after-commit")
+	if t.posted {
+		p.posted()
+	}
+	return nil
+}
+
+// close has nothing to wait for: the connections are closed with the database.
+func (p *pool) close() error { return nil }
+
+// isConflict reports a deadlock, or a serialization failure.
+func isConflict(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01")
+}
+
+// session is a transaction of the pool. pgx prepares its texts and keeps them.
+type session struct {
+	ctx context.Context //nolint:containedctx // of the transaction, not of a caller
+	on  *sql.Tx
+}
+
+func (s session) Exec(query string, args ...any) (sql.Result, error) {
+	return s.on.ExecContext(s.ctx, query, args...)
+}
+
+func (s session) Row(query string, args ...any) *sql.Row {
+	return s.on.QueryRowContext(s.ctx, query, args...)
+}
+
+func (s session) Rows(query string, args ...any) (*sql.Rows, error) {
+	return s.on.QueryContext(s.ctx, query, args...)
+}

@@ -1,0 +1,69 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Snapshot runs fn with queries that all see the same state. fixed says that
+// their texts come from a small set, so that preparing them pays.
+func (db *DB) Snapshot(ctx context.Context, fixed bool, fn func(Queries) error) error {
+	tx, err := db.Reads.BeginTx(ctx, db.dialect.view)
+	if err != nil {
+		return Classify(err)
+	}
+	v := &view{db: db, tx: tx, fixed: fixed && db.dialect.prepares}
+	err = fn(v)
+	if ended := tx.Rollback(); ended != nil && !errors.Is(ended, sql.ErrTxDone) && err == nil {
+		err = Classify(ended)
+	}
+	v.prepare()
+	return err
+}
+
+// view is a transaction that only reads.
+type view struct {
+	db    *DB
+	tx    *sql.Tx
+	fixed bool
+	fresh []string // texts to prepare
+}
+
+// known is the prepared statement of a text, nil where there is none yet.
+// Preparing takes a connection, which all others might hold until this view has
+// ended: it must wait.
+func (v *view) known(ctx context.Context, query string) *sql.Stmt {
+	if !v.fixed {
+		return nil
+	}
+	if stmt, ok := v.db.texts.Load(query); ok {
+		return v.tx.StmtContext(ctx, stmt.(*sql.Stmt))
+	}
+	v.fresh = append(v.fresh, query)
+	return nil
+}
+
+// prepare is for the next view. Where it fails that one does without.
+func (v *view) prepare() {
+	for _, query := range v.fresh {
+		_, _ = v.db.prepared(query)
+	}
+}
+
+func (v *view) Now() time.Time { return v.db.Now() }
+
+func (v *view) Row(ctx context.Context, query string, args ...any) *sql.Row {
+	if stmt := v.known(ctx, query); stmt != nil {
+		return stmt.QueryRowContext(ctx, args...)
+	}
+	return v.tx.QueryRowContext(ctx, query, v.db.dialect.passing(query, args)...)
+}
+
+func (v *view) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := v.known(ctx, query); stmt != nil {
+		return stmt.QueryContext(ctx, args...)
+	}
+	return v.tx.QueryContext(ctx, query, v.db.dialect.passing(query, args)...)
+}

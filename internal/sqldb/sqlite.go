@@ -1,0 +1,167 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"granary/internal/fault"
+)
+
+const readers = 4 // connections
+
+// logLimit is the length in bytes to which the file of the write-ahead log is cut
+// when the log starts over. Under load it stays below. A checkpoint alone leaves the
+// file as long as it ever was: the next write cuts it.
+const logLimit = 64 << 20
+
+// OpenSQLite opens the database file, creating it if it is missing, and brings its
+// schema up to date. The caller holds the lock that keeps other servers away. With
+// Options.Attach it needs no lock, and neither creates nor migrates.
+func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events) (*DB, error) {
+	// SQLite gives the files beside it the mode of this one.
+	how := os.O_CREATE | os.O_RDWR
+	if o.Attach {
+		how = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, how, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	writes, err := openPool(path, 1, "_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	h := newHeart(sqliteDialect(), o)
+	if err := prepareSQLite(ctx, writes, s, o, h); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writes.Close())
+	}
+	reads, err := openPool(path, readers, "_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(err, writes.Close())
+	}
+	conn, err := writerConn(ctx, writes)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
+	}
+	w := newWriter(conn, o, on)
+	db := &DB{dialect: sqliteDialect(), Reads: reads, Writes: writes, writer: w, clock: o.clock()}
+	if o.Attach {
+		go w.run()
+		return db, nil
+	}
+	copies, err := openPool(path, 1, "_pragma=query_only(0)")
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), reads.Close(), writes.Close())
+	}
+	db.log = newCheckpointer(copies, w, o.log())
+	w.committed = db.log.committed
+	go w.run()
+	db.foreign = newWatcher(w, on.Changed, o.log())
+	if h != nil {
+		h.again, h.write = unhindered, func(ctx context.Context, query string, args ...any) (int64, error) {
+			return Write(ctx, db, func(t *Tx) (int64, error) { return t.Count(query, args...) })
+		}
+		db.heart = h
+		h.start()
+	}
+	return db, nil
+}
+
+// prepareSQLite brings the schema up to date and registers the server. Any other
+// node was killed: the file lock keeps others away.
+func prepareSQLite(ctx context.Context, writes *sql.DB, s Schema, o Options, h *heart) error {
+	if o.Attach {
+		return sameSchema(ctx, writes, sqliteDialect(), s)
+	}
+	newest, err := migrate(ctx, writes, sqliteDialect(), s, o)
+	if err != nil || h == nil {
+		return err
+	}
+	h.schema = newest
+	_, err = writes.ExecContext(ctx, `DELETE FROM nodes`)
+	if err = errors.Join(err, h.register(ctx, running(writes))); err != nil {
+		o.log().Warn("database: this node cannot say that it is there; it tries again", "node", h.id, "error", err)
+	}
+	return nil // where the disk is full it reads all the same
+}
+
+// unhindered is heart.again where nobody else migrates.
+func unhindered(ctx context.Context, register func(context.Context) error) error {
+	return register(ctx)
+}
+
+// running runs statements on connections, and says how many rows changed.
+func running(conns *sql.DB) func(ctx context.Context, query string, args ...any) (int64, error) {
+	return func(ctx context.Context, query string, args ...any) (int64, error) {
+		result, err := conns.ExecContext(ctx, query, args...)
+		if err != nil {
+			return 0, Classify(err)
+		}
+		n, err := result.RowsAffected()
+		return n, Classify(err)
+	}
+}
+
+// writerConn is the connection that writes. It waits for the lock itself: see
+// writer.begin.
+func writerConn(ctx context.Context, writes *sql.DB) (*sql.Conn, error) {
+	conn, err := writes.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// openPool opens n connections. A commit is synced to disk before it returns
+// (synchronous=FULL): a 201 relies on that. Checkpoints are left to the
+// checkpointer.
+func openPool(path string, n int, extra string) (*sql.DB, error) {
+	pragmas := []string{
+		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
+		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-2048)",
+		"_pragma=temp_store(MEMORY)", fmt.Sprintf("_pragma=journal_size_limit(%d)", logLimit), extra,
+	}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(pragmas, "&")
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	return pool, nil
+}
+
+// busy reports that another process holds a lock.
+func busy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// sqliteFault turns what SQLite answered into a fault.
+func sqliteFault(e *sqlite.Error) error {
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CONSTRAINT:
+		if e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+			return fault.Wrap(fault.Conflict, "", e)
+		}
+	case sqlite3.SQLITE_FULL:
+		return fault.Wrap(fault.Unavailable, "no space left for the database", e)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fault.Wrap(fault.Unavailable, "", e)
+	}
+	return fault.Wrap(fault.Internal, "", e)
+}

@@ -1,0 +1,91 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// Statement writes, and returns one row at most.
+type Statement struct {
+	Query string
+	Args  []any
+	Into  []any // where the row is scanned to
+	Err   error // PostgreSQL's own, not a fault; sql.ErrNoRows if it returned no row
+}
+
+// Run runs a statement that is a transaction on its own, and retries it as do does.
+// The error is s.Err, too. Only PostgreSQL has it.
+func (db *DB) Run(ctx context.Context, s *Statement) error {
+	p := db.writer.(*pool)
+	s.Err = retry(ctx, func() error {
+		running, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+		defer cancel()
+		if err := p.may(); err != nil {
+			return err
+		}
+		p.point("before-commit")
+		err := p.db.QueryRowContext(running, s.Query, s.Args...).Scan(s.Into...)
+		p.point("after-commit")
+		return err
+	})
+	return s.Err
+}
+
+// RunTogether runs statements in one transaction and one round trip. An error means
+// that the transaction failed: see IsUndone. Only PostgreSQL has it.
+func (db *DB) RunTogether(all []*Statement) error {
+	p := db.writer.(*pool)
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := p.may(); err != nil {
+		return err
+	}
+	p.point("before-commit")
+	err = conn.Raw(func(driver any) error {
+		var batch pgx.Batch
+		for _, s := range all {
+			batch.Queue(s.Query, s.Args...)
+		}
+		answers := driver.(*stdlib.Conn).Conn().SendBatch(ctx, &batch)
+		for _, s := range all {
+			s.Err = answers.QueryRow().Scan(s.Into...)
+			if errors.Is(s.Err, pgx.ErrNoRows) {
+				s.Err = sql.ErrNoRows
+			} else if s.Err != nil {
+				return errors.Join(s.Err, answers.Close())
+			}
+		}
+		return answers.Close()
+	})
+	p.point("after-commit")
+	return err
+}
+
+// IsUndone reports that PostgreSQL refused a transaction and undid it. After any
+// other error the transaction may have been committed.
+func IsUndone(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.SeverityUnlocalized == "ERROR"
+}
+
+// What PostgreSQL calls rows that may not be.
+const (
+	UniqueViolation  = "23505"
+	NotNullViolation = "23502"
+)
+
+// IsRefused reports that PostgreSQL refused a row of the table, for this code.
+func IsRefused(err error, code, table string) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == code && e.TableName == table
+}

@@ -1,0 +1,92 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// transactor runs transactions. fn's error undoes what fn did, and is returned.
+// A caller that leaves before its turn changes nothing; once its turn has come
+// it waits for the end. fn may run again where the database asks for that, and
+// only what the last run did is kept.
+type transactor interface {
+	do(ctx context.Context, fn func(*Tx) error) error
+	close() error
+}
+
+// Tx is a transaction that writes.
+type Tx struct {
+	Via    Runner // runs the texts of this transaction
+	posted bool   // since the last commit
+	clock  func() time.Time
+}
+
+// Now is the time by Options.Now.
+func (t *Tx) Now() time.Time { return t.clock() }
+
+// Post has Events.Posted called once the transaction is committed.
+func (t *Tx) Post() { t.posted = true }
+
+// Runner runs texts inside a transaction. Those of Exec and Row are fixed, so that it
+// pays to keep them prepared.
+type Runner interface {
+	Exec(query string, args ...any) (sql.Result, error)
+	Row(query string, args ...any) *sql.Row
+	Rows(query string, args ...any) (*sql.Rows, error)
+}
+
+// Exec runs a statement of fixed text.
+func (t *Tx) Exec(query string, args ...any) error {
+	_, err := t.Via.Exec(query, args...)
+	return Classify(err)
+}
+
+// Count is exec for a statement whose number of changed rows matters.
+func (t *Tx) Count(query string, args ...any) (int64, error) {
+	result, err := t.Via.Exec(query, args...)
+	if err != nil {
+		return 0, Classify(err)
+	}
+	n, err := result.RowsAffected()
+	return n, Classify(err)
+}
+
+// Row reads one row with a query of fixed text.
+func (t *Tx) Row(_ context.Context, query string, args ...any) *sql.Row {
+	return t.Via.Row(query, args...)
+}
+
+// Rows reads rows with a query whose text may vary.
+func (t *Tx) Rows(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.Via.Rows(query, args...)
+}
+
+// Insert runs an INSERT ... RETURNING id.
+func (t *Tx) Insert(query string, args ...any) (int64, error) {
+	var id int64
+	err := t.Via.Row(query, args...).Scan(&id)
+	return id, Classify(err)
+}
+
+// Do runs fn in a transaction that writes, and returns once it is durable. fn's error
+// undoes what fn did, and is returned. fn may run more than once; only what its last
+// run did is kept. A caller that leaves before its turn changes nothing.
+func (db *DB) Do(ctx context.Context, fn func(*Tx) error) error { return db.writer.do(ctx, fn) }
+
+// IDs reads a column of ids, or of what a statement returns.
+func (t *Tx) IDs(ctx context.Context, query string, args ...any) ([]int64, error) {
+	return List(ctx, t, func(row Scanner) (n int64, err error) { return n, row.Scan(&n) }, query, args...)
+}
+
+// Write runs fn in a transaction, as do does, and returns what it returns. Other
+// transactions may run in parallel: fn must update a row before it relies on what it
+// read from it, for the update locks the row until the commit.
+func Write[T any](ctx context.Context, db *DB, fn func(*Tx) (T, error)) (T, error) {
+	var result T
+	err := db.Do(ctx, func(t *Tx) (err error) {
+		result, err = fn(t)
+		return err
+	})
+	return result, err
+}

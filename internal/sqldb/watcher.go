@@ -1,0 +1,67 @@
+package sqldb
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"granary/internal/trouble"
+)
+
+// lookEvery is how often the watcher looks: a foreign change counts within a
+// second, with time to spare.
+const lookEvery = 500 * time.Millisecond
+
+// watcher notices that another process wrote to the SQLite file: granary admin next
+// to a server.
+type watcher struct {
+	changed func() // Events.Changed
+	writer  *writer
+	trouble *trouble.Trouble
+	version int64 // as the writer's connection saw it last
+	quit    chan struct{}
+	ended   chan struct{}
+}
+
+// newWatcher begins to watch: what is written from here on is noticed.
+func newWatcher(w *writer, changed func(), log *slog.Logger) *watcher {
+	o := &watcher{changed: changed, writer: w, quit: make(chan struct{}), ended: make(chan struct{})}
+	o.trouble = trouble.New(log, "database: cannot tell whether another process changed the database; retrying", "database: changes by other processes are seen again")
+	o.look()
+	go o.run()
+	return o
+}
+
+func (o *watcher) run() {
+	defer close(o.ended)
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-o.quit:
+			return
+		case <-tick.C:
+			o.look()
+		}
+	}
+}
+
+// look asks on the writer's connection, whose own commits do not count: of this
+// process nobody else commits.
+func (o *watcher) look() {
+	var version int64
+	err := o.writer.outside(context.Background(), func(*Tx) error {
+		return o.writer.conn.conn.QueryRowContext(context.Background(), "PRAGMA data_version").Scan(&version)
+	})
+	o.trouble.Saw(err)
+	if err != nil || version == o.version {
+		return
+	}
+	o.version = version
+	o.changed()
+}
+
+func (o *watcher) close() {
+	close(o.quit)
+	<-o.ended
+}
