@@ -24,7 +24,9 @@ import (
 type DB struct {
 	*sqldb.DB
 	wording  wording
-	gatherer *gatherer // of PostgreSQL; nil on SQLite
+	gatherer *gatherer        // of PostgreSQL; nil on SQLite
+	small    *publicationPlan // of publications whose bytes are kept here
+	stored   *publicationPlan // of those whose bytes are in the store
 	seals    sealer
 
 	sorts    chan struct{} // holds one while a list is sorted here
@@ -68,7 +70,8 @@ const defaultSortWait = 10 * time.Second
 // newDB is the records without a database.
 func newDB() *DB {
 	db := &DB{
-		waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), sortWait: defaultSortWait, formerPaths: projects.FormerPaths(),
+		waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), sortWait: defaultSortWait,
+		small: newPublicationPlan(true), stored: newPublicationPlan(false), formerPaths: projects.FormerPaths(),
 	}
 	db.changes.ask = db.changesMade
 	db.makeCaches()

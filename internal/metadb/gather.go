@@ -16,7 +16,7 @@ import (
 // their way go together: one way there and back, one transaction, one sync.
 type gatherer struct {
 	db      *sqldb.DB
-	queue   chan *placement
+	queue   chan *publishing
 	ended   chan struct{} // a batch is back
 	quit    chan struct{}
 	running sync.WaitGroup
@@ -31,18 +31,19 @@ const (
 	gatherTime = 10 * time.Millisecond
 )
 
-// placement is a publication on its way: a statement, and where it led.
-type placement struct {
-	ctx  context.Context //nolint:containedctx // of the caller, who may leave before its turn
-	of   registry.Publication
-	done chan struct{}
+// publishing is a publication on its way.
+type publishing struct {
+	ctx    context.Context //nolint:containedctx // of the caller, who may leave before its turn
+	of     registry.Publication
+	moment int // where among the statement's Args the event's id is
+	done   chan struct{}
 	sqldb.Statement
 }
 
 // newGatherer starts the goroutine that close ends.
 func newGatherer(db *sqldb.DB) *gatherer {
-	g := &gatherer{db: db, queue: make(chan *placement), ended: make(chan struct{}, mostBatches+1), quit: make(chan struct{})}
-	g.running.Go(g.run)
+	g := &gatherer{db: db, queue: make(chan *publishing), ended: make(chan struct{}, mostBatches+1), quit: make(chan struct{})}
+	g.running.Go(g.loop)
 	return g
 }
 
@@ -52,8 +53,8 @@ func (g *gatherer) close() {
 	g.running.Wait()
 }
 
-// place sends a placement and waits for its end.
-func (g *gatherer) place(p *placement) error {
+// send hands a publication over and waits for its end.
+func (g *gatherer) send(p *publishing) error {
 	select {
 	case g.queue <- p:
 	case <-p.ctx.Done():
@@ -65,9 +66,9 @@ func (g *gatherer) place(p *placement) error {
 	return p.Err
 }
 
-// run gathers what comes while a batch is on its way.
-func (g *gatherer) run() {
-	var batch []*placement
+// loop gathers publications while a batch is on its way.
+func (g *gatherer) loop() {
+	var batch []*publishing
 	onWay, late, timer := 0, false, time.NewTimer(gatherTime)
 	defer timer.Stop()
 	for {
@@ -95,7 +96,7 @@ func (g *gatherer) run() {
 }
 
 // gather adds who waits already.
-func (g *gatherer) gather(batch []*placement) []*placement {
+func (g *gatherer) gather(batch []*publishing) []*publishing {
 	for len(batch) < gatherMany {
 		select {
 		case p := <-g.queue:
@@ -107,10 +108,10 @@ func (g *gatherer) gather(batch []*placement) []*placement {
 	return batch
 }
 
-// start sends a batch on its way.
-func (g *gatherer) start(batch []*placement) {
+// start runs a batch in the background.
+func (g *gatherer) start(batch []*publishing) {
 	g.running.Go(func() {
-		g.send(batch)
+		g.run(batch)
 		for _, p := range batch {
 			close(p.done)
 		}
@@ -118,10 +119,10 @@ func (g *gatherer) start(batch []*placement) {
 	})
 }
 
-// send places a batch. One that PostgreSQL refuses is undone as a whole; each of
-// it then goes by itself, so that nobody fails, or waits, for another.
-func (g *gatherer) send(batch []*placement) {
-	waiting := slices.DeleteFunc(slices.Clone(batch), func(p *placement) bool {
+// run runs a batch. If PostgreSQL undoes it, each publication is run on its own, so
+// that none fails, or waits, for another.
+func (g *gatherer) run(batch []*publishing) {
+	waiting := slices.DeleteFunc(slices.Clone(batch), func(p *publishing) bool {
 		p.Err = p.ctx.Err()
 		return p.Err != nil
 	})
@@ -139,38 +140,38 @@ func (g *gatherer) send(batch []*placement) {
 	}
 	var all sync.WaitGroup
 	for _, p := range waiting {
-		all.Go(func() { g.byItself(p) })
+		all.Go(func() { g.single(p) })
 	}
 	all.Wait()
 }
 
 // together sends a batch as one transaction. Packages are taken in one order, so
 // that two batches seldom wait for each other in a circle.
-func (g *gatherer) together(batch []*placement) error {
-	slices.SortFunc(batch, func(a, b *placement) int {
+func (g *gatherer) together(batch []*publishing) error {
+	slices.SortFunc(batch, func(a, b *publishing) int {
 		return cmp.Or(cmp.Compare(a.of.ProjectID, b.of.ProjectID), cmp.Compare(a.of.Coordinates.Name, b.of.Coordinates.Name),
 			cmp.Compare(a.of.Coordinates.Version, b.of.Coordinates.Version))
 	})
 	all := make([]*sqldb.Statement, len(batch))
 	moments := map[int64]bool{}
 	for i, p := range batch {
-		for moments[p.moment()] {
+		for moments[p.eventID()] {
 			p.later()
 		}
-		moments[p.moment()] = true
+		moments[p.eventID()] = true
 		all[i] = &p.Statement
 	}
 	return g.db.RunTogether(all)
 }
 
-// byItself sends one. An event's moment may be another's: it takes the next.
-func (g *gatherer) byItself(p *placement) {
+// single runs one. If another event has its id, a moment, it takes the next.
+func (g *gatherer) single(p *publishing) {
 	for sqldb.IsRefused(g.db.Run(p.ctx, &p.Statement), sqldb.UniqueViolation, "audit_events") {
 		p.later()
 	}
 }
 
-// moment is the event's id: see recordOne.
-func (p *placement) moment() int64 { return p.Args[momentArg].(int64) }
+// eventID is a moment: see recordOne.
+func (p *publishing) eventID() int64 { return p.Args[p.moment].(int64) }
 
-func (p *placement) later() { p.Args[momentArg] = p.moment() + 1 }
+func (p *publishing) later() { p.Args[p.moment] = p.eventID() + 1 }

@@ -36,7 +36,7 @@ func TestGraceCountsFromTheLastReference(t *testing.T) {
 				}
 				shared := publishOld(t, db, in.ID, i, published)
 				if i == 2 {
-					addUpload(t, db, p, shared.Digest, published)
+					addUpload(t, db, p, shared.Digest, shared.Size, published)
 					must(t, 0, removeFile(t, db, p, shared, published))
 					purge(t, db, published)
 				}
@@ -88,10 +88,10 @@ func removePackage(t *testing.T, db *DB, p projects.Project, f registry.File, at
 }
 
 // addUpload refers to bytes that are there.
-func addUpload(t *testing.T, db *DB, p projects.Project, d blob.Digest, at time.Time) {
+func addUpload(t *testing.T, db *DB, p projects.Project, d blob.Digest, size int64, at time.Time) {
 	t.Helper()
 	_, err := db.AddUpload(t.Context(), registry.Upload{
-		ProjectID: p.ID, Secret: "secret", Name: "f", Digest: d, Size: 1, CreatorID: 1, CreatedAt: at,
+		ProjectID: p.ID, Secret: "secret", Name: "f", Digest: d, Size: size, CreatorID: 1, CreatedAt: at,
 	}, fault.Limit{Most: 10, Of: "uploads"}, audit.Event{At: at})
 	must(t, 0, err)
 }
@@ -158,7 +158,7 @@ func TestSweepLeavesWhatWasJustLetGo(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- db.do(ctx, func(t tx) error {
-			id, err := t.blobOf(ctx, registry.Publication{Digest: blob.Digest{7}, Size: 1})
+			id, err := db.keepBytes(ctx, t, registry.Publication{Digest: blob.Digest{7}, Size: 1})
 			if err == nil {
 				err = t.countOff([]int64{id}, time.Now())
 			}

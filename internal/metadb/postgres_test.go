@@ -207,7 +207,7 @@ func TestSweepLeavesWhatIsPinned(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- db.do(ctx, func(t tx) error {
-			_, err := t.pinBlob(bytes, 1, 0, time.Now())
+			err := t.pinBlob(bytes, 1, time.Now())
 			close(pinned)
 			<-commit
 			return err

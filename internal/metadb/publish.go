@@ -17,8 +17,7 @@ import (
 // PinBlob implements registry.Publishing.
 func (db *DB) PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error {
 	return db.do(ctx, func(t tx) error {
-		_, err := t.pinBlob(d, size, 0, now)
-		return err
+		return t.pinBlob(d, size, now)
 	})
 }
 
@@ -27,7 +26,7 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	if p.Restored != nil {
 		return db.restoreFile(ctx, p)
 	}
-	put, done, err := db.placeAlone(ctx, p)
+	put, done, err := db.publishAtOnce(ctx, p)
 	if done || err != nil {
 		return fileOf(p, put), err
 	}
@@ -48,7 +47,7 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 		if err != nil {
 			return f, err
 		}
-		if put, err = t.placeFile(ctx, p); err != nil {
+		if put, err = db.publishInSteps(ctx, t, p); err != nil {
 			return f, err
 		}
 		f = fileOf(p, put)
@@ -88,11 +87,6 @@ func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File,
 	}
 	if p.If != nil {
 		if err := t.judge(ctx, p.If, f); err != nil {
-			return err
-		}
-	}
-	if p.PipelineID != 0 {
-		if err := t.addPipeline(f, p.PipelineID); err != nil {
 			return err
 		}
 	}
@@ -149,17 +143,6 @@ func (t tx) judge(ctx context.Context, c *registry.Condition, f registry.File) e
 		return sqldb.Classify(err)
 	}
 	return c.Judge((*blob.Digest)(digest))
-}
-
-// addPipeline records which pipeline published the file.
-func (t tx) addPipeline(f registry.File, pipelineID int64) error {
-	err := t.Exec(`INSERT INTO package_pipelines (package_id, pipeline_id) VALUES ($1, $2)
-		ON CONFLICT (package_id, pipeline_id) DO NOTHING`, f.PackageID, pipelineID)
-	if err != nil {
-		return err
-	}
-	return t.Exec(`INSERT INTO package_file_pipelines (package_file_id, pipeline_id) VALUES ($1, $2)
-		ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`, f.ID, pipelineID)
 }
 
 // TouchDownloads implements registry.Publishing.

@@ -31,10 +31,8 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 				return f, err
 			}
 		}
-		if p.PipelineID != 0 {
-			if err := t.addPipeline(f, p.PipelineID); err != nil {
-				return f, err
-			}
+		if err := db.linkPipeline(ctx, t, p, f); err != nil {
+			return f, err
 		}
 		if err := t.record(ctx, published(p, f.ID)); err != nil || p.Status == nil || before == *p.Status {
 			return f, err

@@ -16,7 +16,7 @@ func (db *DB) AddUpload(ctx context.Context, u registry.Upload, most fault.Limit
 		if err := t.room(ctx, uploadRows(), 1, most, u.ProjectID); err != nil {
 			return u, err
 		}
-		blobID, err := t.blobOf(ctx, registry.Publication{Digest: u.Digest, Size: u.Size, Small: u.Small, Now: u.CreatedAt})
+		blobID, err := db.keepBytes(ctx, t, registry.Publication{Digest: u.Digest, Size: u.Size, Small: u.Small, Now: u.CreatedAt})
 		if err != nil {
 			return u, err
 		}

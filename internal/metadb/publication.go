@@ -1,0 +1,188 @@
+package metadb
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"granary/internal/audit"
+	"granary/internal/registry"
+	"granary/internal/sqldb"
+)
+
+// A publication writes the parts below, in this order, so that locks are taken in one
+// order: package, blob, file. From them both ways are made. In a transaction each part
+// is a statement of its own (publishInSteps). On PostgreSQL all are one statement, if
+// nothing else is to be done (publishAtOnce).
+
+// part writes one thing. Its text says :word for a value, and reads the id of an
+// earlier part as p.id, b.id or f.id.
+type part struct {
+	name  string
+	text  string
+	reads []string                        // the earlier parts that text reads
+	needs func(registry.Publication) bool // nil: every publication has it
+}
+
+// parts are those of a publication. small says that the bytes are kept in the
+// database; else they were pinned before they were stored, and must still be.
+func parts(small bool) []part {
+	all := []part{{name: "p", text: packagePart + packageUpserted}}
+	if small {
+		all = append(all, part{name: "b", text: smallBlobPart, reads: []string{"p"}}, part{name: "c", text: contentPart, reads: []string{"b"}})
+	} else {
+		all = append(all, part{name: "b", text: storedBlobPart, reads: []string{"p"}})
+	}
+	return append(all,
+		part{name: "f", text: filePart, reads: []string{"p", "b"}},
+		part{name: "l", text: packagePipelinePart, reads: []string{"p"}, needs: hasPipeline},
+		part{name: "fl", text: filePipelinePart, reads: []string{"f"}, needs: hasPipeline},
+	)
+}
+
+func hasPipeline(p registry.Publication) bool { return p.PipelineID != 0 }
+
+// The texts of the parts. Two publishers of one new version meet on the unique index of
+// packages and share the row. Right bytes take the place of damaged ones.
+const (
+	packagePart = `INSERT INTO packages AS k (name, version, status, creator_id, created_at, updated_at, project_id)
+		SELECT :name, :version, :status, :creator, :now, :now, o.id FROM projects o WHERE o.id = :project AND o.deleted_at IS NULL`
+	packageUpserted = ` ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
+		DO UPDATE SET updated_at = excluded.updated_at, status = CASE WHEN :restatus = 1 THEN excluded.status ELSE k.status END
+		RETURNING id, created_at = :now AS is_new, ` + hasHook + ` AS hooked`
+	hasHook = `EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = :project AND h.package_events = 1)`
+
+	smallBlobPart = `INSERT INTO blobs (digest, size, files, touched_at) SELECT :digest, :size, 1, :now FROM p WHERE TRUE
+		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + 1 RETURNING id`
+	contentPart = `INSERT INTO blob_contents (blob_id, content) SELECT b.id, :content FROM b WHERE TRUE
+		ON CONFLICT (blob_id) DO UPDATE SET content = excluded.content WHERE blob_contents.content <> excluded.content`
+	storedBlobPart = `UPDATE blobs SET files = files + 1 WHERE digest = :digest AND size = :size AND EXISTS (SELECT 1 FROM p) RETURNING id`
+
+	filePart = `INSERT INTO package_files (file_name, package_id, blob_id, status, created_at)
+		SELECT :file, p.id, b.id, 'default', :now FROM p LEFT JOIN b ON TRUE RETURNING id`
+	packagePipelinePart = `INSERT INTO package_pipelines (pipeline_id, package_id)
+		SELECT CAST(:pipeline AS BIGINT), p.id FROM p WHERE :pipeline <> 0 ON CONFLICT (package_id, pipeline_id) DO NOTHING`
+	filePipelinePart = `INSERT INTO package_file_pipelines (pipeline_id, package_file_id)
+		SELECT CAST(:pipeline AS BIGINT), f.id FROM f WHERE :pipeline <> 0 ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`
+)
+
+// numbered is a text with $1, $2, ... in the place of words.
+type numbered struct {
+	text  string
+	words []int // which value each number stands for
+}
+
+// Where some values are among words.
+const (
+	packageWord = iota // the ids that earlier parts returned
+	blobWord
+	fileWord
+
+	momentWord = 15 // the first of the event
+)
+
+// words are the names of the values of a publication.
+func words() []string {
+	fixed := []string{"p", "b", "f", "name", "version", "status", "creator", "now", "project", "restatus", "digest", "size", "content", "file", "pipeline"}
+	for i := range strings.Count(eventColumns, ",") { // all but the target's id, which is the file's
+		fixed = append(fixed, fmt.Sprintf("event%d", i))
+	}
+	return fixed
+}
+
+// values are those of a publication; no id is known yet.
+func values(p registry.Publication, event []any) []any {
+	status, restatus := registry.StatusDefault, 0
+	if p.Status != nil {
+		status, restatus = *p.Status, 1
+	}
+	all := make([]any, 0, momentWord+len(event))
+	all = append(all, nil, nil, nil, string(p.Coordinates.Name), string(p.Coordinates.Version), string(status), sqldb.NullID(p.CreatorID), sqldb.Micros(p.Now),
+		p.ProjectID, restatus, p.Digest[:], p.Size, p.Small, string(p.Coordinates.File), p.PipelineID)
+	return append(all, event...)
+}
+
+// args are the values that a text wants.
+func (n numbered) args(values []any) []any {
+	args := make([]any, len(n.words))
+	for i, word := range n.words {
+		args[i] = values[word]
+	}
+	return args
+}
+
+// at is where among the args a value is.
+func (n numbered) at(word int) int { return slices.Index(n.words, word) }
+
+// number puts $1, $2, ... in the place of words.
+func number(text string) numbered {
+	var n numbered
+	all := words()
+	n.text = regexp.MustCompile(`:[a-z]+[0-9]*`).ReplaceAllStringFunc(text, func(match string) string {
+		word := slices.Index(all, match[1:])
+		at := slices.Index(n.words, word)
+		if at < 0 {
+			at, n.words = len(n.words), append(n.words, word)
+		}
+		return fmt.Sprintf("$%d", at+1)
+	})
+	return n
+}
+
+// step is a part as a statement of its own: what earlier parts returned are values.
+type step struct {
+	part
+	numbered
+}
+
+func steps(small bool) (all []step) {
+	for _, p := range parts(small) {
+		var earlier []string
+		for _, name := range p.reads {
+			earlier = append(earlier, name+` (id) AS (SELECT CAST(:`+name+` AS BIGINT))`)
+		}
+		text := p.text
+		if len(earlier) > 0 {
+			text = `WITH ` + strings.Join(earlier, ", ") + ` ` + text
+		}
+		all = append(all, step{p, number(text)})
+	}
+	return all
+}
+
+// together is all parts, and the event, as one statement of PostgreSQL. It writes
+// nothing and returns no row if the project is gone or has a hook for packages. A blob
+// that is gone is NULL, which no file may have.
+func together(small bool) numbered {
+	var texts []string
+	for _, p := range parts(small) {
+		text := p.text
+		if p.name == "p" {
+			text = packagePart + ` AND NOT ` + hasHook + packageUpserted
+		}
+		texts = append(texts, p.name+` AS (`+text+`)`)
+	}
+	return number(`WITH ` + strings.Join(texts, ", ") + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, f.id FROM p, f`)
+}
+
+// eventPart is insertEvent for a file that the same statement makes.
+func eventPart() string {
+	all := words()[momentWord:]
+	return `INSERT INTO audit_events (` + eventColumns + `) SELECT :` + strings.Join(all, ", :") + `, f.id FROM f`
+}
+
+// publicationPlan is the texts of a publication.
+type publicationPlan struct {
+	steps    []step
+	together numbered
+}
+
+func newPublicationPlan(small bool) *publicationPlan {
+	return &publicationPlan{steps(small), together(small)}
+}
+
+// published is the event of the file.
+func published(p registry.Publication, fileID int64) audit.Event {
+	return p.Event.To("PackageFile", fileID, title(p)+"/"+string(p.Coordinates.File))
+}
