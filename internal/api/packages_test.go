@@ -365,7 +365,7 @@ func TestDeletePackage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.db.Fold(t.Context()); err != nil {
+		if err := s.db.SumCounters(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if n := s.count("packages"); n != 1 {

@@ -11,7 +11,7 @@ import (
 // Nobody else may write to either database meanwhile. from changes only in that its
 // counters are summed (SumCounters). report is called for each table.
 func Copy(ctx context.Context, from, to *DB, report func(table string, rows int64)) error {
-	if err := from.Fold(ctx); err != nil {
+	if err := from.SumCounters(ctx); err != nil {
 		return err
 	}
 	defer to.forget()

@@ -29,9 +29,9 @@ const foldNames = `WITH taken AS (DELETE FROM package_name_changes RETURNING pro
 const idleNames = ` FROM package_names n WHERE n.listed = 0 AND NOT EXISTS (SELECT 1 FROM packages k
 	WHERE k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction')`
 
-// Fold tidies what publishing leaves behind for its own speed. It is cheap, may
+// SumCounters tidies what publishing leaves behind for its own speed. It is cheap, may
 // run at any time, and is needed every few seconds while many publish.
-func (db *DB) Fold(ctx context.Context) error {
+func (db *DB) SumCounters(ctx context.Context) error {
 	if !db.Shared() {
 		return nil
 	}
