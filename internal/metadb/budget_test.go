@@ -88,7 +88,7 @@ func fillings() []filling {
 			for i := range 1 + large/10 {
 				key.status = registry.Status(text(i%4, 8))
 				_, began := db.walks.begin(key)
-				db.walks.end(key, began, mark{offset: i, key: listKey{name: text(i, 20), version: text(i, 8)}})
+				db.walks.end(key, began, bookmark{offset: i, key: listKey{name: text(i, 20), version: text(i, 8)}})
 			}
 		}, func(db *DB) forgetter { return db.walks.lists }},
 	}

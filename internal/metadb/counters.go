@@ -11,7 +11,7 @@ import (
 // by deleting them, so that each is added up once, whoever does it.
 
 // foldCounts makes one row of all rows that count the same.
-const foldCounts = `WITH many AS (
+const sumCounts = `WITH many AS (
 		SELECT project_id, status FROM package_counts GROUP BY project_id, status HAVING COUNT(*) > 1),
 	taken AS (
 		DELETE FROM package_counts c USING many m WHERE c.project_id = m.project_id AND c.status = m.status
@@ -20,7 +20,7 @@ const foldCounts = `WITH many AS (
 		SELECT project_id, status, SUM(packages) FROM taken GROUP BY project_id, status`
 
 // foldNames adds to each name what was published and removed under it.
-const foldNames = `WITH taken AS (DELETE FROM package_name_changes RETURNING project_id, name, listed)
+const sumNames = `WITH taken AS (DELETE FROM package_name_changes RETURNING project_id, name, listed)
 	UPDATE package_names n SET listed = n.listed + s.listed
 		FROM (SELECT project_id, name, SUM(listed) AS listed FROM taken GROUP BY project_id, name) s
 		WHERE n.project_id = s.project_id AND n.name = s.name`
@@ -35,7 +35,7 @@ func (db *DB) SumCounters(ctx context.Context) error {
 	if !db.Shared() {
 		return nil
 	}
-	for _, fold := range []string{foldCounts, foldNames} {
+	for _, fold := range []string{sumCounts, sumNames} {
 		if err := db.do(ctx, func(t tx) error { return t.Exec(fold) }); err != nil {
 			return err
 		}

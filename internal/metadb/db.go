@@ -33,8 +33,8 @@ type DB struct {
 	sortWait time.Duration // for a turn to sort
 	waiting  chan struct{} // holds one where something was put into the outbox
 
-	changes  changes      // to permission, on all nodes
-	reached  atomic.Int64 // the number of changes that what is remembered was found under
+	epochs   epochs       // to permission, on all nodes
+	epoch    atomic.Int64 // the number of changes that what is remembered was found under
 	reaching sync.Mutex
 
 	budget *budget
@@ -73,7 +73,7 @@ func newDB() *DB {
 		waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), sortWait: defaultSortWait,
 		small: newPublicationPlan(true), stored: newPublicationPlan(false), formerPaths: projects.FormerPaths(),
 	}
-	db.changes.ask = db.changesMade
+	db.epochs.ask = db.askEpoch
 	db.makeCaches()
 	return db
 }

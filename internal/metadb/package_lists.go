@@ -138,8 +138,8 @@ func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.
 	rows, err := l.forward(ctx, wayTo(marks, total, offset, take))
 	if err == nil && len(rows) == take {
 		l.db.walks.end(key, began,
-			mark{offset: offset, key: keyOf(rows[0])},
-			mark{offset: offset + take, key: keyOf(rows[take-1]), after: true})
+			bookmark{offset: offset, key: keyOf(rows[0])},
+			bookmark{offset: offset + take, key: keyOf(rows[take-1]), after: true})
 	}
 	return rows, err
 }

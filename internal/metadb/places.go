@@ -109,29 +109,29 @@ func (db *DB) catchUp(ctx context.Context) (made int64, err error) {
 	if !db.Shared() {
 		return 0, nil // changes are made here, and drop what they end; for those of granary admin see watcher
 	}
-	made, err = db.changes.made(ctx)
+	made, err = db.epochs.now(ctx)
 	if err != nil {
 		return 0, err
 	}
-	db.reach(made)
+	db.reachEpoch(made)
 	return made, nil
 }
 
 // reach forgets what was found under another number of changes. A number that comes
 // late forgets too much, never too little.
-func (db *DB) reach(made int64) {
-	if db.reached.Load() == made {
+func (db *DB) reachEpoch(made int64) {
+	if db.epoch.Load() == made {
 		return
 	}
 	db.reaching.Lock()
 	defer db.reaching.Unlock()
-	if db.reached.Load() == made {
+	if db.epoch.Load() == made {
 		return
 	}
 	db.routes.clear()
 	db.places.clear()
 	db.tokens.clear()
-	db.reached.Store(made)
+	db.epoch.Store(made)
 }
 
 // findRoute finds the project that a path leads to.

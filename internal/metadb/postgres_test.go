@@ -243,8 +243,8 @@ func TestRequestsAskOnce(t *testing.T) {
 	p := demo(t, db)
 	ada := newUser(t, db, "ada", false)
 	newToken(t, db, ada.ID, "secret")
-	ask, asked := db.changes.ask, 0
-	db.changes.ask = func(ctx context.Context) (int64, error) { asked++; return ask(ctx) }
+	ask, asked := db.epochs.ask, 0
+	db.epochs.ask = func(ctx context.Context) (int64, error) { asked++; return ask(ctx) }
 	request := func() access.Actor {
 		token, err := db.FindToken(t.Context(), auth.DigestOf("secret"))
 		a := actorOf(ada)

@@ -19,25 +19,25 @@ func keyOf(p registry.Package) listKey {
 	return listKey{string(p.Name), string(p.Version), sqldb.Micros(p.CreatedAt), p.ID}
 }
 
-// mark is a known place in a list in ascending order: offset rows come before
-// it, and key is the last of them (after), or the first behind it.
-type mark struct {
+// bookmark says that offset rows of a list in ascending order precede it. key is that of
+// the last of them (after), or of the first row that follows.
+type bookmark struct {
 	offset int
 	key    listKey
 	after  bool
 }
 
-// leg is how to reach a page: from a mark, or from the list's end where it is
+// leg is how to reach a page: from a bookmark, or from an end of the list if from is
 // nil, in one direction, over so many rows.
 type leg struct {
-	from *mark
+	from *bookmark
 	desc bool
 	skip int
 	take int
 }
 
 // wayTo is the shortest leg to take rows of the total, ascending, from offset.
-func wayTo(marks []mark, total, offset, take int) leg {
+func wayTo(marks []bookmark, total, offset, take int) leg {
 	best := leg{skip: offset, take: take}
 	if back := total - offset - take; back < best.skip {
 		best = leg{desc: true, skip: back, take: take}
@@ -53,79 +53,79 @@ func wayTo(marks []mark, total, offset, take int) leg {
 	return best
 }
 
-// walkKey names a list that marks are kept for: the whole list of one project.
+// walkKey names a list that has bookmarks: the whole list of one project.
 type walkKey struct {
 	projectID int64
 	order     string
 	status    registry.Status
 }
 
-// walked is the marks of one list, the latest last. It is never changed.
+// walked is the bookmarks of one list, the latest last. It is never changed.
 type walked struct {
-	order  string
-	status registry.Status
-	marks  []mark
+	order     string
+	status    registry.Status
+	bookmarks []bookmark
 }
 
-// walks remembers where pages of long lists began and ended, so that whoever
-// goes through a list page by page does not count from its end each time. What
-// changes which packages there are drops a project's marks before it returns.
-// Marks found before such a change cannot be put in after it.
+// walks keeps bookmarks where pages of long lists began and ended, so that reading a
+// list page by page does not count from its end each time. A deed that adds or removes
+// packages drops the project's bookmarks before it returns, and none that was found
+// before the deed can be put in afterwards.
 type walks struct {
 	lists *cache[int64, []walked] // by project, the list walked last at the end
 }
 
 const (
-	listsEach  = 8       // of one project that are remembered
-	marksEach  = 256     // of one list; half of them are forgotten when there are more
-	nearEnough = 2 * 100 // rows that need no mark
+	listsEach     = 8       // of one project that are kept
+	bookmarksEach = 256     // of one list; half of them are dropped if there are more
+	nearEnough    = 2 * 100 // rows that need no bookmark
 )
 
-// begin returns the marks of a list, and the stamp for end.
-func (w walks) begin(key walkKey) ([]mark, stamp) {
+// begin returns the bookmarks of a list, and the stamp for end.
+func (w walks) begin(key walkKey) ([]bookmark, stamp) {
 	began := w.lists.stampOf(key.projectID)
 	lists, _, _ := w.lists.look(key.projectID)
-	return marksOf(lists, key), began
+	return bookmarksOf(lists, key), began
 }
 
-// end puts in the marks that a walk found, if nothing has changed since.
-func (w walks) end(key walkKey, began stamp, found ...mark) {
+// end puts in the bookmarks that a walk found, if nothing has changed since.
+func (w walks) end(key walkKey, began stamp, found ...bookmark) {
 	lists, _, _ := w.lists.look(key.projectID)
 	w.lists.put(key.projectID, with(lists, key, found), began)
 }
 
-// drop forgets the marks of a project.
+// drop forgets the bookmarks of a project.
 func (w walks) drop(projectID int64) { w.lists.drop(projectID) }
 
-// clear forgets all marks.
+// clear forgets all bookmarks.
 func (w walks) clear() { w.lists.clear() }
 
 func (l walked) is(key walkKey) bool { return l.order == key.order && l.status == key.status }
 
-// marksOf is the marks of one of the lists.
-func marksOf(lists []walked, key walkKey) []mark {
+// bookmarksOf is the bookmarks of one of the lists.
+func bookmarksOf(lists []walked, key walkKey) []bookmark {
 	for _, l := range lists {
 		if l.is(key) {
-			return l.marks
+			return l.bookmarks
 		}
 	}
 	return nil
 }
 
-// with is the lists with more marks of one of them.
-func with(lists []walked, key walkKey, found []mark) []walked {
+// with is the lists with more bookmarks of one of them.
+func with(lists []walked, key walkKey, found []bookmark) []walked {
 	more := make([]walked, 0, listsEach)
 	for _, l := range lists[max(0, len(lists)-listsEach+1):] {
 		if !l.is(key) {
 			more = append(more, l)
 		}
 	}
-	marks := slices.DeleteFunc(slices.Clone(marksOf(lists, key)), func(m mark) bool {
-		return slices.ContainsFunc(found, func(f mark) bool { return f.offset == m.offset })
+	marks := slices.DeleteFunc(slices.Clone(bookmarksOf(lists, key)), func(m bookmark) bool {
+		return slices.ContainsFunc(found, func(f bookmark) bool { return f.offset == m.offset })
 	})
 	marks = append(marks, found...)
-	if len(marks) > marksEach {
-		marks = slices.Clone(marks[len(marks)-marksEach/2:])
+	if len(marks) > bookmarksEach {
+		marks = slices.Clone(marks[len(marks)-bookmarksEach/2:])
 	}
 	return append(more, walked{strings.Clone(key.order), registry.Status(strings.Clone(string(key.status))), marks})
 }
@@ -134,8 +134,8 @@ func with(lists []walked, key walkKey, found []mark) []walked {
 func weighWalks(_ int64, lists []walked) int64 {
 	sum := allocated(cap(lists) * int(reflect.TypeFor[walked]().Size()))
 	for _, l := range lists {
-		sum += texts(l.order, string(l.status)) + allocated(cap(l.marks)*int(reflect.TypeFor[mark]().Size()))
-		for _, m := range l.marks {
+		sum += texts(l.order, string(l.status)) + allocated(cap(l.bookmarks)*int(reflect.TypeFor[bookmark]().Size()))
+		for _, m := range l.bookmarks {
 			sum += texts(m.key.name, m.key.version)
 		}
 	}

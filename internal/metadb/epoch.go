@@ -9,28 +9,28 @@ import (
 	"granary/internal/sqldb"
 )
 
-// changes asks how many changes were made to what permission depends on. Every
-// request wants an answer that was asked for after it came; all who wait while
-// one is under way share the next.
-type changes struct {
+// epochs asks for the permission epoch: how many transactions have changed what
+// permission depends on, on all nodes. A request needs an answer that was asked for
+// after the request came. Requests that wait during one query share the next.
+type epochs struct {
 	ask func(context.Context) (int64, error)
 
 	mu     sync.Mutex
-	next   *answer // of those who wait for the next one; nil: nobody does
+	next   *answer // of the next query; nil if no request waits for it
 	asking bool
 }
 
 type answer struct {
-	here chan struct{} // closed when it is
-	made int64
-	err  error
+	here  chan struct{} // closed when it is
+	epoch int64
+	err   error
 }
 
-// answerWait bounds what a dead connection costs those who share it.
+// answerWait bounds what a dead connection costs the requests that share it.
 const answerWait = 5 * time.Second
 
-// made is the number, as it was when the caller came or later.
-func (c *changes) made(ctx context.Context) (int64, error) {
+// now is the epoch at the time of the call, or a later one.
+func (c *epochs) now(ctx context.Context) (int64, error) {
 	c.mu.Lock()
 	if c.next == nil {
 		c.next = &answer{here: make(chan struct{})}
@@ -43,14 +43,14 @@ func (c *changes) made(ctx context.Context) (int64, error) {
 	c.mu.Unlock()
 	select {
 	case <-a.here:
-		return a.made, a.err
+		return a.epoch, a.err
 	case <-ctx.Done():
 		return 0, fault.Wrap(fault.Unavailable, "", ctx.Err())
 	}
 }
 
-// answerAll asks until nobody waits.
-func (c *changes) answerAll() {
+// answerAll asks until no request waits.
+func (c *epochs) answerAll() {
 	for {
 		c.mu.Lock()
 		a := c.next
@@ -61,13 +61,13 @@ func (c *changes) answerAll() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), answerWait)
-		a.made, a.err = c.ask(ctx)
+		a.epoch, a.err = c.ask(ctx)
 		cancel()
 		close(a.here)
 	}
 }
 
-func (db *DB) changesMade(ctx context.Context) (made int64, err error) {
+func (db *DB) askEpoch(ctx context.Context) (made int64, err error) {
 	if err := db.Current(); err != nil {
 		return 0, err
 	}
