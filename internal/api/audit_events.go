@@ -4,27 +4,12 @@ import (
 	"strconv"
 	"time"
 
-	"granary/internal/access"
 	"granary/internal/audit"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/trail"
 	"granary/internal/wire"
 )
-
-// auditRoutes tell who did what (docs.gitlab.com/api/audit_events).
-func auditRoutes() []route {
-	none := auth.Doors{}
-	return []route{
-		{"GET", "/audit_events", access.ReadInstance, none, listInstanceEvents},
-		{"GET", "/audit_events/{event_id}", access.ReadInstance, none, getInstanceEvent},
-		{"GET", "/projects/{id}/audit_events", access.ReadProjectAudit, none, listProjectEvents},
-		{"GET", "/projects/{id}/audit_events/{event_id}", access.ReadProjectAudit, none, getProjectEvent},
-		{"GET", "/groups/{id}/audit_events", access.ReadGroupAudit, none, listGroupEvents},
-		{"GET", "/groups/{id}/audit_events/{event_id}", access.ReadGroupAudit, none, getGroupEvent},
-	}
-}
 
 func listInstanceEvents(c *call) error {
 	p := c.params

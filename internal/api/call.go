@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/registry"
 )
 
 // call is one request on its way through a handler.
@@ -18,9 +18,14 @@ type call struct {
 	s      *Server
 	w      http.ResponseWriter
 	r      *http.Request
+	route  *route
 	actor  access.Actor
-	doors  auth.Doors // of the route, for who sends a body; see Again
 	params params
+
+	refused error        // what is wrong with the credential; for deeds of parametersFirst
+	ref     string       // the project's id or path, of generic packages and web addresses
+	raw     registry.Raw // of generic packages
+	rest    []string     // of web addresses: what matcher found
 
 	address string // what base answers, once it was asked
 }
@@ -30,8 +35,8 @@ func (c *call) path(name string) string { return c.r.PathValue(name) }
 
 // checkPath refuses values in the path that are too long. How long the id or
 // path of a project, group or user may be, whoever looks it up says: 404.
-func (c *call) checkPath(pattern string) error {
-	for part := range strings.SplitSeq(pattern, "/") {
+func (c *call) checkPath() error {
+	for part := range strings.SplitSeq(c.route.path, "/") {
 		name, isValue := strings.CutPrefix(strings.TrimSuffix(part, "}"), "{")
 		if !isValue || name == "id" {
 			continue
@@ -56,6 +61,9 @@ func (c *call) id(name string) (int64, error) {
 	}
 	return n, nil
 }
+
+// reads reports a request that changes nothing.
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // ok answers 200 with a body.
 func (c *call) ok(body any) error { return c.reply(http.StatusOK, body) }

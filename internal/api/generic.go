@@ -14,38 +14,7 @@ import (
 
 // genericPath is where files are published to and installed from (contract
 // generic-packages 1).
-const (
-	genericPath    = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
-	genericPattern = prefix + genericPath
-)
-
-// serveGeneric publishes or installs one file. The zero route is that of a
-// method there is none for.
-func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route route, project string, raw registry.Raw) {
-	r.Pattern = genericPattern // as the mux does, for logs and figures
-	if route.path == "" {
-		s.notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
-		return
-	}
-	if raw.Dir == "" && r.URL.RawQuery != "" {
-		raw.Dir = r.URL.Query().Get("path")
-	}
-	actor, refused := s.authenticate(r, route.doors)
-	if tooMany(refused) {
-		s.fail(w, r, refused)
-		return
-	}
-	c := &call{s: s, w: w, r: r, actor: actor, doors: route.doors}
-	var err error
-	if route.action == access.PublishPackage {
-		err = c.putFile(refused, project, raw)
-	} else {
-		err = c.getFile(refused, project, raw)
-	}
-	if err != nil {
-		s.fail(w, r, genericFault(c.actor, err))
-	}
-}
+const genericPath = prefix + "/projects/{id}/packages/generic/{name}/{version}/{file...}"
 
 // genericFault words a refusal as these routes do: an anonymous caller is asked
 // to log in for whatever it may not see, and nothing is named (contract 0.6,
@@ -61,18 +30,15 @@ func genericFault(a access.Actor, err error) error {
 }
 
 // putFile publishes.
-func (c *call) putFile(refused error, project string, raw registry.Raw) error {
-	if refused != nil {
-		return refused
-	}
+func putFile(c *call) error {
 	options, wantRow, bad := c.publishOptions()
 	options.Bad = bad
-	f, err := c.s.Registry.Publish(c.r.Context(), c.actor, project, raw, c.r.Body, options)
+	f, err := c.s.Registry.Publish(c.r.Context(), c.actor, c.ref, c.raw, c.r.Body, options)
 	if err != nil {
 		return err
 	}
 	if wantRow {
-		return c.ok(packageFileRow(c, f, raw))
+		return c.ok(packageFileRow(c, f, c.raw))
 	}
 	return c.created(message("201 Created", ""))
 }
@@ -83,7 +49,7 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: else a part would become the whole file
 		return o, false, fault.New(fault.Refused, "Content-Range is not supported, send the whole file")
 	}
-	c.params = params{values: map[string][]string{}, faults: new([]string)}
+	c.params = newParams()
 	if c.r.URL.RawQuery != "" {
 		c.params.values = c.r.URL.Query()
 	}
@@ -105,8 +71,8 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 }
 
 // getFile installs.
-func (c *call) getFile(refused error, project string, raw registry.Raw) error {
-	content, err := c.s.Registry.Open(c.r.Context(), c.actor, project, raw, refused)
+func getFile(c *call) error {
+	content, err := c.s.Registry.Open(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
 	if err != nil {
 		return err
 	}

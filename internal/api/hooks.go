@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/webhooks"
 	"granary/internal/wire"
@@ -17,23 +15,6 @@ const (
 	packageEvents = "package_events" // granary's own kind of event; the others are GitLab's
 	packageHooks  = "package_hooks"  // its word in a delivery log
 )
-
-func hookRoutes() []route {
-	none := auth.Doors{}
-	const all, one = "/projects/{id}/hooks", "/projects/{id}/hooks/{hook_id}"
-	return []route{
-		{"GET", all, access.ReadHooks, none, listHooks},
-		{"POST", all, access.AdminHooks, none, createHook},
-		{"GET", one, access.ReadHooks, none, getHook},
-		{"PUT", one, access.AdminHooks, none, editHook},
-		{"DELETE", one, access.AdminHooks, none, deleteHook},
-		{"PUT", one + "/custom_headers/{key}", access.AdminHooks, none, setHookHeader},
-		{"DELETE", one + "/custom_headers/{key}", access.AdminHooks, none, deleteHookHeader},
-		{"POST", one + "/test/{trigger}", access.AdminHooks, none, testHook},
-		{"GET", one + "/events", access.ReadHooks, none, listHookEvents},
-		{"POST", one + "/events/{hook_event_id}/resend", access.AdminHooks, none, resendHookEvent},
-	}
-}
 
 func listHooks(c *call) error {
 	ask := c.page(false)

@@ -24,7 +24,7 @@ func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, erro
 
 // Again implements registry.Sender: who acts in the request now. It counts as no other.
 func (c *call) Again(context.Context) (access.Actor, error) {
-	return c.s.whoActs(c.r, c.doors, false)
+	return c.s.whoActs(c.r, c.route.way.doors, false)
 }
 
 func (s *Server) whoActs(r *http.Request, d auth.Doors, counts bool) (access.Actor, error) {

@@ -47,7 +47,8 @@ func (p params) below(outer string) params {
 
 // inside is empty parameters, whose names stand in those of outer.
 func (p params) inside(outer string) params {
-	o := params{values: map[string][]string{}, null: map[string]bool{}, faults: p.faults}
+	o := newParams()
+	o.null, o.faults = map[string]bool{}, p.faults
 	if p.asked != nil {
 		o.asked = func(name string) { p.asked(outer + "[" + name + "]") }
 	}

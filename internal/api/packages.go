@@ -6,37 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/registry"
 	"granary/internal/wire"
 )
-
-// packageRoutes find and remove packages and files (contract rest-api A), and
-// keep protection rules (B). Rules are read with a right that needs no login:
-// GitLab judges their parameters first.
-func packageRoutes() []route {
-	const one = "/projects/{id}/packages/{package_id}"
-	const file = one + "/package_files/{package_file_id}"
-	const rules = "/projects/{id}/packages/protection/rules"
-	jobs, none := auth.Doors{JobTokens: true}, auth.Doors{}
-	return []route{
-		{"GET", "/projects/{id}/packages", access.ListPackages, jobs, listPackages},
-		{"GET", "/groups/{id}/packages", access.ListPackages, none, listGroupPackages},
-		{"GET", one, access.ListPackages, jobs, getPackage},
-		{"GET", one + "/pipelines", access.ListPackages, jobs, listPackagePipelines},
-		{"GET", one + "/package_files", access.ListPackages, jobs, listPackageFiles},
-		{"GET", file + "/download", access.ListPackages, jobs, downloadPackageFile},
-		{"DELETE", one, access.DestroyPackage, jobs, deletePackage},
-		{"DELETE", file, access.DestroyPackage, jobs, deletePackageFile},
-
-		{"GET", rules, access.ReadProject, none, listProtectionRules},
-		{"POST", rules, access.ReadProject, none, createProtectionRule},
-		{"PATCH", rules + "/{package_protection_rule_id}", access.ReadProject, none, editProtectionRule},
-		{"DELETE", rules + "/{package_protection_rule_id}", access.ReadProject, none, deleteProtectionRule},
-	}
-}
 
 // packageType is the only one here.
 const packageType = "generic"

@@ -40,10 +40,14 @@ const (
 	maxJSONDepth = 4
 )
 
+// newParams is no parameters.
+func newParams() params { return params{values: map[string][]string{}, faults: new([]string)} }
+
 // readParams reads query and body, which takeBody has bounded. The body wins over
 // the query.
 func readParams(r *http.Request) (params, error) {
-	p := params{values: map[string][]string{}, null: map[string]bool{}, array: map[string]bool{}, faults: new([]string)}
+	p := newParams()
+	p.null, p.array = map[string]bool{}, map[string]bool{}
 	p.putAll(r.URL.Query())
 	if hasBody(r) {
 		if err := p.readBody(r); err != nil {

@@ -49,21 +49,6 @@ func markupHeaders(h http.Header, contentType string) {
 	h["Referrer-Policy"] = []string{"no-referrer"}
 }
 
-// readQuery reads the parameters of an address that people call.
-func (c *call) readQuery() error {
-	c.params = params{values: map[string][]string{}, null: map[string]bool{}, array: map[string]bool{}, faults: new([]string)}
-	c.params.putAll(c.r.URL.Query())
-	return c.params.checkText()
-}
-
-// releasesPage reads which page of a project's releases is wanted.
-func (c *call) releasesPage() (page.Request, error) {
-	if err := c.readQuery(); err != nil {
-		return page.Request{}, err
-	}
-	return c.page(true, releases.ByRelease, releases.ByCreation), c.params.err()
-}
-
 // releaseURL is the address of a release's page.
 func (c *call) releaseURL(r releases.Release) string {
 	return c.base() + "/" + r.ProjectPath + "/-/releases/" + url.PathEscape(r.Tag)
@@ -98,8 +83,8 @@ func (a *answerWriter) plain(text string, change func(string) string) error {
 func when(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // webRelease is the page of a release.
-func webRelease(c *call, project string, rest []string) error {
-	found, err := c.s.Releases.Find(c.r.Context(), c.actor, project, rest[0])
+func webRelease(c *call) error {
+	found, err := c.s.Releases.Find(c.r.Context(), c.actor, c.ref, c.rest[0])
 	if err != nil {
 		return err
 	}
@@ -170,16 +155,16 @@ type releasesOf struct {
 
 // releasesMarkup answers with a page of a project's releases in a type that browsers
 // show, as write writes it.
-func (c *call) releasesMarkup(project, contentType string, f releases.Filter, write func(*answerWriter, releasesOf) error) error {
-	ask, err := c.releasesPage()
+func (c *call) releasesMarkup(contentType string, f releases.Filter, write func(*answerWriter, releasesOf) error) error {
+	ask := c.page(true, releases.ByRelease, releases.ByCreation)
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	p, err := c.s.Projects.Project(c.r.Context(), c.actor, c.ref)
 	if err != nil {
 		return err
 	}
-	p, err := c.s.Projects.Project(c.r.Context(), c.actor, project)
-	if err != nil {
-		return err
-	}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, f, ask)
+	found, err := c.s.Releases.List(c.r.Context(), c.actor, c.ref, f, ask)
 	if err != nil {
 		return err
 	}
@@ -192,8 +177,8 @@ func (c *call) releasesMarkup(project, contentType string, f releases.Filter, wr
 }
 
 // webReleases is the list of a project's releases, a page at a time.
-func webReleases(c *call, project string, _ []string) error {
-	return c.releasesMarkup(project, htmlType, releases.Filter{Brief: true}, func(a *answerWriter, of releasesOf) error {
+func webReleases(c *call) error {
+	return c.releasesMarkup(htmlType, releases.Filter{Brief: true}, func(a *answerWriter, of releasesOf) error {
 		a.openPage("Releases · " + of.project.FullPath)
 		a.raw("<h1>" + html.EscapeString(of.project.Name) + " releases</h1>\n<ul>\n")
 		for rows, err := range of.found.InSteps(c.r.Context()) {
@@ -225,9 +210,9 @@ func webReleases(c *call, project string, _ []string) error {
 const everyRelease = 1 << 20
 
 // webReleasesJSON is the whole list, with the fields of GitLab's ReleaseEntity.
-func webReleasesJSON(c *call, project string, _ []string) error {
+func webReleasesJSON(c *call) error {
 	ask := page.Request{Number: 1, Size: everyRelease, Desc: true, InSteps: true}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, releases.Filter{Outline: true}, ask)
+	found, err := c.s.Releases.List(c.r.Context(), c.actor, c.ref, releases.Filter{Outline: true}, ask)
 	if err != nil {
 		return err
 	}

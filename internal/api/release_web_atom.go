@@ -24,8 +24,8 @@ const (
 )
 
 // webReleasesAtom is a page of a project's releases as a feed.
-func webReleasesAtom(c *call, project string, _ []string) error {
-	return c.releasesMarkup(project, atomType, releases.Filter{Unlinked: true}, func(a *answerWriter, of releasesOf) error {
+func webReleasesAtom(c *call) error {
+	return c.releasesMarkup(atomType, releases.Filter{Unlinked: true}, func(a *answerWriter, of releasesOf) error {
 		open := false
 		for rows, err := range of.found.InSteps(c.r.Context()) {
 			if err != nil {

@@ -27,17 +27,14 @@ const (
 )
 
 // webReleaseBadge shows the tag of the latest release, or "none".
-func webReleaseBadge(c *call, project string, _ []string) error {
-	if err := c.readQuery(); err != nil {
-		return err
-	}
+func webReleaseBadge(c *call) error {
 	q := c.r.URL.Query()
 	order := releases.ByRelease
 	if q.Get("order_by") == releases.ByCreation {
 		order = releases.ByCreation
 	}
 	b := newBadge(q)
-	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project, order)
+	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.ref, order)
 	switch {
 	case err == nil:
 		b.value, b.color = r.Tag, "#3076af"

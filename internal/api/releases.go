@@ -6,37 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/releases"
 )
-
-// releaseRoutes take job tokens: CI publishes releases (contract rest-api G).
-func releaseRoutes() []route {
-	jobs := auth.Doors{JobTokens: true}
-	const all, one = "/projects/{id}/releases", "/projects/{id}/releases/{tag}"
-	const latest, links = all + "/permalink/latest", one + "/assets/links"
-	return []route{
-		{"GET", all, access.ReadReleases, jobs, listReleases},
-		{"POST", all, access.PublishRelease, jobs, createRelease},
-		{"GET", latest, access.ReadReleases, jobs, getLatestRelease},
-		{"GET", latest + "/{suffix...}", access.ReadReleases, jobs, getLatestRelease},
-		{"GET", one, access.ReadReleases, jobs, getRelease},
-		{"PUT", one, access.PublishRelease, jobs, editRelease},
-		{"DELETE", one, access.DestroyRelease, jobs, deleteRelease},
-		{"GET", one + "/downloads/{path...}", access.ReadReleases, jobs, getReleaseAsset},
-		{"GET", one + "/downloads", access.ReadReleases, jobs, getReleaseAsset}, // else ServeMux would redirect
-
-		{"GET", links, access.ReadReleases, jobs, listReleaseLinks},
-		{"POST", links, access.PublishRelease, jobs, createReleaseLink},
-		{"GET", links + "/{link_id}", access.ReadReleases, jobs, getReleaseLink},
-		{"PUT", links + "/{link_id}", access.PublishRelease, jobs, editReleaseLink},
-		{"DELETE", links + "/{link_id}", access.PublishRelease, jobs, deleteReleaseLink},
-
-		{"GET", "/projects/{id}/repository/commits/{sha}/merge_requests", access.ReadProject, jobs, listNoMergeRequests},
-	}
-}
 
 func listReleases(c *call) error {
 	ask := c.page(true, "released_at", "created_at")

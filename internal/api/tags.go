@@ -5,23 +5,11 @@ import (
 	"context"
 	"net/http"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
 	"granary/internal/wire"
 )
-
-// tagRoutes show the tags that have a release: there is no git here, and version
-// watchers ask for nothing else.
-func tagRoutes() []route {
-	jobs := auth.Doors{JobTokens: true}
-	return []route{
-		{"GET", "/projects/{id}/repository/tags", access.ReadReleases, jobs, listTags},
-		{"GET", "/projects/{id}/repository/tags/{tag}", access.ReadReleases, jobs, getTag},
-	}
-}
 
 // listTags pages by number, or by the name of the last tag (pagination=keyset,
 // or page_token alone).

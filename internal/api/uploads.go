@@ -4,15 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
-	"granary/internal/gate"
 	"granary/internal/registry"
 	"granary/internal/wire"
 )
@@ -21,46 +17,12 @@ import (
 // Its body may be large, so that it is read as a stream, not as parameters.
 const uploadsPath = "/projects/{id}/uploads"
 
-func uploadRoutes() []route {
-	const byID, byAddress = uploadsPath + "/{upload_id}", uploadsPath + "/{secret}/{filename}"
-	none := auth.Doors{}
-	return []route{
-		{"POST", uploadsPath, access.UploadFile, none, nil},
-		{"GET", uploadsPath, access.ListUploads, none, listUploads},
-		{"GET", byID, access.ListUploads, none, getUploadByID},
-		{"DELETE", byID, access.DestroyUpload, none, deleteUploadByID},
-		{"GET", byAddress, access.FetchUpload, none, fetchUpload},
-		{"DELETE", byAddress, access.DestroyUpload, none, deleteUpload},
-	}
-}
-
 const (
 	maxFieldsBefore = 100     // other fields that may stand before the file
 	maxFieldSize    = 1 << 20 // bytes of each
 )
 
-func (s *Server) serveUpload(route route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{s: s, w: w, r: r, doors: route.doors}
-		if err := c.upload(route); err != nil {
-			s.fail(w, r, err)
-		}
-	})
-}
-
-func (c *call) upload(route route) error {
-	var err error
-	if c.actor, err = c.s.authenticate(c.r, route.doors); err != nil {
-		return err
-	}
-	if err := gate.Token(c.actor, route.action, ""); err != nil {
-		return err
-	}
-	c.params = params{values: c.r.URL.Query(), faults: new([]string)}
-	c.listen()
-	if err := c.sudo(); err != nil {
-		return err
-	}
+func createUpload(c *call) error {
 	u, err := c.s.Registry.Upload(c.r.Context(), c.actor, c.path("id"), c, c.uploadedFile)
 	if err != nil {
 		return err
@@ -131,12 +93,8 @@ func (c *call) sendUpload(content *registry.Content) error {
 	return c.send(content, contentType(content.Name.Base()))
 }
 
-// projectUploadPath is the address of an upload that outlives the names of its
-// project.
-const projectUploadPath = "/-/project/{id}/uploads/{secret}/{file}"
-
-// getProjectUpload serves projectUploadPath, where id is a number: names are the
-// other address's.
+// getProjectUpload serves the address of an upload that outlives the names of its
+// project: id is a number. webUpload takes names.
 func getProjectUpload(c *call) error {
 	id, err := c.id("id")
 	if err != nil {

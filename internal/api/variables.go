@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -16,29 +14,6 @@ import (
 type deedsOfVariables struct {
 	deeds  projects.VariablesOf
 	scoped bool
-}
-
-func (s *Server) variableRoutes() []route {
-	var routes []route
-	for _, at := range []struct {
-		path        string
-		read, admin access.Action
-		deeds       deedsOfVariables
-	}{
-		{"/projects/{id}/variables", access.ReadProjectVariables, access.AdminProjectVariables, deedsOfVariables{s.Projects.ProjectVariables(), true}},
-		{"/groups/{id}/variables", access.ReadGroupVariables, access.AdminGroupVariables, deedsOfVariables{s.Projects.GroupVariables(), true}},
-		{"/admin/ci/variables", access.ReadInstance, access.AdminInstanceVariables, deedsOfVariables{s.Projects.InstanceVariables(), false}},
-	} {
-		none := auth.Doors{} // a job reads its variables from its environment, and writes none
-		routes = append(routes,
-			route{"GET", at.path, at.read, none, at.deeds.list},
-			route{"GET", at.path + "/{key}", at.read, none, at.deeds.get},
-			route{"POST", at.path, at.admin, none, at.deeds.create},
-			route{"PUT", at.path + "/{key}", at.admin, none, at.deeds.edit},
-			route{"DELETE", at.path + "/{key}", at.admin, none, at.deeds.remove},
-		)
-	}
-	return routes
 }
 
 func (d deedsOfVariables) list(c *call) error {

@@ -11,7 +11,7 @@ import (
 // leave a row, an audit event or a message to somebody's webhook behind, and nothing
 // else bounds how many. Only what publishing and its cleaning up need is not counted
 // (design note 009).
-func (r route) writes() bool {
+func (r *route) writes() bool {
 	if r.method == http.MethodGet {
 		return false
 	}
@@ -26,7 +26,7 @@ func (r route) writes() bool {
 // endpointRefusal if it is one too many. Administrators are exempt, in whoever's
 // name they act. Bots count for their place: one Maintainer makes as many as there
 // may be.
-func (s *Server) countWrite(a access.Actor, r route) error {
+func (s *Server) countWrite(a access.Actor, r *route) error {
 	if !r.writes() || !a.LoggedIn() || a.Admin || a.SudoID != 0 {
 		return nil
 	}
