@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -81,41 +80,6 @@ func getFile(c *call) error {
 		c.s.Registry.Downloaded(content.File)
 	}
 	return c.send(content, contentType(content.Name.Base()))
-}
-
-// contentHeaders describe a file on its way out (contract 3.3). Should a browser show
-// it after all, it is in a sandbox: nothing in it runs, nor asks for anything. The
-// values, those of safeHeaders among them, are one array, since this is paid on every
-// small download.
-func contentHeaders(h http.Header, f registry.File, contentType string) {
-	tag := `"` + f.Digest.String() + `"`
-	v := [...]string{
-		contentType, disposition(f.Name.Base()), "binary", tag, tag[1 : len(tag)-1],
-		"max-age=0, private, must-revalidate", "sandbox; default-src 'none'", "SAMEORIGIN", "nosniff",
-	}
-	for i, name := range [...]string{
-		"Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Etag", "X-Checksum-Sha256",
-		"Cache-Control", "Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options",
-	} {
-		h[name] = v[i : i+1 : i+1]
-	}
-}
-
-// disposition asks to be saved under the name, in both spellings of RFC 6266.
-func disposition(name string) string {
-	plain := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || r == '"' || r == '\\' {
-			return '_'
-		}
-		return r
-	}, name)
-	return `attachment; filename="` + plain + `"; filename*=UTF-8''` + extValue(name)
-}
-
-// extValue is the ext-value of RFC 8187: attr-char as it is, the rest percent-
-// encoded.
-func extValue(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
 // packageFileRow is the answer to select=package_file. GitLab's file.url is a
