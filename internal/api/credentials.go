@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -26,10 +27,10 @@ func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 		return c, sudo
 	}
 	q := r.URL.Query()
-	c.PrivateToken = first(q.Get("private_token"), c.PrivateToken)
-	c.JobToken = first(q.Get("job_token"), q.Get("token"), c.JobToken)
-	c.Bearer = first(c.Bearer, q.Get("access_token"))
-	return c, first(sudo, sudoOf(q))
+	c.PrivateToken = cmp.Or(q.Get("private_token"), c.PrivateToken)
+	c.JobToken = cmp.Or(q.Get("job_token"), q.Get("token"), c.JobToken)
+	c.Bearer = cmp.Or(c.Bearer, q.Get("access_token"))
+	return c, cmp.Or(sudo, sudoOf(q))
 }
 
 // sudoOf is the parameter sudo: of several the last, as of all parameters. What is no
@@ -61,14 +62,4 @@ func bearer(authorization string) string {
 		return ""
 	}
 	return strings.TrimSpace(token)
-}
-
-// first is the first value that is not empty.
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

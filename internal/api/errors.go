@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -71,13 +72,13 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
 	case fault.Absent:
-		return http.StatusNotFound, message(first(e.Msg, "404 Not Found"), "")
+		return http.StatusNotFound, message(cmp.Or(e.Msg, "404 Not Found"), "")
 	case fault.NotFound:
 		return http.StatusNotFound, message("404 Not found", "")
 	case fault.Moved:
 		return http.StatusMethodNotAllowed, message("Non GET methods are not allowed for moved projects", "")
 	case fault.Conflict:
-		return http.StatusConflict, message(first(e.Msg, "409 Conflict"), "")
+		return http.StatusConflict, message(cmp.Or(e.Msg, "409 Conflict"), "")
 	case fault.Precondition:
 		return http.StatusPreconditionFailed, message("412 Precondition Failed", e.Msg)
 	case fault.NotAllowed:
@@ -87,7 +88,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Unfit:
 		return http.StatusUnprocessableEntity, errorBody(e.Msg)
 	case fault.TooLarge:
-		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))
+		return http.StatusBadRequest, message("400 Bad request", cmp.Or(e.Msg, "File is too large"))
 	case fault.Timeout:
 		return http.StatusRequestTimeout, message("408 Request Timeout", e.Msg)
 	case fault.Unavailable:
@@ -104,7 +105,7 @@ func fields(e *fault.Error, otherwise string) wire.Message {
 	if e.Fields != nil {
 		return wire.Message{Message: e.Fields}
 	}
-	return message(first(e.Msg, otherwise), "")
+	return message(cmp.Or(e.Msg, otherwise), "")
 }
 
 // noun is the text of a 404: "404 Project Not Found".

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -42,7 +43,7 @@ func (c *call) page(desc bool, orders ...string) page.Request {
 		}
 	}
 	if len(orders) > 0 {
-		ask.OrderBy = first(p.choice("order_by", orders...), orders[0])
+		ask.OrderBy = cmp.Or(p.choice("order_by", orders...), orders[0])
 		if sort := p.choice("sort", "asc", "desc"); sort != "" {
 			ask.Desc = sort == "desc"
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"strconv"
 
 	"granary/internal/access"
@@ -117,7 +118,7 @@ func createProject(c *call) error {
 	p := c.params
 	project := projects.Project{
 		Name: p.record().str("name"), Path: p.record().str("path"), Description: p.record().str("description"),
-		DefaultBranch: first(p.record().str("default_branch"), "main"), PackageAccess: access.PackagesEnabled,
+		DefaultBranch: cmp.Or(p.record().str("default_branch"), "main"), PackageAccess: access.PackagesEnabled,
 	}
 	if topics := p.topics(); topics != nil {
 		project.Topics = *topics

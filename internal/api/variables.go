@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func (d deedsOfVariables) create(c *call) error {
 		v.Type = *t
 	}
 	if d.scoped {
-		v.Scope = first(p.record().str("environment_scope"), v.Scope)
+		v.Scope = cmp.Or(p.record().str("environment_scope"), v.Scope)
 	}
 	if err := p.err(); err != nil {
 		return err
