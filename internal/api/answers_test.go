@@ -141,7 +141,7 @@ func TestSlowReaders(t *testing.T) {
 		}
 	}
 	s.hurried().do("GET", large, nil, "X-Forwarded-For: 192.0.2.9").header(t, "Retry-After: 5").
-		starts(t, 503, "503 Service Unavailable - too many large answers are being read")
+		starts(t, 503, "503 Service Unavailable - too many large answers are being sent")
 
 	for _, conn := range conns {
 		_ = conn.Close()

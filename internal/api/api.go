@@ -1,6 +1,6 @@
 // Package api is the door for programs: GitLab's REST routes over the deeds of
-// registry, projects and auth. It reads requests and writes answers; it
-// neither decides nor stores.
+// registry, projects, auth and other rooms. It reads requests and writes answers. It
+// decides nothing and stores nothing.
 package api
 
 import (
@@ -27,27 +27,27 @@ type Server struct {
 	Releases    *releases.Service
 	Audit       *trail.Service
 	Hooks       *webhooks.Service
-	ExternalURL string   // its path, if any, is where everything is served; "" for what Hosts says
-	Hosts       Hosts    // whose names links repeat
-	Version     string   // granary's own
-	Redirect    Redirect // which downloads are sent on to the store
+	ExternalURL string   // everything is served below its path; "" if links begin with what Hosts says
+	Hosts       Hosts    // names of this server that links may repeat
+	Version     string   // of granary
+	Redirect    Redirect // which downloads are redirected to the store
 	Probes      Probes
-	Note        func(context.Context, error) // gives a request's log line the cause of its 5xx
+	Note        func(context.Context, error) // adds the cause of a 5xx to the request's log line
 
-	ClientIP      func(context.Context) netip.Addr // of a request; nil where nothing depends on it
+	ClientIP      func(context.Context) netip.Addr // of a request; nil if nothing depends on it
 	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
 	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
-	Writes        *throttle.Throttle               // of requests by user to routes that write, administrators' aside; nil for no limit
+	Writes        *throttle.Throttle               // of requests by user to routes that write, except administrators'; nil for no limit
 
 	Answers        *throttle.Budget // memory of large answers; nil for no limit
 	Bodies         *throttle.Budget // memory of large bodies with parameters; nil for no limit
-	AnswerWait     time.Duration    // for a part of it; 0 for 10 s
-	AnswerPatience time.Duration    // with a client that takes nothing of an answer; 0 for 10 s
+	AnswerWait     time.Duration    // longest wait for memory; 0 for 10 s
+	AnswerPatience time.Duration    // longest wait for a client that reads nothing of its answer; 0 for 10 s
 
-	known *access.Actor                      // who is asking, whatever the request carries; nil for who it says
-	asked func(r *http.Request, name string) // told of every parameter that a handler asks for; nil except in tests
+	known *access.Actor                      // acts in every request; nil if credentials say who acts
+	asked func(r *http.Request, name string) // called for every parameter that a deed reads; nil except in tests
 
-	stepped func(n int) // told of every step of an answer that is written, in bytes; nil except in tests
+	stepped func(n int) // called with the bytes of each step of an answer; nil except in tests
 }
 
 // prefix is the root of the API.

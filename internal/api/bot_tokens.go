@@ -6,8 +6,7 @@ import (
 	"granary/internal/wire"
 )
 
-// deedsOfBotTokens is the handlers around project access tokens, or those of
-// groups.
+// deedsOfBotTokens are the deeds around access tokens of projects, or of groups.
 type deedsOfBotTokens struct{ deeds auth.BotTokensOf }
 
 func (d deedsOfBotTokens) list(c *call) error {

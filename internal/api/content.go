@@ -8,9 +8,9 @@ import (
 	"granary/internal/registry"
 )
 
-// contentType is what a file is served as: by its extension where the type is
-// on GitLab's short list, else application/octet-stream, so that nothing that
-// somebody uploaded runs in a browser (contract generic-packages 3.3).
+// contentType is the media type of a file: by its extension if that is on GitLab's
+// short list, otherwise application/octet-stream, so that no uploaded file runs in a
+// browser (contract generic-packages 3.3).
 func contentType(name string) string {
 	switch extension(name) {
 	case "gz", "tgz":
@@ -41,7 +41,7 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// extension is what follows the last dot; a name that is nothing else has none.
+// extension is what follows the last dot, in lower case. ".name" has none.
 func extension(name string) string {
 	i := strings.LastIndexByte(name, '.')
 	if i <= 0 {
@@ -50,10 +50,10 @@ func extension(name string) string {
 	return strings.ToLower(name[i+1:])
 }
 
-// contentHeaders describe a file on its way out (contract 3.3). Should a browser show
-// it after all, it is in a sandbox: nothing in it runs, nor asks for anything. The
-// values, those of safeHeaders among them, are one array, since this is paid on every
-// small download.
+// contentHeaders sets the headers of a download (contract generic-packages 3.3). If a
+// browser shows the file nevertheless, a sandbox keeps it from running or loading
+// anything. The values, including those of safeHeaders, are one array, since every small
+// download pays for them.
 func contentHeaders(h http.Header, f registry.File, contentType string) {
 	tag := `"` + f.Digest.String() + `"`
 	v := [...]string{
@@ -68,7 +68,7 @@ func contentHeaders(h http.Header, f registry.File, contentType string) {
 	}
 }
 
-// disposition asks to be saved under the name, in both spellings of RFC 6266.
+// disposition asks the client to save the file under the name, in both forms of RFC 6266.
 func disposition(name string) string {
 	plain := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' {
@@ -79,8 +79,7 @@ func disposition(name string) string {
 	return `attachment; filename="` + plain + `"; filename*=UTF-8''` + extValue(name)
 }
 
-// extValue is the ext-value of RFC 8187: attr-char as it is, the rest percent-
-// encoded.
+// extValue is the ext-value of RFC 8187: attr-char unchanged, the rest percent-encoded.
 func extValue(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

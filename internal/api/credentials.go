@@ -8,9 +8,9 @@ import (
 	"granary/internal/auth"
 )
 
-// credentials reads every carrier of contract generic-packages 4.1, and the user
-// to act as: the header Sudo, else the parameter sudo of the query. Of two carriers
-// of one credential the query comes first.
+// credentials reads credentials from all their places (contract generic-packages 4.1),
+// and the user to act as: the header Sudo, otherwise the parameter sudo of the query. If
+// one credential is in both, the query wins.
 func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 	h := r.Header
 	sudo = header(h, "Sudo")
@@ -33,8 +33,9 @@ func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 	return c, cmp.Or(sudo, sudoOf(q))
 }
 
-// sudoOf is the parameter sudo: of several the last, as of all parameters. What is no
-// single value names nobody, so that it is refused and not left out.
+// sudoOf is the parameter sudo. The last of several counts, as for all parameters. For a
+// list or object it returns the name, which names no user, so that it is refused and not
+// ignored.
 func sudoOf(form map[string][]string) string {
 	for name := range form {
 		if strings.HasPrefix(name, "sudo[") {
@@ -47,8 +48,8 @@ func sudoOf(form map[string][]string) string {
 	return ""
 }
 
-// header is the first value of a header whose name is in canonical form. Every
-// request asks for five, and Get would bring each name into that form again.
+// header is the first value of a header whose name is in canonical form. It saves the
+// work of Get, which canonicalizes the name; every request reads five headers.
 func header(h http.Header, name string) string {
 	if values := h[name]; len(values) > 0 {
 		return values[0]

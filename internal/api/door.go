@@ -9,19 +9,19 @@ import (
 	"granary/internal/registry"
 )
 
-// maxHost is how many bytes a host may have: a name of DNS, and a port.
+// maxHost is how many bytes the Host header may have: a DNS name and a port.
 const maxHost = 260
 
-// door is where requests come in. It finds their path, which is all that a route
-// depends on beside the method.
+// door receives every request. It finds the path, on which the route depends, together
+// with the method.
 type door struct {
 	s       *Server
 	mux     *http.ServeMux
 	generic map[string]*route // of genericPath, by method
 	web     []*route          // whose match finds them, in order
-	probes  []string          // paths that are answered without own, too
+	probes  []string          // paths that are answered without the prefix own, too
 	own     string            // the path of the server's own address, "/granary"; "" for none
-	vary    []string          // of every answer below /api/, made once
+	vary    []string          // value of Vary in every answer below /api/, made once
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +34,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if len(r.Host) > maxHost { // it is repeated in every row of an answer
+	if len(r.Host) > maxHost { // links in every row of an answer repeat it
 		s.writeJSON(w, http.StatusBadRequest, errorBody("the host is too long (maximum is "+strconv.Itoa(maxHost)+" characters)"))
 		return
 	}
@@ -60,8 +60,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// below is a path without that of the server's own address, and whether it is
-// served here at all.
+// below removes the path of the server's own address from a path. It reports false for
+// a path that is not served here.
 func (d *door) below(path string) (string, bool) {
 	if d.own == "" {
 		return path, true

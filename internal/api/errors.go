@@ -12,12 +12,12 @@ import (
 	"granary/internal/wire"
 )
 
-// basicChallenge goes with every 401 that a login would cure, so that clients
-// which keep credentials in .netrc send them.
+// basicChallenge is in every 401 that a login would avoid, so that clients with
+// credentials in .netrc send them.
 const basicChallenge = `Basic realm="GitLab Packages Registry"`
 
-// fail answers a request that failed. It is the one place where faults become
-// statuses and GitLab's shapes (contract generic-packages 7, rest-api 1.3).
+// fail answers a request that failed. Only here do faults become statuses and bodies
+// in GitLab's shapes (contract generic-packages 7, rest-api 1.3).
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if refused, ok := errors.AsType[*throttle.Refusal](err); ok {
 		_, endpoint := errors.AsType[endpointRefusal](err)
@@ -29,7 +29,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		e = &fault.Error{Kind: fault.Internal, Err: err}
 	}
 	if errors.Is(err, context.Canceled) && e.Kind != fault.Refused && r.Context().Err() != nil {
-		e = fault.New(fault.Timeout, "") // the client left: nobody reads this, and it is no failure of ours
+		e = fault.New(fault.Timeout, "") // the client left: nobody reads this, and the server did not fail
 	}
 	status, body := answer(e)
 	switch e.Kind {
@@ -46,7 +46,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.writeJSON(w, status, body)
 }
 
-// answer is the table of kinds.
+// answer is the status and the body of each kind of fault.
 func answer(e *fault.Error) (int, any) {
 	switch e.Kind {
 	case fault.Invalid:
@@ -100,7 +100,7 @@ func answer(e *fault.Error) (int, any) {
 	return http.StatusInternalServerError, message("500 Internal Server Error", "")
 }
 
-// fields tells what is wrong field by field, or in one sentence.
+// fields is the body that says what is wrong with each field, or in one sentence.
 func fields(e *fault.Error, otherwise string) wire.Message {
 	if e.Fields != nil {
 		return wire.Message{Message: e.Fields}
@@ -124,7 +124,7 @@ func message(text, detail string) wire.Message {
 	return wire.Message{Message: text}
 }
 
-// notAllowedBody says why where GitLab does.
+// notAllowedBody is the body of a 405, with the reason if GitLab gives one.
 func notAllowedBody(why string) any {
 	if why != "" {
 		return errorBody(why)

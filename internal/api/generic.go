@@ -11,13 +11,12 @@ import (
 	"granary/internal/wire"
 )
 
-// genericPath is where files are published to and installed from (contract
-// generic-packages 1).
+// genericPath publishes and installs files (contract generic-packages 1).
 const genericPath = prefix + "/projects/{id}/packages/generic/{name}/{version}/{file...}"
 
-// genericFault words a refusal as these routes do: an anonymous caller is asked
-// to log in for whatever it may not see, and nothing is named (contract 0.6,
-// 2.6).
+// genericFault words a refusal for routes that log in: an anonymous caller is asked to
+// log in for what it may not see, and a 404 names nothing (contract generic-packages
+// 0.6, 2.6).
 func genericFault(a access.Actor, err error) error {
 	switch {
 	case !fault.Is(err, fault.Hidden):
@@ -42,10 +41,10 @@ func putFile(c *call) error {
 	return c.created(message("201 Created", ""))
 }
 
-// publishOptions reads what travels beside the body of a publish.
+// publishOptions reads the headers and the query of a publish.
 func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err error) {
 	o.Length, o.Sender = c.r.ContentLength, c
-	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: else a part would become the whole file
+	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: otherwise a part would become the whole file
 		return o, false, fault.New(fault.Refused, "Content-Range is not supported, send the whole file")
 	}
 	c.params = newParams()
@@ -83,7 +82,7 @@ func getFile(c *call) error {
 }
 
 // packageFileRow is the answer to select=package_file. GitLab's file.url is a
-// path in its storage, which release tools took for a link; here it is one.
+// path in its storage, which release tools took for a link; here it is a link.
 func packageFileRow(c *call, f registry.File, at registry.Raw) wire.PackageFileRow {
 	path := strings.ReplaceAll(string(f.Name), "%2F", "/")
 	return wire.PackageFileRow{

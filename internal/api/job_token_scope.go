@@ -74,7 +74,7 @@ func allowGroup(c *call) error {
 	return c.created(wire.GroupScopeLink{SourceProjectID: source, TargetGroupID: id})
 }
 
-// target is an id that must be sent.
+// target reads the id of a target, which is required.
 func (c *call) target(name string) (int64, error) {
 	c.params.required(name)
 	id := c.params.integer(name)

@@ -13,11 +13,11 @@ import (
 	"granary/internal/openapi"
 )
 
-// documentPath is where the API describes itself, to anybody.
+// documentPath is the path of the OpenAPI document, which anybody may read.
 const documentPath = "/openapi.json"
 
-// describe answers with the OpenAPI document, for the address that the client called.
-// All but the address is made once, when the first client asks.
+// describe answers with the OpenAPI document for the address that the client called.
+// The rest of the document is made once, for the first client.
 func (s *Server) describe() func(*call) error {
 	read := sync.OnceValues(s.document)
 	return func(c *call) error {
@@ -46,8 +46,8 @@ type document struct {
 	digest string
 }
 
-// document is what is written by hand, with what the table of routes knows:
-// which credentials are taken.
+// document is the document that is written by hand, with the credentials that the table
+// of routes says.
 func (s *Server) document() (document, error) {
 	doc, err := openapi.Read()
 	if err != nil {
@@ -77,8 +77,8 @@ func describedPath(path string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(path, prefix), "...}", "}")
 }
 
-// security lists the credentials that a route takes, any one of which will do,
-// by their names in the document. The empty one is no credential.
+// security lists the credentials that a route takes, by their names in the document. Any
+// one is enough. An empty entry means that none is needed.
 func (r *route) security() []map[string][]string {
 	names := []string{"PrivateToken", "PrivateTokenInQuery", "Bearer"}
 	if r.way.doors.JobTokens {

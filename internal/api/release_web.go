@@ -15,9 +15,8 @@ import (
 	"granary/internal/wire"
 )
 
-// Pages of releases. Programs follow permalink/latest and read the last address,
-// or find the tag in the text; people see what there is. They have no style and
-// no script.
+// Pages of releases. Programs follow permalink/latest and read the final address, or find
+// the tag in the text. The pages have no style and no script.
 
 // matchEnd takes /<project><end>.
 func matchEnd(end string) func(path string) (string, []string, bool) {
@@ -33,15 +32,15 @@ func matchRelease(path string) (string, []string, bool) {
 	return project, []string{decoded(tag)}, ok && tag != "" && !strings.Contains(tag, "/")
 }
 
-// markup begins an answer of a type that browsers show.
+// markup starts an answer of a type that browsers show.
 func (c *call) markup(contentType string, size int64) (*answerWriter, error) {
 	a, err := c.begin(http.StatusOK, size)
 	a.headers = func(h http.Header) { markupHeaders(h, contentType) }
 	return a, err
 }
 
-// markupHeaders let a page do nothing but be read. Its address may have a token in
-// it, which no link tells on.
+// markupHeaders let a page do nothing but be read. Its links do not send a Referer, since
+// its address may contain a token.
 func markupHeaders(h http.Header, contentType string) {
 	jsonHeaders(h)
 	h["Content-Type"] = []string{contentType}
@@ -68,7 +67,7 @@ func (a *answerWriter) link(to, text string) {
 	a.raw(`<a href="` + html.EscapeString(to) + `">` + html.EscapeString(text) + "</a>")
 }
 
-// plain adds a text, each piece of it as change makes it.
+// plain adds a text; change changes each piece.
 func (a *answerWriter) plain(text string, change func(string) string) error {
 	if len(text) <= textPiece {
 		a.raw(change(text))
@@ -127,7 +126,7 @@ func (c *call) writeReleasePage(a *answerWriter, r releases.Release) error {
 	return nil
 }
 
-// eachLink hands over the links of a release, read in steps where they are apart.
+// eachLink calls do with the links of a release, in steps if they are separate.
 func (c *call) eachLink(r releases.Release, do func(releases.Link) error) error {
 	links := page.Of[releases.Link]{Rows: r.Links}
 	if r.Apart != nil {
@@ -153,8 +152,8 @@ type releasesOf struct {
 	found   page.Of[releases.Release]
 }
 
-// releasesMarkup answers with a page of a project's releases in a type that browsers
-// show, as write writes it.
+// releasesMarkup answers with a page of a project's releases, which write writes in a
+// type that browsers show.
 func (c *call) releasesMarkup(contentType string, f releases.Filter, write func(*answerWriter, releasesOf) error) error {
 	ask := c.page(true, releases.ByRelease, releases.ByCreation)
 	if err := c.params.err(); err != nil {
@@ -206,7 +205,7 @@ func webReleases(c *call) error {
 	})
 }
 
-// everyRelease is more than a project may have.
+// everyRelease is more releases than a project may have.
 const everyRelease = 1 << 20
 
 // webReleasesJSON is the whole list, with the fields of GitLab's ReleaseEntity.

@@ -44,7 +44,7 @@ func getRelease(c *call) error {
 	})
 }
 
-// getLatestRelease redirects to the latest release, what follows "latest" kept.
+// getLatestRelease redirects to the latest release, and keeps the path after "latest".
 func getLatestRelease(c *call) error {
 	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.path("id"), releases.ByRelease)
 	if err != nil {
@@ -57,8 +57,8 @@ func getLatestRelease(c *call) error {
 	return c.redirectHere(to)
 }
 
-// redirectHere redirects to another path of this server. The query goes along as
-// it came, a token in it too, but for order_by: how the latest is found (GitLab's
+// redirectHere redirects to another path of this server. It keeps the query, including a
+// token in it, without order_by, which has chosen the latest release (GitLab's
 // API::Releases).
 func (c *call) redirectHere(path string) error {
 	if climbs(path) {
@@ -76,7 +76,7 @@ func (c *call) redirectHere(path string) error {
 		path += "?" + query
 	}
 	if len(query) > maxNext {
-		return fault.New(fault.Invalid, "the parameters are too long together (maximum is "+strconv.Itoa(maxNext)+" bytes)")
+		return fault.New(fault.Invalid, "the parameters are too long in total (maximum is "+strconv.Itoa(maxNext)+" bytes)")
 	}
 	return c.redirect(c.base() + path)
 }
@@ -114,7 +114,7 @@ func createRelease(c *call) error {
 	})
 }
 
-// milestones are titles: no milestones are kept here, so that any will do.
+// milestones reads titles of milestones. There are no milestones here, so any title will do.
 func (p params) milestones() []string {
 	if p.has("milestones") && p.has("milestone_ids") {
 		p.fail("milestones, milestone_ids are mutually exclusive")
@@ -132,7 +132,7 @@ func unknownMilestones(p params) error {
 func editRelease(c *call) error {
 	p := c.params
 	e := releases.Edit{Name: p.record().given("name"), Description: p.record().given("description"), ReleasedAt: p.moment("released_at")}
-	if _, sent := p.values["milestones"]; sent { // an empty list clears
+	if _, sent := p.values["milestones"]; sent { // an empty list removes them
 		titles := p.milestones()
 		e.Milestones = &titles
 	}
@@ -158,8 +158,8 @@ func deleteRelease(c *call) error {
 	})
 }
 
-// listNoMergeRequests tells release tools that a commit came without merge
-// requests: there is no git here.
+// listNoMergeRequests answers release tools that a commit has no merge requests, since
+// there is no git here.
 func listNoMergeRequests(c *call) error {
 	if _, err := c.s.Projects.Project(c.r.Context(), c.actor, c.path("id")); err != nil {
 		return err

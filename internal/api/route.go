@@ -17,7 +17,7 @@ type route struct {
 }
 
 // way is how a request comes to the deed of its route. The zero way takes personal
-// access tokens and parameters, and judges in the usual order.
+// access tokens and parameters, in the order rightFirst.
 type way struct {
 	doors  auth.Doors // credentials that are taken besides personal access tokens
 	body   body
@@ -27,29 +27,29 @@ type way struct {
 	probe  bool    // answers without the path of ExternalURL, too
 }
 
-// body is what a request of a route brings, and who reads it.
+// body is what a request contains, and where it is read.
 type body int
 
 const (
-	parameters body = iota // in query and body; serve reads them, bounded, before the deed
-	noBody                 // nothing that is read, but for what the deed takes from the query itself
+	parameters body = iota // in query and body; read before the deed, within limits
+	noBody                 // nothing but a query, which the deed reads if it needs it
 	fileBody               // one file as it is; the deed reads it as a stream
 	formBody               // one file as multipart/form-data; the deed reads it as a stream
 )
 
-// order is what is judged first, and so which of several refusals a client reads
-// (contract generic-packages 0.5).
+// order is the order of the checks, which decides which of several refusals a client
+// reads (contract generic-packages 0.5).
 type order int
 
 const (
-	rightFirst      order = iota // the credential, whether its token can have the right at all, the rate of writes, the path, the parameters, the deed
-	credentialFirst              // the credential, then the deed, which judges the rest
-	parametersFirst              // the deed: it judges parameters, and then call.refused, the refusal of the credential
-	noCredential                 // the deed alone: credentials are not read, and the request is not counted
+	rightFirst      order = iota // credential, whether its token can have the right at all, rate of writes, path, parameters, deed
+	credentialFirst              // credential, deed; the deed checks the right
+	parametersFirst              // deed; it checks the parameters, and then call.refused, the refusal of the credential
+	noCredential                 // deed; credentials are not read, and the request is not counted
 )
 
-// matcher takes an escaped path apart that begins with a project's full path: the
-// project, still escaped, and the parts behind it that the deed wants.
+// matcher splits an escaped path that begins with a project's full path. project is
+// still escaped; rest is the parts after it that the deed needs.
 type matcher func(path string) (project string, rest []string, ok bool)
 
 // Probes are the addresses that other machines of the operator call. They are

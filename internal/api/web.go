@@ -9,7 +9,8 @@ import (
 	"granary/internal/releases"
 )
 
-// The deeds of web addresses, which begin with a project's full path.
+// The deeds of web addresses, which begin with a project's full path, and how to match
+// them.
 
 // followed does a deed again with the project's id if its path is a former one:
 // install scripts outlive names.
@@ -33,8 +34,8 @@ func matchLatest(path string) (string, []string, bool) {
 	return project, []string{rest}, true
 }
 
-// webLatest redirects to the latest release's own address. Suffix and query go on
-// as they came.
+// webLatest redirects to the latest release's own address, with the same suffix and
+// query.
 func webLatest(c *call) error {
 	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.ref, releases.ByRelease)
 	if err != nil {
@@ -80,8 +81,8 @@ func webPackageFile(c *call) error {
 	return c.sendPackageFile(c.ref, 0, id)
 }
 
-// matchUpload takes /<project>/uploads/<secret>/<file>. A group may be called
-// uploads: what counts is the shape of the end.
+// matchUpload takes /<project>/uploads/<secret>/<file>. A group may be called uploads, so
+// only the form of the end counts.
 func matchUpload(path string) (string, []string, bool) {
 	parts := strings.Split(path, "/")
 	n := len(parts)
@@ -97,8 +98,8 @@ func webUpload(c *call) error {
 	return c.getUpload(c.ref, c.rest[0], c.rest[1])
 }
 
-// cutProject cuts a path at the mark behind a project's full path, of at least
-// two segments. No segment of it is "-", so that the first mark is the one.
+// cutProject cuts a path at the first mark after a project's full path. The full path has
+// at least two segments, none of which is "-", so it cannot contain the mark.
 func cutProject(path, mark string) (project, rest string, ok bool) {
 	project, rest, ok = strings.Cut(strings.TrimPrefix(path, "/"), mark)
 	return project, rest, ok && strings.Contains(project, "/")
