@@ -65,7 +65,7 @@ func (s *Server) Handler() http.Handler {
 	for i := range rows {
 		route := &rows[i]
 		switch {
-		case route.path == genericPath:
+		case route.path == genericPattern:
 			d.generic[route.method] = route
 		case route.way.match != nil:
 			d.web = append(d.web, route)

@@ -17,7 +17,7 @@ const maxHost = 260
 type door struct {
 	s       *Server
 	mux     *http.ServeMux
-	generic map[string]*route // of genericPath, by method
+	generic map[string]*route // of genericPattern, by method
 	web     []*route          // whose match finds them, in order
 	probes  []string          // paths that are answered without the prefix own, too
 	own     string            // the path of the server's own address, "/granary"; "" for none
@@ -74,7 +74,7 @@ func (d *door) below(path string) (string, bool) {
 
 // serveGeneric serves one file of a generic package.
 func (d *door) serveGeneric(w http.ResponseWriter, r *http.Request, project string, raw registry.Raw) {
-	r.Pattern = genericPath // as ServeMux does, for logs and metrics
+	r.Pattern = genericPattern // as ServeMux does, for logs and metrics
 	route := d.generic[r.Method]
 	if route == nil {
 		d.s.notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)

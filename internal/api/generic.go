@@ -12,7 +12,10 @@ import (
 )
 
 // genericPath publishes and installs files (contract generic-packages 1).
-const genericPath = prefix + "/projects/{id}/packages/generic/{name}/{version}/{file...}"
+const (
+	genericPath    = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
+	genericPattern = prefix + genericPath
+)
 
 // genericFault words a refusal for routes that log in: an anonymous caller is asked to
 // log in for what it may not see, and a 404 names nothing (contract generic-packages

@@ -58,7 +58,7 @@ func (s *Server) document() (document, error) {
 			continue
 		}
 		methods := []string{route.method}
-		if route.path == genericPath && route.method == http.MethodGet {
+		if route.path == genericPattern && route.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
 		for _, method := range methods {

@@ -195,7 +195,6 @@ func variableRoutes(at string, read, admin access.Action, deeds deedsOfVariables
 // rules (B). Rules are read with a right that needs no login: GitLab judges their
 // parameters first.
 func packageRoutes() []route {
-	const generic = "/projects/{id}/packages/generic/{name}/{version}/{file...}" // genericPath
 	const one = "/projects/{id}/packages/{package_id}"
 	const file = one + "/package_files/{package_file_id}"
 	const rules = "/projects/{id}/packages/protection/rules"
@@ -204,8 +203,8 @@ func packageRoutes() []route {
 	install := way{doors: every, body: noBody, order: parametersFirst, logsIn: true}
 	publish := way{doors: every, body: fileBody, order: credentialFirst, logsIn: true}
 	return []route{
-		{"GET", generic, access.ReadPackages, install, getFile},
-		{"PUT", generic, access.PublishPackage, publish, putFile},
+		{"GET", genericPath, access.ReadPackages, install, getFile},
+		{"PUT", genericPath, access.PublishPackage, publish, putFile},
 
 		{"GET", "/projects/{id}/packages", access.ListPackages, jobs, listPackages},
 		{"GET", "/groups/{id}/packages", access.ListPackages, tokens, listGroupPackages},
