@@ -11,9 +11,15 @@ import (
 // those of a cache, to another server. X-Forwarded-Host and X-Forwarded-Proto are never
 // read, even from a trusted proxy.
 type Hosts struct {
-	Names   []string                // in lower case, "packages.example.com" or "*.example.org" for all names below; localhost and IP addresses are always known
-	Address string                  // "http://127.0.0.1:8080", the start of links if Host is not known; "" for http://localhost
-	Unknown func(host, link string) // called for each request with another Host, with the start of its links; must not block; may be nil
+	// Names are in lower case: "packages.example.com", or "*.example.org" for all names
+	// below. localhost and IP addresses are always known.
+	Names []string
+	// Address is the start of links if Host is not known, "http://127.0.0.1:8080"; ""
+	// for http://localhost.
+	Address string
+	// Unknown is called for each request with another Host, with the start of its links.
+	// It must not block. It may be nil.
+	Unknown func(host, link string)
 }
 
 // base is the server's address as a client should see it, without a slash at the end.

@@ -43,7 +43,6 @@ func instanceRoutes() []route {
 		{"GET", "/features/definitions", access.ReadInstance, tokens, listFeatureDefinitions},
 		{"POST", "/features/{name}", access.AdminFeatures, tokens, setFeature},
 		{"DELETE", "/features/{name}", access.AdminFeatures, tokens, deleteFeature},
-
 		{"GET", "/deploy_tokens", access.ReadInstance, tokens, listAllDeployTokens},
 		{"GET", "/audit_events", access.ReadInstance, tokens, listInstanceEvents},
 		{"GET", "/audit_events/{event_id}", access.ReadInstance, tokens, getInstanceEvent},
@@ -66,7 +65,6 @@ func userRoutes() []route {
 		{"POST", "/users/{id}/block", access.AdminUsers, tokens, blockUser},
 		{"POST", "/users/{id}/unblock", access.AdminUsers, tokens, unblockUser},
 		{"GET", "/users/{id}/projects", access.ListNamespaces, tokens, listUserProjects},
-
 		{"POST", "/users/{id}/personal_access_tokens", access.IssueTokens, tokens, createPersonalToken},
 		{"GET", "/personal_access_tokens", access.ReadTokens, tokens, listPersonalTokens},
 		{"GET", "/personal_access_tokens/{token_id}", access.UseOwnToken, tokens, getPersonalToken},
@@ -282,7 +280,6 @@ func webRoutes() []route {
 		{"GET", releases + ".atom", access.ReadReleases, web(parameters, matchEnd("/-/releases.atom")), webReleasesAtom},
 		{"GET", releases + "/{tag}", access.ReadReleases, web(noBody, matchRelease), webRelease},
 		{"GET", "/{project...}/-/badges/release.svg", access.ReadReleases, web(parameters, matchEnd("/-/badges/release.svg")), webReleaseBadge},
-
 		{"GET", "/-/project/{id}/uploads/{secret}/{file}", access.FetchUpload, web(noBody, nil), getProjectUpload},
 	}
 	for i := range rows {
