@@ -8,9 +8,9 @@ import (
 	"granary/internal/registry"
 )
 
-// splitGeneric takes the escaped path of a generic route apart: the project,
-// and what stands in place of coordinates, each decoded once. Only literal
-// slashes part segments; an escaped one is a character of its segment.
+// splitGeneric splits the escaped path of a generic route into the project and the
+// raw names, each decoded once. Only literal slashes separate segments; an escaped one
+// is a character of its segment.
 func splitGeneric(escaped string) (project string, raw registry.Raw, ok bool) {
 	// "", api, v4, projects, the project, packages, generic, name, version, the rest
 	parts := strings.SplitN(escaped, "/", 10)
@@ -29,8 +29,7 @@ func splitGeneric(escaped string) (project string, raw registry.Raw, ok bool) {
 	return parts[4], raw, true
 }
 
-// belowGeneric reports a path that has a place in the path for generic packages,
-// or would have.
+// belowGeneric reports whether a path is below packages/generic, of a route or not.
 func belowGeneric(escaped string) bool {
 	parts := strings.SplitN(escaped, "/", 8)
 	if len(parts) < 8 {
@@ -47,8 +46,8 @@ func isGeneric(parts []string) bool {
 	return slices.Equal(parts[:4], []string{"", "api", "v4", "projects"}) && parts[5] == "packages" && parts[6] == "generic"
 }
 
-// splitDir parts the directories from the file's name at the last literal
-// slash. A directory without a name is "/", which no grammar takes.
+// splitDir splits directories from the file's name at the last literal slash. An
+// empty directory becomes "/", which no grammar accepts.
 func splitDir(escaped string) (dir, file string) {
 	i := strings.LastIndexByte(escaped, '/')
 	switch {
@@ -60,8 +59,7 @@ func splitDir(escaped string) (dir, file string) {
 	return decoded(escaped[:i]), decoded(escaped[i+1:])
 }
 
-// decoded is a part of a path decoded once; the server has made sure that it
-// can be.
+// decoded is a part of a path, decoded once. net/http has checked that it decodes.
 func decoded(part string) string {
 	text, err := url.PathUnescape(part)
 	if err != nil {
@@ -70,7 +68,7 @@ func decoded(part string) string {
 	return text
 }
 
-// unclean reports a path that ServeMux would clean.
+// unclean reports a path that ServeMux would clean, and redirect to the result.
 func unclean(path string) bool {
 	return strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
 		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")

@@ -54,7 +54,7 @@ func TestPackageFileByWebAddress(t *testing.T) {
 func (s *server) below(address string) *server {
 	at := *s.api
 	at.ExternalURL = address
-	web := httptest.NewServer(at.Handler(http.NewServeMux()))
+	web := httptest.NewServer(at.Handler())
 	s.t.Cleanup(web.Close)
 	other := *s
 	other.url = web.URL
@@ -99,7 +99,7 @@ func TestBelowAPath(t *testing.T) {
 	for _, path := range []string{"/", "/api/v4/version", generic(p, "tool/1.0.0/f.zip"), own + "x/api/v4/version", "/a/b/granary/api/v4/version", "/-/livenessx"} {
 		b.root("GET", path, nil).header(t, "X-Content-Type-Options: nosniff").is(t, 404, outside)
 	}
-	for _, path := range []string{own, own + "/", own + own + "/api/v4/version", "/-/liveness", "/-/liveness/", own + "/-/liveness/"} { // no probes in this mux
+	for _, path := range []string{own, own + "/", own + own + "/api/v4/version", "/-/liveness", "/-/liveness/", own + "/-/liveness/"} { // no probes here
 		b.root("GET", path, nil).is(t, 404, nowhere)
 	}
 }
@@ -130,10 +130,9 @@ func TestLinksNameKnownHosts(t *testing.T) {
 // TestNosniffBelowDash: a browser must not guess what the probes answer.
 func TestNosniffBelowDash(t *testing.T) {
 	s := newServer(t)
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/x", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
-	h := s.api.Handler(mux)
-	for _, path := range []string{"/-/x", "/-//x/", "/-/none"} {
+	s.api.Probes.Liveness = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
+	h := s.api.Handler()
+	for _, path := range []string{"/-/liveness", "/-//liveness/", "/-/none"} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		if got := w.Header()["X-Content-Type-Options"]; !slices.Equal(got, []string{"nosniff"}) {

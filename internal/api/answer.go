@@ -15,18 +15,18 @@ import (
 	"granary/internal/throttle"
 )
 
-// The memory of answers (design note 015). A row that is read is at most
-// page.Large, but for a release, whose parts are written by themselves, and is
-// up to six times as long in JSON; page.Step is read at a time. Together with
-// what waits to be written this is at most stepMemory.
+// The memory of answers (design note 015). A row from the database has at most
+// page.Large bytes, except for a release, whose parts are written separately. It is up
+// to six times as long in JSON. page.Step bytes are read at a time. Together with what
+// waits to be written this is at most stepMemory.
 const (
 	stepMemory   = 1 << 20   // what an answer in steps takes from the budget
-	smallAnswer  = 64 << 10  // up to here an answer takes nothing from it
-	flushAt      = 192 << 10 // bytes of JSON that are gathered before they are written
-	flushTextAt  = 16 << 10  // the same beside a part of a long text
+	smallAnswer  = 64 << 10  // an answer up to this size takes nothing from the budget
+	flushAt      = 192 << 10 // bytes of JSON that are collected before they are written
+	flushTextAt  = 16 << 10  // the same, next to a part of a long text
 	textPiece    = 4 << 10   // bytes of such a text that are encoded at a time
 	writtenPiece = 64 << 10  // bytes that a client must take within its patience
-	unwatched    = 4 << 10   // an answer so short is left to net/http, which keeps it until the handler ends
+	unwatched    = 4 << 10   // bytes of an answer without a write deadline: net/http buffers it until the handler ends
 )
 
 // How long a request waits for memory, and a write for its client.
@@ -38,25 +38,26 @@ const (
 // Limits of Server.Answers.
 const (
 	AnswersMemory = 32 << 20 // of all answers that are larger than 64 KiB
-	AnswersEach   = 4 << 20  // of those to one user, deploy token or anonymous address
+	AnswersEach   = 4 << 20  // of the answers to one user, deploy token or anonymous address
 )
 
-// answerWriter writes one answer, JSON where headers do not say otherwise, at once
-// where it is short and else in steps. While it waits for the client it holds no connection of the database.
+// answerWriter writes one answer, at once if it is short, otherwise in steps. It is JSON
+// unless headers says otherwise. It holds no database connection while it waits for the
+// client.
 type answerWriter struct {
 	c       *call
 	status  int
-	head    func()            // sets headers of its own; nil for none
-	headers func(http.Header) // of such an answer
+	head    func()            // sets more headers, just before the first write; nil for none
+	headers func(http.Header) // sets the headers of the type
 	buf     bytes.Buffer
 	enc     *json.Encoder // into buf
-	begun   bool          // the header is out
-	done    bool          // the deed is: the answer takes no more memory, which might be refused
+	begun   bool          // the header is written
+	done    bool          // the deed is done: reserve no more memory, since that could be refused
 	held    int64
 }
 
-// begin begins an answer whose rows take about size bytes. It waits until there
-// is memory for a step of them. The caller must call free at the end.
+// begin starts an answer whose rows take about size bytes. It waits for the memory of
+// one step. The caller must call free at the end.
 func (c *call) begin(status int, size int64) (*answerWriter, error) {
 	a := &answerWriter{c: c, status: status, headers: jsonHeaders}
 	a.enc = newEncoder(&a.buf)
@@ -66,19 +67,19 @@ func (c *call) begin(status int, size int64) (*answerWriter, error) {
 	return a, a.take(stepMemory)
 }
 
-// take reserves memory, waiting for it no longer than a client would.
+// take reserves memory. It waits at most AnswerWait, and then fails with Unavailable.
 func (a *answerWriter) take(n int64) error {
 	s := a.c.s
 	ctx, cancel := context.WithTimeout(a.c.r.Context(), cmp.Or(s.AnswerWait, defaultWait))
 	defer cancel()
 	if err := s.Answers.Take(ctx, a.c.key(), n); err != nil {
-		return fault.Wrap(fault.Unavailable, "too many large answers are being read; try again later, or ask for fewer rows with per_page", err)
+		return fault.Wrap(fault.Unavailable, "too many large answers are being sent; try again later, or ask for fewer rows with per_page", err)
 	}
 	a.held = n
 	return nil
 }
 
-// cover takes memory that was not thought to be needed.
+// cover reserves memory for an answer that turned out larger than begin was told.
 func (a *answerWriter) cover(n int64) error {
 	if a.held > 0 || a.done {
 		return nil
@@ -86,7 +87,7 @@ func (a *answerWriter) cover(n int64) error {
 	return a.take(n)
 }
 
-// free gives back what is held.
+// free gives back all memory.
 func (a *answerWriter) free() { a.keep(0) }
 
 // keep gives back all but n bytes.
@@ -97,13 +98,13 @@ func (a *answerWriter) keep(n int64) {
 	}
 }
 
-// empty reports whether nothing was added.
+// empty reports whether nothing was added yet.
 func (a *answerWriter) empty() bool { return !a.begun && a.buf.Len() == 0 }
 
 // raw adds JSON as it is.
 func (a *answerWriter) raw(text string) { a.buf.WriteString(text) }
 
-// value adds a value, and writes what was gathered where that is enough.
+// value adds a value as JSON, and writes if enough is collected.
 func (a *answerWriter) value(v any) error {
 	if err := a.enc.Encode(v); err != nil {
 		return err
@@ -112,11 +113,10 @@ func (a *answerWriter) value(v any) error {
 	return a.flush(flushAt)
 }
 
-// errHeadDone ends an answer to HEAD that is too long to be made only for its
-// length.
+// errHeadDone ends an answer to HEAD that is too long to be made just for its length.
 var errHeadDone = errors.New("the header is all of the answer")
 
-// flush writes what was gathered, if it is at least so much.
+// flush writes what was collected if it has at least so many bytes.
 func (a *answerWriter) flush(atLeast int) error {
 	if a.buf.Len() < atLeast {
 		return nil
@@ -131,7 +131,7 @@ func (a *answerWriter) flush(atLeast int) error {
 	return a.write()
 }
 
-// write writes what was gathered.
+// write writes what was collected.
 func (a *answerWriter) write() error {
 	if !a.begun {
 		a.begun = true
@@ -149,7 +149,7 @@ func (a *answerWriter) write() error {
 	return err
 }
 
-// end writes the rest. An answer that is whole by now has its length told.
+// end writes the rest. If nothing was written before, it sets Content-Length.
 func (a *answerWriter) end() error {
 	n := a.buf.Len()
 	if a.begun {
@@ -165,8 +165,8 @@ func (a *answerWriter) end() error {
 	return a.write()
 }
 
-// run has f write the answer and ends it. An error that comes once the header is
-// out cuts the connection: what there is must not pass for the whole.
+// run lets f write the answer, and ends it. An error after the header was written cuts
+// the connection: the client must not take a part for the whole.
 func (a *answerWriter) run(f func() error) error {
 	defer a.free()
 	err := f()
@@ -183,11 +183,11 @@ func (a *answerWriter) run(f func() error) error {
 	return err
 }
 
-// key is whose part of the memory an answer takes: as requests are counted.
+// key says whose share of the memory an answer takes. Requests are counted by the same key.
 func (c *call) key() throttle.Key { return key(c.actor, c.s.from(c.r)) }
 
-// newEncoder writes values as GitLab does, without HTML's escapes, and a line break
-// behind each.
+// newEncoder writes values as GitLab does, without escapes for HTML. A line break
+// follows each value.
 func newEncoder(to *bytes.Buffer) *json.Encoder {
 	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
@@ -203,20 +203,20 @@ func encodeJSON(to *bytes.Buffer, v any) error {
 	return nil
 }
 
-// deliver writes a body piece by piece. A client that takes none of one within
-// its patience is cut off, with the error os.ErrDeadlineExceeded. net/http takes
-// the deadline away before the connection's next request.
+// deliver writes a body piece by piece. If the client reads nothing of a piece within
+// AnswerPatience, the connection is cut with os.ErrDeadlineExceeded. net/http resets the
+// deadline before the connection's next request.
 func (s *Server) deliver(w http.ResponseWriter, body []byte) error {
 	watched := len(body) > unwatched
 	for len(body) > 0 {
 		if watched {
-			// Only what is no connection refuses: the command line of the server's machine.
+			// Only the command line of the server's machine, which has no connection, refuses it.
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(cmp.Or(s.AnswerPatience, defaultPatience)))
 		}
 		n := min(len(body), writtenPiece)
 		if _, err := w.Write(body[:n]); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = fault.Wrap(fault.Timeout, "the client took nothing of its answer", err)
+				err = fault.Wrap(fault.Timeout, "the client stopped reading its answer", err)
 			}
 			return err
 		}

@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// part is what is left out of a value that is made into JSON, and written by
-// itself: after is the JSON before it, to the quote or bracket that opens it.
+// part is a field that is left empty in a value's JSON and written separately. after is
+// the JSON before its content, up to the quote or bracket that opens it.
 type part struct {
 	after string
 	write func() error
 }
 
-// assemble adds a value whose parts are empty, with the parts in their places. A
-// field's name between quotes stands nowhere else: in a text quotes are escaped.
+// assemble adds a value whose parts are empty, and fills in the parts. A quoted field
+// name occurs nowhere else in the JSON, since quotes inside a text are escaped.
 func (a *answerWriter) assemble(v any, parts ...part) error {
 	var whole bytes.Buffer
 	if err := encodeJSON(&whole, v); err != nil {
@@ -37,8 +37,8 @@ func (a *answerWriter) assemble(v any, parts ...part) error {
 	return a.flush(flushAt)
 }
 
-// text adds the inside of a JSON string, a piece at a time, each as change makes
-// it: the text itself is memory enough.
+// text adds the content of a JSON string, changing and encoding one piece at a time, so
+// that a long text is not in memory twice.
 func (a *answerWriter) text(text string, change func(string) string) error {
 	return a.pieces(text, func(piece string) error {
 		var quoted bytes.Buffer
@@ -50,8 +50,8 @@ func (a *answerWriter) text(text string, change func(string) string) error {
 	})
 }
 
-// pieces has add gather a text a piece at a time, and writes what is gathered now
-// and then. Whole characters make a text.
+// pieces calls add for each piece of a text, and writes when enough is collected. It
+// never splits a character.
 func (a *answerWriter) pieces(text string, add func(piece string) error) error {
 	if err := a.flush(1); err != nil {
 		return err

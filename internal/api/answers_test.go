@@ -39,7 +39,7 @@ func serveAnswers(t *testing.T, wait, patience time.Duration, set ...func(*api.S
 
 func (s *server) serve(a *api.Server) {
 	s.t.Helper()
-	web := httptest.NewServer(httpd.Chain(a.Handler(http.NewServeMux()), httpd.Options{
+	web := httptest.NewServer(httpd.Chain(a.Handler(), httpd.Options{
 		Log: slog.New(slog.DiscardHandler), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	}))
 	s.t.Cleanup(web.Close)
@@ -141,7 +141,7 @@ func TestSlowReaders(t *testing.T) {
 		}
 	}
 	s.hurried().do("GET", large, nil, "X-Forwarded-For: 192.0.2.9").header(t, "Retry-After: 5").
-		starts(t, 503, "503 Service Unavailable - too many large answers are being read")
+		starts(t, 503, "503 Service Unavailable - too many large answers are being sent")
 
 	for _, conn := range conns {
 		_ = conn.Close()

@@ -4,27 +4,12 @@ import (
 	"strconv"
 	"time"
 
-	"granary/internal/access"
 	"granary/internal/audit"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/trail"
 	"granary/internal/wire"
 )
-
-// auditRoutes tell who did what (docs.gitlab.com/api/audit_events).
-func auditRoutes() []route {
-	none := auth.Doors{}
-	return []route{
-		{"GET", "/audit_events", access.ReadInstance, none, listInstanceEvents},
-		{"GET", "/audit_events/{event_id}", access.ReadInstance, none, getInstanceEvent},
-		{"GET", "/projects/{id}/audit_events", access.ReadProjectAudit, none, listProjectEvents},
-		{"GET", "/projects/{id}/audit_events/{event_id}", access.ReadProjectAudit, none, getProjectEvent},
-		{"GET", "/groups/{id}/audit_events", access.ReadGroupAudit, none, listGroupEvents},
-		{"GET", "/groups/{id}/audit_events/{event_id}", access.ReadGroupAudit, none, getGroupEvent},
-	}
-}
 
 func listInstanceEvents(c *call) error {
 	p := c.params
@@ -54,8 +39,8 @@ func listGroupEvents(c *call) error {
 	})
 }
 
-// listEvents reads which events are wanted, and answers with a page of them by
-// number or by cursor.
+// listEvents reads the filter, and answers with a page of events, by number or by
+// cursor.
 func (c *call) listEvents(f trail.Filter, list func(trail.Filter, page.Request) (page.Of[audit.Event], error)) error {
 	p := c.params
 	for name, at := range map[string]*time.Time{"created_after": &f.After, "created_before": &f.Before} {
@@ -87,7 +72,7 @@ func (c *call) listEvents(f trail.Filter, list func(trail.Filter, page.Request) 
 	return answered(c, nil, found, func(a *answerWriter, e audit.Event) error { return a.value(auditEvent(e)) })
 }
 
-// cursorLink leads to what follows the row with the id.
+// cursorLink is the Link to the page after the row with the id.
 func (c *call) cursorLink(last int64) error {
 	q := c.openQuery()
 	q.Del("page")
@@ -123,7 +108,7 @@ func (c *call) getEvent(find func(int64) (audit.Event, error)) error {
 	return c.ok(auditEvent(e))
 }
 
-// What the API says of authors that are no user, as GitLab does.
+// The names of authors that are not users, as GitLab has them.
 const (
 	nobodyID      = -1
 	deployTokenID = -2

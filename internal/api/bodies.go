@@ -16,30 +16,29 @@ import (
 	"granary/internal/fault"
 )
 
-// The memory of bodies with parameters. A body is read whole, copied once or twice
-// on its way into records, and its sender decides how long all that takes.
+// The memory of bodies with parameters. A body is read whole and copied once or twice
+// on its way into records. Its sender decides how long that takes.
 const (
-	smallBody  = 16 << 10 // bytes: up to here a body takes nothing from the budget, and needs no login
-	bodyCopies = 3        // of a body, while it is read and its request answered
+	smallBody  = 16 << 10 // bytes: up to this size a body takes nothing from the budget and needs no login
+	bodyCopies = 3        // of a body in memory until the request is answered
 	bodyTime   = time.Minute
 
-	maxTokens = 10 * maxParts // of a JSON body: an empty value costs 1 byte there, and 40 here
+	maxTokens = 10 * maxParts // of a JSON body: an empty value has 1 byte there, and takes 40 here
 )
 
 // Limits of Server.Bodies.
 const (
 	BodiesMemory = 24 << 20 // of all requests with bodies above 16 KiB
-	BodiesEach   = 8 << 20  // of those of one user
+	BodiesEach   = 8 << 20  // of the requests of one user
 )
 
-// hasBody reports whether parameters may be in the body.
+// hasBody reports whether the body may hold parameters.
 func hasBody(r *http.Request) bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Body != nil && r.Body != http.NoBody
 }
 
-// takeBody bounds what the body of a request may cost, before it is read: its
-// length, its time, and the memory of all such bodies together. The caller calls
-// free when it has answered.
+// takeBody limits a body before it is read: its length, its time, and the memory of
+// all such bodies together. The caller calls free after the answer.
 func (c *call) takeBody() (free func(), err error) {
 	free = func() {}
 	if !hasBody(c.r) {
@@ -47,13 +46,13 @@ func (c *call) takeBody() (free func(), err error) {
 	}
 	length := c.r.ContentLength
 	if length < 0 || length > maxBody {
-		length = maxBody // more is refused as it is read
+		length = maxBody // MaxBytesReader refuses more
 	}
 	if length > smallBody {
 		if c.actor.Kind == access.Anonymous {
-			return free, fault.Wrap(fault.Unauthenticated, "", fmt.Errorf("a body above %d bytes without a login", smallBody))
+			return free, fault.Wrap(fault.Unauthenticated, "", fmt.Errorf("a body of more than %d bytes without a login", smallBody))
 		}
-		n, who := bodyCopies*length, c.key() // Sudo may change who acts before it is given back
+		n, who := bodyCopies*length, c.key() // read now: Sudo may change the actor before free
 		ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
 		defer cancel()
 		if err := c.s.Bodies.Take(ctx, who, n); err != nil {
@@ -65,13 +64,13 @@ func (c *call) takeBody() (free func(), err error) {
 	return free, nil
 }
 
-// timedBody ends a body that comes too slowly, though it goes on coming.
+// timedBody ends a body that arrives too slowly, even if bytes keep coming.
 type timedBody struct {
 	io.ReadCloser
 	until time.Time
 }
 
-// Read fails with os.ErrDeadlineExceeded once the time is over.
+// Read fails with os.ErrDeadlineExceeded after the deadline.
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == nil && time.Now().After(b.until) {
@@ -80,7 +79,7 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// decodeBody reads one JSON object, nil if there is none.
+// decodeBody reads one JSON object. It returns nil for an empty body.
 func decodeBody(body io.Reader) (map[string]any, error) {
 	text, err := io.ReadAll(body)
 	if err != nil {
@@ -101,17 +100,17 @@ func decodeBody(body io.Reader) (map[string]any, error) {
 		return nil, bodyFault(err, "JSON object")
 	}
 	if rest := text[dec.InputOffset():]; len(bytes.TrimSpace(rest)) > 0 {
-		return nil, fault.New(fault.Invalid, "the body is not one valid JSON object: something follows it")
+		return nil, fault.New(fault.Invalid, "the body is not one valid JSON object: there is text after it")
 	}
 	return object, nil
 }
 
-// checkTokens refuses a body of very many very small values.
+// checkTokens refuses a body with too many values, which take more memory than bytes.
 func checkTokens(text []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	for range maxTokens {
 		if _, err := dec.Token(); err != nil {
-			return nil //nolint:nilerr // what is wrong with it, Decode says; its end is no fault
+			return nil //nolint:nilerr // Decode reports what is wrong; the end of the body is not an error
 		}
 	}
 	return fault.New(fault.Invalid, "the body has too many values (maximum is "+strconv.Itoa(maxTokens)+" with names and brackets)")

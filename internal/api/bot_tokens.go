@@ -6,31 +6,8 @@ import (
 	"granary/internal/wire"
 )
 
-// deedsOfBotTokens is the handlers around project access tokens, or those of
-// groups.
+// deedsOfBotTokens are the deeds around access tokens of projects, or of groups.
 type deedsOfBotTokens struct{ deeds auth.BotTokensOf }
-
-func (s *Server) botTokenRoutes() []route {
-	var routes []route
-	for _, at := range []struct {
-		path             string
-		read, issue, end access.Action
-		deeds            deedsOfBotTokens
-	}{
-		{"/projects/{id}/access_tokens", access.ReadProjectTokens, access.IssueProjectToken, access.EndProjectToken, deedsOfBotTokens{s.Auth.ProjectTokens()}},
-		{"/groups/{id}/access_tokens", access.ReadGroupTokens, access.IssueGroupToken, access.EndGroupToken, deedsOfBotTokens{s.Auth.GroupTokens()}},
-	} {
-		none := auth.Doors{}
-		routes = append(routes,
-			route{"GET", at.path, at.read, none, at.deeds.list},
-			route{"GET", at.path + "/{token_id}", at.read, none, at.deeds.get},
-			route{"POST", at.path, at.issue, none, at.deeds.create},
-			route{"DELETE", at.path + "/{token_id}", at.end, none, at.deeds.revoke},
-			route{"POST", at.path + "/{token_id}/rotate", access.RotateBotToken, none, at.deeds.rotate},
-		)
-	}
-	return routes
-}
 
 func (d deedsOfBotTokens) list(c *call) error {
 	f, ask := c.tokenFilter()

@@ -9,29 +9,34 @@ import (
 	"strings"
 
 	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/registry"
 )
 
-// call is one request on its way through a handler.
+// call is one request on its way to its deed.
 type call struct {
 	s      *Server
 	w      http.ResponseWriter
 	r      *http.Request
+	route  *route
 	actor  access.Actor
-	doors  auth.Doors // of the route, for who sends a body; see Again
 	params params
 
-	address string // what base answers, once it was asked
+	refused error        // the refusal of the credential, for deeds of parametersFirst
+	ref     string       // id or path of the project, of generic packages and web addresses
+	raw     registry.Raw // of generic packages
+	rest    []string     // of web addresses: the parts that matcher found
+
+	address string // the result of base, after its first call
 }
 
 // path is a path value, decoded.
 func (c *call) path(name string) string { return c.r.PathValue(name) }
 
-// checkPath refuses values in the path that are too long. How long the id or
-// path of a project, group or user may be, whoever looks it up says: 404.
-func (c *call) checkPath(pattern string) error {
-	for part := range strings.SplitSeq(pattern, "/") {
+// checkPath refuses values in the path that are too long. It leaves the id or path of a
+// project, group or user to the look-up, which answers 404.
+func (c *call) checkPath() error {
+	for part := range strings.SplitSeq(c.route.path, "/") {
 		name, isValue := strings.CutPrefix(strings.TrimSuffix(part, "}"), "{")
 		if !isValue || name == "id" {
 			continue
@@ -48,7 +53,7 @@ func (c *call) checkPath(pattern string) error {
 	return nil
 }
 
-// id is a path value that is a number, written in the one way.
+// id is a path value that is a positive number in its shortest form.
 func (c *call) id(name string) (int64, error) {
 	n, err := strconv.ParseInt(c.path(name), 10, 64)
 	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != c.path(name) {
@@ -56,6 +61,9 @@ func (c *call) id(name string) (int64, error) {
 	}
 	return n, nil
 }
+
+// reads reports a request that changes nothing.
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // ok answers 200 with a body.
 func (c *call) ok(body any) error { return c.reply(http.StatusOK, body) }
@@ -73,8 +81,8 @@ func (c *call) noContent() error {
 	return nil
 }
 
-// moved sends who asks for a project by an old path to the same route with
-// the project's id, which the fault names (contract rest-api 1.1).
+// moved redirects a request for a project by a former path to the same route with the
+// project's id, which the fault holds (contract rest-api 1.1).
 func (c *call) moved(err error) {
 	var id int64
 	if e, ok := errors.AsType[*fault.Error](err); ok {
@@ -101,8 +109,8 @@ func (c *call) reply(status int, body any) error {
 	return nil
 }
 
-// base is the server's own address as this client should see it, without a slash
-// at its end.
+// base is the server's address as this client should see it, without a slash at the
+// end.
 func (c *call) base() string {
 	if c.address == "" {
 		c.address = c.s.base(c.r)
@@ -110,8 +118,8 @@ func (c *call) base() string {
 	return c.address
 }
 
-// writeJSON writes a whole answer, which is short: lists have answerWriter. A body that
-// cannot be written as JSON is a mistake of ours.
+// writeJSON writes a whole short answer; lists use answerWriter. A body that cannot be
+// encoded is a bug, answered with 500.
 func (s *Server) writeJSON(w http.ResponseWriter, status int, body any) {
 	var b bytes.Buffer
 	if err := encodeJSON(&b, body); err != nil {
@@ -126,7 +134,7 @@ func (s *Server) writeJSON(w http.ResponseWriter, status int, body any) {
 	_ = s.deliver(w, b.Bytes()) // a client that is gone needs no answer
 }
 
-// safeHeaders go with every answer of the API.
+// safeHeaders sets the headers of every answer of the API.
 func safeHeaders(h http.Header) {
 	h["X-Frame-Options"] = []string{"SAMEORIGIN"}
 	h["X-Content-Type-Options"] = []string{"nosniff"}

@@ -8,8 +8,8 @@ import (
 	"granary/internal/registry"
 )
 
-// condition reads what a publisher requires of the file that is there, in If-Match
-// and If-None-Match; nil where it requires nothing.
+// condition reads If-Match and If-None-Match, by which a publisher says which file it
+// wants to replace. It returns nil if neither was sent.
 func condition(h http.Header) (*registry.Condition, error) {
 	match, noneMatch := h["If-Match"], h["If-None-Match"]
 	if match == nil && noneMatch == nil {
@@ -24,8 +24,8 @@ func condition(h http.Header) (*registry.Condition, error) {
 	return &c, err
 }
 
-// entityTags reads "*" or a list of entity tags (RFC 9110 8.8.3); nil where no line
-// was sent. Ours are strong, so that a weak tag names one only where the comparison
+// entityTags reads "*" or a list of entity tags (RFC 9110 8.8.3). It returns nil if no
+// line was sent. Our tags are strong, so a weak tag matches one only if the comparison
 // is weak.
 func entityTags(name string, lines []string, weak bool) (*registry.Tags, error) {
 	if lines == nil {
@@ -53,7 +53,7 @@ func entityTags(name string, lines []string, weak bool) (*registry.Tags, error) 
 	return tags, nil
 }
 
-// cutTag cuts the first entity tag off a list of them.
+// cutTag cuts the first entity tag off a list.
 func cutTag(list string) (tag, rest string, ok bool) {
 	start := 0
 	if strings.HasPrefix(list, "W/") {

@@ -40,7 +40,7 @@ type description struct {
 // described is the document as the server hands it out.
 var described = sync.OnceValue(func() *description {
 	w, places := httptest.NewRecorder(), &projects.Service{}
-	(&api.Server{Auth: &auth.Service{Places: places}, Projects: places}).Handler(http.NewServeMux()).ServeHTTP(w, httptest.NewRequest("GET", "/api/v4/openapi.json", nil))
+	(&api.Server{Auth: &auth.Service{Places: places}, Projects: places}).Handler().ServeHTTP(w, httptest.NewRequest("GET", "/api/v4/openapi.json", nil))
 	d := &description{operations: map[string]map[string]any{}, seen: map[string]bool{}, schemas: jsonschema.NewCompiler()}
 	if err := json.Unmarshal(w.Body.Bytes(), &d.document); err != nil {
 		panic(fmt.Sprintf("the OpenAPI document: %v\n%s", err, w.Body))
@@ -125,7 +125,7 @@ func watch(t *testing.T, s *api.Server) http.Handler {
 			t.Error(problem)
 		}
 	})
-	h := s.Handler(http.NewServeMux())
+	h := s.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := &tapped{ResponseWriter: w, status: http.StatusOK}
 		h.ServeHTTP(a, r)

@@ -1,15 +1,16 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
 	"granary/internal/auth"
 )
 
-// credentials reads every carrier of contract generic-packages 4.1, and the user
-// to act as: the header Sudo, else the parameter sudo of the query. Of two carriers
-// of one credential the query comes first.
+// credentials reads credentials from all their places (contract generic-packages 4.1),
+// and the user to act as: the header Sudo, otherwise the parameter sudo of the query. If
+// one credential is in both, the query wins.
 func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 	h := r.Header
 	sudo = header(h, "Sudo")
@@ -26,14 +27,15 @@ func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 		return c, sudo
 	}
 	q := r.URL.Query()
-	c.PrivateToken = first(q.Get("private_token"), c.PrivateToken)
-	c.JobToken = first(q.Get("job_token"), q.Get("token"), c.JobToken)
-	c.Bearer = first(c.Bearer, q.Get("access_token"))
-	return c, first(sudo, sudoOf(q))
+	c.PrivateToken = cmp.Or(q.Get("private_token"), c.PrivateToken)
+	c.JobToken = cmp.Or(q.Get("job_token"), q.Get("token"), c.JobToken)
+	c.Bearer = cmp.Or(c.Bearer, q.Get("access_token"))
+	return c, cmp.Or(sudo, sudoOf(q))
 }
 
-// sudoOf is the parameter sudo: of several the last, as of all parameters. What is no
-// single value names nobody, so that it is refused and not left out.
+// sudoOf is the parameter sudo. The last of several counts, as for all parameters. For a
+// list or object it returns the name, which names no user, so that it is refused and not
+// ignored.
 func sudoOf(form map[string][]string) string {
 	for name := range form {
 		if strings.HasPrefix(name, "sudo[") {
@@ -46,8 +48,8 @@ func sudoOf(form map[string][]string) string {
 	return ""
 }
 
-// header is the first value of a header whose name is in canonical form. Every
-// request asks for five, and Get would bring each name into that form again.
+// header is the first value of a header whose name is in canonical form. It saves the
+// work of Get, which canonicalizes the name; every request reads five headers.
 func header(h http.Header, name string) string {
 	if values := h[name]; len(values) > 0 {
 		return values[0]
@@ -61,14 +63,4 @@ func bearer(authorization string) string {
 		return ""
 	}
 	return strings.TrimSpace(token)
-}
-
-// first is the first value that is not empty.
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

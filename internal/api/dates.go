@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// settleDates judges the conditions by date of a request for a content that was last
-// changed at this time, and is the request that http.ServeContent is to judge further.
-// It reports false if it has answered 412.
+// settleDates judges the conditions by date for content that was last changed at this
+// time. It returns the request with which http.ServeContent judges the rest, and false
+// if it has answered 412.
 //
-// A date is a name here, as an ETag is: it holds for the Last-Modified that we sent
-// and for no other, as If-Range has it (RFC 9110 13.1.5). To ServeContent any later
-// date would do. But what an address leads to can become older: when its newest file
-// is deleted, the one before is back, and has another date than the client was told.
+// A date identifies content here, as an ETag does: it must equal the Last-Modified that
+// we sent, as for If-Range (RFC 9110 13.1.5). ServeContent would accept any later date.
+// But an address can lead to an older file again: if its newest file is deleted, the one
+// before is back, with another date.
 func settleDates(w http.ResponseWriter, r *http.Request, changed time.Time) (settled *http.Request, met bool) {
-	// Read without Get, since every small download comes by here.
+	// Read without Get, since every small download runs this.
 	if changed.IsZero() || r.Header["If-Modified-Since"] == nil && r.Header["If-Unmodified-Since"] == nil {
 		return r, true
 	}
@@ -31,8 +31,8 @@ func settleDates(w http.ResponseWriter, r *http.Request, changed time.Time) (set
 	return r, true
 }
 
-// unmodified reports whether If-Unmodified-Since holds, or does not count. No date
-// is that of the zero time.
+// unmodified reports whether If-Unmodified-Since holds or does not apply. No date equals
+// the zero time.
 func unmodified(r *http.Request, changed time.Time) bool {
 	if !has(r, "If-Unmodified-Since") || has(r, "If-Match") {
 		return true

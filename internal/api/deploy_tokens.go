@@ -5,8 +5,7 @@ import (
 	"granary/internal/wire"
 )
 
-// deedsOfDeployTokens is the handlers around the deploy tokens of groups, or
-// of projects.
+// deedsOfDeployTokens are the deeds around deploy tokens of groups, or of projects.
 type deedsOfDeployTokens struct{ deeds auth.DeployTokensOf }
 
 func listAllDeployTokens(c *call) error {

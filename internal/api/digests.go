@@ -13,20 +13,19 @@ import (
 	"granary/internal/registry"
 )
 
-// digests are what a publisher declares of its body, one of each algorithm.
+// digests are the digests that a publisher declares of its body, one of each algorithm.
 type digests []declaredDigest
 
-// declaredDigest is a digest, and where it stood.
+// declaredDigest is a digest, and the header that declared it.
 type declaredDigest struct {
 	registry.Checksum
 	header string
 }
 
-// declaredDigests reads all that a publisher declares: in the headers of binary
-// repositories, in Content-MD5 (RFC 1864), in Content-Digest and Repr-Digest (RFC
-// 9530), which are the same for a body that is the file, and in the Digest before
-// them (RFC 3230). Algorithms that are not known are nothing to us; what is no
-// digest is refused.
+// declaredDigests reads the digests that a publisher declares: in X-Checksum-* as binary
+// repositories have it, in Content-MD5 (RFC 1864), in Content-Digest and Repr-Digest (RFC
+// 9530), which are equal since the body is the file, and in Digest (RFC 3230). It ignores
+// unknown algorithms and refuses malformed digests.
 func declaredDigests(h http.Header) (digests, error) {
 	for _, in := range digestHeaders() {
 		if h[in.header] != nil {
@@ -36,7 +35,7 @@ func declaredDigests(h http.Header) (digests, error) {
 	return nil, nil
 }
 
-// digestHeader is a header, in its canonical form, and who reads its text.
+// digestHeader is a header in canonical form, and the function that reads its text.
 type digestHeader struct {
 	header string
 	read   func(d *digests, header, text string) error
@@ -68,7 +67,7 @@ func readDigests(h http.Header) (digests, error) {
 	return d, nil
 }
 
-// split takes the SHA-256 out of the others, nil where there is none.
+// split separates the SHA-256, nil if there is none, from the others.
 func (d digests) split() (sha256 *registry.Digest, others []registry.Checksum) {
 	for _, c := range d {
 		if c.Algorithm == registry.SHA256 {
@@ -80,7 +79,7 @@ func (d digests) split() (sha256 *registry.Digest, others []registry.Checksum) {
 	return sha256, others
 }
 
-// add takes a digest, and refuses one that contradicts another.
+// add adds a digest. It refuses one that contradicts another.
 func (d *digests) add(header string, algorithm registry.Algorithm, sum []byte) error {
 	for _, c := range *d {
 		if c.Algorithm != algorithm {
@@ -96,7 +95,7 @@ func (d *digests) add(header string, algorithm registry.Algorithm, sum []byte) e
 	return nil
 }
 
-// hexadecimal reads an X-Checksum-*, whose length tells the algorithm as well.
+// hexadecimal reads an X-Checksum-*. Its length shows the algorithm, too.
 func (d *digests) hexadecimal(header, text string) error {
 	sum, err := hex.DecodeString(strings.TrimSpace(text))
 	algorithm := algorithmOfSize(len(sum))
@@ -109,7 +108,7 @@ func (d *digests) hexadecimal(header, text string) error {
 	return d.add(header, algorithm, sum)
 }
 
-// algorithmIn is the algorithm that the name of an X-Checksum-* says, "" for none.
+// algorithmIn is the algorithm in the name of an X-Checksum-* header, "" for none.
 func algorithmIn(header string) registry.Algorithm {
 	switch header {
 	case "X-Checksum-Md5":
@@ -142,9 +141,8 @@ func (d *digests) contentMD5(header, text string) error {
 	return d.add(header, registry.MD5, sum)
 }
 
-// dictionary reads a dictionary of structured fields (RFC 8941) with byte
-// sequences, "sha-256=:...:". Keys are taken in either case: whoever comes near one
-// of ours means it.
+// dictionary reads a dictionary of structured fields (RFC 8941) with byte sequences,
+// "sha-256=:...:". Keys are read in either case: a client that writes SHA-256 means it.
 func (d *digests) dictionary(header, field string) error {
 	if strings.TrimSpace(field) == "" {
 		return nil
@@ -173,8 +171,8 @@ func (d *digests) dictionary(header, field string) error {
 	return nil
 }
 
-// list reads a Digest of RFC 3230, "SHA-256=...,adler32=...": in base64, checksums
-// of 32 bits as up to eight hexadecimal digits.
+// list reads a Digest of RFC 3230, "SHA-256=...,adler32=...". Digests are in base64,
+// checksums of 32 bits are up to eight hexadecimal digits.
 func (d *digests) list(header, field string) error {
 	for member := range strings.SplitSeq(field, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(member), "=")
@@ -206,8 +204,8 @@ func (d *digests) list(header, field string) error {
 	return nil
 }
 
-// algorithmOf is the algorithm of a key in IANA's registries; "" for one that we
-// cannot compute, or that says nothing of the body as it came.
+// algorithmOf is the algorithm of a key in IANA's registries. It is "" for one that we
+// cannot compute, or that is not about the bytes of the body.
 func algorithmOf(key string) registry.Algorithm {
 	switch key {
 	case "sha-256":
@@ -226,7 +224,7 @@ func algorithmOf(key string) registry.Algorithm {
 	return ""
 }
 
-// fromBase64 reads a checksum, with its padding or without.
+// fromBase64 reads a checksum, with or without padding.
 func fromBase64(text string, algorithm registry.Algorithm) ([]byte, bool) {
 	sum, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	return sum, err == nil && len(sum) == algorithm.Size()

@@ -5,19 +5,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"granary/internal/registry"
 )
 
-// maxHost is how many bytes a host may have: a name of DNS, and a port.
+// maxHost is how many bytes the Host header may have: a DNS name and a port.
 const maxHost = 260
 
-// door is where requests come in. It finds their path, which is all that a route
-// depends on beside the method.
+// door receives every request. It finds the path, on which the route depends, together
+// with the method.
 type door struct {
 	s       *Server
 	mux     *http.ServeMux
-	generic map[string]route // by method
-	own     string           // the path of the server's own address, "/granary"; "" for none
-	vary    []string         // of every answer below /api/, made once
+	generic map[string]*route // of genericPattern, by method
+	web     []*route          // whose match finds them, in order
+	probes  []string          // paths that are answered without the prefix own, too
+	own     string            // the path of the server's own address, "/granary"; "" for none
+	vary    []string          // value of Vary in every answer below /api/, made once
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +34,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if len(r.Host) > maxHost { // it is repeated in every row of an answer
+	if len(r.Host) > maxHost { // links in every row of an answer repeat it
 		s.writeJSON(w, http.StatusBadRequest, errorBody("the host is too long (maximum is "+strconv.Itoa(maxHost)+" characters)"))
 		return
 	}
@@ -39,7 +43,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if project, raw, ok := splitGeneric(path); ok {
-		s.serveGeneric(w, r, d.generic[r.Method], project, raw)
+		d.serveGeneric(w, r, project, raw)
 		return
 	}
 	path = dropSlash(path)
@@ -56,8 +60,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// below is a path without that of the server's own address, and whether it is
-// served here at all.
+// below removes the path of the server's own address from a path. It reports false for
+// a path that is not served here.
 func (d *door) below(path string) (string, bool) {
 	if d.own == "" {
 		return path, true
@@ -65,11 +69,80 @@ func (d *door) below(path string) (string, bool) {
 	if below, ok := underPath(path, d.own); ok {
 		return below, true
 	}
-	return path, isProbe(dropSlash(path))
+	return path, slices.Contains(d.probes, dropSlash(path))
 }
 
-// isProbe reports an address that is served without the path of the server's own
-// too: load balancers and Prometheus call a node by itself.
-func isProbe(path string) bool {
-	return slices.Contains([]string{"/-/liveness", "/-/readiness", "/-/metrics"}, path)
+// serveGeneric serves one file of a generic package.
+func (d *door) serveGeneric(w http.ResponseWriter, r *http.Request, project string, raw registry.Raw) {
+	r.Pattern = genericPattern // as ServeMux does, for logs and metrics
+	route := d.generic[r.Method]
+	if route == nil {
+		d.s.notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
+		return
+	}
+	if raw.Dir == "" && r.URL.RawQuery != "" {
+		raw.Dir = r.URL.Query().Get("path")
+	}
+	serve(&call{s: d.s, w: w, r: r, route: route, ref: project, raw: raw})
+}
+
+// maxWebPath is how many bytes a web address may have: a full path, a tag and the path
+// of a file.
+const maxWebPath = 8192
+
+// serveWeb serves a web address, which begins with a project's full path, so that
+// ServeMux cannot match it. It reports whether r was for one.
+func (d *door) serveWeb(w http.ResponseWriter, r *http.Request) bool {
+	path := r.URL.EscapedPath()
+	if len(path) > maxWebPath || !reads(r) || strings.HasPrefix(path, prefix+"/") || strings.HasPrefix(path, "/-/") {
+		return false
+	}
+	for _, route := range d.web {
+		if project, rest, ok := route.way.match(path); ok {
+			r.Pattern = route.method + " " + route.path
+			serve(&call{s: d.s, w: w, r: r, route: route, ref: decoded(project), rest: rest})
+			return true
+		}
+	}
+	return false
+}
+
+// unknown answers what ServeMux has no route for: a web address, or 405 if another
+// method has a route, or 404.
+func (d *door) unknown(w http.ResponseWriter, r *http.Request) {
+	s := d.s
+	if d.serveWeb(w, r) {
+		return
+	}
+	if r.URL.Path == "/api/v3" || strings.HasPrefix(r.URL.Path, "/api/v3/") {
+		s.writeJSON(w, http.StatusGone, errorBody("API V3 is no longer supported. Use API V4 instead."))
+		return
+	}
+	if r.URL.Path == "/api/graphql" {
+		s.noGraphQL(w, r)
+		return
+	}
+	var allowed []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := d.mux.Handler(probe); pattern != "" && pattern != "/" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
+		return
+	}
+	s.notAllowed(w, r, allowed...)
+}
+
+// notAllowed answers a method that the path does not have.
+func (s *Server) notAllowed(w http.ResponseWriter, r *http.Request, allowed ...string) {
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	if r.Method == http.MethodOptions {
+		safeHeaders(w.Header())
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	s.writeJSON(w, http.StatusMethodNotAllowed, errorBody("405 Not Allowed"))
 }

@@ -179,7 +179,7 @@ func TestSudoIsRecorded(t *testing.T) {
 	wantValue(t, "whose upload it is", ask[int64](s, `SELECT creator_id FROM uploads`), id)
 	form = "--b\r\nContent-Disposition: form-data; name=\"sudo\"\r\n\r\nada\r\n" + form
 	s.do("POST", v4+"/projects/"+project+"/uploads", strings.NewReader(form), "PRIVATE-TOKEN: "+rootToken, "Content-Type: multipart/form-data; boundary=b").
-		is(t, 400, `{"error":"sudo is invalid, uploads take it in the header Sudo or in the query"}`)
+		is(t, 400, `{"error":"sudo is invalid: uploads take it in the header Sudo or in the query"}`)
 	var ends []address // of the project and the group
 	for _, d := range s.addresses(project, group) {
 		end := d.Method == "DELETE" && (strings.HasSuffix(d.Path, "/projects/{id}") || strings.HasSuffix(d.Path, "/groups/{id}"))

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -11,12 +12,12 @@ import (
 	"granary/internal/wire"
 )
 
-// basicChallenge goes with every 401 that a login would cure, so that clients
-// which keep credentials in .netrc send them.
+// basicChallenge is in every 401 that a login would avoid, so that clients with
+// credentials in .netrc send them.
 const basicChallenge = `Basic realm="GitLab Packages Registry"`
 
-// fail answers a request that failed. It is the one place where faults become
-// statuses and GitLab's shapes (contract generic-packages 7, rest-api 1.3).
+// fail answers a request that failed. Only here do faults become statuses and bodies
+// in GitLab's shapes (contract generic-packages 7, rest-api 1.3).
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if refused, ok := errors.AsType[*throttle.Refusal](err); ok {
 		_, endpoint := errors.AsType[endpointRefusal](err)
@@ -28,7 +29,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		e = &fault.Error{Kind: fault.Internal, Err: err}
 	}
 	if errors.Is(err, context.Canceled) && e.Kind != fault.Refused && r.Context().Err() != nil {
-		e = fault.New(fault.Timeout, "") // the client left: nobody reads this, and it is no failure of ours
+		e = fault.New(fault.Timeout, "") // the client left: nobody reads this, and the server did not fail
 	}
 	status, body := answer(e)
 	switch e.Kind {
@@ -45,7 +46,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.writeJSON(w, status, body)
 }
 
-// answer is the table of kinds.
+// answer is the status and the body of each kind of fault.
 func answer(e *fault.Error) (int, any) {
 	switch e.Kind {
 	case fault.Invalid:
@@ -71,13 +72,13 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Hidden:
 		return http.StatusNotFound, message(noun(e.Msg), "")
 	case fault.Absent:
-		return http.StatusNotFound, message(first(e.Msg, "404 Not Found"), "")
+		return http.StatusNotFound, message(cmp.Or(e.Msg, "404 Not Found"), "")
 	case fault.NotFound:
 		return http.StatusNotFound, message("404 Not found", "")
 	case fault.Moved:
 		return http.StatusMethodNotAllowed, message("Non GET methods are not allowed for moved projects", "")
 	case fault.Conflict:
-		return http.StatusConflict, message(first(e.Msg, "409 Conflict"), "")
+		return http.StatusConflict, message(cmp.Or(e.Msg, "409 Conflict"), "")
 	case fault.Precondition:
 		return http.StatusPreconditionFailed, message("412 Precondition Failed", e.Msg)
 	case fault.NotAllowed:
@@ -87,7 +88,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Unfit:
 		return http.StatusUnprocessableEntity, errorBody(e.Msg)
 	case fault.TooLarge:
-		return http.StatusBadRequest, message("400 Bad request", first(e.Msg, "File is too large"))
+		return http.StatusBadRequest, message("400 Bad request", cmp.Or(e.Msg, "File is too large"))
 	case fault.Timeout:
 		return http.StatusRequestTimeout, message("408 Request Timeout", e.Msg)
 	case fault.Unavailable:
@@ -99,12 +100,12 @@ func answer(e *fault.Error) (int, any) {
 	return http.StatusInternalServerError, message("500 Internal Server Error", "")
 }
 
-// fields tells what is wrong field by field, or in one sentence.
+// fields is the body that says what is wrong with each field, or in one sentence.
 func fields(e *fault.Error, otherwise string) wire.Message {
 	if e.Fields != nil {
 		return wire.Message{Message: e.Fields}
 	}
-	return message(first(e.Msg, otherwise), "")
+	return message(cmp.Or(e.Msg, otherwise), "")
 }
 
 // noun is the text of a 404: "404 Project Not Found".
@@ -123,7 +124,7 @@ func message(text, detail string) wire.Message {
 	return wire.Message{Message: text}
 }
 
-// notAllowedBody says why where GitLab does.
+// notAllowedBody is the body of a 405, with the reason if GitLab gives one.
 func notAllowedBody(why string) any {
 	if why != "" {
 		return errorBody(why)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"granary/internal/access"
 )
@@ -12,9 +13,11 @@ func (s *Server) OnParam(f func(r *http.Request, name string)) { s.asked = f }
 // Described is every method and path that the document must have, as it writes
 // them.
 func (s *Server) Described() [][2]string {
-	found := [][2]string{{http.MethodGet, documentPath}, {http.MethodHead, describedPath(genericPath)}}
+	found := [][2]string{{http.MethodHead, describedPath(genericPattern)}}
 	for _, route := range s.routes() {
-		found = append(found, [2]string{route.method, describedPath(route.path)})
+		if strings.HasPrefix(route.path, prefix) {
+			found = append(found, [2]string{route.method, describedPath(route.path)})
+		}
 	}
 	return found
 }
@@ -26,24 +29,15 @@ type Door struct {
 	Counted      bool // by Server.Writes
 }
 
-// Doors is every one there is: the rows of the table of routes, and what is no part
-// of the API.
+// Doors is every one there is: the rows of the table of routes that read credentials.
 func (s *Server) Doors() []Door {
 	doors := []Door{{Method: http.MethodHead, Path: genericPattern, Action: access.ReadPackages}}
 	for _, r := range s.routes() {
-		doors = append(doors, Door{r.method, prefix + r.path, r.action, r.writes()})
-	}
-	for _, path := range append(webPatterns(), projectUploadPath) {
-		doors = append(doors, Door{Method: http.MethodGet, Path: path})
+		if r.way.order != noCredential {
+			doors = append(doors, Door{r.method, r.path, r.action, r.writes()})
+		}
 	}
 	return doors
-}
-
-func webPatterns() (found []string) {
-	for _, r := range webRoutes() {
-		found = append(found, r.pattern)
-	}
-	return found
 }
 
 // OnStep has f told of every step of an answer that is written, in bytes.

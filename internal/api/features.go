@@ -51,7 +51,7 @@ func deleteFeature(c *call) error {
 	return c.noContent()
 }
 
-// featureChange reads which gate is set to what, for whom (contract rest-api E).
+// featureChange reads which gate to set, to which value, for whom (contract rest-api E).
 func (c *call) featureChange() (projects.FeatureChange, error) {
 	p := c.params
 	paths := p.upTo(maxReference)
@@ -73,13 +73,12 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 		return change, err
 	}
 	if p.sends("feature_group") {
-		return change, fault.New(fault.Refused, "feature_group is not known here; name users, groups, namespaces or projects")
+		return change, fault.New(fault.Refused, "feature_group is not supported; use user, group, namespace or project")
 	}
 	return change, flagGate(&change, value, key, targeted != "")
 }
 
-// flagGate reads the value: true, false, or a percentage. A part of a percent is
-// counted as a whole one.
+// flagGate reads the value: true, false, or a percentage, which is rounded up.
 func flagGate(change *projects.FeatureChange, value, key string, targeted bool) error {
 	number, err := strconv.ParseFloat(value, 64)
 	on := value == "true"
@@ -104,8 +103,8 @@ func flagGate(change *projects.FeatureChange, value, key string, targeted bool) 
 	return nil
 }
 
-// feature shows a flag. Targets that it is off for have a gate of their own,
-// which GitLab does not have.
+// feature shows a flag. disabled_actors, the targets for which the flag is off, is a
+// gate that GitLab does not have.
 func feature(f projects.Feature) wire.Feature {
 	w := wire.Feature{Name: f.Name, State: "off", Gates: []wire.FeatureGate{}}
 	if f.Value != nil {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -12,44 +11,15 @@ import (
 	"granary/internal/wire"
 )
 
-// genericPath is where files are published to and installed from (contract
-// generic-packages 1).
+// genericPath publishes and installs files (contract generic-packages 1).
 const (
 	genericPath    = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
 	genericPattern = prefix + genericPath
 )
 
-// serveGeneric publishes or installs one file. The zero route is that of a
-// method there is none for.
-func (s *Server) serveGeneric(w http.ResponseWriter, r *http.Request, route route, project string, raw registry.Raw) {
-	r.Pattern = genericPattern // as the mux does, for logs and figures
-	if route.path == "" {
-		s.notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
-		return
-	}
-	if raw.Dir == "" && r.URL.RawQuery != "" {
-		raw.Dir = r.URL.Query().Get("path")
-	}
-	actor, refused := s.authenticate(r, route.doors)
-	if tooMany(refused) {
-		s.fail(w, r, refused)
-		return
-	}
-	c := &call{s: s, w: w, r: r, actor: actor, doors: route.doors}
-	var err error
-	if route.action == access.PublishPackage {
-		err = c.putFile(refused, project, raw)
-	} else {
-		err = c.getFile(refused, project, raw)
-	}
-	if err != nil {
-		s.fail(w, r, genericFault(c.actor, err))
-	}
-}
-
-// genericFault words a refusal as these routes do: an anonymous caller is asked
-// to log in for whatever it may not see, and nothing is named (contract 0.6,
-// 2.6).
+// genericFault words a refusal for routes that log in: an anonymous caller is asked to
+// log in for what it may not see, and a 404 names nothing (contract generic-packages
+// 0.6, 2.6).
 func genericFault(a access.Actor, err error) error {
 	switch {
 	case !fault.Is(err, fault.Hidden):
@@ -61,29 +31,26 @@ func genericFault(a access.Actor, err error) error {
 }
 
 // putFile publishes.
-func (c *call) putFile(refused error, project string, raw registry.Raw) error {
-	if refused != nil {
-		return refused
-	}
+func putFile(c *call) error {
 	options, wantRow, bad := c.publishOptions()
 	options.Bad = bad
-	f, err := c.s.Registry.Publish(c.r.Context(), c.actor, project, raw, c.r.Body, options)
+	f, err := c.s.Registry.Publish(c.r.Context(), c.actor, c.ref, c.raw, c.r.Body, options)
 	if err != nil {
 		return err
 	}
 	if wantRow {
-		return c.ok(packageFileRow(c, f, raw))
+		return c.ok(packageFileRow(c, f, c.raw))
 	}
 	return c.created(message("201 Created", ""))
 }
 
-// publishOptions reads what travels beside the body of a publish.
+// publishOptions reads the headers and the query of a publish.
 func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err error) {
 	o.Length, o.Sender = c.r.ContentLength, c
-	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: else a part would become the whole file
+	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: otherwise a part would become the whole file
 		return o, false, fault.New(fault.Refused, "Content-Range is not supported, send the whole file")
 	}
-	c.params = params{values: map[string][]string{}, faults: new([]string)}
+	c.params = newParams()
 	if c.r.URL.RawQuery != "" {
 		c.params.values = c.r.URL.Query()
 	}
@@ -105,8 +72,8 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 }
 
 // getFile installs.
-func (c *call) getFile(refused error, project string, raw registry.Raw) error {
-	content, err := c.s.Registry.Open(c.r.Context(), c.actor, project, raw, refused)
+func getFile(c *call) error {
+	content, err := c.s.Registry.Open(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
 	if err != nil {
 		return err
 	}
@@ -117,43 +84,8 @@ func (c *call) getFile(refused error, project string, raw registry.Raw) error {
 	return c.send(content, contentType(content.Name.Base()))
 }
 
-// contentHeaders describe a file on its way out (contract 3.3). Should a browser show
-// it after all, it is in a sandbox: nothing in it runs, nor asks for anything. The
-// values, those of safeHeaders among them, are one array, since this is paid on every
-// small download.
-func contentHeaders(h http.Header, f registry.File, contentType string) {
-	tag := `"` + f.Digest.String() + `"`
-	v := [...]string{
-		contentType, disposition(f.Name.Base()), "binary", tag, tag[1 : len(tag)-1],
-		"max-age=0, private, must-revalidate", "sandbox; default-src 'none'", "SAMEORIGIN", "nosniff",
-	}
-	for i, name := range [...]string{
-		"Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Etag", "X-Checksum-Sha256",
-		"Cache-Control", "Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options",
-	} {
-		h[name] = v[i : i+1 : i+1]
-	}
-}
-
-// disposition asks to be saved under the name, in both spellings of RFC 6266.
-func disposition(name string) string {
-	plain := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || r == '"' || r == '\\' {
-			return '_'
-		}
-		return r
-	}, name)
-	return `attachment; filename="` + plain + `"; filename*=UTF-8''` + extValue(name)
-}
-
-// extValue is the ext-value of RFC 8187: attr-char as it is, the rest percent-
-// encoded.
-func extValue(s string) string {
-	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
-}
-
 // packageFileRow is the answer to select=package_file. GitLab's file.url is a
-// path in its storage, which release tools took for a link; here it is one.
+// path in its storage, which release tools took for a link; here it is a link.
 func packageFileRow(c *call, f registry.File, at registry.Raw) wire.PackageFileRow {
 	path := strings.ReplaceAll(string(f.Name), "%2F", "/")
 	return wire.PackageFileRow{

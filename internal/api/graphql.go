@@ -6,7 +6,7 @@ import (
 	"granary/internal/wire"
 )
 
-// noGraphQL answers /api/graphql, and tells what serves in its place.
+// noGraphQL answers /api/graphql, and says what to use instead.
 func (s *Server) noGraphQL(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, http.StatusNotFound, wire.NoGraphQL{
 		Error: "404 Not Found",

@@ -9,14 +9,14 @@ import (
 	"granary/internal/wire"
 )
 
-// visibilities are the wire's words, and what they mean.
+// visibilities maps the words of the wire to visibilities.
 func visibilities() map[string]access.Visibility {
 	return map[string]access.Visibility{
 		"private": access.Private, "internal": access.Internal, "public": access.Public,
 	}
 }
 
-// visibility reads a visibility, nil where it was not sent.
+// visibility reads a visibility. It returns nil if none was sent.
 func (p params) visibility() *access.Visibility {
 	word := p.choice("visibility", "private", "internal", "public")
 	if word == "" {
@@ -26,7 +26,7 @@ func (p params) visibility() *access.Visibility {
 	return &v
 }
 
-// minRole reads a role to filter by.
+// minRole reads the role to filter by.
 func (p params) minRole() access.Role {
 	role := access.Role(p.integer("min_access_level"))
 	if p.has("min_access_level") && role != access.Minimal && !role.Grantable() {
@@ -81,7 +81,7 @@ func createGroup(c *call) error {
 	return c.created(c.groupDetail(g))
 }
 
-// duplicateSettings reads the two settings about duplicates; null inherits.
+// duplicateSettings reads the two settings about duplicates. null inherits the setting.
 func duplicateSettings(p params) (projects.Setting[bool], projects.Setting[string]) {
 	allowed := setting(p, "generic_duplicates_allowed", func(string) *bool { return p.optionalBoolean("generic_duplicates_allowed") })
 	exception := setting(p, "generic_duplicate_exception_regex", func(expr string) *string {

@@ -6,34 +6,15 @@ import (
 	"slices"
 	"strconv"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/webhooks"
 	"granary/internal/wire"
 )
 
 const (
-	packageEvents = "package_events" // granary's own kind of event; the others are GitLab's
-	packageHooks  = "package_hooks"  // its word in a delivery log
+	packageEvents = "package_events" // a kind of event that only granary has
+	packageHooks  = "package_hooks"  // the same in a delivery log
 )
-
-func hookRoutes() []route {
-	none := auth.Doors{}
-	const all, one = "/projects/{id}/hooks", "/projects/{id}/hooks/{hook_id}"
-	return []route{
-		{"GET", all, access.ReadHooks, none, listHooks},
-		{"POST", all, access.AdminHooks, none, createHook},
-		{"GET", one, access.ReadHooks, none, getHook},
-		{"PUT", one, access.AdminHooks, none, editHook},
-		{"DELETE", one, access.AdminHooks, none, deleteHook},
-		{"PUT", one + "/custom_headers/{key}", access.AdminHooks, none, setHookHeader},
-		{"DELETE", one + "/custom_headers/{key}", access.AdminHooks, none, deleteHookHeader},
-		{"POST", one + "/test/{trigger}", access.AdminHooks, none, testHook},
-		{"GET", one + "/events", access.ReadHooks, none, listHookEvents},
-		{"POST", one + "/events/{hook_event_id}/resend", access.AdminHooks, none, resendHookEvent},
-	}
-}
 
 func listHooks(c *call) error {
 	ask := c.page(false)
@@ -96,8 +77,8 @@ func deleteHook(c *call) error {
 	return c.noContent()
 }
 
-// hookEdit reads what a hook is to be: only what was sent. What would change
-// deliveries and is not there is refused; filters of pushes are let pass, since
+// hookEdit reads the changes of a hook: only what was sent. It refuses parameters that
+// would change deliveries and are not supported. It ignores filters of pushes, since
 // there are no pushes.
 func (p params) hookEdit() webhooks.Edit {
 	e := webhooks.Edit{
@@ -179,7 +160,7 @@ func listHookEvents(c *call) error {
 	return listed(c, ask, found, err, hookEvent)
 }
 
-// attemptFilter reads statuses of answers, by number or by class.
+// attemptFilter reads statuses of answers, as numbers or classes.
 func (p params) attemptFilter() (f webhooks.AttemptFilter) {
 	classes := map[string][2]int{"successful": {200, 299}, "client_failure": {400, 499}, "server_failure": {500, 599}}
 	for _, word := range p.list("status") {

@@ -6,18 +6,23 @@ import (
 	"strings"
 )
 
-// Hosts says which names of the server links may repeat, where ExternalURL does
-// not say what they begin with. Whoever sends a request chooses its Host: a link
-// with any name would lead the clients of a cache or of a reader of logs astray.
-// X-Forwarded-Host and X-Forwarded-Proto are not read, not even of a trusted proxy.
+// Hosts says which names of the server links may repeat if there is no ExternalURL. The
+// client chooses the Host header: a link with any name could send other clients, such as
+// those of a cache, to another server. X-Forwarded-Host and X-Forwarded-Proto are never
+// read, even from a trusted proxy.
 type Hosts struct {
-	Names   []string                // in lower case, "packages.example.com" or "*.example.org" for all below; localhost and IP addresses need none
-	Address string                  // "http://127.0.0.1:8080", what links name for who called by another name; "" for http://localhost
-	Unknown func(host, link string) // told of each call by another name, and what links name; nil for nobody. It must not wait
+	// Names are in lower case: "packages.example.com", or "*.example.org" for all names
+	// below. localhost and IP addresses are always known.
+	Names []string
+	// Address is the start of links if Host is not known, "http://127.0.0.1:8080"; ""
+	// for http://localhost.
+	Address string
+	// Unknown is called for each request with another Host, with the start of its links.
+	// It must not block. It may be nil.
+	Unknown func(host, link string)
 }
 
-// base is the server's own address as a client should see it, without a slash at
-// its end.
+// base is the server's address as a client should see it, without a slash at the end.
 func (s *Server) base(r *http.Request) string {
 	switch {
 	case s.ExternalURL != "":
@@ -30,7 +35,7 @@ func (s *Server) base(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// known reports whether links may name a host, with or without a port.
+// known reports whether links may repeat a host, with or without a port.
 func (h *Hosts) known(host string) bool {
 	name, port := host, ""
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
@@ -50,7 +55,7 @@ func (h *Hosts) known(host string) bool {
 	return false
 }
 
-// isIP reports an IP address as it stands in a URL.
+// isIP reports whether a host is an IP address, written as in a URL.
 func isIP(name string) bool {
 	if inside, ok := strings.CutPrefix(name, "["); ok {
 		inside, ok = strings.CutSuffix(inside, "]")
@@ -61,7 +66,7 @@ func isIP(name string) bool {
 	return err == nil && ip.Is4()
 }
 
-// isNamed reports whether a setting names a host.
+// isNamed reports whether an entry of Names names a host.
 func isNamed(name, setting string) bool {
 	tail, below := strings.CutPrefix(setting, "*")
 	if !below {
@@ -75,7 +80,7 @@ func inHostName(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_'
 }
 
-// fallback is what links name for who called by a name that is not known.
+// fallback is the start of links in an answer to a request whose Host is not known.
 func (h *Hosts) fallback(host string) (link string) {
 	link = h.Address
 	if link == "" {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// otherSettings are the attributes that GitLab documents for the edit of a project
-// and granary has not: about git, pipelines, issues, pages and their access. Who
-// sends them, since GitLab takes them, is told nothing, and they change nothing.
+// otherSettings are the attributes of a project that GitLab can edit and granary does not
+// have: git, pipelines, issues, pages and access to them. Since GitLab accepts them,
+// granary does, too, and changes nothing.
 func otherSettings() []string {
 	return strings.Fields(`
 		allow_merge_on_skipped_pipeline allow_pipeline_trigger_approve_deployment analytics_access_level approvals_before_merge
@@ -37,12 +37,12 @@ func otherSettings() []string {
 		warn_about_potentially_unwanted_characters web_based_commit_signing_enabled wiki_access_level wiki_enabled`)
 }
 
-// sendsOtherSettings reports whether one of them was sent, or a part of one that is an
-// object. None is read.
+// sendsOtherSettings reports whether one of them was sent, or a field of one that is an
+// object. Their values are not read.
 func (c *call) sendsOtherSettings() bool {
 	others := otherSettings()
 	sent := slices.AppendSeq(slices.Collect(maps.Keys(c.params.values)), maps.Keys(c.params.null))
-	if c.r.MultipartForm != nil { // an avatar is a file
+	if c.r.MultipartForm != nil { // an avatar is sent as a file
 		sent = slices.AppendSeq(sent, maps.Keys(c.r.MultipartForm.File))
 	}
 	return slices.ContainsFunc(sent, func(name string) bool {

@@ -1,28 +1,9 @@
 package api
 
 import (
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
-
-// jobTokenRoutes are those around whose job tokens a project lets in (contract
-// rest-api C5).
-func jobTokenRoutes() []route {
-	const at = "/projects/{id}/job_token_scope"
-	none := auth.Doors{}
-	return []route{
-		{"GET", at, access.ReadJobTokenScope, none, getJobTokenScope},
-		{"PATCH", at, access.AdminJobTokenScope, none, setJobTokenScope},
-		{"GET", at + "/allowlist", access.ReadJobTokenScope, none, listAllowedProjects},
-		{"POST", at + "/allowlist", access.AdminJobTokenScope, none, allowProject},
-		{"DELETE", at + "/allowlist/{target_project_id}", access.AdminJobTokenScope, none, disallowProject},
-		{"GET", at + "/groups_allowlist", access.ReadJobTokenScope, none, listAllowedGroups},
-		{"POST", at + "/groups_allowlist", access.AdminJobTokenScope, none, allowGroup},
-		{"DELETE", at + "/groups_allowlist/{target_group_id}", access.AdminJobTokenScope, none, disallowGroup},
-	}
-}
 
 func getJobTokenScope(c *call) error {
 	enabled, err := c.s.Projects.JobTokenScope(c.r.Context(), c.actor, c.path("id"))
@@ -93,7 +74,7 @@ func allowGroup(c *call) error {
 	return c.created(wire.GroupScopeLink{SourceProjectID: source, TargetGroupID: id})
 }
 
-// target is an id that must be sent.
+// target reads the id of a target, which is required.
 func (c *call) target(name string) (int64, error) {
 	c.params.required(name)
 	id := c.params.integer(name)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 func createJob(c *call) error {
 	p := c.params
 	j := auth.Job{
-		Name: first(p.str("name"), "job"), Stage: first(p.str("stage"), "test"), Ref: p.str("ref"), SHA: p.str("sha"),
+		Name: cmp.Or(p.str("name"), "job"), Stage: cmp.Or(p.str("stage"), "test"), Ref: p.str("ref"), SHA: p.str("sha"),
 		Tag: p.boolean("tag"), PipelineID: p.integer("pipeline_id"), User: auth.User{ID: p.integer("user_id")},
 	}
 	timeout := auth.DefaultJobTimeout

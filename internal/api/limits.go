@@ -15,16 +15,17 @@ import (
 	"granary/internal/throttle"
 )
 
-// authenticate turns what the request carries into who acts in it, and counts the
-// request for who sent it: a *throttle.Refusal is one too many. Every door gets its
-// actor here, so that Sudo holds on every door.
+// authenticate finds the actor of a request from its credentials and Sudo, and counts the
+// request for its sender. It returns a *throttle.Refusal if that was one too many. Every
+// route gets its actor here, so that Sudo works on every route.
 func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, error) {
 	return s.whoActs(r, d, true)
 }
 
-// Again implements registry.Sender: who acts in the request now. It counts as no other.
+// Again implements registry.Sender: it finds the actor of the request as of now. That
+// does not count as another request.
 func (c *call) Again(context.Context) (access.Actor, error) {
-	return c.s.whoActs(c.r, c.doors, false)
+	return c.s.whoActs(c.r, c.route.way.doors, false)
 }
 
 func (s *Server) whoActs(r *http.Request, d auth.Doors, counts bool) (access.Actor, error) {
@@ -39,7 +40,7 @@ func (s *Server) whoActs(r *http.Request, d auth.Doors, counts bool) (access.Act
 	return s.sudo(r, a, sudo)
 }
 
-// sender is whose credentials the request carries, which counts or not.
+// sender is the actor whose credentials the request carries. counts says whether to count it.
 func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors, counts bool) (access.Actor, error) {
 	if s.known != nil {
 		return *s.known, nil
@@ -55,7 +56,7 @@ func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors, count
 	return a, err
 }
 
-// sudo lets an administrator act as somebody else. Nobody acts where it is refused.
+// sudo lets an administrator act as another user. If it is refused, nobody acts.
 func (s *Server) sudo(r *http.Request, a access.Actor, ref string) (access.Actor, error) {
 	switch {
 	case badText(ref) || strings.HasPrefix(ref, "sudo["): // see sudoOf
@@ -70,7 +71,7 @@ func (s *Server) sudo(r *http.Request, a access.Actor, ref string) (access.Actor
 	return as, nil
 }
 
-// from is the address of a request's client, not valid where nothing depends on it.
+// from is the address of a request's client. It is not valid if nothing depends on it.
 func (s *Server) from(r *http.Request) netip.Addr {
 	if s.ClientIP == nil {
 		return netip.Addr{}
@@ -86,7 +87,7 @@ func (s *Server) count(a access.Actor, from netip.Addr) error {
 	return s.Authenticated.Count(key(a, from))
 }
 
-// key is who counts for an actor: an anonymous one's address, and a job's user.
+// key says for whom a request counts: an anonymous client's address, a job's user.
 func key(a access.Actor, from netip.Addr) throttle.Key {
 	switch a.Kind {
 	case access.Anonymous:
@@ -102,7 +103,7 @@ func tooMany(err error) bool {
 	return ok
 }
 
-// retryLater answers a request too many, of all or of some endpoints (contract
+// retryLater answers a request above a limit of all endpoints, or of this one (contract
 // rest-api H).
 func retryLater(w http.ResponseWriter, refused *throttle.Refusal, endpoint bool) {
 	kind, text := "text/plain", "Retry later\n"

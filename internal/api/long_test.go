@@ -237,7 +237,7 @@ func TestLinksStaySmall(t *testing.T) {
 	if got := s.root("GET", keyset+"&search=p&unknown="+long(50_000), nil).Header.Get("Link"); !strings.Contains(got, "search=p") || strings.Contains(got, "unknown") {
 		t.Errorf("Link: %.300s", got)
 	}
-	s.root("GET", keyset+manyParameters(40), nil).is(t, 400, `{"error":"the parameters are too long together (maximum is 8192 bytes)"}`)
+	s.root("GET", keyset+manyParameters(40), nil).is(t, 400, `{"error":"the parameters are too long in total (maximum is 8192 bytes)"}`)
 	s.root("PUT", v4+"/projects/root%2Fp0", map[string]any{"path": "moved"}).must(t, 200)
 	to := s.root("GET", v4+"/projects/root%2Fp0?x="+long(50_000), nil)
 	to.must(t, 301)

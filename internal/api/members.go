@@ -9,7 +9,7 @@ import (
 	"granary/internal/wire"
 )
 
-// deedsOfMembers is the handlers around the members of groups, or of projects.
+// deedsOfMembers are the deeds around members of groups, or of projects.
 type deedsOfMembers struct{ deeds projects.MembersOf }
 
 func (d deedsOfMembers) list(inherited bool) func(*call) error {

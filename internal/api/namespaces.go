@@ -29,8 +29,8 @@ func getNamespace(c *call) error {
 	return c.ok(wire.NamespaceDetail{Namespace: c.namespace(g), MembersCountWithDescendants: members})
 }
 
-// listProjectGroups lists the groups that a project is in. Projects are shared with
-// none here, so that what asks for shared groups says nothing.
+// listProjectGroups lists the groups above a project. There is no sharing with groups,
+// so parameters about shared groups change nothing.
 func listProjectGroups(c *call) error {
 	f := projects.GroupFilter{Search: c.params.str("search"), SkipIDs: c.params.integers("skip_groups")}
 	ask := c.page(false)
@@ -58,7 +58,7 @@ func transferProject(c *call) error {
 	return c.ok(c.project(p))
 }
 
-// transferGroup moves a group into another, without group_id to the top.
+// transferGroup moves a group into another group, or to the top if there is no group_id.
 func transferGroup(c *call) error {
 	parent := c.params.optionalInteger("group_id")
 	if err := c.params.err(); err != nil {

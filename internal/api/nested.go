@@ -7,9 +7,9 @@ import (
 	"granary/internal/fault"
 )
 
-// objects reads a list of objects. JSON and numbered forms name each one
-// ("links[0][url]"); a plain form repeats "links[][url]", which is told apart
-// only where every object has every key.
+// objects reads a list of objects. JSON and numbered forms number them ("links[0][url]").
+// A plain form repeats "links[][url]", which is unambiguous only if every object has
+// every key.
 func (p params) objects(name string) []params {
 	var found []params
 	for i := 0; ; i++ {
@@ -25,7 +25,7 @@ func (p params) objects(name string) []params {
 	return found
 }
 
-// below is the parameters of one object: outer[key] as key.
+// below is the parameters of one object: outer[key] becomes key.
 func (p params) below(outer string) params {
 	o := p.inside(outer)
 	inner := func(name string) (string, bool) {
@@ -45,9 +45,10 @@ func (p params) below(outer string) params {
 	return o
 }
 
-// inside is empty parameters, whose names stand in those of outer.
+// inside is empty parameters of an object named outer.
 func (p params) inside(outer string) params {
-	o := params{values: map[string][]string{}, null: map[string]bool{}, faults: p.faults}
+	o := newParams()
+	o.null, o.faults = map[string]bool{}, p.faults
 	if p.asked != nil {
 		o.asked = func(name string) { p.asked(outer + "[" + name + "]") }
 	}
@@ -87,7 +88,7 @@ func (p params) putObjects(name string, list []any, depth int) error {
 	return nil
 }
 
-// isObjects reports a JSON list that begins with an object.
+// isObjects reports whether a JSON list begins with an object.
 func isObjects(list []any) bool {
 	if len(list) == 0 {
 		return false

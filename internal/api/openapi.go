@@ -13,32 +13,31 @@ import (
 	"granary/internal/openapi"
 )
 
-// documentPath is where the API describes itself, to anybody.
+// documentPath is the path of the OpenAPI document, which anybody may read.
 const documentPath = "/openapi.json"
 
-// serveDocument answers with the OpenAPI document, for the address that the
-// client called. All but the address is made once, when the first client asks.
-func (s *Server) serveDocument() http.Handler {
+// describe answers with the OpenAPI document for the address that the client called.
+// The rest of the document is made once, for the first client.
+func (s *Server) describe() func(*call) error {
 	read := sync.OnceValues(s.document)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return func(c *call) error {
 		doc, err := read()
 		if err != nil {
-			s.fail(w, r, err)
-			return
+			return err
 		}
-		text, err := doc.text.At(s.base(r) + prefix)
+		text, err := doc.text.At(c.base() + prefix)
 		if err != nil {
-			s.fail(w, r, err)
-			return
+			return err
 		}
-		tag := sha256.Sum256([]byte(doc.digest + s.base(r)))
-		h := w.Header()
+		tag := sha256.Sum256([]byte(doc.digest + c.base()))
+		h := c.w.Header()
 		safeHeaders(h)
 		h["Content-Type"] = []string{"application/json"}
 		h["Etag"] = []string{`"` + hex.EncodeToString(tag[:]) + `"`}
 		h["Cache-Control"] = []string{"no-cache"}
-		serveContent(w, r, time.Time{}, int64(len(text)), bytes.NewReader(text))
-	})
+		serveContent(c.w, c.r, time.Time{}, int64(len(text)), bytes.NewReader(text))
+		return nil
+	}
 }
 
 // document is the text of the OpenAPI document, and its SHA-256.
@@ -47,16 +46,19 @@ type document struct {
 	digest string
 }
 
-// document is what is written by hand, with what the table of routes knows:
-// which credentials are taken.
+// document is the document that is written by hand, with the credentials that the table
+// of routes says.
 func (s *Server) document() (document, error) {
 	doc, err := openapi.Read()
 	if err != nil {
 		return document{}, err
 	}
 	for _, route := range s.routes() {
+		if route.way.order == noCredential {
+			continue
+		}
 		methods := []string{route.method}
-		if route.path == genericPath && route.method == http.MethodGet {
+		if route.path == genericPattern && route.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
 		for _, method := range methods {
@@ -71,19 +73,21 @@ func (s *Server) document() (document, error) {
 }
 
 // describedPath is a route's path as OpenAPI writes it.
-func describedPath(path string) string { return strings.ReplaceAll(path, "...}", "}") }
+func describedPath(path string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(path, prefix), "...}", "}")
+}
 
-// security lists the credentials that a route takes, any one of which will do,
-// by their names in the document. The empty one is no credential.
-func (r route) security() []map[string][]string {
+// security lists the credentials that a route takes, by their names in the document. Any
+// one is enough. An empty entry means that none is needed.
+func (r *route) security() []map[string][]string {
 	names := []string{"PrivateToken", "PrivateTokenInQuery", "Bearer"}
-	if r.doors.JobTokens {
+	if r.way.doors.JobTokens {
 		names = append(names, "JobToken", "JobTokenInQuery")
 	}
-	if r.doors.DeployTokens {
+	if r.way.doors.DeployTokens {
 		names = append(names, "DeployToken")
 	}
-	if r.doors.Basic {
+	if r.way.doors.Basic {
 		names = append(names, "Basic")
 	}
 	var taken []map[string][]string

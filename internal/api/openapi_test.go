@@ -3,7 +3,6 @@ package api_test
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -47,7 +46,7 @@ func TestDocument(t *testing.T) {
 
 	external := httptest.NewRecorder()
 	(&api.Server{Auth: s.api.Auth, Projects: s.api.Projects, ExternalURL: "https://packages.example.com/granary"}).
-		Handler(http.NewServeMux()).ServeHTTP(external, httptest.NewRequest("GET", "/granary/api/v4/openapi.json", nil))
+		Handler().ServeHTTP(external, httptest.NewRequest("GET", "/granary/api/v4/openapi.json", nil))
 	if text := external.Body.String(); !strings.Contains(text, `"servers":[{"url":"https://packages.example.com/granary/api/v4"}]`) {
 		t.Errorf("servers of an external URL: %s", text[:min(len(text), 300)])
 	}

@@ -9,16 +9,6 @@ import (
 	"granary/internal/wire"
 )
 
-// ownTokenRoutes are what everybody may do with tokens of their own (contract
-// rest-api C1).
-func ownTokenRoutes() []route {
-	none := auth.Doors{}
-	return []route{
-		{"POST", "/user/personal_access_tokens", access.IssueOwnToken, none, createOwnToken},
-		{"GET", "/personal_access_tokens/self/associations", access.UseOwnToken, none, getAssociations},
-	}
-}
-
 func createOwnToken(c *call) error {
 	t := auth.PersonalToken{
 		Name: c.params.record().required("name"), Description: c.params.record().str("description"),

@@ -31,7 +31,7 @@ func (c *call) packageFile(f registry.PackageFile) wire.PackageFile {
 	return w
 }
 
-// fileIDs reads which file of which package.
+// fileIDs reads the ids of a package and of its file.
 func (c *call) fileIDs() (packageID, fileID int64, err error) {
 	if packageID, err = c.id("package_id"); err != nil {
 		return 0, 0, err
@@ -48,8 +48,8 @@ func downloadPackageFile(c *call) error {
 	return c.sendPackageFile(c.path("id"), packageID, fileID)
 }
 
-// sendPackageFile answers with a file by its id; the package's is 0 where it was
-// not named.
+// sendPackageFile answers with a file by its id. packageID is 0 if the request does not
+// name the package.
 func (c *call) sendPackageFile(project string, packageID, fileID int64) error {
 	content, err := c.s.Registry.OpenByID(c.r.Context(), c.actor, project, packageID, fileID)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 
 const maxPipelines = 20 // a page
 
-// cursor says where a list goes on. Clients hand it back as it is.
+// cursor says where a list continues. Clients send it back unchanged.
 type cursor struct {
 	ID        string `json:"id"`
-	Direction string `json:"_kd"` // "n": what follows the row with the id
+	Direction string `json:"_kd"` // "n": the rows after the row with the id
 }
 
-// String is the cursor as the wire has it.
+// String is the cursor as text of the wire.
 func (c cursor) String() string {
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -28,8 +28,8 @@ func (c cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// parseCursor returns the id that a list goes on behind, 0 for the first page.
-// Padding may be there or not.
+// parseCursor returns the id after which a list continues, 0 for the first page. Padding
+// is optional.
 func parseCursor(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
@@ -91,8 +91,8 @@ func listPackagePipelines(c *call) error {
 	return c.ok(rows)
 }
 
-// pipeline shows a pipeline, nil for nil. There are no numbers of their own
-// within a project: iid is the id.
+// pipeline shows a pipeline, nil for nil. Pipelines have no number within a project, so
+// iid is the id.
 func (c *call) pipeline(p *registry.Pipeline) *wire.PackagePipeline {
 	if p == nil {
 		return nil

@@ -6,39 +6,12 @@ import (
 	"strconv"
 	"time"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/registry"
 	"granary/internal/wire"
 )
 
-// packageRoutes find and remove packages and files (contract rest-api A), and
-// keep protection rules (B). Rules are read with a right that needs no login:
-// GitLab judges their parameters first.
-func packageRoutes() []route {
-	const one = "/projects/{id}/packages/{package_id}"
-	const file = one + "/package_files/{package_file_id}"
-	const rules = "/projects/{id}/packages/protection/rules"
-	jobs, none := auth.Doors{JobTokens: true}, auth.Doors{}
-	return []route{
-		{"GET", "/projects/{id}/packages", access.ListPackages, jobs, listPackages},
-		{"GET", "/groups/{id}/packages", access.ListPackages, none, listGroupPackages},
-		{"GET", one, access.ListPackages, jobs, getPackage},
-		{"GET", one + "/pipelines", access.ListPackages, jobs, listPackagePipelines},
-		{"GET", one + "/package_files", access.ListPackages, jobs, listPackageFiles},
-		{"GET", file + "/download", access.ListPackages, jobs, downloadPackageFile},
-		{"DELETE", one, access.DestroyPackage, jobs, deletePackage},
-		{"DELETE", file, access.DestroyPackage, jobs, deletePackageFile},
-
-		{"GET", rules, access.ReadProject, none, listProtectionRules},
-		{"POST", rules, access.ReadProject, none, createProtectionRule},
-		{"PATCH", rules + "/{package_protection_rule_id}", access.ReadProject, none, editProtectionRule},
-		{"DELETE", rules + "/{package_protection_rule_id}", access.ReadProject, none, deleteProtectionRule},
-	}
-}
-
-// packageType is the only one here.
+// packageType is the only type of packages here.
 const packageType = "generic"
 
 func packageTypes() []string {
@@ -46,7 +19,7 @@ func packageTypes() []string {
 		"helm", "terraform_module", "rpm", "ml_model"}
 }
 
-// packageFilter reads what a list is of, and which page.
+// packageFilter reads the filter of a list, and which page.
 func (c *call) packageFilter(orders ...string) (f registry.PackageFilter, ask page.Request, err error) {
 	p := c.params
 	if t := p.choice("package_type", packageTypes()...); t != "" && t != packageType {
@@ -54,7 +27,7 @@ func (c *call) packageFilter(orders ...string) (f registry.PackageFilter, ask pa
 	}
 	f.Version = registry.Version(p.str("package_version"))
 	f.Status = registry.Status(p.choice("status", "default", "hidden", "processing", "error", "pending_destruction", "deprecated"))
-	p.boolean("include_versionless") // nothing here is without a version
+	p.boolean("include_versionless") // every package here has a version
 	ask = c.page(false, append([]string{"created_at", "name", "version", "type"}, orders...)...)
 	if f.Name, err = registry.ParseNameFilter(p.str("package_name")); err != nil {
 		p.fail(err.Error())
@@ -108,8 +81,8 @@ func getPackage(c *call) error {
 	})
 }
 
-// versions adds versions as they are read. Where there are many, memory is taken
-// before more are.
+// versions adds versions as they are read. If there are many, it reserves memory before
+// it reads on.
 func (c *call) versions(a *answerWriter, others iter.Seq2[[]registry.Package, error]) error {
 	comma := ""
 	for found, err := range others {
@@ -144,8 +117,8 @@ func deletePackage(c *call) error {
 	return c.noContent()
 }
 
-// unmodifiedSince is the precondition of a removal (RFC 9110, 13.1.4); one that
-// is no date is ignored.
+// unmodifiedSince is the precondition of a removal (RFC 9110 13.1.4), nil if none was
+// sent. A malformed date is ignored.
 func unmodifiedSince(r *http.Request) *time.Time {
 	t, err := http.ParseTime(r.Header.Get("If-Unmodified-Since"))
 	if err != nil {

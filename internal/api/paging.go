@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -15,12 +16,12 @@ import (
 const (
 	defaultPerPage = 20
 	maxPerPage     = 100
-	countedRows    = 10000 // past this many, totals are left out, as GitLab does
+	countedRows    = 10000 // if there are more, totals are left out, as in GitLab
 	maxPage        = 1 << 31
 )
 
-// page reads which page is wanted (contract rest-api 2). orders are the values
-// that order_by may have; the first is the default.
+// page reads the parameters of paging (contract rest-api 2). orders are the values that
+// order_by may have; the first is the default.
 func (c *call) page(desc bool, orders ...string) page.Request {
 	p := c.params
 	ask := page.Request{Number: 1, Size: defaultPerPage, Desc: desc, InSteps: true}
@@ -42,7 +43,7 @@ func (c *call) page(desc bool, orders ...string) page.Request {
 		}
 	}
 	if len(orders) > 0 {
-		ask.OrderBy = first(p.choice("order_by", orders...), orders[0])
+		ask.OrderBy = cmp.Or(p.choice("order_by", orders...), orders[0])
 		if sort := p.choice("sort", "asc", "desc"); sort != "" {
 			ask.Desc = sort == "desc"
 		}
@@ -50,13 +51,13 @@ func (c *call) page(desc bool, orders ...string) page.Request {
 	return ask
 }
 
-// listed answers with a page of rows and the headers that tell where it is. The
-// page is read and written in steps.
+// listed answers with a page of rows, and the headers of paging. It reads and writes the
+// page in steps.
 func listed[T, W any](c *call, ask page.Request, found page.Of[T], err error, show func(T) W) error {
 	return listedBy(c, ask, found, err, func(a *answerWriter, row T) error { return a.value(show(row)) })
 }
 
-// listedBy is listed for rows that are written in another way.
+// listedBy is listed for rows that write writes.
 func listedBy[T any](c *call, ask page.Request, found page.Of[T], err error, write func(*answerWriter, T) error) error {
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func listedBy[T any](c *call, ask page.Request, found page.Of[T], err error, wri
 	return answered(c, func() { c.pageHeaders(ask, found.Total) }, found, write)
 }
 
-// answered answers with the rows as an array, behind headers that head sets.
+// answered answers with the rows as an array. head sets more headers; nil for none.
 func answered[T any](c *call, head func(), found page.Of[T], write func(*answerWriter, T) error) error {
 	a, err := c.begin(http.StatusOK, found.Size())
 	if err != nil {
@@ -84,8 +85,8 @@ func array[T any](a *answerWriter, found page.Of[T], write func(*answerWriter, T
 	return nil
 }
 
-// elements adds the rows of a page with commas between. What is written need not
-// be held while the client takes its time.
+// elements adds the rows of a page, separated by commas. It releases each row before it
+// is written, so that a slow client does not keep rows in memory.
 func elements[T any](a *answerWriter, found page.Of[T], write func(*answerWriter, T) error) error {
 	comma := ""
 	for rows, err := range found.InSteps(a.c.r.Context()) {
@@ -131,8 +132,8 @@ func (c *call) pageHeaders(ask page.Request, total int) {
 	h["Link"] = links.header()
 }
 
-// How many bytes a header may have that leads elsewhere. Proxies take headers
-// of 4 KiB in all; only what a client cannot do without may be longer.
+// How many bytes headers with links may have. Proxies often accept 4 KiB of headers in
+// all; only a link that the client needs may be longer.
 const (
 	maxLinks = 2048
 	maxNext  = 8192
@@ -143,8 +144,8 @@ type links []string
 
 func pageLink(to, rel string) string { return "<" + to + `>; rel="` + rel + `"` }
 
-// header is one of all links, or where they are too long together of those to
-// the neighbours, the next, or none: X-Next-Page tells in any case.
+// header is a Link header of all links. If that is too long, it has only those to the
+// neighbours, or the next page, or it is empty: X-Next-Page is always there.
 func (l links) header() []string {
 	for _, fit := range []struct {
 		rels string
@@ -161,8 +162,8 @@ func (l links) header() []string {
 	return nil
 }
 
-// openQuery is this request's query without what is secret, and without what no
-// handler reads for its length.
+// openQuery is this request's query without secrets, and without values that are too
+// long for any deed.
 func (c *call) openQuery() url.Values {
 	q := c.r.URL.Query()
 	secret := []string{"private_token", "private-token", "access_token", "job_token", "job-token", "deploy-token", "feed_token", "token"}
@@ -173,18 +174,18 @@ func (c *call) openQuery() url.Values {
 	return q
 }
 
-// setNext is the only header of lists that page by a cursor. A client takes a
-// page without it for the last.
+// setNext sets the Link header of lists that page by a cursor. A client takes a page
+// without it for the last one.
 func (c *call) setNext(q url.Values) error {
 	next := links{pageLink(c.base()+c.r.URL.EscapedPath()+"?"+q.Encode(), "next")}.header()
 	if next == nil {
-		return fault.New(fault.Invalid, "the parameters are too long together (maximum is "+strconv.Itoa(maxNext)+" bytes)")
+		return fault.New(fault.Invalid, "the parameters are too long in total (maximum is "+strconv.Itoa(maxNext)+" bytes)")
 	}
 	c.w.Header()["Link"] = next
 	return nil
 }
 
-// pageURL is this request's address with another page.
+// pageURL is the address of another page of this list.
 func (c *call) pageURL(ask page.Request, number int) string {
 	q := c.openQuery()
 	if id := c.path("id"); id != "" {

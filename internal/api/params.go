@@ -17,16 +17,16 @@ import (
 	"granary/internal/fault"
 )
 
-// params are a request's parameters, wherever they came from: query, form or
-// JSON (contract rest-api 1.1). Unknown ones are left alone. Readers note what
-// they cannot read; err tells it all at once.
+// params are a request's parameters, from query, form or JSON (contract rest-api 1.1).
+// Unknown ones are ignored. Readers note what they cannot read; err returns it all at
+// once.
 type params struct {
 	values map[string][]string
 	null   map[string]bool // sent as JSON null
 	array  map[string]bool // sent as a list: name[]=, or a JSON array
 	faults *[]string
-	most   int               // characters of a value that the readers take; 0 for maxText
-	asked  func(name string) // told of every parameter that is asked for; nil except in tests
+	most   int               // characters that a value may have; 0 for maxText
+	asked  func(name string) // called for every parameter that is read; nil except in tests
 }
 
 const (
@@ -34,16 +34,20 @@ const (
 	maxParts     = 1000    // parameters in all
 	maxName      = 255     // characters of a parameter's name
 	maxList      = 1000    // values of one parameter
-	maxText      = 255     // characters of a value, where no more are asked for
+	maxText      = 255     // characters of a value, unless upTo allows more
 	maxReference = 4096    // characters of a full path
-	maxRest      = 512     // characters of what a request's path ends with, slashes included
+	maxRest      = 512     // characters of the rest of a request's path, with slashes
 	maxJSONDepth = 4
 )
 
-// readParams reads query and body, which takeBody has bounded. The body wins over
-// the query.
+// newParams is no parameters.
+func newParams() params { return params{values: map[string][]string{}, faults: new([]string)} }
+
+// readParams reads the query and the body, which takeBody has limited. The body wins
+// over the query.
 func readParams(r *http.Request) (params, error) {
-	p := params{values: map[string][]string{}, null: map[string]bool{}, array: map[string]bool{}, faults: new([]string)}
+	p := newParams()
+	p.null, p.array = map[string]bool{}, map[string]bool{}
 	p.putAll(r.URL.Query())
 	if hasBody(r) {
 		if err := p.readBody(r); err != nil {
@@ -71,8 +75,7 @@ func (p params) readBody(r *http.Request) error {
 	return p.readJSON(r.Body)
 }
 
-// readForm does not leave it to Request.ParseForm, which knows no body of a
-// DELETE.
+// readForm reads a form, also of a DELETE, whose body Request.ParseForm ignores.
 func (p params) readForm(body io.Reader) error {
 	text, err := io.ReadAll(body)
 	if err != nil {
@@ -86,7 +89,7 @@ func (p params) readForm(body io.Reader) error {
 	return nil
 }
 
-// checkText refuses what no field of a record can hold.
+// checkText refuses text that no field of a record can hold, and too much of it.
 func (p params) checkText() error {
 	if len(p.values)+len(p.null) > maxParts {
 		return errTooMany()
@@ -99,7 +102,7 @@ func (p params) checkText() error {
 			return fault.New(fault.Invalid, "a parameter has too many values")
 		}
 		if badText(name) || slices.ContainsFunc(values, badText) {
-			return fault.New(fault.Invalid, "a parameter is no valid UTF-8 text, or has a NUL in it")
+			return fault.New(fault.Invalid, "a parameter is not valid UTF-8, or contains a NUL")
 		}
 	}
 	return nil
@@ -132,17 +135,17 @@ func (p params) readJSON(body io.Reader) error {
 	return p.flatten("", object, 0)
 }
 
-// flatten makes {"a":{"b":1}} the parameter a[b], as a form would send it.
+// flatten turns {"a":{"b":1}} into the parameter a[b], as a form would send it.
 func (p params) flatten(outer string, object map[string]any, depth int) error {
 	if depth > maxJSONDepth {
-		return fault.New(fault.Invalid, "the body is nested too deep")
+		return fault.New(fault.Invalid, "the body is nested too deeply")
 	}
 	for key, v := range object {
 		name := key
 		if outer != "" {
 			name = outer + "[" + key + "]"
 		}
-		switch { // before the names of objects are repeated with each of their keys
+		switch { // before each key of an object repeats the name
 		case tooLong(name, maxName):
 			return errLongName()
 		case len(p.values)+len(p.null) > maxParts:
@@ -193,15 +196,15 @@ func scalar(v any) string {
 	case nil:
 		return ""
 	}
-	return fmt.Sprint(v) // an object in a list is nothing that any reader takes
+	return fmt.Sprint(v) // an object in a list, which no reader accepts
 }
 
 func bodyFault(err error, want string) error {
 	if _, tooBig := errors.AsType[*http.MaxBytesError](err); tooBig {
-		return fault.Wrap(fault.Refused, "the body is too large: "+strconv.Itoa(maxBody)+" bytes are allowed here", err)
+		return fault.Wrap(fault.Refused, "the body is too large (maximum is "+strconv.Itoa(maxBody)+" bytes)", err)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fault.Wrap(fault.Timeout, "the body comes too slowly", err)
+		return fault.Wrap(fault.Timeout, "the body arrived too slowly", err)
 	}
 	return fault.Wrap(fault.Invalid, "the body is not a valid "+want+": "+err.Error(), err)
 }

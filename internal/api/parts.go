@@ -13,13 +13,13 @@ import (
 	"granary/internal/registry"
 )
 
-// partsBuffer gathers small parts, so that a packet holds many; what is larger
-// goes past it, a file to the kernel (sendfile).
+// partsBuffer collects small parts, so that a packet holds many. Larger parts bypass it;
+// the kernel sends those of a file (sendfile).
 const partsBuffer = 32 << 10 // bytes
 
 // sendParts answers 206 with several ranges as multipart/byteranges (RFC 9110
-// 15.3.7.2). Like nginx's and Apache's, the body begins with an empty line:
-// Debian's zsync finds no end without it.
+// 15.3.7.2). The body begins with an empty line, as in nginx and Apache: without it
+// Debian's zsync does not find the end.
 func sendParts(w http.ResponseWriter, changed time.Time, size int64, content io.ReadSeeker, ranges []registry.Range) {
 	h := w.Header()
 	boundary := rand.Text()
@@ -49,7 +49,7 @@ func sendParts(w http.ResponseWriter, changed time.Time, size int64, content io.
 			_, err = io.CopyN(b, content, p.End-p.Start)
 		}
 		if err != nil {
-			return // the answer is shorter than it said, so that the connection is cut
+			return // the answer is shorter than its Content-Length, so net/http cuts the connection
 		}
 	}
 	_, _ = b.WriteString(end)
@@ -57,7 +57,7 @@ func sendParts(w http.ResponseWriter, changed time.Time, size int64, content io.
 }
 
 // rangesCount reports whether a request's conditions let its ranges count, as
-// ServeContent judges them. Nothing is sent.
+// ServeContent judges them. It sends nothing.
 func rangesCount(w http.ResponseWriter, r *http.Request, changed time.Time, content io.ReadSeeker) bool {
 	trial := &trial{header: maps.Clone(w.Header())}
 	r = withRange(r, malformed)
@@ -66,7 +66,7 @@ func rangesCount(w http.ResponseWriter, r *http.Request, changed time.Time, cont
 	return trial.status == http.StatusRequestedRangeNotSatisfiable // and not 200, 304 or 412
 }
 
-// trial is a ResponseWriter that keeps the status alone.
+// trial is a ResponseWriter that keeps only the headers and the status.
 type trial struct {
 	header http.Header
 	status int

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// targetPath is the path of a request as it came, escapes and all. It is read from
-// the request's target: URL.EscapedPath encodes the decoded path anew where a
-// client sent a character raw that must be escaped, such as ^, and its %2F are
-// slashes then. A target may be a whole URL (RFC 9112 3.2.2).
+// targetPath is the path of a request as the client sent it, with its escapes. It comes
+// from the request's target: if a client did not escape a character such as ^,
+// URL.EscapedPath encodes the decoded path again, and %2F has become a slash. A target
+// may be a whole URL (RFC 9112 3.2.2).
 func targetPath(r *http.Request) string {
 	target := r.RequestURI
 	if !strings.HasPrefix(target, "/") {
@@ -17,7 +17,7 @@ func targetPath(r *http.Request) string {
 		begin := strings.IndexAny(rest, "/?")
 		switch {
 		case !ok:
-			return r.URL.EscapedPath() // "*", and who has no target: the command line of the server's machine
+			return r.URL.EscapedPath() // "*", or no target: the command line of the server's machine
 		case begin < 0 || rest[begin] == '?':
 			return "/"
 		}
@@ -27,9 +27,9 @@ func targetPath(r *http.Request) string {
 	return path
 }
 
-// tidy makes one slash of several that follow each other, as GitLab's router
-// does, and escapes what came raw and should not have. What was escaped stays
-// so: %2F is no slash. Nearly all paths are tidy, and cost nothing.
+// tidy merges repeated slashes, as GitLab's router does, and escapes characters that the
+// client should have escaped. Escapes stay: %2F is no slash. Nearly all paths are tidy
+// and cost no allocation.
 func tidy(path string) string {
 	for i := range len(path) {
 		if !plainByte(path[i]) || path[i] == '/' && i > 0 && path[i-1] == '/' {
@@ -57,8 +57,8 @@ func tidied(path string) string {
 	return b.String()
 }
 
-// plainByte reports a byte that may stand in an escaped path. They are those that
-// net/url leaves as they are, so that ServeMux splits the path as we do.
+// plainByte reports a byte that needs no escape in a path. net/url leaves the same bytes
+// alone, so ServeMux splits the path as we do.
 func plainByte(c byte) bool {
 	switch c {
 	case '/', '-', '.', '_', '~', '%', '!', '$', '&', '\'', '(', ')', '*', '+', ',', ';', '=', ':', '@', '[', ']':
@@ -67,8 +67,8 @@ func plainByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z'
 }
 
-// dropSlash takes the slash away that ends a path, as GitLab's router does. Below
-// packages/generic it stays, where an empty name of a file must not be the version.
+// dropSlash removes the slash at the end of a path, as GitLab's router does. Below
+// packages/generic it stays: there the version would become the file's name.
 func dropSlash(path string) string {
 	if len(path) < 2 || path[len(path)-1] != '/' || belowGeneric(path) {
 		return path
@@ -76,8 +76,8 @@ func dropSlash(path string) string {
 	return path[:len(path)-1]
 }
 
-// underPath is what follows the path of the server's own address, and whether a
-// path is below it.
+// underPath is the part of a path after own, the path of the server's own address, and
+// whether the path is below own.
 func underPath(path, own string) (string, bool) {
 	rest, ok := strings.CutPrefix(path, own)
 	if !ok || rest != "" && rest[0] != '/' {
@@ -89,8 +89,8 @@ func underPath(path, own string) (string, bool) {
 	return rest, true
 }
 
-// climbs reports an escaped path that a client may read as another: one of its parts
-// is a dot or two once it is decoded.
+// climbs reports an escaped path that a client may read as another path: one of its
+// decoded segments is "." or "..".
 func climbs(path string) bool {
 	for part := range strings.SplitSeq(path, "/") {
 		for name := range strings.SplitSeq(decoded(part), "/") {
@@ -102,14 +102,14 @@ func climbs(path string) bool {
 	return false
 }
 
-// withPath is a URL with another path, which is escaped.
+// withPath is a URL with another path, given in its escaped form.
 func withPath(u *url.URL, path string) *url.URL {
 	other := *u
 	other.Path, other.RawPath = decoded(path), path
 	return &other
 }
 
-// pathOf is the path of an address that has no slash at its end.
+// pathOf is the path of an address that does not end with a slash.
 func pathOf(address string) string {
 	_, rest, _ := strings.Cut(address, "://")
 	i := strings.IndexByte(rest, '/')

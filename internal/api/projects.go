@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"strconv"
 
 	"granary/internal/access"
@@ -9,7 +10,7 @@ import (
 	"granary/internal/wire"
 )
 
-// packageLevels are the wire's words for package_registry_access_level.
+// packageLevels maps the words of package_registry_access_level.
 func packageLevels() map[string]access.PackageAccess {
 	return map[string]access.PackageAccess{
 		"disabled": access.PackagesDisabled, "private": access.PackagesPrivate,
@@ -17,7 +18,7 @@ func packageLevels() map[string]access.PackageAccess {
 	}
 }
 
-// packageAccess reads the level, or the older packages_enabled; nil where
+// packageAccess reads the level, or the older packages_enabled. It returns nil if
 // neither was sent.
 func (p params) packageAccess() *access.PackageAccess {
 	word := p.choice("package_registry_access_level", "disabled", "private", "enabled", "public")
@@ -34,7 +35,7 @@ func (p params) packageAccess() *access.PackageAccess {
 	return &level
 }
 
-// topics reads the topics, or by their older name tag_list; nil where neither was sent.
+// topics reads topics, or the older name tag_list. It returns nil if neither was sent.
 func (p params) topics() *[]string {
 	for _, name := range []string{"topics", "tag_list"} {
 		if p.has(name) {
@@ -117,7 +118,7 @@ func createProject(c *call) error {
 	p := c.params
 	project := projects.Project{
 		Name: p.record().str("name"), Path: p.record().str("path"), Description: p.record().str("description"),
-		DefaultBranch: first(p.record().str("default_branch"), "main"), PackageAccess: access.PackagesEnabled,
+		DefaultBranch: cmp.Or(p.record().str("default_branch"), "main"), PackageAccess: access.PackagesEnabled,
 	}
 	if topics := p.topics(); topics != nil {
 		project.Topics = *topics
@@ -218,8 +219,7 @@ func deleteProject(c *call) error {
 	return c.accepted()
 }
 
-// projectFor shows a project in full, and in brief to whoever is not logged in
-// or asks for that.
+// projectFor shows a project, in brief to anonymous callers and on request.
 func (c *call) projectFor(p projects.Project) any {
 	if !c.actor.LoggedIn() || c.params.boolean("simple") {
 		return c.projectSimple(p)

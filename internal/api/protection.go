@@ -6,12 +6,12 @@ import (
 	"granary/internal/wire"
 )
 
-// protectionLevels are the wire's words for the roles that a rule may want.
+// protectionLevels maps the words of the wire to the roles that a rule may require.
 func protectionLevels() map[string]access.Role {
 	return map[string]access.Role{"maintainer": access.Maintainer, "owner": access.Owner, "admin": access.Admin}
 }
 
-// protectionChange reads what a rule is to be: only what was sent.
+// protectionChange reads the changes of a rule: only what was sent.
 func (c *call) protectionChange() func(*registry.ProtectionRule) {
 	p := c.params
 	pattern := p.record().optional("package_name_pattern")
@@ -26,7 +26,7 @@ func (c *call) protectionChange() func(*registry.ProtectionRule) {
 			rule.PackageType = kind
 		}
 		if p.has("minimum_access_level_for_push") {
-			rule.Push = protectionLevels()[push] // null and "" take the level away
+			rule.Push = protectionLevels()[push] // null and "" remove the level
 		}
 		if p.has("minimum_access_level_for_delete") {
 			rule.Delete = protectionLevels()[del]
@@ -94,7 +94,7 @@ func protectionRule(rule registry.ProtectionRule) wire.ProtectionRule {
 	}
 }
 
-// protectionLevel is a role in the wire's words, nil for none.
+// protectionLevel is a role as a word of the wire, nil for none.
 func protectionLevel(role access.Role) *string {
 	for name, r := range protectionLevels() {
 		if r == role {

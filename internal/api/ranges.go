@@ -15,22 +15,21 @@ import (
 	"granary/internal/registry"
 )
 
-// mostRanges is how many ranges of a file one answer has, merged; who asks for
-// more gets the whole file (RFC 9110 14.2). Updaters that fetch only what changed
-// ask for hundreds.
+// mostRanges is how many ranges of a file one answer may have, after merging. A request
+// for more gets the whole file (RFC 9110 14.2). Updaters that fetch only what changed ask
+// for hundreds.
 const mostRanges = 1000
 
-// planner is content that reads several ranges in fewer steps if it knows them
-// before (blob.Planner).
+// planner is content that reads several ranges in fewer steps if it knows them in
+// advance (blob.Planner).
 type planner interface {
 	Plan(ranges []registry.Range) bool
 }
 
-// serveContent answers with all or parts of a content of size bytes, as
-// http.ServeContent does, which judges the conditions once settleDates has read
-// those by date. The Range header is read here, and ServeContent never sees what
-// the client wrote there: ranges that overlap or touch are one, and a set that
-// costs too much is answered with the whole content.
+// serveContent answers with content of size bytes, or parts of it, like
+// http.ServeContent. settleDates judges the conditions by date, ServeContent the others.
+// The Range header is read here and never reaches ServeContent: ranges that overlap or
+// touch are merged, and a set that costs too much is answered with the whole content.
 func serveContent(w http.ResponseWriter, r *http.Request, changed time.Time, size int64, content io.ReadSeeker) {
 	r, met := settleDates(w, r, changed)
 	if !met {
@@ -48,7 +47,7 @@ func serveContent(w http.ResponseWriter, r *http.Request, changed time.Time, siz
 	case errors.Is(err, errNoSuchRange) && size > 0:
 		field = fmt.Sprintf("bytes=%d-", size)
 	case errors.Is(err, errNoBytes):
-		if rangesCount(w, r, changed, content) { // of an empty file, ServeContent would send all
+		if rangesCount(w, r, changed, content) { // ServeContent would send the whole of an empty file
 			field = malformed
 			w.Header().Set("Content-Range", "bytes */0")
 		}
@@ -68,9 +67,9 @@ func serveContent(w http.ResponseWriter, r *http.Request, changed time.Time, siz
 // malformed is a Range header that ServeContent answers with 416.
 const malformed = "ranges"
 
-// askedRanges reads the Range header of a request for a file of size bytes. None and
-// no error are for the whole file. Only GET has ranges, and a unit other than bytes
-// says nothing (RFC 9110 14.2).
+// askedRanges reads the Range header of a request for a file of size bytes. No ranges and
+// no error mean the whole file. Only GET has ranges, and units other than bytes are
+// ignored (RFC 9110 14.2).
 func askedRanges(r *http.Request, size int64) ([]registry.Range, error) {
 	unit, set, ok := strings.Cut(r.Header.Get("Range"), "=")
 	if !ok || strings.ToLower(unit) != "bytes" || r.Method != http.MethodGet {
@@ -89,9 +88,9 @@ func withRange(r *http.Request, field string) *http.Request {
 	return r
 }
 
-// plan prepares the content for ranges to be read, and is what to answer with:
-// these, or these from first to last if that takes fewer requests to the store, or
-// none, which is the whole content.
+// plan prepares the content for reading ranges. It returns the ranges to answer with:
+// the same, or the same in the order of the file if that takes fewer requests to the
+// store, or none for the whole content.
 func plan(content io.ReadSeeker, ranges []registry.Range) []registry.Range {
 	p, ok := content.(planner)
 	if !ok || p.Plan(ranges) {
@@ -110,12 +109,11 @@ var (
 	errNoBytes     = fmt.Errorf("%w: the last 0 bytes of an empty file", errNoSuchRange)
 )
 
-// parseRanges reads what follows "bytes=" in a Range header (RFC 9110 14.1.2) for a
-// file of size bytes. Ranges that overlap or touch are merged to one, in the place of
-// the one that was asked for first. None and no error are for the whole file: the
-// header names no range ("bytes=") or more than mostRanges. An empty file has no
-// ranges, and is sent whole to who asks for some, as GitLab does; errNoBytes if no
-// file would have them ("-0").
+// parseRanges reads the text after "bytes=" in a Range header (RFC 9110 14.1.2) for a
+// file of size bytes. Ranges that overlap or touch are merged, in the place of the one
+// that was asked for first. No ranges and no error mean the whole file: if the header
+// names no range ("bytes=") or more than mostRanges, and if the file is empty, as in
+// GitLab. It returns errNoBytes for "-0" of an empty file.
 func parseRanges(set string, size int64) ([]registry.Range, error) {
 	found := make([]askedRange, 0, min(strings.Count(set, ","), len(set)/len("1-,"))+1)
 	asked, none := 0, 0
@@ -144,15 +142,15 @@ func parseRanges(set string, size int64) ([]registry.Range, error) {
 	if found = merge(found); len(found) > mostRanges {
 		return nil, nil
 	}
-	ranges := make([]registry.Range, len(found)) // of its own, so that found is not kept
+	ranges := make([]registry.Range, len(found)) // a slice of its own, so that found can be freed
 	for i := range found {
 		ranges[i] = found[i].Range
 	}
 	return ranges, nil
 }
 
-// parseRange reads "2-5", "2-" or "-5". What the file does not have of it is left
-// out: a range may be empty.
+// parseRange reads "2-5", "2-" or "-5". It cuts the range to the file, so that it may be
+// empty.
 func parseRange(text string, size int64) (r registry.Range, err error) {
 	first, last, ok := strings.Cut(text, "-")
 	first, last = strings.TrimRight(first, " \t"), strings.TrimLeft(last, " \t")
@@ -175,15 +173,15 @@ func parseRange(text string, size int64) (r registry.Range, err error) {
 	return registry.Range{Start: from, End: min(to, size-1) + 1}, nil
 }
 
-// parsePosition reads digits. A number that fits no int64 is the largest that does,
-// for no file ends behind it.
+// parsePosition reads digits. A number above int64 becomes the largest int64, which is
+// behind the end of every file.
 func parsePosition(text string) (int64, error) {
 	if strings.Trim(text, "0123456789") != "" {
 		return 0, errNoRanges
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {
-		err = nil // and n is the largest
+		err = nil // n is the largest int64
 	}
 	return n, err
 }

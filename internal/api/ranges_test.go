@@ -250,7 +250,7 @@ func TestRangesAreSentByTheKernel(t *testing.T) {
 	file := generic(s.project("tool", "public"), "tool/1.0.0/f.gz")
 	s.root("PUT", file, body).is(t, 201, created)
 	seen := make(chan io.Reader, 10)
-	web := httptest.NewUnstartedServer(s.api.Handler(http.NewServeMux()))
+	web := httptest.NewUnstartedServer(s.api.Handler())
 	web.Listener = spy{web.Listener, seen}
 	web.Start()
 	defer web.Close()

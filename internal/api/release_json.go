@@ -12,13 +12,13 @@ import (
 	"granary/internal/wire"
 )
 
-// releaseDeed does what answers with a release. Where that is large, the memory
-// for it is taken first: what is done must not be answered with "try again".
+// releaseDeed runs a deed that answers with a release. If the release is large, it
+// reserves the memory first: a deed that is done must not be answered with "try again".
 func (c *call) releaseDeed(status int, sent int, do func() (releases.Release, error)) error {
 	size := int64(sent)
 	if tag := c.path("tag"); tag != "" {
 		found, err := c.s.Releases.Find(c.r.Context(), c.actor, c.path("id"), tag)
-		if err == nil { // else the deed tells what is wrong
+		if err == nil { // otherwise the deed reports what is wrong
 			size += found.Size()
 		}
 	}
@@ -39,7 +39,7 @@ func (c *call) releaseDeed(status int, sent int, do func() (releases.Release, er
 	})
 }
 
-// inParts leaves the parts of a release that is held whole to be written apart.
+// inParts moves the parts of a release out of it, to be written separately.
 func inParts(r releases.Release) releases.Release {
 	text := r.Description
 	r.Apart = &releases.Parts{
@@ -50,7 +50,7 @@ func inParts(r releases.Release) releases.Release {
 	return r
 }
 
-// sizeOf is how many bytes of text a release has, about.
+// sizeOf is about how many bytes of text a release has.
 func sizeOf(r releases.Release) int {
 	n := len(r.Description)
 	for _, l := range r.Links {
@@ -59,8 +59,8 @@ func sizeOf(r releases.Release) int {
 	return n
 }
 
-// writeRelease adds a release. The description and the links of a large one are
-// written piece by piece.
+// writeRelease adds a release. It writes the description and the links of a large one
+// piece by piece.
 func (c *call) writeRelease(a *answerWriter, r releases.Release) error {
 	if r.Apart == nil {
 		return a.value(c.release(r))
@@ -75,15 +75,15 @@ func (c *call) writeRelease(a *answerWriter, r releases.Release) error {
 	return a.assemble(c.release(r), parts...)
 }
 
-// descriptionOf is the description of a release as a part of its JSON, each piece
-// as change makes it.
+// descriptionOf is the description of a release as a part of its JSON; change changes
+// each piece.
 func (a *answerWriter) descriptionOf(r releases.Release, after string, change func(string) string) part {
 	return part{after, func() error {
 		return eachText(r, func(text string) error { return a.text(text, change) })
 	}}
 }
 
-// eachText hands over the description of a release, in parts where it is apart.
+// eachText calls do with the description of a release, in pieces if it is separate.
 func eachText(r releases.Release, do func(text string) error) error {
 	if r.Apart == nil {
 		return do(r.Description)
@@ -109,7 +109,7 @@ func linkCount(r releases.Release) int {
 	return len(r.Links)
 }
 
-// release shows a release; of one in parts, what can be held.
+// release shows a release, without the parts that are written separately.
 func (c *call) release(r releases.Release) wire.Release {
 	now := c.s.Releases.Now()
 	project := c.base() + "/" + r.ProjectPath + "/-/"
@@ -143,7 +143,7 @@ func (c *call) release(r releases.Release) wire.Release {
 	return w
 }
 
-// releaseCommit is the commit of a release, as far as its ref tells.
+// releaseCommit is the commit of a release, if its ref is one.
 func (c *call) releaseCommit(r releases.Release) wire.ReleaseCommit {
 	w := wire.ReleaseCommit{CreatedAt: wire.Time(r.CreatedAt), ParentIDs: []string{}}
 	if isCommit(r.Ref) {
@@ -165,7 +165,7 @@ func releasePages(project, tag string) wire.ReleaseLinks {
 	}
 }
 
-// isCommit tells the name of a commit: SHA-1 or SHA-256 in hexadecimal.
+// isCommit reports the name of a commit: SHA-1 or SHA-256 in hexadecimal.
 func isCommit(ref string) bool {
 	return (len(ref) == 40 || len(ref) == 64) && strings.Trim(ref, "0123456789abcdef") == ""
 }

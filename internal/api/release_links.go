@@ -8,7 +8,7 @@ import (
 	"granary/internal/wire"
 )
 
-// link reads a new link. outer names where the parameters are, for messages.
+// link reads a new link. outer is the name of the object, for messages.
 func (p params) link(outer string) releases.Link {
 	named := func(name string) string {
 		if outer != "" {
@@ -31,8 +31,7 @@ func (p params) link(outer string) releases.Link {
 	return l
 }
 
-// assetPath reads direct_asset_path, or filepath as it was called before
-// GitLab 15.10.
+// assetPath reads direct_asset_path, or filepath, its name before GitLab 15.10.
 func (p params) assetPath() *string {
 	if path := p.record().optional("direct_asset_path"); path != nil {
 		return path
@@ -115,7 +114,7 @@ func deleteReleaseLink(c *call) error {
 	return c.ok(c.releaseLink(r, l))
 }
 
-// getReleaseAsset redirects to where the link with the path leads.
+// getReleaseAsset redirects to the URL of the link with this path.
 func getReleaseAsset(c *call) error {
 	l, err := c.s.Releases.Asset(c.r.Context(), c.actor, c.path("id"), c.path("tag"), c.path("path"))
 	if err != nil {

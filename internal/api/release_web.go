@@ -15,9 +15,8 @@ import (
 	"granary/internal/wire"
 )
 
-// Pages of releases. Programs follow permalink/latest and read the last address,
-// or find the tag in the text; people see what there is. They have no style and
-// no script.
+// Pages of releases. Programs follow permalink/latest and read the final address, or find
+// the tag in the text. The pages have no style and no script.
 
 // matchEnd takes /<project><end>.
 func matchEnd(end string) func(path string) (string, []string, bool) {
@@ -33,35 +32,20 @@ func matchRelease(path string) (string, []string, bool) {
 	return project, []string{decoded(tag)}, ok && tag != "" && !strings.Contains(tag, "/")
 }
 
-// markup begins an answer of a type that browsers show.
+// markup starts an answer of a type that browsers show.
 func (c *call) markup(contentType string, size int64) (*answerWriter, error) {
 	a, err := c.begin(http.StatusOK, size)
 	a.headers = func(h http.Header) { markupHeaders(h, contentType) }
 	return a, err
 }
 
-// markupHeaders let a page do nothing but be read. Its address may have a token in
-// it, which no link tells on.
+// markupHeaders let a page do nothing but be read. Its links do not send a Referer, since
+// its address may contain a token.
 func markupHeaders(h http.Header, contentType string) {
 	jsonHeaders(h)
 	h["Content-Type"] = []string{contentType}
 	h["Content-Security-Policy"] = []string{"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"}
 	h["Referrer-Policy"] = []string{"no-referrer"}
-}
-
-// readQuery reads the parameters of an address that people call.
-func (c *call) readQuery() error {
-	c.params = params{values: map[string][]string{}, null: map[string]bool{}, array: map[string]bool{}, faults: new([]string)}
-	c.params.putAll(c.r.URL.Query())
-	return c.params.checkText()
-}
-
-// releasesPage reads which page of a project's releases is wanted.
-func (c *call) releasesPage() (page.Request, error) {
-	if err := c.readQuery(); err != nil {
-		return page.Request{}, err
-	}
-	return c.page(true, releases.ByRelease, releases.ByCreation), c.params.err()
 }
 
 // releaseURL is the address of a release's page.
@@ -83,7 +67,7 @@ func (a *answerWriter) link(to, text string) {
 	a.raw(`<a href="` + html.EscapeString(to) + `">` + html.EscapeString(text) + "</a>")
 }
 
-// plain adds a text, each piece of it as change makes it.
+// plain adds a text; change changes each piece.
 func (a *answerWriter) plain(text string, change func(string) string) error {
 	if len(text) <= textPiece {
 		a.raw(change(text))
@@ -98,8 +82,8 @@ func (a *answerWriter) plain(text string, change func(string) string) error {
 func when(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // webRelease is the page of a release.
-func webRelease(c *call, project string, rest []string) error {
-	found, err := c.s.Releases.Find(c.r.Context(), c.actor, project, rest[0])
+func webRelease(c *call) error {
+	found, err := c.s.Releases.Find(c.r.Context(), c.actor, c.ref, c.rest[0])
 	if err != nil {
 		return err
 	}
@@ -142,7 +126,7 @@ func (c *call) writeReleasePage(a *answerWriter, r releases.Release) error {
 	return nil
 }
 
-// eachLink hands over the links of a release, read in steps where they are apart.
+// eachLink calls do with the links of a release, in steps if they are separate.
 func (c *call) eachLink(r releases.Release, do func(releases.Link) error) error {
 	links := page.Of[releases.Link]{Rows: r.Links}
 	if r.Apart != nil {
@@ -168,18 +152,18 @@ type releasesOf struct {
 	found   page.Of[releases.Release]
 }
 
-// releasesMarkup answers with a page of a project's releases in a type that browsers
-// show, as write writes it.
-func (c *call) releasesMarkup(project, contentType string, f releases.Filter, write func(*answerWriter, releasesOf) error) error {
-	ask, err := c.releasesPage()
+// releasesMarkup answers with a page of a project's releases, which write writes in a
+// type that browsers show.
+func (c *call) releasesMarkup(contentType string, f releases.Filter, write func(*answerWriter, releasesOf) error) error {
+	ask := c.page(true, releases.ByRelease, releases.ByCreation)
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	p, err := c.s.Projects.Project(c.r.Context(), c.actor, c.ref)
 	if err != nil {
 		return err
 	}
-	p, err := c.s.Projects.Project(c.r.Context(), c.actor, project)
-	if err != nil {
-		return err
-	}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, f, ask)
+	found, err := c.s.Releases.List(c.r.Context(), c.actor, c.ref, f, ask)
 	if err != nil {
 		return err
 	}
@@ -192,8 +176,8 @@ func (c *call) releasesMarkup(project, contentType string, f releases.Filter, wr
 }
 
 // webReleases is the list of a project's releases, a page at a time.
-func webReleases(c *call, project string, _ []string) error {
-	return c.releasesMarkup(project, htmlType, releases.Filter{Brief: true}, func(a *answerWriter, of releasesOf) error {
+func webReleases(c *call) error {
+	return c.releasesMarkup(htmlType, releases.Filter{Brief: true}, func(a *answerWriter, of releasesOf) error {
 		a.openPage("Releases · " + of.project.FullPath)
 		a.raw("<h1>" + html.EscapeString(of.project.Name) + " releases</h1>\n<ul>\n")
 		for rows, err := range of.found.InSteps(c.r.Context()) {
@@ -221,13 +205,13 @@ func webReleases(c *call, project string, _ []string) error {
 	})
 }
 
-// everyRelease is more than a project may have.
+// everyRelease is more releases than a project may have.
 const everyRelease = 1 << 20
 
 // webReleasesJSON is the whole list, with the fields of GitLab's ReleaseEntity.
-func webReleasesJSON(c *call, project string, _ []string) error {
+func webReleasesJSON(c *call) error {
 	ask := page.Request{Number: 1, Size: everyRelease, Desc: true, InSteps: true}
-	found, err := c.s.Releases.List(c.r.Context(), c.actor, project, releases.Filter{Outline: true}, ask)
+	found, err := c.s.Releases.List(c.r.Context(), c.actor, c.ref, releases.Filter{Outline: true}, ask)
 	if err != nil {
 		return err
 	}

@@ -11,21 +11,20 @@ import (
 	"granary/internal/releases"
 )
 
-// The feed of a project's releases, as GitLab's index.atom.builder has it. GitLab's
-// summary is the message of the commit; here it is the beginning of the
-// description.
+// The feed of a project's releases, as in GitLab's index.atom.builder. GitLab's summary is
+// the commit message; here it is the start of the description.
 
 const atomType = "application/atom+xml; charset=utf-8"
 
-// How many characters a feed shows of a name (as GitLab does) and of a summary.
+// How many characters of a name (as in GitLab) and of a summary a feed shows.
 const (
 	atomTitle   = 160
 	atomSummary = 500
 )
 
 // webReleasesAtom is a page of a project's releases as a feed.
-func webReleasesAtom(c *call, project string, _ []string) error {
-	return c.releasesMarkup(project, atomType, releases.Filter{Unlinked: true}, func(a *answerWriter, of releasesOf) error {
+func webReleasesAtom(c *call) error {
+	return c.releasesMarkup(atomType, releases.Filter{Unlinked: true}, func(a *answerWriter, of releasesOf) error {
 		open := false
 		for rows, err := range of.found.InSteps(c.r.Context()) {
 			if err != nil {
@@ -91,16 +90,14 @@ func (a *answerWriter) element(name, text string) {
 	a.raw("<" + name + ">" + inXML(text) + "</" + name + ">\n")
 }
 
-// inXML is a text as it stands in XML. Characters that XML does not know are
-// replaced.
+// inXML escapes a text for XML. It replaces characters that XML does not have.
 func inXML(text string) string {
 	var b bytes.Buffer
-	_ = xml.EscapeText(&b, []byte(text)) // a buffer takes all
+	_ = xml.EscapeText(&b, []byte(text)) // a buffer does not fail
 	return b.String()
 }
 
-// shortened is a text of at most so many characters, three dots at the end for
-// what is left out.
+// shortened cuts a text to so many characters. If it cuts, the last three are dots.
 func shortened(text string, most int) string {
 	if len(text) <= most || utf8.RuneCountInString(text) <= most {
 		return text

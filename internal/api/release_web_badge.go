@@ -12,8 +12,8 @@ import (
 	"granary/internal/releases"
 )
 
-// badge is a picture of two fields, with a text in each. The bounds of what a
-// caller may choose are GitLab's (Gitlab::Ci::Badge::Release::Template).
+// badge is a picture of two fields with a text in each. A caller may choose sizes and a
+// text, within GitLab's bounds (Gitlab::Ci::Badge::Release::Template).
 type badge struct {
 	key, value           string
 	keyWidth, valueWidth int // in pixels
@@ -27,17 +27,14 @@ const (
 )
 
 // webReleaseBadge shows the tag of the latest release, or "none".
-func webReleaseBadge(c *call, project string, _ []string) error {
-	if err := c.readQuery(); err != nil {
-		return err
-	}
+func webReleaseBadge(c *call) error {
 	q := c.r.URL.Query()
 	order := releases.ByRelease
 	if q.Get("order_by") == releases.ByCreation {
 		order = releases.ByCreation
 	}
 	b := newBadge(q)
-	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, project, order)
+	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.ref, order)
 	switch {
 	case err == nil:
 		b.value, b.color = r.Tag, "#3076af"
@@ -47,7 +44,7 @@ func webReleaseBadge(c *call, project string, _ []string) error {
 	body := []byte(b.svg())
 	h := c.w.Header()
 	markupHeaders(h, "image/svg+xml; charset=utf-8")
-	h["Cache-Control"] = []string{"private, no-store"} // or a page would show an old one for hours
+	h["Cache-Control"] = []string{"private, no-store"} // otherwise a page would show an old badge for hours
 	h["Pragma"] = []string{"no-cache"}
 	h["Expires"] = []string{"Fri, 01 Jan 1990 00:00:00 GMT"}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
@@ -56,8 +53,8 @@ func webReleaseBadge(c *call, project string, _ []string) error {
 	return nil
 }
 
-// newBadge is the badge of no release, as the query wants it to look. What is out of
-// bounds does not count.
+// newBadge is the badge for no release, in the look that the query asks for. Values out
+// of bounds are ignored.
 func newBadge(q url.Values) badge {
 	b := badge{key: "Latest Release", value: "none", keyWidth: 90, valueWidth: 54, color: "#e05d44"}
 	if text := q.Get("key_text"); text != "" && utf8.RuneCountInString(text) <= maxBadgeKey {

@@ -245,7 +245,7 @@ func TestPermalinksKeepTheQuery(t *testing.T) {
 				}
 			}
 		}
-		s.root("GET", at.from+"?a="+strings.Repeat("x", 8192), nil).starts(t, 400, "the parameters are too long together")
+		s.root("GET", at.from+"?a="+strings.Repeat("x", 8192), nil).starts(t, 400, "the parameters are too long in total")
 		if got := s.do("GET", at.to+"/downloads/tool?"+token, nil); got.Header.Get("Location") != "https://example.com/tool" {
 			t.Errorf("the token went to %s", got.Header.Get("Location"))
 		}

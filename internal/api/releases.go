@@ -6,37 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/releases"
 )
-
-// releaseRoutes take job tokens: CI publishes releases (contract rest-api G).
-func releaseRoutes() []route {
-	jobs := auth.Doors{JobTokens: true}
-	const all, one = "/projects/{id}/releases", "/projects/{id}/releases/{tag}"
-	const latest, links = all + "/permalink/latest", one + "/assets/links"
-	return []route{
-		{"GET", all, access.ReadReleases, jobs, listReleases},
-		{"POST", all, access.PublishRelease, jobs, createRelease},
-		{"GET", latest, access.ReadReleases, jobs, getLatestRelease},
-		{"GET", latest + "/{suffix...}", access.ReadReleases, jobs, getLatestRelease},
-		{"GET", one, access.ReadReleases, jobs, getRelease},
-		{"PUT", one, access.PublishRelease, jobs, editRelease},
-		{"DELETE", one, access.DestroyRelease, jobs, deleteRelease},
-		{"GET", one + "/downloads/{path...}", access.ReadReleases, jobs, getReleaseAsset},
-		{"GET", one + "/downloads", access.ReadReleases, jobs, getReleaseAsset}, // else ServeMux would redirect
-
-		{"GET", links, access.ReadReleases, jobs, listReleaseLinks},
-		{"POST", links, access.PublishRelease, jobs, createReleaseLink},
-		{"GET", links + "/{link_id}", access.ReadReleases, jobs, getReleaseLink},
-		{"PUT", links + "/{link_id}", access.PublishRelease, jobs, editReleaseLink},
-		{"DELETE", links + "/{link_id}", access.PublishRelease, jobs, deleteReleaseLink},
-
-		{"GET", "/projects/{id}/repository/commits/{sha}/merge_requests", access.ReadProject, jobs, listNoMergeRequests},
-	}
-}
 
 func listReleases(c *call) error {
 	ask := c.page(true, "released_at", "created_at")
@@ -72,7 +44,7 @@ func getRelease(c *call) error {
 	})
 }
 
-// getLatestRelease redirects to the latest release, what follows "latest" kept.
+// getLatestRelease redirects to the latest release, and keeps the path after "latest".
 func getLatestRelease(c *call) error {
 	r, err := c.s.Releases.Latest(c.r.Context(), c.actor, c.path("id"), releases.ByRelease)
 	if err != nil {
@@ -85,8 +57,8 @@ func getLatestRelease(c *call) error {
 	return c.redirectHere(to)
 }
 
-// redirectHere redirects to another path of this server. The query goes along as
-// it came, a token in it too, but for order_by: how the latest is found (GitLab's
+// redirectHere redirects to another path of this server. It keeps the query, including a
+// token in it, without order_by, which has chosen the latest release (GitLab's
 // API::Releases).
 func (c *call) redirectHere(path string) error {
 	if climbs(path) {
@@ -104,7 +76,7 @@ func (c *call) redirectHere(path string) error {
 		path += "?" + query
 	}
 	if len(query) > maxNext {
-		return fault.New(fault.Invalid, "the parameters are too long together (maximum is "+strconv.Itoa(maxNext)+" bytes)")
+		return fault.New(fault.Invalid, "the parameters are too long in total (maximum is "+strconv.Itoa(maxNext)+" bytes)")
 	}
 	return c.redirect(c.base() + path)
 }
@@ -142,7 +114,7 @@ func createRelease(c *call) error {
 	})
 }
 
-// milestones are titles: no milestones are kept here, so that any will do.
+// milestones reads titles of milestones. There are no milestones here, so any title will do.
 func (p params) milestones() []string {
 	if p.has("milestones") && p.has("milestone_ids") {
 		p.fail("milestones, milestone_ids are mutually exclusive")
@@ -160,7 +132,7 @@ func unknownMilestones(p params) error {
 func editRelease(c *call) error {
 	p := c.params
 	e := releases.Edit{Name: p.record().given("name"), Description: p.record().given("description"), ReleasedAt: p.moment("released_at")}
-	if _, sent := p.values["milestones"]; sent { // an empty list clears
+	if _, sent := p.values["milestones"]; sent { // an empty list removes them
 		titles := p.milestones()
 		e.Milestones = &titles
 	}
@@ -186,8 +158,8 @@ func deleteRelease(c *call) error {
 	})
 }
 
-// listNoMergeRequests tells release tools that a commit came without merge
-// requests: there is no git here.
+// listNoMergeRequests answers release tools that a commit has no merge requests, since
+// there is no git here.
 func listNoMergeRequests(c *call) error {
 	if _, err := c.s.Projects.Project(c.r.Context(), c.actor, c.path("id")); err != nil {
 		return err

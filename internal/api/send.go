@@ -9,21 +9,21 @@ import (
 	"granary/internal/registry"
 )
 
-// Redirect says which downloads are answered with a link to the store, where it
-// has links.
+// Redirect says which downloads are answered with a link to the store, if the store
+// makes links.
 type Redirect int
 
-// RedirectSafe leaves out requests that carry a credential in a header: curl
-// --location, wget and others carry such a header on to wherever they are
-// sent, and the store must never see it.
+// RedirectSafe does not redirect requests with a credential in a header: curl --location,
+// wget and others send such a header to the target, too, and the store must never see
+// it.
 const (
 	RedirectNone Redirect = iota
 	RedirectSafe
 	RedirectAll
 )
 
-// send answers with a file, or with where it is. No byte of a user's file leaves by
-// another way.
+// send answers with a file, or with a link to it. Every byte of a user's file leaves
+// through here.
 func (c *call) send(content *registry.Content, contentType string) error {
 	if c.s.Redirect.applies(c.r) {
 		link, err := content.Link(c.r.Context(), contentType, disposition(content.Name.Base()))
@@ -36,7 +36,7 @@ func (c *call) send(content *registry.Content, contentType string) error {
 		}
 	}
 	changed := content.CreatedAt
-	if content.Twin { // the date would stand for either file: it is not told, and none is ours
+	if content.Twin { // the date would identify two files: send none, and match none
 		changed = time.Time{}
 	}
 	if c.r.Method == http.MethodGet && content.Unchecked() && wantsBytes(c.r, content.File, changed) {
@@ -53,10 +53,10 @@ func (c *call) send(content *registry.Content, contentType string) error {
 	return nil
 }
 
-// applies reports whether a request may be answered with a link. HEAD asks about
-// the file, not about where it is. A condition is judged here: its ETag is ours
-// and not the store's. Several ranges are sent from here: most stores know only one, and
-// not every store reads the unit as we do.
+// applies reports whether a request may be answered with a link. HEAD asks about the
+// file, not for its place. Conditions are judged here, since the store has other ETags.
+// Several ranges are sent from here, since most stores send only one, and stores differ
+// in reading the unit.
 func (p Redirect) applies(r *http.Request) bool {
 	if p == RedirectNone || r.Method != http.MethodGet || has(r, "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range") {
 		return false
@@ -67,8 +67,8 @@ func (p Redirect) applies(r *http.Request) bool {
 	return p == RedirectAll || !has(r, "Authorization", "Private-Token", "Job-Token", "Deploy-Token", "Cookie")
 }
 
-// wantsBytes reports whether the conditions of a GET let the file be sent. What 304 or
-// 412 answers is not worth a look at its bytes.
+// wantsBytes reports whether the conditions of a GET let the file be sent. For 304 or 412
+// its bytes need no check.
 func wantsBytes(r *http.Request, f registry.File, changed time.Time) bool {
 	if !has(r, "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since") {
 		return true
@@ -92,9 +92,9 @@ func has(r *http.Request, headers ...string) bool {
 	return false
 }
 
-// sendLink tells what the file is beside where it is. Content-Length is this
-// answer's own, so that the file's goes by another name, the one that Hugging
-// Face gave it. Nobody may keep the link, nor tell the store where it was found.
+// sendLink redirects to the store, with headers about the file. Content-Length is that of
+// this answer, so X-Linked-Size, a name of Hugging Face, has the size of the file. Caches
+// must not keep the link, and the store gets no Referer.
 func (c *call) sendLink(f registry.File, contentType, link string) {
 	h := c.w.Header()
 	contentHeaders(h, f, contentType)

@@ -5,23 +5,11 @@ import (
 	"context"
 	"net/http"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
 	"granary/internal/wire"
 )
-
-// tagRoutes show the tags that have a release: there is no git here, and version
-// watchers ask for nothing else.
-func tagRoutes() []route {
-	jobs := auth.Doors{JobTokens: true}
-	return []route{
-		{"GET", "/projects/{id}/repository/tags", access.ReadReleases, jobs, listTags},
-		{"GET", "/projects/{id}/repository/tags/{tag}", access.ReadReleases, jobs, getTag},
-	}
-}
 
 // listTags pages by number, or by the name of the last tag (pagination=keyset,
 // or page_token alone).
@@ -51,9 +39,9 @@ func listTags(c *call) error {
 	return answered(c, nil, found, c.writeTag)
 }
 
-// sortMemory is what sorting by version takes of a caller's part of the memory for
-// large answers: each caller has two of the places in the queue before the one list
-// that is sorted at a time, and nobody has them all.
+// sortMemory is what sorting by version takes from a caller's share of the memory for
+// large answers. One list is sorted at a time; a caller can have two in the queue, so
+// that nobody fills it.
 const sortMemory = AnswersEach / 2
 
 // tags reads a page of tags.
@@ -64,7 +52,7 @@ func (c *call) tags(f releases.TagFilter, p page.Request) (found page.Of[release
 		if err := c.s.Answers.Take(ctx, c.key(), sortMemory); err != nil {
 			return found, "", fault.Wrap(fault.Unavailable, "too many lists are being sorted by version; try again later, or order by name", err)
 		}
-		defer c.s.Answers.Give(c.key(), sortMemory) // before the answer takes some
+		defer c.s.Answers.Give(c.key(), sortMemory) // before the answer reserves some
 	}
 	return c.s.Releases.Tags(c.r.Context(), c.actor, c.path("id"), f, p)
 }
@@ -87,7 +75,7 @@ func getTag(c *call) error {
 	})
 }
 
-// noTag words a release that is not there as the tag that it would be.
+// noTag words the absence of a release as that of its tag.
 func noTag(err error) error {
 	if fault.Is(err, fault.Absent) {
 		return fault.New(fault.Hidden, "Tag")

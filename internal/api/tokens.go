@@ -102,7 +102,7 @@ func listPersonalTokens(c *call) error {
 	return listed(c, ask, found, err, func(t auth.PersonalToken) wire.PersonalAccessToken { return c.personalToken(t, "") })
 }
 
-// tokenFilter reads which tokens are wanted, in which order.
+// tokenFilter reads the filter and the order of a list of tokens.
 func (c *call) tokenFilter() (auth.TokenFilter, page.Request) {
 	p := c.params
 	f := auth.TokenFilter{UserID: p.integer("user_id"), Search: p.str("search"), Revoked: p.optionalBoolean("revoked")}

@@ -5,8 +5,7 @@ import (
 	"granary/internal/wire"
 )
 
-// Routes for who keeps order among the uploads of a project. They are GitLab's
-// "Markdown uploads".
+// The deeds that list and delete uploads of a project: GitLab's "Markdown uploads".
 
 func listUploads(c *call) error {
 	ask := c.page(true)

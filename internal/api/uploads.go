@@ -4,63 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/fault"
-	"granary/internal/gate"
 	"granary/internal/registry"
 	"granary/internal/wire"
 )
 
-// uploadsPath takes one file as multipart/form-data (contract rest-api G4).
-// Its body may be large, so that it is read as a stream, not as parameters.
+// uploadsPath takes one file as multipart/form-data (contract rest-api G4). The body may
+// be large, so it is read as a stream, not as parameters.
 const uploadsPath = "/projects/{id}/uploads"
 
-func uploadRoutes() []route {
-	const byID, byAddress = uploadsPath + "/{upload_id}", uploadsPath + "/{secret}/{filename}"
-	none := auth.Doors{}
-	return []route{
-		{"POST", uploadsPath, access.UploadFile, none, nil},
-		{"GET", uploadsPath, access.ListUploads, none, listUploads},
-		{"GET", byID, access.ListUploads, none, getUploadByID},
-		{"DELETE", byID, access.DestroyUpload, none, deleteUploadByID},
-		{"GET", byAddress, access.FetchUpload, none, fetchUpload},
-		{"DELETE", byAddress, access.DestroyUpload, none, deleteUpload},
-	}
-}
-
 const (
-	maxFieldsBefore = 100     // other fields that may stand before the file
+	maxFieldsBefore = 100     // other fields that may come before the file
 	maxFieldSize    = 1 << 20 // bytes of each
 )
 
-func (s *Server) serveUpload(route route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{s: s, w: w, r: r, doors: route.doors}
-		if err := c.upload(route); err != nil {
-			s.fail(w, r, err)
-		}
-	})
-}
-
-func (c *call) upload(route route) error {
-	var err error
-	if c.actor, err = c.s.authenticate(c.r, route.doors); err != nil {
-		return err
-	}
-	if err := gate.Token(c.actor, route.action, ""); err != nil {
-		return err
-	}
-	c.params = params{values: c.r.URL.Query(), faults: new([]string)}
-	c.listen()
-	if err := c.sudo(); err != nil {
-		return err
-	}
+func createUpload(c *call) error {
 	u, err := c.s.Registry.Upload(c.r.Context(), c.actor, c.path("id"), c, c.uploadedFile)
 	if err != nil {
 		return err
@@ -72,7 +34,7 @@ func (c *call) upload(route route) error {
 func (c *call) uploadedFile() (string, io.Reader, error) {
 	parts, err := c.r.MultipartReader()
 	if err != nil {
-		return "", nil, fault.Wrap(fault.Invalid, "file is missing, it is sent as multipart/form-data", err)
+		return "", nil, fault.Wrap(fault.Invalid, "file is missing: send it as multipart/form-data", err)
 	}
 	for range maxFieldsBefore {
 		part, err := parts.NextPart()
@@ -85,14 +47,14 @@ func (c *call) uploadedFile() (string, io.Reader, error) {
 			return part.FileName(), part, nil
 		case part.FormName() == "file":
 			return "", nil, fault.New(fault.Invalid, "file is invalid")
-		case part.FormName() == "sudo": // who acts has been settled before the body was read
-			return "", nil, fault.New(fault.Invalid, "sudo is invalid, uploads take it in the header Sudo or in the query")
+		case part.FormName() == "sudo": // the actor was settled before the body is read
+			return "", nil, fault.New(fault.Invalid, "sudo is invalid: uploads take it in the header Sudo or in the query")
 		}
 		if n, err := io.Copy(io.Discard, io.LimitReader(part, maxFieldSize+1)); err != nil || n > maxFieldSize {
 			return "", nil, fault.Wrap(fault.Invalid, "file is missing: a field before it cannot be read", err)
 		}
 	}
-	return "", nil, fault.New(fault.Invalid, "file is missing: too many fields stand before it")
+	return "", nil, fault.New(fault.Invalid, "file is missing: too many fields come before it")
 }
 
 func uploadAnswer(u registry.Upload) wire.Upload {
@@ -102,7 +64,7 @@ func uploadAnswer(u registry.Upload) wire.Upload {
 		ID: u.ID, Alt: name, URL: at, FullPath: fmt.Sprintf("/-/project/%d", u.ProjectID) + at,
 		Markdown: "[" + name + "](" + at + ")",
 	}
-	// GitLab shows a picture in the text, without its extension.
+	// GitLab shows pictures inline, with a name without the extension.
 	if ext := extension(name); len(ext)+1 < len(name) && slices.Contains(pictures(), ext) {
 		w.Alt = name[:len(name)-len(ext)-1]
 		w.Markdown = "![" + w.Alt + "](" + at + ")"
@@ -117,7 +79,7 @@ func pictures() []string {
 	}
 }
 
-// getUpload answers with an uploaded file, by the same headers as a package's.
+// getUpload answers with an uploaded file, with the same headers as a package's file.
 func (c *call) getUpload(project, secret, name string) error {
 	content, err := c.s.Registry.OpenUpload(c.r.Context(), c.actor, project, secret, name)
 	if err != nil {
@@ -131,12 +93,8 @@ func (c *call) sendUpload(content *registry.Content) error {
 	return c.send(content, contentType(content.Name.Base()))
 }
 
-// projectUploadPath is the address of an upload that outlives the names of its
-// project.
-const projectUploadPath = "/-/project/{id}/uploads/{secret}/{file}"
-
-// getProjectUpload serves projectUploadPath, where id is a number: names are the
-// other address's.
+// getProjectUpload answers with an upload by the id of its project, an address that
+// stays if the project is renamed. The id is a number; webUpload takes paths.
 func getProjectUpload(c *call) error {
 	id, err := c.id("id")
 	if err != nil {

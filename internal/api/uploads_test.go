@@ -114,7 +114,7 @@ func TestUploads(t *testing.T) {
 		got.must(t, 400)
 	})
 	t.Run("a form without a file is refused", func(t *testing.T) {
-		s.root("POST", "/api/v4/projects/"+p+"/uploads", "").is(t, 400, `{"error":"file is missing, it is sent as multipart/form-data"}`)
+		s.root("POST", "/api/v4/projects/"+p+"/uploads", "").is(t, 400, `{"error":"file is missing: send it as multipart/form-data"}`)
 		s.do("POST", "/api/v4/projects/"+p+"/uploads", strings.NewReader("--b--\r\n"), "PRIVATE-TOKEN: "+rootToken,
 			"Content-Type: multipart/form-data; boundary=b").is(t, 400, `{"error":"file is missing"}`)
 	})

@@ -19,7 +19,7 @@ func getMetadata(c *call) error {
 	return c.ok(wire.Metadata{Version: c.s.version(), Granary: c.s.Version})
 }
 
-// gitlabVersion is the GitLab whose wire this is: tools choose their requests
+// gitlabVersion is the version of GitLab whose API this is. Tools choose their requests
 // by it.
 const gitlabVersion = "18.4.0"
 
@@ -60,7 +60,7 @@ func listUsers(c *call) error {
 	return listed(c, ask, found, err, c.userFor)
 }
 
-const maxNote = 2000 // characters; GitLab says no number
+const maxNote = 2000 // characters; GitLab documents no limit
 
 func createUser(c *call) error {
 	p := c.params
@@ -88,8 +88,7 @@ func createUser(c *call) error {
 	return c.created(c.user(u))
 }
 
-// editUser changes a user. What GitLab has besides, such as a password, is not here
-// and left out of account.
+// editUser changes a user. It ignores fields that only GitLab has, such as a password.
 func editUser(c *call) error {
 	id, err := c.id("id")
 	if err != nil {

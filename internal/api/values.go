@@ -13,7 +13,7 @@ import (
 	"granary/internal/wire"
 )
 
-// seek tells who listens that a parameter is asked for.
+// seek reports that a parameter is read, if anybody listens.
 func (p params) seek(name string) {
 	if p.asked != nil {
 		p.asked(name)
@@ -27,7 +27,7 @@ func (p params) fail(text string) {
 	}
 }
 
-// err is everything noted so far, nil for nothing.
+// err is an Invalid fault of everything noted so far, nil for nothing.
 func (p params) err() error {
 	if len(*p.faults) == 0 {
 		return nil
@@ -35,22 +35,22 @@ func (p params) err() error {
 	return fault.New(fault.Invalid, strings.Join(*p.faults, ", "))
 }
 
-// has reports whether the parameter was sent: null and an empty list count.
+// has reports whether the parameter was sent. null and an empty list count.
 func (p params) has(name string) bool {
 	p.seek(name)
 	_, sent := p.values[name]
 	return sent || p.null[name]
 }
 
-// sends reports whether the parameter has a value that is not empty: some
-// clients send every parameter they know.
+// sends reports whether the parameter has a value that is not empty. Some clients send
+// every parameter that they know.
 func (p params) sends(name string) bool {
 	p.seek(name)
 	return slices.ContainsFunc(p.values[name], func(v string) bool { return v != "" })
 }
 
-// str is a parameter, empty where it was not sent. Of several in a query the
-// last counts; a list is no single value.
+// str is a parameter, "" if it was not sent. The last of several in a query counts; a
+// list is invalid.
 func (p params) str(name string) string {
 	p.seek(name)
 	v := p.values[name]
@@ -64,17 +64,17 @@ func (p params) str(name string) string {
 	return p.bounded(name, v[len(v)-1])
 }
 
-// upTo is the same parameters, read with room for longer values.
+// upTo is the same parameters with another limit for values.
 func (p params) upTo(characters int) params {
 	p.most = characters
 	return p
 }
 
-// record is the same parameters, read as fields of a record: the room that keeps
-// it says how long each may be, in GitLab's words for that field.
+// record is the same parameters, without a limit of their own: the room that keeps the
+// record limits each field, in GitLab's words for that field.
 func (p params) record() params { return p.upTo(maxBody) }
 
-// bounded is a value that is not too long, empty where it is.
+// bounded is a value, "" if it is too long, which it notes.
 func (p params) bounded(name, value string) string {
 	most := cmp.Or(p.most, maxText)
 	if tooLong(value, most) {
@@ -92,7 +92,7 @@ func tooLong(text string, most int) bool {
 	return len(text) > most && utf8.RuneCountInString(text) > most
 }
 
-// required is a parameter that must be sent.
+// required is a parameter that must be sent; it notes if it was not.
 func (p params) required(name string) string {
 	if _, sent := p.values[name]; !sent {
 		p.fail(name + " is missing")
@@ -100,7 +100,7 @@ func (p params) required(name string) string {
 	return p.str(name)
 }
 
-// optional is a parameter, nil where it was not sent. Null is the empty text.
+// optional is a parameter, nil if it was not sent. null becomes "".
 func (p params) optional(name string) *string {
 	if !p.has(name) {
 		return nil
@@ -109,7 +109,7 @@ func (p params) optional(name string) *string {
 	return &v
 }
 
-// given is optional for clients that send null for what they leave alone.
+// given is optional for clients that send null for unchanged parameters.
 func (p params) given(name string) *string {
 	if p.null[name] {
 		return nil
@@ -117,7 +117,7 @@ func (p params) given(name string) *string {
 	return p.optional(name)
 }
 
-// integer is a number, 0 where it was not sent or is empty.
+// integer is a number, 0 if it was not sent or is empty.
 func (p params) integer(name string) int64 {
 	if v := p.optionalInteger(name); v != nil {
 		return *v
@@ -138,7 +138,7 @@ func (p params) optionalInteger(name string) *int64 {
 	return &n
 }
 
-// integers is a list of numbers, repeated or with commas between.
+// integers is a list of numbers, repeated or separated by commas.
 func (p params) integers(name string) []int64 {
 	var list []int64
 	for _, text := range p.list(name) {
@@ -152,7 +152,7 @@ func (p params) integers(name string) []int64 {
 	return list
 }
 
-// boolean is a truth value, false where it was not sent.
+// boolean is a truth value, false if it was not sent.
 func (p params) boolean(name string) bool {
 	v := p.optionalBoolean(name)
 	return v != nil && *v
@@ -171,7 +171,7 @@ func (p params) optionalBoolean(name string) *bool {
 	return &yes
 }
 
-// list is a parameter sent several times, or with commas between.
+// list is a list of values, repeated or separated by commas.
 func (p params) list(name string) []string {
 	p.seek(name)
 	var list []string
@@ -193,7 +193,7 @@ func (p params) list(name string) []string {
 	return list
 }
 
-// moment is an ISO 8601 time or day, in UTC where it says nothing.
+// moment is an ISO 8601 time or day, nil if it was not sent. Without a zone it is in UTC.
 func (p params) moment(name string) *time.Time {
 	text := p.str(name)
 	if text == "" {
@@ -209,8 +209,8 @@ func (p params) moment(name string) *time.Time {
 	return nil
 }
 
-// latest is the later of two times that may be missing, the zero time where
-// both are.
+// latest is the later of two times, either of which may be missing. It is the zero time
+// if both are.
 func latest(a, b *time.Time) time.Time {
 	switch {
 	case a == nil && b == nil:
@@ -221,7 +221,7 @@ func latest(a, b *time.Time) time.Time {
 	return *b
 }
 
-// earliest is latest the other way round.
+// earliest is the earlier of two times, either of which may be missing, like latest.
 func earliest(a, b *time.Time) time.Time {
 	switch {
 	case a == nil && b == nil:
@@ -242,7 +242,7 @@ func (p params) day(name string) *time.Time {
 	return t
 }
 
-// choice is a parameter with a fixed set of values, "" where it was not sent.
+// choice is a parameter with a fixed set of values, "" if it was not sent.
 func (p params) choice(name string, values ...string) string {
 	v := p.str(name)
 	if v != "" && !slices.Contains(values, v) {
@@ -251,8 +251,8 @@ func (p params) choice(name string, values ...string) string {
 	return v
 }
 
-// setting is a parameter that may be null; empty counts as null where the type
-// has no empty value.
+// setting is a parameter that may be null. For a type without an empty value, "" counts
+// as null.
 func setting[T any](p params, name string, read func(string) *T) projects.Setting[T] {
 	if p.null[name] {
 		return projects.Setting[T]{Given: true}

@@ -1,44 +1,20 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
 
-	"granary/internal/access"
-	"granary/internal/auth"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
 
-// deedsOfVariables is the handlers around the variables of projects, of groups, or
-// of the instance, which know no scopes.
+// deedsOfVariables are the deeds around variables of projects, of groups, or of the
+// instance, which have no scopes.
 type deedsOfVariables struct {
 	deeds  projects.VariablesOf
 	scoped bool
-}
-
-func (s *Server) variableRoutes() []route {
-	var routes []route
-	for _, at := range []struct {
-		path        string
-		read, admin access.Action
-		deeds       deedsOfVariables
-	}{
-		{"/projects/{id}/variables", access.ReadProjectVariables, access.AdminProjectVariables, deedsOfVariables{s.Projects.ProjectVariables(), true}},
-		{"/groups/{id}/variables", access.ReadGroupVariables, access.AdminGroupVariables, deedsOfVariables{s.Projects.GroupVariables(), true}},
-		{"/admin/ci/variables", access.ReadInstance, access.AdminInstanceVariables, deedsOfVariables{s.Projects.InstanceVariables(), false}},
-	} {
-		none := auth.Doors{} // a job reads its variables from its environment, and writes none
-		routes = append(routes,
-			route{"GET", at.path, at.read, none, at.deeds.list},
-			route{"GET", at.path + "/{key}", at.read, none, at.deeds.get},
-			route{"POST", at.path, at.admin, none, at.deeds.create},
-			route{"PUT", at.path + "/{key}", at.admin, none, at.deeds.edit},
-			route{"DELETE", at.path + "/{key}", at.admin, none, at.deeds.remove},
-		)
-	}
-	return routes
 }
 
 func (d deedsOfVariables) list(c *call) error {
@@ -73,7 +49,7 @@ func (d deedsOfVariables) create(c *call) error {
 		v.Type = *t
 	}
 	if d.scoped {
-		v.Scope = first(p.record().str("environment_scope"), v.Scope)
+		v.Scope = cmp.Or(p.record().str("environment_scope"), v.Scope)
 	}
 	if err := p.err(); err != nil {
 		return err
@@ -134,7 +110,7 @@ func (p params) variableType() *projects.VariableType {
 	return &word
 }
 
-// answer has a variable and the tag that a conditional write names.
+// answer answers with a variable, and with the ETag for a conditional write.
 func (d deedsOfVariables) answer(c *call, status int, v projects.Variable) error {
 	c.w.Header().Set("ETag", `"`+v.Tag()+`"`)
 	return c.reply(status, d.variable(v))
@@ -154,11 +130,11 @@ func (d deedsOfVariables) variable(v projects.Variable) wire.Variable {
 	return w
 }
 
-// ifMatch reads If-Match (RFC 9110 13.1.1), nil where it was not sent. The weak form
-// of our tag counts as the tag: a proxy that compresses an answer weakens its tag
-// (RFC 9110 8.8.1), and its clients know no other. That is safe here, for our tags are
-// of the record and not of an answer's bytes, and we make no weak ones: a weak tag
-// names the same record. What is no tag matches nothing.
+// ifMatch reads If-Match (RFC 9110 13.1.1). It returns nil if none was sent. The weak form
+// of our tag matches, too: a proxy that compresses an answer weakens its tag (RFC 9110
+// 8.8.1), and its clients see no other. That is safe, since our tags identify the record
+// and not the bytes of an answer, and we make no weak tags. A malformed tag matches
+// nothing.
 func ifMatch(h http.Header) projects.Condition {
 	lines := h.Values("If-Match")
 	if len(lines) == 0 {

@@ -7,11 +7,10 @@ import (
 	"granary/internal/throttle"
 )
 
-// writes reports a route that is counted by Server.Writes: each of its requests may
-// leave a row, an audit event or a message to somebody's webhook behind, and nothing
-// else bounds how many. Only what publishing and its cleaning up need is not counted
-// (design note 009).
-func (r route) writes() bool {
+// writes reports a route whose requests Server.Writes counts: each may add a row, an audit
+// event or a delivery to a webhook, and nothing else limits how many. Only the routes for
+// publishing and for cleaning up after it are not counted (design note 009).
+func (r *route) writes() bool {
 	if r.method == http.MethodGet {
 		return false
 	}
@@ -22,11 +21,10 @@ func (r route) writes() bool {
 	return true
 }
 
-// countWrite counts a request to a route that writes for its user, and returns an
-// endpointRefusal if it is one too many. Administrators are exempt, in whoever's
-// name they act. Bots count for their place: one Maintainer makes as many as there
-// may be.
-func (s *Server) countWrite(a access.Actor, r route) error {
+// countWrite counts a request to a route that writes, for its user. It returns an
+// endpointRefusal if that was one too many. Administrators are exempt, also when they use
+// Sudo. Bots count for their place, since one Maintainer can make many of them.
+func (s *Server) countWrite(a access.Actor, r *route) error {
 	if !r.writes() || !a.LoggedIn() || a.Admin || a.SudoID != 0 {
 		return nil
 	}
@@ -40,8 +38,8 @@ func (s *Server) countWrite(a access.Actor, r route) error {
 	return nil
 }
 
-// endpointRefusal is a *throttle.Refusal that is told as GitLab tells those of
-// single endpoints: in JSON (contract rest-api H).
+// endpointRefusal is a *throttle.Refusal of one endpoint, which GitLab answers in JSON
+// (contract rest-api H).
 type endpointRefusal struct{ error }
 
 // Unwrap returns the *throttle.Refusal.

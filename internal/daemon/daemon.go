@@ -93,19 +93,17 @@ func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.
 		IdleTimeout:     cfg.IdleTimeout,
 		ShutdownTimeout: cfg.ShutdownTimeout,
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/liveness", liveness)
-	mux.HandleFunc("GET /-/readiness", s.readiness)
+	s.api.Probes = api.Probes{Liveness: http.HandlerFunc(liveness), Readiness: http.HandlerFunc(s.readiness)}
 	if cfg.Metrics != "off" || cfg.MetricsListen != "" {
 		options.Metrics = s.metrics()
 	}
 	switch cfg.Metrics {
 	case "on":
-		mux.Handle("GET /-/metrics", options.Metrics.Handler())
+		s.api.Probes.Metrics = options.Metrics.Handler()
 	case "loopback":
-		mux.Handle("GET /-/metrics", toThisMachine(options.Metrics.Handler()))
+		s.api.Probes.Metrics = toThisMachine(options.Metrics.Handler())
 	}
-	return s.api.Handler(mux), options
+	return s.api.Handler(), options
 }
 
 // NewLogger writes the log as the settings say.
