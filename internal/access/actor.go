@@ -133,11 +133,6 @@ type Actor struct {
 	Console      bool   // a User at the command line of the server's machine, who needs no token
 	SudoID       int64  // the administrator who acts as this user; 0 for none
 	SudoUsername string
-
-	// Changes is how many changes to permission, by any node, were known when the
-	// request's token was looked up: what is remembered from then on is fresh
-	// enough for the request. 0 says nothing.
-	Changes int64
 }
 
 // LoggedIn reports whether the actor is a user, in person or through a job.

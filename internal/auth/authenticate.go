@@ -51,7 +51,6 @@ type Token struct {
 	Job      *Job
 	User     User // of Personal and Job
 
-	Changes int64 // see access.Actor
 }
 
 // Tokens looks credentials up.
@@ -119,7 +118,6 @@ func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (ac
 	}
 	return access.Actor{
 		Kind: access.DeployToken, TokenID: t.Deploy.ID, Username: t.Deploy.Username, Name: t.Deploy.Name, Scopes: t.Deploy.Scopes,
-		Changes: t.Changes,
 	}, true, nil
 }
 
@@ -244,7 +242,7 @@ func (s *Service) personalActor(t Token) (access.Actor, error) {
 	}
 	s.used.note(t.Personal.ID, now)
 	a := userActor(t.User, t.Personal.Scopes)
-	a.TokenID, a.Changes = t.Personal.ID, t.Changes
+	a.TokenID = t.Personal.ID
 	return a, nil
 }
 
@@ -261,7 +259,6 @@ func jobActor(t Token) (access.Actor, error) {
 	}
 	a := userActor(t.User, nil)
 	a.Kind, a.JobID, a.JobProjectID, a.JobPipelineID = access.Job, t.Job.ID, t.Job.ProjectID, t.Job.PipelineID
-	a.Changes = t.Changes
 	a.JobProject = t.Job.ProjectPath
 	return a, nil
 }

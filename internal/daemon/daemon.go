@@ -13,6 +13,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/httpd"
+	"granary/internal/metadb"
 	"granary/internal/sqldb"
 	"granary/internal/trouble"
 )
@@ -103,7 +104,17 @@ func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.
 	case "loopback":
 		s.api.Probes.Metrics = toThisMachine(options.Metrics.Handler())
 	}
-	return s.api.Handler(), options
+	return s.perRequest(s.api.Handler()), options
+}
+
+// perRequest has the nodes of a cluster ask for the permission epoch once a request.
+func (s *server) perRequest(h http.Handler) http.Handler {
+	if !s.db.Shared() {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(metadb.WithRequest(r.Context())))
+	})
 }
 
 // NewLogger writes the log as the settings say.

@@ -3,6 +3,7 @@ package metadb
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"granary/internal/fault"
@@ -67,10 +68,60 @@ func (c *epochs) answerAll() {
 	}
 }
 
-func (db *DB) askEpoch(ctx context.Context) (made int64, err error) {
+func (db *DB) askEpoch(ctx context.Context) (epoch int64, err error) {
 	if err := db.Current(); err != nil {
 		return 0, err
 	}
-	err = db.Row(ctx, `SELECT made FROM permission_changes`).Scan(&made)
-	return made, sqldb.Classify(err)
+	err = db.Row(ctx, `SELECT made FROM permission_changes`).Scan(&epoch)
+	return epoch, sqldb.Classify(err)
+}
+
+type requestKey struct{}
+
+// WithRequest is ctx for the look-ups of one request. The epoch that FindToken asks for
+// counts for FindPlace, too, until FindToken is called again.
+func WithRequest(ctx context.Context) context.Context {
+	return context.WithValue(ctx, requestKey{}, new(atomic.Bool))
+}
+
+// catchUp asks for the epoch and drops what was found in an earlier one. A change of
+// permission counts from the moment it is committed.
+func (db *DB) catchUp(ctx context.Context) error {
+	if !db.Shared() {
+		return nil // this process makes all changes and drops what they end; see changedElsewhere for granary admin
+	}
+	epoch, err := db.epochs.now(ctx)
+	if err != nil {
+		return err
+	}
+	db.reachEpoch(epoch)
+	if known, ok := ctx.Value(requestKey{}).(*atomic.Bool); ok {
+		known.Store(true)
+	}
+	return nil
+}
+
+// catchUpOnce is catchUp, unless it was called in this request before.
+func (db *DB) catchUpOnce(ctx context.Context) error {
+	if known, ok := ctx.Value(requestKey{}).(*atomic.Bool); ok && known.Load() {
+		return nil
+	}
+	return db.catchUp(ctx)
+}
+
+// reachEpoch drops what was found in another epoch. An answer that comes late drops too
+// much, never too little.
+func (db *DB) reachEpoch(epoch int64) {
+	if db.epoch.Load() == epoch {
+		return
+	}
+	db.reaching.Lock()
+	defer db.reaching.Unlock()
+	if db.epoch.Load() == epoch {
+		return
+	}
+	db.routes.clear()
+	db.places.clear()
+	db.tokens.clear()
+	db.epoch.Store(epoch)
 }

@@ -35,10 +35,8 @@ func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (regist
 	if err != nil {
 		return registry.Place{}, err
 	}
-	if a.Changes == 0 { // else all of it was found under that number, or since
-		if _, err := db.catchUp(ctx); err != nil {
-			return registry.Place{}, err
-		}
+	if err := db.catchUpOnce(ctx); err != nil {
+		return registry.Place{}, err
 	}
 	key := placeKey{projectID: r.ID, kind: a.Kind, actor: a.UserID, job: a.JobProjectID}
 	if a.Kind == access.DeployToken {
@@ -100,38 +98,6 @@ func weighPlace(_ placeKey, p registry.Place) int64 {
 		sum += allocated(int(reflect.TypeFor[int64]().Size()))
 	}
 	return sum + p.Duplicates.Exception.Weight()
-}
-
-// catchUp forgets what was remembered before the last change that any node made
-// to permission, and returns how many there were. A change counts from the moment
-// it is committed.
-func (db *DB) catchUp(ctx context.Context) (made int64, err error) {
-	if !db.Shared() {
-		return 0, nil // changes are made here, and drop what they end; for those of granary admin see watcher
-	}
-	made, err = db.epochs.now(ctx)
-	if err != nil {
-		return 0, err
-	}
-	db.reachEpoch(made)
-	return made, nil
-}
-
-// reach forgets what was found under another number of changes. A number that comes
-// late forgets too much, never too little.
-func (db *DB) reachEpoch(made int64) {
-	if db.epoch.Load() == made {
-		return
-	}
-	db.reaching.Lock()
-	defer db.reaching.Unlock()
-	if db.epoch.Load() == made {
-		return
-	}
-	db.routes.clear()
-	db.places.clear()
-	db.tokens.clear()
-	db.epoch.Store(made)
 }
 
 // findRoute finds the project that a path leads to.

@@ -245,27 +245,30 @@ func TestRequestsAskOnce(t *testing.T) {
 	newToken(t, db, ada.ID, "secret")
 	ask, asked := db.epochs.ask, 0
 	db.epochs.ask = func(ctx context.Context) (int64, error) { asked++; return ask(ctx) }
-	request := func() access.Actor {
-		token, err := db.FindToken(t.Context(), auth.DigestOf("secret"))
-		a := actorOf(ada)
-		a.Changes = must(t, token, err).Changes
-		return a
+	request := func() context.Context {
+		ctx := WithRequest(t.Context())
+		token, err := db.FindToken(ctx, auth.DigestOf("secret"))
+		must(t, token, err)
+		return ctx
 	}
-	roleOf := func(a access.Actor) access.Role {
-		place, err := db.FindPlace(t.Context(), "root/demo", a)
+	roleIn := func(ctx context.Context) access.Role {
+		place, err := db.FindPlace(ctx, "root/demo", actorOf(ada))
 		return must(t, place, err).Standing.Role
 	}
-	roleOf(request())
+	roleIn(request())
 	early := request()
-	if roleOf(early); asked != 2 {
+	if roleIn(early); asked != 2 {
 		t.Errorf("two requests asked %d times", asked)
 	}
 	newMember(t, db, projects.Place{ProjectID: p.ID}, ada.ID, access.Developer)
-	if role := roleOf(request()); role != access.Developer {
+	if role := roleIn(request()); role != access.Developer {
 		t.Errorf("a request after the change finds %v", role)
 	}
-	if role := roleOf(early); role != access.Developer {
+	if role := roleIn(early); role != access.Developer {
 		t.Errorf("an old request finds %v, though what it knew is forgotten", role)
+	}
+	if roleIn(t.Context()); asked != 4 {
+		t.Errorf("without a request it asked %d times in all, want 4", asked)
 	}
 }
 

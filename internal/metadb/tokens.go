@@ -17,16 +17,13 @@ import (
 	"granary/internal/sqldb"
 )
 
-// FindToken implements auth.Tokens. Known tokens are remembered until
-// something changes.
+// FindToken implements auth.Tokens. Known tokens are cached until the permission epoch
+// changes.
 func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
-	made, err := db.catchUp(ctx)
-	if err != nil {
+	if err := db.catchUp(ctx); err != nil {
 		return auth.Token{}, err
 	}
-	t, err := db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
-	t.Changes = made
-	return t, err
+	return db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
 }
 
 func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
