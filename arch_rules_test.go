@@ -110,8 +110,9 @@ func limits() []limit {
 // a constant or a function would not do.
 func tables() map[string]string {
 	return map[string]string{
-		"internal/access.rules":             "the permission table, read at every request; Go has no constant arrays",
-		"internal/metadb/metadbtest.server": "the one PostgreSQL of a test process: starting one for each test takes seconds",
-		"cmd/granary.version":               "set by the linker, -X main.version=...",
+		"internal/access.rules":                     "the permission table, read at every request; Go has no constant arrays",
+		"internal/metadb/metadbtest.server":         "the one PostgreSQL of a test process: starting one for each test takes seconds",
+		"internal/metadb/metadbtest/fresh.template": "the empty database of a test process, of which each test has a copy",
+		"cmd/granary.version":                       "set by the linker, -X main.version=...",
 	}
 }

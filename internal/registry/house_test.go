@@ -19,8 +19,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/blob/s3"
 	"granary/internal/blob/s3/s3test"
-	"granary/internal/metadb"
-	"granary/internal/metadb/metadbtest"
+	"granary/internal/metadb/metadbtest/fresh"
 	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
@@ -38,22 +37,6 @@ type house struct {
 }
 
 const inline = 1 << 10 // bytes that ride with their record
-
-// openDatabase is a fresh database, of SQLite or of what GRANARY_TEST_DATABASE
-// says.
-func openDatabase(t *testing.T) (*metadb.DB, error) {
-	if !metadbtest.Wanted() {
-		return metadb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
-	}
-	dsn := metadbtest.Postgres(t, func(dsn string) error {
-		db, err := metadb.OpenPostgres(context.Background(), dsn, metadb.Options{})
-		if err != nil {
-			return err
-		}
-		return db.Close()
-	})
-	return metadb.OpenPostgres(t.Context(), dsn, metadb.Options{MaxConnections: 8})
-}
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
@@ -90,15 +73,7 @@ func openS3(t *testing.T) blob.Store {
 func newHouseOn(t *testing.T, blobs blob.Store) *house {
 	t.Helper()
 	ctx := t.Context()
-	db, err := openDatabase(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db, _ := fresh.Database(t)
 	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Records: db}, now: time.Now()}
 	clock := func() time.Time { return h.now }
 	users := &auth.Service{Records: db, Now: clock}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +19,7 @@ import (
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/metadb"
+	"granary/internal/metadb/metadbtest/fresh"
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
@@ -38,15 +38,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	ctx := t.Context()
-	db, err := metadb.OpenSQLite(ctx, filepath.Join(t.TempDir(), "granary.db"), metadb.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db, _ := fresh.Database(t)
 	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
