@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -35,7 +36,7 @@ func TestOutdatedServerEnds(t *testing.T) {
 	if url == "" {
 		t.Fatal(<-ended)
 	}
-	eventually(t, "it counts itself", func() bool {
+	eventually.Holds(t, "it counts itself", func() bool {
 		_, metrics := ask(t, "GET", url+"/-/metrics", nil)
 		return strings.Contains(metrics, `granary_nodes{version="v1.2.3"} 1`)
 	})

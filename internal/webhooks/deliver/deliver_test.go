@@ -17,6 +17,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
+	"granary/internal/eventually"
 	"granary/internal/fault"
 	"granary/internal/metadb"
 	"granary/internal/metadb/metadbtest/fresh"
@@ -112,11 +113,7 @@ func (h *house) work(s *Sender, until func() bool) {
 	running.Go(func() { w.Run(ctx) })
 	defer running.Wait()
 	defer cancel()
-	for deadline := time.Now().Add(20 * time.Second); !until(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			h.t.Fatal("it does not come to pass")
-		}
-	}
+	eventually.Holds(h.t, "what the worker is to do", until)
 }
 
 // tried is a condition: the hook's log has so many attempts.
