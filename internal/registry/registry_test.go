@@ -25,9 +25,9 @@ import (
 	"granary/internal/registry"
 )
 
-// house is a registry over a real database and a real store, both of which fail
+// faultyRegistry is a registry over a real database and a real store, both of which fail
 // when told, with one project and an administrator.
-type house struct {
+type faultyRegistry struct {
 	*registry.Registry
 	store   *blobtest.Faulty
 	ledger  *faultyLedger
@@ -38,15 +38,15 @@ type house struct {
 
 const inline = 1 << 10 // bytes that ride with their record
 
-func newHouse(t *testing.T) *house {
+func newRegistry(t *testing.T) *faultyRegistry {
 	t.Helper()
-	return newHouseOn(t, openDisk(t))
+	return newRegistryOn(t, openDisk(t))
 }
 
-// onEachStore runs a test in a house on a disk, and in one on S3.
-func onEachStore(t *testing.T, test func(t *testing.T, h *house)) {
-	t.Run("disk", func(t *testing.T) { test(t, newHouse(t)) })
-	t.Run("s3", func(t *testing.T) { test(t, newHouseOn(t, openS3(t))) })
+// onEachStore runs a test with a registry on a disk, and with one on S3.
+func onEachStore(t *testing.T, test func(t *testing.T, r *faultyRegistry)) {
+	t.Run("disk", func(t *testing.T) { test(t, newRegistry(t)) })
+	t.Run("s3", func(t *testing.T) { test(t, newRegistryOn(t, openS3(t))) })
 }
 
 func openDisk(t *testing.T) blob.Store {
@@ -70,26 +70,26 @@ func openS3(t *testing.T) blob.Store {
 	return store
 }
 
-func newHouseOn(t *testing.T, blobs blob.Store) *house {
+func newRegistryOn(t *testing.T, blobs blob.Store) *faultyRegistry {
 	t.Helper()
 	ctx := t.Context()
 	db, _ := fresh.Database(t)
-	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Records: db}, now: time.Now()}
-	clock := func() time.Time { return h.now }
+	r := &faultyRegistry{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Records: db}, now: time.Now()}
+	clock := func() time.Time { return r.now }
 	users := &auth.Service{Records: db, Now: clock}
 	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.admin = access.Actor{Kind: access.User, UserID: root.ID, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
+	r.admin = access.Actor{Kind: access.User, UserID: root.ID, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
 	places := &projects.Service{Records: db, Now: clock}
-	p, err := places.CreateProject(ctx, h.admin, root.NamespaceID, projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
+	p, err := places.CreateProject(ctx, r.admin, root.NamespaceID, projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.project = strconv.FormatInt(p.ID, 10)
-	h.Registry = &registry.Registry{Records: h.ledger, Groups: places, Blobs: h.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
-	return h
+	r.project = strconv.FormatInt(p.ID, 10)
+	r.Registry = &registry.Registry{Records: r.ledger, Groups: places, Blobs: r.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
+	return r
 }
 
 // at is where a file goes.
@@ -97,14 +97,14 @@ func at(file string) registry.Raw {
 	return registry.Raw{Name: "tool", Version: "1.0.0", File: file}
 }
 
-func (h *house) publish(ctx context.Context, c registry.Raw, body []byte) error {
-	_, err := h.Publish(ctx, h.admin, h.project, c, bytes.NewReader(body), registry.PublishOptions{Length: int64(len(body))})
+func (r *faultyRegistry) publish(ctx context.Context, c registry.Raw, body []byte) error {
+	_, err := r.Publish(ctx, r.admin, r.project, c, bytes.NewReader(body), registry.PublishOptions{Length: int64(len(body))})
 	return err
 }
 
 // read is what an installer gets.
-func (h *house) read(ctx context.Context, c registry.Raw) ([]byte, error) {
-	content, err := h.Open(ctx, h.admin, h.project, c, nil)
+func (r *faultyRegistry) read(ctx context.Context, c registry.Raw) ([]byte, error) {
+	content, err := r.Open(ctx, r.admin, r.project, c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -113,10 +113,10 @@ func (h *house) read(ctx context.Context, c registry.Raw) ([]byte, error) {
 }
 
 // stored is the digests of the store.
-func (h *house) stored(t *testing.T) map[blob.Digest]bool {
+func (r *faultyRegistry) stored(t *testing.T) map[blob.Digest]bool {
 	t.Helper()
 	found := map[blob.Digest]bool{}
-	for info, err := range h.store.List(t.Context()) {
+	for info, err := range r.store.List(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
