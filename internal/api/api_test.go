@@ -24,6 +24,7 @@ import (
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
 	"granary/internal/metadb"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/metadb/metadbtest/fresh"
 	"granary/internal/naming"
 	"granary/internal/projects"
@@ -67,7 +68,7 @@ func TestMain(m *testing.M) {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	blobs, err := disk.Open(filepath.Join(metadbtest.Memory(t), "blobs"))
 	if err != nil {
 		t.Fatal(err)
 	}

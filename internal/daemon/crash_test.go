@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"granary/internal/metadb/metadbtest"
 )
 
 var (
@@ -74,7 +74,7 @@ func TestCrash(t *testing.T) {
 		running.Go(func() {
 			for left.Load() > 0 && !c.hopeless() {
 				n := dirs.Add(1)
-				k := newKilledServer(c, filepath.Join(memory(t), "data"), n, rand.New(rand.NewPCG(seed, n)))
+				k := newKilledServer(c, filepath.Join(metadbtest.Memory(t), "data"), n, rand.New(rand.NewPCG(seed, n)))
 				k.name = fmt.Sprintf("seed %d, directory %d", seed, n)
 				k.run(func() bool { return left.Add(-1) >= 0 })
 			}
@@ -93,23 +93,6 @@ func TestCrash(t *testing.T) {
 	if total < *crashKills && !t.Failed() {
 		t.Errorf("%d kills of %d", total, *crashKills)
 	}
-}
-
-// memory is a folder in memory where the machine has one with room: a killed
-// process cannot tell it from a disk, and a sync of a busy disk takes longer
-// than all the rest.
-func memory(t *testing.T) string {
-	const shm, room = "/dev/shm", 4 << 30
-	var fs unix.Statfs_t
-	if err := unix.Statfs(shm, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
-		return t.TempDir()
-	}
-	dir, err := os.MkdirTemp(shm, "granary-crash-") //nolint:usetesting // in memory, which t.TempDir may not be
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is left is in memory only
-	return dir
 }
 
 // crashes is what all directories report to.

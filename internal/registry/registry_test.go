@@ -19,6 +19,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/blob/s3"
 	"granary/internal/blob/s3/s3test"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/metadb/metadbtest/fresh"
 	"granary/internal/naming"
 	"granary/internal/projects"
@@ -51,7 +52,7 @@ func onEachStore(t *testing.T, test func(t *testing.T, r *faultyRegistry)) {
 
 func openDisk(t *testing.T) blob.Store {
 	t.Helper()
-	store, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	store, err := disk.Open(filepath.Join(metadbtest.Memory(t), "blobs"))
 	if err != nil {
 		t.Fatal(err)
 	}

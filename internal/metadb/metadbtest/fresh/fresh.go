@@ -40,7 +40,7 @@ func SQLite(tb testing.TB) (db *metadb.DB, file string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	file = filepath.Join(tb.TempDir(), "granary.db")
+	file = filepath.Join(metadbtest.Memory(tb), "granary.db")
 	if err := os.WriteFile(file, schema, 0o600); err != nil {
 		tb.Fatal(err)
 	}
