@@ -13,6 +13,7 @@ import (
 // plain line, and none tells of an end. When it is back each tells so once: the one
 // that does the upkeep, and the one that waits for it.
 func TestEachNodeTellsOfAnOutage(t *testing.T) {
+	t.Parallel()
 	cluster := metadbtest.NewCluster(t)
 	dir := t.TempDir()
 	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32), asRoot}

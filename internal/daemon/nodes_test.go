@@ -15,6 +15,7 @@ import (
 // it works on both. One of them does the upkeep, and the other takes over. Both
 // are not ready while the database is away, and ready again without a hand.
 func TestTwoNodes(t *testing.T) {
+	t.Parallel()
 	cluster := metadbtest.NewCluster(t)
 	dir := t.TempDir()
 	type node struct {

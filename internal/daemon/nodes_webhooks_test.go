@@ -62,6 +62,7 @@ func (b *inbox) sender(n int) string {
 // where it arrives; what a node had in hand when it died is told by another,
 // within seconds.
 func TestDeliveriesOfManyNodes(t *testing.T) {
+	t.Parallel()
 	cluster, dir := metadbtest.NewCluster(t), t.TempDir()
 	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)}
 	nodes, urls := map[string]*process{}, []string{}

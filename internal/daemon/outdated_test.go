@@ -15,6 +15,7 @@ import (
 // A server whose row among the nodes is gone, and whose database has a newer
 // schema now, ends with words that say what to do.
 func TestOutdatedServerEnds(t *testing.T) {
+	t.Parallel()
 	cluster := metadbtest.NewCluster(t)
 	dir := t.TempDir()
 	cfg, err := settings([]string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)},

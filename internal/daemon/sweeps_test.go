@@ -15,6 +15,7 @@ import (
 // database for, and what it tells is what went. Without a node there is nobody to
 // ask, and nothing is left that a later one would do.
 func TestSweepNow(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		data := t.TempDir()
 		testSweepNow(t, 1, nil, "--data-dir="+data)
