@@ -23,7 +23,7 @@ version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses upgrade-fixture versitygw minio test-s3-second cluster
+.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses upgrade-fixture versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,10 +37,13 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # The crash tests start a server hundreds of times, which the race detector makes
 # five times as slow and no sharper: they run without it. So do the longest tests
 # of memory, which it multiplies.
-# The second pass leaves out the longest tests that have run on PostgreSQL in the
-# first.
+# The pass on PostgreSQL leaves out what has run on PostgreSQL in the first: the
+# longest tests, and the tests that run on both databases in either pass, which have a
+# part named "sqlite" and a part named "postgres".
+# Tests that are parallel wait for other programs most of the time: four of them at
+# once load two cores no more than one that computes.
 WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole)$$
-POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$
+ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$|/^(sqlite|postgres)$$
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
 check: $(VERSITYGW)
@@ -56,11 +59,16 @@ check: $(VERSITYGW)
 	  GOOS=$$system CGO_ENABLED=0 go build -o /dev/null ./cmd/granary || exit 1; \
 	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
 	done
-	go test -race -shuffle=on -timeout=20m -skip '$(WITHOUT_RACE)' ./...
+	go test -race -shuffle=on -parallel=4 -timeout=20m -skip '$(WITHOUT_RACE)' ./...
 	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
-	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(POSTGRES_ALONE)' ./internal/metadb ./internal/registry ./internal/api
+	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/metadb ./internal/registry ./internal/api
+
+# It needs nothing but Go: what starts PostgreSQL or an S3 server leaves itself out
+# with -short, and dev and e2e, which start more, are not asked.
+test-fast: ## the tests while you work: no race detector, SQLite and the disk alone, no crash tests (two minutes)
+	go test -short -shuffle=on -parallel=4 -timeout=10m -skip '$(WITHOUT_RACE)' . ./cmd/... ./internal/...
 
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
 	$(LINT) run ./...

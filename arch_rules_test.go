@@ -21,6 +21,7 @@ func rooms() []room {
 		{"internal/access/accesstest", []string{"access"}, "the same table from GitLab's documentation: it shares the words with access, and no decision"},
 		{"internal/gate", []string{"access", "fault"}, "a refusal is the same behind every door: it knows the verdict, and no thing"},
 		{"internal/naming", []string{"fault"}, "what a name may look like hangs on nothing but the name and the grammar"},
+		{"internal/eventually", nil, "tests of any room wait in the same way, whatever for"},
 		{"internal/trouble", nil, "what fails again and again is told in the same way, whatever it is"},
 		{"internal/audit", []string{"access"}, "an event says who did what to a thing by its name and id: it knows no thing"},
 		{"internal/trail", []string{"gate", "access", "audit", "fault", "page"}, "reading the audit is a deed like others; writing it is part of every deed"},
@@ -111,8 +112,9 @@ func limits() []limit {
 // a constant or a function would not do.
 func tables() map[string]string {
 	return map[string]string{
-		"internal/access.rules":             "the permission table, read at every request; Go has no constant arrays",
-		"internal/metadb/metadbtest.server": "the one PostgreSQL of a test process: starting one for each test takes seconds",
-		"cmd/granary.version":               "set by the linker, -X main.version=...",
+		"internal/access.rules":                     "the permission table, read at every request; Go has no constant arrays",
+		"internal/metadb/metadbtest.server":         "the one PostgreSQL of a test process: starting one for each test takes seconds",
+		"internal/metadb/metadbtest/fresh.template": "the empty database of a test process, of which each test has a copy",
+		"cmd/granary.version":                       "set by the linker, -X main.version=...",
 	}
 }

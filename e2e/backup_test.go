@@ -17,6 +17,7 @@ import (
 
 	"granary/dev/servers"
 	"granary/internal/blob/s3/s3test"
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -172,10 +173,9 @@ func (s *site) backUp(script string) (before, all map[string]string) {
 	}
 	reached := func(n int) {
 		s.t.Helper()
-		for until := time.Now().Add(time.Minute); b.len() < n; time.Sleep(5 * time.Millisecond) {
-			if s.t.Failed() || time.Now().After(until) {
-				s.t.Fatalf("%d files were published, want %d", b.len(), n)
-			}
+		eventually.Holds(s.t, fmt.Sprint(n, " files are published"), func() bool { return s.t.Failed() || b.len() >= n })
+		if s.t.Failed() {
+			s.t.Fatalf("%d files were published, want %d", b.len(), n)
 		}
 	}
 	reached(300)

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -71,7 +72,7 @@ func (s *jsonServer) told() (all []string) {
 // field waits for a line, and returns a field of it.
 func (s *jsonServer) field(t *testing.T, msg, name string) (text string) {
 	t.Helper()
-	within(t, "a line "+msg, func() bool {
+	eventually.Holds(t, "a line "+msg, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		i := slices.IndexFunc(s.lines, func(l map[string]any) bool { return strings.HasPrefix(l["msg"].(string), msg) })
@@ -92,15 +93,6 @@ func (s *jsonServer) fails(t *testing.T, code int, said string) {
 	}
 	if len(s.lines) == 0 || !strings.Contains(fmt.Sprint(s.lines[len(s.lines)-1]["error"]), said) {
 		t.Errorf("the log ends with %v, want an error %q", s.lines, said)
-	}
-}
-
-func within(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("never: %s", what)
-		}
 	}
 }
 
@@ -127,11 +119,11 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 			return err == nil && resp.StatusCode == want
 		}
 	}
-	within(t, "ready", ready(200))
+	eventually.Holds(t, "ready", ready(200))
 	if err := cluster.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, "not ready", ready(503))
+	eventually.Holds(t, "not ready", ready(503))
 	s.field(t, "database: this node cannot say", "error")
 	s.field(t, "the upkeep has lost the database here", "error")
 	for range 40 { // two seconds
@@ -141,7 +133,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	if err := cluster.Start(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, "ready again", ready(200))
+	eventually.Holds(t, "ready again", ready(200))
 	s.field(t, "database: this node says again", "node")
 	s.field(t, "the upkeep has the database here again", "failures")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {

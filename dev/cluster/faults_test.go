@@ -34,7 +34,7 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	w := newCrew(c)
+	w := newWorkload(c)
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for client := range clients {
@@ -106,7 +106,7 @@ func faults(c *Cluster, way *troubled) []fault {
 }
 
 // awaitRecovery waits until everything works again; nobody lends a hand.
-func awaitRecovery(t *testing.T, w *crew) {
+func awaitRecovery(t *testing.T, w *workload) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(99, 99))
 	until := time.Now().Add(30 * time.Second)

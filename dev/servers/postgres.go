@@ -14,8 +14,9 @@ import (
 )
 
 // Postgres prepares Debian's PostgreSQL with an empty database in dir, and says
-// how to reach it. It is as safe as by default: it syncs.
-func Postgres(ctx context.Context, dir string) (p *Process, dsn string, err error) {
+// how to reach it. It is as safe as by default: it syncs. settings are its own, such
+// as "fsync=off"; the folder of its data is "postgres/data" in dir.
+func Postgres(ctx context.Context, dir string, settings ...string) (p *Process, dsn string, err error) {
 	bin, err := PostgresPrograms()
 	if err != nil {
 		return nil, "", err
@@ -37,15 +38,19 @@ func Postgres(ctx context.Context, dir string) (p *Process, dsn string, err erro
 		return nil, "", err
 	}
 	data := filepath.Join(home, "data")
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "granary", "-A", "trust", "-E", "UTF8", "--locale=C")
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "granary", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: account}, home
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, "", fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+	args := []string{filepath.Join(bin, "postgres"), "-D", data, "-h", host, "-p", port, "-k", "", "-c", "max_connections=200"}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
 	dsn = "postgres://granary@" + address + "/postgres?sslmode=disable"
 	return &Process{
 		Name: "PostgreSQL", Log: filepath.Join(home, "log"), User: account, Polite: syscall.SIGINT,
-		Args: []string{filepath.Join(bin, "postgres"), "-D", data, "-h", host, "-p", port, "-k", "", "-c", "max_connections=200"},
+		Args: args,
 		Ready: func(ctx context.Context) error {
 			return exec.CommandContext(ctx, filepath.Join(bin, "pg_isready"), "-q", "-h", host, "-p", port).Run()
 		},

@@ -25,6 +25,7 @@ type Process struct {
 	User   *syscall.Credential         // nil for ours
 	Ready  func(context.Context) error // nil once it answers
 	Polite os.Signal                   // asks it to end; nil for SIGTERM
+	Stays  bool                        // it is not killed at our end: somebody else ends it then
 
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -48,7 +49,9 @@ func (p *Process) Start(ctx context.Context) error {
 	cmd.Stdout, cmd.Stderr = out, out
 	// Ctrl-C reaches us alone, and whoever kills us outright ends all of them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.User}
-	dieWithUs(cmd.SysProcAttr)
+	if !p.Stays {
+		dieWithUs(cmd.SysProcAttr)
+	}
 	if p.User != nil {
 		cmd.Dir = filepath.Dir(p.Log)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"granary/internal/api"
+	"granary/internal/eventually"
 	"granary/internal/webhooks"
 )
 
@@ -120,7 +121,7 @@ func TestEveryListIsWhole(t *testing.T) {
 		t.Logf("%s: %d KiB, steps of at most %d KiB", at, len(got.body)>>10, largest>>10)
 		largest = 0
 		mu.Unlock()
-		until(t, at+" gives back what it took", func() bool { // the client may be faster
+		eventually.Holds(t, at+" gives back what it took", func() bool { // the client may be faster
 			taken, waiting := s.api.Answers.Held()
 			return taken == 0 && waiting == 0
 		})

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"granary/internal/api"
+	"granary/internal/eventually"
 	"granary/internal/httpd"
 	"granary/internal/throttle"
 )
@@ -91,16 +92,6 @@ func (s *server) slow(path, from string) net.Conn {
 	return conn
 }
 
-// until waits for something that must come.
-func until(t *testing.T, what string, met func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !met(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 // heap is the memory in use.
 func heap() int64 {
 	var m runtime.MemStats
@@ -128,11 +119,11 @@ func TestSlowReaders(t *testing.T) {
 		}
 		conns = append(conns, s.slow(large, from))
 	}
-	until(t, "the memory is taken", func() bool {
+	eventually.Holds(t, "the memory is taken", func() bool {
 		taken, waiting := s.api.Answers.Held()
 		return taken == api.AnswersMemory && waiting == 200-int(taken>>20)
 	})
-	until(t, "200 slow readers take less than 32 MiB", func() bool { return heap()-before < 32<<20 })
+	eventually.Holds(t, "200 slow readers take less than 32 MiB", func() bool { return heap()-before < 32<<20 })
 
 	for _, path := range []string{"/api/v4/projects", "/api/v4/projects/" + project + "/packages?per_page=100", "/api/v4/projects/" + project} {
 		s.do("GET", path, nil, "X-Forwarded-For: 192.0.2.9").must(t, 200)
@@ -146,7 +137,7 @@ func TestSlowReaders(t *testing.T) {
 	for _, conn := range conns {
 		_ = conn.Close()
 	}
-	until(t, "all is given back", func() bool {
+	eventually.Holds(t, "all is given back", func() bool {
 		taken, waiting := s.api.Answers.Held()
 		return taken == 0 && waiting == 0
 	})
@@ -163,8 +154,8 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	large := "/api/v4/projects/" + project + "/releases?per_page=100"
 
 	conn := s.slow(large, "203.0.113.1")
-	until(t, "it reads", func() bool { taken, _ := s.api.Answers.Held(); return taken > 0 })
-	until(t, "it is cut off", func() bool { taken, _ := s.api.Answers.Held(); return taken == 0 })
+	eventually.Holds(t, "it reads", func() bool { taken, _ := s.api.Answers.Held(); return taken > 0 })
+	eventually.Holds(t, "it is cut off", func() bool { taken, _ := s.api.Answers.Held(); return taken == 0 })
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +214,7 @@ func TestOneKeyHasItsPart(t *testing.T) {
 	for range 6 {
 		s.slow(large, "203.0.113.1")
 	}
-	until(t, "two wait", func() bool {
+	eventually.Holds(t, "two wait", func() bool {
 		taken, waiting := s.api.Answers.Held()
 		return taken == api.AnswersEach && waiting == 2
 	})
@@ -292,5 +283,5 @@ func TestATornAnswerDoesNotLookWhole(t *testing.T) {
 	if err == nil || resp.StatusCode != 200 || n == 0 || n > 2_000_000 {
 		t.Errorf("status %d, %d bytes, then %v; want a part of the answer and an error", resp.StatusCode, n, err)
 	}
-	until(t, "it is given back", func() bool { taken, _ := s.api.Answers.Held(); return taken == 0 })
+	eventually.Holds(t, "it is given back", func() bool { taken, _ := s.api.Answers.Held(); return taken == 0 })
 }

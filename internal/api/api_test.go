@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,11 +25,11 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/metadb"
 	"granary/internal/metadb/metadbtest"
+	"granary/internal/metadb/metadbtest/fresh"
 	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
-	"granary/internal/sqldb"
 	"granary/internal/trail"
 	"granary/internal/webhooks"
 )
@@ -56,20 +55,7 @@ const rootToken = "test-root-token-0123456789"
 // clientAddress is where all requests come from, as far as the server can tell.
 const clientAddress = "192.0.2.7"
 
-// template is an empty database with its schema, which every server copies:
-// making the schema costs more than most tests.
-var template []byte
-
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "granary-template-")
-	if err == nil {
-		template, err = makeTemplate(filepath.Join(dir, "granary.db"))
-		err = errors.Join(err, os.RemoveAll(dir))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "the template database:", err)
-		os.Exit(1)
-	}
 	code := m.Run()
 	if code == 0 && allTestsRan() {
 		for _, problem := range described().unseen() {
@@ -80,47 +66,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func makeTemplate(file string) ([]byte, error) {
-	db, err := metadb.OpenSQLite(context.Background(), file, sqldb.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(file)
-}
-
-// openDatabase is a fresh database, of SQLite or of what GRANARY_TEST_DATABASE
-// says, and its file or address.
-func openDatabase(t *testing.T) (db *metadb.DB, at string) {
-	t.Helper()
-	var err error
-	if metadbtest.Wanted() {
-		at = metadbtest.Postgres(t, func(dsn string) error {
-			db, err := metadb.OpenPostgres(context.Background(), dsn, sqldb.Options{})
-			if err != nil {
-				return err
-			}
-			return db.Close()
-		})
-		db, err = metadb.OpenPostgres(context.Background(), at, sqldb.Options{MaxConnections: 8})
-	} else {
-		at = filepath.Join(t.TempDir(), "granary.db")
-		if err := os.WriteFile(at, template, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		db, err = metadb.OpenSQLite(context.Background(), at, sqldb.Options{})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db, at
-}
-
 func newServer(t *testing.T) *server {
 	t.Helper()
-	blobs, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	blobs, err := disk.Open(filepath.Join(metadbtest.Memory(t), "blobs"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,15 +78,10 @@ func newServer(t *testing.T) *server {
 func newServerOn(t *testing.T, blobs blob.Store) *server {
 	t.Helper()
 	ctx := context.Background()
-	db, file := openDatabase(t)
+	db, file := fresh.Database(t)
 	if err := db.UseKey(ctx, [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	s := &server{t: t, db: db, file: file}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"granary/internal/api"
+	"granary/internal/eventually"
 	"granary/internal/throttle"
 )
 
@@ -50,7 +51,7 @@ func TestBodiesShareMemory(t *testing.T) {
 		}
 		defer conn.Close()
 	}
-	until(t, "two are read, the third waits", func() bool {
+	eventually.Holds(t, "two are read, the third waits", func() bool {
 		taken, waiting := s.api.Bodies.Held()
 		return taken == 6_000_000 && waiting == 1
 	})
@@ -59,7 +60,7 @@ func TestBodiesShareMemory(t *testing.T) {
 	s.as(ann, "POST", releases, `{"tag_name":"v2"}`).must(t, 201)
 	s.root("POST", releases, fmt.Sprintf(large, "v3")).must(t, 201)
 	s.as(s.token(1, "api", "sudo"), "POST", releases, fmt.Sprintf(`{"sudo":"ann",`+large[1:], "v4")).must(t, 201)
-	until(t, "what was taken is given back", func() bool {
+	eventually.Holds(t, "what was taken is given back", func() bool {
 		taken, _ := s.api.Bodies.Held()
 		return taken == 6_000_000
 	})

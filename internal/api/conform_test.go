@@ -295,7 +295,7 @@ func (d *description) unseen() []string {
 	return found
 }
 
-// allTestsRan reports a run that nobody narrowed. What make test skips here it runs
+// allTestsRan reports a run that nobody narrowed, by -short neither. What make test skips here it runs
 // elsewhere: the longest tests, none of which is alone with an answer.
 func allTestsRan() bool {
 	for _, name := range []string{"test.run", "test.list", "test.fuzz"} {
@@ -303,5 +303,5 @@ func allTestsRan() bool {
 			return false
 		}
 	}
-	return true
+	return !testing.Short()
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// cast is everybody who may publish to a private project or to a public one,
+// publishers is everybody who may publish to a private project or to a public one,
 // and the credentials of those who may not.
-type cast struct {
+type publishers struct {
 	*server
 	private, public     string // paths of files
 	developer, readOnly string // personal access tokens
@@ -18,10 +18,10 @@ type cast struct {
 	job, deadJob        string
 }
 
-func newCast(t *testing.T) *cast {
+func newPublishers(t *testing.T) *publishers {
 	s := newServer(t)
 	private, public := s.project("private", "private"), s.project("public", "public")
-	c := &cast{server: s, private: generic(private, "tool/1.0.0/f"), public: generic(public, "tool/1.0.0/f")}
+	c := &publishers{server: s, private: generic(private, "tool/1.0.0/f"), public: generic(public, "tool/1.0.0/f")}
 	id, developer := s.user("developer")
 	s.member(private, id, 30)
 	s.member(public, id, 30)
@@ -46,7 +46,7 @@ func newCast(t *testing.T) *cast {
 
 // with sends a request whose credentials are "Name: value" lines, or
 // "?name=value" for the query, with "|" between.
-func (c *cast) with(method, path, credentials string) answer {
+func (c *publishers) with(method, path, credentials string) answer {
 	c.t.Helper()
 	var header []string
 	for line := range strings.SplitSeq(credentials, "|") {
@@ -64,7 +64,7 @@ func (c *cast) with(method, path, credentials string) answer {
 // TestCarriers is contract generic-packages 4.1: which header, parameter or
 // scheme carries which credential.
 func TestCarriers(t *testing.T) {
-	c := newCast(t)
+	c := newPublishers(t)
 	const any = "any user"
 	for _, tc := range []struct {
 		name, credentials string
@@ -119,7 +119,7 @@ func TestCarriers(t *testing.T) {
 // TestPrecedence is contract generic-packages 4.2: which of several credentials
 // counts.
 func TestPrecedence(t *testing.T) {
-	c := newCast(t)
+	c := newPublishers(t)
 	ok, no, scope := answerOf{201, created}, answerOf{401, unauthorized}, answerOf{403, narrow("api")}
 	denied := answerOf{403, forbidden}
 	for _, tc := range []struct {
@@ -174,7 +174,7 @@ type answerOf struct {
 // TestPublicInstallWithBadCredentials: which are ignored where nobody need log
 // in (contract generic-packages 0.7, 3.2).
 func TestPublicInstallWithBadCredentials(t *testing.T) {
-	c := newCast(t)
+	c := newPublishers(t)
 	const dead = `Bearer realm="Protected by OAuth 2.0", error="invalid_token", error_description="Token `
 	for _, tc := range []struct {
 		credentials string
@@ -216,7 +216,7 @@ const basicRealm = `Basic realm="GitLab Packages Registry"`
 
 // TestScopes is contract generic-packages 4.3, and 2.6 for the words.
 func TestScopes(t *testing.T) {
-	c := newCast(t)
+	c := newPublishers(t)
 	user := int64(c.as(c.developer, "GET", "/api/v4/user", nil).must(t, 200)["id"].(float64))
 	for _, tc := range []struct {
 		scopes   []string
@@ -246,7 +246,7 @@ func TestScopes(t *testing.T) {
 // TestTokensDieInTime: what was good when the server saw it first is dead from
 // its moment on.
 func TestTokensDieInTime(t *testing.T) {
-	c := newCast(t)
+	c := newPublishers(t)
 	user := int64(c.as(c.developer, "GET", "/api/v4/user", nil).must(t, 200)["id"].(float64))
 	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format("2006-01-02")
 	personal := c.root("POST", "/api/v4/users/"+itoa(user)+"/personal_access_tokens",

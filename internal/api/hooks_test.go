@@ -19,6 +19,7 @@ import (
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
+	"granary/internal/eventually"
 	"granary/internal/webhooks"
 	"granary/internal/webhooks/deliver"
 )
@@ -87,14 +88,13 @@ func verify(t *testing.T, d delivered) {
 }
 
 // logged waits for a hook's log to have so many entries.
-func (s *server) logged(hook string, n int) []map[string]any {
+func (s *server) logged(hook string, n int) (rows []map[string]any) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		rows := s.root("GET", hook+"/events", nil).list(s.t)
-		if len(rows) >= n || time.Now().After(deadline) {
-			return rows
-		}
-	}
+	eventually.Holds(s.t, itoa(int64(n))+" entries in the log of the hook", func() bool {
+		rows = s.root("GET", hook+"/events", nil).list(s.t)
+		return len(rows) >= n
+	})
+	return rows
 }
 
 // TestPackageHook: publishing and deleting are told, signed, and logged.

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"granary/internal/client"
+	"granary/internal/eventually"
 )
 
 // besides is a server whose files hold their version, and which lets nobody have one of
@@ -91,11 +91,7 @@ func TestPullBesideAPull(t *testing.T) {
 	third, thirdFiles := b.pull(t, dir, "3", waiting)
 	interrupted := make(chan error, 1)
 	go func() { interrupted <- third.toDirectory(ended, thirdFiles) }()
-	for deadline := time.Now().Add(20 * time.Second); waiting.String() == ""; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the other does not wait")
-		}
-	}
+	eventually.Holds(t, "the other tells that it waits", func() bool { return waiting.String() != "" })
 	end()
 	if err := <-interrupted; !errors.Is(err, context.Canceled) {
 		t.Error(err)

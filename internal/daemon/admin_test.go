@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"granary/internal/config"
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -97,7 +98,7 @@ func TestAdminBesideALoadedServer(t *testing.T) {
 		if status, body := administer(t, cfg, "POST", "/users/"+user.id+deed, nil); status != http.StatusCreated {
 			t.Errorf("%s: %d %s", deed, status, body)
 		}
-		within(t, lifeOfAnEntry, deed+" counts in the server", func() bool {
+		eventually.HoldsWithin(t, lifeOfAnEntry, deed+" counts in the server", func() bool {
 			resp, _ := ask(t, "GET", url+"/api/v4/user", nil, "Private-Token", user.token)
 			return resp.StatusCode == want
 		})
@@ -128,15 +129,6 @@ func TestAdminBesideALoadedServer(t *testing.T) {
 
 // lifeOfAnEntry is how long the server remembers a token without being told.
 const lifeOfAnEntry = 10 * time.Second
-
-func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(limit); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
 
 type account struct{ id, token string }
 

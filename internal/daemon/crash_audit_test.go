@@ -17,49 +17,49 @@ import (
 // none is twice; every file has its audit event, and every event its file. Of the blobs: one that a file refers to is in the database or
 // on the disk and as long as its row says; counts of references are right; no
 // file on the disk is without a row.
-func (f *farm) audit() {
-	if _, err := os.Stat(filepath.Join(f.dir, "granary.db")); err != nil && !f.postgres {
+func (k *killedServer) audit() {
+	if _, err := os.Stat(filepath.Join(k.dir, "granary.db")); err != nil && !k.postgres {
 		return // killed before there was any
 	}
-	db, err := sql.Open(f.driver, f.dsn)
+	db, err := sql.Open(k.driver, k.dsn)
 	if err != nil {
-		f.wrong("%v", err)
+		k.wrong("%v", err)
 		return
 	}
 	defer db.Close()
 	schema := `information_schema.tables WHERE table_name`
-	if !f.postgres {
+	if !k.postgres {
 		schema = `sqlite_schema WHERE name`
-		f.none(db, `SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
-		f.none(db, `SELECT "table" || ' ' || rowid || ' ' || parent FROM pragma_foreign_key_check`)
+		k.none(db, `SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'`)
+		k.none(db, `SELECT "table" || ' ' || rowid || ' ' || parent FROM pragma_foreign_key_check`)
 	}
 	var tables int // the newest that is looked at: a kill may have come between two migrations
 	if err := db.QueryRow(`SELECT COUNT(*) FROM ` + schema + ` = 'audit_events'`).Scan(&tables); err != nil || tables == 0 {
-		if err != nil || len(f.attempts) > 0 {
-			f.wrong("no tables in the database: %v", err)
+		if err != nil || len(k.attempts) > 0 {
+			k.wrong("no tables in the database: %v", err)
 		}
 		return
 	}
-	f.none(db, `SELECT name || ' ' || version || ' is there ' || COUNT(*) || ' times' FROM packages GROUP BY project_id, name, version HAVING COUNT(*) > 1`)
-	f.none(db, `SELECT name || ' ' || version || ' is empty' FROM packages p WHERE NOT EXISTS (SELECT 1 FROM package_files f WHERE f.package_id = p.id)`)
-	f.none(db, `SELECT 'blob ' || id || ' has not ' || files || ' files' FROM blobs b WHERE files <> (SELECT COUNT(*) FROM package_files f WHERE f.blob_id = b.id)`)
-	f.none(db, `SELECT 'content of ' || b.id || ' is too short' FROM blobs b JOIN blob_contents c ON c.blob_id = b.id WHERE length(c.content) <> b.size`)
-	f.none(db, `SELECT 'file ' || id || ' has no event' FROM package_files
+	k.none(db, `SELECT name || ' ' || version || ' is there ' || COUNT(*) || ' times' FROM packages GROUP BY project_id, name, version HAVING COUNT(*) > 1`)
+	k.none(db, `SELECT name || ' ' || version || ' is empty' FROM packages p WHERE NOT EXISTS (SELECT 1 FROM package_files f WHERE f.package_id = p.id)`)
+	k.none(db, `SELECT 'blob ' || id || ' has not ' || files || ' files' FROM blobs b WHERE files <> (SELECT COUNT(*) FROM package_files f WHERE f.blob_id = b.id)`)
+	k.none(db, `SELECT 'content of ' || b.id || ' is too short' FROM blobs b JOIN blob_contents c ON c.blob_id = b.id WHERE length(c.content) <> b.size`)
+	k.none(db, `SELECT 'file ' || id || ' has no event' FROM package_files
 		WHERE id NOT IN (SELECT target_id FROM audit_events WHERE name = 'package_registry_package_published')`)
-	f.none(db, `SELECT 'event ' || id || ' has no file' FROM audit_events
+	k.none(db, `SELECT 'event ' || id || ' has no file' FROM audit_events
 		WHERE name = 'package_registry_package_published' AND target_id NOT IN (SELECT id FROM package_files)`)
-	f.auditFiles(db)
-	f.auditBlobs(db)
+	k.auditFiles(db)
+	k.auditBlobs(db)
 }
 
 // none tells of every row that a query returns.
-func (f *farm) none(db *sql.DB, query string) {
+func (k *killedServer) none(db *sql.DB, query string) {
 	rows, err := texts(db, query)
 	if err != nil {
-		f.wrong("%s: %v", query, err)
+		k.wrong("%s: %v", query, err)
 	}
 	for _, row := range rows {
-		f.wrong("in the database: %s", row)
+		k.wrong("in the database: %s", row)
 	}
 }
 
@@ -80,18 +80,18 @@ func texts(db *sql.DB, query string) (all []string, err error) {
 }
 
 // auditFiles compares the rows with the ledger.
-func (f *farm) auditFiles(db *sql.DB) {
-	rows, err := texts(db, `SELECT p.name || '/' || p.version || '/' || f.file_name || ' ' || `+f.hex("b.digest")+`
+func (k *killedServer) auditFiles(db *sql.DB) {
+	rows, err := texts(db, `SELECT p.name || '/' || p.version || '/' || f.file_name || ' ' || `+k.hex("b.digest")+`
 		FROM package_files f JOIN packages p ON p.id = f.package_id JOIN blobs b ON b.id = f.blob_id`)
 	if err != nil {
-		f.wrong("%v", err)
+		k.wrong("%v", err)
 		return
 	}
 	have, least, most := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, row := range rows {
 		have[row]++
 	}
-	for _, a := range f.attempts {
+	for _, a := range k.attempts {
 		key := a.name.path + " " + a.digest
 		most[key]++
 		if a.sure {
@@ -100,19 +100,19 @@ func (f *farm) auditFiles(db *sql.DB) {
 	}
 	for key := range most {
 		if n := have[key]; n < least[key] || n > most[key] {
-			f.wrong("%s is there %d times; it was sent %d times and taken %d times", key, n, most[key], least[key])
+			k.wrong("%s is there %d times; it was sent %d times and taken %d times", key, n, most[key], least[key])
 		}
 		delete(have, key)
 	}
 	for key := range have {
-		f.wrong("nobody published %s", key)
+		k.wrong("nobody published %s", key)
 	}
 }
 
 // auditBlobs compares the rows with the files on the disk.
-func (f *farm) auditBlobs(db *sql.DB) {
+func (k *killedServer) auditBlobs(db *sql.DB) {
 	onDisk := map[string]int64{}
-	err := filepath.WalkDir(f.blobs, func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(k.blobs, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // the rows say whether it should be there
 		}
@@ -126,40 +126,40 @@ func (f *farm) auditBlobs(db *sql.DB) {
 		return err
 	})
 	if err != nil {
-		f.wrong("%v", err)
+		k.wrong("%v", err)
 	}
-	rows, err := texts(db, `SELECT `+f.hex("digest")+` || ' ' || size || ' ' || files || ' ' || CASE WHEN c.blob_id IS NULL THEN 0 ELSE 1 END
+	rows, err := texts(db, `SELECT `+k.hex("digest")+` || ' ' || size || ' ' || files || ' ' || CASE WHEN c.blob_id IS NULL THEN 0 ELSE 1 END
 		FROM blobs b LEFT JOIN blob_contents c ON c.blob_id = b.id`)
 	if err != nil {
-		f.wrong("%v", err)
+		k.wrong("%v", err)
 	}
 	for _, row := range rows {
 		var digest string
 		var size int64
 		var files, kept int
 		if _, err := fmt.Sscan(row, &digest, &size, &files, &kept); err != nil {
-			f.wrong("%s: %v", row, err)
+			k.wrong("%s: %v", row, err)
 		}
 		if n, ok := onDisk[digest]; ok && n != size || !ok && files > 0 && kept == 0 {
-			f.wrong("blob %s has %d bytes by its row and %d on the disk (there: %v)", digest, size, n, ok)
+			k.wrong("blob %s has %d bytes by its row and %d on the disk (there: %v)", digest, size, n, ok)
 		}
 		delete(onDisk, digest)
 	}
 	for digest := range onDisk {
-		f.wrong("%s is on the disk and has no row", digest)
+		k.wrong("%s is on the disk and has no row", digest)
 	}
 }
 
 // hashBlobs reads every blob on the disk.
-func (f *farm) hashBlobs() {
-	paths, err := filepath.Glob(filepath.Join(f.blobs, "??", "*"))
+func (k *killedServer) hashBlobs() {
+	paths, err := filepath.Glob(filepath.Join(k.blobs, "??", "*"))
 	if err != nil {
-		f.wrong("%v", err)
+		k.wrong("%v", err)
 	}
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
 		if err != nil || !strings.EqualFold(digestOf(b), filepath.Base(path)) {
-			f.wrong("%s has other bytes: %v", path, err)
+			k.wrong("%s has other bytes: %v", path, err)
 		}
 	}
 }

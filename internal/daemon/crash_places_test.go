@@ -44,7 +44,7 @@ func newPlaces(t *testing.T) places {
 	return p
 }
 
-// place is what one farm has of them.
+// place is what one killed server has of them.
 type place struct {
 	places
 	dsn     string   // of its database, for driver
@@ -70,7 +70,7 @@ func (p places) place(t *testing.T, dir string, n uint64) place {
 		at.left = "blobs " + at.left
 		return at
 	}
-	prefix := fmt.Sprint("farm", n)
+	prefix := fmt.Sprint("server", n)
 	at.blobs = filepath.Join(p.bucket.Dir, s3test.Bucket, prefix)
 	at.environ = append(at.environ, "GRANARY_S3_ACCESS_KEY_ID="+s3test.AccessKeyID, "GRANARY_S3_SECRET_ACCESS_KEY="+s3test.SecretAccessKey,
 		"GRANARY_BLOBS=s3://"+s3test.Bucket+"/"+prefix+"?region="+s3test.Region+"&endpoint="+p.bucket.URL)
@@ -88,13 +88,13 @@ func (p places) hex(column string) string {
 // awaitEnd waits until PostgreSQL has noticed that the server is gone. A commit
 // that was on its way is kept or undone by then; before that a new server could
 // answer without it, and see it come.
-func (f *farm) awaitEnd() {
-	if !f.postgres {
+func (k *killedServer) awaitEnd() {
+	if !k.postgres {
 		return
 	}
-	db, err := sql.Open(f.driver, f.dsn)
+	db, err := sql.Open(k.driver, k.dsn)
 	if err != nil {
-		f.wrong("%v", err)
+		k.wrong("%v", err)
 		return
 	}
 	defer db.Close()
@@ -106,9 +106,9 @@ func (f *farm) awaitEnd() {
 			return
 		}
 		if err != nil {
-			f.wrong("%v", err)
+			k.wrong("%v", err)
 			return
 		}
 	}
-	f.wrong("PostgreSQL has not noticed the end of the server")
+	k.wrong("PostgreSQL has not noticed the end of the server")
 }

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"granary/internal/metadb/metadbtest"
 )
 
 var (
@@ -74,9 +74,9 @@ func TestCrash(t *testing.T) {
 		running.Go(func() {
 			for left.Load() > 0 && !c.hopeless() {
 				n := dirs.Add(1)
-				f := newFarm(c, filepath.Join(memory(t), "data"), n, rand.New(rand.NewPCG(seed, n)))
-				f.name = fmt.Sprintf("seed %d, directory %d", seed, n)
-				f.run(func() bool { return left.Add(-1) >= 0 })
+				k := newKilledServer(c, filepath.Join(metadbtest.Memory(t), "data"), n, rand.New(rand.NewPCG(seed, n)))
+				k.name = fmt.Sprintf("seed %d, directory %d", seed, n)
+				k.run(func() bool { return left.Add(-1) >= 0 })
 			}
 		})
 	}
@@ -93,23 +93,6 @@ func TestCrash(t *testing.T) {
 	if total < *crashKills && !t.Failed() {
 		t.Errorf("%d kills of %d", total, *crashKills)
 	}
-}
-
-// memory is a folder in memory where the machine has one with room: a killed
-// process cannot tell it from a disk, and a sync of a busy disk takes longer
-// than all the rest.
-func memory(t *testing.T) string {
-	const shm, room = "/dev/shm", 4 << 30
-	var fs unix.Statfs_t
-	if err := unix.Statfs(shm, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
-		return t.TempDir()
-	}
-	dir, err := os.MkdirTemp(shm, "granary-crash-") //nolint:usetesting // in memory, which t.TempDir may not be
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is left is in memory only
-	return dir
 }
 
 // crashes is what all directories report to.
@@ -157,9 +140,9 @@ func choosePlan(rng *rand.Rand, at places) plan {
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
 
-// farm is one data directory, what was published there, and what must be true
+// killedServer is one data directory, what was published there, and what must be true
 // of it.
-type farm struct {
+type killedServer struct {
 	*crashes
 	*ledger
 	place
@@ -173,108 +156,108 @@ type farm struct {
 	http   *http.Client
 }
 
-func newFarm(c *crashes, dir string, n uint64, rng *rand.Rand) *farm {
-	return &farm{crashes: c, ledger: newLedger(), place: c.places.place(c.t, dir, n), dir: dir, rng: rng}
+func newKilledServer(c *crashes, dir string, n uint64, rng *rand.Rand) *killedServer {
+	return &killedServer{crashes: c, ledger: newLedger(), place: c.places.place(c.t, dir, n), dir: dir, rng: rng}
 }
 
 // run kills the server as long as another kill is wanted, and then looks at
 // everything.
-func (f *farm) run(another func() bool) {
-	for f.life = 1; f.life <= killsPerDir && !f.hopeless() && another(); f.life++ {
-		p := choosePlan(f.rng, f.crashes.places)
-		f.live(p)
-		if f.rng.IntN(8) == 0 {
-			f.audit() // SQLite recovers then, and not the server
+func (k *killedServer) run(another func() bool) {
+	for k.life = 1; k.life <= killsPerDir && !k.hopeless() && another(); k.life++ {
+		p := choosePlan(k.rng, k.crashes.places)
+		k.live(p)
+		if k.rng.IntN(8) == 0 {
+			k.audit() // SQLite recovers then, and not the server
 		}
 	}
-	f.live(plan{})
-	f.audit()
-	f.hashBlobs()
-	if err := os.RemoveAll(f.dir); err != nil {
-		f.t.Error(err)
+	k.live(plan{})
+	k.audit()
+	k.hashBlobs()
+	if err := os.RemoveAll(k.dir); err != nil {
+		k.t.Error(err)
 	}
 }
 
-func (f *farm) wrong(format string, args ...any) {
-	f.violation("%s, life %d: %s", f.name, f.life, fmt.Sprintf(format, args...))
+func (k *killedServer) wrong(format string, args ...any) {
+	k.violation("%s, life %d: %s", k.name, k.life, fmt.Sprintf(format, args...))
 }
 
 // live is one life of the server: from its start to the kill that p says, or
 // for an empty one to the end of the full search.
-func (f *farm) live(p plan) {
-	environ := f.environ
+func (k *killedServer) live(p plan) {
+	environ := k.environ
 	if p.nth > 0 {
 		environ = append(slices.Clone(environ), fmt.Sprintf("%s=%s %d", dieAt, p.where, p.nth))
 	}
-	server, err := launch(environ, "--listen=127.0.0.1:0", "--data-dir="+f.dir)
+	server, err := launch(environ, "--listen=127.0.0.1:0", "--data-dir="+k.dir)
 	if err != nil {
-		f.wrong("%v", err)
+		k.wrong("%v", err)
 		return
 	}
-	f.server = server
+	k.server = server
 	if p.where == "startup" {
 		time.Sleep(p.after)
-	} else if f.url = server.url(); f.url != "" {
+	} else if k.url = server.url(); k.url != "" {
 		transport := &http.Transport{MaxIdleConnsPerHost: 2 * crashClients}
-		f.http = &http.Client{Transport: transport}
-		f.noLeftovers()
-		f.visit(p)
+		k.http = &http.Client{Transport: transport}
+		k.noLeftovers()
+		k.visit(p)
 		transport.CloseIdleConnections()
 	}
 	server.kill()
-	f.awaitEnd()
-	f.crashed()
+	k.awaitEnd()
+	k.crashed()
 	if !server.killed() {
-		f.wrong("the server ended by itself: %v\n%s", server.err, server.logged())
+		k.wrong("the server ended by itself: %v\n%s", server.err, server.logged())
 	} else if log := server.logged(); log != "" {
-		f.wrong("the server complained:\n%s", log)
+		k.wrong("the server complained:\n%s", log)
 	}
 	if p.where != "" {
-		f.crashes.mu.Lock()
-		defer f.crashes.mu.Unlock()
-		f.kills[p.where]++
+		k.crashes.mu.Lock()
+		defer k.crashes.mu.Unlock()
+		k.kills[p.where]++
 	}
 }
 
 // visit reads what was published, publishes again what was not answered, and
 // then, if the server is to die, publishes until it does.
-func (f *farm) visit(p plan) {
+func (k *killedServer) visit(p plan) {
 	all := p.where == ""
-	f.inspect(f.doubtful(all, f.rng))
+	k.inspect(k.doubtful(all, k.rng))
 	var running sync.WaitGroup
-	open := f.unanswered()
+	open := k.unanswered()
 	for part := range slices.Chunk(open, len(open)/crashClients+1) {
 		running.Go(func() {
 			for _, a := range part {
-				if f.alive() {
-					f.retried.Add(1)
-					f.publish(f.again(a))
+				if k.alive() {
+					k.retried.Add(1)
+					k.publish(k.again(a))
 				}
 			}
 		})
 	}
 	running.Wait()
 	if !all {
-		f.load(p)
+		k.load(p)
 		return
 	}
-	if open := f.unanswered(); len(open) > 0 {
-		f.wrong("%d publishes were not answered, and the server was not killed", len(open))
+	if open := k.unanswered(); len(open) > 0 {
+		k.wrong("%d publishes were not answered, and the server was not killed", len(open))
 	}
-	f.inspect(f.doubtful(all, f.rng))
+	k.inspect(k.doubtful(all, k.rng))
 }
 
 // load publishes and reads until the server has died as p says.
-func (f *farm) load(p plan) {
+func (k *killedServer) load(p plan) {
 	var running sync.WaitGroup
 	for i := range crashClients {
-		rng := rand.New(rand.NewPCG(f.rng.Uint64(), f.rng.Uint64()))
+		rng := rand.New(rand.NewPCG(k.rng.Uint64(), k.rng.Uint64()))
 		running.Go(func() {
-			for f.alive() && !f.hopeless() {
+			for k.alive() && !k.hopeless() {
 				if i == 0 {
-					f.look(f.anyName(rng))
+					k.look(k.anyName(rng))
 				} else {
-					f.publish(f.invent(rng))
+					k.publish(k.invent(rng))
 				}
 			}
 		})
@@ -284,19 +267,19 @@ func (f *farm) load(p plan) {
 		patience = time.Minute // folds come every 5 s, and the machine may be busy
 	}
 	select {
-	case <-f.server.exited:
+	case <-k.server.exited:
 	case <-time.After(patience):
 		if p.nth > 0 {
-			f.wrong("the server did not come to %s %d times", p.where, p.nth)
+			k.wrong("the server did not come to %s %d times", p.where, p.nth)
 		}
-		f.server.kill()
+		k.server.kill()
 	}
 	running.Wait()
 }
 
-func (f *farm) alive() bool {
+func (k *killedServer) alive() bool {
 	select {
-	case <-f.server.exited:
+	case <-k.server.exited:
 		return false
 	default:
 		return true
@@ -305,50 +288,50 @@ func (f *farm) alive() bool {
 
 // publish sends one attempt. Whatever the server answers while it lives must
 // be 201.
-func (f *farm) publish(a *attempt) {
-	f.begin(a)
+func (k *killedServer) publish(a *attempt) {
+	k.begin(a)
 	var body io.Reader = bytes.NewReader(a.bytes())
 	if a.chunked {
 		body = io.MultiReader(body) // of unknown length
 	}
-	status, _, text := f.request(http.MethodPut, a.name.path, body)
+	status, _, text := k.request(http.MethodPut, a.name.path, body)
 	switch status {
 	case http.StatusCreated:
-		f.acked.Add(1)
-		f.acknowledged(a)
+		k.acked.Add(1)
+		k.acknowledged(a)
 	case 0: // no answer
 	default:
-		f.wrong("PUT %s: %d %s", a.name.path, status, text)
+		k.wrong("PUT %s: %d %s", a.name.path, status, text)
 	}
 }
 
 // look reads a name while others publish.
-func (f *farm) look(n *name) {
+func (k *killedServer) look(n *name) {
 	if n == nil {
 		return
 	}
-	before, now := f.mayShow(n)
-	status, digest, text := f.request(http.MethodGet, n.path, nil)
+	before, now := k.mayShow(n)
+	status, digest, text := k.request(http.MethodGet, n.path, nil)
 	if status == 0 {
 		return
 	}
 	if status == http.StatusOK {
-		f.seen.Add(1)
+		k.seen.Add(1)
 	}
-	if !f.showed(n, before, now, status, digest) {
-		f.wrong("GET %s under load: %d %s %.200s, want %s", n.path, status, digest, text, before)
+	if !k.showed(n, before, now, status, digest) {
+		k.wrong("GET %s under load: %d %s %.200s, want %s", n.path, status, digest, text, before)
 	}
 }
 
 // inspect reads names while nobody publishes.
-func (f *farm) inspect(names []*name) {
+func (k *killedServer) inspect(names []*name) {
 	var running sync.WaitGroup
 	for part := range slices.Chunk(names, len(names)/crashClients+1) {
 		running.Go(func() {
 			for _, n := range part {
-				status, digest, text := f.request(http.MethodGet, n.path, nil)
-				if status != 0 && !f.shows(n, status, digest) {
-					f.wrong("GET %s after a restart: %d %s %.200s, want %s", n.path, status, digest, text, n)
+				status, digest, text := k.request(http.MethodGet, n.path, nil)
+				if status != 0 && !k.shows(n, status, digest) {
+					k.wrong("GET %s after a restart: %d %s %.200s, want %s", n.path, status, digest, text, n)
 				}
 			}
 		})
@@ -358,13 +341,13 @@ func (f *farm) inspect(names []*name) {
 
 // request returns the status, 0 for no whole answer, and the digest or the
 // text of the body. The server alone may be at fault for none.
-func (f *farm) request(method, path string, body io.Reader) (status int, digest, text string) {
-	req, err := http.NewRequestWithContext(context.Background(), method, f.url+demoFiles+path, body)
+func (k *killedServer) request(method, path string, body io.Reader) (status int, digest, text string) {
+	req, err := http.NewRequestWithContext(context.Background(), method, k.url+demoFiles+path, body)
 	if err != nil {
 		panic(err)
 	}
 	req.Header.Set("Private-Token", rootToken)
-	resp, err := f.http.Do(req)
+	resp, err := k.http.Do(req)
 	if err == nil {
 		defer resp.Body.Close()
 		var answer []byte
@@ -385,30 +368,30 @@ func (f *farm) request(method, path string, body io.Reader) (status int, digest,
 		}
 	}
 	select {
-	case <-f.server.exited:
+	case <-k.server.exited:
 	case <-time.After(30 * time.Second): // the connection dies before the process is reaped
-		f.wrong("%s %s: %v, and the server lives", method, path, err)
+		k.wrong("%s %s: %v, and the server lives", method, path, err)
 	}
 	return 0, "", ""
 }
 
 // noLeftovers looks for what a crash may have left behind in the directory.
-func (f *farm) noLeftovers() {
+func (k *killedServer) noLeftovers() {
 	var names []string
-	dirs := []string{f.dir}
-	if !f.postgres && f.bucket == nil {
-		dirs = append(dirs, filepath.Join(f.blobs, "tmp"))
+	dirs := []string{k.dir}
+	if !k.postgres && k.bucket == nil {
+		dirs = append(dirs, filepath.Join(k.blobs, "tmp"))
 	}
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			f.wrong("%v", err)
+			k.wrong("%v", err)
 		}
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}
 	}
-	if got := strings.Join(names, " "); got != f.left {
-		f.wrong("the directory holds %s, want %s", got, f.left)
+	if got := strings.Join(names, " "); got != k.left {
+		k.wrong("the directory holds %s, want %s", got, k.left)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"granary/internal/eventually"
 )
 
 // smallDisk is a folder on a disk of its own, of so many MiB. Where none may be
@@ -58,7 +60,7 @@ func clearLimited(t *testing.T) {
 	if !newReserve(c.data, reserved, slog.New(slog.DiscardHandler)).draw() {
 		t.Fatal("nothing was held back")
 	}
-	eventually(t, "the server sees that its reserve is out", func() bool { return !c.ready() })
+	eventually.Holds(t, "the server sees that its reserve is out", func() bool { return !c.ready() })
 	c.refuses(256 << 10)
 	c.remove(1, 3)
 	limitFiles(t, 0, limit) // the next server inherits it
@@ -186,9 +188,9 @@ func (c *clearing) clear(deleted int, empty func()) {
 		t.Errorf("swept %+v", swept)
 	}
 	empty()
-	eventually(t, "the space is held back again", func() bool { return c.held() == reserved })
-	eventually(t, "files are taken again", func() bool { return c.put("again", 256<<10) == http.StatusCreated })
-	eventually(t, "ready again", c.ready)
+	eventually.Holds(t, "the space is held back again", func() bool { return c.held() == reserved })
+	eventually.Holds(t, "files are taken again", func() bool { return c.put("again", 256<<10) == http.StatusCreated })
+	eventually.Holds(t, "ready again", c.ready)
 }
 
 // fillUp takes what is free on a disk, to the last block.

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"granary/internal/metadb/metadbtest"
 )
 
 var (
@@ -40,7 +42,7 @@ const (
 // memory.
 func TestHostileMemory(t *testing.T) {
 	pprof := freeAddress(t)
-	p, server := start(t, "--data-dir="+memory(t)+"/data", "--pprof-listen="+pprof)
+	p, server := start(t, "--data-dir="+metadbtest.Memory(t)+"/data", "--pprof-listen="+pprof)
 	h := &hostile{t: t, url: server, pid: p.cmd.Process.Pid}
 	h.prepare()
 	h.rest(pprof)

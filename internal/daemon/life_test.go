@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"granary/dev/servers"
+	"granary/internal/eventually"
 )
 
 func TestProbesAndMetrics(t *testing.T) {
@@ -217,12 +218,13 @@ func TestDrain(t *testing.T) {
 
 	ended := make(chan struct{})
 	go func() { defer close(ended); server.terminate(t, 20*time.Second) }()
-	for refused := false; !refused; time.Sleep(10 * time.Millisecond) {
+	eventually.Holds(t, "new connections are refused", func() bool {
 		resp, err := http.Get(url + "/-/liveness")
-		if refused = err != nil; !refused {
+		if err == nil {
 			resp.Body.Close()
 		}
-	}
+		return err != nil
+	})
 	if got, err := io.ReadAll(download.Body); err != nil || !bytes.Equal(got, large) {
 		t.Errorf("downloaded %d bytes, %v", len(got), err)
 	}
@@ -345,7 +347,7 @@ func TestDiskFull(t *testing.T) {
 			if err := os.Remove(filler); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "ready with space again", func() bool {
+			eventually.Holds(t, "ready with space again", func() bool {
 				resp, _ := ask(t, "GET", url+"/-/readiness", nil)
 				return resp.StatusCode == http.StatusOK
 			})

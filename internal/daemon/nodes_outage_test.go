@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -12,6 +13,7 @@ import (
 // plain line, and none tells of an end. When it is back each tells so once: the one
 // that does the upkeep, and the one that waits for it.
 func TestEachNodeTellsOfAnOutage(t *testing.T) {
+	t.Parallel()
 	cluster := metadbtest.NewCluster(t)
 	dir := t.TempDir()
 	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32), asRoot}
@@ -28,7 +30,7 @@ func TestEachNodeTellsOfAnOutage(t *testing.T) {
 		}
 		nodes = append(nodes, p)
 		if len(nodes) == 1 {
-			eventually(t, "the first node does the upkeep", func() bool {
+			eventually.Holds(t, "the first node does the upkeep", func() bool {
 				_, metrics := ask(t, "GET", url+"/-/metrics", nil)
 				return strings.Contains(metrics, "granary_upkeep_running 1\n")
 			})
@@ -50,7 +52,7 @@ func TestEachNodeTellsOfAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	const lost, over = `msg="the upkeep has lost the database here; `, `msg="the upkeep has the database here again"`
-	eventually(t, "each tells of it", both(lost))
+	eventually.Holds(t, "each tells of it", both(lost))
 	for i, running := range []string{" running=true ", " running=false "} {
 		for _, line := range linesOf(nodes[i], " error=") {
 			if strings.Contains(line, `\n`) || strings.Contains(line, `\t`) || strings.Contains(line, `error=": `) {
@@ -67,7 +69,7 @@ func TestEachNodeTellsOfAnOutage(t *testing.T) {
 	if err := cluster.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "each tells of the end", both(over))
+	eventually.Holds(t, "each tells of the end", both(over))
 	ends := append(linesOf(nodes[0], over), linesOf(nodes[1], over)...)
 	if len(ends) != 2 || strings.Contains(ends[0], "running=true") == strings.Contains(ends[1], "running=true") {
 		t.Errorf("the ends: %q", ends)

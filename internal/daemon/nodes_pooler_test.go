@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -37,13 +38,13 @@ func TestNodesBehindPooler(t *testing.T) {
 		_, metrics := ask(t, "GET", url+"/-/metrics", nil)
 		return strings.Contains(metrics, "granary_upkeep_running 1\n")
 	}
-	eventually(t, "one node does the upkeep", func() bool { return upkeep(urls[0]) != upkeep(urls[1]) })
+	eventually.Holds(t, "one node does the upkeep", func() bool { return upkeep(urls[0]) != upkeep(urls[1]) })
 	first := 0
 	if upkeep(urls[1]) {
 		first = 1
 	}
 	stops[first]()
-	eventually(t, "the other takes over", func() bool { return upkeep(urls[1-first]) })
+	eventually.Holds(t, "the other takes over", func() bool { return upkeep(urls[1-first]) })
 	stops[1-first]()
 }
 

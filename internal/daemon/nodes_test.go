@@ -6,8 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -15,6 +15,7 @@ import (
 // it works on both. One of them does the upkeep, and the other takes over. Both
 // are not ready while the database is away, and ready again without a hand.
 func TestTwoNodes(t *testing.T) {
+	t.Parallel()
 	cluster := metadbtest.NewCluster(t)
 	dir := t.TempDir()
 	type node struct {
@@ -66,8 +67,8 @@ func TestTwoNodes(t *testing.T) {
 	}
 	upkeep := func(n node) bool { return shows(n, "granary_upkeep_running 1\n") }
 	const folded = `granary_task_duration_seconds_count{outcome="done",task="fold"}`
-	eventually(t, "one node does the upkeep", func() bool { return upkeep(nodes[0]) != upkeep(nodes[1]) })
-	eventually(t, "it shows its work", func() bool { return shows(nodes[0], folded) || shows(nodes[1], folded) })
+	eventually.Holds(t, "one node does the upkeep", func() bool { return upkeep(nodes[0]) != upkeep(nodes[1]) })
+	eventually.Holds(t, "it shows its work", func() bool { return shows(nodes[0], folded) || shows(nodes[1], folded) })
 	for _, n := range nodes {
 		if upkeep(n) != shows(n, folded) {
 			t.Errorf("upkeep %v, folds shown %v", upkeep(n), shows(n, folded))
@@ -86,7 +87,7 @@ func TestTwoNodes(t *testing.T) {
 	if err := cluster.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "not ready without the database", ready(503))
+	eventually.Holds(t, "not ready without the database", ready(503))
 	res, said := ask(t, "GET", nodes[0].url+"/api/v4/projects", nil, "Private-Token", tokens[0])
 	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
 		t.Errorf("without the database: %s %s", res.Status, said)
@@ -94,24 +95,14 @@ func TestTwoNodes(t *testing.T) {
 	if err := cluster.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ready again", ready(200))
-	eventually(t, "one node does the upkeep again", func() bool { return upkeep(nodes[0]) != upkeep(nodes[1]) })
+	eventually.Holds(t, "ready again", ready(200))
+	eventually.Holds(t, "one node does the upkeep again", func() bool { return upkeep(nodes[0]) != upkeep(nodes[1]) })
 
 	first, other := nodes[0], nodes[1]
 	if upkeep(other) {
 		first, other = other, first
 	}
 	first.stop()
-	eventually(t, "the other takes over", func() bool { return upkeep(other) })
+	eventually.Holds(t, "the other takes over", func() bool { return upkeep(other) })
 	other.stop()
-}
-
-// eventually waits for what comes within seconds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }

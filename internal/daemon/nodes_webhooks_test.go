@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -61,6 +62,7 @@ func (b *inbox) sender(n int) string {
 // where it arrives; what a node had in hand when it died is told by another,
 // within seconds.
 func TestDeliveriesOfManyNodes(t *testing.T) {
+	t.Parallel()
 	cluster, dir := metadbtest.NewCluster(t), t.TempDir()
 	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)}
 	nodes, urls := map[string]*process{}, []string{}
@@ -83,7 +85,7 @@ func TestDeliveriesOfManyNodes(t *testing.T) {
 			t.Fatal("a publish failed")
 		}
 	}
-	eventually(t, "all is told", func() bool { return box.came() == many })
+	eventually.Holds(t, "all is told", func() bool { return box.came() == many })
 
 	box.mu.Lock()
 	box.open = make(chan struct{})
@@ -91,11 +93,11 @@ func TestDeliveriesOfManyNodes(t *testing.T) {
 	if !put(t, urls[0], "2.0.0") {
 		t.Fatal("a publish failed")
 	}
-	eventually(t, "one node begins to tell", func() bool { return box.came() == many+1 })
+	eventually.Holds(t, "one node begins to tell", func() bool { return box.came() == many+1 })
 	dead := box.sender(many)
 	nodes[dead].kill()
 	close(box.open)
-	eventually(t, "the other tells it", func() bool { return box.came() == many+2 })
+	eventually.Holds(t, "the other tells it", func() bool { return box.came() == many+2 })
 	if by := box.sender(many + 1); by == dead || nodes[by] == nil {
 		t.Errorf("%s told what %s had in hand", by, dead)
 	}
@@ -104,7 +106,7 @@ func TestDeliveriesOfManyNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	eventually(t, "nothing waits any more", func() bool {
+	eventually.Holds(t, "nothing waits any more", func() bool {
 		waiting := -1
 		if err := db.QueryRow(`SELECT COUNT(*) FROM hook_deliveries`).Scan(&waiting); err != nil {
 			t.Error(err)

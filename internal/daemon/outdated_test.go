@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
 // A server whose row among the nodes is gone, and whose database has a newer
 // schema now, ends with words that say what to do.
 func TestOutdatedServerEnds(t *testing.T) {
+	t.Parallel()
 	cluster := metadbtest.NewCluster(t)
 	dir := t.TempDir()
 	cfg, err := settings([]string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)},
@@ -35,7 +37,7 @@ func TestOutdatedServerEnds(t *testing.T) {
 	if url == "" {
 		t.Fatal(<-ended)
 	}
-	eventually(t, "it counts itself", func() bool {
+	eventually.Holds(t, "it counts itself", func() bool {
 		_, metrics := ask(t, "GET", url+"/-/metrics", nil)
 		return strings.Contains(metrics, `granary_nodes{version="v1.2.3"} 1`)
 	})

@@ -21,6 +21,7 @@ func inS3(srv *s3test.Server) (environ []string, place string) {
 // what the database keeps is still served. When the store is back, so is all of
 // it, without a hand.
 func TestS3Away(t *testing.T) {
+	t.Parallel()
 	srv, data := s3test.Start(t), t.TempDir()
 	environ, place := inS3(srv)
 	url, stop := serveHere(t, environ, "--data-dir="+data, place)

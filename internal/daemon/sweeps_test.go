@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -14,6 +15,7 @@ import (
 // database for, and what it tells is what went. Without a node there is nobody to
 // ask, and nothing is left that a later one would do.
 func TestSweepNow(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		data := t.TempDir()
 		testSweepNow(t, 1, nil, "--data-dir="+data)
@@ -51,7 +53,7 @@ func testSweepNow(t *testing.T, nodes int, environ []string, args ...string) {
 			})
 		}
 	}
-	eventually(t, "the bytes are counted", shown("granary_store_bytes 200000"))
+	eventually.Holds(t, "the bytes are counted", shown("granary_store_bytes 200000"))
 	if resp, _ := ask(t, "DELETE", url+"/api/v4/projects/root%2Fdemo/packages/2", nil); resp.StatusCode != http.StatusNoContent {
 		t.Fatal(resp.Status)
 	}
@@ -64,8 +66,8 @@ func testSweepNow(t *testing.T, nodes int, environ []string, args ...string) {
 			age(t, environ, args)
 		}
 	}
-	eventually(t, "the sweep is counted off", shown("granary_store_bytes 100000"))
-	eventually(t, "the sweep is told", shown("granary_swept_bytes_total 100000"))
+	eventually.Holds(t, "the sweep is counted off", shown("granary_store_bytes 100000"))
+	eventually.Holds(t, "the sweep is told", shown("granary_swept_bytes_total 100000"))
 	if resp, got := ask(t, "GET", url+demoFiles+"kept/1.0.0/f", nil); resp.StatusCode != http.StatusOK || len(got) != size {
 		t.Errorf("what a file refers to: %s, %d bytes", resp.Status, len(got))
 	}

@@ -13,7 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"granary/internal/eventually"
 )
 
 // filler puts something of everything into a server of an old build, over HTTP
@@ -307,18 +308,13 @@ func (f *filler) settings(receiver string) {
 	})
 	f.make("/projects/acme%2Ftools/hooks", form{"url": "http://127.0.0.1:1/away", "package_events": true, "push_events": true, "enable_ssl_verification": false})
 	f.publish("root", "acme/tools", "told/1.0.0/told", "told")
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	eventually.Holds(f.t, "both hooks are told", func() bool {
 		var told int
 		for _, h := range f.list("/projects/acme%2Ftools/hooks") {
 			told += min(1, len(f.list(fmt.Sprintf("/projects/acme%%2Ftools/hooks/%v/events", h["id"]))))
 		}
-		if told == 2 {
-			return
-		}
-		if time.Now().After(until) {
-			f.t.Fatal("nothing was sent")
-		}
-	}
+		return told == 2
+	})
 }
 
 // id is that of the group or project at a path.

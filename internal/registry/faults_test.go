@@ -16,7 +16,7 @@ import (
 )
 
 // faults are the two who can fail under a deed, each at its n-th operation.
-func faults(h *house) map[string]struct {
+func faults(r *faultyRegistry) map[string]struct {
 	set    func(nth int, kept bool)
 	failed func() bool
 } {
@@ -25,11 +25,11 @@ func faults(h *house) map[string]struct {
 		failed func() bool
 	}
 	return map[string]who{
-		"store": {func(nth int, kept bool) { h.store.Fail(blobtest.Fault{Nth: nth, Kept: kept}) }, h.store.Failed},
-		"ledger": {h.ledger.fail, func() bool {
-			h.ledger.mu.Lock()
-			defer h.ledger.mu.Unlock()
-			return h.ledger.failed
+		"store": {func(nth int, kept bool) { r.store.Fail(blobtest.Fault{Nth: nth, Kept: kept}) }, r.store.Failed},
+		"ledger": {r.ledger.fail, func() bool {
+			r.ledger.mu.Lock()
+			defer r.ledger.mu.Unlock()
+			return r.ledger.failed
 		}},
 	}
 }
@@ -42,22 +42,22 @@ const never = 1 << 30
 // what files refer to (design, sections 5 and 9).
 func TestPublishUnderFaults(t *testing.T) { onEachStore(t, testPublishUnderFaults) }
 
-func testPublishUnderFaults(t *testing.T, h *house) {
+func testPublishUnderFaults(t *testing.T, r *faultyRegistry) {
 	seed := uint64(0)
 	referenced := map[blob.Digest]bool{oldDigest: true}
 	for _, size := range []int{0, 100, 3000, 600_000} {
-		for who, f := range faults(h) {
+		for who, f := range faults(r) {
 			for _, kept := range []bool{false, true} {
 				for _, republish := range []bool{false, true} {
 					for came, nth := true, 1; came; nth++ {
 						seed++
 						name := fmt.Sprintf("%s-%d-%v-%v-%d", who, size, kept, republish, nth)
 						body := blobtest.Bytes(seed, size)
-						came = faultOnce(t, h, name, body, republish, func() { f.set(nth, kept) }, f.failed)
+						came = faultOnce(t, r, name, body, republish, func() { f.set(nth, kept) }, f.failed)
 						if nth%2 == 0 { // the others gave up
-							retry(t, h, name, body)
+							retry(t, r, name, body)
 						}
-						if got, err := h.read(t.Context(), at(name)); err == nil && size > inline {
+						if got, err := r.read(t.Context(), at(name)); err == nil && size > inline {
 							referenced[blobtest.Digest(got)] = true
 						}
 					}
@@ -65,12 +65,12 @@ func testPublishUnderFaults(t *testing.T, h *house) {
 			}
 		}
 	}
-	unswept := len(h.stored(t))
-	h.now = h.now.Add(registry.Grace + time.Minute)
-	if _, err := h.Sweep(t.Context(), registry.Grace); err != nil {
+	unswept := len(r.stored(t))
+	r.now = r.now.Add(registry.Grace + time.Minute)
+	if _, err := r.Sweep(t.Context(), registry.Grace); err != nil {
 		t.Fatal(err)
 	}
-	stored := h.stored(t)
+	stored := r.stored(t)
 	if len(stored) == 0 || unswept <= len(stored) {
 		t.Fatalf("%d blobs before the sweep, %d after: it had nothing to do", unswept, len(stored))
 	}
@@ -91,23 +91,23 @@ var (
 )
 
 // faultOnce publishes with one failure to come and reports whether it came.
-func faultOnce(t *testing.T, h *house, name string, body []byte, republish bool, set func(), failed func() bool) bool {
+func faultOnce(t *testing.T, r *faultyRegistry, name string, body []byte, republish bool, set func(), failed func() bool) bool {
 	t.Helper()
 	ctx, c := t.Context(), at(name)
 	if republish {
-		if err := h.publish(ctx, c, old); err != nil {
+		if err := r.publish(ctx, c, old); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
 	set()
-	err := h.publish(ctx, c, body)
+	err := r.publish(ctx, c, body)
 	came := failed()
-	h.store.Fail(blobtest.Fault{Nth: never})
-	h.ledger.fail(never, false)
+	r.store.Fail(blobtest.Fault{Nth: never})
+	r.ledger.fail(never, false)
 	if err != nil && !came {
 		t.Fatalf("%s: %v", name, err)
 	}
-	got, readErr := h.read(ctx, c)
+	got, readErr := r.read(ctx, c)
 	switch {
 	case err == nil && (readErr != nil || !bytes.Equal(got, body)):
 		t.Errorf("%s: published, and reads back as %d bytes, %v", name, len(got), readErr)
@@ -119,12 +119,12 @@ func faultOnce(t *testing.T, h *house, name string, body []byte, republish bool,
 	return came
 }
 
-func retry(t *testing.T, h *house, name string, body []byte) {
+func retry(t *testing.T, r *faultyRegistry, name string, body []byte) {
 	t.Helper()
-	if err := h.publish(t.Context(), at(name), body); err != nil {
+	if err := r.publish(t.Context(), at(name), body); err != nil {
 		t.Errorf("%s: the retry: %v", name, err)
 	}
-	if got, err := h.read(t.Context(), at(name)); err != nil || !bytes.Equal(got, body) {
+	if got, err := r.read(t.Context(), at(name)); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%s: after the retry: %d bytes, %v", name, len(got), err)
 	}
 }
@@ -133,32 +133,32 @@ func retry(t *testing.T, h *house, name string, body []byte) {
 // and the next one finishes. What it took may be published again at once.
 func TestSweepUnderFaults(t *testing.T) { onEachStore(t, testSweepUnderFaults) }
 
-func testSweepUnderFaults(t *testing.T, h *house) {
+func testSweepUnderFaults(t *testing.T, r *faultyRegistry) {
 	kept, free := blobtest.Bytes(1, 5000), blobtest.Bytes(2, 5000)
-	if err := h.publish(t.Context(), at("kept"), kept); err != nil {
+	if err := r.publish(t.Context(), at("kept"), kept); err != nil {
 		t.Fatal(err)
 	}
 	want := map[blob.Digest]bool{blobtest.Digest(kept): true}
-	for who, f := range faults(h) {
+	for who, f := range faults(r) {
 		for _, keptDeed := range []bool{false, true} {
 			for nth := 1; ; nth++ {
 				name := fmt.Sprintf("%s-%v-%d", who, keptDeed, nth)
-				h.ledger.fail(2, false) // the record is not made, the bytes are left
-				if err := h.publish(t.Context(), at(name), free); err == nil || !h.stored(t)[blobtest.Digest(free)] {
+				r.ledger.fail(2, false) // the record is not made, the bytes are left
+				if err := r.publish(t.Context(), at(name), free); err == nil || !r.stored(t)[blobtest.Digest(free)] {
 					t.Fatalf("%s: %v; nothing was left to sweep", name, err)
 				}
-				h.now = h.now.Add(registry.Grace + time.Minute)
+				r.now = r.now.Add(registry.Grace + time.Minute)
 				f.set(nth, keptDeed)
-				_, err := h.Sweep(t.Context(), registry.Grace)
+				_, err := r.Sweep(t.Context(), registry.Grace)
 				came := f.failed()
 				f.set(never, false)
 				if (err != nil) != came {
 					t.Fatalf("%s: %v", name, err)
 				}
-				if _, err := h.Sweep(t.Context(), registry.Grace); err != nil {
+				if _, err := r.Sweep(t.Context(), registry.Grace); err != nil {
 					t.Fatalf("%s: the next sweep: %v", name, err)
 				}
-				if got := h.stored(t); !maps.Equal(got, want) {
+				if got := r.stored(t); !maps.Equal(got, want) {
 					t.Fatalf("%s: %d blobs are left", name, len(got))
 				}
 				if !came {
@@ -167,10 +167,10 @@ func testSweepUnderFaults(t *testing.T, h *house) {
 			}
 		}
 	}
-	if err := h.publish(t.Context(), at("again"), free); err != nil {
+	if err := r.publish(t.Context(), at("again"), free); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.read(t.Context(), at("again")); err != nil || !bytes.Equal(got, free) {
+	if got, err := r.read(t.Context(), at("again")); err != nil || !bytes.Equal(got, free) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
@@ -179,22 +179,22 @@ func testSweepUnderFaults(t *testing.T, h *house) {
 // file came of it or not.
 func TestSweepKeepsToTheGrace(t *testing.T) { onEachStore(t, testSweepKeepsToTheGrace) }
 
-func testSweepKeepsToTheGrace(t *testing.T, h *house) {
+func testSweepKeepsToTheGrace(t *testing.T, r *faultyRegistry) {
 	body := blobtest.Bytes(1, 5000)
-	h.ledger.fail(2, false)
-	if err := h.publish(t.Context(), at("f"), body); err == nil {
+	r.ledger.fail(2, false)
+	if err := r.publish(t.Context(), at("f"), body); err == nil {
 		t.Fatal("the ledger did not fail")
 	}
 	for _, step := range []struct {
 		wait  time.Duration
 		swept int
 	}{{registry.Grace - time.Minute, 0}, {2 * time.Minute, 1}, {0, 0}} {
-		h.now = h.now.Add(step.wait)
-		if n, err := h.Sweep(t.Context(), registry.Grace); n.Blobs != step.swept || err != nil {
+		r.now = r.now.Add(step.wait)
+		if n, err := r.Sweep(t.Context(), registry.Grace); n.Blobs != step.swept || err != nil {
 			t.Errorf("%+v swept, %v, want %d", n, err, step.swept)
 		}
 	}
-	if n := len(h.stored(t)); n != 0 {
+	if n := len(r.stored(t)); n != 0 {
 		t.Errorf("%d blobs are left", n)
 	}
 }
@@ -213,36 +213,36 @@ func (c noDuplicates) FindPlace(ctx context.Context, ref string, a access.Actor)
 // tries again has them back.
 func TestRestoreUnderFaults(t *testing.T) { onEachStore(t, testRestoreUnderFaults) }
 
-func testRestoreUnderFaults(t *testing.T, h *house) {
-	h.Records = noDuplicates{h.Records}
+func testRestoreUnderFaults(t *testing.T, r *faultyRegistry) {
+	r.Records = noDuplicates{r.Records}
 	body, c := blobtest.Bytes(1, 5000), at("f")
-	if err := h.publish(t.Context(), c, body); err != nil {
+	if err := r.publish(t.Context(), c, body); err != nil {
 		t.Fatal(err)
 	}
-	for who, f := range faults(h) {
+	for who, f := range faults(r) {
 		for _, kept := range []bool{false, true} {
 			for came, nth := true, 1; came; nth++ {
-				if err := h.store.Delete(t.Context(), blobtest.Digest(body)); err != nil {
+				if err := r.store.Delete(t.Context(), blobtest.Digest(body)); err != nil {
 					t.Fatal(err)
 				}
 				f.set(nth, kept)
-				err := h.publish(t.Context(), c, body)
+				err := r.publish(t.Context(), c, body)
 				came = f.failed()
-				h.store.Fail(blobtest.Fault{Nth: never})
-				h.ledger.fail(never, false)
-				got, readErr := h.read(t.Context(), c)
+				r.store.Fail(blobtest.Fault{Nth: never})
+				r.ledger.fail(never, false)
+				got, readErr := r.read(t.Context(), c)
 				switch back := bytes.Equal(got, body); {
 				case err == nil && !back, readErr != nil && !fault.Is(readErr, fault.Damaged), readErr == nil && !back, err != nil && !came:
 					t.Errorf("%s %d %v: after %v: %d bytes, %v", who, nth, kept, err, len(got), readErr)
 				case !back:
-					if err := h.publish(t.Context(), c, body); err != nil {
+					if err := r.publish(t.Context(), c, body); err != nil {
 						t.Errorf("%s %d %v: the retry: %v", who, nth, kept, err)
 					}
 				}
 			}
 		}
 	}
-	if got, err := h.read(t.Context(), c); err != nil || !bytes.Equal(got, body) {
+	if got, err := r.read(t.Context(), c); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

@@ -15,28 +15,28 @@ import (
 // While the space that is held back for deletions is in use, no file is taken, and
 // nothing of its body is read. What is there is served.
 func TestFullTakesNoFiles(t *testing.T) {
-	h := newHouse(t)
+	r := newRegistry(t)
 	body := blobtest.Bytes(1, 5000)
-	if err := h.publish(t.Context(), at("before"), body); err != nil {
+	if err := r.publish(t.Context(), at("before"), body); err != nil {
 		t.Fatal(err)
 	}
-	h.Full = func() bool { return true }
+	r.Full = func() bool { return true }
 	unread := errors.New("the body was read")
-	_, publish := h.Publish(t.Context(), h.admin, h.project, at("late"), failingReader{unread}, registry.PublishOptions{Length: -1})
-	_, upload := h.Upload(t.Context(), h.admin, h.project, nil, func() (string, io.Reader, error) { return "f", failingReader{unread}, unread })
+	_, publish := r.Publish(t.Context(), r.admin, r.project, at("late"), failingReader{unread}, registry.PublishOptions{Length: -1})
+	_, upload := r.Upload(t.Context(), r.admin, r.project, nil, func() (string, io.Reader, error) { return "f", failingReader{unread}, unread })
 	for _, err := range []error{publish, upload} {
 		if !fault.Is(err, fault.Unavailable) || errors.Is(err, unread) || !strings.Contains(err.Error(), "no space left on the server") {
 			t.Errorf("%v", err)
 		}
 	}
-	if got, err := h.read(t.Context(), at("before")); err != nil || len(got) != len(body) {
+	if got, err := r.read(t.Context(), at("before")); err != nil || len(got) != len(body) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
-	if _, err := h.Publish(t.Context(), access.Actor{}, h.project, at("late"), nil, registry.PublishOptions{}); fault.Is(err, fault.Unavailable) {
+	if _, err := r.Publish(t.Context(), access.Actor{}, r.project, at("late"), nil, registry.PublishOptions{}); fault.Is(err, fault.Unavailable) {
 		t.Error("a stranger is told of the disk")
 	}
-	h.Full = func() bool { return false }
-	if err := h.publish(t.Context(), at("late"), body); err != nil {
+	r.Full = func() bool { return false }
+	if err := r.publish(t.Context(), at("late"), body); err != nil {
 		t.Error(err)
 	}
 }

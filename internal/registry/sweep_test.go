@@ -35,20 +35,20 @@ func (s *stoppingStore) Delete(ctx context.Context, d blob.Digest) error {
 // section 5). No stress shows this.
 func TestSweepLaw(t *testing.T) { onEachStore(t, testSweepLaw) }
 
-func testSweepLaw(t *testing.T, h *house) {
+func testSweepLaw(t *testing.T, r *faultyRegistry) {
 	body := blobtest.Bytes(1, 5000)
-	h.ledger.fail(2, false)
-	if err := h.publish(t.Context(), at("lost"), body); err == nil {
+	r.ledger.fail(2, false)
+	if err := r.publish(t.Context(), at("lost"), body); err == nil {
 		t.Fatal("the ledger did not fail")
 	}
-	h.now = h.now.Add(registry.Grace + time.Minute)
-	inner := h.Blobs
+	r.now = r.now.Add(registry.Grace + time.Minute)
+	inner := r.Blobs
 	stop := &stoppingStore{Store: inner, reached: make(chan struct{}), let: make(chan struct{}), deleted: make(chan struct{})}
-	h.Blobs = stop
+	r.Blobs = stop
 
 	swept := make(chan error, 1)
 	go func() {
-		n, err := h.Sweep(context.WithoutCancel(t.Context()), registry.Grace)
+		n, err := r.Sweep(context.WithoutCancel(t.Context()), registry.Grace)
 		if n.Blobs != 1 && err == nil {
 			err = errors.New("nothing was swept")
 		}
@@ -59,9 +59,9 @@ func testSweepLaw(t *testing.T, h *house) {
 		t.Fatal(err)
 	}
 	pinning := make(chan struct{})
-	h.ledger.onPin = func() { close(pinning) }
+	r.ledger.onPin = func() { close(pinning) }
 	published := make(chan error, 1)
-	go func() { published <- h.publish(context.WithoutCancel(t.Context()), at("found"), body) }()
+	go func() { published <- r.publish(context.WithoutCancel(t.Context()), at("found"), body) }()
 	<-pinning
 	select {
 	case err := <-published:
@@ -76,12 +76,12 @@ func testSweepLaw(t *testing.T, h *house) {
 	if err := <-published; err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.read(t.Context(), at("found")); err != nil || !bytes.Equal(got, body) {
+	if got, err := r.read(t.Context(), at("found")); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("the published file: %d bytes, %v", len(got), err)
 	}
-	h.Blobs = inner
-	h.now = h.now.Add(registry.Grace + time.Minute)
-	if n, err := h.Sweep(t.Context(), registry.Grace); n.Blobs != 0 || err != nil {
+	r.Blobs = inner
+	r.now = r.now.Add(registry.Grace + time.Minute)
+	if n, err := r.Sweep(t.Context(), registry.Grace); n.Blobs != 0 || err != nil {
 		t.Errorf("%+v swept, %v: a file refers to it", n, err)
 	}
 }
@@ -90,20 +90,20 @@ func testSweepLaw(t *testing.T, h *house) {
 // also of a blob that has lain there for long.
 func TestSweepOfAPublisherOnTheWay(t *testing.T) { onEachStore(t, testSweepOfAPublisherOnTheWay) }
 
-func testSweepOfAPublisherOnTheWay(t *testing.T, h *house) {
+func testSweepOfAPublisherOnTheWay(t *testing.T, r *faultyRegistry) {
 	body := blobtest.Bytes(1, 5000)
-	h.ledger.fail(2, false)
-	if err := h.publish(t.Context(), at("lost"), body); err == nil {
+	r.ledger.fail(2, false)
+	if err := r.publish(t.Context(), at("lost"), body); err == nil {
 		t.Fatal("the ledger did not fail")
 	}
-	h.now = h.now.Add(registry.Grace + time.Minute)
-	if err := h.Records.PinBlob(t.Context(), blobtest.Digest(body), int64(len(body)), h.now); err != nil {
+	r.now = r.now.Add(registry.Grace + time.Minute)
+	if err := r.Records.PinBlob(t.Context(), blobtest.Digest(body), int64(len(body)), r.now); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := h.Sweep(t.Context(), registry.Grace); n.Blobs != 0 || err != nil {
+	if n, err := r.Sweep(t.Context(), registry.Grace); n.Blobs != 0 || err != nil {
 		t.Errorf("%+v swept, %v", n, err)
 	}
-	if !h.stored(t)[blobtest.Digest(body)] {
+	if !r.stored(t)[blobtest.Digest(body)] {
 		t.Error("the bytes are gone")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"granary/internal/eventually"
 )
 
 // waits starts to take n bytes and returns once it waits in the queue.
@@ -15,12 +17,11 @@ func waits(t *testing.T, b *Budget, ctx context.Context, k Key, n int64) (done c
 	_, before := b.Held()
 	done = make(chan error, 1)
 	go func() { done <- b.Take(ctx, k, n) }()
-	for {
-		if _, now := b.Held(); now > before {
-			return done
-		}
-		time.Sleep(time.Millisecond)
-	}
+	eventually.Holds(t, "it waits in the queue", func() bool {
+		_, now := b.Held()
+		return now > before
+	})
+	return done
 }
 
 func TestBudgetServesWhoCameFirst(t *testing.T) {

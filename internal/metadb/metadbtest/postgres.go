@@ -1,6 +1,6 @@
 // Package metadbtest gives tests PostgreSQL servers and fresh databases in
 // them. A machine without PostgreSQL fails the tests: what was not tried was
-// not passed.
+// not passed. -short leaves them out.
 package metadbtest
 
 import (
@@ -37,6 +37,7 @@ const template = "granary_template"
 // what is in it after a crash of the machine.
 func Postgres(tb testing.TB, prepare func(dsn string) error) string {
 	tb.Helper()
+	skipIfShort(tb)
 	server.once.Do(func() {
 		if server.cluster, server.err = start("fsync=off", "full_page_writes=off"); server.err != nil {
 			return
@@ -60,6 +61,7 @@ func Postgres(tb testing.TB, prepare func(dsn string) error) string {
 // database "granary". It syncs: what it acknowledged survives Kill.
 func NewCluster(tb testing.TB) *Cluster {
 	tb.Helper()
+	skipIfShort(tb)
 	c, err := start()
 	if err == nil {
 		err = c.run(`CREATE DATABASE granary`)
@@ -69,6 +71,14 @@ func NewCluster(tb testing.TB) *Cluster {
 	}
 	tb.Cleanup(c.end)
 	return c
+}
+
+// skipIfShort leaves a test out of `make test-fast`, which starts no other program.
+func skipIfShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short: it needs PostgreSQL")
+	}
 }
 
 // Run runs a statement as the server's owner.

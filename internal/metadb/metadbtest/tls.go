@@ -21,13 +21,13 @@ func (c *Cluster) DemandTLS(tb testing.TB, certificate, key []byte) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			tb.Fatal(err)
 		}
-		if c.as != nil {
-			if err := os.Chown(path, int(c.as.Uid), int(c.as.Gid)); err != nil {
+		if as := c.process.User; as != nil {
+			if err := os.Chown(path, int(as.Uid), int(as.Gid)); err != nil {
 				tb.Fatal(err)
 			}
 		}
 	}
-	c.settings = append(c.settings, "ssl=on")
+	c.process.Args = append(c.process.Args, "-c", "ssl=on")
 	if err := c.Kill(); err != nil {
 		tb.Fatal(err)
 	}

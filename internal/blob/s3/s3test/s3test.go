@@ -26,9 +26,13 @@ type Server struct {
 	s3 *servers.S3
 }
 
-// Start starts a server with an empty bucket. It ends with the test.
+// Start starts a server with an empty bucket. It ends with the test. -short leaves the
+// test out.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: it needs an S3 server")
+	}
 	maker := "versitygw"
 	if os.Getenv("GRANARY_TEST_S3") == "minio" {
 		maker = "minio"

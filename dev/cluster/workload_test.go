@@ -21,9 +21,9 @@ type promise struct {
 	size   int
 }
 
-// crew is clients that publish and install through the balancer, and what they
+// workload is clients that publish and install through the balancer, and what they
 // have seen.
-type crew struct {
+type workload struct {
 	c    *Cluster
 	http *http.Client
 
@@ -35,30 +35,30 @@ type crew struct {
 	violations []string
 }
 
-func newCrew(c *Cluster) *crew {
-	return &crew{c: c, seen: map[string]int{}, http: &http.Client{
+func newWorkload(c *Cluster) *workload {
+	return &workload{c: c, seen: map[string]int{}, http: &http.Client{
 		Timeout:   90 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}}
 }
 
-func (w *crew) count(what string) {
+func (w *workload) count(what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seen[what]++
 }
 
-func (w *crew) violation(format string, args ...any) {
+func (w *workload) violation(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.violations = append(w.violations, fmt.Sprintf(format, args...))
 }
 
 // work publishes and installs until ctx is done; what has begun then is ended.
-func (w *crew) work(ctx context.Context, client int) {
+func (w *workload) work(ctx context.Context, client int) {
 	random := rand.New(rand.NewPCG(uint64(client), 1))
 	for n := 0; ctx.Err() == nil; n++ {
-		path := fmt.Sprintf("/api/v4/projects/root%%2Fdemo/packages/generic/crew/%d.%d.0/file.bin", client, n)
+		path := fmt.Sprintf("/api/v4/projects/root%%2Fdemo/packages/generic/workload/%d.%d.0/file.bin", client, n)
 		switch {
 		case random.IntN(10) == 0:
 			w.publishHalf(path, random)
@@ -80,7 +80,7 @@ func body(random *rand.Rand) []byte {
 	return b
 }
 
-func (w *crew) publish(path string, random *rand.Rand) bool {
+func (w *workload) publish(path string, random *rand.Rand) bool {
 	b := body(random)
 	p := promise{path, sha256.Sum256(b), len(b)}
 	status, _, err := w.call(w.c.URL, http.MethodPut, path, bytes.NewReader(b))
@@ -98,7 +98,7 @@ func (w *crew) publish(path string, random *rand.Rand) bool {
 var errCut = errors.New("cut")
 
 // publishHalf breaks off in the middle of a body of declared length.
-func (w *crew) publishHalf(path string, random *rand.Rand) {
+func (w *workload) publishHalf(path string, random *rand.Rand) {
 	b := body(random)
 	half := io.MultiReader(bytes.NewReader(b[:len(b)/2]), failing{})
 	req, err := http.NewRequest(http.MethodPut, w.c.URL+path, half)
@@ -125,7 +125,7 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errCut }
 
-func (w *crew) install(random *rand.Rand) {
+func (w *workload) install(random *rand.Rand) {
 	w.mu.Lock()
 	if len(w.kept) == 0 {
 		w.mu.Unlock()
@@ -142,7 +142,7 @@ func (w *crew) install(random *rand.Rand) {
 
 // judge holds an answer to the law: what was asked for, 503, or a broken
 // connection.
-func (w *crew) judge(what, path string, status int, err error, want int) {
+func (w *workload) judge(what, path string, status int, err error, want int) {
 	switch {
 	case err != nil:
 		w.count(what + ": connection broken")
@@ -154,7 +154,7 @@ func (w *crew) judge(what, path string, status int, err error, want int) {
 }
 
 // call returns an error for an answer that did not come whole.
-func (w *crew) call(base, method, path string, b io.Reader) (int, []byte, error) {
+func (w *workload) call(base, method, path string, b io.Reader) (int, []byte, error) {
 	req, err := http.NewRequest(method, base+path, b)
 	if err != nil {
 		return 0, nil, err
@@ -170,7 +170,7 @@ func (w *crew) call(base, method, path string, b io.Reader) (int, []byte, error)
 }
 
 // audit asks every node for everything that was ever published.
-func (w *crew) audit(t *testing.T) {
+func (w *workload) audit(t *testing.T) {
 	t.Helper()
 	limit := make(chan struct{}, 8)
 	var wg sync.WaitGroup

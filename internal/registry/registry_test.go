@@ -19,17 +19,16 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/blob/s3"
 	"granary/internal/blob/s3/s3test"
-	"granary/internal/metadb"
 	"granary/internal/metadb/metadbtest"
+	"granary/internal/metadb/metadbtest/fresh"
 	"granary/internal/naming"
 	"granary/internal/projects"
 	"granary/internal/registry"
-	"granary/internal/sqldb"
 )
 
-// house is a registry over a real database and a real store, both of which fail
+// faultyRegistry is a registry over a real database and a real store, both of which fail
 // when told, with one project and an administrator.
-type house struct {
+type faultyRegistry struct {
 	*registry.Registry
 	store   *blobtest.Faulty
 	ledger  *faultyLedger
@@ -40,36 +39,20 @@ type house struct {
 
 const inline = 1 << 10 // bytes that ride with their record
 
-// openDatabase is a fresh database, of SQLite or of what GRANARY_TEST_DATABASE
-// says.
-func openDatabase(t *testing.T) (*metadb.DB, error) {
-	if !metadbtest.Wanted() {
-		return metadb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), sqldb.Options{})
-	}
-	dsn := metadbtest.Postgres(t, func(dsn string) error {
-		db, err := metadb.OpenPostgres(context.Background(), dsn, sqldb.Options{})
-		if err != nil {
-			return err
-		}
-		return db.Close()
-	})
-	return metadb.OpenPostgres(t.Context(), dsn, sqldb.Options{MaxConnections: 8})
-}
-
-func newHouse(t *testing.T) *house {
+func newRegistry(t *testing.T) *faultyRegistry {
 	t.Helper()
-	return newHouseOn(t, openDisk(t))
+	return newRegistryOn(t, openDisk(t))
 }
 
-// onEachStore runs a test in a house on a disk, and in one on S3.
-func onEachStore(t *testing.T, test func(t *testing.T, h *house)) {
-	t.Run("disk", func(t *testing.T) { test(t, newHouse(t)) })
-	t.Run("s3", func(t *testing.T) { test(t, newHouseOn(t, openS3(t))) })
+// onEachStore runs a test with a registry on a disk, and with one on S3.
+func onEachStore(t *testing.T, test func(t *testing.T, r *faultyRegistry)) {
+	t.Run("disk", func(t *testing.T) { test(t, newRegistry(t)) })
+	t.Run("s3", func(t *testing.T) { test(t, newRegistryOn(t, openS3(t))) })
 }
 
 func openDisk(t *testing.T) blob.Store {
 	t.Helper()
-	store, err := disk.Open(filepath.Join(t.TempDir(), "blobs"))
+	store, err := disk.Open(filepath.Join(metadbtest.Memory(t), "blobs"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,34 +71,26 @@ func openS3(t *testing.T) blob.Store {
 	return store
 }
 
-func newHouseOn(t *testing.T, blobs blob.Store) *house {
+func newRegistryOn(t *testing.T, blobs blob.Store) *faultyRegistry {
 	t.Helper()
 	ctx := t.Context()
-	db, err := openDatabase(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	h := &house{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Records: db}, now: time.Now()}
-	clock := func() time.Time { return h.now }
+	db, _ := fresh.Database(t)
+	r := &faultyRegistry{store: blobtest.NewFaulty(blobs), ledger: &faultyLedger{Records: db}, now: time.Now()}
+	clock := func() time.Time { return r.now }
 	users := &auth.Service{Records: db, Now: clock}
 	root, err := users.NewUser(ctx, audit.Author{}, auth.User{Username: "root", Name: "root", Email: "root@example.com", Admin: true, ProjectsLimit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.admin = access.Actor{Kind: access.User, UserID: root.ID, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
+	r.admin = access.Actor{Kind: access.User, UserID: root.ID, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}}
 	places := &projects.Service{Records: db, Now: clock}
-	p, err := places.CreateProject(ctx, h.admin, root.NamespaceID, projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
+	p, err := places.CreateProject(ctx, r.admin, root.NamespaceID, projects.Project{Name: "tool", PackageAccess: access.PackagesEnabled})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.project = strconv.FormatInt(p.ID, 10)
-	h.Registry = &registry.Registry{Records: h.ledger, Groups: places, Blobs: h.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
-	return h
+	r.project = strconv.FormatInt(p.ID, 10)
+	r.Registry = &registry.Registry{Records: r.ledger, Groups: places, Blobs: r.store, Naming: naming.Strict, InlineMax: inline, Now: clock}
+	return r
 }
 
 // at is where a file goes.
@@ -123,14 +98,14 @@ func at(file string) registry.Raw {
 	return registry.Raw{Name: "tool", Version: "1.0.0", File: file}
 }
 
-func (h *house) publish(ctx context.Context, c registry.Raw, body []byte) error {
-	_, err := h.Publish(ctx, h.admin, h.project, c, bytes.NewReader(body), registry.PublishOptions{Length: int64(len(body))})
+func (r *faultyRegistry) publish(ctx context.Context, c registry.Raw, body []byte) error {
+	_, err := r.Publish(ctx, r.admin, r.project, c, bytes.NewReader(body), registry.PublishOptions{Length: int64(len(body))})
 	return err
 }
 
 // read is what an installer gets.
-func (h *house) read(ctx context.Context, c registry.Raw) ([]byte, error) {
-	content, err := h.Open(ctx, h.admin, h.project, c, nil)
+func (r *faultyRegistry) read(ctx context.Context, c registry.Raw) ([]byte, error) {
+	content, err := r.Open(ctx, r.admin, r.project, c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -139,10 +114,10 @@ func (h *house) read(ctx context.Context, c registry.Raw) ([]byte, error) {
 }
 
 // stored is the digests of the store.
-func (h *house) stored(t *testing.T) map[blob.Digest]bool {
+func (r *faultyRegistry) stored(t *testing.T) map[blob.Digest]bool {
 	t.Helper()
 	found := map[blob.Digest]bool{}
-	for info, err := range h.store.List(t.Context()) {
+	for info, err := range r.store.List(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
