@@ -115,7 +115,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 
 	startJSON(t, "--listen="+address, "--data-dir="+t.TempDir()).fails(t, 1, "is another server running there?")
 	startJSON(t, "--listen=nowhere", "--inline-max=1GiB").fails(t, 2, "inline-max")
-	startJSON(t, "--listen=127.0.0.1:0", "--data-dir=/dev/null/x").fails(t, 1, "--data-dir chooses another place")
+	startJSON(t, "--listen=127.0.0.1:0", "--data-dir=/dev/null/x").fails(t, 1, "--data-dir chooses another directory")
 
 	breakOff(t, address)
 	ready := func(want int) func() bool {
@@ -143,7 +143,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	within(t, "ready again", ready(200))
 	s.field(t, "database: this node says again", "node")
-	s.field(t, "the upkeep has the database here again", "failures")
+	s.field(t, "the upkeep reaches the database again from this node", "failures")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

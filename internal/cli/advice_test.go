@@ -35,13 +35,13 @@ func TestAdvice(t *testing.T) {
 		{"p/q", "", 401, json, `{"message":"401 Unauthorized"}`, "the server wants a token: set GRANARY_TOKEN", "revoked"},
 		{"p/q", "gldt-x", 403, json, `{"message":"403 Forbidden"}`, "a deploy token of the project publishes files, and downloads those that are named", "whoami"},
 		{"p/q", "gldt-x", 404, json, `{"message":"404 Project Not Found"}`, "it reads no lists", "%2F"},
-		{"p/q", "t", 404, json, `{"message":"404 Project Not Found"}`, "p/q is not there, or not for this token", "%2F"},
+		{"p/q", "t", 404, json, `{"message":"404 Project Not Found"}`, "p/q does not exist, or is not visible to this token", "%2F"},
 		{"p/q", "t", 404, json, `{"error":"404 Not Found"}`, "as %2F in it, and something on the way seems to unescape it", "whoami"},
 		{"p/q", "t", 404, html, "<html>nginx</html>", "AllowEncodedSlashes NoDecode", "whoami"},
 		{"p/q", "t", 400, html, "<html>Bad Request</html>", "may refuse that, if nothing else is wrong with it", "seems to"},
 		{"p/q", "t", 400, html, "<html>Bad Request</html>", "name the project by its id", ""},
 		{"p/q", "t", 404, json, `{"message":"404 Package Not Found"}`, "404 Not Found: Package Not Found", "p/q is not there"},
-		{"p/q", "", 404, json, `{"message":"404 Project Not Found"}`, "p/q is not there, or not to be seen without a token", "whose it is"},
+		{"p/q", "", 404, json, `{"message":"404 Project Not Found"}`, "p/q does not exist, or is not visible without a token", "whose it is"},
 		{"p/q", "t", 400, json, `{"error":"page is invalid"}`, "page is invalid", "%2F"},
 		{"7", "t", 404, json, `{"error":"404 Not Found"}`, "7 is not there", "%2F"},
 	} {
@@ -72,7 +72,7 @@ func TestAdviceBehindRedirect(t *testing.T) {
 	there = store.URL
 	for _, token := range []string{"t", "gldt-t", ""} {
 		code, _, stderr := run(t, []string{"GRANARY_SERVER=" + server.URL, "GRANARY_TOKEN=" + token}, "ls", "p")
-		if code != exitRefused || !strings.Contains(stderr, strings.TrimPrefix(store.URL, "http://")+", where the server sends to, answered 403 Forbidden\ngranary: no token was shown there") ||
+		if code != exitRefused || !strings.Contains(stderr, strings.TrimPrefix(store.URL, "http://")+", to which the server redirects, answered 403 Forbidden\ngranary: no token was shown there") ||
 			strings.Contains(stderr, "may not do this") || strings.Contains(stderr, "Signature") {
 			t.Errorf("%q: exit code %d: %s", token, code, stderr)
 		}

@@ -26,10 +26,10 @@ func (c caller) checkRole(ctx context.Context, deed, least string) error {
 		return refused("%s would be refused: %w", deed, nobodyError{c.client.Server()})
 	}
 	if token, err := c.client.Token(ctx); err == nil && !slices.Contains(token.Scopes, "api") {
-		return refused("%s would be refused: it takes a token of the scope api, and this one has %s", deed, strings.Join(token.Scopes, ", "))
+		return refused("%s would be refused: it needs a token with the scope api, and this one has %s", deed, strings.Join(token.Scopes, ", "))
 	}
 	if level, known := c.role(ctx); known && level < roles()[least] {
-		return refused("%s would be refused: it takes the role %s, and yours is %s", deed, least, roleName(level))
+		return refused("%s would be refused: it needs the role %s, and yours is %s", deed, least, roleName(level))
 	}
 	return ctx.Err()
 }
@@ -66,7 +66,7 @@ func (c caller) checkRules(ctx context.Context, project wire.Project, deed, name
 	if !known || level >= levelOf(least(strictest)) {
 		return ctx.Err()
 	}
-	return refused("%s would be refused: Package protected. The rule %s takes the role %s, and yours is %s",
+	return refused("%s would be refused: Package protected. The rule %s requires the role %s, and yours is %s",
 		deed, strictest.PackageNamePattern, *least(strictest), roleName(level))
 }
 

@@ -54,7 +54,7 @@ func (c *checks) run(ctx context.Context) error {
 	if most := project.GenericPackagesMaxFileSize; most != nil && *most > 0 {
 		for _, f := range c.files {
 			if f.Size > *most {
-				return refused("%s has %d bytes, and %s takes %d at most; %s", f.label, f.Size, c.project, *most, c.nothing)
+				return refused("%s has %d bytes, and %s accepts %d at most; %s", f.label, f.Size, c.project, *most, c.nothing)
 			}
 		}
 	}
@@ -100,7 +100,7 @@ func (c *checks) checkDuplicates(ctx context.Context, project wire.Project) erro
 	if names == nil {
 		return nil
 	}
-	return refused("%s takes no second file of a name, and %s %s has other bytes under %s; %s\ngive the package a new version",
+	return refused("%s accepts no duplicate files, and %s %s has other bytes under %s; %s\ngive the package a new version",
 		c.project, c.name, version, firstOf(names), c.nothing)
 }
 

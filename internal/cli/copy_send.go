@@ -87,7 +87,7 @@ func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar 
 		return ctx.Err()
 	}
 	if f.SHA256 == "" {
-		k.env.notice("%s %s: the source tells no digest, so nothing was compared", v.Version, f.Path)
+		k.env.notice("%s %s: the source gives no digest, so the copy was not checked", v.Version, f.Path)
 	}
 	from := v.target.at.File(f.Path)
 	from.Project = k.source.project
@@ -129,12 +129,12 @@ func (e sourceError) Unwrap() error { return e.error }
 func (k *copying) worded(err error) error {
 	if _, ok := errors.AsType[sourceError](err); ok {
 		if client.KindOf(err) == client.NotFound {
-			return fmt.Errorf("%w\n%s lists the file, and does not give it: it was deleted meanwhile, or its bytes are lost", err, k.source)
+			return fmt.Errorf("%w\n%s lists the file but does not send it: it was deleted meanwhile, or its bytes are lost", err, k.source)
 		}
 		return advise(err, k.source.String())
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == 400 && strings.Contains(e.Message, "is invalid") {
-		return fmt.Errorf("%w\n%s has strict naming, perhaps: it takes no directories and only versions X.Y.Z; relaxed naming takes what GitLab does", err, k.target)
+		return fmt.Errorf("%w\n%s may have strict naming, which accepts no directories and only versions X.Y.Z; relaxed naming accepts what GitLab does", err, k.target)
 	}
 	return advise(err, k.target.String())
 }

@@ -38,11 +38,11 @@ func newGlobs(patterns []string) (globs, error) {
 func globFault(p string) string {
 	switch {
 	case strings.HasPrefix(p, "!"):
-		return "takes something back, which is not done here"
+		return "begins with !, which is not supported here"
 	case strings.Trim(p, "/") == "" || !doublestar.ValidatePattern(p):
-		return "is no pattern: want one such as '*.tmp' or 'build/**'"
+		return "is not a pattern: want one such as '*.tmp' or 'build/**'"
 	case !fewAlternatives(p):
-		return fmt.Sprintf("means more than %d patterns with its braces: want several lines, or flags", mostAlternatives)
+		return fmt.Sprintf("expands to more than %d patterns; use several lines, or flags", mostAlternatives)
 	}
 	return ""
 }

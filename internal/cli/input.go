@@ -69,7 +69,7 @@ func openRegular(path string) (*os.File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, usagef("%s is no regular file", path)
+		return nil, usagef("%s is not a regular file", path)
 	}
 	return os.Open(path)
 }

@@ -15,12 +15,12 @@ func TestIgnoreFileTellsNoText(t *testing.T) {
 	outside := write(t, filepath.Join(t.TempDir(), "environ"), "!"+secret)
 	for name, tt := range map[string]struct{ text, link, want string }{
 		"taken back": {text: "# a\n\n!" + secret, want: ".granaryignore:3 takes something back"},
-		"no pattern": {text: "[" + secret, want: ".granaryignore:1 is no pattern"},
+		"no pattern": {text: "[" + secret, want: ".granaryignore:1 is not a pattern"},
 		"too long":   {text: strings.Repeat(secret, maxIgnoreFile/len(secret)+1), want: "has more than 1048576 bytes"},
 		"inside":     {link: "rules", want: ".granaryignore:1 takes something back"},
 		"outside":    {link: outside, want: "is a link that leads out of "},
 		"broken":     {link: "nowhere"},
-		"directory":  {link: ".", want: ".granaryignore is no regular file"},
+		"directory":  {link: ".", want: ".granaryignore is not a regular file"},
 		"fine":       {text: "*.o\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

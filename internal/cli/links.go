@@ -24,7 +24,7 @@ type finding struct {
 }
 
 func (o *finding) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
+	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out files that match this `pattern`; may be repeated")
 	f.StringVar(&o.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
 }
 
@@ -59,10 +59,10 @@ func (f *finder) goodLink(local, dir string) bool {
 	} else if info.IsDir() {
 		why = "is a link to a directory"
 	} else if inGit(filepath.ToSlash(target)) {
-		why = "is a link to what is git's own"
+		why = "is a link into a .git"
 	} else if f.links != linksFollow && f.outside(target, dir) {
 		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
-		next += ", --links follow takes it"
+		next += ", --links follow publishes it"
 	}
 	switch {
 	case why == "":

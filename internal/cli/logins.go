@@ -33,7 +33,7 @@ func loginsPath(env Env) (string, error) {
 	if dir == "" {
 		home := env.home()
 		if home == "" {
-			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set: there is no place for a login")
+			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set: there is no directory for logins")
 		}
 		dir = filepath.Join(home, ".config")
 	}
@@ -61,7 +61,7 @@ func readLogins(env Env) (logins, error) {
 		return l, err
 	}
 	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // where modes say nothing of who may read
-		return l, usagef("%s holds tokens and others can read it; chmod 600 it, and make new tokens if others had access", path)
+		return l, usagef("%s holds tokens and others can read it; run chmod 600 on it, and make new tokens if others had access", path)
 	}
 	if err := json.NewDecoder(f).Decode(&l); err != nil {
 		return l, fmt.Errorf("%s cannot be read: %w; remove it and run granary login", path, err)
@@ -134,11 +134,11 @@ func lockLogins(env Env) (unlock func() error, err error) {
 			continue
 		}
 		if errors.Is(err, errors.ErrUnsupported) {
-			env.notice("%s cannot be locked (%v): of two who log in or out at this moment one may undo the other's", path, err)
+			env.notice("%s cannot be locked (%v): if two commands log in or out now, one may undo the other", path, err)
 			return f.Close, nil
 		}
 		if err == nil {
-			err = errors.New("another process has had the lock for too long")
+			err = errors.New("another process has held the lock for too long")
 		}
 		return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", f.Name(), err), f.Close())
 	}

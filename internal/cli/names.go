@@ -28,7 +28,7 @@ func unfit(p string) string {
 	case !filepath.IsLocal(filepath.FromSlash(p)):
 		return "leads out of the directory"
 	case path.Clean(p) != p || strings.ContainsRune(p, 0):
-		return "is no plain path"
+		return "is not a plain path"
 	case inGit(p):
 		return "git would take for its own"
 	case client.IsPullList(base), base == client.PullLock:
@@ -119,7 +119,7 @@ func strange(system string, paths []string) string {
 // See "Naming Files, Paths, and Namespaces" of Microsoft's documentation.
 func notOnWindows(p string) string {
 	if i := strings.IndexFunc(p, func(r rune) bool { return r < ' ' || strings.ContainsRune(`<>:"|?*\`, r) }); i >= 0 {
-		return fmt.Sprintf("%q is no part of a name there", p[i])
+		return fmt.Sprintf("%q cannot be part of a name there", p[i])
 	}
 	for element := range strings.SplitSeq(p, "/") {
 		if strings.HasSuffix(element, ".") || strings.HasSuffix(element, " ") {

@@ -74,7 +74,7 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 	}
 	kept, err := p.readListFile(root, l.fileName())
 	if len(kept.Files) > 0 && (kept.Server != l.Server || kept.Project != l.Project || kept.Name != l.Name) {
-		return l, refused("%s is the list of another package, %s of %s; pull into another directory",
+		return l, refused("%s belongs to another package, %s of %s; pull into another directory",
 			filepath.Join(p.dir, l.fileName()), kept.Name, kept.Project)
 	}
 	l.Files = kept.Files
@@ -90,7 +90,7 @@ func (p *pull) hold(ctx context.Context, root *os.Root) (unlock func(), err erro
 	}
 	unlock, p.unheld = client.LockPullLists(ctx, root, func() {
 		if !p.quiet {
-			p.env.notice("another pull is at work in %s; waiting for its end", p.dir)
+			p.env.notice("another pull is running in %s; waiting for its end", p.dir)
 		}
 	})
 	if p.unheld != nil {
@@ -114,7 +114,7 @@ func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) 
 		return l, nil
 	}
 	if err == nil && !info.Mode().IsRegular() { // a FIFO would be waited for
-		err = errors.New("it is no file")
+		err = errors.New("it is not a file")
 	}
 	var text []byte
 	if err == nil {
@@ -129,7 +129,7 @@ func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) 
 		err = json.Unmarshal(text, &l)
 	}
 	if err != nil {
-		return l, refused("the list of what was pulled, %s, cannot be read: %s; remove it to begin a new one",
+		return l, refused("the list of pulled files, %s, cannot be read: %s; remove it to start a new one",
 			filepath.Join(p.dir, name), reason(err))
 	}
 	// Nothing of git's was put there by a pull, whatever the list says.
@@ -219,7 +219,7 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 	if !slices.Equal(begun.Files, list.Files) {
 		if err := p.keep(root, begun); err != nil {
 			kept = false
-			p.env.notice("no list can be kept in %s, so that --prune will not know these files: %s", p.dir, reason(err))
+			p.env.notice("the list of pulled files cannot be written in %s, so --prune will not know these files: %s", p.dir, reason(err))
 		}
 	}
 	if err := p.install(ctx, root, files); err != nil {
@@ -252,7 +252,7 @@ func (p *pull) sweep(root *os.Root, files []pulled, list pullList) {
 		removed, _ := client.Sweep(root, dir, keep)
 		for _, name := range removed {
 			if !p.quiet {
-				p.env.notice("removed what a broken download left: %s", onOneLine(filepath.Join(p.dir, name)))
+				p.env.notice("removed the rest of a broken download: %s", onOneLine(filepath.Join(p.dir, name)))
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func (p *pull) check() (err error) {
 	case p.skipExisting && p.noClobber:
 		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
 	case p.stdout && p.json:
-		return usagef("--json tells what was installed, and --stdout writes the file itself; want one of both")
+		return usagef("--json prints what was installed, and --stdout writes the file itself; want one of both")
 	case p.stdout && p.dirNamed && p.dir != "-":
 		return usagef("--stdout installs nothing in %s; want one of --stdout and --output", p.dir)
 	case p.stdout && p.executable:
@@ -226,11 +226,11 @@ func (g *ground) directory(dir, file string) (bool, error) {
 	info, err := g.root.Stat(dir) // behind a link
 	switch {
 	case err == nil && info.IsDir() && link && inGit(filepath.ToSlash(resolve(filepath.Join(g.root.Name(), dir)))):
-		return false, refused("%s is a link to what is git's own, and the package has a file there, %s; nothing was installed", named, file)
+		return false, refused("%s is a link into a .git, and the package has a file there, %s; nothing was installed", named, file)
 	case err == nil && info.IsDir():
 		return true, nil
 	case err == nil, errors.Is(err, fs.ErrNotExist):
-		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", named, file)
+		return false, refused("%s is not a directory, and the package has one of that name, with %s; nothing was installed", named, file)
 	case link && !errors.Is(err, fs.ErrPermission):
 		return false, refused("%s is a link that leads out of %s, or is written as a path from the root, and is not followed; the package has a file there, %s; nothing was installed", named, g.dir, file)
 	}

@@ -63,7 +63,7 @@ func (p *pull) pruneListed(ctx context.Context, root *os.Root, list pullList) (p
 		err = errors.Join(err, p.keep(root, left))
 	}
 	if err != nil && !p.dryRun {
-		err = fmt.Errorf("%w\nthe package is installed; not all that the version has no more is removed", err)
+		err = fmt.Errorf("%w\nthe package is installed; some files of older versions are not removed", err)
 	}
 	return done, err
 }
@@ -228,7 +228,7 @@ func (p *pull) agreed(ctx context.Context, gone []listedFile) (bool, error) {
 	if p.yes {
 		return true, nil
 	}
-	fmt.Fprintf(p.env.Stderr, "Earlier pulls put these files here, and %s %s has them no more:\n", p.at.Name, p.at.Version)
+	fmt.Fprintf(p.env.Stderr, "Earlier pulls installed these files, and %s %s does not have them:\n", p.at.Name, p.at.Version)
 	for _, f := range gone {
 		fmt.Fprintf(p.env.Stderr, "  %s\n", onOneLine(f.Path))
 	}

@@ -70,16 +70,16 @@ func TestPullPlaces(t *testing.T) {
 		"new": "", "dir/new": "", "a/b/c": "", "file": "", "inside/new": "",
 		"dir":           "out/dir is a directory, and the package has a file of that name",
 		"dir/sub":       "out/dir/sub is a directory, and",
-		"file/a":        "out/file is no directory, and the package has one of that name, with file/a",
-		"file/a/b":      "out/file is no directory, and the package has one of that name, with file/a/b",
-		"nowhere/a":     "out/nowhere is no directory, and",
+		"file/a":        "out/file is not a directory, and the package has one of that name, with file/a",
+		"file/a/b":      "out/file is not a directory, and the package has one of that name, with file/a/b",
+		"nowhere/a":     "out/nowhere is not a directory, and",
 		"outside/a":     "out/outside is a link that leads out of out, or ",
 		"outside/a/b":   "out/outside is a link that leads out of out, or ",
 		"round/a":       "out/round is a link",
-		"dir/git/a":     "out/dir/git is a link to what is git's own, and the package has a file there, dir/git/a",
-		"inside/git/a":  "out/inside/git is a link to what is git's own",
+		"dir/git/a":     "out/dir/git is a link into a .git, and the package has a file there, dir/git/a",
+		"inside/git/a":  "out/inside/git is a link into a .git",
 		"inside/sub":    "out/inside/sub is a directory, and",
-		"inside/x/deep": "out/inside/x is no directory, and",
+		"inside/x/deep": "out/inside/x is not a directory, and",
 	} {
 		err := p.plan(t.Context(), root, filesOf("first", name))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), filepath.FromSlash(want))) {

@@ -119,12 +119,12 @@ func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error 
 			missing = append(missing, f.Path)
 		}
 	}
-	next := "run the same command again: what has arrived is not sent again"
+	next := "run the same command again: it skips what has arrived"
 	if k := client.KindOf(err); k == client.Refused || k == client.Denied || k == client.NotFound {
 		next = "once the reason is gone, " + next
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
-		next = "somebody else publishes this version at the same time: give the package a new version, or use --force to publish beside them"
+		next = "another push publishes this version at the same time: give the package a new version, or use --force to publish beside them"
 	}
 	switch {
 	case there == 0 && client.KindOf(err) == client.NotFound:

@@ -12,7 +12,7 @@ import (
 func (r *rm) agree(ctx context.Context, doomed []client.Package, chosen []client.File, many bool) error {
 	asks := !r.yes && !r.dryRun && canAsk(r.env)
 	if many && !r.yes && !r.dryRun && !asks {
-		return usagef("this deletes %s, and nobody can be asked here: --yes deletes them, --dry-run lists them", countVersions(len(doomed)))
+		return usagef("this deletes %s, and there is no terminal to ask on: --yes deletes them, --dry-run lists them", countVersions(len(doomed)))
 	}
 	lists := many && r.dryRun && !r.json && !r.quiet
 	if !asks && !lists {

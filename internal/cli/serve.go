@@ -15,7 +15,7 @@ func newServe(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: "Run the server until SIGTERM or SIGINT; then running transfers finish, bounded by\n" +
+		Long: "Run the server until SIGTERM or SIGINT; then running requests may finish within\n" +
 			"--shutdown-timeout. A second signal ends it at once.\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,7 +34,7 @@ func newServe(env Env) *cobra.Command {
 			if err == nil || cfg.LogFormat != "json" {
 				return err
 			}
-			log.Error("the server did not run to an orderly end", "error", err)
+			log.Error("the server did not shut down in order", "error", err)
 			return exitError{errors.New(""), exitCode(err)} // it is told
 		},
 	}

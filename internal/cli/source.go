@@ -21,7 +21,7 @@ type source struct {
 
 func (s source) String() string { return onOneLine(cmp.Or(s.label, s.local)) }
 
-var errChanged = errors.New("the file changed since it was looked at; nothing of it was published")
+var errChanged = errors.New("the file changed since it was checked; it was not published")
 
 // open reads the file from its start. It fails where that is no longer the file
 // that was found, and again instead of its last bytes.

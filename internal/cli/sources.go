@@ -91,7 +91,7 @@ func (f *finder) expand(ctx context.Context, p string) {
 		return
 	}
 	if !doublestar.ValidatePathPattern(p) {
-		f.problem("%s is no pattern", p)
+		f.problem("%s is not a pattern", p)
 		return
 	}
 	before := len(f.found) + len(f.problems)
@@ -106,7 +106,7 @@ func (f *finder) glob(ctx context.Context, p string) {
 	base, pattern := doublestar.SplitPattern(filepath.ToSlash(p))
 	base = filepath.Clean(filepath.FromSlash(base))
 	if f.gitsOwn(base) {
-		f.problem("%s is git's own and never published", base)
+		f.problem("%s belongs to git and is never published", base)
 		return
 	}
 	if strings.Contains(pattern, "**") {
@@ -143,7 +143,7 @@ func (f *finder) at(ctx context.Context, at string) {
 	case err != nil:
 		f.problem("%v", err)
 	case f.gitsOwn(at):
-		f.problem("%s is git's own and never published", at)
+		f.problem("%s belongs to git and is never published", at)
 	case info.IsDir():
 		f.below(ctx, at, at, "**")
 	default:
@@ -215,7 +215,7 @@ func (f *finder) add(local, name string) {
 		return
 	}
 	if !info.Mode().IsRegular() {
-		f.problem("%s is no regular file", local)
+		f.problem("%s is not a regular file", local)
 		return
 	}
 	file, err := os.Open(local)

@@ -33,7 +33,7 @@ func packageArguments(least, most int) cobra.PositionalArgs {
 		}
 		name, version, both := strings.Cut(args[1], "@")
 		if name == "" || both && version == "" {
-			return usagef("%q is no package: want NAME@VERSION, or NAME alone", args[1])
+			return usagef("%q is not a package: want NAME@VERSION, or NAME alone", args[1])
 		}
 		if len(args) > 2 && args[2] == "" {
 			return usagef("the argument after %s is empty: want %s", args[1], cmd.UseLine())

@@ -15,8 +15,8 @@ func newWhoami(env Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "whoami",
-		Short: "Tell which server is asked, and as whom",
-		Long:  "Tell which server is asked, as whom, with what kind of token and until when.",
+		Short: "Show which server commands use, and as which user",
+		Long:  "Show which server commands use, as which user, and the kind and end of the token.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilInterrupted(cmd)

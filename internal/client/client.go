@@ -131,7 +131,7 @@ func ParseServer(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("the server is %q: want an address such as https://packages.example.com", given)
 	}
 	if u.User != nil {
-		return nil, errors.New("the server's address holds a password: want it without, and the token by itself")
+		return nil, errors.New("the server address must not contain a password; pass the token separately")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v4") + "/api/v4"
 	u.RawPath = ""

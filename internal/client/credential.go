@@ -42,7 +42,7 @@ func TokenOf(secret string) Credential {
 // same.
 func (c Credential) check() error {
 	if strings.ContainsFunc(c.value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Errorf("the %s holds a line break or another control character, which no token has: want it alone", c.kind)
+		return fmt.Errorf("the %s contains a line break or another control character, which no token has", c.kind)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ type Error struct {
 func (e *Error) Error() string {
 	text := "the server answered " + strconv.Itoa(e.Status)
 	if e.Elsewhere != "" {
-		text = e.Elsewhere + ", where the server sends to, answered " + strconv.Itoa(e.Status)
+		text = e.Elsewhere + ", to which the server redirects, answered " + strconv.Itoa(e.Status)
 	}
 	if words := http.StatusText(e.Status); words != "" {
 		text += " " + words
@@ -74,7 +74,7 @@ func (e *Error) Error() string {
 		text += ": " + e.Message
 	}
 	if e.Location != "" {
-		text += ": it has moved to " + e.Location
+		text += ": it moved to " + e.Location
 	}
 	if e.Status >= 500 && e.RequestID != "" {
 		text += " (request " + e.RequestID + ")"
@@ -238,7 +238,7 @@ func (w *worded) Unwrap() error { return w.err }
 
 // unreadable is an answer that is not what the API answers.
 func (c *Client) unreadable(err error) error {
-	return fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, c.discreet(err))
+	return fmt.Errorf("%s did not answer like a GitLab API: %w", c.api, c.discreet(err))
 }
 
 // printable is one line without control characters, which could move a

@@ -14,7 +14,7 @@ import (
 )
 
 // errNoRanges is a server that answers with the whole file to who wants a part.
-var errNoRanges = errors.New("the server gives files only as a whole")
+var errNoRanges = errors.New("the server sends only whole files")
 
 // torn is a transfer that broke when some was written, and the rest of which cannot be
 // had by itself: only all of it, from its beginning.
@@ -73,7 +73,7 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	}
 	switch {
 	case p.tag != "" && got.tag != "" && got.tag != p.tag:
-		err = &failure{Damaged, fmt.Errorf("%s was published anew while it was being downloaded", at)}
+		err = &failure{Damaged, fmt.Errorf("%s was replaced on the server while it was being downloaded", at)}
 	case !ranged:
 	case resp.StatusCode != http.StatusPartialContent:
 		err = errNoRanges
@@ -105,7 +105,7 @@ func rangeSize(text string, from int64) (int64, error) {
 	begin, _, _ := strings.Cut(span, "-")
 	at, err := strconv.ParseInt(begin, 10, 64)
 	if !ok || err != nil || at != from {
-		return 0, fmt.Errorf("the server answered with another part than was asked for: Content-Range %q", text)
+		return 0, fmt.Errorf("the server answered with another range than requested: Content-Range %q", text)
 	}
 	if size == "*" {
 		return -1, nil
@@ -148,10 +148,10 @@ func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writ
 func (c *Client) goesOn(at Coordinates, p part, said facts, err error) error {
 	switch kind := KindOf(err); {
 	case errors.Is(err, errNoRanges):
-		return torn{&failure{Broken, fmt.Errorf("%s: the connection broke, and %w: %s can only be begun anew", c.api.Host, err, at)}}
+		return torn{&failure{Broken, fmt.Errorf("%s: the connection broke, and %w: %s cannot be resumed, only restarted", c.api.Host, err, at)}}
 	case kind != Broken && kind != Busy:
 	case p.tag == "" && !p.digest && said.sha256 == "":
-		return torn{fmt.Errorf("%w; the server tells no digest and no tag of %s, so the rest could be that of another file: it can only be begun anew", err, at)}
+		return torn{fmt.Errorf("%w; the server gives no digest and no ETag of %s, so the rest could be of another file: it cannot be resumed, only restarted", err, at)}
 	}
 	return err
 }
@@ -191,7 +191,7 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 			}
 			watch.moved()
 			if p.to >= 0 && p.from+int64(n) > p.to {
-				return &failure{Damaged, fmt.Errorf("the server sent more of %s than there is", at)}
+				return &failure{Damaged, fmt.Errorf("the server sent more bytes of %s than it has", at)}
 			}
 			if _, werr := w.Write((*buffer)[:n]); werr != nil {
 				return local(werr)
@@ -233,7 +233,7 @@ func (c *Client) Copy(ctx context.Context, at Coordinates, f File, w io.Writer, 
 
 // wrongSize is a file that is not the one of the package's list.
 func wrongSize(at Coordinates, got, want int64) error {
-	return &failure{Damaged, fmt.Errorf("%s has %d bytes, and %d in the package's list", at, got, want)}
+	return &failure{Damaged, fmt.Errorf("%s has %d bytes, but %d in the package's list", at, got, want)}
 }
 
 // summed passes bytes on, hashing and counting them.

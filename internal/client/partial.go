@@ -68,7 +68,7 @@ func newPartial(root *os.Root, name string, size int64) (*partial, error) {
 			return p, err
 		} // a sweep took it for one that nobody holds
 	}
-	return nil, fmt.Errorf("others remove %s as soon as it is there", p.name)
+	return nil, fmt.Errorf("other processes keep removing %s", p.name)
 }
 
 func (p *partial) divide() {
@@ -89,7 +89,7 @@ func (p *partial) lockAs(flags int) (mine bool, err error) {
 	}
 	opened, err := p.f.Stat()
 	if err == nil && !opened.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", p.name)
+		err = fmt.Errorf("%s is not a regular file", p.name)
 	}
 	if err != nil {
 		return false, errors.Join(err, p.f.Close())

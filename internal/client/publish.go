@@ -43,7 +43,7 @@ func (at Coordinates) File(path string) Coordinates {
 func (at Coordinates) path() (string, error) {
 	parts := append([]string{at.Name, at.Version}, strings.Split(at.Path, "/")...)
 	if at.Project == "" || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }) {
-		return "", &failure{Refused, fmt.Errorf("%q is no address of a file", at)}
+		return "", &failure{Refused, fmt.Errorf("%q is not the address of a file", at)}
 	}
 	for i, p := range parts {
 		parts[i] = url.PathEscape(p)
@@ -256,7 +256,7 @@ func (b *body) Read(p []byte) (int, error) {
 	b.sum.Write(p[:n])
 	switch {
 	case err == io.EOF && b.left > int64(n):
-		b.err = errors.New("the file became shorter while it was sent")
+		b.err = errors.New("the file shrank while it was sent")
 	case err != nil && err != io.EOF:
 		b.err = err
 	case b.left == int64(n) && b.declared != "" && hex.EncodeToString(b.sum.Sum(nil)) != b.declared:

@@ -78,7 +78,7 @@ func Highest(packages []Package, version string, pre bool) (Package, error) {
 		}
 	}
 	if latest {
-		return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is a semantic one", len(packages))}
+		return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is a semantic version", len(packages))}
 	}
 	return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
 }

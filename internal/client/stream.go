@@ -69,7 +69,7 @@ type gate struct {
 func (g *gate) Write(p []byte) (int, error) {
 	g.left -= int64(len(p))
 	if g.left < 0 {
-		return 0, &failure{Damaged, fmt.Errorf("the server sent more of %s than its size of %d bytes", g.at, g.file.Size)}
+		return 0, &failure{Damaged, fmt.Errorf("the server sent more than the %[2]d bytes of %[1]s", g.at, g.file.Size)}
 	}
 	g.hash.Write(p)
 	if g.left == 0 && g.file.SHA256 != "" {

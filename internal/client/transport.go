@@ -59,7 +59,7 @@ func checkProxies(getenv func(string) string) error {
 	for _, names := range [][]string{{"HTTPS_PROXY", "https_proxy"}, {"HTTP_PROXY", "http_proxy"}} {
 		i := slices.IndexFunc(names, func(name string) bool { return getenv(name) != "" }) // net/http takes the first
 		if i >= 0 && !isProxy(getenv(names[i])) {
-			return fmt.Errorf("%s holds no address of a proxy: want one such as http://proxy.example.com:3128", names[i])
+			return fmt.Errorf("%s is not a proxy's address: want one such as http://proxy.example.com:3128", names[i])
 		}
 	}
 	return nil
@@ -100,9 +100,9 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	to := c.place(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path)
 	switch {
 	case len(via) >= maxRedirects:
-		return &failure{Refused, fmt.Errorf("%s sends from one address to the next: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
+		return &failure{Refused, fmt.Errorf("%s redirects too often: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
 	case r.URL.Scheme != "http" && r.URL.Scheme != "https", r.URL.Host == "":
-		return &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", c.api.Host, to)}
+		return &failure{Refused, fmt.Errorf("%s redirects to %s, which is not an HTTP address", c.api.Host, to)}
 	}
 	if r.URL.Scheme != c.api.Scheme || r.URL.Host != c.api.Host {
 		r.Header.Del(c.config.Credential.header)
@@ -128,5 +128,5 @@ func (t *redirects) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	_ = resp.Body.Close() // nothing of it is used
-	return nil, &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", t.client.api.Host, t.client.place(to))}
+	return nil, &failure{Refused, fmt.Errorf("%s redirects to %s, which is not an HTTP address", t.client.api.Host, t.client.place(to))}
 }

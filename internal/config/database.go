@@ -31,7 +31,7 @@ func ParseDatabase(v string) (Place, error) {
 	var p Place
 	err := parseDatabase(&p, v)
 	if err == nil && p.hidden() {
-		err = errors.New("want the password in PGPASSWORD or a passfile: anyone may read a command line")
+		err = errors.New("want the password in PGPASSWORD or a passfile: other users can see command lines")
 	}
 	return p, err
 }

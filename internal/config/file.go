@@ -85,7 +85,7 @@ func parseMapping(name string, root *yaml.Node) (map[string]given, []Fault) {
 		case key.Kind != yaml.ScalarNode || !slices.Contains(known, key.Value):
 			fault(unknown(key.Value, known))
 		case twice:
-			fault("it was given before, at " + first.from)
+			fault("it is set twice, first at " + first.from)
 		case !ok:
 			fault("want one value on the line")
 		default:

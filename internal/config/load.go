@@ -95,11 +95,11 @@ func together(c Config) (faults []Fault) {
 	}
 	if c.Database.Scheme == "postgres" && c.EncryptionKey == "" {
 		faults = append(faults, Fault{"encryption-key", "", c.from["encryption-key"],
-			"want one where the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it"})
+			"want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it"})
 	}
 	if c.Database.hidden() && c.from["database"] == "--database" {
 		faults = append(faults, Fault{"database", "hidden", c.from["database"],
-			"want a password in GRANARY_DATABASE, the settings file or PGPASSWORD: anyone may read a command line"})
+			"want a password in GRANARY_DATABASE, the settings file or PGPASSWORD: other users can see command lines"})
 	}
 	return faults
 }

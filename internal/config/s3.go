@@ -57,15 +57,15 @@ func parseS3(v string) (S3, error) {
 	u, err := url.Parse(v)
 	switch {
 	case err != nil || u.Scheme != "s3" || u.Host == "" || u.Fragment != "" || strings.ContainsAny(v, " \t\n\x00"):
-		return S3{}, errors.New("want s3://BUCKET/PREFIX?endpoint=URL&region=NAME, each part after the bucket as needed")
+		return S3{}, errors.New("want s3://BUCKET/PREFIX?endpoint=URL&region=NAME, the parts after the bucket are optional")
 	case u.User != nil:
-		return S3{}, errors.New("want no key in it: GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, or the AWS_* variables, are for that")
+		return S3{}, errors.New("want no key in it: set GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, or the AWS_* variables")
 	case !isBucket(u.Host):
 		return S3{}, errors.New("want a bucket's name after s3://, 3 to 63 of a-z, 0-9, . and -")
 	}
 	s := S3{Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), UploadMemory: defaultUploadMemory}
 	if slices.ContainsFunc(strings.Split(s.Prefix, "/"), func(part string) bool { return part == "." || part == ".." }) || strings.Contains(s.Prefix, "//") {
-		return S3{}, errors.New("want a prefix without empty parts, and no dots for a part")
+		return S3{}, errors.New("want a prefix without empty, . and .. parts")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {

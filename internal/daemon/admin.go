@@ -62,7 +62,7 @@ func (a *Admin) openDatabase(ctx context.Context) error {
 		return err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no database %s: %w; --data-dir or --database names the server's, whose first start makes it", path, plain(err))
+		return fmt.Errorf("there is no database %s: %w; --data-dir or --database must name the server's; the server creates it at its first start", path, plain(err))
 	}
 	held := newReserve(filepath.Dir(path), a.cfg.DiskReserve, slog.New(slog.DiscardHandler)) // the server's; it sees when this draws on it
 	db, err := metadb.OpenSQLite(ctx, path, metadb.Options{Beside: true, Reserve: held.draw})
@@ -147,7 +147,7 @@ func (w *answer) Write(b []byte) (int, error) { return w.body.Write(b) }
 func (a *Admin) ResetRoot(ctx context.Context) (secret, file string, err error) {
 	secret, file = newRootToken(), filepath.Join(a.cfg.DataDir, tokenFile)
 	if err := writeSecret(file, secret); err != nil {
-		return "", "", fmt.Errorf("cannot write the token to %s: %w; --data-dir names the server's data directory; nothing was changed", file, plain(err))
+		return "", "", fmt.Errorf("cannot write the token to %s: %w; nothing was changed; --data-dir must name the server's data directory", file, plain(err))
 	}
 	s := &a.server
 	root, err := s.makeRoot(ctx, audit.Author{Credential: audit.CommandLine})

@@ -54,7 +54,7 @@ func (a *Admin) awaitSweep(ctx context.Context, id int64) (registry.Swept, error
 			case err != nil:
 				return swept, err
 			case failure != "":
-				return swept, fmt.Errorf("the sweep failed after %d blobs of %d bytes: %s; the server tries again within an hour", swept.Blobs, swept.Bytes, failure)
+				return swept, fmt.Errorf("the sweep failed after it removed %d blobs, %d bytes: %s; the server retries within an hour", swept.Blobs, swept.Bytes, failure)
 			case done:
 				return swept, nil
 			}
@@ -70,11 +70,11 @@ func (a *Admin) someServer(ctx context.Context) error {
 	case err != nil:
 		return err
 	case len(nodes) == 0:
-		return errors.New("no server runs on the database, and it is the server that sweeps; start it, and ask again")
+		return errors.New("no server runs on the database, and only a server sweeps; start it, and run this again")
 	}
 	for _, n := range nodes {
 		if n.Schema < metadb.SweepsSince {
-			return fmt.Errorf("%s still runs, which cannot be asked to sweep; stop it, and ask again", n)
+			return fmt.Errorf("%s still runs, and its version cannot sweep on request; stop it, and run this again", n)
 		}
 	}
 	return nil

@@ -83,8 +83,8 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 
 // handler is everything the server answers. url is where it can be reached.
 func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.Handler, httpd.Options) {
-	unknown := trouble.NewSeldom(log, "a client called this server by a name it does not know, so links name its address; "+
-		"set external-url to what clients call, or add the name to trusted-hosts")
+	unknown := trouble.NewSeldom(log, "a client called this server by an unknown name, so links name the server's address; "+
+		"set external-url to the address that clients use, or add the name to trusted-hosts")
 	s.api.Hosts = api.Hosts{Names: cfg.TrustedHosts, Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
 	options := httpd.Options{
 		Log:             log,

@@ -21,7 +21,7 @@ type damage struct {
 func newDamage(log *slog.Logger) *damage {
 	d := &damage{log, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "granary_blobs_damaged_total",
-		Help: "Requests for a file whose bytes are missing, have another size or another digest than those published.",
+		Help: "Requests for files whose bytes are missing, or differ in size or digest from those published.",
 	}, []string{"kind"})}
 	for _, kind := range []blob.Damage{blob.Missing, blob.OtherSize, blob.OtherBytes} {
 		d.seen.WithLabelValues(string(kind)) // so that an alert sees the first

@@ -62,7 +62,7 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, termin
 		return err
 	}
 	if path == "" {
-		log.Info("first start: the administrator has the token of the settings", "user", rootName, "project", "root/demo")
+		log.Info("first start: the administrator's token is the one in the settings", "user", rootName, "project", "root/demo")
 		secret = "$TOKEN" // whoever set it knows it, and whoever reads along need not
 	} else {
 		log.Info("first start: the administrator's token is in a file", "user", rootName, "file", path, "project", "root/demo")
@@ -111,9 +111,9 @@ func writeSecret(path, secret string) error {
 // settings, which is not shown.
 func welcome(w io.Writer, url, token, path string) error {
 	file := url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
-	shown := token + "\n                 (shown this once, and kept in " + path + ")"
+	shown := token + "\n                 (shown only once, and stored in " + path + ")"
 	if path == "" {
-		shown = "that of the settings, not shown: TOKEN=..."
+		shown = "the one in the settings, not shown: TOKEN=..."
 	}
 	_, err := fmt.Fprintf(w, `granary is ready at %[1]s
 

@@ -81,11 +81,11 @@ func (s *server) checkStore(ctx context.Context, place config.Place) error {
 func sameIdentity(place config.Place, found, identity string, placed bool) error {
 	switch {
 	case found == "" && placed:
-		return fmt.Errorf("%s is not the store of these records: nothing named identity is in it; "+
-			"correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put %q there as identity", place, identity)
+		return fmt.Errorf("%s is not the store of these records: nothing in it is named identity; "+
+			"correct the setting blobs, or mount the store, the same for all nodes; if it is a copy of the right store, write %q to a file or object identity in it", place, identity)
 	case found != "" && found != identity:
-		return fmt.Errorf("%s is the store of other records: what is named identity there is %q, not %q; "+
-			"correct the setting blobs or database; if those records are gone for good, put %[3]q there in its place", place, found, identity)
+		return fmt.Errorf("%s is the store of other records: its identity is %q, not %q; "+
+			"correct the setting blobs or database; if those records are gone for good, write %[3]q to its file or object identity", place, found, identity)
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func checkTarget(ctx context.Context, to, from any) error {
 		return err
 	}
 	if theirs != "" && theirs != ours {
-		return fmt.Errorf("it is the store of other records: what is named identity there is %q, not %q; --to names another place", theirs, ours)
+		return fmt.Errorf("it is the store of other records: its identity is %q, not %q; --to names another store", theirs, ours)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func TestStoreIdentity(t *testing.T) {
 	if got, err := os.ReadFile(filepath.Join(dir, "first", "identity")); err != nil || string(got) != identity {
 		t.Fatalf("the store has %q, %v, want %q", got, err, identity)
 	}
-	want := "cannot use the blob store: file:" + filepath.Join(dir, "second") + " is not the store of these records: nothing named identity is in it; " +
+	want := "cannot use the blob store: file:" + filepath.Join(dir, "second") + " is not the store of these records: nothing in it is named identity; " +
 		`correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put "` + identity + `" there as identity`
 	for _, there := range []bool{false, true} { // as where nothing is mounted
 		if there {

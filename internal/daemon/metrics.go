@@ -44,7 +44,7 @@ func toThisMachine(h http.Handler) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, `{"message":"403 Forbidden - metrics are for this machine; metrics-listen or metrics=on of the server opens them"}`)
+		_, _ = io.WriteString(w, `{"message":"403 Forbidden - metrics are only for this machine; the settings metrics-listen or metrics=on allow other clients"}`)
 	})
 }
 

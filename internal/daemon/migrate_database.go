@@ -30,7 +30,7 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, 
 		return err
 	}
 	if from.Scheme == "postgres" && cfg.EncryptionKey == "" {
-		return errors.New("the nodes' encryption key is not known: set GRANARY_ENCRYPTION_KEY to it")
+		return errors.New("the nodes' encryption key is missing: set GRANARY_ENCRYPTION_KEY to it")
 	}
 	if err := source.useKey(ctx, cfg); err != nil { // the server will have no other
 		return err
@@ -42,9 +42,9 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, 
 		fmt.Fprintf(progress, "%9d  %s\n", rows, table)
 	})
 	if err != nil {
-		return fmt.Errorf("nothing was moved to %s: %w", cfg.Database, err)
+		return fmt.Errorf("nothing was copied to %s: %w", cfg.Database, err)
 	}
-	fmt.Fprintf(progress, "all of it is in %s\n", cfg.Database)
+	fmt.Fprintf(progress, "everything is in %s\n", cfg.Database)
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (s *server) openIdle(ctx context.Context, from config.Place) error {
 		names = append(names, n.String())
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("nodes run on %s: %s; stop them (one that was killed counts for 30 s)", from, strings.Join(names, ", "))
+		return fmt.Errorf("nodes run on %s: %s; stop them (a node that was killed counts for 30 s)", from, strings.Join(names, ", "))
 	}
 	return nil
 }

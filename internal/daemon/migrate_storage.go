@@ -27,7 +27,7 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 		return Copied{}, err
 	}
 	if from.Blobs == to.Blobs {
-		return Copied{}, fmt.Errorf("the blobs are in %s already; --to names another place", from.Blobs)
+		return Copied{}, fmt.Errorf("the blobs are in %s already; --to names another store", from.Blobs)
 	}
 	source, err := openSource(ctx, from)
 	if err != nil {
@@ -91,5 +91,5 @@ func damaged(digests []blob.Digest) error {
 	if len(digests) > damagedShown {
 		names = append(names, "...")
 	}
-	return errors.New(fmt.Sprint(len(digests)) + " blobs are damaged where they are, and were not copied: " + strings.Join(names, ", "))
+	return errors.New(fmt.Sprint(len(digests)) + " blobs are damaged in the source, and were not copied: " + strings.Join(names, ", "))
 }

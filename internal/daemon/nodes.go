@@ -27,7 +27,7 @@ func (s *server) whileCurrent(ctx context.Context) (current context.Context, sto
 func (s *server) greet(ctx context.Context, log *slog.Logger) {
 	nodes, err := s.db.Nodes(ctx)
 	if err != nil {
-		log.Warn("which other nodes run is not known", "error", err)
+		log.Warn("cannot list the other nodes on the database", "error", err)
 		return
 	}
 	s.tasks.count(nodes)

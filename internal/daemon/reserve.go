@@ -32,7 +32,7 @@ type reserve struct {
 // newReserve does nothing yet. dir is that of the database.
 func newReserve(dir string, size int64, log *slog.Logger) *reserve {
 	return &reserve{path: filepath.Join(dir, reserveName), size: size, log: log,
-		trouble: trouble.New(log, "no space is held back for deletions", "space is held back for deletions")}
+		trouble: trouble.New(log, "cannot hold back space for deletions", "the reserve for deletions is held back")}
 }
 
 // isOut reports whether the space was given back: nothing but deletions may use
@@ -54,11 +54,11 @@ func (r *reserve) draw() bool {
 		err = errors.Join(f.Truncate(0), f.Sync(), f.Close())
 	}
 	if err != nil {
-		r.log.Error("the space that is held back for deletions cannot be given back", "file", r.path, "error", err)
+		r.log.Error("cannot free the reserve for deletions", "file", r.path, "error", err)
 		return false
 	}
 	r.out.Store(true)
-	r.log.Warn("the disk is full: the space that was held back is used for deletions; files are taken again when there is space for it", "bytes", held)
+	r.log.Warn("the disk is full: the reserve is used for deletions; publishing works again when there is space for the reserve", "bytes", held)
 	return true
 }
 
@@ -79,7 +79,7 @@ func (r *reserve) keep() {
 	if r.size == 0 {
 		r.out.Store(false)
 		if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			r.log.Warn("the space that was held back for deletions cannot be given back", "file", r.path, "error", err)
+			r.log.Warn("cannot free the reserve for deletions", "file", r.path, "error", err)
 		}
 		return
 	}
@@ -101,7 +101,7 @@ func (r *reserve) make(held int64) error {
 			return err
 		}
 		if free < missing+2*leastFree {
-			return fmt.Errorf("%d bytes are free on the database's disk; want %d: delete something, or choose a smaller --disk-reserve", free, missing+2*leastFree)
+			return fmt.Errorf("%d bytes are free on the database's disk, want %d; delete packages, or set a smaller --disk-reserve", free, missing+2*leastFree)
 		}
 	}
 	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE, 0o600)

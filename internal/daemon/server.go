@@ -176,7 +176,7 @@ func sqliteFile(cfg config.Config) (string, error) {
 func (s *server) ownDirectories(dirs ...string) error {
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another place", dir, plain(err))
+			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
 		}
 		if err := s.lock(dir); err != nil {
 			return err

@@ -44,7 +44,7 @@ func (l *sideListener) serve(ctx context.Context, h http.Handler, what string, l
 	go func() {
 		defer close(done)
 		if err := httpd.NewServer(h, httpd.Options{Log: log}).Serve(ctx, l.ln); err != nil {
-			log.Error(what+" are no longer served", "error", err)
+			log.Error(what+" stopped", "error", err)
 		}
 	}()
 	return func() { cancel(); <-done }

@@ -30,28 +30,28 @@ func newTasks() *tasks {
 		troubles: map[string]*trouble.Trouble{},
 		leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_upkeep_running",
-			Help: "1 on the one node that sweeps and tidies for all, 0 on the others.",
+			Help: "1 on the node that sweeps and does the other upkeep for all nodes, 0 on the others.",
 		}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "granary_task_duration_seconds",
-			Help:    "Work beside the requests that this node did, by task and outcome: done, failed (and tried again at its next turn).",
+			Help:    "Duration of background tasks on this node, by task and outcome: done, failed (and tried again at the next interval).",
 			Buckets: []float64{.01, .1, 1, 10, 60, 600},
 		}, []string{"task", "outcome"}),
 		success: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_task_last_success_timestamp_seconds",
-			Help: "When this node last did a task to its end.",
+			Help: "Time when a task last succeeded on this node.",
 		}, []string{"task"}),
 		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "granary_task_removed_total",
-			Help: "What tasks removed: blobs and left-over uploads, audit events, webhook attempts, nodes that were killed.",
+			Help: "Number of items that tasks removed: blobs and left-over uploads, audit events, webhook attempts, killed nodes.",
 		}, []string{"task"}),
 		nodes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_nodes",
-			Help: "Servers that were seen on the database within the last 30 s, this one too, by granary's version.",
+			Help: "Servers seen on the database within the last 30 s, including this one, by granary's version.",
 		}, []string{"version"}),
 		stored: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_store_bytes",
-			Help: "Bytes of all blobs on record, small ones too; on the one node that sweeps for all.",
+			Help: "Bytes of all blobs on record, small ones too; only on the node that sweeps for all nodes.",
 		}, nil),
 		swept: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "granary_swept_bytes_total",
@@ -71,7 +71,7 @@ func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func
 	removed, err := work(ctx)
 	if removed > 0 {
 		t.removed.WithLabelValues(task).Add(float64(removed))
-		log.Info("removed what nobody needs any more", "task", task, "removed", removed)
+		log.Info("background task removed expired data", "task", task, "removed", removed)
 	}
 	switch {
 	case err == nil:
@@ -89,7 +89,7 @@ func (t *tasks) trouble(log *slog.Logger, task string) *trouble.Trouble {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.troubles[task] == nil {
-		t.troubles[task] = trouble.New(log, "work beside the requests failed; it is tried again at its next turn", "work beside the requests is done again")
+		t.troubles[task] = trouble.New(log, "background task failed; it will run again at the next interval", "background task works again")
 	}
 	return t.troubles[task]
 }

@@ -44,7 +44,7 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 // log tells of the database's silence on every node: running says whether the
 // upkeep was or is this node's.
 func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	lost := trouble.New(log, "the upkeep has lost the database here; it goes on where the database answers", "the upkeep has the database here again")
+	lost := trouble.New(log, "the upkeep cannot reach the database from this node; retrying", "the upkeep reaches the database again from this node")
 	for ctx.Err() == nil {
 		ran := false
 		err := s.db.ExclusiveInTurn(ctx, exclusive, func() { lost.Saw(nil, "running", false) }, func(ctx context.Context) error {

@@ -26,7 +26,7 @@ func NewMetrics() *Metrics {
 		registry: prometheus.NewRegistry(),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_http_requests_in_flight",
-			Help: "Requests being served now.",
+			Help: "Requests in progress.",
 		}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "granary_http_requests_total",
@@ -63,11 +63,11 @@ func (m *Metrics) ShowAnswers(held func() (taken int64, waiting int)) {
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "granary_answers_memory_bytes",
-			Help: "Memory that answers above 64 KiB have reserved.",
+			Help: "Bytes of memory reserved by answers above 64 KiB.",
 		}, func() float64 { taken, _ := held(); return float64(taken) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "granary_answers_waiting",
-			Help: "Requests that wait for memory for their answer.",
+			Help: "Requests that wait for memory for their answers.",
 		}, func() float64 { _, waiting := held(); return float64(waiting) }))
 }
 

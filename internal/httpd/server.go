@@ -82,7 +82,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	case err := <-failed:
 		s.end()
 		_ = s.http.Close()
-		return fmt.Errorf("cannot go on serving on %s: %w", ln.Addr(), err)
+		return fmt.Errorf("the server on %s failed: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
 	s.end()
@@ -94,7 +94,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		s.waitForHandlers(graceAfterCut)
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("cannot go on serving on %s: %w", ln.Addr(), err)
+		return fmt.Errorf("the server on %s failed: %w", ln.Addr(), err)
 	}
 	return nil
 }

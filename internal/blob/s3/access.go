@@ -43,7 +43,7 @@ func (c *client) check(ctx context.Context, prefix string) error {
 	at := c.core.EndpointURL().String()
 	keys, err := c.chain.GetWithContext(c.core.CredContext())
 	if err != nil || keys.SignerType.IsAnonymous() {
-		return errors.New("there are no keys for the bucket: give GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, the AWS_* variables, a credentials file or a role")
+		return errors.New("there are no keys for the bucket: set GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, the AWS_* variables, a credentials file or a role")
 	}
 	for o := range c.core.ListObjectsIter(ctx, c.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: 1}) {
 		err = o.Err
@@ -57,13 +57,13 @@ func (c *client) check(ctx context.Context, prefix string) error {
 	case err == nil:
 		return nil
 	case !answered:
-		return fmt.Errorf("no answer from %s: %w; is the endpoint right, and is the store running?", at, err)
+		return fmt.Errorf("no answer from %s: %w; check the endpoint, and that the store is running", at, err)
 	case e.Code == minio.NoSuchBucket:
-		return fmt.Errorf("there is no bucket %q at %s; make it, or correct the setting blobs", c.bucket, at)
+		return fmt.Errorf("there is no bucket %q at %s; create it, or correct the setting blobs", c.bucket, at)
 	case e.Code == "AuthorizationHeaderMalformed" || e.Code == "PermanentRedirect" || e.StatusCode == http.StatusMovedPermanently:
-		return fmt.Errorf("the bucket %q is in another region (%s); give it as region=", c.bucket, cmp.Or(e.Region, e.Message))
+		return fmt.Errorf("the bucket %q is in another region (%s); set region=", c.bucket, cmp.Or(e.Region, e.Message))
 	case e.StatusCode == http.StatusForbidden, e.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s refuses the key %s for the bucket %q: %s (%s); is the key right, and may it list the bucket?", at, keys.AccessKeyID, c.bucket, e.Message, e.Code)
+		return fmt.Errorf("%s refuses the key %s for the bucket %q: %s (%s); check the key, and its permission to list the bucket", at, keys.AccessKeyID, c.bucket, e.Message, e.Code)
 	}
 	return fmt.Errorf("%s does not serve the bucket %q: %s (%s)", at, c.bucket, e.Message, e.Code)
 }

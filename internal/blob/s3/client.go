@@ -40,7 +40,7 @@ const (
 func newClient(cfg Config) (*client, error) {
 	endpoint, err := url.Parse(cfg.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("the endpoint is no URL: %w", err)
+		return nil, fmt.Errorf("the endpoint is not a URL: %w", err)
 	}
 	if cfg.Endpoint == "" {
 		endpoint = &url.URL{Scheme: "https", Host: "s3.amazonaws.com"}

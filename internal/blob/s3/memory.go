@@ -57,7 +57,7 @@ const (
 	mostWait = time.Minute // for room; slow senders may hold it for long
 )
 
-var errBusy = errors.New("no memory for one more upload; try again, or raise upload_memory")
+var errBusy = errors.New("no memory for another upload; try again, or raise upload_memory")
 
 func newMemory(total int64) *memory {
 	if total == 0 {
@@ -78,7 +78,7 @@ func (m *memory) firstPart() int64 {
 func (m *memory) part(ctx context.Context, most int64) (*part, error) {
 	room := (most + slabSize - 1) / slabSize * slabSize
 	if room > m.total {
-		return nil, fmt.Errorf("%w: its parts of %d bytes do not fit into upload_memory", blob.ErrTooLarge, most)
+		return nil, fmt.Errorf("%w: parts of %d bytes do not fit into upload_memory", blob.ErrTooLarge, most)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, mostWait, errBusy)
 	defer cancel()
