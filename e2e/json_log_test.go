@@ -133,7 +133,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	within(t, "not ready", ready(503))
 	s.field(t, "database: this node cannot say", "error")
-	s.field(t, "the upkeep has lost the database here", "error")
+	s.field(t, "the upkeep cannot reach the database from this node", "error")
 	for range 40 { // two seconds
 		time.Sleep(50 * time.Millisecond)
 		ready(503)()

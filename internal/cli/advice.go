@@ -21,13 +21,13 @@ const (
 const slashAdvice = `a proxy must pass addresses on unchanged (nginx: proxy_pass without a path;
 Apache: AllowEncodedSlashes NoDecode, and nocanon); until then name the project by its id`
 
-const elsewhereAdvice = `no token was shown there, so yours is not the reason: the link that the server gave was
-refused, as for the wrong time on one of the machines, a link that has ended, or a store
-that does not let its signer read; the server's operators can tell`
+const elsewhereAdvice = `your token is not the reason, it was not sent there: the store refused the link that the
+server gave; perhaps a machine's clock is wrong, the link has expired, or the store does
+not let the link's signer read; ask the server's operators`
 
-const deployTokenAdvice = `a deploy token of the project publishes files, and downloads those that are named
-(granary pull PROJECT NAME@VERSION FILE...), as its scopes allow; it reads no lists and
-deletes nothing: use an access token for that. Or it has ended, or is another project's`
+const deployTokenAdvice = `a deploy token can publish files, and download files by name (granary pull PROJECT
+NAME@VERSION FILE...), as its scopes allow; it cannot read lists or delete: use an access
+token for that. Or the token has expired, or belongs to another project`
 
 // advise adds what to do next to what the server said.
 func advise(err error, project string) error {

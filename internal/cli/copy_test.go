@@ -118,7 +118,7 @@ func TestCopySourceRefuses(t *testing.T) {
 		}
 	}
 	code, stdout, stderr := copyOf(t, []string{"gone"}, target)
-	if code != exitNotFound || stdout != "" || !strings.Contains(stderr, "/src lists the file, and does not give it") || strings.Contains(stderr, "is not there") {
+	if code != exitNotFound || stdout != "" || !strings.Contains(stderr, "/src lists the file but does not send it") || strings.Contains(stderr, "does not exist") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }

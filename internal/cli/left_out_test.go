@@ -77,7 +77,7 @@ func TestLeftOut(t *testing.T) {
 	f := finder{}
 	f.at(t.Context(), filepath.Join(dir, ".GIT"))
 	f.at(t.Context(), filepath.Join(dir, ".GIT", "hook"))
-	if err := f.failed(); err == nil || strings.Count(err.Error(), "is git's own and never published") != 2 {
+	if err := f.failed(); err == nil || strings.Count(err.Error(), "belongs to git and is never published") != 2 {
 		t.Error(err)
 	}
 }

@@ -35,7 +35,7 @@ func TestResolve(t *testing.T) {
 		{there: many, version: "3.0.0", want: "has no package tool 3.0.0", kind: client.NotFound},
 		{there: many, version: "^3", want: "none of 7 versions is in the range ^3", kind: client.NotFound},
 		{there: many, version: "^^3", want: "is no range"},
-		{there: "nightly", version: "", want: "none of 1 versions is a semantic one", kind: client.NotFound},
+		{there: "nightly", version: "", want: "none of 1 versions is a semantic version", kind: client.NotFound},
 		{there: "", version: "latest", want: "7 has no package tool", kind: client.NotFound},
 	} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
