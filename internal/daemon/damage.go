@@ -11,8 +11,7 @@ import (
 	"granary/internal/registry"
 )
 
-// damage tells the operator of files whose bytes were found lost or changed as
-// somebody asked for them.
+// damage logs and counts requests for files whose bytes are lost or changed.
 type damage struct {
 	log  *slog.Logger
 	seen *prometheus.CounterVec

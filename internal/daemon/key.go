@@ -14,7 +14,7 @@ import (
 	"granary/internal/metadb"
 )
 
-// keyFile holds the key for secrets where the settings give none.
+// keyFile holds the key for secrets if the settings give none.
 const keyFile = "encryption_key"
 
 // useKey gives the database the key for secrets: the setting's, else the

@@ -59,7 +59,7 @@ func (s *server) holds(f *os.File) bool {
 	})
 }
 
-// holder names the process that has the lock, as far as it told.
+// holder names the process that has the lock, if the lock file names it.
 func holder(f *os.File) string {
 	text := make([]byte, 32)
 	n, err := f.ReadAt(text, 0)

@@ -13,9 +13,9 @@ import (
 	"granary/internal/metadb"
 )
 
-// MigrateDatabase moves every record of a database, on which no server may run, to the
-// database of the settings, which is of the other kind and must have none: see
-// metadb.Transfer. The first stays as it is. It tells each table.
+// MigrateDatabase copies every record of a database, on which no server may run, to the
+// database of the settings, which is of the other kind and must have no records: see
+// metadb.Transfer. The source stays unchanged. progress gets a line for each table.
 func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, progress io.Writer) (err error) {
 	if err := supported(); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *server) openIdle(ctx context.Context, from config.Place) error {
 	return nil
 }
 
-// openEmpty opens the database of the settings, and makes it where it is missing.
+// openEmpty opens the database of the settings, and creates it if it is missing.
 func (s *server) openEmpty(ctx context.Context, cfg config.Config) error {
 	var err error
 	if cfg.Database.Scheme == "postgres" {

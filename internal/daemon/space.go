@@ -19,11 +19,11 @@ const (
 	trialSize  = 4 << 10
 )
 
-// space is the room on the local disks that a server writes to. There is none
-// where records and blobs are elsewhere.
+// space is the free space on the local disks that a server writes to. It has no disks
+// if records and blobs are elsewhere.
 type space struct {
 	disks   []*localDisk
-	reserve *reserve // of the database's disk; nil where that is elsewhere
+	reserve *reserve // of the database's disk; nil if the database is elsewhere
 }
 
 // localDisk is a directory on a disk, and what it holds.
@@ -54,8 +54,8 @@ func newSpace(cfg config.Config) (*space, error) {
 	return s, nil
 }
 
-// full says of a full disk what to do about it, and of one that does not answer
-// while ctx lasts that it does not; nil is that there is room.
+// full returns an error for a full disk, which says what to do, and for a disk that
+// does not answer before ctx ends; nil if there is space.
 func (s *space) full(ctx context.Context) error {
 	if s.reserve.isOut() {
 		return fmt.Errorf("the disk of the database is full, and the reserve is used for deletions: %s", makeRoom)
@@ -118,7 +118,7 @@ func (s *space) collectors() []prometheus.Collector {
 			Help:        "Free bytes on the local disk that holds the database or the blobs.",
 			ConstLabels: prometheus.Labels{"holds": d.holds},
 		}, func() float64 {
-			free, _ := freeBytes(d.dir) // 0 where the disk is not there: that calls for somebody, too
+			free, _ := freeBytes(d.dir) // 0 if the disk is missing: the operator must act then, too
 			return float64(free)
 		}))
 	}

@@ -11,14 +11,14 @@ import (
 	"granary/internal/trouble"
 )
 
-// tasks does the work beside the requests, and tells Prometheus how it goes.
+// tasks runs background tasks and keeps their metrics.
 type tasks struct {
 	leads    prometheus.Gauge // 1 while this node does the upkeep for all
 	duration *prometheus.HistogramVec
 	success  *prometheus.GaugeVec
 	removed  *prometheus.CounterVec
 	nodes    *prometheus.GaugeVec
-	stored   *prometheus.GaugeVec // without labels: told only while this node does the upkeep
+	stored   *prometheus.GaugeVec // without labels: has a value only while this node does the upkeep
 	swept    prometheus.Counter
 
 	mu       sync.Mutex
@@ -65,7 +65,7 @@ func (t *tasks) collectors() []prometheus.Collector {
 	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed, t.nodes, t.stored, t.swept}
 }
 
-// do does a task once. work reports how much it removed, also where it failed.
+// do runs a task once. work returns how much it removed, also if it failed.
 func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func(context.Context) (removed int, err error)) {
 	began := time.Now()
 	removed, err := work(ctx)
@@ -78,7 +78,7 @@ func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func
 		t.duration.WithLabelValues(task, "done").Observe(time.Since(began).Seconds())
 		t.success.WithLabelValues(task).SetToCurrentTime()
 		t.trouble(log, task).Saw(nil, "task", task)
-	case ctx.Err() == nil: // else it was cut short, and is whoever's turn it is
+	case ctx.Err() == nil: // else it was cancelled, and the next node with the upkeep does it
 		t.duration.WithLabelValues(task, "failed").Observe(time.Since(began).Seconds())
 		t.trouble(log, task).Saw(err, "task", task)
 	}
