@@ -14,10 +14,10 @@ func TestIgnoreFileTellsNoText(t *testing.T) {
 	const secret = "glpat-secret"
 	outside := write(t, filepath.Join(t.TempDir(), "environ"), "!"+secret)
 	for name, tt := range map[string]struct{ text, link, want string }{
-		"taken back": {text: "# a\n\n!" + secret, want: ".granaryignore:3 takes something back"},
+		"taken back": {text: "# a\n\n!" + secret, want: ".granaryignore:3 begins with !, which is not supported here"},
 		"no pattern": {text: "[" + secret, want: ".granaryignore:1 is not a pattern"},
 		"too long":   {text: strings.Repeat(secret, maxIgnoreFile/len(secret)+1), want: "has more than 1048576 bytes"},
-		"inside":     {link: "rules", want: ".granaryignore:1 takes something back"},
+		"inside":     {link: "rules", want: ".granaryignore:1 begins with !, which is not supported here"},
 		"outside":    {link: outside, want: "is a link that leads out of "},
 		"broken":     {link: "nowhere"},
 		"directory":  {link: ".", want: ".granaryignore is not a regular file"},

@@ -149,11 +149,11 @@ func TestPullNames(t *testing.T) {
 		"../a":           "leads out of the directory",
 		own:              "pull calls its own list",
 		"deeper/" + own:  "pull calls its own list",
-		"a/":             "no plain path",
-		"a//b":           "no plain path",
-		"a/./b":          "no plain path",
-		"x/../y":         "no plain path",
-		"a\x00b":         "no plain path",
+		"a/":             "not a plain path",
+		"a//b":           "not a plain path",
+		"a/./b":          "not a plain path",
+		"x/../y":         "not a plain path",
+		"a\x00b":         "not a plain path",
 		".git/hooks/x":   "git would take for its own",
 		"sub/.GIT/x":     "git would take for its own",
 		".gitignore":     "",
@@ -372,7 +372,7 @@ func TestPullUnlisted(t *testing.T) {
 	dir := t.TempDir()
 	code := Main(t.Context(), Env{Args: []string{"pull", "p", "tool@1", "file", "-o", dir}, Environ: []string{"GRANARY_SERVER=" + s.URL, "HOME=" + dir}, Stdout: &out, Stderr: &told})
 	got, err := os.ReadFile(filepath.Join(dir, "file"))
-	if code != exitOK || err != nil || string(got) != "bytes" || !strings.Contains(told.String(), "nothing was compared") {
+	if code != exitOK || err != nil || string(got) != "bytes" || !strings.Contains(told.String(), "the file was not checked") {
 		t.Errorf("%d %q %v\n%s", code, got, err, told.String())
 	}
 }

@@ -18,7 +18,7 @@ type Rate struct {
 	Seconds  int64
 }
 
-// Key is the user or address that is counted.
+// Key is the user, deploy token or address that is counted.
 type Key struct {
 	kind byte
 	id   uint64
