@@ -20,7 +20,7 @@ import (
 // Kind says what sort of failure an error is.
 type Kind int
 
-// The kinds. Failed is the zero value: nobody classified it.
+// The kinds. Failed is the zero value: any other error.
 const (
 	Failed   Kind = iota
 	Broken        // the connection broke, or there was none
@@ -43,12 +43,12 @@ func KindOf(err error) Kind {
 	return Failed
 }
 
-// Error is an answer of the server that is no success.
+// Error is an answer of the server that is not a success.
 type Error struct {
 	Status     int           // of HTTP
 	Message    string        // the server's own words, without the status; may be ""
-	Location   string        // where it says to go, for a redirect
-	RetryAfter time.Duration // how long it asks to wait; 0 where it did not
+	Location   string        // the target of a redirect
+	RetryAfter time.Duration // how long it asks to wait; 0 if it did not
 	RequestID  string        // under which the server's log knows it; may be ""
 	Shown      string        // the kind of credential that was shown, in words; "" for none
 
@@ -102,7 +102,7 @@ func status(err error, code int) bool {
 	return ok && e.Status == code
 }
 
-// failure is an error of a kind that no answer of the server told.
+// failure is an error of a kind without an answer of the server.
 type failure struct {
 	kind Kind
 	err  error
@@ -166,7 +166,7 @@ func unescaped(resp *http.Response, isJSON bool, words any) bool {
 	return resp.StatusCode == http.StatusNotFound && noRoute || resp.StatusCode == http.StatusBadRequest && !isJSON
 }
 
-// elsewhere is the host that a redirect led to, "" where it is the one that was asked.
+// elsewhere is the host that a redirect led to, "" if it is the client's server.
 func elsewhere(resp *http.Response) string {
 	if resp.Request == nil {
 		return ""

@@ -20,7 +20,7 @@ const (
 	maxPages = 10_000    // of one list: a million rows
 	maxList  = 256 << 20 // bytes of one list
 
-	pagesAtOnce = 4 // of one list, of which the first told how many there are
+	pagesAtOnce = 4 // of one list, after the first one, which gives their number
 )
 
 // List collects a list from all its pages: path is that of a route of the API,
@@ -144,7 +144,7 @@ func (p *page[T]) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &p.rows)
 }
 
-// nextPage is 0 after the last page, and where a server would go back.
+// nextPage is 0 after the last page, and if the server names an earlier page.
 func nextPage(h http.Header, page int) int {
 	next, err := strconv.Atoi(h.Get("X-Next-Page"))
 	if err != nil || next <= page {

@@ -8,7 +8,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// RangeError is a range of versions that cannot be read: a mistake of who wrote it.
+// RangeError is a range of versions that cannot be parsed: the user's mistake.
 type RangeError struct {
 	Range string
 	Err   error // what is wrong with it

@@ -53,8 +53,8 @@ func (c stepping) ReadFrom(r io.Reader) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, make([]byte, sendStep))
 }
 
-// checkProxies refuses an address of a proxy that is none: net/http would go on without
-// a proxy. It may hold a password, and is not told.
+// checkProxies refuses an invalid address of a proxy: net/http would continue without a
+// proxy. The error does not repeat the address, which may contain a password.
 func checkProxies(getenv func(string) string) error {
 	for _, names := range [][]string{{"HTTPS_PROXY", "https_proxy"}, {"HTTP_PROXY", "http_proxy"}} {
 		i := slices.IndexFunc(names, func(name string) bool { return getenv(name) != "" }) // net/http takes the first
@@ -74,8 +74,8 @@ func isProxy(text string) bool {
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
-// trusting is how TLS is spoken with these authorities beside the machine's, nil
-// for Go's own way.
+// trusting is a TLS configuration that trusts these authorities and the machine's; nil
+// for Go's default.
 func trusting(authorities []byte) (*tls.Config, error) {
 	if authorities == nil {
 		return nil, nil
@@ -90,9 +90,9 @@ func trusting(authorities []byte) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
-// checkRedirect follows a GET, without the credential where it leads elsewhere.
-// Nothing else is followed: net/http would make a GET of a PUT. Where a server sends a
-// caller in a circle, or to no address, asking again will not help.
+// checkRedirect follows a GET, without the credential if it leads to another server.
+// Nothing else is followed: net/http would make a GET of a PUT. A circle of redirects,
+// or one without an address, is not retried.
 func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
 		return http.ErrUseLastResponse
@@ -110,8 +110,8 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// redirects refuses one to an address that cannot be read. net/http would take it for
-// a broken connection, and tell the address with its signature.
+// redirects refuses a redirect to an address that cannot be parsed. net/http would
+// report a broken connection, and print the address with its signature.
 type redirects struct {
 	client *Client
 	next   http.RoundTripper

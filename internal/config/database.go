@@ -50,7 +50,7 @@ func withoutSecrets(dsn string) (shown string, hidden bool) {
 		return dsn, false
 	}
 	rest, query, _ := strings.Cut(rest, "?")
-	// The last @: a password may hold one that nobody escaped.
+	// The last @: a password may contain an unescaped one.
 	if at := strings.LastIndex(rest, "@"); at >= 0 {
 		if user, _, has := strings.Cut(rest[:at], ":"); has {
 			rest, hidden = user+":(hidden)"+rest[at:], true

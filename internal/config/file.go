@@ -96,7 +96,7 @@ func parseMapping(name string, root *yaml.Node) (map[string]given, []Fault) {
 }
 
 // scalar is a node's text. A list of scalars is joined by commas, for settings
-// that hold several values. Nothing at all (`naming:`) is no value.
+// that hold several values. An empty node (`naming:`) is not a value.
 func scalar(n *yaml.Node) (string, bool) {
 	switch {
 	case n.Kind == yaml.ScalarNode && n.Tag != "!!null":

@@ -41,7 +41,7 @@ func parseListen(to *string, v string) error {
 	return nil
 }
 
-// parseOptionalListen is parseListen where no address is none.
+// parseOptionalListen is parseListen that also accepts no address.
 func parseOptionalListen(to *string, v string) error {
 	if v == "" {
 		*to = ""

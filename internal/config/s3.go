@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// S3 is what an s3:// place says beside its keys.
+// S3 is the parameters of an s3:// address.
 type S3 struct {
 	Bucket       string
 	Prefix       string // without slashes at its ends; "" for the whole bucket
@@ -116,7 +116,7 @@ func (s *S3) set(name, v string) error {
 	return nil
 }
 
-// parseEndpoint takes https where no scheme is given.
+// parseEndpoint uses https if there is no scheme.
 func parseEndpoint(to *string, v string) error {
 	if !strings.Contains(v, "://") {
 		v = "https://" + v
@@ -132,7 +132,7 @@ func parseEndpoint(to *string, v string) error {
 	return nil
 }
 
-// parseWord takes what may stand in a header.
+// parseWord accepts a value for a header.
 func parseWord(to *string, v string) error {
 	if v == "" || strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("want a word")
@@ -150,7 +150,7 @@ func parseS3Key(to *Secret, v string) error {
 	return nil
 }
 
-// isBucket is Amazon's rule for names of buckets, as far as it is everybody's.
+// isBucket is the part of Amazon's rule for names of buckets that other stores share.
 func isBucket(name string) bool {
 	inside := func(r rune) bool { return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' }
 	return len(name) >= 3 && len(name) <= 63 && strings.Trim(name, ".-") == name &&

@@ -13,7 +13,7 @@ import (
 type setting struct {
 	name   string // the flag: "data-dir"
 	def    string // the default as text; "<data-dir>" in it stands for that setting
-	help   string // for flags; the word in backquotes stands for the value
+	help   string // for flags; the word in backquotes names the value
 	isBool bool   // the flag alone means true
 	secret bool   // never a flag (anyone may read a command line), never shown
 
@@ -52,7 +52,7 @@ func settings() (all []setting) {
 	return all
 }
 
-// addressSettings say where the server listens, and what others call it.
+// addressSettings are the server's addresses: for listening, and for links.
 func addressSettings() []setting {
 	return []setting{
 		{name: "listen", def: "127.0.0.1:8080",
@@ -72,7 +72,7 @@ func addressSettings() []setting {
 	}
 }
 
-// placeSettings say where the server keeps things, under which key and for how
+// placeSettings say where the server keeps its data, with which key and for how
 // long.
 func placeSettings() []setting {
 	return []setting{
@@ -120,7 +120,7 @@ func placeSettings() []setting {
 	}
 }
 
-// packageSettings say what may be published and read, and who begins.
+// packageSettings say what may be published and read, and set the first token.
 func packageSettings() []setting {
 	return []setting{
 		{name: "root-token", secret: true,

@@ -17,9 +17,9 @@ type Outbox interface {
 	// NextDelivery is when the next delivery is due, the zero time for none.
 	// busy names hooks to pass over.
 	NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error)
-	// ClaimDelivery takes the delivery that has been due for the longest; without
-	// FinishDelivery it is due again after webhooks.Lease. NotFound where none is
-	// due.
+	// ClaimDelivery claims the delivery that has been due for the longest; without
+	// FinishDelivery it is due again after webhooks.Lease. It returns NotFound if none
+	// is due.
 	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (webhooks.Delivery, error)
 	// FinishDelivery logs the attempt, and removes the delivery or puts it off.
 	FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhooks.Attempt, now time.Time) error
