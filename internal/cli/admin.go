@@ -108,8 +108,8 @@ func (a *admin) open(use, short string, args int, run func(ctx context.Context, 
 	}
 }
 
-// answered words a refusal as no server would have to, and with its cause where
-// a server would keep that for its log.
+// answered words a refusal for the command line, with the cause that a server would
+// only log.
 func answered(err, cause error) error {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok {
@@ -138,7 +138,7 @@ func (a *admin) call(ctx context.Context, method, path string, form url.Values, 
 	return a.client.Call(ctx, method, path, form, into)
 }
 
-// given leaves out what was not said, so that the API's default counts.
+// given leaves out empty values, so that the API's defaults apply.
 func given(form url.Values) url.Values {
 	for name, values := range form {
 		if len(values) == 1 && values[0] == "" {

@@ -108,8 +108,8 @@ func notMember(err error, u wire.User, place string) error {
 	return err
 }
 
-// below is where things of a project or group are in the API, such as its members.
-// An id could be that of either.
+// below is the API's path of a project's or group's things, such as its members. An id
+// could be that of either.
 func (a *admin) below(ctx context.Context, place, things string) (string, error) {
 	if _, err := strconv.ParseInt(place, 10, 64); err == nil {
 		return "", usagef("the path is %q: want the full path of a project or group", place)

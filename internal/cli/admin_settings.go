@@ -15,7 +15,7 @@ import (
 	"granary/internal/wire"
 )
 
-// top is how a group's new parent is written where it has none.
+// top is the word for a new parent of a group that gets none.
 const top = "/"
 
 // placeSetting is a setting of a project or group: a flag, and what the API calls it

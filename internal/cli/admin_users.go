@@ -32,7 +32,7 @@ func (a *admin) userCreate() *cobra.Command {
 	cmd := a.command("create USERNAME --email ADDRESS", "Make a user", 1, func(ctx context.Context, args []string) error {
 		form := url.Values{
 			"username": {args[0]}, "name": {name}, "email": {email}, "admin": {strconv.FormatBool(administrator)},
-			"force_random_password": {"true"}, // the API wants a word about it, though there are none
+			"force_random_password": {"true"}, // the API requires it, though there are no passwords
 		}
 		if name == "" {
 			form.Set("name", args[0])

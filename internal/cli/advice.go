@@ -74,16 +74,16 @@ func statusOf(err error) int {
 	return 0
 }
 
-// nobodyError is the refusal of a command that wants a token and has none.
+// nobodyError is the refusal of a command that needs a token and has none.
 type nobodyError struct{ server string }
 
 func (e nobodyError) Error() string {
 	return fmt.Sprintf("no token for %s is set, so requests are anonymous; set GRANARY_TOKEN, or run granary login", e.server)
 }
 
-// explain adds what to do about errors of any command that asks as a client: a
-// certificate that this machine does not trust, the wrong scheme, and a token that
-// was not shown since it belongs to another server.
+// explain adds advice to the errors of a client's command: a certificate that this
+// machine does not trust, the wrong scheme, and a token that was not sent because it
+// belongs to another server.
 func explain(env Env, err error) error {
 	next := ""
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
@@ -99,7 +99,7 @@ func explain(env Env, err error) error {
 	return fmt.Errorf("%w\n%s", err, next)
 }
 
-// wasNobody reports a refusal that a token might have changed.
+// wasNobody reports whether a request was refused that had no token.
 func wasNobody(err error) bool {
 	if _, ok := errors.AsType[nobodyError](err); ok {
 		return true

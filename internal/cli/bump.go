@@ -11,7 +11,7 @@ import (
 )
 
 // The parts of a version that a release can raise. The zero value raises the
-// patch, or goes on with a pre-release.
+// patch, or continues a pre-release.
 const (
 	bumpNothing = ""
 	bumpMajor   = "major"

@@ -110,7 +110,7 @@ func (r *ciRun) run(ctx context.Context, command []string) error {
 	}
 	status, err := r.execute(command, r.environ(c, project, job, version))
 	r.finish(ctx, c, id, job, status)
-	if err != nil && asked && r.tag == "" && !r.quiet { // an address with an empty version is none
+	if err != nil && asked && r.tag == "" && !r.quiet { // an address with an empty version is not valid
 		r.env.notice("CI_COMMIT_TAG was not set: git knows no tag of this commit; --tag names one")
 	}
 	return err
@@ -214,7 +214,7 @@ func (r *ciRun) execute(command, environ []string) (status string, err error) {
 	}
 }
 
-// childCode is the command's exit code as a shell tells it.
+// childCode is the command's exit code as in a shell.
 func childCode(e *exec.ExitError) int {
 	if s, ok := e.Sys().(syscall.WaitStatus); ok && s.Signaled() {
 		return 128 + int(s.Signal())

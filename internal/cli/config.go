@@ -54,9 +54,9 @@ func addSettings(cmd *cobra.Command) {
 	})
 }
 
-// loadConfig settles the settings for a command that has config's flags. Its
-// error has one line per fault; with it only settings without one are to be used,
-// and only to tell of it.
+// loadConfig loads the settings of a command that has config's flags. Its error has
+// one line per fault; with an error only settings without a fault may be used, and
+// only to report it.
 func loadConfig(cmd *cobra.Command, env Env) (config.Config, error) {
 	cfg, faults := config.Load(cmd.Flags(), env.Environ, os.ReadFile)
 	if len(faults) == 0 {

@@ -87,9 +87,9 @@ func (o *connection) client() (*client.Client, error) {
 	})
 }
 
-// newClient is the client of a command. From here on the standard logger is silent:
-// net/http tells it, and nobody else, of an idle connection on which a server says
-// what nobody asked. Such a connection is closed, and no call is the worse for it.
+// newClient is the client of a command. It silences the standard logger: net/http logs
+// there if a server sends unexpected bytes on an idle connection. net/http closes such
+// a connection, and no call fails.
 func (e Env) newClient(config client.Config) (*client.Client, error) {
 	log.SetOutput(io.Discard)
 	config.UserAgent = "granary/" + versionOf(e.Version)
@@ -130,7 +130,7 @@ func (o *connection) address(logins *stored) (*url.URL, error) {
 	return api, nil
 }
 
-// chosenProfile is the one that a flag or the environment names, empty where none does.
+// chosenProfile is the profile that a flag or the environment names, empty if none does.
 func (o *connection) chosenProfile(logins *stored) (profile, error) {
 	name := profileName(o.env, o.profile)
 	if name == "" {
@@ -172,8 +172,8 @@ func (o *connection) credential(api *url.URL, logins *stored) (client.Credential
 	return netrcCredential(o.context(), o.env, api.Hostname())
 }
 
-// tokenOf knows the job's token by its value: in GitLab's newer ones nothing
-// tells.
+// tokenOf recognizes the job's token by its value: newer job tokens of GitLab have no
+// prefix that shows it.
 func (o *connection) tokenOf(token string) client.Credential {
 	token = strings.TrimSpace(token)
 	if token == o.env.getenv("CI_JOB_TOKEN") {
@@ -203,7 +203,7 @@ func (o *connection) project(arg string) (string, error) {
 	return "", usagef(`the project "." is that of a CI job, and CI_PROJECT_ID is not set: want group/project, or its id`)
 }
 
-// printer is where a command's results go: all of it fails where it fails.
+// printer prints a command's results, and keeps its first error.
 type printer struct {
 	w   io.Writer
 	err error

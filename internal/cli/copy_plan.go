@@ -38,8 +38,8 @@ func (k *copying) plan(ctx context.Context, version string) ([]copiedVersion, er
 	return versions, err
 }
 
-// choose finds the source's versions. Hidden ones are told, for no list has their
-// files.
+// choose finds the source's versions. It reports hidden ones, because no list has
+// their files.
 func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, error) {
 	asked := version
 	if client.IsRange(version) {
@@ -53,7 +53,7 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	if err != nil {
 		return nil, err
 	}
-	hidden, _ = client.Choose(hidden, version, k.pre) // none is none
+	hidden, _ = client.Choose(hidden, version, k.pre) // NotFound means that none is hidden
 	if len(found) == 0 && len(hidden) > 0 {
 		return nil, refused("%s is hidden (%s): no list shows its files; nothing was copied", k.name, firstOf(versionsOf(hidden)))
 	}

@@ -50,8 +50,8 @@ func (k *copying) send(ctx context.Context, versions []copiedVersion) error {
 	return fmt.Errorf("%w\n%d of %s are copied; %s", err, done, countFiles(due), next)
 }
 
-// sendVersion sends the first file of a new version alone: GitLab before 18 fails
-// where several make the package at once.
+// sendVersion sends the first file of a new version alone: GitLab before 18 fails if
+// several requests make the package at once.
 func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progress) error {
 	var due []*copied
 	for i := range v.Files {
@@ -108,8 +108,8 @@ func (k *copying) label(v *copiedVersion, f *copied) string {
 	return k.name + " " + v.Version + " " + f.Path
 }
 
-// fromSource reads a file of the source, and tells the source's errors from the
-// target's.
+// fromSource reads a file of the source, and marks the source's errors, so that they
+// differ from the target's.
 type fromSource struct{ io.ReadCloser }
 
 func (s fromSource) Read(p []byte) (int, error) {

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// newHelp tells about the command that its arguments name. Cobra's own takes a
-// word that is no command for a success.
+// newHelp prints the help of the command that its arguments name. Cobra's own reports
+// success for a word that is not a command.
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND...]",

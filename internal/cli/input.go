@@ -62,7 +62,7 @@ func openInput(env Env, path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// openRegular opens a file that is nobody's to stream, and waits for nothing.
+// openRegular opens a regular file, and never waits as for a pipe.
 func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -49,8 +49,8 @@ func (f *finder) goodPath(base, local string) bool {
 	return err != nil || info.Mode()&fs.ModeSymlink == 0 || f.goodLink(local, base)
 }
 
-// goodLink judges a link below dir. A link to a directory could round in circles;
-// who means it names it.
+// goodLink reports whether a link below dir is published. A link to a directory is
+// not: it could lead in a circle. The user can name it as a PATH.
 func (f *finder) goodLink(local, dir string) bool {
 	target := resolve(local)
 	why, next := "", "--links skip leaves it out"
@@ -75,8 +75,8 @@ func (f *finder) goodLink(local, dir string) bool {
 	return false
 }
 
-// gitsOwn reports whether a path, or what it leads to, is in a directory called .git,
-// wherever that lies, or is one.
+// gitsOwn reports whether a path, or its target, is a directory called .git, or is in
+// one.
 func (f *finder) gitsOwn(p string) bool {
 	full, err := filepath.Abs(p)
 	if err != nil {

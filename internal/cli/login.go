@@ -60,7 +60,7 @@ func (l *login) run(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := readLogins(l.env); err != nil { // told before a person is asked
+	if _, err := readLogins(l.env); err != nil { // an error here comes before the prompt
 		return err
 	}
 	token, err := askToken(ctx, l.env, api.Host)

@@ -94,7 +94,7 @@ func (l *ls) projects(ctx context.Context, c *client.Client) error {
 	})
 }
 
-// nothing tells that a list is empty, beside the results: a program reads none.
+// nothing says on standard error that a list is empty: a program reads an empty list.
 func (l *ls) nothing(format string, args ...any) {
 	if !l.quiet {
 		l.env.notice(format, args...)

@@ -54,8 +54,8 @@ func newMigrateStorage(env Env) *cobra.Command {
 	return cmd
 }
 
-// tellCopied tells now and then how far it is, without how much there is in all:
-// the list of a store can be long, and is read once, while the copying goes on.
+// tellCopied prints the progress now and then, without the total: the list of a store
+// can be long, and is read only once, during the copying.
 func tellCopied(w io.Writer) func(daemon.Copied) {
 	began := time.Now()
 	told := began

@@ -81,8 +81,8 @@ type pull struct {
 	client *client.Client
 	at     client.Coordinates // without a path
 	owner  string             // the project's id, as projectID finds it
-	unheld error              // why no lock keeps other pulls from the directory; nil where one does
-	listed []client.File      // all files of the version; only those that were named where the token reads no list
+	unheld error              // why no lock keeps other pulls from the directory; nil if one does
+	listed []client.File      // all files of the version; only the named ones if the token reads no list
 }
 
 // pulled is one file of the result.
@@ -92,7 +92,7 @@ type pulled struct {
 	SHA256   string `json:"sha256,omitempty"`
 	Action   string `json:"action"`             // "download", "unchanged" or "skipped"
 	Replaced bool   `json:"replaced,omitempty"` // it takes the place of another file
-	Verified bool   `json:"verified"`           // the server told a digest, and it is the same
+	Verified bool   `json:"verified"`           // the server gave a digest, and it is the same
 
 	file client.File
 }
@@ -110,7 +110,7 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	}
 	owner := make(chan string, 1)
 	if !p.stdout {
-		go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // beside the lists, not after them
+		go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // in parallel with the lists
 	}
 	files, err := p.find(ctx, name, version, wanted)
 	if err != nil {
@@ -123,7 +123,7 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	return advise(p.toDirectory(ctx, files), p.at.Project)
 }
 
-// toDirectory looks at everything that could stand in the way, and then begins.
+// toDirectory checks everything that could prevent the install, and then begins.
 func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	if err := checkNames(files); err != nil {
 		return err
@@ -264,8 +264,8 @@ func (p *pull) installOne(ctx context.Context, root *os.Root, f *pulled, bar *pr
 	return err
 }
 
-// makeExecutable lets whoever may read a file that is there already run it, where
-// that is wanted.
+// makeExecutable sets the executable bits of a file that is there already, for all who
+// may read it, if --executable is given.
 func (p *pull) makeExecutable(root *os.Root, f *pulled) error {
 	if !p.executable || f.Action != "unchanged" {
 		return nil

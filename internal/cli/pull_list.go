@@ -28,7 +28,7 @@ type pullList struct {
 	Server  string       `json:"server"`
 	Project string       `json:"project"` // its id, as projectID finds it
 	Name    string       `json:"name"`
-	Files   []listedFile `json:"files"` // by path; twice where a pull that would replace one was broken off
+	Files   []listedFile `json:"files"` // by path; twice if a pull that would replace one broke off
 }
 
 // listedFile is a file as it was installed.
@@ -51,9 +51,9 @@ func (l pullList) fileName() string {
 	return client.PullListName(readable[:min(len(readable), 64)] + "-" + hex.EncodeToString(sum[:4]))
 }
 
-// projectID is the id of a project that may be named by its path, too: of one package
-// there is one list. Where the token does not see the project, as deploy tokens do not,
-// it is what the project was named.
+// projectID is the id of a project that may also be named by its path: one package has
+// one list. If the token cannot see the project, as deploy tokens cannot, it is the
+// name that was given.
 func projectID(ctx context.Context, c *client.Client, named string) string {
 	id, err := strconv.ParseInt(named, 10, 64)
 	if err != nil {
@@ -66,7 +66,7 @@ func projectID(ctx context.Context, c *client.Client, named string) string {
 	return strconv.FormatInt(id, 10)
 }
 
-// readPullList reads the list of a package; where there is none it is empty.
+// readPullList reads the list of a package; it is empty if there is none.
 func (p *pull) readPullList(root *os.Root) (pullList, error) {
 	l := pullList{Server: p.client.Server(), Project: p.owner, Name: p.at.Name}
 	if root == nil {
@@ -82,8 +82,8 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 }
 
 // hold keeps other pulls out of the directory until unlock: two at once could leave it
-// with a part of each version. Where that cannot be had, as in a directory that takes
-// no file, the pull goes on, and keeps no list.
+// with a part of each version. If it cannot lock, as in a directory without permission
+// to write, the pull continues, and keeps no list.
 func (p *pull) hold(ctx context.Context, root *os.Root) (unlock func(), err error) {
 	if root == nil || p.dryRun {
 		return func() {}, nil
@@ -143,8 +143,8 @@ type claims map[string]bool
 
 func (c claims) has(path string) bool { return c[strings.ToLower(path)] }
 
-// readClaims reads the lists of other packages. One that cannot be read is an error:
-// nobody knows what it claims.
+// readClaims reads the lists of other packages. A list that cannot be read is an
+// error: its claims are unknown.
 func (p *pull) readClaims(root *os.Root, own pullList) (claims, error) {
 	c := claims{}
 	if root == nil {
@@ -195,9 +195,9 @@ func (l pullList) write(root *os.Root) error {
 	return client.WriteFile(root, l.fileName(), text.Bytes())
 }
 
-// noted is what the list is to say: of the files that are fetched, and of those that
-// are there already where another package's list has them, for then this package
-// needs them as well. What is there and in no list is somebody's own.
+// noted is the new content of the list: the files that are fetched, and those that are
+// there already and in another package's list, because this package needs them, too. A
+// file that is there and in no list belongs to the user.
 func noted(files []pulled, others claims) (known []listedFile) {
 	for _, f := range files {
 		if f.SHA256 != "" && (f.Action == "download" || others.has(f.Path)) {
@@ -236,8 +236,8 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 	return ended, nil
 }
 
-// sweep removes what broken downloads left where this one has files, and cannot be
-// taken up by the next pull of this version. That it fails is no reason not to pull.
+// sweep removes partial files in the directories of this pull that the next pull of
+// this version cannot resume. A failure does not stop the pull.
 func (p *pull) sweep(root *os.Root, files []pulled, list pullList) {
 	keep := slices.Clone(p.listed)
 	dirs := map[string]bool{}

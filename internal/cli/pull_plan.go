@@ -58,7 +58,7 @@ func checkNames(files []pulled) error {
 }
 
 // openDirectory makes the directory and opens it. In a dry run nothing is made, and
-// root is nil where there is none.
+// root is nil if there is none.
 func (p *pull) openDirectory() (root *os.Root, err error) {
 	if inGit(filepath.ToSlash(p.dir)) || inGit(filepath.ToSlash(resolve(nearestOnDisk(p.dir)))) {
 		return nil, refused("the directory %s is git's own; nothing was installed", p.dir)
@@ -112,8 +112,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// plan settles what is to be done with every file, and finds what stands in the way
-// before the first byte is written.
+// plan decides what to do with every file, and finds all obstacles before the first
+// byte is written.
 func (p *pull) plan(ctx context.Context, root *os.Root, files []pulled) error {
 	if root == nil {
 		return nil
@@ -191,8 +191,7 @@ func (g *ground) place(file string) (there bool, err error) {
 	return true, nil
 }
 
-// nearest is the nearest directory at or above dir that is there. file is one that
-// lies in it.
+// nearest is the nearest existing directory at or above dir. file is a file in dir.
 func (g *ground) nearest(dir, file string) (string, error) {
 	if at, ok := g.known[dir]; ok {
 		return at, nil
@@ -214,7 +213,7 @@ func (g *ground) nearest(dir, file string) (string, error) {
 	return at, nil
 }
 
-// directory reports whether a directory is there. What is there and is none is an
+// directory reports whether a directory exists. A file or a link with its name is an
 // error.
 func (g *ground) directory(dir, file string) (bool, error) {
 	named := filepath.Join(g.dir, dir)

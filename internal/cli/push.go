@@ -92,7 +92,7 @@ type push struct {
 	shelf   shelf  // what the package has
 	hidden  bool   // the package is there, and no list shows it
 	spooled string // the file that standard input was kept in, "" for none
-	soFar   string // what is published where the push ended early
+	soFar   string // what is published if the push ended early
 }
 
 // pushed is one file of the result.
@@ -100,7 +100,7 @@ type pushed struct {
 	planned
 
 	source source
-	theirs bool // somebody else has published the same bytes meanwhile
+	theirs bool // another push has published the same bytes meanwhile
 }
 
 func (p *push) run(ctx context.Context, args []string) error {

@@ -20,8 +20,8 @@ func (p *push) check(ctx context.Context, files []pushed) error {
 	return c.run(ctx)
 }
 
-// checkFit refuses new names that pull takes on no system, and tells of those that
-// some system cannot have, or that cannot be beside what the package has.
+// checkFit refuses new names that pull installs on no system, and warns of names that
+// some system cannot have, or that clash with the package's files.
 func (p *push) checkFit(files []pushed) error {
 	names, fresh := slices.Collect(maps.Keys(p.shelf.listed)), false
 	for _, f := range files {

@@ -63,7 +63,7 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 // refuseChoice refuses a new version whose name chooses among versions everywhere
 // else: it would be another version than before that latest, or a range, means.
 func (p *push) refuseChoice(files []pushed) error {
-	// Where the token reads no lists the version counts as new.
+	// If the token reads no lists, the version counts as new.
 	if !client.IsRange(p.at.Version) || p.shelf.id != 0 || slices.ContainsFunc(files, func(f pushed) bool { return !f.fresh }) {
 		return nil
 	}

@@ -183,7 +183,7 @@ func (r *rm) files(ctx context.Context, p client.Package, chosen []client.File, 
 	return nil
 }
 
-// tell says at once what is gone, to people.
+// tell prints at once what is deleted, for people.
 func (r *rm) tell(what string) error {
 	switch {
 	case r.json:

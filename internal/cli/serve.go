@@ -22,7 +22,7 @@ func newServe(env Env) *cobra.Command {
 			cfg, err := loadConfig(cmd, env)
 			log := daemon.NewLogger(cfg, raw(env.Stderr))
 			if err == nil {
-				slog.SetDefault(log) // the standard library has no other way to tell some things
+				slog.SetDefault(log) // the standard library logs some things only here
 				ctx, stop := untilInterrupted(cmd)
 				defer stop()
 				var person io.Writer // secrets are for a terminal, not for whatever keeps the output
@@ -35,7 +35,7 @@ func newServe(env Env) *cobra.Command {
 				return err
 			}
 			log.Error("the server did not shut down in order", "error", err)
-			return exitError{errors.New(""), exitCode(err)} // it is told
+			return exitError{errors.New(""), exitCode(err)} // it is logged
 		},
 	}
 	addSettings(cmd)

@@ -11,7 +11,7 @@ import (
 )
 
 // sumsEscapes is how GNU's sha256sum writes a name on one line, with a backslash
-// before the digest where there is one in the name. It has no other escapes.
+// before the digest if the name has an escape. It has no other escapes.
 const sumsEscapes = "a line that begins with \\ has names with \\\\, \\n or \\r"
 
 // printSums prints lines as sha256sum does. A name that a screen would change is

@@ -177,8 +177,8 @@ func (v *verify) leaveOut(files []client.File, have map[string]string) ([]client
 	return slices.DeleteFunc(files, func(f client.File) bool { return tooLong(f.Path) == "" && exclude.match(f.Path, false) }), err
 }
 
-// compare judges every file that either side has. A digest that the server does
-// not tell cannot be compared.
+// compare judges every file that either side has. Without a digest of the server a
+// file cannot be compared.
 func compare(files []client.File, have map[string]string) ([]verdict, error) {
 	verdicts := []verdict{}
 	for _, f := range files {

@@ -186,7 +186,7 @@ func (s *versionSet) run(ctx context.Context, text string) error {
 		found.Value = next.String()
 		_, err = s.client.SetVariable(ctx, s.project, found)
 		if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
-			continue // somebody was faster: look again whether it may still follow
+			continue // another write was faster: check again whether the version may follow
 		}
 		if client.KindOf(err) == client.Broken {
 			return s.afterAll(ctx, next.String(), err)
@@ -199,7 +199,7 @@ func (s *versionSet) run(ctx context.Context, text string) error {
 	return refused("variable %s keeps changing", s.key)
 }
 
-// mayFollow tells whether a version may be written over the one that is there.
+// mayFollow checks whether a version may replace the current one.
 func (s *versionSet) mayFollow(there, next string) error {
 	if s.create {
 		return refused("variable %s exists already, with %q", s.key, there)
