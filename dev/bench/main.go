@@ -144,8 +144,8 @@ func run(ctx context.Context, o options) (err error) {
 	return compareClusters(ctx, d, o)
 }
 
-// compareNginx prints the table of granary and nginx, and, where granary was
-// built, that of its client and curl.
+// compareNginx prints the table of granary and nginx, and, if granary was built, that
+// of its client and curl.
 func compareNginx(ctx context.Context, d *driver, o options, built bool) (err error) {
 	list := o.chosen("", scenarios(o.clients, o.uploads))
 	if len(list) == 0 && len(clientResults(o)) == 0 {

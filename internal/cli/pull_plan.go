@@ -213,8 +213,8 @@ func (g *ground) nearest(dir, file string) (string, error) {
 	return at, nil
 }
 
-// directory reports whether a directory exists. A file or a link with its name is an
-// error.
+// directory reports whether a directory exists. Anything else with its name, or a link
+// that may not be followed, is an error.
 func (g *ground) directory(dir, file string) (bool, error) {
 	named := filepath.Join(g.dir, dir)
 	at, err := g.root.Lstat(dir)

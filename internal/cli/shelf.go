@@ -23,7 +23,7 @@ type planned struct {
 	Path      string `json:"path"`
 	Size      int64  `json:"size"`
 	SHA256    string `json:"sha256,omitempty"`
-	Action    string `json:"action"`    // what is done: "upload" or "copy"; or "unchanged"; "refused" with dry-run; "missing" where a push ended early
+	Action    string `json:"action"`    // what is done: "upload" or "copy"; or "unchanged"; "refused" with dry-run; "missing" if a push ended early
 	Confirmed bool   `json:"confirmed"` // the server returned the same digest
 
 	fresh  bool // no file had the name when the plan was made

@@ -14,9 +14,9 @@ import (
 	"granary/internal/blob"
 )
 
-// chain is where keys come from: the settings, else AWS_ACCESS_KEY_ID and its
-// like, the credentials file, and the role of the machine, the container or
-// the web identity (IRSA), which are renewed by themselves.
+// chain is the sources of keys: the settings, else AWS_ACCESS_KEY_ID and the
+// variables that go with it, the credentials file, and the role of the machine, the
+// container or the web identity (IRSA), whose keys are renewed automatically.
 func chain(cfg Config) *credentials.Credentials {
 	if cfg.AccessKeyID != "" {
 		return credentials.NewStaticV4(cfg.AccessKeyID, cfg.SecretAccessKey, "")
@@ -35,8 +35,8 @@ func region(cfg Config) string {
 	return r
 }
 
-// check asks for one object below the prefix, which tells all that can be wrong
-// with the settings, and says what to do about it.
+// check asks for one object below the prefix, which shows any fault of the settings,
+// and says what to do about it.
 func (c *client) check(ctx context.Context, prefix string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -68,8 +68,8 @@ func (c *client) check(ctx context.Context, prefix string) error {
 	return fmt.Errorf("%s does not serve the bucket %q: %s (%s)", at, c.bucket, e.Message, e.Code)
 }
 
-// reason says in the contract's words what an answer of the store means. A
-// bucket that is gone is no missing blob.
+// reason translates an answer of the store to the contract's errors. A missing bucket
+// is not a missing blob.
 func reason(err error) error {
 	e, ok := errors.AsType[minio.ErrorResponse](err)
 	if !ok {
