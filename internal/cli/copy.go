@@ -146,7 +146,7 @@ func (k *copying) refuse(versions []copiedVersion) error {
 	if len(names) == 0 || k.dryRun {
 		return nil
 	}
-	return refused("%s has other bytes of %s under %s; nothing was copied\n--force publishes beside them", k.target, k.name, firstOf(names))
+	return refused("%s has other bytes of %s under %s; nothing was copied\n--force publishes anyway", k.target, k.name, firstOf(names))
 }
 
 func (k *copying) print(versions []copiedVersion) error {

@@ -124,7 +124,7 @@ func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error 
 		next = "once the reason is gone, " + next
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
-		next = "another push publishes this version at the same time: give the package a new version, or use --force to publish beside them"
+		next = "another push publishes this version at the same time: give the package a new version, or use --force to publish anyway"
 	}
 	switch {
 	case there == 0 && client.KindOf(err) == client.NotFound:
