@@ -145,7 +145,7 @@ func (c *clients) granary(ctx context.Context, by contender, round int, large, p
 		out := filepath.Join(c.dir, name+"-out-"+strconv.Itoa(round))
 		if large { // the disk needs the room
 			defer func() { _ = os.RemoveAll(out) }() // with the whole folder at the latest
-		} // else it stays: ext4 looks long for numbers of files where many were just removed
+		} // else it stays: ext4 is slow to find inode numbers after many removals
 		args = []string{"pull", "--quiet", c.project(), name + "@" + version, "--output", out}
 	} else if err := c.renew(large); err != nil {
 		return sample{}, err

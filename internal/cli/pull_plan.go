@@ -28,7 +28,7 @@ func (p *pull) check() (err error) {
 	case p.stdout && p.dirNamed && p.dir != "-":
 		return usagef("--stdout installs nothing in %s; want one of --stdout and --output", p.dir)
 	case p.stdout && p.executable:
-		return usagef("--stdout makes no file, so there is none to set the --executable bit of")
+		return usagef("--stdout makes no file, so --executable has no effect")
 	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
 		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
 	case p.pruning && !p.yes && !p.dryRun && !canAsk(p.env):

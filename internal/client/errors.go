@@ -118,15 +118,15 @@ func (f final) Unwrap() error { return f.error }
 
 const maxMessage = 1 << 10 // bytes of the server's words that are shown
 
-// refusal reads the words of an answer that is no success, whichever of GitLab's
-// shapes they have (contract generic-packages 7). A proxy's page is no words.
+// refusal reads the message of an answer that is not a success, in any of GitLab's
+// shapes (contract generic-packages 7). A proxy's page is not a message.
 func (c *Client) refusal(resp *http.Response) *Error {
 	e := &Error{Status: resp.StatusCode, RequestID: c.said(resp.Header.Get("X-Request-Id")), RetryAfter: retryAfter(resp.Header),
 		Shown: c.config.Credential.kind}
 	if resp.StatusCode/100 == 3 {
 		e.Location = c.place(resp.Header.Get("Location"))
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it will do
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part is enough
 	var body struct {
 		Message     any    `json:"message"`
 		Error       any    `json:"error"`
@@ -155,9 +155,9 @@ func (c *Client) refusal(resp *http.Response) *Error {
 	return e
 }
 
-// unescaped reports the answer of a server, or of a proxy before it, that saw no
-// escaped slash where one was sent: GitLab tells by the key "error" that it has
-// no such route, and everything else in JSON by other words.
+// unescaped reports whether a server, or a proxy in front of it, seems to have received
+// an unescaped slash where the client sent an escaped one: GitLab answers an unknown
+// route with the key "error", and any other fault in JSON with other words.
 func unescaped(resp *http.Response, isJSON bool, words any) bool {
 	if resp.Request == nil || !strings.Contains(resp.Request.URL.EscapedPath(), "%2F") {
 		return false

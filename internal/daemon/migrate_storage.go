@@ -56,7 +56,7 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 		err = passMark(ctx, target, source)
 	}
 	if err != nil {
-		return done, fmt.Errorf("%w; run it again to go on", err)
+		return done, fmt.Errorf("%w; run it again to continue", err)
 	}
 	return done, damaged(done.Damaged)
 }

@@ -66,7 +66,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 	}
 }
 
-// upkeep folds, sweeps and prunes until ctx is done.
+// upkeep folds counters, sweeps and removes expired data until ctx is done.
 func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	var both sync.WaitGroup
 	both.Go(func() {

@@ -23,9 +23,8 @@ const (
 // store a request, and many stores a sync; beyond this size there is little to save.
 const largePart = 16 << 20
 
-// partSize is how many bytes the n-th part of an upload takes, n from 0, where
-// its first one is to take least, and the sender declared size (negative for
-// unknown).
+// partSize is how many bytes the n-th part of an upload takes, n from 0, if its first
+// one takes least and the sender declared size (negative for unknown).
 //
 // A declared size is cut evenly if ten thousand parts of least are not enough;
 // without one, parts grow by 2 MiB every thousand, which ends at 136 GiB.
