@@ -44,7 +44,7 @@ func rooms() []room {
 		{"internal/webhooks/deliver", []string{"webhooks", "wire", "fault", "trouble"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},
 		{"internal/sqldb", []string{"fault", "page", "trouble"}, "an engine runs queries and transactions, whatever is kept: it knows no thing"},
 		{"internal/metadb", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "blob", "fault", "page", "sqldb"}, "records are kept here for the rooms that define them, for no door"},
-		{"internal/metadb/metadbtest", []string{"metadb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
+		{"internal/metadb/metadbtest", []string{"metadb", "sqldb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
 		{"internal/api", []string{"gate", "trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/ui", []string{"gate", "audit", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"filelock", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},

@@ -107,7 +107,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 
 	startJSON(t, "--listen="+address, "--data-dir="+t.TempDir()).fails(t, 1, "is another server running there?")
 	startJSON(t, "--listen=nowhere", "--inline-max=1GiB").fails(t, 2, "inline-max")
-	startJSON(t, "--listen=127.0.0.1:0", "--data-dir=/dev/null/x").fails(t, 1, "--data-dir chooses another place")
+	startJSON(t, "--listen=127.0.0.1:0", "--data-dir=/dev/null/x").fails(t, 1, "--data-dir chooses another directory")
 
 	breakOff(t, address)
 	ready := func(want int) func() bool {
@@ -125,7 +125,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	eventually.Holds(t, "not ready", ready(503))
 	s.field(t, "database: this node cannot say", "error")
-	s.field(t, "the upkeep has lost the database here", "error")
+	s.field(t, "the upkeep cannot reach the database from this node", "error")
 	for range 40 { // two seconds
 		time.Sleep(50 * time.Millisecond)
 		ready(503)()
@@ -135,7 +135,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	eventually.Holds(t, "ready again", ready(200))
 	s.field(t, "database: this node says again", "node")
-	s.field(t, "the upkeep has the database here again", "failures")
+	s.field(t, "the upkeep reaches the database again from this node", "failures")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func (b body) size() int64 {
 	return b.head.size + int64(len(b.tail))
 }
 
-// open is the body to read from any place. Whoever opens closes.
+// open is the body, readable at any offset. The caller closes it.
 func (b body) open() (*io.SectionReader, io.Closer, error) {
 	if b.head == nil {
 		return io.NewSectionReader(bytes.NewReader(b.tail), 0, b.size()), io.NopCloser(nil), nil
@@ -84,10 +84,10 @@ func (j joined) ReadAt(p []byte, at int64) (n int, err error) {
 	return end, err
 }
 
-// small is a body of its own, without a file.
+// small is a new body, without a file.
 func (b *bodies) small() body { return body{tail: b.unique()} }
 
-// large is a body of its own that begins with h.
+// large is a new body that begins with h.
 func (b *bodies) large(h *head) body { return body{head: h, tail: b.unique()} }
 
 func (b *bodies) unique() []byte {

@@ -21,9 +21,9 @@ const (
 	helpRuns    = 20   // of granary --help
 )
 
-// clients compares granary's own client with what GitLab's manual gives its
-// users: curl, in a loop where there are many files; and with that of another build
-// where there is one. All talk to one server.
+// clients compares granary's own client with curl, as in GitLab's manual, in a loop if
+// there are many files; and with the client of another build if there is one. All talk
+// to one server.
 type clients struct {
 	s     *server
 	dir   string
@@ -44,8 +44,7 @@ func (o options) contenders() []contender {
 	return all
 }
 
-// clientResults is what is measured with clients, nothing where -only chooses
-// none of it.
+// clientResults is what is measured with clients; empty if -only chooses none of it.
 func clientResults(o options) []result {
 	large, small := sizeText(o.size), fmt.Sprintf("%d x %s", clientFiles, sizeText(smallSize))
 	results := []result{{name: "push " + large, large: true}, {name: "pull " + large, large: true}, {name: "push " + small}, {name: "pull " + small}}
@@ -112,7 +111,7 @@ func fill(path string, from io.Reader, n int64) error {
 	return f.Close()
 }
 
-// round moves the same by every client; who goes first changes with the round.
+// round moves the same by every client; the first client changes with the round.
 // A pull gets what the push of its round left.
 func (c *clients) round(ctx context.Context, round int, r *result) error {
 	push := strings.HasPrefix(r.name, "push")
@@ -146,7 +145,7 @@ func (c *clients) granary(ctx context.Context, by contender, round int, large, p
 		out := filepath.Join(c.dir, name+"-out-"+strconv.Itoa(round))
 		if large { // the disk needs the room
 			defer func() { _ = os.RemoveAll(out) }() // with the whole folder at the latest
-		} // else it stays: ext4 looks long for numbers of files where many were just removed
+		} // else it stays: ext4 is slow to find inode numbers after many removals
 		args = []string{"pull", "--quiet", c.project(), name + "@" + version, "--output", out}
 	} else if err := c.renew(large); err != nil {
 		return sample{}, err

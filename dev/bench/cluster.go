@@ -75,7 +75,7 @@ type team struct {
 	parts []part // of the cluster, without balancers
 }
 
-// startTeam starts it. Whoever calls must call stop, whatever the error.
+// startTeam starts it. The caller must call stop, whatever the error.
 func startTeam(ctx context.Context, d *driver, o options) (t *team, err error) {
 	t = &team{}
 	data := filepath.Join(d.dir, "embedded")

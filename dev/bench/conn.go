@@ -97,7 +97,7 @@ func (c *conn) put(path string, b body) (status int, err error) {
 	}
 	status, _, answerErr := c.answer()
 	if answerErr == nil {
-		return status, nil // also where the server refused before it had all
+		return status, nil // also if the server refused before it had all
 	}
 	if err == nil {
 		err = answerErr

@@ -64,7 +64,7 @@ func parseOptions(args []string) (options, error) {
 	fs.IntVar(&o.rounds, "rounds", 3, "rounds; each gives every server one slice")
 	fs.DurationVar(&o.slice, "slice", 3*time.Second, "length of a slice; large publications take as long as they take")
 	fs.DurationVar(&o.limit, "limit", 270*time.Second, "plan the rounds of each table to fit into this: a scenario that is slow today gets fewer; after twice as long the run ends, come what may")
-	fs.StringVar(&o.before, "before", "", "the granary of another build, whose client is measured beside this one's")
+	fs.StringVar(&o.before, "before", "", "the granary of another build, whose client is compared with this one's")
 	fs.BoolVar(&o.gate, "gate", false, "only compare the CPU of each small operation with the build of -before, and fail above -budget")
 	fs.Float64Var(&o.budget, "budget", 5, "percent of CPU that the gate allows on top")
 	fs.IntVar(&o.clients, "clients", 16, "clients where there are many")
@@ -144,8 +144,8 @@ func run(ctx context.Context, o options) (err error) {
 	return compareClusters(ctx, d, o)
 }
 
-// compareNginx prints the table of granary and nginx, and, where granary was
-// built, that of its client and curl.
+// compareNginx prints the table of granary and nginx, and, if granary was built, that
+// of its client and curl.
 func compareNginx(ctx context.Context, d *driver, o options, built bool) (err error) {
 	list := o.chosen("", scenarios(o.clients, o.uploads))
 	if len(list) == 0 && len(clientResults(o)) == 0 {

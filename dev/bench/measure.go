@@ -61,7 +61,7 @@ func (d *driver) prepare(ctx context.Context, sc scenario, servers []*server) er
 	return nil
 }
 
-// round gives each server one slice. Who goes first changes with the round.
+// round gives each server one slice. The first server changes with the round.
 func (d *driver) round(ctx context.Context, sc scenario, round int, servers []*server) ([]sample, error) {
 	got := make([]sample, len(servers))
 	for i := range servers {

@@ -44,8 +44,8 @@ func (r recording) script() (text string, variables []string) {
 	return text, variables
 }
 
-// stand is what takes the place of a value that is never the same twice, or can
-// be no variable of pgbench; "" is for the others.
+// stand is the replacement of a value that is never the same twice, or that cannot be
+// a variable of pgbench; "" for the others.
 func (r recording) stand(value *string) string {
 	if value == nil {
 		return "NULL"
@@ -66,8 +66,8 @@ func (r recording) stand(value *string) string {
 
 // pgbench publishes small files in the nodes' database without the nodes: it
 // sends what they send to record one, prepared as they prepare, on a connection
-// for each client. What a node reads before, to know who asks and what may be, is
-// left out.
+// for each client. It leaves out what a node reads before, to check the credential
+// and permission.
 func (t *team) pgbench(ctx context.Context, d *driver, o options) (*server, error) {
 	bin, err := servers.PostgresPrograms()
 	if err != nil {
@@ -99,8 +99,8 @@ func (t *team) pgbench(ctx context.Context, d *driver, o options) (*server, erro
 	}}, nil
 }
 
-// readPgbench finds in what pgbench printed how often it did its transaction. It
-// does not say how long it connected where that took all its time.
+// readPgbench finds in pgbench's output how often it ran its transaction. pgbench does
+// not print its time for connecting if that took all its time.
 func readPgbench(out string) (s sample, err error) {
 	done := regexp.MustCompile(`(?m)^number of transactions actually processed: (\d+)`).FindStringSubmatch(out)
 	if done == nil {

@@ -168,7 +168,7 @@ func freeDisk(dir string) (int64, error) {
 // after many were removed, ext4 creates new ones several times slower.
 func removeLarge(dir string, size int64) error {
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) { // a server tidies beside us
+		if errors.Is(err, fs.ErrNotExist) { // a server tidies at the same time
 			return nil
 		}
 		if err != nil || !e.Type().IsRegular() {

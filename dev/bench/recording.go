@@ -29,8 +29,8 @@ type recording struct {
 	at         time.Time
 }
 
-// record publishes a small file through a node, and has PostgreSQL log it: so
-// pgbench does what nodes do, whatever that is by now.
+// record publishes a small file through a node, and has PostgreSQL log the statements,
+// so that pgbench sends what nodes send now.
 func (t *team) record(ctx context.Context, b *bodies, o options) (r recording, err error) {
 	if _, err = t.psql(ctx, `ALTER SYSTEM SET log_statement = 'all'`, `SELECT pg_reload_conf()`); err != nil {
 		return r, err
@@ -95,8 +95,8 @@ func publicationIn(log, version string) []statement {
 	return nil
 }
 
-// transactionsIn reads what PostgreSQL logged. What stands in no transaction is
-// one by itself.
+// transactionsIn reads what PostgreSQL logged. A statement outside a transaction is a
+// transaction of its own.
 func transactionsIn(log string) (all [][]statement) {
 	for _, sent := range statementsIn(log) {
 		for len(sent) > 0 {

@@ -69,7 +69,7 @@ func (r result) ratio(of, to int) string {
 	return fmt.Sprintf("%.2f (%.2f..%.2f)", median(v), slices.Min(v), slices.Max(v))
 }
 
-// column is the median, or "-" where there is nothing but zeros.
+// column is the median, or "-" if all values are zero.
 func column(format string, of []sample, f func(sample) float64) string {
 	if v := values(of, f); slices.ContainsFunc(v, func(x float64) bool { return x != 0 }) {
 		return fmt.Sprintf(format, median(v))
@@ -111,8 +111,8 @@ func printTable(w io.Writer, ours string, results []result) error {
 }
 
 // printParts prints one line for each server of each scenario, with the CPU that
-// each part took: what limits is the part that takes the most, or, where busy is
-// far from 100%, what the CPU waits for. ratio is that of server i.
+// each part took: the limit is the part that takes the most, or, if busy is far from
+// 100%, what the CPU waits for. ratio is that of server i.
 func printParts(w io.Writer, title, ratioTitle string, parts []string, results []result, ratio func(r result, i int) string) error {
 	if len(results) == 0 {
 		return nil

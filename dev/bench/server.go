@@ -20,9 +20,9 @@ type server struct {
 	host   string // and port
 	prefix string // of every path
 	token  string
-	parts  []part // whose CPU is counted; none where they are not known
+	parts  []part // whose CPU is counted; none if they are not known
 	nodes  []int  // processes of which the greatest memory counts
-	data   string // names what it serves; those who share it serve the same
+	data   string // names what it serves; servers with the same name serve the same
 	blobs  string // where large files go when they were looked at; "" keeps them
 
 	open func(context.Context) (session, error) // nil: a conn
@@ -65,7 +65,7 @@ func one(name, host string, pid int, stop func()) *server {
 	return s
 }
 
-// startOurs starts what stands beside nginx, or takes what runs already.
+// startOurs starts the server that is compared with nginx, or uses a running one.
 func startOurs(ctx context.Context, dir string, o options) (s *server, err error) {
 	u := &url.URL{}
 	if o.target != "" {
@@ -151,10 +151,9 @@ func loggedAddress(log string) string {
 	return regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(log)
 }
 
-// yardstick is nginx as WebDAV. Its buffer for bodies is one that whoever cares
-// would choose: with the 16 KiB it has by default it takes large files in at
-// less than half the speed. With reuseport the kernel shares the connections
-// out; without, one worker may get nearly all of them.
+// yardstick is nginx as WebDAV, with a large buffer for bodies: with its default of
+// 16 KiB it receives large files at less than half the speed. With reuseport the
+// kernel distributes the connections; without, one worker may get nearly all of them.
 const yardstick = `
 	sendfile on;
 	tcp_nopush on;
@@ -171,7 +170,7 @@ const yardstick = `
 `
 
 // startNginx starts the yardstick: two workers, PUT by WebDAV, GET by sendfile.
-// It neither hashes nor syncs nor asks who is there.
+// It neither hashes nor syncs nor checks credentials.
 func startNginx(ctx context.Context, dir string) (*server, error) {
 	host, err := servers.FreeAddress(ctx)
 	if err != nil {

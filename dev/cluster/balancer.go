@@ -9,7 +9,7 @@ import (
 	"granary/dev/servers"
 )
 
-// balancerSite is what nginx is told, with words to replace.
+// balancerSite is nginx's configuration, with words to replace.
 const balancerSite = `
 	upstream nodes {
 		SERVERS
@@ -38,10 +38,10 @@ const balancerSite = `
 	}
 `
 
-// Balance starts nginx at an address, before the first so many nodes. Bodies
-// pass as they come. A node that does not answer gets nothing for two seconds;
-// what it had not begun to answer is asked of another where asking twice is
-// safe, and is a 503 else. It ends with the cluster.
+// Balance starts nginx at an address, in front of the first so many nodes. It does not
+// buffer bodies. A node that does not answer gets no requests for two seconds; requests
+// that it had not begun to answer go to another node if they are idempotent, and get
+// 503 otherwise. It ends with the cluster.
 func (c *Cluster) Balance(ctx context.Context, address string, nodes int) (*servers.Process, error) {
 	var list strings.Builder
 	for _, node := range c.Addresses[:nodes] {

@@ -22,8 +22,8 @@ type Options struct {
 	Dir     string // where its folder is made; "" for the system's temporary one
 	Granary string // the program; "" builds it
 
-	// between, where set, is called with the S3 server's URL and returns the
-	// one that the nodes are told. The fault tests stand there.
+	// between, if set, is called with the S3 server's URL and returns the URL for
+	// the nodes. The fault tests put their proxy there.
 	between func(endpoint string) string
 }
 
@@ -43,8 +43,7 @@ type Cluster struct {
 	endpoint, key string
 }
 
-// Start starts everything. Whoever calls must call Stop,
-// whatever the error.
+// Start starts everything. The caller must call Stop, whatever the error.
 func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	c = &Cluster{Token: o.Token, key: secret()}
 	if c.Token == "" {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Unprivileged gives folders to an account, for a program that does not run as
-// root, or not all of it; nil where we are not root ourselves.
+// Unprivileged gives folders to an account, for a program that does not run, or not
+// fully, as root; it returns nil if this process is not root.
 func Unprivileged(name string, folders ...string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

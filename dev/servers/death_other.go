@@ -4,6 +4,6 @@ package servers
 
 import "syscall"
 
-// dieWithUs is for Linux only; elsewhere who is killed leaves its programs
+// dieWithUs works on Linux only; elsewhere a killed process leaves its programs
 // behind.
 func dieWithUs(*syscall.SysProcAttr) {}

@@ -27,9 +27,9 @@ http {
 }
 `
 
-// Nginx prepares nginx with what stands in site, inside of http, for an address
-// of the site's choice. It keeps to home, which must not be there yet; HOME in
-// the site is it.
+// Nginx prepares nginx with the configuration in site, inside of http, which chooses
+// the address. It writes only to home, which must not exist yet; HOME in the site
+// stands for it.
 func Nginx(home, address, site string) (*Process, error) {
 	nginx, err := exec.LookPath("nginx")
 	if err != nil {
@@ -64,5 +64,5 @@ func Nginx(home, address, site string) (*Process, error) {
 	}, nil
 }
 
-// NginxAccount is whom nginx's workers run as where it is started by root.
+// NginxAccount is the account of nginx's workers if root starts it.
 const NginxAccount = "www-data"

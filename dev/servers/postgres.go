@@ -57,8 +57,8 @@ func Postgres(ctx context.Context, dir string, settings ...string) (p *Process, 
 	}, dsn, nil
 }
 
-// PostgresPrograms is the folder of initdb and its like: the newest that Debian
-// installed, or where initdb is on the path.
+// PostgresPrograms is the folder of initdb and PostgreSQL's other programs: the newest
+// of Debian's, or that of the initdb in PATH.
 func PostgresPrograms() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {

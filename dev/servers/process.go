@@ -1,5 +1,5 @@
 // Package servers starts the real programs that tests, `make cluster` and `make
-// bench` stand on: PostgreSQL, an S3-compatible server, nginx, and granary.
+// bench` need: PostgreSQL, an S3-compatible server, nginx, and granary.
 package servers
 
 import (
@@ -21,7 +21,7 @@ type Process struct {
 	Name   string                      // in messages
 	Log    string                      // file with all it printed
 	Args   []string                    // the program first
-	Env    []string                    // beside our own
+	Env    []string                    // in addition to our own
 	User   *syscall.Credential         // nil for ours
 	Ready  func(context.Context) error // nil once it answers
 	Polite os.Signal                   // asks it to end; nil for SIGTERM
@@ -47,7 +47,7 @@ func (p *Process) Start(ctx context.Context) error {
 	cmd := exec.Command(p.Args[0], p.Args[1:]...) //nolint:noctx // it is ended in order, not by a context
 	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.Stdout, cmd.Stderr = out, out
-	// Ctrl-C reaches us alone, and whoever kills us outright ends all of them.
+	// Ctrl-C reaches only this process; if it is killed, all its programs end.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.User}
 	if !p.Stays {
 		dieWithUs(cmd.SysProcAttr)
@@ -75,7 +75,7 @@ func (p *Process) await(ctx context.Context) error {
 	for {
 		err := p.Ready(ctx)
 		select {
-		case <-p.exited: // so whoever answered had its address before
+		case <-p.exited: // so another program answered at its address
 			return p.failed(errors.New("it ended"))
 		default:
 		}
@@ -153,7 +153,7 @@ func Answers(url string) func(context.Context) error {
 	}
 }
 
-// FreeAddress is one on loopback that nobody listens on now.
+// FreeAddress is an address on loopback that no program listens on now.
 func FreeAddress(ctx context.Context) (string, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -22,7 +22,7 @@ const (
 type S3 struct {
 	*Process
 	URL string // http://127.0.0.1:PORT, the same after every Start
-	Dir string // where the bucket's folder is
+	Dir string // the directory of the bucket's folder
 }
 
 // NewS3 prepares a server of the make given, versitygw or minio, with an empty

@@ -40,8 +40,7 @@ func (a Algorithm) Size() int {
 	return 0
 }
 
-// Checksum is what a sender says that its bytes come to, by another algorithm than
-// SHA-256.
+// Checksum is a digest that a sender declares, by another algorithm than SHA-256.
 type Checksum struct {
 	Algorithm Algorithm
 	Sum       []byte // of the algorithm's size; of 32 bits, the high byte first
@@ -50,7 +49,7 @@ type Checksum struct {
 // checksums computes those that were declared, in the same order.
 type checksums []hash.Hash
 
-// newChecksums is nil where none were declared.
+// newChecksums returns nil if none were declared.
 func newChecksums(declared []Checksum) checksums {
 	var s checksums
 	for _, c := range declared {

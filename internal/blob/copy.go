@@ -27,7 +27,7 @@ type Copied struct {
 
 // CopyOptions say how to copy.
 type CopyOptions struct {
-	Verify bool         // read what is there already, and copy it again where its bytes are wrong
+	Verify bool         // read blobs that are there already, and copy them again if their bytes are wrong
 	Report func(Copied) // called after each blob, never twice at once; may be nil
 }
 
@@ -35,9 +35,9 @@ type CopyOptions struct {
 const copies = 4
 
 // Copy puts every blob of a source into a store that does not have it yet,
-// through Receive: only bytes that are what their digest says get there. It may
-// be broken off at any time; the next one goes on. A blob that is deleted from
-// the source meanwhile is passed over.
+// through Receive: only bytes that match their digest get there. It may be
+// interrupted at any time; the next Copy continues. A blob that is deleted from
+// the source meanwhile is skipped.
 //
 // A damaged blob does not stop the others. Any other error does.
 func Copy(ctx context.Context, to Store, from Source, o CopyOptions) (Copied, error) {

@@ -41,7 +41,7 @@ func (e *DigestError) Unwrap() error { return ErrDigestMismatch }
 // Damage is how a store's blob differs from the one that was committed.
 type Damage string
 
-// The ways. A store that does not answer is none of them.
+// The kinds of damage. A store that does not answer is none of these.
 const (
 	Missing    Damage = "missing" // there is nothing: ErrNotFound
 	OtherSize  Damage = "size"

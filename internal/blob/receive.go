@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Limits is what a body must keep to, and what its sender said of it. The zero
-// value expects an empty body; Length is -1 where nothing was said.
+// Limits are the limits of a body, and what its sender declared. The zero value
+// expects an empty body; Length is -1 if none was declared.
 type Limits struct {
 	// MaxSize is the largest body in bytes, 0 for no limit. One byte more is
 	// ErrTooLarge.
@@ -31,8 +31,8 @@ type Limits struct {
 	// Overwrite is Declared's: the store has other bytes under the digest.
 	Overwrite bool
 
-	// Checksums are the other declared digests, at most one of each Algorithm. Where
-	// one of them differs, that is a *DigestError, too.
+	// Checksums are the other declared digests, at most one of each Algorithm. If
+	// one of them differs, the error is a *DigestError, too.
 	Checksums []Checksum
 }
 
@@ -42,8 +42,8 @@ type Received struct {
 	Digest Digest
 	Size   int64 // bytes
 
-	// Small is the whole body where it was kept in memory, and not nil then
-	// even if empty; nil where the bytes are in the store.
+	// Small is the whole body if it was kept in memory, and not nil then
+	// even if empty; nil if the bytes are in the store.
 	Small []byte
 
 	upload Upload // nil with Small
@@ -58,8 +58,8 @@ type Received struct {
 // every error the upload has been aborted and no goroutine is left.
 //
 // A failing store or an ended context is noticed between two reads of the body.
-// A read that hangs must be ended by whoever owns the body, as net/http does
-// when the connection dies or a read deadline passes.
+// The owner of the body must end a read that hangs, as net/http does when the
+// connection dies or a read deadline passes.
 //
 // Memory is bounded by Inline and about 2 MiB, whatever the size.
 func Receive(ctx context.Context, store Store, body io.Reader, l Limits) (*Received, error) {

@@ -29,17 +29,17 @@ type Store interface {
 	Create(ctx context.Context, d Declared) (Upload, error)
 
 	// Open reads a blob from its start; Seek is cheap, so that ranges cost
-	// what they return. ErrNotFound where the store holds none. A store on a
+	// what they return. It returns ErrNotFound if the store has none. A store on a
 	// local disk returns the *os.File itself, so that the kernel can send it
-	// without a copy (sendfile). A store where each new place costs a request
+	// without a copy (sendfile). A store that needs a request for each new offset
 	// returns a Planner.
 	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
 
 	// Stat is the size of a blob in bytes, or ErrNotFound.
 	Stat(ctx context.Context, d Digest) (int64, error)
 
-	// Delete removes a blob; one that is not there is no error. Readers that
-	// have it open may read on or fail, but never see other bytes.
+	// Delete removes a blob; a missing one is not an error. Readers that have it
+	// open may continue or fail, but never see other bytes.
 	Delete(ctx context.Context, d Digest) error
 
 	// List walks every committed blob in no particular order. A blob that is
@@ -62,33 +62,33 @@ type Range struct{ Start, End int64 }
 
 // Planner is an opened blob that reads better if it knows what will be read of it.
 type Planner interface {
-	// Plan tells, before the first Read, which ranges will be read and in which
+	// Plan announces, before the first Read, which ranges will be read and in which
 	// order; no two overlap. Near ones are then read in one request to the store,
-	// which asks for nothing behind them. It reports false, and changes nothing, if
+	// which asks for no bytes after them. Plan returns false, and changes nothing, if
 	// they would take more requests than one download may cost. A plan never
-	// changes what Read returns: other places can be read too.
+	// changes what Read returns: other offsets can be read, too.
 	Plan(ranges []Range) bool
 }
 
 // Linker is a Store whose blobs can be fetched from it directly.
 type Linker interface {
 	// Link returns a URL that answers GET, ranges too, with the blob for a
-	// while, to whoever has it: it is a secret. The store answers with the
-	// headers given. Nothing is asked of the store: the blob may be missing.
+	// while, to every client: the URL is a secret. The store answers with the
+	// given headers. Link sends no request to the store: the blob may be missing.
 	Link(ctx context.Context, d Digest, contentType, disposition string) (string, error)
 }
 
 // Tidier is a Store in which an upload that was cut short can leave something
 // behind that List does not show.
 type Tidier interface {
-	// Tidy removes what uploads left that made no progress since before, and
-	// reports how many. It is safe beside running uploads and other Tidies.
+	// Tidy removes the rests of uploads without progress since before, and returns
+	// their number. It is safe during running uploads and other Tidies.
 	Tidy(ctx context.Context, before time.Time) (int, error)
 }
 
 // Marked is a Store that carries one short text apart from its blobs.
 type Marked interface {
-	// Mark is the text; "" where there is none.
+	// Mark returns the text; "" if there is none.
 	Mark(ctx context.Context) (string, error)
 
 	// SetMark leaves the text in place of the one before. When it returns nil

@@ -17,13 +17,13 @@ import (
 	"granary/internal/daemon"
 )
 
-const adminHelp = `It works on the database that the server's settings name, as the administrator root,
-and needs no token, only the right to read and write that database: run it as the user
-that the server runs as. The server may be running, and follows within a second.
-Nothing is created or migrated.
+const adminHelp = `It opens the database that the server's settings name and acts as the administrator
+root. It needs no token, only permission to read and write that database: run it as the
+user that the server runs as. The server may be running; it notices changes within a
+second. The command creates and migrates no database.
 
-The settings are those of granary serve: its flags (shown are those that matter here),
-GRANARY_* variables and file.`
+The settings are those of granary serve: its flags (only those that matter here are
+shown), GRANARY_* variables and file.`
 
 // admin is what the commands of administration have in common. They are the
 // client's calls to the API, answered without a server.
@@ -42,7 +42,7 @@ func newAdmin(env Env) *cobra.Command {
 			"without a browser.\n\n" + adminHelp,
 	}
 	f := cmd.PersistentFlags()
-	f.BoolVar(&a.json, "json", false, "print what the API would answer")
+	f.BoolVar(&a.json, "json", false, "print the API's answer as JSON")
 	config.AddFlags(f)
 	f.VisitAll(func(flag *pflag.Flag) {
 		flag.Hidden = !slices.Contains([]string{"json", "config", "data-dir", "database"}, flag.Name)
@@ -108,8 +108,8 @@ func (a *admin) open(use, short string, args int, run func(ctx context.Context, 
 	}
 }
 
-// answered words a refusal as no server would have to, and with its cause where
-// a server would keep that for its log.
+// answered words a refusal for the command line, with the cause that a server would
+// only log.
 func answered(err, cause error) error {
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok {
@@ -138,7 +138,7 @@ func (a *admin) call(ctx context.Context, method, path string, form url.Values, 
 	return a.client.Call(ctx, method, path, form, into)
 }
 
-// given leaves out what was not said, so that the API's default counts.
+// given leaves out empty values, so that the API's defaults apply.
 func given(form url.Values) url.Values {
 	for name, values := range form {
 		if len(values) == 1 && values[0] == "" {

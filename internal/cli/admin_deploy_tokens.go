@@ -15,7 +15,7 @@ import (
 )
 
 func (a *admin) deployTokenList() *cobra.Command {
-	cmd := a.command("list PLACE", "List the deploy tokens of a project or group, dead ones too", 1, func(ctx context.Context, args []string) error {
+	cmd := a.command("list PLACE", "List the deploy tokens of a project or group, expired and revoked ones too", 1, func(ctx context.Context, args []string) error {
 		tokens, err := a.below(ctx, args[0], "deploy_tokens")
 		if err != nil {
 			return err
@@ -56,10 +56,10 @@ func deployTokenEnd(t wire.DeployToken) string {
 func (a *admin) deployTokenCreate() *cobra.Command {
 	var name, username, expires string
 	var scopes []string
-	cmd := a.command("create PLACE --name NAME", "Make a deploy token for a project or group, and print it this once", 1,
+	cmd := a.command("create PLACE --name NAME", "Create a deploy token for a project or group, and print it; it is shown only once", 1,
 		func(ctx context.Context, args []string) error {
 			if name == "" {
-				return usagef("what is the token for? want --name NAME")
+				return usagef("the token's name is missing; want --name NAME")
 			}
 			if err := checkExpires(expires); err != nil {
 				return err
@@ -76,15 +76,15 @@ func (a *admin) deployTokenCreate() *cobra.Command {
 			return a.print(made, func(out *printer) { out.printf("%s\n", made.Token) })
 		})
 	cmd.Long += deployTokenHelp
-	cmd.Flags().StringVar(&name, "name", "", "a `name` that tells what the token is for")
-	cmd.Flags().StringVar(&username, "username", "", "the `user name` for Basic authentication; without one the server makes one")
-	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"read_package_registry"}, "what it may be used for: `scopes`, read_package_registry and write_package_registry")
-	cmd.Flags().StringVar(&expires, "expires", "", "the `day` from which it is dead, such as 2030-12-31; without one it lives until it is revoked")
+	cmd.Flags().StringVar(&name, "name", "", "a `name` that says what the token is for")
+	cmd.Flags().StringVar(&username, "username", "", "the `user name` for Basic authentication (default: the server chooses one)")
+	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"read_package_registry"}, "the token's `scopes`: read_package_registry, write_package_registry")
+	cmd.Flags().StringVar(&expires, "expires", "", "the first `day` on which it is no longer valid, such as 2030-12-31 (default: it does not expire)")
 	return cmd
 }
 
 func (a *admin) deployTokenRevoke() *cobra.Command {
-	cmd := a.command("revoke PLACE ID", "Revoke a deploy token; granary admin deploy-token list tells the ids", 2, func(ctx context.Context, args []string) error {
+	cmd := a.command("revoke PLACE ID", "Revoke a deploy token; granary admin deploy-token list shows the ids", 2, func(ctx context.Context, args []string) error {
 		id, err := strconv.ParseInt(args[1], 10, 64)
 		if err != nil {
 			return usagef("the token is %q: want its id, a number", args[1])

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *admin) featureList() *cobra.Command {
-	return a.command("list", "List the flags that somebody has set", 0, func(ctx context.Context, _ []string) error {
+	return a.command("list", "List the flags that are set", 0, func(ctx context.Context, _ []string) error {
 		found := []wire.Feature{}
 		if err := a.call(ctx, http.MethodGet, "/features", nil, &found); err != nil {
 			return err

@@ -35,7 +35,7 @@ func (a *admin) memberList() *cobra.Command {
 		return a.printMembers(found, found...)
 	})
 	cmd.Long += placeHelp
-	cmd.Flags().BoolVar(&inherited, "inherited", false, "those of the groups above, too")
+	cmd.Flags().BoolVar(&inherited, "inherited", false, "include members of the groups above")
 	return cmd
 }
 
@@ -47,7 +47,7 @@ func (a *admin) memberAdd() *cobra.Command {
 }
 
 func (a *admin) memberSet() *cobra.Command {
-	return a.grant("set", "Give a member another role, and another last day or none", func(members string, u wire.User, form url.Values) (string, string) {
+	return a.grant("set", "Change a member's role, and set or remove the end of the membership", func(members string, u wire.User, form url.Values) (string, string) {
 		if !form.Has("expires_at") {
 			form.Set("expires_at", "")
 		}
@@ -80,12 +80,12 @@ func (a *admin) grant(verb, short string, how func(members string, u wire.User, 
 		return a.printMembers(m, m)
 	})
 	cmd.Long += placeHelp
-	cmd.Flags().StringVar(&expires, "expires", "", "the `day` from which it counts no more, such as 2030-12-31")
+	cmd.Flags().StringVar(&expires, "expires", "", "the `day` on which the membership ends, such as 2030-12-31")
 	return cmd
 }
 
 func (a *admin) memberRemove() *cobra.Command {
-	cmd := a.command("remove PLACE USER", "End a user's own membership of a project or group", 2, func(ctx context.Context, args []string) error {
+	cmd := a.command("remove PLACE USER", "End a user's direct membership of a project or group", 2, func(ctx context.Context, args []string) error {
 		members, err := a.below(ctx, args[0], "members")
 		if err != nil {
 			return err
@@ -103,16 +103,16 @@ func (a *admin) memberRemove() *cobra.Command {
 
 func notMember(err error, u wire.User, place string) error {
 	if client.KindOf(err) == client.NotFound {
-		return exitError{fmt.Errorf("%s is no direct member of %s", u.Username, place), exitNotFound}
+		return exitError{fmt.Errorf("%s is not a direct member of %s", u.Username, place), exitNotFound}
 	}
 	return err
 }
 
-// below is where things of a project or group are in the API, such as its members.
-// An id could be that of either.
+// below is the API's path of a project's or group's things, such as its members. An id
+// could be that of either.
 func (a *admin) below(ctx context.Context, place, things string) (string, error) {
 	if _, err := strconv.ParseInt(place, 10, 64); err == nil {
-		return "", usagef("the place is %q: want the full path of a project or group", place)
+		return "", usagef("the path is %q: want the full path of a project or group", place)
 	}
 	p, err := a.project(ctx, place)
 	if exitCode(err) != exitNotFound {

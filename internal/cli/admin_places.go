@@ -26,7 +26,7 @@ func (a *admin) groupList() *cobra.Command {
 
 func (a *admin) groupCreate() *cobra.Command {
 	var name, visibility string
-	cmd := a.command("create PATH", "Make a group: at the top, or in another as parent/path", 1, func(ctx context.Context, args []string) error {
+	cmd := a.command("create PATH", "Create a group at the top level, or in another group as parent/path", 1, func(ctx context.Context, args []string) error {
 		form := given(url.Values{"path": {path.Base(args[0])}, "name": {name}, "visibility": {visibility}})
 		if name == "" {
 			form.Set("name", path.Base(args[0]))
@@ -49,8 +49,8 @@ func (a *admin) groupCreate() *cobra.Command {
 }
 
 func placeFlags(cmd *cobra.Command, name, visibility *string) {
-	cmd.Flags().StringVar(name, "name", "", "its `name`, the last word of the path where it is not given")
-	cmd.Flags().StringVar(visibility, "visibility", "", "`who` sees it: private (the default), internal or public")
+	cmd.Flags().StringVar(name, "name", "", "its `name` (default: the last part of the path)")
+	cmd.Flags().StringVar(visibility, "visibility", "", "its `visibility`: private (the default), internal or public")
 }
 
 // cutPath splits a full path before its last word.
@@ -91,7 +91,7 @@ func (a *admin) projectList() *cobra.Command {
 
 func (a *admin) projectCreate() *cobra.Command {
 	var name, visibility string
-	cmd := a.command("create PATH", "Make a project: in a group as group/path, or in a user's own namespace as user/path", 1,
+	cmd := a.command("create PATH", "Create a project in a group as group/path, or in a user's own namespace as user/path", 1,
 		func(ctx context.Context, args []string) error {
 			above, last, nested := cutPath(args[0])
 			if !nested {

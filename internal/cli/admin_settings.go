@@ -15,7 +15,7 @@ import (
 	"granary/internal/wire"
 )
 
-// top is how a group's new parent is written where it has none.
+// top is the word for a new parent of a group that gets none.
 const top = "/"
 
 // placeSetting is a setting of a project or group: a flag, and what the API calls it
@@ -26,13 +26,13 @@ type placeSetting struct {
 }
 
 func visibilitySetting() placeSetting {
-	return placeSetting{"visibility", "`who` sees it: private, internal or public", "visibility",
+	return placeSetting{"visibility", "its `visibility`: private, internal or public", "visibility",
 		map[string]string{"private": "private", "internal": "internal", "public": "public"}}
 }
 
 // namesSetting is not --naming, which is the server's here.
 func namesSetting() placeSetting {
-	return placeSetting{"names", "the `grammar` of names: strict, relaxed, or server for the server's", "generic_package_naming",
+	return placeSetting{"names", "the `rule` for names: strict, relaxed, or server for the server's setting", "generic_package_naming",
 		map[string]string{"strict": "strict", "relaxed": "relaxed", "server": ""}}
 }
 
@@ -82,7 +82,7 @@ func (a *admin) projectSet() *cobra.Command {
 }
 
 func (a *admin) projectTransfer() *cobra.Command {
-	return a.command("transfer PROJECT NAMESPACE", "Move a project into another group, or into a user's own namespace; the old path leads on", 2,
+	return a.command("transfer PROJECT NAMESPACE", "Transfer a project to another group, or to a user's own namespace; the old path redirects", 2,
 		func(ctx context.Context, args []string) error {
 			namespace, err := a.namespace(ctx, args[1])
 			if err != nil {
@@ -118,7 +118,7 @@ func (a *admin) groupSet() *cobra.Command {
 }
 
 func (a *admin) groupTransfer() *cobra.Command {
-	return a.command("transfer GROUP PARENT", "Move a group with all that is in it into another group, or with "+top+" to the top", 2,
+	return a.command("transfer GROUP PARENT", "Transfer a group with everything in it to another group, or with "+top+" to the top", 2,
 		func(ctx context.Context, args []string) error {
 			form := url.Values{}
 			if args[1] != top {

@@ -16,10 +16,10 @@ type sweepResult struct {
 
 func (a *admin) sweep() *cobra.Command {
 	var now bool
-	cmd := a.open("sweep", "Remove bytes that nothing has referred to for an hour", 0,
+	cmd := a.open("sweep", "Remove blobs that have had no record for an hour", 0,
 		func(ctx context.Context, d *daemon.Admin, _ []string) error {
 			if !now {
-				return usagef("every hour the server removes what nothing has referred to for a day; --now asks it to take what an hour has passed for")
+				return usagef("every hour the server removes blobs that have had no record for a day; --now makes it remove those that have had none for an hour")
 			}
 			if err := d.Login(ctx); err != nil {
 				return err
@@ -32,10 +32,10 @@ func (a *admin) sweep() *cobra.Command {
 				out.printf("removed %d blobs, %d bytes\n", swept.Blobs, swept.Bytes)
 			})
 		})
-	cmd.Long = "Remove bytes that nothing has referred to for an hour, where the server would wait for a day:\n" +
-		"for a full disk, after deleting packages. The server that sweeps for all does it, and this\n" +
-		"command waits for it. Copies of the database from before (backups) may name blobs that\n" +
-		"are gone then, where the blobs were not copied yet.\n\n" + adminHelp
+	cmd.Long = "Remove blobs that have had no record for an hour; without this command the server waits\n" +
+		"for a day. Use it on a full disk, after deleting packages. The server that sweeps for all\n" +
+		"does the work, and this command waits for it. An older copy of the database (a backup)\n" +
+		"may name blobs that are removed, if they were not copied yet.\n\n" + adminHelp
 	cmd.Flags().BoolVar(&now, "now", false, "do it now")
 	return cmd
 }

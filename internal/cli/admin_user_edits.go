@@ -14,11 +14,11 @@ import (
 func (a *admin) userSet() *cobra.Command {
 	settings := []struct{ flag, attribute, usage string }{
 		{"name", "name", "the full `name`"},
-		{"username", "username", "another `user name`; what is in the user's own namespace moves along, and old paths lead on"},
+		{"username", "username", "another `user name`; the user's own namespace and its projects move to it, and old paths redirect"},
 		{"email", "email", "the `address`"},
 		{"admin", "admin", "`whether` the user is an administrator: true or false"},
 		{"external", "external", "`whether` the user is external: true or false"},
-		{"projects-limit", "projects_limit", "how many `projects` the user may have in the own namespace"},
+		{"projects-limit", "projects_limit", "the largest `number` of projects in the user's own namespace"},
 	}
 	var flags *pflag.FlagSet
 	cmd := a.command("set USER", "Change a user", 1, func(ctx context.Context, args []string) error {
@@ -50,7 +50,7 @@ func (a *admin) userSet() *cobra.Command {
 
 func (a *admin) userDelete() *cobra.Command {
 	var withProjects bool
-	cmd := a.command("delete USER", "Delete a user; what the user published in groups stays", 1, func(ctx context.Context, args []string) error {
+	cmd := a.command("delete USER", "Delete a user; packages that the user published in groups stay", 1, func(ctx context.Context, args []string) error {
 		u, err := a.user(ctx, args[0])
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ func (a *admin) userCreate() *cobra.Command {
 	cmd := a.command("create USERNAME --email ADDRESS", "Make a user", 1, func(ctx context.Context, args []string) error {
 		form := url.Values{
 			"username": {args[0]}, "name": {name}, "email": {email}, "admin": {strconv.FormatBool(administrator)},
-			"force_random_password": {"true"}, // the API wants a word about it, though there are none
+			"force_random_password": {"true"}, // the API requires it, though there are no passwords
 		}
 		if name == "" {
 			form.Set("name", args[0])
@@ -43,16 +43,16 @@ func (a *admin) userCreate() *cobra.Command {
 		}
 		return a.printUsers(made, made)
 	})
-	cmd.Flags().StringVar(&name, "name", "", "the user's full `name`, the user name where it is not given")
+	cmd.Flags().StringVar(&name, "name", "", "the user's full `name` (default: the user name)")
 	cmd.Flags().StringVar(&email, "email", "", "the user's `address`")
 	cmd.Flags().BoolVar(&administrator, "admin", false, "make the user an administrator")
 	return cmd
 }
 
 func (a *admin) userBlock(blocked bool) *cobra.Command {
-	verb, short := "unblock", "Let a blocked user in again"
+	verb, short := "unblock", "Unblock a user"
 	if blocked {
-		verb, short = "block", "Refuse a user everything, whatever the token"
+		verb, short = "block", "Block a user: the server refuses all the user's tokens"
 	}
 	return a.command(verb+" USER", short, 1, func(ctx context.Context, args []string) error {
 		u, err := a.user(ctx, args[0])
@@ -103,7 +103,7 @@ func (a *admin) printUsers(result any, users ...wire.User) error {
 
 func (a *admin) tokenList() *cobra.Command {
 	var of string
-	cmd := a.command("list", "List personal access tokens, dead ones too", 0, func(ctx context.Context, _ []string) error {
+	cmd := a.command("list", "List personal access tokens, expired and revoked ones too", 0, func(ctx context.Context, _ []string) error {
 		query := url.Values{}
 		if of != "" {
 			u, err := a.user(ctx, of)
@@ -122,7 +122,7 @@ func (a *admin) tokenList() *cobra.Command {
 			}
 		})
 	})
-	cmd.Flags().StringVar(&of, "user", "", "those of this `user`, by name or id")
+	cmd.Flags().StringVar(&of, "user", "", "only those of this `user`, by name or id")
 	return cmd
 }
 
@@ -146,10 +146,10 @@ func tokenEnd(t wire.PersonalAccessToken) string {
 func (a *admin) tokenCreate() *cobra.Command {
 	var of, name, expires string
 	var scopes []string
-	cmd := a.command("create --user USER --name NAME", "Make a personal access token for a user, and print it this once", 0,
+	cmd := a.command("create --user USER --name NAME", "Create a personal access token for a user, and print it; it is shown only once", 0,
 		func(ctx context.Context, _ []string) error {
 			if of == "" || name == "" {
-				return usagef("whose token, and what for? want --user USER --name NAME")
+				return usagef("the user or the token's name is missing; want --user USER --name NAME")
 			}
 			if err := checkExpires(expires); err != nil {
 				return err
@@ -166,9 +166,9 @@ func (a *admin) tokenCreate() *cobra.Command {
 			return a.print(made, func(out *printer) { out.printf("%s\n", made.Token) })
 		})
 	cmd.Flags().StringVar(&of, "user", "", "the `user`, by name or id")
-	cmd.Flags().StringVar(&name, "name", "", "a `name` that tells what the token is for")
-	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"api"}, "what it may be used for: `scopes` such as api, read_api")
-	cmd.Flags().StringVar(&expires, "expires", "", "the `day` from which it is dead, such as 2030-12-31; without one it lives until it is revoked")
+	cmd.Flags().StringVar(&name, "name", "", "a `name` that says what the token is for")
+	cmd.Flags().StringSliceVar(&scopes, "scopes", []string{"api"}, "the token's `scopes`, such as api, read_api")
+	cmd.Flags().StringVar(&expires, "expires", "", "the first `day` on which it is no longer valid, such as 2030-12-31 (default: it does not expire)")
 	return cmd
 }
 
@@ -181,7 +181,7 @@ func checkExpires(day string) error {
 }
 
 func (a *admin) tokenRevoke() *cobra.Command {
-	return a.command("revoke ID", "Revoke a personal access token; granary admin token list tells the ids", 1, func(ctx context.Context, args []string) error {
+	return a.command("revoke ID", "Revoke a personal access token; granary admin token list shows the ids", 1, func(ctx context.Context, args []string) error {
 		if _, err := strconv.ParseInt(args[0], 10, 64); err != nil {
 			return usagef("the token is %q: want its id, a number", args[0])
 		}
@@ -190,18 +190,17 @@ func (a *admin) tokenRevoke() *cobra.Command {
 }
 
 func (a *admin) resetRoot() *cobra.Command {
-	cmd := a.open("reset-root", "Give the administrator root a new token, and print it this once", 0,
+	cmd := a.open("reset-root", "Give the administrator root a new token, and print it; it is shown only once", 0,
 		func(ctx context.Context, d *daemon.Admin, _ []string) error {
 			secret, file, err := d.ResetRoot(ctx)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.env.Stderr, "granary: the older personal access tokens of root are revoked; the new one is kept in %s\n", file)
+			fmt.Fprintf(a.env.Stderr, "granary: the older personal access tokens of root are revoked; the new one is in %s\n", file)
 			return a.print(map[string]string{"token": secret}, func(out *printer) { out.printf("%s\n", secret) })
 		})
-	cmd.Long = "Give the administrator root a new token, and print it this once. It is kept in\n" +
-		"initial_root_token in the data directory, too. The account is made where it is not\n" +
-		"there, is an administrator and not blocked afterwards, and its older personal access\n" +
-		"tokens are revoked.\n\n" + adminHelp
+	cmd.Long = "Give the administrator root a new token, print it once, and write it to\n" +
+		"initial_root_token in the data directory. Afterwards the account exists, is an\n" +
+		"administrator and not blocked, and its older personal access tokens are revoked.\n\n" + adminHelp
 	return cmd
 }

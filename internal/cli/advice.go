@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	seemsUnescaped = "the address has a slash as %2F in it, and something on the way seems to unescape it\n"
-	mayBeUnescaped = "the address has a slash as %2F in it, and something on the way may refuse that, if nothing else is wrong with it\n"
+	seemsUnescaped = "the address contains a slash as %2F, and a proxy on the way seems to unescape it\n"
+	mayBeUnescaped = "the address contains a slash as %2F, and a proxy on the way may refuse that, if nothing else is wrong with it\n"
 )
 
-const slashAdvice = `a proxy must pass addresses on as they came (nginx: proxy_pass without a path;
+const slashAdvice = `a proxy must pass addresses on unchanged (nginx: proxy_pass without a path;
 Apache: AllowEncodedSlashes NoDecode, and nocanon); until then name the project by its id`
 
-const elsewhereAdvice = `no token was shown there, so yours is not the reason: the link that the server gave was
-refused, as for the wrong time on one of the machines, a link that has ended, or a store
-that does not let its signer read; the server's operators can tell`
+const elsewhereAdvice = `your token is not the reason, it was not sent there: the store refused the link that the
+server gave; perhaps a machine's clock is wrong, the link has expired, or the store does
+not let the link's signer read; ask the server's operators`
 
-const deployTokenAdvice = `a deploy token of the project publishes files, and downloads those that are named
-(granary pull PROJECT NAME@VERSION FILE...), as its scopes allow; it reads no lists and
-deletes nothing: use an access token for that. Or it has ended, or is another project's`
+const deployTokenAdvice = `a deploy token can publish files, and download files by name (granary pull PROJECT
+NAME@VERSION FILE...), as its scopes allow; it cannot read lists or delete: use an access
+token for that. Or the token has expired, or belongs to another project`
 
 // advise adds what to do next to what the server said.
 func advise(err error, project string) error {
@@ -46,19 +46,19 @@ func advise(err error, project string) error {
 	case e.Shown == "deploy token" && slices.Contains([]int{401, 403, 404}, e.Status):
 		next = deployTokenAdvice
 	case e.Status == 401 && e.Shown != "":
-		next = fmt.Sprintf("the server does not know this %s: it has ended, was revoked, or is one of another server; set GRANARY_TOKEN, or run granary login", e.Shown)
+		next = fmt.Sprintf("the server does not know this %s: it has expired, was revoked, or belongs to another server; set GRANARY_TOKEN, or run granary login", e.Shown)
 	case e.Status == 401:
 		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 403:
-		next = "the token may not do this; granary whoami tells whose it is"
+		next = "the token may not do this; granary whoami shows whose it is"
 	case e.Status == 404 && !strings.HasPrefix(e.Message, "Project ") && strings.HasSuffix(e.Message, " Not Found"):
 		return err // it is said what is not there: the project is
 	case e.Status == 404 && e.Shown == "":
-		next = project + " is not there, or not to be seen without a token: set GRANARY_TOKEN, or run granary login"
+		next = project + " does not exist, or is not visible without a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 404:
-		next = project + " is not there, or not for this token; granary whoami tells whose it is"
+		next = project + " does not exist, or is not visible to this token; granary whoami shows whose it is"
 	case e.Status == 429:
-		next = "come back later, or raise --retries"
+		next = "try again later, or raise --retries"
 	}
 	if next == "" {
 		return err
@@ -74,16 +74,16 @@ func statusOf(err error) int {
 	return 0
 }
 
-// nobodyError is the refusal of a command that wants a token and has none.
+// nobodyError is the refusal of a command that needs a token and has none.
 type nobodyError struct{ server string }
 
 func (e nobodyError) Error() string {
-	return fmt.Sprintf("no token for %s is set: you are nobody; set GRANARY_TOKEN, or run granary login", e.server)
+	return fmt.Sprintf("no token for %s is set, so requests are anonymous; set GRANARY_TOKEN, or run granary login", e.server)
 }
 
-// explain adds what to do about errors of any command that asks as a client: a
-// certificate that this machine does not trust, the wrong scheme, and a token that
-// was not shown since it belongs to another server.
+// explain adds advice to the errors of a client's command: a certificate that this
+// machine does not trust, the wrong scheme, and a token that was not sent because it
+// belongs to another server.
 func explain(env Env, err error) error {
 	next := ""
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
@@ -99,7 +99,7 @@ func explain(env Env, err error) error {
 	return fmt.Errorf("%w\n%s", err, next)
 }
 
-// wasNobody reports a refusal that a token might have changed.
+// wasNobody reports whether a request was refused that had no token.
 func wasNobody(err error) bool {
 	if _, ok := errors.AsType[nobodyError](err); ok {
 		return true
@@ -112,7 +112,7 @@ func wasNobody(err error) bool {
 func withheld(env Env) string {
 	for _, v := range [][2]string{{"GRANARY_TOKEN", "GRANARY_SERVER"}, {"CI_JOB_TOKEN", "CI_API_V4_URL"}} {
 		if env.getenv(v[0]) != "" && env.getenv(v[1]) != "" {
-			return fmt.Sprintf("%s was not shown: it belongs to the server of %s, %s", v[0], v[1], env.getenv(v[1]))
+			return fmt.Sprintf("%s was not sent: it belongs to the server of %s, %s", v[0], v[1], env.getenv(v[1]))
 		}
 	}
 	return ""

@@ -31,19 +31,19 @@ func TestAdvice(t *testing.T) {
 		want       string // in the advice
 		never      string
 	}{
-		{"p/q", "t", 401, json, `{"message":"401 Unauthorized"}`, "does not know this access token: it has ended, was revoked, or is one of another server", "%2F"},
+		{"p/q", "t", 401, json, `{"message":"401 Unauthorized"}`, "does not know this access token: it has expired, was revoked, or belongs to another server", "%2F"},
 		{"p/q", "", 401, json, `{"message":"401 Unauthorized"}`, "the server wants a token: set GRANARY_TOKEN", "revoked"},
-		{"p/q", "gldt-x", 403, json, `{"message":"403 Forbidden"}`, "a deploy token of the project publishes files, and downloads those that are named", "whoami"},
-		{"p/q", "gldt-x", 404, json, `{"message":"404 Project Not Found"}`, "it reads no lists", "%2F"},
-		{"p/q", "t", 404, json, `{"message":"404 Project Not Found"}`, "p/q is not there, or not for this token", "%2F"},
-		{"p/q", "t", 404, json, `{"error":"404 Not Found"}`, "as %2F in it, and something on the way seems to unescape it", "whoami"},
+		{"p/q", "gldt-x", 403, json, `{"message":"403 Forbidden"}`, "a deploy token can publish files, and download files by name", "whoami"},
+		{"p/q", "gldt-x", 404, json, `{"message":"404 Project Not Found"}`, "it cannot read lists", "%2F"},
+		{"p/q", "t", 404, json, `{"message":"404 Project Not Found"}`, "p/q does not exist, or is not visible to this token", "%2F"},
+		{"p/q", "t", 404, json, `{"error":"404 Not Found"}`, "a slash as %2F, and a proxy on the way seems to unescape it", "whoami"},
 		{"p/q", "t", 404, html, "<html>nginx</html>", "AllowEncodedSlashes NoDecode", "whoami"},
 		{"p/q", "t", 400, html, "<html>Bad Request</html>", "may refuse that, if nothing else is wrong with it", "seems to"},
 		{"p/q", "t", 400, html, "<html>Bad Request</html>", "name the project by its id", ""},
-		{"p/q", "t", 404, json, `{"message":"404 Package Not Found"}`, "404 Not Found: Package Not Found", "p/q is not there"},
-		{"p/q", "", 404, json, `{"message":"404 Project Not Found"}`, "p/q is not there, or not to be seen without a token", "whose it is"},
+		{"p/q", "t", 404, json, `{"message":"404 Package Not Found"}`, "404 Not Found: Package Not Found", "p/q does not exist"},
+		{"p/q", "", 404, json, `{"message":"404 Project Not Found"}`, "p/q does not exist, or is not visible without a token", "whose it is"},
 		{"p/q", "t", 400, json, `{"error":"page is invalid"}`, "page is invalid", "%2F"},
-		{"7", "t", 404, json, `{"error":"404 Not Found"}`, "7 is not there", "%2F"},
+		{"7", "t", 404, json, `{"error":"404 Not Found"}`, "7 does not exist", "%2F"},
 	} {
 		status, kind, body = tt.status, tt.kind, tt.body
 		_, _, stderr := run(t, []string{"GRANARY_SERVER=" + server.URL, "GRANARY_TOKEN=" + tt.token}, "ls", tt.project)
@@ -72,7 +72,7 @@ func TestAdviceBehindRedirect(t *testing.T) {
 	there = store.URL
 	for _, token := range []string{"t", "gldt-t", ""} {
 		code, _, stderr := run(t, []string{"GRANARY_SERVER=" + server.URL, "GRANARY_TOKEN=" + token}, "ls", "p")
-		if code != exitRefused || !strings.Contains(stderr, strings.TrimPrefix(store.URL, "http://")+", where the server sends to, answered 403 Forbidden\ngranary: no token was shown there") ||
+		if code != exitRefused || !strings.Contains(stderr, strings.TrimPrefix(store.URL, "http://")+", to which the server redirects, answered 403 Forbidden\ngranary: your token is not the reason") ||
 			strings.Contains(stderr, "may not do this") || strings.Contains(stderr, "Signature") {
 			t.Errorf("%q: exit code %d: %s", token, code, stderr)
 		}
@@ -90,8 +90,8 @@ func TestTokenOfAnotherServer(t *testing.T) {
 	}))
 	defer server.Close()
 	for want, environ := range map[string][]string{
-		"GRANARY_TOKEN was not shown: it belongs to the server of GRANARY_SERVER, https://other.example": {"GRANARY_SERVER=https://other.example", "GRANARY_TOKEN=t"},
-		"CI_JOB_TOKEN was not shown: it belongs to the server of CI_API_V4_URL, https://ci.example":      {"CI_API_V4_URL=https://ci.example", "CI_JOB_TOKEN=t"},
+		"GRANARY_TOKEN was not sent: it belongs to the server of GRANARY_SERVER, https://other.example": {"GRANARY_SERVER=https://other.example", "GRANARY_TOKEN=t"},
+		"CI_JOB_TOKEN was not sent: it belongs to the server of CI_API_V4_URL, https://ci.example":      {"CI_API_V4_URL=https://ci.example", "CI_JOB_TOKEN=t"},
 	} {
 		for _, args := range [][]string{{"ls", "p"}, {"whoami"}} {
 			if _, _, stderr := run(t, environ, append(args, "--server", server.URL)...); !strings.Contains(stderr, want) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// canAsk reports whether somebody is there to be asked: on a terminal.
+// canAsk reports whether the command can ask a person: on a terminal.
 func canAsk(env Env) bool {
 	_, reads := terminal(env.Stdin)
 	_, sees := terminal(env.Stderr)

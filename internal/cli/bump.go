@@ -11,7 +11,7 @@ import (
 )
 
 // The parts of a version that a release can raise. The zero value raises the
-// patch, or goes on with a pre-release.
+// patch, or continues a pre-release.
 const (
 	bumpNothing = ""
 	bumpMajor   = "major"
@@ -22,7 +22,7 @@ const (
 func parseVersion(text string) (*semver.Version, error) {
 	v, err := semver.StrictNewVersion(text)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no version: want one such as 1.4.0 or 1.5.0-rc.1", text)
+		return nil, fmt.Errorf("%q is not a version: want one such as 1.4.0 or 1.5.0-rc.1", text)
 	}
 	return v, nil
 }
@@ -36,7 +36,7 @@ func nextVersion(v *semver.Version, bump, pre string) (*semver.Version, error) {
 		return core, nil
 	}
 	if !regexp.MustCompile(`^[A-Za-z][0-9A-Za-z-]*$`).MatchString(pre) {
-		return nil, fmt.Errorf("%q is no name of a pre-release: want letters, digits and hyphens, such as rc", pre)
+		return nil, fmt.Errorf("%q is not a name of a pre-release: want letters, digits and hyphens, such as rc", pre)
 	}
 	number := uint64(1)
 	if release := semver.New(v.Major(), v.Minor(), v.Patch(), "", ""); v.Prerelease() != "" && core.Equal(release) {

@@ -11,31 +11,32 @@ import (
 	"granary/internal/wire"
 )
 
-// caller is whose token is shown, as a project sees it. It says what a deed there, such
-// as "deleting in acme/tools", would be told. What the token cannot see is left to the
-// deed.
+// caller is the owner of the token, as a project sees it. It says whether an operation
+// there, such as "deleting in acme/tools", would be refused. What the token cannot see
+// is left to the operation.
 type caller struct {
 	client  *client.Client
 	project string
 }
 
-// checkRole refuses who shows no token, or one that reaches too little, or whose role
-// is below least.
+// checkRole refuses a caller without a token, with a scope that is too small, or with
+// a role below least.
 func (c caller) checkRole(ctx context.Context, deed, least string) error {
 	if c.client.Credential().Kind() == "" {
 		return refused("%s would be refused: %w", deed, nobodyError{c.client.Server()})
 	}
 	if token, err := c.client.Token(ctx); err == nil && !slices.Contains(token.Scopes, "api") {
-		return refused("%s would be refused: it takes a token of the scope api, and this one has %s", deed, strings.Join(token.Scopes, ", "))
+		return refused("%s would be refused: it needs a token with the scope api, and this one has %s", deed, strings.Join(token.Scopes, ", "))
 	}
 	if level, known := c.role(ctx); known && level < roles()[least] {
-		return refused("%s would be refused: it takes the role %s, and yours is %s", deed, least, roleName(level))
+		return refused("%s would be refused: it needs the role %s, and yours is %s", deed, least, roleName(level))
 	}
 	return ctx.Err()
 }
 
-// role is the caller's on the project, wherever it comes from. It is not known of who
-// is no member or shows no user's token, nor of an administrator, who needs none.
+// role is the caller's role on the project, from the project or a group. It is not
+// known if the caller is no member, has no user's token, or is an administrator, who
+// needs no role.
 func (c caller) role(ctx context.Context) (level int, known bool) {
 	user, err := c.client.User(ctx)
 	if err != nil || user.IsAdmin != nil && *user.IsAdmin {
@@ -45,8 +46,9 @@ func (c caller) role(ctx context.Context) (level int, known bool) {
 	return member.AccessLevel, err == nil && member.AccessLevel > 0
 }
 
-// checkRules refuses what a protection rule would: one that matches the name and takes
-// a higher role, which least tells. Maintainers read the rules, so others do not ask.
+// checkRules refuses what a protection rule would refuse: a rule that matches the name
+// and requires a higher role, which least returns. Only maintainers can read the rules,
+// so others do not ask.
 func (c caller) checkRules(ctx context.Context, project wire.Project, deed, name string, least func(wire.ProtectionRule) *string) error {
 	if level := ownLevel(project); 0 < level && level < roles()["maintainer"] {
 		return nil
@@ -66,12 +68,12 @@ func (c caller) checkRules(ctx context.Context, project wire.Project, deed, name
 	if !known || level >= levelOf(least(strictest)) {
 		return ctx.Err()
 	}
-	return refused("%s would be refused: Package protected. The rule %s takes the role %s, and yours is %s",
+	return refused("%s would be refused: Package protected. The rule %s requires the role %s, and yours is %s",
 		deed, strictest.PackageNamePattern, *least(strictest), roleName(level))
 }
 
-// ownLevel is the role that the project itself tells the caller: 0 where it tells none.
-// A role that a group lends to the project is not among it.
+// ownLevel is the caller's role that the project's answer has, 0 for none. It does not
+// include a role from a group that the project is shared with.
 func ownLevel(project wire.Project) (level int) {
 	if given := project.Permissions; given != nil {
 		for _, a := range []*wire.AccessLevel{given.ProjectAccess, given.GroupAccess} {
@@ -102,9 +104,9 @@ func matchesPattern(pattern, name string) bool {
 	return matchesWhole("(?is)"+strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*"), name)
 }
 
-// readsNoLists tells the refusal of a list to a token that may publish all the same
-// from one that says that there is nothing to publish to: deploy tokens, and in places
-// job tokens, get the answers of strangers.
+// readsNoLists reports whether the token cannot read lists but may still publish, as
+// opposed to a project that does not exist: deploy tokens, and on some routes job
+// tokens, get the answers of anonymous callers.
 func (c caller) readsNoLists(err error) bool {
 	kind := c.client.Credential().Kind()
 	machine := kind == client.DeployToken("").Kind() || kind == client.JobToken("").Kind()

@@ -22,7 +22,7 @@ type checks struct {
 	name    string // of the package
 	files   []due
 	jobs    int
-	dryRun  bool   // what the first file would be told of the token is looked for, too
+	dryRun  bool   // the token's scope and role are checked, too
 	nothing string // what is said of a refusal's end: "nothing was sent"
 }
 
@@ -33,7 +33,7 @@ type due struct {
 	label string // what messages call it
 }
 
-// run is nil where nothing speaks against the files.
+// run returns nil if the checks found no fault.
 func (c *checks) run(ctx context.Context) error {
 	if len(c.files) == 0 {
 		return nil
@@ -49,12 +49,12 @@ func (c *checks) run(ctx context.Context) error {
 	}
 	project, err := c.client.Project(ctx, c.project)
 	if err != nil {
-		return ctx.Err() // some tokens publish and may not look: publishing will tell
+		return ctx.Err() // some tokens may publish but not read: publishing will show
 	}
 	if most := project.GenericPackagesMaxFileSize; most != nil && *most > 0 {
 		for _, f := range c.files {
 			if f.Size > *most {
-				return refused("%s has %d bytes, and %s takes %d at most; %s", f.label, f.Size, c.project, *most, c.nothing)
+				return refused("%s has %d bytes, and %s accepts %d at most; %s", f.label, f.Size, c.project, *most, c.nothing)
 			}
 		}
 	}
@@ -68,9 +68,9 @@ func (c *checks) run(ctx context.Context) error {
 	return nil
 }
 
-// checkDuplicates refuses what a project that takes no second file of a name would
-// refuse after other files are sent. What the token cannot see, or the server does not
-// have (GitLab tells no such setting here), is left to the publish.
+// checkDuplicates refuses what a project that accepts no duplicate files would refuse
+// after other files are sent. If the token cannot see the setting, or the server does
+// not show it (as GitLab), the publish decides.
 func (c *checks) checkDuplicates(ctx context.Context, project wire.Project) error {
 	beside := slices.DeleteFunc(slices.Clone(c.files), func(f due) bool { return !f.beside })
 	if len(beside) == 0 {
@@ -100,7 +100,7 @@ func (c *checks) checkDuplicates(ctx context.Context, project wire.Project) erro
 	if names == nil {
 		return nil
 	}
-	return refused("%s takes no second file of a name, and %s %s has other bytes under %s; %s\ngive the package a new version",
+	return refused("%s accepts no duplicate files, and %s %s has other bytes under %s; %s\ngive the package a new version",
 		c.project, c.name, version, firstOf(names), c.nothing)
 }
 
@@ -130,7 +130,7 @@ func (c *checks) checkNames(ctx context.Context) error {
 			return nil
 		}
 		if _, answered := errors.AsType[*client.Error](err); answered {
-			return nil // the file is not there, or not for this token: publishing it will tell
+			return nil // the file does not exist, or is not visible to this token: publishing will show
 		}
 		return err
 	})

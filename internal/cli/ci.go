@@ -29,20 +29,20 @@ func newCI(env Env) *cobra.Command {
 	return cmd
 }
 
-const ciRunHelp = `Run a command as a CI job of a project: with a job token of its own, which is dead
-when the command has ended, and with the variables that GitLab sets for its jobs
+const ciRunHelp = `Run a command as a CI job of a project: with its own job token, which expires when the
+command ends, and with the variables that GitLab sets for its jobs
 (CI_API_V4_URL, CI_JOB_TOKEN, CI_PROJECT_ID, CI_PROJECT_PATH, CI_COMMIT_TAG, ...). The
 script lines of a .gitlab-ci.yml run unchanged, from cron, Jenkins or a laptop.
 
-The commit, its branch and its tag are git's, where this is a work tree, unless flags
-name others. The exit code is the command's own (128 and the signal's number where a
-signal ended it). The server must be a granary.
+In a git work tree, the commit, its branch and its tag are git's, unless flags name
+others. The exit code is the command's (128 plus the signal's number if a signal ended
+it). The server must be granary.
 
-The token that asks for the job needs the role Developer. No GRANARY_ variable but
-GRANARY_CA_CERT is in the command's environment, and so not GRANARY_TOKEN. That is no
-fence: the command runs as you, and can read your files (granary login's and .netrc among
-them) and the environment of your other processes. A script that may not have your token
-runs as another user.`
+Your token needs the role Developer. The command's environment has no GRANARY_ variable
+but GRANARY_CA_CERT, so it does not have GRANARY_TOKEN. That is not a security boundary:
+the command runs as you, and can read your files (such as granary login's and .netrc) and
+the environment of your other processes. Run a script that must not have your token as
+another user.`
 
 func newCIRun(env Env) *cobra.Command {
 	r := &ciRun{connection: connection{env: env}}
@@ -65,11 +65,11 @@ func newCIRun(env Env) *cobra.Command {
 	f.StringVar(&r.project, "project", "", "the `project`, its path or id")
 	f.StringVar(&r.spec.Name, "name", "job", "the job's `name`")
 	f.StringVar(&r.spec.Stage, "stage", "test", "the job's `stage`")
-	f.StringVar(&r.branch, "branch", "", "the `branch` that the job is about")
-	f.StringVar(&r.tag, "tag", "", "the `tag` that the job is about")
-	f.StringVar(&r.spec.SHA, "sha", "", "the `commit` that the job is about")
+	f.StringVar(&r.branch, "branch", "", "the job's `branch`")
+	f.StringVar(&r.tag, "tag", "", "the job's `tag`")
+	f.StringVar(&r.spec.SHA, "sha", "", "the job's `commit`")
 	r.completeProject(cmd)
-	f.DurationVar(&r.timeout, "timeout", time.Hour, "end the token after this `duration` at the latest")
+	f.DurationVar(&r.timeout, "timeout", time.Hour, "let the token expire after this `duration` at the latest")
 	return cmd
 }
 
@@ -99,7 +99,7 @@ func (r *ciRun) run(ctx context.Context, command []string) error {
 	id := strconv.FormatInt(project.ID, 10)
 	job, err := c.CreateJob(ctx, id, r.spec)
 	if e, ok := errors.AsType[*client.Error](err); ok && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) {
-		return refused("%s makes no jobs for others: ci run needs a granary (%w)", c.Server(), err)
+		return refused("%s cannot create CI jobs: ci run needs granary (%w)", c.Server(), err)
 	}
 	if err != nil {
 		return advise(err, r.project)
@@ -110,7 +110,7 @@ func (r *ciRun) run(ctx context.Context, command []string) error {
 	}
 	status, err := r.execute(command, r.environ(c, project, job, version))
 	r.finish(ctx, c, id, job, status)
-	if err != nil && asked && r.tag == "" && !r.quiet { // an address with an empty version is none
+	if err != nil && asked && r.tag == "" && !r.quiet { // an address with an empty version is not valid
 		r.env.notice("CI_COMMIT_TAG was not set: git knows no tag of this commit; --tag names one")
 	}
 	return err
@@ -214,7 +214,7 @@ func (r *ciRun) execute(command, environ []string) (status string, err error) {
 	}
 }
 
-// childCode is the command's exit code as a shell tells it.
+// childCode is the command's exit code as in a shell.
 func childCode(e *exec.ExitError) int {
 	if s, ok := e.Sys().(syscall.WaitStatus); ok && s.Signaled() {
 		return 128 + int(s.Signal())
@@ -227,7 +227,7 @@ func (r *ciRun) finish(ctx context.Context, c *client.Client, project string, jo
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if err := c.FinishJob(ctx, project, job.ID, status); err != nil {
-		r.env.notice("job %d could not be ended: %v; its token is good until %s",
+		r.env.notice("job %d could not be ended: %v; its token is valid until %s",
 			job.ID, err, time.Time(job.ExpiresAt).UTC().Format(time.RFC3339))
 	}
 }

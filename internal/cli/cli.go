@@ -1,5 +1,5 @@
-// Package cli is the command line: one file per command, and one place where
-// errors become words and exit codes.
+// Package cli is the command line: one file per command, and one function that turns
+// errors into messages and exit codes.
 package cli
 
 import (
@@ -21,7 +21,7 @@ const (
 	exitFailure  = 1 // the command was understood and failed
 	exitUsage    = 2 // the command line or a setting is wrong; nothing was done
 	exitRefused  = 3 // the server, or a rule of the command, says no: asking again will not help
-	exitNotFound = 4 // there is no such thing, or not for this caller
+	exitNotFound = 4 // it does not exist, or is not visible to this caller
 	exitDiffers  = 5 // what was compared is not the same
 )
 
@@ -75,7 +75,7 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// exitError is an error with an exit code of its own.
+// exitError is an error with its exit code.
 type exitError struct {
 	error
 	code int
@@ -88,7 +88,7 @@ func refused(format string, args ...any) error {
 	return exitError{fmt.Errorf(format, args...), exitRefused}
 }
 
-// getenv is a variable of the environment, "" where it is not set.
+// getenv is a variable of the environment, "" if it is not set.
 func (e Env) getenv(name string) string {
 	for _, v := range slices.Backward(e.Environ) { // the last counts, as for a shell
 		if value, ok := strings.CutPrefix(v, name+"="); ok {
@@ -134,8 +134,8 @@ func newRoot(env Env) *cobra.Command {
 	return root
 }
 
-// asGroup makes cmd print its help when called alone, and refuse a word that
-// is none of its commands; cobra would print the help and report success.
+// asGroup makes cmd print its help when called alone, and refuse a word that is not
+// one of its commands; cobra would print the help and report success.
 func asGroup(cmd *cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.SuggestionsMinimumDistance = 2 // letters that may differ
@@ -147,7 +147,7 @@ func asGroup(cmd *cobra.Command) {
 	}
 }
 
-// noCommand is a word that is no command below cmd.
+// noCommand is the error for a word that is not a command below cmd.
 func noCommand(cmd *cobra.Command, word string) error {
 	if near := cmd.SuggestionsFor(word); len(near) > 0 {
 		return usagef("there is no command %q; did you mean %s %s?", word, cmd.CommandPath(), near[0])

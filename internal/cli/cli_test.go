@@ -128,7 +128,7 @@ func TestHelpIsCheap(t *testing.T) {
 func TestHelpBySection(t *testing.T) {
 	for _, args := range [][]string{{"serve"}, {"config", "check"}, {"migrate-storage"}, {"migrate-database"}} {
 		_, stdout, _ := run(t, nil, append(args, "--help")...)
-		if strings.Count(stdout, "\nWhere things are kept:\n      --data-dir ") != 1 || strings.Count(stdout, "      --listen ") != 1 {
+		if strings.Count(stdout, "\nStorage:\n      --data-dir ") != 1 || strings.Count(stdout, "      --listen ") != 1 {
 			t.Errorf("granary %s --help:\n%s", args, stdout)
 		}
 	}

@@ -191,7 +191,7 @@ func TestProgress(t *testing.T) {
 func TestTokenOfTwoLines(t *testing.T) {
 	environ := []string{"HOME=" + t.TempDir(), "GRANARY_SERVER=localhost:1", "GRANARY_TOKEN=secret\nsecret"}
 	code, _, stderr := run(t, environ, "ls", "p")
-	if want := "granary: the access token holds a line break or another control character, which no token has: want it alone\n"; code != 2 || stderr != want {
+	if want := "granary: the access token contains a line break or another control character, which no token has\n"; code != 2 || stderr != want {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }

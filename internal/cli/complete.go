@@ -25,8 +25,7 @@ const (
 )
 
 // complete makes a shell offer what the server has, in the order of a command's
-// arguments; the last kind goes on for ever. Where the server does not answer
-// nothing is offered.
+// arguments; the last kind repeats. If the server does not answer, nothing is offered.
 func (o *connection) complete(cmd *cobra.Command, kinds ...word) {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		kind := kinds[min(len(args), len(kinds)-1)]

@@ -12,7 +12,7 @@ import (
 )
 
 func newConfig(env Env) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Look at the server's settings"}
+	cmd := &cobra.Command{Use: "config", Short: "Inspect the server's settings"}
 	cmd.AddCommand(newConfigCheck(env))
 	asGroup(cmd)
 	return cmd
@@ -23,8 +23,8 @@ func newConfigCheck(env Env) *cobra.Command {
 		Use:   "check",
 		Short: "Print the settings that serve would use, secrets hidden",
 		Long: "Print the settings that serve would use with the same flags, environment and\n" +
-			"file, and where each came from. The output is itself a settings file. Secrets are\n" +
-			"hidden, and nothing is created.\n\n" + config.Usage(),
+			"file, and the source of each. The output is itself a settings file. It hides\n" +
+			"secrets, and the command creates nothing.\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, env)
@@ -54,9 +54,9 @@ func addSettings(cmd *cobra.Command) {
 	})
 }
 
-// loadConfig settles the settings for a command that has config's flags. Its
-// error has one line per fault; with it only settings without one are to be used,
-// and only to tell of it.
+// loadConfig loads the settings of a command that has config's flags. Its error has
+// one line per fault; with an error only settings without a fault may be used, and
+// only to report it.
 func loadConfig(cmd *cobra.Command, env Env) (config.Config, error) {
 	cfg, faults := config.Load(cmd.Flags(), env.Environ, os.ReadFile)
 	if len(faults) == 0 {

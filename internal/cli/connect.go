@@ -15,17 +15,17 @@ import (
 	"granary/internal/client"
 )
 
-const connectionHelp = `The server is --server, else that of the profile that --profile or GRANARY_PROFILE
-names, else GRANARY_SERVER, else CI_API_V4_URL, else that of the last granary login. The
-token is --token, else the profile's (with its server), else GRANARY_TOKEN (with the
-server of GRANARY_SERVER, where that is set), else CI_JOB_TOKEN (with the server of
-CI_API_V4_URL), else that of granary login for this server, else the password in
-.netrc for its host; without one you are nobody. Others can read a command line:
-prefer the variable to --token.
+const connectionHelp = `The server is the first of: --server, that of the profile in --profile or
+GRANARY_PROFILE, GRANARY_SERVER, CI_API_V4_URL, that of the last granary login. The token
+is the first of: --token, the profile's (for its server), GRANARY_TOKEN (for the server
+in GRANARY_SERVER, if that is set), CI_JOB_TOKEN (for the server in CI_API_V4_URL), that
+of granary login for this server, the password in .netrc for its host; without a token,
+requests are anonymous. Other users can see command lines: prefer the variable to
+--token.
 
-Authorities that sign the server's certificate and that this machine does not know are
-in the PEM file of --ca-cert, else GRANARY_CA_CERT, else CI_SERVER_TLS_CA_FILE. A proxy
-is that of HTTPS_PROXY or HTTP_PROXY, by the server's scheme, but for hosts in NO_PROXY.
+--ca-cert, else GRANARY_CA_CERT, else CI_SERVER_TLS_CA_FILE names a PEM file with
+authorities to trust in addition to those of this machine. HTTPS_PROXY or HTTP_PROXY, by
+the server's scheme, names a proxy; NO_PROXY names hosts that are reached without it.
 
 A project is its path, group/project, or its id; in a CI job "." is the job's own.`
 
@@ -47,13 +47,13 @@ type connection struct {
 func (o *connection) addFlags(cmd *cobra.Command) {
 	o.context = cmd.Context
 	f := cmd.Flags()
-	f.StringVar(&o.server, "server", "", "ask the server at this `address`")
-	f.StringVar(&o.token, "token", "", "show this `token`: an access, deploy or job token")
-	f.StringVar(&o.profile, "profile", "", "ask as `name`, as granary login keeps it")
+	f.StringVar(&o.server, "server", "", "the `address` of the server")
+	f.StringVar(&o.token, "token", "", "send this `token`: an access, deploy or job token")
+	f.StringVar(&o.profile, "profile", "", "use this profile `name`, as granary login stored it")
 	f.StringVar(&o.caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too")
-	f.IntVar(&o.retries, "retries", client.DefaultAttempts-1, "try again this `number` of times where a connection breaks or the server is busy")
+	f.IntVar(&o.retries, "retries", client.DefaultAttempts-1, "retry this `number` of times if a connection breaks or the server is busy")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell every request and answer, without secrets")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print every request and answer, without secrets")
 	cmd.Long += "\n\n" + connectionHelp
 }
 
@@ -87,9 +87,9 @@ func (o *connection) client() (*client.Client, error) {
 	})
 }
 
-// newClient is the client of a command. From here on the standard logger is silent:
-// net/http tells it, and nobody else, of an idle connection on which a server says
-// what nobody asked. Such a connection is closed, and no call is the worse for it.
+// newClient is the client of a command. It silences the standard logger: net/http logs
+// there if a server sends unexpected bytes on an idle connection. net/http closes such
+// a connection, and no call fails.
 func (e Env) newClient(config client.Config) (*client.Client, error) {
 	log.SetOutput(io.Discard)
 	config.UserAgent = "granary/" + versionOf(e.Version)
@@ -130,7 +130,7 @@ func (o *connection) address(logins *stored) (*url.URL, error) {
 	return api, nil
 }
 
-// chosenProfile is the one that a flag or the environment names, empty where none does.
+// chosenProfile is the profile that a flag or the environment names, empty if none does.
 func (o *connection) chosenProfile(logins *stored) (profile, error) {
 	name := profileName(o.env, o.profile)
 	if name == "" {
@@ -172,8 +172,8 @@ func (o *connection) credential(api *url.URL, logins *stored) (client.Credential
 	return netrcCredential(o.context(), o.env, api.Hostname())
 }
 
-// tokenOf knows the job's token by its value: in GitLab's newer ones nothing
-// tells.
+// tokenOf recognizes the job's token by its value: newer job tokens of GitLab have no
+// prefix that shows it.
 func (o *connection) tokenOf(token string) client.Credential {
 	token = strings.TrimSpace(token)
 	if token == o.env.getenv("CI_JOB_TOKEN") {
@@ -203,7 +203,7 @@ func (o *connection) project(arg string) (string, error) {
 	return "", usagef(`the project "." is that of a CI job, and CI_PROJECT_ID is not set: want group/project, or its id`)
 }
 
-// printer is where a command's results go: all of it fails where it fails.
+// printer prints a command's results, and keeps its first error.
 type printer struct {
 	w   io.Writer
 	err error

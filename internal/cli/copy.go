@@ -13,21 +13,21 @@ const copyHelp = `Copy versions of a package from one project to another, on the
 another one; either may be GitLab. All versions are copied, or those that NAME@VERSION
 names: one version, latest, or all in a range.
 
-Nothing is kept on this machine: bytes go from server to server as they come, and
-the last of a file's are sent only when all are what the source's SHA-256 says.
-Copy is safe to run again: a file that is there with the same bytes is left alone.
-If another one has its name, nothing is copied at all, unless --force publishes
-beside it; nor where it can be known before that the target would refuse a file.
+Nothing is kept on this machine: bytes go directly from server to server, and the last
+bytes of a file are sent only if the whole file has the source's SHA-256.
+Copy is safe to run again: it skips files that the target has with the same bytes.
+It copies nothing if the target has a file with other bytes under the same name
+(unless --force publishes a second one), or if it knows that the target would refuse a
+file.
 
-What is not copied: dates (those of the copy are new), what lies below a newer file
-of the same name, and hidden versions, whose files no list tells. Files in
-directories keep them, where the target's naming is relaxed; with strict naming the
-target refuses them.
+Copy does not copy dates (the copy has new ones), older files of the same name, and
+hidden versions, because no list shows their files. Files keep their directories if the
+target's naming is relaxed; with strict naming the target refuses them.
 
 SERVER/PROJECT is such as packages.example.com/acme/tools; a server below a path is
-written with /api/v4: example.com/gitlab/api/v4/acme/tools. Without a server it is a
-project of the one that other commands ask. Each server is shown its own token: that
-of granary login, of .netrc or of the environment, or --token for the source and
+written with /api/v4: example.com/gitlab/api/v4/acme/tools. A project without a server
+is on the server that other commands use. Each server gets its own token: that of
+granary login, of .netrc or of the environment, or --token for the source and
 --to-token for the target.`
 
 func newCopy(env Env) *cobra.Command {
@@ -42,17 +42,17 @@ func newCopy(env Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return ended(ctx, k.run(ctx, args), "run the same command again: what is copied is not copied again")
+			return ended(ctx, k.run(ctx, args), "run the same command again: it skips what is copied already")
 		},
 	}
 	k.addFlags(cmd)
 	cmd.ValidArgsFunction = cobra.NoFileCompletions // which server to ask is in the words themselves
 	f := cmd.Flags()
 	f.StringVar(&k.to, "to", "", "copy to this `project`: SERVER/PROJECT")
-	f.StringVar(&k.toToken, "to-token", "", "show the target this `token`")
+	f.StringVar(&k.toToken, "to-token", "", "send this `token` to the target")
 	f.BoolVar(&k.force, "force", false, "publish other bytes under names that are taken")
 	f.BoolVar(&k.dryRun, "dry-run", false, "say what would be copied, and do nothing")
-	f.BoolVar(&k.pre, "pre", false, "take pre-releases in a range too")
+	f.BoolVar(&k.pre, "pre", false, "include pre-releases in a range")
 	f.IntVarP(&k.jobs, "jobs", "j", 8, "copy this `number` of files at once")
 	f.BoolVar(&k.json, "json", false, "print the result as JSON")
 	return cmd
@@ -146,7 +146,7 @@ func (k *copying) refuse(versions []copiedVersion) error {
 	if len(names) == 0 || k.dryRun {
 		return nil
 	}
-	return refused("%s has other bytes of %s under %s; nothing was copied\n--force publishes beside them", k.target, k.name, firstOf(names))
+	return refused("%s has other bytes of %s under %s; nothing was copied\n--force publishes anyway", k.target, k.name, firstOf(names))
 }
 
 func (k *copying) print(versions []copiedVersion) error {
@@ -177,7 +177,7 @@ func (k *copying) print(versions []copiedVersion) error {
 		out.printf("\n")
 	}
 	if copies > 0 && !k.dryRun && !k.quiet {
-		k.env.notice("dates are not copied: these files are of today")
+		k.env.notice("dates are not copied: the new files have today's")
 	}
 	return out.err
 }

@@ -38,8 +38,8 @@ func (k *copying) plan(ctx context.Context, version string) ([]copiedVersion, er
 	return versions, err
 }
 
-// choose finds the source's versions. Hidden ones are told, for no list has their
-// files.
+// choose finds the source's versions. It reports hidden ones, because no list has
+// their files.
 func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, error) {
 	asked := version
 	if client.IsRange(version) {
@@ -53,9 +53,9 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	if err != nil {
 		return nil, err
 	}
-	hidden, _ = client.Choose(hidden, version, k.pre) // none is none
+	hidden, _ = client.Choose(hidden, version, k.pre) // NotFound means that none is hidden
 	if len(found) == 0 && len(hidden) > 0 {
-		return nil, refused("%s is hidden (%s): no list tells its files, and nothing was copied", k.name, firstOf(versionsOf(hidden)))
+		return nil, refused("%s is hidden (%s): no list shows its files; nothing was copied", k.name, firstOf(versionsOf(hidden)))
 	}
 	if len(found) == 0 {
 		return nil, exitError{fmt.Errorf("there is no package %s", strings.TrimSpace(k.name+" "+asked)), exitNotFound}
@@ -65,7 +65,7 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 		return nil, fmt.Errorf("package %s: %w", k.name, err)
 	}
 	if len(hidden) > 0 {
-		k.env.notice("hidden versions are left out, for no list tells their files: %s", firstOf(versionsOf(hidden)))
+		k.env.notice("hidden versions are left out, because no list shows their files: %s", firstOf(versionsOf(hidden)))
 	}
 	var versions []copiedVersion
 	for _, p := range chosen {

@@ -50,8 +50,8 @@ func (k *copying) send(ctx context.Context, versions []copiedVersion) error {
 	return fmt.Errorf("%w\n%d of %s are copied; %s", err, done, countFiles(due), next)
 }
 
-// sendVersion sends the first file of a new version alone: GitLab before 18 fails
-// where several make the package at once.
+// sendVersion sends the first file of a new version alone: GitLab before 18 fails if
+// several requests make the package at once.
 func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progress) error {
 	var due []*copied
 	for i := range v.Files {
@@ -87,7 +87,7 @@ func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar 
 		return ctx.Err()
 	}
 	if f.SHA256 == "" {
-		k.env.notice("%s %s: the source tells no digest, so nothing was compared", v.Version, f.Path)
+		k.env.notice("%s %s: the source gives no digest, so the copy was not checked", v.Version, f.Path)
 	}
 	from := v.target.at.File(f.Path)
 	from.Project = k.source.project
@@ -108,8 +108,8 @@ func (k *copying) label(v *copiedVersion, f *copied) string {
 	return k.name + " " + v.Version + " " + f.Path
 }
 
-// fromSource reads a file of the source, and tells the source's errors from the
-// target's.
+// fromSource reads a file of the source, and marks the source's errors, so that they
+// differ from the target's.
 type fromSource struct{ io.ReadCloser }
 
 func (s fromSource) Read(p []byte) (int, error) {
@@ -129,12 +129,12 @@ func (e sourceError) Unwrap() error { return e.error }
 func (k *copying) worded(err error) error {
 	if _, ok := errors.AsType[sourceError](err); ok {
 		if client.KindOf(err) == client.NotFound {
-			return fmt.Errorf("%w\n%s lists the file, and does not give it: it was deleted meanwhile, or its bytes are lost", err, k.source)
+			return fmt.Errorf("%w\n%s lists the file but does not send it: it was deleted meanwhile, or its bytes are lost", err, k.source)
 		}
 		return advise(err, k.source.String())
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == 400 && strings.Contains(e.Message, "is invalid") {
-		return fmt.Errorf("%w\n%s has strict naming, perhaps: it takes no directories and only versions X.Y.Z; relaxed naming takes what GitLab does", err, k.target)
+		return fmt.Errorf("%w\n%s may have strict naming, which accepts no directories and only versions X.Y.Z; relaxed naming accepts what GitLab does", err, k.target)
 	}
 	return advise(err, k.target.String())
 }

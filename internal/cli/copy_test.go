@@ -59,7 +59,7 @@ func TestCopyHostileName(t *testing.T) {
 				http.NotFound(w, r)
 			}
 			code, stdout, stderr := copyOf(t, []string{"a", "lib%2Fb", name}, target, args...)
-			if code != exitRefused || stdout != "" || !strings.Contains(stderr, "is no address of a file\ngranary: nothing was copied") {
+			if code != exitRefused || stdout != "" || !strings.Contains(stderr, "is not the address of a file\ngranary: nothing was copied") {
 				t.Errorf("%q %q: exit code %d: %s%s", name, args, code, stdout, stderr)
 			}
 		}
@@ -118,7 +118,7 @@ func TestCopySourceRefuses(t *testing.T) {
 		}
 	}
 	code, stdout, stderr := copyOf(t, []string{"gone"}, target)
-	if code != exitNotFound || stdout != "" || !strings.Contains(stderr, "/src lists the file, and does not give it") || strings.Contains(stderr, "is not there") {
+	if code != exitNotFound || stdout != "" || !strings.Contains(stderr, "/src lists the file but does not send it") || strings.Contains(stderr, "does not exist") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }

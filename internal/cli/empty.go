@@ -24,7 +24,7 @@ func refuseEmpty(cmd *cobra.Command, _ []string) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		_, may := f.Annotations[mayBeEmpty]
 		if err == nil && !may && isEmpty(f.Value) {
-			err = usagef("--%s is empty: is the variable set that it comes from? leave --%s out if nothing is meant", f.Name, f.Name)
+			err = usagef("--%s is empty: is its variable set? leave --%s out if it is not needed", f.Name, f.Name)
 		}
 	})
 	return err

@@ -37,7 +37,7 @@ func TestEmptyFlags(t *testing.T) {
 				if code != exitUsage || stdout != "" {
 					t.Errorf("%s= with %d arguments: exit code %d: %s%s", name, n, code, stdout, stderr)
 				}
-				refused = refused || strings.Contains(stderr, "granary: --"+f.Name+" is empty: is the variable set that it comes from?")
+				refused = refused || strings.Contains(stderr, "granary: --"+f.Name+" is empty: is its variable set?")
 			}
 			if !refused {
 				t.Errorf("%s= is not refused", name)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// home is the user's directory, "" where none is named. Windows names it
-// otherwise.
+// home is the user's directory, "" if no variable names it. Windows has another
+// variable.
 func (e Env) home() string {
 	if home := e.getenv("HOME"); home != "" || runtime.GOOS != "windows" {
 		return home

@@ -22,8 +22,7 @@ type interrupted struct{ signal syscall.Signal }
 
 func (interrupted) Error() string { return "interrupted" }
 
-// interruption is the signal that ended ctx; where something else did, it
-// counts as Ctrl-C.
+// interruption is the signal that ended ctx; any other end counts as Ctrl-C.
 func interruption(ctx context.Context) interrupted {
 	if i, ok := errors.AsType[interrupted](context.Cause(ctx)); ok {
 		return i
@@ -62,12 +61,12 @@ func ended(ctx context.Context, err error, next string) error {
 type failure struct {
 	Message   string `json:"message"` // what is printed for people, without "granary: "
 	ExitCode  int    `json:"exit_code"`
-	Status    int    `json:"status,omitempty"`     // of HTTP, where a server refused
+	Status    int    `json:"status,omitempty"`     // of HTTP, if a server refused
 	RequestID string `json:"request_id,omitempty"` // under which its log knows the call
 }
 
 // fail prints the error of a command and returns the exit code: lines for
-// people, or one line of JSON. An error without words has been told already.
+// people, or one line of JSON. An error without words has been printed already.
 func (e Env) fail(cmd *cobra.Command, err error) int {
 	if errors.Is(err, context.Canceled) && cmd.Context() != nil {
 		if i, ok := errors.AsType[interrupted](context.Cause(cmd.Context())); ok {
@@ -97,9 +96,9 @@ func (e Env) fail(cmd *cobra.Command, err error) int {
 	return code
 }
 
-// wantsJSON reports that a command was asked for JSON, by arguments that may
-// be wrong: what comes behind an unknown flag has not been read, a value may be none,
-// and the flag may stand before the command that has it.
+// wantsJSON reports whether the arguments ask for JSON, even if they are wrong: the
+// arguments after an unknown flag have not been parsed, a value may be invalid, and
+// the flag may come before the command that has it.
 func wantsJSON(cmd *cobra.Command, args []string) bool {
 	flag := cmd.Flags().Lookup("json")
 	if flag == nil && !cmd.HasSubCommands() { // it may belong to the command that ci run runs

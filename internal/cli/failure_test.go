@@ -58,7 +58,7 @@ func TestErrorsAsJSON(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || bytes.Count(out.Bytes(), []byte("\n")) != 1 {
 		t.Fatalf("%v: %s", err, out.String())
 	}
-	want := map[string]any{"message": "the server answered 429 Too Many Requests: later\ncome back later, or raise --retries", "exit_code": 1.0, "status": 429.0, "request_id": "r-1"}
+	want := map[string]any{"message": "the server answered 429 Too Many Requests: later\ntry again later, or raise --retries", "exit_code": 1.0, "status": 429.0, "request_id": "r-1"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
 	}

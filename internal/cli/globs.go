@@ -10,7 +10,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// An ignoreFile lies in a directory that is published, and names what is left out.
+// An ignoreFile is in a directory that is published, and names what is left out.
 const (
 	ignoreFile    = ".granaryignore"
 	maxIgnoreFile = 1 << 20 // bytes
@@ -18,9 +18,9 @@ const (
 	mostAlternatives = 1000 // of one pattern with braces
 )
 
-// globs are patterns of what is left out. One without a slash is held against the
-// name of a file or directory, one with a slash against its path; one that ends with
-// a slash is for directories. What is below a directory goes with it.
+// globs are patterns of what is left out. A pattern without a slash is compared with
+// the name of a file or directory, one with a slash with its path; one that ends with
+// a slash is for directories. Everything below a matching directory is left out, too.
 type globs []string
 
 // newGlobs takes the patterns of --exclude.
@@ -33,22 +33,22 @@ func newGlobs(patterns []string) (globs, error) {
 	return patterns, nil
 }
 
-// globFault says why a text is no pattern here, or would mean something else
-// elsewhere; "" where it is one.
+// globFault says why a text is not a pattern here, or would mean something else in
+// other programs; "" if it is one.
 func globFault(p string) string {
 	switch {
 	case strings.HasPrefix(p, "!"):
-		return "takes something back, which is not done here"
+		return "begins with !, which is not supported here"
 	case strings.Trim(p, "/") == "" || !doublestar.ValidatePattern(p):
-		return "is no pattern: want one such as '*.tmp' or 'build/**'"
+		return "is not a pattern: want one such as '*.tmp' or 'build/**'"
 	case !fewAlternatives(p):
-		return fmt.Sprintf("means more than %d patterns with its braces: want several lines, or flags", mostAlternatives)
+		return fmt.Sprintf("expands to more than %d patterns; use several lines, or flags", mostAlternatives)
 	}
 	return ""
 }
 
-// fewAlternatives reports whether a pattern means few without braces: all of them may be
-// held against one name, and who publishes a tree has not written all that is in it.
+// fewAlternatives reports whether a pattern with braces expands to few: each of them may
+// be compared with every name, and others may have written the patterns of a tree.
 func fewAlternatives(p string) bool {
 	means, commas := 1, []int{} // those of every open brace
 	for _, c := range p {
@@ -67,9 +67,9 @@ func fewAlternatives(p string) bool {
 	return true
 }
 
-// readIgnore reads an ignoreFile, where there is one: a pattern in every line, and #
-// before a remark. What is wrong is told by the number of the line, never with its
-// text: a file that somebody has planted may be a link to secrets.
+// readIgnore reads an ignoreFile, if there is one: a pattern in every line, and #
+// before a remark. A fault names the number of the line, never its text: a planted
+// file may be a link to secrets.
 func readIgnore(file string) (globs, error) {
 	f, err := openRegular(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +109,7 @@ func (g globs) match(name string, isDir bool) bool {
 	return false
 }
 
-// matchSelf is match for who has judged the directories above the path already.
+// matchSelf is match for a caller that has checked the directories above the path.
 func (g globs) matchSelf(name string, isDir bool) bool {
 	for _, pattern := range g {
 		pattern, dirOnly := strings.CutSuffix(pattern, "/")

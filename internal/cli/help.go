@@ -8,13 +8,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// newHelp tells about the command that its arguments name. Cobra's own takes a
-// word that is no command for a success.
+// newHelp prints the help of the command that its arguments name. Cobra's own reports
+// success for a word that is not a command.
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND...]",
-		Short: "Tell about a command",
-		Long:  "Tell about a command: granary help push is granary push --help.",
+		Short: "Show help for a command",
+		Long:  "Show help for a command: granary help push is granary push --help.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if len(rest) > 0 {

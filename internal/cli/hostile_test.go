@@ -93,7 +93,7 @@ func TestProxyThatIsNone(t *testing.T) {
 			t.Run(name+" "+value, func(t *testing.T) {
 				t.Setenv(name, value)
 				code, _, stderr := run(t, nil, "whoami", "--server", "127.0.0.1:1", "--token", "t", "--retries", "0")
-				if code != exitUsage || !strings.Contains(stderr, name+" holds no address of a proxy") || strings.Contains(stderr, "s3cr3t") {
+				if code != exitUsage || !strings.Contains(stderr, name+" is not a proxy's address") || strings.Contains(stderr, "s3cr3t") {
 					t.Errorf("exit %d, %s", code, stderr)
 				}
 			})

@@ -62,14 +62,14 @@ func openInput(env Env, path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// openRegular opens a file that is nobody's to stream, and waits for nothing.
+// openRegular opens a regular file, and never waits as for a pipe.
 func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, usagef("%s is no regular file", path)
+		return nil, usagef("%s is not a regular file", path)
 	}
 	return os.Open(path)
 }

@@ -57,7 +57,7 @@ func TestInterruptedWaits(t *testing.T) {
 	}
 }
 
-// What nobody streams is refused at once where it is no file.
+// What nobody streams is refused at once where it is not a file.
 func TestNoRegularFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -73,8 +73,8 @@ func TestNoRegularFiles(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"ls a/b --server http://127.0.0.1:9":                     "logins.json is no regular file",
-		"push a/b c 1.0.0 tree --server http://127.0.0.1:9":      ".granaryignore is no regular file",
+		"ls a/b --server http://127.0.0.1:9":                     "logins.json is not a regular file",
+		"push a/b c 1.0.0 tree --server http://127.0.0.1:9":      ".granaryignore is not a regular file",
 		"ls a/b --server http://127.0.0.1:9 --ca-cert /dev/zero": "--ca-cert: /dev/zero has more than 16777216 bytes",
 	} {
 		environ := []string{"XDG_CONFIG_HOME=" + dir}

@@ -20,12 +20,12 @@ type leaving struct {
 // rule is what an ignoreFile names.
 type rule struct {
 	globs
-	above int // length of the path below base of the directory that it lies in
+	above int // length of the path below base of its directory
 }
 
-// leftOut reports what below base is not published: what nobody publishes, and what
-// is named by --exclude or by an ignoreFile of base or of a directory in between. What
-// a package has was published, and an ignoreFile among it hides nothing.
+// leftOut reports whether a file below base is not published: it is never published,
+// or --exclude or an ignoreFile of base or of a directory in between names it. An
+// ignoreFile does not hide a file that the package has: it was published.
 func (f *finder) leftOut(base, local string, isDir bool) bool {
 	in := f.leavingOf(filepath.Clean(base), filepath.Dir(local))
 	name := filepath.Base(local)
@@ -76,8 +76,8 @@ func (f *finder) judge(in *leaving, name string, isDir bool) (excluded, ignored 
 	return false, false
 }
 
-// ignoring reads an ignoreFile below base. One that is a link out of it is refused,
-// whatever --links says: who planted it may not see what it leads to.
+// ignoring reads an ignoreFile below base. One that is a link out of base is refused,
+// whatever --links says: an attacker may have planted it to see the link's target.
 func (f *finder) ignoring(base, file string) globs {
 	info, err := os.Lstat(file)
 	if errors.Is(err, fs.ErrNotExist) {

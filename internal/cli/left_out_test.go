@@ -14,13 +14,13 @@ func TestIgnoreFileTellsNoText(t *testing.T) {
 	const secret = "glpat-secret"
 	outside := write(t, filepath.Join(t.TempDir(), "environ"), "!"+secret)
 	for name, tt := range map[string]struct{ text, link, want string }{
-		"taken back": {text: "# a\n\n!" + secret, want: ".granaryignore:3 takes something back"},
-		"no pattern": {text: "[" + secret, want: ".granaryignore:1 is no pattern"},
+		"taken back": {text: "# a\n\n!" + secret, want: ".granaryignore:3 begins with !, which is not supported here"},
+		"no pattern": {text: "[" + secret, want: ".granaryignore:1 is not a pattern"},
 		"too long":   {text: strings.Repeat(secret, maxIgnoreFile/len(secret)+1), want: "has more than 1048576 bytes"},
-		"inside":     {link: "rules", want: ".granaryignore:1 takes something back"},
+		"inside":     {link: "rules", want: ".granaryignore:1 begins with !, which is not supported here"},
 		"outside":    {link: outside, want: "is a link that leads out of "},
 		"broken":     {link: "nowhere"},
-		"directory":  {link: ".", want: ".granaryignore is no regular file"},
+		"directory":  {link: ".", want: ".granaryignore is not a regular file"},
 		"fine":       {text: "*.o\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestLeftOut(t *testing.T) {
 	f := finder{}
 	f.at(t.Context(), filepath.Join(dir, ".GIT"))
 	f.at(t.Context(), filepath.Join(dir, ".GIT", "hook"))
-	if err := f.failed(); err == nil || strings.Count(err.Error(), "is git's own and never published") != 2 {
+	if err := f.failed(); err == nil || strings.Count(err.Error(), "belongs to git and is never published") != 2 {
 		t.Error(err)
 	}
 }

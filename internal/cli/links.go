@@ -24,7 +24,7 @@ type finding struct {
 }
 
 func (o *finding) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out what matches this `pattern`; may be repeated")
+	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out files that match this `pattern`; may be repeated")
 	f.StringVar(&o.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
 }
 
@@ -49,8 +49,8 @@ func (f *finder) goodPath(base, local string) bool {
 	return err != nil || info.Mode()&fs.ModeSymlink == 0 || f.goodLink(local, base)
 }
 
-// goodLink judges a link below dir. A link to a directory could round in circles;
-// who means it names it.
+// goodLink reports whether a link below dir is published. A link to a directory is
+// not: it could lead in a circle. The user can name it as a PATH.
 func (f *finder) goodLink(local, dir string) bool {
 	target := resolve(local)
 	why, next := "", "--links skip leaves it out"
@@ -59,10 +59,10 @@ func (f *finder) goodLink(local, dir string) bool {
 	} else if info.IsDir() {
 		why = "is a link to a directory"
 	} else if inGit(filepath.ToSlash(target)) {
-		why = "is a link to what is git's own"
+		why = "is a link into a .git"
 	} else if f.links != linksFollow && f.outside(target, dir) {
 		why = fmt.Sprintf("is a link that leads out of %s, to %s", dir, target)
-		next += ", --links follow takes it"
+		next += ", --links follow publishes it"
 	}
 	switch {
 	case why == "":
@@ -75,8 +75,8 @@ func (f *finder) goodLink(local, dir string) bool {
 	return false
 }
 
-// gitsOwn reports whether a path, or what it leads to, is in a directory called .git,
-// wherever that lies, or is one.
+// gitsOwn reports whether a path, or its target, is a directory called .git, or is in
+// one.
 func (f *finder) gitsOwn(p string) bool {
 	full, err := filepath.Abs(p)
 	if err != nil {

@@ -20,11 +20,11 @@ func newLogin(env Env) *cobra.Command {
 		Use:   "login SERVER",
 		Short: "Store a token for a server",
 		Long: "Ask for a token without showing it (or read a line of standard input), try it on the\n" +
-			"server, and store it in the user's configuration directory, readable by nobody else.\n" +
-			"The server is asked from then on where no other is named. Later logins to other\n" +
-			"servers leave this one's token where it is.\n\n" +
-			"With --profile, server and token are kept under a name, beside all others and as\n" +
-			"often as wanted for one server, and used where --profile or GRANARY_PROFILE says it.",
+			"server, and store it in the user's configuration directory, readable only by that user.\n" +
+			"From then on commands use this server if no other is named. Later logins to other\n" +
+			"servers keep this one's token.\n\n" +
+			"With --profile, server and token are stored under a name, in addition to all others;\n" +
+			"one server may have several profiles. --profile or GRANARY_PROFILE selects one.",
 		Example: "  granary login packages.example.com\n  granary login packages.example.com <token-file\n" +
 			"  granary login --profile work packages.example.com",
 		Args: arguments(1, 1),
@@ -36,7 +36,7 @@ func newLogin(env Env) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&l.quiet, "quiet", "q", false, "print errors only")
-	f.StringVar(&l.profile, "profile", "", "keep it under this `name` (else GRANARY_PROFILE)")
+	f.StringVar(&l.profile, "profile", "", "store it under this `name` (else GRANARY_PROFILE)")
 	f.StringVar(&l.caCert, "ca-cert", "", "trust the authorities in this PEM `file`, too (else GRANARY_CA_CERT)")
 	return cmd
 }
@@ -60,7 +60,7 @@ func (l *login) run(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := readLogins(l.env); err != nil { // told before a person is asked
+	if _, err := readLogins(l.env); err != nil { // an error here comes before the prompt
 		return err
 	}
 	token, err := askToken(ctx, l.env, api.Host)
@@ -109,7 +109,7 @@ func askToken(ctx context.Context, env Env, host string) (string, error) {
 		}
 	}
 	if text = strings.TrimSpace(text); err == nil && (text == "" || strings.ContainsAny(text, " \t\x00")) {
-		err = usagef("that is no token")
+		err = usagef("that is not a token")
 	}
 	return text, err
 }
@@ -133,8 +133,8 @@ func newLogout(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout [SERVER]",
 		Short: "Forget the token of a server",
-		Long: "Forget the stored token of a server, of a profile, or of the server that was logged in\n" +
-			"to last. The token itself stays what it is: revoke it on the server if it may be known.",
+		Long: "Forget the stored token of a server, of a profile, or of the last login's server. The\n" +
+			"token stays valid on the server: revoke it there if others may know it.",
 		Args: arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			_, err := updateLogins(env, func(stored *logins) error {

@@ -33,20 +33,20 @@ func loginsPath(env Env) (string, error) {
 	if dir == "" {
 		home := env.home()
 		if home == "" {
-			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set: there is no place for a login")
+			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set: there is no directory for logins")
 		}
 		dir = filepath.Join(home, ".config")
 	}
 	return filepath.Join(dir, "granary", "logins.json"), nil
 }
 
-// readLogins reads what is stored. A file that others can read is refused:
-// whoever finds out late has a token to replace.
+// readLogins reads the stored logins. It refuses a file that others can read, so that
+// the user learns it at once and can replace the tokens.
 func readLogins(env Env) (logins, error) {
 	l := logins{Servers: map[string]string{}}
 	path, err := loginsPath(env)
 	if err != nil {
-		return l, nil // where there is no place for it, nothing is stored
+		return l, nil // without a directory nothing is stored
 	}
 	f, err := openRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,8 +60,8 @@ func readLogins(env Env) (logins, error) {
 	if err != nil {
 		return l, err
 	}
-	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // where modes say nothing of who may read
-		return l, usagef("%s holds tokens and others can read it; chmod 600 it, and make new tokens if others had access", path)
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // on Windows modes do not say who may read
+		return l, usagef("%s holds tokens and others can read it; run chmod 600 on it, and make new tokens if others had access", path)
 	}
 	if err := json.NewDecoder(f).Decode(&l); err != nil {
 		return l, fmt.Errorf("%s cannot be read: %w; remove it and run granary login", path, err)
@@ -72,8 +72,8 @@ func readLogins(env Env) (logins, error) {
 	return l, nil
 }
 
-// stored is the logins, which are read when somebody asks for them: a command that
-// has its server and its token elsewhere is none the worse for a file that is damaged.
+// stored is the logins, read at their first use: a damaged file does not affect a
+// command that has its server and its token from elsewhere.
 type stored struct {
 	env  Env
 	kept *logins // once they are read
@@ -90,8 +90,8 @@ func (s *stored) read() (logins, error) {
 	return *s.kept, nil
 }
 
-// updateLogins changes what is stored as it is at that moment: two who log in at
-// once both keep their tokens. Nothing is written where change fails.
+// updateLogins reads, changes and writes the logins under a lock: of two concurrent
+// logins both are kept. It writes nothing if change fails.
 func updateLogins(env Env, change func(*logins) error) (path string, err error) {
 	unlock, err := lockLogins(env)
 	if err != nil {
@@ -108,10 +108,10 @@ func updateLogins(env Env, change func(*logins) error) (path string, err error) 
 	return l.write(env)
 }
 
-// lockLogins waits until no other process changes the logins. The lock is on a file
-// beside theirs, which is another one after every change. It stays: who removed it
-// could take it from under one who has just opened it. A file system without locks
-// has logins all the same, and nothing guards them.
+// lockLogins waits until no other process changes the logins. The lock is on a separate
+// file, because every change replaces that of the logins. The lock's file stays: removing
+// it could pull it from under a process that has just opened it. On a file system
+// without locks the logins work without protection.
 func lockLogins(env Env) (unlock func() error, err error) {
 	const longest, pause = 10 * time.Second, 10 * time.Millisecond // a change takes no time
 	path, err := loginsPath(env)
@@ -134,11 +134,11 @@ func lockLogins(env Env) (unlock func() error, err error) {
 			continue
 		}
 		if errors.Is(err, errors.ErrUnsupported) {
-			env.notice("%s cannot be locked (%v): of two who log in or out at this moment one may undo the other's", path, err)
+			env.notice("%s cannot be locked (%v): if two commands log in or out now, one may undo the other", path, err)
 			return f.Close, nil
 		}
 		if err == nil {
-			err = errors.New("another process has had the lock for too long")
+			err = errors.New("another process has held the lock for too long")
 		}
 		return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", f.Name(), err), f.Close())
 	}

@@ -18,9 +18,9 @@ func newLs(env Env) *cobra.Command {
 		Short: "List projects, packages, or the versions of a package",
 		Long: "List the projects you are a member of, the packages of a project, or the versions\n" +
 			"of one package (those in a range, with NAME@VERSION or NAME VERSION): semantic\n" +
-			"versions in their order, the highest last. On a terminal the columns have heads.\n" +
-			"--long tells how many files a version has and their size, and asks the server once\n" +
-			"more for each version: no list of packages tells sizes.",
+			"versions in their order, the highest last. On a terminal the columns have headings.\n" +
+			"--long shows the number and size of each version's files, with one more request for\n" +
+			"each version, because lists of packages have no sizes.",
 		Example: "  granary ls\n  granary ls acme/tools\n  granary ls --long acme/tools firmware@^1.4",
 		Args:    packageArguments(0, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -32,8 +32,8 @@ func newLs(env Env) *cobra.Command {
 	l.addFlags(cmd)
 	l.complete(cmd, aProject, aPackage)
 	f := cmd.Flags()
-	f.BoolVarP(&l.long, "long", "l", false, "tell the number of files of each version, and their size")
-	f.BoolVar(&l.pre, "pre", false, "take pre-releases in a range too")
+	f.BoolVarP(&l.long, "long", "l", false, "show the number of files of each version, and their size")
+	f.BoolVar(&l.pre, "pre", false, "include pre-releases in a range")
 	f.BoolVar(&l.json, "json", false, "print the list as JSON")
 	return cmd
 }
@@ -94,7 +94,7 @@ func (l *ls) projects(ctx context.Context, c *client.Client) error {
 	})
 }
 
-// nothing tells that a list is empty, beside the results: a program reads none.
+// nothing says on standard error that a list is empty: a program reads an empty list.
 func (l *ls) nothing(format string, args ...any) {
 	if !l.quiet {
 		l.env.notice(format, args...)

@@ -16,15 +16,15 @@ func newMigrateStorage(env Env) *cobra.Command {
 	var to string
 	var verify bool
 	cmd := &cobra.Command{
-		Use:   "migrate-storage --to PLACE",
+		Use:   "migrate-storage --to STORE",
 		Short: "Copy the bytes of packages to another store",
-		Long: "Copy the bytes of packages from where the server's settings say they are to\n" +
-			"another place, file:DIRECTORY or s3://BUCKET/PREFIX?... The server may be running.\n" +
-			"Every blob is checked by its SHA-256 on its way. What is there already is passed\n" +
-			"over, so that the command can be broken off and run again.\n\n" +
-			"To move: run it; stop the server; run it once more for what came meanwhile; start\n" +
-			"the server with --blobs set to the new place. Bodies up to inline-max are in the\n" +
-			"database and stay there.\n\n" + config.Usage(),
+		Long: "Copy the bytes of packages from the store in the server's settings to another one,\n" +
+			"file:DIRECTORY or s3://BUCKET/PREFIX?... The server may be running. Each blob is\n" +
+			"checked by its SHA-256. Blobs that the target already has are skipped, so the\n" +
+			"command can be interrupted and run again.\n\n" +
+			"To move: run it; stop the server; run it again for the blobs that came meanwhile;\n" +
+			"start the server with --blobs set to the new store. Bodies up to inline-max are in\n" +
+			"the database and stay there.\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, env)
@@ -32,7 +32,7 @@ func newMigrateStorage(env Env) *cobra.Command {
 				return err
 			}
 			if to == "" {
-				return usageError{errors.New("where to? --to file:DIRECTORY or --to s3://BUCKET/PREFIX")}
+				return usageError{errors.New("--to is missing: want file:DIRECTORY or s3://BUCKET/PREFIX")}
 			}
 			target, err := cfg.WithBlobs(to)
 			if err != nil {
@@ -48,14 +48,14 @@ func newMigrateStorage(env Env) *cobra.Command {
 			return errors.Join(err, out.err)
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "", "the `place` to copy to")
-	cmd.Flags().BoolVar(&verify, "verify", false, "read what is there already too, and replace what is damaged")
+	cmd.Flags().StringVar(&to, "to", "", "copy to this `store`")
+	cmd.Flags().BoolVar(&verify, "verify", false, "read the blobs that the target already has, too, and replace damaged ones")
 	addSettings(cmd)
 	return cmd
 }
 
-// tellCopied tells now and then how far it is, without how much there is in all:
-// the list of a store can be long, and is read once, while the copying goes on.
+// tellCopied prints the progress now and then, without the total: the list of a store
+// can be long, and is read only once, during the copying.
 func tellCopied(w io.Writer) func(daemon.Copied) {
 	began := time.Now()
 	told := began

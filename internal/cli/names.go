@@ -10,8 +10,8 @@ import (
 	"granary/internal/client"
 )
 
-// What a name may have: what file systems take of a part, and of the whole what leaves
-// room for the directory above, where a path has some 4000 bytes at most.
+// The limits of a name: of a part, those of file systems; of the whole, a length that
+// leaves room for the directory above, because a path has about 4000 bytes at most.
 const (
 	maxPart   = 255 // bytes
 	maxPath   = 2048
@@ -19,7 +19,7 @@ const (
 )
 
 // unfit says why pull installs a file of this path on no system, and push publishes
-// none: "" where they do.
+// none; "" if they do.
 func unfit(p string) string {
 	if why := tooLong(p); why != "" {
 		return why
@@ -28,7 +28,7 @@ func unfit(p string) string {
 	case !filepath.IsLocal(filepath.FromSlash(p)):
 		return "leads out of the directory"
 	case path.Clean(p) != p || strings.ContainsRune(p, 0):
-		return "is no plain path"
+		return "is not a plain path"
 	case inGit(p):
 		return "git would take for its own"
 	case client.IsPullList(base), base == client.PullLock:
@@ -37,7 +37,7 @@ func unfit(p string) string {
 	return ""
 }
 
-// tooLong says why no directory has a file of this path, "" where one may.
+// tooLong says which limit a path exceeds, "" for none.
 func tooLong(p string) string {
 	if len(p) > maxPath {
 		return fmt.Sprintf("has %d bytes in its name, and %d are the most", len(p), maxPath)
@@ -72,8 +72,8 @@ func inGit(name string) bool {
 	return false
 }
 
-// clash names a file that is a directory of another one's path, too; "" where there
-// is none.
+// clash names a file that is also a directory of another one's path; "" if there is
+// none.
 func clash(paths []string) string {
 	names := map[string]bool{}
 	for _, p := range paths {
@@ -89,10 +89,10 @@ func clash(paths []string) string {
 	return ""
 }
 
-// strange names what of a package cannot lie in a directory under its own name on a
-// system (a GOOS), "" where all can: on Windows what would mean a device, a stream or
-// another name, and there and on macOS two names that differ in letter case alone, of
-// which one would replace the other.
+// strange names a file of a package that cannot have its own name on a system (a
+// GOOS); "" if all can. On Windows that is a name of a device or a stream, or one that
+// Windows changes; there and on macOS also two names that differ only in letter case,
+// because one would replace the other.
 func strange(system string, paths []string) string {
 	if system == "windows" {
 		for _, p := range paths {
@@ -115,11 +115,11 @@ func strange(system string, paths []string) string {
 	return ""
 }
 
-// notOnWindows says why Windows cannot have a file of this path, "" where it can.
+// notOnWindows says why Windows cannot have a file of this path, "" if it can.
 // See "Naming Files, Paths, and Namespaces" of Microsoft's documentation.
 func notOnWindows(p string) string {
 	if i := strings.IndexFunc(p, func(r rune) bool { return r < ' ' || strings.ContainsRune(`<>:"|?*\`, r) }); i >= 0 {
-		return fmt.Sprintf("%q is no part of a name there", p[i])
+		return fmt.Sprintf("%q cannot be part of a name there", p[i])
 	}
 	for element := range strings.SplitSeq(p, "/") {
 		if strings.HasSuffix(element, ".") || strings.HasSuffix(element, " ") {

@@ -15,7 +15,7 @@ func TestStrangeNames(t *testing.T) {
 		{"a.txt lib/b.so .hidden null con2 COM10.txt lib/aux1", "", ""},
 		{"a:b", `"a:b"`, ""},
 		{`dir\a`, `"dir\\a"`, ""},
-		{"a?b", "no part of a name", ""},
+		{"a?b", "cannot be part of a name", ""},
 		{"CON", `"CON" is a device`, ""},
 		{"lib/nul.tar.gz", `"nul.tar.gz" is a device`, ""},
 		{"com1/a", `"com1" is a device`, ""},

@@ -20,8 +20,8 @@ func newOpen(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "open PROJECT [NAME[@VERSION]]",
 		Short: "Open the web page of a project or a package",
-		Long: "Open the web page of a project or of a version of a package in the browser. A page\n" +
-			"that is not of the server that was asked is printed, and not opened.",
+		Long: "Open the web page of a project or of a version of a package in the browser. If the\n" +
+			"page is on another server, its address is printed, and not opened.",
 		Args: packageArguments(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
@@ -47,7 +47,7 @@ func newOpen(env Env) *cobra.Command {
 			}
 			if !sameSite(page.WebURL, c.Server()) {
 				_, err := fmt.Fprintln(env.Stdout, onOneLine(page.WebURL))
-				return errors.Join(err, refused("that is no page of %s, so it was not opened", c.Server()))
+				return errors.Join(err, refused("that page is not on %s, so it was not opened", c.Server()))
 			}
 			return browse(ctx, env, page.WebURL)
 		},

@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// parallel calls work for the numbers below n, so many at once. The first error
-// ends what has not begun, and the context of what has; it is the one that is
-// returned.
+// parallel calls work for the numbers below n, jobs at once. The first error cancels
+// the calls that run, prevents the others, and is returned.
 func parallel(ctx context.Context, jobs, n int, work func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -37,7 +36,7 @@ func parallel(ctx context.Context, jobs, n int, work func(ctx context.Context, i
 	return ctx.Err()
 }
 
-// failed tells an error of the work from the end of the context around it.
+// failed marks an error of the work, to tell it from the end of the outer context.
 type failed struct{ error }
 
 func (f failed) Unwrap() error { return f.error }

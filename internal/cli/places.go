@@ -16,12 +16,12 @@ type place struct {
 // String is the place as people write it.
 func (p place) String() string { return p.client.Server() + "/" + p.project }
 
-// splitPlace reads SERVER/PROJECT. The server is "" where none is named, which is
-// then the one that other commands ask.
+// splitPlace reads SERVER/PROJECT. The server is "" if none is named: then it is the
+// one that other commands use.
 //
-// What is before /api/v4/ is a server, and so is a server that is known from a login
-// or the environment, the longest first: it may be below a path. Else the first word
-// is a server where it looks like one: after a scheme, or with a dot or a port.
+// The text before /api/v4/ is a server. So is a server that is known from a login or
+// the environment, the longest first: it may be below a path. Else the first word is a
+// server if it looks like one: it has a scheme, a dot or a port.
 func (o *connection) splitPlace(arg string, logins *stored) (server, project string, err error) {
 	if arg == "." {
 		project, err = o.project(arg)
@@ -107,9 +107,9 @@ func (o *connection) twoPlaces(from, to, toToken string) (source, target place, 
 	return source, target, err
 }
 
-// settleTokens sees to it that no token is shown to both of two servers, and that
-// one of the environment that names no server goes nowhere but where other commands
-// show it: a word with a dot may be a group of that server, and is a stranger's host.
+// settleTokens makes sure that no token is sent to both of two servers, and that a
+// token of the environment without a server is sent only to the server that other
+// commands use: a group whose name has a dot may be mistaken for a stranger's host.
 func (o *connection) settleTokens(a, b *connection, logins *stored) error {
 	var at [2]*url.URL
 	for i, end := range []*connection{a, b} {

@@ -21,8 +21,7 @@ func isProfileName(name string) bool {
 	return len(name) <= 100 && strings.Trim(name, letters+".-_") == "" && strings.Contains(letters, name[:1])
 }
 
-// keep stores a token: under a profile, or for the server, which is then the one
-// that is asked where no other is named.
+// keep stores a token: under a profile, or for the server, which then is the default.
 func (l *logins) keep(name, api, token string) {
 	if name == "" {
 		l.Default = api

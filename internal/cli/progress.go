@@ -15,8 +15,8 @@ const (
 	tellEvery   = 10 * time.Second       // in a log
 )
 
-// progress tells how far a transfer is: on a terminal one line that changes,
-// elsewhere a plain line now and then, and nothing for who wants quiet.
+// progress shows how far a transfer is: on a terminal one line that changes, elsewhere
+// a plain line now and then, with --quiet nothing.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -34,7 +34,7 @@ type progress struct {
 	ended sync.WaitGroup
 }
 
-// newProgress begins to tell. size is -1 where it is not known.
+// newProgress starts the display. size is -1 if it is not known.
 func newProgress(env Env, quiet bool, verb string, files int, size int64) *progress {
 	p := &progress{w: raw(env.Stderr), verb: verb, files: files, size: size, stop: make(chan struct{})}
 	if quiet {

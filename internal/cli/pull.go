@@ -14,25 +14,23 @@ import (
 )
 
 const pullHelp = `Install a package, or some of its files (names, or patterns such as 'lib/*'), in
-a directory. VERSION (also as a word after NAME, where it is not a pattern) is one of
-the package's versions, or latest (which is also meant without one), or a range:
-^1.4, ~1.4.2, 1.x, '>=1.2 <2'. A version of
-exactly this name always wins; else the highest in semantic order is taken,
-pre-releases only where --pre or the range asks for them.
+a directory. VERSION (also as a word after NAME, if it is not a pattern) is one of
+the package's versions, or latest (the default), or a range:
+^1.4, ~1.4.2, 1.x, '>=1.2 <2'. A version with
+exactly this name always wins; else pull takes the highest in semantic order,
+pre-releases only if --pre or the range includes them.
 
-Every file is checked against the package's SHA-256 before it gets its name; a
-file that is there already with these bytes is left alone, another one is
-replaced, unless --skip-existing (leave it) or --no-clobber (refuse) is given. Large
-files arrive in several parts at once. A download that breaks off leaves a hidden
-.part file beside its place; the next pull goes on from there, or removes it.
-Nothing is ever written outside the directory, nor in a .git. Two pulls into one
-directory take turns.
+Every file is checked against the package's SHA-256 before it gets its name. A file
+that is there already with the same bytes is left alone; another one is replaced,
+unless --skip-existing (leave it) or --no-clobber (refuse) is given. Large files are
+downloaded in several parts at once. A broken download leaves a hidden .part file
+next to its target; the next pull resumes it, or removes it. Pull never writes
+outside the directory, or into a .git. Two pulls into one directory take turns.
 
-What was pulled is kept in a hidden list in the directory. By it, --prune removes
-the files that an earlier pull of this package put there, that the version has no
-more, that no other package in the directory has, and that nobody has changed
-since. It asks on a terminal, and wants --yes elsewhere. Other files stay and are
-counted.`
+A hidden list in the directory records what was pulled. With it, --prune removes
+files that an earlier pull of this package installed, that this version does not
+have, that no other package in the directory has, and that have not changed since.
+It asks on a terminal, and needs --yes elsewhere. Other files stay and are counted.`
 
 func newPull(env Env) *cobra.Command {
 	p := &pull{connection: connection{env: env}}
@@ -56,16 +54,16 @@ func newPull(env Env) *cobra.Command {
 	p.addFlags(cmd)
 	p.complete(cmd, aProject, aPackage, aFile)
 	f := cmd.Flags()
-	f.StringVarP(&p.dir, "output", "o", ".", "install in this `directory`, which is made; - is --stdout")
+	f.StringVarP(&p.dir, "output", "o", ".", "install in this `directory`, which is created if needed; - is --stdout")
 	f.BoolVar(&p.stdout, "stdout", false, "write the one file to standard output")
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be installed, and do nothing")
-	f.BoolVar(&p.skipExisting, "skip-existing", false, "leave files that are there, whatever is in them")
-	f.BoolVar(&p.noClobber, "no-clobber", false, "install nothing where a file would be replaced")
-	f.BoolVar(&p.pruning, "prune", false, "remove files of earlier pulls that the version has no more")
+	f.BoolVar(&p.skipExisting, "skip-existing", false, "leave files that exist, whatever their content")
+	f.BoolVar(&p.noClobber, "no-clobber", false, "install nothing if a file would be replaced")
+	f.BoolVar(&p.pruning, "prune", false, "remove files of earlier pulls that this version does not have")
 	f.BoolVarP(&p.yes, "yes", "y", false, "remove without asking")
 	f.StringVar(&p.rate, "limit-rate", "", "fetch at most so many `bytes` a second, such as 500k or 2M")
 	f.BoolVarP(&p.executable, "executable", "x", false, "set the executable bit")
-	f.BoolVar(&p.pre, "pre", false, "take pre-releases too")
+	f.BoolVar(&p.pre, "pre", false, "include pre-releases")
 	f.IntVarP(&p.jobs, "jobs", "j", 8, "fetch this `number` of files at once")
 	f.BoolVar(&p.json, "json", false, "print the result as JSON")
 	return cmd
@@ -83,8 +81,8 @@ type pull struct {
 	client *client.Client
 	at     client.Coordinates // without a path
 	owner  string             // the project's id, as projectID finds it
-	unheld error              // why no lock keeps other pulls from the directory; nil where one does
-	listed []client.File      // all files of the version; only those that were named where the token reads no list
+	unheld error              // why no lock keeps other pulls from the directory; nil if one does
+	listed []client.File      // all files of the version; only the named ones if the token reads no list
 }
 
 // pulled is one file of the result.
@@ -94,7 +92,7 @@ type pulled struct {
 	SHA256   string `json:"sha256,omitempty"`
 	Action   string `json:"action"`             // "download", "unchanged" or "skipped"
 	Replaced bool   `json:"replaced,omitempty"` // it takes the place of another file
-	Verified bool   `json:"verified"`           // the server told a digest, and it is the same
+	Verified bool   `json:"verified"`           // the server gave a digest, and it is the same
 
 	file client.File
 }
@@ -112,7 +110,7 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	}
 	owner := make(chan string, 1)
 	if !p.stdout {
-		go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // beside the lists, not after them
+		go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // in parallel with the lists
 	}
 	files, err := p.find(ctx, name, version, wanted)
 	if err != nil {
@@ -125,7 +123,7 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	return advise(p.toDirectory(ctx, files), p.at.Project)
 }
 
-// toDirectory looks at everything that could stand in the way, and then begins.
+// toDirectory checks everything that could prevent the install, and then begins.
 func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 	if err := checkNames(files); err != nil {
 		return err
@@ -227,7 +225,7 @@ func (p *pull) toStdout(ctx context.Context, files []pulled) error {
 }
 
 func (p *pull) warn(path string) {
-	p.env.notice("%s: the server tells no digest, so nothing was compared", path)
+	p.env.notice("%s: the server gives no digest, so the file was not checked", path)
 }
 
 // install brings the files of the plan into the directory.
@@ -266,8 +264,8 @@ func (p *pull) installOne(ctx context.Context, root *os.Root, f *pulled, bar *pr
 	return err
 }
 
-// makeExecutable lets whoever may read a file that is there already run it, where
-// that is wanted.
+// makeExecutable sets the executable bits of a file that is there already, for all who
+// may read it, if --executable is given.
 func (p *pull) makeExecutable(root *os.Root, f *pulled) error {
 	if !p.executable || f.Action != "unchanged" {
 		return nil

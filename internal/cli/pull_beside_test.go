@@ -96,7 +96,7 @@ func TestPullBesideAPull(t *testing.T) {
 	if err := <-interrupted; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if want := "granary: another pull is at work in " + dir + "; waiting for its end\n"; waiting.String() != want {
+	if want := "granary: another pull is running in " + dir + "; waiting for its end\n"; waiting.String() != want {
 		t.Errorf("%q, want %q", waiting, want)
 	}
 
@@ -140,7 +140,7 @@ func TestPullWithoutALock(t *testing.T) {
 	}
 	said := &told{}
 	p, files := b.pull(t, dir, "3", said)
-	if err := p.toDirectory(t.Context(), files[:1]); err != nil || !strings.HasPrefix(said.String(), "granary: no list can be kept in "+dir) {
+	if err := p.toDirectory(t.Context(), files[:1]); err != nil || !strings.HasPrefix(said.String(), "granary: the list of pulled files cannot be written in "+dir) {
 		t.Errorf("%v %q", err, said)
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "a")); err != nil || string(got) != "3" {
@@ -149,7 +149,7 @@ func TestPullWithoutALock(t *testing.T) {
 	p, files = b.pull(t, dir, "2", io.Discard)
 	p.pruning, p.yes, p.listed = true, true, []client.File{files[0].file}
 	err := p.toDirectory(t.Context(), files[:1])
-	if err == nil || !strings.Contains(err.Error(), "\nthe package is installed; not all") {
+	if err == nil || !strings.Contains(err.Error(), "\nthe package is installed; some files of older versions") {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "b")); err != nil {

@@ -28,7 +28,7 @@ type pullList struct {
 	Server  string       `json:"server"`
 	Project string       `json:"project"` // its id, as projectID finds it
 	Name    string       `json:"name"`
-	Files   []listedFile `json:"files"` // by path; twice where a pull that would replace one was broken off
+	Files   []listedFile `json:"files"` // by path; twice if a pull that would replace one broke off
 }
 
 // listedFile is a file as it was installed.
@@ -51,9 +51,9 @@ func (l pullList) fileName() string {
 	return client.PullListName(readable[:min(len(readable), 64)] + "-" + hex.EncodeToString(sum[:4]))
 }
 
-// projectID is the id of a project that may be named by its path, too: of one package
-// there is one list. Where the token does not see the project, as deploy tokens do not,
-// it is what the project was named.
+// projectID is the id of a project that may also be named by its path: one package has
+// one list. If the token cannot see the project, as deploy tokens cannot, it is the
+// name that was given.
 func projectID(ctx context.Context, c *client.Client, named string) string {
 	id, err := strconv.ParseInt(named, 10, 64)
 	if err != nil {
@@ -66,7 +66,7 @@ func projectID(ctx context.Context, c *client.Client, named string) string {
 	return strconv.FormatInt(id, 10)
 }
 
-// readPullList reads the list of a package; where there is none it is empty.
+// readPullList reads the list of a package; it is empty if there is none.
 func (p *pull) readPullList(root *os.Root) (pullList, error) {
 	l := pullList{Server: p.client.Server(), Project: p.owner, Name: p.at.Name}
 	if root == nil {
@@ -74,7 +74,7 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 	}
 	kept, err := p.readListFile(root, l.fileName())
 	if len(kept.Files) > 0 && (kept.Server != l.Server || kept.Project != l.Project || kept.Name != l.Name) {
-		return l, refused("%s is the list of another package, %s of %s; pull into another directory",
+		return l, refused("%s belongs to another package, %s of %s; pull into another directory",
 			filepath.Join(p.dir, l.fileName()), kept.Name, kept.Project)
 	}
 	l.Files = kept.Files
@@ -82,15 +82,15 @@ func (p *pull) readPullList(root *os.Root) (pullList, error) {
 }
 
 // hold keeps other pulls out of the directory until unlock: two at once could leave it
-// with a part of each version. Where that cannot be had, as in a directory that takes
-// no file, the pull goes on, and keeps no list.
+// with a part of each version. If it cannot lock, as in a directory without permission
+// to write, the pull continues, and keeps no list.
 func (p *pull) hold(ctx context.Context, root *os.Root) (unlock func(), err error) {
 	if root == nil || p.dryRun {
 		return func() {}, nil
 	}
 	unlock, p.unheld = client.LockPullLists(ctx, root, func() {
 		if !p.quiet {
-			p.env.notice("another pull is at work in %s; waiting for its end", p.dir)
+			p.env.notice("another pull is running in %s; waiting for its end", p.dir)
 		}
 	})
 	if p.unheld != nil {
@@ -114,7 +114,7 @@ func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) 
 		return l, nil
 	}
 	if err == nil && !info.Mode().IsRegular() { // a FIFO would be waited for
-		err = errors.New("it is no file")
+		err = errors.New("it is not a file")
 	}
 	var text []byte
 	if err == nil {
@@ -129,7 +129,7 @@ func (p *pull) readListFile(root *os.Root, name string) (l pullList, err error) 
 		err = json.Unmarshal(text, &l)
 	}
 	if err != nil {
-		return l, refused("the list of what was pulled, %s, cannot be read: %s; remove it to begin a new one",
+		return l, refused("the list of pulled files, %s, cannot be read: %s; remove it to start a new one",
 			filepath.Join(p.dir, name), reason(err))
 	}
 	// Nothing of git's was put there by a pull, whatever the list says.
@@ -143,8 +143,8 @@ type claims map[string]bool
 
 func (c claims) has(path string) bool { return c[strings.ToLower(path)] }
 
-// readClaims reads the lists of other packages. One that cannot be read is an error:
-// nobody knows what it claims.
+// readClaims reads the lists of other packages. A list that cannot be read is an
+// error: its claims are unknown.
 func (p *pull) readClaims(root *os.Root, own pullList) (claims, error) {
 	c := claims{}
 	if root == nil {
@@ -195,9 +195,9 @@ func (l pullList) write(root *os.Root) error {
 	return client.WriteFile(root, l.fileName(), text.Bytes())
 }
 
-// noted is what the list is to say: of the files that are fetched, and of those that
-// are there already where another package's list has them, for then this package
-// needs them as well. What is there and in no list is somebody's own.
+// noted is the new content of the list: the files that are fetched, and those that are
+// there already and in another package's list, because this package needs them, too. A
+// file that is there and in no list belongs to the user.
 func noted(files []pulled, others claims) (known []listedFile) {
 	for _, f := range files {
 		if f.SHA256 != "" && (f.Action == "download" || others.has(f.Path)) {
@@ -219,7 +219,7 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 	if !slices.Equal(begun.Files, list.Files) {
 		if err := p.keep(root, begun); err != nil {
 			kept = false
-			p.env.notice("no list can be kept in %s, so that --prune will not know these files: %s", p.dir, reason(err))
+			p.env.notice("the list of pulled files cannot be written in %s, so --prune will not know these files: %s", p.dir, reason(err))
 		}
 	}
 	if err := p.install(ctx, root, files); err != nil {
@@ -236,8 +236,8 @@ func (p *pull) installListed(ctx context.Context, root *os.Root, files []pulled,
 	return ended, nil
 }
 
-// sweep removes what broken downloads left where this one has files, and cannot be
-// taken up by the next pull of this version. That it fails is no reason not to pull.
+// sweep removes partial files in the directories of this pull that the next pull of
+// this version cannot resume. A failure does not stop the pull.
 func (p *pull) sweep(root *os.Root, files []pulled, list pullList) {
 	keep := slices.Clone(p.listed)
 	dirs := map[string]bool{}
@@ -252,7 +252,7 @@ func (p *pull) sweep(root *os.Root, files []pulled, list pullList) {
 		removed, _ := client.Sweep(root, dir, keep)
 		for _, name := range removed {
 			if !p.quiet {
-				p.env.notice("removed what a broken download left: %s", onOneLine(filepath.Join(p.dir, name)))
+				p.env.notice("removed the rest of a broken download: %s", onOneLine(filepath.Join(p.dir, name)))
 			}
 		}
 	}

@@ -24,11 +24,11 @@ func (p *pull) check() (err error) {
 	case p.skipExisting && p.noClobber:
 		return usagef("--skip-existing leaves files that --no-clobber refuses; want one of both")
 	case p.stdout && p.json:
-		return usagef("--json tells what was installed, and --stdout writes the file itself; want one of both")
+		return usagef("--json prints what was installed, and --stdout writes the file itself; want one of both")
 	case p.stdout && p.dirNamed && p.dir != "-":
 		return usagef("--stdout installs nothing in %s; want one of --stdout and --output", p.dir)
 	case p.stdout && p.executable:
-		return usagef("--stdout makes no file, so there is none to set the --executable bit of")
+		return usagef("--stdout makes no file, so --executable has no effect")
 	case p.stdout && (p.dryRun || p.skipExisting || p.noClobber || p.pruning):
 		return usagef("with --stdout nothing is installed: it goes with none of --dry-run, --skip-existing, --no-clobber and --prune")
 	case p.pruning && !p.yes && !p.dryRun && !canAsk(p.env):
@@ -58,7 +58,7 @@ func checkNames(files []pulled) error {
 }
 
 // openDirectory makes the directory and opens it. In a dry run nothing is made, and
-// root is nil where there is none.
+// root is nil if there is none.
 func (p *pull) openDirectory() (root *os.Root, err error) {
 	if inGit(filepath.ToSlash(p.dir)) || inGit(filepath.ToSlash(resolve(nearestOnDisk(p.dir)))) {
 		return nil, refused("the directory %s is git's own; nothing was installed", p.dir)
@@ -112,8 +112,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// plan settles what is to be done with every file, and finds what stands in the way
-// before the first byte is written.
+// plan decides what to do with every file, and finds all obstacles before the first
+// byte is written.
 func (p *pull) plan(ctx context.Context, root *os.Root, files []pulled) error {
 	if root == nil {
 		return nil
@@ -191,8 +191,7 @@ func (g *ground) place(file string) (there bool, err error) {
 	return true, nil
 }
 
-// nearest is the nearest directory at or above dir that is there. file is one that
-// lies in it.
+// nearest is the nearest existing directory at or above dir. file is a file in dir.
 func (g *ground) nearest(dir, file string) (string, error) {
 	if at, ok := g.known[dir]; ok {
 		return at, nil
@@ -214,8 +213,8 @@ func (g *ground) nearest(dir, file string) (string, error) {
 	return at, nil
 }
 
-// directory reports whether a directory is there. What is there and is none is an
-// error.
+// directory reports whether a directory exists. Anything else with its name, or a link
+// that may not be followed, is an error.
 func (g *ground) directory(dir, file string) (bool, error) {
 	named := filepath.Join(g.dir, dir)
 	at, err := g.root.Lstat(dir)
@@ -226,11 +225,11 @@ func (g *ground) directory(dir, file string) (bool, error) {
 	info, err := g.root.Stat(dir) // behind a link
 	switch {
 	case err == nil && info.IsDir() && link && inGit(filepath.ToSlash(resolve(filepath.Join(g.root.Name(), dir)))):
-		return false, refused("%s is a link to what is git's own, and the package has a file there, %s; nothing was installed", named, file)
+		return false, refused("%s is a link into a .git, and the package has a file there, %s; nothing was installed", named, file)
 	case err == nil && info.IsDir():
 		return true, nil
 	case err == nil, errors.Is(err, fs.ErrNotExist):
-		return false, refused("%s is no directory, and the package has one of that name, with %s; nothing was installed", named, file)
+		return false, refused("%s is not a directory, and the package has one of that name, with %s; nothing was installed", named, file)
 	case link && !errors.Is(err, fs.ErrPermission):
 		return false, refused("%s is a link that leads out of %s, or is written as a path from the root, and is not followed; the package has a file there, %s; nothing was installed", named, g.dir, file)
 	}

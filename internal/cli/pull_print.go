@@ -1,6 +1,6 @@
 package cli
 
-// print tells what was done, or in a dry run what would be.
+// print prints what was done, or in a dry run what would be.
 func (p *pull) print(files []pulled, done pruning) error {
 	if p.json {
 		return printJSON(p.env, struct {

@@ -20,9 +20,9 @@ type pruning struct {
 	declined bool     // the answer was no
 }
 
-// prune removes what earlier pulls of this package put here, the version has no
-// more, no other package has, and nobody has changed. It returns the list of what is
-// still here.
+// prune removes unchanged files that earlier pulls of this package installed and that
+// neither the version nor another package has. It returns the list of the files that
+// are still here.
 func (p *pull) prune(ctx context.Context, root *os.Root, list pullList) (done pruning, left pullList, err error) {
 	if root == nil {
 		return done, list, nil
@@ -63,13 +63,13 @@ func (p *pull) pruneListed(ctx context.Context, root *os.Root, list pullList) (p
 		err = errors.Join(err, p.keep(root, left))
 	}
 	if err != nil && !p.dryRun {
-		err = fmt.Errorf("%w\nthe package is installed; not all that the version has no more is removed", err)
+		err = fmt.Errorf("%w\nthe package is installed; some files of older versions are not removed", err)
 	}
 	return done, err
 }
 
-// givenUp is what the version has no more and other packages have: from now on it is
-// theirs alone.
+// givenUp marks the files that only other packages still have: from now on they belong
+// to those alone.
 func (l pullList) givenUp(here map[string]bool, others claims) map[listedFile]bool {
 	given := map[listedFile]bool{}
 	for _, f := range l.Files {
@@ -103,8 +103,8 @@ func (p *pull) removeAll(ctx context.Context, root *os.Root, gone []listedFile) 
 	return removed, nil
 }
 
-// removeListed removes a file, but in a dry run, and says whether that is done. It
-// looks once more first: while somebody was asked, the file may have been changed.
+// removeListed removes a file, except in a dry run, and reports whether it did. It
+// checks the file again first: it may have changed during the prompt.
 func (p *pull) removeListed(ctx context.Context, root *os.Root, f listedFile) (bool, error) {
 	if err := ctx.Err(); err != nil || p.dryRun {
 		return err == nil, err
@@ -172,8 +172,8 @@ func (p *pull) prunable(ctx context.Context, root *os.Root, list pullList, here 
 	return gone, nil
 }
 
-// inPlainDirectories reports whether no link leads to a file: behind one may lie
-// what has another name, too.
+// inPlainDirectories reports whether no directory of a path is a link: behind a link
+// the file may have another name, too.
 func inPlainDirectories(root *os.Root, name string) bool {
 	for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
 		if info, err := root.Lstat(dir); err != nil || !info.IsDir() {
@@ -228,7 +228,7 @@ func (p *pull) agreed(ctx context.Context, gone []listedFile) (bool, error) {
 	if p.yes {
 		return true, nil
 	}
-	fmt.Fprintf(p.env.Stderr, "Earlier pulls put these files here, and %s %s has them no more:\n", p.at.Name, p.at.Version)
+	fmt.Fprintf(p.env.Stderr, "Earlier pulls installed these files, and %s %s does not have them:\n", p.at.Name, p.at.Version)
 	for _, f := range gone {
 		fmt.Fprintf(p.env.Stderr, "  %s\n", onOneLine(f.Path))
 	}

@@ -70,16 +70,16 @@ func TestPullPlaces(t *testing.T) {
 		"new": "", "dir/new": "", "a/b/c": "", "file": "", "inside/new": "",
 		"dir":           "out/dir is a directory, and the package has a file of that name",
 		"dir/sub":       "out/dir/sub is a directory, and",
-		"file/a":        "out/file is no directory, and the package has one of that name, with file/a",
-		"file/a/b":      "out/file is no directory, and the package has one of that name, with file/a/b",
-		"nowhere/a":     "out/nowhere is no directory, and",
+		"file/a":        "out/file is not a directory, and the package has one of that name, with file/a",
+		"file/a/b":      "out/file is not a directory, and the package has one of that name, with file/a/b",
+		"nowhere/a":     "out/nowhere is not a directory, and",
 		"outside/a":     "out/outside is a link that leads out of out, or ",
 		"outside/a/b":   "out/outside is a link that leads out of out, or ",
 		"round/a":       "out/round is a link",
-		"dir/git/a":     "out/dir/git is a link to what is git's own, and the package has a file there, dir/git/a",
-		"inside/git/a":  "out/inside/git is a link to what is git's own",
+		"dir/git/a":     "out/dir/git is a link into a .git, and the package has a file there, dir/git/a",
+		"inside/git/a":  "out/inside/git is a link into a .git",
 		"inside/sub":    "out/inside/sub is a directory, and",
-		"inside/x/deep": "out/inside/x is no directory, and",
+		"inside/x/deep": "out/inside/x is not a directory, and",
 	} {
 		err := p.plan(t.Context(), root, filesOf("first", name))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), filepath.FromSlash(want))) {
@@ -149,11 +149,11 @@ func TestPullNames(t *testing.T) {
 		"../a":           "leads out of the directory",
 		own:              "pull calls its own list",
 		"deeper/" + own:  "pull calls its own list",
-		"a/":             "no plain path",
-		"a//b":           "no plain path",
-		"a/./b":          "no plain path",
-		"x/../y":         "no plain path",
-		"a\x00b":         "no plain path",
+		"a/":             "not a plain path",
+		"a//b":           "not a plain path",
+		"a/./b":          "not a plain path",
+		"x/../y":         "not a plain path",
+		"a\x00b":         "not a plain path",
 		".git/hooks/x":   "git would take for its own",
 		"sub/.GIT/x":     "git would take for its own",
 		".gitignore":     "",
@@ -372,7 +372,7 @@ func TestPullUnlisted(t *testing.T) {
 	dir := t.TempDir()
 	code := Main(t.Context(), Env{Args: []string{"pull", "p", "tool@1", "file", "-o", dir}, Environ: []string{"GRANARY_SERVER=" + s.URL, "HOME=" + dir}, Stdout: &out, Stderr: &told})
 	got, err := os.ReadFile(filepath.Join(dir, "file"))
-	if code != exitOK || err != nil || string(got) != "bytes" || !strings.Contains(told.String(), "nothing was compared") {
+	if code != exitOK || err != nil || string(got) != "bytes" || !strings.Contains(told.String(), "the file was not checked") {
 		t.Errorf("%d %q %v\n%s", code, got, err, told.String())
 	}
 }

@@ -11,32 +11,31 @@ import (
 )
 
 const pushHelp = `Publish files as a version of a package. A PATH is a file, a directory (all files
-below it, under their relative paths; a server with strict naming takes none), a
+below it, under their relative paths; a server with strict naming refuses paths), a
 pattern such as 'dist/*.zip' or 'dist/**/*.zip' (with ** files keep the path below
-what is fixed of it), or - for standard input, with --name. NAME@VERSION is the same
+its fixed part), or - for standard input, with --name. NAME@VERSION is the same
 as NAME VERSION.
 
-Left out of directories, patterns and lists are .git, what pull keeps beside its files,
-what --exclude names, and what the .granaryignore of a directory names: a pattern in
-every line. One without a slash is held against names, one with a slash against paths
+From directories, patterns and lists push leaves out .git, pull's own files, files that
+--exclude names, and files that the .granaryignore of a directory names, with one pattern
+a line. A pattern without a slash is compared with names, one with a slash with paths
 below the directory. Other hidden files are published, and counted.
 
-Everything that can be known is looked at before the first byte is sent: that files
-open, links stay inside, the server takes the names, no name is taken, no protection
-rule that the token can read wants a higher role. What still ends early says how far it
-came; a version that is published in part can be installed.
+Push checks everything it can before it sends the first byte: files open, links stay
+inside, the server accepts the names, no name is taken, no protection rule that the token
+can read needs a higher role. If a push still ends early, it says how many files are
+published; an incomplete version can be installed.
 
-Push is safe to run again. What the package has already is compared by SHA-256:
-the same bytes are left alone, or sent again if the server has lost them; other
-bytes under a name that is taken are refused before anything is sent, unless
---force publishes them beside the old ones (the newest is what gets installed). Of two
-who publish one new version at once the server lets one win, if it knows conditions
-(GitLab does not) and they have a name in common: names are told apart, not versions, and
-two pushes without a common name end up as one version of both. The digest of a file is declared to the server and compared with
-what the server says it stored; above 64 MiB it is only compared, unless --declare has
-it computed before the file is sent. Nothing is published of a file that changes
-meanwhile. Broken connections and answers that ask to come again are tried again; a
-refusal is not.`
+Push is safe to run again. It compares the package's files by SHA-256: the same bytes
+are left alone, or sent again if the server has lost them. If a name is taken by other
+bytes, push sends nothing, unless --force publishes the new file in addition to the old
+one (the newest is installed). If two pushes publish one new version at once, only one
+succeeds if they have a file name in common and the server knows conditional requests
+(GitLab does not). Without a common name both succeed, and the version has the files of
+both. Push declares the digest of a file to the server and compares it with the stored
+one; above 64 MiB it only compares, unless --declare computes the digest before the file
+is sent. A file that changes meanwhile is not published. Push retries broken connections
+and answers that ask for a retry; it does not retry a refusal.`
 
 // declareBelow is the size in bytes up to which a file is read once more before
 // it is sent, so that the server can refuse bytes that were damaged on the way.
@@ -60,16 +59,16 @@ func newPush(env Env) *cobra.Command {
 				return usagef("--jobs is %d: want 1 to 64", p.jobs)
 			}
 			err := p.run(ctx, args)
-			return ended(ctx, err, p.soFar+"run the same command again: what has arrived is not sent again")
+			return ended(ctx, err, p.soFar+"run the same command again: it skips what has arrived")
 		},
 	}
 	p.connection.addFlags(cmd)
 	p.complete(cmd, aProject, aName, localFile)
 	f := cmd.Flags()
-	f.BoolVar(&p.fromTag, "version-from-tag", false, "take the version from CI_COMMIT_TAG, else from git's highest tag of this commit, without its v; leave VERSION out")
+	f.BoolVar(&p.fromTag, "version-from-tag", false, "use the version in CI_COMMIT_TAG, else in git's highest tag of this commit, without its v, instead of VERSION")
 	f.BoolVar(&p.force, "force", false, "publish other bytes under names that are taken")
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be done or refused, and do nothing")
-	f.BoolVar(&p.declare, "declare", false, "compute and declare the digest of large files too before they are sent")
+	f.BoolVar(&p.declare, "declare", false, "also compute the digest of large files before they are sent, and declare it")
 	f.BoolVar(&p.flat, "flat", false, "leave directories out of the names of files")
 	f.StringVar(&p.name, "name", "", "publish standard input as this `file`")
 	f.StringVar(&p.filesFrom, "files-from", "", "publish the files that this `list` names, one a line, under their paths; - is standard input")
@@ -93,7 +92,7 @@ type push struct {
 	shelf   shelf  // what the package has
 	hidden  bool   // the package is there, and no list shows it
 	spooled string // the file that standard input was kept in, "" for none
-	soFar   string // what is published where the push ended early
+	soFar   string // what is published if the push ended early
 }
 
 // pushed is one file of the result.
@@ -101,7 +100,7 @@ type pushed struct {
 	planned
 
 	source source
-	theirs bool // somebody else has published the same bytes meanwhile
+	theirs bool // another push has published the same bytes meanwhile
 }
 
 func (p *push) run(ctx context.Context, args []string) error {

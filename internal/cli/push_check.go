@@ -20,8 +20,8 @@ func (p *push) check(ctx context.Context, files []pushed) error {
 	return c.run(ctx)
 }
 
-// checkFit refuses new names that pull takes on no system, and tells of those that
-// some system cannot have, or that cannot be beside what the package has.
+// checkFit refuses new names that pull installs on no system, and warns of names that
+// some system cannot have, or that clash with the package's files.
 func (p *push) checkFit(files []pushed) error {
 	names, fresh := slices.Collect(maps.Keys(p.shelf.listed)), false
 	for _, f := range files {
@@ -29,7 +29,7 @@ func (p *push) checkFit(files []pushed) error {
 			continue
 		}
 		if why := unfit(f.Path); why != "" {
-			return refused("%s would be %q in the package, which %s, so that pull would install nothing of it; nothing was sent", shortened(f.source.String()), shortened(f.Path), why)
+			return refused("%s would be %q in the package, which %s, so pull would install nothing; nothing was sent", shortened(f.source.String()), shortened(f.Path), why)
 		}
 		names, fresh = append(names, f.Path), true
 	}
@@ -39,7 +39,7 @@ func (p *push) checkFit(files []pushed) error {
 	slices.Sort(names)
 	for _, why := range []string{clash(names), strange("windows", names)} {
 		if why != "" {
-			p.env.notice("not everybody can install the whole package: it has %s", onOneLine(why))
+			p.env.notice("some systems cannot install the whole package: it has %s", onOneLine(why))
 		}
 	}
 	return nil

@@ -55,6 +55,6 @@ func (p *push) refuse(files []pushed) error {
 	if len(names) == 0 || p.dryRun {
 		return nil
 	}
-	return refused("%s %s has other bytes under %s; nothing was sent\ngive the package a new version, or use --force to publish beside them",
+	return refused("%s %s has other bytes under %s; nothing was sent\ngive the package a new version, or use --force to publish anyway",
 		p.at.Name, p.at.Version, firstOf(names))
 }

@@ -45,7 +45,7 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 			return nil, err
 		}
 		if _, err := semver.NewVersion(version); err != nil && !p.quiet {
-			p.env.notice("the version %s, of the tag, is no semantic one: it is in no range and never the latest, and has to be named", onOneLine(version))
+			p.env.notice("the tag's version %s is not a semantic version: no range includes it, and it is never the latest; to install it, name it", onOneLine(version))
 		}
 	case both: // it is read
 	case len(paths) == 0:
@@ -63,7 +63,7 @@ func (p *push) coordinates(ctx context.Context, args []string) (paths []string, 
 // refuseChoice refuses a new version whose name chooses among versions everywhere
 // else: it would be another version than before that latest, or a range, means.
 func (p *push) refuseChoice(files []pushed) error {
-	// Where the token reads no lists the version counts as new.
+	// If the token reads no lists, the version counts as new.
 	if !client.IsRange(p.at.Version) || p.shelf.id != 0 || slices.ContainsFunc(files, func(f pushed) bool { return !f.fresh }) {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (p *push) refuseChoice(files []pushed) error {
 	if p.at.Version != client.Latest {
 		means += " in that range"
 	}
-	return usagef("%q is what other commands take for %s, and would take for this one from now on; give the version another name, such as 1.4.0 or nightly; nothing was sent", p.at.Version, means)
+	return usagef("other commands understand %q as %s, so the new version could not be named; give it another name, such as 1.4.0 or nightly; nothing was sent", p.at.Version, means)
 }
 
 // find turns paths into files. The path - is standard input.

@@ -14,12 +14,12 @@ import (
 	"granary/internal/client"
 )
 
-// send publishes what is to be published. The first file goes alone: who meets
-// somebody else at the same new version loses there, with nothing sent, and GitLab
-// before 18 fails where several make the package at once. Where the other has
-// published these very bytes the next one decides. With --force those whose names are
-// taken go first: where the server takes no second file of a name the first of them
-// ends the push.
+// send publishes the files. The first file goes alone: a push that loses against
+// another one of the same new version fails there, with nothing sent, and GitLab
+// before 18 fails if several requests make the package at once. If the other push has
+// published the same bytes, the next file decides. With --force files whose names are
+// taken go first: if the server accepts no duplicate files, the first of them ends the
+// push.
 func (p *push) send(ctx context.Context, files []pushed) error {
 	var due []*pushed
 	size := int64(0)
@@ -57,10 +57,10 @@ func order(f *pushed) int {
 // is sent.
 const smallFile = 64 << 10
 
-// How many files are sent at once where nobody says.
+// How many files are sent at once by default.
 const (
 	filesAtOnce = 8
-	smallAtOnce = 32 // where they are small on average
+	smallAtOnce = 32 // if they are small on average
 )
 
 // atOnce is how many files are sent at once: as many as was said, else more of small
@@ -105,8 +105,8 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	return nil
 }
 
-// endedEarly adds to what ended a push how much of the version is published, and how
-// to go on.
+// endedEarly adds to a push's error how much of the version is published, and how to
+// continue.
 func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error {
 	p.shelf.settle(ctx, err, len(files), func(i int) *planned { return &files[i].planned })
 	var missing []string
@@ -119,12 +119,12 @@ func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error 
 			missing = append(missing, f.Path)
 		}
 	}
-	next := "run the same command again: what has arrived is not sent again"
+	next := "run the same command again: it skips what has arrived"
 	if k := client.KindOf(err); k == client.Refused || k == client.Denied || k == client.NotFound {
 		next = "once the reason is gone, " + next
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
-		next = "somebody else publishes this version at the same time: give the package a new version, or use --force to publish beside them"
+		next = "another push publishes this version at the same time: give the package a new version, or use --force to publish anyway"
 	}
 	switch {
 	case there == 0 && client.KindOf(err) == client.NotFound:

@@ -54,7 +54,7 @@ func TestPushLoses(t *testing.T) {
 	}
 	const x = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881" // its SHA-256
 	for same, want := range map[string]string{
-		"":   "nothing was published; somebody else publishes this version at the same time",
+		"":   "nothing was published; another push publishes this version at the same time",
 		"01": "2 of 9 files are published; the version is incomplete",
 	} {
 		puts := "" // each waits for the one before, or the test is a race

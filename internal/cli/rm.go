@@ -18,11 +18,11 @@ func newRm(env Env) *cobra.Command {
 		Short: "Delete versions of a package, or files of one",
 		Long: "Delete one version of a package (NAME@VERSION or NAME VERSION), or the files of it that\n" +
 			"are named (or match a pattern such as 'debug/*'), or all versions in a range, such as\n" +
-			"'tool@<1.0' (pre-releases only where --pre or the range asks for them). A version of\n" +
-			"exactly this name always wins, and latest is no more than a name here. A file goes with\n" +
-			"all that was published under its name.\n\n" +
-			"On a terminal you see what would go and are asked. Elsewhere one version goes at once,\n" +
-			"and a range only with --yes.",
+			"'tool@<1.0' (pre-releases only if --pre or the range includes them). A version with\n" +
+			"exactly this name always wins, and latest is an ordinary name here. Deleting a file\n" +
+			"deletes everything that was published under its name.\n\n" +
+			"On a terminal rm shows what it would delete, and asks. Elsewhere it deletes one version\n" +
+			"at once, and a range only with --yes.",
 		Example: "  granary rm acme/tools firmware@1.4.0\n  granary rm acme/tools 'firmware@<1.0' --dry-run",
 		Args:    packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,8 +35,8 @@ func newRm(env Env) *cobra.Command {
 	r.complete(cmd, aProject, aPackage, aFile)
 	f := cmd.Flags()
 	f.BoolVar(&r.dryRun, "dry-run", false, "say what would be deleted or refused, and do nothing")
-	f.BoolVarP(&r.yes, "yes", "y", false, "ask nothing, and delete")
-	f.BoolVar(&r.pre, "pre", false, "take pre-releases in a range too")
+	f.BoolVarP(&r.yes, "yes", "y", false, "delete without asking")
+	f.BoolVar(&r.pre, "pre", false, "include pre-releases in a range")
 	f.BoolVar(&r.json, "json", false, "print what is deleted as JSON; for a range, a list")
 	return cmd
 }
@@ -183,7 +183,7 @@ func (r *rm) files(ctx context.Context, p client.Package, chosen []client.File, 
 	return nil
 }
 
-// tell says at once what is gone, to people.
+// tell prints at once what is deleted, for people.
 func (r *rm) tell(what string) error {
 	switch {
 	case r.json:

@@ -7,12 +7,12 @@ import (
 	"granary/internal/client"
 )
 
-// agree shows what would go and asks, where somebody can be asked. It fails where
-// nothing is to be deleted. chosen are the files, none for whole versions.
+// agree shows what would be deleted and asks, if there is a terminal. It fails if
+// nothing may be deleted. chosen are the files, none for whole versions.
 func (r *rm) agree(ctx context.Context, doomed []client.Package, chosen []client.File, many bool) error {
 	asks := !r.yes && !r.dryRun && canAsk(r.env)
 	if many && !r.yes && !r.dryRun && !asks {
-		return usagef("this deletes %s, and nobody can be asked here: --yes deletes them, --dry-run lists them", countVersions(len(doomed)))
+		return usagef("this deletes %s, and there is no terminal to ask on: --yes deletes them, --dry-run lists them", countVersions(len(doomed)))
 	}
 	lists := many && r.dryRun && !r.json && !r.quiet
 	if !asks && !lists {
@@ -32,7 +32,8 @@ func (r *rm) agree(ctx context.Context, doomed []client.Package, chosen []client
 	return err
 }
 
-// list prints a table of what would go beside the results, and names it in sum.
+// list prints a table of what would be deleted, apart from the results, and describes
+// it in sum.
 func (r *rm) list(ctx context.Context, doomed []client.Package, chosen []client.File) (sum string, err error) {
 	beside := r.env
 	beside.Stdout = r.env.Stderr
@@ -67,7 +68,7 @@ type packageSize struct {
 	size  int64 // bytes
 }
 
-// packageSizes asks for the files of every package, for no list of packages tells
+// packageSizes lists the files of every package, because no list of packages has
 // sizes: one call for each, and more above 100 files.
 func packageSizes(ctx context.Context, c *client.Client, project string, packages []client.Package) ([]packageSize, error) {
 	const atOnce = 8

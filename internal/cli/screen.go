@@ -60,8 +60,8 @@ func onOneLine(text string) string {
 	}, text)
 }
 
-// raw is the stream behind a screen, for bytes that are not ours to change: a
-// file's, another program's, and what we ourselves tell a terminal to do.
+// raw is the stream behind a screen, for bytes that must not change: a file's, another
+// program's, and our own control sequences.
 func raw(w io.Writer) io.Writer {
 	if s, ok := w.(screen); ok {
 		return s.w

@@ -15,14 +15,14 @@ func newServe(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: "Run the server until SIGTERM or SIGINT; then running transfers finish, bounded by\n" +
+		Long: "Run the server until SIGTERM or SIGINT; then running requests may finish within\n" +
 			"--shutdown-timeout. A second signal ends it at once.\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, env)
 			log := daemon.NewLogger(cfg, raw(env.Stderr))
 			if err == nil {
-				slog.SetDefault(log) // the standard library has no other way to tell some things
+				slog.SetDefault(log) // the standard library logs some things only here
 				ctx, stop := untilInterrupted(cmd)
 				defer stop()
 				var person io.Writer // secrets are for a terminal, not for whatever keeps the output
@@ -34,8 +34,8 @@ func newServe(env Env) *cobra.Command {
 			if err == nil || cfg.LogFormat != "json" {
 				return err
 			}
-			log.Error("the server did not run to an orderly end", "error", err)
-			return exitError{errors.New(""), exitCode(err)} // it is told
+			log.Error("the server did not shut down in order", "error", err)
+			return exitError{errors.New(""), exitCode(err)} // it is logged
 		},
 	}
 	addSettings(cmd)

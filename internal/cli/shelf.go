@@ -13,8 +13,8 @@ import (
 type shelf struct {
 	client   *client.Client
 	at       client.Coordinates     // without a path
-	id       int64                  // of the package; 0 where no list shows it
-	unlisted bool                   // no list tells its files, but each can be asked for
+	id       int64                  // of the package; 0 if no list shows it
+	unlisted bool                   // no list shows its files, but each can be requested
 	listed   map[string]client.File // its files, by path
 }
 
@@ -23,8 +23,8 @@ type planned struct {
 	Path      string `json:"path"`
 	Size      int64  `json:"size"`
 	SHA256    string `json:"sha256,omitempty"`
-	Action    string `json:"action"`    // what is done: "upload" or "copy"; or "unchanged"; "refused" with dry-run; "missing" where a push ended early
-	Confirmed bool   `json:"confirmed"` // the server has told the same digest
+	Action    string `json:"action"`    // what is done: "upload" or "copy"; or "unchanged"; "refused" with dry-run; "missing" if a push ended early
+	Confirmed bool   `json:"confirmed"` // the server returned the same digest
 
 	fresh  bool // no file had the name when the plan was made
 	beside bool // a file with other bytes has the name
@@ -45,9 +45,8 @@ func (s *shelf) list(ctx context.Context) error {
 	return err
 }
 
-// decide settles what is to be done with a file whose digest is sum's: its action is
-// what is done where it is missing, and stays, or becomes another. Bytes that the
-// server has lost are sent again.
+// decide sets the action of a file whose digest is sum's: f.Action is the action for a
+// missing file, and stays or changes. Bytes that the server has lost are sent again.
 func (s *shelf) decide(ctx context.Context, f *planned, force bool, sum func() (string, error)) (err error) {
 	old, taken := s.listed[f.Path]
 	lost := false
@@ -80,8 +79,8 @@ func (s *shelf) decide(ctx context.Context, f *planned, force bool, sum func() (
 	return nil
 }
 
-// stat asks for a file that no list tells. Of a refusal the publish, or checkNames,
-// tells the server's words.
+// stat asks for a file that no list shows. If the server refuses, the publish or
+// checkNames will report its words.
 func (s *shelf) stat(ctx context.Context, path string) (f client.File, taken, lost bool, err error) {
 	f, err = s.client.Stat(ctx, s.at.File(path))
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusInternalServerError {
@@ -96,9 +95,9 @@ func (s *shelf) stat(ctx context.Context, path string) (f client.File, taken, lo
 	return f, err == nil, false, err
 }
 
-// settle looks which files have arrived that were on their way when err ended all: who
-// was cut off did not hear the server's yes. Where err is not the server's answer
-// nobody may be there to ask.
+// settle checks which files have arrived that were being sent when err ended the push:
+// their answers may be lost. If err is not an answer of the server, settle asks
+// nothing: the server may not be reachable.
 func (s *shelf) settle(ctx context.Context, err error, n int, file func(i int) *planned) {
 	if statusOf(err) == 0 {
 		return
@@ -109,13 +108,13 @@ func (s *shelf) settle(ctx context.Context, err error, n int, file func(i int) *
 			continue
 		}
 		there, err := s.client.Stat(ctx, s.at.File(f.Path))
-		same := there.SHA256 == f.SHA256 || there.SHA256 == "" && f.fresh // GitLab tells no digest here
+		same := there.SHA256 == f.SHA256 || there.SHA256 == "" && f.fresh // GitLab gives no digest here
 		f.sent = err == nil && there.Size == f.Size && same
 	}
 }
 
-// confirm asks for the digests of n files that no answer told: servers before
-// select=package_file have them in the package's list only.
+// confirm gets the digests of n files whose answers had none: servers without
+// select=package_file have them only in the package's list.
 func (s *shelf) confirm(ctx context.Context, n int, file func(i int) *planned) error {
 	var open []*planned
 	for i := range n {

@@ -13,9 +13,9 @@ func newShow(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show PROJECT NAME[@VERSION]",
 		Short: "Show a version of a package and its files",
-		Long: "Show one version of a package (NAME@VERSION or NAME VERSION; the latest, where none is\n" +
-			"named; ranges as in granary pull) and its files with size and SHA-256. With --sums the files are printed\n" +
-			"as sha256sum does: granary show ... --sums | sha256sum -c",
+		Long: "Show one version of a package (NAME@VERSION or NAME VERSION; without a version the\n" +
+			"latest; ranges as in granary pull) and its files with size and SHA-256. With --sums the\n" +
+			"files are printed as sha256sum does: granary show ... --sums | sha256sum -c",
 		Args: packageArguments(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
@@ -26,7 +26,7 @@ func newShow(env Env) *cobra.Command {
 	s.addFlags(cmd)
 	s.complete(cmd, aProject, aPackage)
 	f := cmd.Flags()
-	f.BoolVar(&s.pre, "pre", false, "take pre-releases too")
+	f.BoolVar(&s.pre, "pre", false, "include pre-releases")
 	f.BoolVar(&s.sums, "sums", false, "print digests and names as sha256sum does")
 	f.BoolVar(&s.json, "json", false, "print the package as JSON")
 	return cmd

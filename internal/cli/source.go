@@ -21,10 +21,10 @@ type source struct {
 
 func (s source) String() string { return onOneLine(cmp.Or(s.label, s.local)) }
 
-var errChanged = errors.New("the file changed since it was looked at; nothing of it was published")
+var errChanged = errors.New("the file changed since it was checked; it was not published")
 
-// open reads the file from its start. It fails where that is no longer the file
-// that was found, and again instead of its last bytes.
+// open reads the file from its start. It fails if the file has changed since it was
+// found, and checks that again before the last bytes.
 func (s source) open() (io.ReadCloser, error) {
 	f, err := os.Open(s.local)
 	if e, ok := errors.AsType[*os.PathError](err); ok {
@@ -75,9 +75,8 @@ func sumOfBytes(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// steadyFile is a file that nobody may write to while it is read. Who writes over it
-// in place changes its time, its length, or both; who puts the time back changes when
-// that was done.
+// steadyFile is a file that must not change while it is read. A write in place changes
+// its time, its length, or both; resetting the time changes the inode's change time.
 type steadyFile struct {
 	file  *os.File
 	found os.FileInfo

@@ -14,14 +14,14 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// finder turns a command's paths into files. What is wrong with any of them is told
-// all at once.
+// finder turns a command's paths into files. It reports the faults of all of them
+// together.
 type finder struct {
 	flat    bool   // only base names count
 	links   string // a word of --links
 	exclude globs
 	has     map[string]bool                  // what a package has below the one directory, and the directories of it: that stays
-	notice  func(format string, args ...any) // told what linksSkip leaves out
+	notice  func(format string, args ...any) // reports what linksSkip leaves out
 
 	leavings map[string]*leaving // by base and directory below it
 	resolves map[string]string   // by directory
@@ -91,7 +91,7 @@ func (f *finder) expand(ctx context.Context, p string) {
 		return
 	}
 	if !doublestar.ValidatePathPattern(p) {
-		f.problem("%s is no pattern", p)
+		f.problem("%s is not a pattern", p)
 		return
 	}
 	before := len(f.found) + len(f.problems)
@@ -106,7 +106,7 @@ func (f *finder) glob(ctx context.Context, p string) {
 	base, pattern := doublestar.SplitPattern(filepath.ToSlash(p))
 	base = filepath.Clean(filepath.FromSlash(base))
 	if f.gitsOwn(base) {
-		f.problem("%s is git's own and never published", base)
+		f.problem("%s belongs to git and is never published", base)
 		return
 	}
 	if strings.Contains(pattern, "**") {
@@ -143,7 +143,7 @@ func (f *finder) at(ctx context.Context, at string) {
 	case err != nil:
 		f.problem("%v", err)
 	case f.gitsOwn(at):
-		f.problem("%s is git's own and never published", at)
+		f.problem("%s belongs to git and is never published", at)
 	case info.IsDir():
 		f.below(ctx, at, at, "**")
 	default:
@@ -170,8 +170,8 @@ func (f *finder) listed(p string) {
 }
 
 // below finds the files below a directory whose relative paths match. The directory
-// is base or lies below it. What is left out is decided on the way down, entry by
-// entry, and ctx ends it between two entries.
+// is base or is below it. Each entry is left out or taken on the way down, and ctx
+// ends the search between two entries.
 func (f *finder) below(ctx context.Context, base, dir, pattern string) {
 	root := dir + string(filepath.Separator) // a link that was named is followed
 	err := filepath.WalkDir(root, func(local string, entry fs.DirEntry, err error) error {
@@ -215,7 +215,7 @@ func (f *finder) add(local, name string) {
 		return
 	}
 	if !info.Mode().IsRegular() {
-		f.problem("%s is no regular file", local)
+		f.problem("%s is not a regular file", local)
 		return
 	}
 	file, err := os.Open(local)

@@ -11,7 +11,7 @@ import (
 )
 
 // sumsEscapes is how GNU's sha256sum writes a name on one line, with a backslash
-// before the digest where there is one in the name. It has no other escapes.
+// before the digest if the name has an escape. It has no other escapes.
 const sumsEscapes = "a line that begins with \\ has names with \\\\, \\n or \\r"
 
 // printSums prints lines as sha256sum does. A name that a screen would change is
@@ -21,7 +21,7 @@ func printSums(env Env, files []client.File) error {
 	var lines strings.Builder
 	for _, f := range files {
 		if f.SHA256 == "" {
-			return refused("the server tells no digest of %s", f.Path)
+			return refused("the server gives no digest of %s", f.Path)
 		}
 		mark, name := "", escape.Replace(f.Path)
 		if name != f.Path {
@@ -49,12 +49,12 @@ func readSums(r io.Reader, from string) (map[string]string, error) {
 		line, escaped := strings.CutPrefix(line, `\`)
 		sum, name, ok := strings.Cut(line, " ")
 		if raw, err := hex.DecodeString(sum); !ok || err != nil || len(raw) != 32 || len(name) < 2 {
-			return nil, usagef("%s:%d is no line of sha256sum: want 64 hex digits, two spaces and a name", from, n)
+			return nil, usagef("%s:%d is not a line of sha256sum: want 64 hex digits, two spaces and a name", from, n)
 		}
 		name = name[1:] // that was a blank, or * for binary
 		if escaped {
 			if name, ok = unescape(name); !ok {
-				return nil, usagef("%s:%d is no line of sha256sum: %s", from, n, sumsEscapes)
+				return nil, usagef("%s:%d is not a line of sha256sum: %s", from, n, sumsEscapes)
 			}
 		}
 		have[strings.TrimPrefix(name, "./")] = strings.ToLower(sum)

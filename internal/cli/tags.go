@@ -24,8 +24,8 @@ func versionFromTag(ctx context.Context, env Env) (string, error) {
 }
 
 // tagOfCommit is git's tag of this commit, "" if there is none. Of several it is the
-// one that is the highest version, and that is told; if none is one, it is the one that
-// git describes the commit with, beside an error.
+// highest version, and a notice says so; if none is a version, it is the tag of git
+// describe, with an error.
 func tagOfCommit(ctx context.Context, env Env) (string, error) {
 	tags := strings.Fields(git(ctx, env, "tag", "--points-at", "HEAD"))
 	if len(tags) <= 1 {
@@ -53,7 +53,7 @@ func withoutV(tag string) string {
 	return tag
 }
 
-// git is what git prints, "" where it fails.
+// git is what git prints, "" if it fails.
 func git(ctx context.Context, env Env, args ...string) string {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Env = withoutSecrets(env.Environ)

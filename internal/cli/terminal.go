@@ -23,9 +23,9 @@ func terminal(stream any) (fd int, ok bool) {
 	return fd, term.IsTerminal(fd)
 }
 
-// notice tells something beside the results. On a terminal it takes the place
-// of the line that tells progress, which is drawn again below it. Texts and errors
-// among args are of others, and begin no line.
+// notice prints a message apart from the results. On a terminal it replaces the line of
+// the progress, which is drawn again below it. Texts and errors in args come from
+// others, and are kept on one line.
 func (e Env) notice(format string, args ...any) {
 	for i, a := range args {
 		switch a := a.(type) {

@@ -22,13 +22,13 @@ func newVerify(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify PROJECT NAME[@VERSION] [DIRECTORY]",
 		Short: "Compare a directory, or a SHA256SUMS, with a package",
-		Long: "Compare the files below a directory (this one, where none is named) with a package,\n" +
-			"byte by byte through their SHA-256, or with --sums a list as sha256sum makes it. Files\n" +
-			"that only one of both has differ too. VERSION is as in granary pull. Exit code 5 means\n" +
-			"that something differs.\n\n" +
-			"What granary push would leave out of the directory (.git, what a .granaryignore names,\n" +
-			"what pull keeps beside its files) counts only where the package has it. What --exclude\n" +
-			"names is left out of both.",
+		Long: "Compare the files below a directory (by default the current one), or with --sums a list\n" +
+			"in the format of sha256sum, with a package, by their SHA-256. A file that only one of\n" +
+			"both has is a difference, too. VERSION is as in granary pull. Exit code 5 means that\n" +
+			"something differs.\n\n" +
+			"Files that granary push would leave out of the directory (.git, files that a\n" +
+			".granaryignore names, pull's own files) count only if the package has them. Files that\n" +
+			"--exclude names are left out of both.",
 		Example: "  granary verify acme/tools firmware@1.4.0 vendor/\n" +
 			"  granary verify acme/tools firmware@1.4.0 --sums SHA256SUMS",
 		Args: packageArguments(2, 4),
@@ -43,7 +43,7 @@ func newVerify(env Env) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&v.sums, "sums", "", "compare the package with this `file` in the format of sha256sum; - is standard input")
 	v.finding.addFlags(f)
-	f.BoolVar(&v.pre, "pre", false, "take pre-releases too")
+	f.BoolVar(&v.pre, "pre", false, "include pre-releases")
 	f.BoolVar(&v.json, "json", false, "print the result as JSON")
 	return cmd
 }
@@ -130,7 +130,7 @@ func (v *verify) sumDirectory(ctx context.Context, dir string, files []client.Fi
 		return nil, usageError{err}
 	}
 	if !info.IsDir() {
-		return nil, usagef("%s is no directory", dir)
+		return nil, usagef("%s is not a directory", dir)
 	}
 	f, err := v.finder(v.env)
 	if err != nil {
@@ -177,8 +177,8 @@ func (v *verify) leaveOut(files []client.File, have map[string]string) ([]client
 	return slices.DeleteFunc(files, func(f client.File) bool { return tooLong(f.Path) == "" && exclude.match(f.Path, false) }), err
 }
 
-// compare judges every file that either side has. A digest that the server does
-// not tell cannot be compared.
+// compare judges every file that either side has. Without a digest of the server a
+// file cannot be compared.
 func compare(files []client.File, have map[string]string) ([]verdict, error) {
 	verdicts := []verdict{}
 	for _, f := range files {
@@ -186,7 +186,7 @@ func compare(files []client.File, have map[string]string) ([]verdict, error) {
 		delete(have, f.Path)
 		switch {
 		case f.SHA256 == "":
-			return nil, refused("the server tells no digest of %s", f.Path)
+			return nil, refused("the server gives no digest of %s", f.Path)
 		case !here:
 			verdicts = append(verdicts, verdict{f.Path, "missing"})
 		case got != f.SHA256:

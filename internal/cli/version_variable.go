@@ -11,8 +11,8 @@ import (
 	"granary/internal/client"
 )
 
-const variableHelp = `The version is the value of a CI/CD variable of the project. Job tokens reach no
-variables, here and in GitLab: in a job, set GRANARY_TOKEN to a token that does (a
+const variableHelp = `The version is the value of a CI/CD variable of the project. Job tokens cannot read
+variables, here and in GitLab: in a job, set GRANARY_TOKEN to a token that can (a
 project access token with the role Maintainer).`
 
 // versionVariable is what next, set and get have in common.
@@ -133,12 +133,12 @@ func newVersionSet(env Env) *cobra.Command {
 	s := &versionSet{versionVariable: versionVariable{connection: connection{env: env}}}
 	cmd := &cobra.Command{
 		Use:   "set --variable KEY VERSION",
-		Short: "Write a version back to a CI/CD variable, unless somebody else moved it",
-		Long: "Write a version back to a CI/CD variable, unless somebody else moved it: VERSION has to\n" +
-			"be one that next would give for the value that is there, or, with --from, the value\n" +
+		Short: "Write a version back to a CI/CD variable, unless it changed meanwhile",
+		Long: "Write a version back to a CI/CD variable, unless it changed meanwhile: VERSION has to\n" +
+			"be one that next would give for the current value, or, with --from, the current value\n" +
 			"has to be that one. On granary the write itself is conditional (If-Match), so of two\n" +
-			"who write at once one is refused. GitLab has no such writes: there the value is read\n" +
-			"again right before, and two who write at the same moment are not told apart.",
+			"concurrent writes one is refused. GitLab has no conditional writes: there the value is\n" +
+			"read again just before the write, and concurrent writes are not detected.",
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
@@ -149,9 +149,9 @@ func newVersionSet(env Env) *cobra.Command {
 	}
 	s.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&s.from, "from", "", "write only over this `version`, whatever follows it")
+	f.StringVar(&s.from, "from", "", "write only if this `version` is the current value, whether or not VERSION follows it")
 	allowEmpty(f, "from") // the variable may be empty
-	f.BoolVar(&s.create, "create", false, "make the variable, which must not be there")
+	f.BoolVar(&s.create, "create", false, "create the variable, which must not exist")
 	return cmd
 }
 
@@ -186,27 +186,27 @@ func (s *versionSet) run(ctx context.Context, text string) error {
 		found.Value = next.String()
 		_, err = s.client.SetVariable(ctx, s.project, found)
 		if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
-			continue // somebody was faster: look again whether it may still follow
+			continue // another write was faster: check again whether the version may follow
 		}
 		if client.KindOf(err) == client.Broken {
 			return s.afterAll(ctx, next.String(), err)
 		}
 		if err == nil && tag == "" && !s.quiet {
-			s.env.notice("this server has no conditional writes: whoever wrote at the same moment was not noticed")
+			s.env.notice("this server has no conditional writes: a concurrent write would not be noticed")
 		}
 		return err
 	}
-	return refused("variable %s is being written all the time", s.key)
+	return refused("variable %s keeps changing", s.key)
 }
 
-// mayFollow tells whether a version may be written over the one that is there.
+// mayFollow checks whether a version may replace the current one.
 func (s *versionSet) mayFollow(there, next string) error {
 	if s.create {
-		return refused("variable %s is there already, with %q", s.key, there)
+		return refused("variable %s exists already, with %q", s.key, there)
 	}
 	if s.over {
 		if there != s.from {
-			return refused("variable %s is %q, and no more %q: somebody moved it; nothing was written", s.key, there, s.from)
+			return refused("variable %s is %q, and no longer %q: it was changed meanwhile; nothing was written", s.key, there, s.from)
 		}
 		return nil
 	}
@@ -219,7 +219,7 @@ func (s *versionSet) mayFollow(there, next string) error {
 		return err
 	}
 	if !follows(old, v) {
-		return refused("variable %s is %s, and %s does not follow it: somebody moved it; nothing was written", s.key, there, next)
+		return refused("variable %s is %s, and %s does not follow it: it was changed meanwhile; nothing was written", s.key, there, next)
 	}
 	return nil
 }
@@ -229,5 +229,5 @@ func (s *versionSet) afterAll(ctx context.Context, want string, lost error) erro
 	if found, err := s.get(ctx); err == nil && found.Value == want {
 		return nil
 	}
-	return fmt.Errorf("%w\nthe answer was lost; granary version get tells what is there", lost)
+	return fmt.Errorf("%w\nthe answer was lost; granary version get shows the current value", lost)
 }

@@ -22,9 +22,9 @@ func versioned(words []string) (name, version string, rest []string) {
 	return name, version, rest
 }
 
-// packageArguments wants so many arguments, of which the second is NAME or
-// NAME@VERSION. An empty word is what is left of a variable that is not set: taken for
-// none, it would mean the latest version.
+// packageArguments requires least to most arguments, of which the second is NAME or
+// NAME@VERSION. It refuses an empty word, the rest of a variable that is not set:
+// ignored, it would mean the latest version.
 func packageArguments(least, most int) cobra.PositionalArgs {
 	count := arguments(least, most)
 	return func(cmd *cobra.Command, args []string) error {
@@ -33,7 +33,7 @@ func packageArguments(least, most int) cobra.PositionalArgs {
 		}
 		name, version, both := strings.Cut(args[1], "@")
 		if name == "" || both && version == "" {
-			return usagef("%q is no package: want NAME@VERSION, or NAME alone", args[1])
+			return usagef("%q is not a package: want NAME@VERSION, or NAME alone", args[1])
 		}
 		if len(args) > 2 && args[2] == "" {
 			return usagef("the argument after %s is empty: want %s", args[1], cmd.UseLine())
@@ -42,9 +42,9 @@ func packageArguments(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// versionedFiles does the same for pull, where names of files follow: in NAME WORD
-// the word can be either. Numbers, ranges and latest are versions, patterns are files,
-// and of anything else the server is asked whether it is a version.
+// versionedFiles does the same for pull, whose arguments end with names of files: in
+// NAME WORD the word can be either. Numbers, ranges and latest are versions, patterns
+// are files; for anything else it asks the server whether it is a version.
 func versionedFiles(ctx context.Context, c *client.Client, project string, words []string) (name, version string, files []string, err error) {
 	name, version, files = versioned(words)
 	if version == "" || len(files)+1 == len(words) {
@@ -61,7 +61,7 @@ func versionedFiles(ctx context.Context, c *client.Client, project string, words
 		if err != nil && k != client.Denied && k != client.NotFound {
 			return "", "", nil, err
 		}
-		if err == nil { // who may read no lists is believed
+		if err == nil { // without permission to read lists the word counts as written
 			is = len(found) > 0
 		}
 	}
@@ -76,8 +76,8 @@ func twoVersions(name, version, more string) error {
 	return usagef("%q is an argument too many: the version of %s is %s already", more, name, version)
 }
 
-// chooseFiles takes the files that are named or match, or all where nothing is
-// wanted in particular. What matches nothing is an error.
+// chooseFiles returns the files that are named or match, or all if wanted is empty. A
+// name or pattern that matches nothing is an error.
 func chooseFiles(files []client.File, wanted []string, of client.Package) (chosen []client.File, err error) {
 	used := make([]bool, len(wanted))
 	for _, f := range files {

@@ -14,7 +14,7 @@ func TestNoPackage(t *testing.T) {
 		for _, named := range [][]string{{"@1"}, {"tool@"}, {""}, {"@"}, {"tool", ""}} {
 			args := append(append([]string{command, "a/b"}, named...), flags...)
 			code, _, stderr := run(t, []string{"GRANARY_SERVER=http://127.0.0.1:9", "HOME="}, args...)
-			want := "is no package: want NAME@VERSION, or NAME alone"
+			want := "is not a package: want NAME@VERSION, or NAME alone"
 			if len(named) > 1 {
 				want = "the argument after tool is empty: want granary " + command
 			}

@@ -15,8 +15,8 @@ func newWhoami(env Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "whoami",
-		Short: "Tell which server is asked, and as whom",
-		Long:  "Tell which server is asked, as whom, with what kind of token and until when.",
+		Short: "Show which server commands use, and as which user",
+		Long:  "Show which server commands use, as which user, and the kind and end of the token.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilInterrupted(cmd)
@@ -41,7 +41,7 @@ func newWhoami(env Env) *cobra.Command {
 	return cmd
 }
 
-// identity is who a caller is to a server.
+// identity is the user and the token of a caller, as the server knows them.
 type identity struct {
 	Server     string   `json:"server"`
 	Profile    string   `json:"profile,omitempty"`
@@ -75,7 +75,7 @@ func identify(ctx context.Context, c *client.Client) (identity, error) {
 		return who, err
 	}
 	who.Username, who.Name, who.Admin = user.Username, user.Name, user.IsAdmin != nil && *user.IsAdmin
-	if token, err := c.Token(ctx); err == nil { // older servers do not tell
+	if token, err := c.Token(ctx); err == nil { // older servers do not show it
 		who.Token, who.Scopes = token.Name, token.Scopes
 		if token.ExpiresAt != nil {
 			who.ExpiresAt = *token.ExpiresAt

@@ -100,7 +100,7 @@ func TestPartsAreOfOneFile(t *testing.T) {
 		})
 		var got bytes.Buffer
 		_, err := c.Copy(t.Context(), file(), client.File{Size: 8}, &got, nil)
-		if (err != nil) != (name == "nothing") || err != nil && (asked != 1 || !strings.Contains(err.Error(), "no digest and no tag")) {
+		if (err != nil) != (name == "nothing") || err != nil && (asked != 1 || !strings.Contains(err.Error(), "no digest and no ETag")) {
 			t.Errorf("%s: asked %d times, %q %v", name, asked, got.String(), err)
 		}
 	}

@@ -1,13 +1,11 @@
 // Package client is a Go client of GitLab's package API: publishing, installing
 // and looking at generic packages, CI/CD variables, and granary's CI jobs. It
-// speaks to GitLab and to granary. What only one of them offers (digests in
-// headers, tags on variables) is used where an answer shows it, and never taken
-// for granted.
+// speaks to GitLab and to granary. It uses features that only one of them has (digests
+// in headers, tags on variables) if an answer shows them, and never requires them.
 //
-// Calls repeat themselves when a connection breaks and when the server asks for
-// patience (408, 429, 502, 503, 504), never when it refuses. A token goes to the
-// server it was given for, and nowhere else: a redirect to another place, such
-// as an object store, is followed without it.
+// Calls retry when a connection breaks and when the server asks for a retry (408, 429,
+// 502, 503, 504), never when it refuses. A token goes only to the server it was given
+// for: a redirect to another address, such as an object store, is followed without it.
 //
 // A Client is safe for concurrent use.
 package client
@@ -41,26 +39,26 @@ const (
 // Config is what a Client needs to know.
 type Config struct {
 	Server     string     // the server's address, with or without /api/v4
-	Credential Credential // the zero value asks as nobody
+	Credential Credential // the zero value is anonymous
 	UserAgent  string     // "" for Go's
 
 	Attempts  int               // of one call, 0 for DefaultAttempts
 	Backoff   time.Duration     // before the second attempt, 0 for DefaultBackoff
 	Transport http.RoundTripper // how requests travel, nil for the network
 
-	// Authorities are certificates in PEM that a server's may be signed by,
-	// beside those that this machine knows. They are of no use with a Transport.
+	// Authorities are certificates in PEM to trust in addition to those of this
+	// machine. They have no effect with a Transport.
 	Authorities []byte
 
 	Stall time.Duration // a transfer without a byte for this long is broken, 0 for DefaultStall
 	Rate  int64         // bytes a second that all transfers together may move, 0 for no limit
 
-	// Trace is told, where it is not nil, of every request and answer in a line
-	// without secrets. It may be called from several goroutines.
+	// Trace, if not nil, gets a line without secrets for every request and answer. It
+	// may be called from several goroutines.
 	Trace func(line string)
 
-	// Waiting is told, where it is not nil, why and how long a call waits
-	// before it is tried again. It may be called from several goroutines.
+	// Waiting, if not nil, gets the reason and the length of each pause before a
+	// retry. It may be called from several goroutines.
 	Waiting func(why error, pause time.Duration)
 }
 
@@ -72,9 +70,8 @@ type Client struct {
 	rate   *rateLimit // nil for none
 }
 
-// New makes a client. It fails where the server's address or a proxy's is none, where
-// the credential holds control characters, and where there is no certificate among the
-// authorities.
+// New makes a client. It fails if the server's or a proxy's address is invalid, if the
+// credential contains control characters, or if the authorities have no certificate.
 func New(config Config) (*Client, error) {
 	api, err := ParseServer(config.Server)
 	if err != nil {
@@ -131,7 +128,7 @@ func ParseServer(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("the server is %q: want an address such as https://packages.example.com", given)
 	}
 	if u.User != nil {
-		return nil, errors.New("the server's address holds a password: want it without, and the token by itself")
+		return nil, errors.New("the server address must not contain a password; pass the token separately")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api/v4") + "/api/v4"
 	u.RawPath = ""
@@ -154,7 +151,7 @@ type call struct {
 	query  url.Values
 	header http.Header
 	form   url.Values // parameters in the body, nil for none
-	body   io.Reader  // where there is no form
+	body   io.Reader  // if there is no form
 	length int64      // of body
 }
 
@@ -201,8 +198,8 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	return resp, nil
 }
 
-// json makes a call whose answer is JSON, again where that may help. A call
-// that must not happen twice says once: then a broken connection ends it.
+// json makes a call whose answer is JSON, and retries it. With once the call must not
+// happen twice: then a broken connection ends it.
 func (c *Client) json(ctx context.Context, q call, once bool, into any) (header http.Header, err error) {
 	err = c.retry(ctx, func(int) error {
 		header, err = c.jsonOnce(ctx, q, into)
@@ -245,14 +242,12 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	return c.json(ctx, call{method: http.MethodGet, path: path, query: query}, false, into)
 }
 
-// Call calls a route of the API that has no method of its own here: path is
-// below the API and escaped. Where a connection breaks, only a GET is tried
-// again. into may be nil.
+// Call calls a route of the API that has no method here: path is below the API and
+// escaped. After a broken connection only a GET is retried. into may be nil.
 func (c *Client) Call(ctx context.Context, method, path string, form url.Values, into any) error {
 	_, err := c.json(ctx, call{method: method, path: path, form: form}, method != http.MethodGet, into)
 	return err
 }
 
-// projectPath is where a project's resources are: by its id, or its path with
-// the groups above.
+// projectPath is the path of a project's resources, by its id or its full path.
 func projectPath(project string) string { return "/projects/" + url.PathEscape(project) }

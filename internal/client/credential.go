@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Credential is how a caller shows who it is. It prints as nothing.
+// Credential is a caller's token and how it is sent. It prints as nothing.
 type Credential struct {
 	header, value string
 	kind          string
@@ -38,19 +38,17 @@ func TokenOf(secret string) Credential {
 	return PrivateToken(secret)
 }
 
-// check finds a secret that no header can hold. It is not told: it is secret all the
-// same.
+// check fails if no header can hold the secret. The error does not repeat it.
 func (c Credential) check() error {
 	if strings.ContainsFunc(c.value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Errorf("the %s holds a line break or another control character, which no token has: want it alone", c.kind)
+		return fmt.Errorf("the %s contains a line break or another control character, which no token has", c.kind)
 	}
 	return nil
 }
 
-// hide is a text without the secret, as it is and as it stands in an address or in
-// quotes, of which errors have two around each other: a page that is meant for debugging
-// may repeat the headers of a request. One of less than 6 bytes is no secret, and may be
-// part of any word.
+// hide removes the secret from a text: as it is, as escaped in an address, and in
+// quotes, of which errors may have two levels. A debugging page may repeat the headers
+// of a request. A text of less than 6 bytes is not hidden: it may be part of any word.
 func (c Credential) hide(text string) string {
 	if len(c.value) < 6 {
 		return text

@@ -21,9 +21,9 @@ const (
 	maxStreams = 4       // parts of one file at once
 )
 
-// One connection fills a line of a gigabit a second, and several would only take turns
-// at the file. Where less than slowLine bytes arrive within lookEvery, another one is
-// opened: what holds them up is the distance, or a limit for each connection.
+// One connection fills a line of a gigabit a second, and several would only share it.
+// If less than slowLine bytes arrive within lookEvery, another one is opened: then the
+// distance, or a limit for each connection, slows them.
 const (
 	lookEvery = 500 * time.Millisecond
 	slowLine  = 50 << 20
@@ -32,19 +32,19 @@ const (
 // Download is a file to be installed.
 type Download struct {
 	Coordinates
-	File       File        // as Files or Stat told it
+	File       File        // as Files or Stat returned it
 	Root       *os.Root    // nothing is written outside
 	Executable bool        // set the executable bits
-	Progress   func(int64) // bytes that have arrived, negative where they are thrown away; may be nil
+	Progress   func(int64) // bytes that have arrived, negative if they are discarded; may be nil
 }
 
-// Download installs a file below d.Root under its own path, making directories.
-// It appears there whole, with the bytes that the server's digest names, or not
-// at all. Verified says whether there was a digest.
+// Download installs a file below d.Root under its own path, and makes directories.
+// The file appears there whole, with the server's digest, or not at all. verified
+// reports whether there was a digest.
 //
-// A file of 4 MiB and more arrives in a partial file beside its place, which is
-// left there where the download is broken off and is taken up by the next one.
-// Its name holds the digest, so that only the same bytes are added to it.
+// A file of 4 MiB and more arrives in a partial file in the same directory. If the
+// download breaks off, the file stays, and the next download resumes it. Its name
+// contains the digest, so that only the same bytes are added to it.
 func (c *Client) Download(ctx context.Context, d Download) (verified bool, err error) {
 	if d.Progress == nil {
 		d.Progress = func(int64) {}
@@ -71,8 +71,8 @@ func (c *Client) Download(ctx context.Context, d Download) (verified bool, err e
 	return verified, err
 }
 
-// downloadWhole leaves nothing behind where it fails. A transfer that is torn is begun
-// anew, as often as a call is tried.
+// downloadWhole leaves nothing behind if it fails. It restarts a torn transfer as often
+// as a call is retried.
 func (c *Client) downloadWhole(ctx context.Context, d Download, name string) (verified bool, err error) {
 	p, err := newPartial(d.Root, name, d.File.Size)
 	if err != nil {
@@ -120,7 +120,7 @@ func (d Download) settle(f *os.File, temp, name string) error {
 		if err != nil {
 			return local(err)
 		}
-		// Whoever may read it may run it.
+		// Who may read it may run it.
 		if err := f.Chmod(info.Mode().Perm() | info.Mode().Perm()>>2&0o111); err != nil {
 			return local(err)
 		}
@@ -150,7 +150,7 @@ func (c *Client) downloadLarge(ctx context.Context, d Download, name string) (ve
 	if err != nil {
 		d.Progress(-p.arrived())
 		if KindOf(err) == Damaged || errors.Is(err, errNoRanges) {
-			_ = d.Root.Remove(p.name) // of no use to anybody
+			_ = d.Root.Remove(p.name) // it is of no use
 		}
 		return false, err
 	}

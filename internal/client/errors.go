@@ -20,7 +20,7 @@ import (
 // Kind says what sort of failure an error is.
 type Kind int
 
-// The kinds. Failed is the zero value: nobody classified it.
+// The kinds. Failed is the zero value: any other error.
 const (
 	Failed   Kind = iota
 	Broken        // the connection broke, or there was none
@@ -43,12 +43,12 @@ func KindOf(err error) Kind {
 	return Failed
 }
 
-// Error is an answer of the server that is no success.
+// Error is an answer of the server that is not a success.
 type Error struct {
 	Status     int           // of HTTP
 	Message    string        // the server's own words, without the status; may be ""
-	Location   string        // where it says to go, for a redirect
-	RetryAfter time.Duration // how long it asks to wait; 0 where it did not
+	Location   string        // the target of a redirect
+	RetryAfter time.Duration // how long it asks to wait; 0 if it did not
 	RequestID  string        // under which the server's log knows it; may be ""
 	Shown      string        // the kind of credential that was shown, in words; "" for none
 
@@ -65,7 +65,7 @@ type Error struct {
 func (e *Error) Error() string {
 	text := "the server answered " + strconv.Itoa(e.Status)
 	if e.Elsewhere != "" {
-		text = e.Elsewhere + ", where the server sends to, answered " + strconv.Itoa(e.Status)
+		text = e.Elsewhere + ", to which the server redirects, answered " + strconv.Itoa(e.Status)
 	}
 	if words := http.StatusText(e.Status); words != "" {
 		text += " " + words
@@ -74,7 +74,7 @@ func (e *Error) Error() string {
 		text += ": " + e.Message
 	}
 	if e.Location != "" {
-		text += ": it has moved to " + e.Location
+		text += ": it moved to " + e.Location
 	}
 	if e.Status >= 500 && e.RequestID != "" {
 		text += " (request " + e.RequestID + ")"
@@ -102,7 +102,7 @@ func status(err error, code int) bool {
 	return ok && e.Status == code
 }
 
-// failure is an error of a kind that no answer of the server told.
+// failure is an error of a kind without an answer of the server.
 type failure struct {
 	kind Kind
 	err  error
@@ -118,15 +118,15 @@ func (f final) Unwrap() error { return f.error }
 
 const maxMessage = 1 << 10 // bytes of the server's words that are shown
 
-// refusal reads the words of an answer that is no success, whichever of GitLab's
-// shapes they have (contract generic-packages 7). A proxy's page is no words.
+// refusal reads the message of an answer that is not a success, in any of GitLab's
+// shapes (contract generic-packages 7). A proxy's page is not a message.
 func (c *Client) refusal(resp *http.Response) *Error {
 	e := &Error{Status: resp.StatusCode, RequestID: c.said(resp.Header.Get("X-Request-Id")), RetryAfter: retryAfter(resp.Header),
 		Shown: c.config.Credential.kind}
 	if resp.StatusCode/100 == 3 {
 		e.Location = c.place(resp.Header.Get("Location"))
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it will do
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part is enough
 	var body struct {
 		Message     any    `json:"message"`
 		Error       any    `json:"error"`
@@ -155,9 +155,9 @@ func (c *Client) refusal(resp *http.Response) *Error {
 	return e
 }
 
-// unescaped reports the answer of a server, or of a proxy before it, that saw no
-// escaped slash where one was sent: GitLab tells by the key "error" that it has
-// no such route, and everything else in JSON by other words.
+// unescaped reports whether a server, or a proxy in front of it, seems to have received
+// an unescaped slash where the client sent an escaped one: GitLab answers an unknown
+// route with the key "error", and any other fault in JSON with other words.
 func unescaped(resp *http.Response, isJSON bool, words any) bool {
 	if resp.Request == nil || !strings.Contains(resp.Request.URL.EscapedPath(), "%2F") {
 		return false
@@ -166,7 +166,7 @@ func unescaped(resp *http.Response, isJSON bool, words any) bool {
 	return resp.StatusCode == http.StatusNotFound && noRoute || resp.StatusCode == http.StatusBadRequest && !isJSON
 }
 
-// elsewhere is the host that a redirect led to, "" where it is the one that was asked.
+// elsewhere is the host that a redirect led to, "" if it is the client's server.
 func elsewhere(resp *http.Response) string {
 	if resp.Request == nil {
 		return ""
@@ -238,7 +238,7 @@ func (w *worded) Unwrap() error { return w.err }
 
 // unreadable is an answer that is not what the API answers.
 func (c *Client) unreadable(err error) error {
-	return fmt.Errorf("%s is no API of this kind: its answer cannot be read: %w", c.api, c.discreet(err))
+	return fmt.Errorf("%s did not answer like a GitLab API: %w", c.api, c.discreet(err))
 }
 
 // printable is one line without control characters, which could move a

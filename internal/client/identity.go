@@ -48,8 +48,8 @@ func (c *Client) Projects(ctx context.Context, text string) ([]wire.ProjectSimpl
 	return List[wire.ProjectSimple](ctx, c, "/projects", query)
 }
 
-// Member is a user as a member of a project, with the highest role that they have
-// there, from a group that the project lies in or that is lent to it, too.
+// Member is a user as a member of a project, with the user's highest role there,
+// which may come from a group above the project or one that is shared with it.
 func (c *Client) Member(ctx context.Context, project string, userID int64) (wire.Member, error) {
 	var m wire.Member
 	_, err := c.get(ctx, projectPath(project)+"/members/all/"+strconv.FormatInt(userID, 10), nil, &m)

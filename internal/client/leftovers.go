@@ -21,9 +21,9 @@ const (
 	PullLock = ".granary-pull.lock"
 )
 
-// partialName is hidden and beside the file: a rename between two file systems
-// is none. It names this program, for a sweep removes what has such a name: other
-// programs, too, call their files .NAME.DIGITS.part.
+// partialName is hidden and in the file's directory: a rename cannot cross file
+// systems. It names this program, because a sweep removes files with such names, and
+// other programs, too, call their files .NAME.DIGITS.part.
 func partialName(name, mark string) string {
 	dir, base := path.Split(filepath.ToSlash(name))
 	return filepath.FromSlash(dir + "." + base[:min(len(base), 150)] + "." + markPrefix + mark + ".part")
@@ -35,13 +35,13 @@ func resumableName(name, sha256 string) string {
 	return partialName(name, sha256[:min(markLength, len(sha256))])
 }
 
-// PullListName is what the list of the files that were pulled into a directory
-// is called, there. key tells a package from others.
+// PullListName is the name of a directory's list of pulled files. key identifies the
+// package.
 func PullListName(key string) string { return listPrefix + key + listSuffix }
 
-// IsOwn reports whether a file, by its name or path, is one that this client keeps
-// for itself: a partial file of a download, or a list of pulled files or its lock.
-// Such a file is nobody's content.
+// IsOwn reports whether a file, by its name or path, is the client's own: a partial
+// file of a download, or a list of pulled files or its lock. Such a file is never
+// content of a package.
 func IsOwn(name string) bool {
 	base := path.Base(filepath.ToSlash(name))
 	return isPartial(base) || IsPullList(base) || base == PullLock
@@ -54,8 +54,8 @@ func IsPullList(name string) bool {
 }
 
 // LockPullLists keeps other pulls from a directory and its lists of pulled files until
-// unlock. It waits for who has it, and calls waiting once when that takes more than a
-// second.
+// unlock. It waits for another holder, and calls waiting once if that takes more than
+// a second.
 func LockPullLists(ctx context.Context, root *os.Root, waiting func()) (unlock func(), err error) {
 	const short, long = 20 * time.Millisecond, 200 * time.Millisecond
 	p := &partial{root: root, name: PullLock}
@@ -139,13 +139,13 @@ func keptNames(keep []File) map[string]bool {
 	return names
 }
 
-// removeUnheld holds a partial file itself while it removes it, so that nobody
-// takes it up meanwhile.
+// removeUnheld locks a partial file while it removes it, so that no other process
+// resumes it meanwhile.
 func removeUnheld(root *os.Root, name string) (bool, error) {
 	p := &partial{root: root, name: name}
 	mine, err := p.lockAs(os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return false, nil // it has got its name, or is somebody else's
+		return false, nil // it has its final name now, or belongs to another process
 	}
 	if err != nil || !mine {
 		return false, err
@@ -154,8 +154,8 @@ func removeUnheld(root *os.Root, name string) (bool, error) {
 	return true, root.Remove(name)
 }
 
-// CanWrite makes a file in a directory below root, and removes it: whether that
-// works, no mode of a directory tells.
+// CanWrite makes a file in a directory below root, and removes it: the directory's
+// mode does not show whether that works.
 func CanWrite(root *os.Root, dir string) error {
 	p, err := newPartial(root, filepath.Join(dir, "probe"), 0)
 	if err != nil {

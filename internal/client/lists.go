@@ -20,7 +20,7 @@ const (
 	maxPages = 10_000    // of one list: a million rows
 	maxList  = 256 << 20 // bytes of one list
 
-	pagesAtOnce = 4 // of one list, of which the first told how many there are
+	pagesAtOnce = 4 // of one list, after the first one, which gives their number
 )
 
 // List collects a list from all its pages: path is that of a route of the API,
@@ -83,16 +83,16 @@ func (l *lister[T]) page(ctx context.Context, number int) ([]T, http.Header, err
 		return nil, nil, err
 	}
 	if asked := l.asked.Add(1); l.left.Add(-int64(rows.bytes)) < 0 || asked > int64(l.maxPages) {
-		return nil, nil, fmt.Errorf("the list of %s does not end: %d pages so far; ask for less of it", l.path, asked)
+		return nil, nil, fmt.Errorf("the list of %s does not end: %d pages so far; ask for a part of it", l.path, asked)
 	}
 	if len(rows.rows) == 0 && nextPage(header, number) > 0 {
 		return nil, nil, fmt.Errorf("the list of %s does not end: page %d is empty, and the server says that more follow", l.path, number)
 	}
 	if l.repeats(number, rows) {
-		return nil, nil, fmt.Errorf("the list of %s does not end: page %d is once more that beside it", l.path, number)
+		return nil, nil, fmt.Errorf("the list of %s does not end: page %d repeats its neighbour", l.path, number)
 	}
 	if len(rows.rows) >= perPage && header["X-Next-Page"] == nil {
-		return nil, nil, fmt.Errorf("page %d of %s is full and has no X-Next-Page: what follows is not known; a proxy may have removed the header", number, l.path)
+		return nil, nil, fmt.Errorf("page %d of %s is full and has no X-Next-Page, so the next page is not known; a proxy may have removed the header", number, l.path)
 	}
 	return rows.rows, header, nil
 }
@@ -144,7 +144,7 @@ func (p *page[T]) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &p.rows)
 }
 
-// nextPage is 0 after the last page, and where a server would go back.
+// nextPage is 0 after the last page, and if the server names an earlier page.
 func nextPage(h http.Header, page int) int {
 	next, err := strconv.Atoi(h.Get("X-Next-Page"))
 	if err != nil || next <= page {

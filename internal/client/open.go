@@ -13,19 +13,19 @@ import (
 	"strings"
 )
 
-// errNoRanges is a server that answers with the whole file to who wants a part.
-var errNoRanges = errors.New("the server gives files only as a whole")
+// errNoRanges is a server that answers a request for a range with the whole file.
+var errNoRanges = errors.New("the server sends only whole files")
 
-// torn is a transfer that broke when some was written, and the rest of which cannot be
-// had by itself: only all of it, from its beginning.
+// torn is a transfer that broke after some bytes were written, and that cannot be
+// resumed, only restarted.
 type torn struct{ error }
 
 func (t torn) Unwrap() error { return t.error }
 
-// facts is what a server says of a whole file beside its bytes.
+// facts is what a server's headers say of a whole file.
 type facts struct {
-	size   int64  // in bytes; -1 where it does not say
-	tag    string // the ETag where that is strong, to be named with If-Range
+	size   int64  // in bytes; -1 if unknown
+	tag    string // the ETag if it is strong, for If-Range
 	sha256 string // in hex; "" where it does not say
 }
 
@@ -35,9 +35,9 @@ type content struct {
 	facts
 }
 
-// part is a piece of a file: from one byte to before another, to < 0 for its
-// end. With a tag it is a piece of that content, or an error, and so it is with a
-// size, that of the whole file: < 0 where nobody knows it.
+// part is a range of a file: from a byte up to and without another, to < 0 for the
+// file's end. With a tag or a size (of the whole file; < 0 if unknown) any other
+// content is an error.
 type part struct {
 	from, to int64
 	tag      string
@@ -73,7 +73,7 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	}
 	switch {
 	case p.tag != "" && got.tag != "" && got.tag != p.tag:
-		err = &failure{Damaged, fmt.Errorf("%s was published anew while it was being downloaded", at)}
+		err = &failure{Damaged, fmt.Errorf("%s was replaced on the server while it was being downloaded", at)}
 	case !ranged:
 	case resp.StatusCode != http.StatusPartialContent:
 		err = errNoRanges
@@ -89,8 +89,8 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	return got, nil
 }
 
-// digestOf is a digest as everything here writes one, "" for what is none. Every one that
-// a server tells passes through it: hex in capitals is the same digest.
+// digestOf is a digest in lower-case hex, "" if the text is not one. Every digest of a
+// server passes through it.
 func digestOf(told string) string {
 	if raw, err := hex.DecodeString(told); err != nil || len(raw) != sha256.Size {
 		return ""
@@ -98,14 +98,14 @@ func digestOf(told string) string {
 	return strings.ToLower(told)
 }
 
-// rangeSize reads the size of the whole file from "bytes FROM-TO/SIZE", and
-// holds the answer to where it should begin. "*" is a size nobody knows: -1.
+// rangeSize reads the size of the whole file from "bytes FROM-TO/SIZE", and checks
+// that the answer begins where it should. "*" is an unknown size: -1.
 func rangeSize(text string, from int64) (int64, error) {
 	span, size, ok := strings.Cut(strings.TrimPrefix(text, "bytes "), "/")
 	begin, _, _ := strings.Cut(span, "-")
 	at, err := strconv.ParseInt(begin, 10, 64)
 	if !ok || err != nil || at != from {
-		return 0, fmt.Errorf("the server answered with another part than was asked for: Content-Range %q", text)
+		return 0, fmt.Errorf("the server answered with another range than requested: Content-Range %q", text)
 	}
 	if size == "*" {
 		return -1, nil
@@ -117,11 +117,11 @@ func rangeSize(text string, from int64) (int64, error) {
 	return n, nil
 }
 
-// copyPart writes a part of a file to w in order, taking a broken connection up
-// where it broke. It returns what the server said of the file. Attempts are
-// counted anew whenever bytes have moved.
+// copyPart writes a part of a file to w in order, and resumes after a broken
+// connection. It returns what the server said of the file. The count of attempts
+// restarts whenever bytes have moved.
 //
-// A server that knows no parts is errNoRanges, and torn where something is written.
+// It returns errNoRanges if the server knows no ranges, as torn if bytes were written.
 func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writer) (said facts, err error) {
 	said.size = -1
 	begin := p.from
@@ -144,14 +144,14 @@ func (c *Client) copyPart(ctx context.Context, at Coordinates, p part, w io.Writ
 	}
 }
 
-// goesOn makes a broken transfer torn where it cannot be taken up.
+// goesOn returns torn if a broken transfer cannot be resumed.
 func (c *Client) goesOn(at Coordinates, p part, said facts, err error) error {
 	switch kind := KindOf(err); {
 	case errors.Is(err, errNoRanges):
-		return torn{&failure{Broken, fmt.Errorf("%s: the connection broke, and %w: %s can only be begun anew", c.api.Host, err, at)}}
+		return torn{&failure{Broken, fmt.Errorf("%s: the connection broke, and %w: %s cannot be resumed, only restarted", c.api.Host, err, at)}}
 	case kind != Broken && kind != Busy:
 	case p.tag == "" && !p.digest && said.sha256 == "":
-		return torn{fmt.Errorf("%w; the server tells no digest and no tag of %s, so the rest could be that of another file: it can only be begun anew", err, at)}
+		return torn{fmt.Errorf("%w; the server gives no digest and no ETag of %s, so the rest could be of another file: it cannot be resumed, only restarted", err, at)}
 	}
 	return err
 }
@@ -181,7 +181,7 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 		*buffer = make([]byte, bufferSize(p.to-p.from))
 	}
 	for {
-		if ctx.Err() != nil { // also where much has arrived and waits to be read
+		if ctx.Err() != nil { // also if much has arrived and waits to be read
 			return c.broken(ctx, ctx.Err())
 		}
 		n, err := in.Read((*buffer)[:c.rate.most(len(*buffer))])
@@ -191,7 +191,7 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 			}
 			watch.moved()
 			if p.to >= 0 && p.from+int64(n) > p.to {
-				return &failure{Damaged, fmt.Errorf("the server sent more of %s than there is", at)}
+				return &failure{Damaged, fmt.Errorf("the server sent more bytes of %s than it has", at)}
 			}
 			if _, werr := w.Write((*buffer)[:n]); werr != nil {
 				return local(werr)
@@ -207,8 +207,8 @@ func (c *Client) copyOnce(ctx context.Context, at Coordinates, p *part, w io.Wri
 	}
 }
 
-// bufferSize is how much is read at once where so many bytes come, less than none
-// where nobody knows: for small files a large buffer would cost more than their bytes.
+// bufferSize is how much is read at once of n bytes, n < 0 for unknown: for small files
+// a large buffer would cost more than their bytes.
 func bufferSize(n int64) int64 {
 	const most = 256 << 10
 	if n < 0 || n >= most {
@@ -217,11 +217,10 @@ func bufferSize(n int64) int64 {
 	return n + 1 // with room to see that more comes
 }
 
-// Copy writes a whole file to w as it comes, and checks at the end that it was
-// what the server calls it: f.SHA256 where that is known, else the digest in
-// the answer's header. It returns whether there was one to compare with. A body
-// of another size than f.Size is Damaged, and cut with the first byte too many.
-// What was written before an error stays written. progress may be nil.
+// Copy writes a whole file to w as it arrives, and at the end checks its digest:
+// f.SHA256 if known, else that in the answer's header. It returns whether there was
+// one. A body of another size than f.Size is Damaged, and ends at the first byte too
+// many. Bytes written before an error stay written. progress may be nil.
 func (c *Client) Copy(ctx context.Context, at Coordinates, f File, w io.Writer, progress func(int64)) (verified bool, err error) {
 	sum := &summed{w: w, hash: sha256.New(), progress: progress}
 	said, err := c.copyPart(ctx, at, part{to: -1, size: f.Size, digest: f.SHA256 != ""}, sum)
@@ -233,7 +232,7 @@ func (c *Client) Copy(ctx context.Context, at Coordinates, f File, w io.Writer, 
 
 // wrongSize is a file that is not the one of the package's list.
 func wrongSize(at Coordinates, got, want int64) error {
-	return &failure{Damaged, fmt.Errorf("%s has %d bytes, and %d in the package's list", at, got, want)}
+	return &failure{Damaged, fmt.Errorf("%s has %d bytes, but %d in the package's list", at, got, want)}
 }
 
 // summed passes bytes on, hashing and counting them.

@@ -27,8 +27,8 @@ type Package struct {
 // the newest.
 type File struct {
 	ID        int64
-	Path      string // with slashes where it lies in directories
-	Size      int64  // bytes; -1 where the server does not say (Stat)
+	Path      string // with slashes if it is in directories
+	Size      int64  // bytes; -1 if the server does not say (Stat)
 	SHA256    string // in hex; "" where the server does not know it
 	CreatedAt time.Time
 	Older     []int64 // ids of what was published under this name before
@@ -101,8 +101,8 @@ func (c *Client) Files(ctx context.Context, project string, packageID int64) ([]
 	return files, nil
 }
 
-// ProtectionRules lists who may publish and delete packages of which names in a
-// project: Denied or NotFound to who is no maintainer of it.
+// ProtectionRules lists the roles that may publish and delete packages of protected
+// names in a project. It returns Denied or NotFound if the caller is not a maintainer.
 func (c *Client) ProtectionRules(ctx context.Context, project string) ([]wire.ProtectionRule, error) {
 	return List[wire.ProtectionRule](ctx, c, projectPath(project)+"/packages/protection/rules", nil)
 }

@@ -15,9 +15,9 @@ import (
 // noteEvery is how many bytes of a part arrive between two notes.
 const noteEvery = 8 << 20
 
-// partial is a file that is not all there yet. Behind its last byte it notes, 8
-// bytes for each part, how far that part has come: written after the bytes are,
-// so that it never claims too much to whoever takes the download up.
+// partial is an incomplete file. After its last byte it records, in 8 bytes for each
+// part, how far that part has come. A record is written after its bytes, so that it
+// never claims too much to a download that resumes.
 type partial struct {
 	root *os.Root
 	name string
@@ -25,7 +25,7 @@ type partial struct {
 	size int64
 
 	mu    sync.Mutex
-	more  *sync.Cond // a part has grown, or no more comes
+	more  *sync.Cond // a part has grown, or the download ended
 	parts []span
 	ended bool
 }
@@ -33,9 +33,8 @@ type partial struct {
 // span is a part of a file, of which all before at has arrived.
 type span struct{ from, at, to, noted int64 }
 
-// openPartial opens what an earlier download of the same bytes left beside a
-// file, or begins. Where another process is at it right now, this one begins a
-// file of its own.
+// openPartial opens the partial file of an earlier download of the same bytes, or
+// makes one. If another process uses it now, openPartial makes a separate one.
 func openPartial(root *os.Root, name string, of File) (*partial, error) {
 	p := &partial{root: root, size: of.Size, name: resumableName(name, of.SHA256)}
 	p.more = sync.NewCond(&p.mu)
@@ -57,7 +56,7 @@ func openPartial(root *os.Root, name string, of File) (*partial, error) {
 	return p, p.resume()
 }
 
-// newPartial begins a file that nobody else knows or takes up.
+// newPartial makes a file that no other process resumes.
 func newPartial(root *os.Root, name string, size int64) (*partial, error) {
 	p := &partial{root: root, size: size}
 	p.more = sync.NewCond(&p.mu)
@@ -66,9 +65,9 @@ func newPartial(root *os.Root, name string, size int64) (*partial, error) {
 		mine, err := p.lock()
 		if mine || err != nil {
 			return p, err
-		} // a sweep took it for one that nobody holds
+		} // a sweep removed it before the lock
 	}
-	return nil, fmt.Errorf("others remove %s as soon as it is there", p.name)
+	return nil, fmt.Errorf("other processes keep removing %s", p.name)
 }
 
 func (p *partial) divide() {
@@ -89,7 +88,7 @@ func (p *partial) lockAs(flags int) (mine bool, err error) {
 	}
 	opened, err := p.f.Stat()
 	if err == nil && !opened.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", p.name)
+		err = fmt.Errorf("%s is not a regular file", p.name)
 	}
 	if err != nil {
 		return false, errors.Join(err, p.f.Close())
@@ -186,7 +185,7 @@ func (p *partial) arrived() (n int64) {
 	return n
 }
 
-// end tells whoever follows that no more comes.
+// end wakes the followers: no more bytes come.
 func (p *partial) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -194,8 +193,8 @@ func (p *partial) end() {
 	p.more.Broadcast()
 }
 
-// follow hashes the file from its beginning as it arrives, and returns when it
-// has all of it, or no more comes.
+// follow hashes the file from its beginning as it arrives, and returns at its end, or
+// when no more bytes come.
 func (p *partial) follow(sum hash.Hash) error {
 	buffer := make([]byte, 256<<10)
 	for at := int64(0); at < p.size; {
@@ -212,8 +211,8 @@ func (p *partial) follow(sum hash.Hash) error {
 	return nil
 }
 
-// await waits until the byte at an offset is there, and says up to where all
-// is. It is the offset itself where no more comes.
+// await waits until the byte at an offset is there, and returns up to where all bytes
+// are there. It returns the offset itself if no more bytes come.
 func (p *partial) await(offset int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -27,7 +27,7 @@ type Coordinates struct {
 	Project string // id, or path with the groups above
 	Name    string
 	Version string
-	Path    string // of the file, with slashes where it lies in directories
+	Path    string // of the file, with slashes if it is in directories
 }
 
 // String is the file as people write it, on one line: names come from servers.
@@ -43,7 +43,7 @@ func (at Coordinates) File(path string) Coordinates {
 func (at Coordinates) path() (string, error) {
 	parts := append([]string{at.Name, at.Version}, strings.Split(at.Path, "/")...)
 	if at.Project == "" || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }) {
-		return "", &failure{Refused, fmt.Errorf("%q is no address of a file", at)}
+		return "", &failure{Refused, fmt.Errorf("%q is not the address of a file", at)}
 	}
 	for i, p := range parts {
 		parts[i] = url.PathEscape(p)
@@ -58,25 +58,24 @@ type Upload struct {
 	Size     int64                         // of the bytes
 	SHA256   string                        // in hex, declared to the server; "" to find it out while sending
 	Create   bool                          // only if no file has this name; a server that knows no conditions ignores it
-	Progress func(delta int64)             // bytes sent, negative where an attempt is taken back; may be nil
+	Progress func(delta int64)             // bytes sent, negative if an attempt is repeated; may be nil
 }
 
 // Stored is what a publish came to.
 type Stored struct {
 	SHA256    string // of what was sent, in hex
-	Confirmed bool   // the server has told the same digest
-	Theirs    bool   // somebody else had published the same bytes before
+	Confirmed bool   // the server returned the same digest
+	Theirs    bool   // another publisher sent the same bytes before
 }
 
-// Publish sends a file. After it returns without error the server has the file
-// with these bytes; it may have got them from an earlier attempt, or from somebody
-// else. Of two callers that publish different bytes under one name at the same moment
-// with Create, one is Refused; without it they are told apart only where the server
-// refuses duplicates.
+// Publish sends a file. If it returns no error, the server has the file with these
+// bytes, perhaps from an earlier attempt or from another publisher. If two callers
+// publish different bytes under one name at the same time with Create, one is Refused;
+// without Create only if the server refuses duplicates.
 //
-// Bytes that are not those of the declared digest are a Local error: the last of them
-// are held back, so that the server publishes nothing. A server that stored other
-// bytes than were sent is a Damaged error.
+// If the bytes do not have the declared digest, the error is Local: Publish holds the
+// last bytes back, so that the server publishes nothing. If the server stored other
+// bytes than were sent, the error is Damaged.
 func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 	path, err := u.path()
 	if err != nil {
@@ -102,8 +101,8 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 		return err
 	})
 	if status(err, http.StatusBadRequest) || status(err, http.StatusPreconditionFailed) {
-		// What is refused as taken may be this very file, from an attempt whose
-		// answer was lost or from somebody who publishes the same.
+		// The name may be taken by this very file, from an attempt whose answer was
+		// lost or from another publisher.
 		if same, sum := c.isThere(ctx, u, sent.sha256); same {
 			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1}, nil
 		}
@@ -112,7 +111,7 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 }
 
 // isThere reports whether the server has this very file already. sum is the digest
-// of its bytes, "" where they were not read to the end.
+// of its bytes, "" if they were not read to the end.
 func (c *Client) isThere(ctx context.Context, u Upload, sum string) (bool, string) {
 	there, err := c.digest(ctx, u.Coordinates)
 	if err != nil || there == "" {
@@ -171,7 +170,7 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 		err = c.readRow(ctx, resp, &row)
 	}
 	if err != nil {
-		watch.cancel(err) // ends the sending, if it goes on
+		watch.cancel(err) // ends the sending, if it still runs
 	}
 	<-b.closed
 	a := b.attempt()
@@ -205,8 +204,8 @@ func (c *Client) readRow(ctx context.Context, resp *http.Response, row *wire.Pac
 	return nil
 }
 
-// digest is the SHA-256 of a file on the server, "" where it does not tell: by
-// the header of GitLab 18 and granary, else from the package's list.
+// digest is the SHA-256 of a file on the server, "" if unknown: from the header of
+// GitLab 18 and granary, else from the package's list.
 func (c *Client) digest(ctx context.Context, at Coordinates) (string, error) {
 	f, err := c.Stat(ctx, at)
 	if err != nil || f.SHA256 != "" {
@@ -256,7 +255,7 @@ func (b *body) Read(p []byte) (int, error) {
 	b.sum.Write(p[:n])
 	switch {
 	case err == io.EOF && b.left > int64(n):
-		b.err = errors.New("the file became shorter while it was sent")
+		b.err = errors.New("the file shrank while it was sent")
 	case err != nil && err != io.EOF:
 		b.err = err
 	case b.left == int64(n) && b.declared != "" && hex.EncodeToString(b.sum.Sum(nil)) != b.declared:

@@ -8,7 +8,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// RangeError is a range of versions that cannot be read: a mistake of who wrote it.
+// RangeError is a range of versions that cannot be parsed: the user's mistake.
 type RangeError struct {
 	Range string
 	Err   error // what is wrong with it
@@ -16,7 +16,7 @@ type RangeError struct {
 
 // Error names the range, and what is wrong with it.
 func (e *RangeError) Error() string {
-	return fmt.Sprintf("%q is no range of versions: %v", e.Range, e.Err)
+	return fmt.Sprintf("%q is not a range of versions: %v", e.Range, e.Err)
 }
 
 // Unwrap is what is wrong with the range.
@@ -54,7 +54,7 @@ func checkBounds(text string) error {
 	case strings.TrimSpace(text) == "":
 		return fmt.Errorf("one side of || is empty")
 	case !regexp.MustCompile(bounds).MatchString(text):
-		return fmt.Errorf("%q has no version where one is wanted; want such as >=1.2 <2, ^1.4, ~1.4.2, 1.x, or * for all", strings.TrimSpace(text))
+		return fmt.Errorf("%q lacks a version; want such as >=1.2 <2, ^1.4, ~1.4.2, 1.x, or * for all", strings.TrimSpace(text))
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ type rateLimit struct {
 	free time.Time // when all that was let through has had its time
 }
 
-// newRateLimit is nil where perSecond is 0.
+// newRateLimit returns nil if perSecond is 0.
 func newRateLimit(perSecond int64) *rateLimit {
 	if perSecond <= 0 {
 		return nil
@@ -32,7 +32,7 @@ func (l *rateLimit) most(could int) int {
 	return int(min(int64(could), max(1, l.perSecond/10)))
 }
 
-// wait lets n bytes through when it is their turn. It fails where ctx ends first.
+// wait returns when n bytes may pass. It fails if ctx ends first.
 func (l *rateLimit) wait(ctx context.Context, n int) error {
 	if l == nil || n == 0 {
 		return nil

@@ -16,12 +16,11 @@ const Latest = "latest"
 // Resolve finds the package that a version names: one with exactly this
 // version, whatever it looks like; else, for "" and latest, the highest; else,
 // for a range such as ^1.4, 1.x or ">=1.2 <2", the highest in it. Versions that
-// are no semantic ones are never in a range. Pre-releases count where pre is
-// set, where the range names one, and for the latest where there is nothing
-// else.
+// are not semantic are never in a range. Pre-releases count if pre is set, if the
+// range names one, and for the latest if there is nothing else.
 //
-// Where there is no such package the error is NotFound; where a range cannot be read
-// it is a *RangeError.
+// It returns NotFound if there is no such package, and a *RangeError if a range cannot
+// be parsed.
 func (c *Client) Resolve(ctx context.Context, project, name, version string, pre bool) (Package, error) {
 	if version != "" {
 		exact, err := c.Packages(ctx, project, name, version)
@@ -49,7 +48,8 @@ func (c *Client) Resolve(ctx context.Context, project, name, version string, pre
 	return found, nil
 }
 
-// IsRange tells a range, or Latest, from a version: 1.4 is a version.
+// IsRange reports whether a text is a range or Latest, and not a version: 1.4 is a
+// version.
 func IsRange(text string) bool {
 	return text == Latest || strings.ContainsAny(text, "^~<>=*|, ") ||
 		slices.ContainsFunc(strings.Split(text, "."), func(part string) bool { return part == "x" || part == "X" })
@@ -78,15 +78,15 @@ func Highest(packages []Package, version string, pre bool) (Package, error) {
 		}
 	}
 	if latest {
-		return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is a semantic one", len(packages))}
+		return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is a semantic version", len(packages))}
 	}
 	return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
 }
 
 // Choose returns all packages that a version names, as SortVersions orders them:
 // those of exactly this version; else for a range those in it, for Latest the
-// highest, and for "" all. They are of one name. Where there are none the error is
-// NotFound; where a range cannot be read it is a *RangeError.
+// highest, and for "" all. They have one name. It returns NotFound if there are none,
+// and a *RangeError if a range cannot be parsed.
 func Choose(packages []Package, version string, pre bool) ([]Package, error) {
 	sorted := SortVersions(packages)
 	exact := slices.DeleteFunc(slices.Clone(sorted), func(p Package) bool { return p.Version != version })

@@ -34,8 +34,8 @@ func TestResolve(t *testing.T) {
 		{there: "1.10.0 1.9.0", version: "1.10", want: "has no package tool 1.10", kind: client.NotFound},
 		{there: many, version: "3.0.0", want: "has no package tool 3.0.0", kind: client.NotFound},
 		{there: many, version: "^3", want: "none of 7 versions is in the range ^3", kind: client.NotFound},
-		{there: many, version: "^^3", want: "is no range"},
-		{there: "nightly", version: "", want: "none of 1 versions is a semantic one", kind: client.NotFound},
+		{there: many, version: "^^3", want: "is not a range"},
+		{there: "nightly", version: "", want: "none of 1 versions is a semantic version", kind: client.NotFound},
 		{there: "", version: "latest", want: "7 has no package tool", kind: client.NotFound},
 	} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +75,7 @@ func TestChoose(t *testing.T) {
 		{version: ">=1.10", pre: true, want: "1.10.0 1.10.1-rc.1"},
 		{version: "3.0.0", want: "none of 6 versions is 3.0.0", kind: client.NotFound},
 		{version: "^3", want: "none of 6 versions is in the range ^3", kind: client.NotFound},
-		{version: "^^3", want: "is no range"},
+		{version: "^^3", want: "is not a range"},
 	} {
 		var there []client.Package
 		for i, v := range strings.Fields(many) {

@@ -16,7 +16,7 @@ const (
 var errStalled = errors.New("no byte moved for too long")
 
 // retry calls op until it succeeds, fails for good, or has been tried as often
-// as configured. op is told which attempt it is, from 0.
+// as configured. attempt counts from 0.
 func (c *Client) retry(ctx context.Context, op func(attempt int) error) error {
 	for attempt := 0; ; attempt++ {
 		err := op(attempt)
@@ -35,7 +35,7 @@ func (c *Client) pause(ctx context.Context, attempt int, why error) bool {
 		return false
 	}
 	wait := min(c.config.Backoff<<min(attempt, 20), maxPause)
-	wait = wait/2 + rand.N(wait/2+1) // so that those who failed together do not come back together
+	wait = wait/2 + rand.N(wait/2+1) // so that clients that failed together do not retry together
 	if e, ok := errors.AsType[*Error](why); ok {
 		if e.RetryAfter > maxPatience {
 			return false

@@ -30,10 +30,9 @@ func (c *Client) Stat(ctx context.Context, at Coordinates) (File, error) {
 // damagedWords begin granary's 500 for a file whose bytes are not as they were published.
 const damagedWords = "the bytes of this file are lost or damaged"
 
-// Lost reports that the server knows a file and cannot give it: its store has lost
-// the bytes, for which GitLab says 404, and granary 500 with words of its own. Where
-// the server does not let the caller know, that is false. A server that fails in
-// another way is an error.
+// Lost reports whether the server knows a file but has lost its bytes: GitLab answers
+// 404 then, and granary 500 with a message of its own. It is false if the caller may
+// not know. Any other failure of the server is an error.
 func (c *Client) Lost(ctx context.Context, at Coordinates) (bool, error) {
 	_, err := c.Stat(ctx, at)
 	if status(err, http.StatusInternalServerError) { // HEAD has no words

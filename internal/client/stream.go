@@ -9,15 +9,15 @@ import (
 	"io"
 )
 
-// Stream reads a whole file as it comes, for who passes it on: a broken
-// connection is taken up where it broke. f is the file as Files or Stat told it.
+// Stream reads a whole file as it arrives, for a caller that passes it on, and resumes
+// after a broken connection. f is the file as Files or Stat returned it.
 //
-// The last bytes are given only once all of them are what f says, in size and in
-// digest where there is one. A reader that got f.Size bytes has the right ones, and
-// whoever sends them on is stopped before a wrong file is whole.
+// It returns the last bytes only if the whole file has the size and the digest of f
+// (if f has one). A reader with f.Size bytes has the right ones, and a sender fails
+// before it completes a wrong file.
 //
-// The first Read asks the server. Errors of a Stream name the server; Publish does
-// not try them again, for that was done here. Close ends the transfer.
+// The first Read sends the request. Errors of a Stream name the server; Publish does
+// not retry them, because Stream did. Close ends the transfer.
 func (c *Client) Stream(ctx context.Context, at Coordinates, f File) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &stream{cancel: cancel}
@@ -57,7 +57,7 @@ func (s *stream) Close() error {
 	return s.out.Close()
 }
 
-// gate passes bytes on, and the last of them only where all are right.
+// gate passes bytes on, and the last of them only if all are right.
 type gate struct {
 	at   Coordinates
 	file File
@@ -69,7 +69,7 @@ type gate struct {
 func (g *gate) Write(p []byte) (int, error) {
 	g.left -= int64(len(p))
 	if g.left < 0 {
-		return 0, &failure{Damaged, fmt.Errorf("the server sent more of %s than its size of %d bytes", g.at, g.file.Size)}
+		return 0, &failure{Damaged, fmt.Errorf("the server sent more than the %[2]d bytes of %[1]s", g.at, g.file.Size)}
 	}
 	g.hash.Write(p)
 	if g.left == 0 && g.file.SHA256 != "" {

@@ -58,7 +58,7 @@ func TestStreamTorn(t *testing.T) {
 	u.Size, u.SHA256 = f.Size, f.SHA256
 	u.Open = func() (io.ReadCloser, error) { return source.Stream(t.Context(), file(), f), nil }
 	_, err := to.Publish(t.Context(), u)
-	if err == nil || !strings.Contains(err.Error(), "the connection broke, and the server gives files only as a whole: tool/1.0.0/dir/a b.txt can only be begun anew") ||
+	if err == nil || !strings.Contains(err.Error(), "the connection broke, and the server sends only whole files: tool/1.0.0/dir/a b.txt cannot be resumed, only restarted") ||
 		whole.Load() != 0 || puts.Load() != 1 || len(s.ranges) != 2 {
 		t.Errorf("%d whole of %d puts, asked %d times, %v", whole.Load(), puts.Load(), len(s.ranges), err)
 	}

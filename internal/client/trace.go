@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// tracer tells of every request and its answer, in a line each that begins with
-// the request's number. No line holds a secret: of headers only a few that are
-// none are told, and of bodies the length.
+// tracer writes a line for every request and one for its answer, which begin with the
+// request's number. No line holds a secret: they have only a few harmless headers, and
+// the length of bodies.
 type tracer struct {
 	client *Client
 	next   http.RoundTripper
@@ -31,8 +31,8 @@ func (t *tracer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// request is the method, the address and what was shown. Where a server redirected to
-// the address, its query may be a signature; those of this package are not.
+// request is the method, the address and the kind of credential. If a server redirected
+// to the address, its query may be a signature and is left out.
 func (t *tracer) request(r *http.Request) string {
 	address := r.URL.String()
 	if r.Response != nil {

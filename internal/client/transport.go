@@ -53,13 +53,13 @@ func (c stepping) ReadFrom(r io.Reader) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, make([]byte, sendStep))
 }
 
-// checkProxies refuses an address of a proxy that is none: net/http would go on without
-// a proxy. It may hold a password, and is not told.
+// checkProxies refuses an invalid address of a proxy: net/http would continue without a
+// proxy. The error does not repeat the address, which may contain a password.
 func checkProxies(getenv func(string) string) error {
 	for _, names := range [][]string{{"HTTPS_PROXY", "https_proxy"}, {"HTTP_PROXY", "http_proxy"}} {
 		i := slices.IndexFunc(names, func(name string) bool { return getenv(name) != "" }) // net/http takes the first
 		if i >= 0 && !isProxy(getenv(names[i])) {
-			return fmt.Errorf("%s holds no address of a proxy: want one such as http://proxy.example.com:3128", names[i])
+			return fmt.Errorf("%s is not a proxy's address: want one such as http://proxy.example.com:3128", names[i])
 		}
 	}
 	return nil
@@ -74,8 +74,8 @@ func isProxy(text string) bool {
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
-// trusting is how TLS is spoken with these authorities beside the machine's, nil
-// for Go's own way.
+// trusting is a TLS configuration that trusts these authorities and the machine's; nil
+// for Go's default.
 func trusting(authorities []byte) (*tls.Config, error) {
 	if authorities == nil {
 		return nil, nil
@@ -90,9 +90,9 @@ func trusting(authorities []byte) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
-// checkRedirect follows a GET, without the credential where it leads elsewhere.
-// Nothing else is followed: net/http would make a GET of a PUT. Where a server sends a
-// caller in a circle, or to no address, asking again will not help.
+// checkRedirect follows a GET, without the credential if it leads to another server.
+// Nothing else is followed: net/http would make a GET of a PUT. A circle of redirects,
+// or one without an address, is not retried.
 func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	if m := via[0].Method; m != http.MethodGet && m != http.MethodHead {
 		return http.ErrUseLastResponse
@@ -100,9 +100,9 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	to := c.place(r.URL.Scheme + "://" + r.URL.Host + r.URL.Path)
 	switch {
 	case len(via) >= maxRedirects:
-		return &failure{Refused, fmt.Errorf("%s sends from one address to the next: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
+		return &failure{Refused, fmt.Errorf("%s redirects too often: %d redirects, the last to %s", c.api.Host, maxRedirects, to)}
 	case r.URL.Scheme != "http" && r.URL.Scheme != "https", r.URL.Host == "":
-		return &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", c.api.Host, to)}
+		return &failure{Refused, fmt.Errorf("%s redirects to %s, which is not an HTTP address", c.api.Host, to)}
 	}
 	if r.URL.Scheme != c.api.Scheme || r.URL.Host != c.api.Host {
 		r.Header.Del(c.config.Credential.header)
@@ -110,8 +110,8 @@ func (c *Client) checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// redirects refuses one to an address that cannot be read. net/http would take it for
-// a broken connection, and tell the address with its signature.
+// redirects refuses a redirect to an address that cannot be parsed. net/http would
+// report a broken connection, and print the address with its signature.
 type redirects struct {
 	client *Client
 	next   http.RoundTripper
@@ -128,5 +128,5 @@ func (t *redirects) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	_ = resp.Body.Close() // nothing of it is used
-	return nil, &failure{Refused, fmt.Errorf("%s sends to %s, which is no address of HTTP", t.client.api.Host, t.client.place(to))}
+	return nil, &failure{Refused, fmt.Errorf("%s redirects to %s, which is not an HTTP address", t.client.api.Host, t.client.place(to))}
 }

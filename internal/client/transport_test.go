@@ -53,10 +53,10 @@ func TestRedirectLosesToken(t *testing.T) {
 func TestRedirectToNowhere(t *testing.T) {
 	for to, want := range map[string]string{
 		"/circle?X-Amz-Signature=s3cr3t":            "10 redirects, the last to http://127.0.0.1",
-		"ftp://files.example/x?s3cr3t":              "sends to ftp://files.example/x, which is no address of HTTP",
-		"http:///x?s3cr3t":                          "sends to http:///x, which is no address of HTTP",
-		"http://files.example:x/y?s3cr3t a\"s3cr3t": "sends to http://files.example:x/y, which is no address of HTTP",
-		"http://a:s3cr3t@files.example/%zz#s3cr3t":  "sends to http://files.example/%zz, which is no address of HTTP",
+		"ftp://files.example/x?s3cr3t":              "redirects to ftp://files.example/x, which is not an HTTP address",
+		"http:///x?s3cr3t":                          "redirects to http:///x, which is not an HTTP address",
+		"http://files.example:x/y?s3cr3t a\"s3cr3t": "redirects to http://files.example:x/y, which is not an HTTP address",
+		"http://a:s3cr3t@files.example/%zz#s3cr3t":  "redirects to http://files.example/%zz, which is not an HTTP address",
 	} {
 		asked := 0
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -96,7 +96,7 @@ func TestPutIsNotRedirected(t *testing.T) {
 	for to, want := range map[string]string{
 		"https://elsewhere.example.com/?s3cr3t":      "moved to https://elsewhere.example.com/",
 		"https://a:s3cr3t@elsewhere.example.com/x":   "moved to https://elsewhere.example.com/x",
-		"https://elsewhere.example.com:port/?s3cr3t": "sends to https://elsewhere.example.com:port/, which is no address of HTTP",
+		"https://elsewhere.example.com:port/?s3cr3t": "redirects to https://elsewhere.example.com:port/, which is not an HTTP address",
 	} {
 		calls := 0
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -26,23 +26,23 @@ func (c *Client) GetVariable(ctx context.Context, project, key string) (Variable
 	return variable(w, header), nil
 }
 
-// SetVariable writes a variable, where it has a tag only if nobody has written
-// it since. A *Error with status 412 means that somebody has; without a tag the
-// last of two writers wins.
+// SetVariable writes a variable; if v has a tag, only if the variable did not change
+// since. A *Error with status 412 means that it did; without a tag the last of two
+// writers wins.
 func (c *Client) SetVariable(ctx context.Context, project string, v Variable) (Variable, error) {
 	q := call{method: http.MethodPut, path: variablePath(project, v.Key), form: url.Values{"value": {v.Value}}, header: http.Header{}}
 	if v.Tag != "" {
 		q.header.Set("If-Match", v.Tag)
 	}
 	var w wire.Variable
-	header, err := c.json(ctx, q, v.Tag != "", &w) // the tag of an answer that was lost fits no more
+	header, err := c.json(ctx, q, v.Tag != "", &w) // the tag does not match any more if an answer was lost
 	if err != nil {
 		return Variable{}, err
 	}
 	return variable(w, header), nil
 }
 
-// CreateVariable makes a variable that is not there: of two who do one fails.
+// CreateVariable makes a new variable: of two concurrent calls one fails.
 func (c *Client) CreateVariable(ctx context.Context, project, key, value string) error {
 	q := call{method: http.MethodPost, path: projectPath(project) + "/variables", form: url.Values{"key": {key}, "value": {value}}}
 	_, err := c.json(ctx, q, true, nil)

@@ -65,12 +65,12 @@ type Config struct {
 
 	RateLimitAnonymous     RateLimit // by address
 	RateLimitAuthenticated RateLimit // by user or deploy token
-	RateLimitWrites        RateLimit // by user, of what changes something and is no publication
+	RateLimitWrites        RateLimit // by user, of changes that are no publications
 
-	from map[string]string // setting name to where its value came from
+	from map[string]string // setting name to the source of its value
 }
 
-// Place is where records or blobs are kept: a scheme and what it needs.
+// Place is the address of a database or a store of blobs: a scheme and its parts.
 type Place struct {
 	Scheme string // "sqlite", "postgres", "file" or "s3"
 	Path   string // a path on the local file system; for "s3" all after the colon, as it was given
@@ -117,9 +117,9 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText hides the secret from encoders such as encoding/json.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Print writes the settings in effect, one a line, with where each came from.
-// The text is itself a settings file, so that it can be kept and used again;
-// a secret appears only as a comment.
+// Print writes the settings in effect, one a line, with the source of each. The text
+// is itself a settings file, so that it can be kept and used again; a secret appears
+// only as a comment.
 func (c Config) Print(w io.Writer) error {
 	var b strings.Builder
 	for _, s := range settings() {

@@ -31,7 +31,7 @@ func ParseDatabase(v string) (Place, error) {
 	var p Place
 	err := parseDatabase(&p, v)
 	if err == nil && p.hidden() {
-		err = errors.New("want the password in PGPASSWORD or a passfile: anyone may read a command line")
+		err = errors.New("want the password in PGPASSWORD or a passfile: other users can see command lines")
 	}
 	return p, err
 }
@@ -50,7 +50,7 @@ func withoutSecrets(dsn string) (shown string, hidden bool) {
 		return dsn, false
 	}
 	rest, query, _ := strings.Cut(rest, "?")
-	// The last @: a password may hold one that nobody escaped.
+	// The last @: a password may contain an unescaped one.
 	if at := strings.LastIndex(rest, "@"); at >= 0 {
 		if user, _, has := strings.Cut(rest[:at], ":"); has {
 			rest, hidden = user+":(hidden)"+rest[at:], true

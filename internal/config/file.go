@@ -85,7 +85,7 @@ func parseMapping(name string, root *yaml.Node) (map[string]given, []Fault) {
 		case key.Kind != yaml.ScalarNode || !slices.Contains(known, key.Value):
 			fault(unknown(key.Value, known))
 		case twice:
-			fault("it was given before, at " + first.from)
+			fault("it is set twice, first at " + first.from)
 		case !ok:
 			fault("want one value on the line")
 		default:
@@ -96,7 +96,7 @@ func parseMapping(name string, root *yaml.Node) (map[string]given, []Fault) {
 }
 
 // scalar is a node's text. A list of scalars is joined by commas, for settings
-// that hold several values. Nothing at all (`naming:`) is no value.
+// that hold several values. An empty node (`naming:`) is not a value.
 func scalar(n *yaml.Node) (string, bool) {
 	switch {
 	case n.Kind == yaml.ScalarNode && n.Tag != "!!null":

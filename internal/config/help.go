@@ -37,9 +37,9 @@ func Usage() string {
 	var b strings.Builder
 	b.WriteString("Every setting may also be given in the environment or in the YAML file named by\n" +
 		"--config or GRANARY_CONFIG: --data-dir is GRANARY_DATA_DIR and data_dir. A flag\n" +
-		"beats the environment, the environment the file, the file the default.\n" +
-		"`granary config check` shows what would be used.\n\n" +
-		"These have no flag, for a command line can be read by others:\n")
+		"overrides the environment, the environment the file, the file the default.\n" +
+		"`granary config check` prints the values in use.\n\n" +
+		"These have no flag, because other users can see command lines:\n")
 	for _, s := range settings() {
 		if s.secret {
 			b.WriteString("  " + s.env() + "\n")

@@ -33,7 +33,7 @@ func TestHelpTellsEverySettingOnce(t *testing.T) {
 		at = next
 	}
 	if n := strings.Count(usage, "no flag"); n != 1 {
-		t.Errorf("it is said %d times that a command line can be read:\n%s", n, usage)
+		t.Errorf("it is said %d times that others can see command lines:\n%s", n, usage)
 	}
 	for line := range strings.Lines(flags + usage) {
 		if len(line) > helpWidth+10 { // one word may stand out

@@ -32,7 +32,7 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%s is %s (%s): %s", f.Setting, f.Value, f.From, f.Want)
 }
 
-// given is a value somebody gave to a setting.
+// given is a value that a flag, a variable or the file gives to a setting.
 type given struct {
 	value string
 	from  string
@@ -95,11 +95,11 @@ func together(c Config) (faults []Fault) {
 	}
 	if c.Database.Scheme == "postgres" && c.EncryptionKey == "" {
 		faults = append(faults, Fault{"encryption-key", "", c.from["encryption-key"],
-			"want one where the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it"})
+			"want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it"})
 	}
 	if c.Database.hidden() && c.from["database"] == "--database" {
 		faults = append(faults, Fault{"database", "hidden", c.from["database"],
-			"want a password in GRANARY_DATABASE, the settings file or PGPASSWORD: anyone may read a command line"})
+			"want a password in GRANARY_DATABASE, the settings file or PGPASSWORD: other users can see command lines"})
 	}
 	return faults
 }
@@ -130,7 +130,7 @@ func readEnviron(environ []string) (map[string]string, []Fault) {
 	return values, faults
 }
 
-// unknown says that word is none of known, and which of them may have been meant.
+// unknown says that word is not known, and which known one may be meant.
 func unknown(word string, known []string) string {
 	fold := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
 	for _, k := range known {

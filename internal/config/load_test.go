@@ -94,7 +94,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	want := []string{
 		"GRANARY_DATADIR (environment): there is no such setting; did you mean GRANARY_DATA_DIR?",
 		"root-token (granary.yaml:3): there is no such setting; did you mean root_token?",
-		"log_level (granary.yaml:5): it was given before, at granary.yaml:4",
+		"log_level (granary.yaml:5): it is set twice, first at granary.yaml:4",
 		"metrics (granary.yaml:6): want one value on the line",
 		`listen is "8080" (granary.yaml:1): want HOST:PORT, such as 127.0.0.1:8080, or :8080 for all addresses`,
 		"root-token is hidden (GRANARY_ROOT_TOKEN): want 20 or more of A-Z, a-z, 0-9, - and _",
@@ -102,7 +102,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`max-file-size is "5 apples" (GRANARY_MAX_FILE_SIZE): want bytes as a whole number, or one with KiB, MiB, GiB or TiB, such as 64KiB`,
 		`log-level is "loud" (granary.yaml:4): want debug, info, warn or error`,
 		`shutdown-timeout is "30" (--shutdown-timeout): want a number with a unit, such as 30s, 2m or 500ms`,
-		"encryption-key (default): want one where the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it",
+		"encryption-key (default): want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -41,7 +41,7 @@ func parseListen(to *string, v string) error {
 	return nil
 }
 
-// parseOptionalListen is parseListen where no address is none.
+// parseOptionalListen is parseListen that also accepts no address.
 func parseOptionalListen(to *string, v string) error {
 	if v == "" {
 		*to = ""
@@ -74,7 +74,7 @@ func parseLoopback(to *string, v string) error {
 	host, _, _ := net.SplitHostPort(v)
 	ip, err := netip.ParseAddr(host)
 	if host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return errors.New("want a loopback address, such as 127.0.0.1:6060: profiles show what the server holds in memory")
+		return errors.New("want a loopback address, such as 127.0.0.1:6060: profiles show the server's memory")
 	}
 	*to = address
 	return nil
@@ -126,7 +126,7 @@ func parseHosts(to *[]string, v string) error {
 	for word := range strings.SplitSeq(v, ",") {
 		word = strings.ToLower(strings.TrimSpace(word))
 		if name := strings.TrimPrefix(word, "*."); len(word) > 253 || !isHostName(name) {
-			return errors.New("want names of hosts between commas, without ports, such as packages.example.com,*.example.org")
+			return errors.New("want names of hosts separated by commas, without ports, such as packages.example.com,*.example.org")
 		}
 		all = append(all, word)
 	}
@@ -262,10 +262,10 @@ func parsePrefixes(to *[]netip.Prefix, v string) error {
 			p, err = a.Prefix(a.BitLen())
 		}
 		if err != nil {
-			return errors.New("want networks or addresses between commas, such as 10.0.0.0/8,192.168.1.7")
+			return errors.New("want networks or addresses separated by commas, such as 10.0.0.0/8,192.168.1.7")
 		}
 		if p.Addr().Is4In6() {
-			return errors.New("want an IPv4 network in its own form, such as 10.0.0.0/8")
+			return errors.New("want an IPv4 network as IPv4, such as 10.0.0.0/8")
 		}
 		all = append(all, p.Masked())
 	}

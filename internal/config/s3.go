@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// S3 is what an s3:// place says beside its keys.
+// S3 is the parameters of an s3:// address.
 type S3 struct {
 	Bucket       string
 	Prefix       string // without slashes at its ends; "" for the whole bucket
@@ -57,15 +57,15 @@ func parseS3(v string) (S3, error) {
 	u, err := url.Parse(v)
 	switch {
 	case err != nil || u.Scheme != "s3" || u.Host == "" || u.Fragment != "" || strings.ContainsAny(v, " \t\n\x00"):
-		return S3{}, errors.New("want s3://BUCKET/PREFIX?endpoint=URL&region=NAME, each part after the bucket as needed")
+		return S3{}, errors.New("want s3://BUCKET/PREFIX?endpoint=URL&region=NAME, the parts after the bucket are optional")
 	case u.User != nil:
-		return S3{}, errors.New("want no key in it: GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, or the AWS_* variables, are for that")
+		return S3{}, errors.New("want no key in it: set GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, or the AWS_* variables")
 	case !isBucket(u.Host):
 		return S3{}, errors.New("want a bucket's name after s3://, 3 to 63 of a-z, 0-9, . and -")
 	}
 	s := S3{Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), UploadMemory: defaultUploadMemory}
 	if slices.ContainsFunc(strings.Split(s.Prefix, "/"), func(part string) bool { return part == "." || part == ".." }) || strings.Contains(s.Prefix, "//") {
-		return S3{}, errors.New("want a prefix without empty parts, and no dots for a part")
+		return S3{}, errors.New("want a prefix without empty, . and .. parts")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *S3) set(name, v string) error {
 	return nil
 }
 
-// parseEndpoint takes https where no scheme is given.
+// parseEndpoint uses https if there is no scheme.
 func parseEndpoint(to *string, v string) error {
 	if !strings.Contains(v, "://") {
 		v = "https://" + v
@@ -132,7 +132,7 @@ func parseEndpoint(to *string, v string) error {
 	return nil
 }
 
-// parseWord takes what may stand in a header.
+// parseWord accepts a value for a header.
 func parseWord(to *string, v string) error {
 	if v == "" || strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("want a word")
@@ -150,7 +150,7 @@ func parseS3Key(to *Secret, v string) error {
 	return nil
 }
 
-// isBucket is Amazon's rule for names of buckets, as far as it is everybody's.
+// isBucket is the part of Amazon's rule for names of buckets that other stores share.
 func isBucket(name string) bool {
 	inside := func(r rune) bool { return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' }
 	return len(name) >= 3 && len(name) <= 63 && strings.Trim(name, ".-") == name &&

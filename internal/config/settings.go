@@ -13,7 +13,7 @@ import (
 type setting struct {
 	name   string // the flag: "data-dir"
 	def    string // the default as text; "<data-dir>" in it stands for that setting
-	help   string // for flags; the word in backquotes stands for the value
+	help   string // for flags; the word in backquotes names the value
 	isBool bool   // the flag alone means true
 	secret bool   // never a flag (anyone may read a command line), never shown
 
@@ -37,8 +37,8 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"Addresses", addressSettings()},
-		{"Where things are kept", placeSettings()},
-		{"Packages, and who may", packageSettings()},
+		{"Storage", placeSettings()},
+		{"Packages and permission", packageSettings()},
 		{"Limits of requests", rateLimits()},
 		{"The running process", runningSettings()},
 	}
@@ -52,7 +52,7 @@ func settings() (all []setting) {
 	return all
 }
 
-// addressSettings say where the server listens, and what others call it.
+// addressSettings are the server's addresses: for listening, and for links.
 func addressSettings() []setting {
 	return []setting{
 		{name: "listen", def: "127.0.0.1:8080",
@@ -60,75 +60,75 @@ func addressSettings() []setting {
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
 			get:  func(c *Config) string { return c.Listen }},
 		{name: "external-url",
-			help: "the `url` under which clients reach this server, used in every absolute link; with a path, all is served below it (default: the host that a client called, where --trusted-hosts lets it)",
+			help: "the `url` of this server for clients, used in every absolute link; with a path, everything is served below it (default: the host that a client called, if --trusted-hosts allows it)",
 			set:  func(c *Config, v string) error { return parseExternalURL(&c.ExternalURL, v) },
 			get:  func(c *Config) string { return c.ExternalURL }},
 		{name: "trusted-hosts",
-			help: "`names` besides localhost and IP addresses by which clients may call this server, such as packages.example.com,*.example.org; without --external-url, links to who called another name it by --listen",
+			help: "`names` of this server, besides localhost and IP addresses, such as packages.example.com,*.example.org; without --external-url, links use the name that a client called if it is one of these, else the address of --listen",
 			set:  func(c *Config, v string) error { return parseHosts(&c.TrustedHosts, v) },
 			get:  func(c *Config) string { return strings.Join(c.TrustedHosts, ",") }},
-		networks("trusted-proxies", "believe X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: from nobody)",
+		networks("trusted-proxies", "trust X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 	}
 }
 
-// placeSettings say where the server keeps things, under which key and for how
+// placeSettings say where the server keeps its data, with which key and for how
 // long.
 func placeSettings() []setting {
 	return []setting{
 		{name: "data-dir", def: "./granary-data",
-			help: "keep database, blobs, scratch files and first-start secrets in this `directory`",
+			help: "keep database, blobs, temporary files and first-start secrets in this `directory`",
 			set:  setDataDir,
 			get:  func(c *Config) string { return c.DataDir }},
 		{name: "database", def: "sqlite:<data-dir>/granary.db",
-			help: "keep records in this `place`, sqlite:PATH or postgres://USER@HOST/DATABASE, by TLS unless its sslmode says otherwise",
+			help: "keep records in this `database`, sqlite:PATH or postgres://USER@HOST/DATABASE, over TLS unless its sslmode turns it off",
 			set:  func(c *Config, v string) error { return parseDatabase(&c.Database, v) },
 			get:  func(c *Config) string { return c.Database.String() }},
 		maxConnections(),
 		{name: "blobs", def: "file:<data-dir>/blobs",
-			help: "keep the bytes of packages in this `place`, file:DIRECTORY or s3://BUCKET/PREFIX?endpoint=URL&region=NAME...",
+			help: "keep the bytes of packages in this `store`, file:DIRECTORY or s3://BUCKET/PREFIX?endpoint=URL&region=NAME...",
 			set:  func(c *Config, v string) error { return parseBlobs(c, v) },
 			get:  func(c *Config) string { return c.Blobs.String() }},
 		{name: "blobs-redirect", def: "off",
-			help: "send downloads on to the S3 store for `which` requests: off, safe (no credential in a header) or all",
+			help: "redirect downloads to the S3 store for these `requests`: off, safe (no credential in a header) or all",
 			set:  func(c *Config, v string) error { return oneOf(&c.BlobsRedirect, v, "off", "safe", "all") },
 			get:  func(c *Config) string { return c.BlobsRedirect }},
 		{name: "blobs-redirect-lifetime", def: "1h",
-			help: "let a link of blobs-redirect hold for this `duration`, 1m to 168h: some clients try again at the link, not at the server",
+			help: "let a link of blobs-redirect expire after this `duration`, 1m to 168h; some clients retry the link, not the server",
 			set: func(c *Config, v string) error {
 				return parseDurationWithin(&c.BlobsRedirectLifetime, v, time.Minute, 7*24*time.Hour) // S3 signs for no longer
 			},
 			get: func(c *Config) string { return c.BlobsRedirectLifetime.String() }},
 		{name: "s3-access-key-id", secret: true,
-			help: "the key for an S3 store, with the next (default: AWS_* variables, the shared credentials file, or a role)",
+			help: "the access key of the S3 store, with its secret (default: AWS_* variables, the shared credentials file, or a role)",
 			set:  func(c *Config, v string) error { return parseS3Key(&c.S3AccessKeyID, v) },
 			get:  func(c *Config) string { return c.S3AccessKeyID.Reveal() }},
 		{name: "s3-secret-access-key", secret: true,
-			help: "the secret of that key",
+			help: "the secret of the access key",
 			set:  func(c *Config, v string) error { return parseS3Key(&c.S3SecretAccessKey, v) },
 			get:  func(c *Config) string { return c.S3SecretAccessKey.Reveal() }},
 		size("inline-max", "64KiB", mebibyte, "keep blobs up to this `size` in the database, 0 to 1MiB; 0 for none",
 			func(c *Config) *int64 { return &c.InlineMax }),
-		size("disk-reserve", "256MiB", 1<<40, "hold back this `size` of the SQLite database's disk, to delete with when the disk is full, 0 to 1TiB; 0 holds back nothing",
+		size("disk-reserve", "256MiB", 1<<40, "hold back this `size` on the SQLite database's disk, so that packages can be deleted when the disk is full, 0 to 1TiB; 0 for none",
 			func(c *Config) *int64 { return &c.DiskReserve }),
 		{name: "encryption-key", secret: true,
-			help: "32 bytes as 64 hex digits, the key that CI/CD variables and webhooks are kept under (default: in <data-dir>/encryption_key, made at the first start)",
+			help: "32 bytes as 64 hex digits, the key that encrypts CI/CD variables and webhooks (default: in <data-dir>/encryption_key, made at the first start)",
 			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
-		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps them for ever",
+		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps all",
 			func(c *Config) *time.Duration { return &c.AuditRetention }),
 	}
 }
 
-// packageSettings say what may be published and read, and who begins.
+// packageSettings say what may be published and read, and set the first token.
 func packageSettings() []setting {
 	return []setting{
 		{name: "root-token", secret: true,
-			help: "the first administrator's access token, used at the first start only (default: a random one)",
+			help: "the access token of the first administrator, used only at the first start (default: a random one)",
 			set:  func(c *Config, v string) error { return parseToken(&c.RootToken, v) },
 			get:  func(c *Config) string { return c.RootToken.Reveal() }},
 		{name: "naming", def: "strict",
-			help: "the `rule` for names and versions: strict, or relaxed as GitLab is today",
+			help: "the `rule` for names and versions: strict, or relaxed as in today's GitLab",
 			set:  func(c *Config, v string) error { return oneOf(&c.Naming, v, "strict", "relaxed") },
 			get:  func(c *Config) string { return c.Naming }},
 		boolean("guests-may-read-packages", "true", "let guests of a private project download its packages",
@@ -148,41 +148,41 @@ func runningSettings() []setting {
 			set:  func(c *Config, v string) error { return oneOf(&c.LogFormat, v, "text", "json") },
 			get:  func(c *Config) string { return c.LogFormat }},
 		{name: "log-level", def: "info",
-			help: "the least `level` that is logged: debug, info, warn or error",
+			help: "the lowest `level` that is logged: debug, info, warn or error",
 			set:  func(c *Config, v string) error { return parseLevel(&c.LogLevel, v) },
 			get:  func(c *Config) string { return strings.ToLower(c.LogLevel.String()) }},
 		{name: "metrics", def: "loopback",
-			help: "serve Prometheus metrics at /-/metrics to `whom`: loopback (this machine, through no proxy), on (everyone) or off",
+			help: "serve Prometheus metrics at /-/metrics to these `clients`: loopback (this machine, through no proxy), on (all) or off",
 			set:  func(c *Config, v string) error { return parseMetrics(&c.Metrics, v) },
 			get:  func(c *Config) string { return c.Metrics }},
 		{name: "metrics-listen",
-			help: "serve /-/metrics, and nothing else, to everyone on this `address`, HOST:PORT, whatever metrics says (default: not at all)",
+			help: "serve only /-/metrics, to all clients, on this `address`, HOST:PORT, independent of --metrics (default: off)",
 			set:  func(c *Config, v string) error { return parseOptionalListen(&c.MetricsListen, v) },
 			get:  func(c *Config) string { return c.MetricsListen }},
 		{name: "pprof-listen",
-			help: "serve Go profiles on this loopback `address` (default: not at all)",
+			help: "serve Go profiles on this loopback `address` (default: off)",
 			set:  func(c *Config, v string) error { return parseLoopback(&c.PprofListen, v) },
 			get:  func(c *Config) string { return c.PprofListen }},
-		size("cache-memory", "8MiB", 16*gibibyte, "remember tokens, permission, files and pages of lists in this `size` of memory, 0 to 16GiB; 0 remembers nothing",
+		size("cache-memory", "8MiB", 16*gibibyte, "cache tokens, permission, files and pages of lists in this `size` of memory, 0 to 16GiB; 0 caches nothing",
 			func(c *Config) *int64 { return &c.CacheMemory }),
-		duration("shutdown-timeout", "30s", 0, "at shutdown, give running transfers this `duration` to finish",
+		duration("shutdown-timeout", "30s", 0, "at shutdown, give running requests this `duration` to finish",
 			func(c *Config) *time.Duration { return &c.ShutdownTimeout }),
-		duration("stall-timeout", "60s", time.Second, "cut off an upload that makes no progress for this `duration`",
+		duration("stall-timeout", "60s", time.Second, "end an upload that makes no progress for this `duration`",
 			func(c *Config) *time.Duration { return &c.StallTimeout }),
 		duration("idle-timeout", "120s", time.Second, "close a connection that carries no request for this `duration`",
 			func(c *Config) *time.Duration { return &c.IdleTimeout }),
-		networks("webhook-allow-networks", "let webhooks reach these `networks` though they are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
+		networks("webhook-allow-networks", "allow webhooks to these `networks` that are not public, such as 10.1.2.0/24,127.0.0.1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.WebhookAllowNetworks }),
 	}
 }
 
 func rateLimits() []setting {
 	return []setting{
-		rateLimit("rate-limit-anonymous", "0", "answer 429 to an address without credentials after `requests/seconds`, such as 800/15; 0 for no limit",
+		rateLimit("rate-limit-anonymous", "0", "answer 429 to an address without valid credentials after `requests/seconds`, such as 800/15; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
 		rateLimit("rate-limit-authenticated", "0", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
-		rateLimit("rate-limit-writes", "600/60", "answer 429 to a user, administrators aside, after `requests/seconds` that change tokens, members, jobs, hooks and other settings; 0 for no limit",
+		rateLimit("rate-limit-writes", "600/60", "answer 429 to a user who is no administrator after `requests/seconds` that change tokens, members, jobs, hooks and other settings; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitWrites }),
 	}
 }

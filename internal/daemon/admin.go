@@ -25,19 +25,18 @@ import (
 )
 
 // Admin is the administrator at the command line of the server's machine. It
-// asks for no token: who can read and write the database needs none. It is used
-// by one goroutine, and closed in the end.
+// needs no token, only a database that the process can read and write. It is used
+// by one goroutine, which must Close it.
 type Admin struct {
 	server server
 	cfg    config.Config
 	root   access.Actor // after Login
-	api    http.Handler // as root; nil where root may nothing
+	api    http.Handler // acts as root; nil before Login
 	cause  error        // of the last answer above 499
 }
 
-// OpenAdmin opens the database of the settings, beside a server that may be
-// running on it. Nothing is created, brought up to date or started; an error
-// says what to do.
+// OpenAdmin opens the database of the settings; a server may be running on it.
+// It creates, migrates and starts nothing. An error says what to do.
 func OpenAdmin(ctx context.Context, cfg config.Config, version string) (*Admin, error) {
 	a := &Admin{cfg: cfg}
 	if err := a.openDatabase(ctx); err != nil {
@@ -63,7 +62,7 @@ func (a *Admin) openDatabase(ctx context.Context) error {
 		return err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no database %s: %w; --data-dir or --database names the server's, whose first start makes it", path, plain(err))
+		return fmt.Errorf("there is no database %s: %w; --data-dir or --database must name the server's; the server creates it at its first start", path, plain(err))
 	}
 	held := newReserve(filepath.Dir(path), a.cfg.DiskReserve, slog.New(slog.DiscardHandler)) // the server's; it sees when this draws on it
 	db, err := metadb.OpenSQLite(ctx, path, sqldb.Options{Attach: true, Reserve: held.draw})
@@ -74,8 +73,8 @@ func (a *Admin) openDatabase(ctx context.Context) error {
 	return nil
 }
 
-// address is what links in answers begin with: as far as the settings tell, the
-// server's.
+// address is what links in answers begin with: the server's address, if the
+// settings name it.
 func (a *Admin) address() string {
 	listen := a.cfg.Listen
 	if host, port, err := net.SplitHostPort(listen); err == nil && host == "" {
@@ -87,8 +86,8 @@ func (a *Admin) address() string {
 // Close lets go of the database.
 func (a *Admin) Close() error { return a.server.db.Close() }
 
-// Login makes the administrator root the one who is asking. It fails where there is
-// no such user, or the user may nothing.
+// Login makes later requests act as root. It fails if there is no user root, or if
+// root is blocked or no administrator.
 func (a *Admin) Login(ctx context.Context) error {
 	root, err := a.server.db.FindUser(ctx, rootName)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -126,8 +125,8 @@ func (a *Admin) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Cause is why the last answer was a 5xx, nil where it was none: the server would
-// tell its log.
+// Cause returns why the last answer was a 5xx, as the server would log it; nil if it
+// was not.
 func (a *Admin) Cause() error { return a.cause }
 
 // answer gathers what a handler says.
@@ -141,14 +140,13 @@ func (w *answer) Header() http.Header         { return w.header }
 func (w *answer) WriteHeader(status int)      { w.status = status }
 func (w *answer) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-// ResetRoot gives the administrator root back to whoever runs the server: the
-// account is there, an administrator and not blocked, its personal tokens are
-// revoked, and it has a new one, with the scope api, which is in the file, too.
-// Where it fails halfway, it may be done again.
+// ResetRoot makes sure that root exists, is an administrator and not blocked. It
+// revokes root's personal tokens and makes a new one, with the scope api, which it
+// also writes to the file. If it fails, it can be called again.
 func (a *Admin) ResetRoot(ctx context.Context) (secret, file string, err error) {
 	secret, file = newRootToken(), filepath.Join(a.cfg.DataDir, tokenFile)
 	if err := writeSecret(file, secret); err != nil {
-		return "", "", fmt.Errorf("cannot write the token to %s: %w; --data-dir names the server's data directory; nothing was changed", file, plain(err))
+		return "", "", fmt.Errorf("cannot write the token to %s: %w; nothing was changed; --data-dir must name the server's data directory", file, plain(err))
 	}
 	s := &a.server
 	root, err := s.makeRoot(ctx, audit.Author{Credential: audit.CommandLine})

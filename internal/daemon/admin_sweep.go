@@ -15,10 +15,10 @@ const (
 	serverEvery = 5 * time.Second        // whether there is a server still
 )
 
-// Sweep asks the server that sweeps for all to remove, at once, what nothing has
-// referred to for registry.GraceNow, and returns what it removed. It is called
-// after Login. It fails where no server runs that could do it, and where the
-// sweep failed. Where ctx ends first, nothing is swept any more if it has not begun.
+// Sweep asks the server that sweeps for all to remove, at once, blobs without a
+// record for registry.GraceNow, and returns what it removed. It needs Login first.
+// It fails if no server runs that can sweep, and if the sweep failed. If ctx ends
+// before the sweep begins, the sweep does not happen.
 func (a *Admin) Sweep(ctx context.Context) (registry.Swept, error) {
 	if err := a.someServer(ctx); err != nil {
 		return registry.Swept{}, err
@@ -54,7 +54,7 @@ func (a *Admin) awaitSweep(ctx context.Context, id int64) (registry.Swept, error
 			case err != nil:
 				return swept, err
 			case failure != "":
-				return swept, fmt.Errorf("the sweep failed after %d blobs of %d bytes: %s; the server tries again within an hour", swept.Blobs, swept.Bytes, failure)
+				return swept, fmt.Errorf("the sweep failed after it removed %d blobs, %d bytes: %s; the server retries within an hour", swept.Blobs, swept.Bytes, failure)
 			case done:
 				return swept, nil
 			}
@@ -62,19 +62,19 @@ func (a *Admin) awaitSweep(ctx context.Context, id int64) (registry.Swept, error
 	}
 }
 
-// someServer fails where no server runs, or an older one that may be the one that
-// sweeps for all and does not know how to be asked.
+// someServer fails if no server runs, or if an older one runs: that one may be the
+// node that sweeps for all, and cannot sweep on request.
 func (a *Admin) someServer(ctx context.Context) error {
 	nodes, err := a.server.db.Nodes(ctx)
 	switch {
 	case err != nil:
 		return err
 	case len(nodes) == 0:
-		return errors.New("no server runs on the database, and it is the server that sweeps; start it, and ask again")
+		return errors.New("no server runs on the database, and only a server sweeps; start it, and run this again")
 	}
 	for _, n := range nodes {
 		if n.Schema < metadb.SweepsSince {
-			return fmt.Errorf("%s still runs, which cannot be asked to sweep; stop it, and ask again", n)
+			return fmt.Errorf("%s still runs, and its version cannot sweep on request; stop it, and run this again", n)
 		}
 	}
 	return nil

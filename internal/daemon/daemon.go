@@ -19,9 +19,8 @@ import (
 )
 
 // Run serves until ctx is done and then drains; it returns nil after an orderly
-// end. What a person wants to read once, secrets among it, goes to the terminal, which
-// is nil where nobody sits; logs go to stderr. An error says in plain words what to do
-// about it.
+// end. Text for a person to read once, with secrets, goes to terminal, which is nil
+// without one; logs go to stderr. An error says in plain words what to do about it.
 func Run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer) error {
 	if err := supported(); err != nil {
 		return err
@@ -38,12 +37,12 @@ type crashPoints struct {
 
 func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, at crashPoints) error {
 	log := NewLogger(cfg, stderr)
-	// The addresses first: where one is taken nothing is created.
+	// The addresses first: if one is taken, nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
 	}
-	defer func() { _ = ln.Close() }() // again, where it was served
+	defer func() { _ = ln.Close() }() // a second time, if it was served
 	metrics, err := listenBeside(ctx, "metrics-listen", cfg.MetricsListen)
 	if err != nil {
 		return err
@@ -82,10 +81,10 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	return err
 }
 
-// handler is everything the server answers. url is where it can be reached.
+// handler is everything the server answers. url is the server's own address.
 func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.Handler, httpd.Options) {
-	unknown := trouble.NewSeldom(log, "a client called this server by a name it does not know, so links name its address; "+
-		"set external-url to what clients call, or add the name to trusted-hosts")
+	unknown := trouble.NewSeldom(log, "a client called this server by an unknown name, so links name the server's address; "+
+		"set external-url to the address that clients use, or add the name to trusted-hosts")
 	s.api.Hosts = api.Hosts{Names: cfg.TrustedHosts, Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
 	options := httpd.Options{
 		Log:             log,

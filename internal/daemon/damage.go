@@ -11,8 +11,7 @@ import (
 	"granary/internal/registry"
 )
 
-// damage tells the operator of files whose bytes were found lost or changed as
-// somebody asked for them.
+// damage logs and counts requests for files whose bytes are lost or changed.
 type damage struct {
 	log  *slog.Logger
 	seen *prometheus.CounterVec
@@ -21,7 +20,7 @@ type damage struct {
 func newDamage(log *slog.Logger) *damage {
 	d := &damage{log, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "granary_blobs_damaged_total",
-		Help: "Requests for a file whose bytes are missing, have another size or another digest than those published.",
+		Help: "Requests for files whose bytes are missing, or differ in size or digest from those published.",
 	}, []string{"kind"})}
 	for _, kind := range []blob.Damage{blob.Missing, blob.OtherSize, blob.OtherBytes} {
 		d.seen.WithLabelValues(string(kind)) // so that an alert sees the first

@@ -18,12 +18,13 @@ import (
 	"granary/internal/projects"
 )
 
-// tokenFile holds the first administrator's token until somebody removes it.
+// tokenFile holds the first administrator's token until the operator removes it.
 const tokenFile = "initial_root_token"
 
-// firstStart gives an empty database an administrator, a token and a project,
-// and tells how to use them, once: terminal, which may be nil, with the token, the log
-// where it is kept. Of several nodes one does it, while the others wait.
+// firstStart gives an empty database an administrator, a token and a project, and
+// says once how to use them: on terminal, which may be nil, with the token, and in
+// the log with the token's file. If several nodes start, one does it and the others
+// wait.
 func (s *server) firstStart(ctx context.Context, cfg config.Config, url string, terminal io.Writer, log *slog.Logger) error {
 	return s.db.Exclusive(ctx, "first start", func(ctx context.Context) error { return s.fill(ctx, cfg, url, terminal, log) })
 }
@@ -62,8 +63,8 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, termin
 		return err
 	}
 	if path == "" {
-		log.Info("first start: the administrator has the token of the settings", "user", rootName, "project", "root/demo")
-		secret = "$TOKEN" // whoever set it knows it, and whoever reads along need not
+		log.Info("first start: the administrator's token is the one in the settings", "user", rootName, "project", "root/demo")
+		secret = "$TOKEN" // the operator who set it knows it; others may see the terminal
 	} else {
 		log.Info("first start: the administrator's token is in a file", "user", rootName, "file", path, "project", "root/demo")
 	}
@@ -100,7 +101,7 @@ func writeSecret(path, secret string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() // Sync has told already whether the bytes are there
+	defer f.Close() // Sync has reported already whether the bytes are there
 	if _, err := f.WriteString(secret + "\n"); err != nil {
 		return err
 	}
@@ -111,9 +112,9 @@ func writeSecret(path, secret string) error {
 // settings, which is not shown.
 func welcome(w io.Writer, url, token, path string) error {
 	file := url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
-	shown := token + "\n                 (shown this once, and kept in " + path + ")"
+	shown := token + "\n                 (shown only once, and stored in " + path + ")"
 	if path == "" {
-		shown = "that of the settings, not shown: TOKEN=..."
+		shown = "the one in the settings, not shown: TOKEN=..."
 	}
 	_, err := fmt.Fprintf(w, `granary is ready at %[1]s
 

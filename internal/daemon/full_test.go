@@ -89,7 +89,7 @@ func clearSmallDisk(t *testing.T) {
 	}
 	full := c.server
 	c.restart() // the log of a process that ended is whole
-	if log := full.logged(); !strings.Contains(log, "the space that was held back is used") || strings.Contains(log, "rollback failed") {
+	if log := full.logged(); !strings.Contains(log, "the reserve is used for deletions;") || strings.Contains(log, "rollback failed") {
 		t.Errorf("the log of a full disk: %s", log)
 	}
 	c.clear(deleted, func() { removeAll(t, filler+"*") })
@@ -175,7 +175,7 @@ func (c *clearing) ready() bool {
 func (c *clearing) clear(deleted int, empty func()) {
 	t := c.t
 	t.Helper()
-	if full := notReady(t, c.url); !strings.Contains(full, "what was held back is used for deletions") {
+	if full := notReady(t, c.url); !strings.Contains(full, "the reserve is used for deletions") {
 		t.Errorf("readiness: %s", full)
 	}
 	c.refuses(10, 256<<10)

@@ -35,8 +35,8 @@ func (s *server) readiness(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusServiceUnavailable, string(said))
 }
 
-// notReady is what keeps requests from being served: in words for everybody, and
-// the cause.
+// notReady returns why requests cannot be served: a message that anybody may read,
+// and the cause.
 func (s *server) notReady(ctx context.Context) (message string, err error) {
 	if err := s.space.full(ctx); err != nil {
 		return err.Error(), err

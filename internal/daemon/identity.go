@@ -30,10 +30,11 @@ func (s *server) lookAtStore(ctx context.Context, place config.Place) error {
 	return sameIdentity(place, found, identity, placed)
 }
 
-// takenBefore tells whether a server takes the directory of its blobs before it opens
-// its database, which then stays as it is where somebody else has the directory. That
-// is so where a server was at work in it, and where neither store nor database are
-// there. All others are looked at first, and nothing is made in them until then.
+// takenBefore reports whether a server locks the directory of its blobs before it
+// opens its database, so that the database stays unchanged if another process has the
+// directory. It does so if a server has used the directory before, or if neither store
+// nor database exist. Any other directory is checked first, and nothing is created in
+// it until then.
 func takenBefore(blobs, database string) bool {
 	if _, err := os.Stat(filepath.Join(blobs, lockName)); err == nil {
 		return true
@@ -76,16 +77,16 @@ func (s *server) checkStore(ctx context.Context, place config.Place) error {
 	})
 }
 
-// sameIdentity refuses a store in which another identity was found, or none where
-// the records know that the store has theirs.
+// sameIdentity refuses a store with another identity, or one without an identity if
+// the records say that the store has theirs.
 func sameIdentity(place config.Place, found, identity string, placed bool) error {
 	switch {
 	case found == "" && placed:
-		return fmt.Errorf("%s is not the store of these records: nothing named identity is in it; "+
-			"correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put %q there as identity", place, identity)
+		return fmt.Errorf("%s is not the store of these records: nothing in it is named identity; "+
+			"correct the setting blobs, or mount the store, the same for all nodes; if it is a copy of the right store, write %q to a file or object identity in it", place, identity)
 	case found != "" && found != identity:
-		return fmt.Errorf("%s is the store of other records: what is named identity there is %q, not %q; "+
-			"correct the setting blobs or database; if those records are gone for good, put %[3]q there in its place", place, found, identity)
+		return fmt.Errorf("%s is the store of other records: its identity is %q, not %q; "+
+			"correct the setting blobs or database; if those records are gone for good, write %[3]q to its file or object identity", place, found, identity)
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ func checkTarget(ctx context.Context, to, from any) error {
 		return err
 	}
 	if theirs != "" && theirs != ours {
-		return fmt.Errorf("it is the store of other records: what is named identity there is %q, not %q; --to names another place", theirs, ours)
+		return fmt.Errorf("it is the store of other records: its identity is %q, not %q; --to names another store", theirs, ours)
 	}
 	return nil
 }

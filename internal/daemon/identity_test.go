@@ -38,8 +38,8 @@ func TestStoreIdentity(t *testing.T) {
 	if got, err := os.ReadFile(filepath.Join(dir, "first", "identity")); err != nil || string(got) != identity {
 		t.Fatalf("the store has %q, %v, want %q", got, err, identity)
 	}
-	want := "cannot use the blob store: file:" + filepath.Join(dir, "second") + " is not the store of these records: nothing named identity is in it; " +
-		`correct the setting blobs, or mount what should be there, the same for all nodes; if it is a copy, put "` + identity + `" there as identity`
+	want := "cannot use the blob store: file:" + filepath.Join(dir, "second") + " is not the store of these records: nothing in it is named identity; " +
+		`correct the setting blobs, or mount the store, the same for all nodes; if it is a copy of the right store, write "` + identity + `" to a file or object identity in it`
 	for _, there := range []bool{false, true} { // as where nothing is mounted
 		if there {
 			if err := os.Mkdir(filepath.Join(dir, "second"), 0o700); err != nil {
@@ -53,7 +53,7 @@ func TestStoreIdentity(t *testing.T) {
 			t.Errorf("where it may not, it made %v", made)
 		}
 	}
-	want = "first is the store of other records: what is named identity there is \"" + identity + `", not "`
+	want = "first is the store of other records: its identity is \"" + identity + `", not "`
 	if got := refused(t, "--data-dir="+filepath.Join(dir, "others"), blobs("first")); !strings.Contains(got, want) {
 		t.Errorf("%s\nwant %s", got, want)
 	}

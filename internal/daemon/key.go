@@ -14,7 +14,7 @@ import (
 	"granary/internal/metadb"
 )
 
-// keyFile holds the key for secrets where the settings give none.
+// keyFile holds the key for secrets if the settings give none.
 const keyFile = "encryption_key"
 
 // useKey gives the database the key for secrets: the setting's, else the
@@ -49,7 +49,7 @@ func (s *server) useKey(ctx context.Context, cfg config.Config) error {
 }
 
 const restoreKey = "put the right key back from a backup, or set GRANARY_ENCRYPTION_KEY to it; " +
-	"docs/operations.md says what to do where it is lost for good"
+	"docs/operations.md says what to do if it is lost for good"
 
 func (s *server) makeKey(ctx context.Context, path string) (string, error) {
 	needed, err := s.db.HasSecrets(ctx)

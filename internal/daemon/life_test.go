@@ -70,7 +70,7 @@ func TestTrustedHosts(t *testing.T) {
 		}
 	}
 	server.terminate(t, 20*time.Second)
-	if log := server.logged(); strings.Count(log, "by a name it does not know") != 1 || !strings.Contains(log, "evil.example") && !strings.Contains(log, "worse.example") {
+	if log := server.logged(); strings.Count(log, "by an unknown name") != 1 || !strings.Contains(log, "evil.example") && !strings.Contains(log, "worse.example") {
 		t.Errorf("want one warning of the name in\n%s", log)
 	}
 }

@@ -25,7 +25,7 @@ func (s *server) lock(dir string) error {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another place", dir, plain(err))
+		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
 	}
 	if s.holds(f) {
 		return f.Close()
@@ -40,11 +40,11 @@ func (s *server) lock(dir string) error {
 	}
 	s.locks = append(s.locks, f)
 	if err := f.Truncate(0); err != nil {
-		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another place", dir, plain(err))
+		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
 	}
 	_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	if err != nil {
-		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another place", dir, plain(err))
+		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (s *server) holds(f *os.File) bool {
 	})
 }
 
-// holder names the process that has the lock, as far as it told.
+// holder names the process that has the lock, if the lock file names it.
 func holder(f *os.File) string {
 	text := make([]byte, 32)
 	n, err := f.ReadAt(text, 0)

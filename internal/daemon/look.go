@@ -9,9 +9,9 @@ import (
 // lookLimit is how long readiness waits for what may not answer at all.
 const lookLimit = 5 * time.Second
 
-// look is a question to a disk, a database or a store, which may hang and hear of
-// no deadline. It is asked once at a time: who comes meanwhile waits for the same
-// answer, so that probers do not pile up. The zero value is ready.
+// look is a check of a disk, a database or a store that may hang and ignore its
+// deadline. One check runs at a time: callers that come meanwhile wait for its
+// result, so that probes do not pile up. The zero value is ready.
 type look struct {
 	mu   sync.Mutex
 	open *pending // what is not answered yet; nil for nothing

@@ -24,8 +24,8 @@ func (s *server) metrics() *httpd.Metrics {
 	return m
 }
 
-// onlyMetrics is what an address of their own answers; m may be nil where nobody
-// asks.
+// onlyMetrics is the handler of the separate address for metrics; m may be nil if
+// there is no such address.
 func onlyMetrics(m *httpd.Metrics) http.Handler {
 	mux := http.NewServeMux()
 	if m != nil {
@@ -34,8 +34,8 @@ func onlyMetrics(m *httpd.Metrics) http.Handler {
 	return mux
 }
 
-// toThisMachine answers who asks from this machine, and through no proxy on it. The
-// headers that proxies add can be sent by anybody: who does is refused, no more.
+// toThisMachine answers requests from this machine that came through no proxy. A
+// client that sends a proxy's headers itself is only refused.
 func toThisMachine(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fromThisMachine(r) {
@@ -44,7 +44,7 @@ func toThisMachine(h http.Handler) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, `{"message":"403 Forbidden - metrics are for this machine; metrics-listen or metrics=on of the server opens them"}`)
+		_, _ = io.WriteString(w, `{"message":"403 Forbidden - metrics are only for this machine; the settings metrics-listen or metrics=on allow other clients"}`)
 	})
 }
 

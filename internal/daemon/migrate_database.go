@@ -14,9 +14,9 @@ import (
 	"granary/internal/sqldb"
 )
 
-// MigrateDatabase moves every record of a database, on which no server may run, to the
-// database of the settings, which is of the other kind and must have none: see
-// metadb.Transfer. The first stays as it is. It tells each table.
+// MigrateDatabase copies every record of a database, on which no server may run, to the
+// database of the settings, which is of the other kind and must have no records: see
+// metadb.Transfer. The source stays unchanged. progress gets a line for each table.
 func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, progress io.Writer) (err error) {
 	if err := supported(); err != nil {
 		return err
@@ -31,7 +31,7 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, 
 		return err
 	}
 	if from.Scheme == "postgres" && cfg.EncryptionKey == "" {
-		return errors.New("the nodes' encryption key is not known: set GRANARY_ENCRYPTION_KEY to it")
+		return errors.New("the nodes' encryption key is missing: set GRANARY_ENCRYPTION_KEY to it")
 	}
 	if err := source.useKey(ctx, cfg); err != nil { // the server will have no other
 		return err
@@ -43,9 +43,9 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, 
 		fmt.Fprintf(progress, "%9d  %s\n", rows, table)
 	})
 	if err != nil {
-		return fmt.Errorf("nothing was moved to %s: %w", cfg.Database, err)
+		return fmt.Errorf("nothing was copied to %s: %w", cfg.Database, err)
 	}
-	fmt.Fprintf(progress, "all of it is in %s\n", cfg.Database)
+	fmt.Fprintf(progress, "everything is in %s\n", cfg.Database)
 	return nil
 }
 
@@ -80,12 +80,12 @@ func (s *server) openIdle(ctx context.Context, from config.Place) error {
 		names = append(names, n.String())
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("nodes run on %s: %s; stop them (one that was killed counts for 30 s)", from, strings.Join(names, ", "))
+		return fmt.Errorf("nodes run on %s: %s; stop them (a node that was killed counts for 30 s)", from, strings.Join(names, ", "))
 	}
 	return nil
 }
 
-// openEmpty opens the database of the settings, and makes it where it is missing.
+// openEmpty opens the database of the settings, and creates it if it is missing.
 func (s *server) openEmpty(ctx context.Context, cfg config.Config) error {
 	var err error
 	if cfg.Database.Scheme == "postgres" {

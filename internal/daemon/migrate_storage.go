@@ -16,18 +16,17 @@ import (
 // Copied is how far a MigrateStorage has come.
 type Copied = blob.Copied
 
-// MigrateStorage copies the blobs of one store to another, beside a running
-// server or without: see blob.Copy. from and to are settings, of which only
-// those of the store count. report is called after each blob, never twice at
-// once. Blobs that are damaged in the source are an error at the end, any other
-// error is one at once; what has been copied until then is returned all the
-// same, and stays.
+// MigrateStorage copies the blobs of one store to another; a server may be running:
+// see blob.Copy. Of the settings from and to it uses only those of the store. report
+// is called after each blob, never concurrently. Damaged blobs in the source are an
+// error at the end, any other error ends the copying at once; the blobs copied until
+// then stay, and are counted in the result.
 func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, report func(Copied)) (Copied, error) {
 	if err := supported(); err != nil {
 		return Copied{}, err
 	}
 	if from.Blobs == to.Blobs {
-		return Copied{}, fmt.Errorf("the blobs are in %s already; --to names another place", from.Blobs)
+		return Copied{}, fmt.Errorf("the blobs are in %s already; --to names another store", from.Blobs)
 	}
 	source, err := openSource(ctx, from)
 	if err != nil {
@@ -57,7 +56,7 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 		err = passMark(ctx, target, source)
 	}
 	if err != nil {
-		return done, fmt.Errorf("%w; run it again to go on", err)
+		return done, fmt.Errorf("%w; run it again to continue", err)
 	}
 	return done, damaged(done.Damaged)
 }
@@ -79,7 +78,7 @@ func closeStore(s any) {
 
 const damagedShown = 10
 
-// damaged tells which blobs were left out.
+// damaged is the error that names the blobs that were not copied.
 func damaged(digests []blob.Digest) error {
 	if len(digests) == 0 {
 		return nil
@@ -91,5 +90,5 @@ func damaged(digests []blob.Digest) error {
 	if len(digests) > damagedShown {
 		names = append(names, "...")
 	}
-	return errors.New(fmt.Sprint(len(digests)) + " blobs are damaged where they are, and were not copied: " + strings.Join(names, ", "))
+	return errors.New(fmt.Sprint(len(digests)) + " blobs are damaged in the source, and were not copied: " + strings.Join(names, ", "))
 }

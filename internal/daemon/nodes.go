@@ -22,12 +22,11 @@ func (s *server) whileCurrent(ctx context.Context) (current context.Context, sto
 	return current, func() { end(nil) }
 }
 
-// greet tells the log who else runs on the database, and Prometheus how many run
-// in all.
+// greet logs the other nodes on the database, and sets the metric of all nodes.
 func (s *server) greet(ctx context.Context, log *slog.Logger) {
 	nodes, err := s.db.Nodes(ctx)
 	if err != nil {
-		log.Warn("which other nodes run is not known", "error", err)
+		log.Warn("cannot list the other nodes on the database", "error", err)
 		return
 	}
 	s.tasks.count(nodes)
@@ -42,14 +41,14 @@ func (s *server) greet(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// countNodes tells Prometheus how many nodes of which version run. While the
-// database is away it is not known, and none are told.
+// countNodes sets the metric of running nodes by version. If the database does not
+// answer, the metric has no values.
 func (s *server) countNodes(ctx context.Context) {
 	nodes, _ := s.db.Nodes(ctx)
 	s.tasks.count(nodes)
 }
 
-// count tells of these nodes and no others.
+// count sets the metric to these nodes.
 func (t *tasks) count(nodes []sqldb.Node) {
 	t.nodes.Reset()
 	for _, n := range nodes {

@@ -121,8 +121,8 @@ func TestBadDataDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ data, want string }{
-		{file, "cannot make the directory " + file + ": not a directory; --data-dir chooses another place"},
-		{file + "/below", "cannot make the directory " + file + "/below: not a directory; --data-dir chooses another place"},
+		{file, "cannot make the directory " + file + ": not a directory; --data-dir chooses another directory"},
+		{file + "/below", "cannot make the directory " + file + "/below: not a directory; --data-dir chooses another directory"},
 	} {
 		if got := refused(t, "--data-dir="+tt.data); got != tt.want {
 			t.Errorf("%s\nwant %s", got, tt.want)

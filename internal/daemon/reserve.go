@@ -13,9 +13,8 @@ import (
 	"granary/internal/trouble"
 )
 
-// reserveName is the file that holds space back, beside the database. Empty, it
-// says that its space was given back and is not here again yet: so it is known
-// after a restart, and to granary admin beside the server.
+// reserveName is the file next to the database that holds space back. If it is empty,
+// its space is in use: a restarted server and granary admin see that, too.
 const reserveName = "granary.reserve"
 
 // reserve is space that is held back on the database's disk: when the disk is
@@ -32,15 +31,14 @@ type reserve struct {
 // newReserve does nothing yet. dir is that of the database.
 func newReserve(dir string, size int64, log *slog.Logger) *reserve {
 	return &reserve{path: filepath.Join(dir, reserveName), size: size, log: log,
-		trouble: trouble.New(log, "no space is held back for deletions", "space is held back for deletions")}
+		trouble: trouble.New(log, "cannot hold back space for deletions", "the reserve for deletions is held back")}
 }
 
-// isOut reports whether the space was given back: nothing but deletions may use
-// it.
+// isOut reports whether the reserve was freed: then only deletions may write.
 func (r *reserve) isOut() bool { return r != nil && r.out.Load() }
 
-// draw gives the space back, and reports whether it is given back now. The sync
-// makes the file system let go of it at once.
+// draw frees the reserve, and reports whether it is free now. The sync makes the file
+// system release the space at once.
 func (r *reserve) draw() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,11 +52,11 @@ func (r *reserve) draw() bool {
 		err = errors.Join(f.Truncate(0), f.Sync(), f.Close())
 	}
 	if err != nil {
-		r.log.Error("the space that is held back for deletions cannot be given back", "file", r.path, "error", err)
+		r.log.Error("cannot free the reserve for deletions", "file", r.path, "error", err)
 		return false
 	}
 	r.out.Store(true)
-	r.log.Warn("the disk is full: the space that was held back is used for deletions; files are taken again when there is space for it", "bytes", held)
+	r.log.Warn("the disk is full: the reserve is used for deletions; publishing works again when there is space for the reserve", "bytes", held)
 	return true
 }
 
@@ -71,15 +69,15 @@ func (r *reserve) held() (bytes int64, there bool) {
 	return info.Size(), true
 }
 
-// keep makes what is missing of the reserve where there is space for it and for
-// something beside it. It is called at the start and again and again.
+// keep fills the reserve if there is space for it and some more. It is called at the
+// start and then regularly.
 func (r *reserve) keep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.size == 0 {
 		r.out.Store(false)
 		if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			r.log.Warn("the space that was held back for deletions cannot be given back", "file", r.path, "error", err)
+			r.log.Warn("cannot free the reserve for deletions", "file", r.path, "error", err)
 		}
 		return
 	}
@@ -93,7 +91,7 @@ func (r *reserve) keep() {
 	r.out.Store(err != nil && there && held == 0)
 }
 
-// make gives the file its size. Where that fails the file is as it was.
+// make gives the file its size. If that fails, the file is as it was.
 func (r *reserve) make(held int64) error {
 	if missing := r.size - held; missing > 0 {
 		free, err := freeBytes(filepath.Dir(r.path))
@@ -101,7 +99,7 @@ func (r *reserve) make(held int64) error {
 			return err
 		}
 		if free < missing+2*leastFree {
-			return fmt.Errorf("%d bytes are free on the database's disk; want %d: delete something, or choose a smaller --disk-reserve", free, missing+2*leastFree)
+			return fmt.Errorf("%d bytes are free on the database's disk, want %d; delete packages, or set a smaller --disk-reserve", free, missing+2*leastFree)
 		}
 	}
 	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -117,7 +115,7 @@ func (r *reserve) make(held int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// fill takes space by writing, where the file system cannot set it aside.
+// fill takes space by writing, if the file system cannot reserve it.
 func fill(f *os.File, from, n int64) error {
 	const step = 1 << 20
 	zeros := make([]byte, step)

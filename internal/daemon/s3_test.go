@@ -95,7 +95,7 @@ func TestS3Refused(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.SecretAccessKey)
 	for place, want := range map[string]string{
-		"s3://nowhere?endpoint=" + srv.URL:             `cannot open the blob store: there is no bucket "nowhere" at ` + srv.URL + "; make it, or correct the setting blobs",
+		"s3://nowhere?endpoint=" + srv.URL:             `cannot open the blob store: there is no bucket "nowhere" at ` + srv.URL + "; create it, or correct the setting blobs",
 		"s3://granary?endpoint=http://127.0.0.1:1":     "cannot open the blob store: no answer from http://127.0.0.1:1: ",
 		"s3://granary?region=eu-9&endpoint=" + srv.URL: `cannot open the blob store: the bucket "granary" is in another region`,
 	} {

@@ -64,8 +64,7 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	return s, nil
 }
 
-// furnish puts the rooms over the database, and over the blobs where there are
-// any.
+// furnish builds the services on the database, and on the blobs if there are any.
 func (s *server) furnish(cfg config.Config, version string) {
 	rules := access.Rules{GuestsReadPackages: cfg.GuestsMayReadPackages, AnyonePulls: cfg.AllowAnyoneToPull}
 	s.projects = &projects.Service{
@@ -111,7 +110,7 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 		return fmt.Errorf("cannot use the blob store: %w", err)
 	}
 	if cfg.Database.Scheme == "sqlite" && cfg.Blobs.Scheme == "file" {
-		if err := s.ownDirectories(cfg.Blobs.Path); err != nil { // again, where it was free to be taken before
+		if err := s.ownDirectories(cfg.Blobs.Path); err != nil { // a second time, if it was locked before
 			return err
 		}
 	}
@@ -175,7 +174,7 @@ func sqliteFile(cfg config.Config) (string, error) {
 func (s *server) ownDirectories(dirs ...string) error {
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another place", dir, plain(err))
+			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
 		}
 		if err := s.lock(dir); err != nil {
 			return err
@@ -206,7 +205,7 @@ func (s *server) close(log *slog.Logger) {
 	}
 }
 
-// cure says what to do about a database file that SQLite does not take for one.
+// cure says what to do about a file that SQLite does not accept as a database.
 func cure(err error) string {
 	const corrupt, notADatabase = 11, 26 // SQLite's codes
 	if e, ok := errors.AsType[interface {

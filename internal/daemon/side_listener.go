@@ -10,7 +10,7 @@ import (
 	"granary/internal/httpd"
 )
 
-// sideListener is an address beside the server's own; nil where the settings name none.
+// sideListener is a second address of the server; nil if the settings name none.
 type sideListener struct{ ln net.Listener }
 
 // listenBeside takes the address of a setting.
@@ -25,10 +25,10 @@ func listenBeside(ctx context.Context, setting, address string) (*sideListener, 
 	return &sideListener{ln}, nil
 }
 
-// close gives the address back, where it was not served either.
+// close frees the address, also if it was never served.
 func (l *sideListener) close() {
 	if l != nil {
-		_ = l.ln.Close() // again, where it was served
+		_ = l.ln.Close() // a second time, if it was served
 	}
 }
 
@@ -44,7 +44,7 @@ func (l *sideListener) serve(ctx context.Context, h http.Handler, what string, l
 	go func() {
 		defer close(done)
 		if err := httpd.NewServer(h, httpd.Options{Log: log}).Serve(ctx, l.ln); err != nil {
-			log.Error(what+" are no longer served", "error", err)
+			log.Error(what+" stopped", "error", err)
 		}
 	}()
 	return func() { cancel(); <-done }

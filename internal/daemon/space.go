@@ -19,11 +19,11 @@ const (
 	trialSize  = 4 << 10
 )
 
-// space is the room on the local disks that a server writes to. There is none
-// where records and blobs are elsewhere.
+// space is the free space on the local disks that a server writes to. It has no disks
+// if records and blobs are elsewhere.
 type space struct {
 	disks   []*localDisk
-	reserve *reserve // of the database's disk; nil where that is elsewhere
+	reserve *reserve // of the database's disk; nil if the database is elsewhere
 }
 
 // localDisk is a directory on a disk, and what it holds.
@@ -54,16 +54,16 @@ func newSpace(cfg config.Config) (*space, error) {
 	return s, nil
 }
 
-// full says of a full disk what to do about it, and of one that does not answer
-// while ctx lasts that it does not; nil is that there is room.
+// full returns an error for a full disk, which says what to do, and for a disk that
+// does not answer before ctx ends; nil if there is space.
 func (s *space) full(ctx context.Context) error {
 	if s.reserve.isOut() {
-		return fmt.Errorf("the disk of the database is full, and what was held back is used for deletions: %s", makeRoom)
+		return fmt.Errorf("the disk of the database is full, and the reserve is used for deletions: %s", makeRoom)
 	}
 	for _, d := range s.disks {
 		err := d.look.ask(ctx, func(context.Context) error { return d.room() })
 		if err != nil && ctx.Err() != nil {
-			return fmt.Errorf("the disk of the %s does not answer: see on its machine what keeps it from reading and writing", d.holds)
+			return fmt.Errorf("the disk of the %s does not answer: check on its machine why it cannot read or write", d.holds)
 		}
 		if err != nil {
 			return err
@@ -74,7 +74,7 @@ func (s *space) full(ctx context.Context) error {
 
 // makeRoom is what to do about a full disk.
 const makeRoom = "delete packages, run granary admin sweep --now, and run it again an hour later, " +
-	"when the bytes of what was just deleted go; or make the disk larger"
+	"when the deleted bytes are removed; or make the disk larger"
 
 // room is full of one disk. It hangs as long as the disk does.
 func (d *localDisk) room() error {
@@ -86,7 +86,7 @@ func (d *localDisk) room() error {
 		err = d.try(free)
 	}
 	if err != nil {
-		return fmt.Errorf("the disk of the %s takes no file (%w): %s", d.holds, plain(err), makeRoom)
+		return fmt.Errorf("no file can be written to the disk of the %s (%w): %s", d.holds, plain(err), makeRoom)
 	}
 	return nil
 }
@@ -115,17 +115,17 @@ func (s *space) collectors() []prometheus.Collector {
 	for _, d := range s.disks {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name:        "granary_store_free_bytes",
-			Help:        "Bytes that are free on the local disk that holds the database or the blobs.",
+			Help:        "Free bytes on the local disk that holds the database or the blobs.",
 			ConstLabels: prometheus.Labels{"holds": d.holds},
 		}, func() float64 {
-			free, _ := freeBytes(d.dir) // 0 where the disk is not there: that calls for somebody, too
+			free, _ := freeBytes(d.dir) // 0 if the disk is missing: the operator must act then, too
 			return float64(free)
 		}))
 	}
 	if s.reserve != nil {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "granary_disk_reserve_bytes",
-			Help: "Bytes that are held back for deletions on the database's disk; 0 while they are given back.",
+			Help: "Bytes held back for deletions on the database's disk; 0 while they are used.",
 		}, func() float64 {
 			held, _ := s.reserve.held()
 			return float64(held)

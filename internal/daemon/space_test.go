@@ -133,7 +133,7 @@ func TestReadinessWritesSeldom(t *testing.T) {
 	}
 	full(true) // it is not there
 	err := s.full(t.Context())
-	for _, part := range []string{"the disk of the blobs takes no file (no such file or directory)", "again an hour later"} {
+	for _, part := range []string{"no file can be written to the disk of the blobs (no such file or directory)", "again an hour later"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v, want %q", err, part)
 		}

@@ -13,8 +13,8 @@ const (
 	countBlobsStep  = 10_000 // rows that one query adds up
 )
 
-// cleaning cleans every hour, and sweeps where somebody asks for it, until ctx is
-// done: one after the other.
+// cleaning cleans every hour, and sweeps on request, one after the other, until ctx is
+// done.
 func (s *server) cleaning(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	next := time.NewTimer(sweepFirst)
 	defer next.Stop()
@@ -38,7 +38,7 @@ func (s *server) cleaning(ctx context.Context, log *slog.Logger, retention time.
 	}
 }
 
-// sweep sweeps once, and tells Prometheus and the log.
+// sweep sweeps once, sets the metrics and logs the result.
 func (s *server) sweep(ctx context.Context, log *slog.Logger, grace time.Duration) (swept registry.Swept, err error) {
 	s.tasks.do(ctx, log, "sweep", func(ctx context.Context) (int, error) {
 		swept, err = s.registry.Sweep(ctx, grace)
@@ -58,7 +58,7 @@ func (s *server) sweepAsked(ctx context.Context, log *slog.Logger) (done bool) {
 		}
 		swept, err := s.sweep(ctx, log, registry.GraceNow)
 		if ctx.Err() != nil {
-			return 0, ctx.Err() // whoever has the upkeep next does it
+			return 0, ctx.Err() // the next node with the upkeep does it
 		}
 		failure := ""
 		if err != nil {

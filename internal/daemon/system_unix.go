@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// supported is nil where the server's promises hold.
+// supported returns nil on systems that can keep the server's promises.
 func supported() error { return nil }
 
 // freeBytes is how much is free for us on the disk of a directory.

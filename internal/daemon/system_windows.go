@@ -10,7 +10,7 @@ import (
 // supported refuses. A directory cannot be synced here, and without that a name may
 // be lost with the power after the publish of its file was answered with 201.
 func supported() error {
-	return errors.New("the server does not run on Windows, which cannot make a new name durable; all commands of the client do")
+	return errors.New("the server does not run on Windows, which cannot make a new file name durable; the client's commands do")
 }
 
 // freeBytes is how much is free for us on the disk of a directory.

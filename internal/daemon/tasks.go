@@ -11,14 +11,14 @@ import (
 	"granary/internal/trouble"
 )
 
-// tasks does the work beside the requests, and tells Prometheus how it goes.
+// tasks runs background tasks and keeps their metrics.
 type tasks struct {
 	leads    prometheus.Gauge // 1 while this node does the upkeep for all
 	duration *prometheus.HistogramVec
 	success  *prometheus.GaugeVec
 	removed  *prometheus.CounterVec
 	nodes    *prometheus.GaugeVec
-	stored   *prometheus.GaugeVec // without labels: told only while this node does the upkeep
+	stored   *prometheus.GaugeVec // without labels: has a value only while this node does the upkeep
 	swept    prometheus.Counter
 
 	mu       sync.Mutex
@@ -30,28 +30,28 @@ func newTasks() *tasks {
 		troubles: map[string]*trouble.Trouble{},
 		leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_upkeep_running",
-			Help: "1 on the one node that sweeps and tidies for all, 0 on the others.",
+			Help: "1 on the node that sweeps and does the other upkeep for all nodes, 0 on the others.",
 		}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "granary_task_duration_seconds",
-			Help:    "Work beside the requests that this node did, by task and outcome: done, failed (and tried again at its next turn).",
+			Help:    "Duration of background tasks on this node, by task and outcome: done, failed (and tried again at the next interval).",
 			Buckets: []float64{.01, .1, 1, 10, 60, 600},
 		}, []string{"task", "outcome"}),
 		success: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_task_last_success_timestamp_seconds",
-			Help: "When this node last did a task to its end.",
+			Help: "Time when a task last succeeded on this node.",
 		}, []string{"task"}),
 		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "granary_task_removed_total",
-			Help: "What tasks removed: blobs and left-over uploads, audit events, webhook attempts, nodes that were killed.",
+			Help: "Number of items that tasks removed: blobs and left-over uploads, audit events, webhook attempts, killed nodes.",
 		}, []string{"task"}),
 		nodes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_nodes",
-			Help: "Servers that were seen on the database within the last 30 s, this one too, by granary's version.",
+			Help: "Servers seen on the database within the last 30 s, including this one, by granary's version.",
 		}, []string{"version"}),
 		stored: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_store_bytes",
-			Help: "Bytes of all blobs on record, small ones too; on the one node that sweeps for all.",
+			Help: "Bytes of all blobs on record, small ones too; only on the node that sweeps for all nodes.",
 		}, nil),
 		swept: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "granary_swept_bytes_total",
@@ -65,20 +65,20 @@ func (t *tasks) collectors() []prometheus.Collector {
 	return []prometheus.Collector{t.leads, t.duration, t.success, t.removed, t.nodes, t.stored, t.swept}
 }
 
-// do does a task once. work reports how much it removed, also where it failed.
+// do runs a task once. work returns how much it removed, also if it failed.
 func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func(context.Context) (removed int, err error)) {
 	began := time.Now()
 	removed, err := work(ctx)
 	if removed > 0 {
 		t.removed.WithLabelValues(task).Add(float64(removed))
-		log.Info("removed what nobody needs any more", "task", task, "removed", removed)
+		log.Info("background task removed expired data", "task", task, "removed", removed)
 	}
 	switch {
 	case err == nil:
 		t.duration.WithLabelValues(task, "done").Observe(time.Since(began).Seconds())
 		t.success.WithLabelValues(task).SetToCurrentTime()
 		t.trouble(log, task).Saw(nil, "task", task)
-	case ctx.Err() == nil: // else it was cut short, and is whoever's turn it is
+	case ctx.Err() == nil: // else it was cancelled, and the next node with the upkeep does it
 		t.duration.WithLabelValues(task, "failed").Observe(time.Since(began).Seconds())
 		t.trouble(log, task).Saw(err, "task", task)
 	}
@@ -89,7 +89,7 @@ func (t *tasks) trouble(log *slog.Logger, task string) *trouble.Trouble {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.troubles[task] == nil {
-		t.troubles[task] = trouble.New(log, "work beside the requests failed; it is tried again at its next turn", "work beside the requests is done again")
+		t.troubles[task] = trouble.New(log, "background task failed; it will run again at the next interval", "background task works again")
 	}
 	return t.troubles[task]
 }

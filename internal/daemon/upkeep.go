@@ -18,16 +18,15 @@ const (
 	foldEvery   = 5 * time.Second
 	countEvery  = 5 * time.Second // the nodes
 	retryUpkeep = 2 * time.Second // after it was lost
-	askedEvery  = time.Second     // whether somebody asks for a sweep
+	askedEvery  = time.Second     // between looks for a requested sweep
 	keepEvery   = time.Second     // the reserve
 )
 
 // exclusive names the work that one node does for all.
 const exclusive = "upkeep"
 
-// startUpkeep begins the work that goes on beside the requests. stop ends it
-// and waits for it. Audit events older than the retention are removed; 0 keeps
-// them for ever.
+// startUpkeep starts the background tasks. stop ends them and waits for them. Audit
+// events older than the retention are removed; 0 keeps them for ever.
 func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -40,11 +39,11 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 	return func() { cancel(); running.Wait() }
 }
 
-// upkeepInTurn does what one node does for all, whenever this node is the one. The
-// log tells of the database's silence on every node: running says whether the
-// upkeep was or is this node's.
+// upkeepInTurn does the upkeep of all nodes while this node has its lock. Every node
+// logs that the database does not answer: running says whether the node did or does
+// the upkeep.
 func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	lost := trouble.New(log, "the upkeep has lost the database here; it goes on where the database answers", "the upkeep has the database here again")
+	lost := trouble.New(log, "the upkeep cannot reach the database from this node; retrying", "the upkeep reaches the database again from this node")
 	for ctx.Err() == nil {
 		ran := false
 		err := s.db.ExclusiveInTurn(ctx, exclusive, func() { lost.Saw(nil, "running", false) }, func(ctx context.Context) error {
@@ -67,7 +66,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 	}
 }
 
-// upkeep folds, sweeps and prunes until ctx is done.
+// upkeep folds counters, sweeps and removes expired data until ctx is done.
 func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -79,9 +78,9 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	both.Wait()
 }
 
-// clean removes what nobody needs any more.
+// clean removes expired data.
 func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	_, _ = s.sweep(ctx, log, registry.Grace) // it is told
+	_, _ = s.sweep(ctx, log, registry.Grace) // which logs its error
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	if retention > 0 {

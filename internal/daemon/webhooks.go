@@ -9,9 +9,9 @@ import (
 	"granary/internal/webhooks/deliver"
 )
 
-// startHooks opens the deeds of webhooks and begins to send what waits for
-// them. url is the server's own address, as receivers are told it; metrics may
-// be nil. stop waits for what is being sent, for a few seconds at most.
+// startHooks builds the webhooks service and starts to send waiting deliveries. url is
+// the server's own address, for receivers; metrics may be nil. stop waits for running
+// attempts, for a few seconds at most.
 func (s *server) startHooks(ctx context.Context, url, version string, metrics *httpd.Metrics, log *slog.Logger) (stop func()) {
 	sender := deliver.NewSender(s.webhooks.Guard, url, version, time.Now)
 	s.webhooks.Sender = sender

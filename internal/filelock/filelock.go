@@ -4,9 +4,9 @@ package filelock
 
 import "os"
 
-// Try locks a file for this open descriptor alone, and says whether it could:
-// false without an error is that somebody else has the lock. It holds until the
-// file is closed. What others read or write is not held back, on any system: both
-// sides must ask. Where the file system has no locks the error is
+// Try locks a file for this open descriptor, and reports whether it could: false
+// without an error means that another descriptor has the lock. The lock ends when the
+// file is closed. It does not prevent reads or writes, on any system: all users of the
+// file must call Try. If the file system has no locks, the error is
 // errors.ErrUnsupported.
 func Try(f *os.File) (mine bool, err error) { return try(f) }

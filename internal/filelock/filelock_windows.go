@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockedByte is far behind what any file holds, in units of 4 GiB: on Windows
-// nobody else may read or write bytes that are locked.
+// lockedByte is far beyond the end of any file, in units of 4 GiB: on Windows no
+// other process may read or write locked bytes.
 const lockedByte = 1 << 30
 
 func try(f *os.File) (bool, error) {

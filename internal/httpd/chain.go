@@ -32,9 +32,9 @@ type Options struct {
 }
 
 // Chain wraps next so that every request gets an id, a client address, a guard
-// on its body, a line in the log, its metrics, and a plain 500 where next
-// panics. It is one handler rather than a stack of them because the price is
-// paid on every small download.
+// on its body, a line in the log, its metrics, and a plain 500 if next
+// panics. It is one handler rather than a stack of them because every small
+// download pays for it.
 //
 // Route patterns are read from the request that next was given: a layer that
 // copies the request (WithContext) belongs behind the mux, not before it.
@@ -58,7 +58,7 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.doubtful = x.conn.doubtful(r)
 	w.Header()[idHeader] = []string{x.id}
 	// A copy, not r itself: net/http looks at the Body of its own request after
-	// the handler, and must find what it put there.
+	// the handler, and must find its own Body there.
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.body = guard(w, r, c.o.StallTimeout)
 	if c.o.Metrics != nil {
@@ -68,9 +68,9 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.next.ServeHTTP(x, r)
 }
 
-// end is deferred: it recovers what the handler panicked with, then tells the
-// log and the metrics. Whatever the client must not take for a whole answer
-// leaves by http.ErrAbortHandler, at which net/http drops the connection.
+// end is deferred: it recovers the handler's panic, then writes the log line and
+// the metrics. If the client must not take the answer for a whole one, it panics
+// with http.ErrAbortHandler, so that net/http drops the connection.
 func (c *chain) end(x *exchange, r *http.Request) {
 	aborted := false
 	if p := recover(); p == http.ErrAbortHandler {
@@ -99,9 +99,9 @@ func (c *chain) end(x *exchange, r *http.Request) {
 	}
 }
 
-// writePlain500 drops what the handler had prepared: a Content-Length or ETag
-// of the answer that failed must not stand over this one. What lets the page of
-// another origin read the answer stays.
+// writePlain500 drops the headers that the handler had set: a Content-Length or ETag
+// of the failed answer would be wrong for this one. It keeps the CORS headers, which
+// let a page of another origin read the answer.
 func writePlain500(x *exchange) {
 	h := x.Header()
 	maps.DeleteFunc(h, func(name string, _ []string) bool {
@@ -113,7 +113,7 @@ func writePlain500(x *exchange) {
 }
 
 // log writes the request's one line, with the panic or error that explains a
-// 5xx, so that each is told exactly once.
+// 5xx, so that each is logged exactly once.
 func (c *chain) log(x *exchange, r *http.Request, route string, took time.Duration, aborted bool) {
 	level := slog.LevelInfo
 	switch {
@@ -150,7 +150,7 @@ func (c *chain) log(x *exchange, r *http.Request, route string, took time.Durati
 	c.o.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// routeOf is a pattern without its method, which has a place of its own.
+// routeOf is a pattern without its method, which has its own field.
 func routeOf(pattern string) string {
 	if _, path, ok := strings.Cut(pattern, " "); ok {
 		return strings.TrimLeft(path, " ")
@@ -158,7 +158,7 @@ func routeOf(pattern string) string {
 	return pattern
 }
 
-// loggedPath is the path as it came, escapes and all, and never the query: it
+// loggedPath is the path as received, with its escapes, and never the query, which
 // may hold a token.
 func loggedPath(r *http.Request) string {
 	const most = 1024

@@ -11,7 +11,7 @@ import (
 // What a connection is in the middle of.
 const (
 	quiet  int32 = iota // nothing
-	begun               // a request: net/http may refuse it by itself, where no handler sees it
+	begun               // a request: net/http may refuse it before any handler sees it
 	unread              // its last request was answered, and the body was not read to its end
 	lost                // a header that will not be whole, which net/http does not answer
 )
@@ -21,15 +21,15 @@ type event int
 
 const (
 	came     event = iota // a header, or what there is of it
-	answered              // a request, and it had no body, or one read to its end; or nobody may have the answer
+	answered              // a request, and it had no body, or one read to its end; or the answer must not be sent
 	refused               // a request, and its client may still be sending
 	rested                // the connection, which waits for the next request
 	failed                // a read: the client has left, or a deadline has passed
 	closed                // our side
 )
 
-// conn is a connection that knows what net/http does not tell: whether its
-// client may still be sending when it is closed (linger.go), and how the header
+// conn is a connection that knows two things that net/http does not expose: whether
+// its client may still be sending when it is closed (linger.go), and how the header
 // of the running request was framed (framing.go).
 type conn struct {
 	net.Conn
@@ -67,8 +67,8 @@ func inContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// on is told what happened and says whether a close must linger, so that the
-// client gets the answer.
+// on takes an event and reports whether a close must linger, so that the client
+// gets the answer.
 //
 //	         came    answered  refused  rested  failed  closed
 //	quiet    begun   quiet     unread   quiet   lost    quiet
@@ -76,8 +76,8 @@ func inContext(ctx context.Context, c net.Conn) context.Context {
 //	unread   begun   quiet     unread   quiet   unread  quiet, lingers
 //	lost     lost    quiet     unread   quiet   lost    quiet
 //
-// A read that fails in a body changes nothing: the client is answered all the
-// same. A second close is abrupt, so that the first can be cut short.
+// A failed read of a body changes nothing: the client still gets an answer. A second
+// close is abrupt, so that it can end the first.
 func (c *conn) on(e event) (lingers bool) {
 	next := c.state.Load()
 	switch e {
@@ -98,7 +98,7 @@ func (c *conn) on(e event) (lingers bool) {
 	return e == closed && (was == begun || was == unread)
 }
 
-// follow is told by net/http what becomes of a connection.
+// follow is the hook by which net/http reports the states of a connection.
 func follow(nc net.Conn, state http.ConnState) {
 	c := nc.(*conn)
 	switch state {
@@ -110,9 +110,9 @@ func follow(nc net.Conn, state http.ConnState) {
 	}
 }
 
-// Read takes note of what it reads; see doubtful. Reads of one byte are those
-// by which net/http watches, in another goroutine, for the client's leaving; it
-// ends them by a deadline of its own.
+// Read records the bytes it reads; see doubtful. With reads of one byte net/http
+// watches, in another goroutine, whether the client closes; it ends them with a
+// deadline.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if len(p) > 1 {

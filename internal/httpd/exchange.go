@@ -16,7 +16,7 @@ type exchange struct {
 	start  time.Time
 	id     string
 	client netip.Addr
-	body   *guardedBody // nil where the request has none
+	body   *guardedBody // nil if the request has none
 	conn   *conn        // nil outside of a Server
 
 	doubtful bool // its length: the connection ends with this answer

@@ -5,21 +5,20 @@ import (
 	"net/http"
 )
 
-// headerRoom is the size of the buffer in which net/http reads a header. A read
-// with less room continues a line that lies there already. One with all of it
-// may follow whole lines, which are no longer there.
+// headerRoom is the size of the buffer in which net/http reads a header. A read into
+// less room continues a line that is in the buffer already. A read into all of it may
+// follow whole lines that are no longer in the buffer.
 const headerRoom = 4096
 
 // doubtful says whether the request's length can be read in two ways, so that
 // the connection must end after the answer (RFC 9112, 6.1): a Transfer-Encoding
-// beside a Content-Length, or in HTTP/1.0. net/http obeys the one, drops the
-// other and does not tell.
+// with a Content-Length, or in HTTP/1.0. net/http obeys the first, drops the
+// second and does not report it.
 //
-// So the bytes of the header are searched. They are all there if they came in one
-// read, which begins with the request line and still lies in its buffer. If they
-// are not, the request is taken for doubtful. Only requests in chunks and kept
-// connections of HTTP/1.0 pay for this. It must be asked before anything is read
-// of the body.
+// So doubtful searches the bytes of the header. They are complete if they came in one
+// read that begins with the request line and is still in the buffer; if not, the
+// request counts as doubtful. Only chunked requests and kept connections of HTTP/1.0
+// pay for this. Call it before the body is read.
 func (c *conn) doubtful(r *http.Request) bool {
 	var beside []byte
 	switch {

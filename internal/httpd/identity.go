@@ -9,8 +9,8 @@ import (
 
 const idHeader = "X-Request-Id"
 
-// requestID is the client's own id where it is fit to be logged and sent back,
-// otherwise 128 random bits.
+// requestID is the client's own id if it can be logged and sent back, otherwise 128
+// random bits.
 func requestID(h http.Header) string {
 	if ids := h[idHeader]; len(ids) == 1 && validID(ids[0]) {
 		return ids[0]
@@ -31,9 +31,9 @@ func validID(id string) bool {
 	return true
 }
 
-// clientIP walks X-Forwarded-For from its end, where each proxy adds the peer
-// it saw, as long as the one who speaks is trusted. What lies further left may
-// be invented by the client. A word that is no address ends the walk.
+// clientIP walks X-Forwarded-For from its end, to which each proxy adds its peer's
+// address, as long as the peer is a trusted proxy. The client may have invented
+// the words further left. A word that is not an address ends the walk.
 func clientIP(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

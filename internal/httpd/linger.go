@@ -7,11 +7,11 @@ import (
 
 // lingering bounds how long a connection is read on after its last answer.
 //
-// A system answers bytes that nobody reads with a reset, and the reset overtakes
-// the answer: a client that is still sending its 60 MB, or the proxy before it,
-// would see a broken connection in place of our 401. So our side is closed
-// first, and what the client sends is dropped until it closes its own
-// (RFC 9112, 9.6). The numbers are those of nginx.
+// A system answers unread bytes with a reset, and the reset overtakes the answer: a
+// client that is still sending its 60 MB, or the proxy in front, would see a broken
+// connection in place of our 401. So the server closes its side first, and drops what
+// the client sends until the client closes its own (RFC 9112, 9.6). The numbers are
+// those of nginx.
 type lingering struct {
 	idle   time.Duration   // without a byte
 	time   time.Duration   // in all
@@ -34,10 +34,10 @@ const (
 	lingerBytes = 1 << 30
 )
 
-// halfCloser is a connection that can end the one direction and go on with the other.
+// halfCloser is a connection that can close its writing side and still be read.
 type halfCloser interface{ CloseWrite() error }
 
-// Close lingers where the client may still be sending.
+// Close lingers if the client may still be sending.
 func (c *conn) Close() error {
 	if c.on(closed) {
 		c.linger()
@@ -45,8 +45,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite is what net/http calls, half a second before Close, where it knows
-// of a body that was not read.
+// CloseWrite is called by net/http, half a second before Close, if it knows of an
+// unread body.
 func (c *conn) CloseWrite() error {
 	if c.on(closed) {
 		c.linger()
@@ -58,8 +58,8 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// linger sends all that was written, and the end of it, then reads and drops.
-// Its buffer is no larger than those that net/http has given back by now.
+// linger sends the written bytes and closes the writing side, then reads and drops.
+// Its buffer is no larger than those that net/http has freed by now.
 func (c *conn) linger() {
 	h, ok := c.Conn.(halfCloser)
 	if !ok || h.CloseWrite() != nil {
@@ -103,10 +103,10 @@ func isDone(ch <-chan struct{}) bool {
 
 // settle is called before the header of the answer leaves.
 //
-// On a connection that is to go on, net/http reads the rest of the body first, up
-// to 256 KiB, and answers then. Nobody who is refused waits for that: what is
-// about to arrive is dropped here, and if it was not all, the connection ends
-// with this answer. With other answers the rest gets little time.
+// On a connection that stays open, net/http reads the rest of the body first, up to
+// 256 KiB, and answers then. A refusal must not wait for that: settle drops what is
+// about to arrive, and if that was not all, the connection ends with this answer.
+// Other answers give the rest little time.
 func (x *exchange) settle() {
 	ends := x.doubtful
 	switch {
@@ -121,7 +121,7 @@ func (x *exchange) settle() {
 	}
 }
 
-// leave tells the connection whether the client may still be sending.
+// leave records on the connection whether the client may still be sending.
 func (x *exchange) leave(aborted bool) {
 	switch {
 	case x.conn == nil:

@@ -26,7 +26,7 @@ func NewMetrics() *Metrics {
 		registry: prometheus.NewRegistry(),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_http_requests_in_flight",
-			Help: "Requests being served now.",
+			Help: "Requests in progress.",
 		}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "granary_http_requests_total",
@@ -44,11 +44,11 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Register adds collectors of other rooms; it panics where a name is taken.
+// Register adds collectors of other packages; it panics if a name is taken.
 func (m *Metrics) Register(cs ...prometheus.Collector) { m.registry.MustRegister(cs...) }
 
-// CountThrottled shows how many requests a throttle has refused; it panics where
-// the name is taken.
+// CountThrottled adds a metric of how many requests a throttle has refused; it panics
+// if the name is taken.
 func (m *Metrics) CountThrottled(name string, refused func() uint64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name:        "granary_throttled_requests_total",
@@ -57,17 +57,17 @@ func (m *Metrics) CountThrottled(name string, refused func() uint64) {
 	}, func() float64 { return float64(refused()) }))
 }
 
-// ShowAnswers shows how much memory large answers take, and how many requests
-// wait for some; it panics where the names are taken.
+// ShowAnswers adds metrics of how much memory large answers take, and how many
+// requests wait for some; it panics if the names are taken.
 func (m *Metrics) ShowAnswers(held func() (taken int64, waiting int)) {
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "granary_answers_memory_bytes",
-			Help: "Memory that answers above 64 KiB have reserved.",
+			Help: "Bytes of memory reserved by answers above 64 KiB.",
 		}, func() float64 { taken, _ := held(); return float64(taken) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "granary_answers_waiting",
-			Help: "Requests that wait for memory for their answer.",
+			Help: "Requests that wait for memory for their answers.",
 		}, func() float64 { _, waiting := held(); return float64(waiting) }))
 }
 

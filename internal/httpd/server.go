@@ -19,16 +19,16 @@ import (
 const (
 	maxHeaderBytes = 64 << 10 // of a request; net/http adds 4 KiB of slop
 
-	// userTimeout ends a connection whose peer takes nothing in. A download has
-	// no deadline of its own (a large file over a slow line is fine), and a
-	// sendfile that waits would otherwise wait for ever.
+	// userTimeout ends a connection whose peer reads nothing. A download has no
+	// deadline (a large file over a slow line is fine), so a waiting sendfile
+	// would otherwise wait for ever.
 	userTimeout = 5 * time.Minute
 
-	// graceAfterCut is what handlers get to notice that their request is over.
+	// graceAfterCut is the time for handlers to notice that their request is over.
 	graceAfterCut = 5 * time.Second
 )
 
-// Server serves HTTP on one listener until it is told to stop.
+// Server serves HTTP on one listener until its context ends.
 type Server struct {
 	http     http.Server
 	shutdown time.Duration
@@ -67,12 +67,12 @@ func NewServer(h http.Handler, o Options) *Server {
 }
 
 // Serve answers requests on ln until ctx is done, then drains: nothing new is
-// accepted, running requests get Options.ShutdownTimeout to finish, the rest is
-// cut off (connection closed, context cancelled) and given a moment to notice.
-// It then returns nil; an error means that accepting failed before. It closes
-// ln, and can be called once.
+// accepted, running requests get Options.ShutdownTimeout to finish; then it closes
+// the connections and cancels the contexts of the rest, and gives them a moment to
+// notice. It returns nil then; an error means that accepting failed before. It
+// closes ln, and can be called once.
 //
-// The contexts of requests do not descend from ctx: at the end of ctx they go on.
+// The contexts of requests do not descend from ctx: they continue when ctx ends.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.cut()
 	defer s.end()
@@ -82,7 +82,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	case err := <-failed:
 		s.end()
 		_ = s.http.Close()
-		return fmt.Errorf("cannot go on serving on %s: %w", ln.Addr(), err)
+		return fmt.Errorf("the server on %s failed: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
 	s.end()
@@ -94,7 +94,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		s.waitForHandlers(graceAfterCut)
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("cannot go on serving on %s: %w", ln.Addr(), err)
+		return fmt.Errorf("the server on %s failed: %w", ln.Addr(), err)
 	}
 	return nil
 }

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// setUserTimeout does nothing where there is no TCP_USER_TIMEOUT.
+// setUserTimeout does nothing on systems without TCP_USER_TIMEOUT.
 func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }

@@ -7,8 +7,8 @@ import (
 )
 
 // guardedBody cuts off an upload that makes no progress: its Read fails with an
-// error that is os.ErrDeadlineExceeded. There is no bound on a whole body,
-// which may be large and slow, so net/http's own ReadTimeout cannot be used.
+// error that is os.ErrDeadlineExceeded. A whole body may be large and slow and has
+// no time limit, so net/http's ReadTimeout cannot be used.
 type guardedBody struct {
 	io.ReadCloser
 	control  *http.ResponseController
@@ -22,9 +22,9 @@ type guardedBody struct {
 }
 
 // guard puts a guardedBody into r, which must be a copy of the server's own
-// request, and returns it; nil where there is no body. A stall of 0 is none. It
-// reads nothing, and so asks for no 100-continue. The deadline starts here: where
-// the handler does not read the body, net/http may.
+// request, and returns it; nil if there is no body. A stall of 0 is no limit. guard
+// reads nothing, and so sends no 100-continue. The deadline starts here: if the
+// handler does not read the body, net/http may.
 func guard(w http.ResponseWriter, r *http.Request, stall time.Duration) *guardedBody {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil
@@ -55,8 +55,8 @@ func (g *guardedBody) hurry(rest time.Duration) {
 	}
 }
 
-// What is dropped of a body that nobody wants, to keep its connection. The bytes
-// are what net/http drops.
+// How much of an unwanted body is dropped to keep its connection. The bytes are as
+// many as net/http drops.
 const (
 	dropTime  = 100 * time.Millisecond
 	dropBytes = 256 << 10

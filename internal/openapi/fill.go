@@ -89,7 +89,7 @@ func (op operation) add(usual object) {
 	}
 }
 
-// showPages adds the headers that tell where a page is in its list.
+// showPages adds the headers of a page in a list.
 func (op operation) showPages(headers object) {
 	parameters, _ := op.object["parameters"].([]any)
 	for _, p := range parameters {
@@ -115,8 +115,8 @@ func (op operation) takeForms() {
 	}
 }
 
-// requireAll requires every property that is not optional, where the schema does
-// not say what it requires.
+// requireAll requires every property that is not optional, if the schema does not
+// list required ones.
 func requireAll(schema object) {
 	optional, _ := schema["optional"].([]any)
 	delete(schema, "optional")

@@ -1,6 +1,6 @@
-// Package openapi describes the API for programs: OpenAPI 3.1, written by hand
-// in the files beside it. It knows words only. Which routes there are, and what
-// they take and answer, the tests of package api compare with it.
+// Package openapi describes the API for programs: OpenAPI 3.1, written by hand in
+// the YAML files of this folder. The tests of package api compare it with the routes,
+// their parameters and their answers.
 package openapi
 
 import (
@@ -66,7 +66,7 @@ func (t Text) At(server string) ([]byte, error) {
 	return slices.Concat([]byte(`{"servers":`), servers, []byte(","), t[1:]), err
 }
 
-// at is the object that the keys lead to, nil where they lead nowhere.
+// at is the object that the keys lead to, nil if there is none.
 func at(o object, keys ...string) object {
 	for _, key := range keys {
 		o, _ = o[key].(object) // no object leads nowhere
@@ -74,8 +74,8 @@ func at(o object, keys ...string) object {
 	return o
 }
 
-// merge adds part to doc: objects key by key, lists one behind the other. What
-// stands in two files is a mistake.
+// merge adds part to doc: objects key by key, lists one after the other. A value in
+// two files is an error.
 func merge(doc, part object) error {
 	for key, v := range part {
 		switch have := doc[key].(type) {

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// Budget shares out bytes of memory, and gives no key more than its part. Who
-// finds it full waits: first come, first served, but that a key which has its
-// part keeps nobody else waiting. A nil Budget is without limit. It is safe for
-// use by many goroutines, and remembers only keys that hold something.
+// Budget shares out bytes of memory, and gives no key more than its part. If it is
+// full, callers wait: first come, first served, except that a key with its full part
+// does not block others. A nil Budget has no limit. It is safe for concurrent use,
+// and keeps only keys that hold memory.
 type Budget struct {
 	total, each int64
 
@@ -18,7 +18,7 @@ type Budget struct {
 	queue []*waiter // in the order in which they came
 }
 
-// waiter is who waits for n bytes. Its channel is closed once they are its own.
+// waiter is a caller that waits for n bytes. Its channel is closed when it has them.
 type waiter struct {
 	key Key
 	n   int64
@@ -30,9 +30,9 @@ func NewBudget(total, each int64) *Budget {
 	return &Budget{total: total, each: min(each, total), keys: map[Key]int64{}}
 }
 
-// Take takes n bytes, at most what a key may hold, or waits for them until ctx
-// is done and then returns its error. Who holds something must not wait for
-// more: two such would wait for each other.
+// Take takes n bytes, at most as many as a key may hold, or waits for them until ctx
+// is done and then returns its error. A caller that holds bytes must not take more:
+// two such callers would wait for each other.
 func (b *Budget) Take(ctx context.Context, k Key, n int64) error {
 	if b == nil {
 		return nil
@@ -83,8 +83,8 @@ func (b *Budget) Give(k Key, n int64) {
 	b.admit()
 }
 
-// admit lets in who fits. The first for whom only the total is too small stops
-// all behind it, so that many small ones do not keep a large one out.
+// admit serves the waiters that fit. The first one that waits only for the total
+// stops all behind it, so that many small ones cannot starve a large one.
 func (b *Budget) admit() {
 	waiting := b.queue[:0]
 	full := false

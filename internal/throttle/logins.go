@@ -71,8 +71,8 @@ func (l *Logins) Bad(from netip.Addr, digest [32]byte) {
 	l.slot(digest).CompareAndSwap(fingerprint(digest), 0)
 }
 
-// slot is where the digest is remembered. Digests are random, so that nobody
-// can choose whose place to take; a wrong match costs one look-up.
+// slot is the digest's slot in the table. Digests are random, so that no client can
+// choose whose slot it overwrites; a wrong match costs one look-up.
 func (l *Logins) slot(digest [32]byte) *atomic.Uint64 {
 	return &l.known[number(digest[:8])%knownSlots]
 }

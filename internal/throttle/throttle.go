@@ -18,7 +18,7 @@ type Rate struct {
 	Seconds  int64
 }
 
-// Key is who is counted.
+// Key is the user, deploy token or address that is counted.
 type Key struct {
 	kind byte
 	id   uint64
@@ -83,8 +83,7 @@ type shard struct {
 	shared [sharedSlots]int64
 }
 
-// New makes a Throttle of the name that clients are told; nil where the rate is
-// zero.
+// New makes a Throttle with the name that clients see; nil if the rate is zero.
 func New(name string, rate Rate, now func() time.Time) *Throttle {
 	if rate.Requests <= 0 || rate.Seconds <= 0 {
 		return nil
@@ -94,7 +93,7 @@ func New(name string, rate Rate, now func() time.Time) *Throttle {
 	return t
 }
 
-// Count counts a request, and returns a *Refusal where it is one too many.
+// Count counts a request, and returns a *Refusal if it exceeds the rate.
 func (t *Throttle) Count(k Key) error {
 	if t == nil {
 		return nil
@@ -153,14 +152,14 @@ func (t *Throttle) refusal(now, observed int64) *Refusal {
 	}
 }
 
-// Name is the name that clients are told.
+// Name is the name that clients see.
 func (t *Throttle) Name() string { return t.name }
 
 // Refused is how many requests were refused since the start.
 func (t *Throttle) Refused() uint64 { return t.refused.Load() }
 
-// Refusal is the error of a request too many: what the client is told (contract
-// rest-api H).
+// Refusal is the error of a request above the rate, with what its answer says
+// (contract rest-api H).
 type Refusal struct {
 	Name      string
 	PerMinute int64         // the limit, scaled to 60 s and rounded up

@@ -1,4 +1,4 @@
-// Package trouble keeps what goes on failing, or may happen with every request,
+// Package trouble keeps repeated failures, and events that every request may cause,
 // from filling the log.
 package trouble
 
@@ -33,7 +33,7 @@ func New(log *slog.Logger, fails, over string) *Trouble {
 	return &Trouble{log: log, fails: fails, over: over, now: time.Now}
 }
 
-// Saw is told how each try ended: nil is well. with goes into the line.
+// Saw takes the result of each try: nil is success. with goes into the line.
 func (t *Trouble) Saw(err error, with ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,8 +60,8 @@ func (t *Trouble) Saw(err error, with ...any) {
 	t.log.Warn(t.fails, with...)
 }
 
-// inOneLine tells each line of an error once: where several things failed together
-// they often failed in the same way.
+// inOneLine joins the lines of an error, each once: if several things fail together,
+// they often fail in the same way.
 func inOneLine(text string) string {
 	var parts []string
 	for line := range strings.Lines(text) {

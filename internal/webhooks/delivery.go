@@ -14,7 +14,7 @@ type Delivery struct {
 	Hook      Hook
 	Key       string // the same at every attempt
 	Event     Event
-	Body      string // what a resend repeats; empty for an event that was not sent yet
+	Body      string // as sent, for a resend; empty if the event was not sent yet
 	Attempts  int    // this one included
 	CreatedAt time.Time
 }
@@ -35,8 +35,8 @@ type Attempt struct {
 	CreatedAt       time.Time
 }
 
-// OK reports an attempt that need not be repeated. A redirect is not followed
-// and is no success: what was to be told has not been taken.
+// OK reports whether the attempt succeeded. A redirect is not followed and is a
+// failure: the receiver has not accepted the event.
 func (a Attempt) OK() bool { return a.Status >= 200 && a.Status < 300 }
 
 // Outcome is the answer's status, or why there was none.
@@ -55,10 +55,9 @@ func NewKey() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// Lease is how long a delivery that was taken from the outbox is nobody else's.
-// An attempt takes two thirds of it at most; the rest is for records that are
-// slow and for clocks of nodes that differ. Whoever dies with a delivery in hand
-// holds it up for so long.
+// Lease is how long a claimed delivery belongs to one node. An attempt takes two
+// thirds of it at most; the rest is for a slow database and for different clocks of
+// nodes. If a node dies with a delivery, the delivery waits for the end of the lease.
 const Lease = 15 * time.Second
 
 // How often and how long a delivery is tried.
@@ -78,8 +77,7 @@ const (
 	longRest      = 24 * time.Hour
 )
 
-// Retry is when a failed delivery is due again; ok is false where it is given
-// up.
+// Retry returns when a failed delivery is due again; ok is false if it is abandoned.
 func (d Delivery) Retry(now time.Time) (due time.Time, ok bool) {
 	if d.Attempts >= maxAttempts || now.Sub(d.CreatedAt) > maxAge {
 		return time.Time{}, false

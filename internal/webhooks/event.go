@@ -22,16 +22,16 @@ type Event struct {
 	User    *User // nil for a deploy token
 	Project Project
 	Package Package
-	File    *File // nil where the whole package was deleted
+	File    *File // nil if the whole package was deleted
 }
 
-// User is who did it.
+// User is the author of the event.
 type User struct {
 	ID             int64
 	Username, Name string
 }
 
-// Project is where it happened.
+// Project is the project of the event.
 type Project struct {
 	ID                           int64
 	Name, Description, Namespace string

@@ -10,10 +10,9 @@ import (
 	"granary/internal/fault"
 )
 
-// Guard decides to which addresses deliveries may go. What a receiver's name
-// stands for can change at any time, so it is asked about the very address
-// that is being connected to; asking it about a URL only spares the owner a
-// hook that could never work.
+// Guard decides to which addresses deliveries may go. The address of a receiver's
+// name can change at any time, so the decisive check is of the address at connect
+// time; the check of a URL only saves the owner a hook that could never work.
 type Guard struct {
 	Allow []netip.Prefix // networks that are reached although they are not public
 }
@@ -34,7 +33,7 @@ func (g Guard) Permits(a netip.Addr) bool {
 func special(a netip.Addr) bool {
 	networks := []string{
 		"0.0.0.0/8",       // this network
-		"100.64.0.0/10",   // behind a carrier's NAT; also where some clouds keep their metadata
+		"100.64.0.0/10",   // behind a carrier's NAT; also the metadata of some clouds
 		"192.0.0.0/24",    // protocol assignments
 		"192.0.2.0/24",    // documentation
 		"192.88.99.0/24",  // relays of 6to4
@@ -57,8 +56,8 @@ func special(a netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(n string) bool { return netip.MustParsePrefix(n).Contains(a) })
 }
 
-// checkURL refuses what is no address for deliveries, and hosts that say of
-// themselves that they are not public. GitLab's words come first.
+// checkURL refuses texts that are no URL for deliveries, and names and addresses that
+// are clearly not public. GitLab's words come first.
 func (g Guard) checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {

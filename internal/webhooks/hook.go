@@ -10,23 +10,22 @@ import (
 	"granary/internal/fault"
 )
 
-// Hook is a receiver that wants to be told what happens in a project.
+// Hook is a receiver of a project's events.
 type Hook struct {
 	ID          int64
 	ProjectID   int64
 	Target      Target
 	Name        string
 	Description string
-	Packages    bool     // whether it is told of packages
+	Packages    bool     // whether it receives events of packages
 	Others      []string // further kinds of event that it asked for; none is ever sent
 	VerifyTLS   bool
 	Failures    int        // attempts since the last one that went well
-	Disabled    *time.Time // until when nothing is sent; nil where it was never disabled
+	Disabled    *time.Time // until when nothing is sent; nil if it was never disabled
 	CreatedAt   time.Time
 }
 
-// Target is where deliveries go, and the secrets that go there and nowhere
-// else.
+// Target is the URL of deliveries, and the secrets that are sent only there.
 type Target struct {
 	URL          string
 	Token        string // sent as X-Gitlab-Token
@@ -58,8 +57,8 @@ const (
 	maxValue   = 2048
 )
 
-// OtherKinds are GitLab's kinds of event for projects besides packages. A hook
-// may ask for them, as tools made for GitLab do; granary has none to send.
+// OtherKinds are GitLab's other kinds of events for projects. A hook may ask for
+// them, as tools made for GitLab do; granary never sends them.
 func OtherKinds() []string {
 	return []string{
 		"push_events", "tag_push_events", "merge_requests_events", "repository_update_events",
@@ -69,8 +68,8 @@ func OtherKinds() []string {
 	}
 }
 
-// apply makes the edit. Secrets were given for one URL: with another they are
-// gone, so that nobody sends them to a place of their choice (GitLab does so).
+// apply makes the edit. Secrets belong to one URL: another URL removes them, so that
+// a maintainer cannot send them to another address (as in GitLab).
 func (e Edit) apply(h *Hook) {
 	if e.URL != nil && *e.URL != h.Target.URL {
 		h.Target = Target{URL: *e.URL}
@@ -164,8 +163,8 @@ func headerValue(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// reserved reports a header that a custom one may not stand in for: those that
-// frame the request, and those that say who sends what.
+// reserved reports whether a custom header may not have this name: it frames the
+// request, or identifies sender and event.
 func reserved(key string) bool {
 	key = strings.ToLower(key)
 	return slices.Contains([]string{

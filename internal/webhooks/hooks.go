@@ -1,5 +1,5 @@
-// Package webhooks tells others what happens to packages: whom, about what, how
-// often, and to which addresses it may be sent. It sends nothing itself.
+// Package webhooks decides what is sent about packages: to which hooks, which events,
+// how often, and to which addresses. It sends nothing itself.
 package webhooks
 
 import (
@@ -32,12 +32,12 @@ type Records interface {
 	Log
 }
 
-// Store keeps hooks. Each method is one transaction. NotFound where the project
-// has no such hook.
+// Store keeps hooks. Each method is one transaction, and returns NotFound if the
+// project has no such hook.
 type Store interface {
 	ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[Hook], error)
 	FindHook(ctx context.Context, projectID, id int64) (Hook, error)
-	// InsertHook fails with Full where the project has as many as the limit.
+	// InsertHook returns Full if the project has reached the limit.
 	InsertHook(ctx context.Context, h Hook, most fault.Limit, e audit.Event) (Hook, error)
 	// UpdateHook calls change with the hook as it is, keeps what it makes of it,
 	// and records what it returns.
@@ -66,7 +66,7 @@ type Log interface {
 // ranges; none given, all. An attempt without an answer has status 0.
 type AttemptFilter struct{ Statuses [][2]int }
 
-// Sender tries a delivery once. What goes wrong is told in the Attempt.
+// Sender tries a delivery once. The Attempt holds any fault.
 type Sender interface {
 	Send(ctx context.Context, d Delivery) Attempt
 }
@@ -77,7 +77,7 @@ func (s *Service) allow(ctx context.Context, a access.Actor, project string, act
 	return projectID, err
 }
 
-// event tells of a hook by its name: its URL may be a secret.
+// event names a hook by its name: its URL may be a secret.
 func (s *Service) event(a access.Actor, name audit.Name, h Hook) audit.Event {
 	return audit.New(a, name, s.Now(), audit.Entity{Type: audit.Project, ID: h.ProjectID}).To("ProjectHook", h.ID, h.Name)
 }
@@ -124,7 +124,8 @@ func (s *Service) Get(ctx context.Context, a access.Actor, project string, id in
 	return s.Records.FindHook(ctx, projectID, id)
 }
 
-// Create makes a hook, told of packages unless the edit says otherwise.
+// Create makes a hook, which receives events of packages unless the edit says
+// otherwise.
 func (s *Service) Create(ctx context.Context, a access.Actor, project string, e Edit) (Hook, error) {
 	projectID, err := s.allow(ctx, a, project, access.AdminHooks)
 	if err != nil {
@@ -173,7 +174,7 @@ func (s *Service) SetHeader(ctx context.Context, a access.Actor, project string,
 	return err
 }
 
-// DropHeader takes a header away. NotFound where there is none of that key.
+// DropHeader removes a header. It returns NotFound if there is none with that key.
 func (s *Service) DropHeader(ctx context.Context, a access.Actor, project string, id int64, key string) error {
 	projectID, err := s.allow(ctx, a, project, access.AdminHooks)
 	if err != nil {
@@ -190,8 +191,8 @@ func (s *Service) DropHeader(ctx context.Context, a access.Actor, project string
 	return err
 }
 
-// Test sends a sample event, to a hook that rests too. Unprocessable where the
-// receiver does not take it.
+// Test sends a sample event, also to a disabled hook. It returns Unprocessable if the
+// receiver does not accept it.
 func (s *Service) Test(ctx context.Context, a access.Actor, project string, id int64) error {
 	projectID, err := s.allow(ctx, a, project, access.AdminHooks)
 	if err != nil {
@@ -244,7 +245,7 @@ func (s *Service) Resend(ctx context.Context, a access.Actor, project string, id
 	return tried.Status, err
 }
 
-// send tries a delivery now. Unprocessable where there was no answer.
+// send tries a delivery now. It returns Unprocessable if there was no answer.
 func (s *Service) send(ctx context.Context, d Delivery) (Attempt, error) {
 	tried := s.Sender.Send(ctx, d)
 	if err := s.Records.RecordAttempt(ctx, tried); err != nil {

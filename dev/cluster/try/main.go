@@ -1,5 +1,5 @@
-// Try is `make cluster`: it starts a cluster, prints where and with which token,
-// and stops everything at Ctrl-C.
+// Try is `make cluster`: it starts a cluster, prints its address and token, and stops
+// everything at Ctrl-C.
 package main
 
 import (

@@ -12,7 +12,7 @@ import (
 	"granary/internal/blob"
 )
 
-// ErrFault is the failure that Faulty makes, unless told another.
+// ErrFault is the failure that Faulty makes by default.
 var ErrFault = errors.New("blobtest: failed on purpose")
 
 // Op is an operation of a Store or an Upload.
@@ -103,7 +103,7 @@ func (f *Faulty) next(op Op) *Fault {
 	return fault
 }
 
-// Create fails without beginning an upload, Kept or not: nobody could end it.
+// Create fails without beginning an upload, Kept or not: the caller could not end it.
 func (f *Faulty) Create(ctx context.Context, d blob.Declared) (blob.Upload, error) {
 	var up blob.Upload
 	err := f.do(Create, func() (err error) {
@@ -165,8 +165,8 @@ func (f *Faulty) List(ctx context.Context) iter.Seq2[blob.Info, error] {
 	}
 }
 
-// Tidy may fail, Kept after tidying. It does nothing where the Store inside is
-// no blob.Tidier.
+// Tidy may fail, Kept after tidying. It does nothing if the Store inside is not a
+// blob.Tidier.
 func (f *Faulty) Tidy(ctx context.Context, before time.Time) (n int, err error) {
 	inner, ok := f.inner.(blob.Tidier)
 	if !ok {

@@ -13,8 +13,8 @@ import (
 	"granary/internal/blob"
 )
 
-// Run executes the contract of blob.Store. open returns an empty store that
-// nobody else uses, and registers with t what must be cleaned up.
+// Run executes the contract of blob.Store. open returns an empty store that only this
+// test uses, and registers its cleanup with t.
 func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 	for name, test := range map[string]func(*testing.T, blob.Store){
 		"an empty store holds nothing":               testNothing,
@@ -223,7 +223,7 @@ func testCommitAfterDelete(t *testing.T, s blob.Store) {
 	wantBlob(t, s, data)
 }
 
-// testCommitMends damages blobs by an upload that says a wrong digest, in parts where
+// testCommitMends damages blobs by an upload that declares a wrong digest, in parts if
 // the store would notice otherwise.
 func testCommitMends(t *testing.T, s blob.Store) {
 	for i, size := range []int{100_000, 11 << 20} {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startWriting tells the kernel to start writing a part of a file to disk, and
-// does not wait for it. That it cannot is no error: the sync to come will.
+// startWriting asks the kernel to start writing a part of a file to disk, and does
+// not wait for it. A failure is ignored: the later sync writes the part.
 func startWriting(f *os.File, from, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), from, n, unix.SYNC_FILE_RANGE_WRITE)
 }

@@ -33,8 +33,8 @@ var _ blob.Store = (*Store)(nil)
 type Store struct {
 	dir string
 
-	// CrashPoint, where set, is called as each Commit comes to a Point; the crash
-	// tests end the process in it. Set it before the first use of the store.
+	// CrashPoint, if set, is called when a Commit reaches a Point; the crash tests
+	// end the process in it. Set it before the first use of the store.
 	CrashPoint func(Point)
 }
 
@@ -124,7 +124,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[blob.Info, error] {
 	}
 }
 
-// listFolder reports whether to go on with the next folder.
+// listFolder reports whether to continue with the next folder.
 func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Info, error) bool) bool {
 	fail := func(err error) bool {
 		yield(blob.Info{}, reason("listing "+name, err))
@@ -158,7 +158,7 @@ func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Inf
 	}
 }
 
-// info is false for what is no blob of this folder, or is one no longer.
+// info returns false if the entry is not a blob of this folder, or not any more.
 func (s *Store) info(folder string, e fs.DirEntry) (blob.Info, bool, error) {
 	d, ok := digestOf(e.Name())
 	if !ok || e.Name()[:2] != folder || !e.Type().IsRegular() {

@@ -12,7 +12,7 @@ import (
 	"granary/internal/blob"
 )
 
-// markFile holds the mark, beside the folders of blobs.
+// markFile holds the mark, next to the folders of blobs.
 const markFile = "identity"
 
 var _ blob.Marked = (*Store)(nil)
@@ -20,8 +20,8 @@ var _ blob.Marked = (*Store)(nil)
 // Mark implements blob.Marked.
 func (s *Store) Mark(context.Context) (string, error) { return MarkOf(s.dir) }
 
-// MarkOf is the mark of the store in dir, "" where there is no mark or no store.
-// Nothing is made.
+// MarkOf returns the mark of the store in dir, "" if there is no mark or no store. It
+// creates nothing.
 func MarkOf(dir string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, markFile))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

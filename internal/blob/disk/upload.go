@@ -11,9 +11,9 @@ import (
 // Point names a moment of a Commit, for Store.CrashPoint.
 type Point string
 
-// The points, in the order in which a Commit comes to them. Up to and with
+// The points, in the order in which a Commit reaches them. Up to and including
 // BeforeRename the blob is invisible; from BeforeDirSync on it is visible and
-// whole; at AfterDirSync it survives the loss of power as well.
+// whole; at AfterDirSync it also survives the loss of power.
 const (
 	BeforeSync    Point = "before-sync"
 	BeforeRename  Point = "before-rename"
@@ -21,10 +21,10 @@ const (
 	AfterDirSync  Point = "after-dirsync"
 )
 
-// behind is how many bytes are written before the disk is told to start on
-// them. Left alone, the kernel keeps all of them until the fsync, and the disk
-// idles during the upload: one system call each 8 MiB makes a large upload six
-// times as fast to durable.
+// behind is how many bytes are written before the kernel is asked to write them to
+// disk. Otherwise the kernel keeps all of them until the fsync, and the disk idles
+// during the upload: one system call each 8 MiB makes a large upload durable six
+// times as fast.
 const behind = 8 << 20
 
 // upload is a temporary file that becomes a blob.
@@ -32,7 +32,7 @@ type upload struct {
 	s       *Store
 	f       *os.File // nil once committed or aborted
 	size    int64    // bytes written
-	started int64    // of which the disk has been told
+	started int64    // bytes that the disk was asked to write
 	err     error    // the first failed Write; it forbids the Commit
 }
 

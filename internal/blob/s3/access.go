@@ -14,9 +14,9 @@ import (
 	"granary/internal/blob"
 )
 
-// chain is where keys come from: the settings, else AWS_ACCESS_KEY_ID and its
-// like, the credentials file, and the role of the machine, the container or
-// the web identity (IRSA), which are renewed by themselves.
+// chain is the sources of keys: the settings, else AWS_ACCESS_KEY_ID and the
+// variables that go with it, the credentials file, and the role of the machine, the
+// container or the web identity (IRSA), whose keys are renewed automatically.
 func chain(cfg Config) *credentials.Credentials {
 	if cfg.AccessKeyID != "" {
 		return credentials.NewStaticV4(cfg.AccessKeyID, cfg.SecretAccessKey, "")
@@ -35,15 +35,15 @@ func region(cfg Config) string {
 	return r
 }
 
-// check asks for one object below the prefix, which tells all that can be wrong
-// with the settings, and says what to do about it.
+// check asks for one object below the prefix, which shows any fault of the settings,
+// and says what to do about it.
 func (c *client) check(ctx context.Context, prefix string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	at := c.core.EndpointURL().String()
 	keys, err := c.chain.GetWithContext(c.core.CredContext())
 	if err != nil || keys.SignerType.IsAnonymous() {
-		return errors.New("there are no keys for the bucket: give GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, the AWS_* variables, a credentials file or a role")
+		return errors.New("there are no keys for the bucket: set GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, the AWS_* variables, a credentials file or a role")
 	}
 	for o := range c.core.ListObjectsIter(ctx, c.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: 1}) {
 		err = o.Err
@@ -57,19 +57,19 @@ func (c *client) check(ctx context.Context, prefix string) error {
 	case err == nil:
 		return nil
 	case !answered:
-		return fmt.Errorf("no answer from %s: %w; is the endpoint right, and is the store running?", at, err)
+		return fmt.Errorf("no answer from %s: %w; check the endpoint, and that the store is running", at, err)
 	case e.Code == minio.NoSuchBucket:
-		return fmt.Errorf("there is no bucket %q at %s; make it, or correct the setting blobs", c.bucket, at)
+		return fmt.Errorf("there is no bucket %q at %s; create it, or correct the setting blobs", c.bucket, at)
 	case e.Code == "AuthorizationHeaderMalformed" || e.Code == "PermanentRedirect" || e.StatusCode == http.StatusMovedPermanently:
-		return fmt.Errorf("the bucket %q is in another region (%s); give it as region=", c.bucket, cmp.Or(e.Region, e.Message))
+		return fmt.Errorf("the bucket %q is in another region (%s); set region=", c.bucket, cmp.Or(e.Region, e.Message))
 	case e.StatusCode == http.StatusForbidden, e.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s refuses the key %s for the bucket %q: %s (%s); is the key right, and may it list the bucket?", at, keys.AccessKeyID, c.bucket, e.Message, e.Code)
+		return fmt.Errorf("%s refuses the key %s for the bucket %q: %s (%s); check the key, and its permission to list the bucket", at, keys.AccessKeyID, c.bucket, e.Message, e.Code)
 	}
 	return fmt.Errorf("%s does not serve the bucket %q: %s (%s)", at, c.bucket, e.Message, e.Code)
 }
 
-// reason says in the contract's words what an answer of the store means. A
-// bucket that is gone is no missing blob.
+// reason translates an answer of the store to the contract's errors. A missing bucket
+// is not a missing blob.
 func reason(err error) error {
 	e, ok := errors.AsType[minio.ErrorResponse](err)
 	if !ok {

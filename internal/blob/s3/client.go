@@ -20,14 +20,14 @@ import (
 
 // client speaks to one bucket. This file and access.go alone know the SDK, so
 // that another can take its place. Its calls are small: none holds more than a part, and
-// each is tried again, with growing pauses, where the store was busy or the line broke
-// and doing it twice is doing it once.
+// each is retried, with growing pauses, if the store was busy or the line broke and the
+// call is idempotent.
 type client struct {
 	core      *minio.Core
 	bucket    string
 	class     string          // storage class of blobs
 	sse       encryption      // of all objects
-	transport *http.Transport // nil where the caller brought another
+	transport *http.Transport // nil if the caller gave another
 	chain     *credentials.Credentials
 }
 
@@ -40,7 +40,7 @@ const (
 func newClient(cfg Config) (*client, error) {
 	endpoint, err := url.Parse(cfg.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("the endpoint is no URL: %w", err)
+		return nil, fmt.Errorf("the endpoint is not a URL: %w", err)
 	}
 	if cfg.Endpoint == "" {
 		endpoint = &url.URL{Scheme: "https", Host: "s3.amazonaws.com"}
@@ -124,7 +124,7 @@ func (c *client) get(ctx context.Context, o object, from, to int64) (io.ReadClos
 	return body, nil
 }
 
-// remove deletes an object; one that is not there is no error.
+// remove deletes an object; a missing one is not an error.
 func (c *client) remove(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -135,7 +135,7 @@ func (c *client) remove(ctx context.Context, key string) error {
 	return err
 }
 
-// objects lists what lies below a prefix.
+// objects lists the objects below a prefix.
 func (c *client) objects(ctx context.Context, prefix string) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -155,11 +155,11 @@ func (c *client) objects(ctx context.Context, prefix string) iter.Seq2[object, e
 	}
 }
 
-// aim is where bytes go.
+// aim is the target of bytes.
 type aim struct {
 	key    string
 	blob   bool // for good, and so of the blobs' storage class
-	absent bool // only where nothing is at the key
+	absent bool // only if the key has no object
 }
 
 func (c *client) options(a aim) minio.PutObjectOptions {
@@ -205,8 +205,8 @@ func (c *client) send(ctx context.Context, key, id string, n int, body io.ReadSe
 	return p.ETag, reason(err)
 }
 
-// finish puts the parts together. Where the answer is lost and the SDK asks
-// again, the second answer may be that there is no such upload.
+// finish puts the parts together. If the answer is lost and the SDK retries, the
+// second answer may be that there is no such upload.
 func (c *client) finish(ctx context.Context, a aim, id string, etags []string) error {
 	parts := make([]minio.CompletePart, len(etags))
 	for n, etag := range etags {
@@ -220,7 +220,7 @@ func (c *client) finish(ctx context.Context, a aim, id string, etags []string) e
 	return reason(err)
 }
 
-// forget ends an upload in parts; one that has ended is no error.
+// forget ends an upload in parts; an ended one is not an error.
 func (c *client) forget(ctx context.Context, key, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -231,8 +231,8 @@ func (c *client) forget(ctx context.Context, key, id string) error {
 	return reason(err)
 }
 
-// again does what the SDK does not: it tries once more where the answer began
-// well and broke off. What the store refuses stays refused.
+// again does what the SDK does not: it retries once if the answer began well and broke
+// off. It does not retry a refusal.
 func again(ctx context.Context, do func() error) error {
 	err := do()
 	if _, answered := errors.AsType[minio.ErrorResponse](err); err == nil || answered || ctx.Err() != nil {

@@ -13,9 +13,9 @@ import (
 // byte after the other in each.
 const copiesAtOnce = 4
 
-// copy copies a staged body to its digest, inside the store. What is larger
-// than a step is copied by parts: a store copies no more than 5 GiB at once, and a
-// step should end before anybody loses patience.
+// copy copies a staged body to its digest, inside the store. A body larger than a step
+// is copied in parts: a store copies no more than 5 GiB at once, and a step should end
+// before a timeout.
 func (s *Store) copy(ctx context.Context, from string, d blob.Digest, size int64) error {
 	to := aim{key: s.key(d), blob: true}
 	var err error

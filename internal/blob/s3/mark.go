@@ -10,7 +10,7 @@ import (
 	"granary/internal/blob"
 )
 
-// markKey holds the mark, beside the folders of blobs.
+// markKey holds the mark, next to the folders of blobs.
 const markKey = "identity"
 
 var _ blob.Marked = (*Store)(nil)

@@ -19,16 +19,14 @@ const (
 	mostParts = 10_000
 )
 
-// largePart is as large as the parts of an upload get where memory is free. Each
-// part costs the store a request, and many a store a sync; beyond this size there
-// is little to save.
+// largePart is the largest part of an upload if memory is free. Each part costs the
+// store a request, and many stores a sync; beyond this size there is little to save.
 const largePart = 16 << 20
 
-// partSize is how many bytes the n-th part of an upload takes, n from 0, where
-// its first one is to take least, and the sender declared size (negative for
-// unknown).
+// partSize is how many bytes the n-th part of an upload takes, n from 0, if its first
+// one takes least and the sender declared size (negative for unknown).
 //
-// A declared size is cut evenly where ten thousand of least are not enough;
+// A declared size is cut evenly if ten thousand parts of least are not enough;
 // without one, parts grow by 2 MiB every thousand, which ends at 136 GiB.
 func partSize(n int, size, least int64) int64 {
 	if size < 0 {
@@ -37,10 +35,9 @@ func partSize(n int, size, least int64) int64 {
 	return max(least, (size+mostParts-1)/mostParts)
 }
 
-// memory is what all uploads of a store may hold at once. A part takes room for
-// all of itself before its first byte, and whoever waits for room holds none
-// but for parts that are on their way: so that nobody waits for ever, and each
-// upload gets its turn.
+// memory is what all uploads of a store may hold at once. A part takes memory for
+// its full size before its first byte, and an upload that waits for memory holds only
+// parts that are being sent: so no upload waits for ever, and each gets its turn.
 type memory struct {
 	room  *semaphore.Weighted
 	total int64        // bytes
@@ -48,7 +45,7 @@ type memory struct {
 	slabs chan *slab   // not in use now; kept, so that garbage does not double them
 }
 
-// slab is what memory is handed out in, so that a small body in a large part
+// slab is the unit in which memory is handed out, so that a small body in a large part
 // costs little.
 type slab [slabSize]byte
 
@@ -57,7 +54,7 @@ const (
 	mostWait = time.Minute // for room; slow senders may hold it for long
 )
 
-var errBusy = errors.New("no memory for one more upload; try again, or raise upload_memory")
+var errBusy = errors.New("no memory for another upload; try again, or raise upload_memory")
 
 func newMemory(total int64) *memory {
 	if total == 0 {
@@ -66,9 +63,9 @@ func newMemory(total int64) *memory {
 	return &memory{room: semaphore.NewWeighted(total), total: total, slabs: make(chan *slab, total/slabSize)}
 }
 
-// firstPart is how many bytes the first part of an upload should take: a third of
-// what is free, so that one part fills while two are on their way. An upload by
-// itself is fast that way, and many at once get the smallest parts.
+// firstPart is how many bytes the first part of an upload should take: a third of the
+// free memory, so that one part fills while two are being sent. So a single upload is
+// fast, and many concurrent ones get the smallest parts.
 func (m *memory) firstPart() int64 {
 	third := (m.total - m.taken.Load()) / 3
 	return min(max(third/(1<<20)*(1<<20), leastPart), largePart)
@@ -78,7 +75,7 @@ func (m *memory) firstPart() int64 {
 func (m *memory) part(ctx context.Context, most int64) (*part, error) {
 	room := (most + slabSize - 1) / slabSize * slabSize
 	if room > m.total {
-		return nil, fmt.Errorf("%w: its parts of %d bytes do not fit into upload_memory", blob.ErrTooLarge, most)
+		return nil, fmt.Errorf("%w: parts of %d bytes do not fit into upload_memory", blob.ErrTooLarge, most)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, mostWait, errBusy)
 	defer cancel()
@@ -145,7 +142,7 @@ func (p *part) Seek(offset int64, whence int) (int64, error) {
 	return 0, nil
 }
 
-// free gives the memory back. Nobody may be reading.
+// free gives the memory back. No reader may use the part any more.
 func (p *part) free() {
 	for _, s := range p.slabs {
 		select {

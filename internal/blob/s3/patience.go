@@ -33,10 +33,10 @@ func newTransport() *http.Transport {
 	}
 }
 
-// patient gives up a request that makes no progress, however long the whole of
-// it may take. It also promises what a http.RoundTripper need not: that nobody
-// reads the request's body once the answer's body is closed, or once there is
-// an error. Only then can the body's memory be used for another.
+// patient ends a request that makes no progress, however long the whole request may
+// take. It also promises what a http.RoundTripper need not: the request's body is not
+// read after the answer's body is closed, or after an error. Only then can the body's
+// memory be used again.
 type patient struct {
 	inner http.RoundTripper
 	limit time.Duration // 0 for patienceMoving
@@ -74,16 +74,16 @@ func (p patient) limitFor(req *http.Request) time.Duration {
 	return patienceMoving
 }
 
-// watch ends a request that stands still.
+// watch ends a request without progress.
 type watch struct {
 	limit  time.Duration
 	timer  *time.Timer
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	sent   chan struct{} // closed when nobody reads the request's body any more
+	sent   chan struct{} // closed when the request's body is not read any more
 }
 
-// reason is errStalled where that is why a request failed.
+// reason returns errStalled if the watch ended the request, else err.
 func (w *watch) reason(err error) error {
 	if context.Cause(w.ctx) == errStalled {
 		return errStalled

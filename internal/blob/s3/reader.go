@@ -10,10 +10,10 @@ import (
 	"granary/internal/blob"
 )
 
-// reader reads one blob from a request that it makes at the first Read, after
-// every Seek to a place that this request does not reach soon, and where the
-// request's bytes end. A request that breaks off is made again from where it
-// broke; what is read is of the size and the version that head saw, or an error.
+// reader reads one blob from a request that it makes at the first Read, after every
+// Seek to an offset that the running request does not reach soon, and at the end of
+// the request's bytes. It resumes a request that breaks off. All bytes are of the size
+// and the version that head saw; else the result is an error.
 type reader struct {
 	ctx    context.Context
 	client *client
@@ -76,7 +76,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		n, err := r.read(p)
 		if n > 0 {
 			r.at += int64(n)
-			return n, nil // an error beside it comes again, or is mended
+			return n, nil // an error with it comes again at the next Read, or is mended
 		}
 		r.drop()
 		if err == io.EOF {
@@ -107,8 +107,8 @@ func (r *reader) read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// reach makes the next byte of the body the one that Seek went to: it reads what
-// lies between, or asks the store.
+// reach moves the body to the offset of Seek: it reads the bytes between, or makes a
+// new request.
 func (r *reader) reach() (err error) {
 	if r.body != nil && (r.at >= r.span.End || !near(r.pos, r.at)) {
 		r.drop()

@@ -1,13 +1,13 @@
 // Package s3 keeps blobs in a bucket of any store that speaks Amazon's S3 API.
 //
-// A store is a bucket, or what lies below a prefix in one, laid out as package
-// disk lays out its folder:
+// A store is a bucket, or the objects below a prefix in one, laid out as package disk
+// lays out its folder:
 //
 //	ab/ab12...   a blob: 64 hexadecimal digits, below the first two
 //	tmp/...      bodies whose digest is not known yet
 //
-// Nothing is kept on a local disk. What docs/design/012-s3.md says of uploads,
-// memory and links is done here.
+// Nothing is kept on a local disk. docs/design/012-s3.md explains uploads, memory and
+// links.
 package s3
 
 import (
@@ -23,7 +23,7 @@ import (
 	"granary/internal/blob"
 )
 
-// Config is where the bucket is and how to use it.
+// Config is the bucket's address and how to use it.
 type Config struct {
 	Bucket          string
 	Prefix          string // without slashes at its ends; "" for the whole bucket
@@ -95,14 +95,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Close lets go of connections that nobody uses.
+// Close closes idle connections.
 func (s *Store) Close() error {
 	s.client.close()
 	return nil
 }
 
-// Open asks for the blob's size; the bytes are asked for at the first Read,
-// from where Seek has gone by then.
+// Open requests the blob's size; the first Read requests the bytes, from the offset of
+// the last Seek.
 func (s *Store) Open(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
 	o, err := s.client.head(ctx, s.key(d))
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *Store) Tidy(ctx context.Context, before time.Time) (removed int, err er
 		}
 		moved, err := s.client.moved(ctx, u)
 		if gone(err) || err == nil && !moved.Before(before) {
-			continue // it has ended by itself, or is alive
+			continue // it has ended meanwhile, or is running
 		}
 		if err == nil {
 			err = s.client.forget(ctx, u.key, u.id)

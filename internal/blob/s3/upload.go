@@ -18,9 +18,9 @@ const (
 	cleanUp     = 15 * time.Second // to undo what was done, whatever became of the caller
 )
 
-// upload gathers a body in parts. The first waits until it is known whether it
-// is all: then it is one object, put where its digest says. Else each part is
-// sent as it fills, towards the digest that was declared, or to staging.
+// upload gathers a body in parts. The first part waits: if it is the whole body, it
+// becomes one object under its digest. Else each part is sent as it fills, to the
+// declared digest's key or to staging.
 type upload struct {
 	s    *Store
 	ctx  context.Context
@@ -52,8 +52,8 @@ func (s *Store) Create(ctx context.Context, d blob.Declared) (blob.Upload, error
 	return &upload{s: s, ctx: ctx, stop: stop, said: d, slots: make(chan struct{}, mostSending)}, nil
 }
 
-// Write takes p into memory; it waits where there is no room for a part, until
-// others have been sent.
+// Write takes p into memory; if there is no memory for a part, it waits until others
+// have been sent.
 func (u *upload) Write(p []byte) (written int, err error) {
 	if u.done {
 		return 0, os.ErrClosed
@@ -133,7 +133,7 @@ func (u *upload) send() error {
 	return nil
 }
 
-// begin says where the parts go.
+// begin chooses the key of the parts.
 func (u *upload) begin() (err error) {
 	u.to = aim{key: u.s.prefix + staging + rand.Text()}
 	if u.said.Digest != nil {
@@ -159,8 +159,8 @@ func (u *upload) failure() error {
 	return u.err
 }
 
-// Commit puts the object together under its digest. Bytes that are there
-// already stay as they are: who reads them is not disturbed.
+// Commit puts the object together under its digest. It does not replace bytes that are
+// there already, so that their readers are not disturbed.
 func (u *upload) Commit(d blob.Digest) error {
 	if u.done {
 		return os.ErrClosed
@@ -188,10 +188,10 @@ func (u *upload) commitOne(d blob.Digest) error {
 	}
 	to := aim{key: u.s.key(d), blob: true, absent: !u.said.Overwrite}
 	err := u.s.client.put(u.ctx, to, body, body.size, d)
-	if err == nil || !u.said.Overwrite && u.present(d) { // the answer was lost, or somebody else was first
+	if err == nil || !u.said.Overwrite && u.present(d) { // the answer was lost, or another upload was first
 		return nil
 	}
-	// More than once, for versitygw refuses, for a moment, a key that somebody deletes.
+	// More than once, because versitygw refuses a key for a moment while it is deleted.
 	to.absent = false
 	for n := 0; n < tries && refusesCondition(err); n++ {
 		err = u.s.client.put(u.ctx, to, body, body.size, d)
@@ -222,7 +222,7 @@ func (u *upload) commitParts(d blob.Digest) error {
 	return u.s.copy(u.ctx, u.to.key, d, u.size)
 }
 
-// finish puts the parts together where they were sent to.
+// finish puts the parts together under the key that they were sent to.
 func (u *upload) finish() error {
 	err := u.s.client.finish(u.ctx, u.to, u.id, u.etags)
 	if refusesCondition(err) && !u.isThere(u.to.key) {
@@ -231,7 +231,7 @@ func (u *upload) finish() error {
 		err = u.s.client.finish(u.ctx, to, u.id, u.etags)
 	}
 	u.whole = err == nil
-	if err == nil || u.isThere(u.to.key) { // the answer was lost, or somebody else was first
+	if err == nil || u.isThere(u.to.key) { // the answer was lost, or another upload was first
 		return nil
 	}
 	return err

@@ -17,14 +17,13 @@ import (
 	"granary/internal/webhooks"
 )
 
-// errBlocked is told in GitLab's words.
+// errBlocked has GitLab's words.
 var errBlocked = errors.New("URL is blocked: Requests to the local network are not allowed")
 
-// newClient makes a client that reaches only what the guard permits. The guard
-// sees each address as it is about to be connected to, after the name was
-// resolved, so that a name that means something else by then gains nothing. No
-// redirect is followed, and no proxy of the environment asked: it would be
-// told the name and decide for itself.
+// newClient makes a client that connects only to addresses that the guard permits. The
+// guard checks each address just before the connection, after the name was resolved, so
+// that changing the name's address gains nothing. The client follows no redirect and
+// uses no proxy of the environment: a proxy would resolve the name itself.
 func newClient(guard webhooks.Guard, verify bool) *http.Client {
 	dialer := net.Dialer{
 		Control: func(_, address string, _ syscall.RawConn) error {

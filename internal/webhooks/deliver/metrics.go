@@ -22,7 +22,7 @@ func NewMetrics() *Metrics {
 		}, []string{"outcome"}),
 		lateness: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_webhook_lateness_seconds",
-			Help: "For how long the webhook delivery that waits the longest has been due, as this node saw it last; 0 for none.",
+			Help: "Time since the oldest waiting webhook delivery was due, as this node last saw it; 0 if none waits.",
 		}),
 	}
 }

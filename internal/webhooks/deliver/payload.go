@@ -10,7 +10,7 @@ import (
 	"granary/internal/wire"
 )
 
-// payload is the body that tells an event. base is the server's own address.
+// payload is the body for an event. base is the server's own address.
 func payload(e webhooks.Event, base string) (string, error) {
 	p := e.Project
 	web := base + "/" + p.FullPath
@@ -51,7 +51,7 @@ func eventName(a webhooks.Action) string {
 	return "package_file_published"
 }
 
-// escapePath escapes all but the slashes: a file may lie in a directory.
+// escapePath escapes all but the slashes: a file may be in a directory.
 func escapePath(path string) string {
 	parts := strings.Split(path, "/")
 	for i := range parts {

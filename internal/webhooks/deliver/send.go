@@ -1,5 +1,5 @@
-// Package deliver sends what happened to the hooks that want to know: one
-// attempt at a time (Sender), and what waits in the outbox (Worker).
+// Package deliver sends events to hooks: Sender makes one attempt, Worker sends the
+// deliveries that wait in the outbox.
 package deliver
 
 import (
@@ -57,7 +57,7 @@ func (s *Sender) Close() {
 	s.lenient.CloseIdleConnections()
 }
 
-// Send implements webhooks.Sender, for attempts that somebody waits for.
+// Send implements webhooks.Sender, for attempts whose request waits for the result.
 func (s *Sender) Send(ctx context.Context, d webhooks.Delivery) webhooks.Attempt {
 	select {
 	case s.asked <- struct{}{}:
@@ -68,7 +68,7 @@ func (s *Sender) Send(ctx context.Context, d webhooks.Delivery) webhooks.Attempt
 	}
 }
 
-// attempt sends a delivery once. Whatever goes wrong is told in the result.
+// attempt sends a delivery once. The result holds any fault.
 func (s *Sender) attempt(ctx context.Context, d webhooks.Delivery) webhooks.Attempt {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -179,7 +179,7 @@ func headersOf(h http.Header) map[string]string {
 	return kept
 }
 
-// text is what a record can hold of what somebody else sent.
+// text is the part of a receiver's text that a record can hold.
 func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

@@ -17,9 +17,9 @@ type Outbox interface {
 	// NextDelivery is when the next delivery is due, the zero time for none.
 	// busy names hooks to pass over.
 	NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error)
-	// ClaimDelivery takes the delivery that has been due for the longest; without
-	// FinishDelivery it is due again after webhooks.Lease. NotFound where none is
-	// due.
+	// ClaimDelivery claims the delivery that has been due for the longest; without
+	// FinishDelivery it is due again after webhooks.Lease. It returns NotFound if none
+	// is due.
 	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (webhooks.Delivery, error)
 	// FinishDelivery logs the attempt, and removes the delivery or puts it off.
 	FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhooks.Attempt, now time.Time) error
@@ -54,7 +54,7 @@ type Worker struct {
 // end for a few seconds. What does not is sent again when its lease is over.
 func (w *Worker) Run(ctx context.Context) {
 	w.hands, w.done = map[int64]int{}, make(chan int64, inHand)
-	w.outbox = trouble.New(w.Log, "webhooks wait: what is to be sent cannot be taken from the records", "webhooks are sent again")
+	w.outbox = trouble.New(w.Log, "webhooks wait: cannot read due deliveries from the database", "webhooks are sent again")
 	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	for ctx.Err() == nil {
@@ -158,6 +158,6 @@ func (w *Worker) deliver(ctx context.Context, d webhooks.Delivery, leased time.T
 	}
 	w.Metrics.observe(outcome, a.Took)
 	if err := w.Outbox.FinishDelivery(ctx, d, a, w.Now()); err != nil {
-		w.Log.Error("the outcome of a webhook delivery was not recorded; it is sent again", "hook", d.Hook.ID, "error", err)
+		w.Log.Error("cannot record the outcome of a webhook delivery; it will be sent again", "hook", d.Hook.ID, "error", err)
 	}
 }

@@ -1,6 +1,6 @@
 // Package s3test starts a real S3-compatible server for tests: versitygw, or
-// minio where GRANARY_TEST_S3 says so, over a temporary folder. Both verify
-// signatures and digests as Amazon does.
+// minio if GRANARY_TEST_S3 says so, over a temporary folder. Both verify signatures
+// and digests as Amazon does.
 package s3test
 
 import (
