@@ -207,8 +207,8 @@ type records struct {
 	standing access.Resource
 }
 
-func (r records) FindPlace(context.Context, string, access.Actor) (registry.Place, error) {
-	return registry.Place{ProjectID: 1, Standing: r.standing, FlagOn: true}, nil
+func (r records) FindPlace(context.Context, string, access.Actor) (registry.Project, error) {
+	return registry.Project{ProjectID: 1, Standing: r.standing, FlagOn: true}, nil
 }
 
 func (r records) FindProject(context.Context, string, access.Actor) (projects.Project, error) {

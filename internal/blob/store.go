@@ -86,14 +86,14 @@ type Tidier interface {
 	Tidy(ctx context.Context, before time.Time) (int, error)
 }
 
-// Marked is a Store that carries one short text apart from its blobs.
-type Marked interface {
-	// Mark returns the text; "" if there is none.
-	Mark(ctx context.Context) (string, error)
+// Identified is a Store that keeps one short text apart from its blobs: its identity.
+type Identified interface {
+	// Identity is the text, "" if there is none.
+	Identity(ctx context.Context) (string, error)
 
-	// SetMark leaves the text in place of the one before. When it returns nil
-	// the text survives a crash of the machine; it is never there in part.
-	SetMark(ctx context.Context, text string) error
+	// SetIdentity replaces the text. When it returns nil the text survives a crash of
+	// the machine. A reader finds the old text or the new one, never a part.
+	SetIdentity(ctx context.Context, text string) error
 }
 
 // Info is what a store knows of one blob.

@@ -18,14 +18,14 @@ import (
 // Config is what the server runs with. Load makes it; every field has been
 // checked, and the zero Config is not valid.
 type Config struct {
-	Listen      string // HOST:PORT; the host may be empty (all addresses), port 0 picks one
-	DataDir     string // a directory, not necessarily there yet
-	Database    Place  // scheme "sqlite" or "postgres"
-	Blobs       Place  // scheme "file" or "s3"
-	S3          S3     // where Blobs is "s3"; else the zero value
-	ExternalURL string // http or https, without query or trailing slash; "" to take the names of TrustedHosts
-	RootToken   Secret // 20 or more of A-Z a-z 0-9 - _; "" for a random one
-	Naming      string // "strict" or "relaxed"
+	Listen      string   // HOST:PORT; the host may be empty (all addresses), port 0 picks one
+	DataDir     string   // a directory, not necessarily there yet
+	Database    Location // scheme "sqlite" or "postgres"
+	Blobs       Location // scheme "file" or "s3"
+	S3          S3       // where Blobs is "s3"; else the zero value
+	ExternalURL string   // http or https, without query or trailing slash; "" to take the names of TrustedHosts
+	RootToken   Secret   // 20 or more of A-Z a-z 0-9 - _; "" for a random one
+	Naming      string   // "strict" or "relaxed"
 
 	GuestsMayReadPackages bool
 	AllowAnyoneToPull     bool // GitLab's package_registry_allow_anyone_to_pull_option
@@ -70,16 +70,16 @@ type Config struct {
 	from map[string]string // setting name to the source of its value
 }
 
-// Place is the address of a database or a store of blobs: a scheme and its parts.
-type Place struct {
+// Location is the address of a database or a store of blobs: a scheme and its parts.
+type Location struct {
 	Scheme string // "sqlite", "postgres", "file" or "s3"
 	Path   string // a path on the local file system; for "s3" all after the colon, as it was given
 	URL    Secret // of the scheme "postgres": libpq's URL, which may hold a password
 }
 
-// String is the place as it is written in a setting, "sqlite:PATH", without
+// String is the location as it is written in a setting, "sqlite:PATH", without
 // what is secret in it.
-func (p Place) String() string {
+func (p Location) String() string {
 	if p.URL != "" {
 		shown, _ := withoutSecrets(p.URL.Reveal())
 		return shown

@@ -8,7 +8,7 @@ import (
 )
 
 // parseDatabase takes sqlite:PATH, or a URL as PostgreSQL's own tools do.
-func parseDatabase(to *Place, v string) error {
+func parseDatabase(to *Location, v string) error {
 	if !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
 		err := parsePlace(to, "sqlite", v)
 		if err != nil {
@@ -21,14 +21,14 @@ func parseDatabase(to *Place, v string) error {
 	if strings.ContainsAny(v, "\x00\n ") {
 		return errors.New("want a URL without blanks, such as postgres://granary@db.example.com/granary?sslmode=verify-full")
 	}
-	*to = Place{Scheme: "postgres", URL: Secret(v)}
+	*to = Location{Scheme: "postgres", URL: Secret(v)}
 	return nil
 }
 
 // ParseDatabase is the place of a database given on the command line, as written in
 // the setting: a password in it is an error, for anyone may read a command line.
-func ParseDatabase(v string) (Place, error) {
-	var p Place
+func ParseDatabase(v string) (Location, error) {
+	var p Location
 	err := parseDatabase(&p, v)
 	if err == nil && p.hidden() {
 		err = errors.New("want the password in PGPASSWORD or a passfile: other users can see command lines")
@@ -37,7 +37,7 @@ func ParseDatabase(v string) (Place, error) {
 }
 
 // hidden reports whether the place is more than it shows.
-func (p Place) hidden() bool {
+func (p Location) hidden() bool {
 	_, hidden := withoutSecrets(p.URL.Reveal())
 	return hidden
 }

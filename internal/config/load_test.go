@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 	got, faults := load(t, nil, []string{"HOME=/root", "GRANARY_TOKEN=x", "GRANARY_SERVER=y"}, "")
 	want := Config{
 		Listen: "127.0.0.1:8080", DataDir: "./granary-data",
-		Database: Place{Scheme: "sqlite", Path: "granary-data/granary.db"}, Blobs: Place{Scheme: "file", Path: "granary-data/blobs"}, BlobsRedirect: "off", BlobsRedirectLifetime: time.Hour,
+		Database: Location{Scheme: "sqlite", Path: "granary-data/granary.db"}, Blobs: Location{Scheme: "file", Path: "granary-data/blobs"}, BlobsRedirect: "off", BlobsRedirectLifetime: time.Hour,
 		Naming: "strict", GuestsMayReadPackages: true, AllowAnyoneToPull: true,
 		MaxFileSize: 5368709120, InlineMax: 65536, DiskReserve: 268435456, CacheMemory: 8388608, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: "loopback",
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

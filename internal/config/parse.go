@@ -80,7 +80,7 @@ func parseLoopback(to *string, v string) error {
 	return nil
 }
 
-func parsePlace(to *Place, scheme, v string) error {
+func parsePlace(to *Location, scheme, v string) error {
 	got, path, _ := strings.Cut(v, ":")
 	want := fmt.Sprintf("want %s:PATH", scheme)
 	switch {
@@ -93,7 +93,7 @@ func parsePlace(to *Place, scheme, v string) error {
 	case strings.ContainsAny(path, "?\x00\n"):
 		return fmt.Errorf("%s, and no question mark or line break in the path", want)
 	}
-	*to = Place{Scheme: scheme, Path: filepath.Clean(path)}
+	*to = Location{Scheme: scheme, Path: filepath.Clean(path)}
 	return nil
 }
 

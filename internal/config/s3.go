@@ -42,7 +42,7 @@ func parseBlobs(c *Config, v string) error {
 	if err != nil {
 		return err
 	}
-	c.S3, c.Blobs = s, Place{Scheme: "s3", Path: strings.TrimPrefix(v, "s3:")}
+	c.S3, c.Blobs = s, Location{Scheme: "s3", Path: strings.TrimPrefix(v, "s3:")}
 	return nil
 }
 

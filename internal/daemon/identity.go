@@ -15,7 +15,7 @@ import (
 
 // lookAtStore is checkStore for a directory before anything is made in it. It needs
 // no lock: the store is given its identity before the records note that.
-func (s *server) lookAtStore(ctx context.Context, place config.Place) error {
+func (s *server) lookAtStore(ctx context.Context, place config.Location) error {
 	if place.Scheme != "file" {
 		return nil
 	}
@@ -23,7 +23,7 @@ func (s *server) lookAtStore(ctx context.Context, place config.Place) error {
 	if err != nil {
 		return err
 	}
-	found, err := disk.MarkOf(place.Path)
+	found, err := disk.IdentityOf(place.Path)
 	if err != nil {
 		return err
 	}
@@ -39,18 +39,18 @@ func takenBefore(blobs, database string) bool {
 	if _, err := os.Stat(filepath.Join(blobs, lockName)); err == nil {
 		return true
 	}
-	mark, err := disk.MarkOf(blobs)
+	identity, err := disk.IdentityOf(blobs)
 	_, missing := os.Stat(database)
-	return err == nil && mark == "" && errors.Is(missing, fs.ErrNotExist)
+	return err == nil && identity == "" && errors.Is(missing, fs.ErrNotExist)
 }
 
 // checkStore refuses a store of blobs that is not the one of the records: a
 // directory that is not shared by the nodes, or not mounted; another bucket; the
 // store of another server, whose blobs this one's sweep would remove. The first
 // start leaves the records' identity in the store.
-func (s *server) checkStore(ctx context.Context, place config.Place) error {
+func (s *server) checkStore(ctx context.Context, place config.Location) error {
 	return s.db.Exclusive(ctx, "blob store", func(ctx context.Context) error {
-		store, ok := s.blobs.(blob.Marked)
+		store, ok := s.blobs.(blob.Identified)
 		if !ok {
 			return nil
 		}
@@ -58,7 +58,7 @@ func (s *server) checkStore(ctx context.Context, place config.Place) error {
 		if err != nil {
 			return err
 		}
-		found, err := store.Mark(ctx)
+		found, err := store.Identity(ctx)
 		if err != nil {
 			return err
 		}
@@ -66,20 +66,20 @@ func (s *server) checkStore(ctx context.Context, place config.Place) error {
 			return err
 		}
 		if found == "" {
-			if err := store.SetMark(ctx, identity); err != nil {
+			if err := store.SetIdentity(ctx, identity); err != nil {
 				return err
 			}
 		}
 		if placed {
 			return nil
 		}
-		return s.db.StorePlaced(ctx)
+		return s.db.IdentityStored(ctx)
 	})
 }
 
 // sameIdentity refuses a store with another identity, or one without an identity if
 // the records say that the store has theirs.
-func sameIdentity(place config.Place, found, identity string, placed bool) error {
+func sameIdentity(place config.Location, found, identity string, placed bool) error {
 	switch {
 	case found == "" && placed:
 		return fmt.Errorf("%s is not the store of these records: nothing in it is named identity; "+
@@ -91,18 +91,18 @@ func sameIdentity(place config.Place, found, identity string, placed bool) error
 	return nil
 }
 
-// markOf is the identity that a store has; "" for none.
-func markOf(ctx context.Context, store any) (string, error) {
-	if m, ok := store.(blob.Marked); ok {
-		return m.Mark(ctx)
+// identityOf is the identity that a store has; "" for none.
+func identityOf(ctx context.Context, store any) (string, error) {
+	if m, ok := store.(blob.Identified); ok {
+		return m.Identity(ctx)
 	}
 	return "", nil
 }
 
 // checkTarget refuses to copy one store into the store of other records.
 func checkTarget(ctx context.Context, to, from any) error {
-	theirs, err := markOf(ctx, to)
-	ours, failed := markOf(ctx, from)
+	theirs, err := identityOf(ctx, to)
+	ours, failed := identityOf(ctx, from)
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
@@ -114,9 +114,9 @@ func checkTarget(ctx context.Context, to, from any) error {
 
 // passMark gives a copy of a store its identity, by which the records know it.
 func passMark(ctx context.Context, to blob.Store, from blob.Source) error {
-	mark, err := markOf(ctx, from)
-	if target, ok := to.(blob.Marked); ok && err == nil && mark != "" {
-		err = target.SetMark(ctx, mark)
+	identity, err := identityOf(ctx, from)
+	if target, ok := to.(blob.Identified); ok && err == nil && identity != "" {
+		err = target.SetIdentity(ctx, identity)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 // MigrateDatabase copies every record of a database, on which no server may run, to the
 // database of the settings, which is of the other kind and must have no records: see
 // metadb.Transfer. The source stays unchanged. progress gets a line for each table.
-func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, progress io.Writer) (err error) {
+func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Location, progress io.Writer) (err error) {
 	if err := supported(); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Place, 
 }
 
 // openFile opens a SQLite database and keeps servers away from it.
-func (s *server) openFile(ctx context.Context, from config.Place) error {
+func (s *server) openFile(ctx context.Context, from config.Location) error {
 	if _, err := os.Stat(from.Path); err != nil {
 		return fmt.Errorf("there is no database %s: %w; --from names another", from.Path, plain(err))
 	}
@@ -66,7 +66,7 @@ func (s *server) openFile(ctx context.Context, from config.Place) error {
 }
 
 // openIdle opens a PostgreSQL database on which no node runs.
-func (s *server) openIdle(ctx context.Context, from config.Place) error {
+func (s *server) openIdle(ctx context.Context, from config.Location) error {
 	var err error
 	if s.db, err = metadb.OpenPostgres(ctx, from.URL.Reveal(), sqldb.Options{Attach: true}); err != nil {
 		return fmt.Errorf("cannot open the %w", err)

@@ -39,8 +39,8 @@ func TestMigrateDatabase(t *testing.T) {
 	}
 
 	move := func(key string) error {
-		cfg := config.Config{Database: config.Place{Scheme: "postgres", URL: config.Secret(dsn)}, EncryptionKey: config.Secret(key)}
-		return MigrateDatabase(t.Context(), cfg, config.Place{Scheme: "sqlite", Path: filepath.Join(data, "granary.db")}, io.Discard)
+		cfg := config.Config{Database: config.Location{Scheme: "postgres", URL: config.Secret(dsn)}, EncryptionKey: config.Secret(key)}
+		return MigrateDatabase(t.Context(), cfg, config.Location{Scheme: "sqlite", Path: filepath.Join(data, "granary.db")}, io.Discard)
 	}
 	wants := func(what string, err error, words string) {
 		t.Helper()
@@ -70,8 +70,8 @@ func TestMigrateDatabase(t *testing.T) {
 
 	again := filepath.Join(dir, "again")
 	back := func(key string) error {
-		cfg := config.Config{DataDir: again, Database: config.Place{Scheme: "sqlite", Path: filepath.Join(again, "granary.db")}, EncryptionKey: config.Secret(key)}
-		return MigrateDatabase(t.Context(), cfg, config.Place{Scheme: "postgres", URL: config.Secret(dsn)}, io.Discard)
+		cfg := config.Config{DataDir: again, Database: config.Location{Scheme: "sqlite", Path: filepath.Join(again, "granary.db")}, EncryptionKey: config.Secret(key)}
+		return MigrateDatabase(t.Context(), cfg, config.Location{Scheme: "postgres", URL: config.Secret(dsn)}, io.Discard)
 	}
 	wants("beside a node", back(key), "nodes run on postgres://")
 	stop()
@@ -92,8 +92,8 @@ func TestMigrateDatabaseOfAnOlderBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(data, "granary.db")
-	cfg := config.Config{Database: config.Place{Scheme: "postgres", URL: "postgres://127.0.0.1:1/none"}, EncryptionKey: fixtureKey}
-	err := MigrateDatabase(t.Context(), cfg, config.Place{Scheme: "sqlite", Path: file}, io.Discard)
+	cfg := config.Config{Database: config.Location{Scheme: "postgres", URL: "postgres://127.0.0.1:1/none"}, EncryptionKey: fixtureKey}
+	err := MigrateDatabase(t.Context(), cfg, config.Location{Scheme: "sqlite", Path: file}, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "schema version 9, older than") {
 		t.Errorf("%v, want a refusal that names the schema", err)
 	}

@@ -37,7 +37,7 @@ func TestMigrateStorage(t *testing.T) {
 	for _, body := range bodies {
 		blobtest.Put(t, store, body)
 	}
-	if err := store.SetMark(t.Context(), "the store of these records"); err != nil {
+	if err := store.SetIdentity(t.Context(), "the store of these records"); err != nil {
 		t.Fatal(err)
 	}
 	const size = 1 + 100_000 + 12<<20
@@ -60,18 +60,18 @@ func TestMigrateStorage(t *testing.T) {
 	}
 	// The records have no part in it, wherever they are: nobody asks their database.
 	away := first
-	away.Database = config.Place{Scheme: "postgres", URL: "postgres://granary@127.0.0.1:1/granary?sslmode=disable"}
+	away.Database = config.Location{Scheme: "postgres", URL: "postgres://granary@127.0.0.1:1/granary?sslmode=disable"}
 	if got, err := MigrateStorage(t.Context(), away, last, false, func(Copied) {}); err != nil || got.Present != 3 {
 		t.Errorf("where the database is away: %+v, %v", got, err)
 	}
 	if store, err = disk.Open(last.Blobs.Path); err != nil {
 		t.Fatal(err)
 	}
-	if mark, err := store.Mark(t.Context()); err != nil || mark != "the store of these records" {
+	if mark, err := store.Identity(t.Context()); err != nil || mark != "the store of these records" {
 		t.Errorf("the copy has the identity %q, %v", mark, err)
 	}
 	other := filepath.Join(dir, "other")
-	if taken, err := disk.Open(other); err != nil || taken.SetMark(t.Context(), "the store of others") != nil {
+	if taken, err := disk.Open(other); err != nil || taken.SetIdentity(t.Context(), "the store of others") != nil {
 		t.Fatal(err)
 	}
 	if _, err := MigrateStorage(t.Context(), last, at("file:"+other), false, func(Copied) {}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {

@@ -113,7 +113,7 @@ func BenchmarkFindPlace(b *testing.B) {
 	b.Run("remembered", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := db.FindPlace(ctx, "root/demo", actor); err != nil {
+			if _, err := db.FindPackageProject(ctx, "root/demo", actor); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -122,7 +122,7 @@ func BenchmarkFindPlace(b *testing.B) {
 		b.ReportAllocs()
 		for i := int64(1); b.Loop(); i++ {
 			actor.JobProjectID = i // another key each time
-			if _, err := db.FindPlace(ctx, "root/demo", actor); err != nil {
+			if _, err := db.FindPackageProject(ctx, "root/demo", actor); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -79,7 +79,7 @@ func (w botWorld) roles(t *testing.T, a access.Actor) string {
 	for _, id := range []int64{w.group, w.sub, w.other} {
 		g, err := w.db.FindGroup(ctx, fmt.Sprint(id), a)
 		say("%s %v", g.FullPath, must(t, g, err).Standing.Role)
-		places, err := w.db.GroupPlaces(ctx, id, true, a)
+		places, err := w.db.GroupPackageProjects(ctx, id, true, a)
 		for _, p := range must(t, places, err) {
 			say("shelf %s %v", p.FullPath, p.Standing.Role)
 		}
@@ -93,7 +93,7 @@ func (w botWorld) roles(t *testing.T, a access.Actor) string {
 	for _, id := range []int64{w.tool, w.part, w.far} {
 		p, err := w.db.FindProject(ctx, fmt.Sprint(id), a)
 		say("%s %v", p.FullPath, must(t, p, err).Standing.Role)
-		place, err := w.db.FindPlace(ctx, fmt.Sprint(id), a)
+		place, err := w.db.FindPackageProject(ctx, fmt.Sprint(id), a)
 		say("place %s %v", place.FullPath, must(t, place, err).Standing.Role)
 		for _, inherited := range []bool{false, true} {
 			found, err := w.db.ListMembers(ctx, projects.MemberFilter{Place: projects.Place{ProjectID: id}, UserID: a.UserID, Inherited: inherited}, one)

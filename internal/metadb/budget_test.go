@@ -47,22 +47,22 @@ func fillings() []filling {
 		return auth.User{ID: int64(n), Username: text(n, 8), Name: text(n, 16), Email: text(n, 24), Note: text(n, large)}
 	}
 	tokens := func(db *DB) forgetter { return db.tokens }
-	places := func(db *DB) forgetter { return db.places }
+	places := func(db *DB) forgetter { return db.projects }
 	return []filling{
 		{"routes", func(db *DB, n, large int) { db.routes.put(text(n, 16+2*large), route{projectID: 7}, stamp{}) },
 			func(db *DB) forgetter { return db.routes }},
 		{"places", func(db *DB, n, large int) {
-			p := registry.Place{ProjectID: int64(n), Path: text(n, 8+large/10), FullPath: text(n, 16+large/10), MaxFileSize: new(int64(n))}
+			p := registry.Project{ProjectID: int64(n), Path: text(n, 8+large/10), FullPath: text(n, 16+large/10), MaxFileSize: new(int64(n))}
 			for i := range large / 10 {
 				p.Protections = append(p.Protections, registry.Protection{Pattern: text(i, 20)})
 			}
-			db.places.put(placeKey{projectID: int64(n)}, p, stamp{})
+			db.projects.put(projectKey{projectID: int64(n)}, p, stamp{})
 		}, places},
 		{"places with an exception", func(db *DB, n, large int) {
 			expr := fmt.Sprintf(`[a-z]{1,%d}-tool`, 1+large*9/10)
-			p := registry.Place{ProjectID: int64(n), Path: text(n, 8), FullPath: text(n, 16), Naming: new(naming.Grammar(text(n, 8))),
+			p := registry.Project{ProjectID: int64(n), Path: text(n, 8), FullPath: text(n, 16), Naming: new(naming.Grammar(text(n, 8))),
 				Duplicates: registry.DuplicatePolicy{Exception: naming.KeptException(expr)}}
-			db.places.put(placeKey{projectID: int64(n)}, p, stamp{})
+			db.projects.put(projectKey{projectID: int64(n)}, p, stamp{})
 		}, places},
 		{"personal tokens", func(db *DB, n, large int) {
 			t := token(n, auth.Token{User: user(n, large), Personal: &auth.PersonalToken{
@@ -165,10 +165,10 @@ func TestPopularEntriesStay(t *testing.T) {
 				misses++
 				db.files.put(file(n), foundFile{small: make([]byte, 1000)}, at)
 			}
-			place := placeKey{projectID: int64(n)}
-			if _, found, at := db.places.look(place); !found {
+			place := projectKey{projectID: int64(n)}
+			if _, found, at := db.projects.look(place); !found {
 				misses++
-				db.places.put(place, registry.Place{}, at)
+				db.projects.put(place, registry.Project{}, at)
 			}
 		}
 	}
@@ -232,7 +232,7 @@ func TestOldEntriesGo(t *testing.T) {
 	db := remembering(1 << 20)
 	for n := range 3 * atOnce {
 		db.tokens.put(auth.DigestOf(text(n, 0)), auth.Token{}, stamp{})
-		db.places.put(placeKey{projectID: int64(n), kind: access.User}, registry.Place{}, stamp{})
+		db.projects.put(projectKey{projectID: int64(n), kind: access.User}, registry.Project{}, stamp{})
 	}
 	db.files.put(fileKey{projectID: 1}, foundFile{}, stamp{})
 	if !db.tokens.sweep(lookupLife/2) || db.tokens.weighs() == 0 {
@@ -240,7 +240,7 @@ func TestOldEntriesGo(t *testing.T) {
 	}
 	db.budget.began = db.budget.began.Add(-2 * lookupLife)
 	db.budget.sweep()
-	if n := db.tokens.weighs() + db.places.weighs(); n != 0 {
+	if n := db.tokens.weighs() + db.projects.weighs(); n != 0 {
 		t.Errorf("%d bytes of old entries are left", n)
 	}
 	if !db.budget.waking.Load() || remembered(db.files) != 1 {

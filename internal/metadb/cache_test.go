@@ -38,7 +38,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 	newMember(t, db, projects.Place{GroupID: above.ID}, ada.ID, access.Maintainer)
 	roleAt := func(path string) access.Role {
 		t.Helper()
-		place, err := db.FindPlace(ctx, path, actorOf(ada))
+		place, err := db.FindPackageProject(ctx, path, actorOf(ada))
 		return must(t, place, err).Standing.Role
 	}
 	role := func() access.Role { return roleAt("acme/tool") }
@@ -74,7 +74,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				return fault.Is(err, fault.NotFound)
 			}},
 		{"turn the flag off", func() bool {
-			place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+			place, err := db.FindPackageProject(ctx, "acme/tool", actorOf(ada))
 			return must(t, place, err).FlagOn
 		},
 			func() error {
@@ -82,11 +82,11 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				return err
 			},
 			func() bool {
-				place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				place, err := db.FindPackageProject(ctx, "acme/tool", actorOf(ada))
 				return !must(t, place, err).FlagOn
 			}},
 		{"rename a project", func() bool {
-			place, err := db.FindPlace(ctx, "ACME/tool", actorOf(ada))
+			place, err := db.FindPackageProject(ctx, "ACME/tool", actorOf(ada))
 			return !must(t, place, err).Moved
 		},
 			func() error {
@@ -94,21 +94,21 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				return err
 			},
 			func() bool {
-				old, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				old, err := db.FindPackageProject(ctx, "acme/tool", actorOf(ada))
 				must(t, old, err)
-				place, err := db.FindPlace(ctx, "acme/renamed", actorOf(ada))
+				place, err := db.FindPackageProject(ctx, "acme/renamed", actorOf(ada))
 				return old.Moved && old.FullPath == "acme/renamed" && !must(t, place, err).Moved
 			}},
 		{"take the old path", func() bool { return role() == access.NoRole },
 			func() error { other = newProject(t, db, g.ID, "tool", access.Private, root.ID); return nil },
 			func() bool {
-				place, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				place, err := db.FindPackageProject(ctx, "acme/tool", actorOf(ada))
 				return must(t, place, err).ProjectID == other.ID && !place.Moved
 			}},
 		{"delete a project", func() bool { return role() == access.NoRole },
 			func() error { return db.DeleteProject(ctx, other.ID, time.Now(), audit.Event{}) },
 			func() bool {
-				_, err := db.FindPlace(ctx, "acme/tool", actorOf(ada))
+				_, err := db.FindPackageProject(ctx, "acme/tool", actorOf(ada))
 				return fault.Is(err, fault.NotFound)
 			}},
 		{"transfer a project", func() bool { return roleAt("acme/renamed") == access.NoRole },
@@ -119,7 +119,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				})
 			},
 			func() bool {
-				old, err := db.FindPlace(ctx, "acme/renamed", actorOf(ada))
+				old, err := db.FindPackageProject(ctx, "acme/renamed", actorOf(ada))
 				return must(t, old, err).Moved && roleAt("elsewhere/renamed") == access.Reporter
 			}},
 		{"transfer a group", func() bool { return roleAt("elsewhere/renamed") == access.Reporter },
@@ -131,7 +131,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 				return err
 			},
 			func() bool {
-				old, err := db.FindPlace(ctx, "elsewhere/renamed", actorOf(ada))
+				old, err := db.FindPackageProject(ctx, "elsewhere/renamed", actorOf(ada))
 				return must(t, old, err).Moved && roleAt("above/elsewhere/renamed") == access.Maintainer
 			}},
 	} {

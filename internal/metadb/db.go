@@ -37,12 +37,12 @@ type DB struct {
 	epoch    atomic.Int64 // the number of changes that what is remembered was found under
 	reaching sync.Mutex
 
-	budget *budget
-	routes *cache[string, route] // by path in lower case; shares the lock of places
-	places *cache[placeKey, registry.Place]
-	tokens *cache[auth.SecretDigest, auth.Token]
-	files  *cache[fileKey, foundFile]
-	walks  walks
+	budget   *budget
+	routes   *cache[string, route] // by path in lower case; shares the lock of places
+	projects *cache[projectKey, registry.Project]
+	tokens   *cache[auth.SecretDigest, auth.Token]
+	files    *cache[fileKey, foundFile]
+	walks    walks
 
 	formerPaths fault.Limit // that a project or group keeps
 }
@@ -145,7 +145,7 @@ func (db *DB) makeCaches() {
 	db.budget = newBudget(DefaultCacheMemory)
 	var named, tokens, files, walked sync.RWMutex
 	db.routes = newCache(db.budget, &named, lookupLife, weighRoute)
-	db.places = newCache(db.budget, &named, lookupLife, weighPlace)
+	db.projects = newCache(db.budget, &named, lookupLife, weighProject)
 	db.tokens = newCache(db.budget, &tokens, lookupLife, weighToken)
 	db.files = newCache(db.budget, &files, filesLife, weighFile)
 	db.walks = walks{newCache(db.budget, &walked, filesLife, weighWalks)}

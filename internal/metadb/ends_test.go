@@ -48,7 +48,7 @@ func membershipsEnd(t *testing.T, db *DB, wait func(by time.Duration)) {
 		if must(t, found, err).Standing.Role != tt.role {
 			t.Errorf("after %v: role %d in the project, want %d", tt.late, found.Standing.Role, tt.role)
 		}
-		place, err := db.FindPlace(ctx, fmt.Sprint(p.ID), a)
+		place, err := db.FindPackageProject(ctx, fmt.Sprint(p.ID), a)
 		if must(t, place, err).Standing.Role != tt.role {
 			t.Errorf("after %v: role %d for packages, want %d", tt.late, place.Standing.Role, tt.role)
 		}

@@ -121,7 +121,7 @@ func (db *DB) reachEpoch(epoch int64) {
 		return
 	}
 	db.routes.clear()
-	db.places.clear()
+	db.projects.clear()
 	db.tokens.clear()
 	db.epoch.Store(epoch)
 }

@@ -87,7 +87,10 @@ func TestSpellingsLeaveNothing(t *testing.T) {
 	g := newGroup(t, db, 0, "acme", access.Private, root.ID)
 	p := newProject(t, db, g.ID, "tool-of-several-words", access.Private, root.ID)
 	path, id := "acme/tool-of-several-words", strconv.FormatInt(p.ID, 10)
-	find := func(ref string, a access.Actor) error { _, err := db.FindPlace(t.Context(), ref, a); return err }
+	find := func(ref string, a access.Actor) error {
+		_, err := db.FindPackageProject(t.Context(), ref, a)
+		return err
+	}
 	for _, ref := range []string{path, id} {
 		must(t, 0, find(ref, access.Actor{}))
 		must(t, 0, find(ref, actorOf(ada)))
@@ -104,7 +107,7 @@ func TestSpellingsLeaveNothing(t *testing.T) {
 			}
 		}
 	}
-	if places, routes := remembered(db.places), remembered(db.routes); places > 2 || routes > 1 {
+	if places, routes := remembered(db.projects), remembered(db.routes); places > 2 || routes > 1 {
 		t.Errorf("%d places and %d routes are remembered", places, routes)
 	}
 	if took := heap() - before; took > slack {
@@ -126,7 +129,7 @@ func TestImpossibleReferencesAskNothing(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	asks := map[string]func(ref string) error{
-		"place":   func(ref string) error { _, err := db.FindPlace(gone, ref, access.Actor{}); return err },
+		"place":   func(ref string) error { _, err := db.FindPackageProject(gone, ref, access.Actor{}); return err },
 		"project": func(ref string) error { _, err := db.FindProject(gone, ref, access.Actor{}); return err },
 		"group":   func(ref string) error { _, err := db.FindGroup(gone, ref, access.Actor{}); return err },
 		"user":    func(ref string) error { _, err := db.FindUser(gone, ref); return err },
@@ -163,7 +166,7 @@ func TestPreparedTextsAreFew(t *testing.T) {
 		must(t, 0, err)
 		_, err = db.ListVariables(t.Context(), projects.Place{ProjectID: ids[0]}, page.Request{Number: 1 + n, Size: 20})
 		must(t, 0, err)
-		_, _ = db.FindPlace(t.Context(), "root/demo"+strconv.Itoa(n), access.Actor{})
+		_, _ = db.FindPackageProject(t.Context(), "root/demo"+strconv.Itoa(n), access.Actor{})
 		_, _, _ = db.FindFile(t.Context(), int64(n), registry.Coordinates{Name: registry.Name(strconv.Itoa(n))})
 	}
 	for n := range 300 {
@@ -236,8 +239,8 @@ func TestFoundTokensAndPlacesWeighWhatTheHeapSays(t *testing.T) {
 		find  func(n int) error
 	}{
 		{"tokens", db.tokens, func(n int) error { _, err := db.FindToken(t.Context(), auth.DigestOf(text(n, 0))); return err }},
-		{"places", db.places, func(n int) error {
-			_, err := db.FindPlace(t.Context(), "acme/tool", access.Actor{Kind: access.Job, UserID: root.ID, JobProjectID: int64(n)})
+		{"places", db.projects, func(n int) error {
+			_, err := db.FindPackageProject(t.Context(), "acme/tool", access.Actor{Kind: access.Job, UserID: root.ID, JobProjectID: int64(n)})
 			return err
 		}},
 	} {

@@ -48,7 +48,7 @@ func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) 
 	return sqldb.List(ctx, l.q, scanPackage, query, w.Args...)
 }
 
-// beyond is the condition that a row lies behind the mark that a leg begins at.
+// beyond is the condition that a row follows the bookmark that a leg begins at.
 func (l *lister) beyond(w *sqldb.Where, way leg) {
 	if way.from == nil {
 		return

@@ -43,7 +43,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	}
 	for _, a := range []access.Actor{actorOf(root), {Kind: access.Job, UserID: root.ID, JobProjectID: p.ID}, {}} {
 		for _, ref := range []string{"acme/tool", fmt.Sprint(p.ID)} {
-			_, err := db.FindPlace(ctx, ref, a)
+			_, err := db.FindPackageProject(ctx, ref, a)
 			must(t, 0, err)
 		}
 	}

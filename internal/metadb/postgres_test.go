@@ -252,7 +252,7 @@ func TestRequestsAskOnce(t *testing.T) {
 		return ctx
 	}
 	roleIn := func(ctx context.Context) access.Role {
-		place, err := db.FindPlace(ctx, "root/demo", actorOf(ada))
+		place, err := db.FindPackageProject(ctx, "root/demo", actorOf(ada))
 		return must(t, place, err).Standing.Role
 	}
 	roleIn(request())
@@ -288,7 +288,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 	for range 2 {
 		_, err := b.FindToken(ctx, auth.DigestOf("secret"))
 		must(t, 0, err)
-		place, err := b.FindPlace(ctx, "root/demo", actorOf(ada))
+		place, err := b.FindPackageProject(ctx, "root/demo", actorOf(ada))
 		if must(t, place, err).Standing.Role != access.Developer || !place.FlagOn {
 			t.Errorf("before: %+v", place)
 		}
@@ -302,7 +302,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 	if !must(t, token, err).Personal.Revoked {
 		t.Error("the other node takes a revoked token")
 	}
-	place, err := b.FindPlace(ctx, "root/demo", actorOf(ada))
+	place, err := b.FindPackageProject(ctx, "root/demo", actorOf(ada))
 	if must(t, place, err).Standing.Role != access.Guest || place.FlagOn {
 		t.Errorf("the other node has %+v", place.Standing)
 	}
@@ -427,7 +427,7 @@ func TestServerCrash(t *testing.T) {
 		if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("while it is away: %v", err)
 		}
-		if _, err := db.FindPlace(t.Context(), "root/demo", access.Actor{}); !fault.Is(err, fault.Unavailable) {
+		if _, err := db.FindPackageProject(t.Context(), "root/demo", access.Actor{}); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("while it is away: %v", err)
 		}
 		must(t, 0, cluster.Start())

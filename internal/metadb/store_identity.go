@@ -19,7 +19,7 @@ func (db *DB) StoreIdentity(ctx context.Context) (identity string, placed bool, 
 	return identity, placed, err
 }
 
-// StorePlaced notes that the store has the identity.
-func (db *DB) StorePlaced(ctx context.Context) error {
+// IdentityStored notes that the store has the identity.
+func (db *DB) IdentityStored(ctx context.Context) error {
 	return db.do(ctx, func(t tx) error { return t.Exec(`UPDATE blob_store SET placed = 1 WHERE id = 1`) })
 }

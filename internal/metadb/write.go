@@ -61,7 +61,7 @@ func (db *DB) turn(t tx, epochs int) error {
 // forget clears what depends on permission.
 func (db *DB) forget() {
 	db.routes.clear()
-	db.places.clear()
+	db.projects.clear()
 	db.tokens.clear()
 	db.files.clear()
 }

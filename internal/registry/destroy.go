@@ -48,7 +48,7 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 	return err
 }
 
-func checkRemoval(place Place, a access.Actor, p Package, changed time.Time, unmodified *time.Time) error {
+func checkRemoval(place Project, a access.Actor, p Package, changed time.Time, unmodified *time.Time) error {
 	if unmodified != nil && changed.Truncate(time.Second).After(*unmodified) {
 		return fault.New(fault.Precondition, "")
 	}

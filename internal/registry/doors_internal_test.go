@@ -16,13 +16,13 @@ func TestJudge(t *testing.T) {
 	r := &Registry{}
 	user := access.Actor{Kind: access.User, UserID: 1, Scopes: []access.Scope{access.ScopeAPI}}
 	job := access.Actor{Kind: access.Job, UserID: 1, JobProject: "other"}
-	place := func(role access.Role, on, moved bool) Place {
-		return Place{ProjectID: 7, Path: "tool", FlagOn: on, Moved: moved, Standing: access.Resource{Packages: access.PackagesEnabled, Role: role}}
+	place := func(role access.Role, on, moved bool) Project {
+		return Project{ProjectID: 7, Path: "tool", FlagOn: on, Moved: moved, Standing: access.Resource{Packages: access.PackagesEnabled, Role: role}}
 	}
 	const none = fault.Internal
 	for name, tt := range map[string]struct {
 		actor                access.Actor
-		place                Place
+		place                Project
 		generic, api, upload fault.Kind
 	}{
 		"developer":               {user, place(access.Developer, true, false), none, none, none},
@@ -101,7 +101,7 @@ func TestCheckRemoval(t *testing.T) {
 		"a rule about another name": {access.Maintainer, false, Protection{Pattern: "lib", Delete: access.Admin}, nil, fault.Internal},
 		"owner, for administrators": {access.Owner, false, Protection{Pattern: "TOOL", Delete: access.Admin}, nil, fault.Denied},
 	} {
-		place := Place{Standing: access.Resource{Role: tt.role}, Protections: []Protection{{Pattern: "other"}, tt.rule}}
+		place := Project{Standing: access.Resource{Role: tt.role}, Protections: []Protection{{Pattern: "other"}, tt.rule}}
 		err := checkRemoval(place, access.Actor{Kind: access.User, UserID: 1, Admin: tt.admin}, Package{Name: "tool"}, changed, tt.unmodified)
 		if (err == nil) != (tt.want == fault.Internal) || fault.KindOf(err) != tt.want {
 			t.Errorf("%s: %v", name, err)

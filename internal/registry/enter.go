@@ -30,20 +30,20 @@ func uploadDoor(follows bool) door { return door{noun: "Project", jobs: true, fo
 
 // enter is the gate of the deeds: it finds the project and refuses what the actor may
 // not do. A project that does not exist is hidden like one that the actor cannot see.
-func (r *Registry) enter(ctx context.Context, a access.Actor, project string, action access.Action, d door) (Place, error) {
+func (r *Registry) enter(ctx context.Context, a access.Actor, project string, action access.Action, d door) (Project, error) {
 	if err := gate.Token(a, action, d.noun); err != nil {
-		return Place{}, err
+		return Project{}, err
 	}
 	p, err := r.place(ctx, a, project, d.noun)
 	if err != nil {
-		return Place{}, err
+		return Project{}, err
 	}
 	return p, r.judge(a, p, action, d)
 }
 
 // judge is what enter does with a project that was found. The flag counts after
 // visibility and before the rest.
-func (r *Registry) judge(a access.Actor, p Place, action access.Action, d door) error {
+func (r *Registry) judge(a access.Actor, p Project, action access.Action, d door) error {
 	v := r.Rules.Check(a, p.Standing, action)
 	switch {
 	case d.flagged && !p.FlagOn && v != access.Hidden:
@@ -57,10 +57,10 @@ func (r *Registry) judge(a access.Actor, p Place, action access.Action, d door) 
 }
 
 // place finds the project. noun is what a hidden one is called.
-func (r *Registry) place(ctx context.Context, a access.Actor, project, noun string) (Place, error) {
-	p, err := r.Records.FindPlace(ctx, project, a)
+func (r *Registry) place(ctx context.Context, a access.Actor, project, noun string) (Project, error) {
+	p, err := r.Records.FindPackageProject(ctx, project, a)
 	if fault.Is(err, fault.NotFound) {
-		return Place{}, fault.New(fault.Hidden, noun)
+		return Project{}, fault.New(fault.Hidden, noun)
 	}
 	return p, err
 }
@@ -69,7 +69,7 @@ func (r *Registry) place(ctx context.Context, a access.Actor, project, noun stri
 // found, or with its error missing. An actor that cannot see the project is told only
 // of what no naming takes: it learns nothing, and a client that waits for the request
 // to log in gets it.
-func (r *Registry) coordinates(a access.Actor, p Place, missing error, raw Raw) (Coordinates, error) {
+func (r *Registry) coordinates(a access.Actor, p Project, missing error, raw Raw) (Coordinates, error) {
 	switch {
 	case fault.Is(missing, fault.Hidden):
 		return naming.Parse(naming.Relaxed, raw)

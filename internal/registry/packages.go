@@ -81,7 +81,7 @@ func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project str
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
-	return r.list(ctx, a, []Place{place}, f, p)
+	return r.list(ctx, a, []Project{place}, f, p)
 }
 
 // GroupPackages returns the packages of a group's projects, and of those in
@@ -91,18 +91,18 @@ func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group stri
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
-	places, err := r.Records.GroupPlaces(ctx, groupID, below, a)
+	places, err := r.Records.GroupPackageProjects(ctx, groupID, below, a)
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
-	places = slices.DeleteFunc(places, func(p Place) bool {
+	places = slices.DeleteFunc(places, func(p Project) bool {
 		return r.Rules.Check(a, p.Standing, access.ListPackages) != access.Allowed
 	})
 	return r.list(ctx, a, places, f, p)
 }
 
 // list is a page of the packages in places that the actor may list.
-func (r *Registry) list(ctx context.Context, a access.Actor, places []Place, f PackageFilter, p page.Request) (page.Of[Package], error) {
+func (r *Registry) list(ctx context.Context, a access.Actor, places []Project, f PackageFilter, p page.Request) (page.Of[Package], error) {
 	if f.None || len(places) == 0 {
 		return page.Of[Package]{}, nil
 	}
@@ -120,8 +120,8 @@ func (r *Registry) list(ctx context.Context, a access.Actor, places []Place, f P
 }
 
 // dress fills in what packages have from their projects and from this process.
-func (r *Registry) dress(a access.Actor, places []Place, found []Package) {
-	byID := make(map[int64]Place, len(places))
+func (r *Registry) dress(a access.Actor, places []Project, found []Package) {
+	byID := make(map[int64]Project, len(places))
 	for _, place := range places {
 		byID[place.ProjectID] = place
 	}
@@ -150,7 +150,7 @@ func (r *Registry) Package(ctx context.Context, a access.Actor, project string, 
 		return Package{}, nil, fault.New(fault.Absent, "Package not found")
 	}
 	one := []Package{p}
-	r.dress(a, []Place{place}, one)
+	r.dress(a, []Project{place}, one)
 	return one[0], r.versions(ctx, p), nil
 }
 

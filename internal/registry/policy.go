@@ -25,7 +25,7 @@ func (d DuplicatePolicy) Permits(c Coordinates) bool {
 // checkProtection refuses a publisher whose role is below that of any rule
 // that matches the name. Administrators pass; deploy tokens are stopped by any
 // matching rule (contract 6).
-func checkProtection(p Place, a access.Actor, name Name) error {
+func checkProtection(p Project, a access.Actor, name Name) error {
 	for _, rule := range p.Protections {
 		if !rule.matches(name) {
 			continue

@@ -49,7 +49,7 @@ func TestCheckProtection(t *testing.T) {
 		{"deploy token, a rule about deleting", deploy, access.NoRole, access.NoRole, false},
 		{"developer, a rule about deleting", user(false), access.Developer, access.NoRole, true},
 	} {
-		p := Place{Standing: access.Resource{Role: tc.role}, Protections: []Protection{{Pattern: "other*", Push: access.Admin}, {Pattern: "to*", Push: tc.push}}}
+		p := Project{Standing: access.Resource{Role: tc.role}, Protections: []Protection{{Pattern: "other*", Push: access.Admin}, {Pattern: "to*", Push: tc.push}}}
 		err := checkProtection(p, tc.actor, "tool")
 		if (err == nil) != tc.want || err != nil && (!fault.Is(err, fault.Denied) || err.Error() != "Package protected.") {
 			t.Errorf("%s with a rule for %d: %v", tc.who, tc.push, err)

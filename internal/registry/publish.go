@@ -49,7 +49,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 		return File{}, receiveFault(err, o.Length, r.limit(p))
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
-	a, p, err = r.again(ctx, o.Sender, began, a, p, func(a access.Actor) (Place, error) {
+	a, p, err = r.again(ctx, o.Sender, began, a, p, func(a access.Actor) (Project, error) {
 		now, err := r.enter(ctx, a, project, access.PublishPackage, genericDoor())
 		if err == nil {
 			err = checkProtection(now, a, c.Name)
@@ -78,9 +78,9 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 }
 
 // target is where a publish goes, for an actor that may publish there.
-func (r *Registry) target(ctx context.Context, a access.Actor, project string, raw Raw, bad error) (Place, Coordinates, error) {
+func (r *Registry) target(ctx context.Context, a access.Actor, project string, raw Raw, bad error) (Project, Coordinates, error) {
 	if err := gate.Token(a, access.PublishPackage, ""); err != nil {
-		return Place{}, Coordinates{}, err
+		return Project{}, Coordinates{}, err
 	}
 	p, missing := r.place(ctx, a, project, "")
 	c, err := r.coordinates(a, p, missing, raw)
@@ -96,7 +96,7 @@ func (r *Registry) target(ctx context.Context, a access.Actor, project string, r
 // admit refuses before the body is read what can be refused then. Where no second
 // file of the name may be, and the store has lost the bytes of the one there is, it
 // returns that one: its own bytes are taken again, and it needs no new record.
-func (r *Registry) admit(ctx context.Context, p Place, a access.Actor, c Coordinates, o PublishOptions) (lost *lostFile, err error) {
+func (r *Registry) admit(ctx context.Context, p Project, a access.Actor, c Coordinates, o PublishOptions) (lost *lostFile, err error) {
 	if err := checkProtection(p, a, c.Name); err != nil {
 		return nil, err
 	}

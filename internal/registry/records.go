@@ -14,7 +14,7 @@ import (
 // Records is all that the registry keeps in a database. Each method is one transaction,
 // and durable when it returns.
 type Records interface {
-	Places
+	Projects
 	Packages
 	Files
 	Publishing
@@ -23,14 +23,14 @@ type Records interface {
 	Uploads
 }
 
-// Places finds projects as publishing and installing see them.
-type Places interface {
-	// FindPlace takes a decimal id or a full path, of any case, old ones too.
+// Projects finds projects as publishing and installing see them.
+type Projects interface {
+	// FindPackageProject takes a decimal id or a full path, of any case, old ones too.
 	// NotFound where there is no such project.
-	FindPlace(ctx context.Context, ref string, a access.Actor) (Place, error)
-	// GroupPlaces returns the projects in a group, and below it if so asked, as
+	FindPackageProject(ctx context.Context, ref string, a access.Actor) (Project, error)
+	// GroupPackageProjects returns the projects in a group, and below it if so asked, as
 	// far as permission goes: id, full path, standing.
-	GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Place, error)
+	GroupPackageProjects(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Project, error)
 }
 
 // Packages finds packages, and removes them. Orders of a page are created_at, name,

@@ -82,8 +82,8 @@ type File struct {
 	Twin      bool // another was published to its place in the same second, and may be gone; only FindFile asks
 }
 
-// Place is a project as publishing and installing see it: one look-up.
-type Place struct {
+// Project is a project as publishing and installing see it: one look-up.
+type Project struct {
 	ProjectID   int64
 	Path        string // the last segment
 	FullPath    string
@@ -144,12 +144,12 @@ type Registry struct {
 }
 
 // entity is the place as audit events name it.
-func (p Place) entity() audit.Entity {
+func (p Project) entity() audit.Entity {
 	return audit.Entity{Type: audit.Project, ID: p.ProjectID, Path: p.FullPath}
 }
 
 // limit is the largest file that the place takes, in bytes; 0 is none.
-func (r *Registry) limit(p Place) int64 {
+func (r *Registry) limit(p Project) int64 {
 	if p.MaxFileSize != nil {
 		return *p.MaxFileSize
 	}

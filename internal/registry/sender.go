@@ -16,8 +16,8 @@ type Sender interface {
 
 // again is who sent a body that began then, and the place, as both are at its end. Who
 // was quick is not asked again, nor is anybody where s is nil.
-func (r *Registry) again(ctx context.Context, s Sender, began time.Time, a access.Actor, p Place,
-	allow func(access.Actor) (Place, error)) (access.Actor, Place, error) {
+func (r *Registry) again(ctx context.Context, s Sender, began time.Time, a access.Actor, p Project,
+	allow func(access.Actor) (Project, error)) (access.Actor, Project, error) {
 	if s == nil || r.Now().Sub(began) < cmp.Or(r.RecheckAfter, time.Second) {
 		return a, p, nil
 	}

@@ -49,7 +49,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 		return Upload{}, receiveFault(err, -1, r.limit(p))
 	}
 	defer func() { _ = received.Abort() }() // nothing of it is visible either way
-	a, p, err = r.again(ctx, s, began, a, p, func(a access.Actor) (Place, error) {
+	a, p, err = r.again(ctx, s, began, a, p, func(a access.Actor) (Project, error) {
 		return r.enter(ctx, a, project, access.UploadFile, uploadDoor(false))
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secr
 	return content, err
 }
 
-func (r *Registry) openUpload(ctx context.Context, p Place, at UploadAddress) (*Content, error) {
+func (r *Registry) openUpload(ctx context.Context, p Project, at UploadAddress) (*Content, error) {
 	u, err := r.Records.FindUpload(ctx, at)
 	f := File{ID: u.ID, ProjectID: u.ProjectID, Name: u.Name, Size: u.Size, Digest: u.Digest, Status: StatusDefault, CreatedAt: u.CreatedAt}
 	return r.content(ctx, origin{project: p.FullPath}, f, u.Small, err)

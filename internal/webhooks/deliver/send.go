@@ -70,9 +70,9 @@ func (s *Sender) Send(ctx context.Context, d webhooks.Delivery) webhooks.Attempt
 
 // attempt sends a delivery once. The result holds any fault.
 func (s *Sender) attempt(ctx context.Context, d webhooks.Delivery) webhooks.Attempt {
+	began := s.now()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	began := s.now()
 	a := webhooks.Attempt{HookID: d.Hook.ID, Key: d.Key, RequestBody: d.Body, CreatedAt: began, RequestHeaders: map[string]string{}, ResponseHeaders: map[string]string{}}
 	req, err := s.request(ctx, d, &a)
 	if err != nil {

@@ -7,20 +7,20 @@ import (
 	"granary/internal/blob"
 )
 
-func testMark(t *testing.T, s blob.Store) {
-	m, ok := s.(blob.Marked)
+func testIdentity(t *testing.T, s blob.Store) {
+	m, ok := s.(blob.Identified)
 	if !ok {
 		return // it need not be
 	}
 	want := func(text string) {
 		t.Helper()
-		if got, err := m.Mark(t.Context()); err != nil || got != text {
-			t.Errorf("Mark = %q, %v, want %q", got, err, text)
+		if got, err := m.Identity(t.Context()); err != nil || got != text {
+			t.Errorf("Identity = %q, %v, want %q", got, err, text)
 		}
 	}
 	want("")
 	for _, text := range []string{"one", "another"} {
-		if err := m.SetMark(t.Context(), text); err != nil {
+		if err := m.SetIdentity(t.Context(), text); err != nil {
 			t.Fatal(err)
 		}
 		want(text)

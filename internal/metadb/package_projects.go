@@ -14,7 +14,7 @@ import (
 
 // placeKey is what a place depends on besides the records: which project, and who
 // asks.
-type placeKey struct {
+type projectKey struct {
 	projectID int64
 	kind      access.Kind
 	actor     int64 // user or deploy token
@@ -27,44 +27,44 @@ type route struct {
 	moved     bool // the path is an old one
 }
 
-// FindPlace implements registry.Places. Places are remembered until something
+// FindPackageProject implements registry.Projects. Places are remembered until something
 // changes, one for each project and actor, whatever the project is called by, and
 // so are the paths that lead to a project.
-func (db *DB) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Place, error) {
+func (db *DB) FindPackageProject(ctx context.Context, ref string, a access.Actor) (registry.Project, error) {
 	r, err := projects.ParseReference(ref, projects.LeastOfProject)
 	if err != nil {
-		return registry.Place{}, err
+		return registry.Project{}, err
 	}
 	if err := db.catchUpOnce(ctx); err != nil {
-		return registry.Place{}, err
+		return registry.Project{}, err
 	}
-	key := placeKey{projectID: r.ID, kind: a.Kind, actor: a.UserID, job: a.JobProjectID}
+	key := projectKey{projectID: r.ID, kind: a.Kind, actor: a.UserID, job: a.JobProjectID}
 	if a.Kind == access.DeployToken {
 		key.actor = a.TokenID
 	}
-	place, at, known := db.rememberedPlace(r, key)
+	place, at, known := db.cachedProject(r, key)
 	if known {
 		return place, nil
 	}
 	if at.projectID == 0 {
 		r.Path = strings.Clone(r.Path) // it may be part of a whole request
 		if at, err = db.routes.get(r.Path, func() (route, error) { return db.findRoute(ctx, r) }); err != nil {
-			return registry.Place{}, err
+			return registry.Project{}, err
 		}
 	}
 	key.projectID = at.projectID
-	place, err = db.places.get(key, func() (registry.Place, error) { return db.findPlace(ctx, at.projectID, a) })
+	place, err = db.projects.get(key, func() (registry.Project, error) { return db.findPackageProject(ctx, at.projectID, a) })
 	place.Moved = at.moved
 	return place, err
 }
 
 // rememberedPlace looks at routes and places under one lock, which they share. The
 // route is zero where it is not known.
-func (db *DB) rememberedPlace(r projects.Reference, key placeKey) (place registry.Place, at route, known bool) {
+func (db *DB) cachedProject(r projects.Reference, key projectKey) (place registry.Project, at route, known bool) {
 	at.projectID = r.ID
 	now := db.budget.now()
-	db.places.mu.RLock()
-	defer db.places.mu.RUnlock()
+	db.projects.mu.RLock()
+	defer db.projects.mu.RUnlock()
 	if r.ID == 0 {
 		e := db.routes.live(r.Path, now)
 		if e == nil {
@@ -73,7 +73,7 @@ func (db *DB) rememberedPlace(r projects.Reference, key placeKey) (place registr
 		at = e.value
 		key.projectID = at.projectID
 	}
-	e := db.places.live(key, now)
+	e := db.projects.live(key, now)
 	if e == nil {
 		return place, at, false
 	}
@@ -86,7 +86,7 @@ func (db *DB) rememberedPlace(r projects.Reference, key placeKey) (place registr
 func weighRoute(path string, _ route) int64 { return allocated(len(path)) }
 
 // weighPlace is what a place leads to.
-func weighPlace(_ placeKey, p registry.Place) int64 {
+func weighProject(_ projectKey, p registry.Project) int64 {
 	sum := texts(p.Path, p.FullPath) + allocated(cap(p.Protections)*int(reflect.TypeFor[registry.Protection]().Size()))
 	for _, rule := range p.Protections {
 		sum += texts(rule.Pattern)
@@ -106,22 +106,22 @@ func (db *DB) findRoute(ctx context.Context, r projects.Reference) (route, error
 	return route{id, moved}, err
 }
 
-func (db *DB) findPlace(ctx context.Context, projectID int64, a access.Actor) (registry.Place, error) {
+func (db *DB) findPackageProject(ctx context.Context, projectID int64, a access.Actor) (registry.Project, error) {
 	p, err := findProject(ctx, db, projectID)
 	if err != nil {
-		return registry.Place{}, err
+		return registry.Project{}, err
 	}
 	if err := standing(ctx, db, &p, a); err != nil {
-		return registry.Place{}, err
+		return registry.Project{}, err
 	}
-	place := registry.Place{
+	place := registry.Project{
 		ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
 	}
 	if place.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
-		return registry.Place{}, err
+		return registry.Project{}, err
 	}
 	if place.Duplicates, err = db.duplicates(ctx, p); err != nil {
-		return registry.Place{}, err
+		return registry.Project{}, err
 	}
 	place.Protections, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (r registry.Protection, err error) {
 		return r, row.Scan(&r.Pattern, &r.Push, &r.Delete)
@@ -158,9 +158,9 @@ const groupPlaces = `WITH RECURSIVE below (id) AS (
 	LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $3 AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
 	WHERE p.deleted_at IS NULL ORDER BY p.id`
 
-// GroupPlaces implements registry.Places.
-func (db *DB) GroupPlaces(ctx context.Context, groupID int64, below bool, a access.Actor) ([]registry.Place, error) {
-	return sqldb.List(ctx, db, func(row sqldb.Scanner) (p registry.Place, err error) {
+// GroupPackageProjects implements registry.Projects.
+func (db *DB) GroupPackageProjects(ctx context.Context, groupID int64, below bool, a access.Actor) ([]registry.Project, error) {
+	return sqldb.List(ctx, db, func(row sqldb.Scanner) (p registry.Project, err error) {
 		s := &p.Standing
 		return p, row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
 	}, groupPlaces, groupID, sqldb.Bool(below), a.UserID, sqldb.Micros(db.Now()))

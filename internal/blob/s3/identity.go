@@ -10,28 +10,28 @@ import (
 	"granary/internal/blob"
 )
 
-// markKey holds the mark, next to the folders of blobs.
-const markKey = "identity"
+// identityKey holds the identity, next to the folders of blobs.
+const identityKey = "identity"
 
-var _ blob.Marked = (*Store)(nil)
+var _ blob.Identified = (*Store)(nil)
 
-// Mark implements blob.Marked.
-func (s *Store) Mark(ctx context.Context) (string, error) {
-	text, err := s.client.text(ctx, s.prefix+markKey)
+// Identity implements blob.Identified.
+func (s *Store) Identity(ctx context.Context) (string, error) {
+	text, err := s.client.text(ctx, s.prefix+identityKey)
 	if errors.Is(err, blob.ErrNotFound) {
 		return "", nil
 	}
 	if err != nil {
-		return "", doing("reading the mark", err)
+		return "", doing("reading the identity", err)
 	}
 	return strings.TrimSpace(text), nil // people may have written it
 }
 
-// SetMark implements blob.Marked.
-func (s *Store) SetMark(ctx context.Context, text string) error {
-	err := s.client.put(ctx, aim{key: s.prefix + markKey}, strings.NewReader(text), int64(len(text)), sha256.Sum256([]byte(text)))
+// SetIdentity implements blob.Identified.
+func (s *Store) SetIdentity(ctx context.Context, text string) error {
+	err := s.client.put(ctx, aim{key: s.prefix + identityKey}, strings.NewReader(text), int64(len(text)), sha256.Sum256([]byte(text)))
 	if err != nil {
-		return doing("writing the mark", err)
+		return doing("writing the identity", err)
 	}
 	return nil
 }
