@@ -125,7 +125,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	eventually.Holds(t, "not ready", ready(503))
 	s.field(t, "database: this node cannot say", "error")
-	s.field(t, "the upkeep cannot reach the database from this node", "error")
+	s.field(t, "the background tasks cannot reach the database from this node", "error")
 	for range 40 { // two seconds
 		time.Sleep(50 * time.Millisecond)
 		ready(503)()
@@ -135,7 +135,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 	}
 	eventually.Holds(t, "ready again", ready(200))
 	s.field(t, "database: this node says again", "node")
-	s.field(t, "the upkeep reaches the database again from this node", "failures")
+	s.field(t, "the background tasks reach the database again from this node", "failures")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

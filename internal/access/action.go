@@ -3,25 +3,25 @@ package access
 // Action is one thing an actor may ask for. Each deed names exactly one.
 type Action int
 
-// The actions, by what they are aimed at.
+// The actions, by their aim.
 const (
 	ReadSelf     Action = iota // one's own user record
-	ReadUsers                  // other users' public faces
+	ReadUsers                  // other users' public records
 	ReadMetadata               // version and metadata of the server
-	AdminUsers                 // create, change, block, delete, see everything of users
+	AdminUsers                 // create, change, block and delete users, and see all their fields
 	AdminFeatures
 	AdminInstanceVariables
-	ReadInstance // what only administrators see of the whole instance
+	ReadInstance // data of the whole instance, for administrators
 
-	UseOwnToken // a token reads or revokes itself: any scope will do
+	UseOwnToken // a token reads or revokes itself: any scope suffices
 	ReadTokens  // a personal access token's record
 	IssueTokens // a personal access token for a user
 	RevokeToken
 	RotateToken
-	IssueOwnToken  // a token for oneself, that can do next to nothing
+	IssueOwnToken  // a token for oneself, with few scopes
 	RotateBotToken // a project or group access token replaces itself
 
-	ListNamespaces // groups and projects, filtered by what the actor can see
+	ListNamespaces // groups and projects that the actor can see
 	FindNamespaces // those that the actor belongs to
 	ReadNamespace  // a group, or a user's own
 	CreateTopGroup
@@ -68,7 +68,7 @@ const (
 	ReadPackages
 	PublishPackage
 	DestroyPackage
-	ListPackages // find packages and their files; opening the packages to anyone does not reach this far
+	ListPackages // find packages and their files; not allowed by opening the packages to anyone
 	ReadProtections
 	AdminProtections
 
@@ -76,18 +76,18 @@ const (
 	PublishRelease // make and edit releases and their links
 	DestroyRelease
 	ReadUploads // open an upload by its address on the web
-	FetchUpload // the same by the API
+	FetchUpload // open an upload by the API
 	ListUploads // find uploads without their addresses
-	UploadFile  // a file beside the packages, as release notes refer to
+	UploadFile  // a file that belongs to no package, for release notes to refer to
 	DestroyUpload
 
 	ReadProjectAudit
 	ReadGroupAudit
 
-	actionCount // not an action: how many there are
+	actionCount // the number of actions
 )
 
-// aim is the sort of thing an action is aimed at.
+// aim is the kind of resource that an action is about.
 type aim int
 
 const (
@@ -99,11 +99,11 @@ const (
 // rule is one row of the permission table.
 type rule struct {
 	on     aim
-	least  Role    // the least role that may
+	least  Role    // the lowest role that may
 	login  bool    // an anonymous actor is asked to log in, whatever the target
-	person bool    // the user that a project or group access token stands for may not
-	inside bool    // an external user may not, who is no administrator
-	scopes []Scope // of a personal access token, any one; none given, any token
+	person bool    // the bot of a project or group access token may not
+	inside bool    // an external user may not, unless an administrator
+	scopes []Scope // of a personal access token, any one suffices; empty: any token
 }
 
 // rules is the table. It is a value, never changed.

@@ -1,5 +1,5 @@
-// Package access decides who may do what. It is pure: no clock, no I/O, no SQL,
-// no HTTP. Every deed of every room asks Rules.Check before it acts.
+// Package access decides which actor may do which action. It is pure: no clock, no I/O,
+// no SQL, no HTTP. Every deed of every room calls Rules.Check before it acts.
 package access
 
 import "slices"
@@ -7,8 +7,7 @@ import "slices"
 // Role is a member's access level, with GitLab's numbers.
 type Role int
 
-// The roles. Admin is the level of an instance administrator; it is never
-// stored with a member.
+// The roles. Admin is the level of an instance administrator; no member has it.
 const (
 	NoRole     Role = 0
 	Minimal    Role = 5
@@ -21,7 +20,7 @@ const (
 	Admin      Role = 60
 )
 
-// Grantable reports whether a member may be given the role.
+// Grantable reports whether a member may have the role.
 func (r Role) Grantable() bool {
 	return slices.Contains([]Role{Guest, Planner, Reporter, Developer, Maintainer, Owner}, r)
 }
@@ -49,7 +48,7 @@ func (r Role) String() string {
 	return "None"
 }
 
-// Visibility says who can see a project or group, with GitLab's numbers.
+// Visibility is the visibility of a project or group, with GitLab's numbers.
 type Visibility int
 
 // The visibilities, from the least visible.
@@ -63,8 +62,8 @@ const (
 // numbers (contract generic-packages 3.4, rest-api 1.4).
 type PackageAccess int
 
-// The levels: nobody; members from Reporter up; everyone who can see the
-// project; anyone at all.
+// The levels: nobody; members from Reporter up; everyone who can see the project;
+// everyone.
 const (
 	PackagesDisabled PackageAccess = 0
 	PackagesPrivate  PackageAccess = 10
@@ -85,7 +84,7 @@ func (l PackageAccess) String() string {
 	return "disabled"
 }
 
-// Kind says by what sort of credential an actor is known.
+// Kind is the kind of an actor, by its credential.
 type Kind int
 
 // The kinds of actor.
@@ -99,7 +98,7 @@ const (
 // Scope is what a token may be used for.
 type Scope string
 
-// The scopes that mean something here. Others may be stored and grant nothing.
+// The scopes that have an effect. Others may be stored, and grant nothing.
 const (
 	ScopeAPI          Scope = "api"
 	ScopeReadAPI      Scope = "read_api"
@@ -110,16 +109,16 @@ const (
 	ScopeWritePackage Scope = "write_package_registry"
 )
 
-// Actor is who is asking. The zero value is the anonymous actor.
+// Actor is the author of a request. The zero value is the anonymous actor.
 type Actor struct {
 	Kind     Kind
 	UserID   int64 // of User and Job
 	Username string
-	Name     string // for people: the user's full name, the deploy token's name
+	Name     string // to show: the user's full name, the deploy token's name
 	Admin    bool
 	External bool  // sees internal projects only as a member
-	MayGroup bool  // may create groups at the top, where External does not forbid it
-	Bot      bool  // a user that a project or group access token stands for
+	MayGroup bool  // may create groups at the top, unless External
+	Bot      bool  // the user of a project or group access token
 	Home     int64 // of a bot: its project's id, or its group's below 0
 	Scopes   []Scope
 
@@ -129,22 +128,22 @@ type Actor struct {
 	JobProject    string // the last segment of its path
 	JobPipelineID int64
 
-	Address      string // the client's, without a port; "" where there is no request
-	Console      bool   // a User at the command line of the server's machine, who needs no token
+	Address      string // the client's, without a port; "" without a request
+	Console      bool   // a User of the command line on the server's machine, without a token
 	SudoID       int64  // the administrator who acts as this user; 0 for none
 	SudoUsername string
 }
 
-// LoggedIn reports whether the actor is a user, in person or through a job.
+// LoggedIn reports whether the actor is a user, directly or by a job token.
 func (a Actor) LoggedIn() bool { return a.Kind == User || a.Kind == Job }
 
-// Has reports whether the actor's token carries one of the scopes.
+// Has reports whether the actor's token has one of the scopes.
 func (a Actor) Has(scopes ...Scope) bool {
 	return slices.ContainsFunc(scopes, func(s Scope) bool { return slices.Contains(a.Scopes, s) })
 }
 
-// role is the role that counts: an administrator is above every member, and
-// who is nobody has none.
+// role is the effective role: an administrator is above every member, and an actor who
+// is no user has none.
 func (a Actor) role(member Role) Role {
 	switch {
 	case !a.LoggedIn():

@@ -1,23 +1,22 @@
 package access
 
-// Resource is what an action is aimed at, as far as permission goes. The zero
-// value is the instance itself.
+// Resource is the group, project or thing that an action is about, with the actor's
+// standing there. The zero value is the instance itself.
 type Resource struct {
 	Visibility Visibility
 	Packages   PackageAccess // of a project
 	Archived   bool          // the project or a group above it
 	Role       Role          // the actor's highest role here, direct or inherited
 	Covered    bool          // the actor is a deploy token of this project or of a group above it
-	Listed     bool          // the actor is a job of this project, or of one that its job token scope lets in
+	Listed     bool          // the actor is a job of this project, or of one that this project's job token scope lets in
 	Own        bool          // the thing belongs to the actor itself: its token, its job
 }
 
 // Verdict is the outcome of a check.
 type Verdict int
 
-// The verdicts. A door may show Hidden to an anonymous actor as a request to
-// log in; the difference between Hidden and Denied is that Hidden must look
-// like absence.
+// The verdicts. Hidden must look as if the resource did not exist, Denied need not. A door
+// may ask an anonymous actor to log in instead of Hidden.
 const (
 	Allowed Verdict = iota
 	Unauthenticated
@@ -26,10 +25,10 @@ const (
 	Denied
 )
 
-// Rules are the server-wide switches that permission depends on.
+// Rules are the settings of the server that permission depends on.
 type Rules struct {
 	GuestsReadPackages bool // guests and planners may read packages of private projects
-	AnyonePulls        bool // projects may open their packages to anyone at all
+	AnyonePulls        bool // projects may open their packages to everyone
 }
 
 // Check decides whether the actor may do the action to the resource.
@@ -65,8 +64,7 @@ func (p Rules) Check(a Actor, r Resource, action Action) Verdict {
 	return Denied
 }
 
-// frozen reports an action of everyday work that an archived project takes no
-// more.
+// frozen reports whether an archived project refuses the action.
 func frozen(action Action) bool {
 	switch action {
 	case CreateJob, AdminProtections, PublishRelease, DestroyRelease, UploadFile, DestroyUpload:
@@ -75,8 +73,8 @@ func frozen(action Action) bool {
 	return false
 }
 
-// CheckToken decides what can be known of an actor before anything is known of
-// the target: somebody must be logged in, and the token's scopes must reach.
+// CheckToken checks the actor before the resource is known: the actor must be logged in
+// if the action requires it, and the token's scopes must allow the action.
 func CheckToken(a Actor, action Action) Verdict {
 	rule := rules[action]
 	switch {
@@ -88,8 +86,8 @@ func CheckToken(a Actor, action Action) Verdict {
 	return Allowed
 }
 
-// Scopes are those of a personal access token that reach the action; any one
-// of them is enough.
+// Scopes are the scopes of a personal access token that allow the action; any one of them
+// suffices.
 func Scopes(action Action) []Scope { return rules[action].scopes }
 
 // CanSee reports whether the actor can see that the resource exists.
@@ -97,9 +95,9 @@ func (p Rules) CanSee(a Actor, r Resource) bool {
 	return a.Kind == DeployToken && r.Covered || visible(a, r)
 }
 
-// visible: public to all, internal to users who are not external, anything to
-// its members and to administrators. A job of another project that is not let
-// in counts as a passer-by (contract generic-packages 4.5).
+// visible: all see public resources, users who are not external internal ones, members and
+// administrators all. A job of a project that is not let in sees what an anonymous actor
+// sees (contract generic-packages 4.5).
 func visible(a Actor, r Resource) bool {
 	switch {
 	case a.Kind == DeployToken:
@@ -126,7 +124,7 @@ func checkInstance(a Actor, r Resource, rule rule) Verdict {
 	return Denied
 }
 
-// opened reports a registry that anyone at all may pull from.
+// opened reports whether everyone may pull from the registry.
 func (p Rules) opened(r Resource) bool { return p.AnyonePulls && r.Packages == PackagesPublic }
 
 // checkPackages is the matrix of contract generic-packages, section 5.
@@ -152,7 +150,7 @@ func (p Rules) checkPackages(a Actor, r Resource, action Action) Verdict {
 	return Denied
 }
 
-// mayRead is asked only about what the actor can see already.
+// mayRead requires that the actor can see the project.
 func (p Rules) mayRead(a Actor, r Resource, role Role) bool {
 	switch {
 	case r.Packages == PackagesPrivate:
@@ -165,9 +163,9 @@ func (p Rules) mayRead(a Actor, r Resource, role Role) bool {
 	return role >= Reporter
 }
 
-// checkDeployToken: a token of the project or of a group above it has what its
-// scopes say; any other sees public projects and may do nothing there but what
-// everybody may (contract generic-packages 2.6, 5).
+// checkDeployToken: a token of the project or of a group above it may do what its scopes
+// allow; others see public projects and may do there what everybody may (contract
+// generic-packages 2.6, 5).
 func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
 	if action == ReadPackages && p.opened(r) {
 		return Allowed
@@ -192,6 +190,6 @@ func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
 	return Denied
 }
 
-// AtLeast reports whether the actor's role at the resource is the given one or
-// above: nobody hands out more than they have.
+// AtLeast reports whether the actor's role at the resource is the given one or above. No
+// actor may grant a higher role than its own.
 func (a Actor) AtLeast(r Resource, role Role) bool { return a.role(r.Role) >= role }

@@ -60,8 +60,8 @@ func word(v Verdict) string {
 	return map[Verdict]string{Allowed: "y", Unauthenticated: "401", OutOfScope: "scope", Hidden: "404", Denied: "403"}[v]
 }
 
-// TestJobTokens is contract generic-packages 4.5: a job acts as its user at
-// home and where it is let in, and is a passer-by elsewhere.
+// TestJobTokens is contract generic-packages 4.5: a job acts as its user in its project and
+// in projects that let it in, and like an anonymous actor elsewhere.
 func TestJobTokens(t *testing.T) {
 	rules := Rules{GuestsReadPackages: true, AnyonePulls: true}
 	for _, row := range []struct {
@@ -124,8 +124,8 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
-// TestPlaces: each action on groups and projects opens at its role and not
-// below, and never to somebody who cannot see the place.
+// TestPlaces: each action on groups and projects is allowed from its role up, and never
+// to an actor who cannot see the place.
 func TestPlaces(t *testing.T) {
 	var rules Rules
 	roles := []Role{NoRole, Minimal, Guest, Planner, Reporter, Developer, Maintainer, Owner}

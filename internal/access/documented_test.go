@@ -50,8 +50,7 @@ func TestDocumentedPermission(t *testing.T) {
 	}
 }
 
-// mistakes tells of the first cells that are wrong in a row: a wrong row is
-// wrong in thousands.
+// mistakes reports the first wrong cells of a row: a wrong row has thousands.
 type mistakes struct {
 	t     *testing.T
 	what  string
@@ -90,7 +89,7 @@ func TestDocumentedScopes(t *testing.T) {
 	}
 }
 
-// TestDocumentedVisibility compares who sees a place at all.
+// TestDocumentedVisibility compares which actors see a place at all.
 func TestDocumentedVisibility(t *testing.T) {
 	rights, cells := accesstest.Documented(), 0
 	place := slices.IndexFunc(rights, func(r accesstest.Right) bool { return r.Action == access.ReadProject })
@@ -106,7 +105,7 @@ func TestDocumentedVisibility(t *testing.T) {
 	t.Logf("%d cells", cells)
 }
 
-// actor is somebody who asks. A role is what it has where it asks.
+// actor is an actor, with its role at the resource.
 type actor struct {
 	access.Actor
 	role            access.Role

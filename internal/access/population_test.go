@@ -10,7 +10,7 @@ func everyRole() []Role {
 	return []Role{NoRole, Minimal, Guest, Planner, Reporter, Developer, Maintainer, Owner}
 }
 
-// everyActor is one of each sort that the package table tells apart.
+// everyActor is one actor of each kind that the package table distinguishes.
 func everyActor() map[string]Actor {
 	all := map[string]Actor{"anonymous": {}}
 	for _, scope := range []Scope{ScopeAPI, ScopeReadAPI, ScopeReadUser} {
@@ -30,7 +30,7 @@ func everyActor() map[string]Actor {
 	return all
 }
 
-// everyResource calls f with every project that the package table tells apart.
+// everyResource calls f with every kind of project that the package table distinguishes.
 func everyResource(f func(Resource)) {
 	for _, visibility := range []Visibility{Private, Internal, Public} {
 		for _, level := range []PackageAccess{PackagesDisabled, PackagesPrivate, PackagesEnabled, PackagesPublic} {

@@ -173,7 +173,7 @@ func TestBotsBelongToOnePlace(t *testing.T) {
 		for who, key := range map[string]string{"root": rootToken, "owner": as["owner"], "the bot": secret} {
 			if who != "the bot" {
 				s.as(key, "PUT", place+"/members/"+bot, map[string]any{"access_level": 40}).is(t, 403,
-					`{"message":"403 Forbidden - `+name+` is the user of an access token, whose role stays: make a token with the role, and revoke this one"}`)
+					`{"message":"403 Forbidden - `+name+` is the user of an access token, whose role cannot change: make a token with the other role, and revoke this one"}`)
 			}
 			s.as(key, "DELETE", place+"/members/"+bot, nil).is(t, 403,
 				`{"message":"403 Forbidden - `+name+` is the user of an access token: revoke the token to remove it"}`)

@@ -102,7 +102,7 @@ func TestGroupMembersTakeAnOwner(t *testing.T) {
 		s.as(ownerToken, "PUT", at+"/"+itoa(owner), map[string]any{"access_level": 50}).must(t, 200)
 		s.as(ownerToken, "PUT", at+"/"+itoa(owner), map[string]any{"access_level": 50, "expires_at": day(0)}).status(t, 403)
 		s.as(ownerToken, "PUT", at+"/"+itoa(owner), map[string]any{"access_level": 50, "expires_at": day(400)}).is(t, 403,
-			`{"message":"403 Forbidden - a group keeps its last owner: first make somebody else an owner, without an end, who is neither blocked nor the user of an access token"}`)
+			`{"message":"403 Forbidden - a group keeps its last owner: first make another user an owner, without expires_at, who is neither blocked nor the user of an access token"}`)
 		s.memberAt("/groups/acme", maintainer, 50)
 		s.as(ownerToken, "PUT", at+"/"+itoa(maintainer), map[string]any{"access_level": 50, "expires_at": day(400)}).must(t, 200)
 		s.as(ownerToken, "DELETE", at+"/"+itoa(owner), nil).status(t, 403) // who will leave is not enough

@@ -61,7 +61,7 @@ func TestProjectCreate(t *testing.T) {
 		{`{"name":"x","generic_packages_max_file_size":-1}`, `{"message":{"generic_packages_max_file_size":["must be greater than or equal to 0"]}}`},
 		{`{"name":"x","generic_packages_max_file_size":"1 GB"}`, `{"error":"generic_packages_max_file_size is invalid"}`},
 		{`{"name":"x\r\nY: z"}`, `{"message":{"name":["can contain no control characters"]}}`},
-		{`{"name":"x","default_branch":"a\nb"}`, `{"message":{"default_branch":["is one line of at most 255 characters"]}}`},
+		{`{"name":"x","default_branch":"a\nb"}`, `{"message":{"default_branch":["must be one line of at most 255 characters"]}}`},
 		{`{"name":"` + strings.Repeat("é", 256) + `","path":"x"}`, `{"message":{"name":["is too long (maximum is 255 characters)"]}}`},
 		{fmt.Sprintf(`{"name":"x","namespace_id":%v,"visibility":"public"}`, group), `{"message":{"visibility_level":["public is not allowed in a internal group."]}}`},
 	} {

@@ -1,5 +1,5 @@
-// Package audit is the memory of who changed what: an event for each deed that
-// changes something, written in the transaction that does it.
+// Package audit has the events of all changes: each deed that changes something writes
+// one, in the same transaction.
 package audit
 
 import (
@@ -9,11 +9,10 @@ import (
 	"granary/internal/access"
 )
 
-// Event is what somebody did. A deed makes it with New; the record method that
-// does the deed completes it, with the id of what it made and with the names
-// that only the records know.
+// Event is the record of a deed. The deed makes it with New; the record method adds the
+// id of what it made, and the names that only the records know.
 type Event struct {
-	ID     int64     // microseconds since 1970 UTC of At, or the next that is free; 0 before it is kept
+	ID     int64     // At in microseconds since 1970 UTC, or the next free number; 0 before it is stored
 	At     time.Time // to the microsecond
 	Name   Name
 	Author Author
@@ -22,7 +21,7 @@ type Event struct {
 	Change Change
 }
 
-// Name says what was done. Where GitLab has an event for it, it is GitLab's.
+// Name names the deed. It is GitLab's if GitLab has an event for it.
 type Name string
 
 // Sentence is the name in words: "Project archived".
@@ -34,33 +33,33 @@ func (n Name) Sentence() string {
 	return strings.ToUpper(words[:1]) + words[1:]
 }
 
-// Author is who did it, from where and with what credential, as it was then.
+// Author is the actor of a deed, with address and credential, as they were then.
 type Author struct {
-	UserID       int64 // 0 for a deploy token, and where nobody was logged in
+	UserID       int64 // 0 for a deploy token, and without a login
 	Username     string
 	Name         string
 	Credential   Credential
 	CredentialID int64  // of the token; of a job token, the job's
-	Address      string // the client's, without a port; "" where there was no request
+	Address      string // the client's, without a port; "" without a request
 	SudoID       int64  // the administrator who acted as the user; 0 for none
 	SudoUsername string
 }
 
-// Credential is a sort of credential.
+// Credential is a kind of credential.
 type Credential string
 
-// The sorts of credential. NoCredential is the server's own doing, such as the
-// first start, or somebody who was not logged in.
+// The kinds of credential. NoCredential is the server itself, such as at the first start,
+// or an anonymous actor.
 const (
 	NoCredential  Credential = ""
 	PersonalToken Credential = "personal_access_token"
 	BotToken      Credential = "resource_access_token" // a project or group access token
 	DeployToken   Credential = "deploy_token"
 	JobToken      Credential = "job_token"
-	CommandLine   Credential = "command_line" // no token, but the server's machine: granary admin
+	CommandLine   Credential = "command_line" // granary admin on the server's machine, without a token
 )
 
-// By is the author that an actor is.
+// By returns an actor as an author.
 func By(a access.Actor) Author {
 	by := Author{
 		UserID: a.UserID, Username: a.Username, Name: a.Name, Address: a.Address,
@@ -83,10 +82,10 @@ func By(a access.Actor) Author {
 	return by
 }
 
-// EntityType is the sort of place that an event belongs to, in GitLab's words.
+// EntityType is the kind of entity that an event belongs to, in GitLab's words.
 type EntityType string
 
-// The sorts of place.
+// The kinds of entity.
 const (
 	Project  EntityType = "Project"
 	Group    EntityType = "Group"
@@ -94,18 +93,18 @@ const (
 	Instance EntityType = "Gitlab::Audit::InstanceScope"
 )
 
-// Entity is the place that an event belongs to: whoever may read the place's
-// events reads it. It need not be there any more.
+// Entity is the project, group, user or instance that an event belongs to: actors that
+// may read its events can read this one. It may have been deleted.
 type Entity struct {
 	Type EntityType
 	ID   int64  // 1 for the instance
 	Path string // full path of a project or group, user name of a user; "" lets the records fill it in
 }
 
-// WholeInstance is the entity of what belongs to no other.
+// WholeInstance is the entity of events that belong to no other.
 func WholeInstance() Entity { return Entity{Type: Instance, ID: 1, Path: "gitlab_instance"} }
 
-// Place is a project, or where that is 0 a group; the records fill in its path.
+// Place is a project or, if that is 0, a group; the records fill in its path.
 func Place(projectID, groupID int64) Entity {
 	if projectID != 0 {
 		return Entity{Type: Project, ID: projectID}
@@ -113,32 +112,31 @@ func Place(projectID, groupID int64) Entity {
 	return Entity{Type: Group, ID: groupID}
 }
 
-// Target is what the deed was done to.
+// Target is the object of the deed.
 type Target struct {
 	Type    string // "Package", "Member", ...
-	ID      int64  // 0 where it has none
+	ID      int64  // 0 if it has none
 	Details string // its name
 }
 
-// Change is an attribute that got another value. Values of what is secret are
-// never in it.
+// Change is an attribute that got another value. It never has the value of a secret.
 type Change struct {
 	What     string // the attribute, as the API names it; "" for no change
 	From, To string
 }
 
-// New is the event that the actor did something now in the entity.
+// New returns the event of a deed that the actor does now in the entity.
 func New(a access.Actor, name Name, now time.Time, in Entity) Event {
 	return Event{Name: name, At: now, Author: By(a), Entity: in}
 }
 
-// To is the event with its target.
+// To returns the event with its target.
 func (e Event) To(kind string, id int64, details string) Event {
 	e.Target = Target{Type: kind, ID: id, Details: details}
 	return e
 }
 
-// With is the event with a change.
+// With returns the event with a change.
 func (e Event) With(what, from, to string) Event {
 	e.Change = Change{What: what, From: from, To: to}
 	return e

@@ -1,7 +1,7 @@
 package audit
 
-// Packages. A published file makes one event, and another where the status of a
-// package that was there changed with it.
+// Packages. A published file makes one event, and another if it changes the status of an
+// existing package.
 const (
 	PackagePublished      Name = "package_registry_package_published"
 	PackageDeleted        Name = "package_registry_package_deleted"
@@ -15,7 +15,7 @@ const (
 	UploadDeleted         Name = "project_upload_deleted"
 )
 
-// Releases. Those of links are granary's own.
+// Releases. The names about links are granary's own.
 const (
 	ReleaseCreated     Name = "release_created"
 	ReleaseUpdated     Name = "release_updated"
@@ -36,11 +36,11 @@ const (
 	GroupDestroyed    Name = "group_destroyed"
 )
 
-// ProjectUpdated is the event of a project's setting that was changed, such as
+// ProjectUpdated is the event of a change of a project's setting, such as
 // "project_name_updated".
 func ProjectUpdated(setting string) Name { return Name("project_" + setting + "_updated") }
 
-// GroupUpdated is the event of a group's setting that was changed.
+// GroupUpdated is the event of a change of a group's setting.
 func GroupUpdated(setting string) Name { return Name("group_" + setting + "_updated") }
 
 // Members of projects and groups.
@@ -50,7 +50,7 @@ const (
 	MemberDestroyed Name = "member_destroyed"
 )
 
-// Variables, and whose job tokens a project lets in.
+// Variables, and the job token allowlist.
 const (
 	VariableCreated        Name = "ci_variable_created"
 	VariableUpdated        Name = "ci_variable_updated"
@@ -66,7 +66,7 @@ const (
 	JobTokenGroupRemoved   Name = "secure_ci_job_token_group_removed"
 )
 
-// Tokens. Those of rotation and of jobs are granary's own.
+// Tokens. The names about rotation and jobs are granary's own.
 const (
 	PersonalTokenCreated Name = "personal_access_token_created"
 	PersonalTokenRotated Name = "personal_access_token_rotated"
@@ -87,14 +87,14 @@ const (
 	JobFinished Name = "ci_job_finished"
 )
 
-// Webhooks. Their updates are granary's own.
+// Webhooks. The names about updates are granary's own.
 const (
 	WebhookCreated   Name = "webhook_created"
 	WebhookUpdated   Name = "webhook_updated"
 	WebhookDestroyed Name = "webhook_destroyed"
 )
 
-// Users, the flags of the instance, and its store. Those of flags and of the store
+// Users, the flags of the instance, and its store. The names about flags and the store
 // are granary's own.
 const (
 	UserCreated    Name = "user_created"
@@ -106,7 +106,7 @@ const (
 	SweepRequested Name = "store_sweep_requested"
 )
 
-// UserUpdated is the event of something of a user that was changed, such as
+// UserUpdated is the event of a change of a user's attribute, such as
 // "user_admin_status_updated".
 func UserUpdated(setting string) Name { return Name("user_" + setting + "_updated") }
 

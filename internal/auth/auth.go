@@ -1,5 +1,5 @@
-// Package auth knows users and their credentials: it turns what a request
-// carries into an access.Actor, and keeps users, tokens and jobs.
+// Package auth knows users and their credentials: it turns the credentials of a request
+// into an access.Actor, and keeps users, tokens and jobs.
 package auth
 
 import (
@@ -19,12 +19,12 @@ type Service struct {
 	Rules   access.Rules
 	Limits  Limits // the zero value: DefaultLimits
 	Now     func() time.Time
-	Logins  *throttle.Logins // limits failed ones; nil for no limit
+	Logins  *throttle.Logins // limits failed logins; nil for no limit
 
 	used lastUsed
 }
 
-// Records is all that this room keeps in a database.
+// Records is everything that this room keeps in a database.
 type Records interface {
 	Tokens
 	Users
@@ -34,14 +34,13 @@ type Records interface {
 	Jobs
 }
 
-// allow is the gate of the deeds that are about users and tokens, which belong
-// to the instance.
+// allow is the check of deeds about users and tokens, which belong to the instance.
 func (s *Service) allow(a access.Actor, own bool, action access.Action) error {
 	return gate.Check(s.Rules, a, access.Resource{Own: own}, action, "")
 }
 
-// usesGathered is how many tokens are noted between two flushes, at most: half a
-// megabyte. Those that come after them are not noted.
+// usesGathered is the largest number of tokens that are noted between two flushes, which
+// takes half a megabyte. Uses of further tokens are not noted.
 const usesGathered = 10000
 
 // lastUsed gathers when tokens were used, so that no request writes.
@@ -69,9 +68,9 @@ func (u *lastUsed) take() map[int64]time.Time {
 	return at
 }
 
-// Flush records when tokens were last used. The server calls it now and then;
-// what it has not recorded yet is lost in a crash. What it could not record waits
-// for the next flush, which has something to try then.
+// Flush records when tokens were last used. The server calls it at intervals; a crash
+// loses the uses since the last flush. Uses that it could not record wait for the next
+// flush, which tries again even if no token was used since.
 func (s *Service) Flush(ctx context.Context) error {
 	at := s.used.take()
 	if len(at) == 0 {

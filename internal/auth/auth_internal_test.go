@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestUsesBetweenFlushesAreBounded: of those that are noted the last counts, and
-// after a flush others have their turn.
+// TestUsesBetweenFlushesAreBounded: the last use of a noted token counts, and after a
+// flush other tokens are noted.
 func TestUsesBetweenFlushesAreBounded(t *testing.T) {
 	var used lastUsed
 	for id := range int64(2 * usesGathered) {
@@ -24,7 +24,7 @@ func TestUsesBetweenFlushesAreBounded(t *testing.T) {
 	}
 }
 
-// touched fails once, and then keeps what it was told.
+// touched fails once, and then keeps the times.
 type touched struct {
 	Records
 	err error
@@ -40,7 +40,7 @@ func (s *touched) TouchTokens(_ context.Context, at map[int64]time.Time) error {
 	return nil
 }
 
-// What a flush could not record the next one records, beside what came since.
+// A flush also records the uses that the one before could not record.
 func TestUsesWaitForTheNextFlush(t *testing.T) {
 	away := errors.New("away")
 	store := &touched{err: away}

@@ -11,8 +11,7 @@ import (
 	"granary/internal/fault"
 )
 
-// Credentials are what a request carries, as it stands in it. Empty means not
-// sent.
+// Credentials are those of a request, unchanged. An empty one was not sent.
 type Credentials struct {
 	PrivateToken  string // query private_token, else header PRIVATE-TOKEN
 	Bearer        string // header Authorization: Bearer, else query access_token
@@ -22,7 +21,7 @@ type Credentials struct {
 	BasicUser     string
 	BasicPassword string
 
-	From netip.Addr // the client, whose failures are counted
+	From netip.Addr // the client's address, by which failures are counted
 }
 
 // address is the client's as audit events have it.
@@ -33,17 +32,17 @@ func (c Credentials) address() string {
 	return c.From.String()
 }
 
-// Doors says which credentials a route takes besides personal access tokens.
-// What it does not take is ignored.
+// Doors says which credentials a route takes besides personal access tokens. It ignores
+// the others.
 type Doors struct {
 	JobTokens    bool
 	DeployTokens bool
 	Basic        bool
-	Rotates      bool // here a revoked token gives its whole family away
+	Rotates      bool // using a revoked token on this route revokes its whole rotation family
 }
 
-// Token is a credential that somebody presented and that is on record.
-// Exactly one of Personal, Deploy and Job is set.
+// Token is a credential of a request that is on record. Exactly one of Personal, Deploy
+// and Job is set.
 type Token struct {
 	Digest   SecretDigest
 	Personal *PersonalToken
@@ -55,14 +54,14 @@ type Token struct {
 
 // Tokens looks credentials up.
 type Tokens interface {
-	// FindToken returns the token with the digest, dead or alive; NotFound
-	// where there is none, or where what it belongs to is gone.
+	// FindToken returns the token with the digest, even if it is expired or revoked.
+	// It returns NotFound if there is none, or if its owner was deleted.
 	FindToken(ctx context.Context, d SecretDigest) (Token, error)
 	// TouchTokens records when personal access tokens, by id, were last used.
 	TouchTokens(ctx context.Context, at map[int64]time.Time) error
 }
 
-// The words for a credential that was good once (contract rest-api 1.3).
+// The words for a credential that was valid before (contract rest-api 1.3).
 const (
 	expiredText = "Token is expired. You can either do re-authorization or token refresh."
 	revokedText = "Token was revoked. You have to re-authorize from the user."
@@ -71,10 +70,10 @@ const (
 
 const (
 	ciUser    = "gitlab-ci-token" // the user name that a job token needs in Basic
-	maxSecret = 4096              // bytes; anything longer is nobody's secret
+	maxSecret = 4096              // bytes; no secret is longer
 )
 
-// alive reports whether the token is good for anything now.
+// alive reports whether the token is valid now.
 func (t Token) alive(now time.Time) bool {
 	switch {
 	case t.Deploy != nil:
@@ -86,9 +85,9 @@ func (t Token) alive(now time.Time) bool {
 }
 
 // Authenticate turns credentials into an actor, in the order of contract
-// generic-packages 4.2. No credentials, and those that the contract ignores
-// when they are unknown, make the anonymous actor. A client that failed too often gets the error of
-// throttle.Logins.
+// generic-packages 4.2. Without credentials, or with unknown ones that the contract
+// ignores, it returns the anonymous actor. A client that failed too often gets the error
+// of throttle.Logins.
 func (s *Service) Authenticate(ctx context.Context, c Credentials, d Doors) (access.Actor, error) {
 	for _, step := range [...]func(*Service, context.Context, Credentials, Doors) (access.Actor, bool, error){
 		(*Service).byDeployToken, (*Service).byBearerJob, (*Service).byPersonalToken,
@@ -196,7 +195,7 @@ func isJobSecret(secret string) bool {
 	return strings.HasPrefix(secret, jobPrefix) || strings.HasPrefix(secret, gitlabJob)
 }
 
-// find looks a secret up for a client; an unknown one is the zero Token.
+// find looks a secret up for a client; for an unknown one it returns the zero Token.
 func (s *Service) find(ctx context.Context, secret string, from netip.Addr) (Token, error) {
 	if secret == "" || len(secret) > maxSecret {
 		return Token{}, nil

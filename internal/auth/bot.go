@@ -16,8 +16,8 @@ import (
 	"granary/internal/page"
 )
 
-// Bot is the user that a project or group access token acts as: a member of
-// that one place.
+// Bot is the user that a project or group access token acts as: a member of that project
+// or group only.
 type Bot struct {
 	ProjectID int64 // or
 	GroupID   int64
@@ -27,27 +27,26 @@ type Bot struct {
 	CreatorID int64
 }
 
-// Bots keeps bots. Their tokens are personal access tokens in all else.
+// Bots keeps bots. In all other respects their tokens are personal access tokens.
 type Bots interface {
-	// InsertBotToken makes the bot, a member with the token's role, and its
-	// token, in one transaction, where check allows it. Full where the place has as
-	// many bots, also such as are blocked, as the limit.
+	// InsertBotToken creates the bot, its membership with the token's role, and the
+	// token in one transaction, if check allows it. It returns Full if the place has
+	// as many bots as the limit; blocked ones count.
 	InsertBotToken(ctx context.Context, a access.Actor, b Bot, t PersonalToken, d SecretDigest, most fault.Limit, check CheckStanding) (PersonalToken, error)
-	// RotateBotToken is PersonalTokens.RotatePersonalToken for a token of the
-	// bot's place, where check allows it. The bot is external afterwards if the
-	// actor is.
+	// RotateBotToken is PersonalTokens.RotatePersonalToken for a token of the bot's
+	// place, if check allows it. Afterwards the bot is external if the actor is.
 	RotateBotToken(ctx context.Context, a access.Actor, b Bot, id int64, successor PersonalToken, d SecretDigest, most fault.Limit, check CheckStanding) (PersonalToken, error)
 }
 
-// CheckStanding judges by what the actor is to the place in the transaction, beside
-// which nobody's role changes. It returns the event that tells of the deed, or why
-// it may not be done.
+// CheckStanding allows or refuses a deed by the actor's standing, read in the deed's
+// transaction, during which no role changes. It returns the event of the deed, or the
+// refusal.
 type CheckStanding func(access.Resource) (audit.Event, error)
 
-const botTokenLife = 365 * 24 * time.Hour // where the caller names no end
+const botTokenLife = 365 * 24 * time.Hour // if the caller names no end
 
-// BotTokensOf is the deeds around access tokens, of a group or of a project
-// alike (contract rest-api C2, C3).
+// BotTokensOf is the deeds about access tokens of groups, or of projects (contract
+// rest-api C2, C3).
 type BotTokensOf struct {
 	s                *Service
 	noun             string // "project" or "group"
@@ -58,21 +57,21 @@ type BotTokensOf struct {
 	created, rotated, deleted audit.Name
 }
 
-// ProjectTokens is the deeds around project access tokens.
+// ProjectTokens is the deeds about project access tokens.
 func (s *Service) ProjectTokens() BotTokensOf {
 	return BotTokensOf{s: s, noun: "project", find: s.Places.ProjectStanding, most: func() fault.Limit { return s.limits().ProjectTokens },
 		read: access.ReadProjectTokens, issue: access.IssueProjectToken, end: access.EndProjectToken,
 		created: audit.ProjectTokenCreated, rotated: audit.ProjectTokenRotated, deleted: audit.ProjectTokenDeleted}
 }
 
-// GroupTokens is the deeds around group access tokens.
+// GroupTokens is the deeds about group access tokens.
 func (s *Service) GroupTokens() BotTokensOf {
 	return BotTokensOf{s: s, noun: "group", find: s.Places.GroupStanding, most: func() fault.Limit { return s.limits().GroupTokens },
 		read: access.ReadGroupTokens, issue: access.IssueGroupToken, end: access.EndGroupToken,
 		created: audit.GroupTokenCreated, rotated: audit.GroupTokenRotated, deleted: audit.GroupTokenDeleted}
 }
 
-// at fills in the place of a filter.
+// at sets the place of a filter.
 func (o BotTokensOf) at(f TokenFilter, id int64) TokenFilter {
 	if o.noun == "group" {
 		f.GroupID = id
@@ -83,7 +82,7 @@ func (o BotTokensOf) at(f TokenFilter, id int64) TokenFilter {
 	return f
 }
 
-// List returns the tokens of the place, dead ones too.
+// List returns the tokens of the place, also expired and revoked ones.
 func (o BotTokensOf) List(ctx context.Context, a access.Actor, ref string, f TokenFilter, p page.Request) (page.Of[PersonalToken], error) {
 	id, _, err := o.find(ctx, a, ref, o.read)
 	if err != nil {
@@ -113,15 +112,15 @@ func (o BotTokensOf) one(ctx context.Context, placeID, tokenID int64) (PersonalT
 	return found.Rows[0], nil
 }
 
-// botScopes are those of personal access tokens without an administrator's.
+// botScopes are the scopes of personal access tokens, without those for administrators.
 func botScopes() []access.Scope {
 	return slices.DeleteFunc(personalScopes(), func(s access.Scope) bool {
 		return s == access.ScopeSudo || s == "admin_mode" || s == "read_service_ping" || s == access.ScopeReadUser
 	})
 }
 
-// Create makes a bot with a role of at most the caller's, and its token, and
-// returns the secret, which is shown this once.
+// Create makes a bot, with at most the caller's role, and its token. It returns the
+// secret, which cannot be read again.
 func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t PersonalToken) (PersonalToken, string, error) {
 	id, standing, err := o.find(ctx, a, ref, o.issue)
 	if err != nil {
@@ -157,7 +156,7 @@ func (o BotTokensOf) Create(ctx context.Context, a access.Actor, ref string, t P
 	return t, secret, err
 }
 
-// Revoke makes a token useless from now on and ends its bot's membership.
+// Revoke revokes a token at once and ends its bot's membership.
 func (o BotTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, tokenID int64) error {
 	_, t, err := o.mayEnd(ctx, a, ref, tokenID)
 	if err != nil {
@@ -166,8 +165,8 @@ func (o BotTokensOf) Revoke(ctx context.Context, a access.Actor, ref string, tok
 	return o.s.Records.RevokePersonalTokens(ctx, t.ID, false, o.s.event(a, o.deleted, audit.Entity{}))
 }
 
-// Rotate replaces a token by a new one of the same bot; id 0 is the one in
-// use, which needs no role for that.
+// Rotate replaces a token by a new one of the same bot; id 0 is the token in use, which
+// needs no role for this.
 func (o BotTokensOf) Rotate(ctx context.Context, a access.Actor, ref string, tokenID int64, expires *time.Time) (PersonalToken, string, error) {
 	done := o.s.event(a, o.rotated, audit.Entity{})
 	if tokenID == 0 || tokenID == a.TokenID {
@@ -190,13 +189,13 @@ func (o BotTokensOf) Rotate(ctx context.Context, a access.Actor, ref string, tok
 	})
 }
 
-// own is the token in use, where it is one of the place.
+// own returns the token in use if it belongs to the place.
 func (o BotTokensOf) own(ctx context.Context, a access.Actor, ref string) (PersonalToken, error) {
 	id, _, err := o.find(ctx, a, ref, access.RotateBotToken)
 	switch {
 	case err != nil:
 		return PersonalToken{}, err
-	case !a.Bot || a.SudoID != 0: // it is the administrator's own token that is in use
+	case !a.Bot || a.SudoID != 0: // the token in use is the administrator's own
 		return PersonalToken{}, fault.New(fault.NotAllowed, "")
 	}
 	t, err := o.one(ctx, id, a.TokenID)
@@ -219,8 +218,8 @@ func (o BotTokensOf) mayEnd(ctx context.Context, a access.Actor, ref string, tok
 	return id, t, o.mayHold(a, standing, o.end, t.Role)
 }
 
-// mayHold: nobody gets hold of a token with a role above their own, or takes it
-// from others.
+// mayHold refuses an actor who would get, or take from others, a token with a role above
+// the actor's own.
 func (o BotTokensOf) mayHold(a access.Actor, standing access.Resource, action access.Action, role access.Role) error {
 	if err := gate.Check(o.s.Rules, a, standing, action, strings.ToUpper(o.noun[:1])+o.noun[1:]); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"granary/internal/page"
 )
 
-// DeployToken is a credential of a project, or of a group and all below it,
+// DeployToken is a credential of a project, or of a group and everything below it,
 // without its secret.
 type DeployToken struct {
 	ID        int64
@@ -26,12 +26,12 @@ type DeployToken struct {
 	CreatedAt time.Time
 }
 
-// Expired reports whether the token's time is over.
+// Expired reports whether the token has expired.
 func (t DeployToken) Expired(now time.Time) bool {
 	return t.ExpiresAt != nil && !now.Before(*t.ExpiresAt)
 }
 
-// Active reports whether the token opens anything.
+// Active reports whether the token is valid.
 func (t DeployToken) Active(now time.Time) bool { return !t.Revoked && !t.Expired(now) }
 
 // DeployTokenFilter chooses deploy tokens. A zero place chooses all.
@@ -40,16 +40,16 @@ type DeployTokenFilter struct {
 	GroupID   int64
 	ID        int64 // this one only
 	Active    bool
-	Now       time.Time // what Active is measured by; filled in by the deed
+	Now       time.Time // the time at which Active is tested; set by the deed
 }
 
 // DeployTokens keeps deploy tokens. Each method is one transaction.
 type DeployTokens interface {
 	ListDeployTokens(ctx context.Context, f DeployTokenFilter, p page.Request) (page.Of[DeployToken], error)
-	// InsertDeployToken names the user after the id where it has no name. Full
-	// where the place has as many as the limit.
+	// InsertDeployToken makes a user name from the id if there is none. It returns Full
+	// if the place has as many as the limit.
 	InsertDeployToken(ctx context.Context, t DeployToken, d SecretDigest, most fault.Limit, e audit.Event) (DeployToken, error)
-	// DeleteDeployToken records the event where there was such a token.
+	// DeleteDeployToken records the event if there was such a token.
 	DeleteDeployToken(ctx context.Context, id int64, e audit.Event) error
 }
 
@@ -60,8 +60,7 @@ func deployScopes() []access.Scope {
 	}
 }
 
-// DeployTokensOf is the deeds around deploy tokens, of a group or of a project
-// alike.
+// DeployTokensOf is the deeds about deploy tokens of groups, or of projects.
 type DeployTokensOf struct {
 	s     *Service
 	admin access.Action
@@ -71,7 +70,7 @@ type DeployTokensOf struct {
 	created, destroyed audit.Name
 }
 
-// ProjectDeployTokens is the deeds around the deploy tokens of projects.
+// ProjectDeployTokens is the deeds about the deploy tokens of projects.
 func (s *Service) ProjectDeployTokens() DeployTokensOf {
 	return DeployTokensOf{s: s, admin: access.AdminProjectDeployTokens, most: func() fault.Limit { return s.limits().ProjectDeployTokens },
 		created: audit.DeployTokenCreated, destroyed: audit.DeployTokenDestroyed,
@@ -81,7 +80,7 @@ func (s *Service) ProjectDeployTokens() DeployTokensOf {
 		}}
 }
 
-// GroupDeployTokens is the deeds around the deploy tokens of groups.
+// GroupDeployTokens is the deeds about the deploy tokens of groups.
 func (s *Service) GroupDeployTokens() DeployTokensOf {
 	return DeployTokensOf{s: s, admin: access.AdminGroupDeployTokens, most: func() fault.Limit { return s.limits().GroupDeployTokens },
 		created: audit.GroupDeployTokenCreated, destroyed: audit.GroupDeployTokenDestroyed,
@@ -100,7 +99,7 @@ func (s *Service) ListDeployTokens(ctx context.Context, a access.Actor, active b
 	return s.Records.ListDeployTokens(ctx, DeployTokenFilter{Active: active, Now: s.Now()}, p)
 }
 
-// List returns deploy tokens, only the usable ones where active.
+// List returns deploy tokens; if active is set, only valid ones.
 func (d DeployTokensOf) List(ctx context.Context, a access.Actor, ref string, active bool, p page.Request) (page.Of[DeployToken], error) {
 	f, err := d.find(ctx, a, ref, access.ReadDeployTokens)
 	if err != nil {
@@ -131,8 +130,7 @@ func (d DeployTokensOf) one(ctx context.Context, f DeployTokenFilter, id int64) 
 	return found.Rows[0], nil
 }
 
-// Create makes a deploy token and returns its secret, which is shown this
-// once.
+// Create makes a deploy token and returns its secret, which cannot be read again.
 func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, t DeployToken) (DeployToken, string, error) {
 	f, err := d.find(ctx, a, ref, d.admin)
 	if err != nil {
@@ -154,8 +152,7 @@ func (d DeployTokensOf) Create(ctx context.Context, a access.Actor, ref string, 
 	return t, secret, err
 }
 
-// Delete makes a deploy token useless from now on, and forgets it as GitLab
-// does.
+// Delete deletes a deploy token; it is not kept as revoked, as in GitLab.
 func (d DeployTokensOf) Delete(ctx context.Context, a access.Actor, ref string, id int64) error {
 	f, err := d.find(ctx, a, ref, d.admin)
 	if err != nil {

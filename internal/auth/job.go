@@ -30,16 +30,16 @@ const (
 	MaxJobTimeout     = 24 * time.Hour
 )
 
-// maxPipelineID is the greatest number that every client's JSON can hold. What a
-// job chooses does not move the numbers that the instance gives.
+// maxPipelineID is the largest number that every client reads exactly from JSON. Ids that
+// jobs choose do not affect those that the instance assigns.
 const maxPipelineID = 1<<53 - 1
 
-// Job is a run of somebody's script that holds a job token while it lasts.
+// Job is a run of a script. Its job token is valid until it ends.
 type Job struct {
 	ID          int64
 	ProjectID   int64
 	ProjectPath string // the last segment
-	PipelineID  int64  // 0 when it is made: a pipeline of its own
+	PipelineID  int64  // 0 in a new job: it gets a pipeline of its own
 	User        User
 	Name        string
 	Stage       string
@@ -49,15 +49,15 @@ type Job struct {
 	Status      JobStatus
 	CreatedAt   time.Time
 	FinishedAt  *time.Time
-	ExpiresAt   time.Time // when it counts as failed, finished or not
+	ExpiresAt   time.Time // from then on it counts as failed unless it has ended
 }
 
-// Running reports whether the job's token opens anything.
+// Running reports whether the job's token is valid.
 func (j Job) Running(now time.Time) bool {
 	return j.Status == JobRunning && now.Before(j.ExpiresAt)
 }
 
-// TimedOut reports whether the job ran out of its time.
+// TimedOut reports whether the job exceeded its timeout.
 func (j Job) TimedOut(now time.Time) bool {
 	return j.Status == JobRunning && !now.Before(j.ExpiresAt)
 }
@@ -66,17 +66,17 @@ func (j Job) TimedOut(now time.Time) bool {
 type Jobs interface {
 	FindJob(ctx context.Context, projectID, id int64) (Job, error)
 	ListJobs(ctx context.Context, projectID int64, p page.Request) (page.Of[Job], error)
-	// InsertJob makes the pipeline where it is new. Conflict where the
-	// pipeline's id belongs to another project, Full where as many jobs of the
-	// project as the limit are running.
+	// InsertJob makes the pipeline if it is new. It returns Conflict if the pipeline's
+	// id belongs to another project, and Full if as many jobs of the project as the
+	// limit are running.
 	InsertJob(ctx context.Context, j Job, d SecretDigest, most fault.Limit, e audit.Event) (Job, error)
-	// FinishJob gives a running job its end, and records the event if it had
-	// none. Conflict where it has another.
+	// FinishJob ends a running job and records the event. It returns Conflict if the
+	// job has ended with another status; with the same one it does nothing.
 	FinishJob(ctx context.Context, projectID, id int64, status JobStatus, now time.Time, e audit.Event) (Job, error)
 }
 
-// CreateJob starts a job that acts as the caller, or for an administrator as
-// the user with the id, and returns its token, which is shown this once.
+// CreateJob starts a job that acts as the caller or, if an administrator asks, as the
+// user with the id. It returns the job's token, which cannot be read again.
 func (s *Service) CreateJob(ctx context.Context, a access.Actor, ref string, j Job, timeout time.Duration) (Job, string, error) {
 	projectID, _, err := s.Places.ProjectStanding(ctx, a, ref, access.CreateJob)
 	if err != nil {
@@ -111,16 +111,16 @@ func (s *Service) jobUser(ctx context.Context, a access.Actor, id int64) (User, 
 
 func checkJob(j Job, timeout time.Duration) error {
 	if timeout < time.Second || timeout > MaxJobTimeout {
-		return fault.New(fault.Invalid, "timeout does not have a valid value, it is seconds from 1 to "+
+		return fault.New(fault.Invalid, "timeout does not have a valid value, it must be a number of seconds from 1 to "+
 			strconv.Itoa(int(MaxJobTimeout/time.Second)))
 	}
 	for _, f := range []struct{ name, value string }{{"name", j.Name}, {"stage", j.Stage}, {"ref", j.Ref}, {"sha", j.SHA}} {
 		if len(f.value) > 255 || hasControl(f.value) {
-			return fault.New(fault.Invalid, f.name+" is invalid, it is one line of at most 255 bytes")
+			return fault.New(fault.Invalid, f.name+" is invalid, it must be one line of at most 255 bytes")
 		}
 	}
 	if j.PipelineID < 0 || j.PipelineID > maxPipelineID {
-		return fault.New(fault.Invalid, "pipeline_id is invalid, it is a positive number below 2^53")
+		return fault.New(fault.Invalid, "pipeline_id is invalid, it must be a positive number below 2^53")
 	}
 	return nil
 }
@@ -154,8 +154,8 @@ func (s *Service) OwnJob(ctx context.Context, a access.Actor) (Job, error) {
 	return Job{}, fault.New(fault.Hidden, "Job")
 }
 
-// FinishJob ends a job: its user may, a maintainer, and the job itself. Its
-// token is dead from that moment.
+// FinishJob ends a job, and its token with it. The job's user, a maintainer and the job
+// itself may call it.
 func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id int64, status JobStatus) (Job, error) {
 	if err := gate.Token(a, access.EndJob, ""); err != nil {
 		return Job{}, err

@@ -8,7 +8,7 @@ import (
 	"granary/internal/fault"
 )
 
-// TestCheckJob: the bounds of what a job may say of itself.
+// TestCheckJob: the limits of a job's fields.
 func TestCheckJob(t *testing.T) {
 	long := strings.Repeat("a", 255)
 	for name, tt := range map[string]struct {

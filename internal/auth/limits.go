@@ -10,8 +10,8 @@ type Limits struct {
 	RunningJobs                            fault.Limit
 }
 
-// DefaultLimits are far above any use: GitLab has none by default. Personal
-// tokens that are dead make room for new ones, the oldest first; the bots of
+// DefaultLimits are far above any use: GitLab has none by default. Expired and revoked
+// personal tokens are deleted to make room for new ones, the oldest first; the bots of
 // project and group access tokens stay, as authors of what they made.
 func DefaultLimits() Limits {
 	const revoke, rotate = "revoke one first", "rotate one in place of making another; revoked ones count too"
@@ -25,7 +25,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// limits are those in force.
+// limits are the limits in force.
 func (s *Service) limits() Limits {
 	if s.Limits == (Limits{}) {
 		return DefaultLimits()

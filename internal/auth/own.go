@@ -8,9 +8,9 @@ import (
 	"granary/internal/audit"
 )
 
-// CreateOwnToken makes a token for the actor itself, one that can do next to
-// nothing: what it could do more an administrator has to grant (contract
-// rest-api C1). Without an end it lives until the day is over, in UTC.
+// CreateOwnToken makes a token for the actor itself, with few scopes: only an
+// administrator can make one with more (contract rest-api C1). Without an end it expires
+// at the end of the day, UTC.
 func (s *Service) CreateOwnToken(ctx context.Context, a access.Actor, t PersonalToken) (PersonalToken, string, error) {
 	if err := s.allow(a, true, access.IssueOwnToken); err != nil {
 		return PersonalToken{}, "", err

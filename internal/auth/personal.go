@@ -22,10 +22,10 @@ type PersonalToken struct {
 	Description string
 	Scopes      []access.Scope
 	Revoked     bool
-	ExpiresAt   *time.Time // midnight UTC of the day from which it is dead; nil: never
+	ExpiresAt   *time.Time // midnight UTC of the first day on which it is invalid; nil: never
 	LastUsedAt  *time.Time
 	CreatedAt   time.Time
-	Family      int64       // id of the token that rotation began with
+	Family      int64       // id of the first token of its rotations
 	Role        access.Role // of the bot that a project or group access token acts as; NoRole for a person's
 }
 
@@ -34,7 +34,7 @@ func (t PersonalToken) Expired(now time.Time) bool {
 	return t.ExpiresAt != nil && !now.Before(*t.ExpiresAt)
 }
 
-// Active reports whether the token opens anything.
+// Active reports whether the token is valid.
 func (t PersonalToken) Active(now time.Time) bool { return !t.Revoked && !t.Expired(now) }
 
 // TokenFilter chooses personal access tokens for a list. Zero fields choose
@@ -49,27 +49,27 @@ type TokenFilter struct {
 	CreatedAfter, CreatedBefore   time.Time
 	ExpiresAfter, ExpiresBefore   time.Time
 	LastUsedAfter, LastUsedBefore time.Time
-	Now                           time.Time // what Active is measured by; filled in by the deed
+	Now                           time.Time // the time at which Active is tested; set by the deed
 }
 
 // PersonalTokens keeps personal access tokens. Each method is one transaction.
 type PersonalTokens interface {
 	FindPersonalToken(ctx context.Context, id int64) (PersonalToken, error)
 	ListPersonalTokens(ctx context.Context, f TokenFilter, p page.Request) (page.Of[PersonalToken], error)
-	// InsertPersonalToken fails with Full where the user has as many tokens as
-	// the limit. Before that the oldest dead one is forgotten.
+	// If the user has as many tokens as the limit, InsertPersonalToken deletes the
+	// oldest expired or revoked one, or returns Full if there is none.
 	InsertPersonalToken(ctx context.Context, t PersonalToken, d SecretDigest, most fault.Limit, e audit.Event) (PersonalToken, error)
-	// RotatePersonalToken revokes the token with the id, if it is not, and
-	// inserts its successor. Conflict where it was revoked already.
+	// RotatePersonalToken revokes the token with the id and inserts its successor. It
+	// returns Conflict if the token was revoked before.
 	RotatePersonalToken(ctx context.Context, id int64, successor PersonalToken, d SecretDigest, most fault.Limit, e audit.Event) (PersonalToken, error)
 	// RevokePersonalTokens revokes the token with the id, or its whole family. It
-	// records the event of each that was not revoked before; without an entity
-	// it is told of the token's owner, or of the place of its bot.
+	// records the event of each that was not revoked before; without an entity the
+	// event belongs to the token's owner, or to the place of its bot.
 	RevokePersonalTokens(ctx context.Context, id int64, family bool, e audit.Event) error
 }
 
-// Scopes that a personal access token may have. Those that granary has nothing
-// for are kept for the tools that ask for them.
+// Scopes that a personal access token may have. Those without effect in granary are
+// accepted because tools ask for them.
 func personalScopes() []access.Scope {
 	return []access.Scope{
 		access.ScopeAPI, access.ScopeReadAPI, access.ScopeReadUser, access.ScopeSelfRotate, access.ScopeSudo,
@@ -79,8 +79,8 @@ func personalScopes() []access.Scope {
 	}
 }
 
-// CreatePersonalToken makes a token for a user, for an administrator, and
-// returns its secret, which is shown this once.
+// CreatePersonalToken makes a token for a user; only administrators may. It returns the
+// secret, which cannot be read again.
 func (s *Service) CreatePersonalToken(ctx context.Context, a access.Actor, t PersonalToken) (PersonalToken, string, error) {
 	if err := s.allow(a, false, access.IssueTokens); err != nil {
 		return PersonalToken{}, "", err
@@ -93,9 +93,8 @@ func (s *Service) CreatePersonalToken(ctx context.Context, a access.Actor, t Per
 	return t, secret, err
 }
 
-// NewPersonalToken keeps a token with a given secret without asking who wants
-// it: the first start does, and CreatePersonalToken once it has asked. by is
-// only told of.
+// NewPersonalToken stores a token with a given secret and checks no permission: the first
+// start calls it, and CreatePersonalToken after its check. by is only the event's author.
 func (s *Service) NewPersonalToken(ctx context.Context, by audit.Author, t PersonalToken, secret string) (PersonalToken, error) {
 	if err := checkPersonalToken(t, personalScopes()); err != nil {
 		return PersonalToken{}, err
@@ -134,7 +133,7 @@ func checkScopes(scopes, allowed []access.Scope) error {
 	return nil
 }
 
-// PersonalToken returns a token by id, or the one in use where id is 0.
+// PersonalToken returns a token by id; id 0 is the token in use.
 func (s *Service) PersonalToken(ctx context.Context, a access.Actor, id int64) (PersonalToken, error) {
 	if id == 0 {
 		if err := s.allow(a, true, access.UseOwnToken); err != nil {
@@ -145,8 +144,8 @@ func (s *Service) PersonalToken(ctx context.Context, a access.Actor, id int64) (
 	return s.ownedToken(ctx, a, id, access.ReadTokens)
 }
 
-// ownedToken finds a token for its owner or an administrator. To others an
-// unknown token and a stranger's are alike (contract rest-api C1).
+// ownedToken finds a token for its owner or an administrator. Others get the same error
+// as for an unknown token (contract rest-api C1).
 func (s *Service) ownedToken(ctx context.Context, a access.Actor, id int64, action access.Action) (PersonalToken, error) {
 	if err := gate.Token(a, action, ""); err != nil {
 		return PersonalToken{}, err
@@ -165,8 +164,8 @@ func (s *Service) ownedToken(ctx context.Context, a access.Actor, id int64, acti
 	return t, nil
 }
 
-// ListPersonalTokens returns the actor's own tokens, an administrator's choice
-// of all.
+// ListPersonalTokens returns the actor's own tokens; to administrators, all that the
+// filter chooses.
 func (s *Service) ListPersonalTokens(ctx context.Context, a access.Actor, f TokenFilter, p page.Request) (page.Of[PersonalToken], error) {
 	if f.UserID == 0 && !a.Admin {
 		f.UserID = a.UserID
@@ -181,8 +180,7 @@ func (s *Service) ListPersonalTokens(ctx context.Context, a access.Actor, f Toke
 	return s.Records.ListPersonalTokens(ctx, f, p)
 }
 
-// RevokePersonalToken makes a token useless from now on; id 0 is the one in
-// use.
+// RevokePersonalToken revokes a token at once; id 0 is the token in use.
 func (s *Service) RevokePersonalToken(ctx context.Context, a access.Actor, id int64) error {
 	if id == 0 {
 		if err := s.allow(a, true, access.UseOwnToken); err != nil {
@@ -195,9 +193,9 @@ func (s *Service) RevokePersonalToken(ctx context.Context, a access.Actor, id in
 	return s.Records.RevokePersonalTokens(ctx, id, false, s.event(a, audit.PersonalTokenRevoked, audit.Entity{}))
 }
 
-// RotatePersonalToken replaces a token by a new one with the same rights; id 0
-// is the one in use. Without expires the new one lives a week. Rotating a
-// token that was revoked already is what a thief does: the whole family dies.
+// RotatePersonalToken replaces a token by a new one with the same scopes; id 0 is the
+// token in use. Without expires the new one is valid for a week. Rotating a revoked token
+// means that it was stolen, so it revokes the whole family.
 func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id int64, expires *time.Time) (PersonalToken, string, error) {
 	if id == 0 {
 		id = a.TokenID
@@ -210,28 +208,27 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 		return PersonalToken{}, "", &fault.Error{Kind: fault.InsufficientScope, Scopes: []string{string(access.ScopeAPI)}}
 	}
 	if t.Role != access.NoRole {
-		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // it has a route of its own
+		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // such tokens have routes of their own
 	}
 	return s.rotatePersonal(ctx, a, t, expires, s.event(a, audit.PersonalTokenRotated, userEntity(t.UserID)))
 }
 
-// rotatePersonal is rotate for a token that the actor may replace whatever happens
-// meanwhile; done tells of it.
+// rotatePersonal is rotate for a token that the actor may replace, whatever changes
+// meanwhile; done is the event.
 func (s *Service) rotatePersonal(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, done audit.Event) (PersonalToken, string, error) {
 	return s.rotate(ctx, a, t, expires, func(next PersonalToken, d SecretDigest) (PersonalToken, error) {
 		return s.Records.RotatePersonalToken(ctx, t.ID, next, d, s.limits().UserTokens, done)
 	})
 }
 
-// revokeFamily ends all tokens that came of one by rotation, since somebody
-// used one that was dead.
+// revokeFamily revokes all tokens that came from one by rotation, because a revoked one
+// of them was used.
 func (s *Service) revokeFamily(ctx context.Context, a access.Actor, id int64) error {
 	e := s.event(a, audit.PersonalTokenRevoked, audit.Entity{}).With("reason", "", "a revoked token of its family was used")
 	return s.Records.RevokePersonalTokens(ctx, id, true, e)
 }
 
-// rotate replaces a token that the actor may replace; keep puts the new one in its
-// place.
+// rotate replaces a token that the actor may replace; keep stores the new one.
 func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, expires *time.Time, keep func(PersonalToken, SecretDigest) (PersonalToken, error)) (PersonalToken, string, error) {
 	if t.Revoked {
 		if err := s.revokeFamily(ctx, a, t.ID); err != nil {

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 )
 
-// The prefixes tell people and secret scanners what a secret is for. No secret
-// is ever refused for its prefix.
+// The prefixes show people and secret scanners what a secret is for. No secret is refused
+// for its prefix.
 const (
 	personalPrefix = "gnpat-"
 	deployPrefix   = "gndt-"
@@ -14,16 +14,16 @@ const (
 	gitlabJob      = "glcbt-" // GitLab's own prefix of job tokens
 )
 
-// SecretDigest is the SHA-256 of a token's secret, the only form that is kept.
+// SecretDigest is the SHA-256 of a token's secret, the only form that is stored.
 type SecretDigest [sha256.Size]byte
 
-// DigestOf hashes a secret. Secrets are random, 160 bits or more, so that a
-// fast hash is enough.
+// DigestOf hashes a secret. A fast hash is enough, because secrets have 160 random bits
+// or more.
 func DigestOf(secret string) SecretDigest { return sha256.Sum256([]byte(secret)) }
 
-// newSecret makes a secret of 26 letters and digits after the prefix: 130 bits
-// from rand.Text, and again, for 260 in all. Its first use is no trial, however
-// many logins from the same address have failed.
+// newSecret makes a secret: the prefix, and 52 letters and digits, which are 260 random
+// bits. Logins knows it from now on, so its first use is allowed even if many logins from
+// the same address have failed.
 func (s *Service) newSecret(prefix string) string {
 	secret := prefix + rand.Text() + rand.Text()
 	s.Logins.Good(DigestOf(secret))

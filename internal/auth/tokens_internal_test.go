@@ -41,7 +41,7 @@ func TestAlive(t *testing.T) {
 	}
 }
 
-// TestCheckScopes: each kind of token has its own, and needs one at least.
+// TestCheckScopes: each kind of token has its own scopes, and needs at least one.
 func TestCheckScopes(t *testing.T) {
 	for _, tt := range []struct {
 		scopes                []access.Scope
@@ -72,8 +72,8 @@ func TestCheckScopes(t *testing.T) {
 	}
 }
 
-// TestSuccessor: a rotated token keeps its rights, lives a week if nobody says
-// otherwise, and nothing comes of one that has expired.
+// TestSuccessor: the successor of a rotated token keeps its rights, and is valid for a
+// week by default. An expired token has no successor.
 func TestSuccessor(t *testing.T) {
 	now := time.Date(2031, 1, 2, 23, 59, 59, 0, time.FixedZone("", 3600))
 	s := &Service{Now: func() time.Time { return now }}

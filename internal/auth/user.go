@@ -14,7 +14,7 @@ import (
 	"granary/internal/page"
 )
 
-// User is a person or a machine that has an account.
+// User is an account of a person or a machine.
 type User struct {
 	ID             int64
 	Username       string
@@ -23,7 +23,7 @@ type User struct {
 	Admin          bool
 	External       bool
 	Blocked        bool
-	Bot            bool  // a project or group access token acts as it
+	Bot            bool  // the user of a project or group access token
 	Home           int64 // of a bot: its project's id, or its group's below 0
 	CanCreateGroup bool
 	ProjectsLimit  int
@@ -32,8 +32,8 @@ type User struct {
 	CreatedAt      time.Time
 }
 
-// Bounded is the user with what an external user has not: groups and projects
-// of its own. It holds when the user is made, and for what was kept before.
+// Bounded is the user with the limits of external users, who have no groups and projects
+// of their own. It applies to new users and to stored ones.
 func (u User) Bounded() User {
 	if u.External {
 		u.CanCreateGroup, u.ProjectsLimit = false, 0
@@ -44,35 +44,36 @@ func (u User) Bounded() User {
 // UserFilter chooses users for a list.
 type UserFilter struct {
 	Username string // this one, of any case
-	Search   string // part of name or user name, case folded
-	ByEmail  bool   // Search may be a whole email, too
+	Search   string // part of name or user name, in lower case
+	ByEmail  bool   // Search also matches a whole email
 	Active   bool
 	Blocked  bool
 }
 
 // Users keeps users. Each method is one transaction.
 type Users interface {
-	// FindUser takes a decimal id or a user name. NotFound where there is none.
+	// FindUser takes a decimal id or a user name. It returns NotFound if there is none.
 	FindUser(ctx context.Context, ref string) (User, error)
 	ListUsers(ctx context.Context, f UserFilter, p page.Request) (page.Of[User], error)
-	// InsertUser makes the user's own namespace too. Conflict with the message
-	// "Email" or "Username" for the one that is taken.
+	// InsertUser also makes the user's own namespace. It returns Conflict with the
+	// field "Email" or "Username" if that is taken.
 	InsertUser(ctx context.Context, u User, e audit.Event) (User, error)
 	// SetBlocked reports whether it changed something, and records the event if it
-	// did. LastAdministrator if nobody would be left to undo it.
+	// did. It returns LastAdministrator if no administrator would be left.
 	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (changed bool, err error)
-	// UpdateUser calls edit with the user as it is, keeps what it makes of it, and
-	// records what it returns. A new user name moves the user's own namespace, and
-	// old paths lead on. Conflict as of InsertUser, LastAdministrator as above.
+	// UpdateUser calls edit with the user as it is, stores the changed user, and
+	// records the events that edit returns. A new user name moves the user's own
+	// namespace; former paths redirect. It returns Conflict as InsertUser does, and
+	// LastAdministrator as SetBlocked does.
 	UpdateUser(ctx context.Context, id int64, edit func(*User) ([]audit.Event, error)) (User, error)
-	// DeleteUser takes everything from a user that lets in, and the user's own
-	// namespace. What the user made stays, by a user without a name. Conflict, in
-	// words, if the user is the only owner of a group, or has projects of its own
-	// and withProjects is not set; LastAdministrator as above.
+	// DeleteUser deletes a user's credentials, memberships and own namespace. What the
+	// user made stays, with a nameless user as its author. It returns Conflict, with
+	// the reason, if the user is the only owner of a group, or has projects in the own
+	// namespace and withProjects is not set; LastAdministrator as SetBlocked does.
 	DeleteUser(ctx context.Context, id int64, withProjects bool, e audit.Event) error
 }
 
-// CurrentUser is the user that the actor is.
+// CurrentUser returns the actor's user.
 func (s *Service) CurrentUser(ctx context.Context, a access.Actor) (User, error) {
 	if err := s.allow(a, true, access.ReadSelf); err != nil {
 		return User{}, err
@@ -101,11 +102,11 @@ func (s *Service) ListUsers(ctx context.Context, a access.Actor, f UserFilter, p
 	if err := s.allow(a, false, access.ReadUsers); err != nil {
 		return page.Of[User]{}, err
 	}
-	f.ByEmail = a.Admin // to others an email is not public
+	f.ByEmail = a.Admin // emails are not public
 	return s.Records.ListUsers(ctx, f, p)
 }
 
-// CreateUser makes a user, for an administrator.
+// CreateUser makes a user; only administrators may.
 func (s *Service) CreateUser(ctx context.Context, a access.Actor, u User) (User, error) {
 	if err := s.allow(a, false, access.AdminUsers); err != nil {
 		return User{}, err
@@ -113,8 +114,8 @@ func (s *Service) CreateUser(ctx context.Context, a access.Actor, u User) (User,
 	return s.NewUser(ctx, audit.By(a), u)
 }
 
-// NewUser makes a user without asking who wants it: the first start does, and
-// CreateUser once it has asked. by is only told of.
+// NewUser makes a user and checks no permission: the first start calls it, and CreateUser
+// after its check. by is only the event's author.
 func (s *Service) NewUser(ctx context.Context, by audit.Author, u User) (User, error) {
 	if err := checkUser(u); err != nil {
 		return User{}, err

@@ -10,25 +10,25 @@ import (
 	"granary/internal/fault"
 )
 
-// DefaultProjectsLimit is how many projects a user may have in the own namespace
-// if nobody says a number.
+// DefaultProjectsLimit is how many projects a user may have in the own namespace if no
+// number is set.
 const DefaultProjectsLimit = 100_000
 
-// UserEdit is what an edit changes; nil fields stay.
+// UserEdit is an edit; nil fields stay.
 type UserEdit struct {
 	Name, Username, Email, Note     *string
 	Admin, External, CanCreateGroup *bool
 	ProjectsLimit                   *int
 }
 
-// LastAdministrator refuses what would leave the instance without anybody who may
-// administer it.
+// LastAdministrator is the refusal of a change that would leave the instance without an
+// administrator.
 func LastAdministrator() error {
 	return fault.New(fault.Denied, "The last administrator cannot be blocked, deleted or made an ordinary user: make another user an administrator first.")
 }
 
-// BlockUser refuses or allows a user everything, for an administrator who is not
-// the user. It reports whether that changed something.
+// BlockUser blocks or unblocks a user; only administrators may, and not themselves. It
+// reports whether that changed something.
 func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, blocked bool) (changed bool, err error) {
 	if err := s.allow(a, false, access.AdminUsers); err != nil {
 		return false, err
@@ -47,13 +47,13 @@ func (s *Service) BlockUser(ctx context.Context, a access.Actor, id int64, block
 	return s.Records.SetBlocked(ctx, id, blocked, s.event(a, name, userEntity(id)).To("User", id, u.Username))
 }
 
-// MakeAdministrator makes a user an administrator, for an administrator.
+// MakeAdministrator makes a user an administrator; only administrators may.
 func (s *Service) MakeAdministrator(ctx context.Context, a access.Actor, id int64) error {
 	_, err := s.EditUser(ctx, a, id, UserEdit{Admin: new(true)})
 	return err
 }
 
-// EditUser changes a user, for an administrator.
+// EditUser changes a user; only administrators may.
 func (s *Service) EditUser(ctx context.Context, a access.Actor, id int64, e UserEdit) (User, error) {
 	if err := s.allow(a, false, access.AdminUsers); err != nil {
 		return User{}, err
@@ -68,9 +68,9 @@ func (s *Service) EditUser(ctx context.Context, a access.Actor, id int64, e User
 	return u, userFault(err)
 }
 
-// DeleteUser removes a user, for an administrator. What the user published stays.
-// withProjects removes the projects in the user's own namespace, too; else a user
-// who has any is a Conflict.
+// DeleteUser deletes a user; only administrators may. What the user published in groups
+// stays. withProjects deletes the projects in the user's own namespace, too; without it
+// DeleteUser returns Conflict if there are any.
 func (s *Service) DeleteUser(ctx context.Context, a access.Actor, id int64, withProjects bool) error {
 	if err := s.allow(a, false, access.AdminUsers); err != nil {
 		return err
@@ -89,7 +89,7 @@ func botOfToken() error {
 	return fault.New(fault.Denied, "This user is the bot of a project or group access token: revoke the token.")
 }
 
-// userFault words what the records say of a user.
+// userFault puts the records' errors about a user into GitLab's words.
 func userFault(err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Hidden, "User")
@@ -100,8 +100,8 @@ func userFault(err error) error {
 	return err
 }
 
-// apply makes the edit. Who is external no more gets what a new user has, as far
-// as the edit says nothing of it.
+// apply makes the edit. A user who is no longer external gets a new user's values in the
+// fields that the edit does not set.
 func (e UserEdit) apply(u *User) error {
 	if u.Bot {
 		return botOfToken()
@@ -127,7 +127,7 @@ func set[T any](field *T, v *T) {
 	}
 }
 
-// changes tells what an edit did to a user.
+// changes returns the events of an edit of a user.
 func (u User) changes(a access.Actor, now time.Time, before User) (done []audit.Event) {
 	for _, c := range []struct{ name, attribute, from, to string }{
 		{"name", "name", before.Name, u.Name},

@@ -42,8 +42,8 @@ func TestCheckUser(t *testing.T) {
 	}
 }
 
-// TestUserEdit: what an external user may not have goes and comes with that, and an
-// event tells of each attribute that has another value.
+// TestUserEdit: a user who becomes external loses what external users may not have, and
+// gets it back afterwards. There is an event for each attribute that changed.
 func TestUserEdit(t *testing.T) {
 	inside := User{ID: 7, Username: "ann", Name: "Ann", Email: "ann@example.com", CanCreateGroup: true, ProjectsLimit: 5}
 	outside := inside

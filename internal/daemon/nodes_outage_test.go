@@ -51,7 +51,7 @@ func TestEachNodeTellsOfAnOutage(t *testing.T) {
 	if err := cluster.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	const lost, over = `msg="the upkeep cannot reach the database from this node; `, `msg="the upkeep reaches the database again from this node"`
+	const lost, over = `msg="the background tasks cannot reach the database from this node; `, `msg="the background tasks reach the database again from this node"`
 	eventually.Holds(t, "each tells of it", both(lost))
 	for i, running := range []string{" running=true ", " running=false "} {
 		for _, line := range linesOf(nodes[i], " error=") {

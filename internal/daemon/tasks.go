@@ -30,7 +30,7 @@ func newTasks() *tasks {
 		troubles: map[string]*trouble.Trouble{},
 		leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_upkeep_running",
-			Help: "1 on the node that sweeps and does the other upkeep for all nodes, 0 on the others.",
+			Help: "1 on the node that runs the sweep and the other tasks for all nodes, 0 on the others.",
 		}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "granary_task_duration_seconds",

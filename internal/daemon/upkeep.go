@@ -43,7 +43,7 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 // logs that the database does not answer: running says whether the node did or does
 // the upkeep.
 func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	lost := trouble.New(log, "the upkeep cannot reach the database from this node; retrying", "the upkeep reaches the database again from this node")
+	lost := trouble.New(log, "the background tasks cannot reach the database from this node; retrying", "the background tasks reach the database again from this node")
 	for ctx.Err() == nil {
 		ran := false
 		err := s.db.ExclusiveInTurn(ctx, exclusive, func() { lost.Saw(nil, "running", false) }, func(ctx context.Context) error {

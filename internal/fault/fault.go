@@ -1,6 +1,5 @@
-// Package fault is the one kind of error that rooms hand to each other when a
-// caller has to be told something: what went wrong, by kind, in words for the
-// caller, with the cause kept for the log.
+// Package fault is the error that rooms return for callers: a kind, words for the caller,
+// and the cause for the log.
 package fault
 
 import (
@@ -9,12 +8,11 @@ import (
 	"strings"
 )
 
-// Kind says what sort of failure an error is. Doors (the API, a page, the
-// client) turn it into their own words in one place each.
+// Kind is the kind of an error. The API turns it into a status in one place.
 type Kind int
 
-// The kinds. Internal is the zero value: an error nobody classified is ours. The API
-// answers them so (api.answer); M is {"message": ...}, E is {"error": ...}:
+// The kinds. Internal is the zero value: an error without a kind is the server's fault. The
+// API answers them as follows (api.answer); M is {"message": ...}, E is {"error": ...}:
 //
 //	Invalid           400 E          Hidden        404 M with the noun in Msg
 //	Rejected          400 M, Fields  NotFound      404 M
@@ -29,35 +27,35 @@ type Kind int
 //	Damaged, Internal 500 M          Unfit         422 E
 const (
 	Internal          Kind = iota
-	Invalid                // a parameter is missing, unreadable or not allowed
-	Rejected               // well-formed, but a field of the record may not have that value
-	Refused                // a rule of the registry says no to this content
-	Unauthenticated        // nobody is logged in, or the credential is unknown
-	DeadToken              // the credential is known and expired or revoked
-	InsufficientScope      // the token's scopes do not reach this far; Scopes are those that do
-	Denied                 // visible, but this actor may not
-	Hidden                 // does not exist, or not for this actor; Msg is the noun
-	NotFound               // visible container, missing row
-	Absent                 // visible container, and what should be there is switched off
-	Moved                  // lives under another path now; To is the id it has
-	Conflict               // somebody was there first; Field is what is taken, if there is a choice
-	Precondition           // it is not what the caller made its condition
-	NotAllowed             // this thing cannot be asked for that way
-	Unprocessable          // understood, and cannot be carried out
-	Unfit                  // understood, and one value in it cannot be used
+	Invalid                // a parameter is missing, malformed or not allowed
+	Rejected               // a field of the record may not have that value
+	Refused                // a rule of the registry refuses this content
+	Unauthenticated        // there is no credential, or it is unknown
+	DeadToken              // the credential is expired or revoked
+	InsufficientScope      // the token lacks a scope; Scopes are those that would suffice
+	Denied                 // the actor can see the resource, but may not do this
+	Hidden                 // does not exist, or the actor cannot see it; Msg is the noun
+	NotFound               // the actor can see the container, and the row does not exist
+	Absent                 // the actor can see the container, and a part of it is missing or off
+	Moved                  // the path is a former one; To is the project's id
+	Conflict               // taken or changed by another request; Field says what is taken, if it could be several
+	Precondition           // a condition of the request does not hold
+	NotAllowed             // the method or kind of request is not possible here
+	Unprocessable          // well-formed, and cannot be carried out
+	Unfit                  // well-formed, and one of its values cannot be used
 	TooLarge               // more bytes than allowed
 	Timeout                // the caller stopped sending
-	Unavailable            // database or store cannot serve now; try again
-	OverLimit              // the actor has as many of these as allowed, which is Most
-	Damaged                // on record, and the store has lost it or has something else
+	Unavailable            // the database or store cannot answer now; try again
+	OverLimit              // the actor has as many rows as allowed, which is Most
+	Damaged                // on record, but the store lost the bytes or has others
 	Full                   // the owner of the rows has as many as its Limit, which is Most
 )
 
-// Error carries a kind and words for the caller.
+// Error is an error with a kind and words for the caller.
 type Error struct {
 	Kind   Kind
 	Msg    string              // for the caller; empty means the kind's own words suffice
-	Fields map[string][]string // by field; nil where Msg tells it
+	Fields map[string][]string // by field; nil if Msg has the words
 	Err    error               // the cause, for the log only
 
 	// Data of some kinds, for the rooms and doors that act on it.
@@ -124,7 +122,7 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// As is the first Error in err's chain, where it is of kind k.
+// As returns the first Error in err's chain if it is of kind k.
 func As(err error, k Kind) (*Error, bool) {
 	e, ok := errors.AsType[*Error](err)
 	return e, ok && e.Kind == k

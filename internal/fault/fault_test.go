@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The text for logs has no colon before the cause where there are no words.
+// The text for logs has no colon before the cause if there are no words.
 func TestText(t *testing.T) {
 	cause := errors.New("no answer")
 	for _, tc := range []struct {

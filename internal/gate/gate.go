@@ -1,6 +1,5 @@
 // Package gate turns the verdicts of package access into the faults that a caller
-// sees, and is the one contract by which a room asks about groups and projects,
-// which another room keeps.
+// sees. It also has the contract by which other rooms ask about groups and projects.
 package gate
 
 import (
@@ -11,15 +10,15 @@ import (
 )
 
 // Places finds a group or a project, by its id or full path, and checks an action on
-// it. It returns the id, what the actor is to it, and the refusal: Hidden if the actor
-// may not know of it, Moved with the id if ref is a former path.
+// it. It returns the id, the actor's standing, and the refusal: Hidden if the actor may
+// not know of it, Moved with the id if ref is a former path.
 type Places interface {
 	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
 	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
 }
 
-// Token refuses an action that the actor's token allows nowhere, before anything is
-// looked up. noun names what a hidden resource would be, and may be empty.
+// Token refuses an action that the actor's token allows nowhere, before any look-up. noun
+// is the kind of resource for a Hidden refusal, and may be empty.
 func Token(a access.Actor, action access.Action, noun string) error {
 	return Refusal(access.CheckToken(a, action), action, noun)
 }
@@ -29,10 +28,10 @@ func Check(rules access.Rules, a access.Actor, r access.Resource, action access.
 	return Refusal(rules.Check(a, r, action), action, noun)
 }
 
-// ProjectRefusal is Refusal for a project. It has words for a job of another project
-// that the job token scope does not let in (contract rest-api C5); path is the last
-// segment of the project's. The generic routes name nothing and use Refusal (contract
-// generic-packages 2.6).
+// ProjectRefusal is Refusal for a project. It has its own words for a job of another
+// project that the job token scope does not let in (contract rest-api C5); path is the
+// last segment of the project's path. The generic routes name no project and use Refusal
+// (contract generic-packages 2.6).
 func ProjectRefusal(v access.Verdict, a access.Actor, r access.Resource, action access.Action, path string) error {
 	if v == access.Denied && a.Kind == access.Job && !r.Listed {
 		return fault.New(fault.Denied, "Authentication by CI/CD job token not allowed from "+a.JobProject+" to "+path+".")
@@ -55,7 +54,7 @@ func Refusal(v access.Verdict, action access.Action, noun string) error {
 	return fault.New(fault.Denied, "")
 }
 
-// scopes are those that reach an action.
+// scopes are the scopes that allow an action.
 func scopes(action access.Action) (words []string) {
 	for _, scope := range access.Scopes(action) {
 		words = append(words, string(scope))

@@ -29,8 +29,8 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestProjectRefusal: a job that the list does not let in is told so, if it may know
-// of the project; nobody else reads of jobs.
+// TestProjectRefusal: the refusal of a job that the list does not let in says so, if the
+// job may know of the project. Other actors get no words about jobs.
 func TestProjectRefusal(t *testing.T) {
 	const notListed = "Authentication by CI/CD job token not allowed from tool to lib."
 	job := access.Actor{Kind: access.Job, JobProject: "tool"}

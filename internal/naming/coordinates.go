@@ -10,27 +10,27 @@ import (
 	"granary/internal/fault"
 )
 
-// Name is a package's name: letters, digits, '.', '_', '-', and '+' where
-// naming is relaxed.
+// Name is a package's name: letters, digits, '.', '_', '-', and '+' if naming is
+// relaxed.
 type Name string
 
-// Version is a package's version: X.Y.Z, and almost anything of one word where
-// naming is relaxed.
+// Version is a package's version: X.Y.Z, or almost any single word if naming is
+// relaxed.
 type Version string
 
 // FileName is a file's name as it is stored: with directories, the whole path
 // percent-encoded into one component (contract 2.4).
 type FileName string
 
-// Coordinates say which file of which package. They come only from
-// Parse, so whoever holds them holds names that are safe to store.
+// Coordinates name a file of a package. Only Parse makes them, so their names are safe
+// to store.
 type Coordinates struct {
 	Name    Name
 	Version Version
 	File    FileName
 }
 
-// Raw is what a caller sent in place of coordinates, decoded once.
+// Raw is the coordinates as the caller sent them, decoded once.
 type Raw struct {
 	Name    string
 	Version string
@@ -38,8 +38,7 @@ type Raw struct {
 	File    string // may hold a directory too, as "a/b/file"
 }
 
-// Limits in bytes. GitLab states none; a file system that somebody unpacks to
-// stops at 255 for a name.
+// Limits in bytes. GitLab documents none; most file systems allow 255 for a name.
 const (
 	maxName    = 255
 	maxVersion = 255
@@ -47,10 +46,9 @@ const (
 	maxDir     = 1024
 )
 
-// Parse applies the grammar of the mission (rows 5 to 7) where
-// naming is strict, of contract 2.2 where it is relaxed. The fault is Invalid;
-// its message has GitLab's own words for every bad part first, then what was
-// wrong.
+// Parse applies the grammar of the mission (rows 5 to 7) if naming is strict, of contract
+// 2.2 if it is relaxed. The fault is Invalid; its message has GitLab's words for every
+// invalid part first, then the reasons.
 func Parse(grammar Grammar, raw Raw) (Coordinates, error) {
 	g := complaints{relaxed: grammar == Relaxed}
 	dir, file := raw.Dir, raw.File
@@ -71,8 +69,8 @@ func Parse(grammar Grammar, raw Raw) (Coordinates, error) {
 	return Coordinates{Name: Name(raw.Name), Version: Version(raw.Version), File: stored}, nil
 }
 
-// splitFile moves the directories that a file's name begins with to the end of
-// dir. An empty one stays visible as a slash too many.
+// splitFile moves the directories at the beginning of a file's name to the end of dir. An
+// empty one stays visible as an extra slash.
 func splitFile(dir, file string) (string, string) {
 	i := strings.LastIndexByte(file, '/')
 	switch {
@@ -98,7 +96,7 @@ func (g *complaints) fail(words, reason string) {
 	g.reasons = append(g.reasons, reason)
 }
 
-// hint tells how to get today's rules, where they would help.
+// hint says how to get relaxed naming, if that would help.
 func (g *complaints) hint(relaxedWouldDo bool) string {
 	if g.relaxed || !relaxedWouldDo {
 		return ""
@@ -189,7 +187,7 @@ func leadsOut(s string) bool {
 	return s == "."
 }
 
-// badDir refuses what GitLab lets through and no file system unpacks alike.
+// badDir refuses directories that GitLab accepts, but that file systems treat differently.
 func badDir(s string) bool {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return true
@@ -208,7 +206,7 @@ func isXYZ(s string) bool {
 	return len(parts) == 3 && only(parts[0], isDigit) && only(parts[1], isDigit) && only(parts[2], isDigit)
 }
 
-// only reports whether s is not empty and has only bytes that ok takes.
+// only reports whether s is not empty and ok accepts all its bytes.
 func only(s string, ok func(byte) bool) bool {
 	for i := range len(s) {
 		if !ok(s[i]) {
@@ -229,7 +227,7 @@ func isNameOrPlus(c byte) bool  { return isNameByte(c) || c == '+' }
 func isVersionByte(c byte) bool { return isNameOrPlus(c) }
 func isFileByte(c byte) bool    { return isNameOrPlus(c) || c == '~' || c == '@' }
 
-// edges is the first and the last byte of s.
+// edges returns the first and the last byte of s.
 func edges(s string) string {
 	if s == "" {
 		return ""
@@ -241,7 +239,7 @@ func tooLong(param, s string, limit int) string {
 	return param + " has " + strconv.Itoa(len(s)) + " bytes, " + strconv.Itoa(limit) + " are allowed"
 }
 
-// show quotes a value for a message, cut to a bearable length.
+// show quotes a value for a message, cut to a readable length.
 func show(s string) string {
 	const enough = 80
 	if len(s) > enough {
@@ -265,8 +263,7 @@ func escapeComponent(s string) string {
 	return b.String()
 }
 
-// Base is the file's own name, without the directories: what a browser would
-// save it as.
+// Base is the file's own name, without the directories: a browser saves it under that.
 func (f FileName) Base() string {
 	if !strings.Contains(string(f), "%") {
 		return string(f)

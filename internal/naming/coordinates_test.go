@@ -45,7 +45,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Messages stay bearable and printable whatever was sent.
+// Messages stay short and printable, whatever was sent.
 func TestParseMessage(t *testing.T) {
 	_, err := naming.Parse(naming.Strict, naming.Raw{
 		Name: strings.Repeat("\x00é", 100), Version: strings.Repeat("\n", 100), Dir: strings.Repeat("\xff", 100), File: strings.Repeat(`"`, 100),

@@ -9,28 +9,28 @@ import (
 	"granary/internal/fault"
 )
 
-// Exception is the compiled form of generic_duplicate_exception_regex: of which
-// names and versions the rule about duplicates is the other way round. A nil one
-// matches nothing. It is safe for use by many goroutines.
+// Exception is the compiled form of generic_duplicate_exception_regex: it matches the
+// names and versions for which the rule about duplicates is reversed. A nil one matches
+// nothing. It is safe for concurrent use.
 type Exception struct {
 	text  string
 	whole *regexp.Regexp // nil: compiled at each use
 	size  int64
 }
 
-// maxProgram is how large a compiled exception may be, in bytes. Repeats of any
-// kind fit (`[a-z0-9.-]{1,255}` takes 23 KiB); nested or repeated ones of 1000 do
-// not, of which 255 characters make 2 MiB.
+// maxProgram is the largest size of a compiled exception, in bytes. Usual repeats fit
+// (`[a-z0-9.-]{1,255}` takes 23 KiB). Several repeats of 1000, or nested ones, do not: 255
+// characters of them would take 2 MiB.
 const maxProgram = 128 << 10
 
-// maxException is how many characters an exception has at most: GitLab's limit.
+// maxException is the largest number of characters of an exception: GitLab's limit.
 const maxException = 255
 
 const exceptionField = "generic_duplicate_exception_regex"
 
-// KeptException compiles an exception that is on record, nil for the empty one. One
-// that was saved before its size was limited, and is too large to be remembered, is
-// compiled at each use; one that does not compile matches nothing.
+// KeptException compiles an exception that is on record, nil for the empty one. If it was
+// saved before there was a limit, and is too large for the cache, it is compiled at each
+// use. One that does not compile matches nothing.
 func KeptException(text string) *Exception {
 	if text == "" {
 		return nil
@@ -63,12 +63,12 @@ func (e *Exception) Weight() int64 {
 	return int64(len(e.text)) + e.size
 }
 
-// wholeText surrounds an expression that has to match a whole text. Its end could be
-// reached in two ways, so that Go does not make the program a second time in the
-// form for expressions where there is but one, which is several times as large.
+// wholeText surrounds an expression that must match a whole text. Its two alternatives for
+// the end keep Go from compiling a second, one-pass program, which is several times as
+// large.
 const wholeText = `\A(?:%s)(?:\z|\b\z)`
 
-// wholeMatch compiles an expression, nil where it is none.
+// wholeMatch compiles an expression; it returns nil if the expression is invalid.
 func wholeMatch(text string) *regexp.Regexp {
 	re, err := regexp.Compile(fmt.Sprintf(wholeText, text))
 	if err != nil {
@@ -77,8 +77,8 @@ func wholeMatch(text string) *regexp.Regexp {
 	return re
 }
 
-// compileException returns how large the program of an expression is, in bytes, or
-// what is wrong with the syntax.
+// compileException returns the size of the program of an expression, in bytes, or the
+// error in its syntax.
 func compileException(text string) (program int64, err error) {
 	if _, err := syntax.Parse(text, syntax.Perl); err != nil {
 		return 0, err
@@ -93,7 +93,7 @@ func compileException(text string) (program int64, err error) {
 	}
 	const fixed, instruction, character, node = 512, 40, 4, 96
 	size := fixed + instruction*cap(prog.Inst)
-	classes := map[*rune]int{} // by where their memory ends: instructions share it
+	classes := map[*rune]int{} // by the end of their memory, which instructions share
 	for _, i := range prog.Inst {
 		if n := cap(i.Rune); n > 0 {
 			end := &i.Rune[:n][n-1]
@@ -101,7 +101,7 @@ func compileException(text string) (program int64, err error) {
 		}
 	}
 	for _, n := range classes {
-		size += node + character*n // short ones lie in a node of what was parsed
+		size += node + character*n // short ones are in the node of the parse tree
 	}
 	return int64(size), nil
 }

@@ -11,7 +11,7 @@ import (
 func TestCheckException(t *testing.T) {
 	for _, tc := range []struct {
 		name, expr string
-		words      string // of the refusal; "" where it is taken
+		words      string // of the refusal; "" if it is accepted
 	}{
 		{"empty", "", ""},
 		{"a suffix", `.*-SNAPSHOT`, ""},
@@ -50,8 +50,8 @@ func largeRepeats() string {
 	return b.String()
 }
 
-// TestExceptionKeptFromBefore: what was saved when there was no limit to its size
-// matches as it did, and is not remembered compiled.
+// TestExceptionKeptFromBefore: an exception that was saved before there was a limit of its
+// size matches as before, and its compiled form is not cached.
 func TestExceptionKeptFromBefore(t *testing.T) {
 	large := largeRepeats() + "tool"
 	e := KeptException(large)

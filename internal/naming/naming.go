@@ -1,5 +1,5 @@
-// Package naming is the grammar of what packages, versions and files are called: what
-// a caller may send, and how it is stored. It is pure, and fuzzed.
+// Package naming is the grammar of the names of packages, versions and files: which ones
+// are valid, and how they are stored. It is pure, and fuzzed.
 package naming
 
 import (
@@ -18,9 +18,9 @@ const (
 	Relaxed Grammar = "relaxed"
 )
 
-// SafeFile makes a safe file name of what a sender calls its file, as GitLab
-// does: the last part of the path, every character but those of words, in whichever
-// script, and ".+-" an underscore.
+// SafeFile makes a safe file name from a sender's, as GitLab does: it takes the last part of
+// the path, and replaces every character by an underscore, except word characters of any
+// script and ".+-".
 func SafeFile(sent string) FileName {
 	sent = sent[strings.LastIndexAny(sent, `/\`)+1:]
 	name := strings.Map(func(c rune) rune {
@@ -32,7 +32,7 @@ func SafeFile(sent string) FileName {
 	switch {
 	case strings.Trim(name, ".") == "":
 		name = "unnamed"
-	case len(name) > maxFile: // the end tells its type
+	case len(name) > maxFile: // the end shows its type
 		cut := len(name) - maxFile
 		for !utf8.RuneStart(name[cut]) {
 			cut++

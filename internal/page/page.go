@@ -1,4 +1,4 @@
-// Package page is how lists are asked for and handed over, a page at a time.
+// Package page is requests for pages of lists, and the pages.
 package page
 
 // Request is one page of a list.
@@ -17,5 +17,5 @@ func (r Request) Offset() int { return (r.Number - 1) * r.Size }
 type Of[T any] struct {
 	Rows  []T // all of them, unless there are Steps
 	Total int
-	Steps *Steps[T] // nil where Rows has the rows
+	Steps *Steps[T] // nil if Rows has the rows
 }

@@ -5,29 +5,28 @@ import (
 	"iter"
 )
 
-// Step is how many bytes of rows are read at a time, at most. A row larger than
-// Large is a step by itself: its reader may leave its parts for later.
+// Step is how many bytes of rows are read at a time, at most. A row larger than Large is
+// its own step: its reader may read its parts later.
 const (
 	Step  = 256 << 10
 	Large = 64 << 10
 )
 
-// rowOverhead is what a row takes beside its text, in memory and on the wire:
-// numbers, times, names of fields.
+// rowOverhead is the bytes that a row takes in addition to its text, in memory and on the
+// wire: numbers, times, names of fields.
 const rowOverhead = 512
 
-// Steps is a page whose rows are still to be read, a few at a time, so that
-// nobody has to hold a page of large ones.
+// Steps is a page whose rows are not read yet. They are read a few at a time, so that a
+// page of large rows is never in memory as a whole.
 type Steps[T any] struct {
 	IDs   []int64 // of the rows, in the page's order
 	Sizes []int64 // of each row: bytes of its text
-	// Read returns those of the rows that are still there, in the order of ids.
-	// It holds no connection once it has returned.
+	// Read returns the rows that still exist, in the order of ids. It keeps no
+	// connection after it returns.
 	Read func(ctx context.Context, ids []int64) ([]T, error)
 }
 
-// Size is about how many bytes the rows that are still to be read take; 0 where
-// they are read already.
+// Size is about how many bytes the unread rows take; 0 if they are read.
 func (o Of[T]) Size() int64 {
 	if o.Steps == nil {
 		return 0
@@ -39,8 +38,8 @@ func (o Of[T]) Size() int64 {
 	return total
 }
 
-// Last is the id of the page's last row, and whether more rows follow it in a
-// list that begins with the page. It is 0 where the page is empty, or is read.
+// Last returns the id of the page's last row, and whether more rows follow in a list that
+// begins with this page. The id is 0 if the page is empty, or if its rows are read.
 func (o Of[T]) Last() (id int64, more bool) {
 	if o.Steps == nil || len(o.Steps.IDs) == 0 {
 		return 0, false
@@ -49,8 +48,8 @@ func (o Of[T]) Last() (id int64, more bool) {
 	return o.Steps.IDs[n-1], o.Total > n
 }
 
-// InSteps yields the rows step by step. What is deleted meanwhile is left out.
-// It ends at the first error.
+// InSteps yields the rows step by step, without those that are deleted meanwhile. It ends
+// at the first error.
 func (o Of[T]) InSteps(ctx context.Context) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		if o.Steps == nil {
@@ -68,7 +67,7 @@ func (o Of[T]) InSteps(ctx context.Context) iter.Seq2[[]T, error] {
 	}
 }
 
-// stepFrom is where the step ends that begins at a row.
+// stepFrom returns the end of the step that begins at a row.
 func (s *Steps[T]) stepFrom(from int) int {
 	to, size := from+1, s.size(from)
 	if size > Large {
@@ -83,7 +82,7 @@ func (s *Steps[T]) stepFrom(from int) int {
 
 func (s *Steps[T]) size(row int) int64 { return s.Sizes[row] + rowOverhead }
 
-// IsLarge tells the ids of the rows that are steps by themselves.
+// IsLarge returns the ids of the rows that are steps of their own.
 func (s *Steps[T]) IsLarge() map[int64]bool {
 	large := map[int64]bool{}
 	for row, id := range s.IDs {
@@ -94,8 +93,8 @@ func (s *Steps[T]) IsLarge() map[int64]bool {
 	return large
 }
 
-// Finish has f complete the rows, or leave some out: at once where they are
-// read, else whenever some are.
+// Finish lets f complete the rows, or leave some out: at once if they are read, else
+// whenever some of them are read.
 func (o *Of[T]) Finish(ctx context.Context, f func(context.Context, []T) ([]T, error)) (err error) {
 	if o.Steps == nil {
 		o.Rows, err = f(ctx, o.Rows)

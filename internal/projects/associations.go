@@ -8,8 +8,8 @@ import (
 )
 
 // Associations returns the groups and projects that the actor is a member of
-// with at least the role, directly or by a group above. An administrator has
-// no more than others here: it is about membership.
+// with at least the role, directly or by a group above. Administrators get only
+// their own memberships, too.
 func (s *Service) Associations(ctx context.Context, a access.Actor, least access.Role, p page.Request) (page.Of[Group], page.Of[Project], error) {
 	var groups page.Of[Group]
 	var found page.Of[Project]

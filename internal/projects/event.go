@@ -22,8 +22,8 @@ func (g Group) entity() audit.Entity {
 	return audit.Entity{Type: audit.Group, ID: g.ID, Path: g.FullPath}
 }
 
-// above is where the end of a group is told: in the group that it was in, else
-// in itself, where administrators find it.
+// above is the entity of the event that a group was deleted: the group above, else
+// the group itself, where administrators find the event.
 func (g Group) above() audit.Entity {
 	if g.ParentID == 0 {
 		return g.entity()
@@ -31,7 +31,7 @@ func (g Group) above() audit.Entity {
 	return audit.Entity{Type: audit.Group, ID: g.ParentID}
 }
 
-// entity is the place as audit events name it; the records know its path.
+// entity is the place as audit events name it; the records fill in its path.
 func (at Place) entity() audit.Entity {
 	if at == (Place{}) {
 		return audit.WholeInstance()
@@ -39,15 +39,15 @@ func (at Place) entity() audit.Entity {
 	return audit.Place(at.ProjectID, at.GroupID)
 }
 
-// event is what an actor did now.
+// event is an event of a deed that an actor does now.
 func (s *Service) event(a access.Actor, name audit.Name, in audit.Entity) audit.Event {
 	return audit.New(a, name, s.Now(), in)
 }
 
-// setting is one that may have changed, as text.
+// setting is a setting that may have changed, with its values as text.
 type setting struct{ name, attribute, from, to string }
 
-// changed makes an event of each setting that differs.
+// changed returns an event for each setting that differs.
 func changed(e audit.Event, name func(string) audit.Name, settings []setting) (done []audit.Event) {
 	for _, s := range settings {
 		if s.from == s.to {
@@ -59,8 +59,8 @@ func changed(e audit.Event, name func(string) audit.Name, settings []setting) (d
 	return done
 }
 
-// changes tells what an edit did to a project. The names are GitLab's where it
-// has the setting.
+// changes returns the events of an edit of a project. A setting has GitLab's name if
+// GitLab has it.
 func (p Project) changes(a access.Actor, now time.Time, before Project) []audit.Event {
 	e := audit.New(a, "", now, p.entity()).To("Project", p.ID, before.FullPath)
 	e.Entity.Path = before.FullPath
@@ -81,7 +81,7 @@ func (p Project) changes(a access.Actor, now time.Time, before Project) []audit.
 	})
 }
 
-// changes tells what an edit did to a group.
+// changes returns the events of an edit of a group.
 func (g Group) changes(a access.Actor, now time.Time, before Group) []audit.Event {
 	e := audit.New(a, "", now, before.entity()).To("Group", g.ID, before.FullPath)
 	return changed(e, audit.GroupUpdated, []setting{
@@ -100,7 +100,7 @@ func parentPath(full string) string {
 	return full[:max(strings.LastIndex(full, "/"), 0)]
 }
 
-// text is a value that may be missing, as audit events have it.
+// text is an optional value as audit events write it.
 func text[T ~string](v *T) string {
 	if v == nil {
 		return ""
@@ -122,7 +122,7 @@ func numberText(v *int64) string {
 	return strconv.FormatInt(*v, 10)
 }
 
-// membership is a role and its end in words: "Developer until 2026-01-31".
+// membership is a role and its end as text: "Developer until 2026-01-31".
 func membership(role access.Role, expires *time.Time) string {
 	if expires == nil {
 		return role.String()
@@ -130,10 +130,10 @@ func membership(role access.Role, expires *time.Time) string {
 	return role.String() + " until " + expires.UTC().Format(time.DateOnly)
 }
 
-// Standing tells the membership in words, for audit events.
+// Standing is the membership as text, for audit events.
 func (m Member) Standing() string { return membership(m.Role, m.ExpiresAt) }
 
-// title names a variable: its key, and its scope where it has one of its own.
+// title names a variable: its key, and its scope if it has one of its own.
 func (v Variable) title() string {
 	if v.Scope == AnyScope {
 		return v.Key
@@ -141,7 +141,7 @@ func (v Variable) title() string {
 	return v.Key + " (" + v.Scope + ")"
 }
 
-// changes names the attributes that an edit changed, and no value.
+// changes returns the names of the attributes that an edit changed, without values.
 func (v Variable) changes(before Variable) string {
 	var names []string
 	for _, attribute := range []struct {

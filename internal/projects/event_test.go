@@ -10,8 +10,8 @@ import (
 	"granary/internal/naming"
 )
 
-// TestChangesOfProjects and of groups: an event for each setting that has another
-// value, and it tells both. What was not set is "".
+// TestChangesOfProjects and of groups: there is an event for each setting that changed,
+// with both values. The text of an unset value is "".
 func TestChangesOfProjects(t *testing.T) {
 	before := Project{
 		ID: 7, Name: "Tool", Path: "tool", FullPath: "acme/tool", Namespace: Group{FullPath: "acme"},
@@ -61,7 +61,7 @@ func TestChangesOfProjects(t *testing.T) {
 	}
 }
 
-// TestChangesOfVariables names attributes and never a value.
+// TestChangesOfVariables: the event names the attributes, and has no value.
 func TestChangesOfVariables(t *testing.T) {
 	before := Variable{Key: "K", Value: "secret", Scope: AnyScope, Description: new("d")}
 	for want, change := range map[string]func(*Variable){

@@ -12,11 +12,11 @@ import (
 	"granary/internal/fault"
 )
 
-// GenericPackages is the flag that the generic package routes obey. It is on
-// unless an administrator says otherwise.
+// GenericPackages is the flag that turns the generic package routes on. It is on
+// unless an administrator turns it off.
 const GenericPackages = "generic_packages"
 
-// Feature is a flag that somebody has set (contract rest-api E).
+// Feature is a flag that was set (contract rest-api E).
 type Feature struct {
 	Name               string
 	Value              *bool // for the whole instance; nil: not set
@@ -25,13 +25,13 @@ type Feature struct {
 	Actors             []FeatureActor
 }
 
-// FeatureActor is a flag's value for one target, stronger than the instance's.
+// FeatureActor is a flag's value for one target. It overrides the instance's.
 type FeatureActor struct {
 	Target string // "Project:7", "User:1", "Group:3"
 	On     bool
 }
 
-// FeatureTargets names what a change of a flag is for; all empty is the whole
+// FeatureTargets are the targets of a change of a flag; all empty is the whole
 // instance.
 type FeatureTargets struct {
 	Users      []string // user names
@@ -48,7 +48,7 @@ type FeatureChange struct {
 	PercentageOfActors *int
 }
 
-// gate names what the change sets, for audit events.
+// gate names the gate that the change sets, for audit events.
 func (c FeatureChange) gate() string {
 	switch {
 	case c.PercentageOfTime != nil:
@@ -59,7 +59,7 @@ func (c FeatureChange) gate() string {
 	return "value"
 }
 
-// value is what the gate is set to, and for whom.
+// value is the gate's new value, and its targets.
 func (c FeatureChange) value() string {
 	switch {
 	case c.PercentageOfTime != nil:
@@ -81,20 +81,20 @@ func (s *Service) featureEvent(a access.Actor, name audit.Name, flag string) aud
 // Features keeps flags. Each method is one transaction.
 type Features interface {
 	ListFeatures(ctx context.Context) ([]Feature, error)
-	// SetFeature creates the flag where it is new. NotFound, with the target
-	// as its message, where a target does not exist. Full where there are as
-	// many flags, or targets of this one, as the limits.
+	// SetFeature creates the flag if it is new. It returns NotFound, with the target
+	// as its message, if a target does not exist, and Full if there are as many
+	// flags, or targets of this one, as the limits.
 	SetFeature(ctx context.Context, name string, c FeatureChange, flags, targets fault.Limit, e audit.Event) (Feature, error)
 	DeleteFeature(ctx context.Context, name string, e audit.Event) error
 }
 
-// MayTurnFeatures refuses who may not administer flags. A door asks before it
-// reads what is wanted.
+// MayTurnFeatures refuses actors that may not administer flags. A door calls it before
+// it reads the parameters.
 func (s *Service) MayTurnFeatures(a access.Actor) error {
 	return s.allow(a, access.Resource{}, access.AdminFeatures, "")
 }
 
-// MayReadFeatures refuses who may not see flags, nor which there are.
+// MayReadFeatures refuses actors that may not see flags, or which flags there are.
 func (s *Service) MayReadFeatures(a access.Actor) error {
 	return s.allow(a, access.Resource{}, access.ReadInstance, "")
 }
@@ -122,8 +122,8 @@ func (s *Service) SetFeature(ctx context.Context, a access.Actor, name string, c
 	return f, err
 }
 
-// DeleteFeature forgets a flag, so that its default holds; one that was never
-// set is no error.
+// DeleteFeature deletes a flag, so that its default holds. Deleting a flag that was
+// never set is no error.
 func (s *Service) DeleteFeature(ctx context.Context, a access.Actor, name string) error {
 	if err := s.MayTurnFeatures(a); err != nil {
 		return err

@@ -1,6 +1,6 @@
 package projects
 
-// FeatureGates is what is set of a flag for one project. Nil fields are not set.
+// FeatureGates are the values of a flag for one project. Nil fields are not set.
 type FeatureGates struct {
 	Own                *bool // the project's own value
 	Instance           *bool
@@ -8,9 +8,9 @@ type FeatureGates struct {
 	PercentageOfActors int64 // 0 to 100
 }
 
-// On reports whether a flag that is on unless somebody says otherwise is on for a
-// project: its own value counts, else the instance's, else its percentages, of which
-// one is enough. now is a number from 0 to 99, drawn for this answer.
+// On reports whether a flag is on for a project, by the first of these that is set: the
+// project's own value, the instance's, the percentages, of which one is enough. If none
+// is set, the flag is on. now is a random number from 0 to 99, drawn for this call.
 func (g FeatureGates) On(projectID, now int64) bool {
 	switch {
 	case g.Own != nil:

@@ -8,8 +8,8 @@ import (
 	"granary/internal/fault"
 )
 
-// TestMayGrant: nobody makes an owner of a project who is none, or touches one. In
-// a group only owners manage members, so that there nothing is left to ask.
+// TestMayGrant: only owners of a project make owners, and change or remove them. In a
+// group only owners manage members, so there is nothing more to check.
 func TestMayGrant(t *testing.T) {
 	s := &Service{}
 	user := access.Actor{Kind: access.User, UserID: 1, Scopes: []access.Scope{access.ScopeAPI}}
@@ -59,7 +59,7 @@ func TestMayGrant(t *testing.T) {
 	}
 }
 
-// TestCreatorRole: a creator is a member if it could not go on otherwise.
+// TestCreatorRole: a creator becomes a member if it would have no role otherwise.
 func TestCreatorRole(t *testing.T) {
 	user, admin, bot := access.Actor{UserID: 7}, access.Actor{UserID: 7, Admin: true}, access.Actor{UserID: 7, Bot: true}
 	in := func(role access.Role) Group { return Group{ID: 1, Standing: access.Resource{Role: role}} }
@@ -84,7 +84,7 @@ func TestCreatorRole(t *testing.T) {
 	}
 }
 
-// TestCheckExpiry: a membership may end today, by UTC's calendar, or later.
+// TestCheckExpiry: a membership may end today, in UTC, or later.
 func TestCheckExpiry(t *testing.T) {
 	now := time.Date(2031, 5, 6, 1, 30, 0, 0, time.FixedZone("", 7200)) // still the 5th in UTC
 	m := (&Service{Now: func() time.Time { return now }}).GroupMembers()

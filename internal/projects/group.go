@@ -11,8 +11,8 @@ import (
 	"granary/internal/page"
 )
 
-// Group is a namespace that projects and other groups live in. A user's own
-// namespace is one too, of which only projects can be made.
+// Group is a namespace of projects and other groups. A user's own namespace is a
+// Group, too, but holds only projects.
 type Group struct {
 	ID          int64
 	ParentID    int64 // 0 at the top
@@ -24,7 +24,7 @@ type Group struct {
 	Description string
 	Visibility  access.Visibility
 	Duplicates  Duplicates // as set here
-	Effective   Duplicates // with what is not set here taken from above; both fields filled
+	Effective   Duplicates // with unset fields taken from the groups above; both fields are set
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 
@@ -45,17 +45,17 @@ type Duplicates struct {
 // GroupFilter chooses groups for a list.
 type GroupFilter struct {
 	Actor        access.Actor // only groups this actor can see
-	Search       string       // part of name or path, case folded
+	Search       string       // part of name or path, in lower case
 	Owned        bool
 	MinRole      access.Role
 	TopLevelOnly bool
 	ParentID     int64 // direct children only
-	Above        int64 // only this one, and those that it is in
+	Above        int64 // only this group and the groups above it
 	Visibility   *access.Visibility
 	SkipIDs      []int64
 }
 
-// GroupEdit is what an edit changes; nil fields stay.
+// GroupEdit is an edit; nil fields stay.
 type GroupEdit struct {
 	Name, Path, Description *string
 	Visibility              *access.Visibility
@@ -66,17 +66,17 @@ type GroupEdit struct {
 // Groups keeps groups. Each method is one transaction.
 type Groups interface {
 	// FindGroup takes a decimal id or a full path, of any case, of a group or of
-	// a user's own namespace. NotFound where there is none now: an old path is
-	// none. Standing is filled for the actor.
+	// a user's own namespace. It returns NotFound if there is none; a former path
+	// finds nothing. It fills Standing for the actor.
 	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
 	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
-	// InsertGroup makes the creator its owner, where it is not 0. Conflict where the
-	// path is taken. Full where the parent has as many groups as the limit, or
-	// without a parent the creator owns as many at the top.
+	// InsertGroup makes the creator its owner, unless it is 0. It returns Conflict if
+	// the path is taken, and Full if the parent has as many groups as the limit or,
+	// without a parent, if the creator owns as many at the top.
 	InsertGroup(ctx context.Context, g Group, creator int64, most fault.Limit, e audit.Event) (Group, error)
-	// UpdateGroup calls change with the group as it is, keeps what it makes of
-	// it, and records what it returns. A new path moves everything below. Full
-	// where the group would have more former paths than FormerPaths.
+	// UpdateGroup calls change with the group as it is, stores the changed group,
+	// and records the events that change returns. A new path moves everything
+	// below. It returns Full if the group would have more than FormerPaths.
 	UpdateGroup(ctx context.Context, id int64, change func(*Group) ([]audit.Event, error)) (Group, error)
 	// DeleteGroup hides the group and all below it at once.
 	DeleteGroup(ctx context.Context, id int64, now time.Time, e audit.Event) error
@@ -106,8 +106,8 @@ func (s *Service) Subgroups(ctx context.Context, a access.Actor, ref string, f G
 	return s.Records.ListGroups(ctx, f, p)
 }
 
-// CreateGroup makes a group; ParentID 0 makes one at the top. Rejected for
-// fields that may not be, and where the path is taken.
+// CreateGroup makes a group; ParentID 0 makes one at the top. It returns Rejected if
+// a field is invalid or the path is taken.
 func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Group, error) {
 	parent, err := s.parentOf(ctx, a, g.ParentID)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Gro
 	}
 	g.CreatedAt = s.Now()
 	owner, role := a.UserID, access.Owner
-	if a.Bot { // belongs to its one place, and has in here what it has there
+	if a.Bot { // it is a member of its own place only, and has the same role below it
 		owner, role = 0, parent.Standing.Role
 	}
 	g, err = s.Records.InsertGroup(ctx, g, owner, most, s.event(a, audit.GroupCreated, audit.Entity{Type: audit.Group}))
@@ -179,8 +179,8 @@ func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e G
 	return g, err
 }
 
-// DeleteGroup removes a group with everything in it. It is gone at once; the
-// bytes of its packages go later.
+// DeleteGroup deletes a group with everything in it. It is hidden at once; the sweep
+// removes the bytes of its packages later.
 func (s *Service) DeleteGroup(ctx context.Context, a access.Actor, ref string) error {
 	g, err := s.group(ctx, a, ref, access.EditGroup)
 	if err != nil {
@@ -203,7 +203,7 @@ func checkGroup(g Group) error {
 	return naming.CheckException(g.Duplicates.Exception)
 }
 
-// set stores *v in dst where v is given.
+// set stores *v in dst if v is not nil.
 func set[T any](dst *T, v *T) {
 	if v != nil {
 		*dst = *v

@@ -7,9 +7,9 @@ import (
 	"granary/internal/fault"
 )
 
-// Inherit resolves duplicate settings: what is not set comes from the nearest group
-// above that sets it, and at last from the defaults. above has those of the groups,
-// the nearest first. Both fields of what it returns are set.
+// Inherit resolves duplicate settings: an unset field comes from the nearest group
+// above that sets it, else from the defaults. above has the settings of the groups, the
+// nearest first. Both fields of the result are set.
 func (d Duplicates) Inherit(above iter.Seq[Duplicates]) Duplicates {
 	for group := range above {
 		if d.Allowed == nil {
@@ -29,9 +29,9 @@ func (d Duplicates) Inherit(above iter.Seq[Duplicates]) Duplicates {
 	return d
 }
 
-// CheckVisibility refuses a visibility of a group that is above its parent's or below
-// that of something in it. parent is nil at the top; inside is the highest visibility
-// of what the group has, nil if it has nothing. The words are GitLab's.
+// CheckVisibility refuses a visibility of a group that is above its parent's, or below
+// that of a project or group in it. parent is nil at the top; inside is the highest
+// visibility in the group, nil if it is empty. The words are GitLab's.
 func CheckVisibility(v access.Visibility, parent, inside *access.Visibility) error {
 	switch {
 	case parent != nil && v > *parent:

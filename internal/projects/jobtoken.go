@@ -10,21 +10,21 @@ import (
 	"granary/internal/page"
 )
 
-// Allowlists keeps whose job tokens a project lets in. Each method is one
-// transaction.
+// Allowlists keeps the projects and groups whose job tokens a project lets in. Each
+// method is one transaction.
 type Allowlists interface {
-	// ListAllowedProjects has the project itself, too.
+	// ListAllowedProjects includes the project itself.
 	ListAllowedProjects(ctx context.Context, projectID int64, p page.Request) (page.Of[Project], error)
 	ListAllowedGroups(ctx context.Context, projectID int64, p page.Request) (page.Of[Group], error)
-	// AllowJobs fails with Conflict where the source is listed, and with Full
-	// where the list has as many as the limit.
+	// AllowJobs returns Conflict if the source is listed, and Full if the list has as
+	// many entries as the limit.
 	AllowJobs(ctx context.Context, projectID int64, source Place, most fault.Limit, e audit.Event) error
-	// DisallowJobs is NotFound where the source is not listed.
+	// DisallowJobs returns NotFound if the source is not listed.
 	DisallowJobs(ctx context.Context, projectID int64, source Place, e audit.Event) error
 }
 
-// JobTokenScope reports whether other projects' job tokens are let in by the
-// list only.
+// JobTokenScope reports whether the project lets in only job tokens of projects on
+// the list.
 func (s *Service) JobTokenScope(ctx context.Context, a access.Actor, ref string) (bool, error) {
 	p, err := s.project(ctx, a, ref, access.ReadJobTokenScope)
 	return p.JobTokenScope, err
@@ -50,8 +50,8 @@ func (s *Service) SetJobTokenScope(ctx context.Context, a access.Actor, ref stri
 	return err
 }
 
-// AllowedProjects returns the projects whose jobs are let in, the project
-// itself among them.
+// AllowedProjects returns the projects whose jobs are let in, with the project
+// itself.
 func (s *Service) AllowedProjects(ctx context.Context, a access.Actor, ref string, ask page.Request) (page.Of[Project], error) {
 	p, err := s.project(ctx, a, ref, access.ReadJobTokenScope)
 	if err != nil {
@@ -69,9 +69,9 @@ func (s *Service) AllowedGroups(ctx context.Context, a access.Actor, ref string,
 	return s.Records.ListAllowedGroups(ctx, p.ID, ask)
 }
 
-// AllowJobsOf lets the jobs of a project in, or of all projects below a group.
-// The caller must be able to see it. It returns the id of the project that has
-// the list.
+// AllowJobsOf lets in the jobs of a project, or of all projects below a group. The
+// caller must be able to see that project or group. It returns the id of the project
+// that has the list.
 func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, source Place) (int64, error) {
 	p, err := s.project(ctx, a, ref, access.AdminJobTokenScope)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, s
 	}
 	err = s.Records.AllowJobs(ctx, p.ID, source, s.limits().Allowlist, s.event(a, name, p.entity()))
 	if full, ok := fault.As(err, fault.Full); ok {
-		err = fault.New(fault.Refused, "The job token allowlist is full: it takes "+strconv.Itoa(full.Most)+" projects and groups.")
+		err = fault.New(fault.Refused, "The job token allowlist is full: it may have "+strconv.Itoa(full.Most)+" projects and groups.")
 	}
 	if fault.Is(err, fault.Conflict) {
 		err = taken
@@ -99,7 +99,7 @@ func (s *Service) AllowJobsOf(ctx context.Context, a access.Actor, ref string, s
 	return p.ID, err
 }
 
-// DisallowJobsOf is the other way round.
+// DisallowJobsOf takes the source off the list.
 func (s *Service) DisallowJobsOf(ctx context.Context, a access.Actor, ref string, source Place) error {
 	p, err := s.project(ctx, a, ref, access.AdminJobTokenScope)
 	if err != nil {
@@ -127,8 +127,8 @@ func (s *Service) canSee(ctx context.Context, a access.Actor, source Place) erro
 	return err
 }
 
-// unknownSource tells a source that is not there, or not for the caller, by the
-// name of its parameter, as GitLab does.
+// unknownSource names the parameter of a source that does not exist or that the caller
+// cannot see, as GitLab does.
 func unknownSource(err error, source Place) error {
 	if fault.Is(err, fault.Hidden) || fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Hidden, "target_"+sourceNoun(source)+"_id")

@@ -2,8 +2,8 @@ package projects
 
 import "granary/internal/fault"
 
-// Limits are how many rows of each kind a group, a project, a user or the
-// instance may have: whatever callers can add to ends somewhere.
+// Limits are how many rows of each kind a group, a project, a user or the instance
+// may have, so that no list that callers can add to grows without end.
 type Limits struct {
 	OwnGroups, Subgroups, GroupProjects fault.Limit
 	ProjectMembers, GroupMembers        fault.Limit
@@ -13,9 +13,9 @@ type Limits struct {
 	Flags, FlagTargets                  fault.Limit
 }
 
-// DefaultLimits are GitLab's for variables and for the allowlist, and far above
-// any use for the rest, where GitLab has none. How many projects a user may
-// have in the own namespace is said for each user (projects_limit).
+// DefaultLimits are GitLab's for variables and for the allowlist. GitLab has no others,
+// so the rest are far above any use. Each user has a limit of projects in the own
+// namespace (projects_limit).
 func DefaultLimits() Limits {
 	const remove = "remove one first"
 	return Limits{
@@ -33,13 +33,13 @@ func DefaultLimits() Limits {
 	}
 }
 
-// FormerPaths is how many paths that it had before a project or group keeps:
-// each still leads to it, and stays taken.
+// FormerPaths is how many former paths a project or group keeps: each still leads to
+// it, and stays taken.
 func FormerPaths() fault.Limit {
 	return fault.Limit{Most: 1_000, Of: "former paths of a project or group", Cure: "leave its path as it is, or go back to a former one"}
 }
 
-// limits are those in force.
+// limits are the limits in force.
 func (s *Service) limits() Limits {
 	if s.Limits == (Limits{}) {
 		return DefaultLimits()

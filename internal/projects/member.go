@@ -18,21 +18,21 @@ type Member struct {
 	Name      string
 	Blocked   bool
 	Bot       bool // a project or group access token acts as the user
-	Home      bool // and the place is the token's own, the one in which the bot counts
+	Home      bool // the place is the token's own, the only one of which the bot is a member
 	Role      access.Role
 	CreatedAt time.Time
-	CreatedBy *Creator   // nil where nobody is known
-	ExpiresAt *time.Time // midnight UTC of the day from which it counts no more
+	CreatedBy *Creator   // nil if unknown
+	ExpiresAt *time.Time // midnight UTC of the first day on which it has ended
 }
 
-// Creator is who made somebody a member.
+// Creator is the user who added a member.
 type Creator struct {
 	UserID         int64
 	Username, Name string
 	Blocked        bool
 }
 
-// Place is a group or a project, whichever is not 0.
+// Place is a group or a project: one of the ids is not 0.
 type Place struct {
 	GroupID   int64
 	ProjectID int64
@@ -41,50 +41,49 @@ type Place struct {
 // MemberFilter chooses members for a list.
 type MemberFilter struct {
 	Place     Place
-	Inherited bool  // those of the groups above too, each user once with the highest role
+	Inherited bool  // with members of the groups above, each user once with the highest role
 	UserID    int64 // this one only
 	UserIDs   []int64
 	SkipUsers []int64
-	Query     string // part of name or user name, case folded
+	Query     string // part of name or user name, in lower case
 }
 
-// Decide judges a change of a membership by what is read in the transaction that
-// makes it, beside which no other changes members: what the actor is to the place
-// now, and the member. It returns the event that tells of the change, or why the
-// change may not be. It may be called again where the database asks for that.
+// Decide allows or refuses a change of a membership. The transaction that makes the
+// change calls it with the actor's standing and the member, which no other transaction
+// can change meanwhile. It returns the event of the change, or the refusal. It is called
+// again if the transaction is retried.
 type Decide func(access.Resource, Member) (audit.Event, error)
 
-// Members keeps memberships. Each method is one transaction. It completes the
-// event that tells of it with who the member is, and with the change. Hidden
-// where the place is gone.
+// Members keeps memberships. Each method is one transaction. It adds the member and
+// the change to the event. It returns Hidden if the place was deleted.
 type Members interface {
-	// ListMembers leaves out who counts no more: memberships that are over, and
-	// those of bots outside of their own place.
+	// ListMembers leaves out memberships that have ended, and those of bots outside of
+	// their own place.
 	ListMembers(ctx context.Context, f MemberFilter, p page.Request) (page.Of[Member], error)
-	// InsertMember takes the user by id, or by user name where the id is 0, and
-	// asks decide about the user: with NoRole, or as the member that the user is.
-	// NotFound without such a user, Conflict where there is a membership, Full
-	// where the place has as many as the limit.
+	// InsertMember finds the user by id, or by user name if the id is 0, and calls
+	// decide with the user's membership, or with NoRole if there is none. It returns
+	// NotFound if there is no such user, Conflict if the user is a member, and Full if
+	// the place has as many members as the limit.
 	InsertMember(ctx context.Context, at Place, a access.Actor, m Member, most fault.Limit, decide Decide) (Member, error)
-	// UpdateMember calls edit with the member as it is, and keeps the role and
-	// the end that it leaves. NotFound where there is none, Conflict where
-	// KeepOwner says so.
+	// UpdateMember calls edit with the member as it is, and stores the role and the
+	// end that edit sets. It returns NotFound if there is no such member, and the
+	// Conflict of KeepOwner.
 	UpdateMember(ctx context.Context, at Place, a access.Actor, userID int64, edit func(access.Resource, *Member) (audit.Event, error)) (Member, error)
 	// DeleteMember fails as UpdateMember does.
 	DeleteMember(ctx context.Context, at Place, a access.Actor, userID int64, decide Decide) error
 }
 
-// MembersOf is the deeds around members, of a group or of a project alike.
+// MembersOf is the deeds about the members of groups, or of projects.
 type MembersOf struct {
 	s       *Service
 	noun    string // "Group" or "Project"
 	find    func(context.Context, access.Actor, string, access.Action) (Place, access.Resource, error)
 	manage  access.Action
-	ownerly bool // granting Owner takes an owner
+	ownerly bool // only an owner may grant Owner
 	most    func() fault.Limit
 }
 
-// GroupMembers is the deeds around the members of groups.
+// GroupMembers is the deeds about the members of groups.
 func (s *Service) GroupMembers() MembersOf {
 	return MembersOf{s: s, noun: "Group", manage: access.AdminGroupMembers, most: func() fault.Limit { return s.limits().GroupMembers },
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
@@ -93,7 +92,7 @@ func (s *Service) GroupMembers() MembersOf {
 		}}
 }
 
-// ProjectMembers is the deeds around the members of projects.
+// ProjectMembers is the deeds about the members of projects.
 func (s *Service) ProjectMembers() MembersOf {
 	return MembersOf{s: s, noun: "Project", manage: access.AdminProjectMembers, ownerly: true, most: func() fault.Limit { return s.limits().ProjectMembers },
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, access.Resource, error) {
@@ -102,7 +101,7 @@ func (s *Service) ProjectMembers() MembersOf {
 		}}
 }
 
-// List returns members; the filter's place is filled in here.
+// List returns members; it fills in the filter's place.
 func (m MembersOf) List(ctx context.Context, a access.Actor, ref string, f MemberFilter, p page.Request) (page.Of[Member], error) {
 	at, _, err := m.find(ctx, a, ref, access.ReadMembers)
 	if err != nil {
@@ -112,7 +111,7 @@ func (m MembersOf) List(ctx context.Context, a access.Actor, ref string, f Membe
 	return m.s.Records.ListMembers(ctx, f, p)
 }
 
-// Member returns one member, NotFound where the user is none.
+// Member returns one member, NotFound if the user is not a member.
 func (m MembersOf) Member(ctx context.Context, a access.Actor, ref string, userID int64, inherited bool) (Member, error) {
 	found, err := m.List(ctx, a, ref, MemberFilter{UserID: userID, Inherited: inherited}, page.Request{Number: 1, Size: 1})
 	if err == nil && len(found.Rows) == 0 {
@@ -124,8 +123,8 @@ func (m MembersOf) Member(ctx context.Context, a access.Actor, ref string, userI
 	return found.Rows[0], nil
 }
 
-// Add makes a user a member. Conflict where the user is one already, Rejected
-// for a bot.
+// Add makes a user a member. It returns Conflict if the user is a member already, and
+// Rejected for a bot.
 func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member Member) (Member, error) {
 	at, standing, err := m.find(ctx, a, ref, m.manage)
 	if err != nil {
@@ -153,7 +152,7 @@ func (m MembersOf) Add(ctx context.Context, a access.Actor, ref string, member M
 	return member, err
 }
 
-// Change gives a member another role or another last day.
+// Change gives a member another role or another end.
 func (m MembersOf) Change(ctx context.Context, a access.Actor, ref string, userID int64, role access.Role, expires Setting[time.Time]) (Member, error) {
 	at, standing, err := m.find(ctx, a, ref, m.manage)
 	if err != nil {
@@ -182,7 +181,7 @@ func (m MembersOf) Change(ctx context.Context, a access.Actor, ref string, userI
 	return changed, lastOwner(err)
 }
 
-// Remove ends a membership. Everybody may end their own, but a bot.
+// Remove ends a membership. All users but bots may end their own.
 func (m MembersOf) Remove(ctx context.Context, a access.Actor, ref string, userID int64) error {
 	action := m.manage
 	if a.Kind == access.User && a.UserID == userID {
@@ -204,8 +203,8 @@ func (m MembersOf) Remove(ctx context.Context, a access.Actor, ref string, userI
 	return lastOwner(err)
 }
 
-// mayManage is the gate of what changes roles, once more where nothing changes
-// beside it.
+// mayManage checks again, in the transaction that changes roles, that the actor may
+// change them.
 func (m MembersOf) mayManage(a access.Actor, standing access.Resource, role access.Role) error {
 	if err := m.s.allow(a, standing, m.manage, m.noun); err != nil {
 		return err
@@ -213,7 +212,7 @@ func (m MembersOf) mayManage(a access.Actor, standing access.Resource, role acce
 	return m.mayGrant(a, standing, role)
 }
 
-// mayGrant: a role exists, and nobody gives more than they have.
+// mayGrant refuses a role that does not exist, or that is above the actor's own.
 func (m MembersOf) mayGrant(a access.Actor, standing access.Resource, role access.Role) error {
 	if !role.Grantable() {
 		return fault.New(fault.Invalid, "access_level does not have a valid value")
@@ -231,7 +230,7 @@ func (m MembersOf) checkExpiry(expires *time.Time) error {
 	return nil
 }
 
-// mayTouch: in a project a maintainer has no say over an owner.
+// mayTouch refuses a project's maintainers to change or remove an owner.
 func (m MembersOf) mayTouch(a access.Actor, standing access.Resource, member Member) error {
 	if m.ownerly && member.Role == access.Owner && a.UserID != member.UserID {
 		return m.s.allow(a, standing, access.OwnProject, m.noun)

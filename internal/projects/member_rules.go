@@ -5,8 +5,8 @@ import (
 	"granary/internal/fault"
 )
 
-// checkAddable: a bot is a member of the one place that its token is for, by the
-// token alone. The words are GitLab's.
+// checkAddable refuses bots: only its token makes a bot a member, of the token's place.
+// The words are GitLab's.
 func (m Member) checkAddable() error {
 	switch {
 	case m.Role != access.NoRole && (m.Home || !m.Bot):
@@ -17,16 +17,16 @@ func (m Member) checkAddable() error {
 	return nil
 }
 
-// checkChangeable: a bot has the role that its token was made with.
+// checkChangeable refuses bots: a bot has the role that its token was made with.
 func (m Member) checkChangeable() error {
 	if m.Bot {
-		return fault.New(fault.Denied, m.Username+" is the user of an access token, whose role stays: make a token with the role, and revoke this one")
+		return fault.New(fault.Denied, m.Username+" is the user of an access token, whose role cannot change: make a token with the other role, and revoke this one")
 	}
 	return nil
 }
 
-// checkRemovable: a bot leaves its place with its token. What it was given
-// elsewhere can be taken away.
+// checkRemovable refuses a bot in its own place, which it leaves when its token is
+// revoked. Memberships that it was given elsewhere can be removed.
 func (m Member) checkRemovable() error {
 	if m.Bot && m.Home {
 		return fault.New(fault.Denied, m.Username+" is the user of an access token: revoke the token to remove it")
@@ -34,25 +34,25 @@ func (m Member) checkRemovable() error {
 	return nil
 }
 
-// Keeps reports whether the member is one of those who keep a group: an owner
-// for good, who can log in as a person.
+// Keeps reports whether the member is a permanent owner: one whose membership has no
+// end, who is not blocked and not a bot.
 func (m Member) Keeps() bool {
 	return m.Role == access.Owner && m.ExpiresAt == nil && !m.Blocked && !m.Bot
 }
 
-// KeepOwner is a Conflict where a change would take the last of its owners from a
-// group at the top. after is the member as it becomes, with NoRole where it goes;
-// kept says that another member keeps the group. Where nobody does any more, since
-// the last one was blocked, its owners stay owners until somebody does.
+// KeepOwner returns Conflict if a change would take the last permanent owner from a
+// group at the top. after is the member after the change, with NoRole if it is removed;
+// kept says that there is another permanent owner. If there is none any more, because
+// the last one was blocked, the group's owners stay until there is one again.
 func KeepOwner(before, after Member, kept bool) error {
 	worse := before.Keeps() && !after.Keeps() || before.Role == access.Owner && after.Role != access.Owner
 	if worse && !kept && !before.Bot {
-		return fault.New(fault.Conflict, "a group keeps its last owner: first make somebody else an owner, without an end, who is neither blocked nor the user of an access token")
+		return fault.New(fault.Conflict, "a group keeps its last owner: first make another user an owner, without expires_at, who is neither blocked nor the user of an access token")
 	}
 	return nil
 }
 
-// lastOwner gives KeepOwner's words the status that GitLab has for them.
+// lastOwner gives KeepOwner's error the status that GitLab has for it.
 func lastOwner(err error) error {
 	if e, ok := fault.As(err, fault.Conflict); ok {
 		return fault.New(fault.Denied, e.Msg)

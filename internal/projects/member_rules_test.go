@@ -10,8 +10,8 @@ import (
 	"granary/internal/projects"
 )
 
-// TestKeepOwner tries every change of every member: a group that somebody keeps
-// is kept afterwards, and where nobody keeps it no owner is lost. All else may be.
+// TestKeepOwner tries every change of every member: a group with a permanent owner has one
+// afterwards, and a group without one loses no owner. All other changes are allowed.
 func TestKeepOwner(t *testing.T) {
 	end := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	var all []projects.Member

@@ -40,8 +40,8 @@ func checkPath(path string) error {
 	return nil
 }
 
-// CheckFullPath refuses the full path of a group or project that nobody could ask
-// for, in the words of GitLab's routes, and a group that is too deep.
+// CheckFullPath refuses the full path of a group or project that is too long for a
+// request, in the words of GitLab's routes, and a group that is too deep.
 func CheckFullPath(path string, group bool) error {
 	if utf8.RuneCountInString(path) > maxFullPath {
 		return fault.Field("route.path", "is too long (maximum is 255 characters)")
@@ -52,8 +52,8 @@ func CheckFullPath(path string, group bool) error {
 	return nil
 }
 
-// CheckNewPath is CheckFullPath for what has another path: one that was too long or
-// too deep already may become less so.
+// CheckNewPath is CheckFullPath for a group or project that has a path: one that is too
+// long or too deep already may become less so.
 func CheckNewPath(from, to string, group bool) error {
 	if len(to) <= len(from) && depth(to) <= depth(from) {
 		return nil
@@ -68,7 +68,7 @@ func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// checkName allows anything a person can read on one line.
+// checkName allows any text of one line without control characters.
 func checkName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
@@ -90,7 +90,7 @@ func checkDescription(text string) error {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// slug is the path made of a name when none is given: "My Tool" is "my-tool".
+// slug makes a path from a name if no path is given: "My Tool" becomes "my-tool".
 func slug(name string) string {
 	var b strings.Builder
 	for _, c := range []byte(strings.ToLower(name)) {
@@ -104,7 +104,7 @@ func slug(name string) string {
 	return strings.Trim(b.String(), "-.")
 }
 
-// checkInside refuses a child more visible than the group it is in.
+// checkInside refuses a child that is more visible than its group.
 func checkInside(child, parent access.Visibility) error {
 	if child > parent {
 		return fault.Field("visibility_level", VisibilityName(child)+" is not allowed in a "+VisibilityName(parent)+" group.")

@@ -7,7 +7,7 @@ import (
 	"granary/internal/fault"
 )
 
-// TestPaths: the grammar of a path, and the path that a name makes.
+// TestPaths: the grammar of a path, and the path that is made from a name.
 func TestPaths(t *testing.T) {
 	long := strings.Repeat("a", 255)
 	for path, ok := range map[string]bool{
@@ -28,7 +28,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestNames: a name is one line that says something, of 255 characters.
+// TestNames: a name is one line, not blank, of at most 255 characters.
 func TestNames(t *testing.T) {
 	long := strings.Repeat("ä", 255)
 	for name, ok := range map[string]bool{
@@ -41,8 +41,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNewPaths: a full path ends somewhere, and one that is beyond the end already
-// may only get nearer to it.
+// TestNewPaths: a full path has a limit, and one that exceeds it already may only become
+// shorter.
 func TestNewPaths(t *testing.T) {
 	full := strings.Repeat("a", 253) + "/b" // 255
 	deep := strings.Repeat("a/", 19) + "a"  // 20 segments

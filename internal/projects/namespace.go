@@ -10,8 +10,8 @@ import (
 
 // NamespaceFilter chooses namespaces for a list.
 type NamespaceFilter struct {
-	Actor        access.Actor // all of an administrator, of others what they belong to
-	Search       string       // part of name or full path, case folded
+	Actor        access.Actor // administrators get all, others those in which they have a role
+	Search       string       // part of name or full path, in lower case
 	Owned        bool         // only those that the actor owns
 	TopLevelOnly bool
 }
@@ -19,10 +19,10 @@ type NamespaceFilter struct {
 // Namespaces reads groups and the users' own namespaces together. Each method is one
 // transaction.
 type Namespaces interface {
-	// ListNamespaces returns them in the order in which they were made, as far as a
-	// summary goes: what a scan of the row gives.
+	// ListNamespaces returns them in the order of creation, with the fields that are
+	// in the group's row.
 	ListNamespaces(ctx context.Context, f NamespaceFilter, p page.Request) (page.Of[Group], error)
-	// CountMembers counts who is a member of the group or of anything in it.
+	// CountMembers counts the members of the group and of everything in it.
 	CountMembers(ctx context.Context, groupID int64) (int, error)
 }
 
@@ -36,8 +36,8 @@ func (s *Service) ListNamespaces(ctx context.Context, a access.Actor, f Namespac
 	return s.Records.ListNamespaces(ctx, f, p)
 }
 
-// Namespace returns a group that the actor can see or a user's own namespace, by id
-// or full path. The latter is for its owner, and for administrators.
+// Namespace returns a group that the actor can see, or a user's own namespace, by id
+// or full path. Only its owner and administrators get a user's own namespace.
 func (s *Service) Namespace(ctx context.Context, a access.Actor, ref string) (Group, error) {
 	if err := gate.Token(a, access.ReadNamespace, "Namespace"); err != nil {
 		return Group{}, err
@@ -49,14 +49,14 @@ func (s *Service) Namespace(ctx context.Context, a access.Actor, ref string) (Gr
 	if g.Personal() {
 		g.Standing.Visibility = access.Private
 		if g.OwnerID != a.UserID {
-			g.Standing.Role = access.NoRole // who belongs to a project in it sees that one only
+			g.Standing.Role = access.NoRole // a role in a project of the group counts for that project only
 		}
 	}
 	return g, s.allow(a, g.Standing, access.ReadNamespace, "Namespace")
 }
 
-// NamespaceMembers counts the members of a group and of all in it, for who may edit
-// the group; to others, and of a user's own namespace, it is nil.
+// NamespaceMembers counts the members of a group and of everything in it. It returns
+// nil to actors that may not edit the group, and for a user's own namespace.
 func (s *Service) NamespaceMembers(ctx context.Context, a access.Actor, g Group) (*int, error) {
 	if g.Personal() || s.Rules.Check(a, g.Standing, access.EditGroup) != access.Allowed {
 		return nil, nil
@@ -65,8 +65,7 @@ func (s *Service) NamespaceMembers(ctx context.Context, a access.Actor, g Group)
 	return &n, err
 }
 
-// ProjectGroups returns the groups that a project is in, those above included, as
-// far as the actor can see them.
+// ProjectGroups returns the groups above a project that the actor can see.
 func (s *Service) ProjectGroups(ctx context.Context, a access.Actor, ref string, f GroupFilter, p page.Request) (page.Of[Group], error) {
 	project, err := s.project(ctx, a, ref, access.ReadProject)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // Project is what holds packages.
 type Project struct {
 	ID             int64
-	Namespace      Group // as far as a summary goes: ID, ParentID, OwnerID, Name, Path, FullPath, Visibility
+	Namespace      Group // only ID, ParentID, OwnerID, Name, Path, FullPath, Visibility
 	Name           string
 	Path           string // the last segment
 	FullPath       string
@@ -32,7 +32,7 @@ type Project struct {
 	Naming         *naming.Grammar // nil: the server's
 	Duplicates     Duplicates
 	MaxFileSize    *int64 // bytes, 0 = none; nil: the server's
-	JobTokenScope  bool   // other projects' job tokens are let in by a list only
+	JobTokenScope  bool   // only listed projects' job tokens are let in
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	LastActivityAt time.Time
@@ -46,9 +46,9 @@ type Project struct {
 // ProjectFilter chooses projects for a list.
 type ProjectFilter struct {
 	Actor      access.Actor // only projects this actor can see
-	Search     string       // part of name or path, case folded
-	InPaths    bool         // or part of the full path: the search is for namespaces too
-	GroupID    int64        // in this group, and below it where Below
+	Search     string       // part of name or path, in lower case
+	InPaths    bool         // Search may be part of the full path, too: it also searches namespaces
+	GroupID    int64        // in this group; if Below, also in groups below it
 	Below      bool
 	OwnerID    int64 // in this user's own namespace
 	Owned      bool
@@ -63,7 +63,7 @@ type ProjectFilter struct {
 	UpdatedAfter, UpdatedBefore time.Time
 }
 
-// ProjectEdit is what an edit changes; nil fields stay.
+// ProjectEdit is an edit; nil fields stay.
 type ProjectEdit struct {
 	Name, Path, Description, DefaultBranch *string
 	Visibility                             *access.Visibility
@@ -77,18 +77,18 @@ type ProjectEdit struct {
 
 // Projects keeps projects. Each method is one transaction.
 type Projects interface {
-	// FindProject takes a decimal id or a full path, of any case. NotFound
-	// where there is none; the project, and Moved, where the path is an old one.
-	// Standing and the roles are filled for the actor.
+	// FindProject takes a decimal id or a full path, of any case. It returns NotFound
+	// if there is none, and the project with Moved if the path is a former one. It
+	// fills Standing and the roles for the actor.
 	FindProject(ctx context.Context, ref string, a access.Actor) (Project, error)
 	ListProjects(ctx context.Context, f ProjectFilter, p page.Request) (page.Of[Project], error)
-	// InsertProject makes the creator a member with the role, where it is not
-	// NoRole. Conflict where the path is taken. Full where a group has as many
-	// projects as the limit, or a user's own namespace as that user may have.
+	// InsertProject makes the creator a member with the role, unless that is NoRole.
+	// It returns Conflict if the path is taken, and Full if a group has as many
+	// projects as the limit, or a user's own namespace as many as that user may have.
 	InsertProject(ctx context.Context, p Project, role access.Role, most fault.Limit, e audit.Event) (Project, error)
-	// UpdateProject calls change with the project as it is, keeps what it makes
-	// of it, and records what it returns. After a new path the old one still
-	// leads here; Full where these would be more than FormerPaths.
+	// UpdateProject calls change with the project as it is, stores the changed
+	// project, and records the events that change returns. After a new path the old
+	// one still leads here; it returns Full if there would be more than FormerPaths.
 	UpdateProject(ctx context.Context, id int64, change func(*Project) ([]audit.Event, error)) (Project, error)
 	// DeleteProject hides the project at once.
 	DeleteProject(ctx context.Context, id int64, now time.Time, e audit.Event) error
@@ -151,21 +151,21 @@ func (s *Service) CreateProject(ctx context.Context, a access.Actor, namespaceID
 	return s.Records.FindProject(ctx, idRef(p.ID), a)
 }
 
-// namespaceFault tells a project's creator what is wrong with the namespace in
-// the words of the project's form.
+// namespaceFault puts a fault of the namespace into the words that GitLab has for the
+// fields of a new project.
 func namespaceFault(err error) error {
 	switch fault.KindOf(err) {
 	case fault.Hidden, fault.Moved:
 		return fault.Field("namespace", "is not valid")
 	case fault.Denied:
-		return fault.Field("namespace", "is not valid: it takes the role Developer to create projects there")
+		return fault.Field("namespace", "is not valid: you need the role Developer to create projects there")
 	}
 	return err
 }
 
-// creatorRole is the membership that a project's creator needs to go on: a
-// user's own namespace already makes its owner Owner. A bot is a member of its
-// one place only.
+// creatorRole is the role that a project's creator gets as a member. The owner of a
+// user's own namespace is Owner there without one. A bot is a member of its own place
+// only.
 func creatorRole(a access.Actor, ns Group) access.Role {
 	switch {
 	case a.Bot:
@@ -178,8 +178,8 @@ func creatorRole(a access.Actor, ns Group) access.Role {
 	return access.NoRole
 }
 
-// EditProject changes a project's attributes; an empty edit changes nothing.
-// Visibility takes an owner.
+// EditProject changes a project's attributes; an empty edit changes nothing. Only an
+// owner may change the visibility.
 func (s *Service) EditProject(ctx context.Context, a access.Actor, ref string, e ProjectEdit) (Project, error) {
 	p, err := s.project(ctx, a, ref, access.EditProject)
 	if err != nil {
@@ -247,14 +247,14 @@ func (s *Service) ArchiveProject(ctx context.Context, a access.Actor, ref string
 	return s.Records.FindProject(ctx, idRef(p.ID), a)
 }
 
-// DeleteProject removes a project with its packages. It is gone at once; the
-// bytes go later.
+// DeleteProject deletes a project with its packages. It is hidden at once; the sweep
+// removes the bytes later.
 func (s *Service) DeleteProject(ctx context.Context, a access.Actor, ref string) error {
 	p, err := s.project(ctx, a, ref, access.OwnProject)
 	if err != nil {
 		return err
 	}
-	// It is told in the group that the project was in, where it can be read.
+	// The event belongs to the group that the project was in, where it can be read.
 	done := s.event(a, audit.ProjectDestroyed, p.Namespace.entity()).To("Project", p.ID, p.FullPath)
 	return s.Records.DeleteProject(ctx, p.ID, done.At, done)
 }
@@ -270,7 +270,7 @@ func checkProject(p Project) error {
 		return err
 	}
 	if len(p.DefaultBranch) > maxName || strings.ContainsFunc(p.DefaultBranch, isControl) {
-		return fault.Field("default_branch", "is one line of at most 255 characters")
+		return fault.Field("default_branch", "must be one line of at most 255 characters")
 	}
 	if p.Naming != nil && *p.Naming != naming.Strict && *p.Naming != naming.Relaxed {
 		return fault.New(fault.Invalid, "generic_package_naming does not have a valid value")
@@ -279,7 +279,7 @@ func checkProject(p Project) error {
 		return fault.Field("generic_packages_max_file_size", "must be greater than or equal to 0")
 	}
 	if len(p.Topics) > 20 || slices.ContainsFunc(p.Topics, badTopic) {
-		return fault.Field("topics", "may be 20 at most, of up to 255 characters each, without commas or line breaks")
+		return fault.Field("topics", "can have at most 20 entries, each of at most 255 characters without commas or line breaks")
 	}
 	return naming.CheckException(p.Duplicates.Exception)
 }
@@ -288,7 +288,7 @@ func badTopic(t string) bool {
 	return t == "" || len(t) > 255 || slices.ContainsFunc([]rune(t), func(r rune) bool { return isControl(r) || r == ',' })
 }
 
-// taken is GitLab's answer to a path that somebody has.
+// taken is GitLab's answer to a path that is taken.
 func taken(err error) error {
 	if !fault.Is(err, fault.Conflict) {
 		return err

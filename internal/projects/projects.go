@@ -1,5 +1,5 @@
-// Package projects holds what packages live in: groups, projects, their
-// members, and the feature flags that an administrator turns.
+// Package projects holds groups, projects, their members and variables, and the
+// feature flags.
 package projects
 
 import (
@@ -11,8 +11,7 @@ import (
 	"granary/internal/gate"
 )
 
-// Service is the deeds of this room. Every one asks the permission table
-// before it acts.
+// Service is the deeds of this room. Each calls access.Check before it acts.
 type Service struct {
 	Records Records
 	Rules   access.Rules
@@ -20,7 +19,7 @@ type Service struct {
 	Now     func() time.Time
 }
 
-// Records is all that this room keeps in a database.
+// Records is everything that this room keeps in a database.
 type Records interface {
 	Groups
 	Projects
@@ -32,27 +31,26 @@ type Records interface {
 	Allowlists
 }
 
-// Setting is a nullable attribute in an edit: left alone, cleared, or given a
-// value.
+// Setting is a nullable attribute in an edit: unchanged, cleared, or set to a value.
 type Setting[T any] struct {
 	Given bool
 	Value *T // nil clears
 }
 
-// apply puts the setting into dst where it was given.
+// apply stores the setting in dst if the edit has it.
 func (s Setting[T]) apply(dst **T) {
 	if s.Given {
 		*dst = s.Value
 	}
 }
 
-// allow is the gate of every deed: nil, or the refusal that the actor sees.
+// allow is the check of every deed: it returns nil, or the refusal that the actor sees.
 // noun is what the actor asked for, "Project" or "Group".
 func (s *Service) allow(a access.Actor, r access.Resource, action access.Action, noun string) error {
 	return gate.Check(s.Rules, a, r, action, noun)
 }
 
-// hide turns a missing row into the absence that an outsider would see.
+// hide turns NotFound into Hidden, which an actor gets who cannot see the row.
 func hide(err error, noun string) error {
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Hidden, noun)
@@ -60,8 +58,7 @@ func hide(err error, noun string) error {
 	return err
 }
 
-// group finds a group and checks the action on it. A user's own namespace is
-// no group.
+// group finds a group and checks the action on it. It refuses a user's own namespace.
 func (s *Service) group(ctx context.Context, a access.Actor, ref string, action access.Action) (Group, error) {
 	g, err := s.namespace(ctx, a, ref, action)
 	if g.Personal() {
@@ -81,13 +78,13 @@ func (s *Service) namespace(ctx context.Context, a access.Actor, ref string, act
 	case err != nil:
 		return Group{}, hide(err, "Group")
 	case g.Personal() && action != access.CreateProject:
-		return Group{}, fault.New(fault.Hidden, "Group") // it is a user's, and no group
+		return Group{}, fault.New(fault.Hidden, "Group") // it is a user's own namespace
 	}
 	return g, s.allow(a, g.Standing, action, "Group")
 }
 
-// project finds a project and checks the action on it. To who may, an old path
-// is Moved, with the id.
+// project finds a project and checks the action on it. For an actor who may see it, a
+// former path yields Moved with the project's id.
 func (s *Service) project(ctx context.Context, a access.Actor, ref string, action access.Action) (Project, error) {
 	if err := gate.Token(a, action, "Project"); err != nil {
 		return Project{}, err
@@ -101,14 +98,13 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 		return Project{}, err
 	}
 	if moved {
-		return Project{}, fault.MovedTo(p.ID) // told only to who may see where to
+		return Project{}, fault.MovedTo(p.ID) // only an actor that may see the project learns its id
 	}
 	return p, nil
 }
 
-// ProjectStanding checks an action on a project for a room that keeps things
-// of projects without knowing projects. It returns the project's id, what the
-// actor is to it, and the refusal.
+// ProjectStanding checks an action on a project for other rooms. It returns the
+// project's id, the actor's standing, and the refusal.
 func (s *Service) ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error) {
 	p, err := s.project(ctx, a, ref, action)
 	return p.ID, p.Standing, err

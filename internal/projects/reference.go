@@ -14,8 +14,8 @@ type Reference struct {
 	Path string // in lower case
 }
 
-// What a full path may have. None is refused here for its length as a whole: what was
-// created when longer ones were taken can be asked for.
+// Limits of a full path. Its whole length has none here: paths that were created when
+// longer ones were allowed must be found.
 const (
 	maxSegment  = 255 // bytes
 	maxSegments = maxGroupDepth + 1
@@ -27,11 +27,10 @@ const (
 	LeastOfGroup = 1
 )
 
-// ParseReference reads how a caller names something whose full path has at least so
-// many segments. What consists of digits, with or without a minus sign, is an id
-// (contract rest-api 1.1) and never a path; an id has no leading zero and fits 64
-// bits. Any other text that can be no full path is NotFound, like one that leads
-// nowhere.
+// ParseReference parses the id or full path of something whose path has at least the
+// given number of segments. Digits, with or without a minus sign, are an id (contract
+// rest-api 1.1) and never a path; an id has no leading zero and fits 64 bits. It returns
+// NotFound for other texts that cannot be a full path, like for unknown paths.
 func ParseReference(text string, least int) (Reference, error) {
 	if isNumber(text) {
 		id, err := strconv.ParseInt(text, 10, 64)
@@ -44,8 +43,8 @@ func ParseReference(text string, least int) (Reference, error) {
 	return Reference{Path: path}, err
 }
 
-// ParsePath reads a full path of at least so many segments, and returns it in lower
-// case, in which no two are alike. NotFound where it can be none.
+// ParsePath parses a full path of at least the given number of segments, and returns it
+// in lower case, in which paths are unique. It returns NotFound if it cannot be one.
 func ParsePath(text string, least int) (string, error) {
 	segments, length := 1, 0
 	for _, c := range []byte(text) {

@@ -10,33 +10,32 @@ import (
 	"granary/internal/fault"
 )
 
-// Destination is where a group is to go.
+// Destination is the new place of a group.
 type Destination struct {
-	Parent *Group // with what the actor is to it; nil for the top
+	Parent *Group // with the actor's standing; nil for the top
 	Below  bool   // the parent is the group itself, or is in it
 }
 
-// Transfers moves projects and groups elsewhere. Each method is one transaction,
-// beside which nobody moves, edits or makes either; judge is called in it with both
-// ends as they are then, with what the actor is to them, and changes where it is to
-// be and who sees it. It returns the events of that, or why it may not be. Hidden
-// where an end is gone, Conflict where the path is taken, Full where the place has
-// as many as the limit or the thing more former paths than FormerPaths, OverLimit,
-// with the number, where a user has as many projects as that user may. The old paths
-// lead on.
+// Transfers moves projects and groups into other namespaces. Each method is one
+// transaction, during which no other moves, edits or makes projects or groups. It calls
+// judge with both ends and the actor's standings; judge sets the new namespace and
+// visibility, and returns the events or the refusal. A method returns Hidden if an end is
+// gone, Conflict if the path is taken, Full if the place has as many as the limit or the
+// project or group would have more than FormerPaths, and OverLimit, with the number, if a
+// user has as many projects as allowed. The old paths redirect.
 type Transfers interface {
 	TransferProject(ctx context.Context, id, namespaceID int64, a access.Actor, most fault.Limit,
 		judge func(p *Project, to Group) ([]audit.Event, error)) error
-	// TransferGroup moves all that is in the group with it, and hides what would be
-	// more visible than the group. A group at the top that nobody would keep gets the
-	// actor as its owner, of which the event tells.
+	// TransferGroup also moves everything in the group, and lowers visibilities there to
+	// the group's. If a group at the top would have no permanent owner, the actor becomes
+	// one, which the event says.
 	TransferGroup(ctx context.Context, id, parentID int64, a access.Actor, most fault.Limit, owner audit.Event,
 		judge func(g *Group, to Destination) ([]audit.Event, error)) (Group, error)
 }
 
 // TransferProject moves a project into another group, or into a user's own
-// namespace, known by id or full path. It takes an owner, and the role Maintainer
-// there. Where the group is less visible, the project becomes so.
+// namespace, by id or full path. The actor must be an owner, and Maintainer of the
+// group. If the group is less visible, so is the project afterwards.
 func (s *Service) TransferProject(ctx context.Context, a access.Actor, ref, namespace string) (Project, error) {
 	p, err := s.project(ctx, a, ref, access.OwnProject)
 	if err != nil {
@@ -71,7 +70,7 @@ func (s *Service) TransferProject(ctx context.Context, a access.Actor, ref, name
 
 const noTransferThere = "You don't have permission to transfer projects into that namespace."
 
-// mayTransferProject judges a transfer by what the actor is to both ends.
+// mayTransferProject checks a transfer by the actor's standing at both ends.
 func (s *Service) mayTransferProject(a access.Actor, p Project, to Group) error {
 	if err := s.allow(a, p.Standing, access.OwnProject, "Project"); err != nil {
 		return err
@@ -79,7 +78,7 @@ func (s *Service) mayTransferProject(a access.Actor, p Project, to Group) error 
 	if to.ID == p.Namespace.ID {
 		return projectStays("Project is already in this namespace.")
 	}
-	// GitLab wants Maintainer, which is the role that makes groups, too.
+	// GitLab requires Maintainer, the role that may also create groups.
 	action := access.CreateSubgroup
 	if to.Personal() {
 		action = access.CreateProject
@@ -95,9 +94,9 @@ func projectStays(why string) error {
 	return fault.New(fault.Rejected, fmt.Sprintf("Failed to transfer project {:new_namespace=>[%q]}", why))
 }
 
-// TransferGroup moves a group with all that is in it into another; parentID 0 is
-// the top. It takes an owner, and the right to make a group there. Where the new
-// parent is less visible, the group and what is in it become so.
+// TransferGroup moves a group with everything in it into another; parentID 0 is the
+// top. The actor must be an owner, and may create a group there. If the new parent is
+// less visible, the group and everything in it become so.
 func (s *Service) TransferGroup(ctx context.Context, a access.Actor, ref string, parentID int64) (Group, error) {
 	g, err := s.group(ctx, a, ref, access.EditGroup)
 	if err != nil {
@@ -125,7 +124,7 @@ func (s *Service) TransferGroup(ctx context.Context, a access.Actor, ref string,
 	return g, groupTransferFault(err)
 }
 
-// mayTransferGroup judges a transfer by what the actor is to both ends.
+// mayTransferGroup checks a transfer by the actor's standing at both ends.
 func (s *Service) mayTransferGroup(a access.Actor, g Group, to Destination) error {
 	if err := s.allow(a, g.Standing, access.EditGroup, "Group"); err != nil {
 		return err
@@ -154,7 +153,7 @@ func groupStays(why string) error {
 	return fault.New(fault.Rejected, "Transfer failed: "+why)
 }
 
-// groupTransferFault puts what the records refuse into the words of a transfer.
+// groupTransferFault puts refusals of the records into GitLab's words for a transfer.
 func groupTransferFault(err error) error {
 	switch e, rejected := fault.As(err, fault.Rejected); {
 	case fault.Is(err, fault.Conflict):

@@ -10,18 +10,18 @@ import (
 	"granary/internal/page"
 )
 
-// Variable is a CI/CD variable of a project, of a group or of the instance. A key
-// may have several in a project or group, each with an environment scope of its own.
+// Variable is a CI/CD variable of a project, of a group or of the instance. A project
+// or group may have several with one key, each with its own environment scope.
 type Variable struct {
 	ID          int64
-	Revision    int64 // how often it was written
+	Revision    int64 // number of writes
 	Key         string
-	Value       string // empty where it is hidden and was not just given
+	Value       string // empty if it is hidden, except in the answer to the write that set it
 	Type        VariableType
 	Protected   bool
 	Masked      bool
-	Hidden      bool // nobody reads the value any more; it is masked too
-	Raw         bool // $ in the value is no reference
+	Hidden      bool // nobody can read the value; it is masked, too
+	Raw         bool // $ in the value does not refer to a variable
 	Scope       string
 	Description *string
 }
@@ -35,22 +35,22 @@ const (
 	FileType VariableType = "file"
 )
 
-// AnyScope is the environment scope of a variable that says nothing of scopes.
+// AnyScope is the environment scope of a variable that names none.
 const AnyScope = "*"
 
-// Tag names the variable as it is now: it differs after every write, and
-// tells nothing of the value.
+// Tag is the variable's entity tag: it differs after every write, and reveals nothing
+// of the value.
 func (v Variable) Tag() string {
 	return strconv.FormatInt(v.ID, 10) + "-" + strconv.FormatInt(v.Revision, 10)
 }
 
-// VariableRef chooses one variable by key; a nil scope, the only one there is.
+// VariableRef chooses one variable by key and scope; a nil scope matches any.
 type VariableRef struct {
 	Key   string
 	Scope *string
 }
 
-// VariableEdit is what an edit changes; nil fields stay.
+// VariableEdit is an edit; nil fields stay.
 type VariableEdit struct {
 	Value, Scope                   *string
 	Type                           *VariableType
@@ -58,8 +58,8 @@ type VariableEdit struct {
 	Description                    Setting[string]
 }
 
-// Condition is what must hold of a variable's Tag for a write to happen; nil
-// is always met.
+// Condition is the condition on a variable's Tag under which a write happens; nil is
+// always met.
 type Condition func(tag string) bool
 
 func (c Condition) check(v Variable) error {
@@ -69,24 +69,25 @@ func (c Condition) check(v Variable) error {
 	return nil
 }
 
-// Variables keeps variables, their values sealed. The zero Place is the instance.
-// Each method is one transaction. A ref that chooses none is NotFound; more than one, Conflict.
+// Variables keeps variables, with encrypted values. The zero Place is the instance. Each
+// method is one transaction. It returns NotFound if a ref chooses none, and Conflict if it
+// chooses more than one.
 type Variables interface {
 	ListVariables(ctx context.Context, at Place, p page.Request) (page.Of[Variable], error)
 	FindVariable(ctx context.Context, at Place, ref VariableRef) (Variable, error)
-	// InsertVariable fails with Full where the place has as many as the limit,
-	// and with Conflict where the key has one of this scope.
+	// InsertVariable returns Full if the place has as many as the limit, and Conflict
+	// if it has one with this key and scope.
 	InsertVariable(ctx context.Context, at Place, v Variable, most fault.Limit, e audit.Event) (Variable, error)
-	// UpdateVariable calls change with the variable as it is, keeps what it
-	// makes of it, and records what it returns. Conflict with the message
-	// "scope" where the new scope is taken.
+	// UpdateVariable calls change with the variable as it is, stores the changed
+	// variable, and records the event that change returns. It returns Conflict with
+	// the message "scope" if the new scope is taken.
 	UpdateVariable(ctx context.Context, at Place, ref VariableRef, change func(*Variable) (audit.Event, error)) (Variable, error)
-	// DeleteVariable calls check before, and records what it returns.
+	// DeleteVariable calls check first, and records the event that check returns.
 	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) (audit.Event, error)) error
 }
 
-// VariablesOf is the deeds around variables, of projects, groups and the instance
-// alike.
+// VariablesOf is the deeds about the variables of projects, of groups or of the
+// instance.
 type VariablesOf struct {
 	s           *Service
 	find        func(context.Context, access.Actor, string, access.Action) (Place, error)
@@ -97,7 +98,7 @@ type VariablesOf struct {
 	created, updated, deleted audit.Name
 }
 
-// ProjectVariables is the deeds around the variables of projects.
+// ProjectVariables is the deeds about the variables of projects.
 func (s *Service) ProjectVariables() VariablesOf {
 	return VariablesOf{s: s, noun: "Variable", read: access.ReadProjectVariables, admin: access.AdminProjectVariables,
 		most:    func() fault.Limit { return s.limits().ProjectVariables },
@@ -108,7 +109,7 @@ func (s *Service) ProjectVariables() VariablesOf {
 		}}
 }
 
-// GroupVariables is the deeds around the variables of groups.
+// GroupVariables is the deeds about the variables of groups.
 func (s *Service) GroupVariables() VariablesOf {
 	return VariablesOf{s: s, noun: "Variable", read: access.ReadGroupVariables, admin: access.AdminGroupVariables,
 		most:    func() fault.Limit { return s.limits().GroupVariables },
@@ -119,8 +120,8 @@ func (s *Service) GroupVariables() VariablesOf {
 		}}
 }
 
-// InstanceVariables is the deeds around the variables of the instance, for
-// administrators. Their reference is left out of account.
+// InstanceVariables is the deeds about the variables of the instance, for
+// administrators. The deeds ignore their reference.
 func (s *Service) InstanceVariables() VariablesOf {
 	return VariablesOf{s: s, noun: "InstanceVariable", read: access.ReadInstance, admin: access.AdminInstanceVariables,
 		most:    func() fault.Limit { return s.limits().InstanceVariables },
@@ -130,12 +131,12 @@ func (s *Service) InstanceVariables() VariablesOf {
 		}}
 }
 
-// event tells of a variable, never of its value.
+// event is an event about a variable, without its value.
 func (o VariablesOf) event(a access.Actor, name audit.Name, at Place, v Variable) audit.Event {
 	return o.s.event(a, name, at.entity()).To("Variable", v.ID, v.title())
 }
 
-// List returns variables in the order in which they were made.
+// List returns variables in the order of creation.
 func (o VariablesOf) List(ctx context.Context, a access.Actor, ref string, p page.Request) (page.Of[Variable], error) {
 	at, err := o.find(ctx, a, ref, o.read)
 	if err != nil {
@@ -183,8 +184,8 @@ func (o VariablesOf) Create(ctx context.Context, a access.Actor, ref string, v V
 	return v.shown(), err
 }
 
-// Edit changes a variable where it meets the condition. Looking, deciding and
-// writing are one transaction: of two that saw the same tag one wins.
+// Edit changes a variable if it meets the condition. One transaction reads, checks and
+// writes: of two edits with the same tag one succeeds.
 func (o VariablesOf) Edit(ctx context.Context, a access.Actor, ref string, which VariableRef, when Condition, e VariableEdit) (Variable, error) {
 	at, err := o.find(ctx, a, ref, o.admin)
 	if err != nil {
@@ -201,7 +202,7 @@ func (o VariablesOf) Edit(ctx context.Context, a access.Actor, ref string, which
 	return v.shown(), o.fault(err, which.Key)
 }
 
-// Delete removes a variable where it meets the condition.
+// Delete removes a variable if it meets the condition.
 func (o VariablesOf) Delete(ctx context.Context, a access.Actor, ref string, which VariableRef, when Condition) error {
 	at, err := o.find(ctx, a, ref, o.admin)
 	if err != nil {
@@ -213,7 +214,7 @@ func (o VariablesOf) Delete(ctx context.Context, a access.Actor, ref string, whi
 	return o.fault(err, which.Key)
 }
 
-// fault words what the records say about a ref (contract rest-api D).
+// fault puts the records' errors about a ref into GitLab's words (contract rest-api D).
 func (o VariablesOf) fault(err error, key string) error {
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Hidden, o.noun)

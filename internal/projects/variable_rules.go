@@ -17,7 +17,7 @@ const (
 	minMasked        = 8
 )
 
-// shown is the variable as its readers get it.
+// shown is the variable as readers get it.
 func (v Variable) shown() Variable {
 	if v.Hidden {
 		v.Value = ""
@@ -25,8 +25,8 @@ func (v Variable) shown() Variable {
 	return v
 }
 
-// apply makes the edit. Whether a value may be read is decided once, when the
-// variable is made (contract rest-api D).
+// apply makes the edit. Whether a value can be read is decided when the variable is
+// created, and not changed later (contract rest-api D).
 func (e VariableEdit) apply(v *Variable) error {
 	before := *v
 	set(&v.Value, e.Value)
@@ -43,7 +43,7 @@ func (e VariableEdit) apply(v *Variable) error {
 	return checkVariable(*v)
 }
 
-// checkVariable tells every field that is wrong at once.
+// checkVariable returns the faults of all fields in one error.
 func checkVariable(v Variable) error {
 	fields := map[string][]string{}
 	note := func(field, reason string) { fields[field] = append(fields[field], reason) }
@@ -81,8 +81,8 @@ func outsideScope(r rune) bool {
 	return r >= utf8.RuneSelf || !isWord(byte(r)) && !strings.ContainsRune("-/${}.* ", r)
 }
 
-// maskable reports whether a log could be searched for the value: one word,
-// long enough; of few characters where references in it are resolved.
+// maskable reports whether the value can be found in a log and masked: one word that is
+// long enough, and of a few kinds of characters unless it is raw.
 func maskable(value string, raw bool) bool {
 	if utf8.RuneCountInString(value) < minMasked {
 		return false

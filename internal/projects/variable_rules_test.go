@@ -55,7 +55,7 @@ func TestCheckVariable(t *testing.T) {
 	}
 }
 
-// TestHiddenIsForGood: what nobody may read can be replaced, and never shown.
+// TestHiddenIsForGood: a hidden value can be replaced, and is never shown.
 func TestHiddenIsForGood(t *testing.T) {
 	yes, no := true, false
 	hidden := Variable{Key: "K", Value: "12345678", Scope: AnyScope, Masked: true, Hidden: true}

@@ -20,7 +20,7 @@ const (
 	maxMilestones  = 100
 )
 
-// check holds a release to its rules.
+// check refuses a release with an invalid field.
 func (r Release) check() error {
 	switch {
 	case r.Tag == "":
@@ -28,9 +28,9 @@ func (r Release) check() error {
 	case !validTag(r.Tag):
 		return &fault.Error{Kind: fault.Rejected, Msg: "Tag name invalid"}
 	case !oneLine(r.Name):
-		return fault.Field("name", "is one line of at most 255 bytes")
+		return fault.Field("name", "must be one line of at most 255 bytes")
 	case !oneLine(r.Ref):
-		return fault.Field("ref", "is one line of at most 255 bytes")
+		return fault.Field("ref", "must be one line of at most 255 bytes")
 	case len(r.Description) > maxDescription:
 		return fault.Field("description", "is too long (maximum is 1000000 bytes)")
 	case !utf8.ValidString(r.Description) || strings.ContainsRune(r.Description, 0):
@@ -41,8 +41,8 @@ func (r Release) check() error {
 	return r.checkLinks()
 }
 
-// checkLinks names the first field that is wrong. Release tools read the
-// status: whatever the fault, it is 400 (contract rest-api G2).
+// checkLinks returns a fault of the first invalid field. Release tools read the status: it
+// is 400 for every fault (contract rest-api G2).
 func (r Release) checkLinks() error {
 	if len(r.Links) > maxLinks {
 		return fault.Field("links", "are too many (maximum is 1000 in a release)")
@@ -72,7 +72,7 @@ func (l Link) check() error {
 	case strings.TrimSpace(l.Name) == "":
 		return fault.Field("name", "can't be blank")
 	case !oneLine(l.Name):
-		return fault.Field("name", "is one line of at most 255 bytes")
+		return fault.Field("name", "must be one line of at most 255 bytes")
 	case !validURL(l.URL):
 		return fault.Field("url", "is blocked: Only allowed schemes are http, https, ftp")
 	case l.Path != "" && !validPath(l.Path):
@@ -81,8 +81,8 @@ func (l Link) check() error {
 	return nil
 }
 
-// validURL takes absolute addresses to which a browser may be sent without
-// running anything: whoever follows a release's download is redirected there.
+// validURL accepts absolute addresses that run nothing in a browser: downloads of a release
+// redirect there.
 func validURL(text string) bool {
 	if len(text) > maxURL || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return isControl(r) || r == ' ' || r == '\\' }) {
 		return false
@@ -91,8 +91,7 @@ func validURL(text string) bool {
 	return err == nil && u.Host != "" && slices.Contains([]string{"http", "https", "ftp"}, u.Scheme)
 }
 
-// validPath takes "/" and segments that survive a URL unchanged by whoever
-// cleans it.
+// validPath accepts "/" and segments that programs that clean URLs leave unchanged.
 func validPath(path string) bool {
 	if !oneLine(path) || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, `\?#%`) {
 		return false
@@ -123,5 +122,5 @@ func oneLine(s string) bool {
 	return len(s) <= maxLine && utf8.ValidString(s) && !strings.ContainsFunc(s, isControl)
 }
 
-// isControl counts the line breaks of Unicode among the control characters.
+// isControl reports whether r is a control character or a line break of Unicode.
 func isControl(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }

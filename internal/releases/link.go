@@ -21,17 +21,17 @@ const (
 	LinkPackage LinkType = "package"
 )
 
-// Link is an asset of a release. Name, URL and Path are its own among the
-// links of the release.
+// Link is an asset of a release. Name, URL and Path are each unique among the links of the
+// release.
 type Link struct {
 	ID   int64
 	Name string
 	URL  string // http, https or ftp
-	Path string // "/bin/tool": where the release's downloads lead to URL; "" for nowhere
+	Path string // "/bin/tool": the path below the release's downloads that redirects to URL; "" for none
 	Type LinkType
 }
 
-// LinkEdit is what an edit of a link changes; nil fields stay.
+// LinkEdit is an edit of a link; nil fields stay.
 type LinkEdit struct {
 	Name, URL, Path *string
 	Type            *LinkType
@@ -109,8 +109,8 @@ func (s *Service) ChangeLink(ctx context.Context, a access.Actor, project, tag s
 	})
 }
 
-// DeleteLink removes a link from a release and returns what it was. Whoever
-// may add one may: a release tool replaces what it published.
+// DeleteLink deletes a link of a release and returns it. Actors that may add a link may
+// delete one, because release tools replace what they published.
 func (s *Service) DeleteLink(ctx context.Context, a access.Actor, project, tag string, id int64) (Release, Link, error) {
 	return s.changeLinks(ctx, a, project, tag, audit.ReleaseLinkDeleted, func(r *Release) (Link, error) {
 		i, err := r.linkAt(id)

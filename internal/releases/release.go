@@ -11,7 +11,7 @@ import (
 	"granary/internal/page"
 )
 
-// Release is what a project publishes under a tag: words, and links to files.
+// Release is a text and links to files that a project publishes under a tag.
 type Release struct {
 	ID          int64
 	ProjectID   int64
@@ -19,7 +19,7 @@ type Release struct {
 	Tag         string
 	Name        string
 	Description string // Markdown
-	Ref         string // what the tag was made from: a branch or a commit
+	Ref         string // the source of the tag: a branch or a commit
 	Milestones  []string
 	Author      Author
 	CreatedAt   time.Time
@@ -27,13 +27,13 @@ type Release struct {
 	ReleasedAt  time.Time // in the future for an upcoming release
 	Links       []Link    // newest first
 
-	// Apart is what a large release that was read in steps does not have itself:
-	// Description and Links are empty then. Else nil.
+	// Apart has the description and links of a large release that is read in steps;
+	// Description and Links are empty then. Else it is nil.
 	Apart *Parts
 }
 
-// Parts are the description and the links of a release, still to be read. The
-// description ends with NotFound where the release was changed meanwhile.
+// Parts are the unread description and links of a release. The description ends with
+// NotFound if the release was changed meanwhile.
 type Parts struct {
 	Description iter.Seq2[string, error]
 	Links       page.Of[Link]
@@ -47,25 +47,25 @@ type Author struct {
 	Blocked  bool
 }
 
-// Upcoming reports a release that is announced for later.
+// Upcoming reports whether the release is announced for later.
 func (r Release) Upcoming(now time.Time) bool { return r.ReleasedAt.After(now) }
 
 // Filter chooses releases of a project for a list; zero fields choose all.
 type Filter struct {
 	UpdatedAfter  time.Time
 	UpdatedBefore time.Time
-	ReleasedBy    time.Time // at that moment at the latest
+	ReleasedBy    time.Time // released by then
 	ID            int64     // the release with this id only
 	Tag           string    // the release of this tag only
-	Search        string    // as TagFilter has it
-	After         *Release  // those behind it in the list's order; ID, Tag and CreatedAt count
-	ExactFirst    bool      // the tag that is Search itself comes first
+	Search        string    // as in TagFilter
+	After         *Release  // those after it in the list's order; only its ID, Tag and CreatedAt are read
+	ExactFirst    bool      // the tag that equals Search comes first
 	Brief         bool      // without descriptions and links
 	Outline       bool      // ID and Tag only
 	Unlinked      bool      // without links
 }
 
-// The orders of a list of releases. Where none is named, it is ByRelease.
+// The orders of a list of releases. The default is ByRelease.
 const (
 	ByRelease  = "released_at"
 	ByCreation = "created_at"
@@ -73,7 +73,7 @@ const (
 	ByVersion  = "version" // CompareVersions; read in steps only
 )
 
-// Edit is what an edit changes; nil fields stay.
+// Edit is an edit of a release; nil fields stay.
 type Edit struct {
 	Name, Description *string
 	ReleasedAt        *time.Time
@@ -89,7 +89,7 @@ func (s *Service) List(ctx context.Context, a access.Actor, project string, f Fi
 	return s.Store.ListReleases(ctx, projectID, f, p)
 }
 
-// Find returns the release of a tag as a page of one, which is still to be read.
+// Find returns the release of a tag as a page with one unread row.
 func (s *Service) Find(ctx context.Context, a access.Actor, project, tag string) (page.Of[Release], error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
 	if err != nil {
@@ -102,8 +102,8 @@ func (s *Service) Find(ctx context.Context, a access.Actor, project, tag string)
 	return found, err
 }
 
-// Latest returns the release that came out last, or was made last (ByCreation),
-// upcoming ones left aside, in brief.
+// Latest returns the release that was released last or, with ByCreation, created last, in
+// brief. It ignores upcoming ones.
 func (s *Service) Latest(ctx context.Context, a access.Actor, project, order string) (Release, error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
 	if err != nil {
@@ -125,8 +125,8 @@ func (s *Service) brief(ctx context.Context, projectID int64, f Filter, order st
 	return found.Rows[0], nil
 }
 
-// Create makes a release with its links. Every tag counts as existing, for
-// there is no git that could tell. Conflict where the tag has a release.
+// Create makes a release with its links. Every tag counts as existing, because there is no
+// git to look it up in. It returns Conflict if the tag has a release.
 func (s *Service) Create(ctx context.Context, a access.Actor, project string, r Release) (Release, error) {
 	projectID, err := s.allow(ctx, a, project, access.PublishRelease)
 	if err != nil {
@@ -169,8 +169,8 @@ func (s *Service) Change(ctx context.Context, a access.Actor, project, tag strin
 	return r, err
 }
 
-// Delete removes the release of a tag and returns what it was. What it points
-// at stays.
+// Delete deletes the release of a tag and returns it. The files that its links point to
+// stay.
 func (s *Service) Delete(ctx context.Context, a access.Actor, project, tag string) (Release, error) {
 	projectID, err := s.allow(ctx, a, project, access.DestroyRelease)
 	if err != nil {

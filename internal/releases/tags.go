@@ -9,21 +9,20 @@ import (
 	"granary/internal/page"
 )
 
-// TagFilter chooses tags of a project, and where a page of them begins. Zero
-// fields choose all, by the number of the page.
+// TagFilter chooses tags of a project, and the beginning of a page of them. Zero fields
+// choose all tags, in pages by number.
 type TagFilter struct {
-	// Search is a part of the name, whatever its case. "^" before it asks for the
-	// beginning, "$" behind it for the end, and "*" in it stands for anything.
+	// Search is a part of the name, in any case. "^" before it means the beginning of
+	// the name, "$" after it the end, and "*" in it matches any text.
 	Search string
 	Keyset bool   // the page begins behind After; its number is 1
 	After  string // a tag, "" for the first page
 }
 
-// Tags returns a project's releases as its tags, without links: there is no git
-// here, a tag is there as long as it has a release. They are ordered by "updated",
-// which is when the release was made, by "name" or by "version"
-// (CompareVersions). next is the After of the page that follows, "" where none
-// does or pages go by number.
+// Tags returns a project's releases as its tags, without links: there is no git here, so a
+// tag exists as long as it has a release. They are ordered by "updated", which is the
+// release's creation, by "name" or by "version" (CompareVersions). next is the After of the
+// following page, "" if there is none or if pages go by number.
 func (s *Service) Tags(ctx context.Context, a access.Actor, project string, f TagFilter, p page.Request) (found page.Of[Release], next string, err error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
 	if err != nil {
@@ -57,9 +56,8 @@ func (s *Service) Tags(ctx context.Context, a access.Actor, project string, f Ta
 }
 
 // CompareVersions orders tags by the versions that they name: numbers by their
-// value, and what follows a "-" is before what has nothing there, so that 1.9.0
-// < 1.10.0-rc1 < 1.10.0. A "v" before the first digit does not count. No two
-// tags are equal.
+// value, and a version with a "-" before the same one without, so that 1.9.0 < 1.10.0-rc1
+// < 1.10.0. A "v" before the first digit does not count. No two tags are equal.
 func CompareVersions(a, b string) int {
 	x, y := bare(a), bare(b)
 	for {
@@ -89,8 +87,8 @@ type part struct {
 	number string // without leading zeros; "" for no number, and for 0
 }
 
-// The ranks of parts: a prerelease, the end, and all else in the order of its
-// bytes, with any number in the place of "0".
+// The ranks of parts: a prerelease, the end, then all other characters by their bytes, with
+// any number in the place of "0".
 const (
 	rankPrerelease = iota
 	rankEnd

@@ -1,5 +1,5 @@
-// Package trail is the deeds of reading the audit: what happened in the instance, in a
-// group or in a project, for whom the permission table lets read it.
+// Package trail is the deeds of reading audit events: those of the instance, of a group
+// or of a project, for actors that the permission table allows to read them.
 package trail
 
 import (
@@ -21,16 +21,16 @@ type Service struct {
 	Now    func() time.Time
 }
 
-// Store keeps events. They are written by the methods that do the deeds.
+// Store keeps events. The record methods of the deeds write them.
 type Store interface {
-	// ListEvents returns a page, newest first. Past ten thousand rows the total
-	// may be any number above that and above what is on the page and before.
+	// ListEvents returns a page, newest first. Above ten thousand rows the total may
+	// be any number that is above that and above the end of the page.
 	ListEvents(ctx context.Context, f Filter, p page.Request) (page.Of[audit.Event], error)
-	// FindEvent returns one event of those that the filter chooses, NotFound
-	// where it is none of them.
+	// FindEvent returns one event of those that the filter chooses, NotFound if it is
+	// not among them.
 	FindEvent(ctx context.Context, f Filter, id int64) (audit.Event, error)
-	// PurgeEvents removes up to limit events from before, the oldest first,
-	// and reports how many it removed.
+	// PurgeEvents removes up to limit events that are older than before, the oldest
+	// first, and returns how many it removed.
 	PurgeEvents(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -43,10 +43,10 @@ type Filter struct {
 	OlderThan  int64     // with ids below, for keyset pages
 }
 
-// MaxOffset is how deep pages by number reach; keyset pages go on.
+// MaxOffset is the largest offset of pages by number; keyset pages have none.
 const MaxOffset = 50000
 
-// InstanceEvents returns events of the whole instance, for an administrator.
+// InstanceEvents returns events of the whole instance; only administrators may.
 func (s *Service) InstanceEvents(ctx context.Context, a access.Actor, f Filter, p page.Request) (page.Of[audit.Event], error) {
 	if err := s.allow(a); err != nil {
 		return page.Of[audit.Event]{}, err
@@ -54,7 +54,7 @@ func (s *Service) InstanceEvents(ctx context.Context, a access.Actor, f Filter, 
 	return s.list(ctx, f, p)
 }
 
-// InstanceEvent returns one event of the whole instance, for an administrator.
+// InstanceEvent returns one event of the whole instance; only administrators may.
 func (s *Service) InstanceEvent(ctx context.Context, a access.Actor, id int64) (audit.Event, error) {
 	if err := s.allow(a); err != nil {
 		return audit.Event{}, err
@@ -85,7 +85,7 @@ func (s *Service) ProjectEvent(ctx context.Context, a access.Actor, project stri
 	return s.find(ctx, Filter{EntityType: audit.Project, EntityID: projectID}, id)
 }
 
-// GroupEvents returns events of a group itself, not of what lies in it.
+// GroupEvents returns events of a group itself, not of its subgroups and projects.
 func (s *Service) GroupEvents(ctx context.Context, a access.Actor, group string, f Filter, p page.Request) (page.Of[audit.Event], error) {
 	id, _, err := s.Places.GroupStanding(ctx, a, group, access.ReadGroupAudit)
 	if err != nil {
@@ -123,9 +123,9 @@ func (s *Service) find(ctx context.Context, f Filter, id int64) (audit.Event, er
 // purgeStep is how many events are removed in one transaction.
 const purgeStep = 1000
 
-// Purge removes events that are older than age, a few at a time so that nobody
-// waits long for a write. It returns how many it removed; what is left when ctx
-// ends waits for the next time.
+// Purge removes events that are older than age, in small transactions, so that other
+// writes do not wait long. It returns how many it removed. If ctx ends first, the next
+// call removes the rest.
 func (s *Service) Purge(ctx context.Context, age time.Duration) (int, error) {
 	for total := 0; ; {
 		n, err := s.Store.PurgeEvents(ctx, s.Now().Add(-age), purgeStep)

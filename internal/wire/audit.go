@@ -1,6 +1,6 @@
 package wire
 
-// AuditEvent is what somebody did.
+// AuditEvent is an event of the audit.
 type AuditEvent struct {
 	ID         int64             `json:"id"`
 	AuthorID   int64             `json:"author_id"` // -1 nobody, -2 a deploy token

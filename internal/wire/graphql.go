@@ -1,6 +1,6 @@
 package wire
 
-// NoGraphQL is the body of a 404 as clients of GraphQL read it, beside Error.
+// NoGraphQL is the body of a 404 for clients of GraphQL: Error, and the errors of GraphQL.
 type NoGraphQL struct {
 	Error  string         `json:"error"`
 	Errors []GraphQLError `json:"errors"`

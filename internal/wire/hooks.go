@@ -2,7 +2,7 @@ package wire
 
 import "encoding/json"
 
-// Hook is a webhook of a project. Secrets are told of, never shown.
+// Hook is a webhook of a project. It says whether there are secrets, and never shows them.
 type Hook struct {
 	ID                    int64           `json:"id"`
 	URL                   string          `json:"url"`
@@ -20,10 +20,10 @@ type Hook struct {
 	BranchFilterStrategy  string          `json:"branch_filter_strategy"`
 	TokenPresent          bool            `json:"token_present"`
 	SigningTokenPresent   bool            `json:"signing_token_present"`
-	Events                map[string]bool `json:"-"` // "package_events" and so on, beside the others
+	Events                map[string]bool `json:"-"` // "package_events" and so on, as fields of their own
 }
 
-// MarshalJSON puts the kinds of event beside the other fields.
+// MarshalJSON writes the kinds of event as fields of the object.
 func (h Hook) MarshalJSON() ([]byte, error) {
 	type plain Hook
 	fields, err := json.Marshal(plain(h))
@@ -37,12 +37,12 @@ func (h Hook) MarshalJSON() ([]byte, error) {
 	return append(append(fields[:len(fields)-1], ','), events[1:]...), nil
 }
 
-// HookHeader is a header that a hook adds to its deliveries.
+// HookHeader is a header that a webhook adds to its deliveries.
 type HookHeader struct {
 	Key string `json:"key"`
 }
 
-// HookEvent is one entry of a hook's delivery log.
+// HookEvent is one entry of a webhook's delivery log.
 type HookEvent struct {
 	ID                int64             `json:"id"`
 	URL               string            `json:"url"`
@@ -62,7 +62,7 @@ type HookResent struct {
 	ResponseStatus int `json:"response_status"`
 }
 
-// PackageHook is what is sent to a hook with package_events.
+// PackageHook is the body of a delivery to a webhook with package_events.
 type PackageHook struct {
 	ObjectKind string             `json:"object_kind"` // "package"
 	EventName  string             `json:"event_name"`  // "package_file_published", "package_file_deleted" or "package_deleted"
@@ -71,7 +71,7 @@ type PackageHook struct {
 	Package    PackageHookPackage `json:"object_attributes"`
 }
 
-// HookUser is who caused an event.
+// HookUser is the author of an event.
 type HookUser struct {
 	ID        int64   `json:"id"`
 	Name      string  `json:"name"`
@@ -80,7 +80,7 @@ type HookUser struct {
 	Email     string  `json:"email"` // always "[REDACTED]"
 }
 
-// HookProject is where an event happened.
+// HookProject is the project of an event.
 type HookProject struct {
 	ID                int64   `json:"id"`
 	Name              string  `json:"name"`
@@ -107,7 +107,7 @@ type PackageHookPackage struct {
 	Action       string            `json:"action"` // "publish", "delete_file" or "delete"
 	ActionAt     Time              `json:"action_at"`
 	URL          string            `json:"url"`
-	PackageFiles []PackageHookFile `json:"package_files"` // the file that it is about; none where the package went
+	PackageFiles []PackageHookFile `json:"package_files"` // the file that the event is about; none if a package was deleted
 }
 
 // PackageHookFile is the file that an event is about.
@@ -117,5 +117,5 @@ type PackageHookFile struct {
 	Size       int64  `json:"size"`
 	FileSHA256 string `json:"file_sha256"`
 	CreatedAt  Time   `json:"created_at"`
-	URL        string `json:"url"` // where it is installed from
+	URL        string `json:"url"` // its download address
 }

@@ -1,6 +1,6 @@
 package wire
 
-// JobTokenScope says whose job tokens a project lets in.
+// JobTokenScope is which job tokens a project lets in.
 type JobTokenScope struct {
 	InboundEnabled  bool `json:"inbound_enabled"`  // only those of the allowlist
 	OutboundEnabled bool `json:"outbound_enabled"` // GitLab's older setting, always false
@@ -33,7 +33,7 @@ type PublicGroup struct {
 	FullPath  string  `json:"full_path"`
 }
 
-// TokenAssociations is what the user of a token belongs to.
+// TokenAssociations are the memberships of the user of a token.
 type TokenAssociations struct {
 	Groups   []AssociatedGroup   `json:"groups"`
 	Projects []AssociatedProject `json:"projects"`

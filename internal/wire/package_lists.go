@@ -1,6 +1,6 @@
 package wire
 
-// Package is a package in a list or by itself (contract rest-api A0).
+// Package is a package, in a list or alone (contract rest-api A0).
 type Package struct {
 	ID               int64             `json:"id"`
 	Name             string            `json:"name"`
@@ -15,14 +15,14 @@ type Package struct {
 	ProjectPath      string            `json:"project_path,omitempty"` // lists of groups only
 	Tags             []struct{}        `json:"tags"`
 	Pipeline         *PackagePipeline  `json:"pipeline,omitempty"`
-	Pipelines        *[]struct{}       `json:"pipelines,omitempty"` // GitLab's leftover: empty where there are some
-	Versions         *[]PackageVersion `json:"versions,omitempty"`  // by itself only
+	Pipelines        *[]struct{}       `json:"pipelines,omitempty"` // an old field of GitLab's: empty if the package has pipelines
+	Versions         *[]PackageVersion `json:"versions,omitempty"`  // not in lists
 }
 
 // PackageLinks lead to a package's page, and to where it can be deleted.
 type PackageLinks struct {
 	WebPath       string `json:"web_path,omitempty"`
-	DeleteAPIPath string `json:"delete_api_path,omitempty"` // for who may
+	DeleteAPIPath string `json:"delete_api_path,omitempty"` // for callers that may delete it
 }
 
 // PackageVersion is another version of a package's name.
@@ -34,7 +34,7 @@ type PackageVersion struct {
 	Pipeline  *PackagePipeline `json:"pipeline,omitempty"`
 }
 
-// PackagePipeline is the run of CI that published something.
+// PackagePipeline is the CI pipeline that published a package or file.
 type PackagePipeline struct {
 	ID        int64     `json:"id"`
 	IID       int64     `json:"iid"`
@@ -62,7 +62,7 @@ type PackageFile struct {
 	Pipelines  []PackagePipeline `json:"pipelines,omitempty"`
 }
 
-// ProtectionRule says who may publish and delete packages of matching names.
+// ProtectionRule is the lowest roles that may publish and delete packages of matching names.
 type ProtectionRule struct {
 	ID                          int64   `json:"id"`
 	ProjectID                   int64   `json:"project_id"`

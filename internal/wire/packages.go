@@ -1,6 +1,6 @@
 package wire
 
-// Message is the commonest body: {"message": ...}.
+// Message is the most common body: {"message": ...}.
 type Message struct {
 	Message any `json:"message"`
 }
@@ -10,7 +10,7 @@ type Error struct {
 	Error string `json:"error"`
 }
 
-// TokenError is the body for a token that is dead or reaches too short (RFC
+// TokenError is the body for a token that is expired, revoked or lacks a scope (RFC
 // 6750).
 type TokenError struct {
 	Error            string `json:"error"`
@@ -45,7 +45,7 @@ type PackageFileRow struct {
 	NewFilePath            *string    `json:"new_file_path"`
 }
 
-// StoredFile says where a file can be had.
+// StoredFile has the address of a file.
 type StoredFile struct {
 	URL string `json:"url"`
 }
@@ -92,7 +92,7 @@ type Job struct {
 	Pipeline          Pipeline       `json:"pipeline"`
 	Project           map[string]any `json:"project"`
 	User              UserBasic      `json:"user"`
-	ExpiresAt         Time           `json:"expires_at"` // when the token is dead at the latest
+	ExpiresAt         Time           `json:"expires_at"` // when the token expires at the latest
 	Token             string         `json:"token,omitempty"`
 }
 
@@ -102,7 +102,7 @@ type Version struct {
 	Revision string `json:"revision"`
 }
 
-// Metadata is Version with what GitLab tells beside it.
+// Metadata is Version with more fields of GitLab's.
 type Metadata struct {
 	Version
 	KAS struct {

@@ -12,14 +12,13 @@ type Namespace struct {
 	WebURL    string  `json:"web_url"`
 }
 
-// NamespaceDetail is a namespace asked for by itself.
+// NamespaceDetail is a namespace that was requested alone.
 type NamespaceDetail struct {
 	Namespace
-	MembersCountWithDescendants *int `json:"members_count_with_descendants,omitempty"` // of a group, for who may edit it
+	MembersCountWithDescendants *int `json:"members_count_with_descendants,omitempty"` // of a group, for callers that may edit it
 }
 
-// ProjectSimple is a project as lists show it to strangers and to whoever asks
-// for simple=true.
+// ProjectSimple is a project in lists for anonymous callers, and with simple=true.
 type ProjectSimple struct {
 	ID                int64     `json:"id"`
 	Description       *string   `json:"description"`
@@ -63,8 +62,8 @@ type Project struct {
 	Permissions                   *ProjectPermissions `json:"permissions,omitempty"`
 }
 
-// OtherFeatures are those of GitLab's projects that are always off here. Tools that
-// keep a project as it is declared compare them, and fail if one is missing.
+// OtherFeatures are features of GitLab's projects that are always off here. Declarative
+// tools compare them, and fail if one is missing.
 type OtherFeatures struct {
 	IssuesEnabled        bool   `json:"issues_enabled"`
 	MergeRequestsEnabled bool   `json:"merge_requests_enabled"`
@@ -75,7 +74,7 @@ type OtherFeatures struct {
 	MergeMethod          string `json:"merge_method"` // "merge"
 }
 
-// ProjectPermissions is what the caller is to a project.
+// ProjectPermissions are the caller's roles in a project.
 type ProjectPermissions struct {
 	ProjectAccess *AccessLevel `json:"project_access"`
 	GroupAccess   *AccessLevel `json:"group_access"`
@@ -97,8 +96,8 @@ type Group struct {
 	Visibility                string  `json:"visibility"`
 	AvatarURL                 *string `json:"avatar_url"`
 	RequestAccessEnabled      bool    `json:"request_access_enabled"`            // false: nobody can ask
-	ProjectCreationLevel      string  `json:"project_creation_level"`            // "developer": who makes projects in it
-	SubgroupCreationLevel     string  `json:"subgroup_creation_level"`           // "maintainer": who makes groups in it
+	ProjectCreationLevel      string  `json:"project_creation_level"`            // "developer": the lowest role that creates projects in it
+	SubgroupCreationLevel     string  `json:"subgroup_creation_level"`           // "maintainer": the lowest role that creates groups in it
 	RequireTwoFactor          bool    `json:"require_two_factor_authentication"` // false
 	AutoDevopsEnabled         *bool   `json:"auto_devops_enabled"`               // null
 	FullName                  string  `json:"full_name"`
@@ -109,7 +108,7 @@ type Group struct {
 	GenericDuplicateException string  `json:"generic_duplicate_exception_regex"`
 }
 
-// GroupDetail is a group asked for by itself.
+// GroupDetail is a group that was requested alone.
 type GroupDetail struct {
 	Group
 	SharedWithGroups []Group   `json:"shared_with_groups"`
@@ -117,7 +116,7 @@ type GroupDetail struct {
 	SharedProjects   []Project `json:"shared_projects,omitzero"`
 }
 
-// Feature is a flag that somebody has set.
+// Feature is a flag that was set.
 type Feature struct {
 	Name       string             `json:"name"`
 	State      string             `json:"state"` // "on", "off" or "conditional"
@@ -131,7 +130,7 @@ type FeatureGate struct {
 	Value any    `json:"value"`
 }
 
-// FeatureDefinition is what the server knows of a flag.
+// FeatureDefinition describes a flag.
 type FeatureDefinition struct {
 	Name            string  `json:"name"`
 	IntroducedByURL *string `json:"introduced_by_url"`

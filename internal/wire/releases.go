@@ -5,13 +5,13 @@ type Release struct {
 	TagName           string             `json:"tag_name"`
 	Name              string             `json:"name"`
 	Description       string             `json:"description"`
-	DescriptionHTML   string             `json:"description_html,omitempty"` // where asked for
+	DescriptionHTML   string             `json:"description_html,omitempty"` // on request
 	CreatedAt         Time               `json:"created_at"`
 	ReleasedAt        Time               `json:"released_at"`
 	UpcomingRelease   bool               `json:"upcoming_release"`
-	HistoricalRelease bool               `json:"historical_release"` // made after the day it names
+	HistoricalRelease bool               `json:"historical_release"` // created after its released_at
 	Author            UserBasic          `json:"author"`
-	Commit            *ReleaseCommit     `json:"commit"` // null where the ref is no commit
+	Commit            *ReleaseCommit     `json:"commit"` // null if the ref is no commit
 	Milestones        []ReleaseMilestone `json:"milestones"`
 	CommitPath        string             `json:"commit_path,omitempty"`
 	TagPath           string             `json:"tag_path"`
@@ -20,8 +20,8 @@ type Release struct {
 	Links             ReleaseLinks       `json:"_links"`
 }
 
-// ReleaseCommit is a commit as far as its id tells: there is no git here. What is
-// unknown is empty, or null where it is a time.
+// ReleaseCommit is a commit of which only the id is known: there is no git here. Other
+// texts are empty, and times null.
 type ReleaseCommit struct {
 	ID               string   `json:"id"`
 	ShortID          string   `json:"short_id"`
@@ -40,11 +40,11 @@ type ReleaseCommit struct {
 	WebURL           string   `json:"web_url"`
 }
 
-// Tag is a tag of a project, which is there as long as it has a release.
+// Tag is a tag of a project. It exists as long as it has a release.
 type Tag struct {
 	Name      string        `json:"name"`
 	Message   string        `json:"message"`
-	Target    string        `json:"target"` // the commit, "" where it is not known
+	Target    string        `json:"target"` // the commit, "" if unknown
 	Commit    ReleaseCommit `json:"commit"`
 	Release   TagRelease    `json:"release"`
 	Protected bool          `json:"protected"`
@@ -81,7 +81,7 @@ type ReleaseLink struct {
 	ID             int64  `json:"id"`
 	Name           string `json:"name"`
 	URL            string `json:"url"`
-	DirectAssetURL string `json:"direct_asset_url"` // stays when URL changes; URL where there is no path
+	DirectAssetURL string `json:"direct_asset_url"` // stays the same when URL changes; URL if there is no path
 	LinkType       string `json:"link_type"`
 }
 

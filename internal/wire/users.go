@@ -12,7 +12,7 @@ type UserBasic struct {
 	WebURL      string  `json:"web_url"`
 }
 
-// User is a user as administrators and the user see it.
+// User is a user as administrators and the user itself see it.
 type User struct {
 	UserBasic
 	CreatedAt        Time   `json:"created_at"`

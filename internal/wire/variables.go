@@ -4,11 +4,11 @@ package wire
 type Variable struct {
 	VariableType     string  `json:"variable_type"` // "env_var" or "file"
 	Key              string  `json:"key"`
-	Value            *string `json:"value"` // null where it is hidden
+	Value            *string `json:"value"` // null if it is hidden
 	Hidden           bool    `json:"hidden"`
 	Protected        bool    `json:"protected"`
 	Masked           bool    `json:"masked"`
 	Raw              bool    `json:"raw"`
-	EnvironmentScope string  `json:"environment_scope,omitempty"` // none of the instance's
+	EnvironmentScope string  `json:"environment_scope,omitempty"` // not for the instance's
 	Description      *string `json:"description"`
 }

@@ -15,11 +15,11 @@ type Right struct {
 	Action access.Action
 	What   string // for messages
 	of     object
-	least  access.Role // least role of a member
+	least  access.Role // lowest role of a member that may
 	marks  mark
 	scopes string // of a personal access token, any one of them
 	Source string // the page of GitLab's documentation
-	Reason string // why granary differs from it, if it does
+	Reason string // why granary differs from the page, if it does
 }
 
 // object is what an action is done to.
@@ -31,23 +31,23 @@ const (
 	registry        // the package registry of a project
 )
 
-// anybody is the least role of what takes none: whoever sees the place may.
+// anybody is the lowest role of actions that need none: all who can see the place may.
 const anybody = access.NoRole
 
-// mark is what else there is to say about a row.
+// mark is a condition of a row besides role and scopes.
 type mark int
 
 const (
-	login   mark = 1 << iota // without a login it is 401, whatever it is done to
-	person                   // project and group access tokens may not
-	insider                  // external users may not, but for administrators
-	frozen                   // an archived project does not take it
-	own                      // may be done to one's own, without a role
-	reads                    // of a registry: its access level says who
+	login   mark = 1 << iota // without a login the answer is 401, whatever the object
+	person                   // bots of project and group access tokens may not
+	insider                  // external users may not, unless they are administrators
+	frozen                   // refused in an archived project
+	own                      // needs no role if the object is the actor's own
+	reads                    // reads a registry: the registry's access level decides who may
 )
 
-// The scopes, as "Personal access token scopes" has them: api does everything,
-// read_api what GET does, read_user what GET does to users.
+// The scopes, as the page "Personal access token scopes" describes them: api allows
+// everything, read_api every GET, read_user GET of users.
 const (
 	reading  = "api read_api"
 	writing  = "api"
@@ -96,7 +96,7 @@ func aboutPeople() []Right {
 	}
 }
 
-// aboutPlaces is about groups and projects, and who may what in them.
+// aboutPlaces is about groups and projects, their members and their tokens.
 func aboutPlaces() []Right {
 	return []Right{
 		{access.ListNamespaces, "list groups and projects", instance, anybody, 0, reading, "Projects API", ""},
@@ -139,7 +139,7 @@ func aboutPlaces() []Right {
 	}
 }
 
-// aboutContents is about what projects hold.
+// aboutContents is about packages, releases and other contents of projects.
 func aboutContents() []Right {
 	return []Right{
 		{access.ReadJobs, "view CI/CD jobs", place, access.Reporter, login, reading, "Pipeline visibility, switched off",

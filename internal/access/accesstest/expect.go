@@ -10,7 +10,7 @@ import (
 // nobody is above every role.
 const nobody = access.Admin + 1
 
-// Expect is what the documentation has the server answer to the actor.
+// Expect is the answer that the documentation requires for the actor.
 func (r Right) Expect(rules access.Rules, a access.Actor, on access.Resource) access.Verdict {
 	switch {
 	case r.ExpectToken(a) != access.Allowed:
@@ -31,7 +31,7 @@ func (r Right) Expect(rules access.Rules, a access.Actor, on access.Resource) ac
 	return verdict(roleOf(a, on) >= r.leastAt(rules, a, on))
 }
 
-// ExpectToken is what can be said before the server knows what it is about.
+// ExpectToken is the part of Expect that depends on the actor only, not on the object.
 func (r Right) ExpectToken(a access.Actor) access.Verdict {
 	switch {
 	case a.Kind == access.Anonymous && r.has(login):
@@ -42,16 +42,16 @@ func (r Right) ExpectToken(a access.Actor) access.Verdict {
 	return access.Allowed
 }
 
-// Scopes are those of a personal access token that do, a space between them.
+// Scopes are the scopes of a personal access token that suffice, separated by spaces.
 func (r Right) Scopes() string { return r.scopes }
 
-// Own reports whether it matters that a thing is the actor's own.
+// Own reports whether it matters that the object is the actor's own.
 func (r Right) Own() bool { return r.has(own) }
 
-// OfInstance reports a right that is about no group and no project.
+// OfInstance reports whether the right is about neither a group nor a project.
 func (r Right) OfInstance() bool { return r.of == instance }
 
-// OfRegistry reports a right that depends on the settings of a registry.
+// OfRegistry reports whether the right depends on the settings of a registry.
 func (r Right) OfRegistry() bool { return r.of == registry }
 
 func (r Right) has(m mark) bool { return r.marks&m != 0 }
@@ -60,7 +60,7 @@ func (r Right) opensTo(s access.Scope) bool {
 	return slices.Contains(strings.Fields(r.scopes), string(s))
 }
 
-// forbids says no to somebody whatever the role.
+// forbids reports whether a mark refuses the actor, whatever the role.
 func (r Right) forbids(a access.Actor) bool {
 	return r.has(person) && a.Bot || r.has(insider) && a.External && !a.Admin
 }
@@ -72,7 +72,7 @@ func verdict(may bool) access.Verdict {
 	return access.Denied
 }
 
-// onInstance: administrators, and everybody about themselves.
+// onInstance allows administrators everything, and others what is their own.
 func (r Right) onInstance(a access.Actor, on access.Resource) access.Verdict {
 	switch {
 	case a.Kind == access.DeployToken:
@@ -83,8 +83,8 @@ func (r Right) onInstance(a access.Actor, on access.Resource) access.Verdict {
 	return verdict(r.least == anybody || r.has(own) && on.Own || a.Admin)
 }
 
-// Sees is "Project and group visibility", with what the pages on job tokens
-// and deploy tokens add.
+// Sees is the page "Project and group visibility", and the rules of the pages on job
+// tokens and deploy tokens.
 func Sees(a access.Actor, on access.Resource) bool {
 	member := a.Admin || on.Role != access.NoRole || on.Own
 	switch {
@@ -97,17 +97,17 @@ func Sees(a access.Actor, on access.Resource) bool {
 	case on.Visibility == access.Internal:
 		return !a.External || member
 	case a.Kind == access.Job:
-		return on.Listed && member // a private project must let the job in
+		return on.Listed && member // a private project must list the job's project
 	}
 	return member
 }
 
-// pulledByAnyone is the setting "Allow anyone to pull from package registry".
+// pulledByAnyone reports the setting "Allow anyone to pull from package registry".
 func pulledByAnyone(rules access.Rules, on access.Resource) bool {
 	return rules.AnyonePulls && on.Packages == access.PackagesPublic
 }
 
-// roleOf is the role that counts.
+// roleOf is the actor's effective role.
 func roleOf(a access.Actor, on access.Resource) access.Role {
 	switch {
 	case a.Kind == access.Anonymous:
@@ -115,7 +115,7 @@ func roleOf(a access.Actor, on access.Resource) access.Role {
 	case a.Kind == access.DeployToken:
 		return roleOfDeployToken(a, on)
 	case a.Kind == access.Job && !on.Listed:
-		return anybody // a passer-by
+		return anybody // like an anonymous caller
 	case a.Admin:
 		return access.Admin
 	}
@@ -134,7 +134,7 @@ func roleOfDeployToken(a access.Actor, on access.Resource) access.Role {
 	return anybody
 }
 
-// leastAt is the least role here: that of the row, but for a registry.
+// leastAt is the lowest role that may: the row's, unless the object is a registry.
 func (r Right) leastAt(rules access.Rules, a access.Actor, on access.Resource) access.Role {
 	switch {
 	case r.of != registry:
@@ -148,7 +148,7 @@ func (r Right) leastAt(rules access.Rules, a access.Actor, on access.Resource) a
 	case pulledByAnyone(rules, on), on.Visibility == access.Public:
 		return anybody
 	case on.Visibility == access.Internal && a.Kind != access.DeployToken:
-		return anybody // every user, and a deploy token is none
+		return anybody // every user; a deploy token is not one
 	case rules.GuestsReadPackages:
 		return r.least
 	}
