@@ -1,0 +1,134 @@
+// Package recordstest holds the records of all rooms to their contracts: to what the
+// comments of the rooms' interfaces promise.
+package recordstest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"granary/internal/auth"
+	"granary/internal/gate"
+	"granary/internal/projects"
+	"granary/internal/registry"
+	"granary/internal/releases"
+	"granary/internal/trail"
+	"granary/internal/webhooks"
+	"granary/internal/webhooks/deliver"
+)
+
+// Records is all that the rooms keep.
+type Records interface {
+	auth.Records
+	projects.Records
+	registry.Records
+	webhooks.Records
+	deliver.Outbox
+	releases.Store
+	trail.Store
+}
+
+// FormerPaths is the limit of former paths that the records under test have: a small
+// one in the place of projects.FormerPaths.
+const FormerPaths = 2
+
+// promise is what a contract says of a method, and the test of that. It names each
+// kind of fault that it is about, as the comment of the method does.
+type promise struct {
+	method string
+	says   string
+	test   func(*testing.T, *suite)
+}
+
+// contract is an interface and what it promises.
+type contract struct {
+	of       reflect.Type
+	promises []promise
+}
+
+// contracts is the table of all promises.
+func contracts() []contract {
+	return []contract{
+		{reflect.TypeFor[auth.Tokens](), tokens()},
+		{reflect.TypeFor[auth.Users](), users()},
+		{reflect.TypeFor[auth.PersonalTokens](), personalTokens()},
+		{reflect.TypeFor[auth.Bots](), bots()},
+		{reflect.TypeFor[auth.DeployTokens](), deployTokens()},
+		{reflect.TypeFor[auth.Jobs](), jobs()},
+		{reflect.TypeFor[projects.Groups](), groups()},
+		{reflect.TypeFor[projects.Projects](), projectsOf()},
+		{reflect.TypeFor[projects.Namespaces](), namespaces()},
+		{reflect.TypeFor[projects.Transfers](), transfers()},
+		{reflect.TypeFor[projects.Members](), members()},
+		{reflect.TypeFor[projects.Features](), features()},
+		{reflect.TypeFor[projects.Variables](), variables()},
+		{reflect.TypeFor[projects.Allowlists](), allowlists()},
+		{reflect.TypeFor[registry.Places](), places()},
+		{reflect.TypeFor[registry.Packages](), packages()},
+		{reflect.TypeFor[registry.Files](), files()},
+		{reflect.TypeFor[registry.Publishing](), publishing()},
+		{reflect.TypeFor[registry.Sweeping](), sweeping()},
+		{reflect.TypeFor[registry.Protections](), protections()},
+		{reflect.TypeFor[registry.Uploads](), uploads()},
+		{reflect.TypeFor[webhooks.Store](), hooks()},
+		{reflect.TypeFor[webhooks.Log](), attempts()},
+		{reflect.TypeFor[deliver.Outbox](), outbox()},
+		{reflect.TypeFor[releases.Store](), releasesOf()},
+		{reflect.TypeFor[trail.Store](), events()},
+		{reflect.TypeFor[gate.Places](), standings()},
+	}
+}
+
+// Run executes the contracts. open returns empty records that nobody else uses, whose
+// limit of former paths is FormerPaths, and registers with t what must be cleaned up.
+// It is called once for each interface.
+func Run(t *testing.T, open func(t *testing.T) Records) {
+	t.Run("every method of the contracts has a test here", func(t *testing.T) {
+		for _, complaint := range tableFaults(contracts()) {
+			t.Error(complaint)
+		}
+	})
+	for _, c := range contracts() {
+		t.Run(c.of.String(), func(t *testing.T) {
+			s := &suite{Records: open(t)}
+			for _, p := range c.promises {
+				t.Run(p.method+" "+p.says, func(t *testing.T) { p.test(t, s) })
+			}
+		})
+	}
+}
+
+// tableFaults finds methods without a promise, and promises without a method.
+func tableFaults(all []contract) (faults []string) {
+	var known []string
+	for _, c := range all {
+		methods := methodsOf(c.of)
+		known = append(known, methods...)
+		for _, method := range methods {
+			if !slices.ContainsFunc(c.promises, func(p promise) bool { return p.method == method }) {
+				faults = append(faults, fmt.Sprintf("%v.%s has no test: write one for each promise of its comment", c.of, method))
+			}
+		}
+		for _, p := range c.promises {
+			if !slices.Contains(methods, p.method) {
+				faults = append(faults, fmt.Sprintf("%v has no method %s: remove its test", c.of, p.method))
+			}
+		}
+	}
+	for _, whole := range []reflect.Type{reflect.TypeFor[Records](), reflect.TypeFor[gate.Places]()} {
+		for _, method := range methodsOf(whole) {
+			if !slices.Contains(known, method) {
+				faults = append(faults, fmt.Sprintf("%v.%s is in no contract here: add its interface to contracts", whole, method))
+			}
+		}
+	}
+	return faults
+}
+
+func methodsOf(contract reflect.Type) (names []string) {
+	for m := range contract.NumMethod() {
+		names = append(names, contract.Method(m).Name)
+	}
+	return names
+}
