@@ -31,7 +31,7 @@ func (s *suite) allowed(t *testing.T, projectID int64) (ofProjects, ofGroups []i
 
 func (s *suite) letIn(t *testing.T, projectID int64, source projects.Place) {
 	t.Helper()
-	must(t, 0, s.AllowJobs(t.Context(), projectID, source, roomy(), audit.Event{}))
+	must(t, 0, s.AllowJobs(t.Context(), projectID, source, roomy(), quiet()))
 }
 
 func testListAllowed(t *testing.T, s *suite) {
@@ -44,7 +44,7 @@ func testListAllowed(t *testing.T, s *suite) {
 	gotProjects, gotGroups := s.allowed(t, after.ID)
 	wantSame(t, "projects", gotProjects, []int64{p.ID, before.ID, after.ID})
 	wantSame(t, "groups", gotGroups, []int64{g.ID})
-	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), quiet()))
 	gotProjects, _ = s.allowed(t, after.ID)
 	wantSame(t, "projects without one that is gone", gotProjects, []int64{before.ID, after.ID})
 }

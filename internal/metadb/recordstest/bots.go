@@ -31,7 +31,7 @@ func (s *suite) bot(t *testing.T, b auth.Bot, d auth.SecretDigest, role access.R
 	t.Helper()
 	token := newToken(0)
 	token.Role = role
-	made, err := s.InsertBotToken(t.Context(), access.Actor{}, b, token, d, roomy(), standingAllowed(audit.Event{}))
+	made, err := s.InsertBotToken(t.Context(), access.Actor{}, b, token, d, roomy(), standingAllowed(quiet()))
 	return must(t, made, err)
 }
 
@@ -87,7 +87,7 @@ func testInsertBotTokenFull(t *testing.T, s *suite) {
 	_, _, p := s.home(t)
 	s.bot(t, s.newBot(inProject(p.ID)), s.secret(), access.Reporter)
 	revoked := s.bot(t, s.newBot(inProject(p.ID)), s.secret(), access.Reporter)
-	must(t, 0, s.RevokePersonalTokens(t.Context(), revoked.ID, false, audit.Event{}))
+	must(t, 0, s.RevokePersonalTokens(t.Context(), revoked.ID, false, quiet()))
 	blocked, err := s.FindUser(t.Context(), id(revoked.UserID))
 	if must(t, blocked, err); !blocked.Blocked {
 		t.Error("the bot of a revoked token is not blocked")
@@ -126,7 +126,7 @@ func testRotateRevokedBotToken(t *testing.T, s *suite) {
 	_, g, _ := s.home(t)
 	b, e := s.newBot(inGroup(g.ID)), s.event()
 	first := s.bot(t, b, s.secret(), access.Reporter)
-	must(t, 0, s.RevokePersonalTokens(t.Context(), first.ID, false, audit.Event{}))
+	must(t, 0, s.RevokePersonalTokens(t.Context(), first.ID, false, quiet()))
 	_, err := s.RotateBotToken(t.Context(), access.Actor{External: true}, b, first.ID, first, s.secret(), roomy(), standingAllowed(e))
 	wantKind(t, err, fault.Conflict)
 	s.wantTold(t, e, 0)

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"granary/internal/access"
-	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/projects"
 )
@@ -21,7 +20,7 @@ func features() []promise {
 
 func (s *suite) feature(t *testing.T, name string, c projects.FeatureChange) projects.Feature {
 	t.Helper()
-	f, err := s.SetFeature(t.Context(), name, c, roomy(), roomy(), audit.Event{})
+	f, err := s.SetFeature(t.Context(), name, c, roomy(), roomy(), quiet())
 	return must(t, f, err)
 }
 
@@ -39,6 +38,9 @@ func (s *suite) flags(t *testing.T) map[string]projects.Feature {
 
 func testListFeatures(t *testing.T, s *suite) {
 	u := s.user(t)
+	for name := range s.flags(t) {
+		must(t, 0, s.DeleteFeature(t.Context(), name, quiet()))
+	}
 	off := s.feature(t, "z-off", projects.FeatureChange{Value: new(false)})
 	on := s.feature(t, "a-on", projects.FeatureChange{Value: new(true), Targets: projects.FeatureTargets{Users: []string{u.Username}}})
 	found, err := s.ListFeatures(t.Context())
@@ -100,7 +102,7 @@ func testSetFeatureFull(t *testing.T, s *suite) {
 	have := len(s.flags(t))
 	_, err := s.SetFeature(t.Context(), other, projects.FeatureChange{Value: new(true)}, most(have), roomy(), e)
 	wantFull(t, err, have)
-	_, err = s.SetFeature(t.Context(), name, projects.FeatureChange{Value: new(true)}, most(have), roomy(), audit.Event{}) // it is there
+	_, err = s.SetFeature(t.Context(), name, projects.FeatureChange{Value: new(true)}, most(have), roomy(), quiet()) // it is there
 	must(t, 0, err)
 	two := projects.FeatureChange{Value: new(true), Targets: projects.FeatureTargets{Projects: []string{p.FullPath}}}
 	_, err = s.SetFeature(t.Context(), name, two, roomy(), most(1), e)

@@ -22,7 +22,7 @@ func rehang(e audit.Event) func(*projects.Group, projects.Destination) ([]audit.
 
 func (s *suite) transferGroup(t *testing.T, g, parent projects.Group, a access.Actor, e audit.Event) (projects.Group, error) {
 	t.Helper()
-	return s.TransferGroup(t.Context(), g.ID, parent.ID, a, roomy(), audit.Event{}, rehang(e))
+	return s.TransferGroup(t.Context(), g.ID, parent.ID, a, roomy(), quiet(), rehang(e))
 }
 
 func testTransferGroup(t *testing.T, s *suite) {
@@ -34,7 +34,7 @@ func testTransferGroup(t *testing.T, s *suite) {
 		}
 		return rehang(e)(g, to)
 	}
-	moved, err := s.TransferGroup(t.Context(), g.ID, parent.ID, actorOf(u), roomy(), audit.Event{}, judge)
+	moved, err := s.TransferGroup(t.Context(), g.ID, parent.ID, actorOf(u), roomy(), quiet(), judge)
 	must(t, 0, err)
 	path := parent.FullPath + "/" + g.Path
 	if moved.ID != g.ID || moved.FullPath != path || moved.ParentID != parent.ID {
@@ -48,7 +48,7 @@ func testTransferGroup(t *testing.T, s *suite) {
 	wantKind(t, err, fault.Moved)
 	s.wantTold(t, e, 1)
 	for _, inside := range []projects.Group{g, below} { // into itself
-		_, err = s.TransferGroup(t.Context(), g.ID, inside.ID, actorOf(u), roomy(), audit.Event{}, func(_ *projects.Group, to projects.Destination) ([]audit.Event, error) {
+		_, err = s.TransferGroup(t.Context(), g.ID, inside.ID, actorOf(u), roomy(), quiet(), func(_ *projects.Group, to projects.Destination) ([]audit.Event, error) {
 			wantSame(t, "Below", to.Below, true)
 			return nil, errRefused
 		})
@@ -61,16 +61,16 @@ func testTransferGroupHides(t *testing.T, s *suite) {
 	open := func(parentID int64) projects.Group {
 		g := newGroup(s.name("group"), parentID)
 		g.Visibility = access.Public
-		g, err := s.InsertGroup(t.Context(), g, u.ID, roomy(), audit.Event{})
+		g, err := s.InsertGroup(t.Context(), g, u.ID, roomy(), quiet())
 		return must(t, g, err)
 	}
 	top := open(0)
 	below := open(top.ID)
 	p := newProject(s.name("project"), below.ID, u.ID)
 	p.Visibility = access.Internal
-	p, err := s.InsertProject(t.Context(), p, access.NoRole, roomy(), audit.Event{})
+	p, err := s.InsertProject(t.Context(), p, access.NoRole, roomy(), quiet())
 	must(t, 0, err)
-	_, err = s.transferGroup(t, top, s.group(t, 0, u), actorOf(u), audit.Event{})
+	_, err = s.transferGroup(t, top, s.group(t, 0, u), actorOf(u), quiet())
 	must(t, 0, err)
 	for _, g := range []int64{top.ID, below.ID} {
 		found, err := s.FindGroup(t.Context(), id(g), actorOf(u))
@@ -83,14 +83,14 @@ func testTransferGroupHides(t *testing.T, s *suite) {
 func testTransferGroupOwner(t *testing.T, s *suite) {
 	u, parent, _ := s.home(t)
 	e := s.event()
-	g, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), parent.ID), 0, roomy(), audit.Event{})
+	g, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), parent.ID), 0, roomy(), quiet())
 	must(t, 0, err)
 	kept := s.group(t, parent.ID, s.user(t))
 	for _, tt := range []struct {
 		g    projects.Group
 		told int
 	}{{kept, 0}, {g, 1}} {
-		moved, err := s.TransferGroup(t.Context(), tt.g.ID, 0, actorOf(u), roomy(), e, rehang(audit.Event{}))
+		moved, err := s.TransferGroup(t.Context(), tt.g.ID, 0, actorOf(u), roomy(), e, rehang(quiet()))
 		wantSame(t, "the path", must(t, moved, err).FullPath, tt.g.Path)
 		found, err := s.ListMembers(t.Context(), projects.MemberFilter{Place: inGroup(tt.g.ID), UserID: u.ID}, all())
 		if m := rows(t, found, err); len(m) != tt.told || len(m) > 0 && m[0].Role != access.Owner {
@@ -125,7 +125,7 @@ func (s *suite) wantGroupStays(t *testing.T, g projects.Group, e audit.Event) {
 func testTransferGroupGone(t *testing.T, s *suite) {
 	u, g, _ := s.home(t)
 	gone, e := s.group(t, 0, u), s.event()
-	must(t, 0, s.DeleteGroup(t.Context(), gone.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteGroup(t.Context(), gone.ID, now(), quiet()))
 	for _, ends := range [][2]projects.Group{{g, gone}, {gone, g}, {gone, {}}} {
 		_, err := s.transferGroup(t, ends[0], ends[1], actorOf(u), e)
 		wantKind(t, err, fault.Hidden)
@@ -136,7 +136,7 @@ func testTransferGroupGone(t *testing.T, s *suite) {
 func testTransferGroupTaken(t *testing.T, s *suite) {
 	u, g, _ := s.home(t)
 	parent, e := s.group(t, 0, u), s.event()
-	_, err := s.InsertProject(t.Context(), newProject(g.Path, parent.ID, u.ID), access.NoRole, roomy(), audit.Event{})
+	_, err := s.InsertProject(t.Context(), newProject(g.Path, parent.ID, u.ID), access.NoRole, roomy(), quiet())
 	must(t, 0, err)
 	_, err = s.transferGroup(t, g, parent, actorOf(u), e)
 	wantKind(t, err, fault.Conflict)
@@ -158,7 +158,7 @@ func testTransferGroupFull(t *testing.T, s *suite) {
 func testTransferGroupFormer(t *testing.T, s *suite) {
 	u, g, _ := s.home(t)
 	for range FormerPaths {
-		moved, err := s.transferGroup(t, g, s.group(t, 0, u), actorOf(u), audit.Event{})
+		moved, err := s.transferGroup(t, g, s.group(t, 0, u), actorOf(u), quiet())
 		g = must(t, moved, err)
 	}
 	e := s.event()

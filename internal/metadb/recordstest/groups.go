@@ -51,7 +51,7 @@ func testFindGroup(t *testing.T, s *suite) {
 func testFindNoGroup(t *testing.T, s *suite) {
 	u, moved, p := s.home(t)
 	gone := s.group(t, 0, u)
-	must(t, 0, s.DeleteGroup(t.Context(), gone.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteGroup(t.Context(), gone.ID, now(), quiet()))
 	_, err := s.UpdateGroup(t.Context(), moved.ID, regroup(s.name("group")))
 	must(t, 0, err)
 	for _, ref := range []string{"nothing", "999999", "0", "-1", "", gone.FullPath, id(gone.ID), moved.FullPath, p.FullPath} {
@@ -114,7 +114,7 @@ func testInsertGroup(t *testing.T, s *suite) {
 		t.Errorf("%+v, want %+v", found, want)
 	}
 	wantSame(t, "duplicates", found.Duplicates, want.Duplicates)
-	below, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), made.ID), 0, roomy(), audit.Event{})
+	below, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), made.ID), 0, roomy(), quiet())
 	wantSame(t, "the path below", must(t, below, err).FullPath, made.FullPath+"/"+below.Path)
 	owners, err := s.ListMembers(t.Context(), projects.MemberFilter{Place: inGroup(below.ID)}, all())
 	wantSame(t, "members without a creator", len(rows(t, owners, err)), 0)
@@ -139,10 +139,10 @@ func testInsertGroupFull(t *testing.T, s *suite) {
 		_, err := s.InsertGroup(t.Context(), newGroup(path, in), u.ID, most(1), e)
 		wantFull(t, err, 1)
 		s.wantTold(t, e, 0)
-		_, err = s.InsertGroup(t.Context(), newGroup(path, in), u.ID, most(2), audit.Event{})
+		_, err = s.InsertGroup(t.Context(), newGroup(path, in), u.ID, most(2), quiet())
 		must(t, 0, err)
 	}
-	_, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), 0), s.user(t).ID, most(1), audit.Event{}) // another's first
+	_, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), 0), s.user(t).ID, most(1), quiet()) // another's first
 	must(t, 0, err)
 }
 
@@ -223,8 +223,8 @@ func testDeleteGroup(t *testing.T, s *suite) {
 	}
 	_, err := s.FindPlace(t.Context(), p.FullPath, actorOf(u))
 	wantKind(t, err, fault.NotFound)
-	left, err := s.ListProjects(t.Context(), projects.ProjectFilter{Actor: actorOf(u)}, all())
+	left, err := s.ListProjects(t.Context(), projects.ProjectFilter{Actor: actorOf(u), Membership: true}, all())
 	wantSame(t, "projects", len(rows(t, left, err)), 0)
-	_, err = s.InsertGroup(t.Context(), newGroup(top.Path, 0), u.ID, roomy(), audit.Event{}) // the path is free
+	_, err = s.InsertGroup(t.Context(), newGroup(top.Path, 0), u.ID, roomy(), quiet()) // the path is free
 	must(t, 0, err)
 }

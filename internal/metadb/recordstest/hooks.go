@@ -33,7 +33,7 @@ func newHook(projectID int64, name string) webhooks.Hook {
 
 func (s *suite) hook(t *testing.T, projectID int64) webhooks.Hook {
 	t.Helper()
-	made, err := s.InsertHook(t.Context(), newHook(projectID, s.name("hook")), roomy(), audit.Event{})
+	made, err := s.InsertHook(t.Context(), newHook(projectID, s.name("hook")), roomy(), quiet())
 	return must(t, made, err)
 }
 

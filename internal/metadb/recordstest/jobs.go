@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 )
@@ -31,14 +30,14 @@ func newJob(projectID int64, u auth.User) auth.Job {
 func (s *suite) job(t *testing.T, projectID int64, u auth.User) (auth.Job, auth.SecretDigest) {
 	t.Helper()
 	d := s.secret()
-	made, err := s.InsertJob(t.Context(), newJob(projectID, u), d, roomy(), audit.Event{})
+	made, err := s.InsertJob(t.Context(), newJob(projectID, u), d, roomy(), quiet())
 	return must(t, made, err), d
 }
 
 func testFindJob(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	want := newJob(p.ID, u)
-	made, err := s.InsertJob(t.Context(), want, s.secret(), roomy(), audit.Event{})
+	made, err := s.InsertJob(t.Context(), want, s.secret(), roomy(), quiet())
 	must(t, 0, err)
 	want.ID, want.PipelineID, want.ProjectPath = made.ID, made.PipelineID, p.Path
 	found, err := s.FindJob(t.Context(), p.ID, made.ID)
@@ -75,7 +74,7 @@ func testInsertJob(t *testing.T, s *suite) {
 	for _, pipeline := range []int64{first.PipelineID, 777_001, 777_001} { // there, new, there
 		j := newJob(p.ID, u)
 		j.PipelineID = pipeline
-		made, err := s.InsertJob(t.Context(), j, s.secret(), roomy(), audit.Event{})
+		made, err := s.InsertJob(t.Context(), j, s.secret(), roomy(), quiet())
 		wantSame(t, "the pipeline", must(t, made, err).PipelineID, pipeline)
 	}
 	another, _ := s.job(t, p.ID, u)
@@ -99,13 +98,13 @@ func testInsertJobElsewhere(t *testing.T, s *suite) {
 func testInsertJobFull(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	ended, _ := s.job(t, p.ID, u)
-	_, err := s.FinishJob(t.Context(), p.ID, ended.ID, auth.JobSuccess, now(), audit.Event{})
+	_, err := s.FinishJob(t.Context(), p.ID, ended.ID, auth.JobSuccess, now(), quiet())
 	must(t, 0, err)
 	late := newJob(p.ID, u)
 	late.CreatedAt, late.ExpiresAt = now().Add(-time.Hour), now().Add(-time.Minute)
-	_, err = s.InsertJob(t.Context(), late, s.secret(), roomy(), audit.Event{})
+	_, err = s.InsertJob(t.Context(), late, s.secret(), roomy(), quiet())
 	must(t, 0, err)
-	_, err = s.InsertJob(t.Context(), newJob(p.ID, u), s.secret(), most(1), audit.Event{}) // none is running
+	_, err = s.InsertJob(t.Context(), newJob(p.ID, u), s.secret(), most(1), quiet()) // none is running
 	must(t, 0, err)
 	e := s.event()
 	_, err = s.InsertJob(t.Context(), newJob(p.ID, u), s.secret(), most(1), e)
@@ -132,7 +131,7 @@ func testFinishJob(t *testing.T, s *suite) {
 func testFinishJobTwice(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	j, _ := s.job(t, p.ID, u)
-	_, err := s.FinishJob(t.Context(), p.ID, j.ID, auth.JobSuccess, now(), audit.Event{})
+	_, err := s.FinishJob(t.Context(), p.ID, j.ID, auth.JobSuccess, now(), quiet())
 	must(t, 0, err)
 	e := s.event()
 	_, err = s.FinishJob(t.Context(), p.ID, j.ID, auth.JobCanceled, now(), e)

@@ -15,8 +15,7 @@ import (
 	"granary/internal/registry"
 )
 
-// suite is records under test. What tests make in them has names of its own, so that
-// the tests of a contract share them.
+// suite is records under test. What a test makes in them has names of its own.
 type suite struct {
 	Records
 	names int
@@ -32,6 +31,10 @@ func (s *suite) name(kind string) string {
 func (s *suite) event() audit.Event {
 	return audit.Event{Name: audit.Name(s.name("deed")), At: now(), Entity: audit.WholeInstance()}
 }
+
+// quiet is an event of what a test only prepares. It has a moment, since all events of
+// one moment stand in each other's way.
+func quiet() audit.Event { return audit.Event{At: now()} }
 
 // now is a moment as records keep it: to the microsecond.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -50,7 +53,7 @@ func newUser(name string) auth.User {
 
 func (s *suite) user(t *testing.T) auth.User {
 	t.Helper()
-	u, err := s.InsertUser(t.Context(), newUser(s.name("user")), audit.Event{})
+	u, err := s.InsertUser(t.Context(), newUser(s.name("user")), quiet())
 	return must(t, u, err)
 }
 
@@ -61,7 +64,7 @@ func newGroup(path string, parentID int64) projects.Group {
 // group makes a private group, owned by the user; parentID 0 is the top.
 func (s *suite) group(t *testing.T, parentID int64, owner auth.User) projects.Group {
 	t.Helper()
-	g, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), parentID), owner.ID, roomy(), audit.Event{})
+	g, err := s.InsertGroup(t.Context(), newGroup(s.name("group"), parentID), owner.ID, roomy(), quiet())
 	return must(t, g, err)
 }
 
@@ -75,7 +78,7 @@ func newProject(path string, namespaceID, creatorID int64) projects.Project {
 // project makes a private one.
 func (s *suite) project(t *testing.T, namespaceID int64, creator auth.User) projects.Project {
 	t.Helper()
-	p, err := s.InsertProject(t.Context(), newProject(s.name("project"), namespaceID, creator.ID), access.NoRole, roomy(), audit.Event{})
+	p, err := s.InsertProject(t.Context(), newProject(s.name("project"), namespaceID, creator.ID), access.NoRole, roomy(), quiet())
 	must(t, p, err)
 	p, err = s.FindProject(t.Context(), id(p.ID), access.Actor{})
 	return must(t, p, err)
@@ -96,7 +99,7 @@ func inProject(id int64) projects.Place { return projects.Place{ProjectID: id} }
 func (s *suite) member(t *testing.T, at projects.Place, u auth.User, role access.Role, expires *time.Time) {
 	t.Helper()
 	m := projects.Member{UserID: u.ID, Role: role, CreatedAt: now(), ExpiresAt: expires}
-	_, err := s.InsertMember(t.Context(), at, access.Actor{}, m, roomy(), allow(audit.Event{}))
+	_, err := s.InsertMember(t.Context(), at, access.Actor{}, m, roomy(), allow(quiet()))
 	must(t, 0, err)
 }
 
@@ -114,7 +117,7 @@ func (s *suite) secret() auth.SecretDigest { return auth.DigestOf(s.name("secret
 func (s *suite) token(t *testing.T, userID int64) (auth.PersonalToken, auth.SecretDigest) {
 	t.Helper()
 	d := s.secret()
-	made, err := s.InsertPersonalToken(t.Context(), newToken(userID), d, roomy(), audit.Event{})
+	made, err := s.InsertPersonalToken(t.Context(), newToken(userID), d, roomy(), quiet())
 	return must(t, made, err), d
 }
 
@@ -124,7 +127,7 @@ func publication(projectID int64, name, version, file string) registry.Publicati
 	return registry.Publication{
 		ProjectID:   projectID,
 		Coordinates: registry.Coordinates{Name: registry.Name(name), Version: registry.Version(version), File: registry.FileName(file)},
-		Size:        int64(len(bytes)), Digest: digest(bytes), Small: bytes, Now: now(), Event: audit.Event{},
+		Size:        int64(len(bytes)), Digest: digest(bytes), Small: bytes, Now: now(), Event: quiet(),
 	}
 }
 

@@ -86,7 +86,7 @@ func reversed(ids []int64) []int64 {
 func testListPackagesOfProjects(t *testing.T, s *suite) {
 	u, g, z := s.home(t)
 	path := "a" + z.Path
-	first, err := s.InsertProject(t.Context(), newProject(path, g.ID, u.ID), access.NoRole, roomy(), audit.Event{})
+	first, err := s.InsertProject(t.Context(), newProject(path, g.ID, u.ID), access.NoRole, roomy(), quiet())
 	must(t, 0, err)
 	later := s.version(t, z.ID, "tool", "1", registry.StatusDefault)
 	early := s.version(t, first.ID, "tool", "1", registry.StatusDefault)
@@ -199,7 +199,7 @@ func testRemoveNoPackage(t *testing.T, s *suite) {
 	elsewhere := k
 	elsewhere.ProjectID = s.project(t, g.ID, u).ID
 	wantKind(t, s.RemovePackage(t.Context(), removed(elsewhere), check), fault.NotFound)
-	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return audit.Event{}, nil }))
+	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return quiet(), nil }))
 	wantKind(t, s.RemovePackage(t.Context(), removed(k), check), fault.NotFound) // it is gone
 	s.wantTold(t, e, 0)
 }

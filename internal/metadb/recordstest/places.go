@@ -45,7 +45,7 @@ func testFindNoPlace(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	_, err := s.FindPlace(t.Context(), p.FullPath, actorOf(u)) // it may be remembered
 	must(t, 0, err)
-	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), quiet()))
 	for _, ref := range []string{"nothing/here", "999999", "0", "-1", "", "a", g.FullPath, p.FullPath, id(p.ID)} {
 		_, err := s.FindPlace(t.Context(), ref, actorOf(u))
 		if !fault.Is(err, fault.NotFound) {
@@ -114,7 +114,7 @@ func testGroupPlaces(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	inside := s.project(t, s.group(t, g.ID, u).ID, u)
 	gone := s.project(t, g.ID, u)
-	must(t, 0, s.DeleteProject(t.Context(), gone.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteProject(t.Context(), gone.ID, now(), quiet()))
 	member := s.user(t)
 	s.member(t, inProject(inside.ID), member, access.Developer, nil)
 	for below, want := range map[bool][]projects.Project{false: {p}, true: {p, inside}} {

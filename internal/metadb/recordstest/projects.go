@@ -56,7 +56,7 @@ func testFindProject(t *testing.T, s *suite) {
 
 func testFindNoProject(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
-	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), quiet()))
 	for _, ref := range []string{"nothing/here", "999999", "0", "-1", "", "a", g.FullPath, p.FullPath, id(p.ID)} {
 		_, err := s.FindProject(t.Context(), ref, actorOf(u))
 		if !fault.Is(err, fault.NotFound) {
@@ -85,7 +85,7 @@ func testFindMovedProject(t *testing.T, s *suite) {
 	}
 	_, err = s.FindProject(t.Context(), id(p.ID), actorOf(u))
 	must(t, 0, err)
-	next, err := s.InsertProject(t.Context(), newProject(p.Path, g.ID, u.ID), access.NoRole, roomy(), audit.Event{}) // who is there now counts
+	next, err := s.InsertProject(t.Context(), newProject(p.Path, g.ID, u.ID), access.NoRole, roomy(), quiet()) // who is there now counts
 	must(t, 0, err)
 	found, err = s.FindProject(t.Context(), p.FullPath, actorOf(u))
 	wantSame(t, "the project that took the path", must(t, found, err).ID, next.ID)
@@ -159,7 +159,7 @@ func testInsertProjectFull(t *testing.T, s *suite) {
 	owner, g, _ := s.home(t)
 	u := newUser(s.name("user"))
 	u.ProjectsLimit = 1
-	u, err := s.InsertUser(t.Context(), u, audit.Event{})
+	u, err := s.InsertUser(t.Context(), u, quiet())
 	must(t, 0, err)
 	s.project(t, u.NamespaceID, owner)
 	for namespace, limit := range map[int64]int{g.ID: 1, u.NamespaceID: 1000} { // in the latter the user's own counts
@@ -236,8 +236,8 @@ func testDeleteProject(t *testing.T, s *suite) {
 		_, err = s.FindPlace(t.Context(), ref, actorOf(u))
 		wantKind(t, err, fault.NotFound)
 	}
-	left, err := s.ListProjects(t.Context(), projects.ProjectFilter{Actor: actorOf(u)}, all())
+	left, err := s.ListProjects(t.Context(), projects.ProjectFilter{Actor: actorOf(u), GroupID: g.ID}, all())
 	wantSame(t, "projects", len(rows(t, left, err)), 0)
-	_, err = s.InsertProject(t.Context(), newProject(p.Path, g.ID, u.ID), access.NoRole, roomy(), audit.Event{}) // the path is free
+	_, err = s.InsertProject(t.Context(), newProject(p.Path, g.ID, u.ID), access.NoRole, roomy(), quiet()) // the path is free
 	must(t, 0, err)
 }

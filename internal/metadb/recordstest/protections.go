@@ -28,7 +28,7 @@ func newRule(projectID int64, pattern string) registry.ProtectionRule {
 
 func (s *suite) rule(t *testing.T, rule registry.ProtectionRule) registry.ProtectionRule {
 	t.Helper()
-	made, err := s.InsertProtection(t.Context(), rule, roomy(), audit.Event{})
+	made, err := s.InsertProtection(t.Context(), rule, roomy(), quiet())
 	return must(t, made, err)
 }
 

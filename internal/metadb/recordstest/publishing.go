@@ -17,7 +17,7 @@ func publishing() []promise {
 		{"AddFile", "gives the package a status, and tells of a new one", testAddFileStatus},
 		{"AddFile", "is Refused with NoDuplicate, if there is a file of the name", testAddFileDuplicate},
 		{"AddFile", "is Precondition if the condition does not hold", testAddFileCondition},
-		{"AddFile", "is NotFound if the project is gone", testAddFileGone},
+		{"AddFile", "is Hidden if the project is gone", testAddFileGone},
 		{"AddFile", "records with Restored that a file has its bytes again", testAddFileRestored},
 		{"AddFile", "is Unavailable with Restored, if the file was removed", testAddFileRestoredGone},
 		{"TouchDownloads", "records the last download", testTouchDownloads},
@@ -39,6 +39,7 @@ func (s *suite) swept(t *testing.T, before time.Time) (digests []blob.Digest) {
 }
 
 func testPinBlob(t *testing.T, s *suite) {
+	s.clean(t)
 	d, at := digest([]byte(s.name("bytes"))), now()
 	must(t, 0, s.PinBlob(t.Context(), d, 5, at.Add(-time.Hour)))
 	must(t, 0, s.PinBlob(t.Context(), d, 5, at))
@@ -47,6 +48,7 @@ func testPinBlob(t *testing.T, s *suite) {
 }
 
 func testAddFile(t *testing.T, s *suite) {
+	s.clean(t)
 	u, _, p := s.home(t)
 	first, second := publication(p.ID, "tool", "1", "one"), s.stored(t, publication(p.ID, "tool", "1", "two"))
 	first.CreatorID, first.Event, second.Event = u.ID, s.event(), s.event()
@@ -70,19 +72,22 @@ func testAddFile(t *testing.T, s *suite) {
 
 func testAddFileStatus(t *testing.T, s *suite) {
 	_, _, p := s.home(t)
+	var changed audit.Event
 	for _, step := range []struct {
 		status *registry.Status
 		want   registry.Status
 		told   int
-	}{{new(registry.StatusHidden), registry.StatusHidden, 1}, {nil, registry.StatusHidden, 1}, {new(registry.StatusDefault), registry.StatusDefault, 1}} {
+	}{{new(registry.StatusHidden), registry.StatusHidden, 0}, {nil, registry.StatusHidden, 0}, {new(registry.StatusDefault), registry.StatusDefault, 1}} {
 		pub := publication(p.ID, "tool", "1", "file")
 		pub.Status, pub.Event = step.status, s.event()
 		f := s.publish(t, pub)
 		k, err := s.FindPackage(t.Context(), p.ID, f.PackageID)
 		wantSame(t, "the status", must(t, k, err).Status, step.want)
-		s.wantTold(t, pub.Event, step.told)
+		s.wantTold(t, pub.Event, 1)
+		changed = audit.Event{Name: audit.PackageStatusUpdated, At: pub.Event.At}
+		s.wantTold(t, changed, step.told)
 	}
-	told := s.wantTold(t, audit.Event{Name: audit.PackageStatusUpdated}, 1)
+	told := s.wantTold(t, changed, 1)
 	wantSame(t, "the change", told.Change, audit.Change{What: "status", From: "hidden", To: "default"})
 }
 
@@ -128,11 +133,11 @@ func testAddFileCondition(t *testing.T, s *suite) {
 
 func testAddFileGone(t *testing.T, s *suite) {
 	_, _, p := s.home(t)
-	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), quiet()))
 	for _, pub := range []registry.Publication{publication(p.ID, "tool", "1", "a"), s.stored(t, publication(p.ID, "tool", "1", "b")), publication(999999, "tool", "1", "c")} {
 		pub.Event = s.event()
 		_, err := s.AddFile(t.Context(), pub)
-		wantKind(t, err, fault.NotFound)
+		wantKind(t, err, fault.Hidden)
 		s.wantTold(t, pub.Event, 0)
 	}
 }
@@ -162,7 +167,7 @@ func testAddFileRestored(t *testing.T, s *suite) {
 
 func testAddFileRestoredGone(t *testing.T, s *suite) {
 	_, _, p := s.home(t)
-	check := func(registry.Package, registry.File) (audit.Event, error) { return audit.Event{}, nil }
+	check := func(registry.Package, registry.File) (audit.Event, error) { return quiet(), nil }
 	pub := publication(p.ID, "tool", "1", "file")
 	f := s.publish(t, pub)
 	must(t, 0, s.RemoveFile(t.Context(), registry.Removed{ProjectID: p.ID, PackageID: f.PackageID, Now: now()}, f.ID, check))
@@ -173,7 +178,7 @@ func testAddFileRestoredGone(t *testing.T, s *suite) {
 	f = s.publish(t, pub)
 	k, err := s.FindPackage(t.Context(), p.ID, f.PackageID)
 	must(t, 0, err)
-	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return audit.Event{}, nil }))
+	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return quiet(), nil }))
 	_, err = s.AddFile(t.Context(), s.restored(pub, f))
 	wantKind(t, err, fault.Unavailable)
 }

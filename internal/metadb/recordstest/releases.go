@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"granary/internal/audit"
 	"granary/internal/page"
 	"granary/internal/releases"
 )
@@ -42,7 +41,7 @@ func filterTag(tag string) releases.Filter { return releases.Filter{Tag: tag} }
 
 func (s *suite) release(t *testing.T, r releases.Release) releases.Release {
 	t.Helper()
-	made, err := s.InsertRelease(t.Context(), r, roomy(), audit.Event{})
+	made, err := s.InsertRelease(t.Context(), r, roomy(), quiet())
 	return must(t, made, err)
 }
 

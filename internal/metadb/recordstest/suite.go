@@ -80,10 +80,10 @@ func contracts() []contract {
 	}
 }
 
-// Run executes the contracts. open returns empty records that nobody else uses, whose
-// limit of former paths is FormerPaths, and registers with t what must be cleaned up.
-// It is called once for each interface.
-func Run(t *testing.T, open func(t *testing.T) Records) {
+// Run executes the contracts. The records are empty, nobody else uses them, and their
+// limit of former paths is FormerPaths. The tests of all contracts share them.
+func Run(t *testing.T, empty Records) {
+	s := &suite{Records: empty}
 	t.Run("every method of the contracts has a test here", func(t *testing.T) {
 		for _, complaint := range tableFaults(contracts()) {
 			t.Error(complaint)
@@ -91,7 +91,6 @@ func Run(t *testing.T, open func(t *testing.T) Records) {
 	})
 	for _, c := range contracts() {
 		t.Run(c.of.String(), func(t *testing.T) {
-			s := &suite{Records: open(t)}
 			for _, p := range c.promises {
 				t.Run(p.method+" "+p.says, func(t *testing.T) { p.test(t, s) })
 			}

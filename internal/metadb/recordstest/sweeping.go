@@ -37,25 +37,38 @@ func (s *suite) fill(t *testing.T, u auth.User, doomed, other projects.Project) 
 		up := newUpload(doomed.ID, u.ID, s.name("upload"))
 		gone = append(gone, up.Digest)
 		s.upload(t, up)
-		_, err := s.InsertRelease(t.Context(), newRelease(doomed.ID, u.ID, "v"+n), roomy(), audit.Event{})
+		_, err := s.InsertRelease(t.Context(), newRelease(doomed.ID, u.ID, "v"+n), roomy(), quiet())
 		must(t, 0, err)
 	}
 	f := add(publication(other.ID, "tool", "1", s.name("file")))
 	k, err := s.FindPackage(t.Context(), other.ID, f.PackageID)
 	must(t, 0, err)
-	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return audit.Event{}, nil }))
+	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return quiet(), nil }))
 	f = add(publication(other.ID, "tool", "2", s.name("file")))
 	must(t, 0, s.RemoveFile(t.Context(), registry.Removed{ProjectID: other.ID, PackageID: f.PackageID, Now: now()}, f.ID,
-		func(registry.Package, registry.File) (audit.Event, error) { return audit.Event{}, nil }))
+		func(registry.Package, registry.File) (audit.Event, error) { return quiet(), nil }))
 	return gone
 }
 
+// clean sweeps what tests have left behind.
+func (s *suite) clean(t *testing.T) {
+	t.Helper()
+	for later := now().Add(24 * time.Hour); ; {
+		n, err := s.PurgeDeleted(t.Context(), 100, later)
+		if must(t, n, err); n == 0 {
+			s.swept(t, later.Add(time.Second))
+			return
+		}
+	}
+}
+
 func testPurgeDeleted(t *testing.T, s *suite) {
+	s.clean(t)
 	u, g, p := s.home(t)
 	doomed := s.project(t, g.ID, u)
 	gone := s.fill(t, u, doomed, p)
-	must(t, 0, s.DeleteProject(t.Context(), doomed.ID, now(), audit.Event{}))
-	at := now().Add(time.Hour)
+	must(t, 0, s.DeleteProject(t.Context(), doomed.ID, now(), quiet()))
+	at := now().Add(time.Minute)
 	wantSame(t, "swept before", len(s.swept(t, at.Add(time.Hour))), 0) // they have records
 	total := 0
 	for {
@@ -79,10 +92,11 @@ func testPurgeDeleted(t *testing.T, s *suite) {
 }
 
 func testPurgeNothing(t *testing.T, s *suite) {
+	s.clean(t)
 	u, _, p := s.home(t)
 	k := s.version(t, p.ID, "tool", "1", registry.StatusHidden)
 	up := s.upload(t, newUpload(p.ID, u.ID, "upload"))
-	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), roomy(), audit.Event{})
+	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), roomy(), quiet())
 	must(t, 0, err)
 	n, err := s.PurgeDeleted(t.Context(), 100, now())
 	wantSame(t, "removed", must(t, n, err), 0)
@@ -95,6 +109,7 @@ func testPurgeNothing(t *testing.T, s *suite) {
 }
 
 func testSweepBlob(t *testing.T, s *suite) {
+	s.clean(t)
 	u, _, p := s.home(t)
 	at := now()
 	s.publish(t, s.stored(t, publication(p.ID, "tool", "1", s.name("file"))))
@@ -117,6 +132,7 @@ func testSweepBlob(t *testing.T, s *suite) {
 }
 
 func testSweepBlobFails(t *testing.T, s *suite) {
+	s.clean(t)
 	d, at := digest([]byte("stays")), now()
 	must(t, 0, s.PinBlob(t.Context(), d, 5, at.Add(-time.Hour)))
 	_, found, err := s.SweepBlob(t.Context(), at, func(blob.Digest) error { return errRefused })
@@ -130,7 +146,7 @@ func testAskSweep(t *testing.T, s *suite) {
 	e := s.event()
 	first, err := s.AskSweep(t.Context(), e)
 	wantSame(t, "the target's id", s.wantTold(t, e, 1).Target.ID, must(t, first, err))
-	second, err := s.AskSweep(t.Context(), audit.Event{})
+	second, err := s.AskSweep(t.Context(), quiet())
 	if must(t, second, err); second == first || first == 0 {
 		t.Errorf("sweeps %d and %d, want two", first, second)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"granary/internal/access"
-	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/fault"
 )
@@ -24,7 +23,7 @@ func testFindToken(t *testing.T, s *suite) {
 	made, d := s.token(t, u.ID)
 	for _, dead := range []bool{false, true} {
 		if dead {
-			must(t, 0, s.RevokePersonalTokens(t.Context(), made.ID, false, audit.Event{}))
+			must(t, 0, s.RevokePersonalTokens(t.Context(), made.ID, false, quiet()))
 		}
 		found, err := s.FindToken(t.Context(), d)
 		if must(t, found, err); found.Personal == nil || found.Deploy != nil || found.Job != nil {
@@ -35,7 +34,7 @@ func testFindToken(t *testing.T, s *suite) {
 		}
 	}
 	d = s.secret()
-	deploy, err := s.InsertDeployToken(t.Context(), newDeployToken(inGroup(g.ID), u), d, roomy(), audit.Event{})
+	deploy, err := s.InsertDeployToken(t.Context(), newDeployToken(inGroup(g.ID), u), d, roomy(), quiet())
 	must(t, 0, err)
 	found, err := s.FindToken(t.Context(), d)
 	if must(t, found, err); found.Deploy == nil || found.Deploy.ID != deploy.ID || found.Personal != nil || found.Job != nil {
@@ -55,10 +54,10 @@ func testFindNoToken(t *testing.T, s *suite) {
 	made, d := s.token(t, u.ID) // one that was found before it went
 	_, err = s.FindToken(t.Context(), d)
 	must(t, 0, err)
-	_, err = s.InsertPersonalToken(t.Context(), newToken(u.ID), s.secret(), most(2), audit.Event{})
+	_, err = s.InsertPersonalToken(t.Context(), newToken(u.ID), s.secret(), most(2), quiet())
 	must(t, 0, err)
-	must(t, 0, s.RevokePersonalTokens(t.Context(), made.ID, false, audit.Event{}))
-	_, err = s.InsertPersonalToken(t.Context(), newToken(u.ID), s.secret(), most(2), audit.Event{}) // forgets it
+	must(t, 0, s.RevokePersonalTokens(t.Context(), made.ID, false, quiet()))
+	_, err = s.InsertPersonalToken(t.Context(), newToken(u.ID), s.secret(), most(2), quiet()) // forgets it
 	must(t, 0, err)
 	_, err = s.FindToken(t.Context(), d)
 	wantKind(t, err, fault.NotFound)
@@ -68,9 +67,9 @@ func testFindTokenOfGone(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	_, ofJob := s.job(t, p.ID, u)
 	ofProject, ofGroup, ofBot := s.secret(), s.secret(), s.secret()
-	_, err := s.InsertDeployToken(t.Context(), newDeployToken(inProject(p.ID), u), ofProject, roomy(), audit.Event{})
+	_, err := s.InsertDeployToken(t.Context(), newDeployToken(inProject(p.ID), u), ofProject, roomy(), quiet())
 	must(t, 0, err)
-	_, err = s.InsertDeployToken(t.Context(), newDeployToken(inGroup(g.ID), u), ofGroup, roomy(), audit.Event{})
+	_, err = s.InsertDeployToken(t.Context(), newDeployToken(inGroup(g.ID), u), ofGroup, roomy(), quiet())
 	must(t, 0, err)
 	s.bot(t, s.newBot(inGroup(g.ID)), ofBot, access.Developer)
 	other := s.user(t)
@@ -81,8 +80,8 @@ func testFindTokenOfGone(t *testing.T, s *suite) {
 			t.Fatalf("of a %s: %v", of, err)
 		}
 	}
-	must(t, 0, s.DeleteGroup(t.Context(), g.ID, now(), audit.Event{}))
-	must(t, 0, s.DeleteUser(t.Context(), other.ID, false, audit.Event{}))
+	must(t, 0, s.DeleteGroup(t.Context(), g.ID, now(), quiet()))
+	must(t, 0, s.DeleteUser(t.Context(), other.ID, false, quiet()))
 	for of, d := range digests {
 		if _, err := s.FindToken(t.Context(), d); !fault.Is(err, fault.NotFound) {
 			t.Errorf("of a %s that is gone: %v, want NotFound", of, err)

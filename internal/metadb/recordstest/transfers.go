@@ -84,7 +84,7 @@ func testTransferProjectGone(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	gone, e := s.group(t, 0, u), s.event()
 	lost := s.project(t, gone.ID, u)
-	must(t, 0, s.DeleteGroup(t.Context(), gone.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteGroup(t.Context(), gone.ID, now(), quiet()))
 	for _, ends := range [][2]int64{{p.ID, gone.ID}, {lost.ID, p.Namespace.ID}, {999999, p.Namespace.ID}} {
 		err := s.TransferProject(t.Context(), ends[0], ends[1], actorOf(u), roomy(), carry(e))
 		wantKind(t, err, fault.Hidden)
@@ -95,7 +95,7 @@ func testTransferProjectGone(t *testing.T, s *suite) {
 func testTransferProjectTaken(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	to, e := s.group(t, 0, u), s.event()
-	_, err := s.InsertProject(t.Context(), newProject(p.Path, to.ID, u.ID), access.NoRole, roomy(), audit.Event{})
+	_, err := s.InsertProject(t.Context(), newProject(p.Path, to.ID, u.ID), access.NoRole, roomy(), quiet())
 	must(t, 0, err)
 	wantKind(t, s.TransferProject(t.Context(), p.ID, to.ID, actorOf(u), roomy(), carry(e)), fault.Conflict)
 	s.wantStays(t, p, e)
@@ -121,7 +121,7 @@ func testTransferProjectFull(t *testing.T, s *suite) {
 func testTransferProjectFormer(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	for range FormerPaths {
-		must(t, 0, s.TransferProject(t.Context(), p.ID, s.group(t, 0, u).ID, actorOf(u), roomy(), carry(audit.Event{})))
+		must(t, 0, s.TransferProject(t.Context(), p.ID, s.group(t, 0, u).ID, actorOf(u), roomy(), carry(quiet())))
 	}
 	before, err := s.FindProject(t.Context(), id(p.ID), access.Actor{})
 	must(t, 0, err)

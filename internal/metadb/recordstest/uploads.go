@@ -35,7 +35,7 @@ func newUpload(projectID, creatorID int64, name string) registry.Upload {
 
 func (s *suite) upload(t *testing.T, u registry.Upload) registry.Upload {
 	t.Helper()
-	made, err := s.AddUpload(t.Context(), u, roomy(), audit.Event{})
+	made, err := s.AddUpload(t.Context(), u, roomy(), quiet())
 	return must(t, made, err)
 }
 
@@ -68,7 +68,7 @@ func testAddUploadFaults(t *testing.T, s *suite) {
 	wantFull(t, err, 1)
 	found, err := s.ListUploads(t.Context(), p.ID, all())
 	wantSame(t, "uploads", len(rows(t, found, err)), 1)
-	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), audit.Event{}))
+	must(t, 0, s.DeleteProject(t.Context(), p.ID, now(), quiet()))
 	_, err = s.AddUpload(t.Context(), newUpload(p.ID, u.ID, "two"), roomy(), e)
 	wantKind(t, err, fault.Hidden)
 	s.wantTold(t, e, 0)
@@ -112,6 +112,7 @@ func testListUploads(t *testing.T, s *suite) {
 }
 
 func testRemoveUpload(t *testing.T, s *suite) {
+	s.clean(t)
 	u, _, p := s.home(t)
 	made, e := s.upload(t, newUpload(p.ID, u.ID, s.name("upload"))), s.event()
 	at := registry.UploadAddress{ProjectID: p.ID, Secret: made.Secret, Name: made.Name}

@@ -85,7 +85,7 @@ func testDeleteUser(t *testing.T, s *suite) {
 	e.Entity = audit.Entity{Type: audit.User, ID: u.ID}
 	s.member(t, inGroup(g.ID), u, access.Developer, nil)
 	_, d := s.token(t, u.ID)
-	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), roomy(), audit.Event{})
+	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), roomy(), quiet())
 	must(t, 0, err)
 	must(t, 0, s.DeleteUser(t.Context(), u.ID, false, e))
 	wantSame(t, "the event's path", s.wantTold(t, e, 1).Entity.Path, u.Username)
@@ -102,7 +102,7 @@ func testDeleteUser(t *testing.T, s *suite) {
 	if author.ID != u.ID || author.Username == u.Username || author.Name == u.Name || !author.Blocked {
 		t.Errorf("the release is by %+v, want user %d without the old names", author, u.ID)
 	}
-	_, err = s.InsertUser(t.Context(), newUser(u.Username), audit.Event{}) // name and email are free
+	_, err = s.InsertUser(t.Context(), newUser(u.Username), quiet()) // name and email are free
 	must(t, 0, err)
 }
 
@@ -117,7 +117,7 @@ func testDeleteOnlyOwner(t *testing.T, s *suite) {
 	s.wantTold(t, e, 0)
 	_, err := s.FindUser(t.Context(), id(u.ID))
 	must(t, 0, err)
-	must(t, 0, s.DeleteMember(t.Context(), inGroup(g.ID), access.Actor{}, other.ID, allow(audit.Event{})))
+	must(t, 0, s.DeleteMember(t.Context(), inGroup(g.ID), access.Actor{}, other.ID, allow(quiet())))
 	s.member(t, inGroup(g.ID), other, access.Owner, nil)
 	must(t, 0, s.DeleteUser(t.Context(), u.ID, true, e))
 }
@@ -125,12 +125,12 @@ func testDeleteOnlyOwner(t *testing.T, s *suite) {
 func testDeleteUserWithProjects(t *testing.T, s *suite) {
 	u := s.user(t)
 	p := s.project(t, u.NamespaceID, u)
-	if err := wantKind(t, s.DeleteUser(t.Context(), u.ID, false, audit.Event{}), fault.Conflict); err.Msg == "" || err.Field != "" {
+	if err := wantKind(t, s.DeleteUser(t.Context(), u.ID, false, quiet()), fault.Conflict); err.Msg == "" || err.Field != "" {
 		t.Errorf("%+v, want words", err)
 	}
 	_, err := s.FindProject(t.Context(), id(p.ID), access.Actor{})
 	must(t, 0, err)
-	must(t, 0, s.DeleteUser(t.Context(), u.ID, true, audit.Event{}))
+	must(t, 0, s.DeleteUser(t.Context(), u.ID, true, quiet()))
 	_, err = s.FindProject(t.Context(), id(p.ID), access.Actor{})
 	wantKind(t, err, fault.NotFound)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -81,10 +82,10 @@ func wantSame[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
-// told are the recorded events of that name.
+// told are the recorded events of that name. They have its moment, or the next that are free.
 func (s *suite) told(t *testing.T, e audit.Event) []audit.Event {
 	t.Helper()
-	found, err := s.ListEvents(t.Context(), trail.Filter{}, all())
+	found, err := s.ListEvents(t.Context(), trail.Filter{After: e.At, Before: e.At.Add(time.Millisecond)}, all())
 	return slices.DeleteFunc(must(t, found, err).Rows, func(o audit.Event) bool { return o.Name != e.Name })
 }
 
