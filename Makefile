@@ -39,8 +39,8 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # of memory, which it multiplies.
 # The second pass leaves out the longest tests that have run on PostgreSQL in the
 # first.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole)$$
-POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole|Contracts)$$
+POSTGRES_ALONE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
 check: $(VERSITYGW)

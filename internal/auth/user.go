@@ -55,8 +55,8 @@ type Users interface {
 	// FindUser takes a decimal id or a user name. NotFound where there is none.
 	FindUser(ctx context.Context, ref string) (User, error)
 	ListUsers(ctx context.Context, f UserFilter, p page.Request) (page.Of[User], error)
-	// InsertUser makes the user's own namespace too. Conflict with the message
-	// "Email" or "Username" for the one that is taken.
+	// InsertUser makes the user's own namespace too. Conflict, with the field "Email" or
+	// "Username", if one of them is taken.
 	InsertUser(ctx context.Context, u User, e audit.Event) (User, error)
 	// SetBlocked reports whether it changed something, and records the event if it
 	// did. LastAdministrator if nobody would be left to undo it.

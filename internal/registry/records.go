@@ -86,9 +86,10 @@ type Publishing interface {
 
 // Sweeping removes the records of what is gone, and the bytes that nothing refers to.
 type Sweeping interface {
-	// PurgeDeleted removes up to limit records of each kind (packages, files,
-	// uploads, releases) that are gone, by themselves or with their project, and
-	// reports how many it removed. Their blobs are touched now.
+	// PurgeDeleted removes up to limit records of each kind that are gone: packages,
+	// uploads and releases with their project, packages and files by themselves, and
+	// what was kept of removed files for an hour. It reports how many it removed. Their
+	// blobs are touched now.
 	PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error)
 	// SweepBlob picks one blob that no file refers to and that nobody touched
 	// since before, calls remove with its digest, and then removes its row: in

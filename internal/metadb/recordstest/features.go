@@ -84,7 +84,7 @@ func testSetFeatureOfNobody(t *testing.T, s *suite) {
 	} {
 		name, e := s.name("flag"), s.event()
 		_, err := s.SetFeature(t.Context(), name, projects.FeatureChange{Value: new(true), Targets: to}, roomy(), roomy(), e)
-		wantSame(t, "the message", wantKind(t, err, fault.NotFound).Msg, target)
+		wantSame(t, "the message", faultOf(t, err, fault.NotFound).Msg, target)
 		s.wantTold(t, e, 0)
 		if f, there := s.flags(t)[name]; there {
 			t.Errorf("%+v, want no flag", f)

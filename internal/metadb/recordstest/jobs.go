@@ -16,7 +16,7 @@ func jobs() []promise {
 		{"InsertJob", "is a Conflict if the pipeline belongs to another project", testInsertJobElsewhere},
 		{"InsertJob", "is Full with as many running as the limit", testInsertJobFull},
 		{"FinishJob", "gives a running job its end, and tells once", testFinishJob},
-		{"FinishJob", "is a Conflict if the job has another end", testFinishJobTwice},
+		{"FinishJob", "is a Conflict if the job has another end, or ran out of its time", testFinishJobTwice},
 	}
 }
 
@@ -138,5 +138,11 @@ func testFinishJobTwice(t *testing.T, s *suite) {
 	wantKind(t, err, fault.Conflict)
 	found, err := s.FindJob(t.Context(), p.ID, j.ID)
 	wantSame(t, "the end", must(t, found, err).Status, auth.JobSuccess)
+	late := newJob(p.ID, u)
+	late.ExpiresAt = now().Add(-time.Minute)
+	late, err = s.InsertJob(t.Context(), late, s.secret(), roomy(), quiet())
+	must(t, 0, err)
+	_, err = s.FinishJob(t.Context(), p.ID, late.ID, auth.JobSuccess, now(), e)
+	wantKind(t, err, fault.Conflict)
 	s.wantTold(t, e, 0)
 }

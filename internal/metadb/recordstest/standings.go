@@ -43,7 +43,7 @@ func testProjectStandingHidden(t *testing.T, s *suite) {
 		p.FullPath: s.user(t), g.FullPath + "/" + to: s.user(t), id(p.ID): s.user(t), "nothing/here": u, g.FullPath: u,
 	} {
 		_, _, err := s.places().ProjectStanding(t.Context(), actorOf(by), ref, access.ReadProject)
-		wantSame(t, "the noun", wantKind(t, err, fault.Hidden).Msg, "Project")
+		wantSame(t, "the noun", faultOf(t, err, fault.Hidden).Msg, "Project")
 	}
 }
 
@@ -52,7 +52,7 @@ func testProjectStandingMoved(t *testing.T, s *suite) {
 	_, err := s.UpdateProject(t.Context(), p.ID, repath(s.name("project")))
 	must(t, 0, err)
 	_, _, err = s.places().ProjectStanding(t.Context(), actorOf(u), p.FullPath, access.ReadProject)
-	wantSame(t, "the id", wantKind(t, err, fault.Moved).To, p.ID)
+	wantSame(t, "the id", faultOf(t, err, fault.Moved).To, p.ID)
 }
 
 func testProjectStandingDenied(t *testing.T, s *suite) {
@@ -80,7 +80,7 @@ func testGroupStandingHidden(t *testing.T, s *suite) {
 		g.FullPath: s.user(t), id(g.ID): s.user(t), "nothing": u, p.FullPath: u, u.Username: u, // the last is no group
 	} {
 		_, _, err := s.places().GroupStanding(t.Context(), actorOf(by), ref, access.ReadGroup)
-		wantSame(t, "the noun", wantKind(t, err, fault.Hidden).Msg, "Group")
+		wantSame(t, "the noun", faultOf(t, err, fault.Hidden).Msg, "Group")
 	}
 	_, err := s.UpdateGroup(t.Context(), g.ID, regroup(s.name("group")))
 	must(t, 0, err)

@@ -114,7 +114,7 @@ func testTransferProjectFull(t *testing.T, s *suite) {
 	must(t, 0, err)
 	s.project(t, u.NamespaceID, u)
 	err = s.TransferProject(t.Context(), p.ID, u.NamespaceID, actorOf(u), roomy(), carry(e))
-	wantSame(t, "the number", wantKind(t, err, fault.OverLimit).Most, 1)
+	wantSame(t, "the number", faultOf(t, err, fault.OverLimit).Most, 1)
 	s.wantStays(t, p, e)
 }
 

@@ -69,12 +69,12 @@ func testUpdateUsername(t *testing.T, s *suite) {
 func testUpdateTakenUser(t *testing.T, s *suite) {
 	there, u := s.user(t), s.user(t)
 	_, err := s.UpdateUser(t.Context(), u.ID, rename(there.Username))
-	wantSame(t, "what is taken", wantKind(t, err, fault.Conflict).Field, "Username")
+	wantSame(t, "what is taken", faultOf(t, err, fault.Conflict).Field, "Username")
 	_, err = s.UpdateUser(t.Context(), u.ID, func(u *auth.User) ([]audit.Event, error) {
 		u.Email = there.Email
 		return nil, nil
 	})
-	wantSame(t, "what is taken", wantKind(t, err, fault.Conflict).Field, "Email")
+	wantSame(t, "what is taken", faultOf(t, err, fault.Conflict).Field, "Email")
 	found, err := s.FindUser(t.Context(), id(u.ID))
 	wantSame(t, "what is kept", must(t, found, err), u)
 }
@@ -111,7 +111,7 @@ func testDeleteOnlyOwner(t *testing.T, s *suite) {
 	g := s.group(t, 0, u)
 	s.member(t, inGroup(g.ID), other, access.Owner, new(now().Add(time.Hour))) // not for good
 	e := s.event()
-	if err := wantKind(t, s.DeleteUser(t.Context(), u.ID, true, e), fault.Conflict); err.Msg == "" || err.Field != "" {
+	if err := faultOf(t, s.DeleteUser(t.Context(), u.ID, true, e), fault.Conflict); err.Msg == "" || err.Field != "" {
 		t.Errorf("%+v, want words", err)
 	}
 	s.wantTold(t, e, 0)
@@ -125,7 +125,7 @@ func testDeleteOnlyOwner(t *testing.T, s *suite) {
 func testDeleteUserWithProjects(t *testing.T, s *suite) {
 	u := s.user(t)
 	p := s.project(t, u.NamespaceID, u)
-	if err := wantKind(t, s.DeleteUser(t.Context(), u.ID, false, quiet()), fault.Conflict); err.Msg == "" || err.Field != "" {
+	if err := faultOf(t, s.DeleteUser(t.Context(), u.ID, false, quiet()), fault.Conflict); err.Msg == "" || err.Field != "" {
 		t.Errorf("%+v, want words", err)
 	}
 	_, err := s.FindProject(t.Context(), id(p.ID), access.Actor{})

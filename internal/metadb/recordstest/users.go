@@ -94,7 +94,7 @@ func testInsertTakenUser(t *testing.T, s *suite) {
 		u, e := newUser(tt.username), s.event()
 		u.Email = tt.email
 		_, err := s.InsertUser(t.Context(), u, e)
-		if taken := wantKind(t, err, fault.Conflict); taken.Field != tt.field {
+		if taken := faultOf(t, err, fault.Conflict); taken.Field != tt.field {
 			t.Errorf("%s, %s: %q is taken, want %s", tt.username, tt.email, taken.Field, tt.field)
 		}
 		s.wantTold(t, e, 0)

@@ -165,7 +165,7 @@ func testUpdateTakenVariable(t *testing.T, s *suite) {
 		v.Scope = "prod"
 		return e, nil
 	})
-	wantSame(t, "what is taken", wantKind(t, err, fault.Conflict).Field, "scope")
+	wantSame(t, "what is taken", faultOf(t, err, fault.Conflict).Field, "scope")
 	found, err := s.FindVariable(t.Context(), at, scoped("TWICE", "dev"))
 	wantSame(t, "what is kept", must(t, found, err), before)
 	s.wantTold(t, e, 0)
@@ -179,7 +179,7 @@ func testChangeNoVariable(t *testing.T, s *suite) {
 	s.variable(t, at, "TWICE", "prod")
 	for ref, kind := range map[projects.VariableRef]fault.Kind{keyed("NONE"): fault.NotFound, keyed("TWICE"): fault.Conflict} {
 		_, err := s.UpdateVariable(t.Context(), at, ref, func(*projects.Variable) (audit.Event, error) { return e, nil })
-		wantSame(t, "what is taken", wantKind(t, err, kind).Field, "")
+		wantSame(t, "what is taken", faultOf(t, err, kind).Field, "")
 		err = s.DeleteVariable(t.Context(), at, ref, func(projects.Variable) (audit.Event, error) { return e, nil })
 		wantKind(t, err, kind)
 	}

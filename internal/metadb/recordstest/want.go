@@ -51,7 +51,13 @@ func idsOf[T any](rows []T, id func(T) int64) []int64 {
 	return ids
 }
 
-func wantKind(t *testing.T, err error, kind fault.Kind) *fault.Error {
+func wantKind(t *testing.T, err error, kind fault.Kind) {
+	t.Helper()
+	_ = faultOf(t, err, kind)
+}
+
+// faultOf is an error that is a fault of the kind, or the end of the test.
+func faultOf(t *testing.T, err error, kind fault.Kind) *fault.Error {
 	t.Helper()
 	e, ok := fault.As(err, kind)
 	if !ok {
@@ -63,7 +69,7 @@ func wantKind(t *testing.T, err error, kind fault.Kind) *fault.Error {
 // wantFull wants the fault of a limit, with its number.
 func wantFull(t *testing.T, err error, most int) {
 	t.Helper()
-	if e := wantKind(t, err, fault.Full); e.Most != most {
+	if e := faultOf(t, err, fault.Full); e.Most != most {
 		t.Errorf("Full at %d, want %d", e.Most, most)
 	}
 }
