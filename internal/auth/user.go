@@ -61,8 +61,8 @@ type Users interface {
 	// SetBlocked reports whether it changed something, and records the event if it
 	// did. LastAdministrator if nobody would be left to undo it.
 	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (changed bool, err error)
-	// UpdateUser calls edit with the user as it is, keeps what it makes of it, and
-	// records what it returns. A new user name moves the user's own namespace, and
+	// UpdateUser calls edit with the user as it is, keeps what it makes of it but for
+	// Blocked, and records what it returns. A new user name moves the user's own namespace, and
 	// old paths lead on. Conflict as of InsertUser, LastAdministrator as above.
 	UpdateUser(ctx context.Context, id int64, edit func(*User) ([]audit.Event, error)) (User, error)
 	// DeleteUser takes everything from a user that lets in, and the user's own

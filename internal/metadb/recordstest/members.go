@@ -16,6 +16,7 @@ func members() []promise {
 		{"ListMembers", "returns those that the filter chooses, by user", testListMembers},
 		{"ListMembers", "leaves out memberships that are over", testListMembersOver},
 		{"InsertMember", "takes the user by id or name, and asks decide", testInsertMember},
+		{"InsertMember", "takes the user by id if both are given", testInsertMemberByID},
 		{"InsertMember", "shows decide the member that the user is", testInsertMemberThere},
 		{"InsertMember", "changes nothing if decide refuses", testInsertMemberRefused},
 		{"InsertMember", "is NotFound without such a user, Conflict if there is a membership", testInsertMemberFaults},
@@ -102,6 +103,18 @@ func testInsertMember(t *testing.T, s *suite) {
 			wantSame(t, "the change", told.Change, audit.Change{What: "access_level", To: made.Standing()})
 		}
 	}
+}
+
+func testInsertMemberByID(t *testing.T, s *suite) {
+	_, g, p := s.home(t)
+	one, two := s.user(t), s.user(t)
+	for who, name := range map[int64]string{one.ID: two.Username, two.ID: one.Username} {
+		m := projects.Member{UserID: who, Username: name, Role: access.Guest, CreatedAt: now()}
+		made, err := s.InsertMember(t.Context(), inGroup(g.ID), access.Actor{}, m, roomy(), allow(quiet()))
+		wantSame(t, "the member", must(t, made, err).UserID, who)
+	}
+	_, err := s.InsertMember(t.Context(), inProject(p.ID), access.Actor{}, projects.Member{UserID: 999999, Username: one.Username, Role: access.Guest}, roomy(), allow(quiet()))
+	wantKind(t, err, fault.NotFound)
 }
 
 func testInsertMemberThere(t *testing.T, s *suite) {

@@ -18,6 +18,7 @@ func publishing() []promise {
 		{"AddFile", "is Refused with NoDuplicate, if there is a file of the name", testAddFileDuplicate},
 		{"AddFile", "is Precondition if the condition does not hold", testAddFileCondition},
 		{"AddFile", "is Hidden if the project is gone", testAddFileGone},
+		{"AddFile", "is Unavailable if bytes without Small are not pinned, or were swept", testAddFileSwept},
 		{"AddFile", "records with Restored that a file has its bytes again", testAddFileRestored},
 		{"AddFile", "is Unavailable with Restored, if the file was removed", testAddFileRestoredGone},
 		{"TouchDownloads", "records the last download", testTouchDownloads},
@@ -140,6 +141,25 @@ func testAddFileGone(t *testing.T, s *suite) {
 		wantKind(t, err, fault.Hidden)
 		s.wantTold(t, pub.Event, 0)
 	}
+}
+
+func testAddFileSwept(t *testing.T, s *suite) {
+	s.clean(t)
+	_, _, p := s.home(t)
+	pub := publication(p.ID, "tool", "1", s.name("file"))
+	pub.Small, pub.Event = nil, s.event()
+	for _, pinned := range []bool{false, true} {
+		if pinned {
+			s.stored(t, pub)
+			wantSame(t, "swept", s.swept(t, pub.Now.Add(time.Second)), []blob.Digest{pub.Digest})
+		}
+		_, err := s.AddFile(t.Context(), pub)
+		wantKind(t, err, fault.Unavailable)
+	}
+	s.wantTold(t, pub.Event, 0)
+	found, err := s.ListPackages(t.Context(), registry.PackageFilter{Projects: []int64{p.ID}}, all())
+	wantSame(t, "packages", len(rows(t, found, err)), 0)
+	s.publish(t, s.stored(t, pub))
 }
 
 // restored is a publication that says of a file that it has its bytes again.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/audit"
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/releases"
 )
@@ -13,6 +15,7 @@ func releasesOf() []promise {
 	return []promise{
 		{"ListReleases", "returns those that the filter chooses, in any order", testListReleases},
 		{"ListReleases", "leaves description and links of a large release Apart, in steps", testListReleasesApart},
+		{"ListReleases", "ends a description with NotFound if the release was changed", testListReleasesChanged},
 		{"ListLinks", "returns a page of those that the filter chooses, newest first", testListLinks},
 		{"InsertRelease", "keeps the release with its links, and tells", testInsertRelease},
 		{"InsertRelease", "is a Conflict if the tag has a release", testInsertTakenRelease},
@@ -131,6 +134,31 @@ func testListReleasesApart(t *testing.T, s *suite) {
 			wantSame(t, "the large one", r, large)
 		}
 	}
+}
+
+func testListReleasesChanged(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	large := newRelease(p.ID, u.ID, "large")
+	large.Description = strings.Repeat("many words ", page.Large)
+	s.release(t, large)
+	ask := all()
+	ask.InSteps = true
+	found, err := s.ListReleases(t.Context(), p.ID, releases.Filter{}, ask)
+	must(t, 0, err)
+	var last error
+	for rows, err := range found.InSteps(t.Context()) {
+		for _, err := range must(t, rows, err)[0].Apart.Description {
+			if last = err; err != nil {
+				break
+			}
+			_, err = s.UpdateRelease(t.Context(), p.ID, "large", func(r *releases.Release) (audit.Event, error) {
+				r.UpdatedAt = r.UpdatedAt.Add(time.Second)
+				return quiet(), nil
+			})
+			must(t, 0, err)
+		}
+	}
+	wantKind(t, last, fault.NotFound)
 }
 
 func testListLinks(t *testing.T, s *suite) {

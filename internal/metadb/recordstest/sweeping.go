@@ -118,8 +118,8 @@ func testSweepBlob(t *testing.T, s *suite) {
 	up := newUpload(p.ID, u.ID, s.name("upload"))
 	s.upload(t, up)
 	lone, fresh := digest([]byte("lone")), digest([]byte("fresh"))
-	must(t, 0, s.PinBlob(t.Context(), lone, 4, at.Add(-time.Hour)))
 	must(t, 0, s.PinBlob(t.Context(), fresh, 5, at.Add(time.Hour)))
+	must(t, 0, s.PinBlob(t.Context(), lone, 4, at.Add(-time.Hour)))
 	var got []blob.Digest
 	size, found, err := s.SweepBlob(t.Context(), at, func(d blob.Digest) error {
 		got = append(got, d)

@@ -15,6 +15,7 @@ func uploads() []promise {
 	return []promise{
 		{"AddUpload", "keeps the upload, and tells", testAddUpload},
 		{"AddUpload", "is Full if the project has as many as the limit, Hidden if it is gone", testAddUploadFaults},
+		{"AddUpload", "is Unavailable if bytes without Small are not pinned", testAddUploadSwept},
 		{"FindUpload", "finds one by id, or by secret and name", testAddUpload},
 		{"FindUpload", "is NotFound if there is none", testFindNoUpload},
 		{"FindUpload", "returns a DamageError with the upload", testFindDamagedUpload},
@@ -72,6 +73,17 @@ func testAddUploadFaults(t *testing.T, s *suite) {
 	_, err = s.AddUpload(t.Context(), newUpload(p.ID, u.ID, "two"), roomy(), e)
 	wantKind(t, err, fault.Hidden)
 	s.wantTold(t, e, 0)
+}
+
+func testAddUploadSwept(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	up, e := newUpload(p.ID, u.ID, s.name("upload")), s.event()
+	up.Small = nil
+	_, err := s.AddUpload(t.Context(), up, roomy(), e)
+	wantKind(t, err, fault.Unavailable)
+	s.wantTold(t, e, 0)
+	must(t, 0, s.PinBlob(t.Context(), up.Digest, up.Size, now()))
+	s.upload(t, up)
 }
 
 func testFindNoUpload(t *testing.T, s *suite) {

@@ -23,6 +23,11 @@ func testUpdateUser(t *testing.T, s *suite) {
 		return []audit.Event{e, e}, nil
 	})
 	wantSame(t, "what is returned", must(t, changed, err), want)
+	_, err = s.UpdateUser(t.Context(), before.ID, func(u *auth.User) ([]audit.Event, error) {
+		u.Blocked = true
+		return nil, nil
+	})
+	must(t, 0, err)
 	found, err := s.FindUser(t.Context(), id(before.ID))
 	wantSame(t, "what is kept", must(t, found, err), want)
 	s.wantTold(t, e, 2)
