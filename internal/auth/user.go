@@ -62,8 +62,9 @@ type Users interface {
 	// did. LastAdministrator if nobody would be left to undo it.
 	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (changed bool, err error)
 	// UpdateUser calls edit with the user as it is, keeps what it makes of it but for
-	// Blocked, and records what it returns. A new user name moves the user's own namespace, and
-	// old paths lead on. Conflict as of InsertUser, LastAdministrator as above.
+	// Blocked, and records what it returns. A new user name moves the user's own
+	// namespace, and old paths lead on. Conflict as of InsertUser, LastAdministrator
+	// as above.
 	UpdateUser(ctx context.Context, id int64, edit func(*User) ([]audit.Event, error)) (User, error)
 	// DeleteUser takes everything from a user that lets in, and the user's own
 	// namespace. What the user made stays, by a user without a name. Conflict, in

@@ -90,7 +90,7 @@ type Publishing interface {
 type Sweeping interface {
 	// PurgeDeleted removes up to limit records of each kind that are gone: packages,
 	// uploads and releases with their project, packages and files by themselves, and
-	// what was kept of removed files for an hour. It reports how many it removed. Their
+	// the dates of removed files after an hour. It reports how many it removed. Their
 	// blobs are touched now.
 	PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error)
 	// SweepBlob picks one blob that no file refers to and that nobody touched

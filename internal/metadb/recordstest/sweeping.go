@@ -82,7 +82,7 @@ func testPurgeDeleted(t *testing.T, s *suite) {
 	}
 	wantSame(t, "records", total, 2+2+2+1+1)
 	n, err := s.PurgeDeleted(t.Context(), 100, at.Add(2*time.Hour))
-	wantSame(t, "what was kept of removed files", must(t, n, err), 2)
+	wantSame(t, "dates of removed files", must(t, n, err), 2)
 	wantSame(t, "swept of what was touched", len(s.swept(t, at)), 0)
 	swept := s.swept(t, at.Add(time.Second))
 	for _, d := range gone {
