@@ -71,7 +71,7 @@ type Jobs interface {
 	// project as the limit are running.
 	InsertJob(ctx context.Context, j Job, d SecretDigest, most fault.Limit, e audit.Event) (Job, error)
 	// FinishJob gives a running job its end, and records the event if it had
-	// none. Conflict where it has another.
+	// none. Conflict if it has another, or ran out of its time.
 	FinishJob(ctx context.Context, projectID, id int64, status JobStatus, now time.Time, e audit.Event) (Job, error)
 }
 

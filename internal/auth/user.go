@@ -55,15 +55,16 @@ type Users interface {
 	// FindUser takes a decimal id or a user name. NotFound where there is none.
 	FindUser(ctx context.Context, ref string) (User, error)
 	ListUsers(ctx context.Context, f UserFilter, p page.Request) (page.Of[User], error)
-	// InsertUser makes the user's own namespace too. Conflict with the message
-	// "Email" or "Username" for the one that is taken.
+	// InsertUser makes the user's own namespace too. Conflict, with the field "Email" or
+	// "Username", if one of them is taken.
 	InsertUser(ctx context.Context, u User, e audit.Event) (User, error)
 	// SetBlocked reports whether it changed something, and records the event if it
 	// did. LastAdministrator if nobody would be left to undo it.
 	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (changed bool, err error)
-	// UpdateUser calls edit with the user as it is, keeps what it makes of it, and
-	// records what it returns. A new user name moves the user's own namespace, and
-	// old paths lead on. Conflict as of InsertUser, LastAdministrator as above.
+	// UpdateUser calls edit with the user as it is, keeps what it makes of it but for
+	// Blocked, and records what it returns. A new user name moves the user's own
+	// namespace, and old paths lead on. Conflict as of InsertUser, LastAdministrator
+	// as above.
 	UpdateUser(ctx context.Context, id int64, edit func(*User) ([]audit.Event, error)) (User, error)
 	// DeleteUser takes everything from a user that lets in, and the user's own
 	// namespace. What the user made stays, by a user without a name. Conflict, in

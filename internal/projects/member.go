@@ -54,9 +54,9 @@ type MemberFilter struct {
 // change may not be. It may be called again where the database asks for that.
 type Decide func(access.Resource, Member) (audit.Event, error)
 
-// Members keeps memberships. Each method is one transaction. It completes the
-// event that tells of it with who the member is, and with the change. Hidden
-// where the place is gone.
+// Members keeps memberships. Each method is one transaction. What changes one
+// completes the event that tells of it with who the member is, and with the change,
+// and is Hidden if the place is gone.
 type Members interface {
 	// ListMembers leaves out who counts no more: memberships that are over, and
 	// those of bots outside of their own place.

@@ -77,9 +77,9 @@ type Variables interface {
 	// InsertVariable fails with Full where the place has as many as the limit,
 	// and with Conflict where the key has one of this scope.
 	InsertVariable(ctx context.Context, at Place, v Variable, most fault.Limit, e audit.Event) (Variable, error)
-	// UpdateVariable calls change with the variable as it is, keeps what it
-	// makes of it, and records what it returns. Conflict with the message
-	// "scope" where the new scope is taken.
+	// UpdateVariable calls change, which leaves the key, with the variable as it is,
+	// keeps what it makes of it, and records what it returns. Conflict, with the
+	// field "scope", if the new scope is taken.
 	UpdateVariable(ctx context.Context, at Place, ref VariableRef, change func(*Variable) (audit.Event, error)) (Variable, error)
 	// DeleteVariable calls check before, and records what it returns.
 	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) (audit.Event, error)) error

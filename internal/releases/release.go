@@ -58,7 +58,7 @@ type Filter struct {
 	ID            int64     // the release with this id only
 	Tag           string    // the release of this tag only
 	Search        string    // as TagFilter has it
-	After         *Release  // those behind it in the list's order; ID, Tag and CreatedAt count
+	After         *Release  // those behind it in the list's order; ID, Tag, CreatedAt and ReleasedAt count
 	ExactFirst    bool      // the tag that is Search itself comes first
 	Brief         bool      // without descriptions and links
 	Outline       bool      // ID and Tag only
