@@ -42,8 +42,8 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # part named "sqlite" and a part named "postgres".
 # Tests that are parallel wait for other programs most of the time: four of them at
 # once load two cores no more than one that computes.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole)$$
-ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS)$$|/^(sqlite|postgres)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole|Contracts)$$
+ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
 check: $(VERSITYGW)

@@ -207,7 +207,7 @@ type records struct {
 	standing access.Resource
 }
 
-func (r records) FindPlace(context.Context, string, access.Actor) (registry.Project, error) {
+func (r records) FindPackageProject(context.Context, string, access.Actor) (registry.Project, error) {
 	return registry.Project{ProjectID: 1, Standing: r.standing, FlagOn: true}, nil
 }
 

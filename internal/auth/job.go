@@ -71,7 +71,8 @@ type Jobs interface {
 	// limit are running.
 	InsertJob(ctx context.Context, j Job, d SecretDigest, most fault.Limit, e audit.Event) (Job, error)
 	// FinishJob ends a running job and records the event. It returns Conflict if the
-	// job has ended with another status; with the same one it does nothing.
+	// job exceeded its timeout, or has ended with another status; if it has ended with
+	// the same status, nothing happens.
 	FinishJob(ctx context.Context, projectID, id int64, status JobStatus, now time.Time, e audit.Event) (Job, error)
 }
 

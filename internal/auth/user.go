@@ -61,10 +61,10 @@ type Users interface {
 	// SetBlocked reports whether it changed something, and records the event if it
 	// did. It returns LastAdministrator if no administrator would be left.
 	SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Event) (changed bool, err error)
-	// UpdateUser calls edit with the user as it is, stores the changed user, and
-	// records the events that edit returns. A new user name moves the user's own
-	// namespace; former paths redirect. It returns Conflict as InsertUser does, and
-	// LastAdministrator as SetBlocked does.
+	// UpdateUser calls edit with the user as it is, stores the changed user except
+	// Blocked, and records the events that edit returns. A new user name moves the
+	// user's own namespace; former paths redirect. It returns Conflict as InsertUser
+	// does, and LastAdministrator as SetBlocked does.
 	UpdateUser(ctx context.Context, id int64, edit func(*User) ([]audit.Event, error)) (User, error)
 	// DeleteUser deletes a user's credentials, memberships and own namespace. What the
 	// user made stays, with a nameless user as its author. It returns Conflict, with

@@ -11,7 +11,7 @@ import (
 
 // Places finds a group or a project, by its id or full path, and checks an action on
 // it. It returns the id, the actor's standing, and the refusal: Hidden if the actor may
-// not know of it, Moved with the id if ref is a former path.
+// not know of it, Moved with the id if ref is a former path of a project.
 type Places interface {
 	ProjectStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)
 	GroupStanding(ctx context.Context, a access.Actor, ref string, action access.Action) (int64, access.Resource, error)

@@ -163,12 +163,12 @@ func (t tx) livingMember(ctx context.Context, at projects.Place, userID int64) (
 	return m, err
 }
 
-// candidate is a user, known by id or user name: the member that the user is, or
-// with NoRole.
+// candidate is a user, known by id, or by user name if the id is 0: the member that
+// the user is, or with NoRole.
 func (t tx) candidate(ctx context.Context, at projects.Place, userID int64, username string) (projects.Member, error) {
 	var u projects.Member
 	err := t.Row(ctx, `SELECT `+userOfMember+` FROM users u LEFT JOIN bots h ON h.user_id = u.id
-		WHERE (u.id = $1 OR u.username_key = $2) AND u.deleted_at IS NULL`, userID, sqldb.Lower(username)).Scan(&u.UserID, &u.Username, &u.Name, &u.Blocked, &u.Bot)
+		WHERE (u.id = $1 OR $1 = 0 AND u.username_key = $2) AND u.deleted_at IS NULL`, userID, sqldb.Lower(username)).Scan(&u.UserID, &u.Username, &u.Name, &u.Blocked, &u.Bot)
 	if err != nil {
 		return u, sqldb.Classify(err)
 	}

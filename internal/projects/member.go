@@ -54,8 +54,9 @@ type MemberFilter struct {
 // again if the transaction is retried.
 type Decide func(access.Resource, Member) (audit.Event, error)
 
-// Members keeps memberships. Each method is one transaction. It adds the member and
-// the change to the event. It returns Hidden if the place was deleted.
+// Members keeps memberships. Each method is one transaction. One that changes a
+// membership adds the member and the change to the event, and returns Hidden if the
+// place was deleted.
 type Members interface {
 	// ListMembers leaves out memberships that have ended, and those of bots outside of
 	// their own place.

@@ -78,9 +78,9 @@ type Variables interface {
 	// InsertVariable returns Full if the place has as many as the limit, and Conflict
 	// if it has one with this key and scope.
 	InsertVariable(ctx context.Context, at Place, v Variable, most fault.Limit, e audit.Event) (Variable, error)
-	// UpdateVariable calls change with the variable as it is, stores the changed
-	// variable, and records the event that change returns. It returns Conflict with
-	// the message "scope" if the new scope is taken.
+	// UpdateVariable calls change, which leaves the key, with the variable as it is,
+	// stores the changed variable, and records the event that change returns. It
+	// returns Conflict with the field "scope" if the new scope is taken.
 	UpdateVariable(ctx context.Context, at Place, ref VariableRef, change func(*Variable) (audit.Event, error)) (Variable, error)
 	// DeleteVariable calls check first, and records the event that check returns.
 	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) (audit.Event, error)) error

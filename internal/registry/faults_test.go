@@ -202,7 +202,7 @@ func testSweepKeepsToTheGrace(t *testing.T, r *faultyRegistry) {
 // noDuplicates is records whose projects take no file twice.
 type noDuplicates struct{ registry.Records }
 
-func (c noDuplicates) FindPlace(ctx context.Context, ref string, a access.Actor) (registry.Project, error) {
+func (c noDuplicates) FindPackageProject(ctx context.Context, ref string, a access.Actor) (registry.Project, error) {
 	p, err := c.Records.FindPackageProject(ctx, ref, a)
 	p.Duplicates = registry.DuplicatePolicy{}
 	return p, err

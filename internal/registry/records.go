@@ -76,9 +76,11 @@ type Publishing interface {
 	// PinBlob creates or touches the row of a blob, so that the sweep leaves
 	// its bytes alone for the time of grace.
 	PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error
-	// AddFile records a published file, and makes the package where it is new. With
-	// Restored it records that this file has its bytes again: Unavailable where the
-	// file was removed meanwhile, so that who tries again publishes it anew.
+	// AddFile records a published file, and makes the package where it is new. Hidden if
+	// the project is gone. Unavailable if bytes without Small are not pinned, or were
+	// swept since. With Restored it records that this file has its bytes again:
+	// Unavailable where the file was removed meanwhile, so that who tries again
+	// publishes it anew.
 	AddFile(ctx context.Context, p Publication) (File, error)
 	// TouchDownloads records when packages, by id, were last downloaded.
 	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
@@ -86,9 +88,10 @@ type Publishing interface {
 
 // Sweeping removes the records of what is gone, and the bytes that nothing refers to.
 type Sweeping interface {
-	// PurgeDeleted removes up to limit records of each kind (packages, files,
-	// uploads, releases) that are gone, by themselves or with their project, and
-	// reports how many it removed. Their blobs are touched now.
+	// PurgeDeleted removes up to limit records of each kind that are gone: packages,
+	// uploads and releases with their project, packages and files by themselves, and
+	// the dates of removed files after an hour. It reports how many it removed. Their
+	// blobs are touched now.
 	PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error)
 	// SweepBlob picks one blob that no file refers to and that nobody touched
 	// since before, calls remove with its digest, and then removes its row: in
@@ -116,8 +119,8 @@ type Protections interface {
 
 // Uploads keeps the records of uploads.
 type Uploads interface {
-	// AddUpload fails with Full where the project has as many as the limit, and
-	// with Hidden where it is gone.
+	// AddUpload fails with Full where the project has as many as the limit, with
+	// Hidden where it is gone, and with Unavailable as AddFile does.
 	AddUpload(ctx context.Context, u Upload, most fault.Limit, e audit.Event) (Upload, error)
 	// FindUpload returns NotFound where there is none; with the upload, a
 	// *blob.DamageError where the bytes are not those of its digest.

@@ -58,7 +58,7 @@ type Filter struct {
 	ID            int64     // the release with this id only
 	Tag           string    // the release of this tag only
 	Search        string    // as in TagFilter
-	After         *Release  // those after it in the list's order; only its ID, Tag and CreatedAt are read
+	After         *Release  // those after it in the list's order; only its ID, Tag, CreatedAt and ReleasedAt are read
 	ExactFirst    bool      // the tag that equals Search comes first
 	Brief         bool      // without descriptions and links
 	Outline       bool      // ID and Tag only

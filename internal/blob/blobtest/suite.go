@@ -35,7 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"commits and deletes of one digest at once":  testCommitsAndDeletes,
 		"the uploader may use its buffer for others": testBufferReuse,
 		"what was declared changes nothing":          testDeclared,
-		"an identity is no blob":                          testIdentity,
+		"an identity is no blob":                     testIdentity,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
