@@ -134,7 +134,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually.Holds(t, "ready again", ready(200))
-	s.field(t, "database: this node says again", "node")
+	s.field(t, "database: the row of this node is renewed again", "node")
 	s.field(t, "the upkeep reaches the database again from this node", "failures")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

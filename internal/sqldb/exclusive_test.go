@@ -32,7 +32,7 @@ func later(t *testing.T, exclusive bool) fs.FS {
 	must(t, 0, err)
 	mark := ""
 	if exclusive {
-		mark = exclusiveMark + "\n"
+		mark = exclusiveLine + "\n"
 	}
 	for _, d := range []string{"sqlite", "postgres"} {
 		all[d+"/9001_first.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE first (id BIGINT);\n")}
@@ -47,7 +47,7 @@ func old(db *DB) string {
 	return `INSERT INTO nodes (id, version, schema, seen_at) VALUES ('old', 'v1', 10, ` + db.ClockSQL() + `)`
 }
 
-// patient is a pace at which no node that lives is taken for gone.
+// patient is a pace at which no node that lives counts as gone.
 func patient(giveUp time.Duration) Pace {
 	return Pace{Beat: 50 * time.Millisecond, Lease: time.Hour, Gone: time.Hour, GiveUp: giveUp}
 }
@@ -75,7 +75,7 @@ func TestSchemaIsTold(t *testing.T) {
 		start(Options{})
 		start(Options{}, later(t, false))
 		start(Options{}, later(t, false))
-		told := regexp.MustCompile(`level=INFO msg="schema made" version=(\d+)\n.* level=INFO msg="schema upgraded" from=(\d+) to=9002\n$`).FindStringSubmatch(log.String())
+		told := regexp.MustCompile(`level=INFO msg="schema created" version=(\d+)\n.* level=INFO msg="schema upgraded" from=(\d+) to=9002\n$`).FindStringSubmatch(log.String())
 		if told == nil || told[1] != told[2] || strings.Count(log.String(), "\n") != 2 {
 			t.Errorf("%s:\n%s", name, log.String())
 		}
@@ -108,7 +108,7 @@ func TestUpgradeWaitsForOlder(t *testing.T) {
 	before := count(t, a, `SELECT MAX(version_id) FROM goose_db_version`)
 	o := Options{Node: "v2", Pace: patient(100 * time.Millisecond)}
 	_, err = open(o, later(t, true))
-	if err == nil || !strings.Contains(err.Error(), "schema version 9002 cannot be made while older nodes run, and after 100ms there are still: "+a.NodeID()+" (granary v1, schema ") ||
+	if err == nil || !strings.Contains(err.Error(), "the schema cannot be upgraded to version 9002 while older nodes run, and after 100ms these still do: "+a.NodeID()+" (granary v1, schema ") ||
 		!strings.HasSuffix(err.Error(), "nothing was changed; stop these nodes, then start again") {
 		t.Errorf("beside an older node: %v", err)
 	}

@@ -78,7 +78,7 @@ func TestPoolerModes(t *testing.T) {
 				if err == nil {
 					t.Fatal(errors.Join(errors.New(when+" it was taken"), db.Close()))
 				}
-				if text := err.Error(); !strings.Contains(text, "a pooler in "+mode+" mode is between") || !strings.Contains(text, "pool_mode = session") || time.Since(began) > startWait/2 {
+				if text := err.Error(); !strings.Contains(text, "a pooler in "+mode+" mode stands between") || !strings.Contains(text, "pool_mode = session") || time.Since(began) > startWait/2 {
 					t.Errorf("%s: %v", when, err)
 				}
 			}
@@ -179,7 +179,7 @@ func TestExclusiveBehindPooler(t *testing.T) {
 func TestBeginningIsBounded(t *testing.T) {
 	config, err := postgresConfig(worded(t, metadbtest.Postgres(t, migrated), "connect_timeout", "1"))
 	must(t, config, err)
-	afterwards(config, func(ctx context.Context, conn *pgconn.PgConn) error {
+	onConnect(config, func(ctx context.Context, conn *pgconn.PgConn) error {
 		_, err := ask(ctx, conn, `SELECT pg_sleep(60)`)
 		return err
 	})

@@ -22,7 +22,7 @@ func files() fs.FS {
 		for name, text := range map[string]string{
 			"0001_words.sql": `CREATE TABLE words (word TEXT NOT NULL PRIMARY KEY, bytes ` + map[string]string{"sqlite": "BLOB", "postgres": "BYTEA"}[kind] + `);`,
 			"0002_nodes.sql": `CREATE TABLE nodes (id TEXT NOT NULL PRIMARY KEY, version TEXT NOT NULL, schema BIGINT NOT NULL, seen_at BIGINT NOT NULL);`,
-			"0003_more.sql":  exclusiveMark + "\nSELECT 1;",
+			"0003_more.sql":  exclusiveLine + "\nSELECT 1;",
 		} {
 			all[kind+"/"+name] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text + "\n")}
 		}

@@ -97,7 +97,7 @@ func TestBesideRefuses(t *testing.T) {
 		t.Errorf("it was made: %v", err)
 	}
 	for _, tt := range []struct{ spoil, want string }{
-		{`DROP TABLE goose_db_version`, "it holds no records of granary; granary serve makes them"},
+		{`DROP TABLE goose_db_version`, "it is no database of granary; granary serve creates the schema"},
 		{`DELETE FROM goose_db_version WHERE version_id > 1`, "it has schema version 1, older than the"},
 		{`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)`, "it has schema version 9999, newer than the"},
 	} {
