@@ -79,7 +79,7 @@ func fillings() []filling {
 			db.tokens.put(t.Digest, t, stamp{})
 		}, tokens},
 		{"files", func(db *DB, n, large int) {
-			c := apart(registry.Coordinates{Name: registry.Name(text(n, 8)), Version: "1.0.0", File: "tool.tar.gz"})
+			c := cloned(registry.Coordinates{Name: registry.Name(text(n, 8)), Version: "1.0.0", File: "tool.tar.gz"})
 			f := foundFile{registry.File{Name: c.File, Status: registry.Status(text(1, 8))}, make([]byte, 30+50*large)}
 			db.files.put(fileKey{7, c}, f, stamp{})
 		}, func(db *DB) forgetter { return db.files }},
