@@ -124,7 +124,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually.Holds(t, "not ready", ready(503))
-	s.field(t, "database: this node cannot say", "error")
+	s.field(t, "database: cannot renew the row of this node", "error")
 	s.field(t, "the upkeep cannot reach the database from this node", "error")
 	for range 40 { // two seconds
 		time.Sleep(50 * time.Millisecond)

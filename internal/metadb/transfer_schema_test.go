@@ -236,7 +236,7 @@ func TestTransferToSQLite(t *testing.T) {
 	if n := count(t, to, `SELECT COUNT(*) FROM pragma_foreign_key_check`); n != 0 {
 		t.Errorf("%d rows refer to nothing", n)
 	}
-	if err := Copy(t.Context(), from, to, nil); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
+	if err := Copy(t.Context(), from, to, nil); err == nil || !strings.Contains(err.Error(), "the target must be an empty database") {
 		t.Errorf("a second transfer: %v", err)
 	}
 }

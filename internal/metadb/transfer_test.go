@@ -79,7 +79,7 @@ func TestCopy(t *testing.T) {
 		t.Errorf("%d packages are listed, %v", listed.Total, err)
 	}
 
-	if err := Copy(t.Context(), from, to, func(string, int64) {}); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
+	if err := Copy(t.Context(), from, to, func(string, int64) {}); err == nil || !strings.Contains(err.Error(), "the target must be an empty database") {
 		t.Errorf("a second transfer: %v", err)
 	}
 	if err := Copy(t.Context(), to, openPostgres(t, sqldb.Options{}), nil); err == nil || !strings.Contains(err.Error(), "from PostgreSQL to SQLite") {
