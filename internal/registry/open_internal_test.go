@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestDownloadsBetweenFlushesAreBounded: of those that are noted the last counts.
+// TestDownloadsBetweenFlushesAreBounded: of the noted downloads of a package the last
+// counts.
 func TestDownloadsBetweenFlushesAreBounded(t *testing.T) {
 	now := time.Unix(1, 0)
 	r := &Registry{Now: func() time.Time { return now }}
@@ -21,7 +22,7 @@ func TestDownloadsBetweenFlushesAreBounded(t *testing.T) {
 	}
 }
 
-// touched fails once, and then keeps what it was told.
+// touched fails once, and then stores what it gets.
 type touched struct {
 	Records
 	err error
@@ -37,7 +38,7 @@ func (r *touched) TouchDownloads(_ context.Context, at map[int64]time.Time) erro
 	return nil
 }
 
-// What a flush could not record the next one records, beside what came since.
+// If a flush fails, the next one records its downloads with the newer ones.
 func TestDownloadsWaitForTheNextFlush(t *testing.T) {
 	away := errors.New("away")
 	records := &touched{err: away}

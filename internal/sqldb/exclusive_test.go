@@ -16,8 +16,7 @@ import (
 	"granary/internal/metadb/metadbtest"
 )
 
-// later is the migrations of a later granary: one more, 9001, and then 9002,
-// which is exclusive where that is said.
+// later is the migrations of a later granary: 9001, and 9002, which may be exclusive.
 func later(t *testing.T, exclusive bool) fs.FS {
 	t.Helper()
 	all := fstest.MapFS{}
@@ -41,7 +40,7 @@ func later(t *testing.T, exclusive bool) fs.FS {
 	return all
 }
 
-// old is the row of a node that was seen just now, of a granary that does not
+// old inserts the row of a node that was seen just now, of a granary that does not
 // know the later schema.
 func old(db *DB) string {
 	return `INSERT INTO nodes (id, version, schema, seen_at) VALUES ('old', 'v1', 10, ` + db.ClockSQL() + `)`
@@ -52,7 +51,7 @@ func patient(giveUp time.Duration) Pace {
 	return Pace{Beat: 50 * time.Millisecond, Lease: time.Hour, Gone: time.Hour, GiveUp: giveUp}
 }
 
-// A schema that was made or brought up to date is told once, with both versions.
+// Creating and upgrading a schema is logged once, with both versions.
 func TestSchemaIsTold(t *testing.T) {
 	path, dsn := filepath.Join(t.TempDir(), "granary.db"), metadbtest.NewCluster(t).DSN("granary")
 	for name, open := range map[string]opener{
@@ -82,7 +81,8 @@ func TestSchemaIsTold(t *testing.T) {
 	}
 }
 
-// A migration that is not exclusive goes ahead beside older nodes, and they go on.
+// A migration that is not exclusive is applied while older nodes run, and they
+// continue.
 func TestUpgradeBesideOlder(t *testing.T) {
 	open := postgresOpener(t)
 	a, err := open(Options{Node: "v1", Pace: patient(0)})
@@ -98,9 +98,9 @@ func TestUpgradeBesideOlder(t *testing.T) {
 	}
 }
 
-// An exclusive one waits for older nodes, and in the end names them. Nothing is
-// changed then, not by the migrations before it either. A node that stopped in
-// order is waited for no longer.
+// An exclusive migration waits for older nodes, and finally fails and names them.
+// Nothing is changed then, not even by the migrations before it. It does not wait for
+// a node that stopped in order.
 func TestUpgradeWaitsForOlder(t *testing.T) {
 	open := postgresOpener(t)
 	a, err := open(Options{Node: "v1", Pace: patient(0)})
@@ -124,8 +124,8 @@ func TestUpgradeWaitsForOlder(t *testing.T) {
 	}
 }
 
-// A node that was killed is waited for until it was not seen for a while. Two new
-// nodes that start meanwhile both come up; an old one waits, and is refused.
+// It waits for a node that was killed until that counts as gone. Two new nodes that
+// start meanwhile both start; an old one waits, and is refused.
 func TestUpgradeAfterKilled(t *testing.T) {
 	open := postgresOpener(t)
 	db, err := open(Options{})
@@ -161,7 +161,7 @@ func TestUpgradeAfterKilled(t *testing.T) {
 	}
 }
 
-// A node that says that it is there while another looks is seen by it.
+// A node that renews its row while the migration looks is seen by it.
 func TestUpgradeSeesLateWord(t *testing.T) {
 	open := postgresOpener(t)
 	db, err := open(Options{})
@@ -190,7 +190,7 @@ func TestUpgradeSeesLateWord(t *testing.T) {
 	}
 }
 
-// What a node began before it was gone is waited for, too.
+// It also waits for transactions of nodes that are gone.
 func TestUpgradeWaitsForTransactions(t *testing.T) {
 	open := postgresOpener(t)
 	db, err := open(Options{})
@@ -209,8 +209,8 @@ func TestUpgradeWaitsForTransactions(t *testing.T) {
 	closing(t, b, err)
 }
 
-// On SQLite the file lock keeps others away: a row that a killed server left
-// holds nobody up.
+// On SQLite the file lock keeps others away: the row of a killed server delays
+// nothing.
 func TestUpgradeOfOneFile(t *testing.T) {
 	path := t.TempDir() + "/granary.db"
 	db, err := openLite(t.Context(), path, files(), Options{})
@@ -225,8 +225,8 @@ func TestUpgradeOfOneFile(t *testing.T) {
 	}
 }
 
-// The first upgrade to a granary that knows of nodes comes from a schema without
-// them: there is nothing to wait for, also where an exclusive migration follows.
+// The first upgrade to a granary with nodes comes from a schema without them: there is
+// nothing to wait for, even if an exclusive migration follows.
 func TestUpgradeFromBeforeNodes(t *testing.T) {
 	cluster, path := metadbtest.NewCluster(t), t.TempDir()+"/granary.db"
 	for name, open := range map[string]opener{
