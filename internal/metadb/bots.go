@@ -61,8 +61,8 @@ func (db *DB) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, to
 		if err != nil {
 			return auth.PersonalToken{}, err
 		}
-		// Through the bot, the new holder of the secret must not see more than
-		// before.
+		// The actor holds the secret from now on: the bot sees what the actor may
+		// see.
 		if err := t.Exec(`UPDATE users SET external = $1 WHERE id = $2`, sqldb.Bool(a.External), successor.UserID); err != nil {
 			return auth.PersonalToken{}, err
 		}

@@ -97,8 +97,8 @@ func placeID(at projects.Place) int64 {
 }
 
 // room returns Full if the owner, the first of args, has no room for more rows: more
-// is 1 before a row is added, 0 after. Hidden if the owner is deleted. Until the
-// transaction ends, room of another one waits for this owner.
+// is 1 before a row is added, 0 after. Hidden if the owner is deleted. It locks the
+// owner's row, so that another transaction waits in room until this one ends.
 func (t tx) room(ctx context.Context, c limited, more int, most fault.Limit, args ...any) error {
 	if c.hold != "" {
 		if err := t.holdOwner(c, args[0]); err != nil {

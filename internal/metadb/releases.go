@@ -122,7 +122,7 @@ func chosenReleases(projectID int64, f releases.Filter, p page.Request) sqldb.Wh
 	return w
 }
 
-// readInParts makes large releases be read in brief, and their description and links
+// readInParts lets large releases be read in brief, and their description and links
 // in parts.
 func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all sqldb.Where, unlinked bool) {
 	large, read := steps.IsLarge(), steps.Read

@@ -12,8 +12,8 @@ import (
 // that is begun after it and ends within this time, are consistent.
 const Grace = 24 * time.Hour
 
-// GraceNow is Grace if an operator wants the space at once: longer than any publish
-// takes from PinBlob to its record.
+// GraceNow is the grace period if an operator wants the space at once: longer than any
+// publish takes from PinBlob to its record.
 const GraceNow = time.Hour
 
 const purgeStep = 500 // packages removed in one transaction

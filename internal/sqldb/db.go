@@ -69,7 +69,7 @@ type Options struct {
 	Node string
 
 	// Reserve frees space that was held back on SQLite's disk, and reports whether it
-	// freed any. It is called if a Freeing transaction finds the disk full; the
+	// is free now. It is called if a Freeing transaction finds the disk full; the
 	// transaction is then run once more. nil if no space is held back.
 	Reserve func() bool
 

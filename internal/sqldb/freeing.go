@@ -21,7 +21,7 @@ func Freeing(ctx context.Context) context.Context {
 }
 
 // retriesWithReserve reports whether a transaction failed for lack of space, and
-// should run once more because space was freed for it.
+// should run once more because the reserve was freed for it.
 func (w *writer) retriesWithReserve(ctx context.Context, err error) bool {
 	return err != nil && IsFull(err) && ctx.Value(freesSpace{}) != nil && w.reserve != nil && w.reserve()
 }
