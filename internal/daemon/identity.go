@@ -112,8 +112,8 @@ func checkTarget(ctx context.Context, to, from any) error {
 	return nil
 }
 
-// passMark gives a copy of a store its identity, by which the records know it.
-func passMark(ctx context.Context, to blob.Store, from blob.Source) error {
+// passIdentity gives a copy of a store its identity, by which the records know it.
+func passIdentity(ctx context.Context, to blob.Store, from blob.Source) error {
 	identity, err := identityOf(ctx, from)
 	if target, ok := to.(blob.Identified); ok && err == nil && identity != "" {
 		err = target.SetIdentity(ctx, identity)

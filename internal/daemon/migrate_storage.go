@@ -53,7 +53,7 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 	}
 	done, err := blob.Copy(ctx, target, source, blob.CopyOptions{Verify: verify, Report: report})
 	if err == nil {
-		err = passMark(ctx, target, source)
+		err = passIdentity(ctx, target, source)
 	}
 	if err != nil {
 		return done, fmt.Errorf("%w; run it again to continue", err)

@@ -66,12 +66,12 @@ func TestTwoNodes(t *testing.T) {
 		return strings.Contains(metrics, line)
 	}
 	upkeep := func(n node) bool { return shows(n, "granary_upkeep_running 1\n") }
-	const folded = `granary_task_duration_seconds_count{outcome="done",task="fold"}`
+	const summed = `granary_task_duration_seconds_count{outcome="done",task="counters"}`
 	eventually.Holds(t, "one node does the upkeep", func() bool { return upkeep(nodes[0]) != upkeep(nodes[1]) })
-	eventually.Holds(t, "it shows its work", func() bool { return shows(nodes[0], folded) || shows(nodes[1], folded) })
+	eventually.Holds(t, "it shows its work", func() bool { return shows(nodes[0], summed) || shows(nodes[1], summed) })
 	for _, n := range nodes {
-		if upkeep(n) != shows(n, folded) {
-			t.Errorf("upkeep %v, folds shown %v", upkeep(n), shows(n, folded))
+		if upkeep(n) != shows(n, summed) {
+			t.Errorf("upkeep %v, folds shown %v", upkeep(n), shows(n, summed))
 		}
 	}
 	ready := func(want int) func() bool {

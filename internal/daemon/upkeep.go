@@ -71,7 +71,7 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	var both sync.WaitGroup
 	both.Go(func() {
 		every(ctx, foldEvery, func() {
-			s.tasks.do(ctx, log, "fold", func(ctx context.Context) (int, error) { return 0, s.db.SumCounters(ctx) })
+			s.tasks.do(ctx, log, "counters", func(ctx context.Context) (int, error) { return 0, s.db.SumCounters(ctx) })
 		})
 	})
 	both.Go(func() { s.cleaning(ctx, log, retention) })

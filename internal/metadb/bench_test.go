@@ -14,6 +14,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/metadb"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
@@ -23,7 +24,7 @@ import (
 func benchDB(b *testing.B) (*metadb.DB, projects.Project, access.Actor) {
 	b.Helper()
 	ctx := context.Background()
-	db, err := metadb.OpenSQLite(ctx, filepath.Join(b.TempDir(), "granary.db"), sqldb.Options{})
+	db, err := openBench(b)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -44,6 +45,23 @@ func benchDB(b *testing.B) (*metadb.DB, projects.Project, access.Actor) {
 		b.Fatal(err)
 	}
 	return db, p, access.Actor{Kind: access.User, UserID: u.ID, Username: "root"}
+}
+
+// openBench opens a fresh database, SQLite on a disk or PostgreSQL as
+// GRANARY_TEST_DATABASE says.
+func openBench(b *testing.B) (*metadb.DB, error) {
+	b.Helper()
+	if !metadbtest.Wanted() {
+		return metadb.OpenSQLite(context.Background(), filepath.Join(b.TempDir(), "granary.db"), sqldb.Options{})
+	}
+	dsn := metadbtest.Postgres(b, func(dsn string) error {
+		db, err := metadb.OpenPostgres(context.Background(), dsn, sqldb.Options{})
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	})
+	return metadb.OpenPostgres(context.Background(), dsn, sqldb.Options{})
 }
 
 // publication is the n-th file, of size bytes that no other file has.

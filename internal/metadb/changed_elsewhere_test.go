@@ -1,12 +1,14 @@
 package metadb
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"granary/internal/audit"
 	"granary/internal/auth"
+	"granary/internal/eventually"
 	"granary/internal/sqldb"
 )
 
@@ -31,10 +33,6 @@ func TestWritesFromBeside(t *testing.T) {
 		if _, err := beside.SetBlocked(t.Context(), ada.ID, blocked, audit.Event{}); err != nil {
 			t.Fatal(err)
 		}
-		for until := time.Now().Add(30 * time.Second); seen() != blocked; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(until) {
-				t.Fatalf("blocked: %v is never seen", blocked)
-			}
-		}
+		eventually.Holds(t, fmt.Sprintf("blocked %v is seen", blocked), func() bool { return seen() == blocked })
 	}
 }

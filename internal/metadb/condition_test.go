@@ -12,6 +12,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/blob"
+	"granary/internal/eventually"
 	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
@@ -195,13 +196,9 @@ func TestCreatorsBehindOneRow(t *testing.T) {
 // waitingMany returns once that many transactions wait for a lock.
 func waitingMany(t *testing.T, db *DB, many int) {
 	t.Helper()
-	until := time.Now().Add(20 * time.Second)
-	for n := 0; n < many; time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("%d wait, want %d", n, many)
-		}
-		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
-	}
+	eventually.Holds(t, fmt.Sprintf("%d transactions wait for a lock", many), func() bool {
+		return count(t, db, `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) >= int64(many)
+	})
 }
 
 // A condition is checked against the file that an installer would get.

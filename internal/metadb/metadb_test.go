@@ -28,7 +28,7 @@ func openSQLite(t testing.TB) *DB { return openSQLiteWith(t, sqldb.Options{}) }
 
 func openSQLiteWith(t testing.TB, o sqldb.Options) *DB {
 	t.Helper()
-	db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "granary.db"), o)
+	db, err := OpenSQLite(t.Context(), filepath.Join(metadbtest.Memory(t), "granary.db"), o)
 	return closing(t, db, err)
 }
 
@@ -84,16 +84,6 @@ func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 		t.Fatal(err)
 	}
 	return v
-}
-
-// eventually waits some seconds for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 // do runs statements without the methods of the database.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"granary/internal/auth"
+	"granary/internal/eventually"
 	"granary/internal/fault"
 	"granary/internal/sqldb"
 )
@@ -17,7 +18,7 @@ func TestNodeCutOff(t *testing.T) {
 	must(t, holder, err)
 	_, err = holder.ExecContext(t.Context(), `DELETE FROM nodes`)
 	must(t, 0, err)
-	eventually(t, "it refuses to say who may", func() bool {
+	eventually.Holds(t, "it refuses to say who may", func() bool {
 		_, err := db.FindToken(t.Context(), auth.DigestOf("secret"))
 		return fault.Is(err, fault.Unavailable)
 	})
@@ -25,7 +26,7 @@ func TestNodeCutOff(t *testing.T) {
 		t.Errorf("it publishes: %v", err)
 	}
 	must(t, 0, holder.Rollback())
-	eventually(t, "it publishes again", func() bool {
+	eventually.Holds(t, "it publishes again", func() bool {
 		_, err := db.AddFile(t.Context(), publication(p.ID, "1.0.0", "f"))
 		return err == nil
 	})

@@ -230,9 +230,7 @@ func TestSweepLeavesWhatIsPinned(t *testing.T) {
 // waiting returns once a connection waits for a lock.
 func waiting(t *testing.T, db *DB) {
 	t.Helper()
-	for n := 0; n == 0; time.Sleep(5 * time.Millisecond) {
-		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
-	}
+	waitingMany(t, db, 1)
 }
 
 // A request reads the epoch once: its project is as fresh as its token. It sees

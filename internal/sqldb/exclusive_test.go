@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -90,7 +91,7 @@ func TestUpgradeBesideOlder(t *testing.T) {
 	b, err := open(Options{Node: "v2", Pace: patient(0)}, later(t, false))
 	closing(t, b, err)
 	do(t, a, `UPDATE nodes SET seen_at = 1`)
-	eventually(t, "both are seen", func() bool { return count(t, a, `SELECT MIN(seen_at) FROM nodes`) > 1 })
+	eventually.Holds(t, "both are seen", func() bool { return count(t, a, `SELECT MIN(seen_at) FROM nodes`) > 1 })
 	must(t, 0, a.Ping(t.Context()))
 	nodes, err := b.Nodes(t.Context())
 	if must(t, nodes, err); len(nodes) != 2 {
@@ -148,7 +149,7 @@ func TestUpgradeAfterKilled(t *testing.T) {
 			t.Cleanup(func() { _ = b.Close() })
 		})
 	}
-	eventually(t, "one of them waits", func() bool {
+	eventually.Holds(t, "one of them waits", func() bool {
 		return count(t, db, `SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) == 1
 	})

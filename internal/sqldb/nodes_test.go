@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/eventually"
 	"granary/internal/fault"
 	"granary/internal/metadb/metadbtest"
 )
@@ -35,16 +36,6 @@ func postgresOpener(t *testing.T) opener {
 	return func(o Options, migrations ...fs.FS) (*DB, error) {
 		o.MaxConnections = leastConns
 		return openServer(t.Context(), dsn, orFiles(migrations), o)
-	}
-}
-
-// eventually waits some seconds for a condition.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for until := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("never: %s", what)
-		}
 	}
 }
 
@@ -85,9 +76,9 @@ func TestNodesAreSeen(t *testing.T) {
 			t.Fatalf("nodes: %v", nodes)
 		}
 		do(t, db, `UPDATE nodes SET seen_at = 1`)
-		eventually(t, "it is seen again", func() bool { return count(t, db, `SELECT MIN(seen_at) FROM nodes`) > 1 })
+		eventually.Holds(t, "it is seen again", func() bool { return count(t, db, `SELECT MIN(seen_at) FROM nodes`) > 1 })
 		do(t, db, `DELETE FROM nodes`)
-		eventually(t, "it is there again", func() bool { return count(t, db, `SELECT COUNT(*) FROM nodes`) == 1 })
+		eventually.Holds(t, "it is there again", func() bool { return count(t, db, `SELECT COUNT(*) FROM nodes`) == 1 })
 
 		must(t, 0, db.Close())
 		after, err := open(Options{Attach: true})
@@ -129,8 +120,8 @@ func cutOff(t *testing.T) (db *DB, end func(newer int)) {
 	_, err = holder.ExecContext(t.Context(), `DELETE FROM nodes`)
 	must(t, 0, err)
 	refuses := func(err error) bool { return fault.Is(err, fault.Unavailable) }
-	eventually(t, "it refuses to write", func() bool { return refuses(db.Ping(t.Context())) })
-	eventually(t, "it refuses a statement", func() bool {
+	eventually.Holds(t, "it refuses to write", func() bool { return refuses(db.Ping(t.Context())) })
+	eventually.Holds(t, "it refuses a statement", func() bool {
 		return refuses(db.Run(t.Context(), &Statement{Query: `SELECT 1`, Into: []any{new(int)}}))
 	})
 	if err := db.RunTogether(nil); !refuses(err) || !refuses(db.Current()) {
@@ -148,7 +139,7 @@ func cutOff(t *testing.T) (db *DB, end func(newer int)) {
 func TestNodeCutOff(t *testing.T) {
 	db, end := cutOff(t)
 	end(0)
-	eventually(t, "it works again", func() bool { return db.Ping(t.Context()) == nil })
+	eventually.Holds(t, "it works again", func() bool { return db.Ping(t.Context()) == nil })
 	select {
 	case err := <-db.Outdated():
 		t.Error(err)

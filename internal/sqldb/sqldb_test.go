@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -41,7 +41,7 @@ func openServer(ctx context.Context, dsn string, files fs.FS, o Options) (*DB, e
 // openSQLite is a fresh database.
 func openSQLite(t testing.TB) *DB {
 	t.Helper()
-	db, err := openLite(t.Context(), filepath.Join(t.TempDir(), "words.db"), files(), Options{})
+	db, err := openLite(t.Context(), filepath.Join(metadbtest.Memory(t), "words.db"), files(), Options{})
 	return closing(t, db, err)
 }
 
@@ -102,7 +102,7 @@ func words(t *testing.T, db *DB) string {
 // waiting returns once a transaction of PostgreSQL waits for a lock.
 func waiting(t *testing.T, db *DB) {
 	t.Helper()
-	for n := 0; n == 0; time.Sleep(5 * time.Millisecond) {
-		must(t, 0, db.Row(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).Scan(&n))
-	}
+	eventually.Holds(t, "a transaction waits for a lock", func() bool {
+		return count(t, db, `SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) > 0
+	})
 }

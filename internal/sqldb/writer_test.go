@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"granary/internal/eventually"
 	"granary/internal/fault"
 )
 
@@ -66,9 +66,7 @@ func TestGroupCommit(t *testing.T) {
 			results[name] = err
 		})
 	}
-	for len(sqliteWriter(db).queue) < len(jobs) {
-		time.Sleep(time.Millisecond)
-	}
+	eventually.Holds(t, "all wait", func() bool { return len(sqliteWriter(db).queue) >= len(jobs) })
 	release()
 	all.Wait()
 
@@ -114,9 +112,7 @@ func TestWriterLeavesWhoLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- db.Do(ctx, addWord("left")) }()
-	for len(sqliteWriter(db).queue) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually.Holds(t, "all wait", func() bool { return len(sqliteWriter(db).queue) > 0 })
 	cancel()
 	release()
 	if err := <-done; !fault.Is(err, fault.Unavailable) || !errors.Is(err, context.Canceled) {
@@ -138,9 +134,7 @@ func TestCloseWhileWaiting(t *testing.T) {
 	for i := range results {
 		all.Go(func() { results[i] = db.Do(context.Background(), addWord(fmt.Sprint("f", i))) })
 	}
-	for len(sqliteWriter(db).queue) < len(results) {
-		time.Sleep(time.Millisecond)
-	}
+	eventually.Holds(t, "all wait", func() bool { return len(sqliteWriter(db).queue) >= len(results) })
 	closed := make(chan error, 1)
 	go func() { closed <- db.Close() }()
 	release()
