@@ -124,7 +124,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually.Holds(t, "not ready", ready(503))
-	s.field(t, "database: this node cannot say", "error")
+	s.field(t, "database: cannot renew the row of this node", "error")
 	s.field(t, "the background tasks cannot reach the database from this node", "error")
 	for range 40 { // two seconds
 		time.Sleep(50 * time.Millisecond)
@@ -134,7 +134,7 @@ func TestLogIsJSONToTheLastLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually.Holds(t, "ready again", ready(200))
-	s.field(t, "database: this node says again", "node")
+	s.field(t, "database: the row of this node is renewed again", "node")
 	s.field(t, "the background tasks reach the database again from this node", "failures")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

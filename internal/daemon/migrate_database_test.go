@@ -54,7 +54,7 @@ func TestMigrateDatabase(t *testing.T) {
 	if err := move(key); err != nil {
 		t.Fatal(err)
 	}
-	wants("twice", move(key), "an empty database is wanted")
+	wants("twice", move(key), "the target must be an empty database")
 
 	serves := func(environ []string, args ...string) (stop func() string) {
 		t.Helper()
@@ -80,7 +80,7 @@ func TestMigrateDatabase(t *testing.T) {
 	if err := back(key); err != nil {
 		t.Fatal(err)
 	}
-	wants("twice", back(key), "an empty database is wanted")
+	wants("twice", back(key), "the target must be an empty database")
 	serves(nil, "--data-dir="+again)()
 }
 

@@ -51,7 +51,7 @@ func TestOutdatedServerEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = <-ended
-	const begins, ends = "the server ended: this node was taken for gone, and its granary is too old for the database now: it has schema version 9001, newer than the ",
+	const begins, ends = "the server ended: other nodes counted this one as gone, and its granary is now too old for the database: it has schema version 9001, newer than the ",
 		" that granary v1.2.3 knows; start the newer granary"
 	if err == nil || !strings.HasPrefix(err.Error(), begins) || !strings.HasSuffix(err.Error(), ends) {
 		t.Errorf("it ended with %v", err)

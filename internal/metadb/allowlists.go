@@ -45,7 +45,8 @@ func (db *DB) AllowJobs(ctx context.Context, projectID int64, source projects.Pl
 	return err
 }
 
-// dropGoneSources takes what was deleted off the list: it takes no room.
+// dropGoneSources removes deleted projects and groups from the list, so that they do
+// not count against the limit.
 func (t tx) dropGoneSources(projectID int64) error {
 	return t.Exec(`DELETE FROM job_token_allowlist WHERE project_id = $1
 		AND (source_project_id IN (SELECT p.id FROM job_token_allowlist l CROSS JOIN projects p
@@ -54,7 +55,7 @@ func (t tx) dropGoneSources(projectID int64) error {
 				WHERE l.project_id = $1 AND n.id = l.source_namespace_id AND n.deleted_at IS NOT NULL))`, projectID)
 }
 
-// recordSource completes the event with the project or group that is meant.
+// recordSource records the event with the project or group that was let in or out.
 func (t tx) recordSource(ctx context.Context, source projects.Place, e audit.Event) error {
 	in := audit.Entity{Type: audit.Group, ID: source.GroupID}
 	if source.ProjectID != 0 {

@@ -13,8 +13,8 @@ import (
 	"granary/internal/trail"
 )
 
-// eventColumns are those of an event. The target comes last: it may be what the
-// same statement makes.
+// eventColumns are the columns of an event. The target's id is last: the same
+// statement may make it.
 const eventColumns = `id, name, entity_type, entity_id, entity_path,
 	author_id, author_username, author_name, credential, credential_id, address, sudo_id, sudo_username,
 	target_type, target_details, change, change_from, change_to, target_id`
@@ -23,14 +23,14 @@ const insertEvent = `INSERT INTO audit_events (` + eventColumns + `)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 	ON CONFLICT (id) DO NOTHING`
 
-// Bounds of an event, so that a row stays small whatever names there are.
+// Bounds of an event's texts, so that a row stays small.
 const (
 	maxEventText = 255  // characters
 	maxEventPath = 1024 // characters
 )
 
-// record keeps events in the transaction of the deed that they tell of. What
-// deletes a project, group or user records it first, while it has its path.
+// record inserts events in the transaction of their deed. A deed that deletes a
+// project, group or user records it first, while it has its path.
 func (t tx) record(ctx context.Context, events ...audit.Event) error {
 	for _, e := range events {
 		if err := t.recordOne(ctx, e); err != nil {
@@ -40,9 +40,9 @@ func (t tx) record(ctx context.Context, events ...audit.Event) error {
 	return nil
 }
 
-// recordOne keeps an event under its moment, or the next that is free. No other
-// id is looked for, so that publishers on several servers meet only where they
-// have the same one.
+// recordOne inserts an event with its time as the id, or the next free id. It asks for
+// no other id, so that publishers on several nodes conflict only if they have the same
+// one.
 func (t tx) recordOne(ctx context.Context, e audit.Event) error {
 	values, err := eventValues(ctx, t, e)
 	if err != nil {
@@ -86,12 +86,12 @@ func entityPath(ctx context.Context, q sqldb.Queries, in audit.Entity) (path str
 		err = q.Row(ctx, `SELECT username FROM users WHERE id = $1`, in.ID).Scan(&path)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil // it went before the deed was done: the event has its id
+		return "", nil // it was deleted before the deed: the event has its id
 	}
 	return path, sqldb.Classify(err)
 }
 
-// cut is the text with so many characters at most, and valid UTF-8.
+// cut is the text as valid UTF-8 of at most so many characters.
 func cut(s string, most int) string {
 	if len(s) <= most && utf8.ValidString(s) {
 		return s
@@ -113,16 +113,16 @@ func scanEvent(row sqldb.Scanner) (audit.Event, error) {
 	return e, sqldb.Classify(err)
 }
 
-// chosenEvents is the filter. An id is a time, so that either bound is one of
-// the index.
+// chosenEvents is the conditions of a filter. An id is a time, so that both bounds are
+// a range of the index.
 func chosenEvents(f trail.Filter) *sqldb.Where {
 	var w sqldb.Where
 	switch kind := string(f.EntityType); {
 	case f.EntityID != 0:
 		w.And("e.entity_type = ? AND e.entity_id = ?", kind, f.EntityID)
-	case f.EntityType == audit.Project: // nearly all are: the list itself is the quickest way
+	case f.EntityType == audit.Project: // nearly all events: reading the list in order is fastest
 		w.And("e.entity_type || '' = ?", kind)
-	case f.EntityType != "": // the partial index wants its own words
+	case f.EntityType != "": // repeats the condition of the partial index
 		w.And("e.entity_type <> 'Project' AND e.entity_type = ?", kind)
 	}
 	if !f.After.IsZero() {
@@ -137,7 +137,7 @@ func chosenEvents(f trail.Filter) *sqldb.Where {
 	return &w
 }
 
-// countedEvents is where counting stops: totals above it are not told.
+// countedEvents is where counting stops: the answer has no larger total.
 const countedEvents = 10000
 
 // ListEvents implements trail.Store.
@@ -155,8 +155,8 @@ func eventRows() listing[audit.Event] {
 	return listing[audit.Event]{from: "audit_events e", columns: eventColumns, order: "e.id DESC", scan: scanEvent}
 }
 
-// countEventsQuery counts what is told, and one more, so that there is a next
-// page where there is more.
+// countEventsQuery counts up to that, and one more, so that a page knows whether
+// another follows.
 func countEventsQuery(f trail.Filter, p page.Request) (string, []any) {
 	w := chosenEvents(f)
 	most := max(countedEvents, p.Offset()+p.Size) + 1

@@ -19,22 +19,21 @@ import (
 	"granary/internal/trail"
 )
 
-// events are those that are kept, newest first.
+// events are the recorded events, newest first.
 func events(t *testing.T, db *DB, f trail.Filter) []audit.Event {
 	t.Helper()
 	found, err := db.ListEvents(t.Context(), f, page.Request{Number: 1, Size: 100})
 	return must(t, found, err).Rows
 }
 
-// keep records events by themselves.
+// keep records events without a deed.
 func keepEvents(t *testing.T, db *DB, all ...audit.Event) {
 	t.Helper()
 	must(t, 0, db.do(t.Context(), func(tx tx) error { return tx.record(t.Context(), all...) }))
 }
 
-// An event is there exactly if its deed is done: not where the deed is refused
-// in the transaction, whether before the event is written or after, and no
-// deed without it.
+// An event is recorded if and only if its deed is done: not if the deed is refused in
+// the transaction, before the event is written or after.
 func TestEventsAreThereExactlyIfTheDeedIs(t *testing.T) {
 	db := open(t)
 	ctx := t.Context()
@@ -94,8 +93,8 @@ func TestEventsAreThereExactlyIfTheDeedIs(t *testing.T) {
 	want("no event, no deed", "project_path_updated", audit.PackagePublished)
 }
 
-// An id is a time. Events of one moment get ids of their own; a clock that was
-// ahead decides about none that come later.
+// An id is a time. Events of the same time get different ids; a clock that was ahead
+// does not affect later events.
 func TestEventIDsAreTimes(t *testing.T) {
 	db := open(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
@@ -118,7 +117,7 @@ func TestEventIDsAreTimes(t *testing.T) {
 	}
 }
 
-// Whatever names there are, a row stays small and is valid text.
+// Long and invalid names leave a row small and its text valid.
 func TestEventsAreCut(t *testing.T) {
 	db := open(t)
 	long := strings.Repeat("ä", 5000) + "\xff"
@@ -141,7 +140,7 @@ func TestEventsAreCut(t *testing.T) {
 	}
 }
 
-// The oldest go first, a few at a time.
+// The purge deletes the oldest first, a few at a time.
 func TestPurgeEvents(t *testing.T) {
 	db := open(t)
 	now := time.Now()
@@ -159,9 +158,9 @@ func TestPurgeEvents(t *testing.T) {
 	}
 }
 
-// Every list goes by an index in the order that it is shown in; none is
-// gathered and sorted. Without a filter, or for the type that nearly all have,
-// the list itself is walked from its end until the page is full.
+// Every list is read from an index in its order; none is sorted. Without a filter, or
+// for the type that nearly all events have, it is read from its end until the page is
+// full.
 func TestEventListsUseIndexes(t *testing.T) {
 	db := openSQLite(t)
 	span := trail.Filter{After: time.Unix(1, 0), Before: time.Unix(2, 0)}

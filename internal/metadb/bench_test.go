@@ -64,7 +64,7 @@ func openBench(b *testing.B) (*metadb.DB, error) {
 	return metadb.OpenPostgres(context.Background(), dsn, sqldb.Options{})
 }
 
-// publication is the n-th file, of size bytes that no other has.
+// publication is the n-th file, of size bytes that no other file has.
 func publication(projectID, n int64, size int) registry.Publication {
 	body := make([]byte, size)
 	copy(body, fmt.Sprint("file ", n))
@@ -77,8 +77,8 @@ func publication(projectID, n int64, size int) registry.Publication {
 	}
 }
 
-// BenchmarkAddFile records new versions with 4 KiB of bytes each: alone, and
-// with 16 publishers who share commits.
+// BenchmarkAddFile records new versions with 4 KiB of bytes each: with one publisher,
+// and with 16 that share commits.
 func BenchmarkAddFile(b *testing.B) {
 	for _, publishers := range []int{1, 16} {
 		b.Run(fmt.Sprintf("publishers-per-core=%d", publishers), func(b *testing.B) {
@@ -97,8 +97,8 @@ func BenchmarkAddFile(b *testing.B) {
 	}
 }
 
-// BenchmarkFindFile installs 4 KiB: the same file again, and one of more files
-// than are remembered.
+// BenchmarkFindFile finds a file of 4 KiB: always the same, and one of more files than
+// are cached.
 func BenchmarkFindFile(b *testing.B) {
 	ctx := context.Background()
 	db, p, _ := benchDB(b)
@@ -123,8 +123,8 @@ func BenchmarkFindFile(b *testing.B) {
 	}
 }
 
-// BenchmarkFindPlace is what permission costs a request: remembered, and after
-// something changed.
+// BenchmarkFindPlace is the cost of permission for a request: cached, and after a
+// change.
 func BenchmarkFindPlace(b *testing.B) {
 	ctx := context.Background()
 	db, _, actor := benchDB(b)

@@ -13,14 +13,14 @@ import (
 	"granary/internal/sqldb"
 )
 
-// botRole is a column: the role of the bot that the token t acts as, 0 where it
-// is a person's. The membership says; once it has ended, what it began with.
+// botRole is a column: the role of the bot that the token t acts as; 0 if t is a
+// person's. It is the bot's membership's, or if that has ended, the role at its start.
 const botRole = `COALESCE((SELECT COALESCE(m.access_level, b.access_level) FROM bots b
 		LEFT JOIN members m ON m.user_id = b.user_id AND (m.project_id = b.project_id OR m.namespace_id = b.namespace_id)
 		WHERE b.user_id = t.user_id), 0)`
 
-// InsertBotToken implements auth.Bots. The bot has no namespace of its own:
-// there is nothing for it to keep there.
+// InsertBotToken implements auth.Bots. A bot has no namespace of its own: it would
+// keep nothing there.
 func (db *DB) InsertBotToken(ctx context.Context, a access.Actor, b auth.Bot, token auth.PersonalToken, d auth.SecretDigest, most fault.Limit, check auth.CheckStanding) (auth.PersonalToken, error) {
 	return writePermission(ctx, db, func(t tx) (auth.PersonalToken, error) {
 		e, err := t.checkStanding(ctx, a, b, check)
@@ -61,7 +61,8 @@ func (db *DB) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, to
 		if err != nil {
 			return auth.PersonalToken{}, err
 		}
-		// Whoever holds the secret from now on sees through the bot what they see themselves.
+		// The actor holds the secret from now on: the bot sees what the actor may
+		// see.
 		if err := t.Exec(`UPDATE users SET external = $1 WHERE id = $2`, sqldb.Bool(a.External), successor.UserID); err != nil {
 			return auth.PersonalToken{}, err
 		}
@@ -69,7 +70,7 @@ func (db *DB) RotateBotToken(ctx context.Context, a access.Actor, b auth.Bot, to
 	})
 }
 
-// checkStanding asks check with what the actor is to a bot's place.
+// checkStanding calls check with the actor's standing at the bot's place.
 func (t tx) checkStanding(ctx context.Context, a access.Actor, b auth.Bot, check auth.CheckStanding) (audit.Event, error) {
 	standing, err := t.standingAt(ctx, projects.Place{ProjectID: b.ProjectID, GroupID: b.GroupID}, a)
 	if err != nil {
@@ -78,8 +79,8 @@ func (t tx) checkStanding(ctx context.Context, a access.Actor, b auth.Bot, check
 	return check(standing)
 }
 
-// ownerOf is whom a token is told of: its user, or where that is a bot, the
-// bot's place.
+// ownerOf is the entity of a token's events: its user, or if that is a bot, the bot's
+// place.
 func (t tx) ownerOf(ctx context.Context, userID int64) (audit.Entity, error) {
 	var project, group sql.NullInt64
 	err := t.Row(ctx, `SELECT project_id, namespace_id FROM bots WHERE user_id = $1`, userID).Scan(&project, &group)
@@ -92,8 +93,8 @@ func (t tx) ownerOf(ctx context.Context, userID int64) (audit.Entity, error) {
 	return audit.Entity{Type: audit.Group, ID: group.Int64}, sqldb.Classify(err)
 }
 
-// retireBot ends the membership of the bot that a revoked token acted as, if
-// no other token of its own is left.
+// retireBot ends the membership of the bot that a revoked token acted as, and blocks
+// the bot, if it has no other token.
 func (t tx) retireBot(tokenID int64) error {
 	const bot = `(SELECT b.user_id FROM bots b JOIN personal_access_tokens t ON t.user_id = b.user_id WHERE t.id = $1
 		AND NOT EXISTS (SELECT 1 FROM personal_access_tokens o WHERE o.user_id = b.user_id AND o.revoked = 0))`
@@ -103,7 +104,7 @@ func (t tx) retireBot(tokenID int64) error {
 	return t.Exec(`UPDATE users SET blocked = 1 WHERE id = `+bot, tokenID)
 }
 
-// botHasPlace is NotFound where the project or group of a bot is gone.
+// botHasPlace returns NotFound if the project or group of a bot is deleted.
 func botHasPlace(ctx context.Context, q sqldb.Queries, userID int64) error {
 	var n int
 	err := q.Row(ctx, `SELECT COUNT(*) FROM bots b

@@ -31,8 +31,7 @@ func newBot(t *testing.T, db *DB, at projects.Place, role access.Role) int64 {
 	return must(t, made, err).UserID
 }
 
-// stray gives a user a role behind the back of every rule, as older servers did
-// with bots.
+// stray gives a user a role without any check, as older servers did with bots.
 func stray(t *testing.T, db *DB, at projects.Place, userID int64, role access.Role, expires *time.Time) {
 	t.Helper()
 	_, err := writePermission(t.Context(), db, func(t tx) (int, error) {
@@ -70,7 +69,7 @@ func newBotWorld(t *testing.T, db *DB) botWorld {
 	return w
 }
 
-// roles is what an actor is everywhere, as each query that knows roles has it.
+// roles is the actor's role everywhere, from each query that computes roles.
 func (w botWorld) roles(t *testing.T, a access.Actor) string {
 	t.Helper()
 	ctx, one := t.Context(), page.Request{Number: 1, Size: 100}
@@ -115,8 +114,8 @@ func (w botWorld) roles(t *testing.T, a access.Actor) string {
 	return strings.Join(said, "\n")
 }
 
-// A bot counts in its one place, and below where that is a group. A membership
-// elsewhere changes nothing that any query answers, even where it is there.
+// A bot counts only in its place, and if that is a group, below it. A membership
+// elsewhere changes no query's answer, even if its row exists.
 func TestBotsCountAtHome(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		w := newBotWorld(t, db)
@@ -149,8 +148,8 @@ func TestBotsCountAtHome(t *testing.T) {
 	})
 }
 
-// The step that ends what bots were given elsewhere leaves all other memberships,
-// and an event of each that it ended, beside events of that very moment.
+// The migration that ends memberships of bots elsewhere leaves all other memberships.
+// It records an event for each that it ends, even if other events have the same time.
 func TestStepEndsStrayBots(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		w := newBotWorld(t, db)
@@ -193,7 +192,7 @@ func TestStepEndsStrayBots(t *testing.T) {
 	})
 }
 
-// applyAgain applies a step of the schema that changes rows only.
+// applyAgain applies a migration that changes only rows.
 func applyAgain(t *testing.T, db *DB, number int64) {
 	t.Helper()
 	conns := db.Writes
@@ -218,8 +217,8 @@ func applyAgain(t *testing.T, db *DB, number int64) {
 	must(t, 0, err)
 }
 
-// A query that asks for roles asks for those that count: its text goes on with
-// counted, or stands here with the reason.
+// A query for roles selects those that count: its text contains counted, or is listed
+// here with the reason.
 func TestRolesAreCounted(t *testing.T) {
 	asks := regexp.MustCompile(`\b(FROM|JOIN) members\b`)
 	apart := map[string]string{

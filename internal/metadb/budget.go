@@ -6,45 +6,45 @@ import (
 	"time"
 )
 
-// budget is the memory that all caches share. Where it is full, the heaviest cache
-// forgets some of its entries: whoever fills one cache takes from the others until
-// they are equal, and no further.
+// budget is the memory that all caches share. If it is full, the heaviest cache drops
+// some of its entries: a cache that grows takes from the others only until they are
+// equal.
 type budget struct {
-	limit  atomic.Int64 // bytes; 0: nothing is remembered
+	limit  atomic.Int64 // bytes; 0: nothing is cached
 	began  time.Time
 	caches []forgetter
 
 	weight   atomic.Int64 // bytes of all caches
 	trimming sync.Mutex
-	waking   atomic.Bool // the next sweep is on its way
+	waking   atomic.Bool // a sweep is scheduled
 }
 
 // forgetter is a cache as its budget sees it.
 type forgetter interface {
 	weighs() int64
-	shed(bytes int64) (freed int64)      // forgets about so much
-	sweep(now time.Duration) (left bool) // forgets what is too old
+	shed(bytes int64) (freed int64)      // drops about so many bytes
+	sweep(now time.Duration) (left bool) // drops entries that are too old
 	clear()
 }
 
 const (
-	sweepPause = 10 * time.Second // between looks for what is too old
-	shedParts  = 128              // a full budget is freed by one of so many parts
-	mostOfOne  = 4                // an entry above this fraction of the budget is not remembered
+	sweepPause = 10 * time.Second // between sweeps of entries that are too old
+	shedParts  = 128              // a full budget drops this fraction of its limit
+	mostOfOne  = 4                // an entry above this fraction of the limit is not cached
 )
 
-// newBudget is a budget without caches, which newCache adds.
+// newBudget is a budget without caches: newCache adds them.
 func newBudget(limit int64) *budget {
 	b := &budget{began: time.Now()}
 	b.limit.Store(limit)
 	return b
 }
 
-// now is the time as entries have it.
+// now is the time since the budget was made, as entries hold it.
 func (b *budget) now() time.Duration { return time.Since(b.began) }
 
-// added makes room after something was remembered, and sees to it that it is
-// forgotten at last though nobody asks again.
+// added makes room after an entry was put in, and schedules a sweep, so that it is
+// dropped even if nobody asks again.
 func (b *budget) added() {
 	if b.weight.Load() > b.limit.Load() {
 		b.trim()
@@ -52,8 +52,8 @@ func (b *budget) added() {
 	b.wake()
 }
 
-// trim frees what is too much, and a little more, so that it is not to be done at
-// the next entry again.
+// trim drops what exceeds the limit, and a little more, so that the next entry does
+// not trim again.
 func (b *budget) trim() {
 	b.trimming.Lock()
 	defer b.trimming.Unlock()
@@ -69,7 +69,7 @@ func (b *budget) trim() {
 			}
 		}
 		if heaviest.shed(over+b.limit.Load()/shedParts) == 0 {
-			return // others have freed it meanwhile
+			return // others have dropped it meanwhile
 		}
 	}
 }
@@ -93,15 +93,15 @@ func (b *budget) sweep() {
 	}
 }
 
-// clear forgets everything, and ends the sweeps.
+// clear drops everything, and so ends the sweeps.
 func (b *budget) clear() {
 	for _, c := range b.caches {
 		c.clear()
 	}
 }
 
-// allocated is about what so many bytes take on the heap, which hands out memory in
-// pieces of certain sizes.
+// allocated estimates what so many bytes take on the heap, which allocates in size
+// classes.
 func allocated(bytes int) int64 {
 	if bytes == 0 {
 		return 0
@@ -109,7 +109,7 @@ func allocated(bytes int) int64 {
 	return int64(bytes + bytes/16 + 8)
 }
 
-// texts is about what strings take on the heap.
+// texts estimates what strings take on the heap.
 func texts(all ...string) int64 {
 	var sum int64
 	for _, s := range all {

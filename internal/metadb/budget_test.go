@@ -14,7 +14,7 @@ import (
 	"granary/internal/registry"
 )
 
-// heap is how many bytes are in use.
+// heap is the bytes in use on the heap.
 func heap() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -29,8 +29,7 @@ func text(n, size int) string {
 	return strings.Clone(strings.Repeat("x", max(0, size-len(number))) + number)
 }
 
-// filling is a cache and entries for it, of sizes that grow with how large they are
-// to be.
+// filling is a cache and entries for it, whose size grows with an argument.
 type filling struct {
 	name string
 	put  func(db *DB, n, large int)
@@ -79,7 +78,7 @@ func fillings() []filling {
 			db.tokens.put(t.Digest, t, stamp{})
 		}, tokens},
 		{"files", func(db *DB, n, large int) {
-			c := apart(registry.Coordinates{Name: registry.Name(text(n, 8)), Version: "1.0.0", File: "tool.tar.gz"})
+			c := cloned(registry.Coordinates{Name: registry.Name(text(n, 8)), Version: "1.0.0", File: "tool.tar.gz"})
 			f := foundFile{registry.File{Name: c.File, Status: registry.Status(text(1, 8))}, make([]byte, 30+50*large)}
 			db.files.put(fileKey{7, c}, f, stamp{})
 		}, func(db *DB) forgetter { return db.files }},
@@ -94,7 +93,7 @@ func fillings() []filling {
 	}
 }
 
-// remembering is the caches of a database without the database.
+// remembering is the caches of a DB without a database.
 func remembering(bytes int64) *DB {
 	db := &DB{}
 	db.makeCaches()
@@ -127,8 +126,8 @@ func TestCachesWeighWhatTheHeapSays(t *testing.T) {
 	}
 }
 
-// TestBudgetHoldsWhateverComes: after small entries of every kind came large ones,
-// and small ones again, the heap has no more than the budget and a little.
+// TestBudgetHoldsWhateverComes: after small entries of every kind, large ones, and
+// small ones again, the heap has grown by little more than the budget.
 func TestBudgetHoldsWhateverComes(t *testing.T) {
 	const limit = 1 << 20
 	before := heap()
@@ -149,8 +148,8 @@ func TestBudgetHoldsWhateverComes(t *testing.T) {
 	runtime.KeepAlive(db)
 }
 
-// TestPopularEntriesStay: however many other things somebody asks for, once each,
-// what is asked for again and again is not forgotten, in the same cache or another.
+// TestPopularEntriesStay: entries that are asked for again and again stay, however
+// many others are asked for once, in the same cache or another.
 func TestPopularEntriesStay(t *testing.T) {
 	db := remembering(1 << 20)
 	file := func(n int) fileKey {
@@ -185,7 +184,8 @@ func TestPopularEntriesStay(t *testing.T) {
 	}
 }
 
-// TestFullBudgetForgetsAPart of the heaviest cache, and nothing of a light one.
+// TestFullBudgetForgetsAPart: a full budget drops a part of the heaviest cache, and
+// nothing of a light one.
 func TestFullBudgetForgetsAPart(t *testing.T) {
 	const limit = 1 << 20
 	db := remembering(limit)
@@ -207,14 +207,15 @@ func TestFullBudgetForgetsAPart(t *testing.T) {
 	}
 }
 
-// remembered is how many entries a cache has. A sweep may be due while a test runs.
+// remembered is the number of a cache's entries. A sweep may run during a test.
 func remembered[K comparable, V any](c *cache[K, V]) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.entries)
 }
 
-// TestNothingIsRememberedWithoutMemory, nor is what would take too much of it.
+// TestNothingIsRememberedWithoutMemory: nothing is cached with a budget of 0, and no
+// entry that would take too much of a budget.
 func TestNothingIsRememberedWithoutMemory(t *testing.T) {
 	for _, f := range fillings() {
 		for limit, large := range map[int64]int{-1: 0, 1000: 1000} {
@@ -227,7 +228,7 @@ func TestNothingIsRememberedWithoutMemory(t *testing.T) {
 	}
 }
 
-// TestOldEntriesGo though nobody asks for them again, and others stay.
+// TestOldEntriesGo: old entries are dropped even if nobody asks again; others stay.
 func TestOldEntriesGo(t *testing.T) {
 	db := remembering(1 << 20)
 	for n := range 3 * atOnce {
@@ -252,8 +253,7 @@ func TestOldEntriesGo(t *testing.T) {
 	}
 }
 
-// TestCacheUnderLoad: many who look, put, drop and clear at once leave a sum that is
-// right.
+// TestCacheUnderLoad: parallel looks, puts, drops and clears leave a correct weight.
 func TestCacheUnderLoad(t *testing.T) {
 	b := newBudget(200 << 10)
 	c := newCache(b, new(sync.RWMutex), time.Nanosecond, func(_ int, v string) int64 { return texts(v) })

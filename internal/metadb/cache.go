@@ -9,26 +9,25 @@ import (
 	"time"
 )
 
-// cache remembers look-ups until they are dropped, or until its budget is full and
-// they were not asked for again. A look-up that began before a drop cannot put in
-// what it found once that is over: it holds a stamp that has passed. Where everything
-// written goes through this process, dropping after each write is enough; where
-// others write too, DB.reach comes before each look. The life bounds what depends on
-// the clock.
+// cache holds look-ups until they are dropped, grow too old, or the budget is full and
+// nobody asked for them again. A look-up that began before a drop cannot put in its
+// result after it: its stamp is outdated. If this process makes all writes, a drop
+// after each write is enough; if other nodes write, too, call DB.catchUp before each
+// look. The life bounds what depends on the clock.
 type cache[K comparable, V any] struct {
 	budget *budget
 	life   time.Duration
-	weigh  func(K, V) int64 // what key and value lead to, beside themselves
-	fixed  int64            // what an entry weighs by itself
-	slot   int64            // what its place in the map weighs
+	weigh  func(K, V) int64 // bytes that key and value point to
+	fixed  int64            // bytes of an entry itself
+	slot   int64            // bytes of its slots in map and order
 	seed   maphash.Seed
 
-	mu      *sync.RWMutex // may be another cache's too
+	mu      *sync.RWMutex // may be shared with another cache
 	entries map[K]*entry[K, V]
-	order   []*entry[K, V]  // all of them, as shed goes round
-	hand    int             // where in order it goes on
-	most    int             // entries that there were at once: neither of the two shrinks by itself
-	drops   [stripes]uint64 // by the key's hash: how many there were
+	order   []*entry[K, V]  // all entries, in the order of shed
+	hand    int             // where in order shed continues
+	most    int             // slots of map and order, which do not shrink by themselves
+	drops   [stripes]uint64 // number of drops, by the key's hash
 	weight  atomic.Int64
 	swept   time.Duration
 }
@@ -36,23 +35,23 @@ type cache[K comparable, V any] struct {
 type entry[K comparable, V any] struct {
 	key    K
 	value  V
-	place  int // in the cache's order
+	index  int // in the cache's order
 	until  time.Duration
 	weight int64
-	again  atomic.Bool // it was asked for since shed passed it by
+	again  atomic.Bool // it was asked for since shed last passed it
 }
 
-// stamp is when a look-up began: after how many drops, and at what time.
+// stamp is when a look-up began: the number of drops, and the time.
 type stamp struct {
 	drops uint64
 	at    time.Duration
 }
 
 const (
-	stripes  = 64   // a drop of one key ends the look-ups of every 64th
-	atOnce   = 1024 // entries looked through without letting others in
-	patience = 4096 // entries that shed passes by in one go
-	fewSlots = 64   // a map that is not worth shrinking
+	stripes  = 64   // a drop of one key outdates the look-ups of one in 64
+	atOnce   = 1024 // entries that sweep checks before it releases the lock
+	patience = 4096 // entries that one call of shed passes
+	fewSlots = 64   // a smaller map is not worth shrinking
 )
 
 // newCache makes a cache. weigh is called with its lock held, once for each entry.
@@ -67,7 +66,7 @@ func newCache[K comparable, V any](b *budget, mu *sync.RWMutex, life time.Durati
 	return c
 }
 
-// look returns what is remembered, or the stamp for put.
+// look returns the cached value, or the stamp for put.
 func (c *cache[K, V]) look(key K) (value V, found bool, s stamp) {
 	now := c.budget.now()
 	c.mu.RLock()
@@ -78,14 +77,14 @@ func (c *cache[K, V]) look(key K) (value V, found bool, s stamp) {
 	return value, false, stamp{c.drops[c.stripe(key)], now}
 }
 
-// live is the entry of the key, nil where there is none that counts. The lock is
-// held.
+// live is the entry of the key, nil if there is none or it is too old. The caller
+// holds the lock.
 func (c *cache[K, V]) live(key K, now time.Duration) *entry[K, V] {
 	e := c.entries[key]
 	if e == nil || now >= e.until {
 		return nil
 	}
-	if !e.again.Load() { // many who read it do not all write to it
+	if !e.again.Load() { // so that parallel readers seldom write
 		e.again.Store(true)
 	}
 	return e
@@ -93,7 +92,7 @@ func (c *cache[K, V]) live(key K, now time.Duration) *entry[K, V] {
 
 func (c *cache[K, V]) stripe(key K) uint64 { return maphash.Comparable(c.seed, key) % stripes }
 
-// stampOf is the stamp for a put that changes what is remembered.
+// stampOf is the stamp for a put that replaces a value.
 func (c *cache[K, V]) stampOf(key K) stamp {
 	now := c.budget.now()
 	c.mu.RLock()
@@ -101,8 +100,8 @@ func (c *cache[K, V]) stampOf(key K) stamp {
 	return stamp{c.drops[c.stripe(key)], now}
 }
 
-// get returns what is remembered, or calls find and remembers what it returns
-// unless that is an error.
+// get returns the cached value, or calls find and caches its result unless that is an
+// error.
 func (c *cache[K, V]) get(key K, find func() (V, error)) (V, error) {
 	value, found, s := c.look(key)
 	if found {
@@ -115,8 +114,8 @@ func (c *cache[K, V]) get(key K, find func() (V, error)) (V, error) {
 	return value, err
 }
 
-// put remembers what was found under the stamp. The strings of key and value must be
-// no parts of longer ones, which they would keep in memory.
+// put caches a value that was found under the stamp. The strings of key and value must
+// not be parts of longer ones, which they would keep in memory.
 func (c *cache[K, V]) put(key K, value V, s stamp) {
 	if c.budget.limit.Load() == 0 {
 		return
@@ -139,7 +138,7 @@ func (c *cache[K, V]) set(key K, e *entry[K, V]) {
 		c.entries = map[K]*entry[K, V]{}
 	}
 	c.entries[key] = e
-	e.place = len(c.order)
+	e.index = len(c.order)
 	c.order = append(c.order, e)
 	c.grow(e.weight)
 	if len(c.entries) > c.most {
@@ -153,7 +152,7 @@ func (c *cache[K, V]) grow(bytes int64) {
 	c.budget.weight.Add(bytes)
 }
 
-// drop forgets one entry.
+// drop removes one entry, and outdates look-ups of it.
 func (c *cache[K, V]) drop(key K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,7 +161,7 @@ func (c *cache[K, V]) drop(key K) {
 	c.shrink()
 }
 
-// clear forgets everything.
+// clear is drop for all entries.
 func (c *cache[K, V]) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,13 +180,13 @@ func (c *cache[K, V]) remove(key K) {
 	c.grow(-old.weight)
 	delete(c.entries, key)
 	last := len(c.order) - 1
-	c.order[old.place] = c.order[last]
-	c.order[old.place].place = old.place
+	c.order[old.index] = c.order[last]
+	c.order[old.index].index = old.index
 	c.order[last] = nil
 	c.order = c.order[:last]
 }
 
-// shrink makes map and order anew where they have become much too large.
+// shrink copies map and order if they have far too many slots.
 func (c *cache[K, V]) shrink() {
 	now := len(c.order)
 	if now > c.most/2 || now > 0 && c.most < fewSlots {
@@ -202,9 +201,9 @@ func (c *cache[K, V]) shrink() {
 
 func (c *cache[K, V]) weighs() int64 { return c.weight.Load() }
 
-// shed forgets entries as it goes round, from where it stopped the last time. It
-// passes those by that were asked for again since it last came by: what many ask for
-// stays, however many other things one client asks for.
+// shed removes entries in a round that continues where the last call stopped. It
+// passes entries that were asked for since its last round: what many ask for stays,
+// however many other things one client asks for.
 func (c *cache[K, V]) shed(bytes int64) (freed int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,8 +226,9 @@ func (c *cache[K, V]) shed(bytes int64) (freed int64) {
 	return before - c.weight.Load()
 }
 
-// sweep forgets what is too old, once in a life, and reports whether anything is
-// left. Others are let in now and then; what they change meanwhile is theirs.
+// sweep removes entries that are too old, at most once per life, and reports whether
+// any are left. It releases the lock now and then, and tolerates what others change
+// meanwhile.
 func (c *cache[K, V]) sweep(now time.Duration) (left bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

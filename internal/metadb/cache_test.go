@@ -12,7 +12,7 @@ import (
 	"granary/internal/projects"
 )
 
-// A write is seen by the next read, whatever was remembered before.
+// The next read sees a write, whatever was cached before.
 func TestWritesAreSeenAtOnce(t *testing.T) {
 	db := open(t)
 	ctx := t.Context()
@@ -145,7 +145,7 @@ func TestWritesAreSeenAtOnce(t *testing.T) {
 	}
 }
 
-// A look-up that began before a write cannot put its old answer back after it.
+// A look-up that began before a write cannot cache its old answer after it.
 func TestCacheGeneration(t *testing.T) {
 	c := newCache(newBudget(1<<20), new(sync.RWMutex), lookupLife, func(string, int) int64 { return 0 })
 	looking, written := make(chan struct{}), make(chan struct{})

@@ -12,8 +12,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// What is written beside a server counts there soon, and what was remembered is
-// gone.
+// What another process writes counts in a server soon, and drops what was cached.
 func TestWritesFromBeside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "granary.db")
 	db, err := OpenSQLite(t.Context(), path, sqldb.Options{})

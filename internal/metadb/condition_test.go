@@ -24,7 +24,7 @@ func nothingThere() *registry.Condition {
 	return &registry.Condition{NoneMatch: &registry.Tags{Any: true}}
 }
 
-// creation is a publication that is to be the first of its name.
+// creation is a publication of a file that must not exist yet.
 func creation(projectID int64, version string, n int) registry.Publication {
 	p := publication(projectID, version, "f")
 	p.Digest[31] = byte(n)
@@ -33,8 +33,8 @@ func creation(projectID int64, version string, n int) registry.Publication {
 	return p
 }
 
-// Of sixteen who create one file at once, one does: in a new package, and in one
-// that is there. The others leave nothing.
+// If sixteen publishers create one file at the same time, in a new package or an
+// existing one, exactly one succeeds. The others leave nothing.
 func TestOneOfManyCreators(t *testing.T) {
 	const creators, rounds = 16, 12
 	eachDatabase(t, func(t *testing.T, db *DB) {
@@ -81,7 +81,7 @@ func TestOneOfManyCreators(t *testing.T) {
 	})
 }
 
-// oneCreates lets so many create one file, and holds that one does.
+// oneCreates runs that many creators of one file, and checks that one succeeds.
 func oneCreates(t *testing.T, creators int, create func(n int) error) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -104,9 +104,9 @@ func oneCreates(t *testing.T, creators int, create func(n int) error) {
 	}
 }
 
-// While others remove the package, no package ever gets the file twice, whoever of
-// creators and removers waits for whom. This is the case of three: a creator waits
-// behind a remover, who waits behind a creator.
+// While the package is removed in parallel, no package ever gets the file twice, in
+// whatever order creators and removers wait. It takes three for the hard case: a
+// creator waits for a remover, which waits for a creator.
 func TestCreatorsBesideRemovers(t *testing.T) {
 	const creators, removers, rounds = 16, 4, 25
 	eachDatabase(t, func(t *testing.T, db *DB) {
@@ -148,8 +148,8 @@ func removeAll(t *testing.T, db *DB, projectID int64) {
 	}
 }
 
-// onlyOneEach: as many files as were made, and each package, removed or not, has
-// one of them.
+// onlyOneEach checks that there are as many files as were created, and exactly one in
+// each package, removed or not.
 func onlyOneEach(t *testing.T, db *DB, made int) {
 	t.Helper()
 	var files, packages, most int
@@ -160,7 +160,7 @@ func onlyOneEach(t *testing.T, db *DB, made int) {
 	}
 }
 
-// The case of three by hand: all wait for one row, and go on together.
+// The hard case by hand: all wait for one row, and continue together.
 func TestCreatorsBehindOneRow(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
@@ -193,7 +193,7 @@ func TestCreatorsBehindOneRow(t *testing.T) {
 	onlyOneEach(t, db, int(made.Load()))
 }
 
-// waitingMany returns when so many wait for a lock.
+// waitingMany returns once that many transactions wait for a lock.
 func waitingMany(t *testing.T, db *DB, many int) {
 	t.Helper()
 	eventually.Holds(t, fmt.Sprintf("%d transactions wait for a lock", many), func() bool {
@@ -201,7 +201,7 @@ func waitingMany(t *testing.T, db *DB, many int) {
 	})
 }
 
-// A condition is held against what an installer would get.
+// A condition is checked against the file that an installer would get.
 func TestConditions(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)

@@ -6,10 +6,10 @@ import (
 	"granary/internal/sqldb"
 )
 
-// Copy copies every record of one database into an empty one of the other kind, in
-// one transaction: all of it or nothing. What was written is read back and compared.
-// Nobody else may write to either database meanwhile. from changes only in that its
-// counters are summed (SumCounters). report is called for each table.
+// Copy copies every record of one database into an empty one of the other kind, in one
+// transaction, and compares what it wrote. Nothing else may write to either database
+// meanwhile. from changes only in that its counters are summed (SumCounters). report
+// is called for each table.
 func Copy(ctx context.Context, from, to *DB, report func(table string, rows int64)) error {
 	if err := from.SumCounters(ctx); err != nil {
 		return err

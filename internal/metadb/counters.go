@@ -6,11 +6,11 @@ import (
 	"granary/internal/sqldb"
 )
 
-// On PostgreSQL publishers append to their counters, so that none waits for
-// another's commit. The statements here add up what was appended. Rows are taken
-// by deleting them, so that each is added up once, whoever does it.
+// On PostgreSQL publishers append rows to their counters, so that none waits for
+// another's commit. The statements here sum these rows. They delete what they read, so
+// that each row is summed once, on whatever node.
 
-// foldCounts makes one row of all rows that count the same.
+// sumCounts makes one row of all rows for the same project and status.
 const sumCounts = `WITH many AS (
 		SELECT project_id, status FROM package_counts GROUP BY project_id, status HAVING COUNT(*) > 1),
 	taken AS (
@@ -19,24 +19,24 @@ const sumCounts = `WITH many AS (
 	INSERT INTO package_counts (project_id, status, packages)
 		SELECT project_id, status, SUM(packages) FROM taken GROUP BY project_id, status`
 
-// foldNames adds to each name what was published and removed under it.
+// sumNames adds to the counter of each name what was published and removed.
 const sumNames = `WITH taken AS (DELETE FROM package_name_changes RETURNING project_id, name, listed)
 	UPDATE package_names n SET listed = n.listed + s.listed
 		FROM (SELECT project_id, name, SUM(listed) AS listed FROM taken GROUP BY project_id, name) s
 		WHERE n.project_id = s.project_id AND n.name = s.name`
 
-// idleNames are names that nothing has any more.
+// idleNames is the FROM clause for names without packages.
 const idleNames = ` FROM package_names n WHERE n.listed = 0 AND NOT EXISTS (SELECT 1 FROM packages k
 	WHERE k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction')`
 
-// SumCounters tidies what publishing leaves behind for its own speed. It is cheap, may
-// run at any time, and is needed every few seconds while many publish.
+// SumCounters sums the counters on PostgreSQL. It is cheap, may run at any time, and
+// is needed every few seconds while many publish.
 func (db *DB) SumCounters(ctx context.Context) error {
 	if !db.Shared() {
 		return nil
 	}
-	for _, fold := range []string{sumCounts, sumNames} {
-		if err := db.do(ctx, func(t tx) error { return t.Exec(fold) }); err != nil {
+	for _, sum := range []string{sumCounts, sumNames} {
+		if err := db.do(ctx, func(t tx) error { return t.Exec(sum) }); err != nil {
 			return err
 		}
 	}
@@ -47,9 +47,9 @@ func (db *DB) SumCounters(ctx context.Context) error {
 	return db.dropNames(ctx)
 }
 
-// dropNames takes away idle names. Whoever publishes has written to the table
-// of names before: the lock waits for those that may have found a name there,
-// and who comes later finds it gone and puts it in again.
+// dropNames deletes idle names. A publisher writes to the table of names first: the
+// lock waits for publishers that may have found a name there, and later ones find it
+// gone and insert it again.
 func (db *DB) dropNames(ctx context.Context) error {
 	return db.do(ctx, func(t tx) error {
 		if err := t.Exec(`LOCK TABLE package_names IN SHARE ROW EXCLUSIVE MODE`); err != nil {

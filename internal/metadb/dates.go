@@ -6,13 +6,12 @@ import (
 	"granary/internal/sqldb"
 )
 
-// A Last-Modified has no parts of a second. Of two files that were published to one
-// place in one second neither may be told to have that date, also where the other
-// one is gone: with its package, or with its record. The seconds of files that were
-// removed are kept for that.
+// A Last-Modified has no fractions of a second. Two files that were published to the
+// same coordinates in the same second must not have it, even if one of them is gone,
+// with its package or by itself. So the seconds of removed files are kept.
 
-// dateLife is for how long a file may still come that was published in a second that
-// is over: longer than a commit takes and clocks of nodes differ.
+// dateLife is how long after a second a file of that second may still be committed:
+// longer than a commit takes and the clocks of nodes differ.
 const dateLife = time.Hour
 
 const (
@@ -29,16 +28,16 @@ const (
 		ORDER BY d.second LIMIT $2)`
 )
 
-// keepDate keeps the second of a file that is removed: others of its name may have it.
+// keepDate keeps the second of a removed file: another file of its name may share it.
 func (t tx) keepDate(fileID int64) error { return t.Exec(keepSecondOfFile, fileID) }
 
-// keepDates keeps those seconds of a package that is removed which a file of the next
-// package in its place may have.
+// keepDates keeps those seconds of a removed package that files of the next package of
+// its name and version may share.
 func (t tx) keepDates(packageID int64, now time.Time) error {
 	return t.Exec(keepSecondsOfPackage, packageID, sqldb.Micros(now.Add(-dateLife)))
 }
 
-// forgetDates removes up to limit seconds that no file has and none will have.
+// forgetDates removes up to limit seconds that no file has or can get.
 func (t tx) forgetDates(limit int, now time.Time) (int64, error) {
 	return t.Count(forgetSecondsOfNobody, now.Add(-dateLife).Unix(), limit)
 }

@@ -10,8 +10,8 @@ import (
 	"granary/internal/registry"
 )
 
-// TestDatesAreForgotten: the second of a file that was removed is kept until no file
-// can come any more that has it, and for as long as one has it.
+// TestDatesAreForgotten: the second of a removed file is kept while a file has it or
+// may still get it.
 func TestDatesAreForgotten(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)

@@ -1,6 +1,6 @@
-// Package metadb keeps every record in a SQL database. It decides nothing
-// about permission and moves no bytes but those small ones that ride with
-// their record.
+// Package metadb keeps every record in a SQL database. It decides nothing about
+// permission, and holds no bytes of files but small ones, which are stored with their
+// record.
 package metadb
 
 import (
@@ -20,31 +20,31 @@ import (
 	"granary/internal/webhooks"
 )
 
-// DB is the records of all rooms. All methods are safe for concurrent use.
+// DB has the records of all rooms. All methods are safe for concurrent use.
 type DB struct {
 	*sqldb.DB
 	wording  wording
 	gatherer *gatherer        // of PostgreSQL; nil on SQLite
-	small    *publicationPlan // of publications whose bytes are kept here
+	small    *publicationPlan // of publications whose bytes are in the database
 	stored   *publicationPlan // of those whose bytes are in the store
 	seals    sealer
 
-	sorts    chan struct{} // holds one while a list is sorted here
-	sortWait time.Duration // for a turn to sort
-	waiting  chan struct{} // holds one where something was put into the outbox
+	sorts    chan struct{} // the lock of sorting a list here
+	sortWait time.Duration // for that lock
+	waiting  chan struct{} // signals that something was put into the outbox
 
-	epochs   epochs       // to permission, on all nodes
-	epoch    atomic.Int64 // the number of changes that what is remembered was found under
+	epochs   epochs
+	epoch    atomic.Int64 // the permission epoch of what is cached
 	reaching sync.Mutex
 
 	budget   *budget
-	routes   *cache[string, route] // by path in lower case; shares the lock of places
+	routes   *cache[string, route] // by path in lower case; shares the lock of projects
 	projects *cache[projectKey, registry.Project]
 	tokens   *cache[auth.SecretDigest, auth.Token]
 	files    *cache[fileKey, foundFile]
 	walks    walks
 
-	formerPaths fault.Limit // that a project or group keeps
+	formerPaths fault.Limit // of a project or group
 }
 
 var (
@@ -60,14 +60,14 @@ var (
 const DefaultCacheMemory = 8 << 20
 
 const (
-	lookupLife = 10 * time.Second // a membership may run out meanwhile
+	lookupLife = 10 * time.Second // how long an expired membership may still count
 	filesLife  = time.Hour
 )
 
-// defaultSortWait is as long as clients wait for a part of a large answer.
+// defaultSortWait is how long clients wait for a part of a large answer.
 const defaultSortWait = 10 * time.Second
 
-// newDB is the records without a database.
+// newDB is a DB that has no database yet.
 func newDB() *DB {
 	db := &DB{
 		waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), sortWait: defaultSortWait,
@@ -78,9 +78,9 @@ func newDB() *DB {
 	return db
 }
 
-// OpenSQLite opens the database file, creating it if it is missing, and brings its
-// schema up to date. See Options.Attach for a file that a server has open. The caller
-// holds the lock that keeps other servers away.
+// OpenSQLite opens the database file, creates it if it is missing, and migrates the
+// schema. See Options.Attach for a file that a server has open. The caller holds the
+// lock that keeps other servers away.
 func OpenSQLite(ctx context.Context, path string, o sqldb.Options) (*DB, error) {
 	return openLite(ctx, path, files(), o)
 }
@@ -96,10 +96,10 @@ func openLite(ctx context.Context, path string, migrations fs.FS, o sqldb.Option
 	return db, nil
 }
 
-// OpenPostgres opens the database of a URL or of libpq's key=value words and brings
-// its schema up to date while other nodes wait. It waits for a server that does not
-// answer yet: Options.StartWait. TLS is required if the server is on another machine
-// and the words do not say otherwise. No error holds a password.
+// OpenPostgres opens the database of a URL or of libpq's key=value words, and migrates
+// the schema while other nodes wait. It waits for a server that does not answer yet:
+// see Options.StartWait. TLS is required if the server is on another machine and the
+// words do not say otherwise. No error holds a password.
 func OpenPostgres(ctx context.Context, dsn string, o sqldb.Options) (*DB, error) {
 	return openServer(ctx, dsn, files(), o)
 }
@@ -115,19 +115,19 @@ func openServer(ctx context.Context, dsn string, migrations fs.FS, o sqldb.Optio
 	return db, nil
 }
 
-// events are what the database tells the records.
+// events are the functions that the database calls.
 func (db *DB) events() sqldb.Events {
 	return sqldb.Events{Posted: db.wake, Changed: db.changedElsewhere}
 }
 
-// changedElsewhere forgets everything that was found before another process wrote.
+// changedElsewhere drops everything that was cached before another process wrote.
 func (db *DB) changedElsewhere() {
 	db.forget()
 	db.walks.clear()
-	db.wake() // what was written may be for the sender
+	db.wake() // it may have put something into the outbox
 }
 
-// Close commits what is under way, and closes the database.
+// Close waits for the transactions that have begun, and closes the database.
 func (db *DB) Close() error {
 	if db.gatherer != nil {
 		db.gatherer.close()
@@ -138,7 +138,7 @@ func (db *DB) Close() error {
 }
 
 // LimitCaches sets how many bytes all caches may hold together, from the next entry
-// on. 0 is for none: call it before the first request.
+// on. For 0, call it before the first request.
 func (db *DB) LimitCaches(bytes int64) { db.budget.limit.Store(bytes) }
 
 func (db *DB) makeCaches() {
@@ -151,10 +151,10 @@ func (db *DB) makeCaches() {
 	db.walks = walks{newCache(db.budget, &walked, filesLife, weighWalks)}
 }
 
-// wake tells the sender that something waits in the outbox.
+// wake signals that something was put into the outbox.
 func (db *DB) wake() {
 	select {
 	case db.waiting <- struct{}{}:
-	default: // the sender was told and has not looked yet
+	default: // the last signal was not received yet
 	}
 }

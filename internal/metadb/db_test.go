@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestDatabaseIsPrivate: nobody else on the machine reads it.
+// TestDatabaseIsPrivate: no other user of the machine can read the database.
 func TestDatabaseIsPrivate(t *testing.T) {
 	db := openSQLite(t)
 	var path string

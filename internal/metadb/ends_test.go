@@ -13,8 +13,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// A membership counts until its end, in every query that asks: the standing of whoever
-// looks a project or a group up, the lists of projects, groups, namespaces and members.
+// A membership counts until its end in every query: standings in a project or group,
+// and lists of projects, groups, namespaces and members.
 func TestMembershipsEnd(t *testing.T) {
 	var late atomic.Int64
 	clock := func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
@@ -25,7 +25,7 @@ func TestMembershipsEnd(t *testing.T) {
 	})
 }
 
-// membershipsEnd looks before the end and behind it; wait moves the database's clock.
+// membershipsEnd checks before and after the end; wait advances the database's clock.
 func membershipsEnd(t *testing.T, db *DB, wait func(by time.Duration)) {
 	root, ada := newUser(t, db, "root", false), newUser(t, db, "ada", false)
 	above := newGroup(t, db, 0, "above", access.Private, root.ID)

@@ -22,7 +22,7 @@ type epochs struct {
 }
 
 type answer struct {
-	here  chan struct{} // closed when it is
+	ready chan struct{} // closed once the fields below are set
 	epoch int64
 	err   error
 }
@@ -34,7 +34,7 @@ const answerWait = 5 * time.Second
 func (c *epochs) now(ctx context.Context) (int64, error) {
 	c.mu.Lock()
 	if c.next == nil {
-		c.next = &answer{here: make(chan struct{})}
+		c.next = &answer{ready: make(chan struct{})}
 	}
 	a := c.next
 	if !c.asking {
@@ -43,7 +43,7 @@ func (c *epochs) now(ctx context.Context) (int64, error) {
 	}
 	c.mu.Unlock()
 	select {
-	case <-a.here:
+	case <-a.ready:
 		return a.epoch, a.err
 	case <-ctx.Done():
 		return 0, fault.Wrap(fault.Unavailable, "", ctx.Err())
@@ -64,7 +64,7 @@ func (c *epochs) answerAll() {
 		ctx, cancel := context.WithTimeout(context.Background(), answerWait)
 		a.epoch, a.err = c.ask(ctx)
 		cancel()
-		close(a.here)
+		close(a.ready)
 	}
 }
 
@@ -78,17 +78,17 @@ func (db *DB) askEpoch(ctx context.Context) (epoch int64, err error) {
 
 type requestKey struct{}
 
-// WithRequest is ctx for the look-ups of one request. The epoch that FindToken asks for
-// counts for FindPlace, too, until FindToken is called again.
+// WithRequest is ctx for the look-ups of one request. The epoch that FindToken asks
+// for counts for FindPackageProject, too, until FindToken is called again.
 func WithRequest(ctx context.Context) context.Context {
 	return context.WithValue(ctx, requestKey{}, new(atomic.Bool))
 }
 
-// catchUp asks for the epoch and drops what was found in an earlier one. A change of
-// permission counts from the moment it is committed.
+// catchUp asks for the epoch and drops what was cached in an earlier one. So a change
+// of permission counts from its commit on.
 func (db *DB) catchUp(ctx context.Context) error {
 	if !db.Shared() {
-		return nil // this process makes all changes and drops what they end; see changedElsewhere for granary admin
+		return nil // this process drops what its own writes outdate; see changedElsewhere for granary admin
 	}
 	epoch, err := db.epochs.now(ctx)
 	if err != nil {
@@ -109,8 +109,8 @@ func (db *DB) catchUpOnce(ctx context.Context) error {
 	return db.catchUp(ctx)
 }
 
-// reachEpoch drops what was found in another epoch. An answer that comes late drops too
-// much, never too little.
+// reachEpoch drops what was cached in another epoch. An answer that comes late drops
+// too much, never too little.
 func (db *DB) reachEpoch(epoch int64) {
 	if db.epoch.Load() == epoch {
 		return

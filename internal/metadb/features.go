@@ -78,8 +78,8 @@ func (t tx) setGate(name string, targets []string, c projects.FeatureChange) err
 	case c.PercentageOfActors != nil:
 		return t.Exec(`UPDATE features SET value = NULL, percentage_of_actors = $1 WHERE name = $2`, *c.PercentageOfActors, name)
 	case len(targets) == 0:
-		// A decision for the whole instance takes back the percentages. What
-		// was decided for single targets stays: it is the stronger word.
+		// A value for the whole instance resets the percentages. Values for single
+		// targets stay: they take precedence.
 		return t.Exec(`UPDATE features SET value = $1, percentage_of_time = 0, percentage_of_actors = 0 WHERE name = $2`, sqldb.Bool(*c.Value), name)
 	}
 	for _, target := range targets {
@@ -92,7 +92,7 @@ func (t tx) setGate(name string, targets []string, c projects.FeatureChange) err
 	return nil
 }
 
-// featureTargets finds what a change is for, as "Project:7" and the like.
+// featureTargets resolves the targets of a change, to "Project:7" and the like.
 func featureTargets(ctx context.Context, q sqldb.Queries, f projects.FeatureTargets) ([]string, error) {
 	var targets []string
 	add := func(kind, ref, query string) error {
@@ -137,7 +137,7 @@ func (db *DB) DeleteFeature(ctx context.Context, name string, e audit.Event) err
 	return err
 }
 
-// flagOn is whether generic_packages is on for a project.
+// flagOn reports whether generic_packages is on for a project.
 func flagOn(ctx context.Context, q sqldb.Queries, projectID int64) (bool, error) {
 	var own, instance sql.Null[bool]
 	var ofTime, ofActors sql.NullInt64

@@ -13,11 +13,10 @@ import (
 	"granary/internal/webhooks"
 )
 
-// findFileQuery: the status of the package is named twice, so that SQLite sees
-// that the partial index serves. The newest file is chosen inside, so that
-// PostgreSQL does not look for it from the newest of all packages. Those published
-// just before and after it, and the seconds of those that are gone, tell whether it
-// has a twin.
+// findFileQuery names the status of the package twice, so that SQLite uses the partial
+// index. It chooses the newest file inside, so that PostgreSQL does not search from
+// the newest of all packages. The files published just before and after it, and the
+// seconds of removed files, tell whether it has a twin.
 const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content,
 		(SELECT o.created_at FROM package_files o
 			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id < f.id ORDER BY o.id DESC LIMIT 1),
@@ -33,22 +32,22 @@ const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.
 	WHERE p.project_id = $2 AND p.name = $3 AND p.version = $4
 		AND p.status <> 'pending_destruction' AND p.status IN ('default', 'hidden', 'deprecated')`
 
-// fileKey is where a file is found.
+// fileKey is the key under which a file is cached.
 type fileKey struct {
 	projectID int64
 	at        registry.Coordinates
 }
 
-// foundFile is a file's record, and its bytes where the database keeps them.
+// foundFile is a file's record, and its bytes if the database keeps them.
 type foundFile struct {
 	file  registry.File
 	small []byte
 }
 
-// FindFile implements registry.Files. Files that were asked for are
-// remembered until something is published to their place.
+// FindFile implements registry.Files. On SQLite files are cached until something is
+// published to their coordinates.
 func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordinates) (registry.File, []byte, error) {
-	if db.Shared() { // another node may publish to the same place
+	if db.Shared() { // another node may publish to these coordinates
 		found, err := db.findFile(ctx, projectID, c)
 		return found.file, found.small, err
 	}
@@ -56,7 +55,7 @@ func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordina
 	if known {
 		return found.file, found.small, nil
 	}
-	c = apart(c)
+	c = cloned(c)
 	found, err := db.findFile(ctx, projectID, c)
 	if err == nil {
 		db.files.put(fileKey{projectID, c}, found, began)
@@ -64,16 +63,16 @@ func (db *DB) FindFile(ctx context.Context, projectID int64, c registry.Coordina
 	return found.file, found.small, err
 }
 
-// apart is the same coordinates in memory of their own: what a caller hands over is
-// part of its whole request.
-func apart(c registry.Coordinates) registry.Coordinates {
+// cloned is the coordinates in memory of their own: those of a caller are part of its
+// whole request.
+func cloned(c registry.Coordinates) registry.Coordinates {
 	all := string(c.Name) + string(c.Version) + string(c.File)
 	name, rest := all[:len(c.Name)], all[len(c.Name):]
 	version, file := rest[:len(c.Version)], rest[len(c.Version):]
 	return registry.Coordinates{Name: registry.Name(name), Version: registry.Version(version), File: registry.FileName(file)}
 }
 
-// weighFile is what a file leads to. Its name is part of the key.
+// weighFile is the bytes that a cached file points to. Its name is part of the key.
 func weighFile(key fileKey, f foundFile) int64 {
 	return allocated(len(key.at.Name)+len(key.at.Version)+len(key.at.File)) + texts(string(f.file.Status)) + allocated(cap(f.small))
 }
@@ -83,7 +82,7 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	f := &found.file
 	var digest []byte
 	var created int64
-	var kept sql.NullInt64 // an empty file has content too
+	var kept sql.NullInt64 // an empty file has content, too
 	var before, after sql.NullInt64
 	err := db.Row(ctx, findFileQuery, string(c.File), projectID, string(c.Name), string(c.Version)).
 		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &before, &after, &f.Twin)
@@ -100,8 +99,8 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	return found, verify(f.Digest, found.small)
 }
 
-// verify returns a *blob.DamageError if bytes that the database keeps are not those
-// of the digest; nil bytes are none. A database page can rot like a file.
+// verify returns a *blob.DamageError if the bytes are not those of the digest: a page
+// of the database can rot like a file. nil is no bytes, and no error.
 func verify(d blob.Digest, small []byte) error {
 	if small == nil {
 		return nil
@@ -109,7 +108,7 @@ func verify(d blob.Digest, small []byte) error {
 	return blob.Verify(d, sha256.Sum256(small))
 }
 
-// fileColumns are a file's for lists. Small bytes stay where they are.
+// fileColumns are the columns of a file in lists, without its bytes.
 const fileColumns = `f.id, f.package_id, f.file_name, b.size, b.digest, f.status, f.created_at`
 
 func scanPackageFile(row sqldb.Scanner) (registry.PackageFile, error) {
@@ -122,7 +121,7 @@ func scanPackageFile(row sqldb.Scanner) (registry.PackageFile, error) {
 	return f, sqldb.Classify(err)
 }
 
-// listedFile is what the index package_files_listed has the files of.
+// listedFile is the condition of the index package_files_listed.
 const listedFile = `f.package_id = ? AND f.status <> 'pending_destruction'`
 
 func fileListing(order string) listing[registry.PackageFile] {
@@ -160,7 +159,7 @@ func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []
 	}
 	small, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (content []byte, err error) {
 		err = row.Scan(&content)
-		return append([]byte{}, content...), err // an empty file has content too
+		return append([]byte{}, content...), err // an empty file has content, too
 	}, `SELECT c.content FROM package_files f JOIN blob_contents c ON c.blob_id = f.blob_id WHERE f.id = $1`, fileID)
 	if err != nil || len(small) == 0 {
 		return f.File, nil, err
@@ -172,7 +171,7 @@ func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []
 func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
 	defer db.files.clear()
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
-		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
+		p, err := t.existingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}

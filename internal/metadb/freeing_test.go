@@ -12,8 +12,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// On a full disk (a real SQLITE_FULL, by SQLite's own limit) publishing fails and
-// leaves the reserve alone. Deleting draws on it, and is done.
+// On a full disk (a real SQLITE_FULL, by SQLite's own limit) publishing fails and does
+// not use the reserve. Deleting uses it, and succeeds.
 func TestDeletingDrawsOnTheReserve(t *testing.T) {
 	var drawn int
 	var db *DB

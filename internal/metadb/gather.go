@@ -12,30 +12,30 @@ import (
 	"granary/internal/sqldb"
 )
 
-// gatherer sends publications to PostgreSQL. Those that wait while others are on
-// their way go together: one way there and back, one transaction, one sync.
+// gatherer sends publications to PostgreSQL. Those that wait during a round trip are
+// sent as one batch: one round trip, one transaction, one sync.
 type gatherer struct {
 	db      *sqldb.DB
 	queue   chan *publishing
-	ended   chan struct{} // a batch is back
+	ended   chan struct{} // gets a value when a batch has ended
 	quit    chan struct{}
 	running sync.WaitGroup
 }
 
 const (
-	gatherMany  = 32 // publications in a batch, at most: they hold their packages' rows together
-	mostBatches = 4  // on their way at once
+	fullBatch   = 32 // most publications in a batch: it holds the rows of all its packages
+	mostBatches = 4  // sent at once
 
-	// A batch that is not full waits for the one before it, for full ones are
-	// cheap; but not for longer than this, for that one may wait for a row.
-	gatherTime = 10 * time.Millisecond
+	// A batch that is not full waits for the one before it, for full ones are cheap;
+	// but only for this long, for that one may wait for a lock.
+	batchWait = 10 * time.Millisecond
 )
 
-// publishing is a publication on its way.
+// publishing is a publication that waits or is sent.
 type publishing struct {
-	ctx    context.Context //nolint:containedctx // of the caller, who may leave before its turn
+	ctx    context.Context //nolint:containedctx // of the caller; may end before the batch starts
 	of     registry.Publication
-	moment int // where among the statement's Args the event's id is
+	moment int // index of the event's id in the statement's Args
 	done   chan struct{}
 	sqldb.Statement
 }
@@ -47,13 +47,13 @@ func newGatherer(db *sqldb.DB) *gatherer {
 	return g
 }
 
-// close waits for what is on its way.
+// close waits for the batches that were sent.
 func (g *gatherer) close() {
 	close(g.quit)
 	g.running.Wait()
 }
 
-// send hands a publication over and waits for its end.
+// send queues a publication and waits until it ended.
 func (g *gatherer) send(p *publishing) error {
 	select {
 	case g.queue <- p:
@@ -66,38 +66,38 @@ func (g *gatherer) send(p *publishing) error {
 	return p.Err
 }
 
-// loop gathers publications while a batch is on its way.
+// loop collects publications into the next batch, and starts it.
 func (g *gatherer) loop() {
 	var batch []*publishing
-	onWay, late, timer := 0, false, time.NewTimer(gatherTime)
+	sent, late, timer := 0, false, time.NewTimer(batchWait)
 	defer timer.Stop()
 	for {
 		queue := g.queue
-		if len(batch) == gatherMany {
+		if len(batch) == fullBatch {
 			queue = nil
 		}
 		select {
 		case p := <-queue:
 			batch = g.gather(append(batch, p))
 		case <-g.ended:
-			onWay--
+			sent--
 		case <-timer.C:
 			late = true
 		case <-g.quit:
 			g.start(batch)
 			return
 		}
-		if len(batch) > 0 && (onWay == 0 || onWay < mostBatches && (late || len(batch) == gatherMany)) {
+		if len(batch) > 0 && (sent == 0 || sent < mostBatches && (late || len(batch) == fullBatch)) {
 			g.start(batch)
-			batch, onWay, late = nil, onWay+1, false
-			timer.Reset(gatherTime)
+			batch, sent, late = nil, sent+1, false
+			timer.Reset(batchWait)
 		}
 	}
 }
 
-// gather adds who waits already.
+// gather adds the publications that wait already.
 func (g *gatherer) gather(batch []*publishing) []*publishing {
-	for len(batch) < gatherMany {
+	for len(batch) < fullBatch {
 		select {
 		case p := <-g.queue:
 			batch = append(batch, p)
@@ -119,8 +119,8 @@ func (g *gatherer) start(batch []*publishing) {
 	})
 }
 
-// run runs a batch. If PostgreSQL undoes it, each publication is run on its own, so
-// that none fails, or waits, for another.
+// run runs a batch. If PostgreSQL rolls it back, each publication is run as its own
+// transaction, so that none fails or waits because of another.
 func (g *gatherer) run(batch []*publishing) {
 	waiting := slices.DeleteFunc(slices.Clone(batch), func(p *publishing) bool {
 		p.Err = p.ctx.Err()
@@ -145,8 +145,8 @@ func (g *gatherer) run(batch []*publishing) {
 	all.Wait()
 }
 
-// together sends a batch as one transaction. Packages are taken in one order, so
-// that two batches seldom wait for each other in a circle.
+// together sends a batch as one transaction. Packages are locked in one order, so that
+// deadlocks between batches are rare.
 func (g *gatherer) together(batch []*publishing) error {
 	slices.SortFunc(batch, func(a, b *publishing) int {
 		return cmp.Or(cmp.Compare(a.of.ProjectID, b.of.ProjectID), cmp.Compare(a.of.Coordinates.Name, b.of.Coordinates.Name),
@@ -164,14 +164,14 @@ func (g *gatherer) together(batch []*publishing) error {
 	return g.db.RunTogether(all)
 }
 
-// single runs one. If another event has its id, a moment, it takes the next.
+// single runs one publication. While another event has its id, it takes the next.
 func (g *gatherer) single(p *publishing) {
 	for sqldb.IsRefused(g.db.Run(p.ctx, &p.Statement), sqldb.UniqueViolation, "audit_events") {
 		p.later()
 	}
 }
 
-// eventID is a moment: see recordOne.
+// eventID is the id of the event, a time: see recordOne.
 func (p *publishing) eventID() int64 { return p.Args[p.moment].(int64) }
 
 func (p *publishing) later() { p.Args[p.moment] = p.eventID() + 1 }

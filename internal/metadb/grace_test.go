@@ -14,8 +14,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// A blob's time of grace counts from when the last that referred to it went,
-// whichever way, and not from when it was published.
+// A blob's grace period starts when the last reference to it is removed, in whatever
+// way, and not when it was published.
 func TestGraceCountsFromTheLastReference(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)
@@ -51,7 +51,7 @@ func TestGraceCountsFromTheLastReference(t *testing.T) {
 	})
 }
 
-// Of two files with the same bytes the second to go counts.
+// For two files with the same bytes, it starts at the removal of the second.
 func TestGraceCountsFromTheLastOfTwo(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)
@@ -87,7 +87,7 @@ func removePackage(t *testing.T, db *DB, p projects.Project, f registry.File, at
 		func(registry.Package) (audit.Event, error) { return audit.Event{At: at}, nil })
 }
 
-// addUpload refers to bytes that are there.
+// addUpload adds an upload of bytes that exist already.
 func addUpload(t *testing.T, db *DB, p projects.Project, d blob.Digest, size int64, at time.Time) {
 	t.Helper()
 	_, err := db.AddUpload(t.Context(), registry.Upload{
@@ -100,7 +100,7 @@ func removeUpload(t *testing.T, db *DB, p projects.Project, _ time.Time) error {
 	return db.RemoveUpload(t.Context(), registry.UploadAddress{ProjectID: p.ID, Secret: "secret", Name: "f"}, audit.Event{At: time.Now()})
 }
 
-// purge removes records as the sweep does.
+// purge purges records as the sweep does.
 func purge(t *testing.T, db *DB, now time.Time) {
 	t.Helper()
 	for n := 1; n > 0; {
@@ -110,7 +110,7 @@ func purge(t *testing.T, db *DB, now time.Time) {
 	}
 }
 
-// sweeps expects so many blobs that were touched before.
+// sweeps expects to sweep that many blobs that were touched before a time.
 func sweeps(t *testing.T, db *DB, before time.Time, want int) {
 	t.Helper()
 	swept := 0
@@ -128,8 +128,8 @@ func sweeps(t *testing.T, db *DB, before time.Time, want int) {
 	}
 }
 
-// What nothing referred to before the grace counted so, gets a day from the
-// migration on: since when it is free nobody knows. What has a file stays as it is.
+// After the migration a blob without references gets a full grace period, for nobody
+// knows since when it has none. A blob with a file is unchanged.
 func TestGraceBeginsAtTheMigration(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		old := time.Now().Add(-1000 * time.Hour)
@@ -147,8 +147,8 @@ func TestGraceBeginsAtTheMigration(t *testing.T) {
 	})
 }
 
-// A sweep that waits for a row, while a file comes and goes again, finds that the
-// grace has begun anew.
+// A sweep that waits for a blob's row while a file of it is added and removed finds
+// that the grace period has started again.
 func TestSweepLeavesWhatWasJustLetGo(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	ctx := t.Context()

@@ -59,7 +59,7 @@ func findGroup(ctx context.Context, q sqldb.Queries, id int64, a access.Actor) (
 	}
 	completeGroup(&g, line)
 	if g.Standing.Role == access.NoRole && a.LoggedIn() {
-		// Who belongs to something inside may see the way there.
+		// A member of something below may see the way to it.
 		g.Standing.Role, err = roleBelow(ctx, q, g.ID, a.UserID)
 	}
 	return g, err
@@ -105,8 +105,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 	})
 }
 
-// visibleGroups repeats in SQL what access decides: the test of this package
-// holds the two together.
+// visibleGroups repeats in SQL what access decides; a test holds the two together.
 func visibleGroups(w *sqldb.Where, f projects.GroupFilter) {
 	const member = `n.id IN (SELECT id FROM mine)`
 	const onTheWay = `n.id IN (WITH RECURSIVE way (id) AS (
@@ -169,8 +168,8 @@ func (db *DB) InsertGroup(ctx context.Context, g projects.Group, creator int64, 
 	})
 }
 
-// roomForGroup counts the groups of the parent, or without one those at the top
-// that the creator owns.
+// roomForGroup checks the limit of the parent's subgroups, or of top-level groups that
+// the creator owns.
 func (t tx) roomForGroup(ctx context.Context, parentID, creator int64, most fault.Limit) error {
 	if parentID != 0 {
 		return t.room(ctx, subgroupRows(), 1, most, parentID)
@@ -222,8 +221,8 @@ func (db *DB) UpdateGroup(ctx context.Context, groupID int64, edit func(*project
 	})
 }
 
-// checkVisibility compares a group's visibility, if it changes, with those of its
-// parent and of what is in it.
+// checkVisibility compares a group's new visibility with those of its parent and of
+// its contents.
 func (t tx) checkVisibility(ctx context.Context, before, after projects.Group) error {
 	if after.Visibility == before.Visibility {
 		return nil
@@ -262,8 +261,8 @@ func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time, e a
 	return err
 }
 
-// deleteNamespace hides a namespace and its projects, frees their paths, and
-// removes what opens them or is secret in them.
+// deleteNamespace marks a namespace and its projects as deleted, frees their paths,
+// and removes what gives access to them or is secret in them.
 func (t tx) deleteNamespace(namespaceID int64, now time.Time) error {
 	for _, table := range []string{"members", "deploy_tokens", "variables", "routes"} {
 		err := t.Exec(`DELETE FROM `+table+` WHERE namespace_id = $1

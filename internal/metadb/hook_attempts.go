@@ -13,7 +13,7 @@ import (
 	"granary/internal/webhooks"
 )
 
-// keptAttempts is how many attempts the log of a hook holds at most.
+// keptAttempts is the most attempts that the log of a hook holds.
 const keptAttempts = 100
 
 const attemptColumns = `a.id, a.hook_id, a.key, a.url, a.request_headers, a.request_body, a.response_status,
@@ -30,11 +30,11 @@ func (db *DB) scanAttempt(row sqldb.Scanner) (webhooks.Attempt, error) {
 		return a, sqldb.Classify(err)
 	}
 	a.Took, a.CreatedAt = time.Duration(took)*time.Microsecond, sqldb.Moment(created)
-	a.URL, err = db.seals.open(url, besideAttempt(a.HookID))
+	a.URL, err = db.seals.open(url, attemptBinding(a.HookID))
 	return a, errors.Join(err, json.Unmarshal([]byte(request), &a.RequestHeaders), json.Unmarshal([]byte(response), &a.ResponseHeaders))
 }
 
-func besideAttempt(hookID int64) string { return fmt.Sprintf("hook attempt\x00%d", hookID) }
+func attemptBinding(hookID int64) string { return fmt.Sprintf("hook attempt\x00%d", hookID) }
 
 // ListAttempts implements webhooks.Log.
 func (db *DB) ListAttempts(ctx context.Context, hookID int64, f webhooks.AttemptFilter, p page.Request) (page.Of[webhooks.Attempt], error) {
@@ -66,9 +66,9 @@ func (db *DB) RecordAttempt(ctx context.Context, a webhooks.Attempt) error {
 	})
 }
 
-// recordAttempt logs an attempt and notes it with the hook. What waits for a
-// hook that rests waits until it has rested, and what waits for a dead one is
-// dropped. NotFound where the hook is gone.
+// recordAttempt logs an attempt and updates its hook. If the hook is disabled for a
+// while, its deliveries are put off; if it is dead, they are dropped. NotFound if the
+// hook is deleted.
 func (db *DB) recordAttempt(ctx context.Context, t tx, a webhooks.Attempt) error {
 	h := webhooks.Hook{ID: a.HookID}
 	if err := t.Row(ctx, `UPDATE hooks SET failures = failures WHERE id = $1 RETURNING failures`, a.HookID).Scan(&h.Failures); err != nil {
@@ -96,7 +96,7 @@ func (db *DB) recordAttempt(ctx context.Context, t tx, a webhooks.Attempt) error
 }
 
 func (db *DB) logAttempt(t tx, a webhooks.Attempt) error {
-	url, err := db.seals.seal(a.URL, besideAttempt(a.HookID))
+	url, err := db.seals.seal(a.URL, attemptBinding(a.HookID))
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 const hookColumns = `h.id, h.project_id, h.sealed, h.name, h.description, h.package_events, h.other_events, h.verify_tls,
 	h.failures, h.disabled_until, h.created_at`
 
-// scanHook reads and unseals a hook.
+// scanHook reads a hook and opens its target.
 func (db *DB) scanHook(row sqldb.Scanner) (webhooks.Hook, error) {
 	var h webhooks.Hook
 	var sealed []byte
@@ -33,24 +33,24 @@ func (db *DB) scanHook(row sqldb.Scanner) (webhooks.Hook, error) {
 		h.Others = strings.Split(others, ",")
 	}
 	h.Disabled, h.CreatedAt = sqldb.OptionalMoment(disabled), sqldb.Moment(created)
-	target, err := db.seals.open(sealed, besideTarget(h.ProjectID))
+	target, err := db.seals.open(sealed, targetBinding(h.ProjectID))
 	if err != nil {
 		return h, err
 	}
 	return h, json.Unmarshal([]byte(target), &h.Target)
 }
 
-// sealTarget seals a hook's URL and secrets as one, which binds them to each
-// other.
+// sealTarget seals a hook's URL and secrets as one text, so that they cannot be
+// combined with others.
 func (db *DB) sealTarget(h webhooks.Hook) ([]byte, error) {
 	target, err := json.Marshal(h.Target)
 	if err != nil {
 		return nil, err
 	}
-	return db.seals.seal(string(target), besideTarget(h.ProjectID))
+	return db.seals.seal(string(target), targetBinding(h.ProjectID))
 }
 
-func besideTarget(projectID int64) string { return fmt.Sprintf("hook\x00%d", projectID) }
+func targetBinding(projectID int64) string { return fmt.Sprintf("hook\x00%d", projectID) }
 
 // ListHooks implements webhooks.Store.
 func (db *DB) ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[webhooks.Hook], error) {

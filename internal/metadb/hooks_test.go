@@ -30,8 +30,7 @@ func newHook(t *testing.T, db *DB, projectID int64) webhooks.Hook {
 	return must(t, h, err)
 }
 
-// tellAll removes what there is of packages and then sends what waits in the
-// outbox, badly first.
+// tellAll removes all packages and then delivers the outbox; first attempts fail.
 func tellAll(t *testing.T, db *DB, h webhooks.Hook) {
 	t.Helper()
 	ctx := t.Context()
@@ -97,7 +96,7 @@ func claim(t *testing.T, db *DB, now time.Time) (webhooks.Delivery, bool) {
 	return must(t, d, err), true
 }
 
-// A delivery waits exactly where its deed was done.
+// A delivery waits if and only if its deed was done.
 func TestOutboxGoesWithTheDeed(t *testing.T) {
 	db, p, root, h := hooked(t)
 	f, err := publish(t, db, p.ID, root.ID, "a", true)
@@ -138,7 +137,7 @@ func TestOutboxGoesWithTheDeed(t *testing.T) {
 	}
 }
 
-// Only hooks of this project that want to be told of packages are.
+// Only hooks of this project that want package events get them.
 func TestOutboxChoosesHooks(t *testing.T) {
 	db, p, root, h := hooked(t)
 	other := newProject(t, db, p.Namespace.ID, "other", access.Private, root.ID)
@@ -153,7 +152,7 @@ func TestOutboxChoosesHooks(t *testing.T) {
 	}
 }
 
-// A claim holds until its lease ends; who comes late changes nothing.
+// A claim lasts until its lease ends; a late finish changes nothing.
 func TestLease(t *testing.T) {
 	db, p, root, h := hooked(t)
 	f, err := publish(t, db, p.ID, root.ID, "a", false)
@@ -181,8 +180,8 @@ func TestLease(t *testing.T) {
 	}
 }
 
-// What is in somebody's hands stays there until its lease ends, while its hook
-// is put to rest and woken by the others in hand.
+// A claimed delivery stays claimed until its lease ends, even if other claimed
+// deliveries disable and enable its hook.
 func TestRestLeavesLeases(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		db, p, root, h := hookedIn(t, db)
@@ -206,7 +205,7 @@ func TestRestLeavesLeases(t *testing.T) {
 			attempt(d, 500)
 		}
 		attempt(inHand[4], 200)
-		// The four are due again at once, and the sixth is not.
+		// The four are due at once, and the sixth is not.
 		for range 4 {
 			if d, ok := claim(t, db, now); !ok || d.Key == inHand[5].Key {
 				t.Fatalf("claimed %v %+v", ok, d)
@@ -226,8 +225,8 @@ func TestRestLeavesLeases(t *testing.T) {
 	})
 }
 
-// A hook that fails rests, and what waits for it with it; one that works again
-// is told at once; a dead one is told nothing any more.
+// The deliveries of a hook that fails are put off; if it works again they are due at
+// once; if it is dead they are dropped.
 func TestResting(t *testing.T) {
 	db, p, root, h := hooked(t)
 	ctx := t.Context()
@@ -323,8 +322,8 @@ func TestDamagedDeliveryIsDropped(t *testing.T) {
 	}
 }
 
-// Nothing that goes to a hook alone can be read from the database file, and a
-// target copied to another project's hook does not open there.
+// The secrets of a hook cannot be read from the database file, and a target copied to
+// another project's hook cannot be opened there.
 func TestHookSecretsAreSealed(t *testing.T) {
 	db, p, root, h := hookedIn(t, openSQLite(t))
 	must(t, 0, db.RecordAttempt(t.Context(), webhooks.Attempt{HookID: h.ID, Status: 200, URL: h.Target.URL, CreatedAt: time.Now()}))

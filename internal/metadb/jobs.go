@@ -71,9 +71,8 @@ func (db *DB) InsertJob(ctx context.Context, j auth.Job, d auth.SecretDigest, mo
 	})
 }
 
-// pipelineNumber takes the next number of the instance's own. Numbers that jobs
-// chose do not move it; the next is passed over if one has it, with all that
-// follow it without a gap.
+// pipelineNumber takes the next number for a pipeline. Numbers that jobs chose do not
+// advance it; if the next is one of those, it takes the first free number after them.
 const pipelineNumber = `UPDATE pipeline_numbers SET last = CASE
 		WHEN EXISTS (SELECT 1 FROM pipelines p WHERE p.id = pipeline_numbers.last + 1) THEN (
 			SELECT p.id + 1 FROM pipelines p WHERE p.id > pipeline_numbers.last
@@ -81,9 +80,9 @@ const pipelineNumber = `UPDATE pipeline_numbers SET last = CASE
 		ELSE last + 1 END
 	WHERE id = 1 RETURNING last`
 
-// pipeline finds the job's pipeline or makes it, with the id that the caller
-// wants where it is free. Nobody else makes pipelines meanwhile: the caller has
-// the turn (see change).
+// pipeline finds the job's pipeline or makes it, with the id that the caller asked for
+// if it is free. The caller holds the turn, so that no other transaction makes
+// pipelines meanwhile.
 func (t tx) pipeline(ctx context.Context, j auth.Job) (int64, error) {
 	number := j.PipelineID
 	if number != 0 {

@@ -13,8 +13,8 @@ import (
 	"granary/internal/fault"
 )
 
-// TestPipelineNumbers: what a job chooses does not move the numbers that the
-// instance gives, and is passed over when they come to it.
+// TestPipelineNumbers: numbers that jobs choose do not advance the instance's numbers,
+// which skip them.
 func TestPipelineNumbers(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)
@@ -49,8 +49,8 @@ func TestPipelineNumbers(t *testing.T) {
 	})
 }
 
-// TestPipelineNumbersAtOnce: numbers of the instance's own and chosen ones in their
-// way, from many clients together, meet nowhere.
+// TestPipelineNumbersAtOnce: the instance's numbers and chosen ones never conflict,
+// with many clients in parallel.
 func TestPipelineNumbersAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)
@@ -84,8 +84,8 @@ func TestPipelineNumbersAtOnce(t *testing.T) {
 	})
 }
 
-// TestPipelineNumberIsFoundByIndex: it walks neither over pipelines nor over what
-// jobs chose, but for a run of numbers without a gap.
+// TestPipelineNumberIsFoundByIndex: finding the next number reads no pipelines except
+// a run of numbers without a gap.
 func TestPipelineNumberIsFoundByIndex(t *testing.T) {
 	db := openSQLite(t)
 	for _, step := range plan(t, db, pipelineNumber) {
@@ -95,8 +95,8 @@ func TestPipelineNumberIsFoundByIndex(t *testing.T) {
 	}
 }
 
-// TestPipelineNumbersOfOldDatabases go on behind what the instance gave, not behind
-// what a job once chose.
+// TestPipelineNumbersOfOldDatabases: they continue after the last number of the
+// instance, not after a chosen one.
 func TestPipelineNumbersOfOldDatabases(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)

@@ -8,16 +8,16 @@ import (
 	"granary/internal/sqldb"
 )
 
-// limited is a kind of rows of which an owner has a limited number. The Limit
-// stands in the room that defines the kind.
+// limited is a kind of rows of which an owner may have a limited number. The Limit is
+// in the room that defines the kind.
 type limited struct {
-	// hold changes nothing in the row of the owner, $1, but keeps it for the
-	// transaction: whoever else adds a row waits there, and counts afterwards.
-	// Empty where the transaction goes alone anyway.
+	// hold locks the row of the owner, $1, by an update that changes nothing: another
+	// transaction that adds a row waits there, and counts afterwards. "" if the
+	// transaction holds the turn anyway.
 	hold string
 	noun string // of the owner
-	// rows finds the owner's by an index. Its last argument is how many are
-	// looked for.
+	// rows selects the owner's rows by an index. Its last argument is the most rows
+	// to read.
 	rows string
 }
 
@@ -28,7 +28,7 @@ const (
 	holdFlag    = `UPDATE features SET percentage_of_time = percentage_of_time WHERE name = $1`
 )
 
-// Of one project, by id.
+// Rows of one project, by id.
 func uploadRows() limited  { return ofProject(`SELECT 1 FROM uploads WHERE project_id = $1 LIMIT $2`) }
 func releaseRows() limited { return ofProject(`SELECT 1 FROM releases WHERE project_id = $1 LIMIT $2`) }
 func hookRows() limited    { return ofProject(`SELECT 1 FROM hooks WHERE project_id = $1 LIMIT $2`) }
@@ -42,7 +42,7 @@ func runningJobRows() limited {
 	return ofProject(`SELECT 1 FROM jobs WHERE project_id = $1 AND status = 'running' AND expires_at > $2 LIMIT $3`)
 }
 
-// Of one namespace, by id.
+// Rows of one namespace, by id.
 func subgroupRows() limited {
 	return ofGroup(`SELECT 1 FROM namespaces WHERE parent_id = $1 AND deleted_at IS NULL LIMIT $2`)
 }
@@ -50,7 +50,7 @@ func projectRows() limited {
 	return ofGroup(`SELECT 1 FROM projects WHERE namespace_id = $1 AND deleted_at IS NULL LIMIT $2`)
 }
 
-// Of one user, by id.
+// Rows of one user, by id.
 func tokenRows() limited {
 	return ofUser(`SELECT 1 FROM personal_access_tokens WHERE user_id = $1 LIMIT $2`)
 }
@@ -59,13 +59,13 @@ func ownGroupRows() limited {
 		WHERE m.user_id = $1 AND m.access_level = 50 AND n.id = m.namespace_id AND n.parent_id IS NULL LIMIT $2`)
 }
 
-// Of a flag, by name, and of the instance.
+// Rows of a flag, by name, and of the instance.
 func flagTargetRows() limited {
 	return limited{holdFlag, "Feature", `SELECT 1 FROM feature_actors WHERE name = $1 LIMIT $2`}
 }
 func flagRows() limited { return limited{rows: `SELECT 1 FROM features LIMIT $1`} }
 
-// Of a project or a group, by id.
+// Rows of a project or a group, by id.
 func memberRows(at projects.Place) limited { return ofPlace(at, "members", "") }
 func variableRows(at projects.Place) limited {
 	if at == (projects.Place{}) {
@@ -88,7 +88,7 @@ func ofPlace(at projects.Place, table, more string) limited {
 	return ofGroup(`SELECT 1 FROM ` + table + ` WHERE namespace_id = $1` + more + ` LIMIT $2`)
 }
 
-// placeID is the id of a project or a group, whichever is given.
+// placeID is the id of the project or group.
 func placeID(at projects.Place) int64 {
 	if at.ProjectID != 0 {
 		return at.ProjectID
@@ -96,9 +96,9 @@ func placeID(at projects.Place) int64 {
 	return at.GroupID
 }
 
-// room fails with Full where the owner, the first of args, has no room for so
-// many more rows: 1 before a row is added, 0 after. Hidden where the owner is
-// gone. Until the transaction ends nobody else comes past here with this owner.
+// room returns Full if the owner, the first of args, has no room for more rows: more
+// is 1 before a row is added, 0 after. Hidden if the owner is deleted. It locks the
+// owner's row, so that another transaction waits in room until this one ends.
 func (t tx) room(ctx context.Context, c limited, more int, most fault.Limit, args ...any) error {
 	if c.hold != "" {
 		if err := t.holdOwner(c, args[0]); err != nil {
@@ -106,7 +106,7 @@ func (t tx) room(ctx context.Context, c limited, more int, most fault.Limit, arg
 		}
 	}
 	var have int
-	wanted := most.Most - more + 1 // that many are too many
+	wanted := most.Most - more + 1 // the smallest number that is too many
 	if wanted <= 0 {
 		return most.Exceeded()
 	}
@@ -117,7 +117,7 @@ func (t tx) room(ctx context.Context, c limited, more int, most fault.Limit, arg
 	return sqldb.Classify(err)
 }
 
-// holdOwner keeps the row of an owner for the transaction.
+// holdOwner locks the row of an owner until the transaction ends.
 func (t tx) holdOwner(c limited, owner any) error {
 	n, err := t.Count(c.hold, owner)
 	if err == nil && n == 0 {

@@ -22,7 +22,7 @@ import (
 	"granary/internal/webhooks"
 )
 
-// crowd is a database with somebody to add rows for.
+// crowd is a database with owners to which rows are added.
 type crowd struct {
 	t       *testing.T
 	db      *DB
@@ -44,7 +44,7 @@ func newCrowd(t *testing.T, db *DB) *crowd {
 	return c
 }
 
-// clear takes another user, group and project, which have nothing yet.
+// clear switches to a new user, group and project, which have nothing yet.
 func (c *crowd) clear(name string) {
 	name = strings.ReplaceAll(name, " ", "-")
 	c.root = newUser(c.t, c.db, "root-"+name, false)
@@ -53,8 +53,8 @@ func (c *crowd) clear(name string) {
 	must(c.t, 0, c.db.do(c.t.Context(), func(t tx) error { return t.Exec(`DELETE FROM features`) }))
 }
 
-// additions are all ways by which callers add rows that are limited. Each adds
-// the row with the number n, of which there may be most.
+// additions are all deeds that add limited rows. Each adds row number n, under the
+// limit most.
 func (c *crowd) additions() map[string]func(n int, most fault.Limit) error {
 	ctx, now, db := context.Background(), time.Now(), c.db
 	named := func(n int) string { return fmt.Sprint("row-", c.group.ID, "-", n) }
@@ -147,7 +147,7 @@ func (c *crowd) addProject(namespaceID int64, path string, most fault.Limit) err
 	return err
 }
 
-// TestLimits: as many as there may be are added, and the next is one too many.
+// TestLimits: rows can be added up to the limit, and no more.
 func TestLimits(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		c := newCrowd(t, db)
@@ -167,8 +167,8 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// TestLimitsUnderConcurrency: of many who come at once as many get in as there
-// is room for.
+// TestLimitsUnderConcurrency: of many parallel additions as many succeed as the limit
+// allows.
 func TestLimitsUnderConcurrency(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		c := newCrowd(t, db)
@@ -187,7 +187,7 @@ func TestLimitsUnderConcurrency(t *testing.T) {
 	})
 }
 
-// storm adds rows at once and returns how many there were added.
+// storm adds rows in parallel and returns how many were added.
 func (c *crowd) storm(name string, add func(int, fault.Limit) error, most fault.Limit) int {
 	var added atomic.Int64
 	var all sync.WaitGroup
@@ -205,7 +205,7 @@ func (c *crowd) storm(name string, add func(int, fault.Limit) error, most fault.
 	return int(added.Load())
 }
 
-// TestDeletedMakesRoom: what was deleted or is over does not count.
+// TestDeletedMakesRoom: deleted and ended rows do not count.
 func TestDeletedMakesRoom(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		c := newCrowd(t, db)
@@ -235,8 +235,8 @@ func TestDeletedMakesRoom(t *testing.T) {
 	})
 }
 
-// TestDeadTokensMakeRoom: a user with as many tokens as there may be gets
-// another one where one is dead: the oldest of these is forgotten.
+// TestDeadTokensMakeRoom: a user at the limit of tokens gets another if one is revoked
+// or expired: the oldest of these is deleted.
 func TestDeadTokensMakeRoom(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		ctx, u, most := t.Context(), newUser(t, db, "root", false), fault.Limit{Most: 3}
@@ -267,8 +267,8 @@ func TestDeadTokensMakeRoom(t *testing.T) {
 	})
 }
 
-// TestFormerPaths: each path that something had stays taken, so that there are
-// not more of them than the limit; the one that comes back is free.
+// TestFormerPaths: former paths stay taken up to the limit; a path that is taken back
+// is no former path any more.
 func TestFormerPaths(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		c := newCrowd(t, db)
@@ -296,8 +296,7 @@ func TestFormerPaths(t *testing.T) {
 	})
 }
 
-// TestCountsUseIndexes: no count walks through a table, or further than it has
-// to.
+// TestCountsUseIndexes: no count reads a whole table, or more rows than it must.
 func TestCountsUseIndexes(t *testing.T) {
 	inProject, inGroup := projects.Place{ProjectID: 1}, projects.Place{GroupID: 1}
 	kinds := []limited{
@@ -330,7 +329,7 @@ func TestCountsUseIndexes(t *testing.T) {
 	})
 }
 
-// postgresPlan is how PostgreSQL would go about it if a table were large.
+// postgresPlan is PostgreSQL's plan of a query on a large table.
 func postgresPlan(t *testing.T, db *DB, text string) string {
 	t.Helper()
 	for n := 3; n > 0; n-- {

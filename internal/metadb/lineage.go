@@ -12,8 +12,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// ancestor is one namespace on the way from a place to the top, and the
-// actor's membership in it.
+// ancestor is a namespace between a place and the top, with the actor's role in it.
 type ancestor struct {
 	id         int64
 	parentID   int64 // 0 at the top
@@ -23,7 +22,7 @@ type ancestor struct {
 	role       access.Role
 }
 
-// ancestorColumns are read of an ancestor n, with the actor's membership m in it.
+// ancestorColumns are the columns of an ancestor n and the actor's membership m in it.
 const ancestorColumns = `n.id, n.parent_id, n.name, n.owner_id, n.duplicates_allowed, n.duplicate_exception, COALESCE(m.access_level, 0)`
 
 const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
@@ -35,8 +34,8 @@ const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 	LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `
 	ORDER BY up.depth`
 
-// lineage is the namespaces from the given one upward. A user's own namespace
-// makes its owner Owner.
+// lineage is the namespaces from the given one up to the top. In a user's own
+// namespace that user is Owner.
 func lineage(ctx context.Context, q sqldb.Queries, namespaceID, userID int64) ([]ancestor, error) {
 	return sqldb.List(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, sqldb.Micros(q.Now()))
 }
@@ -57,8 +56,8 @@ func scanAncestor(userID int64) func(sqldb.Scanner) (ancestor, error) {
 	}
 }
 
-// lineages is the lineage of each of many namespaces, by one query. What they have
-// in common is read once.
+// lineages is the lineage of each of the namespaces, by one query that reads shared
+// ancestors once.
 func lineages(ctx context.Context, q sqldb.Queries, namespaceIDs []int64, userID int64) (map[int64][]ancestor, error) {
 	var w sqldb.Where
 	w.In("n.id", false, distinct(namespaceIDs))
@@ -91,7 +90,7 @@ func living(w *sqldb.Where, userID int64, now time.Time) string {
 	return w.Bind("m.user_id = ? AND (m.expires_at IS NULL OR m.expires_at > ?) AND", userID, sqldb.Micros(now)) + counted
 }
 
-// distinct is each of the ids once.
+// distinct is the ids without repetitions.
 func distinct(ids []int64) []int64 {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
@@ -110,7 +109,7 @@ func covers(line []ancestor, namespaceID int64) bool {
 	return slices.ContainsFunc(line, func(a ancestor) bool { return a.id == namespaceID })
 }
 
-// duplicates are those of the namespaces, the nearest first.
+// duplicates are the settings of the namespaces, the nearest first.
 func duplicates(line []ancestor) iter.Seq[projects.Duplicates] {
 	return func(yield func(projects.Duplicates) bool) {
 		for _, a := range line {
@@ -121,9 +120,8 @@ func duplicates(line []ancestor) iter.Seq[projects.Duplicates] {
 	}
 }
 
-// mine is a CTE: the namespaces in which the user has at least a role, with
-// all below them. It begins a query's text and takes the user, the role and
-// the time twice over.
+// mine is a CTE: the namespaces in which the user has at least a role, with all below
+// them, and their projects. It takes the user, the role and the time as $1, $2 and $3.
 const mine = `WITH RECURSIVE mine (id) AS (
 		SELECT m.namespace_id FROM members m
 		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `

@@ -12,25 +12,25 @@ import (
 	"granary/internal/sqldb"
 )
 
-// listing is where the rows of a list come from.
+// listing is how the rows of a list are read.
 type listing[T any] struct {
 	with    string // a CTE before the query, "" for none; its arguments come first
 	from    string // tables
 	columns string // the first is the id
-	narrow  string // tables that are enough to tell which rows there are, and what bytes is; "" for all
-	bytes   string // SQL: how many a row has; "" for those of its columns
+	narrow  string // tables that suffice to choose rows and compute bytes; "" for from
+	bytes   string // SQL for the size of a row; "" for the sum of its columns
 	order   string
 	scan    func(sqldb.Scanner) (T, error)
 }
 
-// lists is what lists are read with.
+// lists is a database to read lists from.
 type lists interface {
 	sqldb.Queries
 	bytesOf(column string) string
 }
 
-// bytesOf is a column as octet_length takes it. PostgreSQL has it for texts only;
-// SQLite would read a text that it casts, and else knows its length.
+// bytesOf is a column as an argument of octet_length. PostgreSQL takes only texts;
+// SQLite knows a column's length, but would read the text to cast it.
 func (db *DB) bytesOf(column string) string {
 	if db.Shared() {
 		return `CAST(` + column + ` AS TEXT)`
@@ -38,7 +38,7 @@ func (db *DB) bytesOf(column string) string {
 	return column
 }
 
-// listPage reads one page of a table, and counts all pages.
+// listPage reads one page of a table and the total.
 func listPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Request, scan func(sqldb.Scanner) (T, error), from, columns, order string) (page.Of[T], error) {
 	return countedPage(ctx, q, w, p, listing[T]{from: from, columns: columns, order: order, scan: scan})
 }
@@ -53,8 +53,8 @@ func countedPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Req
 	return found, err
 }
 
-// readPage reads the rows of a page. If they are to be read in steps, it reads all
-// of a small page, and of another one only which rows it has, and how large.
+// readPage reads the rows of a page. If it may be read in steps, and is large, it
+// reads only the ids and sizes of the rows.
 func (l listing[T]) readPage(ctx context.Context, q lists, w *sqldb.Where, p page.Request, found *page.Of[T]) (err error) {
 	if !p.InSteps {
 		found.Rows, err = sqldb.List(ctx, q, l.scan, l.query(l.columns, w, p), w.Args...)
@@ -62,7 +62,7 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *sqldb.Where, p pag
 	}
 	all := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
 	id, _, _ := strings.Cut(l.columns, ",")
-	if l.bytes == "" { // else its rows are known to be large
+	if l.bytes == "" { // else its rows are always large
 		again := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
 		small, err := l.readSmall(ctx, q, &again, p, id)
 		if err != nil || small != nil {
@@ -86,7 +86,7 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *sqldb.Where, p pag
 	return err
 }
 
-// stepsOf are the rows with the ids, in their order, to be read later.
+// stepsOf is the rows with the ids, in this order, to be read later.
 func (l listing[T]) stepsOf(ctx context.Context, q lists, w sqldb.Where, id string, ids []int64) (*page.Steps[T], error) {
 	steps := &page.Steps[T]{IDs: ids, Sizes: make([]int64, len(ids))}
 	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, w, id, ids) }
@@ -108,19 +108,19 @@ func (l listing[T]) stepsOf(ctx context.Context, q lists, w sqldb.Where, id stri
 	return steps, err
 }
 
-// readSmall reads the rows of a page while they are small together, page.Large at
-// most. It returns nil if they are not.
+// readSmall reads the rows of a page if they have at most page.Large bytes together;
+// else it returns nil.
 func (l listing[T]) readSmall(ctx context.Context, q lists, w *sqldb.Where, p page.Request, id string) (*page.Steps[T], error) {
 	rows, err := q.Rows(ctx, l.query(id+`, `+l.columns, w, p), w.Args...)
 	if err != nil {
 		return nil, sqldb.Classify(err)
 	}
-	defer func() { _ = rows.Close() }() // what it says, Err says
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	small, sum := &page.Steps[T]{}, int64(0)
 	at := map[int64]T{}
 	for rows.Next() {
 		row := weighed{Scanner: rows}
-		v, err := l.scan(behind{&row, &row.id})
+		v, err := l.scan(withID{&row, &row.id})
 		if err != nil {
 			return nil, sqldb.Classify(err)
 		}
@@ -165,8 +165,8 @@ func (w *weighed) Scan(dest ...any) error {
 	return err
 }
 
-// query is that for columns of a page, in its order. The narrow tables say which
-// rows it has, so that those of the pages before it are not brought together.
+// query selects columns of a page. The narrow tables choose its rows, so that rows of
+// earlier pages are not joined.
 func (l listing[T]) query(columns string, w *sqldb.Where, p page.Request) string {
 	chosen := w.String() + ` ORDER BY ` + l.order + w.Limit(p)
 	if l.narrow != "" {
@@ -176,14 +176,14 @@ func (l listing[T]) query(columns string, w *sqldb.Where, p page.Request) string
 	return l.with + `SELECT ` + columns + ` FROM ` + l.from + chosen
 }
 
-// readRows reads the rows with the ids, in their order, that the list has still.
+// readRows reads those rows with the ids that the list still has, in the order of ids.
 func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, id string, ids []int64) ([]T, error) {
 	w = sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
 	w.In(id, false, ids)
 	at := make(map[int64]T, len(ids))
 	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var id int64
-		v, err := l.scan(behind{row, &id})
+		v, err := l.scan(withID{row, &id})
 		at[id] = v
 		return struct{}{}, err
 	}, l.with+`SELECT `+id+`, `+l.columns+` FROM `+l.from+w.String(), w.Args...)
@@ -196,29 +196,29 @@ func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, id str
 	return rows, err
 }
 
-// behind is a row that has an id before its columns.
-type behind struct {
+// withID is a row with an id before its columns.
+type withID struct {
 	sqldb.Scanner
 	id *int64
 }
 
-func (b behind) Scan(dest ...any) error { return b.Scanner.Scan(append([]any{b.id}, dest...)...) }
+func (b withID) Scan(dest ...any) error { return b.Scanner.Scan(append([]any{b.id}, dest...)...) }
 
-// size is SQL for the bytes of a row's columns.
+// size is SQL for the size of a row.
 func (l listing[T]) size(q lists) string {
 	if l.bytes != "" {
 		return l.bytes
 	}
 	var parts []string
 	for _, column := range splitColumns(l.columns)[1:] {
-		if !strings.Contains(column, "SELECT") { // such are numbers
+		if !strings.Contains(column, "SELECT") { // subqueries are numbers
 			parts = append(parts, `COALESCE(octet_length(`+q.bytesOf(column)+`), 0)`)
 		}
 	}
 	return `CAST(` + strings.Join(parts, " + ") + ` AS BIGINT)`
 }
 
-// splitColumns splits at the commas that stand in no parentheses.
+// splitColumns splits at commas outside parentheses.
 func splitColumns(columns string) (parts []string) {
 	depth, from := 0, 0
 	for i, c := range columns {

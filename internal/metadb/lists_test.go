@@ -16,8 +16,8 @@ import (
 	"granary/internal/trail"
 )
 
-// TestStepsAreThePage: what is read in steps is what is read at once, in the
-// same order, and what is deleted meanwhile is left out.
+// TestStepsAreThePage: a page read in steps equals the page read at once, without rows
+// that are deleted meanwhile.
 func TestStepsAreThePage(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		ctx := t.Context()

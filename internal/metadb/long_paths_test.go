@@ -13,7 +13,7 @@ import (
 )
 
 // TestLongPathsAtOnce: a group gets a longer path while something is made below it.
-// Each alone would do; together they are too long, so that one of them is refused.
+// Each is allowed alone; together the path is too long, so that one is refused.
 func TestLongPathsAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)

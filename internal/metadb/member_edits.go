@@ -46,15 +46,15 @@ func aboutMember(e audit.Event, m projects.Member) audit.Event {
 	return e.To("User", m.UserID, m.Username)
 }
 
-// dropExpired makes room for a new membership where an old one is over.
+// dropExpired deletes a membership that has ended, so that a new one can be inserted.
 func (t tx) dropExpired(at projects.Place, userID int64) error {
 	var w sqldb.Where
 	condition := placed(&w, at) + w.Bind(" AND m.user_id = ? AND m.expires_at <= ?", userID, sqldb.Micros(t.Now()))
 	return t.Exec(`DELETE FROM members WHERE id IN (SELECT m.id FROM members m WHERE `+condition+`)`, w.Args...)
 }
 
-// UpdateMember implements projects.Members. A membership that it gives an end in
-// the past is over at once.
+// UpdateMember implements projects.Members. An end in the past ends the membership at
+// once.
 func (db *DB) UpdateMember(ctx context.Context, at projects.Place, a access.Actor, userID int64, edit func(access.Resource, *projects.Member) (audit.Event, error)) (projects.Member, error) {
 	return writePermission(ctx, db, func(t tx) (projects.Member, error) {
 		standing, err := t.standingAt(ctx, at, a)
@@ -113,8 +113,8 @@ func (db *DB) DeleteMember(ctx context.Context, at projects.Place, a access.Acto
 	return err
 }
 
-// keepOwner holds a change of a member of a group at the top to
-// projects.KeepOwner. A group below has the owners of those above.
+// keepOwner checks a change of a member of a top-level group with projects.KeepOwner.
+// A subgroup has the owners of the groups above it.
 func (t tx) keepOwner(ctx context.Context, at projects.Place, before, after projects.Member) error {
 	if at.GroupID == 0 || before.Role != access.Owner {
 		return nil
@@ -131,7 +131,7 @@ func (t tx) keepOwner(ctx context.Context, at projects.Place, before, after proj
 	return projects.KeepOwner(before, after, kept)
 }
 
-// keptByAnother is Member.Keeps, of any member of the group but one.
+// keptByAnother reports Member.Keeps of any member of the group except the user.
 func (t tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept bool, err error) {
 	err = t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
 			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0

@@ -20,8 +20,8 @@ const userOfMember = `u.id, u.username, u.name, u.blocked, h.user_id IS NOT NULL
 const memberTables = `members m JOIN users u ON u.id = m.user_id LEFT JOIN users c ON c.id = m.created_by
 	LEFT JOIN bots h ON h.user_id = m.user_id`
 
-// counted is the condition that a membership m counts: a bot's does in the bot's
-// own place and nowhere else. Every query that asks for a role has it.
+// counted is the condition that a membership m counts: a bot's counts only in the
+// bot's own place. Every query for a role has it.
 const counted = ` NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id
 	AND (h.project_id = m.project_id OR h.namespace_id = m.namespace_id) IS NOT TRUE)`
 
@@ -41,7 +41,7 @@ func scanMember(row sqldb.Scanner) (projects.Member, error) {
 	return m, sqldb.Classify(err)
 }
 
-// placed is the condition that a membership is in the place.
+// placed is the condition that a membership m is one of the place.
 func placed(w *sqldb.Where, at projects.Place) string {
 	if at.ProjectID != 0 {
 		return w.Bind("m.project_id = ?", at.ProjectID)
@@ -72,15 +72,15 @@ func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.R
 	return listPage(ctx, direct{db}, &w, p, scanMember, memberTables, memberColumns, "u.id")
 }
 
-// direct reads with query texts that vary, which are not worth preparing.
+// direct reads with query texts that vary, and are not kept prepared.
 type direct struct{ *DB }
 
 func (d direct) Row(ctx context.Context, query string, args ...any) *sql.Row {
 	return d.RowOnce(ctx, query, args...)
 }
 
-// inheritedMembers chooses, of the memberships of a user in the place and
-// above, the highest. A bot has one that counts, which no other is above.
+// inheritedMembers chooses the highest membership of each user in the place and above.
+// A bot has only one that counts.
 func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, at projects.Place, now time.Time) error {
 	namespace := at.GroupID
 	if at.ProjectID != 0 {
@@ -127,7 +127,7 @@ func (t tx) addMember(at projects.Place, m projects.Member) error {
 		m.UserID, sqldb.NullID(at.GroupID), sqldb.NullID(at.ProjectID), int(m.Role), by, sqldb.Micros(m.CreatedAt), sqldb.OptionalMicros(m.ExpiresAt))
 }
 
-// standingAt is what the actor is to the place. Hidden where that is gone.
+// standingAt is the actor's standing at the place. Hidden if that is deleted.
 func (t tx) standingAt(ctx context.Context, at projects.Place, a access.Actor) (access.Resource, error) {
 	if at.ProjectID == 0 {
 		g, err := findGroup(ctx, t, at.GroupID, a)
@@ -146,7 +146,7 @@ func (t tx) standingAt(ctx context.Context, at projects.Place, a access.Actor) (
 	return p.Standing, err
 }
 
-// findMember reads one membership, one that is over or counts for nothing too.
+// findMember reads a membership, even one that has ended or does not count.
 func (t tx) findMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
 	var w sqldb.Where
 	w.And(placed(&w, at))
@@ -154,7 +154,7 @@ func (t tx) findMember(ctx context.Context, at projects.Place, userID int64) (pr
 	return scanMember(t.Row(ctx, `SELECT `+memberColumns+` FROM `+memberTables+w.String(), w.Args...))
 }
 
-// livingMember is findMember without those that are over.
+// livingMember is findMember, but NotFound if the membership has ended.
 func (t tx) livingMember(ctx context.Context, at projects.Place, userID int64) (projects.Member, error) {
 	m, err := t.findMember(ctx, at, userID)
 	if err == nil && m.ExpiresAt != nil && !m.ExpiresAt.After(t.Now()) {
@@ -163,8 +163,8 @@ func (t tx) livingMember(ctx context.Context, at projects.Place, userID int64) (
 	return m, err
 }
 
-// candidate is a user, known by id, or by user name if the id is 0: the member that
-// the user is, or with NoRole.
+// candidate finds a user by id, or by user name if the id is 0, with NoRole if the user
+// is no member.
 func (t tx) candidate(ctx context.Context, at projects.Place, userID int64, username string) (projects.Member, error) {
 	var u projects.Member
 	err := t.Row(ctx, `SELECT `+userOfMember+` FROM users u LEFT JOIN bots h ON h.user_id = u.id

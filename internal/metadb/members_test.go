@@ -17,8 +17,8 @@ import (
 	"granary/internal/trail"
 )
 
-// meanwhile is the records of members, in which somebody else is done with a
-// change between the look of a deed and its own.
+// meanwhile is records of members that run another change between a deed's check and
+// its transaction.
 type meanwhile struct {
 	projects.Records
 	first func()
@@ -46,7 +46,7 @@ func (m *meanwhile) DeleteMember(ctx context.Context, at projects.Place, a acces
 	return m.Records.DeleteMember(ctx, at, a, userID, decide)
 }
 
-// crew is a group and a project in it, with members of both, and the deeds.
+// crew is a group with a project, members of both, and the deeds.
 type crew struct {
 	t       *testing.T
 	db      *DB
@@ -72,7 +72,7 @@ func newCrew(t *testing.T, db *DB, names ...string) *crew {
 
 func (c *crew) actor(name string) access.Actor { return actorOf(c.users[name]) }
 
-// set makes a user's membership what is wanted, whatever it was; NoRole for none.
+// set sets a user's membership, whatever it was; NoRole removes it.
 func (c *crew) set(at projects.Place, name string, role access.Role) {
 	c.t.Helper()
 	id := c.users[name].ID
@@ -118,8 +118,8 @@ func (c *crew) leave(who string) error {
 	return c.deeds.GroupMembers().Remove(c.t.Context(), c.actor(who), inGroup, c.users[who].ID)
 }
 
-// A change of members is judged by what is so when it is made: what the caller
-// may, and what the member is, though both were otherwise when the caller asked.
+// A change of members is judged by the standing and the membership at the time of its
+// transaction, even if both were different when the deed began.
 func TestMembersAreJudgedUnderTheRow(t *testing.T) {
 	const none, dev, maint, owner = access.NoRole, access.Developer, access.Maintainer, access.Owner
 	for _, tc := range []struct {
@@ -182,8 +182,8 @@ func TestMembersAreJudgedUnderTheRow(t *testing.T) {
 	}
 }
 
-// The records themselves keep the last owner of a group at the top, with a
-// Conflict; the deed says it as GitLab does.
+// The records keep the last owner of a top-level group, with a Conflict; the deed
+// turns that into GitLab's words.
 func TestLastOwnerStays(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		c := newCrew(t, db, "ada", "max")
@@ -232,7 +232,7 @@ func TestLastOwnerStays(t *testing.T) {
 	})
 }
 
-// Owners of a group who all leave at once leave one.
+// If all owners of a group leave at the same time, one stays.
 func TestOwnersLeaveAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		names := []string{"u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"}
@@ -262,8 +262,8 @@ func TestOwnersLeaveAtOnce(t *testing.T) {
 	})
 }
 
-// On PostgreSQL the second of two owners who leave waits for the first one's
-// commit, and then is the last.
+// On PostgreSQL the second of two owners who leave waits for the first one's commit,
+// and is then the last.
 func TestSecondOwnerWaits(t *testing.T) {
 	var hold func()
 	db := openPostgres(t, sqldb.Options{CrashPoint: func(point string) {
@@ -289,9 +289,9 @@ func TestSecondOwnerWaits(t *testing.T) {
 	}
 }
 
-// Under many changes at once no maintainer touches an owner, and the group has
-// somebody who keeps it after each: the events say so, which are kept with the
-// changes and in their order.
+// Under many parallel changes no maintainer changes an owner, and the group always has
+// an owner that keeps it. The events show this: they are recorded with the changes and
+// in their order.
 func TestMembersUnderStress(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		c := newCrew(t, db, "max", "ada", "eve")
@@ -344,7 +344,7 @@ func TestMembersUnderStress(t *testing.T) {
 	})
 }
 
-// checkStressed reads the events of the stress, oldest first.
+// checkStressed checks the events of the stress, oldest first.
 func checkStressed(t *testing.T, c *crew, began time.Time, done int) {
 	t.Helper()
 	keeps := map[string]bool{"ada": true, "eve": true}
@@ -384,8 +384,8 @@ func (p *passingBots) RotateBotToken(ctx context.Context, a access.Actor, b auth
 	return p.Records.RotateBotToken(ctx, a, b, id, successor, d, most, check)
 }
 
-// Who is lowered meanwhile gets hold of no token with the role that they had: not
-// of a new one, and not of one that is there, which stays as it is.
+// A member whose role is lowered meanwhile gets no token with the old role: neither a
+// new one, nor by rotation, which leaves the token unchanged.
 func TestBotTokensAreJudgedUnderTheRow(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		ctx := t.Context()

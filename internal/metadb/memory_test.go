@@ -23,12 +23,12 @@ import (
 	"granary/internal/sqldb"
 )
 
-// slack is what the heap has more than the caches say, of connections, buffers and
-// the test itself.
+// slack is what the heap may have beyond the caches: connections, buffers and the test
+// itself.
 const slack = 4 << 20
 
-// TestManySmallFilesLeaveTheBudget: 100,000 files of 30 bytes, each downloaded once
-// by a long request, leave no more than the budget.
+// TestManySmallFilesLeaveTheBudget: 100,000 files of 30 bytes, each downloaded once by
+// a long request, take no more memory than the budget.
 func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 	const files = 100_000
 	db := openSQLite(t)
@@ -78,9 +78,8 @@ func TestManySmallFilesLeaveTheBudget(t *testing.T) {
 	runtime.KeepAlive(p)
 }
 
-// TestSpellingsLeaveNothing: an id with thousands of leading zeros is none, and a
-// path in any spelling is one path; a hidden project is remembered once for each who
-// asks.
+// TestSpellingsLeaveNothing: an id with thousands of leading zeros is invalid, all
+// spellings of a path are one entry, and a hidden project is one entry for each actor.
 func TestSpellingsLeaveNothing(t *testing.T) {
 	db := open(t)
 	root, ada := newUser(t, db, "root", false), newUser(t, db, "ada", false)
@@ -122,8 +121,8 @@ func anyCase(r rune) rune {
 	return r
 }
 
-// TestImpossibleReferencesAskNothing: what can name nothing is told without the
-// database, which here cannot be asked.
+// TestImpossibleReferencesAskNothing: a reference that can name nothing is refused
+// without a query.
 func TestImpossibleReferencesAskNothing(t *testing.T) {
 	db := openSQLite(t)
 	gone, cancel := context.WithCancel(t.Context())
@@ -146,7 +145,7 @@ func TestImpossibleReferencesAskNothing(t *testing.T) {
 	}
 }
 
-// TestPreparedTextsAreFew: other names, ids and pages prepare no other statements.
+// TestPreparedTextsAreFew: other names, ids and pages prepare no further statements.
 func TestPreparedTextsAreFew(t *testing.T) {
 	db, ids := shelfDB(t, 3000, 20)
 	texts := func() int { return len(db.Prepared()) }
@@ -181,8 +180,8 @@ func TestPreparedTextsAreFew(t *testing.T) {
 	}
 }
 
-// TestLongTextsAreNotKept by PostgreSQL's connections: a list of very many projects
-// has their ids in its text.
+// TestLongTextsAreNotKept: PostgreSQL's connections do not keep a list of very many
+// projects, whose ids are in its text.
 func TestLongTextsAreNotKept(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	_, ids := shelfOf(t, db, 50, 50)
@@ -207,7 +206,8 @@ func TestLongTextsAreNotKept(t *testing.T) {
 	}
 }
 
-// TestFoundTokensAndPlacesWeighWhatTheHeapSays: as the database hands them over.
+// TestFoundTokensAndPlacesWeighWhatTheHeapSays: with values that come from the
+// database.
 func TestFoundTokensAndPlacesWeighWhatTheHeapSays(t *testing.T) {
 	db := openSQLite(t)
 	db.LimitCaches(1 << 30)

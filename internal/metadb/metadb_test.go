@@ -38,7 +38,7 @@ func openPostgres(t testing.TB, o sqldb.Options) *DB {
 	return closing(t, db, err)
 }
 
-// migrated fills the database that all others are copies of.
+// migrated is the database of which all others are copies.
 func migrated(dsn string) error {
 	db, err := OpenPostgres(context.Background(), dsn, sqldb.Options{})
 	if err != nil {
@@ -78,7 +78,7 @@ func eachDatabaseWith(t *testing.T, o sqldb.Options, test func(t *testing.T, db 
 	t.Run("postgres", func(t *testing.T) { test(t, openPostgres(t, o)) })
 }
 
-// must is a value that came without an error.
+// must returns a value that came without an error.
 func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 	return v
 }
 
-// do runs statements behind the database's back.
+// do runs statements without the methods of the database.
 func do(t *testing.T, db *DB, statements ...string) {
 	t.Helper()
 	must(t, 0, db.do(t.Context(), func(tx tx) error {
@@ -129,7 +129,7 @@ func newProject(t *testing.T, db *DB, namespace int64, path string, v access.Vis
 	return must(t, p, err)
 }
 
-// newMember gives a user a role, and asks nobody.
+// newMember gives a user a role, without any check.
 func newMember(t *testing.T, db *DB, at projects.Place, userID int64, role access.Role) {
 	t.Helper()
 	_, err := db.InsertMember(t.Context(), at, access.Actor{}, projects.Member{UserID: userID, Role: role, CreatedAt: time.Now()}, roomy(), yes)

@@ -59,7 +59,7 @@ func (t tx) transferProject(ctx context.Context, projectID, namespaceID int64, a
 		namespaceID, int(p.Visibility), sqldb.Micros(p.UpdatedAt), projectID)
 }
 
-// gone tells that an end of a transfer is not there any more.
+// gone turns NotFound into Hidden with the noun, for either end of a transfer.
 func gone(err error, noun string) error {
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Hidden, noun)
@@ -91,11 +91,11 @@ func (db *DB) TransferGroup(ctx context.Context, groupID, parentID int64, a acce
 		if err := t.roomForGroup(ctx, parentID, a.UserID, most); err != nil {
 			return g, err
 		}
-		if err := t.rehang(ctx, before, g, db.formerPaths); err != nil {
+		if err := t.reparent(ctx, before, g, db.formerPaths); err != nil {
 			return g, err
 		}
 		if parentID == 0 {
-			if err := t.keepable(ctx, g, a, owner); err != nil {
+			if err := t.ensureOwner(ctx, g, a, owner); err != nil {
 				return g, err
 			}
 		}
@@ -103,7 +103,7 @@ func (db *DB) TransferGroup(ctx context.Context, groupID, parentID int64, a acce
 	})
 }
 
-// destination reads where a group is to go.
+// destination reads the group's new parent.
 func (t tx) destination(ctx context.Context, groupID, parentID int64, a access.Actor) (projects.Destination, error) {
 	if parentID == 0 {
 		return projects.Destination{}, nil
@@ -116,8 +116,8 @@ func (t tx) destination(ctx context.Context, groupID, parentID int64, a access.A
 	return projects.Destination{Parent: &parent, Below: covers(line, groupID)}, err
 }
 
-// rehang puts a group into another parent, with all below it.
-func (t tx) rehang(ctx context.Context, before, g projects.Group, former fault.Limit) error {
+// reparent moves a group with all below it to another parent.
+func (t tx) reparent(ctx context.Context, before, g projects.Group, former fault.Limit) error {
 	if err := t.moveNamespace(ctx, before.FullPath, g.FullPath); err != nil {
 		return err
 	}
@@ -136,9 +136,8 @@ func (t tx) rehang(ctx context.Context, before, g projects.Group, former fault.L
 	return t.Exec(`UPDATE namespaces SET visibility = $1 WHERE visibility > $1 AND id IN `+below, int(g.Visibility), g.ID)
 }
 
-// moveNamespace gives a group another full path, and with it everything below, by as
-// many statements for one project as for thousands. to is not below from. Rejected as
-// CheckNewPath says.
+// moveNamespace changes the full path of a group and of everything below it, by a
+// fixed number of statements. to is not below from. Rejected as CheckNewPath says.
 func (t tx) moveNamespace(ctx context.Context, from, to string) error {
 	if err := t.checkMoved(ctx, from, to); err != nil {
 		return err
@@ -146,34 +145,34 @@ func (t tx) moveNamespace(ctx context.Context, from, to string) error {
 	if sqldb.Lower(from) == sqldb.Lower(to) {
 		var w sqldb.Where
 		set := w.Bind("? || substr(path, ?)", to, len(from)+1)
-		return t.Exec(`UPDATE routes SET path = `+set+ways(&w, from), w.Args...)
+		return t.Exec(`UPDATE routes SET path = `+set+currentRoutes(&w, from), w.Args...)
 	}
 	var taken, moved, left sqldb.Where
 	key := taken.Bind("? || substr(path_key, ?)", sqldb.Lower(to), len(from)+1)
-	err := t.Exec(`DELETE FROM routes WHERE redirect = 1 AND path_key IN (SELECT `+key+` FROM routes`+ways(&taken, from)+`)`, taken.Args...)
+	err := t.Exec(`DELETE FROM routes WHERE redirect = 1 AND path_key IN (SELECT `+key+` FROM routes`+currentRoutes(&taken, from)+`)`, taken.Args...)
 	if err != nil {
 		return err
 	}
 	paths := moved.Bind("? || substr(path_key, ?), ? || substr(path, ?)", sqldb.Lower(to), len(from)+1, to, len(from)+1)
 	err = t.Exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect)
-		SELECT `+paths+`, namespace_id, project_id, 0 FROM routes`+ways(&moved, from), moved.Args...)
+		SELECT `+paths+`, namespace_id, project_id, 0 FROM routes`+currentRoutes(&moved, from), moved.Args...)
 	if err != nil {
 		return err
 	}
-	return t.Exec(`UPDATE routes SET redirect = 1`+ways(&left, from), left.Args...)
+	return t.Exec(`UPDATE routes SET redirect = 1`+currentRoutes(&left, from), left.Args...)
 }
 
-// ways is the condition that a route is that of the full path or of what is below
-// it, none that only leads on.
-func ways(w *sqldb.Where, fullPath string) string {
+// currentRoutes is the condition for the route of the full path and those below it,
+// without redirects.
+func currentRoutes(w *sqldb.Where, fullPath string) string {
 	key := sqldb.Lower(fullPath)
 	w.And("redirect = 0")
 	w.And("(path_key = ? OR path_key >= ? AND path_key < ?)", key, key+"/", key+"0") // '0' follows '/'
 	return w.String()
 }
 
-// checkMoved is CheckNewPath for a group and all below it. All of them become as much
-// longer and deeper, so that the longest of them and the deepest group tell of all.
+// checkMoved is CheckNewPath for a group and all below it. All paths grow by the same,
+// so that checking the longest path and the deepest group is enough.
 func (t tx) checkMoved(ctx context.Context, from, to string) error {
 	if err := projects.CheckNewPath(from, to, true); err != nil {
 		return err
@@ -183,7 +182,7 @@ func (t tx) checkMoved(ctx context.Context, from, to string) error {
 		group bool
 	}
 	var w sqldb.Where
-	below := ways(&w, from)
+	below := currentRoutes(&w, from)
 	found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (f farthest, err error) { return f, row.Scan(&f.path, &f.group) },
 		`WITH below AS (SELECT path, namespace_id FROM routes`+below+`)
 		SELECT path, 0 FROM (SELECT path FROM below ORDER BY length(path) DESC LIMIT 1) longest
@@ -204,9 +203,9 @@ func (t tx) checkMoved(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// keepable makes the actor an owner of a group that is at the top now, if nobody
-// keeps it: its owners were those of the groups above.
-func (t tx) keepable(ctx context.Context, g projects.Group, a access.Actor, e audit.Event) error {
+// ensureOwner makes the actor an owner of a group that is now at the top, if it has no
+// owner that keeps it: it had the owners of the groups above.
+func (t tx) ensureOwner(ctx context.Context, g projects.Group, a access.Actor, e audit.Event) error {
 	at := projects.Place{GroupID: g.ID}
 	kept, err := t.keptByAnother(ctx, g.ID, 0)
 	if err != nil || kept {

@@ -11,7 +11,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// countedStatements keeps what a transaction asks for.
+// countedStatements records the statements of a transaction.
 type countedStatements struct {
 	sqldb.Runner
 	texts []string
@@ -32,9 +32,9 @@ func (c *countedStatements) Rows(query string, args ...any) (*sql.Rows, error) {
 	return c.Runner.Rows(query, args...)
 }
 
-// TestMovesAskTheSameForAnyGroup: a group of 3,000 projects moves by as many
-// statements as one of 10, and all that is below it is found where it is now, by
-// its old path too.
+// TestMovesAskTheSameForAnyGroup: moving a group of 3,000 projects takes as many
+// statements as one of 10. Everything below it is found by its new path, and by its
+// old one.
 func TestMovesAskTheSameForAnyGroup(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)
@@ -62,7 +62,7 @@ func TestMovesAskTheSameForAnyGroup(t *testing.T) {
 	})
 }
 
-// stepsOfSQLite is SQLite's plan of a statement; PostgreSQL's depends on what is there.
+// stepsOfSQLite is SQLite's plan of a statement; PostgreSQL's depends on the rows.
 func stepsOfSQLite(t *testing.T, db *DB, text string) string {
 	t.Helper()
 	if db.Shared() {
@@ -71,7 +71,7 @@ func stepsOfSQLite(t *testing.T, db *DB, text string) string {
 	return strings.Join(plan(t, db, text), "; ")
 }
 
-// moving moves what a full path leads to, and returns by which statements.
+// moving moves a group or project by its full path, and returns the statements.
 func moving(t *testing.T, db *DB, from, to string) []string {
 	t.Helper()
 	texts, err := write(t.Context(), db, func(on tx) ([]string, error) {
@@ -84,7 +84,7 @@ func moving(t *testing.T, db *DB, from, to string) []string {
 	return must(t, texts, err)
 }
 
-// fillGroup makes so many projects in a group at the top.
+// fillGroup makes that many projects in a top-level group.
 func fillGroup(t *testing.T, db *DB, g projects.Group, size int) {
 	t.Helper()
 	do(t, db, fmt.Sprintf(`INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics, package_access,
@@ -95,9 +95,9 @@ func fillGroup(t *testing.T, db *DB, g projects.Group, size int) {
 			SELECT '%s/' || lower(path), '%s/' || path, id, 0 FROM projects WHERE namespace_id = %d`, strings.ToLower(g.Path), g.Path, g.ID))
 }
 
-// TestMovesTakeOldPathsOver: who moves to where an old path leads gets it, and comes
-// back to the first path; another spelling of the same path leaves no old one. Paths
-// that only begin alike stay.
+// TestMovesTakeOldPathsOver: a move to a path that is a redirect replaces the
+// redirect, and a move back restores the first path; another spelling of the same path
+// leaves no redirect. Paths with the same prefix stay.
 func TestMovesTakeOldPathsOver(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)

@@ -22,8 +22,8 @@ func movers(db *DB) *projects.Service {
 	return &projects.Service{Records: db, Now: time.Now}
 }
 
-// TestCrossingTransfersMakeNoCircle: two groups go into each other at once. One
-// gets there; the other would be in itself.
+// TestCrossingTransfersMakeNoCircle: of two groups that are moved into each other at
+// the same time, only one moves.
 func TestCrossingTransfersMakeNoCircle(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)
@@ -48,8 +48,9 @@ func TestCrossingTransfersMakeNoCircle(t *testing.T) {
 	})
 }
 
-// TestTransfersAtOnce: whoever moves, renames, hides and makes places beside each
-// other, all are where their parents are, at most as visible, and not too deep.
+// TestTransfersAtOnce: after parallel moves, renames, changes of visibility and
+// creations, all groups and projects are below their parents' paths, at most as
+// visible, and not too deep.
 func TestTransfersAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root := newUser(t, db, "root", false)
@@ -86,7 +87,7 @@ func TestTransfersAtOnce(t *testing.T) {
 	})
 }
 
-// storm does one thing by chance.
+// storm does one random deed.
 type storm struct {
 	t             *testing.T
 	deeds         *projects.Service
@@ -122,7 +123,7 @@ func idOf(ref string) (n int64) {
 	return n
 }
 
-// checkTree holds every place to where its parent is.
+// checkTree checks every group and project against its parent.
 func checkTree(t *testing.T, db *DB) {
 	t.Helper()
 	type place struct{ kind, path, last, above string }
@@ -161,8 +162,8 @@ func checkTree(t *testing.T, db *DB) {
 	}
 }
 
-// TestTransfersAreJudgedUnderTheRow: who is no owner any more when the turn comes,
-// or may not make anything there any more, moves nothing.
+// TestTransfersAreJudgedUnderTheRow: an actor that is no owner any more when the
+// transaction runs, or may not create in the target any more, moves nothing.
 func TestTransfersAreJudgedUnderTheRow(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root, ada := newUser(t, db, "root", false), newUser(t, db, "ada", false)
@@ -204,7 +205,7 @@ func back(t *testing.T, db *DB, at projects.Place, root, ada auth.User, role acc
 	return err
 }
 
-// wantStays wants a refusal: as a rule of the transfer, or of the end itself.
+// wantStays expects a refusal, by the rules of the transfer or of its ends.
 func wantStays(t *testing.T, err error, words string) {
 	t.Helper()
 	if e, ok := fault.As(err, fault.Rejected); fault.Is(err, fault.Denied) || ok && strings.HasPrefix(e.Msg, words) {
@@ -213,7 +214,7 @@ func wantStays(t *testing.T, err error, words string) {
 	t.Errorf("%v, want %q", err, words)
 }
 
-// meanwhileMoving has something happen between a deed's look at both ends and its
+// meanwhileMoving runs another change between a deed's check of both ends and its
 // transaction.
 type meanwhileMoving struct {
 	*DB

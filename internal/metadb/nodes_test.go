@@ -10,7 +10,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// A node that others may have taken for gone refuses to publish, and to say who may.
+// A node that others may count as gone refuses to publish and to check permission.
 func TestNodeCutOff(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{Node: "v1", Pace: sqldb.Pace{Beat: 100 * time.Millisecond, Lease: 300 * time.Millisecond, Gone: time.Minute}})
 	p := demo(t, db)

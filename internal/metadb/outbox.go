@@ -14,24 +14,24 @@ import (
 	"granary/internal/webhooks"
 )
 
-// maxWaiting is how many deliveries wait for one hook at most: a receiver that
-// is away does not fill the disk. What comes then is not told.
+// maxWaiting is the most deliveries that wait for one hook, so that a receiver that is
+// down does not fill the disk. Further events are lost.
 const maxWaiting = 10000
 
-// hookedQuery is what a project without hooks pays: it takes the place of the
-// question whether the project is there.
+// hookedQuery is all that a project without hooks costs: it also checks that the
+// project exists.
 const hookedQuery = `SELECT EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = p.id AND h.package_events = 1)
 	FROM projects p WHERE p.id = $1 AND p.deleted_at IS NULL`
 
-// hooked reports whether anybody wants to be told of the project's packages.
-// NotFound where the project is gone.
+// hooked reports whether a hook wants events of the project's packages. NotFound if
+// the project is deleted.
 func (t tx) hooked(ctx context.Context, projectID int64) (bool, error) {
 	var found bool
 	err := t.Row(ctx, hookedQuery, projectID).Scan(&found)
 	return found, sqldb.Classify(err)
 }
 
-// tellPublished tells of a file that was published.
+// tellPublished puts the publication of a file into the outbox.
 func (t tx) tellPublished(ctx context.Context, p registry.Publication, f registry.File) error {
 	k, err := findPackage(ctx, t, p.ProjectID, f.PackageID)
 	if err != nil {
@@ -40,7 +40,7 @@ func (t tx) tellPublished(ctx context.Context, p registry.Publication, f registr
 	return t.tell(ctx, webhooks.FilePublished, k, &f, p.CreatorID, p.Now)
 }
 
-// tellRemoved tells of a package, or of the file of one, that was removed.
+// tellRemoved puts the removal of a package, or of one of its files, into the outbox.
 func (t tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry.Removed, f *registry.File) error {
 	hooked, err := t.hooked(ctx, r.ProjectID)
 	if err != nil || !hooked {
@@ -53,8 +53,8 @@ func (t tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry.
 	return t.tell(ctx, action, k, f, r.UserID, r.Now)
 }
 
-// tell puts what happened to a package into the outbox, within the transaction
-// in which it happens. f is nil where the package was deleted.
+// tell puts what happened to a package into the outbox, in the same transaction. f is
+// nil if the package was deleted.
 func (t tx) tell(ctx context.Context, action webhooks.Action, p registry.Package, f *registry.File, userID int64, now time.Time) error {
 	e, err := newEvent(ctx, t, p.ProjectID, userID)
 	if err != nil {
@@ -88,8 +88,7 @@ func (t tx) tell(ctx context.Context, action webhooks.Action, p registry.Package
 	return nil
 }
 
-// enqueue has a delivery wait for its hook, and the sender told once that is
-// durable.
+// enqueue inserts a delivery, and signals the sender after the commit.
 func (t tx) enqueue(ctx context.Context, h webhooks.Hook, event string, now time.Time) error {
 	var full bool
 	err := t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM hook_deliveries WHERE hook_id = $1 LIMIT 1 OFFSET $2)`, h.ID, maxWaiting-1).Scan(&full)
@@ -105,11 +104,10 @@ func (t tx) enqueue(ctx context.Context, h webhooks.Hook, event string, now time
 		h.ID, webhooks.NewKey(), event, sqldb.Micros(due), sqldb.Micros(now))
 }
 
-// Waiting carries a token after something was put into the outbox here.
+// Waiting gets a value after something was put into the outbox by this process.
 func (db *DB) Waiting() <-chan struct{} { return db.waiting }
 
-// claimQuery passes over hooks that have enough in hand, and over what another
-// node is claiming.
+// claimQuery skips busy hooks, and deliveries that another node is claiming.
 func (d wording) claimQuery() string {
 	return `UPDATE hook_deliveries SET due = $1, lease = $1, attempts = attempts + 1 WHERE id = (
 		SELECT id FROM hook_deliveries WHERE due <= $2 AND hook_id NOT IN ($3, $4, $5, $6) ORDER BY due, id LIMIT 1` + d.skipLocked + `)
@@ -118,8 +116,8 @@ func (d wording) claimQuery() string {
 
 const nextDueQuery = `SELECT due FROM hook_deliveries WHERE hook_id NOT IN ($1, $2, $3, $4) ORDER BY due, id LIMIT 1`
 
-// NextDelivery is when the next delivery is due; the zero time where there is
-// none. busy names up to four hooks to pass over.
+// NextDelivery is when the next delivery is due; the zero time if there is none. busy
+// names up to four hooks to skip.
 func (db *DB) NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error) {
 	var due int64
 	err := db.Row(ctx, nextDueQuery, busy[0], busy[1], busy[2], busy[3]).Scan(&due)
@@ -129,9 +127,9 @@ func (db *DB) NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error
 	return sqldb.Moment(due), sqldb.Classify(err)
 }
 
-// ClaimDelivery takes the delivery that has been due for the longest. Until
-// the lease ends nobody else gets it; then it is due again, so that it
-// survives whoever had it in hand. NotFound where none is due.
+// ClaimDelivery takes the delivery that has been due for the longest. No other claim
+// gets it until the lease ends; then it is due again, in case the claimer crashed.
+// NotFound if none is due.
 func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (webhooks.Delivery, error) {
 	var event string
 	d, err := write(ctx, db, func(t tx) (d webhooks.Delivery, err error) {
@@ -149,16 +147,15 @@ func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (
 		d.Hook, err = hook, json.Unmarshal([]byte(event), &d.Event)
 	}
 	if err != nil && ctx.Err() == nil {
-		// Damaged: it would come back for ever.
+		// Damaged: it would fail forever.
 		drop := db.do(ctx, func(t tx) error { return t.Exec(`DELETE FROM hook_deliveries WHERE id = $1`, d.ID) })
 		err = fault.Wrap(fault.Internal, "", errors.Join(fmt.Errorf("delivery %d of hook %d is dropped: %w", d.ID, d.Hook.ID, err), drop))
 	}
 	return d, err
 }
 
-// FinishDelivery logs an attempt and removes the delivery, or puts it off, as
-// the attempt wants it. One that has been claimed anew meanwhile is left to who
-// has it now.
+// FinishDelivery logs an attempt, and removes the delivery or puts it off as the
+// attempt requires. A delivery that was claimed again meanwhile stays as it is.
 func (db *DB) FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhooks.Attempt, now time.Time) error {
 	return db.do(ctx, func(t tx) error {
 		err := t.settle(d, a, now)
@@ -166,14 +163,14 @@ func (db *DB) FinishDelivery(ctx context.Context, d webhooks.Delivery, a webhook
 			err = db.recordAttempt(ctx, t, a)
 		}
 		if fault.Is(err, fault.NotFound) {
-			err = nil // the hook was deleted meanwhile, and with it what waited
+			err = nil // the hook was deleted meanwhile with its deliveries
 		}
 		return err
 	})
 }
 
-// release makes due now what was put off for a hook that may be told again.
-// What is in somebody's hands is due when its lease ends.
+// release makes deliveries due now that were put off for a hook that works again.
+// Claimed ones are due when their lease ends.
 func (t tx) release(hookID int64, now time.Time) error {
 	t.Post()
 	return t.Exec(`UPDATE hook_deliveries SET due = CASE WHEN lease > $1 THEN lease ELSE $1 END WHERE hook_id = $2 AND due > $1`, sqldb.Micros(now), hookID)

@@ -14,12 +14,12 @@ import (
 
 const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at`
 
-// isListed must read as the condition of the partial indexes does.
+// isListed must be spelled like the condition of the partial indexes.
 const isListed = `k.status IN ('default', 'error', 'deprecated')`
 
 const (
-	countLimit = 10000 // rows that are counted where no counter knows
-	gatherMost = 3000  // packages of matching names that are sorted rather than walked
+	countLimit = 10000 // rows that are counted if there is no counter
+	sortLimit  = 3000  // packages of matching names that are sorted; more are filtered in the order of an index
 )
 
 func scanPackage(row sqldb.Scanner) (registry.Package, error) {
@@ -31,10 +31,10 @@ func scanPackage(row sqldb.Scanner) (registry.Package, error) {
 	return p, sqldb.Classify(err)
 }
 
-// ListPackages implements registry.Packages. The page is one snapshot: a counter
-// and the rows that it speaks of.
+// ListPackages implements registry.Packages. Counter and rows are read in one
+// snapshot. Design note 004 has a picture.
 func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page.Request) (found page.Of[registry.Package], err error) {
-	// The texts of other lists vary too much to be kept.
+	// The texts of other lists vary too much to be prepared.
 	fixed := len(f.Projects) == 1 && len(f.Name.Terms) <= 1
 	err = db.Snapshot(ctx, fixed, func(q sqldb.Queries) error {
 		l := lister{db: db, q: q, f: f, p: p}
@@ -47,12 +47,12 @@ func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page
 		return lastPipelines(ctx, q, found.Rows)
 	})
 	if p.InSteps && bytesOfPackages(found.Rows) > page.Large {
-		db.putOff(&found)
+		db.readLater(&found)
 	}
 	return found, err
 }
 
-// bytesOfPackages is how many bytes of text there are in packages and pipelines.
+// bytesOfPackages is the bytes of text in packages and their pipelines.
 func bytesOfPackages(found []registry.Package) (n int) {
 	for _, p := range found {
 		n += len(p.Name) + len(p.Version)
@@ -63,9 +63,9 @@ func bytesOfPackages(found []registry.Package) (n int) {
 	return n
 }
 
-// putOff keeps what was read of packages, some hundred bytes each, and leaves
-// their pipelines, which may be larger, for later.
-func (db *DB) putOff(found *page.Of[registry.Package]) {
+// readLater keeps the packages that were read, some hundred bytes each, and lets their
+// pipelines, which may be larger, be read in steps.
+func (db *DB) readLater(found *page.Of[registry.Package]) {
 	steps := &page.Steps[registry.Package]{}
 	at := make(map[int64]registry.Package, len(found.Rows))
 	for _, p := range found.Rows {
@@ -84,7 +84,7 @@ func (db *DB) putOff(found *page.Of[registry.Package]) {
 	found.Rows, found.Steps = nil, steps
 }
 
-// lister answers one request for a list.
+// lister reads one page of packages.
 type lister struct {
 	db *DB
 	q  sqldb.Queries
@@ -94,9 +94,9 @@ type lister struct {
 	names foundNames
 }
 
-// list chooses the way: short work is gathered and sorted, whole lists of one
-// project are walked from the nearest place known, the rest from its start or
-// its end.
+// list reads the page. With an exact total it is read from the nearest known position;
+// else from the start of the list, with one row more, which tells whether another page
+// follows.
 func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	total, exact, err := l.count(ctx)
 	if err != nil {
@@ -106,7 +106,7 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	offset := l.p.Offset()
 	take := l.p.Size
 	if !exact {
-		take++ // to know whether there is more
+		take++
 		found.Rows, err = l.rows(ctx, leg{desc: l.p.Desc, skip: offset, take: take})
 		found.Total = max(total, offset+len(found.Rows))
 		found.Rows = found.Rows[:min(len(found.Rows), l.p.Size)]
@@ -116,7 +116,7 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	if take <= 0 {
 		return found, nil
 	}
-	if l.p.Desc { // from here on as seen from the start
+	if l.p.Desc { // walk counts from the start
 		offset = total - offset - take
 	}
 	if found.Rows, err = l.walk(ctx, total, offset, take); l.p.Desc {
@@ -125,17 +125,18 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	return found, err
 }
 
-// walk reads take rows in ascending order from offset.
+// walk reads take rows in ascending order from offset, beginning at the start, the end
+// or a bookmark.
 func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.Package, error) {
 	key := walkKey{order: l.p.OrderBy, status: l.f.Status}
 	near := offset <= nearEnough || total-offset-take <= nearEnough
-	// Marks are for whoever sees every change.
+	// Bookmarks are valid only where this process makes every write.
 	if near || l.db.Shared() || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
 		return l.forward(ctx, wayTo(nil, total, offset, take))
 	}
 	key.projectID = l.f.Projects[0]
-	marks, began := l.db.walks.begin(key)
-	rows, err := l.forward(ctx, wayTo(marks, total, offset, take))
+	bookmarks, began := l.db.walks.begin(key)
+	rows, err := l.forward(ctx, wayTo(bookmarks, total, offset, take))
 	if err == nil && len(rows) == take {
 		l.db.walks.end(key, began,
 			bookmark{offset: offset, key: keyOf(rows[0])},
@@ -144,7 +145,7 @@ func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.
 	return rows, err
 }
 
-// forward reads a leg and returns its rows in ascending order.
+// forward reads the rows of a leg and returns them in ascending order.
 func (l *lister) forward(ctx context.Context, way leg) ([]registry.Package, error) {
 	rows, err := l.rows(ctx, way)
 	if way.desc {
@@ -153,8 +154,8 @@ func (l *lister) forward(ctx context.Context, way leg) ([]registry.Package, erro
 	return rows, err
 }
 
-// count is how many rows the list has: exactly, where a counter knows or they
-// are few, else more than countLimit.
+// count is how many rows the list has. It is exact if there is a counter or there are
+// at most countLimit; else it is larger than countLimit.
 func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 	var w sqldb.Where
 	switch {
@@ -166,11 +167,11 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 			statuses = []registry.Status{registry.StatusDefault, registry.StatusError, registry.StatusDeprecated}
 		}
 		w.And(within("c.project_id", &w, l.f.Projects))
-		var marks []string
+		var placeholders []string
 		for _, s := range statuses {
-			marks = append(marks, w.Bind("?", string(s)))
+			placeholders = append(placeholders, w.Bind("?", string(s)))
 		}
-		w.And("c.status IN (" + strings.Join(marks, ", ") + ")")
+		w.And("c.status IN (" + strings.Join(placeholders, ", ") + ")")
 		err = l.q.Row(ctx, `SELECT CAST(COALESCE(SUM(c.packages), 0) AS BIGINT) FROM package_counts c`+w.String(), w.Args...).Scan(&total)
 		return total, true, sqldb.Classify(err)
 	}
@@ -180,10 +181,10 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 	return total, total <= countLimit, sqldb.Classify(err)
 }
 
-// source is the tables and conditions of the list: packages by their names,
-// where these are gathered, which come first and are looked up once.
+// source is the tables and conditions of the list. If it starts with the names, these
+// are a CTE, so that they are looked up once.
 func (l *lister) source(w *sqldb.Where) (with, from string) {
-	if !l.gathers() {
+	if !l.startsWithNames() {
 		w.And(within("k.project_id", w, l.f.Projects))
 		l.conditions(w, "k.")
 		return "", "packages k"
@@ -194,18 +195,18 @@ func (l *lister) source(w *sqldb.Where) (with, from string) {
 	return `WITH m AS MATERIALIZED (` + l.names.query + `) `, "m CROSS JOIN packages k"
 }
 
-// gathers reports whether the list begins with the matching names and sorts
-// their packages, few enough. Where they are many, going through the list meets
-// them soon. Packages that no list shows by itself have an index of their own.
-func (l *lister) gathers() bool {
+// startsWithNames reports whether the list reads the packages of the matching names
+// and sorts them. If they are many, filtering the list in the order of an index finds
+// them soon. Packages that are not listed have an index by status.
+func (l *lister) startsWithNames() bool {
 	switch l.f.Status {
 	case registry.StatusHidden, registry.StatusProcessing, registry.StatusPendingDestruction:
 		return false
 	}
-	return l.names.query != "" && l.names.listed <= gatherMost
+	return l.names.query != "" && l.names.listed <= sortLimit
 }
 
-// conditions are those on a package itself.
+// conditions adds the conditions on a package.
 func (l *lister) conditions(w *sqldb.Where, k string) {
 	switch l.f.Status {
 	case "", registry.StatusDefault, registry.StatusError, registry.StatusDeprecated:
@@ -215,21 +216,21 @@ func (l *lister) conditions(w *sqldb.Where, k string) {
 		w.And(k+"status = ?", string(l.f.Status))
 	}
 	if l.f.Status != "" && l.f.Status != registry.StatusDefault {
-		w.And(k + "status <> 'default'") // the condition of its index
+		w.And(k + "status <> 'default'") // the condition of the index by status
 	}
 	if l.f.Version != "" {
 		w.And(k+"version = ?", string(l.f.Version))
 	}
 	if l.p.OrderBy == "name" && l.f.Status != registry.StatusPendingDestruction {
-		w.And(k + "status <> 'pending_destruction'") // the same for the index on names
+		w.And(k + "status <> 'pending_destruction'") // the condition of the index on names
 	}
-	if !l.gathers() {
+	if !l.startsWithNames() {
 		hasTerms(w, k+"name", l.f.Name.Terms)
 	}
 }
 
-// within is a condition that a column has one of the ids. Many are written out:
-// they are ours, and a statement takes only so many arguments.
+// within is the condition that a column has one of the ids. Several are written into
+// the text: they are integers, and a statement takes a limited number of arguments.
 func within(column string, w *sqldb.Where, ids []int64) string {
 	if len(ids) == 1 {
 		return w.Bind(column+" = ?", ids[0])

@@ -48,7 +48,7 @@ func shelfOf(tb testing.TB, db *DB, n int, more ...int) (*DB, []int64) {
 	return db, ids
 }
 
-// seed adds n packages, so many versions of each name.
+// seed adds n packages, with that many versions of each name.
 func seed(tb testing.TB, db *DB, projectID int64, n, versions int) {
 	tb.Helper()
 	hex := `printf('%06x', (i / $2) * 7919 % 16777216)`
@@ -67,7 +67,7 @@ func seed(tb testing.TB, db *DB, projectID int64, n, versions int) {
 
 func orders() []string { return []string{"created_at", "name", "version", "type"} }
 
-// compare sorts as an order promises.
+// compare is the order of a list.
 func compare(order string, places map[int64]int) func(a, b registry.Package) int {
 	return func(a, b registry.Package) int {
 		var c int
@@ -89,8 +89,8 @@ func compare(order string, places map[int64]int) func(a, b registry.Package) int
 	}
 }
 
-// TestListPackagesAgreesWithSorting: every page of every list is what sorting
-// all packages and cutting gives, cold and with marks, whichever way it is
+// TestListPackagesAgreesWithSorting: every page of every list equals a page of all
+// packages sorted in memory, with and without bookmarks, in whatever way it is
 // reached.
 func TestListPackagesAgreesWithSorting(t *testing.T) {
 	db, ids := shelfDB(t, 1500, 700)
@@ -188,7 +188,7 @@ func idsOf(packages []registry.Package) []int64 {
 	return ids
 }
 
-// recorder notes the queries that pass.
+// recorder records queries.
 type recorder struct {
 	sqldb.Queries
 	texts []string
@@ -205,8 +205,8 @@ func (r *recorder) Rows(ctx context.Context, query string, args ...any) (*sql.Ro
 	return r.Queries.Rows(ctx, query, args...)
 }
 
-// TestListsUseTheirIndexes: no list of one project goes through a table, and
-// none but those of chosen names sorts.
+// TestListsUseTheirIndexes: no list of one project reads a whole table, and only those
+// that start with names sort.
 func TestListsUseTheirIndexes(t *testing.T) {
 	db, ids := shelfOf(t, openSQLite(t), 60000, 100)
 	index := map[string]string{
@@ -276,9 +276,8 @@ func planOf(t *testing.T, db *DB, query string, args []any) string {
 	return strings.Join(steps, "\n")
 }
 
-// BenchmarkListPackages asks for pages of 20 of a project with ten thousand
-// packages, and with a million: of a hundred versions each, and all of names of
-// their own.
+// BenchmarkListPackages reads pages of 20 of a project with ten thousand packages and
+// with a million: with a hundred versions of each name, and with one.
 func BenchmarkListPackages(b *testing.B) {
 	for _, versions := range []int{100, 1} {
 		for _, n := range []int{10_000, 1_000_000} {

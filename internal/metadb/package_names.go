@@ -10,20 +10,18 @@ import (
 	"granary/internal/sqldb"
 )
 
-// maxPart is how many characters of a name follow the place that a part of it
-// begins at, in package_name_parts.
+// maxPart is the length of a part in package_name_parts: it begins at any character of
+// a name.
 const maxPart = 32
 
-// foundNames are the names of the projects that a list is about which have all
-// the terms that are asked for.
+// foundNames are the names with all the terms, in the projects of a list.
 type foundNames struct {
-	query  string // selects project_id, name and listed; "" where they are too many to look up
+	query  string // selects project_id, name and listed; "" if there are too many to look up
 	args   []any  // of query
-	listed int    // packages with these names, more than countLimit where they are too many
+	listed int    // packages with these names; more than countLimit if there are too many
 }
 
-// chooseNames finds the names. The longest term is looked up, the others are
-// looked for in what it finds.
+// chooseNames looks up the longest term, and filters its names by the other terms.
 func (l *lister) chooseNames(ctx context.Context) error {
 	terms := l.f.Name.Terms
 	if len(terms) == 0 {
@@ -43,7 +41,7 @@ func (l *lister) chooseNames(ctx context.Context) error {
 		if err != nil {
 			return sqldb.Classify(err)
 		}
-		if places > countLimit { // a term may stand in a name more than once, so there may be fewer names
+		if places > countLimit { // a term may occur more than once in a name, so there may be fewer names
 			l.names.listed = countLimit + 1
 			return nil
 		}
@@ -57,7 +55,7 @@ func (l *lister) chooseNames(ctx context.Context) error {
 	return l.countNamed(ctx)
 }
 
-// countNamed counts what has the names, until it is too many.
+// countNamed counts the packages with these names, up to countLimit.
 func (l *lister) countNamed(ctx context.Context) error {
 	rows, err := l.q.Rows(ctx, l.names.query, l.names.args...)
 	if err != nil {
@@ -79,14 +77,13 @@ func (l *lister) countNamed(ctx context.Context) error {
 	return sqldb.Classify(errors.Join(rows.Err(), rows.Close()))
 }
 
-// impossible reports a term that no name has, with characters that may not be
-// in one.
+// impossible reports whether a term has characters that no name has.
 func impossible(term string) bool {
 	return strings.IndexFunc(term, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0
 }
 
-// hasPart adds the condition that a column begins with the term, of which the end
-// counts where it is too long.
+// hasPart adds the condition that a column begins with the term. Of a term that is too
+// long only the end is compared.
 func hasPart(w *sqldb.Where, column, term string) {
 	from := sqldb.Lower(term[max(0, len(term)-maxPart):])
 	last := len(from) - 1
@@ -97,7 +94,7 @@ func hasPart(w *sqldb.Where, column, term string) {
 func hasTerms(w *sqldb.Where, column string, terms []string) {
 	for _, term := range terms {
 		if impossible(term) {
-			w.And("1 = 0") // LIKE would stop at a NUL
+			w.And("1 = 0") // LIKE stops at a NUL
 			return
 		}
 		w.And("lower("+column+`) LIKE ? ESCAPE '\'`, sqldb.Like(sqldb.Lower(term)))

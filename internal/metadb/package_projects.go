@@ -12,24 +12,23 @@ import (
 	"granary/internal/sqldb"
 )
 
-// placeKey is what a place depends on besides the records: which project, and who
-// asks.
+// projectKey is what a cached project depends on besides the records: its id, and the
+// actor.
 type projectKey struct {
 	projectID int64
 	kind      access.Kind
 	actor     int64 // user or deploy token
-	job       int64 // the project whose job asks
+	job       int64 // the project of the actor's job
 }
 
-// route is where a path leads.
+// route is the project of a path.
 type route struct {
 	projectID int64
-	moved     bool // the path is an old one
+	moved     bool // it is a former path
 }
 
-// FindPackageProject implements registry.Projects. Places are remembered until something
-// changes, one for each project and actor, whatever the project is called by, and
-// so are the paths that lead to a project.
+// FindPackageProject implements registry.Projects. Projects are cached by id and
+// actor, and paths by themselves, until permission changes.
 func (db *DB) FindPackageProject(ctx context.Context, ref string, a access.Actor) (registry.Project, error) {
 	r, err := projects.ParseReference(ref, projects.LeastOfProject)
 	if err != nil {
@@ -42,25 +41,25 @@ func (db *DB) FindPackageProject(ctx context.Context, ref string, a access.Actor
 	if a.Kind == access.DeployToken {
 		key.actor = a.TokenID
 	}
-	place, at, known := db.cachedProject(r, key)
+	found, at, known := db.cachedProject(r, key)
 	if known {
-		return place, nil
+		return found, nil
 	}
 	if at.projectID == 0 {
-		r.Path = strings.Clone(r.Path) // it may be part of a whole request
+		r.Path = strings.Clone(r.Path) // else it would keep the whole request in memory
 		if at, err = db.routes.get(r.Path, func() (route, error) { return db.findRoute(ctx, r) }); err != nil {
 			return registry.Project{}, err
 		}
 	}
 	key.projectID = at.projectID
-	place, err = db.projects.get(key, func() (registry.Project, error) { return db.findPackageProject(ctx, at.projectID, a) })
-	place.Moved = at.moved
-	return place, err
+	found, err = db.projects.get(key, func() (registry.Project, error) { return db.findPackageProject(ctx, at.projectID, a) })
+	found.Moved = at.moved
+	return found, err
 }
 
-// rememberedPlace looks at routes and places under one lock, which they share. The
-// route is zero where it is not known.
-func (db *DB) cachedProject(r projects.Reference, key projectKey) (place registry.Project, at route, known bool) {
+// cachedProject looks at routes and projects under one lock, which they share. The
+// route is zero if it is not cached.
+func (db *DB) cachedProject(r projects.Reference, key projectKey) (found registry.Project, at route, known bool) {
 	at.projectID = r.ID
 	now := db.budget.now()
 	db.projects.mu.RLock()
@@ -68,24 +67,24 @@ func (db *DB) cachedProject(r projects.Reference, key projectKey) (place registr
 	if r.ID == 0 {
 		e := db.routes.live(r.Path, now)
 		if e == nil {
-			return place, at, false
+			return found, at, false
 		}
 		at = e.value
 		key.projectID = at.projectID
 	}
 	e := db.projects.live(key, now)
 	if e == nil {
-		return place, at, false
+		return found, at, false
 	}
-	place = e.value
-	place.Moved = at.moved
-	return place, at, true
+	found = e.value
+	found.Moved = at.moved
+	return found, at, true
 }
 
-// weighRoute is what the route of a path leads to.
+// weighRoute is the bytes that a cached route points to.
 func weighRoute(path string, _ route) int64 { return allocated(len(path)) }
 
-// weighPlace is what a place leads to.
+// weighProject is the bytes that a cached project points to.
 func weighProject(_ projectKey, p registry.Project) int64 {
 	sum := texts(p.Path, p.FullPath) + allocated(cap(p.Protections)*int(reflect.TypeFor[registry.Protection]().Size()))
 	for _, rule := range p.Protections {
@@ -114,20 +113,20 @@ func (db *DB) findPackageProject(ctx context.Context, projectID int64, a access.
 	if err := standing(ctx, db, &p, a); err != nil {
 		return registry.Project{}, err
 	}
-	place := registry.Project{
+	found := registry.Project{
 		ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
 	}
-	if place.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
+	if found.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
 		return registry.Project{}, err
 	}
-	if place.Duplicates, err = db.duplicates(ctx, p); err != nil {
+	if found.Duplicates, err = db.duplicates(ctx, p); err != nil {
 		return registry.Project{}, err
 	}
-	place.Protections, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (r registry.Protection, err error) {
+	found.Protections, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (r registry.Protection, err error) {
 		return r, row.Scan(&r.Pattern, &r.Push, &r.Delete)
 	}, `SELECT pattern, push_level, delete_level FROM package_protection_rules
 		WHERE project_id = $1 AND package_type = 'generic'`, p.ID)
-	return place, err
+	return found, err
 }
 
 func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.DuplicatePolicy, error) {
@@ -139,9 +138,9 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}, nil
 }
 
-// groupPlaces takes a group, whether to go below it, an actor and the time. A
-// role in a namespace holds below it.
-const groupPlaces = `WITH RECURSIVE below (id) AS (
+// groupProjects takes a group, whether to include projects below its subgroups, an
+// actor and the time. A role in a namespace holds below it, too.
+const groupProjects = `WITH RECURSIVE below (id) AS (
 		SELECT CAST($1 AS BIGINT)
 		UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id WHERE $2 = 1 AND n.deleted_at IS NULL),
 	roles (id, role) AS (
@@ -163,5 +162,5 @@ func (db *DB) GroupPackageProjects(ctx context.Context, groupID int64, below boo
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (p registry.Project, err error) {
 		s := &p.Standing
 		return p, row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
-	}, groupPlaces, groupID, sqldb.Bool(below), a.UserID, sqldb.Micros(db.Now()))
+	}, groupProjects, groupID, sqldb.Bool(below), a.UserID, sqldb.Micros(db.Now()))
 }

@@ -8,9 +8,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// columns are what an order sorts by: an index has them behind the project, so
-// that no page is sorted. The contract names no second column; the id is always
-// the last.
+// columns are the sort columns. An index has them after the project, so that no page
+// is sorted. The contract names no second column; the id is always the last.
 func (l *lister) columns() []string {
 	switch l.p.OrderBy {
 	case "name":
@@ -18,10 +17,10 @@ func (l *lister) columns() []string {
 	case "version":
 		return []string{"version", "created_at", "id"}
 	}
-	return []string{"created_at", "id"} // type too: there is one
+	return []string{"created_at", "id"} // also for type, of which there is one
 }
 
-// ordered is an ORDER BY; alias goes before each column.
+// ordered is the columns of an ORDER BY, each with the alias before it.
 func (l *lister) ordered(alias string, desc bool) string {
 	var parts []string
 	for _, column := range l.columns() {
@@ -30,9 +29,9 @@ func (l *lister) ordered(alias string, desc bool) string {
 	return strings.Join(parts, ", ")
 }
 
-// rows reads a leg, in its direction.
+// rows reads the rows of a leg, in its direction.
 func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) {
-	if len(l.f.Projects) > 1 && !l.gathers() {
+	if len(l.f.Projects) > 1 && !l.startsWithNames() {
 		return l.merged(ctx, way)
 	}
 	var w sqldb.Where
@@ -48,7 +47,7 @@ func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) 
 	return sqldb.List(ctx, l.q, scanPackage, query, w.Args...)
 }
 
-// beyond is the condition that a row follows the bookmark that a leg begins at.
+// beyond adds the condition that a row is on the leg's side of its bookmark.
 func (l *lister) beyond(w *sqldb.Where, way leg) {
 	if way.from == nil {
 		return
@@ -64,16 +63,16 @@ func (l *lister) beyond(w *sqldb.Where, way leg) {
 	}
 	key := way.from.key
 	values := map[string]any{"name": key.name, "version": key.version, "created_at": key.created, "id": key.id}
-	var columns, marks []string
+	var columns, placeholders []string
 	for _, column := range l.columns() {
 		columns = append(columns, "k."+column)
-		marks = append(marks, w.Bind("?", values[column]))
+		placeholders = append(placeholders, w.Bind("?", values[column]))
 	}
-	w.And("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(marks, ", ") + ")")
+	w.And("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(placeholders, ", ") + ")")
 }
 
-// merged reads a leg of a list over several projects: of each project only the
-// rows that can be on the page are looked at, in the order of its index.
+// merged reads a leg of a list of several projects. Of each project it reads only the
+// rows that may be on the page, by an index.
 func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error) {
 	var w sqldb.Where
 	inner := sqldb.Where{Args: w.Args}

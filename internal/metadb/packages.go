@@ -41,13 +41,13 @@ func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit
 	return found, lastPipelines(ctx, db, found)
 }
 
-// RemovePackage implements registry.Packages. The unique index passes over what
-// is doomed, so that the name and version are free at once.
+// RemovePackage implements registry.Packages. The unique index ignores removed
+// packages, so that the name and version are free at once.
 func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
 	defer db.walks.drop(r.ProjectID)
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
-		p, err := t.standingPackage(ctx, r.ProjectID, r.PackageID)
+		p, err := t.existingPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}
@@ -69,8 +69,8 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 	})
 }
 
-// standingPackage is a package that is not doomed.
-func (t tx) standingPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
+// existingPackage is a package that is not removed.
+func (t tx) existingPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
 	p, err := findPackage(ctx, t, projectID, packageID)
 	if err == nil && p.Status == registry.StatusPendingDestruction {
 		err = fault.New(fault.NotFound, "")

@@ -7,8 +7,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// pipelineColumns: a pipeline's status is what its jobs add up to. They take the
-// time, as $1.
+// pipelineColumns are the columns of a pipeline. Its status is computed from its jobs.
+// They take the time, as $1.
 const pipelineColumns = `l.id, l.project_id, l.ref, l.sha, l.created_at,
 	COALESCE((SELECT MAX(COALESCE(j.finished_at, j.created_at)) FROM jobs j WHERE j.pipeline_id = l.id), l.created_at),
 	CASE
@@ -20,7 +20,7 @@ const pipelineColumns = `l.id, l.project_id, l.ref, l.sha, l.created_at,
 
 const pipelineTables = `pipelines l JOIN users u ON u.id = l.user_id`
 
-// attached is a pipeline and what it belongs to.
+// attached is a pipeline with the package or file that it published to.
 type attached struct {
 	to int64
 	registry.Pipeline
@@ -42,7 +42,7 @@ func lastPipelines(ctx context.Context, q sqldb.Queries, packages []registry.Pac
 	for i := range packages {
 		ids[i], at[packages[i].ID] = packages[i].ID, &packages[i]
 	}
-	// One is the last where none is newer.
+	// The last is the one without a newer one.
 	found, err := pipelinesOf(ctx, q, "s.package_id", `package_pipelines s`,
 		`NOT EXISTS (SELECT 1 FROM package_pipelines t WHERE t.package_id = s.package_id AND t.pipeline_id > s.pipeline_id)`, ids)
 	for _, a := range found {

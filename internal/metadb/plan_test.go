@@ -21,9 +21,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// What every request and the background work ask, they find by an index: no
-// plan walks through a table that grows. The texts are those that the methods
-// have prepared, and those named here.
+// The queries of every request and of background work use an index: no plan scans a
+// table that grows. The texts are the prepared ones, and those named here.
 func TestHotQueriesUseIndexes(t *testing.T) {
 	db := openSQLite(t)
 	ctx := t.Context()
@@ -93,7 +92,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	}
 }
 
-// Neither a page of a version's files nor their count looks at the rows of the others.
+// Neither a page of a package's files nor their count reads rows of other packages.
 func TestFilesAreListedByTheirIndex(t *testing.T) {
 	db := openSQLite(t)
 	var w sqldb.Where
@@ -107,7 +106,8 @@ func TestFilesAreListedByTheirIndex(t *testing.T) {
 	}
 }
 
-// moveAbout transfers a project and its group, to where less is seen and to the top.
+// moveAbout transfers a project and its group, into a less visible group and to the
+// top.
 func moveAbout(t *testing.T, db *DB, p projects.Project, g, other projects.Group) {
 	t.Helper()
 	a := access.Actor{Kind: access.User, UserID: p.CreatorID}

@@ -27,8 +27,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// The steps of both schemas have the same names, and make the same tables with
-// the same columns: name, kind and whether it may be missing.
+// The migrations of both schemas have the same names, and make the same tables and
+// columns: name, type and whether it is nullable.
 func TestSchemasAgree(t *testing.T) {
 	names := func(folder string) []string {
 		entries, err := fs.Glob(files(), folder+"/*.sql")
@@ -50,8 +50,8 @@ func TestSchemasAgree(t *testing.T) {
 		}, query)
 		return must(t, found, err)
 	}
-	// What only one has: its bookkeeping, the index of parts, the turn, and what
-	// is added up later.
+	// Only one has these: goose's table, the index of parts, the turn, and the rows
+	// that SumCounters sums.
 	const apart = ` NOT LIKE 'goose%' ESCAPE '\' AND t.name NOT LIKE '%package_names_parts%' ESCAPE '\' AND t.name NOT IN ('permission_changes', 'package_name_changes', 'sqlite_sequence')`
 	lite := columns(openSQLite(t), `SELECT t.name, c.name, c.type, c."notnull" OR c.pk > 0, '' FROM sqlite_master t JOIN pragma_table_info(t.name) c
 		WHERE t.type = 'table' AND t.name`+apart+` ORDER BY t.name, c.name`)
@@ -82,8 +82,8 @@ func publication(projectID int64, version, file string) registry.Publication {
 	}
 }
 
-// Sixteen publishers into one project, and into one version, all succeed while
-// the purge takes what others removed; counters and lists are exact afterwards.
+// Sixteen publishers into one project, and into one version, all succeed while the
+// purge deletes what others removed; counters and lists are exact afterwards.
 func TestManyPublishers(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)
@@ -145,9 +145,9 @@ func TestManyPublishers(t *testing.T) {
 	})
 }
 
-// The sweep law (design 5), forced: while the sweep has removed the bytes and
-// not yet committed, a publisher of the same bytes waits at its pin. It finds
-// them gone afterwards, not there.
+// The sweep law (design 5), forced: while the sweep has removed the bytes and not
+// committed yet, a publisher of the same bytes waits in PinBlob. Afterwards it finds
+// them gone.
 func TestPublisherWaitsForTheSweep(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)
@@ -195,8 +195,7 @@ func TestPublisherWaitsForTheSweep(t *testing.T) {
 	})
 }
 
-// The other way round: a sweep that finds the row pinned meanwhile leaves the
-// bytes alone.
+// The reverse: a sweep that finds the row pinned meanwhile leaves the bytes.
 func TestSweepLeavesWhatIsPinned(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	ctx := t.Context()
@@ -234,8 +233,8 @@ func waiting(t *testing.T, db *DB) {
 	waitingMany(t, db, 1)
 }
 
-// A request asks once how many changes there were: its place is as fresh as its
-// token. What was changed before its token was looked up is seen.
+// A request reads the epoch once: its project is as fresh as its token. It sees
+// changes made before its token was looked up.
 func TestRequestsAskOnce(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
@@ -270,7 +269,7 @@ func TestRequestsAskOnce(t *testing.T) {
 	}
 }
 
-// What one node changes, another sees at the next request; a file too.
+// Another node sees a change at its next request; a new file, too.
 func TestNodesSeeEachOther(t *testing.T) {
 	dsn := metadbtest.Postgres(t, migrated)
 	node := func() *DB {
@@ -324,7 +323,7 @@ func TestNodesSeeEachOther(t *testing.T) {
 	}
 }
 
-// Read-modify-write of one record runs one at a time: nothing is lost.
+// Read-modify-write of one record is serialized: no update is lost.
 func TestChangesTakeTurns(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
@@ -347,7 +346,7 @@ func TestChangesTakeTurns(t *testing.T) {
 	}
 }
 
-// Nodes that start together make one schema, and only one key is taken.
+// Nodes that start together make one schema, and accept only one key.
 func TestNodesStartTogether(t *testing.T) {
 	dsn := metadbtest.NewCluster(t).DSN("granary")
 	var all sync.WaitGroup
@@ -375,8 +374,8 @@ func TestNodesStartTogether(t *testing.T) {
 	}
 }
 
-// Publishers see only success and Unavailable while the server crashes and
-// comes back; what was acknowledged is there, and the connections heal.
+// Publishers get only success and Unavailable while the server crashes and restarts;
+// what was acknowledged is kept, and connections recover.
 func TestServerCrash(t *testing.T) {
 	cluster := metadbtest.NewCluster(t)
 	db, err := OpenPostgres(t.Context(), cluster.DSN("granary"), sqldb.Options{})
@@ -446,7 +445,7 @@ func TestServerCrash(t *testing.T) {
 	}
 }
 
-// A refusal says what to do, and no password.
+// A refusal says what to do, and contains no password.
 func TestPostgresRefusals(t *testing.T) {
 	cluster := metadbtest.NewCluster(t)
 	newer := func() string {
@@ -477,7 +476,7 @@ func TestPostgresRefusals(t *testing.T) {
 	}
 }
 
-// Text that PostgreSQL cannot keep is the caller's fault, not the server's.
+// Text that PostgreSQL cannot store is the caller's fault, not the server's.
 func TestZeroBytes(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	if _, err := db.ListUsers(t.Context(), auth.UserFilter{Username: "a\x00b"}, page.Request{Number: 1, Size: 1}); !fault.Is(err, fault.Invalid) {
@@ -485,8 +484,8 @@ func TestZeroBytes(t *testing.T) {
 	}
 }
 
-// What every request asks, PostgreSQL finds by an index, in tables large enough
-// for it to care.
+// The queries of every request use an index on PostgreSQL, with tables large enough
+// for that to matter.
 func TestPostgresUsesIndexes(t *testing.T) {
 	db, ids := shelfOf(t, openPostgres(t, sqldb.Options{}), 20000, 100, 0)
 	seed(t, db, ids[2], 5000, 1)

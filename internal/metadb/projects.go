@@ -102,8 +102,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	})
 }
 
-// visibleProjects repeats in SQL what access decides: the test of this package
-// holds the two together.
+// visibleProjects repeats in SQL what access decides; a test holds the two together.
 func visibleProjects(w *sqldb.Where, f projects.ProjectFilter) {
 	const member = `p.id IN (SELECT id FROM mine_projects)`
 	switch {
@@ -195,8 +194,8 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 	})
 }
 
-// roomForProject counts the projects of a group, or those of a user's own
-// namespace, where the user's limit is the one that counts; see auth.User.Bounded.
+// roomForProject checks the limit of a group's projects, or in a user's own namespace,
+// the user's limit; see auth.User.Bounded.
 func (t tx) roomForProject(ctx context.Context, namespaceID int64, most fault.Limit) error {
 	var owner sql.NullInt64
 	err := t.Row(ctx, `SELECT owner_id FROM namespaces WHERE id = $1`, namespaceID).Scan(&owner)

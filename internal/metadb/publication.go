@@ -12,12 +12,12 @@ import (
 )
 
 // A publication writes the parts below, in this order, so that locks are taken in one
-// order: package, blob, file. From them both ways are made. In a transaction each part
-// is a statement of its own (publishInSteps). On PostgreSQL all are one statement, if
-// nothing else is to be done (publishAtOnce).
+// order: package, blob, file. In a transaction each part is a statement of its own
+// (publishInSteps). On PostgreSQL all of them are one statement, if nothing else is to
+// be done (publishAtOnce).
 
-// part writes one thing. Its text says :word for a value, and reads the id of an
-// earlier part as p.id, b.id or f.id.
+// part writes one row. Its text has :word for a value, and reads the id of an earlier
+// part as p.id, b.id or f.id.
 type part struct {
 	name  string
 	text  string
@@ -25,8 +25,9 @@ type part struct {
 	needs func(registry.Publication) bool // nil: every publication has it
 }
 
-// parts are those of a publication. small says that the bytes are kept in the
-// database; else they were pinned before they were stored, and must still be.
+// parts are the parts of a publication. small: the bytes are kept in the database;
+// else PinBlob was called before they were stored, and the blob's row must still
+// exist.
 func parts(small bool) []part {
 	all := []part{{name: "p", text: packagePart + packageUpserted}}
 	if small {
@@ -43,8 +44,8 @@ func parts(small bool) []part {
 
 func hasPipeline(p registry.Publication) bool { return p.PipelineID != 0 }
 
-// The texts of the parts. Two publishers of one new version meet on the unique index of
-// packages and share the row. Right bytes take the place of damaged ones.
+// The texts of the parts. Two publishers of one new version conflict on the unique
+// index of packages and share the row. Right bytes replace damaged ones.
 const (
 	packagePart = `INSERT INTO packages AS k (name, version, status, creator_id, created_at, updated_at, project_id)
 		SELECT :name, :version, :status, :creator, :now, :now, o.id FROM projects o WHERE o.id = :project AND o.deleted_at IS NULL`
@@ -67,31 +68,31 @@ const (
 		SELECT CAST(:pipeline AS BIGINT), f.id FROM f WHERE :pipeline <> 0 ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`
 )
 
-// numbered is a text with $1, $2, ... in the place of words.
+// numbered is a text with $1, $2, ... in place of words.
 type numbered struct {
 	text  string
-	words []int // which value each number stands for
+	words []int // the index of each number's value
 }
 
-// Where some values are among words.
+// Indexes of some words.
 const (
-	packageWord = iota // the ids that earlier parts returned
+	packageWord = iota // ids that earlier parts returned
 	blobWord
 	fileWord
 
-	momentWord = 15 // the first of the event
+	momentWord = 15 // the first value of the event
 )
 
 // words are the names of the values of a publication.
 func words() []string {
 	fixed := []string{"p", "b", "f", "name", "version", "status", "creator", "now", "project", "restatus", "digest", "size", "content", "file", "pipeline"}
-	for i := range strings.Count(eventColumns, ",") { // all but the target's id, which is the file's
+	for i := range strings.Count(eventColumns, ",") { // without the target's id, which is the file's
 		fixed = append(fixed, fmt.Sprintf("event%d", i))
 	}
 	return fixed
 }
 
-// values are those of a publication; no id is known yet.
+// values are the values of a publication, without the ids, which are not known yet.
 func values(p registry.Publication, event []any) []any {
 	status, restatus := registry.StatusDefault, 0
 	if p.Status != nil {
@@ -103,7 +104,7 @@ func values(p registry.Publication, event []any) []any {
 	return append(all, event...)
 }
 
-// args are the values that a text wants.
+// args are the values that a text uses.
 func (n numbered) args(values []any) []any {
 	args := make([]any, len(n.words))
 	for i, word := range n.words {
@@ -112,10 +113,10 @@ func (n numbered) args(values []any) []any {
 	return args
 }
 
-// at is where among the args a value is.
+// at is the index of a word's value among the args.
 func (n numbered) at(word int) int { return slices.Index(n.words, word) }
 
-// number puts $1, $2, ... in the place of words.
+// number puts $1, $2, ... in place of words.
 func number(text string) numbered {
 	var n numbered
 	all := words()
@@ -130,7 +131,7 @@ func number(text string) numbered {
 	return n
 }
 
-// step is a part as a statement of its own: what earlier parts returned are values.
+// step is a part as a statement of its own: the ids of earlier parts are values.
 type step struct {
 	part
 	numbered
@@ -151,9 +152,9 @@ func steps(small bool) (all []step) {
 	return all
 }
 
-// together is all parts, and the event, as one statement of PostgreSQL. It writes
-// nothing and returns no row if the project is gone or has a hook for packages. A blob
-// that is gone is NULL, which no file may have.
+// together is all parts and the event as one statement of PostgreSQL. It writes
+// nothing and returns no row if the project is deleted or has a hook for packages. The
+// id of a blob that is gone is NULL, which package_files refuses.
 func together(small bool) numbered {
 	var texts []string
 	for _, p := range parts(small) {
@@ -166,7 +167,7 @@ func together(small bool) numbered {
 	return number(`WITH ` + strings.Join(texts, ", ") + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, f.id FROM p, f`)
 }
 
-// eventPart is insertEvent for a file that the same statement makes.
+// eventPart is insertEvent for a file that the same statement inserts.
 func eventPart() string {
 	all := words()[momentWord:]
 	return `INSERT INTO audit_events (` + eventColumns + `) SELECT :` + strings.Join(all, ", :") + `, f.id FROM f`

@@ -30,8 +30,8 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	if done || err != nil {
 		return fileOf(p, put), err
 	}
-	// A new status counts for every file of the package; without one only
-	// what is found under this name changes.
+	// A new status affects every file of the package; without one only this file is
+	// affected.
 	defer func() {
 		if put.isNew || p.Status != nil {
 			db.walks.drop(p.ProjectID)
@@ -62,8 +62,8 @@ func fileOf(p registry.Publication, put landed) registry.File {
 	}
 }
 
-// statusOf is the status of the package that a new one may replace; "" where
-// there is no package, or no new status.
+// statusOf is the package's status before p.Status replaces it; "" if there is no
+// package, or no new status.
 func (t tx) statusOf(ctx context.Context, p registry.Publication) (status registry.Status, err error) {
 	if p.Status == nil {
 		return "", nil
@@ -77,8 +77,8 @@ func (t tx) statusOf(ctx context.Context, p registry.Publication) (status regist
 	return status, sqldb.Classify(err)
 }
 
-// finish does what only some publications need. The package is held by now, so
-// that what is read here stays.
+// finish does what only some publications need. The package's row is locked by now, so
+// that what is read here stays true.
 func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File, before registry.Status, hooked bool) error {
 	if p.NoDuplicate {
 		if err := t.refuseDuplicate(ctx, f); err != nil {
@@ -98,8 +98,8 @@ func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File,
 	return t.recordStatus(ctx, p, f.PackageID, before)
 }
 
-// recordStatus records that the package has another status than before; "" is for
-// none that could have changed.
+// recordStatus records a change of the package's status; before is "" if there was
+// none.
 func (t tx) recordStatus(ctx context.Context, p registry.Publication, packageID int64, before registry.Status) error {
 	if before == "" || before == *p.Status {
 		return nil
@@ -126,9 +126,9 @@ func (t tx) refuseDuplicate(ctx context.Context, f registry.File) error {
 	return sqldb.Classify(err)
 }
 
-// judge holds the condition against the file that f takes the place of. It is a
-// statement of its own, after the one that waited for the package: a condition inside
-// that one would be judged by what was there before the wait.
+// judge checks the condition against the file that f replaces. It is a statement of
+// its own, after the one that waited for the package: a condition in that one would
+// see what was there before the wait.
 func (t tx) judge(ctx context.Context, c *registry.Condition, f registry.File) error {
 	var digest []byte
 	err := t.Row(ctx, `SELECT b.digest FROM package_files f
@@ -151,9 +151,8 @@ func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error 
 		WHERE id = $2 AND (last_downloaded_at IS NULL OR last_downloaded_at < $1)`, at)
 }
 
-// touch runs a statement for each time and id, in the order of the ids: two who
-// touch the same rows do not wait for each other in a circle. What another node
-// saw later stays.
+// touch runs a statement for each time and id, in the order of ids, so that two of
+// these transactions cannot deadlock. A later time, of another node, stays.
 func (db *DB) touch(ctx context.Context, query string, at map[int64]time.Time) error {
 	return db.do(ctx, func(t tx) error {
 		for _, id := range slices.Sorted(maps.Keys(at)) {

@@ -10,10 +10,10 @@ import (
 	"granary/internal/sqldb"
 )
 
-// publishAtOnce writes a publication on PostgreSQL as one statement, which gatherer
-// sends: there is one answer to wait for instead of eight. It reports false, and has
-// changed nothing, if publishInSteps must do it: what is there already matters, a
-// webhook wants the event, or the project is gone.
+// publishAtOnce writes a publication on PostgreSQL as one statement, sent by gatherer:
+// one round trip instead of eight. It returns false, and has changed nothing, if
+// publishInSteps must do it: earlier files matter, a webhook wants the event, or the
+// project is deleted.
 func (db *DB) publishAtOnce(ctx context.Context, p registry.Publication) (put landed, done bool, err error) {
 	if db.gatherer == nil || p.Status != nil || p.NoDuplicate || p.If != nil {
 		return put, false, nil

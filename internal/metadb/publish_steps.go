@@ -12,7 +12,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// landed is where a published file went.
+// landed is the ids of a published file.
 type landed struct {
 	packageID int64
 	blobID    int64
@@ -26,7 +26,7 @@ var (
 	errSwept = errors.New("the blob was swept while it was published")
 )
 
-// planOf is the plan for bytes that are kept in the database, or in the store.
+// planOf is the plan for bytes in the database, or in the store.
 func (db *DB) planOf(p registry.Publication) *publicationPlan {
 	if p.Small != nil {
 		return db.small
@@ -34,7 +34,7 @@ func (db *DB) planOf(p registry.Publication) *publicationPlan {
 	return db.stored
 }
 
-// publishInSteps writes a publication and its event, a statement each.
+// publishInSteps writes a publication and its event, one statement for each part.
 func (db *DB) publishInSteps(ctx context.Context, t tx, p registry.Publication) (put landed, err error) {
 	all := values(p, nil)
 	for _, s := range db.planOf(p).steps {
@@ -45,7 +45,7 @@ func (db *DB) publishInSteps(ctx context.Context, t tx, p registry.Publication) 
 	return put, t.record(ctx, published(p, put.fileID))
 }
 
-// keepBytes writes the parts of the bytes alone, for a file of no package.
+// keepBytes writes only the parts of the bytes, for an upload.
 func (db *DB) keepBytes(ctx context.Context, t tx, p registry.Publication) (blobID int64, err error) {
 	var put landed
 	all := values(p, nil)
@@ -61,7 +61,7 @@ func (db *DB) keepBytes(ctx context.Context, t tx, p registry.Publication) (blob
 	return put.blobID, nil
 }
 
-// linkPipeline writes the parts of the pipeline alone, for a file that is there.
+// linkPipeline writes only the parts of the pipeline, for a file that exists.
 func (db *DB) linkPipeline(ctx context.Context, t tx, p registry.Publication, f registry.File) error {
 	all := values(p, nil)
 	all[packageWord], all[fileWord] = f.PackageID, f.ID
@@ -76,7 +76,7 @@ func (db *DB) linkPipeline(ctx context.Context, t tx, p registry.Publication, f 
 	return nil
 }
 
-// step runs one part, and keeps the id that it returns in values and in put.
+// step runs one part, and stores the id that it returns in values and in put.
 func (t tx) step(ctx context.Context, s step, p registry.Publication, values []any, put *landed) (err error) {
 	if s.needs != nil && !s.needs(p) {
 		return nil
@@ -104,8 +104,8 @@ func (t tx) step(ctx context.Context, s step, p registry.Publication, values []a
 	return sqldb.Classify(err)
 }
 
-// pinBlob makes the row of a blob, or says that it is needed now: the sweep leaves it
-// until it has a file.
+// pinBlob inserts the row of a blob, or updates its time: the sweep leaves it until it
+// has a file.
 func (t tx) pinBlob(d blob.Digest, size int64, now time.Time) error {
 	return t.Exec(`INSERT INTO blobs (digest, size, files, touched_at) VALUES ($1, $2, 0, $3)
 		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at`, d[:], size, sqldb.Micros(now))

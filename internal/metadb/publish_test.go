@@ -15,8 +15,8 @@ import (
 	"granary/internal/trail"
 )
 
-// Bytes that were swept while a file was published leave nothing: no package,
-// no event.
+// If the bytes were swept while a file was published, nothing is left: no package, no
+// event.
 func TestPublishWhatWasSwept(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)
@@ -35,8 +35,8 @@ func TestPublishWhatWasSwept(t *testing.T) {
 	})
 }
 
-// Publications of one moment have an event each, and one of bytes that others
-// publish too counts once.
+// Publications of the same time have an event each, and bytes that others publish,
+// too, are counted once.
 func TestPublishAtOneMoment(t *testing.T) {
 	const publishers = 12
 	eachDatabase(t, func(t *testing.T, db *DB) {
@@ -70,7 +70,7 @@ func TestPublishAtOneMoment(t *testing.T) {
 	})
 }
 
-// One that fails takes nobody with it, though they go together.
+// A publication that fails does not make others of its batch fail.
 func TestPublishBesideWhatFails(t *testing.T) {
 	const publishers = 40
 	eachDatabase(t, func(t *testing.T, db *DB) {
@@ -96,8 +96,8 @@ func TestPublishBesideWhatFails(t *testing.T) {
 	})
 }
 
-// One that waits for its package's row holds nobody up who comes after it. SQLite
-// has one writer, for whom all wait.
+// A publication that waits for its package's row does not block later ones. SQLite has
+// one writer, for which all wait.
 func TestPublishBesideWhatWaits(t *testing.T) {
 	db := openPostgres(t, sqldb.Options{})
 	p := demo(t, db)
@@ -127,7 +127,7 @@ func TestPublishBesideWhatWaits(t *testing.T) {
 	must(t, 0, <-first)
 }
 
-// Whoever has a hook is told, whichever way a publication goes.
+// A project's hook gets the event in whatever way a publication is written.
 func TestPublishTellsHooks(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		db, p, root, _ := hookedIn(t, db)

@@ -58,13 +58,14 @@ func (c *countedConn) QueryContext(ctx context.Context, query string, args []dri
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }
 
-// PrepareContext implements driver.ConnPrepareContext: what is prepared is asked once.
+// PrepareContext implements driver.ConnPrepareContext. A prepared statement counts
+// once.
 func (c *countedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	c.n.Add(1)
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
 }
 
-// countQueries has the database's reads counted from now on.
+// countQueries counts the database's reads from now on.
 func countQueries(t *testing.T, db *DB) *atomic.Int64 {
 	t.Helper()
 	var n atomic.Int64
@@ -81,8 +82,9 @@ func countQueries(t *testing.T, db *DB) *atomic.Int64 {
 	return &n
 }
 
-// TestListsAskTheSameForAnyPage: as many queries for one project or group as for
-// twenty and a hundred, whoever asks, in steps and at once, each in another group.
+// TestListsAskTheSameForAnyPage: a page of one, twenty or a hundred projects or
+// groups, each in another group, takes as many queries, for every actor, in steps and
+// at once.
 func TestListsAskTheSameForAnyPage(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		root, ada, eve := newUser(t, db, "root", false), newUser(t, db, "ada", false), newUser(t, db, "eve", true)
@@ -128,8 +130,8 @@ func TestListsAskTheSameForAnyPage(t *testing.T) {
 	})
 }
 
-// manyPlaces makes a hundred groups with a project in each, in half of which somebody is
-// a member, and as many projects of an owner.
+// manyPlaces makes a hundred groups with a project in each, half of them with a
+// member, and as many projects of an owner.
 func (t tx) manyPlaces(top projects.Group, owner, member auth.User) error {
 	const project = `INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics, package_access,
 			archived, creator_id, job_token_scope, created_at, updated_at)
@@ -153,7 +155,7 @@ func (t tx) manyPlaces(top projects.Group, owner, member auth.User) error {
 	return nil
 }
 
-// lengthOf reads a page, and says how many rows it has.
+// lengthOf reads a page and returns its number of rows.
 func lengthOf[T any](t *testing.T, p page.Request) func(page.Of[T], error) int {
 	return func(found page.Of[T], err error) int {
 		t.Helper()

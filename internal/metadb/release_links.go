@@ -63,8 +63,8 @@ func (t tx) addLink(releaseID int64, l releases.Link) error {
 		releaseID, l.Name, l.URL, l.Path, string(l.Type))
 }
 
-// changeLinks makes the links on record those of the release. What is gone
-// goes first, so that what comes may have its name.
+// changeLinks writes the changes of a release's links. It deletes first, so that a new
+// link may reuse a name.
 func (t tx) changeLinks(e releases.Release, before map[int64]releases.Link) error {
 	gone := map[int64]bool{}
 	for id := range before {

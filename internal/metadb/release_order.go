@@ -13,7 +13,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// tagPattern is a pattern for LIKE of a search for tags (releases.TagFilter).
+// tagPattern is the LIKE pattern of a search for tags (releases.TagFilter).
 func tagPattern(search string) string {
 	from, to := "%", "%"
 	if rest, ok := strings.CutPrefix(search, "^"); ok {
@@ -25,11 +25,11 @@ func tagPattern(search string) string {
 	return from + strings.ReplaceAll(sqldb.Literal(search), "*", "%") + to
 }
 
-// isPart reports a search for a part of a tag, which may be all of it.
+// isPart reports whether a search is for any part of a tag.
 func isPart(search string) bool { return search != "" && !strings.ContainsAny(search, "^$*") }
 
-// releaseOrder is the order of a list of releases. A tag that has the part which
-// was searched for, and is as long, is that.
+// releaseOrder is the ORDER BY of a list of releases. A found tag of the same length
+// as the search equals it.
 func releaseOrder(f releases.Filter, p page.Request) string {
 	order := ""
 	if f.ExactFirst && isPart(f.Search) {
@@ -46,9 +46,9 @@ func releaseOrder(f releases.Filter, p page.Request) string {
 	return order + sqldb.Direction(p.Desc) + ", e.id" + sqldb.Direction(p.Desc)
 }
 
-// behindRelease adds the condition that a release is behind another in the list's order.
+// afterRelease adds the condition that a release follows last in the list's order.
 // Versions are compared later.
-func behindRelease(w *sqldb.Where, last releases.Release, p page.Request) {
+func afterRelease(w *sqldb.Where, last releases.Release, p page.Request) {
 	than := " > "
 	if p.Desc {
 		than = " < "
@@ -64,20 +64,20 @@ func behindRelease(w *sqldb.Where, last releases.Release, p page.Request) {
 	}
 }
 
-// named is a release by its tag.
+// named is a release's id and tag.
 type named struct {
 	id  int64
 	tag string
 }
 
-// byVersion reads a page of releases in the order of their versions, which the
-// databases do not know: the tags of the project are sorted here. The largest
-// list, of 20,000 tags of 255 bytes, takes 9 MB and 40 to 150 ms, so that one is
-// sorted at a time. Who waits for a turn longer than sortWait gets Unavailable. The
+// byVersion reads a page of releases in the order of their versions. The databases
+// cannot sort versions, so that the tags of the project are sorted here. The largest
+// list, of 20,000 tags of 255 bytes, takes 9 MB and 40 to 150 ms, so one list is
+// sorted at a time; a request that waits longer than sortWait gets Unavailable. The
 // rows of the page are read later.
 func (db *DB) byVersion(ctx context.Context, w sqldb.Where, f releases.Filter, p page.Request, l listing[releases.Release]) (page.Of[releases.Release], error) {
 	var found page.Of[releases.Release]
-	if err := db.turnToSort(ctx); err != nil {
+	if err := db.lockSort(ctx); err != nil {
 		return found, err
 	}
 	defer func() { <-db.sorts }()
@@ -106,8 +106,8 @@ func (db *DB) byVersion(ctx context.Context, w sqldb.Where, f releases.Filter, p
 	return found, err
 }
 
-// turnToSort waits until no list is sorted, and has the next one wait.
-func (db *DB) turnToSort(ctx context.Context) error {
+// lockSort takes the lock of sorting.
+func (db *DB) lockSort(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, db.sortWait)
 	defer cancel()
 	select {

@@ -13,9 +13,8 @@ import (
 	"granary/internal/releases"
 )
 
-// TestListsOfReleasesUseIndexes: a page of any order but that of versions is read
-// from an index, its beginning too, and nothing is sorted; for versions the tags
-// come from an index.
+// TestListsOfReleasesUseIndexes: a page in any order but by version is read from an
+// index without sorting; for the order by version, the tags come from an index.
 func TestListsOfReleasesUseIndexes(t *testing.T) {
 	db := openSQLite(t)
 	last := releases.Release{ID: 1, Tag: "v1", CreatedAt: time.Now(), ReleasedAt: time.Now()}
@@ -46,8 +45,8 @@ func TestListsOfReleasesUseIndexes(t *testing.T) {
 	}
 }
 
-// TestOneListIsSortedAtATime: who waits for another's may leave, and waits no longer
-// than anybody would.
+// TestOneListIsSortedAtATime: a request that waits for another list may be cancelled,
+// and waits for a limited time.
 func TestOneListIsSortedAtATime(t *testing.T) {
 	db, ids := shelfDB(t, 0)
 	p := page.Request{Number: 1, Size: 20, OrderBy: releases.ByVersion, InSteps: true}

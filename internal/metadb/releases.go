@@ -117,12 +117,13 @@ func chosenReleases(projectID int64, f releases.Filter, p page.Request) sqldb.Wh
 		w.And(w.MatchingAs(tagPattern, f.Search, "e.tag"))
 	}
 	if f.After != nil {
-		behindRelease(&w, *f.After, p)
+		afterRelease(&w, *f.After, p)
 	}
 	return w
 }
 
-// readInParts has large releases read in brief, and their parts by themselves.
+// readInParts lets large releases be read in brief, and their description and links
+// in parts.
 func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[releases.Release], all sqldb.Where, unlinked bool) {
 	large, read := steps.IsLarge(), steps.Read
 	steps.Read = func(ctx context.Context, ids []int64) ([]releases.Release, error) {
@@ -142,10 +143,10 @@ func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[rel
 	}
 }
 
-// partOfText is how many characters of a long text are read at a time.
+// partOfText is how many characters of a long text are read at once.
 const partOfText = 128 << 10
 
-// description reads that of a release part by part, as long as nobody changes it.
+// description reads a release's description in parts. It stops if the release changes.
 func (db *DB) description(ctx context.Context, id int64, updated time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for from := 1; ; from += partOfText {
@@ -159,15 +160,14 @@ func (db *DB) description(ctx context.Context, id int64, updated time.Time) iter
 	}
 }
 
-// releaseBytes is about how many bytes a release takes with its links. SQLite
-// has the lengths at hand; for what stands behind a long description it would
-// have to read all of that.
+// releaseBytes estimates the size of a release with its links. SQLite knows the
+// lengths without reading the texts, but must read a long description to reach columns
+// behind it.
 const releaseBytes = `CAST(octet_length(e.name) + octet_length(e.description) + octet_length(e.milestones) + (
 	SELECT COALESCE(SUM(octet_length(l.name) + octet_length(l.url) + octet_length(l.path) + 512), 0)
 	FROM release_links l WHERE l.release_id = e.id) AS BIGINT)`
 
-// textBytes is releaseBytes without the links, briefBytes without the description
-// too.
+// textBytes is releaseBytes without links, briefBytes also without the description.
 const (
 	textBytes  = `CAST(octet_length(e.name) + octet_length(e.description) + octet_length(e.milestones) AS BIGINT)`
 	briefBytes = `CAST(octet_length(e.name) + octet_length(e.milestones) AS BIGINT)`

@@ -12,8 +12,8 @@ import (
 
 var errRemoved = errors.New("the file was removed while its bytes were restored")
 
-// restoreFile records that a file has its bytes again, and what was said beside
-// them. Hooks are told nothing: they know the file.
+// restoreFile records that a file has its bytes again, and the other options of the
+// publication. Hooks get no event: they know the file.
 func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry.File, error) {
 	if p.Status != nil { // see AddFile
 		defer db.walks.drop(p.ProjectID)
@@ -44,9 +44,8 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 	})
 }
 
-// holdRestored holds the package of the file and returns its status. Whether the file
-// is still there is asked by a statement of its own, after the one that may have
-// waited for who removed it.
+// holdRestored locks the package of the file and returns its status. It reads the file
+// in a statement of its own, after the one that may have waited for its removal.
 func (t tx) holdRestored(ctx context.Context, p registry.Publication) (before registry.Status, err error) {
 	err = t.Row(ctx, `UPDATE packages SET updated_at = $1 WHERE id = $2 AND status IN ('default', 'hidden', 'deprecated') RETURNING status`,
 		sqldb.Micros(p.Now), p.Restored.PackageID).Scan(&before)

@@ -10,8 +10,8 @@ import (
 	"granary/internal/trail"
 )
 
-// A file that has its bytes again keeps its record; where it, its package or its
-// project was removed meanwhile, nothing changes and who tries again publishes anew.
+// A file that gets its bytes back keeps its record. If it, its package or its project
+// was removed meanwhile, nothing changes, and a retry publishes it anew.
 func TestRestoredFile(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)

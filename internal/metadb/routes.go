@@ -10,8 +10,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// addRoute makes a new full path lead to a namespace or a project, Rejected if it
-// is too long or too deep. A redirect in its way goes; Conflict if something else has it.
+// addRoute inserts a route for a new full path; Rejected if it is too long or too
+// deep. It replaces a redirect of this path; Conflict if something else has the path.
 func (t tx) addRoute(path string, namespaceID, projectID int64) error {
 	if err := projects.CheckFullPath(path, namespaceID != 0); err != nil {
 		return err
@@ -27,8 +27,8 @@ func (t tx) putRoute(path string, namespaceID, projectID int64) error {
 		sqldb.Lower(path), path, sqldb.NullID(namespaceID), sqldb.NullID(projectID))
 }
 
-// moveRoute gives something a new full path, Rejected as CheckNewPath says. The old
-// one leads on to it.
+// moveRoute changes a full path; Rejected as CheckNewPath says. The old path becomes a
+// redirect.
 func (t tx) moveRoute(from, to string, namespaceID, projectID int64) error {
 	if err := projects.CheckNewPath(from, to, namespaceID != 0); err != nil {
 		return err
@@ -39,8 +39,8 @@ func (t tx) moveRoute(from, to string, namespaceID, projectID int64) error {
 	return t.putRoute(to, namespaceID, projectID)
 }
 
-// routeOf finds where a reference leads. column is the table column wanted; moved
-// tells that the path is an old one.
+// routeOf resolves a reference. column is the column to return; moved reports that the
+// path is a redirect.
 func routeOf(ctx context.Context, q sqldb.Queries, r projects.Reference, column string) (id int64, moved bool, err error) {
 	if r.ID != 0 {
 		return r.ID, false, nil

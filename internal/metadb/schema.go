@@ -7,12 +7,12 @@ import (
 	"granary/internal/sqldb"
 )
 
-// The schema, step by step. Only forward.
+// The migrations. They only go forward.
 //
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// nodesSince is the migration that made the table of nodes.
+// nodesSince is the migration that created the table of nodes.
 const nodesSince = 10
 
 func schema(files fs.FS) sqldb.Schema { return sqldb.Schema{Files: files, NodesSince: nodesSince} }

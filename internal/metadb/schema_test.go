@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Both files of a pair are exclusive, or none; and no mark is misspelt. What older
-// nodes would misunderstand is exclusive: deleted users are there for them.
+// Both files of a pair are exclusive, or neither; and the line is not misspelt. What
+// older nodes would misunderstand is exclusive: to them deleted users exist.
 func TestExclusiveMarks(t *testing.T) {
 	const exclusive = "-- granary: exclusive" // see sqldb
 	marked := func(folder string) (names []string) {

@@ -14,19 +14,19 @@ import (
 // KeySize is the length of the key that secrets are sealed with, in bytes.
 const KeySize = 32
 
-// ErrWrongKey is what UseKey returns for a key other than the one that the
-// secrets in the database were sealed with.
+// ErrWrongKey is returned by UseKey if the secrets in the database were sealed with
+// another key.
 var ErrWrongKey = errors.New("the secrets in the database were sealed with another key")
 
-// sealer keeps secrets unreadable at rest: AES-256-GCM with a random nonce
-// before each. What a secret stands beside goes in as associated data, so that
-// one copied to another row does not open there.
+// sealer encrypts secrets: AES-256-GCM with a random nonce before each. The binding
+// says to which record a secret belongs. It is the associated data, so that a secret
+// copied to another record cannot be opened there.
 type sealer struct{ aead cipher.AEAD }
 
-// proofText is what the proof of the key is sealed beside.
+// proofText is the binding of the proof of the key.
 const proofText = "proof of the key"
 
-// errNoKey is ours: the server gives a key before it serves.
+// errNoKey is a fault of this program: the server must set a key before it serves.
 var errNoKey = errors.New("the database has no key for secrets")
 
 func newSealer(key [KeySize]byte) (sealer, error) {
@@ -38,20 +38,20 @@ func newSealer(key [KeySize]byte) (sealer, error) {
 	return sealer{aead}, err
 }
 
-func (s sealer) seal(plain, beside string) ([]byte, error) {
+func (s sealer) seal(plain, binding string) ([]byte, error) {
 	if s.aead == nil {
 		return nil, fault.Wrap(fault.Internal, "", errNoKey)
 	}
-	return s.aead.Seal(nil, nil, []byte(plain), []byte(beside)), nil
+	return s.aead.Seal(nil, nil, []byte(plain), []byte(binding)), nil
 }
 
-func (s sealer) open(sealed []byte, beside string) (string, error) {
+func (s sealer) open(sealed []byte, binding string) (string, error) {
 	if s.aead == nil {
 		return "", fault.Wrap(fault.Internal, "", errNoKey)
 	}
-	plain, err := s.aead.Open(nil, nil, sealed, []byte(beside))
+	plain, err := s.aead.Open(nil, nil, sealed, []byte(binding))
 	if err != nil {
-		return "", fault.Wrap(fault.Internal, "", errors.New("a sealed value does not open: it was changed outside of granary"))
+		return "", fault.Wrap(fault.Internal, "", errors.New("a sealed value cannot be opened: it was changed outside of granary"))
 	}
 	return string(plain), nil
 }
@@ -94,7 +94,7 @@ func (t tx) proveKey(ctx context.Context, s sealer, shared bool) error {
 	return t.Exec(`INSERT INTO sealing (id, proof) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET proof = excluded.proof`, proof)
 }
 
-// HasSecrets reports whether anything is sealed, so that a lost key is a loss.
+// HasSecrets reports whether anything is sealed, and would be lost with the key.
 func (db *DB) HasSecrets(ctx context.Context) (bool, error) { return hasSecrets(ctx, db) }
 
 func hasSecrets(ctx context.Context, q sqldb.Queries) (bool, error) {

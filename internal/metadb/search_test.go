@@ -11,8 +11,8 @@ import (
 	"granary/internal/registry"
 )
 
-// TestLongestFilters: the longest text that a door hands on is searched for, in
-// whatever characters: both databases take the pattern that is made of it.
+// TestLongestFilters: both databases accept the pattern of the longest text that a
+// route accepts, in any characters.
 func TestLongestFilters(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		ctx, c := t.Context(), newCrowd(t, db)

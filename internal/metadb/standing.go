@@ -10,7 +10,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// standing fills in what the actor is to the project.
+// standing sets the actor's standing at the project.
 func standing(ctx context.Context, q sqldb.Queries, p *projects.Project, a access.Actor) error {
 	line, err := lineage(ctx, q, p.Namespace.ID, a.UserID)
 	if err != nil {
@@ -24,12 +24,11 @@ func standing(ctx context.Context, q sqldb.Queries, p *projects.Project, a acces
 			return sqldb.Classify(err)
 		}
 	}
-	return stand(ctx, q, p, a, line)
+	return setStanding(ctx, q, p, a, line)
 }
 
-// standings is standing for the projects of a page, by as many queries for one as
-// for a hundred: neither jobs nor deploy tokens, which take one more each, may ask
-// for lists of projects.
+// standings is standing for the projects of a page, by a fixed number of queries. Jobs
+// and deploy tokens, which would need one more per project, may not list projects.
 func standings(ctx context.Context, q sqldb.Queries, rows []projects.Project, a access.Actor) error {
 	if len(rows) == 0 {
 		return nil
@@ -49,14 +48,14 @@ func standings(ctx context.Context, q sqldb.Queries, rows []projects.Project, a 
 	for i := range rows {
 		p := &rows[i]
 		p.OwnRole = roles[p.ID]
-		if err := stand(ctx, q, p, a, lines[p.Namespace.ID]); err != nil {
+		if err := setStanding(ctx, q, p, a, lines[p.Namespace.ID]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ownRoles is the actor's role as a direct member of each project that has one.
+// ownRoles is the actor's roles as a direct member, by project.
 func ownRoles(ctx context.Context, q sqldb.Queries, projectIDs []int64, a access.Actor) (map[int64]access.Role, error) {
 	if !a.LoggedIn() {
 		return nil, nil
@@ -75,9 +74,8 @@ func ownRoles(ctx context.Context, q sqldb.Queries, projectIDs []int64, a access
 	return roles, err
 }
 
-// stand puts together what the actor is to a project with the lineage, whose own
-// role is known.
-func stand(ctx context.Context, q sqldb.Queries, p *projects.Project, a access.Actor, line []ancestor) (err error) {
+// setStanding computes the standing from the lineage and p.OwnRole.
+func setStanding(ctx context.Context, q sqldb.Queries, p *projects.Project, a access.Actor, line []ancestor) (err error) {
 	p.FullName = fullName(line) + " / " + p.Name
 	p.GroupRole = highest(line)
 	p.Standing = access.Resource{
@@ -92,7 +90,7 @@ func stand(ctx context.Context, q sqldb.Queries, p *projects.Project, a access.A
 	return err
 }
 
-// deployTokenCovers reports whether the token is the project's or a group's
+// deployTokenCovers reports whether the token is the project's, or that of a group
 // above it.
 func deployTokenCovers(ctx context.Context, q sqldb.Queries, projectID int64, line []ancestor, tokenID int64) (bool, error) {
 	var project, namespace sql.NullInt64
@@ -103,8 +101,8 @@ func deployTokenCovers(ctx context.Context, q sqldb.Queries, projectID int64, li
 	return project.Valid && project.Int64 == projectID || namespace.Valid && covers(line, namespace.Int64), nil
 }
 
-// letsJobIn reports whether jobs of the source project may act in p as more
-// than a passer-by (contract generic-packages 4.5).
+// letsJobIn reports whether jobs of the source project have their user's rights in p
+// (contract generic-packages 4.5).
 func letsJobIn(ctx context.Context, q sqldb.Queries, p projects.Project, source int64) (bool, error) {
 	if p.ID == source || !p.JobTokenScope {
 		return true, nil
@@ -119,15 +117,15 @@ func letsJobIn(ctx context.Context, q sqldb.Queries, p projects.Project, source 
 	return n > 0, sqldb.Classify(err)
 }
 
-// completeGroup fills in what a group has from the namespaces above it.
+// completeGroup sets what a group inherits from the namespaces above it.
 func completeGroup(g *projects.Group, line []ancestor) {
 	g.Effective = g.Duplicates.Inherit(duplicates(line))
 	g.FullName = fullName(line)
 	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
 }
 
-// completeGroups completes the groups of a page for the actor, by as many queries
-// for one as for a hundred.
+// completeGroups completes the groups of a page for the actor, by a fixed number of
+// queries.
 func completeGroups(ctx context.Context, q sqldb.Queries, rows []projects.Group, a access.Actor) error {
 	if len(rows) == 0 {
 		return nil
@@ -156,8 +154,8 @@ func completeGroups(ctx context.Context, q sqldb.Queries, rows []projects.Group,
 	return nil
 }
 
-// onTheWay is which of the namespaces are above something that the user belongs to,
-// or are that themselves: roleBelow for many.
+// onTheWay is those of the namespaces that contain something that the user is a member
+// of, or of which the user is one: roleBelow for many.
 func onTheWay(ctx context.Context, q sqldb.Queries, namespaceIDs []int64, userID int64) (map[int64]bool, error) {
 	var w sqldb.Where
 	text := `WITH RECURSIVE way (id) AS (
@@ -176,7 +174,7 @@ func onTheWay(ctx context.Context, q sqldb.Queries, namespaceIDs []int64, userID
 	return found, err
 }
 
-// fullName is the names from the top down, " / " between.
+// fullName is the names from the top down, joined by " / ".
 func fullName(line []ancestor) string {
 	names := make([]string, 0, len(line))
 	for i := len(line) - 1; i >= 0; i-- {
@@ -185,7 +183,7 @@ func fullName(line []ancestor) string {
 	return strings.Join(names, " / ")
 }
 
-// roleBelow is Minimal for a member of anything below the namespace.
+// roleBelow is Minimal if the user is a member of anything below the namespace.
 func roleBelow(ctx context.Context, q sqldb.Queries, namespaceID, userID int64) (access.Role, error) {
 	var n int
 	err := q.Row(ctx, `WITH RECURSIVE below (id) AS (

@@ -7,8 +7,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// StoreIdentity is the identity of the store of blobs that the records belong
-// to, made at the first call; placed tells that the store is known to have it.
+// StoreIdentity is the identity of the store of blobs that these records belong to.
+// The first call makes it. placed reports that the store is known to hold it.
 func (db *DB) StoreIdentity(ctx context.Context) (identity string, placed bool, err error) {
 	err = db.do(ctx, func(t tx) error {
 		return t.Exec(`INSERT INTO blob_store (id, identity, placed) VALUES (1, $1, 0) ON CONFLICT (id) DO NOTHING`, rand.Text())
@@ -19,7 +19,7 @@ func (db *DB) StoreIdentity(ctx context.Context) (identity string, placed bool, 
 	return identity, placed, err
 }
 
-// IdentityStored notes that the store has the identity.
+// IdentityStored records that the store holds the identity.
 func (db *DB) IdentityStored(ctx context.Context) error {
 	return db.do(ctx, func(t tx) error { return t.Exec(`UPDATE blob_store SET placed = 1 WHERE id = 1`) })
 }

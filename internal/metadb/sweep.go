@@ -14,7 +14,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// purgeQuery: CROSS JOIN makes SQLite begin with the few projects.
+// purgeQuery: CROSS JOIN makes SQLite start with the deleted projects, which are few.
 const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
 	WHERE p.deleted_at IS NOT NULL AND k.project_id = p.id LIMIT $1`
 
@@ -26,7 +26,7 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, 
 	defer db.walks.clear()
 	return write(sqldb.Freeing(ctx), db, func(t tx) (int, error) {
 		var n int
-		var free []int64 // blobs, once for each file that is gone
+		var free []int64 // blobs, once for each removed file
 		for _, which := range []string{purgeQuery, removedQuery} {
 			packages, err := t.IDs(ctx, which, limit)
 			if err != nil {
@@ -62,8 +62,8 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, 
 	})
 }
 
-// deletePackage removes the records of a package and returns the blobs of its
-// files. Their bytes are left to the sweep.
+// deletePackage deletes the rows of a package and returns the blobs of its files. The
+// sweep removes their bytes.
 func (t tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error) {
 	blobs, err := t.IDs(ctx, `DELETE FROM package_files WHERE package_id = $1 RETURNING blob_id`, packageID)
 	if err != nil {
@@ -72,10 +72,9 @@ func (t tx) deletePackage(ctx context.Context, packageID int64) ([]int64, error)
 	return blobs, t.Exec(`DELETE FROM packages WHERE id = $1`, packageID)
 }
 
-// countOff counts files that are gone off their blobs. It comes after the
-// packages and goes by id, as publishers take them: who waits for a blob holds
-// nothing that its holder still wants. The time of grace of a blob without
-// files begins here.
+// countOff subtracts removed files from the counts of their blobs. It locks blobs
+// after packages and by id, as publishers do, so that they cannot deadlock. The grace
+// period of a blob without files begins here.
 func (t tx) countOff(blobs []int64, now time.Time) error {
 	slices.Sort(blobs)
 	for len(blobs) > 0 {
@@ -91,17 +90,18 @@ func (t tx) countOff(blobs []int64, now time.Time) error {
 	return nil
 }
 
-// sweepQuery takes the row of a blob that nothing refers to. The update holds
-// it; the conditions are told twice for the one who had to wait for a publisher.
+// sweepQuery locks the row of a blob that nothing refers to. Its conditions are
+// repeated because PostgreSQL evaluates only the outer ones again after waiting for a
+// lock.
 const sweepQuery = `UPDATE blobs SET touched_at = touched_at WHERE files = 0 AND touched_at < $1 AND id = (
 	SELECT b.id FROM blobs b WHERE b.files = 0 AND b.touched_at < $1
 		AND NOT EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
 		AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id) LIMIT 1)
 	RETURNING id, digest, size`
 
-// SweepBlob implements registry.Sweeping. The bytes go before the commit, so
-// that a publisher of the same bytes, who waits at its pin for this
-// transaction, finds them gone and writes them again.
+// SweepBlob implements registry.Sweeping. The bytes are removed before the commit. A
+// publisher of the same bytes waits in PinBlob for this transaction, then finds them
+// gone and writes them again.
 func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error) {
 	err = db.do(sqldb.Freeing(ctx), func(t tx) error {
 		var blobID int64
@@ -124,33 +124,32 @@ func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.
 	return size, found && err == nil, err
 }
 
-// purgeFiles removes up to limit records of files that were removed by
-// themselves, and returns their blobs.
+// purgeFiles deletes up to limit rows of files that were removed without their
+// package, and returns their blobs.
 func (t tx) purgeFiles(ctx context.Context, limit int) ([]int64, error) {
 	return t.IDs(ctx, `DELETE FROM package_files WHERE id IN (
 		SELECT f.id FROM package_files f WHERE f.status = 'pending_destruction' ORDER BY f.id LIMIT $1) RETURNING blob_id`, limit)
 }
 
-// purgeUploads removes up to limit uploads of deleted projects, and returns
-// their blobs.
+// purgeUploads deletes up to limit uploads of deleted projects, and returns their
+// blobs.
 func (t tx) purgeUploads(ctx context.Context, limit int) ([]int64, error) {
 	return t.IDs(ctx, `DELETE FROM uploads WHERE id IN (
 		SELECT u.id FROM projects p CROSS JOIN uploads u WHERE p.deleted_at IS NOT NULL AND u.project_id = p.id LIMIT $1)
 		RETURNING blob_id`, limit)
 }
 
-// purgeReleases removes up to limit releases of deleted projects.
+// purgeReleases deletes up to limit releases of deleted projects.
 func (t tx) purgeReleases(limit int) (int, error) {
 	n, err := t.Count(`DELETE FROM releases WHERE id IN (
 		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
 	return int(n), err
 }
 
-// SweepsSince is the newest migration that a server must know to do a sweep that
-// somebody asked for.
+// SweepsSince is the newest migration that a server must know to do a requested sweep.
 const SweepsSince = 14
 
-// sweepsKept is how long a sweep whose outcome nobody came for is remembered.
+// sweepsKept is how long the outcome of a sweep is kept if nobody asks for it.
 const sweepsKept = 24 * time.Hour
 
 // AskSweep implements registry.Sweeping.
@@ -168,14 +167,14 @@ func (db *DB) AskSweep(ctx context.Context, e audit.Event) (id int64, err error)
 	})
 }
 
-// AskedSweep is the newest of the sweeps that wait, 0 for none.
+// AskedSweep is the newest of the requested sweeps that were not done yet; 0 for none.
 func (db *DB) AskedSweep(ctx context.Context) (id int64, err error) {
 	err = db.Row(ctx, `SELECT COALESCE(MAX(id), 0) FROM sweeps WHERE done_at IS NULL`).Scan(&id)
 	return id, sqldb.Classify(err)
 }
 
-// AnswerSweeps records an outcome for all sweeps that wait, up to an id. failure says
-// what went wrong, "" for nothing.
+// AnswerSweeps records the outcome of all requested sweeps up to an id that were not
+// done yet. failure says what went wrong, "" for nothing.
 func (db *DB) AnswerSweeps(ctx context.Context, upTo int64, swept registry.Swept, failure string) error {
 	why := sql.Null[string]{V: failure, Valid: failure != ""}
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
@@ -184,8 +183,8 @@ func (db *DB) AnswerSweeps(ctx context.Context, upTo int64, swept registry.Swept
 	})
 }
 
-// TakeSweep returns the outcome of a sweep and forgets it, or reports that it is not
-// done. NotFound where there is none.
+// TakeSweep returns and deletes the outcome of a sweep, or reports that it is not
+// done. NotFound if there is no such sweep.
 func (db *DB) TakeSweep(ctx context.Context, id int64) (swept registry.Swept, done bool, failure string, err error) {
 	var at sql.Null[int64]
 	var failed sql.Null[string]
@@ -200,13 +199,13 @@ func (db *DB) TakeSweep(ctx context.Context, id int64) (swept registry.Swept, do
 	return swept, err == nil, failed.V, err
 }
 
-// WithdrawSweep takes a sweep back that somebody asked for.
+// WithdrawSweep deletes a requested sweep.
 func (db *DB) WithdrawSweep(ctx context.Context, id int64) error {
 	return db.do(sqldb.Freeing(ctx), func(t tx) error { return t.Exec(`DELETE FROM sweeps WHERE id = $1`, id) })
 }
 
-// CountBlobs adds up the first blobs behind an id, by id. last is the greatest id
-// among them, 0 where there are none, and bytes is what they have together.
+// CountBlobs counts up to limit blobs after an id, in the order of ids. last is the
+// greatest id among them, 0 if there are none; bytes is their total size.
 func (db *DB) CountBlobs(ctx context.Context, after int64, limit int) (last int64, blobs int, bytes int64, err error) {
 	err = db.Row(ctx, `SELECT COALESCE(MAX(b.id), 0), COUNT(*), CAST(COALESCE(SUM(b.size), 0) AS BIGINT)
 		FROM (SELECT id, size FROM blobs WHERE id > $1 ORDER BY id LIMIT $2) b`, after, limit).Scan(&last, &blobs, &bytes)

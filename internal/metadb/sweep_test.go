@@ -10,8 +10,8 @@ import (
 	"granary/internal/registry"
 )
 
-// One answer is for all who asked before it. Who asked takes it away; who asks
-// while the sweep runs waits for the next.
+// One sweep answers all requests before it. Reading the outcome deletes it; a request
+// during the sweep waits for the next.
 func TestSweepsAreAskedForAndAnswered(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		ctx := t.Context()
@@ -60,7 +60,7 @@ func TestSweepsAreAskedForAndAnswered(t *testing.T) {
 	})
 }
 
-// Blobs are added up in steps, and all of them once.
+// Blobs are counted in steps, each once.
 func TestCountBlobs(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		for n := range 7 {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Every query text numbers its arguments in the order of their first
-// appearance, so that it means the same to every driver.
+// Every query numbers its arguments in the order of their first use, so that it means
+// the same to every driver.
 func TestPlaceholdersAscend(t *testing.T) {
 	mark := regexp.MustCompile(`\$(\d+)`)
 	texts := 0
@@ -22,7 +22,7 @@ func TestPlaceholdersAscend(t *testing.T) {
 		for _, m := range mark.FindAllStringSubmatch(text, -1) {
 			n, err := strconv.Atoi(m[1])
 			if err != nil || n > next {
-				// A text that goes on where another began may begin later.
+				// A text that continues another may begin with a later number.
 				if next == 1 && !strings.HasPrefix(strings.TrimSpace(text), "SELECT") && !strings.HasPrefix(strings.TrimSpace(text), "WITH") {
 					next = n
 				} else {
@@ -39,7 +39,7 @@ func TestPlaceholdersAscend(t *testing.T) {
 	}
 }
 
-// LIKE without ESCAPE takes a user's wildcards for its own.
+// LIKE without ESCAPE would treat a user's wildcards as such.
 func TestLikeEscapes(t *testing.T) {
 	eachText(t, func(at token.Position, text string) {
 		if strings.Count(text, " LIKE ") != strings.Count(text, " ESCAPE ") {

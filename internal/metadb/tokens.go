@@ -17,7 +17,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// FindToken implements auth.Tokens. Known tokens are cached until the permission epoch
+// FindToken implements auth.Tokens. Tokens are cached until the permission epoch
 // changes.
 func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
 	if err := db.catchUp(ctx); err != nil {
@@ -57,7 +57,7 @@ func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 	return t, err
 }
 
-// weighToken is what a token leads to.
+// weighToken is the bytes that a cached token points to.
 func weighToken(_ auth.SecretDigest, t auth.Token) int64 {
 	sum := weighUser(t.User)
 	if p := t.Personal; p != nil {
@@ -74,7 +74,7 @@ func weighToken(_ auth.SecretDigest, t auth.Token) int64 {
 
 func weighUser(u auth.User) int64 { return texts(u.Username, u.Name, u.Email, u.Note) }
 
-// weighScopes: the words are parts of one text.
+// weighScopes counts one text, of which the scopes are parts.
 func weighScopes(scopes []access.Scope) int64 {
 	return allocated(cap(scopes)*int(reflect.TypeFor[access.Scope]().Size())) + texts(joinScopes(scopes))
 }
@@ -177,8 +177,7 @@ func (db *DB) ListPersonalTokens(ctx context.Context, f auth.TokenFilter, p page
 	}
 	order += sqldb.Direction(p.Desc)
 	if p.OrderBy != "" {
-		// What is missing counts as later than everything, as GitLab's
-		// database has it.
+		// NULL sorts after everything, as on GitLab.
 		order += map[bool]string{false: " NULLS LAST", true: " NULLS FIRST"}[p.Desc] + ", t.id"
 	}
 	return listPage(ctx, direct{db}, &w, p, scanPersonalToken, "personal_access_tokens t", personalColumns, order)
@@ -194,8 +193,8 @@ func (db *DB) InsertPersonalToken(ctx context.Context, token auth.PersonalToken,
 	})
 }
 
-// roomForToken forgets the oldest dead token of the user where there are as
-// many as the limit: who rotates every hour is never stopped.
+// roomForToken deletes the user's oldest revoked or expired token if the limit is
+// reached, so that a user who rotates every hour never reaches it for good.
 func (t tx) roomForToken(ctx context.Context, token auth.PersonalToken, most fault.Limit) error {
 	full := t.room(ctx, tokenRows(), 1, most, token.UserID)
 	if !fault.Is(full, fault.Full) {
@@ -229,8 +228,7 @@ func (t tx) addPersonalToken(ctx context.Context, token auth.PersonalToken, d au
 	return token, t.recordToken(ctx, token, e)
 }
 
-// recordToken completes the event with the token, and with whom or what it is
-// told of.
+// recordToken records the event with the token and, if it has none, its entity.
 func (t tx) recordToken(ctx context.Context, token auth.PersonalToken, e audit.Event) error {
 	if e.Entity == (audit.Entity{}) {
 		var err error

@@ -44,8 +44,7 @@ func columnsOf(t *testing.T, db *DB) map[string][]column {
 	return all
 }
 
-// kinds of rows: each column is missing where it may be, empty or zero, or at its
-// limits.
+// kinds of rows: each column is NULL if it may be, empty or zero, or at its limits.
 const (
 	missing = "missing"
 	empty   = "empty"
@@ -70,8 +69,8 @@ func (c column) value(kind string) any {
 	return fmt.Sprint("a kind of column that this test does not know: ", c)
 }
 
-// fillTables puts one row into each table, by its columns alone. Of those columns of
-// which a constraint allows not all at once, some stay away.
+// fillTables inserts one row into each table, by its columns alone. Columns that a
+// constraint does not allow together are left out in turn.
 func fillTables(t *testing.T, db *DB, all map[string][]column, kind string) {
 	t.Helper()
 	triggers, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
@@ -127,7 +126,7 @@ func fillTable(tx tx, table string, columns []column, kind string) (err error) {
 	return err
 }
 
-// rowsIn are all rows of all tables as values: an empty text or blob is no NULL.
+// rowsIn is all rows of all tables as values: an empty text or blob is not NULL.
 func rowsIn(t *testing.T, db *DB, all map[string][]column) map[string][]any {
 	t.Helper()
 	found := map[string][]any{}
@@ -152,9 +151,9 @@ func rowsIn(t *testing.T, db *DB, all map[string][]column) map[string][]any {
 	return found
 }
 
-// Every column of the live schema goes from SQLite to PostgreSQL and back with NULL
-// where it may be missing, with the empty text, the empty blob and zero, and with what
-// is at the limits: the rows are the same values on each side.
+// Every column of the live schema is copied from SQLite to PostgreSQL and back: NULL
+// if it may be, the empty text, the empty blob, zero, and values at the limits. The
+// rows are equal on each side.
 func TestTransferOfEveryColumn(t *testing.T) {
 	for _, kind := range []string{missing, empty, extreme} {
 		t.Run(kind, func(t *testing.T) {
@@ -190,9 +189,8 @@ func triggersOf(t *testing.T, db *DB) []string {
 	return must(t, found, err)
 }
 
-// What comes from PostgreSQL works in SQLite as what was made there: triggers, foreign
-// keys and counters, and numbers that were given before are not given again. What
-// fails on the way leaves nothing.
+// A copy from PostgreSQL works in SQLite like an original: triggers, foreign keys and
+// counters, and ids are not reused. A copy that fails leaves nothing.
 func TestTransferToSQLite(t *testing.T) {
 	from := openPostgres(t, sqldb.Options{})
 	p := demo(t, from)
@@ -236,7 +234,7 @@ func TestTransferToSQLite(t *testing.T) {
 	if n := count(t, to, `SELECT COUNT(*) FROM pragma_foreign_key_check`); n != 0 {
 		t.Errorf("%d rows refer to nothing", n)
 	}
-	if err := Copy(t.Context(), from, to, nil); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
+	if err := Copy(t.Context(), from, to, nil); err == nil || !strings.Contains(err.Error(), "the target must be an empty database") {
 		t.Errorf("a second transfer: %v", err)
 	}
 }

@@ -42,7 +42,7 @@ func TestCopy(t *testing.T) {
 	})
 	must(t, empty, err)
 
-	// What fails leaves nothing.
+	// A copy that fails leaves nothing.
 	half, cut := context.WithCancel(t.Context())
 	if err := Copy(half, from, to, func(string, int64) { cut() }); err == nil {
 		t.Fatal("a transfer that was cut off reports success")
@@ -62,7 +62,7 @@ func TestCopy(t *testing.T) {
 		}
 	}
 
-	// It works like the other, and goes on numbering behind it.
+	// It works like the original, and continues its ids.
 	token, err := to.FindToken(t.Context(), auth.DigestOf("gnpat-secret"))
 	if err != nil || token.User.ID != root.ID {
 		t.Errorf("the token finds %+v, %v", token, err)
@@ -79,7 +79,7 @@ func TestCopy(t *testing.T) {
 		t.Errorf("%d packages are listed, %v", listed.Total, err)
 	}
 
-	if err := Copy(t.Context(), from, to, func(string, int64) {}); err == nil || !strings.Contains(err.Error(), "an empty database is wanted") {
+	if err := Copy(t.Context(), from, to, func(string, int64) {}); err == nil || !strings.Contains(err.Error(), "the target must be an empty database") {
 		t.Errorf("a second transfer: %v", err)
 	}
 	if err := Copy(t.Context(), to, openPostgres(t, sqldb.Options{}), nil); err == nil || !strings.Contains(err.Error(), "from PostgreSQL to SQLite") {

@@ -30,7 +30,7 @@ func (db *DB) AddUpload(ctx context.Context, u registry.Upload, most fault.Limit
 	})
 }
 
-// uploadAt finds the row at an address: one of two fixed texts.
+// uploadAt is the condition for the row of an address: one of two fixed texts.
 func uploadAt(at registry.UploadAddress) (condition string, args []any) {
 	if at.ID != 0 {
 		return `project_id = $1 AND id = $2`, []any{at.ProjectID, at.ID}
@@ -62,8 +62,7 @@ func (db *DB) FindUpload(ctx context.Context, at registry.UploadAddress) (regist
 
 const uploadColumns = `u.id, u.project_id, u.secret, u.file_name, u.creator_id, u.created_at, b.size, b.digest, c.username, c.name`
 
-// uploadTables begin with the uploads: those of a project, newest first, are in an
-// index.
+// uploadTables start with the uploads, which an index has by project, newest first.
 const uploadTables = `uploads u CROSS JOIN blobs b CROSS JOIN users c`
 
 func scanUpload(row sqldb.Scanner) (registry.ListedUpload, error) {

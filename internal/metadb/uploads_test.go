@@ -7,8 +7,8 @@ import (
 	"granary/internal/registry"
 )
 
-// TestUploadsAreFoundByIndex: a project's page is read in its order, and one upload
-// by its place, whatever other projects have.
+// TestUploadsAreFoundByIndex: a project's page is read in its order, and one upload by
+// its address, whatever other projects have.
 func TestUploadsAreFoundByIndex(t *testing.T) {
 	db := openSQLite(t)
 	byID, _ := uploadAt(registry.UploadAddress{ID: 1})

@@ -38,8 +38,8 @@ func livingUser(ctx context.Context, q sqldb.Queries, userID int64) (auth.User, 
 	return scanUser(q.Row(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`, userID))
 }
 
-// keepAdministrator holds that somebody is left who may administer. Whatever takes
-// that from a user asks afterwards.
+// keepAdministrator fails if no administrator is left. Transactions that may take away
+// the last one call it at their end.
 func (t tx) keepAdministrator(ctx context.Context) error {
 	var left bool
 	err := t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE admin = 1 AND blocked = 0)`).Scan(&left)
@@ -84,7 +84,7 @@ func (db *DB) UpdateUser(ctx context.Context, userID int64, edit func(*auth.User
 	})
 }
 
-// moveOwn gives the own namespace of a user the user's new name and path.
+// moveOwn gives the user's own namespace the user's new name and path.
 func (db *DB) moveOwn(ctx context.Context, t tx, before, after auth.User) error {
 	err := t.Exec(`UPDATE namespaces SET name = $1, path = $2 WHERE id = $3`, after.Name, after.Username, after.NamespaceID)
 	if err != nil || after.Username == before.Username {
@@ -97,8 +97,8 @@ func (db *DB) moveOwn(ctx context.Context, t tx, before, after auth.User) error 
 	return t.room(ctx, formerPathRows(own), 0, db.formerPaths, after.NamespaceID)
 }
 
-// DeleteUser implements auth.Users. The row stays, under a name that nobody can
-// have, since the keys of what the user made lead to it.
+// DeleteUser implements auth.Users. The row stays, under a name that nobody can have,
+// because foreign keys refer to it.
 func (db *DB) DeleteUser(ctx context.Context, userID int64, withProjects bool, e audit.Event) error {
 	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
 		return struct{}{}, t.deleteUser(ctx, userID, withProjects, e)
@@ -140,11 +140,11 @@ func (t tx) deleteUser(ctx context.Context, userID int64, withProjects bool, e a
 	return t.keepAdministrator(ctx)
 }
 
-// fewNames is how many groups a refusal names.
+// fewNames is the most groups or projects that a refusal names.
 const fewNames = 5
 
-// leavesNoGroup is a Conflict if the user is the only owner of a group at the top.
-// A group below has the owners of those above.
+// leavesNoGroup returns Conflict if the user is the only owner of a top-level group. A
+// subgroup has the owners of the groups above it.
 func (t tx) leavesNoGroup(ctx context.Context, userID int64) error {
 	names, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
 		`SELECT r.path FROM members m JOIN namespaces n ON n.id = m.namespace_id JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0
@@ -160,7 +160,7 @@ func (t tx) leavesNoGroup(ctx context.Context, userID int64) error {
 		". Make another user an owner first, or delete the group.")
 }
 
-// leavesNoProject is a Conflict if there are projects in the user's own namespace.
+// leavesNoProject returns Conflict if the user's own namespace has projects.
 func (t tx) leavesNoProject(ctx context.Context, namespaceID int64) error {
 	names, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
 		`SELECT r.path FROM projects p JOIN routes r ON r.project_id = p.id AND r.redirect = 0

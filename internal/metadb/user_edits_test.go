@@ -6,8 +6,8 @@ import (
 	"granary/internal/audit"
 )
 
-// TestDeletedUserStaysBlocked: nobody lets a user in again, or blocks one, who was
-// deleted meanwhile.
+// TestDeletedUserStaysBlocked: a user that was deleted meanwhile can neither be
+// blocked nor unblocked.
 func TestDeletedUserStaysBlocked(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		newUser(t, db, "root", false)

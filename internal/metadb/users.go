@@ -97,8 +97,8 @@ func (db *DB) InsertUser(ctx context.Context, u auth.User, e audit.Event) (auth.
 	})
 }
 
-// vacant reports as a Conflict what the user cannot have, the email first. What
-// the user had before is no conflict.
+// vacant returns Conflict if another user has the email or, else, the user name. The
+// user's own former ones are no conflict.
 func (t tx) vacant(ctx context.Context, u, before auth.User) error {
 	var n int
 	if sqldb.Lower(u.Email) != sqldb.Lower(before.Email) {

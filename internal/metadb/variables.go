@@ -15,7 +15,7 @@ import (
 const variableColumns = `v.id, v.revision, v.key, v.value, v.variable_type, v.protected, v.masked, v.hidden, v.raw,
 	v.environment_scope, v.description`
 
-// scanVariable reads and unseals a variable of the place.
+// scanVariable reads a variable of the place and opens its value.
 func (db *DB) scanVariable(at projects.Place) func(sqldb.Scanner) (projects.Variable, error) {
 	return func(row sqldb.Scanner) (projects.Variable, error) {
 		var v projects.Variable
@@ -27,14 +27,14 @@ func (db *DB) scanVariable(at projects.Place) func(sqldb.Scanner) (projects.Vari
 			return v, sqldb.Classify(err)
 		}
 		v.Description = sqldb.Pointer(description)
-		v.Value, err = db.seals.open(sealed, besideVariable(at, v))
+		v.Value, err = db.seals.open(sealed, variableBinding(at, v))
 		return v, err
 	}
 }
 
-// besideVariable is what a value is bound to: whoever can write to the
-// database cannot read a value by giving it to another project.
-func besideVariable(at projects.Place, v projects.Variable) string {
+// variableBinding binds a value to its variable: with write access to the database
+// alone, nobody can read a value by copying it to another project.
+func variableBinding(at projects.Place, v projects.Variable) string {
 	return fmt.Sprintf("variable\x00%d\x00%d\x00%s\x00%s", at.ProjectID, at.GroupID, v.Key, v.Scope)
 }
 
@@ -83,7 +83,7 @@ func (db *DB) findVariable(ctx context.Context, q sqldb.Queries, at projects.Pla
 // InsertVariable implements projects.Variables.
 func (db *DB) InsertVariable(ctx context.Context, at projects.Place, v projects.Variable, most fault.Limit, e audit.Event) (projects.Variable, error) {
 	v.Revision = 1
-	sealed, err := db.seals.seal(v.Value, besideVariable(at, v))
+	sealed, err := db.seals.seal(v.Value, variableBinding(at, v))
 	if err != nil {
 		return v, err
 	}
@@ -124,7 +124,7 @@ func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref project
 			return v, err
 		}
 		v.Revision++
-		sealed, err := db.seals.seal(v.Value, besideVariable(at, v))
+		sealed, err := db.seals.seal(v.Value, variableBinding(at, v))
 		if err != nil {
 			return v, err
 		}

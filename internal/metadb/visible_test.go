@@ -14,8 +14,8 @@ import (
 	"granary/internal/projects"
 )
 
-// The lists decide in SQL who sees what, and access.Check decides one by one.
-// Over a generated population the two agree, for every actor and filter.
+// The lists decide visibility in SQL, access.Check for one project or group. Over a
+// generated population they agree, for every actor and filter.
 func TestListsAgreeWithAccess(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// listKey is where a package stands in a list: what all orders sort by.
+// listKey is the position of a package in a list, in any order.
 type listKey struct {
 	name, version string
 	created, id   int64
@@ -19,16 +19,16 @@ func keyOf(p registry.Package) listKey {
 	return listKey{string(p.Name), string(p.Version), sqldb.Micros(p.CreatedAt), p.ID}
 }
 
-// bookmark says that offset rows of a list in ascending order precede it. key is that of
-// the last of them (after), or of the first row that follows.
+// bookmark says that offset rows of a list in ascending order precede it. key is of
+// the last of these (after), or of the first row that follows.
 type bookmark struct {
 	offset int
 	key    listKey
 	after  bool
 }
 
-// leg is how to reach a page: from a bookmark, or from an end of the list if from is
-// nil, in one direction, over so many rows.
+// leg is how to read a page: from a bookmark, or if from is nil, from an end of the
+// list; in one direction; skipping some rows, and taking the next.
 type leg struct {
 	from *bookmark
 	desc bool
@@ -36,7 +36,7 @@ type leg struct {
 	take int
 }
 
-// wayTo is the shortest leg to take rows of the total, ascending, from offset.
+// wayTo is the leg to the rows from offset, in ascending order, that skips the fewest.
 func wayTo(marks []bookmark, total, offset, take int) leg {
 	best := leg{skip: offset, take: take}
 	if back := total - offset - take; back < best.skip {
@@ -60,25 +60,25 @@ type walkKey struct {
 	status    registry.Status
 }
 
-// walked is the bookmarks of one list, the latest last. It is never changed.
+// walked is the bookmarks of one list, the newest last. It is immutable.
 type walked struct {
 	order     string
 	status    registry.Status
 	bookmarks []bookmark
 }
 
-// walks keeps bookmarks where pages of long lists began and ended, so that reading a
-// list page by page does not count from its end each time. A deed that adds or removes
-// packages drops the project's bookmarks before it returns, and none that was found
-// before the deed can be put in afterwards.
+// walks keeps the bookmarks at which pages of long lists began and ended, so that
+// reading a list page by page does not skip rows from its end each time. A deed that
+// adds or removes packages drops the project's bookmarks before it returns, and
+// bookmarks found before the deed cannot be put in afterwards.
 type walks struct {
-	lists *cache[int64, []walked] // by project, the list walked last at the end
+	lists *cache[int64, []walked] // by project; the list that was read last is the last
 }
 
 const (
-	listsEach     = 8       // of one project that are kept
-	bookmarksEach = 256     // of one list; half of them are dropped if there are more
-	nearEnough    = 2 * 100 // rows that need no bookmark
+	listsEach     = 8       // lists of one project
+	bookmarksEach = 256     // of one list; if there are more, the older half is dropped
+	nearEnough    = 2 * 100 // so few rows are skipped without a bookmark
 )
 
 // begin returns the bookmarks of a list, and the stamp for end.
@@ -88,7 +88,7 @@ func (w walks) begin(key walkKey) ([]bookmark, stamp) {
 	return bookmarksOf(lists, key), began
 }
 
-// end puts in the bookmarks that a walk found, if nothing has changed since.
+// end adds bookmarks, if nothing was dropped since begin.
 func (w walks) end(key walkKey, began stamp, found ...bookmark) {
 	lists, _, _ := w.lists.look(key.projectID)
 	w.lists.put(key.projectID, with(lists, key, found), began)
@@ -112,7 +112,7 @@ func bookmarksOf(lists []walked, key walkKey) []bookmark {
 	return nil
 }
 
-// with is the lists with more bookmarks of one of them.
+// with is the lists with more bookmarks of one of them, which becomes the last.
 func with(lists []walked, key walkKey, found []bookmark) []walked {
 	more := make([]walked, 0, listsEach)
 	for _, l := range lists[max(0, len(lists)-listsEach+1):] {
@@ -130,7 +130,7 @@ func with(lists []walked, key walkKey, found []bookmark) []walked {
 	return append(more, walked{strings.Clone(key.order), registry.Status(strings.Clone(string(key.status))), marks})
 }
 
-// weighWalks is what the lists of a project lead to.
+// weighWalks is the bytes that the lists of a project point to.
 func weighWalks(_ int64, lists []walked) int64 {
 	sum := allocated(cap(lists) * int(reflect.TypeFor[walked]().Size()))
 	for _, l := range lists {

@@ -1,14 +1,15 @@
 package metadb
 
-// wording is what differs between the texts of the two databases. All other texts
-// are the same for both.
+// wording is what differs between the SQL of the two databases. All other texts are
+// the same for both.
 type wording struct {
-	// firstOfEach joins scope p with the first packages of each project in it,
-	// as k; rest is what follows in a query over packages o.
+	// firstOfEach joins the projects p of scope with the first packages k of each;
+	// rest is the rest of a query over packages o.
 	firstOfEach func(rest string) string
-	// skipLocked ends a query that claims a row, so that two claim two.
+	// skipLocked ends a query that claims a row: it skips rows that others have
+	// locked.
 	skipLocked string
-	// listed is how many listed packages have a name of package_names, n.
+	// listed is the number of listed packages of a name n in package_names.
 	listed string
 }
 

@@ -26,8 +26,8 @@ func write[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T, error
 	return result, err
 }
 
-// writeInTurn is write for transactions that read first and write then: only one of
-// them runs at a time, on all nodes together.
+// writeInTurn is write for transactions that read before they write: it holds the
+// turn, so that only one of them runs at a time, on all nodes together.
 func writeInTurn[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T, error) {
 	return write(ctx, db, func(t tx) (none T, err error) {
 		if err := db.turn(t, 0); err != nil {
@@ -37,8 +37,8 @@ func writeInTurn[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T,
 	})
 }
 
-// writePermission is writeInTurn for what permission depends on. It begins a new
-// permission epoch: nothing that a node remembers from before counts afterwards.
+// writePermission is writeInTurn for records that permission depends on. It begins a
+// new permission epoch: no node uses what it cached before.
 func writePermission[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T, error) {
 	defer db.forget()
 	return write(ctx, db, func(t tx) (none T, err error) {
@@ -49,16 +49,16 @@ func writePermission[T any](ctx context.Context, db *DB, fn func(tx) (T, error))
 	})
 }
 
-// turn waits until no other transaction holds the turn, and holds it until the end of
-// this one. epochs is by how many the permission epoch grows.
+// turn takes the turn, a row lock, until the transaction ends. epochs is added to the
+// permission epoch.
 func (db *DB) turn(t tx, epochs int) error {
 	if !db.Shared() {
-		return nil // one writer: it is its turn
+		return nil // SQLite has one writer
 	}
 	return t.Exec(`UPDATE permission_changes SET made = made + $1`, epochs)
 }
 
-// forget clears what depends on permission.
+// forget clears the caches of what depends on permission.
 func (db *DB) forget() {
 	db.routes.clear()
 	db.projects.clear()

@@ -6,25 +6,25 @@ import (
 	"granary/internal/fault"
 )
 
-// Condition is what a publisher requires of the file whose place its own takes: the
-// one that an installer would get (RFC 9110 13.1.1 and 13.1.2). All parts that are
-// there must hold.
+// Condition is what a publisher requires of the file that its own replaces: the one
+// that an installer would get (RFC 9110 13.1.1 and 13.1.2). Both parts must hold, if
+// set.
 type Condition struct {
-	Match     *Tags // there must be a file, one of these; nil: whatever is there
-	NoneMatch *Tags // there must be none of these; nil: whatever is there
+	Match     *Tags // there must be a file, one of these; nil: not required
+	NoneMatch *Tags // there must be none of these; nil: not required
 }
 
 // Tags name files by their entity tags.
 type Tags struct {
-	Any     bool     // "*", whatever file there is
-	Digests []Digest // those that can be a file's; none match nothing
+	Any     bool     // "*", any file
+	Digests []Digest // without any, nothing matches
 }
 
 func (t *Tags) has(d Digest) bool { return t.Any || slices.Contains(t.Digests, d) }
 
-// Judge is Precondition where the condition does not hold. there is the digest of the
-// file, nil where there is none. A nil Condition always holds. The refusal tells the
-// digest: who may publish may read.
+// Judge returns Precondition if the condition does not hold. there is the digest of
+// the file, nil if there is none. A nil Condition always holds. The refusal contains
+// the digest: an actor that may publish may read.
 func (c *Condition) Judge(there *Digest) error {
 	switch {
 	case c == nil:

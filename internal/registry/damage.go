@@ -23,11 +23,12 @@ type Damage struct {
 	Err              error
 }
 
-// origin is what a file belongs to, in the words of a Damage.
+// origin is the project, package and version of a file, for a Damage.
 type origin struct{ project, pkg, version string }
 
-// unreadable is what a failure to find or read a file comes to. Damage is told, and is
-// no 404: the file is on record, and whoever asks must not take it for unpublished.
+// unreadable is the error for a file that could not be found or read. Damage is
+// reported to Damaged, and is no 404: the file is on record, and clients must not take
+// it for unpublished.
 func (r *Registry) unreadable(ctx context.Context, from origin, f File, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
@@ -42,8 +43,7 @@ func (r *Registry) unreadable(ctx context.Context, from origin, f File, err erro
 	return fault.Wrap(fault.Damaged, "the bytes of this file are lost or damaged, please tell the administrator", err)
 }
 
-// damageOf is what has become of the bytes that could not be read; "" where the error
-// does not say that anything has.
+// damageOf is the damage that an error reports; "" if it reports none.
 func damageOf(err error) blob.Damage {
 	if e, ok := errors.AsType[*blob.DamageError](err); ok {
 		return e.Damage
@@ -54,15 +54,14 @@ func damageOf(err error) blob.Damage {
 	return ""
 }
 
-// checkedFirst is up to how many bytes a file is hashed before its first byte is sent.
+// checkedFirst is the size up to which a file is hashed before its first byte is sent.
 const checkedFirst = 64 << 10
 
-// Unchecked reports that Check would read the file: it is small, and its bytes are
-// still in the store.
+// Unchecked reports whether Check would read the file: it is small and not in memory.
 func (c *Content) Unchecked() bool { return c.failed != nil && c.Size <= checkedFirst }
 
-// Check reads a small file into memory and compares it with its digest, before
-// anything is promised to the installer. A larger one it leaves to the reading.
+// Check reads a small file into memory and compares it with its digest, before the
+// response begins. A larger file is checked while it is read.
 func (c *Content) Check() error {
 	if !c.Unchecked() {
 		return nil
@@ -80,8 +79,8 @@ func (c *Content) Check() error {
 	return nil
 }
 
-// watched is the body of a file whose damage shows as it is read. Small ones have
-// Check; a file that the kernel sends without a copy stays as it is.
+// watched is a body that reports damage while it is read. Small files have Check; a
+// file that the kernel sends without a copy is not watched.
 func watched(body io.ReadSeekCloser, f File, failed func(error) error) io.ReadSeekCloser {
 	if _, isFile := body.(syscall.Conn); isFile || f.Size <= checkedFirst {
 		return body
@@ -89,9 +88,9 @@ func watched(body io.ReadSeekCloser, f File, failed func(error) error) io.ReadSe
 	return &watchedBody{ReadSeekCloser: body, f: f, failed: failed, sum: sha256.New()}
 }
 
-// watchedBody hashes what is read from the first byte to the last, wherever Seek goes
-// meanwhile. If the hash is not the file's, the Read that has the last byte fails, so
-// that nobody has all of the wrong bytes.
+// watchedBody hashes what is read from the first byte to the last, even if Seek is
+// called in between. If the hash is wrong, the Read of the last byte fails, so that no
+// client gets all of the wrong bytes.
 type watchedBody struct {
 	io.ReadSeekCloser
 	f      File

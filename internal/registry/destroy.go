@@ -9,15 +9,15 @@ import (
 	"granary/internal/fault"
 )
 
-// Removed says what is removed, by whom and when.
+// Removed is what is removed, by which user and when.
 type Removed struct {
 	ProjectID, PackageID int64
 	UserID               int64 // 0 for a deploy token
 	Now                  time.Time
 }
 
-// DeletePackage removes a package with its files. Precondition where it changed after
-// unmodified, to the second; nil does not care.
+// DeletePackage removes a package with its files. Precondition if it changed after
+// unmodified (compared to the second); nil skips the check.
 func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project string, id int64, unmodified *time.Time) error {
 	place, err := r.enter(ctx, a, project, access.DestroyPackage, apiDoor())
 	if err != nil {
@@ -30,8 +30,8 @@ func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project st
 	})
 }
 
-// DeletePackageFile removes a file; the package stays. Absent where there is no
-// such file or package.
+// DeletePackageFile removes a file; the package stays. Absent if there is no such file
+// or package. unmodified is as for DeletePackage.
 func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, project string, id, fileID int64, unmodified *time.Time) error {
 	place, err := r.enter(ctx, a, project, access.DestroyPackage, apiDoor())
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"granary/internal/fault"
 )
 
-// TestJudge: whoever may not know of a project learns nothing of its flag, nor of its
-// new path; whoever may is told of the flag before anything else.
+// TestJudge: an actor that may not know of a project learns neither of its flag nor of
+// its new path; any other gets the refusal for the flag before all else.
 func TestJudge(t *testing.T) {
 	r := &Registry{}
 	user := access.Actor{Kind: access.User, UserID: 1, Scopes: []access.Scope{access.ScopeAPI}}
@@ -77,8 +77,8 @@ func TestCondition(t *testing.T) {
 	}
 }
 
-// TestCheckRemoval: a file that changed since the caller looked stays, as does what a
-// rule keeps from the caller.
+// TestCheckRemoval: a file that changed since the caller read it is not removed, nor
+// one that a rule protects from the caller.
 func TestCheckRemoval(t *testing.T) {
 	changed := time.Date(2031, 1, 1, 0, 0, 5, 999, time.UTC)
 	second := func(s int) *time.Time { return new(time.Date(2031, 1, 1, 0, 0, s, 0, time.UTC)) }
@@ -109,8 +109,8 @@ func TestCheckRemoval(t *testing.T) {
 	}
 }
 
-// TestReceiveFault: what went wrong with a body is the sender's fault or the store's,
-// and the answer says which.
+// TestReceiveFault: a body fails by the sender's fault or by the store's, and the
+// answer says which.
 func TestReceiveFault(t *testing.T) {
 	slow := errors.Join(blob.ErrBody, timeout{})
 	for name, tt := range map[string]struct {

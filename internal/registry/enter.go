@@ -9,27 +9,28 @@ import (
 	"granary/internal/naming"
 )
 
-// door is what is told, on a kind of routes, to an actor who may not do what it asks.
+// door is how a kind of routes refuses an actor.
 type door struct {
 	noun    string // what a hidden project is called; "" names nothing
 	flagged bool   // the project's feature flag must be on
-	jobs    bool   // a job that the project does not let in is told so (contract rest-api C5)
-	follows bool   // a former path of the project is Moved
+	jobs    bool   // the refusal names a job that the project does not let in (contract rest-api C5)
+	follows bool   // Moved for a former path of the project
 }
 
-// genericDoor is that of publishing and installing (contract generic-packages 2.6).
+// genericDoor is for publishing and installing (contract generic-packages 2.6).
 func genericDoor() door { return door{flagged: true} }
 
-// apiDoor is that of finding and removing packages: the flag is not about them
-// (contract rest-api A1).
+// apiDoor is for finding and removing packages, which need no flag (contract rest-api
+// A1).
 func apiDoor() door { return door{noun: "Project", follows: true} }
 
-// uploadDoor is that of uploads, for which there is no flag. Those that have an
-// address of their own follow no former path: the web's routes do that.
+// uploadDoor is for uploads, which need no flag. Those with a web address follow no
+// former path: the web's routes do that.
 func uploadDoor(follows bool) door { return door{noun: "Project", jobs: true, follows: follows} }
 
-// enter is the gate of the deeds: it finds the project and refuses what the actor may
-// not do. A project that does not exist is hidden like one that the actor cannot see.
+// enter is the gate of the deeds: it finds the project and refuses an actor that may
+// not do the action. A project that does not exist is hidden like one that the actor
+// cannot see.
 func (r *Registry) enter(ctx context.Context, a access.Actor, project string, action access.Action, d door) (Project, error) {
 	if err := gate.Token(a, action, d.noun); err != nil {
 		return Project{}, err
@@ -41,8 +42,8 @@ func (r *Registry) enter(ctx context.Context, a access.Actor, project string, ac
 	return p, r.judge(a, p, action, d)
 }
 
-// judge is what enter does with a project that was found. The flag counts after
-// visibility and before the rest.
+// judge decides for a project that was found. The flag is checked after visibility and
+// before the rest.
 func (r *Registry) judge(a access.Actor, p Project, action access.Action, d door) error {
 	v := r.Rules.Check(a, p.Standing, action)
 	switch {
@@ -56,7 +57,7 @@ func (r *Registry) judge(a access.Actor, p Project, action access.Action, d door
 	return gate.Refusal(v, action, d.noun)
 }
 
-// place finds the project. noun is what a hidden one is called.
+// place finds the project. noun is what the refusal calls it if it is hidden.
 func (r *Registry) place(ctx context.Context, a access.Actor, project, noun string) (Project, error) {
 	p, err := r.Records.FindPackageProject(ctx, project, a)
 	if fault.Is(err, fault.NotFound) {
@@ -65,10 +66,10 @@ func (r *Registry) place(ctx context.Context, a access.Actor, project, noun stri
 	return p, err
 }
 
-// coordinates parses what a caller sent under the naming of the project that place
-// found, or with its error missing. An actor that cannot see the project is told only
-// of what no naming takes: it learns nothing, and a client that waits for the request
-// to log in gets it.
+// coordinates parses raw under the naming of the project that place found; missing is
+// place's error. For an actor that cannot see the project it refuses only what no
+// naming accepts: the actor learns nothing about the project, and a client that logs
+// in on request is asked to.
 func (r *Registry) coordinates(a access.Actor, p Project, missing error, raw Raw) (Coordinates, error) {
 	switch {
 	case fault.Is(missing, fault.Hidden):
@@ -83,7 +84,7 @@ func (r *Registry) coordinates(a access.Actor, p Project, missing error, raw Raw
 	return naming.Parse(r.Naming, raw)
 }
 
-// joinInvalid makes one fault of two about parameters.
+// joinInvalid joins two faults about parameters into one.
 func joinInvalid(a, b error) error {
 	switch {
 	case a == nil:

@@ -15,7 +15,7 @@ import (
 	"granary/internal/registry"
 )
 
-// faults are the two who can fail under a deed, each at its n-th operation.
+// faults are database and store, each of which can fail at its n-th operation.
 func faults(r *faultyRegistry) map[string]struct {
 	set    func(nth int, kept bool)
 	failed func() bool
@@ -34,12 +34,12 @@ func faults(r *faultyRegistry) map[string]struct {
 	}
 }
 
-// never is a failure that does not come.
+// never is a fault that does not come.
 const never = 1 << 30
 
-// TestPublishUnderFaults: under every fault at every step of a publish the file
-// is there whole or not at all, a retry succeeds, and the sweep leaves exactly
-// what files refer to (design, sections 5 and 9).
+// TestPublishUnderFaults: with every fault at every step of a publish the file exists
+// whole or not at all, a retry succeeds, and the sweep leaves exactly what files refer
+// to (design, sections 5 and 9).
 func TestPublishUnderFaults(t *testing.T) { onEachStore(t, testPublishUnderFaults) }
 
 func testPublishUnderFaults(t *testing.T, r *faultyRegistry) {
@@ -90,7 +90,7 @@ var (
 	oldDigest = blobtest.Digest(old)
 )
 
-// faultOnce publishes with one failure to come and reports whether it came.
+// faultOnce publishes with one fault and reports whether it came.
 func faultOnce(t *testing.T, r *faultyRegistry, name string, body []byte, republish bool, set func(), failed func() bool) bool {
 	t.Helper()
 	ctx, c := t.Context(), at(name)
@@ -129,8 +129,8 @@ func retry(t *testing.T, r *faultyRegistry, name string, body []byte) {
 	}
 }
 
-// TestSweepUnderFaults: a sweep that fails takes nothing that a file refers to,
-// and the next one finishes. What it took may be published again at once.
+// TestSweepUnderFaults: a sweep that fails removes nothing that a file refers to, and
+// the next one finishes. What it removed can be published again at once.
 func TestSweepUnderFaults(t *testing.T) { onEachStore(t, testSweepUnderFaults) }
 
 func testSweepUnderFaults(t *testing.T, r *faultyRegistry) {
@@ -175,8 +175,8 @@ func testSweepUnderFaults(t *testing.T, r *faultyRegistry) {
 	}
 }
 
-// TestSweepKeepsToTheGrace: what was pinned of late is left alone, whether a
-// file came of it or not.
+// TestSweepKeepsToTheGrace: what was pinned recently stays, whether a file followed or
+// not.
 func TestSweepKeepsToTheGrace(t *testing.T) { onEachStore(t, testSweepKeepsToTheGrace) }
 
 func testSweepKeepsToTheGrace(t *testing.T, r *faultyRegistry) {
@@ -199,7 +199,7 @@ func testSweepKeepsToTheGrace(t *testing.T, r *faultyRegistry) {
 	}
 }
 
-// noDuplicates is records whose projects take no file twice.
+// noDuplicates is records whose projects allow no file twice.
 type noDuplicates struct{ registry.Records }
 
 func (c noDuplicates) FindPackageProject(ctx context.Context, ref string, a access.Actor) (registry.Project, error) {
@@ -208,9 +208,9 @@ func (c noDuplicates) FindPackageProject(ctx context.Context, ref string, a acce
 	return p, err
 }
 
-// TestRestoreUnderFaults: lost bytes that are published again are back as soon as that
-// is said; under every fault at every step they are right or still lost, and whoever
-// tries again has them back.
+// TestRestoreUnderFaults: lost bytes that are published again are back when the
+// publish succeeds. With every fault at every step they are right or still lost, and a
+// retry brings them back.
 func TestRestoreUnderFaults(t *testing.T) { onEachStore(t, testRestoreUnderFaults) }
 
 func testRestoreUnderFaults(t *testing.T, r *faultyRegistry) {

@@ -27,8 +27,8 @@ func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project str
 	return r.Records.ListFiles(ctx, found.ID, p)
 }
 
-// OpenByID opens the bytes of a file of a package that can be installed, whose id
-// is 0 for whichever package of the project has the file. The caller closes them.
+// OpenByID opens a file of an installable package. id is the package's, or 0 for any
+// package of the project. The caller closes the content.
 func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string, id, fileID int64) (*Content, error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
@@ -36,7 +36,7 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 	}
 	f, small, damaged := r.Records.FindFileByID(ctx, fileID)
 	if _, ok := errors.AsType[*blob.DamageError](damaged); damaged != nil && !ok {
-		return nil, damaged // damage is told only of a file that is the project's
+		return nil, damaged // damage is reported later, if the file is the project's
 	}
 	if id != 0 && id != f.PackageID {
 		return nil, fault.New(fault.NotFound, "")
@@ -52,8 +52,8 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, damaged)
 }
 
-// lastDownload is when a package was last downloaded as far as it is not
-// recorded yet, nil for not since.
+// lastDownload is the last download of a package that is not recorded yet; nil for
+// none.
 func (r *Registry) lastDownload(packageID int64) *time.Time {
 	r.downloads.mu.Lock()
 	defer r.downloads.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"granary/internal/registry"
 )
 
-// While the space that is held back for deletions is in use, no file is taken, and
-// nothing of its body is read. What is there is served.
+// While the space that is held back for deletions is in use, no file is accepted and
+// no body is read. Existing files are served.
 func TestFullTakesNoFiles(t *testing.T) {
 	r := newRegistry(t)
 	body := blobtest.Bytes(1, 5000)

@@ -2,14 +2,14 @@ package registry
 
 import "granary/internal/fault"
 
-// Limits are how many protection rules and uploads a project may have. Packages
-// and their files are not counted: they are what a registry is for.
+// Limits are how many protection rules and uploads a project may have. Packages and
+// files are not limited: they are what a registry is for.
 type Limits struct {
 	Protections, Uploads fault.Limit
 }
 
-// DefaultLimits are far above any use: GitLab has none. Every publication is
-// held against all rules of its project, and they are kept in memory.
+// DefaultLimits are far above any use: GitLab has none. Every publish is checked
+// against all rules of its project, which are cached.
 func DefaultLimits() Limits {
 	return Limits{
 		Protections: fault.Limit{Most: 1_000, Of: "package protection rules of a project", Cure: "delete one first, or use * in a pattern"},
@@ -17,7 +17,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// limits are those in force.
+// limits are the limits in force.
 func (r *Registry) limits() Limits {
 	if r.Limits == (Limits{}) {
 		return DefaultLimits()

@@ -7,16 +7,16 @@ import (
 	"granary/internal/fault"
 )
 
-// NameFilter chooses packages by parts of their names: every term must be in
-// the name somewhere, whatever its case. The zero value chooses all.
+// NameFilter chooses packages by parts of their names: the name must contain every
+// term, whatever its case. The zero value chooses all.
 type NameFilter struct {
 	Terms []string // none empty, none twice
 }
 
 const maxTerms = 100 // more than a name of 255 bytes has sensible parts
 
-// ParseNameFilter reads terms with white space between; a phrase in quotes that
-// stands by itself is one term (contract rest-api A1). Invalid for too many.
+// ParseNameFilter splits a text into terms at white space; a phrase in quotes, between
+// spaces, is one term (contract rest-api A1). Invalid if there are too many.
 func ParseNameFilter(text string) (NameFilter, error) {
 	var terms []string
 	var rest strings.Builder
@@ -42,8 +42,8 @@ func ParseNameFilter(text string) (NameFilter, error) {
 	return f, nil
 }
 
-// quotedAt is the phrase in the quotes that begin at i, with the ends of the
-// text or spaces around. Any other quote is a character like others.
+// quotedAt is the phrase in quotes that begins at i, if spaces or the ends of the text
+// surround it. Any other quote is a character like others.
 func quotedAt(text string, i int) (string, bool) {
 	if text[i] != '"' || i > 0 && text[i-1] != ' ' {
 		return "", false

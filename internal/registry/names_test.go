@@ -8,8 +8,8 @@ import (
 	"granary/internal/registry"
 )
 
-// TestParseNameFilter: words are parts, a phrase in quotes that stands by itself
-// is one part, any other quote is a character (contract rest-api A1).
+// TestParseNameFilter: words are terms, a phrase in quotes between spaces is one term,
+// any other quote is a character (contract rest-api A1).
 func TestParseNameFilter(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                      nil,
@@ -46,8 +46,8 @@ func manyWords(n int) string {
 	return b.String()
 }
 
-// FuzzParseNameFilter: terms are parts of the text, none empty, none twice, and
-// nothing but white space and quotes is lost.
+// FuzzParseNameFilter: terms are parts of the text, none is empty or repeated, and
+// only white space and quotes are lost.
 func FuzzParseNameFilter(f *testing.F) {
 	for _, seed := range []string{`tool "a b" x`, `"`, `""`, `" "`, "a\x00 \xff", `"a" "b`} {
 		f.Add(seed)

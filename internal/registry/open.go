@@ -18,13 +18,13 @@ import (
 // Content is a file to install: its record and its bytes.
 type Content struct {
 	File
-	io.ReadSeekCloser                   // a blob.Planner if reading at many places costs much
-	links             blob.Linker       // nil: there are no links to it
-	failed            func(error) error // what a failure of the store comes to; nil where the bytes are in memory
+	io.ReadSeekCloser                   // a blob.Planner if many small reads are expensive
+	links             blob.Linker       // nil: there are no links
+	failed            func(error) error // turns an error of the store into a fault; nil if the bytes are in memory
 }
 
-// Link is a secret URL under which the store itself serves the content for a
-// while, as a file of this type and disposition; "" where it does not.
+// Link is a secret URL under which the store serves the content for a while, with this
+// type and disposition; "" if it does not.
 func (c *Content) Link(ctx context.Context, contentType, disposition string) (string, error) {
 	if c.links == nil {
 		return "", nil
@@ -37,8 +37,8 @@ func (c *Content) Link(ctx context.Context, contentType, disposition string) (st
 }
 
 // Open finds the newest file of a name and opens its bytes. The caller closes them.
-// refused is why nobody knows who is asking, nil for nothing: what is wrong with the
-// names counts before it (contract generic-packages 0.5).
+// refused is why the credentials were refused, nil if they were not: wrong names are
+// reported first (contract generic-packages 0.5).
 func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw Raw, refused error) (*Content, error) {
 	p, missing := r.place(ctx, a, project, "")
 	c, err := r.coordinates(a, p, missing, raw)
@@ -64,7 +64,7 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw
 }
 
 // content opens the bytes of a file that was looked up with this outcome, unless the
-// database has handed them over.
+// database returned them.
 func (r *Registry) content(ctx context.Context, from origin, f File, small []byte, err error) (*Content, error) {
 	if err == nil && small != nil {
 		return &Content{File: f, ReadSeekCloser: inMemory{bytes.NewReader(small)}}, nil
@@ -83,8 +83,8 @@ func (r *Registry) content(ctx context.Context, from origin, f File, small []byt
 	return &Content{f, watched(body, f, failed), r.Links, failed}, nil
 }
 
-// checkSize refuses a blob that a store cut short, before anything is promised to
-// the installer. It reads nothing.
+// checkSize returns a *blob.DamageError if the store cut a blob short, before the
+// response begins. It reads nothing.
 func checkSize(body io.Seeker, f File) error {
 	size, err := body.Seek(0, io.SeekEnd)
 	if err == nil && size != f.Size {
@@ -96,17 +96,16 @@ func checkSize(body io.Seeker, f File) error {
 	return err
 }
 
-// inMemory is the bytes of a blob that the database keeps.
+// inMemory is a blob from the database.
 type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
-// downloadsGathered is how many packages are noted between two flushes, at most: half
-// a megabyte. Those that come after them are not noted.
-const downloadsGathered = 10000
+// downloadsMost is the most packages whose downloads are noted between two flushes:
+// half a megabyte. Others are not noted.
+const downloadsMost = 10000
 
-// downloads gathers when packages were last downloaded, so that no download
-// writes.
+// downloads notes when packages were last downloaded, so that no download writes.
 type downloads struct {
 	mu sync.Mutex
 	at map[int64]time.Time
@@ -121,14 +120,14 @@ func (d *downloads) note(packageID int64, now time.Time) {
 	if d.at == nil {
 		d.at = map[int64]time.Time{}
 	}
-	if last, known := d.at[packageID]; now.After(last) && (known || len(d.at) < downloadsGathered) {
+	if last, known := d.at[packageID]; now.After(last) && (known || len(d.at) < downloadsMost) {
 		d.at[packageID] = now
 	}
 }
 
-// Flush records when packages were last downloaded. The server calls it now
-// and then; what it has not recorded yet is lost in a crash. What it could not
-// record waits for the next flush, which has something to try then.
+// Flush records when packages were last downloaded. The server calls it regularly;
+// what is not recorded yet is lost in a crash. If it fails, the next flush tries
+// again.
 func (r *Registry) Flush(ctx context.Context) error {
 	r.downloads.mu.Lock()
 	at := r.downloads.at

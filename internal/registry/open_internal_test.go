@@ -7,21 +7,22 @@ import (
 	"time"
 )
 
-// TestDownloadsBetweenFlushesAreBounded: of those that are noted the last counts.
+// TestDownloadsBetweenFlushesAreBounded: of the noted downloads of a package the last
+// counts.
 func TestDownloadsBetweenFlushesAreBounded(t *testing.T) {
 	now := time.Unix(1, 0)
 	r := &Registry{Now: func() time.Time { return now }}
-	for id := range int64(2 * downloadsGathered) {
+	for id := range int64(2 * downloadsMost) {
 		r.Downloaded(File{PackageID: id})
 	}
 	now = now.Add(time.Second)
 	r.Downloaded(File{PackageID: 7})
-	if at := r.downloads.at; len(at) != downloadsGathered || !at[7].Equal(now) {
+	if at := r.downloads.at; len(at) != downloadsMost || !at[7].Equal(now) {
 		t.Errorf("%d packages were noted, the seventh at %v", len(at), at[7])
 	}
 }
 
-// touched fails once, and then keeps what it was told.
+// touched fails once, and then stores what it gets.
 type touched struct {
 	Records
 	err error
@@ -37,7 +38,7 @@ func (r *touched) TouchDownloads(_ context.Context, at map[int64]time.Time) erro
 	return nil
 }
 
-// What a flush could not record the next one records, beside what came since.
+// If a flush fails, the next one records its downloads with the newer ones.
 func TestDownloadsWaitForTheNextFlush(t *testing.T) {
 	away := errors.New("away")
 	records := &touched{err: away}

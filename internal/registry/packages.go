@@ -18,24 +18,23 @@ type Package struct {
 	Name             Name
 	Version          Version
 	Status           Status
-	CreatorID        int64 // 0 where a deploy token published it first
+	CreatorID        int64 // 0 if a deploy token published it first
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 	LastDownloadedAt *time.Time
 	Pipeline         *Pipeline // the last that published to it; nil for none
 
-	ProjectPath string // full; filled by the deeds, like what follows
-	MayDelete   bool   // whether the actor may
+	ProjectPath string // full; set by the deeds, like MayDelete
+	MayDelete   bool   // whether the actor may delete it
 }
 
 // title names the package in audit events: "tool/1.0.0".
 func (p Package) title() string { return string(p.Name) + "/" + string(p.Version) }
 
-// Shown reports whether the package has a page of its own and can be asked for
-// by its id.
+// Shown reports whether the package can be asked for by its id.
 func (p Package) Shown() bool { return p.Status == StatusDefault || p.Status == StatusDeprecated }
 
-// listed reports whether lists show the package without being asked to.
+// listed reports whether lists without a status show the package.
 func (p Package) listed() bool { return p.Shown() || p.Status == StatusError }
 
 // installable reports whether files of the package can be downloaded.
@@ -46,13 +45,13 @@ type Pipeline struct {
 	ID        int64
 	ProjectID int64
 	Ref, SHA  string
-	Status    string // GitLab's words; what its jobs add up to
+	Status    string // GitLab's words; computed from its jobs
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	User      PipelineUser
 }
 
-// PipelineUser is who started a pipeline.
+// PipelineUser is the user who started a pipeline.
 type PipelineUser struct {
 	ID             int64
 	Username, Name string
@@ -70,9 +69,9 @@ type PackageFilter struct {
 	Name    NameFilter
 	Version Version // the whole of it; "" for any
 	Status  Status  // "" for default, error and deprecated
-	None    bool    // of a type that nothing here has
+	None    bool    // of another type than generic: no package
 
-	Projects []int64 // filled by the deeds
+	Projects []int64 // set by the deeds
 }
 
 // ListPackages returns a project's packages.
@@ -84,8 +83,8 @@ func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project str
 	return r.list(ctx, a, []Project{place}, f, p)
 }
 
-// GroupPackages returns the packages of a group's projects, and of those in
-// groups below it if so asked, as far as the actor may list them there.
+// GroupPackages returns the packages of a group's projects, and if below, of those in
+// its subgroups, as far as the actor may list them.
 func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group string, below bool, f PackageFilter, p page.Request) (page.Of[Package], error) {
 	groupID, _, err := r.Groups.GroupStanding(ctx, a, group, access.ReadGroup)
 	if err != nil {
@@ -101,7 +100,7 @@ func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group stri
 	return r.list(ctx, a, places, f, p)
 }
 
-// list is a page of the packages in places that the actor may list.
+// list is a page of the packages of projects in which the actor may list them.
 func (r *Registry) list(ctx context.Context, a access.Actor, places []Project, f PackageFilter, p page.Request) (page.Of[Package], error) {
 	if f.None || len(places) == 0 {
 		return page.Of[Package]{}, nil
@@ -114,13 +113,13 @@ func (r *Registry) list(ctx context.Context, a access.Actor, places []Project, f
 		return found, err
 	}
 	return found, found.Finish(ctx, func(_ context.Context, rows []Package) ([]Package, error) {
-		r.dress(a, places, rows)
+		r.complete(a, places, rows)
 		return rows, nil
 	})
 }
 
-// dress fills in what packages have from their projects and from this process.
-func (r *Registry) dress(a access.Actor, places []Project, found []Package) {
+// complete sets what packages have from their projects and from this process.
+func (r *Registry) complete(a access.Actor, places []Project, found []Package) {
 	byID := make(map[int64]Project, len(places))
 	for _, place := range places {
 		byID[place.ProjectID] = place
@@ -135,8 +134,8 @@ func (r *Registry) dress(a access.Actor, places []Project, found []Package) {
 	}
 }
 
-// Package returns a package and the other versions of its name, which are read
-// a few at a time. Absent where its status keeps it from being seen.
+// Package returns a package and the other versions of its name, which are read a few
+// at a time. Absent if its status hides it.
 func (r *Registry) Package(ctx context.Context, a access.Actor, project string, id int64) (Package, iter.Seq2[[]Package, error], error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
@@ -150,12 +149,12 @@ func (r *Registry) Package(ctx context.Context, a access.Actor, project string, 
 		return Package{}, nil, fault.New(fault.Absent, "Package not found")
 	}
 	one := []Package{p}
-	r.dress(a, []Project{place}, one)
+	r.complete(a, []Project{place}, one)
 	return one[0], r.versions(ctx, p), nil
 }
 
-// versionsStep is how many versions are read at a time: a few hundred bytes each,
-// and two or three thousand where the names are as long as they may be.
+// versionsStep is how many versions are read at a time: a few hundred bytes each, or
+// two to three thousand if the names are as long as possible.
 const versionsStep = 100
 
 func (r *Registry) versions(ctx context.Context, p Package) iter.Seq2[[]Package, error] {
@@ -174,8 +173,8 @@ func (r *Registry) versions(ctx context.Context, p Package) iter.Seq2[[]Package,
 	}
 }
 
-// PackagePipelines returns the pipelines that published to a package, newest
-// first, with ids below before where that is not 0; more tells of further ones.
+// PackagePipelines returns up to limit pipelines that published to a package, newest
+// first, with ids below before unless that is 0; more reports that others follow.
 func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project string, id, before int64, limit int) (found []Pipeline, more bool, err error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {

@@ -8,23 +8,21 @@ import (
 	"granary/internal/naming"
 )
 
-// DuplicatePolicy is what holds for a file name published twice, with every
-// inheritance resolved (contract 2.5).
+// DuplicatePolicy is whether a file name may be published twice, after inheritance
+// (contract 2.5).
 type DuplicatePolicy struct {
 	Allowed   bool
 	Exception *naming.Exception // compiled; nil: none
 }
 
-// Permits reports whether the package may have a second file of a name. A
-// package whose name or version matches the exception is treated the other
-// way round.
+// Permits reports whether the package may have a second file of a name. The exception
+// inverts Allowed for packages whose name or version matches it.
 func (d DuplicatePolicy) Permits(c Coordinates) bool {
 	return d.Allowed != (d.Exception.Matches(string(c.Name)) || d.Exception.Matches(string(c.Version)))
 }
 
-// checkProtection refuses a publisher whose role is below that of any rule
-// that matches the name. Administrators pass; deploy tokens are stopped by any
-// matching rule (contract 6).
+// checkProtection refuses a publisher whose role is below that of any matching rule.
+// Administrators pass; any matching rule refuses deploy tokens (contract 6).
 func checkProtection(p Project, a access.Actor, name Name) error {
 	for _, rule := range p.Protections {
 		if !rule.matches(name) {
@@ -37,7 +35,7 @@ func checkProtection(p Project, a access.Actor, name Name) error {
 	return nil
 }
 
-// matches compares the whole name, '*' standing for any run of characters.
+// matches compares the whole name; '*' stands for any text.
 func (r Protection) matches(name Name) bool {
 	parts := strings.Split(strings.ToLower(r.Pattern), "*")
 	rest, ok := strings.CutPrefix(strings.ToLower(string(name)), parts[0])

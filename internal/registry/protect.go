@@ -11,13 +11,13 @@ import (
 	"granary/internal/page"
 )
 
-// ProtectionRule is a rule on who may publish and delete packages of matching
-// names (contract rest-api B).
+// ProtectionRule says who may publish and delete packages of matching names (contract
+// rest-api B).
 type ProtectionRule struct {
 	ID          int64
 	ProjectID   int64
 	Pattern     string // '*' stands for anything; case does not matter
-	PackageType string // rules on other types than generic are kept and mean nothing here
+	PackageType string // rules for other types than generic are kept without effect
 	Push        access.Role
 	Delete      access.Role // NoRole: the rule does not say
 }
@@ -34,7 +34,7 @@ func (r *Registry) ListProtectionRules(ctx context.Context, a access.Actor, proj
 }
 
 // CreateProtectionRule makes a rule, which counts at once. Unprocessable with
-// the sentences under "error" where it may not be.
+// sentences under "error" if the rule is invalid.
 func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, project string, rule ProtectionRule) (ProtectionRule, error) {
 	place, err := r.enter(ctx, a, project, access.AdminProtections, apiDoor())
 	if err != nil {
@@ -52,7 +52,8 @@ func (r *Registry) CreateProtectionRule(ctx context.Context, a access.Actor, pro
 	return rule, taken(err)
 }
 
-// EditProtectionRule changes a rule through change.
+// EditProtectionRule changes a rule through change. Unprocessable like
+// CreateProtectionRule.
 func (r *Registry) EditProtectionRule(ctx context.Context, a access.Actor, project string, id int64, change func(*ProtectionRule)) (ProtectionRule, error) {
 	place, err := r.enter(ctx, a, project, access.AdminProtections, apiDoor())
 	if err != nil {
@@ -76,7 +77,7 @@ func (r *Registry) DeleteProtectionRule(ctx context.Context, a access.Actor, pro
 	return r.Records.DeleteProtection(ctx, place.ProjectID, id, audit.New(a, audit.ProtectionRuleDeleted, r.Now(), place.entity()))
 }
 
-// String is the rule in a line, for audit events.
+// String is the rule in one line, for audit events.
 func (rule ProtectionRule) String() string {
 	return rule.PackageType + " " + rule.Pattern + ", push: " + level(rule.Push) + ", delete: " + level(rule.Delete)
 }
@@ -88,7 +89,7 @@ func level(r access.Role) string {
 	return r.String()
 }
 
-// check finds what a rule may not be, in GitLab's sentences.
+// check returns why a rule is invalid, in GitLab's sentences.
 func (rule ProtectionRule) check() error {
 	push := []access.Role{access.NoRole, access.Maintainer, access.Owner, access.Admin}
 	del := []access.Role{access.NoRole, access.Owner, access.Admin}
@@ -105,7 +106,7 @@ func (rule ProtectionRule) check() error {
 	return nil
 }
 
-// taken words a pattern that there is already.
+// taken turns a Conflict into GitLab's sentence about the pattern.
 func taken(err error) error {
 	if fault.Is(err, fault.Conflict) {
 		return unprocessable("Package name pattern has already been taken")

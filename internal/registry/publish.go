@@ -13,22 +13,22 @@ import (
 	"granary/internal/gate"
 )
 
-// PublishOptions is what a publisher says beside the bytes.
+// PublishOptions is what a publisher sends besides the bytes.
 type PublishOptions struct {
-	Status    *Status      // for the whole package; nil leaves it
+	Status    *Status      // for the whole package; nil keeps it
 	Length    int64        // declared length in bytes, -1 for unknown
 	Digest    *blob.Digest // declared SHA-256, nil for none
-	Checksums []Checksum   // declared besides it, one of each algorithm at most
-	If        *Condition   // on what is there, nil for none
-	Sender    Sender       // who is asked again after a slow body; nil for nobody
-	Bad       error        // what is wrong with all this, told together with what is wrong with the names; nil for nothing
+	Checksums []Checksum   // other declared ones, at most one of each algorithm
+	If        *Condition   // nil for none
+	Sender    Sender       // is asked again after a slow body; nil skips that
+	Bad       error        // what is wrong with the options, reported together with wrong names; nil for nothing
 }
 
-// Publish adds a file to a package, making the package if it is new. Credentials count
-// before parameters, and these before the rest (contract generic-packages 0.5). When
-// it returns without error the bytes and the record are durable. Whatever
-// fails, nothing half-written is visible: at worst bytes that nothing refers
-// to are left to the sweep.
+// Publish adds a file to a package, making the package if it is new. Credentials are
+// checked before parameters, and these before the rest (contract generic-packages
+// 0.5). When it returns without error the bytes and the record are durable. If it
+// fails, nothing half-written is visible; the sweep removes bytes that nothing refers
+// to.
 func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, raw Raw, body io.Reader, o PublishOptions) (File, error) {
 	p, c, err := r.target(ctx, a, project, raw, o.Bad)
 	if err != nil {
@@ -40,7 +40,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	}
 	limits := blob.Limits{MaxSize: r.limit(p), Inline: r.InlineMax, Length: o.Length, Digest: o.Digest, Checksums: o.Checksums}
 	if lost != nil {
-		limits.Inline = lost.inline // they go where its record looks for them
+		limits.Inline = lost.inline // its record says whether they are in the database
 		limits.Overwrite = lost.damage == blob.OtherBytes
 	}
 	began := r.Now()
@@ -48,7 +48,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return File{}, receiveFault(err, o.Length, r.limit(p))
 	}
-	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	defer func() { _ = received.Abort() }() // even if it fails, nothing is visible
 	a, p, err = r.again(ctx, o.Sender, began, a, p, func(a access.Actor) (Project, error) {
 		now, err := r.enter(ctx, a, project, access.PublishPackage, genericDoor())
 		if err == nil {
@@ -77,7 +77,8 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	return r.Records.AddFile(ctx, add)
 }
 
-// target is where a publish goes, for an actor that may publish there.
+// target is the project and coordinates of a publish, for an actor that may publish
+// there.
 func (r *Registry) target(ctx context.Context, a access.Actor, project string, raw Raw, bad error) (Project, Coordinates, error) {
 	if err := gate.Token(a, access.PublishPackage, ""); err != nil {
 		return Project{}, Coordinates{}, err
@@ -93,9 +94,9 @@ func (r *Registry) target(ctx context.Context, a access.Actor, project string, r
 	return p, c, err
 }
 
-// admit refuses before the body is read what can be refused then. Where no second
-// file of the name may be, and the store has lost the bytes of the one there is, it
-// returns that one: its own bytes are taken again, and it needs no new record.
+// admit checks what can be checked before the body is read. If the name may have no
+// second file, and the store has lost the bytes of its file, it returns that file: its
+// own bytes are accepted again, without a new record.
 func (r *Registry) admit(ctx context.Context, p Project, a access.Actor, c Coordinates, o PublishOptions) (lost *lostFile, err error) {
 	if err := checkProtection(p, a, c.Name); err != nil {
 		return nil, err
@@ -110,8 +111,8 @@ func (r *Registry) admit(ctx context.Context, p Project, a access.Actor, c Coord
 	if !single && o.If == nil {
 		return nil, nil
 	}
-	// AddFile decides; this spares the upload. A condition counts only where without it
-	// nothing would be refused (RFC 9110 13.2.1), so that it comes last.
+	// AddFile decides; this check spares the upload. A condition is evaluated last:
+	// it counts only if the request would succeed without it (RFC 9110 13.2.1).
 	f, small, err := r.Records.FindFile(ctx, p.ProjectID, c)
 	lost = &lostFile{File: f, damage: damageOf(err)}
 	switch {
@@ -134,15 +135,15 @@ func (r *Registry) admit(ctx context.Context, p Project, a access.Actor, c Coord
 	return lost, o.If.Judge(&f.Digest)
 }
 
-// lostFile is a file whose bytes cannot be given as they were published.
+// lostFile is a file whose bytes are lost or damaged.
 type lostFile struct {
 	File
 	damage blob.Damage
-	inline int64 // of its bytes, so many stay with the record: all where the database kept them, else none
+	inline int64 // blob.Limits.Inline for its bytes: they go where they were
 }
 
-// damage is what has become of the bytes of a file, as the store has it; "" where
-// they are right, or large and of the right size, or the store does not say.
+// damage is the damage of a file in the store; "" if its bytes are right, or large and
+// of the right size, or the store does not answer.
 func (r *Registry) damage(ctx context.Context, f File) blob.Damage {
 	body, err := r.Blobs.Open(ctx, f.Digest)
 	if err != nil {
@@ -156,8 +157,7 @@ func (r *Registry) damage(ctx context.Context, f File) blob.Damage {
 	return damageOf(err)
 }
 
-// checkSpace refuses files while the space that is held back for deletions is in
-// use: they would take it.
+// checkSpace refuses files while deletions use the space that is held back for them.
 func (r *Registry) checkSpace() error {
 	if r.Full != nil && r.Full() {
 		return fault.New(fault.Unavailable, noSpace)
@@ -165,12 +165,12 @@ func (r *Registry) checkSpace() error {
 	return nil
 }
 
-// noSpace is what publishers are told of a full disk.
+// noSpace is the refusal if the disk is full.
 const noSpace = "no space left on the server"
 
-// store makes the bytes durable under their digest. The row comes first, so
-// that no bytes are ever without one; the row is never believed, the store is
-// asked each time. Small bytes go with their record.
+// store makes the bytes durable under their digest. The row comes first, so that the
+// sweep knows of all bytes. The store is always asked for the bytes: the row proves
+// nothing. Small bytes are stored with their record.
 func (r *Registry) store(ctx context.Context, received *blob.Received) error {
 	if received.Small != nil {
 		return nil
@@ -184,8 +184,8 @@ func (r *Registry) store(ctx context.Context, received *blob.Received) error {
 	return nil
 }
 
-// receiveFault tells a publisher what was wrong with the body, or that the
-// store was.
+// receiveFault turns an error of blob.Receive into a fault of the body or of the
+// store.
 func receiveFault(err error, length, limit int64) error {
 	switch {
 	case errors.Is(err, blob.ErrTooLarge):
@@ -200,7 +200,7 @@ func receiveFault(err error, length, limit int64) error {
 	return storeFault(err)
 }
 
-// timedOut reports a body whose sender was given up.
+// timedOut reports whether a body was given up because its sender was too slow.
 func timedOut(err error) bool {
 	e, ok := errors.AsType[interface {
 		error
@@ -209,8 +209,8 @@ func timedOut(err error) bool {
 	return ok && e.Timeout()
 }
 
-// storeFault hides the store's inside, but for what an operator of the client
-// can act upon.
+// storeFault hides the store's details, but not a full disk, which the sender should
+// know of.
 func storeFault(err error) error {
 	if errors.Is(err, blob.ErrNoSpace) {
 		return fault.Wrap(fault.Unavailable, noSpace, err)

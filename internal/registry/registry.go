@@ -1,5 +1,5 @@
-// Package registry is what granary exists for: packages, their files, and the
-// rules of publishing and installing them.
+// Package registry is what granary is for: packages, their files, and the rules of
+// publishing and installing them.
 package registry
 
 import (
@@ -32,13 +32,13 @@ const (
 // Digest is the SHA-256 of a file's bytes.
 type Digest = blob.Digest
 
-// Checksum is what a sender says that its bytes come to by another algorithm.
+// Checksum is a sum of the bytes by another algorithm, as a sender declares it.
 type Checksum = blob.Checksum
 
 // Algorithm is a way to compute a checksum.
 type Algorithm = blob.Algorithm
 
-// The algorithms of checksums that are compared.
+// The algorithms of checksums that can be declared.
 const (
 	SHA256  = blob.SHA256
 	SHA512  = blob.SHA512
@@ -57,13 +57,13 @@ type Version = naming.Version
 // FileName is a file's name as it is stored.
 type FileName = naming.FileName
 
-// Coordinates say which file of which package is meant.
+// Coordinates name a file of a package.
 type Coordinates = naming.Coordinates
 
-// Raw is what a caller sent in place of coordinates.
+// Raw is coordinates as a caller sent them.
 type Raw = naming.Raw
 
-// Range is some of a file's bytes: those from Start up to End, without End.
+// Range is a part of a file's bytes, from Start up to and without End.
 type Range = blob.Range
 
 // ParseDigest reads 64 hexadecimal digits of either case.
@@ -79,7 +79,7 @@ type File struct {
 	Digest    blob.Digest
 	Status    Status
 	CreatedAt time.Time
-	Twin      bool // another was published to its place in the same second, and may be gone; only FindFile asks
+	Twin      bool // another file, perhaps removed, was published to its coordinates in the same second; only FindFile sets it
 }
 
 // Project is a project as publishing and installing see it: one look-up.
@@ -87,8 +87,8 @@ type Project struct {
 	ProjectID   int64
 	Path        string // the last segment
 	FullPath    string
-	Moved       bool            // it was asked for by a path that it had before
-	Standing    access.Resource // what the actor is to it
+	Moved       bool            // it was found by a former path
+	Standing    access.Resource // the actor's
 	FlagOn      bool            // feature flag generic_packages
 	Naming      *naming.Grammar
 	MaxFileSize *int64 // bytes, 0 = none; nil: the server's
@@ -96,12 +96,12 @@ type Project struct {
 	Protections []Protection
 }
 
-// Protection is a rule on who may publish packages of matching names
-// (contract generic-packages 6).
+// Protection says who may publish and delete packages of matching names (contract
+// generic-packages 6).
 type Protection struct {
 	Pattern string      // '*' stands for anything; case does not matter
-	Push    access.Role // least role to publish, NoRole where the rule is about deleting only
-	Delete  access.Role // least role to delete, NoRole where the rule does not say
+	Push    access.Role // least role to publish; NoRole: not limited
+	Delete  access.Role // least role to delete; NoRole: not limited
 }
 
 // Publication is what AddFile records.
@@ -110,13 +110,13 @@ type Publication struct {
 	Coordinates Coordinates
 	Size        int64
 	Digest      blob.Digest
-	Small       []byte     // the bytes themselves, where the database is to keep them; else nil
-	Status      *Status    // for the whole package; nil leaves it
+	Small       []byte     // the bytes, if the database is to keep them; else nil
+	Status      *Status    // for the whole package; nil keeps it
 	CreatorID   int64      // 0 for a deploy token
 	PipelineID  int64      // 0 without a job
-	NoDuplicate bool       // Refused where the package has a file of this name
-	If          *Condition // Precondition where it does not hold; nil: it always does
-	Restored    *File      // the file on record that these bytes are of, instead of a new one; nil for a new one
+	NoDuplicate bool       // Refused if the package has a file of this name
+	If          *Condition // Precondition if it does not hold; nil: it always does
+	Restored    *File      // the file on record that gets its bytes back; nil for a new file
 	Event       audit.Event
 	Now         time.Time
 }
@@ -126,29 +126,29 @@ type Registry struct {
 	Records      Records
 	Groups       gate.Places
 	Blobs        blob.Store
-	Links        blob.Linker // of Blobs; nil where every download goes through the server
+	Links        blob.Linker // of Blobs; nil if every download goes through the server
 	Rules        access.Rules
 	Limits       Limits         // the zero value: DefaultLimits
 	Naming       naming.Grammar // the server's
 	MaxFileSize  int64          // bytes, 0 = none; the server's
-	InlineMax    int64          // bytes; bodies up to this ride with their record
-	RecheckAfter time.Duration  // a sender whose body took so long is judged again at its end; 0 for 1 s
+	InlineMax    int64          // bytes; bodies up to this are stored with their record
+	RecheckAfter time.Duration  // after a body that took so long, its sender is checked again; 0 for 1 s
 	Now          func() time.Time
-	Full         func() bool // whether the server's disk takes no files; nil where it always does
+	Full         func() bool // whether the server's disk is too full for files; nil: never
 
-	// Damaged, where set, is told of each attempt to read a file whose bytes are
-	// not as they were published, when the attempt fails.
+	// Damaged, if set, is called for each file that could not be read because it is
+	// lost or damaged.
 	Damaged func(context.Context, Damage)
 
 	downloads downloads
 }
 
-// entity is the place as audit events name it.
+// entity is the project as audit events name it.
 func (p Project) entity() audit.Entity {
 	return audit.Entity{Type: audit.Project, ID: p.ProjectID, Path: p.FullPath}
 }
 
-// limit is the largest file that the place takes, in bytes; 0 is none.
+// limit is the largest file that the project accepts, in bytes; 0 for no limit.
 func (r *Registry) limit(p Project) int64 {
 	if p.MaxFileSize != nil {
 		return *p.MaxFileSize

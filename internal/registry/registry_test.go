@@ -26,8 +26,8 @@ import (
 	"granary/internal/registry"
 )
 
-// faultyRegistry is a registry over a real database and a real store, both of which fail
-// when told, with one project and an administrator.
+// faultyRegistry is a registry over a real database and a real store, both of which
+// fail on demand, with one project and an administrator.
 type faultyRegistry struct {
 	*registry.Registry
 	store   *blobtest.Faulty
@@ -93,7 +93,7 @@ func newRegistryOn(t *testing.T, blobs blob.Store) *faultyRegistry {
 	return r
 }
 
-// at is where a file goes.
+// at is the coordinates of a file.
 func at(file string) registry.Raw {
 	return registry.Raw{Name: "tool", Version: "1.0.0", File: file}
 }
@@ -103,7 +103,7 @@ func (r *faultyRegistry) publish(ctx context.Context, c registry.Raw, body []byt
 	return err
 }
 
-// read is what an installer gets.
+// read is the bytes that an installer gets.
 func (r *faultyRegistry) read(ctx context.Context, c registry.Raw) ([]byte, error) {
 	content, err := r.Open(ctx, r.admin, r.project, c, nil)
 	if err != nil {
@@ -126,7 +126,7 @@ func (r *faultyRegistry) stored(t *testing.T) map[blob.Digest]bool {
 	return found
 }
 
-// faultyLedger fails once, at the n-th of the calls to come.
+// faultyLedger fails once, at the n-th next call.
 type faultyLedger struct {
 	registry.Records
 	onPin func() // called before a pin, and nothing waits behind it
@@ -139,7 +139,7 @@ type faultyLedger struct {
 
 var errLedger = errors.New("the ledger failed on purpose")
 
-// fail sets the failure to come: kept does the deed and loses the answer.
+// fail sets the next fault: with kept the deed is done and its answer lost.
 func (l *faultyLedger) fail(nth int, kept bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

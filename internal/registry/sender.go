@@ -8,14 +8,14 @@ import (
 	"granary/internal/access"
 )
 
-// Sender tells anew who sends a body. Between its first byte and its last hours may
-// pass, in which a token is revoked, a user blocked, or a role taken away.
+// Sender finds the sender of a body again. A body may take hours, in which a token is
+// revoked, a user blocked, or a role taken away.
 type Sender interface {
 	Again(ctx context.Context) (access.Actor, error)
 }
 
-// again is who sent a body that began then, and the place, as both are at its end. Who
-// was quick is not asked again, nor is anybody where s is nil.
+// again is the sender of a body that began at that time, and the project, both as they
+// are at its end. It checks nothing if the body was quick or s is nil.
 func (r *Registry) again(ctx context.Context, s Sender, began time.Time, a access.Actor, p Project,
 	allow func(access.Actor) (Project, error)) (access.Actor, Project, error) {
 	if s == nil || r.Now().Sub(began) < cmp.Or(r.RecheckAfter, time.Second) {

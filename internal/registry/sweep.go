@@ -7,13 +7,13 @@ import (
 	"granary/internal/blob"
 )
 
-// Grace is how long a blob that nothing refers to any more is left alone, and
-// what an upload that was cut short left behind. A copy of the database and,
-// begun after it and ended within this time, one of the blobs are whole together.
+// Grace is how long the sweep leaves alone a blob that nothing refers to, and the rest
+// of an upload that was cut short. So a copy of the database, and one of the blobs
+// that is begun after it and ends within this time, are consistent.
 const Grace = 24 * time.Hour
 
-// GraceNow is the same where an operator wants the space at once: longer than
-// any publish takes between its pin and its record.
+// GraceNow is the grace period if an operator wants the space at once: longer than any
+// publish takes from PinBlob to its record.
 const GraceNow = time.Hour
 
 const purgeStep = 500 // packages removed in one transaction
@@ -22,13 +22,13 @@ const purgeStep = 500 // packages removed in one transaction
 type Swept struct {
 	Blobs   int
 	Bytes   int64 // of these blobs
-	Uploads int   // that were cut short, and had left something in the store
+	Uploads int   // that were cut short and left bytes in the store
 }
 
-// Sweep removes the records of deleted projects, packages and files, and then
-// the bytes that nothing has referred to for the time of grace, and what uploads
-// that were cut short left in the store. What was removed is returned with an
-// error, too; what is left when ctx ends waits for the next time.
+// Sweep removes the records of deleted projects, packages and files, then bytes that
+// nothing has referred to for the grace period, and then the rest of uploads that were
+// cut short. It returns what it removed even with an error; the next sweep does the
+// rest.
 func (r *Registry) Sweep(ctx context.Context, grace time.Duration) (swept Swept, err error) {
 	for {
 		n, err := r.Records.PurgeDeleted(ctx, purgeStep, r.Now())

@@ -28,11 +28,10 @@ func (s *stoppingStore) Delete(ctx context.Context, d blob.Digest) error {
 	return err
 }
 
-// TestSweepLaw forces the one interleaving that loses published bytes where the
-// law is broken: a sweep has chosen a blob, and before its bytes are gone
-// somebody publishes the same bytes. The publisher must wait at its pin until
-// the sweep is through, find the bytes absent, and write them again (design,
-// section 5). No stress shows this.
+// TestSweepLaw forces the one interleaving that loses published bytes if the law is
+// broken: a sweep has chosen a blob, and before its bytes are removed the same bytes
+// are published. The publisher must wait in PinBlob for the sweep, find the bytes
+// gone, and write them again (design, section 5). No stress test shows this.
 func TestSweepLaw(t *testing.T) { onEachStore(t, testSweepLaw) }
 
 func testSweepLaw(t *testing.T, r *faultyRegistry) {
@@ -86,8 +85,8 @@ func testSweepLaw(t *testing.T, r *faultyRegistry) {
 	}
 }
 
-// TestSweepOfAPublisherOnTheWay: a pin from before the sweep protects the bytes,
-// also of a blob that has lain there for long.
+// TestSweepOfAPublisherOnTheWay: a pin from before the sweep protects the bytes, even
+// of a blob that has been there for long.
 func TestSweepOfAPublisherOnTheWay(t *testing.T) { onEachStore(t, testSweepOfAPublisherOnTheWay) }
 
 func testSweepOfAPublisherOnTheWay(t *testing.T, r *faultyRegistry) {

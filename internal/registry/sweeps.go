@@ -8,12 +8,12 @@ import (
 	"granary/internal/gate"
 )
 
-// AskSweep asks for a sweep with GraceNow, which the server that sweeps for all
-// does within seconds.
+// AskSweep requests a sweep with GraceNow. The server that sweeps for all does it
+// within seconds.
 func (r *Registry) AskSweep(ctx context.Context, a access.Actor) (id int64, err error) {
-	// A sweep has no right of its own, and no address: only the command line of the
-	// server's machine asks for one, as an administrator. The right to turn the flags of
-	// the instance is an administrator's alone, and so it will do.
+	// A sweep has no action and no address of its own: only the command line of the
+	// server's machine requests one, as an administrator. The action of changing the
+	// instance's flags, which only administrators may, will do.
 	const right = access.AdminFeatures
 	if err := gate.Check(r.Rules, a, access.Resource{}, right, ""); err != nil {
 		return 0, err

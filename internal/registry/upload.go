@@ -14,7 +14,7 @@ import (
 	"granary/internal/naming"
 )
 
-// Upload is a file beside the packages, which release notes and links point at
+// Upload is a file that belongs to no package, to which release notes and links point
 // (contract rest-api G4). Its bytes never change.
 type Upload struct {
 	ID        int64
@@ -23,14 +23,14 @@ type Upload struct {
 	Name      FileName
 	Size      int64 // bytes
 	Digest    blob.Digest
-	Small     []byte // the bytes themselves, where the database keeps them; else nil
+	Small     []byte // the bytes, if the database keeps them; else nil
 	CreatorID int64
 	CreatedAt time.Time
 }
 
-// Upload keeps a file. next is called once the actor is let in, and returns
-// what the sender calls the file, and its bytes; s is asked again if they are slow.
-// When Upload returns without error they and the record are durable.
+// Upload stores a file. next is called after the actor was checked, and returns the
+// file's name and bytes; s is asked again if they are slow. When Upload returns
+// without error, bytes and record are durable.
 func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s Sender, next func() (name string, body io.Reader, err error)) (Upload, error) {
 	p, err := r.enter(ctx, a, project, access.UploadFile, uploadDoor(false))
 	if err != nil {
@@ -48,7 +48,7 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 	if err != nil {
 		return Upload{}, receiveFault(err, -1, r.limit(p))
 	}
-	defer func() { _ = received.Abort() }() // nothing of it is visible either way
+	defer func() { _ = received.Abort() }() // even if it fails, nothing is visible
 	a, p, err = r.again(ctx, s, began, a, p, func(a access.Actor) (Project, error) {
 		return r.enter(ctx, a, project, access.UploadFile, uploadDoor(false))
 	})
@@ -65,8 +65,8 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 	}, r.limits().Uploads, audit.New(a, audit.UploadCreated, now, p.entity()))
 }
 
-// OpenUpload finds an upload by its address and opens its bytes. Who knows the
-// secret must still be able to see the project. The caller closes the content.
+// OpenUpload finds an upload by its address and opens its bytes. The actor must know
+// the secret and be able to see the project. The caller closes the content.
 func (r *Registry) OpenUpload(ctx context.Context, a access.Actor, project, secret, name string) (*Content, error) {
 	p, err := r.enter(ctx, a, project, access.ReadUploads, uploadDoor(false))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"granary/internal/page"
 )
 
-// UploadAddress names one upload of a project: by its id or, where that is 0, by
-// the secret and the name of its address.
+// UploadAddress names an upload of a project: by its id, or if that is 0, by the
+// secret and the name in its address.
 type UploadAddress struct {
 	ProjectID int64
 	ID        int64
@@ -17,15 +17,15 @@ type UploadAddress struct {
 	Name      FileName
 }
 
-// ListedUpload is an upload without its bytes, and the user who sent it.
+// ListedUpload is an upload without its bytes, with the user who sent it.
 type ListedUpload struct {
 	Upload
 	CreatorUsername string
 	CreatorName     string
 }
 
-// ListUploads returns a project's uploads, the newest first, for who keeps order
-// there: anybody who may upload can fill a project.
+// ListUploads returns a project's uploads, the newest first, for maintenance: anybody
+// who may upload can fill a project.
 func (r *Registry) ListUploads(ctx context.Context, a access.Actor, project string, p page.Request) (page.Of[ListedUpload], error) {
 	place, err := r.enter(ctx, a, project, access.ListUploads, uploadDoor(true))
 	if err != nil {
@@ -34,8 +34,8 @@ func (r *Registry) ListUploads(ctx context.Context, a access.Actor, project stri
 	return r.Records.ListUploads(ctx, place.ProjectID, p)
 }
 
-// OpenUploadByID opens an upload of the list. NotFound where there is none. The
-// caller closes the content.
+// OpenUploadByID opens an upload by its id. NotFound if there is none. The caller
+// closes the content.
 func (r *Registry) OpenUploadByID(ctx context.Context, a access.Actor, project string, id int64) (*Content, error) {
 	place, err := r.enter(ctx, a, project, access.ListUploads, uploadDoor(true))
 	if err != nil {
@@ -44,8 +44,8 @@ func (r *Registry) OpenUploadByID(ctx context.Context, a access.Actor, project s
 	return r.openUpload(ctx, place, UploadAddress{ProjectID: place.ProjectID, ID: id})
 }
 
-// FetchUpload opens an upload by the parts of its address, for members. NotFound
-// where there is none. The caller closes the content.
+// FetchUpload opens an upload by the parts of its address, for members. NotFound if
+// there is none. The caller closes the content.
 func (r *Registry) FetchUpload(ctx context.Context, a access.Actor, project, secret, name string) (*Content, error) {
 	place, err := r.enter(ctx, a, project, access.FetchUpload, uploadDoor(true))
 	if err != nil {
@@ -54,8 +54,8 @@ func (r *Registry) FetchUpload(ctx context.Context, a access.Actor, project, sec
 	return r.openUpload(ctx, place, UploadAddress{ProjectID: place.ProjectID, Secret: secret, Name: FileName(name)})
 }
 
-// DeleteUpload removes an upload; at's ProjectID is filled in here. NotFound where
-// there is none. It cannot be opened from then on; the bytes go with the sweep.
+// DeleteUpload removes an upload; it sets at.ProjectID. NotFound if there is none. It
+// cannot be opened from then on; the sweep removes the bytes.
 func (r *Registry) DeleteUpload(ctx context.Context, a access.Actor, project string, at UploadAddress) error {
 	place, err := r.enter(ctx, a, project, access.DestroyUpload, uploadDoor(true))
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"granary/internal/trouble"
 )
 
-// checkpointer copies the write-ahead log into the database file. SQLite would do
-// that inside the commit that fills the log, and every publisher would wait for it.
-// Here the bulk is copied in parallel with commits, and the writer copies only what
-// came meanwhile. After that the log starts over: without it the log would grow for
-// as long as somebody publishes.
+// checkpointer copies the write-ahead log into the database file. SQLite would do that
+// inside the commit that fills the log, and every publisher would wait for it. Here most
+// of it is copied in parallel with commits; the writer copies only what was written
+// meanwhile. Then the log starts over: else it would grow for as long as somebody
+// publishes.
 type checkpointer struct {
 	db      *sql.DB
 	writer  *writer
@@ -27,7 +27,7 @@ type checkpointer struct {
 
 const (
 	checkpointAfter = 2000            // transactions; some 20 MiB of log with small bodies
-	checkpointEvery = 5 * time.Second // and whatever there is, this often
+	checkpointEvery = 5 * time.Second // if there was any transaction
 )
 
 func newCheckpointer(db *sql.DB, w *writer, log *slog.Logger) *checkpointer {
@@ -39,14 +39,14 @@ func newCheckpointer(db *sql.DB, w *writer, log *slog.Logger) *checkpointer {
 	return c
 }
 
-// committed notes that n transactions were committed.
+// committed counts n transactions as committed.
 func (c *checkpointer) committed(n int) {
 	if c.grown.Add(int64(n)) < checkpointAfter {
 		return
 	}
 	select {
 	case c.wake <- struct{}{}:
-	default: // it is awake
+	default: // a checkpoint is due already
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// After a burst beside an open reader, which keeps the log from starting over, the
-// log's file is as long as the burst. When the reader is gone, it is cut.
+// After a burst with an open reader, which keeps the log from starting over, the log's
+// file is as long as the burst. When the reader is closed, it is cut.
 func TestLogIsCutAfterABurst(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "granary.db")
 	db, err := openLite(t.Context(), path, files(), Options{})

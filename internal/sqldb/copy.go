@@ -14,14 +14,13 @@ import (
 )
 
 // Copy copies every record of one database into another of the other kind, in one
-// transaction: all of it or nothing. It reads back what it wrote and compares the
-// number of rows and a checksum over all values of each table before it commits.
-// used is a query for whether the target has records already: that is an error.
-// Nobody else may write to either database meanwhile. report is called for each
-// table once its rows are compared.
+// transaction. Before the commit it reads back what it wrote, and compares the number
+// of rows and a checksum of all values of each table. used is a query that returns
+// whether the target has records: that is an error. Nothing else may write to either
+// database meanwhile. report is called for each table after it was compared.
 func Copy(ctx context.Context, from, to *DB, used string, report func(table string, rows int64)) error {
 	if from.dialect.shared == to.dialect.shared {
-		return errors.New("records are copied from SQLite to PostgreSQL, or from PostgreSQL to SQLite")
+		return errors.New("records can be copied only from SQLite to PostgreSQL, or from PostgreSQL to SQLite")
 	}
 	source, err := from.Reads.BeginTx(ctx, from.dialect.view)
 	if err != nil {
@@ -30,7 +29,7 @@ func Copy(ctx context.Context, from, to *DB, used string, report func(table stri
 	defer func() { _ = source.Rollback() }() // it only reads
 	on := session{ctx, source}
 	if from.dialect.shared {
-		if err := unhurry(on); err != nil {
+		if err := noTimeouts(on); err != nil {
 			return err
 		}
 	}
@@ -49,23 +48,22 @@ func Copy(ctx context.Context, from, to *DB, used string, report func(table stri
 	return into(ctx, to, func(to target) error { t.to = to; return t.run() })
 }
 
-// tablesOf lists the tables of SQLite's schema that hold records; PostgreSQL has the
-// same, and some that are its own. The nodes of the one database are not those of the
-// other.
+// tablesOf lists the tables of SQLite's schema that hold records. PostgreSQL has them,
+// too, and some of its own. Nodes are not copied: each database has its own.
 func tablesOf(ctx context.Context, lite *DB) ([]string, error) {
 	return List(ctx, lite, func(row Scanner) (name string, err error) { return name, row.Scan(&name) },
 		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT IN ('goose_db_version', 'nodes') ORDER BY name`)
 }
 
-// target is the database that records go into, inside of the one transaction.
+// target is the database that is written, in its one transaction.
 type target interface {
 	Runner
-	// relax puts foreign keys off to the end and stops triggers. It returns the
-	// statements that undo it.
+	// relax defers foreign keys to the commit and stops triggers. It returns the
+	// statements that undo this.
 	relax(tables []string) (undo []string, err error)
-	// fill writes the rows of a table.
+	// fill inserts the rows of a table.
 	fill(table string, columns []string, source *rowSource) error
-	// number has new rows of a table numbered behind last.
+	// number sets the id after which new rows of a table are numbered.
 	number(table string, last int64) error
 }
 
@@ -74,7 +72,7 @@ type copying struct {
 	used   string
 	to     target
 	tables []string
-	last   func(from Runner, table string) (int64, error) // the last number that was given to a row
+	last   func(from Runner, table string) (int64, error) // the last id that a row got
 	report func(table string, rows int64)
 }
 
@@ -84,10 +82,10 @@ func (t *copying) run() error {
 		return err
 	}
 	if used {
-		return errors.New("it has records already; an empty database is wanted")
+		return errors.New("it already has records; the target must be an empty database")
 	}
-	// What a row refers to may come later, and what triggers would derive is
-	// copied like the rest.
+	// A row may refer to one that is copied later. Rows that triggers derive are
+	// copied like all others.
 	undo, err := t.to.relax(t.tables)
 	if err != nil {
 		return err
@@ -105,7 +103,7 @@ func (t *copying) run() error {
 	return nil
 }
 
-// table copies one table, reads it back, and has new rows numbered behind its.
+// table copies one table, compares it, and sets the id for new rows.
 func (t *copying) table(table string) error {
 	name := pgx.Identifier{table}.Sanitize()
 	rows, err := t.from.Rows(`SELECT * FROM ` + name)
@@ -117,7 +115,7 @@ func (t *copying) table(table string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.to.Exec(`DELETE FROM ` + name); err != nil { // what the schema begins with
+	if _, err := t.to.Exec(`DELETE FROM ` + name); err != nil { // the rows of a new schema
 		return err
 	}
 	source := &rowSource{rows: rows, values: make([]any, len(columns))}
@@ -130,7 +128,7 @@ func (t *copying) table(table string) error {
 		return err
 	}
 	if written != source.sum {
-		return fmt.Errorf("what was read back differs: %d rows instead of %d, or other values", written.rows, source.sum.rows)
+		return fmt.Errorf("the rows read back differ: %d instead of %d, or with other values", written.rows, source.sum.rows)
 	}
 	t.report(table, written.rows)
 	if !slices.Contains(columns, "id") {
@@ -167,7 +165,7 @@ func quoted(columns []string) string {
 	return strings.Join(names, ", ")
 }
 
-// rowSource hands on the rows of a query, and adds them up.
+// rowSource passes on the rows of a query, and adds them to a checksum.
 type rowSource struct {
 	rows   *sql.Rows
 	values []any
@@ -180,16 +178,16 @@ func (s *rowSource) Next() bool { return s.err == nil && s.rows.Next() }
 
 // Values implements pgx.CopyFromSource.
 func (s *rowSource) Values() ([]any, error) {
-	places := make([]any, len(s.values))
+	into := make([]any, len(s.values))
 	for i := range s.values {
-		places[i] = &s.values[i]
+		into[i] = &s.values[i]
 	}
-	if s.err = s.rows.Scan(places...); s.err != nil {
+	if s.err = s.rows.Scan(into...); s.err != nil {
 		return nil, s.err
 	}
 	for i, v := range s.values {
 		if b, ok := v.([]byte); ok && b == nil {
-			s.values[i] = []byte{} // an empty blob, which would be taken for NULL
+			s.values[i] = []byte{} // an empty blob; nil would be NULL
 		}
 	}
 	s.err = s.sum.add(s.values)
@@ -199,8 +197,8 @@ func (s *rowSource) Values() ([]any, error) {
 // Err implements pgx.CopyFromSource.
 func (s *rowSource) Err() error { return s.err }
 
-// checksum is the same for the same rows in any order: the number of rows, and
-// the sum of their SHA-256 in four parts.
+// checksum is independent of the order of rows: it is their number, and the sum of
+// their SHA-256 in four parts.
 type checksum struct {
 	rows int64
 	sum  [4]uint64

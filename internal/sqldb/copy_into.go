@@ -27,7 +27,7 @@ func intoPostgres(ctx context.Context, to *DB, fn func(target) error) error {
 	}
 	defer func() { _ = tx.Rollback() }() // nothing, after a commit
 	t := postgresTarget{session{ctx, tx}, conn}
-	if err := unhurry(t); err != nil {
+	if err := noTimeouts(t); err != nil {
 		return err
 	}
 	if err := fn(t); err != nil {
@@ -40,8 +40,8 @@ func intoPostgres(ctx context.Context, to *DB, fn func(target) error) error {
 	return err
 }
 
-// unhurry has a transaction of PostgreSQL take its time.
-func unhurry(on Runner) error {
+// noTimeouts lets a transaction of PostgreSQL run as long as it needs.
+func noTimeouts(on Runner) error {
 	for _, setting := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
 		if _, err := on.Exec(`SET LOCAL ` + setting + ` = 0`); err != nil {
 			return err
@@ -97,8 +97,8 @@ func lastOfPostgres(from Runner, table string) (last int64, err error) {
 	return last, err
 }
 
-// sqliteTarget is the writer's transaction. Its foreign keys are looked at when it
-// commits.
+// sqliteTarget is the writer's transaction. Its foreign keys are checked at the
+// commit.
 type sqliteTarget struct{ Runner }
 
 func intoSQLite(ctx context.Context, to *DB, fn func(target) error) error {
@@ -145,8 +145,8 @@ func (t sqliteTarget) fill(table string, columns []string, source *rowSource) er
 	return source.Err()
 }
 
-// number changes the row that SQLite keeps for a table whose numbers never come
-// back, and made as it was filled.
+// number changes the table's row in sqlite_sequence, or inserts it if the filled table
+// has none yet.
 func (t sqliteTarget) number(table string, last int64) error {
 	if last == 0 {
 		return nil
@@ -164,7 +164,7 @@ func lastOfSQLite(from Runner, table string) (last int64, err error) {
 	return last, err
 }
 
-// allTexts reads rows of one text, and closes them.
+// allTexts reads rows of one text column, and closes them.
 func allTexts(rows *sql.Rows) (all []string, err error) {
 	defer rows.Close()
 	for rows.Next() {

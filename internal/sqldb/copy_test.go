@@ -2,8 +2,8 @@ package sqldb
 
 import "testing"
 
-// Rows in any order have one checksum; another value, another type and another
-// boundary between values have another.
+// Rows in any order have the same checksum; another value, type or boundary between
+// values changes it.
 func TestChecksum(t *testing.T) {
 	sum := func(rows ...[]any) (c checksum) {
 		for _, row := range rows {

@@ -30,28 +30,28 @@ type DB struct {
 	log     *checkpointer // of SQLite; nil on PostgreSQL
 	foreign *watcher      // of SQLite; nil on PostgreSQL
 	heart   *heart        // of a server
-	locks   sync.Map      // name to a channel that holds one, SQLite's exclusive work
+	locks   sync.Map      // SQLite's locks of DB.Exclusive: name to a channel of capacity 1
 	texts   sync.Map      // query text to *sql.Stmt of reads
 	clock   func() time.Time
 }
 
-// Schema is what an empty database becomes, step by step.
+// Schema is the migrations of a database.
 type Schema struct {
 	// Files has the migrations: sqlite/NNNN_name.sql and postgres/NNNN_name.sql.
 	Files fs.FS
 
-	// NodesSince is the migration that made the table of nodes: of the nodes of an
-	// older schema nothing is known.
+	// NodesSince is the migration that created the table of nodes. An older schema
+	// does not know its nodes.
 	NodesSince int64
 }
 
-// Events are called by the database. They must not wait for it.
+// Events are functions that the database calls. They must not wait for it.
 type Events struct {
 	Posted  func() // a transaction that called Tx.Post was committed
 	Changed func() // another process wrote to the SQLite file
 }
 
-// Options are what tests and the server may set.
+// Options are settings of the server and of tests.
 type Options struct {
 	// CrashPoint is called at named points: of a commit at "before-commit" and
 	// "after-commit", and of a checkpoint at "before-checkpoint" and
@@ -63,25 +63,25 @@ type Options struct {
 	// background. The server sees what is written within a second.
 	Attach bool
 
-	// Node is the version text of the granary that runs as a server. The server is
-	// registered among the nodes from before Open returns until Close. "" is for a
+	// Node is the version of the granary that runs as a server. The server is
+	// registered among the nodes from before Open returns until Close. "" for a
 	// program that is no server.
 	Node string
 
-	// Reserve frees space that was held back on SQLite's disk, and reports whether
-	// there is such space now. It is called if a Freeing transaction finds the disk
-	// full, which is then run once more. nil if no space is held back.
+	// Reserve frees space that was held back on SQLite's disk, and reports whether it
+	// is free now. It is called if a Freeing transaction finds the disk full; the
+	// transaction is then run once more. nil if no space is held back.
 	Reserve func() bool
 
-	Log            *slog.Logger     // nil for nowhere
+	Log            *slog.Logger     // nil: no log
 	Now            func() time.Time // the clock of DB.Now and Tx.Now; nil for the machine's
-	MaxConnections int              // to PostgreSQL; 0 for four a core, at least 16; 4 is the least
-	StartWait      time.Duration    // for a PostgreSQL that does not answer; 0 for 30 s
+	MaxConnections int              // to PostgreSQL, at least 4; 0 for four per core, at least 16
+	StartWait      time.Duration    // how long Open waits for a PostgreSQL that does not answer; 0 for 30 s
 
-	Pace Pace // of a server's word to the other nodes; the zero value is the usual one
+	Pace Pace // how often a server renews its row among the nodes; the zero value is the default
 }
 
-// log gets what happens in the background.
+// log is Log, or a logger that discards.
 func (o Options) log() *slog.Logger {
 	if o.Log == nil {
 		return slog.New(slog.DiscardHandler)
@@ -89,7 +89,7 @@ func (o Options) log() *slog.Logger {
 	return o.Log
 }
 
-// point is CrashPoint, which may be called if it is not set.
+// point is CrashPoint, or a function that does nothing.
 func (o Options) point() func(string) {
 	if o.CrashPoint == nil {
 		return func(string) {}
@@ -105,7 +105,7 @@ func (o Options) clock() func() time.Time {
 	return o.Now
 }
 
-// Close ends the writer once what it holds is committed, and closes the files.
+// Close commits the transactions that wait for the writer, and closes the database.
 func (db *DB) Close() error {
 	var err error
 	if db.log != nil {
@@ -126,17 +126,17 @@ func (db *DB) Close() error {
 	return errors.Join(err, db.Reads.Close())
 }
 
-// Shared reports whether other nodes write to the database too: it is PostgreSQL.
+// Shared reports whether other nodes may write to the database, too: it is PostgreSQL.
 // Transactions then run in parallel.
 func (db *DB) Shared() bool { return db.dialect.shared }
 
-// ClockSQL is an expression for the time by the database's clock, in microseconds.
+// ClockSQL is the SQL for the time by the database's clock, in microseconds.
 func (db *DB) ClockSQL() string { return db.dialect.now }
 
-// Current returns Unavailable if other nodes may have taken this one for gone.
+// Current returns Unavailable if other nodes may count this one as gone.
 func (db *DB) Current() error { return db.heart.current() }
 
-// Ping asks whether the database answers reads and takes writes.
+// Ping checks that the database answers reads and accepts writes.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := db.Reads.PingContext(ctx); err != nil {
 		return Classify(err)
@@ -144,7 +144,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	return db.writer.do(ctx, func(*Tx) error { return nil })
 }
 
-// Queries is what reading needs, inside a transaction or outside.
+// Queries reads, inside a transaction or outside.
 type Queries interface {
 	Reader
 	Row(ctx context.Context, query string, args ...any) *sql.Row
@@ -166,21 +166,21 @@ func (db *DB) Row(ctx context.Context, query string, args ...any) *sql.Row {
 			return stmt.QueryRowContext(ctx, args...)
 		}
 	}
-	return db.Reads.QueryRowContext(ctx, query, db.dialect.passing(query, args)...)
+	return db.Reads.QueryRowContext(ctx, query, db.dialect.passedArgs(query, args)...)
 }
 
 // RowOnce reads one row with a query whose text may vary.
 func (db *DB) RowOnce(ctx context.Context, query string, args ...any) *sql.Row {
-	return db.Reads.QueryRowContext(ctx, query, db.dialect.passing(query, args)...)
+	return db.Reads.QueryRowContext(ctx, query, db.dialect.passedArgs(query, args)...)
 }
 
 // Rows reads rows with a query whose text may vary.
 func (db *DB) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return db.Reads.QueryContext(ctx, query, db.dialect.passing(query, args)...)
+	return db.Reads.QueryContext(ctx, query, db.dialect.passedArgs(query, args)...)
 }
 
-// Prepared lists the texts of the statements that are kept prepared here. It is empty
-// on PostgreSQL, where pgx keeps them.
+// Prepared lists the texts of the prepared statements. It is empty on PostgreSQL,
+// where pgx keeps them.
 func (db *DB) Prepared() (texts []string) {
 	db.texts.Range(func(text, _ any) bool { texts = append(texts, text.(string)); return true })
 	if w, ok := db.writer.(*writer); ok {
@@ -209,7 +209,7 @@ func (db *DB) prepared(query string) (*sql.Stmt, error) {
 // Scanner is a row to read from.
 type Scanner interface{ Scan(dest ...any) error }
 
-// List reads all rows of a query with one scan function.
+// List reads all rows of a query. scan reads one.
 func List[T any](ctx context.Context, q Reader, scan func(Scanner) (T, error), query string, args ...any) (found []T, err error) {
 	rows, err := q.Rows(ctx, query, args...)
 	if err != nil {
@@ -247,10 +247,10 @@ func Classify(err error) error {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return postgresFault(e)
 	}
-	return fault.Wrap(fault.Unavailable, "", oneLine{err}) // nobody answered
+	return fault.Wrap(fault.Unavailable, "", oneLine{err}) // no answer of the database
 }
 
-// logRollback tells of a transaction that could not be undone in order.
+// logRollback logs that a transaction could not be rolled back.
 func logRollback(log *slog.Logger, err error) {
 	log.Error("database: rollback failed", "error", err)
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// dialect is what differs between the databases. All else is one text.
+// dialect is what differs between the databases. All other SQL is the same.
 type dialect struct {
 	migrations goose.Dialect
 	folder     string // below migrations
 	now        string // the database's clock, in microseconds
 
-	shared bool // other nodes write too, and transactions run in parallel
-	// prepares: statements are prepared here. pgx does it by itself.
+	shared bool // other nodes write, too, and transactions run in parallel
+	// prepares says that statements are prepared here; pgx prepares its own.
 	prepares bool
-	// once comes before the arguments of a query that is not to be kept prepared.
+	// once is put before the arguments of a query that must not be kept prepared.
 	once any
-	// view is how a transaction sees one state throughout.
+	// view is the options of a transaction that reads one snapshot.
 	view *sql.TxOptions
 }
 
@@ -37,16 +37,16 @@ func postgresDialect() dialect {
 	}
 }
 
-// pgx keeps the texts that a connection has prepared, those used last. A long text
-// has ids of projects in it, of which there are as many as somebody likes: together
-// they would take tens of MiB of each connection, here and in the server.
+// pgx keeps the statements that a connection used last. A long text holds ids of
+// projects, in endless combinations: kept, such texts would take tens of MiB of each
+// connection, here and in the server.
 const (
-	keptTexts = 256  // a connection; there are about a hundred that count
-	longText  = 4096 // bytes, from which on none is kept
+	keptTexts = 256  // statements per connection; about a hundred are in use
+	longText  = 4096 // bytes; a text of this length or more is not kept
 )
 
-// passing is the arguments of a query that only reads, as they are passed on.
-func (d dialect) passing(query string, args []any) []any {
+// passedArgs is the arguments of a reading query as the driver gets them.
+func (d dialect) passedArgs(query string, args []any) []any {
 	if d.once == nil || len(query) < longText {
 		return args
 	}

@@ -11,12 +11,11 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// exclusiveMark is a line of a migration that no older node may live to see: what
-// an older granary reads or writes would be wrong after it.
-const exclusiveMark = "-- granary: exclusive"
+// exclusiveLine stands in a migration after which an older granary would read or write
+// something wrong. It is applied only if no older node runs.
+const exclusiveLine = "-- granary: exclusive"
 
-// lastExclusive is the newest exclusive migration behind a version, 0 where there
-// is none.
+// lastExclusive is the newest exclusive migration after a version; 0 if there is none.
 func lastExclusive(files fs.FS, all []*goose.Source, have int64) (int64, error) {
 	var last int64
 	for _, step := range all {
@@ -36,19 +35,19 @@ func lastExclusive(files fs.FS, all []*goose.Source, have int64) (int64, error) 
 
 func isExclusive(text string) bool {
 	for line := range strings.Lines(text) {
-		if strings.TrimSpace(line) == exclusiveMark {
+		if strings.TrimSpace(line) == exclusiveLine {
 			return true
 		}
 	}
 	return false
 }
 
-// awaitOlder returns once no node is left that does not know the migration
-// needed, and none of their transactions. The caller holds the lock without
-// which no node registers. So whoever comes back later finds its row gone, asks
-// for that lock, and then finds a schema that it does not know: see heart.beat.
+// awaitOlder returns once no node is left that does not know the migration needed, and
+// no transaction of such a node. The caller holds the lock without which no node
+// registers. A node that comes back later finds its row gone, asks for that lock, and
+// then finds a schema that it does not know: see heart.beat.
 func awaitOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, o Options) error {
-	p := o.Pace.orUsual()
+	p := o.Pace.orDefault()
 	until, told := time.Now().Add(p.GiveUp), false
 	for {
 		left, err := removeOlder(ctx, db, d, needed, p)
@@ -63,11 +62,11 @@ func awaitOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, o Opti
 			names[i] = n.String()
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("schema version %d cannot be made while older nodes run, and after %v there are still: %s; nothing was changed; stop these nodes, then start again",
+			return fmt.Errorf("the schema cannot be upgraded to version %d while older nodes run, and after %v these still do: %s; nothing was changed; stop these nodes, then start again",
 				needed, p.GiveUp, strings.Join(names, ", "))
 		}
 		if !told {
-			o.log().Warn("database: a new schema waits until no older node runs; stop them", "schema", needed, "wait", p.GiveUp, "nodes", strings.Join(names, ", "))
+			o.log().Warn("database: the upgrade of the schema waits until no older node runs; stop these nodes", "schema", needed, "wait", p.GiveUp, "nodes", strings.Join(names, ", "))
 			told = true
 		}
 		if err := pause(ctx, p.Beat/5); err != nil {
@@ -76,9 +75,9 @@ func awaitOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, o Opti
 	}
 }
 
-// removeOlder removes the rows of older nodes where all of them are gone, and
-// says who is left. A node that beats at the same time is either seen here, or
-// finds its row gone: both want the row's lock.
+// removeOlder removes the rows of older nodes if all of them are gone, and returns
+// those that are not. A node that renews its row at the same time is either returned
+// here, or finds its row gone: both lock the row.
 func removeOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, p Pace) ([]Node, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -96,8 +95,8 @@ func removeOlder(ctx context.Context, db *sql.DB, d dialect, needed int64, p Pac
 	return nil, tx.Commit()
 }
 
-// awaitTransactions waits for what nodes that are gone began: PostgreSQL ends it
-// within a minute, or when it notices that its client is gone.
+// awaitTransactions waits for the transactions of nodes that are gone. PostgreSQL ends
+// them within a minute, or when it notices that their client is gone.
 func awaitTransactions(ctx context.Context, db *sql.DB, needed int64, p Pace, until time.Time) error {
 	var now time.Time
 	if err := db.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
@@ -111,8 +110,8 @@ func awaitTransactions(ctx context.Context, db *sql.DB, needed int64, p Pace, un
 			return err
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("schema version %d cannot be made while %d older transactions are open, and after %v they still are; nothing was changed; "+
-				"end them (pg_stat_activity has them), then start again", needed, open, p.GiveUp)
+			return fmt.Errorf("the schema cannot be upgraded to version %d while %d older transactions are open, and after %v they still are; nothing was changed; "+
+				"end them (pg_stat_activity lists them), then start again", needed, open, p.GiveUp)
 		}
 		if err := pause(ctx, p.Beat/5); err != nil {
 			return err
@@ -129,7 +128,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// plain is a transaction outside of any DB.
+// plain is a Reader of a transaction that belongs to no DB.
 type plain struct{ on *sql.Tx }
 
 func (p plain) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

@@ -17,8 +17,7 @@ import (
 	"granary/internal/metadb/metadbtest"
 )
 
-// later is the migrations of a later granary: one more, 9001, and then 9002,
-// which is exclusive where that is said.
+// later is the migrations of a later granary: 9001, and 9002, which may be exclusive.
 func later(t *testing.T, exclusive bool) fs.FS {
 	t.Helper()
 	all := fstest.MapFS{}
@@ -33,7 +32,7 @@ func later(t *testing.T, exclusive bool) fs.FS {
 	must(t, 0, err)
 	mark := ""
 	if exclusive {
-		mark = exclusiveMark + "\n"
+		mark = exclusiveLine + "\n"
 	}
 	for _, d := range []string{"sqlite", "postgres"} {
 		all[d+"/9001_first.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE first (id BIGINT);\n")}
@@ -42,18 +41,18 @@ func later(t *testing.T, exclusive bool) fs.FS {
 	return all
 }
 
-// old is the row of a node that was seen just now, of a granary that does not
+// old inserts the row of a node that was seen just now, of a granary that does not
 // know the later schema.
 func old(db *DB) string {
 	return `INSERT INTO nodes (id, version, schema, seen_at) VALUES ('old', 'v1', 10, ` + db.ClockSQL() + `)`
 }
 
-// patient is a pace at which no node that lives is taken for gone.
+// patient is a pace at which no node that lives counts as gone.
 func patient(giveUp time.Duration) Pace {
 	return Pace{Beat: 50 * time.Millisecond, Lease: time.Hour, Gone: time.Hour, GiveUp: giveUp}
 }
 
-// A schema that was made or brought up to date is told once, with both versions.
+// Creating and upgrading a schema is logged once, with both versions.
 func TestSchemaIsTold(t *testing.T) {
 	path, dsn := filepath.Join(t.TempDir(), "granary.db"), metadbtest.NewCluster(t).DSN("granary")
 	for name, open := range map[string]opener{
@@ -76,14 +75,15 @@ func TestSchemaIsTold(t *testing.T) {
 		start(Options{})
 		start(Options{}, later(t, false))
 		start(Options{}, later(t, false))
-		told := regexp.MustCompile(`level=INFO msg="schema made" version=(\d+)\n.* level=INFO msg="schema upgraded" from=(\d+) to=9002\n$`).FindStringSubmatch(log.String())
+		told := regexp.MustCompile(`level=INFO msg="schema created" version=(\d+)\n.* level=INFO msg="schema upgraded" from=(\d+) to=9002\n$`).FindStringSubmatch(log.String())
 		if told == nil || told[1] != told[2] || strings.Count(log.String(), "\n") != 2 {
 			t.Errorf("%s:\n%s", name, log.String())
 		}
 	}
 }
 
-// A migration that is not exclusive goes ahead beside older nodes, and they go on.
+// A migration that is not exclusive is applied while older nodes run, and they
+// continue.
 func TestUpgradeBesideOlder(t *testing.T) {
 	open := postgresOpener(t)
 	a, err := open(Options{Node: "v1", Pace: patient(0)})
@@ -99,9 +99,9 @@ func TestUpgradeBesideOlder(t *testing.T) {
 	}
 }
 
-// An exclusive one waits for older nodes, and in the end names them. Nothing is
-// changed then, not by the migrations before it either. A node that stopped in
-// order is waited for no longer.
+// An exclusive migration waits for older nodes, and finally fails and names them.
+// Nothing is changed then, not even by the migrations before it. It does not wait for
+// a node that stopped in order.
 func TestUpgradeWaitsForOlder(t *testing.T) {
 	open := postgresOpener(t)
 	a, err := open(Options{Node: "v1", Pace: patient(0)})
@@ -109,7 +109,7 @@ func TestUpgradeWaitsForOlder(t *testing.T) {
 	before := count(t, a, `SELECT MAX(version_id) FROM goose_db_version`)
 	o := Options{Node: "v2", Pace: patient(100 * time.Millisecond)}
 	_, err = open(o, later(t, true))
-	if err == nil || !strings.Contains(err.Error(), "schema version 9002 cannot be made while older nodes run, and after 100ms there are still: "+a.NodeID()+" (granary v1, schema ") ||
+	if err == nil || !strings.Contains(err.Error(), "the schema cannot be upgraded to version 9002 while older nodes run, and after 100ms these still do: "+a.NodeID()+" (granary v1, schema ") ||
 		!strings.HasSuffix(err.Error(), "nothing was changed; stop these nodes, then start again") {
 		t.Errorf("beside an older node: %v", err)
 	}
@@ -125,8 +125,8 @@ func TestUpgradeWaitsForOlder(t *testing.T) {
 	}
 }
 
-// A node that was killed is waited for until it was not seen for a while. Two new
-// nodes that start meanwhile both come up; an old one waits, and is refused.
+// It waits for a node that was killed until that counts as gone. Two new nodes that
+// start meanwhile both start; an old one waits, and is refused.
 func TestUpgradeAfterKilled(t *testing.T) {
 	open := postgresOpener(t)
 	db, err := open(Options{})
@@ -162,7 +162,7 @@ func TestUpgradeAfterKilled(t *testing.T) {
 	}
 }
 
-// A node that says that it is there while another looks is seen by it.
+// A node that renews its row while the migration looks is seen by it.
 func TestUpgradeSeesLateWord(t *testing.T) {
 	open := postgresOpener(t)
 	db, err := open(Options{})
@@ -191,7 +191,7 @@ func TestUpgradeSeesLateWord(t *testing.T) {
 	}
 }
 
-// What a node began before it was gone is waited for, too.
+// It also waits for transactions of nodes that are gone.
 func TestUpgradeWaitsForTransactions(t *testing.T) {
 	open := postgresOpener(t)
 	db, err := open(Options{})
@@ -210,8 +210,8 @@ func TestUpgradeWaitsForTransactions(t *testing.T) {
 	closing(t, b, err)
 }
 
-// On SQLite the file lock keeps others away: a row that a killed server left
-// holds nobody up.
+// On SQLite the file lock keeps others away: the row of a killed server delays
+// nothing.
 func TestUpgradeOfOneFile(t *testing.T) {
 	path := t.TempDir() + "/granary.db"
 	db, err := openLite(t.Context(), path, files(), Options{})
@@ -226,8 +226,8 @@ func TestUpgradeOfOneFile(t *testing.T) {
 	}
 }
 
-// The first upgrade to a granary that knows of nodes comes from a schema without
-// them: there is nothing to wait for, also where an exclusive migration follows.
+// The first upgrade to a granary with nodes comes from a schema without them: there is
+// nothing to wait for, even if an exclusive migration follows.
 func TestUpgradeFromBeforeNodes(t *testing.T) {
 	cluster, path := metadbtest.NewCluster(t), t.TempDir()+"/granary.db"
 	for name, open := range map[string]opener{

@@ -12,23 +12,24 @@ import (
 )
 
 const (
-	askAgain  = time.Second     // for a lock that another node has
-	stillOurs = time.Second     // how often a lock that we have is looked after
-	notOurs   = 5 * time.Second // without an answer it is no more
+	lockRetry   = time.Second     // how often a lock that another node holds is tried again
+	lockCheck   = time.Second     // how often the connection of a lock is checked
+	lockTimeout = 5 * time.Second // without an answer for so long, the lock is taken for lost
 )
 
-// ErrLockLost is why the context of exclusive work ended.
-var ErrLockLost = errors.New("the connection that held the lock is gone, and the lock with it")
+// ErrLockLost is the cause if the context of exclusive work ends because the lock is
+// lost.
+var ErrLockLost = errors.New("the lock was lost with the connection that held it")
 
-// Exclusive waits until nobody else, on any node, does the named work, and does
-// it: fn. Its context ends as soon as the lock may have been lost: another node
-// takes over within seconds. The error is fn's, or what kept it from running.
+// Exclusive waits for the lock of that name, which one node holds at a time, and runs
+// fn. The context of fn ends as soon as the lock may be lost: another node takes over
+// within seconds. The error is fn's, or of the lock.
 func (db *DB) Exclusive(ctx context.Context, name string, fn func(context.Context) error) error {
 	return db.ExclusiveInTurn(ctx, name, func() {}, fn)
 }
 
-// ExclusiveInTurn is Exclusive that calls waits whenever the database says that
-// another node does the work: about once a second.
+// ExclusiveInTurn is Exclusive that calls waits each time, about once a second, that
+// another node turns out to hold the lock.
 func (db *DB) ExclusiveInTurn(ctx context.Context, name string, waits func(), fn func(context.Context) error) error {
 	if db.dialect.shared {
 		return advisory(ctx, db.Reads, name, waits, fn)
@@ -44,8 +45,8 @@ func (db *DB) ExclusiveInTurn(ctx context.Context, name string, waits func(), fn
 	return fn(ctx)
 }
 
-// advisory holds one of PostgreSQL's locks on a connection of its own. The
-// server gives it back when that connection ends, however that comes.
+// advisory holds one of PostgreSQL's advisory locks on a connection of its own. The
+// server releases it when that connection ends, for whatever reason.
 func advisory(ctx context.Context, conns *sql.DB, name string, waits func(), fn func(context.Context) error) error {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("granary " + name)) // never fails
@@ -58,7 +59,7 @@ func advisory(ctx context.Context, conns *sql.DB, name string, waits func(), fn 
 		var ours bool
 		err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, key).Scan(&ours)
 		if ours {
-			return keep(ctx, conn, key, fn)
+			return whileLocked(ctx, conn, key, fn)
 		}
 		if err = errors.Join(err, conn.Close()); err != nil {
 			return Classify(err)
@@ -67,17 +68,17 @@ func advisory(ctx context.Context, conns *sql.DB, name string, waits func(), fn 
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(askAgain):
+		case <-time.After(lockRetry):
 		}
 	}
 }
 
-// keep runs fn for as long as the connection answers.
-func keep(ctx context.Context, conn *sql.Conn, key int64, fn func(context.Context) error) error {
+// whileLocked runs fn, whose context ends if the connection of the lock does not answer.
+func whileLocked(ctx context.Context, conn *sql.Conn, key int64, fn func(context.Context) error) error {
 	working, lose := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		tick := time.NewTicker(stillOurs)
+		tick := time.NewTicker(lockCheck)
 		defer tick.Stop()
 		for {
 			select {
@@ -85,7 +86,7 @@ func keep(ctx context.Context, conn *sql.Conn, key int64, fn func(context.Contex
 				return
 			case <-tick.C:
 			}
-			answer, cancel := context.WithTimeout(working, notOurs)
+			answer, cancel := context.WithTimeout(working, lockTimeout)
 			if err := conn.PingContext(answer); err != nil {
 				lose(fmt.Errorf("%w: %w", ErrLockLost, oneLine{err}))
 			}
@@ -98,19 +99,18 @@ func keep(ctx context.Context, conn *sql.Conn, key int64, fn func(context.Contex
 	if lost := context.Cause(working); errors.Is(lost, ErrLockLost) {
 		err = errors.Join(err, lost)
 	}
-	return errors.Join(err, giveBack(conn, key))
+	return errors.Join(err, release(conn, key))
 }
 
-// giveBack unlocks; where that fails the connection is thrown away, which
-// unlocks too.
-func giveBack(conn *sql.Conn, key int64) error {
-	ctx, cancel := context.WithTimeout(context.Background(), notOurs)
+// release unlocks. If that fails it closes the connection, which unlocks, too.
+func release(conn *sql.Conn, key int64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
 	defer cancel()
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, key); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	if err := conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) && !errors.Is(err, driver.ErrBadConn) {
-		return fmt.Errorf("giving a lock back: %w", err)
+		return fmt.Errorf("releasing a lock: %w", err)
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Exclusive work is done by one at a time, and goes to the other when the
-// connection that holds the lock is cut.
+// Exclusive work is done by one at a time, and by the next when the connection that
+// holds the lock is cut.
 func TestExclusive(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		var running, ran atomic.Int64
@@ -60,8 +60,7 @@ func TestExclusiveIsTakenOver(t *testing.T) {
 	}
 }
 
-// Who waits for exclusive work that another does is told so; who has it at once is
-// told nothing.
+// waits is called if another holds the lock, and only then.
 func TestWaitingForExclusive(t *testing.T) {
 	db := openPostgres(t, Options{})
 	waited := make(chan struct{}, 100)

@@ -9,11 +9,10 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// migrate applies the steps that are missing, each in a transaction, and reports
-// the newest. It refuses a database that is newer than this program. The caller
-// keeps others away meanwhile. Where one of the steps is exclusive, nothing is
-// applied, not the steps before it either, until no older node runs. What was
-// applied is told to the log, in one line.
+// migrate applies the missing migrations, each in a transaction, logs that in one
+// line, and returns the newest version. It refuses a database that is newer than this
+// program. The caller holds the lock that keeps others away. If one of the migrations
+// is exclusive, none is applied until no older node runs.
 func migrate(ctx context.Context, db *sql.DB, d dialect, s Schema, o Options) (newest int64, err error) {
 	p, files, err := steps(db, d, s)
 	if err != nil {
@@ -40,15 +39,15 @@ func migrate(ctx context.Context, db *sql.DB, d dialect, s Schema, o Options) (n
 	}
 	switch {
 	case have == 0:
-		o.log().Info("schema made", "version", want)
+		o.log().Info("schema created", "version", want)
 	case have < want:
 		o.log().Info("schema upgraded", "from", have, "to", want)
 	}
 	return want, nil
 }
 
-// sameSchema refuses a database whose schema is not this program's, and leaves
-// it as it is. (goose would make its own table where there is none.)
+// sameSchema refuses a database whose schema is not this program's, and changes
+// nothing. (goose would create its own table if it is missing.)
 func sameSchema(ctx context.Context, db *sql.DB, d dialect, s Schema) error {
 	p, _, err := steps(db, d, s)
 	if err != nil {
@@ -58,24 +57,24 @@ func sameSchema(ctx context.Context, db *sql.DB, d dialect, s Schema) error {
 	want := all[len(all)-1].Version
 	have, err := schemaOf(ctx, db)
 	if err != nil {
-		return fmt.Errorf("it holds no records of granary; granary serve makes them at its first start: %w", err)
+		return fmt.Errorf("it is no database of granary; granary serve creates the schema at its first start: %w", err)
 	}
 	switch {
 	case have < want:
-		return fmt.Errorf("it has schema version %d, older than the %d of this granary; use the granary that the server runs, or start this one's server, which brings it up to date", have, want)
+		return fmt.Errorf("it has schema version %d, older than the %d of this granary; use the granary that the server runs, or start the server of this one, which upgrades the schema", have, want)
 	case have > want:
 		return fmt.Errorf("it has schema version %d, newer than the %d that this granary knows; use the granary that the server runs", have, want)
 	}
 	return nil
 }
 
-// schemaOf is the version that the schema has.
+// schemaOf is the version of the schema.
 func schemaOf(ctx context.Context, db *sql.DB) (have int64, err error) {
 	err = db.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version`).Scan(&have)
 	return have, err
 }
 
-// steps are the migrations of the dialect, and the files that they are in.
+// steps are the migrations of the dialect, and their files.
 func steps(db *sql.DB, d dialect, s Schema) (*goose.Provider, fs.FS, error) {
 	files, err := fs.Sub(s.Files, d.folder)
 	if err != nil {

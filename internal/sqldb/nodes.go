@@ -15,43 +15,43 @@ import (
 	"granary/internal/fault"
 )
 
-// Pace is how often a node says that it is running, and what follows if it does not.
-// Tests set a faster one.
+// Pace is how often a node renews its row, and when others count it as gone. Tests set
+// a faster one.
 type Pace struct {
-	Beat   time.Duration // between two words of a node
-	Lease  time.Duration // without a word for so long, the node refuses to work
-	Gone   time.Duration // without a word for so long, others take it for gone; much longer than Lease
+	Beat   time.Duration // between two renewals
+	Lease  time.Duration // a node that could not renew its row for so long refuses requests
+	Gone   time.Duration // a node that did not renew its row for so long counts as gone; much longer than Lease
 	GiveUp time.Duration // how long an exclusive migration waits for older nodes
 }
 
-func (p Pace) orUsual() Pace {
+func (p Pace) orDefault() Pace {
 	if p == (Pace{}) {
 		return Pace{Beat: 5 * time.Second, Lease: 20 * time.Second, Gone: 30 * time.Second, GiveUp: 60 * time.Second}
 	}
 	return p
 }
 
-// nodeKept is how long the row of a node that was killed is kept.
+// nodeKept is how long the row of a node that was killed stays.
 const nodeKept = 24 * time.Hour
 
-// ErrOutdated is why a server has to end: see DB.Outdated.
-var ErrOutdated = errors.New("this node was taken for gone, and its granary is too old for the database now")
+// ErrOutdated is the error of DB.Outdated.
+var ErrOutdated = errors.New("other nodes counted this one as gone, and its granary is now too old for the database")
 
 // Node is a server that runs on the database.
 type Node struct {
-	ID      string // of this start of it: its host's name and a random part
+	ID      string // of one start of a server: the host's name and a random part
 	Version string // of granary
-	Schema  int64  // the newest migration that it knows
+	Schema  int64  // the newest migration that its granary knows
 	Unseen  time.Duration
 }
 
-// String is how messages name a node.
+// String is the node as messages name it.
 func (n Node) String() string {
 	return fmt.Sprintf("%s (granary %s, schema %d, seen %v ago)", n.ID, n.Version, n.Schema, max(n.Unseen, 0).Round(time.Second))
 }
 
-// heart keeps this server's row among the nodes. A nil heart is that of a
-// program that is no server.
+// heart keeps this server's row among the nodes. It is nil in a program that is no
+// server.
 type heart struct {
 	id, version string
 	schema      int64
@@ -60,17 +60,17 @@ type heart struct {
 	texts       nodeTexts
 	shared      bool
 	write       func(ctx context.Context, query string, args ...any) (changed int64, err error)
-	again       func(ctx context.Context, register func(context.Context) error) error // while nobody migrates
+	rejoin      func(ctx context.Context, register func(context.Context) error) error // calls register while no node migrates
 
-	said     atomic.Pointer[time.Time] // when the last word that was written set out
-	outdated chan error                // holds one
+	renewed  atomic.Pointer[time.Time] // when the last successful renewal began
+	outdated chan error                // of capacity 1
 	stop     context.CancelFunc
 	ended    chan struct{}
 	conns    *sql.DB // its own; nil on SQLite
 }
 
-// nodeTexts are the statements. Nodes on several machines share the database's
-// clock, for their own differ.
+// nodeTexts are the statements. They use the database's clock, which is the same for
+// all nodes.
 type nodeTexts struct{ enter, touch, leave, list, dead, older, prune string }
 
 func textsOfNodes(d dialect) nodeTexts {
@@ -87,30 +87,30 @@ func textsOfNodes(d dialect) nodeTexts {
 	}
 }
 
-// newHeart does nothing yet: register comes first, then start.
+// newHeart returns a heart that does nothing yet: call register, then start.
 func newHeart(d dialect, o Options) *heart {
 	if o.Node == "" {
 		return nil
 	}
 	host, _ := os.Hostname() // for people only
 	return &heart{
-		id: host[:min(len(host), 63)] + "-" + strings.ToLower(rand.Text()[:10]), version: o.Node, pace: o.Pace.orUsual(), log: o.log(),
+		id: host[:min(len(host), 63)] + "-" + strings.ToLower(rand.Text()[:10]), version: o.Node, pace: o.Pace.orDefault(), log: o.log(),
 		texts: textsOfNodes(d), shared: d.shared, outdated: make(chan error, 1), ended: make(chan struct{}),
 	}
 }
 
-// register makes the row, with a statement that run runs. Nobody migrates
+// register inserts the row, by run. The caller sees to it that no node migrates
 // meanwhile.
 func (h *heart) register(ctx context.Context, run func(ctx context.Context, query string, args ...any) (int64, error)) error {
 	began := time.Now()
 	_, err := run(ctx, h.texts.enter, h.id, h.version, h.schema)
 	if err == nil {
-		h.said.Store(&began)
+		h.renewed.Store(&began)
 	}
 	return err
 }
 
-// start begins to beat. close ends it.
+// start renews the row in the background until close.
 func (h *heart) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	h.stop = stop
@@ -135,20 +135,20 @@ func (h *heart) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, ErrOutdated):
-			h.said.Store(&time.Time{})
+			h.renewed.Store(&time.Time{})
 			h.outdated <- err
 			return
 		case err != nil && !failing:
-			h.log.Warn("database: this node cannot say that it is there; it tries again, and answers 503 meanwhile where that takes long", "node", h.id, "error", err)
+			h.log.Warn("database: cannot renew the row of this node; retrying, and if that takes long, requests get 503", "node", h.id, "error", err)
 		case err == nil && failing:
-			h.log.Info("database: this node says again that it is there", "node", h.id)
+			h.log.Info("database: the row of this node is renewed again", "node", h.id)
 		}
 		failing = err != nil
 	}
 }
 
-// beat says that this node is there. Where its row is gone, others took it for
-// gone, and it begins anew: see awaitOlder.
+// beat renews the row. If the row is gone, others counted this node as gone, and it
+// must register anew: see awaitOlder.
 func (h *heart) beat(ctx context.Context) error {
 	began := time.Now()
 	answer, cancel := context.WithTimeout(ctx, h.pace.Beat)
@@ -158,29 +158,29 @@ func (h *heart) beat(ctx context.Context) error {
 	case err != nil:
 		return err
 	case changed == 0:
-		return h.again(ctx, func(ctx context.Context) error { return h.register(ctx, h.write) })
+		return h.rejoin(ctx, func(ctx context.Context) error { return h.register(ctx, h.write) })
 	}
-	h.said.Store(&began)
+	h.renewed.Store(&began)
 	return nil
 }
 
-// current refuses the work of a node that others may have taken for gone, for
-// they may have changed what its granary relies on. On SQLite there are none.
+// current refuses requests if others may count this node as gone, for they may have
+// changed what its granary relies on. SQLite has no other nodes.
 func (h *heart) current() error {
 	if h == nil || !h.shared {
 		return nil
 	}
-	// By both clocks: one stands still while a machine sleeps.
-	said, now := *h.said.Load(), time.Now()
-	silent := max(now.Sub(said), now.Round(0).Sub(said.Round(0)))
+	// By the monotonic and the wall clock: one of them stops while a machine sleeps.
+	renewed, now := *h.renewed.Load(), time.Now()
+	silent := max(now.Sub(renewed), now.Round(0).Sub(renewed.Round(0)))
 	if silent <= h.pace.Lease {
 		return nil
 	}
-	return fault.Wrap(fault.Unavailable, "", errors.New("this node could not tell the database for too long that it is there"))
+	return fault.Wrap(fault.Unavailable, "", errors.New("this node could not renew its row in the database for too long"))
 }
 
-// close takes the row away, after the last that this node writes. One that
-// could not be taken away grows old.
+// close removes the row, after the last write of this node. If that fails, the row
+// expires.
 func (h *heart) close() {
 	if h == nil {
 		return
@@ -190,18 +190,17 @@ func (h *heart) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), h.pace.Beat)
 	defer cancel()
 	if _, err := h.write(ctx, h.texts.leave, h.id); err != nil {
-		h.log.Warn("database: this node could not say that it stops; for a while others take it for running", "node", h.id, "error", err)
+		h.log.Warn("database: cannot remove the row of this node; for a while other nodes will count it as running", "node", h.id, "error", err)
 	}
 	if h.conns != nil {
 		if err := h.conns.Close(); err != nil {
-			h.log.Warn("database: closing the connection of the node's row", "error", err)
+			h.log.Warn("database: cannot close the connection that renewed the row of this node", "error", err)
 		}
 	}
 }
 
-// Outdated gets an error, at most one, where this server must end: others took
-// it for gone and brought the schema to a version that its granary does not
-// know.
+// Outdated gets at most one error, after which this server must end: others counted it
+// as gone and upgraded the schema to a version that its granary does not know.
 func (db *DB) Outdated() <-chan error {
 	if db.heart == nil {
 		return nil
@@ -209,7 +208,7 @@ func (db *DB) Outdated() <-chan error {
 	return db.heart.outdated
 }
 
-// NodeID names this server among the nodes; "" where it is none.
+// NodeID is the id of this server among the nodes; "" if it is none.
 func (db *DB) NodeID() string {
 	if db.heart == nil {
 		return ""
@@ -217,14 +216,13 @@ func (db *DB) NodeID() string {
 	return db.heart.id
 }
 
-// Nodes lists the servers that were seen within the last 30 s, this one too.
+// Nodes lists the servers that were seen within the last 30 s, including this one.
 func (db *DB) Nodes(ctx context.Context) ([]Node, error) {
-	gone := Pace{}.orUsual().Gone
+	gone := Pace{}.orDefault().Gone
 	return List(ctx, db, scanNode, textsOfNodes(db.dialect).list, gone.Microseconds())
 }
 
-// PruneNodes forgets the nodes that were not seen for a day, and reports how
-// many.
+// PruneNodes removes the nodes that were not seen for a day, and returns their number.
 func (db *DB) PruneNodes(ctx context.Context) (int, error) {
 	return Write(ctx, db, func(t *Tx) (int, error) {
 		n, err := t.Count(textsOfNodes(db.dialect).prune, nodeKept.Microseconds())

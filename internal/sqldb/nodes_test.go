@@ -14,10 +14,10 @@ import (
 	"granary/internal/metadb/metadbtest"
 )
 
-// opener opens one database, again and again.
+// opener opens the same database again and again.
 type opener func(o Options, migrations ...fs.FS) (*DB, error)
 
-// orFiles is the migrations that are given, or those of this granary.
+// orFiles is the given migrations, or those of this granary.
 func orFiles(migrations []fs.FS) fs.FS { return append(migrations, files())[0] }
 
 // eachOpener runs a test on both databases, in either pass.
@@ -39,7 +39,7 @@ func postgresOpener(t *testing.T) opener {
 	}
 }
 
-// do runs statements behind the database's back.
+// do runs statements without the methods of the database.
 func do(t *testing.T, db *DB, statements ...string) {
 	t.Helper()
 	must(t, 0, db.Do(t.Context(), func(tx *Tx) error {
@@ -58,8 +58,8 @@ func count(t *testing.T, db *DB, query string) (n int64) {
 	return n
 }
 
-// A server is among the nodes from its start to its end, says again and again
-// that it is there, and comes back where its row was lost. Nobody else is a node.
+// A server is among the nodes from its start to its end, renews its row, and inserts
+// it again if it is lost. No other program is a node.
 func TestNodesAreSeen(t *testing.T) {
 	eachOpener(t, func(t *testing.T, open opener) {
 		none, err := open(Options{})
@@ -89,8 +89,8 @@ func TestNodesAreSeen(t *testing.T) {
 	})
 }
 
-// The upkeep forgets nodes that were not seen for a day, and no others. The list
-// has those that were seen lately.
+// PruneNodes removes nodes that were not seen for a day, and no others. The list has
+// those that were seen recently.
 func TestPruneNodes(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		now := db.dialect.now
@@ -107,9 +107,8 @@ func TestPruneNodes(t *testing.T) {
 	})
 }
 
-// cutOff is a server whose row the test holds, so that it cannot say that it is
-// there; end lets go of the row, which is gone then, and makes the schema newer
-// by so much.
+// cutOff is a server whose row the test locks, so that it cannot be renewed; end
+// unlocks the row after deleting it, and makes the schema newer by that much.
 func cutOff(t *testing.T) (db *DB, end func(newer int)) {
 	t.Helper()
 	open := postgresOpener(t)
@@ -136,8 +135,7 @@ func cutOff(t *testing.T) (db *DB, end func(newer int)) {
 	}
 }
 
-// A node that could not say for a while that it is there refuses everything
-// meanwhile, and goes on when it can.
+// A node that cannot renew its row refuses all requests, and continues when it can.
 func TestNodeCutOff(t *testing.T) {
 	db, end := cutOff(t)
 	end(0)
@@ -149,7 +147,7 @@ func TestNodeCutOff(t *testing.T) {
 	}
 }
 
-// Where others took it for gone and brought the schema further meanwhile, it ends.
+// If others counted it as gone and upgraded the schema meanwhile, it ends.
 func TestNodeOutdated(t *testing.T) {
 	db, end := cutOff(t)
 	end(1)

@@ -13,30 +13,30 @@ import (
 	"granary/internal/fault"
 )
 
-// pool runs each transaction by itself, on one of PostgreSQL's connections. It
-// shares syncs between them without our help.
+// pool runs each transaction on a connection to PostgreSQL, which shares syncs between
+// them itself.
 type pool struct {
 	db     *sql.DB
 	point  func(point string)
 	log    *slog.Logger
 	clock  func() time.Time
-	may    func() error // refuses the work of a node that others may have taken for gone
+	may    func() error // fails if other nodes may count this one as gone
 	posted func()       // Events.Posted
 }
 
 const (
-	tries    = 8                // of a transaction that another one stood in the way of
+	tries    = 8                // of a transaction after deadlocks and serialization failures
 	longest  = 60 * time.Second // from waiting for a connection to the end of a transaction
 	pauseMax = 20 * time.Millisecond
 )
 
-// do runs fn again where PostgreSQL undid it to let another transaction pass.
-// A commit that was cut off is not tried again: it may have been kept.
+// do runs fn again after a deadlock or a serialization failure. If the connection
+// breaks during the commit it does not: the transaction may be committed.
 func (p *pool) do(ctx context.Context, fn func(*Tx) error) error {
 	return retry(ctx, func() error { return p.once(ctx, fn) })
 }
 
-// retry runs try again after a deadlock or a serialization failure.
+// retry runs try again after a deadlock or a serialization failure, up to tries times.
 func retry(ctx context.Context, try func() error) error {
 	for n := 1; ; n++ {
 		err := try()
@@ -82,16 +82,16 @@ func (p *pool) once(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
-// close has nothing to wait for: the connections are closed with the database.
+// close does nothing: DB.Close closes the connections.
 func (p *pool) close() error { return nil }
 
-// isConflict reports a deadlock, or a serialization failure.
+// isConflict reports whether err is a deadlock or a serialization failure.
 func isConflict(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
-// session is a transaction of the pool. pgx prepares its texts and keeps them.
+// session is the Runner of a transaction. pgx prepares and keeps its statements.
 type session struct {
 	ctx context.Context //nolint:containedctx // of the transaction, not of a caller
 	on  *sql.Tx

@@ -24,9 +24,9 @@ func worded(t *testing.T, dsn, name, value string) string {
 	return u.String()
 }
 
-// What a connection begins with holds behind a pooler in session mode as it does
-// without one, for each of them, and what the address says itself counts: but a
-// commit waits for the disk.
+// The settings of a connection also hold behind a pooler in session mode, on each
+// connection, and those of the address take precedence: but a commit waits for the
+// disk.
 func TestSettingsOfConnections(t *testing.T) {
 	plain := metadbtest.Postgres(t, migrated)
 	for way, dsn := range map[string]string{"directly": plain, "through PgBouncer": metadbtest.Pooler(t, plain, "session")} {
@@ -64,8 +64,8 @@ func TestSettingsOfConnections(t *testing.T) {
 	}
 }
 
-// A pooler that lends connections for less than a session is refused, in words that
-// name it, alone and while others use it; before anything is written.
+// A pooler that lends connections for less than a session is refused, by an error that
+// names its mode, whether it is idle or busy, before anything is written.
 func TestPoolerModes(t *testing.T) {
 	for _, mode := range []string{"transaction", "statement"} {
 		t.Run(mode, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestPoolerModes(t *testing.T) {
 				if err == nil {
 					t.Fatal(errors.Join(errors.New(when+" it was taken"), db.Close()))
 				}
-				if text := err.Error(); !strings.Contains(text, "a pooler in "+mode+" mode is between") || !strings.Contains(text, "pool_mode = session") || time.Since(began) > startWait/2 {
+				if text := err.Error(); !strings.Contains(text, "a pooler in "+mode+" mode stands between") || !strings.Contains(text, "pool_mode = session") || time.Since(began) > startWait/2 {
 					t.Errorf("%s: %v", when, err)
 				}
 			}
@@ -108,8 +108,8 @@ func TestPoolerModes(t *testing.T) {
 	}
 }
 
-// Where TLS is only tried first, as by default on this machine, what a server says
-// in plain text comes without advice about TLS.
+// If TLS is only tried first, as by default on this machine, an error that a server
+// sends in plain text has no advice about TLS.
 func TestNoAdviceOnTLS(t *testing.T) {
 	cluster := metadbtest.NewCluster(t)
 	through := metadbtest.Pooler(t, cluster.DSN("granary"), "session")
@@ -141,8 +141,8 @@ func keepBusy(ctx context.Context, dsn string) {
 	}
 }
 
-// Locks hold behind a pooler in session mode, and are given back when a connection
-// ends: one at a time does the exclusive work.
+// Locks hold behind a pooler in session mode, and are released when a connection ends:
+// one at a time does the exclusive work.
 func TestExclusiveBehindPooler(t *testing.T) {
 	plain := metadbtest.Postgres(t, migrated)
 	dsn := metadbtest.Pooler(t, plain, "session")
@@ -174,12 +174,11 @@ func TestExclusiveBehindPooler(t *testing.T) {
 	}
 }
 
-// A server that goes silent before a connection is set up is not waited for without
-// end.
+// Waiting for a server that becomes silent before a connection is set up ends.
 func TestBeginningIsBounded(t *testing.T) {
 	config, err := postgresConfig(worded(t, metadbtest.Postgres(t, migrated), "connect_timeout", "1"))
 	must(t, config, err)
-	afterwards(config, func(ctx context.Context, conn *pgconn.PgConn) error {
+	onConnect(config, func(ctx context.Context, conn *pgconn.PgConn) error {
 		_, err := ask(ctx, conn, `SELECT pg_sleep(60)`)
 		return err
 	})

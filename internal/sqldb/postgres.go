@@ -20,12 +20,12 @@ import (
 const (
 	leastPostgres = 150000 // server_version_num
 	startWait     = 30 * time.Second
-	leastConns    = 4 // one may be the upkeep's, two are a request's
+	leastConns    = 4 // a background task may hold one, a request two
 )
 
-// OpenPostgres opens the database of a URL or of libpq's key=value words and brings
-// its schema up to date while other nodes wait, unless Options.Attach is set. No
-// error holds a password.
+// OpenPostgres opens the database of a URL or of libpq's key=value words, and migrates
+// the schema while other nodes wait, unless Options.Attach is set. No error holds a
+// password.
 func OpenPostgres(ctx context.Context, dsn string, s Schema, o Options, on Events) (*DB, error) {
 	config, err := postgresConfig(dsn)
 	if err != nil {
@@ -44,7 +44,7 @@ func OpenPostgres(ctx context.Context, dsn string, s Schema, o Options, on Event
 	conns.SetMaxOpenConns(n)
 	conns.SetMaxIdleConns(n)
 	conns.SetConnMaxIdleTime(5 * time.Minute)
-	conns.SetConnMaxLifetime(time.Hour) // so that nodes find a new primary, and balance
+	conns.SetConnMaxLifetime(time.Hour) // so that nodes find a new primary and spread over servers
 	writes := &pool{db: conns, point: o.point(), log: o.log(), clock: o.clock(), may: h.current, posted: on.Posted}
 	db := &DB{dialect: postgresDialect(), Reads: conns, Writes: conns, writer: writes, clock: o.clock()}
 	if h != nil {
@@ -54,14 +54,14 @@ func OpenPostgres(ctx context.Context, dsn string, s Schema, o Options, on Event
 	return db, nil
 }
 
-// beatOver has the heart beat over a connection of its own: it is heard however
-// many requests wait for the others.
+// beatOver lets the heart renew the row over a connection of its own, so that it never
+// waits for the connections of requests.
 func (h *heart) beatOver(db *DB, config *pgx.ConnConfig) {
 	h.conns = stdlib.OpenDB(*config)
 	h.conns.SetMaxOpenConns(1)
 	h.conns.SetConnMaxLifetime(time.Hour)
-	h.write = running(h.conns)
-	h.again = func(ctx context.Context, register func(context.Context) error) error {
+	h.write = execOn(h.conns)
+	h.rejoin = func(ctx context.Context, register func(context.Context) error) error {
 		return db.Exclusive(ctx, schemaLock, func(ctx context.Context) error {
 			have, err := schemaOf(ctx, h.conns)
 			switch {
@@ -76,9 +76,9 @@ func (h *heart) beatOver(db *DB, config *pgx.ConnConfig) {
 	h.start()
 }
 
-// postgresConfig is the settings of every connection. What the DSN says itself
-// counts; without it nothing waits for ever, and a dead peer is noticed within
-// half a minute on both sides.
+// postgresConfig is the settings of every connection. Those of the DSN take
+// precedence. By default nothing waits forever, and both sides notice within half a
+// minute that the other is gone.
 func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 	config, err := parseAddress(dsn)
 	if err != nil {
@@ -102,10 +102,10 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 		}
 	}
 	config.RuntimeParams = startup
-	// After a failover the old server is left alone.
+	// After a failover the old primary is not used.
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	beginWith(config, settings)
-	afterwards(config, waitForDisk)
+	setOnConnect(config, settings)
+	onConnect(config, waitForDisk)
 	config.StatementCacheCapacity = keptTexts
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
@@ -113,28 +113,27 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// postgresName names the database without its secrets.
+// postgresName names the database without its password.
 func postgresName(c *pgx.ConnConfig) string {
 	return fmt.Sprintf("%s on %s:%d as %s", c.Database, c.Host, c.Port, c.User)
 }
 
-// schemaLock is held by whoever migrates, or becomes a node: none becomes one
+// schemaLock is held by a node that migrates or registers, so that none registers
 // while another migrates.
 const schemaLock = "schema"
 
-// prepareSchema checks the server, applies what is missing and registers the
-// node, one node at a time, on connections without a limit: an index may take its
-// time.
+// prepareSchema checks the server, migrates and registers the node, one node at a
+// time. Its connections have no timeouts: building an index may take long.
 func prepareSchema(ctx context.Context, config *pgx.ConnConfig, s Schema, o Options, h *heart) error {
-	unhurried := config.Copy()
-	beginWith(unhurried, map[string]string{"statement_timeout": "0", "lock_timeout": "0"})
-	conns := stdlib.OpenDB(*unhurried)
+	unlimited := config.Copy()
+	setOnConnect(unlimited, map[string]string{"statement_timeout": "0", "lock_timeout": "0"})
+	conns := stdlib.OpenDB(*unlimited)
 	defer conns.Close()
 	conns.SetMaxOpenConns(leastConns)
 	if err := awaitServer(ctx, conns, o); err != nil {
 		return err
 	}
-	if err := checkPooler(ctx, unhurried); err != nil {
+	if err := checkPooler(ctx, unlimited); err != nil {
 		return err
 	}
 	if err := checkServer(ctx, conns); err != nil {
@@ -149,12 +148,12 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, s Schema, o Opti
 			return err
 		}
 		h.schema = newest
-		return h.register(ctx, running(conns))
+		return h.register(ctx, execOn(conns))
 	})
 }
 
-// awaitServer waits while nobody answers. A server that answers and says no is
-// not asked again.
+// awaitServer waits until the server answers. It returns at once if the server answers
+// with an error that is not "starting" or "stopping".
 func awaitServer(ctx context.Context, conns *sql.DB, o Options) error {
 	wait := o.StartWait
 	if wait == 0 {
@@ -195,23 +194,23 @@ func checkServer(ctx context.Context, conns *sql.DB) error {
 		return fmt.Errorf("the server is PostgreSQL %s; granary needs 15 or later", version)
 	}
 	if encoding != "UTF8" {
-		return fmt.Errorf("its encoding is %s; make one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0", encoding)
+		return fmt.Errorf("its encoding is %s; create one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0", encoding)
 	}
 	return nil
 }
 
-// postgresFault turns what PostgreSQL answered into a fault.
+// postgresFault turns PostgreSQL's error into a fault.
 func postgresFault(e *pgconn.PgError) error {
 	switch e.Code {
 	case "23505": // unique_violation
 		return fault.Wrap(fault.Conflict, "", e)
-	case "22021", "22P05": // a character that no text has, zero above all
+	case "22021", "22P05": // a character that a text cannot have, a zero byte for example
 		return fault.Wrap(fault.Invalid, "a text is not valid UTF-8, or has a zero byte in it", e)
 	case "53100": // disk_full
 		return fault.Wrap(fault.Unavailable, "no space left for the database", e)
-	case "40001", "40P01", // it stood in the way of others too often
+	case "40001", "40P01", // still a serialization failure or a deadlock after all tries
 		"55P03", "57014", // lock_timeout, statement_timeout
-		"25006", "25P03": // read only since a failover, idle for too long
+		"25006", "25P03": // read-only since a failover, idle for too long
 		return fault.Wrap(fault.Unavailable, "", e)
 	}
 	switch e.Code[:min(2, len(e.Code))] {

@@ -14,39 +14,39 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// atStartup are the parameters that go with the request for a connection: the
-// first two are known to every pooler, the others can be given in no other way.
+// atStartup are the parameters of the startup message: every pooler knows the first
+// two, the others can be given in no other way.
 func atStartup() []string {
 	return []string{"application_name", "client_encoding", "options", "replication"}
 }
 
-// beginWith has every connection begin with these settings, behind those that it
-// began with before. A pooler refuses startup parameters that it does not know, so
-// they are set once the connection is there.
-func beginWith(config *pgx.ConnConfig, settings map[string]string) {
+// setOnConnect sets these settings on every new connection, after earlier ones. They
+// are set by a query because a pooler refuses startup parameters that it does not
+// know.
+func setOnConnect(config *pgx.ConnConfig, settings map[string]string) {
 	calls, values := make([]string, 0, len(settings)), make([][]byte, 0, 2*len(settings))
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		calls = append(calls, fmt.Sprintf("set_config($%d, $%d, false)", len(values)+1, len(values)+2))
 		values = append(values, []byte(name), []byte(settings[name]))
 	}
 	query := "SELECT " + strings.Join(calls, ", ")
-	afterwards(config, func(ctx context.Context, conn *pgconn.PgConn) error {
+	onConnect(config, func(ctx context.Context, conn *pgconn.PgConn) error {
 		_, err := conn.ExecParams(ctx, query, values, nil, nil, nil).Close()
 		return err
 	})
 }
 
-// waitForDisk has every commit wait for the disk, whatever the settings before
-// said: a 201 is a promise.
+// waitForDisk makes every commit wait for the disk, whatever the other settings say: a
+// 201 is a promise.
 func waitForDisk(ctx context.Context, conn *pgconn.PgConn) error {
 	_, err := ask(ctx, conn, `SELECT set_config('synchronous_commit', 'on', false)
 		WHERE current_setting('synchronous_commit') = 'off'`)
 	return err
 }
 
-// afterwards has every connection end its beginning with fn, within the limit of time
-// for connecting (which AfterConnect would not be).
-func afterwards(config *pgx.ConnConfig, fn func(context.Context, *pgconn.PgConn) error) {
+// onConnect calls fn at the end of every connect, within the timeout for connecting
+// (which does not cover AfterConnect).
+func onConnect(config *pgx.ConnConfig, fn func(context.Context, *pgconn.PgConn) error) {
 	before := config.ValidateConnect
 	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if err := before(ctx, conn); err != nil {
@@ -56,14 +56,14 @@ func afterwards(config *pgx.ConnConfig, fn func(context.Context, *pgconn.PgConn)
 	}
 }
 
-// rounds are how often checkPooler looks. In a pool that nobody else uses one is
-// enough: it lends what came back last. In a busy one each round may miss.
+// rounds is how many times checkPooler tries. An idle pool needs one: it lends the
+// connection that was returned last. In a busy pool a try may find nothing.
 const rounds = 20
 
-// checkPooler refuses a pooler that lends a connection of the server for one
-// transaction or statement: locks, settings and prepared statements would be left
-// on whichever it was. Two connections of ours then meet on one of the server's, or
-// one of ours does not find what it left there.
+// checkPooler refuses a pooler that lends a server's connection for one transaction or
+// statement: locks, settings and prepared statements would stay on whichever it was.
+// With such a pooler two of our connections share one of the server's, or one of ours
+// loses a setting.
 func checkPooler(ctx context.Context, config *pgx.ConnConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
@@ -74,7 +74,7 @@ func checkPooler(ctx context.Context, config *pgx.ConnConfig) error {
 	defer one.Close(ctx)
 	backend, err := ask(ctx, one, `SELECT pg_backend_pid()`)
 	if err != nil || backend == strconv.FormatUint(uint64(one.PID()), 10) {
-		return err // nobody is between, who would have a number of its own
+		return err // a pooler would report a process id of its own
 	}
 	other, err := pgconn.ConnectConfig(ctx, &config.Config)
 	if err != nil {
@@ -82,18 +82,18 @@ func checkPooler(ctx context.Context, config *pgx.ConnConfig) error {
 	}
 	defer other.Close(ctx)
 	for range rounds {
-		if err := meets(ctx, one, other); err != nil {
+		if err := probePooler(ctx, one, other); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// meets leaves a mark on one connection, and looks for it from both while the
+// probePooler makes a setting on one connection, and reads it from both while the
 // other is in a transaction.
-func meets(ctx context.Context, one, other *pgconn.PgConn) error {
-	mark := rand.Text()
-	if _, err := ask(ctx, one, `SELECT set_config('granary.mark', '`+mark+`', false)`); err != nil {
+func probePooler(ctx context.Context, one, other *pgconn.PgConn) error {
+	value := rand.Text()
+	if _, err := ask(ctx, one, `SELECT set_config('granary.mark', '`+value+`', false)`); err != nil {
 		return err
 	}
 	const look = `SELECT current_setting('granary.mark', true)`
@@ -109,20 +109,20 @@ func meets(ctx context.Context, one, other *pgconn.PgConn) error {
 	if err := errors.Join(err, err2, err3); err != nil {
 		return err
 	}
-	if theirs == mark || ours != mark {
+	if theirs == value || ours != value {
 		return poolerIn("transaction")
 	}
 	return nil
 }
 
-// poolerIn says what to do about a pooler in a mode that does not do.
+// poolerIn is the error for a pooler in a mode that granary cannot use.
 func poolerIn(mode string) error {
-	return fmt.Errorf("a pooler in %[1]s mode is between: it lends a connection for one %[1]s, but locks, settings and prepared statements belong to a connection; "+
-		"set pool_mode = session for this database in PgBouncer, or name PostgreSQL itself in the address", mode)
+	return fmt.Errorf("a pooler in %[1]s mode stands between granary and the server: it lends a connection for one %[1]s, but locks, settings and prepared statements belong to a connection; "+
+		"set pool_mode = session for this database in PgBouncer, or use the address of PostgreSQL itself", mode)
 }
 
-// ask runs one statement without preparing it, and returns the text it answers; ""
-// for NULL and for no rows.
+// ask runs one statement without preparing it, and returns the first text of its
+// answer; "" for NULL and for no rows.
 func ask(ctx context.Context, conn *pgconn.PgConn, statement string) (string, error) {
 	results, err := conn.Exec(ctx, statement).ReadAll()
 	if err != nil || len(results) == 0 || len(results[0].Rows) == 0 {

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// parseAddress reads a DSN. libpq's default for sslmode, "prefer", falls back to
-// plain text without a word: it is kept for this machine alone, and is "require"
-// for all others. What the DSN or PGSSLMODE say themselves counts.
+// parseAddress reads a DSN. libpq's default for sslmode, "prefer", silently falls back
+// to plain text: it stays the default on this machine, and is "require" for all
+// others. A mode in the DSN or in PGSSLMODE takes precedence.
 func parseAddress(dsn string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil || os.Getenv("PGSSLMODE") != "" || !fallsBackToPlain(config) {
@@ -22,8 +22,8 @@ func parseAddress(dsn string) (*pgx.ConnConfig, error) {
 	return pgx.ParseConfig(requiringTLS(dsn))
 }
 
-// fallsBackToPlain reports whether another machine is asked without TLS where
-// it was first asked with.
+// fallsBackToPlain reports whether another machine would be tried without TLS after a
+// try with TLS.
 func fallsBackToPlain(config *pgx.ConnConfig) bool {
 	host, withTLS := config.Host, config.TLSConfig != nil
 	for _, f := range config.Fallbacks {
@@ -40,14 +40,14 @@ func onThisMachine(host string) bool {
 	return err == nil && at.IsLoopback() || host == "localhost"
 }
 
-// requiringTLS puts a word in front of the DSN's own: of two the last counts.
+// requiringTLS puts sslmode=require before the DSN's own words: the last one counts.
 func requiringTLS(dsn string) string {
 	const word = "sslmode=require"
 	scheme, rest, _ := strings.Cut(dsn, "://")
 	if scheme != "postgres" && scheme != "postgresql" {
 		return word + " " + dsn
 	}
-	// Behind user and password, which end where pgx, too, sees their end.
+	// After user and password, which end where pgx sees their end.
 	begin := len(dsn) - len(rest)
 	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
 		begin += i + 1
@@ -56,8 +56,8 @@ func requiringTLS(dsn string) string {
 	return dsn[:begin] + where + "?" + word + "&" + words
 }
 
-// adviceOnTLS says what to do about an error that is about TLS; "" for any other.
-// Where TLS was only tried first, the server's answer in plain text is the error.
+// adviceOnTLS says what to do about an error of TLS; "" for any other. If TLS was only
+// tried first, the error is the server's answer in plain text.
 func adviceOnTLS(err error) string {
 	answer, _ := errors.AsType[*pgconn.PgError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
@@ -66,7 +66,7 @@ func adviceOnTLS(err error) string {
 	case untrusted || strings.Contains(err.Error(), "x509: "): // verify-ca has no type
 		return "correct the server's certificate, sslrootcert, or the host in the address"
 	case noTLS && answer == nil:
-		return "turn TLS on in the server (ssl = on), or say sslmode=disable in the address where nobody else can read the network"
+		return "turn TLS on in the server (ssl = on), or say sslmode=disable in the address if nobody else can read the network"
 	case !noTLS && answer != nil && answer.Code == "28000" && strings.HasSuffix(answer.Message, "no encryption"):
 		return "if the server demands TLS, say sslmode=verify-full in the address"
 	}

@@ -58,7 +58,7 @@ func (a authority) server(t *testing.T) (certificate, private []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
-// at is an address with another host name and other words.
+// at is an address with another host and other words.
 func at(t *testing.T, dsn, host, words string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -67,9 +67,9 @@ func at(t *testing.T, dsn, host, words string) string {
 	return u.String()
 }
 
-// A server is reached by TLS as the address says, and by default wherever it is
-// not this machine (0.0.0.0 is, and nobody can know). What cannot be is refused
-// at once, in one line that says what to do.
+// TLS is used as the address says, and by default for every other machine (0.0.0.0
+// counts as other). What is impossible is refused at once, in one line that says what
+// to do.
 func TestPostgresTLS(t *testing.T) {
 	ours, others := newAuthority(t, "ours"), newAuthority(t, "others")
 	cluster := metadbtest.NewCluster(t)
@@ -121,7 +121,7 @@ func TestPostgresTLS(t *testing.T) {
 	refused(at(t, encrypted, "127.0.0.1", "sslmode=disable"), "no encryption (SQLSTATE 28000); if the server demands TLS, say sslmode=verify-full in the address")
 }
 
-// Which hosts may be asked in plain text, as pgx understands the address.
+// The hosts that may be tried in plain text, as pgx reads the address.
 func TestTLSDefault(t *testing.T) {
 	for _, tc := range []struct {
 		dsn   string

@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// oneLine is an error whose text is one line, and names each address once. The
-// client library tells of each attempt to connect on a line of its own, and names
-// the address two or three times in it.
+// oneLine is an error in one line that names each address once. pgx reports each
+// attempt to connect on a line of its own, with the address two or three times.
 type oneLine struct{ error }
 
 func (e oneLine) Unwrap() error { return e.error }
@@ -43,7 +42,7 @@ func attempts(text string) string {
 	})
 }
 
-// eachOnce joins the lines of a text, each told once and in other words.
+// eachOnce joins the lines of a text, each rewritten by words, without repetitions.
 func eachOnce(text string, words func(line string) string) string {
 	var parts []string
 	for line := range strings.Lines(text) {

@@ -11,8 +11,8 @@ import (
 	"granary/internal/fault"
 )
 
-// What the client library says of a database that does not answer is one line, which
-// names each address once.
+// pgx's error about a database that does not answer becomes one line that names each
+// address once.
 func TestNoAnswerIsOneLine(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, ln, err)

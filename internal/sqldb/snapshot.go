@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Snapshot runs fn with queries that all see the same state. fixed says that
-// their texts come from a small set, so that preparing them pays.
+// Snapshot runs fn with queries that all read the same snapshot. fixed says that their
+// texts are from a small set, which is worth preparing.
 func (db *DB) Snapshot(ctx context.Context, fixed bool, fn func(Queries) error) error {
 	tx, err := db.Reads.BeginTx(ctx, db.dialect.view)
 	if err != nil {
@@ -31,9 +31,8 @@ type view struct {
 	fresh []string // texts to prepare
 }
 
-// known is the prepared statement of a text, nil where there is none yet.
-// Preparing takes a connection, which all others might hold until this view has
-// ended: it must wait.
+// known is the prepared statement of a text; nil if there is none yet. It is prepared
+// after this view: that takes a connection, and the others may wait for this view's.
 func (v *view) known(ctx context.Context, query string) *sql.Stmt {
 	if !v.fixed {
 		return nil
@@ -45,7 +44,8 @@ func (v *view) known(ctx context.Context, query string) *sql.Stmt {
 	return nil
 }
 
-// prepare is for the next view. Where it fails that one does without.
+// prepare prepares the new texts for the next view. If that fails, the next view runs
+// them unprepared.
 func (v *view) prepare() {
 	for _, query := range v.fresh {
 		_, _ = v.db.prepared(query)
@@ -58,12 +58,12 @@ func (v *view) Row(ctx context.Context, query string, args ...any) *sql.Row {
 	if stmt := v.known(ctx, query); stmt != nil {
 		return stmt.QueryRowContext(ctx, args...)
 	}
-	return v.tx.QueryRowContext(ctx, query, v.db.dialect.passing(query, args)...)
+	return v.tx.QueryRowContext(ctx, query, v.db.dialect.passedArgs(query, args)...)
 }
 
 func (v *view) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if stmt := v.known(ctx, query); stmt != nil {
 		return stmt.QueryContext(ctx, args...)
 	}
-	return v.tx.QueryContext(ctx, query, v.db.dialect.passing(query, args)...)
+	return v.tx.QueryContext(ctx, query, v.db.dialect.passedArgs(query, args)...)
 }

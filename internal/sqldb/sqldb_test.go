@@ -12,17 +12,17 @@ import (
 	"granary/internal/metadb/metadbtest"
 )
 
-// nodesSince is the migration of the tests' schema that makes the table of nodes.
+// nodesSince is the migration of the tests' schema that creates the table of nodes.
 const nodesSince = 2
 
-// files are the migrations of a program that keeps words.
+// files are the migrations of a program that stores words.
 func files() fs.FS {
 	all := fstest.MapFS{}
 	for _, kind := range []string{"sqlite", "postgres"} {
 		for name, text := range map[string]string{
 			"0001_words.sql": `CREATE TABLE words (word TEXT NOT NULL PRIMARY KEY, bytes ` + map[string]string{"sqlite": "BLOB", "postgres": "BYTEA"}[kind] + `);`,
 			"0002_nodes.sql": `CREATE TABLE nodes (id TEXT NOT NULL PRIMARY KEY, version TEXT NOT NULL, schema BIGINT NOT NULL, seen_at BIGINT NOT NULL);`,
-			"0003_more.sql":  exclusiveMark + "\nSELECT 1;",
+			"0003_more.sql":  exclusiveLine + "\nSELECT 1;",
 		} {
 			all[kind+"/"+name] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text + "\n")}
 		}
@@ -51,7 +51,7 @@ func openPostgres(t testing.TB, o Options) *DB {
 	return closing(t, db, err)
 }
 
-// migrated fills the database that all others are copies of.
+// migrated is the database of which all others are copies.
 func migrated(dsn string) error {
 	db, err := openServer(context.Background(), dsn, files(), Options{})
 	if err != nil {
@@ -79,7 +79,7 @@ func eachDatabase(t *testing.T, test func(t *testing.T, db *DB)) {
 	t.Run("postgres", func(t *testing.T) { test(t, openPostgres(t, Options{})) })
 }
 
-// must is a value that came without an error.
+// must returns a value that came without an error.
 func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 	if err != nil {
 		t.Fatal(err)
@@ -87,12 +87,12 @@ func must[T any](t interface{ Fatal(...any) }, v T, err error) T {
 	return v
 }
 
-// addWord is a transaction that writes a word, which no other may have written.
+// addWord is a transaction that inserts a word, which must be new.
 func addWord(word string) func(*Tx) error {
 	return func(t *Tx) error { return t.Exec(`INSERT INTO words (word) VALUES ($1)`, word) }
 }
 
-// words are those that are kept, in order.
+// words are the stored words, in order.
 func words(t *testing.T, db *DB) string {
 	t.Helper()
 	found, err := List(t.Context(), db, func(row Scanner) (w string, err error) { return w, row.Scan(&w) }, `SELECT word FROM words ORDER BY word`)

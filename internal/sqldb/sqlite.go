@@ -17,16 +17,16 @@ import (
 
 const readers = 4 // connections
 
-// logLimit is the length in bytes to which the file of the write-ahead log is cut
-// when the log starts over. Under load it stays below. A checkpoint alone leaves the
-// file as long as it ever was: the next write cuts it.
+// logLimit is the length in bytes to which the file of the write-ahead log is cut at
+// the first write after a checkpoint. Under load it stays shorter. A checkpoint by
+// itself does not shorten the file.
 const logLimit = 64 << 20
 
-// OpenSQLite opens the database file, creating it if it is missing, and brings its
-// schema up to date. The caller holds the lock that keeps other servers away. With
-// Options.Attach it needs no lock, and neither creates nor migrates.
+// OpenSQLite opens the database file, creates it if it is missing, and migrates the
+// schema. The caller holds the lock that keeps other servers away. With Options.Attach
+// it needs no lock, and neither creates nor migrates.
 func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events) (*DB, error) {
-	// SQLite gives the files beside it the mode of this one.
+	// SQLite gives its other files the mode of this one.
 	how := os.O_CREATE | os.O_RDWR
 	if o.Attach {
 		how = os.O_RDWR
@@ -69,7 +69,7 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 	go w.run()
 	db.foreign = newWatcher(w, on.Changed, o.log())
 	if h != nil {
-		h.again, h.write = unhindered, func(ctx context.Context, query string, args ...any) (int64, error) {
+		h.rejoin, h.write = registerNow, func(ctx context.Context, query string, args ...any) (int64, error) {
 			return Write(ctx, db, func(t *Tx) (int64, error) { return t.Count(query, args...) })
 		}
 		db.heart = h
@@ -78,8 +78,8 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 	return db, nil
 }
 
-// prepareSQLite brings the schema up to date and registers the server. Any other
-// node was killed: the file lock keeps others away.
+// prepareSQLite migrates the schema and registers the server. Rows of other nodes are
+// of servers that were killed: the file lock keeps others away.
 func prepareSQLite(ctx context.Context, writes *sql.DB, s Schema, o Options, h *heart) error {
 	if o.Attach {
 		return sameSchema(ctx, writes, sqliteDialect(), s)
@@ -90,19 +90,19 @@ func prepareSQLite(ctx context.Context, writes *sql.DB, s Schema, o Options, h *
 	}
 	h.schema = newest
 	_, err = writes.ExecContext(ctx, `DELETE FROM nodes`)
-	if err = errors.Join(err, h.register(ctx, running(writes))); err != nil {
-		o.log().Warn("database: this node cannot say that it is there; it tries again", "node", h.id, "error", err)
+	if err = errors.Join(err, h.register(ctx, execOn(writes))); err != nil {
+		o.log().Warn("database: cannot write the row of this node; retrying", "node", h.id, "error", err)
 	}
-	return nil // where the disk is full it reads all the same
+	return nil // with a full disk the server can still read
 }
 
-// unhindered is heart.again where nobody else migrates.
-func unhindered(ctx context.Context, register func(context.Context) error) error {
+// registerNow is heart.rejoin on SQLite, where no other node migrates.
+func registerNow(ctx context.Context, register func(context.Context) error) error {
 	return register(ctx)
 }
 
-// running runs statements on connections, and says how many rows changed.
-func running(conns *sql.DB) func(ctx context.Context, query string, args ...any) (int64, error) {
+// execOn runs statements on the connections, and returns how many rows changed.
+func execOn(conns *sql.DB) func(ctx context.Context, query string, args ...any) (int64, error) {
 	return func(ctx context.Context, query string, args ...any) (int64, error) {
 		result, err := conns.ExecContext(ctx, query, args...)
 		if err != nil {
@@ -113,8 +113,8 @@ func running(conns *sql.DB) func(ctx context.Context, query string, args ...any)
 	}
 }
 
-// writerConn is the connection that writes. It waits for the lock itself: see
-// writer.begin.
+// writerConn is the connection of the writer. writer.begin waits for the lock, not
+// SQLite.
 func writerConn(ctx context.Context, writes *sql.DB) (*sql.Conn, error) {
 	conn, err := writes.Conn(ctx)
 	if err != nil {
@@ -127,8 +127,7 @@ func writerConn(ctx context.Context, writes *sql.DB) (*sql.Conn, error) {
 }
 
 // openPool opens n connections. A commit is synced to disk before it returns
-// (synchronous=FULL): a 201 relies on that. Checkpoints are left to the
-// checkpointer.
+// (synchronous=FULL): a 201 relies on that. The checkpointer does the checkpoints.
 func openPool(path string, n int, extra string) (*sql.DB, error) {
 	pragmas := []string{
 		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
@@ -145,13 +144,13 @@ func openPool(path string, n int, extra string) (*sql.DB, error) {
 	return pool, nil
 }
 
-// busy reports that another process holds a lock.
+// busy reports whether another process holds the lock.
 func busy(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// sqliteFault turns what SQLite answered into a fault.
+// sqliteFault turns SQLite's error into a fault.
 func sqliteFault(e *sqlite.Error) error {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_CONSTRAINT:

@@ -10,16 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// Statement writes, and returns one row at most.
+// Statement writes, and returns at most one row.
 type Statement struct {
 	Query string
 	Args  []any
 	Into  []any // where the row is scanned to
-	Err   error // PostgreSQL's own, not a fault; sql.ErrNoRows if it returned no row
+	Err   error // PostgreSQL's, not a fault; sql.ErrNoRows if it returned no row
 }
 
-// Run runs a statement that is a transaction on its own, and retries it as do does.
-// The error is s.Err, too. Only PostgreSQL has it.
+// Run runs a statement as its own transaction, and retries it like Do. It returns
+// s.Err. Only for PostgreSQL.
 func (db *DB) Run(ctx context.Context, s *Statement) error {
 	p := db.writer.(*pool)
 	s.Err = retry(ctx, func() error {
@@ -37,7 +37,7 @@ func (db *DB) Run(ctx context.Context, s *Statement) error {
 }
 
 // RunTogether runs statements in one transaction and one round trip. An error means
-// that the transaction failed: see IsUndone. Only PostgreSQL has it.
+// that the transaction failed: see IsUndone. Only for PostgreSQL.
 func (db *DB) RunTogether(all []*Statement) error {
 	p := db.writer.(*pool)
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
@@ -71,20 +71,20 @@ func (db *DB) RunTogether(all []*Statement) error {
 	return err
 }
 
-// IsUndone reports that PostgreSQL refused a transaction and undid it. After any
-// other error the transaction may have been committed.
+// IsUndone reports whether PostgreSQL refused a transaction and rolled it back. After
+// any other error it may be committed.
 func IsUndone(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.SeverityUnlocalized == "ERROR"
 }
 
-// What PostgreSQL calls rows that may not be.
+// PostgreSQL's codes for refused rows.
 const (
 	UniqueViolation  = "23505"
 	NotNullViolation = "23502"
 )
 
-// IsRefused reports that PostgreSQL refused a row of the table, for this code.
+// IsRefused reports whether PostgreSQL refused a row of the table with this code.
 func IsRefused(err error, code, table string) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.Code == code && e.TableName == table

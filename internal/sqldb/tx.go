@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// transactor runs transactions. fn's error undoes what fn did, and is returned.
-// A caller that leaves before its turn changes nothing; once its turn has come
-// it waits for the end. fn may run again where the database asks for that, and
-// only what the last run did is kept.
+// transactor runs transactions. If fn fails, it is rolled back and its error returned.
+// A caller whose context ends before fn runs changes nothing; after that it waits for
+// the end. fn may be retried, and only its last run is kept.
 type transactor interface {
 	do(ctx context.Context, fn func(*Tx) error) error
 	close() error
@@ -17,19 +16,19 @@ type transactor interface {
 
 // Tx is a transaction that writes.
 type Tx struct {
-	Via    Runner // runs the texts of this transaction
-	posted bool   // since the last commit
+	Via    Runner
+	posted bool // Post was called since the last commit
 	clock  func() time.Time
 }
 
 // Now is the time by Options.Now.
 func (t *Tx) Now() time.Time { return t.clock() }
 
-// Post has Events.Posted called once the transaction is committed.
+// Post asks for a call of Events.Posted after the commit.
 func (t *Tx) Post() { t.posted = true }
 
-// Runner runs texts inside a transaction. Those of Exec and Row are fixed, so that it
-// pays to keep them prepared.
+// Runner runs statements inside a transaction. The texts of Exec and Row are fixed,
+// and are kept prepared.
 type Runner interface {
 	Exec(query string, args ...any) (sql.Result, error)
 	Row(query string, args ...any) *sql.Row
@@ -42,7 +41,7 @@ func (t *Tx) Exec(query string, args ...any) error {
 	return Classify(err)
 }
 
-// Count is exec for a statement whose number of changed rows matters.
+// Count is Exec that returns how many rows were changed.
 func (t *Tx) Count(query string, args ...any) (int64, error) {
 	result, err := t.Via.Exec(query, args...)
 	if err != nil {
@@ -69,19 +68,20 @@ func (t *Tx) Insert(query string, args ...any) (int64, error) {
 	return id, Classify(err)
 }
 
-// Do runs fn in a transaction that writes, and returns once it is durable. fn's error
-// undoes what fn did, and is returned. fn may run more than once; only what its last
-// run did is kept. A caller that leaves before its turn changes nothing.
+// Do runs fn in a transaction that writes, and returns once it is durable. If fn
+// fails, the transaction is rolled back and fn's error returned. fn may be retried;
+// only its last run is kept. A caller whose context ends before fn runs changes
+// nothing.
 func (db *DB) Do(ctx context.Context, fn func(*Tx) error) error { return db.writer.do(ctx, fn) }
 
-// IDs reads a column of ids, or of what a statement returns.
+// IDs reads a column of ids, also from RETURNING.
 func (t *Tx) IDs(ctx context.Context, query string, args ...any) ([]int64, error) {
 	return List(ctx, t, func(row Scanner) (n int64, err error) { return n, row.Scan(&n) }, query, args...)
 }
 
-// Write runs fn in a transaction, as do does, and returns what it returns. Other
-// transactions may run in parallel: fn must update a row before it relies on what it
-// read from it, for the update locks the row until the commit.
+// Write runs fn in a transaction, like Do, and returns its result. Other transactions
+// may run in parallel: fn must update a row before it relies on what it read from it,
+// for the update locks the row until the commit.
 func Write[T any](ctx context.Context, db *DB, fn func(*Tx) (T, error)) (T, error) {
 	var result T
 	err := db.Do(ctx, func(t *Tx) (err error) {

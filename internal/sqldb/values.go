@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Micros is a time as it is kept.
+// Micros is a time as a column holds it.
 func Micros(t time.Time) int64 { return t.UnixMicro() }
 
-// OptionalMicros is a time that may be missing, as it is kept.
+// OptionalMicros is a time, or NULL, as a column holds it.
 func OptionalMicros(t *time.Time) any {
 	if t == nil {
 		return nil
@@ -17,10 +17,10 @@ func OptionalMicros(t *time.Time) any {
 	return Micros(*t)
 }
 
-// Moment reads a kept time.
+// Moment is the time of a column.
 func Moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// OptionalMoment reads a kept time that may be missing.
+// OptionalMoment is the time of a nullable column.
 func OptionalMoment(us sql.NullInt64) *time.Time {
 	if !us.Valid {
 		return nil
@@ -29,7 +29,7 @@ func OptionalMoment(us sql.NullInt64) *time.Time {
 	return &t
 }
 
-// Optional is a value that may be missing, as it is kept.
+// Optional is a value, or NULL, as a column holds it.
 func Optional[T any](v *T) any {
 	if v == nil {
 		return nil
@@ -37,7 +37,7 @@ func Optional[T any](v *T) any {
 	return *v
 }
 
-// OptionalBool is a bool that may be missing, as it is kept.
+// OptionalBool is a bool, or NULL, as a column holds it.
 func OptionalBool(v *bool) any {
 	if v == nil {
 		return nil
@@ -45,7 +45,7 @@ func OptionalBool(v *bool) any {
 	return Bool(*v)
 }
 
-// Pointer is the other way round.
+// Pointer is the value of a nullable column.
 func Pointer[T any](v sql.Null[T]) *T {
 	if !v.Valid {
 		return nil
@@ -53,7 +53,7 @@ func Pointer[T any](v sql.Null[T]) *T {
 	return &v.V
 }
 
-// NullID is a reference as it is kept: 0 is none.
+// NullID is a reference as a column holds it: 0 is NULL.
 func NullID(n int64) any {
 	if n == 0 {
 		return nil
@@ -61,10 +61,10 @@ func NullID(n int64) any {
 	return n
 }
 
-// Lower is a text made comparable whatever its case.
+// Lower is a text in lower case, for comparisons whatever the case.
 func Lower(s string) string { return strings.ToLower(s) }
 
-// Bool is a bool as it is kept.
+// Bool is a bool as a column holds it.
 func Bool(v bool) int {
 	if v {
 		return 1

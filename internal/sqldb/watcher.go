@@ -8,22 +8,22 @@ import (
 	"granary/internal/trouble"
 )
 
-// lookEvery is how often the watcher looks: a foreign change counts within a
-// second, with time to spare.
+// lookEvery is how often the watcher looks: a change by another process must count
+// within a second.
 const lookEvery = 500 * time.Millisecond
 
-// watcher notices that another process wrote to the SQLite file: granary admin next
-// to a server.
+// watcher notices that another process, granary admin next to a server, wrote to the
+// SQLite file.
 type watcher struct {
 	changed func() // Events.Changed
 	writer  *writer
 	trouble *trouble.Trouble
-	version int64 // as the writer's connection saw it last
+	version int64 // PRAGMA data_version at the last look
 	quit    chan struct{}
 	ended   chan struct{}
 }
 
-// newWatcher begins to watch: what is written from here on is noticed.
+// newWatcher starts to watch: what is written after it returns is noticed.
 func newWatcher(w *writer, changed func(), log *slog.Logger) *watcher {
 	o := &watcher{changed: changed, writer: w, quit: make(chan struct{}), ended: make(chan struct{})}
 	o.trouble = trouble.New(log, "database: cannot tell whether another process changed the database; retrying", "database: changes by other processes are seen again")
@@ -46,8 +46,8 @@ func (o *watcher) run() {
 	}
 }
 
-// look asks on the writer's connection, whose own commits do not count: of this
-// process nobody else commits.
+// look asks on the writer's connection, whose own commits do not count. No other
+// connection of this process commits.
 func (o *watcher) look() {
 	var version int64
 	err := o.writer.outside(context.Background(), func(*Tx) error {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// server is a SQLite database, and where it is.
+// server is a SQLite database and its path.
 func server(t *testing.T) (db *DB, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "granary.db")
@@ -19,7 +19,7 @@ func server(t *testing.T) (db *DB, path string) {
 	return closing(t, db, err), path
 }
 
-// A server's own commits and folds are no reason to forget anything.
+// A server's own commits and checkpoints do not count as changes by others.
 func TestOwnWritesAreNotForeign(t *testing.T) {
 	db, path := server(t)
 	version := func() (v int64) {
@@ -45,7 +45,7 @@ func TestOwnWritesAreNotForeign(t *testing.T) {
 	}
 }
 
-// Both get their turn, however busy the server is, and nothing is lost.
+// Both processes can write, however busy the server is, and no write is lost.
 func TestBesideABusyServer(t *testing.T) {
 	db, path := server(t)
 	beside, err := openLite(t.Context(), path, files(), Options{Attach: true})
@@ -85,7 +85,7 @@ func TestBesideABusyServer(t *testing.T) {
 	}
 }
 
-// Beside a server nothing is created, and no other schema is touched.
+// With Attach nothing is created, and no other schema is touched.
 func TestBesideRefuses(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "missing.db")
@@ -97,7 +97,7 @@ func TestBesideRefuses(t *testing.T) {
 		t.Errorf("it was made: %v", err)
 	}
 	for _, tt := range []struct{ spoil, want string }{
-		{`DROP TABLE goose_db_version`, "it holds no records of granary; granary serve makes them"},
+		{`DROP TABLE goose_db_version`, "it is no database of granary; granary serve creates the schema"},
 		{`DELETE FROM goose_db_version WHERE version_id > 1`, "it has schema version 1, older than the"},
 		{`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)`, "it has schema version 9999, newer than the"},
 	} {

@@ -7,8 +7,8 @@ import (
 	"granary/internal/page"
 )
 
-// Where gathers the conditions and the arguments of a query with optional
-// filters. Arguments are numbered in the order of their first appearance.
+// Where collects the conditions and arguments of a query with optional filters.
+// Arguments are numbered in the order in which they were added.
 type Where struct {
 	Conditions []string
 	Args       []any
@@ -19,7 +19,7 @@ func (w *Where) And(condition string, args ...any) {
 	w.Conditions = append(w.Conditions, w.Bind(condition, args...))
 }
 
-// Bind numbers the arguments of a piece of text.
+// Bind adds arguments, and puts the number of each in place of a "?".
 func (w *Where) Bind(text string, args ...any) string {
 	for _, arg := range args {
 		w.Args = append(w.Args, arg)
@@ -28,34 +28,34 @@ func (w *Where) Bind(text string, args ...any) string {
 	return text
 }
 
-// In adds a condition that a column has one of the values; none given, none
-// required.
+// In adds the condition that a column has one of the values, or with not, none of
+// them. Without values it adds nothing.
 func (w *Where) In(column string, not bool, values []int64) {
 	if len(values) == 0 {
 		return
 	}
-	marks := make([]string, len(values))
+	placeholders := make([]string, len(values))
 	for i, v := range values {
-		marks[i] = w.Bind("?", v)
+		placeholders[i] = w.Bind("?", v)
 	}
 	operator := " IN ("
 	if not {
 		operator = " NOT IN ("
 	}
-	w.And(column + operator + strings.Join(marks, ", ") + ")")
+	w.And(column + operator + strings.Join(placeholders, ", ") + ")")
 }
 
-// Matching is a condition that a part of one of the columns is the text,
-// whatever its case. The database folds ASCII only; beyond that the text has to
-// be spelled as it is kept, or in lower case.
+// Matching is the condition that one of the columns contains the text, whatever its
+// case. The database lowers ASCII only; other letters must be spelled as the column
+// has them, or in lower case.
 func (w *Where) Matching(part string, columns ...string) string {
 	return w.MatchingAs(Like, part, columns...)
 }
 
-// MatchingAs is matching for a text that pattern makes a pattern of.
+// MatchingAs is Matching with the LIKE pattern that pattern makes of the text.
 func (w *Where) MatchingAs(pattern func(string) string, part string, columns ...string) string {
 	spelled := []string{Lower(part)}
-	if as := foldASCII(part); as != spelled[0] {
+	if as := lowerASCII(part); as != spelled[0] {
 		spelled = append(spelled, as)
 	}
 	var either []string
@@ -67,8 +67,8 @@ func (w *Where) MatchingAs(pattern func(string) string, part string, columns ...
 	return "(" + strings.Join(either, " OR ") + ")"
 }
 
-// foldASCII is a text in lower case as the databases have it.
-func foldASCII(s string) string {
+// lowerASCII is a text in lower case as the databases make it.
+func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'
@@ -85,15 +85,15 @@ func (w *Where) String() string {
 	return " WHERE " + strings.Join(w.Conditions, " AND ")
 }
 
-// Limit is the end of a query for one page.
+// Limit is the LIMIT clause of a page.
 func (w *Where) Limit(p page.Request) string {
 	return w.Bind(" LIMIT ? OFFSET ?", p.Size, p.Offset())
 }
 
-// Like is a pattern for LIKE ... ESCAPE '\' that finds the part.
+// Like is a pattern for LIKE ... ESCAPE '\' that finds the text anywhere.
 func Like(part string) string { return "%" + Literal(part) + "%" }
 
-// Literal is a text as a part of such a pattern.
+// Literal is a text escaped for such a pattern.
 func Literal(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }

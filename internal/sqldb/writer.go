@@ -13,10 +13,10 @@ import (
 	"granary/internal/fault"
 )
 
-// writer is the one hand that writes. Whoever waits while it syncs is taken
-// into the next transaction together, each in a savepoint of its own, so that
-// many publishers share one sync (group commit) and none sees another's
-// failure.
+// writer runs all transactions of SQLite on one connection. Transactions that wait
+// during a sync run together in the next batch, each in its own savepoint: many
+// publishers share one sync (group commit), and one that fails does not affect the
+// others.
 type writer struct {
 	conn      *kept
 	tx        *Tx
@@ -24,7 +24,7 @@ type writer struct {
 	quit      chan struct{}
 	ended     chan struct{}
 	point     func(point string)
-	committed func(n int) // is called after n transactions were committed; set before the first
+	committed func(n int) // called after n transactions were committed; set before run
 	posted    func()      // Events.Posted
 
 	reserve func() bool // Options.Reserve
@@ -41,7 +41,7 @@ type job struct {
 
 const (
 	queueLength = 256
-	batchLimit  = 128 // transactions that share a sync
+	batchLimit  = 128 // transactions in a batch
 )
 
 func newWriter(conn *sql.Conn, o Options, on Events) *writer {
@@ -58,15 +58,15 @@ func newWriter(conn *sql.Conn, o Options, on Events) *writer {
 	return w
 }
 
-// errClosed is what a caller gets that comes after Close.
+// ErrClosed is the error of a transaction that comes after Close.
 var ErrClosed = errors.New("the database is closed")
 
-// do runs fn in a transaction and returns once it is durable. fn's error undoes
-// what fn did, and is returned. A caller that leaves before its turn changes
-// nothing; once its turn has come it waits for the end.
+// do runs fn in a transaction and returns once it is durable. If fn fails, its
+// savepoint is rolled back and its error returned. A caller whose context ends before
+// fn runs changes nothing; after that it waits for the end.
 func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
 	err := w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
-	if w.draws(ctx, err) {
+	if w.retriesWithReserve(ctx, err) {
 		err = w.wait(&job{ctx: ctx, do: fn, done: make(chan struct{})})
 	}
 	return err
@@ -119,18 +119,18 @@ func (w *writer) run() {
 		case <-w.quit:
 			return
 		}
-		var apart *job
-		for len(batch) < batchLimit && len(w.queue) > 0 && apart == nil {
+		var next *job
+		for len(batch) < batchLimit && len(w.queue) > 0 && next == nil {
 			if j := <-w.queue; j.outside {
-				apart = j
+				next = j
 			} else {
 				batch = append(batch, j)
 			}
 		}
 		w.commit(batch)
 		clear(batch)
-		if apart != nil {
-			w.runOutside(apart)
+		if next != nil {
+			w.runOutside(next)
 		}
 	}
 }
@@ -140,8 +140,7 @@ func (w *writer) runOutside(j *job) {
 	close(j.done)
 }
 
-// commit runs a batch. Where the database fails as a whole, every job in it
-// fails.
+// commit runs a batch. If its transaction fails, every job in it fails.
 func (w *writer) commit(batch []*job) {
 	err := w.begin()
 	if err == nil {
@@ -174,10 +173,9 @@ const (
 	lockPause = time.Millisecond
 )
 
-// begin takes SQLite's lock. Another process may hold it: granary admin beside a
-// server. A server under load lets go of it only for the moment between two
-// transactions, which SQLite's own wait, up to 100 ms from look to look, meets
-// late.
+// begin takes SQLite's lock, which granary admin next to a server may hold. A server
+// under load releases it only for a moment between two transactions. SQLite's own wait
+// polls up to 100 ms apart, and would often miss that moment.
 func (w *writer) begin() error {
 	for until := time.Now().Add(lockWait); ; time.Sleep(lockPause) {
 		err := w.exec("BEGIN IMMEDIATE")
@@ -208,7 +206,7 @@ func (w *writer) runAll(batch []*job) error {
 	return nil
 }
 
-// protect turns a panic of one job into its error: the writer must live.
+// protect turns a panic of fn into an error: the writer must go on.
 func protect(fn func(*Tx) error, t *Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -220,8 +218,8 @@ func protect(fn func(*Tx) error, t *Tx) (err error) {
 
 func (w *writer) exec(query string) error { return w.tx.Exec(query) }
 
-// kept is the writer's connection with its prepared statements. They are not
-// cut short when a caller leaves: they are short by themselves.
+// kept is the writer's connection with its prepared statements. They are short, and
+// are not cancelled if a caller's context ends.
 type kept struct {
 	conn  *sql.Conn
 	log   *slog.Logger
@@ -259,8 +257,8 @@ func (k *kept) Rows(query string, args ...any) (*sql.Rows, error) {
 	return k.conn.QueryContext(context.Background(), query, args...)
 }
 
-// undo ends a failed transaction. SQLite may have undone it already: where the disk
-// was full it has.
+// undo rolls back a failed transaction. SQLite may have done that already, on a full
+// disk for example.
 func (k *kept) undo() {
 	_, err := k.conn.ExecContext(context.Background(), "ROLLBACK")
 	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {

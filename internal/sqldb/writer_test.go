@@ -34,7 +34,7 @@ func hold(t *testing.T, db *DB) (release func()) {
 	}
 }
 
-// Whoever waits is committed together, and each stands or falls alone.
+// Transactions that wait are committed together, and each succeeds or fails alone.
 func TestGroupCommit(t *testing.T) {
 	commits := 0
 	db, err := openLite(t.Context(), filepath.Join(t.TempDir(), "g.db"), files(), Options{CrashPoint: func(point string) {
@@ -99,7 +99,7 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// sqliteWriter is the one hand that writes.
+// sqliteWriter is the writer of a database.
 func sqliteWriter(db *DB) *writer { return db.writer.(*writer) }
 
 type failing struct{}
@@ -123,7 +123,7 @@ func TestWriterLeavesWhoLeft(t *testing.T) {
 	}
 }
 
-// Close lets nobody hang: each waiter is committed or told.
+// Close leaves nobody waiting: each transaction is committed or gets an error.
 func TestCloseWhileWaiting(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "g.db")
 	db, err := openLite(t.Context(), path, files(), Options{})
