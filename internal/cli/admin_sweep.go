@@ -34,8 +34,8 @@ func (a *admin) sweep() *cobra.Command {
 		})
 	cmd.Long = "Remove blobs that have had no record for an hour; without this command the server waits\n" +
 		"for a day. Use it on a full disk, after deleting packages. The server that sweeps for all\n" +
-		"does the work, and this command waits for it. An older copy of the database (a backup)\n" +
-		"may name blobs that are removed, if they were not copied yet.\n\n" + adminHelp
+		"does the work, and this command waits for it. A backup of the database may still name\n" +
+		"blobs that this command removes: copy the blobs before.\n\n" + adminHelp
 	cmd.Flags().BoolVar(&now, "now", false, "do it now")
 	return cmd
 }

@@ -25,7 +25,7 @@ type finding struct {
 
 func (o *finding) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out files that match this `pattern`; may be repeated")
-	f.StringVar(&o.links, "links", linksError, "links that lead out of a directory: error, skip or follow; skip leaves out broken ones, and those to directories, too")
+	f.StringVar(&o.links, "links", linksError, "what to do with links that lead out of a directory: error, skip or follow; skip also leaves out broken links and links to directories")
 }
 
 // finder is one that goes by the flags.

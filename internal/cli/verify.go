@@ -23,12 +23,12 @@ func newVerify(env Env) *cobra.Command {
 		Use:   "verify PROJECT NAME[@VERSION] [DIRECTORY]",
 		Short: "Compare a directory, or a SHA256SUMS, with a package",
 		Long: "Compare the files below a directory (by default the current one), or with --sums a list\n" +
-			"in the format of sha256sum, with a package, by their SHA-256. A file that only one of\n" +
-			"both has is a difference, too. VERSION is as in granary pull. Exit code 5 means that\n" +
+			"in the format of sha256sum, with a package, by their SHA-256. A file that only one\n" +
+			"side has is a difference, too. VERSION is as in granary pull. Exit code 5 means that\n" +
 			"something differs.\n\n" +
 			"Files that granary push would leave out of the directory (.git, files that a\n" +
 			".granaryignore names, pull's own files) count only if the package has them. Files that\n" +
-			"--exclude names are left out of both.",
+			"--exclude names are left out on both sides.",
 		Example: "  granary verify acme/tools firmware@1.4.0 vendor/\n" +
 			"  granary verify acme/tools firmware@1.4.0 --sums SHA256SUMS",
 		Args: packageArguments(2, 4),

@@ -134,9 +134,9 @@ func newVersionSet(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set --variable KEY VERSION",
 		Short: "Write a version back to a CI/CD variable, unless it changed meanwhile",
-		Long: "Write a version back to a CI/CD variable, unless it changed meanwhile: VERSION has to\n" +
-			"be one that next would give for the current value, or, with --from, the current value\n" +
-			"has to be that one. On granary the write itself is conditional (If-Match), so of two\n" +
+		Long: "Write a version back to a CI/CD variable, unless it changed meanwhile: VERSION must\n" +
+			"be one that next would print for the current value; with --from, the current value must\n" +
+			"be the one that --from names. On granary the write itself is conditional (If-Match), so of two\n" +
 			"concurrent writes one is refused. GitLab has no conditional writes: there the value is\n" +
 			"read again just before the write, and concurrent writes are not detected.",
 		Args: arguments(1, 1),

@@ -182,7 +182,7 @@ func rateLimits() []setting {
 			func(c *Config) *RateLimit { return &c.RateLimitAnonymous }),
 		rateLimit("rate-limit-authenticated", "0", "answer 429 to a user or deploy token after `requests/seconds`, such as 1000/15; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitAuthenticated }),
-		rateLimit("rate-limit-writes", "600/60", "answer 429 to a user who is no administrator after `requests/seconds` that change tokens, members, jobs, hooks and other settings; 0 for no limit",
+		rateLimit("rate-limit-writes", "600/60", "answer 429 to a user who is no administrator after `requests/seconds` that change tokens, members, jobs, webhooks and other settings; 0 for no limit",
 			func(c *Config) *RateLimit { return &c.RateLimitWrites }),
 	}
 }
