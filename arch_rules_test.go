@@ -1,9 +1,9 @@
 package granary_test
 
-// The rules of the house: which room may import what, and why. Whoever needs
-// an import that is not here adds it here, with the reason, in the same
-// commit; then `go test . -run TestLinterHasTheseRules -update` brings them to
-// the linter. Tests are free: a rule's test may use the real database.
+// The rules of the house: which room may import what, and why. If you need an import
+// that is not here, add it here, with the reason, in the same commit; then
+// `go test . -run TestLinterHasTheseRules -update` brings the rules to the linter. Tests
+// are free: a rule's test may use the real database.
 
 // room is a package, or a package and those below it that are no rooms of
 // their own.
@@ -47,9 +47,8 @@ func rooms() []room {
 		{"internal/metadb/metadbtest", []string{"metadb", "sqldb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
 		{"internal/metadb/recordstest", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "webhooks/deliver", "projects", "auth", "gate", "access", "blob", "fault", "page"}, "the suite holds any records to the contracts of the rooms, so it knows none"},
 		{"internal/api", []string{"gate", "trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
-		{"internal/ui", []string{"gate", "audit", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "fault", "page"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/client", []string{"filelock", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
 		{"dev/cluster", []string{"dev/servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
@@ -74,7 +73,7 @@ func limits() []limit {
 	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/webhooks", "internal/naming", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest", "internal/metadb/recordstest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/sqldb", "internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one text for each query, and it is in metadb"},
@@ -98,13 +97,11 @@ func limits() []limit {
 		{pkg: "github.com/bmatcuk/doublestar", only: []string{"internal/cli"}, why: "patterns of files are the command line's"},
 		{pkg: "golang.org/x/term", only: []string{"internal/cli"}, why: "only the command line has a terminal"},
 		{pkg: "go.yaml.in/yaml", only: []string{"internal/config", "internal/openapi"}, why: "the settings file and the OpenAPI document are the only YAML"},
-		{pkg: "golang.org/x/crypto", only: []string{"internal/auth"}, why: "credentials are auth's; digests need only the standard library"},
 		{pkg: "golang.org/x/sys", only: []string{"internal/blob/disk", "internal/daemon", "internal/filelock", "internal/httpd"}, why: "system calls are for the disk store, for locks, for sockets, and for starting and stopping"},
 		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
 		{pkg: "github.com/santhosh-tekuri/jsonschema", only: tests, why: "for tests only: answers are held against the OpenAPI document"},
 		{pkg: "github.com/chromedp/chromedp", only: []string{"e2e"}, why: "for tests only: a browser asks as pages do"},
-		{pkg: "pgregory.net/rapid", only: tests, why: "for tests only"},
 		{pkg: "gitlab.com/gitlab-org/api/client-go", only: []string{"e2e"}, why: "for tests only: it is the user nobody here wrote"},
 	}
 }

@@ -9,6 +9,10 @@ import (
 )
 
 const (
+	sweepFirst = time.Minute // after the upkeep came to this node
+	sweepEvery = time.Hour
+	askedEvery = time.Second // between looks for a requested sweep
+
 	countBlobsEvery = 10 * time.Second
 	countBlobsStep  = 10_000 // rows that one query adds up
 )

@@ -13,12 +13,9 @@ import (
 
 const (
 	flushEvery  = 5 * time.Second // how much of "last downloaded" and "last used" a crash may forget
-	sweepFirst  = time.Minute     // after the upkeep came to this node
-	sweepEvery  = time.Hour
-	foldEvery   = 5 * time.Second
+	sumEvery    = 5 * time.Second
 	countEvery  = 5 * time.Second // the nodes
 	retryUpkeep = 2 * time.Second // after it was lost
-	askedEvery  = time.Second     // between looks for a requested sweep
 	keepEvery   = time.Second     // the reserve
 )
 
@@ -66,11 +63,11 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 	}
 }
 
-// upkeep folds counters, sweeps and removes expired data until ctx is done.
+// upkeep sums counters, sweeps and removes expired data until ctx is done.
 func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	var both sync.WaitGroup
 	both.Go(func() {
-		every(ctx, foldEvery, func() {
+		every(ctx, sumEvery, func() {
 			s.tasks.do(ctx, log, "counters", func(ctx context.Context) (int, error) { return 0, s.db.SumCounters(ctx) })
 		})
 	})

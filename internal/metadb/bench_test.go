@@ -123,9 +123,9 @@ func BenchmarkFindFile(b *testing.B) {
 	}
 }
 
-// BenchmarkFindPlace is the cost of permission for a request: cached, and after a
+// BenchmarkFindPackageProject is the cost of permission for a request: cached, and after a
 // change.
-func BenchmarkFindPlace(b *testing.B) {
+func BenchmarkFindPackageProject(b *testing.B) {
 	ctx := context.Background()
 	db, _, actor := benchDB(b)
 	b.Run("remembered", func(b *testing.B) {

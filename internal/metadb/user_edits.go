@@ -169,5 +169,5 @@ func (t tx) leavesNoProject(ctx context.Context, namespaceID int64) error {
 		return err
 	}
 	return fault.New(fault.Conflict, "User cannot be removed while projects are in their namespace: "+strings.Join(names, ", ")+
-		". Transfer or delete them first, or say hard_delete=true to delete them and their packages, too.")
+		". Transfer or delete them first, or set hard_delete=true to delete them and their packages, too.")
 }

@@ -1,6 +1,10 @@
 package registry
 
-import "granary/internal/fault"
+import (
+	"strconv"
+
+	"granary/internal/fault"
+)
 
 // Limits are how many protection rules and uploads a project may have. Packages and
 // files are not limited: they are what a registry is for.
@@ -23,4 +27,20 @@ func (r *Registry) limits() Limits {
 		return DefaultLimits()
 	}
 	return r.Limits
+}
+
+// limit is the largest file that the project accepts, in bytes; 0 for no limit.
+func (r *Registry) limit(p Project) int64 {
+	if p.MaxFileSize != nil {
+		return *p.MaxFileSize
+	}
+	return r.MaxFileSize
+}
+
+func tooLarge(size, limit int64) error {
+	cause := "limit is " + strconv.FormatInt(limit, 10) + " bytes"
+	if size > limit {
+		cause = strconv.FormatInt(size, 10) + " bytes, " + cause
+	}
+	return &fault.Error{Kind: fault.TooLarge, Msg: "File is too large", Err: sizeError(cause)}
 }

@@ -4,13 +4,11 @@ package registry
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/blob"
-	"granary/internal/fault"
 	"granary/internal/gate"
 	"granary/internal/naming"
 )
@@ -146,22 +144,6 @@ type Registry struct {
 // entity is the project as audit events name it.
 func (p Project) entity() audit.Entity {
 	return audit.Entity{Type: audit.Project, ID: p.ProjectID, Path: p.FullPath}
-}
-
-// limit is the largest file that the project accepts, in bytes; 0 for no limit.
-func (r *Registry) limit(p Project) int64 {
-	if p.MaxFileSize != nil {
-		return *p.MaxFileSize
-	}
-	return r.MaxFileSize
-}
-
-func tooLarge(size, limit int64) error {
-	cause := "limit is " + strconv.FormatInt(limit, 10) + " bytes"
-	if size > limit {
-		cause = strconv.FormatInt(size, 10) + " bytes, " + cause
-	}
-	return &fault.Error{Kind: fault.TooLarge, Msg: "File is too large", Err: sizeError(cause)}
 }
 
 // sizeError is the detail of a refusal for size, for the log.
