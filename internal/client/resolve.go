@@ -1,11 +1,14 @@
 package client
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+
+	"granary/internal/versions"
 
 	"github.com/Masterminds/semver/v3"
 )
@@ -128,31 +131,19 @@ func LooksLikeVersion(text string) bool {
 	return err == nil
 }
 
-// SortVersions returns packages by name, then semantic versions in their order,
-// after all others. Of equal ones the later comes later.
+// SortVersions returns packages by name, then by version: semantic versions in their
+// order, after all others in natural order. Of equal ones the later comes later.
 func SortVersions(packages []Package) []Package {
 	type row struct {
 		Package
-		v *semver.Version
+		key []byte
 	}
 	rows := make([]row, len(packages))
 	for i, p := range packages {
-		rows[i].Package = p
-		if v, err := semver.NewVersion(p.Version); err == nil {
-			rows[i].v = v
-		}
+		rows[i] = row{p, versions.Key(p.Version)}
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
-		byVersion := 0
-		switch {
-		case a.v != nil && b.v != nil:
-			byVersion = a.v.Compare(b.v)
-		case a.v != nil:
-			byVersion = 1
-		case b.v != nil:
-			byVersion = -1
-		}
-		return cmp.Or(strings.Compare(a.Name, b.Name), byVersion, a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(strings.Compare(a.Name, b.Name), bytes.Compare(a.key, b.key), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	sorted := make([]Package, len(rows))
 	for i, r := range rows {

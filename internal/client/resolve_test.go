@@ -66,7 +66,7 @@ func TestChoose(t *testing.T) {
 		want    string // or words of the error
 		kind    client.Kind
 	}{
-		{version: "", want: "nightly 1.x 0.9.0 1.9.0 1.10.0 1.10.1-rc.1"},
+		{version: "", want: "1.x nightly 0.9.0 1.9.0 1.10.0 1.10.1-rc.1"},
 		{version: "latest", want: "1.10.0"},
 		{version: "nightly", want: "nightly"},
 		{version: "1.x", want: "1.x"}, // a literal version wins
