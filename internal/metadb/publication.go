@@ -16,12 +16,12 @@ import (
 // (publishInSteps). On PostgreSQL all of them are one statement, if nothing else is to
 // be done (publishAtOnce).
 
-// part writes one row. Its text has :word for a value, and reads the id of an earlier
-// part as p.id, b.id or f.id.
+// part writes one row. Its text has :word for a value, and p.id, b.id or f.id for the id
+// of an earlier part. What is between braces is only for one statement of all parts,
+// where an earlier part is a table.
 type part struct {
 	name  string
 	text  string
-	reads []string                        // the earlier parts that text reads
 	needs func(registry.Publication) bool // nil: every publication has it
 }
 
@@ -31,14 +31,14 @@ type part struct {
 func parts(small bool) []part {
 	all := []part{{name: "p", text: packagePart + packageUpserted}}
 	if small {
-		all = append(all, part{name: "b", text: smallBlobPart, reads: []string{"p"}}, part{name: "c", text: contentPart, reads: []string{"b"}})
+		all = append(all, part{name: "b", text: smallBlobPart}, part{name: "c", text: contentPart})
 	} else {
-		all = append(all, part{name: "b", text: storedBlobPart, reads: []string{"p"}})
+		all = append(all, part{name: "b", text: storedBlobPart})
 	}
 	return append(all,
-		part{name: "f", text: filePart, reads: []string{"p", "b"}},
-		part{name: "l", text: packagePipelinePart, reads: []string{"p"}, needs: hasPipeline},
-		part{name: "fl", text: filePipelinePart, reads: []string{"f"}, needs: hasPipeline},
+		part{name: "f", text: filePart},
+		part{name: "l", text: packagePipelinePart, needs: hasPipeline},
+		part{name: "fl", text: filePipelinePart, needs: hasPipeline},
 	)
 }
 
@@ -54,18 +54,18 @@ const (
 		RETURNING id, created_at = :now AS is_new, ` + hasHook + ` AS hooked`
 	hasHook = `EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = :project AND h.package_events = 1)`
 
-	smallBlobPart = `INSERT INTO blobs (digest, size, files, touched_at) SELECT :digest, :size, 1, :now FROM p WHERE TRUE
+	smallBlobPart = `INSERT INTO blobs (digest, size, files, touched_at) SELECT :digest, :size, 1, :now {FROM p} WHERE TRUE
 		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + 1 RETURNING id`
-	contentPart = `INSERT INTO blob_contents (blob_id, content) SELECT b.id, :content FROM b WHERE TRUE
+	contentPart = `INSERT INTO blob_contents (blob_id, content) SELECT b.id, :content {FROM b} WHERE TRUE
 		ON CONFLICT (blob_id) DO UPDATE SET content = excluded.content WHERE blob_contents.content <> excluded.content`
-	storedBlobPart = `UPDATE blobs SET files = files + 1 WHERE digest = :digest AND size = :size AND EXISTS (SELECT 1 FROM p) RETURNING id`
+	storedBlobPart = `UPDATE blobs SET files = files + 1 WHERE digest = :digest AND size = :size {AND EXISTS (SELECT 1 FROM p)} RETURNING id`
 
 	filePart = `INSERT INTO package_files (file_name, package_id, blob_id, status, created_at)
-		SELECT :file, p.id, b.id, 'default', :now FROM p LEFT JOIN b ON TRUE RETURNING id`
+		SELECT :file, p.id, b.id, 'default', :now {FROM p LEFT JOIN b ON TRUE} RETURNING id`
 	packagePipelinePart = `INSERT INTO package_pipelines (pipeline_id, package_id)
-		SELECT CAST(:pipeline AS BIGINT), p.id FROM p WHERE :pipeline <> 0 ON CONFLICT (package_id, pipeline_id) DO NOTHING`
+		SELECT CAST(:pipeline AS BIGINT), p.id {FROM p} WHERE :pipeline <> 0 ON CONFLICT (package_id, pipeline_id) DO NOTHING`
 	filePipelinePart = `INSERT INTO package_file_pipelines (pipeline_id, package_file_id)
-		SELECT CAST(:pipeline AS BIGINT), f.id FROM f WHERE :pipeline <> 0 ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`
+		SELECT CAST(:pipeline AS BIGINT), f.id {FROM f} WHERE :pipeline <> 0 ON CONFLICT (package_file_id, pipeline_id) DO NOTHING`
 )
 
 // numbered is a text with $1, $2, ... in place of words.
@@ -139,14 +139,8 @@ type step struct {
 
 func steps(small bool) (all []step) {
 	for _, p := range parts(small) {
-		var earlier []string
-		for _, name := range p.reads {
-			earlier = append(earlier, name+` (id) AS (SELECT CAST(:`+name+` AS BIGINT))`)
-		}
-		text := p.text
-		if len(earlier) > 0 {
-			text = `WITH ` + strings.Join(earlier, ", ") + ` ` + text
-		}
+		text := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(p.text, "")
+		text = regexp.MustCompile(`\b([pbf])\.id\b`).ReplaceAllString(text, ":$1")
 		all = append(all, step{p, number(text)})
 	}
 	return all
@@ -164,7 +158,8 @@ func together(small bool) numbered {
 		}
 		texts = append(texts, p.name+` AS (`+text+`)`)
 	}
-	return number(`WITH ` + strings.Join(texts, ", ") + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, f.id FROM p, f`)
+	joined := strings.NewReplacer("{", "", "}", "").Replace(strings.Join(texts, ", "))
+	return number(`WITH ` + joined + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, f.id FROM p, f`)
 }
 
 // eventPart is insertEvent for a file that the same statement inserts.
