@@ -258,7 +258,7 @@ func TestBackup(t *testing.T) {
 // TestBackupOfCluster does the same with PostgreSQL and S3.
 func TestBackupOfCluster(t *testing.T) {
 	t.Parallel()
-	cluster, objects := metadbtest.NewCluster(t), s3test.Start(t)
+	cluster, objects := metadbtest.NewServer(t), s3test.Start(t)
 	place := func(prefix string) string {
 		return "s3://" + s3test.Bucket + "/" + prefix + "?endpoint=" + objects.URL + "&region=" + s3test.Region
 	}

@@ -100,7 +100,7 @@ func (s *jsonServer) fails(t *testing.T, code int, said string) {
 // server ends. A database that is away is not told of again and again, and that it
 // is back once.
 func TestLogIsJSONToTheLastLine(t *testing.T) {
-	cluster := metadbtest.NewCluster(t)
+	cluster := metadbtest.NewServer(t)
 	database := "--database=" + cluster.DSN("granary")
 	s := startJSON(t, "--listen=127.0.0.1:0", "--data-dir="+t.TempDir(), database, "--blobs=file:"+t.TempDir())
 	address, url := s.field(t, "listening", "address"), s.field(t, "listening", "url")

@@ -157,9 +157,9 @@ func newcomer(t *testing.T, cfg config.Config) account {
 // On PostgreSQL a node follows at once. Neither an empty database nor a missing
 // data directory is filled.
 func TestAdminOnPostgres(t *testing.T) {
-	cluster := metadbtest.NewCluster(t)
+	server := metadbtest.NewServer(t)
 	data := filepath.Join(t.TempDir(), "data")
-	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32), asRoot}
+	environ := []string{"GRANARY_DATABASE=" + server.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32), asRoot}
 	cfg, err := settings(environ, "--data-dir="+data)
 	if err != nil {
 		t.Fatal(err)

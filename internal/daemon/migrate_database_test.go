@@ -15,7 +15,7 @@ import (
 // a server on them each time: its token, files, an empty one among them, and a CI/CD
 // variable of before are there.
 func TestMigrateDatabase(t *testing.T) {
-	dsn := metadbtest.NewCluster(t).DSN("granary")
+	dsn := metadbtest.NewServer(t).DSN("granary")
 	dir := t.TempDir()
 	data, blobs := filepath.Join(dir, "data"), "--blobs=file:"+filepath.Join(dir, "blobs")
 	const file = "/api/v4/projects/root%2Fdemo/packages/generic/tool/1.0.0/f"

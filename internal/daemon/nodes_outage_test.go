@@ -14,9 +14,9 @@ import (
 // that does the upkeep, and the one that waits for it.
 func TestEachNodeTellsOfAnOutage(t *testing.T) {
 	t.Parallel()
-	cluster := metadbtest.NewCluster(t)
+	server := metadbtest.NewServer(t)
 	dir := t.TempDir()
-	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32), asRoot}
+	environ := []string{"GRANARY_DATABASE=" + server.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32), asRoot}
 	var nodes []*process
 	for _, name := range []string{"a", "b"} {
 		p, err := launch(environ, "--listen=127.0.0.1:0", "--log-level=debug", "--data-dir="+filepath.Join(dir, name), "--blobs=file:"+filepath.Join(dir, "blobs"))
@@ -48,7 +48,7 @@ func TestEachNodeTellsOfAnOutage(t *testing.T) {
 	both := func(part string) func() bool {
 		return func() bool { return len(linesOf(nodes[0], part)) > 0 && len(linesOf(nodes[1], part)) > 0 }
 	}
-	if err := cluster.Kill(); err != nil {
+	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	const lost, over = `msg="the background tasks cannot reach the database from this node; `, `msg="the background tasks reach the database again from this node"`
@@ -66,7 +66,7 @@ func TestEachNodeTellsOfAnOutage(t *testing.T) {
 			t.Errorf("the database is away: %q", lines)
 		}
 	}
-	if err := cluster.Start(); err != nil {
+	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	eventually.Holds(t, "each tells of the end", both(over))

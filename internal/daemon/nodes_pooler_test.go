@@ -15,7 +15,7 @@ import (
 // the other lists and serves, the upkeep has one node, and another takes over when
 // it stops. Clients publish to both at once.
 func TestNodesBehindPooler(t *testing.T) {
-	dsn := metadbtest.Pooler(t, metadbtest.NewCluster(t).DSN("granary"), "session")
+	dsn := metadbtest.Pooler(t, metadbtest.NewServer(t).DSN("granary"), "session")
 	dir := t.TempDir()
 	environ := []string{"GRANARY_DATABASE=" + dsn, "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32), asRoot}
 	var urls []string

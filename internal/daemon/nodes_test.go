@@ -16,13 +16,13 @@ import (
 // are not ready while the database is away, and ready again without a hand.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
-	cluster := metadbtest.NewCluster(t)
+	server := metadbtest.NewServer(t)
 	dir := t.TempDir()
 	type node struct {
 		data, url string
 		stop      func() string
 	}
-	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)}
+	environ := []string{"GRANARY_DATABASE=" + server.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)}
 	nodes := make([]node, 2)
 	var both sync.WaitGroup
 	for i := range nodes {
@@ -84,7 +84,7 @@ func TestTwoNodes(t *testing.T) {
 			return true
 		}
 	}
-	if err := cluster.Kill(); err != nil {
+	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	eventually.Holds(t, "not ready without the database", ready(503))
@@ -92,7 +92,7 @@ func TestTwoNodes(t *testing.T) {
 	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
 		t.Errorf("without the database: %s %s", res.Status, said)
 	}
-	if err := cluster.Start(); err != nil {
+	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	eventually.Holds(t, "ready again", ready(200))

@@ -63,7 +63,7 @@ func (b *inbox) sender(n int) string {
 // within seconds.
 func TestDeliveriesOfManyNodes(t *testing.T) {
 	t.Parallel()
-	cluster, dir := metadbtest.NewCluster(t), t.TempDir()
+	cluster, dir := metadbtest.NewServer(t), t.TempDir()
 	environ := []string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)}
 	nodes, urls := map[string]*process{}, []string{}
 	for i := range 2 {

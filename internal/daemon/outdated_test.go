@@ -16,9 +16,9 @@ import (
 // schema now, ends with words that say what to do.
 func TestOutdatedServerEnds(t *testing.T) {
 	t.Parallel()
-	cluster := metadbtest.NewCluster(t)
+	server := metadbtest.NewServer(t)
 	dir := t.TempDir()
-	cfg, err := settings([]string{"GRANARY_DATABASE=" + cluster.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)},
+	cfg, err := settings([]string{"GRANARY_DATABASE=" + server.DSN("granary"), "GRANARY_ENCRYPTION_KEY=" + strings.Repeat("0a", 32)},
 		"--listen=127.0.0.1:0", "--data-dir="+filepath.Join(dir, "data"), "--blobs=file:"+filepath.Join(dir, "blobs"))
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestOutdatedServerEnds(t *testing.T) {
 		return strings.Contains(metrics, `granary_nodes{version="v1.2.3"} 1`)
 	})
 
-	db, err := sql.Open("pgx", cluster.DSN("granary"))
+	db, err := sql.Open("pgx", server.DSN("granary"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -201,7 +201,7 @@ func TestReadinessOfAHungDisk(t *testing.T) {
 // Where records are in PostgreSQL and blobs in S3, readiness writes nothing: no
 // record, no object, no file.
 func TestReadinessWritesNothingElsewhere(t *testing.T) {
-	cluster, srv, data := metadbtest.NewCluster(t), s3test.Start(t), t.TempDir()
+	cluster, srv, data := metadbtest.NewServer(t), s3test.Start(t), t.TempDir()
 	environ, place := inS3(srv)
 	dsn := cluster.DSN("granary")
 	url, stop := serveHere(t, append(environ, "GRANARY_DATABASE="+dsn, "GRANARY_ENCRYPTION_KEY="+strings.Repeat("0a", 32)), "--data-dir="+data, place)

@@ -52,8 +52,8 @@ func TestMakeUpgradeFixture(t *testing.T) {
 		b.admin = []string{"--data-dir=" + data}
 		driver, at := "sqlite", filepath.Join(data, "granary.db")
 		if database == "postgres" {
-			b.cluster = metadbtest.NewCluster(t)
-			driver, at = "pgx", b.cluster.DSN("granary")
+			b.postgres = metadbtest.NewServer(t)
+			driver, at = "pgx", b.postgres.DSN("granary")
 			b.environ = append(b.environ, "GRANARY_DATABASE="+at, "GRANARY_ENCRYPTION_KEY="+fixtureKey)
 		}
 		if err := os.Mkdir(data, 0o700); err != nil {
@@ -83,7 +83,7 @@ func TestMakeUpgradeFixture(t *testing.T) {
 type builder struct {
 	filler
 	flags   []string
-	cluster *metadbtest.Cluster // nil for SQLite
+	postgres *metadbtest.Server // nil for SQLite
 	running *exec.Cmd
 }
 
@@ -141,7 +141,7 @@ func (b *builder) age(driver, at string) {
 // added up yet, which they do every five seconds.
 func (b *builder) publishUncounted(driver, at string) {
 	b.t.Helper()
-	for n := 0; b.cluster != nil; n++ {
+	for n := 0; b.postgres != nil; n++ {
 		b.start()
 		b.publish("root", "elsewhere/last", fmt.Sprintf("last/1.0.%d/last", n), "last")
 		b.stop()
@@ -189,7 +189,7 @@ func (b *builder) keep(dir, data string, answers []asked) {
 	if err := os.CopyFS(filepath.Join(dir, "data"), os.DirFS(data)); err != nil {
 		b.t.Fatal(err)
 	}
-	if b.cluster != nil {
+	if b.postgres != nil {
 		writeFile(b.t, filepath.Join(dir, dumpFile), b.dump())
 	}
 }
@@ -202,7 +202,7 @@ func (b *builder) dump() []byte {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	out, err := exec.CommandContext(b.t.Context(), filepath.Join(programs, "pg_dump"), "--inserts", "--no-owner", "--no-privileges", "--no-comments", b.cluster.DSN("granary")).Output()
+	out, err := exec.CommandContext(b.t.Context(), filepath.Join(programs, "pg_dump"), "--inserts", "--no-owner", "--no-privileges", "--no-comments", b.postgres.DSN("granary")).Output()
 	if err != nil {
 		b.t.Fatalf("pg_dump: %v", err)
 	}

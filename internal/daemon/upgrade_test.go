@@ -164,14 +164,14 @@ func copyOfFixture(t *testing.T, database string) *upgraded {
 		u.db, u.fresh = u.open(t, "sqlite", filepath.Join(u.data, "granary.db")), u.open(t, "sqlite", filepath.Join(other, "granary.db"))
 		return u
 	}
-	cluster := metadbtest.NewCluster(t)
-	cluster.Run(t, `CREATE DATABASE fresh`)
+	server := metadbtest.NewServer(t)
+	server.Run(t, `CREATE DATABASE fresh`)
 	const key = "GRANARY_ENCRYPTION_KEY=" + fixtureKey
-	_, stop := serveHere(t, []string{key, "GRANARY_DATABASE=" + cluster.DSN("fresh")}, "--data-dir="+other)
+	_, stop := serveHere(t, []string{key, "GRANARY_DATABASE=" + server.DSN("fresh")}, "--data-dir="+other)
 	stop()
-	load(t, cluster.DSN("granary"), filepath.Join(dir, dumpFile))
-	u.environ = []string{key, "GRANARY_DATABASE=" + cluster.DSN("granary")}
-	u.db, u.fresh = u.open(t, "pgx", cluster.DSN("granary")), u.open(t, "pgx", cluster.DSN("fresh"))
+	load(t, server.DSN("granary"), filepath.Join(dir, dumpFile))
+	u.environ = []string{key, "GRANARY_DATABASE=" + server.DSN("granary")}
+	u.db, u.fresh = u.open(t, "pgx", server.DSN("granary")), u.open(t, "pgx", server.DSN("fresh"))
 	return u
 }
 

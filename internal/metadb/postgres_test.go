@@ -348,7 +348,7 @@ func TestChangesTakeTurns(t *testing.T) {
 
 // Nodes that start together make one schema, and accept only one key.
 func TestNodesStartTogether(t *testing.T) {
-	dsn := metadbtest.NewCluster(t).DSN("granary")
+	dsn := metadbtest.NewServer(t).DSN("granary")
 	var all sync.WaitGroup
 	var wrong atomic.Int64
 	for n := range 4 {
@@ -377,8 +377,8 @@ func TestNodesStartTogether(t *testing.T) {
 // Publishers get only success and Unavailable while the server crashes and restarts;
 // what was acknowledged is kept, and connections recover.
 func TestServerCrash(t *testing.T) {
-	cluster := metadbtest.NewCluster(t)
-	db, err := OpenPostgres(t.Context(), cluster.DSN("granary"), sqldb.Options{})
+	server := metadbtest.NewServer(t)
+	db, err := OpenPostgres(t.Context(), server.DSN("granary"), sqldb.Options{})
 	closing(t, db, err)
 	p := demo(t, db)
 	var mu sync.Mutex
@@ -420,14 +420,14 @@ func TestServerCrash(t *testing.T) {
 	}
 	for range 2 {
 		progress()
-		must(t, 0, cluster.Kill())
+		must(t, 0, server.Kill())
 		if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("while it is away: %v", err)
 		}
 		if _, err := db.FindPackageProject(t.Context(), "root/demo", access.Actor{}); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("while it is away: %v", err)
 		}
-		must(t, 0, cluster.Start())
+		must(t, 0, server.Start())
 		progress()
 	}
 	close(stop)
@@ -447,21 +447,21 @@ func TestServerCrash(t *testing.T) {
 
 // A refusal says what to do, and contains no password.
 func TestPostgresRefusals(t *testing.T) {
-	cluster := metadbtest.NewCluster(t)
+	server := metadbtest.NewServer(t)
 	newer := func() string {
-		db, err := OpenPostgres(t.Context(), cluster.DSN("granary"), sqldb.Options{})
+		db, err := OpenPostgres(t.Context(), server.DSN("granary"), sqldb.Options{})
 		must(t, db, err)
 		must(t, 0, db.do(t.Context(), func(t tx) error {
 			return t.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`)
 		}))
 		must(t, 0, db.Close())
-		return cluster.DSN("granary")
+		return server.DSN("granary")
 	}()
-	cluster.Run(t, `CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0`)
+	server.Run(t, `CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0`)
 	for _, tc := range []struct{ dsn, want string }{
 		{newer, "schema version 9999, newer than"},
-		{cluster.DSN("latin"), "its encoding is LATIN1"},
-		{cluster.DSN("missing"), `database "missing" does not exist`},
+		{server.DSN("latin"), "its encoding is LATIN1"},
+		{server.DSN("missing"), `database "missing" does not exist`},
 		{"postgres://u:s3cret@127.0.0.1:1/db", "it did not answer for 10ms"},
 		{"postgres://u:s3cret@h:port/db", "the database's address"},
 	} {

@@ -54,7 +54,7 @@ func patient(giveUp time.Duration) Pace {
 
 // Creating and upgrading a schema is logged once, with both versions.
 func TestSchemaIsTold(t *testing.T) {
-	path, dsn := filepath.Join(t.TempDir(), "granary.db"), metadbtest.NewCluster(t).DSN("granary")
+	path, dsn := filepath.Join(t.TempDir(), "granary.db"), metadbtest.NewServer(t).DSN("granary")
 	for name, open := range map[string]opener{
 		"SQLite": func(o Options, migrations ...fs.FS) (*DB, error) {
 			return openLite(t.Context(), path, orFiles(migrations), o)
@@ -229,13 +229,13 @@ func TestUpgradeOfOneFile(t *testing.T) {
 // The first upgrade to a granary with nodes comes from a schema without them: there is
 // nothing to wait for, even if an exclusive migration follows.
 func TestUpgradeFromBeforeNodes(t *testing.T) {
-	cluster, path := metadbtest.NewCluster(t), t.TempDir()+"/granary.db"
+	server, path := metadbtest.NewServer(t), t.TempDir()+"/granary.db"
 	for name, open := range map[string]opener{
 		"sqlite": func(o Options, migrations ...fs.FS) (*DB, error) {
 			return openLite(t.Context(), path, orFiles(migrations), o)
 		},
 		"postgres": func(o Options, migrations ...fs.FS) (*DB, error) {
-			return openServer(t.Context(), cluster.DSN("granary"), orFiles(migrations), o)
+			return openServer(t.Context(), server.DSN("granary"), orFiles(migrations), o)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

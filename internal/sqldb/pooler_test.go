@@ -69,8 +69,8 @@ func TestSettingsOfConnections(t *testing.T) {
 func TestPoolerModes(t *testing.T) {
 	for _, mode := range []string{"transaction", "statement"} {
 		t.Run(mode, func(t *testing.T) {
-			cluster := metadbtest.NewCluster(t)
-			dsn := metadbtest.Pooler(t, cluster.DSN("granary"), mode)
+			server := metadbtest.NewServer(t)
+			dsn := metadbtest.Pooler(t, server.DSN("granary"), mode)
 			refused := func(when string) {
 				t.Helper()
 				began := time.Now()
@@ -97,7 +97,7 @@ func TestPoolerModes(t *testing.T) {
 					<-done
 				}
 			}
-			conn, err := pgconn.Connect(t.Context(), cluster.DSN("granary"))
+			conn, err := pgconn.Connect(t.Context(), server.DSN("granary"))
 			must(t, conn, err)
 			defer conn.Close(t.Context())
 			tables, err := ask(t.Context(), conn, `SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'`)
@@ -111,12 +111,12 @@ func TestPoolerModes(t *testing.T) {
 // If TLS is only tried first, as by default on this machine, an error that a server
 // sends in plain text has no advice about TLS.
 func TestNoAdviceOnTLS(t *testing.T) {
-	cluster := metadbtest.NewCluster(t)
-	through := metadbtest.Pooler(t, cluster.DSN("granary"), "session")
+	server := metadbtest.NewServer(t)
+	through := metadbtest.Pooler(t, server.DSN("granary"), "session")
 	for _, tc := range []struct{ dsn, want string }{
-		{at(t, cluster.DSN("missing"), "127.0.0.1", ""), `database "missing" does not exist`},
+		{at(t, server.DSN("missing"), "127.0.0.1", ""), `database "missing" does not exist`},
 		{at(t, through, "127.0.0.1", "options=-c%20geqo%3Doff"), "unsupported startup parameter: options"},
-		{at(t, metadbtest.Pooler(t, cluster.DSN("granary"), "transaction"), "127.0.0.1", ""), "a pooler in transaction mode"},
+		{at(t, metadbtest.Pooler(t, server.DSN("granary"), "transaction"), "127.0.0.1", ""), "a pooler in transaction mode"},
 	} {
 		db, err := openServer(t.Context(), tc.dsn, files(), Options{})
 		if err == nil {

@@ -72,7 +72,7 @@ func at(t *testing.T, dsn, host, words string) string {
 // to do.
 func TestPostgresTLS(t *testing.T) {
 	ours, others := newAuthority(t, "ours"), newAuthority(t, "others")
-	cluster := metadbtest.NewCluster(t)
+	server := metadbtest.NewServer(t)
 	refused := func(dsn, want string) {
 		t.Helper()
 		began := time.Now()
@@ -100,14 +100,14 @@ func TestPostgresTLS(t *testing.T) {
 		must(t, 0, db.Close())
 	}
 	const turnOn = "turn TLS on in the server (ssl = on), or say sslmode=disable"
-	plain := cluster.DSN("granary")
+	plain := server.DSN("granary")
 	taken(at(t, plain, "127.0.0.1", ""), false)
 	refused(at(t, plain, "127.0.0.1", "sslmode=require"), turnOn)
 	refused(at(t, plain, "0.0.0.0", ""), turnOn)
 
 	certificate, key := ours.server(t)
-	cluster.DemandTLS(t, certificate, key)
-	encrypted := cluster.DSN("encrypted")
+	server.DemandTLS(t, certificate, key)
+	encrypted := server.DSN("encrypted")
 	const correct = "; correct the server's certificate, sslrootcert, or the host in the address"
 	taken(at(t, encrypted, "127.0.0.1", "sslmode=verify-full&sslrootcert="+ours.file), true)
 	taken(at(t, encrypted, "localhost", "sslmode=verify-ca&sslrootcert="+ours.file), true)

@@ -22,10 +22,10 @@ func Wanted() bool { return os.Getenv("GRANARY_TEST_DATABASE") == "postgres" }
 
 // shared is the server of the whole process, and its template.
 type shared struct {
-	once    sync.Once
-	cluster *Cluster
-	err     error
-	made    atomic.Int64
+	once     sync.Once
+	postgres *Server
+	err      error
+	made     atomic.Int64
 }
 
 var server shared
@@ -39,27 +39,27 @@ func Postgres(tb testing.TB, prepare func(dsn string) error) string {
 	tb.Helper()
 	skipIfShort(tb)
 	server.once.Do(func() {
-		if server.cluster, server.err = start("fsync=off", "full_page_writes=off"); server.err != nil {
+		if server.postgres, server.err = start("fsync=off", "full_page_writes=off"); server.err != nil {
 			return
 		}
-		if server.err = server.cluster.run(`CREATE DATABASE ` + template); server.err == nil {
-			server.err = prepare(server.cluster.DSN(template))
+		if server.err = server.postgres.run(`CREATE DATABASE ` + template); server.err == nil {
+			server.err = prepare(server.postgres.DSN(template))
 		}
 	})
 	if server.err != nil {
 		tb.Fatal(server.err)
 	}
 	name := fmt.Sprint("test_", server.made.Add(1))
-	if err := server.cluster.run(`CREATE DATABASE ` + name + ` TEMPLATE ` + template); err != nil {
+	if err := server.postgres.run(`CREATE DATABASE ` + name + ` TEMPLATE ` + template); err != nil {
 		tb.Fatal(err)
 	}
 	// It stays until the process ends: a drop waits for a checkpoint.
-	return server.cluster.DSN(name)
+	return server.postgres.DSN(name)
 }
 
-// NewCluster is a server of its own for a test that stops it, with an empty
+// NewServer is a server of its own for a test that stops it, with an empty
 // database "granary". It syncs: what it acknowledged survives Kill.
-func NewCluster(tb testing.TB) *Cluster {
+func NewServer(tb testing.TB) *Server {
 	tb.Helper()
 	skipIfShort(tb)
 	c, err := start()
@@ -82,7 +82,7 @@ func skipIfShort(tb testing.TB) {
 }
 
 // Run runs a statement as the server's owner.
-func (c *Cluster) Run(tb testing.TB, statement string) {
+func (c *Server) Run(tb testing.TB, statement string) {
 	tb.Helper()
 	if err := c.run(statement); err != nil {
 		tb.Fatal(err)
@@ -90,7 +90,7 @@ func (c *Cluster) Run(tb testing.TB, statement string) {
 }
 
 // run runs a statement as the server's owner.
-func (c *Cluster) run(statement string) error {
+func (c *Server) run(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.DSN("postgres"))

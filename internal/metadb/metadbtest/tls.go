@@ -8,7 +8,7 @@ import (
 
 // DemandTLS has the server speak TLS with a certificate and its key, both PEM,
 // and makes a database "encrypted" that is to be had by TLS only.
-func (c *Cluster) DemandTLS(tb testing.TB, certificate, key []byte) {
+func (c *Server) DemandTLS(tb testing.TB, certificate, key []byte) {
 	tb.Helper()
 	c.Run(tb, `CREATE DATABASE encrypted`)
 	for name, text := range map[string][]byte{

@@ -13,8 +13,8 @@ import (
 	"granary/dev/servers"
 )
 
-// Cluster is a PostgreSQL server in a temporary directory, on a port of 127.0.0.1.
-type Cluster struct {
+// Server is a PostgreSQL server in a temporary directory, on a port of 127.0.0.1.
+type Server struct {
 	dir     string
 	process *servers.Process
 	dsn     string    // of the database "postgres"
@@ -23,7 +23,7 @@ type Cluster struct {
 }
 
 // DSN addresses a database of the server, over TCP.
-func (c *Cluster) DSN(database string) string {
+func (c *Server) DSN(database string) string {
 	at, err := url.Parse(c.dsn)
 	if err != nil {
 		return err.Error() // of what servers.Postgres made
@@ -32,19 +32,19 @@ func (c *Cluster) DSN(database string) string {
 	return at.String()
 }
 
-func start(settings ...string) (*Cluster, error) {
+func start(settings ...string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "granary-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir}
+	c := &Server{dir: dir}
 	if err := c.setUp(append(settings, "shared_buffers=32MB", "log_min_messages=fatal")); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return c, c.Start()
 }
 
-func (c *Cluster) setUp(settings []string) error {
+func (c *Server) setUp(settings []string) error {
 	if err := os.Chmod(c.dir, 0o755); err != nil { //nolint:gosec // PostgreSQL runs as another account, and reads below it
 		return err
 	}
@@ -57,12 +57,12 @@ func (c *Cluster) setUp(settings []string) error {
 }
 
 // data is the folder of the server's files.
-func (c *Cluster) data() string { return filepath.Join(c.dir, "postgres", "data") }
+func (c *Server) data() string { return filepath.Join(c.dir, "postgres", "data") }
 
 // watch leaves a shell that ends the server and removes its directory as soon
 // as this process is gone: its input closes then. A server that were killed
 // outright would leave a piece of shared memory behind.
-func (c *Cluster) watch() error {
+func (c *Server) watch() error {
 	const script = `cat >/dev/null; at="$1/postgres/data/postmaster.pid"; read -r pid <"$at" && kill -QUIT "$pid"
 		for i in $(seq 500); do [ -e "$at" ] || break; sleep 0.02; done; rm -rf "$1"`
 	c.guarded = exec.Command("/bin/sh", "-c", script, "sh", c.dir)
@@ -77,11 +77,11 @@ func (c *Cluster) watch() error {
 }
 
 // Start starts the server and waits until it answers.
-func (c *Cluster) Start() error { return c.process.Start(context.Background()) }
+func (c *Server) Start() error { return c.process.Start(context.Background()) }
 
 // Kill ends the server as a crash would: nothing is finished, and the next start
 // recovers.
-func (c *Cluster) Kill() error {
+func (c *Server) Kill() error {
 	if c.process.Pid() == 0 {
 		return errors.New("PostgreSQL does not run")
 	}
@@ -89,7 +89,7 @@ func (c *Cluster) Kill() error {
 	return nil
 }
 
-func (c *Cluster) end() {
+func (c *Server) end() {
 	_ = c.guard.Close()
 	_ = c.guarded.Wait() // of a shell whose last word is rm
 }
