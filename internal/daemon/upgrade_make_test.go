@@ -82,9 +82,9 @@ func TestMakeUpgradeFixture(t *testing.T) {
 // builder runs the old build.
 type builder struct {
 	filler
-	flags   []string
+	flags    []string
 	postgres *metadbtest.Server // nil for SQLite
-	running *exec.Cmd
+	running  *exec.Cmd
 }
 
 func (b *builder) start() {
