@@ -29,12 +29,18 @@ func constraint(version string, pre bool) (*semver.Constraints, error) {
 			return nil, &RangeError{version, err}
 		}
 	}
-	rule, err := semver.NewConstraint(version)
+	rule, err := semver.NewConstraint(boundZero(version))
 	if err != nil {
 		return nil, &RangeError{version, err}
 	}
 	rule.IncludePrerelease = pre
 	return rule, nil
+}
+
+// boundZero writes ~0.0.0 in other words. The library takes it for any version, 9.9.9 as
+// well (findings/semver-tilde-zero.sh).
+func boundZero(text string) string {
+	return regexp.MustCompile(`~>?\s*(v?0+\.0+\.0+(?:[-+][0-9A-Za-z.+-]+)?)`).ReplaceAllString(text, ">=$1 <0.1.0")
 }
 
 // checkBounds wants a version, full or partial, behind every operator, and between "or"
