@@ -112,7 +112,9 @@ func (s *server) perRequest(h http.Handler) http.Handler {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(metadb.WithRequest(r.Context())))
+		of := r.WithContext(metadb.WithRequest(r.Context()))
+		defer func() { r.Pattern = of.Pattern }() // for the log and the metrics
+		h.ServeHTTP(w, of)
 	})
 }
 

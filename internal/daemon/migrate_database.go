@@ -45,7 +45,7 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Locatio
 	if err != nil {
 		return fmt.Errorf("nothing was copied to %s: %w", cfg.Database, err)
 	}
-	fmt.Fprintf(progress, "everything is in %s\n", cfg.Database)
+	fmt.Fprintf(progress, "all records are in %s; bytes in the blob store stay where they are\n", cfg.Database)
 	return nil
 }
 

@@ -65,6 +65,11 @@ func TestTwoNodes(t *testing.T) {
 		_, metrics := ask(t, "GET", n.url+"/-/metrics", nil)
 		return strings.Contains(metrics, line)
 	}
+	for _, n := range nodes {
+		if !shows(n, `granary_http_requests_total{method="GET",route="/api/v4/projects/{id}/packages/generic/{name}/{version}/{file...}",status="2xx"} `) {
+			t.Error("the metrics do not have a download under its route")
+		}
+	}
 	upkeep := func(n node) bool { return shows(n, "granary_upkeep_running 1\n") }
 	const summed = `granary_task_duration_seconds_count{outcome="done",task="counters"}`
 	eventually.Holds(t, "one node does the upkeep", func() bool { return upkeep(nodes[0]) != upkeep(nodes[1]) })
