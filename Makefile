@@ -44,6 +44,8 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # once load two cores no more than one that computes.
 WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole|Contracts)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
+# The longest packages begin first, so that none of them runs alone at the end.
+LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
 check: $(VERSITYGW)
@@ -59,11 +61,11 @@ check: $(VERSITYGW)
 	  GOOS=$$system CGO_ENABLED=0 go build -o /dev/null ./cmd/granary || exit 1; \
 	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
 	done
-	go test -race -shuffle=on -parallel=4 -timeout=20m -skip '$(WITHOUT_RACE)' ./...
+	go test -race -shuffle=on -parallel=4 -timeout=20m -skip '$(WITHOUT_RACE)' $(LONGEST) ./...
 	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
-	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/metadb ./internal/registry ./internal/api
+	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry
 
 # It needs nothing but Go: what starts PostgreSQL or an S3 server leaves itself out
 # with -short, and dev and e2e, which start more, are not asked.
