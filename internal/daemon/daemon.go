@@ -103,19 +103,10 @@ func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.
 	case "loopback":
 		s.api.Probes.Metrics = toThisMachine(options.Metrics.Handler())
 	}
-	return s.perRequest(s.api.Handler()), options
-}
-
-// perRequest has the nodes of a cluster ask for the permission epoch once a request.
-func (s *server) perRequest(h http.Handler) http.Handler {
-	if !s.db.Shared() {
-		return h
+	if s.db.Shared() {
+		options.Context = metadb.WithRequest
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		of := r.WithContext(metadb.WithRequest(r.Context()))
-		defer func() { r.Pattern = of.Pattern }() // for the log and the metrics
-		h.ServeHTTP(w, of)
-	})
+	return s.api.Handler(), options
 }
 
 // NewLogger writes the log as the settings say.

@@ -20,6 +20,9 @@ type Options struct {
 	Metrics        *Metrics       // nil for none
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 
+	// Context, if not nil, adds to the context of each request.
+	Context func(context.Context) context.Context
+
 	StallTimeout    time.Duration // a body without progress for so long is cut off; 0 for never
 	IdleTimeout     time.Duration // of a kept connection; 0 for 2 min
 	HeaderTimeout   time.Duration // for a whole request header; 0 for 30 s
@@ -59,7 +62,11 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()[idHeader] = []string{x.id}
 	// A copy, not r itself: net/http looks at the Body of its own request after
 	// the handler, and must find its own Body there.
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
+	if c.o.Context != nil {
+		ctx = c.o.Context(ctx)
+	}
+	r = r.WithContext(ctx)
 	x.body = guard(w, r, c.o.StallTimeout)
 	if c.o.Metrics != nil {
 		c.o.Metrics.inFlight.Inc()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"reflect"
-	"slices"
 	"strings"
 
 	"granary/internal/page"
@@ -60,10 +59,10 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *sqldb.Where, p pag
 		found.Rows, err = sqldb.List(ctx, q, l.scan, l.query(l.columns, w, p), w.Args...)
 		return err
 	}
-	all := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
+	all := w.Clone()
 	id, _, _ := strings.Cut(l.columns, ",")
 	if l.bytes == "" { // else its rows are always large
-		again := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
+		again := w.Clone()
 		small, err := l.readSmall(ctx, q, &again, p, id)
 		if err != nil || small != nil {
 			found.Steps = small
@@ -93,7 +92,7 @@ func (l listing[T]) stepsOf(ctx context.Context, q lists, w sqldb.Where, id stri
 	if len(ids) == 0 {
 		return steps, nil
 	}
-	chosen := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
+	chosen := w.Clone()
 	chosen.In(id, false, ids)
 	sizes := map[int64]int64{}
 	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
@@ -178,7 +177,7 @@ func (l listing[T]) query(columns string, w *sqldb.Where, p page.Request) string
 
 // readRows reads those rows with the ids that the list still has, in the order of ids.
 func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, id string, ids []int64) ([]T, error) {
-	w = sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
+	w = w.Clone()
 	w.In(id, false, ids)
 	at := make(map[int64]T, len(ids))
 	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {

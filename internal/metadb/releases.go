@@ -3,7 +3,6 @@ package metadb
 import (
 	"context"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +69,7 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 		brief.bytes = briefBytes
 		return countedPage(ctx, direct{db}, &w, p, brief)
 	}
-	all := sqldb.Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
+	all := w.Clone()
 	var found page.Of[releases.Release]
 	var err error
 	if p.OrderBy == releases.ByVersion {

@@ -18,12 +18,7 @@ func (db *DB) do(ctx context.Context, fn func(tx) error) error {
 // run in parallel: fn must update a row before it relies on what it read from it, for
 // the update locks the row until the commit.
 func write[T any](ctx context.Context, db *DB, fn func(tx) (T, error)) (T, error) {
-	var result T
-	err := db.do(ctx, func(t tx) (err error) {
-		result, err = fn(t)
-		return err
-	})
-	return result, err
+	return sqldb.Write(ctx, db.DB, func(t *sqldb.Tx) (T, error) { return fn(tx{t}) })
 }
 
 // writeInTurn is write for transactions that read before they write: it holds the

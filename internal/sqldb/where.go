@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,6 +76,11 @@ func lowerASCII(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// Clone is a copy to which other conditions can be added.
+func (w *Where) Clone() Where {
+	return Where{Conditions: slices.Clone(w.Conditions), Args: slices.Clone(w.Args)}
 }
 
 // String is the WHERE clause.
