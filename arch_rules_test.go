@@ -43,7 +43,7 @@ func rooms() []room {
 		{"internal/webhooks", []string{"gate", "access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
 		{"internal/webhooks/deliver", []string{"webhooks", "wire", "fault", "trouble"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},
 		{"internal/sqldb", []string{"fault", "page", "trouble"}, "an engine runs queries and transactions, whatever is kept: it knows no thing"},
-		{"internal/metadb", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "blob", "fault", "page", "sqldb"}, "records are kept here for the rooms that define them, for no door"},
+		{"internal/metadb", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "blob", "fault", "page", "sqldb", "versions"}, "records are kept here for the rooms that define them, for no door"},
 		{"internal/metadb/metadbtest", []string{"metadb", "sqldb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
 		{"internal/metadb/recordstest", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "webhooks/deliver", "projects", "auth", "gate", "access", "blob", "fault", "page"}, "the suite holds any records to the contracts of the rooms, so it knows none"},
 		{"internal/api", []string{"gate", "trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},

@@ -108,6 +108,7 @@ type Publication struct {
 	Coordinates Coordinates
 	Size        int64
 	Digest      blob.Digest
+	CRC32       *uint32    // of the bytes; nil if it is not known
 	Small       []byte     // the bytes, if the database is to keep them; else nil
 	Status      *Status    // for the whole package; nil keeps it
 	CreatorID   int64      // 0 for a deploy token
