@@ -38,7 +38,7 @@ func rooms() []room {
 		{"internal/throttle", nil, "counting asks for a key and a clock, and knows nobody behind the key"},
 		{"internal/auth", []string{"gate", "access", "audit", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
 		{"internal/projects", []string{"gate", "access", "audit", "naming", "fault", "page"}, "projects are there before any package is"},
-		{"internal/registry", []string{"gate", "access", "audit", "blob", "naming", "fault", "page"}, "the rules of packages hold behind every door and above every database"},
+		{"internal/registry", []string{"gate", "access", "audit", "blob", "naming", "fault", "page", "versions"}, "the rules of packages hold behind every door and above every database"},
 		{"internal/releases", []string{"gate", "access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
 		{"internal/webhooks", []string{"gate", "access", "audit", "fault", "page"}, "whom to tell, of what and how often is decided without a network: what happened comes from the records, and deliver sends it"},
 		{"internal/webhooks/deliver", []string{"webhooks", "wire", "fault", "trouble"}, "sending knows what to send and where it may go, not who asked for it nor where it is kept"},

@@ -23,6 +23,7 @@ const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_dest
 // PurgeDeleted implements registry.Sweeping.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error) {
 	defer db.files.clear()
+	defer db.forgetVersions()
 	defer db.walks.clear()
 	return write(sqldb.Freeing(ctx), db, func(t tx) (int, error) {
 		var n int

@@ -78,6 +78,7 @@ type File struct {
 	Status    Status
 	CreatedAt time.Time
 	Twin      bool // another file, perhaps removed, was published to its coordinates in the same second; only FindFile sets it
+	Yanked    bool // its version is; only FindFile sets it
 }
 
 // Project is a project as publishing and installing see it: one look-up.
