@@ -9,7 +9,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-const channelColumns = `c.project_id, c.name, c.channel, c.version, c.moved_at`
+const channelColumns = `project_id, name, channel, version, moved_at`
 
 func scanChannel(row sqldb.Scanner) (registry.Channel, error) {
 	var c registry.Channel
@@ -21,8 +21,8 @@ func scanChannel(row sqldb.Scanner) (registry.Channel, error) {
 
 // ListChannels implements registry.Channels.
 func (db *DB) ListChannels(ctx context.Context, projectID int64, name registry.Name) ([]registry.Channel, error) {
-	return sqldb.List(ctx, db, scanChannel, `SELECT `+channelColumns+` FROM package_channels c
-		WHERE c.project_id = $1 AND c.name = $2 ORDER BY c.channel`, projectID, string(name))
+	return sqldb.List(ctx, db, scanChannel, `SELECT `+channelColumns+` FROM package_channels
+		WHERE project_id = $1 AND name = $2 ORDER BY channel`, projectID, string(name))
 }
 
 // MoveChannel implements registry.Channels. The version's row is locked before the
@@ -66,8 +66,8 @@ func (db *DB) MoveChannel(ctx context.Context, c registry.Channel, most fault.Li
 
 // channel is a channel as it is; nil if there is none.
 func (t tx) channel(ctx context.Context, c registry.Channel) (*registry.Channel, error) {
-	found, err := scanChannel(t.Row(ctx, `SELECT `+channelColumns+` FROM package_channels c
-		WHERE c.project_id = $1 AND c.name = $2 AND c.channel = $3`, c.ProjectID, string(c.Package), c.Name))
+	found, err := scanChannel(t.Row(ctx, `SELECT `+channelColumns+` FROM package_channels
+		WHERE project_id = $1 AND name = $2 AND channel = $3`, c.ProjectID, string(c.Package), c.Name))
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}
@@ -79,7 +79,7 @@ func (t tx) channel(ctx context.Context, c registry.Channel) (*registry.Channel,
 func (db *DB) RemoveChannel(ctx context.Context, c registry.Channel, event func(registry.Channel) (audit.Event, error)) error {
 	defer db.forgetVersions()
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
-		was, err := scanChannel(t.Row(ctx, `DELETE FROM package_channels AS c WHERE c.project_id = $1 AND c.name = $2 AND c.channel = $3
+		was, err := scanChannel(t.Row(ctx, `DELETE FROM package_channels WHERE project_id = $1 AND name = $2 AND channel = $3
 			RETURNING `+channelColumns, c.ProjectID, string(c.Package), c.Name))
 		if err != nil {
 			return err

@@ -54,6 +54,9 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, 
 		if err != nil {
 			return 0, err
 		}
+		if err := t.purgeChannels(); err != nil {
+			return 0, err
+		}
 		dates, err := t.forgetDates(limit, now)
 		if err != nil {
 			return 0, err
@@ -145,6 +148,11 @@ func (t tx) purgeReleases(limit int) (int, error) {
 	n, err := t.Count(`DELETE FROM releases WHERE id IN (
 		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
 	return int(n), err
+}
+
+// purgeChannels deletes the channels of deleted projects: they are few.
+func (t tx) purgeChannels() error {
+	return t.Exec(`DELETE FROM package_channels WHERE project_id IN (SELECT p.id FROM projects p WHERE p.deleted_at IS NOT NULL)`)
 }
 
 // SweepsSince is the newest migration that a server must know to do a requested sweep.

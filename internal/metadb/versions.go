@@ -65,7 +65,6 @@ const (
 	finalOnlyRank        // some final version: open ones do not count
 	openRank             // the best open version
 	openPreRank          // the best open pre-release
-	channelRank          // the version of the channel
 )
 
 // selection is the one statement of a selector: probes of an index, each with a rank.
@@ -90,12 +89,11 @@ func best(rank int, of, prerelease string) string {
 		` ORDER BY k.version_key DESC, k.id DESC`)
 }
 
-func literalSelection() string { return selection(literalArm()) }
-
+// channelSelection needs no literal version: no grammar lets one begin with @.
 func channelSelection() string {
-	return selection(literalArm(), `SELECT 7 AS rank, `+versionColumns+` FROM package_channels c JOIN packages k
+	return `SELECT 0, ` + versionColumns + ` FROM package_channels c JOIN packages k
 		ON k.project_id = c.project_id AND k.name = c.name AND k.version = c.version AND k.status <> 'pending_destruction'
-		WHERE c.project_id = $1 AND c.name = $2 AND c.channel = $4`+selectable)
+		WHERE c.project_id = $1 AND c.name = $2 AND c.channel = $3` + selectable
 }
 
 // rangeSelection is for a range of stable versions, or with pre, of all.
@@ -115,7 +113,7 @@ func rangeSelection(pre bool) string {
 type selections struct{ literal, channel, latest, ranged string }
 
 func newSelections() selections {
-	return selections{literalSelection(), channelSelection(), rangeSelection(true), rangeSelection(false)}
+	return selections{literalArm(), channelSelection(), rangeSelection(true), rangeSelection(false)}
 }
 
 // SelectVersion implements registry.Versions.
@@ -136,7 +134,7 @@ func (db *DB) selectVersion(ctx context.Context, projectID int64, name registry.
 	switch {
 	case s == nil:
 	case s.Channel != "":
-		query, args = db.selections.channel, append(args, s.Channel)
+		query, args[2] = db.selections.channel, s.Channel
 	case s.Range != nil:
 		query, args = db.selections.ranged, append(args, s.Range.From, s.Range.Below)
 	default:

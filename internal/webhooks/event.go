@@ -22,6 +22,15 @@ const (
 	ChannelRemoved      Action = "channel-gone"
 )
 
+// OfVersion reports an action on a version or a channel, which GitLab does not have.
+func (a Action) OfVersion() bool {
+	switch a {
+	case FilePublished, FileDeleted, PackageDeleted:
+		return false
+	}
+	return true
+}
+
 // Event is something that happened to a package, as it was then. It is kept
 // in the outbox as JSON, so that a field that is renamed is lost to the events
 // that wait there.

@@ -10,8 +10,8 @@
 ALTER TABLE packages ADD COLUMN final_at BIGINT;
 ALTER TABLE packages ADD COLUMN manifest BYTEA;
 ALTER TABLE packages ADD COLUMN yanked_at BIGINT;
-ALTER TABLE packages ADD COLUMN yank_reason TEXT;
-ALTER TABLE packages ADD COLUMN deprecation TEXT;
+ALTER TABLE packages ADD COLUMN yank_reason TEXT COLLATE "C";
+ALTER TABLE packages ADD COLUMN deprecation TEXT COLLATE "C";
 ALTER TABLE packages ADD COLUMN version_key BYTEA;
 ALTER TABLE packages ADD COLUMN prerelease BIGINT;
 
