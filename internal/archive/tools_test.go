@@ -230,13 +230,18 @@ func TestToolsReadLargeStream(t *testing.T) {
 			t.Errorf("%q, %v", out, err)
 		}
 	}
-	header := make([]byte, 30)
-	if _, err := f.ReadAt(header, 30+5+9+20+fourGiB); err != nil {
-		t.Fatal(err)
+	at := func(offset int64, want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := f.ReadAt(got, offset); err != nil || string(got) != want {
+			t.Errorf("at %d stands %q, not %q: %v", offset, got, want, err)
+		}
 	}
-	if want := "PK\x07\x08\x8d\xef\x02\xd2\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00PK\x03\x04\x14\x00"; string(header) != want {
-		t.Errorf("after the large file stands %q, not %q", header, want)
-	}
+	const sizes = "\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00"
+	at(4, "\x2d\x00\x08\x08\x00\x00")                                          // zip64; the CRC-32 comes later; stored
+	at(14, "\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x05\x00\x1d\x00") // the sizes are in an extra field
+	at(30+5+9, "\x01\x00\x10\x00"+sizes)
+	at(30+5+9+20+fourGiB, "PK\x07\x08\x8d\xef\x02\xd2"+sizes+"PK\x03\x04\x14\x00")
 }
 
 // holes writes a file, with holes in place of parts of zeros.
