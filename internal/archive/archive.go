@@ -1,5 +1,5 @@
 // Package archive makes archives of files that are opened when their bytes are read. The
-// layout of an archive is known before: its size, and what stands at each offset.
+// size of an archive and the place of each file are known before a byte is read.
 package archive
 
 import (
@@ -18,16 +18,16 @@ type Entry struct {
 	Changed time.Time // whole seconds are kept
 }
 
-// Opener opens the file of the i-th entry at its start. An archive opens a file when it
-// needs the first byte, one at a time, and none of 0 bytes.
+// Opener opens the file of the i-th entry at its start. An archive opens one file at a
+// time, when it needs a byte of it. It opens no file of 0 bytes.
 type Opener func(i int) (io.ReadSeekCloser, error)
 
-// Reader reads an archive from any offset. It may be used from one goroutine. Beside the
-// entries it keeps three offsets per entry at most: everything between the files is made
-// when it is read.
+// Reader reads an archive from any offset, for one goroutine. Apart from the entries it
+// keeps at most three offsets per entry: it makes the bytes between the files when they
+// are read.
 //
-// A file that cannot be opened or read, or has more or fewer bytes than its entry says,
-// ends the archive: this Read and all later ones fail.
+// If a file cannot be opened or read, or has more or fewer bytes than its entry says,
+// this Read and all later ones fail.
 type Reader struct {
 	layout
 	entries []Entry
@@ -39,14 +39,14 @@ type Reader struct {
 	file  file  // the open one
 }
 
-// layout is what stands where in an archive: segments without gaps. For n entries the
-// segments 1, 3, ... 2n-1 are the files; all others are frames.
+// layout divides an archive into segments without gaps. For n entries the segments 1, 3,
+// ... 2n-1 are the files; all others are frames: headers, padding, a directory.
 type layout struct {
-	starts []int64                  // of each segment; the last number is the archive's size
-	frame  func(segment int) []byte // the bytes of a frame
+	starts  []int64                  // of each segment; the last number is the archive's size
+	frameOf func(segment int) []byte // makes the bytes of a frame
 }
 
-// frame is a segment that is no file.
+// frame holds the bytes of a segment that is no file.
 type frame struct {
 	segment int
 	bytes   []byte
@@ -79,7 +79,7 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	return n, r.err
 }
 
-// segment reads from the segment that has the next byte.
+// segment reads from the segment that holds the next byte.
 func (r *Reader) segment(p []byte) (int, error) {
 	s := sort.Search(len(r.starts)-1, func(i int) bool { return r.starts[i+1] > r.at })
 	offset := r.at - r.starts[s]
@@ -88,7 +88,7 @@ func (r *Reader) segment(p []byte) (int, error) {
 		return r.content(s, offset, p)
 	}
 	if r.frame.bytes == nil || r.frame.segment != s {
-		r.frame = frame{s, r.layout.frame(s)}
+		r.frame = frame{s, r.frameOf(s)}
 	}
 	return copy(p, r.frame.bytes[offset:]), nil
 }
@@ -174,8 +174,8 @@ func openEntry(e *Entry, i int, open Opener) (io.ReadSeekCloser, error) {
 	return content, nil
 }
 
-// inFile is an error of an entry's file. It is never io.EOF, which would be taken for the
-// end of the archive.
+// inFile wraps an error of an entry's file. io.EOF becomes io.ErrUnexpectedEOF, because
+// io.EOF would end the archive.
 func inFile(e *Entry, err error) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF

@@ -208,7 +208,7 @@ func TestZipRecords(t *testing.T) {
 			if want := extra(seconds, append(sizes, place...)); !bytes.Equal(f.Extra, want) {
 				t.Errorf("%s: %s: the record has %x, not %x", name, e.Path, f.Extra, want)
 			}
-			header := r.frameBytes(2 * i)
+			header := r.frameOf(2 * i)
 			if got, want := header[30+len(e.Path):], extra(seconds, sizes); !bytes.Equal(got, want) {
 				t.Errorf("%s: %s: the header has %x, not %x", name, e.Path, got, want)
 			}
@@ -223,13 +223,11 @@ func TestZipRecords(t *testing.T) {
 		if at, ok := map[string]int64{"offset of 4 GiB - 1": fourGiB - 1, "offset of 4 GiB - 2": fourGiB - 2}[name]; ok && r.starts[2] != at {
 			t.Errorf("%s: the offset is %d", name, r.starts[2])
 		}
-		if got, want := len(r.frameBytes(3*len(s.entries))) > 22, r.starts[2*len(s.entries)] >= 0xffffffff; got != want {
+		if got, want := len(r.frameOf(3*len(s.entries))) > 22, r.starts[2*len(s.entries)] >= 0xffffffff; got != want {
 			t.Errorf("%s: its end is of zip64: %v", name, got)
 		}
 	}
 }
-
-func (r *Reader) frameBytes(segment int) []byte { return r.layout.frame(segment) }
 
 // extra is the extra fields of a zip: the time, and those of zip64.
 func extra(seconds int64, large []uint64) []byte {
@@ -261,7 +259,7 @@ func TestManyEntries(t *testing.T) {
 		if err != nil || len(z.File) != n {
 			t.Fatal(n, err)
 		}
-		if got := len(r.frameBytes(3 * n)); got > 22 != (n >= 65_535) {
+		if got := len(r.frameOf(3 * n)); got > 22 != (n >= 65_535) {
 			t.Errorf("%d entries: an end of %d bytes", n, got)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// StreamZip writes a zip as NewZip lays it out, but needs no CRC-32 before: it computes
-// each while the file passes by, and calls found with it. If it returns an error, what it
-// has written is no whole zip.
+// StreamZip writes a zip without knowing the CRC-32 of the entries. It computes each while
+// it writes the file, and calls found with it; it does not compare the file with its
+// digest. If StreamZip returns an error, what it has written is not a whole zip.
 func StreamZip(w io.Writer, entries []Entry, open Opener, found func(i int, crc uint32)) error {
 	s := zipStream{w: w, buffer: make([]byte, 64<<10)}
 	offsets, sums := make([]int64, len(entries)), make([]uint32, len(entries))
@@ -89,8 +89,8 @@ func (s *zipStream) content(e *Entry, i int, open Opener) uint32 {
 	return crc
 }
 
-// StreamZstd writes a tar as tar.zst, in 3 MiB of memory and no other goroutine. If the
-// tar cannot be read to its end, the compressed stream has no end either.
+// StreamZstd writes a tar as tar.zst, in 3 MiB of memory and without other goroutines. If
+// reading the tar fails, StreamZstd returns that error and does not end the stream.
 func StreamZstd(w io.Writer, tar io.Reader) error {
 	const window = 1 << 20 // the usual one takes 8 MiB
 	z, err := zstd.NewWriter(w,

@@ -12,12 +12,12 @@ const (
 	tarEnd   = 2 * tarBlock // of zeros
 )
 
-// NewTar is a tar of the entries in their order: regular files of mode 0644 that belong
-// to user and group 0. The same entries give the same bytes, in every release: a test
-// pins them. It returns an error if no header can hold an entry.
+// NewTar lays out a tar of the entries in their order: regular files of mode 0644 that
+// belong to user and group 0. The same entries give the same bytes in every release: a
+// test pins them. NewTar returns an error if no header can hold an entry.
 //
-// The format is USTAR, and GNU's for an entry that USTAR cannot hold. It is never PAX:
-// busybox takes a PAX member over 8 GiB for empty and leaves out the files after it.
+// The format is USTAR, or GNU's for an entry that USTAR cannot hold. It is never PAX:
+// busybox takes a PAX member of 8 GiB for empty and leaves out the files after it.
 func NewTar(entries []Entry, open Opener) (*Reader, error) {
 	starts := make([]int64, 0, 2*len(entries)+2)
 	at := int64(0)
@@ -33,12 +33,12 @@ func NewTar(entries []Entry, open Opener) (*Reader, error) {
 	}
 	starts = append(starts, at)
 	starts = append(starts, at+int64(tarPadding(entries, len(entries))+tarEnd))
-	frame := func(segment int) []byte { return tarFrame(entries, segment/2) }
-	return &Reader{layout: layout{starts, frame}, entries: entries, open: open}, nil
+	frameOf := func(segment int) []byte { return tarFrame(entries, segment/2) }
+	return &Reader{layout: layout{starts, frameOf}, entries: entries, open: open}, nil
 }
 
-// tarFrame is what stands between the files before the i-th entry and at it: the padding,
-// and a header or the end.
+// tarFrame is the padding of the file before the i-th entry, and then the entry's header
+// or, after the last entry, the end of the archive.
 func tarFrame(entries []Entry, i int) []byte {
 	padding := make([]byte, tarPadding(entries, i))
 	if i == len(entries) {
@@ -56,8 +56,8 @@ func tarPadding(entries []Entry, i int) int {
 	return int(-entries[i-1].Size & (tarBlock - 1))
 }
 
-// tarHeader is the header of an entry in USTAR if it fits, else in GNU's format. Each
-// has a tar.Writer of its own, which would else ask for the file before the next header.
+// tarHeader makes the header of an entry, in USTAR if it fits, else in GNU's format. It
+// uses one tar.Writer per header: before a second header a tar.Writer wants the file.
 func tarHeader(e *Entry) ([]byte, error) {
 	h := tar.Header{
 		Typeflag: tar.TypeReg,

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What a zip is made of, by the specification of its format (APPNOTE 6.3.10).
+// The numbers of the format, by the specification of its format (APPNOTE 6.3.10).
 const (
 	zipLocal      = 0x04034b50
 	zipDescriptor = 0x08074b50
@@ -29,13 +29,13 @@ const (
 	zipNameLength = math.MaxUint16
 )
 
-// NewZip is a zip of the entries in their order, which stores the files as they are, with
-// mode 0644. It needs the CRC-32 of each entry. The same entries give the same bytes, in
-// every release: a test pins them. It returns an error if no header can hold an
-// entry.
+// NewZip lays out a zip of the entries in their order, which stores the files without
+// compression, with mode 0644. It needs the CRC-32 of each entry. The same entries give the
+// same bytes in every release: a test pins them. NewZip returns an error if no header can
+// hold an entry.
 //
-// Fields of zip64 are only where a size or an offset is 4 GiB - 1 or more, because
-// busybox reads no zip64.
+// It uses zip64 only if a size or an offset is 4 GiB - 1 or more, or there are 65,535
+// entries or more, because busybox reads no zip64.
 func NewZip(entries []Entry, open Opener) (*Reader, error) {
 	n := len(entries)
 	starts := make([]int64, 0, 3*n+2)
@@ -54,8 +54,8 @@ func NewZip(entries []Entry, open Opener) (*Reader, error) {
 	}
 	starts = append(starts, at)
 	starts = append(starts, at+int64(len(zipTail(n, starts[2*n], at))))
-	frame := func(segment int) []byte { return zipFrame(entries, starts, segment) }
-	return &Reader{layout: layout{starts, frame}, entries: entries, open: open}, nil
+	frameOf := func(segment int) []byte { return zipFrame(entries, starts, segment) }
+	return &Reader{layout: layout{starts, frameOf}, entries: entries, open: open}, nil
 }
 
 // zipFrame is a header, a record of the central directory, or what follows that.

@@ -23,15 +23,16 @@ type File struct {
 	Digest [sha256.Size]byte
 }
 
-// Manifest is the text that names the files: one line per file in the order of the bytes
-// of the paths, as `sha256sum` prints it. Its SHA-256 is the digest of the version.
+// Manifest is the text that names the files: one line per file, as `sha256sum` prints it,
+// sorted by the bytes of the path. Its SHA-256 is the digest of the version.
 //
 //	manifest = *( 64*64lowercase-hex SP SP path LF )
 //
-// Manifest takes every path, because an open version may have one that CheckPath refuses,
-// and its list must still be shown. `sha256sum -c` reads such a line, too: a path with a
-// backslash, a line feed or a carriage return is escaped as GNU does it, with a backslash
-// before the digest. The path - is written ./-, because - is the standard input.
+// Manifest takes every path, because an open version may have a path that CheckPath
+// refuses, and the listing must still show it. `sha256sum --check` understands the line:
+// Manifest escapes a backslash, a line feed and a carriage return as GNU does, with a
+// backslash before the digest, and writes the path - as ./-, because sha256sum takes - for
+// the standard input.
 func Manifest(files []File) []byte {
 	size := 0
 	for _, f := range files {
@@ -57,8 +58,8 @@ func Manifest(files []File) []byte {
 }
 
 // Check returns an error if files cannot be the content of a final version: there are
-// more than MaxFiles, CheckPath refuses a path, two paths are equal, or one is a folder
-// of another, which no file system can hold.
+// more than MaxFiles, CheckPath refuses a path, two paths are equal, or a path is both a
+// file and a folder, which no file system can hold.
 func Check(files []File) error {
 	if len(files) > MaxFiles {
 		return fmt.Errorf("%d files are too many: a version may have %d", len(files), MaxFiles)
@@ -101,7 +102,7 @@ func unfit(path string) error {
 	case strings.Contains(path, `\`):
 		return errors.New("has a backslash")
 	case path == "-":
-		return errors.New("names the standard input for sha256sum")
+		return errors.New("is the standard input of sha256sum")
 	}
 	for part := range strings.SplitSeq(path, "/") {
 		if part == "" || part == "." || part == ".." {
@@ -111,8 +112,8 @@ func unfit(path string) error {
 	return nil
 }
 
-// byFolder compares paths with the slash as the lowest byte, so that a folder's files
-// come right after a file of the folder's name.
+// byFolder compares paths with the slash as the lowest byte, so that the files in a folder
+// come directly after a file with the folder's name.
 func byFolder(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {

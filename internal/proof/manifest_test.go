@@ -120,7 +120,7 @@ func TestCheckPath(t *testing.T) {
 		"a/./b":     `has the part "."`,
 		"../a":      `has the part ".."`,
 		"a/..":      `has the part ".."`,
-		"-":         "names the standard input for sha256sum",
+		"-":         "is the standard input of sha256sum",
 		`a\b`:       "has a backslash",
 		"a\nb":      "has a control character",
 		"a\x00":     "has a control character",
