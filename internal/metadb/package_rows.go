@@ -8,6 +8,9 @@ import (
 	"granary/internal/sqldb"
 )
 
+// byProjectPath is the order of a list of several projects by their paths.
+const byProjectPath = "project_path"
+
 // columns are the sort columns. An index has them after the project, so that no page
 // is sorted. The contract names no second column; the id is always the last.
 func (l *lister) columns() []string {
@@ -36,9 +39,9 @@ func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) 
 	}
 	var w sqldb.Where
 	with, from := l.source(&w)
-	l.beyond(&w, way)
+	l.beyond(&w, way, "k.")
 	order := l.ordered("k.", way.desc)
-	if l.p.OrderBy == "project_path" {
+	if l.p.OrderBy == byProjectPath {
 		from += " JOIN projects p ON p.id = k.project_id"
 		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
@@ -48,7 +51,7 @@ func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) 
 }
 
 // beyond adds the condition that a row is on the leg's side of its bookmark.
-func (l *lister) beyond(w *sqldb.Where, way leg) {
+func (l *lister) beyond(w *sqldb.Where, way leg, k string) {
 	if way.from == nil {
 		return
 	}
@@ -65,7 +68,7 @@ func (l *lister) beyond(w *sqldb.Where, way leg) {
 	values := map[string]any{"name": key.name, "version": key.version, "created_at": key.created, "id": key.id}
 	var columns, placeholders []string
 	for _, column := range l.columns() {
-		columns = append(columns, "k."+column)
+		columns = append(columns, k+column)
 		placeholders = append(placeholders, w.Bind("?", values[column]))
 	}
 	w.And("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(placeholders, ", ") + ")")
@@ -78,10 +81,11 @@ func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error
 	inner := sqldb.Where{Args: w.Args}
 	inner.And("o.project_id = p.id")
 	l.conditions(&inner, "o.")
+	l.beyond(&inner, way, "o.")
 	rest := inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) + inner.Bind(" LIMIT ?", way.skip+way.take)
 	w.Args = inner.Args
 	order := l.ordered("k.", way.desc)
-	if l.p.OrderBy == "project_path" {
+	if l.p.OrderBy == byProjectPath {
 		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
 	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)

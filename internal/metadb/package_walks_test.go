@@ -1,0 +1,180 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/page"
+	"granary/internal/registry"
+	"granary/internal/sqldb"
+)
+
+// longLists are filters that choose more packages than are counted.
+func longLists(ids []int64) map[string]registry.PackageFilter {
+	part := registry.NameFilter{Terms: []string{"LIB-0"}}
+	return map[string]registry.PackageFilter{
+		"a name":                {Projects: ids[:1], Name: part},
+		"a name's status":       {Projects: ids[:1], Name: part, Status: registry.StatusDefault},
+		"two terms":             {Projects: ids[:1], Name: registry.NameFilter{Terms: []string{"0", "-"}}},
+		"of several":            {Projects: ids, Name: part},
+		"all":                   {Projects: ids[:1]},
+		"all of several":        {Projects: ids},
+		"a version of several":  {Projects: ids, Version: "1.0.7"},
+		"thousands of one name": {Projects: ids[:1], Name: registry.NameFilter{Terms: []string{"b-000000"}}},
+	}
+}
+
+// TestLongListsAgreeWithSorting: every page of a list that is too long to be counted
+// equals a page of all its packages sorted in memory, in whatever way it is reached,
+// and after a package went or came.
+func TestLongListsAgreeWithSorting(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		_, ids := shelfOf(t, db, 14_000, 1500)
+		chance := rand.New(rand.NewPCG(1, 2))
+		for range 2 {
+			all, err := sqldb.List(t.Context(), db, scanPackage, `SELECT `+packageColumns+` FROM packages k`)
+			must(t, 0, err)
+			for what, f := range longLists(ids) {
+				want := slices.DeleteFunc(slices.Clone(all), func(p registry.Package) bool { return !chosen(f, p) })
+				for _, order := range orders() {
+					slices.SortFunc(want, compare(order, nil))
+					checkAnyPages(t, db, chance, what+" by "+order, f, order, want)
+				}
+			}
+			doomed := all[len(all)/3]
+			must(t, 0, db.RemovePackage(t.Context(), registry.Removed{ProjectID: doomed.ProjectID, PackageID: doomed.ID, Now: time.Now()},
+				func(registry.Package) (audit.Event, error) { return audit.Event{}, nil }))
+			publishNamed(t, db, ids[0], "lib-000000", "1.0.5555")
+		}
+	})
+}
+
+func publishNamed(t *testing.T, db *DB, projectID int64, name, version string) {
+	t.Helper()
+	f, err := db.AddFile(t.Context(), registry.Publication{
+		ProjectID: projectID, Coordinates: registry.Coordinates{Name: registry.Name(name), Version: registry.Version(version), File: "f"}, Small: []byte("x"), Size: 1, Now: time.Now(),
+	})
+	must(t, f, err)
+}
+
+func checkAnyPages(t *testing.T, db *DB, chance *rand.Rand, what string, f registry.PackageFilter, order string, want []registry.Package) {
+	t.Helper()
+	const size = 20
+	last := (len(want) + size - 1) / size
+	for _, desc := range []bool{false, true} {
+		numbers := []int{1, last/2 + 1, last / 2, last/2 + 2, last, last + 1}
+		for range 6 {
+			numbers = append(numbers, 1+chance.IntN(last))
+		}
+		for _, number := range numbers {
+			p := page.Request{Number: max(number, 1), Size: size, OrderBy: order, Desc: desc}
+			found, err := db.ListPackages(t.Context(), f, p)
+			must(t, 0, err)
+			from := min(p.Offset(), len(want))
+			exact := idsOf(want[from:min(from+size, len(want))])
+			if desc {
+				to := max(len(want)-from, 0)
+				exact = idsOf(want[max(to-size, 0):to])
+				slices.Reverse(exact)
+			}
+			if got := idsOf(found.Rows); !slices.Equal(got, exact) {
+				t.Fatalf("%s, page %d of %d, desc %t: %v, want %v", what, p.Number, last, desc, got, exact)
+			}
+		}
+	}
+}
+
+// TestNoPageSkipsManyRows: once a page in the middle of a long list was read, every
+// page of it skips at most as many rows as lie between two bookmarks.
+func TestNoPageSkipsManyRows(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		_, ids := shelfOf(t, db, 14_000, 1500)
+		chance := rand.New(rand.NewPCG(3, 4))
+		for what, f := range longLists(ids) {
+			if what == "a version of several" || what == "thousands of one name" {
+				continue // short
+			}
+			for _, order := range orders() {
+				for _, desc := range []bool{false, true} {
+					db.walks.clear()
+					const last = 14_000 * 4 / 10 / 20
+					read := func(number int) int {
+						r := &recorder{Queries: db}
+						l := lister{db: db, q: r, f: f, p: page.Request{Number: number, Size: 20, OrderBy: order, Desc: desc}, began: db.walks.begin(projectOf(f))}
+						must(t, 0, l.chooseNames(t.Context()))
+						_, err := l.list(t.Context())
+						must(t, 0, err)
+						return r.skipped()
+					}
+					first := read(last)
+					if first < last*20/3 { // else there would be nothing to save
+						t.Errorf("%s by %s: the first page skips %d rows", what, order, first)
+					}
+					for range 5 {
+						if n := read(1 + chance.IntN(last)); n > stride {
+							t.Errorf("%s by %s, desc %t: a page skips %d rows", what, order, desc, n)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// skipped is the sum of the rows that the queries skip.
+func (r *recorder) skipped() (n int) {
+	for i, text := range r.texts {
+		if args := r.args[i]; strings.HasSuffix(text, fmt.Sprintf("OFFSET $%d", len(args))) {
+			n += args[len(args)-1].(int)
+		}
+	}
+	return n
+}
+
+// meddler is the queries of a list; after the first one, something happens.
+type meddler struct {
+	sqldb.Queries
+	happens func()
+}
+
+func (m *meddler) meddle() {
+	if happens := m.happens; happens != nil {
+		m.happens = nil
+		happens()
+	}
+}
+
+func (m *meddler) Row(ctx context.Context, query string, args ...any) *sql.Row {
+	defer m.meddle()
+	return m.Queries.Row(ctx, query, args...)
+}
+
+// TestBookmarksOfAnOlderSnapshotAreNotKept: a package that comes while a page is read
+// does not displace later pages.
+func TestBookmarksOfAnOlderSnapshotAreNotKept(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		_, ids := shelfOf(t, db, 3000)
+		f := registry.PackageFilter{Projects: ids}
+		ask := page.Request{Number: 75, Size: 20, OrderBy: "name"}
+		began := db.walks.begin(projectOf(f))
+		must(t, 0, db.Snapshot(t.Context(), false, func(q sqldb.Queries) error {
+			m := &meddler{q, func() { publishNamed(t, db, ids[0], "a", "1") }}
+			_, err := (&lister{db: db, q: m, f: f, p: ask, began: began}).list(t.Context())
+			return err
+		}))
+		all, err := sqldb.List(t.Context(), db, scanPackage, `SELECT `+packageColumns+` FROM packages k ORDER BY name, version`)
+		must(t, 0, err)
+		found, err := db.ListPackages(t.Context(), f, ask)
+		must(t, 0, err)
+		if got, want := idsOf(found.Rows), idsOf(all[ask.Offset():ask.Offset()+20]); !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+}
