@@ -169,13 +169,17 @@ func (l *lister) source(w *sqldb.Where) (with, from string) {
 
 // startsWithNames reports whether the list reads the packages of the matching names
 // and sorts them. If they are many, filtering the list in the order of an index finds
-// them soon. Packages that are not listed have an index by status.
-func (l *lister) startsWithNames() bool {
+// them soon.
+func (l *lister) startsWithNames() bool { return l.names.query != "" && !l.unlisted() }
+
+// unlisted reports whether the list is of packages that other lists leave out. They have
+// an index by status.
+func (l *lister) unlisted() bool {
 	switch l.f.Status {
 	case registry.StatusHidden, registry.StatusProcessing, registry.StatusPendingDestruction:
-		return false
+		return true
 	}
-	return l.names.query != ""
+	return false
 }
 
 // conditions adds the conditions on a package.

@@ -41,13 +41,16 @@ func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) 
 	with, from := l.source(&w)
 	l.beyond(&w, way, "k.")
 	order := l.ordered("k.", way.desc)
+	paths := ""
 	if l.p.OrderBy == byProjectPath {
-		from += " JOIN projects p ON p.id = k.project_id"
+		paths = " JOIN projects p ON p.id = k.project_id"
 		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
-	query := with + `SELECT ` + packageColumns + ` FROM ` + from + w.String() + ` ORDER BY ` + order +
-		w.Bind(" LIMIT ? OFFSET ?", way.take, way.skip)
-	return sqldb.List(ctx, l.q, scanPackage, query, w.Args...)
+	chosen := from + paths + w.String() + ` ORDER BY ` + order + w.Bind(" LIMIT ? OFFSET ?", way.take, way.skip)
+	if l.startsWithNames() { // only ids are sorted
+		chosen = `packages k` + paths + ` WHERE k.id IN (SELECT k.id FROM ` + chosen + `) ORDER BY ` + order
+	}
+	return sqldb.List(ctx, l.q, scanPackage, with+`SELECT `+packageColumns+` FROM `+chosen, w.Args...)
 }
 
 // beyond adds the condition that a row is on the leg's side of its bookmark.

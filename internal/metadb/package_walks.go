@@ -27,9 +27,11 @@ func (l *lister) walk(ctx context.Context, on line, offset, take int) ([]registr
 	}
 	key := keyOfWalk(l.f, l.p.OrderBy, on.desc)
 	way := on.wayTo(l.db.walks.look(key, state, l.began), offset, take)
-	found, err := l.shorten(ctx, on, &way)
-	if err != nil {
-		return nil, err
+	var found []bookmark
+	if !l.sorts() {
+		if found, err = l.shorten(ctx, on, &way); err != nil {
+			return nil, err
+		}
 	}
 	rows, err := l.along(ctx, on, way)
 	if err == nil && len(rows) > 0 {
@@ -82,6 +84,18 @@ func (l *lister) shorten(ctx context.Context, on line, way *leg) (found []bookma
 		way.from = &m
 	}
 	return found, nil
+}
+
+// sorts reports whether no index has the list in its order: then every page costs as
+// much as the first one.
+func (l *lister) sorts() bool {
+	switch l.p.OrderBy {
+	case "name":
+		return l.unlisted() || l.f.Version != ""
+	case "version":
+		return l.unlisted()
+	}
+	return false
 }
 
 // along reads the rows of a leg and returns them in the direction of the line.
