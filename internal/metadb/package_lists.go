@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
@@ -107,6 +108,9 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	found := page.Of[registry.Package]{Total: total}
 	offset := l.p.Offset()
 	take := l.p.Size
+	if !exact && l.p.OrderBy == registry.BySemver {
+		return found, fault.New(fault.Invalid, "order_by=semver needs a package_name that matches at most "+strconv.Itoa(countLimit)+" packages")
+	}
 	if !exact {
 		found.Rows, err = l.walk(ctx, line{desc: l.p.Desc, total: math.MaxInt}, offset, take+1)
 		found.Total = max(total, offset+len(found.Rows))

@@ -12,13 +12,15 @@ import (
 const byProjectPath = "project_path"
 
 // columns are the sort columns. An index has them after the project, so that no page
-// is sorted. The contract names no second column; the id is always the last.
+// is sorted, except by registry.BySemver. The contract names no second column; the id is always the last.
 func (l *lister) columns() []string {
 	switch l.p.OrderBy {
 	case "name":
 		return []string{"name", "version", "id"}
 	case "version":
 		return []string{"version", "created_at", "id"}
+	case registry.BySemver:
+		return []string{"version_key", "id"}
 	}
 	return []string{"created_at", "id"} // also for type, of which there is one
 }
@@ -27,7 +29,15 @@ func (l *lister) columns() []string {
 func (l *lister) ordered(alias string, desc bool) string {
 	var parts []string
 	for _, column := range l.columns() {
-		parts = append(parts, alias+column+sqldb.Direction(desc))
+		part := alias + column + sqldb.Direction(desc)
+		switch {
+		case column != "version_key":
+		case desc: // a version without a key is lower than any other
+			part += " NULLS LAST"
+		default:
+			part += " NULLS FIRST"
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, ", ")
 }

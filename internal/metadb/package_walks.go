@@ -18,7 +18,8 @@ type line struct {
 // bookmark.
 func (l *lister) walk(ctx context.Context, on line, offset, take int) ([]registry.Package, error) {
 	near := offset <= nearEnough || on.total-offset-take <= nearEnough
-	if near || l.startsWithNames() || l.p.OrderBy == byProjectPath {
+	// A bookmark has neither a path nor a version's key.
+	if near || l.p.OrderBy == byProjectPath || l.p.OrderBy == registry.BySemver {
 		return l.along(ctx, on, on.wayTo(nil, offset, take))
 	}
 	state, err := l.state(ctx)
@@ -86,9 +87,12 @@ func (l *lister) shorten(ctx context.Context, on line, way *leg) (found []bookma
 	return found, nil
 }
 
-// sorts reports whether no index has the list in its order: then every page costs as
-// much as the first one.
+// sorts reports whether the list is sorted. Then it is read as a whole for every page,
+// and steps would be as dear as the page.
 func (l *lister) sorts() bool {
+	if l.startsWithNames() {
+		return true
+	}
 	switch l.p.OrderBy {
 	case "name":
 		return l.unlisted() || l.f.Version != ""
