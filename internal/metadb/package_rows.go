@@ -44,7 +44,7 @@ func (l *lister) ordered(alias string, desc bool) string {
 
 // rows reads the rows of a leg, in its direction.
 func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) {
-	if len(l.f.Projects) > 1 && !l.startsWithNames() {
+	if l.merges() {
 		return l.merged(ctx, way)
 	}
 	var w sqldb.Where

@@ -29,7 +29,7 @@ func (l *lister) walk(ctx context.Context, on line, offset, take int) ([]registr
 	key := keyOfWalk(l.f, l.p.OrderBy, on.desc)
 	way := on.wayTo(l.db.walks.look(key, state, l.began), offset, take)
 	var found []bookmark
-	if !l.sorts() {
+	if !l.sorts() && !l.merges() {
 		if found, err = l.shorten(ctx, on, &way); err != nil {
 			return nil, err
 		}
@@ -43,6 +43,11 @@ func (l *lister) walk(ctx context.Context, on line, offset, take int) ([]registr
 	}
 	return rows, err
 }
+
+// merges reports whether the list is of several projects, each of which is read by its
+// index. A step would read its rows from every project, and many steps each row again
+// and again.
+func (l *lister) merges() bool { return len(l.f.Projects) > 1 && !l.startsWithNames() }
 
 // state is the state of the packages in the snapshot. On PostgreSQL, where other nodes
 // write, too, it is a digest of the rows that count them: each change of a package adds
