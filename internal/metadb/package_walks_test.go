@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"granary/internal/audit"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/page"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
@@ -182,4 +183,45 @@ func TestBookmarksOfAnOlderSnapshotAreNotKept(t *testing.T) {
 			t.Errorf("%v, want %v", got, want)
 		}
 	})
+}
+
+// TestBookmarksHeedOtherNodes: a page is right after another node removed one package and
+// published another, as many as before.
+func TestBookmarksHeedOtherNodes(t *testing.T) {
+	dsn := metadbtest.Postgres(t, migrated)
+	var nodes []*DB
+	for range 2 {
+		db, err := OpenPostgres(t.Context(), dsn, sqldb.Options{})
+		nodes = append(nodes, closing(t, db, err))
+	}
+	here, there := nodes[0], nodes[1]
+	_, ids := shelfOf(t, here, 3000)
+	f := registry.PackageFilter{Projects: ids, Name: registry.NameFilter{Terms: []string{"lib"}}}
+	check := func(order string) {
+		t.Helper()
+		want, err := sqldb.List(t.Context(), here, scanPackage, `SELECT `+packageColumns+` FROM packages k WHERE k.status = 'default'`)
+		must(t, want, err)
+		slices.SortFunc(want, compare(order, nil))
+		for _, number := range []int{70, 71} {
+			ask := page.Request{Number: number, Size: 20, OrderBy: order}
+			found, err := here.ListPackages(t.Context(), f, ask)
+			must(t, 0, err)
+			if got, want := idsOf(found.Rows), idsOf(want[ask.Offset():ask.Offset()+20]); !slices.Equal(got, want) {
+				t.Fatalf("by %s: %v, want %v", order, got, want)
+			}
+		}
+	}
+	for i, order := range []string{"name", "version", "name"} {
+		check(order)
+		check(order)
+		first, err := sqldb.List(t.Context(), here, scanPackage, `SELECT `+packageColumns+` FROM packages k WHERE k.status = 'default' ORDER BY k.`+order+` LIMIT 1`)
+		must(t, first, err)
+		must(t, 0, there.RemovePackage(t.Context(), registry.Removed{ProjectID: ids[0], PackageID: first[0].ID, Now: time.Now()},
+			func(registry.Package) (audit.Event, error) { return audit.Event{}, nil }))
+		check(order)
+		publishNamed(t, there, ids[0], "lib-zzz", fmt.Sprint("9.", i))
+		check(order)
+		must(t, 0, there.SumCounters(t.Context()))
+		check(order)
+	}
 }
