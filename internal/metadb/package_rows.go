@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	"granary/internal/registry"
@@ -80,11 +81,31 @@ func (l *lister) beyond(w *sqldb.Where, way leg, k string) {
 	key := way.from.key
 	values := map[string]any{"name": key.name, "version": key.version, "created_at": key.created, "id": key.id}
 	var columns, placeholders []string
+	if l.p.OrderBy == byProjectPath {
+		columns = []string{"p.path", "p.id"}
+		placeholders = []string{w.Bind("(SELECT q.path FROM projects q WHERE q.id = ?)", key.project), w.Bind("?", key.project)}
+	}
 	for _, column := range l.columns() {
 		columns = append(columns, k+column)
 		placeholders = append(placeholders, w.Bind("?", values[column]))
 	}
 	w.And("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(placeholders, ", ") + ")")
+	if l.p.OrderBy == byProjectPath {
+		l.beyondPath(w, way, k)
+	}
+}
+
+// beyondPath bounds the index of each project p: those on the other side of the bookmark
+// have no rows on the leg's side, and its own project has some.
+func (l *lister) beyondPath(w *sqldb.Where, way leg, k string) {
+	key := way.from.key
+	from, compare, all, none := " >= ", " > ", int64(math.MinInt64), int64(math.MaxInt64)
+	if way.desc {
+		from, compare, all, none = " <= ", " < ", none, all
+	}
+	w.And(k+"created_at"+from+"CASE WHEN p.id = ? THEN CAST(? AS BIGINT) WHEN (p.path, p.id)"+compare+
+		"((SELECT q.path FROM projects q WHERE q.id = ?), ?) THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END",
+		key.project, key.created, key.project, key.project, all, none)
 }
 
 // merged reads a leg of a list of several projects. Of each project it reads only the

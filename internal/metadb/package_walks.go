@@ -18,8 +18,7 @@ type line struct {
 // bookmark.
 func (l *lister) walk(ctx context.Context, on line, offset, take int) ([]registry.Package, error) {
 	near := offset <= nearEnough || on.total-offset-take <= nearEnough
-	// A bookmark has neither a path nor a version's key.
-	if near || l.p.OrderBy == byProjectPath || l.p.OrderBy == registry.BySemver {
+	if near || l.p.OrderBy == registry.BySemver { // a bookmark has no version's key
 		return l.along(ctx, on, on.wayTo(nil, offset, take))
 	}
 	state, err := l.state(ctx)

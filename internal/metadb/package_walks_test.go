@@ -39,13 +39,17 @@ func TestLongListsAgreeWithSorting(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		_, ids := shelfOf(t, db, 10_500, 500)
 		chance := rand.New(rand.NewPCG(1, 2))
-		for _, orders := range [][]string{orders(), {"created_at", "version"}} {
+		places := map[int64]int{ids[0]: 0, ids[1]: 1}
+		for _, orders := range [][]string{append(orders(), byProjectPath), {"created_at", byProjectPath}} {
 			all, err := sqldb.List(t.Context(), db, scanPackage, `SELECT `+packageColumns+` FROM packages k`)
 			must(t, 0, err)
 			for what, f := range longLists(ids) {
 				want := slices.DeleteFunc(slices.Clone(all), func(p registry.Package) bool { return !chosen(f, p) })
 				for _, order := range orders {
-					slices.SortFunc(want, compare(order, nil))
+					if order == byProjectPath && len(f.Projects) == 1 {
+						continue
+					}
+					slices.SortFunc(want, compare(order, places))
 					checkAnyPages(t, db, chance, what+" by "+order, f, order, want)
 				}
 			}
@@ -70,7 +74,7 @@ func checkAnyPages(t *testing.T, db *DB, chance *rand.Rand, what string, f regis
 	const size = 20
 	last := (len(want) + size - 1) / size
 	for _, desc := range []bool{false, true} {
-		numbers := []int{1, last/2 + 1, last / 2, last/2 + 2, last, last + 1}
+		numbers := []int{last/2 + 1, last / 2, last, last + 1}
 		for range 2 {
 			numbers = append(numbers, 1+chance.IntN(last))
 		}

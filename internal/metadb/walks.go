@@ -12,12 +12,12 @@ import (
 
 // listKey is the position of a package in a list, in any order.
 type listKey struct {
-	name, version string
-	created, id   int64
+	name, version        string
+	created, id, project int64
 }
 
 func keyOf(p registry.Package) listKey {
-	return listKey{string(p.Name), string(p.Version), sqldb.Micros(p.CreatedAt), p.ID}
+	return listKey{string(p.Name), string(p.Version), sqldb.Micros(p.CreatedAt), p.ID, p.ProjectID}
 }
 
 // bookmark says that offset rows of a list in ascending order precede it. key is of
