@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,6 +69,8 @@ type Client struct {
 	config Config
 	http   *http.Client
 	rate   *rateLimit // nil for none
+
+	features atomic.Pointer[string] // that the server named last
 }
 
 // New makes a client. It fails if the server's or a proxy's address is invalid, if the
@@ -191,6 +194,7 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
+	c.note(resp)
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
 		return nil, c.refusal(resp)
