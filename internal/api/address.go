@@ -8,25 +8,33 @@ import (
 	"granary/internal/registry"
 )
 
-// splitGeneric splits the escaped path of a generic route into the project and the
-// raw names, each decoded once. Only literal slashes separate segments; an escaped one
-// is a character of its segment.
-func splitGeneric(escaped string) (project string, raw registry.Raw, ok bool) {
+// splitGeneric splits the escaped path of a generic route into the project and the raw
+// names, each decoded once; pattern is the route's, "" for none. Only literal slashes
+// separate segments; an escaped one is a character of its segment. A path that ends with
+// a slash has no route.
+func splitGeneric(escaped string) (pattern, project string, raw registry.Raw) {
 	// "", api, v4, projects, the project, packages, generic, name, version, the rest
 	parts := strings.SplitN(escaped, "/", 10)
-	if len(parts) < 10 || parts[9] == "" {
-		return "", registry.Raw{}, false
+	if len(parts) < 8 || parts[len(parts)-1] == "" {
+		return "", "", raw
 	}
-	rest := parts[9]
+	rest := parts[len(parts)-1]
 	for i := range parts {
 		parts[i] = decoded(parts[i])
 	}
 	if !isGeneric(parts) {
-		return "", registry.Raw{}, false
+		return "", "", raw
 	}
-	raw = registry.Raw{Name: parts[7], Version: parts[8]}
+	raw.Name = parts[7]
+	if len(parts) == 8 {
+		return genericName, parts[4], raw
+	}
+	raw.Version = parts[8]
+	if len(parts) == 9 {
+		return genericVersion, parts[4], raw
+	}
 	raw.Dir, raw.File = splitDir(rest)
-	return parts[4], raw, true
+	return genericPath, parts[4], raw
 }
 
 // belowGeneric reports whether a path is below packages/generic, of a route or not.

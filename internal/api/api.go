@@ -7,6 +7,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -57,7 +58,7 @@ const prefix = "/api/v4"
 // all: it redirects paths that it considers equal to others, and here no path is equal
 // to another (contract generic-packages 1).
 func (s *Server) Handler() http.Handler {
-	d := &door{s: s, mux: http.NewServeMux(), generic: map[string]*route{}, vary: []string{"Origin"}}
+	d := &door{s: s, mux: http.NewServeMux(), generic: map[string]map[string]*route{}, vary: []string{"Origin"}, features: features()}
 	if s.known == nil {
 		d.own = pathOf(s.ExternalURL)
 	}
@@ -65,8 +66,8 @@ func (s *Server) Handler() http.Handler {
 	for i := range rows {
 		route := &rows[i]
 		switch {
-		case route.path == genericPattern:
-			d.generic[route.method] = route
+		case strings.HasPrefix(route.path, prefix+genericName):
+			d.add(route)
 		case route.way.match != nil:
 			d.web = append(d.web, route)
 		case route.do != nil:
@@ -76,7 +77,6 @@ func (s *Server) Handler() http.Handler {
 			d.probes = append(d.probes, route.path)
 		}
 	}
-	d.generic[http.MethodHead] = d.generic[http.MethodGet]
 	d.mux.HandleFunc("/", d.unknown)
 	return d
 }

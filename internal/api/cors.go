@@ -8,10 +8,10 @@ import (
 // config/application.rb): send any request below /api/ without the browser's own
 // credentials, and read these headers of the answer. GitLab's X-Gitlab-* headers are
 // about git files and left out. X-Checksum-SHA256 is added, so that a page can check
-// what it downloads.
+// what it downloads, and the last four are granary's own.
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-	corsExposed = "Link, X-Total, X-Total-Pages, X-Per-Page, X-Page, X-Next-Page, X-Prev-Page, X-Request-Id, ETag, X-Checksum-SHA256"
+	corsExposed = "Link, X-Total, X-Total-Pages, X-Per-Page, X-Page, X-Next-Page, X-Prev-Page, X-Request-Id, ETag, X-Checksum-SHA256, Content-Location, X-Package-Version, X-Package-Status, X-Granary-Features"
 	corsMaxAge  = "7200" // seconds, the default of rack-cors
 )
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"granary/internal/registry"
+	"granary/internal/wire"
 )
 
 // maxHost is how many bytes the Host header may have: a DNS name and a port.
@@ -15,13 +16,14 @@ const maxHost = 260
 // door receives every request. It finds the path, on which the route depends, together
 // with the method.
 type door struct {
-	s       *Server
-	mux     *http.ServeMux
-	generic map[string]*route // of genericPattern, by method
-	web     []*route          // whose match finds them, in order
-	probes  []string          // paths that are answered without the prefix own, too
-	own     string            // the path of the server's own address, "/granary"; "" for none
-	vary    []string          // value of Vary in every answer below /api/, made once
+	s        *Server
+	mux      *http.ServeMux
+	generic  map[string]map[string]*route // of paths below packages/generic, by pattern and method
+	web      []*route                     // whose match finds them, in order
+	probes   []string                     // paths that are answered without the prefix own, too
+	own      string                       // the path of the server's own address, "/granary"; "" for none
+	features []string                     // value of X-Granary-Features, made once
+	vary     []string                     // value of Vary in every answer below /api/, made once
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -29,7 +31,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	came := targetPath(r)
 	path, ours := d.below(tidy(came))
 	if ours && strings.HasPrefix(path, "/api/") {
-		w.Header()["Vary"] = d.vary
+		w.Header()["Vary"], w.Header()[wire.FeaturesHeader] = d.vary, d.features
 		if r.Header["Origin"] != nil && crossOrigin(w, r) {
 			return
 		}
@@ -42,8 +44,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found - the address of this server is "+s.ExternalURL))
 		return
 	}
-	if project, raw, ok := splitGeneric(path); ok {
-		d.serveGeneric(w, r, project, raw)
+	if pattern, project, raw := splitGeneric(path); pattern != "" {
+		d.serveGeneric(w, r, pattern, project, raw)
 		return
 	}
 	path = dropSlash(path)
@@ -72,12 +74,37 @@ func (d *door) below(path string) (string, bool) {
 	return path, slices.Contains(d.probes, dropSlash(path))
 }
 
-// serveGeneric serves one file of a generic package.
-func (d *door) serveGeneric(w http.ResponseWriter, r *http.Request, project string, raw registry.Raw) {
-	r.Pattern = genericPattern // as ServeMux does, for logs and metrics
-	route := d.generic[r.Method]
-	if route == nil {
+// add takes a route below packages/generic.
+func (d *door) add(r *route) {
+	pattern := strings.TrimPrefix(r.path, prefix)
+	if d.generic[pattern] == nil {
+		d.generic[pattern] = map[string]*route{}
+	}
+	d.generic[pattern][r.method] = r
+	if r.method == http.MethodGet {
+		d.generic[pattern][http.MethodHead] = r
+	}
+}
+
+// features is what this server has beyond GitLab.
+func features() []string {
+	return []string{strings.Join([]string{wire.FeatureChannels, wire.FeatureSelectors, wire.FeatureVersions}, ", ")}
+}
+
+// serveGeneric serves a file of a generic package, a version, or the versions of a name.
+func (d *door) serveGeneric(w http.ResponseWriter, r *http.Request, pattern, project string, raw registry.Raw) {
+	if pattern == genericVersion && strings.HasPrefix(raw.Version, "@") && !reads(r) {
+		pattern = genericChannel
+	}
+	r.Pattern = prefix + pattern // as ServeMux does, for logs and metrics
+	route := d.generic[pattern][r.Method]
+	switch {
+	case route != nil:
+	case pattern == genericPath:
 		d.s.notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
+		return
+	default: // as in GitLab, which has no such routes
+		d.s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
 		return
 	}
 	if raw.Dir == "" && r.URL.RawQuery != "" {

@@ -13,7 +13,10 @@ func (s *Server) OnParam(f func(r *http.Request, name string)) { s.asked = f }
 // Described is every method and path that the document must have, as it writes
 // them.
 func (s *Server) Described() [][2]string {
-	found := [][2]string{{http.MethodHead, describedPath(genericPattern)}}
+	found := [][2]string{}
+	for _, path := range []string{genericPath, genericVersion, genericName} {
+		found = append(found, [2]string{http.MethodHead, describedPath(path)})
+	}
 	for _, route := range s.routes() {
 		if strings.HasPrefix(route.path, prefix) {
 			found = append(found, [2]string{route.method, describedPath(route.path)})
@@ -31,7 +34,10 @@ type Door struct {
 
 // Doors is every one there is: the rows of the table of routes that read credentials.
 func (s *Server) Doors() []Door {
-	doors := []Door{{Method: http.MethodHead, Path: genericPattern, Action: access.ReadPackages}}
+	var doors []Door
+	for _, path := range []string{genericPath, genericVersion, genericName} {
+		doors = append(doors, Door{Method: http.MethodHead, Path: prefix + path, Action: access.ReadPackages})
+	}
 	for _, r := range s.routes() {
 		if r.way.order != noCredential {
 			doors = append(doors, Door{r.method, r.path, r.action, r.writes()})

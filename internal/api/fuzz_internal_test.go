@@ -103,28 +103,21 @@ func FuzzSplitGeneric(f *testing.F) {
 			return
 		}
 		escaped := tidy(targetPath(&http.Request{RequestURI: target, URL: u}))
-		project, raw, ok := splitGeneric(escaped)
-		if !ok {
+		pattern, project, raw := splitGeneric(escaped)
+		whole := "/api/v4/projects/" + project + "/packages/generic/" + raw.Name
+		switch pattern {
+		case "":
 			if project != "" || raw != (registry.Raw{}) {
 				t.Fatalf("%q: %q %+v", escaped, project, raw)
 			}
-		} else {
-			tail := raw.File
-			switch raw.Dir {
-			case "":
-			case "/":
-				// An empty directory, or one that says so itself.
-				tail = "/" + tail
-				if !strings.HasSuffix(decoded(escaped), tail) {
-					tail = "/" + tail
-				}
-			default:
-				tail = raw.Dir + "/" + tail
-			}
-			whole := "/api/v4/projects/" + project + "/packages/generic/" + raw.Name + "/" + raw.Version + "/" + tail
-			if whole != decoded(escaped) {
-				t.Fatalf("%q: project %q, %+v make %q", escaped, project, raw, whole)
-			}
+			whole = decoded(escaped)
+		case genericVersion:
+			whole += "/" + raw.Version
+		case genericPath:
+			whole += "/" + raw.Version + "/" + joined(raw, escaped)
+		}
+		if whole != decoded(escaped) {
+			t.Fatalf("%q: project %q, %+v make %q", escaped, project, raw, whole)
 		}
 		clean := path.Clean(escaped)
 		if strings.HasSuffix(escaped, "/") && clean != "/" {
@@ -134,6 +127,20 @@ func FuzzSplitGeneric(f *testing.F) {
 			t.Fatalf("%q cleans to %q, unclean says %v", escaped, clean, unclean(escaped))
 		}
 	})
+}
+
+// joined is the path of the file, as it stands at the end of the request's path.
+func joined(raw registry.Raw, escaped string) string {
+	switch raw.Dir {
+	case "":
+		return raw.File
+	case "/": // an empty directory, or one that says so itself
+		if tail := "/" + raw.File; strings.HasSuffix(decoded(escaped), tail) {
+			return tail
+		}
+		return "//" + raw.File
+	}
+	return raw.Dir + "/" + raw.File
 }
 
 // FuzzTidy: a path has the segments that it came with, but for the empty ones: %2F

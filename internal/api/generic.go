@@ -11,9 +11,14 @@ import (
 	"granary/internal/wire"
 )
 
-// genericPath publishes and installs files (contract generic-packages 1).
+// genericPath publishes and installs files (contract generic-packages 1). The others are
+// granary's own. ServeMux cannot tell them from routes with the id of a package, so the
+// door splits off all of them.
 const (
-	genericPath    = "/projects/{id}/packages/generic/{name}/{version}/{file...}"
+	genericName    = "/projects/{id}/packages/generic/{name}"
+	genericChannel = genericName + "/@{channel}"
+	genericVersion = genericName + "/{version}"
+	genericPath    = genericVersion + "/{file...}"
 	genericPattern = prefix + genericPath
 )
 
@@ -73,6 +78,9 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 
 // getFile installs.
 func getFile(c *call) error {
+	if isWholeFile(c.raw) {
+		return c.sendWhole()
+	}
 	content, err := c.s.Registry.Open(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
 	if err != nil {
 		return err
@@ -80,6 +88,12 @@ func getFile(c *call) error {
 	defer func() { _ = content.Close() }() // it was only read
 	if c.r.Method == http.MethodGet {
 		c.s.Registry.Downloaded(content.File)
+	}
+	if content.Yanked {
+		c.w.Header()["X-Package-Status"] = []string{"yanked"}
+	}
+	if content.Selected != nil {
+		return c.sendSelected(content)
 	}
 	return c.send(content, contentType(content.Name.Base()))
 }

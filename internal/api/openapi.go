@@ -58,7 +58,7 @@ func (s *Server) document() (document, error) {
 			continue
 		}
 		methods := []string{route.method}
-		if route.path == genericPattern && route.method == http.MethodGet {
+		if strings.HasPrefix(route.path, prefix+genericName) && route.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
 		for _, method := range methods {

@@ -188,7 +188,7 @@ func variableRoutes(at string, read, admin access.Action, deeds deedsOfVariables
 	}
 }
 
-// packageRoutes install and publish generic packages (contract generic-packages),
+// packageRoutes install, publish and manage generic packages (contract generic-packages),
 // find and remove packages and files (contract rest-api A), and keep protection
 // rules (B). Rules are read with a right that needs no login: GitLab judges their
 // parameters first.
@@ -200,9 +200,16 @@ func packageRoutes() []route {
 	every := auth.Doors{JobTokens: true, DeployTokens: true, Basic: true}
 	install := way{doors: every, body: noBody, order: parametersFirst, logsIn: true}
 	publish := way{doors: every, body: fileBody, order: credentialFirst, logsIn: true}
+	manage := way{doors: every, logsIn: true}
 	return []route{
 		{"GET", genericPath, access.ReadPackages, install, getFile},
 		{"PUT", genericPath, access.PublishPackage, publish, putFile},
+		{"GET", genericName, access.ReadPackages, install, listNameVersions},
+		{"GET", genericVersion, access.ReadPackages, install, getPackageVersion},
+		{"PATCH", genericVersion, access.DestroyPackage, manage, editPackageVersion},
+		{"DELETE", genericVersion, access.DestroyPackage, manage, deletePackageVersion},
+		{"PUT", genericChannel, access.PublishPackage, manage, setChannel},
+		{"DELETE", genericChannel, access.PublishPackage, manage, removeChannel},
 
 		{"GET", "/projects/{id}/packages", access.ListPackages, jobs, listPackages},
 		{"GET", "/groups/{id}/packages", access.ListPackages, tokens, listGroupPackages},

@@ -35,10 +35,7 @@ func (c *call) send(content *registry.Content, contentType string) error {
 			return nil
 		}
 	}
-	changed := content.CreatedAt
-	if content.Twin { // the date would identify two files: send none, and match none
-		changed = time.Time{}
-	}
+	changed := changedAt(content.File)
 	if c.r.Method == http.MethodGet && content.Unchecked() && wantsBytes(c.r, content.File, changed) {
 		if err := content.Check(); err != nil {
 			return err
@@ -51,6 +48,15 @@ func (c *call) send(content *registry.Content, contentType string) error {
 	}
 	serveContent(c.w, c.r, changed, content.Size, content.ReadSeekCloser)
 	return nil
+}
+
+// changedAt is a file's date. That of a twin would identify two files: it has none, and
+// matches none.
+func changedAt(f registry.File) time.Time {
+	if f.Twin {
+		return time.Time{}
+	}
+	return f.CreatedAt
 }
 
 // applies reports whether a request may be answered with a link. HEAD asks about the

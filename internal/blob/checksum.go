@@ -46,14 +46,17 @@ type Checksum struct {
 	Sum       []byte // of the algorithm's size; of 32 bits, the high byte first
 }
 
-// checksums computes those that were declared, in the same order.
-type checksums []hash.Hash
+// checksums computes a body's CRC-32, and the checksums that were declared, in the same
+// order.
+type checksums struct {
+	crc32    uint32
+	declared []hash.Hash
+}
 
-// newChecksums returns nil if none were declared.
-func newChecksums(declared []Checksum) checksums {
-	var s checksums
+func newChecksums(declared []Checksum) *checksums {
+	s := &checksums{}
 	for _, c := range declared {
-		s = append(s, c.Algorithm.begin())
+		s.declared = append(s.declared, c.Algorithm.begin())
 	}
 	return s
 }
@@ -74,16 +77,17 @@ func (a Algorithm) begin() hash.Hash {
 	panic("blob: no checksum is called " + string(a))
 }
 
-func (s checksums) write(b []byte) {
-	for _, h := range s {
+func (s *checksums) write(b []byte) {
+	s.crc32 = crc32.Update(s.crc32, crc32.IEEETable, b)
+	for _, h := range s.declared {
 		h.Write(b)
 	}
 }
 
 // check is a *DigestError for the first that differs from what was declared.
-func (s checksums) check(declared []Checksum) error {
+func (s *checksums) check(declared []Checksum) error {
 	for i, c := range declared {
-		if sum := s[i].Sum(nil); !bytes.Equal(sum, c.Sum) {
+		if sum := s.declared[i].Sum(nil); !bytes.Equal(sum, c.Sum) {
 			return &DigestError{Algorithm: c.Algorithm, Declared: c.Sum, Computed: sum}
 		}
 	}

@@ -40,7 +40,8 @@ type Limits struct {
 // is visible in a store yet.
 type Received struct {
 	Digest Digest
-	Size   int64 // bytes
+	Size   int64  // bytes
+	CRC32  uint32 // of zip and Ethernet
 
 	// Small is the whole body if it was kept in memory, and not nil then
 	// even if empty; nil if the bytes are in the store.
@@ -125,6 +126,7 @@ func receiveSmall(body []byte, l Limits) (*Received, error) {
 	r := &Received{Digest: sha256.Sum256(body), Size: int64(len(body)), Small: body}
 	sums := newChecksums(l.Checksums)
 	sums.write(body)
+	r.CRC32 = sums.crc32
 	if err := r.check(l, sums); err != nil {
 		return nil, err
 	}
@@ -140,7 +142,7 @@ func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*
 	sums := newChecksums(src.l.Checksums)
 	r.Digest, err = stream(ctx, up, src, head, sums)
 	if err == nil {
-		r.Size = src.size
+		r.Size, r.CRC32 = src.size, sums.crc32
 		err = r.check(src.l, sums)
 	}
 	if err == nil {
@@ -154,7 +156,7 @@ func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*
 
 // check compares with the digests that the sender declared. The length has been
 // judged by the source.
-func (r *Received) check(l Limits, sums checksums) error {
+func (r *Received) check(l Limits, sums *checksums) error {
 	if l.Digest != nil && !r.Digest.Equal(*l.Digest) {
 		return &DigestError{Algorithm: SHA256, Declared: l.Digest[:], Computed: r.Digest[:]}
 	}

@@ -29,7 +29,7 @@ const (
 // stream copies head and what is left in src to up and returns the digest of
 // all of it; sums get all of it, too. The first to fail (the body, a write, the
 // context) stops the others; its error is returned when they have ended.
-func stream(ctx context.Context, up Upload, src *source, head []byte, sums checksums) (Digest, error) {
+func stream(ctx context.Context, up Upload, src *source, head []byte, sums *checksums) (Digest, error) {
 	hash := sha256.New()
 	hash.Write(head)
 	sums.write(head)

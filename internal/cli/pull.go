@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,7 @@ func newPull(env Env) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&p.dir, "output", "o", ".", "install in this `directory`, which is created if needed; - is --stdout")
 	f.BoolVar(&p.stdout, "stdout", false, "write the one file to standard output")
+	f.StringVar(&p.archive, "archive", "", "fetch all files in one archive of this `format`: tar, zip or tar.zst, to standard output or to the file of --output")
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be installed, and do nothing")
 	f.BoolVar(&p.skipExisting, "skip-existing", false, "leave files that exist, whatever their content")
 	f.BoolVar(&p.noClobber, "no-clobber", false, "install nothing if a file would be replaced")
@@ -71,7 +73,7 @@ func newPull(env Env) *cobra.Command {
 
 type pull struct {
 	connection
-	dir, rate                     string
+	dir, rate, archive            string
 	stdout, executable, pre, json bool
 	dryRun, skipExisting          bool
 	noClobber, pruning, yes       bool
@@ -104,13 +106,12 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.at.Project, err = p.project(args[0]); err != nil {
 		return err
 	}
+	if p.archive != "" {
+		return advise(p.toArchive(ctx, args[1:]), p.at.Project)
+	}
 	name, version, wanted, err := versionedFiles(ctx, p.client, p.at.Project, args[1:])
 	if err != nil {
 		return advise(err, p.at.Project)
-	}
-	owner := make(chan string, 1)
-	if !p.stdout {
-		go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // in parallel with the lists
 	}
 	files, err := p.find(ctx, name, version, wanted)
 	if err != nil {
@@ -119,7 +120,6 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.stdout {
 		return advise(p.toStdout(ctx, files), p.at.Project)
 	}
-	p.owner = <-owner
 	return advise(p.toDirectory(ctx, files), p.at.Project)
 }
 
@@ -167,7 +167,15 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 
 // find settles the version, and the files that are wanted of it.
 func (p *pull) find(ctx context.Context, name, version string, wanted []string) ([]pulled, error) {
-	found, err := p.client.Resolve(ctx, p.at.Project, name, version, p.pre)
+	found, err := p.client.Select(ctx, p.at.Project, name, version, p.pre)
+	if client.Unsupported(err) {
+		owner := make(chan string, 1)
+		if !p.stdout {
+			go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // in parallel with the lists
+			defer func() { p.owner = <-owner }()
+		}
+		found, err = p.client.Find(ctx, p.at.Project, name, version, p.pre)
+	}
 	p.at.Name, p.at.Version = name, version
 	if _, answered := errors.AsType[*client.Error](err); answered && version != "" && len(wanted) > 0 && !p.pruning {
 		return p.unlisted(ctx, wanted, err)
@@ -175,18 +183,25 @@ func (p *pull) find(ctx context.Context, name, version string, wanted []string) 
 	if err != nil {
 		return nil, err
 	}
-	p.at.Version = found.Version
-	files, err := p.client.Files(ctx, p.at.Project, found.ID)
-	if err != nil {
-		return nil, err
-	}
-	p.listed = files
-	chosen, err := chooseFiles(files, wanted, found)
+	p.at.Version, p.owner, p.listed = found.Version, strconv.FormatInt(found.ProjectID, 10), found.Files
+	p.tellMarks(found.Package)
+	chosen, err := chooseFiles(found.Files, wanted, found.Package)
 	rows := make([]pulled, len(chosen))
 	for i, f := range chosen {
 		rows[i] = newPulled(f)
 	}
 	return rows, err
+}
+
+// tellMarks says that a version should not be used.
+func (p *pull) tellMarks(found client.Package) {
+	what := found.Name + " " + found.Version
+	if found.Yanked {
+		p.env.notice("%s", onOneLine(strings.TrimSuffix(what+" is yanked: "+found.YankReason, ": ")))
+	}
+	if found.Deprecation != "" {
+		p.env.notice("%s", onOneLine(what+" is deprecated: "+found.Deprecation))
+	}
 }
 
 // unlisted is for tokens that may install files and not list them: deploy

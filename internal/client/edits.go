@@ -16,22 +16,23 @@ func (c *Client) SetChannel(ctx context.Context, project, name, channel, version
 		q.header.Set("If-Match", `"`+was+`"`)
 	}
 	_, err := c.json(ctx, q, was != "", nil)
-	return c.orUnsupported(err, FeatureChannels, "channels of packages")
+	return c.orUnsupported(err, wire.FeatureChannels, "channels of packages")
 }
 
 // RemoveChannel removes a channel of a package, and no version.
 func (c *Client) RemoveChannel(ctx context.Context, project, name, channel string) error {
-	return c.orUnsupported(c.remove(ctx, genericPath(project, name, "@"+channel)), FeatureChannels, "channels of packages")
+	return c.orUnsupported(c.remove(ctx, genericPath(project, name, "@"+channel)), wire.FeatureChannels, "channels of packages")
 }
 
 // Yank marks a version, so that no selector and no range chooses it; its exact name
-// still does. Without yanked it takes the mark away.
-func (c *Client) Yank(ctx context.Context, project, name, version string, yanked bool, reason string) (Package, error) {
-	form := url.Values{"yanked": {"false"}}
-	if yanked {
-		form = url.Values{"yanked": {"true"}, "reason": {reason}}
-	}
-	return c.editVersion(ctx, project, name, version, form)
+// still does.
+func (c *Client) Yank(ctx context.Context, project, name, version, reason string) (Package, error) {
+	return c.editVersion(ctx, project, name, version, url.Values{"yanked": {"true"}, "reason": {reason}})
+}
+
+// Unyank takes the mark of Yank away.
+func (c *Client) Unyank(ctx context.Context, project, name, version string) (Package, error) {
+	return c.editVersion(ctx, project, name, version, url.Values{"yanked": {"false"}})
 }
 
 // Deprecate gives a version a message for all who install it; "" takes it away.
@@ -40,7 +41,7 @@ func (c *Client) Deprecate(ctx context.Context, project, name, version, message 
 }
 
 func (c *Client) editVersion(ctx context.Context, project, name, version string, form url.Values) (Package, error) {
-	var row wire.GenericVersion
+	var row wire.WholeVersion
 	_, err := c.json(ctx, call{method: http.MethodPatch, path: genericPath(project, name, version), form: form}, false, &row)
-	return packageOf(row), c.orUnsupported(err, FeatureVersions, "marks of versions")
+	return markedPackage(row.NameVersion), c.orUnsupported(err, wire.FeatureVersions, "marks of versions")
 }

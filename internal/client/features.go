@@ -5,18 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-)
 
-// Features that granary has and GitLab has not, as X-Granary-Features names them.
-const (
-	FeatureChannels  = "channels"  // names that move from version to version
-	FeatureSelectors = "selectors" // latest, ^1.4, 1.x or @stable in place of a version
-	FeatureVersions  = "versions"  // a version as a resource: its files, marks and archives
+	"granary/internal/wire"
 )
 
 // note remembers the features that an answer of the client's own server names.
 func (c *Client) note(resp *http.Response) {
-	if named := resp.Header.Get("X-Granary-Features"); named != "" && elsewhere(resp) == "" {
+	if named := resp.Header.Get(wire.FeaturesHeader); named != "" && elsewhere(resp) == "" {
 		c.features.Store(&named)
 	}
 }
@@ -41,7 +36,16 @@ var errUnsupported = errors.New("that needs granary")
 // Unsupported reports a call of a feature that the server does not have.
 func Unsupported(err error) bool { return errors.Is(err, errUnsupported) }
 
-// orUnsupported is the error of a call of a feature: Refused in other words if the
+// isPlain is Unsupported once the server has shown that it is not granary, or an old
+// one: it is not asked twice for what it does not have.
+func (c *Client) isPlain(what string) error {
+	if !c.plain.Load() {
+		return nil
+	}
+	return &failure{Refused, fmt.Errorf("%s has no %s: %w", c.api.Host, what, errUnsupported)}
+}
+
+// orUnsupported is the error of a call of a feature: Refused, and Unsupported, if the
 // server has no such feature, and so no such route. what is what was asked for, such as
 // "channels".
 func (c *Client) orUnsupported(err error, feature, what string) error {
@@ -49,5 +53,6 @@ func (c *Client) orUnsupported(err error, feature, what string) error {
 	if !ok || e.Status/100 != 4 || e.kind() == Busy || c.has(feature) {
 		return err
 	}
+	c.plain.Store(true)
 	return &failure{Refused, fmt.Errorf("%s has no %s: %w (%w)", c.api.Host, what, errUnsupported, err)}
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,10 +35,12 @@ func (c *Client) highest(ctx context.Context, project, name, version string, pre
 		}
 	}
 	switch {
+	case isNoVersion(err):
+		return Package{}, noVersion(err, project, name, version)
 	case err != nil:
 		return Package{}, err
 	case s.best == nil:
-		return Package{}, &failure{NotFound, fmt.Errorf("%s, package %s: none of %d versions is in the range %s", project, name, s.seen, version)}
+		return Package{}, &failure{NotFound, fmt.Errorf("%s, package %s: none of %d versions is in the range %s", project, name, s.seen, cmp.Or(version, Latest))}
 	}
 	return *s.best, nil
 }

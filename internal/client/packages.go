@@ -79,13 +79,24 @@ func (c *Client) packages(ctx context.Context, project, name, version, status st
 			status != "" && r.Status != status {
 			continue
 		}
-		p := Package{ID: r.ID, Name: r.Name, Version: r.Version, Status: r.Status, CreatedAt: time.Time(r.CreatedAt)}
-		if r.Links.WebPath != "" {
-			p.WebURL = c.api.Scheme + "://" + c.api.Host + r.Links.WebPath
-		}
-		found = append(found, p)
+		found = append(found, c.packageOf(r))
 	}
 	return found, nil
+}
+
+// Package asks for a version by its id.
+func (c *Client) Package(ctx context.Context, project string, id int64) (Package, error) {
+	var row wire.Package
+	_, err := c.get(ctx, packagePath(project, id), nil, &row)
+	return c.packageOf(row), err
+}
+
+func (c *Client) packageOf(r wire.Package) Package {
+	p := Package{ID: r.ID, Name: r.Name, Version: r.Version, Status: r.Status, CreatedAt: time.Time(r.CreatedAt)}
+	if r.Links.WebPath != "" {
+		p.WebURL = c.api.Scheme + "://" + c.api.Host + r.Links.WebPath
+	}
+	return p
 }
 
 // Files lists the files of a package by name.

@@ -17,6 +17,8 @@ const (
 	countEvery  = 5 * time.Second // the nodes
 	retryUpkeep = 2 * time.Second // after it was lost
 	keepEvery   = time.Second     // the reserve
+
+	keyedAtOnce = 1000 // versions in a transaction
 )
 
 // exclusive names the work that one node does for all.
@@ -72,7 +74,20 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 		})
 	})
 	both.Go(func() { s.cleaning(ctx, log, retention) })
+	both.Go(func() { s.keyVersions(ctx, log) })
 	both.Wait()
+}
+
+// keyVersions gives the versions of older servers their keys, in steps, so that others
+// can write in between. What fails is tried again an hour later.
+func (s *server) keyVersions(ctx context.Context, log *slog.Logger) {
+	for left := 1; left > 0 && ctx.Err() == nil; {
+		left = 0
+		s.tasks.do(ctx, log, "version keys", func(ctx context.Context) (_ int, err error) {
+			left, err = s.db.KeyVersions(ctx, keyedAtOnce)
+			return 0, err
+		})
+	}
 }
 
 // clean removes expired data.
@@ -80,6 +95,7 @@ func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Dur
 	_, _ = s.sweep(ctx, log, registry.Grace) // which logs its error
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
+	s.keyVersions(ctx, log)
 	if retention > 0 {
 		s.tasks.do(ctx, log, "audit log", func(ctx context.Context) (int, error) { return s.audit.Purge(ctx, retention) })
 	}

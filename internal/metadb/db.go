@@ -27,7 +27,8 @@ type DB struct {
 	gatherer *gatherer        // of PostgreSQL; nil on SQLite
 	small    *publicationPlan // of publications whose bytes are in the database
 	stored   *publicationPlan // of those whose bytes are in the store
-	seals    sealer
+	selections
+	seals sealer
 
 	sorts    chan struct{} // the lock of sorting a list here
 	sortWait time.Duration // for that lock
@@ -42,6 +43,7 @@ type DB struct {
 	projects *cache[projectKey, registry.Project]
 	tokens   *cache[auth.SecretDigest, auth.Token]
 	files    *cache[fileKey, foundFile]
+	choices  *cache[choiceKey, registry.Version]
 	walks    walks
 
 	formerPaths fault.Limit // of a project or group
@@ -71,7 +73,7 @@ const defaultSortWait = 10 * time.Second
 func newDB() *DB {
 	db := &DB{
 		waiting: make(chan struct{}, 1), sorts: make(chan struct{}, 1), sortWait: defaultSortWait,
-		small: newPublicationPlan(true), stored: newPublicationPlan(false), formerPaths: projects.FormerPaths(),
+		small: newPublicationPlan(true), stored: newPublicationPlan(false), formerPaths: projects.FormerPaths(), selections: newSelections(),
 	}
 	db.epochs.ask = db.askEpoch
 	db.makeCaches()
@@ -143,11 +145,12 @@ func (db *DB) LimitCaches(bytes int64) { db.budget.limit.Store(bytes) }
 
 func (db *DB) makeCaches() {
 	db.budget = newBudget(DefaultCacheMemory)
-	var named, tokens, files, walked sync.RWMutex
+	var named, tokens, files, chosen, walked sync.RWMutex
 	db.routes = newCache(db.budget, &named, lookupLife, weighRoute)
 	db.projects = newCache(db.budget, &named, lookupLife, weighProject)
 	db.tokens = newCache(db.budget, &tokens, lookupLife, weighToken)
 	db.files = newCache(db.budget, &files, filesLife, weighFile)
+	db.choices = newCache(db.budget, &chosen, filesLife, weighChoice)
 	db.walks = walks{newCache(db.budget, &walked, filesLife, weighWalks)}
 }
 

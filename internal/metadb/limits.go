@@ -35,6 +35,9 @@ func hookRows() limited    { return ofProject(`SELECT 1 FROM hooks WHERE project
 func protectionRows() limited {
 	return ofProject(`SELECT 1 FROM package_protection_rules WHERE project_id = $1 LIMIT $2`)
 }
+func channelRows() limited {
+	return ofProject(`SELECT 1 FROM package_channels WHERE project_id = $1 AND name = $2 LIMIT $3`)
+}
 func allowlistRows() limited {
 	return ofProject(`SELECT 1 FROM job_token_allowlist WHERE project_id = $1 LIMIT $2`)
 }

@@ -37,7 +37,7 @@ func (t tx) tellPublished(ctx context.Context, p registry.Publication, f registr
 	if err != nil {
 		return err
 	}
-	return t.tell(ctx, webhooks.FilePublished, k, &f, p.CreatorID, p.Now)
+	return t.tell(ctx, told{action: webhooks.FilePublished}, k, &f, p.CreatorID, p.Now)
 }
 
 // tellRemoved puts the removal of a package, or of one of its files, into the outbox.
@@ -50,19 +50,29 @@ func (t tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry.
 	if err != nil {
 		return err
 	}
-	return t.tell(ctx, action, k, f, r.UserID, r.Now)
+	return t.tell(ctx, told{action: action}, k, f, r.UserID, r.Now)
+}
+
+// told is what happened to a package.
+type told struct {
+	action  webhooks.Action
+	version *registry.PackageVersion // of an edit, and of a channel; else nil
+	channel string
 }
 
 // tell puts what happened to a package into the outbox, in the same transaction. f is
-// nil if the package was deleted.
-func (t tx) tell(ctx context.Context, action webhooks.Action, p registry.Package, f *registry.File, userID int64, now time.Time) error {
+// the file that it is about, if it is about one.
+func (t tx) tell(ctx context.Context, what told, p registry.Package, f *registry.File, userID int64, now time.Time) error {
 	e, err := newEvent(ctx, t, p.ProjectID, userID)
 	if err != nil {
 		return err
 	}
-	e.Action, e.At = action, now
+	e.Action, e.At, e.Channel = what.action, now, what.channel
 	e.Package = webhooks.Package{
 		ID: p.ID, Name: string(p.Name), Version: string(p.Version), Status: string(p.Status), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+	if v := what.version; v != nil {
+		e.Package.Yanked, e.Package.YankReason, e.Package.Deprecation = v.YankedAt != nil, v.YankReason, v.Deprecation
 	}
 	if f != nil {
 		e.File = &webhooks.File{ID: f.ID, Name: string(f.Name), Size: f.Size, SHA256: f.Digest.String(), CreatedAt: f.CreatedAt}

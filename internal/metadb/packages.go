@@ -45,6 +45,7 @@ func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit
 // packages, so that the name and version are free at once.
 func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
+	defer db.forgetVersions()
 	defer db.walks.drop(r.ProjectID)
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
 		p, err := t.existingPackage(ctx, r.ProjectID, r.PackageID)

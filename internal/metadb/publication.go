@@ -9,6 +9,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
+	"granary/internal/versions"
 )
 
 // A publication writes the parts below, in this order, so that locks are taken in one
@@ -47,18 +48,19 @@ func hasPipeline(p registry.Publication) bool { return p.PipelineID != 0 }
 // The texts of the parts. Two publishers of one new version conflict on the unique
 // index of packages and share the row. Right bytes replace damaged ones.
 const (
-	packagePart = `INSERT INTO packages AS k (name, version, status, creator_id, created_at, updated_at, project_id)
-		SELECT :name, :version, :status, :creator, :now, :now, o.id FROM projects o WHERE o.id = :project AND o.deleted_at IS NULL`
+	packagePart = `INSERT INTO packages AS k (name, version, version_key, prerelease, status, creator_id, created_at, updated_at, project_id)
+		SELECT :name, :version, :key, :pre, :status, :creator, :now, :now, o.id FROM projects o WHERE o.id = :project AND o.deleted_at IS NULL`
 	packageUpserted = ` ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
 		DO UPDATE SET updated_at = excluded.updated_at, status = CASE WHEN :restatus = 1 THEN excluded.status ELSE k.status END
 		RETURNING id, created_at = :now AS is_new, ` + hasHook + ` AS hooked`
 	hasHook = `EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = :project AND h.package_events = 1)`
 
-	smallBlobPart = `INSERT INTO blobs (digest, size, files, touched_at) SELECT :digest, :size, 1, :now {FROM p} WHERE TRUE
-		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + 1 RETURNING id`
+	smallBlobPart = `INSERT INTO blobs (digest, size, files, touched_at, crc32) SELECT :digest, :size, 1, :now, :crc {FROM p} WHERE TRUE
+		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, files = blobs.files + 1,
+			crc32 = COALESCE(excluded.crc32, blobs.crc32) RETURNING id`
 	contentPart = `INSERT INTO blob_contents (blob_id, content) SELECT b.id, :content {FROM b} WHERE TRUE
 		ON CONFLICT (blob_id) DO UPDATE SET content = excluded.content WHERE blob_contents.content <> excluded.content`
-	storedBlobPart = `UPDATE blobs SET files = files + 1 WHERE digest = :digest AND size = :size {AND EXISTS (SELECT 1 FROM p)} RETURNING id`
+	storedBlobPart = `UPDATE blobs SET files = files + 1, crc32 = COALESCE(:crc, crc32) WHERE digest = :digest AND size = :size {AND EXISTS (SELECT 1 FROM p)} RETURNING id`
 
 	filePart = `INSERT INTO package_files (file_name, package_id, blob_id, status, created_at)
 		SELECT :file, p.id, b.id, 'default', :now {FROM p LEFT JOIN b ON TRUE} RETURNING id`
@@ -80,12 +82,12 @@ const (
 	blobWord
 	fileWord
 
-	momentWord = 15 // the first value of the event
+	momentWord = 18 // the first value of the event
 )
 
 // words are the names of the values of a publication.
 func words() []string {
-	fixed := []string{"p", "b", "f", "name", "version", "status", "creator", "now", "project", "restatus", "digest", "size", "content", "file", "pipeline"}
+	fixed := []string{"p", "b", "f", "name", "version", "status", "creator", "now", "project", "restatus", "digest", "size", "content", "file", "pipeline", "key", "pre", "crc"}
 	for i := range strings.Count(eventColumns, ",") { // without the target's id, which is the file's
 		fixed = append(fixed, fmt.Sprintf("event%d", i))
 	}
@@ -98,9 +100,11 @@ func values(p registry.Publication, event []any) []any {
 	if p.Status != nil {
 		status, restatus = *p.Status, 1
 	}
+	version := string(p.Coordinates.Version)
 	all := make([]any, 0, momentWord+len(event))
-	all = append(all, nil, nil, nil, string(p.Coordinates.Name), string(p.Coordinates.Version), string(status), sqldb.NullID(p.CreatorID), sqldb.Micros(p.Now),
-		p.ProjectID, restatus, p.Digest[:], p.Size, p.Small, string(p.Coordinates.File), p.PipelineID)
+	all = append(all, nil, nil, nil, string(p.Coordinates.Name), version, string(status), sqldb.NullID(p.CreatorID), sqldb.Micros(p.Now),
+		p.ProjectID, restatus, p.Digest[:], p.Size, p.Small, string(p.Coordinates.File), p.PipelineID,
+		versions.Key(version), sqldb.Bool(versions.IsPreRelease(version)), sqldb.Optional(p.CRC32))
 	return append(all, event...)
 }
 

@@ -35,6 +35,7 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	defer func() {
 		if put.isNew || p.Status != nil {
 			db.walks.drop(p.ProjectID)
+			db.forgetVersions()
 		}
 	}()
 	if p.Status != nil {

@@ -23,6 +23,7 @@ const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_dest
 // PurgeDeleted implements registry.Sweeping.
 func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error) {
 	defer db.files.clear()
+	defer db.forgetVersions()
 	defer db.walks.clear()
 	return write(sqldb.Freeing(ctx), db, func(t tx) (int, error) {
 		var n int
@@ -51,6 +52,9 @@ func (db *DB) PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, 
 		}
 		releases, err := t.purgeReleases(limit)
 		if err != nil {
+			return 0, err
+		}
+		if err := t.purgeChannels(); err != nil {
 			return 0, err
 		}
 		dates, err := t.forgetDates(limit, now)
@@ -144,6 +148,11 @@ func (t tx) purgeReleases(limit int) (int, error) {
 	n, err := t.Count(`DELETE FROM releases WHERE id IN (
 		SELECT e.id FROM projects p CROSS JOIN releases e WHERE p.deleted_at IS NOT NULL AND e.project_id = p.id LIMIT $1)`, limit)
 	return int(n), err
+}
+
+// purgeChannels deletes the channels of deleted projects: they are few.
+func (t tx) purgeChannels() error {
+	return t.Exec(`DELETE FROM package_channels WHERE project_id IN (SELECT p.id FROM projects p WHERE p.deleted_at IS NOT NULL)`)
 }
 
 // SweepsSince is the newest migration that a server must know to do a requested sweep.

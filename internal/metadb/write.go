@@ -59,4 +59,5 @@ func (db *DB) forget() {
 	db.projects.clear()
 	db.tokens.clear()
 	db.files.clear()
+	db.forgetVersions()
 }

@@ -36,6 +36,9 @@ type Raw struct {
 	Version string
 	Dir     string // relaxed naming only; "a/b"
 	File    string // may hold a directory too, as "a/b/file"
+
+	Selector bool // Version is a selector, which no grammar judges
+	Whole    bool // there is no file; without Version, the address is of a name
 }
 
 // Limits in bytes. GitLab documents none; most file systems allow 255 for a name.
@@ -56,9 +59,13 @@ func Parse(grammar Grammar, raw Raw) (Coordinates, error) {
 		dir, file = splitFile(dir, file)
 	}
 	g.name(raw.Name)
-	g.version(raw.Version)
-	g.dir(dir)
-	g.file(file)
+	if !raw.Selector && (!raw.Whole || raw.Version != "") {
+		g.version(raw.Version)
+	}
+	if !raw.Whole {
+		g.dir(dir)
+		g.file(file)
+	}
 	if len(g.faults) > 0 {
 		return Coordinates{}, fault.New(fault.Invalid, strings.Join(append(g.faults, g.reasons...), ", "))
 	}
@@ -261,6 +268,16 @@ func escapeComponent(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// Path is the file's path below its version: a file in a directory is stored under its
+// escaped path.
+func (f FileName) Path() string {
+	path, err := url.PathUnescape(string(f))
+	if err != nil || !strings.Contains(path, "/") {
+		return string(f) // a name of no directory may look escaped
+	}
+	return path
 }
 
 // Base is the file's own name, without the directories: a browser saves it under that.

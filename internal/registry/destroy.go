@@ -23,6 +23,10 @@ func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project st
 	if err != nil {
 		return err
 	}
+	return r.remove(ctx, a, place, id, unmodified)
+}
+
+func (r *Registry) remove(ctx context.Context, a access.Actor, place Project, id int64, unmodified *time.Time) error {
 	now := r.Now()
 	return r.Records.RemovePackage(ctx, Removed{place.ProjectID, id, a.UserID, now}, func(p Package) (audit.Event, error) {
 		done := audit.New(a, audit.PackageDeleted, now, place.entity()).To("Package", p.ID, p.title())

@@ -6,10 +6,11 @@ import (
 	"granary/internal/fault"
 )
 
-// Limits are how many protection rules and uploads a project may have. Packages and
+// Limits are how many protection rules and uploads a project may have, and a package
+// channels. Packages and
 // files are not limited: they are what a registry is for.
 type Limits struct {
-	Protections, Uploads fault.Limit
+	Protections, Uploads, Channels fault.Limit
 }
 
 // DefaultLimits are far above any use: GitLab has none. Every publish is checked
@@ -17,6 +18,7 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Protections: fault.Limit{Most: 1_000, Of: "package protection rules of a project", Cure: "delete one first, or use * in a pattern"},
+		Channels:    fault.Limit{Most: 1_000, Of: "channels of a package", Cure: "remove one first"},
 		Uploads:     fault.Limit{Most: 50_000, Of: "uploads of a project", Cure: "delete one first, or publish files as a package"},
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"granary/internal/access"
 	"granary/internal/blob"
 	"granary/internal/fault"
-	"granary/internal/gate"
 )
 
 // Content is a file to install: its record and its bytes.
@@ -20,6 +19,7 @@ type Content struct {
 	File
 	io.ReadSeekCloser                   // a blob.Planner if many small reads are expensive
 	links             blob.Linker       // nil: there are no links
+	Selected          *Coordinates      // the exact ones, if the address has a selector; else nil
 	failed            func(error) error // turns an error of the store into a fault; nil if the bytes are in memory
 }
 
@@ -36,31 +36,34 @@ func (c *Content) Link(ctx context.Context, contentType, disposition string) (st
 	return link, nil
 }
 
-// Open finds the newest file of a name and opens its bytes. The caller closes them.
+// Open finds the newest file of a name and opens its bytes. The caller closes them. The
+// version may be a selector. Absent if it selects no version, or one without the file.
 // refused is why the credentials were refused, nil if they were not: wrong names are
 // reported first (contract generic-packages 0.5).
 func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw Raw, refused error) (*Content, error) {
-	p, missing := r.place(ctx, a, project, "")
-	c, err := r.coordinates(a, p, missing, raw)
-	switch {
-	case fault.Is(err, fault.Invalid):
-		return nil, err
-	case refused != nil:
-		return nil, refused
-	case err != nil:
-		return nil, err
-	}
-	if err = gate.Token(a, access.ReadPackages, ""); err == nil {
-		err = missing
-	}
-	if err == nil {
-		err = r.judge(a, p, access.ReadPackages, genericDoor())
-	}
+	at, err := r.reading(ctx, a, project, raw, refused)
 	if err != nil {
 		return nil, err
 	}
-	f, small, err := r.Records.FindFile(ctx, p.ProjectID, c)
-	return r.content(ctx, origin{p.FullPath, string(c.Name), string(c.Version)}, f, small, err)
+	c, selected := at.Coordinates, Version("")
+	if at.selector != nil {
+		chosen, err := r.Records.ChooseVersion(ctx, at.ProjectID, c.Name, c.Version, *at.selector)
+		if err != nil {
+			return nil, r.notChosen(ctx, at, err)
+		}
+		if chosen != c.Version {
+			c.Version, selected = chosen, chosen
+		}
+	}
+	f, small, err := r.Records.FindFile(ctx, at.ProjectID, c)
+	if selected != "" && fault.Is(err, fault.NotFound) {
+		return nil, missingFile(at, selected)
+	}
+	content, err := r.content(ctx, origin{at.FullPath, string(c.Name), string(c.Version)}, f, small, err)
+	if err == nil && selected != "" {
+		content.Selected = &c
+	}
+	return content, err
 }
 
 // content opens the bytes of a file that was looked up with this outcome, unless the
@@ -80,7 +83,7 @@ func (r *Registry) content(ctx context.Context, from origin, f File, small []byt
 	if err := checkSize(body, f); err != nil {
 		return nil, failed(errors.Join(err, body.Close()))
 	}
-	return &Content{f, watched(body, f, failed), r.Links, failed}, nil
+	return &Content{File: f, ReadSeekCloser: watched(body, f, failed), links: r.Links, failed: failed}, nil
 }
 
 // checkSize returns a *blob.DamageError if the store cut a blob short, before the

@@ -67,7 +67,7 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	}
 	now := r.Now()
 	add := Publication{
-		ProjectID: p.ProjectID, Coordinates: c, Size: received.Size, Digest: received.Digest, Small: received.Small,
+		ProjectID: p.ProjectID, Coordinates: c, Size: received.Size, Digest: received.Digest, CRC32: &received.CRC32, Small: received.Small,
 		Status: o.Status, CreatorID: a.UserID, PipelineID: a.JobPipelineID,
 		NoDuplicate: !p.Duplicates.Permits(c), If: o.If, Now: now, Event: audit.New(a, audit.PackagePublished, now, p.entity()),
 	}

@@ -9,6 +9,7 @@ import (
 	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/page"
+	"granary/internal/versions"
 )
 
 // Records is the database of the registry. Each method is one transaction, and durable
@@ -17,6 +18,8 @@ type Records interface {
 	Projects
 	Packages
 	Files
+	Versions
+	Channels
 	Publishing
 	Sweeping
 	Protections
@@ -52,6 +55,48 @@ type Packages interface {
 	// check with the package, does nothing if that fails, and records the event that
 	// check returns.
 	RemovePackage(ctx context.Context, r Removed, check func(Package) (audit.Event, error)) error
+}
+
+// Versions are the packages of one name, in the order of versions.Key. Of two with one
+// key the later created is the higher.
+type Versions interface {
+	// SelectVersion returns the version with this text as its name, if it can be
+	// installed; else the one that the selector chooses, unless that is nil. NotFound
+	// if there is none.
+	SelectVersion(ctx context.Context, projectID int64, name Name, text Version, s *versions.Selector) (PackageVersion, error)
+	// ChooseVersion is SelectVersion that returns only which version it is, and may have
+	// it in memory.
+	ChooseVersion(ctx context.Context, projectID int64, name Name, text Version, s versions.Selector) (Version, error)
+	// ListInOrder returns up to limit versions that lists show, the highest first, after
+	// the cursor unless that is nil.
+	ListInOrder(ctx context.Context, projectID int64, name Name, after *VersionCursor, limit int) ([]PackageVersion, error)
+	// VersionFiles returns up to limit files of a package, the newest of each name, in
+	// the order of their paths' bytes.
+	VersionFiles(ctx context.Context, packageID int64, limit int) ([]VersionFile, error)
+	// EditVersion calls change with an installable version, stores what it changed of
+	// status, yank and deprecation, and records the events that it returns. NotFound if
+	// there is no such version.
+	EditVersion(ctx context.Context, projectID int64, name Name, version Version, now time.Time, change func(*PackageVersion) ([]audit.Event, error)) (PackageVersion, error)
+	// KeepCRC32 records the CRC-32 of bytes that are on record without it.
+	KeepCRC32(ctx context.Context, d blob.Digest, crc uint32) error
+	// KeyVersions computes the keys of up to limit versions of older servers, and
+	// returns how many had none.
+	KeyVersions(ctx context.Context, limit int) (int, error)
+}
+
+// Channels keeps the channels of packages.
+type Channels interface {
+	// ListChannels returns the channels of a package by name.
+	ListChannels(ctx context.Context, projectID int64, name Name) ([]Channel, error)
+	// MoveChannel makes a channel lead to a version that can be installed, and returns
+	// that version, and whether the channel is new. It calls check with the channel as it
+	// was, or nil, and the version; it does nothing if that fails, and records the event
+	// that check returns. NotFound if there is no such version. Full if the package has as
+	// many channels as the limit.
+	MoveChannel(ctx context.Context, c Channel, most fault.Limit, check func(before *Channel, to PackageVersion) (audit.Event, error)) (PackageVersion, bool, error)
+	// RemoveChannel calls event with the channel, and records what it returns. NotFound
+	// if there is none.
+	RemoveChannel(ctx context.Context, c Channel, event func(Channel) (audit.Event, error)) error
 }
 
 // Files finds and removes files of packages.

@@ -78,6 +78,7 @@ type File struct {
 	Status    Status
 	CreatedAt time.Time
 	Twin      bool // another file, perhaps removed, was published to its coordinates in the same second; only FindFile sets it
+	Yanked    bool // its version is; only FindFile sets it
 }
 
 // Project is a project as publishing and installing see it: one look-up.
@@ -108,6 +109,7 @@ type Publication struct {
 	Coordinates Coordinates
 	Size        int64
 	Digest      blob.Digest
+	CRC32       *uint32    // of the bytes; nil if it is not known
 	Small       []byte     // the bytes, if the database is to keep them; else nil
 	Status      *Status    // for the whole package; nil keeps it
 	CreatorID   int64      // 0 for a deploy token

@@ -61,6 +61,14 @@ func NullID(n int64) any {
 	return n
 }
 
+// NullText is a text as a nullable column holds it: "" is NULL.
+func NullText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
 // Lower is a text in lower case, for comparisons whatever the case.
 func Lower(s string) string { return strings.ToLower(s) }
 

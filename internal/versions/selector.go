@@ -16,6 +16,9 @@ type Selector struct {
 // Range is the stable versions whose Key is From or above, and below Below.
 type Range struct{ From, Below []byte }
 
+// Semantic is the range of all semantic versions, if pre-releases are taken for stable.
+func Semantic() Range { return Range{[]byte{semanticKind}, []byte{semanticKind + 1}} }
+
 // ParseSelector reads one of
 //
 //	latest
@@ -34,6 +37,9 @@ func ParseSelector(text string) (s Selector, ok bool) {
 	}
 	begins, isPrefix := strings.CutSuffix(text, ".x")
 	caret := strings.HasPrefix(text, "^")
+	if !isPrefix && !caret && !strings.HasPrefix(text, "~") {
+		return Selector{}, false
+	}
 	if !isPrefix {
 		begins = strings.TrimLeft(text, "^~")
 	}
@@ -85,7 +91,9 @@ func increment(digits string) string {
 }
 
 // Contains reports whether a version is a stable one in the range.
-func (r Range) Contains(version string) bool {
-	key := Key(version)
-	return !IsPreRelease(version) && bytes.Compare(r.From, key) <= 0 && bytes.Compare(key, r.Below) < 0
+func (r Range) Contains(version string) bool { return !IsPreRelease(version) && r.Has(Key(version)) }
+
+// Has reports whether a key is in the range.
+func (r Range) Has(key []byte) bool {
+	return bytes.Compare(r.From, key) <= 0 && bytes.Compare(key, r.Below) < 0
 }

@@ -10,7 +10,26 @@ const (
 	FilePublished  Action = "publish"
 	FileDeleted    Action = "delete_file"
 	PackageDeleted Action = "delete"
+
+	// granary's own.
+	VersionYanked       Action = "yank"
+	VersionUnyanked     Action = "unyank"
+	VersionDeprecated   Action = "deprecate"
+	VersionUndeprecated Action = "undeprecate"
+	VersionHidden       Action = "hide"
+	VersionShown        Action = "show"
+	ChannelSet          Action = "channel"
+	ChannelRemoved      Action = "channel-gone"
 )
+
+// OfVersion reports an action on a version or a channel, which GitLab does not have.
+func (a Action) OfVersion() bool {
+	switch a {
+	case FilePublished, FileDeleted, PackageDeleted:
+		return false
+	}
+	return true
+}
 
 // Event is something that happened to a package, as it was then. It is kept
 // in the outbox as JSON, so that a field that is renamed is lost to the events
@@ -22,7 +41,8 @@ type Event struct {
 	User    *User // nil for a deploy token
 	Project Project
 	Package Package
-	File    *File // nil if the whole package was deleted
+	Channel string // of ChannelSet and ChannelRemoved, without @
+	File    *File  // nil if it is not about a file
 }
 
 // User is the author of the event.
@@ -45,6 +65,9 @@ type Package struct {
 	ID                    int64
 	Name, Version, Status string
 	CreatedAt, UpdatedAt  time.Time
+
+	Yanked                  bool // like the next two, only of events about a version
+	YankReason, Deprecation string
 }
 
 // File is the file of the package that it is about.

@@ -104,10 +104,20 @@ type PackageHookPackage struct {
 	Status       string            `json:"status"`
 	CreatedAt    Time              `json:"created_at"`
 	UpdatedAt    Time              `json:"updated_at"`
-	Action       string            `json:"action"` // "publish", "delete_file" or "delete"
+	Action       string            `json:"action"` // "publish", "delete_file", "delete", or a granary action: webhooks.Action
 	ActionAt     Time              `json:"action_at"`
 	URL          string            `json:"url"`
-	PackageFiles []PackageHookFile `json:"package_files"` // the file that the event is about; none if a package was deleted
+	PackageFiles []PackageHookFile `json:"package_files"` // the file that the event is about; none if it is about no file
+
+	*PackageHookVersion // of granary's own actions
+}
+
+// PackageHookVersion is what events about a version or a channel have besides.
+type PackageHookVersion struct {
+	Channel    *string `json:"channel"` // without @
+	Yanked     bool    `json:"yanked"`
+	YankReason *string `json:"yank_reason"`
+	Deprecated *string `json:"deprecated"` // the message
 }
 
 // PackageHookFile is the file that an event is about.

@@ -30,6 +30,12 @@ func payload(e webhooks.Event, base string) (string, error) {
 	if u := e.User; u != nil {
 		body.User = &wire.HookUser{ID: u.ID, Name: u.Name, Username: u.Username, Email: redacted}
 	}
+	if e.Action.OfVersion() {
+		body.Package.PackageHookVersion = &wire.PackageHookVersion{
+			Channel: optionalText(e.Channel), Yanked: e.Package.Yanked,
+			YankReason: optionalText(e.Package.YankReason), Deprecated: optionalText(e.Package.Deprecation),
+		}
+	}
 	if f := e.File; f != nil {
 		body.Package.PackageFiles = append(body.Package.PackageFiles, wire.PackageHookFile{
 			ID: f.ID, FileName: f.Name, Size: f.Size, FileSHA256: f.SHA256, CreatedAt: wire.Time(f.CreatedAt),
@@ -41,12 +47,34 @@ func payload(e webhooks.Event, base string) (string, error) {
 	return string(text), err
 }
 
+// optionalText is nil for "".
+func optionalText(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 func eventName(a webhooks.Action) string {
 	switch a {
 	case webhooks.FileDeleted:
 		return "package_file_deleted"
 	case webhooks.PackageDeleted:
 		return "package_deleted"
+	case webhooks.VersionYanked:
+		return "package_yanked"
+	case webhooks.VersionUnyanked:
+		return "package_unyanked"
+	case webhooks.VersionDeprecated:
+		return "package_deprecated"
+	case webhooks.VersionUndeprecated:
+		return "package_undeprecated"
+	case webhooks.VersionHidden, webhooks.VersionShown:
+		return "package_status_updated"
+	case webhooks.ChannelSet:
+		return "package_channel_set"
+	case webhooks.ChannelRemoved:
+		return "package_channel_removed"
 	}
 	return "package_file_published"
 }

@@ -1,0 +1,39 @@
+-- +goose Up
+
+-- granary: exclusive
+-- An older node would publish a version without a key, serve a yanked one as if nothing
+-- had happened, and delete a project but not its channels.
+
+-- final_at and manifest are NULL until a version is final. deprecation is the message of
+-- status deprecated. version_key and prerelease are versions.Key and IsPreRelease; NULL in
+-- rows that the upkeep has not reached yet.
+ALTER TABLE packages ADD COLUMN final_at INTEGER;
+ALTER TABLE packages ADD COLUMN manifest BLOB;
+ALTER TABLE packages ADD COLUMN yanked_at INTEGER;
+ALTER TABLE packages ADD COLUMN yank_reason TEXT;
+ALTER TABLE packages ADD COLUMN deprecation TEXT;
+ALTER TABLE packages ADD COLUMN version_key BLOB;
+ALTER TABLE packages ADD COLUMN prerelease INTEGER;
+
+-- The versions of a name in order. Pre-releases are apart, since many of them may stand
+-- above the highest stable version.
+CREATE INDEX packages_order ON packages (project_id, name, prerelease, version_key, id) WHERE status <> 'pending_destruction';
+CREATE INDEX packages_order_final ON packages (project_id, name, prerelease, version_key, id)
+    WHERE final_at IS NOT NULL AND status <> 'pending_destruction';
+CREATE INDEX packages_keyless ON packages (id) WHERE version_key IS NULL;
+
+-- NULL if it is not known: zip archives need it before they begin.
+ALTER TABLE blobs ADD COLUMN crc32 INTEGER;
+
+CREATE TABLE package_channels (
+    project_id INTEGER NOT NULL REFERENCES projects (id),
+    name       TEXT    NOT NULL,
+    channel    TEXT    NOT NULL,
+    version    TEXT    NOT NULL,
+    moved_at   INTEGER NOT NULL,
+    PRIMARY KEY (project_id, name, channel)
+) STRICT, WITHOUT ROWID;
+
+-- +goose Down
+-- Forward only: an older server refuses a newer database.
+SELECT 1;

@@ -1,0 +1,39 @@
+package metadb
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+
+	"granary/internal/registry"
+	"granary/internal/sqldb"
+)
+
+// versionFilesQuery reads the newest file of each name by an index.
+const versionFilesQuery = `SELECT f.id, f.file_name, b.size, b.digest, b.crc32, f.created_at
+	FROM package_files f JOIN blobs b ON b.id = f.blob_id
+	WHERE f.package_id = $1 AND f.status = 'default' AND NOT EXISTS (SELECT 1 FROM package_files n
+		WHERE n.package_id = f.package_id AND n.file_name = f.file_name AND n.id > f.id AND n.status = 'default')
+	ORDER BY f.file_name LIMIT $2`
+
+// VersionFiles implements registry.Versions.
+func (db *DB) VersionFiles(ctx context.Context, packageID int64, limit int) ([]registry.VersionFile, error) {
+	found, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (f registry.VersionFile, err error) {
+		var digest []byte
+		var crc sql.NullInt64
+		var created int64
+		err = row.Scan(&f.ID, &f.Name, &f.Size, &digest, &crc, &created)
+		copy(f.Digest[:], digest)
+		f.CreatedAt = sqldb.Moment(created)
+		if crc.Valid {
+			f.CRC32 = new(uint32(crc.Int64)) //nolint:gosec // of 32 bits
+		}
+		return f, err
+	}, versionFilesQuery, packageID, limit)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b registry.VersionFile) int { return cmp.Compare(a.Name.Path(), b.Name.Path()) })
+	return found, nil
+}

@@ -1,0 +1,191 @@
+package metadb
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+
+	"granary/internal/fault"
+	"granary/internal/registry"
+	"granary/internal/sqldb"
+	"granary/internal/versions"
+)
+
+// versionColumns are the columns of a package as a version. They need no join, so that
+// a probe of an index reads one row.
+const versionColumns = packageColumns + `, k.final_at, k.manifest, k.yanked_at, k.yank_reason, k.deprecation,
+	(SELECT u.username FROM users u WHERE u.id = k.creator_id)`
+
+// scanVersion reads a row whose first column is any number.
+func scanVersion(row sqldb.Scanner) (registry.PackageVersion, error) {
+	v, err := scanRanked(row)
+	return v.PackageVersion, err
+}
+
+// rankedVersion is a version that a selector found, and how good it is.
+type rankedVersion struct {
+	rank int
+	registry.PackageVersion
+}
+
+func scanRanked(row sqldb.Scanner) (rankedVersion, error) {
+	var v rankedVersion
+	var creator, downloaded, final, yanked sql.NullInt64
+	var created, updated int64
+	var manifest []byte
+	var reason, deprecation, username sql.NullString
+	err := row.Scan(&v.rank, &v.ID, &v.ProjectID, &v.Name, &v.Version, &v.Status, &creator, &created, &updated, &downloaded,
+		&final, &manifest, &yanked, &reason, &deprecation, &username)
+	v.CreatorID, v.CreatedAt, v.UpdatedAt, v.LastDownloadedAt = creator.Int64, sqldb.Moment(created), sqldb.Moment(updated), sqldb.OptionalMoment(downloaded)
+	v.FinalAt, v.YankedAt, v.YankReason, v.Creator = sqldb.OptionalMoment(final), sqldb.OptionalMoment(yanked), reason.String, username.String
+	if v.Status == registry.StatusDeprecated {
+		v.Deprecation = deprecation.String
+	}
+	if len(manifest) > 0 {
+		v.Manifest = (*registry.Digest)(manifest)
+	}
+	return v, sqldb.Classify(err)
+}
+
+// Conditions of the indexes on versions. Queries must have the same text.
+const (
+	ofName     = `k.project_id = $1 AND k.name = $2 AND k.status <> 'pending_destruction'`
+	finalOf    = ofName + ` AND k.final_at IS NOT NULL`
+	selectable = ` AND k.status IN ('default', 'deprecated') AND k.yanked_at IS NULL`
+)
+
+// Ranks of what a selector may find. The lowest that was found decides.
+const (
+	literalRank   = iota // the version whose name is the selector's text
+	keylessRank          // some version without a key: the choice is made in Go
+	finalRank            // the best final version
+	finalPreRank         // the best final pre-release
+	finalOnlyRank        // some final version: open ones do not count
+	openRank             // the best open version
+	openPreRank          // the best open pre-release
+)
+
+// selection is the one statement of a selector: probes of an index, each with a rank.
+func selection(arms ...string) string {
+	for i, arm := range arms {
+		arms[i] = `SELECT * FROM (` + arm + ` LIMIT 1) AS a` + string(rune('0'+i))
+	}
+	return strings.Join(arms, ` UNION ALL `)
+}
+
+func arm(rank int, condition string) string {
+	return `SELECT ` + string(rune('0'+rank)) + ` AS rank, ` + versionColumns + ` FROM packages k WHERE ` + condition
+}
+
+func literalArm() string {
+	return arm(literalRank, ofName+` AND k.version = $3 AND k.status IN ('default', 'hidden', 'deprecated')`)
+}
+
+// best is the highest version of a range that a selector may choose.
+func best(rank int, of, prerelease string) string {
+	return arm(rank, of+` AND k.prerelease = `+prerelease+` AND k.version_key >= $4 AND k.version_key < $5`+selectable+
+		` ORDER BY k.version_key DESC, k.id DESC`)
+}
+
+// channelSelection needs no literal version: no grammar lets one begin with @.
+func channelSelection() string {
+	return `SELECT 0, ` + versionColumns + ` FROM package_channels c JOIN packages k
+		ON k.project_id = c.project_id AND k.name = c.name AND k.version = c.version AND k.status <> 'pending_destruction'
+		WHERE c.project_id = $1 AND c.name = $2 AND c.channel = $3` + selectable
+}
+
+// rangeSelection is for a range of stable versions, or with pre, of all.
+func rangeSelection(pre bool) string {
+	arms := []string{literalArm(), arm(keylessRank, ofName+` AND k.prerelease IS NULL`), best(finalRank, finalOf, "0")}
+	if pre {
+		arms = append(arms, best(finalPreRank, finalOf, "1"))
+	}
+	arms = append(arms, arm(finalOnlyRank, finalOf), best(openRank, ofName, "0"))
+	if pre {
+		arms = append(arms, best(openPreRank, ofName, "1"))
+	}
+	return selection(arms...)
+}
+
+// selections are the texts of all kinds of selectors.
+type selections struct{ literal, channel, latest, ranged string }
+
+func newSelections() selections {
+	return selections{literalArm(), channelSelection(), rangeSelection(true), rangeSelection(false)}
+}
+
+// SelectVersion implements registry.Versions.
+func (db *DB) SelectVersion(ctx context.Context, projectID int64, name registry.Name, text registry.Version, s *versions.Selector) (registry.PackageVersion, error) {
+	v, err := db.selectVersion(ctx, projectID, name, text, s)
+	if err != nil {
+		return v, err
+	}
+	one := []registry.Package{v.Package}
+	err = lastPipelines(ctx, db, one)
+	v.Package = one[0]
+	return v, err
+}
+
+// selectVersion is SelectVersion without the pipeline.
+func (db *DB) selectVersion(ctx context.Context, projectID int64, name registry.Name, text registry.Version, s *versions.Selector) (registry.PackageVersion, error) {
+	query, args := db.selections.literal, []any{projectID, string(name), string(text)}
+	switch {
+	case s == nil:
+	case s.Channel != "":
+		query, args[2] = db.selections.channel, s.Channel
+	case s.Range != nil:
+		query, args = db.selections.ranged, append(args, s.Range.From, s.Range.Below)
+	default:
+		all := versions.Semantic()
+		query, args = db.selections.latest, append(args, all.From, all.Below)
+	}
+	found, err := sqldb.List(ctx, db, scanRanked, query, args...)
+	if err != nil {
+		return registry.PackageVersion{}, err
+	}
+	if len(found) == 0 {
+		return registry.PackageVersion{}, fault.New(fault.NotFound, "")
+	}
+	first := slices.MinFunc(found, func(a, b rankedVersion) int { return cmp.Compare(a.rank, b.rank) })
+	switch first.rank {
+	case keylessRank:
+		return db.selectKeyless(ctx, projectID, name, *s)
+	case finalOnlyRank:
+		return registry.PackageVersion{}, fault.New(fault.NotFound, "")
+	}
+	return first.PackageVersion, nil
+}
+
+// choiceKey is a selector's text in a package.
+type choiceKey struct {
+	projectID int64
+	name      registry.Name
+	text      registry.Version
+}
+
+func weighChoice(key choiceKey, v registry.Version) int64 {
+	return texts(string(key.name), string(key.text), string(v))
+}
+
+// ChooseVersion implements registry.Versions. On SQLite choices are cached until a
+// version or a channel changes.
+func (db *DB) ChooseVersion(ctx context.Context, projectID int64, name registry.Name, text registry.Version, s versions.Selector) (registry.Version, error) {
+	choose := func() (registry.Version, error) {
+		v, err := db.selectVersion(ctx, projectID, name, text, &s)
+		return v.Version, err
+	}
+	if db.Shared() { // another node may publish a version
+		return choose()
+	}
+	key := choiceKey{projectID, name, text}
+	if v, known, _ := db.choices.look(key); known {
+		return v, nil
+	}
+	key.name, key.text = registry.Name(strings.Clone(string(name))), registry.Version(strings.Clone(string(text)))
+	return db.choices.get(key, choose)
+}
+
+// forgetVersions drops what is cached about which versions there are.
+func (db *DB) forgetVersions() { db.choices.clear() }

@@ -1,0 +1,124 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/fault"
+	"granary/internal/versions"
+)
+
+// Channel is a name that leads to one version of a package, such as stable.
+type Channel struct {
+	ProjectID int64
+	Package   Name
+	Name      string // without the @ of addresses
+	Version   Version
+	MovedAt   time.Time
+}
+
+// title names a channel in audit events: "tool/@stable".
+func (c Channel) title() string { return string(c.Package) + "/@" + c.Name }
+
+// ChannelMove is where a channel is to lead.
+type ChannelMove struct {
+	Version string
+	If      *string // the version that it must lead to now; nil for any or none
+}
+
+// MoveChannel makes a channel lead to a version, and makes the channel if it is new.
+// Absent if there is no such version. Conflict if it is hidden or yanked: no selector
+// may lead there. Precondition if the channel leads elsewhere than If says.
+func (r *Registry) MoveChannel(ctx context.Context, a access.Actor, project string, raw Raw, m ChannelMove) (v WholeVersion, isNew bool, err error) {
+	p, c, err := r.channel(ctx, a, project, raw)
+	if err != nil {
+		return v, false, err
+	}
+	if m.Version == "" {
+		return v, false, fault.New(fault.Invalid, "version is missing")
+	}
+	c.Version, c.MovedAt = Version(m.Version), r.Now()
+	v.PackageVersion, isNew, err = r.Records.MoveChannel(ctx, c, r.limits().Channels, func(before *Channel, to PackageVersion) (audit.Event, error) {
+		from := ""
+		if before != nil {
+			from = string(before.Version)
+		}
+		done := audit.New(a, audit.PackageChannelSet, c.MovedAt, p.entity()).To("Package", to.ID, c.title())
+		return done.With("version", from, string(to.Version)), checkMove(m, from, to)
+	})
+	if fault.Is(err, fault.NotFound) {
+		return v, false, fault.New(fault.Absent, "404 Not Found - there is no "+string(c.Package)+" "+m.Version)
+	}
+	if err != nil {
+		return v, false, err
+	}
+	v, err = r.whole(ctx, p, v)
+	return v, isNew, err
+}
+
+// checkMove refuses a move that its condition forbids, or to a version that no selector
+// may choose.
+func checkMove(m ChannelMove, from string, to PackageVersion) error {
+	switch {
+	case m.If != nil && from == "":
+		return fault.New(fault.Precondition, "there is no such channel")
+	case m.If != nil && *m.If != from:
+		return fault.New(fault.Precondition, "the channel leads to "+from)
+	case to.YankedAt != nil:
+		return fault.New(fault.Conflict, "409 Conflict - "+to.words()+" is yanked; a channel cannot lead to it")
+	case !to.Shown():
+		return fault.New(fault.Conflict, "409 Conflict - "+to.words()+" is "+string(to.Status)+"; a channel cannot lead to it")
+	}
+	return nil
+}
+
+// words names a version in messages: "app 1.4.0".
+func (v PackageVersion) words() string { return string(v.Name) + " " + string(v.Version) }
+
+// RemoveChannel removes a channel; the version stays. Absent if there is none.
+func (r *Registry) RemoveChannel(ctx context.Context, a access.Actor, project string, raw Raw) error {
+	p, c, err := r.channel(ctx, a, project, raw)
+	if err != nil {
+		return err
+	}
+	now := r.Now()
+	err = r.Records.RemoveChannel(ctx, c, func(was Channel) (audit.Event, error) {
+		done := audit.New(a, audit.PackageChannelRemoved, now, p.entity()).To("Package", 0, c.title())
+		return done.With("version", string(was.Version), ""), nil
+	})
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Absent, "404 Not Found - "+string(c.Package)+" has no channel @"+c.Name)
+	}
+	return err
+}
+
+// channel is the channel of an address, for an actor that may publish the package: who
+// may publish a version may say which one is stable.
+func (r *Registry) channel(ctx context.Context, a access.Actor, project string, raw Raw) (Project, Channel, error) {
+	p, c, err := r.editing(ctx, a, project, raw, access.PublishPackage)
+	if err != nil {
+		return p, Channel{}, err
+	}
+	s, ok := versions.ParseSelector(raw.Version)
+	if !ok || s.Channel == "" {
+		return p, Channel{}, fault.New(fault.Invalid, "channel is invalid, want @ and a lower case letter, then up to 62 lower case letters, digits and hyphens")
+	}
+	return p, Channel{ProjectID: p.ProjectID, Package: c.Name, Name: s.Channel}, checkProtection(p, a, c.Name)
+}
+
+// noChannel says why a channel led nowhere.
+func (r *Registry) noChannel(ctx context.Context, at readAt) error {
+	all, err := r.Records.ListChannels(ctx, at.ProjectID, at.Name)
+	if err != nil {
+		return err
+	}
+	text := string(at.Name) + " has no channel " + string(at.Version)
+	for _, c := range all {
+		if c.Name == at.selector.Channel {
+			text = string(at.Version) + " is " + string(c.Version) + ", which is deleted, hidden or yanked"
+		}
+	}
+	return fault.New(fault.Absent, "404 Not Found - "+text)
+}

@@ -1,0 +1,194 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/gate"
+	"granary/internal/versions"
+)
+
+// PackageVersion is a package as a version of its name.
+type PackageVersion struct {
+	Package
+	Creator     string     // user name; "" for a deploy token
+	FinalAt     *time.Time // nil: files may still be added
+	Manifest    *Digest    // of a final version; nil otherwise
+	YankedAt    *time.Time // no selector chooses a yanked version; nil if it is not
+	YankReason  string
+	Deprecation string // why not to use it; "" unless its status is StatusDeprecated
+	Channels    []string
+}
+
+// selectable reports whether selectors and channels may lead to the version.
+func (v PackageVersion) selectable() bool { return v.Shown() && v.YankedAt == nil }
+
+// VersionFile is the newest file of its name in a version.
+type VersionFile struct {
+	ID        int64
+	Name      FileName
+	Size      int64 // bytes
+	Digest    Digest
+	CRC32     *uint32 // nil if it is not known
+	CreatedAt time.Time
+}
+
+// VersionCursor is a place in the versions of a name, which are listed from the highest
+// down: after the version of this text and id.
+type VersionCursor struct {
+	Version Version
+	ID      int64
+}
+
+// VersionFilesMost is how many files a version may have to be shown, or packed, whole.
+const VersionFilesMost = 10_000
+
+// WholeVersion is a version with its files, and how the address named it.
+type WholeVersion struct {
+	PackageVersion
+	Selected bool // the address has a selector, not the version
+	Files    []VersionFile
+}
+
+// Size is the sum of the sizes of the files, in bytes.
+func (v WholeVersion) Size() (sum int64) {
+	for _, f := range v.Files {
+		sum += f.Size
+	}
+	return sum
+}
+
+// FindVersion finds the version that raw names, exactly or by a selector, with its files
+// in the order of their paths' bytes. refused is as for Open. Absent if there is none.
+// Unprocessable if it has more than VersionFilesMost files.
+func (r *Registry) FindVersion(ctx context.Context, a access.Actor, project string, raw Raw, refused error) (WholeVersion, error) {
+	raw.Whole = true
+	at, err := r.reading(ctx, a, project, raw, refused)
+	if err != nil {
+		return WholeVersion{}, err
+	}
+	found, err := r.Records.SelectVersion(ctx, at.ProjectID, at.Name, at.Version, at.selector)
+	if err != nil {
+		return WholeVersion{}, r.notChosen(ctx, at, err)
+	}
+	return r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
+}
+
+// whole adds the files and channels of a version.
+func (r *Registry) whole(ctx context.Context, p Project, v WholeVersion) (WholeVersion, error) {
+	v.ProjectPath = p.FullPath
+	files, err := r.Records.VersionFiles(ctx, v.ID, VersionFilesMost+1)
+	if err != nil {
+		return v, err
+	}
+	if len(files) > VersionFilesMost {
+		return v, fault.New(fault.Unprocessable, string(v.Name)+" "+string(v.Version)+" has more than 10000 files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
+	}
+	v.Files = files
+	channels, err := r.Records.ListChannels(ctx, v.ProjectID, v.Name)
+	for _, c := range channels {
+		if c.Version == v.Version {
+			v.Channels = append(v.Channels, c.Name)
+		}
+	}
+	return v, err
+}
+
+// NameVersions are versions of one name, the highest first, and its channels.
+type NameVersions struct {
+	ProjectID int64
+	Name      Name
+	Versions  []PackageVersion
+	Channels  []Channel
+	Next      *VersionCursor // where the next page begins; nil after the last one
+}
+
+// versionsPage is how many versions a page has.
+const versionsPage = 100
+
+// ListNameVersions lists the versions of a name that lists show, in true order, the
+// highest first, after a cursor unless that is nil. refused is as for Open. Absent if
+// the name has none.
+func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project, name string, after *VersionCursor, refused error) (NameVersions, error) {
+	at, err := r.reading(ctx, a, project, Raw{Name: name, Whole: true}, refused)
+	if err != nil {
+		return NameVersions{}, err
+	}
+	all := NameVersions{ProjectID: at.ProjectID, Name: at.Name}
+	if all.Versions, err = r.Records.ListInOrder(ctx, at.ProjectID, at.Name, after, versionsPage+1); err != nil {
+		return all, err
+	}
+	if len(all.Versions) == 0 && after == nil {
+		return all, fault.New(fault.Absent, "404 Not Found - there is no package "+name)
+	}
+	if len(all.Versions) > versionsPage {
+		all.Versions = all.Versions[:versionsPage]
+		last := all.Versions[versionsPage-1]
+		all.Next = &VersionCursor{last.Version, last.ID}
+	}
+	all.Channels, err = r.Records.ListChannels(ctx, at.ProjectID, at.Name)
+	for i := range all.Versions {
+		v := &all.Versions[i]
+		for _, c := range all.Channels {
+			if c.Version == v.Version {
+				v.Channels = append(v.Channels, c.Name)
+			}
+		}
+	}
+	return all, err
+}
+
+// readAt is what an address names that an actor may read.
+type readAt struct {
+	Project
+	Coordinates
+	selector *versions.Selector // nil if the address has a version
+}
+
+// reading is the gate of all that is read by names: it judges names first, then the
+// credential, then the right (contract generic-packages 0.5).
+func (r *Registry) reading(ctx context.Context, a access.Actor, project string, raw Raw, refused error) (readAt, error) {
+	at := readAt{}
+	if s, ok := versions.ParseSelector(raw.Version); ok {
+		at.selector, raw.Selector = &s, true
+	}
+	p, missing := r.place(ctx, a, project, "")
+	c, err := r.coordinates(a, p, missing, raw)
+	at.Project, at.Coordinates = p, c
+	switch {
+	case fault.Is(err, fault.Invalid):
+		return at, err
+	case refused != nil:
+		return at, refused
+	case err != nil:
+		return at, err
+	}
+	if err = gate.Token(a, access.ReadPackages, ""); err == nil {
+		err = missing
+	}
+	if err == nil {
+		err = r.judge(a, p, access.ReadPackages, genericDoor())
+	}
+	return at, err
+}
+
+// notChosen is the refusal if an address names no version: Absent, with what it names.
+func (r *Registry) notChosen(ctx context.Context, at readAt, err error) error {
+	text := string(at.Version)
+	switch {
+	case !fault.Is(err, fault.NotFound):
+		return err
+	case at.selector == nil:
+		return fault.New(fault.Absent, "404 Not Found - there is no "+string(at.Name)+" "+text)
+	case at.selector.Channel == "":
+		return fault.New(fault.Absent, "404 Not Found - no version of "+string(at.Name)+" is "+text)
+	}
+	return r.noChannel(ctx, at)
+}
+
+// missingFile is the refusal if a version was selected that has no such file.
+func missingFile(at readAt, chosen Version) error {
+	return fault.New(fault.Absent, "404 Not Found - "+string(at.Version)+" is "+string(chosen)+", which has no file "+at.File.Path())
+}
