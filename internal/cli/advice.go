@@ -51,7 +51,7 @@ func advise(err error, project string) error {
 		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 403:
 		next = "the token may not do this; granary whoami shows whose it is"
-	case e.Status == 404 && !strings.HasPrefix(e.Message, "Project ") && strings.HasSuffix(e.Message, " Not Found"):
+	case e.Status == 404 && !strings.HasPrefix(e.Message, "Project ") && e.Message != "" && e.Message != "Not found":
 		return err // it is said what is not there: the project is
 	case e.Status == 404 && e.Shown == "":
 		next = project + " does not exist, or is not visible without a token: set GRANARY_TOKEN, or run granary login"

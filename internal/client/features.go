@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,6 +37,9 @@ var errUnsupported = errors.New("that needs granary")
 // Unsupported reports a call of a feature that the server does not have.
 func Unsupported(err error) bool { return errors.Is(err, errUnsupported) }
 
+// errNameless is an answer to a call of a feature that does not name the feature.
+var errNameless = errors.New("its answer does not name them")
+
 // isPlain is Unsupported once the server has shown that it is not granary, or an old
 // one: it is not asked twice for what it does not have.
 func (c *Client) isPlain(what string) error {
@@ -46,11 +50,10 @@ func (c *Client) isPlain(what string) error {
 }
 
 // orUnsupported is the error of a call of a feature: Refused, and Unsupported, if the
-// server has no such feature, and so no such route. what is what was asked for, such as
-// "channels".
+// server names no such feature, and so has no such route, whatever it answers. what is
+// what was asked for, such as "channels".
 func (c *Client) orUnsupported(err error, feature, what string) error {
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Status/100 != 4 || e.kind() == Busy || c.has(feature) {
+	if err == nil || c.has(feature) || KindOf(err) == Broken || KindOf(err) == Busy || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	c.plain.Store(true)

@@ -71,7 +71,11 @@ func (c *Client) version(ctx context.Context, project, name, version string) (Ve
 	}
 	var row wire.WholeVersion
 	q := call{method: http.MethodGet, path: genericPath(project, name, version), most: maxVersion}
-	if _, err := c.json(ctx, q, false, &row); err != nil {
+	_, err := c.json(ctx, q, false, &row)
+	if err == nil && !c.has(wire.FeatureSelectors) {
+		err = errNameless
+	}
+	if err != nil {
 		return Version{}, c.orUnsupported(err, wire.FeatureSelectors, "selectors of versions")
 	}
 	found := Version{Package: markedPackage(row.NameVersion), ProjectID: row.ProjectID, Files: []File{}}
@@ -185,7 +189,7 @@ func (c *Client) Channels(ctx context.Context, project, name string) ([]wire.Cha
 		return false
 	})
 	if isNoVersion(err) {
-		err = noVersion(err, project, name, "")
+		err = &failure{NotFound, fmt.Errorf("%s has no package %s", project, name)}
 	}
 	return found, err
 }
@@ -206,6 +210,9 @@ func (c *Client) versionPages(ctx context.Context, project, name string, do func
 	for range maxPages {
 		var got wire.NameVersions
 		header, err := c.get(ctx, genericPath(project, name), query, &got)
+		if err == nil && !c.has(wire.FeatureVersions) {
+			err = errNameless
+		}
 		if err != nil {
 			return c.orUnsupported(err, wire.FeatureVersions, "list of a package's versions")
 		}
