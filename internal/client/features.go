@@ -57,5 +57,5 @@ func (c *Client) orUnsupported(err error, feature, what string) error {
 		return err
 	}
 	c.plain.Store(true)
-	return &failure{Refused, fmt.Errorf("%s has no %s: %w (%w)", c.api.Host, what, errUnsupported, err)}
+	return &failure{Refused, fmt.Errorf("%s has no %s: %w (%v)", c.api.Host, what, errUnsupported, err)} //nolint:errorlint // what the lack of a route is answered with means nothing else
 }
