@@ -42,7 +42,7 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # part named "sqlite" and a part named "postgres".
 # Tests that are parallel wait for other programs most of the time: four of them at
 # once load two cores no more than one that computes.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|EveryListIsWhole|Contracts)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # The longest packages begin first, so that none of them runs alone at the end.
 LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon
@@ -62,7 +62,7 @@ check: $(VERSITYGW)
 	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
 	done
 	go test -race -shuffle=on -parallel=4 -timeout=20m -skip '$(WITHOUT_RACE)' $(LONGEST) ./...
-	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api
+	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api ./internal/archive
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry

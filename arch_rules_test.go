@@ -48,6 +48,8 @@ func rooms() []room {
 		{"internal/metadb/recordstest", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "webhooks/deliver", "projects", "auth", "gate", "access", "blob", "fault", "page"}, "the suite holds any records to the contracts of the rooms, so it knows none"},
 		{"internal/api", []string{"gate", "trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
 		{"internal/versions", nil, "the order of versions is the same for server and client: it knows texts"},
+		{"internal/proof", nil, "a digest means the same for server and client: it knows paths and digests"},
+		{"internal/archive", nil, "the layout of an archive depends on names, sizes and times; an Opener says where the bytes are"},
 		{"internal/client", []string{"filelock", "versions", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
 		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "versions", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
@@ -71,7 +73,7 @@ type limit struct {
 // limits lists every third-party module the program uses: one that is not here
 // fails the test, since a dependency is a decision.
 func limits() []limit {
-	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/webhooks", "internal/naming", "internal/page", "internal/projects", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
+	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/webhooks", "internal/naming", "internal/page", "internal/projects", "internal/proof", "internal/archive", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest", "internal/metadb/recordstest"}
 	return []limit{
 		{pkg: "net/http", only: []string{"internal/api", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
@@ -93,6 +95,7 @@ func limits() []limit {
 		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon", "internal/webhooks/deliver"}, why: "counting is done around the rooms, not in them"},
 		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},
 		{pkg: "github.com/spf13/pflag", only: []string{"internal/cli", "internal/config"}, why: "flags are turned into settings in one place"},
+		{pkg: "github.com/klauspost/compress", only: []string{"internal/archive"}, why: "only archives are compressed"},
 		{pkg: "github.com/Masterminds/semver", only: []string{"internal/client", "internal/cli"},
 			why: "ranges beyond the selectors of internal/versions are the client's"},
 		{pkg: "github.com/bmatcuk/doublestar", only: []string{"internal/cli"}, why: "patterns of files are the command line's"},

@@ -81,3 +81,10 @@ func unclean(path string) bool {
 	return strings.Contains(path, "//") || strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
 		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
 }
+
+// lostEscapes reports a path below packages/generic whose project has several segments
+// and which has a ^: with a raw ^ Go's client and Caddy decode %2F.
+func lostEscapes(path string) bool {
+	project, rest, ok := strings.Cut(strings.TrimPrefix(path, prefix+"/projects/"), "/packages/generic/")
+	return ok && strings.Contains(project, "/") && strings.Contains(rest, "%5E")
+}

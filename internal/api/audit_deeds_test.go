@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,7 +17,7 @@ import (
 // readers are the deeds that change nothing, and so leave no event.
 func readers() []string {
 	return []string{
-		"Registry.Open", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
+		"Registry.Open", "Registry.FindVersion", "Registry.ListNameVersions", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
 		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
@@ -220,6 +221,38 @@ func (w *walk) restored(at, file, in string) {
 	w.news()
 }
 
+// versions yanks, deprecates and hides a version, moves channels, and undoes that.
+func (w *walk) versions(at, in string) {
+	w.step("Registry.Publish", "PUT", at+"/1.0.0/f", "x", 201, "package_registry_package_published | "+in+" | PackageFile app/1.0.0/f")
+	w.step("Registry.MoveChannel", "PUT", at+"/@stable", map[string]any{"version": "1.0.0"}, 201,
+		"package_registry_channel_set | "+in+" | Package app/@stable | version:  > 1.0.0")
+	w.step("Registry.MoveChannel", "PUT", at+"/@stable", map[string]any{"version": "1.0.0"}, 200)
+	w.step("Registry.MoveChannel", "PUT", at+"/@stable", map[string]any{"version": "2.0.0"}, 404)
+	w.step("Registry.RemoveChannel", "DELETE", at+"/@stable", nil, 204,
+		"package_registry_channel_removed | "+in+" | Package app/@stable | version: 1.0.0 > ")
+	w.step("Registry.RemoveChannel", "DELETE", at+"/@stable", nil, 404)
+	for _, edit := range []struct {
+		body map[string]any
+		told []string
+	}{
+		{map[string]any{"yanked": true, "reason": "bad"}, []string{"yanked | PACKAGE | yank_reason:  > bad"}},
+		{map[string]any{"yanked": true}, nil},
+		{map[string]any{"yanked": false, "deprecated": "use 2"}, []string{"unyanked | PACKAGE | yank_reason: bad > ", "deprecated | PACKAGE | deprecated:  > use 2"}},
+		{map[string]any{"deprecated": nil}, []string{"undeprecated | PACKAGE | deprecated: use 2 > "}},
+		{map[string]any{"status": "hidden"}, []string{"status_updated | PACKAGE | status: default > hidden"}},
+		{map[string]any{"status": "default"}, []string{"status_updated | PACKAGE | status: hidden > default"}},
+	} {
+		var lines []string
+		for _, line := range edit.told {
+			lines = append(lines, "package_registry_package_"+strings.ReplaceAll(line, "PACKAGE", in+" | Package app/1.0.0"))
+		}
+		w.step("Registry.EditVersion", "PATCH", at+"/1.0.0", edit.body, 200, lines...)
+	}
+	w.step("Registry.EditVersion", "PATCH", at+"/1.0.0", map[string]any{}, 400)
+	w.step("Registry.DeleteVersion", "DELETE", at+"/1.0.0", nil, 204, "package_registry_package_deleted | "+in+" | Package app/1.0.0")
+	w.step("Registry.DeleteVersion", "DELETE", at+"/1.0.0", nil, 404)
+}
+
 func (w *walk) packages() {
 	const at, in = "/projects/acme%2Ftool", "Project acme/tool"
 	const file = at + "/packages/generic/tool/1.0.0/"
@@ -239,6 +272,7 @@ func (w *walk) packages() {
 	w.step("Registry.DeletePackageFile", "DELETE", at+"/packages/"+id+"/package_files/"+fileID, nil, 404)
 	w.step("Registry.DeletePackage", "DELETE", at+"/packages/"+id, nil, 204,
 		"package_registry_package_deleted | "+in+" | Package tool/1.0.0")
+	w.versions(at+"/packages/generic/app", in)
 	w.check("Registry.Upload", w.upload(rootToken, "acme%2Ftool", "notes.txt", []byte("x")), 201,
 		"project_upload_created | "+in+" | Upload notes.txt")
 	upload := itoa(ask[int64](w.server, `SELECT id FROM uploads`))

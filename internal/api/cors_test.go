@@ -11,7 +11,7 @@ import (
 
 const (
 	origin  = "Origin: https://elsewhere.example"
-	exposed = "Access-Control-Expose-Headers: Link, X-Total, X-Total-Pages, X-Per-Page, X-Page, X-Next-Page, X-Prev-Page, X-Request-Id, ETag, X-Checksum-SHA256"
+	exposed = "Access-Control-Expose-Headers: Link, X-Total, X-Total-Pages, X-Per-Page, X-Page, X-Next-Page, X-Prev-Page, X-Request-Id, ETag, X-Checksum-SHA256, Content-Location, X-Package-Version, X-Package-Status, X-Granary-Features"
 )
 
 // TestCrossOrigin: pages of any origin may use the API without the browser's own

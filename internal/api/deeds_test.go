@@ -32,12 +32,19 @@ func deeds() map[string]deed {
 	member := projects.Member{UserID: 9, Role: access.Guest}
 	deploy := auth.DeployToken{Name: "t", Scopes: []access.Scope{access.ScopeReadPackage}}
 	raw := registry.Raw{Name: "n", Version: "1.0.0", File: "f"}
+	version, channel := registry.Raw{Name: "n", Version: "1.0.0"}, registry.Raw{Name: "n", Version: "@stable"}
 	variable := projects.Variable{Key: "K", Scope: projects.AnyScope}
 	bot := auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeAPI}, Role: access.Guest}
 	return map[string]deed{
 		"Registry.AskSweep":             {action: access.AdminFeatures},
 		"Registry.Publish":              {action: access.PublishPackage, args: map[int]any{1: raw}},
 		"Registry.Open":                 {action: access.ReadPackages, args: map[int]any{1: raw}},
+		"Registry.FindVersion":          {action: access.ReadPackages, args: map[int]any{1: version}},
+		"Registry.ListNameVersions":     {action: access.ReadPackages, args: map[int]any{1: "n"}},
+		"Registry.EditVersion":          {action: access.DestroyPackage, args: map[int]any{1: version, 2: registry.VersionEdit{Yanked: new(true)}}},
+		"Registry.DeleteVersion":        {action: access.DestroyPackage, args: map[int]any{1: version}},
+		"Registry.MoveChannel":          {action: access.PublishPackage, args: map[int]any{1: channel, 2: registry.ChannelMove{Version: "1.0.0"}}},
+		"Registry.RemoveChannel":        {action: access.PublishPackage, args: map[int]any{1: channel}},
 		"Registry.Upload":               {action: access.UploadFile},
 		"Registry.OpenUpload":           {action: access.ReadUploads},
 		"Registry.ListUploads":          {action: access.ListUploads},

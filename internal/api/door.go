@@ -44,7 +44,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found - the address of this server is "+s.ExternalURL))
 		return
 	}
-	if pattern, project, raw := splitGeneric(path); pattern != "" {
+	if pattern, project, raw := splitGeneric(path); pattern == genericPath || pattern != "" && path == came {
+		// An empty name or version in a script leaves two slashes: that is no address of
+		// a version.
 		d.serveGeneric(w, r, pattern, project, raw)
 		return
 	}
@@ -157,7 +159,11 @@ func (d *door) unknown(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found"))
+		text := "404 Not Found"
+		if lostEscapes(r.URL.EscapedPath()) {
+			text += " - the path of the project came with a plain slash, as some proxies and clients send it if ^ is not escaped: use the number of the project, or write %5E for ^"
+		}
+		s.writeJSON(w, http.StatusNotFound, errorBody(text))
 		return
 	}
 	s.notAllowed(w, r, allowed...)

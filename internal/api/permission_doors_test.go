@@ -140,12 +140,22 @@ func doorsOfCI() []door {
 func doorsOfPackages() []door {
 	const project, group, jobs = "project", "group", "jobs"
 	const one, files = "/projects/{id}/packages/{package_id}", "/projects/{id}/packages/{package_id}/package_files"
-	const file, rules = "/projects/{id}/packages/generic/{name}/{version}/{file...}", "/projects/{id}/packages/protection/rules"
+	const name = "/projects/{id}/packages/generic/{name}"
+	const version = name + "/{version}"
+	const file, rules = version + "/{file...}", "/projects/{id}/packages/protection/rules"
 	return []door{
 		{"GET /groups/{id}/packages", access.ReadGroup, group, "", "", nil, ""},
 		{"GET " + file, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"HEAD " + file, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"PUT " + file, access.PublishPackage, project, "jobs deploy basic", "", nil, asksToLogIn},
+		{"GET " + version, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
+		{"HEAD " + version, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
+		{"PATCH " + version, access.DestroyPackage, project, "jobs deploy basic", "", given{"yanked": true}, asksToLogIn},
+		{"DELETE " + version, access.DestroyPackage, project, "jobs deploy basic", "", nil, asksToLogIn},
+		{"GET " + name, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
+		{"HEAD " + name, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
+		{"PUT " + name + "/@{channel}", access.PublishPackage, project, "jobs deploy basic", "", given{"version": "1.0.0"}, asksToLogIn},
+		{"DELETE " + name + "/@{channel}", access.PublishPackage, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"GET /projects/{id}/packages", access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + one, access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + one + "/pipelines", access.ListPackages, project, jobs, "", nil, ""},

@@ -108,6 +108,8 @@ func (s *server) mend(t *testing.T, d door, c credential, p permissionPlace) {
 		s.memberAt("/projects/"+p.project, c.actor.UserID, int(c.inProject))
 	case d.route == "POST /projects/{id}/unarchive" && p.archived:
 		s.root("POST", v4+"/projects/"+p.project+"/archive", nil).must(t, 201)
+	case d.right == access.DestroyPackage:
+		s.root("PUT", generic(p.project, "tool/1.0.0/f"), "x").must(t, 201)
 	case d.of == "spare group":
 		s.groupAt(p.name+"/spare", p.name)
 	case d.of == "spare project" && strings.HasPrefix(d.route, "DELETE"):

@@ -120,7 +120,7 @@ func (s *server) knock(d door, c credential, p permissionPlace) answer {
 		header = append(header, c.header)
 	}
 	switch {
-	case d.right == access.PublishPackage:
+	case d.right == access.PublishPackage && d.body == nil && method == "PUT":
 		return s.do(method, path, strings.NewReader("x"), header...)
 	case d.body == nil:
 		return s.do(method, path, nil, header...)

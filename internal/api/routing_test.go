@@ -158,9 +158,12 @@ func TestRawCharacters(t *testing.T) {
 		}
 		get(base+"/api/v4/projects/"+p+"/releases//"+tag+"/downloads/f/").header(t, "Location: https://example.com/f").must(t, 302)
 		get(base+"/root/tool/-/releases/"+tag+"/downloads/f").header(t, "Location: https://example.com/f").must(t, 302)
-		get(base+generic(p, "tool/^1.4/f")).starts(t, 400, "package_version is invalid")
+		get(base+generic(p, "tool/^1.4/f")).is(t, 404, `{"message":"404 Not Found - no version of tool is ^1.4"}`)
+		get(base+generic(p, "tool/^v1/f")).starts(t, 400, "package_version is invalid")
 		get(base+generic(p, `tool/1.0.0/a|b`)).starts(t, 400, "file_name is invalid")
-		get(base+generic("root%2Fother", "tool/^1.4/f")).must(t, 400)
+		get(base+generic("root%2Fother", "tool/^1.4/f")).must(t, 401)
+		get(base+generic("root%2Fother", "tool/^v1/f")).must(t, 400)
+		get(base+generic("root/tool", "tool/^1.4/f")).starts(t, 404, "404 Not Found - the path of the project came with a plain slash")
 	}
 	get("http://"+host+"?x=/api/v4/version").must(t, 404)
 	get("http://"+host).must(t, 404)
@@ -198,7 +201,7 @@ func TestOtherRoutes(t *testing.T) {
 	s.root("POST", "/api/v4/version", nil).header(t, "Allow: GET, HEAD").is(t, 405, `{"error":"405 Not Allowed"}`)
 
 	for _, path := range []string{"/api/v4/nothing", "/api/v4",
-		"/api/v4/projects/" + p + "/packages/generic/tool", "/api/v4/projects/" + p + "/packages/generic/tool/1.0.0",
+		"/api/v4/projects/" + p + "/packages/generic/tool/",
 		"/api/v4/projects/" + p + "/packages/generic/tool/1.0.0/", "/api/v4/projects/" + p + "/packages/npm/tool/1.0.0/f",
 		"/api/v4/Projects/" + p + "/packages/generic/tool/1.0.0/f"} {
 		s.root("GET", path, nil).header(t, "X-Frame-Options: SAMEORIGIN").is(t, 404, nowhere)

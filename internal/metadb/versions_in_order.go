@@ -140,6 +140,10 @@ func (c candidate) below(other candidate) bool {
 
 // KeyVersions implements registry.Versions.
 func (db *DB) KeyVersions(ctx context.Context, limit int) (int, error) {
+	var keyless bool
+	if err := db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM packages WHERE version_key IS NULL)`).Scan(&keyless); err != nil || !keyless {
+		return 0, sqldb.Classify(err)
+	}
 	defer db.forgetVersions()
 	return write(ctx, db, func(t tx) (int, error) {
 		type keyless struct {
