@@ -26,8 +26,8 @@ server gave; perhaps a machine's clock is wrong, the link has expired, or the st
 not let the link's signer read; ask the server's operators`
 
 const deployTokenAdvice = `a deploy token can publish files, and download files by name (granary pull PROJECT
-NAME@VERSION FILE...), as its scopes allow; it cannot read lists or delete: use an access
-token for that. Or the token has expired, or belongs to another project`
+NAME@VERSION FILE...; from granary without FILE, too), as its scopes allow; it cannot read lists
+or delete: use an access token for that. Or the token has expired, or belongs to another project`
 
 // advise adds what to do next to what the server said.
 func advise(err error, project string) error {

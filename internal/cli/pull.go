@@ -16,10 +16,11 @@ import (
 
 const pullHelp = `Install a package, or some of its files (names, or patterns such as 'lib/*'), in
 a directory. VERSION (also as a word after NAME, if it is not a pattern) is one of
-the package's versions, or latest (the default), or a range:
-^1.4, ~1.4.2, 1.x, '>=1.2 <2'. A version with
-exactly this name always wins; else pull takes the highest in semantic order,
-pre-releases only if --pre or the range includes them.
+the package's versions, or latest (the default), or a range: ^1.4, ~1.4.2, 1.x,
+'>=1.2 <2', or a channel of granary's: NAME@@stable. A version with exactly this name
+always wins; else pull takes the highest in semantic order, pre-releases only if --pre
+or the range includes them, or for the latest if there is nothing else. A yanked version
+is installed by its exact name alone, and pull says why it was yanked.
 
 Every file is checked against the package's SHA-256 before it gets its name. A file
 that is there already with the same bytes is left alone; another one is replaced,
@@ -31,7 +32,12 @@ outside the directory, or into a .git. Two pulls into one directory take turns.
 A hidden list in the directory records what was pulled. With it, --prune removes
 files that an earlier pull of this package installed, that this version does not
 have, that no other package in the directory has, and that have not changed since.
-It asks on a terminal, and needs --yes elsewhere. Other files stay and are counted.`
+It asks on a terminal, and needs --yes elsewhere. Other files stay and are counted.
+
+--archive fetches all files of the version in one archive instead, to standard output
+or to the file of --output; only granary makes archives. The files in it are compared
+with the package's SHA-256 as they arrive (in a zip only if it goes to a file). If one
+differs, the exit code is 1: what came before has been printed, but the file is not made.`
 
 func newPull(env Env) *cobra.Command {
 	p := &pull{connection: connection{env: env}}
@@ -40,7 +46,8 @@ func newPull(env Env) *cobra.Command {
 		Short: "Install a package, or some of its files",
 		Long:  pullHelp,
 		Example: "  granary pull acme/tools firmware@^1.4 -o vendor/\n" +
-			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool",
+			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool\n" +
+			"  granary pull acme/tools manual@@stable --archive tar | tar -x -C /srv/manual",
 		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.dirNamed = cmd.Flags().Changed("output")

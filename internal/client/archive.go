@@ -90,17 +90,16 @@ func (c *Client) SaveArchive(ctx context.Context, a Archive, root *os.Root, name
 
 // check reads a tar, perhaps compressed, to its end.
 func (a Archive) check(r io.Reader) error {
-	var bytes io.Reader = r
 	if a.Format == FormatZst {
 		plain, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return err
 		}
 		defer plain.Close()
-		bytes = plain
+		r = plain
 	}
 	missing := a.byPath()
-	for in := tar.NewReader(bytes); ; {
+	for in := tar.NewReader(r); ; {
 		h, err := in.Next()
 		if err == io.EOF {
 			break
@@ -112,7 +111,7 @@ func (a Archive) check(r io.Reader) error {
 			return err
 		}
 	}
-	if _, err := io.Copy(io.Discard, bytes); err != nil { // nothing follows, but the sender must not wait
+	if _, err := io.Copy(io.Discard, r); err != nil { // nothing follows, but the sender must not wait
 		return a.damaged("is no tar: %v", err)
 	}
 	return a.complete(missing)
