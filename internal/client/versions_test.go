@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -157,5 +158,20 @@ func TestVersionsEndlessly(t *testing.T) {
 	})
 	if _, err := c.Versions(t.Context(), "7", "tool"); err == nil || !strings.Contains(err.Error(), "does not end") || asked != 2 {
 		t.Errorf("%v after %d requests", err, asked)
+	}
+}
+
+// A proxy that unescapes %2F is the reason then, and not the version.
+func TestSelectBehindAProxyThatUnescapes(t *testing.T) {
+	for _, said := range []string{"404 Not Found", "404 Not Found - the path of the project came with a plain slash, as some proxies send it"} {
+		c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Granary-Features", "selectors")
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprintf(w, `{"error":%q}`, said)
+		})
+		_, err := c.Select(t.Context(), "group/project", "tool", "^1", false)
+		if e, ok := errors.AsType[*client.Error](err); !ok || !e.Unescaped {
+			t.Errorf("%s: %v", said, err)
+		}
 	}
 }
