@@ -48,6 +48,8 @@ type Server struct {
 	known *access.Actor                      // acts in every request; nil if credentials say who acts
 	asked func(r *http.Request, name string) // called for every parameter that a deed reads; nil except in tests
 
+	compressing chan struct{} // holds an entry for each archive that is compressed now
+
 	stepped func(n int) // called with the bytes of each step of an answer; nil except in tests
 }
 
@@ -59,6 +61,7 @@ const prefix = "/api/v4"
 // to another (contract generic-packages 1).
 func (s *Server) Handler() http.Handler {
 	d := &door{s: s, mux: http.NewServeMux(), generic: map[string]map[string]*route{}, vary: []string{"Origin"}, features: features()}
+	s.compressing = make(chan struct{}, mostCompressing())
 	if s.known == nil {
 		d.own = pathOf(s.ExternalURL)
 	}

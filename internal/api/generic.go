@@ -78,8 +78,8 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 
 // getFile installs.
 func getFile(c *call) error {
-	if isWholeFile(c.raw) {
-		return c.sendWhole()
+	if kind := wholeFileOf(c.raw); kind != nil {
+		return c.sendWhole(kind)
 	}
 	content, err := c.s.Registry.Open(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
 	if err != nil {

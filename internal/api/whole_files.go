@@ -1,17 +1,192 @@
 package api
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+	"net/http"
+	"runtime"
 	"strings"
+	"time"
 
+	"granary/internal/archive"
 	"granary/internal/fault"
 	"granary/internal/registry"
 )
 
-// isWholeFile reports an address of a file that is made of a whole version: its name
-// begins with @, as no published file's does.
-func isWholeFile(raw registry.Raw) bool { return raw.Dir == "" && strings.HasPrefix(raw.File, "@") }
+// wholeFile is a kind of file that is made of a whole version. Its name begins with @, as
+// no published file's does.
+type wholeFile struct {
+	contentType string
+	extension   string // of the name under which it is saved
+	send        func(*call, packed) error
+}
+
+const sumsExtension = ".SHA256SUMS"
+
+// wholeFileOf is the kind that an address names; nil for none. The last two are of later
+// versions of granary: they are no files of a package either.
+func wholeFileOf(raw registry.Raw) *wholeFile {
+	if raw.Dir != "" {
+		return nil
+	}
+	switch raw.File {
+	case "@SHA256SUMS":
+		return &wholeFile{"text/plain; charset=utf-8", sumsExtension, sendSums}
+	case "@all.tar":
+		return &wholeFile{"application/x-tar", ".tar", sendTar}
+	case "@all.zip":
+		return &wholeFile{"application/zip", ".zip", sendZip}
+	case "@all.tar.zst":
+		return &wholeFile{"application/zstd", ".tar.zst", sendZstd}
+	case "@version.tlog-proof", "@release.intoto.json":
+		return &wholeFile{send: func(*call, packed) error { return fault.New(fault.Absent, "") }}
+	}
+	return nil
+}
+
+// packed is a version that is sent as one file.
+type packed struct {
+	registry.WholeVersion
+	kind *wholeFile
+	at   string // the exact address of the file
+}
 
 // sendWhole answers with a file that is made of a whole version.
-func (c *call) sendWhole() error {
-	return fault.New(fault.Absent, "")
+func (c *call) sendWhole(kind *wholeFile) error {
+	v, err := c.s.Registry.FindVersion(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
+	if err != nil {
+		return err
+	}
+	if len(v.Files) == 0 {
+		return fault.New(fault.Absent, "404 Not Found - "+string(v.Name)+" "+string(v.Version)+" has no files")
+	}
+	if v.YankedAt != nil {
+		c.w.Header()["X-Package-Status"] = []string{"yanked"}
+	}
+	if c.r.Method == http.MethodGet {
+		c.s.Registry.Downloaded(registry.File{PackageID: v.ID})
+	}
+	return kind.send(c, packed{v, kind, c.versionURL(v.PackageVersion) + "/" + c.raw.File})
+}
+
+// sendSums answers with the manifest.
+func sendSums(c *call, p packed) error {
+	text := p.Manifest()
+	return c.sendRanges(p, sha256.Sum256(text), int64(len(text)), bytes.NewReader(text))
+}
+
+// sendTar answers with a tar of all files.
+func sendTar(c *call, p packed) error {
+	entries, _ := p.Entries()
+	tar, err := archive.NewTar(entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tar.Close() }() // it was only read
+	return c.sendRanges(p, p.PackedDigest("tar"), tar.Size(), tar)
+}
+
+// sendZip answers with a zip of all files. Its size and ranges are known if all CRC-32
+// are; otherwise they are computed and kept.
+func sendZip(c *call, p packed) error {
+	entries, summed := p.Entries()
+	if summed {
+		zip, err := archive.NewZip(entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = zip.Close() }() // it was only read
+		return c.sendRanges(p, p.PackedDigest("zip"), zip.Size(), zip)
+	}
+	return c.sendStream(p, func(w io.Writer) error {
+		return archive.StreamZip(w, entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, true), func(i int, crc uint32) {
+			c.s.Registry.KeepCRC32(c.r.Context(), p.Files[i], crc)
+		})
+	})
+}
+
+// sendZstd answers with a compressed tar of all files. Compression takes a core, so that
+// there is one for each at most.
+func sendZstd(c *call, p packed) error {
+	entries, _ := p.Entries()
+	tar, err := archive.NewTar(entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tar.Close() }() // it was only read
+	if c.r.Method == http.MethodGet {
+		select {
+		case c.s.compressing <- struct{}{}:
+			defer func() { <-c.s.compressing }()
+		default:
+			return fault.New(fault.Unavailable, "too many archives are being compressed; try again later, or ask for @all.tar")
+		}
+	}
+	return c.sendStream(p, func(w io.Writer) error { return archive.StreamZstd(w, tar) })
+}
+
+// mostCompressing is how many archives are compressed at once.
+func mostCompressing() int { return runtime.GOMAXPROCS(0) }
+
+// sendRanges answers with a whole file of known bytes, or parts of it.
+func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content io.ReadSeeker) error {
+	tag := `"` + digest.String() + `"`
+	if p.Selected {
+		whole, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return true })
+		if err != nil {
+			return err
+		}
+		if whole {
+			c.r = withRange(c.r, "")
+		}
+		c.underSelector(string(p.Version), p.at)
+	}
+	c.wholeHeaders(p, tag)
+	serveContent(c.w, c.r, time.Time{}, size, content)
+	return nil
+}
+
+// sendStream answers with a whole file whose bytes are not known before they are sent.
+func (c *call) sendStream(p packed, write func(io.Writer) error) error {
+	tag := `W/"` + p.PackedDigest(p.kind.extension).String() + `"`
+	if p.Selected {
+		if _, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return true }); err != nil {
+			return err
+		}
+		c.underSelector(string(p.Version), p.at)
+	}
+	c.wholeHeaders(p, tag)
+	h := c.w.Header()
+	h["Accept-Ranges"] = []string{"none"}
+	if matches(c.r, tag) {
+		c.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	if err := write(c.w); err != nil {
+		c.s.Note(c.r.Context(), err)
+		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+	}
+	return nil
+}
+
+// matches reports whether If-None-Match has the tag; the comparison is weak.
+func matches(r *http.Request, tag string) bool {
+	lines := r.Header["If-None-Match"]
+	return len(lines) > 0 && (lines[0] == "*" || names(lines, tag))
+}
+
+// wholeHeaders sets the headers of a file that is made of a version.
+func (c *call) wholeHeaders(p packed, tag string) {
+	h := c.w.Header()
+	contentHeaders(h, registry.File{Name: registry.FileName(string(p.Name) + "-" + string(p.Version) + p.kind.extension)}, p.kind.contentType)
+	h["Etag"] = []string{tag}
+	h.Del("X-Checksum-Sha256")
+	if p.kind.extension == sumsExtension { // its digest is the version's
+		h["X-Checksum-Sha256"] = []string{strings.Trim(tag, `"`)}
+	}
 }

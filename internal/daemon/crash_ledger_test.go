@@ -269,8 +269,11 @@ func (l *ledger) showed(n *name, before name, since, status int, digest string) 
 		return false
 	}
 	may := before.newest
-	for _, a := range n.newest {
-		if a.began > since {
+	for _, a := range slices.Backward(l.attempts) { // newest has lost those that others replaced since
+		if a.began <= since {
+			break
+		}
+		if a.name == n {
 			may = append(may, a)
 		}
 	}

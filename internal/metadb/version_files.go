@@ -6,12 +6,14 @@ import (
 	"database/sql"
 	"slices"
 
+	"granary/internal/blob"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
 )
 
 // versionFilesQuery reads the newest file of each name by an index.
-const versionFilesQuery = `SELECT f.id, f.file_name, b.size, b.digest, b.crc32, f.created_at
+const versionFilesQuery = `SELECT f.id, f.file_name, b.size, b.digest, b.crc32, f.created_at,
+		EXISTS (SELECT 1 FROM blob_contents c WHERE c.blob_id = b.id)
 	FROM package_files f JOIN blobs b ON b.id = f.blob_id
 	WHERE f.package_id = $1 AND f.status = 'default' AND NOT EXISTS (SELECT 1 FROM package_files n
 		WHERE n.package_id = f.package_id AND n.file_name = f.file_name AND n.id > f.id AND n.status = 'default')
@@ -23,12 +25,10 @@ func (db *DB) VersionFiles(ctx context.Context, packageID int64, limit int) ([]r
 		var digest []byte
 		var crc sql.NullInt64
 		var created int64
-		err = row.Scan(&f.ID, &f.Name, &f.Size, &digest, &crc, &created)
+		err = row.Scan(&f.ID, &f.Name, &f.Size, &digest, &crc, &created, &f.Small)
 		copy(f.Digest[:], digest)
 		f.CreatedAt = sqldb.Moment(created)
-		if crc.Valid {
-			f.CRC32 = new(uint32(crc.Int64)) //nolint:gosec // of 32 bits
-		}
+		f.CRC32, f.Summed = uint32(crc.Int64), crc.Valid //nolint:gosec // of 32 bits
 		return f, err
 	}, versionFilesQuery, packageID, limit)
 	if err != nil {
@@ -36,4 +36,15 @@ func (db *DB) VersionFiles(ctx context.Context, packageID int64, limit int) ([]r
 	}
 	slices.SortFunc(found, func(a, b registry.VersionFile) int { return cmp.Compare(a.Name.Path(), b.Name.Path()) })
 	return found, nil
+}
+
+// FindContent implements registry.Versions.
+func (db *DB) FindContent(ctx context.Context, d blob.Digest) ([]byte, error) {
+	var content []byte
+	err := db.Row(ctx, `SELECT c.content FROM blobs b JOIN blob_contents c ON c.blob_id = b.id WHERE b.digest = $1`, d[:]).Scan(&content)
+	if err != nil {
+		return nil, sqldb.Classify(err)
+	}
+	content = append([]byte{}, content...) // an empty file has content, too
+	return content, verify(d, content)
 }

@@ -73,6 +73,9 @@ type Versions interface {
 	// VersionFiles returns up to limit files of a package, the newest of each name, in
 	// the order of their paths' bytes.
 	VersionFiles(ctx context.Context, packageID int64, limit int) ([]VersionFile, error)
+	// FindContent returns bytes that the database keeps. NotFound if it does not; a
+	// *blob.DamageError if they are not those of the digest.
+	FindContent(ctx context.Context, d blob.Digest) ([]byte, error)
 	// EditVersion calls change with an installable version, stores what it changed of
 	// status, yank and deprecation, and records the events that it returns. NotFound if
 	// there is no such version.

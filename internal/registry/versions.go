@@ -31,7 +31,9 @@ type VersionFile struct {
 	Name      FileName
 	Size      int64 // bytes
 	Digest    Digest
-	CRC32     *uint32 // nil if it is not known
+	CRC32     uint32 // if Summed
+	Summed    bool   // the CRC-32 is known
+	Small     bool   // the database keeps its bytes
 	CreatedAt time.Time
 }
 
