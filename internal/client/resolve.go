@@ -148,10 +148,10 @@ func Choose(packages []Package, version string, pre bool) ([]Package, error) {
 	return chosen, nil
 }
 
-// LooksLikeVersion reports whether text can be read as a semantic version, a range
-// or Latest, so that it is rather a version than the name of a file.
+// LooksLikeVersion reports whether text can be read as a semantic version, a range, a
+// channel or Latest, so that it is rather a version than the name of a file.
 func LooksLikeVersion(text string) bool {
-	if text == Latest {
+	if _, ok := versions.ParseSelector(text); ok {
 		return true
 	}
 	_, err := semver.NewConstraint(text)
