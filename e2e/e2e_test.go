@@ -121,7 +121,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	s.cmd, s.exited = cmd, make(chan error, 1)
-	ts.Defer(func() { _ = s.end() }) // `stop` tells how it ended
+	ts.Defer(func() { _ = s.end() }) // `halt` tells how it ended
 	listening := make(chan string, 1)
 	go func() {
 		var log strings.Builder

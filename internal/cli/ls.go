@@ -170,8 +170,8 @@ func (p listedPackage) marks() string {
 	if p.Yanked {
 		marks = append(marks, strings.TrimSuffix("yanked: "+p.YankReason, ": "))
 	}
-	if p.Deprecation != "" {
-		marks = append(marks, "deprecated: "+p.Deprecation)
+	if p.Status == "deprecated" {
+		marks = append(marks, strings.TrimSuffix("deprecated: "+p.Deprecation, ": "))
 	}
 	return strings.Join(marks, ", ")
 }

@@ -206,8 +206,8 @@ func (p *pull) tellMarks(found client.Package) {
 	if found.Yanked {
 		p.env.notice("%s", onOneLine(strings.TrimSuffix(what+" is yanked: "+found.YankReason, ": ")))
 	}
-	if found.Deprecation != "" {
-		p.env.notice("%s", onOneLine(what+" is deprecated: "+found.Deprecation))
+	if found.Status == "deprecated" {
+		p.env.notice("%s", onOneLine(strings.TrimSuffix(what+" is deprecated: "+found.Deprecation, ": ")))
 	}
 }
 
