@@ -48,12 +48,24 @@ func (c *Client) StreamArchive(ctx context.Context, a Archive, w io.Writer) erro
 		_ = r.CloseWithError(err) // it never fails
 		checked <- err
 	}()
-	_, err := c.Copy(ctx, at, File{Size: -1}, io.MultiWriter(in, w), a.Progress)
+	_, err := c.copyPart(ctx, at, part{to: -1, size: -1}, counted{io.MultiWriter(in, w), a.Progress})
 	_ = in.CloseWithError(err)
 	if wrong := <-checked; wrong != nil && (err == nil || errors.Is(err, wrong)) {
 		return wrong
 	}
 	return err
+}
+
+// counted tells how many bytes pass.
+type counted struct {
+	io.Writer
+	progress func(int64)
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.progress(int64(n))
+	return n, err
 }
 
 // SaveArchive puts an archive in a file below root: whole and checked, also as a zip, or
