@@ -42,12 +42,17 @@ func (c *call) wholeOf(tag, exact, version string, wanted func() bool) (bool, er
 		return ifRange != tag, nil
 	case names(c.r.Header["If-Match"], tag):
 		return false, nil
-	case strings.ReplaceAll(field, " ", "") == "bytes=0-":
-		return true, nil
-	case !wanted():
-		return true, nil // 304, or 412 by another condition
+	case !continues(c.r) || !wanted():
+		return true, nil // the whole file; 304, or 412 by another condition
 	}
 	return false, fault.New(fault.Precondition, c.raw.Version+" is "+version+" now; resume at "+exact+", or start over")
+}
+
+// continues reports whether a request asks for the rest of a file without naming the file.
+// "bytes=0-" asks for the whole file.
+func continues(r *http.Request) bool {
+	field := r.Header.Get("Range")
+	return field != "" && r.Method == http.MethodGet && r.Header.Get("If-Range") == "" && strings.ReplaceAll(field, " ", "") != "bytes=0-"
 }
 
 // names reports whether a list of entity tags has this one.

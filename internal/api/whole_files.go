@@ -148,6 +148,8 @@ func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content 
 }
 
 // sendStream answers with a whole file whose bytes are not known before they are sent.
+// Precondition if the client continues a download: some clients add the end of a whole
+// answer to the part that they have.
 func (c *call) sendStream(p packed, write func(io.Writer) error) error {
 	tag := `W/"` + p.PackedDigest(p.kind.extension).String() + `"`
 	if p.Selected {
@@ -155,6 +157,8 @@ func (c *call) sendStream(p packed, write func(io.Writer) error) error {
 			return err
 		}
 		c.underSelector(string(p.Version), p.at)
+	} else if continues(c.r) && !matches(c.r, tag) {
+		return fault.New(fault.Precondition, c.raw.File+" is made while it is sent and cannot be continued; start over, or ask for @all.tar")
 	}
 	c.wholeHeaders(p, tag)
 	h := c.w.Header()
