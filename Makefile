@@ -23,7 +23,7 @@ version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 
-.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses upgrade-fixture versitygw minio test-s3-second cluster
+.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions upgrade-fixture versitygw minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -134,6 +134,10 @@ proof-addresses: ## refused uploads and downloads by other people's tools, throu
 	tools/install-test-deps
 	GRANARY_TEST_ADDRESSES=all go test ./e2e -count=1 -timeout=0 -v \
 	  -run '$(if $(ONLY),^TestRefusalsReachClients$$/$(ONLY),^Test(RefusalsReachClients|ToolsFetch)$$)'
+
+proof-versions: ## downloads of a latest that moves every 50 ms, by other people's tools, 600 each (ten minutes)
+	tools/install-test-deps
+	GRANARY_TEST_VERSIONS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestToolsAtAMovingLatest$$'
 
 upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
 	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }
