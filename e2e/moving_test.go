@@ -27,27 +27,30 @@ func movingTries() int {
 	return 3
 }
 
-// fetcher is a program that downloads the address $1 into the file f, at 8 MB a second, so
+// fetcher is a program that downloads the address $1 into the file f, at 4 MB a second, so
 // that latest moves several times meanwhile.
 type fetcher struct {
 	name, fresh, again string // again continues
+	// axel asks twice, and cuts the file of the second answer at the length of the first
+	// (findings/axel-cuts-what-grew.sh). No answer could prevent it but an error.
+	cuts bool
 }
 
 func fetchers() []fetcher {
 	const (
-		curl  = `curl -q -sS --limit-rate 8M -o f `
-		wget  = `wget --no-config -nv --limit-rate=8m -O f `
-		aria2 = `aria2c --no-conf -q -x4 -s4 -k1M --max-overall-download-limit=8M --auto-file-renaming=false -o f `
-		lftp  = `set cmd:fail-exit yes; set http:use-propfind no; set net:limit-rate 8000000; set net:max-retries 1; `
+		curl  = `curl -q -sS --limit-rate 4M -o f `
+		wget  = `wget --no-config -nv --limit-rate=4m -O f `
+		aria2 = `aria2c --no-conf -q -x4 -s4 -k1M --max-overall-download-limit=4M --auto-file-renaming=false -o f `
+		lftp  = `set cmd:fail-exit yes; set http:use-propfind no; set net:limit-rate 2000000; set net:max-retries 1; `
 	)
 	return []fetcher{
-		{"curl -f", curl + `-f "$1"`, curl + `-f -C - "$1"`},
-		{"curl", curl + `"$1"`, curl + `-C - "$1"`},
-		{"wget", wget + `"$1"`, wget + `-c "$1"`},
-		{"aria2c -x4", aria2 + `"$1"`, aria2 + `-c "$1"`},
-		{"axel -n 4", `axel -q -n 4 -s 8000000 -o f "$1"`, `axel -q -n 4 -o f "$1"`},
-		{"lftp get", `lftp -c "` + lftp + `get '$1' -o f"`, `lftp -c "` + lftp + `get -c '$1' -o f"`},
-		{"lftp pget", `lftp -c "` + lftp + `pget -n 4 '$1' -o f"`, `lftp -c "` + lftp + `pget -n 4 -c '$1' -o f"`},
+		{name: "curl -f", fresh: curl + `-f "$1"`, again: curl + `-f -C - "$1"`},
+		{name: "curl", fresh: curl + `"$1"`, again: curl + `-C - "$1"`},
+		{name: "wget", fresh: wget + `"$1"`, again: wget + `-c "$1"`},
+		{name: "aria2c -x4", fresh: aria2 + `"$1"`, again: aria2 + `-c "$1"`},
+		{name: "axel -n 4", fresh: `axel -q -n 4 -s 4000000 -o f "$1"`, again: `axel -q -n 4 -o f "$1"`, cuts: true},
+		{name: "lftp get", fresh: `lftp -c "` + lftp + `get '$1' -o f"`, again: `lftp -c "` + lftp + `get -c '$1' -o f"`},
+		{name: "lftp pget", fresh: `lftp -c "` + lftp + `pget -n 4 '$1' -o f"`, again: `lftp -c "` + lftp + `pget -n 4 -c '$1' -o f"`},
 	}
 }
 
@@ -148,11 +151,15 @@ func movingBody(n int) []byte {
 	return bytes.Repeat(fmt.Appendf(nil, "this is a block of version %4d\n", n), 64<<10+n%2*2048)
 }
 
-// whole reports whether a file is that of one version.
-func whole(content []byte) bool {
+// whole reports whether a file is that of one version, or also, with cuts, its first MiB
+// and more.
+func whole(content []byte, cuts bool) bool {
 	var n int
-	_, err := fmt.Sscanf(string(content[:min(len(content), 32)]), "this is a block of version %d\n", &n)
-	return err == nil && bytes.Equal(content, movingBody(n))
+	if _, err := fmt.Sscanf(string(content[:min(len(content), 32)]), "this is a block of version %d\n", &n); err != nil {
+		return false
+	}
+	body := movingBody(n)
+	return bytes.Equal(content, body) || cuts && len(content) > 1<<20 && bytes.HasPrefix(body, content)
 }
 
 // TestToolsAtAMovingLatest: other people's programs at a latest that moves every 50 ms get
@@ -188,7 +195,7 @@ func (m *mover) tries(t *testing.T, f fetcher, random *rand.Rand) {
 	for range movingTries() {
 		dir, before := t.TempDir(), m.moves.Load()
 		ok, said := f.run(t, dir, f.fresh, address)
-		if got, err := os.ReadFile(filepath.Join(dir, "f")); !ok || err != nil || !whole(got) {
+		if got, err := os.ReadFile(filepath.Join(dir, "f")); !ok || err != nil || !whole(got, f.cuts) {
 			t.Fatalf("afresh: exit 0 %v, %d bytes, %v\n%s", ok, len(got), err, said)
 		}
 		if m.moves.Load() > before {
@@ -220,7 +227,7 @@ func (m *mover) tries(t *testing.T, f fetcher, random *rand.Rand) {
 	}
 	t.Logf("%s: latest moved during %d of %d fresh downloads; with a part %d ended with an error, %d got a whole file",
 		f.name, moved, movingTries(), refused, restarted)
-	if moved < movingTries()/2 || refused == 0 {
+	if moved == 0 || refused == 0 {
 		t.Error("this tests nothing")
 	}
 }
@@ -242,7 +249,7 @@ func (m *mover) again(t *testing.T, f fetcher, dir, address string) bool {
 	switch {
 	case err != nil:
 		t.Fatal(err)
-	case ok && !whole(got):
+	case ok && !whole(got, f.cuts):
 		t.Fatalf("exit 0, and %d bytes that are no version's file, after a part of %d bytes\n%s", len(got), len(part), said)
 	case !ok && !bytes.Equal(got, part):
 		t.Fatalf("an error, and %d bytes in place of the part of %d\n%s", len(got), len(part), said)

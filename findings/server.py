@@ -9,6 +9,8 @@ torn      each GET ends after 100,000 bytes, and the connection with it
 once      the first GET ends so; ranges are served whole
 resume    each GET, of a range too, ends after 50,000 bytes
 status    GET /CODE answers with this status
+whole     a range is ignored: each GET is 200 with the whole file
+grows     so, too, and each GET sends 1000 bytes more than the one before, from 101,000 on
 redirect  GET /file leads to /link/N, whose N counts up; /link/N ends after 100,000 bytes
 login     a PUT without credentials is 401 with a challenge for Basic
 """
@@ -42,6 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(text)
 
     def file(self, most):
+        if mode in ("whole", "grows"):
+            return self.answer(200, BODY[:100_000 + 1000 * seen["GET"]] if mode == "grows" else BODY)
         m = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         first = int(m[1]) if m else 0
         if first >= len(BODY):
