@@ -135,7 +135,7 @@ proof-addresses: ## refused uploads and downloads by other people's tools, throu
 	GRANARY_TEST_ADDRESSES=all go test ./e2e -count=1 -timeout=0 -v \
 	  -run '$(if $(ONLY),^TestRefusalsReachClients$$/$(ONLY),^Test(RefusalsReachClients|ToolsFetch)$$)'
 
-proof-versions: ## downloads of a latest that moves every 50 ms, by other people's tools, 300 each (ten minutes)
+proof-versions: ## downloads of a latest that moves every 50 ms, by other people's tools, 300 each (six minutes)
 	tools/install-test-deps
 	GRANARY_TEST_VERSIONS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestToolsAtAMovingLatest$$'
 
