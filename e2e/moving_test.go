@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -82,51 +81,12 @@ func (f fetcher) run(t *testing.T, dir, command, address string) (bool, string) 
 	return err == nil, said.String()
 }
 
-// paced is the address of a proxy that brings 4 MB a second from a server, on each
-// connection: latest moves several times during a download.
-func paced(t *testing.T, server string) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			in, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", server)
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			_ = out.(*net.TCPConn).SetReadBuffer(32 << 10) // else the kernel takes all at once
-			pass := func(to, from net.Conn, pace time.Duration) {
-				defer func() { _, _ = in.Close(), out.Close() }()
-				buffer := make([]byte, 32<<10)
-				for {
-					n, err := from.Read(buffer)
-					if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
-						return
-					}
-					time.Sleep(time.Duration(n) * pace)
-				}
-			}
-			go pass(out, in, 0)
-			go pass(in, out, time.Second/4e6)
-		}
-	}()
-	return "http://" + ln.Addr().String()
-}
-
 // mover moves the latest version of a name every 50 ms: first it publishes higher ones, and
 // once there are 60, it yanks the highest, one by one, and brings them back.
 type mover struct {
 	t         *testing.T
 	name      string // its address
-	paced     string // of the server
+	paced     string // the server, so slow that latest moves several times during a download
 	published int
 	latest    atomic.Int64
 	moves     atomic.Int64

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"granary/dev/servers"
 )
@@ -105,6 +107,45 @@ func startProxy(t *testing.T, p *servers.Process, address string) string {
 		t.Fatal(err)
 	}
 	return "http://" + address
+}
+
+// paced is the address of a proxy that brings 4 MB a second from a server, on each
+// connection.
+func paced(t *testing.T, server string) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			in, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			_ = out.(*net.TCPConn).SetReadBuffer(32 << 10) // else the kernel takes all at once
+			pass := func(to, from net.Conn, pace time.Duration) {
+				defer func() { _, _ = in.Close(), out.Close() }()
+				buffer := make([]byte, 32<<10)
+				for {
+					n, err := from.Read(buffer)
+					if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+						return
+					}
+					time.Sleep(time.Duration(n) * pace)
+				}
+			}
+			go pass(out, in, 0)
+			go pass(in, out, time.Second/4e6)
+		}
+	}()
+	return "http://" + ln.Addr().String()
 }
 
 func freeAddress(t *testing.T) string {
