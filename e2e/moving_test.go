@@ -24,7 +24,7 @@ func movingTries() int {
 	if os.Getenv("GRANARY_TEST_VERSIONS") == "all" { // make proof-versions
 		return 100
 	}
-	return 3
+	return 2
 }
 
 // fetcher is a program that downloads the address $1 into the file f.
