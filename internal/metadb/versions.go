@@ -122,10 +122,27 @@ func (db *DB) SelectVersion(ctx context.Context, projectID int64, name registry.
 	if err != nil {
 		return v, err
 	}
-	one := []registry.Package{v.Package}
-	err = lastPipelines(ctx, db, one)
-	v.Package = one[0]
-	return v, err
+	return withPipeline(ctx, db, v)
+}
+
+// withPipeline fills in the last pipeline of a version.
+func withPipeline(ctx context.Context, q sqldb.Queries, v registry.PackageVersion) (registry.PackageVersion, error) {
+	one := []registry.PackageVersion{v}
+	err := versionPipelines(ctx, q, one)
+	return one[0], err
+}
+
+// versionPipelines fills in the last pipeline of each version.
+func versionPipelines(ctx context.Context, q sqldb.Queries, all []registry.PackageVersion) error {
+	packages := make([]registry.Package, len(all))
+	for i, v := range all {
+		packages[i] = v.Package
+	}
+	err := lastPipelines(ctx, q, packages)
+	for i, p := range packages {
+		all[i].Package = p
+	}
+	return err
 }
 
 // selectVersion is SelectVersion without the pipeline.

@@ -18,6 +18,15 @@ import (
 // ranges of the index: of each the first rows are read, and merged. Versions that the
 // upkeep has not given a key yet come last.
 func (db *DB) ListInOrder(ctx context.Context, projectID int64, name registry.Name, after *registry.VersionCursor, limit int) ([]registry.PackageVersion, error) {
+	found, err := db.listInOrder(ctx, projectID, name, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return found, versionPipelines(ctx, db, found)
+}
+
+// listInOrder is ListInOrder without the pipelines.
+func (db *DB) listInOrder(ctx context.Context, projectID int64, name registry.Name, after *registry.VersionCursor, limit int) ([]registry.PackageVersion, error) {
 	keyless, err := db.isKeyless(ctx, after)
 	if err != nil {
 		return nil, err
