@@ -67,6 +67,10 @@ const (
 	openPreRank          // the best open pre-release
 )
 
+// inOrder keeps PostgreSQL at the index of these rows even if so many rows of the table
+// are such that it expects to meet one soon in any order.
+const inOrder = ` ORDER BY k.prerelease, k.version_key`
+
 // selection is the one statement of a selector: probes of an index, each with a rank.
 func selection(arms ...string) string {
 	for i, arm := range arms {
@@ -98,11 +102,11 @@ func channelSelection() string {
 
 // rangeSelection is for a range of stable versions, or with pre, of all.
 func rangeSelection(pre bool) string {
-	arms := []string{literalArm(), arm(keylessRank, ofName+` AND k.prerelease IS NULL`), best(finalRank, finalOf, "0")}
+	arms := []string{literalArm(), arm(keylessRank, ofName+` AND k.prerelease IS NULL`+inOrder), best(finalRank, finalOf, "0")}
 	if pre {
 		arms = append(arms, best(finalPreRank, finalOf, "1"))
 	}
-	arms = append(arms, arm(finalOnlyRank, finalOf), best(openRank, ofName, "0"))
+	arms = append(arms, arm(finalOnlyRank, finalOf+inOrder), best(openRank, ofName, "0"))
 	if pre {
 		arms = append(arms, best(openPreRank, ofName, "1"))
 	}
