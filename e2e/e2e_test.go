@@ -5,7 +5,7 @@
 //	serve [flags]   start `granary serve` on a free port with ./data as its
 //	                data directory and wait for it; sets $URL, $API, $TOKEN (the
 //	                administrator's), and $DEMO, where root/demo has its files
-//	stop            end it with SIGTERM; its exit code must be 0
+//	halt            end it with SIGTERM; its exit code must be 0
 //	api METHOD PATH [curl arguments]
 //	                call the API as the administrator; fails where it does
 //	let NAME PATTERN
@@ -36,6 +36,8 @@
 //	                --external-url
 //	bytes FILE COUNT
 //	                make a file of random bytes
+//
+// (testscript has a command stop of its own: it ends a script there, which passes.)
 //
 // serve and gitlab set what granary's own client reads, too, and $P, a project.
 package e2e
@@ -92,7 +94,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "stop": stop, "api": api, "let": let, "status": status, "soon": soon,
+			"serve": serve, "halt": halt, "api": api, "let": let, "status": status, "soon": soon,
 			"gitlab": startGitlab, "cut": cut, "slow": slow, "terminal": terminal, "interrupt": interrupt, "bytes": makeBytes, "code": code,
 			"below": below,
 		},
@@ -119,7 +121,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	s.cmd, s.exited = cmd, make(chan error, 1)
-	ts.Defer(func() { _ = s.end() }) // `stop` tells how it ended
+	ts.Defer(func() { _ = s.end() }) // `halt` tells how it ended
 	listening := make(chan string, 1)
 	go func() {
 		var log strings.Builder
@@ -180,7 +182,7 @@ func (s *served) end() error {
 	}
 }
 
-func stop(ts *testscript.TestScript, _ bool, _ []string) {
+func halt(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(ts.Value(servedKey{}).(*served).end())
 }
 

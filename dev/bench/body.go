@@ -30,6 +30,14 @@ func newBodies() *bodies {
 // newNoise is random, so that no layer compresses it, and always the same.
 func newNoise() *rand.ChaCha8 { return rand.NewChaCha8([32]byte{}) }
 
+// of is a body of so many bytes, at most smallSize more than a head has.
+func (b *bodies) of(h *head, size int64) body {
+	if size <= smallSize {
+		return b.small()
+	}
+	return body{&head{h.file, size - smallSize}, b.small().tail}
+}
+
 // body is what a PUT sends: the head from a file, then the tail.
 type body struct {
 	head *head // nil: none

@@ -66,6 +66,11 @@ func (r result) ratio(of, to int) string {
 	if of == to || len(v) == 0 {
 		return "-"
 	}
+	return inBrackets(v)
+}
+
+// inBrackets is the median with the least and the greatest.
+func inBrackets(v []float64) string {
 	return fmt.Sprintf("%.2f (%.2f..%.2f)", median(v), slices.Min(v), slices.Max(v))
 }
 

@@ -28,9 +28,12 @@ func (c *call) packageFilter(orders ...string) (f registry.PackageFilter, ask pa
 	f.Version = registry.Version(p.str("package_version"))
 	f.Status = registry.Status(p.choice("status", "default", "hidden", "processing", "error", "pending_destruction", "deprecated"))
 	p.boolean("include_versionless") // every package here has a version
-	ask = c.page(false, append([]string{"created_at", "name", "version", "type"}, orders...)...)
+	ask = c.page(false, append([]string{"created_at", "name", "version", "type", registry.BySemver}, orders...)...)
 	if f.Name, err = registry.ParseNameFilter(p.str("package_name")); err != nil {
 		p.fail(err.Error())
+	}
+	if ask.OrderBy == registry.BySemver && len(f.Name.Terms) == 0 {
+		p.fail("order_by=semver needs package_name")
 	}
 	return f, ask, p.err()
 }

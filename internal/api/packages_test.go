@@ -81,6 +81,17 @@ func TestPackagePages(t *testing.T) {
 			}
 		}
 		s.root("GET", list+"?package_name=many", nil).header(t, "X-Total: 10000")
+		// These have no key yet: the upkeep computes it.
+		semver := list + "?order_by=semver&sort=desc&per_page=2&package_name=many"
+		s.publish(p, "many2", "0.1.0")
+		s.root("GET", semver+"2", nil).header(t, "X-Total: 1")
+		tooMany := `{"error":"order_by=semver needs a package_name that matches at most 10000 packages"}`
+		s.root("GET", semver, nil).is(t, 400, tooMany)
+		s.root("GET", semver+"+m&status=default", nil).is(t, 400, tooMany)
+		s.exec(`UPDATE packages SET status = 'hidden' WHERE name = 'many' AND version = '1.0.1'`)
+		if got := s.root("GET", semver, nil).header(t, "X-Total: 10000").named(t); got != "many2/0.1.0 many/1.0.10000" {
+			t.Errorf("by semver: %s", got)
+		}
 	})
 }
 
@@ -118,23 +129,27 @@ func TestPackageFilters(t *testing.T) {
 		"order_by=version":                  "Small_tool/1.0.0 lib/1.0.0 x-big-tool/10.0.0 x-big-tool/2.0.0",
 		"order_by=version&sort=desc":        "x-big-tool/2.0.0 x-big-tool/10.0.0 lib/1.0.0 Small_tool/1.0.0",
 		"order_by=type":                     all,
-		"package_name=tool&order_by=name":   "Small_tool/1.0.0 x-big-tool/10.0.0 x-big-tool/2.0.0",
-		"package_name=tool&sort=desc":       "Small_tool/1.0.0 x-big-tool/10.0.0 x-big-tool/2.0.0",
-		"per_page=1&page=2&order_by=name":   "lib/1.0.0",
-		"package_name=lib&status=hidden":    "",
-		"package_name=secret&status=hidden": "secret/1.0.0",
+		"order_by=semver&package_name=tool": "Small_tool/1.0.0 x-big-tool/2.0.0 x-big-tool/10.0.0",
+		"order_by=semver&package_name=tool&sort=desc&per_page=2": "x-big-tool/10.0.0 x-big-tool/2.0.0",
+		"package_name=tool&order_by=name":                        "Small_tool/1.0.0 x-big-tool/10.0.0 x-big-tool/2.0.0",
+		"package_name=tool&sort=desc":                            "Small_tool/1.0.0 x-big-tool/10.0.0 x-big-tool/2.0.0",
+		"per_page=1&page=2&order_by=name":                        "lib/1.0.0",
+		"package_name=lib&status=hidden":                         "",
+		"package_name=secret&status=hidden":                      "secret/1.0.0",
 	} {
 		if got := s.root("GET", list+"?"+query, nil).named(t); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", query, got, want)
 		}
 	}
 	for query, want := range map[string]string{
-		"package_type=exe":        `{"error":"package_type does not have a valid value"}`,
-		"status=gone":             `{"error":"status does not have a valid value"}`,
-		"order_by=project_path":   `{"error":"order_by does not have a valid value"}`,
-		"sort=up":                 `{"error":"sort does not have a valid value"}`,
-		"include_versionless=may": `{"error":"include_versionless is invalid"}`,
-		"per_page=0":              `{"error":"per_page has a value not allowed"}`,
+		"package_type=exe":               `{"error":"package_type does not have a valid value"}`,
+		"status=gone":                    `{"error":"status does not have a valid value"}`,
+		"order_by=project_path":          `{"error":"order_by does not have a valid value"}`,
+		"order_by=semver":                `{"error":"order_by=semver needs package_name"}`,
+		"order_by=semver&package_name=+": `{"error":"order_by=semver needs package_name"}`,
+		"sort=up":                        `{"error":"sort does not have a valid value"}`,
+		"include_versionless=may":        `{"error":"include_versionless is invalid"}`,
+		"per_page=0":                     `{"error":"per_page has a value not allowed"}`,
 	} {
 		s.root("GET", list+"?"+query, nil).is(t, 400, want)
 	}
@@ -402,14 +417,15 @@ func TestGroupPackages(t *testing.T) {
 	member, token := s.user("member")
 	s.member(closed, member, 10)
 	for query, want := range map[string]string{
-		"":                                in(below, closed, open),
-		"?exclude_subgroups=true":         in(closed, open),
-		"?sort=desc":                      in(open, closed, below),
-		"?order_by=project_path":          in(below, closed, open),
-		"?order_by=project_path&sort=asc": in(below, closed, open),
-		"?package_name=in-" + open:        in(open),
-		"?per_page=1&page=3":              in(open),
-		"?per_page=2&page=2&sort=desc":    in(below),
+		"":                                 in(below, closed, open),
+		"?exclude_subgroups=true":          in(closed, open),
+		"?sort=desc":                       in(open, closed, below),
+		"?order_by=project_path":           in(below, closed, open),
+		"?order_by=project_path&sort=asc":  in(below, closed, open),
+		"?order_by=semver&package_name=in": in(below, closed, open),
+		"?package_name=in-" + open:         in(open),
+		"?per_page=1&page=3":               in(open),
+		"?per_page=2&page=2&sort=desc":     in(below),
 	} {
 		if got := s.root("GET", list+query, nil).named(t); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)

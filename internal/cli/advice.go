@@ -26,8 +26,8 @@ server gave; perhaps a machine's clock is wrong, the link has expired, or the st
 not let the link's signer read; ask the server's operators`
 
 const deployTokenAdvice = `a deploy token can publish files, and download files by name (granary pull PROJECT
-NAME@VERSION FILE...), as its scopes allow; it cannot read lists or delete: use an access
-token for that. Or the token has expired, or belongs to another project`
+NAME@VERSION FILE...; from granary without FILE, too), as its scopes allow; it cannot read lists
+or delete: use an access token for that. Or the token has expired, or belongs to another project`
 
 // advise adds what to do next to what the server said.
 func advise(err error, project string) error {
@@ -51,7 +51,7 @@ func advise(err error, project string) error {
 		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
 	case e.Status == 403:
 		next = "the token may not do this; granary whoami shows whose it is"
-	case e.Status == 404 && !strings.HasPrefix(e.Message, "Project ") && strings.HasSuffix(e.Message, " Not Found"):
+	case e.Status == 404 && !strings.HasPrefix(e.Message, "Project ") && e.Message != "" && e.Message != "Not found":
 		return err // it is said what is not there: the project is
 	case e.Status == 404 && e.Shown == "":
 		next = project + " does not exist, or is not visible without a token: set GRANARY_TOKEN, or run granary login"

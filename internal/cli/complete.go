@@ -21,6 +21,8 @@ const (
 	aPackage       // NAME or NAME@VERSION
 	aName          // NAME alone
 	aFile          // of the package that the arguments before name
+	aChannel       // of the package NAME before
+	aVersion       // of the package NAME before
 	localFile      // the shell knows these
 )
 
@@ -77,11 +79,15 @@ func (o *connection) words(ctx context.Context, kind word, args []string, typed 
 	}
 	if kind == aFile {
 		name, version, _ := strings.Cut(args[1], "@")
-		_, files, err := findPackage(ctx, c, project, name, version, false)
+		found, err := c.Find(ctx, project, name, version, false)
 		var words []string
-		for _, f := range files {
+		for _, f := range found.Files {
 			words = append(words, f.Path)
 		}
+		return startingWith(words, typed), err
+	}
+	if kind == aChannel || kind == aVersion {
+		words, err := namedBelow(ctx, c, kind, project, args[1])
 		return startingWith(words, typed), err
 	}
 	name, _, versions := strings.Cut(typed, "@")
@@ -100,6 +106,22 @@ func (o *connection) words(ctx context.Context, kind word, args []string, typed 
 		}
 	}
 	return startingWith(words, typed), err
+}
+
+// namedBelow are the channels or the versions of a package.
+func namedBelow(ctx context.Context, c *client.Client, kind word, project, name string) (words []string, err error) {
+	if kind == aChannel {
+		found, err := c.Channels(ctx, project, name)
+		for _, f := range found {
+			words = append(words, f.Name)
+		}
+		return words, err
+	}
+	found, err := c.Versions(ctx, project, name)
+	for _, p := range client.SortVersions(found) {
+		words = append(words, p.Version)
+	}
+	return words, err
 }
 
 func startingWith(words []string, start string) (matching []string) {

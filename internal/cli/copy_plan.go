@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"granary/internal/client"
@@ -45,7 +46,13 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	if client.IsRange(version) {
 		asked = ""
 	}
-	found, err := k.source.client.Packages(ctx, k.source.project, k.name, asked)
+	list := k.source.client.Packages
+	if asked == "" {
+		list = func(ctx context.Context, project, name, _ string) ([]client.Package, error) {
+			return k.source.client.Versions(ctx, project, name) // with their marks
+		}
+	}
+	found, err := list(ctx, k.source.project, k.name, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +71,11 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 	if err != nil {
 		return nil, fmt.Errorf("package %s: %w", k.name, err)
 	}
+	if asked == "" {
+		if chosen, err = k.withoutYanked(chosen, version); err != nil {
+			return nil, err
+		}
+	}
 	if len(hidden) > 0 {
 		k.env.notice("hidden versions are left out, because no list shows their files: %s", firstOf(versionsOf(hidden)))
 	}
@@ -76,6 +88,22 @@ func (k *copying) choose(ctx context.Context, version string) ([]copiedVersion, 
 		versions = append(versions, copiedVersion{Version: p.Version, Files: []copied{}, id: p.ID, target: shelf{client: k.target.client, at: at}})
 	}
 	return versions, nil
+}
+
+// withoutYanked leaves yanked versions out, unless they are named exactly: the target
+// would not have the mark.
+func (k *copying) withoutYanked(chosen []client.Package, version string) ([]client.Package, error) {
+	isYanked := func(p client.Package) bool { return p.Yanked && p.Version != version }
+	left := slices.DeleteFunc(slices.Clone(chosen), isYanked)
+	if len(left) == len(chosen) {
+		return chosen, nil
+	}
+	yanked := slices.DeleteFunc(slices.Clone(chosen), func(p client.Package) bool { return !isYanked(p) })
+	if len(left) == 0 {
+		return nil, refused("%s is yanked (%s); nothing was copied; name a version exactly to copy it without this mark", k.name, firstOf(versionsOf(yanked)))
+	}
+	k.env.notice("yanked versions are left out, because the target would not have the mark: %s", firstOf(versionsOf(yanked)))
+	return left, nil
 }
 
 func versionsOf(packages []client.Package) (versions []string) {

@@ -31,9 +31,9 @@ func TestEmptyFlags(t *testing.T) {
 			}
 			tried++
 			refused := false
-			for n := range 4 { // how many arguments it takes is its own
+			for n := range 5 { // how many arguments it takes is its own
 				args := append(slices.Clone(path), "--"+f.Name+"=")
-				code, stdout, stderr := run(t, environ, append(args, []string{"x", "y", "z"}[:n]...)...)
+				code, stdout, stderr := run(t, environ, append(args, []string{"x", "y", "z", "w"}[:n]...)...)
 				if code != exitUsage || stdout != "" {
 					t.Errorf("%s= with %d arguments: exit code %d: %s%s", name, n, code, stdout, stderr)
 				}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +19,8 @@ func newLs(env Env) *cobra.Command {
 		Short: "List projects, packages, or the versions of a package",
 		Long: "List the projects you are a member of, the packages of a project, or the versions\n" +
 			"of one package (those in a range, with NAME@VERSION or NAME VERSION): semantic\n" +
-			"versions in their order, the highest last. On a terminal the columns have headings.\n" +
+			"versions in their order, the highest last. Behind a version of granary's ls shows its\n" +
+			"channels, and whether it is yanked or deprecated. On a terminal the columns have headings.\n" +
 			"--long shows the number and size of each version's files, with one more request for\n" +
 			"each version, because lists of packages have no sizes.",
 		Example: "  granary ls\n  granary ls acme/tools\n  granary ls --long acme/tools firmware@^1.4",
@@ -121,6 +123,12 @@ type listedPackage struct {
 	Status    string    `json:"status"`
 	CreatedAt time.Time `json:"created_at"`
 	WebURL    string    `json:"web_url,omitempty"`
+
+	Final       bool     `json:"final,omitempty"`
+	Yanked      bool     `json:"yanked,omitempty"`
+	YankReason  string   `json:"yank_reason,omitempty"`
+	Deprecation string   `json:"deprecated,omitempty"`
+	Channels    []string `json:"channels,omitempty"`
 }
 
 func listed(p client.Package) listedPackage { return listedPackage(p) }
@@ -132,8 +140,53 @@ type longPackage struct {
 	Size  int64 `json:"size"` // bytes
 }
 
+// find lists all packages, or those of a name with their marks. Only the list of all
+// packages has the addresses of pages, which JSON shows.
+func (l *ls) find(ctx context.Context, c *client.Client, project, name string) ([]client.Package, error) {
+	if name == "" {
+		return c.Packages(ctx, project, "", "")
+	}
+	found, err := c.Versions(ctx, project, name)
+	if err != nil || !l.json || len(found) == 0 || found[0].WebURL != "" {
+		return found, err
+	}
+	pages := map[int64]string{}
+	paged, err := c.Packages(ctx, project, name, "")
+	for _, p := range paged {
+		pages[p.ID] = p.WebURL
+	}
+	for i := range found {
+		found[i].WebURL = pages[found[i].ID]
+	}
+	return found, err
+}
+
+// marks says what a list shows behind a version: its channels, and why not to use it.
+func (p listedPackage) marks() string {
+	var marks []string
+	for _, channel := range p.Channels {
+		marks = append(marks, "@"+channel)
+	}
+	if p.Yanked {
+		marks = append(marks, strings.TrimSuffix("yanked: "+p.YankReason, ": "))
+	}
+	if p.Status == "deprecated" {
+		marks = append(marks, strings.TrimSuffix("deprecated: "+p.Deprecation, ": "))
+	}
+	return strings.Join(marks, ", ")
+}
+
+// row ends the line of a version; marks are a last column.
+func (p listedPackage) row(out *printer) {
+	out.printf("%s", formatTime(p.CreatedAt))
+	if marks := p.marks(); marks != "" {
+		out.printf("\t%s", marks)
+	}
+	out.printf("\n")
+}
+
 func (l *ls) packages(ctx context.Context, c *client.Client, project, name, version string) error {
-	found, err := c.Packages(ctx, project, name, "")
+	found, err := l.find(ctx, c, project, name)
 	if err != nil {
 		return err
 	}
@@ -160,7 +213,8 @@ func (l *ls) packages(ctx context.Context, c *client.Client, project, name, vers
 	return table(l.env, func(out *printer) {
 		l.heads(out, "NAME", "VERSION", "PUBLISHED")
 		for _, r := range rows {
-			out.printf("%s\t%s\t%s\n", r.Name, r.Version, formatTime(r.CreatedAt))
+			out.printf("%s\t%s\t", r.Name, r.Version)
+			r.row(out)
 		}
 	})
 }
@@ -180,7 +234,8 @@ func (l *ls) printLong(ctx context.Context, c *client.Client, project string, fo
 	return table(l.env, func(out *printer) {
 		l.heads(out, "NAME", "VERSION", "FILES", "SIZE", "PUBLISHED")
 		for _, r := range rows {
-			out.printf("%s\t%s\t%d\t%s\t%s\n", r.Name, r.Version, r.Files, formatBytes(r.Size), formatTime(r.CreatedAt))
+			out.printf("%s\t%s\t%d\t%s\t", r.Name, r.Version, r.Files, formatBytes(r.Size))
+			r.row(out)
 		}
 	})
 }

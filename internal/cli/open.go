@@ -82,7 +82,10 @@ func findPage(ctx context.Context, c *client.Client, project string, named []str
 		if len(rest) > 0 {
 			return page, twoVersions(name, version, rest[0])
 		}
-		p, err := c.Resolve(ctx, project, name, version, false)
+		p, err := c.Find(ctx, project, name, version, false)
+		if err == nil {
+			err = addPages(ctx, c, project, &p, false)
+		}
 		if err != nil {
 			return page, advise(err, project)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,10 +16,11 @@ import (
 
 const pullHelp = `Install a package, or some of its files (names, or patterns such as 'lib/*'), in
 a directory. VERSION (also as a word after NAME, if it is not a pattern) is one of
-the package's versions, or latest (the default), or a range:
-^1.4, ~1.4.2, 1.x, '>=1.2 <2'. A version with
-exactly this name always wins; else pull takes the highest in semantic order,
-pre-releases only if --pre or the range includes them.
+the package's versions, or latest (the default), or a range: ^1.4, ~1.4.2, 1.x,
+'>=1.2 <2', or a channel of granary's: NAME@@stable. A version with exactly this name
+always wins; else pull takes the highest in semantic order, pre-releases only if --pre
+or the range includes them, or for the latest if there is nothing else. A yanked version
+is installed by its exact name alone, and pull says why it was yanked.
 
 Every file is checked against the package's SHA-256 before it gets its name. A file
 that is there already with the same bytes is left alone; another one is replaced,
@@ -30,7 +32,12 @@ outside the directory, or into a .git. Two pulls into one directory take turns.
 A hidden list in the directory records what was pulled. With it, --prune removes
 files that an earlier pull of this package installed, that this version does not
 have, that no other package in the directory has, and that have not changed since.
-It asks on a terminal, and needs --yes elsewhere. Other files stay and are counted.`
+It asks on a terminal, and needs --yes elsewhere. Other files stay and are counted.
+
+--archive fetches all files of the version in one archive instead, to standard output
+or to the file of --output; only granary makes archives. The files in it are compared
+with the package's SHA-256 as they arrive (in a zip only if it goes to a file). If one
+differs, the exit code is 1: what came before has been printed, but the file is not made.`
 
 func newPull(env Env) *cobra.Command {
 	p := &pull{connection: connection{env: env}}
@@ -39,7 +46,8 @@ func newPull(env Env) *cobra.Command {
 		Short: "Install a package, or some of its files",
 		Long:  pullHelp,
 		Example: "  granary pull acme/tools firmware@^1.4 -o vendor/\n" +
-			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool",
+			"  granary pull acme/tools tool@latest tool-linux --stdout >/usr/local/bin/tool\n" +
+			"  granary pull acme/tools manual@@stable --archive tar | tar -x -C /srv/manual",
 		Args: packageArguments(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.dirNamed = cmd.Flags().Changed("output")
@@ -56,6 +64,7 @@ func newPull(env Env) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&p.dir, "output", "o", ".", "install in this `directory`, which is created if needed; - is --stdout")
 	f.BoolVar(&p.stdout, "stdout", false, "write the one file to standard output")
+	f.StringVar(&p.archive, "archive", "", "fetch all files in one archive of this `format`: tar, zip or tar.zst, to standard output or to the file of --output")
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be installed, and do nothing")
 	f.BoolVar(&p.skipExisting, "skip-existing", false, "leave files that exist, whatever their content")
 	f.BoolVar(&p.noClobber, "no-clobber", false, "install nothing if a file would be replaced")
@@ -71,7 +80,7 @@ func newPull(env Env) *cobra.Command {
 
 type pull struct {
 	connection
-	dir, rate                     string
+	dir, rate, archive            string
 	stdout, executable, pre, json bool
 	dryRun, skipExisting          bool
 	noClobber, pruning, yes       bool
@@ -104,13 +113,12 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.at.Project, err = p.project(args[0]); err != nil {
 		return err
 	}
+	if p.archive != "" {
+		return advise(p.toArchive(ctx, args[1:]), p.at.Project)
+	}
 	name, version, wanted, err := versionedFiles(ctx, p.client, p.at.Project, args[1:])
 	if err != nil {
 		return advise(err, p.at.Project)
-	}
-	owner := make(chan string, 1)
-	if !p.stdout {
-		go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // in parallel with the lists
 	}
 	files, err := p.find(ctx, name, version, wanted)
 	if err != nil {
@@ -119,7 +127,6 @@ func (p *pull) run(ctx context.Context, args []string) (err error) {
 	if p.stdout {
 		return advise(p.toStdout(ctx, files), p.at.Project)
 	}
-	p.owner = <-owner
 	return advise(p.toDirectory(ctx, files), p.at.Project)
 }
 
@@ -167,7 +174,15 @@ func (p *pull) toDirectory(ctx context.Context, files []pulled) error {
 
 // find settles the version, and the files that are wanted of it.
 func (p *pull) find(ctx context.Context, name, version string, wanted []string) ([]pulled, error) {
-	found, err := p.client.Resolve(ctx, p.at.Project, name, version, p.pre)
+	found, err := p.client.Select(ctx, p.at.Project, name, version, p.pre)
+	if client.Unsupported(err) {
+		owner := make(chan string, 1)
+		if !p.stdout {
+			go func() { owner <- projectID(ctx, p.client, p.at.Project) }() // in parallel with the lists
+			defer func() { p.owner = <-owner }()
+		}
+		found, err = p.client.Find(ctx, p.at.Project, name, version, p.pre)
+	}
 	p.at.Name, p.at.Version = name, version
 	if _, answered := errors.AsType[*client.Error](err); answered && version != "" && len(wanted) > 0 && !p.pruning {
 		return p.unlisted(ctx, wanted, err)
@@ -175,18 +190,25 @@ func (p *pull) find(ctx context.Context, name, version string, wanted []string) 
 	if err != nil {
 		return nil, err
 	}
-	p.at.Version = found.Version
-	files, err := p.client.Files(ctx, p.at.Project, found.ID)
-	if err != nil {
-		return nil, err
-	}
-	p.listed = files
-	chosen, err := chooseFiles(files, wanted, found)
+	p.at.Version, p.owner, p.listed = found.Version, strconv.FormatInt(found.ProjectID, 10), found.Files
+	p.tellMarks(found.Package)
+	chosen, err := chooseFiles(found.Files, wanted, found.Package)
 	rows := make([]pulled, len(chosen))
 	for i, f := range chosen {
 		rows[i] = newPulled(f)
 	}
 	return rows, err
+}
+
+// tellMarks says that a version should not be used.
+func (p *pull) tellMarks(found client.Package) {
+	what := found.Name + " " + found.Version
+	if found.Yanked {
+		p.env.notice("%s", onOneLine(strings.TrimSuffix(what+" is yanked: "+found.YankReason, ": ")))
+	}
+	if found.Status == "deprecated" {
+		p.env.notice("%s", onOneLine(strings.TrimSuffix(what+" is deprecated: "+found.Deprecation, ": ")))
+	}
 }
 
 // unlisted is for tokens that may install files and not list them: deploy

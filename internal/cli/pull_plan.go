@@ -18,6 +18,11 @@ func (p *pull) check() (err error) {
 	if p.dir == "-" {
 		p.stdout = true
 	}
+	if p.archive != "" {
+		if err := p.checkArchive(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case p.jobs < 1 || p.jobs > 64:
 		return usagef("--jobs is %d: want 1 to 64", p.jobs)

@@ -58,10 +58,14 @@ func (s *show) run(ctx context.Context, args []string) error {
 	if len(rest) > 0 {
 		return twoVersions(name, version, rest[0])
 	}
-	found, files, err := findPackage(ctx, c, project, name, version, s.pre)
+	found, err := c.Find(ctx, project, name, version, s.pre)
+	if err == nil && !s.sums {
+		err = addPages(ctx, c, project, &found, s.json)
+	}
 	if err != nil {
 		return advise(err, project)
 	}
+	files := found.Files
 	if s.json {
 		shown := []shownFile{}
 		for _, f := range files {
@@ -70,7 +74,7 @@ func (s *show) run(ctx context.Context, args []string) error {
 		return printJSON(s.env, struct {
 			listedPackage
 			Files []shownFile `json:"files"`
-		}{listed(found), shown})
+		}{listed(found.Package), shown})
 	}
 	if s.sums {
 		return printSums(s.env, files)
@@ -80,6 +84,9 @@ func (s *show) run(ctx context.Context, args []string) error {
 		if found.WebURL != "" {
 			out.printf("page\t%s\n", found.WebURL)
 		}
+		if marks := listed(found.Package).marks(); marks != "" {
+			out.printf("marks\t%s\n", marks)
+		}
 		out.printf("\n")
 		for _, f := range files {
 			out.printf("%s\t%s\t%s\n", f.SHA256, formatBytes(f.Size), f.Path)
@@ -87,12 +94,32 @@ func (s *show) run(ctx context.Context, args []string) error {
 	})
 }
 
-// findPackage finds a version, as client.Resolve does, and its files.
-func findPackage(ctx context.Context, c *client.Client, project, name, version string, pre bool) (client.Package, []client.File, error) {
-	found, err := c.Resolve(ctx, project, name, version, pre)
-	if err != nil {
-		return found, nil, err
+// addPages asks for what the version of granary's wire lacks, and other lists have: the
+// address of its page and, with files, when they were published. Who reads no such lists
+// does without.
+func addPages(ctx context.Context, c *client.Client, project string, found *client.Version, files bool) error {
+	if found.WebURL == "" {
+		p, err := c.Package(ctx, project, found.ID)
+		if err != nil && !readsNothing(err) {
+			return err
+		}
+		found.WebURL = p.WebURL
 	}
-	files, err := c.Files(ctx, project, found.ID)
-	return found, files, err
+	if !files || len(found.Files) == 0 || found.Files[0].ID != 0 {
+		return nil
+	}
+	listed, err := c.Files(ctx, project, found.ID)
+	if err == nil {
+		found.Files = listed
+	}
+	if readsNothing(err) {
+		return nil
+	}
+	return err
+}
+
+// readsNothing reports a refusal to show something.
+func readsNothing(err error) bool {
+	kind := client.KindOf(err)
+	return kind == client.Denied || kind == client.NotFound
 }

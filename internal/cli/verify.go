@@ -77,10 +77,11 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	found, files, err := findPackage(ctx, c, project, name, version, v.pre)
+	found, err := c.Find(ctx, project, name, version, v.pre)
 	if err != nil {
 		return advise(err, project)
 	}
+	files := found.Files
 	var have map[string]string
 	if v.sums != "" {
 		have, err = orInterrupted(ctx, v.readSums)
@@ -97,7 +98,7 @@ func (v *verify) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return v.print(found, verdicts)
+	return v.print(found.Package, verdicts)
 }
 
 // versioned is as for other commands, and a DIRECTORY may follow. Of NAME and one

@@ -54,15 +54,17 @@ func versionedFiles(ctx context.Context, c *client.Client, project string, words
 	switch {
 	case strings.ContainsAny(version, "*?[/"):
 		is = false
+	case strings.HasPrefix(version, "@"):
+		is = true
 	case is && (client.IsRange(version) || strings.Trim(version, "0123456789.") == ""):
 	default:
-		found, err := c.Packages(ctx, project, name, version)
+		there, err := c.HasVersion(ctx, project, name, version)
 		k := client.KindOf(err)
 		if err != nil && k != client.Denied && k != client.NotFound {
 			return "", "", nil, err
 		}
 		if err == nil { // without permission to read lists the word counts as written
-			is = len(found) > 0
+			is = there
 		}
 	}
 	if !is {

@@ -10,6 +10,7 @@ import (
 func TestNoPackage(t *testing.T) {
 	for command, flags := range map[string][]string{
 		"pull": nil, "ls": nil, "show": nil, "rm": nil, "verify": nil, "open": nil, "push": nil, "copy": {"--to", "c/d"},
+		"yank": {"--reason", "x"}, "unyank": nil, "deprecate": nil,
 	} {
 		for _, named := range [][]string{{"@1"}, {"tool@"}, {""}, {"@"}, {"tool", ""}} {
 			args := append(append([]string{command, "a/b"}, named...), flags...)

@@ -11,6 +11,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,6 +70,9 @@ type Client struct {
 	config Config
 	http   *http.Client
 	rate   *rateLimit // nil for none
+
+	features atomic.Pointer[string] // that the server named last
+	plain    atomic.Bool            // it has refused a route of a feature, and names none
 }
 
 // New makes a client. It fails if the server's or a proxy's address is invalid, if the
@@ -153,6 +158,7 @@ type call struct {
 	form   url.Values // parameters in the body, nil for none
 	body   io.Reader  // if there is no form
 	length int64      // of body
+	most   int        // bytes of a JSON answer, 0 for maxAnswer
 }
 
 // send makes one attempt. An answer above 2xx is an *Error; the answer's body
@@ -191,6 +197,7 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
+	c.note(resp)
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
 		return nil, c.refusal(resp)
@@ -222,12 +229,13 @@ func (c *Client) jsonOnce(ctx context.Context, q call, into any) (http.Header, e
 		return nil, err
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	most := cmp.Or(q.most, maxAnswer)
+	text, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
-	if len(text) > maxAnswer {
-		return nil, fmt.Errorf("%s answered with more than %d bytes", resp.Request.URL.Host, maxAnswer)
+	if len(text) > most {
+		return nil, fmt.Errorf("%s answered with more than %d bytes", resp.Request.URL.Host, most)
 	}
 	if into == nil {
 		return resp.Header, nil

@@ -157,12 +157,14 @@ func (c *Client) refusal(resp *http.Response) *Error {
 
 // unescaped reports whether a server, or a proxy in front of it, seems to have received
 // an unescaped slash where the client sent an escaped one: GitLab answers an unknown
-// route with the key "error", and any other fault in JSON with other words.
+// route with the key "error", and any other fault in JSON with other words. Granary says
+// so if it can.
 func unescaped(resp *http.Response, isJSON bool, words any) bool {
 	if resp.Request == nil || !strings.Contains(resp.Request.URL.EscapedPath(), "%2F") {
 		return false
 	}
-	noRoute := isJSON && words == "404 Not Found" || !isJSON
+	text, _ := words.(string)
+	noRoute := !isJSON || text == "404 Not Found" || strings.HasPrefix(text, "404 Not Found - the path of the project came with a plain slash")
 	return resp.StatusCode == http.StatusNotFound && noRoute || resp.StatusCode == http.StatusBadRequest && !isJSON
 }
 

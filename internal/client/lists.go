@@ -34,20 +34,20 @@ func List[T any](ctx context.Context, c *Client, path string, query url.Values) 
 
 // list is List with other bounds.
 func list[T any](ctx context.Context, c *Client, path string, query url.Values, maxPages, maxList int) ([]T, error) {
-	l := &lister[T]{c: c, path: path, query: query, maxPages: maxPages, sums: map[int][sha256.Size]byte{}}
-	l.left.Store(int64(maxList))
+	l := newLister[T](c, path, query, maxPages, maxList)
 	rows, header, err := l.page(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
 	all := append([]T{}, rows...)
 	last := 1
-	if total, err := strconv.Atoi(header.Get("X-Total-Pages")); err == nil && total > 1 {
+	if total := totalPages(header); total > 1 {
 		last = min(total, maxPages)
-		if rows, header, err = l.pages(ctx, 2, last); err != nil {
+		var pages [][]T
+		if pages, header, err = l.pages(ctx, 2, last); err != nil {
 			return nil, err
 		}
-		all = append(all, rows...)
+		all = slices.Concat(append([][]T{all}, pages...)...)
 	}
 	for next := nextPage(header, last); next > 0; next = nextPage(header, next) {
 		if rows, header, err = l.page(ctx, next); err != nil {
@@ -69,6 +69,12 @@ type lister[T any] struct {
 
 	mu   sync.Mutex
 	sums map[int][sha256.Size]byte // of the pages so far, by their numbers
+}
+
+func newLister[T any](c *Client, path string, query url.Values, maxPages, maxList int) *lister[T] {
+	l := &lister[T]{c: c, path: path, query: query, maxPages: maxPages, sums: map[int][sha256.Size]byte{}}
+	l.left.Store(int64(maxList))
+	return l
 }
 
 // page asks for one page.
@@ -109,9 +115,9 @@ func (l *lister[T]) repeats(number int, p page[T]) bool {
 }
 
 // pages asks for several pages at once, so that a list of many does not wait for each
-// of them, and returns their rows in order, and the header of the last.
-func (l *lister[T]) pages(ctx context.Context, first, last int) (all []T, header http.Header, err error) {
-	found := make([][]T, last-first+1)
+// of them, and returns them in order, and the header of the last.
+func (l *lister[T]) pages(ctx context.Context, first, last int) (found [][]T, header http.Header, err error) {
+	found = make([][]T, last-first+1)
 	asking, ctx := errgroup.WithContext(ctx)
 	asking.SetLimit(pagesAtOnce)
 	for i := range found {
@@ -128,7 +134,7 @@ func (l *lister[T]) pages(ctx context.Context, first, last int) (all []T, header
 		})
 	}
 	err = asking.Wait()
-	return slices.Concat(found...), header, err
+	return found, header, err
 }
 
 // page is one of a list, how many bytes of JSON it was, and their digest.
@@ -142,6 +148,12 @@ type page[T any] struct {
 func (p *page[T]) UnmarshalJSON(text []byte) error {
 	p.bytes, p.sum = len(text), sha256.Sum256(text)
 	return json.Unmarshal(text, &p.rows)
+}
+
+// totalPages is how many pages a list has, 0 if the server does not count them.
+func totalPages(h http.Header) int {
+	total, _ := strconv.Atoi(h.Get("X-Total-Pages"))
+	return max(0, total)
 }
 
 // nextPage is 0 after the last page, and if the server names an earlier page.

@@ -21,6 +21,13 @@ type Package struct {
 	Status    string
 	CreatedAt time.Time
 	WebURL    string // its page; "" where the server names none
+
+	// Of granary's alone, and only if Find, Select or Versions returned the package:
+	Final       bool     // its files never change
+	Yanked      bool     // no selector and no range chooses it
+	YankReason  string   // may be ""
+	Deprecation string   // what to use instead, "" if it is not deprecated
+	Channels    []string // that point to it
 }
 
 // File is a file of a package: of several that were published under one name,
@@ -52,13 +59,17 @@ func (c *Client) packages(ctx context.Context, project, name, version, status st
 	if status != "" {
 		query.Set("status", status)
 	}
-	if name != "" {
-		query.Set("package_name", name) // finds longer names too
-	}
 	if version != "" {
 		query.Set("package_version", version)
 	}
-	rows, err := List[wire.Package](ctx, c, projectPath(project)+"/packages", query)
+	var rows []wire.Package
+	var err error
+	if path := projectPath(project) + "/packages"; name == "" {
+		rows, err = List[wire.Package](ctx, c, path, query)
+	} else {
+		query.Set("package_name", name) // finds longer names too
+		rows, err = c.named(ctx, path, name, query)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +79,24 @@ func (c *Client) packages(ctx context.Context, project, name, version, status st
 			status != "" && r.Status != status {
 			continue
 		}
-		p := Package{ID: r.ID, Name: r.Name, Version: r.Version, Status: r.Status, CreatedAt: time.Time(r.CreatedAt)}
-		if r.Links.WebPath != "" {
-			p.WebURL = c.api.Scheme + "://" + c.api.Host + r.Links.WebPath
-		}
-		found = append(found, p)
+		found = append(found, c.packageOf(r))
 	}
 	return found, nil
+}
+
+// Package asks for a version by its id.
+func (c *Client) Package(ctx context.Context, project string, id int64) (Package, error) {
+	var row wire.Package
+	_, err := c.get(ctx, packagePath(project, id), nil, &row)
+	return c.packageOf(row), err
+}
+
+func (c *Client) packageOf(r wire.Package) Package {
+	p := Package{ID: r.ID, Name: r.Name, Version: r.Version, Status: r.Status, CreatedAt: time.Time(r.CreatedAt)}
+	if r.Links.WebPath != "" {
+		p.WebURL = c.api.Scheme + "://" + c.api.Host + r.Links.WebPath
+	}
+	return p
 }
 
 // Files lists the files of a package by name.

@@ -16,14 +16,14 @@ import (
 // Latest is the word for the highest version.
 const Latest = "latest"
 
-// Resolve finds the package that a version names: one with exactly this
-// version, whatever it looks like; else, for "" and latest, the highest; else,
-// for a range such as ^1.4, 1.x or ">=1.2 <2", the highest in it. Versions that
-// are not semantic are never in a range. Pre-releases count if pre is set, if the
+// Resolve finds the package that a version names, in lists that every server has: one
+// with exactly this version, whatever it looks like; else, for "" and latest, the
+// highest; else, for a range such as ^1.4, 1.x or ">=1.2 <2", the highest in it. Versions
+// that are not semantic are never in a range. Pre-releases count if pre is set, if the
 // range names one, and for the latest if there is nothing else.
 //
-// It returns NotFound if there is no such package, and a *RangeError if a range cannot
-// be parsed.
+// It returns NotFound if there is no such package, a *RangeError if a range cannot be
+// parsed, and Refused for a channel, which these lists do not have.
 func (c *Client) Resolve(ctx context.Context, project, name, version string, pre bool) (Package, error) {
 	if version != "" {
 		exact, err := c.Packages(ctx, project, name, version)
@@ -32,6 +32,9 @@ func (c *Client) Resolve(ctx context.Context, project, name, version string, pre
 		}
 		if len(exact) > 0 {
 			return exact[len(exact)-1], nil
+		}
+		if s, ok := versions.ParseSelector(version); ok && s.Channel != "" {
+			return Package{}, &failure{Refused, fmt.Errorf("%s has no channels of packages, so %s selects nothing: %w", c.api.Host, version, errUnsupported)}
 		}
 		if !IsRange(version) {
 			return Package{}, &failure{NotFound, fmt.Errorf("%s has no package %s %s", project, name, version)}
@@ -61,20 +64,16 @@ func IsRange(text string) bool {
 // Highest chooses of packages of one name, as Resolve does of those that the
 // server has.
 func Highest(packages []Package, version string, pre bool) (Package, error) {
-	within := func(*semver.Version) bool { return true }
-	latest := version == "" || version == Latest
-	if !latest {
-		rule, err := constraint(version, pre)
-		if err != nil {
-			return Package{}, err
-		}
-		within = rule.Check
+	within, err := within(version, pre)
+	if err != nil {
+		return Package{}, err
 	}
+	latest := version == "" || version == Latest
+	anyFinal := slices.ContainsFunc(packages, func(p Package) bool { return p.Final })
 	sorted := SortVersions(packages)
 	for _, stable := range []bool{true, false} {
 		for _, p := range slices.Backward(sorted) {
-			v, err := semver.NewVersion(p.Version)
-			if err != nil || stable && latest && !pre && v.Prerelease() != "" || !within(v) {
+			if !p.selectable() || anyFinal && !p.Final || stable && latest && !pre && versions.IsPreRelease(p.Version) || !within(p.Version) {
 				continue
 			}
 			return p, nil
@@ -86,9 +85,34 @@ func Highest(packages []Package, version string, pre bool) (Package, error) {
 	return Package{}, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
 }
 
+// selectable reports whether a version may be selected without its name: GitLab lists
+// failed packages, too.
+func (p Package) selectable() bool {
+	return !p.Yanked && !slices.Contains([]string{"hidden", "error", "pending_destruction"}, p.Status)
+}
+
+// within returns what is in a range; for the latest, every semantic version is. A
+// selector of internal/versions means the same here as on a server that has it.
+func within(version string, pre bool) (func(version string) bool, error) {
+	if version == "" || version == Latest {
+		return versions.IsSemantic, nil
+	}
+	if s, ok := versions.ParseSelector(version); ok && s.Range != nil && !pre {
+		return s.Range.Contains, nil
+	}
+	rule, err := constraint(version, pre)
+	if err != nil {
+		return nil, err
+	}
+	return func(text string) bool {
+		v, err := semver.NewVersion(text)
+		return err == nil && rule.Check(v)
+	}, nil
+}
+
 // Choose returns all packages that a version names, as SortVersions orders them:
 // those of exactly this version; else for a range those in it, for Latest the
-// highest, and for "" all. They have one name. It returns NotFound if there are none,
+// highest, for @stable that of the channel, and for "" all. They have one name. It returns NotFound if there are none,
 // and a *RangeError if a range cannot be parsed.
 func Choose(packages []Package, version string, pre bool) ([]Package, error) {
 	sorted := SortVersions(packages)
@@ -104,27 +128,30 @@ func Choose(packages []Package, version string, pre bool) ([]Package, error) {
 			return nil, err
 		}
 		return []Package{p}, nil
+	case strings.HasPrefix(version, "@"):
+		pointed := slices.DeleteFunc(sorted, func(p Package) bool { return !slices.Contains(p.Channels, version[1:]) })
+		if len(pointed) == 0 {
+			return nil, &failure{NotFound, fmt.Errorf("there is no channel %s", version)}
+		}
+		return pointed, nil
 	case !IsRange(version):
 		return nil, &failure{NotFound, fmt.Errorf("none of %d versions is %s", len(packages), version)}
 	}
-	rule, err := constraint(version, pre)
+	within, err := within(version, pre)
 	if err != nil {
 		return nil, err
 	}
-	chosen := slices.DeleteFunc(sorted, func(p Package) bool {
-		v, err := semver.NewVersion(p.Version)
-		return err != nil || !rule.Check(v)
-	})
+	chosen := slices.DeleteFunc(sorted, func(p Package) bool { return !within(p.Version) })
 	if len(chosen) == 0 {
 		return nil, &failure{NotFound, fmt.Errorf("none of %d versions is in the range %s", len(packages), version)}
 	}
 	return chosen, nil
 }
 
-// LooksLikeVersion reports whether text can be read as a semantic version, a range
-// or Latest, so that it is rather a version than the name of a file.
+// LooksLikeVersion reports whether text can be read as a semantic version, a range, a
+// channel or Latest, so that it is rather a version than the name of a file.
 func LooksLikeVersion(text string) bool {
-	if text == Latest {
+	if _, ok := versions.ParseSelector(text); ok {
 		return true
 	}
 	_, err := semver.NewConstraint(text)

@@ -94,3 +94,21 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+// What is yanked, or has failed, is chosen by its name alone; if there are final
+// versions, only these are chosen.
+func TestHighestOfMarked(t *testing.T) {
+	all := []client.Package{{Version: "1.4.0", Yanked: true}, {Version: "1.3.0", Status: "error"}, {Version: "1.2.0", Status: "deprecated"}, {Version: "1.1.0"}}
+	for _, version := range []string{"", "^1", ">=1"} {
+		if p, err := client.Highest(all, version, false); err != nil || p.Version != "1.2.0" {
+			t.Errorf("%q: %s %v", version, p.Version, err)
+		}
+		some := append(all, client.Package{Version: "1.0.0", Final: true}, client.Package{Version: "0.9.0", Final: true})
+		if p, err := client.Highest(some, version, false); err != nil || p.Version != "1.0.0" {
+			t.Errorf("%q, some final: %s %v", version, p.Version, err)
+		}
+		if p, err := client.Highest(all[:2], version, false); client.KindOf(err) != client.NotFound {
+			t.Errorf("%q of none: %s %v", version, p.Version, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -141,6 +144,7 @@ func TestUpgrade(t *testing.T) {
 			}
 			url, stop := serveHere(t, u.environ, "--data-dir="+u.data, fixtureAddress)
 			u.url = url
+			u.selectVersions(t)
 			u.compareAnswers(t, database)
 			u.work(t)
 			stop()
@@ -249,6 +253,61 @@ func (u *upgraded) compareAnswers(t *testing.T, database string) {
 		}
 		for _, d := range differences(request, "", was.Body, is.Body, except) {
 			t.Errorf("%s as %q: %s", request, was.As, d)
+		}
+	}
+}
+
+// selectVersions asks for versions while the upkeep gives them their keys, and
+// afterwards: the answers are the same. Bytes of the old build have no CRC-32 yet.
+func (u *upgraded) selectVersions(t *testing.T) {
+	t.Helper()
+	const tool = "/api/v4/projects/acme%2Ftools/packages/generic/tool"
+	ask := func(path string) (version string, body []byte) {
+		t.Helper()
+		resp, body := send(t, u.url, u.tokens["root"], http.MethodGet, tool+path, "", nil)
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("GET %s: %s %s", path, resp.Status, body)
+		}
+		return resp.Header.Get("X-Package-Version"), body
+	}
+	highest := func() {
+		t.Helper()
+		for selector, want := range map[string]string{"latest": "1.1.0", "%5E1": "1.1.0", "~1.1": "1.1.0", "1.x": "1.1.0"} {
+			if version, _ := ask("/" + selector + "/tool.tar.gz"); version != want {
+				t.Errorf("%s is %s, want %s", selector, version, want)
+			}
+		}
+	}
+	keyless := 1
+	eventually.Holds(t, "every version has a key", func() bool {
+		highest()
+		if err := u.db.QueryRow(`SELECT COUNT(*) FROM packages WHERE version_key IS NULL`).Scan(&keyless); err != nil {
+			t.Fatal(err)
+		}
+		return keyless == 0
+	})
+	highest()
+	_, list := ask("")
+	var all struct{ Versions []struct{ Version string } }
+	if err := json.Unmarshal(list, &all); err != nil || len(all.Versions) < 3 || all.Versions[0].Version != "1.1.0" || all.Versions[1].Version != "1.0.1" || all.Versions[2].Version != "1.0.0" {
+		t.Errorf("%v %s", err, list)
+	}
+	_, sums := ask("/1.0.0/@SHA256SUMS")
+	for range 2 { // the first time it computes the CRC-32 of each file
+		_, packed := ask("/1.0.0/@all.zip")
+		z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range z.File {
+			content, err := fs.ReadFile(z, f.Name)
+			sum := sha256.Sum256(content)
+			if err != nil || !bytes.Contains(sums, []byte(hex.EncodeToString(sum[:])+"  "+f.Name+"\n")) {
+				t.Errorf("%s in the zip: %v, not in %s", f.Name, err, sums)
+			}
+		}
+		if len(z.File) != bytes.Count(sums, []byte("\n")) {
+			t.Errorf("%d files in the zip, %s", len(z.File), sums)
 		}
 	}
 }

@@ -94,11 +94,9 @@ func fillings() []filling {
 			db.files.put(fileKey{7, c}, f, stamp{})
 		}, func(db *DB) forgetter { return db.files }},
 		{"walks", func(db *DB, n, large int) {
-			key := walkKey{projectID: int64(n), order: "created_at"}
 			for i := range 1 + large/10 {
-				key.status = registry.Status(text(i%4, 8))
-				_, began := db.walks.begin(key)
-				db.walks.end(key, began, bookmark{offset: i, key: listKey{name: text(i, 20), version: text(i, 8)}})
+				key := keyOfWalk(registry.PackageFilter{Projects: []int64{int64(n)}, Status: registry.Status(text(i%4, 8))}, "created_at", false)
+				db.walks.end(key, text(1, 20), db.walks.begin(int64(n)), bookmark{offset: i, key: listKey{name: text(i, 20), version: text(i, 8)}})
 			}
 		}, func(db *DB) forgetter { return db.walks.lists }},
 	}

@@ -3,10 +3,12 @@ package metadb
 import (
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
@@ -17,10 +19,9 @@ const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creat
 // isListed must be spelled like the condition of the partial indexes.
 const isListed = `k.status IN ('default', 'error', 'deprecated')`
 
-const (
-	countLimit = 10000 // rows that are counted if there is no counter
-	sortLimit  = 3000  // packages of matching names that are sorted; more are filtered in the order of an index
-)
+// countLimit is how many rows are counted if there is no counter, and how many packages
+// of matching names are sorted; more are filtered in the order of an index.
+const countLimit = 10000
 
 func scanPackage(row sqldb.Scanner) (registry.Package, error) {
 	var p registry.Package
@@ -36,8 +37,9 @@ func scanPackage(row sqldb.Scanner) (registry.Package, error) {
 func (db *DB) ListPackages(ctx context.Context, f registry.PackageFilter, p page.Request) (found page.Of[registry.Package], err error) {
 	// The texts of other lists vary too much to be prepared.
 	fixed := len(f.Projects) == 1 && len(f.Name.Terms) <= 1
+	began := db.walks.begin(projectOf(f))
 	err = db.Snapshot(ctx, fixed, func(q sqldb.Queries) error {
-		l := lister{db: db, q: q, f: f, p: p}
+		l := lister{db: db, q: q, f: f, p: p, began: began}
 		if err := l.chooseNames(ctx); err != nil {
 			return err
 		}
@@ -91,12 +93,13 @@ type lister struct {
 	f  registry.PackageFilter
 	p  page.Request
 
+	began stamp // of the list's bookmarks
 	names foundNames
 }
 
-// list reads the page. With an exact total it is read from the nearest known position;
-// else from the start of the list, with one row more, which tells whether another page
-// follows.
+// list reads the page. With an exact total its rows are counted from the first in
+// ascending order; else from the start of the list, and one row more is read, which
+// tells whether another page follows.
 func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	total, exact, err := l.count(ctx)
 	if err != nil {
@@ -105,9 +108,11 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	found := page.Of[registry.Package]{Total: total}
 	offset := l.p.Offset()
 	take := l.p.Size
+	if !exact && l.p.OrderBy == registry.BySemver {
+		return found, fault.New(fault.Invalid, "order_by=semver needs a package_name that matches at most "+strconv.Itoa(countLimit)+" packages")
+	}
 	if !exact {
-		take++
-		found.Rows, err = l.rows(ctx, leg{desc: l.p.Desc, skip: offset, take: take})
+		found.Rows, err = l.walk(ctx, line{desc: l.p.Desc, total: math.MaxInt}, offset, take+1)
 		found.Total = max(total, offset+len(found.Rows))
 		found.Rows = found.Rows[:min(len(found.Rows), l.p.Size)]
 		return found, err
@@ -116,42 +121,13 @@ func (l *lister) list(ctx context.Context) (page.Of[registry.Package], error) {
 	if take <= 0 {
 		return found, nil
 	}
-	if l.p.Desc { // walk counts from the start
+	if l.p.Desc {
 		offset = total - offset - take
 	}
-	if found.Rows, err = l.walk(ctx, total, offset, take); l.p.Desc {
+	if found.Rows, err = l.walk(ctx, line{total: total}, offset, take); l.p.Desc {
 		slices.Reverse(found.Rows)
 	}
 	return found, err
-}
-
-// walk reads take rows in ascending order from offset, beginning at the start, the end
-// or a bookmark.
-func (l *lister) walk(ctx context.Context, total, offset, take int) ([]registry.Package, error) {
-	key := walkKey{order: l.p.OrderBy, status: l.f.Status}
-	near := offset <= nearEnough || total-offset-take <= nearEnough
-	// Bookmarks are valid only where this process makes every write.
-	if near || l.db.Shared() || len(l.f.Projects) > 1 || len(l.f.Name.Terms) > 0 || l.f.Version != "" {
-		return l.forward(ctx, wayTo(nil, total, offset, take))
-	}
-	key.projectID = l.f.Projects[0]
-	bookmarks, began := l.db.walks.begin(key)
-	rows, err := l.forward(ctx, wayTo(bookmarks, total, offset, take))
-	if err == nil && len(rows) == take {
-		l.db.walks.end(key, began,
-			bookmark{offset: offset, key: keyOf(rows[0])},
-			bookmark{offset: offset + take, key: keyOf(rows[take-1]), after: true})
-	}
-	return rows, err
-}
-
-// forward reads the rows of a leg and returns them in ascending order.
-func (l *lister) forward(ctx context.Context, way leg) ([]registry.Package, error) {
-	rows, err := l.rows(ctx, way)
-	if way.desc {
-		slices.Reverse(rows)
-	}
-	return rows, err
 }
 
 // count is how many rows the list has. It is exact if there is a counter or there are
@@ -197,13 +173,17 @@ func (l *lister) source(w *sqldb.Where) (with, from string) {
 
 // startsWithNames reports whether the list reads the packages of the matching names
 // and sorts them. If they are many, filtering the list in the order of an index finds
-// them soon. Packages that are not listed have an index by status.
-func (l *lister) startsWithNames() bool {
+// them soon.
+func (l *lister) startsWithNames() bool { return l.names.query != "" && !l.unlisted() }
+
+// unlisted reports whether the list is of packages that other lists leave out. They have
+// an index by status.
+func (l *lister) unlisted() bool {
 	switch l.f.Status {
 	case registry.StatusHidden, registry.StatusProcessing, registry.StatusPendingDestruction:
-		return false
+		return true
 	}
-	return l.names.query != "" && l.names.listed <= sortLimit
+	return false
 }
 
 // conditions adds the conditions on a package.

@@ -212,7 +212,7 @@ func TestListsUseTheirIndexes(t *testing.T) {
 	index := map[string]string{
 		"created_at": "packages_listed ", "type": "packages_listed ", "name": "packages_version ", "version": "packages_listed_version ",
 	}
-	at := &bookmark{offset: 40, key: listKey{"lib-", "1.0.0", 3, 5}, after: true}
+	at := &bookmark{offset: 40, key: listKey{"lib-", "1.0.0", 3, 5, 1}, after: true}
 	for _, tc := range []struct {
 		name    string
 		f       registry.PackageFilter

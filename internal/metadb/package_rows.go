@@ -2,20 +2,26 @@ package metadb
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	"granary/internal/registry"
 	"granary/internal/sqldb"
 )
 
+// byProjectPath is the order of a list of several projects by their paths.
+const byProjectPath = "project_path"
+
 // columns are the sort columns. An index has them after the project, so that no page
-// is sorted. The contract names no second column; the id is always the last.
+// is sorted, except by registry.BySemver. The contract names no second column; the id is always the last.
 func (l *lister) columns() []string {
 	switch l.p.OrderBy {
 	case "name":
 		return []string{"name", "version", "id"}
 	case "version":
 		return []string{"version", "created_at", "id"}
+	case registry.BySemver:
+		return []string{"version_key", "id"}
 	}
 	return []string{"created_at", "id"} // also for type, of which there is one
 }
@@ -24,31 +30,42 @@ func (l *lister) columns() []string {
 func (l *lister) ordered(alias string, desc bool) string {
 	var parts []string
 	for _, column := range l.columns() {
-		parts = append(parts, alias+column+sqldb.Direction(desc))
+		part := alias + column + sqldb.Direction(desc)
+		switch {
+		case column != "version_key":
+		case desc: // a version without a key is lower than any other
+			part += " NULLS LAST"
+		default:
+			part += " NULLS FIRST"
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, ", ")
 }
 
 // rows reads the rows of a leg, in its direction.
 func (l *lister) rows(ctx context.Context, way leg) ([]registry.Package, error) {
-	if len(l.f.Projects) > 1 && !l.startsWithNames() {
+	if l.merges() {
 		return l.merged(ctx, way)
 	}
 	var w sqldb.Where
 	with, from := l.source(&w)
-	l.beyond(&w, way)
+	l.beyond(&w, way, "k.")
 	order := l.ordered("k.", way.desc)
-	if l.p.OrderBy == "project_path" {
-		from += " JOIN projects p ON p.id = k.project_id"
+	paths := ""
+	if l.p.OrderBy == byProjectPath {
+		paths = " JOIN projects p ON p.id = k.project_id"
 		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
-	query := with + `SELECT ` + packageColumns + ` FROM ` + from + w.String() + ` ORDER BY ` + order +
-		w.Bind(" LIMIT ? OFFSET ?", way.take, way.skip)
-	return sqldb.List(ctx, l.q, scanPackage, query, w.Args...)
+	chosen := from + paths + w.String() + ` ORDER BY ` + order + w.Bind(" LIMIT ? OFFSET ?", way.take, way.skip)
+	if l.startsWithNames() { // only ids are sorted
+		chosen = `packages k` + paths + ` WHERE k.id IN (SELECT k.id FROM ` + chosen + `) ORDER BY ` + order
+	}
+	return sqldb.List(ctx, l.q, scanPackage, with+`SELECT `+packageColumns+` FROM `+chosen, w.Args...)
 }
 
 // beyond adds the condition that a row is on the leg's side of its bookmark.
-func (l *lister) beyond(w *sqldb.Where, way leg) {
+func (l *lister) beyond(w *sqldb.Where, way leg, k string) {
 	if way.from == nil {
 		return
 	}
@@ -64,11 +81,31 @@ func (l *lister) beyond(w *sqldb.Where, way leg) {
 	key := way.from.key
 	values := map[string]any{"name": key.name, "version": key.version, "created_at": key.created, "id": key.id}
 	var columns, placeholders []string
+	if l.p.OrderBy == byProjectPath {
+		columns = []string{"p.path", "p.id"}
+		placeholders = []string{w.Bind("(SELECT q.path FROM projects q WHERE q.id = ?)", key.project), w.Bind("?", key.project)}
+	}
 	for _, column := range l.columns() {
-		columns = append(columns, "k."+column)
+		columns = append(columns, k+column)
 		placeholders = append(placeholders, w.Bind("?", values[column]))
 	}
 	w.And("(" + strings.Join(columns, ", ") + ")" + compare + " (" + strings.Join(placeholders, ", ") + ")")
+	if l.p.OrderBy == byProjectPath {
+		l.beyondPath(w, way, k)
+	}
+}
+
+// beyondPath bounds the index of each project p: those on the other side of the bookmark
+// have no rows on the leg's side, and its own project has some.
+func (l *lister) beyondPath(w *sqldb.Where, way leg, k string) {
+	key := way.from.key
+	from, compare, all, none := " >= ", " > ", int64(math.MinInt64), int64(math.MaxInt64)
+	if way.desc {
+		from, compare, all, none = " <= ", " < ", none, all
+	}
+	w.And(k+"created_at"+from+"CASE WHEN p.id = ? THEN CAST(? AS BIGINT) WHEN (p.path, p.id)"+compare+
+		"((SELECT q.path FROM projects q WHERE q.id = ?), ?) THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END",
+		key.project, key.created, key.project, key.project, all, none)
 }
 
 // merged reads a leg of a list of several projects. Of each project it reads only the
@@ -78,10 +115,11 @@ func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error
 	inner := sqldb.Where{Args: w.Args}
 	inner.And("o.project_id = p.id")
 	l.conditions(&inner, "o.")
+	l.beyond(&inner, way, "o.")
 	rest := inner.String() + ` ORDER BY ` + l.ordered("o.", way.desc) + inner.Bind(" LIMIT ?", way.skip+way.take)
 	w.Args = inner.Args
 	order := l.ordered("k.", way.desc)
-	if l.p.OrderBy == "project_path" {
+	if l.p.OrderBy == byProjectPath {
 		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
 	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)

@@ -15,8 +15,9 @@ import (
 )
 
 // purgeQuery: CROSS JOIN makes SQLite start with the deleted projects, which are few.
+// Removed packages of theirs are found by removedQuery.
 const purgeQuery = `SELECT k.id FROM projects p CROSS JOIN packages k
-	WHERE p.deleted_at IS NOT NULL AND k.project_id = p.id LIMIT $1`
+	WHERE p.deleted_at IS NOT NULL AND k.project_id = p.id AND k.status <> 'pending_destruction' LIMIT $1`
 
 const removedQuery = `SELECT k.id FROM packages k WHERE k.status = 'pending_destruction' ORDER BY k.id LIMIT $1`
 

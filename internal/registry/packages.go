@@ -74,6 +74,10 @@ type PackageFilter struct {
 	Projects []int64 // set by the deeds
 }
 
+// BySemver orders a list of packages by the precedence of their versions (semver.org,
+// rule 11), then by id. The filter needs a name. It is not one of GitLab's orders.
+const BySemver = "semver"
+
 // ListPackages returns a project's packages.
 func (r *Registry) ListPackages(ctx context.Context, a access.Actor, project string, f PackageFilter, p page.Request) (page.Of[Package], error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())

@@ -37,10 +37,11 @@ type Projects interface {
 }
 
 // Packages finds and removes packages. The orders of a page are created_at, name,
-// version, type and, over several projects, project_path.
+// version, type, BySemver and, over several projects, project_path.
 type Packages interface {
 	// ListPackages returns a page. If there are more than ten thousand rows, the
-	// total may be any number above that and not below the rows up to the page's end.
+	// total may be any number above that and not below the rows up to the page's end; by
+	// BySemver it is Invalid then.
 	ListPackages(ctx context.Context, f PackageFilter, p page.Request) (page.Of[Package], error)
 	FindPackage(ctx context.Context, projectID, packageID int64) (Package, error)
 	// ListVersions returns up to limit listed packages of the same name except p, by

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -160,6 +161,8 @@ func (r *Registry) reading(ctx context.Context, a access.Actor, project string, 
 	c, err := r.coordinates(a, p, missing, raw)
 	at.Project, at.Coordinates = p, c
 	switch {
+	case fault.Is(err, fault.Invalid) && !raw.Selector && looksLikeSelector(raw.Version):
+		return at, fault.New(fault.Invalid, err.Error()+"; a selector is one of latest, ^1.4, ~1.4, 1.x and @channel")
 	case fault.Is(err, fault.Invalid):
 		return at, err
 	case refused != nil:
@@ -174,6 +177,11 @@ func (r *Registry) reading(ctx context.Context, a access.Actor, project string, 
 		err = r.judge(a, p, access.ReadPackages, genericDoor())
 	}
 	return at, err
+}
+
+// looksLikeSelector reports a text that was meant for a selector and is none.
+func looksLikeSelector(text string) bool {
+	return text != "" && strings.ContainsRune("^~@<>=*", rune(text[0])) || strings.HasSuffix(text, ".x") || strings.HasSuffix(text, ".*")
 }
 
 // notChosen is the refusal if an address names no version: Absent, with what it names.

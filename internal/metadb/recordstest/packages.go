@@ -13,6 +13,7 @@ func packages() []promise {
 	return []promise{
 		{"ListPackages", "returns those that the filter chooses, in any order", testListPackages},
 		{"ListPackages", "orders several projects by path", testListPackagesOfProjects},
+		{"ListPackages", "orders packages of a name by the precedence of their versions", testListPackagesBySemver},
 		{"FindPackage", "finds a package of the project, and is NotFound without", testFindPackage},
 		{"ListVersions", "returns the others of the name by version, from one on", testListVersions},
 		{"ListPipelines", "returns those of a package, newest first", testListPipelines},
@@ -94,6 +95,40 @@ func testListPackagesOfProjects(t *testing.T, s *suite) {
 	ask.OrderBy = "project_path"
 	found, err := s.ListPackages(t.Context(), registry.PackageFilter{Projects: []int64{z.ID, first.ID}}, ask)
 	wantSame(t, "packages", idsOf(rows(t, found, err), idOf), []int64{early.ID, later.ID})
+}
+
+func testListPackagesBySemver(t *testing.T, s *suite) {
+	_, g, p := s.home(t)
+	u, _, _ := s.home(t)
+	other := s.project(t, g.ID, u)
+	ten := s.version(t, p.ID, "tool", "1.10.0", registry.StatusDefault)
+	two := s.version(t, p.ID, "tool", "1.2.0", registry.StatusDeprecated)
+	early := s.version(t, p.ID, "toolbox", "1.10.0-rc.2", registry.StatusDefault)
+	same := s.version(t, other.ID, "tool", "1.10.0", registry.StatusDefault)
+	hidden := s.version(t, p.ID, "tool", "2.0.0", registry.StatusHidden)
+	s.version(t, p.ID, "else", "1.3.0", registry.StatusDefault)
+	ask := all()
+	ask.OrderBy = registry.BySemver
+	for _, tt := range []struct {
+		f    registry.PackageFilter
+		want []int64
+	}{
+		{registry.PackageFilter{Projects: []int64{p.ID}}, []int64{two.ID, early.ID, ten.ID}},
+		{registry.PackageFilter{Projects: []int64{p.ID, other.ID}}, []int64{two.ID, early.ID, ten.ID, same.ID}},
+		{registry.PackageFilter{Projects: []int64{p.ID}, Status: registry.StatusHidden}, []int64{hidden.ID}},
+		{registry.PackageFilter{Projects: []int64{p.ID, other.ID}, Version: "1.10.0"}, []int64{ten.ID, same.ID}},
+	} {
+		tt.f.Name.Terms = []string{"tool"}
+		for _, desc := range []bool{false, true} {
+			ask.Desc = desc
+			found, err := s.ListPackages(t.Context(), tt.f, ask)
+			got := idsOf(rows(t, found, err), idOf)
+			if desc {
+				got = reversed(got)
+			}
+			wantSame(t, "packages", got, tt.want)
+		}
+	}
 }
 
 func testFindPackage(t *testing.T, s *suite) {

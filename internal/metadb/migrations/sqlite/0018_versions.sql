@@ -20,6 +20,11 @@ ALTER TABLE packages ADD COLUMN prerelease INTEGER;
 CREATE INDEX packages_order ON packages (project_id, name, prerelease, version_key, id) WHERE status <> 'pending_destruction';
 CREATE INDEX packages_order_final ON packages (project_id, name, prerelease, version_key, id)
     WHERE final_at IS NOT NULL AND status <> 'pending_destruction';
+
+-- What asked it by project alone finds these rows by packages_order. A publish of a new
+-- version writes as many indexes as before.
+DROP INDEX packages_project;
+
 CREATE INDEX packages_keyless ON packages (id) WHERE version_key IS NULL;
 
 -- NULL if it is not known: zip archives need it before they begin.
