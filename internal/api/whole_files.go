@@ -133,7 +133,7 @@ func mostCompressing() int { return runtime.GOMAXPROCS(0) }
 func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content io.ReadSeeker) error {
 	tag := `"` + digest.String() + `"`
 	if p.Selected {
-		whole, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return true })
+		whole, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return !matches(c.r, tag) })
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content 
 func (c *call) sendStream(p packed, write func(io.Writer) error) error {
 	tag := `W/"` + p.PackedDigest(p.kind.extension).String() + `"`
 	if p.Selected {
-		if _, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return true }); err != nil {
+		if _, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return !matches(c.r, tag) }); err != nil {
 			return err
 		}
 		c.underSelector(string(p.Version), p.at)
@@ -159,6 +159,10 @@ func (c *call) sendStream(p packed, write func(io.Writer) error) error {
 	c.wholeHeaders(p, tag)
 	h := c.w.Header()
 	h["Accept-Ranges"] = []string{"none"}
+	if lines := c.r.Header["If-Match"]; len(lines) > 0 && lines[0] != "*" { // the comparison is strong
+		c.w.WriteHeader(http.StatusPreconditionFailed)
+		return nil
+	}
 	if matches(c.r, tag) {
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
