@@ -51,3 +51,6 @@ func (s *Server) OnStep(f func(n int)) { s.stepped = f }
 
 // OtherSettings are those of GitLab that an edit of a project ignores.
 func OtherSettings() []string { return otherSettings() }
+
+// Compressing holds an entry for each archive that is compressed now.
+func (s *Server) Compressing() chan struct{} { return s.compressing }

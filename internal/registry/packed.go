@@ -49,8 +49,8 @@ func (v WholeVersion) Entries() (entries []archive.Entry, summed bool) {
 
 // OpenEach opens the files of a version as an archive reads them. They are those that
 // FindVersion found: if one of them is deleted meanwhile, its bytes stay for the grace
-// period. verify compares all bytes of a file with its digest; otherwise files of a disk
-// store are not compared.
+// period. verify compares all bytes of a file with its digest; otherwise large files of a
+// disk store are not compared.
 func (r *Registry) OpenEach(ctx context.Context, v WholeVersion, verify bool) archive.Opener {
 	from := origin{v.ProjectPath, string(v.Name), string(v.Version)}
 	return func(i int) (io.ReadSeekCloser, error) {
@@ -70,6 +70,13 @@ func (r *Registry) OpenEach(ctx context.Context, v WholeVersion, verify bool) ar
 		}
 		if err := checkSize(body, f); err != nil {
 			return nil, failed(errors.Join(err, body.Close()))
+		}
+		if f.Size <= checkedFirst {
+			small := &Content{File: f, ReadSeekCloser: body, failed: failed}
+			if err := small.Check(); err != nil {
+				return nil, errors.Join(err, body.Close())
+			}
+			return small.ReadSeekCloser, nil
 		}
 		if verify {
 			return &watchedBody{ReadSeekCloser: body, f: f, failed: failed, sum: sha256.New()}, nil

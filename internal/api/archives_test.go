@@ -1,0 +1,329 @@
+package api_test
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"granary/internal/blob"
+	"granary/internal/registry"
+)
+
+// packedFiles publishes files of all kinds of sizes in a version, and returns them by path.
+func (s *server) packedFiles(p string) map[string]string {
+	s.t.Helper()
+	files := map[string]string{
+		"small": "four", "empty": "", "dir/below it/f~g": "in a directory", strings.Repeat("n", 120): "a long name",
+		"medium": numbered(10_000), "large": numbered(300_000),
+	}
+	for path, body := range files {
+		s.root("PUT", generic(p, "app/1.0.0/"+strings.ReplaceAll(path, " ", "%20")), body).is(s.t, 201, created)
+	}
+	s.root("PUT", generic(p, "app/1.0.0/small"), "newer").is(s.t, 201, created)
+	files["small"] = "newer"
+	return files
+}
+
+func untar(t *testing.T, r io.Reader) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for in := tar.NewReader(r); ; {
+		h, err := in.Next()
+		if err == io.EOF {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(in)
+		if err != nil || h.Mode != 0o644 {
+			t.Fatalf("%s: %v, mode %o", h.Name, err, h.Mode)
+		}
+		files[h.Name] = string(body)
+	}
+}
+
+func unzip(t *testing.T, body string) map[string]string {
+	t.Helper()
+	in, err := zip.NewReader(strings.NewReader(body), int64(len(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, f := range in.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		files[f.Name] = string(all)
+	}
+	return files
+}
+
+func wantFiles(t *testing.T, kind string, got, want map[string]string) {
+	t.Helper()
+	if !maps.Equal(got, want) {
+		t.Errorf("%s has %q, want %q", kind, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+}
+
+// TestArchives: each kind has the newest file of each path; those of known bytes have
+// ranges, and are found unchanged.
+func TestArchives(t *testing.T) { onEachStore(t, testArchives) }
+
+func testArchives(t *testing.T, s *server) {
+	p := s.projectID(s.relaxed("tool"))
+	files := s.packedFiles(p)
+	at := generic(p, "app/1.0.0/")
+	var sums strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256([]byte(files[path])), path)
+	}
+	listing := s.root("GET", at+"@SHA256SUMS", nil)
+	listing.header(t, fmt.Sprintf("X-Checksum-SHA256: %x", sha256.Sum256([]byte(listing.body))), "Content-Type: text/plain; charset=utf-8").is(t, 200, sums.String())
+	packed := s.root("GET", at+"@all.tar", nil)
+	wantFiles(t, "tar", untar(t, strings.NewReader(packed.body)), files)
+	zipped := s.root("GET", at+"@all.zip", nil)
+	wantFiles(t, "zip", unzip(t, zipped.body), files)
+	for kind, whole := range map[string]answer{"@SHA256SUMS": listing, "@all.tar": packed, "@all.zip": zipped} {
+		tag := whole.Header.Get("ETag")
+		s.root("HEAD", at+kind, nil).header(t, "ETag: "+tag, fmt.Sprint("Content-Length: ", len(whole.body)), "Accept-Ranges: bytes",
+			"Content-Disposition: "+whole.Header.Get("Content-Disposition")).is(t, 200, "")
+		s.do("GET", at+kind, nil, "PRIVATE-TOKEN: "+rootToken, "If-None-Match: "+tag).is(t, 304, "")
+		size := len(whole.body)
+		for _, cut := range [][2]int{{0, 1}, {0, size}, {1, size / 2}, {size / 3, size / 2}, {size - 1, size}, {size - size/3, size}, {510, min(1025, size)}} {
+			s.do("GET", at+kind, nil, "PRIVATE-TOKEN: "+rootToken, fmt.Sprintf("Range: bytes=%d-%d", cut[0], cut[1]-1)).is(t, 206, whole.body[cut[0]:cut[1]])
+		}
+		s.do("GET", at+kind, nil, "PRIVATE-TOKEN: "+rootToken, fmt.Sprintf("Range: bytes=%d-", size)).status(t, 416)
+	}
+	compressed := s.root("GET", at+"@all.tar.zst", nil)
+	compressed.header(t, "Accept-Ranges: none", "Content-Length:", "Content-Type: application/zstd").status(t, 200)
+	in, err := zstd.NewReader(strings.NewReader(compressed.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	wantFiles(t, "tar.zst", untar(t, in), files)
+	tag := compressed.Header.Get("ETag")
+	if !strings.HasPrefix(tag, `W/"`) {
+		t.Errorf("ETag %s, want a weak one", tag)
+	}
+	s.do("GET", at+"@all.tar.zst", nil, "PRIVATE-TOKEN: "+rootToken, "If-None-Match: "+tag).is(t, 304, "")
+	s.root("HEAD", at+"@all.tar.zst", nil).header(t, "ETag: "+tag, "Accept-Ranges: none").is(t, 200, "")
+
+	s.root("PUT", at+"more", "x").is(t, 201, created)
+	for kind, before := range map[string]string{"@SHA256SUMS": listing.Header.Get("ETag"), "@all.tar": packed.Header.Get("ETag"), "@all.zip": zipped.Header.Get("ETag"), "@all.tar.zst": tag} {
+		if now := s.root("HEAD", at+kind, nil).Header.Get("ETag"); now == before || now == "" {
+			t.Errorf("%s has ETag %s after a file came", kind, now)
+		}
+	}
+}
+
+// TestNamesOfLaterVersions: what begins with @ is no file, and PUT to it stays refused.
+func TestNamesOfLaterVersions(t *testing.T) {
+	s := newServer(t)
+	p := s.projectID(s.relaxed("tool"))
+	s.versionsIn(p, "app", "1.0.0")
+	for _, name := range []string{"@all.tar", "@all.zip", "@all.tar.zst", "@SHA256SUMS", "@version.tlog-proof", "@release.intoto.json", "@other"} {
+		s.root("PUT", generic(p, "app/1.0.0/"+name), "x").starts(t, 400, "file_name is invalid")
+	}
+	for name, want := range map[string]int{"@version.tlog-proof": 404, "@release.intoto.json": 404, "@other": 400, "@all.tar.gz": 400, "d/@all.tar": 400, "@all.tar?path=d": 400} {
+		s.root("GET", generic(p, "app/1.0.0/"+name), nil).status(t, want)
+	}
+	s.root("GET", generic(p, "app/2.0.0/@all.tar"), nil).is(t, 404, `{"message":"404 Not Found - there is no app 2.0.0"}`)
+	file := itoa(ask[int64](s, `SELECT id FROM package_files`))
+	pkg := itoa(ask[int64](s, `SELECT id FROM packages`))
+	s.root("DELETE", v4+"/projects/"+p+"/packages/"+pkg+"/package_files/"+file, nil).status(t, 204)
+	for _, kind := range []string{"@all.tar", "@all.zip", "@all.tar.zst", "@SHA256SUMS"} {
+		s.root("GET", generic(p, "app/1.0.0/"+kind), nil).status(t, 404)
+	}
+}
+
+// TestZipOfOldFiles: bytes without a CRC-32 are streamed once; the CRC-32 is kept, and the
+// zip has its known bytes from then on.
+func TestZipOfOldFiles(t *testing.T) { onEachStore(t, testZipOfOldFiles) }
+
+func testZipOfOldFiles(t *testing.T, s *server) {
+	p := s.projectID(s.relaxed("tool"))
+	files := s.packedFiles(p)
+	at := generic(p, "app/1.0.0/@all.zip")
+	before := s.root("GET", at, nil)
+	s.exec(`UPDATE blobs SET crc32 = NULL WHERE size = 300000 OR size = 5`)
+	s.root("HEAD", at, nil).header(t, "Accept-Ranges: none", "Content-Length:").status(t, 200)
+	s.do("GET", at, nil, "PRIVATE-TOKEN: "+rootToken, "If-None-Match: *").is(t, 304, "")
+	if n := ask[int](s, `SELECT COUNT(*) FROM blobs WHERE crc32 IS NULL`); n != 2 {
+		t.Fatalf("%d without CRC-32, want 2", n)
+	}
+	streamed := s.do("GET", at, nil, "PRIVATE-TOKEN: "+rootToken, "Range: bytes=5-9")
+	streamed.header(t, "Accept-Ranges: none", "Content-Length:").status(t, 200)
+	if tag := streamed.Header.Get("ETag"); !strings.HasPrefix(tag, `W/"`) {
+		t.Errorf("ETag %s, want a weak one", tag)
+	}
+	wantFiles(t, "the streamed zip", unzip(t, streamed.body), files)
+	if got := ask[int64](s, `SELECT crc32 FROM blobs WHERE size = 300000`); uint32(got) != crc32.ChecksumIEEE([]byte(files["large"])) {
+		t.Errorf("CRC-32 %x is kept", got)
+	}
+	after := s.root("GET", at, nil)
+	if after.body != before.body || after.Header.Get("ETag") != before.Header.Get("ETag") || after.ContentLength != int64(len(before.body)) {
+		t.Errorf("%d bytes, %v; before %d bytes, %v", len(after.body), after.Header, len(before.body), before.Header)
+	}
+}
+
+// TestCompressionSlots: as many archives are compressed at once as there are cores.
+func TestCompressionSlots(t *testing.T) {
+	s := newServer(t)
+	p := s.projectID(s.project("tool", "public"))
+	s.versionsIn(p, "app", "1.0.0")
+	at := generic(p, "app/latest/@all.tar.zst")
+	slots := s.api.Compressing()
+	for range cap(slots) {
+		s.do("GET", at, nil).status(t, 200)
+	}
+	for range cap(slots) {
+		slots <- struct{}{}
+	}
+	s.do("GET", at, nil).header(t, "Retry-After: 5", "X-Package-Version:", "ETag:").starts(t, 503, "503 Service Unavailable")
+	s.do("HEAD", at, nil).status(t, 200)
+	s.do("GET", generic(p, "app/latest/@all.tar"), nil).status(t, 200)
+	<-slots
+	s.do("GET", at, nil).status(t, 200)
+	if len(slots) != cap(slots)-1 {
+		t.Errorf("%d of %d slots are taken", len(slots), cap(slots)-1)
+	}
+}
+
+// TestArchivesOfDamagedFiles: an archive ends where a byte would be wrong or missing, and
+// nothing stands in its place.
+func TestArchivesOfDamagedFiles(t *testing.T) {
+	for where, s := range map[string]*spoiled{"disk": spoiledDisk(t), "s3": spoiledS3(t)} {
+		p := s.projectID(s.project("tool", "public"))
+		for _, body := range []string{"a", numbered(20_000), numbered(300_000)} {
+			s.root("PUT", generic(p, fmt.Sprint("tool/1.0.0/f", len(body))), body).is(t, 201, created)
+		}
+		s.root("PUT", generic(p, "tool/1.0.0/z"), "the last").is(t, 201, created)
+		at := generic(p, "tool/1.0.0/")
+		whole := map[string]string{"@all.tar": s.root("GET", at+"@all.tar", nil).body, "@all.zip": s.root("GET", at+"@all.zip", nil).body}
+		for _, size := range []int{20_000, 300_000} {
+			body := numbered(size)
+			d := blob.Digest(sha256.Sum256([]byte(body)))
+			for damage, content := range map[blob.Damage][]byte{blob.Missing: nil, blob.OtherSize: []byte(body[1:]), blob.OtherBytes: flipped(body)} {
+				s.replace(d, content)
+				for kind, right := range whole {
+					if where == "disk" && size == 300_000 && damage == blob.OtherBytes {
+						continue // as with the file itself: the kernel sends it
+					}
+					if got, err := s.cut(at + kind); err == nil || len(got) >= len(right) || !strings.HasPrefix(right, got) && (size < 64<<10 || damage != blob.OtherBytes) {
+						t.Errorf("%s, %s, %s of %d: %d bytes of %d, %v", where, kind, damage, size, len(got), len(right), err)
+					}
+					s.saw(t, damage, fmt.Sprint("f", size))
+				}
+				s.exec(`UPDATE blobs SET crc32 = NULL WHERE size = $1`, size)
+				for _, kind := range []string{"@all.zip", "@all.tar.zst"} {
+					if where == "disk" && size == 300_000 && damage == blob.OtherBytes && kind == "@all.tar.zst" {
+						continue
+					}
+					if _, err := s.cut(at + kind); err == nil {
+						t.Errorf("%s, %s streamed, %s of %d: the end came", where, kind, damage, size)
+					}
+					s.saw(t, damage, fmt.Sprint("f", size))
+				}
+				if n := ask[int](s.server, `SELECT COUNT(*) FROM blobs WHERE crc32 IS NULL`); n != 1 {
+					t.Errorf("a CRC-32 of damaged bytes is kept")
+				}
+				s.replace(d, []byte(body))
+				s.root("GET", at+"@all.zip", nil).status(t, 200) // and keeps the CRC-32
+				s.root("GET", at+"@all.zip", nil).is(t, 200, whole["@all.zip"])
+			}
+		}
+	}
+}
+
+// cut fetches what may end too early.
+func (s *server) cut(at string) (string, error) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+at, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	// On a connection that was used before, the client would ask again.
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	return string(got), err
+}
+
+// slowly asks over a connection that holds few bytes, and reads none but the header.
+func (s *server) slowly(at string) *http.Response {
+	s.t.Helper()
+	conn := s.dial()
+	err := conn.(*net.TCPConn).SetReadBuffer(256 << 10)
+	if err == nil {
+		_, err = io.WriteString(conn, "GET "+at+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 4<<10), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp
+}
+
+// TestArchiveOfRemovedVersion: a version that is deleted and purged while it is packed
+// stays whole as long as the grace period keeps its bytes, and is cut short after that.
+func TestArchiveOfRemovedVersion(t *testing.T) {
+	s := newServer(t)
+	p := s.projectID(s.project("tool", "public"))
+	var want bytes.Buffer
+	for _, late := range []time.Duration{0, 48 * time.Hour} {
+		for i := range 24 {
+			s.root("PUT", generic(p, fmt.Sprintf("app/1.0.0/f%02d", i)), fmt.Sprint(late)+strings.Repeat(string(rune('a'+i)), 1<<20-10)).is(t, 201, created)
+		}
+		want.Reset()
+		want.WriteString(s.root("GET", generic(p, "app/1.0.0/@all.tar"), nil).body)
+		resp := s.slowly(generic(p, "app/1.0.0/@all.tar"))
+		got := make([]byte, 1000)
+		if _, err := io.ReadFull(resp.Body, got); err != nil {
+			t.Fatal(err)
+		}
+		s.root("DELETE", generic(p, "app/1.0.0"), nil).status(t, 204)
+		s.root("GET", generic(p, "app/1.0.0/@all.tar"), nil).status(t, 404)
+		for range 2 { // the first purges: the grace period begins
+			swept, err := s.registry.Sweep(t.Context(), registry.Grace)
+			if err != nil || swept.Blobs > 0 && late == 0 || s.count("packages") != 0 {
+				t.Errorf("%+v, %v; %d packages are left", swept, err, s.count("packages"))
+			}
+			s.skew += late
+		}
+		rest, err := io.ReadAll(resp.Body)
+		whole := bytes.Equal(append(got, rest...), want.Bytes())
+		if late == 0 && (err != nil || !whole) {
+			t.Errorf("%d bytes of %d, %v", len(got)+len(rest), want.Len(), err)
+		}
+		if late != 0 && (err == nil || whole) {
+			t.Errorf("%d bytes of %d came, though they were swept", len(got)+len(rest), want.Len())
+		}
+	}
+}
