@@ -219,7 +219,7 @@ func testSelectedHeaders(t *testing.T, s *server) {
 	s.redirected = false
 	p := s.projectID(s.relaxed("tool"))
 	s.root("PUT", generic(p, "a%2Bb/1.0%2Bc/d%20e/f~g"), "x").is(t, 201, created)
-	exact := s.url + generic(p, "a+b/1.0%2Bc")
+	exact := s.url + generic(p, "a%2Bb/1.0%2Bc")
 	file := generic(p, "a%2Bb/latest/d%20e/f~g")
 	want := []string{"X-Package-Version: 1.0+c", "Cache-Control: no-cache, private", "Accept-Ranges: none", "Content-Location: " + exact + "/d%20e/f~g"}
 	got := s.root("HEAD", file, nil)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -183,7 +182,7 @@ func (c *call) channelRow(channel registry.Channel) wire.Channel {
 
 // nameURL is the address of a package's versions.
 func (c *call) nameURL(projectID int64, name registry.Name) string {
-	return c.base() + prefix + "/projects/" + strconv.FormatInt(projectID, 10) + "/packages/generic/" + url.PathEscape(string(name))
+	return c.base() + prefix + "/projects/" + strconv.FormatInt(projectID, 10) + "/packages/generic/" + escapedPath(string(name))
 }
 
 // versionURL is the exact address of a version.

@@ -40,7 +40,7 @@ func (r *Registry) MoveChannel(ctx context.Context, a access.Actor, project stri
 		return v, false, fault.New(fault.Invalid, "version is missing")
 	}
 	c.Version, c.MovedAt = Version(m.Version), r.Now()
-	v.PackageVersion, isNew, err = r.Records.MoveChannel(ctx, c, r.limits().Channels, func(before *Channel, to PackageVersion) (audit.Event, error) {
+	to, isNew, err := r.Records.MoveChannel(ctx, c, r.limits().Channels, func(before *Channel, to PackageVersion) (audit.Event, error) {
 		from := ""
 		if before != nil {
 			from = string(before.Version)
@@ -54,7 +54,7 @@ func (r *Registry) MoveChannel(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return v, false, err
 	}
-	v, err = r.whole(ctx, p, v)
+	v, err = r.changed(ctx, p, to)
 	return v, isNew, err
 }
 

@@ -47,7 +47,7 @@ func (r *Registry) EditVersion(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return WholeVersion{}, err
 	}
-	return r.whole(ctx, p, WholeVersion{PackageVersion: v})
+	return r.changed(ctx, p, v)
 }
 
 func (e VersionEdit) check() error {

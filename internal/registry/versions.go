@@ -76,18 +76,27 @@ func (r *Registry) FindVersion(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return WholeVersion{}, r.notChosen(ctx, at, err)
 	}
-	return r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
+	v, err := r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
+	if err == nil && len(v.Files) > VersionFilesMost {
+		err = fault.New(fault.Unprocessable, v.words()+" has more than 10000 files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
+	}
+	return v, err
 }
 
-// whole adds the files and channels of a version.
+// changed is what a deed returns of a version: of more than VersionFilesMost files the
+// first, since the deed is done.
+func (r *Registry) changed(ctx context.Context, p Project, v PackageVersion) (WholeVersion, error) {
+	w, err := r.whole(ctx, p, WholeVersion{PackageVersion: v})
+	w.Files = w.Files[:min(len(w.Files), VersionFilesMost)]
+	return w, err
+}
+
+// whole adds the channels of a version and its files, or more than VersionFilesMost.
 func (r *Registry) whole(ctx context.Context, p Project, v WholeVersion) (WholeVersion, error) {
 	v.ProjectPath = p.FullPath
 	files, err := r.Records.VersionFiles(ctx, v.ID, VersionFilesMost+1)
 	if err != nil {
 		return v, err
-	}
-	if len(files) > VersionFilesMost {
-		return v, fault.New(fault.Unprocessable, string(v.Name)+" "+string(v.Version)+" has more than 10000 files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
 	}
 	v.Files = files
 	channels, err := r.Records.ListChannels(ctx, v.ProjectID, v.Name)
