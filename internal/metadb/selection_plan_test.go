@@ -76,7 +76,7 @@ type selectionCall struct {
 // selectionCalls are the statements on versions of manyVersions.
 func selectionCalls(t *testing.T, db *DB, projectID int64) map[string]selectionCall {
 	t.Helper()
-	semantic, _ := versions.ParseSelector("^1.4")
+	semantic := parseSelector(t, "^1.4")
 	all := versions.Semantic()
 	packageID := projectID * 1_000_000
 	calls := map[string]selectionCall{

@@ -144,14 +144,19 @@ func TestSelectorsChooseAsWorded(t *testing.T) {
 	})
 }
 
+func parseSelector(t *testing.T, text string) *versions.Selector {
+	t.Helper()
+	s, ok := versions.ParseSelector(text)
+	if !ok {
+		t.Fatalf("%q is no selector", text)
+	}
+	return &s
+}
+
 func wantChoices(t *testing.T, db *DB, projectID int64, name registry.Name, all []made) {
 	t.Helper()
 	for _, text := range []string{"latest", "^1", "^1.4", "^0.0", "^0.4", "^10", "~1", "~1.4", "~1.4.0", "1.x", "1.4.x", "0.x", "3.x"} {
-		s, ok := versions.ParseSelector(text)
-		if !ok {
-			t.Fatal(text)
-		}
-		v, err := db.SelectVersion(t.Context(), projectID, name, registry.Version(text), &s)
+		v, err := db.SelectVersion(t.Context(), projectID, name, registry.Version(text), parseSelector(t, text))
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			t.Fatal(err)
 		}

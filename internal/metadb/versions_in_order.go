@@ -55,7 +55,7 @@ func listInOrder(ctx context.Context, q sqldb.Queries, projectID int64, name reg
 	if keyless {
 		w.And("k.id < ?", after.ID)
 	}
-	rest, err := listVersions(ctx, q, &w, "k.id DESC", limit-len(found))
+	rest, err := listVersions(ctx, q, &w, "k.prerelease DESC, k.version_key DESC, k.id DESC", limit-len(found)) // the order of the index
 	return append(found, rest...), err
 }
 
