@@ -10,6 +10,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"granary/internal/client"
 	"granary/internal/fault"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
@@ -116,7 +117,7 @@ func insertMade(t *testing.T, db *DB, projectID int64, name string, all []made) 
 }
 
 // The choice of every selector is the one that the design note words, by a comparison of
-// all versions: with keys, and while the upkeep has not reached one or all of them.
+// all versions, and the client's: with keys, and while the upkeep has not reached one or all of them.
 func TestSelectorsChooseAsWorded(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		p := demo(t, db)
@@ -144,6 +145,16 @@ func TestSelectorsChooseAsWorded(t *testing.T) {
 	})
 }
 
+// asListed are versions as the client lists them.
+func asListed(all []made) (packages []client.Package) {
+	for _, m := range all {
+		if m.status != pendingDestruction {
+			packages = append(packages, client.Package{ID: m.id, Version: m.version, Status: string(m.status), Yanked: m.yanked, Final: m.final})
+		}
+	}
+	return packages
+}
+
 func parseSelector(t *testing.T, text string) *versions.Selector {
 	t.Helper()
 	s, ok := versions.ParseSelector(text)
@@ -162,6 +173,12 @@ func wantChoices(t *testing.T, db *DB, projectID int64, name registry.Name, all 
 		}
 		if want := worded(all, text); v.ID != want {
 			t.Fatalf("%s of %s is %d %s, want %d of\n%+v", text, name, v.ID, v.Version, want, all)
+		}
+		if !slices.ContainsFunc(all, func(m made) bool { return m.version == text && m.installs() }) {
+			byClient, err := client.Highest(asListed(all), text, false)
+			if err == nil && byClient.ID != v.ID || err != nil && v.ID != 0 {
+				t.Fatalf("%s of %s is %d %s, the client chooses %d, %v, of\n%+v", text, name, v.ID, v.Version, byClient.ID, err, all)
+			}
 		}
 	}
 }
