@@ -44,7 +44,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.writeJSON(w, http.StatusNotFound, errorBody("404 Not Found - the address of this server is "+s.ExternalURL))
 		return
 	}
-	if pattern, project, raw := splitGeneric(path); pattern == genericPath || pattern != "" && path == came {
+	if pattern, project, raw := splitGeneric(path); pattern == genericPath || pattern != "" && !strings.Contains(came, "//") {
 		// An empty name or version in a script leaves two slashes: that is no address of
 		// a version.
 		d.serveGeneric(w, r, pattern, project, raw)

@@ -162,6 +162,7 @@ func TestRawCharacters(t *testing.T) {
 		get(base+generic(p, "tool/^v1/f")).starts(t, 400, `package_version is invalid, package_version "^v1" must have the form X.Y.Z`)
 		get(base+generic(p, `tool/1.0.0/a|b`)).starts(t, 400, "file_name is invalid")
 		get(base+generic("root%2Fother", "tool/^1.4/f")).must(t, 401)
+		get(base+generic(p, "tool/^1.4")).is(t, 404, `{"message":"404 Not Found - no version of tool is ^1.4"}`)
 		get(base+generic("root%2Fother", "tool/^v1/f")).must(t, 400)
 		get(base+generic("root/tool", "tool/^1.4/f")).starts(t, 404, "404 Not Found - the path of the project came with a plain slash")
 	}

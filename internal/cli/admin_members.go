@@ -63,6 +63,9 @@ func (a *admin) grant(verb, short string, how func(members string, u wire.User, 
 		if !known {
 			return usagef("the role is %q: want %s", args[2], strings.Join(slices.Sorted(maps.Keys(roles())), ", "))
 		}
+		if err := checkExpires(expires); err != nil {
+			return err
+		}
 		members, err := a.below(ctx, args[0], "members")
 		if err != nil {
 			return err

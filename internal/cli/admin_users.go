@@ -30,6 +30,9 @@ func (a *admin) userCreate() *cobra.Command {
 	var name, email string
 	var administrator bool
 	cmd := a.command("create USERNAME --email ADDRESS", "Make a user", 1, func(ctx context.Context, args []string) error {
+		if email == "" {
+			return usagef("the user's address is missing; want --email ADDRESS")
+		}
 		form := url.Values{
 			"username": {args[0]}, "name": {name}, "email": {email}, "admin": {strconv.FormatBool(administrator)},
 			"force_random_password": {"true"}, // the API requires it, though there are no passwords
@@ -172,10 +175,17 @@ func (a *admin) tokenCreate() *cobra.Command {
 	return cmd
 }
 
-// checkExpires looks at the day of --expires, "" for none, before anything is asked.
+// checkExpires looks at the day of --expires, "" for none, before anything is asked. A
+// day that has begun would make a token that is expired already.
 func checkExpires(day string) error {
-	if _, err := time.Parse(wire.DateLayout, day); day != "" && err != nil {
+	end, err := time.Parse(wire.DateLayout, day)
+	switch {
+	case day == "":
+		return nil
+	case err != nil:
 		return usagef("--expires is %q: want a day such as 2030-12-31", day)
+	case !end.After(time.Now()):
+		return usagef("--expires is %q: want a day after today", day)
 	}
 	return nil
 }
