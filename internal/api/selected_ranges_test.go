@@ -1,9 +1,13 @@
 package api_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+
+	"granary/internal/registry"
+	"granary/internal/versions"
 )
 
 // TestSelectedRanges: a part of what a selector leads to is sent only to a client that
@@ -140,3 +144,31 @@ func TestMovingSelector(t *testing.T) {
 	}
 }
 
+// goneBetween are records in which a version is deleted after a selector chose it.
+type goneBetween struct {
+	registry.Records
+	remove func()
+}
+
+func (r *goneBetween) ChooseVersion(ctx context.Context, projectID int64, name registry.Name, text registry.Version, s versions.Selector) (registry.Version, error) {
+	chosen, err := r.Records.ChooseVersion(ctx, projectID, name, text, s)
+	if remove := r.remove; remove != nil {
+		r.remove = nil
+		remove()
+	}
+	return chosen, err
+}
+
+// TestSelectedVersionIsDeleted: if the version goes before its file is found, the next one
+// is chosen.
+func TestSelectedVersionIsDeleted(t *testing.T) {
+	s := newServer(t)
+	p := s.projectID(s.project("tool", "public"))
+	s.versionsIn(p, "app", "1.0.0", "1.1.0")
+	records := &goneBetween{Records: s.registry.Records}
+	s.registry.Records = records
+	records.remove = func() { s.root("DELETE", generic(p, "app/1.1.0"), nil).status(t, 204) }
+	s.do("GET", generic(p, "app/latest/f"), nil).header(t, "X-Package-Version: 1.0.0").is(t, 200, "1.0.0")
+	records.remove = func() { s.root("DELETE", generic(p, "app/1.0.0"), nil).status(t, 204) }
+	s.do("GET", generic(p, "app/latest/f"), nil).is(t, 404, `{"message":"404 Not Found - no version of app is latest"}`)
+}

@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"granary/internal/fault"
 	"granary/internal/registry"
@@ -132,6 +134,21 @@ func TestChannelConditions(t *testing.T) {
 	s.root("DELETE", generic(p, "app/2.0.0"), nil).status(t, 204)
 	put("1.0.0", `If-Match: "2.0.0"`).must(t, 200) // it led there, to nothing
 	s.selects(p, "app", "@stable", "1.0.0")
+}
+
+// TestVersionIsDeletedUnlessChanged: a date holds for the version, as for the package.
+func TestVersionIsDeletedUnlessChanged(t *testing.T) {
+	s := newServer(t)
+	p := s.projectID(s.project("tool", "private"))
+	s.versionsIn(p, "app", "1.0.0", "2.0.0")
+	s.edit(p, "app/2.0.0", map[string]any{"status": "hidden"})
+	at := generic(p, "app/1.0.0")
+	s.do("DELETE", at, nil, "PRIVATE-TOKEN: "+rootToken, "If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT").status(t, 412)
+	s.root("GET", at+"/f", nil).is(t, 200, "1.0.0")
+	s.do("DELETE", at, nil, "PRIVATE-TOKEN: "+rootToken, "If-Unmodified-Since: "+time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)).is(t, 204, "")
+	s.root("DELETE", at, nil).status(t, 404)
+	s.root("DELETE", generic(p, "app/2.0.0"), nil).is(t, 204, "") // a hidden one, too
+	s.root("GET", generic(p, "app/2.0.0/f"), nil).status(t, 404)
 }
 
 // TestChannelLimit: a package has so many channels, and then is full.
