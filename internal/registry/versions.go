@@ -23,9 +23,6 @@ type PackageVersion struct {
 	Channels    []string
 }
 
-// selectable reports whether selectors and channels may lead to the version.
-func (v PackageVersion) selectable() bool { return v.Shown() && v.YankedAt == nil }
-
 // VersionFile is the newest file of its name in a version.
 type VersionFile struct {
 	ID        int64
