@@ -121,6 +121,7 @@ func TestManyFilesOfAVersion(t *testing.T) {
 	}
 	s.exec(insert + `'file-1', 'default', 1 FROM package_files f WHERE f.file_name = 'f'`)
 	for _, rest := range []string{"1.0.0", "latest", "1.0.0/@all.tar", "1.0.0/@all.zip", "1.0.0/@all.tar.zst", "1.0.0/@SHA256SUMS"} {
+		s.root("HEAD", generic(p, "app/"+rest), nil).status(t, 422)
 		got := s.root("GET", generic(p, "app/"+rest), nil)
 		if got.StatusCode != 422 || !strings.Contains(got.body, "app 1.0.0 has more than 10000 files; ask for them one by one") {
 			t.Errorf("%s: %d %.200s", rest, got.StatusCode, got.body)
