@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"strings"
 
@@ -52,5 +53,5 @@ func (s *Server) OnStep(f func(n int)) { s.stepped = f }
 // OtherSettings are those of GitLab that an edit of a project ignores.
 func OtherSettings() []string { return otherSettings() }
 
-// Compressing holds an entry for each archive that is compressed now.
-func (s *Server) Compressing() chan struct{} { return s.compressing }
+// OutOfTurn is the writer of an archive that is compressed.
+func OutOfTurn(w io.Writer, turns chan struct{}) io.Writer { return outOfTurn{w, turns} }

@@ -18,6 +18,7 @@ func (c *call) sendSelected(content *registry.Content) error {
 	at := *content.Selected
 	exact := c.nameURL(content.ProjectID, at.Name) + "/" + escapedPath(string(at.Version)) + "/" + escapedPath(at.File.Path())
 	tag := `"` + content.Digest.String() + `"`
+	content.Twin = true // the file of another version may have the same date
 	whole, err := c.wholeOf(tag, exact, string(at.Version), func() bool { return wantsBytes(c.r, content.File, changedAt(content.File)) })
 	if err != nil {
 		return err
@@ -32,22 +33,28 @@ func (c *call) sendSelected(content *registry.Content) error {
 // wholeOf judges the Range header of a request whose address has a selector, for content
 // of this strong ETag. It reports whether to ignore the header: "bytes=0-" asks for the
 // whole file, and a condition that does not name the ETag does not hold. Precondition if
-// the client continues a download without naming it.
+// the client continues a download without naming it; exact is where it can, "" for
+// nowhere.
 func (c *call) wholeOf(tag, exact, version string, wanted func() bool) (bool, error) {
-	field, ifRange := c.r.Header.Get("Range"), c.r.Header.Get("If-Range")
+	ifRange := c.r.Header.Get("If-Range")
+	unit, set, _ := strings.Cut(c.r.Header.Get("Range"), "=")
 	switch {
-	case field == "" || c.r.Method != http.MethodGet:
-		return false, nil
+	case strings.ToLower(strings.TrimSpace(unit)) != "bytes" || c.r.Method != http.MethodGet:
+		return false, nil // none, or one that nobody heeds
 	case ifRange != "":
 		return ifRange != tag, nil
 	case names(c.r.Header["If-Match"], tag):
 		return false, nil
-	case strings.ReplaceAll(field, " ", "") == "bytes=0-":
+	case strings.TrimSpace(set) == "0-":
 		return true, nil
 	case !wanted():
 		return true, nil // 304, or 412 by another condition
 	}
-	return false, fault.New(fault.Precondition, c.raw.Version+" is "+version+" now; resume at "+exact+", or start over")
+	text := c.raw.Version + " is " + version + " now; start over"
+	if exact != "" {
+		text = c.raw.Version + " is " + version + " now; resume at " + exact + ", or start over"
+	}
+	return false, fault.New(fault.Precondition, text)
 }
 
 // names reports whether a list of entity tags has this one.

@@ -123,12 +123,14 @@ func TestChannelConditions(t *testing.T) {
 	fields(t, put("1.0.0", "X-None: ").must(t, 200), map[string]string{"version": "1.0.0"})
 	put("1.0.0", `If-Match: "1.0.0"`).must(t, 200)
 	put("2.0.0", `If-Match: "2.0.0"`).is(t, 412, `{"message":"412 Precondition Failed - the channel leads to 1.0.0"}`)
-	for _, bad := range []string{"1.0.0", `"1.0.0", "2.0.0"`, `W/"1.0.0"`, `"`, `""`, "*"} {
+	for _, bad := range []string{"1.0.0", `"1.0.0", "2.0.0"`, `W/"1.0.0"`, `"`, `""`} {
 		put("2.0.0", "If-Match: "+bad).starts(t, 400, "400 Bad request - If-Match is invalid")
 	}
+	put("2.0.0", "If-None-Match: *").is(t, 412, `{"message":"412 Precondition Failed - the channel leads to 1.0.0"}`)
 	if n := s.count("audit_events"); n != told {
 		t.Errorf("%d events, want %d", n, told)
 	}
+	put("1.0.0", "If-Match: *").must(t, 200)
 	put("2.0.0", `If-Match: "1.0.0"`).must(t, 200)
 	s.selects(p, "app", "@stable", "2.0.0")
 	s.root("DELETE", generic(p, "app/2.0.0"), nil).status(t, 204)

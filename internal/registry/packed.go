@@ -35,16 +35,14 @@ func (v WholeVersion) Changed() (newest time.Time) {
 	return newest
 }
 
-// Entries are the version's files as those of an archive. summed reports whether the
-// CRC-32 of each is known.
-func (v WholeVersion) Entries() (entries []archive.Entry, summed bool) {
-	entries, summed = make([]archive.Entry, len(v.Files)), true
+// Entries are the version's files as those of an archive.
+func (v WholeVersion) Entries() []archive.Entry {
+	entries := make([]archive.Entry, len(v.Files))
 	changed := v.Changed()
 	for i, f := range v.Files {
 		entries[i] = archive.Entry{Path: f.Name.Path(), Size: f.Size, CRC32: f.CRC32, Changed: changed}
-		summed = summed && f.Summed
 	}
-	return entries, summed
+	return entries
 }
 
 // OpenEach opens the files of a version as an archive reads them. They are those that
@@ -85,10 +83,26 @@ func (r *Registry) OpenEach(ctx context.Context, v WholeVersion, verify bool) ar
 	}
 }
 
-// KeepCRC32 records the CRC-32 of a file whose bytes were compared with its digest. That
-// it fails matters to nobody: the next archive computes it again.
-func (r *Registry) KeepCRC32(ctx context.Context, f VersionFile, crc uint32) {
-	_ = r.Records.KeepCRC32(ctx, f.Digest, crc)
+// Sum computes the CRC-32 of the files that have none on record, since an older server
+// published them, and records it. It reads each of these files once, to its end.
+func (r *Registry) Sum(ctx context.Context, v WholeVersion) error {
+	entries := v.Entries()
+	open := r.OpenEach(ctx, v, true)
+	for i := range v.Files {
+		f := &v.Files[i]
+		if f.Summed {
+			continue
+		}
+		crc, err := archive.CRC32(&entries[i], i, open)
+		if err == nil {
+			err = r.Records.KeepCRC32(ctx, f.Digest, crc)
+		}
+		if err != nil {
+			return err
+		}
+		f.CRC32, f.Summed = crc, true
+	}
+	return nil
 }
 
 // PackedDigest names the bytes of a kind of archive, such as "tar": they follow from the

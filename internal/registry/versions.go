@@ -73,6 +73,7 @@ func (r *Registry) FindVersion(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return WholeVersion{}, r.notChosen(ctx, at, err)
 	}
+	r.hideAuthors(a, at.Project, &found)
 	v, err := r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
 	if err == nil && len(v.Files) > VersionFilesMost {
 		err = fault.New(fault.Unprocessable, v.words()+" has more than 10000 files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
@@ -140,6 +141,7 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 	all.Channels, err = r.Records.ListChannels(ctx, at.ProjectID, at.Name)
 	for i := range all.Versions {
 		v := &all.Versions[i]
+		r.hideAuthors(a, at.Project, v)
 		for _, c := range all.Channels {
 			if c.Version == v.Version {
 				v.Channels = append(v.Channels, c.Name)
@@ -147,6 +149,14 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 		}
 	}
 	return all, err
+}
+
+// hideAuthors leaves out who published a version, for actors that may install packages and
+// not list them: they may be strangers.
+func (r *Registry) hideAuthors(a access.Actor, p Project, v *PackageVersion) {
+	if r.Rules.Check(a, p.Standing, access.ListPackages) != access.Allowed {
+		v.Creator, v.CreatorID, v.Pipeline = "", 0, nil
+	}
 }
 
 // readAt is what an address names that an actor may read.
