@@ -41,6 +41,7 @@ type Server struct {
 	Writes        *throttle.Throttle               // of requests by user to routes that write, except administrators'; nil for no limit
 
 	Answers        *throttle.Budget // memory of large answers; nil for no limit
+	Compression    *throttle.Budget // memory of archives that are compressed; nil for no limit
 	Bodies         *throttle.Budget // memory of large bodies with parameters; nil for no limit
 	AnswerWait     time.Duration    // longest wait for memory; 0 for 10 s
 	AnswerPatience time.Duration    // longest wait for a client that reads nothing of its answer; 0 for 10 s
@@ -48,7 +49,7 @@ type Server struct {
 	known *access.Actor                      // acts in every request; nil if credentials say who acts
 	asked func(r *http.Request, name string) // called for every parameter that a deed reads; nil except in tests
 
-	compressing chan struct{} // holds an entry for each archive that is compressed now
+	compressing chan struct{} // holds an entry for each archive that is compressed at this moment
 
 	stepped func(n int) // called with the bytes of each step of an answer; nil except in tests
 }
@@ -88,6 +89,6 @@ func (s *Server) Handler() http.Handler {
 // the command line of the server's machine. It must never be served on a network.
 func (s *Server) As(a access.Actor) http.Handler {
 	as := *s
-	as.known, as.Answers, as.Bodies, as.Probes = &a, nil, nil, Probes{}
+	as.known, as.Answers, as.Bodies, as.Compression, as.Probes = &a, nil, nil, nil, Probes{}
 	return as.Handler()
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"strings"
 
@@ -51,3 +52,6 @@ func (s *Server) OnStep(f func(n int)) { s.stepped = f }
 
 // OtherSettings are those of GitLab that an edit of a project ignores.
 func OtherSettings() []string { return otherSettings() }
+
+// OutOfTurn is the writer of an archive that is compressed.
+func OutOfTurn(w io.Writer, turns chan struct{}) io.Writer { return outOfTurn{w, turns} }

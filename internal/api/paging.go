@@ -176,8 +176,11 @@ func (c *call) openQuery() url.Values {
 
 // setNext sets the Link header of lists that page by a cursor. A client takes a page
 // without it for the last one.
-func (c *call) setNext(q url.Values) error {
-	next := links{pageLink(c.base()+c.r.URL.EscapedPath()+"?"+q.Encode(), "next")}.header()
+func (c *call) setNext(q url.Values) error { return c.setNextAt(c.base()+c.r.URL.EscapedPath(), q) }
+
+// setNextAt is setNext for a list at another address than this request's.
+func (c *call) setNextAt(at string, q url.Values) error {
+	next := links{pageLink(at+"?"+q.Encode(), "next")}.header()
 	if next == nil {
 		return fault.New(fault.Invalid, "the parameters are too long in total (maximum is "+strconv.Itoa(maxNext)+" bytes)")
 	}

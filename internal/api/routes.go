@@ -200,14 +200,14 @@ func packageRoutes() []route {
 	every := auth.Doors{JobTokens: true, DeployTokens: true, Basic: true}
 	install := way{doors: every, body: noBody, order: parametersFirst, logsIn: true}
 	publish := way{doors: every, body: fileBody, order: credentialFirst, logsIn: true}
-	manage := way{doors: every, logsIn: true}
+	manage, destroy := way{doors: every, logsIn: true}, way{doors: jobs.doors, logsIn: true}
 	return []route{
 		{"GET", genericPath, access.ReadPackages, install, getFile},
 		{"PUT", genericPath, access.PublishPackage, publish, putFile},
 		{"GET", genericName, access.ReadPackages, install, listNameVersions},
 		{"GET", genericVersion, access.ReadPackages, install, getPackageVersion},
-		{"PATCH", genericVersion, access.DestroyPackage, manage, editPackageVersion},
-		{"DELETE", genericVersion, access.DestroyPackage, manage, deletePackageVersion},
+		{"PATCH", genericVersion, access.DestroyPackage, destroy, editPackageVersion},
+		{"DELETE", genericVersion, access.DestroyPackage, destroy, deletePackageVersion},
 		{"PUT", genericChannel, access.PublishPackage, manage, setChannel},
 		{"DELETE", genericChannel, access.PublishPackage, manage, removeChannel},
 

@@ -18,6 +18,7 @@ func (c *call) sendSelected(content *registry.Content) error {
 	at := *content.Selected
 	exact := c.nameURL(content.ProjectID, at.Name) + "/" + escapedPath(string(at.Version)) + "/" + escapedPath(at.File.Path())
 	tag := `"` + content.Digest.String() + `"`
+	content.Twin = true // the file of another version may have the same date
 	whole, err := c.wholeOf(tag, exact, string(at.Version), func() bool { return wantsBytes(c.r, content.File, changedAt(content.File)) })
 	if err != nil {
 		return err
@@ -32,27 +33,37 @@ func (c *call) sendSelected(content *registry.Content) error {
 // wholeOf judges the Range header of a request whose address has a selector, for content
 // of this strong ETag. It reports whether to ignore the header: "bytes=0-" asks for the
 // whole file, and a condition that does not name the ETag does not hold. Precondition if
-// the client continues a download without naming it.
+// the client continues a download without naming it; exact is where it can, "" for
+// nowhere.
 func (c *call) wholeOf(tag, exact, version string, wanted func() bool) (bool, error) {
-	field, ifRange := c.r.Header.Get("Range"), c.r.Header.Get("If-Range")
+	set, ifRange := byteRange(c.r), c.r.Header.Get("If-Range")
 	switch {
-	case field == "" || c.r.Method != http.MethodGet:
+	case set == "":
 		return false, nil
 	case ifRange != "":
 		return ifRange != tag, nil
 	case names(c.r.Header["If-Match"], tag):
 		return false, nil
-	case !continues(c.r) || !wanted():
-		return true, nil // the whole file; 304, or 412 by another condition
+	case set == "0-":
+		return true, nil
+	case !wanted():
+		return true, nil // 304, or 412 by another condition
 	}
-	return false, fault.New(fault.Precondition, c.raw.Version+" is "+version+" now; resume at "+exact+", or start over")
+	text := c.raw.Version + " is " + version + " now; start over"
+	if exact != "" {
+		text = c.raw.Version + " is " + version + " now; resume at " + exact + ", or start over"
+	}
+	return false, fault.New(fault.Precondition, text)
 }
 
-// continues reports whether a request asks for the rest of a file without naming the file.
-// "bytes=0-" asks for the whole file.
-func continues(r *http.Request) bool {
-	field := r.Header.Get("Range")
-	return field != "" && r.Method == http.MethodGet && r.Header.Get("If-Range") == "" && strings.ReplaceAll(field, " ", "") != "bytes=0-"
+// byteRange is which bytes a GET asks for: "5-9", "" if it names none, or only in a unit
+// that nobody heeds.
+func byteRange(r *http.Request) string {
+	unit, set, _ := strings.Cut(r.Header.Get("Range"), "=")
+	if strings.ToLower(strings.TrimSpace(unit)) != "bytes" || r.Method != http.MethodGet {
+		return ""
+	}
+	return strings.TrimSpace(set)
 }
 
 // names reports whether a list of entity tags has this one.

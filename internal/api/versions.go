@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -43,19 +42,22 @@ func listNameVersions(c *call) error {
 	if all.Next != nil {
 		q := c.openQuery()
 		q.Set("cursor", strconv.FormatInt(all.Next.ID, 10)+":"+string(all.Next.Version))
-		if err := c.setNext(q); err != nil {
+		if err := c.setNextAt(c.nameURL(all.ProjectID, all.Name), q); err != nil {
 			return err
 		}
 	}
 	return c.ok(w)
 }
 
+// maxCursor is how many characters a cursor may have: an id, a colon and a version.
+const maxCursor = 300
+
 // versionCursor reads the parameter cursor, which the Link header of a page has.
 func (c *call) versionCursor() (*registry.VersionCursor, error) {
 	c.params = newParams()
 	c.params.values = c.r.URL.Query()
 	c.listen()
-	text := c.params.str("cursor")
+	text := c.params.upTo(maxCursor).str("cursor")
 	if err := c.params.err(); err != nil || text == "" {
 		return nil, err
 	}
@@ -69,8 +71,14 @@ func (c *call) versionCursor() (*registry.VersionCursor, error) {
 
 // editPackageVersion yanks, deprecates or hides a version, or undoes that.
 func editPackageVersion(c *call) error {
-	p := c.params.upTo(maxReasonText)
+	if err := c.noTag(); err != nil {
+		return err
+	}
+	p := c.params.upTo(registry.MaxReason)
 	edit := registry.VersionEdit{Yanked: p.optionalBoolean("yanked"), Reason: p.given("reason"), Deprecated: p.optional("deprecated")}
+	if edit.Deprecated != nil && *edit.Deprecated == "false" { // JSON false, as for yanked
+		edit.Deprecated = new("")
+	}
 	if status := registry.Status(p.choice("status", "default", "hidden")); status != "" {
 		edit.Status = &status
 	}
@@ -84,10 +92,18 @@ func editPackageVersion(c *call) error {
 	return c.wholeVersion(http.StatusOK, v)
 }
 
-// maxReasonText is more than the registry accepts, so that its words are the refusal.
-const maxReasonText = 2048
+// noTag is Precondition if a request requires an entity tag of a version: it has none.
+func (c *call) noTag() error {
+	if tag := header(c.r.Header, "If-Match"); tag != "" && tag != "*" {
+		return fault.New(fault.Precondition, "a version has no ETag")
+	}
+	return nil
+}
 
 func deletePackageVersion(c *call) error {
+	if err := c.noTag(); err != nil {
+		return err
+	}
 	if err := c.s.Registry.DeleteVersion(c.r.Context(), c.actor, c.ref, c.raw, unmodifiedSince(c.r)); err != nil {
 		return err
 	}
@@ -95,13 +111,16 @@ func deletePackageVersion(c *call) error {
 }
 
 // setChannel makes a channel lead to a version. If-Match has the version, in quotes, that
-// it must lead to now.
+// it must lead to now, or "*" for any; "If-None-Match: *" wants a new channel.
 func setChannel(c *call) error {
 	move := registry.ChannelMove{Version: c.params.required("version")}
 	if err := c.params.err(); err != nil {
 		return err
 	}
-	if tag := header(c.r.Header, "If-Match"); tag != "" {
+	move.OnlyNew = header(c.r.Header, "If-None-Match") == "*"
+	if tag := header(c.r.Header, "If-Match"); tag == "*" {
+		move.If = &tag
+	} else if tag != "" {
 		version, quoted := strings.CutPrefix(tag, `"`)
 		version, ended := strings.CutSuffix(version, `"`)
 		if !quoted || !ended || version == "" || strings.ContainsAny(version, `", `) {
@@ -183,7 +202,7 @@ func (c *call) channelRow(channel registry.Channel) wire.Channel {
 
 // nameURL is the address of a package's versions.
 func (c *call) nameURL(projectID int64, name registry.Name) string {
-	return c.base() + prefix + "/projects/" + strconv.FormatInt(projectID, 10) + "/packages/generic/" + url.PathEscape(string(name))
+	return c.base() + prefix + "/projects/" + strconv.FormatInt(projectID, 10) + "/packages/generic/" + escapedPath(string(name))
 }
 
 // versionURL is the exact address of a version.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
 	"time"
 
@@ -78,8 +77,7 @@ func sendSums(c *call, p packed) error {
 
 // sendTar answers with a tar of all files.
 func sendTar(c *call, p packed) error {
-	entries, _ := p.Entries()
-	tar, err := archive.NewTar(entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	tar, err := archive.NewTar(p.Entries(), c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
 	if err != nil {
 		return err
 	}
@@ -87,53 +85,24 @@ func sendTar(c *call, p packed) error {
 	return c.sendRanges(p, p.PackedDigest("tar"), tar.Size(), tar)
 }
 
-// sendZip answers with a zip of all files. Its size and ranges are known if all CRC-32
-// are; otherwise they are computed and kept.
+// sendZip answers with a zip of all files, which begins with their CRC-32.
 func sendZip(c *call, p packed) error {
-	entries, summed := p.Entries()
-	if summed {
-		zip, err := archive.NewZip(entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = zip.Close() }() // it was only read
-		return c.sendRanges(p, p.PackedDigest("zip"), zip.Size(), zip)
+	if err := c.s.Registry.Sum(c.r.Context(), p.WholeVersion); err != nil {
+		return err
 	}
-	return c.sendStream(p, func(w io.Writer) error {
-		return archive.StreamZip(w, entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, true), func(i int, crc uint32) {
-			c.s.Registry.KeepCRC32(c.r.Context(), p.Files[i], crc)
-		})
-	})
-}
-
-// sendZstd answers with a compressed tar of all files. Compression takes a core, so that
-// there is one for each at most.
-func sendZstd(c *call, p packed) error {
-	entries, _ := p.Entries()
-	tar, err := archive.NewTar(entries, c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	zip, err := archive.NewZip(p.Entries(), c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tar.Close() }() // it was only read
-	if c.r.Method == http.MethodGet {
-		select {
-		case c.s.compressing <- struct{}{}:
-			defer func() { <-c.s.compressing }()
-		default:
-			return fault.New(fault.Unavailable, "too many archives are being compressed; try again later, or ask for @all.tar")
-		}
-	}
-	return c.sendStream(p, func(w io.Writer) error { return archive.StreamZstd(w, tar) })
+	defer func() { _ = zip.Close() }() // it was only read
+	return c.sendRanges(p, p.PackedDigest("zip"), zip.Size(), zip)
 }
-
-// mostCompressing is how many archives are compressed at once.
-func mostCompressing() int { return runtime.GOMAXPROCS(0) }
 
 // sendRanges answers with a whole file of known bytes, or parts of it.
 func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content io.ReadSeeker) error {
 	tag := `"` + digest.String() + `"`
 	if p.Selected {
-		whole, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return true })
+		whole, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return !matches(c.r, tag) })
 		if err != nil {
 			return err
 		}
@@ -153,16 +122,20 @@ func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content 
 func (c *call) sendStream(p packed, write func(io.Writer) error) error {
 	tag := `W/"` + p.PackedDigest(p.kind.extension).String() + `"`
 	if p.Selected {
-		if _, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return true }); err != nil {
+		if _, err := c.wholeOf(tag, "", string(p.Version), func() bool { return !matches(c.r, tag) }); err != nil {
 			return err
 		}
 		c.underSelector(string(p.Version), p.at)
-	} else if continues(c.r) && !matches(c.r, tag) {
+	} else if set := byteRange(c.r); set != "" && set != "0-" && c.r.Header.Get("If-Range") == "" && !matches(c.r, tag) {
 		return fault.New(fault.Precondition, c.raw.File+" is made while it is sent and cannot be continued; start over, or ask for @all.tar")
 	}
 	c.wholeHeaders(p, tag)
 	h := c.w.Header()
 	h["Accept-Ranges"] = []string{"none"}
+	if lines := c.r.Header["If-Match"]; len(lines) > 0 && lines[0] != "*" { // the comparison is strong
+		c.w.WriteHeader(http.StatusPreconditionFailed)
+		return nil
+	}
 	if matches(c.r, tag) {
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -180,8 +153,8 @@ func (c *call) sendStream(p packed, write func(io.Writer) error) error {
 
 // matches reports whether If-None-Match has the tag; the comparison is weak.
 func matches(r *http.Request, tag string) bool {
-	lines := r.Header["If-None-Match"]
-	return len(lines) > 0 && (lines[0] == "*" || names(lines, tag))
+	lines, strong := r.Header["If-None-Match"], strings.TrimPrefix(tag, "W/")
+	return len(lines) > 0 && (lines[0] == "*" || names(lines, strong) || names(lines, "W/"+strong))
 }
 
 // wholeHeaders sets the headers of a file that is made of a version.

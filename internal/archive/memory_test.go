@@ -51,7 +51,6 @@ func TestArchiveMemory(t *testing.T) {
 	}
 	hold("tar", limit, read(NewTar))
 	hold("zip", limit, read(NewZip))
-	hold("streamed zip", limit, func() error { return StreamZip(io.Discard, entries, open, func(int, uint32) {}) })
 	hold("tar.zst", limit+3<<20, func() error {
 		r, err := NewTar(entries, open)
 		if err != nil {

@@ -9,18 +9,16 @@ import (
 
 // The numbers of the format, by the specification of its format (APPNOTE 6.3.10).
 const (
-	zipLocal      = 0x04034b50
-	zipDescriptor = 0x08074b50
-	zipCentral    = 0x02014b50
-	zip64End      = 0x06064b50
-	zip64Locator  = 0x07064b50
-	zipEnd        = 0x06054b50
+	zipLocal     = 0x04034b50
+	zipCentral   = 0x02014b50
+	zip64End     = 0x06064b50
+	zip64Locator = 0x07064b50
+	zipEnd       = 0x06054b50
 
 	zipVersion    = 20 // folders in names
 	zip64Version  = 45
 	zipUnix       = 3 << 8 // made by Unix: attributes hold a mode
 	zipMode       = 0o100644 << 16
-	zipLater      = 1 << 3 // flag: size and CRC follow the file
 	zipUTF8       = 1 << 11
 	zip64Extra    = 0x0001
 	zipTimeExtra  = 0x5455 // seconds in UTC; without it a reader takes the time for a local one
@@ -41,7 +39,7 @@ func NewZip(entries []Entry, open Opener) (*Reader, error) {
 	starts := make([]int64, 0, 3*n+2)
 	at := int64(0)
 	for i := range entries {
-		header, err := zipHeader(&entries[i], 0)
+		header, err := zipHeader(&entries[i])
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +48,7 @@ func NewZip(entries []Entry, open Opener) (*Reader, error) {
 	}
 	for i := range entries {
 		starts = append(starts, at)
-		at += int64(len(zipRecord(&entries[i], 0, starts[2*i])))
+		at += int64(len(zipRecord(&entries[i], starts[2*i])))
 	}
 	starts = append(starts, at)
 	starts = append(starts, at+int64(len(zipTail(n, starts[2*n], at))))
@@ -63,27 +61,19 @@ func zipFrame(entries []Entry, starts []int64, segment int) []byte {
 	n := len(entries)
 	switch {
 	case segment < 2*n:
-		header, _ := zipHeader(&entries[segment/2], 0) // NewZip made it once
+		header, _ := zipHeader(&entries[segment/2]) // NewZip made it once
 		return header
 	case segment < 3*n:
 		i := segment - 2*n
-		return zipRecord(&entries[i], 0, starts[2*i])
+		return zipRecord(&entries[i], starts[2*i])
 	}
 	return zipTail(n, starts[2*n], starts[3*n])
 }
 
-// zipHeader is the header before a file. With the flag zipLater it has no CRC and no
-// sizes; a large file has its sizes in either case, and a descriptor with 64 bits.
-func zipHeader(e *Entry, flags uint16) ([]byte, error) {
+// zipHeader is the header before a file.
+func zipHeader(e *Entry) ([]byte, error) {
 	if len(e.Path) > zipNameLength || e.Size < 0 {
 		return nil, fmt.Errorf("a zip cannot hold a file of %d bytes whose path has %d: a path may have %d", e.Size, len(e.Path), zipNameLength)
-	}
-	crc, size := e.CRC32, uint32(min(e.Size, zip64Size))
-	if flags&zipLater != 0 {
-		crc = 0
-		if !isLarge(e) {
-			size = 0
-		}
 	}
 	extra := zipTime(e)
 	if isLarge(e) {
@@ -91,14 +81,14 @@ func zipHeader(e *Entry, flags uint16) ([]byte, error) {
 	}
 	le := binary.LittleEndian
 	b := le.AppendUint32(nil, zipLocal)
-	b = appendCommon(b, e, flags, crc, size, isLarge(e))
+	b = appendCommon(b, e, isLarge(e))
 	b = le.AppendUint16(b, uint16(len(e.Path)))
 	b = le.AppendUint16(b, uint16(len(extra)))
 	return append(append(b, e.Path...), extra...), nil
 }
 
 // zipRecord is the central directory's record of an entry whose header is at an offset.
-func zipRecord(e *Entry, flags uint16, offset int64) []byte {
+func zipRecord(e *Entry, offset int64) []byte {
 	large := isLarge(e) || offset >= zip64Size
 	extra := zipTime(e)
 	switch {
@@ -112,7 +102,7 @@ func zipRecord(e *Entry, flags uint16, offset int64) []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint32(nil, zipCentral)
 	b = le.AppendUint16(b, zipUnix|needed(large))
-	b = appendCommon(b, e, flags, e.CRC32, uint32(min(e.Size, zip64Size)), large)
+	b = appendCommon(b, e, large)
 	b = le.AppendUint16(b, uint16(len(e.Path)))
 	b = le.AppendUint16(b, uint16(len(extra)))
 	b = append(b, make([]byte, 2+2+2)...) // no comment, disk 0, no internal attributes
@@ -122,15 +112,16 @@ func zipRecord(e *Entry, flags uint16, offset int64) []byte {
 }
 
 // appendCommon appends what header and record have in common.
-func appendCommon(b []byte, e *Entry, flags uint16, crc, size uint32, large bool) []byte {
+func appendCommon(b []byte, e *Entry, large bool) []byte {
 	le := binary.LittleEndian
 	date, clock := dosTime(zipSeconds(e))
 	b = le.AppendUint16(b, needed(large))
-	b = le.AppendUint16(b, zipUTF8|flags)
+	b = le.AppendUint16(b, zipUTF8)
 	b = le.AppendUint16(b, 0) // stored
 	b = le.AppendUint16(b, clock)
 	b = le.AppendUint16(b, date)
-	b = le.AppendUint32(b, crc)
+	b = le.AppendUint32(b, e.CRC32)
+	size := uint32(min(e.Size, zip64Size))
 	b = le.AppendUint32(b, size)
 	return le.AppendUint32(b, size)
 }

@@ -56,7 +56,11 @@ func newPull(env Env) *cobra.Command {
 			}
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return ended(ctx, p.run(ctx, args), "run the same command again: it goes on from there")
+			advice := "run the same command again: it goes on from there"
+			if p.archive != "" {
+				advice = "run the same command again: an archive begins anew"
+			}
+			return ended(ctx, p.run(ctx, args), advice)
 		},
 	}
 	p.addFlags(cmd)

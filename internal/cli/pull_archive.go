@@ -65,8 +65,12 @@ func (p *pull) toArchive(ctx context.Context, words []string) error {
 
 // saveArchive puts the archive in the file of --output.
 func (p *pull) saveArchive(ctx context.Context, a client.Archive) (size int64, err error) {
-	if info, err := os.Stat(p.dir); err == nil && info.IsDir() {
+	// The file is replaced, and what is no file must not be: /dev/stdout, a FIFO, a link.
+	switch info, err := os.Lstat(p.dir); {
+	case err == nil && info.IsDir():
 		return 0, usagef("--output is the directory %s: want the name of a file", p.dir)
+	case err == nil && !info.Mode().IsRegular():
+		return 0, usagef("--output %s is no regular file: leave --output out to write to standard output", p.dir)
 	}
 	dir := filepath.Dir(p.dir)
 	if err := os.MkdirAll(dir, 0o777); err != nil {

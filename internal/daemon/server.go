@@ -87,6 +87,7 @@ func (s *server) furnish(cfg config.Config, version string) {
 		Releases:    &releases.Service{Store: s.db, Places: s.projects, Now: time.Now},
 		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg), ClientIP: httpd.ClientIP,
 		Answers:       throttle.NewBudget(api.AnswersMemory, api.AnswersEach),
+		Compression:   throttle.NewBudget(api.CompressionMemory, api.CompressionEach),
 		Bodies:        throttle.NewBudget(api.BodiesMemory, api.BodiesEach),
 		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
 		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),

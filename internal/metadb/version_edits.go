@@ -23,7 +23,11 @@ func (t tx) heldVersion(ctx context.Context, projectID int64, name registry.Name
 	if err := t.Row(ctx, holdVersion, projectID, string(name), string(version)).Scan(&id); err != nil {
 		return registry.PackageVersion{}, sqldb.Classify(err)
 	}
-	return scanVersion(t.Row(ctx, `SELECT 0, `+versionColumns+` FROM packages k WHERE k.id = $1`, id))
+	v, err := scanVersion(t.Row(ctx, `SELECT 0, `+versionColumns+` FROM packages k WHERE k.id = $1`, id))
+	if err != nil {
+		return v, err
+	}
+	return withPipeline(ctx, t, v)
 }
 
 // EditVersion implements registry.Versions.

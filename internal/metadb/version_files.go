@@ -11,9 +11,10 @@ import (
 	"granary/internal/sqldb"
 )
 
-// versionFilesQuery reads the newest file of each name by an index.
+// versionFilesQuery reads the newest file of each name by an index. PostgreSQL would
+// answer EXISTS by reading all of blob_contents.
 const versionFilesQuery = `SELECT f.id, f.file_name, b.size, b.digest, b.crc32, f.created_at,
-		EXISTS (SELECT 1 FROM blob_contents c WHERE c.blob_id = b.id)
+		(SELECT c.blob_id FROM blob_contents c WHERE c.blob_id = b.id) IS NOT NULL
 	FROM package_files f JOIN blobs b ON b.id = f.blob_id
 	WHERE f.package_id = $1 AND f.status = 'default' AND NOT EXISTS (SELECT 1 FROM package_files n
 		WHERE n.package_id = f.package_id AND n.file_name = f.file_name AND n.id > f.id AND n.status = 'default')
@@ -38,10 +39,12 @@ func (db *DB) VersionFiles(ctx context.Context, packageID int64, limit int) ([]r
 	return found, nil
 }
 
+const contentQuery = `SELECT c.content FROM blobs b JOIN blob_contents c ON c.blob_id = b.id WHERE b.digest = $1`
+
 // FindContent implements registry.Versions.
 func (db *DB) FindContent(ctx context.Context, d blob.Digest) ([]byte, error) {
 	var content []byte
-	err := db.Row(ctx, `SELECT c.content FROM blobs b JOIN blob_contents c ON c.blob_id = b.id WHERE b.digest = $1`, d[:]).Scan(&content)
+	err := db.Row(ctx, contentQuery, d[:]).Scan(&content)
 	if err != nil {
 		return nil, sqldb.Classify(err)
 	}

@@ -67,6 +67,10 @@ const (
 	openPreRank          // the best open pre-release
 )
 
+// inOrder keeps PostgreSQL at the index of these rows even if so many rows of the table
+// are such that it expects to meet one soon in any order.
+const inOrder = ` ORDER BY k.prerelease, k.version_key`
+
 // selection is the one statement of a selector: probes of an index, each with a rank.
 func selection(arms ...string) string {
 	for i, arm := range arms {
@@ -98,11 +102,11 @@ func channelSelection() string {
 
 // rangeSelection is for a range of stable versions, or with pre, of all.
 func rangeSelection(pre bool) string {
-	arms := []string{literalArm(), arm(keylessRank, ofName+` AND k.prerelease IS NULL`), best(finalRank, finalOf, "0")}
+	arms := []string{literalArm(), arm(keylessRank, ofName+` AND k.prerelease IS NULL`+inOrder), best(finalRank, finalOf, "0")}
 	if pre {
 		arms = append(arms, best(finalPreRank, finalOf, "1"))
 	}
-	arms = append(arms, arm(finalOnlyRank, finalOf), best(openRank, ofName, "0"))
+	arms = append(arms, arm(finalOnlyRank, finalOf+inOrder), best(openRank, ofName, "0"))
 	if pre {
 		arms = append(arms, best(openPreRank, ofName, "1"))
 	}
@@ -122,10 +126,27 @@ func (db *DB) SelectVersion(ctx context.Context, projectID int64, name registry.
 	if err != nil {
 		return v, err
 	}
-	one := []registry.Package{v.Package}
-	err = lastPipelines(ctx, db, one)
-	v.Package = one[0]
-	return v, err
+	return withPipeline(ctx, db, v)
+}
+
+// withPipeline fills in the last pipeline of a version.
+func withPipeline(ctx context.Context, q sqldb.Queries, v registry.PackageVersion) (registry.PackageVersion, error) {
+	one := []registry.PackageVersion{v}
+	err := versionPipelines(ctx, q, one)
+	return one[0], err
+}
+
+// versionPipelines fills in the last pipeline of each version.
+func versionPipelines(ctx context.Context, q sqldb.Queries, all []registry.PackageVersion) error {
+	packages := make([]registry.Package, len(all))
+	for i, v := range all {
+		packages[i] = v.Package
+	}
+	err := lastPipelines(ctx, q, packages)
+	for i, p := range packages {
+		all[i].Package = p
+	}
+	return err
 }
 
 // selectVersion is SelectVersion without the pipeline.

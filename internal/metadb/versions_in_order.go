@@ -18,7 +18,16 @@ import (
 // ranges of the index: of each the first rows are read, and merged. Versions that the
 // upkeep has not given a key yet come last.
 func (db *DB) ListInOrder(ctx context.Context, projectID int64, name registry.Name, after *registry.VersionCursor, limit int) ([]registry.PackageVersion, error) {
-	keyless, err := db.isKeyless(ctx, after)
+	found, err := listInOrder(ctx, db, projectID, name, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return found, versionPipelines(ctx, db, found)
+}
+
+// listInOrder is ListInOrder without the pipelines.
+func listInOrder(ctx context.Context, q sqldb.Queries, projectID int64, name registry.Name, after *registry.VersionCursor, limit int) ([]registry.PackageVersion, error) {
+	keyless, err := isKeyless(ctx, q, after)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +39,7 @@ func (db *DB) ListInOrder(ctx context.Context, projectID int64, name registry.Na
 			if after != nil {
 				w.And("(k.version_key, k.id) < (?, ?)", versions.Key(string(after.Version)), after.ID)
 			}
-			some, err := db.listVersions(ctx, &w, "k.version_key DESC, k.id DESC", limit)
+			some, err := listVersions(ctx, q, &w, "k.version_key DESC, k.id DESC", limit)
 			if err != nil {
 				return nil, err
 			}
@@ -46,7 +55,7 @@ func (db *DB) ListInOrder(ctx context.Context, projectID int64, name registry.Na
 	if keyless {
 		w.And("k.id < ?", after.ID)
 	}
-	rest, err := db.listVersions(ctx, &w, "k.id DESC", limit-len(found))
+	rest, err := listVersions(ctx, q, &w, "k.prerelease DESC, k.version_key DESC, k.id DESC", limit-len(found)) // the order of the index
 	return append(found, rest...), err
 }
 
@@ -56,16 +65,16 @@ func versionsOf(projectID int64, name registry.Name) (w sqldb.Where) {
 	return w
 }
 
-func (db *DB) listVersions(ctx context.Context, w *sqldb.Where, order string, limit int) ([]registry.PackageVersion, error) {
-	return sqldb.List(ctx, db, scanVersion, `SELECT 0, `+versionColumns+` FROM packages k`+w.String()+` ORDER BY `+order+w.Bind(" LIMIT ?", limit), w.Args...)
+func listVersions(ctx context.Context, q sqldb.Queries, w *sqldb.Where, order string, limit int) ([]registry.PackageVersion, error) {
+	return sqldb.List(ctx, q, scanVersion, `SELECT 0, `+versionColumns+` FROM packages k`+w.String()+` ORDER BY `+order+w.Bind(" LIMIT ?", limit), w.Args...)
 }
 
 // isKeyless reports whether the version at the cursor has no key.
-func (db *DB) isKeyless(ctx context.Context, at *registry.VersionCursor) (keyless bool, err error) {
+func isKeyless(ctx context.Context, q sqldb.Queries, at *registry.VersionCursor) (keyless bool, err error) {
 	if at == nil {
 		return false, nil
 	}
-	err = db.Row(ctx, `SELECT prerelease IS NULL FROM packages WHERE id = $1`, at.ID).Scan(&keyless)
+	err = q.Row(ctx, `SELECT prerelease IS NULL FROM packages WHERE id = $1`, at.ID).Scan(&keyless)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil // it was deleted since
 	}

@@ -25,7 +25,8 @@ func (c Channel) title() string { return string(c.Package) + "/@" + c.Name }
 // ChannelMove is where a channel is to lead.
 type ChannelMove struct {
 	Version string
-	If      *string // the version that it must lead to now; nil for any or none
+	If      *string // the version that it must lead to now, "*" for any; nil for any or none
+	OnlyNew bool    // there must be no such channel
 }
 
 // MoveChannel makes a channel lead to a version, and makes the channel if it is new.
@@ -40,7 +41,7 @@ func (r *Registry) MoveChannel(ctx context.Context, a access.Actor, project stri
 		return v, false, fault.New(fault.Invalid, "version is missing")
 	}
 	c.Version, c.MovedAt = Version(m.Version), r.Now()
-	v.PackageVersion, isNew, err = r.Records.MoveChannel(ctx, c, r.limits().Channels, func(before *Channel, to PackageVersion) (audit.Event, error) {
+	to, isNew, err := r.Records.MoveChannel(ctx, c, r.limits().Channels, func(before *Channel, to PackageVersion) (audit.Event, error) {
 		from := ""
 		if before != nil {
 			from = string(before.Version)
@@ -54,7 +55,7 @@ func (r *Registry) MoveChannel(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return v, false, err
 	}
-	v, err = r.whole(ctx, p, v)
+	v, err = r.changed(ctx, p, to)
 	return v, isNew, err
 }
 
@@ -64,7 +65,7 @@ func checkMove(m ChannelMove, from string, to PackageVersion) error {
 	switch {
 	case m.If != nil && from == "":
 		return fault.New(fault.Precondition, "there is no such channel")
-	case m.If != nil && *m.If != from:
+	case m.If != nil && *m.If != "*" && *m.If != from, m.OnlyNew && from != "":
 		return fault.New(fault.Precondition, "the channel leads to "+from)
 	case to.YankedAt != nil:
 		return fault.New(fault.Conflict, "409 Conflict - "+to.words()+" is yanked; a channel cannot lead to it")

@@ -45,25 +45,42 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw
 	if err != nil {
 		return nil, err
 	}
-	c, selected := at.Coordinates, Version("")
-	if at.selector != nil {
-		chosen, err := r.Records.ChooseVersion(ctx, at.ProjectID, c.Name, c.Version, *at.selector)
-		if err != nil {
-			return nil, r.notChosen(ctx, at, err)
-		}
-		if chosen != c.Version {
-			c.Version, selected = chosen, chosen
-		}
+	c, err := r.choose(ctx, at)
+	if err != nil {
+		return nil, err
 	}
 	f, small, err := r.Records.FindFile(ctx, at.ProjectID, c)
-	if selected != "" && fault.Is(err, fault.NotFound) {
-		return nil, missingFile(at, selected)
+	for c.Version != at.Version && fault.Is(err, fault.NotFound) {
+		chosen := c.Version
+		if c, err = r.choose(ctx, at); err != nil { // the version may be deleted since
+			return nil, err
+		}
+		if c.Version == chosen {
+			return nil, missingFile(at, chosen)
+		}
+		f, small, err = r.Records.FindFile(ctx, at.ProjectID, c)
 	}
 	content, err := r.content(ctx, origin{at.FullPath, string(c.Name), string(c.Version)}, f, small, err)
-	if err == nil && selected != "" {
-		content.Selected = &c
+	if err == nil && c.Version != at.Version {
+		selected := c // a copy, so that others do not allocate one
+		content.Selected = &selected
 	}
 	return content, err
+}
+
+// choose makes the exact coordinates of those that may have a selector. Absent if it
+// selects no version.
+func (r *Registry) choose(ctx context.Context, at readAt) (Coordinates, error) {
+	c := at.Coordinates
+	if at.selector == nil {
+		return c, nil
+	}
+	chosen, err := r.Records.ChooseVersion(ctx, at.ProjectID, c.Name, c.Version, *at.selector)
+	if err != nil {
+		return c, r.notChosen(ctx, at, err)
+	}
+	c.Version = chosen
+	return c, nil
 }
 
 // content opens the bytes of a file that was looked up with this outcome, unless the

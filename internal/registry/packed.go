@@ -35,22 +35,20 @@ func (v WholeVersion) Changed() (newest time.Time) {
 	return newest
 }
 
-// Entries are the version's files as those of an archive. summed reports whether the
-// CRC-32 of each is known.
-func (v WholeVersion) Entries() (entries []archive.Entry, summed bool) {
-	entries, summed = make([]archive.Entry, len(v.Files)), true
+// Entries are the version's files as those of an archive.
+func (v WholeVersion) Entries() []archive.Entry {
+	entries := make([]archive.Entry, len(v.Files))
 	changed := v.Changed()
 	for i, f := range v.Files {
 		entries[i] = archive.Entry{Path: f.Name.Path(), Size: f.Size, CRC32: f.CRC32, Changed: changed}
-		summed = summed && f.Summed
 	}
-	return entries, summed
+	return entries
 }
 
 // OpenEach opens the files of a version as an archive reads them. They are those that
 // FindVersion found: if one of them is deleted meanwhile, its bytes stay for the grace
-// period. verify compares all bytes of a file with its digest; otherwise files of a disk
-// store are not compared.
+// period. verify compares all bytes of a file with its digest; otherwise large files of a
+// disk store are not compared.
 func (r *Registry) OpenEach(ctx context.Context, v WholeVersion, verify bool) archive.Opener {
 	from := origin{v.ProjectPath, string(v.Name), string(v.Version)}
 	return func(i int) (io.ReadSeekCloser, error) {
@@ -71,6 +69,13 @@ func (r *Registry) OpenEach(ctx context.Context, v WholeVersion, verify bool) ar
 		if err := checkSize(body, f); err != nil {
 			return nil, failed(errors.Join(err, body.Close()))
 		}
+		if f.Size <= checkedFirst {
+			small := &Content{File: f, ReadSeekCloser: body, failed: failed}
+			if err := small.Check(); err != nil {
+				return nil, errors.Join(err, body.Close())
+			}
+			return small.ReadSeekCloser, nil
+		}
 		if verify {
 			return &watchedBody{ReadSeekCloser: body, f: f, failed: failed, sum: sha256.New()}, nil
 		}
@@ -78,10 +83,26 @@ func (r *Registry) OpenEach(ctx context.Context, v WholeVersion, verify bool) ar
 	}
 }
 
-// KeepCRC32 records the CRC-32 of a file whose bytes were compared with its digest. That
-// it fails matters to nobody: the next archive computes it again.
-func (r *Registry) KeepCRC32(ctx context.Context, f VersionFile, crc uint32) {
-	_ = r.Records.KeepCRC32(ctx, f.Digest, crc)
+// Sum computes the CRC-32 of the files that have none on record, since an older server
+// published them, and records it. It reads each of these files once, to its end.
+func (r *Registry) Sum(ctx context.Context, v WholeVersion) error {
+	entries := v.Entries()
+	open := r.OpenEach(ctx, v, true)
+	for i := range v.Files {
+		f := &v.Files[i]
+		if f.Summed {
+			continue
+		}
+		crc, err := archive.CRC32(&entries[i], i, open)
+		if err == nil {
+			err = r.Records.KeepCRC32(ctx, f.Digest, crc)
+		}
+		if err != nil {
+			return err
+		}
+		f.CRC32, f.Summed = crc, true
+	}
+	return nil
 }
 
 // PackedDigest names the bytes of a kind of archive, such as "tar": they follow from the

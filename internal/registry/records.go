@@ -41,7 +41,7 @@ type Projects interface {
 type Packages interface {
 	// ListPackages returns a page. If there are more than ten thousand rows, the
 	// total may be any number above that and not below the rows up to the page's end; by
-	// BySemver it is Invalid then.
+	// BySemver that is bad input of the caller, which the tests of the API hold.
 	ListPackages(ctx context.Context, f PackageFilter, p page.Request) (page.Of[Package], error)
 	FindPackage(ctx context.Context, projectID, packageID int64) (Package, error)
 	// ListVersions returns up to limit listed packages of the same name except p, by

@@ -19,9 +19,9 @@ type VersionEdit struct {
 	Status     *Status // StatusDefault or StatusHidden
 }
 
-// maxReason is how many characters the reason of a yank, or the message of a
+// MaxReason is how many characters the reason of a yank, or the message of a
 // deprecation, may have.
-const maxReason = 1024
+const MaxReason = 1024
 
 // EditVersion yanks, deprecates or hides a version, or undoes that. Each change makes
 // an event; what changes nothing makes none. Absent if there is no such version.
@@ -47,12 +47,12 @@ func (r *Registry) EditVersion(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return WholeVersion{}, err
 	}
-	return r.whole(ctx, p, WholeVersion{PackageVersion: v})
+	return r.changed(ctx, p, v)
 }
 
 func (e VersionEdit) check() error {
 	for what, text := range map[string]*string{"reason": e.Reason, "deprecated": e.Deprecated} {
-		if text != nil && utf8.RuneCountInString(*text) > maxReason {
+		if text != nil && utf8.RuneCountInString(*text) > MaxReason {
 			return fault.New(fault.Invalid, what+" is too long (maximum is 1024 characters)")
 		}
 	}

@@ -23,9 +23,6 @@ type PackageVersion struct {
 	Channels    []string
 }
 
-// selectable reports whether selectors and channels may lead to the version.
-func (v PackageVersion) selectable() bool { return v.Shown() && v.YankedAt == nil }
-
 // VersionFile is the newest file of its name in a version.
 type VersionFile struct {
 	ID        int64
@@ -76,18 +73,28 @@ func (r *Registry) FindVersion(ctx context.Context, a access.Actor, project stri
 	if err != nil {
 		return WholeVersion{}, r.notChosen(ctx, at, err)
 	}
-	return r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
+	r.hideAuthors(a, at.Project, &found)
+	v, err := r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
+	if err == nil && len(v.Files) > VersionFilesMost {
+		err = fault.New(fault.Unprocessable, v.words()+" has more than 10000 files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
+	}
+	return v, err
 }
 
-// whole adds the files and channels of a version.
+// changed is what a deed returns of a version: of more than VersionFilesMost files the
+// first, since the deed is done.
+func (r *Registry) changed(ctx context.Context, p Project, v PackageVersion) (WholeVersion, error) {
+	w, err := r.whole(ctx, p, WholeVersion{PackageVersion: v})
+	w.Files = w.Files[:min(len(w.Files), VersionFilesMost)]
+	return w, err
+}
+
+// whole adds the channels of a version and its files, or more than VersionFilesMost.
 func (r *Registry) whole(ctx context.Context, p Project, v WholeVersion) (WholeVersion, error) {
 	v.ProjectPath = p.FullPath
 	files, err := r.Records.VersionFiles(ctx, v.ID, VersionFilesMost+1)
 	if err != nil {
 		return v, err
-	}
-	if len(files) > VersionFilesMost {
-		return v, fault.New(fault.Unprocessable, string(v.Name)+" "+string(v.Version)+" has more than 10000 files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
 	}
 	v.Files = files
 	channels, err := r.Records.ListChannels(ctx, v.ProjectID, v.Name)
@@ -134,6 +141,7 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 	all.Channels, err = r.Records.ListChannels(ctx, at.ProjectID, at.Name)
 	for i := range all.Versions {
 		v := &all.Versions[i]
+		r.hideAuthors(a, at.Project, v)
 		for _, c := range all.Channels {
 			if c.Version == v.Version {
 				v.Channels = append(v.Channels, c.Name)
@@ -141,6 +149,14 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 		}
 	}
 	return all, err
+}
+
+// hideAuthors leaves out who published a version, for actors that may install packages and
+// not list them: they may be strangers.
+func (r *Registry) hideAuthors(a access.Actor, p Project, v *PackageVersion) {
+	if r.Rules.Check(a, p.Standing, access.ListPackages) != access.Allowed {
+		v.Creator, v.CreatorID, v.Pipeline = "", 0, nil
+	}
 }
 
 // readAt is what an address names that an actor may read.

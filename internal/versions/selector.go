@@ -2,7 +2,6 @@ package versions
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 )
 
@@ -59,7 +58,12 @@ func ParseSelector(text string) (s Selector, ok bool) {
 
 // IsChannel reports whether a channel may have this name.
 func IsChannel(name string) bool {
-	return regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`).MatchString(name)
+	for i, c := range []byte(name) {
+		if (c < 'a' || 'z' < c) && (i == 0 || c != '-' && (c < '0' || '9' < c)) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 63
 }
 
 // ranging selects versions from v on in which the first numbers stay as they are.

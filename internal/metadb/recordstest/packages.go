@@ -199,6 +199,12 @@ func removed(k registry.Package) registry.Removed {
 	return registry.Removed{ProjectID: k.ProjectID, PackageID: k.ID, Now: now()}
 }
 
+// drop removes a package that a test made.
+func (s *suite) drop(t *testing.T, k registry.Package) {
+	t.Helper()
+	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return quiet(), nil }))
+}
+
 func testRemovePackage(t *testing.T, s *suite) {
 	_, _, p := s.home(t)
 	k, e := s.version(t, p.ID, "tool", "1", registry.StatusDefault), s.event()

@@ -64,6 +64,8 @@ func contracts() []contract {
 		{reflect.TypeFor[projects.Allowlists](), allowlists()},
 		{reflect.TypeFor[registry.Projects](), places()},
 		{reflect.TypeFor[registry.Packages](), packages()},
+		{reflect.TypeFor[registry.Versions](), versionsOf()},
+		{reflect.TypeFor[registry.Channels](), channels()},
 		{reflect.TypeFor[registry.Files](), files()},
 		{reflect.TypeFor[registry.Publishing](), publishing()},
 		{reflect.TypeFor[registry.Sweeping](), sweeping()},

@@ -1,0 +1,66 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"net/http"
+	"runtime"
+
+	"granary/internal/archive"
+	"granary/internal/fault"
+)
+
+// Limits of Server.Compression. An archive takes 3 MiB while it is compressed.
+const (
+	CompressionMemory = 96 << 20 // of all archives
+	CompressionEach   = 24 << 20 // of those for one user, deploy token or anonymous address
+	compressionStep   = 3 << 20
+)
+
+// sendZstd answers with a compressed tar of all files.
+func sendZstd(c *call, p packed) error {
+	tar, err := archive.NewTar(p.Entries(), c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tar.Close() }() // it was only read
+	if c.r.Method == http.MethodGet {
+		if err := c.takeCompression(); err != nil {
+			return err
+		}
+		defer c.s.Compression.Give(c.key(), compressionStep)
+	}
+	return c.sendStream(p, func(w io.Writer) error {
+		c.s.compressing <- struct{}{}
+		defer func() { <-c.s.compressing }()
+		return archive.StreamZstd(outOfTurn{w, c.s.compressing}, tar)
+	})
+}
+
+// takeCompression reserves the memory of an archive, as answers do.
+func (c *call) takeCompression() error {
+	ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
+	defer cancel()
+	if err := c.s.Compression.Take(ctx, c.key(), compressionStep); err != nil {
+		return fault.Wrap(fault.Unavailable, "too many archives are being compressed; try again later, or ask for @all.tar", err)
+	}
+	return nil
+}
+
+// mostCompressing is how many archives are compressed at the same moment: one on each
+// core.
+func mostCompressing() int { return runtime.GOMAXPROCS(0) }
+
+// outOfTurn writes to a client. While it waits for the client, another archive may be
+// compressed.
+type outOfTurn struct {
+	io.Writer
+	turns chan struct{}
+}
+
+func (o outOfTurn) Write(p []byte) (int, error) {
+	<-o.turns
+	defer func() { o.turns <- struct{}{} }()
+	return o.Writer.Write(p)
+}
