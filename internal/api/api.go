@@ -61,7 +61,7 @@ const prefix = "/api/v4"
 // all: it redirects paths that it considers equal to others, and here no path is equal
 // to another (contract generic-packages 1).
 func (s *Server) Handler() http.Handler {
-	d := &door{s: s, mux: http.NewServeMux(), generic: map[string]map[string]*route{}, vary: []string{"Origin"}, features: features()}
+	d := &door{s: s, mux: http.NewServeMux(), generic: newGenericRoutes(), vary: []string{"Origin"}, features: features()}
 	s.compressing = make(chan struct{}, mostCompressing())
 	if s.known == nil {
 		d.own = pathOf(s.ExternalURL)
@@ -71,7 +71,7 @@ func (s *Server) Handler() http.Handler {
 		route := &rows[i]
 		switch {
 		case strings.HasPrefix(route.path, prefix+genericName):
-			d.add(route)
+			d.generic.add(route)
 		case route.way.match != nil:
 			d.web = append(d.web, route)
 		case route.do != nil:

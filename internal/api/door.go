@@ -18,12 +18,12 @@ const maxHost = 260
 type door struct {
 	s        *Server
 	mux      *http.ServeMux
-	generic  map[string]map[string]*route // of paths below packages/generic, by pattern and method
-	web      []*route                     // whose match finds them, in order
-	probes   []string                     // paths that are answered without the prefix own, too
-	own      string                       // the path of the server's own address, "/granary"; "" for none
-	features []string                     // value of X-Granary-Features, made once
-	vary     []string                     // value of Vary in every answer below /api/, made once
+	generic  genericRoutes
+	web      []*route // whose match finds them, in order
+	probes   []string // paths that are answered without the prefix own, too
+	own      string   // the path of the server's own address, "/granary"; "" for none
+	features []string // value of X-Granary-Features, made once
+	vary     []string // value of Vary in every answer below /api/, made once
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +31,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	came := targetPath(r)
 	path, ours := d.below(tidy(came))
 	if ours && strings.HasPrefix(path, "/api/") {
-		w.Header()["Vary"], w.Header()[wire.FeaturesHeader] = d.vary, d.features
+		h := w.Header()
+		h["Vary"], h[wire.FeaturesHeader] = d.vary, d.features
 		if r.Header["Origin"] != nil && crossOrigin(w, r) {
 			return
 		}
@@ -76,15 +77,31 @@ func (d *door) below(path string) (string, bool) {
 	return path, slices.Contains(d.probes, dropSlash(path))
 }
 
-// add takes a route below packages/generic.
-func (d *door) add(r *route) {
-	pattern := strings.TrimPrefix(r.path, prefix)
-	if d.generic[pattern] == nil {
-		d.generic[pattern] = map[string]*route{}
+// genericRoutes are the routes below packages/generic, by method.
+type genericRoutes struct{ file, version, channel, name map[string]*route }
+
+func newGenericRoutes() genericRoutes {
+	return genericRoutes{map[string]*route{}, map[string]*route{}, map[string]*route{}, map[string]*route{}}
+}
+
+// of is the routes of a pattern.
+func (g genericRoutes) of(pattern string) map[string]*route {
+	switch pattern {
+	case genericPath:
+		return g.file
+	case genericVersion:
+		return g.version
+	case genericChannel:
+		return g.channel
 	}
-	d.generic[pattern][r.method] = r
+	return g.name
+}
+
+func (g genericRoutes) add(r *route) {
+	methods := g.of(strings.TrimPrefix(r.path, prefix))
+	methods[r.method] = r
 	if r.method == http.MethodGet {
-		d.generic[pattern][http.MethodHead] = r
+		methods[http.MethodHead] = r
 	}
 }
 
@@ -98,11 +115,12 @@ func (d *door) serveGeneric(w http.ResponseWriter, r *http.Request, pattern, pro
 	if pattern == genericVersion && strings.HasPrefix(raw.Version, "@") && !reads(r) {
 		pattern = genericChannel
 	}
-	r.Pattern = prefix + pattern // as ServeMux does, for logs and metrics
-	route := d.generic[pattern][r.Method]
+	route := d.generic.of(pattern)[r.Method]
 	switch {
 	case route != nil:
+		r.Pattern = route.path // as ServeMux does, for logs and metrics
 	case pattern == genericPath:
+		r.Pattern = genericPattern
 		d.s.notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut)
 		return
 	default: // as in GitLab, which has no such routes

@@ -101,10 +101,11 @@ func values(p registry.Publication, event []any) []any {
 		status, restatus = *p.Status, 1
 	}
 	version := string(p.Coordinates.Version)
+	key, pre := versions.KeyAndKind(version)
 	all := make([]any, 0, momentWord+len(event))
 	all = append(all, nil, nil, nil, string(p.Coordinates.Name), version, string(status), sqldb.NullID(p.CreatorID), sqldb.Micros(p.Now),
 		p.ProjectID, restatus, p.Digest[:], p.Size, p.Small, string(p.Coordinates.File), p.PipelineID,
-		versions.Key(version), sqldb.Bool(versions.IsPreRelease(version)), sqldb.Optional(p.CRC32))
+		key, sqldb.Bool(pre), sqldb.Optional(p.CRC32))
 	return append(all, event...)
 }
 

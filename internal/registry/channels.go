@@ -110,7 +110,7 @@ func (r *Registry) channel(ctx context.Context, a access.Actor, project string, 
 }
 
 // noChannel says why a channel led nowhere.
-func (r *Registry) noChannel(ctx context.Context, at readAt) error {
+func (r *Registry) noChannel(ctx context.Context, at *readAt) error {
 	all, err := r.Records.ListChannels(ctx, at.ProjectID, at.Name)
 	if err != nil {
 		return err

@@ -45,18 +45,18 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.choose(ctx, at)
+	c, err := r.choose(ctx, &at)
 	if err != nil {
 		return nil, err
 	}
 	f, small, err := r.Records.FindFile(ctx, at.ProjectID, c)
 	for c.Version != at.Version && fault.Is(err, fault.NotFound) {
 		chosen := c.Version
-		if c, err = r.choose(ctx, at); err != nil { // the version may be deleted since
+		if c, err = r.choose(ctx, &at); err != nil { // the version may be deleted since
 			return nil, err
 		}
 		if c.Version == chosen {
-			return nil, missingFile(at, chosen)
+			return nil, missingFile(&at, chosen)
 		}
 		f, small, err = r.Records.FindFile(ctx, at.ProjectID, c)
 	}
@@ -70,7 +70,7 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw
 
 // choose makes the exact coordinates of those that may have a selector. Absent if it
 // selects no version.
-func (r *Registry) choose(ctx context.Context, at readAt) (Coordinates, error) {
+func (r *Registry) choose(ctx context.Context, at *readAt) (Coordinates, error) {
 	c := at.Coordinates
 	if at.selector == nil {
 		return c, nil

@@ -71,7 +71,7 @@ func (r *Registry) FindVersion(ctx context.Context, a access.Actor, project stri
 	}
 	found, err := r.Records.SelectVersion(ctx, at.ProjectID, at.Name, at.Version, at.selector)
 	if err != nil {
-		return WholeVersion{}, r.notChosen(ctx, at, err)
+		return WholeVersion{}, r.notChosen(ctx, &at, err)
 	}
 	r.hideAuthors(a, at.Project, &found)
 	v, err := r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
@@ -201,7 +201,7 @@ func looksLikeSelector(text string) bool {
 }
 
 // notChosen is the refusal if an address names no version: Absent, with what it names.
-func (r *Registry) notChosen(ctx context.Context, at readAt, err error) error {
+func (r *Registry) notChosen(ctx context.Context, at *readAt, err error) error {
 	text := string(at.Version)
 	switch {
 	case !fault.Is(err, fault.NotFound):
@@ -215,6 +215,6 @@ func (r *Registry) notChosen(ctx context.Context, at readAt, err error) error {
 }
 
 // missingFile is the refusal if a version was selected that has no such file.
-func missingFile(at readAt, chosen Version) error {
+func missingFile(at *readAt, chosen Version) error {
 	return fault.New(fault.Absent, "404 Not Found - "+string(at.Version)+" is "+string(chosen)+", which has no file "+at.File.Path())
 }

@@ -34,13 +34,19 @@ const (
 // A semantic version is one to three numbers of any length, with a leading v or not,
 // perhaps a pre-release and a build. Leading zeros of the three numbers do not count.
 func Key(version string) []byte {
+	key, _ := KeyAndKind(version)
+	return key
+}
+
+// KeyAndKind is Key, and whether the version is a pre-release, as IsPreRelease says.
+func KeyAndKind(version string) (key []byte, pre bool) {
 	v, ok := parse(version)
 	if !ok {
-		return natural(version)
+		return natural(version), false
 	}
-	key := v.prefix(len(v.numbers))
+	key = v.prefix(len(v.numbers))
 	if len(v.pre) == 0 {
-		return append(key, release)
+		return append(key, release), false
 	}
 	key = append(key, preRelease)
 	for _, identifier := range v.pre {
@@ -50,7 +56,7 @@ func Key(version string) []byte {
 			key = append(append(append(key, alphanumeric), identifier...), 0)
 		}
 	}
-	return append(key, endOfIdentifiers)
+	return append(key, endOfIdentifiers), true
 }
 
 // IsSemantic reports whether a text is a semantic version, as Key takes it.
@@ -84,23 +90,21 @@ func parse(text string) (v semantic, ok bool) {
 			return v, false
 		}
 	}
-	numbers := strings.Split(core, ".")
-	if len(numbers) > len(v.numbers) || !all(numbers, isNumber) {
-		return v, false
-	}
-	v.given = len(numbers)
-	for i := range v.numbers {
-		v.numbers[i] = "0"
-		if i < len(numbers) {
-			v.numbers[i] = withoutZeros(numbers[i])
+	v.numbers = [3]string{"0", "0", "0"}
+	for more := true; more; v.given++ {
+		var number string
+		number, core, more = strings.Cut(core, ".")
+		if v.given == len(v.numbers) || !isNumber(number) {
+			return v, false
 		}
+		v.numbers[v.given] = withoutZeros(number)
 	}
 	return v, true
 }
 
 // prefix is how the keys begin of all versions with the same first numbers.
 func (v semantic) prefix(numbers int) []byte {
-	key := []byte{semanticKind}
+	key := append(make([]byte, 0, 16), semanticKind)
 	for _, n := range v.numbers[:numbers] {
 		key = appendNumber(key, n)
 	}
@@ -140,7 +144,12 @@ func all(texts []string, is func(string) bool) bool {
 func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
 func isNumber(s string) bool {
-	return s != "" && len(s) <= maxDigits && strings.IndexFunc(s, func(r rune) bool { return !isDigit(r) }) < 0
+	for i := range len(s) {
+		if s[i] < '0' || '9' < s[i] {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxDigits
 }
 
 func isIdentifier(s string) bool {

@@ -57,6 +57,9 @@ func FuzzKey(f *testing.F) {
 		f.Add(s, "1.2.3-a.2")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
+		if len(a) > 256 || len(b) > 256 {
+			t.Skip("Masterminds/semver reads no longer ones")
+		}
 		x, failed := semver.NewVersion(a)
 		y, failedToo := semver.NewVersion(b)
 		if IsSemantic(a) != (failed == nil) && !hasHugeNumber(a) {
