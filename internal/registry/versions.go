@@ -171,7 +171,8 @@ type readAt struct {
 func (r *Registry) reading(ctx context.Context, a access.Actor, project string, raw Raw, refused error) (readAt, error) {
 	at := readAt{}
 	if s, ok := versions.ParseSelector(raw.Version); ok {
-		at.selector, raw.Selector = &s, true
+		found := s // a copy, so that others do not allocate one
+		at.selector, raw.Selector = &found, true
 	}
 	p, missing := r.place(ctx, a, project, "")
 	c, err := r.coordinates(a, p, missing, raw)

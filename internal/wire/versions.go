@@ -1,7 +1,7 @@
 package wire
 
 // The routes here are granary's own. A server that has them says so in every answer of
-// the API.
+// the API that is no file.
 const (
 	FeaturesHeader = "X-Granary-Features" // a list of the names below, separated by ", "
 
