@@ -36,13 +36,14 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # The quick checks come first, the tests next: what fails most often fails soonest.
 # The crash tests start a server hundreds of times, which the race detector makes
 # five times as slow and no sharper: they run without it. So do the longest tests
-# of memory, which it multiplies.
+# of memory, which it multiplies, and those of lists with many thousands of rows, which
+# run one query at a time.
 # The pass on PostgreSQL leaves out what has run on PostgreSQL in the first: the
 # longest tests, and the tests that run on both databases in either pass, which have a
 # part named "sqlite" and a part named "postgres".
 # Tests that are parallel wait for other programs most of the time: four of them at
 # once load two cores no more than one that computes.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # The longest packages begin first, so that none of them runs alone at the end.
 LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon
