@@ -50,7 +50,11 @@ type stepping struct{ net.Conn }
 
 // ReadFrom implements io.ReaderFrom, by which net/http copies a body.
 func (c stepping) ReadFrom(r io.Reader) (int64, error) {
-	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, make([]byte, sendStep))
+	step := int64(sendStep)
+	if l, ok := r.(*io.LimitedReader); ok { // a small body needs no large buffer
+		step = max(1, min(step, l.N))
+	}
+	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, make([]byte, step))
 }
 
 // checkProxies refuses an invalid address of a proxy: net/http would continue without a
