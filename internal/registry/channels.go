@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -49,11 +50,8 @@ func (r *Registry) MoveChannel(ctx context.Context, a access.Actor, project stri
 		done := audit.New(a, audit.PackageChannelSet, c.MovedAt, p.entity()).To("Package", to.ID, c.title())
 		return done.With("version", from, string(to.Version)), checkMove(m, from, to)
 	})
-	if fault.Is(err, fault.NotFound) {
-		return v, false, fault.New(fault.Absent, "404 Not Found - there is no "+string(c.Package)+" "+m.Version)
-	}
 	if err != nil {
-		return v, false, err
+		return v, false, noVersion(err, c.Package, c.Version)
 	}
 	v, err = r.changed(ctx, p, to)
 	return v, isNew, err
@@ -98,7 +96,8 @@ func (r *Registry) RemoveChannel(ctx context.Context, a access.Actor, project st
 // channel is the channel of an address, for an actor that may publish the package: who
 // may publish a version may say which one is stable.
 func (r *Registry) channel(ctx context.Context, a access.Actor, project string, raw Raw) (Project, Channel, error) {
-	p, c, err := r.editing(ctx, a, project, raw, access.PublishPackage)
+	raw.Whole, raw.Selector = true, strings.HasPrefix(raw.Version, "@")
+	p, c, err := r.target(ctx, a, project, raw, access.PublishPackage, nil)
 	if err != nil {
 		return p, Channel{}, err
 	}
@@ -107,6 +106,16 @@ func (r *Registry) channel(ctx context.Context, a access.Actor, project string, 
 		return p, Channel{}, fault.New(fault.Invalid, "channel is invalid, want @ and a lower case letter, then up to 62 lower case letters, digits and hyphens")
 	}
 	return p, Channel{ProjectID: p.ProjectID, Package: c.Name, Name: s.Channel}, checkProtection(p, a, c.Name)
+}
+
+// leadingTo is the names of the channels that lead to a version.
+func leadingTo(v Version, channels []Channel) (names []string) {
+	for _, c := range channels {
+		if c.Version == v {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // noChannel says why a channel led nowhere.

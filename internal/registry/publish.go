@@ -30,7 +30,7 @@ type PublishOptions struct {
 // fails, nothing half-written is visible; the sweep removes bytes that nothing refers
 // to.
 func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, raw Raw, body io.Reader, o PublishOptions) (File, error) {
-	p, c, err := r.target(ctx, a, project, raw, o.Bad)
+	p, c, err := r.target(ctx, a, project, raw, access.PublishPackage, o.Bad)
 	if err != nil {
 		return File{}, err
 	}
@@ -77,10 +77,10 @@ func (r *Registry) Publish(ctx context.Context, a access.Actor, project string, 
 	return r.Records.AddFile(ctx, add)
 }
 
-// target is the project and coordinates of a publish, for an actor that may publish
-// there.
-func (r *Registry) target(ctx context.Context, a access.Actor, project string, raw Raw, bad error) (Project, Coordinates, error) {
-	if err := gate.Token(a, access.PublishPackage, ""); err != nil {
+// target is the project and coordinates of what an actor wants to publish or change, and
+// has the right to. bad is what is wrong besides the names; nil for nothing.
+func (r *Registry) target(ctx context.Context, a access.Actor, project string, raw Raw, right access.Action, bad error) (Project, Coordinates, error) {
+	if err := gate.Token(a, right, ""); err != nil {
 		return Project{}, Coordinates{}, err
 	}
 	p, missing := r.place(ctx, a, project, "")
@@ -89,7 +89,7 @@ func (r *Registry) target(ctx context.Context, a access.Actor, project string, r
 		err = missing
 	}
 	if err == nil {
-		err = r.judge(a, p, access.PublishPackage, genericDoor())
+		err = r.judge(a, p, right, genericDoor())
 	}
 	return p, c, err
 }

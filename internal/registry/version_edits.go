@@ -8,7 +8,6 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
-	"granary/internal/gate"
 )
 
 // VersionEdit is what to change of a version; what is nil stays.
@@ -26,7 +25,8 @@ const MaxReason = 1024
 // EditVersion yanks, deprecates or hides a version, or undoes that. Each change makes
 // an event; what changes nothing makes none. Absent if there is no such version.
 func (r *Registry) EditVersion(ctx context.Context, a access.Actor, project string, raw Raw, edit VersionEdit) (WholeVersion, error) {
-	p, c, err := r.editing(ctx, a, project, raw, access.DestroyPackage)
+	raw.Whole = true
+	p, c, err := r.target(ctx, a, project, raw, access.DestroyPackage, nil)
 	if err == nil {
 		err = edit.check()
 	}
@@ -41,11 +41,8 @@ func (r *Registry) EditVersion(ctx context.Context, a access.Actor, project stri
 		done := audit.New(a, "", now, p.entity()).To("Package", v.ID, v.title())
 		return edit.apply(v, done)
 	})
-	if fault.Is(err, fault.NotFound) {
-		return WholeVersion{}, fault.New(fault.Absent, "404 Not Found - there is no "+string(c.Name)+" "+string(c.Version))
-	}
 	if err != nil {
-		return WholeVersion{}, err
+		return WholeVersion{}, noVersion(err, c.Name, c.Version)
 	}
 	return r.changed(ctx, p, v)
 }
@@ -106,34 +103,14 @@ func (e VersionEdit) apply(v *PackageVersion, done audit.Event) (events []audit.
 
 // DeleteVersion removes a version with its files, like DeletePackage.
 func (r *Registry) DeleteVersion(ctx context.Context, a access.Actor, project string, raw Raw, unmodified *time.Time) error {
-	p, c, err := r.editing(ctx, a, project, raw, access.DestroyPackage)
+	raw.Whole = true
+	p, c, err := r.target(ctx, a, project, raw, access.DestroyPackage, nil)
 	if err != nil {
 		return err
 	}
 	v, err := r.Records.SelectVersion(ctx, p.ProjectID, c.Name, c.Version, nil)
-	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Absent, "404 Not Found - there is no "+string(c.Name)+" "+string(c.Version))
-	}
 	if err != nil {
-		return err
+		return noVersion(err, c.Name, c.Version)
 	}
 	return r.remove(ctx, a, p, v.ID, unmodified)
-}
-
-// editing is the gate of what changes a version or a channel: right, then names. Only a
-// channel's address may have a selector.
-func (r *Registry) editing(ctx context.Context, a access.Actor, project string, raw Raw, right access.Action) (Project, Coordinates, error) {
-	if err := gate.Token(a, right, ""); err != nil {
-		return Project{}, Coordinates{}, err
-	}
-	p, missing := r.place(ctx, a, project, "")
-	raw.Whole, raw.Selector = true, len(raw.Version) > 0 && raw.Version[0] == '@'
-	c, err := r.coordinates(a, p, missing, raw)
-	if err == nil {
-		err = missing
-	}
-	if err == nil {
-		err = r.judge(a, p, right, genericDoor())
-	}
-	return p, c, err
 }

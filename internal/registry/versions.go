@@ -2,12 +2,14 @@ package registry
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
 	"granary/internal/access"
 	"granary/internal/fault"
 	"granary/internal/gate"
+	"granary/internal/proof"
 	"granary/internal/versions"
 )
 
@@ -43,7 +45,7 @@ type VersionCursor struct {
 }
 
 // VersionFilesMost is how many files a version may have to be shown, or packed, whole.
-const VersionFilesMost = 10_000
+const VersionFilesMost = proof.MaxFiles
 
 // WholeVersion is a version with its files, and how the address named it.
 type WholeVersion struct {
@@ -76,7 +78,7 @@ func (r *Registry) FindVersion(ctx context.Context, a access.Actor, project stri
 	r.hideAuthors(a, at.Project, &found)
 	v, err := r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
 	if err == nil && len(v.Files) > VersionFilesMost {
-		err = fault.New(fault.Unprocessable, v.words()+" has more than 10000 files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
+		err = fault.New(fault.Unprocessable, v.words()+" has more than "+strconv.Itoa(VersionFilesMost)+" files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
 	}
 	return v, err
 }
@@ -98,11 +100,7 @@ func (r *Registry) whole(ctx context.Context, p Project, v WholeVersion) (WholeV
 	}
 	v.Files = files
 	channels, err := r.Records.ListChannels(ctx, v.ProjectID, v.Name)
-	for _, c := range channels {
-		if c.Version == v.Version {
-			v.Channels = append(v.Channels, c.Name)
-		}
-	}
+	v.Channels = leadingTo(v.Version, channels)
 	return v, err
 }
 
@@ -142,11 +140,7 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 	for i := range all.Versions {
 		v := &all.Versions[i]
 		r.hideAuthors(a, at.Project, v)
-		for _, c := range all.Channels {
-			if c.Version == v.Version {
-				v.Channels = append(v.Channels, c.Name)
-			}
-		}
+		v.Channels = leadingTo(v.Version, all.Channels)
 	}
 	return all, err
 }
@@ -208,11 +202,19 @@ func (r *Registry) notChosen(ctx context.Context, at *readAt, err error) error {
 	case !fault.Is(err, fault.NotFound):
 		return err
 	case at.selector == nil:
-		return fault.New(fault.Absent, "404 Not Found - there is no "+string(at.Name)+" "+text)
+		return noVersion(err, at.Name, at.Version)
 	case at.selector.Channel == "":
 		return fault.New(fault.Absent, "404 Not Found - no version of "+string(at.Name)+" is "+text)
 	}
 	return r.noChannel(ctx, at)
+}
+
+// noVersion is the refusal if there is no version of that name; other errors stay.
+func noVersion(err error, name Name, version Version) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Absent, "404 Not Found - there is no "+string(name)+" "+string(version))
+	}
+	return err
 }
 
 // missingFile is the refusal if a version was selected that has no such file.
