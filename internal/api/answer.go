@@ -69,13 +69,21 @@ func (c *call) begin(status int, size int64) (*answerWriter, error) {
 
 // take reserves memory. It waits at most AnswerWait, and then fails with Unavailable.
 func (a *answerWriter) take(n int64) error {
-	s := a.c.s
-	ctx, cancel := context.WithTimeout(a.c.r.Context(), cmp.Or(s.AnswerWait, defaultWait))
-	defer cancel()
-	if err := s.Answers.Take(ctx, a.c.key(), n); err != nil {
-		return fault.Wrap(fault.Unavailable, "too many large answers are being sent; try again later, or ask for fewer rows with per_page", err)
+	err := a.c.reserve(a.c.s.Answers, a.c.key(), n, "too many large answers are being sent; try again later, or ask for fewer rows with per_page")
+	if err == nil {
+		a.held = n
 	}
-	a.held = n
+	return err
+}
+
+// reserve takes n bytes of a budget, or waits for them, at most AnswerWait. If there are
+// none by then it is Unavailable, for the reason given.
+func (c *call) reserve(b *throttle.Budget, who throttle.Key, n int64, why string) error {
+	ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
+	defer cancel()
+	if err := b.Take(ctx, who, n); err != nil {
+		return fault.Wrap(fault.Unavailable, why, err)
+	}
 	return nil
 }
 

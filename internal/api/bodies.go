@@ -2,8 +2,6 @@ package api
 
 import (
 	"bytes"
-	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -53,10 +51,8 @@ func (c *call) takeBody() (free func(), err error) {
 			return free, fault.Wrap(fault.Unauthenticated, "", fmt.Errorf("a body of more than %d bytes without a login", smallBody))
 		}
 		n, who := bodyCopies*length, c.key() // read now: Sudo may change the actor before free
-		ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
-		defer cancel()
-		if err := c.s.Bodies.Take(ctx, who, n); err != nil {
-			return free, fault.Wrap(fault.Unavailable, "too many large bodies are being sent; try again later", err)
+		if err := c.reserve(c.s.Bodies, who, n, "too many large bodies are being sent; try again later"); err != nil {
+			return free, err
 		}
 		free = func() { c.s.Bodies.Give(who, n) }
 	}

@@ -1,14 +1,11 @@
 package api
 
 import (
-	"cmp"
-	"context"
 	"io"
 	"net/http"
 	"runtime"
 
 	"granary/internal/archive"
-	"granary/internal/fault"
 )
 
 // Limits of Server.Compression. An archive takes 3 MiB while it is compressed.
@@ -26,7 +23,8 @@ func sendZstd(c *call, p packed) error {
 	}
 	defer func() { _ = tar.Close() }() // it was only read
 	if c.r.Method == http.MethodGet {
-		if err := c.takeCompression(); err != nil {
+		err := c.reserve(c.s.Compression, c.key(), compressionStep, "too many archives are being compressed; try again later, or ask for @all.tar")
+		if err != nil {
 			return err
 		}
 		defer c.s.Compression.Give(c.key(), compressionStep)
@@ -36,16 +34,6 @@ func sendZstd(c *call, p packed) error {
 		defer func() { <-c.s.compressing }()
 		return archive.StreamZstd(outOfTurn{w, c.s.compressing}, tar)
 	})
-}
-
-// takeCompression reserves the memory of an archive, as answers do.
-func (c *call) takeCompression() error {
-	ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
-	defer cancel()
-	if err := c.s.Compression.Take(ctx, c.key(), compressionStep); err != nil {
-		return fault.Wrap(fault.Unavailable, "too many archives are being compressed; try again later, or ask for @all.tar", err)
-	}
-	return nil
 }
 
 // mostCompressing is how many archives are compressed at the same moment: one on each

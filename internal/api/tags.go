@@ -1,8 +1,6 @@
 package api
 
 import (
-	"cmp"
-	"context"
 	"net/http"
 
 	"granary/internal/fault"
@@ -47,10 +45,9 @@ const sortMemory = AnswersEach / 2
 // tags reads a page of tags.
 func (c *call) tags(f releases.TagFilter, p page.Request) (found page.Of[releases.Release], next string, err error) {
 	if p.OrderBy == "version" {
-		ctx, cancel := context.WithTimeout(c.r.Context(), cmp.Or(c.s.AnswerWait, defaultWait))
-		defer cancel()
-		if err := c.s.Answers.Take(ctx, c.key(), sortMemory); err != nil {
-			return found, "", fault.Wrap(fault.Unavailable, "too many lists are being sorted by version; try again later, or order by name", err)
+		err := c.reserve(c.s.Answers, c.key(), sortMemory, "too many lists are being sorted by version; try again later, or order by name")
+		if err != nil {
+			return found, "", err
 		}
 		defer c.s.Answers.Give(c.key(), sortMemory) // before the answer reserves some
 	}

@@ -181,7 +181,7 @@ func (c *call) nameVersion(v registry.PackageVersion) wire.NameVersion {
 	w := wire.NameVersion{
 		Name: string(v.Name), Version: string(v.Version), ProjectID: v.ProjectID, PackageID: v.ID, Status: string(v.Status),
 		CreatedAt: wire.Time(v.CreatedAt), UpdatedAt: wire.Time(v.UpdatedAt), FinalAt: wire.OptionalTime(v.FinalAt),
-		Yanked: v.YankedAt != nil, YankReason: optionalText(v.YankReason), Deprecated: optionalText(v.Deprecation),
+		Yanked: v.YankedAt != nil, YankReason: wire.OptionalText(v.YankReason), Deprecated: wire.OptionalText(v.Deprecation),
 		Channels: append([]string{}, v.Channels...), Pipeline: c.pipeline(v.Pipeline), URL: c.versionURL(v),
 	}
 	if v.Manifest != nil {
@@ -218,12 +218,4 @@ func escapedPath(path string) string {
 		parts[i] = extValue(parts[i])
 	}
 	return strings.Join(parts, "/")
-}
-
-// optionalText is nil for "".
-func optionalText(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

@@ -110,7 +110,8 @@ func (db *DB) selectKeyless(ctx context.Context, projectID int64, name registry.
 			return none, err
 		}
 		anyFinal = anyFinal || final
-		c.key, c.stable, c.final = versions.Key(version), !versions.IsPreRelease(version), final
+		key, pre := versions.KeyAndKind(version)
+		c.key, c.stable, c.final = key, !pre, final
 		if shown && within.Has(c.key) && (c.stable || s.Latest) && best.below(c) {
 			best = c
 		}
@@ -165,8 +166,8 @@ func (db *DB) KeyVersions(ctx context.Context, limit int) (int, error) {
 			return 0, err
 		}
 		for _, k := range found {
-			err := t.Exec(`UPDATE packages SET version_key = $1, prerelease = $2 WHERE id = $3`,
-				versions.Key(k.version), sqldb.Bool(versions.IsPreRelease(k.version)), k.id)
+			key, pre := versions.KeyAndKind(k.version)
+			err := t.Exec(`UPDATE packages SET version_key = $1, prerelease = $2 WHERE id = $3`, key, sqldb.Bool(pre), k.id)
 			if err != nil {
 				return 0, err
 			}

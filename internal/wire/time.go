@@ -37,6 +37,14 @@ func OptionalTime(t *time.Time) *Time {
 	return &w
 }
 
+// OptionalText is a text that may be null, nil for "".
+func OptionalText(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // DateLayout is how the API writes a day.
 const DateLayout = "2006-01-02"
 

@@ -32,8 +32,8 @@ func payload(e webhooks.Event, base string) (string, error) {
 	}
 	if e.Action.OfVersion() {
 		body.Package.PackageHookVersion = &wire.PackageHookVersion{
-			Channel: optionalText(e.Channel), Yanked: e.Package.Yanked,
-			YankReason: optionalText(e.Package.YankReason), Deprecated: optionalText(e.Package.Deprecation),
+			Channel: wire.OptionalText(e.Channel), Yanked: e.Package.Yanked,
+			YankReason: wire.OptionalText(e.Package.YankReason), Deprecated: wire.OptionalText(e.Package.Deprecation),
 		}
 	}
 	if f := e.File; f != nil {
@@ -45,14 +45,6 @@ func payload(e webhooks.Event, base string) (string, error) {
 	}
 	text, err := json.Marshal(body)
 	return string(text), err
-}
-
-// optionalText is nil for "".
-func optionalText(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func eventName(a webhooks.Action) string {
