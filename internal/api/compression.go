@@ -17,7 +17,7 @@ const (
 
 // sendZstd answers with a compressed tar of all files.
 func sendZstd(c *call, p packed) error {
-	tar, err := archive.NewTar(p.Entries(), c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	tar, err := archive.NewTar(p.Entries(), c.opener(p))
 	if err != nil {
 		return err
 	}

@@ -19,23 +19,34 @@ func (c *call) sendSelected(content *registry.Content) error {
 	exact := c.nameURL(content.ProjectID, at.Name) + "/" + escapedPath(string(at.Version)) + "/" + escapedPath(at.File.Path())
 	tag := `"` + content.Digest.String() + `"`
 	content.Twin = true // the file of another version may have the same date
-	whole, err := c.wholeOf(tag, exact, string(at.Version), func() bool { return wantsBytes(c.r, content.File, changedAt(content.File)) })
+	wanted := func() bool { return wantsBytes(c.r, content.File, changedAt(content.File)) }
+	if err := c.underSelector(tag, string(at.Version), exact, exact, wanted); err != nil {
+		return err
+	}
+	return c.send(content, contentType(content.Name.Base()))
+}
+
+// underSelector judges the Range header of a request whose address has a selector, as
+// wholeOf does, and lets a good answer say which version it is. exact is its address, and
+// resume where a download can be continued, "" for nowhere.
+func (c *call) underSelector(tag, version, exact, resume string, wanted func() bool) error {
+	whole, err := c.wholeOf(tag, resume, version, wanted)
 	if err != nil {
 		return err
 	}
 	if whole {
 		c.r = withRange(c.r, "")
 	}
-	c.underSelector(string(at.Version), exact)
-	return c.send(content, contentType(content.Name.Base()))
+	c.saysVersion(version, exact)
+	return nil
 }
 
 // wholeOf judges the Range header of a request whose address has a selector, for content
 // of this strong ETag. It reports whether to ignore the header: "bytes=0-" asks for the
 // whole file, and a condition that does not name the ETag does not hold. Precondition if
-// the client continues a download without naming it; exact is where it can, "" for
+// the client continues a download without naming it; resume is where it can, "" for
 // nowhere.
-func (c *call) wholeOf(tag, exact, version string, wanted func() bool) (bool, error) {
+func (c *call) wholeOf(tag, resume, version string, wanted func() bool) (bool, error) {
 	set, ifRange := byteRange(c.r), c.r.Header.Get("If-Range")
 	switch {
 	case set == "":
@@ -50,8 +61,8 @@ func (c *call) wholeOf(tag, exact, version string, wanted func() bool) (bool, er
 		return true, nil // 304, or 412 by another condition
 	}
 	text := c.raw.Version + " is " + version + " now; start over"
-	if exact != "" {
-		text = c.raw.Version + " is " + version + " now; resume at " + exact + ", or start over"
+	if resume != "" {
+		text = c.raw.Version + " is " + version + " now; resume at " + resume + ", or start over"
 	}
 	return false, fault.New(fault.Precondition, text)
 }
@@ -81,8 +92,8 @@ func names(lines []string, tag string) bool {
 	return false
 }
 
-// underSelector adds to a good answer what it says of the version.
-func (c *call) underSelector(version, exact string) { c.w = &selectedWriter{c.w, version, exact} }
+// saysVersion adds to a good answer what it says of the version.
+func (c *call) saysVersion(version, exact string) { c.w = &selectedWriter{c.w, version, exact} }
 
 // selectedWriter writes the header of an answer under a selector. It says that there are
 // no ranges, since most clients ask for them without naming the file.

@@ -17,7 +17,7 @@ func getPackageVersion(c *call) error {
 		return err
 	}
 	if v.Selected {
-		c.underSelector(string(v.Version), c.versionURL(v.PackageVersion))
+		c.saysVersion(string(v.Version), c.versionURL(v.PackageVersion))
 	}
 	return c.wholeVersion(http.StatusOK, v)
 }

@@ -69,6 +69,11 @@ func (c *call) sendWhole(kind *wholeFile) error {
 	return kind.send(c, packed{v, kind, c.versionURL(v.PackageVersion) + "/" + c.raw.File})
 }
 
+// opener opens the files of a version, which are being packed.
+func (c *call) opener(p packed) archive.Opener {
+	return c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false)
+}
+
 // sendSums answers with the manifest.
 func sendSums(c *call, p packed) error {
 	text := p.Manifest()
@@ -77,7 +82,7 @@ func sendSums(c *call, p packed) error {
 
 // sendTar answers with a tar of all files.
 func sendTar(c *call, p packed) error {
-	tar, err := archive.NewTar(p.Entries(), c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	tar, err := archive.NewTar(p.Entries(), c.opener(p))
 	if err != nil {
 		return err
 	}
@@ -90,7 +95,7 @@ func sendZip(c *call, p packed) error {
 	if err := c.s.Registry.Sum(c.r.Context(), p.WholeVersion); err != nil {
 		return err
 	}
-	zip, err := archive.NewZip(p.Entries(), c.s.Registry.OpenEach(c.r.Context(), p.WholeVersion, false))
+	zip, err := archive.NewZip(p.Entries(), c.opener(p))
 	if err != nil {
 		return err
 	}
@@ -102,14 +107,9 @@ func sendZip(c *call, p packed) error {
 func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content io.ReadSeeker) error {
 	tag := `"` + digest.String() + `"`
 	if p.Selected {
-		whole, err := c.wholeOf(tag, p.at, string(p.Version), func() bool { return !matches(c.r, tag) })
-		if err != nil {
+		if err := c.underSelector(tag, string(p.Version), p.at, p.at, func() bool { return !matches(c.r, tag) }); err != nil {
 			return err
 		}
-		if whole {
-			c.r = withRange(c.r, "")
-		}
-		c.underSelector(string(p.Version), p.at)
 	}
 	c.wholeHeaders(p, tag)
 	serveContent(c.w, c.r, time.Time{}, size, content)
@@ -122,10 +122,9 @@ func (c *call) sendRanges(p packed, digest registry.Digest, size int64, content 
 func (c *call) sendStream(p packed, write func(io.Writer) error) error {
 	tag := `W/"` + p.PackedDigest(p.kind.extension).String() + `"`
 	if p.Selected {
-		if _, err := c.wholeOf(tag, "", string(p.Version), func() bool { return !matches(c.r, tag) }); err != nil {
+		if err := c.underSelector(tag, string(p.Version), p.at, "", func() bool { return !matches(c.r, tag) }); err != nil {
 			return err
 		}
-		c.underSelector(string(p.Version), p.at)
 	} else if set := byteRange(c.r); set != "" && set != "0-" && c.r.Header.Get("If-Range") == "" && !matches(c.r, tag) {
 		return fault.New(fault.Precondition, c.raw.File+" is made while it is sent and cannot be continued; start over, or ask for @all.tar")
 	}

@@ -49,11 +49,7 @@ func (c *channel) command(cmd *cobra.Command, words int, kinds []word, run func(
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, stop := untilInterrupted(cmd)
 		defer stop()
-		api, err := c.client()
-		if err != nil {
-			return err
-		}
-		project, err := c.project(args[0])
+		api, project, err := c.reach(args[0])
 		if err != nil {
 			return err
 		}
@@ -107,17 +103,7 @@ func newChannelRm(env Env) *cobra.Command {
 }
 
 // print prints the result of a change.
-func (c *channel) print(result any, words string) error {
-	switch {
-	case c.json:
-		return printJSON(c.env, result)
-	case c.quiet:
-		return nil
-	}
-	out := &printer{w: c.env.Stdout}
-	out.printf("%s\n", words)
-	return out.err
-}
+func (c *channel) print(result any, words string) error { return c.printDone(c.json, result, words) }
 
 // shownChannel is a channel as JSON.
 type shownChannel struct {

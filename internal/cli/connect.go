@@ -219,3 +219,26 @@ func (p *printer) printf(format string, args ...any) {
 		_, p.err = fmt.Fprintf(p.w, format, args...)
 	}
 }
+
+// reach is the client and the project of a command.
+func (o *connection) reach(arg string) (*client.Client, string, error) {
+	c, err := o.client()
+	if err != nil {
+		return nil, "", err
+	}
+	project, err := o.project(arg)
+	return c, project, err
+}
+
+// printDone prints what a change made: as JSON, in words, or with --quiet not at all.
+func (o *connection) printDone(json bool, result any, words string) error {
+	switch {
+	case json:
+		return printJSON(o.env, result)
+	case o.quiet:
+		return nil
+	}
+	out := &printer{w: o.env.Stdout}
+	out.printf("%s\n", words)
+	return out.err
+}

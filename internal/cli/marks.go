@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -26,11 +27,7 @@ func (m *mark) command(cmd *cobra.Command, most int, run func(ctx context.Contex
 		if name, version, _ := versioned(args[1:]); version == "" {
 			return usagef("which version of %s? want NAME@VERSION", name)
 		}
-		c, err := m.client()
-		if err != nil {
-			return err
-		}
-		project, err := m.project(args[0])
+		c, project, err := m.reach(args[0])
 		if err != nil {
 			return err
 		}
@@ -48,19 +45,8 @@ func (m *mark) command(cmd *cobra.Command, most int, run func(ctx context.Contex
 
 // print says how the version is marked now.
 func (m *mark) print(p client.Package) error {
-	switch {
-	case m.json:
-		return printJSON(m.env, listed(p))
-	case m.quiet:
-		return nil
-	}
-	marks := listed(p).marks()
-	if marks == "" {
-		marks = "no marks"
-	}
-	out := &printer{w: m.env.Stdout}
-	out.printf("%s %s: %s\n", p.Name, p.Version, marks)
-	return out.err
+	row := listed(p)
+	return m.printDone(m.json, row, p.Name+" "+p.Version+": "+cmp.Or(row.marks(), "no marks"))
 }
 
 func newYank(env Env) *cobra.Command {

@@ -26,11 +26,7 @@ func newOpen(env Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			c, err := o.client()
-			if err != nil {
-				return err
-			}
-			project, err := o.project(args[0])
+			c, project, err := o.reach(args[0])
 			if err != nil {
 				return err
 			}
