@@ -24,12 +24,27 @@ const isListed = `k.status IN ('default', 'error', 'deprecated')`
 const countLimit = 10000
 
 func scanPackage(row sqldb.Scanner) (registry.Package, error) {
-	var p registry.Package
-	var creator, downloaded sql.NullInt64
-	var created, updated int64
-	err := row.Scan(&p.ID, &p.ProjectID, &p.Name, &p.Version, &p.Status, &creator, &created, &updated, &downloaded)
-	p.CreatorID, p.CreatedAt, p.UpdatedAt, p.LastDownloadedAt = creator.Int64, sqldb.Moment(created), sqldb.Moment(updated), sqldb.OptionalMoment(downloaded)
-	return p, sqldb.Classify(err)
+	var s packageScan
+	err := row.Scan(s.into()...)
+	return s.scanned(), sqldb.Classify(err)
+}
+
+// packageScan is where packageColumns are scanned to.
+type packageScan struct {
+	p                   registry.Package
+	creator, downloaded sql.NullInt64
+	created, updated    int64
+}
+
+func (s *packageScan) into() []any {
+	return []any{&s.p.ID, &s.p.ProjectID, &s.p.Name, &s.p.Version, &s.p.Status, &s.creator, &s.created, &s.updated, &s.downloaded}
+}
+
+func (s *packageScan) scanned() registry.Package {
+	p := s.p
+	p.CreatorID, p.CreatedAt, p.UpdatedAt = s.creator.Int64, sqldb.Moment(s.created), sqldb.Moment(s.updated)
+	p.LastDownloadedAt = sqldb.OptionalMoment(s.downloaded)
+	return p
 }
 
 // ListPackages implements registry.Packages. Counter and rows are read in one

@@ -32,13 +32,13 @@ type rankedVersion struct {
 
 func scanRanked(row sqldb.Scanner) (rankedVersion, error) {
 	var v rankedVersion
-	var creator, downloaded, final, yanked sql.NullInt64
-	var created, updated int64
+	var s packageScan
+	var final, yanked sql.NullInt64
 	var manifest []byte
 	var reason, deprecation, username sql.NullString
-	err := row.Scan(&v.rank, &v.ID, &v.ProjectID, &v.Name, &v.Version, &v.Status, &creator, &created, &updated, &downloaded,
-		&final, &manifest, &yanked, &reason, &deprecation, &username)
-	v.CreatorID, v.CreatedAt, v.UpdatedAt, v.LastDownloadedAt = creator.Int64, sqldb.Moment(created), sqldb.Moment(updated), sqldb.OptionalMoment(downloaded)
+	into := append([]any{&v.rank}, s.into()...)
+	err := row.Scan(append(into, &final, &manifest, &yanked, &reason, &deprecation, &username)...)
+	v.Package = s.scanned()
 	v.FinalAt, v.YankedAt, v.YankReason, v.Creator = sqldb.OptionalMoment(final), sqldb.OptionalMoment(yanked), reason.String, username.String
 	if v.Status == registry.StatusDeprecated {
 		v.Deprecation = deprecation.String
