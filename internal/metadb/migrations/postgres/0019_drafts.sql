@@ -1,0 +1,42 @@
+-- +goose Up
+
+-- granary: exclusive
+-- An older node would publish into drafts and final versions, and under reserved numbers.
+
+-- A draft is a package of status 'draft'. draft_job_id is the job that alone has put
+-- files into it; NULL if others have, too.
+ALTER TABLE packages ADD COLUMN draft_job_id BIGINT;
+CREATE INDEX packages_drafts ON packages (updated_at) WHERE status = 'draft';
+
+ALTER TABLE projects ADD COLUMN drafts TEXT COLLATE "C";
+ALTER TABLE projects ADD COLUMN finalisers TEXT COLLATE "C";
+
+-- Versions that were final, with the manifest that alone may be final again. NULL: their
+-- number is not given away at all. Rows are never deleted, not even with their project.
+CREATE TABLE reserved_versions (
+    project_id BIGINT           NOT NULL,
+    name       TEXT COLLATE "C" NOT NULL,
+    version    TEXT COLLATE "C" NOT NULL,
+    manifest   BYTEA,
+    at         BIGINT           NOT NULL,
+    PRIMARY KEY (project_id, name, version)
+);
+
+-- A condition in the statement that inserts would be judged before it waits for those who
+-- hold the number; this is judged after.
+-- +goose StatementBegin
+CREATE FUNCTION keep_reserved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM reserved_versions r WHERE r.project_id = new.project_id AND r.name = new.name AND r.version = new.version
+        AND (new.status <> 'draft' OR r.manifest IS NULL)) THEN
+        RAISE EXCEPTION 'the number of a version is reserved' USING ERRCODE = 'unique_violation', TABLE = 'reserved_versions';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+
+CREATE TRIGGER packages_reserved AFTER INSERT ON packages FOR EACH ROW EXECUTE FUNCTION keep_reserved();
+
+-- +goose Down
+-- Forward only: an older server refuses a newer database.
+SELECT 1;
