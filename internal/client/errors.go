@@ -52,6 +52,8 @@ type Error struct {
 	RequestID  string        // under which the server's log knows it; may be ""
 	Shown      string        // the kind of credential that was shown, in words; "" for none
 
+	Difference *Difference // why a version is not what was expected; nil for every other answer
+
 	// Unescaped says that the address held an escaped slash, and that the answer
 	// is not one of GitLab's for such an address: a proxy may have unescaped it.
 	Unescaped bool
@@ -59,6 +61,14 @@ type Error struct {
 	// Elsewhere is the host that answered in the server's place, such as an object
 	// store's, after a redirect: it was shown no credential. "" for the server itself.
 	Elsewhere string
+}
+
+// Difference is how a version differs from what was expected of it: some of the paths,
+// since the server lists 100 of each kind at most.
+type Difference struct {
+	Missing []string // expected, and not there
+	Extra   []string // there, and not expected
+	Differs []string // there with other bytes
 }
 
 // Error is the status and the server's own words.
@@ -116,7 +126,10 @@ type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-const maxMessage = 1 << 10 // bytes of the server's words that are shown
+const (
+	maxMessage = 1 << 10 // bytes of the server's words that are shown
+	maxRefusal = 1 << 20 // bytes of an answer that is read for them: 300 paths of 2,048 bytes fit
+)
 
 // refusal reads the message of an answer that is not a success, in any of GitLab's
 // shapes (contract generic-packages 7). A proxy's page is not a message.
@@ -126,11 +139,13 @@ func (c *Client) refusal(resp *http.Response) *Error {
 	if resp.StatusCode/100 == 3 {
 		e.Location = c.place(resp.Header.Get("Location"))
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part is enough
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // of a page a part is enough
 	var body struct {
 		Message     any    `json:"message"`
 		Error       any    `json:"error"`
 		Description string `json:"error_description"`
+
+		Missing, Extra, Differs []string
 	}
 	isJSON := json.Unmarshal(text, &body) == nil
 	e.Unescaped = unescaped(resp, isJSON, body.Error)
@@ -143,6 +158,9 @@ func (c *Client) refusal(resp *http.Response) *Error {
 		}
 		if body.Description != "" {
 			e.Message += ": " + body.Description
+		}
+		if len(body.Missing)+len(body.Extra)+len(body.Differs) > 0 {
+			e.Difference = &Difference{c.paths(body.Missing), c.paths(body.Extra), c.paths(body.Differs)}
 		}
 	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
 		e.Message = string(text)
@@ -181,6 +199,14 @@ func elsewhere(resp *http.Response) string {
 		return ""
 	}
 	return printable(resp.Request.URL.Host)
+}
+
+// paths are names of files that a server says, fit to be shown.
+func (c *Client) paths(said []string) (paths []string) {
+	for _, path := range said {
+		paths = append(paths, c.said(path))
+	}
+	return paths
 }
 
 // words makes one line of a message: a text, a list, or texts by field.

@@ -28,6 +28,7 @@ type Coordinates struct {
 	Name    string
 	Version string
 	Path    string // of the file, with slashes if it is in directories
+	Draft   bool   // in the version's draft; only a server with drafts is asked
 }
 
 // String is the file as people write it, on one line: names come from servers.
@@ -51,6 +52,14 @@ func (at Coordinates) path() (string, error) {
 	return projectPath(at.Project) + "/packages/generic/" + strings.Join(parts, "/"), nil
 }
 
+// query is what an address in a draft needs.
+func (at Coordinates) query() url.Values {
+	if !at.Draft {
+		return url.Values{}
+	}
+	return draftQuery()
+}
+
 // Upload is a file to be published.
 type Upload struct {
 	Coordinates
@@ -66,6 +75,7 @@ type Stored struct {
 	SHA256    string // of what was sent, in hex
 	Confirmed bool   // the server returned the same digest
 	Theirs    bool   // another publisher sent the same bytes before
+	Draft     bool   // it is in a draft; false if the version is final and had these bytes
 }
 
 // Publish sends a file. If it returns no error, the server has the file with these
@@ -91,20 +101,20 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 		attempts = n + 1
 		if n > 0 && sent.whole {
 			if there, err := c.digest(ctx, u.Coordinates); err == nil && there == sent.sha256 {
-				stored = Stored{SHA256: there, Confirmed: true}
+				stored = Stored{SHA256: there, Confirmed: true, Draft: u.Draft}
 				return nil // only the answer was lost
 			}
 			u.Progress(-u.Size)
 		}
 		sent, err = c.put(ctx, path, u)
-		stored = Stored{SHA256: sent.sha256, Confirmed: sent.confirmed}
+		stored = Stored{SHA256: sent.sha256, Confirmed: sent.confirmed, Draft: sent.draft}
 		return err
 	})
 	if status(err, http.StatusBadRequest) || status(err, http.StatusPreconditionFailed) {
 		// The name may be taken by this very file, from an attempt whose answer was
 		// lost or from another publisher.
 		if same, sum := c.isThere(ctx, u, sent.sha256); same {
-			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1}, nil
+			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1, Draft: u.Draft}, nil
 		}
 	}
 	return stored, err
@@ -137,6 +147,7 @@ type attempt struct {
 	sha256    string // "" where not all bytes were read
 	whole     bool   // all bytes were sent
 	confirmed bool
+	draft     bool // they are in a draft
 }
 
 func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error) {
@@ -148,7 +159,8 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	b := &body{file: file, left: u.Size, declared: u.SHA256, sum: sha256.New(), progress: u.Progress, watch: watch, closed: make(chan struct{}),
 		most: c.rate.most, wait: func(n int) error { return c.rate.wait(ctx, n) }}
-	q := call{method: http.MethodPut, path: path, query: url.Values{"select": {"package_file"}}, header: http.Header{}, length: u.Size}
+	q := call{method: http.MethodPut, path: path, query: u.query(), header: http.Header{}, length: u.Size}
+	q.query.Set("select", "package_file")
 	if u.Size > 0 { // net/http closes no body that is empty
 		q.body = b
 	} else {
@@ -166,7 +178,9 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	resp, err := c.send(ctx, q)
 	var row wire.PackageFileRow
+	draft := false
 	if err == nil {
+		draft = resp.Header.Get("X-Package-Status") == statusDraft
 		err = c.readRow(ctx, resp, &row)
 	}
 	if err != nil {
@@ -174,6 +188,7 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	<-b.closed
 	a := b.attempt()
+	a.draft = draft
 	if b.err != nil {
 		err = local(b.err)
 	}
@@ -208,7 +223,7 @@ func (c *Client) readRow(ctx context.Context, resp *http.Response, row *wire.Pac
 // GitLab 18 and granary, else from the package's list.
 func (c *Client) digest(ctx context.Context, at Coordinates) (string, error) {
 	f, err := c.Stat(ctx, at)
-	if err != nil || f.SHA256 != "" {
+	if err != nil || f.SHA256 != "" || at.Draft {
 		return f.SHA256, err
 	}
 	packages, err := c.Packages(ctx, at.Project, at.Name, at.Version)
