@@ -30,7 +30,7 @@ const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.
 	JOIN blobs b ON b.id = f.blob_id
 	LEFT JOIN blob_contents c ON c.blob_id = b.id
 	WHERE p.project_id = $2 AND p.name = $3 AND p.version = $4
-		AND p.status <> 'pending_destruction' AND p.status IN ('default', 'hidden', 'deprecated')`
+		AND p.status <> 'pending_destruction' AND p.status IN ` + installable
 
 // fileKey is the key under which a file is cached.
 type fileKey struct {

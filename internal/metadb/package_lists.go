@@ -16,9 +16,6 @@ import (
 
 const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at`
 
-// isListed must be spelled like the condition of the partial indexes.
-const isListed = `k.status IN ('default', 'error', 'deprecated')`
-
 // countLimit is how many rows are counted if there is no counter, and how many packages
 // of matching names are sorted; more are filtered in the order of an index.
 const countLimit = 10000
@@ -155,7 +152,7 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 	case len(l.f.Name.Terms) == 0 && l.f.Version == "":
 		statuses := []registry.Status{l.f.Status}
 		if l.f.Status == "" {
-			statuses = []registry.Status{registry.StatusDefault, registry.StatusError, registry.StatusDeprecated}
+			statuses = slices.DeleteFunc(registry.Statuses(), func(s registry.Status) bool { return !s.Listed() })
 		}
 		w.And(within("c.project_id", &w, l.f.Projects))
 		var placeholders []string
@@ -193,18 +190,11 @@ func (l *lister) startsWithNames() bool { return l.names.query != "" && !l.unlis
 
 // unlisted reports whether the list is of packages that other lists leave out. They have
 // an index by status.
-func (l *lister) unlisted() bool {
-	switch l.f.Status {
-	case registry.StatusHidden, registry.StatusProcessing, registry.StatusPendingDestruction:
-		return true
-	}
-	return false
-}
+func (l *lister) unlisted() bool { return l.f.Status != "" && !l.f.Status.Listed() }
 
 // conditions adds the conditions on a package.
 func (l *lister) conditions(w *sqldb.Where, k string) {
-	switch l.f.Status {
-	case "", registry.StatusDefault, registry.StatusError, registry.StatusDeprecated:
+	if !l.unlisted() {
 		w.And(strings.ReplaceAll(isListed, "k.", k))
 	}
 	if l.f.Status != "" {

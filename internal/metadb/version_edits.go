@@ -14,7 +14,7 @@ import (
 // holdVersion locks the row of a version that can be installed, and returns its id. What
 // is read of it afterwards stays true.
 const holdVersion = `UPDATE packages SET status = status
-	WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction' AND status IN ('default', 'hidden', 'deprecated')
+	WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction' AND status IN ` + installable + `
 	RETURNING id`
 
 // heldVersion locks a version and reads it.

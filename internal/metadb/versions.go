@@ -53,7 +53,7 @@ func scanRanked(row sqldb.Scanner) (rankedVersion, error) {
 const (
 	ofName     = `k.project_id = $1 AND k.name = $2 AND k.status <> 'pending_destruction'`
 	finalOf    = ofName + ` AND k.final_at IS NOT NULL`
-	selectable = ` AND k.status IN ('default', 'deprecated') AND k.yanked_at IS NULL`
+	selectable = ` AND k.status IN ` + shown + ` AND k.yanked_at IS NULL`
 )
 
 // Ranks of what a selector may find. The lowest that was found decides.
@@ -84,7 +84,7 @@ func arm(rank int, condition string) string {
 }
 
 func literalArm() string {
-	return arm(literalRank, ofName+` AND k.version = $3 AND k.status IN ('default', 'hidden', 'deprecated')`)
+	return arm(literalRank, ofName+` AND k.version = $3 AND k.status IN `+installable)
 }
 
 // best is the highest version of a range that a selector may choose.

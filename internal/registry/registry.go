@@ -13,20 +13,6 @@ import (
 	"granary/internal/naming"
 )
 
-// Status is a package's or a file's state, in GitLab's words.
-type Status string
-
-// The states. A package in StatusDefault, StatusHidden or StatusDeprecated can
-// be installed.
-const (
-	StatusDefault            Status = "default"
-	StatusHidden             Status = "hidden"
-	StatusDeprecated         Status = "deprecated"
-	StatusProcessing         Status = "processing"
-	StatusError              Status = "error"
-	StatusPendingDestruction Status = "pending_destruction"
-)
-
 // Digest is the SHA-256 of a file's bytes.
 type Digest = blob.Digest
 
