@@ -22,7 +22,8 @@ type Package struct {
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 	LastDownloadedAt *time.Time
-	Pipeline         *Pipeline // the last that published to it; nil for none
+	FinalAt          *time.Time // nil: files may still be added
+	Pipeline         *Pipeline  // the last that published to it; nil for none
 
 	ProjectPath string // full; set by the deeds, like MayDelete
 	MayDelete   bool   // whether the actor may delete it

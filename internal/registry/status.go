@@ -2,7 +2,7 @@ package registry
 
 import "slices"
 
-// Status is a package's or a file's state, in GitLab's words; StatusDraft is granary's.
+// Status is a package's or a file's state, in GitLab's words but for StatusDraft.
 type Status string
 
 // The states.
@@ -13,11 +13,12 @@ const (
 	StatusProcessing         Status = "processing"
 	StatusError              Status = "error"
 	StatusPendingDestruction Status = "pending_destruction"
+	StatusDraft              Status = "draft" // nobody can see it but those who may publish
 )
 
 // Statuses are all states that a package may have.
 func Statuses() []Status {
-	return []Status{StatusDefault, StatusHidden, StatusDeprecated, StatusProcessing, StatusError, StatusPendingDestruction}
+	return []Status{StatusDefault, StatusHidden, StatusDeprecated, StatusProcessing, StatusError, StatusPendingDestruction, StatusDraft}
 }
 
 // What a status of a package allows is said here and nowhere else. The records select
