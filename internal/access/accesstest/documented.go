@@ -38,13 +38,13 @@ const anybody = access.NoRole
 type mark int
 
 const (
-	login   mark = 1 << iota // without a login the answer is 401, whatever the object
-	person                   // bots of project and group access tokens may not
-	insider                  // external users may not, unless they are administrators
-	frozen                   // refused in an archived project
-	own                      // needs no role if the object is the actor's own
-	reads                    // reads a registry: the registry's access level decides who may
-	finalises                // the project's finalisers may say more
+	login     mark = 1 << iota // without a login the answer is 401, whatever the object
+	person                     // bots of project and group access tokens may not
+	insider                    // external users may not, unless they are administrators
+	frozen                     // refused in an archived project
+	own                        // needs no role if the object is the actor's own
+	reads                      // reads a registry: the registry's access level decides who may
+	finalises                  // the project's finalisers may say more
 )
 
 // The scopes, as the page "Personal access token scopes" describes them: api allows
