@@ -80,6 +80,7 @@ type Project struct {
 	Naming      *naming.Grammar
 	MaxFileSize *int64 // bytes, 0 = none; nil: the server's
 	Duplicates  DuplicatePolicy
+	Drafts      DraftMode
 	Protections []Protection
 }
 
@@ -121,6 +122,8 @@ type Registry struct {
 	Limits       Limits         // the zero value: DefaultLimits
 	Naming       naming.Grammar // the server's
 	MaxFileSize  int64          // bytes, 0 = none; the server's
+	Drafts       DraftMode      // the server's; "": DraftsOnRequest
+	DraftTTL     time.Duration  // after which an untouched draft is discarded, in 1 h to 90 days; 0 for 7 days
 	InlineMax    int64          // bytes; bodies up to this are stored with their record
 	RecheckAfter time.Duration  // after a body that took so long, its sender is checked again; 0 for 1 s
 	Now          func() time.Time
