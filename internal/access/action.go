@@ -67,6 +67,7 @@ const (
 
 	ReadPackages
 	PublishPackage
+	FinalisePackage // make a draft or an open version final; Resource.Finalisers asks for more
 	DestroyPackage
 	ListPackages // find packages and their files; not allowed by opening the packages to anyone
 	ReadProtections
@@ -169,10 +170,11 @@ var rules = [actionCount]rule{
 	CreateJob: {on: place, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
 	EndJob:    {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},
 
-	ReadPackages:   {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
-	PublishPackage: {on: packages, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
-	DestroyPackage: {on: packages, least: Maintainer, scopes: []Scope{ScopeAPI}},
-	ListPackages:   {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	ReadPackages:    {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	PublishPackage:  {on: packages, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
+	FinalisePackage: {on: packages, least: Developer, login: true, scopes: []Scope{ScopeAPI}},
+	DestroyPackage:  {on: packages, least: Maintainer, scopes: []Scope{ScopeAPI}},
+	ListPackages:    {on: packages, least: Guest, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 
 	ReadProtections:  {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	AdminProtections: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI}},

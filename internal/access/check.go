@@ -10,6 +10,7 @@ type Resource struct {
 	Covered    bool          // the actor is a deploy token of this project or of a group above it
 	Listed     bool          // the actor is a job of this project, or of one that this project's job token scope lets in
 	Own        bool          // the thing belongs to the actor itself: its token, its job
+	Finalisers Finalisers    // of a project
 }
 
 // Verdict is the outcome of a check.
@@ -142,6 +143,10 @@ func (p Rules) checkPackages(a Actor, r Resource, action Action) Verdict {
 		if p.mayRead(a, r, role) {
 			return Allowed
 		}
+	case FinalisePackage:
+		if role >= max(rules[action].least, r.Finalisers.least()) && r.Finalisers.include(a) {
+			return Allowed
+		}
 	default:
 		if role >= rules[action].least {
 			return Allowed
@@ -180,6 +185,10 @@ func (p Rules) checkDeployToken(a Actor, r Resource, action Action) Verdict {
 	case ReadPackages, ListPackages:
 		everyone := r.Visibility == Public && r.Packages != PackagesPrivate || p.opened(r)
 		if everyone || r.Covered && a.Has(ScopeReadPackage, ScopeWritePackage) {
+			return Allowed
+		}
+	case FinalisePackage:
+		if r.Covered && !r.Archived && a.Has(ScopeWritePackage) && r.Finalisers.least() == NoRole {
 			return Allowed
 		}
 	default:

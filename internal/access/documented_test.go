@@ -182,6 +182,10 @@ func resources(a actor, right accesstest.Right) []access.Resource {
 	if right.OfRegistry() {
 		levels = append(levels, access.PackagesPrivate, access.PackagesEnabled)
 	}
+	finalisers := []access.Finalisers{""}
+	if right.Finalises() {
+		finalisers = append(finalisers, access.Publishers, access.Maintainers, access.People)
+	}
 	var all []access.Resource
 	for _, own := range owns {
 		if right.OfInstance() {
@@ -191,8 +195,10 @@ func resources(a actor, right accesstest.Right) []access.Resource {
 		for _, visibility := range []access.Visibility{access.Private, access.Internal, access.Public} {
 			for _, level := range levels {
 				for _, archived := range []bool{false, true} {
-					all = append(all, access.Resource{Visibility: visibility, Packages: level, Archived: archived,
-						Role: a.role, Covered: a.covered, Listed: a.listed, Own: own})
+					for _, who := range finalisers {
+						all = append(all, access.Resource{Visibility: visibility, Packages: level, Archived: archived,
+							Role: a.role, Covered: a.covered, Listed: a.listed, Own: own, Finalisers: who})
+					}
 				}
 			}
 		}

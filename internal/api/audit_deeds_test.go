@@ -152,6 +152,7 @@ func (w *walk) places(user string) {
 	w.step("Projects.EditProject", "PUT", "/projects/acme%2Ftool", map[string]any{
 		"name": "Tool", "topics": []string{"a", "b"}, "package_registry_access_level": "private", "generic_package_naming": "relaxed",
 		"generic_packages_max_file_size": 5000, "generic_duplicates_allowed": true, "generic_duplicate_exception_regex": "x.*",
+		"generic_package_drafts": "job", "generic_package_finalisers": "people",
 	}, 200,
 		"project_name_updated | Project acme/tool | Project acme/tool | name: tool > Tool",
 		"project_topics_updated | Project acme/tool | Project acme/tool | topics:  > a,b",
@@ -159,7 +160,9 @@ func (w *walk) places(user string) {
 		"project_generic_package_naming_updated | Project acme/tool | Project acme/tool | generic_package_naming:  > relaxed",
 		"project_generic_duplicates_allowed_updated | Project acme/tool | Project acme/tool | generic_duplicates_allowed:  > true",
 		"project_generic_duplicate_exception_regex_updated | Project acme/tool | Project acme/tool | generic_duplicate_exception_regex:  > x.*",
-		"project_generic_packages_max_file_size_updated | Project acme/tool | Project acme/tool | generic_packages_max_file_size:  > 5000")
+		"project_generic_packages_max_file_size_updated | Project acme/tool | Project acme/tool | generic_packages_max_file_size:  > 5000",
+		"project_generic_package_drafts_updated | Project acme/tool | Project acme/tool | generic_package_drafts:  > job",
+		"project_generic_package_finalisers_updated | Project acme/tool | Project acme/tool | generic_package_finalisers:  > people")
 	w.step("Projects.EditProject", "PUT", "/projects/acme%2Ftool", map[string]any{"path": "tools"}, 200,
 		"project_path_updated | Project acme/tool | Project acme/tool | path: tool > tools")
 	w.step("Projects.EditProject", "PUT", "/projects/acme%2Ftools", map[string]any{"path": "tool", "visibility": "private"}, 200,

@@ -113,7 +113,7 @@ func TestSettingsAreEchoed(t *testing.T) {
 	p := "/api/v4/projects/" + s.project("tool", "private")
 	for name, value := range map[string]any{
 		"generic_package_naming": "relaxed", "generic_duplicates_allowed": false, "generic_duplicate_exception_regex": "a.*",
-		"generic_packages_max_file_size": float64(7), "package_registry_access_level": "public", "visibility": "internal",
+		"generic_packages_max_file_size": float64(7), "generic_package_drafts": "job", "generic_package_finalisers": "maintainers", "package_registry_access_level": "public", "visibility": "internal",
 		"description": "d", "default_branch": "trunk", "name": "Other",
 	} {
 		if got := s.root("PUT", p, map[string]any{name: value}).must(t, 200)[name]; got != value {
@@ -123,7 +123,8 @@ func TestSettingsAreEchoed(t *testing.T) {
 			t.Errorf("GET %s: %v, want %v", name, got, value)
 		}
 	}
-	for _, name := range []string{"generic_package_naming", "generic_duplicates_allowed", "generic_duplicate_exception_regex", "generic_packages_max_file_size"} {
+	for _, name := range []string{"generic_package_naming", "generic_duplicates_allowed", "generic_duplicate_exception_regex", "generic_packages_max_file_size",
+		"generic_package_drafts", "generic_package_finalisers"} {
 		if got := s.root("PUT", p, map[string]any{name: nil}).must(t, 200)[name]; got != nil {
 			t.Errorf("null %s: %v", name, got)
 		}
@@ -131,7 +132,7 @@ func TestSettingsAreEchoed(t *testing.T) {
 	for _, bad := range []map[string]any{
 		{"generic_package_naming": "loose"}, {"generic_duplicates_allowed": "maybe"}, {"generic_duplicate_exception_regex": "("},
 		{"generic_duplicate_exception_regex": strings.Repeat("a", 256)}, {"generic_packages_max_file_size": -1},
-		{"generic_packages_max_file_size": "big"}, {"visibility": "secret"}, {"name": "a\r\nb"}, {"path": "a/b"}, {"path": "-x"}, {},
+		{"generic_package_drafts": "Always"}, {"generic_package_finalisers": []string{"people"}}, {"generic_packages_max_file_size": "big"}, {"visibility": "secret"}, {"name": "a\r\nb"}, {"path": "a/b"}, {"path": "-x"}, {},
 	} {
 		s.root("PUT", p, bad).must(t, 400)
 	}

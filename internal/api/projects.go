@@ -135,6 +135,7 @@ func createProject(c *call) error {
 	allowed, exception := duplicateSettings(p)
 	project.Duplicates = projects.Duplicates{Allowed: allowed.Value, Exception: exception.Value}
 	project.Naming, project.MaxFileSize = namingSetting(p).Value, sizeSetting(p).Value
+	project.Drafts, project.Finalisers = draftsSetting(p).Value, finalisersSetting(p).Value
 	namespaceID := p.integer("namespace_id")
 	if err := p.err(); err != nil {
 		return err
@@ -154,9 +155,25 @@ func createProject(c *call) error {
 }
 
 func namingSetting(p params) projects.Setting[naming.Grammar] {
-	const name = "generic_package_naming"
-	return setting(p, name, func(string) *naming.Grammar {
-		v := naming.Grammar(p.choice(name, string(naming.Strict), string(naming.Relaxed)))
+	return wordSetting(p, "generic_package_naming", naming.Strict, naming.Relaxed)
+}
+
+func draftsSetting(p params) projects.Setting[projects.DraftMode] {
+	return wordSetting(p, "generic_package_drafts", projects.DraftModes()...)
+}
+
+func finalisersSetting(p params) projects.Setting[access.Finalisers] {
+	return wordSetting(p, "generic_package_finalisers", projects.Finalisers()...)
+}
+
+// wordSetting is a setting of one of the words, or null.
+func wordSetting[T ~string](p params, name string, words ...T) projects.Setting[T] {
+	return setting(p, name, func(string) *T {
+		values := make([]string, len(words))
+		for i, word := range words {
+			values[i] = string(word)
+		}
+		v := T(p.choice(name, values...))
 		if v == "" {
 			return nil
 		}
@@ -182,13 +199,14 @@ func editProject(c *call) error {
 	e := projects.ProjectEdit{
 		Name: p.record().optional("name"), Path: p.record().optional("path"), Description: p.record().optional("description"),
 		DefaultBranch: p.record().optional("default_branch"), Visibility: p.visibility(), PackageAccess: p.packageAccess(),
-		Naming: namingSetting(p), MaxFileSize: sizeSetting(p),
+		Naming: namingSetting(p), MaxFileSize: sizeSetting(p), Drafts: draftsSetting(p), Finalisers: finalisersSetting(p),
 	}
 	e.DuplicatesAllowed, e.DuplicateException = duplicateSettings(p)
 	e.Topics = p.topics()
 	if e == (projects.ProjectEdit{}) && !c.sendsOtherSettings() {
 		p.fail("name, path, description, default_branch, visibility, topics, package_registry_access_level, packages_enabled, " +
-			"generic_package_naming, generic_duplicates_allowed, generic_duplicate_exception_regex, generic_packages_max_file_size " +
+			"generic_package_naming, generic_duplicates_allowed, generic_duplicate_exception_regex, generic_packages_max_file_size, " +
+			"generic_package_drafts, generic_package_finalisers " +
 			"are missing, at least one parameter must be provided")
 	}
 	if err := p.err(); err != nil {
@@ -261,7 +279,8 @@ func (c *call) project(p projects.Project) wire.Project {
 		PackageRegistryAccessLevel: p.PackageAccess.String(),
 		GenericPackageNaming:       (*string)(p.Naming),
 		GenericDuplicatesAllowed:   p.Duplicates.Allowed, GenericDuplicateException: p.Duplicates.Exception,
-		GenericPackagesMaxFileSize: p.MaxFileSize, CIInboundJobTokenScopeEnabled: p.JobTokenScope,
+		GenericPackagesMaxFileSize: p.MaxFileSize, GenericPackageDrafts: (*string)(p.Drafts), GenericPackageFinalisers: (*string)(p.Finalisers),
+		CIInboundJobTokenScopeEnabled: p.JobTokenScope,
 	}
 	if c.actor.Kind == access.User {
 		w.Permissions = &wire.ProjectPermissions{ProjectAccess: accessLevel(p.OwnRole), GroupAccess: accessLevel(p.GroupRole)}

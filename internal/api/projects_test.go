@@ -18,12 +18,14 @@ func TestProjectCreate(t *testing.T) {
 		"name": "My Tool", "namespace_id": group, "description": "cuts", "visibility": "internal", "default_branch": "trunk",
 		"topics": []string{"cli", "go"}, "package_registry_access_level": "private", "generic_package_naming": "relaxed",
 		"generic_duplicates_allowed": false, "generic_duplicate_exception_regex": "x.*", "generic_packages_max_file_size": 5000,
+		"generic_package_drafts": "always", "generic_package_finalisers": "people",
 	}).must(t, 201)
 	want := map[string]string{
 		"name": "My Tool", "path": "my-tool", "path_with_namespace": "acme/my-tool", "name_with_namespace": "acme / My Tool",
 		"description": "cuts", "visibility": "internal", "default_branch": "trunk", "topics": "[cli go]", "tag_list": "[cli go]",
 		"package_registry_access_level": "private", "packages_enabled": "true", "generic_package_naming": "relaxed",
 		"generic_duplicates_allowed": "false", "generic_duplicate_exception_regex": "x.*", "generic_packages_max_file_size": "5000",
+		"generic_package_drafts": "always", "generic_package_finalisers": "people",
 		"creator_id": itoa(dev), "archived": "false", "web_url": s.url + "/acme/my-tool",
 	}
 	fields(t, made, want)
@@ -43,6 +45,7 @@ func TestProjectCreate(t *testing.T) {
 		fields(t, s.form(devToken, "POST", v4+"/projects", "path=plain").must(t, 201), map[string]string{
 			"name": "plain", "path_with_namespace": "dev/plain", "visibility": "private", "default_branch": "main",
 			"package_registry_access_level": "enabled", "generic_package_naming": "<nil>", "generic_packages_max_file_size": "<nil>",
+			"generic_package_drafts": "<nil>", "generic_package_finalisers": "<nil>",
 		})
 	})
 	t.Run("a user name of digits is no namespace id", func(t *testing.T) {
@@ -58,6 +61,8 @@ func TestProjectCreate(t *testing.T) {
 		{`{"name":"x","visibility":"open"}`, `{"error":"visibility does not have a valid value"}`},
 		{`{"name":"x","package_registry_access_level":"some"}`, `{"error":"package_registry_access_level does not have a valid value"}`},
 		{`{"name":"x","generic_package_naming":"loose"}`, `{"error":"generic_package_naming does not have a valid value"}`},
+		{`{"name":"x","generic_package_drafts":"never"}`, `{"error":"generic_package_drafts does not have a valid value"}`},
+		{`{"name":"x","generic_package_finalisers":"robots"}`, `{"error":"generic_package_finalisers does not have a valid value"}`},
 		{`{"name":"x","generic_packages_max_file_size":-1}`, `{"message":{"generic_packages_max_file_size":["must be greater than or equal to 0"]}}`},
 		{`{"name":"x","generic_packages_max_file_size":"1 GB"}`, `{"error":"generic_packages_max_file_size is invalid"}`},
 		{`{"name":"x\r\nY: z"}`, `{"message":{"name":["can contain no control characters"]}}`},
@@ -106,6 +111,10 @@ func TestProjectEdit(t *testing.T) {
 			{"generic_duplicates_allowed", false, "false"}, {"generic_duplicates_allowed", nil, "<nil>"},
 			{"generic_duplicate_exception_regex", "a|b", "a|b"}, {"generic_duplicate_exception_regex", "", ""}, {"generic_duplicate_exception_regex", nil, "<nil>"},
 			{"generic_packages_max_file_size", 7, "7"}, {"generic_packages_max_file_size", 0, "0"}, {"generic_packages_max_file_size", nil, "<nil>"},
+			{"generic_package_drafts", "on_request", "on_request"}, {"generic_package_drafts", "always", "always"},
+			{"generic_package_drafts", "release", "release"}, {"generic_package_drafts", "job", "job"}, {"generic_package_drafts", nil, "<nil>"},
+			{"generic_package_finalisers", "publishers", "publishers"}, {"generic_package_finalisers", "maintainers", "maintainers"},
+			{"generic_package_finalisers", "people", "people"}, {"generic_package_finalisers", "", "<nil>"}, {"generic_package_finalisers", nil, "<nil>"},
 		} {
 			got := s.as(token, "PUT", p, map[string]any{test.name: test.value}).must(t, 200)
 			fields(t, got, map[string]string{test.name: test.want})

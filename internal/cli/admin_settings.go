@@ -41,6 +41,17 @@ func duplicatesSetting() placeSetting {
 		map[string]string{"on": "true", "off": "false", "inherit": ""}}
 }
 
+// draftsSetting is not --drafts, which is the server's here.
+func draftsSetting() placeSetting {
+	return placeSetting{"draft-mode", "`when` publishing makes a draft: on_request, always, release, job, or server for the server's setting", "generic_package_drafts",
+		map[string]string{"on_request": "on_request", "always": "always", "release": "release", "job": "job", "server": ""}}
+}
+
+func finalisersSetting() placeSetting {
+	return placeSetting{"finalisers", "`who` may make a version final: publishers, maintainers, or people, who are maintainers with a personal token", "generic_package_finalisers",
+		map[string]string{"publishers": "publishers", "maintainers": "maintainers", "people": "people"}}
+}
+
 // placeSettings adds flags for the settings. The function it returns reads those that
 // were given, of which there must be one.
 func placeSettings(f *pflag.FlagSet, settings ...placeSetting) func() (url.Values, error) {
@@ -77,7 +88,7 @@ func (a *admin) projectSet() *cobra.Command {
 		}
 		return a.changeProject(ctx, args[0], "", form)
 	})
-	read = placeSettings(cmd.Flags(), visibilitySetting(), namesSetting(), duplicatesSetting())
+	read = placeSettings(cmd.Flags(), visibilitySetting(), namesSetting(), duplicatesSetting(), draftsSetting(), finalisersSetting())
 	return cmd
 }
 

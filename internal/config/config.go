@@ -30,6 +30,9 @@ type Config struct {
 	GuestsMayReadPackages bool
 	AllowAnyoneToPull     bool // GitLab's package_registry_allow_anyone_to_pull_option
 
+	Drafts   string        // when publishing makes a draft: "on_request", "always", "release" or "job"
+	DraftTTL time.Duration // after which an untouched draft is discarded, 1 h to 90 days
+
 	MaxFileSize int64 // bytes; 0 for no limit
 	InlineMax   int64 // bytes, 0 to 1 MiB
 

@@ -67,6 +67,8 @@ func TestValues(t *testing.T) {
 				"s3://bucket/a/../b", "s3://bucket/a//b", "s3://bucket?regio=x", "s3://bucket?region=x&region=y", "s3://bucket?region=", "s3://bucket?region=a%0Ab",
 				"s3://bucket?path_style=yes", "s3://bucket?sse=none", "s3://bucket?sse_kms_key_id=x", "s3://bucket?storage_class=GLACIER",
 				"s3://bucket?upload_memory=1MiB", "s3://bucket?endpoint=ftp://x", "s3://bucket?endpoint=http://x/path", "s3://bucket?endpoint=http://u:p@x", "s3://bucket?a;b"}},
+		{"drafts", []string{"on_request", "always", "release", "job"}, []string{"", "never", "Always", "on-request"}},
+		{"draft-ttl", []string{"1h", "168h", "2160h"}, []string{"", "0", "59m", "2161h", "7d", "-1h"}},
 		{"blobs-redirect", []string{"off", "safe", "all"}, []string{"", "on", "true"}},
 		{"blobs-redirect-lifetime", []string{"1m", "1h", "168h"}, []string{"", "0", "59s", "168h1s", "7d"}},
 		{"s3-secret-access-key", []string{"a/b+c=="}, []string{"", "a b", "a\nb"}},

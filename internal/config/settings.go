@@ -135,6 +135,16 @@ func packageSettings() []setting {
 			func(c *Config) *bool { return &c.GuestsMayReadPackages }),
 		boolean("allow-anyone-to-pull", "true", "let a project open its packages to everyone, whatever its visibility",
 			func(c *Config) *bool { return &c.AllowAnyoneToPull }),
+		{name: "drafts", def: "on_request",
+			help: "when publishing into a new version makes a draft of it: `on_request`, always, release (until its release exists) or job (with a job token)",
+			set:  func(c *Config, v string) error { return oneOf(&c.Drafts, v, "on_request", "always", "release", "job") },
+			get:  func(c *Config) string { return c.Drafts }},
+		{name: "draft-ttl", def: "168h",
+			help: "discard drafts that nobody has published into for this `duration`, 1h to 2160h",
+			set: func(c *Config, v string) error {
+				return parseDurationWithin(&c.DraftTTL, v, time.Hour, 90*24*time.Hour)
+			},
+			get: func(c *Config) string { return c.DraftTTL.String() }},
 		size("max-file-size", "5GiB", maxSize, "refuse package files above this `size`, in bytes or with KiB, MiB, GiB, TiB; 0 for no limit",
 			func(c *Config) *int64 { return &c.MaxFileSize }),
 	}

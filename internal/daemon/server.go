@@ -75,6 +75,7 @@ func (s *server) furnish(cfg config.Config, version string) {
 	}
 	s.registry = &registry.Registry{
 		Records: s.db, Groups: s.projects, Blobs: s.blobs, Rules: rules, Naming: naming.Grammar(cfg.Naming),
+		Drafts: registry.DraftMode(cfg.Drafts), DraftTTL: cfg.DraftTTL,
 		MaxFileSize: cfg.MaxFileSize, InlineMax: cfg.InlineMax, Now: time.Now,
 	}
 	s.registry.Links, _ = s.blobs.(blob.Linker)

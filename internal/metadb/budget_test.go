@@ -71,6 +71,7 @@ func fillings() []filling {
 		{"places with an exception", func(db *DB, n, large int) {
 			expr := fmt.Sprintf(`[a-z]{1,%d}-tool`, 1+large*9/10)
 			p := registry.Project{ProjectID: int64(n), Path: text(n, 8), FullPath: text(n, 16), Naming: new(naming.Grammar(text(n, 8))),
+				Drafts: registry.DraftMode(text(n, 8)), Standing: access.Resource{Finalisers: access.Finalisers(text(n, 8))},
 				Duplicates: registry.DuplicatePolicy{Exception: naming.KeptException(expr)}}
 			db.projects.put(projectKey{projectID: int64(n)}, p, stamp{})
 		}, places},

@@ -86,7 +86,7 @@ func weighRoute(path string, _ route) int64 { return allocated(len(path)) }
 
 // weighProject is the bytes that a cached project points to.
 func weighProject(_ projectKey, p registry.Project) int64 {
-	sum := texts(p.Path, p.FullPath) + allocated(cap(p.Protections)*int(reflect.TypeFor[registry.Protection]().Size()))
+	sum := texts(p.Path, p.FullPath, string(p.Drafts), string(p.Standing.Finalisers)) + allocated(cap(p.Protections)*int(reflect.TypeFor[registry.Protection]().Size()))
 	for _, rule := range p.Protections {
 		sum += texts(rule.Pattern)
 	}
@@ -115,6 +115,9 @@ func (db *DB) findPackageProject(ctx context.Context, projectID int64, a access.
 	}
 	found := registry.Project{
 		ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
+	}
+	if p.Drafts != nil {
+		found.Drafts = registry.DraftMode(*p.Drafts)
 	}
 	if found.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
 		return registry.Project{}, err

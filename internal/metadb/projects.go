@@ -17,7 +17,7 @@ import (
 
 const projectColumns = `p.id, p.name, p.path, r.path, p.description, p.visibility, p.default_branch, p.topics,
 	p.package_access, p.archived, p.creator_id, p.naming, p.duplicates_allowed, p.duplicate_exception,
-	p.max_file_size, p.job_token_scope, p.created_at, p.updated_at,
+	p.max_file_size, p.drafts, p.finalisers, p.job_token_scope, p.created_at, p.updated_at,
 	n.id, n.parent_id, n.owner_id, n.name, n.path, s.path, n.visibility`
 
 const projectTables = `projects p JOIN routes r ON r.project_id = p.id AND r.redirect = 0
@@ -26,14 +26,14 @@ const projectTables = `projects p JOIN routes r ON r.project_id = p.id AND r.red
 func scanProject(row sqldb.Scanner) (projects.Project, error) {
 	var p projects.Project
 	var topics string
-	var grammar, exception sql.Null[string]
+	var grammar, exception, drafts, finalisers sql.Null[string]
 	var allowed sql.Null[bool]
 	var size sql.Null[int64]
 	var created, updated int64
 	var parent, owner sql.NullInt64
 	err := row.Scan(&p.ID, &p.Name, &p.Path, &p.FullPath, &p.Description, &p.Visibility, &p.DefaultBranch, &topics,
 		&p.PackageAccess, &p.Archived, &p.CreatorID, &grammar, &allowed, &exception,
-		&size, &p.JobTokenScope, &created, &updated,
+		&size, &drafts, &finalisers, &p.JobTokenScope, &created, &updated,
 		&p.Namespace.ID, &parent, &owner, &p.Namespace.Name, &p.Namespace.Path, &p.Namespace.FullPath, &p.Namespace.Visibility)
 	if topics != "" {
 		p.Topics = strings.Split(topics, ",")
@@ -41,6 +41,7 @@ func scanProject(row sqldb.Scanner) (projects.Project, error) {
 	p.Naming = (*naming.Grammar)(sqldb.Pointer(grammar))
 	p.Duplicates = projects.Duplicates{Allowed: sqldb.Pointer(allowed), Exception: sqldb.Pointer(exception)}
 	p.MaxFileSize = sqldb.Pointer(size)
+	p.Drafts, p.Finalisers = (*projects.DraftMode)(sqldb.Pointer(drafts)), (*access.Finalisers)(sqldb.Pointer(finalisers))
 	p.CreatedAt, p.UpdatedAt = sqldb.Moment(created), sqldb.Moment(updated)
 	p.Namespace.ParentID, p.Namespace.OwnerID = parent.Int64, owner.Int64
 	return p, sqldb.Classify(err)
@@ -171,11 +172,12 @@ func (db *DB) InsertProject(ctx context.Context, p projects.Project, role access
 		}
 		p.ID, err = t.Insert(`INSERT INTO projects (namespace_id, name, path, description, visibility, default_branch, topics,
 				package_access, archived, creator_id, naming, duplicates_allowed, duplicate_exception, max_file_size,
-				job_token_scope, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING id`,
+				job_token_scope, created_at, updated_at, drafts, finalisers)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17) RETURNING id`,
 			p.Namespace.ID, p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
 			int(p.PackageAccess), p.CreatorID, sqldb.Optional(p.Naming), sqldb.OptionalBool(p.Duplicates.Allowed),
-			sqldb.Optional(p.Duplicates.Exception), sqldb.Optional(p.MaxFileSize), sqldb.Bool(p.JobTokenScope), sqldb.Micros(p.CreatedAt))
+			sqldb.Optional(p.Duplicates.Exception), sqldb.Optional(p.MaxFileSize), sqldb.Bool(p.JobTokenScope), sqldb.Micros(p.CreatedAt),
+			sqldb.Optional(p.Drafts), sqldb.Optional(p.Finalisers))
 		if err != nil {
 			return p, err
 		}
@@ -240,10 +242,12 @@ func (db *DB) UpdateProject(ctx context.Context, projectID int64, edit func(*pro
 		}
 		return p, t.Exec(`UPDATE projects SET name = $1, path = $2, description = $3, visibility = $4, default_branch = $5,
 				topics = $6, package_access = $7, archived = $8, naming = $9, duplicates_allowed = $10,
-				duplicate_exception = $11, max_file_size = $12, job_token_scope = $13, updated_at = $14 WHERE id = $15`,
+				duplicate_exception = $11, max_file_size = $12, job_token_scope = $13, updated_at = $14,
+				drafts = $15, finalisers = $16 WHERE id = $17`,
 			p.Name, p.Path, p.Description, int(p.Visibility), p.DefaultBranch, strings.Join(p.Topics, ","),
 			int(p.PackageAccess), sqldb.Bool(p.Archived), sqldb.Optional(p.Naming), sqldb.OptionalBool(p.Duplicates.Allowed),
-			sqldb.Optional(p.Duplicates.Exception), sqldb.Optional(p.MaxFileSize), sqldb.Bool(p.JobTokenScope), sqldb.Micros(p.UpdatedAt), projectID)
+			sqldb.Optional(p.Duplicates.Exception), sqldb.Optional(p.MaxFileSize), sqldb.Bool(p.JobTokenScope), sqldb.Micros(p.UpdatedAt),
+			sqldb.Optional(p.Drafts), sqldb.Optional(p.Finalisers), projectID)
 	})
 }
 

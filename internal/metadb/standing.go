@@ -81,6 +81,9 @@ func setStanding(ctx context.Context, q sqldb.Queries, p *projects.Project, a ac
 	p.Standing = access.Resource{
 		Visibility: p.Visibility, Packages: p.PackageAccess, Archived: p.Archived, Role: max(p.GroupRole, p.OwnRole),
 	}
+	if p.Finalisers != nil {
+		p.Standing.Finalisers = *p.Finalisers
+	}
 	switch a.Kind {
 	case access.DeployToken:
 		p.Standing.Covered, err = deployTokenCovers(ctx, q, p.ID, line, a.TokenID)

@@ -78,6 +78,8 @@ func (p Project) changes(a access.Actor, now time.Time, before Project) []audit.
 		{"generic_duplicates_allowed", "generic_duplicates_allowed", switchText(before.Duplicates.Allowed), switchText(p.Duplicates.Allowed)},
 		{"generic_duplicate_exception_regex", "generic_duplicate_exception_regex", text(before.Duplicates.Exception), text(p.Duplicates.Exception)},
 		{"generic_packages_max_file_size", "generic_packages_max_file_size", numberText(before.MaxFileSize), numberText(p.MaxFileSize)},
+		{"generic_package_drafts", "generic_package_drafts", text(before.Drafts), text(p.Drafts)},
+		{"generic_package_finalisers", "generic_package_finalisers", text(before.Finalisers), text(p.Finalisers)},
 	})
 }
 

@@ -41,6 +41,10 @@ func TestChangesOfProjects(t *testing.T) {
 			}},
 		"size": {func(p *Project) { p.MaxFileSize = &size },
 			[]string{"project_generic_packages_max_file_size_updated", "generic_packages_max_file_size", "", "5"}},
+		"drafts": {func(p *Project) { p.Drafts = new(DraftMode("release")) },
+			[]string{"project_generic_package_drafts_updated", "generic_package_drafts", "", "release"}},
+		"finalisers": {func(p *Project) { p.Finalisers = new(access.People) },
+			[]string{"project_generic_package_finalisers_updated", "generic_package_finalisers", "", "people"}},
 	} {
 		after := before
 		tt.change(&after)

@@ -2,9 +2,7 @@ package projects
 
 import (
 	"context"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -31,8 +29,10 @@ type Project struct {
 	CreatorID      int64
 	Naming         *naming.Grammar // nil: the server's
 	Duplicates     Duplicates
-	MaxFileSize    *int64 // bytes, 0 = none; nil: the server's
-	JobTokenScope  bool   // only listed projects' job tokens are let in
+	MaxFileSize    *int64             // bytes, 0 = none; nil: the server's
+	Drafts         *DraftMode         // nil: the server's
+	Finalisers     *access.Finalisers // nil: access.Publishers
+	JobTokenScope  bool               // only listed projects' job tokens are let in
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	LastActivityAt time.Time
@@ -73,6 +73,8 @@ type ProjectEdit struct {
 	DuplicatesAllowed                      Setting[bool]
 	DuplicateException                     Setting[string]
 	MaxFileSize                            Setting[int64]
+	Drafts                                 Setting[DraftMode]
+	Finalisers                             Setting[access.Finalisers]
 }
 
 // Projects keeps projects. Each method is one transaction.
@@ -222,6 +224,8 @@ func (e ProjectEdit) apply(p *Project) {
 	e.DuplicatesAllowed.apply(&p.Duplicates.Allowed)
 	e.DuplicateException.apply(&p.Duplicates.Exception)
 	e.MaxFileSize.apply(&p.MaxFileSize)
+	e.Drafts.apply(&p.Drafts)
+	e.Finalisers.apply(&p.Finalisers)
 }
 
 // ArchiveProject makes a project read-only, or writable again.
@@ -257,44 +261,4 @@ func (s *Service) DeleteProject(ctx context.Context, a access.Actor, ref string)
 	// The event belongs to the group that the project was in, where it can be read.
 	done := s.event(a, audit.ProjectDestroyed, p.Namespace.entity()).To("Project", p.ID, p.FullPath)
 	return s.Records.DeleteProject(ctx, p.ID, done.At, done)
-}
-
-func checkProject(p Project) error {
-	if err := checkName(p.Name); err != nil {
-		return err
-	}
-	if err := checkPath(p.Path); err != nil {
-		return err
-	}
-	if err := checkDescription(p.Description); err != nil {
-		return err
-	}
-	if len(p.DefaultBranch) > maxName || strings.ContainsFunc(p.DefaultBranch, isControl) {
-		return fault.Field("default_branch", "must be one line of at most 255 characters")
-	}
-	if p.Naming != nil && *p.Naming != naming.Strict && *p.Naming != naming.Relaxed {
-		return fault.New(fault.Invalid, "generic_package_naming does not have a valid value")
-	}
-	if p.MaxFileSize != nil && *p.MaxFileSize < 0 {
-		return fault.Field("generic_packages_max_file_size", "must be greater than or equal to 0")
-	}
-	if len(p.Topics) > 20 || slices.ContainsFunc(p.Topics, badTopic) {
-		return fault.Field("topics", "can have at most 20 entries, each of at most 255 characters without commas or line breaks")
-	}
-	return naming.CheckException(p.Duplicates.Exception)
-}
-
-func badTopic(t string) bool {
-	return t == "" || len(t) > 255 || slices.ContainsFunc([]rune(t), func(r rune) bool { return isControl(r) || r == ',' })
-}
-
-// taken is GitLab's answer to a path that is taken.
-func taken(err error) error {
-	if !fault.Is(err, fault.Conflict) {
-		return err
-	}
-	return &fault.Error{Kind: fault.Rejected, Fields: map[string][]string{
-		"name": {"has already been taken"},
-		"path": {"has already been taken"},
-	}}
 }

@@ -13,20 +13,6 @@ import (
 	"granary/internal/naming"
 )
 
-// Status is a package's or a file's state, in GitLab's words.
-type Status string
-
-// The states. A package in StatusDefault, StatusHidden or StatusDeprecated can
-// be installed.
-const (
-	StatusDefault            Status = "default"
-	StatusHidden             Status = "hidden"
-	StatusDeprecated         Status = "deprecated"
-	StatusProcessing         Status = "processing"
-	StatusError              Status = "error"
-	StatusPendingDestruction Status = "pending_destruction"
-)
-
 // Digest is the SHA-256 of a file's bytes.
 type Digest = blob.Digest
 
@@ -77,6 +63,8 @@ type File struct {
 	Digest    blob.Digest
 	Status    Status
 	CreatedAt time.Time
+	Draft     bool // it was put into a draft, or read from one
+	Final     bool // its version is; only FindFile and FindNumber set it
 	Twin      bool // another file, perhaps removed, was published to its coordinates in the same second; only FindFile sets it
 	Yanked    bool // its version is; only FindFile sets it
 }
@@ -92,6 +80,7 @@ type Project struct {
 	Naming      *naming.Grammar
 	MaxFileSize *int64 // bytes, 0 = none; nil: the server's
 	Duplicates  DuplicatePolicy
+	Drafts      DraftMode
 	Protections []Protection
 }
 
@@ -111,10 +100,12 @@ type Publication struct {
 	Digest      blob.Digest
 	CRC32       *uint32    // of the bytes; nil if it is not known
 	Small       []byte     // the bytes, if the database is to keep them; else nil
-	Status      *Status    // for the whole package; nil keeps it
+	Status      *Status    // for the whole package; nil keeps it. A draft gets it when it is final
+	Into        Into       // which version takes it
+	JobID       int64      // of the job that publishes, 0 without one; only drafts note it
 	CreatorID   int64      // 0 for a deploy token
 	PipelineID  int64      // 0 without a job
-	NoDuplicate bool       // Refused if the package has a file of this name
+	NoDuplicate bool       // Refused if the package has a file of this name, unless it is a draft
 	If          *Condition // Precondition if it does not hold; nil: it always does
 	Restored    *File      // the file on record that gets its bytes back; nil for a new file
 	Event       audit.Event
@@ -131,6 +122,8 @@ type Registry struct {
 	Limits       Limits         // the zero value: DefaultLimits
 	Naming       naming.Grammar // the server's
 	MaxFileSize  int64          // bytes, 0 = none; the server's
+	Drafts       DraftMode      // the server's; "": DraftsOnRequest
+	DraftTTL     time.Duration  // after which an untouched draft is discarded, in 1 h to 90 days; 0 for 7 days
 	InlineMax    int64          // bytes; bodies up to this are stored with their record
 	RecheckAfter time.Duration  // after a body that took so long, its sender is checked again; 0 for 1 s
 	Now          func() time.Time

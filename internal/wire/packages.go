@@ -94,6 +94,16 @@ type Job struct {
 	User              UserBasic      `json:"user"`
 	ExpiresAt         Time           `json:"expires_at"` // when the token expires at the latest
 	Token             string         `json:"token,omitempty"`
+	Drafts            []JobDraft     `json:"drafts,omitempty"` // what its end did to its drafts
+}
+
+// JobDraft is what the end of a job did to a draft.
+type JobDraft struct {
+	ProjectID int64  `json:"project_id"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	Status    string `json:"status"`          // "final", "discarded" or "draft"
+	Error     string `json:"error,omitempty"` // why it is still a draft
 }
 
 // Version is the server's version in GitLab's terms.

@@ -57,6 +57,8 @@ type Project struct {
 	GenericDuplicatesAllowed      *bool               `json:"generic_duplicates_allowed"`
 	GenericDuplicateException     *string             `json:"generic_duplicate_exception_regex"`
 	GenericPackagesMaxFileSize    *int64              `json:"generic_packages_max_file_size"`
+	GenericPackageDrafts          *string             `json:"generic_package_drafts"`
+	GenericPackageFinalisers      *string             `json:"generic_package_finalisers"`
 	CIJobTokenScopeEnabled        bool                `json:"ci_job_token_scope_enabled"`
 	CIInboundJobTokenScopeEnabled bool                `json:"ci_inbound_job_token_scope_enabled"`
 	Permissions                   *ProjectPermissions `json:"permissions,omitempty"`

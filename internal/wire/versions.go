@@ -6,7 +6,7 @@ const (
 	FeaturesHeader = "X-Granary-Features" // a list of the names below, separated by ", "
 
 	FeatureChannels  = "channels"
-	FeatureDrafts    = "drafts"    // ?status=draft, and POST to a version
+	FeatureDrafts    = "drafts"    // ?status=draft, and POST of a version, which makes it final
 	FeatureSelectors = "selectors" // latest, ^1.4, ~1.4, 1.x, @channel in place of a version
 	FeatureVersions  = "versions"  // versions as resources, and as archives
 )

@@ -38,12 +38,13 @@ const anybody = access.NoRole
 type mark int
 
 const (
-	login   mark = 1 << iota // without a login the answer is 401, whatever the object
-	person                   // bots of project and group access tokens may not
-	insider                  // external users may not, unless they are administrators
-	frozen                   // refused in an archived project
-	own                      // needs no role if the object is the actor's own
-	reads                    // reads a registry: the registry's access level decides who may
+	login     mark = 1 << iota // without a login the answer is 401, whatever the object
+	person                     // bots of project and group access tokens may not
+	insider                    // external users may not, unless they are administrators
+	frozen                     // refused in an archived project
+	own                        // needs no role if the object is the actor's own
+	reads                      // reads a registry: the registry's access level decides who may
+	finalises                  // the project's finalisers may say more
 )
 
 // The scopes, as the page "Personal access token scopes" describes them: api allows
@@ -68,6 +69,7 @@ const (
 	groupBots   = "Group access tokens API"
 	jobScope    = "CI/CD job token scope API"
 	packagePage = "Package registry: permissions"
+	draftPage   = "docs/design/021-drafts.md"
 )
 
 // Documented is the table, with one row for each action.
@@ -150,6 +152,8 @@ func aboutContents() []Right {
 
 		{access.ReadPackages, "pull a package", registry, access.Guest, reads, reading, packagePage, ""},
 		{access.PublishPackage, "publish a package", registry, access.Developer, login | frozen, writing, packagePage, ""},
+		{access.FinalisePackage, "make a version final", registry, access.Developer, login | frozen | finalises, writing, draftPage,
+			"GitLab has no drafts"},
 		{access.DestroyPackage, "delete a package", registry, access.Maintainer, frozen, writing, packagePage, ""},
 		{access.ListPackages, "list packages", registry, access.Guest, reads, reading, packagePage, ""},
 		{access.ReadProtections, "view package protection rules", place, access.Maintainer, login, reading, "Package protection rules API",

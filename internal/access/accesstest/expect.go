@@ -27,6 +27,8 @@ func (r Right) Expect(rules access.Rules, a access.Actor, on access.Resource) ac
 		return access.Allowed
 	case a.Kind == access.DeployToken && r.of != registry:
 		return access.Denied // "deploy tokens can't be used with the GitLab public API"
+	case r.has(finalises) && !finaliser(a, on):
+		return access.Denied
 	}
 	return verdict(roleOf(a, on) >= r.leastAt(rules, a, on))
 }
@@ -53,6 +55,21 @@ func (r Right) OfInstance() bool { return r.of == instance }
 
 // OfRegistry reports whether the right depends on the settings of a registry.
 func (r Right) OfRegistry() bool { return r.of == registry }
+
+// Finalises reports whether the right depends on a project's finalisers.
+func (r Right) Finalises() bool { return r.has(finalises) }
+
+// finaliser reports whether the actor is one by the project's setting alone.
+func finaliser(a access.Actor, on access.Resource) bool {
+	maintainer := a.LoggedIn() && (a.Admin || on.Role == access.Maintainer || on.Role == access.Owner)
+	switch on.Finalisers {
+	case access.Maintainers:
+		return maintainer
+	case access.People:
+		return maintainer && a.Kind == access.User && !a.Bot
+	}
+	return true
+}
 
 func (r Right) has(m mark) bool { return r.marks&m != 0 }
 

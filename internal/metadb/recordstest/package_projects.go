@@ -58,7 +58,8 @@ func testFindWholePlace(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	place, err := s.FindPackageProject(t.Context(), p.FullPath, actorOf(u))
 	must(t, 0, err)
-	if !place.FlagOn || place.Naming != nil || place.MaxFileSize != nil || !place.Duplicates.Permits(registry.Coordinates{}) || len(place.Protections) != 0 {
+	if !place.FlagOn || place.Naming != nil || place.MaxFileSize != nil || !place.Duplicates.Permits(registry.Coordinates{}) || len(place.Protections) != 0 ||
+		place.Drafts != "" || place.Standing.Finalisers != "" {
 		t.Errorf("%+v, want the defaults", place)
 	}
 	_, err = s.UpdateGroup(t.Context(), g.ID, func(g *projects.Group) ([]audit.Event, error) {
@@ -68,6 +69,7 @@ func testFindWholePlace(t *testing.T, s *suite) {
 	must(t, 0, err)
 	_, err = s.UpdateProject(t.Context(), p.ID, func(p *projects.Project) ([]audit.Event, error) {
 		p.Naming, p.MaxFileSize = new(naming.Relaxed), new(int64(7))
+		p.Drafts, p.Finalisers = new(projects.DraftMode(registry.DraftsAtRelease)), new(access.People)
 		return nil, nil
 	})
 	must(t, 0, err)
@@ -78,6 +80,8 @@ func testFindWholePlace(t *testing.T, s *suite) {
 	must(t, 0, err)
 	wantSame(t, "the naming", place.Naming, new(naming.Relaxed))
 	wantSame(t, "the size", place.MaxFileSize, new(int64(7)))
+	wantSame(t, "the drafts", place.Drafts, registry.DraftsAtRelease)
+	wantSame(t, "the finalisers", place.Standing.Finalisers, access.People)
 	wantSame(t, "protections", place.Protections, []registry.Protection{{Pattern: "a*", Push: access.Owner, Delete: access.Admin}})
 	for name, permitted := range map[registry.Name]bool{"tool": false, "free-tool": true} {
 		wantSame(t, "duplicates of "+string(name), place.Duplicates.Permits(registry.Coordinates{Name: name, Version: "1"}), permitted)

@@ -125,6 +125,7 @@ func testInsertProject(t *testing.T, s *suite) {
 	u := s.user(t)
 	want := newProject(s.name("project"), g.ID, u.ID)
 	want.Description, want.Topics, want.MaxFileSize, want.Naming = "words", []string{"a", "b"}, new(int64(5)), new(naming.Relaxed)
+	want.Drafts, want.Finalisers = new(projects.DraftMode("job")), new(access.Maintainers)
 	want.Duplicates, want.JobTokenScope = projects.Duplicates{Allowed: new(false), Exception: new("x.*")}, true
 	made, err := s.InsertProject(t.Context(), want, access.Maintainer, roomy(), e)
 	must(t, 0, err)
@@ -139,6 +140,8 @@ func testInsertProject(t *testing.T, s *suite) {
 	wantSame(t, "the size", found.MaxFileSize, want.MaxFileSize)
 	wantSame(t, "the naming", found.Naming, want.Naming)
 	wantSame(t, "duplicates", found.Duplicates, want.Duplicates)
+	wantSame(t, "drafts", found.Drafts, want.Drafts)
+	wantSame(t, "finalisers", found.Finalisers, want.Finalisers)
 	without := s.project(t, g.ID, u)
 	members, err := s.ListMembers(t.Context(), projects.MemberFilter{Place: inProject(without.ID)}, all())
 	wantSame(t, "members without a role", len(rows(t, members, err)), 0)
