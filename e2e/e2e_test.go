@@ -17,7 +17,7 @@
 //		status, again and again until it is so
 //	code CODE granary arguments
 //	                run granary and want this exit code
-//	gitlab [old] [objects] [throttle] [protect] [chatty]
+//	gitlab [old] [objects] [throttle] [protect] [unique] [chatty]
 //	                start a server that is not granary (gitlab_test.go)
 //	cut BYTES CONNECTIONS
 //	                from here on the client reaches $URL through a proxy that cuts

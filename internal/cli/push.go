@@ -23,16 +23,25 @@ below the directory. Other hidden files are published, and counted.
 
 Push checks everything it can before it sends the first byte: files open, links stay
 inside, the server accepts the names, no name is taken, no protection rule that the token
-can read needs a higher role. If a push still ends early, it says how many files are
-published; an incomplete version can be installed.
+can read needs a higher role.
+
+On granary a new version is published all at once. The files go into a draft, which nobody
+can install; the last request makes the version final if the draft has exactly the files of
+this push. Then its files never change. If a push ends early, nothing is published; run it
+again, and it skips what is in the draft. Of two pushes with other bytes at most one
+succeeds; the other ends with exit code 3. --force discards the draft that is there and
+begins anew. With --draft the version stays a draft, so that several jobs can add files to
+it, or replace theirs, until granary finalise publishes it.
+
+Files of an open version, which was published without a draft, are published one by one,
+as is every version on GitLab; an incomplete version can be installed.
 
 Push is safe to run again. It compares the package's files by SHA-256: the same bytes
 are left alone, or sent again if the server has lost them. If a name is taken by other
 bytes, push sends nothing, unless --force publishes the new file in addition to the old
-one (the newest is installed). If two pushes publish one new version at once, only one
-succeeds if they have a file name in common and the server knows conditional requests
-(GitLab does not). Without a common name both succeed, and the version has the files of
-both. Push declares the digest of a file to the server and compares it with the stored
+one (the newest is installed); a final version takes neither. If two pushes publish one
+new version to GitLab at once, both may succeed, and the version has the files of both.
+Push declares the digest of a file to the server and compares it with the stored
 one; above 64 MiB it only compares, unless --declare computes the digest before the file
 is sent. A file that changes meanwhile is not published. Push retries broken connections
 and answers that ask for a retry; it does not retry a refusal.`

@@ -161,3 +161,19 @@ func CheckPaths(paths []string) error {
 	}
 	return nil
 }
+
+// Difference is how a version differs from what was expected of it: some of the paths,
+// since the server lists 100 of each kind at most.
+type Difference struct {
+	Missing []string // expected, and not there
+	Extra   []string // there, and not expected
+	Differs []string // there with other bytes
+}
+
+// paths are names of files that a server says, fit to be shown.
+func (c *Client) paths(said []string) (paths []string) {
+	for _, path := range said {
+		paths = append(paths, c.said(path))
+	}
+	return paths
+}

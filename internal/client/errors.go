@@ -63,14 +63,6 @@ type Error struct {
 	Elsewhere string
 }
 
-// Difference is how a version differs from what was expected of it: some of the paths,
-// since the server lists 100 of each kind at most.
-type Difference struct {
-	Missing []string // expected, and not there
-	Extra   []string // there, and not expected
-	Differs []string // there with other bytes
-}
-
 // Error is the status and the server's own words.
 func (e *Error) Error() string {
 	text := "the server answered " + strconv.Itoa(e.Status)
@@ -201,14 +193,6 @@ func elsewhere(resp *http.Response) string {
 	return printable(resp.Request.URL.Host)
 }
 
-// paths are names of files that a server says, fit to be shown.
-func (c *Client) paths(said []string) (paths []string) {
-	for _, path := range said {
-		paths = append(paths, c.said(path))
-	}
-	return paths
-}
-
 // words makes one line of a message: a text, a list, or texts by field.
 func words(v any) string {
 	switch v := v.(type) {
@@ -313,14 +297,3 @@ func (c *Client) broken(ctx context.Context, err error) error {
 
 // local is a failure of this machine.
 func local(err error) error { return &failure{Local, err} }
-
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 24*3600)) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
-}
