@@ -160,8 +160,15 @@ finalise() {
 	status=$(as_job --header 'Content-Type: text/plain' --data-binary "@$tmp/sums" "$versions/$VERSION")
 	case $status in
 	200 | 201) say "$VERSION is final" ;;
-	*) die "$VERSION cannot be made final: $status" ;;
+	*) is_there || die "$VERSION cannot be made final: $status" ;;
 	esac
+}
+
+# is_there: somebody else has published the draft.
+is_there() {
+	cp "$tmp/body" "$tmp/refusal"
+	[ "$(as_job "$versions/$VERSION/$file")" = 200 ] && [ "$(sha256sum <"$tmp/body" | cut -d ' ' -f 1)" = "$DIGEST" ] ||
+		{ cp "$tmp/refusal" "$tmp/body" && return 1; }
 }
 
 # record never goes back: a pipeline that was overtaken leaves the newer version.

@@ -67,6 +67,9 @@ func newPush(env Env) *cobra.Command {
 			if cmd.Flags().Changed("jobs") && (p.jobs < 1 || p.jobs > 64) {
 				return usagef("--jobs is %d: want 1 to 64", p.jobs)
 			}
+			if p.draft && p.force {
+				return usagef("--draft adds to a draft, and --force discards it: want one of both")
+			}
 			err := p.run(ctx, args)
 			return ended(ctx, err, p.soFar+"run the same command again: it skips what has arrived")
 		},
@@ -134,7 +137,11 @@ func (p *push) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if n := countRefused(files); n > 0 {
-		return refused("%s would be refused: other bytes are there", countFiles(n))
+		why := "other bytes are there"
+		if p.final {
+			why = p.at.Name + " " + p.at.Version + " is final"
+		}
+		return refused("%s would be refused: %s", countFiles(n), why)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error 
 	switch {
 	case p.at.Draft && there > 0:
 		p.soFar = fmt.Sprintf("%d of %s are in the draft; nothing is published\n", there, countFiles(len(files)))
-		next = p.soFar + next
+		next = p.soFar + "not in the draft: " + firstOf(missing) + "\n" + next
 	case there == 0 && client.KindOf(err) == client.NotFound:
 		next = "nothing was published"
 	case there == 0:
