@@ -165,6 +165,8 @@ func (p *push) finalise(ctx context.Context, files []pushed) (err error) {
 	switch e, _ := errors.AsType[*client.Error](err); {
 	case e != nil && e.Status == http.StatusForbidden:
 		next = "the draft is complete, and stays a draft until somebody who may publishes it: " + again
+	case e != nil && e.Status == http.StatusNotFound:
+		err, next = refused("%w", err), "nothing was published: another push has discarded this draft"
 	case e != nil && e.Difference != nil:
 		next = difference(e.Difference) + "nothing was published: another push puts files into this draft\n" + anewAdvice
 	case e != nil && e.Status < 500:
