@@ -229,4 +229,3 @@ func childCode(e *exec.ExitError) int {
 	}
 	return e.ExitCode()
 }
-

@@ -78,11 +78,8 @@ func (f *finalise) run(ctx context.Context, c *client.Client, project, name, ver
 	if err != nil {
 		return err
 	}
-	size := int64(0)
-	for _, file := range v.Files {
-		size += file.Size
-	}
-	return f.printDone(f.json, shown(v), fmt.Sprintf("%s %s is final, %s (%s), sha256:%s", v.Name, v.Version, countFiles(len(v.Files)), formatBytes(size), v.Manifest))
+	row := shownVersion{listedPackage: listed(v.Package), Manifest: v.Manifest}
+	return f.printDone(f.json, row, fmt.Sprintf("%s %s is final, %s (%s), sha256:%s", v.Name, v.Version, countFiles(v.Files), formatBytes(v.Size), v.Manifest))
 }
 
 // expected is what --sums names, nil without it.

@@ -102,14 +102,14 @@ type push struct {
 	client  *client.Client
 	at      client.Coordinates // without a path; in a draft if the files go into one
 	sources []source
-	shelf   shelf          // what the package has, or its draft
-	hidden  bool           // the package is there, and no list shows it
-	final   bool           // its files never change
-	named   bool           // the server has accepted the name and the version
-	anew    bool           // there is a draft that is to be discarded
-	result  client.Version // what became final
-	spooled string         // the file that standard input was kept in, "" for none
-	soFar   string         // what is published if the push ended early
+	shelf   shelf        // what the package has, or its draft
+	hidden  bool         // the package is there, and no list shows it
+	final   bool         // its files never change
+	named   bool         // the server has accepted the name and the version
+	anew    bool         // there is a draft that is to be discarded
+	result  client.Final // what the draft became
+	spooled string       // the file that standard input was kept in, "" for none
+	soFar   string       // what is published if the push ended early
 }
 
 // pushed is one file of the result.

@@ -99,37 +99,57 @@ func (c *Client) Published(ctx context.Context, project, name, version string) (
 	return found, err
 }
 
+// Final is what a version became.
+type Final struct {
+	Package
+	Files    int    // how many it has
+	Size     int64  // bytes of all of them
+	Manifest string // the SHA-256 of its manifest in hex
+}
+
 // Finalise makes a version final: its draft, or an open version. If it is final already
 // with the same files, that is no error. hidden gives it the status hidden.
 //
 // With files (path and SHA-256) the version must have these and no others. If not, the
 // error is Refused, and its Difference says why; the version stays as it was. It is
 // Unsupported on a server without drafts.
-func (c *Client) Finalise(ctx context.Context, project, name, version string, files []File, hidden bool) (Version, error) {
+func (c *Client) Finalise(ctx context.Context, project, name, version string, files []File, hidden bool) (Final, error) {
 	q := call{method: http.MethodPost, path: genericPath(project, name, version), query: url.Values{}}
 	if hidden {
 		q.query.Set("status", "hidden")
 	}
 	manifest, err := manifestOf(files)
 	if err != nil {
-		return Version{}, err
+		return Final{}, err
 	}
 	if files != nil {
 		sum := sha256.Sum256(manifest)
 		q.form = url.Values{"manifest_sha256": {hex.EncodeToString(sum[:])}}
 	}
-	found, err := c.whole(ctx, q)
+	found, err := c.finalise(ctx, q)
 	if files != nil && status(err, http.StatusConflict) {
 		found, err = c.finaliseListed(ctx, q, manifest, err)
 	}
 	return found, c.orUnsupported(err, wire.FeatureDrafts, "drafts")
 }
 
+// finalise makes the call. The answer has all files, which are not read.
+func (c *Client) finalise(ctx context.Context, q call) (Final, error) {
+	var row struct {
+		wire.NameVersion
+		Size  int64 `json:"size"`
+		Count int   `json:"files_count"`
+	}
+	q.most = maxVersion
+	_, err := c.json(ctx, q, false, &row)
+	return Final{markedPackage(row.NameVersion), row.Count, row.Size, digestOf(textOf(row.ManifestSHA256))}, err
+}
+
 // finaliseListed repeats a refused call with the whole listing, so that the server says
 // which files differ. If it says nothing of files, why it refused before is the error.
-func (c *Client) finaliseListed(ctx context.Context, q call, manifest []byte, before error) (Version, error) {
+func (c *Client) finaliseListed(ctx context.Context, q call, manifest []byte, before error) (Final, error) {
 	q.form, q.text = nil, string(manifest)
-	found, err := c.whole(ctx, q)
+	found, err := c.finalise(ctx, q)
 	if e, ok := errors.AsType[*Error](err); ok && e.Difference == nil {
 		return found, before
 	}
