@@ -47,7 +47,7 @@ func (s *server) refusals(p, query string) []refusal {
 		}, 409, "is final; publish a new version"},
 		{"reserved", func(at string) func() {
 			number := strings.Split(at, "/")
-			s.exec(`INSERT INTO reserved_versions (project_id, name, version, at) VALUES (?, 'app', ?, 1)`, p, number[len(number)-1])
+			s.exec(`INSERT INTO reserved_versions (project_id, name, version, at) VALUES (CAST($1 AS BIGINT), 'app', $2, 1)`, p, number[len(number)-1])
 			return func() {}
 		}, 409, "is removed; its number stays reserved"},
 	}
