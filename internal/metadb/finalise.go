@@ -30,8 +30,7 @@ func (db *DB) FinaliseVersion(ctx context.Context, projectID int64, name registr
 		switch {
 		case !isNew || release != nil:
 		case was == registry.StatusDraft: // no file of a draft is cached
-			db.choices.holdAll()
-			release = db.choices.releaseAll
+			release = db.holdChoices()
 		default:
 			release = db.holdVersions()
 		}
