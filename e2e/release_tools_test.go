@@ -199,8 +199,10 @@ func (r *releaseRun) standing() string {
 			r.t.Fatal(err)
 		}
 		switch {
-		case resource.Status == "draft":
+		case resource.Status == "draft" && query != "":
 			return "draft"
+		case resource.Status == "draft":
+			return "a draft that all may see"
 		case resource.FinalAt != nil:
 			return "final"
 		}
