@@ -136,8 +136,22 @@ func (c *cluster) ask(node *server, method, path, body string, header ...string)
 	return o
 }
 
-// call returns no status for no answer.
+// call repeats what was answered with 503, which changes nothing: a PUT that met another
+// state of the version each time it looked.
 func (c *cluster) call(node *server, method, path, body string, header ...string) (status int, text string) {
+	for range 20 {
+		if status, text = c.once(node, method, path, body, header...); status != http.StatusServiceUnavailable {
+			break
+		}
+	}
+	if status >= 500 {
+		c.t.Errorf("%s %s: %d %s", method, path, status, text)
+	}
+	return status, text
+}
+
+// once returns no status for no answer.
+func (c *cluster) once(node *server, method, path, body string, header ...string) (status int, text string) {
 	req, err := http.NewRequestWithContext(c.t.Context(), method, node.url+path, strings.NewReader(body))
 	if err != nil {
 		return 0, err.Error()
@@ -155,9 +169,6 @@ func (c *cluster) call(node *server, method, path, body string, header ...string
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return 0, err.Error()
-	}
-	if resp.StatusCode >= 500 {
-		c.t.Errorf("%s %s: %d %s", method, path, resp.StatusCode, answer)
 	}
 	return resp.StatusCode, string(answer)
 }
