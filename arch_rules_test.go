@@ -105,6 +105,7 @@ func limits() []limit {
 		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
 		{pkg: "github.com/santhosh-tekuri/jsonschema", only: tests, why: "for tests only: answers are held against the OpenAPI document"},
+		{pkg: "github.com/anishathalye/porcupine", only: tests, why: "for tests only: histories of a version are held against a model of it"},
 		{pkg: "github.com/chromedp/chromedp", only: []string{"e2e"}, why: "for tests only: a browser asks as pages do"},
 		{pkg: "gitlab.com/gitlab-org/api/client-go", only: []string{"e2e"}, why: "for tests only: it is the user nobody here wrote"},
 	}
