@@ -231,7 +231,7 @@ func (r records) FindPersonalToken(context.Context, int64) (auth.PersonalToken, 
 }
 
 func (r records) FindJob(context.Context, int64, int64) (auth.Job, error) {
-	return auth.Job{ID: 5, User: auth.User{ID: 99}}, nil
+	return auth.Job{ID: 5, User: auth.User{ID: 99}, Status: auth.JobRunning, ExpiresAt: time.Unix(2, 0)}, nil
 }
 
 // rooms is everything that has deeds, over the records.

@@ -69,7 +69,7 @@ func finishJob(c *call) error {
 	if err := c.params.err(); err != nil {
 		return err
 	}
-	j, err := c.s.Auth.FinishJob(c.r.Context(), c.actor, c.path("id"), id, status)
+	j, err := c.s.Auth.FinishJob(c.r.Context(), c.actor, c.path("id"), id, status, func(auth.Job) error { return nil })
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func createRelease(c *call) error {
 		return err
 	}
 	return c.releaseDeed(http.StatusCreated, sizeOf(r), func() (releases.Release, error) {
-		return c.s.Releases.Create(c.r.Context(), c.actor, c.path("id"), r)
+		return c.s.Releases.Create(c.r.Context(), c.actor, c.path("id"), r, nil)
 	})
 }
 

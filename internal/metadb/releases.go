@@ -173,7 +173,7 @@ const (
 )
 
 // InsertRelease implements releases.Store.
-func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.Limit, done audit.Event) (releases.Release, error) {
+func (db *DB) InsertRelease(ctx context.Context, e releases.Release, with releases.Alongside, most fault.Limit, done audit.Event) (releases.Release, error) {
 	return writeInTurn(ctx, db, func(t tx) (releases.Release, error) {
 		if err := t.room(ctx, releaseRows(), 1, most, e.ProjectID); err != nil {
 			return e, err

@@ -44,7 +44,7 @@ func filterTag(tag string) releases.Filter { return releases.Filter{Tag: tag} }
 
 func (s *suite) release(t *testing.T, r releases.Release) releases.Release {
 	t.Helper()
-	made, err := s.InsertRelease(t.Context(), r, roomy(), quiet())
+	made, err := s.InsertRelease(t.Context(), r, nil, roomy(), quiet())
 	return must(t, made, err)
 }
 
