@@ -137,7 +137,7 @@ func (c *call) packageRow(p registry.Package) wire.Package {
 		Pipeline: c.pipeline(p.Pipeline),
 	}
 	id := strconv.FormatInt(p.ID, 10)
-	if p.Shown() {
+	if p.Status.Shown() {
 		w.Links.WebPath = pathOf(c.base()) + "/" + p.ProjectPath + "/-/packages/" + id
 	}
 	if p.MayDelete {

@@ -8,12 +8,15 @@ const (
 	PackageFileDeleted    Name = "package_registry_package_file_deleted"  // granary's own
 	PackageFileRestored   Name = "package_registry_package_file_restored" // granary's own: its lost bytes are back
 	PackageStatusUpdated  Name = "package_registry_package_status_updated"
-	PackageYanked         Name = "package_registry_package_yanked" // granary's own, like the next five
+	PackageYanked         Name = "package_registry_package_yanked" // granary's own, like the next eight
 	PackageUnyanked       Name = "package_registry_package_unyanked"
 	PackageDeprecated     Name = "package_registry_package_deprecated"
 	PackageUndeprecated   Name = "package_registry_package_undeprecated"
 	PackageChannelSet     Name = "package_registry_channel_set"
 	PackageChannelRemoved Name = "package_registry_channel_removed"
+	PackageFinalised      Name = "package_registry_package_finalised"
+	DraftDiscarded        Name = "package_registry_draft_discarded"
+	DraftExpired          Name = "package_registry_draft_expired"
 	ProtectionRuleCreated Name = "package_protection_rule_created" // granary's own, like the next two
 	ProtectionRuleUpdated Name = "package_protection_rule_updated"
 	ProtectionRuleDeleted Name = "package_protection_rule_deleted"

@@ -34,7 +34,7 @@ func (db *DB) MoveChannel(ctx context.Context, c registry.Channel, most fault.Li
 		if err := t.holdOwner(channelRows(), c.ProjectID); err != nil {
 			return v, err
 		}
-		if v, err = t.heldVersion(ctx, c.ProjectID, c.Package, c.Version); err != nil {
+		if v, err = t.heldVersion(ctx, c.ProjectID, c.Package, c.Version, installable); err != nil {
 			return v, err
 		}
 		before, err := t.channel(ctx, c)

@@ -17,7 +17,7 @@ import (
 // index. It chooses the newest file inside, so that PostgreSQL does not search from
 // the newest of all packages. The files published just before and after it, and the
 // seconds of removed files, tell whether it has a twin.
-const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content, p.yanked_at IS NOT NULL,
+const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.created_at, c.blob_id, c.content, p.yanked_at IS NOT NULL, p.final_at IS NOT NULL,
 		(SELECT o.created_at FROM package_files o
 			WHERE o.package_id = f.package_id AND o.file_name = f.file_name AND o.id < f.id ORDER BY o.id DESC LIMIT 1),
 		(SELECT o.created_at FROM package_files o
@@ -30,7 +30,7 @@ const findFileQuery = `SELECT f.id, f.package_id, b.size, b.digest, f.status, f.
 	JOIN blobs b ON b.id = f.blob_id
 	LEFT JOIN blob_contents c ON c.blob_id = b.id
 	WHERE p.project_id = $2 AND p.name = $3 AND p.version = $4
-		AND p.status <> 'pending_destruction' AND p.status IN ('default', 'hidden', 'deprecated')`
+		AND p.status <> 'pending_destruction' AND p.status IN ` + installable
 
 // fileKey is the key under which a file is cached.
 type fileKey struct {
@@ -85,7 +85,7 @@ func (db *DB) findFile(ctx context.Context, projectID int64, c registry.Coordina
 	var kept sql.NullInt64 // an empty file has content, too
 	var before, after sql.NullInt64
 	err := db.Row(ctx, findFileQuery, string(c.File), projectID, string(c.Name), string(c.Version)).
-		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &f.Yanked, &before, &after, &f.Twin)
+		Scan(&f.ID, &f.PackageID, &f.Size, &digest, &f.Status, &created, &kept, &found.small, &f.Yanked, &f.Final, &before, &after, &f.Twin)
 	if err != nil {
 		return found, sqldb.Classify(err)
 	}
@@ -171,7 +171,7 @@ func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []
 func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
 	defer db.files.clear()
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
-		p, err := t.existingPackage(ctx, r.ProjectID, r.PackageID)
+		p, err := t.heldPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}

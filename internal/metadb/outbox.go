@@ -37,7 +37,7 @@ func (t tx) tellPublished(ctx context.Context, p registry.Publication, f registr
 	if err != nil {
 		return err
 	}
-	return t.tell(ctx, told{action: webhooks.FilePublished}, k, &f, p.CreatorID, p.Now)
+	return t.tell(ctx, told{action: webhooks.FilePublished, file: &f}, k, p.CreatorID, p.Now)
 }
 
 // tellRemoved puts the removal of a package, or of one of its files, into the outbox.
@@ -50,7 +50,7 @@ func (t tx) tellRemoved(ctx context.Context, action webhooks.Action, r registry.
 	if err != nil {
 		return err
 	}
-	return t.tell(ctx, told{action: action}, k, f, r.UserID, r.Now)
+	return t.tell(ctx, told{action: action, file: f}, k, r.UserID, r.Now)
 }
 
 // told is what happened to a package.
@@ -58,23 +58,30 @@ type told struct {
 	action  webhooks.Action
 	version *registry.PackageVersion // of an edit, and of a channel; else nil
 	channel string
+	file    *registry.File // that it is about; else nil
+
+	files      []webhooks.File // the first of a version that became final
+	filesCount int             // all of them
 }
 
-// tell puts what happened to a package into the outbox, in the same transaction. f is
-// the file that it is about, if it is about one.
-func (t tx) tell(ctx context.Context, what told, p registry.Package, f *registry.File, userID int64, now time.Time) error {
+// tell puts what happened to a package into the outbox, in the same transaction.
+func (t tx) tell(ctx context.Context, what told, p registry.Package, userID int64, now time.Time) error {
 	e, err := newEvent(ctx, t, p.ProjectID, userID)
 	if err != nil {
 		return err
 	}
 	e.Action, e.At, e.Channel = what.action, now, what.channel
+	e.Files, e.FilesCount = what.files, what.filesCount
 	e.Package = webhooks.Package{
 		ID: p.ID, Name: string(p.Name), Version: string(p.Version), Status: string(p.Status), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 	if v := what.version; v != nil {
 		e.Package.Yanked, e.Package.YankReason, e.Package.Deprecation = v.YankedAt != nil, v.YankReason, v.Deprecation
+		if v.Manifest != nil {
+			e.Package.Manifest = v.Manifest.String()
+		}
 	}
-	if f != nil {
+	if f := what.file; f != nil {
 		e.File = &webhooks.File{ID: f.ID, Name: string(f.Name), Size: f.Size, SHA256: f.Digest.String(), CreatedAt: f.CreatedAt}
 	}
 	text, err := json.Marshal(e)

@@ -14,10 +14,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at`
-
-// isListed must be spelled like the condition of the partial indexes.
-const isListed = `k.status IN ('default', 'error', 'deprecated')`
+const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at, k.final_at`
 
 // countLimit is how many rows are counted if there is no counter, and how many packages
 // of matching names are sorted; more are filtered in the order of an index.
@@ -33,17 +30,18 @@ func scanPackage(row sqldb.Scanner) (registry.Package, error) {
 type packageScan struct {
 	p                   registry.Package
 	creator, downloaded sql.NullInt64
+	final               sql.NullInt64
 	created, updated    int64
 }
 
 func (s *packageScan) into() []any {
-	return []any{&s.p.ID, &s.p.ProjectID, &s.p.Name, &s.p.Version, &s.p.Status, &s.creator, &s.created, &s.updated, &s.downloaded}
+	return []any{&s.p.ID, &s.p.ProjectID, &s.p.Name, &s.p.Version, &s.p.Status, &s.creator, &s.created, &s.updated, &s.downloaded, &s.final}
 }
 
 func (s *packageScan) scanned() registry.Package {
 	p := s.p
 	p.CreatorID, p.CreatedAt, p.UpdatedAt = s.creator.Int64, sqldb.Moment(s.created), sqldb.Moment(s.updated)
-	p.LastDownloadedAt = sqldb.OptionalMoment(s.downloaded)
+	p.LastDownloadedAt, p.FinalAt = sqldb.OptionalMoment(s.downloaded), sqldb.OptionalMoment(s.final)
 	return p
 }
 
@@ -155,7 +153,7 @@ func (l *lister) count(ctx context.Context) (total int, exact bool, err error) {
 	case len(l.f.Name.Terms) == 0 && l.f.Version == "":
 		statuses := []registry.Status{l.f.Status}
 		if l.f.Status == "" {
-			statuses = []registry.Status{registry.StatusDefault, registry.StatusError, registry.StatusDeprecated}
+			statuses = slices.DeleteFunc(registry.Statuses(), func(s registry.Status) bool { return !s.Listed() })
 		}
 		w.And(within("c.project_id", &w, l.f.Projects))
 		var placeholders []string
@@ -193,18 +191,11 @@ func (l *lister) startsWithNames() bool { return l.names.query != "" && !l.unlis
 
 // unlisted reports whether the list is of packages that other lists leave out. They have
 // an index by status.
-func (l *lister) unlisted() bool {
-	switch l.f.Status {
-	case registry.StatusHidden, registry.StatusProcessing, registry.StatusPendingDestruction:
-		return true
-	}
-	return false
-}
+func (l *lister) unlisted() bool { return l.f.Status != "" && !l.f.Status.Listed() }
 
 // conditions adds the conditions on a package.
 func (l *lister) conditions(w *sqldb.Where, k string) {
-	switch l.f.Status {
-	case "", registry.StatusDefault, registry.StatusError, registry.StatusDeprecated:
+	if !l.unlisted() {
 		w.And(strings.ReplaceAll(isListed, "k.", k))
 	}
 	if l.f.Status != "" {

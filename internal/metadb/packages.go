@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"granary/internal/audit"
-	"granary/internal/fault"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
 	"granary/internal/webhooks"
@@ -41,14 +40,13 @@ func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit
 	return found, lastPipelines(ctx, db, found)
 }
 
-// RemovePackage implements registry.Packages. The unique index ignores removed
-// packages, so that the name and version are free at once.
+// RemovePackage implements registry.Packages.
 func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
 	defer db.files.clear()
 	defer db.forgetVersions()
 	defer db.walks.drop(r.ProjectID)
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
-		p, err := t.existingPackage(ctx, r.ProjectID, r.PackageID)
+		p, err := t.heldPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {
 			return err
 		}
@@ -56,12 +54,14 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 		if err != nil {
 			return err
 		}
-		err = t.Exec(`UPDATE packages SET status = 'pending_destruction', updated_at = $1 WHERE id = $2`, sqldb.Micros(r.Now), r.PackageID)
-		if err != nil {
+		if err := t.removePackage(p.ID, r.Now); err != nil {
 			return err
 		}
 		if err := t.keepDates(r.PackageID, r.Now); err != nil {
 			return err
+		}
+		if p.Status == registry.StatusDraft { // nobody was told of it
+			return t.record(ctx, done)
 		}
 		if err := t.tellRemoved(ctx, webhooks.PackageDeleted, r, nil); err != nil {
 			return err
@@ -70,11 +70,13 @@ func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(
 	})
 }
 
-// existingPackage is a package that is not removed.
-func (t tx) existingPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
-	p, err := findPackage(ctx, t, projectID, packageID)
-	if err == nil && p.Status == registry.StatusPendingDestruction {
-		err = fault.New(fault.NotFound, "")
+// heldPackage locks a package that is not removed, and reads it.
+func (t tx) heldPackage(ctx context.Context, projectID, packageID int64) (registry.Package, error) {
+	var id int64
+	err := t.Row(ctx, `UPDATE packages SET status = status WHERE id = $1 AND project_id = $2 AND status <> 'pending_destruction' RETURNING id`,
+		packageID, projectID).Scan(&id)
+	if err != nil {
+		return registry.Package{}, sqldb.Classify(err)
 	}
-	return p, err
+	return findPackage(ctx, t, projectID, packageID)
 }

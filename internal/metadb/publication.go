@@ -46,13 +46,20 @@ func parts(small bool) []part {
 func hasPipeline(p registry.Publication) bool { return p.PipelineID != 0 }
 
 // The texts of the parts. Two publishers of one new version conflict on the unique
-// index of packages and share the row. Right bytes replace damaged ones.
+// index of packages and share the row. The first part writes nothing if the version does
+// not take the publication: PostgreSQL evaluates its WHERE again after it waited for the
+// row. Right bytes replace damaged ones.
 const (
-	packagePart = `INSERT INTO packages AS k (name, version, version_key, prerelease, status, creator_id, created_at, updated_at, project_id)
-		SELECT :name, :version, :key, :pre, :status, :creator, :now, :now, o.id FROM projects o WHERE o.id = :project AND o.deleted_at IS NULL`
+	packagePart = `INSERT INTO packages AS k (name, version, version_key, prerelease, status, draft_status, draft_job_id, creator_id,
+			created_at, updated_at, project_id)
+		SELECT :name, :version, :key, :pre, :status, :wish, :job, :creator, :now, :now, o.id
+		FROM projects o WHERE o.id = :project AND o.deleted_at IS NULL`
 	packageUpserted = ` ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
-		DO UPDATE SET updated_at = excluded.updated_at, status = CASE WHEN :restatus = 1 THEN excluded.status ELSE k.status END
-		RETURNING id, created_at = :now AS is_new, ` + hasHook + ` AS hooked`
+		DO UPDATE SET updated_at = excluded.updated_at, status = CASE WHEN :restatus = 1 AND k.status <> 'draft' THEN :anew ELSE k.status END,
+			draft_status = COALESCE(excluded.draft_status, k.draft_status),
+			draft_job_id = CASE WHEN k.draft_job_id = excluded.draft_job_id THEN k.draft_job_id END
+		WHERE k.final_at IS NULL AND (:into = 2 OR (k.status = 'draft') = (:into = 1))
+		RETURNING id, created_at = :now AS is_new, status = 'draft' AS is_draft, ` + hasHook + ` AS hooked`
 	hasHook = `EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = :project AND h.package_events = 1)`
 
 	smallBlobPart = `INSERT INTO blobs (digest, size, files, touched_at, crc32) SELECT :digest, :size, 1, :now, :crc {FROM p} WHERE TRUE
@@ -82,12 +89,13 @@ const (
 	blobWord
 	fileWord
 
-	momentWord = 18 // the first value of the event
+	momentWord = 22 // the first value of the event
 )
 
 // words are the names of the values of a publication.
 func words() []string {
-	fixed := []string{"p", "b", "f", "name", "version", "status", "creator", "now", "project", "restatus", "digest", "size", "content", "file", "pipeline", "key", "pre", "crc"}
+	fixed := []string{"p", "b", "f", "name", "version", "status", "creator", "now", "project", "restatus", "digest", "size", "content", "file", "pipeline", "key", "pre", "crc",
+		"into", "job", "wish", "anew"}
 	for i := range strings.Count(eventColumns, ",") { // without the target's id, which is the file's
 		fixed = append(fixed, fmt.Sprintf("event%d", i))
 	}
@@ -100,12 +108,16 @@ func values(p registry.Publication, event []any) []any {
 	if p.Status != nil {
 		status, restatus = *p.Status, 1
 	}
+	anew, wish, job := status, any(nil), any(nil)
+	if p.Into != registry.IntoOpen {
+		status, wish, job = registry.StatusDraft, sqldb.Optional(p.Status), sqldb.NullID(p.JobID)
+	}
 	version := string(p.Coordinates.Version)
 	key, pre := versions.KeyAndKind(version)
 	all := make([]any, 0, momentWord+len(event))
 	all = append(all, nil, nil, nil, string(p.Coordinates.Name), version, string(status), sqldb.NullID(p.CreatorID), sqldb.Micros(p.Now),
 		p.ProjectID, restatus, p.Digest[:], p.Size, p.Small, string(p.Coordinates.File), p.PipelineID,
-		key, sqldb.Bool(pre), sqldb.Optional(p.CRC32))
+		key, sqldb.Bool(pre), sqldb.Optional(p.CRC32), int(p.Into), job, wish, string(anew))
 	return append(all, event...)
 }
 
@@ -152,8 +164,8 @@ func steps(small bool) (all []step) {
 }
 
 // together is all parts and the event as one statement of PostgreSQL. It writes
-// nothing and returns no row if the project is deleted or has a hook for packages. The
-// id of a blob that is gone is NULL, which package_files refuses.
+// nothing and returns no row if the project is deleted or has a hook for packages, or if
+// the version does not take the publication. The id of a blob that is gone is NULL, which package_files refuses.
 func together(small bool) numbered {
 	var texts []string
 	for _, p := range parts(small) {
@@ -164,7 +176,7 @@ func together(small bool) numbered {
 		texts = append(texts, p.name+` AS (`+text+`)`)
 	}
 	joined := strings.NewReplacer("{", "", "}", "").Replace(strings.Join(texts, ", "))
-	return number(`WITH ` + joined + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, f.id FROM p, f`)
+	return number(`WITH ` + joined + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, p.is_draft, f.id FROM p, f`)
 }
 
 // eventPart is insertEvent for a file that the same statement inserts.

@@ -10,6 +10,7 @@ import (
 
 	"granary/internal/audit"
 	"granary/internal/blob"
+	"granary/internal/fault"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
 )
@@ -26,6 +27,31 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	if p.Restored != nil {
 		return db.restoreFile(ctx, p)
 	}
+	for range takings {
+		f, err := db.addFile(ctx, p)
+		if !errors.Is(err, errNotTaken) {
+			return f, err
+		}
+		n, err := db.FindNumber(ctx, p.ProjectID, p.Coordinates)
+		if err != nil {
+			return f, err
+		}
+		there, err := n.Admit(p.Coordinates, p.Into, &p.Digest, p.Size)
+		if err != nil {
+			return f, err
+		}
+		if there != nil {
+			return *there, nil
+		}
+	}
+	return registry.File{}, fault.Wrap(fault.Unavailable, "", errNotTaken)
+}
+
+// takings is how often a publication is tried if the version changes each time before it
+// is known why it did not take the file.
+const takings = 3
+
+func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.File, error) {
 	put, done, err := db.publishAtOnce(ctx, p)
 	if done || err != nil {
 		return fileOf(p, put), err
@@ -52,14 +78,14 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 			return f, err
 		}
 		f = fileOf(p, put)
-		return f, t.finish(ctx, p, f, before, put.hooked)
+		return f, t.finish(ctx, p, f, before, put)
 	})
 }
 
 func fileOf(p registry.Publication, put landed) registry.File {
 	return registry.File{
 		ID: put.fileID, PackageID: put.packageID, ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
-		Status: registry.StatusDefault, CreatedAt: p.Now,
+		Status: registry.StatusDefault, CreatedAt: p.Now, Draft: put.isDraft,
 	}
 }
 
@@ -80,8 +106,8 @@ func (t tx) statusOf(ctx context.Context, p registry.Publication) (status regist
 
 // finish does what only some publications need. The package's row is locked by now, so
 // that what is read here stays true.
-func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File, before registry.Status, hooked bool) error {
-	if p.NoDuplicate {
+func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File, before registry.Status, put landed) error {
+	if p.NoDuplicate && !put.isDraft {
 		if err := t.refuseDuplicate(ctx, f); err != nil {
 			return err
 		}
@@ -91,7 +117,10 @@ func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File,
 			return err
 		}
 	}
-	if hooked {
+	if put.isDraft { // nobody is told of it before it is final
+		return nil
+	}
+	if put.hooked {
 		if err := t.tellPublished(ctx, p, f); err != nil {
 			return err
 		}
@@ -133,7 +162,7 @@ func (t tx) refuseDuplicate(ctx context.Context, f registry.File) error {
 func (t tx) judge(ctx context.Context, c *registry.Condition, f registry.File) error {
 	var digest []byte
 	err := t.Row(ctx, `SELECT b.digest FROM package_files f
-		JOIN packages p ON p.id = f.package_id AND p.status IN ('default', 'hidden', 'deprecated')
+		JOIN packages p ON p.id = f.package_id AND (p.status = 'draft' OR p.status IN `+installable+`)
 		JOIN blobs b ON b.id = f.blob_id
 		WHERE f.package_id = $1 AND f.file_name = $2 AND f.id <> $3 AND f.status = 'default'
 		ORDER BY f.id DESC LIMIT 1`, f.PackageID, string(f.Name), f.ID).Scan(&digest)

@@ -18,12 +18,13 @@ type landed struct {
 	blobID    int64
 	fileID    int64
 	isNew     bool // the package may be new
+	isDraft   bool // it was put into a draft
 	hooked    bool // a webhook wants the event
 }
 
 var (
-	errGone  = errors.New("the project was deleted while a file was published")
-	errSwept = errors.New("the blob was swept while it was published")
+	errNotTaken = errors.New("the version does not take the file, or the project is deleted")
+	errSwept    = errors.New("the blob was swept while it was published")
 )
 
 // planOf is the plan for bytes in the database, or in the store.
@@ -84,9 +85,9 @@ func (t tx) step(ctx context.Context, s step, p registry.Publication, values []a
 	args := s.args(values)
 	switch s.name {
 	case "p":
-		err = t.Row(ctx, s.numbered.text, args...).Scan(&put.packageID, &put.isNew, &put.hooked)
-		if errors.Is(err, sql.ErrNoRows) {
-			return fault.Wrap(fault.Hidden, "", errGone)
+		err = t.Row(ctx, s.numbered.text, args...).Scan(&put.packageID, &put.isNew, &put.isDraft, &put.hooked)
+		if errors.Is(err, sql.ErrNoRows) || sqldb.Raised(err, numberReserved) {
+			return errNotTaken
 		}
 		values[packageWord] = put.packageID
 	case "b":

@@ -48,7 +48,7 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 // holdRestored locks the package of the file and returns its status. It reads the file
 // in a statement of its own, after the one that may have waited for its removal.
 func (t tx) holdRestored(ctx context.Context, p registry.Publication) (before registry.Status, err error) {
-	err = t.Row(ctx, `UPDATE packages SET updated_at = $1 WHERE id = $2 AND status IN ('default', 'hidden', 'deprecated') RETURNING status`,
+	err = t.Row(ctx, `UPDATE packages SET updated_at = $1 WHERE id = $2 AND status IN `+installable+` RETURNING status`,
 		sqldb.Micros(p.Now), p.Restored.PackageID).Scan(&before)
 	var there bool
 	if err == nil {

@@ -11,16 +11,13 @@ import (
 	"granary/internal/webhooks"
 )
 
-// holdVersion locks the row of a version that can be installed, and returns its id. What
-// is read of it afterwards stays true.
-const holdVersion = `UPDATE packages SET status = status
-	WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction' AND status IN ('default', 'hidden', 'deprecated')
-	RETURNING id`
-
-// heldVersion locks a version and reads it.
-func (t tx) heldVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version) (registry.PackageVersion, error) {
+// heldVersion locks the row of a version with one of the statuses, and reads it. What is
+// read of it afterwards stays true.
+func (t tx) heldVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version, statuses string) (registry.PackageVersion, error) {
 	var id int64
-	if err := t.Row(ctx, holdVersion, projectID, string(name), string(version)).Scan(&id); err != nil {
+	if err := t.Row(ctx, `UPDATE packages SET status = status
+		WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction' AND status IN `+statuses+`
+		RETURNING id`, projectID, string(name), string(version)).Scan(&id); err != nil {
 		return registry.PackageVersion{}, sqldb.Classify(err)
 	}
 	v, err := scanVersion(t.Row(ctx, `SELECT 0, `+versionColumns+` FROM packages k WHERE k.id = $1`, id))
@@ -37,7 +34,7 @@ func (db *DB) EditVersion(ctx context.Context, projectID int64, name registry.Na
 	defer db.files.clear()
 	defer db.walks.drop(projectID)
 	return write(ctx, db, func(t tx) (v registry.PackageVersion, err error) {
-		if v, err = t.heldVersion(ctx, projectID, name, version); err != nil {
+		if v, err = t.heldVersion(ctx, projectID, name, version, installable); err != nil {
 			return v, err
 		}
 		events, err := change(&v)
@@ -65,7 +62,7 @@ func (t tx) tellVersion(ctx context.Context, e audit.Event, v registry.PackageVe
 	if err != nil || !hooked {
 		return err
 	}
-	return t.tell(ctx, told{action: actionOf(e), version: &v, channel: channel}, v.Package, nil, e.Author.UserID, e.At)
+	return t.tell(ctx, told{action: actionOf(e), version: &v, channel: channel}, v.Package, e.Author.UserID, e.At)
 }
 
 // actionOf is the word of webhooks for an event about a version.

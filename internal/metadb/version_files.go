@@ -22,7 +22,11 @@ const versionFilesQuery = `SELECT f.id, f.file_name, b.size, b.digest, b.crc32, 
 
 // VersionFiles implements registry.Versions.
 func (db *DB) VersionFiles(ctx context.Context, packageID int64, limit int) ([]registry.VersionFile, error) {
-	found, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (f registry.VersionFile, err error) {
+	return versionFiles(ctx, db, packageID, limit)
+}
+
+func versionFiles(ctx context.Context, q sqldb.Queries, packageID int64, limit int) ([]registry.VersionFile, error) {
+	found, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (f registry.VersionFile, err error) {
 		var digest []byte
 		var crc sql.NullInt64
 		var created int64

@@ -15,7 +15,7 @@ import (
 
 // versionColumns are the columns of a package as a version. They need no join, so that
 // a probe of an index reads one row.
-const versionColumns = packageColumns + `, k.final_at, k.manifest, k.yanked_at, k.yank_reason, k.deprecation,
+const versionColumns = packageColumns + `, k.manifest, k.yanked_at, k.yank_reason, k.deprecation, k.draft_status,
 	(SELECT u.username FROM users u WHERE u.id = k.creator_id)`
 
 // scanVersion reads a row whose first column is any number.
@@ -33,15 +33,18 @@ type rankedVersion struct {
 func scanRanked(row sqldb.Scanner) (rankedVersion, error) {
 	var v rankedVersion
 	var s packageScan
-	var final, yanked sql.NullInt64
+	var yanked sql.NullInt64
 	var manifest []byte
-	var reason, deprecation, username sql.NullString
+	var reason, deprecation, draft, username sql.NullString
 	into := append([]any{&v.rank}, s.into()...)
-	err := row.Scan(append(into, &final, &manifest, &yanked, &reason, &deprecation, &username)...)
+	err := row.Scan(append(into, &manifest, &yanked, &reason, &deprecation, &draft, &username)...)
 	v.Package = s.scanned()
-	v.FinalAt, v.YankedAt, v.YankReason, v.Creator = sqldb.OptionalMoment(final), sqldb.OptionalMoment(yanked), reason.String, username.String
+	v.YankedAt, v.YankReason, v.Creator = sqldb.OptionalMoment(yanked), reason.String, username.String
 	if v.Status == registry.StatusDeprecated {
 		v.Deprecation = deprecation.String
+	}
+	if v.Status == registry.StatusDraft {
+		v.DraftStatus = cmp.Or(registry.Status(draft.String), registry.StatusDefault)
 	}
 	if len(manifest) > 0 {
 		v.Manifest = (*registry.Digest)(manifest)
@@ -53,7 +56,7 @@ func scanRanked(row sqldb.Scanner) (rankedVersion, error) {
 const (
 	ofName     = `k.project_id = $1 AND k.name = $2 AND k.status <> 'pending_destruction'`
 	finalOf    = ofName + ` AND k.final_at IS NOT NULL`
-	selectable = ` AND k.status IN ('default', 'deprecated') AND k.yanked_at IS NULL`
+	selectable = ` AND k.status IN ` + shown + ` AND k.yanked_at IS NULL`
 )
 
 // Ranks of what a selector may find. The lowest that was found decides.
@@ -84,7 +87,7 @@ func arm(rank int, condition string) string {
 }
 
 func literalArm() string {
-	return arm(literalRank, ofName+` AND k.version = $3 AND k.status IN ('default', 'hidden', 'deprecated')`)
+	return arm(literalRank, ofName+` AND k.version = $3 AND k.status IN `+installable)
 }
 
 // best is the highest version of a range that a selector may choose.

@@ -116,7 +116,7 @@ func (db *DB) selectKeyless(ctx context.Context, projectID int64, name registry.
 			best = c
 		}
 		return none, nil
-	}, `SELECT k.id, k.version, CASE WHEN k.status IN ('default', 'deprecated') AND k.yanked_at IS NULL THEN 1 ELSE 0 END,
+	}, `SELECT k.id, k.version, CASE WHEN k.status IN `+shown+` AND k.yanked_at IS NULL THEN 1 ELSE 0 END,
 		CASE WHEN k.final_at IS NULL THEN 0 ELSE 1 END FROM packages k WHERE `+ofName, projectID, string(name))
 	if err != nil {
 		return registry.PackageVersion{}, err

@@ -22,7 +22,8 @@ type Package struct {
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 	LastDownloadedAt *time.Time
-	Pipeline         *Pipeline // the last that published to it; nil for none
+	FinalAt          *time.Time // nil: files may still be added
+	Pipeline         *Pipeline  // the last that published to it; nil for none
 
 	ProjectPath string // full; set by the deeds, like MayDelete
 	MayDelete   bool   // whether the actor may delete it
@@ -30,15 +31,6 @@ type Package struct {
 
 // title names the package in audit events: "tool/1.0.0".
 func (p Package) title() string { return string(p.Name) + "/" + string(p.Version) }
-
-// Shown reports whether the package can be asked for by its id.
-func (p Package) Shown() bool { return p.Status == StatusDefault || p.Status == StatusDeprecated }
-
-// listed reports whether lists without a status show the package.
-func (p Package) listed() bool { return p.Shown() || p.Status == StatusError }
-
-// installable reports whether files of the package can be downloaded.
-func (p Package) installable() bool { return p.Shown() || p.Status == StatusHidden }
 
 // Pipeline is a run of CI that published something.
 type Pipeline struct {
@@ -149,7 +141,7 @@ func (r *Registry) Package(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return Package{}, nil, err
 	}
-	if !p.Shown() {
+	if !p.Status.Shown() {
 		return Package{}, nil, fault.New(fault.Absent, "Package not found")
 	}
 	one := []Package{p}
@@ -188,7 +180,7 @@ func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project
 	if err != nil {
 		return nil, false, err
 	}
-	if !p.Shown() {
+	if !p.Status.Shown() {
 		return nil, false, fault.New(fault.Hidden, "Package not found") // GitLab's words
 	}
 	found, err = r.Records.ListPipelines(ctx, p.ID, before, limit+1)

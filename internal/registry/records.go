@@ -20,6 +20,7 @@ type Records interface {
 	Files
 	Versions
 	Channels
+	Drafts
 	Publishing
 	Sweeping
 	Protections
@@ -101,6 +102,28 @@ type Channels interface {
 	// RemoveChannel calls event with the channel, and records what it returns. NotFound
 	// if there is none.
 	RemoveChannel(ctx context.Context, c Channel, event func(Channel) (audit.Event, error)) error
+}
+
+// Drafts keeps drafts, and makes versions final.
+type Drafts interface {
+	// FindNumber returns what the coordinates stand for. Hidden if the project is deleted.
+	FindNumber(ctx context.Context, projectID int64, c Coordinates) (Number, error)
+	// FindDraft returns a draft. NotFound if there is none of this name and version.
+	FindDraft(ctx context.Context, projectID int64, name Name, version Version) (PackageVersion, error)
+	// FinaliseVersion makes a draft, or a version that can be installed, final. It calls
+	// judge with the version and the newest file of each path, in the order of paths' bytes,
+	// at most VersionFilesMost and one; it does nothing if that fails, or if the version was
+	// final already, which isNew says. Older files are removed, the number is reserved for
+	// the manifest, and the event is recorded. NotFound if there is no such version. Conflict
+	// if the number is reserved for another manifest.
+	FinaliseVersion(ctx context.Context, projectID int64, name Name, version Version, judge Judge) (v PackageVersion, isNew bool, err error)
+	// DiscardDraft removes a draft with its files. It calls check with the draft, does
+	// nothing if that fails, and records the event that check returns. NotFound if there is
+	// no draft.
+	DiscardDraft(ctx context.Context, projectID int64, name Name, version Version, now time.Time, check func(Package) (audit.Event, error)) error
+	// ExpireDrafts is DiscardDraft for up to limit drafts that nobody put a file into since
+	// before. It returns how many there were.
+	ExpireDrafts(ctx context.Context, before time.Time, limit int, now time.Time, event func(Package) audit.Event) (int, error)
 }
 
 // Files finds and removes files of packages.

@@ -13,20 +13,6 @@ import (
 	"granary/internal/naming"
 )
 
-// Status is a package's or a file's state, in GitLab's words.
-type Status string
-
-// The states. A package in StatusDefault, StatusHidden or StatusDeprecated can
-// be installed.
-const (
-	StatusDefault            Status = "default"
-	StatusHidden             Status = "hidden"
-	StatusDeprecated         Status = "deprecated"
-	StatusProcessing         Status = "processing"
-	StatusError              Status = "error"
-	StatusPendingDestruction Status = "pending_destruction"
-)
-
 // Digest is the SHA-256 of a file's bytes.
 type Digest = blob.Digest
 
@@ -77,6 +63,8 @@ type File struct {
 	Digest    blob.Digest
 	Status    Status
 	CreatedAt time.Time
+	Draft     bool // it was put into a draft, or read from one
+	Final     bool // its version is; only FindFile and FindNumber set it
 	Twin      bool // another file, perhaps removed, was published to its coordinates in the same second; only FindFile sets it
 	Yanked    bool // its version is; only FindFile sets it
 }
@@ -112,10 +100,12 @@ type Publication struct {
 	Digest      blob.Digest
 	CRC32       *uint32    // of the bytes; nil if it is not known
 	Small       []byte     // the bytes, if the database is to keep them; else nil
-	Status      *Status    // for the whole package; nil keeps it
+	Status      *Status    // for the whole package; nil keeps it. A draft gets it when it is final
+	Into        Into       // which version takes it
+	JobID       int64      // of the job that publishes, 0 without one; only drafts note it
 	CreatorID   int64      // 0 for a deploy token
 	PipelineID  int64      // 0 without a job
-	NoDuplicate bool       // Refused if the package has a file of this name
+	NoDuplicate bool       // Refused if the package has a file of this name, unless it is a draft
 	If          *Condition // Precondition if it does not hold; nil: it always does
 	Restored    *File      // the file on record that gets its bytes back; nil for a new file
 	Event       audit.Event

@@ -17,11 +17,11 @@ import (
 type PackageVersion struct {
 	Package
 	Creator     string     // user name; "" for a deploy token
-	FinalAt     *time.Time // nil: files may still be added
 	Manifest    *Digest    // of a final version; nil otherwise
 	YankedAt    *time.Time // no selector chooses a yanked version; nil if it is not
 	YankReason  string
 	Deprecation string // why not to use it; "" unless its status is StatusDeprecated
+	DraftStatus Status // of a draft: the status that it has when it is final; "" otherwise
 	Channels    []string
 }
 

@@ -150,6 +150,12 @@ func busy(err error) bool {
 	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
+// raisedInSQLite reports whether a trigger called RAISE with this text.
+func raisedInSQLite(err error, text string) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER && strings.Contains(e.Error(), text)
+}
+
 // sqliteFault turns SQLite's error into a fault.
 func sqliteFault(e *sqlite.Error) error {
 	switch e.Code() & 0xff {

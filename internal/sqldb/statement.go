@@ -84,6 +84,14 @@ const (
 	NotNullViolation = "23502"
 )
 
+// Raised reports whether a trigger ended the statement with this text.
+func Raised(err error, text string) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Message == text
+	}
+	return err != nil && raisedInSQLite(err, text)
+}
+
 // IsRefused reports whether PostgreSQL refused a row of the table with this code.
 func IsRefused(err error, code, table string) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)

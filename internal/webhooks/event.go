@@ -20,6 +20,7 @@ const (
 	VersionShown        Action = "show"
 	ChannelSet          Action = "channel"
 	ChannelRemoved      Action = "channel-gone"
+	VersionFinal        Action = "finalise"
 )
 
 // OfVersion reports an action on a version or a channel, which GitLab does not have.
@@ -42,7 +43,10 @@ type Event struct {
 	Project Project
 	Package Package
 	Channel string // of ChannelSet and ChannelRemoved, without @
-	File    *File  // nil if it is not about a file
+	File    *File  // nil if it is not about one file
+
+	Files      []File // of VersionFinal: the first
+	FilesCount int    // all of them
 }
 
 // User is the author of the event.
@@ -66,8 +70,9 @@ type Package struct {
 	Name, Version, Status string
 	CreatedAt, UpdatedAt  time.Time
 
-	Yanked                  bool // like the next two, only of events about a version
+	Yanked                  bool // like the next three, only of events about a version
 	YankReason, Deprecation string
+	Manifest                string // SHA-256 of a final version's manifest; "" otherwise
 }
 
 // File is the file of the package that it is about.

@@ -107,7 +107,7 @@ type PackageHookPackage struct {
 	Action       string            `json:"action"` // "publish", "delete_file", "delete", or a granary action: webhooks.Action
 	ActionAt     Time              `json:"action_at"`
 	URL          string            `json:"url"`
-	PackageFiles []PackageHookFile `json:"package_files"` // the file that the event is about; none if it is about no file
+	PackageFiles []PackageHookFile `json:"package_files"` // the file that the event is about, or the first 100 of a version that became final
 
 	*PackageHookVersion // of granary's own actions
 }
@@ -118,6 +118,9 @@ type PackageHookVersion struct {
 	Yanked     bool    `json:"yanked"`
 	YankReason *string `json:"yank_reason"`
 	Deprecated *string `json:"deprecated"` // the message
+
+	ManifestSHA256 *string `json:"manifest_sha256"`       // of a final version
+	FilesCount     *int    `json:"files_count,omitempty"` // only of "finalise"
 }
 
 // PackageHookFile is the file that an event is about.

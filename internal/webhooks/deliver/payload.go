@@ -34,9 +34,17 @@ func payload(e webhooks.Event, base string) (string, error) {
 		body.Package.PackageHookVersion = &wire.PackageHookVersion{
 			Channel: wire.OptionalText(e.Channel), Yanked: e.Package.Yanked,
 			YankReason: wire.OptionalText(e.Package.YankReason), Deprecated: wire.OptionalText(e.Package.Deprecation),
+			ManifestSHA256: wire.OptionalText(e.Package.Manifest),
 		}
 	}
-	if f := e.File; f != nil {
+	if e.Action == webhooks.VersionFinal {
+		body.Package.FilesCount = &e.FilesCount
+	}
+	files := e.Files
+	if e.File != nil {
+		files = append(files, *e.File)
+	}
+	for _, f := range files {
 		body.Package.PackageFiles = append(body.Package.PackageFiles, wire.PackageHookFile{
 			ID: f.ID, FileName: f.Name, Size: f.Size, FileSHA256: f.SHA256, CreatedAt: wire.Time(f.CreatedAt),
 			URL: base + "/api/v4/projects/" + strconv.FormatInt(p.ID, 10) + "/packages/generic/" +
@@ -67,6 +75,8 @@ func eventName(a webhooks.Action) string {
 		return "package_channel_set"
 	case webhooks.ChannelRemoved:
 		return "package_channel_removed"
+	case webhooks.VersionFinal:
+		return "package_finalised"
 	}
 	return "package_file_published"
 }

@@ -1,0 +1,12 @@
+package metadb
+
+// The statuses of packages that are selected, as registry.Status has them. The conditions
+// of indexes and triggers have the same words, since SQLite uses a partial index only for
+// the same text.
+const (
+	installable = `('default', 'hidden', 'deprecated')`
+	listed      = `('default', 'error', 'deprecated')`
+	shown       = `('default', 'deprecated')`
+
+	isListed = `k.status IN ` + listed
+)
