@@ -58,4 +58,7 @@ func (f File) may(d *Digest, size int64) bool {
 	return (d == nil || *d == f.Digest) && (size < 0 || size == f.Size)
 }
 
-func conflict(text string) error { return fault.New(fault.Conflict, "409 Conflict - "+text) }
+// conflictWords begin the words of a Conflict.
+const conflictWords = "409 Conflict - "
+
+func conflict(text string) error { return fault.New(fault.Conflict, conflictWords+text) }

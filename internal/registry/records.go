@@ -124,6 +124,15 @@ type Drafts interface {
 	// ExpireDrafts is DiscardDraft for up to limit drafts that nobody put a file into since
 	// before. It returns how many there were.
 	ExpireDrafts(ctx context.Context, before time.Time, limit int, now time.Time, event func(Package) audit.Event) (int, error)
+	// HasRelease reports whether the project has a release of one of the tags.
+	HasRelease(ctx context.Context, projectID int64, tags []string) (bool, error)
+	// DraftsOfJob returns up to limit drafts into which this job alone has put files.
+	DraftsOfJob(ctx context.Context, jobID int64, limit int) ([]Package, error)
+	// UntieDraft makes a draft, by its package's id, not this job's alone any more.
+	UntieDraft(ctx context.Context, packageID, jobID int64) error
+	// LeftJobs returns up to limit jobs that have ended with an outcome, and have drafts
+	// yet into which they alone have put files.
+	LeftJobs(ctx context.Context, limit int) ([]LeftJob, error)
 }
 
 // Files finds and removes files of packages.

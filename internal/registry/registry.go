@@ -103,6 +103,7 @@ type Publication struct {
 	Status      *Status    // for the whole package; nil keeps it. A draft gets it when it is final
 	Into        Into       // which version takes it
 	JobID       int64      // of the job that publishes, 0 without one; only drafts note it
+	Unreleased  []string   // tags: if the project has a release of one of them, Into is IntoOpen; nil for none
 	CreatorID   int64      // 0 for a deploy token
 	PipelineID  int64      // 0 without a job
 	NoDuplicate bool       // Refused if the package has a file of this name, unless it is a draft
