@@ -37,14 +37,14 @@ func hasBody(r *http.Request) bool {
 
 // takeBody limits a body before it is read: its length, its time, and the memory of
 // all such bodies together. The caller calls free after the answer.
-func (c *call) takeBody() (free func(), err error) {
+func (c *call) takeBody(most int64) (free func(), err error) {
 	free = func() {}
 	if !hasBody(c.r) {
 		return free, nil
 	}
 	length := c.r.ContentLength
-	if length < 0 || length > maxBody {
-		length = maxBody // MaxBytesReader refuses more
+	if length < 0 || length > most {
+		length = most // MaxBytesReader refuses more
 	}
 	if length > smallBody {
 		if c.actor.Kind == access.Anonymous {
@@ -56,7 +56,7 @@ func (c *call) takeBody() (free func(), err error) {
 		}
 		free = func() { c.s.Bodies.Give(who, n) }
 	}
-	c.r.Body = &timedBody{http.MaxBytesReader(c.w, c.r.Body, maxBody), time.Now().Add(bodyTime)}
+	c.r.Body = &timedBody{http.MaxBytesReader(c.w, c.r.Body, most), time.Now().Add(bodyTime)}
 	return free, nil
 }
 

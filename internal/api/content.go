@@ -60,7 +60,7 @@ func contentHeaders(h http.Header, f registry.File, contentType string) {
 	tag := `"` + f.Digest.String() + `"`
 	v := [...]string{
 		contentType, disposition(f.Name.Base()), "binary", tag, tag[1 : len(tag)-1],
-		"max-age=0, private, must-revalidate", "sandbox; default-src 'none'", "SAMEORIGIN", "nosniff",
+		cacheControl(f), "sandbox; default-src 'none'", "SAMEORIGIN", "nosniff",
 	}
 	for i, name := range [...]string{
 		"Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Etag", "X-Checksum-Sha256",
@@ -68,6 +68,15 @@ func contentHeaders(h http.Header, f registry.File, contentType string) {
 	} {
 		h[name] = v[i : i+1 : i+1]
 	}
+}
+
+// cacheControl lets every cache keep a file that everyone may read and that never
+// changes. It may be deleted: it is not kept for ever.
+func cacheControl(f registry.File) string {
+	if f.Public {
+		return "public, max-age=86400"
+	}
+	return "max-age=0, private, must-revalidate"
 }
 
 // disposition asks the client to save the file under the name, in both forms of RFC 6266.

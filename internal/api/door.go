@@ -107,7 +107,7 @@ func (g genericRoutes) add(r *route) {
 
 // features is what this server has beyond GitLab.
 func features() []string {
-	return []string{strings.Join([]string{wire.FeatureChannels, wire.FeatureSelectors, wire.FeatureVersions}, ", ")}
+	return []string{strings.Join([]string{wire.FeatureChannels, wire.FeatureDrafts, wire.FeatureSelectors, wire.FeatureVersions}, ", ")}
 }
 
 // serveGeneric serves a file of a generic package, a version, or the versions of a name.

@@ -43,6 +43,9 @@ func putFile(c *call) error {
 	if err != nil {
 		return err
 	}
+	if f.Draft {
+		c.w.Header()["X-Package-Status"] = []string{"draft"}
+	}
 	if wantRow {
 		return c.ok(packageFileRow(c, f, c.raw))
 	}
@@ -61,7 +64,11 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 	}
 	c.listen()
 	p := c.params
-	if status := registry.Status(p.choice("status", "default", "hidden")); status != "" {
+	switch status := registry.Status(p.choice("status", "default", "hidden", "draft")); status {
+	case "":
+	case registry.StatusDraft:
+		o.Draft = true
+	default:
 		o.Status = &status
 	}
 	wantRow = p.choice("select", "package_file") != ""
@@ -81,12 +88,18 @@ func getFile(c *call) error {
 	if kind := wholeFileOf(c.raw); kind != nil {
 		return c.sendWhole(kind)
 	}
-	content, err := c.s.Registry.Open(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
+	open := c.s.Registry.Open
+	if c.wantsDraft() {
+		open = c.s.Registry.OpenDraft
+	}
+	content, err := open(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = content.Close() }() // it was only read
-	if c.r.Method == http.MethodGet {
+	if content.Draft {
+		c.w.Header()["X-Package-Status"] = []string{"draft"}
+	} else if c.r.Method == http.MethodGet {
 		c.s.Registry.Downloaded(content.File)
 	}
 	if content.Yanked {

@@ -26,7 +26,7 @@ func (c *call) packageFilter(orders ...string) (f registry.PackageFilter, ask pa
 		f.None = true
 	}
 	f.Version = registry.Version(p.str("package_version"))
-	f.Status = registry.Status(p.choice("status", "default", "hidden", "processing", "error", "pending_destruction", "deprecated"))
+	f.Status = registry.Status(p.choice("status", "default", "hidden", "processing", "error", "pending_destruction", "deprecated", "draft"))
 	p.boolean("include_versionless") // every package here has a version
 	ask = c.page(false, append([]string{"created_at", "name", "version", "type", registry.BySemver}, orders...)...)
 	if f.Name, err = registry.ParseNameFilter(p.str("package_name")); err != nil {

@@ -34,6 +34,7 @@ const (
 	parameters body = iota // in query and body; read before the deed, within limits
 	noBody                 // nothing but a query, which the deed reads if it needs it
 	fileBody               // one file as it is; the deed reads it as a stream
+	listingBody            // a listing of files as text/plain, or parameters; the deed reads both
 	formBody               // one file as multipart/form-data; the deed reads it as a stream
 )
 

@@ -206,8 +206,9 @@ func packageRoutes() []route {
 		{"PUT", genericPath, access.PublishPackage, publish, putFile},
 		{"GET", genericName, access.ReadPackages, install, listNameVersions},
 		{"GET", genericVersion, access.ReadPackages, install, getPackageVersion},
+		{"POST", genericVersion, access.FinalisePackage, way{doors: every, body: listingBody, logsIn: true}, finaliseVersion},
 		{"PATCH", genericVersion, access.DestroyPackage, destroy, editPackageVersion},
-		{"DELETE", genericVersion, access.DestroyPackage, destroy, deletePackageVersion},
+		{"DELETE", genericVersion, access.DestroyPackage, manage, deletePackageVersion},
 		{"PUT", genericChannel, access.PublishPackage, manage, setChannel},
 		{"DELETE", genericChannel, access.PublishPackage, manage, removeChannel},
 

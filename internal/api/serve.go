@@ -60,7 +60,7 @@ func (c *call) run() (err error) {
 	if way.body != parameters {
 		return c.route.do(c)
 	}
-	free, err := c.takeBody()
+	free, err := c.takeBody(maxBody)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"granary/internal/access"
 	"granary/internal/fault"
 	"granary/internal/registry"
 	"granary/internal/wire"
@@ -12,7 +13,7 @@ import (
 
 // getPackageVersion answers with a version and its files. The address may have a selector.
 func getPackageVersion(c *call) error {
-	v, err := c.s.Registry.FindVersion(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
+	v, err := c.findVersion()
 	if err != nil {
 		return err
 	}
@@ -100,9 +101,23 @@ func (c *call) noTag() error {
 	return nil
 }
 
+// deletePackageVersion removes a version, or with status=draft a draft alone.
 func deletePackageVersion(c *call) error {
 	if err := c.noTag(); err != nil {
 		return err
+	}
+	draft := c.params.choice("status", "draft") != ""
+	if err := c.params.err(); err != nil {
+		return err
+	}
+	if draft {
+		if err := c.s.Registry.DiscardDraft(c.r.Context(), c.actor, c.ref, c.raw); err != nil {
+			return err
+		}
+		return c.noContent()
+	}
+	if c.actor.Kind == access.DeployToken { // as for the Packages API
+		return fault.New(fault.Unauthenticated, "")
 	}
 	if err := c.s.Registry.DeleteVersion(c.r.Context(), c.actor, c.ref, c.raw, unmodifiedSince(c.r)); err != nil {
 		return err
@@ -180,7 +195,7 @@ const fileRowSize = 200
 func (c *call) nameVersion(v registry.PackageVersion) wire.NameVersion {
 	w := wire.NameVersion{
 		Name: string(v.Name), Version: string(v.Version), ProjectID: v.ProjectID, PackageID: v.ID, Status: string(v.Status),
-		CreatedAt: wire.Time(v.CreatedAt), UpdatedAt: wire.Time(v.UpdatedAt), FinalAt: wire.OptionalTime(v.FinalAt),
+		CreatedAt: wire.Time(v.CreatedAt), UpdatedAt: wire.Time(v.UpdatedAt), FinalAt: wire.OptionalTime(v.FinalAt), ExpiresAt: wire.OptionalTime(c.s.Registry.ExpiresAt(v)),
 		Yanked: v.YankedAt != nil, YankReason: wire.OptionalText(v.YankReason), Deprecated: wire.OptionalText(v.Deprecation),
 		Channels: append([]string{}, v.Channels...), Pipeline: c.pipeline(v.Pipeline), URL: c.versionURL(v),
 	}

@@ -53,7 +53,7 @@ type packed struct {
 
 // sendWhole answers with a file that is made of a whole version.
 func (c *call) sendWhole(kind *wholeFile) error {
-	v, err := c.s.Registry.FindVersion(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
+	v, err := c.findVersion()
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,9 @@ func (c *call) sendWhole(kind *wholeFile) error {
 	if v.YankedAt != nil {
 		c.w.Header()["X-Package-Status"] = []string{"yanked"}
 	}
-	if c.r.Method == http.MethodGet {
+	if v.Status == registry.StatusDraft {
+		c.w.Header()["X-Package-Status"] = []string{"draft"}
+	} else if c.r.Method == http.MethodGet {
 		c.s.Registry.Downloaded(registry.File{PackageID: v.ID})
 	}
 	return kind.send(c, packed{v, kind, c.versionURL(v.PackageVersion) + "/" + c.raw.File})
@@ -159,7 +161,9 @@ func matches(r *http.Request, tag string) bool {
 // wholeHeaders sets the headers of a file that is made of a version.
 func (c *call) wholeHeaders(p packed, tag string) {
 	h := c.w.Header()
-	contentHeaders(h, registry.File{Name: registry.FileName(string(p.Name) + "-" + string(p.Version) + p.kind.extension)}, p.kind.contentType)
+	contentHeaders(h, registry.File{
+		Name: registry.FileName(string(p.Name) + "-" + string(p.Version) + p.kind.extension), Public: p.Public,
+	}, p.kind.contentType)
 	h["Etag"] = []string{tag}
 	h.Del("X-Checksum-Sha256")
 	if p.kind.extension == sumsExtension { // its digest is the version's

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -64,6 +65,10 @@ type Received struct {
 //
 // Memory is bounded by Inline and about 2 MiB, whatever the size.
 func Receive(ctx context.Context, store Store, body io.Reader, l Limits) (*Received, error) {
+	return receive(ctx, body, l, func(d Declared) (Upload, error) { return store.Create(ctx, d) })
+}
+
+func receive(ctx context.Context, body io.Reader, l Limits, create func(Declared) (Upload, error)) (*Received, error) {
 	if l.MaxSize > 0 && l.Length > l.MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes were declared, the limit is %d", ErrTooLarge, l.Length, l.MaxSize)
 	}
@@ -75,8 +80,21 @@ func Receive(ctx context.Context, store Store, body io.Reader, l Limits) (*Recei
 	case err != nil:
 		return nil, err
 	}
-	return receiveLarge(ctx, store, src, head)
+	return receiveLarge(ctx, create, src, head)
 }
+
+// Sum is Receive for bytes that are only compared: it keeps none of them.
+func Sum(ctx context.Context, body io.Reader, l Limits) (*Received, error) {
+	l.Inline = 0
+	return receive(ctx, body, l, func(Declared) (Upload, error) { return nowhere{}, nil })
+}
+
+// nowhere is an upload whose bytes are not kept.
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Commit(Digest) error         { return errors.New("blob: the bytes were only compared") }
+func (nowhere) Abort() error                { return nil }
 
 // Commit makes the bytes durable in the store under their digest, as
 // Upload.Commit promises. It does nothing for a body in memory.
@@ -133,8 +151,8 @@ func receiveSmall(body []byte, l Limits) (*Received, error) {
 	return r, nil
 }
 
-func receiveLarge(ctx context.Context, store Store, src *source, head []byte) (*Received, error) {
-	up, err := store.Create(ctx, Declared{Size: src.l.Length, Digest: src.l.Digest, Overwrite: src.l.Overwrite})
+func receiveLarge(ctx context.Context, create func(Declared) (Upload, error), src *source, head []byte) (*Received, error) {
+	up, err := create(Declared{Size: src.l.Length, Digest: src.l.Digest, Overwrite: src.l.Overwrite})
 	if err != nil {
 		return nil, fmt.Errorf("blob: beginning an upload: %w", err)
 	}

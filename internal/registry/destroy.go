@@ -16,20 +16,41 @@ type Removed struct {
 	Now                  time.Time
 }
 
-// DeletePackage removes a package with its files. Precondition if it changed after
-// unmodified (compared to the second); nil skips the check.
+// DeletePackage removes a package with its files; a draft, if the actor may publish.
+// Precondition if it changed after unmodified (compared to the second); nil skips the
+// check.
 func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project string, id int64, unmodified *time.Time) error {
 	place, err := r.enter(ctx, a, project, access.DestroyPackage, apiDoor())
-	if err != nil {
+	if !fault.Is(err, fault.Denied) {
+		if err == nil {
+			err = r.remove(ctx, a, place, id, unmodified, nil)
+		}
 		return err
 	}
-	return r.remove(ctx, a, place, id, unmodified)
+	place, other := r.enter(ctx, a, project, access.PublishPackage, apiDoor())
+	if other != nil {
+		return err
+	}
+	if other = r.remove(ctx, a, place, id, unmodified, err); fault.Is(other, fault.NotFound) {
+		return err
+	}
+	return other
 }
 
-func (r *Registry) remove(ctx context.Context, a access.Actor, place Project, id int64, unmodified *time.Time) error {
+// remove removes a package. denied is the refusal if it is no draft; nil if it may go.
+func (r *Registry) remove(ctx context.Context, a access.Actor, place Project, id int64, unmodified *time.Time, denied error) error {
 	now := r.Now()
 	return r.Records.RemovePackage(ctx, Removed{place.ProjectID, id, a.UserID, now}, func(p Package) (audit.Event, error) {
 		done := audit.New(a, audit.PackageDeleted, now, place.entity()).To("Package", p.ID, p.title())
+		switch {
+		case p.Status == StatusDraft && !r.sees(a, place, p, false):
+			return done, fault.New(fault.NotFound, "")
+		case p.Status == StatusDraft:
+			done.Name = audit.DraftDiscarded
+			return done, checkProtection(place, a, p.Name)
+		case denied != nil:
+			return done, denied
+		}
 		return done, checkRemoval(place, a, p, p.UpdatedAt, unmodified)
 	})
 }
@@ -44,6 +65,12 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 	now := r.Now()
 	err = r.Records.RemoveFile(ctx, Removed{place.ProjectID, id, a.UserID, now}, fileID, func(p Package, f File) (audit.Event, error) {
 		done := audit.New(a, audit.PackageFileDeleted, now, place.entity()).To("PackageFile", f.ID, p.title()+"/"+string(f.Name))
+		switch {
+		case p.Status == StatusDraft && !r.sees(a, place, p, false):
+			return done, fault.New(fault.NotFound, "")
+		case p.FinalAt != nil:
+			return done, fault.New(fault.Denied, string(p.Name)+" "+string(p.Version)+" is final; delete the version")
+		}
 		return done, checkRemoval(place, a, p, f.CreatedAt, unmodified)
 	})
 	if fault.Is(err, fault.NotFound) {

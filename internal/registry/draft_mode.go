@@ -23,26 +23,21 @@ const (
 // draftMode is the mode of a project.
 func (r *Registry) draftMode(p Project) DraftMode { return cmp.Or(p.Drafts, r.Drafts, DraftsOnRequest) }
 
-// into says which version takes the file of a ticket.
-func (r *Registry) into(ctx context.Context, a access.Actor, t *ticket) (Into, error) {
-	if t.Draft {
-		return IntoDraft, nil
-	}
-	switch r.draftMode(t.Project) {
-	case DraftsAlways:
-		return IntoEither, nil
-	case DraftsAtRelease:
+// chooseInto decides which version takes the file of a ticket.
+func (r *Registry) chooseInto(ctx context.Context, a access.Actor, t *ticket) error {
+	mode := r.draftMode(t.Project)
+	switch {
+	case t.Draft:
+		t.into = IntoDraft
+	case mode == DraftsAlways, mode == DraftsAtJobEnd && a.Kind == access.Job:
+		t.into = IntoEither
+	case mode == DraftsAtRelease:
 		tags := releaseTags(t.Version)
 		released, err := r.Records.HasRelease(ctx, t.ProjectID, tags)
 		if err != nil || released {
-			return IntoOpen, err
+			return err
 		}
-		t.unreleased = tags
-		return IntoEither, nil
-	case DraftsAtJobEnd:
-		if a.Kind == access.Job {
-			return IntoEither, nil
-		}
+		t.into, t.unreleased = IntoEither, tags
 	}
-	return IntoOpen, nil
+	return nil
 }

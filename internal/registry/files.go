@@ -21,7 +21,7 @@ func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project str
 	if err != nil {
 		return page.Of[PackageFile]{}, err
 	}
-	if !found.Status.Listed() {
+	if !r.sees(a, place, found, found.Status.Listed()) {
 		return page.Of[PackageFile]{}, fault.New(fault.NotFound, "")
 	}
 	return r.Records.ListFiles(ctx, found.ID, p)
@@ -45,7 +45,7 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 	if err != nil {
 		return nil, err
 	}
-	if !p.Status.Installable() {
+	if !r.sees(a, place, p, p.Status.Installable()) {
 		return nil, fault.New(fault.NotFound, "")
 	}
 	f.ProjectID = place.ProjectID

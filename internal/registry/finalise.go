@@ -39,6 +39,9 @@ func (r *Registry) FinaliseVersion(ctx context.Context, a access.Actor, project 
 	if err == nil {
 		err = checkProtection(p, a, c.Name)
 	}
+	if fault.Is(err, fault.Denied) {
+		err = r.notFinaliser(a, p, err)
+	}
 	if err != nil {
 		return v, false, err
 	}
@@ -48,6 +51,19 @@ func (r *Registry) FinaliseVersion(ctx context.Context, a access.Actor, project 
 	}
 	v, err = r.changed(ctx, p, final)
 	return v, isNew, err
+}
+
+// notFinaliser is the refusal of an actor that may publish, and not finalise; for others
+// err stays.
+func (r *Registry) notFinaliser(a access.Actor, p Project, err error) error {
+	if r.Rules.Check(a, p.Standing, access.PublishPackage) != access.Allowed || r.Rules.Check(a, p.Standing, access.FinalisePackage) == access.Allowed {
+		return err
+	}
+	who := "its maintainers"
+	if p.Standing.Finalisers != access.Maintainers {
+		who = "its maintainers, with a personal access token,"
+	}
+	return fault.New(fault.Denied, "the project lets only "+who+" make versions final (generic_package_finalisers)")
 }
 
 // judgeOf is the judge of an actor that may finalise versions of the project.
@@ -77,10 +93,10 @@ func (r *Registry) judgeOf(a access.Actor, p Project, o FinaliseOptions) Judge {
 // checkFinal refuses files that cannot be the content of a final version.
 func checkFinal(v PackageVersion, files []proof.File) error {
 	if len(files) == 0 {
-		return fault.New(fault.Unprocessable, v.words()+" has no file")
+		return fault.New(fault.Unprocessable, "422 Unprocessable Entity - "+v.words()+" has no file")
 	}
 	if err := proof.Check(files); err != nil {
-		return fault.New(fault.Unprocessable, v.words()+" cannot be final: "+err.Error())
+		return fault.New(fault.Unprocessable, "422 Unprocessable Entity - "+v.words()+" cannot be final: "+err.Error())
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (n Number) Admit(c Coordinates, into Into, d *Digest, size int64) (there *F
 		if n.File != nil && n.File.may(d, size) {
 			return n.File, nil
 		}
-		return nil, conflict(words + " is final; publish a new version")
+		return nil, isFinal(c)
 	case n.Package.Status == StatusDraft && into == IntoOpen:
 		return nil, conflict(words + " is a draft; add ?status=draft, or finalise it first")
 	case n.Package.Status != StatusDraft && into == IntoDraft:
@@ -56,6 +56,10 @@ func (n Number) Admit(c Coordinates, into Into, d *Digest, size int64) (there *F
 // known.
 func (f File) may(d *Digest, size int64) bool {
 	return (d == nil || *d == f.Digest) && (size < 0 || size == f.Size)
+}
+
+func isFinal(c Coordinates) error {
+	return conflict(string(c.Name) + " " + string(c.Version) + " is final; publish a new version")
 }
 
 // conflictWords begin the words of a Conflict.

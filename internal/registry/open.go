@@ -61,6 +61,9 @@ func (r *Registry) Open(ctx context.Context, a access.Actor, project string, raw
 		f, small, err = r.Records.FindFile(ctx, at.ProjectID, c)
 	}
 	content, err := r.content(ctx, origin{at.FullPath, string(c.Name), string(c.Version)}, f, small, err)
+	if err == nil && content.Final {
+		content.Public = r.public(at.Project)
+	}
 	if err == nil && c.Version != at.Version {
 		selected := c // a copy, so that others do not allocate one
 		content.Selected = &selected

@@ -99,6 +99,9 @@ func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group stri
 
 // list is a page of the packages of projects in which the actor may list them.
 func (r *Registry) list(ctx context.Context, a access.Actor, places []Project, f PackageFilter, p page.Request) (page.Of[Package], error) {
+	if f.Status == StatusDraft {
+		places = r.withDrafts(a, places)
+	}
 	if f.None || len(places) == 0 {
 		return page.Of[Package]{}, nil
 	}
@@ -142,7 +145,7 @@ func (r *Registry) Package(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return Package{}, nil, err
 	}
-	if !p.Status.Shown() {
+	if !r.sees(a, place, p, p.Status.Shown()) {
 		return Package{}, nil, fault.New(fault.Absent, "Package not found")
 	}
 	one := []Package{p}
@@ -181,7 +184,7 @@ func (r *Registry) PackagePipelines(ctx context.Context, a access.Actor, project
 	if err != nil {
 		return nil, false, err
 	}
-	if !p.Status.Shown() {
+	if !r.sees(a, place, p, p.Status.Shown()) {
 		return nil, false, fault.New(fault.Hidden, "Package not found") // GitLab's words
 	}
 	found, err = r.Records.ListPipelines(ctx, p.ID, before, limit+1)

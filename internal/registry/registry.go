@@ -65,6 +65,7 @@ type File struct {
 	CreatedAt time.Time
 	Draft     bool // it was put into a draft, or read from one
 	Final     bool // its version is; only FindFile and FindNumber set it
+	Public    bool // everyone may read it, and it never changes; only Open sets it
 	Twin      bool // another file, perhaps removed, was published to its coordinates in the same second; only FindFile sets it
 	Yanked    bool // its version is; only FindFile sets it
 }

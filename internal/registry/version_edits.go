@@ -112,5 +112,5 @@ func (r *Registry) DeleteVersion(ctx context.Context, a access.Actor, project st
 	if err != nil {
 		return noVersion(err, c.Name, c.Version)
 	}
-	return r.remove(ctx, a, p, v.ID, unmodified)
+	return r.remove(ctx, a, p, v.ID, unmodified, nil)
 }

@@ -51,6 +51,7 @@ const VersionFilesMost = proof.MaxFiles
 type WholeVersion struct {
 	PackageVersion
 	Selected bool // the address has a selector, not the version
+	Public   bool // everyone may read it, and it never changes
 	Files    []VersionFile
 }
 
@@ -77,10 +78,25 @@ func (r *Registry) FindVersion(ctx context.Context, a access.Actor, project stri
 	}
 	r.hideAuthors(a, at.Project, &found)
 	v, err := r.whole(ctx, at.Project, WholeVersion{PackageVersion: found, Selected: found.Version != at.Version})
-	if err == nil && len(v.Files) > VersionFilesMost {
-		err = fault.New(fault.Unprocessable, v.words()+" has more than "+strconv.Itoa(VersionFilesMost)+" files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
+	if err == nil {
+		err = v.checkCount()
 	}
+	v.Public = v.FinalAt != nil && r.public(at.Project)
 	return v, err
+}
+
+// public reports whether everyone may read the packages of a project.
+func (r *Registry) public(p Project) bool {
+	s := access.Resource{Visibility: p.Standing.Visibility, Packages: p.Standing.Packages, Archived: p.Standing.Archived}
+	return r.Rules.Check(access.Actor{}, s, access.ReadPackages) == access.Allowed
+}
+
+// checkCount refuses to show a version with too many files.
+func (v WholeVersion) checkCount() error {
+	if len(v.Files) <= VersionFilesMost {
+		return nil
+	}
+	return fault.New(fault.Unprocessable, v.words()+" has more than "+strconv.Itoa(VersionFilesMost)+" files; ask for them one by one, or by GET /projects/:id/packages/:package_id/package_files")
 }
 
 // changed is what a deed returns of a version: of more than VersionFilesMost files the

@@ -17,10 +17,11 @@ type NameVersion struct {
 	Version        string           `json:"version"`
 	ProjectID      int64            `json:"project_id"`
 	PackageID      int64            `json:"package_id"`
-	Status         string           `json:"status"` // "default", "hidden", "deprecated" or "error"
+	Status         string           `json:"status"` // "default", "hidden", "deprecated", "error" or "draft"
 	CreatedAt      Time             `json:"created_at"`
 	UpdatedAt      Time             `json:"updated_at"`
 	FinalAt        *Time            `json:"final_at"`
+	ExpiresAt      *Time            `json:"expires_at,omitempty"` // of a draft, unless somebody puts a file into it
 	ManifestSHA256 *string          `json:"manifest_sha256"` // null until the version is final
 	Yanked         bool             `json:"yanked"`
 	YankReason     *string          `json:"yank_reason"`
@@ -68,6 +69,15 @@ type NameVersions struct {
 	ProjectID int64         `json:"project_id"`
 	Channels  []Channel     `json:"channels"`
 	Versions  []NameVersion `json:"versions"`
+}
+
+// Unexpected is the answer to a finalise if the version is not what was expected. The
+// lists have at most 100 paths each; the message has the numbers.
+type Unexpected struct {
+	Message string   `json:"message"`
+	Missing []string `json:"missing"` // expected, and not there
+	Extra   []string `json:"extra"`   // there, and not expected
+	Differs []string `json:"differs"` // there with other bytes
 }
 
 // Channel is a name that leads to a version.

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"io"
+	"mime"
+	"net/http"
+
+	"granary/internal/fault"
+	"granary/internal/proof"
+	"granary/internal/registry"
+	"granary/internal/wire"
+)
+
+// maxListing is how many bytes a listing may have: 10,000 files with paths of 180 bytes. The
+// digest of the manifest says the same in 64.
+const maxListing = 5 << 19
+
+// finaliseVersion makes a draft or an open version final. As text/plain, the body is a
+// listing of what must be there.
+func finaliseVersion(c *call) error {
+	o, err := c.finaliseOptions()
+	if err != nil {
+		return err
+	}
+	v, isNew, err := c.s.Registry.FinaliseVersion(c.r.Context(), c.actor, c.ref, c.raw, o)
+	switch {
+	case err != nil:
+		return err
+	case isNew:
+		return c.wholeVersion(http.StatusCreated, v)
+	}
+	return c.wholeVersion(http.StatusOK, v)
+}
+
+// finaliseOptions reads what the caller expects, from a listing, or parameters.
+func (c *call) finaliseOptions() (o registry.FinaliseOptions, err error) {
+	most := int64(maxBody)
+	kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if kind == "text/plain" {
+		most = maxListing
+	}
+	free, err := c.takeBody(most)
+	if err != nil {
+		return o, err
+	}
+	defer free()
+	if kind == "text/plain" {
+		if o.Files, err = c.readListing(); err != nil {
+			return o, err
+		}
+		c.params = newParams()
+		c.params.values = c.r.URL.Query()
+	} else if c.params, err = readParams(c.r); err != nil {
+		return o, err
+	}
+	c.listen()
+	if err := c.sudo(); err != nil {
+		return o, err
+	}
+	p := c.params
+	o.Hidden = p.choice("status", "default", "hidden") == "hidden"
+	if text := p.str("manifest_sha256"); text != "" {
+		digest, err := registry.ParseDigest(text)
+		if err != nil {
+			p.fail("manifest_sha256 is invalid, want 64 hexadecimal digits")
+		}
+		o.Manifest = &digest
+	}
+	o.Bad = p.err()
+	return o, nil
+}
+
+func (c *call) readListing() ([]proof.File, error) {
+	text, err := io.ReadAll(c.r.Body)
+	if err != nil {
+		return nil, bodyFault(err, "listing")
+	}
+	files, err := proof.ParseListing(text)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, err.Error())
+	}
+	return files, nil
+}
+
+// findVersion finds the version of the address: with status=draft, a draft.
+func (c *call) findVersion() (registry.WholeVersion, error) {
+	if c.wantsDraft() {
+		return c.s.Registry.FindDraft(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
+	}
+	return c.s.Registry.FindVersion(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
+}
+
+// wantsDraft reports whether a GET asks for what is in a draft. Other values of the
+// parameter are ignored, as in GitLab.
+func (c *call) wantsDraft() bool {
+	return c.r.URL.RawQuery != "" && c.r.URL.Query().Get("status") == string(registry.StatusDraft)
+}
+
+func unexpectedBody(text string, e *registry.UnexpectedError) wire.Unexpected {
+	return wire.Unexpected{
+		Message: text, Missing: append([]string{}, e.Missing...), Extra: append([]string{}, e.Extra...), Differs: append([]string{}, e.Differs...),
+	}
+}
