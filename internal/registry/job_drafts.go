@@ -30,8 +30,8 @@ const (
 	JobDraftStays     JobOutcome = "draft"
 )
 
-// JobDraftsMost is how many drafts the end of a job handles; the upkeep handles the rest.
-const JobDraftsMost = 1000
+// JobDraftsMost is how many drafts the end of a job settles; the upkeep settles the rest.
+const JobDraftsMost = 100
 
 // errNotOfJob ends the look at a draft into which others have put files, too.
 var errNotOfJob = errors.New("the draft is not the job's alone")
@@ -164,27 +164,21 @@ type LeftJob struct {
 const leftJobs = 100
 
 // SettleLeftDrafts does what EndJobDrafts has left to do, as the jobs themselves. actorOf is
-// the actor of a job; Denied if it cannot act any more. It returns how many drafts are final
-// or discarded now.
-func (r *Registry) SettleLeftDrafts(ctx context.Context, actorOf func(ctx context.Context, projectID, jobID int64) (access.Actor, error)) (settled int, err error) {
+// the actor of a job; Denied if it cannot act any more.
+func (r *Registry) SettleLeftDrafts(ctx context.Context, actorOf func(ctx context.Context, projectID, jobID int64) (access.Actor, error)) error {
+	untie := func(k Package) error { return r.Records.UntieDraft(ctx, k.ID, k.JobID) }
 	for {
 		left, err := r.Records.LeftJobs(ctx, leftJobs)
 		if err != nil || len(left) == 0 {
-			return settled, err
+			return err
 		}
 		for _, j := range left {
 			a, err := actorOf(ctx, j.ProjectID, j.ID)
-			if _, refused := refusalOf(err); err != nil && !refused {
-				return settled, err
+			if err != nil && !fault.Is(err, fault.Denied) {
+				return err
 			}
-			done, err := r.endJobDrafts(ctx, a, j.ID, j.Success, func(k Package) error { return r.Records.UntieDraft(ctx, k.ID, k.JobID) })
-			for _, d := range done {
-				if d.Outcome != JobDraftStays {
-					settled++
-				}
-			}
-			if err != nil {
-				return settled, err
+			if _, err := r.endJobDrafts(ctx, a, j.ID, j.Success, untie); err != nil {
+				return err
 			}
 		}
 	}
