@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,7 @@ func (s *server) state(p, version string) string {
 // of the version after each call. "put" is a PUT, "release" creates v1.0.0, "post" finalises,
 // and "success" and "failed" end the job, whose token made the PUTs if there is one.
 func TestDraftModes(t *testing.T) {
+	s := newServer(t)
 	for _, tool := range []struct {
 		name, order string
 		job         bool
@@ -63,8 +65,7 @@ func TestDraftModes(t *testing.T) {
 	} {
 		for mode, want := range tool.want {
 			t.Run(tool.name+", "+mode, func(t *testing.T) {
-				s := newServer(t)
-				p := s.project("app", "private")
+				p := s.project(fmt.Sprintf("app%d", s.newest()), "private")
 				s.setting(p, given{"generic_package_drafts": mode})
 				if got := s.play(p, tool.order, tool.job); got != want {
 					t.Errorf("%s: %s, want %s", tool.order, got, want)
