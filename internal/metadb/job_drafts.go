@@ -18,17 +18,17 @@ const (
 		WHERE ` + ofSomeJob + ` AND j.id = k.draft_job_id AND j.status IN ('success', 'failed', 'canceled') LIMIT $1`
 )
 
-// DraftsOfJob implements registry.Drafts.
+// DraftsOfJob implements registry.Settling.
 func (db *DB) DraftsOfJob(ctx context.Context, jobID int64, limit int) ([]registry.Package, error) {
 	return sqldb.List(ctx, db, scanPackage, draftsOfJob, jobID, limit)
 }
 
-// UntieDraft implements registry.Drafts.
+// UntieDraft implements registry.Settling.
 func (db *DB) UntieDraft(ctx context.Context, packageID, jobID int64) error {
 	return db.do(ctx, func(t tx) error { return t.Exec(untieDraft, packageID, jobID) })
 }
 
-// LeftJobs implements registry.Drafts.
+// LeftJobs implements registry.Settling.
 func (db *DB) LeftJobs(ctx context.Context, limit int) ([]registry.LeftJob, error) {
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (j registry.LeftJob, err error) {
 		return j, row.Scan(&j.ID, &j.ProjectID, &j.Success)

@@ -23,7 +23,7 @@ func (t tx) releaseWith(ctx context.Context, projectID int64, with releases.Alon
 	}
 	finals, ok := with.(*registry.Finals)
 	if !ok {
-		return false, fmt.Errorf("%T cannot be alongside a release", with)
+		return false, fault.New(fault.Internal, fmt.Sprintf("%T cannot be alongside a release", with))
 	}
 	drafts, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (p registry.Package, err error) {
 		return p, row.Scan(&p.Name, &p.Version)
@@ -49,7 +49,7 @@ func (t tx) releaseWith(ctx context.Context, projectID int64, with releases.Alon
 	return len(drafts) > 0, nil
 }
 
-// HasRelease implements registry.Drafts.
+// HasRelease implements registry.Settling.
 func (db *DB) HasRelease(ctx context.Context, projectID int64, tags []string) (bool, error) {
 	return hasRelease(ctx, db, projectID, tags)
 }

@@ -21,6 +21,7 @@ type Records interface {
 	Versions
 	Channels
 	Drafts
+	Settling
 	Publishing
 	Sweeping
 	Protections
@@ -124,11 +125,17 @@ type Drafts interface {
 	// ExpireDrafts is DiscardDraft for up to limit drafts that nobody put a file into since
 	// before. It returns how many there were.
 	ExpireDrafts(ctx context.Context, before time.Time, limit int, now time.Time, event func(Package) audit.Event) (int, error)
+}
+
+// Settling finds the drafts that releases and ends of jobs settle.
+type Settling interface {
 	// HasRelease reports whether the project has a release of one of the tags.
 	HasRelease(ctx context.Context, projectID int64, tags []string) (bool, error)
-	// DraftsOfJob returns up to limit drafts into which this job alone has put files.
+	// DraftsOfJob returns up to limit drafts into which this job alone has put files, the
+	// oldest first.
 	DraftsOfJob(ctx context.Context, jobID int64, limit int) ([]Package, error)
-	// UntieDraft makes a draft, by its package's id, not this job's alone any more.
+	// UntieDraft makes a draft, by its package's id, not this job's any more. It does
+	// nothing if the draft is not this job's alone.
 	UntieDraft(ctx context.Context, packageID, jobID int64) error
 	// LeftJobs returns up to limit jobs that have ended with an outcome, and have drafts
 	// yet into which they alone have put files.
@@ -157,7 +164,8 @@ type Publishing interface {
 	// PinBlob creates the row of a blob or updates its time, so that the sweep leaves
 	// its bytes alone for the grace period.
 	PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error
-	// AddFile records a published file, and makes the package if it is new. Hidden if the
+	// AddFile records a published file, and makes the package if it is new. With Unreleased
+	// it goes Into an open version if a release of one of the tags exists. Hidden if the
 	// project is deleted. Unavailable if bytes without Small are not pinned, or were swept
 	// since. With Restored it records that this file has its bytes again: Unavailable if
 	// the file was removed meanwhile, so that a retry publishes it anew.

@@ -29,9 +29,9 @@ type Store interface {
 	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
 	// ListLinks returns a page of a release's links, newest first.
 	ListLinks(ctx context.Context, releaseID int64, f LinkFilter, p page.Request) (page.Of[Link], error)
-	// InsertRelease does what is Alongside, too, or returns its fault and inserts nothing.
-	// It returns Conflict without words if the tag has a release, and Full if the project
-	// has as many as the limit.
+	// InsertRelease returns Conflict without words if the tag has a release, and Full if the
+	// project has as many as the limit. It does what is Alongside in the same transaction, or
+	// returns its fault and inserts nothing.
 	InsertRelease(ctx context.Context, r Release, with Alongside, most fault.Limit, e audit.Event) (Release, error)
 	// UpdateRelease calls change with the release as it is, stores the changed release
 	// and its links, and records the events that change returns. Links without an id

@@ -67,6 +67,7 @@ func contracts() []contract {
 		{reflect.TypeFor[registry.Versions](), versionsOf()},
 		{reflect.TypeFor[registry.Channels](), channels()},
 		{reflect.TypeFor[registry.Files](), files()},
+		{reflect.TypeFor[registry.Settling](), settling()},
 		{reflect.TypeFor[registry.Publishing](), publishing()},
 		{reflect.TypeFor[registry.Sweeping](), sweeping()},
 		{reflect.TypeFor[registry.Protections](), protections()},
