@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"reflect"
 	"slices"
@@ -17,7 +18,7 @@ import (
 // readers are the deeds that change nothing, and so leave no event.
 func readers() []string {
 	return []string{
-		"Registry.Open", "Registry.FindVersion", "Registry.ListNameVersions", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
+		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ListNameVersions", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
 		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
@@ -256,6 +257,22 @@ func (w *walk) versions(at, in string) {
 	w.step("Registry.DeleteVersion", "DELETE", at+"/1.0.0", nil, 404)
 }
 
+// drafts makes one draft final, and discards others.
+func (w *walk) drafts(at, in string) {
+	for range 2 {
+		w.step("Registry.Publish", "PUT", at+"/3.0.0/f?status=draft", "x", 201, "package_registry_package_published | "+in+" | PackageFile app/3.0.0/f")
+	}
+	manifest := fmt.Sprintf("%x  f\n", sha256.Sum256([]byte("x")))
+	w.step("Registry.FinaliseVersion", "POST", at+"/3.0.0", map[string]any{"manifest_sha256": strings.Repeat("0", 64)}, 409)
+	w.step("Registry.FinaliseVersion", "POST", at+"/3.0.0", nil, 201, "package_registry_package_finalised | "+in+" | Package app/3.0.0 | manifest_sha256:  > "+
+		fmt.Sprintf("%x", sha256.Sum256([]byte(manifest))))
+	w.step("Registry.FinaliseVersion", "POST", at+"/3.0.0", nil, 200)
+	w.step("Registry.Publish", "PUT", at+"/3.0.0/f", "x", 201)
+	w.step("Registry.Publish", "PUT", at+"/4.0.0/f?status=draft", "x", 201, "package_registry_package_published | "+in+" | PackageFile app/4.0.0/f")
+	w.step("Registry.DiscardDraft", "DELETE", at+"/4.0.0?status=draft", nil, 204, "package_registry_draft_discarded | "+in+" | Package app/4.0.0")
+	w.step("Registry.DiscardDraft", "DELETE", at+"/4.0.0?status=draft", nil, 404)
+}
+
 func (w *walk) packages() {
 	const at, in = "/projects/acme%2Ftool", "Project acme/tool"
 	const file = at + "/packages/generic/tool/1.0.0/"
@@ -276,6 +293,7 @@ func (w *walk) packages() {
 	w.step("Registry.DeletePackage", "DELETE", at+"/packages/"+id, nil, 204,
 		"package_registry_package_deleted | "+in+" | Package tool/1.0.0")
 	w.versions(at+"/packages/generic/app", in)
+	w.drafts(at+"/packages/generic/app", in)
 	w.check("Registry.Upload", w.upload(rootToken, "acme%2Ftool", "notes.txt", []byte("x")), 201,
 		"project_upload_created | "+in+" | Upload notes.txt")
 	upload := itoa(ask[int64](w.server, `SELECT id FROM uploads`))

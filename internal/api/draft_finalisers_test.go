@@ -64,7 +64,7 @@ func TestFinalisersOfAutomaticFinalising(t *testing.T) {
 			if got := s.state(p, "app/1.0.2"); got != want {
 				t.Errorf("%s, end of a job: %s, want %s: %v", name, got, want, ended["drafts"])
 			}
-			if why := drafted(t, ended); want == "d" && why != "app 1.0.2 draft generic_package_finalisers of the project is "+finalisers {
+			if why := draftsIn(t, ended); want == "d" && why != "app 1.0.2 draft generic_package_finalisers of the project is "+finalisers {
 				t.Errorf("%s: %q", name, why)
 			}
 		}

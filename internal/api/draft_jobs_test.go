@@ -20,8 +20,8 @@ func (s *server) jobIn(p string) (at, header string) {
 	return v4 + "/projects/" + p + "/jobs/" + id, "JOB-TOKEN: " + secret
 }
 
-// drafted is what an answer says of the drafts of a job: "app 1.0.0 final".
-func drafted(t *testing.T, ended map[string]any) string {
+// draftsIn is what an answer says of the drafts of a job: "app 1.0.0 final".
+func draftsIn(t *testing.T, ended map[string]any) string {
 	t.Helper()
 	var all []string
 	list, _ := ended["drafts"].([]any)
@@ -67,7 +67,7 @@ func TestJobEndSettlesItsDrafts(t *testing.T) {
 			s.putBy(second, p, "other/1.0.0/f")
 			s.putBy(first, p, "open/1.0.0/g")
 			before := s.newest()
-			if got := drafted(t, s.root("PUT", at, given{"status": end}).must(t, 200)); got != want {
+			if got := draftsIn(t, s.root("PUT", at, given{"status": end}).must(t, 200)); got != want {
 				t.Errorf("drafts %q, want %q", got, want)
 			}
 			var events []string
@@ -85,7 +85,7 @@ func TestJobEndSettlesItsDrafts(t *testing.T) {
 			if want := map[bool]string{true: "ff", false: "--"}[end == "success"] + "ddddo"; got != want {
 				t.Errorf("states %s, want %s", got, want)
 			}
-			if got := drafted(t, s.root("PUT", at, given{"status": end}).must(t, 200)); got != "" {
+			if got := draftsIn(t, s.root("PUT", at, given{"status": end}).must(t, 200)); got != "" {
 				t.Errorf("the second end did something: %s", got)
 			}
 			s.putBy(second, p, "own/2.0.0/f")
@@ -109,7 +109,7 @@ func TestJobEndsOnce(t *testing.T) {
 	if got := s.state(p, "app/1.0.0"); got != "d" {
 		t.Errorf("a job that was canceled, and should then succeed, made its draft %s", got)
 	}
-	if got := drafted(t, s.root("PUT", at, given{"status": "canceled"}).must(t, 200)); got != "app 1.0.0 discarded" {
+	if got := draftsIn(t, s.root("PUT", at, given{"status": "canceled"}).must(t, 200)); got != "app 1.0.0 discarded" {
 		t.Errorf("the same end again: %q", got)
 	}
 	late, job := s.jobIn(p)
@@ -190,7 +190,7 @@ func TestJobEndElsewhere(t *testing.T) {
 	s.putBy(job, there, "app/1.0.0/f")
 	s.putBy(job, hidden, "app/1.0.0/f")
 	ended := s.as(otherToken, "PUT", v4+"/projects/"+p+"/jobs/"+id, given{"status": "success"}).must(t, 200)
-	if got, want := drafted(t, ended), "app 1.0.0 draft you may not publish to the project"; got != want {
+	if got, want := draftsIn(t, ended), "app 1.0.0 draft you may not publish to the project"; got != want {
 		t.Errorf("drafts %q, want %q", got, want)
 	}
 	if got := s.state(p, "app/1.0.0") + s.state(there, "app/1.0.0") + s.state(hidden, "app/1.0.0"); got != "ddd" {

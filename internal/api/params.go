@@ -200,8 +200,8 @@ func scalar(v any) string {
 }
 
 func bodyFault(err error, want string) error {
-	if _, tooBig := errors.AsType[*http.MaxBytesError](err); tooBig {
-		return fault.Wrap(fault.Refused, "the body is too large (maximum is "+strconv.Itoa(maxBody)+" bytes)", err)
+	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fault.Wrap(fault.Refused, "the body is too large (maximum is "+strconv.FormatInt(tooBig.Limit, 10)+" bytes)", err)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fault.Wrap(fault.Timeout, "the body arrived too slowly", err)

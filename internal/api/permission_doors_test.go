@@ -152,6 +152,8 @@ func doorsOfPackages() []door {
 		{"HEAD " + version, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"PATCH " + version, access.DestroyPackage, project, jobs, "", given{"yanked": true}, asksToLogIn},
 		{"DELETE " + version, access.DestroyPackage, project, jobs, "", nil, asksToLogIn},
+		{"DELETE " + version, access.PublishPackage, project, "jobs deploy basic", "?status=draft", nil, asksToLogIn},
+		{"POST " + name + "/{version=9.9.9}", access.FinalisePackage, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"GET " + name, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"HEAD " + name, access.ReadPackages, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"PUT " + name + "/@{channel}", access.PublishPackage, project, "jobs deploy basic", "", given{"version": "1.0.0"}, asksToLogIn},

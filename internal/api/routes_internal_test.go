@@ -49,6 +49,8 @@ func TestBodiesAreDescribed(t *testing.T) {
 		switch {
 		case content == nil && r.way.body == noBody:
 			want = noBody
+		case content["text/plain"] != nil:
+			want = listingBody
 		case content == nil || content["application/json"] != nil:
 			want = parameters
 		case content["multipart/form-data"] != nil:

@@ -22,7 +22,7 @@ func TestVersionJSON(t *testing.T) {
 	s.edit(p, "a+b/1.0%2Bc", map[string]any{"yanked": true, "reason": "le\"aks", "deprecated": "use <2>"})
 	base := s.url + v4 + "/projects/" + p + "/packages/generic/a%2Bb"
 	version := `"name":"a+b","version":"1.0+c","project_id":` + p + `,"package_id":1,"status":"deprecated","created_at":"2026-01-02T03:04:05.678Z","updated_at":"2026-01-02T03:04:05.678Z",` +
-		`"final_at":null,"manifest_sha256":null,"yanked":true,"yank_reason":"le\"aks","deprecated":"use <2>","channels":["stable"],"by":{"user_id":1,"username":"root"},"pipeline":null,"url":"` + base + `/1.0%2Bc"`
+		`"final_at":null,"expires_at":null,"manifest_sha256":null,"yanked":true,"yank_reason":"le\"aks","deprecated":"use <2>","channels":["stable"],"by":{"user_id":1,"username":"root"},"pipeline":null,"url":"` + base + `/1.0%2Bc"`
 	s.root("GET", generic(p, "a+b/1.0%2Bc"), nil).header(t, "Content-Type: application/json").is(t, 200, `{`+version+`,"size":3,"files_count":2,"links":{"sums":"`+base+`/1.0%2Bc/@SHA256SUMS","tar":"`+base+`/1.0%2Bc/@all.tar","zip":"`+base+`/1.0%2Bc/@all.zip","tar_zst":"`+base+`/1.0%2Bc/@all.tar.zst"},`+
 		`"files":[{"path":"a","size":2,"sha256":"ef90d9c1ec76b1edc9edfaf2c0c05359c10ccc49ae8ecf7b7fd25ce9c02e86a4","url":"`+base+`/1.0%2Bc/a"},`+
 		`{"path":"d e/f~g","size":1,"sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","url":"`+base+`/1.0%2Bc/d%20e/f~g"}]}`)

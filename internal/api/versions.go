@@ -116,8 +116,8 @@ func deletePackageVersion(c *call) error {
 		}
 		return c.noContent()
 	}
-	if c.actor.Kind == access.DeployToken { // as for the Packages API
-		return fault.New(fault.Unauthenticated, "")
+	if c.actor.Kind == access.DeployToken { // it counts for drafts alone, as in the Packages API
+		c.actor = access.Actor{}
 	}
 	if err := c.s.Registry.DeleteVersion(c.r.Context(), c.actor, c.ref, c.raw, unmodifiedSince(c.r)); err != nil {
 		return err
@@ -162,14 +162,19 @@ func removeChannel(c *call) error {
 
 // wholeVersion answers with a version. The files are written one by one.
 func (c *call) wholeVersion(status int, v registry.WholeVersion) error {
-	at := c.versionURL(v.PackageVersion)
+	at, query := c.versionURL(v.PackageVersion), ""
+	if v.Status == registry.StatusDraft {
+		query = "?status=draft"
+	}
 	a, err := c.begin(status, int64(len(v.Files))*int64(len(at)+fileRowSize))
 	if err != nil {
 		return err
 	}
 	w := wire.WholeVersion{
 		NameVersion: c.nameVersion(v.PackageVersion), Size: v.Size(), FilesCount: len(v.Files), Files: []wire.VersionFile{},
-		Links: wire.VersionLinks{Sums: at + "/@SHA256SUMS", Tar: at + "/@all.tar", Zip: at + "/@all.zip", TarZstd: at + "/@all.tar.zst"},
+		Links: wire.VersionLinks{
+			Sums: at + "/@SHA256SUMS" + query, Tar: at + "/@all.tar" + query, Zip: at + "/@all.zip" + query, TarZstd: at + "/@all.tar.zst" + query,
+		},
 	}
 	return a.run(func() error {
 		return a.assemble(w, part{`"files":[`, func() error {
@@ -178,7 +183,7 @@ func (c *call) wholeVersion(status int, v registry.WholeVersion) error {
 				a.raw(comma)
 				comma = ","
 				path := f.Name.Path()
-				err := a.value(wire.VersionFile{Path: path, Size: f.Size, SHA256: f.Digest.String(), URL: at + "/" + escapedPath(path)})
+				err := a.value(wire.VersionFile{Path: path, Size: f.Size, SHA256: f.Digest.String(), URL: at + "/" + escapedPath(path) + query})
 				if err != nil {
 					return err
 				}
@@ -198,6 +203,9 @@ func (c *call) nameVersion(v registry.PackageVersion) wire.NameVersion {
 		CreatedAt: wire.Time(v.CreatedAt), UpdatedAt: wire.Time(v.UpdatedAt), FinalAt: wire.OptionalTime(v.FinalAt), ExpiresAt: wire.OptionalTime(c.s.Registry.ExpiresAt(v)),
 		Yanked: v.YankedAt != nil, YankReason: wire.OptionalText(v.YankReason), Deprecated: wire.OptionalText(v.Deprecation),
 		Channels: append([]string{}, v.Channels...), Pipeline: c.pipeline(v.Pipeline), URL: c.versionURL(v),
+	}
+	if v.Status == registry.StatusDraft {
+		w.URL += "?status=draft"
 	}
 	if v.Manifest != nil {
 		w.ManifestSHA256 = new(v.Manifest.String())

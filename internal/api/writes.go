@@ -15,7 +15,7 @@ func (r *route) writes() bool {
 		return false
 	}
 	switch r.action {
-	case access.PublishPackage, access.DestroyPackage, access.PublishRelease, access.DestroyRelease, access.UploadFile, access.DestroyUpload:
+	case access.PublishPackage, access.FinalisePackage, access.DestroyPackage, access.PublishRelease, access.DestroyRelease, access.UploadFile, access.DestroyUpload:
 		return false
 	}
 	return true

@@ -21,7 +21,7 @@ type NameVersion struct {
 	CreatedAt      Time             `json:"created_at"`
 	UpdatedAt      Time             `json:"updated_at"`
 	FinalAt        *Time            `json:"final_at"`
-	ExpiresAt      *Time            `json:"expires_at,omitempty"` // of a draft, unless somebody puts a file into it
+	ExpiresAt      *Time            `json:"expires_at"`      // of a draft, unless somebody puts a file into it; else null
 	ManifestSHA256 *string          `json:"manifest_sha256"` // null until the version is final
 	Yanked         bool             `json:"yanked"`
 	YankReason     *string          `json:"yank_reason"`

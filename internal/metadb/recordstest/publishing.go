@@ -1,6 +1,7 @@
 package recordstest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ func publishing() []promise {
 		{"AddFile", "is Precondition if the condition does not hold", testAddFileCondition},
 		{"AddFile", "is Hidden if the project is gone", testAddFileGone},
 		{"AddFile", "goes with Unreleased Into an open version, if there is the release", testAddFileUnreleased},
+		{"AddFile", "is Conflict if the version does not take the file", testAddFileNotTaken},
 		{"AddFile", "is Unavailable if bytes without Small are not pinned, or were swept", testAddFileSwept},
 		{"AddFile", "records with Restored that a file has its bytes again", testAddFileRestored},
 		{"AddFile", "is Unavailable with Restored, if the file was removed", testAddFileRestoredGone},
@@ -70,6 +72,28 @@ func testAddFile(t *testing.T, s *suite) {
 		t.Errorf("%+v, want one made by %d at %v, changed at %v", k, u.ID, first.Now, second.Now)
 	}
 	wantSame(t, "swept", len(s.swept(t, now().Add(time.Hour))), 0) // both have files
+}
+
+func testAddFileNotTaken(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	s.published(t, p.ID, "1.0.0")
+	s.drafted(t, p.ID, "2.0.0", "a")
+	for version, takes := range map[string][]registry.Into{
+		"1.0.0": {registry.IntoOpen, registry.IntoEither}, "2.0.0": {registry.IntoDraft, registry.IntoEither},
+	} {
+		for _, into := range []registry.Into{registry.IntoOpen, registry.IntoDraft, registry.IntoEither} {
+			put := publication(p.ID, "tool", version, "b")
+			put.Into, put.Event = into, s.event()
+			_, err := s.AddFile(t.Context(), put)
+			if slices.Contains(takes, into) {
+				must(t, 0, err)
+				s.wantTold(t, put.Event, 1)
+				continue
+			}
+			wantKind(t, err, fault.Conflict)
+			s.wantTold(t, put.Event, 0)
+		}
+	}
 }
 
 func testAddFileStatus(t *testing.T, s *suite) {

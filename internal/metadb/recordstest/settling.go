@@ -19,19 +19,12 @@ func settling() []promise {
 	}
 }
 
-// draft publishes a file into a draft, by a job unless that is 0.
-func (s *suite) draft(t *testing.T, projectID int64, name, version string, jobID int64) registry.File {
+// draftBy publishes a file into a draft, by a job unless that is 0.
+func (s *suite) draftBy(t *testing.T, projectID int64, name, version string, jobID int64) registry.File {
 	t.Helper()
 	pub := publication(projectID, name, version, s.name("file"))
 	pub.Into, pub.JobID = registry.IntoDraft, jobID
 	return s.publish(t, pub)
-}
-
-// final is a judge that lets every version be final.
-func final(e audit.Event) registry.Judge {
-	return func(v registry.PackageVersion, _ []registry.VersionFile) (registry.Final, error) {
-		return registry.Final{Manifest: digest([]byte(v.Name)), Status: registry.StatusDefault, Event: e}, nil
-	}
 }
 
 // statusOf is the status of a file's package.
@@ -57,22 +50,22 @@ func testDraftsOfJob(t *testing.T, s *suite) {
 	other, _ := s.job(t, p.ID, u)
 	var want []int64
 	for _, name := range []string{"b", "a"} {
-		want = append(want, s.draft(t, p.ID, name, "1", j.ID).PackageID)
-		s.draft(t, p.ID, name, "1", j.ID)
+		want = append(want, s.draftBy(t, p.ID, name, "1", j.ID).PackageID)
+		s.draftBy(t, p.ID, name, "1", j.ID)
 	}
 	for name, by := range map[string][]int64{"then another job": {j.ID, other.ID}, "then nobody's": {j.ID, 0}, "first another's": {other.ID, j.ID}, "in between": {j.ID, 0, j.ID}} {
 		for _, job := range by {
-			s.draft(t, p.ID, name, "1", job)
+			s.draftBy(t, p.ID, name, "1", job)
 		}
 	}
 	pub := publication(p.ID, "open", "1", "f")
 	pub.JobID = j.ID
 	s.publish(t, pub)
-	s.draft(t, p.ID, "gone", "1", j.ID)
+	s.draftBy(t, p.ID, "gone", "1", j.ID)
 	discard := func(registry.Package) (audit.Event, error) { return quiet(), nil }
 	must(t, 0, s.DiscardDraft(t.Context(), p.ID, "gone", "1", now(), discard))
-	s.draft(t, p.ID, "final", "1", j.ID)
-	_, _, err := s.FinaliseVersion(t.Context(), p.ID, "final", "1", final(quiet()))
+	s.draftBy(t, p.ID, "final", "1", j.ID)
+	_, _, err := s.FinaliseVersion(t.Context(), p.ID, "final", "1", allowFinal("m", quiet()))
 	must(t, 0, err)
 
 	found, err := s.DraftsOfJob(t.Context(), j.ID, 10)
@@ -86,7 +79,7 @@ func testDraftsOfJob(t *testing.T, s *suite) {
 func testUntieDraft(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	j, _ := s.job(t, p.ID, u)
-	f := s.draft(t, p.ID, "tool", "1", j.ID)
+	f := s.draftBy(t, p.ID, "tool", "1", j.ID)
 	for _, step := range []struct {
 		job  int64
 		left int
@@ -103,8 +96,8 @@ func testLeftJobs(t *testing.T, s *suite) {
 	want := map[int64]registry.LeftJob{}
 	for _, status := range []auth.JobStatus{auth.JobRunning, auth.JobSuccess, auth.JobFailed, auth.JobCanceled} {
 		j, _ := s.job(t, p.ID, u)
-		s.draft(t, p.ID, "one", id(j.ID), j.ID)
-		s.draft(t, p.ID, "two", id(j.ID), j.ID)
+		s.draftBy(t, p.ID, "one", id(j.ID), j.ID)
+		s.draftBy(t, p.ID, "two", id(j.ID), j.ID)
 		if status == auth.JobRunning {
 			continue
 		}
@@ -140,7 +133,7 @@ func testAddFileUnreleased(t *testing.T, s *suite) {
 			wantSame(t, "whether it is a draft's", f.Draft, want == registry.StatusDraft)
 		}
 	}
-	s.draft(t, p.ID, "draft", "1", 0) // the release came first: nobody will make this one final
+	s.draftBy(t, p.ID, "draft", "1", 0) // the release came first: nobody will make this one final
 	pub := publication(p.ID, "draft", "1", "f")
 	pub.Into, pub.Unreleased = registry.IntoEither, []string{"v1"}
 	_, err := s.AddFile(t.Context(), pub)
@@ -151,10 +144,10 @@ func testInsertReleaseFinals(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	elsewhere := s.project(t, g.ID, u)
 	e := s.event()
-	both := []registry.File{s.draft(t, p.ID, "a", "1", 0), s.draft(t, p.ID, "b", "v1", 0)}
-	others := []registry.File{s.draft(t, p.ID, "a", "2", 0), s.draft(t, elsewhere.ID, "a", "1", 0)}
+	both := []registry.File{s.draftBy(t, p.ID, "a", "1", 0), s.draftBy(t, p.ID, "b", "v1", 0)}
+	others := []registry.File{s.draftBy(t, p.ID, "a", "2", 0), s.draftBy(t, elsewhere.ID, "a", "1", 0)}
 	open := s.publish(t, publication(p.ID, "open", "1", "f"))
-	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), &registry.Finals{Versions: []registry.Version{"v1", "1"}, Judge: final(e)}, roomy(), quiet())
+	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), &registry.Finals{Versions: []registry.Version{"v1", "1"}, Judge: allowFinal("m", e)}, roomy(), quiet())
 	must(t, 0, err)
 	for _, f := range both {
 		wantSame(t, "the status", s.statusOf(t, f), registry.StatusDefault)
@@ -172,12 +165,12 @@ func testInsertReleaseFinals(t *testing.T, s *suite) {
 func testInsertReleaseFinalsRefused(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	e := s.event()
-	first, second := s.draft(t, p.ID, "a", "1", 0), s.draft(t, p.ID, "b", "1", 0)
+	first, second := s.draftBy(t, p.ID, "a", "1", 0), s.draftBy(t, p.ID, "b", "1", 0)
 	judge := func(v registry.PackageVersion, files []registry.VersionFile) (registry.Final, error) {
 		if v.Name == "b" {
 			return registry.Final{}, fault.New(fault.Denied, "no")
 		}
-		return final(e)(v, files)
+		return allowFinal("m", e)(v, files)
 	}
 	for with, want := range map[releases.Alongside]fault.Kind{
 		&registry.Finals{Versions: []registry.Version{"1"}, Judge: judge}: fault.Denied, "something else": fault.Internal,

@@ -66,6 +66,7 @@ func contracts() []contract {
 		{reflect.TypeFor[registry.Packages](), packages()},
 		{reflect.TypeFor[registry.Versions](), versionsOf()},
 		{reflect.TypeFor[registry.Channels](), channels()},
+		{reflect.TypeFor[registry.Drafts](), drafts()},
 		{reflect.TypeFor[registry.Files](), files()},
 		{reflect.TypeFor[registry.Settling](), settling()},
 		{reflect.TypeFor[registry.Publishing](), publishing()},
