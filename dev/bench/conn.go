@@ -105,6 +105,17 @@ func (c *conn) put(path string, b body) (status int, err error) {
 	return 0, err
 }
 
+// post sends a request without a body, and returns the status.
+func (c *conn) post(path string) (int, error) {
+	c.begin("POST", path)
+	c.out = append(c.out, "Content-Length: 0\r\n\r\n"...)
+	if _, err := c.tcp.Write(c.out); err != nil {
+		return 0, err
+	}
+	status, _, err := c.answer()
+	return status, err
+}
+
 func (c *conn) begin(method, path string) {
 	c.out = append(c.out[:0], method...)
 	c.out = append(c.out, ' ')

@@ -22,7 +22,7 @@ const (
 
 // versionsTable compares what granary does with versions with the plain way to the same
 // bytes: a selector with the exact address, many versions with few, one tar with its
-// files, fetched by curl.
+// files, fetched by curl, drafts with open versions.
 type versionsTable struct {
 	d    *driver
 	s    *server
@@ -57,7 +57,7 @@ func compareVersions(ctx context.Context, w io.Writer, d *driver, o options) err
 	if err := t.fill(ctx); err != nil {
 		return fmt.Errorf("versions: %w", err)
 	}
-	for _, row := range []func(context.Context) (versionsRow, error){t.selectors, t.numbers, t.tars} {
+	for _, row := range []func(context.Context) (versionsRow, error){t.selectors, t.numbers, t.tars, t.drafts} {
 		r, err := row(ctx)
 		if err != nil {
 			return fmt.Errorf("versions: %w", err)
@@ -68,7 +68,10 @@ func compareVersions(ctx context.Context, w io.Writer, d *driver, o options) err
 	if err != nil {
 		return fmt.Errorf("versions: %w", err)
 	}
-	return t.print(w, middle)
+	if err := t.print(w, middle); err != nil {
+		return err
+	}
+	return t.finals(ctx, w)
 }
 
 func (t *versionsTable) many() int {

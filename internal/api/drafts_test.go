@@ -193,7 +193,7 @@ func TestBadFinalise(t *testing.T) {
 	s.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
 		INSERT INTO package_files (package_id, file_name, blob_id, status, created_at)
 		SELECT f.package_id, 'file-' || i, f.blob_id, 'default', f.created_at FROM n, package_files f JOIN packages k ON k.id = f.package_id WHERE k.version = '4.0.0'`)
-	s.exec(`INSERT INTO packages (project_id, name, version, status, created_at, updated_at) VALUES (?, 'app', '5.0.0', 'draft', 1, 1)`, p)
+	s.exec(`INSERT INTO packages (project_id, name, version, status, created_at, updated_at) VALUES (CAST($1 AS BIGINT), 'app', '5.0.0', 'draft', 1, 1)`, p)
 	line := func(path, content string) string {
 		return fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(content)), path)
 	}
