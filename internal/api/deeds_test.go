@@ -61,6 +61,8 @@ func deeds() map[string]deed {
 		"Registry.DeletePackage":        {action: access.DestroyPackage, or: access.PublishPackage}, // a draft
 		"Registry.OpenDraft":            {action: access.PublishPackage, args: map[int]any{1: raw}},
 		"Registry.FindDraft":            {action: access.PublishPackage, args: map[int]any{1: version}},
+		"Registry.ReleaseFinals":        {action: access.PublishRelease},
+		"Registry.EndJobDrafts":         {free: "it asks for each draft's own project"},
 		"Registry.DiscardDraft":         {action: access.PublishPackage, args: map[int]any{1: version}},
 		"Registry.FinaliseVersion":      {action: access.FinalisePackage, args: map[int]any{1: version}},
 		"Registry.DeletePackageFile":    {action: access.DestroyPackage},
