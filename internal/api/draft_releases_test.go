@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // drafts makes drafts of so many packages, "app0", "app1", ..., by a caller.
@@ -122,11 +123,30 @@ func TestReleaseOfTooManyDrafts(t *testing.T) {
 	}
 	s.drafts(rootToken, p, "1.0.0", names...)
 	s.root("POST", releasesOf(p), given{"tag_name": "v1.0.0"}).is(t, 422,
-		`{"message":"the release would make more than 100 drafts final; finalise some of them before"}`)
+		`{"message":"the release would make more than 100 drafts or 20000 files final; finalise some of the drafts before"}`)
 	s.root("POST", generic(p, "app50/1.0.0"), nil).must(t, 201)
 	s.root("POST", releasesOf(p), given{"tag_name": "v1.0.0"}).must(t, 201)
 	if n := ask[int](s, `SELECT COUNT(*) FROM packages WHERE final_at IS NOT NULL`); n != 101 {
 		t.Errorf("%d are final, want 101", n)
+	}
+}
+
+// TestReleaseOfTooManyFiles: so is the number of their files.
+func TestReleaseOfTooManyFiles(t *testing.T) {
+	s := newServer(t)
+	p := s.project("app", "private")
+	s.setting(p, given{"generic_package_drafts": "release"})
+	s.drafts(rootToken, p, "1.0.0", "a", "b", "c")
+	s.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6999)
+		INSERT INTO package_files (package_id, file_name, blob_id, status, created_at)
+		SELECT f.package_id, 'f' || n.i, f.blob_id, f.status, f.created_at FROM n, package_files f`)
+	s.root("POST", releasesOf(p), given{"tag_name": "v1.0.0"}).starts(t, 422, "the release would make more than 100 drafts or 20000 files final")
+	s.root("POST", generic(p, "c/1.0.0"), nil).must(t, 201)
+	began := time.Now()
+	s.root("POST", releasesOf(p), given{"tag_name": "v1.0.0"}).must(t, 201)
+	t.Logf("14,000 files in %v", time.Since(began))
+	if got := s.state(p, "a/1.0.0") + s.state(p, "b/1.0.0"); got != "ff" {
+		t.Errorf("states %s", got)
 	}
 }
 

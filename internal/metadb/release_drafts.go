@@ -11,6 +11,8 @@ import (
 	"granary/internal/sqldb"
 )
 
+var errTooManyFiles = errors.New("the drafts of a release have too many files")
+
 // draftsOfVersions takes a project, two versions and a limit.
 const draftsOfVersions = `SELECT name, version FROM packages WHERE project_id = $1 AND version IN ($2, $3) AND status = 'draft' ORDER BY id LIMIT $4`
 
@@ -34,6 +36,13 @@ func (t tx) releaseWith(ctx context.Context, projectID int64, with releases.Alon
 	if len(drafts) > registry.MostFinals {
 		return false, registry.TooManyFinals()
 	}
+	files := 0
+	judge := func(v registry.PackageVersion, found []registry.VersionFile) (registry.Final, error) {
+		if files += len(found); files > registry.MostFinalFiles {
+			return registry.Final{}, errTooManyFiles
+		}
+		return finals.Judge(v, found)
+	}
 	for _, d := range drafts {
 		v, err := t.heldVersion(ctx, projectID, d.Name, d.Version, `('draft')`)
 		if fault.Is(err, fault.NotFound) {
@@ -42,7 +51,11 @@ func (t tx) releaseWith(ctx context.Context, projectID int64, with releases.Alon
 		if err != nil {
 			return false, err
 		}
-		if _, _, err := t.finalise(ctx, v, finals.Judge); err != nil {
+		_, _, err = t.finalise(ctx, v, judge)
+		if errors.Is(err, errTooManyFiles) {
+			return false, registry.TooManyFinals()
+		}
+		if err != nil {
 			return false, finals.Refusal(v, err)
 		}
 	}

@@ -9,8 +9,12 @@ import (
 	"granary/internal/fault"
 )
 
-// MostFinals is how many drafts one release may make final: they are one transaction.
-const MostFinals = 100
+// What one release may make final: drafts, and their files together. They are one
+// transaction, for which others wait.
+const (
+	MostFinals     = 100
+	MostFinalFiles = 20_000
+)
 
 // Finals are the drafts that a release makes final: all of its versions in a project. If
 // one of them cannot become final, none does, and there is no release.
@@ -59,7 +63,7 @@ func (f Finals) Refusal(v PackageVersion, err error) error {
 	return fault.Wrap(e.Kind, text, err)
 }
 
-// TooManyFinals is the fault of a release of more than MostFinals drafts.
+// TooManyFinals is the fault of a release with more than MostFinals or MostFinalFiles.
 func TooManyFinals() error {
-	return fault.New(fault.Unprocessable, "the release would make more than 100 drafts final; finalise some of them before")
+	return fault.New(fault.Unprocessable, "the release would make more than 100 drafts or 20000 files final; finalise some of the drafts before")
 }
