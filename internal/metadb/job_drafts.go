@@ -14,8 +14,9 @@ const (
 	untieDraft  = `UPDATE packages SET draft_job_id = NULL WHERE id = $1 AND status = 'draft' AND draft_job_id = $2`
 
 	// leftJobsQuery: CROSS JOIN makes SQLite begin with the drafts, which are few.
-	leftJobsQuery = `SELECT DISTINCT j.id, j.project_id, j.status = 'success' FROM packages k CROSS JOIN jobs j
-		WHERE ` + ofSomeJob + ` AND j.id = k.draft_job_id AND j.status IN ('success', 'failed', 'canceled') LIMIT $1`
+	leftJobsQuery = `SELECT DISTINCT j.id, j.project_id, j.status = 'success' FROM packages k CROSS JOIN jobs j CROSS JOIN projects p
+		WHERE ` + ofSomeJob + ` AND j.id = k.draft_job_id AND j.status IN ('success', 'failed', 'canceled')
+			AND p.id = j.project_id AND p.deleted_at IS NULL LIMIT $1`
 )
 
 // DraftsOfJob implements registry.Settling.

@@ -30,7 +30,7 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	for range takings {
 		f, err := db.addFile(ctx, p)
 		if errors.Is(err, errReleased) {
-			p.Into, p.Unreleased = registry.IntoOpen, nil
+			p.Into, p.Unreleased = registry.IntoOpen, registry.ReleaseTags{}
 			continue
 		}
 		if !errors.Is(err, errNotTaken) {

@@ -15,7 +15,7 @@ import (
 // publishInSteps must do it: earlier files or a release matter, a webhook wants the event,
 // the version does not take the file, or the project is deleted.
 func (db *DB) publishAtOnce(ctx context.Context, p registry.Publication) (put landed, done bool, err error) {
-	if db.gatherer == nil || p.Status != nil || p.NoDuplicate || p.If != nil || p.Unreleased != nil {
+	if db.gatherer == nil || p.Status != nil || p.NoDuplicate || p.If != nil || p.Unreleased != (registry.ReleaseTags{}) {
 		return put, false, nil
 	}
 	event, err := eventValues(ctx, db, published(p, 0))

@@ -63,18 +63,15 @@ func (t tx) releaseWith(ctx context.Context, projectID int64, with releases.Alon
 }
 
 // HasRelease implements registry.Settling.
-func (db *DB) HasRelease(ctx context.Context, projectID int64, tags []string) (bool, error) {
+func (db *DB) HasRelease(ctx context.Context, projectID int64, tags registry.ReleaseTags) (bool, error) {
 	return hasRelease(ctx, db, projectID, tags)
 }
 
-func hasRelease(ctx context.Context, q sqldb.Queries, projectID int64, tags []string) (found bool, err error) {
-	for _, tag := range tags {
-		err = q.Row(ctx, `SELECT EXISTS (SELECT 1 FROM releases WHERE project_id = $1 AND tag = $2)`, projectID, tag).Scan(&found)
-		if err != nil || found {
-			return found, sqldb.Classify(err)
-		}
-	}
-	return false, nil
+const releaseOfTags = `SELECT EXISTS (SELECT 1 FROM releases WHERE project_id = $1 AND tag IN ($2, $3))`
+
+func hasRelease(ctx context.Context, q sqldb.Queries, projectID int64, tags registry.ReleaseTags) (found bool, err error) {
+	err = q.Row(ctx, releaseOfTags, projectID, tags[0], tags[1]).Scan(&found)
+	return found, sqldb.Classify(err)
 }
 
 var errReleased = errors.New("the version's release exists: a draft would never become final by it")
@@ -83,7 +80,7 @@ var errReleased = errors.New("the version's release exists: a draft would never 
 // that is made meanwhile waits for this transaction, and makes its draft final; a row of
 // the turn that is shared lets other publishes go on.
 func (db *DB) unreleased(ctx context.Context, t tx, p registry.Publication) error {
-	if p.Unreleased == nil {
+	if p.Unreleased == (registry.ReleaseTags{}) {
 		return nil
 	}
 	if db.Shared() {

@@ -18,8 +18,8 @@ type ticket struct {
 	PublishOptions
 	ref        string // of the project, as the caller named it
 	into       Into
-	unreleased []string   // as in Publication
-	known      *knownFile // whose bytes these must be; nil for a new file
+	unreleased ReleaseTags // as in Publication
+	known      *knownFile  // whose bytes these must be; nil for a new file
 	at         time.Time
 }
 

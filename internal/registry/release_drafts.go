@@ -47,8 +47,11 @@ func (r *Registry) ReleaseFinals(ctx context.Context, a access.Actor, project, t
 	}}, nil
 }
 
-// releaseTags are the tags whose release makes the drafts of a version final.
-func releaseTags(v Version) []string { return []string{string(v), "v" + string(v)} }
+// ReleaseTags are the two tags of which a release makes the drafts of a version final; empty
+// ones are none.
+type ReleaseTags [2]string
+
+func releaseTags(v Version) ReleaseTags { return ReleaseTags{string(v), "v" + string(v)} }
 
 // Refusal is the fault of a release that would have made v final, for err.
 func (f Finals) Refusal(v PackageVersion, err error) error {

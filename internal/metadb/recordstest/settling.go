@@ -39,7 +39,7 @@ func testHasRelease(t *testing.T, s *suite) {
 	s.release(t, newRelease(p.ID, u.ID, "v1"))
 	s.release(t, newRelease(s.project(t, g.ID, u).ID, u.ID, "v2"))
 	for tag, want := range map[string]bool{"v1": true, "V1": false, "1": false, "v2": false, "": false} {
-		found, err := s.HasRelease(t.Context(), p.ID, []string{"none", tag})
+		found, err := s.HasRelease(t.Context(), p.ID, registry.ReleaseTags{"none", tag})
 		wantSame(t, "release "+tag, must(t, found, err), want)
 	}
 }
@@ -92,7 +92,7 @@ func testUntieDraft(t *testing.T, s *suite) {
 }
 
 func testLeftJobs(t *testing.T, s *suite) {
-	u, _, p := s.home(t)
+	u, g, p := s.home(t)
 	want := map[int64]registry.LeftJob{}
 	for _, status := range []auth.JobStatus{auth.JobRunning, auth.JobSuccess, auth.JobFailed, auth.JobCanceled} {
 		j, _ := s.job(t, p.ID, u)
@@ -105,14 +105,20 @@ func testLeftJobs(t *testing.T, s *suite) {
 		must(t, 0, err)
 		want[j.ID] = registry.LeftJob{ID: j.ID, ProjectID: p.ID, Success: status == auth.JobSuccess}
 	}
+	gone := s.project(t, g.ID, u)
+	orphan, _ := s.job(t, gone.ID, u)
+	s.draftBy(t, p.ID, "of a project that is gone", "1", orphan.ID)
+	_, err := s.FinishJob(t.Context(), gone.ID, orphan.ID, auth.JobSuccess, now(), quiet())
+	must(t, 0, err)
+	must(t, 0, s.DeleteProject(t.Context(), gone.ID, now(), quiet()))
 	without, _ := s.job(t, p.ID, u)
-	_, err := s.FinishJob(t.Context(), p.ID, without.ID, auth.JobSuccess, now(), quiet())
+	_, err = s.FinishJob(t.Context(), p.ID, without.ID, auth.JobSuccess, now(), quiet())
 	must(t, 0, err)
 	found, err := s.LeftJobs(t.Context(), 100)
 	must(t, 0, err)
 	got := map[int64]registry.LeftJob{}
 	for _, j := range found {
-		if j.ProjectID == p.ID { // the suite's other tests leave jobs, too
+		if j.ProjectID == p.ID || j.ProjectID == gone.ID { // the suite's other tests leave jobs, too
 			got[j.ID] = j
 		}
 	}
@@ -127,7 +133,7 @@ func testAddFileUnreleased(t *testing.T, s *suite) {
 	for version, want := range map[string]registry.Status{"1": registry.StatusDefault, "2": registry.StatusDraft} {
 		for range 2 {
 			pub := publication(p.ID, "tool", version, s.name("file"))
-			pub.Into, pub.Unreleased = registry.IntoEither, []string{version, "v" + version}
+			pub.Into, pub.Unreleased = registry.IntoEither, registry.ReleaseTags{version, "v" + version}
 			f := s.publish(t, pub)
 			wantSame(t, "the status of "+version, s.statusOf(t, f), want)
 			wantSame(t, "whether it is a draft's", f.Draft, want == registry.StatusDraft)
@@ -135,7 +141,7 @@ func testAddFileUnreleased(t *testing.T, s *suite) {
 	}
 	s.draftBy(t, p.ID, "draft", "1", 0) // the release came first: nobody will make this one final
 	pub := publication(p.ID, "draft", "1", "f")
-	pub.Into, pub.Unreleased = registry.IntoEither, []string{"v1"}
+	pub.Into, pub.Unreleased = registry.IntoEither, registry.ReleaseTags{"1", "v1"}
 	_, err := s.AddFile(t.Context(), pub)
 	wantKind(t, err, fault.Conflict)
 }
