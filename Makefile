@@ -22,8 +22,10 @@ LINT := .cache/bin/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
+# A release tool, which is run as its users run it.
+GORELEASER := .cache/bin/goreleaser-$(call version,github.com/goreleaser/goreleaser/v2,goreleaser)
 
-.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions upgrade-fixture versitygw minio test-s3-second cluster
+.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts upgrade-fixture versitygw goreleaser minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +51,7 @@ ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|Postgr
 LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
-check: $(VERSITYGW)
+check: $(VERSITYGW) $(GORELEASER)
 	tools/install-test-deps
 	go mod download
 	@files=$$(gofmt -l .); \
@@ -84,6 +86,11 @@ versitygw: $(VERSITYGW) ## the S3 server that tests start (the first time builds
 $(VERSITYGW):
 	@mkdir -p $(@D)
 	cd tools/versitygw && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/versity/versitygw/cmd/versitygw
+
+goreleaser: $(GORELEASER) ## the release tool that tests run (the first time builds it: four minutes)
+$(GORELEASER):
+	@mkdir -p $(@D)
+	cd tools/goreleaser && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/goreleaser/goreleaser/v2
 
 minio: $(MINIO)
 $(MINIO):
@@ -139,6 +146,12 @@ proof-addresses: ## refused uploads and downloads by other people's tools, throu
 proof-versions: ## downloads of a latest that moves every 50 ms, by other people's tools, 300 each (six minutes)
 	tools/install-test-deps
 	GRANARY_TEST_VERSIONS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestToolsAtAMovingLatest$$'
+
+proof-drafts: $(GORELEASER) ## a thousand histories of drafts and versions on each database, and release tools under every setting (half an hour)
+	tools/install-test-deps
+	GRANARY_TEST_DRAFTS=all go test ./internal/api -count=1 -timeout=0 -v -run '^TestDraftHistories$$'
+	GRANARY_TEST_DRAFTS=all GRANARY_TEST_DATABASE=postgres go test ./internal/api -count=1 -timeout=0 -v -run '^TestDraftHistories$$'
+	GRANARY_TEST_DRAFTS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestReleaseTools$$'
 
 upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
 	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }

@@ -50,7 +50,7 @@ func rooms() []room {
 		{"internal/versions", nil, "the order of versions is the same for server and client: it knows texts"},
 		{"internal/proof", nil, "a digest means the same for server and client: it knows paths and digests"},
 		{"internal/archive", nil, "the layout of an archive depends on names, sizes and times; an Opener says where the bytes are"},
-		{"internal/client", []string{"filelock", "versions", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
+		{"internal/client", []string{"filelock", "proof", "versions", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
 		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "versions", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
@@ -105,6 +105,7 @@ func limits() []limit {
 		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
 		{pkg: "github.com/santhosh-tekuri/jsonschema", only: tests, why: "for tests only: answers are held against the OpenAPI document"},
+		{pkg: "github.com/anishathalye/porcupine", only: tests, why: "for tests only: histories of a version are held against a model of it"},
 		{pkg: "github.com/chromedp/chromedp", only: []string{"e2e"}, why: "for tests only: a browser asks as pages do"},
 		{pkg: "gitlab.com/gitlab-org/api/client-go", only: []string{"e2e"}, why: "for tests only: it is the user nobody here wrote"},
 	}

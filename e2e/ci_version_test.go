@@ -17,8 +17,6 @@ import (
 	"sync"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"granary/internal/cli"
 )
 
@@ -36,7 +34,7 @@ type ciProject struct {
 func newCIProject(t *testing.T) *ciProject {
 	t.Helper()
 	p := &ciProject{t: t, url: startServer(t) + "/api/v4"}
-	p.id = strconv.Itoa(int(p.do("POST", "/projects", url.Values{"name": {"tool"}, "generic_duplicates_allowed": {"false"}}, 201)["id"].(float64)))
+	p.id = strconv.Itoa(int(p.do("POST", "/projects", url.Values{"name": {"tool"}}, 201)["id"].(float64)))
 	p.do("POST", "/projects/"+p.id+"/variables", url.Values{"key": {"PKG_VERSION"}, "value": {"1.4.0"}}, 201)
 	p.versionToken = p.do("POST", "/projects/"+p.id+"/access_tokens", url.Values{"name": {"version"}, "access_level": {"40"}, "scopes[]": {"api"}}, 201)["token"].(string)
 	return p
@@ -150,44 +148,56 @@ func (p *ciProject) fails(words, recorded string, environ ...string) {
 	p.recorded(recorded)
 }
 
-// TestCIVersion is row 12 of the mission: the version is in a CI/CD variable,
-// and is written back only once the test of the download has passed.
+// TestCIVersion is row 12 of the mission: the version is in a CI/CD variable, and is
+// written back only once the test of the download has passed. Until then nobody can
+// install it.
 func TestCIVersion(t *testing.T) {
 	p := newCIProject(t)
 	p.passes("1.4.1", "sh release.sh")
-	p.passes("1.5.0", "sh release.sh", "BUMP=minor")
+	unseen := `[ "$(curl -s -o /dev/null -w %{http_code} -H "JOB-TOKEN: $CI_JOB_TOKEN" ` +
+		p.url + `/projects/$CI_PROJECT_ID/packages/generic/tool/$VERSION/tool.tar.gz)" = 404 ]`
+	p.passes("1.5.0", "sh release.sh", "BUMP=minor", "TEST="+unseen)
 	p.fails("1.5.1 fails its tests", "1.5.0", "TEST=false")
-	p.passes("1.5.2", "sh release.sh") // 1.5.1 stays what it was
-	p.passes("2.0.0", strings.Join(gitlabCI(t), " && "), "BUMP=major")
+	p.passes("1.5.1", "sh release.sh") // nobody has seen the other one
+	if p.do("GET", "/projects/"+p.id+"/packages/generic/tool/1.5.1", nil, 200)["final_at"] == nil {
+		t.Error("1.5.1 is not final")
+	}
 
-	p.fails("cannot be read: 404", "2.0.0", "VERSION_KEY=NONE")
-	p.fails("cannot be published: 401", "2.0.0", "CI_JOB_TOKEN=nonsense")
+	p.fails("cannot be read: 404", "1.5.1", "VERSION_KEY=NONE")
+	p.fails("cannot be published: 401", "1.5.1", "CI_JOB_TOKEN=nonsense")
 	p.do("PUT", "/projects/"+p.id+"/variables/PKG_VERSION", url.Values{"value": {"two"}}, 200)
 	p.fails("want a version such as", "two")
-	p.do("PUT", "/projects/"+p.id+"/variables/PKG_VERSION", url.Values{"value": {"2.0.0"}}, 200)
-	p.do("PUT", "/projects/"+p.id, url.Values{"generic_duplicates_allowed": {"true"}}, 200)
-	p.fails("set generic_duplicates_allowed=false", "2.0.0")
+	p.do("PUT", "/projects/"+p.id+"/variables/PKG_VERSION", url.Values{"value": {"1.4.0"}}, 200)
+	p.passes("1.5.2", "sh release.sh", "BUMP=minor") // 1.5.0 and 1.5.1 are final
 }
 
-// gitlabCI is the script lines of the example's .gitlab-ci.yml, stage by stage.
-func gitlabCI(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile("../examples/ci-version/.gitlab-ci.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file map[string]any
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	var lines []string
-	for _, stage := range file["stages"].([]any) {
-		job := file[stage.(string)].(map[string]any)
-		for _, line := range job["script"].([]any) {
-			lines = append(lines, line.(string))
-		}
-	}
-	return lines
+// TestCIVersionPipeline runs the example's .gitlab-ci.yml.
+func TestCIVersionPipeline(t *testing.T) {
+	p := newCIProject(t)
+	run := p.runner("../examples/ci-version", ".gitlab-ci.yml", "VERSION_TOKEN="+p.versionToken, "BUMP=major")
+	run.passes()
+	p.recorded("2.0.0")
+	p.do("GET", "/projects/"+p.id+"/packages/generic/tool/2.0.0/tool.tar.gz", nil, 200)
+
+	// A job that is run again does nothing else, and what failed can be run again.
+	run.job("record")
+	run.environ = append(run.environ, "TEST=false")
+	run.fails("verify", "3.0.0 fails its tests")
+	p.do("GET", "/projects/"+p.id+"/packages/generic/tool/3.0.0?status=draft", nil, 404)
+	p.recorded("2.0.0")
+}
+
+// TestCIVersionByPeople: if only people may make a version final, the pipeline ends at
+// that, and goes on once somebody has done it.
+func TestCIVersionByPeople(t *testing.T) {
+	p := newCIProject(t)
+	p.do("PUT", "/projects/"+p.id, url.Values{"generic_package_finalisers": {"people"}}, 200)
+	run := p.runner("../examples/ci-version", ".gitlab-ci.yml", "VERSION_TOKEN="+p.versionToken)
+	run.fails("record", "1.4.1 cannot be made final: 403")
+	p.recorded("1.4.0")
+	p.do("POST", "/projects/"+p.id+"/packages/generic/tool/1.4.1", nil, 201)
+	run.job("record")
+	p.recorded("1.4.1")
 }
 
 // TestCIVersionAtOnce: pipelines that have all read the same version publish

@@ -17,7 +17,7 @@
 //		status, again and again until it is so
 //	code CODE granary arguments
 //	                run granary and want this exit code
-//	gitlab [old] [objects] [throttle] [protect] [chatty]
+//	gitlab [old] [objects] [throttle] [protect] [unique] [chatty]
 //	                start a server that is not granary (gitlab_test.go)
 //	cut BYTES CONNECTIONS
 //	                from here on the client reaches $URL through a proxy that cuts
@@ -80,6 +80,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Abs("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -87,6 +91,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("http_proxy", "")
 			env.Setenv("OPERATIONS", manual)
+			env.Setenv("EXAMPLES", examples)
 			// A program with the race detector sleeps for a second at its end, and
 			// scripts run hundreds of them.
 			env.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")

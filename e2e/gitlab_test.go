@@ -26,6 +26,7 @@ import (
 // maintainer of group/project, which is project 7.
 type gitlab struct {
 	protect  bool // one rule: release* takes an owner to push
+	unique   bool // refuses a name that is taken, as a group may want it
 	chatty   bool // says something after the list of all packages
 	old      bool // as before 18: no select, no digest in headers
 	object   *httptest.Server
@@ -35,6 +36,7 @@ type gitlab struct {
 	vars     map[string]string
 	throttle int // answers of 429 to come
 	puts     int
+	drafts   int // requests about drafts, which GitLab must never get
 }
 
 type glPackage struct {
@@ -63,20 +65,25 @@ type glFile struct {
 
 const glTime = "2026-03-04T09:15:22.418Z"
 
-// startGitlab is the command `gitlab [old] [objects] [throttle] [protect] [chatty]`: it sets $URL
-// and what the client reads.
+// startGitlab is the command `gitlab [old] [objects] [throttle] [protect] [unique] [chatty]`:
+// it sets $URL and what the client reads. A request with status=draft fails the script.
 func startGitlab(ts *testscript.TestScript, neg bool, args []string) {
 	g := &gitlab{old: slices.Contains(args, "old"), protect: slices.Contains(args, "protect"), vars: map[string]string{}}
 	if slices.Contains(args, "throttle") {
 		g.throttle = 3
 	}
-	g.chatty = slices.Contains(args, "chatty")
+	g.chatty, g.unique = slices.Contains(args, "chatty"), slices.Contains(args, "unique")
 	if slices.Contains(args, "objects") {
 		g.object = httptest.NewServer(http.HandlerFunc(g.serveObject))
 		ts.Defer(g.object.Close)
 	}
 	s := httptest.NewServer(g.handler())
-	ts.Defer(s.Close)
+	ts.Defer(func() {
+		s.Close()
+		if g.drafts > 0 {
+			panic(fmt.Sprintf("%d requests with status=draft reached a server that has no drafts", g.drafts))
+		}
+	})
 	ts.Setenv("URL", s.URL)
 	ts.Setenv("GRANARY_SERVER", s.URL)
 	ts.Setenv("GRANARY_TOKEN", "glpat-e2e-secret")
@@ -117,8 +124,10 @@ func (g *gitlab) handler() http.Handler {
 			w.Header().Set("Retry-After", "0")
 			w.WriteHeader(429)
 			fmt.Fprintln(w, "Retry later")
-		case r.Header.Get("Private-Token") != "glpat-e2e-secret":
+		case r.Header.Get("Private-Token") != "glpat-e2e-secret" && r.Header.Get("Job-Token") != "glcbt-e2e-secret":
 			answer(w, 401, `{"message":"401 Unauthorized"}`)
+		case r.URL.Query().Get("status") == "draft" && !g.noteDraft():
+			answer(w, 400, `{"error":"status does not have a valid value"}`)
 		case g.chatty && strings.HasSuffix(r.URL.Path, "/packages") && r.URL.Query().Get("package_name") == "":
 			answerAndMore(w, r, mux)
 		default:
@@ -126,6 +135,15 @@ func (g *gitlab) handler() http.Handler {
 			mux.ServeHTTP(w, r)
 		}
 	})
+}
+
+// noteDraft counts a request with status=draft, and reports whether the server ignores the
+// parameter: an old one publishes what it gets.
+func (g *gitlab) noteDraft() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drafts++
+	return g.old
 }
 
 // answerAndMore writes a second answer behind that of a handler. A request that comes
@@ -216,6 +234,10 @@ func (g *gitlab) put(w http.ResponseWriter, r *http.Request) {
 		p = &glPackage{ID: g.nextID, Name: r.PathValue("name"), Version: r.PathValue("version"), Type: "generic", Status: "default",
 			Links: map[string]string{"web_path": fmt.Sprintf("/group/project/-/packages/%d", g.nextID)}, Created: glTime, Tags: []any{}}
 		g.packages = append(g.packages, p)
+	}
+	if g.unique && slices.ContainsFunc(p.files, func(f *glFile) bool { return f.Name == stored(r) }) {
+		answer(w, 400, `{"message":"400 Bad request - Duplicate package is not allowed"}`)
+		return
 	}
 	g.nextID++
 	f := &glFile{ID: g.nextID, PackageID: p.ID, Created: glTime, Name: stored(r), Size: len(data), SHA256: hex.EncodeToString(sum[:]), data: data}

@@ -32,7 +32,7 @@ func NewS3(ctx context.Context, maker, dir string) (*S3, error) {
 	if !known {
 		return nil, fmt.Errorf("%q is no S3 server that make builds", maker)
 	}
-	program, err := built(maker, module)
+	program, err := Built(maker, module)
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +55,9 @@ func NewS3(ctx context.Context, maker, dir string) (*S3, error) {
 	return s, nil
 }
 
-// built is the program that make built of the module, at the version that
+// Built is the program that make built of the module, at the version that
 // tools/<name>/go.mod asks for.
-func built(name, module string) (string, error) {
+func Built(name, module string) (string, error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -81,7 +81,7 @@ func built(name, module string) (string, error) {
 	}
 	program := filepath.Join(root, ".cache", "bin", name+"-"+string(version[1]))
 	if _, err := os.Stat(program); err != nil {
-		return "", fmt.Errorf("the S3 server is not built: run `make %s` (%w)", name, err)
+		return "", fmt.Errorf("%s is not built: run `make %[1]s` (%[2]w)", name, err)
 	}
 	return program, nil
 }

@@ -49,6 +49,8 @@ func advise(err error, project string) error {
 		next = fmt.Sprintf("the server does not know this %s: it has expired, was revoked, or belongs to another server; set GRANARY_TOKEN, or run granary login", e.Shown)
 	case e.Status == 401:
 		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
+	case e.Status == 403 && strings.Contains(e.Message, " is final; "):
+		return err // whoever asks
 	case e.Status == 403:
 		next = "the token may not do this; granary whoami shows whose it is"
 	case e.Status == 404 && !strings.HasPrefix(e.Message, "Project ") && e.Message != "" && e.Message != "Not found":

@@ -23,6 +23,7 @@ type checks struct {
 	files   []due
 	jobs    int
 	dryRun  bool   // the token's scope and role are checked, too
+	named   bool   // the server has accepted the name and its one version
 	nothing string // what is said of a refusal's end: "nothing was sent"
 }
 
@@ -115,6 +116,9 @@ func matchesWhole(expression, text string) bool {
 func (c *checks) checkNames(ctx context.Context) error {
 	var ask []due
 	asked := map[string]bool{}
+	if c.named { // then it accepts a plain path as well
+		asked["version "+versionKind(c.files[0].at.Version)], asked["path "] = true, true
+	}
 	for _, f := range c.files {
 		version, path := "version "+versionKind(f.at.Version), "path "+pathKind(f.Path)
 		if f.fresh && !(asked[version] && asked[path]) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -36,7 +37,12 @@ script lines of a .gitlab-ci.yml run unchanged, from cron, Jenkins or a laptop.
 
 In a git work tree, the commit, its branch and its tag are git's, unless flags name
 others. The exit code is the command's (128 plus the signal's number if a signal ended
-it). The server must be granary.
+it), or 3 if the command succeeds and the end of the job leaves a draft that it should
+have published. The server must be granary.
+
+A project may have the setting generic_package_drafts, which ci run then names: with job,
+what the job publishes is a draft until the job succeeds; if it fails, its drafts are
+discarded.
 
 Your token needs the role Developer. The command's environment has no GRANARY_ variable
 but GRANARY_CA_CERT, so it does not have GRANARY_TOKEN. That is not a security boundary:
@@ -78,6 +84,7 @@ type ciRun struct {
 	project, branch, tag string
 	spec                 client.JobSpec
 	timeout              time.Duration
+	drafts               string // the project's setting, "" for the server's
 }
 
 func (r *ciRun) run(ctx context.Context, command []string) error {
@@ -108,12 +115,13 @@ func (r *ciRun) run(ctx context.Context, command []string) error {
 	if m, err := c.Metadata(ctx); err == nil { // tools look at it; a job without it is still one
 		version = m.Version.Version
 	}
+	r.tellDrafts(project)
 	status, err := r.execute(command, r.environ(c, project, job, version))
-	r.finish(ctx, c, id, job, status)
+	left := r.finish(ctx, c, id, job, status)
 	if err != nil && asked && r.tag == "" && !r.quiet { // an address with an empty version is not valid
 		r.env.notice("CI_COMMIT_TAG was not set: git knows no tag of this commit; --tag names one")
 	}
-	return err
+	return cmp.Or(err, left)
 }
 
 // settleCommit asks git for what no flag named, and reports whether it did.
@@ -220,14 +228,4 @@ func childCode(e *exec.ExitError) int {
 		return 128 + int(s.Signal())
 	}
 	return e.ExitCode()
-}
-
-// finish ends the job, and its token with it, also after Ctrl-C.
-func (r *ciRun) finish(ctx context.Context, c *client.Client, project string, job wire.Job, status string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	if err := c.FinishJob(ctx, project, job.ID, status); err != nil {
-		r.env.notice("job %d could not be ended: %v; its token is valid until %s",
-			job.ID, err, time.Time(job.ExpiresAt).UTC().Format(time.RFC3339))
-	}
 }

@@ -119,7 +119,7 @@ func newRoot(env Env) *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help%s", err, cmd.CommandPath(), whereVersion(err))}
 	})
 	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newCopy(env), newVerify(env),
-		newChannel(env), newYank(env), newUnyank(env), newDeprecate(env), newOpen(env), newLogin(env), newLogout(env), newWhoami(env), newCI(env),
+		newChannel(env), newYank(env), newUnyank(env), newDeprecate(env), newFinalise(env), newDiscard(env), newOpen(env), newLogin(env), newLogout(env), newWhoami(env), newCI(env),
 		newServe(env), newAdmin(env), newConfig(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
 	asGroup(root)
 	tellVersion(root, env)

@@ -23,6 +23,7 @@ const (
 	aFile          // of the package that the arguments before name
 	aChannel       // of the package NAME before
 	aVersion       // of the package NAME before
+	aDraft         // NAME@VERSION that is a draft
 	localFile      // the shell knows these
 )
 
@@ -88,6 +89,14 @@ func (o *connection) words(ctx context.Context, kind word, args []string, typed 
 	}
 	if kind == aChannel || kind == aVersion {
 		words, err := namedBelow(ctx, c, kind, project, args[1])
+		return startingWith(words, typed), err
+	}
+	if kind == aDraft {
+		found, err := c.Drafts(ctx, project, "")
+		var words []string
+		for _, p := range found {
+			words = append(words, p.Name+"@"+p.Version)
+		}
 		return startingWith(words, typed), err
 	}
 	name, _, versions := strings.Cut(typed, "@")

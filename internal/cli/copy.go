@@ -83,7 +83,8 @@ type copiedVersion struct {
 type copied struct {
 	planned
 
-	file client.File // as the source lists it
+	file    client.File // as the source lists it
+	drafted bool        // it is in a draft of the target
 }
 
 func (k *copying) run(ctx context.Context, args []string) (err error) {

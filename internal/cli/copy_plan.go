@@ -156,7 +156,7 @@ func (k *copying) list(ctx context.Context, v *copiedVersion) error {
 		return advise(fmt.Errorf("%s: %s: %w", k.source, v.Version, err), k.source.String())
 	}
 	for _, f := range files {
-		v.Files = append(v.Files, copied{planned{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Action: "copy"}, f})
+		v.Files = append(v.Files, copied{planned: planned{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Action: "copy"}, file: f})
 	}
 	if err := v.target.list(ctx); err != nil {
 		return advise(fmt.Errorf("%s: %s: %w", k.target, v.Version, err), k.target.String())

@@ -76,6 +76,9 @@ func (k *copying) sendVersion(ctx context.Context, v *copiedVersion, bar *progre
 	if err := parallel(ctx, k.jobs, len(due), func(ctx context.Context, i int) error { return one(ctx, due[i]) }); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(v.Files, func(f copied) bool { return f.drafted }) { // the target's setting, or somebody else's draft
+		k.env.notice("%s %s is a draft in %s; granary finalise publishes it", k.name, v.Version, k.target)
+	}
 	return v.target.confirm(ctx, len(v.Files), func(i int) *planned { return &v.Files[i].planned })
 }
 
@@ -97,7 +100,7 @@ func (k *copying) sendOne(ctx context.Context, v *copiedVersion, f *copied, bar 
 		Open: func() (io.ReadCloser, error) { return fromSource{k.source.client.Stream(ctx, from, f.file)}, nil },
 	})
 	if err == nil {
-		f.sent = true
+		f.sent, f.drafted = true, stored.Draft
 		f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
 	}
 	return err

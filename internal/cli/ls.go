@@ -20,7 +20,8 @@ func newLs(env Env) *cobra.Command {
 		Long: "List the projects you are a member of, the packages of a project, or the versions\n" +
 			"of one package (those in a range, with NAME@VERSION or NAME VERSION): semantic\n" +
 			"versions in their order, the highest last. Behind a version of granary's ls shows its\n" +
-			"channels, and whether it is yanked or deprecated. On a terminal the columns have headings.\n" +
+			"channels, and whether it is final, yanked or deprecated. With --draft it lists drafts that\n" +
+			"you may publish; other lists do not show them. On a terminal the columns have headings.\n" +
 			"--long shows the number and size of each version's files, with one more request for\n" +
 			"each version, because lists of packages have no sizes.",
 		Example: "  granary ls\n  granary ls acme/tools\n  granary ls --long acme/tools firmware@^1.4",
@@ -35,6 +36,7 @@ func newLs(env Env) *cobra.Command {
 	l.complete(cmd, aProject, aPackage)
 	f := cmd.Flags()
 	f.BoolVarP(&l.long, "long", "l", false, "show the number of files of each version, and their size")
+	f.BoolVar(&l.draft, "draft", false, "list drafts")
 	f.BoolVar(&l.pre, "pre", false, "include pre-releases in a range")
 	f.BoolVar(&l.json, "json", false, "print the list as JSON")
 	return cmd
@@ -42,7 +44,7 @@ func newLs(env Env) *cobra.Command {
 
 type ls struct {
 	connection
-	long, pre, json bool
+	long, draft, pre, json bool
 }
 
 func (l *ls) run(ctx context.Context, args []string) error {
@@ -143,6 +145,9 @@ type longPackage struct {
 // find lists all packages, or those of a name with their marks. Only the list of all
 // packages has the addresses of pages, which JSON shows.
 func (l *ls) find(ctx context.Context, c *client.Client, project, name string) ([]client.Package, error) {
+	if l.draft {
+		return c.Drafts(ctx, project, name)
+	}
 	if name == "" {
 		return c.Packages(ctx, project, "", "")
 	}
@@ -176,10 +181,14 @@ func (p listedPackage) marks() string {
 	return strings.Join(marks, ", ")
 }
 
-// row ends the line of a version; marks are a last column.
+// row ends the line of a version; that it is final, and marks, are a last column.
 func (p listedPackage) row(out *printer) {
 	out.printf("%s", formatTime(p.CreatedAt))
-	if marks := p.marks(); marks != "" {
+	marks := p.marks()
+	if p.Final {
+		marks = strings.TrimSuffix("final, "+marks, ", ")
+	}
+	if marks != "" {
 		out.printf("\t%s", marks)
 	}
 	out.printf("\n")
@@ -190,7 +199,11 @@ func (l *ls) packages(ctx context.Context, c *client.Client, project, name, vers
 	if err != nil {
 		return err
 	}
-	if name != "" && len(found) == 0 {
+	if l.draft && len(found) == 0 && !l.json {
+		l.nothing("%s has no drafts that this token may publish", project)
+		return nil
+	}
+	if name != "" && len(found) == 0 && !l.draft {
 		return exitError{fmt.Errorf("%s has no package %s", project, name), exitNotFound}
 	}
 	if found, err = client.Choose(found, version, l.pre); err != nil {

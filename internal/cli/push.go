@@ -23,16 +23,25 @@ below the directory. Other hidden files are published, and counted.
 
 Push checks everything it can before it sends the first byte: files open, links stay
 inside, the server accepts the names, no name is taken, no protection rule that the token
-can read needs a higher role. If a push still ends early, it says how many files are
-published; an incomplete version can be installed.
+can read needs a higher role.
+
+On granary a new version is published all at once. The files go into a draft, which nobody
+can install; the last request makes the version final if the draft has exactly the files of
+this push. Then its files never change. If a push ends early, nothing is published; run it
+again, and it skips what is in the draft. Of two pushes with other bytes at most one
+succeeds; the other ends with exit code 3. --force discards the draft that is there and
+begins anew. With --draft the version stays a draft, so that several jobs can add files to
+it, or replace theirs, until granary finalise publishes it.
+
+Files of an open version, which was published without a draft, are published one by one,
+as is every version on GitLab; an incomplete version can be installed.
 
 Push is safe to run again. It compares the package's files by SHA-256: the same bytes
 are left alone, or sent again if the server has lost them. If a name is taken by other
 bytes, push sends nothing, unless --force publishes the new file in addition to the old
-one (the newest is installed). If two pushes publish one new version at once, only one
-succeeds if they have a file name in common and the server knows conditional requests
-(GitLab does not). Without a common name both succeed, and the version has the files of
-both. Push declares the digest of a file to the server and compares it with the stored
+one (the newest is installed); a final version takes neither. If two pushes publish one
+new version to GitLab at once, both may succeed, and the version has the files of both.
+Push declares the digest of a file to the server and compares it with the stored
 one; above 64 MiB it only compares, unless --declare computes the digest before the file
 is sent. A file that changes meanwhile is not published. Push retries broken connections
 and answers that ask for a retry; it does not retry a refusal.`
@@ -58,6 +67,9 @@ func newPush(env Env) *cobra.Command {
 			if cmd.Flags().Changed("jobs") && (p.jobs < 1 || p.jobs > 64) {
 				return usagef("--jobs is %d: want 1 to 64", p.jobs)
 			}
+			if p.draft && p.force {
+				return usagef("--draft adds to a draft, and --force discards it: want one of both")
+			}
 			err := p.run(ctx, args)
 			return ended(ctx, err, p.soFar+"run the same command again: it skips what has arrived")
 		},
@@ -66,7 +78,8 @@ func newPush(env Env) *cobra.Command {
 	p.complete(cmd, aProject, aName, localFile)
 	f := cmd.Flags()
 	f.BoolVar(&p.fromTag, "version-from-tag", false, "use the version in CI_COMMIT_TAG, else in git's highest tag of this commit, without its v, instead of VERSION")
-	f.BoolVar(&p.force, "force", false, "publish other bytes under names that are taken")
+	f.BoolVar(&p.force, "force", false, "publish other bytes under names that are taken; discard the draft that is there")
+	f.BoolVar(&p.draft, "draft", false, "leave the version a draft, to which other pushes may add files, until granary finalise")
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be done or refused, and do nothing")
 	f.BoolVar(&p.declare, "declare", false, "also compute the digest of large files before they are sent, and declare it")
 	f.BoolVar(&p.flat, "flat", false, "leave directories out of the names of files")
@@ -82,25 +95,30 @@ func newPush(env Env) *cobra.Command {
 type push struct {
 	connection
 	finding
-	fromTag, force, dryRun, declare, flat, json bool
-	name, filesFrom, rate                       string
-	jobs                                        int
+	fromTag, force, draft, dryRun, declare, flat, json bool
+	name, filesFrom, rate                              string
+	jobs                                               int
 
 	client  *client.Client
-	at      client.Coordinates // without a path
+	at      client.Coordinates // without a path; in a draft if the files go into one
 	sources []source
-	shelf   shelf  // what the package has
-	hidden  bool   // the package is there, and no list shows it
-	spooled string // the file that standard input was kept in, "" for none
-	soFar   string // what is published if the push ended early
+	shelf   shelf        // what the package has, or its draft
+	hidden  bool         // the package is there, and no list shows it
+	final   bool         // its files never change
+	named   bool         // the server has accepted the name and the version
+	anew    bool         // there is a draft that is to be discarded
+	result  client.Final // what the draft became
+	spooled string       // the file that standard input was kept in, "" for none
+	soFar   string       // what is published if the push ended early
 }
 
 // pushed is one file of the result.
 type pushed struct {
 	planned
 
-	source source
-	theirs bool // another push has published the same bytes meanwhile
+	source  source
+	theirs  bool // another push has published the same bytes meanwhile
+	drafted bool // it is in the draft
 }
 
 func (p *push) run(ctx context.Context, args []string) error {
@@ -108,34 +126,42 @@ func (p *push) run(ctx context.Context, args []string) error {
 	if err := p.prepare(ctx, args); err != nil {
 		return err
 	}
-	files, err := p.plan(ctx)
+	files, err := p.ready(ctx, p.look)
+	if err == nil && !p.dryRun {
+		files, err = p.publish(ctx, files)
+	}
 	if err != nil {
-		return advise(err, p.at.Project)
-	}
-	if err := p.refuseChoice(files); err != nil {
 		return err
-	}
-	if err := p.refuse(files); err != nil {
-		return err
-	}
-	if err := p.check(ctx, files); err != nil {
-		return err
-	}
-	if !p.dryRun {
-		if err := p.send(ctx, files); err != nil {
-			return p.endedEarly(ctx, files, err)
-		}
-		if err := p.shelf.confirm(ctx, len(files), func(i int) *planned { return &files[i].planned }); err != nil {
-			return err
-		}
 	}
 	if err := p.print(files); err != nil {
 		return err
 	}
 	if n := countRefused(files); n > 0 {
-		return refused("%s would be refused: other bytes are there", countFiles(n))
+		why := "other bytes are there"
+		if p.final {
+			why = p.at.Name + " " + p.at.Version + " is final"
+		}
+		return refused("%s would be refused: %s", countFiles(n), why)
 	}
 	return nil
+}
+
+// ready plans what is to be done, and refuses what can be known to be refused.
+func (p *push) ready(ctx context.Context, look func(context.Context) error) ([]pushed, error) {
+	if err := look(ctx); err != nil {
+		return nil, advise(err, p.at.Project)
+	}
+	files, err := p.plan(ctx)
+	if err != nil {
+		return nil, advise(err, p.at.Project)
+	}
+	if err := p.refuseChoice(files); err != nil {
+		return nil, err
+	}
+	if err := p.refuse(files); err != nil {
+		return nil, err
+	}
+	return files, p.check(ctx, files)
 }
 
 func (p *push) print(files []pushed) error {
@@ -152,11 +178,16 @@ func (p *push) print(files []pushed) error {
 			Name    string   `json:"name"`
 			Version string   `json:"version"`
 			DryRun  bool     `json:"dry_run,omitempty"`
+			Status  string   `json:"status,omitempty"` // of the version: "draft" or "final"; "" if it is neither
+			SHA256  string   `json:"manifest_sha256,omitempty"`
 			Files   []pushed `json:"files"`
-		}{p.at.Project, p.at.Name, p.at.Version, p.dryRun, files})
+		}{p.at.Project, p.at.Name, p.at.Version, p.dryRun, p.status(), p.result.Manifest, files})
 	}
 	out := &printer{w: p.env.Stdout}
 	verb := "published"
+	if p.draft {
+		verb = "put into the draft"
+	}
 	if p.dryRun {
 		verb = "to publish"
 		for _, f := range files {
@@ -175,8 +206,29 @@ func (p *push) print(files []pushed) error {
 			out.printf("; the package is hidden")
 		}
 		out.printf("\n")
+		p.printStatus(out)
 	}
 	return out.err
+}
+
+// status is that of the version in the end.
+func (p *push) status() string {
+	switch {
+	case p.final || p.result.Final:
+		return "final"
+	case p.at.Draft:
+		return "draft"
+	}
+	return ""
+}
+
+func (p *push) printStatus(out *printer) {
+	switch {
+	case p.result.Final:
+		out.printf("%s %s is final, sha256:%s\n", p.at.Name, p.at.Version, p.result.Manifest)
+	case p.at.Draft && p.draft:
+		out.printf("%s %s is a draft; granary finalise %s %s@%s publishes it\n", p.at.Name, p.at.Version, p.at.Project, p.at.Name, p.at.Version)
+	}
 }
 
 func countRefused(files []pushed) (n int) {

@@ -11,7 +11,7 @@ func (p *push) check(ctx context.Context, files []pushed) error {
 	if err := p.checkFit(files); err != nil {
 		return err
 	}
-	c := checks{client: p.client, project: p.at.Project, name: p.at.Name, jobs: p.jobs, dryRun: p.dryRun, nothing: "nothing was sent"}
+	c := checks{client: p.client, project: p.at.Project, name: p.at.Name, jobs: p.jobs, dryRun: p.dryRun, named: p.named, nothing: "nothing was sent"}
 	for i := range files {
 		if f := &files[i]; f.Action == "upload" {
 			c.files = append(c.files, due{&f.planned, p.shelf.at.File(f.Path), f.source.String()})

@@ -17,7 +17,8 @@ import (
 // send publishes the files. The first file goes alone: a push that loses against
 // another one of the same new version fails there, with nothing sent, and GitLab
 // before 18 fails if several requests make the package at once. If the other push has
-// published the same bytes, the next file decides. With --force files whose names are
+// published the same bytes, the next file decides. In a draft it is the file with the
+// smallest path, so that two pushes meet there; with --draft they do not. With --force files whose names are
 // taken go first: if the server accepts no duplicate files, the first of them ends the
 // push.
 func (p *push) send(ctx context.Context, files []pushed) error {
@@ -37,6 +38,9 @@ func (p *push) send(ctx context.Context, files []pushed) error {
 		due = due[1:]
 		if err := p.sendOne(ctx, f, bar); err != nil {
 			return err
+		}
+		if p.at.Draft && !f.drafted {
+			return errPublished
 		}
 		if !f.theirs {
 			break // this version is ours
@@ -93,13 +97,13 @@ func (p *push) sendOne(ctx context.Context, f *pushed, bar *progress) error {
 	}
 	f.begun = true
 	stored, err := p.client.Publish(ctx, client.Upload{
-		Coordinates: p.at.File(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !p.force,
+		Coordinates: p.at.File(f.Path), Size: f.Size, SHA256: f.SHA256, Progress: bar.add, Create: f.fresh && !p.draft && (!p.force || p.at.Draft),
 		Open: open,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.source, err)
 	}
-	f.sent, f.theirs = true, stored.Theirs
+	f.sent, f.theirs, f.drafted = true, stored.Theirs, stored.Draft
 	f.SHA256, f.Confirmed = stored.SHA256, stored.Confirmed
 	bar.fileDone()
 	return nil
@@ -125,8 +129,14 @@ func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error 
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusPreconditionFailed {
 		next = "another push publishes this version at the same time: give the package a new version, or use --force to publish anyway"
+		if p.at.Draft {
+			next = "another push puts other bytes into the draft of this version\n" + anewAdvice
+		}
 	}
 	switch {
+	case p.at.Draft && there > 0:
+		p.soFar = fmt.Sprintf("%d of %s are in the draft; nothing is published\n", there, countFiles(len(files)))
+		next = p.soFar + "not in the draft: " + firstOf(missing) + "\n" + next
 	case there == 0 && client.KindOf(err) == client.NotFound:
 		next = "nothing was published"
 	case there == 0:

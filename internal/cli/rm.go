@@ -87,6 +87,9 @@ func (r *rm) run(ctx context.Context, args []string) (err error) {
 		if err := r.check(ctx, name); err != nil {
 			return err
 		}
+		if err := r.checkFinal(ctx, name, doomed[0].Version, chosen); err != nil {
+			return err
+		}
 	}
 	if err := r.agree(ctx, doomed, chosen, many); err != nil {
 		return err
@@ -121,6 +124,18 @@ func (r *rm) check(ctx context.Context, name string) error {
 	}
 	least := func(rule wire.ProtectionRule) *string { return rule.MinimumAccessLevelForDelete }
 	return caller.checkRules(ctx, project, "deleting "+name+" in "+r.project, name, least)
+}
+
+// checkFinal refuses to delete files of a final version, as the server does.
+func (r *rm) checkFinal(ctx context.Context, name, version string, files []client.File) error {
+	if len(files) == 0 || !r.client.HasDrafts() {
+		return nil
+	}
+	found, err := r.client.Published(ctx, r.project, name, version)
+	if err == nil && found.Final {
+		return refused("deleting files would be refused: %s %s is final; delete the version", name, version)
+	}
+	return err
 }
 
 // find finds the one version of this name, or the many of a range.

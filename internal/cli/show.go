@@ -15,7 +15,9 @@ func newShow(env Env) *cobra.Command {
 		Short: "Show a version of a package and its files",
 		Long: "Show one version of a package (NAME@VERSION or NAME VERSION; without a version the\n" +
 			"latest; ranges as in granary pull) and its files with size and SHA-256. With --sums the\n" +
-			"files are printed as sha256sum does: granary show ... --sums | sha256sum -c",
+			"files are printed as sha256sum does: granary show ... --sums | sha256sum -c\n" +
+			"A final version shows its digest, the SHA-256 of what --sums prints. With --draft the\n" +
+			"draft of the exact version is shown, to those who may publish it.",
 		Args: packageArguments(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
@@ -27,6 +29,7 @@ func newShow(env Env) *cobra.Command {
 	s.complete(cmd, aProject, aPackage)
 	f := cmd.Flags()
 	f.BoolVar(&s.pre, "pre", false, "include pre-releases")
+	f.BoolVar(&s.draft, "draft", false, "show the draft of the version")
 	f.BoolVar(&s.sums, "sums", false, "print digests and names as sha256sum does")
 	f.BoolVar(&s.json, "json", false, "print the package as JSON")
 	return cmd
@@ -34,7 +37,7 @@ func newShow(env Env) *cobra.Command {
 
 type show struct {
 	connection
-	pre, sums, json bool
+	pre, draft, sums, json bool
 }
 
 // shownFile is a file of a package as show prints it.
@@ -58,7 +61,14 @@ func (s *show) run(ctx context.Context, args []string) error {
 	if len(rest) > 0 {
 		return twoVersions(name, version, rest[0])
 	}
-	found, err := c.Find(ctx, project, name, version, s.pre)
+	if s.draft && version == "" {
+		return usagef("which version of %s? want NAME@VERSION with --draft", name)
+	}
+	find := func() (client.Version, error) { return c.Find(ctx, project, name, version, s.pre) }
+	if s.draft {
+		find = func() (client.Version, error) { return c.Draft(ctx, project, name, version) }
+	}
+	found, err := find()
 	if err == nil && !s.sums {
 		err = addPages(ctx, c, project, &found, s.json)
 	}
@@ -67,14 +77,14 @@ func (s *show) run(ctx context.Context, args []string) error {
 	}
 	files := found.Files
 	if s.json {
-		shown := []shownFile{}
-		for _, f := range files {
-			shown = append(shown, shownFile{f.Path, f.Size, f.SHA256, f.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z")})
+		files := []shownFile{}
+		for _, f := range found.Files {
+			files = append(files, shownFile{f.Path, f.Size, f.SHA256, f.CreatedAt.UTC().Format("2006-01-02T15:04:05.000Z")})
 		}
 		return printJSON(s.env, struct {
-			listedPackage
+			shownVersion
 			Files []shownFile `json:"files"`
-		}{listed(found.Package), shown})
+		}{shown(found), files})
 	}
 	if s.sums {
 		return printSums(s.env, files)
@@ -83,6 +93,12 @@ func (s *show) run(ctx context.Context, args []string) error {
 		out.printf("package\t%s\nversion\t%s\nstatus\t%s\npublished\t%s\n", found.Name, found.Version, found.Status, formatTime(found.CreatedAt))
 		if found.WebURL != "" {
 			out.printf("page\t%s\n", found.WebURL)
+		}
+		if found.Final {
+			out.printf("final\tsha256:%s\n", found.Manifest)
+		}
+		if !found.ExpiresAt.IsZero() {
+			out.printf("expires\t%s\n", formatTime(found.ExpiresAt))
 		}
 		if marks := listed(found.Package).marks(); marks != "" {
 			out.printf("marks\t%s\n", marks)

@@ -156,7 +156,8 @@ type call struct {
 	query  url.Values
 	header http.Header
 	form   url.Values // parameters in the body, nil for none
-	body   io.Reader  // if there is no form
+	text   string     // or a plain text as the body; "" for none
+	body   io.Reader  // if there is neither
 	length int64      // of body
 	most   int        // bytes of a JSON answer, 0 for maxAnswer
 }
@@ -164,26 +165,31 @@ type call struct {
 // send makes one attempt. An answer above 2xx is an *Error; the answer's body
 // is the caller's to close.
 func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
+	if err := c.mayAsk(q); err != nil {
+		closeBody(q.body)
+		return nil, err
+	}
 	address := c.api.String() + q.path
 	if len(q.query) > 0 {
 		address += "?" + q.query.Encode()
 	}
-	body := q.body
-	if q.form != nil {
-		body = strings.NewReader(q.form.Encode())
+	body, kind := q.body, ""
+	switch {
+	case q.form != nil:
+		body, kind = strings.NewReader(q.form.Encode()), "application/x-www-form-urlencoded"
+	case q.text != "":
+		body, kind = strings.NewReader(q.text), "text/plain"
 	}
 	r, err := http.NewRequestWithContext(ctx, q.method, address, body)
 	if err != nil {
-		if file, ok := body.(io.Closer); ok { // as net/http does from here on
-			_ = file.Close()
-		}
+		closeBody(body)
 		return nil, err
 	}
 	for name, values := range q.header {
 		r.Header[name] = values
 	}
-	if q.form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
 	} else if body != nil {
 		r.ContentLength = q.length
 	}
@@ -203,6 +209,13 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 		return nil, c.refusal(resp)
 	}
 	return resp, nil
+}
+
+// closeBody closes a body that is not sent, as net/http closes one that is.
+func closeBody(body io.Reader) {
+	if file, ok := body.(io.Closer); ok {
+		_ = file.Close() // it was only read
+	}
 }
 
 // json makes a call whose answer is JSON, and retries it. With once the call must not

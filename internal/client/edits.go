@@ -21,7 +21,7 @@ func (c *Client) SetChannel(ctx context.Context, project, name, channel, version
 
 // RemoveChannel removes a channel of a package, and no version.
 func (c *Client) RemoveChannel(ctx context.Context, project, name, channel string) error {
-	return c.orUnsupported(c.remove(ctx, genericPath(project, name, "@"+channel)), wire.FeatureChannels, "channels of packages")
+	return c.orUnsupported(c.remove(ctx, genericPath(project, name, "@"+channel), nil), wire.FeatureChannels, "channels of packages")
 }
 
 // Yank marks a version, so that no selector and no range chooses it; its exact name

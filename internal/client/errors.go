@@ -52,6 +52,8 @@ type Error struct {
 	RequestID  string        // under which the server's log knows it; may be ""
 	Shown      string        // the kind of credential that was shown, in words; "" for none
 
+	Difference *Difference // why a version is not what was expected; nil for every other answer
+
 	// Unescaped says that the address held an escaped slash, and that the answer
 	// is not one of GitLab's for such an address: a proxy may have unescaped it.
 	Unescaped bool
@@ -116,7 +118,10 @@ type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-const maxMessage = 1 << 10 // bytes of the server's words that are shown
+const (
+	maxMessage = 1 << 10 // bytes of the server's words that are shown
+	maxRefusal = 1 << 20 // bytes of an answer that is read for them: 300 paths of 2,048 bytes fit
+)
 
 // refusal reads the message of an answer that is not a success, in any of GitLab's
 // shapes (contract generic-packages 7). A proxy's page is not a message.
@@ -126,11 +131,13 @@ func (c *Client) refusal(resp *http.Response) *Error {
 	if resp.StatusCode/100 == 3 {
 		e.Location = c.place(resp.Header.Get("Location"))
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part is enough
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // of a page a part is enough
 	var body struct {
 		Message     any    `json:"message"`
 		Error       any    `json:"error"`
 		Description string `json:"error_description"`
+
+		Missing, Extra, Differs []string
 	}
 	isJSON := json.Unmarshal(text, &body) == nil
 	e.Unescaped = unescaped(resp, isJSON, body.Error)
@@ -143,6 +150,9 @@ func (c *Client) refusal(resp *http.Response) *Error {
 		}
 		if body.Description != "" {
 			e.Message += ": " + body.Description
+		}
+		if len(body.Missing)+len(body.Extra)+len(body.Differs) > 0 {
+			e.Difference = &Difference{c.paths(body.Missing), c.paths(body.Extra), c.paths(body.Differs)}
 		}
 	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
 		e.Message = string(text)
@@ -287,14 +297,3 @@ func (c *Client) broken(ctx context.Context, err error) error {
 
 // local is a failure of this machine.
 func local(err error) error { return &failure{Local, err} }
-
-func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 24*3600)) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
-}

@@ -80,11 +80,13 @@ func (c *Client) CreateJob(ctx context.Context, project string, s JobSpec) (wire
 	return j, err
 }
 
-// FinishJob ends a job, and its token: with success, failed or canceled.
-func (c *Client) FinishJob(ctx context.Context, project string, id int64, status string) error {
+// FinishJob ends a job, and its token: with success, failed or canceled. It returns what
+// that did to the job's drafts.
+func (c *Client) FinishJob(ctx context.Context, project string, id int64, status string) ([]wire.JobDraft, error) {
 	q := call{method: http.MethodPut, path: projectPath(project) + "/jobs/" + strconv.FormatInt(id, 10), form: url.Values{"status": {status}}}
-	_, err := c.json(ctx, q, false, nil)
-	return err
+	var j wire.Job
+	_, err := c.json(ctx, q, false, &j)
+	return j.Drafts, err
 }
 
 // OwnJob is the job that the caller's token belongs to.

@@ -51,7 +51,7 @@ func (c *Client) open(ctx context.Context, at Coordinates, p part) (*content, er
 	if err != nil {
 		return nil, err
 	}
-	q := call{method: http.MethodGet, path: path, header: http.Header{}}
+	q := call{method: http.MethodGet, path: path, query: at.query(), header: http.Header{}}
 	ranged := p.from > 0 || p.to >= 0
 	if ranged {
 		last := ""

@@ -141,14 +141,14 @@ func decodeName(stored string) string {
 
 // DeletePackage removes a version with all its files.
 func (c *Client) DeletePackage(ctx context.Context, project string, packageID int64) error {
-	return c.remove(ctx, packagePath(project, packageID))
+	return c.remove(ctx, packagePath(project, packageID), nil)
 }
 
 // DeleteFile removes a file, and what was published under its name before.
 func (c *Client) DeleteFile(ctx context.Context, project string, packageID int64, f File) error {
 	for _, id := range append(slices.Clone(f.Older), f.ID) { // the newest last: no older one shows meanwhile
 		path := packagePath(project, packageID) + "/package_files/" + strconv.FormatInt(id, 10)
-		if err := c.remove(ctx, path); err != nil {
+		if err := c.remove(ctx, path, nil); err != nil {
 			return err
 		}
 	}
@@ -156,9 +156,9 @@ func (c *Client) DeleteFile(ctx context.Context, project string, packageID int64
 }
 
 // remove deletes. Gone at the second attempt means that the first one did it.
-func (c *Client) remove(ctx context.Context, path string) error {
+func (c *Client) remove(ctx context.Context, path string, query url.Values) error {
 	return c.retry(ctx, func(attempt int) error {
-		_, err := c.jsonOnce(ctx, call{method: http.MethodDelete, path: path}, nil)
+		_, err := c.jsonOnce(ctx, call{method: http.MethodDelete, path: path, query: query}, nil)
 		if attempt > 0 && KindOf(err) == NotFound {
 			return nil
 		}

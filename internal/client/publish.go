@@ -10,9 +10,6 @@ import (
 	"hash"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"sync"
 
 	"granary/internal/wire"
@@ -21,35 +18,6 @@ import (
 // expectSize is the body above which the server is asked first whether it wants
 // it, so that a refused caller is spared the upload.
 const expectSize = 1 << 20
-
-// Coordinates say which file of which version of which package is meant.
-type Coordinates struct {
-	Project string // id, or path with the groups above
-	Name    string
-	Version string
-	Path    string // of the file, with slashes if it is in directories
-}
-
-// String is the file as people write it, on one line: names come from servers.
-func (at Coordinates) String() string { return printable(at.Name + "/" + at.Version + "/" + at.Path) }
-
-// File is another file of the same version.
-func (at Coordinates) File(path string) Coordinates {
-	at.Path = path
-	return at
-}
-
-// path is the file's address. What would change it on the way is refused here.
-func (at Coordinates) path() (string, error) {
-	parts := append([]string{at.Name, at.Version}, strings.Split(at.Path, "/")...)
-	if at.Project == "" || slices.ContainsFunc(parts, func(p string) bool { return p == "" || p == "." || p == ".." }) {
-		return "", &failure{Refused, fmt.Errorf("%q is not the address of a file", at)}
-	}
-	for i, p := range parts {
-		parts[i] = url.PathEscape(p)
-	}
-	return projectPath(at.Project) + "/packages/generic/" + strings.Join(parts, "/"), nil
-}
 
 // Upload is a file to be published.
 type Upload struct {
@@ -66,6 +34,7 @@ type Stored struct {
 	SHA256    string // of what was sent, in hex
 	Confirmed bool   // the server returned the same digest
 	Theirs    bool   // another publisher sent the same bytes before
+	Draft     bool   // it is in a draft; false if the version is final and had these bytes
 }
 
 // Publish sends a file. If it returns no error, the server has the file with these
@@ -91,20 +60,20 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 		attempts = n + 1
 		if n > 0 && sent.whole {
 			if there, err := c.digest(ctx, u.Coordinates); err == nil && there == sent.sha256 {
-				stored = Stored{SHA256: there, Confirmed: true}
+				stored = Stored{SHA256: there, Confirmed: true, Draft: u.Draft}
 				return nil // only the answer was lost
 			}
 			u.Progress(-u.Size)
 		}
 		sent, err = c.put(ctx, path, u)
-		stored = Stored{SHA256: sent.sha256, Confirmed: sent.confirmed}
+		stored = Stored{SHA256: sent.sha256, Confirmed: sent.confirmed, Draft: sent.draft}
 		return err
 	})
 	if status(err, http.StatusBadRequest) || status(err, http.StatusPreconditionFailed) {
 		// The name may be taken by this very file, from an attempt whose answer was
 		// lost or from another publisher.
 		if same, sum := c.isThere(ctx, u, sent.sha256); same {
-			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1}, nil
+			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1, Draft: u.Draft}, nil
 		}
 	}
 	return stored, err
@@ -137,6 +106,7 @@ type attempt struct {
 	sha256    string // "" where not all bytes were read
 	whole     bool   // all bytes were sent
 	confirmed bool
+	draft     bool // they are in a draft
 }
 
 func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error) {
@@ -148,7 +118,8 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	b := &body{file: file, left: u.Size, declared: u.SHA256, sum: sha256.New(), progress: u.Progress, watch: watch, closed: make(chan struct{}),
 		most: c.rate.most, wait: func(n int) error { return c.rate.wait(ctx, n) }}
-	q := call{method: http.MethodPut, path: path, query: url.Values{"select": {"package_file"}}, header: http.Header{}, length: u.Size}
+	q := call{method: http.MethodPut, path: path, query: u.query(), header: http.Header{}, length: u.Size}
+	q.query.Set("select", "package_file")
 	if u.Size > 0 { // net/http closes no body that is empty
 		q.body = b
 	} else {
@@ -166,7 +137,9 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	resp, err := c.send(ctx, q)
 	var row wire.PackageFileRow
+	draft := false
 	if err == nil {
+		draft = resp.Header.Get("X-Package-Status") == statusDraft
 		err = c.readRow(ctx, resp, &row)
 	}
 	if err != nil {
@@ -174,6 +147,7 @@ func (c *Client) put(ctx context.Context, path string, u Upload) (attempt, error
 	}
 	<-b.closed
 	a := b.attempt()
+	a.draft = draft
 	if b.err != nil {
 		err = local(b.err)
 	}
@@ -208,7 +182,7 @@ func (c *Client) readRow(ctx context.Context, resp *http.Response, row *wire.Pac
 // GitLab 18 and granary, else from the package's list.
 func (c *Client) digest(ctx context.Context, at Coordinates) (string, error) {
 	f, err := c.Stat(ctx, at)
-	if err != nil || f.SHA256 != "" {
+	if err != nil || f.SHA256 != "" || at.Draft {
 		return f.SHA256, err
 	}
 	packages, err := c.Packages(ctx, at.Project, at.Name, at.Version)

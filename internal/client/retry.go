@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -77,4 +79,16 @@ func (w *watchdog) sent() { w.timer.Reset(max(w.limit, answerWait)) }
 func (w *watchdog) stop() {
 	w.timer.Stop()
 	w.cancel(nil)
+}
+
+// retryAfter is how long an answer asks to wait, 0 if it does not.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, 24*3600)) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
 }

@@ -17,7 +17,7 @@ func (c *Client) Stat(ctx context.Context, at Coordinates) (File, error) {
 	err = c.retry(ctx, func(int) error {
 		ctx, watch := c.watch(ctx)
 		defer watch.stop()
-		resp, err := c.send(ctx, call{method: http.MethodHead, path: path})
+		resp, err := c.send(ctx, call{method: http.MethodHead, path: path, query: at.query()})
 		if err != nil {
 			return err
 		}

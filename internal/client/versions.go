@@ -21,6 +21,8 @@ type Version struct {
 	Package
 	ProjectID int64 // 0 if the server does not say
 	Files     []File
+	Manifest  string    // the SHA-256 of its manifest in hex; "" until it is final
+	ExpiresAt time.Time // when a draft is discarded if nobody touches it; else zero
 }
 
 // Find finds the version that a text names, as Resolve does, and its files. A server
@@ -69,16 +71,30 @@ func (c *Client) version(ctx context.Context, project, name, version string) (Ve
 	if err := c.isPlain("selectors of versions"); err != nil {
 		return Version{}, err
 	}
-	var row wire.WholeVersion
-	q := call{method: http.MethodGet, path: genericPath(project, name, version), most: maxVersion}
-	_, err := c.json(ctx, q, false, &row)
+	found, err := c.whole(ctx, call{method: http.MethodGet, path: genericPath(project, name, version)})
 	if err == nil && !c.has(wire.FeatureSelectors) {
 		err = errNameless
 	}
 	if err != nil {
 		return Version{}, c.orUnsupported(err, wire.FeatureSelectors, "selectors of versions")
 	}
-	found := Version{Package: markedPackage(row.NameVersion), ProjectID: row.ProjectID, Files: []File{}}
+	return found, nil
+}
+
+// whole makes a call whose answer is a version with its files.
+func (c *Client) whole(ctx context.Context, q call) (Version, error) {
+	var row struct {
+		wire.WholeVersion
+		ExpiresAt *wire.Time `json:"expires_at"` // of a draft
+	}
+	q.most = maxVersion
+	if _, err := c.json(ctx, q, false, &row); err != nil {
+		return Version{}, err
+	}
+	found := Version{Package: markedPackage(row.NameVersion), ProjectID: row.ProjectID, Files: []File{}, Manifest: digestOf(textOf(row.ManifestSHA256))}
+	if row.ExpiresAt != nil {
+		found.ExpiresAt = time.Time(*row.ExpiresAt)
+	}
 	for _, f := range row.Files {
 		found.Files = append(found.Files, File{Path: f.Path, Size: f.Size, SHA256: digestOf(f.SHA256)})
 	}

@@ -34,7 +34,7 @@ func (k *killedServer) audit() {
 		k.none(db, `SELECT "table" || ' ' || rowid || ' ' || parent FROM pragma_foreign_key_check`)
 	}
 	var tables int // the newest that is looked at: a kill may have come between two migrations
-	if err := db.QueryRow(`SELECT COUNT(*) FROM ` + schema + ` = 'audit_events'`).Scan(&tables); err != nil || tables == 0 {
+	if err := db.QueryRow(`SELECT COUNT(*) FROM ` + schema + ` = 'reserved_versions'`).Scan(&tables); err != nil || tables == 0 {
 		if err != nil || len(k.attempts) > 0 {
 			k.wrong("no tables in the database: %v", err)
 		}
@@ -48,6 +48,12 @@ func (k *killedServer) audit() {
 		WHERE id NOT IN (SELECT target_id FROM audit_events WHERE name = 'package_registry_package_published')`)
 	k.none(db, `SELECT 'event ' || id || ' has no file' FROM audit_events
 		WHERE name = 'package_registry_package_published' AND target_id NOT IN (SELECT id FROM package_files)`)
+	k.none(db, `SELECT 'final version ' || version || ' has not its number' FROM packages p WHERE final_at IS NOT NULL AND NOT EXISTS
+		(SELECT 1 FROM reserved_versions r WHERE r.project_id = p.project_id AND r.name = p.name AND r.version = p.version AND r.manifest = p.manifest)`)
+	k.none(db, `SELECT 'number ' || version || ' has no final version' FROM reserved_versions r WHERE NOT EXISTS
+		(SELECT 1 FROM packages p WHERE r.project_id = p.project_id AND r.name = p.name AND r.version = p.version AND p.final_at IS NOT NULL)`)
+	k.none(db, `SELECT 'version ' || version || ' has not the event that made it final' FROM packages p WHERE
+		(SELECT COUNT(*) FROM audit_events e WHERE e.name = 'package_registry_package_finalised' AND e.target_id = p.id) <> CASE WHEN final_at IS NULL THEN 0 ELSE 1 END`)
 	k.auditFiles(db)
 	k.auditBlobs(db)
 }
@@ -82,7 +88,7 @@ func texts(db *sql.DB, query string) (all []string, err error) {
 // auditFiles compares the rows with the ledger.
 func (k *killedServer) auditFiles(db *sql.DB) {
 	rows, err := texts(db, `SELECT p.name || '/' || p.version || '/' || f.file_name || ' ' || `+k.hex("b.digest")+`
-		FROM package_files f JOIN packages p ON p.id = f.package_id JOIN blobs b ON b.id = f.blob_id`)
+		FROM package_files f JOIN packages p ON p.id = f.package_id JOIN blobs b ON b.id = f.blob_id WHERE p.name <> '`+stagedName+`'`)
 	if err != nil {
 		k.wrong("%v", err)
 		return

@@ -48,6 +48,9 @@ const (
 //  3. What anybody has read counts like what was acknowledged: a file that was
 //     seen does not vanish.
 //  4. Publishing again what was not answered succeeds.
+//  5. The same holds for drafts (crash_drafts_test.go): a file that was answered with 201
+//     is in the draft, or in the final version; a finalise that was answered is there for
+//     good, with its manifest; one that was not happened whole or not at all.
 //
 // And for what lies on the disk (crash_audit_test.go has the list): the database is sound,
 // one row for each package and for each publish, no temporary files, no bytes
@@ -115,7 +118,7 @@ func (c *crashes) violation(format string, args ...any) {
 
 // plan is how a life of the server ends.
 type plan struct {
-	where string        // a named point, or startup or anytime
+	where string        // a named point, or startup or anytime, or before-finalise or after-finalise
 	nth   int           // at which visit to the point
 	after time.Duration // for startup and anytime: since the start, or under load
 }
@@ -129,6 +132,8 @@ func choosePlan(rng *rand.Rand, at places) plan {
 	switch p := rng.IntN(10); {
 	case p < 1:
 		return plan{where: "startup", after: time.Duration(rng.IntN(250)) * time.Millisecond}
+	case p < 2:
+		return plan{where: pick(rng, "before-finalise", "after-finalise"), nth: 1 + rng.IntN(3)}
 	case p < 4:
 		return plan{where: "anytime", after: time.Duration(rng.IntN(60_000)) * time.Microsecond}
 	case p < 7 || len(at.points) == 0:
@@ -145,6 +150,7 @@ func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))]
 type killedServer struct {
 	*crashes
 	*ledger
+	*draftLedger
 	place
 	name string
 	dir  string
@@ -157,7 +163,7 @@ type killedServer struct {
 }
 
 func newKilledServer(c *crashes, dir string, n uint64, rng *rand.Rand) *killedServer {
-	return &killedServer{crashes: c, ledger: newLedger(), place: c.places.place(c.t, dir, n), dir: dir, rng: rng}
+	return &killedServer{crashes: c, ledger: newLedger(), draftLedger: &draftLedger{}, place: c.places.place(c.t, dir, n), dir: dir, rng: rng}
 }
 
 // run kills the server as long as another kill is wanted, and then looks at
@@ -187,7 +193,13 @@ func (k *killedServer) wrong(format string, args ...any) {
 func (k *killedServer) live(p plan) {
 	environ := k.environ
 	if p.nth > 0 {
-		environ = append(slices.Clone(environ), fmt.Sprintf("%s=%s %d", dieAt, p.where, p.nth))
+		point, _ := strings.CutSuffix(p.where, "-finalise")
+		if point != p.where {
+			point += "-commit"
+			environ = append(slices.Clone(environ), dieOnce+"="+k.armed())
+			_ = os.Remove(k.armed()) // it is there if the last life ended so
+		}
+		environ = append(slices.Clone(environ), fmt.Sprintf("%s=%s %d", dieAt, point, p.nth))
 	}
 	server, err := launch(environ, "--listen=127.0.0.1:0", "--data-dir="+k.dir)
 	if err != nil {
@@ -224,6 +236,7 @@ func (k *killedServer) live(p plan) {
 func (k *killedServer) visit(p plan) {
 	all := p.where == ""
 	k.inspect(k.doubtful(all, k.rng))
+	k.inspectDrafts(all)
 	var running sync.WaitGroup
 	open := k.unanswered()
 	for part := range slices.Chunk(open, len(open)/crashClients+1) {
@@ -250,17 +263,10 @@ func (k *killedServer) visit(p plan) {
 // load publishes and reads until the server has died as p says.
 func (k *killedServer) load(p plan) {
 	var running sync.WaitGroup
-	for i := range crashClients {
-		rng := rand.New(rand.NewPCG(k.rng.Uint64(), k.rng.Uint64()))
-		running.Go(func() {
-			for k.alive() && !k.hopeless() {
-				if i == 0 {
-					k.look(k.anyName(rng))
-				} else {
-					k.publish(k.invent(rng))
-				}
-			}
-		})
+	if strings.HasSuffix(p.where, "-finalise") {
+		running.Go(func() { k.finaliseAll(p) })
+	} else {
+		k.clients(&running)
 	}
 	patience := p.after
 	if p.nth > 0 {
@@ -275,6 +281,27 @@ func (k *killedServer) load(p plan) {
 		k.server.kill()
 	}
 	running.Wait()
+}
+
+// clients start to publish and read.
+func (k *killedServer) clients(running *sync.WaitGroup) {
+	for i := range crashClients {
+		rng := rand.New(rand.NewPCG(k.rng.Uint64(), k.rng.Uint64()))
+		running.Go(func() {
+			for k.alive() && !k.hopeless() {
+				switch i {
+				case 0:
+					k.look(k.anyName(rng))
+				case 1:
+					if v := k.stage(rng); rng.IntN(4) > 0 && k.alive() {
+						k.finalise(v, http.StatusCreated)
+					}
+				default:
+					k.publish(k.invent(rng))
+				}
+			}
+		})
+	}
 }
 
 func (k *killedServer) alive() bool {
@@ -340,8 +367,26 @@ func (k *killedServer) inspect(names []*name) {
 }
 
 // request returns the status, 0 for no whole answer, and the digest or the
-// text of the body. The server alone may be at fault for none.
+// text of the body.
 func (k *killedServer) request(method, path string, body io.Reader) (status int, digest, text string) {
+	resp, answer := k.send(method, path, body)
+	switch {
+	case resp == nil:
+		return 0, "", ""
+	case resp.StatusCode == http.StatusOK:
+		digest = digestOf(answer)
+		if said := resp.Header.Get("X-Checksum-Sha256"); said != digest {
+			text = "and X-Checksum-SHA256 " + said
+			digest = "other bytes: " + digest
+		}
+		return resp.StatusCode, digest, text
+	}
+	return resp.StatusCode, "", string(answer)
+}
+
+// send returns nil for no whole answer. The server alone may be at fault for it. The
+// status of a 201 says it: the rest may be cut off.
+func (k *killedServer) send(method, path string, body io.Reader) (*http.Response, []byte) {
 	req, err := http.NewRequestWithContext(context.Background(), method, k.url+demoFiles+path, body)
 	if err != nil {
 		panic(err)
@@ -352,19 +397,8 @@ func (k *killedServer) request(method, path string, body io.Reader) (status int,
 		defer resp.Body.Close()
 		var answer []byte
 		answer, err = io.ReadAll(resp.Body)
-		if resp.StatusCode == http.StatusCreated {
-			return resp.StatusCode, "", "" // the status says it, the rest may be cut off
-		}
-		if err == nil && resp.StatusCode == http.StatusOK {
-			digest = digestOf(answer)
-			if said := resp.Header.Get("X-Checksum-Sha256"); said != digest {
-				text = "and X-Checksum-SHA256 " + said
-				digest = "other bytes: " + digest
-			}
-			return resp.StatusCode, digest, text
-		}
-		if err == nil {
-			return resp.StatusCode, "", string(answer)
+		if err == nil || resp.StatusCode == http.StatusCreated {
+			return resp, answer
 		}
 	}
 	select {
@@ -372,7 +406,7 @@ func (k *killedServer) request(method, path string, body io.Reader) (status int,
 	case <-time.After(30 * time.Second): // the connection dies before the process is reaped
 		k.wrong("%s %s: %v, and the server lives", method, path, err)
 	}
-	return 0, "", ""
+	return nil, nil
 }
 
 // noLeftovers looks for what a crash may have left behind in the directory.

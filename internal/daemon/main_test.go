@@ -33,7 +33,8 @@ import (
 // disk without taking the test along.
 const (
 	asServer  = "DAEMON_TEST_SERVE"
-	dieAt     = "DAEMON_TEST_DIE_AT" // "POINT N": kill yourself when you come to POINT the Nth time
+	dieAt     = "DAEMON_TEST_DIE_AT"   // "POINT N": kill yourself when you come to POINT the Nth time
+	dieOnce   = "DAEMON_TEST_DIE_ONCE" // a file: visits to the point count once it is there
 	rootToken = "gnpat-root-token-of-the-tests"
 	asRoot    = "GRANARY_ROOT_TOKEN=" + rootToken
 	noReserve = "GRANARY_DISK_RESERVE=0" // unless a test says otherwise: many servers share the disk
@@ -68,7 +69,7 @@ func serveForTest() int {
 	defer stop()
 	cfg, err := settings(os.Environ(), os.Args[1:]...)
 	if err == nil {
-		die := killAt(os.Getenv(dieAt))
+		die := killAt(os.Getenv(dieAt), os.Getenv(dieOnce))
 		err = run(ctx, cfg, "test", os.Stdout, os.Stderr, crashPoints{
 			commit: die,
 			store:  func(p disk.Point) { die(string(p)) },
@@ -82,13 +83,19 @@ func serveForTest() int {
 }
 
 // killAt makes a hook that kills its own process as if from outside: no
-// deferred function runs, nothing is flushed.
-func killAt(plan string) func(point string) {
+// deferred function runs, nothing is flushed. once is a file, or "".
+func killAt(plan, once string) func(point string) {
 	at, count, _ := strings.Cut(plan, " ")
 	n, _ := strconv.ParseInt(count, 10, 64)
 	var hits atomic.Int64
 	return func(point string) {
-		if point == at && hits.Add(1) == n {
+		if point != at {
+			return
+		}
+		if _, err := os.Stat(once); once != "" && err != nil {
+			return
+		}
+		if hits.Add(1) == n {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // the signal may take a moment
 		}

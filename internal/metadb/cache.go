@@ -28,6 +28,7 @@ type cache[K comparable, V any] struct {
 	hand    int             // where in order shed continues
 	most    int             // slots of map and order, which do not shrink by themselves
 	drops   [stripes]uint64 // number of drops, by the key's hash
+	held    [stripes]int    // number of holds, by the key's hash
 	weight  atomic.Int64
 	swept   time.Duration
 }
@@ -125,7 +126,7 @@ func (c *cache[K, V]) put(key K, value V, s stamp) {
 		return
 	}
 	c.mu.Lock()
-	if c.drops[c.stripe(key)] == s.drops {
+	if stripe := c.stripe(key); c.drops[stripe] == s.drops && c.held[stripe] == 0 {
 		c.set(key, e)
 	}
 	c.mu.Unlock()
@@ -170,6 +171,43 @@ func (c *cache[K, V]) clear() {
 	}
 	c.grow(-c.weight.Load())
 	c.entries, c.order, c.hand, c.most = nil, nil, 0, 0
+}
+
+// hold is drop before a transaction that changes the key's value; release is to follow
+// its end. In between nothing is cached: one reader might see the change in the database,
+// and the next one the old value here.
+func (c *cache[K, V]) hold(key K) {
+	c.mu.Lock()
+	c.held[c.stripe(key)]++
+	c.remove(key)
+	c.shrink()
+	c.mu.Unlock()
+}
+
+func (c *cache[K, V]) release(key K) {
+	c.mu.Lock()
+	c.held[c.stripe(key)]--
+	c.drops[c.stripe(key)]++
+	c.mu.Unlock()
+}
+
+// holdAll is hold for all entries.
+func (c *cache[K, V]) holdAll() {
+	c.mu.Lock()
+	for i := range c.held {
+		c.held[i]++
+	}
+	c.mu.Unlock()
+	c.clear()
+}
+
+func (c *cache[K, V]) releaseAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.held {
+		c.held[i]--
+		c.drops[i]++
+	}
 }
 
 func (c *cache[K, V]) remove(key K) {

@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"crypto/sha256"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +11,9 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/projects"
+	"granary/internal/registry"
+	"granary/internal/sqldb"
+	"granary/internal/versions"
 )
 
 // The next read sees a write, whatever was cached before.
@@ -168,5 +172,75 @@ func TestCacheGeneration(t *testing.T) {
 	}
 	if again, _ := c.get("k", func() (int, error) { return 3, nil }); again != 2 {
 		t.Errorf("again %d, want the 2 that is remembered", again)
+	}
+}
+
+// While a transaction is committed a reader sees what the database has, not what was
+// cached before: another one may have seen the change already.
+func TestNothingOldAtCommit(t *testing.T) {
+	var atCommit func()
+	db := openSQLiteWith(t, sqldb.Options{CrashPoint: func(point string) {
+		if point == "after-commit" && atCommit != nil {
+			atCommit()
+		}
+	}})
+	p := demo(t, db)
+	file := func() (size int64) {
+		f, _, err := db.FindFile(t.Context(), p.ID, publication(p.ID, "1.0.0", "f").Coordinates)
+		if fault.Is(err, fault.NotFound) {
+			return 0
+		}
+		return must(t, f, err).Size
+	}
+	latest := func() registry.Version {
+		s, _ := versions.ParseSelector("latest")
+		v, err := db.ChooseVersion(t.Context(), p.ID, "tool", "latest", s)
+		if fault.Is(err, fault.NotFound) {
+			return ""
+		}
+		return must(t, v, err)
+	}
+	var made registry.File
+	put := func(version string, into registry.Into, body []byte) func() error {
+		return func() (err error) {
+			pub := publication(p.ID, version, "f")
+			pub.Into, pub.Small, pub.Size, pub.Digest = into, body, int64(len(body)), sha256.Sum256(body)
+			made, err = db.AddFile(t.Context(), pub)
+			return err
+		}
+	}
+	for _, step := range []struct {
+		name   string
+		write  func() error
+		size   int64
+		latest registry.Version
+	}{
+		{"a new version", put("1.0.0", registry.IntoOpen, []byte("1")), 1, "1.0.0"},
+		{"a file again", put("1.0.0", registry.IntoOpen, []byte("22")), 2, "1.0.0"},
+		{"a draft", put("1.1.0", registry.IntoDraft, []byte("1")), 2, "1.0.0"},
+		{"a finalise", func() error {
+			_, _, err := db.FinaliseVersion(t.Context(), p.ID, "tool", "1.1.0", func(registry.PackageVersion, []registry.VersionFile) (registry.Final, error) {
+				return registry.Final{Status: registry.StatusDefault, Event: audit.Event{At: time.Now()}}, nil
+			})
+			return err
+		}, 2, "1.1.0"},
+		{"a delete", func() error {
+			return db.RemovePackage(t.Context(), registry.Removed{ProjectID: p.ID, PackageID: made.PackageID, Now: time.Now()},
+				func(registry.Package) (audit.Event, error) { return audit.Event{}, nil })
+		}, 2, "1.0.0"},
+	} {
+		file()
+		latest()
+		var size int64
+		var chosen registry.Version
+		atCommit = func() { size, chosen = file(), latest() }
+		err := step.write()
+		atCommit = nil
+		if err != nil || size != step.size || chosen != step.latest {
+			t.Errorf("at the commit of %s: %d bytes and %q, want %d and %q; %v", step.name, size, chosen, step.size, step.latest, err)
+		}
+		if size, chosen = file(), latest(); size != step.size || chosen != step.latest {
+			t.Errorf("after %s: %d bytes and %q, want %d and %q", step.name, size, chosen, step.size, step.latest)
+		}
 	}
 }

@@ -29,7 +29,7 @@ func (db *DB) ListChannels(ctx context.Context, projectID int64, name registry.N
 // channel's, and a new channel's project before both.
 func (db *DB) MoveChannel(ctx context.Context, c registry.Channel, most fault.Limit,
 	check func(*registry.Channel, registry.PackageVersion) (audit.Event, error)) (v registry.PackageVersion, isNew bool, err error) {
-	defer db.forgetVersions()
+	defer db.holdChoices()()
 	v, err = write(ctx, db, func(t tx) (v registry.PackageVersion, err error) {
 		if err := t.holdOwner(channelRows(), c.ProjectID); err != nil {
 			return v, err
@@ -77,7 +77,7 @@ func (t tx) channel(ctx context.Context, c registry.Channel) (*registry.Channel,
 // RemoveChannel implements registry.Channels. Webhooks get the version that the channel
 // led to; none, if that is deleted.
 func (db *DB) RemoveChannel(ctx context.Context, c registry.Channel, event func(registry.Channel) (audit.Event, error)) error {
-	defer db.forgetVersions()
+	defer db.holdChoices()()
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
 		was, err := scanChannel(t.Row(ctx, `DELETE FROM package_channels WHERE project_id = $1 AND name = $2 AND channel = $3
 			RETURNING `+channelColumns, c.ProjectID, string(c.Package), c.Name))

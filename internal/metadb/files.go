@@ -169,7 +169,8 @@ func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []
 
 // RemoveFile implements registry.Files.
 func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, check func(registry.Package, registry.File) (audit.Event, error)) error {
-	defer db.files.clear()
+	db.files.holdAll()
+	defer db.files.releaseAll()
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
 		p, err := t.heldPackage(ctx, r.ProjectID, r.PackageID)
 		if err != nil {

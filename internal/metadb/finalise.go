@@ -14,23 +14,26 @@ const finalisable = `('draft', 'default', 'hidden', 'deprecated')`
 
 // FinaliseVersion implements registry.Drafts.
 func (db *DB) FinaliseVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version, judge registry.Judge) (v registry.PackageVersion, isNew bool, err error) {
-	var was registry.Status
+	var release func()
 	defer func() {
-		if !isNew {
-			return
-		}
-		db.forgetVersions()
-		db.walks.drop(projectID)
-		if was != registry.StatusDraft { // no file of a draft is cached
-			db.files.clear()
+		if release != nil {
+			release()
+			db.walks.drop(projectID)
 		}
 	}()
 	v, err = write(ctx, db, func(t tx) (v registry.PackageVersion, err error) {
 		if v, err = t.heldVersion(ctx, projectID, name, version, finalisable); err != nil {
 			return v, err
 		}
-		was = v.Status
+		was := v.Status
 		v, isNew, err = t.finalise(ctx, v, judge)
+		switch {
+		case !isNew || release != nil:
+		case was == registry.StatusDraft: // no file of a draft is cached
+			release = db.holdChoices()
+		default:
+			release = db.holdVersions()
+		}
 		return v, err
 	})
 	return v, isNew, err

@@ -42,8 +42,7 @@ func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit
 
 // RemovePackage implements registry.Packages.
 func (db *DB) RemovePackage(ctx context.Context, r registry.Removed, check func(registry.Package) (audit.Event, error)) error {
-	defer db.files.clear()
-	defer db.forgetVersions()
+	defer db.holdVersions()()
 	defer db.walks.drop(r.ProjectID)
 	return db.do(sqldb.Freeing(ctx), func(t tx) error {
 		p, err := t.heldPackage(ctx, r.ProjectID, r.PackageID)

@@ -62,16 +62,19 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 	}
 	// A new status affects every file of the package; without one only this file is
 	// affected.
+	held := false
 	defer func() {
-		if put.isNew || p.Status != nil {
+		if held {
+			db.choices.releaseAll()
 			db.walks.drop(p.ProjectID)
-			db.forgetVersions()
 		}
 	}()
 	if p.Status != nil {
-		defer db.files.clear()
+		db.files.holdAll()
+		defer db.files.releaseAll()
 	} else {
-		defer db.files.drop(fileKey{p.ProjectID, p.Coordinates})
+		db.files.hold(fileKey{p.ProjectID, p.Coordinates})
+		defer db.files.release(fileKey{p.ProjectID, p.Coordinates})
 	}
 	return write(ctx, db, func(t tx) (f registry.File, err error) {
 		if err := db.unreleased(ctx, t, p); err != nil {
@@ -83,6 +86,10 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 		}
 		if put, err = db.publishInSteps(ctx, t, p); err != nil {
 			return f, err
+		}
+		if !held && (put.isNew || p.Status != nil) {
+			held = true
+			db.choices.holdAll()
 		}
 		f = fileOf(p, put)
 		return f, t.finish(ctx, p, f, before, put)

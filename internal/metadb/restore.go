@@ -17,8 +17,7 @@ var errRemoved = errors.New("the file was removed while its bytes were restored"
 func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry.File, error) {
 	if p.Status != nil { // see AddFile
 		defer db.walks.drop(p.ProjectID)
-		defer db.forgetVersions()
-		defer db.files.clear()
+		defer db.holdVersions()()
 	}
 	return write(ctx, db, func(t tx) (registry.File, error) {
 		f := *p.Restored

@@ -30,8 +30,7 @@ func (t tx) heldVersion(ctx context.Context, projectID int64, name registry.Name
 // EditVersion implements registry.Versions.
 func (db *DB) EditVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version, now time.Time,
 	change func(*registry.PackageVersion) ([]audit.Event, error)) (registry.PackageVersion, error) {
-	defer db.forgetVersions()
-	defer db.files.clear()
+	defer db.holdVersions()()
 	defer db.walks.drop(projectID)
 	return write(ctx, db, func(t tx) (v registry.PackageVersion, err error) {
 		if v, err = t.heldVersion(ctx, projectID, name, version, installable); err != nil {

@@ -213,3 +213,20 @@ func (db *DB) ChooseVersion(ctx context.Context, projectID int64, name registry.
 
 // forgetVersions drops what is cached about which versions there are.
 func (db *DB) forgetVersions() { db.choices.clear() }
+
+// holdChoices is for a transaction that changes what a selector chooses: nothing is cached
+// until the end of it, when the returned function is called.
+func (db *DB) holdChoices() (release func()) {
+	db.choices.holdAll()
+	return db.choices.releaseAll
+}
+
+// holdVersions is holdChoices for one that changes which files there are, too.
+func (db *DB) holdVersions() (release func()) {
+	db.files.holdAll()
+	db.choices.holdAll()
+	return func() {
+		db.choices.releaseAll()
+		db.files.releaseAll()
+	}
+}

@@ -154,7 +154,7 @@ func (db *DB) KeyVersions(ctx context.Context, limit int) (int, error) {
 	if err := db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM packages WHERE version_key IS NULL)`).Scan(&keyless); err != nil || !keyless {
 		return 0, sqldb.Classify(err)
 	}
-	defer db.forgetVersions()
+	defer db.holdChoices()()
 	return write(ctx, db, func(t tx) (int, error) {
 		type keyless struct {
 			id      int64
