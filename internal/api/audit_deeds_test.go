@@ -18,7 +18,7 @@ import (
 // readers are the deeds that change nothing, and so leave no event.
 func readers() []string {
 	return []string{
-		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ListNameVersions", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
+		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ReleaseFinals", "Registry.ListNameVersions", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
 		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
@@ -378,6 +378,12 @@ func (w *walk) tokens(user string) {
 	w.step("Auth.FinishJob", "PUT", jobs+"/"+job, map[string]any{"status": "failed"}, 200,
 		"ci_job_finished | Project acme/tool | Job build | status: running > failed")
 	w.step("Auth.FinishJob", "PUT", jobs+"/"+job, map[string]any{"status": "success"}, 409)
+	made := w.step("Auth.CreateJob", "POST", jobs, nil, 201, "ci_job_created | Project acme/tool | Job job | user:  > root")
+	w.check("Registry.Publish", w.do("PUT", generic("acme%2Ftool", "app/7.0.0/f"), strings.NewReader("x"), "JOB-TOKEN: "+made["token"].(string)), 201,
+		"package_registry_package_published | Project acme/tool | PackageFile app/7.0.0/f")
+	w.step("Registry.EndJobDrafts", "PUT", jobs+"/"+number(made), map[string]any{"status": "failed"}, 200,
+		"package_registry_draft_discarded | Project acme/tool | Package app/7.0.0",
+		"ci_job_finished | Project acme/tool | Job job | status: running > failed")
 }
 
 // promote does a deed that has no route: granary admin reset-root has it.

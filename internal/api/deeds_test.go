@@ -61,6 +61,8 @@ func deeds() map[string]deed {
 		"Registry.DeletePackage":        {action: access.DestroyPackage, or: access.PublishPackage}, // a draft
 		"Registry.OpenDraft":            {action: access.PublishPackage, args: map[int]any{1: raw}},
 		"Registry.FindDraft":            {action: access.PublishPackage, args: map[int]any{1: version}},
+		"Registry.ReleaseFinals":        {action: access.PublishRelease},
+		"Registry.EndJobDrafts":         {free: "it asks for each draft's own project"},
 		"Registry.DiscardDraft":         {action: access.PublishPackage, args: map[int]any{1: version}},
 		"Registry.FinaliseVersion":      {action: access.FinalisePackage, args: map[int]any{1: version}},
 		"Registry.DeletePackageFile":    {action: access.DestroyPackage},
@@ -236,7 +238,7 @@ func (r records) FindPersonalToken(context.Context, int64) (auth.PersonalToken, 
 }
 
 func (r records) FindJob(context.Context, int64, int64) (auth.Job, error) {
-	return auth.Job{ID: 5, User: auth.User{ID: 99}}, nil
+	return auth.Job{ID: 5, User: auth.User{ID: 99}, Status: auth.JobRunning, ExpiresAt: time.Unix(2, 0)}, nil
 }
 
 // rooms is everything that has deeds, over the records.

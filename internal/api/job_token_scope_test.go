@@ -100,7 +100,9 @@ func TestJobTokenScopeRoutes(t *testing.T) {
 func TestJobTokenScopeIsFull(t *testing.T) {
 	s := newJobScope(t)
 	s.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
-		INSERT INTO projects SELECT 1000 + n.i, p.namespace_id, p.name, p.path, '', 0, '', '', 20, 0, p.creator_id, NULL, NULL, NULL, NULL, 1, 0, 0, NULL, NULL, NULL
+		INSERT INTO projects (id, namespace_id, name, path, description, visibility, default_branch, topics, package_access, archived, creator_id,
+			job_token_scope, created_at, updated_at)
+		SELECT 1000 + n.i, p.namespace_id, p.name, p.path, '', 0, '', '', 20, 0, p.creator_id, 1, 0, 0
 		FROM n, projects p WHERE p.id = ` + itoa(s.targetID))
 	s.exec(`INSERT INTO job_token_allowlist (project_id, source_project_id) SELECT ` + itoa(s.targetID) + `, id FROM projects WHERE id > 1000`)
 	s.root("POST", s.scope("/allowlist"), map[string]any{"target_project_id": s.sourceID}).is(t, 400,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"granary/internal/auth"
+	"granary/internal/registry"
 	"granary/internal/wire"
 )
 
@@ -69,11 +70,21 @@ func finishJob(c *call) error {
 	if err := c.params.err(); err != nil {
 		return err
 	}
-	j, err := c.s.Auth.FinishJob(c.r.Context(), c.actor, c.path("id"), id, status)
+	var drafts []registry.JobDraft
+	j, err := c.s.Auth.FinishJob(c.r.Context(), c.actor, c.path("id"), id, status, func(j auth.Job) (err error) {
+		drafts, err = c.s.Registry.EndJobDrafts(c.r.Context(), c.actor, j.ID, status == auth.JobSuccess)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return c.ok(c.job(j))
+	w := c.job(j)
+	for _, d := range drafts {
+		w.Drafts = append(w.Drafts, wire.JobDraft{
+			ProjectID: d.ProjectID, Name: string(d.Name), Version: string(d.Version), Status: string(d.Outcome), Error: d.Why,
+		})
+	}
+	return c.ok(w)
 }
 
 func (c *call) job(j auth.Job) wire.Job {

@@ -300,7 +300,7 @@ func (d door) address(p permissionPlace, c credential) (method, path string) {
 func (d door) pattern() string { return chosen().ReplaceAllString(d.route, "{$1}") }
 
 // chosen is a part of a path for which there is one value only.
-func chosen() *regexp.Regexp { return regexp.MustCompile(`\{(\w+)=(\w+)\}`) }
+func chosen() *regexp.Regexp { return regexp.MustCompile(`\{(\w+)=([\w.]+)\}`) }
 
 // nothing is the id of nothing.
 const nothing = "999999"

@@ -110,7 +110,15 @@ func createRelease(c *call) error {
 		return err
 	}
 	return c.releaseDeed(http.StatusCreated, sizeOf(r), func() (releases.Release, error) {
-		return c.s.Releases.Create(c.r.Context(), c.actor, c.path("id"), r)
+		finals, err := c.s.Registry.ReleaseFinals(c.r.Context(), c.actor, c.path("id"), r.Tag)
+		if err != nil {
+			return releases.Release{}, err
+		}
+		var with releases.Alongside
+		if finals != nil {
+			with = finals
+		}
+		return c.s.Releases.Create(c.r.Context(), c.actor, c.path("id"), r, with)
 	})
 }
 

@@ -252,6 +252,16 @@ func userActor(u User, scopes []access.Scope) access.Actor {
 	}
 }
 
+// ActorOfJob is the actor of a job, also after its end, for what is left to do in its name.
+// Denied if its user is blocked.
+func (s *Service) ActorOfJob(ctx context.Context, projectID, jobID int64) (access.Actor, error) {
+	j, err := s.Records.FindJob(ctx, projectID, jobID)
+	if err != nil {
+		return access.Actor{}, err
+	}
+	return jobActor(Token{Job: &j, User: j.User})
+}
+
 func jobActor(t Token) (access.Actor, error) {
 	if t.User.Blocked {
 		return access.Actor{}, fault.New(fault.Denied, blockedText)

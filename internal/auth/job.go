@@ -156,8 +156,9 @@ func (s *Service) OwnJob(ctx context.Context, a access.Actor) (Job, error) {
 }
 
 // FinishJob ends a job, and its token with it. The job's user, a maintainer and the job
-// itself may call it.
-func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id int64, status JobStatus) (Job, error) {
+// itself may call it. If the job can have that end, first is called with it before: if the
+// server dies in between, ending the job again calls first again.
+func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id int64, status JobStatus, first func(Job) error) (Job, error) {
 	if err := gate.Token(a, access.EndJob, ""); err != nil {
 		return Job{}, err
 	}
@@ -180,10 +181,18 @@ func (s *Service) FinishJob(ctx context.Context, a access.Actor, ref string, id 
 	if err != nil {
 		return Job{}, err
 	}
+	if j.TimedOut(s.Now()) || j.Status != JobRunning && j.Status != status {
+		return Job{}, hasEnded()
+	}
+	if err := first(j); err != nil {
+		return Job{}, err
+	}
 	done := s.event(a, audit.JobFinished, audit.Place(projectID, 0)).To("Job", id, j.Name).With("status", string(JobRunning), string(status))
 	j, err = s.Records.FinishJob(ctx, projectID, id, status, done.At, done)
 	if fault.Is(err, fault.Conflict) {
-		err = fault.New(fault.Conflict, "409 Conflict: the job has ended already")
+		err = hasEnded()
 	}
 	return j, err
 }
+
+func hasEnded() error { return fault.New(fault.Conflict, "409 Conflict: the job has ended already") }

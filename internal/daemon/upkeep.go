@@ -18,6 +18,8 @@ const (
 	retryUpkeep = 2 * time.Second // after it was lost
 	keepEvery   = time.Second     // the reserve
 
+	settleEvery = time.Minute // drafts of jobs that have ended
+
 	keyedAtOnce = 1000 // versions in a transaction
 )
 
@@ -75,6 +77,7 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	})
 	both.Go(func() { s.cleaning(ctx, log, retention) })
 	both.Go(func() { s.keyVersions(ctx, log) })
+	both.Go(func() { every(ctx, settleEvery, func() { s.settleDrafts(ctx, log) }) })
 	both.Wait()
 }
 
@@ -90,8 +93,16 @@ func (s *server) keyVersions(ctx context.Context, log *slog.Logger) {
 	}
 }
 
+// settleDrafts does what the ends of jobs have left to do with their drafts.
+func (s *server) settleDrafts(ctx context.Context, log *slog.Logger) {
+	s.tasks.do(ctx, log, "job drafts", func(ctx context.Context) (int, error) {
+		return 0, s.registry.SettleLeftDrafts(ctx, s.auth.ActorOfJob)
+	})
+}
+
 // clean removes expired data.
 func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Duration) {
+	s.tasks.do(ctx, log, "drafts", s.registry.ExpireDrafts)
 	_, _ = s.sweep(ctx, log, registry.Grace) // which logs its error
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)

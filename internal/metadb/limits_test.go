@@ -61,7 +61,7 @@ func (c *crowd) additions() map[string]func(n int, most fault.Limit) error {
 	digest := func(kind string, n int) auth.SecretDigest { return auth.DigestOf(fmt.Sprint(c.root.ID, kind, n)) }
 	add := map[string]func(n int, most fault.Limit) error{
 		"releases": func(n int, most fault.Limit) error {
-			_, err := db.InsertRelease(ctx, releases.Release{ProjectID: c.project.ID, Tag: named(n), Author: releases.Author{ID: c.root.ID}, CreatedAt: now, UpdatedAt: now, ReleasedAt: now}, most, audit.Event{})
+			_, err := db.InsertRelease(ctx, releases.Release{ProjectID: c.project.ID, Tag: named(n), Author: releases.Author{ID: c.root.ID}, CreatedAt: now, UpdatedAt: now, ReleasedAt: now}, nil, most, audit.Event{})
 			return err
 		},
 		"uploads": func(n int, most fault.Limit) error {

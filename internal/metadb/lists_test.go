@@ -29,7 +29,7 @@ func TestStepsAreThePage(t *testing.T) {
 				ProjectID: p.ID, Tag: fmt.Sprint("v", i), Author: releases.Author{ID: root.ID}, ReleasedAt: time.UnixMicro(int64(100 - i%5)),
 				Description: strings.Repeat("dé𝔵", i*12_000), Links: []releases.Link{{Name: "a", URL: fmt.Sprint("u", i), Type: releases.LinkOther}, {Name: "b", URL: "u", Type: releases.LinkOther}},
 			}
-			_, err := db.InsertRelease(ctx, e, roomy(), audit.Event{At: time.Now()})
+			_, err := db.InsertRelease(ctx, e, nil, roomy(), audit.Event{At: time.Now()})
 			must(t, 0, err)
 			newProject(t, db, g.ID, fmt.Sprint("other", i), access.Private, root.ID)
 			newGroup(t, db, g.ID, fmt.Sprint("below", i), access.Private, root.ID)

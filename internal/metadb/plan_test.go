@@ -73,7 +73,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	}
 
 	after := slices.DeleteFunc(db.Prepared(), func(text string) bool { return slices.Contains(before, text) })
-	texts := append(after, lineageQuery, purgeQuery)
+	texts := append(after, lineageQuery, purgeQuery, expiredDrafts, draftsOfVersions, releaseOfTags, draftsOfJob, untieDraft, leftJobsQuery)
 	if len(texts) < 20 {
 		t.Errorf("only %d texts", len(texts))
 	}

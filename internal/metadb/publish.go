@@ -29,6 +29,10 @@ func (db *DB) AddFile(ctx context.Context, p registry.Publication) (registry.Fil
 	}
 	for range takings {
 		f, err := db.addFile(ctx, p)
+		if errors.Is(err, errReleased) {
+			p.Into, p.Unreleased = registry.IntoOpen, registry.ReleaseTags{}
+			continue
+		}
 		if !errors.Is(err, errNotTaken) {
 			return f, err
 		}
@@ -73,6 +77,9 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 		defer db.files.release(fileKey{p.ProjectID, p.Coordinates})
 	}
 	return write(ctx, db, func(t tx) (f registry.File, err error) {
+		if err := db.unreleased(ctx, t, p); err != nil {
+			return f, err
+		}
 		before, err := t.statusOf(ctx, p)
 		if err != nil {
 			return f, err

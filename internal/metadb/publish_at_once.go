@@ -12,10 +12,10 @@ import (
 
 // publishAtOnce writes a publication on PostgreSQL as one statement, sent by gatherer:
 // one round trip instead of eight. It returns false, and has changed nothing, if
-// publishInSteps must do it: earlier files matter, a webhook wants the event, the version
-// does not take the file, or the project is deleted.
+// publishInSteps must do it: earlier files or a release matter, a webhook wants the event,
+// the version does not take the file, or the project is deleted.
 func (db *DB) publishAtOnce(ctx context.Context, p registry.Publication) (put landed, done bool, err error) {
-	if db.gatherer == nil || p.Status != nil || p.NoDuplicate || p.If != nil {
+	if db.gatherer == nil || p.Status != nil || p.NoDuplicate || p.If != nil || p.Unreleased != (registry.ReleaseTags{}) {
 		return put, false, nil
 	}
 	event, err := eventValues(ctx, db, published(p, 0))

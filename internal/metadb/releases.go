@@ -173,7 +173,14 @@ const (
 )
 
 // InsertRelease implements releases.Store.
-func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.Limit, done audit.Event) (releases.Release, error) {
+func (db *DB) InsertRelease(ctx context.Context, e releases.Release, with releases.Alongside, most fault.Limit, done audit.Event) (releases.Release, error) {
+	changed := false
+	defer func() {
+		if changed {
+			db.forgetVersions()
+			db.walks.drop(e.ProjectID)
+		}
+	}()
 	return writeInTurn(ctx, db, func(t tx) (releases.Release, error) {
 		if err := t.room(ctx, releaseRows(), 1, most, e.ProjectID); err != nil {
 			return e, err
@@ -192,6 +199,9 @@ func (db *DB) InsertRelease(ctx context.Context, e releases.Release, most fault.
 			}
 		}
 		if err := t.record(ctx, done.To("Release", id, e.Tag)); err != nil {
+			return e, err
+		}
+		if changed, err = t.releaseWith(ctx, e.ProjectID, with); err != nil {
 			return e, err
 		}
 		return findRelease(ctx, t, e.ProjectID, e.Tag)

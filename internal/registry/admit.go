@@ -16,10 +16,11 @@ type ticket struct {
 	Project
 	Coordinates
 	PublishOptions
-	ref   string // of the project, as the caller named it
-	into  Into
-	known *knownFile // whose bytes these must be; nil for a new file
-	at    time.Time
+	ref        string // of the project, as the caller named it
+	into       Into
+	unreleased ReleaseTags // as in Publication
+	known      *knownFile  // whose bytes these must be; nil for a new file
+	at         time.Time
 }
 
 // knownFile is a file on record that the bytes must be those of: of a final version, or
@@ -47,21 +48,13 @@ func (r *Registry) admit(ctx context.Context, a access.Actor, project string, ra
 	if limit := r.limit(t.Project); limit > 0 && o.Length > limit {
 		return t, tooLarge(o.Length, limit)
 	}
-	if t.into, err = r.into(ctx, a, t); err != nil {
+	if err := r.chooseInto(ctx, a, &t); err != nil {
 		return t, err
 	}
 	if settled, err := r.admitNumber(ctx, &t); settled || err != nil {
 		return t, err
 	}
 	return t, r.admitFile(ctx, &t)
-}
-
-// into says which version takes the file.
-func (r *Registry) into(_ context.Context, _ access.Actor, t ticket) (Into, error) {
-	if t.Draft {
-		return IntoDraft, nil
-	}
-	return IntoOpen, nil
 }
 
 // admitNumber refuses a large body for a version that does not take it, and judges the

@@ -1,5 +1,12 @@
 package registry
 
+import (
+	"cmp"
+	"context"
+
+	"granary/internal/access"
+)
+
 // DraftMode is a project's generic_package_drafts: when a publish that does not ask for a
 // draft makes or joins one, and what makes it final besides a request (docs/design/021).
 // The empty one is the server's.
@@ -12,3 +19,25 @@ const (
 	DraftsAtRelease DraftMode = "release" // unless the version's release exists; creating it makes the drafts final
 	DraftsAtJobEnd  DraftMode = "job"     // with a job token; the job's end makes final or discards
 )
+
+// draftMode is the mode of a project.
+func (r *Registry) draftMode(p Project) DraftMode { return cmp.Or(p.Drafts, r.Drafts, DraftsOnRequest) }
+
+// chooseInto decides which version takes the file of a ticket.
+func (r *Registry) chooseInto(ctx context.Context, a access.Actor, t *ticket) error {
+	mode := r.draftMode(t.Project)
+	switch {
+	case t.Draft:
+		t.into = IntoDraft
+	case mode == DraftsAlways, mode == DraftsAtJobEnd && a.Kind == access.Job:
+		t.into = IntoEither
+	case mode == DraftsAtRelease:
+		tags := releaseTags(t.Version)
+		released, err := r.Records.HasRelease(ctx, t.ProjectID, tags)
+		if err != nil || released {
+			return err
+		}
+		t.into, t.unreleased = IntoEither, tags
+	}
+	return nil
+}

@@ -111,6 +111,24 @@ func (r *Registry) withDrafts(a access.Actor, places []Project) (seen []Project)
 // draftTTL is how long an untouched draft stays if the settings do not say it.
 const draftTTL = 7 * 24 * time.Hour
 
+// expireStep is how many drafts one transaction discards.
+const expireStep = 100
+
+// ExpireDrafts discards drafts that nobody has put a file into for DraftTTL, and returns how
+// many. The author of their events is the server.
+func (r *Registry) ExpireDrafts(ctx context.Context) (expired int, err error) {
+	for {
+		now := r.Now()
+		n, err := r.Records.ExpireDrafts(ctx, now.Add(-cmp.Or(r.DraftTTL, draftTTL)), expireStep, now, func(k Package) audit.Event {
+			return audit.New(access.Actor{}, audit.DraftExpired, now, audit.Place(k.ProjectID, 0)).To("Package", k.ID, k.title())
+		})
+		expired += n
+		if err != nil || n == 0 {
+			return expired, err
+		}
+	}
+}
+
 // ExpiresAt is when the upkeep discards a draft that nobody puts a file into; nil if v is
 // no draft.
 func (r *Registry) ExpiresAt(v PackageVersion) *time.Time {

@@ -65,7 +65,7 @@ func (r *Registry) publication(a access.Actor, t ticket, received *blob.Received
 	now := r.Now()
 	add := Publication{
 		ProjectID: t.ProjectID, Coordinates: t.Coordinates, Size: received.Size, Digest: received.Digest, CRC32: &received.CRC32, Small: received.Small,
-		Status: t.Status, Into: t.into, CreatorID: a.UserID, PipelineID: a.JobPipelineID, JobID: a.JobID,
+		Status: t.Status, Into: t.into, Unreleased: t.unreleased, CreatorID: a.UserID, PipelineID: a.JobPipelineID, JobID: a.JobID,
 		NoDuplicate: !t.Duplicates.Permits(t.Coordinates), If: t.If, Now: now, Event: audit.New(a, audit.PackagePublished, now, t.entity()),
 	}
 	if t.known != nil {

@@ -62,4 +62,7 @@ func isFinal(c Coordinates) error {
 	return conflict(string(c.Name) + " " + string(c.Version) + " is final; publish a new version")
 }
 
-func conflict(text string) error { return fault.New(fault.Conflict, "409 Conflict - "+text) }
+// conflictWords begin the words of a Conflict.
+const conflictWords = "409 Conflict - "
+
+func conflict(text string) error { return fault.New(fault.Conflict, conflictWords+text) }

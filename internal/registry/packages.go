@@ -23,6 +23,7 @@ type Package struct {
 	UpdatedAt        time.Time
 	LastDownloadedAt *time.Time
 	FinalAt          *time.Time // nil: files may still be added
+	JobID            int64      // of a draft: the job that alone has put files into it; 0 for others
 	Pipeline         *Pipeline  // the last that published to it; nil for none
 
 	ProjectPath string // full; set by the deeds, like MayDelete

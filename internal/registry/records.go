@@ -21,6 +21,7 @@ type Records interface {
 	Versions
 	Channels
 	Drafts
+	Settling
 	Publishing
 	Sweeping
 	Protections
@@ -126,6 +127,21 @@ type Drafts interface {
 	ExpireDrafts(ctx context.Context, before time.Time, limit int, now time.Time, event func(Package) audit.Event) (int, error)
 }
 
+// Settling finds the drafts that releases and ends of jobs settle.
+type Settling interface {
+	// HasRelease reports whether the project has a release of one of the tags.
+	HasRelease(ctx context.Context, projectID int64, tags ReleaseTags) (bool, error)
+	// DraftsOfJob returns up to limit drafts into which this job alone has put files, the
+	// oldest first.
+	DraftsOfJob(ctx context.Context, jobID int64, limit int) ([]Package, error)
+	// UntieDraft makes a draft, by its package's id, not this job's any more. It does
+	// nothing if the draft is not this job's alone.
+	UntieDraft(ctx context.Context, packageID, jobID int64) error
+	// LeftJobs returns up to limit jobs, of projects that are there, that have ended with an
+	// outcome and have drafts yet into which they alone have put files.
+	LeftJobs(ctx context.Context, limit int) ([]LeftJob, error)
+}
+
 // Files finds and removes files of packages.
 type Files interface {
 	// FindFile returns the newest file at the coordinates in an installable package,
@@ -148,7 +164,8 @@ type Publishing interface {
 	// PinBlob creates the row of a blob or updates its time, so that the sweep leaves
 	// its bytes alone for the grace period.
 	PinBlob(ctx context.Context, d blob.Digest, size int64, now time.Time) error
-	// AddFile records a published file, and makes the package if it is new. Hidden if the
+	// AddFile records a published file, and makes the package if it is new. With Unreleased
+	// it goes Into an open version if a release of one of the tags exists. Hidden if the
 	// project is deleted. Unavailable if bytes without Small are not pinned, or were swept
 	// since. With Restored it records that this file has its bytes again: Unavailable if
 	// the file was removed meanwhile, so that a retry publishes it anew.

@@ -99,16 +99,17 @@ type Publication struct {
 	Coordinates Coordinates
 	Size        int64
 	Digest      blob.Digest
-	CRC32       *uint32    // of the bytes; nil if it is not known
-	Small       []byte     // the bytes, if the database is to keep them; else nil
-	Status      *Status    // for the whole package; nil keeps it. A draft gets it when it is final
-	Into        Into       // which version takes it
-	JobID       int64      // of the job that publishes, 0 without one; only drafts note it
-	CreatorID   int64      // 0 for a deploy token
-	PipelineID  int64      // 0 without a job
-	NoDuplicate bool       // Refused if the package has a file of this name, unless it is a draft
-	If          *Condition // Precondition if it does not hold; nil: it always does
-	Restored    *File      // the file on record that gets its bytes back; nil for a new file
+	CRC32       *uint32     // of the bytes; nil if it is not known
+	Small       []byte      // the bytes, if the database is to keep them; else nil
+	Status      *Status     // for the whole package; nil keeps it. A draft gets it when it is final
+	Into        Into        // which version takes it
+	JobID       int64       // of the job that publishes, 0 without one; only drafts note it
+	Unreleased  ReleaseTags // if the project has a release of one of them, Into is IntoOpen
+	CreatorID   int64       // 0 for a deploy token
+	PipelineID  int64       // 0 without a job
+	NoDuplicate bool        // Refused if the package has a file of this name, unless it is a draft
+	If          *Condition  // Precondition if it does not hold; nil: it always does
+	Restored    *File       // the file on record that gets its bytes back; nil for a new file
 	Event       audit.Event
 	Now         time.Time
 }

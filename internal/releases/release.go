@@ -125,9 +125,10 @@ func (s *Service) brief(ctx context.Context, projectID int64, f Filter, order st
 	return found.Rows[0], nil
 }
 
-// Create makes a release with its links. Every tag counts as existing, because there is no
-// git to look it up in. It returns Conflict if the tag has a release.
-func (s *Service) Create(ctx context.Context, a access.Actor, project string, r Release) (Release, error) {
+// Create makes a release with its links, and what is alongside. Every tag counts as
+// existing, because there is no git to look it up in. It returns Conflict if the tag has a
+// release.
+func (s *Service) Create(ctx context.Context, a access.Actor, project string, r Release, with Alongside) (Release, error) {
 	projectID, err := s.allow(ctx, a, project, access.PublishRelease)
 	if err != nil {
 		return Release{}, err
@@ -143,8 +144,8 @@ func (s *Service) Create(ctx context.Context, a access.Actor, project string, r 
 	if err := r.check(); err != nil {
 		return Release{}, err
 	}
-	r, err = s.Store.InsertRelease(ctx, r, s.limits().Releases, s.event(a, audit.ReleaseCreated, projectID))
-	if fault.Is(err, fault.Conflict) {
+	r, err = s.Store.InsertRelease(ctx, r, with, s.limits().Releases, s.event(a, audit.ReleaseCreated, projectID))
+	if taken, ok := fault.As(err, fault.Conflict); ok && taken.Msg == "" {
 		err = fault.Wrap(fault.Conflict, "Release already exists", err)
 	}
 	return r, err

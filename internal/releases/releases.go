@@ -29,9 +29,10 @@ type Store interface {
 	ListReleases(ctx context.Context, projectID int64, f Filter, p page.Request) (page.Of[Release], error)
 	// ListLinks returns a page of a release's links, newest first.
 	ListLinks(ctx context.Context, releaseID int64, f LinkFilter, p page.Request) (page.Of[Link], error)
-	// InsertRelease returns Conflict if the tag has a release, and Full if the project
-	// has as many as the limit.
-	InsertRelease(ctx context.Context, r Release, most fault.Limit, e audit.Event) (Release, error)
+	// InsertRelease returns Conflict without words if the tag has a release, and Full if the
+	// project has as many as the limit. It does what is Alongside in the same transaction, or
+	// returns its fault and inserts nothing.
+	InsertRelease(ctx context.Context, r Release, with Alongside, most fault.Limit, e audit.Event) (Release, error)
 	// UpdateRelease calls change with the release as it is, stores the changed release
 	// and its links, and records the events that change returns. Links without an id
 	// are new; links that are left out are deleted.
@@ -39,6 +40,10 @@ type Store interface {
 	// DeleteRelease returns the release that it deleted.
 	DeleteRelease(ctx context.Context, projectID int64, tag string, e audit.Event) (Release, error)
 }
+
+// Alongside is a change of another room that is made in the transaction of a release, or
+// refused with it; nil for none. The records know what it is.
+type Alongside any
 
 // allow is the check of every deed. It returns the project's id.
 func (s *Service) allow(ctx context.Context, a access.Actor, project string, action access.Action) (int64, error) {

@@ -19,6 +19,7 @@ func publishing() []promise {
 		{"AddFile", "is Refused with NoDuplicate, if there is a file of the name", testAddFileDuplicate},
 		{"AddFile", "is Precondition if the condition does not hold", testAddFileCondition},
 		{"AddFile", "is Hidden if the project is gone", testAddFileGone},
+		{"AddFile", "goes with Unreleased Into an open version, if there is the release", testAddFileUnreleased},
 		{"AddFile", "is Conflict if the version does not take the file", testAddFileNotTaken},
 		{"AddFile", "is Unavailable if bytes without Small are not pinned, or were swept", testAddFileSwept},
 		{"AddFile", "records with Restored that a file has its bytes again", testAddFileRestored},

@@ -13,7 +13,7 @@ func testInsertRelease(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	want, e := newRelease(p.ID, u.ID, "v1"), s.event()
 	want.Links = []releases.Link{link("old"), link("new")}
-	made, err := s.InsertRelease(t.Context(), want, roomy(), e)
+	made, err := s.InsertRelease(t.Context(), want, nil, roomy(), e)
 	must(t, 0, err)
 	if len(made.Links) != 2 || made.Links[0].Name != "new" || made.Links[1].Name != "old" {
 		t.Fatalf("%+v, want the newest first", made.Links)
@@ -28,7 +28,7 @@ func testInsertRelease(t *testing.T, s *suite) {
 func testInsertTakenRelease(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	there, e := s.release(t, newRelease(p.ID, u.ID, "v1")), s.event()
-	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), roomy(), e)
+	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), nil, roomy(), e)
 	wantKind(t, err, fault.Conflict)
 	s.wantTold(t, e, 0)
 	wantSame(t, "what is kept", s.releasesAt(t, p.ID, releases.Filter{}), []releases.Release{there})
@@ -40,7 +40,7 @@ func testInsertReleaseFull(t *testing.T, s *suite) {
 	u, _, p := s.home(t)
 	s.release(t, newRelease(p.ID, u.ID, "v1"))
 	e := s.event()
-	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v2"), most(1), e)
+	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v2"), nil, most(1), e)
 	wantFull(t, err, 1)
 	s.wantTold(t, e, 0)
 	wantSame(t, "what is kept", tagsOf(s.releasesAt(t, p.ID, releases.Filter{})), "v1")

@@ -20,6 +20,8 @@ func releasesOf() []promise {
 		{"InsertRelease", "keeps the release with its links, and tells", testInsertRelease},
 		{"InsertRelease", "is a Conflict if the tag has a release", testInsertTakenRelease},
 		{"InsertRelease", "is Full if the project has as many as the limit", testInsertReleaseFull},
+		{"InsertRelease", "makes the drafts final that are Alongside, and no others", testInsertReleaseFinals},
+		{"InsertRelease", "inserts nothing if what is Alongside is refused", testInsertReleaseFinalsRefused},
 		{"UpdateRelease", "keeps what change makes, and records what it returns", testUpdateRelease},
 		{"UpdateRelease", "makes links without an id, and removes those left out", testUpdateLinks},
 		{"UpdateRelease", "changes nothing if change refuses", testUpdateReleaseRefused},
@@ -44,7 +46,7 @@ func filterTag(tag string) releases.Filter { return releases.Filter{Tag: tag} }
 
 func (s *suite) release(t *testing.T, r releases.Release) releases.Release {
 	t.Helper()
-	made, err := s.InsertRelease(t.Context(), r, roomy(), quiet())
+	made, err := s.InsertRelease(t.Context(), r, nil, roomy(), quiet())
 	return must(t, made, err)
 }
 

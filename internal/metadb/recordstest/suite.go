@@ -68,6 +68,7 @@ func contracts() []contract {
 		{reflect.TypeFor[registry.Channels](), channels()},
 		{reflect.TypeFor[registry.Drafts](), drafts()},
 		{reflect.TypeFor[registry.Files](), files()},
+		{reflect.TypeFor[registry.Settling](), settling()},
 		{reflect.TypeFor[registry.Publishing](), publishing()},
 		{reflect.TypeFor[registry.Sweeping](), sweeping()},
 		{reflect.TypeFor[registry.Protections](), protections()},

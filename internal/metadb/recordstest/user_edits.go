@@ -90,7 +90,7 @@ func testDeleteUser(t *testing.T, s *suite) {
 	e.Entity = audit.Entity{Type: audit.User, ID: u.ID}
 	s.member(t, inGroup(g.ID), u, access.Developer, nil)
 	_, d := s.token(t, u.ID)
-	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), roomy(), quiet())
+	_, err := s.InsertRelease(t.Context(), newRelease(p.ID, u.ID, "v1"), nil, roomy(), quiet())
 	must(t, 0, err)
 	must(t, 0, s.DeleteUser(t.Context(), u.ID, false, e))
 	wantSame(t, "the event's path", s.wantTold(t, e, 1).Entity.Path, u.Username)

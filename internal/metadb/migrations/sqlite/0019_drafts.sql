@@ -9,6 +9,8 @@
 ALTER TABLE packages ADD COLUMN draft_job_id INTEGER;
 ALTER TABLE packages ADD COLUMN draft_status TEXT;
 CREATE INDEX packages_drafts ON packages (updated_at) WHERE status = 'draft';
+CREATE INDEX packages_drafts_of_version ON packages (project_id, version) WHERE status = 'draft';
+CREATE INDEX packages_drafts_of_job ON packages (draft_job_id) WHERE status = 'draft' AND draft_job_id IS NOT NULL;
 
 ALTER TABLE projects ADD COLUMN drafts TEXT;
 ALTER TABLE projects ADD COLUMN finalisers TEXT;
