@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"granary/internal/fault"
-	"granary/internal/registry"
 	"granary/internal/throttle"
 	"granary/internal/wire"
 )
@@ -79,10 +78,7 @@ func answer(e *fault.Error) (int, any) {
 	case fault.Moved:
 		return http.StatusMethodNotAllowed, message("Non GET methods are not allowed for moved projects", "")
 	case fault.Conflict:
-		if unexpected, ok := errors.AsType[*registry.UnexpectedError](e); ok {
-			return http.StatusConflict, unexpectedBody(e.Msg, unexpected)
-		}
-		return http.StatusConflict, message(cmp.Or(e.Msg, "409 Conflict"), "")
+		return http.StatusConflict, conflictBody(e)
 	case fault.Precondition:
 		return http.StatusPreconditionFailed, message("412 Precondition Failed", e.Msg)
 	case fault.NotAllowed:

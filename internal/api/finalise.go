@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -84,7 +86,11 @@ func (c *call) readListing() ([]proof.File, error) {
 
 // findVersion finds the version of the address: with status=draft, a draft.
 func (c *call) findVersion() (registry.WholeVersion, error) {
-	if c.wantsDraft() {
+	draft, err := c.wantsDraft()
+	switch {
+	case err != nil:
+		return registry.WholeVersion{}, err
+	case draft:
 		return c.s.Registry.FindDraft(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
 	}
 	return c.s.Registry.FindVersion(c.r.Context(), c.actor, c.ref, c.raw, c.refused)
@@ -92,11 +98,25 @@ func (c *call) findVersion() (registry.WholeVersion, error) {
 
 // wantsDraft reports whether a GET asks for what is in a draft. Other values of the
 // parameter are ignored, as in GitLab.
-func (c *call) wantsDraft() bool {
-	return c.r.URL.RawQuery != "" && c.r.URL.Query().Get("status") == string(registry.StatusDraft)
+func (c *call) wantsDraft() (bool, error) {
+	if c.r.URL.RawQuery == "" {
+		return false, nil
+	}
+	c.params = newParams()
+	c.params.values = c.r.URL.Query()
+	c.listen()
+	draft := c.params.str("status") == string(registry.StatusDraft)
+	return draft, c.params.err()
 }
 
-func unexpectedBody(text string, e *registry.UnexpectedError) wire.Unexpected {
+// conflictBody is the body of a 409, with the paths by which a version is not what was
+// expected.
+func conflictBody(err *fault.Error) any {
+	text := cmp.Or(err.Msg, "409 Conflict")
+	e, ok := errors.AsType[*registry.UnexpectedError](err)
+	if !ok {
+		return message(text, "")
+	}
 	return wire.Unexpected{
 		Message: text, Missing: append([]string{}, e.Missing...), Extra: append([]string{}, e.Extra...), Differs: append([]string{}, e.Differs...),
 	}

@@ -89,7 +89,9 @@ func getFile(c *call) error {
 		return c.sendWhole(kind)
 	}
 	open := c.s.Registry.Open
-	if c.wantsDraft() {
+	if draft, err := c.wantsDraft(); err != nil {
+		return err
+	} else if draft {
 		open = c.s.Registry.OpenDraft
 	}
 	content, err := open(c.r.Context(), c.actor, c.ref, c.raw, c.refused)

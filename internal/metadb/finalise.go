@@ -53,7 +53,7 @@ func (t tx) finalise(ctx context.Context, v registry.PackageVersion, judge regis
 	if err := t.reserve(ctx, v, final); err != nil {
 		return v, false, err
 	}
-	if err := t.removeOlder(v, files); err != nil {
+	if err := t.removeOlder(ctx, v, len(files)); err != nil {
 		return v, false, err
 	}
 	now := final.Event.At
@@ -86,7 +86,12 @@ func (t tx) reserve(ctx context.Context, v registry.PackageVersion, final regist
 
 // removeOlder removes the files of a version that do not count: a newer one has the same
 // path. Somebody may have downloaded those of an open version, so their dates are kept.
-func (t tx) removeOlder(v registry.PackageVersion, files []registry.VersionFile) error {
+func (t tx) removeOlder(ctx context.Context, v registry.PackageVersion, counting int) error {
+	var all int
+	err := t.Row(ctx, `SELECT COUNT(*) FROM package_files WHERE package_id = $1 AND status <> 'pending_destruction'`, v.ID).Scan(&all)
+	if err != nil || all == counting {
+		return sqldb.Classify(err)
+	}
 	const older = `package_id = $1 AND status = 'default' AND EXISTS (SELECT 1 FROM package_files n
 		WHERE n.package_id = package_files.package_id AND n.file_name = package_files.file_name AND n.id > package_files.id AND n.status = 'default')`
 	n, err := t.Count(`UPDATE package_files SET status = 'pending_destruction' WHERE `+older, v.ID)

@@ -58,11 +58,11 @@ func (r *Registry) admit(ctx context.Context, a access.Actor, project string, ra
 }
 
 // admitNumber refuses a large body for a version that does not take it, and judges the
-// condition of a file in a draft; of small bodies AddFile does this, without a query more.
+// condition of a file in a draft. AddFile does both for small bodies, without a query more.
 // It reports whether nothing is left to check.
 func (r *Registry) admitNumber(ctx context.Context, t *ticket) (settled bool, err error) {
 	large := t.Length < 0 || t.Length > r.InlineMax
-	if !large && (t.into == IntoOpen || t.If == nil) {
+	if !large && (t.into != IntoEither || t.If == nil) {
 		return t.into == IntoDraft, nil
 	}
 	n, err := r.Records.FindNumber(ctx, t.ProjectID, t.Coordinates)

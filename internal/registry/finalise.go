@@ -45,11 +45,16 @@ func (r *Registry) FinaliseVersion(ctx context.Context, a access.Actor, project 
 	if err != nil {
 		return v, false, err
 	}
-	final, isNew, err := r.Records.FinaliseVersion(ctx, p.ProjectID, c.Name, c.Version, r.judgeOf(a, p, o))
+	judge := r.judgeOf(a, p, o)
+	v.PackageVersion, isNew, err = r.Records.FinaliseVersion(ctx, p.ProjectID, c.Name, c.Version, func(k PackageVersion, files []VersionFile) (Final, error) {
+		v.Files = files
+		return judge(k, files)
+	})
 	if err != nil {
 		return v, false, noVersion(err, c.Name, c.Version)
 	}
-	v, err = r.changed(ctx, p, final)
+	v.ProjectPath = p.FullPath
+	v.Channels, err = r.channelsOf(ctx, v.PackageVersion)
 	return v, isNew, err
 }
 

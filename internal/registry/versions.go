@@ -115,9 +115,14 @@ func (r *Registry) whole(ctx context.Context, p Project, v WholeVersion) (WholeV
 		return v, err
 	}
 	v.Files = files
-	channels, err := r.Records.ListChannels(ctx, v.ProjectID, v.Name)
-	v.Channels = leadingTo(v.Version, channels)
+	v.Channels, err = r.channelsOf(ctx, v.PackageVersion)
 	return v, err
+}
+
+// channelsOf is the names of the channels that lead to a version.
+func (r *Registry) channelsOf(ctx context.Context, v PackageVersion) ([]string, error) {
+	channels, err := r.Records.ListChannels(ctx, v.ProjectID, v.Name)
+	return leadingTo(v.Version, channels), err
 }
 
 // NameVersions are versions of one name, the highest first, and its channels.
