@@ -128,7 +128,7 @@ func TestDocumentsLinkToWhatThereIs(t *testing.T) {
 
 func documents(t *testing.T) (paths []string) {
 	t.Helper()
-	for _, pattern := range []string{"../*.md", "../docs/*.md", "../docs/design/*.md", "../examples/*/*.md", "../findings/*.md"} {
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../docs/design/*.md", "../examples/*.md", "../examples/*/*.md", "../findings/*.md"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
