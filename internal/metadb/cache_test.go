@@ -12,6 +12,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/releases"
 	"granary/internal/sqldb"
 	"granary/internal/versions"
 )
@@ -209,6 +210,9 @@ func TestNothingOldAtCommit(t *testing.T) {
 			return err
 		}
 	}
+	judge := func(registry.PackageVersion, []registry.VersionFile) (registry.Final, error) {
+		return registry.Final{Status: registry.StatusDefault, Event: audit.Event{At: time.Now()}}, nil
+	}
 	for _, step := range []struct {
 		name   string
 		write  func() error
@@ -219,15 +223,21 @@ func TestNothingOldAtCommit(t *testing.T) {
 		{"a file again", put("1.0.0", registry.IntoOpen, []byte("22")), 2, "1.0.0"},
 		{"a draft", put("1.1.0", registry.IntoDraft, []byte("1")), 2, "1.0.0"},
 		{"a finalise", func() error {
-			_, _, err := db.FinaliseVersion(t.Context(), p.ID, "tool", "1.1.0", func(registry.PackageVersion, []registry.VersionFile) (registry.Final, error) {
-				return registry.Final{Status: registry.StatusDefault, Event: audit.Event{At: time.Now()}}, nil
-			})
+			_, _, err := db.FinaliseVersion(t.Context(), p.ID, "tool", "1.1.0", judge)
 			return err
 		}, 2, "1.1.0"},
+		{"a draft of a release", put("1.2.0", registry.IntoDraft, []byte("1")), 2, "1.1.0"},
+		{"a release", func() error {
+			finals := &registry.Finals{Versions: []registry.Version{"1.2.0"}, Judge: judge}
+			e := releases.Release{ProjectID: p.ID, Tag: "1.2.0"}
+			e.Author.ID = p.CreatorID
+			_, err := db.InsertRelease(t.Context(), e, finals, roomy(), audit.Event{})
+			return err
+		}, 2, "1.2.0"},
 		{"a delete", func() error {
 			return db.RemovePackage(t.Context(), registry.Removed{ProjectID: p.ID, PackageID: made.PackageID, Now: time.Now()},
 				func(registry.Package) (audit.Event, error) { return audit.Event{}, nil })
-		}, 2, "1.0.0"},
+		}, 2, "1.1.0"},
 	} {
 		file()
 		latest()

@@ -174,10 +174,10 @@ const (
 
 // InsertRelease implements releases.Store.
 func (db *DB) InsertRelease(ctx context.Context, e releases.Release, with releases.Alongside, most fault.Limit, done audit.Event) (releases.Release, error) {
-	changed := false
+	var release func()
 	defer func() {
-		if changed {
-			db.forgetVersions()
+		if release != nil {
+			release()
 			db.walks.drop(e.ProjectID)
 		}
 	}()
@@ -201,8 +201,12 @@ func (db *DB) InsertRelease(ctx context.Context, e releases.Release, with releas
 		if err := t.record(ctx, done.To("Release", id, e.Tag)); err != nil {
 			return e, err
 		}
-		if changed, err = t.releaseWith(ctx, e.ProjectID, with); err != nil {
+		changed, err := t.releaseWith(ctx, e.ProjectID, with)
+		if err != nil {
 			return e, err
+		}
+		if changed && release == nil { // no file of a draft is cached
+			release = db.holdChoices()
 		}
 		return findRelease(ctx, t, e.ProjectID, e.Tag)
 	})
