@@ -81,3 +81,24 @@ func (s *server) jobOf(p, header string) (at, token string) {
 	made := s.do("POST", strings.TrimSuffix(jobs, "/"), nil, header).must(s.t, 201)
 	return jobs + id(made), "JOB-TOKEN: " + made["token"].(string)
 }
+
+// TestFinalisersOfPlainPublishes: who may not make a version final cannot publish an open
+// one either, by any setting of drafts, nor add to one: else the rule would be a detour.
+func TestFinalisersOfPlainPublishes(t *testing.T) {
+	s := newServer(t)
+	for _, mode := range []string{"on_request", "always", "release", "job"} {
+		p := s.project("app-"+strings.ReplaceAll(mode, "_", "-"), "private")
+		s.root("PUT", generic(p, "open/1.0.0/f"), "x").must(t, 201)
+		s.root("POST", v4+"/projects/"+p+"/releases", given{"tag_name": "v2.0.0"}).must(t, 201)
+		s.setting(p, given{"generic_package_drafts": mode, "generic_package_finalisers": "people"})
+		_, job := s.jobIn(p)
+		s.putBy(job, p, "app/1.0.0/f")
+		s.putBy(job, p, "app/2.0.0/f") // its release is there
+		if got := s.state(p, "app/1.0.0") + s.state(p, "app/2.0.0"); got != "dd" {
+			t.Errorf("%s: a job published %s", mode, got)
+		}
+		s.do("PUT", generic(p, "open/1.0.0/f"), strings.NewReader("other"), job).status(t, 409)
+		s.do("POST", generic(p, "app/1.0.0"), nil, job).status(t, 403)
+		s.root("POST", generic(p, "app/1.0.0"), nil).must(t, 201)
+	}
+}

@@ -41,8 +41,10 @@ func (s *server) settleDrafts() {
 }
 
 // TestJobEndSettlesItsDrafts: success makes those final that are the job's alone, another end
-// discards them; everything else stays as it is.
+// discards them; everything else stays as it is, and the answer names what others have put
+// files into, too. A draft that was asked for waits for a POST.
 func TestJobEndSettlesItsDrafts(t *testing.T) {
+	const shared = "others have put files into it, too; POST makes it final"
 	for end, want := range map[string]string{
 		"success": "own 1.0.0 final, own 1.0.1 final", "failed": "own 1.0.0 discarded, own 1.0.1 discarded", "canceled": "own 1.0.0 discarded, own 1.0.1 discarded",
 	} {
@@ -56,7 +58,8 @@ func TestJobEndSettlesItsDrafts(t *testing.T) {
 			person := "PRIVATE-TOKEN: " + rootToken
 			s.putBy(first, p, "own/1.0.0/f")
 			s.putBy(first, p, "own/1.0.0/g")
-			s.putBy(first, p, "own/1.0.1/f?status=draft")
+			s.putBy(first, p, "own/1.0.1/f")
+			s.putBy(first, p, "asked/1.0.0/f?status=draft")
 			s.putBy(first, p, "two/1.0.0/f")
 			s.putBy(second, p, "two/1.0.0/g")
 			s.putBy(first, p, "two/1.0.0/h")
@@ -67,6 +70,9 @@ func TestJobEndSettlesItsDrafts(t *testing.T) {
 			s.putBy(second, p, "other/1.0.0/f")
 			s.putBy(first, p, "open/1.0.0/g")
 			before := s.newest()
+			for _, name := range []string{"two", "late", "early"} {
+				want += ", " + name + " 1.0.0 draft " + shared
+			}
 			if got := draftsIn(t, s.root("PUT", at, given{"status": end}).must(t, 200)); got != want {
 				t.Errorf("drafts %q, want %q", got, want)
 			}
@@ -79,10 +85,10 @@ func TestJobEndSettlesItsDrafts(t *testing.T) {
 				t.Errorf("events %q, want %q", got, want)
 			}
 			var got string
-			for _, version := range []string{"own/1.0.0", "own/1.0.1", "two/1.0.0", "late/1.0.0", "early/1.0.0", "other/1.0.0", "open/1.0.0"} {
+			for _, version := range []string{"own/1.0.0", "own/1.0.1", "two/1.0.0", "late/1.0.0", "early/1.0.0", "other/1.0.0", "asked/1.0.0", "open/1.0.0"} {
 				got += s.state(p, version)
 			}
-			if want := map[bool]string{true: "ff", false: "--"}[end == "success"] + "ddddo"; got != want {
+			if want := map[bool]string{true: "ff", false: "--"}[end == "success"] + "dddddo"; got != want {
 				t.Errorf("states %s, want %s", got, want)
 			}
 			if got := draftsIn(t, s.root("PUT", at, given{"status": end}).must(t, 200)); got != "" {
@@ -169,8 +175,8 @@ func TestUpkeepSettlesLeftDrafts(t *testing.T) {
 	}
 }
 
-// TestJobEndElsewhere: drafts in another project are settled there, by its setting, and by who
-// may do so; a project that the caller cannot see is not named.
+// TestJobEndElsewhere: drafts in another project are settled there, by its setting; those of
+// a project where the caller may not publish are not named, and the upkeep settles them.
 func TestJobEndElsewhere(t *testing.T) {
 	s := newServer(t)
 	p, there, hidden := s.project("app", "private"), s.project("there", "private"), s.project("hidden", "private")
@@ -190,15 +196,15 @@ func TestJobEndElsewhere(t *testing.T) {
 	s.putBy(job, there, "app/1.0.0/f")
 	s.putBy(job, hidden, "app/1.0.0/f")
 	ended := s.as(otherToken, "PUT", v4+"/projects/"+p+"/jobs/"+id, given{"status": "success"}).must(t, 200)
-	if got, want := draftsIn(t, ended), "app 1.0.0 draft you may not publish to the project"; got != want {
-		t.Errorf("drafts %q, want %q", got, want)
+	if got := draftsIn(t, ended); got != "" {
+		t.Errorf("drafts %q", got)
 	}
 	if got := s.state(p, "app/1.0.0") + s.state(there, "app/1.0.0") + s.state(hidden, "app/1.0.0"); got != "ddd" {
 		t.Errorf("states %s", got)
 	}
 	s.settleDrafts() // as the job, which may
-	if got := s.state(p, "app/1.0.0") + s.state(there, "app/1.0.0") + s.state(hidden, "app/1.0.0"); got != "ddf" {
-		t.Errorf("after the upkeep: states %s, want the unnamed one final", got)
+	if got := s.state(p, "app/1.0.0") + s.state(there, "app/1.0.0") + s.state(hidden, "app/1.0.0"); got != "dff" {
+		t.Errorf("after the upkeep: states %s, want those final that were not named", got)
 	}
 }
 

@@ -212,6 +212,11 @@ func TestBadFinalise(t *testing.T) {
 		"no file":            {"5.0.0", "", "", 422, "422 Unprocessable Entity - app 5.0.0 has no file"},
 		"another manifest":   {"1.0.0", "json", `{"manifest_sha256":"` + zeros + `"}`, 409, "409 Conflict - app 1.0.0 is not what was expected: its manifest is "},
 		"no manifest":        {"1.0.0", "json", `{"manifest_sha256":"x"}`, 400, "manifest_sha256 is invalid, want 64 hexadecimal digits"},
+		"an empty manifest":  {"1.0.0", "application/x-www-form-urlencoded", "manifest_sha256=", 400, "manifest_sha256 is invalid"},
+		"a null manifest":    {"1.0.0", "json", `{"manifest_sha256":null}`, 400, "manifest_sha256 is invalid"},
+		"a misspelt one":     {"1.0.0", "application/x-www-form-urlencoded", "manifest_sha25=" + zeros, 400, "a listing needs Content-Type: text/plain"},
+		"another name":       {"1.0.0", "json", `{"manifest":null}`, 400, "there is a parameter that is none of manifest_sha256, status"},
+		"a listing as form":  {"1.0.0", "application/x-www-form-urlencoded", listing, 400, "a listing needs Content-Type: text/plain"},
 		"a bad status":       {"1.0.0", "json", `{"status":"draft"}`, 400, "status does not have a valid value"},
 		"missing":            {"1.0.0", "text/plain", listing + line("c", "c"), 409, `"missing":["c"],"extra":[],"differs":[]`},
 		"extra":              {"1.0.0", "text/plain", line("a", "a"), 409, `"missing":[],"extra":["b"],"differs":[]`},
@@ -252,4 +257,38 @@ func many(n int) string {
 		fmt.Fprintf(&text, "%064x  file-%d\n", i, i)
 	}
 	return text.String()
+}
+
+// TestEmptyStatusDeletesNothing: an empty variable in a script must not turn the discard of
+// a draft into the deletion of the version.
+func TestEmptyStatusDeletesNothing(t *testing.T) {
+	s := newServer(t)
+	p := s.projectID(s.project("tool", "private"))
+	s.versionsIn(p, "app", "1.0.0")
+	for _, query := range []string{"?status=", "?status", "?status=draft&status=", "?status=default"} {
+		s.root("DELETE", generic(p, "app/1.0.0"+query), nil).status(t, 400)
+	}
+	s.root("PUT", generic(p, "app/2.0.0/f?status=draft&status=hidden"), "x").status(t, 400)
+	s.root("GET", generic(p, "app/1.0.0"), nil).must(t, 200)
+	s.root("GET", generic(p, "app/2.0.0"), nil).status(t, 404)
+}
+
+// TestFinalIsNew: lists by time show a version from when others can see it.
+func TestFinalIsNew(t *testing.T) {
+	s := newServer(t)
+	p := s.projectID(s.project("tool", "private"))
+	s.root("PUT", generic(p, "app/1.0.0/f"+drafted), "x").is(t, 201, created)
+	s.root("PUT", generic(p, "app/2.0.0/f"), "x").is(t, 201, created)
+	v := s.root("POST", generic(p, "app/1.0.0"), nil).must(t, 201)
+	if v["created_at"] != v["final_at"] {
+		t.Errorf("created at %v, final at %v", v["created_at"], v["final_at"])
+	}
+	if got := s.root("GET", v4+"/projects/"+p+"/packages?order_by=created_at&sort=desc", nil).column(t, "version"); got != "1.0.0,2.0.0" && got != "1.0.0 2.0.0" {
+		t.Errorf("the newest are %s", got)
+	}
+	open := s.root("POST", generic(p, "app/2.0.0"), nil).must(t, 201)
+	if open["created_at"] == open["final_at"] {
+		t.Errorf("an open version is created at %v, when others saw it", open["created_at"])
+	}
+	s.root("POST", generic(p, "app/2.0.0"), map[string]any{"status": "hidden"}).is(t, 409, `{"message":"409 Conflict - app 2.0.0 is final, and default; PATCH changes its status"}`)
 }

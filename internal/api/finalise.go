@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"iter"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 
 	"granary/internal/fault"
 	"granary/internal/proof"
@@ -60,16 +63,35 @@ func (c *call) finaliseOptions() (o registry.FinaliseOptions, err error) {
 		return o, err
 	}
 	p := c.params
-	o.Hidden = p.choice("status", "default", "hidden") == "hidden"
-	if text := p.str("manifest_sha256"); text != "" {
-		digest, err := registry.ParseDigest(text)
+	if status := registry.Status(p.choice("status", "default", "hidden")); status != "" {
+		o.Status = &status
+	}
+	_, sent := p.values["manifest_sha256"]
+	if sent || p.null["manifest_sha256"] {
+		digest, err := registry.ParseDigest(p.str("manifest_sha256"))
 		if err != nil {
 			p.fail("manifest_sha256 is invalid, want 64 hexadecimal digits")
 		}
 		o.Manifest = &digest
 	}
+	c.checkNames()
 	o.Bad = p.err()
 	return o, nil
+}
+
+// checkNames refuses parameters that nobody reads: one that is misspelt, or a listing
+// without its content type, would drop what the caller expects, and nothing undoes a
+// finalise.
+func (c *call) checkNames() {
+	known := []string{"manifest_sha256", "status", "sudo", "private_token", "job_token", "token", "access_token"}
+	for _, names := range []iter.Seq[string]{maps.Keys(c.params.values), maps.Keys(c.params.null)} {
+		for name := range names {
+			if !slices.Contains(known, name) {
+				c.params.fail("there is a parameter that is none of manifest_sha256, status; a listing needs Content-Type: text/plain")
+				return
+			}
+		}
+	}
 }
 
 func (c *call) readListing() ([]proof.File, error) {

@@ -64,6 +64,9 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 	}
 	c.listen()
 	p := c.params
+	if len(p.values["status"]) > 1 { // a draft, and not a draft
+		p.fail("status is there more than once")
+	}
 	switch status := registry.Status(p.choice("status", "default", "hidden", "draft")); status {
 	case "":
 	case registry.StatusDraft:
@@ -117,6 +120,9 @@ func getFile(c *call) error {
 // path in its storage, which release tools took for a link; here it is a link.
 func packageFileRow(c *call, f registry.File, at registry.Raw) wire.PackageFileRow {
 	path := strings.ReplaceAll(string(f.Name), "%2F", "/")
+	if f.Draft {
+		path += "?status=draft"
+	}
 	return wire.PackageFileRow{
 		ID: f.ID, PackageID: f.PackageID, ProjectID: f.ProjectID,
 		CreatedAt: wire.Time(f.CreatedAt), UpdatedAt: wire.Time(f.CreatedAt),

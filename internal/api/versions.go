@@ -107,6 +107,9 @@ func deletePackageVersion(c *call) error {
 		return err
 	}
 	draft := c.params.choice("status", "draft") != ""
+	if _, sent := c.params.values["status"]; sent && !draft { // an empty variable in a script
+		c.params.fail("status is empty, want draft, or no status to delete the published version")
+	}
 	if err := c.params.err(); err != nil {
 		return err
 	}

@@ -72,33 +72,39 @@ func (c *Client) Publish(ctx context.Context, u Upload) (Stored, error) {
 	if status(err, http.StatusBadRequest) || status(err, http.StatusPreconditionFailed) {
 		// The name may be taken by this very file, from an attempt whose answer was
 		// lost or from another publisher.
-		if same, sum := c.isThere(ctx, u, sent.sha256); same {
-			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1, Draft: u.Draft}, nil
+		if same, sum, drafted := c.isThere(ctx, u, sent.sha256); same {
+			return Stored{SHA256: sum, Confirmed: true, Theirs: attempts == 1, Draft: drafted}, nil
 		}
 	}
 	return stored, err
 }
 
-// isThere reports whether the server has this very file already. sum is the digest
-// of its bytes, "" if they were not read to the end.
-func (c *Client) isThere(ctx context.Context, u Upload, sum string) (bool, string) {
-	there, err := c.digest(ctx, u.Coordinates)
+// isThere reports whether the server has this very file already, and whether in the draft:
+// that may have become final meanwhile. sum is the digest of its bytes, "" if they were not
+// read to the end.
+func (c *Client) isThere(ctx context.Context, u Upload, sum string) (same bool, digest string, drafted bool) {
+	at := u.Coordinates
+	there, err := c.digest(ctx, at)
+	if at.Draft && KindOf(err) == NotFound {
+		at.Draft = false
+		there, err = c.digest(ctx, at)
+	}
 	if err != nil || there == "" {
-		return false, sum
+		return false, sum, false
 	}
 	if sum == "" {
 		file, err := u.Open()
 		if err != nil {
-			return false, sum
+			return false, sum, false
 		}
 		defer file.Close()
 		h := sha256.New()
 		if _, err := io.Copy(h, file); err != nil {
-			return false, sum
+			return false, sum, false
 		}
 		sum = hex.EncodeToString(h.Sum(nil))
 	}
-	return there == sum, sum
+	return there == sum, sum, at.Draft
 }
 
 // attempt is what one PUT came to.

@@ -194,6 +194,9 @@ func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, 
 		if err := t.keepDate(fileID); err != nil {
 			return err
 		}
+		if p.Status == registry.StatusDraft { // nobody was told of it
+			return t.record(ctx, done)
+		}
 		if err := t.tellRemoved(ctx, webhooks.FileDeleted, r, &f.File); err != nil {
 			return err
 		}

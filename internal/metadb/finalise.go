@@ -57,9 +57,13 @@ func (t tx) finalise(ctx context.Context, v registry.PackageVersion, judge regis
 		return v, false, err
 	}
 	now := final.Event.At
+	if v.Status == registry.StatusDraft { // lists by time show when others can see it
+		v.CreatedAt = now
+	}
 	v.Status, v.FinalAt, v.Manifest, v.UpdatedAt, v.DraftStatus = final.Status, &now, &final.Manifest, now, ""
-	err = t.Exec(`UPDATE packages SET status = $1, final_at = $2, manifest = $3, updated_at = $2, draft_status = NULL, draft_job_id = NULL WHERE id = $4`,
-		string(v.Status), sqldb.Micros(now), final.Manifest[:], v.ID)
+	err = t.Exec(`UPDATE packages SET status = $1, created_at = $2, final_at = $3, manifest = $4, updated_at = $3,
+			draft_status = NULL, draft_job_id = NULL, draft_shared = NULL WHERE id = $5`,
+		string(v.Status), sqldb.Micros(v.CreatedAt), sqldb.Micros(now), final.Manifest[:], v.ID)
 	if err != nil {
 		return v, false, err
 	}

@@ -14,7 +14,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at, k.final_at, k.draft_job_id`
+const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at, k.final_at, k.draft_job_id, k.draft_shared`
 
 // countLimit is how many rows are counted if there is no counter, and how many packages
 // of matching names are sorted; more are filtered in the order of an index.
@@ -30,19 +30,19 @@ func scanPackage(row sqldb.Scanner) (registry.Package, error) {
 type packageScan struct {
 	p                   registry.Package
 	creator, downloaded sql.NullInt64
-	final, job          sql.NullInt64
+	final, job, shared  sql.NullInt64
 	created, updated    int64
 }
 
 func (s *packageScan) into() []any {
-	return []any{&s.p.ID, &s.p.ProjectID, &s.p.Name, &s.p.Version, &s.p.Status, &s.creator, &s.created, &s.updated, &s.downloaded, &s.final, &s.job}
+	return []any{&s.p.ID, &s.p.ProjectID, &s.p.Name, &s.p.Version, &s.p.Status, &s.creator, &s.created, &s.updated, &s.downloaded, &s.final, &s.job, &s.shared}
 }
 
 func (s *packageScan) scanned() registry.Package {
 	p := s.p
 	p.CreatorID, p.CreatedAt, p.UpdatedAt = s.creator.Int64, sqldb.Moment(s.created), sqldb.Moment(s.updated)
 	p.LastDownloadedAt, p.FinalAt = sqldb.OptionalMoment(s.downloaded), sqldb.OptionalMoment(s.final)
-	p.JobID = s.job.Int64
+	p.JobID, p.JobShared = s.job.Int64, s.shared.Int64 == 1
 	return p
 }
 

@@ -57,7 +57,8 @@ const (
 	packageUpserted = ` ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
 		DO UPDATE SET updated_at = excluded.updated_at, status = CASE WHEN :restatus = 1 AND k.status <> 'draft' THEN :anew ELSE k.status END,
 			draft_status = COALESCE(excluded.draft_status, k.draft_status),
-			draft_job_id = CASE WHEN k.draft_job_id = excluded.draft_job_id THEN k.draft_job_id END
+			draft_job_id = COALESCE(excluded.draft_job_id, k.draft_job_id),
+			draft_shared = CASE WHEN k.draft_shared = 1 OR k.draft_job_id IS DISTINCT FROM excluded.draft_job_id THEN 1 END
 		WHERE k.final_at IS NULL AND (:into = 2 OR (k.status = 'draft') = (:into = 1))
 		RETURNING id, created_at = :now AS is_new, status = 'draft' AS is_draft, ` + hasHook + ` AS hooked`
 	hasHook = `EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = :project AND h.package_events = 1)`

@@ -23,11 +23,13 @@ const (
 // draftMode is the mode of a project.
 func (r *Registry) draftMode(p Project) DraftMode { return cmp.Or(p.Drafts, r.Drafts, DraftsOnRequest) }
 
-// chooseInto decides which version takes the file of a ticket.
+// chooseInto decides which version takes the file of a ticket. An actor that may not make
+// a version final cannot publish an open one either: what it sends goes into a draft.
 func (r *Registry) chooseInto(ctx context.Context, a access.Actor, t *ticket) error {
 	mode := r.draftMode(t.Project)
+	t.into, t.unreleased = IntoOpen, ReleaseTags{}
 	switch {
-	case t.Draft:
+	case t.Draft, r.Rules.Check(a, t.Standing, access.FinalisePackage) != access.Allowed:
 		t.into = IntoDraft
 	case mode == DraftsAlways, mode == DraftsAtJobEnd && a.Kind == access.Job:
 		t.into = IntoEither

@@ -24,7 +24,7 @@ type Judge func(v PackageVersion, files []VersionFile) (Final, error)
 type FinaliseOptions struct {
 	Manifest *Digest      // of the content; nil for any
 	Files    []proof.File // the content; nil for any
-	Hidden   bool         // installable by its exact version, and in no list
+	Status   *Status      // StatusDefault or StatusHidden; nil keeps it
 	Bad      error        // what is wrong with the options, reported together with wrong names; nil for nothing
 }
 
@@ -85,8 +85,11 @@ func (r *Registry) judgeOf(a access.Actor, p Project, o FinaliseOptions) Judge {
 		if v.Status == StatusDraft {
 			final.Status = v.DraftStatus
 		}
-		if o.Hidden {
-			final.Status = StatusHidden
+		if o.Status != nil {
+			final.Status = *o.Status
+		}
+		if v.FinalAt != nil && final.Status != v.Status {
+			return final, conflict(v.words() + " is final, and " + string(v.Status) + "; PATCH changes its status")
 		}
 		now := r.Now()
 		final.Event = audit.New(a, audit.PackageFinalised, now, p.entity()).To("Package", v.ID, v.title()).

@@ -13,11 +13,10 @@ import (
 // whether that is allowed, if they took long, stores them, and records them: AddFile
 // decides for good what the ticket was admitted with.
 func (r *Registry) finish(ctx context.Context, a access.Actor, t ticket, received *blob.Received) (File, error) {
-	a, p, err := r.again(ctx, t.Sender, t.at, a, t.Project, func(a access.Actor) (Project, error) { return r.askAgain(ctx, a, t, received.Size) })
+	a, err := r.again(ctx, t.Sender, t.at, a, func(a access.Actor) error { return r.askAgain(ctx, a, &t, received.Size) })
 	if err != nil {
 		return File{}, err
 	}
-	t.Project = p
 	if t.known != nil {
 		if received.Digest != t.known.Digest {
 			return File{}, t.known.other
@@ -49,24 +48,32 @@ func (r *Registry) repeat(ctx context.Context, a access.Actor, t ticket, f File,
 	return r.finish(ctx, a, t, received)
 }
 
-// askAgain asks what a rule or a role may have changed since the ticket was made.
-func (r *Registry) askAgain(ctx context.Context, a access.Actor, t ticket, size int64) (Project, error) {
+// askAgain asks what a rule, a role or a setting may have changed since the ticket was
+// made.
+func (r *Registry) askAgain(ctx context.Context, a access.Actor, t *ticket, size int64) error {
 	p, err := r.enter(ctx, a, t.ref, access.PublishPackage, genericDoor())
 	if err == nil {
 		err = checkProtection(p, a, t.Name)
 	}
-	if limit := r.limit(p); err == nil && limit > 0 && size > limit {
-		err = tooLarge(size, limit)
+	if err != nil {
+		return err
 	}
-	return p, err
+	if limit := r.limit(p); limit > 0 && size > limit {
+		return tooLarge(size, limit)
+	}
+	t.Project = p
+	return r.chooseInto(ctx, a, t)
 }
 
 func (r *Registry) publication(a access.Actor, t ticket, received *blob.Received) Publication {
 	now := r.Now()
 	add := Publication{
 		ProjectID: t.ProjectID, Coordinates: t.Coordinates, Size: received.Size, Digest: received.Digest, CRC32: &received.CRC32, Small: received.Small,
-		Status: t.Status, Into: t.into, Unreleased: t.unreleased, CreatorID: a.UserID, PipelineID: a.JobPipelineID, JobID: a.JobID,
+		Status: t.Status, Into: t.into, Unreleased: t.unreleased, CreatorID: a.UserID, PipelineID: a.JobPipelineID,
 		NoDuplicate: !t.Duplicates.Permits(t.Coordinates), If: t.If, Now: now, Event: audit.New(a, audit.PackagePublished, now, t.entity()),
+	}
+	if !t.Draft { // who asks for a draft makes it final, too: the end of the job does not
+		add.JobID = a.JobID
 	}
 	if t.known != nil {
 		add.Restored, add.Event.Name = &t.known.File, audit.PackageFileRestored

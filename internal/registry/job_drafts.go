@@ -33,20 +33,24 @@ const (
 // JobDraftsMost is how many drafts the end of a job settles; the upkeep settles the rest.
 const JobDraftsMost = 100
 
-// errNotOfJob ends the look at a draft into which others have put files, too.
-var errNotOfJob = errors.New("the draft is not the job's alone")
+// errNotOfJob ends the look at a draft that another job has put files into since.
+var errNotOfJob = errors.New("the draft is another job's")
 
-// EndJobDrafts makes the drafts final into which the job alone has put files, or discards
-// them if it failed, in projects whose setting of drafts is DraftsAtJobEnd. It asks as the
-// actor that ends the job; drafts of projects that it cannot see are left to the upkeep.
+// errShared is why a draft stays into which others have put files, too.
+func errShared() error { return conflict("others have put files into it, too; POST makes it final") }
+
+// EndJobDrafts makes the drafts final into which the job alone has put files, without asking
+// for a draft, or discards them if it failed, in projects whose setting of drafts is
+// DraftsAtJobEnd. It asks as the actor that ends the job; drafts of projects where it may
+// not publish are left to the upkeep.
 // What cannot become final, or be discarded, stays a draft. No other draft is the job's
 // afterwards: a setting that is changed later does not make it final.
 func (r *Registry) EndJobDrafts(ctx context.Context, a access.Actor, jobID int64, success bool) ([]JobDraft, error) {
 	return r.endJobDrafts(ctx, a, jobID, success, func(Package) error { return nil })
 }
 
-// endJobDrafts is EndJobDrafts that calls unseen with the drafts of projects that the
-// actor cannot see.
+// endJobDrafts is EndJobDrafts that calls unseen with the drafts of projects where the
+// actor may not publish: it must not know of them.
 func (r *Registry) endJobDrafts(ctx context.Context, a access.Actor, jobID int64, success bool, unseen func(Package) error) (done []JobDraft, err error) {
 	found, err := r.Records.DraftsOfJob(ctx, jobID, JobDraftsMost)
 	if err != nil {
@@ -54,7 +58,7 @@ func (r *Registry) endJobDrafts(ctx context.Context, a access.Actor, jobID int64
 	}
 	for _, k := range found {
 		p, err := r.Records.FindPackageProject(ctx, strconv.FormatInt(k.ProjectID, 10), a)
-		if fault.Is(err, fault.NotFound) || err == nil && !r.Rules.CanSee(a, p.Standing) {
+		if fault.Is(err, fault.NotFound) || err == nil && r.Rules.Check(a, p.Standing, access.PublishPackage) != access.Allowed {
 			if err := unseen(k); err != nil {
 				return done, err
 			}
@@ -103,6 +107,9 @@ func (r *Registry) finaliseForJob(ctx context.Context, a access.Actor, p Project
 		if v.Status != StatusDraft || v.JobID != k.JobID {
 			return Final{}, errNotOfJob
 		}
+		if v.JobShared {
+			return Final{}, errShared()
+		}
 		if err := r.maySettle(a, p, k.Name, access.FinalisePackage); err != nil {
 			return Final{}, err
 		}
@@ -116,6 +123,9 @@ func (r *Registry) discardForJob(ctx context.Context, a access.Actor, p Project,
 	return r.Records.DiscardDraft(ctx, p.ProjectID, k.Name, k.Version, now, func(v Package) (audit.Event, error) {
 		if v.JobID != k.JobID {
 			return audit.Event{}, errNotOfJob
+		}
+		if v.JobShared {
+			return audit.Event{}, errShared()
 		}
 		return audit.New(a, audit.DraftDiscarded, now, p.entity()).To("Package", v.ID, v.title()),
 			r.maySettle(a, p, k.Name, access.PublishPackage)

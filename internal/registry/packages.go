@@ -23,7 +23,8 @@ type Package struct {
 	UpdatedAt        time.Time
 	LastDownloadedAt *time.Time
 	FinalAt          *time.Time // nil: files may still be added
-	JobID            int64      // of a draft: the job that alone has put files into it; 0 for others
+	JobID            int64      // of a draft: the last job that has put files into it without asking for a draft; 0 for none
+	JobShared        bool       // others have put files into it, too
 	Pipeline         *Pipeline  // the last that published to it; nil for none
 
 	ProjectPath string // full; set by the deeds, like MayDelete

@@ -131,14 +131,13 @@ type Drafts interface {
 type Settling interface {
 	// HasRelease reports whether the project has a release of one of the tags.
 	HasRelease(ctx context.Context, projectID int64, tags ReleaseTags) (bool, error)
-	// DraftsOfJob returns up to limit drafts into which this job alone has put files, the
-	// oldest first.
+	// DraftsOfJob returns up to limit drafts of which this job is JobID, the oldest first.
 	DraftsOfJob(ctx context.Context, jobID int64, limit int) ([]Package, error)
 	// UntieDraft makes a draft, by its package's id, not this job's any more. It does
-	// nothing if the draft is not this job's alone.
+	// nothing if the draft is another's.
 	UntieDraft(ctx context.Context, packageID, jobID int64) error
 	// LeftJobs returns up to limit jobs, of projects that are there, that have ended with an
-	// outcome and have drafts yet into which they alone have put files.
+	// outcome and have drafts yet of which they are JobID.
 	LeftJobs(ctx context.Context, limit int) ([]LeftJob, error)
 }
 

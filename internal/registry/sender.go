@@ -14,17 +14,15 @@ type Sender interface {
 	Again(ctx context.Context) (access.Actor, error)
 }
 
-// again is the sender of a body that began at that time, and the project, both as they
-// are at its end. It checks nothing if the body was quick or s is nil.
-func (r *Registry) again(ctx context.Context, s Sender, began time.Time, a access.Actor, p Project,
-	allow func(access.Actor) (Project, error)) (access.Actor, Project, error) {
+// again is the sender of a body that began at that time, as it is at its end. It calls
+// allow with it. It checks nothing if the body was quick or s is nil.
+func (r *Registry) again(ctx context.Context, s Sender, began time.Time, a access.Actor, allow func(access.Actor) error) (access.Actor, error) {
 	if s == nil || r.Now().Sub(began) < cmp.Or(r.RecheckAfter, time.Second) {
-		return a, p, nil
+		return a, nil
 	}
 	a, err := s.Again(ctx)
-	if err != nil {
-		return a, p, err
+	if err == nil {
+		err = allow(a)
 	}
-	p, err = allow(a)
-	return a, p, err
+	return a, err
 }

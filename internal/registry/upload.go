@@ -49,8 +49,9 @@ func (r *Registry) Upload(ctx context.Context, a access.Actor, project string, s
 		return Upload{}, receiveFault(err, -1, r.limit(p))
 	}
 	defer func() { _ = received.Abort() }() // even if it fails, nothing is visible
-	a, p, err = r.again(ctx, s, began, a, p, func(a access.Actor) (Project, error) {
-		return r.enter(ctx, a, project, access.UploadFile, uploadDoor(false))
+	a, err = r.again(ctx, s, began, a, func(a access.Actor) (err error) {
+		p, err = r.enter(ctx, a, project, access.UploadFile, uploadDoor(false))
+		return err
 	})
 	if err != nil {
 		return Upload{}, err

@@ -1,6 +1,7 @@
 package recordstest
 
 import (
+	"slices"
 	"testing"
 
 	"granary/internal/audit"
@@ -13,7 +14,7 @@ import (
 func settling() []promise {
 	return []promise{
 		{"HasRelease", "is true if the project has a release of one of the tags", testHasRelease},
-		{"DraftsOfJob", "returns those into which the job alone has put files, oldest first", testDraftsOfJob},
+		{"DraftsOfJob", "returns those of the job, the oldest first, and whether they are its alone", testDraftsOfJob},
 		{"UntieDraft", "makes it not this job's any more", testUntieDraft},
 		{"LeftJobs", "returns jobs with an outcome that have drafts yet", testLeftJobs},
 	}
@@ -53,9 +54,17 @@ func testDraftsOfJob(t *testing.T, s *suite) {
 		want = append(want, s.draftBy(t, p.ID, name, "1", j.ID).PackageID)
 		s.draftBy(t, p.ID, name, "1", j.ID)
 	}
-	for name, by := range map[string][]int64{"then another job": {j.ID, other.ID}, "then nobody's": {j.ID, 0}, "first another's": {other.ID, j.ID}, "in between": {j.ID, 0, j.ID}} {
+	for name, by := range map[string][]int64{"then another job": {j.ID, other.ID}, "first nobody's": {0, other.ID}} {
 		for _, job := range by {
 			s.draftBy(t, p.ID, name, "1", job)
+		}
+	}
+	var shared []int64
+	for i, by := range [][]int64{{j.ID, 0}, {0, j.ID}, {other.ID, j.ID}, {j.ID, other.ID, j.ID}} {
+		for n, job := range by {
+			if f := s.draftBy(t, p.ID, "shared"+id(int64(i)), "1", job); n == 0 {
+				shared = append(shared, f.PackageID)
+			}
 		}
 	}
 	pub := publication(p.ID, "open", "1", "f")
@@ -70,7 +79,10 @@ func testDraftsOfJob(t *testing.T, s *suite) {
 
 	found, err := s.DraftsOfJob(t.Context(), j.ID, 10)
 	must(t, 0, err)
-	wantSame(t, "drafts", idsOf(found, func(k registry.Package) int64 { return k.ID }), want)
+	wantSame(t, "drafts", idsOf(found, func(k registry.Package) int64 { return k.ID }), append(slices.Clone(want), shared...))
+	for _, k := range found {
+		wantSame(t, "others have put files into "+string(k.Name), k.JobShared, slices.Contains(shared, k.ID))
+	}
 	wantSame(t, "the job of one", found[0].JobID, j.ID)
 	found, err = s.DraftsOfJob(t.Context(), j.ID, 1)
 	wantSame(t, "limited", idsOf(must(t, found, err), func(k registry.Package) int64 { return k.ID }), want[:1])

@@ -3,10 +3,11 @@
 -- granary: exclusive
 -- An older node would publish into drafts and final versions, and under reserved numbers.
 
--- A draft is a package of status 'draft'. draft_job_id is the job that alone has put
--- files into it; NULL if others have, too. draft_status is the status that publishers want
+-- A draft is a package of status 'draft'. draft_job_id is the last job that has put
+-- files into it without asking for a draft; draft_shared is 1 if others have, too. draft_status is the status that publishers want
 -- it to have when it is final; NULL: default.
 ALTER TABLE packages ADD COLUMN draft_job_id BIGINT;
+ALTER TABLE packages ADD COLUMN draft_shared BIGINT;
 ALTER TABLE packages ADD COLUMN draft_status TEXT COLLATE "C";
 CREATE INDEX packages_drafts ON packages (updated_at) WHERE status = 'draft';
 CREATE INDEX packages_drafts_of_version ON packages (project_id, version) WHERE status = 'draft';
