@@ -7,7 +7,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// The queries of a job's drafts. Their conditions are those of their index.
+// The queries of a job's drafts. Drafts have an index by their job.
 const (
 	ofSomeJob   = `k.status = 'draft' AND k.draft_job_id IS NOT NULL`
 	draftsOfJob = `SELECT ` + packageColumns + ` FROM packages k WHERE ` + ofSomeJob + ` AND k.draft_job_id = $1 ORDER BY k.id LIMIT $2`

@@ -11,7 +11,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-// numberReserved is what the trigger packages_reserved raises.
+// numberReserved is what a trigger of packages raises.
 const numberReserved = "the number of a version is reserved"
 
 // FindNumber implements registry.Drafts.

@@ -13,8 +13,9 @@ import (
 
 var errTooManyFiles = errors.New("the drafts of a release have too many files")
 
-// draftsOfVersions takes a project, two versions and a limit.
-const draftsOfVersions = `SELECT name, version FROM packages WHERE project_id = $1 AND version IN ($2, $3) AND status = 'draft' ORDER BY id LIMIT $4`
+// draftsOfVersions takes a project, two versions and a limit. It names the status twice, so
+// that SQLite uses the partial index by status.
+const draftsOfVersions = `SELECT name, version FROM packages WHERE project_id = $1 AND version IN ($2, $3) AND status = 'draft' AND status <> 'default' ORDER BY id LIMIT $4`
 
 // releaseWith does what is alongside a release. It reports whether a version became final.
 // The transaction holds the turn, so that no publish makes a draft of the release's versions

@@ -3,15 +3,13 @@
 -- granary: exclusive
 -- An older node would publish into drafts and final versions, and under reserved numbers.
 
--- A draft is a package of status 'draft'. draft_job_id is the last job that has put
--- files into it without asking for a draft; draft_shared is 1 if others have, too. draft_status is the status that publishers want
--- it to have when it is final; NULL: default.
+-- A draft is a package of status 'draft'. draft_job_id is the last job that has put files
+-- into it without asking for a draft; draft_shared is 1 if others have, too. draft_status is
+-- the status that publishers want it to have when it is final; NULL: default.
 ALTER TABLE packages ADD COLUMN draft_job_id INTEGER;
 ALTER TABLE packages ADD COLUMN draft_shared INTEGER;
 ALTER TABLE packages ADD COLUMN draft_status TEXT;
-CREATE INDEX packages_drafts ON packages (updated_at) WHERE status = 'draft';
-CREATE INDEX packages_drafts_of_version ON packages (project_id, version) WHERE status = 'draft';
-CREATE INDEX packages_drafts_of_job ON packages (draft_job_id) WHERE status = 'draft' AND draft_job_id IS NOT NULL;
+CREATE INDEX packages_drafts ON packages (draft_job_id) WHERE status = 'draft'; -- one for all: each costs every publish
 
 ALTER TABLE projects ADD COLUMN drafts TEXT;
 ALTER TABLE projects ADD COLUMN finalisers TEXT;
