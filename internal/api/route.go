@@ -31,11 +31,11 @@ type way struct {
 type body int
 
 const (
-	parameters body = iota // in query and body; read before the deed, within limits
-	noBody                 // nothing but a query, which the deed reads if it needs it
-	fileBody               // one file as it is; the deed reads it as a stream
-	listingBody            // a listing of files as text/plain, or parameters; the deed reads both
-	formBody               // one file as multipart/form-data; the deed reads it as a stream
+	parameters  body = iota // in query and body; read before the deed, within limits
+	noBody                  // nothing but a query, which the deed reads if it needs it
+	fileBody                // one file as it is; the deed reads it as a stream
+	listingBody             // a listing of files as text/plain, or parameters; the deed reads both
+	formBody                // one file as multipart/form-data; the deed reads it as a stream
 )
 
 // order is the order of the checks, which decides which of several refusals a client
