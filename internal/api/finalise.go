@@ -53,12 +53,12 @@ func (c *call) finaliseOptions() (o registry.FinaliseOptions, err error) {
 		if o.Files, err = c.readListing(); err != nil {
 			return o, err
 		}
-		c.params = newParams()
-		c.params.values = c.r.URL.Query()
+		c.readQuery()
 	} else if c.params, err = readParams(c.r); err != nil {
 		return o, err
+	} else {
+		c.listen()
 	}
-	c.listen()
 	if err := c.sudo(); err != nil {
 		return o, err
 	}
@@ -124,9 +124,7 @@ func (c *call) wantsDraft() (bool, error) {
 	if c.r.URL.RawQuery == "" {
 		return false, nil
 	}
-	c.params = newParams()
-	c.params.values = c.r.URL.Query()
-	c.listen()
+	c.readQuery()
 	draft := c.params.str("status") == string(registry.StatusDraft)
 	return draft, c.params.err()
 }

@@ -58,11 +58,7 @@ func (c *call) publishOptions() (o registry.PublishOptions, wantRow bool, err er
 	if part := header(c.r.Header, "Content-Range"); part != "" { // RFC 9110 14.5: otherwise a part would become the whole file
 		return o, false, fault.New(fault.Refused, "Content-Range is not supported, send the whole file")
 	}
-	c.params = newParams()
-	if c.r.URL.RawQuery != "" {
-		c.params.values = c.r.URL.Query()
-	}
-	c.listen()
+	c.readQuery()
 	p := c.params
 	if len(p.values["status"]) > 1 { // a draft, and not a draft
 		p.fail("status is there more than once")

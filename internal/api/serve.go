@@ -86,6 +86,15 @@ func (c *call) mayAsk() error {
 	return c.checkPath()
 }
 
+// readQuery makes the query the parameters, for a deed that reads its own body or has none.
+func (c *call) readQuery() {
+	c.params = newParams()
+	if c.r.URL.RawQuery != "" {
+		c.params.values = c.r.URL.Query()
+	}
+	c.listen()
+}
+
 // listen passes the names of the parameters that are read to Server.asked.
 func (c *call) listen() {
 	if c.s.asked != nil {

@@ -55,9 +55,7 @@ const maxCursor = 300
 
 // versionCursor reads the parameter cursor, which the Link header of a page has.
 func (c *call) versionCursor() (*registry.VersionCursor, error) {
-	c.params = newParams()
-	c.params.values = c.r.URL.Query()
-	c.listen()
+	c.readQuery()
 	text := c.params.upTo(maxCursor).str("cursor")
 	if err := c.params.err(); err != nil || text == "" {
 		return nil, err

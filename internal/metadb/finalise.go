@@ -9,9 +9,6 @@ import (
 	"granary/internal/webhooks"
 )
 
-// finalisable are the statuses from which a version becomes final.
-const finalisable = `('draft', 'default', 'hidden', 'deprecated')`
-
 // FinaliseVersion implements registry.Drafts.
 func (db *DB) FinaliseVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version, judge registry.Judge) (v registry.PackageVersion, isNew bool, err error) {
 	var release func()

@@ -176,7 +176,7 @@ func (t tx) refuseDuplicate(ctx context.Context, f registry.File) error {
 func (t tx) judge(ctx context.Context, c *registry.Condition, f registry.File) error {
 	var digest []byte
 	err := t.Row(ctx, `SELECT b.digest FROM package_files f
-		JOIN packages p ON p.id = f.package_id AND (p.status = 'draft' OR p.status IN `+installable+`)
+		JOIN packages p ON p.id = f.package_id AND p.status IN `+finalisable+`
 		JOIN blobs b ON b.id = f.blob_id
 		WHERE f.package_id = $1 AND f.file_name = $2 AND f.id <> $3 AND f.status = 'default'
 		ORDER BY f.id DESC LIMIT 1`, f.PackageID, string(f.Name), f.ID).Scan(&digest)

@@ -7,6 +7,7 @@ const (
 	installable = `('default', 'hidden', 'deprecated')`
 	listed      = `('default', 'error', 'deprecated')`
 	shown       = `('default', 'deprecated')`
+	finalisable = `('draft', 'default', 'hidden', 'deprecated')` // what takes a file or becomes final: a draft, and what is installable
 
 	isListed = `k.status IN ` + listed
 )

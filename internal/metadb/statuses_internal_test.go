@@ -14,6 +14,7 @@ import (
 func TestStatuses(t *testing.T) {
 	for text, is := range map[string]func(registry.Status) bool{
 		installable: registry.Status.Installable, listed: registry.Status.Listed, shown: registry.Status.Shown,
+		finalisable: func(s registry.Status) bool { return s == registry.StatusDraft || s.Installable() },
 	} {
 		for _, s := range registry.Statuses() {
 			if in := strings.Contains(text, "'"+string(s)+"'"); in != is(s) {

@@ -66,9 +66,9 @@ func checkMove(m ChannelMove, from string, to PackageVersion) error {
 	case m.If != nil && *m.If != "*" && *m.If != from, m.OnlyNew && from != "":
 		return fault.New(fault.Precondition, "the channel leads to "+from)
 	case to.YankedAt != nil:
-		return fault.New(fault.Conflict, "409 Conflict - "+to.words()+" is yanked; a channel cannot lead to it")
+		return conflict(to.words() + " is yanked; a channel cannot lead to it")
 	case !to.Status.Shown():
-		return fault.New(fault.Conflict, "409 Conflict - "+to.words()+" is "+string(to.Status)+"; a channel cannot lead to it")
+		return conflict(to.words() + " is " + string(to.Status) + "; a channel cannot lead to it")
 	}
 	return nil
 }

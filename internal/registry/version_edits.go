@@ -87,7 +87,7 @@ func (e VersionEdit) apply(v *PackageVersion, done audit.Event) (events []audit.
 	}
 	switch {
 	case e.Deprecated != nil && v.Status == StatusHidden:
-		return nil, fault.New(fault.Conflict, "409 Conflict - "+v.words()+" is hidden; set its status to default first")
+		return nil, conflict(v.words() + " is hidden; set its status to default first")
 	case e.Deprecated != nil && *e.Deprecated != "" && (v.Status != StatusDeprecated || v.Deprecation != *e.Deprecated):
 		tell(audit.PackageDeprecated, "deprecated", v.Deprecation, *e.Deprecated)
 		v.Status, v.Deprecation = StatusDeprecated, *e.Deprecated
