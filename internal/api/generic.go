@@ -22,6 +22,9 @@ const (
 	genericPattern = prefix + genericPath
 )
 
+// draftQuery is the query of addresses in a draft.
+const draftQuery = "?status=draft"
+
 // genericFault words a refusal for routes that log in: an anonymous caller is asked to
 // log in for what it may not see, and a 404 names nothing (contract generic-packages
 // 0.6, 2.6).
@@ -98,18 +101,26 @@ func getFile(c *call) error {
 		return err
 	}
 	defer func() { _ = content.Close() }() // it was only read
-	if content.Draft {
-		c.w.Header()["X-Package-Status"] = []string{"draft"}
-	} else if c.r.Method == http.MethodGet {
-		c.s.Registry.Downloaded(content.File)
-	}
-	if content.Yanked {
-		c.w.Header()["X-Package-Status"] = []string{"yanked"}
-	}
+	c.noteDownload(content.File)
 	if content.Selected != nil {
 		return c.sendSelected(content)
 	}
 	return c.send(content, contentType(content.Name.Base()))
+}
+
+// noteDownload notes that a file, or its whole version, is downloaded, and says if it is
+// yanked or a draft.
+func (c *call) noteDownload(f registry.File) {
+	switch {
+	case f.Draft:
+		c.w.Header()["X-Package-Status"] = []string{"draft"}
+		return
+	case f.Yanked:
+		c.w.Header()["X-Package-Status"] = []string{"yanked"}
+	}
+	if c.r.Method == http.MethodGet {
+		c.s.Registry.Downloaded(f)
+	}
 }
 
 // packageFileRow is the answer to select=package_file. GitLab's file.url is a
@@ -117,7 +128,7 @@ func getFile(c *call) error {
 func packageFileRow(c *call, f registry.File, at registry.Raw) wire.PackageFileRow {
 	path := strings.ReplaceAll(string(f.Name), "%2F", "/")
 	if f.Draft {
-		path += "?status=draft"
+		path += draftQuery
 	}
 	return wire.PackageFileRow{
 		ID: f.ID, PackageID: f.PackageID, ProjectID: f.ProjectID,

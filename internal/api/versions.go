@@ -165,7 +165,7 @@ func removeChannel(c *call) error {
 func (c *call) wholeVersion(status int, v registry.WholeVersion) error {
 	at, query := c.versionURL(v.PackageVersion), ""
 	if v.Status == registry.StatusDraft {
-		query = "?status=draft"
+		query = draftQuery
 	}
 	a, err := c.begin(status, int64(len(v.Files))*int64(len(at)+fileRowSize))
 	if err != nil {
@@ -206,7 +206,7 @@ func (c *call) nameVersion(v registry.PackageVersion) wire.NameVersion {
 		Channels: append([]string{}, v.Channels...), Pipeline: c.pipeline(v.Pipeline), URL: c.versionURL(v),
 	}
 	if v.Status == registry.StatusDraft {
-		w.URL += "?status=draft"
+		w.URL += draftQuery
 	}
 	if v.Manifest != nil {
 		w.ManifestSHA256 = new(v.Manifest.String())

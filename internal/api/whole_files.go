@@ -60,14 +60,7 @@ func (c *call) sendWhole(kind *wholeFile) error {
 	if len(v.Files) == 0 {
 		return fault.New(fault.Absent, "404 Not Found - "+string(v.Name)+" "+string(v.Version)+" has no files")
 	}
-	if v.YankedAt != nil {
-		c.w.Header()["X-Package-Status"] = []string{"yanked"}
-	}
-	if v.Status == registry.StatusDraft {
-		c.w.Header()["X-Package-Status"] = []string{"draft"}
-	} else if c.r.Method == http.MethodGet {
-		c.s.Registry.Downloaded(registry.File{PackageID: v.ID})
-	}
+	c.noteDownload(registry.File{PackageID: v.ID, Draft: v.Status == registry.StatusDraft, Yanked: v.YankedAt != nil})
 	return kind.send(c, packed{v, kind, c.versionURL(v.PackageVersion) + "/" + c.raw.File})
 }
 

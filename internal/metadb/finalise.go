@@ -12,12 +12,7 @@ import (
 // FinaliseVersion implements registry.Drafts.
 func (db *DB) FinaliseVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version, judge registry.Judge) (v registry.PackageVersion, isNew bool, err error) {
 	var release func()
-	defer func() {
-		if release != nil {
-			release()
-			db.walks.drop(projectID)
-		}
-	}()
+	defer func() { db.letGo(release, projectID) }()
 	v, err = write(ctx, db, func(t tx) (v registry.PackageVersion, err error) {
 		if v, err = t.heldVersion(ctx, projectID, name, version, finalisable); err != nil {
 			return v, err

@@ -62,13 +62,8 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 	}
 	// A new status affects every file of the package; without one only this file is
 	// affected.
-	held := false
-	defer func() {
-		if held {
-			db.choices.releaseAll()
-			db.walks.drop(p.ProjectID)
-		}
-	}()
+	var release func()
+	defer func() { db.letGo(release, p.ProjectID) }()
 	if p.Status != nil {
 		db.files.holdAll()
 		defer db.files.releaseAll()
@@ -87,9 +82,8 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 		if put, err = db.publishInSteps(ctx, t, p); err != nil {
 			return f, err
 		}
-		if !held && (put.isNew || p.Status != nil) {
-			held = true
-			db.choices.holdAll()
+		if release == nil && (put.isNew || p.Status != nil) {
+			release = db.holdChoices()
 		}
 		f = fileOf(p, put)
 		return f, t.finish(ctx, p, f, before, put)

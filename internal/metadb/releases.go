@@ -175,12 +175,7 @@ const (
 // InsertRelease implements releases.Store.
 func (db *DB) InsertRelease(ctx context.Context, e releases.Release, with releases.Alongside, most fault.Limit, done audit.Event) (releases.Release, error) {
 	var release func()
-	defer func() {
-		if release != nil {
-			release()
-			db.walks.drop(e.ProjectID)
-		}
-	}()
+	defer func() { db.letGo(release, e.ProjectID) }()
 	return writeInTurn(ctx, db, func(t tx) (releases.Release, error) {
 		if err := t.room(ctx, releaseRows(), 1, most, e.ProjectID); err != nil {
 			return e, err

@@ -221,6 +221,15 @@ func (db *DB) holdChoices() (release func()) {
 	return db.choices.releaseAll
 }
 
+// letGo ends a hold that a transaction began, if it did, and forgets the bookmarks of the
+// project's lists.
+func (db *DB) letGo(release func(), projectID int64) {
+	if release != nil {
+		release()
+		db.walks.drop(projectID)
+	}
+}
+
 // holdVersions is holdChoices for one that changes which files there are, too.
 func (db *DB) holdVersions() (release func()) {
 	db.files.holdAll()

@@ -87,16 +87,26 @@ func (r *Registry) admitNumber(ctx context.Context, t *ticket) (settled bool, er
 // them, they are stored; else they are only compared.
 func (r *Registry) admitKnown(ctx context.Context, t *ticket, f File) error {
 	_, small, err := r.Records.FindFile(ctx, t.ProjectID, t.Coordinates)
-	t.known = &knownFile{File: f, damage: damageOf(err), other: isFinal(t.Coordinates)}
-	switch {
-	case err != nil && t.known.damage == "" && !fault.Is(err, fault.NotFound):
+	damage := damageOf(err)
+	if err != nil && damage == "" && !fault.Is(err, fault.NotFound) {
 		return err
-	case t.known.damage != "":
-		t.known.inline = max(r.InlineMax, f.Size)
-	case err == nil && small == nil:
-		t.known.damage = r.damage(ctx, f)
 	}
+	kept := small != nil || fault.Is(err, fault.NotFound) // else the store has its bytes
+	t.known = r.known(ctx, f, damage, kept, isFinal(t.Coordinates))
 	return t.If.Judge(&f.Digest)
+}
+
+// known is a file whose bytes may come again. damage is what the look-up of it said, and
+// kept says that the store need not be asked.
+func (r *Registry) known(ctx context.Context, f File, damage blob.Damage, kept bool, other error) *knownFile {
+	k := &knownFile{File: f, damage: damage, other: other}
+	switch {
+	case damage != "":
+		k.inline = max(r.InlineMax, f.Size)
+	case !kept:
+		k.damage = r.damage(ctx, f)
+	}
+	return k
 }
 
 // admitFile refuses a second file of a name, and one whose condition does not hold.
@@ -108,11 +118,11 @@ func (r *Registry) admitFile(ctx context.Context, t *ticket) error {
 		return nil
 	}
 	f, small, err := r.Records.FindFile(ctx, t.ProjectID, t.Coordinates)
-	known := &knownFile{File: f, damage: damageOf(err), other: ErrDuplicate()}
+	damage := damageOf(err)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return t.If.Judge(nil)
-	case err != nil && known.damage == "":
+	case err != nil && damage == "":
 		return err
 	case f.Final && !f.may(t.Digest, t.Length):
 		return isFinal(t.Coordinates)
@@ -122,11 +132,8 @@ func (r *Registry) admitFile(ctx context.Context, t *ticket) error {
 		return t.If.Judge(&f.Digest)
 	case t.Digest != nil && *t.Digest != f.Digest:
 		return ErrDuplicate()
-	case known.damage != "":
-		known.inline = max(r.InlineMax, f.Size)
-	case small == nil:
-		known.damage = r.damage(ctx, f)
 	}
+	known := r.known(ctx, f, damage, small != nil, ErrDuplicate())
 	if known.damage == "" {
 		return ErrDuplicate()
 	}

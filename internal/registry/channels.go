@@ -73,9 +73,6 @@ func checkMove(m ChannelMove, from string, to PackageVersion) error {
 	return nil
 }
 
-// words names a version in messages: "app 1.4.0".
-func (v PackageVersion) words() string { return string(v.Name) + " " + string(v.Version) }
-
 // RemoveChannel removes a channel; the version stays. Absent if there is none.
 func (r *Registry) RemoveChannel(ctx context.Context, a access.Actor, project string, raw Raw) error {
 	p, c, err := r.channel(ctx, a, project, raw)

@@ -69,7 +69,7 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 		case p.Status == StatusDraft && !r.sees(a, place, p, false):
 			return done, fault.New(fault.NotFound, "")
 		case p.FinalAt != nil:
-			return done, fault.New(fault.Denied, string(p.Name)+" "+string(p.Version)+" is final; delete the version")
+			return done, fault.New(fault.Denied, p.words()+" is final; delete the version")
 		}
 		return done, checkRemoval(place, a, p, f.CreatedAt, unmodified)
 	})

@@ -29,7 +29,7 @@ func (r *Registry) chooseInto(ctx context.Context, a access.Actor, t *ticket) er
 	mode := r.draftMode(t.Project)
 	t.into, t.unreleased = IntoOpen, ReleaseTags{}
 	switch {
-	case t.Draft, r.Rules.Check(a, t.Standing, access.FinalisePackage) != access.Allowed:
+	case t.Draft, !r.may(a, t.Project, access.FinalisePackage):
 		t.into = IntoDraft
 	case mode == DraftsAlways, mode == DraftsAtJobEnd && a.Kind == access.Job:
 		t.into = IntoEither

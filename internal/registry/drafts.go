@@ -25,7 +25,7 @@ func (r *Registry) OpenDraft(ctx context.Context, a access.Actor, project string
 	case n.Package == nil || n.Package.Status != StatusDraft:
 		return nil, noDraft(c)
 	case n.File == nil:
-		return nil, fault.New(fault.Absent, "404 Not Found - the draft "+string(c.Name)+" "+string(c.Version)+" has no file "+c.File.Path())
+		return nil, fault.New(fault.Absent, "404 Not Found - the draft "+words(c.Name, c.Version)+" has no file "+c.File.Path())
 	}
 	small, err := r.Records.FindContent(ctx, n.File.Digest)
 	if fault.Is(err, fault.NotFound) {
@@ -89,19 +89,19 @@ func (r *Registry) drafting(ctx context.Context, a access.Actor, project string,
 }
 
 func noDraft(c Coordinates) error {
-	return fault.New(fault.Absent, "404 Not Found - there is no draft "+string(c.Name)+" "+string(c.Version))
+	return fault.New(fault.Absent, "404 Not Found - there is no draft "+words(c.Name, c.Version))
 }
 
 // sees reports whether the actor may know of a package, if packages with its status are
 // visible. Drafts are visible to those who may publish.
 func (r *Registry) sees(a access.Actor, place Project, p Package, visible bool) bool {
-	return visible || p.Status == StatusDraft && r.Rules.Check(a, place.Standing, access.PublishPackage) == access.Allowed
+	return visible || p.Status == StatusDraft && r.may(a, place, access.PublishPackage)
 }
 
 // withDrafts are the projects whose drafts the actor may see.
 func (r *Registry) withDrafts(a access.Actor, places []Project) (seen []Project) {
 	for _, p := range places {
-		if r.Rules.Check(a, p.Standing, access.PublishPackage) == access.Allowed {
+		if r.may(a, p, access.PublishPackage) {
 			seen = append(seen, p)
 		}
 	}

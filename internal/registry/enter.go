@@ -57,6 +57,11 @@ func (r *Registry) judge(a access.Actor, p Project, action access.Action, d door
 	return gate.Refusal(v, action, d.noun)
 }
 
+// may reports whether the actor may do the action, for what is no refusal of the whole deed.
+func (r *Registry) may(a access.Actor, p Project, action access.Action) bool {
+	return r.Rules.Check(a, p.Standing, action) == access.Allowed
+}
+
 // place finds the project. noun is what the refusal calls it if it is hidden.
 func (r *Registry) place(ctx context.Context, a access.Actor, project, noun string) (Project, error) {
 	p, err := r.Records.FindPackageProject(ctx, project, a)

@@ -61,7 +61,7 @@ func (r *Registry) FinaliseVersion(ctx context.Context, a access.Actor, project 
 // notFinaliser is the refusal of an actor that may publish, and not finalise; for others
 // err stays.
 func (r *Registry) notFinaliser(a access.Actor, p Project, err error) error {
-	if r.Rules.Check(a, p.Standing, access.PublishPackage) != access.Allowed || r.Rules.Check(a, p.Standing, access.FinalisePackage) == access.Allowed {
+	if !r.may(a, p, access.PublishPackage) || r.may(a, p, access.FinalisePackage) {
 		return err
 	}
 	who := "its maintainers"

@@ -58,7 +58,7 @@ func (r *Registry) endJobDrafts(ctx context.Context, a access.Actor, jobID int64
 	}
 	for _, k := range found {
 		p, err := r.Records.FindPackageProject(ctx, strconv.FormatInt(k.ProjectID, 10), a)
-		if fault.Is(err, fault.NotFound) || err == nil && r.Rules.Check(a, p.Standing, access.PublishPackage) != access.Allowed {
+		if fault.Is(err, fault.NotFound) || err == nil && !r.may(a, p, access.PublishPackage) {
 			if err := unseen(k); err != nil {
 				return done, err
 			}
@@ -138,7 +138,7 @@ func (r *Registry) maySettle(a access.Actor, p Project, name Name, action access
 	if !p.FlagOn {
 		return fault.New(fault.Denied, "generic packages are off in the project")
 	}
-	if r.Rules.Check(a, p.Standing, action) == access.Allowed {
+	if r.may(a, p, action) {
 		return checkProtection(p, a, name)
 	}
 	open := p.Standing

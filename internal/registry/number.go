@@ -29,14 +29,14 @@ type Reserved struct {
 // in bytes; nil and -1 if they are not known. A final version takes none, but returns its
 // own if that may be the same: a retry. The fault is Conflict.
 func (n Number) Admit(c Coordinates, into Into, d *Digest, size int64) (there *File, err error) {
-	words := string(c.Name) + " " + string(c.Version)
+	number := words(c.Name, c.Version)
 	switch {
 	case n.Package == nil && n.Reserved == nil:
 		return nil, nil
 	case n.Package == nil && n.Reserved.Manifest == nil:
-		return nil, conflict(words + " is removed; its number stays reserved")
+		return nil, conflict(number + " is removed; its number stays reserved")
 	case n.Package == nil && into == IntoOpen:
-		return nil, conflict(words + " was final and is deleted; its number stays reserved")
+		return nil, conflict(number + " was final and is deleted; its number stays reserved")
 	case n.Package == nil:
 		return nil, nil
 	case n.Package.FinalAt != nil:
@@ -45,9 +45,9 @@ func (n Number) Admit(c Coordinates, into Into, d *Digest, size int64) (there *F
 		}
 		return nil, isFinal(c)
 	case n.Package.Status == StatusDraft && into == IntoOpen:
-		return nil, conflict(words + " is a draft; add ?status=draft, or finalise it first")
+		return nil, conflict(number + " is a draft; add ?status=draft, or finalise it first")
 	case n.Package.Status != StatusDraft && into == IntoDraft:
-		return nil, conflict(words + " is published; a draft needs a new version")
+		return nil, conflict(number + " is published; a draft needs a new version")
 	}
 	return nil, nil
 }
@@ -59,7 +59,7 @@ func (f File) may(d *Digest, size int64) bool {
 }
 
 func isFinal(c Coordinates) error {
-	return conflict(string(c.Name) + " " + string(c.Version) + " is final; publish a new version")
+	return conflict(words(c.Name, c.Version) + " is final; publish a new version")
 }
 
 // conflictWords begin the words of a Conflict.

@@ -34,6 +34,11 @@ type Package struct {
 // title names the package in audit events: "tool/1.0.0".
 func (p Package) title() string { return string(p.Name) + "/" + string(p.Version) }
 
+// words names the package in messages: "tool 1.0.0".
+func (p Package) words() string { return words(p.Name, p.Version) }
+
+func words(name Name, version Version) string { return string(name) + " " + string(version) }
+
 // Pipeline is a run of CI that published something.
 type Pipeline struct {
 	ID        int64
@@ -93,7 +98,7 @@ func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group stri
 		return page.Of[Package]{}, err
 	}
 	places = slices.DeleteFunc(places, func(p Project) bool {
-		return r.Rules.Check(a, p.Standing, access.ListPackages) != access.Allowed
+		return !r.may(a, p, access.ListPackages)
 	})
 	return r.list(ctx, a, places, f, p)
 }
@@ -128,7 +133,7 @@ func (r *Registry) complete(a access.Actor, places []Project, found []Package) {
 	for i := range found {
 		p, place := &found[i], byID[found[i].ProjectID]
 		p.ProjectPath = place.FullPath
-		p.MayDelete = r.Rules.Check(a, place.Standing, access.DestroyPackage) == access.Allowed
+		p.MayDelete = r.may(a, place, access.DestroyPackage)
 		if at := r.lastDownload(p.ID); at != nil {
 			p.LastDownloadedAt = at
 		}

@@ -169,7 +169,7 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 // hideAuthors leaves out who published a version, for actors that may install packages and
 // not list them: they may be strangers.
 func (r *Registry) hideAuthors(a access.Actor, p Project, v *PackageVersion) {
-	if r.Rules.Check(a, p.Standing, access.ListPackages) != access.Allowed {
+	if !r.may(a, p, access.ListPackages) {
 		v.Creator, v.CreatorID, v.Pipeline = "", 0, nil
 	}
 }
