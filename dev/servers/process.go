@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -153,12 +155,22 @@ func Answers(url string) func(context.Context) error {
 	}
 }
 
-// FreeAddress is an address on loopback that no program listens on now.
+// Ports of FreeAddress. Linux gives ports from 32768 to outgoing connections, each of
+// which could take an address between its choice and the start of the program.
+const lowestPort, highestPort = 10000, 32767
+
+// FreeAddress is an address on loopback that no program listens on now, and that the
+// kernel gives to nobody who does not ask for it by number.
 func FreeAddress(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var last error
+	for range 100 {
+		port := lowestPort + rand.IntN(highestPort-lowestPort+1) //nolint:gosec // any free port will do
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			last = err
+			continue
+		}
+		return l.Addr().String(), l.Close()
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("none of 100 ports on loopback is free: %w", last)
 }

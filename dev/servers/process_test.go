@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,6 +56,26 @@ func TestStopAndStart(t *testing.T) {
 		}
 		if err := os.Remove(filepath.Join(dir, "ready")); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// No outgoing connection can take an address before its program listens on it.
+func TestFreeAddressStaysFree(t *testing.T) {
+	lowest := highestPort + 1
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		if _, err := fmt.Sscan(string(text), &lowest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 50 {
+		address, err := FreeAddress(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var port int
+		if _, err := fmt.Sscanf(address, "127.0.0.1:%d", &port); err != nil || port < lowestPort || port >= lowest {
+			t.Errorf("%s, %v: outgoing connections have ports from %d", address, err, lowest)
 		}
 	}
 }

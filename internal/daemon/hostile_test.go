@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"granary/dev/servers"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -41,7 +42,10 @@ const (
 // given back afterwards. It runs without the race detector, which multiplies
 // memory.
 func TestHostileMemory(t *testing.T) {
-	pprof := freeAddress(t)
+	pprof, err := servers.FreeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	p, server := start(t, "--data-dir="+metadbtest.Memory(t)+"/data", "--pprof-listen="+pprof)
 	h := &hostile{t: t, url: server, pid: p.cmd.Process.Pid}
 	h.prepare()
@@ -324,14 +328,4 @@ func (h *hostile) resetPeak() {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", h.pid), []byte("5"), 0o600); err != nil {
 		h.t.Fatal(err)
 	}
-}
-
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
