@@ -33,13 +33,17 @@ func (v *visit) fail(err error) {
 		http.Redirect(v.w, v.r, to.to, to.status)
 		return
 	}
-	if errors.Is(err, errStale) || v.needsSignIn(err) {
+	if v.r.Method != http.MethodPut && (errors.Is(err, errStale) || v.needsSignIn(err)) {
 		v.toDoor(err)
 		return
 	}
 	t := v.trouble(err)
 	if t.status >= http.StatusInternalServerError {
 		v.s.Note(v.r.Context(), err)
+	}
+	if v.r.Method == http.MethodPut { // a script of ours asks
+		v.answer(t.status, t.Text)
+		return
 	}
 	if err := v.show(screen{name: "trouble", title: t.Title, status: t.status, data: t}); err != nil {
 		v.s.Note(v.r.Context(), err)

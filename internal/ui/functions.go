@@ -11,6 +11,8 @@ func (s *Server) functions() template.FuncMap {
 	maps.Copy(all, template.FuncMap{
 		"asset": func(name string) (string, error) { return s.assets.path(name) },
 		"field": newField,
+		"curl":  curlOf,
+		"deref": func(b *bool) bool { return b != nil && *b },
 		"code":  func(label, text string) code { return code{label, text} },
 	})
 	return all
