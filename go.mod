@@ -25,6 +25,8 @@ require (
 
 require github.com/anishathalye/porcupine v1.3.1
 
+require github.com/yuin/goldmark v1.8.7 // indirect
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
