@@ -36,6 +36,9 @@ type Projects interface {
 	// GroupPackageProjects returns the projects of a group, and if below, of its
 	// subgroups, with id, full path and standing only.
 	GroupPackageProjects(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Project, error)
+	// MemberPackageProjects returns up to limit projects in which a user has a role, in
+	// them or above them, the newest first, with the same fields.
+	MemberPackageProjects(ctx context.Context, a access.Actor, limit int) ([]Project, error)
 }
 
 // Packages finds and removes packages. The orders of a page are created_at, name,

@@ -163,6 +163,9 @@ func (v *visit) placed(f *frame, p screen) {
 	case v.group != nil:
 		full = v.group.FullPath
 		f.Place = &placeHead{v.group.Name, full, v.group.Description, visibilityWord(v.group.Visibility), false}
+		if v.group.Personal() {
+			f.Place.Visibility = "user"
+		}
 		f.Tabs = v.groupTabs(p.tab)
 	}
 	segments := strings.Split(full, "/")

@@ -1,6 +1,9 @@
 package ui
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // table is the pages.
 func (s *Server) table() []route {
@@ -11,11 +14,10 @@ func (s *Server) table() []route {
 		signedIn = way{signedIn: true}
 		fresh    = way{fresh: true}
 		admin    = way{admin: true, fresh: true}
-		upload   = way{signedIn: true, stream: true}
 		notes    = way{signedIn: true, largest: 4 << 20} // release notes may have a million characters
 	)
-	return []route{
-		{get, instance, "", signedIn, showHome},
+	return slices.Concat([]route{
+		{get, instance, "", anyone, showHome},
 
 		{get, instance, "sign_in", door, showDoor},
 		{post, instance, "sign_in", door, signInByToken},
@@ -34,6 +36,14 @@ func (s *Server) table() []route {
 		{post, instance, "user/sessions/{id}/end", signedIn, endSession},
 		{get, instance, "user/events", signedIn, showOwnEvents},
 
+		{get, instance, "explore", anyone, showExplore},
+		{get, instance, "projects", signedIn, showProjects},
+		{get, instance, "projects/new", signedIn, showNewProject},
+		{post, instance, "projects/new", signedIn, makeProject},
+		{get, instance, "groups", anyone, showGroups},
+		{get, instance, "groups/new", signedIn, showNewGroup},
+		{post, instance, "groups/new", signedIn, makeGroup},
+
 		{get, instance, "help", anyone, showHelp},
 		{get, instance, "help/api", anyone, showAPI},
 		{get, instance, "help/api/{tag}", anyone, showAPI},
@@ -49,21 +59,8 @@ func (s *Server) table() []route {
 		{get, instance, "admin/tasks", admin, showTasks},
 		{get, instance, "admin/audit", admin, showInstanceAudit},
 
+		{get, group, "", anyone, showGroup},
 		{get, group, "audit", signedIn, showGroupAudit},
-
-		{get, project, "", anyone, showPackages},
-		{get, project, "packages", anyone, showPackages},
-		{get, project, "packages/setup", anyone, showSetUp},
-		{get, project, "packages/new", signedIn, showUpload},
-		{post, project, "packages/new", upload, uploadForm},
-		{get, project, "packages/{id}", anyone, showPackageByID},
-		{get, project, "packages/generic/{name}", anyone, showPackage},
-		{get, project, "packages/generic/{name}/{version}", anyone, showVersion},
-		{post, project, "packages/generic/{name}/{version}/finalise", signedIn, finaliseVersion},
-		{post, project, "packages/generic/{name}/{version}/channel", signedIn, moveChannel},
-		{post, project, "packages/generic/{name}/{version}/channel/remove", signedIn, removeChannel},
-		{post, project, "packages/generic/{name}/{version}/edit", signedIn, editVersion},
-		{http.MethodPut, project, "packages/generic/{name}/{version}/{file...}", upload, putFile},
 
 		{get, project, "releases", anyone, showReleases},
 		{get, project, "releases/new", signedIn, showNewRelease},
@@ -77,5 +74,5 @@ func (s *Server) table() []route {
 		{get, project, "jobs/{id}", signedIn, showJob},
 		{post, project, "jobs/{id}/cancel", signedIn, cancelJob},
 		{get, project, "audit", signedIn, showProjectAudit},
-	}
+	}, s.packageRoutes())
 }
