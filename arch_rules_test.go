@@ -16,7 +16,7 @@ type room struct {
 func rooms() []room {
 	return []room{
 		{"internal/fault", nil, "every room speaks of faults, so they know no room"},
-		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
+		{"internal/page", []string{"fault"}, "every list is asked for by page, so a page knows no list"},
 		{"internal/access", nil, "permission is a pure table: what it decides can be read and tested without anything else"},
 		{"internal/access/accesstest", []string{"access"}, "the same table from GitLab's documentation: it shares the words with access, and no decision"},
 		{"internal/gate", []string{"access", "fault"}, "a refusal is the same behind every door: it knows the verdict, and no thing"},
