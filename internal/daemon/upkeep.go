@@ -50,8 +50,8 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 		err := s.db.ExclusiveInTurn(ctx, exclusive, func() { lost.Saw(nil, "running", false) }, func(ctx context.Context) error {
 			ran = true
 			lost.Saw(nil, "running", true)
-			s.tasks.leads.Set(1)
-			defer s.tasks.leads.Set(0)
+			s.tasks.lead(true)
+			defer s.tasks.lead(false)
 			defer s.tasks.stored.Reset()
 			s.upkeep(ctx, log, retention)
 			return nil

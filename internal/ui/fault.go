@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -49,6 +50,13 @@ func (v *visit) fail(err error) {
 		v.s.Note(v.r.Context(), err)
 		http.Error(v.w, "500 Internal Server Error", http.StatusInternalServerError)
 	}
+}
+
+// answer answers a script with a sentence.
+func (v *visit) answer(status int, text string) {
+	v.w.Header()["Content-Type"] = []string{"application/json"}
+	v.w.WriteHeader(status)
+	_ = json.NewEncoder(v.w).Encode(map[string]string{"message": text}) // a client that is gone needs no answer
 }
 
 // needsSignIn reports a refusal of nobody that a person might not get.

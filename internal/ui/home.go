@@ -58,7 +58,7 @@ func showHome(v *visit) error {
 		return err
 	}
 	d := homePage{
-		Host: v.r.Host, All: v.s.at("projects"), Explore: v.s.at("explore"), Counts: plural(mine.Total, "project of yours", "projects of yours"),
+		Host: v.r.Host, All: v.s.at("projects"), Explore: v.s.at("explore"), Counts: plural(int64(mine.Total), "project of yours", "projects of yours"),
 		New: v.s.at("projects", "new"),
 	}
 	if v.actor.External {

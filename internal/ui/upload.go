@@ -1,8 +1,9 @@
+//go:build later
+
 package ui
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -48,13 +49,6 @@ func putFile(v *visit) error {
 	}
 	v.answer(http.StatusCreated, "201 Created")
 	return nil
-}
-
-// answer answers a script with a sentence.
-func (v *visit) answer(status int, text string) {
-	v.w.Header()["Content-Type"] = []string{"application/json"}
-	v.w.WriteHeader(status)
-	_ = json.NewEncoder(v.w).Encode(map[string]string{"message": text}) // a client that is gone needs no answer
 }
 
 // publish stores one file.
