@@ -67,7 +67,9 @@ func (c *Cursor) In(order string, keys int) ([]string, error) {
 }
 
 // ErrCursor is the refusal of a cursor that no list has made.
-func ErrCursor() error { return fault.New(fault.Invalid, "cursor is invalid, want one of a page's links") }
+func ErrCursor() error {
+	return fault.New(fault.Invalid, "cursor is invalid, want one of a page's links")
+}
 
 // Part is a page of a list that pages by keys.
 type Part[T any] struct {
