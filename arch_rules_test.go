@@ -36,7 +36,7 @@ func rooms() []room {
 		{"internal/filelock", nil, "a lock is the kernel's: it knows a file, not what it is for"},
 		{"internal/httpd", nil, "running HTTP well is the same for any handler"},
 		{"internal/throttle", nil, "counting asks for a key and a clock, and knows nobody behind the key"},
-		{"internal/auth", []string{"gate", "access", "audit", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
+		{"internal/auth", []string{"gate", "access", "audit", "naming", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
 		{"internal/projects", []string{"gate", "access", "audit", "naming", "fault", "page"}, "projects are there before any package is"},
 		{"internal/registry", []string{"gate", "access", "archive", "audit", "blob", "naming", "fault", "page", "proof", "versions"}, "the rules of packages hold behind every door and above every database"},
 		{"internal/releases", []string{"gate", "access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},

@@ -61,6 +61,7 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	ctx, current := s.whileCurrent(ctx)
 	defer current()
 	s.greet(ctx, log)
+	s.nameReserved(ctx, log)
 	url := reachable(cfg, ln.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)

@@ -105,6 +105,7 @@ func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Dur
 	s.tasks.do(ctx, log, "drafts", s.registry.ExpireDrafts)
 	_, _ = s.sweep(ctx, log, registry.Grace) // which logs its error
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
+	s.tasks.do(ctx, log, "sessions", s.auth.PurgeSessions)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	s.keyVersions(ctx, log)
 	if retention > 0 {

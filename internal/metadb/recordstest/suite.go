@@ -54,6 +54,7 @@ func contracts() []contract {
 		{reflect.TypeFor[auth.Bots](), bots()},
 		{reflect.TypeFor[auth.DeployTokens](), deployTokens()},
 		{reflect.TypeFor[auth.Jobs](), jobs()},
+		{reflect.TypeFor[auth.Sessions](), sessions()},
 		{reflect.TypeFor[projects.Groups](), groups()},
 		{reflect.TypeFor[projects.Projects](), projectsOf()},
 		{reflect.TypeFor[projects.Namespaces](), namespaces()},
