@@ -150,6 +150,9 @@ func (d *door) serveWeb(w http.ResponseWriter, r *http.Request) bool {
 	}
 	for _, route := range d.web {
 		if project, rest, ok := route.way.match(path); ok {
+			if route.way.page && d.s.Pages != nil && !hasCredential(r) {
+				return false
+			}
 			r.Pattern = route.method + " " + route.path
 			serve(&call{s: d.s, w: w, r: r, route: route, ref: decoded(project), rest: rest})
 			return true

@@ -30,7 +30,7 @@ func (c *call) Again(context.Context) (access.Actor, error) {
 
 func (s *Server) whoActs(r *http.Request, w *way, counts bool) (access.Actor, error) {
 	c, sudo := credentials(r)
-	session := w.session && sudo == "" && s.Session != nil && reads(r) && c == (auth.Credentials{}) && header(r.Header, "Authorization") == ""
+	session := w.session && s.Session != nil && reads(r) && !hasCredential(r)
 	a, err := s.sender(r, c, w.doors, session, counts)
 	if s.asked != nil {
 		s.asked(r, "sudo")

@@ -279,6 +279,10 @@ func webRoutes() []route {
 	web := func(body body, match matcher) way {
 		return way{doors: auth.Doors{JobTokens: true, Basic: true}, body: body, order: credentialFirst, logsIn: true, match: match}
 	}
+	forPrograms := func(w way) way {
+		w.page = true
+		return w
+	}
 	shared := func(match matcher) way {
 		w := web(noBody, match)
 		w.session = true
@@ -289,10 +293,10 @@ func webRoutes() []route {
 		{"GET", releases + "/{tag}/downloads/{path...}", access.ReadReleases, shared(matchDownload), webDownload},
 		{"GET", "/{project...}/-/package_files/{package_file_id}/download", access.ListPackages, shared(matchPackageFile), webPackageFile},
 		{"GET", "/{project...}/uploads/{secret}/{file}", access.FetchUpload, shared(matchUpload), webUpload},
-		{"GET", releases, access.ReadReleases, web(parameters, matchEnd("/-/releases")), webReleases},
+		{"GET", releases, access.ReadReleases, forPrograms(web(parameters, matchEnd("/-/releases"))), webReleases},
 		{"GET", releases + ".json", access.ReadReleases, web(noBody, matchEnd("/-/releases.json")), webReleasesJSON},
 		{"GET", releases + ".atom", access.ReadReleases, web(parameters, matchEnd("/-/releases.atom")), webReleasesAtom},
-		{"GET", releases + "/{tag}", access.ReadReleases, web(noBody, matchRelease), webRelease},
+		{"GET", releases + "/{tag}", access.ReadReleases, forPrograms(web(noBody, matchRelease)), webRelease},
 		{"GET", "/{project...}/-/badges/release.svg", access.ReadReleases, web(parameters, matchEnd("/-/badges/release.svg")), webReleaseBadge},
 		{"GET", "/-/project/{id}/uploads/{secret}/{file}", access.FetchUpload, shared(nil), getProjectUpload},
 	}

@@ -66,6 +66,9 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
+	if err := s.servePages(cfg, version); err != nil {
+		return err
+	}
 	handler, options := s.handler(cfg, url, log)
 	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()

@@ -242,13 +242,3 @@ func noVersion(err error, name Name, version Version) error {
 func missingFile(at *readAt, chosen Version) error {
 	return fault.New(fault.Absent, "404 Not Found - "+string(at.Version)+" is "+string(chosen)+", which has no file "+at.File.Path())
 }
-
-// Listing is the version's files as text for sha256sum --check: the digest, two blanks and
-// the path of each, in the order of the paths' bytes.
-func (v WholeVersion) Listing() string {
-	files := make([]proof.File, len(v.Files))
-	for i, f := range v.Files {
-		files[i] = proof.File{Path: f.Name.Path(), Digest: f.Digest}
-	}
-	return proof.Text(files)
-}

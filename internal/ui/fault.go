@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -33,7 +34,7 @@ func (v *visit) fail(err error) {
 		http.Redirect(v.w, v.r, to.to, to.status)
 		return
 	}
-	if errors.Is(err, errStale) || v.needsSignIn(err) {
+	if v.r.Method != http.MethodPut && (errors.Is(err, errStale) || v.needsSignIn(err)) {
 		v.toDoor(err)
 		return
 	}
@@ -41,10 +42,21 @@ func (v *visit) fail(err error) {
 	if t.status >= http.StatusInternalServerError {
 		v.s.Note(v.r.Context(), err)
 	}
+	if v.r.Method == http.MethodPut { // a script of ours asks
+		v.answer(t.status, t.Text)
+		return
+	}
 	if err := v.show(screen{name: "trouble", title: t.Title, status: t.status, data: t}); err != nil {
 		v.s.Note(v.r.Context(), err)
 		http.Error(v.w, "500 Internal Server Error", http.StatusInternalServerError)
 	}
+}
+
+// answer answers a script with a sentence.
+func (v *visit) answer(status int, text string) {
+	v.w.Header()["Content-Type"] = []string{"application/json"}
+	v.w.WriteHeader(status)
+	_ = json.NewEncoder(v.w).Encode(map[string]string{"message": text}) // a client that is gone needs no answer
 }
 
 // needsSignIn reports a refusal of nobody that a person might not get.

@@ -163,6 +163,9 @@ func (v *visit) placed(f *frame, p screen) {
 	case v.group != nil:
 		full = v.group.FullPath
 		f.Place = &placeHead{v.group.Name, full, v.group.Description, visibilityWord(v.group.Visibility), false}
+		if v.group.Personal() {
+			f.Place.Visibility = "user"
+		}
 		f.Tabs = v.groupTabs(p.tab)
 	}
 	segments := strings.Split(full, "/")
@@ -230,8 +233,8 @@ func doneSentence(word string) string {
 		"published": "Published.", "deleted": "Deleted.", "finalised": "The version is final: its files cannot change any more.",
 		"moved": "The channel is set.", "removed": "Removed.", "yanked": "The version is yanked. Selectors pass over it; its exact address still works.",
 		"unyanked": "The version is no longer yanked.", "saved": "Saved.", "made": "Made.", "revoked": "Revoked.",
-		"added": "Added.", "left": "You are no member any more.", "ended": "The session is ended.", "sent": "Sent.",
-		"on": "Switched on.", "off": "Switched off.", "blocked": "Blocked. Every session of this user is ended.", "unblocked": "Unblocked.",
+		"added": "Added.", "left": "You are no member any more.", "ended": "The session is ended.", "ended-job": "The job is ended. Its token is dead.", "sent": "Sent.",
+		"on": "Switched on.", "off": "Switched off.", "blocked": "Blocked. Every session of this user is ended.", "unblocked": "Unblocked.", "sessions-ended": "The sessions are ended.",
 		"signed-out": "You are signed out.",
 	}[word]
 }

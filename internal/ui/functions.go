@@ -11,6 +11,9 @@ func (s *Server) functions() template.FuncMap {
 	maps.Copy(all, template.FuncMap{
 		"asset": func(name string) (string, error) { return s.assets.path(name) },
 		"field": newField,
+		"curl":  curlOf,
+		"rows":  func(kind string, rows []treeRow) treePage { return treePage{Kind: kind, Rows: rows} },
+		"deref": func(b *bool) bool { return b != nil && *b },
 		"code":  func(label, text string) code { return code{label, text} },
 	})
 	return all

@@ -1,9 +1,13 @@
+//go:build later
+
 package ui
 
 import (
 	"net/http"
+	"net/url"
 
 	"granary/internal/access"
+	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
 	"granary/internal/versions"
@@ -63,8 +67,8 @@ func showPackage(v *visit) error {
 		Statuses: choices(string(q.Status), "", "Every status", "default", "Default", "hidden", "Hidden", "deprecated", "Deprecated", "draft", "Drafts"),
 		Filtered: v.query("search") != "" || q.Stable || q.Status != "", Clear: v.s.in(full, "packages", "generic", name),
 		CanDelete: v.can(access.DestroyPackage), CanPublish: v.can(access.PublishPackage),
-		Delete: v.s.in(full, "packages", "delete"), All: v.s.in(full, "packages", "delete") + "?name=" + escapedQuery(name),
-		Upload: v.s.in(full, "packages", "new") + "?name=" + escapedQuery(name),
+		Delete: v.s.in(full, "packages", "delete"), All: v.s.in(full, "packages", "delete") + "?name=" + url.QueryEscape(name),
+		Upload: v.s.in(full, "packages", "new") + "?name=" + url.QueryEscape(name),
 	}
 	p.Other = v.with("order", map[bool]string{true: "", false: "date"}[q.ByDate])
 	p.Pull = code{"The command that installs the latest version", "granary pull " + full + " " + name + "@latest"}
@@ -75,7 +79,7 @@ func showPackage(v *visit) error {
 		})
 	}
 	if len(p.Rows) == 0 && !p.Filtered && q.Status == "" {
-		return errNothing
+		return fault.New(fault.Absent, "")
 	}
 	return v.show(screen{name: "package", title: name + " · " + full, tab: "packages", crumbs: v.packageCrumbs(), data: p})
 }
@@ -92,7 +96,7 @@ func (v *visit) versionQuery() registry.VersionQuery {
 		Stable: v.query("pre") == "no", Status: registry.Status(v.query("status")), ByDate: v.query("order") == "date",
 	}
 	text := v.query("search")
-	if s, ok := versions.ParseSelector(text); ok && s.IsRange() {
+	if s, ok := versions.ParseSelector(text); ok && s.Range != nil {
 		q.Within = text
 	} else {
 		q.Text = text

@@ -1,11 +1,11 @@
+//go:build later
+
 package ui
 
 import (
-	"strconv"
 	"time"
 
 	"granary/internal/access"
-	"granary/internal/fault"
 	"granary/internal/page"
 	"granary/internal/registry"
 )
@@ -118,30 +118,6 @@ func (v *visit) namesQuery() (q registry.NameQuery, at *page.Cursor, err error) 
 	}
 	at, err = page.ParseCursor(values.Get("cursor"))
 	return q, at, err
-}
-
-// period is the time of the filter "published": the last so many days, or from and to.
-func (v *visit) period() (since, until *time.Time, err error) {
-	if text := v.query("published"); text != "" {
-		days, err := strconv.Atoi(text)
-		if err != nil || days < 1 || days > 3660 {
-			return nil, nil, fault.New(fault.Invalid, "published must be a number of days from 1 to 3660")
-		}
-		from := v.began.AddDate(0, 0, -days)
-		since = &from
-	}
-	for name, to := range map[string]**time.Time{"from": &since, "to": &until} {
-		text := v.query(name)
-		if text == "" {
-			continue
-		}
-		day, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			return nil, nil, fault.New(fault.Invalid, name+" must be a date such as 2026-11-26")
-		}
-		*to = &day
-	}
-	return since, until, nil
 }
 
 // nameSorts are the heads of the columns. A second click turns the order round.

@@ -35,7 +35,7 @@ func (v *visit) numbered() (page.Request, error) {
 
 // pagerOf is the way through a numbered list of so many rows, which are called one or many.
 func (v *visit) pagerOf(p page.Request, total int, one, many string) pager {
-	w := pager{Total: plural(total, one, many), NewerWord: "Back", OlderWord: "More"}
+	w := pager{Total: plural(int64(total), one, many), NewerWord: "Back", OlderWord: "More"}
 	if p.Number > 1 {
 		w.Newer = v.with("page", strconv.Itoa(p.Number-1))
 	}

@@ -5,7 +5,10 @@ import (
 	"net/url"
 	"strings"
 
+	"granary/internal/auth"
 	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/projects"
 )
 
 // place looks up what a path belongs to: the instance, a group, or a project. A path of
@@ -32,11 +35,28 @@ func (v *visit) place(t target) (site, error) {
 		}
 	}
 	g, err := v.s.Projects.Group(v.r.Context(), v.actor, full)
+	if absent(err) && !strings.Contains(full, "/") {
+		g, err = v.person(full, err)
+	}
 	if err != nil {
 		return 0, err
 	}
 	v.group = &g
 	return group, nil
+}
+
+// person is a user's own namespace, by user name; unknown is the error if there is no such
+// user. Whoever may know users may open it, and sees in it what the projects allow.
+func (v *visit) person(username string, unknown error) (projects.Group, error) {
+	found, err := v.s.Auth.ListUsers(v.r.Context(), v.actor, auth.UserFilter{Username: username}, page.Request{Number: 1, Size: 1})
+	if err != nil {
+		return projects.Group{}, err
+	}
+	if len(found.Rows) == 0 {
+		return projects.Group{}, unknown
+	}
+	u := found.Rows[0]
+	return projects.Group{ID: u.NamespaceID, OwnerID: u.ID, Name: u.Name, Path: u.Username, FullPath: u.Username}, nil
 }
 
 // reserved reports the full path of a group whose top has a name that addresses use. Such
@@ -77,7 +97,7 @@ type elsewhere struct {
 func (e *elsewhere) Error() string { return "it is at " + e.to }
 
 // at is the address of a page of the instance: at("user", "tokens") is /-/user/tokens.
-func (s *Server) at(parts ...string) string { return s.root + "/-/" + escaped(parts) }
+func (s *Server) at(parts ...string) string { return s.root + "/-/" + escapedPath(parts) }
 
 // in is the address of a page of a group or project; without parts, of the place itself.
 func (s *Server) in(fullPath string, parts ...string) string {
@@ -88,16 +108,16 @@ func (s *Server) in(fullPath string, parts ...string) string {
 	if len(parts) == 0 {
 		return address
 	}
-	return address + "/-/" + escaped(parts)
+	return address + "/-/" + escapedPath(parts)
 }
 
-// escaped joins the segments of a path. A slash within a segment stays one.
-func escaped(parts []string) string {
-	escaped := make([]string, 0, len(parts))
+// escapedPath joins the segments of a path. A slash within a segment stays one.
+func escapedPath(parts []string) string {
+	segments := make([]string, 0, len(parts))
 	for _, part := range parts {
 		for segment := range strings.SplitSeq(part, "/") {
-			escaped = append(escaped, url.PathEscape(segment))
+			segments = append(segments, url.PathEscape(segment))
 		}
 	}
-	return strings.Join(escaped, "/")
+	return strings.Join(segments, "/")
 }

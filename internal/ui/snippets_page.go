@@ -28,7 +28,7 @@ func choices(chosen string, pairs ...string) (rows []choiceRow) {
 // publishing are the commands that publish a file here.
 func (v *visit) publishing(name, version, file string) tools {
 	base := v.s.Base(v.r)
-	address := base + "/api/v4/projects/" + url.PathEscape(v.project.FullPath) + "/packages/generic/" + escaped([]string{name, version, file})
+	address := base + "/api/v4/projects/" + url.PathEscape(v.project.FullPath) + "/packages/generic/" + escapedPath([]string{name, version, file})
 	return tools{
 		Heading: "Or from a command line", Token: "publish", TokensURL: v.s.at("user", "tokens"),
 		Snippets: []snippet{

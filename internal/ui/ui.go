@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"granary/internal/auth"
+	"granary/internal/openapi"
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
@@ -45,6 +46,7 @@ type Server struct {
 	routes []route
 	pages  pages
 	assets *assets
+	tags   []openapi.Tag // of the API
 }
 
 // Instance is what administrators see of the process behind the pages.
@@ -95,7 +97,11 @@ type Node struct {
 func (s *Server) Handler() (http.Handler, error) {
 	s.root = pathOf(s.ExternalURL)
 	s.routes = s.table()
-	var err error
+	document, err := openapi.Read()
+	if err != nil {
+		return nil, err
+	}
+	s.tags = document.Tags()
 	if s.assets, err = newAssets(s.root); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,9 @@
+//go:build later
+
 package ui
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -42,18 +43,11 @@ func showUpload(v *visit) error {
 // putFile publishes one file that a script of ours sends, with its digest declared. The
 // answer is JSON, for the script.
 func putFile(v *visit) error {
-	err := v.publish(registry.Raw{Name: v.values["name"], Version: v.values["version"], File: v.values["file"]}, v.r.Body, v.r.ContentLength, v.r.Header.Get("X-Checksum-Sha256"))
-	status, message := http.StatusCreated, "201 Created"
-	if err != nil {
-		t := v.trouble(err)
-		status, message = t.status, t.Text
-		if status >= http.StatusInternalServerError {
-			v.s.Note(v.r.Context(), err)
-		}
+	raw := registry.Raw{Name: v.values["name"], Version: v.values["version"], File: v.values["file"]}
+	if err := v.publish(raw, v.r.Body, v.r.ContentLength, v.r.Header.Get("X-Checksum-Sha256")); err != nil {
+		return err
 	}
-	v.w.Header()["Content-Type"] = []string{"application/json"}
-	v.w.WriteHeader(status)
-	_ = json.NewEncoder(v.w).Encode(map[string]string{"message": message}) // a client that is gone needs no answer
+	v.answer(http.StatusCreated, "201 Created")
 	return nil
 }
 

@@ -1,3 +1,5 @@
+//go:build later
+
 package ui
 
 import (
@@ -155,7 +157,7 @@ func (v *visit) install(facts registry.VersionFacts, files []fileRow) *tools {
 	for i, f := range files {
 		t.Files = append(t.Files, choiceRow{f.Path, f.Path, i == chosen})
 	}
-	public := v.s.Projects.Rules.Check(access.Actor{}, v.project.Standing.ToNobody(), access.ReadPackages) == access.Allowed
+	public := v.public()
 	if !public {
 		t.Token = "read packages"
 	}
@@ -165,6 +167,13 @@ func (v *visit) install(facts registry.VersionFacts, files []fileRow) *tools {
 		Path: f.Path, SHA256: f.Digest, Size: f.Size, Public: public,
 	})
 	return &t
+}
+
+// public reports whether everyone may install the packages of the project.
+func (v *visit) public() bool {
+	s := v.project.Standing
+	nobodys := access.Resource{Visibility: s.Visibility, Packages: s.Packages, Archived: s.Archived}
+	return v.s.Projects.Rules.Check(access.Actor{}, nobodys, access.ReadPackages) == access.Allowed
 }
 
 // readme is the version's README.md, if it has one of at most maxMarkdown bytes. A file
@@ -195,11 +204,11 @@ func (v *visit) listing(name, version string) error {
 	if err != nil {
 		return err
 	}
-	text := w.Listing()
+	text := w.Manifest()
 	h := v.w.Header()
 	h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	h["Content-Length"] = []string{strconv.Itoa(len(text))}
 	v.w.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(v.w, text) // a client that is gone needs no answer
+	_, _ = v.w.Write(text) // a client that is gone needs no answer
 	return nil
 }

@@ -44,7 +44,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // run is the order of the checks: which page, who asks, how often, of what place.
 func (v *visit) run() error {
-	if strings.HasPrefix(v.r.URL.Path, assetsPath) {
+	if strings.HasPrefix(v.r.URL.Path, "/-/assets/") {
 		v.s.assets.ServeHTTP(v.w, v.r)
 		return nil
 	}

@@ -65,6 +65,7 @@ func contracts() []contract {
 		{reflect.TypeFor[projects.Allowlists](), allowlists()},
 		{reflect.TypeFor[registry.Projects](), places()},
 		{reflect.TypeFor[registry.Packages](), packages()},
+		{reflect.TypeFor[registry.NameLists](), nameLists()},
 		{reflect.TypeFor[registry.Versions](), versionsOf()},
 		{reflect.TypeFor[registry.Channels](), channels()},
 		{reflect.TypeFor[registry.Drafts](), drafts()},
