@@ -39,7 +39,7 @@ func (r *Registry) ProtectionMatches(ctx context.Context, a access.Actor, projec
 	if err != nil || len(patterns) == 0 {
 		return Matches{All: true}, err
 	}
-	names, err := r.Records.ListNames(ctx, place.ProjectID, MatchesLooked+1)
+	names, err := r.Records.FirstNames(ctx, place.ProjectID, MatchesLooked+1)
 	if err != nil {
 		return Matches{}, err
 	}

@@ -13,7 +13,7 @@ func protections() []promise {
 	return []promise{
 		{"ListProtections", "returns a page in the order in which they were made", testListProtections},
 		{"FindProtection", "finds a rule of the project, and is NotFound without", testFindProtection},
-		{"ListNames", "returns the first names of listed packages", testListNames},
+		{"FirstNames", "returns the first names of listed packages", testFirstNames},
 		{"InsertProtection", "keeps the rule, and tells", testInsertProtection},
 		{"InsertProtection", "is a Conflict if the type has the pattern", testInsertTakenProtection},
 		{"InsertProtection", "is Full if the project has as many as the limit", testInsertProtectionFull},
@@ -149,14 +149,14 @@ func testFindProtection(t *testing.T, s *suite) {
 	wantKind(t, err, fault.NotFound)
 }
 
-func testListNames(t *testing.T, s *suite) {
+func testFirstNames(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	s.publish(t, publication(p.ID, "b", "1.0.0", "f"))
 	s.publish(t, publication(p.ID, "a", "1.0.0", "f"))
 	s.publish(t, publication(p.ID, "a", "2.0.0", "f"))
 	s.publish(t, publication(s.project(t, g.ID, u).ID, "c", "1.0.0", "f"))
 	for limit, want := range map[int][]registry.Name{1: {"a"}, 9: {"a", "b"}} {
-		found, err := s.ListNames(t.Context(), p.ID, limit)
+		found, err := s.FirstNames(t.Context(), p.ID, limit)
 		wantSame(t, "names", must(t, found, err), want)
 	}
 }
