@@ -12,6 +12,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/page"
+	"granary/internal/projects"
 	"granary/internal/trail"
 )
 
@@ -19,10 +20,10 @@ import (
 func readers() []string {
 	return []string{
 		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ReleaseFinals", "Registry.ListNameVersions", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
-		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules",
+		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules", "Registry.ProtectionRule", "Registry.ProtectionMatches",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
-		"Projects.ListFeatures", "Projects.Associations", "Projects.JobTokenScope", "Projects.AllowedProjects", "Projects.AllowedGroups",
+		"Projects.ListFeatures", "Projects.FeatureHere", "Projects.LastOwner", "Projects.Associations", "Projects.JobTokenScope", "Projects.AllowedProjects", "Projects.AllowedGroups",
 		"Projects.ProjectStanding", "Projects.GroupStanding",
 		"ProjectMembers.List", "ProjectMembers.Member", "GroupMembers.List", "GroupMembers.Member",
 		"ProjectVariables.List", "ProjectVariables.Get", "GroupVariables.List", "GroupVariables.Get",
@@ -32,7 +33,7 @@ func readers() []string {
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
 		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Link", "Releases.Asset",
-		"Hooks.List", "Hooks.Get", "Hooks.Attempts",
+		"Hooks.List", "Hooks.Get", "Hooks.Attempts", "Hooks.Attempt", "Hooks.LastAttempts",
 		"Hooks.Test", "Hooks.Resend", // they change nothing; what they send is in the hook's log
 		"Audit.InstanceEvents", "Audit.InstanceEvent", "Audit.ProjectEvents", "Audit.ProjectEvent", "Audit.GroupEvents", "Audit.GroupEvent",
 	}
@@ -324,6 +325,8 @@ func (w *walk) secrets() {
 	const instance = " | Gitlab::Audit::InstanceScope gitlab_instance | Variable K"
 	w.step("InstanceVariables.Create", "POST", "/admin/ci/variables", map[string]any{"key": "K", "value": "one"}, 201, "ci_instance_variable_created"+instance)
 	w.step("InstanceVariables.Edit", "PUT", "/admin/ci/variables/K", map[string]any{"value": "two"}, 200, "ci_instance_variable_updated"+instance+" | value:  > ")
+	rooms := &projects.Service{Records: w.db, Now: w.now}
+	w.reveal("InstanceVariables", rooms.InstanceVariables(), "", "ci_instance_variable_revealed"+instance)
 	w.step("InstanceVariables.Delete", "DELETE", "/admin/ci/variables/K", nil, 204, "ci_instance_variable_deleted"+instance)
 	for room, at := range map[string]string{"Project": "/projects/acme%2Ftool", "Group": "/groups/acme"} {
 		entity := map[string]string{"Project": "Project acme/tool", "Group": "Group acme"}[room]
@@ -331,6 +334,11 @@ func (w *walk) secrets() {
 		w.step(room+"Variables.Create", "POST", at+"/variables", map[string]any{"key": "K", "value": "one"}, 201, name+"created | "+entity+" | Variable K")
 		w.step(room+"Variables.Edit", "PUT", at+"/variables/K", map[string]any{"value": "two", "protected": true, "environment_scope": "prod"}, 200,
 			name+"updated | "+entity+" | Variable K (prod) | value, protected, environment_scope:  > ")
+		of, ref := rooms.ProjectVariables(), "acme/tool"
+		if room == "Group" {
+			of, ref = rooms.GroupVariables(), "acme"
+		}
+		w.reveal(room+"Variables", of, ref, name+"revealed | "+entity+" | Variable K (prod)")
 		w.step(room+"Variables.Delete", "DELETE", at+"/variables/K", nil, 204, name+"deleted | "+entity+" | Variable K (prod)")
 
 		name = map[string]string{"Project": "deploy_token_", "Group": "group_deploy_token_"}[room]
@@ -345,6 +353,20 @@ func (w *walk) secrets() {
 			name+"rotated | "+entity+" | PersonalAccessToken bot | successor"))
 		w.step(room+"Tokens.Revoke", "DELETE", at+"/access_tokens/"+token, nil, 204, name+"deleted | "+entity+" | PersonalAccessToken bot")
 		w.step(room+"Tokens.Revoke", "DELETE", at+"/access_tokens/"+token, nil, 204)
+	}
+}
+
+// reveal does what only a page does.
+func (w *walk) reveal(room string, of projects.VariablesOf, ref, want string) {
+	w.t.Helper()
+	root := access.Actor{Kind: access.User, UserID: 1, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}, TokenID: 1, Address: clientAddress}
+	v, err := of.Reveal(w.t.Context(), root, ref, projects.VariableRef{Key: "K"})
+	if err != nil || v.Value != "two" {
+		w.t.Fatalf("%s: %q, %v", room, v.Value, err)
+	}
+	w.done[room+".Reveal"] = true
+	if diff := cmp.Diff([]string{want}, w.news()); diff != "" {
+		w.t.Errorf("%s.Reveal: %s", room, diff)
 	}
 }
 
