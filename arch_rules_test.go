@@ -16,7 +16,7 @@ type room struct {
 func rooms() []room {
 	return []room{
 		{"internal/fault", nil, "every room speaks of faults, so they know no room"},
-		{"internal/page", nil, "every list is asked for by page, so a page knows no list"},
+		{"internal/page", []string{"fault"}, "every list is asked for by page, so a page knows no list"},
 		{"internal/access", nil, "permission is a pure table: what it decides can be read and tested without anything else"},
 		{"internal/access/accesstest", []string{"access"}, "the same table from GitLab's documentation: it shares the words with access, and no decision"},
 		{"internal/gate", []string{"access", "fault"}, "a refusal is the same behind every door: it knows the verdict, and no thing"},
@@ -36,7 +36,7 @@ func rooms() []room {
 		{"internal/filelock", nil, "a lock is the kernel's: it knows a file, not what it is for"},
 		{"internal/httpd", nil, "running HTTP well is the same for any handler"},
 		{"internal/throttle", nil, "counting asks for a key and a clock, and knows nobody behind the key"},
-		{"internal/auth", []string{"gate", "access", "audit", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
+		{"internal/auth", []string{"gate", "access", "audit", "naming", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
 		{"internal/projects", []string{"gate", "access", "audit", "naming", "fault", "page"}, "projects are there before any package is"},
 		{"internal/registry", []string{"gate", "access", "archive", "audit", "blob", "naming", "fault", "page", "proof", "versions"}, "the rules of packages hold behind every door and above every database"},
 		{"internal/releases", []string{"gate", "access", "audit", "fault", "page"}, "a release is words and addresses: what it points at may be a package here or anything elsewhere"},
@@ -47,12 +47,12 @@ func rooms() []room {
 		{"internal/metadb/metadbtest", []string{"metadb", "sqldb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
 		{"internal/metadb/recordstest", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "webhooks/deliver", "projects", "auth", "gate", "access", "blob", "fault", "page", "versions"}, "the suite holds any records to the contracts of the rooms, so it knows none"},
 		{"internal/api", []string{"archive", "proof", "gate", "trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
-		{"internal/ui", []string{"access"}, "pages turn requests into deeds, as the API does: no SQL, no store, no setting, no file but its own"},
+		{"internal/ui", []string{"access", "audit", "auth", "fault", "openapi", "page", "projects", "registry", "releases", "throttle", "trail", "versions", "webhooks"}, "a door turns requests into deeds, as api does; it shows the OpenAPI document, and holds no SQL, no store and no setting"},
 		{"internal/versions", nil, "the order of versions is the same for server and client: it knows texts"},
 		{"internal/proof", nil, "a digest means the same for server and client: it knows paths and digests"},
 		{"internal/archive", nil, "the layout of an archive depends on names, sizes and times; an Opener says where the bytes are"},
 		{"internal/client", []string{"filelock", "proof", "versions", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "versions", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
 		{"dev/cluster", []string{"dev/servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
@@ -77,7 +77,7 @@ func limits() []limit {
 	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/webhooks", "internal/naming", "internal/page", "internal/projects", "internal/proof", "internal/archive", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest", "internal/metadb/recordstest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/sqldb", "internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one text for each query, and it is in metadb"},

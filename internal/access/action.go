@@ -13,13 +13,19 @@ const (
 	AdminInstanceVariables
 	ReadInstance // data of the whole instance, for administrators
 
-	UseOwnToken // a token reads or revokes itself: any scope suffices
+	UseOwnToken // a token reads or revokes itself, a session ends itself: any scope suffices
 	ReadTokens  // a personal access token's record
 	IssueTokens // a personal access token for a user
 	RevokeToken
 	RotateToken
 	IssueOwnToken  // a token for oneself, with few scopes
 	RotateBotToken // a project or group access token replaces itself
+
+	MakeOwnSignInLink  // a link that signs in the owner of the token in use
+	MakeSignInLink     // a link that signs in another user
+	ReadSessions       // a user's sessions
+	EndSessions        // a session, or all of a user
+	IssueTokenInPerson // a token for oneself, from a session
 
 	ListNamespaces // groups and projects that the actor can see
 	FindNamespaces // those that the actor belongs to
@@ -125,6 +131,12 @@ var rules = [actionCount]rule{
 
 	IssueOwnToken:  {on: instance, least: NoRole, login: true, person: true, scopes: []Scope{ScopeAPI}},
 	RotateBotToken: {on: place, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeSelfRotate}},
+
+	MakeOwnSignInLink:  {on: instance, least: NoRole, login: true, person: true},
+	MakeSignInLink:     {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	ReadSessions:       {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+	EndSessions:        {on: instance, least: Admin, login: true, scopes: []Scope{ScopeAPI}},
+	IssueTokenInPerson: {on: instance, least: NoRole, login: true, person: true, scopes: []Scope{ScopeAPI}},
 
 	ListNamespaces: {on: instance, least: NoRole, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	FindNamespaces: {on: instance, least: NoRole, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},

@@ -90,7 +90,7 @@ type Kind int
 // The kinds of actor.
 const (
 	Anonymous   Kind = iota
-	User             // a personal, project or group access token
+	User             // a personal, project or group access token, or a session
 	Job              // a CI job token; acts as the job's user
 	DeployToken      // a deploy token; acts as itself
 )
@@ -123,6 +123,7 @@ type Actor struct {
 	Scopes   []Scope
 
 	TokenID       int64 // of the personal access or deploy token
+	SessionID     int64 // of a User in a browser, who presents no token; 0 for none
 	JobID         int64 // of Job
 	JobProjectID  int64
 	JobProject    string // the last segment of its path

@@ -35,6 +35,13 @@ type Server struct {
 	Probes      Probes
 	Note        func(context.Context, error) // adds the cause of a 5xx to the request's log line
 
+	// Pages answers what no route here matches, outside /api/ and with a path below that
+	// of ExternalURL; nil for no pages: 404 as JSON.
+	Pages http.Handler
+	// Session is the actor of the request's cookie, if that is of a session; nil for no
+	// sessions. Only routes that tools and people share ask for it: see way.session.
+	Session func(*http.Request) (access.Actor, bool)
+
 	ClientIP      func(context.Context) netip.Addr // of a request; nil if nothing depends on it
 	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
 	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
@@ -61,7 +68,7 @@ const prefix = "/api/v4"
 // all: it redirects paths that it considers equal to others, and here no path is equal
 // to another (contract generic-packages 1).
 func (s *Server) Handler() http.Handler {
-	d := &door{s: s, mux: http.NewServeMux(), generic: newGenericRoutes(), vary: []string{"Origin"}, features: features()}
+	d := &door{s: s, mux: http.NewServeMux(), generic: newGenericRoutes(), vary: []string{"Origin"}, features: s.features()}
 	s.compressing = make(chan struct{}, mostCompressing())
 	if s.known == nil {
 		d.own = pathOf(s.ExternalURL)
@@ -90,5 +97,6 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) As(a access.Actor) http.Handler {
 	as := *s
 	as.known, as.Answers, as.Bodies, as.Compression, as.Probes = &a, nil, nil, nil, Probes{}
+	as.Pages, as.Session = nil, nil
 	return as.Handler()
 }

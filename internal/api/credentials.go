@@ -33,6 +33,13 @@ func credentials(r *http.Request) (c auth.Credentials, sudo string) {
 	return c, cmp.Or(sudo, sudoOf(q))
 }
 
+// hasCredential reports a request that says who asks, as programs do. A browser has a
+// cookie at most.
+func hasCredential(r *http.Request) bool {
+	c, sudo := credentials(r)
+	return c != (auth.Credentials{}) || sudo != "" || header(r.Header, "Authorization") != ""
+}
+
 // sudoOf is the parameter sudo. The last of several counts, as for all parameters. For a
 // list or object it returns the name, which names no user, so that it is refused and not
 // ignored.

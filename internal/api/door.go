@@ -106,8 +106,12 @@ func (g genericRoutes) add(r *route) {
 }
 
 // features is what this server has beyond GitLab.
-func features() []string {
-	return []string{strings.Join([]string{wire.FeatureChannels, wire.FeatureDrafts, wire.FeatureSelectors, wire.FeatureVersions}, ", ")}
+func (s *Server) features() []string {
+	all := []string{wire.FeatureChannels, wire.FeatureDrafts, wire.FeatureSelectors, wire.FeatureVersions}
+	if s.Pages != nil {
+		all = append(all, wire.FeaturePages)
+	}
+	return []string{strings.Join(all, ", ")}
 }
 
 // serveGeneric serves a file of a generic package, a version, or the versions of a name.
@@ -146,6 +150,9 @@ func (d *door) serveWeb(w http.ResponseWriter, r *http.Request) bool {
 	}
 	for _, route := range d.web {
 		if project, rest, ok := route.way.match(path); ok {
+			if route.way.page && d.s.Pages != nil && !hasCredential(r) {
+				return false
+			}
 			r.Pattern = route.method + " " + route.path
 			serve(&call{s: d.s, w: w, r: r, route: route, ref: decoded(project), rest: rest})
 			return true
@@ -155,7 +162,7 @@ func (d *door) serveWeb(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // unknown answers what ServeMux has no route for: a web address, or 405 if another
-// method has a route, or 404.
+// method has a route, or a page, or 404.
 func (d *door) unknown(w http.ResponseWriter, r *http.Request) {
 	s := d.s
 	if d.serveWeb(w, r) {
@@ -169,12 +176,10 @@ func (d *door) unknown(w http.ResponseWriter, r *http.Request) {
 		s.noGraphQL(w, r)
 		return
 	}
-	var allowed []string
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
-		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
-		if _, pattern := d.mux.Handler(probe); pattern != "" && pattern != "/" {
-			allowed = append(allowed, method)
-		}
+	allowed := d.allowed(r)
+	if len(allowed) == 0 && s.Pages != nil && r.URL.Path != "/api" && !strings.HasPrefix(r.URL.Path, "/api/") {
+		s.Pages.ServeHTTP(w, r)
+		return
 	}
 	if len(allowed) == 0 {
 		text := "404 Not Found"
@@ -185,6 +190,17 @@ func (d *door) unknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.notAllowed(w, r, allowed...)
+}
+
+// allowed is the methods for which ServeMux has a route.
+func (d *door) allowed(r *http.Request) (methods []string) {
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := d.mux.Handler(probe); pattern != "" && pattern != "/" {
+			methods = append(methods, method)
+		}
+	}
+	return methods
 }
 
 // notAllowed answers a method that the path does not have.

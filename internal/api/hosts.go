@@ -22,6 +22,10 @@ type Hosts struct {
 	Unknown func(host, link string)
 }
 
+// Base is the server's address as a client of the request should see it, without a slash
+// at the end.
+func (s *Server) Base(r *http.Request) string { return s.base(r) }
+
 // base is the server's address as a client should see it, without a slash at the end.
 func (s *Server) base(r *http.Request) string {
 	switch {

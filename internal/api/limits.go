@@ -18,19 +18,20 @@ import (
 // authenticate finds the actor of a request from its credentials and Sudo, and counts the
 // request for its sender. It returns a *throttle.Refusal if that was one too many. Every
 // route gets its actor here, so that Sudo works on every route.
-func (s *Server) authenticate(r *http.Request, d auth.Doors) (access.Actor, error) {
-	return s.whoActs(r, d, true)
+func (s *Server) authenticate(r *http.Request, w *way) (access.Actor, error) {
+	return s.whoActs(r, w, true)
 }
 
 // Again implements registry.Sender: it finds the actor of the request as of now. That
 // does not count as another request.
 func (c *call) Again(context.Context) (access.Actor, error) {
-	return c.s.whoActs(c.r, c.route.way.doors, false)
+	return c.s.whoActs(c.r, &c.route.way, false)
 }
 
-func (s *Server) whoActs(r *http.Request, d auth.Doors, counts bool) (access.Actor, error) {
+func (s *Server) whoActs(r *http.Request, w *way, counts bool) (access.Actor, error) {
 	c, sudo := credentials(r)
-	a, err := s.sender(r, c, d, counts)
+	session := w.session && s.Session != nil && reads(r) && !hasCredential(r)
+	a, err := s.sender(r, c, w.doors, session, counts)
 	if s.asked != nil {
 		s.asked(r, "sudo")
 	}
@@ -40,13 +41,19 @@ func (s *Server) whoActs(r *http.Request, d auth.Doors, counts bool) (access.Act
 	return s.sudo(r, a, sudo)
 }
 
-// sender is the actor whose credentials the request carries. counts says whether to count it.
-func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors, counts bool) (access.Actor, error) {
+// sender is the actor whose credentials the request carries, or whose session if session is
+// set. counts says whether to count it.
+func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors, session, counts bool) (access.Actor, error) {
 	if s.known != nil {
 		return *s.known, nil
 	}
 	c.From = s.from(r)
 	a, err := s.Auth.Authenticate(r.Context(), c, d)
+	if session {
+		if found, ok := s.Session(r); ok {
+			a = found
+		}
+	}
 	if tooMany(err) || !counts {
 		return a, err
 	}

@@ -24,6 +24,18 @@ func createOwnToken(c *call) error {
 	return c.created(c.personalToken(t, secret))
 }
 
+// SignInPath is the page to which sign-in links lead; the code follows. It is in the fragment,
+// which browsers do not send: it is in no log and no Referer.
+const SignInPath = "/-/sign_in/link#"
+
+func createSignInLink(c *call) error {
+	code, expires, err := c.s.Auth.MakeSignInLink(c.r.Context(), c.actor, c.actor.UserID)
+	if err != nil {
+		return err
+	}
+	return c.created(wire.SignInLink{URL: c.base() + SignInPath + code, ExpiresAt: wire.Time(expires)})
+}
+
 func getAssociations(c *call) error {
 	least, ask := c.params.minRole(), c.page(false)
 	if err := c.params.err(); err != nil {

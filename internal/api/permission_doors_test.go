@@ -67,6 +67,7 @@ func doorsOfInstance() []door {
 		{"GET /audit_events/{event_id}", access.ReadInstance, instance, "", "", nil, ""},
 		{"POST /users/{id}/personal_access_tokens", access.IssueTokens, instance, "", "", given{"name": "t", "scopes": bad}, ""},
 		{"POST /user/personal_access_tokens", access.IssueOwnToken, instance, "", "", given{"name": "t", "scopes": bad}, ""},
+		{"POST /user/sign_in_links", access.MakeOwnSignInLink, instance, "", "", nil, ""},
 		{"GET /personal_access_tokens", access.ReadTokens, instance, "", "", nil, ownToken},
 		{"GET /personal_access_tokens", access.ReadTokens, instance, "", "?user_id=1", nil, unknownToken},
 		{"GET /personal_access_tokens/{token_id=self}", access.UseOwnToken, instance, "", "", nil, ""},

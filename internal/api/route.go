@@ -25,6 +25,12 @@ type way struct {
 	logsIn bool    // an anonymous caller is asked to log in for what it may not see (contract generic-packages 2.6)
 	match  matcher // matches what ServeMux cannot; nil for ServeMux
 	probe  bool    // answers without the path of ExternalURL, too
+	page   bool    // Server.Pages answers at this address, too: this route is for programs, which have a credential
+
+	// session: a GET or HEAD without any credential acts as the session of its cookie.
+	// No other route looks at a cookie, so that the API needs no defence against
+	// requests that other sites make a browser send.
+	session bool
 }
 
 // body is what a request contains, and where it is read.

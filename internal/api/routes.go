@@ -71,6 +71,7 @@ func userRoutes() []route {
 		{"DELETE", "/personal_access_tokens/{token_id}", access.UseOwnToken, tokens, revokePersonalToken},
 		{"POST", "/personal_access_tokens/{token_id}/rotate", access.RotateToken, way{doors: auth.Doors{Rotates: true}}, rotatePersonalToken},
 		{"POST", "/user/personal_access_tokens", access.IssueOwnToken, tokens, createOwnToken},
+		{"POST", "/user/sign_in_links", access.MakeOwnSignInLink, tokens, createSignInLink},
 		{"GET", "/personal_access_tokens/self/associations", access.UseOwnToken, tokens, getAssociations},
 	}
 }
@@ -278,17 +279,26 @@ func webRoutes() []route {
 	web := func(body body, match matcher) way {
 		return way{doors: auth.Doors{JobTokens: true, Basic: true}, body: body, order: credentialFirst, logsIn: true, match: match}
 	}
+	forPrograms := func(w way) way {
+		w.page = true
+		return w
+	}
+	shared := func(match matcher) way {
+		w := web(noBody, match)
+		w.session = true
+		return w
+	}
 	rows := []route{
 		{"GET", releases + "/permalink/latest/{suffix...}", access.ReadReleases, web(noBody, matchLatest), webLatest},
-		{"GET", releases + "/{tag}/downloads/{path...}", access.ReadReleases, web(noBody, matchDownload), webDownload},
-		{"GET", "/{project...}/-/package_files/{package_file_id}/download", access.ListPackages, web(noBody, matchPackageFile), webPackageFile},
-		{"GET", "/{project...}/uploads/{secret}/{file}", access.FetchUpload, web(noBody, matchUpload), webUpload},
-		{"GET", releases, access.ReadReleases, web(parameters, matchEnd("/-/releases")), webReleases},
+		{"GET", releases + "/{tag}/downloads/{path...}", access.ReadReleases, shared(matchDownload), webDownload},
+		{"GET", "/{project...}/-/package_files/{package_file_id}/download", access.ListPackages, shared(matchPackageFile), webPackageFile},
+		{"GET", "/{project...}/uploads/{secret}/{file}", access.FetchUpload, shared(matchUpload), webUpload},
+		{"GET", releases, access.ReadReleases, forPrograms(web(parameters, matchEnd("/-/releases"))), webReleases},
 		{"GET", releases + ".json", access.ReadReleases, web(noBody, matchEnd("/-/releases.json")), webReleasesJSON},
 		{"GET", releases + ".atom", access.ReadReleases, web(parameters, matchEnd("/-/releases.atom")), webReleasesAtom},
-		{"GET", releases + "/{tag}", access.ReadReleases, web(noBody, matchRelease), webRelease},
+		{"GET", releases + "/{tag}", access.ReadReleases, forPrograms(web(noBody, matchRelease)), webRelease},
 		{"GET", "/{project...}/-/badges/release.svg", access.ReadReleases, web(parameters, matchEnd("/-/badges/release.svg")), webReleaseBadge},
-		{"GET", "/-/project/{id}/uploads/{secret}/{file}", access.FetchUpload, web(noBody, nil), getProjectUpload},
+		{"GET", "/-/project/{id}/uploads/{secret}/{file}", access.FetchUpload, shared(nil), getProjectUpload},
 	}
 	for i := range rows {
 		rows[i].do = followed(rows[i].do)

@@ -48,7 +48,7 @@ func (c *call) run() (err error) {
 	if way.order == noCredential {
 		return c.route.do(c)
 	}
-	c.actor, c.refused = c.s.authenticate(c.r, way.doors)
+	c.actor, c.refused = c.s.authenticate(c.r, way)
 	if c.refused != nil && (way.order != parametersFirst || tooMany(c.refused)) {
 		return c.refused
 	}

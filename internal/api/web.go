@@ -57,12 +57,24 @@ func matchDownload(path string) (string, []string, bool) {
 	return project, []string{decoded(tag), decoded(file)}, true
 }
 
+// webDownload redirects to where the link leads. If that is a file of a package here, a
+// session reads it at once: its address is of the API, which takes no session.
 func webDownload(c *call) error {
 	l, err := c.s.Releases.Asset(c.r.Context(), c.actor, c.ref, c.rest[0], c.rest[1])
 	if err != nil {
 		return err
 	}
-	return c.redirect(l.URL)
+	if c.actor.SessionID == 0 {
+		return c.redirect(l.URL)
+	}
+	path, here := strings.CutPrefix(l.URL, c.base())
+	pattern, project, raw := splitGeneric(path)
+	if !here || pattern != genericPath || strings.ContainsAny(path, "?#") {
+		return c.redirect(l.URL)
+	}
+	file := *c // c.ref is the release's project
+	file.ref, file.raw = project, raw
+	return followed(getFile)(&file)
 }
 
 // matchPackageFile takes /<project>/-/package_files/<id>/download, which GitLab's

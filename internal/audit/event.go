@@ -39,7 +39,7 @@ type Author struct {
 	Username     string
 	Name         string
 	Credential   Credential
-	CredentialID int64  // of the token; of a job token, the job's
+	CredentialID int64  // of the token or session; of a job token, the job's
 	Address      string // the client's, without a port; "" without a request
 	SudoID       int64  // the administrator who acted as the user; 0 for none
 	SudoUsername string
@@ -56,6 +56,7 @@ const (
 	BotToken      Credential = "resource_access_token" // a project or group access token
 	DeployToken   Credential = "deploy_token"
 	JobToken      Credential = "job_token"
+	WebSession    Credential = "web_session"  // a person in a browser
 	CommandLine   Credential = "command_line" // granary admin on the server's machine, without a token
 )
 
@@ -70,6 +71,9 @@ func By(a access.Actor) Author {
 		by.Credential = PersonalToken
 		if a.Bot && a.SudoID == 0 {
 			by.Credential = BotToken
+		}
+		if a.SessionID != 0 {
+			by.Credential, by.CredentialID = WebSession, a.SessionID
 		}
 		if a.Console {
 			by.Credential = CommandLine

@@ -96,6 +96,13 @@ const (
 	JobFinished Name = "ci_job_finished"
 )
 
+// Sessions in a browser, and links that sign in. The names are granary's own.
+const (
+	SessionStarted    Name = "web_session_started"
+	SessionEnded      Name = "web_session_ended"
+	SignInLinkCreated Name = "sign_in_link_created"
+)
+
 // Webhooks. The names about updates are granary's own.
 const (
 	WebhookCreated   Name = "webhook_created"

@@ -4,6 +4,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ type Service struct {
 	Now     func() time.Time
 	Logins  *throttle.Logins // limits failed logins; nil for no limit
 
-	used lastUsed
+	used, seen lastUsed // of tokens, of sessions
 }
 
 // Records is everything that this room keeps in a database.
@@ -32,6 +33,7 @@ type Records interface {
 	Bots
 	DeployTokens
 	Jobs
+	Sessions
 }
 
 // allow is the check of deeds about users and tokens, which belong to the instance.
@@ -39,24 +41,24 @@ func (s *Service) allow(a access.Actor, own bool, action access.Action) error {
 	return gate.Check(s.Rules, a, access.Resource{Own: own}, action, "")
 }
 
-// usesGathered is the largest number of tokens that are noted between two flushes, which
-// takes half a megabyte. Uses of further tokens are not noted.
+// usesGathered is the largest number of tokens, and of sessions, that are noted between two
+// flushes, which takes half a megabyte each. Uses of further ones are not noted.
 const usesGathered = 10000
 
-// lastUsed gathers when tokens were used, so that no request writes.
+// lastUsed gathers when tokens or sessions were used, so that no request writes.
 type lastUsed struct {
 	mu sync.Mutex
 	at map[int64]time.Time
 }
 
-func (u *lastUsed) note(tokenID int64, now time.Time) {
+func (u *lastUsed) note(id int64, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.at == nil {
 		u.at = map[int64]time.Time{}
 	}
-	if last, known := u.at[tokenID]; now.After(last) && (known || len(u.at) < usesGathered) {
-		u.at[tokenID] = now
+	if last, known := u.at[id]; now.After(last) && (known || len(u.at) < usesGathered) {
+		u.at[id] = now
 	}
 }
 
@@ -68,19 +70,24 @@ func (u *lastUsed) take() map[int64]time.Time {
 	return at
 }
 
-// Flush records when tokens were last used. The server calls it at intervals; a crash
-// loses the uses since the last flush. Uses that it could not record wait for the next
-// flush, which tries again even if no token was used since.
-func (s *Service) Flush(ctx context.Context) error {
-	at := s.used.take()
+// flush records what was gathered. What it could not record waits for the next flush.
+func (u *lastUsed) flush(ctx context.Context, touch func(context.Context, map[int64]time.Time) error) error {
+	at := u.take()
 	if len(at) == 0 {
 		return nil
 	}
-	err := s.Records.TouchTokens(ctx, at)
+	err := touch(ctx, at)
 	if err != nil {
 		for id, when := range at {
-			s.used.note(id, when)
+			u.note(id, when)
 		}
 	}
 	return err
+}
+
+// Flush records when tokens were last used, and sessions last seen. The server calls it at
+// intervals; a crash loses the uses since the last flush. Uses that it could not record wait
+// for the next flush, which tries again even if nothing was used since.
+func (s *Service) Flush(ctx context.Context) error {
+	return errors.Join(s.used.flush(ctx, s.Records.TouchTokens), s.seen.flush(ctx, s.Records.TouchSessions))
 }

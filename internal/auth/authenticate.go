@@ -41,21 +41,23 @@ type Doors struct {
 	Rotates      bool // using a revoked token on this route revokes its whole rotation family
 }
 
-// Token is a credential of a request that is on record. Exactly one of Personal, Deploy
-// and Job is set.
+// Token is a credential of a request that is on record. Exactly one of Personal, Deploy,
+// Job and Session is set.
 type Token struct {
 	Digest   SecretDigest
 	Personal *PersonalToken
 	Deploy   *DeployToken
 	Job      *Job
-	User     User // of Personal and Job
-
+	Session  *Session
+	Origin   *PersonalToken // of Session: the token that it came from; nil for none
+	User     User           // of Personal, Job and Session
 }
 
 // Tokens looks credentials up.
 type Tokens interface {
 	// FindToken returns the token with the digest, even if it is expired or revoked.
-	// It returns NotFound if there is none, or if its owner was deleted.
+	// It returns NotFound if there is none, or if its owner was deleted. A session is no
+	// token: Sessions.FindSession finds it.
 	FindToken(ctx context.Context, d SecretDigest) (Token, error)
 	// TouchTokens records when personal access tokens, by id, were last used.
 	TouchTokens(ctx context.Context, at map[int64]time.Time) error
@@ -80,6 +82,8 @@ func (t Token) alive(now time.Time) bool {
 		return t.Deploy.Active(now)
 	case t.Personal != nil:
 		return t.Personal.Active(now) && !t.User.Blocked
+	case t.Session != nil:
+		return t.activeSession(now)
 	}
 	return t.Job != nil && t.Job.Running(now) && !t.User.Blocked
 }
@@ -111,7 +115,7 @@ func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (ac
 	case secret == "":
 		secret = c.Bearer
 	}
-	t, err := s.find(ctx, secret, c.From)
+	t, err := s.find(ctx, secret, c.From, s.Records.FindToken)
 	if err != nil || t.Deploy == nil || !t.Deploy.Active(s.Now()) {
 		return access.Actor{}, false, err
 	}
@@ -124,7 +128,7 @@ func (s *Service) byBearerJob(ctx context.Context, c Credentials, d Doors) (acce
 	if !d.JobTokens || c.Bearer == "" {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, c.Bearer, c.From)
+	t, err := s.find(ctx, c.Bearer, c.From, s.Records.FindToken)
 	if err != nil || t.Job == nil || !t.Job.Running(s.Now()) {
 		return access.Actor{}, false, err
 	}
@@ -140,7 +144,7 @@ func (s *Service) byPersonalToken(ctx context.Context, c Credentials, d Doors) (
 	if secret == "" || isJobSecret(secret) {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, secret, c.From)
+	t, err := s.find(ctx, secret, c.From, s.Records.FindToken)
 	if err != nil {
 		return access.Actor{}, false, err
 	}
@@ -161,7 +165,7 @@ func (s *Service) byBasicPassword(ctx context.Context, c Credentials, d Doors) (
 	if !d.Basic || !c.HasBasic {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, c.BasicPassword, c.From)
+	t, err := s.find(ctx, c.BasicPassword, c.From, s.Records.FindToken)
 	if err != nil || t.Personal == nil {
 		return access.Actor{}, false, err
 	}
@@ -180,7 +184,7 @@ func (s *Service) byJobToken(ctx context.Context, c Credentials, d Doors) (acces
 	if secret == "" {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, secret, c.From)
+	t, err := s.find(ctx, secret, c.From, s.Records.FindToken)
 	if err != nil {
 		return access.Actor{}, false, err
 	}
@@ -195,8 +199,9 @@ func isJobSecret(secret string) bool {
 	return strings.HasPrefix(secret, jobPrefix) || strings.HasPrefix(secret, gitlabJob)
 }
 
-// find looks a secret up for a client; for an unknown one it returns the zero Token.
-func (s *Service) find(ctx context.Context, secret string, from netip.Addr) (Token, error) {
+// find looks a secret up for a client in the records of its kind; for an unknown one it
+// returns the zero Token.
+func (s *Service) find(ctx context.Context, secret string, from netip.Addr, records findDigest) (Token, error) {
 	if secret == "" || len(secret) > maxSecret {
 		return Token{}, nil
 	}
@@ -204,7 +209,7 @@ func (s *Service) find(ctx context.Context, secret string, from netip.Addr) (Tok
 	if err := s.Logins.Admit(from, digest); err != nil {
 		return Token{}, err
 	}
-	t, err := s.lookUp(ctx, digest)
+	t, err := lookUp(ctx, digest, records)
 	switch {
 	case err != nil:
 	case t.alive(s.Now()):
@@ -215,8 +220,11 @@ func (s *Service) find(ctx context.Context, secret string, from netip.Addr) (Tok
 	return t, err
 }
 
-func (s *Service) lookUp(ctx context.Context, digest SecretDigest) (Token, error) {
-	t, err := s.Records.FindToken(ctx, digest)
+// findDigest is FindToken or FindSession.
+type findDigest func(context.Context, SecretDigest) (Token, error)
+
+func lookUp(ctx context.Context, digest SecretDigest, records findDigest) (Token, error) {
+	t, err := records(ctx, digest)
 	if fault.Is(err, fault.NotFound) {
 		return Token{}, nil
 	}

@@ -88,6 +88,9 @@ func (s *Service) CreatePersonalToken(ctx context.Context, a access.Actor, t Per
 	if _, err := s.findUser(ctx, t.UserID); err != nil {
 		return PersonalToken{}, "", err
 	}
+	if err := s.boundBySession(ctx, a, t.Scopes, t.ExpiresAt); err != nil {
+		return PersonalToken{}, "", err
+	}
 	secret := s.newSecret(personalPrefix)
 	t, err := s.NewPersonalToken(ctx, audit.By(a), t, secret)
 	return t, secret, err
@@ -210,6 +213,12 @@ func (s *Service) RotatePersonalToken(ctx context.Context, a access.Actor, id in
 	if t.Role != access.NoRole {
 		return PersonalToken{}, "", fault.New(fault.NotAllowed, "") // such tokens have routes of their own
 	}
+	if expires == nil {
+		expires = s.inAWeek()
+	}
+	if err := s.boundBySession(ctx, a, t.Scopes, expires); err != nil {
+		return PersonalToken{}, "", err
+	}
 	return s.rotatePersonal(ctx, a, t, expires, s.event(a, audit.PersonalTokenRotated, userEntity(t.UserID)))
 }
 
@@ -240,8 +249,7 @@ func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, e
 		return PersonalToken{}, "", fault.New(fault.Unauthenticated, "")
 	}
 	if expires == nil {
-		week := s.Now().UTC().AddDate(0, 0, 7).Truncate(24 * time.Hour)
-		expires = &week
+		expires = s.inAWeek()
 	}
 	secret := s.newSecret(personalPrefix)
 	next := t
@@ -251,4 +259,10 @@ func (s *Service) rotate(ctx context.Context, a access.Actor, t PersonalToken, e
 		err = fault.New(fault.Unauthenticated, "")
 	}
 	return next, secret, err
+}
+
+// inAWeek is the end of a token that replaces another, if the caller names none.
+func (s *Service) inAWeek() *time.Time {
+	week := s.Now().UTC().AddDate(0, 0, 7).Truncate(24 * time.Hour)
+	return &week
 }

@@ -11,6 +11,8 @@ const (
 	personalPrefix = "gnpat-"
 	deployPrefix   = "gndt-"
 	jobPrefix      = "gnjt-"
+	sessionPrefix  = "gnws-"  // of a cookie
+	linkPrefix     = "gnsl-"  // of a code that signs in
 	gitlabJob      = "glcbt-" // GitLab's own prefix of job tokens
 )
 

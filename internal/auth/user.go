@@ -11,6 +11,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 )
 
@@ -120,6 +121,9 @@ func (s *Service) NewUser(ctx context.Context, by audit.Author, u User) (User, e
 	if err := checkUser(u); err != nil {
 		return User{}, err
 	}
+	if err := checkReserved(u.Username, ""); err != nil {
+		return User{}, err
+	}
 	u = u.Bounded()
 	u.CreatedAt = s.Now()
 	u, err := s.Records.InsertUser(ctx, u, audit.Event{Name: audit.UserCreated, At: u.CreatedAt, Author: by, Entity: userEntity(0)})
@@ -141,6 +145,15 @@ func checkUser(u User) error {
 		return fault.Field("username", rule)
 	case u.ProjectsLimit < 0:
 		return fault.Field("projects_limit", "must be greater than or equal to 0")
+	}
+	return nil
+}
+
+// checkReserved refuses a new user name that is the program's own. Users of older servers
+// keep theirs.
+func checkReserved(name, before string) error {
+	if naming.Reserved(name) && !strings.EqualFold(name, before) {
+		return fault.Field("username", name+" is a reserved name")
 	}
 	return nil
 }

@@ -63,6 +63,9 @@ func (s *Service) EditUser(ctx context.Context, a access.Actor, id int64, e User
 		if err := e.apply(u); err != nil {
 			return nil, err
 		}
+		if err := checkReserved(u.Username, before.Username); err != nil {
+			return nil, err
+		}
 		return u.changes(a, s.Now(), before), nil
 	})
 	return u, userFault(err)

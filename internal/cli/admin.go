@@ -56,7 +56,7 @@ func newAdmin(env Env) *cobra.Command {
 		group("token", "Personal access tokens", a.tokenList(), a.tokenCreate(), a.tokenRevoke()),
 		group("deploy-token", "Deploy tokens of projects and groups", a.deployTokenList(), a.deployTokenCreate(), a.deployTokenRevoke()),
 		group("feature", "Feature flags", a.featureList(), a.featureSet()),
-		a.sweep(), a.resetRoot())
+		a.sweep(), a.resetRoot(), a.signInLink())
 	asGroup(cmd)
 	return cmd
 }

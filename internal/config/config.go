@@ -27,6 +27,8 @@ type Config struct {
 	RootToken   Secret   // 20 or more of A-Z a-z 0-9 - _; "" for a random one
 	Naming      string   // "strict" or "relaxed"
 
+	Pages bool // serve pages for people, too
+
 	GuestsMayReadPackages bool
 	AllowAnyoneToPull     bool // GitLab's package_registry_allow_anyone_to_pull_option
 
@@ -119,6 +121,26 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // MarshalText hides the secret from encoders such as encoding/json.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Setting is a setting in effect.
+type Setting struct {
+	Name   string // as the flag: "data-dir"
+	Value  string // "" for a secret
+	From   string // "default", a variable, a flag, or the settings file
+	Secret bool   // it has a value, which is not shown
+}
+
+// Settings are all settings in effect, without the values of secrets.
+func (c Config) Settings() (all []Setting) {
+	for _, s := range settings() {
+		row := Setting{Name: s.name, Value: s.get(&c), From: c.from[s.name]}
+		if s.secret {
+			row.Secret, row.Value = row.Value != "", ""
+		}
+		all = append(all, row)
+	}
+	return all
+}
 
 // Print writes the settings in effect, one a line, with the source of each. The text
 // is itself a settings file, so that it can be kept and used again; a secret appears

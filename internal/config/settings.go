@@ -67,6 +67,8 @@ func addressSettings() []setting {
 			help: "`names` of this server, besides localhost and IP addresses, such as packages.example.com,*.example.org; without --external-url, links use the name that a client called if it is one of these, else the address of --listen",
 			set:  func(c *Config, v string) error { return parseHosts(&c.TrustedHosts, v) },
 			get:  func(c *Config) string { return strings.Join(c.TrustedHosts, ",") }},
+		boolean("pages", "true", "serve pages for people, too; off leaves the API alone",
+			func(c *Config) *bool { return &c.Pages }),
 		networks("trusted-proxies", "trust X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 	}

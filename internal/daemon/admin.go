@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"granary/internal/access"
+	"granary/internal/api"
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/config"
@@ -140,9 +141,9 @@ func (w *answer) Header() http.Header         { return w.header }
 func (w *answer) WriteHeader(status int)      { w.status = status }
 func (w *answer) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-// ResetRoot makes sure that root exists, is an administrator and not blocked. It
-// revokes root's personal tokens and makes a new one, with the scope api, which it
-// also writes to the file. If it fails, it can be called again.
+// ResetRoot makes sure that root exists, is an administrator and not blocked. It revokes
+// root's personal tokens, ends root's sessions, and makes a new token with the scope api,
+// which it also writes to the file. If it fails, it can be called again.
 func (a *Admin) ResetRoot(ctx context.Context) (secret, file string, err error) {
 	secret, file = newRootToken(), filepath.Join(a.cfg.DataDir, tokenFile)
 	if err := writeSecret(file, secret); err != nil {
@@ -163,10 +164,27 @@ func (a *Admin) ResetRoot(ctx context.Context) (secret, file string, err error) 
 	if err := s.revokeAll(ctx, actor); err != nil {
 		return "", "", err
 	}
+	if err := s.auth.EndSessions(ctx, actor, root.ID); err != nil {
+		return "", "", err
+	}
 	_, err = s.auth.NewPersonalToken(ctx, audit.By(actor), auth.PersonalToken{
 		UserID: root.ID, Name: "root token", Scopes: []access.Scope{access.ScopeAPI},
 	}, secret)
 	return secret, file, err
+}
+
+// SignInLink makes a link that signs a user in on the pages, once, within an hour. ref is a
+// user name or an id. Login comes before.
+func (a *Admin) SignInLink(ctx context.Context, ref string) (link string, expires time.Time, err error) {
+	u, err := a.server.db.FindUser(ctx, ref)
+	if fault.Is(err, fault.NotFound) {
+		return "", time.Time{}, fmt.Errorf("there is no user %q", ref)
+	}
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
+	}
+	code, expires, err := a.server.auth.MakeSignInLink(ctx, a.root, u.ID)
+	return a.address() + api.SignInPath + code, expires, err
 }
 
 // revokeAll revokes the actor's own personal tokens, a page at a time.

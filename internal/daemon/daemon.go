@@ -61,9 +61,13 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	ctx, current := s.whileCurrent(ctx)
 	defer current()
 	s.greet(ctx, log)
+	s.nameReserved(ctx, log)
 	url := reachable(cfg, ln.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)
+	}
+	if err := s.servePages(cfg, version); err != nil {
+		return err
 	}
 	handler, options := s.handler(cfg, url, log)
 	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"granary/internal/access"
+	"granary/internal/api"
 	"granary/internal/audit"
 	"granary/internal/auth"
 	"granary/internal/config"
@@ -56,6 +57,13 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, termin
 			return err
 		}
 	}
+	shown := greeting{url: url, token: "$TOKEN"} // the operator who set it knows it; others may see the terminal
+	if terminal != nil && path != "" {
+		shown.token, shown.path = secret, path
+		if shown.code, _, err = s.auth.MakeSignInLink(ctx, console(root), root.ID); err != nil {
+			return err
+		}
+	}
 	_, err = s.auth.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{
 		UserID: root.ID, Name: "initial root token", Scopes: []access.Scope{access.ScopeAPI},
 	}, secret)
@@ -63,16 +71,18 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, termin
 		return err
 	}
 	if path == "" {
-		log.Info("first start: the administrator's token is the one in the settings", "user", rootName, "project", "root/demo")
-		secret = "$TOKEN" // the operator who set it knows it; others may see the terminal
+		log.Info("first start: the administrator's token is the one in the settings", "user", rootName, "project", "root/demo", "sign_in", signInCommand)
 	} else {
-		log.Info("first start: the administrator's token is in a file", "user", rootName, "file", path, "project", "root/demo")
+		log.Info("first start: the administrator's token is in a file", "user", rootName, "file", path, "project", "root/demo", "sign_in", signInCommand)
 	}
 	if terminal == nil {
 		return nil
 	}
-	return welcome(terminal, url, secret, path)
+	return shown.write(terminal)
 }
+
+// signInCommand prints a link that signs an administrator in.
+const signInCommand = "granary admin sign-in-link"
 
 func newRootToken() string { return "gnpat-" + rand.Text() + rand.Text() }
 
@@ -108,19 +118,28 @@ func writeSecret(path, secret string) error {
 	return f.Sync()
 }
 
-// welcome says how to use the server. Without a path the token is that of the
-// settings, which is not shown.
-func welcome(w io.Writer, url, token, path string) error {
-	file := url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
-	shown := token + "\n                 (shown only once, and stored in " + path + ")"
-	if path == "" {
-		shown = "the one in the settings, not shown: TOKEN=..."
+// greeting is what the first start shows on a terminal.
+type greeting struct {
+	url   string
+	token string
+	path  string // of the token's file; "": the token is that of the settings, which is not shown
+	code  string // of a sign-in link; shown with the token only
+}
+
+// write says how to use the server.
+func (g greeting) write(w io.Writer) error {
+	file := g.url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
+	shown := g.token + "\n                 (shown only once, and stored in " + g.path + ")"
+	signIn := g.url + api.SignInPath + g.code + "   (works once, for an hour)"
+	if g.path == "" {
+		shown, signIn = "the one in the settings, not shown: TOKEN=...", signInCommand+" prints a link"
 	}
 	_, err := fmt.Fprintf(w, `granary is ready at %[1]s
 
   administrator  root
   token          %[3]s
   project        root/demo
+  sign in        %[5]s
 
 Publish a file, and install it:
 
@@ -128,6 +147,6 @@ Publish a file, and install it:
   curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --upload-file hello.txt "%[4]s"
   curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --remote-name "%[4]s"
 
-`, url, token, shown, file)
+`, g.url, g.token, shown, file, signIn)
 	return err
 }

@@ -89,7 +89,7 @@ func pasteCommands(t *testing.T, dir, url, data string) {
 		t.Fatal(err)
 	}
 	var banner strings.Builder
-	if err := welcome(&banner, url, strings.TrimSpace(string(token)), data); err != nil {
+	if err := (greeting{url: url, token: strings.TrimSpace(string(token)), path: data}).write(&banner); err != nil {
 		t.Fatal(err)
 	}
 	_, script, _ := strings.Cut(banner.String(), "install it:\n")

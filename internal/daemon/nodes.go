@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"strings"
 
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/sqldb"
 )
 
@@ -38,6 +41,19 @@ func (s *server) greet(ctx context.Context, log *slog.Logger) {
 	}
 	if len(others) > 0 {
 		log.Info("other nodes run on the database", "nodes", strings.Join(others, ", "))
+	}
+}
+
+// nameReserved names users and groups of older servers whose paths the program has now.
+func (s *server) nameReserved(ctx context.Context, log *slog.Logger) {
+	for _, path := range naming.ReservedPaths() {
+		g, err := s.db.FindGroup(ctx, path, access.Actor{}) // a user's namespace is one, too
+		switch {
+		case err == nil && naming.Reserved(g.FullPath): // no former path
+			log.Warn("a group or user has a path that the pages need; rename it, or find its page below /groups/", "path", path)
+		case err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Hidden):
+			log.Warn("cannot look for paths that the pages need", "path", path, "error", err)
+		}
 	}
 }
 

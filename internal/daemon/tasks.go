@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -22,11 +23,21 @@ type tasks struct {
 	swept    prometheus.Counter
 
 	mu       sync.Mutex
+	leader   bool                        // this node does the upkeep for all
+	runs     map[string]lastRun          // by task
 	troubles map[string]*trouble.Trouble // by task
+}
+
+// lastRun is how a task last went on this node.
+type lastRun struct {
+	ended   time.Time
+	took    time.Duration
+	failure string // "" if it went well
 }
 
 func newTasks() *tasks {
 	return &tasks{
+		runs:     map[string]lastRun{},
 		troubles: map[string]*trouble.Trouble{},
 		leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "granary_upkeep_running",
@@ -73,6 +84,9 @@ func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func
 		t.removed.WithLabelValues(task).Add(float64(removed))
 		log.Info("background task removed expired data", "task", task, "removed", removed)
 	}
+	if err == nil || ctx.Err() == nil {
+		t.keep(task, began, err)
+	}
 	switch {
 	case err == nil:
 		t.duration.WithLabelValues(task, "done").Observe(time.Since(began).Seconds())
@@ -82,6 +96,43 @@ func (t *tasks) do(ctx context.Context, log *slog.Logger, task string, work func
 		t.duration.WithLabelValues(task, "failed").Observe(time.Since(began).Seconds())
 		t.trouble(log, task).Saw(err, "task", task)
 	}
+}
+
+// keep remembers how a task went.
+func (t *tasks) keep(task string, began time.Time, err error) {
+	r := lastRun{ended: time.Now(), took: time.Since(began)}
+	if err != nil {
+		r.failure = err.Error()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.runs[task] = r
+}
+
+// lastRuns are the last runs of tasks on this node, by task.
+func (t *tasks) lastRuns() map[string]lastRun {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.runs)
+}
+
+// lead says whether this node does the upkeep for all.
+func (t *tasks) lead(leads bool) {
+	t.mu.Lock()
+	t.leader = leads
+	t.mu.Unlock()
+	if leads {
+		t.leads.Set(1)
+		return
+	}
+	t.leads.Set(0)
+}
+
+// leading reports whether this node does the upkeep for all.
+func (t *tasks) leading() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.leader
 }
 
 // trouble is that of a task.

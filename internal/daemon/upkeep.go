@@ -20,7 +20,8 @@ const (
 
 	settleEvery = time.Minute // drafts of jobs that have ended
 
-	keyedAtOnce = 1000 // versions in a transaction
+	keyedAtOnce   = 1000 // versions in a transaction
+	orderedAtOnce = 100  // names in a transaction
 )
 
 // exclusive names the work that one node does for all.
@@ -50,8 +51,8 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 		err := s.db.ExclusiveInTurn(ctx, exclusive, func() { lost.Saw(nil, "running", false) }, func(ctx context.Context) error {
 			ran = true
 			lost.Saw(nil, "running", true)
-			s.tasks.leads.Set(1)
-			defer s.tasks.leads.Set(0)
+			s.tasks.lead(true)
+			defer s.tasks.lead(false)
 			defer s.tasks.stored.Reset()
 			s.upkeep(ctx, log, retention)
 			return nil
@@ -72,7 +73,7 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	var both sync.WaitGroup
 	both.Go(func() {
 		every(ctx, sumEvery, func() {
-			s.tasks.do(ctx, log, "counters", func(ctx context.Context) (int, error) { return 0, s.db.SumCounters(ctx) })
+			s.tasks.do(ctx, log, "counters", func(ctx context.Context) (int, error) { return 0, s.sumCounters(ctx) })
 		})
 	})
 	both.Go(func() { s.cleaning(ctx, log, retention) })
@@ -81,13 +82,25 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	both.Wait()
 }
 
-// keyVersions gives the versions of older servers their keys, in steps, so that others
-// can write in between. What fails is tried again an hour later.
+// sumCounters sums what publishers appended, and puts the names that changed into the
+// orders of lists, in steps.
+func (s *server) sumCounters(ctx context.Context) error {
+	err := s.db.SumCounters(ctx)
+	for n := orderedAtOnce; n == orderedAtOnce && err == nil && ctx.Err() == nil; {
+		n, err = s.db.OrderNames(ctx, orderedAtOnce)
+	}
+	return err
+}
+
+// keyVersions gives the versions of older servers their keys, and counts their files, in
+// steps, so that others can write in between. What fails is tried again an hour later.
 func (s *server) keyVersions(ctx context.Context, log *slog.Logger) {
 	for left := 1; left > 0 && ctx.Err() == nil; {
 		left = 0
 		s.tasks.do(ctx, log, "version keys", func(ctx context.Context) (_ int, err error) {
-			left, err = s.db.KeyVersions(ctx, keyedAtOnce)
+			if left, err = s.db.KeyVersions(ctx, keyedAtOnce); err == nil && left == 0 {
+				left, err = s.db.CountVersions(ctx, keyedAtOnce)
+			}
 			return 0, err
 		})
 	}
@@ -105,6 +118,7 @@ func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Dur
 	s.tasks.do(ctx, log, "drafts", s.registry.ExpireDrafts)
 	_, _ = s.sweep(ctx, log, registry.Grace) // which logs its error
 	s.tasks.do(ctx, log, "webhook log", s.webhooks.Prune)
+	s.tasks.do(ctx, log, "sessions", s.auth.PurgeSessions)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	s.keyVersions(ctx, log)
 	if retention > 0 {

@@ -164,6 +164,39 @@ func countEventsQuery(f trail.Filter, p page.Request) (string, []any) {
 	return query, w.Args
 }
 
+// WalkEvents implements trail.Store.
+func (db *DB) WalkEvents(ctx context.Context, f trail.Filter, limit, depth int) (found []audit.Event, next int64, err error) {
+	query, args := walkEventsQuery(f, limit, depth)
+	if found, err = sqldb.List(ctx, db, scanEvent, query, args...); err != nil {
+		return nil, 0, err
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		return found, found[limit-1].ID, nil
+	}
+	if f.AuthorID == 0 {
+		return found, 0, nil
+	}
+	w := chosenEvents(f)
+	err = db.RowOnce(ctx, `SELECT e.id FROM audit_events e`+w.String()+w.Bind(` ORDER BY e.id DESC LIMIT 1 OFFSET ?`, depth-1), w.Args...).Scan(&next)
+	if errors.Is(err, sql.ErrNoRows) {
+		return found, 0, nil
+	}
+	return found, next, sqldb.Classify(err)
+}
+
+// walkEventsQuery looks at the first depth events that the filter chooses without its
+// author. Without an author no depth is needed.
+func walkEventsQuery(f trail.Filter, limit, depth int) (string, []any) {
+	w := chosenEvents(f)
+	query := `SELECT ` + eventColumns + ` FROM audit_events e` + w.String()
+	if f.AuthorID != 0 {
+		query = `SELECT ` + eventColumns + ` FROM (SELECT * FROM audit_events e` + w.String() + w.Bind(` ORDER BY e.id DESC LIMIT ?) AS e`, depth) +
+			w.Bind(` WHERE e.author_id = ?`, f.AuthorID)
+	}
+	return query + w.Bind(` ORDER BY e.id DESC LIMIT ?`, limit+1), w.Args
+}
+
 // FindEvent implements trail.Store.
 func (db *DB) FindEvent(ctx context.Context, f trail.Filter, id int64) (audit.Event, error) {
 	w := chosenEvents(f)

@@ -80,6 +80,11 @@ func fillings() []filling {
 				Name: text(n, 8), Description: text(n, large), Scopes: splitScopes(text(n, 8) + " api"), ExpiresAt: someday(), LastUsedAt: someday()}})
 			db.tokens.put(t.Digest, t, stamp{})
 		}, tokens},
+		{"sessions", func(db *DB, n, large int) {
+			t := token(n, auth.Token{User: user(n, 0), Session: &auth.Session{Method: text(n, 8), Scopes: splitScopes(text(n, 8) + " api"), Address: text(n, 9), UserAgent: text(n, large)},
+				Origin: &auth.PersonalToken{Name: text(n, 8), Description: text(n, large), Scopes: splitScopes(text(n, 8)), ExpiresAt: someday()}})
+			db.tokens.put(t.Digest, t, stamp{})
+		}, tokens},
 		{"deploy tokens", func(db *DB, n, large int) {
 			t := token(n, auth.Token{Deploy: &auth.DeployToken{Name: text(n, 8+large), Username: text(n, 20), Scopes: splitScopes(text(n, 16)), ExpiresAt: someday()}})
 			db.tokens.put(t.Digest, t, stamp{})

@@ -19,11 +19,15 @@ const sumCounts = `WITH many AS (
 	INSERT INTO package_counts (project_id, status, packages)
 		SELECT project_id, status, SUM(packages) FROM taken GROUP BY project_id, status`
 
-// sumNames adds to the counter of each name what was published and removed.
-const sumNames = `WITH taken AS (DELETE FROM package_name_changes RETURNING project_id, name, listed)
-	UPDATE package_names n SET listed = n.listed + s.listed
-		FROM (SELECT project_id, name, SUM(listed) AS listed FROM taken GROUP BY project_id, name) s
-		WHERE n.project_id = s.project_id AND n.name = s.name`
+// sumNames adds to each name what was published and removed. The newest version of a name
+// is looked up anew if one has gone.
+const sumNames = `WITH taken AS (DELETE FROM package_name_changes RETURNING project_id, name, listed, bytes, published_at, last_id, gone),
+	s AS (SELECT project_id, name, SUM(listed) AS listed, SUM(bytes) AS bytes, MAX(gone) AS gone, MAX(published_at) AS published_at,
+		(array_agg(last_id ORDER BY published_at DESC NULLS LAST, last_id DESC))[1] AS last_id FROM taken GROUP BY project_id, name)
+	UPDATE package_names n SET listed = n.listed + s.listed, bytes = n.bytes + s.bytes, changed = 1,
+		published_at = CASE WHEN s.gone = 1 THEN NULL WHEN n.listed = 0 OR s.published_at >= n.published_at THEN s.published_at ELSE n.published_at END,
+		last_id = CASE WHEN s.gone = 1 THEN NULL WHEN n.listed = 0 OR s.published_at >= n.published_at THEN s.last_id ELSE n.last_id END
+	FROM s WHERE n.project_id = s.project_id AND n.name = s.name`
 
 // idleNames is the FROM clause for names without packages.
 const idleNames = ` FROM package_names n WHERE n.listed = 0 AND NOT EXISTS (SELECT 1 FROM packages k

@@ -46,6 +46,8 @@ type DB struct {
 	choices  *cache[choiceKey, registry.Version]
 	walks    walks
 
+	counted atomic.Bool // the upkeep has counted all versions and names of older servers
+
 	formerPaths fault.Limit // of a project or group
 }
 

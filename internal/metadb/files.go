@@ -188,7 +188,7 @@ func (db *DB) RemoveFile(ctx context.Context, r registry.Removed, fileID int64, 
 		if err := t.Exec(`UPDATE package_files SET status = 'pending_destruction' WHERE id = $1`, fileID); err != nil {
 			return err
 		}
-		if err := t.Exec(`UPDATE packages SET updated_at = $1 WHERE id = $2`, sqldb.Micros(r.Now), r.PackageID); err != nil {
+		if err := t.Exec(`UPDATE packages SET updated_at = $1, files = files - 1, bytes = bytes - $2 WHERE id = $3`, sqldb.Micros(r.Now), f.Size, r.PackageID); err != nil {
 			return err
 		}
 		if err := t.keepDate(fileID); err != nil {

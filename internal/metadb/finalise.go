@@ -91,6 +91,9 @@ func (t tx) removeOlder(ctx context.Context, v registry.PackageVersion, counting
 	const older = `package_id = $1 AND status = 'default' AND EXISTS (SELECT 1 FROM package_files n
 		WHERE n.package_id = package_files.package_id AND n.file_name = package_files.file_name AND n.id > package_files.id AND n.status = 'default')`
 	n, err := t.Count(`UPDATE package_files SET status = 'pending_destruction' WHERE `+older, v.ID)
+	if err == nil && n > 0 {
+		err = t.Exec(countFiles+` WHERE id = $1`, v.ID)
+	}
 	if err != nil || n == 0 || v.Status == registry.StatusDraft {
 		return err
 	}

@@ -18,6 +18,9 @@ const groupColumns = `n.id, n.parent_id, n.owner_id, n.name, n.path, r.path, n.d
 
 const groupTables = `namespaces n JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0`
 
+// treeOrder puts whatever is in a group directly after it.
+const treeOrder = `replace(lower(r.path), '/', ' ')`
+
 func scanGroup(row sqldb.Scanner) (projects.Group, error) {
 	var g projects.Group
 	var parent, owner sql.NullInt64
@@ -91,7 +94,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 		w.And("n.visibility = ?", int(*f.Visibility))
 	}
 	w.In("n.id", true, f.SkipIDs)
-	order := map[string]string{"path": "n.path", "id": "n.id"}[p.OrderBy]
+	order := map[string]string{"path": "n.path", "id": "n.id", "tree": treeOrder}[p.OrderBy]
 	if order == "" {
 		order = "lower(n.name)"
 	}

@@ -141,29 +141,51 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}, nil
 }
 
-// groupProjects takes a group, whether to include projects below its subgroups, an
-// actor and the time. A role in a namespace holds below it, too.
-const groupProjects = `WITH RECURSIVE below (id) AS (
-		SELECT CAST($1 AS BIGINT)
-		UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id WHERE $2 = 1 AND n.deleted_at IS NULL),
-	roles (id, role) AS (
+// heldRoles takes a user and the time. A role in a namespace holds below it, too.
+const heldRoles = `roles (id, role) AS (
 		SELECT m.namespace_id, m.access_level FROM members m
-		WHERE m.user_id = $3 AND m.namespace_id IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
+		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > $2) AND` + counted + `
 		UNION SELECT n.id, roles.role FROM namespaces n JOIN roles ON n.parent_id = roles.id),
 	held (id, role) AS (
 		SELECT id, MAX(role) FROM roles GROUP BY id)
 	SELECT p.id, p.path, r.path, p.visibility, p.package_access, p.archived,
-		CASE WHEN COALESCE(h.role, 0) > COALESCE(m.access_level, 0) THEN h.role ELSE COALESCE(m.access_level, 0) END
-	FROM below JOIN projects p ON p.namespace_id = below.id
+		CASE WHEN COALESCE(h.role, 0) > COALESCE(m.access_level, 0) THEN h.role ELSE COALESCE(m.access_level, 0) END`
+
+// memberships joins projects p with their paths and the user's roles.
+const memberships = `
 	JOIN routes r ON r.project_id = p.id AND r.redirect = 0
 	LEFT JOIN held h ON h.id = p.namespace_id
-	LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $3 AND (m.expires_at IS NULL OR m.expires_at > $4) AND` + counted + `
-	WHERE p.deleted_at IS NULL ORDER BY p.id`
+	LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $1 AND (m.expires_at IS NULL OR m.expires_at > $2) AND` + counted + `
+	WHERE p.deleted_at IS NULL`
+
+// groupProjects takes, after a user and the time, a group and whether to include projects
+// below its subgroups.
+const groupProjects = `WITH RECURSIVE below (id) AS (
+		SELECT CAST($3 AS BIGINT)
+		UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id WHERE $4 = 1 AND n.deleted_at IS NULL),
+	` + heldRoles + `
+	FROM below JOIN projects p ON p.namespace_id = below.id` + memberships + ` ORDER BY p.id`
+
+// memberProjects takes, after a user and the time, a limit. The newest come first.
+const memberProjects = `WITH RECURSIVE ` + heldRoles + `
+	FROM projects p` + memberships + ` AND (h.role IS NOT NULL OR m.access_level IS NOT NULL)
+	ORDER BY p.id DESC LIMIT $3`
 
 // GroupPackageProjects implements registry.Projects.
 func (db *DB) GroupPackageProjects(ctx context.Context, groupID int64, below bool, a access.Actor) ([]registry.Project, error) {
+	return db.standingsOf(ctx, groupProjects, a, groupID, sqldb.Bool(below))
+}
+
+// MemberPackageProjects implements registry.Projects.
+func (db *DB) MemberPackageProjects(ctx context.Context, a access.Actor, limit int) ([]registry.Project, error) {
+	return db.standingsOf(ctx, memberProjects, a, limit)
+}
+
+// standingsOf runs a query that takes a user, the time, and more.
+func (db *DB) standingsOf(ctx context.Context, query string, a access.Actor, more ...any) ([]registry.Project, error) {
+	args := append([]any{a.UserID, sqldb.Micros(db.Now())}, more...)
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (p registry.Project, err error) {
 		s := &p.Standing
 		return p, row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
-	}, groupProjects, groupID, sqldb.Bool(below), a.UserID, sqldb.Micros(db.Now()))
+	}, query, args...)
 }

@@ -59,6 +59,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 	_, _, err = db.SweepBlob(ctx, time.Now().Add(time.Hour), func(blob.Digest) error { return nil })
 	must(t, 0, err)
 	tellAll(t, db, hook)
+	signInAndOut(t, db, ada)
 	for _, at := range []projects.Place{{GroupID: g.ID}, {ProjectID: p.ID}} {
 		newMember(t, db, at, ada.ID, access.Owner)
 		_, err := db.UpdateMember(ctx, at, actorOf(root), ada.ID, toRole(access.Guest))
@@ -87,6 +88,31 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 			t.Errorf("%s\nin %s", step, text)
 		}
 	}
+}
+
+// signInAndOut makes, finds and ends sessions and links.
+func signInAndOut(t *testing.T, db *DB, u auth.User) {
+	t.Helper()
+	ctx, e := t.Context(), audit.Event{At: time.Now(), Entity: audit.Entity{Type: audit.User, ID: u.ID}}
+	for n := range 3 {
+		link := auth.DigestOf(fmt.Sprint("link", n))
+		must(t, 0, db.InsertSignInLink(ctx, auth.SignInLink{UserID: u.ID, ExpiresAt: time.Now().Add(time.Hour)}, link, 2, e))
+		made, err := db.UseSignInLink(ctx, link, auth.DigestOf(fmt.Sprint("session", n)), 2, func(l auth.SignInLink, _ auth.User, _ *auth.PersonalToken) (auth.Session, audit.Event, error) {
+			return auth.Session{UserID: l.UserID, Method: auth.MethodLink, ExpiresAt: time.Now().Add(time.Hour), SeenAt: time.Now()}, e, nil
+		})
+		must(t, 0, err)
+		must(t, 0, db.TouchSessions(ctx, map[int64]time.Time{made.ID: time.Now().Add(time.Second)}))
+	}
+	found, err := db.FindSession(ctx, auth.DigestOf("session2"))
+	must(t, found, err)
+	listed, err := db.ListSessions(ctx, u.ID, time.Now(), page.Request{Number: 1, Size: 10})
+	if must(t, listed, err).Total != 2 {
+		t.Errorf("%d sessions, want the newest 2", listed.Total)
+	}
+	must(t, 0, db.EndSession(ctx, found.Session.ID, e))
+	must(t, 0, db.EndSessions(ctx, u.ID, e))
+	_, err = db.PurgeSessions(ctx, time.Now(), 10)
+	must(t, 0, err)
 }
 
 // Neither a page of a package's files nor their count reads rows of other packages.

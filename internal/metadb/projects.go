@@ -85,7 +85,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	visibleProjects(&w, f)
 	filterProjects(&w, f)
 	order := map[string]string{
-		"id": "p.id", "name": "lower(p.name)", "path": "p.path", "updated_at": "p.updated_at", "last_activity_at": "p.updated_at",
+		"id": "p.id", "name": "lower(p.name)", "path": "p.path", "updated_at": "p.updated_at", "last_activity_at": "p.updated_at", "tree": treeOrder,
 	}[p.OrderBy]
 	if order == "" {
 		order = "p.created_at"

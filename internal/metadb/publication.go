@@ -51,11 +51,11 @@ func hasPipeline(p registry.Publication) bool { return p.PipelineID != 0 }
 // row. Right bytes replace damaged ones.
 const (
 	packagePart = `INSERT INTO packages AS k (name, version, version_key, prerelease, status, draft_status, draft_job_id, creator_id,
-			created_at, updated_at, project_id)
-		SELECT :name, :version, :key, :pre, :status, :wish, :job, :creator, :now, :now, o.id
+			created_at, updated_at, files, bytes, counted, project_id)
+		SELECT :name, :version, :key, :pre, :status, :wish, :job, :creator, :now, :now, 1, :size, 1, o.id
 		FROM projects o WHERE o.id = :project AND o.deleted_at IS NULL`
 	packageUpserted = ` ON CONFLICT (project_id, name, version) WHERE status <> 'pending_destruction'
-		DO UPDATE SET updated_at = excluded.updated_at, status = CASE WHEN :restatus = 1 AND k.status <> 'draft' THEN :anew ELSE k.status END,
+		DO UPDATE SET updated_at = excluded.updated_at, files = k.files + 1, bytes = k.bytes + excluded.bytes, status = CASE WHEN :restatus = 1 AND k.status <> 'draft' THEN :anew ELSE k.status END,
 			draft_status = COALESCE(excluded.draft_status, k.draft_status),
 			draft_job_id = COALESCE(excluded.draft_job_id, k.draft_job_id),
 			draft_shared = CASE WHEN k.draft_shared = 1 OR k.draft_job_id IS DISTINCT FROM excluded.draft_job_id THEN 1 END

@@ -16,7 +16,11 @@ func (db *DB) FindToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 	if err := db.catchUp(ctx); err != nil {
 		return auth.Token{}, err
 	}
-	return db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
+	t, err := db.tokens.get(d, func() (auth.Token, error) { return db.findToken(ctx, d) })
+	if err == nil && t.Session != nil {
+		return auth.Token{}, fault.New(fault.NotFound, "")
+	}
+	return t, err
 }
 
 func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, error) {
@@ -53,8 +57,13 @@ func (db *DB) findToken(ctx context.Context, d auth.SecretDigest) (auth.Token, e
 // weighToken is the bytes that a cached token points to.
 func weighToken(_ auth.SecretDigest, t auth.Token) int64 {
 	sum := weighUser(t.User)
-	if p := t.Personal; p != nil {
-		sum += allocated(int(reflect.TypeOf(*p).Size())) + texts(p.Name, p.Description) + weighScopes(p.Scopes) + weighTime(p.ExpiresAt) + weighTime(p.LastUsedAt)
+	for _, p := range []*auth.PersonalToken{t.Personal, t.Origin} {
+		if p != nil {
+			sum += allocated(int(reflect.TypeOf(*p).Size())) + texts(p.Name, p.Description) + weighScopes(p.Scopes) + weighTime(p.ExpiresAt) + weighTime(p.LastUsedAt)
+		}
+	}
+	if w := t.Session; w != nil {
+		sum += allocated(int(reflect.TypeOf(*w).Size())) + texts(w.Method, w.Address, w.UserAgent) + weighScopes(w.Scopes)
 	}
 	if d := t.Deploy; d != nil {
 		sum += allocated(int(reflect.TypeOf(*d).Size())) + texts(d.Name, d.Username) + weighScopes(d.Scopes) + weighTime(d.ExpiresAt)

@@ -23,6 +23,9 @@ func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, e audit.Ev
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}
+		if err == nil && blocked {
+			err = t.forgetSessions(id) // unblocking brings none back
+		}
 		if err == nil && blocked && admin {
 			err = t.keepAdministrator(ctx)
 		}
@@ -129,6 +132,9 @@ func (t tx) deleteUser(ctx context.Context, userID int64, withProjects bool, e a
 		if err := t.Exec(`DELETE FROM `+table+` WHERE user_id = $1`, userID); err != nil {
 			return err
 		}
+	}
+	if err := t.forgetSessions(userID); err != nil {
+		return err
 	}
 	nobody := "~" + strconv.FormatInt(userID, 10) // no name and no address is like it
 	err = t.Exec(`UPDATE users SET username = 'ghost', username_key = $1, name = 'Ghost User', email = '', email_key = $1,

@@ -11,6 +11,13 @@ type wording struct {
 	skipLocked string
 	// listed is the number of listed packages of a name n in package_names.
 	listed string
+	// bytes and published are columns of package_names, with what publishers appended.
+	bytes, published, last string
+	// changed selects the ids of a project's names that package_name_orders has not, or
+	// not as they are. It takes the project as $1.
+	changed string
+	// sumName is the text of sumName.
+	sumName string
 }
 
 func sqliteWording() wording {
@@ -18,17 +25,29 @@ func sqliteWording() wording {
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN packages k ON k.id IN (SELECT o.id FROM packages o` + rest + `)`
 		},
-		listed: "n.listed",
+		listed: "n.listed", bytes: "n.bytes", published: "n.published_at", last: "n.last_id",
+		changed: `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.changed = 1`,
+		sumName: sumName(""),
 	}
 }
 
 func postgresWording() wording {
+	appended := func(what string) string {
+		return `(SELECT ` + what + ` FROM package_name_changes c WHERE c.project_id = n.project_id AND c.name = n.name)`
+	}
+	bytes := `CAST(COALESCE(` + appended("SUM(c.bytes)") + `, 0) AS BIGINT)`
 	return wording{
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN LATERAL (SELECT o.* FROM packages o` + rest + `) k`
 		},
 		skipLocked: ` FOR UPDATE SKIP LOCKED`,
-		listed: `n.listed + CAST(COALESCE((SELECT SUM(c.listed) FROM package_name_changes c
-			WHERE c.project_id = n.project_id AND c.name = n.name), 0) AS BIGINT)`,
+		listed:     `n.listed + CAST(COALESCE(` + appended("SUM(c.listed)") + `, 0) AS BIGINT)`,
+		bytes:      `n.bytes + ` + bytes,
+		published:  `GREATEST(n.published_at, ` + appended("MAX(c.published_at)") + `)`,
+		last: `COALESCE((SELECT c.last_id FROM package_name_changes c WHERE c.project_id = n.project_id AND c.name = n.name
+			AND c.published_at >= COALESCE(n.published_at, 0) ORDER BY c.published_at DESC, c.last_id DESC LIMIT 1), n.last_id)`,
+		changed: `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.changed = 1 UNION
+			SELECT n.id FROM package_name_changes c JOIN package_names n ON n.project_id = c.project_id AND n.name = c.name WHERE c.project_id = $1`,
+		sumName: sumName(` - ` + bytes),
 	}
 }

@@ -2,6 +2,7 @@ package projects
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"granary/internal/access"
@@ -119,6 +120,9 @@ func (s *Service) CreateGroup(ctx context.Context, a access.Actor, g Group) (Gro
 	if err := checkGroup(g); err != nil {
 		return Group{}, err
 	}
+	if err := checkReserved(g); err != nil {
+		return Group{}, err
+	}
 	if parent != nil {
 		if err := checkInside(g.Visibility, parent.Visibility); err != nil {
 			return Group{}, err
@@ -170,6 +174,11 @@ func (s *Service) EditGroup(ctx context.Context, a access.Actor, ref string, e G
 		e.DuplicatesAllowed.apply(&g.Duplicates.Allowed)
 		e.DuplicateException.apply(&g.Duplicates.Exception)
 		g.UpdatedAt = s.Now()
+		if !strings.EqualFold(g.Path, before.Path) {
+			if err := checkReserved(*g); err != nil {
+				return nil, err
+			}
+		}
 		return g.changes(a, g.UpdatedAt, before), checkGroup(*g)
 	})
 	if fault.Is(err, fault.Conflict) {

@@ -6,6 +6,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/naming"
 )
 
 // Limits of names and paths, in characters or levels.
@@ -36,6 +37,15 @@ func checkPath(path string) error {
 		if !isWord(c) && c != '-' && c != '.' {
 			return fault.Field("path", rule)
 		}
+	}
+	return nil
+}
+
+// checkReserved refuses the path of a group that comes to the top, or gets a new path there,
+// if the program has that path. Groups of older servers keep theirs.
+func checkReserved(g Group) error {
+	if g.ParentID == 0 && naming.Reserved(g.Path) {
+		return fault.Field("path", g.Path+" is a reserved name")
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (s *Service) TransferGroup(ctx context.Context, a access.Actor, ref string,
 		if in := to.Parent; in != nil {
 			g.ParentID, g.FullPath, g.Visibility = in.ID, in.FullPath+"/"+g.Path, min(g.Visibility, in.Visibility)
 		}
-		return g.changes(a, g.UpdatedAt, before), nil
+		return g.changes(a, g.UpdatedAt, before), checkReserved(*g)
 	})
 	return g, groupTransferFault(err)
 }

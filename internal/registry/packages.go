@@ -8,6 +8,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 )
 
@@ -97,10 +98,29 @@ func (r *Registry) GroupPackages(ctx context.Context, a access.Actor, group stri
 	if err != nil {
 		return page.Of[Package]{}, err
 	}
-	places = slices.DeleteFunc(places, func(p Project) bool {
-		return !r.may(a, p, access.ListPackages)
-	})
-	return r.list(ctx, a, places, f, p)
+	return r.list(ctx, a, r.listable(a, places), f, p)
+}
+
+// mostOwnProjects is in how many of the actor's projects Lately looks.
+const mostOwnProjects = 200
+
+// Lately returns what was published last in the projects of which the actor is a member:
+// in the newest two hundred of them.
+func (r *Registry) Lately(ctx context.Context, a access.Actor, limit int) ([]Package, error) {
+	if err := gate.Token(a, access.ListPackages, ""); err != nil || !a.LoggedIn() {
+		return nil, err
+	}
+	places, err := r.Records.MemberPackageProjects(ctx, a, mostOwnProjects)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.list(ctx, a, r.listable(a, places), PackageFilter{}, page.Request{Number: 1, Size: limit, OrderBy: "created_at", Desc: true})
+	return found.Rows, err
+}
+
+// listable are the places in which the actor may list packages.
+func (r *Registry) listable(a access.Actor, places []Project) []Project {
+	return slices.DeleteFunc(places, func(p Project) bool { return !r.may(a, p, access.ListPackages) })
 }
 
 // list is a page of the packages of projects in which the actor may list them.

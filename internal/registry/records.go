@@ -17,6 +17,7 @@ import (
 type Records interface {
 	Projects
 	Packages
+	NameLists
 	Files
 	Versions
 	Channels
@@ -36,6 +37,9 @@ type Projects interface {
 	// GroupPackageProjects returns the projects of a group, and if below, of its
 	// subgroups, with id, full path and standing only.
 	GroupPackageProjects(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Project, error)
+	// MemberPackageProjects returns up to limit projects in which a user has a role, in
+	// them or above them, the newest first, with the same fields.
+	MemberPackageProjects(ctx context.Context, a access.Actor, limit int) ([]Project, error)
 }
 
 // Packages finds and removes packages. The orders of a page are created_at, name,
@@ -58,6 +62,19 @@ type Packages interface {
 	// check with the package, does nothing if that fails, and records the event that
 	// check returns.
 	RemovePackage(ctx context.Context, r Removed, check func(Package) (audit.Event, error)) error
+}
+
+// NameLists lists the names of packages.
+type NameLists interface {
+	// ListNames returns up to limit names from the cursor on, in the direction in which it
+	// leads. The cursor is of this order.
+	ListNames(ctx context.Context, projectID int64, c NameChoice, at *page.Cursor, limit int) (FoundNames, error)
+	// CountVersions counts the files of up to limit versions of older servers, and returns
+	// how many were not counted.
+	CountVersions(ctx context.Context, limit int) (int, error)
+	// OrderNames puts up to limit names that have changed into the orders of lists, and
+	// returns how many had. Until then lists read them apart.
+	OrderNames(ctx context.Context, limit int) (int, error)
 }
 
 // Versions are the packages of one name, in the order of versions.Key. Of two with one

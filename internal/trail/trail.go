@@ -26,6 +26,10 @@ type Store interface {
 	// ListEvents returns a page, newest first. Above ten thousand rows the total may
 	// be any number that is above that and above the end of the page.
 	ListEvents(ctx context.Context, f Filter, p page.Request) (page.Of[audit.Event], error)
+	// WalkEvents returns up to limit events, newest first, among the first depth that the
+	// filter chooses without its author. next is the id with which the walk goes on, as
+	// OlderThan; 0 at its end.
+	WalkEvents(ctx context.Context, f Filter, limit, depth int) (found []audit.Event, next int64, err error)
 	// FindEvent returns one event of those that the filter chooses, NotFound if it is
 	// not among them.
 	FindEvent(ctx context.Context, f Filter, id int64) (audit.Event, error)
@@ -41,6 +45,7 @@ type Filter struct {
 	After      time.Time // at that moment or later
 	Before     time.Time // at that moment or earlier
 	OlderThan  int64     // with ids below, for keyset pages
+	AuthorID   int64     // of this user; only walks have it
 }
 
 // MaxOffset is the largest offset of pages by number; keyset pages have none.

@@ -72,3 +72,9 @@ type Member struct {
 	CreatedBy   *UserBasic `json:"created_by,omitempty"`
 	ExpiresAt   *string    `json:"expires_at"`
 }
+
+// SignInLink signs its user in on the pages, once.
+type SignInLink struct {
+	URL       string `json:"url"` // the code is in the fragment
+	ExpiresAt Time   `json:"expires_at"`
+}

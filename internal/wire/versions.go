@@ -7,6 +7,7 @@ const (
 
 	FeatureChannels  = "channels"
 	FeatureDrafts    = "drafts"    // ?status=draft, and POST of a version, which makes it final
+	FeaturePages     = "pages"     // pages for browsers, and POST /user/sign_in_links
 	FeatureSelectors = "selectors" // latest, ^1.4, ~1.4, 1.x, @channel in place of a version
 	FeatureVersions  = "versions"  // versions as resources, and as archives
 )

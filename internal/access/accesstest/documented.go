@@ -70,6 +70,7 @@ const (
 	jobScope    = "CI/CD job token scope API"
 	packagePage = "Package registry: permissions"
 	draftPage   = "docs/design/021-drafts.md"
+	sessionPage = "docs/compatibility.md"
 )
 
 // Documented is the table, with one row for each action.
@@ -94,6 +95,11 @@ func aboutPeople() []Right {
 		{access.RevokeToken, "revoke a personal access token", instance, access.Admin, login | own, writing, tokens, ""},
 		{access.RotateToken, "rotate a personal access token", instance, access.Admin, login | own, rotating, tokens, ""},
 		{access.IssueOwnToken, "make oneself a personal access token", instance, anybody, login | person, writing, tokens, ""},
+		{access.MakeOwnSignInLink, "make a link that signs in the owner of the token in use", instance, anybody, login | person, anyToken, sessionPage, "GitLab has no such links"},
+		{access.MakeSignInLink, "make a link that signs in another user", instance, access.Admin, login, writing, sessionPage, "GitLab has no such links"},
+		{access.ReadSessions, "view a user's sessions", instance, access.Admin, login | own, reading, sessionPage, "GitLab: only one's own"},
+		{access.EndSessions, "end a user's sessions", instance, access.Admin, login | own, writing, sessionPage, "GitLab: only one's own"},
+		{access.IssueTokenInPerson, "make oneself a token from a session", instance, anybody, login | person, writing, sessionPage, "GitLab's page of tokens, without an API"},
 		{access.RotateBotToken, "rotate the project or group access token in use", place, anybody, login, rotating, projectBots, ""},
 	}
 }

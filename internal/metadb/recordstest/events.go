@@ -14,6 +14,7 @@ import (
 func events() []promise {
 	return []promise{
 		{"ListEvents", "keeps events as they were recorded", testKeepEvent},
+		{"WalkEvents", "walks through them, an author's within a depth", testWalkEvents},
 		{"ListEvents", "returns those that the filter chooses, newest first", testListEvents},
 		{"FindEvent", "finds one of those, and is NotFound without", testFindEvent},
 		{"PurgeEvents", "removes up to limit from before, the oldest first", testPurgeEvents},
@@ -73,6 +74,43 @@ func testListEvents(t *testing.T, s *suite) {
 	found, err := s.ListEvents(t.Context(), between, page.Request{Number: 2, Size: 3})
 	wantSame(t, "the second page", idsOf(must(t, found, err).Rows, idOfEvent), ids[:1])
 	wantSame(t, "the total", found.Total, 4)
+}
+
+func testWalkEvents(t *testing.T, s *suite) {
+	at := now().Add(-500 * time.Hour)
+	var ids []int64
+	for i := range 6 {
+		e := s.event()
+		e.Entity, e.At = audit.Entity{Type: audit.Project, ID: 700_091, Path: "a"}, at.Add(time.Duration(i)*time.Minute)
+		e.Author.UserID = 700_001 + int64(i%2)
+		s.record(t, e)
+		ids = append(ids, s.wantTold(t, e, 1).ID)
+	}
+	place := trail.Filter{EntityType: audit.Project, EntityID: 700_091}
+	by := func(author, olderThan int64) trail.Filter {
+		f := place
+		f.AuthorID, f.OlderThan = author, olderThan
+		return f
+	}
+	for _, tt := range []struct {
+		name         string
+		f            trail.Filter
+		limit, depth int
+		want         []int64
+		next         int64
+	}{
+		{"all of a place", place, 10, 3, reversed(ids), 0},
+		{"the first two", place, 2, 100, []int64{ids[5], ids[4]}, ids[4]},
+		{"an author's", by(700_002, 0), 10, 100, []int64{ids[5], ids[3], ids[1]}, 0},
+		{"an author's first", by(700_002, 0), 1, 100, []int64{ids[5]}, ids[5]},
+		{"an author's within the depth", by(700_002, 0), 10, 2, []int64{ids[5]}, ids[4]},
+		{"and on", by(700_002, ids[4]), 10, 2, []int64{ids[3]}, ids[2]},
+		{"none within the depth", by(700_009, 0), 10, 2, []int64{}, ids[4]},
+	} {
+		found, next, err := s.WalkEvents(t.Context(), tt.f, min(tt.limit, 100), tt.depth)
+		wantSame(t, tt.name, idsOf(must(t, found, err), idOfEvent), tt.want)
+		wantSame(t, tt.name+": next", next, tt.next)
+	}
 }
 
 func idOfEvent(e audit.Event) int64 { return e.ID }

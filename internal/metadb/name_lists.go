@@ -1,0 +1,368 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"granary/internal/page"
+	"granary/internal/registry"
+	"granary/internal/sqldb"
+)
+
+// A list of names has one of these sources.
+const (
+	orderedNames = iota // the rows of an index of package_name_orders, and the names that changed since
+	chosenNames         // up to countLimit names that were looked up, which are sorted
+	summedNames         // all versions of the project, while the upkeep has not counted them: slow
+)
+
+// nameLister reads one page of names. $1 of all its texts is the project.
+type nameLister struct {
+	db   *DB
+	q    sqldb.Queries
+	c    registry.NameChoice
+	at   *page.Cursor
+	desc bool // the direction in which rows are read
+
+	source int
+	chosen func(*sqldb.Where) string // of chosenNames: selects their ids
+	until  []any                     // of orderedNames: the last key that is read; nil for all
+}
+
+// ListNames implements registry.NameLists.
+func (db *DB) ListNames(ctx context.Context, projectID int64, c registry.NameChoice, at *page.Cursor, limit int) (found registry.FoundNames, err error) {
+	err = db.Snapshot(ctx, false, func(q sqldb.Queries) error {
+		l := &nameLister{db: db, q: q, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
+		return l.list(ctx, projectID, limit, &found)
+	})
+	return found, err
+}
+
+func (l *nameLister) list(ctx context.Context, projectID int64, limit int, found *registry.FoundNames) error {
+	if err := l.choose(ctx, projectID); err != nil {
+		return err
+	}
+	if err := l.bound(ctx, projectID, found); err != nil {
+		return err
+	}
+	ids, err := l.read(ctx, projectID, limit, found)
+	if err != nil {
+		return err
+	}
+	return l.fill(ctx, projectID, ids, found.Rows)
+}
+
+// column is the one that the list is ordered by.
+func (l *nameLister) column() string {
+	return map[registry.NameOrder]string{
+		registry.NamesByPublished: "published_at", registry.NamesByName: "name", registry.NamesByVersions: "versions", registry.NamesByStored: "bytes",
+	}[l.c.Order]
+}
+
+// order is the ORDER BY of the list.
+func (l *nameLister) order() string {
+	return ` ORDER BY o.` + l.column() + sqldb.Direction(l.desc) + `, o.name_id` + sqldb.Direction(l.desc)
+}
+
+// keys are the values of a cursor's keys.
+func (l *nameLister) keys(texts []string) ([]any, error) {
+	id, err := strconv.ParseInt(texts[1], 10, 64)
+	if l.c.Order == registry.NamesByName {
+		return []any{texts[0], id}, invalidCursor(err)
+	}
+	n, bad := strconv.ParseInt(texts[0], 10, 64)
+	return []any{n, id}, invalidCursor(errors.Join(err, bad))
+}
+
+func invalidCursor(err error) error {
+	if err != nil {
+		return page.ErrCursor()
+	}
+	return nil
+}
+
+// beyond adds the condition that a row is after the cursor, and not after until.
+func (l *nameLister) beyond(w *sqldb.Where) error {
+	after, upTo := " > ", " <= "
+	if l.desc {
+		after, upTo = " < ", " >= "
+	}
+	row := `(o.` + l.column() + `, o.name_id)`
+	if l.at != nil {
+		keys, err := l.keys(l.at.Keys)
+		if err != nil {
+			return err
+		}
+		w.And(row+after+`(?, ?)`, keys...)
+	}
+	if l.until != nil {
+		w.And(row+upTo+`(?, ?)`, l.until...)
+	}
+	return nil
+}
+
+// filtered reports whether rows of an index may be left out: more may be read than found.
+func (l *nameLister) filtered() bool {
+	c := l.c
+	windowed := (c.Since != nil || c.Until != nil) && c.Order != registry.NamesByPublished
+	return windowed || len(c.Name.Terms) > 0 || c.Version != "" || c.Within != nil || c.Status != ""
+}
+
+// conditions adds the filters of a name o.
+func (l *nameLister) conditions(w *sqldb.Where) {
+	c := l.c
+	if c.Status == "" || c.Status.Listed() {
+		w.And("o.versions > 0")
+	}
+	if c.Since != nil {
+		w.And("o.published_at >= ?", sqldb.Micros(*c.Since))
+	}
+	if c.Until != nil {
+		w.And("o.published_at < ?", sqldb.Micros(*c.Until))
+	}
+	hasTerms(w, "o.name", c.Name.Terms)
+	if c.Version == "" && c.Within == nil && c.Status == "" {
+		return
+	}
+	v := sqldb.Where{Args: w.Args}
+	v.And(`k.project_id = $1 AND k.name = o.name AND k.status <> 'pending_destruction'`)
+	if c.Status == "" {
+		v.And(isListed)
+	} else {
+		v.And("k.status = ?", string(c.Status))
+	}
+	if c.Version != "" {
+		from := string(c.Version)
+		last := len(from) - 1
+		v.And("k.version >= ? AND k.version < ?", from, from[:last]+string(from[last]+1))
+	}
+	if c.Within != nil {
+		v.And("k.prerelease = 0 AND k.version_key >= ? AND k.version_key < ?", c.Within.From, c.Within.Below)
+	}
+	w.Args = v.Args
+	w.And(`EXISTS (SELECT 1 FROM packages k` + v.String() + `)`)
+}
+
+// text is the query of the page, with the number of all rows as its last column.
+func (l *nameLister) text(w *sqldb.Where, limit int) (string, error) {
+	const columns = `o.name_id, o.name, o.versions, o.bytes, o.published_at`
+	with, total := l.with(w), `-1`
+	rows := `SELECT ` + columns + ` FROM source o`
+	if l.source == orderedNames {
+		if !l.filtered() {
+			counted := sqldb.Where{Args: w.Args}
+			l.conditions(&counted)
+			where := counted.String()
+			total = `(SELECT COUNT(*) FROM (SELECT 1 FROM package_name_orders o` + where + ` AND o.project_id = $1 AND o.name_id NOT IN (SELECT id FROM changed)` +
+				counted.Bind(` LIMIT ?) few)`, registry.NamesCounted+1) + ` + (SELECT COUNT(*) FROM source o` + where + `)`
+			w.Args = counted.Args
+		}
+		indexed := sqldb.Where{Args: w.Args}
+		indexed.And(`o.project_id = $1 AND o.name_id NOT IN (SELECT id FROM changed)`)
+		l.conditions(&indexed)
+		if err := l.beyond(&indexed); err != nil {
+			return "", err
+		}
+		rows = `SELECT * FROM (SELECT ` + columns + ` FROM package_name_orders o` + indexed.String() + l.order() + indexed.Bind(` LIMIT ?) i`, limit) + ` UNION ALL ` + rows
+		w.Args = indexed.Args
+	} else {
+		counted := sqldb.Where{Args: w.Args}
+		l.conditions(&counted)
+		total, w.Args = `(SELECT COUNT(*) FROM source o`+counted.String()+`)`, counted.Args
+	}
+	own := sqldb.Where{Args: w.Args}
+	l.conditions(&own)
+	if err := l.beyond(&own); err != nil {
+		return "", err
+	}
+	rows += own.String()
+	w.Args = own.Args
+	return with + `SELECT o.*, ` + total + ` FROM (` + rows + `) o` + l.order() + w.Bind(` LIMIT ?`, limit), nil
+}
+
+// with is the WITH clause: source has the names that are not read by an index.
+func (l *nameLister) with(w *sqldb.Where) string {
+	exact := `SELECT n.id AS name_id, n.name, ` + l.db.wording.listed + ` AS versions, COALESCE(` + l.db.wording.bytes + `, 0) AS bytes,
+		COALESCE(` + l.db.wording.published + `, ` + newestOf("created_at") + `, 0) AS published_at FROM `
+	switch l.source {
+	case chosenNames:
+		return `WITH chosen AS MATERIALIZED (` + l.chosen(w) + `), source AS MATERIALIZED (` + exact + `chosen CROSS JOIN package_names n WHERE n.id = chosen.id) `
+	case summedNames:
+		return `WITH source AS MATERIALIZED (SELECT n.id AS name_id, n.name, COUNT(*) AS versions, MAX(k.created_at) AS published_at,
+				CAST(SUM(COALESCE(k.bytes, (SELECT SUM(b.size) FROM package_files f JOIN blobs b ON b.id = f.blob_id
+					WHERE f.package_id = k.id AND f.status <> 'pending_destruction'), 0)) AS BIGINT) AS bytes
+			FROM package_names n JOIN packages k ON k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction' AND ` + isListed + `
+			WHERE n.project_id = $1 GROUP BY n.id, n.name) `
+	}
+	return `WITH changed AS MATERIALIZED (` + l.db.wording.changed + `), source AS MATERIALIZED (` + exact + `changed CROSS JOIN package_names n WHERE n.id = changed.id) `
+}
+
+// read reads the rows of the page, and returns their ids.
+func (l *nameLister) read(ctx context.Context, projectID int64, limit int, found *registry.FoundNames) (ids []int64, err error) {
+	w := sqldb.Where{Args: []any{projectID}}
+	text, err := l.text(&w, limit)
+	if err != nil {
+		return nil, err
+	}
+	found.Rows, err = sqldb.List(ctx, l.q, func(row sqldb.Scanner) (r registry.NameRow, err error) {
+		var id, published int64
+		err = row.Scan(&id, &r.Name, &r.Versions, &r.Stored, &published, &found.Total)
+		r.PublishedAt = sqldb.Moment(published)
+		key := map[registry.NameOrder]string{
+			registry.NamesByPublished: strconv.FormatInt(published, 10), registry.NamesByName: string(r.Name),
+			registry.NamesByVersions: strconv.Itoa(r.Versions), registry.NamesByStored: strconv.FormatInt(r.Stored, 10),
+		}[l.c.Order]
+		r.Keys = []string{key, strconv.FormatInt(id, 10)}
+		ids = append(ids, id)
+		return r, err
+	}, text, w.Args...)
+	return ids, err
+}
+
+// bound limits how many names of an index a filtered list reads.
+func (l *nameLister) bound(ctx context.Context, projectID int64, found *registry.FoundNames) error {
+	if l.source != orderedNames || !l.filtered() {
+		return nil
+	}
+	w := sqldb.Where{Args: []any{projectID}}
+	w.And("o.project_id = $1")
+	if err := l.beyond(&w); err != nil {
+		return err
+	}
+	var id int64
+	var key any = new(int64)
+	if l.c.Order == registry.NamesByName {
+		key = new(string)
+	}
+	err := l.q.Row(ctx, `SELECT o.`+l.column()+`, o.name_id FROM package_name_orders o`+w.String()+l.order()+w.Bind(` LIMIT 1 OFFSET ?`, countLimit-1), w.Args...).Scan(key, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	text := ""
+	switch key := key.(type) {
+	case *int64:
+		l.until, text = []any{*key, id}, strconv.FormatInt(*key, 10)
+	case *string:
+		l.until, text = []any{*key, id}, *key
+	}
+	found.Resume = &page.Cursor{Keys: []string{text, strconv.FormatInt(id, 10)}}
+	return sqldb.Classify(err)
+}
+
+// choose chooses the source of the list.
+func (l *nameLister) choose(ctx context.Context, projectID int64) error {
+	if waiting, err := l.waiting(ctx, projectID); err != nil || waiting {
+		l.source = summedNames
+		return err
+	}
+	pick := l.picked()
+	if pick == nil {
+		return nil
+	}
+	w := sqldb.Where{Args: []any{projectID}}
+	n := 0
+	err := l.q.Row(ctx, `SELECT COUNT(*) FROM (`+pick(&w)+w.Bind(` LIMIT ?) few`, countLimit+1), w.Args...).Scan(&n)
+	if err == nil && n <= countLimit {
+		l.source, l.chosen = chosenNames, pick
+	}
+	return sqldb.Classify(err)
+}
+
+// waiting reports whether the upkeep has to count names of the project yet.
+func (l *nameLister) waiting(ctx context.Context, projectID int64) (waiting bool, err error) {
+	if l.db.counted.Load() {
+		return false, nil
+	}
+	var any bool
+	if err := l.q.Row(ctx, `SELECT EXISTS (SELECT 1 FROM package_names WHERE changed = 1 AND bytes IS NULL)`).Scan(&any); err != nil {
+		return false, sqldb.Classify(err)
+	}
+	if !any { // and never again: every new name has its bytes
+		l.db.counted.Store(true)
+		return false, nil
+	}
+	err = l.q.Row(ctx, `SELECT EXISTS (SELECT 1 FROM package_names WHERE project_id = $1 AND changed = 1 AND bytes IS NULL)`, projectID).Scan(&waiting)
+	return waiting, sqldb.Classify(err)
+}
+
+// picked returns what selects ids among which are all names of the list, if an index has
+// them; else nil.
+func (l *nameLister) picked() func(*sqldb.Where) string {
+	c := l.c
+	switch {
+	case slices.ContainsFunc(c.Name.Terms, impossible):
+		return func(*sqldb.Where) string { return `SELECT n.id FROM package_names n WHERE n.id < 0` }
+	case len(c.Name.Terms) > 0:
+		longest := slices.MaxFunc(c.Name.Terms, func(a, b string) int { return len(a) - len(b) })
+		return func(outer *sqldb.Where) string {
+			w := sqldb.Where{Args: outer.Args}
+			w.And("s.project_id = $1")
+			hasPart(&w, "s.part", longest)
+			outer.Args = w.Args
+			return `SELECT DISTINCT s.name_id AS id FROM package_name_parts s` + w.String()
+		}
+	case c.Status != "" && c.Status != registry.StatusDefault:
+		return func(w *sqldb.Where) string {
+			return `SELECT DISTINCT n.id FROM packages k CROSS JOIN package_names n ` + w.Bind(`WHERE k.project_id = $1 AND k.status = ? AND k.status <> 'default'
+				AND n.project_id = k.project_id AND n.name = k.name`, string(c.Status))
+		}
+	case (c.Since != nil || c.Until != nil) && c.Order != registry.NamesByPublished:
+		return func(outer *sqldb.Where) string {
+			w := sqldb.Where{Args: outer.Args}
+			w.And("o.project_id = $1")
+			if c.Since != nil {
+				w.And("o.published_at >= ?", sqldb.Micros(*c.Since))
+			}
+			if c.Until != nil {
+				w.And("o.published_at < ?", sqldb.Micros(*c.Until))
+			}
+			outer.Args = w.Args
+			return `SELECT o.name_id AS id FROM package_name_orders o` + w.String() + ` UNION ` + l.db.wording.changed
+		}
+	}
+	return nil
+}
+
+// latestOf is the version of a name n that the selector latest chooses, else the highest
+// that lists show. It takes the range of all semantic versions, as $1 and $2.
+func latestOf() string {
+	const of = `k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction'`
+	one := func(condition string) string {
+		return `(SELECT k.id FROM packages k WHERE ` + of + condition + ` LIMIT 1)`
+	}
+	best := func(final, prerelease string) string {
+		return one(final + ` AND k.prerelease = ` + prerelease + ` AND k.version_key >= $1 AND k.version_key < $2` + selectable + ` ORDER BY k.version_key DESC, k.id DESC`)
+	}
+	highest := func(prerelease string) string {
+		return one(` AND k.prerelease = ` + prerelease + ` AND ` + isListed + ` ORDER BY k.version_key DESC, k.id DESC`)
+	}
+	const final = ` AND k.final_at IS NOT NULL`
+	return `COALESCE(` + strings.Join([]string{
+		one(` AND k.version = 'latest' AND ` + isListed), best(final, "0"), best(final, "1"),
+		`CASE WHEN ` + one(final+inOrder) + ` IS NULL THEN COALESCE(` + best("", "0") + `, ` + best("", "1") + `) END`,
+		highest("0"), highest("1"), one(` AND k.prerelease IS NULL AND ` + isListed),
+	}, ", ") + `)`
+}
+
+// Kinds of versions that the row of a name shows.
+const (
+	latestKind = iota
+	lastKind
+	keylessKind // a version without a key: the latest is chosen in Go
+	kinds
+)
+
+// shownQuery is the versions that the rows of names show. Their rank is the id of the name
+// times kinds, and the kind.
+func (db *DB) shownQuery(ids string) string {
+	arm := func(kind int, id string) string {
+		return `SELECT n.id * ` + strconv.Itoa(kinds) + ` + ` + strconv.Itoa(kind) + `, ` + versionColumns + ` FROM package_names n JOIN packages k ON k.id = ` + id + ` WHERE n.id IN (` + ids + `)`
+	}
+	last := `COALESCE((SELECT k.id FROM packages k WHERE k.id = ` + db.wording.last + ` AND ` + isListed + `), ` + newestOf("id") + `)`
+	keyless := `(SELECT k.id FROM packages k WHERE k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction' AND k.prerelease IS NULL` + inOrder + ` LIMIT 1)`
+	return arm(latestKind, latestOf()) + ` UNION ALL ` + arm(lastKind, last) + ` UNION ALL ` + arm(keylessKind, keyless)
+}

@@ -1,0 +1,105 @@
+package page
+
+import (
+	"encoding/base64"
+	"encoding/json"
+
+	"granary/internal/fault"
+)
+
+// Cursor is a place in a list that pages by keys: before or after the row with these keys.
+type Cursor struct {
+	Order string   // of the list; a list refuses a cursor of another order
+	Back  bool     // the page before the row; else the page after it
+	Keys  []string // of the row
+}
+
+// maxCursor is how many characters the text of a cursor may have: two names of 255
+// bytes, escaped and encoded, and some numbers.
+const maxCursor = 5000
+
+// onWire is a cursor as its text has it.
+type onWire struct {
+	Order string   `json:"o"`
+	Back  bool     `json:"b,omitempty"`
+	Keys  []string `json:"k"`
+}
+
+// String is the cursor as opaque text of A-Z, a-z, 0-9, - and _; "" for nil.
+func (c *Cursor) String() string {
+	if c == nil {
+		return ""
+	}
+	text, err := json.Marshal(onWire(*c))
+	if err != nil {
+		panic(err) // strings and a bool
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// ParseCursor reads what String returns. Invalid if the text is anything else.
+func ParseCursor(text string) (*Cursor, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // the start of a list needs no cursor
+	}
+	var c onWire
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil && len(text) <= maxCursor {
+		err = json.Unmarshal(decoded, &c)
+	}
+	found := Cursor(c)
+	if err != nil || found.String() != text {
+		return nil, ErrCursor()
+	}
+	return &found, nil
+}
+
+// In returns the keys of a cursor in a list of this order with so many keys, nil for the
+// start of the list. Invalid if the cursor is of another list.
+func (c *Cursor) In(order string, keys int) ([]string, error) {
+	if c == nil {
+		return nil, nil
+	}
+	if c.Order != order || len(c.Keys) != keys {
+		return nil, ErrCursor()
+	}
+	return c.Keys, nil
+}
+
+// ErrCursor is the refusal of a cursor that no list has made.
+func ErrCursor() error {
+	return fault.New(fault.Invalid, "cursor is invalid, want one of a page's links")
+}
+
+// Part is a page of a list that pages by keys.
+type Part[T any] struct {
+	Rows         []T
+	Newer, Older *Cursor // of the pages before and after this one; nil for none
+}
+
+// PartOf is the page at a cursor of a list. found is up to size rows and one more, which
+// tells whether another page follows in the direction in which they were read: away from
+// the start, or if the cursor says Back, towards it. key returns the keys of a row.
+func PartOf[T any](order string, at *Cursor, found []T, size int, key func(T) []string) Part[T] {
+	more := len(found) > size
+	rows := found[:min(len(found), size)]
+	back := at != nil && at.Back
+	if back {
+		turned := make([]T, 0, len(rows))
+		for i := range rows {
+			turned = append(turned, rows[len(rows)-1-i])
+		}
+		rows = turned
+	}
+	p := Part[T]{Rows: rows}
+	if len(rows) == 0 {
+		return p
+	}
+	if more || back {
+		p.Older = &Cursor{Order: order, Keys: key(rows[len(rows)-1])}
+	}
+	if at != nil && (more || !back) {
+		p.Newer = &Cursor{Order: order, Back: true, Keys: key(rows[0])}
+	}
+	return p
+}

@@ -1,0 +1,238 @@
+package ui
+
+import (
+	"cmp"
+	"html/template"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/releases"
+)
+
+// releasesPage is the data of a project's releases.
+type releasesPage struct {
+	Rows     []releaseRow
+	Pager    pager
+	MayMake  bool
+	New      string
+	Commands []code // that make the first one
+}
+
+// releaseRow is one release.
+type releaseRow struct {
+	releases.Release
+	Title      string
+	URL        string
+	Upcoming   bool
+	Historical bool // it was released before it was made here
+}
+
+func (v *visit) releaseRow(r releases.Release) releaseRow {
+	return releaseRow{
+		Release: r, Title: cmp.Or(r.Name, r.Tag), URL: v.s.in(v.project.FullPath, "releases", r.Tag),
+		Upcoming: r.Upcoming(v.began), Historical: r.ReleasedAt.Before(r.CreatedAt.Add(-time.Minute)),
+	}
+}
+
+func showReleases(v *visit) error {
+	p, err := v.numbered()
+	if err != nil {
+		return err
+	}
+	p.Desc, p.OrderBy = true, releases.ByRelease
+	found, err := v.s.Releases.List(v.r.Context(), v.actor, number(v.project.ID), releases.Filter{Brief: true}, p)
+	if err != nil {
+		return err
+	}
+	full := v.project.FullPath
+	d := releasesPage{
+		Pager: v.pagerOf(p, found.Total, "release", "releases"), MayMake: v.can(access.PublishRelease), New: v.s.in(full, "releases", "new"),
+	}
+	for _, r := range found.Rows {
+		d.Rows = append(d.Rows, v.releaseRow(r))
+	}
+	if len(d.Rows) == 0 {
+		address := v.s.Base(v.r) + "/api/v4/projects/" + number(v.project.ID) + "/releases"
+		d.Commands = []code{
+			{"With glab", "glab release create v1.0.0 --notes 'What is new' --repo " + full},
+			{"With curl", `curl --fail-with-body --header "PRIVATE-TOKEN: $GRANARY_TOKEN" --data tag_name=v1.0.0 --data-urlencode 'description=What is new' "` + address + `"`},
+		}
+	}
+	return v.show(screen{name: "releases", title: "Releases · " + full, tab: "releases", data: d})
+}
+
+// releasePage is the data of a release.
+type releasePage struct {
+	releaseRow
+	Notes    template.HTML
+	LinkRows []releaseLinkRow
+	More     bool // there are more links than the page shows
+	MayEdit  bool
+	MayDrop  bool
+	Edit     string
+}
+
+// releaseLinkRow is a link of a release.
+type releaseLinkRow struct {
+	Name, URL, Type string
+	Here            bool // it leads to this server
+}
+
+// maxLinksShown is how many links a release's page shows.
+const maxLinksShown = 100
+
+func showRelease(v *visit) error {
+	r, links, err := v.release()
+	if err != nil {
+		return err
+	}
+	full := v.project.FullPath
+	d := releasePage{
+		releaseRow: v.releaseRow(r), Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
+		MayEdit: v.can(access.PublishRelease), MayDrop: v.can(access.DestroyRelease), Edit: v.s.in(full, "releases", r.Tag, "edit"),
+	}
+	here := v.s.Base(v.r) + "/"
+	for _, l := range links.Rows {
+		row := releaseLinkRow{Name: l.Name, URL: l.URL, Type: string(l.Type), Here: strings.HasPrefix(l.URL, here)}
+		if !strings.HasPrefix(l.URL, "http://") && !strings.HasPrefix(l.URL, "https://") {
+			row.URL = "" // ftp is shown, not followed
+		}
+		d.LinkRows = append(d.LinkRows, row)
+	}
+	return v.show(screen{name: "release", title: d.Title + " · " + full, tab: "releases", crumbs: v.releaseCrumbs(), data: d})
+}
+
+func (v *visit) releaseCrumbs() []link {
+	return []link{{"Releases", v.s.in(v.project.FullPath, "releases")}}
+}
+
+// release is the release of the path with its description, and its first links. A
+// description above maxMarkdown is cut.
+func (v *visit) release() (r releases.Release, links page.Of[releases.Link], err error) {
+	project, tag := number(v.project.ID), v.values["tag"]
+	if r, links, err = v.s.Releases.Links(v.r.Context(), v.actor, project, tag, page.Request{Number: 1, Size: maxLinksShown}); err != nil {
+		return r, links, err
+	}
+	found, err := v.s.Releases.Find(v.r.Context(), v.actor, project, tag)
+	if err != nil {
+		return r, links, err
+	}
+	for rows, err := range found.InSteps(v.r.Context()) {
+		if err != nil {
+			return r, links, err
+		}
+		for _, whole := range rows {
+			r = whole
+			if whole.Apart != nil {
+				if r.Description, err = firstOf(whole.Apart.Description, maxMarkdown); err != nil {
+					return r, links, err
+				}
+			}
+		}
+	}
+	return r, links, nil
+}
+
+// firstOf is the beginning of a text that is read in parts.
+func firstOf(parts func(func(string, error) bool), most int) (string, error) {
+	var text strings.Builder
+	for part, err := range parts {
+		if err != nil {
+			return "", err
+		}
+		text.WriteString(part)
+		if text.Len() > most {
+			break
+		}
+	}
+	s := text.String()
+	return strings.ToValidUTF8(s[:min(len(s), most)], ""), nil
+}
+
+// releaseForm is the data of the page that makes or edits a release.
+type releaseForm struct {
+	Form        *form
+	Tag         string // of the release that is edited; "" for a new one
+	Name        string
+	Description string
+	ReleasedAt  string
+	Action      string
+	TooLarge    bool // the description is larger than a form takes
+}
+
+func showNewRelease(v *visit) error {
+	if !v.can(access.PublishRelease) {
+		return fault.New(fault.Denied, "You need the role Developer to make a release")
+	}
+	d := releaseForm{Form: v.form, Action: v.s.in(v.project.FullPath, "releases", "new"), ReleasedAt: v.began.UTC().Format(time.DateOnly)}
+	return v.show(screen{name: "release_form", title: "New release", tab: "releases", crumbs: v.releaseCrumbs(), data: d})
+}
+
+func showEditRelease(v *visit) error {
+	if !v.can(access.PublishRelease) {
+		return fault.New(fault.Denied, "You need the role Developer to edit a release")
+	}
+	r, _, err := v.release()
+	if err != nil {
+		return err
+	}
+	d := releaseForm{
+		Form: v.form, Tag: r.Tag, Name: r.Name, Description: r.Description, ReleasedAt: r.ReleasedAt.UTC().Format(time.DateOnly),
+		Action: v.s.in(v.project.FullPath, "releases", r.Tag, "edit"), TooLarge: len(r.Description) >= maxMarkdown,
+	}
+	return v.show(screen{name: "release_form", title: "Edit " + r.Tag, tab: "releases", crumbs: v.releaseCrumbs(), data: d})
+}
+
+// makeRelease makes a release, and makes the drafts final that it publishes here.
+func makeRelease(v *visit) error {
+	project := number(v.project.ID)
+	day, err := v.day("released_at")
+	if err != nil {
+		return v.again(showNewRelease, err)
+	}
+	r := releases.Release{Tag: v.sent("tag"), Name: v.sent("name"), Description: v.form.values.Get("description")}
+	if day != nil && day.Format(time.DateOnly) != v.began.UTC().Format(time.DateOnly) {
+		r.ReleasedAt = *day
+	}
+	finals, err := v.s.Registry.ReleaseFinals(v.r.Context(), v.actor, project, r.Tag)
+	if err != nil {
+		return v.again(showNewRelease, err)
+	}
+	if r, err = v.s.Releases.Create(v.r.Context(), v.actor, project, r, finals); err != nil {
+		return v.again(showNewRelease, err)
+	}
+	return v.see(v.s.in(v.project.FullPath, "releases", r.Tag), "made")
+}
+
+func editRelease(v *visit) error {
+	day, err := v.day("released_at")
+	if err != nil {
+		return v.again(showEditRelease, err)
+	}
+	name, description := v.sent("name"), v.form.values.Get("description")
+	edit := releases.Edit{Name: &name, Description: &description}
+	if day != nil {
+		r, _, err := v.release()
+		if err != nil {
+			return err
+		}
+		if day.Format(time.DateOnly) != r.ReleasedAt.UTC().Format(time.DateOnly) { // the form knows the day only: it keeps the hour of the same day
+			edit.ReleasedAt = day
+		}
+	}
+	r, err := v.s.Releases.Change(v.r.Context(), v.actor, number(v.project.ID), v.values["tag"], edit)
+	if err != nil {
+		return v.again(showEditRelease, err)
+	}
+	return v.see(v.s.in(v.project.FullPath, "releases", r.Tag), "saved")
+}
+
+func deleteRelease(v *visit) error {
+	if _, err := v.s.Releases.Delete(v.r.Context(), v.actor, number(v.project.ID), v.values["tag"]); err != nil {
+		return err
+	}
+	return v.see(v.s.in(v.project.FullPath, "releases"), "deleted")
+}

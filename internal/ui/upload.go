@@ -1,0 +1,116 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+// newUpload is the form of files for a new version, for the template upload-new.
+type newUpload struct {
+	Form          *form
+	To            string // below which dropped files are sent
+	Action        string // that takes the form without script
+	Name, Version string
+}
+
+func (v *visit) newUpload(name, version string) newUpload {
+	full := v.project.FullPath
+	return newUpload{
+		Form: v.form, To: v.s.in(full, "packages", "generic") + "/", Action: v.s.in(full, "packages", "new"),
+		Name: name, Version: version,
+	}
+}
+
+// showUpload is the page that publishes a new version.
+func showUpload(v *visit) error {
+	if !v.can(access.PublishPackage) {
+		return fault.New(fault.Denied, "You need the role Developer to publish here")
+	}
+	u := v.newUpload(v.query("name"), v.query("version"))
+	return v.show(screen{name: "upload", title: "Upload · " + v.project.FullPath, tab: "packages", crumbs: v.packageCrumbs(), data: u})
+}
+
+// putFile publishes one file that a script of ours sends, with its digest declared. The
+// answer is JSON, for the script.
+func putFile(v *visit) error {
+	raw := registry.Raw{Name: v.values["name"], Version: v.values["version"], File: v.values["file"]}
+	if err := v.publish(raw, v.r.Body, v.r.ContentLength, v.r.Header.Get("X-Checksum-Sha256")); err != nil {
+		return err
+	}
+	v.answer(http.StatusCreated, "201 Created")
+	return nil
+}
+
+// publish stores one file.
+func (v *visit) publish(raw registry.Raw, body io.Reader, length int64, digest string) error {
+	o := registry.PublishOptions{Length: length, Sender: v}
+	if digest != "" {
+		d, err := registry.ParseDigest(digest)
+		if err != nil {
+			return fault.Wrap(fault.Invalid, "X-Checksum-SHA256 is not the SHA-256 of a file", err)
+		}
+		o.Digest = &d
+	}
+	_, err := v.s.Registry.Publish(v.r.Context(), v.actor, number(v.project.ID), raw, body, o)
+	return err
+}
+
+// Again implements registry.Sender: it finds the actor of the session as of now, since a
+// body may take hours.
+func (v *visit) Again(ctx context.Context) (access.Actor, error) {
+	a, _, err := v.s.Auth.FindSession(ctx, v.cookieOf().read(v.r), v.from())
+	return a, err
+}
+
+// maxField is the bytes of a text field in a form with a file.
+const maxField = 4 << 10
+
+// uploadForm publishes one file of a form without script. The file is a stream, so the
+// fields before it say where it goes.
+func uploadForm(v *visit) error {
+	reader, err := v.r.MultipartReader()
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "The form has no file", err)
+	}
+	v.form.values = map[string][]string{}
+	for {
+		part, err := reader.NextPart()
+		if errors.Is(err, io.EOF) {
+			return v.again(showUpload, fault.Field("file", "is missing: choose a file"))
+		}
+		if err != nil {
+			return fault.Wrap(fault.Timeout, "", err)
+		}
+		if name := fileNameOf(part.Header.Get("Content-Disposition")); part.FormName() == "file" && name != "" {
+			raw := registry.Raw{Name: v.sent("name"), Version: v.sent("version"), File: name}
+			if err := v.publish(raw, part, -1, ""); err != nil {
+				return v.again(showUpload, err)
+			}
+			return v.see(v.s.in(v.project.FullPath, "packages", "generic", raw.Name, raw.Version), "published")
+		}
+		text, err := io.ReadAll(io.LimitReader(part, maxField))
+		if err != nil {
+			return fault.Wrap(fault.Timeout, "", err)
+		}
+		v.form.values.Set(part.FormName(), string(text))
+	}
+}
+
+// fileNameOf is the name that a browser gives a file. It is the name alone: some send the
+// path on the sender's machine.
+func fileNameOf(disposition string) string {
+	_, params, err := mime.ParseMediaType(disposition)
+	if err != nil {
+		return ""
+	}
+	name := params["filename"]
+	return name[strings.LastIndexAny(name, `/\`)+1:]
+}

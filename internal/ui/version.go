@@ -1,0 +1,214 @@
+//go:build later
+
+package ui
+
+import (
+	"cmp"
+	"html/template"
+	"io"
+	"net/http"
+	"strconv"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/page"
+	"granary/internal/registry"
+)
+
+// versionPage is the data of a version.
+type versionPage struct {
+	registry.VersionFacts
+	URL            string // of this page
+	NameURL        string
+	By             author
+	Previous, Next *link
+	Install        *tools // nil for a version without files
+	Files          []fileRow
+	Pager          pager
+	Sums           string // the address of the listing for sha256sum -c
+	Drop           string // the address that takes dropped files; "" if none may be added
+	Limit          string // of a file, in words
+	Readme         template.HTML
+	Shared         []link
+	UsedBy         []link
+	Does           versionDeeds
+	Job            string // the page of the job's project; "" unless the actor may read jobs
+}
+
+// versionDeeds are what the actor may do to the version.
+type versionDeeds struct {
+	Finalise, Channel, Edit, Delete bool
+	DeleteURL                       string
+}
+
+// fileRow is one file of a version.
+type fileRow struct {
+	Path   string
+	Size   int64
+	Digest string
+	URL    string // that downloads it
+	Delete string // the page that deletes it; "" if nobody may
+}
+
+// filesOf is how many files a version's page shows.
+const filesOf = 50
+
+func showVersion(v *visit) error {
+	if v.values["version"] == "latest" {
+		return v.showLatest()
+	}
+	return v.showVersion(v.values["version"])
+}
+
+// showVersion is a version with all that is known of it.
+func (v *visit) showVersion(version string) error {
+	name := v.values["name"]
+	if v.query("format") == "sha256sums" {
+		return v.listing(name, version)
+	}
+	facts, err := v.s.Registry.Version(v.r.Context(), v.actor, number(v.project.ID), name, version)
+	if err != nil {
+		return err
+	}
+	files, p, err := v.versionFiles(facts.ID)
+	if err != nil {
+		return err
+	}
+	full := v.project.FullPath
+	here := v.s.in(full, "packages", "generic", name, version)
+	draft := facts.Status == registry.StatusDraft
+	d := versionPage{
+		VersionFacts: facts, URL: here, NameURL: v.s.in(full, "packages", "generic", name), By: v.author(facts.PackageVersion),
+		Files: v.fileRows(facts, files), Pager: v.pagerOf(p, files.Total, "file", "files"), Sums: "?format=sha256sums",
+		Previous: v.neighbour(name, facts.Previous), Next: v.neighbour(name, facts.Next),
+		Does: versionDeeds{
+			Finalise: facts.MayPublish && facts.FinalAt == nil && facts.Files > 0 && v.can(access.FinalisePackage),
+			Channel:  facts.MayPublish && !draft, Edit: facts.MayDelete && !draft, Delete: facts.MayDelete || draft && facts.MayPublish,
+			DeleteURL: v.s.in(full, "packages", "delete") + "?ids=" + number(facts.ID),
+		},
+	}
+	if facts.MayPublish && facts.FinalAt == nil {
+		d.Drop = here + "/"
+	}
+	if !draft {
+		d.Install = v.install(facts, d.Files)
+		d.Readme = v.readme(name, version, here)
+	}
+	for _, c := range facts.SharedWith {
+		d.Shared = append(d.Shared, link{string(c.Name) + " " + string(c.Version), v.s.in(full, "packages", "generic", string(c.Name), string(c.Version))})
+	}
+	for _, l := range facts.UsedBy {
+		d.UsedBy = append(d.UsedBy, link{cmp.Or(l.Name, l.Tag), v.s.in(full, "releases", l.Tag)})
+	}
+	return v.show(screen{
+		name: "version", title: name + " " + version + " · " + full, tab: "packages", data: d,
+		crumbs: v.packageCrumbs(link{name, d.NameURL}),
+	})
+}
+
+func (v *visit) neighbour(name string, version registry.Version) *link {
+	if version == "" {
+		return nil
+	}
+	return &link{string(version), v.s.in(v.project.FullPath, "packages", "generic", name, string(version))}
+}
+
+// versionFiles is the page of files that the address asks for.
+func (v *visit) versionFiles(id int64) (page.Of[registry.PackageFile], page.Request, error) {
+	p, err := v.numbered()
+	if err != nil {
+		return page.Of[registry.PackageFile]{}, p, err
+	}
+	p.Size, p.OrderBy = filesOf, "file_name"
+	files, err := v.s.Registry.PackageFiles(v.r.Context(), v.actor, number(v.project.ID), id, p)
+	return files, p, err
+}
+
+func (v *visit) fileRows(facts registry.VersionFacts, files page.Of[registry.PackageFile]) (rows []fileRow) {
+	for _, f := range files.Rows {
+		row := fileRow{
+			Path: f.Name.Path(), Size: f.Size, Digest: f.Digest.String(),
+			URL: v.s.in(v.project.FullPath, "package_files", number(f.ID), "download"),
+		}
+		if facts.MayDelete && facts.FinalAt == nil && facts.Files > 1 {
+			row.Delete = v.s.in(v.project.FullPath, "packages", "delete") + "?ids=" + number(facts.ID) + "&file=" + number(f.ID)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// install are the commands that install one file of the version, which the address chooses.
+func (v *visit) install(facts registry.VersionFacts, files []fileRow) *tools {
+	if len(files) == 0 {
+		return nil
+	}
+	var among []choice
+	for _, f := range files {
+		among = append(among, choice{Path: f.Path, Size: f.Size})
+	}
+	chosen := max(0, defaultFile(among))
+	t := tools{Heading: "Install", TokensURL: v.s.at("user", "tokens")}
+	for i, f := range files {
+		if f.Path == v.query("file") {
+			chosen = i
+		}
+	}
+	for i, f := range files {
+		t.Files = append(t.Files, choiceRow{f.Path, f.Path, i == chosen})
+	}
+	public := v.public()
+	if !public {
+		t.Token = "read packages"
+	}
+	f := files[chosen]
+	t.Snippets = snippets(installable{
+		Server: v.s.Base(v.r), Project: v.project.FullPath, ProjectID: v.project.ID, Name: string(facts.Name), Version: string(facts.Version),
+		Path: f.Path, SHA256: f.Digest, Size: f.Size, Public: public,
+	})
+	return &t
+}
+
+// public reports whether everyone may install the packages of the project.
+func (v *visit) public() bool {
+	s := v.project.Standing
+	nobodys := access.Resource{Visibility: s.Visibility, Packages: s.Packages, Archived: s.Archived}
+	return v.s.Projects.Rules.Check(access.Actor{}, nobodys, access.ReadPackages) == access.Allowed
+}
+
+// readme is the version's README.md, if it has one of at most maxMarkdown bytes. A file
+// that cannot be read is no reason to show no page.
+func (v *visit) readme(name, version, here string) template.HTML {
+	content, err := v.s.Registry.Open(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version, File: "README.md"}, nil)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = content.Close() }() // it was only read
+	if content.Size > maxMarkdown {
+		return ""
+	}
+	text, err := io.ReadAll(io.LimitReader(content, maxMarkdown))
+	if err != nil {
+		v.s.Note(v.r.Context(), err)
+		return ""
+	}
+	return markdown(text, 3, nil)
+}
+
+// listing is the version's files as text for sha256sum -c.
+func (v *visit) listing(name, version string) error {
+	w, err := v.s.Registry.FindVersion(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version}, nil)
+	if fault.Is(err, fault.Absent) {
+		w, err = v.s.Registry.FindDraft(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	text := w.Manifest()
+	h := v.w.Header()
+	h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	h["Content-Length"] = []string{strconv.Itoa(len(text))}
+	v.w.WriteHeader(http.StatusOK)
+	_, _ = v.w.Write(text) // a client that is gone needs no answer
+	return nil
+}

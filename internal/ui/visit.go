@@ -1,0 +1,151 @@
+package ui
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/auth"
+	"granary/internal/fault"
+	"granary/internal/projects"
+	"granary/internal/throttle"
+)
+
+// visit is one request on its way to its page.
+type visit struct {
+	s       *Server
+	w       http.ResponseWriter
+	r       *http.Request
+	began   time.Time
+	route   *route
+	values  map[string]string // of the path
+	actor   access.Actor      // the zero value is nobody
+	session auth.Session      // zero for nobody
+	group   *projects.Group   // of pages of a group
+	project *projects.Project // of pages of a project
+	form    *form             // of a request that writes, and of the page that shows it again
+}
+
+// maxForm is the bytes of a form, if the route says nothing else.
+const maxForm = 128 << 10
+
+// freshFor is how long after signing in a session may do what the way calls fresh.
+const freshFor = 12 * time.Hour
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	v := &visit{s: s, w: w, r: r, began: s.Now(), form: &form{}}
+	pageHeaders(w.Header())
+	if err := v.run(); err != nil {
+		v.fail(err)
+	}
+}
+
+// run is the order of the checks: which page, who asks, how often, of what place.
+func (v *visit) run() error {
+	if strings.HasPrefix(v.r.URL.Path, "/-/assets/") {
+		v.s.assets.ServeHTTP(v.w, v.r)
+		return nil
+	}
+	t, err := parseTarget(v.r.URL.EscapedPath())
+	if err != nil {
+		return err
+	}
+	if err := v.signIn(); err != nil {
+		return err
+	}
+	if err := v.count(); err != nil {
+		return err
+	}
+	on, err := v.place(t)
+	if err != nil {
+		return err
+	}
+	if err := v.choose(on, t.rest); err != nil {
+		return err
+	}
+	if err := v.mayEnter(); err != nil {
+		return err
+	}
+	if v.route.writes() && !v.route.way.stream {
+		if err := v.readForm(); err != nil {
+			return err
+		}
+	}
+	return v.route.do(v)
+}
+
+// choose finds the route of the path.
+func (v *visit) choose(on site, rest []string) error {
+	var methods []string
+	v.route, v.values, methods = v.s.find(on, v.r.Method, rest)
+	if v.route == nil {
+		if len(methods) > 0 {
+			v.w.Header().Set("Allow", strings.Join(methods, ", "))
+			return fault.New(fault.NotAllowed, "")
+		}
+		return fault.New(fault.NotFound, "")
+	}
+	v.r.Pattern = v.route.pattern()
+	return nil
+}
+
+// mayEnter refuses those to whom the page is closed, whatever it shows.
+func (v *visit) mayEnter() error {
+	way := v.route.way
+	nobody := v.actor.Kind == access.Anonymous
+	switch {
+	case nobody && (way.signedIn || way.admin || way.fresh):
+		return fault.New(fault.Unauthenticated, "")
+	case way.admin && !v.actor.Admin:
+		return fault.New(fault.Hidden, "")
+	case way.fresh && v.began.Sub(v.session.SignedInAt) > freshFor:
+		return errStale
+	}
+	return nil
+}
+
+// count counts the request for its author, as package api does.
+func (v *visit) count() error {
+	if v.actor.Kind == access.Anonymous {
+		return v.s.Anonymous.Count(throttle.Address(v.s.ClientIP(v.r.Context())))
+	}
+	who := throttle.User(v.actor.UserID)
+	if err := v.s.Authenticated.Count(who); err != nil {
+		return err
+	}
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead && !v.actor.Admin {
+		return v.s.Writes.Count(who)
+	}
+	return nil
+}
+
+// query is a parameter of the address.
+func (v *visit) query(name string) string { return v.r.URL.Query().Get(name) }
+
+// can reports whether the actor may do something to the place of the page. Pages show a
+// control only if it may; the deed decides again.
+func (v *visit) can(action access.Action) bool {
+	var r access.Resource
+	switch {
+	case v.project != nil:
+		r = v.project.Standing
+	case v.group != nil:
+		r = v.group.Standing
+	}
+	return v.s.Projects.Rules.Check(v.actor, r, action) == access.Allowed
+}
+
+// see redirects after a POST that worked; word is one of doneWords.
+func (v *visit) see(to, word string) error {
+	if word != "" {
+		mark := "?"
+		if strings.Contains(to, "?") {
+			mark = "&"
+		}
+		to += mark + "done=" + url.QueryEscape(word)
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return nil
+}
