@@ -78,6 +78,7 @@ type tab struct {
 	console  []string                   // messages and exceptions
 	requests []string                   // addresses
 	bytes    float64                    // of all answers, with their headers
+	status   int64                      // of the page
 	pages    map[network.RequestID]bool // the requests that loaded a page
 }
 
@@ -106,6 +107,10 @@ func (p *tab) listen(event any) {
 	case *network.EventRequestWillBeSent:
 		p.requests = append(p.requests, e.Request.URL)
 		p.pages[e.RequestID] = p.pages[e.RequestID] || e.Type == network.ResourceTypeDocument
+	case *network.EventResponseReceived:
+		if e.Type == network.ResourceTypeDocument {
+			p.status = e.Response.Status
+		}
 	case *network.EventLoadingFinished:
 		p.bytes += e.EncodedDataLength
 	case *runtime.EventConsoleAPICalled:
@@ -283,6 +288,16 @@ func (p *tab) fits(name string) {
 	defer p.mu.Unlock()
 	if p.bytes > 25_000 || len(p.requests) > 4 || len(p.requests) == 0 {
 		p.t.Errorf("%s: %.0f bytes in %d requests: %v", name, p.bytes, len(p.requests), p.requests)
+	}
+}
+
+// answered fails the test unless the page came with this status.
+func (p *tab) answered(status int64) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.status != status {
+		p.t.Errorf("%v: status %d, want %d", p.requests, p.status, status)
 	}
 }
 
