@@ -3,6 +3,7 @@ package api_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/access"
+	"granary/internal/auth"
 	"granary/internal/page"
+	"granary/internal/projects"
 	"granary/internal/trail"
 )
 
@@ -19,20 +22,20 @@ import (
 func readers() []string {
 	return []string{
 		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ReleaseFinals", "Registry.ListNameVersions", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
-		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules",
+		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.OpenByID", "Registry.ListProtectionRules", "Registry.ProtectionRule", "Registry.ProtectionMatches",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
-		"Projects.ListFeatures", "Projects.Associations", "Projects.JobTokenScope", "Projects.AllowedProjects", "Projects.AllowedGroups",
+		"Projects.ListFeatures", "Projects.FeatureHere", "Projects.LastOwner", "Projects.Associations", "Projects.JobTokenScope", "Projects.AllowedProjects", "Projects.AllowedGroups",
 		"Projects.ProjectStanding", "Projects.GroupStanding",
 		"ProjectMembers.List", "ProjectMembers.Member", "GroupMembers.List", "GroupMembers.Member",
 		"ProjectVariables.List", "ProjectVariables.Get", "GroupVariables.List", "GroupVariables.Get",
 		"InstanceVariables.List", "InstanceVariables.Get",
-		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens",
+		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens", "Auth.ListSessions",
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
 		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Link", "Releases.Asset",
-		"Hooks.List", "Hooks.Get", "Hooks.Attempts",
+		"Hooks.List", "Hooks.Get", "Hooks.Attempts", "Hooks.Attempt", "Hooks.LastAttempts",
 		"Hooks.Test", "Hooks.Resend", // they change nothing; what they send is in the hook's log
 		"Audit.InstanceEvents", "Audit.InstanceEvent", "Audit.ProjectEvents", "Audit.ProjectEvent", "Audit.GroupEvents", "Audit.GroupEvent",
 	}
@@ -125,6 +128,7 @@ func TestEveryDeedIsRecorded(t *testing.T) {
 	w.secrets()
 	w.tokens(user)
 	w.ends(user)
+	w.sessions()
 	w.promote(ask[int64](s, `SELECT id FROM users WHERE username = 'ada'`))
 	w.sweep()
 
@@ -324,6 +328,8 @@ func (w *walk) secrets() {
 	const instance = " | Gitlab::Audit::InstanceScope gitlab_instance | Variable K"
 	w.step("InstanceVariables.Create", "POST", "/admin/ci/variables", map[string]any{"key": "K", "value": "one"}, 201, "ci_instance_variable_created"+instance)
 	w.step("InstanceVariables.Edit", "PUT", "/admin/ci/variables/K", map[string]any{"value": "two"}, 200, "ci_instance_variable_updated"+instance+" | value:  > ")
+	rooms := &projects.Service{Records: w.db, Now: w.now}
+	w.reveal("InstanceVariables", rooms.InstanceVariables(), "", "ci_instance_variable_revealed"+instance)
 	w.step("InstanceVariables.Delete", "DELETE", "/admin/ci/variables/K", nil, 204, "ci_instance_variable_deleted"+instance)
 	for room, at := range map[string]string{"Project": "/projects/acme%2Ftool", "Group": "/groups/acme"} {
 		entity := map[string]string{"Project": "Project acme/tool", "Group": "Group acme"}[room]
@@ -331,6 +337,11 @@ func (w *walk) secrets() {
 		w.step(room+"Variables.Create", "POST", at+"/variables", map[string]any{"key": "K", "value": "one"}, 201, name+"created | "+entity+" | Variable K")
 		w.step(room+"Variables.Edit", "PUT", at+"/variables/K", map[string]any{"value": "two", "protected": true, "environment_scope": "prod"}, 200,
 			name+"updated | "+entity+" | Variable K (prod) | value, protected, environment_scope:  > ")
+		of, ref := rooms.ProjectVariables(), "acme/tool"
+		if room == "Group" {
+			of, ref = rooms.GroupVariables(), "acme"
+		}
+		w.reveal(room+"Variables", of, ref, name+"revealed | "+entity+" | Variable K (prod)")
 		w.step(room+"Variables.Delete", "DELETE", at+"/variables/K", nil, 204, name+"deleted | "+entity+" | Variable K (prod)")
 
 		name = map[string]string{"Project": "deploy_token_", "Group": "group_deploy_token_"}[room]
@@ -345,6 +356,20 @@ func (w *walk) secrets() {
 			name+"rotated | "+entity+" | PersonalAccessToken bot | successor"))
 		w.step(room+"Tokens.Revoke", "DELETE", at+"/access_tokens/"+token, nil, 204, name+"deleted | "+entity+" | PersonalAccessToken bot")
 		w.step(room+"Tokens.Revoke", "DELETE", at+"/access_tokens/"+token, nil, 204)
+	}
+}
+
+// reveal does what only a page does.
+func (w *walk) reveal(room string, of projects.VariablesOf, ref, want string) {
+	w.t.Helper()
+	root := access.Actor{Kind: access.User, UserID: 1, Username: "root", Admin: true, Scopes: []access.Scope{access.ScopeAPI}, TokenID: 1, Address: clientAddress}
+	v, err := of.Reveal(w.t.Context(), root, ref, projects.VariableRef{Key: "K"})
+	if err != nil || v.Value != "two" {
+		w.t.Fatalf("%s: %q, %v", room, v.Value, err)
+	}
+	w.done[room+".Reveal"] = true
+	if diff := cmp.Diff([]string{want}, w.news()); diff != "" {
+		w.t.Errorf("%s.Reveal: %s", room, diff)
 	}
 }
 
@@ -384,6 +409,41 @@ func (w *walk) tokens(user string) {
 	w.step("Registry.EndJobDrafts", "PUT", jobs+"/"+number(made), map[string]any{"status": "failed"}, 200,
 		"package_registry_draft_discarded | Project acme/tool | Package app/7.0.0",
 		"ci_job_finished | Project acme/tool | Job job | status: running > failed")
+}
+
+// sessions does the deeds of pages, which have no routes but one.
+func (w *walk) sessions() {
+	w.t.Helper()
+	const linked, started, ended = "sign_in_link_created | User root | User root | expires_in:  > 60", "web_session_started | User root | WebSession  | method:  > link",
+		"web_session_ended | User root | WebSession "
+	ctx, from := w.t.Context(), netip.MustParseAddr(clientAddress)
+	signIn := func() access.Actor {
+		w.t.Helper()
+		made := w.step("Auth.MakeSignInLink", "POST", "/user/sign_in_links", nil, 201, linked)
+		_, code, _ := strings.Cut(made["url"].(string), "#")
+		_, cookie, err := w.api.Auth.SignInByLink(ctx, code, from, "Browser")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		a, _, err := w.api.Auth.FindSession(ctx, cookie, from)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return a
+	}
+	left := func(deed string, err error, want ...string) {
+		w.t.Helper()
+		if diff := cmp.Diff(want, w.news()); err != nil || diff != "" {
+			w.t.Errorf("%s: %v, %s", deed, err, diff)
+		}
+		w.done[deed] = true
+	}
+	a := signIn()
+	_, _, err := w.api.Auth.CreateTokenInPerson(ctx, a, auth.PersonalToken{Name: "mine", Scopes: []access.Scope{access.ScopeAPI}})
+	left("Auth.CreateTokenInPerson", err, started, "personal_access_token_created | User root | PersonalAccessToken mine | scopes:  > api")
+	left("Auth.EndSession", w.api.Auth.EndSession(ctx, a, a.SessionID), ended)
+	a = signIn()
+	left("Auth.EndSessions", w.api.Auth.EndSessions(ctx, a, a.UserID), started, ended)
 }
 
 // promote does a deed that has no route: granary admin reset-root has it.

@@ -67,6 +67,8 @@ func deeds() map[string]deed {
 		"Registry.FinaliseVersion":      {action: access.FinalisePackage, args: map[int]any{1: version}},
 		"Registry.DeletePackageFile":    {action: access.DestroyPackage},
 		"Registry.ListProtectionRules":  {action: access.ReadProtections},
+		"Registry.ProtectionRule":       {action: access.ReadProtections},
+		"Registry.ProtectionMatches":    {action: access.ReadProtections, args: map[int]any{1: []string{"*"}}},
 		"Registry.CreateProtectionRule": {action: access.AdminProtections, args: map[int]any{1: registry.ProtectionRule{Pattern: "a", Push: access.Owner}}},
 		"Registry.EditProtectionRule":   {action: access.AdminProtections},
 		"Registry.DeleteProtectionRule": {action: access.AdminProtections},
@@ -93,6 +95,8 @@ func deeds() map[string]deed {
 		"Projects.ListFeatures":     {action: access.ReadInstance},
 		"Projects.SetFeature":       {action: access.AdminFeatures, args: map[int]any{0: "flag"}},
 		"Projects.DeleteFeature":    {action: access.AdminFeatures},
+		"Projects.FeatureHere":      {action: access.ReadProject},
+		"Projects.LastOwner":        {action: access.ReadMembers},
 		"Projects.Associations":     {action: access.UseOwnToken},
 		"Projects.JobTokenScope":    {action: access.ReadJobTokenScope},
 		"Projects.SetJobTokenScope": {action: access.AdminJobTokenScope},
@@ -123,7 +127,10 @@ func deeds() map[string]deed {
 		"Hooks.DropHeader": {action: access.AdminHooks},
 		"Hooks.Test":       {action: access.AdminHooks},
 		"Hooks.Attempts":   {action: access.ReadHooks},
+		"Hooks.Attempt":    {action: access.ReadHooks},
 		"Hooks.Resend":     {action: access.AdminHooks},
+
+		"Hooks.LastAttempts": {action: access.ReadHooks},
 
 		"Auth.Sudo":                {free: "it asks who the caller is, and takes the scope sudo"},
 		"Auth.CurrentUser":         {action: access.ReadSelf},
@@ -140,6 +147,11 @@ func deeds() map[string]deed {
 		"Auth.RevokePersonalToken": {action: access.RevokeToken, args: map[int]any{0: int64(5)}},
 		"Auth.RotatePersonalToken": {action: access.RotateToken, args: map[int]any{0: int64(5)}},
 		"Auth.CreateOwnToken":      {action: access.IssueOwnToken, args: map[int]any{0: auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeSelfRotate}}}},
+		"Auth.CreateTokenInPerson": {free: "it takes a session, which only people have: TestCreateTokenInPerson and TestInPersonOnly of auth"},
+		"Auth.MakeSignInLink":      {action: access.MakeSignInLink, args: map[int]any{0: int64(99)}},
+		"Auth.ListSessions":        {action: access.ReadSessions, args: map[int]any{0: int64(99)}},
+		"Auth.EndSession":          {action: access.EndSessions, args: map[int]any{0: int64(5)}},
+		"Auth.EndSessions":         {action: access.EndSessions, args: map[int]any{0: int64(99)}},
 		"Auth.ListDeployTokens":    {action: access.ReadInstance},
 		"Auth.CreateJob":           {action: access.CreateJob},
 		"Auth.Job":                 {action: access.ReadJobs},
@@ -163,16 +175,19 @@ func deeds() map[string]deed {
 
 		"ProjectVariables.List":    {action: access.ReadProjectVariables},
 		"ProjectVariables.Get":     {action: access.ReadProjectVariables},
+		"ProjectVariables.Reveal":  {action: access.ReadProjectVariables},
 		"ProjectVariables.Create":  {action: access.AdminProjectVariables, args: map[int]any{1: variable}},
 		"ProjectVariables.Edit":    {action: access.AdminProjectVariables},
 		"ProjectVariables.Delete":  {action: access.AdminProjectVariables},
 		"GroupVariables.List":      {action: access.ReadGroupVariables},
 		"GroupVariables.Get":       {action: access.ReadGroupVariables},
+		"GroupVariables.Reveal":    {action: access.ReadGroupVariables},
 		"GroupVariables.Create":    {action: access.AdminGroupVariables, args: map[int]any{1: variable}},
 		"GroupVariables.Edit":      {action: access.AdminGroupVariables},
 		"GroupVariables.Delete":    {action: access.AdminGroupVariables},
 		"InstanceVariables.List":   {action: access.ReadInstance},
 		"InstanceVariables.Get":    {action: access.ReadInstance},
+		"InstanceVariables.Reveal": {action: access.ReadInstance},
 		"InstanceVariables.Create": {action: access.AdminInstanceVariables, args: map[int]any{1: variable}},
 		"InstanceVariables.Edit":   {action: access.AdminInstanceVariables},
 		"InstanceVariables.Delete": {action: access.AdminInstanceVariables},
@@ -235,6 +250,10 @@ func (r records) FindGroup(context.Context, string, access.Actor) (projects.Grou
 
 func (r records) FindPersonalToken(context.Context, int64) (auth.PersonalToken, error) {
 	return auth.PersonalToken{ID: 5, UserID: 99}, nil
+}
+
+func (r records) SessionByID(context.Context, int64) (auth.Token, error) {
+	return auth.Token{Session: &auth.Session{ID: 5, UserID: 99}}, nil
 }
 
 func (r records) FindJob(context.Context, int64, int64) (auth.Job, error) {

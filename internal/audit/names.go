@@ -59,14 +59,17 @@ const (
 	MemberDestroyed Name = "member_destroyed"
 )
 
-// Variables, and the job token allowlist.
+// Variables, and the job token allowlist. The names about revealing, of a value that a
+// person reads on a page, are granary's own.
 const (
 	VariableCreated        Name = "ci_variable_created"
 	VariableUpdated        Name = "ci_variable_updated"
 	VariableDeleted        Name = "ci_variable_deleted"
+	VariableRevealed       Name = "ci_variable_revealed"
 	GroupVariableCreated   Name = "ci_group_variable_created"
 	GroupVariableUpdated   Name = "ci_group_variable_updated"
 	GroupVariableDeleted   Name = "ci_group_variable_deleted"
+	GroupVariableRevealed  Name = "ci_group_variable_revealed"
 	JobTokenScopeEnabled   Name = "secure_ci_job_token_inbound_enabled"
 	JobTokenScopeDisabled  Name = "secure_ci_job_token_inbound_disabled"
 	JobTokenProjectAdded   Name = "secure_ci_job_token_project_added"
@@ -128,7 +131,8 @@ func UserUpdated(setting string) Name { return Name("user_" + setting + "_update
 
 // Variables of the instance. GitLab records none.
 const (
-	InstanceVariableCreated Name = "ci_instance_variable_created"
-	InstanceVariableUpdated Name = "ci_instance_variable_updated"
-	InstanceVariableDeleted Name = "ci_instance_variable_deleted"
+	InstanceVariableCreated  Name = "ci_instance_variable_created"
+	InstanceVariableUpdated  Name = "ci_instance_variable_updated"
+	InstanceVariableDeleted  Name = "ci_instance_variable_deleted"
+	InstanceVariableRevealed Name = "ci_instance_variable_revealed"
 )

@@ -137,15 +137,26 @@ func (db *DB) DeleteFeature(ctx context.Context, name string, e audit.Event) err
 	return err
 }
 
-// flagOn reports whether generic_packages is on for a project.
-func flagOn(ctx context.Context, q sqldb.Queries, projectID int64) (bool, error) {
+// FindFeatureGates implements projects.Features.
+func (db *DB) FindFeatureGates(ctx context.Context, name string, projectID int64) (projects.FeatureGates, error) {
+	return featureGates(ctx, db, name, projectID)
+}
+
+func featureGates(ctx context.Context, q sqldb.Queries, name string, projectID int64) (projects.FeatureGates, error) {
 	var own, instance sql.Null[bool]
 	var ofTime, ofActors sql.NullInt64
 	err := q.Row(ctx, `SELECT (SELECT enabled FROM feature_actors WHERE name = $1 AND target = $2),
 			(SELECT value FROM features WHERE name = $1),
 			(SELECT percentage_of_time FROM features WHERE name = $1),
 			(SELECT percentage_of_actors FROM features WHERE name = $1)`,
-		projects.GenericPackages, "Project:"+strconv.FormatInt(projectID, 10)).Scan(&own, &instance, &ofTime, &ofActors)
-	gates := projects.FeatureGates{Own: sqldb.Pointer(own), Instance: sqldb.Pointer(instance), PercentageOfTime: ofTime.Int64, PercentageOfActors: ofActors.Int64}
-	return gates.On(projectID, rand.Int64N(100)), sqldb.Classify(err) //nolint:gosec // a lottery, not a secret
+		name, "Project:"+strconv.FormatInt(projectID, 10)).Scan(&own, &instance, &ofTime, &ofActors)
+	return projects.FeatureGates{
+		Own: sqldb.Pointer(own), Instance: sqldb.Pointer(instance), PercentageOfTime: ofTime.Int64, PercentageOfActors: ofActors.Int64,
+	}, sqldb.Classify(err)
+}
+
+// flagOn reports whether generic_packages is on for a project.
+func flagOn(ctx context.Context, q sqldb.Queries, projectID int64) (bool, error) {
+	gates, err := featureGates(ctx, q, projects.GenericPackages, projectID)
+	return gates.On(projectID, rand.Int64N(100)), err //nolint:gosec // a lottery, not a secret
 }

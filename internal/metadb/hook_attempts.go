@@ -55,6 +55,17 @@ func (db *DB) FindAttempt(ctx context.Context, hookID, id int64) (webhooks.Attem
 	return db.scanAttempt(db.Row(ctx, `SELECT `+attemptColumns+` FROM hook_attempts a WHERE a.id = $1 AND a.hook_id = $2`, id, hookID))
 }
 
+// LastAttempts implements webhooks.Log.
+func (db *DB) LastAttempts(ctx context.Context, projectID int64) (map[int64]webhooks.Attempt, error) {
+	found, err := sqldb.List(ctx, db, db.scanAttempt, `SELECT `+attemptColumns+` FROM hooks h
+		JOIN hook_attempts a ON a.id = (SELECT MAX(l.id) FROM hook_attempts l WHERE l.hook_id = h.id) WHERE h.project_id = $1`, projectID)
+	last := map[int64]webhooks.Attempt{}
+	for _, a := range found {
+		last[a.HookID] = a
+	}
+	return last, err
+}
+
 // RecordAttempt implements webhooks.Log.
 func (db *DB) RecordAttempt(ctx context.Context, a webhooks.Attempt) error {
 	return db.do(ctx, func(t tx) error {

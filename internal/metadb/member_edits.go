@@ -131,11 +131,24 @@ func (t tx) keepOwner(ctx context.Context, at projects.Place, before, after proj
 	return projects.KeepOwner(before, after, kept)
 }
 
+// permanentOwners are the members m of the group $1 of which Member.Keeps is true.
+const permanentOwners = `members m JOIN users u ON u.id = m.user_id
+	WHERE m.namespace_id = $1 AND m.access_level = $2 AND m.expires_at IS NULL AND u.blocked = 0
+		AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id)`
+
 // keptByAnother reports Member.Keeps of any member of the group except the user.
 func (t tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept bool, err error) {
-	err = t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
-			WHERE m.namespace_id = $1 AND m.user_id <> $2 AND m.access_level = $3 AND m.expires_at IS NULL AND u.blocked = 0
-				AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = m.user_id))`,
-		groupID, userID, int(access.Owner)).Scan(&kept)
+	err = t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM `+permanentOwners+` AND m.user_id <> $3)`, groupID, int(access.Owner), userID).Scan(&kept)
 	return kept, sqldb.Classify(err)
+}
+
+// LastOwner implements projects.Members.
+func (db *DB) LastOwner(ctx context.Context, groupID int64) (int64, error) {
+	owners, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) },
+		`SELECT m.user_id FROM `+permanentOwners+` AND EXISTS (SELECT 1 FROM namespaces n WHERE n.id = $1 AND n.parent_id IS NULL) LIMIT 2`,
+		groupID, int(access.Owner))
+	if err != nil || len(owners) != 1 {
+		return 0, err
+	}
+	return owners[0], nil
 }

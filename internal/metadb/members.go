@@ -13,7 +13,8 @@ import (
 )
 
 const memberColumns = userOfMember + `, m.access_level, m.created_at, m.expires_at,
-	c.id, c.username, c.name, c.blocked, (h.project_id = m.project_id OR h.namespace_id = m.namespace_id) IS TRUE`
+	c.id, c.username, c.name, c.blocked, (h.project_id = m.project_id OR h.namespace_id = m.namespace_id) IS TRUE,
+	m.namespace_id, m.project_id`
 
 const userOfMember = `u.id, u.username, u.name, u.blocked, h.user_id IS NOT NULL`
 
@@ -32,8 +33,10 @@ func scanMember(row sqldb.Scanner) (projects.Member, error) {
 	var by sql.NullInt64
 	var byUsername, byName sql.NullString
 	var byBlocked sql.NullBool
+	var group, project sql.NullInt64
 	err := row.Scan(&m.UserID, &m.Username, &m.Name, &m.Blocked, &m.Bot, &m.Role, &created, &expires,
-		&by, &byUsername, &byName, &byBlocked, &m.Home)
+		&by, &byUsername, &byName, &byBlocked, &m.Home, &group, &project)
+	m.In = projects.Place{GroupID: group.Int64, ProjectID: project.Int64}
 	if by.Valid {
 		m.CreatedBy = &projects.Creator{UserID: by.Int64, Username: byUsername.String, Name: byName.String, Blocked: byBlocked.Bool}
 	}
@@ -53,8 +56,8 @@ func placed(w *sqldb.Where, at projects.Place) string {
 func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.Request) (page.Of[projects.Member], error) {
 	var w sqldb.Where
 	now := db.Now()
-	if f.Inherited {
-		if err := db.inheritedMembers(ctx, &w, f.Place, now); err != nil {
+	if f.Inherited || f.Above {
+		if err := db.inheritedMembers(ctx, &w, f, now); err != nil {
 			return page.Of[projects.Member]{}, err
 		}
 	} else {
@@ -79,12 +82,12 @@ func (d direct) Row(ctx context.Context, query string, args ...any) *sql.Row {
 	return d.RowOnce(ctx, query, args...)
 }
 
-// inheritedMembers chooses the highest membership of each user in the place and above.
-// A bot has only one that counts.
-func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, at projects.Place, now time.Time) error {
-	namespace := at.GroupID
-	if at.ProjectID != 0 {
-		err := db.Row(ctx, `SELECT namespace_id FROM projects WHERE id = $1`, at.ProjectID).Scan(&namespace)
+// inheritedMembers chooses the highest membership of each user above the place and,
+// unless the filter says so, in it. A bot has only one that counts.
+func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, f projects.MemberFilter, now time.Time) error {
+	namespace := f.Place.GroupID
+	if f.Place.ProjectID != 0 {
+		err := db.Row(ctx, `SELECT namespace_id FROM projects WHERE id = $1`, f.Place.ProjectID).Scan(&namespace)
 		if err != nil {
 			return sqldb.Classify(err)
 		}
@@ -93,16 +96,18 @@ func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, at projects.
 	if err != nil {
 		return err
 	}
-	var ids []int64
+	ids := []int64{0} // an empty list chooses all
 	for _, a := range line {
-		ids = append(ids, a.id)
+		if !f.Above || a.id != f.Place.GroupID {
+			ids = append(ids, a.id)
+		}
 	}
 	scope := func(alias string) string {
 		inside := sqldb.Where{Args: w.Args}
 		inside.In(alias+".namespace_id", false, ids)
 		condition := inside.Conditions[0]
-		if at.ProjectID != 0 {
-			condition = "(" + condition + " OR " + inside.Bind(alias+".project_id = ?", at.ProjectID) + ")"
+		if f.Place.ProjectID != 0 && !f.Above {
+			condition = "(" + condition + " OR " + inside.Bind(alias+".project_id = ?", f.Place.ProjectID) + ")"
 		}
 		w.Args = inside.Args
 		return condition

@@ -25,6 +25,17 @@ func (db *DB) ListProtections(ctx context.Context, projectID int64, p page.Reque
 	return listPage(ctx, db, &w, p, scanProtection, "package_protection_rules r", protectionColumns, "r.id")
 }
 
+// FindProtection implements registry.Protections.
+func (db *DB) FindProtection(ctx context.Context, projectID, ruleID int64) (registry.ProtectionRule, error) {
+	return findProtection(ctx, db, projectID, ruleID)
+}
+
+// FirstNames implements registry.Protections.
+func (db *DB) FirstNames(ctx context.Context, projectID int64, limit int) ([]registry.Name, error) {
+	return sqldb.List(ctx, db, func(row sqldb.Scanner) (name registry.Name, err error) { return name, row.Scan(&name) },
+		`SELECT n.name FROM package_names n WHERE n.project_id = $1 AND `+db.wording.listed+` > 0 ORDER BY n.name LIMIT $2`, projectID, limit)
+}
+
 // InsertProtection implements registry.Protections.
 func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, most fault.Limit, e audit.Event) (registry.ProtectionRule, error) {
 	return writePermission(ctx, db, func(t tx) (registry.ProtectionRule, error) {
@@ -41,8 +52,8 @@ func (db *DB) InsertProtection(ctx context.Context, r registry.ProtectionRule, m
 	})
 }
 
-func (t tx) findProtection(ctx context.Context, projectID, ruleID int64) (registry.ProtectionRule, error) {
-	return scanProtection(t.Row(ctx, `SELECT `+protectionColumns+` FROM package_protection_rules r
+func findProtection(ctx context.Context, q sqldb.Queries, projectID, ruleID int64) (registry.ProtectionRule, error) {
+	return scanProtection(q.Row(ctx, `SELECT `+protectionColumns+` FROM package_protection_rules r
 		WHERE r.project_id = $1 AND r.id = $2`, projectID, ruleID))
 }
 
@@ -53,7 +64,7 @@ func aboutProtection(e audit.Event, r registry.ProtectionRule) audit.Event {
 // UpdateProtection implements registry.Protections.
 func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edit func(*registry.ProtectionRule) (audit.Event, error)) (registry.ProtectionRule, error) {
 	return writePermission(ctx, db, func(t tx) (registry.ProtectionRule, error) {
-		r, err := t.findProtection(ctx, projectID, ruleID)
+		r, err := findProtection(ctx, t, projectID, ruleID)
 		if err != nil {
 			return r, err
 		}
@@ -72,7 +83,7 @@ func (db *DB) UpdateProtection(ctx context.Context, projectID, ruleID int64, edi
 // DeleteProtection implements registry.Protections.
 func (db *DB) DeleteProtection(ctx context.Context, projectID, ruleID int64, e audit.Event) error {
 	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
-		r, err := t.findProtection(ctx, projectID, ruleID)
+		r, err := findProtection(ctx, t, projectID, ruleID)
 		if err != nil {
 			return struct{}{}, err
 		}

@@ -139,6 +139,21 @@ func (db *DB) UpdateVariable(ctx context.Context, at projects.Place, ref project
 	})
 }
 
+// RevealVariable implements projects.Variables.
+func (db *DB) RevealVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, check func(projects.Variable) (audit.Event, error)) (projects.Variable, error) {
+	return writeInTurn(ctx, db, func(t tx) (projects.Variable, error) {
+		v, err := db.findVariable(ctx, t, at, ref)
+		if err != nil {
+			return v, err
+		}
+		done, err := check(v)
+		if err != nil {
+			return projects.Variable{}, err
+		}
+		return v, t.record(ctx, done)
+	})
+}
+
 // DeleteVariable implements projects.Variables.
 func (db *DB) DeleteVariable(ctx context.Context, at projects.Place, ref projects.VariableRef, check func(projects.Variable) (audit.Event, error)) error {
 	_, err := writeInTurn(ctx, db, func(t tx) (struct{}, error) {

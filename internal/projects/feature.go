@@ -86,6 +86,16 @@ type Features interface {
 	// flags, or targets of this one, as the limits.
 	SetFeature(ctx context.Context, name string, c FeatureChange, flags, targets fault.Limit, e audit.Event) (Feature, error)
 	DeleteFeature(ctx context.Context, name string, e audit.Event) error
+	// FindFeatureGates returns the values of a flag that count for a project. The zero
+	// value is a flag that was never set.
+	FindFeatureGates(ctx context.Context, name string, projectID int64) (FeatureGates, error)
+}
+
+// FeatureHere is the state of generic_packages in one project.
+type FeatureHere struct {
+	On    bool // by the gate From; of FromShare: whether it is on for each request
+	From  FeatureSource
+	Gates FeatureGates
 }
 
 // MayTurnFeatures refuses actors that may not administer flags. A door calls it before
@@ -129,4 +139,16 @@ func (s *Service) DeleteFeature(ctx context.Context, a access.Actor, name string
 		return err
 	}
 	return s.Records.DeleteFeature(ctx, name, s.featureEvent(a, audit.FeatureDeleted, name))
+}
+
+// FeatureHere returns the state of generic_packages in a project, and which gate decides
+// it. Values for users and groups have no effect.
+func (s *Service) FeatureHere(ctx context.Context, a access.Actor, ref string) (FeatureHere, error) {
+	p, err := s.project(ctx, a, ref, access.ReadProject)
+	if err != nil {
+		return FeatureHere{}, err
+	}
+	gates, err := s.Records.FindFeatureGates(ctx, GenericPackages, p.ID)
+	const never = 99 // the lot that the smallest share of requests has
+	return FeatureHere{On: gates.On(p.ID, never), From: gates.From(), Gates: gates}, err
 }

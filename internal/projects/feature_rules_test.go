@@ -22,6 +22,13 @@ func TestFeatureGates(t *testing.T) {
 			t.Errorf("%+v, %d: %v", tt.gates, tt.now, got)
 		}
 	}
+	for want, gates := range map[FeatureSource]FeatureGates{
+		FromDefault: {}, FromShare: {PercentageOfTime: 1}, FromInstance: {Instance: &no, PercentageOfTime: 1}, FromProject: {Own: &no, Instance: &yes},
+	} {
+		if got := gates.From(); got != want {
+			t.Errorf("%+v is decided by %s, want %s", gates, got, want)
+		}
+	}
 	on := 0
 	for id := range int64(1000) {
 		if (FeatureGates{PercentageOfActors: 30}).On(id, 99) {

@@ -17,8 +17,9 @@ type Member struct {
 	Username  string
 	Name      string
 	Blocked   bool
-	Bot       bool // a project or group access token acts as the user
-	Home      bool // the place is the token's own, the only one of which the bot is a member
+	Bot       bool  // a project or group access token acts as the user
+	Home      bool  // the place is the token's own, the only one of which the bot is a member
+	In        Place // of which the user is a member: of an inherited one, a group above
 	Role      access.Role
 	CreatedAt time.Time
 	CreatedBy *Creator   // nil if unknown
@@ -42,6 +43,7 @@ type Place struct {
 type MemberFilter struct {
 	Place     Place
 	Inherited bool  // with members of the groups above, each user once with the highest role
+	Above     bool  // only members of the groups above, each user once with the highest role
 	UserID    int64 // this one only
 	UserIDs   []int64
 	SkipUsers []int64
@@ -70,6 +72,9 @@ type Members interface {
 	// end that edit sets. It returns NotFound if there is no such member, and the
 	// Conflict of KeepOwner.
 	UpdateMember(ctx context.Context, at Place, a access.Actor, userID int64, edit func(access.Resource, *Member) (audit.Event, error)) (Member, error)
+	// LastOwner returns the only permanent owner of a group at the top, 0 if it has
+	// several or none, and for a group in another.
+	LastOwner(ctx context.Context, groupID int64) (int64, error)
 	// DeleteMember fails as UpdateMember does.
 	DeleteMember(ctx context.Context, at Place, a access.Actor, userID int64, decide Decide) error
 }
@@ -202,6 +207,16 @@ func (m MembersOf) Remove(ctx context.Context, a access.Actor, ref string, userI
 		return m.s.event(a, audit.MemberDestroyed, at.entity()), member.checkRemovable()
 	})
 	return lastOwner(err)
+}
+
+// LastOwner returns the user whom a group keeps as its owner whatever is asked, 0 if
+// there is none: the only permanent owner of a group at the top.
+func (s *Service) LastOwner(ctx context.Context, a access.Actor, ref string) (int64, error) {
+	g, err := s.group(ctx, a, ref, access.ReadMembers)
+	if err != nil {
+		return 0, err
+	}
+	return s.Records.LastOwner(ctx, g.ID)
 }
 
 // mayManage checks again, in the transaction that changes roles, that the actor may

@@ -82,6 +82,9 @@ type Variables interface {
 	// stores the changed variable, and records the event that change returns. It
 	// returns Conflict with the field "scope" if the new scope is taken.
 	UpdateVariable(ctx context.Context, at Place, ref VariableRef, change func(*Variable) (audit.Event, error)) (Variable, error)
+	// RevealVariable calls check with the variable, and records the event that check
+	// returns before it returns the value.
+	RevealVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) (audit.Event, error)) (Variable, error)
 	// DeleteVariable calls check first, and records the event that check returns.
 	DeleteVariable(ctx context.Context, at Place, ref VariableRef, check func(Variable) (audit.Event, error)) error
 }
@@ -95,14 +98,14 @@ type VariablesOf struct {
 	most        func() fault.Limit
 	noun        string // GitLab's for one
 
-	created, updated, deleted audit.Name
+	created, updated, deleted, revealed audit.Name
 }
 
 // ProjectVariables is the deeds about the variables of projects.
 func (s *Service) ProjectVariables() VariablesOf {
 	return VariablesOf{s: s, noun: "Variable", read: access.ReadProjectVariables, admin: access.AdminProjectVariables,
 		most:    func() fault.Limit { return s.limits().ProjectVariables },
-		created: audit.VariableCreated, updated: audit.VariableUpdated, deleted: audit.VariableDeleted,
+		created: audit.VariableCreated, updated: audit.VariableUpdated, deleted: audit.VariableDeleted, revealed: audit.VariableRevealed,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
 			p, err := s.project(ctx, a, ref, action)
 			return Place{ProjectID: p.ID}, err
@@ -113,7 +116,7 @@ func (s *Service) ProjectVariables() VariablesOf {
 func (s *Service) GroupVariables() VariablesOf {
 	return VariablesOf{s: s, noun: "Variable", read: access.ReadGroupVariables, admin: access.AdminGroupVariables,
 		most:    func() fault.Limit { return s.limits().GroupVariables },
-		created: audit.GroupVariableCreated, updated: audit.GroupVariableUpdated, deleted: audit.GroupVariableDeleted,
+		created: audit.GroupVariableCreated, updated: audit.GroupVariableUpdated, deleted: audit.GroupVariableDeleted, revealed: audit.GroupVariableRevealed,
 		find: func(ctx context.Context, a access.Actor, ref string, action access.Action) (Place, error) {
 			g, err := s.group(ctx, a, ref, action)
 			return Place{GroupID: g.ID}, err
@@ -125,7 +128,7 @@ func (s *Service) GroupVariables() VariablesOf {
 func (s *Service) InstanceVariables() VariablesOf {
 	return VariablesOf{s: s, noun: "InstanceVariable", read: access.ReadInstance, admin: access.AdminInstanceVariables,
 		most:    func() fault.Limit { return s.limits().InstanceVariables },
-		created: audit.InstanceVariableCreated, updated: audit.InstanceVariableUpdated, deleted: audit.InstanceVariableDeleted,
+		created: audit.InstanceVariableCreated, updated: audit.InstanceVariableUpdated, deleted: audit.InstanceVariableDeleted, revealed: audit.InstanceVariableRevealed,
 		find: func(_ context.Context, a access.Actor, _ string, action access.Action) (Place, error) {
 			return Place{}, s.allow(a, access.Resource{}, action, "")
 		}}
@@ -161,6 +164,22 @@ func (o VariablesOf) Get(ctx context.Context, a access.Actor, ref string, which 
 		return Variable{}, err
 	}
 	v, err := o.s.Records.FindVariable(ctx, at, which)
+	return v.shown(), o.fault(err, which.Key)
+}
+
+// Reveal returns one variable for a person to read its value, and leaves an event. It
+// returns Refused if the variable is hidden.
+func (o VariablesOf) Reveal(ctx context.Context, a access.Actor, ref string, which VariableRef) (Variable, error) {
+	at, err := o.find(ctx, a, ref, o.read)
+	if err != nil {
+		return Variable{}, err
+	}
+	v, err := o.s.Records.RevealVariable(ctx, at, which, func(v Variable) (audit.Event, error) {
+		if v.Hidden {
+			return audit.Event{}, fault.New(fault.Refused, v.title()+" is hidden: nobody can read its value")
+		}
+		return o.event(a, o.revealed, at, v), nil
+	})
 	return v.shown(), o.fault(err, which.Key)
 }
 

@@ -37,8 +37,13 @@ func checkProtection(p Project, a access.Actor, name Name) error {
 
 // matches compares the whole name; '*' stands for any text.
 func (r Protection) matches(name Name) bool {
-	parts := strings.Split(strings.ToLower(r.Pattern), "*")
-	rest, ok := strings.CutPrefix(strings.ToLower(string(name)), parts[0])
+	return matchesParts(strings.Split(strings.ToLower(r.Pattern), "*"), strings.ToLower(string(name)))
+}
+
+// matchesParts reports whether a name has the parts of a pattern between its stars. All
+// are in lower case.
+func matchesParts(parts []string, name string) bool {
+	rest, ok := strings.CutPrefix(name, parts[0])
 	if !ok {
 		return false
 	}

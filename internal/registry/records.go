@@ -211,6 +211,10 @@ type Sweeping interface {
 type Protections interface {
 	// ListProtections returns a page, the oldest first.
 	ListProtections(ctx context.Context, projectID int64, p page.Request) (page.Of[ProtectionRule], error)
+	// FindProtection returns NotFound if the project has no such rule.
+	FindProtection(ctx context.Context, projectID, id int64) (ProtectionRule, error)
+	// FirstNames returns the first names of a project's listed packages, at most limit.
+	FirstNames(ctx context.Context, projectID int64, limit int) ([]Name, error)
 	// InsertProtection returns Conflict if the project has a rule of this type and
 	// pattern, and Full if it has as many rules as the limit.
 	InsertProtection(ctx context.Context, rule ProtectionRule, most fault.Limit, e audit.Event) (ProtectionRule, error)

@@ -60,6 +60,10 @@ func showPackages(v *visit) error {
 	if err != nil {
 		return err
 	}
+	feature, err := v.s.Projects.FeatureHere(v.r.Context(), v.actor, number(v.project.ID))
+	if err != nil {
+		return err
+	}
 	full := v.project.FullPath
 	p := packagesPage{
 		Pager:  v.keyPager(found.Part.Newer, found.Part.Older, countUpTo(found.Total, registry.NamesCounted, "package", "packages")),
@@ -68,7 +72,7 @@ func showPackages(v *visit) error {
 		Statuses: choices(string(q.Status), "", "Every status", "default", "Default", "hidden", "Hidden", "deprecated", "Deprecated"),
 		Filtered: q.Search != "" || q.Since != nil || q.Until != nil || q.Status != "", Clear: v.s.in(full, "packages"),
 		CanPublish: v.can(access.PublishPackage), New: v.s.in(full, "packages", "new"), SetUp: v.s.in(full, "packages", "setup"),
-		Gate: v.project.FlagGateOn,
+		Gate: feature.On,
 	}
 	if v.can(access.EditProject) {
 		p.SettingsURL = v.s.in(full, "settings")

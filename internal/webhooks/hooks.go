@@ -51,6 +51,9 @@ type Log interface {
 	// ListAttempts returns a page, newest first.
 	ListAttempts(ctx context.Context, hookID int64, f AttemptFilter, p page.Request) (page.Of[Attempt], error)
 	FindAttempt(ctx context.Context, hookID, id int64) (Attempt, error)
+	// LastAttempts returns the newest attempt of each hook of a project, by hook. A hook
+	// without attempts is left out.
+	LastAttempts(ctx context.Context, projectID int64) (map[int64]Attempt, error)
 	// RecordAttempt logs an attempt outside of the outbox and has it count for
 	// the hook.
 	RecordAttempt(ctx context.Context, a Attempt) error
@@ -224,6 +227,29 @@ func (s *Service) Attempts(ctx context.Context, a access.Actor, project string, 
 		return page.Of[Attempt]{}, err
 	}
 	return s.Records.ListAttempts(ctx, h.ID, f, p)
+}
+
+// Attempt returns one attempt of a hook's log.
+func (s *Service) Attempt(ctx context.Context, a access.Actor, project string, id, attemptID int64) (Attempt, error) {
+	projectID, err := s.allow(ctx, a, project, access.ReadHooks)
+	if err != nil {
+		return Attempt{}, err
+	}
+	h, err := s.Records.FindHook(ctx, projectID, id)
+	if err != nil {
+		return Attempt{}, err
+	}
+	return s.Records.FindAttempt(ctx, h.ID, attemptID)
+}
+
+// LastAttempts returns the newest attempt of each of a project's hooks, by hook. A hook
+// without attempts is left out.
+func (s *Service) LastAttempts(ctx context.Context, a access.Actor, project string) (map[int64]Attempt, error) {
+	projectID, err := s.allow(ctx, a, project, access.ReadHooks)
+	if err != nil {
+		return nil, err
+	}
+	return s.Records.LastAttempts(ctx, projectID)
 }
 
 // Resend sends once more what a hook was sent, with the same key, and returns

@@ -15,6 +15,7 @@ func attempts() []promise {
 	return []promise{
 		{"ListAttempts", "returns those that the filter chooses, newest first", testListAttempts},
 		{"FindAttempt", "finds an attempt of the hook, and is NotFound without", testRecordAttempt},
+		{"LastAttempts", "returns the newest of each hook that has any", testLastAttempts},
 		{"RecordAttempt", "logs the attempt", testRecordAttempt},
 		{"RecordAttempt", "has it count for the hook", testRecordAttemptCounts},
 		{"PruneAttempts", "removes up to limit from before the time", testPruneAttempts},
@@ -110,4 +111,15 @@ func testNewEvent(t *testing.T, s *suite) {
 			ID: p.ID, Name: p.Name, Description: "words", Namespace: g.Name, FullPath: p.FullPath, Visibility: int(access.Internal), DefaultBranch: "main",
 		})
 	}
+}
+
+func testLastAttempts(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	one, two := s.hook(t, p.ID), s.hook(t, p.ID)
+	s.hook(t, p.ID) // nothing was sent to it
+	s.attempt(t, s.hook(t, s.project(t, g.ID, u).ID), 200)
+	s.attempt(t, one, 500)
+	want := map[int64]webhooks.Attempt{two.ID: s.attempt(t, two, 404), one.ID: s.attempt(t, one, 204)}
+	found, err := s.LastAttempts(t.Context(), p.ID)
+	wantSame(t, "the newest", must(t, found, err), want)
 }

@@ -14,6 +14,7 @@ func features() []promise {
 		{"SetFeature", "creates the flag if it is new, and sets what is given", testSetFeature},
 		{"SetFeature", "is NotFound, with the target as its message, without such a target", testSetFeatureOfNobody},
 		{"SetFeature", "is Full with as many flags, or targets, as the limits", testSetFeatureFull},
+		{"FindFeatureGates", "returns what counts for the project", testFindFeatureGates},
 		{"DeleteFeature", "forgets the flag, and tells once", testDeleteFeature},
 	}
 }
@@ -125,4 +126,22 @@ func testDeleteFeature(t *testing.T, s *suite) {
 	if f, there := s.flags(t)[projects.GenericPackages]; there {
 		t.Errorf("%+v, want no flag", f)
 	}
+}
+
+func testFindFeatureGates(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	other := s.project(t, g.ID, u)
+	name := s.name("flag")
+	gates := func(projectID int64) projects.FeatureGates {
+		t.Helper()
+		found, err := s.FindFeatureGates(t.Context(), name, projectID)
+		return must(t, found, err)
+	}
+	wantSame(t, "of no flag", gates(p.ID), projects.FeatureGates{})
+	s.feature(t, name, projects.FeatureChange{PercentageOfTime: new(30)})
+	s.feature(t, name, projects.FeatureChange{PercentageOfActors: new(40)})
+	s.feature(t, name, projects.FeatureChange{Value: new(true), Targets: projects.FeatureTargets{Groups: []string{g.FullPath}, Projects: []string{p.FullPath}}})
+	wantSame(t, "of the project", gates(p.ID), projects.FeatureGates{Own: new(true), PercentageOfTime: 30, PercentageOfActors: 40})
+	s.feature(t, name, projects.FeatureChange{Value: new(false)})
+	wantSame(t, "of another", gates(other.ID), projects.FeatureGates{Instance: new(false)})
 }

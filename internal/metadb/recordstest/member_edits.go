@@ -91,6 +91,22 @@ func testKeepOwner(t *testing.T, s *suite) {
 	must(t, 0, s.DeleteMember(t.Context(), inGroup(below.ID), actorOf(u), u.ID, allow(e)))
 }
 
+func testLastOwner(t *testing.T, s *suite) {
+	u, g, _ := s.home(t)
+	last := func(at projects.Group) int64 {
+		t.Helper()
+		id, err := s.LastOwner(t.Context(), at.ID)
+		return must(t, id, err)
+	}
+	wantSame(t, "alone", last(g), u.ID)
+	wantSame(t, "below", last(s.group(t, g.ID, u)), int64(0))
+	s.member(t, inGroup(g.ID), s.user(t), access.Owner, new(now().Add(time.Hour)))
+	s.member(t, inGroup(g.ID), s.user(t), access.Maintainer, nil)
+	wantSame(t, "with one whose membership ends", last(g), u.ID)
+	s.member(t, inGroup(g.ID), s.user(t), access.Owner, nil)
+	wantSame(t, "with another", last(g), int64(0))
+}
+
 func testDeleteMember(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	for _, at := range []projects.Place{inGroup(g.ID), inProject(p.ID)} {

@@ -13,6 +13,7 @@ import (
 
 func members() []promise {
 	return []promise{
+		{"ListMembers", "returns those of the groups above, and where they are from", testListMembersAbove},
 		{"ListMembers", "returns those that the filter chooses, by user", testListMembers},
 		{"ListMembers", "leaves out memberships that are over", testListMembersOver},
 		{"InsertMember", "takes the user by id or name, and asks decide", testInsertMember},
@@ -27,6 +28,7 @@ func members() []promise {
 		{"UpdateMember", "is NotFound if there is none", testNoMember},
 		{"UpdateMember", "is a Conflict if KeepOwner says so", testKeepOwner},
 		{"UpdateMember", "is Hidden if the place is gone", testMembersOfGone},
+		{"LastOwner", "returns the only permanent owner of a group at the top", testLastOwner},
 		{"DeleteMember", "asks decide, and completes the event", testDeleteMember},
 		{"DeleteMember", "changes nothing if decide refuses", testDeleteMemberRefused},
 		{"DeleteMember", "is NotFound if there is none", testNoMember},
@@ -66,7 +68,31 @@ func testListMembers(t *testing.T, s *suite) {
 		wantSame(t, tt.name, idsOf(rows(t, found, err), userOf), tt.want)
 	}
 	found, err := s.ListMembers(t.Context(), projects.MemberFilter{Place: at, Inherited: true, UserID: one.ID}, all())
-	wantSame(t, "the highest role", rows(t, found, err)[0].Role, access.Maintainer)
+	highest := rows(t, found, err)[0]
+	wantSame(t, "the highest role", highest.Role, access.Maintainer)
+	wantSame(t, "where it is from", highest.In, inGroup(g.ID))
+}
+
+func testListMembersAbove(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	one := s.user(t)
+	below := s.group(t, g.ID, u)
+	s.member(t, inProject(p.ID), one, access.Owner, nil)
+	s.member(t, inGroup(below.ID), one, access.Owner, nil)
+	s.member(t, inGroup(g.ID), one, access.Guest, nil)
+	for name, tt := range map[string]struct {
+		at   projects.Place
+		want []int64
+	}{
+		"a project": {inProject(p.ID), []int64{u.ID, one.ID}}, "a subgroup": {inGroup(below.ID), []int64{u.ID, one.ID}}, "a group at the top": {inGroup(g.ID), []int64{}},
+	} {
+		listed, err := s.ListMembers(t.Context(), projects.MemberFilter{Place: tt.at, Above: true}, all())
+		found := rows(t, listed, err)
+		wantSame(t, name, idsOf(found, userOf), tt.want)
+		for _, m := range found {
+			wantSame(t, name+": where it is from", m.In, inGroup(g.ID))
+		}
+	}
 }
 
 func testListMembersOver(t *testing.T, s *suite) {

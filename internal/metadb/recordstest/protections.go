@@ -12,6 +12,8 @@ import (
 func protections() []promise {
 	return []promise{
 		{"ListProtections", "returns a page in the order in which they were made", testListProtections},
+		{"FindProtection", "finds a rule of the project, and is NotFound without", testFindProtection},
+		{"FirstNames", "returns the first names of listed packages", testFirstNames},
 		{"InsertProtection", "keeps the rule, and tells", testInsertProtection},
 		{"InsertProtection", "is a Conflict if the type has the pattern", testInsertTakenProtection},
 		{"InsertProtection", "is Full if the project has as many as the limit", testInsertProtectionFull},
@@ -136,4 +138,25 @@ func testDeleteProtection(t *testing.T, s *suite) {
 	s.wantTold(t, e, 1)
 	left, err := s.ListProtections(t.Context(), p.ID, all())
 	wantSame(t, "rules", len(rows(t, left, err)), 0)
+}
+
+func testFindProtection(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	rule := s.rule(t, newRule(p.ID, "a"))
+	found, err := s.FindProtection(t.Context(), p.ID, rule.ID)
+	wantSame(t, "the rule", must(t, found, err), rule)
+	_, err = s.FindProtection(t.Context(), s.project(t, g.ID, u).ID, rule.ID)
+	wantKind(t, err, fault.NotFound)
+}
+
+func testFirstNames(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	s.publish(t, publication(p.ID, "b", "1.0.0", "f"))
+	s.publish(t, publication(p.ID, "a", "1.0.0", "f"))
+	s.publish(t, publication(p.ID, "a", "2.0.0", "f"))
+	s.publish(t, publication(s.project(t, g.ID, u).ID, "c", "1.0.0", "f"))
+	for limit, want := range map[int][]registry.Name{1: {"a"}, 9: {"a", "b"}} {
+		found, err := s.FirstNames(t.Context(), p.ID, limit)
+		wantSame(t, "names", must(t, found, err), want)
+	}
 }

@@ -19,6 +19,9 @@ func variables() []promise {
 		{"UpdateVariable", "changes nothing if change refuses", testUpdateVariableRefused},
 		{"UpdateVariable", "is a Conflict about the scope that is taken", testUpdateTakenVariable},
 		{"UpdateVariable", "is NotFound if the ref chooses none, Conflict for more than one", testChangeNoVariable},
+		{"RevealVariable", "returns the variable, and records what check returns", testRevealVariable},
+		{"RevealVariable", "returns nothing if check refuses", testRevealVariable},
+		{"RevealVariable", "is NotFound if the ref chooses none, Conflict for more than one", testChangeNoVariable},
 		{"DeleteVariable", "calls check before, and records what it returns", testDeleteVariable},
 		{"DeleteVariable", "changes nothing if check refuses", testDeleteVariableRefused},
 		{"DeleteVariable", "is NotFound if the ref chooses none, Conflict for more than one", testChangeNoVariable},
@@ -180,6 +183,8 @@ func testChangeNoVariable(t *testing.T, s *suite) {
 	for ref, kind := range map[projects.VariableRef]fault.Kind{keyed("NONE"): fault.NotFound, keyed("TWICE"): fault.Conflict} {
 		_, err := s.UpdateVariable(t.Context(), at, ref, func(*projects.Variable) (audit.Event, error) { return e, nil })
 		wantSame(t, "what is taken", faultOf(t, err, kind).Field, "")
+		_, err = s.RevealVariable(t.Context(), at, ref, func(projects.Variable) (audit.Event, error) { return e, nil })
+		wantKind(t, err, kind)
 		err = s.DeleteVariable(t.Context(), at, ref, func(projects.Variable) (audit.Event, error) { return e, nil })
 		wantKind(t, err, kind)
 	}
@@ -205,4 +210,23 @@ func testDeleteVariableRefused(t *testing.T, s *suite) {
 	there := s.variable(t, at, "KEY", "*")
 	wantRefused(t, s.DeleteVariable(t.Context(), at, keyed("KEY"), func(projects.Variable) (audit.Event, error) { return audit.Event{}, errRefused }))
 	wantSame(t, "what is left", s.variablesAt(t, at), []projects.Variable{there})
+}
+
+func testRevealVariable(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	at, e := inProject(p.ID), s.event()
+	there := s.variable(t, at, "KEY", "dev")
+	reveal := func(err error) (projects.Variable, error) {
+		return s.RevealVariable(t.Context(), at, keyed("KEY"), func(v projects.Variable) (audit.Event, error) {
+			wantSame(t, "what check gets", v, there)
+			return e, err
+		})
+	}
+	found, err := reveal(errRefused)
+	wantRefused(t, err)
+	wantSame(t, "after a refusal", found, projects.Variable{})
+	s.wantTold(t, e, 0)
+	found, err = reveal(nil)
+	wantSame(t, "what is returned", must(t, found, err), there)
+	s.wantTold(t, e, 1)
 }
