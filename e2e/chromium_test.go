@@ -75,10 +75,11 @@ type tab struct {
 	origin string // of the server whose pages it shows
 
 	mu       sync.Mutex
-	console  []string // messages and exceptions
-	requests []string // addresses
-	bytes    float64  // of all answers, with their headers
-	page     string   // the address that was opened
+	console  []string                   // messages and exceptions
+	requests []string                   // addresses
+	bytes    float64                    // of all answers, with their headers
+	status   int64                      // of the page
+	pages    map[network.RequestID]bool // the requests that loaded a page
 }
 
 // newTab opens a tab without cookies, 1280 pixels wide, light.
@@ -88,7 +89,7 @@ func newTab(t *testing.T, origin string) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &tab{t: t, origin: origin}
+	p := &tab{t: t, origin: origin, pages: map[network.RequestID]bool{}}
 	ctx, end := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	t.Cleanup(end)
 	p.ctx = ctx
@@ -105,6 +106,11 @@ func (p *tab) listen(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		p.requests = append(p.requests, e.Request.URL)
+		p.pages[e.RequestID] = p.pages[e.RequestID] || e.Type == network.ResourceTypeDocument
+	case *network.EventResponseReceived:
+		if e.Type == network.ResourceTypeDocument {
+			p.status = e.Response.Status
+		}
 	case *network.EventLoadingFinished:
 		p.bytes += e.EncodedDataLength
 	case *runtime.EventConsoleAPICalled:
@@ -121,7 +127,7 @@ func (p *tab) listen(event any) {
 		p.console = append(p.console, text)
 	case *log.EventEntryAdded:
 		// The status of the page itself is no fault of the page: 403 for a wrong token.
-		if e.Entry.Source != log.EntrySourceNetwork || e.Entry.URL != p.page {
+		if e.Entry.Source != log.EntrySourceNetwork || !p.pages[e.Entry.NetworkRequestID] {
 			p.console = append(p.console, fmt.Sprintf("%s: %s (%s)", e.Entry.Level, e.Entry.Text, e.Entry.URL))
 		}
 	}
@@ -166,14 +172,10 @@ func (p *tab) text() string {
 // open loads a page of the server and forgets what other pages did.
 func (p *tab) open(path string) {
 	p.t.Helper()
-	p.forget(p.origin + path)
-	p.do(chromedp.Navigate(p.origin + path))
-}
-
-func (p *tab) forget(page string) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.console, p.requests, p.bytes, p.page = nil, nil, 0, page
+	p.console, p.requests, p.bytes = nil, nil, 0
+	p.mu.Unlock()
+	p.do(chromedp.Navigate(p.origin + path))
 }
 
 // until waits until an expression is true, on this page or the one to which it leads.
@@ -286,6 +288,16 @@ func (p *tab) fits(name string) {
 	defer p.mu.Unlock()
 	if p.bytes > 25_000 || len(p.requests) > 4 || len(p.requests) == 0 {
 		p.t.Errorf("%s: %.0f bytes in %d requests: %v", name, p.bytes, len(p.requests), p.requests)
+	}
+}
+
+// answered fails the test unless the page came with this status.
+func (p *tab) answered(status int64) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.status != status {
+		p.t.Errorf("%v: status %d, want %d", p.requests, p.status, status)
 	}
 }
 
