@@ -43,7 +43,7 @@ func TestPagesAreClean(t *testing.T) {
 		"packages": "/root/demo", "upload": "/root/demo/-/packages/new", "setup": "/root/demo/-/packages/setup",
 		"releases": "/root/demo/-/releases", "jobs": "/root/demo/-/jobs", "audit": "/root/demo/-/audit",
 		"missing": "/root/none",
-		"admin": "/-/admin", "admin-users": "/-/admin/users", "admin-features": "/-/admin/features", "admin-settings": "/-/admin/settings", "admin-tasks": "/-/admin/tasks", "admin-audit": "/-/admin/audit",
+		"admin":   "/-/admin", "admin-users": "/-/admin/users", "admin-features": "/-/admin/features", "admin-settings": "/-/admin/settings", "admin-tasks": "/-/admin/tasks", "admin-audit": "/-/admin/audit",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p.t = t
