@@ -25,7 +25,7 @@ MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 # A release tool, which is run as its users run it.
 GORELEASER := .cache/bin/goreleaser-$(call version,github.com/goreleaser/goreleaser/v2,goreleaser)
 
-.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts upgrade-fixture versitygw goreleaser minio test-s3-second cluster
+.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-pages upgrade-fixture versitygw goreleaser minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -152,6 +152,10 @@ proof-drafts: $(GORELEASER) ## a thousand histories of drafts and versions on ea
 	GRANARY_TEST_DRAFTS=all go test ./internal/api -count=1 -timeout=0 -v -run '^TestDraftHistories$$'
 	GRANARY_TEST_DRAFTS=all GRANARY_TEST_DATABASE=postgres go test ./internal/api -count=1 -timeout=0 -v -run '^TestDraftHistories$$'
 	GRANARY_TEST_DRAFTS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestReleaseTools$$'
+
+proof-pages: ## every page in every width and theme by axe-core, with pictures in .cache/pages
+	tools/install-test-deps
+	GRANARY_TEST_PAGES=all go test ./e2e -count=1 -timeout=0 -v -run '^TestPages'
 
 upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
 	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }

@@ -1,35 +1,16 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 )
-
-// startBrowser starts Chromium without a window. What is run with the context has
-// half a minute in all.
-func startBrowser(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium-headless-shell"), chromedp.UserDataDir(t.TempDir()))
-	ctx, end := chromedp.NewExecAllocator(context.Background(), options...) // it is ended in order, before its folder
-	t.Cleanup(end)
-	ctx, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("tools/install-test-deps installs chromium-headless-shell: %v", err)
-	}
-	ctx, late := context.WithTimeout(ctx, 30*time.Second)
-	t.Cleanup(late)
-	return ctx
-}
 
 // useAPI is what a page does with the API of another origin.
 const useAPI = `(async () => {
@@ -62,14 +43,9 @@ func TestBrowser(t *testing.T) {
 		_, _ = io.WriteString(w, "<!doctype html><title>elsewhere</title>")
 	}))
 	defer page.Close()
-	ctx := startBrowser(t)
-	if err := chromedp.Do(ctx, chromedp.Navigate(page.URL)); err != nil {
-		t.Fatal(err)
-	}
-	got, err := chromedp.Run(ctx, chromedp.Evaluate[map[string]any](fmt.Sprintf(useAPI, url, ciToken), chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := newTab(t, page.URL)
+	p.open("/")
+	got := value(p, chromedp.Evaluate[map[string]any](fmt.Sprintf(useAPI, url, ciToken), chromedp.EvalAwaitPromise))
 	list := "<" + url + "/api/v4/projects?page=1&per_page=1>"
 	want := map[string]any{
 		"file": "hello", "digest": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", "total": "1",

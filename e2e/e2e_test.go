@@ -44,7 +44,6 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,21 +58,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"granary/internal/cli"
 )
 
 const token = "gnpat-the-administrators-token"
-
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"granary": func() {
-			os.Exit(cli.Main(context.Background(), cli.Env{
-				Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-			}))
-		},
-	})
-}
 
 func TestScripts(t *testing.T) {
 	manual, err := filepath.Abs("../docs/operations.md")

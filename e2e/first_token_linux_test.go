@@ -14,7 +14,7 @@ import (
 
 // TestFirstToken: the first token is shown on a terminal only; else, and in any case
 // in the log, the file is named that has it. A token that the settings gave is shown
-// nowhere, and kept in no file.
+// nowhere, and kept in no file. The same goes for the link that signs in.
 func TestFirstToken(t *testing.T) {
 	for _, tc := range []struct {
 		name            string
@@ -50,6 +50,13 @@ func TestFirstToken(t *testing.T) {
 				if strings.Contains(printed, secret) != tc.terminal {
 					t.Errorf("the token is shown: %v, want %v:\n%s", !tc.terminal, tc.terminal, printed)
 				}
+			}
+			link := strings.Contains(printed, "/-/sign_in/link#gnsl-") && strings.Contains(printed, "(works once, for an hour)")
+			if link != (tc.terminal && !tc.given) || tc.terminal && tc.given != strings.Contains(printed, "sign in        granary admin sign-in-link") {
+				t.Errorf("a link that signs in is shown: %v:\n%s", link, printed)
+			}
+			if strings.Contains(logged, "gnsl-") || !strings.Contains(logged, `sign_in="granary admin sign-in-link"`) {
+				t.Errorf("the log has the link, or does not name the command:\n%s", logged)
 			}
 			if !tc.terminal && printed != "" || tc.terminal && !strings.Contains(printed, "granary is ready at http://127.0.0.1:") {
 				t.Errorf("printed:\n%s", printed)

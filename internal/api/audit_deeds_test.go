@@ -3,6 +3,7 @@ package api_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/access"
+	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/trail"
@@ -28,7 +30,7 @@ func readers() []string {
 		"ProjectMembers.List", "ProjectMembers.Member", "GroupMembers.List", "GroupMembers.Member",
 		"ProjectVariables.List", "ProjectVariables.Get", "GroupVariables.List", "GroupVariables.Get",
 		"InstanceVariables.List", "InstanceVariables.Get",
-		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens",
+		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens", "Auth.ListSessions",
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
@@ -126,6 +128,7 @@ func TestEveryDeedIsRecorded(t *testing.T) {
 	w.secrets()
 	w.tokens(user)
 	w.ends(user)
+	w.sessions()
 	w.promote(ask[int64](s, `SELECT id FROM users WHERE username = 'ada'`))
 	w.sweep()
 
@@ -406,6 +409,41 @@ func (w *walk) tokens(user string) {
 	w.step("Registry.EndJobDrafts", "PUT", jobs+"/"+number(made), map[string]any{"status": "failed"}, 200,
 		"package_registry_draft_discarded | Project acme/tool | Package app/7.0.0",
 		"ci_job_finished | Project acme/tool | Job job | status: running > failed")
+}
+
+// sessions does the deeds of pages, which have no routes but one.
+func (w *walk) sessions() {
+	w.t.Helper()
+	const linked, started, ended = "sign_in_link_created | User root | User root | expires_in:  > 60", "web_session_started | User root | WebSession  | method:  > link",
+		"web_session_ended | User root | WebSession "
+	ctx, from := w.t.Context(), netip.MustParseAddr(clientAddress)
+	signIn := func() access.Actor {
+		w.t.Helper()
+		made := w.step("Auth.MakeSignInLink", "POST", "/user/sign_in_links", nil, 201, linked)
+		_, code, _ := strings.Cut(made["url"].(string), "#")
+		_, cookie, err := w.api.Auth.SignInByLink(ctx, code, from, "Browser")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		a, _, err := w.api.Auth.FindSession(ctx, cookie, from)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return a
+	}
+	left := func(deed string, err error, want ...string) {
+		w.t.Helper()
+		if diff := cmp.Diff(want, w.news()); err != nil || diff != "" {
+			w.t.Errorf("%s: %v, %s", deed, err, diff)
+		}
+		w.done[deed] = true
+	}
+	a := signIn()
+	_, _, err := w.api.Auth.CreateTokenInPerson(ctx, a, auth.PersonalToken{Name: "mine", Scopes: []access.Scope{access.ScopeAPI}})
+	left("Auth.CreateTokenInPerson", err, started, "personal_access_token_created | User root | PersonalAccessToken mine | scopes:  > api")
+	left("Auth.EndSession", w.api.Auth.EndSession(ctx, a, a.SessionID), ended)
+	a = signIn()
+	left("Auth.EndSessions", w.api.Auth.EndSessions(ctx, a, a.UserID), started, ended)
 }
 
 // promote does a deed that has no route: granary admin reset-root has it.

@@ -147,6 +147,11 @@ func deeds() map[string]deed {
 		"Auth.RevokePersonalToken": {action: access.RevokeToken, args: map[int]any{0: int64(5)}},
 		"Auth.RotatePersonalToken": {action: access.RotateToken, args: map[int]any{0: int64(5)}},
 		"Auth.CreateOwnToken":      {action: access.IssueOwnToken, args: map[int]any{0: auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeSelfRotate}}}},
+		"Auth.CreateTokenInPerson": {free: "it takes a session, which only people have: TestCreateTokenInPerson and TestInPersonOnly of auth"},
+		"Auth.MakeSignInLink":      {action: access.MakeSignInLink, args: map[int]any{0: int64(99)}},
+		"Auth.ListSessions":        {action: access.ReadSessions, args: map[int]any{0: int64(99)}},
+		"Auth.EndSession":          {action: access.EndSessions, args: map[int]any{0: int64(5)}},
+		"Auth.EndSessions":         {action: access.EndSessions, args: map[int]any{0: int64(99)}},
 		"Auth.ListDeployTokens":    {action: access.ReadInstance},
 		"Auth.CreateJob":           {action: access.CreateJob},
 		"Auth.Job":                 {action: access.ReadJobs},
@@ -245,6 +250,10 @@ func (r records) FindGroup(context.Context, string, access.Actor) (projects.Grou
 
 func (r records) FindPersonalToken(context.Context, int64) (auth.PersonalToken, error) {
 	return auth.PersonalToken{ID: 5, UserID: 99}, nil
+}
+
+func (r records) SessionByID(context.Context, int64) (auth.Token, error) {
+	return auth.Token{Session: &auth.Session{ID: 5, UserID: 99}}, nil
 }
 
 func (r records) FindJob(context.Context, int64, int64) (auth.Job, error) {

@@ -127,7 +127,7 @@ func TestSudoActsOnEveryDoor(t *testing.T) {
 	_, ada := s.user("ada")
 	seen := 0
 	for _, d := range s.addresses(project, group) {
-		if strings.Contains(d.Path, "personal_access_tokens") || strings.HasSuffix(d.Path, "/rotate") {
+		if strings.Contains(d.Path, "personal_access_tokens") || strings.Contains(d.Path, "sign_in_links") || strings.HasSuffix(d.Path, "/rotate") {
 			continue // there the token in use counts: TestSudo
 		}
 		want := s.as(ada, d.Method, d.at, nil)

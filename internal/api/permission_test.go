@@ -43,11 +43,23 @@ func TestEveryRightIsAskedFor(t *testing.T) {
 	for _, d := range doors() {
 		asked[d.right] = true
 	}
+	for _, right := range rightsOfPages() {
+		if asked[right] {
+			t.Errorf("right %d is asked for by a door of the API, too", right)
+		}
+		asked[right] = true
+	}
 	for _, right := range accesstest.Documented() {
 		if !asked[right.Action] {
 			t.Errorf("no line of doors asks to %s", right.What)
 		}
 	}
+}
+
+// rightsOfPages are the rights for which only pages and granary admin ask. Tests of auth hold
+// their deeds to them.
+func rightsOfPages() []access.Action {
+	return []access.Action{access.MakeSignInLink, access.ReadSessions, access.EndSessions, access.IssueTokenInPerson}
 }
 
 // TestPermissionOfDoors asks at every door with every credential, in a private, an

@@ -8,7 +8,8 @@ func TestReservedPaths(t *testing.T) {
 	s := newServer(t)
 	const words = " is a reserved name"
 	user := map[string]any{"name": "n", "email": "n@example.com", "force_random_password": true}
-	parent := s.groupAt("acme", "private")
+	s.groupAt("acme", "private")
+	parent := s.root("GET", v4+"/groups/acme", nil).must(t, 200)["id"]
 	for _, path := range []string{"api", "groups", "API", "Groups"} {
 		s.root("POST", v4+"/groups", given{"name": "n", "path": path}).is(t, 400, `{"message":{"path":["`+path+words+`"]}}`)
 		user["username"] = path

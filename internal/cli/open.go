@@ -21,7 +21,9 @@ func newOpen(env Env) *cobra.Command {
 		Use:   "open PROJECT [NAME[@VERSION]]",
 		Short: "Open the web page of a project or a package",
 		Long: "Open the web page of a project or of a version of a package in the browser. If the\n" +
-			"page is on another server, its address is printed, and not opened.",
+			"token is a person's, and the server is granary, the browser is signed in after one\n" +
+			"click, with the rights of the token. If the page is on another server, its address is\n" +
+			"printed, and not opened.",
 		Args: packageArguments(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
@@ -45,7 +47,7 @@ func newOpen(env Env) *cobra.Command {
 				_, err := fmt.Fprintln(env.Stdout, onOneLine(page.WebURL))
 				return errors.Join(err, refused("that page is not on %s, so it was not opened", c.Server()))
 			}
-			return browse(ctx, env, page.WebURL)
+			return browse(ctx, env, signInAddress(ctx, c, page.WebURL), page.WebURL)
 		},
 	}
 	o.addFlags(cmd)
@@ -115,7 +117,28 @@ func portOf(u *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
-func browse(ctx context.Context, env Env, page string) error {
+// signInAddress is an address that signs the browser in and leads to the page: with a link
+// that works for a minute. It is the page if the server makes no such link for this token.
+func signInAddress(ctx context.Context, c *client.Client, page string) string {
+	if !c.HasPages() {
+		return page
+	}
+	link, err := c.SignInLink(ctx)
+	if err != nil || !sameSite(link.URL, c.Server()) {
+		return page
+	}
+	at, err := url.Parse(link.URL)
+	to, badPage := url.Parse(page)
+	if err != nil || badPage != nil {
+		return page
+	}
+	at.RawQuery = url.Values{"to": {to.EscapedPath()}}.Encode()
+	return at.String()
+}
+
+// browse opens an address in the browser. page is what it shows of it: an address may have a
+// secret.
+func browse(ctx context.Context, env Env, address, page string) error {
 	opener := []string{"xdg-open"}
 	switch runtime.GOOS {
 	case "darwin":
@@ -123,7 +146,7 @@ func browse(ctx context.Context, env Env, page string) error {
 	case "windows":
 		opener = []string{"rundll32", "url.dll,FileProtocolHandler"}
 	}
-	browser := exec.CommandContext(ctx, opener[0], append(opener[1:], page)...)
+	browser := exec.CommandContext(ctx, opener[0], append(opener[1:], address)...)
 	browser.Env = withoutSecrets(env.Environ)
 	if err := browser.Run(); err != nil {
 		return fmt.Errorf("no browser could be started (%w); the page is %s", err, onOneLine(page))

@@ -95,3 +95,15 @@ func (c *Client) OwnJob(ctx context.Context) (wire.Job, error) {
 	_, err := c.get(ctx, "/job", nil, &j)
 	return j, err
 }
+
+// HasPages reports whether the server has named pages for browsers in an answer. Before its
+// first answer it is false.
+func (c *Client) HasPages() bool { return c.has(wire.FeaturePages) }
+
+// SignInLink makes a link that signs the token's user in on the server's pages, once, within
+// a minute. Only a person's personal access token makes one.
+func (c *Client) SignInLink(ctx context.Context) (wire.SignInLink, error) {
+	var made wire.SignInLink
+	_, err := c.json(ctx, call{method: http.MethodPost, path: "/user/sign_in_links"}, true, &made)
+	return made, err
+}

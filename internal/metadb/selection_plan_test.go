@@ -89,7 +89,7 @@ func selectionCalls(t *testing.T, db *DB, projectID int64) map[string]selectionC
 	}
 	for _, after := range []*registry.VersionCursor{nil, {Version: "1.50.0", ID: packageID + 100}, {Version: "2.0.0-rc.50", ID: packageID + 101}} {
 		r := &recorder{Queries: db}
-		_, err := listInOrder(t.Context(), r, projectID, "tool", after, 101)
+		_, err := orderedVersions{q: r, projectID: projectID, name: "tool"}.list(t.Context(), after, 101)
 		must(t, 0, err)
 		if len(r.texts) < 2 {
 			t.Fatalf("%d statements", len(r.texts))

@@ -196,7 +196,7 @@ func TestKeylessVersionsAreListedLast(t *testing.T) {
 			t.Helper()
 			var after *registry.VersionCursor
 			for {
-				page, err := db.ListInOrder(t.Context(), p.ID, "tool", after, size)
+				page, err := db.ListInOrder(t.Context(), p.ID, "tool", registry.VersionFilter{}, after, size)
 				if len(must(t, page, err)) == 0 || len(got) > len(texts) {
 					return got
 				}

@@ -17,56 +17,150 @@ import (
 // ListInOrder implements registry.Versions. Stable versions and pre-releases are two
 // ranges of the index: of each the first rows are read, and merged. Versions that the
 // upkeep has not given a key yet come last.
-func (db *DB) ListInOrder(ctx context.Context, projectID int64, name registry.Name, after *registry.VersionCursor, limit int) ([]registry.PackageVersion, error) {
-	found, err := listInOrder(ctx, db, projectID, name, after, limit)
+func (db *DB) ListInOrder(ctx context.Context, projectID int64, name registry.Name, f registry.VersionFilter, after *registry.VersionCursor, limit int) ([]registry.VersionRow, error) {
+	found, err := orderedVersions{db, projectID, name, f}.list(ctx, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	return found, versionPipelines(ctx, db, found)
+	return found, rowPipelines(ctx, db, found)
 }
 
-// listInOrder is ListInOrder without the pipelines.
-func listInOrder(ctx context.Context, q sqldb.Queries, projectID int64, name registry.Name, after *registry.VersionCursor, limit int) ([]registry.PackageVersion, error) {
-	keyless, err := isKeyless(ctx, q, after)
+// orderedVersions are versions of a name that a filter lets through.
+type orderedVersions struct {
+	q         sqldb.Queries
+	projectID int64
+	name      registry.Name
+	registry.VersionFilter
+}
+
+// list is ListInOrder without the pipelines.
+func (o orderedVersions) list(ctx context.Context, after *registry.VersionCursor, limit int) (found []registry.VersionRow, err error) {
+	if o.ByDate {
+		return o.byDate(ctx, after, limit)
+	}
+	keyless, err := isKeyless(ctx, o.q, after)
 	if err != nil {
 		return nil, err
 	}
-	var found []registry.PackageVersion
-	if !keyless {
-		for _, prerelease := range []int{0, 1} {
-			w := versionsOf(projectID, name)
-			w.And("k.prerelease = ?", prerelease)
-			if after != nil {
-				w.And("(k.version_key, k.id) < (?, ?)", versions.Key(string(after.Version)), after.ID)
-			}
-			some, err := listVersions(ctx, q, &w, "k.version_key DESC, k.id DESC", limit)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, some...)
+	reads := []func(context.Context, *registry.VersionCursor, int) ([]registry.VersionRow, error){o.keyed, o.keyless}
+	if o.Asc {
+		slices.Reverse(reads)
+	}
+	for i, read := range reads {
+		ofCursor := i == 0 && keyless == o.Asc || i == 1 && keyless != o.Asc
+		if after != nil && !ofCursor && i == 0 {
+			continue // the cursor is beyond all of these
 		}
-		found = highestFirst(found, limit)
+		from := after
+		if !ofCursor {
+			from = nil
+		}
+		some, err := read(ctx, from, limit-len(found))
+		if found = append(found, some...); err != nil || len(found) == limit {
+			return found, err
+		}
 	}
-	if len(found) == limit {
-		return found, nil
-	}
-	w := versionsOf(projectID, name)
-	w.And("k.prerelease IS NULL")
-	if keyless {
-		w.And("k.id < ?", after.ID)
-	}
-	rest, err := listVersions(ctx, q, &w, "k.prerelease DESC, k.version_key DESC, k.id DESC", limit-len(found)) // the order of the index
-	return append(found, rest...), err
+	return found, nil
 }
 
-// versionsOf is the condition that a version is of the name, and listed.
-func versionsOf(projectID int64, name registry.Name) (w sqldb.Where) {
-	w.And("k.project_id = ? AND k.name = ? AND k.status <> 'pending_destruction' AND "+isListed, projectID, string(name))
+// keyed reads the versions with a key.
+func (o orderedVersions) keyed(ctx context.Context, after *registry.VersionCursor, limit int) (found []registry.VersionRow, err error) {
+	for prerelease := range 2 {
+		if prerelease == 1 && (o.Stable || o.Within != nil) {
+			break
+		}
+		w := o.where()
+		w.And("k.prerelease = ?", prerelease)
+		if o.Within != nil {
+			w.And("k.version_key >= ? AND k.version_key < ?", o.Within.From, o.Within.Below)
+		}
+		if after != nil {
+			w.And("(k.version_key, k.id)"+o.beyond()+"(?, ?)", versions.Key(string(after.Version)), after.ID)
+		}
+		some, err := o.rows(ctx, &w, "k.version_key"+sqldb.Direction(!o.Asc)+", k.id"+sqldb.Direction(!o.Asc), limit)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return o.merged(found, limit), nil
+}
+
+// keyless reads the versions without a key.
+func (o orderedVersions) keyless(ctx context.Context, after *registry.VersionCursor, limit int) ([]registry.VersionRow, error) {
+	if o.Within != nil {
+		return nil, nil
+	}
+	w := o.where()
+	w.And("k.prerelease IS NULL")
+	if after != nil {
+		w.And("k.id"+o.beyond()+"?", after.ID)
+	}
+	by := sqldb.Direction(!o.Asc)
+	return o.rows(ctx, &w, "k.prerelease"+by+", k.version_key"+by+", k.id"+by, limit) // the order of the index
+}
+
+// byDate reads versions by the time they were published. No index has it: all versions of
+// the name are sorted.
+func (o orderedVersions) byDate(ctx context.Context, after *registry.VersionCursor, limit int) ([]registry.VersionRow, error) {
+	w := o.where()
+	if o.Stable || o.Within != nil {
+		w.And("k.prerelease = 0")
+	}
+	if o.Within != nil {
+		w.And("k.version_key >= ? AND k.version_key < ?", o.Within.From, o.Within.Below)
+	}
+	if after != nil {
+		w.And("(k.created_at, k.id)"+o.beyond()+"(?, ?)", sqldb.Micros(after.CreatedAt), after.ID)
+	}
+	return o.rows(ctx, &w, "k.created_at"+sqldb.Direction(!o.Asc)+", k.id"+sqldb.Direction(!o.Asc), limit)
+}
+
+func (o orderedVersions) beyond() string {
+	if o.Asc {
+		return " > "
+	}
+	return " < "
+}
+
+// where is the condition that a version is of the name, and not filtered out.
+func (o orderedVersions) where() (w sqldb.Where) {
+	w.And("k.project_id = ? AND k.name = ? AND k.status <> 'pending_destruction'", o.projectID, string(o.name))
+	if o.Status == "" {
+		w.And(isListed)
+	} else {
+		w.And("k.status = ?", string(o.Status))
+	}
+	if o.Yanked {
+		w.And("k.yanked_at IS NOT NULL")
+	}
+	if o.Text != "" {
+		w.And(w.Matching(o.Text, "k.version"))
+	}
 	return w
 }
 
-func listVersions(ctx context.Context, q sqldb.Queries, w *sqldb.Where, order string, limit int) ([]registry.PackageVersion, error) {
-	return sqldb.List(ctx, q, scanVersion, `SELECT 0, `+versionColumns+` FROM packages k`+w.String()+` ORDER BY `+order+w.Bind(" LIMIT ?", limit), w.Args...)
+// rowColumns are the columns of a version in lists. The files of versions of older servers
+// are counted here until the upkeep has done it.
+const rowColumns = versionColumns + `, COALESCE(k.files, (SELECT COUNT(*) FROM package_files f WHERE f.package_id = k.id AND f.status <> 'pending_destruction')),
+	COALESCE(k.bytes, (SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM package_files f JOIN blobs b ON b.id = f.blob_id
+		WHERE f.package_id = k.id AND f.status <> 'pending_destruction'))`
+
+func scanVersionRow(row sqldb.Scanner) (r registry.VersionRow, err error) {
+	r.PackageVersion, err = scanVersion(withLast{row, []any{&r.Files, &r.Size}})
+	return r, err
+}
+
+// withLast is a row with more columns after those that are scanned.
+type withLast struct {
+	sqldb.Scanner
+	last []any
+}
+
+func (b withLast) Scan(dest ...any) error { return b.Scanner.Scan(append(dest, b.last...)...) }
+
+func (o orderedVersions) rows(ctx context.Context, w *sqldb.Where, order string, limit int) ([]registry.VersionRow, error) {
+	return sqldb.List(ctx, o.q, scanVersionRow, `SELECT 0, `+rowColumns+` FROM packages k`+w.String()+` ORDER BY `+order+w.Bind(" LIMIT ?", limit), w.Args...)
 }
 
 // isKeyless reports whether the version at the cursor has no key.
@@ -81,21 +175,43 @@ func isKeyless(ctx context.Context, q sqldb.Queries, at *registry.VersionCursor)
 	return keyless, sqldb.Classify(err)
 }
 
-// highestFirst puts versions in their order, and returns up to limit of them.
-func highestFirst(all []registry.PackageVersion, limit int) []registry.PackageVersion {
+// merged puts versions in the order of the list, and returns up to limit of them.
+func (o orderedVersions) merged(all []registry.VersionRow, limit int) []registry.VersionRow {
 	keys := make(map[int64][]byte, len(all))
 	for _, v := range all {
 		keys[v.ID] = versions.Key(string(v.Version))
 	}
-	slices.SortFunc(all, func(a, b registry.PackageVersion) int {
-		return cmp.Or(bytes.Compare(keys[b.ID], keys[a.ID]), cmp.Compare(b.ID, a.ID))
+	slices.SortFunc(all, func(a, b registry.VersionRow) int {
+		by := cmp.Or(bytes.Compare(keys[b.ID], keys[a.ID]), cmp.Compare(b.ID, a.ID))
+		if o.Asc {
+			return -by
+		}
+		return by
 	})
 	return all[:min(len(all), limit)]
+}
+
+// rowPipelines fills in the last pipeline of each version.
+func rowPipelines(ctx context.Context, q sqldb.Queries, rows []registry.VersionRow) error {
+	all := make([]registry.PackageVersion, len(rows))
+	for i, r := range rows {
+		all[i] = r.PackageVersion
+	}
+	err := versionPipelines(ctx, q, all)
+	for i, v := range all {
+		rows[i].PackageVersion = v
+	}
+	return err
 }
 
 // selectKeyless makes the choice of a selector in Go, for a name of which some version
 // has no key yet. It reads all versions of the name and keeps the best.
 func (db *DB) selectKeyless(ctx context.Context, projectID int64, name registry.Name, s versions.Selector) (registry.PackageVersion, error) {
+	return db.selectWithout(ctx, projectID, name, s, nil)
+}
+
+// selectWithout is selectKeyless as if some packages, by id, were not there.
+func (db *DB) selectWithout(ctx context.Context, projectID int64, name registry.Name, s versions.Selector, without map[int64]bool) (registry.PackageVersion, error) {
 	within := versions.Semantic()
 	if s.Range != nil {
 		within = *s.Range
@@ -108,6 +224,9 @@ func (db *DB) selectKeyless(ctx context.Context, projectID int64, name registry.
 		var shown, final bool
 		if err := row.Scan(&c.id, &version, &shown, &final); err != nil {
 			return none, err
+		}
+		if without[c.id] {
+			return none, nil
 		}
 		anyFinal = anyFinal || final
 		key, pre := versions.KeyAndKind(version)

@@ -14,33 +14,31 @@ import (
 
 // Project is what holds packages.
 type Project struct {
-	ID             int64
-	Namespace      Group // only ID, ParentID, OwnerID, Name, Path, FullPath, Visibility
-	Name           string
-	Path           string // the last segment
-	FullPath       string
-	FullName       string
-	Description    string
-	Visibility     access.Visibility
-	DefaultBranch  string
-	Topics         []string
-	PackageAccess  access.PackageAccess
-	Archived       bool
-	CreatorID      int64
-	Naming         *naming.Grammar // nil: the server's
-	Duplicates     Duplicates
-	MaxFileSize    *int64             // bytes, 0 = none; nil: the server's
-	Drafts         *DraftMode         // nil: the server's
-	Finalisers     *access.Finalisers // nil: access.Publishers
-	JobTokenScope  bool               // only listed projects' job tokens are let in
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
-	LastActivityAt time.Time
+	ID            int64
+	Namespace     Group // only ID, ParentID, OwnerID, Name, Path, FullPath, Visibility
+	Name          string
+	Path          string // the last segment
+	FullPath      string
+	FullName      string
+	Description   string
+	Visibility    access.Visibility
+	DefaultBranch string
+	Topics        []string
+	PackageAccess access.PackageAccess
+	Archived      bool
+	CreatorID     int64
+	Naming        *naming.Grammar // nil: the server's
+	Duplicates    Duplicates
+	MaxFileSize   *int64             // bytes, 0 = none; nil: the server's
+	Drafts        *DraftMode         // nil: the server's
+	Finalisers    *access.Finalisers // nil: access.Publishers
+	JobTokenScope bool               // only listed projects' job tokens are let in
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
 
-	Standing   access.Resource // what the actor who looked it up is to it
-	OwnRole    access.Role     // the actor's direct membership, 0 for none
-	GroupRole  access.Role     // the actor's highest membership in the groups above
-	FlagGateOn bool            // whether generic_packages is on here
+	Standing  access.Resource // what the actor who looked it up is to it
+	OwnRole   access.Role     // the actor's direct membership, 0 for none
+	GroupRole access.Role     // the actor's highest membership in the groups above
 }
 
 // ProjectFilter chooses projects for a list.

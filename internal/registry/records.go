@@ -20,6 +20,8 @@ type Records interface {
 	NameLists
 	Files
 	Versions
+	Deletions
+	Search
 	Channels
 	Drafts
 	Settling
@@ -87,9 +89,12 @@ type Versions interface {
 	// ChooseVersion is SelectVersion that returns only which version it is, and may have
 	// it in memory.
 	ChooseVersion(ctx context.Context, projectID int64, name Name, text Version, s versions.Selector) (Version, error)
-	// ListInOrder returns up to limit versions that lists show, the highest first, after
-	// the cursor unless that is nil.
-	ListInOrder(ctx context.Context, projectID int64, name Name, after *VersionCursor, limit int) ([]PackageVersion, error)
+	// ListInOrder returns up to limit versions that the filter lets through, the highest
+	// first, or in the filter's order, after the cursor unless that is nil.
+	ListInOrder(ctx context.Context, projectID int64, name Name, f VersionFilter, after *VersionCursor, limit int) ([]VersionRow, error)
+	// FindVersion returns a version of any status that is not removed. NotFound if there is
+	// none.
+	FindVersion(ctx context.Context, projectID int64, name Name, version Version) (VersionRow, error)
 	// VersionFiles returns up to limit files of a package, the newest of each name, in
 	// the order of their paths' bytes.
 	VersionFiles(ctx context.Context, packageID int64, limit int) ([]VersionFile, error)
@@ -105,6 +110,38 @@ type Versions interface {
 	// KeyVersions computes the keys of up to limit versions of older servers, and
 	// returns how many had none.
 	KeyVersions(ctx context.Context, limit int) (int, error)
+}
+
+// Deletions tells what depends on versions.
+type Deletions interface {
+	// DoomedVersions returns up to limit versions of d that are not removed, the newest
+	// first, without pipelines.
+	DoomedVersions(ctx context.Context, projectID int64, d Doomed, limit int) ([]VersionRow, error)
+	// StoredBy returns how many bytes of d's files no other file of the project has, and up
+	// to most versions, but no drafts, that have some of the others.
+	StoredBy(ctx context.Context, projectID int64, d Doomed, most int) (Stored, error)
+	// LatestWithout returns what the selector latest would choose if the packages with these
+	// ids were not there; "" for none.
+	LatestWithout(ctx context.Context, projectID int64, name Name, without map[int64]bool) (Version, error)
+	// CountListed returns how many versions of a name lists show.
+	CountListed(ctx context.Context, projectID int64, name Name) (int, error)
+	// ReleaseLinks returns up to limit links that lead to the versions, of the newest
+	// releases of the project, as many as are looked at.
+	ReleaseLinks(ctx context.Context, to LinkTarget, limit int) ([]ReleaseLink, error)
+}
+
+// Search finds things in all projects.
+type Search interface {
+	// SearchNames returns up to limit names of listed packages that have all terms, after the
+	// cursor unless that is nil, in projects that the actor may be able to see, by project
+	// and name's id.
+	SearchNames(ctx context.Context, a access.Actor, f NameFilter, after *FoundPackage, limit int) ([]FoundPackage, error)
+	// SearchProjects returns up to limit projects, that the actor may be able to see, whose
+	// full path contains the text.
+	SearchProjects(ctx context.Context, a access.Actor, text string, limit int) ([]FoundProject, error)
+	// SearchFiles returns up to limit of the newest files with these bytes, of listed
+	// packages in projects that the actor may be able to see.
+	SearchFiles(ctx context.Context, a access.Actor, d blob.Digest, limit int) ([]FoundFile, error)
 }
 
 // Channels keeps the channels of packages.

@@ -37,11 +37,11 @@ type VersionFile struct {
 	CreatedAt time.Time
 }
 
-// VersionCursor is a place in the versions of a name, which are listed from the highest
-// down: after the version of this text and id.
+// VersionCursor is a place in a list of the versions of a name: after this version.
 type VersionCursor struct {
-	Version Version
-	ID      int64
+	Version   Version
+	ID        int64
+	CreatedAt time.Time // counts only in a list by date
 }
 
 // VersionFilesMost is how many files a version may have to be shown, or packed, whole.
@@ -146,8 +146,12 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 		return NameVersions{}, err
 	}
 	all := NameVersions{ProjectID: at.ProjectID, Name: at.Name}
-	if all.Versions, err = r.Records.ListInOrder(ctx, at.ProjectID, at.Name, after, versionsPage+1); err != nil {
+	rows, err := r.Records.ListInOrder(ctx, at.ProjectID, at.Name, VersionFilter{}, after, versionsPage+1)
+	if err != nil {
 		return all, err
+	}
+	for _, row := range rows {
+		all.Versions = append(all.Versions, row.PackageVersion)
 	}
 	if len(all.Versions) == 0 && after == nil {
 		return all, fault.New(fault.Absent, "404 Not Found - there is no package "+name)
@@ -155,7 +159,7 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 	if len(all.Versions) > versionsPage {
 		all.Versions = all.Versions[:versionsPage]
 		last := all.Versions[versionsPage-1]
-		all.Next = &VersionCursor{last.Version, last.ID}
+		all.Next = &VersionCursor{Version: last.Version, ID: last.ID}
 	}
 	all.Channels, err = r.Records.ListChannels(ctx, at.ProjectID, at.Name)
 	for i := range all.Versions {

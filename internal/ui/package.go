@@ -84,11 +84,6 @@ func showPackage(v *visit) error {
 	return v.show(screen{name: "package", title: name + " · " + full, tab: "packages", crumbs: v.packageCrumbs(), data: p})
 }
 
-// packageCrumbs lead from a package to its project's packages.
-func (v *visit) packageCrumbs(more ...link) []link {
-	return append([]link{{"Packages", v.s.in(v.project.FullPath, "packages")}}, more...)
-}
-
 // versionQuery is the filter and the order that the address asks for. A search that is a
 // range is taken for one.
 func (v *visit) versionQuery() registry.VersionQuery {
@@ -115,18 +110,4 @@ func (v *visit) showLatest() error {
 		return v.showVersion("latest")
 	}
 	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", name, string(w.Version))}
-}
-
-// showPackageByID leads from the address that the API's _links.web_path has to the page
-// of the version.
-func showPackageByID(v *visit) error {
-	id, err := v.id("id")
-	if err != nil {
-		return err
-	}
-	k, _, err := v.s.Registry.Package(v.r.Context(), v.actor, number(v.project.ID), id)
-	if err != nil {
-		return err
-	}
-	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", string(k.Name), string(k.Version))}
 }

@@ -1,8 +1,7 @@
-//go:build later
-
 package ui
 
 import (
+	"net/http"
 	"time"
 
 	"granary/internal/access"
@@ -61,6 +60,10 @@ func showPackages(v *visit) error {
 	if err != nil {
 		return err
 	}
+	feature, err := v.s.Projects.FeatureHere(v.r.Context(), v.actor, number(v.project.ID))
+	if err != nil {
+		return err
+	}
 	full := v.project.FullPath
 	p := packagesPage{
 		Pager:  v.keyPager(found.Part.Newer, found.Part.Older, countUpTo(found.Total, registry.NamesCounted, "package", "packages")),
@@ -69,7 +72,7 @@ func showPackages(v *visit) error {
 		Statuses: choices(string(q.Status), "", "Every status", "default", "Default", "hidden", "Hidden", "deprecated", "Deprecated"),
 		Filtered: q.Search != "" || q.Since != nil || q.Until != nil || q.Status != "", Clear: v.s.in(full, "packages"),
 		CanPublish: v.can(access.PublishPackage), New: v.s.in(full, "packages", "new"), SetUp: v.s.in(full, "packages", "setup"),
-		Gate: v.project.FlagGateOn,
+		Gate: feature.On,
 	}
 	if v.can(access.EditProject) {
 		p.SettingsURL = v.s.in(full, "settings")
@@ -112,7 +115,7 @@ func (v *visit) author(k registry.PackageVersion) author {
 // namesQuery is the filter, the order and the place in the list that the address asks for.
 func (v *visit) namesQuery() (q registry.NameQuery, at *page.Cursor, err error) {
 	values := v.r.URL.Query()
-	q = registry.NameQuery{Search: values.Get("search"), Status: registry.Status(values.Get("status")), Order: values.Get("sort"), Asc: values.Get("dir") == "asc"}
+	q = registry.NameQuery{Search: values.Get("search"), Status: registry.Status(values.Get("status")), Order: registry.NameOrder(values.Get("sort")), Asc: values.Get("dir") == "asc"}
 	if q.Since, q.Until, err = v.period(); err != nil {
 		return q, nil, err
 	}
@@ -123,10 +126,10 @@ func (v *visit) namesQuery() (q registry.NameQuery, at *page.Cursor, err error) 
 // nameSorts are the heads of the columns. A second click turns the order round.
 func (v *visit) nameSorts(q registry.NameQuery) map[string]sortLink {
 	sorts := map[string]sortLink{}
-	for column, ascFirst := range map[string]bool{
+	for column, ascFirst := range map[registry.NameOrder]bool{
 		registry.NamesByName: true, registry.NamesByVersions: false, registry.NamesByStored: false, registry.NamesByPublished: false,
 	} {
-		sorts[column] = v.sortLink(column, q.Order == column || q.Order == "" && column == registry.NamesByPublished, q.Asc, ascFirst)
+		sorts[string(column)] = v.sortLink(string(column), q.Order == column || q.Order == "" && column == registry.NamesByPublished, q.Asc, ascFirst)
 	}
 	return sorts
 }
@@ -168,8 +171,30 @@ func (v *visit) keyPager(newer, older *page.Cursor, total string) pager {
 
 // countUpTo is a number of rows in words; above most only that there are more is known.
 func countUpTo(n, most int, one, many string) string {
-	if n > most {
-		return "more than " + count(most) + " " + many
+	switch {
+	case n < 0:
+		return "" // a search that stopped counts nothing
+	case n > most:
+		return "more than " + count(int64(most)) + " " + many
 	}
-	return plural(n, one, many)
+	return plural(int64(n), one, many)
+}
+
+// packageCrumbs lead from a package to its project's packages.
+func (v *visit) packageCrumbs(more ...link) []link {
+	return append([]link{{"Packages", v.s.in(v.project.FullPath, "packages")}}, more...)
+}
+
+// showPackageByID leads from the address that the API's _links.web_path has to the page
+// of the version.
+func showPackageByID(v *visit) error {
+	id, err := v.id("id")
+	if err != nil {
+		return err
+	}
+	k, _, err := v.s.Registry.Package(v.r.Context(), v.actor, number(v.project.ID), id)
+	if err != nil {
+		return err
+	}
+	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", string(k.Name), string(k.Version))}
 }

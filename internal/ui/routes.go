@@ -60,6 +60,7 @@ func (s *Server) table() []route {
 		{get, instance, "admin/audit", admin, showInstanceAudit},
 
 		{get, group, "", anyone, showGroup},
+		{get, group, "packages", anyone, showGroupPackages},
 		{get, group, "audit", signedIn, showGroupAudit},
 
 		{get, project, "releases", anyone, showReleases},

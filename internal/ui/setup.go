@@ -1,5 +1,3 @@
-//go:build later
-
 package ui
 
 // showSetUp is how to publish and install here, with this project's address.

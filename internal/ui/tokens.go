@@ -43,6 +43,7 @@ type tokensPage struct {
 	Scopes  []scopeRow
 	Expires string // of a new token, as a date
 	Once    *secretShown
+	MayMake bool
 }
 
 func showTokens(v *visit) error { return v.showTokens(nil) }
@@ -63,6 +64,7 @@ func (v *visit) showTokens(once *secretShown) error {
 	sheet := v.userScreen("tokens", "Access tokens", tokensPage{
 		Tokens: found.Rows, Pager: v.pagerOf(p, found.Total, "in use", "in use"), Scopes: ownScopes(),
 		Expires: v.began.AddDate(0, 0, newTokenDays).UTC().Format(time.DateOnly), Once: once,
+		MayMake: access.CheckToken(v.actor, access.IssueTokenInPerson) == access.Allowed,
 	})
 	sheet.secret = once != nil
 	return v.show(sheet)

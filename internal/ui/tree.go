@@ -36,7 +36,7 @@ type treeRow struct {
 func (v *visit) projectRow(p projects.Project) treeRow {
 	return treeRow{
 		Name: p.Name, Above: strings.TrimSuffix(p.FullPath, "/"+p.Path), URL: v.s.in(p.FullPath), Visibility: visibilityWord(p.Visibility),
-		Description: p.Description, Archived: p.Archived, Changed: p.LastActivityAt,
+		Description: p.Description, Archived: p.Archived, Changed: p.UpdatedAt,
 	}
 }
 

@@ -189,7 +189,7 @@ func testUpdateProject(t *testing.T, s *suite) {
 	found, err := s.FindProject(t.Context(), id(p.ID), access.Actor{})
 	must(t, 0, err)
 	wantSame(t, "the standing's archived", found.Standing.Archived, true)
-	want.Standing, want.FullName, want.LastActivityAt, want.Duplicates = found.Standing, found.FullName, found.LastActivityAt, found.Duplicates
+	want.Standing, want.FullName, want.Duplicates = found.Standing, found.FullName, found.Duplicates
 	wantSame(t, "what is kept", found, want)
 	s.wantTold(t, e, 2)
 	_, err = s.UpdateProject(t.Context(), 999999, repath("x"))

@@ -162,13 +162,13 @@ func testVersionAuthor(t *testing.T, s *suite) {
 	}}
 	selected, err := s.SelectVersion(t.Context(), p.ID, "tool", "latest", latest())
 	must(t, 0, err)
-	listed, err := s.ListInOrder(t.Context(), p.ID, "tool", nil, 1)
+	listed, err := s.ListInOrder(t.Context(), p.ID, "tool", registry.VersionFilter{}, nil, 1)
 	must(t, 0, err)
 	edited, err := s.EditVersion(t.Context(), p.ID, "tool", "1.0.0", now(), func(*registry.PackageVersion) ([]audit.Event, error) { return nil, nil })
 	must(t, 0, err)
 	led, _, err := s.MoveChannel(t.Context(), newChannel(p.ID, "stable", "1.0.0"), roomy(), allowMove(quiet()))
 	must(t, 0, err)
-	for by, v := range map[string]registry.PackageVersion{"SelectVersion": selected, "ListInOrder": listed[0], "EditVersion": edited, "MoveChannel": led} {
+	for by, v := range map[string]registry.PackageVersion{"SelectVersion": selected, "ListInOrder": listed[0].PackageVersion, "EditVersion": edited, "MoveChannel": led} {
 		if v.Pipeline == nil || v.Pipeline.ID != j.PipelineID || v.Pipeline.User.ID != u.ID {
 			t.Errorf("%s: pipeline %+v, want %d", by, v.Pipeline, j.PipelineID)
 		}
@@ -235,7 +235,7 @@ func testListInOrder(t *testing.T, s *suite) {
 		var got []string
 		var after *registry.VersionCursor
 		for {
-			page, err := s.ListInOrder(t.Context(), p.ID, "tool", after, size)
+			page, err := s.ListInOrder(t.Context(), p.ID, "tool", registry.VersionFilter{}, after, size)
 			must(t, 0, err)
 			if len(page) == 0 {
 				break
@@ -251,7 +251,7 @@ func testListInOrder(t *testing.T, s *suite) {
 		}
 		wantSame(t, id(int64(size))+" a page", got, all)
 	}
-	page, err := s.ListInOrder(t.Context(), p.ID, "tool", nil, 2)
+	page, err := s.ListInOrder(t.Context(), p.ID, "tool", registry.VersionFilter{}, nil, 2)
 	must(t, 0, err)
 	if page[0].YankedAt != nil || page[1].YankedAt == nil || page[1].YankReason != "bad" {
 		t.Errorf("yanked: %+v", page)

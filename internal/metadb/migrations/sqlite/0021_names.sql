@@ -39,6 +39,8 @@ DROP TRIGGER packages_added;
 DROP TRIGGER packages_changed;
 DROP TRIGGER packages_removed;
 
+-- SQLite writes an index anew if a column of its condition is set, even to the same value:
+-- changed is set apart.
 -- +goose StatementBegin
 CREATE TRIGGER packages_added AFTER INSERT ON packages BEGIN
     INSERT INTO package_counts (project_id, status, packages) VALUES (new.project_id, new.status, 1)
@@ -46,10 +48,11 @@ CREATE TRIGGER packages_added AFTER INSERT ON packages BEGIN
     INSERT INTO package_names (project_id, name, listed, bytes, published_at, last_id)
         VALUES (new.project_id, new.name, new.status IN ('default', 'error', 'deprecated'),
             CASE WHEN new.status IN ('default', 'error', 'deprecated') THEN COALESCE(new.bytes, 0) ELSE 0 END, new.created_at, new.id)
-        ON CONFLICT (project_id, name) DO UPDATE SET listed = listed + excluded.listed, bytes = bytes + excluded.bytes, changed = 1,
+        ON CONFLICT (project_id, name) DO UPDATE SET listed = listed + excluded.listed, bytes = bytes + excluded.bytes,
             published_at = CASE WHEN listed = 0 OR excluded.published_at >= published_at THEN excluded.published_at ELSE published_at END,
             last_id = CASE WHEN listed = 0 OR excluded.published_at >= published_at THEN excluded.last_id ELSE last_id END
         WHERE excluded.listed <> 0;
+    UPDATE package_names SET changed = 1 WHERE project_id = new.project_id AND name = new.name AND changed = 0;
 END;
 -- +goose StatementEnd
 
@@ -72,8 +75,9 @@ END;
 -- +goose StatementBegin
 CREATE TRIGGER packages_grown AFTER UPDATE OF bytes ON packages
 WHEN old.bytes IS NOT new.bytes AND old.status = new.status AND new.status IN ('default', 'error', 'deprecated') BEGIN
-    UPDATE package_names SET bytes = bytes + COALESCE(new.bytes, 0) - COALESCE(old.bytes, 0), changed = 1
+    UPDATE package_names SET bytes = bytes + COALESCE(new.bytes, 0) - COALESCE(old.bytes, 0)
         WHERE project_id = new.project_id AND name = new.name;
+    UPDATE package_names SET changed = 1 WHERE project_id = new.project_id AND name = new.name AND changed = 0;
 END;
 -- +goose StatementEnd
 

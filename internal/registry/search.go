@@ -1,0 +1,158 @@
+package registry
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"granary/internal/access"
+	"granary/internal/fault"
+	"granary/internal/gate"
+)
+
+// FoundPackage is a name of packages that a search found.
+type FoundPackage struct {
+	ProjectID   int64
+	ProjectPath string
+	Name        Name
+	Versions    int // that lists show
+
+	NameID int64  // with Part and ProjectID its place among all
+	Part   string // of the name, that was found
+}
+
+// FoundProject is a project that a search found.
+type FoundProject struct {
+	ProjectID int64
+	FullPath  string
+}
+
+// FoundFile is a file of a digest that a search found.
+type FoundFile struct {
+	ProjectID   int64
+	ProjectPath string
+	Name        Name
+	Version     Version
+	PackageID   int64
+	FileID      int64
+	File        FileName
+}
+
+// Found is what a search found, up to SearchMost of each kind.
+type Found struct {
+	Packages                              []FoundPackage
+	Projects                              []FoundProject
+	Files                                 []FoundFile // if the term is a digest
+	MorePackages, MoreProjects, MoreFiles bool        // there are more than these
+}
+
+// SearchMost is how many of a kind a search returns.
+const SearchMost = 20
+
+const (
+	searchSteps = 5   // how often packages and files are read on, past those that the actor may not list
+	mostSearch  = 255 // bytes of a term; no name is longer
+)
+
+// Search finds packages by parts of their names, projects by a part of their path, and
+// files by their SHA-256, as far as the actor can see them. Invalid if the term is empty
+// or too long.
+func (r *Registry) Search(ctx context.Context, a access.Actor, term string) (found Found, err error) {
+	term = strings.TrimSpace(term)
+	if term == "" || len(term) > mostSearch {
+		return found, fault.New(fault.Invalid, "search is invalid, want 1 to 255 bytes")
+	}
+	if err := gate.Token(a, access.ListPackages, ""); err != nil {
+		return found, err
+	}
+	s := searching{r, a, map[int64]seenProject{}}
+	if d, err := ParseDigest(term); err == nil {
+		found.Files, found.MoreFiles, err = s.files(ctx, d)
+		return found, err
+	}
+	f, err := ParseNameFilter(term)
+	if err != nil {
+		return found, err
+	}
+	if found.Packages, found.MorePackages, err = s.packages(ctx, f); err != nil {
+		return found, err
+	}
+	found.Projects, err = r.Records.SearchProjects(ctx, a, term, SearchMost+1)
+	if found.MoreProjects = len(found.Projects) > SearchMost; found.MoreProjects {
+		found.Projects = found.Projects[:SearchMost]
+	}
+	return found, err
+}
+
+// searching judges what records find. They leave out most of what the actor cannot see.
+type searching struct {
+	*Registry
+	actor access.Actor
+	seen  map[int64]seenProject
+}
+
+type seenProject struct {
+	path   string
+	listed bool // the actor may list its packages
+}
+
+// project judges a project once.
+func (s searching) project(ctx context.Context, id int64) (seenProject, error) {
+	if p, ok := s.seen[id]; ok {
+		return p, nil
+	}
+	p, err := s.Records.FindPackageProject(ctx, strconv.FormatInt(id, 10), s.actor)
+	if fault.Is(err, fault.NotFound) {
+		return seenProject{}, nil
+	}
+	s.seen[id] = seenProject{p.FullPath, err == nil && s.may(s.actor, p, access.ListPackages)}
+	return s.seen[id], err
+}
+
+func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPackage, more bool, err error) {
+	names := map[int64]bool{}
+	var after *FoundPackage
+	for range searchSteps {
+		some, err := s.Records.SearchNames(ctx, s.actor, f, after, 4*SearchMost)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, one := range some {
+			p, err := s.project(ctx, one.ProjectID)
+			switch {
+			case err != nil:
+				return nil, false, err
+			case !p.listed || one.Versions == 0 || names[one.NameID]:
+				continue
+			case len(found) == SearchMost:
+				return found, true, nil
+			}
+			names[one.NameID], one.ProjectPath = true, p.path
+			found = append(found, one)
+		}
+		if len(some) < 4*SearchMost {
+			return found, false, nil
+		}
+		after = &some[len(some)-1]
+	}
+	return found, true, nil
+}
+
+func (s searching) files(ctx context.Context, d Digest) (found []FoundFile, more bool, err error) {
+	all, err := s.Records.SearchFiles(ctx, s.actor, d, searchSteps*SearchMost)
+	for _, one := range all {
+		p, failed := s.project(ctx, one.ProjectID)
+		if err = failed; err != nil {
+			break
+		}
+		if !p.listed {
+			continue
+		}
+		if len(found) == SearchMost {
+			return found, true, nil
+		}
+		one.ProjectPath = p.path
+		found = append(found, one)
+	}
+	return found, len(all) == searchSteps*SearchMost, err
+}

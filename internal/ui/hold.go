@@ -1,3 +1,0 @@
-package ui
-
-func (s *Server) packageRoutes() []route { return nil }
