@@ -76,12 +76,28 @@ func (v *visit) needsSignIn(err error) bool {
 // toDoor leads to the door, and from there back. A form that was sent is lost, so its own
 // page is where the door leads back to.
 func (v *visit) toDoor(err error) {
-	back := v.s.root + v.r.URL.EscapedPath() + suffix(v.r)
+	back := v.s.root + v.ownPage() + suffix(v.r)
 	to := v.s.at("sign_in") + "?to=" + url.QueryEscape(back)
 	if errors.Is(err, errStale) {
 		to += "&again=1"
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+}
+
+// ownPage is the path of the request, or of a form that has no page, the page above it.
+func (v *visit) ownPage() string {
+	path := v.r.URL.EscapedPath()
+	if v.route == nil || !v.route.writes() {
+		return path
+	}
+	t, err := parseTarget(path)
+	for err == nil && len(t.rest) > 0 {
+		if found, _, _ := v.s.find(v.route.on, http.MethodGet, t.rest); found != nil {
+			break
+		}
+		t.rest, path = t.rest[:len(t.rest)-1], path[:strings.LastIndexByte(path, '/')]
+	}
+	return path
 }
 
 // trouble is the status and the words of a fault.

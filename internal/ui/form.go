@@ -65,9 +65,10 @@ func (v *visit) again(show func(*visit) error, err error) error {
 	return show(v)
 }
 
-// Or is a field's value as it was typed, or else as it is stored.
+// Or is a field's value as it was typed, or else as it is stored. A field of another form
+// of the page was not typed.
 func (f *form) Or(name, stored string) string {
-	if f.values == nil {
+	if !f.values.Has(name) {
 		return stored
 	}
 	return f.values.Get(name)

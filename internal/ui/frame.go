@@ -233,7 +233,7 @@ func doneSentence(word string) string {
 		"published": "Published.", "deleted": "Deleted.", "finalised": "The version is final: its files cannot change any more.",
 		"moved": "The channel is set.", "removed": "Removed.", "yanked": "The version is yanked. Selectors pass over it; its exact address still works.",
 		"unyanked": "The version is no longer yanked.", "saved": "Saved.", "made": "Made.", "revoked": "Revoked.",
-		"added": "Added.", "left": "You are no member any more.", "ended": "The session is ended.", "ended-job": "The job is ended. Its token is dead.", "sent": "Sent.",
+		"added": "Added.", "archived": "Archived: the project is read-only.", "unarchived": "The project is writable again.", "transferred": "Transferred.", "left": "You are no member any more.", "ended": "The session is ended.", "ended-job": "The job is ended. Its token is dead.", "sent": "Sent.",
 		"on": "Switched on.", "off": "Switched off.", "blocked": "Blocked. Every session of this user is ended.", "unblocked": "Unblocked.", "sessions-ended": "The sessions are ended.",
 		"signed-out": "You are signed out.",
 	}[word]

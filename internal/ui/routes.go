@@ -76,5 +76,5 @@ func (s *Server) table() []route {
 		{get, project, "jobs/{id}", signedIn, showJob},
 		{post, project, "jobs/{id}/cancel", signedIn, cancelJob},
 		{get, project, "audit", signedIn, showProjectAudit},
-	}, s.packageRoutes())
+	}, s.packageRoutes(), settingsRoutes())
 }
