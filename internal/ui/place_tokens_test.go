@@ -34,7 +34,7 @@ func TestDeployTokens(t *testing.T) {
 		if got := s.download("/api/v4/projects/acme%2Ftools/packages/generic/sonde/1.0.0/README.md", "DEPLOY-TOKEN", secret); got == 200 {
 			t.Errorf("the revoked token of %s downloads", place)
 		}
-		b.post(at + "/99999/delete").wants(t, 404)
+		b.post(at+"/99999/delete").wants(t, 404)
 	}
 	group := "/acme/-/settings/deploy_tokens"
 	m := s.as("maintainer")

@@ -55,7 +55,7 @@ func showPackageSettings(v *visit) error {
 		Form: v.form, At: v.s.in(p.FullPath, "settings", "packages"),
 		Access: v.pick("package_registry_access_level", "Registry", p.PackageAccess.String(), "disabled", "Off: nobody publishes or installs", "private", "Members from Reporter up",
 			"enabled", "Everyone who sees the project", "public", "Everyone may install, even of a private project").help("Everyone who may see the project installs, unless it says otherwise here."),
-		Naming: v.pick("generic_package_naming", "Naming", orInherited(p.Naming), inherited, "As the server: "+string(r.Naming), string(naming.Strict), "Strict", string(naming.Relaxed), "Relaxed"),
+		Naming:   v.pick("generic_package_naming", "Naming", orInherited(p.Naming), inherited, "As the server: "+string(r.Naming), string(naming.Strict), "Strict", string(naming.Relaxed), "Relaxed"),
 		Examples: namingExamples(), Duplicates: v.duplicateFields(p.Duplicates, above),
 		Largest: newField(v.form, "generic_packages_max_file_size", "Largest file", limitText(p.MaxFileSize)).Such("2 GiB").
 			Help("Such as 500 MiB. Empty: as the server, which takes " + limitWords(r.MaxFileSize) + ". 0: no limit."),
