@@ -139,3 +139,14 @@ func (q *VersionQuery) keys(v VersionRow) []string {
 	}
 	return []string{string(v.Version), id}
 }
+
+// Latest is the version that the selector latest chooses, or one that is called latest.
+// Absent if there is none.
+func (r *Registry) Latest(ctx context.Context, a access.Actor, project, name string) (Version, error) {
+	at, err := r.reading(ctx, a, project, Raw{Name: name, Version: "latest", Whole: true}, nil)
+	if err != nil {
+		return "", err
+	}
+	c, err := r.choose(ctx, &at)
+	return c.Version, err
+}

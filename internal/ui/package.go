@@ -1,5 +1,3 @@
-//go:build later
-
 package ui
 
 import (
@@ -40,9 +38,7 @@ type versionRow struct {
 	registry.VersionRow
 	URL      string
 	By       author
-	Files    int
-	Stored   int64
-	Channels []string
+	IsLatest bool
 }
 
 // ruleRow is a protection rule that matches the package.
@@ -75,7 +71,7 @@ func showPackage(v *visit) error {
 	for _, row := range found.Rows {
 		p.Rows = append(p.Rows, versionRow{
 			VersionRow: row, URL: v.s.in(full, "packages", "generic", name, string(row.Version)), By: v.author(row.PackageVersion),
-			Files: row.Files, Stored: row.Size, Channels: row.Channels,
+			IsLatest: row.Version == found.Latest,
 		})
 	}
 	if len(p.Rows) == 0 && !p.Filtered && q.Status == "" {
@@ -87,12 +83,11 @@ func showPackage(v *visit) error {
 // versionQuery is the filter and the order that the address asks for. A search that is a
 // range is taken for one.
 func (v *visit) versionQuery() registry.VersionQuery {
-	q := registry.VersionQuery{
-		Stable: v.query("pre") == "no", Status: registry.Status(v.query("status")), ByDate: v.query("order") == "date",
-	}
+	var q registry.VersionQuery
+	q.Stable, q.Status, q.ByDate = v.query("pre") == "no", registry.Status(v.query("status")), v.query("order") == "date"
 	text := v.query("search")
 	if s, ok := versions.ParseSelector(text); ok && s.Range != nil {
-		q.Within = text
+		q.Range = text
 	} else {
 		q.Text = text
 	}
@@ -102,12 +97,12 @@ func (v *visit) versionQuery() registry.VersionQuery {
 // showLatest leads to what `latest` selects. A version that is called latest wins.
 func (v *visit) showLatest() error {
 	name := v.values["name"]
-	w, err := v.s.Registry.FindVersion(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: "latest"}, nil)
+	latest, err := v.s.Registry.Latest(v.r.Context(), v.actor, number(v.project.ID), name)
 	if err != nil {
 		return err
 	}
-	if !w.Selected {
+	if latest == "latest" {
 		return v.showVersion("latest")
 	}
-	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", name, string(w.Version))}
+	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", name, string(latest))}
 }

@@ -16,7 +16,15 @@ func (s *Server) packageRoutes() []route {
 		{get, project, "packages/setup", anyone, showSetUp},
 		{get, project, "packages/new", signedIn, showUpload},
 		{post, project, "packages/new", upload, uploadForm},
+		{get, project, "packages/delete", signedIn, showDelete},
+		{post, project, "packages/delete", signedIn, deletePackages},
 		{get, project, "packages/{id}", anyone, showPackageByID},
+		{get, project, "packages/generic/{name}", anyone, showPackage},
+		{get, project, "packages/generic/{name}/{version}", anyone, showVersion},
+		{post, project, "packages/generic/{name}/{version}/finalise", signedIn, finaliseVersion},
+		{post, project, "packages/generic/{name}/{version}/channel", signedIn, moveChannel},
+		{post, project, "packages/generic/{name}/{version}/channel/remove", signedIn, removeChannel},
+		{post, project, "packages/generic/{name}/{version}/edit", signedIn, editVersion},
 		{http.MethodPut, project, "packages/generic/{name}/{version}/{file...}", upload, putFile},
 	}
 }

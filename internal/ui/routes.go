@@ -37,6 +37,7 @@ func (s *Server) table() []route {
 		{get, instance, "user/events", signedIn, showOwnEvents},
 
 		{get, instance, "explore", anyone, showExplore},
+		{get, instance, "search", anyone, showSearch},
 		{get, instance, "projects", signedIn, showProjects},
 		{get, instance, "projects/new", signedIn, showNewProject},
 		{post, instance, "projects/new", signedIn, makeProject},

@@ -1,9 +1,6 @@
-//go:build later
-
 package ui
 
 import (
-	"cmp"
 	"html/template"
 	"io"
 	"net/http"
@@ -18,6 +15,7 @@ import (
 // versionPage is the data of a version.
 type versionPage struct {
 	registry.VersionFacts
+	IsLatest       bool
 	URL            string // of this page
 	NameURL        string
 	By             author
@@ -30,7 +28,7 @@ type versionPage struct {
 	Limit          string // of a file, in words
 	Readme         template.HTML
 	Shared         []link
-	UsedBy         []link
+	UsedBy         []usedRow
 	Does           versionDeeds
 	Job            string // the page of the job's project; "" unless the actor may read jobs
 }
@@ -48,6 +46,12 @@ type fileRow struct {
 	Digest string
 	URL    string // that downloads it
 	Delete string // the page that deletes it; "" if nobody may
+}
+
+// usedRow is a release, and how many of its links lead to the version.
+type usedRow struct {
+	link
+	Links int
 }
 
 // filesOf is how many files a version's page shows.
@@ -94,23 +98,38 @@ func (v *visit) showVersion(version string) error {
 		d.Install = v.install(facts, d.Files)
 		d.Readme = v.readme(name, version, here)
 	}
-	for _, c := range facts.SharedWith {
+	latest, err := v.s.Registry.Latest(v.r.Context(), v.actor, number(v.project.ID), name)
+	if err != nil && !fault.Is(err, fault.Absent) {
+		return err
+	}
+	d.IsLatest = err == nil && latest == facts.Version
+	for _, c := range facts.Stored.Shared {
 		d.Shared = append(d.Shared, link{string(c.Name) + " " + string(c.Version), v.s.in(full, "packages", "generic", string(c.Name), string(c.Version))})
 	}
-	for _, l := range facts.UsedBy {
-		d.UsedBy = append(d.UsedBy, link{cmp.Or(l.Name, l.Tag), v.s.in(full, "releases", l.Tag)})
-	}
+	d.UsedBy = v.releasesOf(facts.UsedBy)
 	return v.show(screen{
 		name: "version", title: name + " " + version + " · " + full, tab: "packages", data: d,
 		crumbs: v.packageCrumbs(link{name, d.NameURL}),
 	})
 }
 
-func (v *visit) neighbour(name string, version registry.Version) *link {
-	if version == "" {
+// releasesOf are the releases whose links lead to the version, each once.
+func (v *visit) releasesOf(links []registry.ReleaseLink) (rows []usedRow) {
+	for _, l := range links {
+		if n := len(rows); n > 0 && rows[n-1].Name == l.Tag {
+			rows[n-1].Links++
+			continue
+		}
+		rows = append(rows, usedRow{link{l.Tag, v.s.in(v.project.FullPath, "releases", l.Tag)}, 1})
+	}
+	return rows
+}
+
+func (v *visit) neighbour(name string, version *registry.Version) *link {
+	if version == nil {
 		return nil
 	}
-	return &link{string(version), v.s.in(v.project.FullPath, "packages", "generic", name, string(version))}
+	return &link{string(*version), v.s.in(v.project.FullPath, "packages", "generic", name, string(*version))}
 }
 
 // versionFiles is the page of files that the address asks for.
@@ -164,7 +183,7 @@ func (v *visit) install(facts registry.VersionFacts, files []fileRow) *tools {
 	f := files[chosen]
 	t.Snippets = snippets(installable{
 		Server: v.s.Base(v.r), Project: v.project.FullPath, ProjectID: v.project.ID, Name: string(facts.Name), Version: string(facts.Version),
-		Path: f.Path, SHA256: f.Digest, Size: f.Size, Public: public,
+		Path: f.Path, SHA256: f.Digest, Public: public,
 	})
 	return &t
 }
