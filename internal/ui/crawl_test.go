@@ -64,6 +64,8 @@ func (c *crawl) visit(address string) {
 	switch got.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
 		c.find(address, got.Header.Get("Location"))
+		c.reached[c.o.pages.PatternOf(http.MethodGet, pathOf(address))] = true
+		return
 	case http.StatusOK:
 	case http.StatusUnprocessableEntity: // a form that asks for a choice, sent without one
 		if c.o.pages.PatternOf(http.MethodGet, pathOf(address)) != "GET /{project}/-/packages/delete" {
