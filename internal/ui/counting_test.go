@@ -4,19 +4,38 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"sync/atomic"
 	"testing"
 
 	"granary/internal/metadb"
 )
 
+// asked are the queries of a database so far.
+type asked struct {
+	atomic.Int64
+	fails atomic.Int64 // the number of the query that fails; 0 for none, -1 for every one
+}
+
+// errGone is what a query returns that fails.
+var errGone = errors.New("the network is gone")
+
+// another counts a query.
+func (a *asked) another() error {
+	n := a.Add(1)
+	if at := a.fails.Load(); at < 0 || at == n {
+		return errGone
+	}
+	return nil
+}
+
 // countReads counts the queries of the database's reads from now on, each time that one
 // runs.
-func countReads(t *testing.T, db *metadb.DB) *atomic.Int64 {
+func countReads(t *testing.T, db *metadb.DB) *asked {
 	t.Helper()
-	var n atomic.Int64
+	n := &asked{}
 	from := db.Reads
-	db.Reads = sql.OpenDB(countedConnector{from, &n})
+	db.Reads = sql.OpenDB(countedConnector{from, n})
 	db.Reads.SetMaxOpenConns(4)
 	counting := db.Reads
 	t.Cleanup(func() {
@@ -25,13 +44,13 @@ func countReads(t *testing.T, db *metadb.DB) *atomic.Int64 {
 			t.Error(err)
 		}
 	})
-	return &n
+	return n
 }
 
 // countedConnector hands out connections of a database that count.
 type countedConnector struct {
 	from *sql.DB
-	n    *atomic.Int64
+	n    *asked
 }
 
 func (c countedConnector) Driver() driver.Driver { return c.from.Driver() }
@@ -52,7 +71,7 @@ func (c countedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 type countedConn struct {
 	driver.Conn
 	borrowed *sql.Conn
-	n        *atomic.Int64
+	n        *asked
 }
 
 func (c *countedConn) Close() error { return c.borrowed.Close() }
@@ -72,7 +91,9 @@ func (c *countedConn) CheckNamedValue(v *driver.NamedValue) error {
 
 // QueryContext implements driver.QueryerContext.
 func (c *countedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.n.Add(1)
+	if err := c.n.another(); err != nil {
+		return nil, err
+	}
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }
 
@@ -95,7 +116,9 @@ type countedStmt struct {
 
 // QueryContext implements driver.StmtQueryContext.
 func (s *countedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	s.conn.n.Add(1)
+	if err := s.conn.n.another(); err != nil {
+		return nil, err
+	}
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
 

@@ -60,7 +60,7 @@ func dear() map[string]int64 {
 		"GET /{group}":  15, "GET /{group}/-/packages": 10, "GET /{group}/-/members": 14, "GET /{group}/-/members/{id}": 10,
 		"GET /{group}/-/settings/access_tokens": 7, "GET /{group}/-/settings/deploy_tokens": 7, "GET /{group}/-/settings/variables": 7, "GET /{group}/-/settings/delete": 9,
 		"GET /{project}": 13, "GET /{project}/-/packages": 12, "GET /{project}/-/packages/generic/{name}": 9, "GET /{project}/-/packages/delete": 12,
-		"GET /{project}/-/packages/generic/{name}/{version}": 25,                                                                                   // and asks for the latest version apart
+		"GET /{project}/-/packages/generic/{name}/{version}": 29,                                                                                   // and asks for the latest version apart
 		"GET /{project}/-/releases":                          9, "GET /{project}/-/releases/{tag}": 18, "GET /{project}/-/releases/{tag}/edit": 18, // the links and the notes are two deeds
 		"GET /{project}/-/audit": 8, "GET /{project}/-/jobs": 9, "GET /{project}/-/jobs/{id}": 8,
 		"GET /{project}/-/members": 23, "GET /{project}/-/members/{id}": 9, // with the groups above: 23
