@@ -67,6 +67,11 @@ func (t *pagesTable) run(ctx context.Context) error {
 			return err
 		}
 	}
+	for range 2 { // one may have begun before the last package came
+		if err := t.counted(ctx); err != nil {
+			return err
+		}
+	}
 	for range t.o.rounds {
 		for i := range t.projects {
 			p := &t.projects[i]
@@ -82,6 +87,47 @@ func (t *pagesTable) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// counted waits until the upkeep has put the names that changed into the orders of lists.
+// Until then a list sorts them each time.
+func (t *pagesTable) counted(ctx context.Context) error {
+	last := ""
+	for {
+		now, err := t.counters(ctx)
+		if err != nil {
+			return err
+		}
+		if last != "" && now != last {
+			return nil
+		}
+		last = now
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// counters is when the task of that name last succeeded, as the server's metrics say it.
+func (t *pagesTable) counters(ctx context.Context) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.s.host+"/-/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", err
+	}
+	_, after, _ := strings.Cut(string(text), `granary_task_last_success_timestamp_seconds{task="counters"} `)
+	at, _, _ := strings.Cut(after, "\n")
+	return at, nil
 }
 
 // signIn keeps the cookie of a session.
