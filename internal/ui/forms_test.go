@@ -36,7 +36,10 @@ func inOrder(patterns []string) []string {
 // TestShownFormsWork: nobody is shown a form that is refused when it is sent. What was
 // filled in may be wrong.
 func TestShownFormsWork(t *testing.T) {
-	for _, who := range audience() {
+	for i, who := range audience() {
+		if sampled() && i%4 != 3 { // reporter, and administrator
+			continue
+		}
 		t.Run(who, func(t *testing.T) {
 			o := newTour(newSite(t))
 			b := o.of(who)

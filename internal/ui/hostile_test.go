@@ -27,7 +27,7 @@ func nasty() []string {
 // of it.
 func TestHostileTexts(t *testing.T) {
 	for i, text := range nasty() {
-		if testing.Short() && i > 0 {
+		if sampled() && i > 0 {
 			break
 		}
 		o := newTour(newSite(t))

@@ -35,7 +35,7 @@ func (s *site) publishMany(n int, name func(i int) registry.Raw) {
 // package are reached page by page, at no more queries than few.
 func TestManyFilesAndVersions(t *testing.T) {
 	files, versions := 10_000, 5_000
-	if testing.Short() {
+	if sampled() {
 		files, versions = 500, 200
 	}
 	s := newSite(t)
@@ -82,6 +82,7 @@ func TestManyFilesAndVersions(t *testing.T) {
 	b.get(wide+"?page="+fmt.Sprint(files/50+1)).wants(t, 200)
 }
 
+// plural is a number as pages write it.
 func plural(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

@@ -3,6 +3,7 @@ package ui_test
 import (
 	"net/url"
 	"strings"
+	"testing"
 	"time"
 
 	"granary/internal/access"
@@ -17,6 +18,9 @@ type tour struct {
 	*site
 	ids map[string]string // what stands in braces in the addresses of the tables
 }
+
+// sampled reports that a test may leave out most of many like cases.
+func sampled() bool { return testing.Short() || raced }
 
 // at is an address with its values filled in.
 func (o *tour) at(address string) string {
