@@ -16,7 +16,7 @@ import (
 func TestDeedsOfPages(t *testing.T) {
 	r := newRegistry(t)
 	ctx := t.Context()
-	for _, v := range []string{"1.0.0", "1.1.0", "2.0.0-rc.1"} {
+	for _, v := range []string{"1.0.0", "1.1.0", "2.0.0"} {
 		body := strings.Repeat("same", 10)
 		_, err := r.Publish(ctx, r.admin, r.project, registry.Raw{Name: "sonde", Version: v, File: "a.txt"}, strings.NewReader(body), registry.PublishOptions{Length: int64(len(body))})
 		if err != nil {
@@ -24,19 +24,19 @@ func TestDeedsOfPages(t *testing.T) {
 		}
 	}
 	names, err := r.Names(ctx, r.admin, r.project, registry.NameQuery{Search: "son ^1"}, nil)
-	if err != nil || len(names.Rows) != 1 || names.Rows[0].Latest.Version != "1.1.0" || names.Rows[0].Versions != 3 || names.Total != 1 {
+	if err != nil || len(names.Rows) != 1 || names.Rows[0].Latest.Version != "2.0.0" || names.Rows[0].Versions != 3 || names.Total != 1 {
 		t.Fatalf("names %+v, %v", names, err)
 	}
 	list, err := r.Versions(ctx, r.admin, r.project, "sonde", registry.VersionQuery{Range: "1.x"}, nil)
-	if err != nil || len(list.Rows) != 2 || list.Rows[0].Version != "1.1.0" || list.Latest != "1.1.0" || list.Rows[0].Files != 1 || list.Rows[0].Size != 40 {
+	if err != nil || len(list.Rows) != 2 || list.Rows[0].Version != "1.1.0" || list.Latest != "2.0.0" || list.Rows[0].Files != 1 || list.Rows[0].Size != 40 {
 		t.Fatalf("versions %+v, %v", list, err)
 	}
 	v, err := r.Version(ctx, r.admin, r.project, "sonde", "1.1.0")
-	if err != nil || v.Previous == nil || *v.Previous != "1.0.0" || v.Next == nil || *v.Next != "2.0.0-rc.1" || v.Stored.Own != 0 || len(v.Stored.Shared) != 2 || !v.MayDelete {
+	if err != nil || v.Previous == nil || *v.Previous != "1.0.0" || v.Next == nil || *v.Next != "2.0.0" || v.Stored.Own != 0 || len(v.Stored.Shared) != 2 || !v.MayDelete {
 		t.Fatalf("version %+v, %v", v, err)
 	}
 	c, err := r.Consequences(ctx, r.admin, r.project, registry.Doomed{IDs: []int64{v.ID}})
-	if err != nil || c.Files != 1 || c.Size != 40 || c.Stored.Own != 0 || len(c.Names) != 1 || c.Names[0].Before != "1.1.0" || c.Names[0].After != "1.0.0" || c.Names[0].Left != 2 {
+	if err != nil || c.Files != 1 || c.Size != 40 || c.Stored.Own != 0 || len(c.Names) != 1 || c.Names[0].Before != "2.0.0" || c.Names[0].After != "2.0.0" || c.Names[0].Left != 2 {
 		t.Fatalf("consequences %+v, %v", c, err)
 	}
 	all, err := r.Consequences(ctx, r.admin, r.project, registry.Doomed{Name: "sonde"})
@@ -61,12 +61,12 @@ func TestOnlyWhatWasShownIsDeleted(t *testing.T) {
 	ctx := t.Context()
 	put := func() {
 		t.Helper()
-		if _, err := r.Publish(ctx, r.admin, r.project, registry.Raw{Name: "tool", Version: "1", File: "a"}, strings.NewReader("a"), registry.PublishOptions{Length: 1}); err != nil {
+		if _, err := r.Publish(ctx, r.admin, r.project, registry.Raw{Name: "tool", Version: "1.0.0", File: "a"}, strings.NewReader("a"), registry.PublishOptions{Length: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put()
-	v, err := r.Version(ctx, r.admin, r.project, "tool", "1")
+	v, err := r.Version(ctx, r.admin, r.project, "tool", "1.0.0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestOnlyWhatWasShownIsDeleted(t *testing.T) {
 	if err := r.DeletePackage(ctx, r.admin, r.project, v.ID, v.Shown()); !fault.Is(err, fault.Precondition) {
 		t.Errorf("what changed meanwhile is deleted: %v", err)
 	}
-	if v, err = r.Version(ctx, r.admin, r.project, "tool", "1"); err != nil {
+	if v, err = r.Version(ctx, r.admin, r.project, "tool", "1.0.0"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.DeletePackage(ctx, r.admin, r.project, v.ID, v.Shown()); err != nil {
