@@ -41,6 +41,7 @@ func TestPagesAreClean(t *testing.T) {
 		"home": "/", "explore": "/-/explore", "projects": "/-/projects", "groups": "/-/groups", "help": "/-/help", "help-api": "/-/help/api",
 		"profile": "/-/user/profile", "tokens": "/-/user/tokens", "sessions": "/-/user/sessions", "events": "/-/user/events",
 		"packages": "/root/demo", "upload": "/root/demo/-/packages/new", "setup": "/root/demo/-/packages/setup",
+		"package": "/root/demo/-/packages/generic/sonde", "version": "/root/demo/-/packages/generic/sonde/2.4.1", "search": "/-/search?search=sonde",
 		"releases": "/root/demo/-/releases", "jobs": "/root/demo/-/jobs", "audit": "/root/demo/-/audit",
 		"missing": "/root/none",
 		"admin":   "/-/admin", "admin-users": "/-/admin/users", "admin-features": "/-/admin/features", "admin-settings": "/-/admin/settings", "admin-tasks": "/-/admin/tasks", "admin-audit": "/-/admin/audit",

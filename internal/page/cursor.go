@@ -2,7 +2,7 @@ package page
 
 import (
 	"encoding/base64"
-	"encoding/json"
+	"net/url"
 
 	"granary/internal/fault"
 )
@@ -18,23 +18,16 @@ type Cursor struct {
 // bytes, escaped and encoded, and some numbers.
 const maxCursor = 5000
 
-// onWire is a cursor as its text has it.
-type onWire struct {
-	Order string   `json:"o"`
-	Back  bool     `json:"b,omitempty"`
-	Keys  []string `json:"k"`
-}
-
 // String is the cursor as opaque text of A-Z, a-z, 0-9, - and _; "" for nil.
 func (c *Cursor) String() string {
 	if c == nil {
 		return ""
 	}
-	text, err := json.Marshal(onWire(*c))
-	if err != nil {
-		panic(err) // strings and a bool
+	fields := url.Values{"o": {c.Order}, "k": c.Keys}
+	if c.Back {
+		fields.Set("b", "")
 	}
-	return base64.RawURLEncoding.EncodeToString(text)
+	return base64.RawURLEncoding.EncodeToString([]byte(fields.Encode()))
 }
 
 // ParseCursor reads what String returns. Invalid if the text is anything else.
@@ -42,16 +35,22 @@ func ParseCursor(text string) (*Cursor, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // the start of a list needs no cursor
 	}
-	var c onWire
-	decoded, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil && len(text) <= maxCursor {
-		err = json.Unmarshal(decoded, &c)
-	}
-	found := Cursor(c)
-	if err != nil || found.String() != text {
+	if len(text) > maxCursor {
 		return nil, ErrCursor()
 	}
-	return &found, nil
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, ErrCursor()
+	}
+	fields, err := url.ParseQuery(string(decoded))
+	if err != nil {
+		return nil, ErrCursor()
+	}
+	c := Cursor{Order: fields.Get("o"), Back: fields.Has("b"), Keys: fields["k"]}
+	if c.String() != text {
+		return nil, ErrCursor()
+	}
+	return &c, nil
 }
 
 // In returns the keys of a cursor in a list of this order with so many keys, nil for the
