@@ -63,7 +63,7 @@ func showHome(v *visit) error {
 		Host: v.r.Host, All: v.s.at("projects"), Explore: v.s.at("explore"), Counts: plural(int64(mine.Total), "project of yours", "projects of yours"),
 		New: v.s.at("projects", "new"),
 	}
-	if v.actor.External {
+	if v.actor.External || !v.canOwn(access.CreateProject) {
 		d.New = ""
 	}
 	if d.Notes, err = v.attention(); err != nil {
