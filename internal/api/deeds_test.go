@@ -46,6 +46,11 @@ func deeds() map[string]deed {
 		"Registry.DeleteVersion":        {action: access.DestroyPackage, args: map[int]any{1: version}},
 		"Registry.MoveChannel":          {action: access.PublishPackage, args: map[int]any{1: channel, 2: registry.ChannelMove{Version: "1.0.0"}}},
 		"Registry.RemoveChannel":        {action: access.PublishPackage, args: map[int]any{1: channel}},
+		"Registry.Names":                {action: access.ListPackages},
+		"Registry.Versions":             {action: access.ListPackages, args: map[int]any{1: "n"}},
+		"Registry.Version":              {action: access.ListPackages, args: map[int]any{1: "n", 2: "1.0.0"}},
+		"Registry.Consequences":         {action: access.DestroyPackage, or: access.PublishPackage, args: map[int]any{1: registry.Doomed{Name: "n"}}}, // of drafts
+		"Registry.Search":               {free: "it asks for each project that it finds"},
 		"Registry.Upload":               {action: access.UploadFile},
 		"Registry.OpenUpload":           {action: access.ReadUploads},
 		"Registry.ListUploads":          {action: access.ListUploads},
