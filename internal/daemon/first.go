@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"granary/internal/access"
 	"granary/internal/api"
@@ -130,7 +132,7 @@ type greeting struct {
 func (g greeting) write(w io.Writer) error {
 	file := g.url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
 	shown := g.token + "\n                 (shown only once, and stored in " + g.path + ")"
-	signIn := g.url + api.SignInPath + g.code + "   (works once, for an hour)"
+	signIn := g.link() + "   (works once, for an hour)"
 	if g.path == "" {
 		shown, signIn = "the one in the settings, not shown: TOKEN=...", signInCommand+" prints a link"
 	}
@@ -149,4 +151,13 @@ Publish a file, and install it:
 
 `, g.url, g.token, shown, file, signIn)
 	return err
+}
+
+// link is the sign-in link. It leads to the demo project, whose page says how to publish.
+func (g greeting) link() string {
+	to := "/root/demo"
+	if u, err := url.Parse(g.url); err == nil {
+		to = u.Path + to
+	}
+	return g.url + strings.TrimSuffix(api.SignInPath, "#") + "?to=" + to + "#" + g.code
 }
