@@ -86,7 +86,11 @@ func makeAccessToken(v *visit) error {
 	if err != nil {
 		return v.again(showAccessTokens, err)
 	}
-	t := auth.PersonalToken{Name: v.sent("name"), Role: v.role("access_level"), ExpiresAt: expires, Scopes: scopesOf(v.form.values["scopes"])}
+	role, err := v.granted("access_level")
+	if err != nil {
+		return v.again(showAccessTokens, err)
+	}
+	t := auth.PersonalToken{Name: v.sent("name"), Role: role, ExpiresAt: expires, Scopes: scopesOf(v.form.values["scopes"])}
 	t, secret, err := v.accessTokens().Create(v.r.Context(), v.actor, v.ref(), t)
 	if err != nil {
 		return v.again(showAccessTokens, noScopes(err, scopesOf(v.form.values["scopes"])))

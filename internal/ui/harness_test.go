@@ -44,6 +44,7 @@ type site struct {
 	places   *projects.Service
 	registry *registry.Registry
 	releases *releases.Service
+	hooks    *webhooks.Service
 	people   map[string]auth.User
 	root     access.Actor
 }
@@ -81,15 +82,15 @@ func newSite(t *testing.T) *site {
 		Records: db, Groups: s.places, Blobs: blobs, Rules: rules, Naming: naming.Relaxed, MaxFileSize: 1 << 20, InlineMax: 4 << 10, Now: s.now,
 	}
 	s.releases = &releases.Service{Store: db, Places: s.places, Now: s.now}
-	hooks := &webhooks.Service{Records: db, Places: s.places, Now: s.now}
+	s.hooks = &webhooks.Service{Records: db, Places: s.places, Now: s.now}
 	trail := &trail.Service{Store: db, Places: s.places, Rules: rules, Now: s.now}
 	from := func(context.Context) netip.Addr { return netip.MustParseAddr("203.0.113.7") }
 	note := func(_ context.Context, err error) { t.Logf("5xx: %v", err) }
 	door := &api.Server{
-		Auth: s.users, Projects: s.places, Registry: s.registry, Releases: s.releases, Audit: trail, Hooks: hooks, Version: "test", ClientIP: from, Note: note,
+		Auth: s.users, Projects: s.places, Registry: s.registry, Releases: s.releases, Audit: trail, Hooks: s.hooks, Version: "test", ClientIP: from, Note: note,
 	}
 	s.pages = &ui.Server{
-		Auth: s.users, Projects: s.places, Registry: s.registry, Releases: s.releases, Audit: trail, Hooks: hooks,
+		Auth: s.users, Projects: s.places, Registry: s.registry, Releases: s.releases, Audit: trail, Hooks: s.hooks,
 		Instance: instance{}, Version: "test", Now: s.now, Base: door.Base, Note: note, ClientIP: from,
 	}
 	if door.Pages, err = s.pages.Handler(); err != nil {

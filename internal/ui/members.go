@@ -159,7 +159,11 @@ func addMember(v *visit) error {
 	if err != nil {
 		return v.again(showMembers, err)
 	}
-	m := projects.Member{Username: v.sent("username"), Role: v.role("access_level"), ExpiresAt: expires}
+	role, err := v.granted("access_level")
+	if err != nil {
+		return v.again(showMembers, err)
+	}
+	m := projects.Member{Username: v.sent("username"), Role: role, ExpiresAt: expires}
 	if m.Username == "" {
 		return v.again(showMembers, fault.Field("username", "is missing"))
 	}
@@ -224,7 +228,11 @@ func changeMember(v *visit) error {
 	if err != nil {
 		return v.again(showMember, err)
 	}
-	_, err = v.members().Change(v.r.Context(), v.actor, v.ref(), id, v.role("access_level"), projects.Setting[time.Time]{Given: true, Value: expires})
+	role, err := v.granted("access_level")
+	if err != nil {
+		return v.again(showMember, err)
+	}
+	_, err = v.members().Change(v.r.Context(), v.actor, v.ref(), id, role, projects.Setting[time.Time]{Given: true, Value: expires})
 	if err != nil {
 		return v.again(showMember, err)
 	}

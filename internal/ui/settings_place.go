@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"granary/internal/access"
+	"granary/internal/fault"
 	"granary/internal/gate"
 )
 
@@ -151,6 +152,15 @@ func (v *visit) roleChoices(name, label string, stored access.Role) selectField 
 		}
 	}
 	return v.pick(name, label, number(int64(stored)), pairs...)
+}
+
+// granted is the role in a field that a member or token shall have.
+func (v *visit) granted(name string) (access.Role, error) {
+	role := v.role(name)
+	if !role.Grantable() {
+		return role, fault.Field(name, "is no role that a member can have")
+	}
+	return role, nil
 }
 
 // role is the field of a role.

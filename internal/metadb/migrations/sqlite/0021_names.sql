@@ -72,9 +72,11 @@ CREATE TRIGGER packages_changed AFTER UPDATE OF status ON packages WHEN old.stat
 END;
 -- +goose StatementEnd
 
+-- What further files add is written by the servers, every few seconds.
 -- +goose StatementBegin
 CREATE TRIGGER packages_grown AFTER UPDATE OF bytes ON packages
-WHEN old.bytes IS NOT new.bytes AND old.status = new.status AND new.status IN ('default', 'error', 'deprecated') BEGIN
+WHEN (new.bytes < old.bytes OR old.bytes IS NULL AND new.bytes IS NOT NULL)
+    AND old.status = new.status AND new.status IN ('default', 'error', 'deprecated') BEGIN
     UPDATE package_names SET bytes = bytes + COALESCE(new.bytes, 0) - COALESCE(old.bytes, 0)
         WHERE project_id = new.project_id AND name = new.name;
     UPDATE package_names SET changed = 1 WHERE project_id = new.project_id AND name = new.name AND changed = 0;
