@@ -68,7 +68,7 @@ func showPackageSettings(v *visit) error {
 
 // namingExamples are files of which strict accepts only the first. A test holds this.
 func namingExamples() []namingExample {
-	return []namingExample{{"strict and relaxed", "my-tool/1.2.3/tool_linux.tar.gz"}, {"relaxed only", "my tool/build 7/tool (linux).tar.gz"}}
+	return []namingExample{{"strict and relaxed", "my-tool/1.2.3/tool_linux.tar.gz"}, {"relaxed only", "my-tool/1.2.3-rc.1/bin/tool@linux.tar.gz"}}
 }
 
 // draftChoices are the modes of drafts; server is the server's.
