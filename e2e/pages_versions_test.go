@@ -24,7 +24,7 @@ func TestPagesVersion(t *testing.T) {
 		if p.has(".drop") || p.has("h1 .tag.warn") || !p.has("h1 .tag.leaf") {
 			t.Error("the final version is called a draft, is not the latest, or takes files")
 		}
-		if status := api.file("sonde/@latest/f"); status != "200" {
+		if status := api.file("sonde/latest/f"); status != "200" {
 			t.Errorf("the latest version answers %s", status)
 		}
 	})
