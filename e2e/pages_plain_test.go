@@ -32,6 +32,7 @@ func TestPagesWithoutScripts(t *testing.T) {
 	p.do(chromedp.SendKeys(chromedp.CSS("#q"), "son"+kb.Enter))
 	p.press("sonde")
 	p.press("1.0.0")
+	p.at(sonde + "/1.0.0")
 	installs(t, "curl", p.snippets()["curl"], "tool.tar.gz", sumOf(t, dir+"/tool.tar.gz"), "GRANARY_TOKEN="+ciToken)
 	p.click(`.pick label:has(#s2)`) // wget
 	p.until(`document.querySelector(".code.s2").checkVisibility() && !document.querySelector(".code.s0").checkVisibility()`)
@@ -69,7 +70,7 @@ func TestPagesWithoutScripts(t *testing.T) {
 }
 
 // focused is what the focus is on: its text or name.
-const focused = `(e => e.ariaLabel || e.name || e.textContent.trim())(document.activeElement)`
+const focused = `(e => e.ariaLabel || e.name || e.textContent.trim() || e.tagName)(document.activeElement ?? document.body)`
 
 // tabTo presses Tab until the focus is on what has this text or name. Each stop on the way
 // must be visible and say that it has the focus.
@@ -80,7 +81,7 @@ func (p *tab) tabTo(name string) {
 		p.do(chromedp.KeyEvent(kb.Tab))
 		at := value(p, chromedp.Evaluate[string](focused))
 		seen = append(seen, at)
-		shown := value(p, chromedp.Evaluate[bool](`(e => e == document.body || e.matches(":focus-visible") && (getComputedStyle(e).outlineStyle != "none" || [...e.labels || []].some(l => getComputedStyle(l).outlineStyle != "none")))(document.activeElement)`))
+		shown := value(p, chromedp.Evaluate[bool](`(e => !e || e == document.body || e.matches(":focus-visible") && (getComputedStyle(e).outlineStyle != "none" || [...e.labels || []].some(l => getComputedStyle(l).outlineStyle != "none")))(document.activeElement)`))
 		if !shown {
 			p.t.Errorf("the focus on %q cannot be seen", at)
 		}
@@ -149,13 +150,13 @@ func TestPagesByKeyboard(t *testing.T) {
 	stops := map[string]bool{}
 	for range 100 {
 		p.key(kb.Tab)
-		at := value(p, chromedp.Evaluate[string](`document.activeElement == document.body ? "" : `+focused))
+		at := value(p, chromedp.Evaluate[string](`[null, document.body].includes(document.activeElement) ? "" : `+focused))
 		if at == "" || at == "Skip to content" && len(stops) > 1 {
 			break
 		}
 		stops[at] = true
 	}
-	for _, want := range []string{"file", "tool", "Delete this version…", "API"} {
+	for _, want := range []string{"file", "tool", "INPUT", "Yank, deprecate or hide", "Delete this version…", "API"} {
 		if !stops[want] {
 			t.Errorf("Tab does not come to %q: %v", want, stops)
 		}
@@ -163,6 +164,7 @@ func TestPagesByKeyboard(t *testing.T) {
 	p.open(sonde + "/2.0.0")
 	p.tabTo("Delete this version…")
 	p.key(kb.Enter)
+	p.at("/root/demo/-/packages/delete")
 	p.tabTo("Delete sonde 2.0.0")
 	p.key(kb.Enter)
 	p.sees("Deleted.")
