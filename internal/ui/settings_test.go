@@ -75,6 +75,18 @@ func TestWhoSeesSettings(t *testing.T) {
 	}
 }
 
+// TestNoSettingsOfUsers: a user's own namespace has projects, and nothing to set.
+func TestNoSettingsOfUsers(t *testing.T) {
+	s := newSite(t)
+	s.person("jo")
+	admin, jo := s.as("admin"), s.as("jo")
+	for _, path := range []string{"settings", "settings/delete", "settings/deploy_tokens", "settings/access_tokens", "settings/variables", "members"} {
+		admin.get("/jo/-/"+path).wants(t, 404)
+		jo.get("/jo/-/"+path).wants(t, 404)
+		admin.post("/jo/-/"+path).wants(t, http.StatusNotFound)
+	}
+}
+
 // TestReadOnlySettings: a session of a token that only reads sees no control that writes.
 func TestReadOnlySettings(t *testing.T) {
 	s := newSite(t)
