@@ -46,6 +46,7 @@ type site struct {
 	releases *releases.Service
 	hooks    *webhooks.Service
 	people   map[string]auth.User
+	secrets  map[string]bool // of the tokens that are made
 	root     access.Actor
 }
 
@@ -73,7 +74,7 @@ func newSite(t *testing.T) *site {
 	if err := db.UseKey(t.Context(), [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, db: db, people: map[string]auth.User{}}
+	s := &site{t: t, db: db, people: map[string]auth.User{}, secrets: map[string]bool{}}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
 	s.places = &projects.Service{Records: db, Rules: rules, Now: s.now}
@@ -127,7 +128,7 @@ func (s *site) actor(name string) access.Actor {
 	return access.Actor{Kind: access.User, UserID: u.ID, Username: u.Username, Name: u.Name, Admin: u.Admin, MayGroup: true, Scopes: []access.Scope{access.ScopeAPI}}
 }
 
-// token is a personal access token of a user.
+// token is a personal access token of a user, the same for the same scopes.
 func (s *site) token(name string, scopes ...access.Scope) string {
 	s.t.Helper()
 	u := s.person(name)
@@ -135,6 +136,10 @@ func (s *site) token(name string, scopes ...access.Scope) string {
 	for _, scope := range scopes {
 		secret += string(scope)
 	}
+	if s.secrets[secret] {
+		return secret
+	}
+	s.secrets[secret] = true
 	if _, err := s.users.NewPersonalToken(s.t.Context(), audit.Author{}, auth.PersonalToken{UserID: u.ID, Name: "of " + name, Scopes: scopes}, secret); err != nil {
 		s.t.Fatal(err)
 	}
