@@ -37,6 +37,7 @@ type site struct {
 	t        *testing.T
 	url      string
 	db       *metadb.DB
+	store    string // the folder of the bytes
 	now      func() time.Time
 	skew     time.Duration
 	pages    *ui.Server
@@ -66,15 +67,21 @@ func (instance) Settings() []ui.Setting {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	blobs, err := disk.Open(filepath.Join(metadbtest.Memory(t), "blobs"))
+	db, _ := fresh.Database(t)
+	return siteOn(t, db, filepath.Join(metadbtest.Memory(t), "blobs"))
+}
+
+// siteOn is a site on a database and a folder for the bytes.
+func siteOn(t *testing.T, db *metadb.DB, store string) *site {
+	t.Helper()
+	blobs, err := disk.Open(store)
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, _ := fresh.Database(t)
 	if err := db.UseKey(t.Context(), [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, db: db, people: map[string]auth.User{}, secrets: map[string]bool{}}
+	s := &site{t: t, db: db, store: store, people: map[string]auth.User{}, secrets: map[string]bool{}}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
 	s.places = &projects.Service{Records: db, Rules: rules, Now: s.now}

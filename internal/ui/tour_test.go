@@ -36,7 +36,7 @@ func newTour(s *site) *tour {
 	o := &tour{s, map[string]string{"user": itoa(s.person("stranger").ID), "member": itoa(s.person("temp").ID), "above": itoa(s.person("guest").ID)}}
 	s.public()
 	o.versions()
-	o.places()
+	o.furnish()
 	o.people()
 	return o
 }
@@ -84,8 +84,8 @@ func (o *tour) versions() {
 	o.ids["job"], o.ids["package"] = itoa(j.ID), itoa(found.Rows[len(found.Rows)-1].ID)
 }
 
-// places makes settings, tokens, variables, rules and webhooks of the project and group.
-func (o *tour) places() {
+// furnish makes settings, tokens, variables, rules and webhooks of the project and group.
+func (o *tour) furnish() {
 	o.t.Helper()
 	to, b := o.receiver(), o.as("admin")
 	month := o.now().AddDate(0, 1, 0).Format(time.DateOnly)
