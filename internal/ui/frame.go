@@ -180,11 +180,10 @@ func (v *visit) placed(f *frame, p screen) {
 
 // projectTabs are the pages of a project that the actor may open.
 func (v *visit) projectTabs(current string) []tab {
-	return v.tabs(current, []tabRow{
+	return append(v.tabs(current, []tabRow{
 		{"Packages", "packages", access.ListPackages}, {"Releases", "releases", access.ReadReleases}, {"Members", "members", access.ReadMembers},
 		{"Jobs", "jobs", access.ReadJobs}, {"Webhooks", "hooks", access.ReadHooks}, {"Audit", "audit", access.ReadProjectAudit},
-		{"Settings", "settings", access.EditProject},
-	}, v.project.FullPath)
+	}, v.project.FullPath), v.settingsTab(current)...)
 }
 
 // groupTabs are the pages of a group that the actor may open.
@@ -192,10 +191,10 @@ func (v *visit) groupTabs(current string) []tab {
 	if v.group.Personal() {
 		return nil
 	}
-	return v.tabs(current, []tabRow{
+	return append(v.tabs(current, []tabRow{
 		{"Projects", "", access.ReadGroup}, {"Packages", "packages", access.ReadGroup}, {"Members", "members", access.ReadMembers},
-		{"Audit", "audit", access.ReadGroupAudit}, {"Settings", "settings", access.EditGroup},
-	}, v.group.FullPath)
+		{"Audit", "audit", access.ReadGroupAudit},
+	}, v.group.FullPath), v.settingsTab(current)...)
 }
 
 type tabRow struct {

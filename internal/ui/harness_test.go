@@ -37,6 +37,7 @@ type site struct {
 	t        *testing.T
 	url      string
 	db       *metadb.DB
+	store    string // the folder of the bytes
 	now      func() time.Time
 	skew     time.Duration
 	pages    *ui.Server
@@ -46,6 +47,7 @@ type site struct {
 	releases *releases.Service
 	hooks    *webhooks.Service
 	people   map[string]auth.User
+	secrets  map[string]bool // of the tokens that are made
 	root     access.Actor
 }
 
@@ -65,15 +67,21 @@ func (instance) Settings() []ui.Setting {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	blobs, err := disk.Open(filepath.Join(metadbtest.Memory(t), "blobs"))
+	db, _ := fresh.Database(t)
+	return siteOn(t, db, filepath.Join(metadbtest.Memory(t), "blobs"))
+}
+
+// siteOn is a site on a database and a folder for the bytes.
+func siteOn(t *testing.T, db *metadb.DB, store string) *site {
+	t.Helper()
+	blobs, err := disk.Open(store)
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, _ := fresh.Database(t)
 	if err := db.UseKey(t.Context(), [metadb.KeySize]byte{1}); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, db: db, people: map[string]auth.User{}}
+	s := &site{t: t, db: db, store: store, people: map[string]auth.User{}, secrets: map[string]bool{}}
 	s.now = func() time.Time { return time.Now().Add(s.skew) }
 	rules := access.Rules{GuestsReadPackages: true, AnyonePulls: true}
 	s.places = &projects.Service{Records: db, Rules: rules, Now: s.now}
@@ -127,7 +135,7 @@ func (s *site) actor(name string) access.Actor {
 	return access.Actor{Kind: access.User, UserID: u.ID, Username: u.Username, Name: u.Name, Admin: u.Admin, MayGroup: true, Scopes: []access.Scope{access.ScopeAPI}}
 }
 
-// token is a personal access token of a user.
+// token is a personal access token of a user, the same for the same scopes.
 func (s *site) token(name string, scopes ...access.Scope) string {
 	s.t.Helper()
 	u := s.person(name)
@@ -135,6 +143,10 @@ func (s *site) token(name string, scopes ...access.Scope) string {
 	for _, scope := range scopes {
 		secret += string(scope)
 	}
+	if s.secrets[secret] {
+		return secret
+	}
+	s.secrets[secret] = true
 	if _, err := s.users.NewPersonalToken(s.t.Context(), audit.Author{}, auth.PersonalToken{UserID: u.ID, Name: "of " + name, Scopes: scopes}, secret); err != nil {
 		s.t.Fatal(err)
 	}

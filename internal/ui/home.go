@@ -1,12 +1,14 @@
 package ui
 
 import (
+	"cmp"
 	"time"
 
 	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/webhooks"
 )
 
 // homePage is the data of the dashboard.
@@ -61,7 +63,7 @@ func showHome(v *visit) error {
 		Host: v.r.Host, All: v.s.at("projects"), Explore: v.s.at("explore"), Counts: plural(int64(mine.Total), "project of yours", "projects of yours"),
 		New: v.s.at("projects", "new"),
 	}
-	if v.actor.External {
+	if v.actor.External || !v.canOwn(access.CreateProject) {
 		d.New = ""
 	}
 	if d.Notes, err = v.attention(); err != nil {
@@ -102,6 +104,13 @@ func (v *visit) attention() (notes []note, err error) {
 	for _, t := range tokens.Rows {
 		notes = append(notes, note{Text: "The token " + t.Name + " expires " + ago(*t.ExpiresAt, v.began) + ", on " + t.ExpiresAt.UTC().Format("2 January") + ".", URL: v.s.at("user", "tokens"), Word: "Renew it"})
 	}
+	hooks, err := v.s.Hooks.Failing(v.r.Context(), v.actor)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range hooks {
+		notes = append(notes, v.hookNote(h))
+	}
 	if !v.actor.Admin || v.s.Instance == nil {
 		return notes, nil
 	}
@@ -116,6 +125,23 @@ func (v *visit) attention() (notes []note, err error) {
 		}
 	}
 	return notes, nil
+}
+
+// hookNote is a note of a webhook that is off or rests.
+func (v *visit) hookNote(h webhooks.FailingHook) note {
+	n := note{
+		URL: v.s.in(h.ProjectPath, "hooks", number(h.ID)), Word: "See attempts",
+		Text: "The webhook " + cmp.Or(h.Name, "#"+number(h.ID)) + " of " + h.ProjectPath + " failed " + plural(int64(h.Failures), "time", "times") + " in a row",
+	}
+	switch {
+	case h.Dead():
+		n.Bad, n.Text = true, n.Text+" and is switched off."
+	case h.Resting(v.began):
+		n.Text += " and rests until " + exact(*h.Disabled) + "."
+	default:
+		n.Text += "."
+	}
+	return n
 }
 
 // lately is what was published last in the actor's projects.

@@ -5,6 +5,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/page"
 	"granary/internal/projects"
 )
@@ -25,6 +26,9 @@ func visibilities(chosen access.Visibility) []choiceRow {
 }
 
 func showNewProject(v *visit) error {
+	if err := gate.Token(v.actor, access.CreateProject, ""); err != nil {
+		return err
+	}
 	found, err := v.s.Projects.ListNamespaces(v.r.Context(), v.actor, projects.NamespaceFilter{}, page.Request{Number: 1, Size: 100})
 	if err != nil {
 		return err
@@ -61,6 +65,13 @@ func makeProject(v *visit) error {
 
 func showNewGroup(v *visit) error {
 	d := newPlacePage{Form: v.form, Kind: "group", In: v.form.Or("parent", v.query("parent")), Visibilities: visibilities(access.Private), Action: v.s.at("groups", "new")}
+	err := gate.Token(v.actor, access.CreateSubgroup, "")
+	if d.In == "" {
+		err = gate.Check(v.s.Projects.Rules, v.actor, access.Resource{Own: v.actor.MayGroup}, access.CreateTopGroup, "")
+	}
+	if err != nil {
+		return err
+	}
 	return v.show(screen{name: "place_new", title: "New group", data: d})
 }
 

@@ -67,6 +67,7 @@ func showReleases(v *visit) error {
 // releasePage is the data of a release.
 type releasePage struct {
 	releaseRow
+	Form     *form
 	Notes    template.HTML
 	LinkRows []releaseLinkRow
 	More     bool // there are more links than the page shows
@@ -91,7 +92,7 @@ func showRelease(v *visit) error {
 	}
 	full := v.project.FullPath
 	d := releasePage{
-		releaseRow: v.releaseRow(r), Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
+		releaseRow: v.releaseRow(r), Form: v.form, Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
 		MayEdit: v.can(access.PublishRelease), MayDrop: v.can(access.DestroyRelease), Edit: v.s.in(full, "releases", r.Tag, "edit"),
 	}
 	here := v.s.Base(v.r) + "/"
@@ -201,7 +202,11 @@ func makeRelease(v *visit) error {
 	if err != nil {
 		return v.again(showNewRelease, err)
 	}
-	if r, err = v.s.Releases.Create(v.r.Context(), v.actor, project, r, finals); err != nil {
+	var with releases.Alongside // a nil *Finals in it is not nil
+	if finals != nil {
+		with = finals
+	}
+	if r, err = v.s.Releases.Create(v.r.Context(), v.actor, project, r, with); err != nil {
 		return v.again(showNewRelease, err)
 	}
 	return v.see(v.s.in(v.project.FullPath, "releases", r.Tag), "made")
@@ -230,7 +235,11 @@ func editRelease(v *visit) error {
 	return v.see(v.s.in(v.project.FullPath, "releases", r.Tag), "saved")
 }
 
+// deleteRelease removes a release whose tag was typed.
 func deleteRelease(v *visit) error {
+	if tag := v.values["tag"]; v.sent("confirm") != tag {
+		return v.again(showRelease, fault.Field("confirm", "is not "+tag))
+	}
 	if _, err := v.s.Releases.Delete(v.r.Context(), v.actor, number(v.project.ID), v.values["tag"]); err != nil {
 		return err
 	}

@@ -125,8 +125,8 @@ func (v *visit) need(action access.Action) error {
 	return gate.Check(v.s.Projects.Rules, v.actor, v.standing(), action, "")
 }
 
-// settingsScreen is a page of the place's settings; current is the last part of its path.
-func (v *visit) settingsScreen(name, current, title string, data any) screen {
+// settingsRows are the pages of the place's settings.
+func (v *visit) settingsRows() []tabRow {
 	rows := []tabRow{
 		{"General", "settings", v.either(access.EditProject, access.EditGroup)}, {"Packages", "settings/packages", access.EditProject},
 		{"Protection", "settings/protection", access.ReadProtections}, {"Deploy tokens", "settings/deploy_tokens", access.ReadDeployTokens},
@@ -139,7 +139,21 @@ func (v *visit) settingsScreen(name, current, title string, data any) screen {
 			return r.path == "settings/packages" || r.path == "settings/protection" || r.path == "settings/job_token"
 		})
 	}
-	return screen{name: name, title: title + " · " + v.full(), tab: "settings", side: v.tabs(current, rows, v.full()), data: data}
+	return rows
+}
+
+// settingsTab leads to the first page of the settings that the actor may open.
+func (v *visit) settingsTab(current string) []tab {
+	pages := v.tabs("", v.settingsRows(), v.full())
+	if len(pages) == 0 {
+		return nil
+	}
+	return []tab{{"Settings", pages[0].URL, current == "settings"}}
+}
+
+// settingsScreen is a page of the place's settings; current is the last part of its path.
+func (v *visit) settingsScreen(name, current, title string, data any) screen {
+	return screen{name: name, title: title + " · " + v.full(), tab: "settings", side: v.tabs(current, v.settingsRows(), v.full()), data: data}
 }
 
 // roleChoices are the roles that the actor may give here; for a project's owner only an

@@ -38,12 +38,13 @@ type secretShown struct {
 
 // tokensPage is the data of the page of one's own tokens.
 type tokensPage struct {
-	Tokens  []auth.PersonalToken
-	Pager   pager
-	Scopes  []scopeRow
-	Expires string // of a new token, as a date
-	Once    *secretShown
-	MayMake bool
+	Tokens               []auth.PersonalToken
+	Pager                pager
+	Scopes               []scopeRow
+	Expires              string // of a new token, as a date
+	Once                 *secretShown
+	MayMake              bool
+	MayRotate, MayRevoke bool
 }
 
 func showTokens(v *visit) error { return v.showTokens(nil) }
@@ -64,7 +65,7 @@ func (v *visit) showTokens(once *secretShown) error {
 	sheet := v.userScreen("tokens", "Access tokens", tokensPage{
 		Tokens: found.Rows, Pager: v.pagerOf(p, found.Total, "in use", "in use"), Scopes: ownScopes(),
 		Expires: v.began.AddDate(0, 0, newTokenDays).UTC().Format(time.DateOnly), Once: once,
-		MayMake: access.CheckToken(v.actor, access.IssueTokenInPerson) == access.Allowed,
+		MayMake: v.canOwn(access.IssueTokenInPerson), MayRotate: v.canOwn(access.RotateToken), MayRevoke: v.canOwn(access.RevokeToken),
 	})
 	sheet.secret = once != nil
 	return v.show(sheet)

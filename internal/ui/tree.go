@@ -67,10 +67,14 @@ func showExplore(v *visit) error {
 
 // showProjects is the projects that the actor is a member of.
 func showProjects(v *visit) error {
-	return v.projectTree(treePage{
+	d := treePage{
 		Heading: "Your projects", Text: "Those that you are a member of.", Other: link{"All that you can see", v.s.at("explore")},
-		New: v.s.at("projects", "new"), NewWord: "New project", Empty: "You are in no project yet.",
-	}, projects.ProjectFilter{Membership: true})
+		Empty: "You are in no project yet.",
+	}
+	if v.canOwn(access.CreateProject) {
+		d.New, d.NewWord = v.s.at("projects", "new"), "New project"
+	}
+	return v.projectTree(d, projects.ProjectFilter{Membership: true})
 }
 
 func (v *visit) projectTree(d treePage, f projects.ProjectFilter) error {
@@ -164,7 +168,7 @@ func showGroup(v *visit) error {
 			d.Groups = append(d.Groups, row)
 		}
 	}
-	if v.can(access.CreateProject) || v.group.OwnerID == v.actor.UserID && d.Personal {
+	if v.can(access.CreateProject) || d.Personal && v.group.OwnerID == v.actor.UserID && v.canOwn(access.CreateProject) {
 		d.NewProject = v.s.at("projects", "new") + "?namespace=" + v.group.FullPath
 	}
 	if !d.Personal && v.can(access.CreateSubgroup) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/fault"
 )
@@ -59,7 +60,8 @@ func showSessions(v *visit) error {
 		Sessions []auth.Session
 		Own      int64
 		Pager    pager
-	}{found.Rows, v.session.ID, v.pagerOf(p, found.Total, "session", "sessions")}))
+		MayEnd   bool
+	}{found.Rows, v.session.ID, v.pagerOf(p, found.Total, "session", "sessions"), v.canOwn(access.EndSessions)}))
 }
 
 // endSession signs out another browser.

@@ -137,6 +137,11 @@ func (v *visit) can(action access.Action) bool {
 	return v.s.Projects.Rules.Check(v.actor, r, action) == access.Allowed
 }
 
+// canOwn reports whether the actor may do something to what is its own, such as its tokens.
+func (v *visit) canOwn(action access.Action) bool {
+	return v.s.Projects.Rules.Check(v.actor, access.Resource{Own: true}, action) == access.Allowed
+}
+
 // see redirects after a POST that worked; word is one of doneWords.
 func (v *visit) see(to, word string) error {
 	if word != "" {

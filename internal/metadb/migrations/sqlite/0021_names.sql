@@ -99,6 +99,9 @@ CREATE TRIGGER packages_removed AFTER DELETE ON packages BEGIN
 END;
 -- +goose StatementEnd
 
+-- Hooks that are off or rest, for their owners' first page.
+CREATE INDEX hooks_failing ON hooks (project_id) WHERE failures > 3;
+
 -- +goose Down
 -- Forward only: an older server refuses a newer database.
 SELECT 1;

@@ -1,0 +1,141 @@
+package ui_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/auth"
+	"granary/internal/metadb/metadbtest"
+	"granary/internal/projects"
+	"granary/internal/releases"
+)
+
+// TestPagesAskTheSame: every page takes as many queries for 1, 20 and 50 rows: at most six,
+// but for those of dear.
+func TestPagesAskTheSame(t *testing.T) {
+	s := newSite(t)
+	asked := countReads(t, s.db)
+	o := newTour(s)
+	b := o.as("admin")
+	counts := map[string][]int64{}
+	made := 0
+	for _, rows := range []int{1, 20, 50} {
+		for ; made < rows; made++ {
+			o.grow(b, made)
+		}
+		for _, address := range o.lists() {
+			b.get(address).wants(t, 200) // what is remembered of people and places is there now
+			before := asked.Load()
+			b.get(address).wants(t, 200)
+			counts[address] = append(counts[address], asked.Load()-before)
+		}
+	}
+	for _, address := range sorted(counts) {
+		n := counts[address]
+		if slices.Max(n)-slices.Min(n) > 1 && !strings.HasPrefix(address, "/-/search") { // a list without rows, or with more than a page, may ask one more or less
+			t.Errorf("%s: %d queries for 1, 20 and 50 rows", address, n)
+		}
+		most := dear()[o.pages.PatternOf("GET", pathOf(address))]
+		most = max(most, 6)
+		if metadbtest.Wanted() {
+			most += 3 // each deed asks whether another node changed permissions
+		}
+		if slices.Max(n) > most {
+			t.Errorf("%s: %d queries, want at most %d", address, n, most)
+		}
+	}
+}
+
+// dear are the pages that take more than six queries, and how many. The page finds its
+// place with four: the path, the project, the groups around it and the actor's role. Each
+// deed of package projects, auth, releases and webhooks does so again, with three.
+func dear() map[string]int64 {
+	return map[string]int64{
+		"GET /":         10,
+		"GET /-/search": 26, // judges each project that it finds apart, at most 20
+		"GET /{group}":  15, "GET /{group}/-/packages": 10, "GET /{group}/-/members": 14, "GET /{group}/-/members/{id}": 10,
+		"GET /{group}/-/settings/access_tokens": 7, "GET /{group}/-/settings/deploy_tokens": 7, "GET /{group}/-/settings/variables": 7, "GET /{group}/-/settings/delete": 9,
+		"GET /{project}": 13, "GET /{project}/-/packages": 12, "GET /{project}/-/packages/generic/{name}": 9, "GET /{project}/-/packages/delete": 12,
+		"GET /{project}/-/packages/generic/{name}/{version}": 29,                                                                                   // and asks for the latest version apart
+		"GET /{project}/-/releases":                          9, "GET /{project}/-/releases/{tag}": 18, "GET /{project}/-/releases/{tag}/edit": 18, // the links and the notes are two deeds
+		"GET /{project}/-/audit": 8, "GET /{project}/-/jobs": 9, "GET /{project}/-/jobs/{id}": 8,
+		"GET /{project}/-/members": 23, "GET /{project}/-/members/{id}": 9, // with the groups above: 23
+		"GET /{project}/-/hooks": 13, "GET /{project}/-/hooks/{id}": 14, "GET /{project}/-/hooks/{id}/attempts/{attempt}": 9,
+		"GET /{project}/-/settings": 8, "GET /{project}/-/settings/delete": 8, "GET /{project}/-/settings/access_tokens": 9, "GET /{project}/-/settings/deploy_tokens": 9,
+		"GET /{project}/-/settings/variables": 9, "GET /{project}/-/settings/variables/{key}": 8, "GET /{project}/-/settings/job_token": 17, "GET /{project}/-/settings/protection": 7,
+	}
+}
+
+// lists are the pages of the tour, and some of their filters.
+func (o *tour) lists() (all []string) {
+	for _, row := range outcomes() {
+		if strings.HasPrefix(row.pattern, "GET ") && strings.ReplaceAll(row.want, " ", "")[7] == 'o' && !strings.Contains(row.pattern, "sign_in") {
+			all = append(all, o.at(row.sample))
+		}
+	}
+	return append(all,
+		"/acme/tools/-/packages/generic/many", "/acme/tools/-/packages/generic/many?order=date&pre=no", "/acme/tools/-/packages/generic/many/1.0.0", "/acme/tools?sort=stored", "/acme/tools?search=so&published=30",
+		"/acme/tools/-/releases/v0.0.0", "/acme/tools/-/members?from=above", "/acme/tools/-/packages/delete?name=many", "/acme/-/packages?search=many", "/-/admin/users?search=p",
+	)
+}
+
+// grow makes one more of everything that is listed.
+func (o *tour) grow(b *browser, i int) {
+	o.t.Helper()
+	ctx, admin, n := o.t.Context(), o.actor("admin"), itoa(int64(i))
+	o.publish("acme/tools", "tool-"+n, "1.0.0", "f", n)
+	o.publish("acme/tools", "many", "1."+n+".0", "f", n)
+	o.publish("acme/tools", "many", "1.0.0", "file-"+n, "shared") // by its own files, and by those of the other versions
+	o.publish("acme/tools", "many", "1."+n+".0", "shared", "shared")
+	u := o.person("person" + n)
+	_, err := o.places.ProjectMembers().Add(ctx, admin, "acme/tools", projects.Member{UserID: u.ID, Role: access.Guest})
+	o.must(err)
+	_, err = o.places.GroupMembers().Add(ctx, admin, "acme", projects.Member{UserID: u.ID, Role: access.Guest})
+	o.must(err)
+	g, err := o.places.CreateGroup(ctx, admin, projects.Group{Name: "Group " + n, Path: "group-" + n})
+	o.must(err)
+	acme, err := o.places.Group(ctx, admin, "acme")
+	o.must(err)
+	_, err = o.places.CreateGroup(ctx, admin, projects.Group{Name: "Below " + n, Path: "below-" + n, ParentID: acme.ID})
+	o.must(err)
+	for _, in := range []int64{g.ID, acme.ID} {
+		_, err = o.places.CreateProject(ctx, admin, in, projects.Project{Name: "P" + n, Path: "p" + n, PackageAccess: access.PackagesEnabled})
+		o.must(err)
+	}
+	o.publish("group-"+n+"/p"+n, "sonde", "1.0.0", "f", n)
+	r, err := o.releases.Create(ctx, admin, "acme/tools", releases.Release{Tag: "v0.0." + n}, nil)
+	o.must(err)
+	_, _, err = o.releases.AddLink(ctx, admin, "acme/tools", "v0.0.0", releases.Link{Name: r.Tag, URL: o.url + "/acme/tools/-/package_files/" + itoa(int64(i+4)) + "/download"})
+	o.must(err)
+	_, _, err = o.users.CreateJob(ctx, admin, "acme/tools", auth.Job{Name: "job"}, time.Hour)
+	o.must(err)
+	_, err = o.users.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{UserID: admin.UserID, Name: "t" + n, Scopes: []access.Scope{access.ScopeReadAPI}}, "gnpat-"+n+strings.Repeat("1", 20))
+	o.must(err)
+	o.growSettings(b, n)
+}
+
+// growSettings makes one more of everything that settings list.
+func (o *tour) growSettings(b *browser, n string) {
+	o.t.Helper()
+	for _, place := range []string{"/acme", "/acme/tools"} {
+		b.post(place+"/-/settings/access_tokens", "name", "robot"+n, "scopes", "read_api", "access_level", "20").wants(o.t, 200)
+		b.post(place+"/-/settings/deploy_tokens", "name", "ci"+n, "scopes", "read_package_registry").wants(o.t, 200)
+		b.post(place+"/-/settings/variables", "key", "KEY_"+n, "value", "example").wants(o.t, 303)
+	}
+	b.post("/acme/tools/-/settings/protection", "package_name_pattern", "tool-"+n, "minimum_access_level_for_push", "40").wants(o.t, 303)
+	b.post("/acme/tools/-/settings/job_token/add", "path", "group-"+n).wants(o.t, 303)
+	b.post("/acme/tools/-/hooks/"+o.ids["hook"]+"/test").wants(o.t, 303)
+	b.post("/acme/tools/-/hooks", "url", o.url+"/none", "name", n, "package_events", "1").wants(o.t, 303)
+	b.post("/-/admin/features/generic_packages", "value", "on", "group", "group-"+n).wants(o.t, 303)
+}
+
+func (o *tour) must(err error) {
+	o.t.Helper()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
