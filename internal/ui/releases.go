@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"html/template"
+	"net/url"
 	"strings"
 	"time"
 
@@ -32,9 +33,15 @@ type releaseRow struct {
 
 func (v *visit) releaseRow(r releases.Release) releaseRow {
 	return releaseRow{
-		Release: r, Title: cmp.Or(r.Name, r.Tag), URL: v.s.in(v.project.FullPath, "releases", r.Tag),
+		Release: r, Title: cmp.Or(r.Name, r.Tag), URL: v.releaseURL(r.Tag),
 		Upcoming: r.Upcoming(v.began), Historical: r.ReleasedAt.Before(r.CreatedAt.Add(-time.Minute)),
 	}
+}
+
+// releaseURL is the address of a release's page, or of one below it. A slash in the tag is
+// not one of the path.
+func (v *visit) releaseURL(tag string, more ...string) string {
+	return strings.Join(append([]string{v.s.in(v.project.FullPath, "releases"), url.PathEscape(tag)}, more...), "/")
 }
 
 func showReleases(v *visit) error {
@@ -93,7 +100,7 @@ func showRelease(v *visit) error {
 	full := v.project.FullPath
 	d := releasePage{
 		releaseRow: v.releaseRow(r), Form: v.form, Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
-		MayEdit: v.can(access.PublishRelease), MayDrop: v.can(access.DestroyRelease), Edit: v.s.in(full, "releases", r.Tag, "edit"),
+		MayEdit: v.can(access.PublishRelease), MayDrop: v.can(access.DestroyRelease), Edit: v.releaseURL(r.Tag, "edit"),
 	}
 	here := v.s.Base(v.r) + "/"
 	for _, l := range links.Rows {
@@ -182,7 +189,7 @@ func showEditRelease(v *visit) error {
 	}
 	d := releaseForm{
 		Form: v.form, Tag: r.Tag, Name: r.Name, Description: r.Description, ReleasedAt: r.ReleasedAt.UTC().Format(time.DateOnly),
-		Action: v.s.in(v.project.FullPath, "releases", r.Tag, "edit"), TooLarge: len(r.Description) >= maxMarkdown,
+		Action: v.releaseURL(r.Tag, "edit"), TooLarge: len(r.Description) >= maxMarkdown,
 	}
 	return v.show(screen{name: "release_form", title: "Edit " + r.Tag, tab: "releases", crumbs: v.releaseCrumbs(), data: d})
 }
@@ -209,7 +216,7 @@ func makeRelease(v *visit) error {
 	if r, err = v.s.Releases.Create(v.r.Context(), v.actor, project, r, with); err != nil {
 		return v.again(showNewRelease, err)
 	}
-	return v.see(v.s.in(v.project.FullPath, "releases", r.Tag), "made")
+	return v.see(v.releaseURL(r.Tag), "made")
 }
 
 func editRelease(v *visit) error {
@@ -232,7 +239,7 @@ func editRelease(v *visit) error {
 	if err != nil {
 		return v.again(showEditRelease, err)
 	}
-	return v.see(v.s.in(v.project.FullPath, "releases", r.Tag), "saved")
+	return v.see(v.releaseURL(r.Tag), "saved")
 }
 
 // deleteRelease removes a release whose tag was typed.

@@ -19,4 +19,8 @@ func TestReleases(t *testing.T) {
 	b.get(at+"/v2.0.0").wants(t, 200, "Other")
 	b.post(at+"/v2.0.0/delete", "confirm", "v2.0.0").leads(t, at+"?done=deleted")
 	b.get(at+"/v2.0.0").wants(t, 404)
+	b.post(at+"/new", "tag", "release/3.0", "name", "Third").leads(t, at+"/release%2F3.0?done=made")
+	b.get(at).wants(t, 200, at+"/release%2F3.0\"")
+	b.get(at+"/release%2F3.0").wants(t, 200, "Third")
+	b.post(at+"/release%2F3.0/delete", "confirm", "release/3.0").leads(t, at+"?done=deleted")
 }

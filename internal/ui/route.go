@@ -97,7 +97,7 @@ func (r *route) match(rest []string) (map[string]string, bool) {
 		switch {
 		case i >= len(rest):
 			return nil, false
-		case isValue && !strings.Contains(rest[i], "/"):
+		case isValue && (name == "tag" || !strings.Contains(rest[i], "/")): // tags may have slashes, as %2F
 			values[name] = rest[i]
 		case part != rest[i]:
 			return nil, false

@@ -120,7 +120,7 @@ func (v *visit) releasesOf(links []registry.ReleaseLink) (rows []usedRow) {
 			rows[n-1].Links++
 			continue
 		}
-		rows = append(rows, usedRow{link{l.Tag, v.s.in(v.project.FullPath, "releases", l.Tag)}, 1})
+		rows = append(rows, usedRow{link{l.Tag, v.releaseURL(l.Tag)}, 1})
 	}
 	return rows
 }
