@@ -14,7 +14,7 @@ func TestPagesPictures(t *testing.T) {
 	if !allPages() {
 		t.Skip("only for the pictures")
 	}
-	api, p := newJourney(t, "--external-url=https://packages.example.com")
+	api, p := newJourney(t)
 	acme := made(api.do("POST", "/groups", url.Values{"name": {"acme"}, "path": {"acme"}}, 201))
 	api.do("POST", "/projects", url.Values{"name": {"tools"}, "namespace_id": {acme}, "description": {"Command-line tools of the platform team."}}, 201)
 	put := func(path string, kib int) {
@@ -38,7 +38,7 @@ func TestPagesPictures(t *testing.T) {
 			put(fmt.Sprintf("%s/%d.%d.%d/%s_linux_amd64.tar.gz", name, i%3, minor, i*7%10, name), 300*(i+1)+minor)
 		}
 	}
-	for _, version := range []string{"2.2.1", "2.3.0", "2.3.7", "2.4.0", "2.4.1", "2.5.0-rc.1"} {
+	for _, version := range []string{"2.2.1", "2.3.0", "2.3.7", "2.4.0", "2.4.1", "2.5.0"} {
 		for i, platform := range []string{"linux_amd64.tar.gz", "linux_arm64.tar.gz", "darwin_arm64.tar.gz", "windows_amd64.zip", "sbom.spdx.json"} {
 			put("sonde/"+version+"/sonde_"+version+"_"+platform, 4200-i*i*230)
 		}
@@ -46,7 +46,7 @@ func TestPagesPictures(t *testing.T) {
 	}
 	api.do("POST", "/projects/acme%2Ftools/releases", url.Values{
 		"tag_name": {"v2.4.1"}, "name": {"sonde 2.4.1"}, "assets[links][][name]": {"linux"},
-		"assets[links][][url]": {"https://packages.example.com/api/v4/projects/acme%2Ftools/packages/generic/sonde/2.4.1/sonde_2.4.1_linux_amd64.tar.gz"},
+		"assets[links][][url]": {p.origin + "/api/v4/projects/acme%2Ftools/packages/generic/sonde/2.4.1/sonde_2.4.1_linux_amd64.tar.gz"},
 	}, 201)
 	for name, path := range map[string]string{
 		"picture-home": "/", "picture-packages": "/acme/tools", "picture-package": "/acme/tools/-/packages/generic/sonde", "picture-version": "/acme/tools/-/packages/generic/sonde/2.4.1",

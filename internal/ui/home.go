@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"granary/internal/access"
@@ -17,6 +18,7 @@ type homePage struct {
 	Counts   string
 	Notes    []note
 	Lately   []recentRow
+	ByJobs   bool // some of them were published by a pipeline
 	Mine     []treeRow
 	All      string
 	New      string // "" unless the actor may make a project
@@ -76,6 +78,7 @@ func showHome(v *visit) error {
 	if d.Lately, err = v.lately(); err != nil {
 		return err
 	}
+	d.ByJobs = slices.ContainsFunc(d.Lately, func(row recentRow) bool { return row.By != "" })
 	return v.show(screen{name: "home", title: "Home", data: d})
 }
 
