@@ -19,13 +19,14 @@ import (
 // cores with the server it measures, so a connection does as little as it can:
 // large bodies leave by sendfile and arriving ones are dropped in the kernel.
 type conn struct {
-	host  string
-	token string
-	tcp   *net.TCPConn
-	raw   syscall.RawConn
-	in    *bufio.Reader
-	out   []byte // the request, reused
-	drain []byte
+	host   string
+	token  string
+	cookie string // of a session, "" for none
+	tcp    *net.TCPConn
+	raw    syscall.RawConn
+	in     *bufio.Reader
+	out    []byte // the request, reused
+	drain  []byte
 }
 
 func dial(ctx context.Context, host, token string) (*conn, error) {
@@ -125,6 +126,10 @@ func (c *conn) begin(method, path string) {
 	if c.token != "" {
 		c.out = append(c.out, "\r\nPRIVATE-TOKEN: "...)
 		c.out = append(c.out, c.token...)
+	}
+	if c.cookie != "" {
+		c.out = append(c.out, "\r\nCookie: "...)
+		c.out = append(c.out, c.cookie...)
 	}
 	c.out = append(c.out, "\r\n"...)
 }
