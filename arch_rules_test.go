@@ -47,7 +47,7 @@ func rooms() []room {
 		{"internal/metadb/metadbtest", []string{"metadb", "sqldb", "dev/servers"}, "fresh databases for any test need only the database and its server"},
 		{"internal/metadb/recordstest", []string{"trail", "audit", "naming", "registry", "releases", "webhooks", "webhooks/deliver", "projects", "auth", "gate", "access", "blob", "fault", "page", "versions"}, "the suite holds any records to the contracts of the rooms, so it knows none"},
 		{"internal/api", []string{"archive", "proof", "gate", "trail", "audit", "naming", "registry", "releases", "webhooks", "projects", "auth", "access", "wire", "openapi", "fault", "page", "throttle"}, "a door turns requests into deeds; it holds no SQL, no store and no setting"},
-		{"internal/ui", []string{"access", "audit", "auth", "fault", "naming", "openapi", "page", "projects", "registry", "releases", "throttle", "trail", "versions", "webhooks"}, "a door turns requests into deeds, as api does; it shows the OpenAPI document, and holds no SQL, no store and no setting"},
+		{"internal/ui", []string{"access", "audit", "auth", "fault", "gate", "naming", "openapi", "page", "projects", "registry", "releases", "throttle", "trail", "versions", "webhooks"}, "a door turns requests into deeds, as api does; it shows the OpenAPI document, and holds no SQL, no store and no setting"},
 		{"internal/versions", nil, "the order of versions is the same for server and client: it knows texts"},
 		{"internal/proof", nil, "a digest means the same for server and client: it knows paths and digests"},
 		{"internal/archive", nil, "the layout of an archive depends on names, sizes and times; an Opener says where the bytes are"},
@@ -77,7 +77,7 @@ func limits() []limit {
 	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/webhooks", "internal/naming", "internal/page", "internal/projects", "internal/proof", "internal/archive", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest", "internal/metadb/recordstest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/sqldb", "internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one text for each query, and it is in metadb"},

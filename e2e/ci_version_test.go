@@ -3,6 +3,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -28,6 +29,7 @@ type ciProject struct {
 	t            *testing.T
 	url          string // of the API
 	id           string
+	token        string // of its requests; "" for ciToken
 	versionToken string
 }
 
@@ -77,7 +79,7 @@ func (p *ciProject) do(method, path string, form url.Values, status int) map[str
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	req.Header.Set("Private-Token", ciToken)
+	req.Header.Set("Private-Token", cmp.Or(p.token, ciToken))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

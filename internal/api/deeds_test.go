@@ -42,6 +42,14 @@ func deeds() map[string]deed {
 		"Registry.Open":                 {action: access.ReadPackages, args: map[int]any{1: raw}},
 		"Registry.FindVersion":          {action: access.ReadPackages, args: map[int]any{1: version}},
 		"Registry.ListNameVersions":     {action: access.ReadPackages, args: map[int]any{1: "n"}},
+		"Registry.Names":                {action: access.ListPackages},
+		"Registry.Versions":             {action: access.ListPackages, args: map[int]any{1: "n"}},
+		"Registry.Version":              {action: access.ListPackages, args: map[int]any{1: "n", 2: "1.0.0"}},
+		"Registry.Latest":               {action: access.ReadPackages, args: map[int]any{1: "n"}},
+		"Registry.VersionFiles":         {action: access.ListPackages},
+		"Registry.Lately":               {free: "it asks for each project"},
+		"Registry.Search":               {free: "it asks for each project of what it found"},
+		"Registry.Consequences":         {action: access.DestroyPackage, or: access.PublishPackage, args: map[int]any{1: registry.Doomed{Name: "n"}}},
 		"Registry.EditVersion":          {action: access.DestroyPackage, args: map[int]any{1: version, 2: registry.VersionEdit{Yanked: new(true)}}},
 		"Registry.DeleteVersion":        {action: access.DestroyPackage, args: map[int]any{1: version}},
 		"Registry.MoveChannel":          {action: access.PublishPackage, args: map[int]any{1: channel, 2: registry.ChannelMove{Version: "1.0.0"}}},
@@ -119,6 +127,7 @@ func deeds() map[string]deed {
 		"GroupMembers.Remove":   {action: access.AdminGroupMembers},
 
 		"Hooks.List":       {action: access.ReadHooks},
+		"Hooks.Failing":    {free: "it asks for each hook's project"},
 		"Hooks.Get":        {action: access.ReadHooks},
 		"Hooks.Create":     {action: access.AdminHooks, args: map[int]any{1: webhooks.Edit{URL: new("https://example.com")}}},
 		"Hooks.Edit":       {action: access.AdminHooks},
@@ -203,6 +212,10 @@ func deeds() map[string]deed {
 		"GroupTokens.Revoke":   {action: access.EndGroupToken},
 		"GroupTokens.Rotate":   {action: access.EndGroupToken, args: map[int]any{1: int64(5)}},
 
+		"Audit.WalkInstance":   {action: access.ReadInstance},
+		"Audit.WalkProject":    {action: access.ReadProjectAudit},
+		"Audit.WalkGroup":      {action: access.ReadGroupAudit},
+		"Audit.WalkOwn":        {action: access.ReadSelf},
 		"Audit.InstanceEvents": {action: access.ReadInstance},
 		"Audit.InstanceEvent":  {action: access.ReadInstance},
 		"Audit.ProjectEvents":  {action: access.ReadProjectAudit},
@@ -347,7 +360,7 @@ func asks(t *testing.T, room, method string, d deed) {
 			for _, visibility := range []access.Visibility{access.Private, access.Public} {
 				standing := access.Resource{Visibility: visibility, Packages: access.PackagesEnabled, Role: role}
 				r := standing
-				if method == "CurrentUser" || method == "Associations" || method == "CreateOwnToken" || method == "CreateGroup" && a.MayGroup {
+				if method == "CurrentUser" || method == "Associations" || method == "CreateOwnToken" || method == "WalkOwn" || method == "CreateGroup" && a.MayGroup {
 					r.Own = true
 				}
 				want := rules.Check(a, r, d.action)

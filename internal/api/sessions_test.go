@@ -76,7 +76,7 @@ func TestSessionOfSharedAddresses(t *testing.T) {
 		t.Errorf("a link to elsewhere leads to %q", to)
 	}
 	for _, path := range []string{
-		at, v4 + "/projects/" + project, v4 + "/user", v4 + "/projects/" + project + "/uploads/" + id(up), "/root/tool/-/releases", "/root/tool/-/releases/v1.0.0",
+		at, v4 + "/projects/" + project, v4 + "/user", v4 + "/projects/" + project + "/uploads/" + id(up),
 	} {
 		if got := s.do("GET", path, nil, cookie); got.StatusCode != 401 && got.StatusCode != 404 {
 			t.Errorf("%s with a session: %d", path, got.StatusCode)
@@ -127,7 +127,12 @@ func TestUnmatchedIsAPage(t *testing.T) {
 	s.do("GET", "/api/v3", nil).status(t, 410)
 	s.do("POST", v4+"/version", nil).status(t, 405)
 	s.do("POST", "/-/project/1/uploads/a/b", nil).status(t, 405)
-	s.do("GET", "/root/tool/-/releases", nil).status(t, 401) // of the API, as ever
+	for _, path := range []string{"/root/tool/-/releases", "/root/tool/-/releases/v1"} { // programs have a credential
+		s.do("GET", path, nil).is(t, 200, "page GET "+path)
+		for _, header := range []string{"PRIVATE-TOKEN: x", "Authorization: Basic eDp4", "JOB-TOKEN: x"} {
+			s.do("GET", path, nil, header).status(t, 401)
+		}
+	}
 	s.do("GET", v4+"/version", nil).header(t, "X-Granary-Features: channels, drafts, selectors, versions, pages")
 }
 

@@ -43,7 +43,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Listen: "127.0.0.1:8080", DataDir: "./granary-data",
 		Database: Location{Scheme: "sqlite", Path: "granary-data/granary.db"}, Blobs: Location{Scheme: "file", Path: "granary-data/blobs"}, BlobsRedirect: "off", BlobsRedirectLifetime: time.Hour,
-		Naming: "strict", GuestsMayReadPackages: true, AllowAnyoneToPull: true,
+		Naming: "strict", Pages: true, GuestsMayReadPackages: true, AllowAnyoneToPull: true,
 		Drafts: "on_request", DraftTTL: 7 * 24 * time.Hour,
 		MaxFileSize: 5368709120, InlineMax: 65536, DiskReserve: 268435456, CacheMemory: 8388608, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: "loopback",
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

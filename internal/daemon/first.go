@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"granary/internal/access"
 	"granary/internal/api"
@@ -57,11 +59,13 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, termin
 			return err
 		}
 	}
-	shown := greeting{url: url, token: "$TOKEN"} // the operator who set it knows it; others may see the terminal
+	shown := greeting{url: url, token: "$TOKEN", pages: cfg.Pages} // the operator who set it knows it; others may see the terminal
 	if terminal != nil && path != "" {
 		shown.token, shown.path = secret, path
-		if shown.code, _, err = s.auth.MakeSignInLink(ctx, console(root), root.ID); err != nil {
-			return err
+		if shown.pages {
+			if shown.code, _, err = s.auth.MakeSignInLink(ctx, console(root), root.ID); err != nil {
+				return err
+			}
 		}
 	}
 	_, err = s.auth.NewPersonalToken(ctx, audit.Author{}, auth.PersonalToken{
@@ -124,29 +128,46 @@ type greeting struct {
 	token string
 	path  string // of the token's file; "": the token is that of the settings, which is not shown
 	code  string // of a sign-in link; shown with the token only
+	pages bool   // there is something to sign in to
 }
 
 // write says how to use the server.
 func (g greeting) write(w io.Writer) error {
 	file := g.url + "/api/v4/projects/root%2Fdemo/packages/generic/hello/1.0.0/hello.txt"
 	shown := g.token + "\n                 (shown only once, and stored in " + g.path + ")"
-	signIn := g.url + api.SignInPath + g.code + "   (works once, for an hour)"
 	if g.path == "" {
-		shown, signIn = "the one in the settings, not shown: TOKEN=...", signInCommand+" prints a link"
+		shown = "the one in the settings, not shown: TOKEN=..."
 	}
 	_, err := fmt.Fprintf(w, `granary is ready at %[1]s
 
   administrator  root
   token          %[3]s
   project        root/demo
-  sign in        %[5]s
-
+%[5]s
 Publish a file, and install it:
 
   echo "hello, granary" > hello.txt
   curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --upload-file hello.txt "%[4]s"
   curl --fail-with-body --header "PRIVATE-TOKEN: %[2]s" --remote-name "%[4]s"
 
-`, g.url, g.token, shown, file, signIn)
+`, g.url, g.token, shown, file, g.signIn())
 	return err
+}
+
+// signIn says how to sign a browser in; "" without pages.
+func (g greeting) signIn() string {
+	const line = "  sign in        %s\n"
+	switch {
+	case !g.pages:
+		return ""
+	case g.code == "":
+		return fmt.Sprintf(line, signInCommand+" prints a link")
+	}
+	page, fragment, _ := strings.Cut(api.SignInPath, "#")
+	at, err := url.Parse(g.url)
+	if err != nil {
+		return ""
+	}
+	to := url.QueryEscape(at.Path + "/root/demo")
+	return fmt.Sprintf(line, g.url+page+"?to="+to+"#"+fragment+g.code+"   (works once, for an hour)")
 }

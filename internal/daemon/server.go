@@ -81,7 +81,7 @@ func (s *server) furnish(cfg config.Config, version string) {
 	s.registry.Links, _ = s.blobs.(blob.Linker)
 	s.audit = &trail.Service{Store: s.db, Places: s.projects, Rules: rules, Now: time.Now}
 	s.webhooks = &webhooks.Service{
-		Records: s.db, Places: s.projects, Guard: webhooks.Guard{Allow: cfg.WebhookAllowNetworks}, Now: time.Now,
+		Records: s.db, Places: s.projects, Rules: rules, Guard: webhooks.Guard{Allow: cfg.WebhookAllowNetworks}, Now: time.Now,
 	}
 	s.api = &api.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,

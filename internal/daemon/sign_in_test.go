@@ -34,7 +34,7 @@ func TestSignInLinks(t *testing.T) {
 	if _, _, err := a.SignInLink(t.Context(), "nobody"); err == nil || err.Error() != `there is no user "nobody"` {
 		t.Errorf("of nobody: %v", err)
 	}
-	_, shown, _ := strings.Cut(printed, "  sign in        "+url+"/-/sign_in/link#")
+	_, shown, _ := strings.Cut(printed, "  sign in        "+url+"/-/sign_in/link?to=%2Froot%2Fdemo#")
 	shown, _, _ = strings.Cut(shown, "   (works once, for an hour)\n")
 	_, made, _ := strings.Cut(link, "/-/sign_in/link#")
 	from := netip.MustParseAddr("127.0.0.1")

@@ -144,6 +144,6 @@ func every(ctx context.Context, pause time.Duration, do func()) {
 // uses of tokens.
 func (s *server) flush(ctx context.Context, log *slog.Logger) {
 	s.tasks.do(ctx, log, "last uses", func(ctx context.Context) (int, error) {
-		return 0, errors.Join(s.registry.Flush(ctx), s.auth.Flush(ctx))
+		return 0, errors.Join(s.registry.Flush(ctx), s.auth.Flush(ctx), s.db.FlushGrown(ctx))
 	})
 }

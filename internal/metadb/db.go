@@ -46,6 +46,7 @@ type DB struct {
 	choices  *cache[choiceKey, registry.Version]
 	walks    walks
 
+	grown   grown
 	counted atomic.Bool // the upkeep has counted all versions and names of older servers
 
 	formerPaths fault.Limit // of a project or group

@@ -128,5 +128,5 @@ func leads(link string, to registry.LinkTarget, wanted map[registry.Version]bool
 	}
 	rest, ok := strings.CutPrefix(after, string(to.Name)+"/")
 	version, file, more := strings.Cut(rest, "/")
-	return ok && more && wanted[registry.Version(version)] && (to.File == "" || file == to.File.Path())
+	return ok && more && (to.Versions == nil || wanted[registry.Version(version)]) && (to.File == "" || file == to.File.Path())
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/page"
@@ -51,6 +52,25 @@ func (db *DB) sealTarget(h webhooks.Hook) ([]byte, error) {
 }
 
 func targetBinding(projectID int64) string { return fmt.Sprintf("hook\x00%d", projectID) }
+
+// failingHooks takes a user, the time and a limit. The condition of failures is that of the
+// index: more than the grace after which a hook rests.
+const failingHooks = `WITH RECURSIVE ` + heldRoles + `, w.id, w.project_id, w.name, w.failures, w.disabled_until
+	FROM hooks w JOIN projects p ON p.id = w.project_id` + memberships + ` AND w.failures > 3
+	AND (h.role IS NOT NULL OR m.access_level IS NOT NULL) ORDER BY w.id LIMIT $3`
+
+// FailingHooks implements webhooks.Store.
+func (db *DB) FailingHooks(ctx context.Context, a access.Actor, limit int) ([]webhooks.FailingHook, error) {
+	return sqldb.List(ctx, db, func(row sqldb.Scanner) (h webhooks.FailingHook, err error) {
+		var id int64
+		var path string
+		var disabled sql.NullInt64
+		s := &h.Standing
+		err = row.Scan(&id, &path, &h.ProjectPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role, &h.ID, &h.ProjectID, &h.Name, &h.Failures, &disabled)
+		h.Disabled = sqldb.OptionalMoment(disabled)
+		return h, err
+	}, failingHooks, a.UserID, sqldb.Micros(db.Now()), limit)
+}
 
 // ListHooks implements webhooks.Store.
 func (db *DB) ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[webhooks.Hook], error) {

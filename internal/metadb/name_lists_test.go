@@ -108,6 +108,7 @@ func names(rows []registry.NameRow) string {
 // wantNames compares lists in all orders with the packages.
 func wantNames(t *testing.T, db *DB, projectID int64) {
 	t.Helper()
+	must(t, 0, db.FlushGrown(t.Context()))
 	model := modelNames(t, db, projectID)
 	for _, by := range []registry.NameOrder{registry.NamesByPublished, registry.NamesByName, registry.NamesByVersions, registry.NamesByStored} {
 		for _, asc := range []bool{false, true} {

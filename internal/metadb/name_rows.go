@@ -89,3 +89,43 @@ func (l *nameLister) channels(ctx context.Context, projectID int64, rows []regis
 	}
 	return err
 }
+
+// latestOf is the version of a name n that the selector latest chooses, else the highest
+// that lists show. It takes the range of all semantic versions, as $1 and $2.
+func latestOf() string {
+	const of = `k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction'`
+	one := func(condition string) string {
+		return `(SELECT k.id FROM packages k WHERE ` + of + condition + ` LIMIT 1)`
+	}
+	best := func(final, prerelease string) string {
+		return one(final + ` AND k.prerelease = ` + prerelease + ` AND k.version_key >= $1 AND k.version_key < $2` + selectable + ` ORDER BY k.version_key DESC, k.id DESC`)
+	}
+	highest := func(prerelease string) string {
+		return one(` AND k.prerelease = ` + prerelease + ` AND ` + isListed + ` ORDER BY k.version_key DESC, k.id DESC`)
+	}
+	const final = ` AND k.final_at IS NOT NULL`
+	return `COALESCE(` + strings.Join([]string{
+		one(` AND k.version = 'latest' AND ` + isListed), best(final, "0"), best(final, "1"),
+		`CASE WHEN ` + one(final+inOrder) + ` IS NULL THEN COALESCE(` + best("", "0") + `, ` + best("", "1") + `) END`,
+		highest("0"), highest("1"), one(` AND k.prerelease IS NULL AND ` + isListed),
+	}, ", ") + `)`
+}
+
+// Kinds of versions that the row of a name shows.
+const (
+	latestKind = iota
+	lastKind
+	keylessKind // a version without a key: the latest is chosen in Go
+	kinds
+)
+
+// shownQuery is the versions that the rows of names show. Their rank is the id of the name
+// times kinds, and the kind.
+func (db *DB) shownQuery(ids string) string {
+	arm := func(kind int, id string) string {
+		return `SELECT n.id * ` + strconv.Itoa(kinds) + ` + ` + strconv.Itoa(kind) + `, ` + versionColumns + ` FROM package_names n JOIN packages k ON k.id = ` + id + ` WHERE n.id IN (` + ids + `)`
+	}
+	last := `COALESCE((SELECT k.id FROM packages k WHERE k.id = ` + db.wording.last + ` AND ` + isListed + `), ` + newestOf("id") + `)`
+	keyless := `(SELECT k.id FROM packages k WHERE k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction' AND k.prerelease IS NULL` + inOrder + ` LIMIT 1)`
+	return arm(latestKind, latestOf()) + ` UNION ALL ` + arm(lastKind, last) + ` UNION ALL ` + arm(keylessKind, keyless)
+}

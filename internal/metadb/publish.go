@@ -58,6 +58,9 @@ const takings = 3
 func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.File, error) {
 	put, done, err := db.publishAtOnce(ctx, p)
 	if done || err != nil {
+		if done {
+			db.grow(p, put)
+		}
 		return fileOf(p, put), err
 	}
 	// A new status affects every file of the package; without one only this file is
@@ -71,12 +74,12 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 		db.files.hold(fileKey{p.ProjectID, p.Coordinates})
 		defer db.files.release(fileKey{p.ProjectID, p.Coordinates})
 	}
-	return write(ctx, db, func(t tx) (f registry.File, err error) {
+	var before registry.Status
+	f, err := write(ctx, db, func(t tx) (f registry.File, err error) {
 		if err := db.unreleased(ctx, t, p); err != nil {
 			return f, err
 		}
-		before, err := t.statusOf(ctx, p)
-		if err != nil {
+		if before, err = t.statusOf(ctx, p); err != nil {
 			return f, err
 		}
 		if put, err = db.publishInSteps(ctx, t, p); err != nil {
@@ -88,6 +91,10 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 		f = fileOf(p, put)
 		return f, t.finish(ctx, p, f, before, put)
 	})
+	if err == nil && (p.Status == nil || before == *p.Status) { // else the trigger of statuses has added it
+		db.grow(p, put)
+	}
+	return f, err
 }
 
 func fileOf(p registry.Publication, put landed) registry.File {

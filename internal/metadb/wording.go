@@ -18,6 +18,8 @@ type wording struct {
 	changed string
 	// sumName is the text of sumName.
 	sumName string
+	// grow adds bytes to a name; it takes the project, the name and the bytes.
+	grow string
 }
 
 func sqliteWording() wording {
@@ -28,6 +30,7 @@ func sqliteWording() wording {
 		listed: "n.listed", bytes: "n.bytes", published: "n.published_at", last: "n.last_id",
 		changed: `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.changed = 1`,
 		sumName: sumName(""),
+		grow:    `UPDATE package_names SET bytes = bytes + $3, changed = 1 WHERE project_id = $1 AND name = $2`,
 	}
 }
 
@@ -49,5 +52,6 @@ func postgresWording() wording {
 		changed: `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.changed = 1 UNION
 			SELECT n.id FROM package_name_changes c JOIN package_names n ON n.project_id = c.project_id AND n.name = c.name WHERE c.project_id = $1`,
 		sumName: sumName(` - ` + bytes),
+		grow:    `INSERT INTO package_name_changes (project_id, name, listed, bytes) VALUES ($1, $2, 0, $3)`,
 	}
 }

@@ -2,7 +2,7 @@ package page
 
 import (
 	"encoding/base64"
-	"encoding/json"
+	"strings"
 
 	"granary/internal/fault"
 )
@@ -14,27 +14,27 @@ type Cursor struct {
 	Keys  []string // of the row
 }
 
-// maxCursor is how many characters the text of a cursor may have: two names of 255
-// bytes, escaped and encoded, and some numbers.
-const maxCursor = 5000
+// maxCursor is how many characters the text of a cursor may have.
+const maxCursor = 2000
 
-// onWire is a cursor as its text has it.
-type onWire struct {
-	Order string   `json:"o"`
-	Back  bool     `json:"b,omitempty"`
-	Keys  []string `json:"k"`
-}
+// Parts of a cursor's text before it is encoded. No key has a NUL.
+const (
+	between = "\x00"
+	onward  = "n"
+	back    = "p"
+)
 
 // String is the cursor as opaque text of A-Z, a-z, 0-9, - and _; "" for nil.
 func (c *Cursor) String() string {
 	if c == nil {
 		return ""
 	}
-	text, err := json.Marshal(onWire(*c))
-	if err != nil {
-		panic(err) // strings and a bool
+	direction := onward
+	if c.Back {
+		direction = back
 	}
-	return base64.RawURLEncoding.EncodeToString(text)
+	text := strings.Join(append([]string{direction, c.Order}, c.Keys...), between)
+	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
 // ParseCursor reads what String returns. Invalid if the text is anything else.
@@ -42,16 +42,19 @@ func ParseCursor(text string) (*Cursor, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // the start of a list needs no cursor
 	}
-	var c onWire
-	decoded, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil && len(text) <= maxCursor {
-		err = json.Unmarshal(decoded, &c)
-	}
-	found := Cursor(c)
-	if err != nil || found.String() != text {
+	if len(text) > maxCursor {
 		return nil, ErrCursor()
 	}
-	return &found, nil
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	parts := strings.Split(string(decoded), between)
+	if err != nil || len(parts) < 3 || parts[0] != onward && parts[0] != back {
+		return nil, ErrCursor()
+	}
+	c := &Cursor{Order: parts[1], Back: parts[0] == back, Keys: parts[2:]}
+	if c.String() != text {
+		return nil, ErrCursor()
+	}
+	return c, nil
 }
 
 // In returns the keys of a cursor in a list of this order with so many keys, nil for the
@@ -83,8 +86,8 @@ type Part[T any] struct {
 func PartOf[T any](order string, at *Cursor, found []T, size int, key func(T) []string) Part[T] {
 	more := len(found) > size
 	rows := found[:min(len(found), size)]
-	back := at != nil && at.Back
-	if back {
+	backwards := at != nil && at.Back
+	if backwards {
 		turned := make([]T, 0, len(rows))
 		for i := range rows {
 			turned = append(turned, rows[len(rows)-1-i])
@@ -95,10 +98,10 @@ func PartOf[T any](order string, at *Cursor, found []T, size int, key func(T) []
 	if len(rows) == 0 {
 		return p
 	}
-	if more || back {
+	if more || backwards {
 		p.Older = &Cursor{Order: order, Keys: key(rows[len(rows)-1])}
 	}
-	if at != nil && (more || !back) {
+	if at != nil && (more || !backwards) {
 		p.Newer = &Cursor{Order: order, Back: true, Keys: key(rows[0])}
 	}
 	return p

@@ -29,8 +29,7 @@ func TestCursorText(t *testing.T) {
 	whole := (&page.Cursor{Order: "name", Keys: []string{"a"}}).String()
 	encode := base64.RawURLEncoding.EncodeToString
 	for _, text := range []string{
-		"x", "!", whole[:len(whole)-1], whole + "=", whole + " ", encode([]byte(`{}`)), encode([]byte(`null`)), encode([]byte(`{"o":1,"k":[]}`)),
-		encode([]byte(`{"o":"name","k":["a"],"x":1}`)), (&page.Cursor{Keys: []string{strings.Repeat("a", 5000)}}).String(),
+		"x", "!", whole + "=", whole + " ", encode([]byte("n\x00name")), encode([]byte("x\x00name\x00a")), encode([]byte("name")), (&page.Cursor{Keys: []string{strings.Repeat("a", 5000)}}).String(),
 	} {
 		if c, err := page.ParseCursor(text); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q is %+v, %v", text, c, err)

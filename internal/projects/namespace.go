@@ -42,7 +42,7 @@ func (s *Service) Namespace(ctx context.Context, a access.Actor, ref string) (Gr
 	if err := gate.Token(a, access.ReadNamespace, "Namespace"); err != nil {
 		return Group{}, err
 	}
-	g, err := s.Records.FindGroup(ctx, ref, a)
+	g, err := s.findGroup(ctx, ref, a)
 	if err != nil {
 		return Group{}, hide(err, "Namespace")
 	}

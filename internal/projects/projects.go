@@ -73,7 +73,7 @@ func (s *Service) namespace(ctx context.Context, a access.Actor, ref string, act
 	if err := gate.Token(a, action, "Group"); err != nil {
 		return Group{}, err
 	}
-	g, err := s.Records.FindGroup(ctx, ref, a)
+	g, err := s.findGroup(ctx, ref, a)
 	switch {
 	case err != nil:
 		return Group{}, hide(err, "Group")
@@ -89,7 +89,7 @@ func (s *Service) project(ctx context.Context, a access.Actor, ref string, actio
 	if err := gate.Token(a, action, "Project"); err != nil {
 		return Project{}, err
 	}
-	p, err := s.Records.FindProject(ctx, ref, a)
+	p, err := s.findProject(ctx, ref, a)
 	moved := fault.Is(err, fault.Moved)
 	if err != nil && !moved {
 		return Project{}, hide(err, "Project")

@@ -17,8 +17,8 @@ type Removed struct {
 }
 
 // DeletePackage removes a package with its files; a draft, if the actor may publish.
-// Precondition if it changed after unmodified (compared to the second); nil skips the
-// check.
+// Precondition if it changed after unmodified, compared to the second, or exactly if that
+// has a fraction of a second (see Package.Shown); nil skips the check.
 func (r *Registry) DeletePackage(ctx context.Context, a access.Actor, project string, id int64, unmodified *time.Time) error {
 	place, err := r.enter(ctx, a, project, access.DestroyPackage, apiDoor())
 	if !fault.Is(err, fault.Denied) {
@@ -80,7 +80,10 @@ func (r *Registry) DeletePackageFile(ctx context.Context, a access.Actor, projec
 }
 
 func checkRemoval(place Project, a access.Actor, p Package, changed time.Time, unmodified *time.Time) error {
-	if unmodified != nil && changed.Truncate(time.Second).After(*unmodified) {
+	if unmodified != nil && unmodified.Nanosecond() == 0 { // a date of HTTP
+		changed = changed.Truncate(time.Second)
+	}
+	if unmodified != nil && changed.After(*unmodified) {
 		return fault.New(fault.Precondition, "")
 	}
 	for _, rule := range place.Protections {

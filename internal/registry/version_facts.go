@@ -51,10 +51,11 @@ func (r *Registry) Version(ctx context.Context, a access.Actor, project, name, v
 	if err != nil {
 		return VersionFacts{}, noVersion(err, Name(name), Version(version))
 	}
-	v := VersionFacts{VersionRow: found, MayPublish: r.may(a, place, access.PublishPackage)}
+	v := VersionFacts{VersionRow: found, MayPublish: r.may(a, place, access.PublishPackage) && checkProtection(place, a, found.Name) == nil}
 	one := []Package{found.Package}
 	r.complete(a, []Project{place}, one)
 	v.Package = one[0]
+	v.MayDelete = v.MayDelete && r.refusal(place, a, v.Package, false) == nil
 	if v.Channels, err = r.channelsOf(ctx, found.PackageVersion); err != nil {
 		return v, err
 	}

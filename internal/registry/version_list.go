@@ -81,7 +81,7 @@ func (r *Registry) Versions(ctx context.Context, a access.Actor, project, name s
 	for i := range rows {
 		rows[i].Channels = leadingTo(rows[i].Version, all.Channels)
 		rows[i].ProjectPath = place.FullPath
-		rows[i].MayDelete = r.may(a, place, access.DestroyPackage)
+		rows[i].MayDelete = r.may(a, place, access.DestroyPackage) && r.refusal(place, a, rows[i].Package, false) == nil
 	}
 	all.Part = page.PartOf(q.cursorOrder(), at, rows, versionRows, q.keys)
 	all.Latest, err = r.Records.ChooseVersion(ctx, place.ProjectID, all.Name, latestText, versions.Selector{Latest: true})

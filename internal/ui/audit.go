@@ -169,7 +169,7 @@ func (v *visit) eventsAsCSV(walk walker, f trail.Filter) error {
 		}
 		out.Flush()
 		if out.Error() != nil || found.Next == 0 {
-			return nil // a client that is gone needs no answer
+			return nil //nolint:nilerr // a client that is gone needs no answer
 		}
 		f.OlderThan = found.Next
 		if found, err = walk(v.r.Context(), v.actor, f); err != nil {

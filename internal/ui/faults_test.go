@@ -105,7 +105,7 @@ func TestUploadBreaks(t *testing.T) {
 	}
 	for method, at := range map[string]string{http.MethodPut: "/acme/tools/-/packages/generic/broken/1.0.0/f", http.MethodPost: "/acme/tools/-/packages/new"} {
 		body := strings.NewReader(strings.Repeat("half ", 20_000))
-		var sent io.Reader = io.MultiReader(body, broken{})
+		sent := io.MultiReader(body, broken{})
 		if method == http.MethodPost {
 			sent = io.MultiReader(bytes.NewReader(form.Bytes()), sent)
 		}

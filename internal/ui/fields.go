@@ -24,9 +24,13 @@ type boxField struct {
 	On                bool
 }
 
-// box is a box; stored is its state in a new form.
+// box is a box; stored is its state unless its form was sent. The template sends a value
+// for a box that is not ticked, too, so that it differs from a box of another form.
 func (v *visit) box(name, label, hint string, stored bool) boxField {
-	return boxField{name, label, hint, v.form.Has(name, "1", stored)}
+	if v.form.values.Has(name) {
+		stored = v.ticked(name)
+	}
+	return boxField{name, label, hint, stored}
 }
 
 // ticked reports a box that was sent ticked.

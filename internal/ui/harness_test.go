@@ -48,7 +48,6 @@ type site struct {
 	hooks    *webhooks.Service
 	people   map[string]auth.User
 	secrets  map[string]bool // of the tokens that are made
-	root     access.Actor
 }
 
 // instance is a process whose parts all work.

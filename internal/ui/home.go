@@ -1,12 +1,15 @@
 package ui
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"granary/internal/access"
 	"granary/internal/auth"
 	"granary/internal/page"
 	"granary/internal/projects"
+	"granary/internal/webhooks"
 )
 
 // homePage is the data of the dashboard.
@@ -15,6 +18,7 @@ type homePage struct {
 	Counts   string
 	Notes    []note
 	Lately   []recentRow
+	ByJobs   bool // some of them were published by a pipeline
 	Mine     []treeRow
 	All      string
 	New      string // "" unless the actor may make a project
@@ -74,6 +78,7 @@ func showHome(v *visit) error {
 	if d.Lately, err = v.lately(); err != nil {
 		return err
 	}
+	d.ByJobs = slices.ContainsFunc(d.Lately, func(row recentRow) bool { return row.By != "" })
 	return v.show(screen{name: "home", title: "Home", data: d})
 }
 
@@ -102,6 +107,13 @@ func (v *visit) attention() (notes []note, err error) {
 	for _, t := range tokens.Rows {
 		notes = append(notes, note{Text: "The token " + t.Name + " expires " + ago(*t.ExpiresAt, v.began) + ", on " + t.ExpiresAt.UTC().Format("2 January") + ".", URL: v.s.at("user", "tokens"), Word: "Renew it"})
 	}
+	hooks, err := v.s.Hooks.Failing(v.r.Context(), v.actor)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range hooks {
+		notes = append(notes, v.hookNote(h))
+	}
 	if !v.actor.Admin || v.s.Instance == nil {
 		return notes, nil
 	}
@@ -116,6 +128,23 @@ func (v *visit) attention() (notes []note, err error) {
 		}
 	}
 	return notes, nil
+}
+
+// hookNote is a note of a webhook that is off or rests.
+func (v *visit) hookNote(h webhooks.FailingHook) note {
+	n := note{
+		URL: v.s.in(h.ProjectPath, "hooks", number(h.ID)), Word: "See attempts",
+		Text: "The webhook " + cmp.Or(h.Name, "#"+number(h.ID)) + " of " + h.ProjectPath + " failed " + plural(int64(h.Failures), "time", "times") + " in a row",
+	}
+	switch {
+	case h.Dead():
+		n.Bad, n.Text = true, n.Text+" and is switched off."
+	case h.Resting(v.began):
+		n.Text += " and rests until " + exact(*h.Disabled) + "."
+	default:
+		n.Text += "."
+	}
+	return n
 }
 
 // lately is what was published last in the actor's projects.

@@ -35,10 +35,6 @@ func showJobToken(v *visit) error {
 		return err
 	}
 	p.Size = letInOf
-	limited, err := v.s.Projects.JobTokenScope(ctx, v.actor, ref)
-	if err != nil {
-		return err
-	}
 	groups, err := v.s.Projects.AllowedGroups(ctx, v.actor, ref, page.Request{Number: p.Number, Size: p.Size})
 	if err != nil {
 		return err
@@ -48,7 +44,7 @@ func showJobToken(v *visit) error {
 		return err
 	}
 	d := jobTokenPage{
-		Form: v.form, Limited: limited, Pager: v.pagerOf(p, max(groups.Total, others.Total), "", ""), At: v.s.in(v.full(), "settings", "job_token"),
+		Form: v.form, Limited: v.project.JobTokenScope, Pager: v.pagerOf(p, max(groups.Total, others.Total), "", ""), At: v.s.in(v.full(), "settings", "job_token"),
 		Can: v.can(access.AdminJobTokenScope),
 	}
 	d.Pager.Total = plural(int64(groups.Total), "group", "groups") + ", " + plural(int64(others.Total), "project", "projects")

@@ -56,7 +56,11 @@ func showMembers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	last, groups, err := v.around(above)
+	last, err := v.lastOwner()
+	if err != nil {
+		return err
+	}
+	groups, err := v.groupsAbove(above)
 	if err != nil {
 		return err
 	}
@@ -76,30 +80,33 @@ func showMembers(v *visit) error {
 	return v.show(screen{name: "members", title: "Members · " + v.full(), tab: "members", data: d})
 }
 
-// around is what the rows need: the owner whom the group keeps, 0 for none, and the groups
-// above that the actor can see, by id.
-func (v *visit) around(above bool) (last int64, groups map[int64]string, err error) {
-	ctx := v.r.Context()
-	if v.project == nil {
-		if last, err = v.s.Projects.LastOwner(ctx, v.actor, v.ref()); err != nil {
-			return 0, nil, err
-		}
+// lastOwner is the owner whom the group keeps, 0 if there is none. Only a group at the top
+// has one.
+func (v *visit) lastOwner() (int64, error) {
+	if v.project != nil || v.group.ParentID != 0 {
+		return 0, nil
 	}
-	if !above {
-		return last, nil, nil
+	return v.s.Projects.LastOwner(v.r.Context(), v.actor, v.ref())
+}
+
+// groupsAbove are the full paths of the groups above that the actor can see, by id; nil if
+// they are not asked for.
+func (v *visit) groupsAbove(asked bool) (map[int64]string, error) {
+	if !asked {
+		return nil, nil
 	}
-	var found page.Of[projects.Group]
-	ask := page.Request{Number: 1, Size: 100} // a path has fewer groups
+	f := projects.GroupFilter{}
 	if v.project != nil {
-		found, err = v.s.Projects.ProjectGroups(ctx, v.actor, v.ref(), projects.GroupFilter{}, ask)
+		f.Above = v.project.Namespace.ID
 	} else {
-		found, err = v.s.Projects.ListGroups(ctx, v.actor, projects.GroupFilter{Above: v.group.ID}, ask)
+		f.Above = v.group.ID
 	}
-	groups = map[int64]string{}
+	found, err := v.s.Projects.ListGroups(v.r.Context(), v.actor, f, page.Request{Number: 1, Size: 100}) // a path has fewer groups
+	groups := map[int64]string{}
 	for _, g := range found.Rows {
 		groups[g.ID] = g.FullPath
 	}
-	return last, groups, err
+	return groups, err
 }
 
 func (v *visit) mayManageMembers() bool {
@@ -138,19 +145,28 @@ const lastOwnerStays = "A group keeps its last owner. First make another user an
 
 // leaving fills in how the actor ends its own membership, if it has one here.
 func (v *visit) leaving(d *membersPage, last int64) error {
+	member, err := v.isMember()
+	switch {
+	case err != nil || !member:
+		return err
+	case v.actor.UserID == last:
+		d.WhyStays = lastOwnerStays
+	default:
+		d.Leave = v.s.in(v.full(), "members", number(v.actor.UserID), "remove")
+	}
+	return nil
+}
+
+// isMember reports whether the actor has a membership of its own here.
+func (v *visit) isMember() (bool, error) {
+	if v.project != nil {
+		return v.project.OwnRole > access.NoRole, nil
+	}
 	_, err := v.members().Member(v.r.Context(), v.actor, v.ref(), v.actor.UserID, false)
 	if fault.Is(err, fault.NotFound) {
-		return nil
+		return false, nil
 	}
-	if err != nil {
-		return err
-	}
-	if v.actor.UserID == last {
-		d.WhyStays = lastOwnerStays
-		return nil
-	}
-	d.Leave = v.s.in(v.full(), "members", number(v.actor.UserID), "remove")
-	return nil
+	return err == nil, err
 }
 
 // addMember makes a user a member, by user name.
@@ -207,7 +223,7 @@ func showMember(v *visit) error {
 	if err != nil {
 		return err
 	}
-	last, _, err := v.around(false)
+	last, err := v.lastOwner()
 	if err != nil {
 		return err
 	}

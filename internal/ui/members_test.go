@@ -40,6 +40,8 @@ func TestMembers(t *testing.T) {
 	b.get(ada).wants(t, 404)
 	b.post(ada+"/remove").wants(t, 404)
 	s.as("developer").get(at).wants(t, 200).lacks(t, "Add a member", "Remove", "Change")
+	b.post("/acme/tools/-/settings/transfer", "namespace", "owner").leads(t, "/owner/tools/-/settings?done=transferred")
+	b.get("/owner/tools/-/members?from=above").wants(t, 200, "Nobody from above")
 }
 
 // TestNobodyGivesMore: a maintainer neither makes nor touches an owner.

@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -62,7 +63,7 @@ func showPackage(v *visit) error {
 		Stable:   choices(v.query("pre"), "", "With pre-releases", "no", "Without pre-releases"),
 		Statuses: choices(string(q.Status), "", "Every status", "default", "Default", "hidden", "Hidden", "deprecated", "Deprecated", "draft", "Drafts"),
 		Filtered: v.query("search") != "" || q.Stable || q.Status != "", Clear: v.s.in(full, "packages", "generic", name),
-		CanDelete: v.can(access.DestroyPackage), CanPublish: v.can(access.PublishPackage),
+		CanDelete: slices.ContainsFunc(found.Rows, func(row registry.VersionRow) bool { return row.MayDelete }), CanPublish: v.can(access.PublishPackage),
 		Delete: v.s.in(full, "packages", "delete"), All: v.s.in(full, "packages", "delete") + "?name=" + url.QueryEscape(name),
 		Upload: v.s.in(full, "packages", "new") + "?name=" + url.QueryEscape(name),
 	}

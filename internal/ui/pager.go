@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"net/url"
 	"strconv"
 
 	"granary/internal/fault"
@@ -56,5 +55,5 @@ func (v *visit) with(name, value string) string {
 	if value == "" {
 		q.Del(name)
 	}
-	return "?" + url.Values(q).Encode()
+	return "?" + q.Encode()
 }

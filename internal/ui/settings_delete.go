@@ -42,10 +42,7 @@ func (v *visit) goes() (string, error) {
 	if fault.Is(err, fault.Denied) { // the registry is off
 		return "", nil
 	}
-	if found.Total > registry.NamesCounted {
-		return "more than " + count(registry.NamesCounted) + " packages", err
-	}
-	return plural(int64(found.Total), "package", "packages"), err
+	return countUpTo(found.Total, registry.NamesCounted, "package", "packages"), err
 }
 
 // deletePlace deletes the group or project whose full path was typed.

@@ -84,7 +84,7 @@ func (v *visit) duplicateFields(d projects.Duplicates, above *projects.Duplicate
 	return duplicateFields{
 		Allowed: v.pick("generic_duplicates_allowed", "A file published twice", stored, inherited, allowedAbove, "allowed", "Allowed: the newest counts", "refused", "Refused").
 			help("Of a final version, files never change."),
-		Whose: v.pick("exception", "Exceptions", whose, inherited, exceptionAbove, own, "These packages or versions"),
+		Whose: v.pick("exception", "Exceptions", whose, inherited, exceptionAbove, own, "What the pattern below matches"),
 		Exception: newField(v.form, "generic_duplicate_exception_regex", "Pattern of the exceptions", exception).Such("nightly-.*").
 			Help("A regular expression (RE2) for the whole name or version. What matches has the opposite rule. Empty: none."),
 	}

@@ -68,7 +68,7 @@ func showPackageSettings(v *visit) error {
 
 // namingExamples are files of which strict accepts only the first. A test holds this.
 func namingExamples() []namingExample {
-	return []namingExample{{"strict and relaxed", "my-tool/1.2.3/tool_linux.tar.gz"}, {"relaxed only", "my tool/build 7/tool (linux).tar.gz"}}
+	return []namingExample{{"strict and relaxed", "my-tool/1.2.3/tool_linux.tar.gz"}, {"relaxed only", "my-tool/1.2.3-rc.1/bin/tool@linux.tar.gz"}}
 }
 
 // draftChoices are the modes of drafts; server is the server's.
@@ -145,7 +145,7 @@ func (v *visit) largest(name string) (projects.Setting[int64], error) {
 
 // parseSize reads a number of bytes, with or without a unit.
 func parseSize(text string) (int64, bool) {
-	digits := strings.TrimRight(text, "BKMGTiBkmgtb ")
+	digits := strings.TrimRight(text, "BKMGTibkmgt ")
 	n, err := strconv.ParseInt(digits, 10, 64)
 	unit := strings.ToLower(strings.TrimSpace(text[len(digits):]))
 	factor, known := map[string]int64{"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}[unit]

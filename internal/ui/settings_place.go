@@ -122,6 +122,9 @@ func (v *visit) either(ofProject, ofGroup access.Action) access.Action {
 // need refuses the page to those who may not do the action. It is for pages that read
 // nothing by a deed of that action.
 func (v *visit) need(action access.Action) error {
+	if v.project == nil && v.group.Personal() {
+		return fault.New(fault.Hidden, "") // a user's own namespace has no settings
+	}
 	return gate.Check(v.s.Projects.Rules, v.actor, v.standing(), action, "")
 }
 

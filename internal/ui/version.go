@@ -139,7 +139,7 @@ func (v *visit) versionFiles(id int64) (page.Of[registry.PackageFile], page.Requ
 		return page.Of[registry.PackageFile]{}, p, err
 	}
 	p.Size, p.OrderBy = filesOf, "file_name"
-	files, err := v.s.Registry.PackageFiles(v.r.Context(), v.actor, number(v.project.ID), id, p)
+	files, err := v.s.Registry.VersionFiles(v.r.Context(), v.actor, number(v.project.ID), id, p)
 	return files, p, err
 }
 

@@ -18,6 +18,7 @@ type visit struct {
 	s       *Server
 	w       http.ResponseWriter
 	r       *http.Request
+	logged  *http.Request // the same, as the log and the metrics look at it afterwards
 	began   time.Time
 	route   *route
 	values  map[string]string // of the path
@@ -35,7 +36,10 @@ const maxForm = 128 << 10
 const freshFor = 12 * time.Hour
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	v := &visit{s: s, w: w, r: r, began: s.Now(), form: &form{}}
+	v := &visit{s: s, w: w, r: r, logged: r, began: s.Now(), form: &form{}}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		v.r = r.WithContext(projects.Remember(r.Context()))
+	}
 	pageHeaders(w.Header())
 	if err := v.run(); err != nil {
 		v.fail(err)
@@ -87,7 +91,7 @@ func (v *visit) choose(on site, rest []string) error {
 		}
 		return fault.New(fault.NotFound, "")
 	}
-	v.r.Pattern = v.route.pattern()
+	v.logged.Pattern = v.route.pattern()
 	return nil
 }
 

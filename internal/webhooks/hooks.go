@@ -21,6 +21,7 @@ type Service struct {
 	Records Records
 	Sender  Sender
 	Places  gate.Places
+	Rules   access.Rules
 	Guard   Guard
 	Limits  Limits // the zero value: DefaultLimits
 	Now     func() time.Time
@@ -35,6 +36,10 @@ type Records interface {
 // Store keeps hooks. Each method is one transaction, and returns NotFound if the
 // project has no such hook.
 type Store interface {
+	// FailingHooks returns up to limit hooks that have failed more than three times since
+	// their last success, of projects in which a user has a role, in them or above them.
+	// Targets are not filled in.
+	FailingHooks(ctx context.Context, a access.Actor, limit int) ([]FailingHook, error)
 	ListHooks(ctx context.Context, projectID int64, p page.Request) (page.Of[Hook], error)
 	FindHook(ctx context.Context, projectID, id int64) (Hook, error)
 	// InsertHook returns Full if the project has reached the limit.

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/access"
 	"granary/internal/audit"
+	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/registry"
 	"granary/internal/webhooks"
@@ -12,6 +14,7 @@ import (
 
 func hooks() []promise {
 	return []promise{
+		{"FailingHooks", "returns those that fail, of a user's projects, up to the limit", testFailingHooks},
 		{"ListHooks", "returns those of the project, as they were made", testListHooks},
 		{"FindHook", "is NotFound if the project has no such hook", testFindNoHook},
 		{"InsertHook", "keeps the hook, and tells", testInsertHook},
@@ -130,4 +133,31 @@ func testDeleteHook(t *testing.T, s *suite) {
 	due, err = s.NextDelivery(t.Context(), [4]int64{})
 	wantSame(t, "the next delivery", must(t, due, err), time.Time{})
 	s.wantTold(t, e, 1)
+}
+
+func testFailingHooks(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	stranger := s.user(t)
+	fails := func(h webhooks.Hook, times int) {
+		for range times {
+			s.attempt(t, h, 500)
+		}
+	}
+	first, second, third := s.hook(t, p.ID), s.hook(t, p.ID), s.hook(t, p.ID)
+	fails(first, 4)
+	fails(second, 3)
+	fails(third, 5)
+	of := func(u auth.User, limit int) (ids []int64) {
+		found, err := s.FailingHooks(t.Context(), access.Actor{Kind: access.User, UserID: u.ID}, limit)
+		for _, h := range must(t, found, err) {
+			if h.ProjectPath != p.FullPath || h.Standing.Role != access.Owner || h.Failures < 4 || h.Disabled == nil {
+				t.Errorf("%+v", h)
+			}
+			ids = append(ids, h.ID)
+		}
+		return ids
+	}
+	wantSame(t, "the owner's", of(u, 10), []int64{first.ID, third.ID})
+	wantSame(t, "up to the limit", of(u, 1), []int64{first.ID})
+	wantSame(t, "a stranger's", len(of(stranger, 10)), 0)
 }

@@ -39,7 +39,7 @@ func (s *suite) manyNames(t *testing.T) int64 {
 	t.Helper()
 	_, _, p := s.home(t)
 	s.version(t, p.ID, "b", "2.0.0", registry.StatusDefault)
-	s.publish(t, publication(p.ID, "b", "2.0.0", "a-longer-file"))
+	s.publish(t, publication(p.ID, "b", "2.1.0-rc.1", "a-much-longer-file"))
 	s.version(t, p.ID, "a", "1.0.0", registry.StatusDefault)
 	s.version(t, p.ID, "a", "1.1.0", registry.StatusDeprecated)
 	s.version(t, p.ID, "c", "1.0.0-rc.1", registry.StatusError)

@@ -18,6 +18,7 @@ func places() []promise {
 		{"FindPackageProject", "is NotFound if there is no such project", testFindNoPlace},
 		{"FindPackageProject", "has what publishing asks for", testFindWholePlace},
 		{"FindPackageProject", "knows deploy tokens and jobs", testFindPackageProjectForTokens},
+		{"MemberPackageProjects", "returns up to limit projects in which the user has a role, the newest first", testMemberPackageProjects},
 		{"GroupPackageProjects", "returns the projects in a group, and below if so asked", testGroupPackageProjects},
 	}
 }
@@ -135,5 +136,37 @@ func testGroupPackageProjects(t *testing.T, s *suite) {
 				}
 			}
 		}
+	}
+}
+
+func testMemberPackageProjects(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	inside := s.project(t, s.group(t, g.ID, u).ID, u)
+	gone := s.project(t, g.ID, u)
+	must(t, 0, s.DeleteProject(t.Context(), gone.ID, now(), quiet()))
+	member := s.user(t)
+	s.member(t, inProject(inside.ID), member, access.Developer, nil)
+	for _, tt := range []struct {
+		name  string
+		by    access.Actor
+		limit int
+		want  []int64
+	}{
+		{"above", actorOf(u), 10, []int64{inside.ID, p.ID}},
+		{"up to the limit", actorOf(u), 1, []int64{inside.ID}},
+		{"in one", actorOf(member), 10, []int64{inside.ID}},
+		{"in none", actorOf(s.user(t)), 10, []int64{}},
+	} {
+		found, err := s.MemberPackageProjects(t.Context(), tt.by, tt.limit)
+		ids := []int64{}
+		for _, place := range must(t, found, err) {
+			whole, err := s.FindPackageProject(t.Context(), id(place.ProjectID), tt.by)
+			must(t, 0, err)
+			if place.FullPath != whole.FullPath || place.Standing != whole.Standing {
+				t.Errorf("%s: %+v, want path and standing of %+v", tt.name, place, whole)
+			}
+			ids = append(ids, place.ProjectID)
+		}
+		wantSame(t, tt.name, ids, tt.want)
 	}
 }

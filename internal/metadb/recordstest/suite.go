@@ -67,6 +67,8 @@ func contracts() []contract {
 		{reflect.TypeFor[registry.Packages](), packages()},
 		{reflect.TypeFor[registry.NameLists](), nameLists()},
 		{reflect.TypeFor[registry.Versions](), versionsOf()},
+		{reflect.TypeFor[registry.Deletions](), deletions()},
+		{reflect.TypeFor[registry.Search](), search()},
 		{reflect.TypeFor[registry.Channels](), channels()},
 		{reflect.TypeFor[registry.Drafts](), drafts()},
 		{reflect.TypeFor[registry.Files](), files()},

@@ -1,6 +1,7 @@
 package recordstest
 
 import (
+	"strings"
 	"testing"
 
 	"granary/internal/audit"
@@ -19,6 +20,8 @@ func versionsOf() []promise {
 		{"SelectVersion", "is NotFound if there is none", testSelectNoVersion},
 		{"ChooseVersion", "is SelectVersion, whatever changes in between", testChooseVersion},
 		{"ListInOrder", "returns what lists show, the highest first, after the cursor", testListInOrder},
+		{"ListInOrder", "leaves out what the filter does, in its order", testFilteredVersions},
+		{"FindVersion", "returns a version of any status; NotFound if there is none", testFindVersion},
 		{"VersionFiles", "returns the newest file of each name, in the order of their paths", testVersionFiles},
 		{"FindContent", "returns bytes that the database keeps, no byte of an empty file", testFindContent},
 		{"FindContent", "is NotFound if it does not keep them", testFindNoContent},
@@ -256,4 +259,51 @@ func testListInOrder(t *testing.T, s *suite) {
 	if page[0].YankedAt != nil || page[1].YankedAt == nil || page[1].YankReason != "bad" {
 		t.Errorf("yanked: %+v", page)
 	}
+}
+
+func testFilteredVersions(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	s.published(t, p.ID, "2.0.0", "1.10.0", "1.9.0", "2.1.0-rc.1", "nightly")
+	s.version(t, p.ID, "tool", "0.1.0", registry.StatusHidden)
+	s.edited(t, p.ID, "1.9.0", yank)
+	one := selector(t, "1.x").Range
+	for want, f := range map[string]registry.VersionFilter{
+		"2.1.0-rc.1 2.0.0 1.10.0 1.9.0 nightly": {},
+		"nightly 1.9.0 1.10.0 2.0.0 2.1.0-rc.1": {Asc: true},
+		"nightly 2.1.0-rc.1 1.9.0 1.10.0 2.0.0": {ByDate: true},
+		"2.0.0 1.10.0 1.9.0 2.1.0-rc.1 nightly": {ByDate: true, Asc: true},
+		"2.0.0 1.10.0 1.9.0 nightly":            {Stable: true},
+		"1.10.0 1.9.0":                          {Within: one},
+		"2.1.0-rc.1":                            {Text: "RC"},
+		"0.1.0":                                 {Status: registry.StatusHidden},
+		"1.9.0":                                 {Yanked: true},
+	} {
+		for _, size := range []int{1, 2, 10} {
+			var got []string
+			var after *registry.VersionCursor
+			for {
+				rows, err := s.ListInOrder(t.Context(), p.ID, "tool", f, after, size)
+				if must(t, rows, err); len(rows) == 0 {
+					break
+				}
+				for _, v := range rows {
+					got = append(got, string(v.Version))
+				}
+				last := rows[len(rows)-1]
+				after = &registry.VersionCursor{Version: last.Version, ID: last.ID, CreatedAt: last.CreatedAt}
+			}
+			wantSame(t, id(int64(size))+" a page", strings.Join(got, " "), want)
+		}
+	}
+}
+
+func testFindVersion(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	s.version(t, p.ID, "tool", "1.0.0", registry.StatusHidden)
+	v, err := s.FindVersion(t.Context(), p.ID, "tool", "1.0.0")
+	if must(t, v, err); v.Status != registry.StatusHidden || v.Files != 1 || v.Size != 4 {
+		t.Errorf("%+v", v)
+	}
+	_, err = s.FindVersion(t.Context(), p.ID, "tool", "2.0.0")
+	wantKind(t, err, fault.NotFound)
 }

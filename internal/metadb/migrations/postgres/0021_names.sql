@@ -70,9 +70,14 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- What further files add to versions is written by the servers, every few seconds.
 DROP TRIGGER packages_renamed ON packages;
 CREATE TRIGGER packages_renamed AFTER UPDATE OF status, bytes ON packages
-    FOR EACH ROW WHEN (old.status <> new.status OR new.status <> 'draft' AND old.bytes IS DISTINCT FROM new.bytes) EXECUTE FUNCTION name_package();
+    FOR EACH ROW WHEN (old.status <> new.status OR new.status <> 'draft'
+        AND (new.bytes < old.bytes OR old.bytes IS NULL AND new.bytes IS NOT NULL)) EXECUTE FUNCTION name_package();
+
+-- Hooks that are off or rest, for their owners' first page.
+CREATE INDEX hooks_failing ON hooks (project_id) WHERE failures > 3;
 
 -- +goose Down
 -- Forward only: an older server refuses a newer database.

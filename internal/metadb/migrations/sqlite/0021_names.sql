@@ -72,9 +72,11 @@ CREATE TRIGGER packages_changed AFTER UPDATE OF status ON packages WHEN old.stat
 END;
 -- +goose StatementEnd
 
+-- What further files add is written by the servers, every few seconds.
 -- +goose StatementBegin
 CREATE TRIGGER packages_grown AFTER UPDATE OF bytes ON packages
-WHEN old.bytes IS NOT new.bytes AND old.status = new.status AND new.status IN ('default', 'error', 'deprecated') BEGIN
+WHEN (new.bytes < old.bytes OR old.bytes IS NULL AND new.bytes IS NOT NULL)
+    AND old.status = new.status AND new.status IN ('default', 'error', 'deprecated') BEGIN
     UPDATE package_names SET bytes = bytes + COALESCE(new.bytes, 0) - COALESCE(old.bytes, 0)
         WHERE project_id = new.project_id AND name = new.name;
     UPDATE package_names SET changed = 1 WHERE project_id = new.project_id AND name = new.name AND changed = 0;
@@ -96,6 +98,9 @@ CREATE TRIGGER packages_removed AFTER DELETE ON packages BEGIN
             AND k.status <> 'pending_destruction');
 END;
 -- +goose StatementEnd
+
+-- Hooks that are off or rest, for their owners' first page.
+CREATE INDEX hooks_failing ON hooks (project_id) WHERE failures > 3;
 
 -- +goose Down
 -- Forward only: an older server refuses a newer database.

@@ -1,0 +1,113 @@
+package recordstest
+
+import (
+	"testing"
+
+	"granary/internal/access"
+	"granary/internal/registry"
+)
+
+func deletions() []promise {
+	return []promise{
+		{"DoomedVersions", "returns the versions of a name or of ids, with their files", testDoomed},
+		{"StoredBy", "tells own bytes from those of others", testStoredBy},
+		{"LatestWithout", "chooses among the versions that stay", testLatestWithout},
+		{"CountListed", "counts what lists show", testCountListed},
+		{"ReleaseLinks", "finds no link where no release is", testNoReleaseLinks},
+	}
+}
+
+func search() []promise {
+	return []promise{
+		{"SearchNames", "finds parts of names in what the actor may see", testSearchNames},
+		{"SearchProjects", "finds parts of paths in what the actor may see", testSearchProjects},
+		{"SearchFiles", "finds files by their bytes in what the actor may see", testSearchFiles},
+	}
+}
+
+func testDoomed(t *testing.T, s *suite) {
+	p := s.manyNames(t)
+	rows, err := s.DoomedVersions(t.Context(), p, registry.Doomed{Name: "a"}, 10)
+	must(t, 0, err)
+	if len(rows) != 2 || rows[0].Version != "1.1.0" || rows[0].Files != 1 || rows[0].Size != 4 {
+		t.Fatalf("%+v", rows)
+	}
+	rows, err = s.DoomedVersions(t.Context(), p, registry.Doomed{IDs: []int64{rows[1].ID}}, 10)
+	wantSame(t, "by id", string(must(t, rows, err)[0].Version), "1.0.0")
+}
+
+func testStoredBy(t *testing.T, s *suite) {
+	p := s.manyNames(t) // all files but one of b are the same
+	a, err := s.StoredBy(t.Context(), p, registry.Doomed{Name: "a"}, 2)
+	must(t, 0, err)
+	if a.Bytes != 4 || a.Own != 0 || len(a.Shared) != 2 || !a.More {
+		t.Errorf("%+v", a)
+	}
+	b, err := s.StoredBy(t.Context(), p, registry.Doomed{Name: "b"}, 9)
+	must(t, 0, err)
+	wantSame(t, "own bytes", b.Own, int64(len("a-much-longer-file")))
+}
+
+func testLatestWithout(t *testing.T, s *suite) {
+	p := s.manyNames(t)
+	rows, err := s.DoomedVersions(t.Context(), p, registry.Doomed{Name: "a"}, 10)
+	must(t, 0, err)
+	v, err := s.LatestWithout(t.Context(), p, "a", map[int64]bool{rows[0].ID: true})
+	wantSame(t, "latest", must(t, v, err), registry.Version("1.0.0"))
+	v, err = s.LatestWithout(t.Context(), p, "a", map[int64]bool{rows[0].ID: true, rows[1].ID: true})
+	wantSame(t, "none", must(t, v, err), "")
+}
+
+func testCountListed(t *testing.T, s *suite) {
+	p := s.manyNames(t)
+	for name, want := range map[registry.Name]int{"a": 2, "c": 1, "hidden": 0, "none": 0} {
+		n, err := s.CountListed(t.Context(), p, name)
+		wantSame(t, string(name), must(t, n, err), want)
+	}
+}
+
+func testNoReleaseLinks(t *testing.T, s *suite) {
+	p := s.manyNames(t)
+	links, err := s.ReleaseLinks(t.Context(), registry.LinkTarget{ProjectID: p, Name: "a", Versions: []registry.Version{"1.0.0"}}, 5)
+	wantSame(t, "links", len(must(t, links, err)), 0)
+}
+
+func testSearchNames(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	name := s.name("looked-for")
+	s.version(t, p.ID, name, "1.0.0", registry.StatusDefault)
+	f := registry.NameFilter{Terms: []string{name}}
+	found, err := s.SearchNames(t.Context(), actorOf(u), f, nil, 5)
+	must(t, 0, err)
+	if len(found) != 1 || found[0].ProjectID != p.ID || string(found[0].Name) != name || found[0].Versions != 1 {
+		t.Fatalf("%+v", found)
+	}
+	next, err := s.SearchNames(t.Context(), actorOf(u), f, &found[0], 5)
+	wantSame(t, "after it", len(must(t, next, err)), 0)
+	for what, a := range map[string]access.Actor{"nobody": {}, "a stranger": actorOf(s.user(t))} {
+		found, err := s.SearchNames(t.Context(), a, f, nil, 5)
+		wantSame(t, what, len(must(t, found, err)), 0)
+	}
+}
+
+func testSearchProjects(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	found, err := s.SearchProjects(t.Context(), actorOf(u), p.FullPath, 5)
+	if must(t, found, err); len(found) != 1 || found[0].ProjectID != p.ID || found[0].FullPath != p.FullPath {
+		t.Errorf("%+v", found)
+	}
+	found, err = s.SearchProjects(t.Context(), access.Actor{}, p.FullPath, 5)
+	wantSame(t, "nobody", len(must(t, found, err)), 0)
+}
+
+func testSearchFiles(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	pub := publication(p.ID, "tool", "1.0.0", s.name("bytes"))
+	f := s.publish(t, pub)
+	found, err := s.SearchFiles(t.Context(), actorOf(u), pub.Digest, 5)
+	if must(t, found, err); len(found) != 1 || found[0].FileID != f.ID || found[0].ProjectID != p.ID || found[0].Version != "1.0.0" {
+		t.Errorf("%+v", found)
+	}
+	found, err = s.SearchFiles(t.Context(), access.Actor{}, pub.Digest, 5)
+	wantSame(t, "nobody", len(must(t, found, err)), 0)
+}
