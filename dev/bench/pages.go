@@ -132,43 +132,43 @@ func (t *pagesTable) counters(ctx context.Context) (string, error) {
 
 // signIn keeps the cookie of a session.
 func (t *pagesTable) signIn(ctx context.Context) error {
-	resp, err := t.form(ctx, "/-/sign_in", url.Values{"token": {t.s.token}})
+	status, cookies, err := t.form(ctx, "/-/sign_in", url.Values{"token": {t.s.token}})
 	if err != nil {
 		return err
 	}
-	for _, c := range resp.Cookies() {
+	for _, c := range cookies {
 		t.cookie = c.Name + "=" + c.Value
 	}
 	if t.cookie == "" {
-		return fmt.Errorf("POST /-/sign_in: status %d without a cookie", resp.StatusCode)
+		return fmt.Errorf("POST /-/sign_in: status %d without a cookie", status)
 	}
 	return nil
 }
 
 // form sends a form and follows no redirect.
-func (t *pagesTable) form(ctx context.Context, path string, values url.Values) (*http.Response, error) {
+func (t *pagesTable) form(ctx context.Context, path string, values url.Values) (status int, cookies []*http.Cookie, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+t.s.host+path, strings.NewReader(values.Encode()))
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("PRIVATE-TOKEN", t.s.token)
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return resp, resp.Body.Close()
+	return resp.StatusCode, resp.Cookies(), resp.Body.Close()
 }
 
 // fill makes the project and publishes its packages.
 func (t *pagesTable) fill(ctx context.Context, p *pagedProject) error {
-	resp, err := t.form(ctx, "/api/v4/projects", url.Values{"name": {p.path}, "path": {p.path}})
+	status, _, err := t.form(ctx, "/api/v4/projects", url.Values{"name": {p.path}, "path": {p.path}})
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != http.StatusCreated {
-		return fmt.Errorf("POST /projects: status %d", resp.StatusCode)
+	if status != http.StatusCreated {
+		return fmt.Errorf("POST /projects: status %d", status)
 	}
 	paths := make([]string, 0, p.packages)
 	for i := range p.packages {
