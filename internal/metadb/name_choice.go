@@ -50,7 +50,9 @@ func (l *nameLister) picked() func(*sqldb.Where) string {
 	c := l.c
 	switch {
 	case slices.ContainsFunc(c.Name.Terms, impossible):
-		return func(*sqldb.Where) string { return `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.id < 0` }
+		return func(*sqldb.Where) string {
+			return `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.id < 0`
+		}
 	case len(c.Name.Terms) > 0:
 		longest := slices.MaxFunc(c.Name.Terms, func(a, b string) int { return len(a) - len(b) })
 		return func(outer *sqldb.Where) string {

@@ -155,8 +155,7 @@ func (l *nameLister) text(w *sqldb.Where, limit int) (string, error) {
 			counted := sqldb.Where{Args: w.Args}
 			l.conditions(&counted)
 			where := counted.String()
-			total = `(SELECT COUNT(*) FROM (SELECT 1 FROM package_name_orders o` + where + ` AND o.project_id = $1 AND o.name_id NOT IN (SELECT id FROM changed)` +
-				counted.Bind(` LIMIT ?) few)`, registry.NamesCounted+1) + ` + (SELECT COUNT(*) FROM source o` + where + `)`
+			total = l.count(&counted, where)
 			w.Args = counted.Args
 		}
 		indexed := sqldb.Where{Args: w.Args}
@@ -180,6 +179,19 @@ func (l *nameLister) text(w *sqldb.Where, limit int) (string, error) {
 	rows += own.String()
 	w.Args = own.Args
 	return with + `SELECT o.*, ` + total + ` FROM (` + rows + `) o` + l.order() + w.Bind(` LIMIT ?`, limit), nil
+}
+
+// count is the number of rows of an unfiltered list: of the names in the index, less those
+// that changed since, and of these as they are now.
+func (l *nameLister) count(w *sqldb.Where, where string) string {
+	own := ` + (SELECT COUNT(*) FROM source o` + where + `)`
+	if l.c.Since != nil || l.c.Until != nil {
+		return `(SELECT COUNT(*) FROM (SELECT 1 FROM package_name_orders o` + where + ` AND o.project_id = $1 AND o.name_id NOT IN (SELECT id FROM changed)` +
+			w.Bind(` LIMIT ?) few)`, registry.NamesCounted+1) + own
+	}
+	return `(SELECT COUNT(*) FROM (SELECT 1 FROM package_name_orders o WHERE o.project_id = $1` +
+		w.Bind(` LIMIT ? + (SELECT COUNT(*) FROM changed)) few)`, registry.NamesCounted+1) +
+		` - (SELECT COUNT(*) FROM changed c JOIN package_name_orders o ON o.name_id = c.id)` + own
 }
 
 // with is the WITH clause: source has the names that are not read by an index.
