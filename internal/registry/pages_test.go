@@ -100,3 +100,28 @@ func TestPagesRefuseWhatIsNone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The page of a hidden version has its files, since they can be downloaded; the API's list
+// of files has none, as GitLab's.
+func TestHiddenVersionHasItsFiles(t *testing.T) {
+	r := newRegistry(t)
+	ctx, raw := t.Context(), registry.Raw{Name: "tool", Version: "1.0.0", File: "a"}
+	if _, err := r.Publish(ctx, r.admin, r.project, raw, strings.NewReader("a"), registry.PublishOptions{Length: 1}); err != nil {
+		t.Fatal(err)
+	}
+	hidden := registry.StatusHidden
+	if _, err := r.EditVersion(ctx, r.admin, r.project, registry.Raw{Name: "tool", Version: "1.0.0"}, registry.VersionEdit{Status: &hidden}); err != nil {
+		t.Fatal(err)
+	}
+	v, err := r.Version(ctx, r.admin, r.project, "tool", "1.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := page.Request{Number: 1, Size: 20, OrderBy: "file_name"}
+	if files, err := r.VersionFiles(ctx, r.admin, r.project, v.ID, p); err != nil || len(files.Rows) != 1 {
+		t.Errorf("%+v, %v", files, err)
+	}
+	if _, err := r.PackageFiles(ctx, r.admin, r.project, v.ID, p); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the list of the API: %v", err)
+	}
+}
