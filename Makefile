@@ -48,7 +48,7 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # The longest packages begin first, so that none of them runs alone at the end.
-LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon
+LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon ./internal/ui
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
 check: $(VERSITYGW)
@@ -68,7 +68,7 @@ check: $(VERSITYGW)
 	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api ./internal/archive
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
-	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry
+	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry ./internal/ui
 
 # It needs nothing but Go: what starts PostgreSQL or an S3 server leaves itself out
 # with -short, and dev and e2e, which start more, are not asked.
