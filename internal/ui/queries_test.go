@@ -42,7 +42,7 @@ func TestPagesAskTheSame(t *testing.T) {
 		most := dear()[o.pages.PatternOf("GET", pathOf(address))]
 		most = max(most, 6)
 		if metadbtest.Wanted() {
-			most += 3 // each deed asks whether another node changed permissions
+			most += 6 // each deed asks whether another node changed permissions
 		}
 		if slices.Max(n) > most {
 			t.Errorf("%s: %d queries, want at most %d", address, n, most)
