@@ -90,7 +90,7 @@ const newestReleases = 500
 
 const linksQuery = `SELECT r.tag, l.name, l.url FROM (
 		SELECT id, tag, released_at FROM releases WHERE project_id = $1 ORDER BY released_at DESC, id DESC LIMIT $2) r
-	JOIN release_links l ON l.release_id = r.id WHERE l.url LIKE '%/packages/generic/%' ORDER BY r.released_at DESC, r.id DESC, l.id DESC`
+	JOIN release_links l ON l.release_id = r.id WHERE l.url LIKE '%/packages/generic/%' ESCAPE '\' ORDER BY r.released_at DESC, r.id DESC, l.id DESC`
 
 // ReleaseLinks implements registry.Deletions.
 func (db *DB) ReleaseLinks(ctx context.Context, to registry.LinkTarget, limit int) ([]registry.ReleaseLink, error) {

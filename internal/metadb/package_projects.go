@@ -142,12 +142,15 @@ func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.Dupl
 }
 
 // heldRoles takes a user and the time. A role in a namespace holds below it, too.
-const heldRoles = `roles (id, role) AS (
+const heldRoles = `WITH RECURSIVE roles (id, role) AS (
 		SELECT m.namespace_id, m.access_level FROM members m
 		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > $2) AND` + counted + `
 		UNION SELECT n.id, roles.role FROM namespaces n JOIN roles ON n.parent_id = roles.id),
 	held (id, role) AS (
-		SELECT id, MAX(role) FROM roles GROUP BY id)
+		SELECT id, MAX(role) FROM roles GROUP BY id)`
+
+// placeColumns are a project and the user's standing in it.
+const placeColumns = `
 	SELECT p.id, p.path, r.path, p.visibility, p.package_access, p.archived,
 		CASE WHEN COALESCE(h.role, 0) > COALESCE(m.access_level, 0) THEN h.role ELSE COALESCE(m.access_level, 0) END`
 
@@ -160,14 +163,14 @@ const memberships = `
 
 // groupProjects takes, after a user and the time, a group and whether to include projects
 // below its subgroups.
-const groupProjects = `WITH RECURSIVE below (id) AS (
+const groupProjects = heldRoles + `,
+	below (id) AS (
 		SELECT CAST($3 AS BIGINT)
-		UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id WHERE $4 = 1 AND n.deleted_at IS NULL),
-	` + heldRoles + `
+		UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id WHERE $4 = 1 AND n.deleted_at IS NULL)` + placeColumns + `
 	FROM below JOIN projects p ON p.namespace_id = below.id` + memberships + ` ORDER BY p.id`
 
 // memberProjects takes, after a user and the time, a limit. The newest come first.
-const memberProjects = `WITH RECURSIVE ` + heldRoles + `
+const memberProjects = heldRoles + placeColumns + `
 	FROM projects p` + memberships + ` AND (h.role IS NOT NULL OR m.access_level IS NOT NULL)
 	ORDER BY p.id DESC LIMIT $3`
 
