@@ -45,7 +45,7 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # part named "sqlite" and a part named "postgres".
 # Tests that are parallel wait for other programs most of the time: four of them at
 # once load two cores no more than one that computes.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans|SearchesForNamesAreBounded|NamesOfOlderServers|NameListPlans|NamesAreWhatIsThere)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # The longest packages begin first, so that none of them runs alone at the end.
 LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon ./internal/ui
