@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// tool runs a program that may not be installed, with the token in its environment.
+// tool runs a program with the token in its environment. It fails the test without the program.
 func tool(t *testing.T, dir, name string, args ...string) ([]byte, error) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it starts other programs")
 	}
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed", name)
+		t.Fatalf("%s is not here: tools/install-test-deps installs it", name)
 	}
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = dir
