@@ -109,6 +109,13 @@ func TestPostgresSelectionPlans(t *testing.T) {
 	final := newProject(t, db, p.Namespace.ID, "final", 0, p.CreatorID)
 	manyVersions(t, db, p.ID, final.ID, 1500)
 	manyFiles(t, db, p.ID, 3000)
+	for left := 1; left > 0; { // as a publish leaves them: with their files counted
+		var err error
+		if left, err = db.CountVersions(t.Context(), 10_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(t, db, `ANALYZE`)
 	bad := regexp.MustCompile(`Seq Scan on (packages|package_files|blobs|blob_contents|package_channels)\b|Sort \(actual rows=([2-9]|\d\d)`)
 	check := func(t *testing.T, mode string, projectID int64, of ...string) {
 		t.Helper()
