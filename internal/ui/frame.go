@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -16,9 +14,6 @@ import (
 
 //go:embed templates
 var templates embed.FS
-
-// pages are the templates of the pages by name, each with the frame and the parts.
-type pages map[string]*template.Template
 
 // screen is a page to show.
 type screen struct {
@@ -55,7 +50,9 @@ type frame struct {
 	Done    string
 	Form    *form
 	Now     time.Time
-	D       any // of the page
+	D       any           // of the page
+	Bare    bool          // without the head and the foot: the door
+	Body    template.HTML // the page in its frame
 	began   time.Time
 	now     func() time.Time
 }
@@ -77,26 +74,11 @@ func (f *frame) Took() string {
 	return strconv.FormatFloat(float64(f.now().Sub(f.began).Microseconds())/1000, 'f', 1, 64)
 }
 
-// parse makes the templates. A page is templates/NAME.html, which defines "main"; frame.html
-// and what lies in templates/parts belong to every page.
-func (s *Server) parse() (pages, error) {
-	base, err := template.New("").Funcs(s.functions()).ParseFS(templates, "templates/parts/*.html")
-	if err != nil {
-		return nil, err
-	}
-	files, err := fs.Glob(templates, "templates/*.html")
-	if err != nil {
-		return nil, err
-	}
-	all := pages{}
-	for _, file := range files {
-		t, err := template.Must(base.Clone()).ParseFS(templates, file)
-		if err != nil {
-			return nil, err
-		}
-		all[strings.TrimSuffix(path.Base(file), ".html")] = t
-	}
-	return all, nil
+// parse makes the templates. A page is templates/NAME.html, which defines "page-NAME"; the
+// frame and the parts are in templates/parts. They are one set: a set for each page would
+// keep several megabytes, and the collector would look at them for every download.
+func (s *Server) parse() (*template.Template, error) {
+	return template.New("").Funcs(s.functions()).ParseFS(templates, "templates/parts/*.html", "templates/*.html")
 }
 
 // show renders a page. Nothing is sent before the whole page is made, so that a failure is
@@ -104,11 +86,16 @@ func (s *Server) parse() (pages, error) {
 func (v *visit) show(p screen) error {
 	f := &frame{
 		Title: p.title, Root: v.s.root, Version: v.s.Version, Theme: theme(v.r), Me: v.me(), Form: v.form,
-		Done: doneSentence(v.query("done")), Now: v.began, D: p.data, Side: p.side, began: v.began, now: v.s.Now,
+		Done: doneSentence(v.query("done")), Now: v.began, D: p.data, Side: p.side, Bare: p.name == "sign_in", began: v.began, now: v.s.Now,
 	}
 	v.placed(f, p)
 	var b bytes.Buffer
-	if err := v.s.pages[p.name].ExecuteTemplate(&b, "frame", f); err != nil {
+	if err := v.s.pages.ExecuteTemplate(&b, "page-"+p.name, f); err != nil {
+		return err
+	}
+	f.Body = template.HTML(b.String()) //nolint:gosec // of the same set of templates
+	b.Reset()
+	if err := v.s.pages.ExecuteTemplate(&b, "frame", f); err != nil {
 		return err
 	}
 	h := v.w.Header()

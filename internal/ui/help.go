@@ -39,9 +39,13 @@ type apiTag struct {
 
 // showAPI is the API, from its OpenAPI document, a page for each tag.
 func showAPI(v *visit) error {
+	all, err := v.s.tags()
+	if err != nil {
+		return err
+	}
 	var tags []apiTag
 	var chosen *apiTag
-	for _, t := range v.s.tags {
+	for _, t := range all {
 		tags = append(tags, apiTag{t, v.s.at("help", "api", t.Name), t.Name == v.values["tag"]})
 	}
 	for i := range tags {

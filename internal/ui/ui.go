@@ -6,9 +6,11 @@ package ui
 
 import (
 	"context"
+	"html/template"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"granary/internal/auth"
@@ -44,9 +46,9 @@ type Server struct {
 
 	root   string // the path of ExternalURL, without a slash at the end
 	routes []route
-	pages  pages
+	pages  *template.Template
 	assets *assets
-	tags   []openapi.Tag // of the API
+	tags   func() ([]openapi.Tag, error) // of the API, read when somebody asks
 }
 
 // Instance is what administrators see of the process behind the pages.
@@ -97,11 +99,11 @@ type Node struct {
 func (s *Server) Handler() (http.Handler, error) {
 	s.root = pathOf(s.ExternalURL)
 	s.routes = s.table()
-	document, err := openapi.Read()
-	if err != nil {
-		return nil, err
-	}
-	s.tags = document.Tags()
+	s.tags = sync.OnceValues(func() ([]openapi.Tag, error) {
+		document, err := openapi.Read()
+		return document.Tags(), err
+	})
+	var err error
 	if s.assets, err = newAssets(s.root); err != nil {
 		return nil, err
 	}
