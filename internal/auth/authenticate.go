@@ -115,7 +115,7 @@ func (s *Service) byDeployToken(ctx context.Context, c Credentials, d Doors) (ac
 	case secret == "":
 		secret = c.Bearer
 	}
-	t, err := s.find(ctx, secret, c.From, s.Records.FindToken)
+	t, err := s.find(ctx, secret, c.From, ofToken)
 	if err != nil || t.Deploy == nil || !t.Deploy.Active(s.Now()) {
 		return access.Actor{}, false, err
 	}
@@ -128,7 +128,7 @@ func (s *Service) byBearerJob(ctx context.Context, c Credentials, d Doors) (acce
 	if !d.JobTokens || c.Bearer == "" {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, c.Bearer, c.From, s.Records.FindToken)
+	t, err := s.find(ctx, c.Bearer, c.From, ofToken)
 	if err != nil || t.Job == nil || !t.Job.Running(s.Now()) {
 		return access.Actor{}, false, err
 	}
@@ -144,7 +144,7 @@ func (s *Service) byPersonalToken(ctx context.Context, c Credentials, d Doors) (
 	if secret == "" || isJobSecret(secret) {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, secret, c.From, s.Records.FindToken)
+	t, err := s.find(ctx, secret, c.From, ofToken)
 	if err != nil {
 		return access.Actor{}, false, err
 	}
@@ -165,7 +165,7 @@ func (s *Service) byBasicPassword(ctx context.Context, c Credentials, d Doors) (
 	if !d.Basic || !c.HasBasic {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, c.BasicPassword, c.From, s.Records.FindToken)
+	t, err := s.find(ctx, c.BasicPassword, c.From, ofToken)
 	if err != nil || t.Personal == nil {
 		return access.Actor{}, false, err
 	}
@@ -184,7 +184,7 @@ func (s *Service) byJobToken(ctx context.Context, c Credentials, d Doors) (acces
 	if secret == "" {
 		return access.Actor{}, false, nil
 	}
-	t, err := s.find(ctx, secret, c.From, s.Records.FindToken)
+	t, err := s.find(ctx, secret, c.From, ofToken)
 	if err != nil {
 		return access.Actor{}, false, err
 	}
@@ -199,9 +199,9 @@ func isJobSecret(secret string) bool {
 	return strings.HasPrefix(secret, jobPrefix) || strings.HasPrefix(secret, gitlabJob)
 }
 
-// find looks a secret up for a client in the records of its kind; for an unknown one it
-// returns the zero Token.
-func (s *Service) find(ctx context.Context, secret string, from netip.Addr, records findDigest) (Token, error) {
+// find looks a secret of a sort up for a client; for an unknown one it returns the zero
+// Token.
+func (s *Service) find(ctx context.Context, secret string, from netip.Addr, of sort) (Token, error) {
 	if secret == "" || len(secret) > maxSecret {
 		return Token{}, nil
 	}
@@ -209,7 +209,7 @@ func (s *Service) find(ctx context.Context, secret string, from netip.Addr, reco
 	if err := s.Logins.Admit(from, digest); err != nil {
 		return Token{}, err
 	}
-	t, err := lookUp(ctx, digest, records)
+	t, err := s.lookUp(ctx, digest, of)
 	switch {
 	case err != nil:
 	case t.alive(s.Now()):
@@ -220,11 +220,21 @@ func (s *Service) find(ctx context.Context, secret string, from netip.Addr, reco
 	return t, err
 }
 
-// findDigest is FindToken or FindSession.
-type findDigest func(context.Context, SecretDigest) (Token, error)
+// sort is what a secret is expected to be. It is no function, which each request would
+// allocate.
+type sort bool
 
-func lookUp(ctx context.Context, digest SecretDigest, records findDigest) (Token, error) {
-	t, err := records(ctx, digest)
+const (
+	ofToken   sort = false
+	ofSession sort = true
+)
+
+func (s *Service) lookUp(ctx context.Context, digest SecretDigest, of sort) (t Token, err error) {
+	if of == ofSession {
+		t, err = s.Records.FindSession(ctx, digest)
+	} else {
+		t, err = s.Records.FindToken(ctx, digest)
+	}
 	if fault.Is(err, fault.NotFound) {
 		return Token{}, nil
 	}

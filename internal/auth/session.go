@@ -98,7 +98,7 @@ func sessionActor(t Token, from netip.Addr) access.Actor {
 // Unauthenticated if there is none, or if the session, its token or its user may no longer
 // act. A client that failed too often gets the error of throttle.Logins.
 func (s *Service) FindSession(ctx context.Context, secret string, from netip.Addr) (access.Actor, Session, error) {
-	t, err := s.find(ctx, secret, from, s.Records.FindSession)
+	t, err := s.find(ctx, secret, from, ofSession)
 	if err != nil {
 		return access.Actor{}, Session{}, err
 	}

@@ -41,7 +41,7 @@ const (
 // the cookie. Unauthenticated says why not. A client that failed too often gets the error of
 // throttle.Logins.
 func (s *Service) SignIn(ctx context.Context, secret string, from netip.Addr, userAgent string) (Session, string, error) {
-	t, err := s.find(ctx, strings.TrimSpace(secret), from, s.Records.FindToken)
+	t, err := s.find(ctx, strings.TrimSpace(secret), from, ofToken)
 	if err != nil {
 		return Session{}, "", err
 	}
