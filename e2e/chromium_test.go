@@ -149,13 +149,18 @@ func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 // value runs an action and returns what it found.
 func value[T any](p *tab, action chromedp.Action[T]) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, stepTime)
-	defer cancel()
-	v, err := chromedp.Run(ctx, action)
-	if err != nil {
-		p.t.Fatal(err)
+	for end := time.Now().Add(stepTime); ; time.Sleep(20 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(p.ctx, stepTime)
+		v, err := chromedp.Run(ctx, action)
+		cancel()
+		if err == nil {
+			return v
+		}
+		// A page that is just being left answers nothing: the next one does.
+		if !strings.Contains(err.Error(), "navigated or closed") || time.Now().After(end) {
+			p.t.Fatal(err)
+		}
 	}
-	return v
 }
 
 // text is what a reader sees of the page, to say what is wrong.

@@ -70,7 +70,7 @@ func TestPagesDoor(t *testing.T) {
 		again := newTab(t, server)
 		again.open(link)
 		again.click("button.go")
-		again.until(`document.querySelector("[name=code]") && document.body.innerText.includes("link")  && !` + in)
+		again.until(`document.querySelector("[name=code]") && document.body.innerText.includes("used already") && !` + in)
 		again.inspect("door-link-used")
 	})
 	t.Run("without scripts", func(t *testing.T) {
