@@ -65,9 +65,7 @@ func (v *visit) needsSignIn(err error) bool {
 		return false
 	}
 	switch fault.KindOf(err) {
-	case fault.Unauthenticated:
-		return true
-	case fault.Hidden, fault.Denied:
+	case fault.Unauthenticated, fault.Hidden, fault.Denied:
 		return true
 	}
 	return false

@@ -49,7 +49,6 @@ type frame struct {
 	Place   *placeHead
 	Done    string
 	Form    *form
-	Now     time.Time
 	D       any           // of the page
 	Bare    bool          // without the head and the foot: the door
 	Body    template.HTML // the page in its frame
@@ -86,7 +85,7 @@ func (s *Server) parse() (*template.Template, error) {
 func (v *visit) show(p screen) error {
 	f := &frame{
 		Title: p.title, Root: v.s.root, Version: v.s.Version, Theme: theme(v.r), Me: v.me(), Form: v.form,
-		Done: doneSentence(v.query("done")), Now: v.began, D: p.data, Side: p.side, Bare: p.name == "sign_in", began: v.began, now: v.s.Now,
+		Done: doneSentence(v.query("done")), D: p.data, Side: p.side, Bare: p.name == "sign_in", began: v.began, now: v.s.Now,
 	}
 	v.placed(f, p)
 	var b bytes.Buffer

@@ -14,17 +14,15 @@ import (
 
 // homePage is the data of the dashboard.
 type homePage struct {
-	Host     string
-	Counts   string
-	Notes    []note
-	Lately   []recentRow
-	ByJobs   bool // some of them were published by a pipeline
-	Mine     []treeRow
-	All      string
-	New      string // "" unless the actor may make a project
-	SeeAny   bool   // there are projects to see
-	Explore  string
-	MakeDemo bool
+	Host    string
+	Counts  string
+	Notes   []note
+	Lately  []recentRow
+	ByJobs  bool // some of them were published by a pipeline
+	Mine    []treeRow
+	All     string
+	New     string // "" unless the actor may make a project
+	Explore string
 }
 
 // note is something that needs attention.

@@ -31,7 +31,6 @@ type packagePage struct {
 	Delete     string // the page that deletes the chosen versions
 	All        string // the page that deletes the whole package
 	Upload     string
-	Rules      []ruleRow
 }
 
 // versionRow is one version of a package.
@@ -41,9 +40,6 @@ type versionRow struct {
 	By       author
 	IsLatest bool
 }
-
-// ruleRow is a protection rule that matches the package.
-type ruleRow struct{ Pattern, Publish, Delete string }
 
 // showPackage is all versions of a package.
 func showPackage(v *visit) error {

@@ -70,7 +70,6 @@ type Task struct {
 	Last    time.Time // when it last ended; zero: not yet
 	Took    time.Duration
 	Failure string // of the last run; "" if it went well
-	Next    time.Time
 }
 
 // Part is something that the server depends on.

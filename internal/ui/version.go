@@ -25,12 +25,10 @@ type versionPage struct {
 	Pager          pager
 	Sums           string // the address of the listing for sha256sum -c
 	Drop           string // the address that takes dropped files; "" if none may be added
-	Limit          string // of a file, in words
 	Readme         template.HTML
 	Shared         []link
 	UsedBy         []usedRow
 	Does           versionDeeds
-	Job            string // the page of the job's project; "" unless the actor may read jobs
 }
 
 // versionDeeds are what the actor may do to the version.
