@@ -25,7 +25,7 @@ type grownKey struct {
 
 // grow notes a file that was published into a version that was there.
 func (db *DB) grow(p registry.Publication, put landed) {
-	if put.isNew || !put.isListed {
+	if put.isNew || !put.status.Listed() {
 		return
 	}
 	db.grown.mu.Lock()

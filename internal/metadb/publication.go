@@ -60,7 +60,7 @@ const (
 			draft_job_id = COALESCE(excluded.draft_job_id, k.draft_job_id),
 			draft_shared = CASE WHEN k.draft_shared = 1 OR k.draft_job_id IS DISTINCT FROM excluded.draft_job_id THEN 1 END
 		WHERE k.final_at IS NULL AND (:into = 2 OR (k.status = 'draft') = (:into = 1))
-		RETURNING id, created_at = :now AS is_new, status = 'draft' AS is_draft, status IN ` + listed + ` AS is_listed, ` + hasHook + ` AS hooked`
+		RETURNING id, created_at = :now AS is_new, status, ` + hasHook + ` AS hooked`
 	hasHook = `EXISTS (SELECT 1 FROM hooks h WHERE h.project_id = :project AND h.package_events = 1)`
 
 	smallBlobPart = `INSERT INTO blobs (digest, size, files, touched_at, crc32) SELECT :digest, :size, 1, :now, :crc {FROM p} WHERE TRUE
@@ -177,7 +177,7 @@ func together(small bool) numbered {
 		texts = append(texts, p.name+` AS (`+text+`)`)
 	}
 	joined := strings.NewReplacer("{", "", "}", "").Replace(strings.Join(texts, ", "))
-	return number(`WITH ` + joined + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, p.is_draft, p.is_listed, f.id FROM p, f`)
+	return number(`WITH ` + joined + `, e AS (` + eventPart() + `) SELECT p.id, p.is_new, p.status, f.id FROM p, f`)
 }
 
 // eventPart is insertEvent for a file that the same statement inserts.

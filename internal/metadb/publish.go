@@ -100,7 +100,7 @@ func (db *DB) addFile(ctx context.Context, p registry.Publication) (registry.Fil
 func fileOf(p registry.Publication, put landed) registry.File {
 	return registry.File{
 		ID: put.fileID, PackageID: put.packageID, ProjectID: p.ProjectID, Name: p.Coordinates.File, Size: p.Size, Digest: p.Digest,
-		Status: registry.StatusDefault, CreatedAt: p.Now, Draft: put.isDraft,
+		Status: registry.StatusDefault, CreatedAt: p.Now, Draft: put.status == registry.StatusDraft,
 	}
 }
 
@@ -122,7 +122,7 @@ func (t tx) statusOf(ctx context.Context, p registry.Publication) (status regist
 // finish does what only some publications need. The package's row is locked by now, so
 // that what is read here stays true.
 func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File, before registry.Status, put landed) error {
-	if p.NoDuplicate && !put.isDraft {
+	if p.NoDuplicate && put.status != registry.StatusDraft {
 		if err := t.refuseDuplicate(ctx, f); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (t tx) finish(ctx context.Context, p registry.Publication, f registry.File,
 			return err
 		}
 	}
-	if put.isDraft { // nobody is told of it before it is final
+	if put.status == registry.StatusDraft { // nobody is told of it before it is final
 		return nil
 	}
 	if put.hooked {

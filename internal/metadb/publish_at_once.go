@@ -25,7 +25,7 @@ func (db *DB) publishAtOnce(ctx context.Context, p registry.Publication) (put la
 	all := values(p, event[:len(event)-1]) // the last is the file's id
 	n := db.planOf(p).together
 	sent := &publishing{ctx: ctx, of: p, moment: n.at(momentWord), done: make(chan struct{})}
-	sent.Statement = sqldb.Statement{Query: n.text, Args: n.args(all), Into: []any{&put.packageID, &put.isNew, &put.isDraft, &put.isListed, &put.fileID}}
+	sent.Statement = sqldb.Statement{Query: n.text, Args: n.args(all), Into: []any{&put.packageID, &put.isNew, &put.status, &put.fileID}}
 	err = db.gatherer.send(sent)
 	switch {
 	case errors.Is(err, sql.ErrNoRows), sqldb.Raised(err, numberReserved):

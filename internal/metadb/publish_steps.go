@@ -17,10 +17,9 @@ type landed struct {
 	packageID int64
 	blobID    int64
 	fileID    int64
-	isNew     bool // the package may be new
-	isDraft   bool // it was put into a draft
-	isListed  bool // lists show the package
-	hooked    bool // a webhook wants the event
+	isNew     bool            // the package may be new
+	status    registry.Status // of the package
+	hooked    bool            // a webhook wants the event
 }
 
 var (
@@ -86,7 +85,7 @@ func (t tx) step(ctx context.Context, s step, p registry.Publication, values []a
 	args := s.args(values)
 	switch s.name {
 	case "p":
-		err = t.Row(ctx, s.numbered.text, args...).Scan(&put.packageID, &put.isNew, &put.isDraft, &put.isListed, &put.hooked)
+		err = t.Row(ctx, s.numbered.text, args...).Scan(&put.packageID, &put.isNew, &put.status, &put.hooked)
 		if errors.Is(err, sql.ErrNoRows) || sqldb.Raised(err, numberReserved) {
 			return errNotTaken
 		}

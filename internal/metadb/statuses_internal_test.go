@@ -27,13 +27,15 @@ func TestStatuses(t *testing.T) {
 // TestSchemaStatuses: indexes and triggers have the lists of the queries, word for word.
 func TestSchemaStatuses(t *testing.T) {
 	lists := regexp.MustCompile(`status IN (\([^)]*\))`)
+	ors := regexp.MustCompile(`new\.status = ('[a-z]+') OR new\.status = ('[a-z]+') OR new\.status = ('[a-z]+')`)
 	found := 0
 	err := fs.WalkDir(migrations, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		text, err := fs.ReadFile(migrations, path)
-		for _, list := range lists.FindAllStringSubmatch(string(text), -1) {
+		plain := ors.ReplaceAllString(string(text), "status IN ($1, $2, $3)")
+		for _, list := range lists.FindAllStringSubmatch(plain, -1) {
 			if found++; !slices.Contains([]string{installable, listed, shown}, list[1]) {
 				t.Errorf("%s: no query has the list %s", path, list[1])
 			}
