@@ -44,6 +44,10 @@ func listPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Reques
 
 func countedPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Request, l listing[T]) (page.Of[T], error) {
 	var found page.Of[T]
+	if p.NoTotal {
+		err := l.readPage(ctx, q, w, p, &found)
+		return found, err
+	}
 	err := q.Row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+w.String(), w.Args...).Scan(&found.Total)
 	if err != nil {
 		return found, sqldb.Classify(err)
