@@ -73,9 +73,7 @@ func showMembers(v *visit) error {
 		d.Rows = append(d.Rows, v.memberRow(m, last, groups))
 	}
 	if v.can(access.LeaveMembers) && !v.actor.Bot {
-		if err := v.leaving(&d, last); err != nil {
-			return err
-		}
+		v.leaving(&d, last)
 	}
 	return v.show(screen{name: "members", title: "Members · " + v.full(), tab: "members", data: d})
 }
@@ -144,29 +142,22 @@ func (v *visit) memberRow(m projects.Member, last int64, groups map[int64]string
 const lastOwnerStays = "A group keeps its last owner. First make another user an owner, without an end."
 
 // leaving fills in how the actor ends its own membership, if it has one here.
-func (v *visit) leaving(d *membersPage, last int64) error {
-	member, err := v.isMember()
+func (v *visit) leaving(d *membersPage, last int64) {
 	switch {
-	case err != nil || !member:
-		return err
+	case !v.isMember():
 	case v.actor.UserID == last:
 		d.WhyStays = lastOwnerStays
 	default:
 		d.Leave = v.s.in(v.full(), "members", number(v.actor.UserID), "remove")
 	}
-	return nil
 }
 
 // isMember reports whether the actor has a membership of its own here.
-func (v *visit) isMember() (bool, error) {
+func (v *visit) isMember() bool {
 	if v.project != nil {
-		return v.project.OwnRole > access.NoRole, nil
+		return v.project.OwnRole > access.NoRole
 	}
-	_, err := v.members().Member(v.r.Context(), v.actor, v.ref(), v.actor.UserID, false)
-	if fault.Is(err, fault.NotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return v.group.OwnRole > access.NoRole
 }
 
 // addMember makes a user a member, by user name.
