@@ -50,8 +50,10 @@ type Found struct {
 const SearchMost = 20
 
 const (
-	searchSteps = 5   // how often packages and files are read on, past those that the actor may not list
-	mostSearch  = 255 // bytes of a term; no name is longer
+	firstRows  = 4 * SearchMost  // names that are read at first
+	moreRows   = 16 * SearchMost // and then, past those that the actor may not list
+	fileRows   = 5 * SearchMost  // files that are read, with those that the actor may not list
+	mostSearch = 255             // bytes of a term; no name is longer
 )
 
 // Search finds packages by parts of their names, projects by a part of their path, and
@@ -121,8 +123,8 @@ func idsOf[T any](rows []T, id func(T) int64) []int64 {
 func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPackage, more bool, err error) {
 	names := map[int64]bool{}
 	var after *FoundPackage
-	for range searchSteps {
-		some, err := s.Records.SearchNames(ctx, s.actor, f, after, 4*SearchMost)
+	for _, most := range []int{firstRows, moreRows} {
+		some, err := s.Records.SearchNames(ctx, s.actor, f, after, most)
 		if err != nil {
 			return nil, false, err
 		}
@@ -140,7 +142,7 @@ func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPac
 			names[one.NameID], one.ProjectPath = true, p.path
 			found = append(found, one)
 		}
-		if len(some) < 4*SearchMost {
+		if len(some) < most {
 			return found, false, nil
 		}
 		after = &some[len(some)-1]
@@ -149,7 +151,7 @@ func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPac
 }
 
 func (s searching) files(ctx context.Context, d Digest) (found []FoundFile, more bool, err error) {
-	all, err := s.Records.SearchFiles(ctx, s.actor, d, searchSteps*SearchMost)
+	all, err := s.Records.SearchFiles(ctx, s.actor, d, fileRows)
 	if err != nil {
 		return nil, false, err
 	}
@@ -167,5 +169,5 @@ func (s searching) files(ctx context.Context, d Digest) (found []FoundFile, more
 		one.ProjectPath = p.path
 		found = append(found, one)
 	}
-	return found, len(all) == searchSteps*SearchMost, nil
+	return found, len(all) == fileRows, nil
 }

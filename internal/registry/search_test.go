@@ -129,3 +129,27 @@ func TestSearchFindsWhatMayBeListed(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchPassesWhatMayNotBeListed: names that the actor may not list, many of them, do not
+// hide those after them.
+func TestSearchPassesWhatMayNotBeListed(t *testing.T) {
+	s := newShelf(t)
+	ctx, private := t.Context(), strconv.FormatInt(s.all[5], 10) // internal; its packages are its members'
+	for i := range 100 {
+		raw := registry.Raw{Name: fmt.Sprint("shared-", i), Version: "1.0.0", File: "f"}
+		if _, err := s.Publish(ctx, s.admin, private, raw, strings.NewReader("f"), registry.PublishOptions{Length: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := s.Search(ctx, s.person("outsider"), "shared")
+	if err != nil || found.MorePackages {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	var got []int64
+	for _, k := range found.Packages {
+		got = append(got, k.ProjectID)
+	}
+	if want := []int64{s.all[6], s.all[7], s.all[10], s.all[11]}; !slices.Equal(got, want) {
+		t.Errorf("found in %v, want %v", got, want)
+	}
+}
