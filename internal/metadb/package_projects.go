@@ -171,7 +171,7 @@ const heldRoles = `WITH RECURSIVE roles (id, role) AS (
 const theirProjects = heldRoles + `,
 	theirs (id) AS (
 		SELECT p.id FROM held JOIN projects p ON p.namespace_id = held.id WHERE p.deleted_at IS NULL
-		UNION SELECT m.project_id FROM members m WHERE m.user_id = $1 AND m.project_id IS NOT NULL)`
+		UNION SELECT m.project_id FROM members m WHERE m.user_id = $1 AND m.project_id IS NOT NULL AND` + counted + `)`
 
 // placeColumns are a project and the user's standing in it.
 const placeColumns = `
