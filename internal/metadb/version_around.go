@@ -14,7 +14,7 @@ import (
 func (db *DB) FindVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version, audited bool) (registry.FoundVersion, error) {
 	var found registry.FoundVersion
 	var below, above, channels, credential sql.NullString
-	around := []any{new(any), new(any), &below, &above, &channels, &credential}
+	around := []any{new(any), new(any), &below, &above, &channels, &found.Readme, &credential}
 	row := db.Row(ctx, aroundVersion(), projectID, string(name), string(version), sqldb.Bool(audited))
 	v, err := scanVersionRow(withLast{row, around})
 	if err != nil {
@@ -36,7 +36,7 @@ func versionOf(text sql.NullString) *registry.Version {
 // aroundVersion takes the coordinates of a version, and 1 to read who published it.
 func aroundVersion() string {
 	const v = `(SELECT 0, ` + rowColumns + `, k.version_key, k.prerelease FROM packages k WHERE ` + ofName + ` AND k.version = $3) v`
-	return `SELECT v.*, ` + nextTo(false) + `, ` + nextTo(true) + `, ` + channelsTo + `, ` + credentialOf + ` FROM ` + v
+	return `SELECT v.*, ` + nextTo(false) + `, ` + nextTo(true) + `, ` + channelsTo + `, ` + hasReadme + `, ` + credentialOf + ` FROM ` + v
 }
 
 // nextTo is the version just below a version v in the order of ListInOrder, or above it.
@@ -66,6 +66,7 @@ const (
 	// channelsTo is the names of the channels that lead to a version v, with blanks between.
 	channelsTo = `(SELECT string_agg(c.channel, ' ' ORDER BY c.channel) FROM package_channels c
 		WHERE c.project_id = v.project_id AND c.name = v.name AND c.version = v.version)`
+	hasReadme = `EXISTS (SELECT 1 FROM package_files f WHERE f.package_id = v.id AND f.file_name = '` + registry.ReadmeName + `' AND f.status = 'default')`
 	// credentialOf is the credential of the event of the file that made a version v. The id
 	// of an event is its time, or a little later.
 	credentialOf = `(SELECT e.credential FROM audit_events e WHERE $4 = 1 AND e.entity_type = '` + string(audit.Project) + `' AND e.entity_id = v.project_id

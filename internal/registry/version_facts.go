@@ -10,10 +10,14 @@ import (
 	"granary/internal/versions"
 )
 
+// ReadmeName is the file that the page of a version shows.
+const ReadmeName = "README.md"
+
 // FoundVersion is a version and what stands around it.
 type FoundVersion struct {
 	VersionRow
 	Previous, Next *Version         // its neighbours in true order among those that lists show; nil for none
+	Readme         bool             // it has a file called ReadmeName
 	Credential     audit.Credential // that published it first, by the audit; NoCredential if that is not known
 }
 

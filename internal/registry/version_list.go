@@ -54,8 +54,9 @@ type VersionList struct {
 
 // NameFacts is what there is of a name.
 type NameFacts struct {
-	Versions int    // that lists show
-	Stored   *int64 // bytes of their files; nil until the upkeep has counted those of an older server
+	Versions int   // that lists show
+	Stored   int64 // bytes of their files; -1 until the upkeep has counted those of an older server
+	Keyless  bool  // some version of an older server has no key yet, and is not in its place in lists
 	Channels []Channel
 }
 

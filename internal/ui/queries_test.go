@@ -58,9 +58,7 @@ func dear() map[string]int64 {
 		"GET /":         11,
 		"GET /-/search": 26, // judges each project that it finds apart, at most 20
 		"GET /{group}":  11, "GET /{group}/-/packages": 8, "GET /{group}/-/members": 8, "GET /{group}/-/settings/delete": 7,
-		"GET /{project}": 10, "GET /{project}/-/packages": 10, "GET /{project}/-/packages/generic/{name}": 9, "GET /{project}/-/packages/delete": 12,
-		"GET /{project}/-/packages/generic/{name}/{version}": 25,                                             // all that is known of it, the latest version, the files and the README
-		"GET /{project}/-/releases/{tag}":                    12, "GET /{project}/-/releases/{tag}/edit": 12, // the links and the notes are two deeds
+		"GET /{project}/-/releases/{tag}": 12, "GET /{project}/-/releases/{tag}/edit": 12, // the links and the notes are two deeds
 		"GET /{project}/-/members": 12, // with the groups above
 		"GET /{project}/-/hooks":   7, "GET /{project}/-/hooks/{id}": 8,
 		"GET /{project}/-/settings/delete": 8, "GET /{project}/-/settings/job_token": 8, "GET /{project}/-/settings/protection": 7,

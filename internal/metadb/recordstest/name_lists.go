@@ -101,8 +101,8 @@ func testFindName(t *testing.T, s *suite) {
 	stable := s.channel(t, p, "stable", "1.0.0")
 	beta := s.channel(t, p, "beta", "1.0.0")
 	for name, want := range map[registry.Name]registry.NameFacts{
-		"a": {Versions: 2, Stored: new(int64(8))}, "b": {Versions: 2, Stored: new(int64(22))}, "c": {Versions: 1, Stored: new(int64(4))},
-		"hidden": {Stored: new(int64(0))}, "none": {}, "tool": {Versions: 1, Stored: new(int64(4)), Channels: []registry.Channel{beta, stable}},
+		"a": {Versions: 2, Stored: 8}, "b": {Versions: 2, Stored: 22}, "c": {Versions: 1, Stored: 4},
+		"hidden": {}, "none": {}, "tool": {Versions: 1, Stored: 4, Channels: []registry.Channel{beta, stable}},
 	} {
 		facts, err := s.FindName(t.Context(), p, name)
 		wantSame(t, string(name), must(t, facts, err), want)

@@ -326,6 +326,10 @@ func testFindVersionAround(t *testing.T, s *suite) {
 	s.wantAround(t, p.ID, "1.9.5", "1.9", "1.10.0-rc.1")
 	v, err := s.FindVersion(t.Context(), p.ID, "tool", "1.9.0", false)
 	wantSame(t, "channels", must(t, v, err).Channels, []string{"beta", "stable"})
+	wantSame(t, "has a README", v.Readme, false)
+	s.publish(t, publication(p.ID, "tool", "1.9.0", registry.ReadmeName))
+	v, err = s.FindVersion(t.Context(), p.ID, "tool", "1.9.0", false)
+	wantSame(t, "has a README", must(t, v, err).Readme, true)
 }
 
 func (s *suite) wantAround(t *testing.T, projectID int64, version, below, above registry.Version) {
