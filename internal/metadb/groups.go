@@ -41,31 +41,11 @@ func (db *DB) FindGroup(ctx context.Context, ref string, a access.Actor) (projec
 	if err != nil {
 		return projects.Group{}, err
 	}
-	id, moved, err := routeOf(ctx, db, r, "namespace_id")
-	if err != nil {
-		return projects.Group{}, err
+	found, err := findGroupSpot(ctx, db, r, a)
+	if err == nil && found.moved {
+		err = fault.New(fault.NotFound, "")
 	}
-	if moved {
-		return projects.Group{}, fault.New(fault.NotFound, "")
-	}
-	return findGroup(ctx, db, id, a)
-}
-
-func findGroup(ctx context.Context, q sqldb.Queries, id int64, a access.Actor) (projects.Group, error) {
-	g, err := scanGroup(q.Row(ctx, `SELECT `+groupColumns+` FROM `+groupTables+` WHERE n.id = $1 AND n.deleted_at IS NULL`, id))
-	if err != nil {
-		return g, err
-	}
-	line, err := lineage(ctx, q, g.ID, a.UserID)
-	if err != nil {
-		return g, err
-	}
-	completeGroup(&g, line)
-	if g.Standing.Role == access.NoRole && a.LoggedIn() {
-		// A member of something below may see the way to it.
-		g.Standing.Role, err = roleBelow(ctx, q, g.ID, a.UserID)
-	}
-	return g, err
+	return found.place, err
 }
 
 // ListGroups implements projects.Groups.

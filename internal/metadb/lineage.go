@@ -31,7 +31,7 @@ const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 		SELECT n.parent_id, up.depth + 1 FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
 	SELECT ` + ancestorColumns + `
 	FROM up JOIN namespaces n ON n.id = up.id
-	LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `
+	LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND ` + lasting + `
 	ORDER BY up.depth`
 
 // lineage is the namespaces from the given one up to the top. In a user's own
@@ -42,18 +42,31 @@ func lineage(ctx context.Context, q sqldb.Queries, namespaceID, userID int64) ([
 
 func scanAncestor(userID int64) func(sqldb.Scanner) (ancestor, error) {
 	return func(row sqldb.Scanner) (ancestor, error) {
-		var a ancestor
-		var parent sql.NullInt64
-		var allowed sql.Null[bool]
-		var exception sql.Null[string]
-		err := row.Scan(&a.id, &parent, &a.name, &a.ownerID, &allowed, &exception, &a.role)
-		a.parentID = parent.Int64
-		a.duplicates = projects.Duplicates{Allowed: sqldb.Pointer(allowed), Exception: sqldb.Pointer(exception)}
-		if a.ownerID.Valid && a.ownerID.Int64 == userID {
-			a.role = access.Owner
-		}
-		return a, err
+		var r ancestorRow
+		err := row.Scan(r.columns()...)
+		return r.read(userID), err
 	}
+}
+
+// ancestorRow is the columns of an ancestor.
+type ancestorRow struct {
+	ancestor
+	parent    sql.NullInt64
+	allowed   sql.Null[bool]
+	exception sql.Null[string]
+}
+
+func (r *ancestorRow) columns() []any {
+	return []any{&r.id, &r.parent, &r.name, &r.ownerID, &r.allowed, &r.exception, &r.role}
+}
+
+func (r *ancestorRow) read(userID int64) ancestor {
+	r.parentID = r.parent.Int64
+	r.duplicates = projects.Duplicates{Allowed: sqldb.Pointer(r.allowed), Exception: sqldb.Pointer(r.exception)}
+	if r.ownerID.Valid && r.ownerID.Int64 == userID {
+		r.role = access.Owner
+	}
+	return r.ancestor
 }
 
 // lineages is the lineage of each of the namespaces, by one query that reads shared
@@ -120,15 +133,21 @@ func duplicates(line []ancestor) iter.Seq[projects.Duplicates] {
 	}
 }
 
-// mine is a CTE: the namespaces in which the user has at least a role, with all below
-// them, and their projects. It takes the user, the role and the time as $1, $2 and $3.
+// lasting is the condition that a membership m counts at the time $3.
+const lasting = `(m.expires_at IS NULL OR m.expires_at > $3) AND` + counted
+
+// mine is CTEs: the namespaces in which the user has at least a role, with all below them;
+// the roles as a direct member of projects, whatever they are; the projects in which the user
+// has at least that role. It takes the user, the role and the time as $1, $2 and $3.
 const mine = `WITH RECURSIVE mine (id) AS (
 		SELECT m.namespace_id FROM members m
-		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `
+		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND m.access_level >= $2 AND ` + lasting + `
 		UNION SELECT n.id FROM namespaces n WHERE n.owner_id = $1
 		UNION SELECT n.id FROM namespaces n JOIN mine ON n.parent_id = mine.id),
+	mine_directly (project_id, role) AS NOT MATERIALIZED (
+		SELECT m.project_id, m.access_level FROM members m
+		WHERE m.user_id = $1 AND m.project_id IS NOT NULL AND ` + lasting + `),
 	mine_projects (id) AS (
 		SELECT p.id FROM projects p WHERE p.namespace_id IN (SELECT id FROM mine)
-		UNION SELECT m.project_id FROM members m
-		WHERE m.user_id = $1 AND m.project_id IS NOT NULL AND m.access_level >= $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND` + counted + `)
+		UNION SELECT project_id FROM mine_directly WHERE role >= $2)
 `

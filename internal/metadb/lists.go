@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"reflect"
+	"slices"
 	"strings"
 
 	"granary/internal/page"
@@ -44,12 +45,21 @@ func listPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Reques
 
 func countedPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Request, l listing[T]) (page.Of[T], error) {
 	var found page.Of[T]
-	err := q.Row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+w.String(), w.Args...).Scan(&found.Total)
+	all := w.Clone()
+	err := l.readPage(ctx, q, w, p, &found)
 	if err != nil {
-		return found, sqldb.Classify(err)
+		return found, err
 	}
-	err = l.readPage(ctx, q, w, p, &found)
-	return found, err
+	rows := len(found.Rows)
+	if found.Steps != nil {
+		rows = len(found.Steps.IDs)
+	}
+	if p.Number == 1 && rows < p.Size {
+		found.Total = rows // there are no others to count
+		return found, nil
+	}
+	err = q.Row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+all.String(), all.Args...).Scan(&found.Total)
+	return found, sqldb.Classify(err)
 }
 
 // readPage reads the rows of a page. If it may be read in steps, and is large, it
@@ -119,7 +129,7 @@ func (l listing[T]) readSmall(ctx context.Context, q lists, w *sqldb.Where, p pa
 	at := map[int64]T{}
 	for rows.Next() {
 		row := weighed{Scanner: rows}
-		v, err := l.scan(withID{&row, &row.id})
+		v, err := l.scan(after{&row, []any{&row.id}})
 		if err != nil {
 			return nil, sqldb.Classify(err)
 		}
@@ -182,7 +192,7 @@ func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, id str
 	at := make(map[int64]T, len(ids))
 	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
 		var id int64
-		v, err := l.scan(withID{row, &id})
+		v, err := l.scan(after{row, []any{&id}})
 		at[id] = v
 		return struct{}{}, err
 	}, l.with+`SELECT `+id+`, `+l.columns+` FROM `+l.from+w.String(), w.Args...)
@@ -195,13 +205,25 @@ func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, id str
 	return rows, err
 }
 
-// withID is a row with an id before its columns.
-type withID struct {
+// after is a row that begins with other columns.
+type after struct {
 	sqldb.Scanner
-	id *int64
+	others []any
 }
 
-func (b withID) Scan(dest ...any) error { return b.Scanner.Scan(append([]any{b.id}, dest...)...) }
+func (b after) Scan(dest ...any) error {
+	return b.Scanner.Scan(append(slices.Clip(b.others), dest...)...)
+}
+
+// before is a row that ends with other columns.
+type before struct {
+	sqldb.Scanner
+	others []any
+}
+
+func (b before) Scan(dest ...any) error {
+	return b.Scanner.Scan(append(slices.Clip(dest), b.others...)...)
+}
 
 // size is SQL for the size of a row.
 func (l listing[T]) size(q lists) string {

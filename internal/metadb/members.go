@@ -141,14 +141,11 @@ func (t tx) standingAt(ctx context.Context, at projects.Place, a access.Actor) (
 		}
 		return g.Standing, err
 	}
-	p, err := findProject(ctx, t, at.ProjectID)
-	if err == nil {
-		err = standing(ctx, t, &p, a)
-	}
+	found, err := findProjectSpot(ctx, t, projects.Reference{ID: at.ProjectID}, a)
 	if fault.Is(err, fault.NotFound) {
 		err = fault.New(fault.Hidden, "Project")
 	}
-	return p.Standing, err
+	return found.place.Standing, err
 }
 
 // findMember reads a membership, even one that has ended or does not count.

@@ -23,10 +23,7 @@ func (db *DB) TransferProject(ctx context.Context, projectID, namespaceID int64,
 func (t tx) transferProject(ctx context.Context, projectID, namespaceID int64, a access.Actor, most fault.Limit,
 	judge func(*projects.Project, projects.Group) ([]audit.Event, error), former fault.Limit,
 ) error {
-	p, err := findProject(ctx, t, projectID)
-	if err == nil {
-		err = standing(ctx, t, &p, a)
-	}
+	found, err := findProjectSpot(ctx, t, projects.Reference{ID: projectID}, a)
 	if err != nil {
 		return gone(err, "Project")
 	}
@@ -34,6 +31,7 @@ func (t tx) transferProject(ctx context.Context, projectID, namespaceID int64, a
 	if err != nil {
 		return gone(err, "Namespace")
 	}
+	p := found.place
 	from := p.FullPath
 	done, err := judge(&p, to)
 	if err != nil {

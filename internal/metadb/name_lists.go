@@ -106,12 +106,17 @@ func (l *nameLister) filtered() bool {
 	return windowed || len(c.Name.Terms) > 0 || c.Version != "" || c.Within != nil || c.Status != ""
 }
 
-// conditions adds the filters of a name o.
-func (l *nameLister) conditions(w *sqldb.Where) {
-	c := l.c
-	if c.Status == "" || c.Status.Listed() {
+// listed adds the condition that lists show a version of a name o. All names in the index
+// have one: for these it would only lead SQLite to another index.
+func (l *nameLister) listed(w *sqldb.Where) {
+	if l.c.Status == "" || l.c.Status.Listed() {
 		w.And("o.versions > 0")
 	}
+}
+
+// conditions adds the other filters of a name o.
+func (l *nameLister) conditions(w *sqldb.Where) {
+	c := l.c
 	if c.Since != nil {
 		w.And("o.published_at >= ?", sqldb.Micros(*c.Since))
 	}
@@ -148,11 +153,7 @@ func (l *nameLister) text(w *sqldb.Where, limit int) (string, error) {
 	rows := `SELECT ` + columns + ` FROM source o`
 	if l.source == orderedNames {
 		if !l.filtered() {
-			counted := sqldb.Where{Args: w.Args}
-			l.conditions(&counted)
-			where := counted.String()
-			total = l.count(&counted, where)
-			w.Args = counted.Args
+			total = l.count(w)
 		}
 		indexed := sqldb.Where{Args: w.Args}
 		indexed.And(`o.project_id = $1 AND o.name_id NOT IN (SELECT id FROM changed)`)
@@ -164,10 +165,12 @@ func (l *nameLister) text(w *sqldb.Where, limit int) (string, error) {
 		w.Args = indexed.Args
 	} else {
 		counted := sqldb.Where{Args: w.Args}
+		l.listed(&counted)
 		l.conditions(&counted)
 		total, w.Args = `(SELECT COUNT(*) FROM source o`+counted.String()+`)`, counted.Args
 	}
 	own := sqldb.Where{Args: w.Args}
+	l.listed(&own)
 	l.conditions(&own)
 	if err := l.beyond(&own); err != nil {
 		return "", err
@@ -179,15 +182,21 @@ func (l *nameLister) text(w *sqldb.Where, limit int) (string, error) {
 
 // count is the number of rows of an unfiltered list: of the names in the index, less those
 // that changed since, and of these as they are now.
-func (l *nameLister) count(w *sqldb.Where, where string) string {
-	own := ` + (SELECT COUNT(*) FROM source o` + where + `)`
+func (l *nameLister) count(outer *sqldb.Where) string {
+	indexed := `COALESCE((SELECT t.names FROM package_name_totals t WHERE t.project_id = $1), 0)
+		- (SELECT COUNT(*) FROM changed c JOIN package_name_orders o ON o.name_id = c.id)`
 	if l.c.Since != nil || l.c.Until != nil {
-		return `(SELECT COUNT(*) FROM (SELECT 1 FROM package_name_orders o` + where + ` AND o.project_id = $1 AND o.name_id NOT IN (SELECT id FROM changed)` +
-			w.Bind(` LIMIT ?) few)`, registry.NamesCounted+1) + own
+		w := sqldb.Where{Args: outer.Args}
+		w.And(`o.project_id = $1 AND o.name_id NOT IN (SELECT id FROM changed)`)
+		l.conditions(&w)
+		indexed = `(SELECT COUNT(*) FROM (SELECT 1 FROM package_name_orders o` + w.String() + w.Bind(` LIMIT ?) few)`, registry.NamesCounted+1)
+		outer.Args = w.Args
 	}
-	return `(SELECT COUNT(*) FROM (SELECT 1 FROM package_name_orders o WHERE o.project_id = $1` +
-		w.Bind(` LIMIT ? + (SELECT COUNT(*) FROM changed)) few)`, registry.NamesCounted+1) +
-		` - (SELECT COUNT(*) FROM changed c JOIN package_name_orders o ON o.name_id = c.id)` + own
+	own := sqldb.Where{Args: outer.Args}
+	l.listed(&own)
+	l.conditions(&own)
+	outer.Args = own.Args
+	return `(` + indexed + ` + (SELECT COUNT(*) FROM source o` + own.String() + `))`
 }
 
 // with is the WITH clause: source has the names that are not read by an index.

@@ -47,7 +47,7 @@ func (db *DB) FindPackageProject(ctx context.Context, ref string, a access.Actor
 	}
 	if at.projectID == 0 {
 		r.Path = strings.Clone(r.Path) // else it would keep the whole request in memory
-		if at, err = db.routes.get(r.Path, func() (route, error) { return db.findRoute(ctx, r) }); err != nil {
+		if at, err = db.routes.get(r.Path, func() (route, error) { return db.findRoute(ctx, r.Path) }); err != nil {
 			return registry.Project{}, err
 		}
 	}
@@ -100,29 +100,25 @@ func weighProject(_ projectKey, p registry.Project) int64 {
 }
 
 // findRoute finds the project that a path leads to.
-func (db *DB) findRoute(ctx context.Context, r projects.Reference) (route, error) {
-	id, moved, err := routeOf(ctx, db, r, "project_id")
-	return route{id, moved}, err
+func (db *DB) findRoute(ctx context.Context, path string) (found route, err error) {
+	err = db.Row(ctx, `SELECT project_id, redirect FROM routes WHERE path_key = $1 AND project_id IS NOT NULL`, path).Scan(&found.projectID, &found.moved)
+	return found, sqldb.Classify(err)
 }
 
 func (db *DB) findPackageProject(ctx context.Context, projectID int64, a access.Actor) (registry.Project, error) {
-	p, err := findProject(ctx, db, projectID)
+	spot, err := findProjectSpot(ctx, db, projects.Reference{ID: projectID}, a)
 	if err != nil {
 		return registry.Project{}, err
 	}
-	if err := standing(ctx, db, &p, a); err != nil {
-		return registry.Project{}, err
-	}
+	p := spot.place
 	found := registry.Project{
-		ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
+		Duplicates: duplicatePolicy(p, spot.line),
+		ProjectID:  p.ID, Path: p.Path, FullPath: p.FullPath, Standing: p.Standing, Naming: p.Naming, MaxFileSize: p.MaxFileSize,
 	}
 	if p.Drafts != nil {
 		found.Drafts = registry.DraftMode(*p.Drafts)
 	}
 	if found.FlagOn, err = flagOn(ctx, db, p.ID); err != nil {
-		return registry.Project{}, err
-	}
-	if found.Duplicates, err = db.duplicates(ctx, p); err != nil {
 		return registry.Project{}, err
 	}
 	found.Protections, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (r registry.Protection, err error) {
@@ -132,13 +128,9 @@ func (db *DB) findPackageProject(ctx context.Context, projectID int64, a access.
 	return found, err
 }
 
-func (db *DB) duplicates(ctx context.Context, p projects.Project) (registry.DuplicatePolicy, error) {
-	line, err := lineage(ctx, db, p.Namespace.ID, 0)
-	if err != nil {
-		return registry.DuplicatePolicy{}, err
-	}
+func duplicatePolicy(p projects.Project, line []ancestor) registry.DuplicatePolicy {
 	d := p.Duplicates.Inherit(duplicates(line))
-	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}, nil
+	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}
 }
 
 // heldRoles takes a user and the time. A role in a namespace holds below it, too.

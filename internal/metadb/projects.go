@@ -47,27 +47,27 @@ func scanProject(row sqldb.Scanner) (projects.Project, error) {
 	return p, sqldb.Classify(err)
 }
 
+// ownRole is one column more, for a query with mine: the role as a direct member.
+const ownRole = `, (SELECT COALESCE(MAX(o.role), 0) FROM mine_directly o WHERE o.project_id = p.id)`
+
+func scanWithRole(row sqldb.Scanner) (projects.Project, error) {
+	var role access.Role
+	p, err := scanProject(before{row, []any{&role}})
+	p.OwnRole = role
+	return p, err
+}
+
 // FindProject implements projects.Projects.
 func (db *DB) FindProject(ctx context.Context, ref string, a access.Actor) (projects.Project, error) {
 	r, err := projects.ParseReference(ref, projects.LeastOfProject)
 	if err != nil {
 		return projects.Project{}, err
 	}
-	id, moved, err := routeOf(ctx, db, r, "project_id")
-	if err != nil {
-		return projects.Project{}, err
+	found, err := findProjectSpot(ctx, db, r, a)
+	if err == nil && found.moved {
+		err = fault.New(fault.Moved, "")
 	}
-	p, err := findProject(ctx, db, id)
-	if err != nil {
-		return p, err
-	}
-	if err := standing(ctx, db, &p, a); err != nil {
-		return p, err
-	}
-	if moved {
-		return p, fault.New(fault.Moved, "")
-	}
-	return p, nil
+	return found.place, err
 }
 
 func findProject(ctx context.Context, q sqldb.Queries, id int64) (projects.Project, error) {
@@ -94,7 +94,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if p.OrderBy != "id" {
 		order += ", p.id" + sqldb.Direction(p.Desc)
 	}
-	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Project]{with: mine, from: projectTables, columns: projectColumns, order: order, scan: scanProject})
+	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Project]{with: mine, from: projectTables, columns: projectColumns + ownRole, order: order, scan: scanWithRole})
 	if err != nil {
 		return found, err
 	}

@@ -1,11 +1,6 @@
 package metadb
 
 import (
-	"context"
-	"database/sql"
-	"errors"
-
-	"granary/internal/fault"
 	"granary/internal/projects"
 	"granary/internal/sqldb"
 )
@@ -37,18 +32,4 @@ func (t tx) moveRoute(from, to string, namespaceID, projectID int64) error {
 		return err
 	}
 	return t.putRoute(to, namespaceID, projectID)
-}
-
-// routeOf resolves a reference. column is the column to return; moved reports that the
-// path is a redirect.
-func routeOf(ctx context.Context, q sqldb.Queries, r projects.Reference, column string) (id int64, moved bool, err error) {
-	if r.ID != 0 {
-		return r.ID, false, nil
-	}
-	var found sql.NullInt64
-	err = q.Row(ctx, `SELECT `+column+`, redirect FROM routes WHERE path_key = $1`, r.Path).Scan(&found, &moved)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && !found.Valid {
-		return 0, false, fault.New(fault.NotFound, "")
-	}
-	return found.Int64, moved, sqldb.Classify(err)
 }

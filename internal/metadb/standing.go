@@ -3,6 +3,8 @@ package metadb
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"strings"
 
 	"granary/internal/access"
@@ -10,68 +12,28 @@ import (
 	"granary/internal/sqldb"
 )
 
-// standing sets the actor's standing at the project.
-func standing(ctx context.Context, q sqldb.Queries, p *projects.Project, a access.Actor) error {
-	line, err := lineage(ctx, q, p.Namespace.ID, a.UserID)
-	if err != nil {
-		return err
-	}
-	if a.LoggedIn() {
-		err = q.Row(ctx, `SELECT COALESCE(MAX(m.access_level), 0) FROM members m
-			WHERE m.project_id = $1 AND m.user_id = $2 AND (m.expires_at IS NULL OR m.expires_at > $3) AND`+counted,
-			p.ID, a.UserID, sqldb.Micros(q.Now())).Scan(&p.OwnRole)
-		if err != nil {
-			return sqldb.Classify(err)
-		}
-	}
-	return setStanding(ctx, q, p, a, line)
-}
-
-// standings is standing for the projects of a page, by a fixed number of queries. Jobs
-// and deploy tokens, which would need one more per project, may not list projects.
+// standings sets the actor's standing at the projects of a page, which have their OwnRole,
+// by one query. Jobs and deploy tokens, which would need one more per project, may not list
+// projects.
 func standings(ctx context.Context, q sqldb.Queries, rows []projects.Project, a access.Actor) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	ids, namespaces := make([]int64, len(rows)), make([]int64, len(rows))
+	namespaces := make([]int64, len(rows))
 	for i, p := range rows {
-		ids[i], namespaces[i] = p.ID, p.Namespace.ID
+		namespaces[i] = p.Namespace.ID
 	}
 	lines, err := lineages(ctx, q, namespaces, a.UserID)
 	if err != nil {
 		return err
 	}
-	roles, err := ownRoles(ctx, q, ids, a)
-	if err != nil {
-		return err
-	}
 	for i := range rows {
 		p := &rows[i]
-		p.OwnRole = roles[p.ID]
 		if err := setStanding(ctx, q, p, a, lines[p.Namespace.ID]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// ownRoles is the actor's roles as a direct member, by project.
-func ownRoles(ctx context.Context, q sqldb.Queries, projectIDs []int64, a access.Actor) (map[int64]access.Role, error) {
-	if !a.LoggedIn() {
-		return nil, nil
-	}
-	var w sqldb.Where
-	w.In("m.project_id", false, projectIDs)
-	w.And(living(&w, a.UserID, q.Now()))
-	roles := map[int64]access.Role{}
-	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
-		var id int64
-		var role access.Role
-		err := row.Scan(&id, &role)
-		roles[id] = max(roles[id], role)
-		return struct{}{}, err
-	}, `SELECT m.project_id, m.access_level FROM members m`+w.String(), w.Args...)
-	return roles, err
 }
 
 // setStanding computes the standing from the lineage and p.OwnRole.
@@ -141,20 +103,22 @@ func completeGroups(ctx context.Context, q sqldb.Queries, rows []projects.Group,
 	if err != nil {
 		return err
 	}
-	way := map[int64]bool{}
-	if a.LoggedIn() {
-		if way, err = onTheWay(ctx, q, ids, a.UserID); err != nil {
-			return err
-		}
-	}
+	strange := map[int64]*projects.Group{} // without a role
 	for i := range rows {
 		g := &rows[i]
 		completeGroup(g, lines[g.ID])
-		if g.Standing.Role == access.NoRole && way[g.ID] {
-			g.Standing.Role = access.Minimal
+		if g.Standing.Role == access.NoRole && a.LoggedIn() {
+			strange[g.ID] = g
 		}
 	}
-	return nil
+	if len(strange) == 0 {
+		return nil
+	}
+	way, err := onTheWay(ctx, q, slices.Sorted(maps.Keys(strange)), a.UserID)
+	for id := range way {
+		strange[id].Standing.Role = access.Minimal
+	}
+	return err
 }
 
 // onTheWay is those of the namespaces that contain something that the user is a member
