@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"database/sql"
 	"net/url"
 	"strconv"
 	"strings"
@@ -87,16 +86,16 @@ func (db *DB) LatestWithout(ctx context.Context, projectID int64, name registry.
 			rest = append(rest, rankedVersion{f.rank - ranks, f.PackageVersion})
 		}
 	}
-	if before, err = db.latestOf(ctx, projectID, name, found, nil); err != nil {
+	if before, err = db.latestAmong(ctx, projectID, name, found, nil); err != nil {
 		return "", "", err
 	}
-	after, err = db.latestOf(ctx, projectID, name, rest, without)
+	after, err = db.latestAmong(ctx, projectID, name, rest, without)
 	return before, after, err
 }
 
-// latestOf is what the selector latest chooses of what was found without some packages; ""
+// latestAmong is what the selector latest chooses of what was found without some packages; ""
 // for none.
-func (db *DB) latestOf(ctx context.Context, projectID int64, name registry.Name, found []rankedVersion, without []int64) (registry.Version, error) {
+func (db *DB) latestAmong(ctx context.Context, projectID int64, name registry.Name, found []rankedVersion, without []int64) (registry.Version, error) {
 	v, rank := first(found)
 	switch rank {
 	case keylessRank:
@@ -109,22 +108,6 @@ func (db *DB) latestOf(ctx context.Context, projectID int64, name registry.Name,
 		return "", nil
 	}
 	return v.Version, nil
-}
-
-// FindName implements registry.NameLists.
-func (db *DB) FindName(ctx context.Context, projectID int64, name registry.Name) (f registry.NameFacts, err error) {
-	_, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (none struct{}, err error) {
-		var moved sql.NullInt64
-		var channel, version sql.NullString
-		err = row.Scan(&f.Versions, &f.Stored, &f.Keyless, &channel, &version, &moved)
-		if channel.Valid {
-			f.Channels = append(f.Channels, registry.Channel{ProjectID: projectID, Package: name, Name: channel.String, Version: registry.Version(version.String), MovedAt: sqldb.Moment(moved.Int64)})
-		}
-		return none, err
-	}, `SELECT COALESCE(a.listed, 0), COALESCE(a.bytes, 0), EXISTS (SELECT 1 FROM packages k WHERE `+ofName+` AND k.prerelease IS NULL`+inOrder+`), c.channel, c.version, c.moved_at FROM (SELECT 1) one
-		LEFT JOIN (SELECT `+db.wording.listed+` AS listed, COALESCE(`+db.wording.bytes+`, -1) AS bytes FROM package_names n WHERE n.project_id = $1 AND n.name = $2) a ON TRUE
-		LEFT JOIN package_channels c ON c.project_id = $1 AND c.name = $2 ORDER BY c.channel`, projectID, string(name))
-	return f, err
 }
 
 // newestReleases is how many releases are looked at for links.

@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,4 +129,20 @@ func (db *DB) shownQuery(ids string) string {
 	last := `COALESCE((SELECT k.id FROM packages k WHERE k.id = ` + db.wording.last + ` AND ` + isListed + `), ` + newestOf("id") + `)`
 	keyless := `(SELECT k.id FROM packages k WHERE k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction' AND k.prerelease IS NULL` + inOrder + ` LIMIT 1)`
 	return arm(latestKind, latestOf()) + ` UNION ALL ` + arm(lastKind, last) + ` UNION ALL ` + arm(keylessKind, keyless)
+}
+
+// FindName implements registry.NameLists.
+func (db *DB) FindName(ctx context.Context, projectID int64, name registry.Name) (f registry.NameFacts, err error) {
+	_, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (none struct{}, err error) {
+		var moved sql.NullInt64
+		var channel, version sql.NullString
+		err = row.Scan(&f.Versions, &f.Stored, &f.Keyless, &channel, &version, &moved)
+		if channel.Valid {
+			f.Channels = append(f.Channels, registry.Channel{ProjectID: projectID, Package: name, Name: channel.String, Version: registry.Version(version.String), MovedAt: sqldb.Moment(moved.Int64)})
+		}
+		return none, err
+	}, `SELECT COALESCE(a.listed, 0), COALESCE(a.bytes, 0), EXISTS (SELECT 1 FROM packages k WHERE `+ofName+` AND k.prerelease IS NULL`+inOrder+`), c.channel, c.version, c.moved_at FROM (SELECT 1) one
+		LEFT JOIN (SELECT `+db.wording.listed+` AS listed, COALESCE(`+db.wording.bytes+`, -1) AS bytes FROM package_names n WHERE n.project_id = $1 AND n.name = $2) a ON TRUE
+		LEFT JOIN package_channels c ON c.project_id = $1 AND c.name = $2 ORDER BY c.channel`, projectID, string(name))
+	return f, err
 }
