@@ -133,6 +133,9 @@ func (db *DB) shownQuery(ids string) string {
 
 // FindName implements registry.NameLists.
 func (db *DB) FindName(ctx context.Context, projectID int64, name registry.Name) (f registry.NameFacts, err error) {
+	ofIt := func(what string) string {
+		return `COALESCE((SELECT ` + what + ` FROM package_names n WHERE n.project_id = $1 AND n.name = $2), 0)`
+	}
 	_, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (none struct{}, err error) {
 		var moved sql.NullInt64
 		var channel, version sql.NullString
@@ -141,8 +144,7 @@ func (db *DB) FindName(ctx context.Context, projectID int64, name registry.Name)
 			f.Channels = append(f.Channels, registry.Channel{ProjectID: projectID, Package: name, Name: channel.String, Version: registry.Version(version.String), MovedAt: sqldb.Moment(moved.Int64)})
 		}
 		return none, err
-	}, `SELECT COALESCE(a.listed, 0), COALESCE(a.bytes, 0), EXISTS (SELECT 1 FROM packages k WHERE `+ofName+` AND k.prerelease IS NULL`+inOrder+`), c.channel, c.version, c.moved_at FROM (SELECT 1) one
-		LEFT JOIN (SELECT `+db.wording.listed+` AS listed, COALESCE(`+db.wording.bytes+`, -1) AS bytes FROM package_names n WHERE n.project_id = $1 AND n.name = $2) a ON TRUE
-		LEFT JOIN package_channels c ON c.project_id = $1 AND c.name = $2 ORDER BY c.channel`, projectID, string(name))
+	}, `SELECT `+ofIt(db.wording.listed)+`, `+ofIt(`COALESCE(`+db.wording.bytes+`, -1)`)+`, EXISTS (SELECT 1 FROM packages k WHERE `+ofName+` AND k.prerelease IS NULL`+inOrder+`), c.channel, c.version, c.moved_at
+		FROM (SELECT 1) one LEFT JOIN package_channels c ON c.project_id = $1 AND c.name = $2 ORDER BY c.channel`, projectID, string(name))
 	return f, err
 }

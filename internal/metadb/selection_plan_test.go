@@ -100,7 +100,7 @@ func selectionCalls(t *testing.T, db *DB, projectID int64) map[string]selectionC
 		calls[fmt.Sprint("list from ", after)] = selectionCall{r.texts[0], r.args[0], 4*101 + 10} // of stable versions and of pre-releases; each counts twice
 	}
 	for _, version := range []string{"1.50.0", "2.0.0-rc.50"} {
-		calls["around "+version] = selectionCall{aroundVersion(), []any{projectID, "tool", version, 1}, 20}
+		calls["around "+version] = selectionCall{db.selections.around, []any{projectID, "tool", version, 1}, 20}
 	}
 	return calls
 }

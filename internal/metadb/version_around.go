@@ -15,7 +15,7 @@ func (db *DB) FindVersion(ctx context.Context, projectID int64, name registry.Na
 	var found registry.FoundVersion
 	var below, above, channels, credential sql.NullString
 	around := []any{new(any), new(any), &below, &above, &channels, &found.Readme, &credential}
-	row := db.Row(ctx, aroundVersion(), projectID, string(name), string(version), sqldb.Bool(audited))
+	row := db.Row(ctx, db.selections.around, projectID, string(name), string(version), sqldb.Bool(audited))
 	v, err := scanVersionRow(withLast{row, around})
 	if err != nil {
 		return found, err

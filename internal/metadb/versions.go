@@ -123,11 +123,11 @@ func rangeArms(pre bool, only string, from int) []string {
 	return arms
 }
 
-// selections are the texts of all kinds of selectors.
-type selections struct{ literal, channel, latest, ranged string }
+// selections are the texts of all kinds of selectors, and of FindVersion.
+type selections struct{ literal, channel, latest, ranged, around string }
 
 func newSelections() selections {
-	return selections{literalArm(literalRank, ofName), channelSelection(), union(rangeArms(true, "", 0)...), union(rangeArms(false, "", 0)...)}
+	return selections{literalArm(literalRank, ofName), channelSelection(), union(rangeArms(true, "", 0)...), union(rangeArms(false, "", 0)...), aroundVersion()}
 }
 
 // SelectVersion implements registry.Versions.
