@@ -19,14 +19,14 @@ func doomed(w *sqldb.Where, projectID int64, d registry.Doomed) {
 		w.And("k.name = ?", string(d.Name))
 		return
 	}
-	w.In("k.id", false, d.IDs)
+	w.In("k.id", false, padded(d.IDs))
 }
 
 // DoomedVersions implements registry.Deletions.
 func (db *DB) DoomedVersions(ctx context.Context, projectID int64, d registry.Doomed, limit int) ([]registry.VersionRow, error) {
 	var w sqldb.Where
 	doomed(&w, projectID, d)
-	return sqldb.List(ctx, db, scanVersionRow, `SELECT 0, `+rowColumns+` FROM packages k`+w.String()+` ORDER BY k.id DESC`+w.Bind(` LIMIT ?`, limit), w.Args...)
+	return sqldb.ListFixed(ctx, db, scanVersionRow, `SELECT 0, `+rowColumns+` FROM packages k`+w.String()+` ORDER BY k.id DESC`+w.Bind(` LIMIT ?`, limit), w.Args...)
 }
 
 // StoredBy implements registry.Deletions. The counter of a blob spares the look for other
@@ -45,7 +45,7 @@ func (db *DB) StoredBy(ctx context.Context, projectID int64, d registry.Doomed, 
 	others := `package_files o JOIN packages k ON k.id = o.package_id AND k.project_id = $1 AND k.status <> 'pending_destruction'
 		WHERE o.blob_id = l.blob_id AND o.status <> 'pending_destruction' AND ` + another
 	named := strings.Replace(others, "WHERE", "WHERE l.more AND k.status <> 'draft' AND", 1)
-	rows, err := sqldb.List(ctx, db, scanStored, with+`SELECT CAST(COALESCE(SUM(l.size), 0) AS BIGINT),
+	rows, err := sqldb.ListFixed(ctx, db, scanStored, with+`SELECT CAST(COALESCE(SUM(l.size), 0) AS BIGINT),
 			CAST(COALESCE(SUM(CASE WHEN l.more AND EXISTS (SELECT 1 FROM `+others+`) THEN 0 ELSE l.size END), 0) AS BIGINT), '', '' FROM lost l
 		UNION ALL SELECT 0, 0, b.name, b.version FROM (SELECT DISTINCT a.name, a.version FROM (SELECT k.name, k.version FROM lost l CROSS JOIN `+
 		named+chosen.Bind(` LIMIT ?) a LIMIT ?) b`, countLimit, most+1), chosen.Args...)
@@ -74,9 +74,9 @@ func scanStored(row sqldb.Scanner) (s registry.Stored, err error) {
 func (db *DB) LatestWithout(ctx context.Context, projectID int64, name registry.Name, without []int64) (before, after registry.Version, err error) {
 	all := versions.Semantic()
 	w := sqldb.Where{Args: []any{projectID, string(name), "latest", all.From, all.Below}}
-	w.In("k.id", true, without)
+	w.In("k.id", true, padded(without))
 	query := union(append(rangeArms(true, "", 0), rangeArms(true, " AND "+strings.Join(w.Conditions, ""), ranks)...)...)
-	found, err := sqldb.List(ctx, db, scanRanked, query, w.Args...)
+	found, err := sqldb.ListFixed(ctx, db, scanRanked, query, w.Args...)
 	if err != nil {
 		return "", "", err
 	}
@@ -119,7 +119,7 @@ const linksQuery = `SELECT r.tag, l.name, l.url FROM (
 
 // ReleaseLinks implements registry.Deletions.
 func (db *DB) ReleaseLinks(ctx context.Context, to registry.LinkTarget, limit int) ([]registry.ReleaseLink, error) {
-	all, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (l registry.ReleaseLink, err error) {
+	all, err := sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (l registry.ReleaseLink, err error) {
 		return l, row.Scan(&l.Tag, &l.Name, &l.URL)
 	},
 		linksQuery, to.ProjectID, newestReleases)

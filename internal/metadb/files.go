@@ -159,7 +159,7 @@ func (db *DB) PageOfFiles(ctx context.Context, packageID int64, p page.Request) 
 	var w sqldb.Where
 	w.And(listedFile, packageID)
 	l := fileListing(fileOrder(p))
-	return sqldb.List(ctx, db, func(row sqldb.Scanner) (registry.File, error) {
+	return sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (registry.File, error) {
 		f, err := scanPackageFile(row)
 		return f.File, err
 	}, l.query(l.columns, &w, p), w.Args...)

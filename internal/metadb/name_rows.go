@@ -143,7 +143,7 @@ func (db *DB) FindName(ctx context.Context, projectID int64, name registry.Name)
 	ofIt := func(what string) string {
 		return `COALESCE((SELECT ` + what + ` FROM package_names n WHERE n.project_id = $1 AND n.name = $2), 0)`
 	}
-	_, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (none struct{}, err error) {
+	_, err = sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (none struct{}, err error) {
 		var moved sql.NullInt64
 		var channel, version sql.NullString
 		err = row.Scan(&f.Versions, &f.Stored, &f.Keyless, &channel, &version, &moved)

@@ -172,7 +172,7 @@ func (db *DB) selectVersion(ctx context.Context, projectID int64, name registry.
 		all := versions.Semantic()
 		query, args = db.selections.latest, append(args, all.From, all.Below)
 	}
-	found, err := sqldb.List(ctx, db, scanRanked, query, args...)
+	found, err := sqldb.ListFixed(ctx, db, scanRanked, query, args...)
 	if err != nil {
 		return registry.PackageVersion{}, err
 	}

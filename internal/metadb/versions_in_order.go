@@ -54,8 +54,17 @@ func (o orderedVersions) list(ctx context.Context, after *registry.VersionCursor
 	if o.Within == nil {
 		arms = append(arms, ranged(keylessRow, " AND k.prerelease IS NULL"+o.idBeyond(&w, after)))
 	}
-	found, err := sqldb.List(ctx, o.q, scanOrderedRow, union(arms...), w.Args...)
+	found, err := listOf(ctx, o, scanOrderedRow, union(arms...), w.Args)
 	return o.merged(found, limit), err
+}
+
+// listOf reads rows. The texts of lists that are filtered by more than kinds of versions
+// are too many to be prepared.
+func listOf[T any](ctx context.Context, o orderedVersions, scan func(sqldb.Scanner) (T, error), query string, args []any) ([]T, error) {
+	if o.Text != "" || o.Status != "" || o.Yanked {
+		return sqldb.List(ctx, o.q, scan, query, args...)
+	}
+	return sqldb.ListFixed(ctx, o.q, scan, query, args...)
 }
 
 // Ranks of the rows of a list.
@@ -144,7 +153,8 @@ type withLast struct {
 func (b withLast) Scan(dest ...any) error { return b.Scanner.Scan(append(dest, b.last...)...) }
 
 func (o orderedVersions) rows(ctx context.Context, w *sqldb.Where, order string, limit int) ([]registry.VersionRow, error) {
-	return sqldb.List(ctx, o.q, scanVersionRow, `SELECT 0, `+o.columns()+` FROM packages k`+w.String()+` ORDER BY `+order+w.Bind(" LIMIT ?", limit), w.Args...)
+	query := `SELECT 0, ` + o.columns() + ` FROM packages k` + w.String() + ` ORDER BY ` + order + w.Bind(" LIMIT ?", limit)
+	return listOf(ctx, o, scanVersionRow, query, w.Args)
 }
 
 // columns are rowColumns, without files and bytes if nobody needs them.
