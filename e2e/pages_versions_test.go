@@ -40,7 +40,7 @@ func channelMoved(t *testing.T, api *ciProject, p *tab) {
 		p.press("Set channel")
 		p.sees("The channel is set")
 		p.open(sonde)
-		if led := p.texts(".facts dd"); len(led) != 1 || led[0] != version {
+		if led := p.texts("[aria-labelledby=h-c] .facts dd"); len(led) != 1 || led[0] != version {
 			t.Errorf("the package shows the channel at %q, want %s", led, version)
 		}
 	}
