@@ -56,11 +56,13 @@ func showMembers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	last, err := v.lastOwner()
-	if err != nil {
-		return err
+	var last int64
+	var groups map[int64]string
+	if above {
+		groups, err = v.groupsAbove()
+	} else {
+		last, err = v.lastOwner()
 	}
-	groups, err := v.groupsAbove(above)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func showMembers(v *visit) error {
 	for _, m := range found.Rows {
 		d.Rows = append(d.Rows, v.memberRow(m, last, groups))
 	}
-	if v.can(access.LeaveMembers) && !v.actor.Bot {
+	if !above && v.can(access.LeaveMembers) && !v.actor.Bot {
 		v.leaving(&d, last)
 	}
 	return v.show(screen{name: "members", title: "Members · " + v.full(), tab: "members", data: d})
@@ -87,12 +89,8 @@ func (v *visit) lastOwner() (int64, error) {
 	return v.s.Projects.LastOwner(v.r.Context(), v.actor, v.ref())
 }
 
-// groupsAbove are the full paths of the groups above that the actor can see, by id; nil if
-// they are not asked for.
-func (v *visit) groupsAbove(asked bool) (map[int64]string, error) {
-	if !asked {
-		return nil, nil
-	}
+// groupsAbove are the full paths of the groups above that the actor can see, by id.
+func (v *visit) groupsAbove() (map[int64]string, error) {
 	f := projects.GroupFilter{}
 	if v.project != nil {
 		f.Above = v.project.Namespace.ID
