@@ -76,6 +76,7 @@ type releasePage struct {
 	releaseRow
 	Form     *form
 	Notes    template.HTML
+	Cut      bool // the notes go on after maxMarkdown
 	LinkRows []releaseLinkRow
 	More     bool // there are more links than the page shows
 	MayEdit  bool
@@ -93,13 +94,13 @@ type releaseLinkRow struct {
 const maxLinksShown = 100
 
 func showRelease(v *visit) error {
-	r, links, err := v.release()
+	r, links, cut, err := v.release()
 	if err != nil {
 		return err
 	}
 	full := v.project.FullPath
 	d := releasePage{
-		releaseRow: v.releaseRow(r), Form: v.form, Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
+		releaseRow: v.releaseRow(r), Form: v.form, Cut: cut, Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
 		MayEdit: v.can(access.PublishRelease), MayDrop: v.can(access.DestroyRelease), Edit: v.releaseURL(r.Tag, "edit"),
 	}
 	here := v.s.Base(v.r) + "/"
@@ -119,37 +120,37 @@ func (v *visit) releaseCrumbs() []link {
 
 // release is the release of the path with its description, and its first links. A
 // description above maxMarkdown is cut.
-func (v *visit) release() (r releases.Release, links page.Of[releases.Link], err error) {
+func (v *visit) release() (r releases.Release, links page.Of[releases.Link], cut bool, err error) {
 	project, tag := number(v.project.ID), v.values["tag"]
 	if r, links, err = v.s.Releases.Links(v.r.Context(), v.actor, project, tag, page.Request{Number: 1, Size: maxLinksShown}); err != nil {
-		return r, links, err
+		return r, links, false, err
 	}
 	found, err := v.s.Releases.Find(v.r.Context(), v.actor, project, tag)
 	if err != nil {
-		return r, links, err
+		return r, links, false, err
 	}
 	for rows, err := range found.InSteps(v.r.Context()) {
 		if err != nil {
-			return r, links, err
+			return r, links, false, err
 		}
 		for _, whole := range rows {
 			r = whole
 			if whole.Apart != nil {
-				if r.Description, err = firstOf(whole.Apart.Description, maxMarkdown); err != nil {
-					return r, links, err
+				if r.Description, cut, err = firstOf(whole.Apart.Description, maxMarkdown); err != nil {
+					return r, links, false, err
 				}
 			}
 		}
 	}
-	return r, links, nil
+	return r, links, cut || len(r.Description) > maxMarkdown, nil
 }
 
-// firstOf is the beginning of a text that is read in parts.
-func firstOf(parts func(func(string, error) bool), most int) (string, error) {
+// firstOf is the beginning of a text that is read in parts, and whether the text goes on.
+func firstOf(parts func(func(string, error) bool), most int) (string, bool, error) {
 	var text strings.Builder
 	for part, err := range parts {
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		text.WriteString(part)
 		if text.Len() > most {
@@ -157,7 +158,7 @@ func firstOf(parts func(func(string, error) bool), most int) (string, error) {
 		}
 	}
 	s := text.String()
-	return strings.ToValidUTF8(s[:min(len(s), most)], ""), nil
+	return strings.ToValidUTF8(s[:min(len(s), most)], ""), len(s) > most, nil
 }
 
 // releaseForm is the data of the page that makes or edits a release.
@@ -168,7 +169,7 @@ type releaseForm struct {
 	Description string
 	ReleasedAt  string
 	Action      string
-	TooLarge    bool // the description is larger than a form takes
+	TooLarge    bool // the form has no description: it is above maxMarkdown
 }
 
 func showNewRelease(v *visit) error {
@@ -183,13 +184,13 @@ func showEditRelease(v *visit) error {
 	if !v.can(access.PublishRelease) {
 		return fault.New(fault.Denied, "You need the role Developer to edit a release")
 	}
-	r, _, err := v.release()
+	r, _, cut, err := v.release()
 	if err != nil {
 		return err
 	}
 	d := releaseForm{
 		Form: v.form, Tag: r.Tag, Name: r.Name, Description: r.Description, ReleasedAt: r.ReleasedAt.UTC().Format(time.DateOnly),
-		Action: v.releaseURL(r.Tag, "edit"), TooLarge: len(r.Description) >= maxMarkdown,
+		Action: v.releaseURL(r.Tag, "edit"), TooLarge: cut,
 	}
 	return v.show(screen{name: "release_form", title: "Edit " + r.Tag, tab: "releases", crumbs: v.releaseCrumbs(), data: d})
 }
@@ -224,10 +225,10 @@ func editRelease(v *visit) error {
 	if err != nil {
 		return v.again(showEditRelease, err)
 	}
-	name, description := v.sent("name"), v.form.values.Get("description")
-	edit := releases.Edit{Name: &name, Description: &description}
+	var edit releases.Edit
+	edit.Name, edit.Description = v.given("name"), v.givenText("description")
 	if day != nil {
-		r, _, err := v.release()
+		r, _, _, err := v.release()
 		if err != nil {
 			return err
 		}
