@@ -34,6 +34,7 @@ type versionPage struct {
 // versionDeeds are what the actor may do to the version.
 type versionDeeds struct {
 	Finalise, Channel, Edit, Delete bool
+	Manifest                        string // the digest of the content that may become final
 	DeleteURL                       string
 }
 
@@ -88,6 +89,12 @@ func (v *visit) showVersion(version string) error {
 			Channel:  facts.MayPublish && !draft, Edit: facts.MayDelete && !draft, Delete: facts.MayDelete || draft && facts.MayPublish,
 			DeleteURL: v.s.in(full, "packages", "delete") + "?ids=" + number(facts.ID),
 		},
+	}
+	if d.Does.Finalise {
+		if d.Does.Manifest, err = v.shownManifest(facts, d.Files); err != nil {
+			return err
+		}
+		d.Does.Finalise = d.Does.Manifest != ""
 	}
 	if facts.MayPublish && facts.FinalAt == nil {
 		d.Drop = here + "/"
@@ -214,10 +221,7 @@ func (v *visit) readme(name, version, here string) template.HTML {
 
 // listing is the version's files as text for sha256sum -c.
 func (v *visit) listing(name, version string) error {
-	w, err := v.s.Registry.FindVersion(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version}, nil)
-	if fault.Is(err, fault.Absent) {
-		w, err = v.s.Registry.FindDraft(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version}, nil)
-	}
+	w, err := v.whole(name, version)
 	if err != nil {
 		return err
 	}
@@ -228,4 +232,14 @@ func (v *visit) listing(name, version string) error {
 	v.w.WriteHeader(http.StatusOK)
 	_, _ = v.w.Write(text) // a client that is gone needs no answer
 	return nil
+}
+
+// whole is a version, or else a draft, with all its files.
+func (v *visit) whole(name, version string) (registry.WholeVersion, error) {
+	project, raw := number(v.project.ID), registry.Raw{Name: name, Version: version}
+	w, err := v.s.Registry.FindVersion(v.r.Context(), v.actor, project, raw, nil)
+	if fault.Is(err, fault.Absent) {
+		w, err = v.s.Registry.FindDraft(v.r.Context(), v.actor, project, raw, nil)
+	}
+	return w, err
 }

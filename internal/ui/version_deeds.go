@@ -2,8 +2,11 @@ package ui
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"errors"
 
 	"granary/internal/fault"
+	"granary/internal/proof"
 	"granary/internal/registry"
 )
 
@@ -19,9 +22,42 @@ func (v *visit) deed(word string, do func(project string, raw registry.Raw) erro
 // finaliseVersion makes the version final, with the files that the page showed.
 func finaliseVersion(v *visit) error {
 	return v.deed("finalised", func(project string, raw registry.Raw) error {
-		_, _, err := v.s.Registry.FinaliseVersion(v.r.Context(), v.actor, project, raw, registry.FinaliseOptions{})
+		shown, err := registry.ParseDigest(v.sent("manifest"))
+		if err != nil {
+			return fault.Wrap(fault.Invalid, "manifest must be the SHA-256 of the files that the page showed", err)
+		}
+		_, _, err = v.s.Registry.FinaliseVersion(v.r.Context(), v.actor, project, raw, registry.FinaliseOptions{Manifest: &shown})
+		if _, other := errors.AsType[*registry.UnexpectedError](err); other {
+			return fault.Wrap(fault.Precondition, "", err)
+		}
 		return err
 	})
+}
+
+// shownManifest is the digest of the content of the version of a page; "" if it has too
+// many files to become final.
+func (v *visit) shownManifest(facts registry.VersionFacts, rows []fileRow) (string, error) {
+	var files []proof.File
+	known := map[string]bool{}
+	for _, row := range rows {
+		digest, err := registry.ParseDigest(row.Digest)
+		if err != nil {
+			return "", err
+		}
+		files, known[row.Path] = append(files, proof.File{Path: row.Path, Digest: digest}), true
+	}
+	text := proof.Manifest(files)
+	if len(known) != facts.Files { // there are more pages, or a file was published twice
+		whole, err := v.whole(string(facts.Name), string(facts.Version))
+		if fault.Is(err, fault.Unprocessable) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		text = whole.Manifest()
+	}
+	return registry.Digest(sha256.Sum256(text)).String(), nil
 }
 
 // moveChannel makes a channel lead to the version.
@@ -36,10 +72,10 @@ func moveChannel(v *visit) error {
 	})
 }
 
-// removeChannel removes a channel that leads to the version.
+// removeChannel removes a channel if it still leads to the version.
 func removeChannel(v *visit) error {
 	return v.deed("removed", func(project string, raw registry.Raw) error {
-		return v.s.Registry.RemoveChannel(v.r.Context(), v.actor, project, registry.Raw{Name: raw.Name, Version: "@" + v.sent("channel")})
+		return v.s.Registry.RemoveChannel(v.r.Context(), v.actor, project, registry.Raw{Name: raw.Name, Version: "@" + v.sent("channel")}, raw.Version)
 	})
 }
 
