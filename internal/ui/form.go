@@ -32,6 +32,11 @@ func (v *visit) readForm() error {
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "The form cannot be read", err)
 	}
+	for _, texts := range v.r.PostForm {
+		for i := range texts {
+			texts[i] = strings.ReplaceAll(texts[i], "\r\n", "\n") // browsers send each end of a line so
+		}
+	}
 	v.form.values = v.r.PostForm
 	return nil
 }
