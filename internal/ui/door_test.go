@@ -2,7 +2,6 @@ package ui_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -46,11 +45,7 @@ func TestSignInLeadsHere(t *testing.T) {
 // TestSignInLeadsBelow: below a path of an external address, nothing leads out of it.
 func TestSignInLeadsBelow(t *testing.T) {
 	s := newSite(t)
-	s.pages.ExternalURL = s.url + "/granary"
-	h, err := s.pages.Handler()
-	if err != nil {
-		t.Fatal(err)
-	}
+	open := s.below("/granary")
 	token := s.token("jo", access.ScopeAPI)
 	for to, want := range map[string]string{
 		"/granary/acme?page=2": "/granary/acme?page=2", "/granary/acme/-/releases/a%2Fb#top": "/granary/acme/-/releases/a%2Fb#top", "/granary/": "/granary/",
@@ -59,13 +54,8 @@ func TestSignInLeadsBelow(t *testing.T) {
 		"/granary/a/../../evil": "/granary/", "/granary/./x": "/granary/", "/granary//evil": "/granary/", `/granary/..\evil`: "/granary/", "/granary/a\x01b": "/granary/", "/evil": "/granary/",
 		"/granary/..": "/granary/", "//granary/": "/granary/", "https://evil.example/granary/": "/granary/", "/granary/%zz": "/granary/", "/granary/a\u0085b": "/granary/",
 	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/-/sign_in", strings.NewReader(url.Values{"token": {token}, "to": {to}}.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != want {
-			t.Errorf("%q leads to %d %q, want %q", to, w.Code, got, want)
-		}
+		form := url.Values{"token": {token}, "to": {to}}.Encode()
+		open(http.MethodPost, "/-/sign_in", form, "").leads(t, want)
 	}
 }
 
