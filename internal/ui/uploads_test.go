@@ -28,6 +28,18 @@ func TestUploadFormIsBounded(t *testing.T) {
 	s.as("developer").do(http.MethodPost, at, kind, string(few)).leads(t, "/acme/tools/-/packages/generic/tool/1.0.0?done=published")
 }
 
+// TestUploadFormTakesOneFile: without the script, nobody chooses files that would not be
+// sent.
+func TestUploadFormTakesOneFile(t *testing.T) {
+	s := newSite(t)
+	s.acme()
+	for e := range s.as("developer").get("/acme/tools/-/packages/new").wants(t, 200).parse(t).elements("input") {
+		if _, several := e.attr("multiple"); several && e.inside("form") != nil {
+			t.Errorf("%s takes several files", e.value("name"))
+		}
+	}
+}
+
 // uploadOf is a form of other fields, name, version, and a file, "" for none.
 func uploadOf(t *testing.T, others int, file string) (body []byte, kind string) {
 	t.Helper()
