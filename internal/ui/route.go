@@ -36,6 +36,7 @@ type way struct {
 	stream   bool  // the page function reads the body
 	largest  int64 // bytes of the form; 0 for 128 KiB
 	door     bool  // works for nobody signed in, and is not sent to the door
+	free     bool  // does not count as a write: publishing, cleaning up after it, and signing out (design note 009)
 }
 
 // target is a request's path, taken apart.

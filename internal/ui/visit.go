@@ -69,6 +69,9 @@ func (v *visit) run() error {
 	if err := v.choose(on, t.rest); err != nil {
 		return err
 	}
+	if err := v.countWrite(); err != nil {
+		return err
+	}
 	if err := v.mayEnter(); err != nil {
 		return err
 	}
@@ -110,19 +113,23 @@ func (v *visit) mayEnter() error {
 	return nil
 }
 
-// count counts the request for its author, as package api does.
+// count counts the request for its author, as package api does. Signing out always works.
 func (v *visit) count() error {
 	if v.actor.Kind == access.Anonymous {
 		return v.s.Anonymous.Count(throttle.Address(v.s.ClientIP(v.r.Context())))
 	}
-	who := throttle.User(v.actor.UserID)
-	if err := v.s.Authenticated.Count(who); err != nil {
-		return err
+	if v.r.Method == http.MethodPost && v.r.URL.Path == "/-/sign_out" {
+		return nil
 	}
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead && !v.actor.Admin {
-		return v.s.Writes.Count(who)
+	return v.s.Authenticated.Count(throttle.User(v.actor.UserID))
+}
+
+// countWrite counts a request that may change something.
+func (v *visit) countWrite() error {
+	if v.actor.Kind == access.Anonymous || v.actor.Admin || !v.route.writes() || v.route.way.free {
+		return nil
 	}
-	return nil
+	return v.s.Writes.Count(throttle.User(v.actor.UserID))
 }
 
 // query is a parameter of the address.
