@@ -84,16 +84,24 @@ func (v *visit) toDoor(err error) {
 
 // ownPage is the path of the request, or of a form that has no page, the page above it.
 func (v *visit) ownPage() string {
-	path := v.r.URL.EscapedPath()
 	if v.route == nil || !v.route.writes() {
-		return path
+		return v.r.URL.EscapedPath() // if it has no page, it leads to the one above
 	}
+	return v.pageAbove(v.route.on)
+}
+
+// pageAbove is the path of the request, or the nearest above it that has a page.
+func (v *visit) pageAbove(on site) string {
+	path := v.r.URL.EscapedPath()
 	t, err := parseTarget(path)
 	for err == nil && len(t.rest) > 0 {
-		if found, _, _ := v.s.find(v.route.on, http.MethodGet, t.rest); found != nil {
-			break
+		if found, _, _ := v.s.find(on, http.MethodGet, t.rest); found != nil {
+			return path
 		}
 		t.rest, path = t.rest[:len(t.rest)-1], path[:strings.LastIndexByte(path, '/')]
+	}
+	if path = strings.TrimSuffix(path, "/-"); path == "" {
+		return "/"
 	}
 	return path
 }

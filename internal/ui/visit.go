@@ -83,11 +83,15 @@ func (v *visit) run() error {
 	return v.route.do(v)
 }
 
-// choose finds the route of the path.
+// choose finds the route of the path. It leads to the page above a path that only takes
+// forms.
 func (v *visit) choose(on site, rest []string) error {
 	var methods []string
 	v.route, v.values, methods = v.s.find(on, v.r.Method, rest)
 	if v.route == nil {
+		if len(methods) > 0 && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead) {
+			return &elsewhere{http.StatusSeeOther, v.s.root + v.pageAbove(on) + suffix(v.r)}
+		}
 		if len(methods) > 0 {
 			v.w.Header().Set("Allow", strings.Join(methods, ", "))
 			return fault.New(fault.NotAllowed, "")
