@@ -114,6 +114,19 @@ func TestFresh(t *testing.T) {
 	b.get("/-/admin").wants(t, 200)
 }
 
+// TestSignInOtherwise: somebody whose token may not do something signs in with another one,
+// and comes back to the page.
+func TestSignInOtherwise(t *testing.T) {
+	s := newSite(t)
+	s.acme()
+	b := s.as("maintainer", access.ScopeReadAPI)
+	got := b.post("/acme/tools/-/settings/archive", "archived", "1").wants(t, http.StatusForbidden, "lacks the scope api", "Sign in otherwise")
+	door := strings.ReplaceAll(got.found(t, `href="([^"]+)">Sign in otherwise`), "&amp;", "&")
+	b.get(door).wants(t, 200, `name="token"`, `name="to" value="/acme/tools/-/settings"`).lacks(t, "last 12 hours")
+	b.post("/-/sign_in", "token", s.token("maintainer", access.ScopeAPI), "to", "/acme/tools/-/settings").leads(t, "/acme/tools/-/settings")
+	b.post("/acme/tools/-/settings/archive", "archived", "1").wants(t, http.StatusForbidden).lacks(t, "lacks the scope")
+}
+
 // TestOtherSites: a form of another site changes nothing, and no page may be framed.
 func TestOtherSites(t *testing.T) {
 	s := newSite(t)

@@ -71,15 +71,19 @@ func (v *visit) needsSignIn(err error) bool {
 	return false
 }
 
-// toDoor leads to the door, and from there back. A form that was sent is lost, so its own
-// page is where the door leads back to.
+// toDoor leads to the door, and from there back.
 func (v *visit) toDoor(err error) {
-	back := v.s.root + v.ownPage() + suffix(v.r)
-	to := v.s.at("sign_in") + "?to=" + url.QueryEscape(back)
+	to := v.door()
 	if errors.Is(err, errStale) {
 		to += "&again=1"
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+}
+
+// door is the address of the door, which leads back to the page of the request. A form that
+// was sent is lost, so its own page is where the door leads back to.
+func (v *visit) door() string {
+	return v.s.at("sign_in") + "?to=" + url.QueryEscape(v.s.root+v.ownPage()+suffix(v.r))
 }
 
 // ownPage is the path of the request, or of a form that has no page, the page above it.
@@ -126,9 +130,9 @@ func (v *visit) trouble(err error) trouble {
 		return trouble{status: http.StatusForbidden, Title: "Not allowed", Text: cmp.Or(sentence(e.Msg), "Your role here does not allow this. An owner can give you a higher one.")}
 	case fault.InsufficientScope:
 		return trouble{status: http.StatusForbidden, Title: "Not with this token",
-			Text: "You came with a token that lacks the scope " + strings.Join(e.Scopes, " or ") + ".", SignIn: v.s.at("sign_in")}
+			Text: "You came with a token that lacks the scope " + strings.Join(e.Scopes, " or ") + ".", SignIn: v.door() + "&otherwise=1"}
 	case fault.Unauthenticated, fault.DeadToken:
-		return trouble{status: http.StatusUnauthorized, Title: "Signed out", Text: cmp.Or(sentence(e.Msg), "You are not signed in."), SignIn: v.s.at("sign_in")}
+		return trouble{status: http.StatusUnauthorized, Title: "Signed out", Text: cmp.Or(sentence(e.Msg), "You are not signed in."), SignIn: v.door() + "&otherwise=1"}
 	case fault.NotAllowed:
 		return trouble{status: http.StatusMethodNotAllowed, Title: "Not this way", Text: cmp.Or(sentence(e.Msg), "This page is only read.")}
 	case fault.Unavailable:
