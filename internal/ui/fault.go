@@ -161,10 +161,7 @@ func refusals() map[fault.Kind]int {
 func reasons(e *fault.Error) (texts []string) {
 	for field, why := range e.Fields {
 		for _, text := range why {
-			if field != "base" {
-				text = strings.ReplaceAll(field, "_", " ") + " " + text
-			}
-			texts = append(texts, sentence(text))
+			texts = append(texts, named(field, text))
 		}
 	}
 	switch {
@@ -178,6 +175,14 @@ func reasons(e *fault.Error) (texts []string) {
 		return []string{sentence(cmp.Or(strings.ToLower(e.Field), "it") + " is taken")}
 	}
 	return []string{"The server refused this."}
+}
+
+// named is a reason with the name of its field; "" and base are the whole.
+func named(field, text string) string {
+	if field != "" && field != "base" {
+		text = strings.ReplaceAll(field, "_", " ") + " " + text
+	}
+	return sentence(text)
 }
 
 // sentence begins a text with a capital and ends it with a full stop.
