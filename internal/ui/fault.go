@@ -31,8 +31,9 @@ type trouble struct {
 // pages.
 func (v *visit) fail(err error) {
 	if to, ok := errors.AsType[*elsewhere](err); ok {
-		http.Redirect(v.w, v.r, to.to, to.status)
-		return
+		if err = v.lead(to); err == nil {
+			return
+		}
 	}
 	if v.r.Method != http.MethodPut && (errors.Is(err, errStale) || v.needsSignIn(err)) {
 		v.toDoor(err)
