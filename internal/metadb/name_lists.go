@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strconv"
 
@@ -33,18 +32,17 @@ type nameLister struct {
 
 // ListNames implements registry.NameLists.
 func (db *DB) ListNames(ctx context.Context, projectID int64, c registry.NameChoice, at *page.Cursor, limit int) (found registry.FoundNames, err error) {
-	err = db.Snapshot(ctx, false, func(q sqldb.Queries) error {
-		l := &nameLister{db: db, q: q, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
+	l := &nameLister{db: db, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
+	fixed := !l.filtered() && c.Since == nil && c.Until == nil // the texts of others vary too much to be prepared
+	err = db.Snapshot(ctx, fixed, func(q sqldb.Queries) error {
+		l.q = q
 		return l.list(ctx, projectID, limit, &found)
 	})
 	return found, err
 }
 
 func (l *nameLister) list(ctx context.Context, projectID int64, limit int, found *registry.FoundNames) error {
-	if err := l.choose(ctx, projectID); err != nil {
-		return err
-	}
-	if err := l.bound(ctx, projectID, found); err != nil {
+	if err := l.choose(ctx, projectID, found); err != nil {
 		return err
 	}
 	ids, err := l.read(ctx, projectID, limit, found)
@@ -240,34 +238,4 @@ func (l *nameLister) read(ctx context.Context, projectID int64, limit int, found
 		return r, err
 	}, text, w.Args...)
 	return ids, err
-}
-
-// bound limits how many names of an index a filtered list reads.
-func (l *nameLister) bound(ctx context.Context, projectID int64, found *registry.FoundNames) error {
-	if l.source != orderedNames || !l.filtered() {
-		return nil
-	}
-	w := sqldb.Where{Args: []any{projectID}}
-	w.And("o.project_id = $1")
-	if err := l.beyond(&w); err != nil {
-		return err
-	}
-	var id int64
-	var key any = new(int64)
-	if l.c.Order == registry.NamesByName {
-		key = new(string)
-	}
-	err := l.q.Row(ctx, `SELECT o.`+l.column()+`, o.name_id FROM package_name_orders o`+w.String()+l.order()+w.Bind(` LIMIT 1 OFFSET ?`, countLimit-1), w.Args...).Scan(key, &id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	text := ""
-	switch key := key.(type) {
-	case *int64:
-		l.until, text = []any{*key, id}, strconv.FormatInt(*key, 10)
-	case *string:
-		l.until, text = []any{*key, id}, *key
-	}
-	found.Resume = &page.Cursor{Keys: []string{text, strconv.FormatInt(id, 10)}}
-	return sqldb.Classify(err)
 }

@@ -60,10 +60,6 @@ func showPackages(v *visit) error {
 	if err != nil {
 		return err
 	}
-	feature, err := v.s.Projects.FeatureHere(v.r.Context(), v.actor, number(v.project.ID))
-	if err != nil {
-		return err
-	}
 	full := v.project.FullPath
 	p := packagesPage{
 		Pager:  v.keyPager(found.Part.Newer, found.Part.Older, countUpTo(found.Total, registry.NamesCounted, "package", "packages")),
@@ -72,7 +68,7 @@ func showPackages(v *visit) error {
 		Statuses: choices(string(q.Status), "", "Every status", "default", "Default", "hidden", "Hidden", "deprecated", "Deprecated"),
 		Filtered: q.Search != "" || q.Since != nil || q.Until != nil || q.Status != "", Clear: v.s.in(full, "packages"),
 		CanPublish: v.can(access.PublishPackage), New: v.s.in(full, "packages", "new"), SetUp: v.s.in(full, "packages", "setup"),
-		Gate: feature.On,
+		Gate: found.FlagOn,
 	}
 	if v.can(access.EditProject) {
 		p.SettingsURL = v.s.in(full, "settings")
@@ -192,9 +188,9 @@ func showPackageByID(v *visit) error {
 	if err != nil {
 		return err
 	}
-	k, _, err := v.s.Registry.Package(v.r.Context(), v.actor, number(v.project.ID), id)
+	name, version, err := v.s.Registry.Locate(v.r.Context(), v.actor, number(v.project.ID), id)
 	if err != nil {
 		return err
 	}
-	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", string(k.Name), string(k.Version))}
+	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", string(name), string(version))}
 }

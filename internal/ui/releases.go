@@ -121,44 +121,10 @@ func (v *visit) releaseCrumbs() []link {
 // release is the release of the path with its description, and its first links. A
 // description above maxMarkdown is cut.
 func (v *visit) release() (r releases.Release, links page.Of[releases.Link], cut bool, err error) {
-	project, tag := number(v.project.ID), v.values["tag"]
-	if r, links, err = v.s.Releases.Links(v.r.Context(), v.actor, project, tag, page.Request{Number: 1, Size: maxLinksShown}); err != nil {
-		return r, links, false, err
-	}
-	found, err := v.s.Releases.Find(v.r.Context(), v.actor, project, tag)
-	if err != nil {
-		return r, links, false, err
-	}
-	for rows, err := range found.InSteps(v.r.Context()) {
-		if err != nil {
-			return r, links, false, err
-		}
-		for _, whole := range rows {
-			r = whole
-			if whole.Apart != nil {
-				if r.Description, cut, err = firstOf(whole.Apart.Description, maxMarkdown); err != nil {
-					return r, links, false, err
-				}
-			}
-		}
-	}
-	return r, links, cut || len(r.Description) > maxMarkdown, nil
-}
-
-// firstOf is the beginning of a text that is read in parts, and whether the text goes on.
-func firstOf(parts func(func(string, error) bool), most int) (string, bool, error) {
-	var text strings.Builder
-	for part, err := range parts {
-		if err != nil {
-			return "", false, err
-		}
-		text.WriteString(part)
-		if text.Len() > most {
-			break
-		}
-	}
-	s := text.String()
-	return strings.ToValidUTF8(s[:min(len(s), most)], ""), len(s) > most, nil
+	r, links, err = v.s.Releases.Show(v.r.Context(), v.actor, number(v.project.ID), v.values["tag"], maxMarkdown+1, page.Request{Number: 1, Size: maxLinksShown})
+	cut = len(r.Description) > maxMarkdown
+	r.Description = strings.ToValidUTF8(r.Description[:min(len(r.Description), maxMarkdown)], "")
+	return r, links, cut, err
 }
 
 // releaseForm is the data of the page that makes or edits a release.

@@ -2,11 +2,9 @@ package ui
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"errors"
 
 	"granary/internal/fault"
-	"granary/internal/proof"
 	"granary/internal/registry"
 )
 
@@ -32,32 +30,6 @@ func finaliseVersion(v *visit) error {
 		}
 		return err
 	})
-}
-
-// shownManifest is the digest of the content of the version of a page; "" if it has too
-// many files to become final.
-func (v *visit) shownManifest(facts registry.VersionFacts, rows []fileRow) (string, error) {
-	var files []proof.File
-	known := map[string]bool{}
-	for _, row := range rows {
-		digest, err := registry.ParseDigest(row.Digest)
-		if err != nil {
-			return "", err
-		}
-		files, known[row.Path] = append(files, proof.File{Path: row.Path, Digest: digest}), true
-	}
-	text := proof.Manifest(files)
-	if len(known) != facts.Files { // there are more pages, or a file was published twice
-		whole, err := v.whole(string(facts.Name), string(facts.Version))
-		if fault.Is(err, fault.Unprocessable) {
-			return "", nil
-		}
-		if err != nil {
-			return "", err
-		}
-		text = whole.Manifest()
-	}
-	return registry.Digest(sha256.Sum256(text)).String(), nil
 }
 
 // moveChannel makes a channel lead to the version.

@@ -10,7 +10,6 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/projects"
-	"granary/internal/throttle"
 )
 
 // visit is one request on its way to its page.
@@ -117,23 +116,20 @@ func (v *visit) mayEnter() error {
 	return nil
 }
 
-// count counts the request for its author, as package api does. Signing out always works.
+// count counts the request for its author. Signing out always works.
 func (v *visit) count() error {
-	if v.actor.Kind == access.Anonymous {
-		return v.s.Anonymous.Count(throttle.Address(v.s.ClientIP(v.r.Context())))
-	}
-	if v.r.Method == http.MethodPost && v.r.URL.Path == "/-/sign_out" {
+	if v.actor.Kind != access.Anonymous && v.r.Method == http.MethodPost && v.r.URL.Path == "/-/sign_out" {
 		return nil
 	}
-	return v.s.Authenticated.Count(throttle.User(v.actor.UserID))
+	return v.s.Rates.Count(v.actor, v.from())
 }
 
 // countWrite counts a request that may change something.
 func (v *visit) countWrite() error {
-	if v.actor.Kind == access.Anonymous || v.actor.Admin || !v.route.writes() || v.route.way.free {
+	if !v.route.writes() || v.route.way.free {
 		return nil
 	}
-	return v.s.Writes.Count(throttle.User(v.actor.UserID))
+	return v.s.Rates.CountWrite(v.actor)
 }
 
 // query is a parameter of the address.

@@ -14,7 +14,7 @@ func TestFreeWrites(t *testing.T) {
 	s := newSite(t)
 	s.acme()
 	b := s.as("maintainer")
-	s.pages.Writes = throttle.New("test", throttle.Rate{Requests: 1, Seconds: 1 << 32}, s.now)
+	s.pages.Rates.Writes = throttle.New("test", throttle.Rate{Requests: 1, Seconds: 1 << 32}, s.now)
 	b.post("/-/user/profile/theme", "theme", "dark").leads(t, "/-/user/profile?done=saved")
 	b.post("/-/user/profile/theme", "theme", "dark").wants(t, 429)
 	const at = "/acme/tools/-/packages/generic/sonde/2.0.0"
@@ -28,7 +28,7 @@ func TestFreeWrites(t *testing.T) {
 	b.post("/acme/tools/-/releases/new", "tag", "v2.0.0").wants(t, 303)
 	b.post("/acme/tools/-/releases/v2.0.0/edit", "name", "Two").wants(t, 303)
 	b.post("/acme/tools/-/releases/v2.0.0/delete", "confirm", "v2.0.0").wants(t, 303)
-	s.pages.Authenticated = throttle.New("test", throttle.Rate{Requests: 1, Seconds: 1 << 32}, s.now)
+	s.pages.Rates.Authenticated = throttle.New("test", throttle.Rate{Requests: 1, Seconds: 1 << 32}, s.now)
 	b.get("/acme/tools").wants(t, 200)
 	b.get("/acme/tools").wants(t, 429)
 	b.post("/-/sign_out").leads(t, "/-/sign_in?done=signed-out")
