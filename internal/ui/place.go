@@ -24,7 +24,7 @@ func (v *visit) place(t target) (site, error) {
 	if strings.Contains(full, "/") {
 		p, err := v.s.Projects.Project(v.r.Context(), v.actor, full)
 		if moved, ok := fault.As(err, fault.Moved); ok {
-			return 0, v.moved(moved.To, full)
+			return 0, v.moved(moved.To)
 		}
 		if err == nil {
 			v.project = &p
@@ -70,13 +70,16 @@ func reserved(full string) bool {
 func absent(err error) bool { return fault.Is(err, fault.Hidden) || fault.Is(err, fault.NotFound) }
 
 // moved leads from a former path of a project to its present one.
-func (v *visit) moved(id int64, former string) error {
+func (v *visit) moved(id int64) error {
 	p, err := v.s.Projects.Project(v.r.Context(), v.actor, number(id))
 	if err != nil {
 		return err
 	}
-	rest := strings.TrimPrefix(v.r.URL.EscapedPath(), "/"+former)
-	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.root + "/" + p.FullPath + rest + suffix(v.r)}
+	_, rest, below := strings.Cut(v.r.URL.EscapedPath(), "/-/") // the former path may be escaped
+	if below {
+		rest = "/-/" + rest
+	}
+	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(p.FullPath) + rest + suffix(v.r)}
 }
 
 // suffix is the query of a request, with its question mark.
