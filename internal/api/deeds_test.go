@@ -47,7 +47,7 @@ func deeds() map[string]deed {
 		"Registry.Version":              {action: access.ListPackages, args: map[int]any{1: "n", 2: "1.0.0"}},
 		"Registry.Latest":               {action: access.ReadPackages, args: map[int]any{1: "n"}},
 		"Registry.VersionFiles":         {action: access.ListPackages},
-		"Registry.NewestFile":           {action: access.ListPackages},
+		"Registry.NewestFile":           {action: access.ListPackages, args: map[int]any{1: raw}},
 		"Registry.Lately":               {free: "it asks for each project"},
 		"Registry.Search":               {free: "it asks for each project of what it found"},
 		"Registry.Consequences":         {action: access.DestroyPackage, or: access.PublishPackage, args: map[int]any{1: registry.Doomed{Name: "n"}}},

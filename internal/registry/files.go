@@ -40,7 +40,8 @@ func (r *Registry) filesOf(ctx context.Context, a access.Actor, project string, 
 }
 
 // NewestFile returns the newest file of a name in an installable package, whose bytes Open
-// opens. The version is an exact one. NotFound if there is none.
+// opens. The version is an exact one. NotFound if there is none, Invalid if no file
+// can have such a name.
 func (r *Registry) NewestFile(ctx context.Context, a access.Actor, project string, raw Raw) (File, error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
@@ -48,7 +49,7 @@ func (r *Registry) NewestFile(ctx context.Context, a access.Actor, project strin
 	}
 	c, err := naming.Parse(naming.Relaxed, raw)
 	if err != nil {
-		return File{}, fault.Wrap(fault.NotFound, "", err)
+		return File{}, err
 	}
 	f, _, err := r.Records.FindFile(ctx, place.ProjectID, c)
 	if _, damaged := errors.AsType[*blob.DamageError](err); damaged {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"granary/internal/fault"
 	"granary/internal/registry"
 )
 
@@ -33,7 +34,7 @@ func (v *visit) offered(facts registry.VersionFacts, page []fileRow) (files []fi
 		if err == nil {
 			return append(files, f), len(files), "", nil
 		}
-		if !absent(err) {
+		if !absent(err) && !fault.Is(err, fault.Invalid) {
 			return nil, 0, "", err
 		}
 		missing = asked
