@@ -64,7 +64,7 @@ func showPackage(v *visit) error {
 		Upload: v.s.in(full, "packages", "new") + "?name=" + url.QueryEscape(name),
 	}
 	p.Other = v.with("order", map[bool]string{true: "", false: "date"}[q.ByDate])
-	p.Pull = code{"The command that installs the latest version", "granary pull " + full + " " + name + "@latest"}
+	p.Pull = code{"The command that installs the latest version", pullLatest(full, name)}
 	for _, row := range found.Rows {
 		p.Rows = append(p.Rows, versionRow{
 			VersionRow: row, URL: v.s.in(full, "packages", "generic", name, string(row.Version)), By: v.author(row.PackageVersion),
