@@ -153,7 +153,7 @@ proof-drafts: $(GORELEASER) ## a thousand histories of drafts and versions on ea
 	GRANARY_TEST_DRAFTS=all GRANARY_TEST_DATABASE=postgres go test ./internal/api -count=1 -timeout=0 -v -run '^TestDraftHistories$$'
 	GRANARY_TEST_DRAFTS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestReleaseTools$$'
 
-proof-pages: ## every page in every width and theme by axe-core, with pictures in .cache/pages
+proof-pages: $(GORELEASER) ## every page in every width and theme by axe-core, with pictures in .cache/pages, and the command for GoReleaser
 	tools/install-test-deps
 	GRANARY_TEST_PAGES=all go test ./e2e -count=1 -timeout=0 -v -run '^TestPages'
 

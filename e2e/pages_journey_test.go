@@ -1,19 +1,14 @@
 package e2e_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	"go.yaml.in/yaml/v3"
 )
 
 // isIn is true on the pages of somebody who is signed in.
@@ -86,20 +81,6 @@ func (p *tab) secret() string {
 	return p.texts(".once pre")[0]
 }
 
-// snippets are the commands of the page by tool, as they would be pasted.
-func (p *tab) snippets() map[string]string {
-	p.t.Helper()
-	found := map[string]string{}
-	tools, texts := p.texts(".snips .pick label"), p.texts(".snips .code pre")
-	if len(tools) == 0 || len(tools) != len(texts) {
-		p.t.Fatalf("%d tools, %d commands", len(tools), len(texts))
-	}
-	for i, tool := range tools {
-		found[tool] = texts[i]
-	}
-	return found
-}
-
 // put publishes a file as the administrator.
 func (p *ciProject) put(path, content string) {
 	p.t.Helper()
@@ -150,67 +131,6 @@ func sumOf(t *testing.T, path string) string {
 		t.Fatalf("%s, %v", text, err)
 	}
 	return string(text[:64])
-}
-
-// installs runs the commands of a page in an empty folder and compares the file that they
-// leave there with its digest. The environment has no token but what is given.
-func installs(t *testing.T, tool, script, file, digest string, environ ...string) {
-	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script)
-	if tool == "CMake" {
-		write(t, dir, "CMakeLists.txt", []byte("cmake_minimum_required(VERSION 3.14)\nproject(x NONE)\n"+script))
-		cmd = exec.CommandContext(t.Context(), "cmake", "-S", ".", "-B", "build")
-	}
-	cmd.Dir = dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "no_proxy=*"}, environ...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%s: %v\n%s\n%s", tool, err, script, out)
-		return
-	}
-	found := filepath.Join(dir, file)
-	if tool == "CMake" {
-		found = filepath.Join(dir, "build", "_deps", "sonde-src", file)
-	}
-	if tool == "CMake" { // it unpacks archives
-		if unpacked, err := os.ReadDir(filepath.Dir(found)); err != nil || len(unpacked) == 0 {
-			t.Errorf("CMake: %v, %v\n%s", unpacked, err, out)
-		}
-		return
-	}
-	content, err := os.ReadFile(found)
-	if sum := sha256.Sum256(content); err != nil || hex.EncodeToString(sum[:]) != digest {
-		t.Errorf("%s: %v, digest %x, want %s\n%s", tool, err, sum, digest, out)
-	}
-}
-
-// installAll runs every snippet of the version's page whose tool is installed.
-func (p *tab) installAll(t *testing.T, api *ciProject, file, digest, token string) {
-	t.Helper()
-	found := p.snippets()
-	for tool, text := range found {
-		if strings.Contains(text, ciToken) || token != "" && strings.Contains(text, token) {
-			t.Errorf("%s has a token:\n%s", tool, text)
-		}
-	}
-	var environ []string
-	if token != "" {
-		environ = []string{"GRANARY_TOKEN=" + token}
-	}
-	for tool, program := range map[string]string{"curl": "curl", "wget": "wget", "granary": "granary", "CMake": "cmake"} {
-		if _, err := exec.LookPath(program); err == nil && (tool != "CMake" || !testing.Short()) {
-			installs(t, tool, found[tool], file, digest, environ...)
-		} else if tool != "CMake" {
-			t.Errorf("%s is not installed: %v", program, err)
-		}
-	}
-	var ci map[string]struct{ Script []string }
-	if err := yaml.Unmarshal([]byte(found["GitLab CI"]), &ci); err != nil {
-		t.Fatal(err)
-	}
-	job := api.do("POST", "/projects/root%2Fdemo/jobs", nil, 201)["token"].(string)
-	installs(t, "GitLab CI", strings.Join(ci["install"].Script, "\n"), file, digest, "CI_JOB_TOKEN="+job)
 }
 
 // numbered is a name with a number of two digits.

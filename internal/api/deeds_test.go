@@ -46,6 +46,7 @@ func deeds() map[string]deed {
 		"Registry.Versions":             {action: access.ListPackages, args: map[int]any{1: "n"}},
 		"Registry.Version":              {action: access.ListPackages, args: map[int]any{1: "n", 2: "1.0.0"}},
 		"Registry.Latest":               {action: access.ReadPackages, args: map[int]any{1: "n"}},
+		"Registry.MayPublishTo":         {action: access.PublishPackage, args: map[int]any{1: "n"}},
 		"Registry.VersionFiles":         {action: access.ListPackages},
 		"Registry.NewestFile":           {action: access.ListPackages, args: map[int]any{1: raw}},
 		"Registry.Lately":               {free: "it asks for each project"},

@@ -18,7 +18,7 @@ const (
 	retryUpkeep = 2 * time.Second // after it was lost
 	keepEvery   = time.Second     // the reserve
 
-	settleEvery = time.Minute // drafts of jobs that have ended
+	settleEvery = time.Minute // drafts of jobs that have ended, and what killed nodes have left
 
 	keyedAtOnce   = 1000 // versions in a transaction
 	orderedAtOnce = 100  // names in a transaction
@@ -78,7 +78,12 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	})
 	both.Go(func() { s.cleaning(ctx, log, retention) })
 	both.Go(func() { s.keyVersions(ctx, log) })
-	both.Go(func() { every(ctx, settleEvery, func() { s.settleDrafts(ctx, log) }) })
+	both.Go(func() {
+		every(ctx, settleEvery, func() {
+			s.settleDrafts(ctx, log)
+			s.tasks.do(ctx, log, "killed nodes", s.db.RecheckNames)
+		})
+	})
 	both.Wait()
 }
 

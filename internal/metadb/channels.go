@@ -21,7 +21,7 @@ func scanChannel(row sqldb.Scanner) (registry.Channel, error) {
 
 // ListChannels implements registry.Channels.
 func (db *DB) ListChannels(ctx context.Context, projectID int64, name registry.Name) ([]registry.Channel, error) {
-	return sqldb.List(ctx, db, scanChannel, `SELECT `+channelColumns+` FROM package_channels
+	return sqldb.ListFixed(ctx, db, scanChannel, `SELECT `+channelColumns+` FROM package_channels
 		WHERE project_id = $1 AND name = $2 ORDER BY channel`, projectID, string(name))
 }
 

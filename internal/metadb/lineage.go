@@ -37,7 +37,7 @@ const lineageQuery = `WITH RECURSIVE up (id, depth) AS (
 // lineage is the namespaces from the given one up to the top. In a user's own
 // namespace that user is Owner.
 func lineage(ctx context.Context, q sqldb.Queries, namespaceID, userID int64) ([]ancestor, error) {
-	return sqldb.List(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, sqldb.Micros(q.Now()))
+	return sqldb.ListFixed(ctx, q, scanAncestor(userID), lineageQuery, namespaceID, userID, sqldb.Micros(q.Now()))
 }
 
 func scanAncestor(userID int64) func(sqldb.Scanner) (ancestor, error) {

@@ -33,8 +33,10 @@ type nameLister struct {
 
 // ListNames implements registry.NameLists.
 func (db *DB) ListNames(ctx context.Context, projectID int64, c registry.NameChoice, at *page.Cursor, limit int) (found registry.FoundNames, err error) {
-	err = db.Snapshot(ctx, false, func(q sqldb.Queries) error {
-		l := &nameLister{db: db, q: q, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
+	l := &nameLister{db: db, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
+	fixed := !l.filtered() && c.Since == nil && c.Until == nil // the texts of others vary too much to be prepared
+	err = db.Snapshot(ctx, fixed, func(q sqldb.Queries) error {
+		l.q = q
 		return l.list(ctx, projectID, limit, &found)
 	})
 	return found, err

@@ -17,12 +17,10 @@ func (l *nameLister) fill(ctx context.Context, projectID int64, ids []int64, row
 	if len(rows) == 0 {
 		return nil
 	}
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = strconv.FormatInt(id, 10)
-	}
 	all := versions.Semantic()
-	found, err := sqldb.List(ctx, l.q, scanRanked, l.db.shownQuery(strings.Join(texts, ", ")), all.From, all.Below)
+	w := sqldb.Where{Args: []any{all.From, all.Below}}
+	w.In("n.id", false, padded(ids))
+	found, err := sqldb.ListFixed(ctx, l.q, scanRanked, l.db.shownQuery(w.String()), w.Args...)
 	if err != nil {
 		return err
 	}
@@ -33,13 +31,16 @@ func (l *nameLister) fill(ctx context.Context, projectID int64, ids []int64, row
 	keyless := map[int]bool{}
 	for i, f := range found {
 		row := slices.Index(ids, int64(f.rank/kinds))
-		switch f.rank % kinds {
-		case latestKind:
-			rows[row].Latest = &shown[i]
-		case lastKind:
-			rows[row].Last, rows[row].PublishedAt = &shown[i], shown[i].CreatedAt
+		switch kind := f.rank % kinds; kind {
 		case keylessKind:
 			keyless[row] = true
+		default:
+			if kind != lastKind {
+				rows[row].Latest = &shown[i]
+			}
+			if kind != latestKind {
+				rows[row].Last, rows[row].PublishedAt = &shown[i], shown[i].CreatedAt
+			}
 		}
 	}
 	for row := range keyless {
@@ -81,9 +82,11 @@ func (l *nameLister) channels(ctx context.Context, projectID int64, rows []regis
 	var names []string
 	for i := range rows {
 		at[rows[i].Name] = &rows[i]
-		names = append(names, w.Bind("?", string(rows[i].Name)))
 	}
-	found, err := sqldb.List(ctx, l.q, scanChannel, `SELECT `+channelColumns+` FROM package_channels WHERE project_id = $1 AND name IN (`+strings.Join(names, ", ")+`) ORDER BY name, channel`, w.Args...)
+	for _, row := range padded(rows) {
+		names = append(names, w.Bind("?", string(row.Name)))
+	}
+	found, err := sqldb.ListFixed(ctx, l.q, scanChannel, `SELECT `+channelColumns+` FROM package_channels WHERE project_id = $1 AND name IN (`+strings.Join(names, ", ")+`) ORDER BY name, channel`, w.Args...)
 	for _, c := range found {
 		at[c.Package].Channels = append(at[c.Package].Channels, c)
 	}
@@ -115,17 +118,21 @@ func latestOf() string {
 const (
 	latestKind = iota
 	lastKind
+	bothKind
 	keylessKind // a version without a key: the latest is chosen in Go
 	kinds
 )
 
 // shownQuery is the versions that the rows of names show. Their rank is the id of the name
-// times kinds, and the kind.
-func (db *DB) shownQuery(ids string) string {
-	arm := func(kind int, id string) string {
-		return `SELECT n.id * ` + strconv.Itoa(kinds) + ` + ` + strconv.Itoa(kind) + `, ` + versionColumns + ` FROM package_names n JOIN packages k ON k.id = ` + id + ` WHERE n.id IN (` + ids + `)`
-	}
+// times kinds, and the kind. where is the WHERE clause of the names n, after $1 and $2.
+func (db *DB) shownQuery(where string) string {
 	last := `COALESCE((SELECT k.id FROM packages k WHERE k.id = ` + db.wording.last + ` AND ` + isListed + `), ` + newestOf("id") + `)`
 	keyless := `(SELECT k.id FROM packages k WHERE k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction' AND k.prerelease IS NULL` + inOrder + ` LIMIT 1)`
-	return arm(latestKind, latestOf()) + ` UNION ALL ` + arm(lastKind, last) + ` UNION ALL ` + arm(keylessKind, keyless)
+	arm := func(kind, of string) string {
+		return `SELECT p.id * ` + strconv.Itoa(kinds) + ` + ` + kind + `, ` + versionColumns + ` FROM page p CROSS JOIN packages k WHERE k.id = p.` + of
+	}
+	return `WITH page (id, latest, last, keyless) AS MATERIALIZED (SELECT n.id, ` + latestOf() + `, ` + last + `, ` + keyless + ` FROM package_names n` + where + `) ` +
+		arm(`CASE WHEN p.last = p.latest THEN `+strconv.Itoa(bothKind)+` ELSE `+strconv.Itoa(latestKind)+` END`, "latest") +
+		` UNION ALL ` + arm(strconv.Itoa(lastKind), "last") + ` AND p.last IS DISTINCT FROM p.latest` +
+		` UNION ALL ` + arm(strconv.Itoa(keylessKind), "keyless")
 }

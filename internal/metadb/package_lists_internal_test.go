@@ -205,6 +205,11 @@ func (r *recorder) Rows(ctx context.Context, query string, args ...any) (*sql.Ro
 	return r.Queries.Rows(ctx, query, args...)
 }
 
+func (r *recorder) FixedRows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	r.texts, r.args = append(r.texts, query), append(r.args, args)
+	return r.Queries.FixedRows(ctx, query, args...)
+}
+
 // TestListsUseTheirIndexes: no list of one project reads a whole table, and only those
 // that start with names sort.
 func TestListsUseTheirIndexes(t *testing.T) {

@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"slices"
 
 	"granary/internal/registry"
 	"granary/internal/sqldb"
@@ -70,12 +71,25 @@ func pipelinesOf(ctx context.Context, q sqldb.Queries, owner, table, only string
 		return nil, nil
 	}
 	w := sqldb.Where{Args: []any{sqldb.Micros(q.Now())}}
-	w.In(owner, false, ids)
+	w.In(owner, false, padded(ids))
 	if only != "" {
 		w.And(only)
 	}
-	return sqldb.List(ctx, q, scanAttached, `SELECT `+owner+`, `+pipelineColumns+` FROM `+table+`
+	return sqldb.ListFixed(ctx, q, scanAttached, `SELECT `+owner+`, `+pipelineColumns+` FROM `+table+`
 		CROSS JOIN `+pipelineTables+w.String()+` AND l.id = s.pipeline_id ORDER BY l.id`, w.Args...)
+}
+
+// padded repeats the first of some ids, so that lists of many lengths have few texts, which
+// are prepared.
+func padded[T any](values []T) []T {
+	want := 1
+	for want < len(values) {
+		want *= 2
+	}
+	for len(values) > 0 && len(values) < want {
+		values = append(slices.Clip(values), values[0])
+	}
+	return values
 }
 
 // ListPipelines implements registry.Packages.

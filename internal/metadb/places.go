@@ -50,7 +50,7 @@ type spot[T any] struct {
 
 // findSpot runs a query for a place, which takes a reference as $1. NotFound if there is none.
 func findSpot[T any](ctx context.Context, q sqldb.Queries, query string, ref any, userID int64, scan func(sqldb.Scanner) (T, error)) (found spot[T], err error) {
-	found.line, err = sqldb.List(ctx, q, func(row sqldb.Scanner) (_ ancestor, err error) {
+	found.line, err = sqldb.ListFixed(ctx, q, func(row sqldb.Scanner) (_ ancestor, err error) {
 		var above ancestorRow
 		found.place, err = scan(after{row, append(above.columns(), &found.moved, &found.ownRole)})
 		return above.read(userID), err

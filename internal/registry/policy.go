@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"strings"
 
 	"granary/internal/access"
@@ -33,6 +34,13 @@ func checkProtection(p Project, a access.Actor, name Name) error {
 		}
 	}
 	return nil
+}
+
+// MayPublishTo reports whether the actor may publish to a package of the project. Only a
+// protection rule makes it false: an actor who may publish nothing here is refused.
+func (r *Registry) MayPublishTo(ctx context.Context, a access.Actor, project, name string) (bool, error) {
+	place, err := r.enter(ctx, a, project, access.PublishPackage, apiDoor())
+	return err == nil && checkProtection(place, a, Name(name)) == nil, err
 }
 
 // matches compares the whole name; '*' stands for any text.

@@ -148,6 +148,7 @@ func (db *DB) Ping(ctx context.Context) error {
 type Queries interface {
 	Reader
 	Row(ctx context.Context, query string, args ...any) *sql.Row
+	FixedRows(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	Now() time.Time
 }
 
@@ -172,6 +173,17 @@ func (db *DB) Row(ctx context.Context, query string, args ...any) *sql.Row {
 // RowOnce reads one row with a query whose text may vary.
 func (db *DB) RowOnce(ctx context.Context, query string, args ...any) *sql.Row {
 	return db.Reads.QueryRowContext(ctx, query, db.dialect.passedArgs(query, args)...)
+}
+
+// FixedRows reads rows with a query of fixed text, prepared once. SQLite takes longer to
+// plan a query than to find a few rows.
+func (db *DB) FixedRows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if db.dialect.prepares {
+		if stmt, err := db.prepared(query); err == nil {
+			return stmt.QueryContext(ctx, args...)
+		}
+	}
+	return db.Rows(ctx, query, args...)
 }
 
 // Rows reads rows with a query whose text may vary.
@@ -209,11 +221,21 @@ func (db *DB) prepared(query string) (*sql.Stmt, error) {
 // Scanner is a row to read from.
 type Scanner interface{ Scan(dest ...any) error }
 
-// List reads all rows of a query. scan reads one.
-func List[T any](ctx context.Context, q Reader, scan func(Scanner) (T, error), query string, args ...any) (found []T, err error) {
+// List reads all rows of a query whose text may vary. scan reads one.
+func List[T any](ctx context.Context, q Reader, scan func(Scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := q.Rows(ctx, query, args...)
-	if err != nil {
-		return nil, Classify(err)
+	return collect(rows, err, scan)
+}
+
+// ListFixed is List for a query of fixed text, prepared once.
+func ListFixed[T any](ctx context.Context, q Queries, scan func(Scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.FixedRows(ctx, query, args...)
+	return collect(rows, err, scan)
+}
+
+func collect[T any](rows *sql.Rows, failed error, scan func(Scanner) (T, error)) (found []T, err error) {
+	if failed != nil {
+		return nil, Classify(failed)
 	}
 	defer func() {
 		if closed := rows.Close(); err == nil && closed != nil {

@@ -31,7 +31,7 @@ func (p Pace) orDefault() Pace {
 	return p
 }
 
-// nodeKept is how long the row of a node that was killed stays.
+// nodeKept is how long the row of a node that was killed stays at most.
 const nodeKept = 24 * time.Hour
 
 // ErrOutdated is the error of DB.Outdated.
@@ -71,7 +71,7 @@ type heart struct {
 
 // nodeTexts are the statements. They use the database's clock, which is the same for
 // all nodes.
-type nodeTexts struct{ enter, touch, leave, list, dead, older, prune string }
+type nodeTexts struct{ enter, touch, leave, list, dead, older, prune, killed, drop string }
 
 func textsOfNodes(d dialect) nodeTexts {
 	const columns = `SELECT id, version, schema, `
@@ -84,6 +84,9 @@ func textsOfNodes(d dialect) nodeTexts {
 		dead:  `DELETE FROM nodes WHERE schema < $1 AND seen_at <= ` + d.now + ` - $2`,
 		older: columns + d.now + ` - seen_at FROM nodes WHERE schema < $1 ORDER BY id`,
 		prune: `DELETE FROM nodes WHERE seen_at <= ` + d.now + ` - $1`,
+
+		killed: `SELECT id, seen_at FROM nodes WHERE seen_at <= ` + d.now + ` - $1 AND id <> $2 ORDER BY seen_at, id`,
+		drop:   `DELETE FROM nodes WHERE id = $1 AND seen_at = $2`,
 	}
 }
 
@@ -228,6 +231,28 @@ func (db *DB) PruneNodes(ctx context.Context) (int, error) {
 		n, err := t.Count(textsOfNodes(db.dialect).prune, nodeKept.Microseconds())
 		return int(n), err
 	})
+}
+
+// KilledNode is a server that never removed its row.
+type KilledNode struct {
+	ID     string
+	SeenAt time.Time // when it renewed its row last, by the database's clock; on SQLite up to 30 s too early
+}
+
+// KilledNodes lists the nodes that count as gone, the first one first.
+func (db *DB) KilledNodes(ctx context.Context) ([]KilledNode, error) {
+	scan := func(row Scanner) (k KilledNode, err error) {
+		var at int64
+		err = row.Scan(&k.ID, &at)
+		k.SeenAt = Moment(at)
+		return k, err
+	}
+	return List(ctx, db, scan, textsOfNodes(db.dialect).killed, Pace{}.orDefault().Gone.Microseconds(), db.NodeID())
+}
+
+// DropNode removes the row of a killed node, unless the node has renewed it meanwhile.
+func (db *DB) DropNode(ctx context.Context, k KilledNode) error {
+	return db.Do(ctx, func(t *Tx) error { return t.Exec(textsOfNodes(db.dialect).drop, k.ID, Micros(k.SeenAt)) })
 }
 
 func scanNode(row Scanner) (Node, error) {

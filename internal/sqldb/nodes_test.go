@@ -107,6 +107,48 @@ func TestPruneNodes(t *testing.T) {
 	})
 }
 
+// KilledNodes lists the nodes that left their rows, without the one that asks. DropNode
+// leaves a node that came back.
+func TestKilledNodes(t *testing.T) {
+	eachOpener(t, func(t *testing.T, open opener) {
+		db, err := open(Options{Node: "v1"})
+		closing(t, db, err)
+		now := db.dialect.now
+		do(t, db, `UPDATE nodes SET seen_at = 1`, `INSERT INTO nodes (id, version, schema, seen_at) VALUES
+			('gone', 'v1', 10, `+now+` - 31000000), ('there', 'v1', 10, `+now+`), ('first', 'v1', 10, 7)`)
+		killed, err := db.KilledNodes(t.Context())
+		if must(t, killed, err); len(killed) != 2 || killed[0].ID != "first" || killed[1].ID != "gone" || killed[0].SeenAt.UnixMicro() != 7 {
+			t.Fatalf("%v", killed)
+		}
+		do(t, db, `UPDATE nodes SET seen_at = `+now+` WHERE id = 'gone'`)
+		for _, k := range killed {
+			must(t, 0, db.DropNode(t.Context(), k))
+		}
+		if n := count(t, db, `SELECT COUNT(*) FROM nodes WHERE id IN ('gone', 'there')`); n != 2 || count(t, db, `SELECT COUNT(*) FROM nodes`) != 3 {
+			t.Error("a node that runs was dropped, or a killed one is left")
+		}
+	})
+}
+
+// On SQLite a server that starts knows that all others were killed. It keeps their rows, and
+// the time of one that was killed long ago.
+func TestSQLiteKeepsKilledNodes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "granary.db")
+	before, err := openLite(t.Context(), path, files(), Options{Node: "v1"})
+	must(t, before, err)
+	do(t, before, `INSERT INTO nodes (id, version, schema, seen_at) VALUES ('just now', 'v1', 10, `+before.dialect.now+`), ('long ago', 'v1', 10, 7)`)
+	must(t, 0, before.Close())
+	db, err := openLite(t.Context(), path, files(), Options{Node: "v1"})
+	closing(t, db, err)
+	killed, err := db.KilledNodes(t.Context())
+	if must(t, killed, err); len(killed) != 2 || killed[0].SeenAt.UnixMicro() != 7 || killed[1].ID != "just now" {
+		t.Errorf("%v", killed)
+	}
+	if nodes, err := db.Nodes(t.Context()); err != nil || len(nodes) != 1 || nodes[0].ID != db.NodeID() {
+		t.Errorf("%v, %v", nodes, err)
+	}
+}
+
 // cutOff is a server whose row the test locks, so that it cannot be renewed; end
 // unlocks the row after deleting it, and makes the schema newer by that much.
 func cutOff(t *testing.T) (db *DB, end func(newer int)) {

@@ -31,10 +31,10 @@ type view struct {
 	fresh []string // texts to prepare
 }
 
-// known is the prepared statement of a text; nil if there is none yet. It is prepared
-// after this view: that takes a connection, and the others may wait for this view's.
-func (v *view) known(ctx context.Context, query string) *sql.Stmt {
-	if !v.fixed {
+// known is the prepared statement of a text that is fixed; nil if there is none yet. It is
+// prepared after this view: that takes a connection, and the others may wait for this view's.
+func (v *view) known(ctx context.Context, fixed bool, query string) *sql.Stmt {
+	if !fixed {
 		return nil
 	}
 	if stmt, ok := v.db.texts.Load(query); ok {
@@ -55,14 +55,21 @@ func (v *view) prepare() {
 func (v *view) Now() time.Time { return v.db.Now() }
 
 func (v *view) Row(ctx context.Context, query string, args ...any) *sql.Row {
-	if stmt := v.known(ctx, query); stmt != nil {
+	if stmt := v.known(ctx, v.fixed, query); stmt != nil {
 		return stmt.QueryRowContext(ctx, args...)
 	}
 	return v.tx.QueryRowContext(ctx, query, v.db.dialect.passedArgs(query, args)...)
 }
 
 func (v *view) Rows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if stmt := v.known(ctx, query); stmt != nil {
+	if stmt := v.known(ctx, v.fixed, query); stmt != nil {
+		return stmt.QueryContext(ctx, args...)
+	}
+	return v.tx.QueryContext(ctx, query, v.db.dialect.passedArgs(query, args)...)
+}
+
+func (v *view) FixedRows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := v.known(ctx, v.db.dialect.prepares, query); stmt != nil {
 		return stmt.QueryContext(ctx, args...)
 	}
 	return v.tx.QueryContext(ctx, query, v.db.dialect.passedArgs(query, args)...)

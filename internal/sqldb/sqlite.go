@@ -79,7 +79,7 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 }
 
 // prepareSQLite migrates the schema and registers the server. Rows of other nodes are
-// of servers that were killed: the file lock keeps others away.
+// of servers that were killed, for the file lock keeps others away: they count as gone.
 func prepareSQLite(ctx context.Context, writes *sql.DB, s Schema, o Options, h *heart) error {
 	if o.Attach {
 		return sameSchema(ctx, writes, sqliteDialect(), s)
@@ -89,7 +89,7 @@ func prepareSQLite(ctx context.Context, writes *sql.DB, s Schema, o Options, h *
 		return err
 	}
 	h.schema = newest
-	_, err = writes.ExecContext(ctx, `DELETE FROM nodes`)
+	_, err = writes.ExecContext(ctx, `UPDATE nodes SET seen_at = MIN(seen_at, `+sqliteDialect().now+` - $1)`, Pace{}.orDefault().Gone.Microseconds())
 	if err = errors.Join(err, h.register(ctx, execOn(writes))); err != nil {
 		o.log().Warn("database: cannot write the row of this node; retrying", "node", h.id, "error", err)
 	}

@@ -61,6 +61,11 @@ func (t *Tx) Rows(_ context.Context, query string, args ...any) (*sql.Rows, erro
 	return t.Via.Rows(query, args...)
 }
 
+// FixedRows is Rows: transactions that write prepare only what they write.
+func (t *Tx) FixedRows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.Rows(ctx, query, args...)
+}
+
 // Insert runs an INSERT ... RETURNING id.
 func (t *Tx) Insert(query string, args ...any) (int64, error) {
 	var id int64

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"granary/internal/fault"
+	"granary/internal/naming"
 )
 
 // form is what somebody typed, and why it was refused. The zero value is a form that
@@ -111,6 +112,8 @@ type field struct {
 	Example     string
 	Needed      bool
 	Length      int
+	Pattern     string // that the browser holds it to; "" for none
+	Rule        string // the pattern in words
 }
 
 // newField is a field of type text; stored is its value in a new form.
@@ -129,6 +132,9 @@ func (f field) Help(text string) field { f.Hint = text; return f }
 
 // Such is the field with an example in it.
 func (f field) Such(text string) field { f.Example = text; return f }
+
+// Held is the field that the browser holds to a rule.
+func (f field) Held(r naming.Rule) field { f.Pattern, f.Rule = r.Pattern, r.Words; return f }
 
 // Most is the field with the largest number of characters.
 func (f field) Most(n int) field { f.Length = n; return f }

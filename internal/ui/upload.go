@@ -10,6 +10,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/registry"
 )
 
@@ -19,14 +20,24 @@ type newUpload struct {
 	To            string // below which dropped files are sent
 	Action        string // that takes the form without script
 	Name, Version string
+	Rules         naming.Rules
+	Protected     string // why nothing may be published to Name; "" if something may
 }
 
 func (v *visit) newUpload(name, version string) newUpload {
 	full := v.project.FullPath
 	return newUpload{
 		Form: v.form, To: v.s.in(full, "packages", "generic") + "/", Action: v.s.in(full, "packages", "new"),
-		Name: name, Version: version,
+		Name: name, Version: version, Rules: v.rules(),
 	}
+}
+
+// rules are the project's naming, for the browser.
+func (v *visit) rules() naming.Rules {
+	if own := v.project.Naming; own != nil {
+		return own.Rules()
+	}
+	return v.s.Registry.Naming.Rules()
 }
 
 // showUpload is the page that publishes a new version.
@@ -35,6 +46,15 @@ func showUpload(v *visit) error {
 		return fault.New(fault.Denied, "You need the role Developer to publish here")
 	}
 	u := v.newUpload(v.query("name"), v.query("version"))
+	if u.Name != "" {
+		open, err := v.s.Registry.MayPublishTo(v.r.Context(), v.actor, number(v.project.ID), u.Name)
+		if err != nil {
+			return err
+		}
+		if !open {
+			u.Protected = "A protection rule of this project keeps you from publishing to " + u.Name + "."
+		}
+	}
 	return v.show(screen{name: "upload", title: "Upload · " + v.project.FullPath, tab: "packages", crumbs: v.packageCrumbs(), data: u})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 	"granary/internal/registry"
 )
@@ -23,8 +24,9 @@ type versionPage struct {
 	Install        *tools // nil for a version without files
 	Files          []fileRow
 	Pager          pager
-	Sums           string // the address of the listing for sha256sum -c
-	Drop           string // the address that takes dropped files; "" if none may be added
+	Sums           string      // the address of the listing for sha256sum -c
+	Drop           string      // the address that takes dropped files; "" if none may be added
+	Held           naming.Rule // that holds for their names
 	Readme         template.HTML
 	Shared         []link
 	UsedBy         []usedRow
@@ -92,7 +94,7 @@ func (v *visit) showVersion(version string) error {
 		},
 	}
 	if facts.MayPublish && facts.FinalAt == nil {
-		d.Drop = here + "/"
+		d.Drop, d.Held = here+"/", v.rules().File
 	}
 	if !draft {
 		if d.Install, err = v.install(facts, d.Files); err != nil {
