@@ -91,6 +91,7 @@ func deeds() map[string]deed {
 		"Projects.ArchiveProject":   {action: access.OwnProject},
 		"Projects.DeleteProject":    {action: access.OwnProject},
 		"Projects.Group":            {action: access.ReadGroup},
+		"Projects.FormerGroup":      {action: access.ReadGroup, args: map[int]any{0: "before"}},
 		"Projects.ListGroups":       {action: access.ListNamespaces},
 		"Projects.Subgroups":        {action: access.ReadGroup},
 		"Projects.CreateGroup":      {action: access.CreateTopGroup, args: map[int]any{0: projects.Group{Name: "g"}}},
@@ -257,6 +258,10 @@ func (r records) FindPackageProject(context.Context, string, access.Actor) (regi
 
 func (r records) FindProject(context.Context, string, access.Actor) (projects.Project, error) {
 	return projects.Project{ID: 1, Standing: r.standing}, nil
+}
+
+func (r records) FindFormerGroup(context.Context, string, access.Actor) (projects.Group, error) {
+	return projects.Group{ID: 1, Standing: r.standing}, nil
 }
 
 func (r records) FindGroup(context.Context, string, access.Actor) (projects.Group, error) {
