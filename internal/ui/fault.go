@@ -47,6 +47,9 @@ func (v *visit) fail(err error) {
 		v.s.Note(v.r.Context(), err)
 	}
 	if v.r.Method == http.MethodPut { // a script of ours asks
+		if v.needsSignIn(err) {
+			t.status, t.Text = http.StatusUnauthorized, "You are not signed in."
+		}
 		v.answer(t.status, t.Text)
 		return
 	}
