@@ -21,7 +21,7 @@ import (
 // readers are the deeds that change nothing, and so leave no event.
 func readers() []string {
 	return []string{
-		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ReleaseFinals", "Registry.ListNameVersions", "Registry.Names", "Registry.Versions", "Registry.Version", "Registry.Latest", "Registry.MayPublishTo", "Registry.VersionFiles", "Registry.Lately", "Registry.Search", "Registry.Consequences", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
+		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ReleaseFinals", "Registry.ListNameVersions", "Registry.Names", "Registry.Versions", "Registry.Version", "Registry.Latest", "Registry.MayPublishTo", "Registry.Locate", "Registry.Lately", "Registry.Search", "Registry.Consequences", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
 		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.NewestFile", "Registry.OpenByID", "Registry.ListProtectionRules", "Registry.ProtectionRule", "Registry.ProtectionMatches",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.FormerGroup", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",
@@ -34,7 +34,7 @@ func readers() []string {
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
-		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Link", "Releases.Asset",
+		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Show", "Releases.Link", "Releases.Asset",
 		"Hooks.List", "Hooks.Failing", "Hooks.Get", "Hooks.Attempts", "Hooks.Attempt", "Hooks.LastAttempts",
 		"Hooks.Test", "Hooks.Resend", // they change nothing; what they send is in the hook's log
 		"Audit.WalkInstance", "Audit.WalkProject", "Audit.WalkGroup", "Audit.WalkOwn", "Audit.InstanceEvents", "Audit.InstanceEvent", "Audit.ProjectEvents", "Audit.ProjectEvent", "Audit.GroupEvents", "Audit.GroupEvent",

@@ -2,8 +2,6 @@ package metadb
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,14 +19,14 @@ func doomed(w *sqldb.Where, projectID int64, d registry.Doomed) {
 		w.And("k.name = ?", string(d.Name))
 		return
 	}
-	w.In("k.id", false, d.IDs)
+	w.In("k.id", false, padded(d.IDs))
 }
 
 // DoomedVersions implements registry.Deletions.
 func (db *DB) DoomedVersions(ctx context.Context, projectID int64, d registry.Doomed, limit int) ([]registry.VersionRow, error) {
 	var w sqldb.Where
 	doomed(&w, projectID, d)
-	return sqldb.List(ctx, db, scanVersionRow, `SELECT 0, `+rowColumns+` FROM packages k`+w.String()+` ORDER BY k.id DESC`+w.Bind(` LIMIT ?`, limit), w.Args...)
+	return sqldb.ListFixed(ctx, db, scanVersionRow, `SELECT 0, `+rowColumns+` FROM packages k`+w.String()+` ORDER BY k.id DESC`+w.Bind(` LIMIT ?`, limit), w.Args...)
 }
 
 // StoredBy implements registry.Deletions. The counter of a blob spares the look for other
@@ -46,43 +44,70 @@ func (db *DB) StoredBy(ctx context.Context, projectID int64, d registry.Doomed, 
 			WHERE f.package_id = gone.id AND f.status <> 'pending_destruction'` + file + ` GROUP BY f.blob_id, b.size, b.files) `
 	others := `package_files o JOIN packages k ON k.id = o.package_id AND k.project_id = $1 AND k.status <> 'pending_destruction'
 		WHERE o.blob_id = l.blob_id AND o.status <> 'pending_destruction' AND ` + another
-	err = db.Row(ctx, with+`SELECT CAST(COALESCE(SUM(l.size), 0) AS BIGINT),
-		CAST(COALESCE(SUM(CASE WHEN l.more AND EXISTS (SELECT 1 FROM `+others+`) THEN 0 ELSE l.size END), 0) AS BIGINT) FROM lost l`, chosen.Args...).Scan(&s.Bytes, &s.Own)
-	if err != nil || s.Own == s.Bytes {
-		return s, sqldb.Classify(err)
+	named := strings.Replace(others, "WHERE", "WHERE l.more AND k.status <> 'draft' AND", 1)
+	rows, err := sqldb.ListFixed(ctx, db, scanStored, with+`SELECT CAST(COALESCE(SUM(l.size), 0) AS BIGINT),
+			CAST(COALESCE(SUM(CASE WHEN l.more AND EXISTS (SELECT 1 FROM `+others+`) THEN 0 ELSE l.size END), 0) AS BIGINT), '', '' FROM lost l
+		UNION ALL SELECT 0, 0, b.name, b.version FROM (SELECT DISTINCT a.name, a.version FROM (SELECT k.name, k.version FROM lost l CROSS JOIN `+
+		named+chosen.Bind(` LIMIT ?) a LIMIT ?) b`, countLimit, most+1), chosen.Args...)
+	for _, row := range rows {
+		if s.Bytes, s.Own = s.Bytes+row.Bytes, s.Own+row.Own; row.Shared != nil {
+			s.Shared = append(s.Shared, row.Shared...)
+		}
 	}
-	s.Shared, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (c registry.Coordinates, err error) { return c, row.Scan(&c.Name, &c.Version) },
-		with+`SELECT DISTINCT a.name, a.version FROM (SELECT k.name, k.version FROM lost l CROSS JOIN `+strings.Replace(others, "WHERE", "WHERE l.more AND k.status <> 'draft' AND", 1)+
-			chosen.Bind(` LIMIT ?) a LIMIT ?`, countLimit, most+1), chosen.Args...)
 	if s.More = len(s.Shared) > most; s.More {
 		s.Shared = s.Shared[:most]
 	}
 	return s, err
 }
 
-// LatestWithout implements registry.Deletions. It reads all versions of the name.
-func (db *DB) LatestWithout(ctx context.Context, projectID int64, name registry.Name, without map[int64]bool) (registry.Version, error) {
-	named, err := db.FindVersion(ctx, projectID, name, "latest")
-	if err == nil && named.Status.Installable() && !without[named.ID] {
-		return named.Version, nil
+// scanStored reads the sums, or a version that shares bytes.
+func scanStored(row sqldb.Scanner) (s registry.Stored, err error) {
+	var c registry.Coordinates
+	if err = row.Scan(&s.Bytes, &s.Own, &c.Name, &c.Version); c.Name != "" {
+		s.Shared = []registry.Coordinates{c}
 	}
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return "", err
-	}
-	v, err := db.selectWithout(ctx, projectID, name, versions.Selector{Latest: true}, without)
-	if fault.Is(err, fault.NotFound) {
-		err = nil
-	}
-	return v.Version, err
+	return s, err
 }
 
-// CountListed implements registry.Deletions.
-func (db *DB) CountListed(ctx context.Context, projectID int64, name registry.Name) (n int, err error) {
-	err = db.Row(ctx, `SELECT `+db.wording.listed+` FROM package_names n WHERE n.project_id = $1 AND n.name = $2`, projectID, string(name)).Scan(&n)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+// LatestWithout implements registry.Deletions. It reads all versions of a name of which
+// some version has no key yet.
+func (db *DB) LatestWithout(ctx context.Context, projectID int64, name registry.Name, without []int64) (before, after registry.Version, err error) {
+	all := versions.Semantic()
+	w := sqldb.Where{Args: []any{projectID, string(name), "latest", all.From, all.Below}}
+	w.In("k.id", true, padded(without))
+	query := union(append(rangeArms(true, "", 0), rangeArms(true, " AND "+strings.Join(w.Conditions, ""), ranks)...)...)
+	found, err := sqldb.ListFixed(ctx, db, scanRanked, query, w.Args...)
+	if err != nil {
+		return "", "", err
 	}
-	return n, sqldb.Classify(err)
+	var rest []rankedVersion
+	for _, f := range found {
+		if f.rank >= ranks {
+			rest = append(rest, rankedVersion{f.rank - ranks, f.PackageVersion})
+		}
+	}
+	if before, err = db.latestAmong(ctx, projectID, name, found, nil); err != nil {
+		return "", "", err
+	}
+	after, err = db.latestAmong(ctx, projectID, name, rest, without)
+	return before, after, err
+}
+
+// latestAmong is what the selector latest chooses of what was found without some packages; ""
+// for none.
+func (db *DB) latestAmong(ctx context.Context, projectID int64, name registry.Name, found []rankedVersion, without []int64) (registry.Version, error) {
+	v, rank := first(found)
+	switch rank {
+	case keylessRank:
+		v, err := db.selectWithout(ctx, projectID, name, versions.Selector{Latest: true}, without)
+		if fault.Is(err, fault.NotFound) {
+			return "", nil
+		}
+		return v.Version, err
+	case finalOnlyRank, ranks:
+		return "", nil
+	}
+	return v.Version, nil
 }
 
 // newestReleases is how many releases are looked at for links.
@@ -94,7 +119,7 @@ const linksQuery = `SELECT r.tag, l.name, l.url FROM (
 
 // ReleaseLinks implements registry.Deletions.
 func (db *DB) ReleaseLinks(ctx context.Context, to registry.LinkTarget, limit int) ([]registry.ReleaseLink, error) {
-	all, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (l registry.ReleaseLink, err error) {
+	all, err := sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (l registry.ReleaseLink, err error) {
 		return l, row.Scan(&l.Tag, &l.Name, &l.URL)
 	},
 		linksQuery, to.ProjectID, newestReleases)

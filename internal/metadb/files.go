@@ -134,14 +134,7 @@ func fileListing(order string) listing[registry.PackageFile] {
 func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[registry.PackageFile], error) {
 	var w sqldb.Where
 	w.And(listedFile, packageID)
-	order := "f.id" + sqldb.Direction(p.Desc)
-	switch p.OrderBy {
-	case "file_name":
-		order = "f.file_name" + sqldb.Direction(p.Desc) + ", " + order
-	case "created_at":
-		order = "f.created_at" + sqldb.Direction(p.Desc) + ", " + order
-	}
-	found, err := countedPage(ctx, db, &w, p, fileListing(order))
+	found, err := countedPage(ctx, db, &w, p, fileListing(fileOrder(p)))
 	if err != nil {
 		return found, err
 	}
@@ -150,21 +143,41 @@ func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (p
 	})
 }
 
+func fileOrder(p page.Request) string {
+	order := "f.id" + sqldb.Direction(p.Desc)
+	switch p.OrderBy {
+	case "file_name":
+		order = "f.file_name" + sqldb.Direction(p.Desc) + ", " + order
+	case "created_at":
+		order = "f.created_at" + sqldb.Direction(p.Desc) + ", " + order
+	}
+	return order
+}
+
+// PageOfFiles implements registry.Files.
+func (db *DB) PageOfFiles(ctx context.Context, packageID int64, p page.Request) ([]registry.File, error) {
+	var w sqldb.Where
+	w.And(listedFile, packageID)
+	l := fileListing(fileOrder(p))
+	return sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (registry.File, error) {
+		f, err := scanPackageFile(row)
+		return f.File, err
+	}, l.query(l.columns, &w, p), w.Args...)
+}
+
 // FindFileByID implements registry.Files.
 func (db *DB) FindFileByID(ctx context.Context, fileID int64) (registry.File, []byte, error) {
-	f, err := scanPackageFile(db.Row(ctx, `SELECT `+fileColumns+` FROM package_files f JOIN blobs b ON b.id = f.blob_id
-		WHERE f.id = $1 AND f.status = 'default'`, fileID))
-	if err != nil {
+	var kept sql.NullInt64 // an empty file has content, too
+	var small []byte
+	f, err := scanPackageFile(withLast{db.Row(ctx, `SELECT `+fileColumns+`, c.blob_id, c.content FROM package_files f JOIN blobs b ON b.id = f.blob_id
+		LEFT JOIN blob_contents c ON c.blob_id = b.id WHERE f.id = $1 AND f.status = 'default'`, fileID), []any{&kept, &small}})
+	if err != nil || !kept.Valid {
 		return f.File, nil, err
 	}
-	small, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (content []byte, err error) {
-		err = row.Scan(&content)
-		return append([]byte{}, content...), err // an empty file has content, too
-	}, `SELECT c.content FROM package_files f JOIN blob_contents c ON c.blob_id = f.blob_id WHERE f.id = $1`, fileID)
-	if err != nil || len(small) == 0 {
-		return f.File, nil, err
+	if small == nil {
+		small = []byte{}
 	}
-	return f.File, small[0], verify(f.Digest, small[0])
+	return f.File, small, verify(f.Digest, small)
 }
 
 // RemoveFile implements registry.Files.

@@ -2,29 +2,60 @@ package metadb
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"slices"
+	"strconv"
 
+	"granary/internal/page"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
 )
 
-// choose chooses the source of the list.
-func (l *nameLister) choose(ctx context.Context, projectID int64) error {
+// choose chooses the source of the list. A list that is filtered in the order of an index
+// reads a limited number of names.
+func (l *nameLister) choose(ctx context.Context, projectID int64, found *registry.FoundNames) error {
 	if waiting, err := l.waiting(ctx, projectID); err != nil || waiting {
 		l.source = summedNames
 		return err
 	}
-	pick := l.picked()
-	if pick == nil {
+	if !l.filtered() {
 		return nil
 	}
 	w := sqldb.Where{Args: []any{projectID}}
-	n := 0
-	err := l.q.Row(ctx, `SELECT COUNT(*) FROM (`+pick(&w)+w.Bind(` LIMIT ?) few`, countLimit+1), w.Args...).Scan(&n)
-	if err == nil && n <= countLimit {
-		l.source, l.chosen = chosenNames, pick
+	pick, number := l.picked(), `SELECT `+strconv.Itoa(countLimit+1)+` AS n`
+	if pick != nil {
+		number = `SELECT COUNT(*) AS n FROM (` + pick(&w) + w.Bind(` LIMIT ?) few`, countLimit+1)
 	}
-	return sqldb.Classify(err)
+	last, err := l.last(&w)
+	if err != nil {
+		return err
+	}
+	var n int
+	var id sql.NullInt64
+	var key any
+	err = l.q.Row(ctx, `SELECT p.n, b.`+l.column()+`, b.name_id FROM (`+number+`) p
+		LEFT JOIN package_name_orders b ON b.name_id = CASE WHEN p.n > `+strconv.Itoa(countLimit)+` THEN (`+last+`) END`, w.Args...).Scan(&n, &key, &id)
+	switch {
+	case err != nil:
+		return sqldb.Classify(err)
+	case n <= countLimit:
+		l.source, l.chosen = chosenNames, pick
+	case id.Valid:
+		l.until = []any{key, id.Int64}
+		found.Resume = &page.Cursor{Keys: []string{fmt.Sprint(key), strconv.FormatInt(id.Int64, 10)}}
+	}
+	return nil
+}
+
+// last selects the name_id of the last name that is read.
+func (l *nameLister) last(w *sqldb.Where) (string, error) {
+	read := sqldb.Where{Args: w.Args}
+	read.And("o.project_id = $1")
+	err := l.beyond(&read)
+	text := `SELECT o.name_id FROM package_name_orders o` + read.String() + l.order() + read.Bind(` LIMIT 1 OFFSET ?`, countLimit-1)
+	w.Args = read.Args
+	return text, err
 }
 
 // waiting reports whether the upkeep has to count names of the project yet.

@@ -2,7 +2,6 @@ package metadb
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strconv"
 
@@ -43,10 +42,7 @@ func (db *DB) ListNames(ctx context.Context, projectID int64, c registry.NameCho
 }
 
 func (l *nameLister) list(ctx context.Context, projectID int64, limit int, found *registry.FoundNames) error {
-	if err := l.choose(ctx, projectID); err != nil {
-		return err
-	}
-	if err := l.bound(ctx, projectID, found); err != nil {
+	if err := l.choose(ctx, projectID, found); err != nil {
 		return err
 	}
 	ids, err := l.read(ctx, projectID, limit, found)
@@ -242,34 +238,4 @@ func (l *nameLister) read(ctx context.Context, projectID int64, limit int, found
 		return r, err
 	}, text, w.Args...)
 	return ids, err
-}
-
-// bound limits how many names of an index a filtered list reads.
-func (l *nameLister) bound(ctx context.Context, projectID int64, found *registry.FoundNames) error {
-	if l.source != orderedNames || !l.filtered() {
-		return nil
-	}
-	w := sqldb.Where{Args: []any{projectID}}
-	w.And("o.project_id = $1")
-	if err := l.beyond(&w); err != nil {
-		return err
-	}
-	var id int64
-	var key any = new(int64)
-	if l.c.Order == registry.NamesByName {
-		key = new(string)
-	}
-	err := l.q.Row(ctx, `SELECT o.`+l.column()+`, o.name_id FROM package_name_orders o`+w.String()+l.order()+w.Bind(` LIMIT 1 OFFSET ?`, countLimit-1), w.Args...).Scan(key, &id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	text := ""
-	switch key := key.(type) {
-	case *int64:
-		l.until, text = []any{*key, id}, strconv.FormatInt(*key, 10)
-	case *string:
-		l.until, text = []any{*key, id}, *key
-	}
-	found.Resume = &page.Cursor{Keys: []string{text, strconv.FormatInt(id, 10)}}
-	return sqldb.Classify(err)
 }

@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,4 +136,22 @@ func (db *DB) shownQuery(where string) string {
 		arm(`CASE WHEN p.last = p.latest THEN `+strconv.Itoa(bothKind)+` ELSE `+strconv.Itoa(latestKind)+` END`, "latest") +
 		` UNION ALL ` + arm(strconv.Itoa(lastKind), "last") + ` AND p.last IS DISTINCT FROM p.latest` +
 		` UNION ALL ` + arm(strconv.Itoa(keylessKind), "keyless")
+}
+
+// FindName implements registry.NameLists.
+func (db *DB) FindName(ctx context.Context, projectID int64, name registry.Name) (f registry.NameFacts, err error) {
+	ofIt := func(what string) string {
+		return `COALESCE((SELECT ` + what + ` FROM package_names n WHERE n.project_id = $1 AND n.name = $2), 0)`
+	}
+	_, err = sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (none struct{}, err error) {
+		var moved sql.NullInt64
+		var channel, version sql.NullString
+		err = row.Scan(&f.Versions, &f.Stored, &f.Keyless, &channel, &version, &moved)
+		if channel.Valid {
+			f.Channels = append(f.Channels, registry.Channel{ProjectID: projectID, Package: name, Name: channel.String, Version: registry.Version(version.String), MovedAt: sqldb.Moment(moved.Int64)})
+		}
+		return none, err
+	}, `SELECT `+ofIt(db.wording.listed)+`, `+ofIt(`COALESCE(`+db.wording.bytes+`, -1)`)+`, EXISTS (SELECT 1 FROM packages k WHERE `+ofName+` AND k.prerelease IS NULL`+inOrder+`), c.channel, c.version, c.moved_at
+		FROM (SELECT 1) one LEFT JOIN package_channels c ON c.project_id = $1 AND c.name = $2 ORDER BY c.channel`, projectID, string(name))
+	return f, err
 }

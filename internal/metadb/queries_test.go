@@ -19,6 +19,7 @@ import (
 type countedConnector struct {
 	from *sql.DB
 	n    *atomic.Int64
+	saw  func(query string) // nil: nobody asks
 }
 
 func (c countedConnector) Driver() driver.Driver { return c.from.Driver() }
@@ -29,7 +30,7 @@ func (c countedConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := &countedConn{borrowed: borrowed, n: c.n}
+	conn := &countedConn{borrowed: borrowed, n: c.n, saw: c.saw}
 	return conn, borrowed.Raw(func(inner any) error {
 		conn.Conn = inner.(driver.Conn)
 		return nil
@@ -40,6 +41,7 @@ type countedConn struct {
 	driver.Conn
 	borrowed *sql.Conn
 	n        *atomic.Int64
+	saw      func(query string)
 }
 
 func (c *countedConn) Close() error { return c.borrowed.Close() }
@@ -54,23 +56,29 @@ func (c *countedConn) CheckNamedValue(v *driver.NamedValue) error {
 
 // QueryContext implements driver.QueryerContext.
 func (c *countedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.n.Add(1)
+	c.counts(query)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }
 
 // PrepareContext implements driver.ConnPrepareContext. A prepared statement counts
 // once.
 func (c *countedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	c.n.Add(1)
+	c.counts(query)
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
 }
 
-// countQueries counts the database's reads from now on.
-func countQueries(t *testing.T, db *DB) *atomic.Int64 {
+func (c *countedConn) counts(query string) {
+	if c.n.Add(1); c.saw != nil {
+		c.saw(query)
+	}
+}
+
+// countQueries counts the database's reads from now on, and tells saw about each.
+func countQueries(t *testing.T, db *DB, saw func(query string)) *atomic.Int64 {
 	t.Helper()
 	var n atomic.Int64
 	from := db.Reads
-	counting := sql.OpenDB(countedConnector{from, &n})
+	counting := sql.OpenDB(countedConnector{from, &n, saw})
 	counting.SetMaxOpenConns(2)
 	db.Reads = counting
 	t.Cleanup(func() {
@@ -93,7 +101,7 @@ func TestListsAskTheSameForAnyPage(t *testing.T) {
 		must(t, 0, err)
 		admin := actorOf(root)
 		admin.Admin = true
-		asked := countQueries(t, db)
+		asked := countQueries(t, db, nil)
 		for _, a := range []access.Actor{{}, admin, actorOf(ada), actorOf(eve)} {
 			for _, steps := range []bool{false, true} {
 				for what, ask := range map[string]func(page.Request) int{

@@ -183,6 +183,33 @@ func wantChoices(t *testing.T, db *DB, projectID int64, name registry.Name, all 
 	}
 }
 
+// wantNeighbours checks the neighbours of the versions of tool, and that a list from each in
+// both directions begins with them.
+func wantNeighbours(t *testing.T, db *DB, projectID int64, all []string) {
+	t.Helper()
+	text := func(v *registry.Version) string {
+		if v == nil {
+			return ""
+		}
+		return string(*v)
+	}
+	for i, version := range all {
+		v, err := db.FindVersion(t.Context(), projectID, "tool", registry.Version(version), false)
+		must(t, 0, err)
+		got, want := []string{text(v.Previous), text(v.Next)}, []string{append(all, "")[i+1], append([]string{""}, all...)[i]}
+		if !slices.Equal(got, want) {
+			t.Errorf("around %s are %q, want %q", version, got, want)
+		}
+		for k, f := range []registry.VersionFilter{{}, {Asc: true}} {
+			rows, err := db.ListInOrder(t.Context(), projectID, "tool", f, &registry.VersionCursor{Version: v.Version, ID: v.ID}, 1)
+			must(t, 0, err)
+			if first := append(rows, registry.VersionRow{})[0]; string(first.Version) != want[k] {
+				t.Errorf("beyond %s is %s, want %q", version, first.Version, want[k])
+			}
+		}
+	}
+}
+
 // A list in order is sorted as Masterminds/semver does; versions without a key come last,
 // and a cursor at one of them leads on.
 func TestKeylessVersionsAreListedLast(t *testing.T) {
@@ -214,6 +241,7 @@ func TestKeylessVersionsAreListedLast(t *testing.T) {
 					t.Errorf("%d a page: %s, want %s", size, got, all)
 				}
 			}
+			wantNeighbours(t, db, p.ID, strings.Fields(all))
 		}
 		want("2.0.0-a 1.10.0 1.9 1.9.0 1.9.0-rc.1 1.0.0 0.1 nightly")
 		do(t, db, `UPDATE packages SET version_key = NULL, prerelease = NULL WHERE version IN ('1.10.0', '2.0.0-a', '0.1')`)

@@ -92,15 +92,3 @@ func (db *DB) KeepCRC32(ctx context.Context, d blob.Digest, crc uint32) error {
 		return t.Exec(`UPDATE blobs SET crc32 = $1 WHERE digest = $2 AND crc32 IS NULL`, int64(crc), d[:])
 	})
 }
-
-// FindVersion implements registry.Versions.
-func (db *DB) FindVersion(ctx context.Context, projectID int64, name registry.Name, version registry.Version) (registry.VersionRow, error) {
-	v, err := scanVersionRow(db.Row(ctx, `SELECT 0, `+rowColumns+` FROM packages k WHERE `+ofName+` AND k.version = $3`,
-		projectID, string(name), string(version)))
-	if err != nil {
-		return v, err
-	}
-	one := []registry.VersionRow{v}
-	err = rowPipelines(ctx, db, one)
-	return one[0], err
-}

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"slices"
+	"strconv"
 	"strings"
 
 	"granary/internal/fault"
@@ -74,20 +74,22 @@ const (
 // are such that it expects to meet one soon in any order.
 const inOrder = ` ORDER BY k.prerelease, k.version_key`
 
-// selection is the one statement of a selector: probes of an index, each with a rank.
-func selection(arms ...string) string {
+// union is the one statement that reads the rows of all arms.
+func union(arms ...string) string {
+	numbered := make([]string, len(arms))
 	for i, arm := range arms {
-		arms[i] = `SELECT * FROM (` + arm + ` LIMIT 1) AS a` + string(rune('0'+i))
+		numbered[i] = `SELECT * FROM (` + arm + `) AS a` + strconv.Itoa(i)
 	}
-	return strings.Join(arms, ` UNION ALL `)
+	return strings.Join(numbered, ` UNION ALL `)
 }
 
+// arm is a probe of an index, with a rank.
 func arm(rank int, condition string) string {
-	return `SELECT ` + string(rune('0'+rank)) + ` AS rank, ` + versionColumns + ` FROM packages k WHERE ` + condition
+	return `SELECT ` + strconv.Itoa(rank) + ` AS rank, ` + versionColumns + ` FROM packages k WHERE ` + condition + ` LIMIT 1`
 }
 
-func literalArm() string {
-	return arm(literalRank, ofName+` AND k.version = $3 AND k.status IN `+installable)
+func literalArm(rank int, of string) string {
+	return arm(rank, of+` AND k.version = $3 AND k.status IN `+installable)
 }
 
 // best is the highest version of a range that a selector may choose.
@@ -103,24 +105,29 @@ func channelSelection() string {
 		WHERE c.project_id = $1 AND c.name = $2 AND c.channel = $3` + selectable
 }
 
-// rangeSelection is for a range of stable versions, or with pre, of all.
-func rangeSelection(pre bool) string {
-	arms := []string{literalArm(), arm(keylessRank, ofName+` AND k.prerelease IS NULL`+inOrder), best(finalRank, finalOf, "0")}
+// ranks is how many ranks there are.
+const ranks = openPreRank + 1
+
+// rangeArms are for a range of stable versions, or with pre, of all. only is a further
+// condition of the versions that count; from is added to the ranks.
+func rangeArms(pre bool, only string, from int) []string {
+	of, final := ofName+only, finalOf+only
+	arms := []string{literalArm(from+literalRank, of), arm(from+keylessRank, of+` AND k.prerelease IS NULL`+inOrder), best(from+finalRank, final, "0")}
 	if pre {
-		arms = append(arms, best(finalPreRank, finalOf, "1"))
+		arms = append(arms, best(from+finalPreRank, final, "1"))
 	}
-	arms = append(arms, arm(finalOnlyRank, finalOf+inOrder), best(openRank, ofName, "0"))
+	arms = append(arms, arm(from+finalOnlyRank, final+inOrder), best(from+openRank, of, "0"))
 	if pre {
-		arms = append(arms, best(openPreRank, ofName, "1"))
+		arms = append(arms, best(from+openPreRank, of, "1"))
 	}
-	return selection(arms...)
+	return arms
 }
 
-// selections are the texts of all kinds of selectors.
-type selections struct{ literal, channel, latest, ranged string }
+// selections are the texts of all kinds of selectors, and of FindVersion.
+type selections struct{ literal, channel, latest, ranged, around string }
 
 func newSelections() selections {
-	return selections{literalArm(), channelSelection(), rangeSelection(true), rangeSelection(false)}
+	return selections{literalArm(literalRank, ofName), channelSelection(), union(rangeArms(true, "", 0)...), union(rangeArms(false, "", 0)...), aroundVersion()}
 }
 
 // SelectVersion implements registry.Versions.
@@ -165,21 +172,29 @@ func (db *DB) selectVersion(ctx context.Context, projectID int64, name registry.
 		all := versions.Semantic()
 		query, args = db.selections.latest, append(args, all.From, all.Below)
 	}
-	found, err := sqldb.List(ctx, db, scanRanked, query, args...)
+	found, err := sqldb.ListFixed(ctx, db, scanRanked, query, args...)
 	if err != nil {
 		return registry.PackageVersion{}, err
 	}
-	if len(found) == 0 {
-		return registry.PackageVersion{}, fault.New(fault.NotFound, "")
-	}
-	first := slices.MinFunc(found, func(a, b rankedVersion) int { return cmp.Compare(a.rank, b.rank) })
-	switch first.rank {
+	v, rank := first(found)
+	switch rank {
 	case keylessRank:
 		return db.selectKeyless(ctx, projectID, name, *s)
-	case finalOnlyRank:
+	case finalOnlyRank, ranks:
 		return registry.PackageVersion{}, fault.New(fault.NotFound, "")
 	}
-	return first.PackageVersion, nil
+	return v, nil
+}
+
+// first is the version of the lowest rank that was found; the rank is ranks if none was.
+func first(found []rankedVersion) (v registry.PackageVersion, rank int) {
+	rank = ranks
+	for _, f := range found {
+		if f.rank < rank {
+			v, rank = f.PackageVersion, f.rank
+		}
+	}
+	return v, rank
 }
 
 // choiceKey is a selector's text in a package.

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
+	"math"
 	"slices"
+	"strconv"
 
 	"granary/internal/fault"
 	"granary/internal/registry"
@@ -14,9 +14,7 @@ import (
 	"granary/internal/versions"
 )
 
-// ListInOrder implements registry.Versions. Stable versions and pre-releases are two
-// ranges of the index: of each the first rows are read, and merged. Versions that the
-// upkeep has not given a key yet come last.
+// ListInOrder implements registry.Versions.
 func (db *DB) ListInOrder(ctx context.Context, projectID int64, name registry.Name, f registry.VersionFilter, after *registry.VersionCursor, limit int) ([]registry.VersionRow, error) {
 	found, err := orderedVersions{db, projectID, name, f}.list(ctx, after, limit)
 	if err != nil {
@@ -33,71 +31,66 @@ type orderedVersions struct {
 	registry.VersionFilter
 }
 
-// list is ListInOrder without the pipelines.
-func (o orderedVersions) list(ctx context.Context, after *registry.VersionCursor, limit int) (found []registry.VersionRow, err error) {
+// list is ListInOrder without the pipelines: one statement. Stable versions, pre-releases
+// and versions without a key are three ranges of the index: of each the first rows are
+// read, and merged. Versions that the upkeep has not given a key yet come last.
+func (o orderedVersions) list(ctx context.Context, after *registry.VersionCursor, limit int) ([]registry.VersionRow, error) {
 	if o.ByDate {
 		return o.byDate(ctx, after, limit)
 	}
-	keyless, err := isKeyless(ctx, o.q, after)
-	if err != nil {
-		return nil, err
-	}
-	reads := []func(context.Context, *registry.VersionCursor, int) ([]registry.VersionRow, error){o.keyed, o.keyless}
-	if o.Asc {
-		slices.Reverse(reads)
-	}
-	for i, read := range reads {
-		ofCursor := i == 0 && keyless == o.Asc || i == 1 && keyless != o.Asc
-		if after != nil && !ofCursor && i == 0 {
-			continue // the cursor is beyond all of these
-		}
-		from := after
-		if !ofCursor {
-			from = nil
-		}
-		some, err := read(ctx, from, limit-len(found))
-		if found = append(found, some...); err != nil || len(found) == limit {
-			return found, err
-		}
-	}
-	return found, nil
-}
-
-// keyed reads the versions with a key.
-func (o orderedVersions) keyed(ctx context.Context, after *registry.VersionCursor, limit int) (found []registry.VersionRow, err error) {
-	for prerelease := range 2 {
-		if prerelease == 1 && (o.Stable || o.Within != nil) {
-			break
-		}
-		w := o.where()
-		w.And("k.prerelease = ?", prerelease)
-		if o.Within != nil {
-			w.And("k.version_key >= ? AND k.version_key < ?", o.Within.From, o.Within.Below)
-		}
-		if after != nil {
-			w.And("(k.version_key, k.id)"+o.beyond()+"(?, ?)", versions.Key(string(after.Version)), after.ID)
-		}
-		some, err := o.rows(ctx, &w, "k.version_key"+sqldb.Direction(!o.Asc)+", k.id"+sqldb.Direction(!o.Asc), limit)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
-	}
-	return o.merged(found, limit), nil
-}
-
-// keyless reads the versions without a key.
-func (o orderedVersions) keyless(ctx context.Context, after *registry.VersionCursor, limit int) ([]registry.VersionRow, error) {
-	if o.Within != nil {
-		return nil, nil
-	}
 	w := o.where()
-	w.And("k.prerelease IS NULL")
-	if after != nil {
-		w.And("k.id"+o.beyond()+"?", after.ID)
+	beyond, within := o.keyBeyond(&w, after), ""
+	if o.Within != nil {
+		within = w.Bind(" AND k.version_key >= ? AND k.version_key < ?", o.Within.From, o.Within.Below)
 	}
-	by := sqldb.Direction(!o.Asc)
-	return o.rows(ctx, &w, "k.prerelease"+by+", k.version_key"+by+", k.id"+by, limit) // the order of the index
+	by, most := sqldb.Direction(!o.Asc), w.Bind(" LIMIT ?", limit)
+	ranged := func(rank int, condition string) string {
+		return `SELECT ` + strconv.Itoa(rank) + `, ` + o.columns() + ` FROM packages k` + w.String() + condition + ` ORDER BY k.prerelease` + by + `, k.version_key` + by + `, k.id` + by + most
+	}
+	arms := []string{ranged(keyedRow, " AND k.prerelease = 0"+within+beyond)}
+	if o.Within == nil && !o.Stable {
+		arms = append(arms, ranged(keyedRow, " AND k.prerelease = 1"+beyond))
+	}
+	if o.Within == nil {
+		arms = append(arms, ranged(keylessRow, " AND k.prerelease IS NULL"+o.idBeyond(&w, after)))
+	}
+	found, err := listOf(ctx, o, scanOrderedRow, union(arms...), w.Args)
+	return o.merged(found, limit), err
+}
+
+// listOf reads rows. The texts of lists that are filtered by more than kinds of versions
+// are too many to be prepared.
+func listOf[T any](ctx context.Context, o orderedVersions, scan func(sqldb.Scanner) (T, error), query string, args []any) ([]T, error) {
+	if o.Text != "" || o.Status != "" || o.Yanked {
+		return sqldb.List(ctx, o.q, scan, query, args...)
+	}
+	return sqldb.ListFixed(ctx, o.q, scan, query, args...)
+}
+
+// Ranks of the rows of a list.
+const (
+	keyedRow = iota
+	keylessRow
+)
+
+// keyBeyond is the condition that a version with a key is after the cursor: they all are
+// above a cursor at a version without one.
+func (o orderedVersions) keyBeyond(w *sqldb.Where, after *registry.VersionCursor) string {
+	if after == nil {
+		return ""
+	}
+	return w.Bind(` AND (k.version_key, k.id)`+o.beyond()+`(COALESCE((SELECT COALESCE(c.version_key, ?) FROM packages c WHERE c.id = ? AND c.project_id = $1 AND c.name = $2), ?), ?)`,
+		[]byte{}, after.ID, versions.Key(string(after.Version)), after.ID)
+}
+
+// idBeyond is the condition that a version without a key is after the cursor. The + keeps
+// SQLite from reading all packages with such ids.
+func (o orderedVersions) idBeyond(w *sqldb.Where, after *registry.VersionCursor) string {
+	if after == nil {
+		return ""
+	}
+	return w.Bind(` AND +k.id`+o.beyond()+`CASE WHEN EXISTS (SELECT 1 FROM packages c WHERE c.id = ? AND c.project_id = $1 AND c.name = $2 AND c.prerelease IS NULL)
+		THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END`, after.ID, after.ID, int64(math.MaxInt64))
 }
 
 // byDate reads versions by the time they were published. No index has it: all versions of
@@ -160,35 +153,50 @@ type withLast struct {
 func (b withLast) Scan(dest ...any) error { return b.Scanner.Scan(append(dest, b.last...)...) }
 
 func (o orderedVersions) rows(ctx context.Context, w *sqldb.Where, order string, limit int) ([]registry.VersionRow, error) {
-	return sqldb.List(ctx, o.q, scanVersionRow, `SELECT 0, `+rowColumns+` FROM packages k`+w.String()+` ORDER BY `+order+w.Bind(" LIMIT ?", limit), w.Args...)
+	query := `SELECT 0, ` + o.columns() + ` FROM packages k` + w.String() + ` ORDER BY ` + order + w.Bind(" LIMIT ?", limit)
+	return listOf(ctx, o, scanVersionRow, query, w.Args)
 }
 
-// isKeyless reports whether the version at the cursor has no key.
-func isKeyless(ctx context.Context, q sqldb.Queries, at *registry.VersionCursor) (keyless bool, err error) {
-	if at == nil {
-		return false, nil
+// columns are rowColumns, without files and bytes if nobody needs them.
+func (o orderedVersions) columns() string {
+	if o.Uncounted {
+		return versionColumns + `, 0, 0`
 	}
-	err = q.Row(ctx, `SELECT prerelease IS NULL FROM packages WHERE id = $1`, at.ID).Scan(&keyless)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil // it was deleted since
-	}
-	return keyless, sqldb.Classify(err)
+	return rowColumns
+}
+
+// orderedRow is a row of a list and its rank.
+type orderedRow struct {
+	rank int
+	registry.VersionRow
+}
+
+func scanOrderedRow(row sqldb.Scanner) (r orderedRow, err error) {
+	v, err := scanRanked(withLast{row, []any{&r.Files, &r.Size}})
+	r.rank, r.PackageVersion = v.rank, v.PackageVersion
+	return r, err
 }
 
 // merged puts versions in the order of the list, and returns up to limit of them.
-func (o orderedVersions) merged(all []registry.VersionRow, limit int) []registry.VersionRow {
+func (o orderedVersions) merged(all []orderedRow, limit int) []registry.VersionRow {
 	keys := make(map[int64][]byte, len(all))
 	for _, v := range all {
-		keys[v.ID] = versions.Key(string(v.Version))
+		if v.rank == keyedRow {
+			keys[v.ID] = versions.Key(string(v.Version))
+		}
 	}
-	slices.SortFunc(all, func(a, b registry.VersionRow) int {
-		by := cmp.Or(bytes.Compare(keys[b.ID], keys[a.ID]), cmp.Compare(b.ID, a.ID))
+	slices.SortFunc(all, func(a, b orderedRow) int {
+		by := cmp.Or(cmp.Compare(a.rank, b.rank), bytes.Compare(keys[b.ID], keys[a.ID]), cmp.Compare(b.ID, a.ID))
 		if o.Asc {
 			return -by
 		}
 		return by
 	})
-	return all[:min(len(all), limit)]
+	found := make([]registry.VersionRow, min(len(all), limit))
+	for i := range found {
+		found[i] = all[i].VersionRow
+	}
+	return found
 }
 
 // rowPipelines fills in the last pipeline of each version.
@@ -211,7 +219,7 @@ func (db *DB) selectKeyless(ctx context.Context, projectID int64, name registry.
 }
 
 // selectWithout is selectKeyless as if some packages, by id, were not there.
-func (db *DB) selectWithout(ctx context.Context, projectID int64, name registry.Name, s versions.Selector, without map[int64]bool) (registry.PackageVersion, error) {
+func (db *DB) selectWithout(ctx context.Context, projectID int64, name registry.Name, s versions.Selector, without []int64) (registry.PackageVersion, error) {
 	within := versions.Semantic()
 	if s.Range != nil {
 		within = *s.Range
@@ -225,7 +233,7 @@ func (db *DB) selectWithout(ctx context.Context, projectID int64, name registry.
 		if err := row.Scan(&c.id, &version, &shown, &final); err != nil {
 			return none, err
 		}
-		if without[c.id] {
+		if slices.Contains(without, c.id) {
 			return none, nil
 		}
 		anyFinal = anyFinal || final

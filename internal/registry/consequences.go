@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -10,10 +11,10 @@ import (
 	"granary/internal/versions"
 )
 
-// Doomed is what somebody is about to delete: versions of a project, all versions of a
-// name, or one file.
+// Doomed is what somebody is about to delete: some versions of a name, all of them, or one
+// file.
 type Doomed struct {
-	IDs    []int64 // of packages, up to MostDoomed; with FileID, the one of the file
+	IDs    []int64 // of packages of one name, up to MostDoomed; with FileID, the one of the file
 	Name   Name    // all versions of this name; "" for those of IDs
 	FileID int64   // only this file of the version; 0 for whole versions
 }
@@ -33,11 +34,10 @@ type LinkTarget struct {
 	File      FileName  // "": all
 }
 
-// NameChange is what the selector latest chooses before and after a deletion.
-type NameChange struct {
-	Name          Name
+// LatestChange is what the selector latest chooses before and after a deletion.
+type LatestChange struct {
 	Before, After Version // "" for none
-	Left          int     // versions that lists show afterwards
+	Left          int     // versions of the name that lists show afterwards
 }
 
 // Consequences is what a deletion does. Nothing was done.
@@ -46,8 +46,8 @@ type Consequences struct {
 	Files        int
 	Size         int64 // bytes of these files
 	Stored       Stored
-	Names        []NameChange // of each name of which versions go; of a file, none
-	Channels     []Channel    // that lead nowhere afterwards
+	Latest       *LatestChange // nil if only a file goes
+	Channels     []Channel     // that lead nowhere afterwards
 	Links        []ReleaseLink
 	MoreLinks    bool // there are more than these
 	LastDownload *time.Time
@@ -70,7 +70,8 @@ func (f File) Shown() *time.Time { return exactly(f.CreatedAt) }
 func exactly(t time.Time) *time.Time { return new(t.Add(time.Nanosecond)) }
 
 // Consequences tells what deleting does, for an actor that may delete packages, or drafts.
-// Absent if one of the versions, or the file, is not there. Invalid if there are too many.
+// Absent if one of the versions, or the file, is not there. Invalid if there are too many,
+// or if they are of several names.
 func (r *Registry) Consequences(ctx context.Context, a access.Actor, project string, d Doomed) (Consequences, error) {
 	place, err := r.enter(ctx, a, project, access.DestroyPackage, apiDoor())
 	denied := err
@@ -89,6 +90,8 @@ func (r *Registry) Consequences(ctx context.Context, a access.Actor, project str
 		return Consequences{}, err
 	case len(rows) == 0, d.Name == "" && len(rows) != len(d.IDs):
 		return Consequences{}, fault.New(fault.Absent, "Package not found")
+	case slices.ContainsFunc(rows, func(row VersionRow) bool { return row.Name != rows[0].Name }):
+		return Consequences{}, fault.New(fault.Invalid, "ids are invalid, want versions of one package")
 	case len(rows) > mostDoomedVersions:
 		return Consequences{}, fault.New(fault.Unprocessable, string(d.Name)+" has more than "+strconv.Itoa(mostDoomedVersions)+" versions; delete some of them first")
 	}
@@ -108,15 +111,17 @@ func (r *Registry) Consequences(ctx context.Context, a access.Actor, project str
 	if c.Stored, err = r.Records.StoredBy(ctx, place.ProjectID, d, sharedMost); err != nil {
 		return c, err
 	}
-	file := FileName("")
 	if d.FileID != 0 {
-		f, _, err := r.Records.FindFileByID(ctx, d.FileID)
-		if err != nil && damageOf(err) == "" || f.PackageID != d.IDs[0] {
-			return c, fault.New(fault.Absent, "")
-		}
-		c.Files, c.Size, file = 1, f.Size, f.Name
+		return c, r.afterFile(ctx, place, a, d, &c)
 	}
-	return c, r.aftermath(ctx, place, a, file, &c)
+	if err := r.afterVersions(ctx, place.ProjectID, d, &c); err != nil {
+		return c, err
+	}
+	to := LinkTarget{ProjectID: place.ProjectID, FullPath: place.FullPath, Name: c.Versions[0].Name}
+	for _, p := range c.Versions {
+		to.Versions = append(to.Versions, p.Version)
+	}
+	return c, r.afterLinks(ctx, place, a, to, &c)
 }
 
 func (c *Consequences) add(row VersionRow, downloaded *time.Time) {
@@ -140,73 +145,57 @@ func (r *Registry) refusal(place Project, a access.Actor, p Package, file bool) 
 	return checkRemoval(place, a, p, p.UpdatedAt, nil)
 }
 
-// aftermath tells what selectors, channels and releases lose, name by name.
-func (r *Registry) aftermath(ctx context.Context, place Project, a access.Actor, file FileName, c *Consequences) error {
-	byName := map[Name][]Package{}
-	var names []Name
-	for _, p := range c.Versions {
-		if byName[p.Name] == nil {
-			names = append(names, p.Name)
-		}
-		byName[p.Name] = append(byName[p.Name], p)
+// afterFile tells what a version loses with a file.
+func (r *Registry) afterFile(ctx context.Context, place Project, a access.Actor, d Doomed, c *Consequences) error {
+	f, _, err := r.Records.FindFileByID(ctx, d.FileID)
+	if err != nil && damageOf(err) == "" || f.PackageID != d.IDs[0] {
+		return fault.New(fault.Absent, "")
 	}
-	for _, name := range names {
-		if file == "" {
-			if err := r.afterName(ctx, place.ProjectID, name, byName[name], c); err != nil {
-				return err
-			}
-		}
-		if !r.may(a, place, access.ReadReleases) || c.MoreLinks {
-			continue
-		}
-		to := LinkTarget{ProjectID: place.ProjectID, FullPath: place.FullPath, Name: name, File: file}
-		for _, p := range byName[name] {
-			to.Versions = append(to.Versions, p.Version)
-		}
-		links, err := r.Records.ReleaseLinks(ctx, to, factsMost+1-len(c.Links))
-		if err != nil {
-			return err
-		}
-		c.Links = append(c.Links, links...)
-		if c.MoreLinks = len(c.Links) > factsMost; c.MoreLinks {
-			c.Links = c.Links[:factsMost]
-		}
-	}
-	return nil
+	c.Files, c.Size = 1, f.Size
+	v := c.Versions[0]
+	return r.afterLinks(ctx, place, a, LinkTarget{place.ProjectID, place.FullPath, v.Name, []Version{v.Version}, f.Name}, c)
 }
 
-// afterName tells what becomes of a name of which versions go.
-func (r *Registry) afterName(ctx context.Context, projectID int64, name Name, gone []Package, c *Consequences) error {
-	change := NameChange{Name: name}
-	before, err := r.Records.ChooseVersion(ctx, projectID, name, latestText, versions.Selector{Latest: true})
-	if err != nil && !fault.Is(err, fault.NotFound) {
+// afterLinks tells which links of releases lead nowhere afterwards.
+func (r *Registry) afterLinks(ctx context.Context, place Project, a access.Actor, to LinkTarget, c *Consequences) (err error) {
+	if !r.may(a, place, access.ReadReleases) {
+		return nil
+	}
+	c.Links, err = r.Records.ReleaseLinks(ctx, to, factsMost+1)
+	if c.MoreLinks = len(c.Links) > factsMost; c.MoreLinks {
+		c.Links = c.Links[:factsMost]
+	}
+	return err
+}
+
+// afterVersions tells what becomes of the name, and of its selectors and channels.
+func (r *Registry) afterVersions(ctx context.Context, projectID int64, d Doomed, c *Consequences) (err error) {
+	name, left := c.Versions[0].Name, LatestChange{}
+	facts, err := r.Records.FindName(ctx, projectID, name)
+	if err != nil {
 		return err
 	}
-	change.Before, change.After = before, before
-	ids := make(map[int64]bool, len(gone))
-	there := make(map[Version]bool, len(gone))
-	listed := 0
-	for _, p := range gone {
-		ids[p.ID], there[p.Version] = true, true
-		if p.Status.Listed() {
-			listed++
+	if d.Name != "" {
+		left.Before, err = r.Records.ChooseVersion(ctx, projectID, name, latestText, versions.Selector{Latest: true})
+		if fault.Is(err, fault.NotFound) {
+			err = nil
+		}
+	} else {
+		left.Before, left.After, err = r.Records.LatestWithout(ctx, projectID, name, d.IDs)
+		left.Left = facts.Versions
+	}
+	there := make(map[Version]bool, len(c.Versions))
+	for _, p := range c.Versions {
+		there[p.Version] = true
+		if d.Name == "" && p.Status.Listed() {
+			left.Left--
 		}
 	}
-	if before == "" || there[before] {
-		if change.After, err = r.Records.LatestWithout(ctx, projectID, name, ids); err != nil {
-			return err
-		}
-	}
-	if change.Left, err = r.Records.CountListed(ctx, projectID, name); err != nil {
-		return err
-	}
-	change.Left -= listed
-	c.Names = append(c.Names, change)
-	channels, err := r.Records.ListChannels(ctx, projectID, name)
-	for _, channel := range channels {
+	for _, channel := range facts.Channels {
 		if there[channel.Version] {
 			c.Channels = append(c.Channels, channel)
 		}
 	}
+	c.Latest = &left
 	return err
 }

@@ -14,17 +14,6 @@ import (
 
 // PackageFiles returns a page of a package's files. A hidden package has none.
 func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project string, id int64, p page.Request) (page.Of[PackageFile], error) {
-	return r.filesOf(ctx, a, project, id, p, Status.Listed)
-}
-
-// VersionFiles returns a page of a package's files, those of a hidden one, too: they can be
-// downloaded.
-func (r *Registry) VersionFiles(ctx context.Context, a access.Actor, project string, id int64, p page.Request) (page.Of[PackageFile], error) {
-	return r.filesOf(ctx, a, project, id, p, func(s Status) bool { return s.Listed() || s.Installable() })
-}
-
-// filesOf returns a page of the files of a package that is visible by its status.
-func (r *Registry) filesOf(ctx context.Context, a access.Actor, project string, id int64, p page.Request, visible func(Status) bool) (page.Of[PackageFile], error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return page.Of[PackageFile]{}, err
@@ -33,7 +22,7 @@ func (r *Registry) filesOf(ctx context.Context, a access.Actor, project string, 
 	if err != nil {
 		return page.Of[PackageFile]{}, err
 	}
-	if !r.sees(a, place, found, visible(found.Status)) {
+	if !r.sees(a, place, found, found.Status.Listed()) {
 		return page.Of[PackageFile]{}, fault.New(fault.NotFound, "")
 	}
 	return r.Records.ListFiles(ctx, found.ID, p)

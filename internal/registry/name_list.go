@@ -68,7 +68,8 @@ type FoundNames struct {
 // Names is a page of names.
 type Names struct {
 	page.Part[NameRow]
-	Total int // on all pages; more than NamesCounted: not counted any further; -1: not known
+	Total  int  // on all pages; more than NamesCounted: not counted any further; -1: not known
+	FlagOn bool // feature flag generic_packages
 }
 
 // namesPage is how many names a page has.
@@ -90,13 +91,13 @@ func (r *Registry) Names(ctx context.Context, a access.Actor, project string, q 
 		return Names{}, err
 	}
 	if q.Status == StatusDraft && !r.may(a, place, access.PublishPackage) {
-		return Names{}, nil
+		return Names{FlagOn: place.FlagOn}, nil
 	}
 	found, err := r.Records.ListNames(ctx, place.ProjectID, c, at, namesPage+1)
 	if err != nil {
 		return Names{}, err
 	}
-	all := Names{page.PartOf(q.cursorOrder(), at, found.Rows, namesPage, nameKeysOf), found.Total}
+	all := Names{page.PartOf(q.cursorOrder(), at, found.Rows, namesPage, nameKeysOf), found.Total, place.FlagOn}
 	if on := found.Resume; on != nil && len(found.Rows) <= namesPage {
 		on.Order, on.Back = q.cursorOrder(), at != nil && at.Back
 		if on.Back {

@@ -11,6 +11,9 @@ import (
 	"granary/internal/registry"
 )
 
+// firstFiles is the first page of a version's files.
+var firstFiles = page.Request{Number: 1, Size: 20, OrderBy: "file_name"}
+
 // What pages show of a project: names, versions, one version, what a deletion does, and
 // what a search finds.
 func TestDeedsOfPages(t *testing.T) {
@@ -31,16 +34,16 @@ func TestDeedsOfPages(t *testing.T) {
 	if err != nil || len(list.Rows) != 2 || list.Rows[0].Version != "1.1.0" || list.Latest != "2.0.0" || list.Rows[0].Files != 1 || list.Rows[0].Size != 40 {
 		t.Fatalf("versions %+v, %v", list, err)
 	}
-	v, err := r.Version(ctx, r.admin, r.project, "sonde", "1.1.0")
-	if err != nil || v.Previous == nil || *v.Previous != "1.0.0" || v.Next == nil || *v.Next != "2.0.0" || v.Stored.Own != 0 || len(v.Stored.Shared) != 2 || !v.MayDelete {
+	v, err := r.Version(ctx, r.admin, r.project, "sonde", "1.1.0", firstFiles)
+	if err != nil || v.Previous == nil || *v.Previous != "1.0.0" || v.Next == nil || *v.Next != "2.0.0" || v.Stored.Own != 0 || len(v.Stored.Shared) != 2 || !v.MayDelete || v.IsLatest || len(v.Page) != 1 || v.Page[0].Name != "a.txt" {
 		t.Fatalf("version %+v, %v", v, err)
 	}
 	c, err := r.Consequences(ctx, r.admin, r.project, registry.Doomed{IDs: []int64{v.ID}})
-	if err != nil || c.Files != 1 || c.Size != 40 || c.Stored.Own != 0 || len(c.Names) != 1 || c.Names[0].Before != "2.0.0" || c.Names[0].After != "2.0.0" || c.Names[0].Left != 2 {
+	if err != nil || c.Files != 1 || c.Size != 40 || c.Stored.Own != 0 || c.Latest == nil || *c.Latest != (registry.LatestChange{Before: "2.0.0", After: "2.0.0", Left: 2}) {
 		t.Fatalf("consequences %+v, %v", c, err)
 	}
 	all, err := r.Consequences(ctx, r.admin, r.project, registry.Doomed{Name: "sonde"})
-	if err != nil || all.Files != 3 || all.Stored.Own != 40 || all.Names[0].After != "" || all.Names[0].Left != 0 {
+	if err != nil || all.Files != 3 || all.Stored.Own != 40 || all.Latest == nil || *all.Latest != (registry.LatestChange{Before: "2.0.0"}) {
 		t.Fatalf("consequences of all %+v, %v", all, err)
 	}
 	for term, want := range map[string]int{"OND": 1, "nothing": 0} {
@@ -66,7 +69,7 @@ func TestOnlyWhatWasShownIsDeleted(t *testing.T) {
 		}
 	}
 	put()
-	v, err := r.Version(ctx, r.admin, r.project, "tool", "1.0.0")
+	v, err := r.Version(ctx, r.admin, r.project, "tool", "1.0.0", firstFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +78,7 @@ func TestOnlyWhatWasShownIsDeleted(t *testing.T) {
 	if err := r.DeletePackage(ctx, r.admin, r.project, v.ID, v.Shown()); !fault.Is(err, fault.Precondition) {
 		t.Errorf("what changed meanwhile is deleted: %v", err)
 	}
-	if v, err = r.Version(ctx, r.admin, r.project, "tool", "1.0.0"); err != nil {
+	if v, err = r.Version(ctx, r.admin, r.project, "tool", "1.0.0", firstFiles); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.DeletePackage(ctx, r.admin, r.project, v.ID, v.Shown()); err != nil {
@@ -113,15 +116,20 @@ func TestHiddenVersionHasItsFiles(t *testing.T) {
 	if _, err := r.EditVersion(ctx, r.admin, r.project, registry.Raw{Name: "tool", Version: "1.0.0"}, registry.VersionEdit{Status: &hidden}); err != nil {
 		t.Fatal(err)
 	}
-	v, err := r.Version(ctx, r.admin, r.project, "tool", "1.0.0")
+	v, err := r.Version(ctx, r.admin, r.project, "tool", "1.0.0", firstFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := page.Request{Number: 1, Size: 20, OrderBy: "file_name"}
-	if files, err := r.VersionFiles(ctx, r.admin, r.project, v.ID, p); err != nil || len(files.Rows) != 1 {
-		t.Errorf("%+v, %v", files, err)
+	if len(v.Page) != 1 {
+		t.Errorf("%+v", v.Page)
 	}
-	if _, err := r.PackageFiles(ctx, r.admin, r.project, v.ID, p); !fault.Is(err, fault.NotFound) {
+	if _, err := r.PackageFiles(ctx, r.admin, r.project, v.ID, firstFiles); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the list of the API: %v", err)
+	}
+	if name, version, err := r.Locate(ctx, r.admin, r.project, v.ID); err != nil || name != "tool" || version != "1.0.0" {
+		t.Errorf("it is %s %s, %v", name, version, err)
+	}
+	if _, _, err := r.Package(ctx, r.admin, r.project, v.ID); !fault.Is(err, fault.Absent) {
+		t.Errorf("the package of the API: %v", err)
 	}
 }

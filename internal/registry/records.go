@@ -36,6 +36,9 @@ type Projects interface {
 	// FindPackageProject takes a decimal id or a full path, of any case, including
 	// former ones. NotFound if there is no such project.
 	FindPackageProject(ctx context.Context, ref string, a access.Actor) (Project, error)
+	// FindPackageProjects returns those of the projects with the ids that there are, with
+	// id, paths and standing only.
+	FindPackageProjects(ctx context.Context, ids []int64, a access.Actor) ([]Project, error)
 	// GroupPackageProjects returns the projects of a group, and if below, of its
 	// subgroups, with id, full path and standing only.
 	GroupPackageProjects(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Project, error)
@@ -51,6 +54,9 @@ type Packages interface {
 	// total may be any number above that and not below the rows up to the page's end; by
 	// BySemver that is bad input of the caller, which the tests of the API hold.
 	ListPackages(ctx context.Context, f PackageFilter, p page.Request) (page.Of[Package], error)
+	// LatestPackages returns up to limit packages that lists show, of one or more projects,
+	// the newest first. Of their pipelines it returns only the ids.
+	LatestPackages(ctx context.Context, projects []int64, limit int) ([]Package, error)
 	FindPackage(ctx context.Context, projectID, packageID int64) (Package, error)
 	// ListVersions returns up to limit listed packages of the same name except p, by
 	// version as text: those that follow after, or the first if after is the zero
@@ -71,6 +77,8 @@ type NameLists interface {
 	// ListNames returns up to limit names from the cursor on, in the direction in which it
 	// leads. The cursor is of this order.
 	ListNames(ctx context.Context, projectID int64, c NameChoice, at *page.Cursor, limit int) (FoundNames, error)
+	// FindName returns what there is of a name, also of one that no version has.
+	FindName(ctx context.Context, projectID int64, name Name) (NameFacts, error)
 	// CountVersions counts the files of up to limit versions of older servers, and returns
 	// how many were not counted.
 	CountVersions(ctx context.Context, limit int) (int, error)
@@ -92,9 +100,9 @@ type Versions interface {
 	// ListInOrder returns up to limit versions that the filter lets through, the highest
 	// first, or in the filter's order, after the cursor unless that is nil.
 	ListInOrder(ctx context.Context, projectID int64, name Name, f VersionFilter, after *VersionCursor, limit int) ([]VersionRow, error)
-	// FindVersion returns a version of any status that is not removed. NotFound if there is
-	// none.
-	FindVersion(ctx context.Context, projectID int64, name Name, version Version) (VersionRow, error)
+	// FindVersion returns a version of any status that is not removed, without its pipeline,
+	// and if audited, with its credential. NotFound if there is none.
+	FindVersion(ctx context.Context, projectID int64, name Name, version Version, audited bool) (FoundVersion, error)
 	// VersionFiles returns up to limit files of a package, the newest of each name, in
 	// the order of their paths' bytes.
 	VersionFiles(ctx context.Context, packageID int64, limit int) ([]VersionFile, error)
@@ -120,11 +128,9 @@ type Deletions interface {
 	// StoredBy returns how many bytes of d's files no other file of the project has, and up
 	// to most versions, but no drafts, that have some of the others.
 	StoredBy(ctx context.Context, projectID int64, d Doomed, most int) (Stored, error)
-	// LatestWithout returns what the selector latest would choose if the packages with these
-	// ids were not there; "" for none.
-	LatestWithout(ctx context.Context, projectID int64, name Name, without map[int64]bool) (Version, error)
-	// CountListed returns how many versions of a name lists show.
-	CountListed(ctx context.Context, projectID int64, name Name) (int, error)
+	// LatestWithout returns what the selector latest chooses, and what it would choose if the
+	// packages with these ids, at least one, were not there; "" for none.
+	LatestWithout(ctx context.Context, projectID int64, name Name, without []int64) (before, after Version, err error)
 	// ReleaseLinks returns up to limit links that lead to the versions, of the newest
 	// releases of the project, as many as are looked at.
 	ReleaseLinks(ctx context.Context, to LinkTarget, limit int) ([]ReleaseLink, error)
@@ -207,6 +213,8 @@ type Files interface {
 	// ListFiles returns a page of a package's files. The orders are id, created_at
 	// and file_name.
 	ListFiles(ctx context.Context, packageID int64, p page.Request) (page.Of[PackageFile], error)
+	// PageOfFiles returns the rows of ListFiles, without their pipelines and their number.
+	PageOfFiles(ctx context.Context, packageID int64, p page.Request) ([]File, error)
 	// RemoveFile is RemovePackage for one file. check also gets its id, name and
 	// time.
 	RemoveFile(ctx context.Context, r Removed, fileID int64, check func(Package, File) (audit.Event, error)) error

@@ -7,6 +7,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 	"granary/internal/versions"
 )
@@ -30,6 +31,8 @@ type VersionFilter struct {
 	Yanked bool            // only yanked ones
 	ByDate bool            // the newest first. All versions of the name are read for a page
 	Asc    bool            // the other way round
+
+	Uncounted bool // rows have no Files and no Size
 }
 
 // VersionQuery is a VersionFilter with the range as text.
@@ -41,10 +44,44 @@ type VersionQuery struct {
 // VersionList is a page of the versions of a name.
 type VersionList struct {
 	page.Part[VersionRow]
-	ProjectID int64
-	Name      Name
-	Latest    Version // what the selector latest chooses; "" for none
-	Channels  []Channel
+	ProjectID  int64
+	Name       Name
+	Latest     Version // what the selector latest chooses; "" for none
+	NameFacts          // of all versions that lists show
+	Rules      Rules
+	MayPublish bool // the actor may put files into the package
+}
+
+// NameFacts is what there is of a name.
+type NameFacts struct {
+	Versions int   // that lists show
+	Stored   int64 // bytes of their files; -1 until the upkeep has counted those of an older server
+	Keyless  bool  // some version of an older server has no key yet, and is not in its place in lists
+	Channels []Channel
+}
+
+// Rules are what a project demands of those who change a package.
+type Rules struct {
+	Push, Delete access.Role // the least that its protection rules ask for; NoRole: they do not say
+	Duplicates   bool        // a file may be published twice
+	Exceptions   bool        // but not, or only, into versions that match the project's exception
+	Naming       naming.Grammar
+}
+
+// rulesOf are the rules of a place for a name.
+func (r *Registry) rulesOf(place Project, name Name) Rules {
+	d := place.Duplicates
+	excepted := d.Exception.Matches(string(name))
+	rules := Rules{Duplicates: d.Allowed != excepted, Exceptions: d.Exception != nil && !excepted, Naming: r.Naming}
+	if place.Naming != nil {
+		rules.Naming = *place.Naming
+	}
+	for _, rule := range place.Protections {
+		if rule.matches(name) {
+			rules.Push, rules.Delete = max(rules.Push, rule.Push), max(rules.Delete, rule.Delete)
+		}
+	}
+	return rules
 }
 
 // versionRows is how many versions a page has.
@@ -75,9 +112,11 @@ func (r *Registry) Versions(ctx context.Context, a access.Actor, project, name s
 	if len(rows) == 0 && at == nil && q.VersionFilter == (VersionFilter{ByDate: q.ByDate, Asc: q.Asc}) {
 		return all, fault.New(fault.Absent, "404 Not Found - there is no package "+name)
 	}
-	if all.Channels, err = r.Records.ListChannels(ctx, place.ProjectID, all.Name); err != nil {
+	if all.NameFacts, err = r.Records.FindName(ctx, place.ProjectID, all.Name); err != nil {
 		return all, err
 	}
+	all.Rules = r.rulesOf(place, all.Name)
+	all.MayPublish = r.may(a, place, access.PublishPackage) && checkProtection(place, a, all.Name) == nil
 	for i := range rows {
 		rows[i].Channels = leadingTo(rows[i].Version, all.Channels)
 		rows[i].ProjectPath = place.FullPath

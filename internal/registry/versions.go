@@ -146,7 +146,7 @@ func (r *Registry) ListNameVersions(ctx context.Context, a access.Actor, project
 		return NameVersions{}, err
 	}
 	all := NameVersions{ProjectID: at.ProjectID, Name: at.Name}
-	rows, err := r.Records.ListInOrder(ctx, at.ProjectID, at.Name, VersionFilter{}, after, versionsPage+1)
+	rows, err := r.Records.ListInOrder(ctx, at.ProjectID, at.Name, VersionFilter{Uncounted: true}, after, versionsPage+1)
 	if err != nil {
 		return all, err
 	}

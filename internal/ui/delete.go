@@ -19,11 +19,11 @@ type deletePage struct {
 	Action   string
 	IDs      []int64
 	Name     string
+	Package  string // of which something is deleted
 	FileID   int64
 	Until    int64 // when the newest of the versions was changed, in microseconds
 	Shared   []link
 	Refusals []string
-	Changes  []registry.NameChange
 }
 
 // doomed is what the address, or the form, wants to delete.
@@ -63,7 +63,7 @@ func (v *visit) showDelete(d registry.Doomed) error {
 	}
 	full := v.project.FullPath
 	p := deletePage{
-		Consequences: c, IDs: d.IDs, Name: string(d.Name), FileID: d.FileID, Until: until(c), Changes: c.Names,
+		Consequences: c, IDs: d.IDs, Name: string(d.Name), Package: string(c.Versions[0].Name), FileID: d.FileID, Until: until(c),
 		Action: v.s.in(full, "packages", "delete"), Back: v.s.in(full, "packages", "generic", string(c.Versions[0].Name)),
 	}
 	first := c.Versions[0]

@@ -62,10 +62,6 @@ func showPackages(v *visit) error {
 	if err != nil {
 		return err
 	}
-	feature, err := v.s.Projects.FeatureHere(v.r.Context(), v.actor, number(v.project.ID))
-	if err != nil {
-		return err
-	}
 	full := v.project.FullPath
 	p := packagesPage{
 		Pager:  v.keyPager(found.Part.Newer, found.Part.Older, countUpTo(found.Total, registry.NamesCounted, "package", "packages")),
@@ -74,7 +70,7 @@ func showPackages(v *visit) error {
 		Statuses: choices(string(q.Status), "", "Every status", "default", "Default", "hidden", "Hidden", "deprecated", "Deprecated"),
 		Filtered: q.Search != "" || q.Since != nil || q.Until != nil || q.Status != "", Clear: v.s.in(full, "packages"),
 		CanPublish: v.can(access.PublishPackage), New: v.s.in(full, "packages", "new"), SetUp: v.s.in(full, "packages", "setup"),
-		Gate: feature.On,
+		Gate: found.FlagOn,
 	}
 	if p.CanPublish {
 		p.Statuses = append(p.Statuses, choiceRow{"draft", "Drafts", q.Status == registry.StatusDraft})
@@ -202,9 +198,9 @@ func showPackageByID(v *visit) error {
 	if err != nil {
 		return err
 	}
-	k, _, err := v.s.Registry.Package(v.r.Context(), v.actor, number(v.project.ID), id)
+	name, version, err := v.s.Registry.Locate(v.r.Context(), v.actor, number(v.project.ID), id)
 	if err != nil {
 		return err
 	}
-	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", string(k.Name), string(k.Version))}
+	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", string(name), string(version))}
 }

@@ -7,19 +7,19 @@ import (
 	"strconv"
 
 	"granary/internal/access"
+	"granary/internal/audit"
 	"granary/internal/fault"
 	"granary/internal/naming"
-	"granary/internal/page"
 	"granary/internal/registry"
 )
 
 // versionPage is the data of a version.
 type versionPage struct {
 	registry.VersionFacts
-	IsLatest       bool
 	URL            string // of this page
 	NameURL        string
 	By             author
+	With           string // the sort of credential that published it first; "" if it is not known, or not for the actor
 	Previous, Next *link
 	Install        *tools // nil for a version without files
 	Files          []fileRow
@@ -72,11 +72,12 @@ func (v *visit) showVersion(version string) error {
 	if v.query("format") == "sha256sums" {
 		return v.listing(name, version)
 	}
-	facts, err := v.s.Registry.Version(v.r.Context(), v.actor, number(v.project.ID), name, version)
+	p, err := v.numbered()
 	if err != nil {
 		return err
 	}
-	files, p, err := v.versionFiles(facts.ID)
+	p.Size, p.OrderBy = filesOf, "file_name"
+	facts, err := v.s.Registry.Version(v.r.Context(), v.actor, number(v.project.ID), name, version, p)
 	if err != nil {
 		return err
 	}
@@ -84,8 +85,8 @@ func (v *visit) showVersion(version string) error {
 	here := v.s.in(full, "packages", "generic", name, version)
 	draft := facts.Status == registry.StatusDraft
 	d := versionPage{
-		VersionFacts: facts, URL: here, NameURL: v.s.in(full, "packages", "generic", name), By: v.author(facts.PackageVersion),
-		Files: v.fileRows(facts, files), Pager: v.pagerOf(p, files.Total, "file", "files"), Sums: "?format=sha256sums",
+		VersionFacts: facts, URL: here, NameURL: v.s.in(full, "packages", "generic", name), By: v.author(facts.PackageVersion), With: credentialWords(audit.Author{Credential: facts.Credential}),
+		Files: v.fileRows(facts), Pager: v.pagerOf(p, facts.Files, "file", "files"), Sums: "?format=sha256sums",
 		Previous: v.neighbour(name, facts.Previous), Next: v.neighbour(name, facts.Next),
 		Does: versionDeeds{
 			Finalise: facts.MayPublish && facts.FinalAt == nil && facts.Files > 0 && v.can(access.FinalisePackage),
@@ -100,13 +101,10 @@ func (v *visit) showVersion(version string) error {
 		if d.Install, err = v.install(facts, d.Files); err != nil {
 			return err
 		}
-		d.Readme = v.readme(name, version, here)
 	}
-	latest, err := v.s.Registry.Latest(v.r.Context(), v.actor, number(v.project.ID), name)
-	if err != nil && !fault.Is(err, fault.Absent) {
-		return err
+	if !draft && facts.Readme {
+		d.Readme = v.readme(facts)
 	}
-	d.IsLatest = err == nil && latest == facts.Version
 	for _, c := range facts.Stored.Shared {
 		d.Shared = append(d.Shared, link{string(c.Name) + " " + string(c.Version), v.s.in(full, "packages", "generic", string(c.Name), string(c.Version))})
 	}
@@ -136,19 +134,8 @@ func (v *visit) neighbour(name string, version *registry.Version) *link {
 	return &link{string(*version), v.s.in(v.project.FullPath, "packages", "generic", name, string(*version))}
 }
 
-// versionFiles is the page of files that the address asks for.
-func (v *visit) versionFiles(id int64) (page.Of[registry.PackageFile], page.Request, error) {
-	p, err := v.numbered()
-	if err != nil {
-		return page.Of[registry.PackageFile]{}, p, err
-	}
-	p.Size, p.OrderBy = filesOf, "file_name"
-	files, err := v.s.Registry.VersionFiles(v.r.Context(), v.actor, number(v.project.ID), id, p)
-	return files, p, err
-}
-
-func (v *visit) fileRows(facts registry.VersionFacts, files page.Of[registry.PackageFile]) (rows []fileRow) {
-	for _, f := range files.Rows {
+func (v *visit) fileRows(facts registry.VersionFacts) (rows []fileRow) {
+	for _, f := range facts.Page {
 		row := fileRow{
 			Path: f.Name.Path(), Size: f.Size, Digest: f.Digest.String(),
 			URL: v.s.in(v.project.FullPath, "package_files", number(f.ID), "download"),
@@ -196,8 +183,9 @@ func (v *visit) public() bool {
 
 // readme is the version's README.md, if it has one of at most maxMarkdown bytes. A file
 // that cannot be read is no reason to show no page.
-func (v *visit) readme(name, version, here string) template.HTML {
-	content, err := v.s.Registry.Open(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version, File: "README.md"}, nil)
+func (v *visit) readme(facts registry.VersionFacts) template.HTML {
+	raw := registry.Raw{Name: string(facts.Name), Version: string(facts.Version), File: registry.ReadmeName}
+	content, err := v.s.Registry.Open(v.r.Context(), v.actor, number(v.project.ID), raw, nil)
 	if err != nil {
 		return ""
 	}

@@ -71,6 +71,16 @@ func IsPreRelease(version string) bool {
 	return ok && len(v.pre) > 0
 }
 
+// Major is the first number of a semantic version; "" of any other text. The selector "1.x"
+// is for those whose Major is "1".
+func Major(version string) string {
+	v, ok := parse(version)
+	if !ok {
+		return ""
+	}
+	return v.numbers[0]
+}
+
 // semantic is a version of numbers without leading zeros.
 type semantic struct {
 	numbers [3]string

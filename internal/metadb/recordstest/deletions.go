@@ -12,7 +12,6 @@ func deletions() []promise {
 		{"DoomedVersions", "returns the versions of a name or of ids, with their files", testDoomed},
 		{"StoredBy", "tells own bytes from those of others", testStoredBy},
 		{"LatestWithout", "chooses among the versions that stay", testLatestWithout},
-		{"CountListed", "counts what lists show", testCountListed},
 		{"ReleaseLinks", "finds no link where no release is", testNoReleaseLinks},
 	}
 }
@@ -52,18 +51,25 @@ func testLatestWithout(t *testing.T, s *suite) {
 	p := s.manyNames(t)
 	rows, err := s.DoomedVersions(t.Context(), p, registry.Doomed{Name: "a"}, 10)
 	must(t, 0, err)
-	v, err := s.LatestWithout(t.Context(), p, "a", map[int64]bool{rows[0].ID: true})
-	wantSame(t, "latest", must(t, v, err), registry.Version("1.0.0"))
-	v, err = s.LatestWithout(t.Context(), p, "a", map[int64]bool{rows[0].ID: true, rows[1].ID: true})
-	wantSame(t, "none", must(t, v, err), "")
-}
-
-func testCountListed(t *testing.T, s *suite) {
-	p := s.manyNames(t)
-	for name, want := range map[registry.Name]int{"a": 2, "c": 1, "hidden": 0, "none": 0} {
-		n, err := s.CountListed(t.Context(), p, name)
-		wantSame(t, string(name), must(t, n, err), want)
+	wantLatest := func(name registry.Name, before, after registry.Version, without ...int64) {
+		t.Helper()
+		b, a, err := s.LatestWithout(t.Context(), p, name, without)
+		must(t, 0, err)
+		wantSame(t, "latest before and after", []registry.Version{b, a}, []registry.Version{before, after})
 	}
+	wantLatest("a", "1.1.0", "1.0.0", rows[0].ID)
+	wantLatest("a", "1.1.0", "1.1.0", rows[1].ID)
+	wantLatest("a", "1.1.0", "", rows[0].ID, rows[1].ID)
+	wantLatest("hidden", "", "", rows[0].ID)
+	named := s.version(t, p, "a", "latest", registry.StatusHidden)
+	wantLatest("a", "latest", "latest", rows[0].ID)
+	wantLatest("a", "latest", "1.0.0", named.ID, rows[0].ID)
+	final := s.version(t, p, "f", "1.0.0", registry.StatusDefault)
+	open := s.version(t, p, "f", "2.0.0", registry.StatusDefault)
+	_, _, err = s.FinaliseVersion(t.Context(), p, "f", "1.0.0", allowFinal("m", quiet()))
+	must(t, 0, err)
+	wantLatest("f", "1.0.0", "2.0.0", final.ID)
+	wantLatest("f", "1.0.0", "1.0.0", open.ID)
 }
 
 func testNoReleaseLinks(t *testing.T, s *suite) {

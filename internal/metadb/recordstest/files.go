@@ -19,6 +19,7 @@ func files() []promise {
 		{"FindFileByID", "returns the file, and its bytes", testFindFile},
 		{"FindFileByID", "returns a DamageError with the file", testFindDamagedFile},
 		{"ListFiles", "returns the files of a package in any order", testListFiles},
+		{"PageOfFiles", "returns the rows of ListFiles", testListFiles},
 		{"RemoveFile", "removes the file, and frees its place", testRemoveFile},
 		{"RemoveFile", "does nothing if check refuses", testRemoveFileRefused},
 		{"RemoveFile", "is NotFound if there is none", testRemoveNoFile},
@@ -133,6 +134,11 @@ func testListFiles(t *testing.T, s *suite) {
 				}
 			}
 			wantSame(t, order, names, want)
+			ask.Number, ask.Size = 2, 2
+			part, err := s.PageOfFiles(t.Context(), packageID, ask)
+			if must(t, part, err); len(part) != 1 || part[0].ID != found.Rows[2].ID || part[0].Digest != found.Rows[2].Digest {
+				t.Errorf("the second page by %s: %+v", order, part)
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@ func nameLists() []promise {
 	return []promise{
 		{"ListNames", "returns one row a name, in every order", testListNames},
 		{"ListNames", "leaves out what was not looked for", testFilteredNames},
+		{"FindName", "returns versions, bytes and channels, also of what no list shows", testFindName},
 		{"CountVersions", "finds nothing to do: a publish counts", testCountVersions},
 		{"OrderNames", "changes no list", testOrderNames},
 	}
@@ -91,6 +92,20 @@ func testFilteredNames(t *testing.T, s *suite) {
 	} {
 		c.Asc = true
 		wantSame(t, "found", s.listedNames(t, p, c, nil, 10), strings.TrimSpace(want))
+	}
+}
+
+func testFindName(t *testing.T, s *suite) {
+	p := s.manyNames(t)
+	s.published(t, p, "1.0.0")
+	stable := s.channel(t, p, "stable", "1.0.0")
+	beta := s.channel(t, p, "beta", "1.0.0")
+	for name, want := range map[registry.Name]registry.NameFacts{
+		"a": {Versions: 2, Stored: 8}, "b": {Versions: 2, Stored: 22}, "c": {Versions: 1, Stored: 4},
+		"hidden": {}, "none": {}, "tool": {Versions: 1, Stored: 4, Channels: []registry.Channel{beta, stable}},
+	} {
+		facts, err := s.FindName(t.Context(), p, name)
+		wantSame(t, string(name), must(t, facts, err), want)
 	}
 }
 

@@ -3,6 +3,7 @@ package recordstest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"granary/internal/audit"
 	"granary/internal/fault"
@@ -22,6 +23,8 @@ func versionsOf() []promise {
 		{"ListInOrder", "returns what lists show, the highest first, after the cursor", testListInOrder},
 		{"ListInOrder", "leaves out what the filter does, in its order", testFilteredVersions},
 		{"FindVersion", "returns a version of any status; NotFound if there is none", testFindVersion},
+		{"FindVersion", "returns its neighbours in true order, and its channels", testFindVersionAround},
+		{"FindVersion", "returns the credential that published it first, if audited", testFindCredential},
 		{"VersionFiles", "returns the newest file of each name, in the order of their paths", testVersionFiles},
 		{"FindContent", "returns bytes that the database keeps, no byte of an empty file", testFindContent},
 		{"FindContent", "is NotFound if it does not keep them", testFindNoContent},
@@ -300,10 +303,67 @@ func testFilteredVersions(t *testing.T, s *suite) {
 func testFindVersion(t *testing.T, s *suite) {
 	_, _, p := s.home(t)
 	s.version(t, p.ID, "tool", "1.0.0", registry.StatusHidden)
-	v, err := s.FindVersion(t.Context(), p.ID, "tool", "1.0.0")
-	if must(t, v, err); v.Status != registry.StatusHidden || v.Files != 1 || v.Size != 4 {
+	v, err := s.FindVersion(t.Context(), p.ID, "tool", "1.0.0", true)
+	if must(t, v, err); v.Status != registry.StatusHidden || v.Files != 1 || v.Size != 4 || len(v.Channels) != 0 || v.Previous != nil || v.Next != nil {
 		t.Errorf("%+v", v)
 	}
-	_, err = s.FindVersion(t.Context(), p.ID, "tool", "2.0.0")
+	_, err = s.FindVersion(t.Context(), p.ID, "tool", "2.0.0", true)
 	wantKind(t, err, fault.NotFound)
+}
+
+// testFindVersionAround: neighbours are those of ListInOrder, whatever the status.
+func testFindVersionAround(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	s.published(t, p.ID, "1.9.0", "1.10.0", "1.10.0-rc.1", "nightly", "1.9", "2.0.0-a")
+	s.version(t, p.ID, "tool", "1.9.5", registry.StatusHidden)
+	s.version(t, p.ID, "other", "1.9.6", registry.StatusDefault)
+	s.channel(t, p.ID, "stable", "1.9.0")
+	s.channel(t, p.ID, "beta", "1.9.0")
+	all := []registry.Version{"2.0.0-a", "1.10.0", "1.10.0-rc.1", "1.9", "1.9.0", "nightly"}
+	for i, version := range all {
+		s.wantAround(t, p.ID, version, append(all, "")[i+1], append([]registry.Version{""}, all...)[i])
+	}
+	s.wantAround(t, p.ID, "1.9.5", "1.9", "1.10.0-rc.1")
+	v, err := s.FindVersion(t.Context(), p.ID, "tool", "1.9.0", false)
+	wantSame(t, "channels", must(t, v, err).Channels, []string{"beta", "stable"})
+	wantSame(t, "has a README", v.Readme, false)
+	s.publish(t, publication(p.ID, "tool", "1.9.0", registry.ReadmeName))
+	v, err = s.FindVersion(t.Context(), p.ID, "tool", "1.9.0", false)
+	wantSame(t, "has a README", must(t, v, err).Readme, true)
+}
+
+func (s *suite) wantAround(t *testing.T, projectID int64, version, below, above registry.Version) {
+	t.Helper()
+	v, err := s.FindVersion(t.Context(), projectID, "tool", version, false)
+	must(t, 0, err)
+	got := []registry.Version{"", ""}
+	for i, next := range []*registry.Version{v.Previous, v.Next} {
+		if next != nil {
+			got[i] = *next
+		}
+	}
+	wantSame(t, "below and above "+string(version), got, []registry.Version{below, above})
+}
+
+// testFindCredential: the credential is that of the event of the version's first file, of
+// which the id may be a little later than its time.
+func testFindCredential(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	put := func(version, file string, at time.Time, credential audit.Credential) {
+		pub := publication(p.ID, "tool", version, file)
+		pub.Now = at
+		pub.Event = audit.Event{Name: audit.PackagePublished, At: at, Entity: audit.Place(p.ID, 0), Author: audit.Author{Credential: credential}}
+		s.publish(t, pub)
+	}
+	at := now()
+	put("1.0.0", "a", at, audit.JobToken)
+	put("1.0.0-rc.1", "a", at, audit.DeployToken)
+	put("1.0.0", "b", at.Add(time.Second), audit.PersonalToken)
+	s.version(t, p.ID, "tool", "2.0.0", registry.StatusDefault)
+	for version, want := range map[registry.Version]audit.Credential{"1.0.0": audit.JobToken, "1.0.0-rc.1": audit.DeployToken, "2.0.0": audit.NoCredential} {
+		v, err := s.FindVersion(t.Context(), p.ID, "tool", version, true)
+		wantSame(t, string(version), must(t, v, err).Credential, want)
+		v, err = s.FindVersion(t.Context(), p.ID, "tool", version, false)
+		wantSame(t, string(version), must(t, v, err).Credential, audit.NoCredential)
+	}
 }
