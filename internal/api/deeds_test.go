@@ -47,6 +47,7 @@ func deeds() map[string]deed {
 		"Registry.Version":              {action: access.ListPackages, args: map[int]any{1: "n", 2: "1.0.0"}},
 		"Registry.Latest":               {action: access.ReadPackages, args: map[int]any{1: "n"}},
 		"Registry.MayPublishTo":         {action: access.PublishPackage, args: map[int]any{1: "n"}},
+		"Registry.NewestFile":           {action: access.ListPackages, args: map[int]any{1: raw}},
 		"Registry.Locate":               {action: access.ListPackages},
 		"Registry.Lately":               {free: "it asks for each project"},
 		"Registry.Search":               {free: "it asks for each project of what it found"},
@@ -90,6 +91,7 @@ func deeds() map[string]deed {
 		"Projects.ArchiveProject":   {action: access.OwnProject},
 		"Projects.DeleteProject":    {action: access.OwnProject},
 		"Projects.Group":            {action: access.ReadGroup},
+		"Projects.FormerGroup":      {action: access.ReadGroup, args: map[int]any{0: "before"}},
 		"Projects.ListGroups":       {action: access.ListNamespaces},
 		"Projects.Subgroups":        {action: access.ReadGroup},
 		"Projects.CreateGroup":      {action: access.CreateTopGroup, args: map[int]any{0: projects.Group{Name: "g"}}},
@@ -258,6 +260,10 @@ func (r records) FindPackageProject(context.Context, string, access.Actor) (regi
 
 func (r records) FindProject(context.Context, string, access.Actor) (projects.Project, error) {
 	return projects.Project{ID: 1, Standing: r.standing}, nil
+}
+
+func (r records) FindFormerGroup(context.Context, string, access.Actor) (projects.Group, error) {
+	return projects.Group{ID: 1, Standing: r.standing}, nil
 }
 
 func (r records) FindGroup(context.Context, string, access.Actor) (projects.Group, error) {

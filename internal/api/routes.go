@@ -283,21 +283,21 @@ func webRoutes() []route {
 		w.page = true
 		return w
 	}
-	shared := func(match matcher) way {
-		w := web(noBody, match)
+	inSession := func(w way) way {
 		w.session = true
 		return w
 	}
+	shared := func(match matcher) way { return inSession(web(noBody, match)) }
 	rows := []route{
-		{"GET", releases + "/permalink/latest/{suffix...}", access.ReadReleases, web(noBody, matchLatest), webLatest},
+		{"GET", releases + "/permalink/latest/{suffix...}", access.ReadReleases, shared(matchLatest), webLatest},
 		{"GET", releases + "/{tag}/downloads/{path...}", access.ReadReleases, shared(matchDownload), webDownload},
 		{"GET", "/{project...}/-/package_files/{package_file_id}/download", access.ListPackages, shared(matchPackageFile), webPackageFile},
 		{"GET", "/{project...}/uploads/{secret}/{file}", access.FetchUpload, shared(matchUpload), webUpload},
 		{"GET", releases, access.ReadReleases, forPrograms(web(parameters, matchEnd("/-/releases"))), webReleases},
-		{"GET", releases + ".json", access.ReadReleases, web(noBody, matchEnd("/-/releases.json")), webReleasesJSON},
-		{"GET", releases + ".atom", access.ReadReleases, web(parameters, matchEnd("/-/releases.atom")), webReleasesAtom},
+		{"GET", releases + ".json", access.ReadReleases, shared(matchEnd("/-/releases.json")), webReleasesJSON},
+		{"GET", releases + ".atom", access.ReadReleases, inSession(web(parameters, matchEnd("/-/releases.atom"))), webReleasesAtom},
 		{"GET", releases + "/{tag}", access.ReadReleases, forPrograms(web(noBody, matchRelease)), webRelease},
-		{"GET", "/{project...}/-/badges/release.svg", access.ReadReleases, web(parameters, matchEnd("/-/badges/release.svg")), webReleaseBadge},
+		{"GET", "/{project...}/-/badges/release.svg", access.ReadReleases, inSession(web(parameters, matchEnd("/-/badges/release.svg"))), webReleaseBadge},
 		{"GET", "/-/project/{id}/uploads/{secret}/{file}", access.FetchUpload, shared(nil), getProjectUpload},
 	}
 	for i := range rows {

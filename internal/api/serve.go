@@ -39,6 +39,10 @@ func serve(c *call) {
 		c.moved(err)
 		return
 	}
+	if c.fromBrowser() && fault.Is(err, fault.Unauthenticated) {
+		c.toDoor()
+		return
+	}
 	c.s.fail(c.w, c.r, err)
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,44 @@ func TestSessionOfSharedAddresses(t *testing.T) {
 		}
 	}
 	s.do("DELETE", strings.TrimSuffix(at, "/f"), nil, cookie).status(t, 401)
+}
+
+// A browser in which nobody is signed in is led from an address that it shares with tools to
+// the door, and back; one that is signed in gets its answer. Programs are asked to log in, as
+// ever.
+func TestBrowserAtSharedAddresses(t *testing.T) {
+	const accept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, pages := range []bool{true, false} {
+		s := newServer(t)
+		if pages {
+			s.withPages()
+		}
+		project := s.projectID(s.project("tool", "private"))
+		s.root("PUT", generic(project, "tool/1.0.0/f"), "file").status(t, 201)
+		s.release(project, map[string]any{})
+		for _, path := range []string{
+			"/root/tool/-/package_files/" + itoa(ask[int64](s, `SELECT id FROM package_files`)) + "/download?x=1", "/root/tool/-/releases/permalink/latest",
+			"/root/tool/-/releases.atom", "/root/tool/-/releases.json", "/root/tool/-/badges/release.svg", "/root/none/-/releases/permalink/latest",
+		} {
+			got := s.stay("GET", path, accept)
+			if want := "/-/sign_in?to=" + url.QueryEscape(path); pages && (got.StatusCode != 303 || got.Header.Get("Location") != want || got.Header.Get("WWW-Authenticate") != "") {
+				t.Errorf("%s: %d, leads to %q", path, got.StatusCode, got.Header.Get("Location"))
+			}
+			if !pages && got.StatusCode != 401 {
+				t.Errorf("%s without pages: %d", path, got.StatusCode)
+			}
+			for _, headers := range [][]string{nil, {"Accept: */*"}, {"Accept: application/atom+xml, text/html;q=0.1"}, {accept, "PRIVATE-TOKEN: x"}} {
+				if got := s.stay("GET", path, headers...); got.StatusCode != 401 || !strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "B") {
+					t.Errorf("%s with %v: %d", path, headers, got.StatusCode)
+				}
+			}
+			if pages && !strings.Contains(path, "/none/") {
+				if got := s.stay("GET", path, accept, s.signedIn(rootToken)); got.StatusCode != 200 && got.StatusCode != 302 {
+					t.Errorf("%s with a session: %d", path, got.StatusCode)
+				}
+			}
+		}
+	}
 }
 
 // A session that ended reads nothing, though its permission was remembered, and none reads

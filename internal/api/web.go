@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,6 +24,27 @@ func followed(do func(*call) error) func(*call) error {
 		}
 		return err
 	}
+}
+
+// fromBrowser reports a request of a browser at an address that pages and tools share. Only
+// browsers put HTML first in Accept.
+func (c *call) fromBrowser() bool {
+	return c.route.way.session && c.s.Pages != nil && reads(c.r) && !hasCredential(c.r) && strings.HasPrefix(c.r.Header.Get("Accept"), "text/html")
+}
+
+// toDoor leads a browser to the page to sign in on, and from there back. A challenge would
+// make it ask for a password, and there is none.
+func (c *call) toDoor() {
+	root := pathOf(c.s.ExternalURL)
+	back := root + c.r.URL.EscapedPath()
+	if c.r.URL.RawQuery != "" {
+		back += "?" + c.r.URL.RawQuery
+	}
+	h := c.w.Header()
+	safeHeaders(h)
+	h["Cache-Control"] = []string{"no-store"}
+	h["Location"] = []string{root + "/-/sign_in?to=" + url.QueryEscape(back)}
+	c.w.WriteHeader(http.StatusSeeOther)
 }
 
 // matchLatest takes /<project>/-/releases/permalink/latest[/<suffix>].

@@ -18,21 +18,17 @@ func newOpen(env Env) *cobra.Command {
 	o := &connection{env: env}
 	var printOnly, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "open PROJECT [NAME[@VERSION]]",
-		Short: "Open the web page of a project or a package",
-		Long: "Open the web page of a project or of a version of a package in the browser. If the\n" +
-			"token is a person's, and the server is granary, the browser is signed in after one\n" +
-			"click, with the rights of the token. If the page is on another server, its address is\n" +
-			"printed, and not opened.",
-		Args: packageArguments(1, 3),
+		Use:   "open [PROJECT [NAME[@VERSION]]]",
+		Short: "Open the web pages of the server, a project or a package",
+		Long: "Open the web page of a project or of a version of a package in the browser; without a\n" +
+			"project, the first page of the server. If the token is a person's, and the server is\n" +
+			"granary, the browser is signed in after one click, with the rights of the token. If the\n" +
+			"page is on another server, its address is printed, and not opened.",
+		Args: packageArguments(0, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			c, project, err := o.reach(args[0])
-			if err != nil {
-				return err
-			}
-			page, err := findPage(ctx, c, project, args[1:])
+			c, page, err := o.page(ctx, args, printOnly || asJSON)
 			if err != nil {
 				return err
 			}
@@ -59,10 +55,35 @@ func newOpen(env Env) *cobra.Command {
 
 // webPage is a page as open prints it as JSON.
 type webPage struct {
-	Project string `json:"project"`
+	Project string `json:"project,omitempty"`
 	Name    string `json:"name,omitempty"`
 	Version string `json:"version,omitempty"`
 	WebURL  string `json:"web_url"`
+}
+
+// page is the page that the arguments name. plain is an address that is not opened, so
+// that a token is not needed for the first page.
+func (o *connection) page(ctx context.Context, args []string, plain bool) (*client.Client, webPage, error) {
+	if len(args) > 0 {
+		c, project, err := o.reach(args[0])
+		if err != nil {
+			return nil, webPage{}, err
+		}
+		page, err := findPage(ctx, c, project, args[1:])
+		return c, page, err
+	}
+	c, err := o.client()
+	if err != nil {
+		return nil, webPage{}, err
+	}
+	page := webPage{WebURL: strings.TrimSuffix(c.Server(), "/") + "/"}
+	if plain || c.Credential().Kind() == "" {
+		return c, page, nil
+	}
+	if _, err := identify(ctx, c); err != nil { // a token that has ended signs nobody in
+		return nil, page, advise(err, c.Server())
+	}
+	return c, page, nil
 }
 
 // findPage asks the server for the page of a project, or of the version that is

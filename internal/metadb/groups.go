@@ -48,6 +48,15 @@ func (db *DB) FindGroup(ctx context.Context, ref string, a access.Actor) (projec
 	return found.place, err
 }
 
+// FindFormerGroup implements projects.Groups.
+func (db *DB) FindFormerGroup(ctx context.Context, path string, a access.Actor) (projects.Group, error) {
+	found, err := findGroupSpot(ctx, db, projects.Reference{Path: path}, a)
+	if err == nil && !found.moved {
+		err = fault.New(fault.NotFound, "")
+	}
+	return found.place, err
+}
+
 // ListGroups implements projects.Groups.
 func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Request) (page.Of[projects.Group], error) {
 	least := max(access.Guest, f.MinRole)

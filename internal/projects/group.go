@@ -8,6 +8,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/fault"
+	"granary/internal/gate"
 	"granary/internal/naming"
 	"granary/internal/page"
 )
@@ -71,6 +72,9 @@ type Groups interface {
 	// a user's own namespace. It returns NotFound if there is none; a former path
 	// finds nothing. It fills Standing for the actor.
 	FindGroup(ctx context.Context, ref string, a access.Actor) (Group, error)
+	// FindFormerGroup returns the group that had the full path before, NotFound if none
+	// had, or if something has it now. It fills Standing for the actor.
+	FindFormerGroup(ctx context.Context, path string, a access.Actor) (Group, error)
 	ListGroups(ctx context.Context, f GroupFilter, p page.Request) (page.Of[Group], error)
 	// InsertGroup makes the creator its owner, unless it is 0. It returns Conflict if
 	// the path is taken, and Full if the parent has as many groups as the limit or,
@@ -87,6 +91,25 @@ type Groups interface {
 // Group returns a group that the actor can see, by id or full path.
 func (s *Service) Group(ctx context.Context, a access.Actor, ref string) (Group, error) {
 	return s.group(ctx, a, ref, access.ReadGroup)
+}
+
+// FormerGroup returns the group that had the full path before, if the actor can see it.
+func (s *Service) FormerGroup(ctx context.Context, a access.Actor, path string) (Group, error) {
+	if err := gate.Token(a, access.ReadGroup, "Group"); err != nil {
+		return Group{}, err
+	}
+	r, err := ParseReference(path, LeastOfGroup)
+	if err != nil || r.ID != 0 {
+		return Group{}, fault.New(fault.Hidden, "Group")
+	}
+	g, err := s.Records.FindFormerGroup(ctx, r.Path, a)
+	if err == nil && g.Personal() {
+		err = fault.New(fault.NotFound, "")
+	}
+	if err != nil {
+		return Group{}, hide(err, "Group")
+	}
+	return g, s.allow(a, g.Standing, access.ReadGroup, "Group")
 }
 
 // ListGroups returns the groups that the actor can see and the filter chooses.

@@ -8,6 +8,7 @@ import (
 	"granary/internal/access"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/naming"
 	"granary/internal/page"
 )
 
@@ -25,6 +26,25 @@ func (r *Registry) PackageFiles(ctx context.Context, a access.Actor, project str
 		return page.Of[PackageFile]{}, fault.New(fault.NotFound, "")
 	}
 	return r.Records.ListFiles(ctx, found.ID, p)
+}
+
+// NewestFile returns the newest file of a name in an installable package, whose bytes Open
+// opens. The version is an exact one. NotFound if there is none, Invalid if no file
+// can have such a name.
+func (r *Registry) NewestFile(ctx context.Context, a access.Actor, project string, raw Raw) (File, error) {
+	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
+	if err != nil {
+		return File{}, err
+	}
+	c, err := naming.Parse(naming.Relaxed, raw)
+	if err != nil {
+		return File{}, err
+	}
+	f, _, err := r.Records.FindFile(ctx, place.ProjectID, c)
+	if _, damaged := errors.AsType[*blob.DamageError](err); damaged {
+		err = nil // it is reported when the file is opened
+	}
+	return f, err
 }
 
 // OpenByID opens a file of an installable package. id is the package's, or 0 for any

@@ -20,11 +20,12 @@ var errStale = errors.New("this needs a sign-in of the last 12 hours")
 
 // trouble is the page of a fault.
 type trouble struct {
-	status int
-	Title  string
-	Text   string
-	SignIn string // the address of the door, if signing in otherwise may help
-	ID     string // of the request, for the log
+	status   int
+	Title    string
+	Text     string
+	SignIn   string // the address of the door, if signing in otherwise may help
+	Settings string // the address of the settings that the actor may change so that it works
+	ID       string // of the request, for the log
 }
 
 // fail answers a request that failed. Only here do faults become statuses and words of
@@ -35,15 +36,21 @@ func (v *visit) fail(err error) {
 			return
 		}
 	}
-	if v.r.Method != http.MethodPut && (errors.Is(err, errStale) || v.needsSignIn(err)) {
+	t, closed := v.closed(err)
+	if !closed && v.r.Method != http.MethodPut && (errors.Is(err, errStale) || v.needsSignIn(err)) {
 		v.toDoor(err)
 		return
 	}
-	t := v.trouble(err)
+	if !closed {
+		t = v.trouble(err)
+	}
 	if t.status >= http.StatusInternalServerError {
 		v.s.Note(v.r.Context(), err)
 	}
 	if v.r.Method == http.MethodPut { // a script of ours asks
+		if v.needsSignIn(err) {
+			t.status, t.Text = http.StatusUnauthorized, "You are not signed in."
+		}
 		v.answer(t.status, t.Text)
 		return
 	}

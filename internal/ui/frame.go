@@ -215,7 +215,7 @@ func theme(r *http.Request) string {
 // words are a fixed set: an address cannot make a page say anything else.
 func doneSentence(word string) string {
 	return map[string]string{
-		"published": "Published.", "deleted": "Deleted.", "finalised": "The version is final: its files cannot change any more.",
+		"published": "Published.", "drafted": "Put into a draft. It is listed once the version is final.", "deleted": "Deleted.", "finalised": "The version is final: its files cannot change any more.",
 		"moved": "The channel is set.", "removed": "Removed.", "yanked": "The version is yanked. Selectors pass over it; its exact address still works.",
 		"unyanked": "The version is no longer yanked.", "saved": "Saved.", "made": "Made.", "revoked": "Revoked.",
 		"added": "Added.", "archived": "Archived: the project is read-only.", "unarchived": "The project is writable again.", "transferred": "Transferred.", "left": "You are no member any more.", "ended": "The session is ended.", "ended-job": "The job is ended. Its token is dead.", "sent": "Sent.",

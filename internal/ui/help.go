@@ -23,7 +23,7 @@ func showHelp(v *visit) error {
 			{"Install with curl", `curl --fail-with-body --header "PRIVATE-TOKEN: $GRANARY_TOKEN" --remote-name "` + base + `/api/v4/projects/GROUP%2FPROJECT/packages/generic/tool/1.0.0/tool.tar.gz"`},
 		},
 		CI: []code{
-			{"From a pipeline anywhere", "granary ci run GROUP/PROJECT -- make release"},
+			{"From a pipeline anywhere", "granary ci run --project GROUP/PROJECT -- make release"},
 			{"In a job that granary started", `curl --fail-with-body --header "JOB-TOKEN: $CI_JOB_TOKEN" --upload-file tool.tar.gz "$CI_API_V4_URL/projects/$CI_PROJECT_ID/packages/generic/tool/1.0.0/tool.tar.gz"`},
 		},
 		TokensURL: v.s.at("user", "tokens"),

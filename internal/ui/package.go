@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -61,6 +62,9 @@ func showPackage(v *visit) error {
 		return err
 	}
 	found, err := v.s.Registry.Versions(v.r.Context(), v.actor, number(v.project.ID), name, q, at)
+	if fault.Is(err, fault.Absent) && q.Status == "" {
+		return v.toDrafts(name, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func showPackage(v *visit) error {
 	}
 	p.Pager = v.keyPager(found.Part.Newer, found.Part.Older, total)
 	p.Other = v.with("order", map[bool]string{true: "", false: "date"}[q.ByDate])
-	p.Pull = code{"The command that installs the latest version", "granary pull " + full + " " + name + "@latest"}
+	p.Pull = code{"The command that installs the latest version", pullLatest(full, name)}
 	series := latestOfSeries(found, q)
 	for _, row := range found.Rows {
 		p.Rows = append(p.Rows, versionRow{
@@ -92,6 +96,20 @@ func showPackage(v *visit) error {
 		return fault.New(fault.Absent, "")
 	}
 	return v.show(screen{name: "package", title: name + " · " + full, tab: "packages", crumbs: v.packageCrumbs(), data: p})
+}
+
+// toDrafts leads from a package without versions to its drafts; none is the error if it has
+// none, or if the actor does not see them.
+func (v *visit) toDrafts(name string, none error) error {
+	if !v.can(access.PublishPackage) {
+		return none
+	}
+	q := registry.VersionQuery{VersionFilter: registry.VersionFilter{Status: registry.StatusDraft}}
+	found, err := v.s.Registry.Versions(v.r.Context(), v.actor, number(v.project.ID), name, q, nil)
+	if err != nil || len(found.Rows) == 0 {
+		return cmp.Or(err, none)
+	}
+	return &elsewhere{http.StatusFound, v.s.in(v.project.FullPath, "packages", "generic", name) + "?status=draft"}
 }
 
 // rulesFacts are the rules in words, for those who may publish in the project.

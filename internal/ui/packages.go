@@ -19,6 +19,7 @@ type packagesPage struct {
 	Sort        map[string]sortLink // by column
 	Filtered    bool
 	Clear       string // the address without filters
+	Drafts      string // the address of the drafts; "" for those who do not see them
 	CanPublish  bool
 	New, SetUp  string
 	Upload      newUpload
@@ -33,6 +34,7 @@ type packageRow struct {
 	Latest     string
 	LatestURL  string
 	Deprecated bool
+	Draft      bool // the package has no version that lists show
 	Channels   []registry.Channel
 	Versions   int
 	Stored     int64
@@ -70,6 +72,10 @@ func showPackages(v *visit) error {
 		CanPublish: v.can(access.PublishPackage), New: v.s.in(full, "packages", "new"), SetUp: v.s.in(full, "packages", "setup"),
 		Gate: found.FlagOn,
 	}
+	if p.CanPublish {
+		p.Statuses = append(p.Statuses, choiceRow{"draft", "Drafts", q.Status == registry.StatusDraft})
+		p.Drafts = v.s.in(full, "packages") + "?status=draft"
+	}
 	if v.can(access.EditProject) {
 		p.SettingsURL = v.s.in(full, "settings")
 	}
@@ -88,6 +94,10 @@ func (v *visit) packageRow(row registry.NameRow) packageRow {
 	out := packageRow{
 		Name: name, URL: v.s.in(full, "packages", "generic", name), Channels: row.Channels,
 		Versions: row.Versions, Stored: row.Stored, Published: row.PublishedAt,
+	}
+	out.Draft = row.Versions == 0 && row.Latest == nil
+	if v.query("status") == string(registry.StatusDraft) {
+		out.URL += "?status=draft"
 	}
 	if row.Latest != nil {
 		out.Latest = string(row.Latest.Version)

@@ -38,6 +38,9 @@ func (v *visit) place(t target) (site, error) {
 	if absent(err) && !strings.Contains(full, "/") {
 		g, err = v.person(full, err)
 	}
+	if absent(err) {
+		err = v.movedGroup(full, err)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -80,6 +83,26 @@ func (v *visit) moved(id int64) error {
 		rest = "/-/" + rest
 	}
 	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(p.FullPath) + rest + suffix(v.r)}
+}
+
+// movedGroup leads from a former path of a group to its present one; unknown is the error if
+// the actor sees no such group. A form that was sent is not sent again.
+func (v *visit) movedGroup(former string, unknown error) error {
+	g, err := v.s.Projects.FormerGroup(v.r.Context(), v.actor, former)
+	if absent(err) {
+		return unknown
+	}
+	if err != nil {
+		return err
+	}
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+		return fault.New(fault.Conflict, "This group is now at "+g.FullPath+". Nothing was changed: open the form there")
+	}
+	rest := ""
+	if path := v.r.URL.EscapedPath(); strings.Contains(path, "/-/") {
+		rest = path[strings.Index(path, "/-/"):]
+	}
+	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(g.FullPath) + rest + suffix(v.r)}
 }
 
 // suffix is the query of a request, with its question mark.

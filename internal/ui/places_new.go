@@ -16,6 +16,7 @@ type newPlacePage struct {
 	Kind         string // "project" or "group"
 	In           string // the full path of the namespace; "" for a group at the top
 	Places       []choiceRow
+	More         bool // there may be other places
 	Visibilities []choiceRow
 	Action       string
 }
@@ -25,18 +26,27 @@ func visibilities(chosen access.Visibility) []choiceRow {
 	return choices(strconv.Itoa(int(chosen)), "0", "Private: its members", "10", "Internal: everyone signed in", "20", "Public: everyone")
 }
 
+// namespacesOf is how many places a new project may be put into by choice.
+const namespacesOf = 100
+
 func showNewProject(v *visit) error {
 	if err := gate.Token(v.actor, access.CreateProject, ""); err != nil {
 		return err
 	}
-	found, err := v.s.Projects.ListNamespaces(v.r.Context(), v.actor, projects.NamespaceFilter{}, page.Request{Number: 1, Size: 100})
+	found, err := v.s.Projects.ListNamespaces(v.r.Context(), v.actor, projects.NamespaceFilter{}, page.Request{Number: 1, Size: namespacesOf})
 	if err != nil {
 		return err
 	}
 	d := newPlacePage{Form: v.form, Kind: "project", In: v.form.Or("namespace", v.query("namespace")), Visibilities: visibilities(access.Private), Action: v.s.at("projects", "new")}
+	there := d.In == ""
 	for _, g := range found.Rows {
 		d.Places = append(d.Places, choiceRow{g.FullPath, g.FullPath, g.FullPath == d.In})
+		there = there || g.FullPath == d.In
 	}
+	if !there { // it is behind the first hundred, or the server refuses it
+		d.Places = append(d.Places, choiceRow{d.In, d.In, true})
+	}
+	d.More = len(found.Rows) == namespacesOf
 	return v.show(screen{name: "place_new", title: "New project", data: d})
 }
 

@@ -118,12 +118,21 @@ func (f installable) wget() string {
 // granary compares every file with the digest of its package. A file argument is a pattern.
 func (f installable) granary() string {
 	pattern := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(f.Path)
-	end := ""
-	if strings.HasPrefix(f.Name, "-") || strings.HasPrefix(pattern, "-") {
-		end = " --"
-	}
-	return "granary pull --server " + shell(f.server()) + end + " \\\n  " +
+	return "granary pull --server " + shell(f.server()) + endOfOptions(f.Name, pattern) + " \\\n  " +
 		shell(f.Project) + " " + shell(f.Name+"@"+f.Version) + " " + shell(pattern)
+}
+
+// pullLatest is the command that installs the latest version of a package.
+func pullLatest(project, name string) string {
+	return "granary pull" + endOfOptions(name) + " " + shell(project) + " " + shell(name+"@latest")
+}
+
+// endOfOptions is what keeps words from being taken for options; "" if none looks like one.
+func endOfOptions(words ...string) string {
+	if slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "-") }) {
+		return " --"
+	}
+	return ""
 }
 
 // shell is one word of a POSIX shell.

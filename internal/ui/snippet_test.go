@@ -234,3 +234,15 @@ func TestSnippets(t *testing.T) {
 		t.Errorf("%v: the snippets differ from testdata/snippets.txt: go test ./internal/ui -run TestSnippets -update", err)
 	}
 }
+
+// TestPullLatest: the command of a package page is quoted, and no name is an option.
+func TestPullLatest(t *testing.T) {
+	for name, want := range map[string]string{
+		"sonde": "granary pull acme/tools sonde@latest", "-lead": "granary pull -- acme/tools -lead@latest", "a+b": "granary pull acme/tools a+b@latest",
+		"it's": `granary pull acme/tools 'it'\''s@latest'`, "a b": "granary pull acme/tools 'a b@latest'", "~x": "granary pull acme/tools '~x@latest'",
+	} {
+		if got := pullLatest("acme/tools", name); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

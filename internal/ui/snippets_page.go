@@ -12,6 +12,8 @@ type choiceRow struct {
 type tools struct {
 	Heading   string
 	Files     []choiceRow // to choose from; empty for no choice
+	Page      string      // of the files, which a choice keeps; "" for the first
+	Missing   string      // a file that was asked for, and is not there
 	Snippets  []snippet
 	Token     string // what the token in the commands may do: "read packages"; "" for none
 	TokensURL string

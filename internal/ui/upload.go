@@ -62,25 +62,25 @@ func showUpload(v *visit) error {
 // answer is JSON, for the script.
 func putFile(v *visit) error {
 	raw := registry.Raw{Name: v.values["name"], Version: v.values["version"], File: v.values["file"]}
-	if err := v.publish(raw, v.r.Body, v.r.ContentLength, v.r.Header.Get("X-Checksum-Sha256")); err != nil {
+	f, err := v.publish(raw, v.r.Body, v.r.ContentLength, v.r.Header.Get("X-Checksum-Sha256"))
+	if err != nil {
 		return err
 	}
-	v.answer(http.StatusCreated, "201 Created")
+	v.answer(http.StatusCreated, map[bool]string{true: "in the draft", false: "published"}[f.Draft])
 	return nil
 }
 
 // publish stores one file.
-func (v *visit) publish(raw registry.Raw, body io.Reader, length int64, digest string) error {
+func (v *visit) publish(raw registry.Raw, body io.Reader, length int64, digest string) (registry.File, error) {
 	o := registry.PublishOptions{Length: length, Sender: v}
 	if digest != "" {
 		d, err := registry.ParseDigest(digest)
 		if err != nil {
-			return fault.Wrap(fault.Invalid, "X-Checksum-SHA256 is not the SHA-256 of a file", err)
+			return registry.File{}, fault.Wrap(fault.Invalid, "X-Checksum-SHA256 is not the SHA-256 of a file", err)
 		}
 		o.Digest = &d
 	}
-	_, err := v.s.Registry.Publish(v.r.Context(), v.actor, number(v.project.ID), raw, body, o)
-	return err
+	return v.s.Registry.Publish(v.r.Context(), v.actor, number(v.project.ID), raw, body, o)
 }
 
 // Again implements registry.Sender: it finds the actor of the session as of now, since a
@@ -117,10 +117,11 @@ func uploadForm(v *visit) error {
 		}
 		if name := fileNameOf(part.Header.Get("Content-Disposition")); part.FormName() == "file" && name != "" {
 			raw := registry.Raw{Name: v.sent("name"), Version: v.sent("version"), File: name}
-			if err := v.publish(raw, part, -1, ""); err != nil {
+			f, err := v.publish(raw, part, -1, "")
+			if err != nil {
 				return v.again(showUpload, err)
 			}
-			return v.see(v.s.in(v.project.FullPath, "packages", "generic", raw.Name, raw.Version), "published")
+			return v.see(v.s.in(v.project.FullPath, "packages", "generic", raw.Name, raw.Version), map[bool]string{true: "drafted", false: "published"}[f.Draft])
 		}
 		if field := part.FormName(); field == "name" || field == "version" {
 			text, err := io.ReadAll(io.LimitReader(part, maxField))

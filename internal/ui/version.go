@@ -46,6 +46,8 @@ type fileRow struct {
 	Digest string
 	URL    string // that downloads it
 	Delete string // the page that deletes it; "" if nobody may
+
+	Replaced bool // by a newer file of the same name
 }
 
 // usedRow is a release, and how many of its links lead to the version.
@@ -96,7 +98,9 @@ func (v *visit) showVersion(version string) error {
 		d.Drop, d.Held = here+"/", v.rules().File
 	}
 	if !draft {
-		d.Install = v.install(facts, d.Files)
+		if d.Install, err = v.install(facts, d.Files); err != nil {
+			return err
+		}
 	}
 	if !draft && facts.Readme {
 		d.Readme = v.readme(facts)
@@ -141,25 +145,20 @@ func (v *visit) fileRows(facts registry.VersionFacts) (rows []fileRow) {
 		}
 		rows = append(rows, row)
 	}
+	markReplaced(rows)
 	return rows
 }
 
 // install are the commands that install one file of the version, which the address chooses.
-func (v *visit) install(facts registry.VersionFacts, files []fileRow) *tools {
-	if len(files) == 0 {
-		return nil
+func (v *visit) install(facts registry.VersionFacts, page []fileRow) (*tools, error) {
+	if len(page) == 0 {
+		return nil, nil //nolint:nilnil // a version without files has no commands
 	}
-	var among []choice
-	for _, f := range files {
-		among = append(among, choice{Path: f.Path, Size: f.Size})
+	files, chosen, missing, err := v.offered(facts, page)
+	if err != nil {
+		return nil, err
 	}
-	chosen := max(0, defaultFile(among))
-	t := tools{Heading: "Install", TokensURL: v.s.at("user", "tokens")}
-	for i, f := range files {
-		if f.Path == v.query("file") {
-			chosen = i
-		}
-	}
+	t := tools{Heading: "Install", TokensURL: v.s.at("user", "tokens"), Missing: missing, Page: v.query("page")}
 	for i, f := range files {
 		t.Files = append(t.Files, choiceRow{f.Path, f.Path, i == chosen})
 	}
@@ -172,7 +171,7 @@ func (v *visit) install(facts registry.VersionFacts, files []fileRow) *tools {
 		Server: v.s.Base(v.r), Project: v.project.FullPath, ProjectID: v.project.ID, Name: string(facts.Name), Version: string(facts.Version),
 		Path: f.Path, SHA256: f.Digest, Public: public,
 	})
-	return &t
+	return &t, nil
 }
 
 // public reports whether everyone may install the packages of the project.

@@ -15,6 +15,7 @@ func groups() []promise {
 	return []promise{
 		{"FindGroup", "takes an id or a path of any case, and fills Standing", testFindGroup},
 		{"FindGroup", "is NotFound if there is none now, also for an old path", testFindNoGroup},
+		{"FindFormerGroup", "finds a group, and those below it, by a former path alone", testFindFormerGroup},
 		{"ListGroups", "returns those that the actor sees and the filter chooses", testListGroups},
 		{"InsertGroup", "makes the creator its owner, if there is one", testInsertGroup},
 		{"InsertGroup", "is a Conflict if the path is taken", testInsertTakenGroup},
@@ -64,6 +65,30 @@ func testFindNoGroup(t *testing.T, s *suite) {
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("%q: %v, want NotFound", ref, err)
 		}
+	}
+}
+
+func testFindFormerGroup(t *testing.T, s *suite) {
+	u := s.user(t)
+	g := s.group(t, 0, u)
+	below := s.group(t, g.ID, u)
+	gone := s.group(t, 0, u)
+	deleted := gone.FullPath
+	_, err := s.UpdateGroup(t.Context(), g.ID, regroup(s.name("group")))
+	must(t, 0, err)
+	_, err = s.UpdateGroup(t.Context(), gone.ID, regroup(s.name("group")))
+	must(t, 0, err)
+	must(t, 0, s.DeleteGroup(t.Context(), gone.ID, now(), quiet()))
+	for _, was := range []projects.Group{g, below} {
+		found, err := s.FindFormerGroup(t.Context(), strings.ToUpper(was.FullPath), actorOf(u))
+		wantSame(t, "the group", must(t, found, err).ID, was.ID)
+		wantSame(t, "the role", found.Standing.Role, access.Owner)
+		_, err = s.FindFormerGroup(t.Context(), found.FullPath, actorOf(u))
+		wantKind(t, err, fault.NotFound)
+	}
+	for _, path := range []string{"nothing", deleted} {
+		_, err := s.FindFormerGroup(t.Context(), path, actorOf(u))
+		wantKind(t, err, fault.NotFound)
 	}
 }
 
