@@ -20,13 +20,12 @@ func TestPagesFind(t *testing.T) {
 	for i := range 24 {
 		api.put(fmt.Sprintf("sonde/%d.%d.0/f", 1+i/12, i%12), fmt.Sprint("sonde ", i))
 	}
-	t.Run("packages", func(t *testing.T) { findsPackages(t, p) })
-	t.Run("versions", func(t *testing.T) { findsVersions(t, p) })
-	t.Run("search", func(t *testing.T) { findsByDigest(t, p) })
+	p.part("packages", func(t *testing.T) { findsPackages(t, p) })
+	p.part("versions", func(t *testing.T) { findsVersions(t, p) })
+	p.part("search", func(t *testing.T) { findsByDigest(t, p) })
 }
 
 func findsPackages(t *testing.T, p *tab) {
-	p.t = t
 	p.open("/root/demo")
 	p.sees("23 packages")
 	first := p.texts("td:first-child a.name")
@@ -61,7 +60,6 @@ func findsPackages(t *testing.T, p *tab) {
 }
 
 func findsVersions(t *testing.T, p *tab) {
-	p.t = t
 	p.open("/root/demo/-/packages/generic/sonde")
 	first := p.texts("td a.name")
 	if len(first) != 20 || first[0] != "2.11.0" || first[1] != "2.10.0" {
@@ -82,7 +80,6 @@ func findsVersions(t *testing.T, p *tab) {
 }
 
 func findsByDigest(t *testing.T, p *tab) {
-	p.t = t
 	p.do(chromedp.SendKeys(chromedp.CSS("#q"), fmt.Sprintf("%x", sha256.Sum256([]byte("sonde 7")))+kb.Enter))
 	p.sees("Files with this digest")
 	p.press("sonde 1.7.0")

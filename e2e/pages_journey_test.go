@@ -25,6 +25,16 @@ func newJourney(t *testing.T, flags ...string) (*ciProject, *tab) {
 	return api, p
 }
 
+// part runs a part of a journey as a test of its own, which the tab fails meanwhile.
+func (p *tab) part(name string, do func(t *testing.T)) {
+	whole := p.t
+	defer func() { p.t = whole }()
+	whole.Run(name, func(t *testing.T) {
+		p.t = t
+		do(t)
+	})
+}
+
 // enter opens the door and signs in by a token.
 func (p *tab) enter(token string) {
 	p.t.Helper()

@@ -32,15 +32,14 @@ func TestPagesSettings(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "new", []byte("new"))
 	s := &programs{api, dir + "/new"}
-	t.Run("the feature flag", func(t *testing.T) { s.featureFlag(t, p) })
-	t.Run("a member", func(t *testing.T) { s.member(t, p) })
-	t.Run("a deploy token", func(t *testing.T) { s.deployToken(t, p) })
-	t.Run("a variable", func(t *testing.T) { s.variable(t, p) })
-	t.Run("a protection rule", func(t *testing.T) { s.protectionRule(t, p) })
+	p.part("the feature flag", func(t *testing.T) { s.featureFlag(t, p) })
+	p.part("a member", func(t *testing.T) { s.member(t, p) })
+	p.part("a deploy token", func(t *testing.T) { s.deployToken(t, p) })
+	p.part("a variable", func(t *testing.T) { s.variable(t, p) })
+	p.part("a protection rule", func(t *testing.T) { s.protectionRule(t, p) })
 }
 
 func (s *programs) featureFlag(t *testing.T, p *tab) {
-	p.t = t
 	p.open("/root/demo/-/settings")
 	p.press("Switch off for this project")
 	p.sees("Switched off.")
@@ -55,7 +54,6 @@ func (s *programs) featureFlag(t *testing.T, p *tab) {
 }
 
 func (s *programs) member(t *testing.T, p *tab) {
-	p.t = t
 	token := s.user("jo", "")
 	p.open("/root/demo/-/members")
 	p.fill("username", "nobody")
@@ -74,7 +72,6 @@ func (s *programs) member(t *testing.T, p *tab) {
 }
 
 func (s *programs) deployToken(t *testing.T, p *tab) {
-	p.t = t
 	p.open("/root/demo/-/settings/deploy_tokens")
 	p.inspect("deploy-tokens-none")
 	p.fill("name", "ci")
@@ -89,7 +86,6 @@ func (s *programs) deployToken(t *testing.T, p *tab) {
 }
 
 func (s *programs) variable(t *testing.T, p *tab) {
-	p.t = t
 	p.open("/root/demo/-/settings/variables")
 	p.inspect("variables-none")
 	p.fill("key", "DEPLOY_HOST")
@@ -118,7 +114,6 @@ func (s *programs) protectionRule(t *testing.T, p *tab) {
 	if !maintainer.has(`main a.btn.bad[href*="delete"]`) {
 		t.Error("a maintainer cannot delete")
 	}
-	p.t = t
 	p.open("/root/demo/-/settings/protection")
 	p.inspect("protection-none")
 	p.fill("package_name_pattern", "SON*")

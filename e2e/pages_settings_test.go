@@ -62,8 +62,7 @@ func TestPagesOfSettings(t *testing.T) {
 		"settings-group": group + "settings", "settings-group-variables": group + "settings/variables", "settings-group-access_tokens": group + "settings/access_tokens", "settings-group-delete": group + "settings/delete",
 		"settings-none": "/root/demo/-/settings/protection", "hooks": project + "hooks", "hook": project + "hooks/" + hook, "hooks-none": "/root/demo/-/hooks",
 	} {
-		t.Run(name, func(t *testing.T) {
-			p.t = t
+		p.part(name, func(*testing.T) {
 			p.open(path)
 			p.answered(http.StatusOK)
 			p.fits(name)
@@ -71,8 +70,7 @@ func TestPagesOfSettings(t *testing.T) {
 		})
 	}
 	for name, link := range map[string]string{"member": project + "members a[aria-label='Change ada']", "rule": project + "settings/protection a[aria-label^='Edit the rule']", "attempt": project + "hooks/" + hook + " td a.name"} {
-		t.Run(name, func(t *testing.T) {
-			p.t = t
+		p.part(name, func(*testing.T) {
 			path, selector, _ := strings.Cut(link, " ")
 			p.open(path)
 			p.click(selector)

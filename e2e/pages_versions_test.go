@@ -14,13 +14,12 @@ func TestPagesVersion(t *testing.T) {
 	api, p := newJourney(t)
 	api.put("sonde/1.0.0/f", "one")
 	api.put("sonde/2.0.0/f?status=draft", "two")
-	t.Run("a draft is made final", func(t *testing.T) { finalised(t, api, p) })
-	t.Run("a channel is moved", func(t *testing.T) { channelMoved(t, api, p) })
-	t.Run("yanked, deprecated, hidden, and back", func(t *testing.T) { thereAndBack(t, api, p) })
+	p.part("a draft is made final", func(t *testing.T) { finalised(t, api, p) })
+	p.part("a channel is moved", func(t *testing.T) { channelMoved(t, api, p) })
+	p.part("yanked, deprecated, hidden, and back", func(t *testing.T) { thereAndBack(t, api, p) })
 }
 
 func finalised(t *testing.T, api *ciProject, p *tab) {
-	p.t = t
 	p.open(sonde + "/2.0.0")
 	p.sees("A draft: only those who may publish here see it")
 	p.inspect("version-draft")
@@ -35,7 +34,6 @@ func finalised(t *testing.T, api *ciProject, p *tab) {
 }
 
 func channelMoved(t *testing.T, api *ciProject, p *tab) {
-	p.t = t
 	for _, version := range []string{"1.0.0", "2.0.0"} {
 		p.open(sonde + "/" + version)
 		p.fill("channel", "stable")
@@ -60,7 +58,6 @@ func channelMoved(t *testing.T, api *ciProject, p *tab) {
 }
 
 func thereAndBack(t *testing.T, api *ciProject, p *tab) {
-	p.t = t
 	for _, step := range []struct{ field, text, button, says, back, gone string }{
 		{"reason", "crashes", "Yank", "Yanked just now: crashes", "Take the yank back", ".tag.bad"},
 		{"message", "use 3.0", "Deprecate", "Deprecated: use 3.0", "No longer deprecated", "h1 .tag.warn"},
@@ -89,14 +86,13 @@ func TestPagesDelete(t *testing.T) {
 	for _, path := range []string{"sonde/1.0.0/f", "sonde/2.0.0/f", "sonde/2.1.0/f", "other/1.0.0/f"} {
 		api.put(path, "bytes of "+path)
 	}
-	t.Run("a version", func(t *testing.T) { deletesVersion(t, api, p) })
-	t.Run("not what changed meanwhile", func(t *testing.T) { deletesNoChange(t, api, p) })
-	t.Run("several", func(t *testing.T) { deletesSeveral(t, api, p) })
-	t.Run("a package", func(t *testing.T) { deletesPackage(t, api, p) })
+	p.part("a version", func(t *testing.T) { deletesVersion(t, api, p) })
+	p.part("not what changed meanwhile", func(t *testing.T) { deletesNoChange(t, api, p) })
+	p.part("several", func(t *testing.T) { deletesSeveral(t, api, p) })
+	p.part("a package", func(t *testing.T) { deletesPackage(t, api, p) })
 }
 
 func deletesVersion(t *testing.T, api *ciProject, p *tab) {
-	p.t = t
 	p.open(sonde + "/2.1.0")
 	p.press("Delete this version…")
 	p.sees("1 file goes")
@@ -113,7 +109,6 @@ func deletesVersion(t *testing.T, api *ciProject, p *tab) {
 }
 
 func deletesNoChange(t *testing.T, api *ciProject, p *tab) {
-	p.t = t
 	p.open(sonde + "/2.0.0")
 	p.press("Delete this version…")
 	p.sees("1 file goes")
@@ -129,7 +124,6 @@ func deletesNoChange(t *testing.T, api *ciProject, p *tab) {
 }
 
 func deletesSeveral(t *testing.T, api *ciProject, p *tab) {
-	p.t = t
 	api.put("sonde/0.1.0/f", "old")
 	api.put("sonde/0.2.0/f", "old, too")
 	p.open(sonde)
@@ -144,7 +138,6 @@ func deletesSeveral(t *testing.T, api *ciProject, p *tab) {
 }
 
 func deletesPackage(t *testing.T, api *ciProject, p *tab) {
-	p.t = t
 	p.open(sonde)
 	p.press("Delete…")
 	p.sees("Type sonde to go on")

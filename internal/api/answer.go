@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/throttle"
 )
@@ -192,7 +193,7 @@ func (a *answerWriter) run(f func() error) error {
 }
 
 // key says whose share of the memory an answer takes. Requests are counted by the same key.
-func (c *call) key() throttle.Key { return key(c.actor, c.s.from(c.r)) }
+func (c *call) key() throttle.Key { return auth.KeyOf(c.actor, c.s.from(c.r)) }
 
 // newEncoder writes values as GitLab does, without escapes for HTML. A line break
 // follows each value.

@@ -42,10 +42,8 @@ type Server struct {
 	// sessions. Only routes that tools and people share ask for it: see way.session.
 	Session func(*http.Request) (access.Actor, bool)
 
-	ClientIP      func(context.Context) netip.Addr // of a request; nil if nothing depends on it
-	Anonymous     *throttle.Throttle               // of requests by address; nil for no limit
-	Authenticated *throttle.Throttle               // of requests by user or deploy token; nil for no limit
-	Writes        *throttle.Throttle               // of requests by user to routes that write, except administrators'; nil for no limit
+	ClientIP func(context.Context) netip.Addr // of a request; nil if nothing depends on it
+	Rates    auth.Rates                       // of requests
 
 	Answers        *throttle.Budget // memory of large answers; nil for no limit
 	Compression    *throttle.Budget // memory of archives that are compressed; nil for no limit

@@ -34,7 +34,7 @@ func readers() []string {
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
-		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Link", "Releases.Asset",
+		"Releases.List", "Releases.Find", "Releases.Latest", "Releases.Tags", "Releases.Links", "Releases.Show", "Releases.Link", "Releases.Asset",
 		"Hooks.List", "Hooks.Failing", "Hooks.Get", "Hooks.Attempts", "Hooks.Attempt", "Hooks.LastAttempts",
 		"Hooks.Test", "Hooks.Resend", // they change nothing; what they send is in the hook's log
 		"Audit.WalkInstance", "Audit.WalkProject", "Audit.WalkGroup", "Audit.WalkOwn", "Audit.InstanceEvents", "Audit.InstanceEvent", "Audit.ProjectEvents", "Audit.ProjectEvent", "Audit.GroupEvents", "Audit.GroupEvent",

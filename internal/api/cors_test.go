@@ -61,7 +61,7 @@ func TestCrossOriginOfFailures(t *testing.T) {
 	s := newServer(t)
 	s.raw("GET /api/v4/projects HTTP/1.1\r\nHost: "+strings.Repeat("x", 261)+"\r\n"+origin+"\r\n\r\n").
 		header(t, "Access-Control-Allow-Origin: *", exposed, "Vary: Origin").must(t, 400)
-	s.api.Anonymous = throttle.New("test", throttle.Rate{Requests: 1, Seconds: 86400}, time.Now)
+	s.api.Rates.Anonymous = throttle.New("test", throttle.Rate{Requests: 1, Seconds: 86400}, time.Now)
 	s.do("GET", "/api/v4/projects", nil, origin).must(t, 200)
 	s.do("GET", "/api/v4/projects", nil, origin).header(t, "Access-Control-Allow-Origin: *", exposed).must(t, http.StatusTooManyRequests)
 	at := "/api/v4/projects/" + s.project("tool", "private") + "/uploads"

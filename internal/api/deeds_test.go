@@ -177,6 +177,7 @@ func deeds() map[string]deed {
 		"Releases.Change":     {action: access.PublishRelease},
 		"Releases.Delete":     {action: access.DestroyRelease},
 		"Releases.Links":      {action: access.ReadReleases},
+		"Releases.Show":       {action: access.ReadReleases},
 		"Releases.Link":       {action: access.ReadReleases},
 		"Releases.Asset":      {action: access.ReadReleases},
 		"Releases.AddLink":    {action: access.PublishRelease},

@@ -30,7 +30,7 @@ func (s *Server) Described() [][2]string {
 type Door struct {
 	Method, Path string // the whole path, with its patterns
 	Action       access.Action
-	Counted      bool // by Server.Writes
+	Counted      bool // by Rates.Writes
 }
 
 // Doors is every one there is: the rows of the table of routes that read credentials.

@@ -57,7 +57,7 @@ func (s *Server) sender(r *http.Request, c auth.Credentials, d auth.Doors, sessi
 	if tooMany(err) || !counts {
 		return a, err
 	}
-	if refused := s.count(a, c.From); refused != nil {
+	if refused := s.Rates.Count(a, c.From); refused != nil {
 		return access.Actor{}, refused
 	}
 	return a, err
@@ -84,25 +84,6 @@ func (s *Server) from(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	return s.ClientIP(r.Context())
-}
-
-// count counts a request for its actor.
-func (s *Server) count(a access.Actor, from netip.Addr) error {
-	if a.Kind == access.Anonymous {
-		return s.Anonymous.Count(key(a, from))
-	}
-	return s.Authenticated.Count(key(a, from))
-}
-
-// key says for whom a request counts: an anonymous client's address, a job's user.
-func key(a access.Actor, from netip.Addr) throttle.Key {
-	switch a.Kind {
-	case access.Anonymous:
-		return throttle.Address(from)
-	case access.DeployToken:
-		return throttle.DeployToken(a.TokenID)
-	}
-	return throttle.User(a.UserID)
 }
 
 func tooMany(err error) bool {

@@ -24,7 +24,7 @@ func limited(t *testing.T) (s *server, clock *time.Time) {
 	clock = &now
 	at := func() time.Time { return *clock }
 	s.api.ClientIP = httpd.ClientIP
-	s.api.Anonymous = throttle.New("throttle_unauthenticated_packages_api", throttle.Rate{Requests: 3, Seconds: 15}, at)
+	s.api.Rates.Anonymous = throttle.New("throttle_unauthenticated_packages_api", throttle.Rate{Requests: 3, Seconds: 15}, at)
 	s.users.Logins = throttle.NewLogins(at)
 	chain := httpd.Chain(watch(t, s.api), httpd.Options{
 		Log: slog.New(slog.DiscardHandler), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
@@ -45,7 +45,7 @@ func TestRateLimits(t *testing.T) {
 	_, ben := s.user("ben")
 	_, deploy := s.deployToken("projects/"+project, "read_package_registry")
 	at := func() time.Time { return *clock }
-	s.api.Authenticated = throttle.New("throttle_authenticated_packages_api", throttle.Rate{Requests: 2, Seconds: 7}, at)
+	s.api.Rates.Authenticated = throttle.New("throttle_authenticated_packages_api", throttle.Rate{Requests: 2, Seconds: 7}, at)
 
 	s.do("GET", file, nil).is(t, 200, "x")
 	s.do("HEAD", file, nil).is(t, 200, "")
@@ -85,7 +85,7 @@ func TestRateLimits(t *testing.T) {
 func TestSudoCountsForItsAdministrator(t *testing.T) {
 	s, clock := limited(t)
 	_, ann := s.user("ann")
-	s.api.Authenticated = throttle.New("throttle_authenticated_packages_api", throttle.Rate{Requests: 2, Seconds: 7}, func() time.Time { return *clock })
+	s.api.Rates.Authenticated = throttle.New("throttle_authenticated_packages_api", throttle.Rate{Requests: 2, Seconds: 7}, func() time.Time { return *clock })
 	s.root("GET", "/api/v4/user?sudo=ann", nil).must(t, 200)
 	s.root("GET", "/api/v4/user?sudo=nobody", nil).must(t, 404)
 	s.root("GET", "/api/v4/user?sudo=ann", nil).must(t, 429)
@@ -97,7 +97,7 @@ func TestSudoCountsForItsAdministrator(t *testing.T) {
 // address work.
 func TestFailedLogins(t *testing.T) {
 	s, clock := limited(t)
-	s.api.Anonymous = nil
+	s.api.Rates.Anonymous = nil
 	project := s.project("private", "private")
 	file := generic(project, "tool/1.0.0/f")
 	s.root("PUT", file, "x").must(t, 201)

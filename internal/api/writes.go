@@ -4,10 +4,9 @@ import (
 	"net/http"
 
 	"granary/internal/access"
-	"granary/internal/throttle"
 )
 
-// writes reports a route whose requests Server.Writes counts: each may add a row, an audit
+// writes reports a route whose requests Rates.Writes counts: each may add a row, an audit
 // event or a delivery to a webhook, and nothing else limits how many. Only the routes for
 // publishing and for cleaning up after it are not counted (design note 009).
 func (r *route) writes() bool {
@@ -21,18 +20,13 @@ func (r *route) writes() bool {
 	return true
 }
 
-// countWrite counts a request to a route that writes, for its user. It returns an
-// endpointRefusal if that was one too many. Administrators are exempt, also when they use
-// Sudo. Bots count for their place, since one Maintainer can make many of them.
+// countWrite counts a request to a route that writes. It returns an endpointRefusal if that
+// was one too many.
 func (s *Server) countWrite(a access.Actor, r *route) error {
-	if !r.writes() || !a.LoggedIn() || a.Admin || a.SudoID != 0 {
+	if !r.writes() {
 		return nil
 	}
-	who := throttle.User(a.UserID)
-	if a.Bot {
-		who = throttle.Place(a.Home)
-	}
-	if err := s.Writes.Count(who); err != nil {
+	if err := s.Rates.CountWrite(a); err != nil {
 		return endpointRefusal{err}
 	}
 	return nil

@@ -53,7 +53,7 @@ func TestRateOfWrites(t *testing.T) {
 	_, deploy := s.deployToken("projects/"+project, "write_package_registry")
 	second := s.token(ada, "api")
 	now := time.Unix(1_800_000_000, 0)
-	s.api.Writes = throttle.New("throttle_writes", throttle.Rate{Requests: 5, Seconds: 60}, func() time.Time { return now })
+	s.api.Rates.Writes = throttle.New("throttle_writes", throttle.Rate{Requests: 5, Seconds: 60}, func() time.Time { return now })
 	at := v4 + "/projects/" + project
 	const refusal = `{"message":"429 Too Many Requests"}`
 
@@ -98,7 +98,7 @@ func TestRateOfWrites(t *testing.T) {
 	}
 	now = now.Add(time.Minute)
 	s.as(token, "DELETE", at+"/hooks/"+id(hook), nil).must(t, 204)
-	s.api.Writes = nil
+	s.api.Rates.Writes = nil
 	for range 6 {
 		s.as(token, "POST", at+"/jobs", nil).must(t, 201)
 	}

@@ -15,7 +15,7 @@ func (s *server) metrics() *httpd.Metrics {
 	m := httpd.NewMetrics()
 	m.Register(slices.Concat(s.tasks.collectors(), s.space.collectors())...)
 	m.Register(s.damage.seen)
-	for _, t := range []*throttle.Throttle{s.api.Anonymous, s.api.Authenticated, s.api.Writes, s.auth.Logins.Failures()} {
+	for _, t := range []*throttle.Throttle{s.api.Rates.Anonymous, s.api.Rates.Authenticated, s.api.Rates.Writes, s.auth.Logins.Failures()} {
 		if t != nil {
 			m.CountThrottled(t.Name(), t.Refused)
 		}

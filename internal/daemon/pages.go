@@ -19,8 +19,7 @@ func (s *server) servePages(cfg config.Config, version string) error {
 	pages := &ui.Server{
 		Auth: s.auth, Projects: s.projects, Registry: s.registry, Releases: s.api.Releases, Audit: s.audit, Hooks: s.webhooks,
 		Instance: &instance{s, cfg}, ExternalURL: cfg.ExternalURL, Version: version, Now: time.Now,
-		Base: s.api.Base, Note: httpd.Note, ClientIP: httpd.ClientIP,
-		Anonymous: s.api.Anonymous, Authenticated: s.api.Authenticated, Writes: s.api.Writes,
+		Base: s.api.Base, Note: httpd.Note, ClientIP: httpd.ClientIP, Rates: s.api.Rates,
 	}
 	handler, err := pages.Handler()
 	if err != nil {

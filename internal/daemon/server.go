@@ -87,12 +87,14 @@ func (s *server) furnish(cfg config.Config, version string) {
 		Auth: s.auth, Projects: s.projects, Registry: s.registry, Audit: s.audit,
 		Releases:    &releases.Service{Store: s.db, Places: s.projects, Now: time.Now},
 		ExternalURL: cfg.ExternalURL, Version: version, Note: httpd.Note, Redirect: redirect(cfg), ClientIP: httpd.ClientIP,
-		Answers:       throttle.NewBudget(api.AnswersMemory, api.AnswersEach),
-		Compression:   throttle.NewBudget(api.CompressionMemory, api.CompressionEach),
-		Bodies:        throttle.NewBudget(api.BodiesMemory, api.BodiesEach),
-		Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
-		Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),
-		Writes:        throttle.New("throttle_writes", throttle.Rate(cfg.RateLimitWrites), time.Now),
+		Answers:     throttle.NewBudget(api.AnswersMemory, api.AnswersEach),
+		Compression: throttle.NewBudget(api.CompressionMemory, api.CompressionEach),
+		Bodies:      throttle.NewBudget(api.BodiesMemory, api.BodiesEach),
+		Rates: auth.Rates{
+			Anonymous:     throttle.New("throttle_unauthenticated_packages_api", throttle.Rate(cfg.RateLimitAnonymous), time.Now),
+			Authenticated: throttle.New("throttle_authenticated_packages_api", throttle.Rate(cfg.RateLimitAuthenticated), time.Now),
+			Writes:        throttle.New("throttle_writes", throttle.Rate(cfg.RateLimitWrites), time.Now),
+		},
 	}
 }
 

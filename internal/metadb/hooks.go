@@ -55,8 +55,8 @@ func targetBinding(projectID int64) string { return fmt.Sprintf("hook\x00%d", pr
 
 // failingHooks takes a user, the time and a limit. The condition of failures is that of the
 // index: more than the grace after which a hook rests.
-const failingHooks = heldRoles + placeColumns + `, w.id, w.project_id, w.name, w.failures, w.disabled_until
-	FROM hooks w JOIN projects p ON p.id = w.project_id` + memberships + ` AND w.failures > 3
+const failingHooks = theirProjects + placeColumns + `, w.id, w.project_id, w.name, w.failures, w.disabled_until
+	FROM theirs CROSS JOIN hooks w JOIN projects p ON p.id = w.project_id` + memberships + ` AND w.project_id = theirs.id AND w.failures > 3
 	AND (h.role IS NOT NULL OR m.access_level IS NOT NULL) ORDER BY w.id LIMIT $3`
 
 // FailingHooks implements webhooks.Store.

@@ -54,8 +54,8 @@ func countedPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Req
 	if found.Steps != nil {
 		rows = len(found.Steps.IDs)
 	}
-	if p.Number == 1 && rows < p.Size {
-		found.Total = rows // there are no others to count
+	if p.NoTotal || p.Number == 1 && rows < p.Size {
+		found.Total = rows // there are no others to count, or nobody asks
 		return found, nil
 	}
 	err = q.Row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+all.String(), all.Args...).Scan(&found.Total)

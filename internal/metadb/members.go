@@ -85,21 +85,14 @@ func (d direct) Row(ctx context.Context, query string, args ...any) *sql.Row {
 // inheritedMembers chooses the highest membership of each user above the place and,
 // unless the filter says so, in it. A bot has only one that counts.
 func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, f projects.MemberFilter, now time.Time) error {
-	namespace := f.Place.GroupID
-	if f.Place.ProjectID != 0 {
-		err := db.Row(ctx, `SELECT namespace_id FROM projects WHERE id = $1`, f.Place.ProjectID).Scan(&namespace)
-		if err != nil {
-			return sqldb.Classify(err)
-		}
-	}
-	line, err := lineage(ctx, db, namespace, 0)
+	above, err := namespacesAbove(ctx, db, f.Place)
 	if err != nil {
 		return err
 	}
 	ids := []int64{0} // an empty list chooses all
-	for _, a := range line {
-		if !f.Above || a.id != f.Place.GroupID {
-			ids = append(ids, a.id)
+	for _, id := range above {
+		if !f.Above || id != f.Place.GroupID {
+			ids = append(ids, id)
 		}
 	}
 	scope := func(alias string) string {
@@ -119,6 +112,17 @@ func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, f projects.M
 		` AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = o.user_id)` +
 		` AND (o.access_level > m.access_level OR o.access_level = m.access_level AND o.id > m.id))`)
 	return nil
+}
+
+// namespacesAbove are the ids of the namespaces above a project, or those of a group and
+// of the groups above it.
+func namespacesAbove(ctx context.Context, q sqldb.Queries, at projects.Place) ([]int64, error) {
+	return sqldb.List(ctx, q, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) },
+		`WITH RECURSIVE up (id) AS (
+			SELECT n.id FROM namespaces n WHERE n.id = $1
+			UNION SELECT p.namespace_id FROM projects p WHERE p.id = $2
+			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
+		SELECT id FROM up`, at.GroupID, at.ProjectID)
 }
 
 // addMember inserts a membership.

@@ -133,13 +133,45 @@ func duplicatePolicy(p projects.Project, line []ancestor) registry.DuplicatePoli
 	return registry.DuplicatePolicy{Allowed: *d.Allowed, Exception: naming.KeptException(*d.Exception)}
 }
 
-// heldRoles takes a user and the time. A role in a namespace holds below it, too.
+// FindPackageProjects implements registry.Projects. They have the standing that
+// FindPackageProject finds, by a fixed number of queries; for jobs and deploy tokens, one
+// more for each project.
+func (db *DB) FindPackageProjects(ctx context.Context, ids []int64, a access.Actor) ([]registry.Project, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	w := sqldb.Where{Args: []any{a.UserID, int(access.Guest), sqldb.Micros(db.Now())}}
+	w.In("p.id", false, distinct(ids))
+	w.And("p.deleted_at IS NULL")
+	found, err := sqldb.List(ctx, direct{db}, scanWithRole, mine+`SELECT `+projectColumns+ownRole+` FROM `+projectTables+w.String(), w.Args...)
+	if err != nil {
+		return nil, err
+	}
+	if err := standings(ctx, db, found, a); err != nil {
+		return nil, err
+	}
+	places := make([]registry.Project, len(found))
+	for i, p := range found {
+		places[i] = registry.Project{ProjectID: p.ID, Path: p.Path, FullPath: p.FullPath, Standing: p.Standing}
+	}
+	return places, nil
+}
+
+// heldRoles takes a user and the time. A role in a namespace holds below it, too. A user is
+// the owner of its own namespace.
 const heldRoles = `WITH RECURSIVE roles (id, role) AS (
 		SELECT m.namespace_id, m.access_level FROM members m
 		WHERE m.user_id = $1 AND m.namespace_id IS NOT NULL AND (m.expires_at IS NULL OR m.expires_at > $2) AND` + counted + `
+		UNION SELECT n.id, 50 FROM namespaces n WHERE n.owner_id = $1
 		UNION SELECT n.id, roles.role FROM namespaces n JOIN roles ON n.parent_id = roles.id),
 	held (id, role) AS (
 		SELECT id, MAX(role) FROM roles GROUP BY id)`
+
+// theirProjects is heldRoles with the projects in which the user may have a role.
+const theirProjects = heldRoles + `,
+	theirs (id) AS (
+		SELECT p.id FROM held JOIN projects p ON p.namespace_id = held.id WHERE p.deleted_at IS NULL
+		UNION SELECT m.project_id FROM members m WHERE m.user_id = $1 AND m.project_id IS NOT NULL AND` + counted + `)`
 
 // placeColumns are a project and the user's standing in it.
 const placeColumns = `
@@ -162,8 +194,8 @@ const groupProjects = heldRoles + `,
 	FROM below JOIN projects p ON p.namespace_id = below.id` + memberships + ` ORDER BY p.id`
 
 // memberProjects takes, after a user and the time, a limit. The newest come first.
-const memberProjects = heldRoles + placeColumns + `
-	FROM projects p` + memberships + ` AND (h.role IS NOT NULL OR m.access_level IS NOT NULL)
+const memberProjects = theirProjects + placeColumns + `
+	FROM theirs JOIN projects p ON p.id = theirs.id` + memberships + ` AND (h.role IS NOT NULL OR m.access_level IS NOT NULL)
 	ORDER BY p.id DESC LIMIT $3`
 
 // GroupPackageProjects implements registry.Projects.

@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"database/sql"
 	"math"
 	"strings"
 
@@ -111,6 +112,12 @@ func (l *lister) beyondPath(w *sqldb.Where, way leg, k string) {
 // merged reads a leg of a list of several projects. Of each project it reads only the
 // rows that may be on the page, by an index.
 func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error) {
+	query, args := l.merging(packageColumns, way)
+	return sqldb.List(ctx, l.q, scanPackage, query, args...)
+}
+
+// merging is the query of merged for columns of packages k.
+func (l *lister) merging(columns string, way leg) (query string, args []any) {
 	var w sqldb.Where
 	inner := sqldb.Where{Args: w.Args}
 	inner.And("o.project_id = p.id")
@@ -122,8 +129,27 @@ func (l *lister) merged(ctx context.Context, way leg) ([]registry.Package, error
 	if l.p.OrderBy == byProjectPath {
 		order = "p.path" + sqldb.Direction(way.desc) + ", p.id" + sqldb.Direction(way.desc) + ", " + order
 	}
-	query := `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)
-		SELECT ` + packageColumns + ` FROM ` + l.db.wording.firstOfEach(rest) + ` ORDER BY ` + order +
+	query = `WITH scope AS MATERIALIZED (SELECT s.id, s.path FROM projects s WHERE ` + within("s.id", &w, l.f.Projects) + `)
+		SELECT ` + columns + ` FROM ` + l.db.wording.firstOfEach(rest) + ` ORDER BY ` + order +
 		w.Bind(" LIMIT ? OFFSET ?", way.take, way.skip)
-	return sqldb.List(ctx, l.q, scanPackage, query, w.Args...)
+	return query, w.Args
 }
+
+// LatestPackages implements registry.Packages.
+func (db *DB) LatestPackages(ctx context.Context, projects []int64, limit int) ([]registry.Package, error) {
+	l := lister{db: db, f: registry.PackageFilter{Projects: projects}}
+	query, args := l.merging(packageColumns+lastPipeline, leg{desc: true, take: limit})
+	return sqldb.List(ctx, direct{db}, func(row sqldb.Scanner) (registry.Package, error) {
+		var s packageScan
+		var pipeline sql.NullInt64
+		err := row.Scan(append(s.into(), &pipeline)...)
+		p := s.scanned()
+		if pipeline.Valid {
+			p.Pipeline = &registry.Pipeline{ID: pipeline.Int64}
+		}
+		return p, sqldb.Classify(err)
+	}, query, args...)
+}
+
+// lastPipeline is the column of the last pipeline of a package k, by id.
+const lastPipeline = `, (SELECT MAX(s.pipeline_id) FROM package_pipelines s WHERE s.package_id = k.id)`

@@ -115,6 +115,24 @@ func signInAndOut(t *testing.T, db *DB, u auth.User) {
 	must(t, 0, err)
 }
 
+// What a user's own page asks for reads the user's roles and what is below them, and no
+// table as a whole.
+func TestOwnPlacesAreReadByIndexes(t *testing.T) {
+	db := openSQLite(t)
+	scan := regexp.MustCompile(`\bSCAN (\w+)`)
+	for _, text := range []string{memberProjects, failingHooks} {
+		steps := plan(t, db, text)
+		for _, step := range steps {
+			if m := scan.FindStringSubmatch(step); m != nil && m[1] != "roles" && m[1] != "held" && m[1] != "theirs" {
+				t.Errorf("%s\nin %s", step, text)
+			}
+		}
+		if text == failingHooks && !strings.Contains(strings.Join(steps, "\n"), "hooks_failing") {
+			t.Errorf("by %v", steps)
+		}
+	}
+}
+
 // Neither a page of a package's files nor their count reads rows of other packages.
 func TestFilesAreListedByTheirIndex(t *testing.T) {
 	db := openSQLite(t)

@@ -3,6 +3,7 @@ package metadb
 import (
 	"context"
 	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 		rows.bytes = textBytes
 	}
 	brief := rows
-	brief.columns = strings.Replace(releaseColumns, "e.description", "''", 1)
+	brief.columns = strings.Replace(releaseColumns, "e.description", opening(f.Opening), 1)
 	if f.Brief {
 		brief.bytes = briefBytes
 		return countedPage(ctx, direct{db}, &w, p, brief)
@@ -92,6 +93,14 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 		}
 		return rows, fillLinks(ctx, db, rows)
 	})
+}
+
+// opening is SQL for the first characters of a description. Without any it is not read.
+func opening(characters int) string {
+	if characters == 0 {
+		return `''`
+	}
+	return "substr(e.description, 1, " + strconv.Itoa(characters) + ")"
 }
 
 // chosenReleases is the condition of a list of releases.

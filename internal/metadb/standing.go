@@ -87,6 +87,9 @@ func completeGroup(g *projects.Group, line []ancestor) {
 	g.Effective = g.Duplicates.Inherit(duplicates(line))
 	g.FullName = fullName(line)
 	g.Standing = access.Resource{Visibility: g.Visibility, Role: highest(line)}
+	if !g.Personal() {
+		g.OwnRole = line[0].role
+	}
 }
 
 // completeGroups completes the groups of a page for the actor, by a fixed number of

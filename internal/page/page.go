@@ -8,6 +8,7 @@ type Request struct {
 	OrderBy string // a column's wire name, checked by the door; "" is the list's default
 	Desc    bool
 	InSteps bool // the rows are read later: Of.Steps in place of Of.Rows
+	NoTotal bool // nobody asks for Of.Total: it may be the rows of this page only
 }
 
 // Offset is how many rows come before the page.

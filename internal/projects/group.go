@@ -30,6 +30,7 @@ type Group struct {
 	UpdatedAt   time.Time
 
 	Standing access.Resource // what the actor who looked it up is to it
+	OwnRole  access.Role     // the actor's direct membership, 0 for none and in a user's own namespace
 }
 
 // Personal reports whether the namespace is a user's own.

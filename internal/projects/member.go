@@ -119,7 +119,7 @@ func (m MembersOf) List(ctx context.Context, a access.Actor, ref string, f Membe
 
 // Member returns one member, NotFound if the user is not a member.
 func (m MembersOf) Member(ctx context.Context, a access.Actor, ref string, userID int64, inherited bool) (Member, error) {
-	found, err := m.List(ctx, a, ref, MemberFilter{UserID: userID, Inherited: inherited}, page.Request{Number: 1, Size: 1})
+	found, err := m.List(ctx, a, ref, MemberFilter{UserID: userID, Inherited: inherited}, page.Request{Number: 1, Size: 1, NoTotal: true})
 	if err == nil && len(found.Rows) == 0 {
 		err = fault.New(fault.NotFound, "")
 	}

@@ -36,6 +36,9 @@ type Projects interface {
 	// FindPackageProject takes a decimal id or a full path, of any case, including
 	// former ones. NotFound if there is no such project.
 	FindPackageProject(ctx context.Context, ref string, a access.Actor) (Project, error)
+	// FindPackageProjects returns those of the projects with the ids that there are, with
+	// id, paths and standing only.
+	FindPackageProjects(ctx context.Context, ids []int64, a access.Actor) ([]Project, error)
 	// GroupPackageProjects returns the projects of a group, and if below, of its
 	// subgroups, with id, full path and standing only.
 	GroupPackageProjects(ctx context.Context, groupID int64, below bool, a access.Actor) ([]Project, error)
@@ -51,6 +54,9 @@ type Packages interface {
 	// total may be any number above that and not below the rows up to the page's end; by
 	// BySemver that is bad input of the caller, which the tests of the API hold.
 	ListPackages(ctx context.Context, f PackageFilter, p page.Request) (page.Of[Package], error)
+	// LatestPackages returns up to limit packages that lists show, of one or more projects,
+	// the newest first. Of their pipelines it returns only the ids.
+	LatestPackages(ctx context.Context, projects []int64, limit int) ([]Package, error)
 	FindPackage(ctx context.Context, projectID, packageID int64) (Package, error)
 	// ListVersions returns up to limit listed packages of the same name except p, by
 	// version as text: those that follow after, or the first if after is the zero

@@ -2,7 +2,7 @@ package registry
 
 import (
 	"context"
-	"strconv"
+	"slices"
 	"strings"
 
 	"granary/internal/access"
@@ -50,8 +50,10 @@ type Found struct {
 const SearchMost = 20
 
 const (
-	searchSteps = 5   // how often packages and files are read on, past those that the actor may not list
-	mostSearch  = 255 // bytes of a term; no name is longer
+	firstRows  = 4 * SearchMost  // names that are read at first
+	moreRows   = 16 * SearchMost // and then, past those that the actor may not list
+	fileRows   = 5 * SearchMost  // files that are read, with those that the actor may not list
+	mostSearch = 255             // bytes of a term; no name is longer
 )
 
 // Search finds packages by parts of their names, projects by a part of their path, and
@@ -96,32 +98,42 @@ type seenProject struct {
 	listed bool // the actor may list its packages
 }
 
-// project judges a project once.
-func (s searching) project(ctx context.Context, id int64) (seenProject, error) {
-	if p, ok := s.seen[id]; ok {
-		return p, nil
+// judge judges those of the projects that were not judged yet.
+func (s searching) judge(ctx context.Context, ids []int64) error {
+	ids = slices.DeleteFunc(ids, func(id int64) bool {
+		_, known := s.seen[id]
+		return known
+	})
+	found, err := s.Records.FindPackageProjects(ctx, ids, s.actor)
+	for _, p := range found {
+		s.seen[p.ProjectID] = seenProject{p.FullPath, s.may(s.actor, p, access.ListPackages)}
 	}
-	p, err := s.Records.FindPackageProject(ctx, strconv.FormatInt(id, 10), s.actor)
-	if fault.Is(err, fault.NotFound) {
-		return seenProject{}, nil
+	return err
+}
+
+// idsOf is an id of each row.
+func idsOf[T any](rows []T, id func(T) int64) []int64 {
+	ids := make([]int64, len(rows))
+	for i, row := range rows {
+		ids[i] = id(row)
 	}
-	s.seen[id] = seenProject{p.FullPath, err == nil && s.may(s.actor, p, access.ListPackages)}
-	return s.seen[id], err
+	return ids
 }
 
 func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPackage, more bool, err error) {
 	names := map[int64]bool{}
 	var after *FoundPackage
-	for range searchSteps {
-		some, err := s.Records.SearchNames(ctx, s.actor, f, after, 4*SearchMost)
+	for _, most := range []int{firstRows, moreRows} {
+		some, err := s.Records.SearchNames(ctx, s.actor, f, after, most)
 		if err != nil {
 			return nil, false, err
 		}
+		if err := s.judge(ctx, idsOf(some, func(f FoundPackage) int64 { return f.ProjectID })); err != nil {
+			return nil, false, err
+		}
 		for _, one := range some {
-			p, err := s.project(ctx, one.ProjectID)
+			p := s.seen[one.ProjectID]
 			switch {
-			case err != nil:
-				return nil, false, err
 			case !p.listed || one.Versions == 0 || names[one.NameID]:
 				continue
 			case len(found) == SearchMost:
@@ -130,7 +142,7 @@ func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPac
 			names[one.NameID], one.ProjectPath = true, p.path
 			found = append(found, one)
 		}
-		if len(some) < 4*SearchMost {
+		if len(some) < most {
 			return found, false, nil
 		}
 		after = &some[len(some)-1]
@@ -139,12 +151,15 @@ func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPac
 }
 
 func (s searching) files(ctx context.Context, d Digest) (found []FoundFile, more bool, err error) {
-	all, err := s.Records.SearchFiles(ctx, s.actor, d, searchSteps*SearchMost)
+	all, err := s.Records.SearchFiles(ctx, s.actor, d, fileRows)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := s.judge(ctx, idsOf(all, func(f FoundFile) int64 { return f.ProjectID })); err != nil {
+		return nil, false, err
+	}
 	for _, one := range all {
-		p, failed := s.project(ctx, one.ProjectID)
-		if err = failed; err != nil {
-			break
-		}
+		p := s.seen[one.ProjectID]
 		if !p.listed {
 			continue
 		}
@@ -154,5 +169,5 @@ func (s searching) files(ctx context.Context, d Digest) (found []FoundFile, more
 		one.ProjectPath = p.path
 		found = append(found, one)
 	}
-	return found, len(all) == searchSteps*SearchMost, err
+	return found, len(all) == fileRows, nil
 }

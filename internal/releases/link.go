@@ -45,25 +45,30 @@ type LinkFilter struct {
 
 // Links returns a release in brief and a page of its links, newest first.
 func (s *Service) Links(ctx context.Context, a access.Actor, project, tag string, p page.Request) (Release, page.Of[Link], error) {
-	return s.links(ctx, a, project, tag, LinkFilter{}, p)
+	return s.links(ctx, a, project, Filter{Tag: tag}, LinkFilter{}, p)
 }
 
-func (s *Service) links(ctx context.Context, a access.Actor, project, tag string, f LinkFilter, p page.Request) (Release, page.Of[Link], error) {
+// Show is Links with the first characters of the release's description, up to so many.
+func (s *Service) Show(ctx context.Context, a access.Actor, project, tag string, most int, p page.Request) (Release, page.Of[Link], error) {
+	return s.links(ctx, a, project, Filter{Tag: tag, Opening: most}, LinkFilter{}, p)
+}
+
+func (s *Service) links(ctx context.Context, a access.Actor, project string, r Filter, f LinkFilter, p page.Request) (Release, page.Of[Link], error) {
 	projectID, err := s.allow(ctx, a, project, access.ReadReleases)
 	if err != nil {
 		return Release{}, page.Of[Link]{}, err
 	}
-	r, err := s.brief(ctx, projectID, Filter{Tag: tag}, "")
+	found, err := s.brief(ctx, projectID, r, "")
 	if err != nil {
-		return r, page.Of[Link]{}, err
+		return found, page.Of[Link]{}, err
 	}
-	found, err := s.Store.ListLinks(ctx, r.ID, f, p)
-	return r, found, err
+	links, err := s.Store.ListLinks(ctx, found.ID, f, p)
+	return found, links, err
 }
 
 // link returns the newest link of a filter, and its release in brief.
 func (s *Service) link(ctx context.Context, a access.Actor, project, tag string, f LinkFilter) (Release, Link, error) {
-	r, found, err := s.links(ctx, a, project, tag, f, page.Request{Number: 1, Size: 1})
+	r, found, err := s.links(ctx, a, project, Filter{Tag: tag}, f, page.Request{Number: 1, Size: 1, NoTotal: true})
 	if err != nil {
 		return r, Link{}, err
 	}

@@ -61,6 +61,7 @@ type Filter struct {
 	After         *Release  // those after it in the list's order; only its ID, Tag, CreatedAt and ReleasedAt are read
 	ExactFirst    bool      // the tag that equals Search comes first
 	Brief         bool      // without descriptions and links
+	Opening       int       // of those in brief: with so many characters of the description
 	Outline       bool      // ID and Tag only
 	Unlinked      bool      // without links
 }
@@ -112,10 +113,10 @@ func (s *Service) Latest(ctx context.Context, a access.Actor, project, order str
 	return s.brief(ctx, projectID, Filter{ReleasedBy: s.Now()}, order)
 }
 
-// brief returns the last release of a filter without description and links.
+// brief returns the last release of a filter in brief.
 func (s *Service) brief(ctx context.Context, projectID int64, f Filter, order string) (Release, error) {
 	f.Brief = true
-	found, err := s.Store.ListReleases(ctx, projectID, f, page.Request{Number: 1, Size: 1, OrderBy: order, Desc: true})
+	found, err := s.Store.ListReleases(ctx, projectID, f, page.Request{Number: 1, Size: 1, OrderBy: order, Desc: true, NoTotal: true})
 	if err != nil {
 		return Release{}, err
 	}

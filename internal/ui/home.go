@@ -55,12 +55,14 @@ func showHome(v *visit) error {
 		return v.welcome()
 	}
 	ctx := v.r.Context()
-	mine, err := v.s.Projects.ListProjects(ctx, v.actor, projects.ProjectFilter{Membership: true}, page.Request{Number: 1, Size: ownOnHome, OrderBy: "last_activity_at", Desc: true})
+	mine, err := v.s.Projects.ListProjects(ctx, v.actor, projects.ProjectFilter{Membership: true}, page.Request{
+		Number: 1, Size: ownOnHome + 1, OrderBy: "last_activity_at", Desc: true, NoTotal: true, // one more tells that there are more
+	})
 	if err != nil {
 		return err
 	}
 	d := homePage{
-		Host: v.r.Host, All: v.s.at("projects"), Explore: v.s.at("explore"), Counts: plural(int64(mine.Total), "project of yours", "projects of yours"),
+		Host: v.r.Host, All: v.s.at("projects"), Explore: v.s.at("explore"), Counts: countUpTo(len(mine.Rows), ownOnHome, "project of yours", "projects of yours"),
 		New: v.s.at("projects", "new"),
 	}
 	if v.actor.External || !v.canOwn(access.CreateProject) {
@@ -69,9 +71,8 @@ func showHome(v *visit) error {
 	if d.Notes, err = v.attention(); err != nil {
 		return err
 	}
-	for _, p := range mine.Rows {
-		row := v.projectRow(p)
-		d.Mine = append(d.Mine, row)
+	for _, p := range mine.Rows[:min(len(mine.Rows), ownOnHome)] {
+		d.Mine = append(d.Mine, v.projectRow(p))
 	}
 	if d.Lately, err = v.lately(); err != nil {
 		return err
@@ -82,11 +83,11 @@ func showHome(v *visit) error {
 
 // welcome leads those who are not signed in to what is public, or to the door.
 func (v *visit) welcome() error {
-	found, err := v.s.Projects.ListProjects(v.r.Context(), v.actor, projects.ProjectFilter{}, page.Request{Number: 1, Size: 1})
+	found, err := v.s.Projects.ListProjects(v.r.Context(), v.actor, projects.ProjectFilter{}, page.Request{Number: 1, Size: 1, NoTotal: true})
 	if err != nil {
 		return err
 	}
-	if found.Total > 0 {
+	if len(found.Rows) > 0 {
 		return v.see(v.s.at("explore"), "")
 	}
 	return v.see(v.s.at("sign_in"), "")
@@ -98,7 +99,7 @@ func (v *visit) attention() (notes []note, err error) {
 	active := true
 	tokens, err := v.s.Auth.ListPersonalTokens(v.r.Context(), v.actor, auth.TokenFilter{
 		UserID: v.actor.UserID, Active: &active, ExpiresBefore: v.began.Add(tokenWarning),
-	}, page.Request{Number: 1, Size: mostTokenRows})
+	}, page.Request{Number: 1, Size: mostTokenRows, NoTotal: true})
 	if err != nil {
 		return nil, err
 	}

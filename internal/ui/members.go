@@ -56,11 +56,13 @@ func showMembers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	last, err := v.lastOwner()
-	if err != nil {
-		return err
+	var last int64
+	var groups map[int64]string
+	if above {
+		groups, err = v.groupsAbove()
+	} else {
+		last, err = v.lastOwner()
 	}
-	groups, err := v.groupsAbove(above)
 	if err != nil {
 		return err
 	}
@@ -72,10 +74,8 @@ func showMembers(v *visit) error {
 	for _, m := range found.Rows {
 		d.Rows = append(d.Rows, v.memberRow(m, last, groups))
 	}
-	if v.can(access.LeaveMembers) && !v.actor.Bot {
-		if err := v.leaving(&d, last); err != nil {
-			return err
-		}
+	if !above && v.can(access.LeaveMembers) && !v.actor.Bot {
+		v.leaving(&d, last)
 	}
 	return v.show(screen{name: "members", title: "Members · " + v.full(), tab: "members", data: d})
 }
@@ -89,12 +89,8 @@ func (v *visit) lastOwner() (int64, error) {
 	return v.s.Projects.LastOwner(v.r.Context(), v.actor, v.ref())
 }
 
-// groupsAbove are the full paths of the groups above that the actor can see, by id; nil if
-// they are not asked for.
-func (v *visit) groupsAbove(asked bool) (map[int64]string, error) {
-	if !asked {
-		return nil, nil
-	}
+// groupsAbove are the full paths of the groups above that the actor can see, by id.
+func (v *visit) groupsAbove() (map[int64]string, error) {
 	f := projects.GroupFilter{}
 	if v.project != nil {
 		f.Above = v.project.Namespace.ID
@@ -144,29 +140,22 @@ func (v *visit) memberRow(m projects.Member, last int64, groups map[int64]string
 const lastOwnerStays = "A group keeps its last owner. First make another user an owner, without an end."
 
 // leaving fills in how the actor ends its own membership, if it has one here.
-func (v *visit) leaving(d *membersPage, last int64) error {
-	member, err := v.isMember()
+func (v *visit) leaving(d *membersPage, last int64) {
 	switch {
-	case err != nil || !member:
-		return err
+	case !v.isMember():
 	case v.actor.UserID == last:
 		d.WhyStays = lastOwnerStays
 	default:
 		d.Leave = v.s.in(v.full(), "members", number(v.actor.UserID), "remove")
 	}
-	return nil
 }
 
 // isMember reports whether the actor has a membership of its own here.
-func (v *visit) isMember() (bool, error) {
+func (v *visit) isMember() bool {
 	if v.project != nil {
-		return v.project.OwnRole > access.NoRole, nil
+		return v.project.OwnRole > access.NoRole
 	}
-	_, err := v.members().Member(v.r.Context(), v.actor, v.ref(), v.actor.UserID, false)
-	if fault.Is(err, fault.NotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return v.group.OwnRole > access.NoRole
 }
 
 // addMember makes a user a member, by user name.

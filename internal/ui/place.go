@@ -48,7 +48,7 @@ func (v *visit) place(t target) (site, error) {
 // person is a user's own namespace, by user name; unknown is the error if there is no such
 // user. Whoever may know users may open it, and sees in it what the projects allow.
 func (v *visit) person(username string, unknown error) (projects.Group, error) {
-	found, err := v.s.Auth.ListUsers(v.r.Context(), v.actor, auth.UserFilter{Username: username}, page.Request{Number: 1, Size: 1})
+	found, err := v.s.Auth.ListUsers(v.r.Context(), v.actor, auth.UserFilter{Username: username}, page.Request{Number: 1, Size: 1, NoTotal: true})
 	if err != nil {
 		return projects.Group{}, err
 	}

@@ -119,45 +119,10 @@ func (v *visit) releaseCrumbs() []link {
 
 // release is the release of the path with its description, and its first links. A
 // description above maxMarkdown is cut.
-func (v *visit) release() (r releases.Release, links page.Of[releases.Link], err error) {
-	project, tag := number(v.project.ID), v.values["tag"]
-	if r, links, err = v.s.Releases.Links(v.r.Context(), v.actor, project, tag, page.Request{Number: 1, Size: maxLinksShown}); err != nil {
-		return r, links, err
-	}
-	found, err := v.s.Releases.Find(v.r.Context(), v.actor, project, tag)
-	if err != nil {
-		return r, links, err
-	}
-	for rows, err := range found.InSteps(v.r.Context()) {
-		if err != nil {
-			return r, links, err
-		}
-		for _, whole := range rows {
-			r = whole
-			if whole.Apart != nil {
-				if r.Description, err = firstOf(whole.Apart.Description, maxMarkdown); err != nil {
-					return r, links, err
-				}
-			}
-		}
-	}
-	return r, links, nil
-}
-
-// firstOf is the beginning of a text that is read in parts.
-func firstOf(parts func(func(string, error) bool), most int) (string, error) {
-	var text strings.Builder
-	for part, err := range parts {
-		if err != nil {
-			return "", err
-		}
-		text.WriteString(part)
-		if text.Len() > most {
-			break
-		}
-	}
-	s := text.String()
-	return strings.ToValidUTF8(s[:min(len(s), most)], ""), nil
+func (v *visit) release() (releases.Release, page.Of[releases.Link], error) {
+	r, links, err := v.s.Releases.Show(v.r.Context(), v.actor, number(v.project.ID), v.values["tag"], maxMarkdown, page.Request{Number: 1, Size: maxLinksShown})
+	r.Description = strings.ToValidUTF8(r.Description[:min(len(r.Description), maxMarkdown)], "")
+	return r, links, err
 }
 
 // releaseForm is the data of the page that makes or edits a release.

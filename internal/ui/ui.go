@@ -9,7 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/netip"
-	"strings"
+	"net/url"
 	"sync"
 	"time"
 
@@ -18,7 +18,6 @@ import (
 	"granary/internal/projects"
 	"granary/internal/registry"
 	"granary/internal/releases"
-	"granary/internal/throttle"
 	"granary/internal/trail"
 	"granary/internal/webhooks"
 )
@@ -39,10 +38,7 @@ type Server struct {
 	Base     func(*http.Request) string       // the server's address as this client should see it, without a slash at the end
 	Note     func(context.Context, error)     // adds the cause of a 5xx to the request's log line
 	ClientIP func(context.Context) netip.Addr // of a request
-
-	Anonymous     *throttle.Throttle // of requests by address; nil for no limit
-	Authenticated *throttle.Throttle // of requests by user; nil for no limit
-	Writes        *throttle.Throttle // of requests by user that write, except administrators'; nil for no limit
+	Rates    auth.Rates                       // of requests
 
 	root   string // the path of ExternalURL, without a slash at the end
 	routes []route
@@ -96,13 +92,16 @@ type Node struct {
 // Handler is all pages. It serves paths below that of ExternalURL, without it, as package
 // api passes them on.
 func (s *Server) Handler() (http.Handler, error) {
-	s.root = pathOf(s.ExternalURL)
+	address, err := url.Parse(s.ExternalURL)
+	if err != nil {
+		return nil, err
+	}
+	s.root = address.EscapedPath()
 	s.routes = s.table()
 	s.tags = sync.OnceValues(func() ([]openapi.Tag, error) {
 		document, err := openapi.Read()
 		return document.Tags(), err
 	})
-	var err error
 	if s.assets, err = newAssets(s.root); err != nil {
 		return nil, err
 	}
@@ -110,24 +109,11 @@ func (s *Server) Handler() (http.Handler, error) {
 		return nil, err
 	}
 	guard := http.NewCrossOriginProtection()
-	if origin := originOf(s.ExternalURL); origin != "" {
-		if err := guard.AddTrustedOrigin(origin); err != nil {
+	if address.Host != "" {
+		if err := guard.AddTrustedOrigin(address.Scheme + "://" + address.Host); err != nil {
 			return nil, err
 		}
 	}
 	guard.SetDenyHandler(http.HandlerFunc(s.crossSite))
 	return guard.Handler(http.HandlerFunc(s.serve)), nil
 }
-
-// pathOf is the path of an address that does not end with a slash.
-func pathOf(address string) string {
-	_, rest, _ := strings.Cut(address, "://")
-	i := strings.IndexByte(rest, '/')
-	if i < 0 {
-		return ""
-	}
-	return rest[i:]
-}
-
-// originOf is an address without its path.
-func originOf(address string) string { return strings.TrimSuffix(address, pathOf(address)) }

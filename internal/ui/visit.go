@@ -10,7 +10,6 @@ import (
 	"granary/internal/auth"
 	"granary/internal/fault"
 	"granary/internal/projects"
-	"granary/internal/throttle"
 )
 
 // visit is one request on its way to its page.
@@ -110,19 +109,13 @@ func (v *visit) mayEnter() error {
 	return nil
 }
 
-// count counts the request for its author, as package api does.
+// count counts the request for its author.
 func (v *visit) count() error {
-	if v.actor.Kind == access.Anonymous {
-		return v.s.Anonymous.Count(throttle.Address(v.s.ClientIP(v.r.Context())))
+	err := v.s.Rates.Count(v.actor, v.from())
+	if err == nil && v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+		err = v.s.Rates.CountWrite(v.actor)
 	}
-	who := throttle.User(v.actor.UserID)
-	if err := v.s.Authenticated.Count(who); err != nil {
-		return err
-	}
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead && !v.actor.Admin {
-		return v.s.Writes.Count(who)
-	}
-	return nil
+	return err
 }
 
 // query is a parameter of the address.

@@ -37,12 +37,17 @@ func testFindGroup(t *testing.T, s *suite) {
 				t.Errorf("%s leads to group %d, %s", ref, found.ID, found.FullPath)
 			}
 			wantSame(t, "the role", found.Standing.Role, role)
+			wantSame(t, "the direct role", found.OwnRole, role)
 			wantSame(t, "the visibility", found.Standing.Visibility, access.Private)
 		}
 	}
+	inside, err := s.FindGroup(t.Context(), id(s.group(t, g.ID, stranger).ID), actorOf(u))
+	if must(t, inside, err); inside.OwnRole != access.NoRole || inside.Standing.Role != access.Owner {
+		t.Errorf("in a group within it the owner is %v and directly %v", inside.Standing.Role, inside.OwnRole)
+	}
 	for _, ref := range []string{id(u.NamespaceID), strings.ToUpper(u.Username)} {
 		found, err := s.FindGroup(t.Context(), ref, actorOf(u))
-		if must(t, found, err); found.OwnerID != u.ID || found.ID != u.NamespaceID {
+		if must(t, found, err); found.OwnerID != u.ID || found.ID != u.NamespaceID || found.OwnRole != access.NoRole {
 			t.Errorf("%s leads to %d of user %d, want %d of %d", ref, found.ID, found.OwnerID, u.NamespaceID, u.ID)
 		}
 	}

@@ -3,6 +3,7 @@ package recordstest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -18,6 +19,7 @@ func places() []promise {
 		{"FindPackageProject", "is NotFound if there is no such project", testFindNoPlace},
 		{"FindPackageProject", "has what publishing asks for", testFindWholePlace},
 		{"FindPackageProject", "knows deploy tokens and jobs", testFindPackageProjectForTokens},
+		{"FindPackageProjects", "returns those that there are, with the standing that FindPackageProject finds", testFindPackageProjects},
 		{"MemberPackageProjects", "returns up to limit projects in which the user has a role, the newest first", testMemberPackageProjects},
 		{"GroupPackageProjects", "returns the projects in a group, and below if so asked", testGroupPackageProjects},
 	}
@@ -115,6 +117,44 @@ func testFindPackageProjectForTokens(t *testing.T, s *suite) {
 	}
 }
 
+func testFindPackageProjects(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	other := s.project(t, g.ID, u)
+	own := s.project(t, u.NamespaceID, u)
+	gone := s.project(t, g.ID, u)
+	must(t, 0, s.DeleteProject(t.Context(), gone.ID, now(), quiet()))
+	_, err := s.UpdateProject(t.Context(), p.ID, func(p *projects.Project) ([]audit.Event, error) {
+		p.JobTokenScope, p.Finalisers, p.Archived, p.PackageAccess = true, new(access.People), true, access.PackagesPrivate
+		return nil, nil
+	})
+	must(t, 0, err)
+	member, outsider := s.user(t), s.user(t)
+	s.member(t, inProject(p.ID), member, access.Reporter, nil)
+	s.member(t, inGroup(g.ID), member, access.Guest, nil)
+	s.member(t, inProject(other.ID), member, access.Owner, new(now().Add(-time.Hour)))
+	deploy, stranger := s.deployToken(t, newDeployToken(inGroup(g.ID), u)), s.deployToken(t, newDeployToken(inProject(other.ID), u))
+	job := actorOf(u)
+	job.Kind, job.JobProjectID = access.Job, other.ID
+	for name, a := range map[string]access.Actor{
+		"nobody": {}, "the owner": actorOf(u), "a member": actorOf(member), "an outsider": actorOf(outsider), "a job": job,
+		"a token of the group": {Kind: access.DeployToken, TokenID: deploy.ID}, "a token of a project": {Kind: access.DeployToken, TokenID: stranger.ID},
+	} {
+		found, err := s.FindPackageProjects(t.Context(), []int64{p.ID, other.ID, 999999, own.ID, gone.ID, p.ID}, a)
+		if must(t, found, err); len(found) != 3 {
+			t.Errorf("%s: %+v, want 3 projects", name, found)
+		}
+		for _, place := range found {
+			whole, err := s.FindPackageProject(t.Context(), id(place.ProjectID), a)
+			must(t, 0, err)
+			if place.Path != whole.Path || place.FullPath != whole.FullPath || place.Standing != whole.Standing {
+				t.Errorf("%s: %+v, want paths and standing of %+v", name, place, whole)
+			}
+		}
+	}
+	found, err := s.FindPackageProjects(t.Context(), nil, actorOf(u))
+	wantSame(t, "of no ids", len(must(t, found, err)), 0)
+}
+
 func testGroupPackageProjects(t *testing.T, s *suite) {
 	u, g, p := s.home(t)
 	inside := s.project(t, s.group(t, g.ID, u).ID, u)
@@ -146,6 +186,8 @@ func testMemberPackageProjects(t *testing.T, s *suite) {
 	must(t, 0, s.DeleteProject(t.Context(), gone.ID, now(), quiet()))
 	member := s.user(t)
 	s.member(t, inProject(inside.ID), member, access.Developer, nil)
+	hermit := s.user(t)
+	own := s.project(t, hermit.NamespaceID, u)
 	for _, tt := range []struct {
 		name  string
 		by    access.Actor
@@ -155,6 +197,7 @@ func testMemberPackageProjects(t *testing.T, s *suite) {
 		{"above", actorOf(u), 10, []int64{inside.ID, p.ID}},
 		{"up to the limit", actorOf(u), 1, []int64{inside.ID}},
 		{"in one", actorOf(member), 10, []int64{inside.ID}},
+		{"in its own namespace", actorOf(hermit), 10, []int64{own.ID}},
 		{"in none", actorOf(s.user(t)), 10, []int64{}},
 	} {
 		found, err := s.MemberPackageProjects(t.Context(), tt.by, tt.limit)

@@ -14,6 +14,7 @@ func packages() []promise {
 		{"ListPackages", "returns those that the filter chooses, in any order", testListPackages},
 		{"ListPackages", "orders several projects by path", testListPackagesOfProjects},
 		{"ListPackages", "orders packages of a name by the precedence of their versions", testListPackagesBySemver},
+		{"LatestPackages", "returns those of the projects that lists show, the newest first, with the ids of their pipelines", testLatestPackages},
 		{"FindPackage", "finds a package of the project, and is NotFound without", testFindPackage},
 		{"ListVersions", "returns the others of the name by version, from one on", testListVersions},
 		{"ListPipelines", "returns those of a package, newest first", testListPipelines},
@@ -127,6 +128,41 @@ func testListPackagesBySemver(t *testing.T, s *suite) {
 				got = reversed(got)
 			}
 			wantSame(t, "packages", got, tt.want)
+		}
+	}
+}
+
+func testLatestPackages(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	other, third := s.project(t, g.ID, u), s.project(t, g.ID, u)
+	oldest := s.version(t, p.ID, "tool", "1", registry.StatusDefault)
+	s.version(t, p.ID, "tool", "2", registry.StatusHidden)
+	s.version(t, third.ID, "tool", "1", registry.StatusDefault)
+	later := s.version(t, other.ID, "lib", "1", registry.StatusDeprecated)
+	for range 2 { // the second pipeline is the last
+		j, _ := s.job(t, p.ID, u)
+		pub := publication(p.ID, "tool", "3", "file")
+		pub.PipelineID = j.PipelineID
+		s.publish(t, pub)
+	}
+	ask := all()
+	ask.OrderBy, ask.Desc = "created_at", true
+	for _, tt := range []struct {
+		of    []int64
+		limit int
+		want  int
+	}{{[]int64{p.ID, other.ID}, 10, 3}, {[]int64{p.ID, other.ID}, 2, 2}, {[]int64{p.ID}, 10, 2}, {[]int64{other.ID}, 10, 1}} {
+		listed, err := s.ListPackages(t.Context(), registry.PackageFilter{Projects: tt.of}, ask)
+		want := rows(t, listed, err)[:tt.want]
+		for i, k := range want {
+			if k.Pipeline != nil {
+				want[i].Pipeline = &registry.Pipeline{ID: k.Pipeline.ID}
+			}
+		}
+		found, err := s.LatestPackages(t.Context(), tt.of, tt.limit)
+		wantSame(t, "packages", must(t, found, err), want)
+		if last := found[len(found)-1]; last.ID != oldest.ID && last.ID != later.ID || (found[0].Pipeline != nil) != (tt.of[0] == p.ID) {
+			t.Errorf("%+v", found)
 		}
 	}
 }

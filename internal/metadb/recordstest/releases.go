@@ -105,6 +105,9 @@ func testListReleases(t *testing.T, s *suite) {
 	brief := s.releasesAt(t, p.ID, releases.Filter{Tag: "v2", Brief: true})[0]
 	whole.Description = ""
 	wantSame(t, "in brief", brief, whole)
+	brief = s.releasesAt(t, p.ID, releases.Filter{Tag: "v2", Brief: true, Opening: 3})[0]
+	whole.Description = "wor"
+	wantSame(t, "the opening", brief, whole)
 }
 
 func testListReleasesApart(t *testing.T, s *suite) {
