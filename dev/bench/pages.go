@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"granary/dev/cluster"
 )
 
 const (
@@ -23,6 +27,7 @@ const (
 // twenty rows, in a project of few packages and in one of many.
 type pagesTable struct {
 	*versionsTable
+	database string
 	cookie   string
 	projects [2]pagedProject
 }
@@ -34,26 +39,54 @@ type pagedProject struct {
 	page, json []float64
 }
 
-// comparePages measures a server of its own and prints the table, unless -only chooses
-// none of it.
+// comparePages measures servers of its own, on each database, and prints a table for each,
+// unless -only chooses none of it.
 func comparePages(ctx context.Context, w io.Writer, d *driver, o options) error {
 	if !strings.Contains("pages", o.only) {
 		return nil
 	}
-	s, err := startGranary(ctx, filepath.Join(d.dir, "pages"), o)
+	if err := pagesOnSQLite(ctx, w, d, o); err != nil {
+		return fmt.Errorf("pages: %w", err)
+	}
+	if err := pagesOnPostgres(ctx, w, d, o); err != nil {
+		return fmt.Errorf("pages on PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+func pagesOnSQLite(ctx context.Context, w io.Writer, d *driver, o options) (err error) {
+	dir := filepath.Join(d.dir, "pages")
+	s, err := startGranary(ctx, dir, o)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer func() {
+		s.stop()
+		err = errors.Join(err, os.RemoveAll(dir)) // the next table needs the room
+	}()
+	return pagesOf(ctx, w, d, o, s, "SQLite")
+}
+
+func pagesOnPostgres(ctx context.Context, w io.Writer, d *driver, o options) (err error) {
+	c, err := cluster.Start(ctx, cluster.Options{Nodes: 1, Token: o.token, Dir: d.dir, Granary: o.granary})
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	if err != nil {
+		return err
+	}
+	return pagesOf(ctx, w, d, o, one("node", c.Addresses[0], c.Nodes[0].Pid(), nil), "PostgreSQL")
+}
+
+// pagesOf measures a server and prints its table.
+func pagesOf(ctx context.Context, w io.Writer, d *driver, o options, s *server, database string) error {
 	s.token = o.token
-	t := &pagesTable{versionsTable: &versionsTable{d: d, s: s, o: o}}
+	t := &pagesTable{versionsTable: &versionsTable{d: d, s: s, o: o}, database: database}
 	few, many := fewPackages, manyPackages
 	if o.rounds == 1 {
 		few, many = quickFewPackages, quickManyPackages
 	}
 	t.projects = [2]pagedProject{{path: "few", packages: few}, {path: "many", packages: many}}
 	if err := t.run(ctx); err != nil {
-		return fmt.Errorf("pages: %w", err)
+		return err
 	}
 	return t.print(w)
 }
@@ -202,7 +235,7 @@ func (t *pagesTable) p50(ctx context.Context, path, cookie string) (float64, err
 
 func (t *pagesTable) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\npages, p50\tpage\tJSON list\tratio (min..max)\trounds")
+	fmt.Fprintln(table, "\npages on "+t.database+", p50\tpage\tJSON list\tratio (min..max)\trounds")
 	for _, p := range t.projects {
 		fmt.Fprintf(table, "20 of %d packages\t%.2f ms\t%.2f ms\t%s\t%d\n", p.packages, median(p.page)*1000, median(p.json)*1000, inBrackets(ratiosOf(p.page, p.json)), len(p.page))
 	}
