@@ -15,6 +15,7 @@ func TestMoved(t *testing.T) {
 	for from, to := range map[string]string{
 		"/acme/tools": "/acme/tools2", "/acme/tools?search=x": "/acme/tools2?search=x", "/acme/tools/-/releases": "/acme/tools2/-/releases",
 		"/acme/t%6Fols/-/releases": "/acme/tools2/-/releases", "/acme/t%6Fols": "/acme/tools2", "/acme/tools/-/releases/a%2Fb": "/acme/tools2/-/releases/a%2Fb",
+		"/groups/acme/-/members?page=2": "/acme/-/members?page=2", "/gr%6Fups/acme": "/acme",
 	} {
 		if got := b.get(from).wants(t, http.StatusMovedPermanently); got.Header.Get("Location") != to {
 			t.Errorf("%s leads to %s, want %s", from, got.Header.Get("Location"), to)
@@ -25,5 +26,9 @@ func TestMoved(t *testing.T) {
 	b.do(http.MethodPut, "/acme/tools/-/packages/generic/moved/1.0.0/f", "", "bytes").wants(t, http.StatusConflict, `"message":"This was sent to a former address.`)
 	b.get("/acme/tools2/-/packages/generic/moved").wants(t, 404)
 	b.get("/acme/tools2/-/settings/archive").leads(t, "/acme/tools2/-/settings")
+	b.post("/groups/acme/-/settings", "name", "Other").wants(t, http.StatusConflict, `href="/acme/-/settings"`)
 	s.as("stranger").post("/acme/tools/-/settings/archive", "archived", "1").wants(t, 404).lacks(t, "tools2")
+	b.post("/acme/-/settings", "path", "acme9").wants(t, http.StatusSeeOther)
+	b.post("/acme/-/settings", "name", "Lost").wants(t, http.StatusConflict, "It has moved", `href="/acme9/-/settings"`)
+	b.get("/acme9").wants(t, 200).lacks(t, "Lost")
 }

@@ -19,7 +19,8 @@ func (v *visit) place(t target) (site, error) {
 	}
 	full, below := strings.CutPrefix(t.place, "groups/")
 	if below && !reserved(full) {
-		return 0, &elsewhere{status: http.StatusMovedPermanently, to: v.s.root + v.r.URL.EscapedPath()[len("/groups"):] + suffix(v.r)}
+		_, rest, _ := strings.Cut(v.r.URL.EscapedPath()[1:], "/") // "groups" may be escaped
+		return 0, &elsewhere{status: http.StatusMovedPermanently, to: v.s.root + "/" + rest + suffix(v.r)}
 	}
 	if strings.Contains(full, "/") {
 		p, err := v.s.Projects.Project(v.r.Context(), v.actor, full)
@@ -78,15 +79,11 @@ func (v *visit) moved(id int64) error {
 	if err != nil {
 		return err
 	}
-	_, rest, below := strings.Cut(v.r.URL.EscapedPath(), "/-/") // the former path may be escaped
-	if below {
-		rest = "/-/" + rest
-	}
-	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(p.FullPath) + rest + suffix(v.r)}
+	return v.present(p.FullPath)
 }
 
 // movedGroup leads from a former path of a group to its present one; unknown is the error if
-// the actor sees no such group. A form that was sent is not sent again.
+// the actor sees no such group.
 func (v *visit) movedGroup(former string, unknown error) error {
 	g, err := v.s.Projects.FormerGroup(v.r.Context(), v.actor, former)
 	if absent(err) {
@@ -95,14 +92,16 @@ func (v *visit) movedGroup(former string, unknown error) error {
 	if err != nil {
 		return err
 	}
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
-		return fault.New(fault.Conflict, "This group is now at "+g.FullPath+". Nothing was changed: open the form there")
+	return v.present(g.FullPath)
+}
+
+// present is the address of the request at the present path of its group or project.
+func (v *visit) present(full string) error {
+	_, rest, below := strings.Cut(v.r.URL.EscapedPath(), "/-/") // the former path may be escaped
+	if below {
+		rest = "/-/" + rest
 	}
-	rest := ""
-	if path := v.r.URL.EscapedPath(); strings.Contains(path, "/-/") {
-		rest = path[strings.Index(path, "/-/"):]
-	}
-	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(g.FullPath) + rest + suffix(v.r)}
+	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(full) + rest + suffix(v.r)}
 }
 
 // suffix is the query of a request, with its question mark.
