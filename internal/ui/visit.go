@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,9 @@ func (v *visit) choose(on site, rest []string) error {
 	v.route, v.values, methods = v.s.find(on, v.r.Method, rest)
 	if v.route == nil {
 		if len(methods) > 0 {
+			if slices.Contains(methods, http.MethodGet) {
+				methods = append(methods, http.MethodHead)
+			}
 			v.w.Header().Set("Allow", strings.Join(methods, ", "))
 			return fault.New(fault.NotAllowed, "")
 		}
