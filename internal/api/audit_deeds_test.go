@@ -3,6 +3,7 @@ package api_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -30,7 +31,7 @@ func readers() []string {
 		"ProjectMembers.List", "ProjectMembers.Member", "GroupMembers.List", "GroupMembers.Member",
 		"ProjectVariables.List", "ProjectVariables.Get", "GroupVariables.List", "GroupVariables.Get",
 		"InstanceVariables.List", "InstanceVariables.Get",
-		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens", "Auth.ListSessions",
+		"Auth.Sudo", "Auth.CurrentUser", "Auth.User", "Auth.ListUsers", "Auth.PersonalToken", "Auth.ListPersonalTokens", "Auth.ListSessions", "Auth.LatestEnd",
 		"Auth.ListDeployTokens", "Auth.Job", "Auth.ListJobs", "Auth.OwnJob",
 		"ProjectTokens.List", "ProjectTokens.Get", "GroupTokens.List", "GroupTokens.Get",
 		"ProjectDeployTokens.List", "ProjectDeployTokens.Get", "GroupDeployTokens.List", "GroupDeployTokens.Get",
@@ -416,6 +417,7 @@ func (w *walk) sessions() {
 	w.t.Helper()
 	const linked, started, ended = "sign_in_link_created | User root | User root | expires_in:  > 60", "web_session_started | User root | WebSession  | method:  > link",
 		"web_session_ended | User root | WebSession "
+	w.api.Pages = http.NotFoundHandler()
 	ctx, from := w.t.Context(), netip.MustParseAddr(clientAddress)
 	signIn := func() access.Actor {
 		w.t.Helper()

@@ -161,6 +161,7 @@ func deeds() map[string]deed {
 		"Auth.CreateOwnToken":      {action: access.IssueOwnToken, args: map[int]any{0: auth.PersonalToken{Name: "t", Scopes: []access.Scope{access.ScopeSelfRotate}}}},
 		"Auth.CreateTokenInPerson": {free: "it takes a session, which only people have: TestCreateTokenInPerson and TestInPersonOnly of auth"},
 		"Auth.MakeSignInLink":      {action: access.MakeSignInLink, args: map[int]any{0: int64(99)}},
+		"Auth.LatestEnd":           {action: access.IssueTokenInPerson},
 		"Auth.ListSessions":        {action: access.ReadSessions, args: map[int]any{0: int64(99)}},
 		"Auth.EndSession":          {action: access.EndSessions, args: map[int]any{0: int64(5)}},
 		"Auth.EndSessions":         {action: access.EndSessions, args: map[int]any{0: int64(99)}},

@@ -5,6 +5,7 @@ import (
 
 	"granary/internal/access"
 	"granary/internal/auth"
+	"granary/internal/fault"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -29,6 +30,9 @@ func createOwnToken(c *call) error {
 const SignInPath = "/-/sign_in/link#"
 
 func createSignInLink(c *call) error {
+	if c.s.Pages == nil {
+		return fault.New(fault.Absent, "404 Not Found - the pages of this server are off (pages=false): a link would lead nowhere")
+	}
 	code, expires, err := c.s.Auth.MakeSignInLink(c.r.Context(), c.actor, c.actor.UserID)
 	if err != nil {
 		return err

@@ -179,6 +179,8 @@ func TestUnmatchedIsAPage(t *testing.T) {
 func TestSignInLink(t *testing.T) {
 	s := newServer(t)
 	ada, token := s.user("ada")
+	s.form(token, "POST", v4+"/user/sign_in_links", "").is(t, 404, `{"message":"404 Not Found - the pages of this server are off (pages=false): a link would lead nowhere"}`)
+	s.withPages()
 	made := s.form(token, "POST", v4+"/user/sign_in_links", "").must(t, 201)
 	page, code, _ := strings.Cut(made["url"].(string), "#")
 	if page != s.url+"/-/sign_in/link" || !strings.HasPrefix(code, "gnsl-") || len(made) != 2 {

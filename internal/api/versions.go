@@ -155,7 +155,7 @@ func setChannel(c *call) error {
 }
 
 func removeChannel(c *call) error {
-	if err := c.s.Registry.RemoveChannel(c.r.Context(), c.actor, c.ref, c.raw); err != nil {
+	if err := c.s.Registry.RemoveChannel(c.r.Context(), c.actor, c.ref, c.raw, ""); err != nil {
 		return err
 	}
 	return c.noContent()

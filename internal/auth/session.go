@@ -180,13 +180,7 @@ func (s *Service) PurgeSessions(ctx context.Context) (total int, err error) {
 // from a token makes none that may do more or lasts longer. A leaked token of a day would
 // give access for ever otherwise.
 func (s *Service) boundBySession(ctx context.Context, a access.Actor, scopes []access.Scope, expires *time.Time) error {
-	if a.SessionID == 0 {
-		return nil
-	}
-	t, err := s.Records.SessionByID(ctx, a.SessionID)
-	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Unauthenticated, "")
-	}
+	t, err := s.ownSession(ctx, a)
 	if err != nil || t.Origin == nil {
 		return err
 	}
@@ -199,6 +193,32 @@ func (s *Service) boundBySession(ctx context.Context, a access.Actor, scopes []a
 		return fault.Field("expires_at", "must not be after "+end.Format(time.DateOnly)+", the end of the token that you signed in with")
 	}
 	return nil
+}
+
+// LatestEnd is the latest end of a token that a person makes or renews from a session: that
+// of the token which the session came from; nil for no limit.
+func (s *Service) LatestEnd(ctx context.Context, a access.Actor) (*time.Time, error) {
+	if err := s.allow(a, true, access.IssueTokenInPerson); err != nil {
+		return nil, err
+	}
+	t, err := s.ownSession(ctx, a)
+	if err != nil || t.Origin == nil {
+		return nil, err
+	}
+	return t.Origin.ExpiresAt, nil
+}
+
+// ownSession is the session of the actor, with the token that it came from; the zero value
+// without a session. Unauthenticated if the session has ended.
+func (s *Service) ownSession(ctx context.Context, a access.Actor) (Token, error) {
+	if a.SessionID == 0 {
+		return Token{}, nil
+	}
+	t, err := s.Records.SessionByID(ctx, a.SessionID)
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.Unauthenticated, "")
+	}
+	return t, err
 }
 
 // covers reports whether a token with the scopes may do all that the scope allows.

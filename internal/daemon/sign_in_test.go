@@ -34,6 +34,11 @@ func TestSignInLinks(t *testing.T) {
 	if _, _, err := a.SignInLink(t.Context(), "nobody"); err == nil || err.Error() != `there is no user "nobody"` {
 		t.Errorf("of nobody: %v", err)
 	}
+	a.cfg.Pages = false
+	if link, _, err := a.SignInLink(t.Context(), "root"); link != "" || err == nil || !strings.Contains(err.Error(), "the pages are off (pages=false)") {
+		t.Errorf("without pages %q, %v", link, err)
+	}
+	a.cfg.Pages = true
 	_, shown, _ := strings.Cut(printed, "  sign in        "+url+"/-/sign_in/link?to=%2Froot%2Fdemo#")
 	shown, _, _ = strings.Cut(shown, "   (works once, for an hour)\n")
 	_, made, _ := strings.Cut(link, "/-/sign_in/link#")

@@ -74,7 +74,8 @@ func checkMove(m ChannelMove, from string, to PackageVersion) error {
 }
 
 // RemoveChannel removes a channel; the version stays. Absent if there is none.
-func (r *Registry) RemoveChannel(ctx context.Context, a access.Actor, project string, raw Raw) error {
+// Precondition if it does not lead to the version from; "" for any.
+func (r *Registry) RemoveChannel(ctx context.Context, a access.Actor, project string, raw Raw, from string) error {
 	p, c, err := r.channel(ctx, a, project, raw)
 	if err != nil {
 		return err
@@ -82,7 +83,11 @@ func (r *Registry) RemoveChannel(ctx context.Context, a access.Actor, project st
 	now := r.Now()
 	err = r.Records.RemoveChannel(ctx, c, func(was Channel) (audit.Event, error) {
 		done := audit.New(a, audit.PackageChannelRemoved, now, p.entity()).To("Package", 0, c.title())
-		return done.With("version", string(was.Version), ""), nil
+		done = done.With("version", string(was.Version), "")
+		if from != "" && from != string(was.Version) {
+			return done, fault.New(fault.Precondition, "the channel leads to "+string(was.Version))
+		}
+		return done, nil
 	})
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Absent, "404 Not Found - "+string(c.Package)+" has no channel @"+c.Name)

@@ -86,7 +86,8 @@ func TestOnlyWhatWasShownIsDeleted(t *testing.T) {
 	}
 }
 
-// A cursor of another list, a range that is none and an order that is none are Invalid.
+// A cursor of another list, a range that is none, an order that is none and a deletion from
+// two packages are Invalid.
 func TestPagesRefuseWhatIsNone(t *testing.T) {
 	r := newRegistry(t)
 	other := &page.Cursor{Order: "other", Keys: []string{"1", "2"}}
@@ -98,6 +99,20 @@ func TestPagesRefuseWhatIsNone(t *testing.T) {
 	}
 	if _, err := r.Versions(t.Context(), r.admin, r.project, "x", registry.VersionQuery{Range: "x"}, nil); !fault.Is(err, fault.Invalid) {
 		t.Error(err)
+	}
+	var ids []int64
+	for _, name := range []string{"a", "b"} {
+		if _, err := r.Publish(t.Context(), r.admin, r.project, registry.Raw{Name: name, Version: "1.0.0", File: "f"}, strings.NewReader("f"), registry.PublishOptions{Length: 1}); err != nil {
+			t.Fatal(err)
+		}
+		v, err := r.Version(t.Context(), r.admin, r.project, name, "1.0.0", firstFiles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, v.ID)
+	}
+	if _, err := r.Consequences(t.Context(), r.admin, r.project, registry.Doomed{IDs: ids}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("versions of two packages: %v", err)
 	}
 	if _, err := r.Search(t.Context(), r.admin, " "); !fault.Is(err, fault.Invalid) {
 		t.Error(err)

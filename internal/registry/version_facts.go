@@ -30,6 +30,7 @@ type VersionFacts struct {
 	Pipelines    []Pipeline // that published to it, newest first, up to factsMost
 	Stored       Stored
 	UsedBy       []ReleaseLink // of releases of the project, up to factsMost
+	Content      *Digest       // with which the actor may make it final; nil if it may not
 }
 
 // factsMost is how many pipelines, links and the like are told of a version.
@@ -80,6 +81,9 @@ func onPages(s Status) bool { return s.Installable() || s.Listed() }
 // describe reads what Version tells besides the version itself.
 func (r *Registry) describe(ctx context.Context, a access.Actor, place Project, v *VersionFacts, files page.Request) (err error) {
 	if v.Page, err = r.Records.PageOfFiles(ctx, v.ID, files); err != nil {
+		return err
+	}
+	if v.Content, err = r.contentOf(ctx, a, place, v); err != nil {
 		return err
 	}
 	if v.Pipelines, err = r.Records.ListPipelines(ctx, v.ID, 0, factsMost); err != nil {

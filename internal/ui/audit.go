@@ -75,7 +75,7 @@ func (v *visit) events(name string, walk walker, where bool) error {
 	}
 	d := auditPage{
 		From: v.query("from"), To: v.query("to"), CSV: v.with("format", "csv"), Where: where, Author: v.query("author"),
-		Filtered: v.query("from")+v.query("to")+v.query("author") != "", Clear: v.r.URL.Path,
+		Filtered: v.query("from")+v.query("to")+v.query("author") != "", Clear: v.s.root + v.r.URL.EscapedPath(),
 	}
 	if found.Next != 0 {
 		d.Older = v.with("older", number(found.Next))

@@ -22,10 +22,11 @@ func (v *visit) doorPage(link bool) doorPage {
 	}
 }
 
-// showDoor is the page to sign in on.
+// showDoor is the page to sign in on. It leads on if somebody is signed in already, unless
+// that was too long ago or with too weak a token.
 func showDoor(v *visit) error {
 	d := v.doorPage(false)
-	if v.actor.Kind != access.Anonymous && !d.Again {
+	if v.actor.Kind != access.Anonymous && !d.Again && v.query("otherwise") == "" {
 		return v.see(d.To, "")
 	}
 	return v.show(screen{name: "sign_in", title: "Sign in", data: d})

@@ -42,6 +42,23 @@ func TestSignInLeadsHere(t *testing.T) {
 	}
 }
 
+// TestSignInLeadsBelow: below a path of an external address, nothing leads out of it.
+func TestSignInLeadsBelow(t *testing.T) {
+	s := newSite(t)
+	open := s.below("/granary")
+	token := s.token("jo", access.ScopeAPI)
+	for to, want := range map[string]string{
+		"/granary/acme?page=2": "/granary/acme?page=2", "/granary/acme/-/releases/a%2Fb#top": "/granary/acme/-/releases/a%2Fb#top", "/granary/": "/granary/",
+		"/granary/acme?search=a//..": "/granary/acme?search=a//..",
+		"/granary":                   "/granary/", "/granaryx/": "/granary/", "/granary/../evil": "/granary/", "/granary/%2e%2E/evil": "/granary/", "/granary/.%2e/evil": "/granary/",
+		"/granary/a/../../evil": "/granary/", "/granary/./x": "/granary/", "/granary//evil": "/granary/", `/granary/..\evil`: "/granary/", "/granary/a\x01b": "/granary/", "/evil": "/granary/",
+		"/granary/..": "/granary/", "//granary/": "/granary/", "https://evil.example/granary/": "/granary/", "/granary/%zz": "/granary/", "/granary/a\u0085b": "/granary/",
+	} {
+		form := url.Values{"token": {token}, "to": {to}}.Encode()
+		open(http.MethodPost, "/-/sign_in", form, "").leads(t, want)
+	}
+}
+
 // TestSignInLink: a link works once.
 func TestSignInLink(t *testing.T) {
 	s := newSite(t)
@@ -95,6 +112,19 @@ func TestFresh(t *testing.T) {
 	b.get("/-/sign_in?to=%2F-%2Fadmin&again=1").wants(t, 200, "last 12 hours")
 	b.post("/-/sign_in", "token", s.token("admin", access.ScopeAPI, access.ScopeReadUser), "to", "/-/admin").leads(t, "/-/admin")
 	b.get("/-/admin").wants(t, 200)
+}
+
+// TestSignInOtherwise: somebody whose token may not do something signs in with another one,
+// and comes back to the page.
+func TestSignInOtherwise(t *testing.T) {
+	s := newSite(t)
+	s.acme()
+	b := s.as("maintainer", access.ScopeReadAPI)
+	got := b.post("/acme/tools/-/settings/archive", "archived", "1").wants(t, http.StatusForbidden, "lacks the scope api", "Sign in otherwise")
+	door := strings.ReplaceAll(got.found(t, `href="([^"]+)">Sign in otherwise`), "&amp;", "&")
+	b.get(door).wants(t, 200, `name="token"`, `name="to" value="/acme/tools/-/settings"`).lacks(t, "last 12 hours")
+	b.post("/-/sign_in", "token", s.token("maintainer", access.ScopeAPI), "to", "/acme/tools/-/settings").leads(t, "/acme/tools/-/settings")
+	b.post("/acme/tools/-/settings/archive", "archived", "1").wants(t, http.StatusForbidden).lacks(t, "lacks the scope")
 }
 
 // TestOtherSites: a form of another site changes nothing, and no page may be framed.

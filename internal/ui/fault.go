@@ -34,8 +34,9 @@ type trouble struct {
 // pages.
 func (v *visit) fail(err error) {
 	if to, ok := errors.AsType[*elsewhere](err); ok {
-		http.Redirect(v.w, v.r, to.to, to.status)
-		return
+		if err = v.lead(to); err == nil {
+			return
+		}
 	}
 	t, closed := v.closed(err)
 	if !closed && v.r.Method != http.MethodPut && (errors.Is(err, errStale) || v.needsSignIn(err)) {
@@ -80,29 +81,41 @@ func (v *visit) needsSignIn(err error) bool {
 	return false
 }
 
-// toDoor leads to the door, and from there back. A form that was sent is lost, so its own
-// page is where the door leads back to.
+// toDoor leads to the door, and from there back.
 func (v *visit) toDoor(err error) {
-	back := v.s.root + v.ownPage() + suffix(v.r)
-	to := v.s.at("sign_in") + "?to=" + url.QueryEscape(back)
+	to := v.door()
 	if errors.Is(err, errStale) {
 		to += "&again=1"
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 }
 
+// door is the address of the door, which leads back to the page of the request. A form that
+// was sent is lost, so its own page is where the door leads back to.
+func (v *visit) door() string {
+	return v.s.at("sign_in") + "?to=" + url.QueryEscape(v.s.root+v.ownPage()+suffix(v.r))
+}
+
 // ownPage is the path of the request, or of a form that has no page, the page above it.
 func (v *visit) ownPage() string {
-	path := v.r.URL.EscapedPath()
 	if v.route == nil || !v.route.writes() {
-		return path
+		return v.r.URL.EscapedPath() // if it has no page, it leads to the one above
 	}
+	return v.pageAbove(v.route.on)
+}
+
+// pageAbove is the path of the request, or the nearest above it that has a page.
+func (v *visit) pageAbove(on site) string {
+	path := v.r.URL.EscapedPath()
 	t, err := parseTarget(path)
 	for err == nil && len(t.rest) > 0 {
-		if found, _, _ := v.s.find(v.route.on, http.MethodGet, t.rest); found != nil {
-			break
+		if found, _, _ := v.s.find(on, http.MethodGet, t.rest); found != nil {
+			return path
 		}
 		t.rest, path = t.rest[:len(t.rest)-1], path[:strings.LastIndexByte(path, '/')]
+	}
+	if path = strings.TrimSuffix(path, "/-"); path == "" {
+		return "/"
 	}
 	return path
 }
@@ -127,9 +140,9 @@ func (v *visit) trouble(err error) trouble {
 		return trouble{status: http.StatusForbidden, Title: "Not allowed", Text: cmp.Or(sentence(e.Msg), "Your role here does not allow this. An owner can give you a higher one.")}
 	case fault.InsufficientScope:
 		return trouble{status: http.StatusForbidden, Title: "Not with this token",
-			Text: "You came with a token that lacks the scope " + strings.Join(e.Scopes, " or ") + ".", SignIn: v.s.at("sign_in")}
+			Text: "You came with a token that lacks the scope " + strings.Join(e.Scopes, " or ") + ".", SignIn: v.door() + "&otherwise=1"}
 	case fault.Unauthenticated, fault.DeadToken:
-		return trouble{status: http.StatusUnauthorized, Title: "Signed out", Text: cmp.Or(sentence(e.Msg), "You are not signed in."), SignIn: v.s.at("sign_in")}
+		return trouble{status: http.StatusUnauthorized, Title: "Signed out", Text: cmp.Or(sentence(e.Msg), "You are not signed in."), SignIn: v.door() + "&otherwise=1"}
 	case fault.NotAllowed:
 		return trouble{status: http.StatusMethodNotAllowed, Title: "Not this way", Text: cmp.Or(sentence(e.Msg), "This page is only read.")}
 	case fault.Unavailable:
@@ -158,10 +171,7 @@ func refusals() map[fault.Kind]int {
 func reasons(e *fault.Error) (texts []string) {
 	for field, why := range e.Fields {
 		for _, text := range why {
-			if field != "base" {
-				text = strings.ReplaceAll(field, "_", " ") + " " + text
-			}
-			texts = append(texts, sentence(text))
+			texts = append(texts, named(field, text))
 		}
 	}
 	switch {
@@ -175,6 +185,14 @@ func reasons(e *fault.Error) (texts []string) {
 		return []string{sentence(cmp.Or(strings.ToLower(e.Field), "it") + " is taken")}
 	}
 	return []string{"The server refused this."}
+}
+
+// named is a reason with the name of its field; "" and base are the whole.
+func named(field, text string) string {
+	if field != "" && field != "base" {
+		text = strings.ReplaceAll(field, "_", " ") + " " + text
+	}
+	return sentence(text)
 }
 
 // sentence begins a text with a capital and ends it with a full stop. A first word that is

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,7 +16,8 @@ import (
 // nobody has sent yet.
 type form struct {
 	values  url.Values
-	reasons map[string][]string // by field; "" for the form as a whole
+	reasons map[string][]string // by field, as deeds say them; "" for the form as a whole
+	placed  map[string]bool     // the fields whose reasons the page shows
 	status  int                 // of the page that shows it again; 0 for a new form
 }
 
@@ -32,6 +34,11 @@ func (v *visit) readForm() error {
 	}
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "The form cannot be read", err)
+	}
+	for _, texts := range v.r.PostForm {
+		for i := range texts {
+			texts[i] = strings.ReplaceAll(texts[i], "\r\n", "\n") // browsers send each end of a line so
+		}
 	}
 	v.form.values = v.r.PostForm
 	return nil
@@ -55,9 +62,11 @@ func (v *visit) again(show func(*visit) error, err error) error {
 	v.form.reasons = map[string][]string{}
 	for field, why := range e.Fields {
 		if _, sent := v.form.values[field]; sent {
-			for _, text := range why {
-				v.form.reasons[field] = append(v.form.reasons[field], sentence(text))
-			}
+			v.form.reasons[field] = why
+			continue
+		}
+		for _, text := range why {
+			v.form.reasons[""] = append(v.form.reasons[""], named(field, text))
 		}
 	}
 	if len(v.form.reasons) == 0 {
@@ -83,8 +92,31 @@ func (f *form) Has(name, value string, stored bool) bool {
 	return slices.Contains(f.values[name], value)
 }
 
-// Why is the reasons why a field was refused; "" is the form as a whole.
-func (f *form) Why(name string) []string { return f.reasons[name] }
+// Why is the reasons why a field was refused; "" is the form as a whole. A page that asks
+// shows them.
+func (f *form) Why(name string) (texts []string) {
+	if f.placed == nil {
+		f.placed = map[string]bool{}
+	}
+	f.placed[name] = true
+	for _, text := range f.reasons[name] {
+		texts = append(texts, sentence(text))
+	}
+	return texts
+}
+
+// Unplaced is the reasons that the page, which is made already, has no place for.
+func (f *form) Unplaced() (texts []string) {
+	for _, name := range slices.Sorted(maps.Keys(f.reasons)) {
+		if f.placed[name] {
+			continue
+		}
+		for _, text := range f.reasons[name] {
+			texts = append(texts, named(name, text))
+		}
+	}
+	return texts
+}
 
 // Refused reports a form that is shown again.
 func (f *form) Refused() bool { return f.status != 0 }

@@ -51,14 +51,17 @@ func (m markup) value(name string) string {
 }
 
 // text is the text within, without blanks around it.
-func (m markup) text() string {
+func (m markup) text() string { return strings.TrimSpace(m.whole()) }
+
+// whole is the text with the blanks around it.
+func (m markup) whole() string {
 	var b strings.Builder
 	for n := range m.Descendants() {
 		if n.Type == html.TextNode {
 			b.WriteString(n.Data)
 		}
 	}
-	return strings.TrimSpace(b.String())
+	return b.String()
 }
 
 // inside is the nearest element around with the name, nil if there is none.
@@ -114,7 +117,7 @@ func (m markup) forms(page string) (all []sheet) {
 func (m markup) sends() (text string, sent bool) {
 	switch m.Data {
 	case "textarea":
-		return strings.TrimPrefix(m.text(), "\n"), true
+		return m.whole(), true
 	case "select":
 		first, chosen := "", false
 		for o := range m.elements("option") {

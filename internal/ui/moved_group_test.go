@@ -36,7 +36,7 @@ func TestMovedGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.post("/acme/-/settings", "name", "other", "visibility", "0").wants(t, 409, "This group is now at acme9.")
+	b.post("/acme/-/settings", "name", "other", "visibility", "0").wants(t, 409, "This was sent to a former address.", `href="/acme9/-/settings"`)
 	if after, err := s.places.Group(ctx, admin, path); err != nil || after.Name != before.Name {
 		t.Errorf("%+v, %v", after, err)
 	}

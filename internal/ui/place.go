@@ -24,7 +24,7 @@ func (v *visit) place(t target) (site, error) {
 	if strings.Contains(full, "/") {
 		p, err := v.s.Projects.Project(v.r.Context(), v.actor, full)
 		if moved, ok := fault.As(err, fault.Moved); ok {
-			return 0, v.moved(moved.To, full)
+			return 0, v.moved(moved.To)
 		}
 		if err == nil {
 			v.project = &p
@@ -73,17 +73,25 @@ func reserved(full string) bool {
 func absent(err error) bool { return fault.Is(err, fault.Hidden) || fault.Is(err, fault.NotFound) }
 
 // moved leads from a former path of a project to its present one.
-func (v *visit) moved(id int64, former string) error {
+func (v *visit) moved(id int64) error {
 	p, err := v.s.Projects.Project(v.r.Context(), v.actor, number(id))
 	if err != nil {
 		return err
 	}
-	rest := strings.TrimPrefix(v.r.URL.EscapedPath(), "/"+former)
-	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.root + "/" + p.FullPath + rest + suffix(v.r)}
+	return v.nowAt(p.FullPath)
+}
+
+// nowAt leads to the same page of a place by its present path.
+func (v *visit) nowAt(fullPath string) error {
+	_, rest, below := strings.Cut(v.r.URL.EscapedPath(), "/-/") // the former path may be escaped
+	if below {
+		rest = "/-/" + rest
+	}
+	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(fullPath) + rest + suffix(v.r)}
 }
 
 // movedGroup leads from a former path of a group to its present one; unknown is the error if
-// the actor sees no such group. A form that was sent is not sent again.
+// the actor sees no such group.
 func (v *visit) movedGroup(former string, unknown error) error {
 	g, err := v.s.Projects.FormerGroup(v.r.Context(), v.actor, former)
 	if absent(err) {
@@ -92,14 +100,7 @@ func (v *visit) movedGroup(former string, unknown error) error {
 	if err != nil {
 		return err
 	}
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
-		return fault.New(fault.Conflict, "This group is now at "+g.FullPath+". Nothing was changed: open the form there")
-	}
-	rest := ""
-	if path := v.r.URL.EscapedPath(); strings.Contains(path, "/-/") {
-		rest = path[strings.Index(path, "/-/"):]
-	}
-	return &elsewhere{status: http.StatusMovedPermanently, to: v.s.in(g.FullPath) + rest + suffix(v.r)}
+	return v.nowAt(g.FullPath)
 }
 
 // suffix is the query of a request, with its question mark.

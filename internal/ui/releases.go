@@ -76,6 +76,7 @@ type releasePage struct {
 	releaseRow
 	Form     *form
 	Notes    template.HTML
+	Cut      bool // the notes go on after maxMarkdown
 	LinkRows []releaseLinkRow
 	More     bool // there are more links than the page shows
 	MayEdit  bool
@@ -93,13 +94,13 @@ type releaseLinkRow struct {
 const maxLinksShown = 100
 
 func showRelease(v *visit) error {
-	r, links, err := v.release()
+	r, links, cut, err := v.release()
 	if err != nil {
 		return err
 	}
 	full := v.project.FullPath
 	d := releasePage{
-		releaseRow: v.releaseRow(r), Form: v.form, Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
+		releaseRow: v.releaseRow(r), Form: v.form, Cut: cut, Notes: markdown([]byte(r.Description), 2, nil), More: links.Total > len(links.Rows),
 		MayEdit: v.can(access.PublishRelease), MayDrop: v.can(access.DestroyRelease), Edit: v.releaseURL(r.Tag, "edit"),
 	}
 	here := v.s.Base(v.r) + "/"
@@ -119,10 +120,11 @@ func (v *visit) releaseCrumbs() []link {
 
 // release is the release of the path with its description, and its first links. A
 // description above maxMarkdown is cut.
-func (v *visit) release() (releases.Release, page.Of[releases.Link], error) {
-	r, links, err := v.s.Releases.Show(v.r.Context(), v.actor, number(v.project.ID), v.values["tag"], maxMarkdown, page.Request{Number: 1, Size: maxLinksShown})
+func (v *visit) release() (r releases.Release, links page.Of[releases.Link], cut bool, err error) {
+	r, links, err = v.s.Releases.Show(v.r.Context(), v.actor, number(v.project.ID), v.values["tag"], maxMarkdown+1, page.Request{Number: 1, Size: maxLinksShown})
+	cut = len(r.Description) > maxMarkdown
 	r.Description = strings.ToValidUTF8(r.Description[:min(len(r.Description), maxMarkdown)], "")
-	return r, links, err
+	return r, links, cut, err
 }
 
 // releaseForm is the data of the page that makes or edits a release.
@@ -133,7 +135,7 @@ type releaseForm struct {
 	Description string
 	ReleasedAt  string
 	Action      string
-	TooLarge    bool // the description is larger than a form takes
+	TooLarge    bool // the form has no description: it is above maxMarkdown
 }
 
 func showNewRelease(v *visit) error {
@@ -148,13 +150,13 @@ func showEditRelease(v *visit) error {
 	if !v.can(access.PublishRelease) {
 		return fault.New(fault.Denied, "You need the role Developer to edit a release")
 	}
-	r, _, err := v.release()
+	r, _, cut, err := v.release()
 	if err != nil {
 		return err
 	}
 	d := releaseForm{
 		Form: v.form, Tag: r.Tag, Name: r.Name, Description: r.Description, ReleasedAt: r.ReleasedAt.UTC().Format(time.DateOnly),
-		Action: v.releaseURL(r.Tag, "edit"), TooLarge: len(r.Description) >= maxMarkdown,
+		Action: v.releaseURL(r.Tag, "edit"), TooLarge: cut,
 	}
 	return v.show(screen{name: "release_form", title: "Edit " + r.Tag, tab: "releases", crumbs: v.releaseCrumbs(), data: d})
 }
@@ -189,10 +191,10 @@ func editRelease(v *visit) error {
 	if err != nil {
 		return v.again(showEditRelease, err)
 	}
-	name, description := v.sent("name"), v.form.values.Get("description")
-	edit := releases.Edit{Name: &name, Description: &description}
+	var edit releases.Edit
+	edit.Name, edit.Description = v.given("name"), v.givenText("description")
 	if day != nil {
-		r, _, err := v.release()
+		r, _, _, err := v.release()
 		if err != nil {
 			return err
 		}

@@ -36,6 +36,7 @@ type way struct {
 	stream   bool  // the page function reads the body
 	largest  int64 // bytes of the form; 0 for 128 KiB
 	door     bool  // works for nobody signed in, and is not sent to the door
+	free     bool  // does not count as a write: publishing, cleaning up after it, and signing out (design note 009)
 }
 
 // target is a request's path, taken apart.
@@ -45,26 +46,32 @@ type target struct {
 }
 
 // parseTarget takes an escaped path apart. NotFound if a segment cannot be part of an
-// address of ours.
+// address of ours, such as an empty one: browsers take // for another server.
 func parseTarget(escaped string) (target, error) {
 	path := strings.TrimPrefix(escaped, "/")
 	if path == "" {
 		return target{}, nil
 	}
-	place, rest := path, ""
 	if after, ok := strings.CutPrefix(path, "-/"); ok {
-		place, rest = "", after
-	} else if before, after, ok := strings.Cut(path, "/-/"); ok {
+		return below(target{}, after)
+	}
+	place, rest := path, ""
+	if before, after, ok := strings.Cut(path, "/-/"); ok {
 		place, rest = before, after
 	}
 	var t target
 	for segment := range strings.SplitSeq(place, "/") {
 		name, err := url.PathUnescape(segment)
-		if err != nil || strings.ContainsAny(name, "/\x00") {
+		if err != nil || name == "" || strings.ContainsAny(name, "/\x00") {
 			return target{}, fault.New(fault.NotFound, "")
 		}
 		t.place = strings.TrimPrefix(t.place+"/"+name, "/")
 	}
+	return below(t, rest)
+}
+
+// below is the target of what comes after the "/-/" of a place.
+func below(t target, rest string) (target, error) {
 	if rest == "" {
 		return t, nil
 	}

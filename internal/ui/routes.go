@@ -14,7 +14,7 @@ func (s *Server) table() []route {
 		signedIn = way{signedIn: true}
 		fresh    = way{fresh: true}
 		admin    = way{admin: true, fresh: true}
-		notes    = way{signedIn: true, largest: 4 << 20} // release notes may have a million characters
+		notes    = way{signedIn: true, free: true, largest: 4 << 20} // release notes may have a million characters
 	)
 	return slices.Concat([]route{
 		{get, instance, "", anyone, showHome},
@@ -23,7 +23,7 @@ func (s *Server) table() []route {
 		{post, instance, "sign_in", door, signInByToken},
 		{get, instance, "sign_in/link", door, showLink},
 		{post, instance, "sign_in/link", door, signInByLink},
-		{post, instance, "sign_out", door, signOut},
+		{post, instance, "sign_out", way{door: true, free: true}, signOut},
 
 		{get, instance, "user/profile", signedIn, showProfile},
 		{post, instance, "user/profile/theme", signedIn, setTheme},
@@ -70,7 +70,7 @@ func (s *Server) table() []route {
 		{get, project, "releases/{tag}", anyone, showRelease},
 		{get, project, "releases/{tag}/edit", signedIn, showEditRelease},
 		{post, project, "releases/{tag}/edit", notes, editRelease},
-		{post, project, "releases/{tag}/delete", signedIn, deleteRelease},
+		{post, project, "releases/{tag}/delete", way{signedIn: true, free: true}, deleteRelease},
 
 		{get, project, "jobs", signedIn, showJobs},
 		{get, project, "jobs/{id}", signedIn, showJob},

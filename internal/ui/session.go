@@ -4,8 +4,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"granary/internal/access"
 	"granary/internal/auth"
@@ -124,12 +126,27 @@ func (v *visit) begin(session auth.Session, secret string) error {
 	return v.see(v.ours(v.sent("to")), "")
 }
 
-// ours is an address of ours to lead to: a path with one slash at its beginning, below the
-// server's own path. Anything else is the first page.
+// ours is an address of ours to lead to: a path below the server's own, as browsers read
+// it, with a query. Anything else is the first page.
 func (v *visit) ours(to string) string {
 	home := v.s.root + "/"
-	if !strings.HasPrefix(to, home) || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t\x00") {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.ContainsFunc(to, unlikely) {
 		return home
+	}
+	// Browsers take %2e for a dot, but %2f for no slash.
+	plain := strings.NewReplacer("%2e", ".", "%2E", ".").Replace(u.EscapedPath())
+	if !strings.HasPrefix(plain, home) || strings.Contains(plain, "//") {
+		return home
+	}
+	for segment := range strings.SplitSeq(plain, "/") {
+		if segment == "." || segment == ".." {
+			return home
+		}
 	}
 	return to
 }
+
+// unlikely reports what no address of ours has: a backslash, which browsers take for a
+// slash, and control characters, which they leave out.
+func unlikely(r rune) bool { return r == '\\' || unicode.IsControl(r) }

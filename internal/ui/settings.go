@@ -132,6 +132,15 @@ func (v *visit) given(name string) *string {
 	return &text
 }
 
+// givenText is a field with the blanks around it, nil if the form had none of that name.
+func (v *visit) givenText(name string) *string {
+	if !v.form.values.Has(name) {
+		return nil
+	}
+	text := v.form.values.Get(name)
+	return &text
+}
+
 // topicsOf are the texts between commas, without empty ones.
 func topicsOf(text string) []string {
 	topics := []string{}

@@ -62,13 +62,30 @@ func (v *visit) showTokens(once *secretShown) error {
 	if err != nil {
 		return err
 	}
-	sheet := v.userScreen("tokens", "Access tokens", tokensPage{
-		Tokens: found.Rows, Pager: v.pagerOf(p, found.Total, "in use", "in use"), Scopes: ownScopes(),
-		Expires: v.began.AddDate(0, 0, newTokenDays).UTC().Format(time.DateOnly), Once: once,
-		MayMake: v.canOwn(access.IssueTokenInPerson), MayRotate: v.canOwn(access.RotateToken), MayRevoke: v.canOwn(access.RevokeToken),
-	})
+	d := tokensPage{
+		Tokens: found.Rows, Pager: v.pagerOf(p, found.Total, "in use", "in use"), Scopes: ownScopes(), Once: once, MayMake: v.canOwn(access.IssueTokenInPerson),
+		MayRotate: v.canOwn(access.RotateToken) && v.actor.Has(access.ScopeAPI), MayRevoke: v.canOwn(access.RevokeToken), // self_rotate is for the token itself
+	}
+	if d.MayMake {
+		end, err := v.newTokenEnd()
+		if err != nil {
+			return err
+		}
+		d.Expires = end.Format(time.DateOnly)
+	}
+	sheet := v.userScreen("tokens", "Access tokens", d)
 	sheet.secret = once != nil
 	return v.show(sheet)
+}
+
+// newTokenEnd is when a new token of the actor's own ends unless its maker says otherwise.
+func (v *visit) newTokenEnd() (time.Time, error) {
+	end := v.began.UTC().AddDate(0, 0, newTokenDays).Truncate(24 * time.Hour)
+	latest, err := v.s.Auth.LatestEnd(v.r.Context(), v.actor)
+	if latest != nil && latest.Before(end) {
+		end = *latest
+	}
+	return end, err
 }
 
 // makeToken makes a token for oneself and shows its secret once.
@@ -119,10 +136,13 @@ func rotateToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	expires := v.began.UTC().AddDate(0, 0, newTokenDays).Truncate(24 * time.Hour)
+	expires, err := v.newTokenEnd()
+	if err != nil {
+		return err
+	}
 	t, secret, err := v.s.Auth.RotatePersonalToken(v.r.Context(), v.actor, id, &expires)
 	if err != nil {
-		return hidden(err)
+		return v.again(showTokens, hidden(err))
 	}
 	v.form = &form{}
 	return v.showTokens(v.once("The token “"+t.Name+"” has a new secret. The old one is dead.", secret))

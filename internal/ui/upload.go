@@ -90,18 +90,24 @@ func (v *visit) Again(ctx context.Context) (access.Actor, error) {
 	return a, err
 }
 
-// maxField is the bytes of a text field in a form with a file.
-const maxField = 4 << 10
+// Limits of a form with a file: the bytes of a text field, and the number of parts.
+const (
+	maxField = 4 << 10
+	maxParts = 8
+)
 
 // uploadForm publishes one file of a form without script. The file is a stream, so the
-// fields before it say where it goes.
+// fields before it say where it goes. Nothing is read for those who may not publish.
 func uploadForm(v *visit) error {
+	if err := v.need(access.PublishPackage); err != nil {
+		return err
+	}
 	reader, err := v.r.MultipartReader()
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "The form has no file", err)
 	}
 	v.form.values = map[string][]string{}
-	for {
+	for range maxParts {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
 			return v.again(showUpload, fault.Field("file", "is missing: choose a file"))
@@ -117,12 +123,15 @@ func uploadForm(v *visit) error {
 			}
 			return v.see(v.s.in(v.project.FullPath, "packages", "generic", raw.Name, raw.Version), map[bool]string{true: "drafted", false: "published"}[f.Draft])
 		}
-		text, err := io.ReadAll(io.LimitReader(part, maxField))
-		if err != nil {
-			return fault.Wrap(fault.Timeout, "", err)
+		if field := part.FormName(); field == "name" || field == "version" {
+			text, err := io.ReadAll(io.LimitReader(part, maxField))
+			if err != nil {
+				return fault.Wrap(fault.Timeout, "", err)
+			}
+			v.form.values.Set(field, string(text))
 		}
-		v.form.values.Set(part.FormName(), string(text))
 	}
+	return v.again(showUpload, fault.New(fault.Invalid, "The form has more than "+number(maxParts)+" parts before its file"))
 }
 
 // fileNameOf is the name that a browser gives a file. It is the name alone: some send the

@@ -89,7 +89,7 @@ func (v *visit) showVersion(version string) error {
 		Files: v.fileRows(facts), Pager: v.pagerOf(p, facts.Files, "file", "files"), Sums: "?format=sha256sums",
 		Previous: v.neighbour(name, facts.Previous), Next: v.neighbour(name, facts.Next),
 		Does: versionDeeds{
-			Finalise: facts.MayPublish && facts.FinalAt == nil && facts.Files > 0 && v.can(access.FinalisePackage),
+			Finalise: facts.Content != nil,
 			Channel:  facts.MayPublish && !draft, Edit: facts.MayDelete && !draft, Delete: facts.MayDelete || draft && facts.MayPublish,
 			DeleteURL: v.s.in(full, "packages", "delete") + "?ids=" + number(facts.ID),
 		},
@@ -203,10 +203,7 @@ func (v *visit) readme(facts registry.VersionFacts) template.HTML {
 
 // listing is the version's files as text for sha256sum -c.
 func (v *visit) listing(name, version string) error {
-	w, err := v.s.Registry.FindVersion(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version}, nil)
-	if fault.Is(err, fault.Absent) {
-		w, err = v.s.Registry.FindDraft(v.r.Context(), v.actor, number(v.project.ID), registry.Raw{Name: name, Version: version}, nil)
-	}
+	w, err := v.whole(name, version)
 	if err != nil {
 		return err
 	}
@@ -217,4 +214,14 @@ func (v *visit) listing(name, version string) error {
 	v.w.WriteHeader(http.StatusOK)
 	_, _ = v.w.Write(text) // a client that is gone needs no answer
 	return nil
+}
+
+// whole is a version, or else a draft, with all its files.
+func (v *visit) whole(name, version string) (registry.WholeVersion, error) {
+	project, raw := number(v.project.ID), registry.Raw{Name: name, Version: version}
+	w, err := v.s.Registry.FindVersion(v.r.Context(), v.actor, project, raw, nil)
+	if fault.Is(err, fault.Absent) {
+		w, err = v.s.Registry.FindDraft(v.r.Context(), v.actor, project, raw, nil)
+	}
+	return w, err
 }

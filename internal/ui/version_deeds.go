@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"errors"
 
 	"granary/internal/fault"
 	"granary/internal/registry"
@@ -19,7 +20,14 @@ func (v *visit) deed(word string, do func(project string, raw registry.Raw) erro
 // finaliseVersion makes the version final, with the files that the page showed.
 func finaliseVersion(v *visit) error {
 	return v.deed("finalised", func(project string, raw registry.Raw) error {
-		_, _, err := v.s.Registry.FinaliseVersion(v.r.Context(), v.actor, project, raw, registry.FinaliseOptions{})
+		shown, err := registry.ParseDigest(v.sent("manifest"))
+		if err != nil {
+			return fault.Wrap(fault.Invalid, "manifest must be the SHA-256 of the files that the page showed", err)
+		}
+		_, _, err = v.s.Registry.FinaliseVersion(v.r.Context(), v.actor, project, raw, registry.FinaliseOptions{Manifest: &shown})
+		if _, other := errors.AsType[*registry.UnexpectedError](err); other {
+			return fault.Wrap(fault.Precondition, "", err)
+		}
 		return err
 	})
 }
@@ -36,10 +44,10 @@ func moveChannel(v *visit) error {
 	})
 }
 
-// removeChannel removes a channel that leads to the version.
+// removeChannel removes a channel if it still leads to the version.
 func removeChannel(v *visit) error {
 	return v.deed("removed", func(project string, raw registry.Raw) error {
-		return v.s.Registry.RemoveChannel(v.r.Context(), v.actor, project, registry.Raw{Name: raw.Name, Version: "@" + v.sent("channel")})
+		return v.s.Registry.RemoveChannel(v.r.Context(), v.actor, project, registry.Raw{Name: raw.Name, Version: "@" + v.sent("channel")}, raw.Version)
 	})
 }
 

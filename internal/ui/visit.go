@@ -69,6 +69,9 @@ func (v *visit) run() error {
 	if err := v.choose(on, t.rest); err != nil {
 		return err
 	}
+	if err := v.countWrite(); err != nil {
+		return err
+	}
 	if err := v.mayEnter(); err != nil {
 		return err
 	}
@@ -80,11 +83,15 @@ func (v *visit) run() error {
 	return v.route.do(v)
 }
 
-// choose finds the route of the path.
+// choose finds the route of the path. It leads to the page above a path that only takes
+// forms.
 func (v *visit) choose(on site, rest []string) error {
 	var methods []string
 	v.route, v.values, methods = v.s.find(on, v.r.Method, rest)
 	if v.route == nil {
+		if len(methods) > 0 && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead) {
+			return &elsewhere{http.StatusSeeOther, v.s.root + v.pageAbove(on) + suffix(v.r)}
+		}
 		if len(methods) > 0 {
 			if slices.Contains(methods, http.MethodGet) {
 				methods = append(methods, http.MethodHead)
@@ -113,13 +120,20 @@ func (v *visit) mayEnter() error {
 	return nil
 }
 
-// count counts the request for its author.
+// count counts the request for its author. Signing out always works.
 func (v *visit) count() error {
-	err := v.s.Rates.Count(v.actor, v.from())
-	if err == nil && v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
-		err = v.s.Rates.CountWrite(v.actor)
+	if v.actor.Kind != access.Anonymous && v.r.Method == http.MethodPost && v.r.URL.Path == "/-/sign_out" {
+		return nil
 	}
-	return err
+	return v.s.Rates.Count(v.actor, v.from())
+}
+
+// countWrite counts a request that may change something.
+func (v *visit) countWrite() error {
+	if !v.route.writes() || v.route.way.free {
+		return nil
+	}
+	return v.s.Rates.CountWrite(v.actor)
 }
 
 // query is a parameter of the address.
