@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/fault"
@@ -193,12 +195,17 @@ func named(field, text string) string {
 	return sentence(text)
 }
 
-// sentence begins a text with a capital and ends it with a full stop.
+// sentence begins a text with a capital and ends it with a full stop. A first word that is
+// no plain word is a name, such as a path, and stays.
 func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	text = strings.ToUpper(text[:1]) + text[1:]
+	first, _, _ := strings.Cut(text, " ")
+	if !strings.ContainsFunc(first, func(r rune) bool { return !unicode.IsLetter(r) && !strings.ContainsRune("',:-", r) }) {
+		r, n := utf8.DecodeRuneInString(text)
+		text = string(unicode.ToUpper(r)) + text[n:]
+	}
 	if !strings.ContainsAny(text[len(text)-1:], ".!?") {
 		text += "."
 	}

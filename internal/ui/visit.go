@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +93,9 @@ func (v *visit) choose(on site, rest []string) error {
 			return &elsewhere{http.StatusSeeOther, v.s.root + v.pageAbove(on) + suffix(v.r)}
 		}
 		if len(methods) > 0 {
+			if slices.Contains(methods, http.MethodGet) {
+				methods = append(methods, http.MethodHead)
+			}
 			v.w.Header().Set("Allow", strings.Join(methods, ", "))
 			return fault.New(fault.NotAllowed, "")
 		}
