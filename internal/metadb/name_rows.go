@@ -109,8 +109,8 @@ func latestOf() string {
 	}
 	const final = ` AND k.final_at IS NOT NULL`
 	return `COALESCE(` + strings.Join([]string{
-		one(` AND k.version = 'latest' AND ` + isListed), best(final, "0"), best(final, "1"),
-		`CASE WHEN ` + one(final+inOrder) + ` IS NULL THEN COALESCE(` + best("", "0") + `, ` + best("", "1") + `) END`,
+		one(` AND k.version = 'latest' AND ` + isListed),
+		`CASE WHEN ` + one(final+inOrder) + ` IS NULL THEN COALESCE(` + best("", "0") + `, ` + best("", "1") + `) ELSE COALESCE(` + best(final, "0") + `, ` + best(final, "1") + `) END`,
 		highest("0"), highest("1"), one(` AND k.prerelease IS NULL AND ` + isListed),
 	}, ", ") + `)`
 }
@@ -125,14 +125,18 @@ const (
 )
 
 // shownQuery is the versions that the rows of names show. Their rank is the id of the name
-// times kinds, and the kind. where is the WHERE clause of the names n, after $1 and $2.
+// times kinds, and the kind. where is the WHERE clause of the names n, after $1 and $2. If
+// lists show one version of a name, nothing has to be looked up to choose it.
 func (db *DB) shownQuery(where string) string {
 	last := `COALESCE((SELECT k.id FROM packages k WHERE k.id = ` + db.wording.last + ` AND ` + isListed + `), ` + newestOf("id") + `)`
 	keyless := `(SELECT k.id FROM packages k WHERE k.project_id = n.project_id AND k.name = n.name AND k.status <> 'pending_destruction' AND k.prerelease IS NULL` + inOrder + ` LIMIT 1)`
+	unlessOne := func(one, several string) string {
+		return `CASE WHEN ` + db.wording.listed + ` = 1 THEN ` + one + ` ELSE ` + several + ` END`
+	}
 	arm := func(kind, of string) string {
 		return `SELECT p.id * ` + strconv.Itoa(kinds) + ` + ` + kind + `, ` + versionColumns + ` FROM page p CROSS JOIN packages k WHERE k.id = p.` + of
 	}
-	return `WITH page (id, latest, last, keyless) AS MATERIALIZED (SELECT n.id, ` + latestOf() + `, ` + last + `, ` + keyless + ` FROM package_names n` + where + `) ` +
+	return `WITH page (id, latest, last, keyless) AS MATERIALIZED (SELECT n.id, ` + unlessOne(last, latestOf()) + `, ` + last + `, ` + unlessOne("NULL", keyless) + ` FROM package_names n` + where + `) ` +
 		arm(`CASE WHEN p.last = p.latest THEN `+strconv.Itoa(bothKind)+` ELSE `+strconv.Itoa(latestKind)+` END`, "latest") +
 		` UNION ALL ` + arm(strconv.Itoa(lastKind), "last") + ` AND p.last IS DISTINCT FROM p.latest` +
 		` UNION ALL ` + arm(strconv.Itoa(keylessKind), "keyless")
