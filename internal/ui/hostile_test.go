@@ -145,7 +145,7 @@ func TestBadQueries(t *testing.T) {
 			}
 		}
 	}
-	for _, wrong := range []string{"/acme/tools?page=x&cursor=x", "/acme/tools?published=x", "/-/admin/users?page=0", "/-/admin/audit?from=x"} {
+	for _, wrong := range []string{"/acme/tools?search=%00", "/-/search?search=%ff", "/acme/tools?page=x&cursor=x", "/acme/tools?published=x", "/-/admin/users?page=0", "/-/admin/audit?from=x"} {
 		b.get(wrong).wants(t, http.StatusUnprocessableEntity)
 	}
 	b.get("/?done=never-heard-of").wants(t, 200).lacks(t, "never-heard-of", `class="note done"`)

@@ -28,6 +28,7 @@ type versionPage struct {
 	Drop           string      // the address that takes dropped files; "" if none may be added
 	Held           naming.Rule // that holds for their names
 	Readme         template.HTML
+	LongReadme     bool // README.md has more bytes than a page shows
 	Shared         []link
 	UsedBy         []usedRow
 	Does           versionDeeds
@@ -103,7 +104,7 @@ func (v *visit) showVersion(version string) error {
 		}
 	}
 	if !draft && facts.Readme {
-		d.Readme = v.readme(facts)
+		d.Readme, d.LongReadme = v.readme(facts)
 	}
 	for _, c := range facts.Stored.Shared {
 		d.Shared = append(d.Shared, link{string(c.Name) + " " + string(c.Version), v.s.in(full, "packages", "generic", string(c.Name), string(c.Version))})
@@ -183,22 +184,22 @@ func (v *visit) public() bool {
 
 // readme is the version's README.md, if it has one of at most maxMarkdown bytes. A file
 // that cannot be read is no reason to show no page.
-func (v *visit) readme(facts registry.VersionFacts) template.HTML {
+func (v *visit) readme(facts registry.VersionFacts) (_ template.HTML, long bool) {
 	raw := registry.Raw{Name: string(facts.Name), Version: string(facts.Version), File: registry.ReadmeName}
 	content, err := v.s.Registry.Open(v.r.Context(), v.actor, number(v.project.ID), raw, nil)
 	if err != nil {
-		return ""
+		return "", false
 	}
 	defer func() { _ = content.Close() }() // it was only read
 	if content.Size > maxMarkdown {
-		return ""
+		return "", true
 	}
 	text, err := io.ReadAll(io.LimitReader(content, maxMarkdown))
 	if err != nil {
 		v.s.Note(v.r.Context(), err)
-		return ""
+		return "", false
 	}
-	return markdown(text, 3, nil)
+	return markdown(text, 3, nil), false
 }
 
 // listing is the version's files as text for sha256sum -c.

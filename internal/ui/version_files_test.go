@@ -77,3 +77,14 @@ func TestFileOfAnotherPage(t *testing.T) {
 		b.get(at+"?file="+none).wants(t, 200, "This version has no file ", "granary pull")
 	}
 }
+
+// TestLongReadme: a README that is too large for a page is mentioned.
+func TestLongReadme(t *testing.T) {
+	s := newSite(t)
+	s.acme()
+	s.publish("acme/tools", "book", "1.0.0", "README.md", strings.Repeat("word ", 60_000))
+	s.publish("acme/tools", "book", "1.1.0", "README.md", "# Hello")
+	at := "/acme/tools/-/packages/generic/book/"
+	s.as("owner").get(at+"1.0.0").wants(t, 200, "is larger than 256 KiB").lacks(t, "word word")
+	s.as("owner").get(at+"1.1.0").wants(t, 200, "Hello").lacks(t, "is larger than 256 KiB")
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"granary/internal/access"
 	"granary/internal/auth"
@@ -56,6 +57,9 @@ func (v *visit) run() error {
 	if err != nil {
 		return err
 	}
+	if !isText(v.r.URL.RawQuery) {
+		return fault.New(fault.Invalid, "the address has a byte that no text has")
+	}
 	if err := v.signIn(); err != nil {
 		return err
 	}
@@ -81,6 +85,12 @@ func (v *visit) run() error {
 		}
 	}
 	return v.route.do(v)
+}
+
+// isText reports whether a query is UTF-8 without NUL, which no stored text has.
+func isText(query string) bool {
+	text, err := url.QueryUnescape(query)
+	return err != nil || utf8.ValidString(text) && !strings.ContainsRune(text, 0) // a wrong escape is left out, as net/url does
 }
 
 // choose finds the route of the path. It leads to the page above a path that only takes
