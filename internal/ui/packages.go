@@ -36,8 +36,9 @@ type packageRow struct {
 	Deprecated bool
 	Draft      bool // the package has no version that lists show
 	Channels   []registry.Channel
-	Versions   int
-	Stored     int64
+	Versions   string
+	Stored     string
+	Counted    string // the versions with their noun
 	Published  time.Time
 	By         author
 }
@@ -93,7 +94,7 @@ func (v *visit) packageRow(row registry.NameRow) packageRow {
 	full, name := v.project.FullPath, string(row.Name)
 	out := packageRow{
 		Name: name, URL: v.s.in(full, "packages", "generic", name), Channels: row.Channels,
-		Versions: row.Versions, Stored: row.Stored, Published: row.PublishedAt,
+		Versions: count(int64(row.Versions)), Stored: size(row.Stored), Counted: plural(int64(row.Versions), "version", "versions"), Published: row.PublishedAt,
 	}
 	out.Draft = row.Versions == 0 && row.Latest == nil
 	if v.query("status") == string(registry.StatusDraft) {

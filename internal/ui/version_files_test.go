@@ -73,7 +73,7 @@ func TestFileOfAnotherPage(t *testing.T) {
 	}
 	b.get(at+"?page=2").wants(t, 200, `<input type="hidden" name="page" value="2">`)
 	b.get(at).lacks(t, `name="page"`)
-	for _, none := range []string{"none", "a%00b", "../f01", "%ff"} {
+	for _, none := range []string{"none", "../f01"} {
 		b.get(at+"?file="+none).wants(t, 200, "This version has no file ", "granary pull")
 	}
 }

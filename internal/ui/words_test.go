@@ -82,7 +82,7 @@ func TestCountAndPlural(t *testing.T) {
 func TestWordsInTemplates(t *testing.T) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	page := template.Must(template.New("").Funcs(words(func() time.Time { return now })).Parse(
-		`{{ago .At}}, {{exact .At}}, {{iso .At}}, {{size .N}}, {{count .N}}, {{plural (len "ab") "file" "files"}}, {{role .Role}}, {{visibility .Seen}}, {{scope .Scope}}`))
+		`{{when .At}}, {{exact .At}}, {{size .N}}, {{count .N}}, {{plural (len "ab") "file" "files"}}, {{role .Role}}, {{visibility .Seen}}, {{scope .Scope}}`))
 	var b strings.Builder
 	err := page.Execute(&b, struct {
 		At    time.Time
@@ -91,7 +91,7 @@ func TestWordsInTemplates(t *testing.T) {
 		Seen  access.Visibility
 		Scope access.Scope
 	}{now.Add(-72 * time.Hour), 2048, access.Developer, access.Internal, "read_registry"})
-	want := "3 days ago, 26 Nov 2026, 12:00 UTC, 2026-11-26T12:00:00Z, 2.0 KiB, 2,048, 2 files, Developer, internal, Has no effect here"
+	want := `<time datetime="2026-11-26T12:00:00Z" title="26 Nov 2026, 12:00 UTC">3 days ago</time>, 26 Nov 2026, 12:00 UTC, 2.0 KiB, 2,048, 2 files, Developer, internal, Has no effect here`
 	if err != nil || b.String() != want {
 		t.Errorf("%v: %s", err, b.String())
 	}
