@@ -50,7 +50,7 @@ func (db *DB) FindGroup(ctx context.Context, ref string, a access.Actor) (projec
 
 // FindFormerGroup implements projects.Groups.
 func (db *DB) FindFormerGroup(ctx context.Context, path string, a access.Actor) (projects.Group, error) {
-	found, err := findGroupSpot(ctx, db, projects.Reference{Path: path}, a)
+	found, err := findGroupSpot(ctx, db, projects.Reference{Path: sqldb.Lower(path)}, a)
 	if err == nil && !found.moved {
 		err = fault.New(fault.NotFound, "")
 	}

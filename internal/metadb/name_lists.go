@@ -32,14 +32,20 @@ type nameLister struct {
 
 // ListNames implements registry.NameLists.
 func (db *DB) ListNames(ctx context.Context, projectID int64, c registry.NameChoice, at *page.Cursor, limit int) (found registry.FoundNames, err error) {
-	l := &nameLister{db: db, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
-	fixed := !l.filtered() && c.Since == nil && c.Until == nil // the texts of others vary too much to be prepared
-	err = db.Snapshot(ctx, fixed, func(q sqldb.Queries) error {
+	l := &nameLister{db: db, q: db, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
+	if l.plain() {
+		return found, l.list(ctx, projectID, limit, &found) // one statement reads rows and total
+	}
+	err = db.Snapshot(ctx, false, func(q sqldb.Queries) error {
 		l.q = q
 		return l.list(ctx, projectID, limit, &found)
 	})
 	return found, err
 }
+
+// plain reports a list without filters. Its texts are few, and are prepared; those of others
+// vary too much.
+func (l *nameLister) plain() bool { return !l.filtered() && l.c.Since == nil && l.c.Until == nil }
 
 func (l *nameLister) list(ctx context.Context, projectID int64, limit int, found *registry.FoundNames) error {
 	if err := l.choose(ctx, projectID, found); err != nil {
@@ -225,7 +231,7 @@ func (l *nameLister) read(ctx context.Context, projectID int64, limit int, found
 	if err != nil {
 		return nil, err
 	}
-	found.Rows, err = sqldb.List(ctx, l.q, func(row sqldb.Scanner) (r registry.NameRow, err error) {
+	scan := func(row sqldb.Scanner) (r registry.NameRow, err error) {
 		var id, published int64
 		err = row.Scan(&id, &r.Name, &r.Versions, &r.Stored, &published, &found.Total)
 		r.PublishedAt = sqldb.Moment(published)
@@ -236,6 +242,11 @@ func (l *nameLister) read(ctx context.Context, projectID int64, limit int, found
 		r.Keys = []string{key, strconv.FormatInt(id, 10)}
 		ids = append(ids, id)
 		return r, err
-	}, text, w.Args...)
+	}
+	if l.plain() {
+		found.Rows, err = sqldb.ListFixed(ctx, l.q, scan, text, w.Args...)
+	} else {
+		found.Rows, err = sqldb.List(ctx, l.q, scan, text, w.Args...)
+	}
 	return ids, err
 }

@@ -21,11 +21,7 @@ func (l *nameLister) fill(ctx context.Context, projectID int64, ids []int64, row
 	all := versions.Semantic()
 	w := sqldb.Where{Args: []any{all.From, all.Below}}
 	w.In("n.id", false, padded(ids))
-	found, err := sqldb.ListFixed(ctx, l.q, scanRanked, l.db.shownQuery(w.String()), w.Args...)
-	if err != nil {
-		return err
-	}
-	shown, err := l.shown(ctx, found)
+	found, err := sqldb.ListFixed(ctx, l.q, scanShown, l.db.shownQuery(w.String()), w.Args...)
 	if err != nil {
 		return err
 	}
@@ -37,10 +33,10 @@ func (l *nameLister) fill(ctx context.Context, projectID int64, ids []int64, row
 			keyless[row] = true
 		default:
 			if kind != lastKind {
-				rows[row].Latest = &shown[i]
+				rows[row].Latest = &found[i].PackageVersion
 			}
 			if kind != latestKind {
-				rows[row].Last, rows[row].PublishedAt = &shown[i], shown[i].CreatedAt
+				rows[row].Last, rows[row].PublishedAt = &found[i].PackageVersion, f.CreatedAt
 			}
 		}
 	}
@@ -55,25 +51,14 @@ func (l *nameLister) fill(ctx context.Context, projectID int64, ids []int64, row
 	return l.channels(ctx, projectID, rows)
 }
 
-// shown is the versions with their pipelines. One version may be there twice.
-func (l *nameLister) shown(ctx context.Context, found []rankedVersion) ([]registry.PackageVersion, error) {
-	at := map[int64]*registry.PackageVersion{}
-	var once []registry.PackageVersion
-	for _, f := range found {
-		if at[f.ID] == nil {
-			once = append(once, f.PackageVersion)
-			at[f.ID] = &f.PackageVersion
-		}
+// scanShown reads a version with the id of its last pipeline.
+func scanShown(row sqldb.Scanner) (rankedVersion, error) {
+	var pipeline sql.NullInt64
+	v, err := scanRanked(before{row, []any{&pipeline}})
+	if pipeline.Valid {
+		v.Pipeline = &registry.Pipeline{ID: pipeline.Int64}
 	}
-	err := versionPipelines(ctx, l.q, once)
-	for i := range once {
-		at[once[i].ID] = &once[i]
-	}
-	all := make([]registry.PackageVersion, len(found))
-	for i, f := range found {
-		all[i] = *at[f.ID]
-	}
-	return all, err
+	return v, err
 }
 
 // channels fills in the channels of names.
@@ -134,7 +119,7 @@ func (db *DB) shownQuery(where string) string {
 		return `CASE WHEN ` + db.wording.listed + ` = 1 THEN ` + one + ` ELSE ` + several + ` END`
 	}
 	arm := func(kind, of string) string {
-		return `SELECT p.id * ` + strconv.Itoa(kinds) + ` + ` + kind + `, ` + versionColumns + ` FROM page p CROSS JOIN packages k WHERE k.id = p.` + of
+		return `SELECT p.id * ` + strconv.Itoa(kinds) + ` + ` + kind + `, ` + versionColumns + `, (SELECT MAX(s.pipeline_id) FROM package_pipelines s WHERE s.package_id = k.id) FROM page p CROSS JOIN packages k WHERE k.id = p.` + of
 	}
 	return `WITH page (id, latest, last, keyless) AS MATERIALIZED (SELECT n.id, ` + unlessOne(last, latestOf()) + `, ` + last + `, ` + unlessOne("NULL", keyless) + ` FROM package_names n` + where + `) ` +
 		arm(`CASE WHEN p.last = p.latest THEN `+strconv.Itoa(bothKind)+` ELSE `+strconv.Itoa(latestKind)+` END`, "latest") +

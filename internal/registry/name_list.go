@@ -48,12 +48,13 @@ const NamesCounted = 10_000
 type NameRow struct {
 	Name        Name
 	Versions    int
-	Stored      int64           // bytes of their files
-	PublishedAt time.Time       // of the newest
-	Latest      *PackageVersion // what the selector latest chooses, else the highest; nil if lists show none
-	Last        *PackageVersion // the newest; nil likewise
-	Channels    []Channel
-	Keys        []string // of a cursor at this row
+	Stored      int64     // bytes of their files
+	PublishedAt time.Time // of the newest
+	// Latest is what the selector latest chooses, else the highest, and Last is the newest;
+	// nil if lists show none. Their pipelines have only their ids.
+	Latest, Last *PackageVersion
+	Channels     []Channel
+	Keys         []string // of a cursor at this row
 }
 
 // FoundNames is what records find of a NameChoice.
