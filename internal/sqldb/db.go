@@ -175,15 +175,15 @@ func (db *DB) RowOnce(ctx context.Context, query string, args ...any) *sql.Row {
 	return db.Reads.QueryRowContext(ctx, query, db.dialect.passedArgs(query, args)...)
 }
 
-// FixedRows reads rows with a query of fixed text, prepared once. SQLite takes longer to
-// plan a query than to find a few rows.
+// FixedRows reads rows with a query of fixed text, prepared once, however long it is: both
+// databases take longer to plan such a query than to find a few rows.
 func (db *DB) FixedRows(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if db.dialect.prepares {
 		if stmt, err := db.prepared(query); err == nil {
 			return stmt.QueryContext(ctx, args...)
 		}
 	}
-	return db.Rows(ctx, query, args...)
+	return db.Reads.QueryContext(ctx, query, args...)
 }
 
 // Rows reads rows with a query whose text may vary.

@@ -72,5 +72,5 @@ func (v *view) FixedRows(ctx context.Context, query string, args ...any) (*sql.R
 	if stmt := v.known(ctx, v.db.dialect.prepares, query); stmt != nil {
 		return stmt.QueryContext(ctx, args...)
 	}
-	return v.tx.QueryContext(ctx, query, v.db.dialect.passedArgs(query, args)...)
+	return v.tx.QueryContext(ctx, query, args...)
 }
