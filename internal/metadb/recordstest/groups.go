@@ -15,7 +15,7 @@ func groups() []promise {
 	return []promise{
 		{"FindGroup", "takes an id or a path of any case, and fills Standing", testFindGroup},
 		{"FindGroup", "is NotFound if there is none now, also for an old path", testFindNoGroup},
-		{"FindFormerGroup", "finds a group, and those below it, by a former path alone", testFindFormerGroup},
+		{"FindFormerGroup", "finds a group, and those below it, by a former path, else is NotFound", testFindFormerGroup},
 		{"ListGroups", "returns those that the actor sees and the filter chooses", testListGroups},
 		{"InsertGroup", "makes the creator its owner, if there is one", testInsertGroup},
 		{"InsertGroup", "is a Conflict if the path is taken", testInsertTakenGroup},
