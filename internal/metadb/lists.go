@@ -215,16 +215,6 @@ func (b after) Scan(dest ...any) error {
 	return b.Scanner.Scan(append(slices.Clip(b.others), dest...)...)
 }
 
-// before is a row that ends with other columns.
-type before struct {
-	sqldb.Scanner
-	others []any
-}
-
-func (b before) Scan(dest ...any) error {
-	return b.Scanner.Scan(append(slices.Clip(dest), b.others...)...)
-}
-
 // size is SQL for the size of a row.
 func (l listing[T]) size(q lists) string {
 	if l.bytes != "" {

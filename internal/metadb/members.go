@@ -117,7 +117,7 @@ func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, f projects.M
 // namespacesAbove are the ids of the namespaces above a project, or those of a group and
 // of the groups above it.
 func namespacesAbove(ctx context.Context, q sqldb.Queries, at projects.Place) ([]int64, error) {
-	return sqldb.List(ctx, q, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) },
+	return sqldb.ListFixed(ctx, q, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) },
 		`WITH RECURSIVE up (id) AS (
 			SELECT n.id FROM namespaces n WHERE n.id = $1
 			UNION SELECT p.namespace_id FROM projects p WHERE p.id = $2

@@ -54,10 +54,8 @@ func (l *nameLister) fill(ctx context.Context, projectID int64, ids []int64, row
 // scanShown reads a version with the id of its last pipeline.
 func scanShown(row sqldb.Scanner) (rankedVersion, error) {
 	var pipeline sql.NullInt64
-	v, err := scanRanked(before{row, []any{&pipeline}})
-	if pipeline.Valid {
-		v.Pipeline = &registry.Pipeline{ID: pipeline.Int64}
-	}
+	v, err := scanRanked(withLast{row, []any{&pipeline}})
+	v.Pipeline = pipelineOf(pipeline)
 	return v, err
 }
 
@@ -119,7 +117,7 @@ func (db *DB) shownQuery(where string) string {
 		return `CASE WHEN ` + db.wording.listed + ` = 1 THEN ` + one + ` ELSE ` + several + ` END`
 	}
 	arm := func(kind, of string) string {
-		return `SELECT p.id * ` + strconv.Itoa(kinds) + ` + ` + kind + `, ` + versionColumns + `, (SELECT MAX(s.pipeline_id) FROM package_pipelines s WHERE s.package_id = k.id) FROM page p CROSS JOIN packages k WHERE k.id = p.` + of
+		return `SELECT p.id * ` + strconv.Itoa(kinds) + ` + ` + kind + `, ` + versionColumns + lastPipeline + ` FROM page p CROSS JOIN packages k WHERE k.id = p.` + of
 	}
 	return `WITH page (id, latest, last, keyless) AS MATERIALIZED (SELECT n.id, ` + unlessOne(last, latestOf()) + `, ` + last + `, ` + unlessOne("NULL", keyless) + ` FROM package_names n` + where + `) ` +
 		arm(`CASE WHEN p.last = p.latest THEN `+strconv.Itoa(bothKind)+` ELSE `+strconv.Itoa(latestKind)+` END`, "latest") +

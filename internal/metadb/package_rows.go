@@ -144,11 +144,17 @@ func (db *DB) LatestPackages(ctx context.Context, projects []int64, limit int) (
 		var pipeline sql.NullInt64
 		err := row.Scan(append(s.into(), &pipeline)...)
 		p := s.scanned()
-		if pipeline.Valid {
-			p.Pipeline = &registry.Pipeline{ID: pipeline.Int64}
-		}
+		p.Pipeline = pipelineOf(pipeline)
 		return p, sqldb.Classify(err)
 	}, query, args...)
+}
+
+// pipelineOf is a pipeline by its id alone; nil for none.
+func pipelineOf(id sql.NullInt64) *registry.Pipeline {
+	if !id.Valid {
+		return nil
+	}
+	return &registry.Pipeline{ID: id.Int64}
 }
 
 // lastPipeline is the column of the last pipeline of a package k, by id.

@@ -23,11 +23,11 @@ const (
 		LEFT JOIN members m ON m.namespace_id = n.id AND m.user_id = $2 AND ` + lasting + `)
 	SELECT line.id, line.parent_id, line.name, line.owner_id, line.duplicates_allowed, line.duplicate_exception, line.role, at.moved, `
 
-	byID = `WITH RECURSIVE at (id, moved) AS (SELECT CAST($1 AS BIGINT), 0), `
+	withID = `WITH RECURSIVE at (id, moved) AS (SELECT CAST($1 AS BIGINT), 0), `
 
-	projectByID   = byID + projectPlace
+	projectByID   = withID + projectPlace
 	projectByPath = `WITH RECURSIVE at (id, moved) AS (SELECT project_id, redirect FROM routes WHERE path_key = $1), ` + projectPlace
-	groupByID     = byID + groupPlace
+	groupByID     = withID + groupPlace
 	groupByPath   = `WITH RECURSIVE at (id, moved) AS (SELECT namespace_id, redirect FROM routes WHERE path_key = $1), ` + groupPlace
 
 	projectPlace = `up (id, depth) AS (
@@ -48,8 +48,12 @@ type spot[T any] struct {
 	line    []ancestor  // the namespaces up to the top, the nearest first
 }
 
-// findSpot runs a query for a place, which takes a reference as $1. NotFound if there is none.
-func findSpot[T any](ctx context.Context, q sqldb.Queries, query string, ref any, userID int64, scan func(sqldb.Scanner) (T, error)) (found spot[T], err error) {
+// findSpot finds a place by its id, or by its path. NotFound if there is none.
+func findSpot[T any](ctx context.Context, q sqldb.Queries, r projects.Reference, byID, byPath string, userID int64, scan func(sqldb.Scanner) (T, error)) (found spot[T], err error) {
+	query, ref := byPath, any(r.Path)
+	if r.ID != 0 {
+		query, ref = byID, r.ID
+	}
 	found.line, err = sqldb.ListFixed(ctx, q, func(row sqldb.Scanner) (_ ancestor, err error) {
 		var above ancestorRow
 		found.place, err = scan(after{row, append(above.columns(), &found.moved, &found.ownRole)})
@@ -63,11 +67,7 @@ func findSpot[T any](ctx context.Context, q sqldb.Queries, query string, ref any
 
 // findProjectSpot is a project with the actor's standing.
 func findProjectSpot(ctx context.Context, q sqldb.Queries, r projects.Reference, a access.Actor) (spot[projects.Project], error) {
-	query, ref := projectByPath, any(r.Path)
-	if r.ID != 0 {
-		query, ref = projectByID, r.ID
-	}
-	found, err := findSpot(ctx, q, query, ref, a.UserID, scanProject)
+	found, err := findSpot(ctx, q, r, projectByID, projectByPath, a.UserID, scanProject)
 	if err != nil {
 		return found, err
 	}
@@ -79,11 +79,7 @@ func findProjectSpot(ctx context.Context, q sqldb.Queries, r projects.Reference,
 
 // findGroupSpot is a group with the actor's standing.
 func findGroupSpot(ctx context.Context, q sqldb.Queries, r projects.Reference, a access.Actor) (spot[projects.Group], error) {
-	query, ref := groupByPath, any(r.Path)
-	if r.ID != 0 {
-		query, ref = groupByID, r.ID
-	}
-	found, err := findSpot(ctx, q, query, ref, a.UserID, scanGroup)
+	found, err := findSpot(ctx, q, r, groupByID, groupByPath, a.UserID, scanGroup)
 	if err != nil {
 		return found, err
 	}

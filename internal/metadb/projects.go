@@ -52,7 +52,7 @@ const ownRole = `, (SELECT COALESCE(MAX(o.role), 0) FROM mine_directly o WHERE o
 
 func scanWithRole(row sqldb.Scanner) (projects.Project, error) {
 	var role access.Role
-	p, err := scanProject(before{row, []any{&role}})
+	p, err := scanProject(withLast{row, []any{&role}})
 	p.OwnRole = role
 	return p, err
 }
