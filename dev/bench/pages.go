@@ -39,17 +39,22 @@ type pagedProject struct {
 	page, json []float64
 }
 
-// comparePages measures servers of its own, on each database, and prints a table for each,
-// unless -only chooses none of it.
+// comparePages measures servers of its own, on each database, and prints a table for each
+// whose name -only is part of.
 func comparePages(ctx context.Context, w io.Writer, d *driver, o options) error {
-	if !strings.Contains("pages", o.only) {
-		return nil
-	}
-	if err := pagesOnSQLite(ctx, w, d, o); err != nil {
-		return fmt.Errorf("pages: %w", err)
-	}
-	if err := pagesOnPostgres(ctx, w, d, o); err != nil {
-		return fmt.Errorf("pages on PostgreSQL: %w", err)
+	for _, t := range []struct {
+		name    string
+		measure func(context.Context, io.Writer, *driver, options) error
+	}{
+		{"pages on SQLite", pagesOnSQLite},
+		{"pages on PostgreSQL", pagesOnPostgres},
+	} {
+		if !strings.Contains(t.name, o.only) {
+			continue
+		}
+		if err := t.measure(ctx, w, d, o); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
 	}
 	return nil
 }
