@@ -57,9 +57,7 @@ func (db *DB) ListMembers(ctx context.Context, f projects.MemberFilter, p page.R
 	var w sqldb.Where
 	now := db.Now()
 	if f.Inherited || f.Above {
-		if err := db.inheritedMembers(ctx, &w, f, now); err != nil {
-			return page.Of[projects.Member]{}, err
-		}
+		inheritedMembers(&w, f, now)
 	} else {
 		w.And(placed(&w, f.Place))
 	}
@@ -84,45 +82,27 @@ func (d direct) Row(ctx context.Context, query string, args ...any) *sql.Row {
 
 // inheritedMembers chooses the highest membership of each user above the place and,
 // unless the filter says so, in it. A bot has only one that counts.
-func (db *DB) inheritedMembers(ctx context.Context, w *sqldb.Where, f projects.MemberFilter, now time.Time) error {
-	above, err := namespacesAbove(ctx, db, f.Place)
-	if err != nil {
-		return err
-	}
-	ids := []int64{0} // an empty list chooses all
-	for _, id := range above {
-		if !f.Above || id != f.Place.GroupID {
-			ids = append(ids, id)
+func inheritedMembers(w *sqldb.Where, f projects.MemberFilter, now time.Time) {
+	from, id := `SELECT p.namespace_id FROM projects p WHERE p.id = ?`, f.Place.ProjectID
+	if f.Place.GroupID != 0 {
+		from, id = `SELECT n.id FROM namespaces n WHERE n.id = ?`, f.Place.GroupID
+		if f.Above {
+			from = `SELECT n.parent_id FROM namespaces n WHERE n.id = ? AND n.parent_id IS NOT NULL`
 		}
 	}
 	scope := func(alias string) string {
-		inside := sqldb.Where{Args: w.Args}
-		inside.In(alias+".namespace_id", false, ids)
-		condition := inside.Conditions[0]
+		condition := w.Bind(alias+`.namespace_id IN (WITH RECURSIVE up (id) AS (`+from+`
+			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL) SELECT id FROM up)`, id)
 		if f.Place.ProjectID != 0 && !f.Above {
-			condition = "(" + condition + " OR " + inside.Bind(alias+".project_id = ?", f.Place.ProjectID) + ")"
+			condition = "(" + condition + " OR " + w.Bind(alias+".project_id = ?", f.Place.ProjectID) + ")"
 		}
-		w.Args = inside.Args
 		return condition
 	}
 	w.And(scope("m"))
-	higher := scope("o")
-	w.And(`NOT EXISTS (SELECT 1 FROM members o WHERE o.user_id = m.user_id AND ` + higher +
+	w.And(`NOT EXISTS (SELECT 1 FROM members o WHERE o.user_id = m.user_id AND ` + scope("o") +
 		` AND ` + w.Bind("(o.expires_at IS NULL OR o.expires_at > ?)", sqldb.Micros(now)) +
 		` AND NOT EXISTS (SELECT 1 FROM bots h WHERE h.user_id = o.user_id)` +
 		` AND (o.access_level > m.access_level OR o.access_level = m.access_level AND o.id > m.id))`)
-	return nil
-}
-
-// namespacesAbove are the ids of the namespaces above a project, or those of a group and
-// of the groups above it.
-func namespacesAbove(ctx context.Context, q sqldb.Queries, at projects.Place) ([]int64, error) {
-	return sqldb.ListFixed(ctx, q, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) },
-		`WITH RECURSIVE up (id) AS (
-			SELECT n.id FROM namespaces n WHERE n.id = $1
-			UNION SELECT p.namespace_id FROM projects p WHERE p.id = $2
-			UNION SELECT n.parent_id FROM up JOIN namespaces n ON n.id = up.id WHERE n.parent_id IS NOT NULL)
-		SELECT id FROM up`, at.GroupID, at.ProjectID)
 }
 
 // addMember inserts a membership.

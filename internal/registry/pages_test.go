@@ -1,6 +1,8 @@
 package registry_test
 
 import (
+	"crypto/sha256"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +148,44 @@ func TestHiddenVersionHasItsFiles(t *testing.T) {
 	}
 	if _, _, err := r.Package(ctx, r.admin, r.project, v.ID); !fault.Is(err, fault.Absent) {
 		t.Errorf("the package of the API: %v", err)
+	}
+}
+
+// The digest with which a version would become final is that of the newest files of all its
+// paths, whichever page of its files is asked for.
+func TestContentIsOfAllPages(t *testing.T) {
+	r := newRegistry(t)
+	ctx := t.Context()
+	put := func(file, body string) {
+		t.Helper()
+		raw := registry.Raw{Name: "tool", Version: "1.0.0", File: file}
+		if _, err := r.Publish(ctx, r.admin, r.project, raw, strings.NewReader(body), registry.PublishOptions{Length: int64(len(body))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"c", "a", "b", "d"} {
+		put(file, file)
+	}
+	put("a", "newer") // and an older file of the same path
+	whole, err := r.FindVersion(ctx, r.admin, r.project, registry.Raw{Name: "tool", Version: "1.0.0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := registry.Digest(sha256.Sum256(whole.Manifest()))
+	for number, paths := range [][]string{{"a", "a"}, {"b", "c"}, {"d"}, nil} {
+		v, err := r.Version(ctx, r.admin, r.project, "tool", "1.0.0", page.Request{Number: number + 1, Size: 2, OrderBy: "file_name"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Content == nil || *v.Content != want {
+			t.Errorf("page %d: content %v, want %v", number+1, v.Content, want)
+		}
+		var got []string
+		for _, f := range v.Page {
+			got = append(got, f.Name.Path())
+		}
+		if !slices.Equal(got, paths) {
+			t.Errorf("page %d: %v, want %v", number+1, got, paths)
+		}
 	}
 }

@@ -80,10 +80,7 @@ func onPages(s Status) bool { return s.Installable() || s.Listed() }
 
 // describe reads what Version tells besides the version itself.
 func (r *Registry) describe(ctx context.Context, a access.Actor, place Project, v *VersionFacts, files page.Request) (err error) {
-	if v.Page, err = r.Records.PageOfFiles(ctx, v.ID, files); err != nil {
-		return err
-	}
-	if v.Content, err = r.contentOf(ctx, a, place, v); err != nil {
+	if err = r.filesOf(ctx, a, place, v, files); err != nil {
 		return err
 	}
 	if v.Pipelines, err = r.Records.ListPipelines(ctx, v.ID, 0, factsMost); err != nil {
