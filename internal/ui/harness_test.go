@@ -104,7 +104,10 @@ func siteOn(t *testing.T, db *metadb.DB, store string) *site {
 		t.Fatal(err)
 	}
 	door.Session = s.pages.Session
-	web := httptest.NewServer(door.Handler())
+	handler := door.Handler()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r.WithContext(metadb.WithRequest(r.Context()))) // as the daemon does
+	}))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s

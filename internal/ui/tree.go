@@ -121,7 +121,7 @@ func showGroups(v *visit) error {
 // groupPage is the data of a group, or of a user's own namespace.
 type groupPage struct {
 	Groups     []treeRow
-	GroupCount int
+	MoreGroups bool // than the mostSubgroups of Groups
 	Projects   []treeRow
 	Pager      pager
 	Search     string
@@ -129,6 +129,9 @@ type groupPage struct {
 	NewGroup   string
 	Personal   bool
 }
+
+// mostSubgroups is how many groups the page of a group shows.
+const mostSubgroups = 100
 
 // showGroup is what is in a group.
 func showGroup(v *visit) error {
@@ -157,12 +160,12 @@ func showGroup(v *visit) error {
 		d.Projects = append(d.Projects, row)
 	}
 	if !d.Personal && p.Number == 1 {
-		groups, err := v.s.Projects.Subgroups(ctx, v.actor, id, projects.GroupFilter{Search: search}, page.Request{Number: 1, Size: 100})
+		groups, err := v.s.Projects.Subgroups(ctx, v.actor, id, projects.GroupFilter{Search: search}, page.Request{Number: 1, Size: mostSubgroups + 1, NoTotal: true})
 		if err != nil {
 			return err
 		}
-		d.GroupCount = groups.Total
-		for _, g := range groups.Rows {
+		d.MoreGroups = len(groups.Rows) > mostSubgroups
+		for _, g := range groups.Rows[:min(len(groups.Rows), mostSubgroups)] {
 			row := v.groupRow(g)
 			row.Indent, row.Above = "", ""
 			d.Groups = append(d.Groups, row)
