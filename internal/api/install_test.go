@@ -214,7 +214,7 @@ func TestLostBytes(t *testing.T) { onEachStore(t, testLostBytes) }
 func testLostBytes(t *testing.T, s *server) {
 	file := generic(s.project("tool", "public"), "tool/1.0.0/f")
 	s.root("PUT", file, strings.Repeat("x", 50_000)).is(t, 201, created)
-	for info, err := range s.registry.Blobs.List(t.Context()) {
+	for info, err := range s.registry.Blobs.List(t.Context(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -151,7 +151,7 @@ func TestBodyCutShort(t *testing.T) {
 			t.Errorf("%d rows in %s", n, table)
 		}
 	}
-	for info, err := range s.registry.Blobs.List(t.Context()) {
+	for info, err := range s.registry.Blobs.List(t.Context(), "") {
 		t.Errorf("blob %v is left, %v", info, err)
 	}
 	s.root("GET", file, nil).is(t, 404, noRow)

@@ -15,7 +15,7 @@ import (
 // Source is what a Copy reads from: of a Store, what only looks.
 type Source interface {
 	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
-	List(ctx context.Context) iter.Seq2[Info, error]
+	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 }
 
 // Copied is how far a Copy has come.
@@ -44,7 +44,7 @@ func Copy(ctx context.Context, to Store, from Source, o CopyOptions) (Copied, er
 	c := &copying{to: to, from: from, o: o}
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(copies)
-	for info, err := range from.List(running) {
+	for info, err := range from.List(running, "") {
 		if err != nil {
 			group.Go(func() error { return fmt.Errorf("blob: listing the source: %w", err) })
 			break

@@ -93,7 +93,7 @@ func wantWholeOrNothing(t *testing.T, store blob.Store, data []byte) {
 	if !errors.Is(err, blob.ErrNotFound) && (err != nil || !bytes.Equal(got, data)) {
 		t.Errorf("%d bytes, %v, want all %d or %v", len(got), err, len(data), blob.ErrNotFound)
 	}
-	for info, err := range store.List(t.Context()) {
+	for info, err := range store.List(t.Context(), "") {
 		if err != nil || info.Digest != blobtest.Digest(data) {
 			t.Errorf("listed: %v, %v", info, err)
 		}

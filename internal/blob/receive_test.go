@@ -169,7 +169,7 @@ func wantRefused(t *testing.T, store blob.Store, body io.Reader, l blob.Limits, 
 
 func wantEmpty(t *testing.T, store blob.Store) {
 	t.Helper()
-	for info, err := range store.List(t.Context()) {
+	for info, err := range store.List(t.Context(), "") {
 		t.Errorf("listed: %v, %v", info, err)
 	}
 }

@@ -42,9 +42,10 @@ type Store interface {
 	// open may continue or fail, but never see other bytes.
 	Delete(ctx context.Context, d Digest) error
 
-	// List walks every committed blob in no particular order. A blob that is
-	// committed or deleted meanwhile may or may not appear.
-	List(ctx context.Context) iter.Seq2[Info, error]
+	// List walks the committed blobs whose digests begin with the prefix, up to 64
+	// lower-case hexadecimal digits, in no particular order; "" is all of them. A blob
+	// that is committed or deleted meanwhile may or may not appear.
+	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 }
 
 // Declared is what a sender says of a body before sending it.

@@ -117,7 +117,7 @@ func (r *faultyRegistry) read(ctx context.Context, c registry.Raw) ([]byte, erro
 func (r *faultyRegistry) stored(t *testing.T) map[blob.Digest]bool {
 	t.Helper()
 	found := map[blob.Digest]bool{}
-	for info, err := range r.store.List(t.Context()) {
+	for info, err := range r.store.List(t.Context(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -147,11 +147,11 @@ func (f *Faulty) Delete(ctx context.Context, d blob.Digest) error {
 }
 
 // List may fail: at its start, or Kept at its end.
-func (f *Faulty) List(ctx context.Context) iter.Seq2[blob.Info, error] {
+func (f *Faulty) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
 	return func(yield func(blob.Info, error) bool) {
 		stopped := false
 		err := f.do(List, func() error {
-			for info, err := range f.inner.List(ctx) {
+			for info, err := range f.inner.List(ctx, prefix) {
 				if !yield(info, err) || err != nil {
 					stopped = true
 					break

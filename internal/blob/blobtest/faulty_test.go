@@ -40,7 +40,7 @@ func TestFaulty(t *testing.T) {
 		}
 		_, errStat := s.Stat(t.Context(), d)
 		var errList error
-		for _, errList = range s.List(t.Context()) {
+		for _, errList = range s.List(t.Context(), "") {
 		}
 		return errors.Join(errWrite, errCommit, errAbort, errOpen, errStat, errList, s.Delete(t.Context(), d))
 	}

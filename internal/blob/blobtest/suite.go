@@ -7,8 +7,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"granary/internal/blob"
 )
@@ -258,10 +261,29 @@ func testList(t *testing.T, s blob.Store) {
 	}
 	wantList(t, s, all...)
 
+	of := Digest(all[0]).String()
+	for _, prefix := range []string{of[:1], of[:2], of[:3], of, "00000000", of[:1] + "zz"} {
+		want, got := map[string]bool{}, map[string]bool{}
+		for _, b := range all {
+			if d := Digest(b).String(); strings.HasPrefix(d, prefix) {
+				want[d] = true
+			}
+		}
+		for info, err := range s.List(t.Context(), prefix) {
+			if err != nil {
+				t.Fatalf("List of %s: %v", prefix, err)
+			}
+			got[info.Digest.String()] = true
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("listed of %s (-want +got):\n%s", prefix, diff)
+		}
+	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var last error
-	for _, err := range s.List(ctx) {
+	for _, err := range s.List(ctx, "") {
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
@@ -274,7 +296,7 @@ func testListBreak(t *testing.T, s blob.Store) {
 		Put(t, s, Bytes(uint64(i), 10))
 	}
 	seen := 0
-	for _, err := range s.List(t.Context()) {
+	for _, err := range s.List(t.Context(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,7 +61,7 @@ func wantList(t *testing.T, s blob.Store, blobs ...[]byte) {
 	for _, b := range blobs {
 		want[Digest(b).String()] = int64(len(b))
 	}
-	for info, err := range s.List(t.Context()) {
+	for info, err := range s.List(t.Context(), "") {
 		if err != nil {
 			t.Fatalf("List: %v", err)
 		}

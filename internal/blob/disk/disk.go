@@ -19,6 +19,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"granary/internal/blob"
@@ -114,10 +115,17 @@ func (s *Store) Delete(_ context.Context, d blob.Digest) error {
 
 // List walks the folders in order, a few hundred files at a time, and ends at
 // the first error. Files that are not named as a blob would be are not listed.
-func (s *Store) List(ctx context.Context) iter.Seq2[blob.Info, error] {
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
 	return func(yield func(blob.Info, error) bool) {
+		chosen := func(info blob.Info, err error) bool {
+			return err == nil && !strings.HasPrefix(info.Digest.String(), prefix) || yield(info, err)
+		}
 		for i := range 256 {
-			if !s.listFolder(ctx, fmt.Sprintf("%02x", i), yield) {
+			folder := fmt.Sprintf("%02x", i)
+			if !strings.HasPrefix(folder, prefix[:min(len(prefix), len(folder))]) {
+				continue
+			}
+			if !s.listFolder(ctx, folder, chosen) {
 				return
 			}
 		}

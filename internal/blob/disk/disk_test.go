@@ -98,7 +98,7 @@ func TestStrangersAreNotListed(t *testing.T) {
 		}
 	}
 	var got []blob.Info
-	for info, err := range s.List(t.Context()) {
+	for info, err := range s.List(t.Context(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -130,9 +130,13 @@ func (s *Store) Delete(ctx context.Context, d blob.Digest) error {
 
 // List asks for a thousand objects at a time, and ends at the first error. What
 // is not named as a blob would be is not listed.
-func (s *Store) List(ctx context.Context) iter.Seq2[blob.Info, error] {
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
+	at := s.prefix + prefix
+	if len(prefix) >= 2 {
+		at = s.prefix + prefix[:2] + "/" + prefix
+	}
 	return func(yield func(blob.Info, error) bool) {
-		for o, err := range s.client.objects(ctx, s.prefix) {
+		for o, err := range s.client.objects(ctx, at) {
 			if err != nil {
 				yield(blob.Info{}, doing("listing", err))
 				return
