@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -72,8 +71,8 @@ func (s *Store) Note(ctx context.Context, name string) (io.ReadCloser, error) {
 		if err = r.reach(); err == nil {
 			return r, nil
 		}
-		// A refused condition: it was replaced since.
-		if try == resumes || !refusesCondition(err) && !errors.Is(err, blob.ErrNotFound) {
+		// It was replaced since: the condition is refused, or the bytes are those of another size.
+		if try == resumes || ctx.Err() != nil {
 			return nil, doing("reading the note "+name, err)
 		}
 	}
