@@ -37,10 +37,11 @@ func (db *DB) CountVersions(ctx context.Context, limit int) (int, error) {
 	})
 }
 
-// newestOf is the newest listed version of a name n; column is its id or created_at.
+// newestOf is the newest listed version of a name n; column is its id or created_at. The +
+// keeps SQLite from walking all versions of the project by date until one has the name.
 func newestOf(column string) string {
 	return `(SELECT k.` + column + ` FROM packages k WHERE k.project_id = n.project_id AND k.name = n.name
-		AND k.status <> 'pending_destruction' AND ` + isListed + ` ORDER BY k.created_at DESC, k.id DESC LIMIT 1)`
+		AND k.status <> 'pending_destruction' AND ` + isListed + ` ORDER BY +k.created_at DESC, k.id DESC LIMIT 1)`
 }
 
 // listedBytes is the sum of the bytes of the listed versions of a name n.
