@@ -6,11 +6,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// countFiles sets the files and bytes of packages by their files on record.
-const countFiles = `UPDATE packages SET
-	files = (SELECT COUNT(*) FROM package_files f WHERE f.package_id = packages.id AND f.status <> 'pending_destruction'),
-	bytes = (SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM package_files f JOIN blobs b ON b.id = f.blob_id
-		WHERE f.package_id = packages.id AND f.status <> 'pending_destruction')`
+// countFiles sets the files and bytes of packages k by their files on record.
+const countFiles = `UPDATE packages AS k SET files = ` + filesOf + `, bytes = ` + bytesOf
 
 // uncounted takes a limit. The update locks the rows: a publish that waits adds to what
 // the next statement counts.
