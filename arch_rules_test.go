@@ -53,7 +53,7 @@ func rooms() []room {
 		{"internal/proof", nil, "a digest means the same for server and client: it knows paths and digests"},
 		{"internal/archive", nil, "the layout of an archive depends on names, sizes and times; an Opener says where the bytes are"},
 		{"internal/client", []string{"filelock", "proof", "versions", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "records", "registry", "releases", "sqldb", "throttle", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "versions", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
 		{"dev/cluster", []string{"dev/servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
