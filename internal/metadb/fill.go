@@ -109,13 +109,18 @@ func (f *filler) Upgrade(ctx context.Context, schema int64) error {
 	return f.look()
 }
 
+// inTable is a database's error, with the table.
+func inTable(table string, err error) error {
+	return fmt.Errorf("table %s: %w", table, sqldb.Classify(err))
+}
+
 // Insert implements records.Filler.
 func (f *filler) Insert(table string, columns []string, rows records.Rows) error {
 	if _, err := f.table(table); err != nil {
 		return err
 	}
 	if err := f.Loading.Insert(table, columns, rows); err != nil {
-		return fmt.Errorf("table %s: %w", table, err)
+		return inTable(table, err)
 	}
 	return nil
 }
@@ -146,7 +151,7 @@ func (f *filler) Remove(table string, columns []string, rows records.Rows) error
 		return args, nil
 	})
 	if err != nil {
-		return fmt.Errorf("table %s: %w", table, err)
+		return inTable(table, err)
 	}
 	return nil
 }

@@ -101,6 +101,7 @@ func (r *replaying) first(f *opened, only bool) error {
 // delta applies a delta. It is read twice: all rows that it names are removed before any
 // is inserted, so that two rows may exchange what only one can have, such as a path.
 func (r *replaying) delta(file File) error {
+	var last int64
 	for _, apply := range []func(*Line, Rows) error{r.remove, r.insert} {
 		f, err := open(file)
 		if err != nil {
@@ -111,13 +112,13 @@ func (r *replaying) delta(file File) error {
 		} else {
 			err = r.lines(f, apply)
 		}
-		h := f.Header()
+		r.sum.Schema, last = f.Header().Schema, f.Header().To
 		f.close()
 		if err != nil {
 			return err
 		}
-		r.sum.Schema = h.Schema
 	}
+	r.sum.To = last
 	return nil
 }
 

@@ -156,9 +156,9 @@ func (l *Loading) all(statements []string) error {
 	for _, s := range statements {
 		if _, err := l.Via.Exec(s); err != nil {
 			if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Detail != "" {
-				err = fmt.Errorf("%w: %s", err, e.Detail)
+				return fmt.Errorf("%w: %s", Classify(err), e.Detail)
 			}
-			return err
+			return Classify(err)
 		}
 	}
 	return nil
