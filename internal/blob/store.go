@@ -53,8 +53,8 @@ type Declared struct {
 	Size   int64   // bytes, negative for unknown
 	Digest *Digest // nil for unknown
 
-	// Overwrite says that the store has other bytes of the same size under the digest:
-	// Commit puts these in their place. A store may leave those of more than a MiB.
+	// Overwrite says that the store has other bytes under the digest: Commit puts these in
+	// their place.
 	Overwrite bool
 }
 
@@ -85,6 +85,9 @@ type Tidier interface {
 	// Tidy removes the rests of uploads without progress since before, and returns
 	// their number. It is safe during running uploads and other Tidies.
 	Tidy(ctx context.Context, before time.Time) (int, error)
+
+	// Left counts what Tidy would remove.
+	Left(ctx context.Context, before time.Time) (int, error)
 }
 
 // Identified is a Store that keeps one short text apart from its blobs: its identity.
@@ -99,8 +102,9 @@ type Identified interface {
 
 // Info is what a store knows of one blob.
 type Info struct {
-	Digest Digest
-	Size   int64 // bytes
+	Digest  Digest
+	Size    int64     // bytes
+	Changed time.Time // when the last of its bytes was written, by the store's clock, to the second
 }
 
 // Upload receives the bytes of one blob, from one goroutine.

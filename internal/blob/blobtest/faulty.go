@@ -30,6 +30,7 @@ const (
 	Delete Op = "delete"
 	List   Op = "list"
 	Tidy   Op = "tidy"
+	Left   Op = "left"
 )
 
 // Fault is one failure to come.
@@ -174,6 +175,19 @@ func (f *Faulty) Tidy(ctx context.Context, before time.Time) (n int, err error) 
 	}
 	err = f.do(Tidy, func() error {
 		n, err = inner.Tidy(ctx, before)
+		return err
+	})
+	return n, err
+}
+
+// Left may fail. It does nothing if the Store inside is not a blob.Tidier.
+func (f *Faulty) Left(ctx context.Context, before time.Time) (n int, err error) {
+	inner, ok := f.inner.(blob.Tidier)
+	if !ok {
+		return 0, nil
+	}
+	err = f.do(Left, func() error {
+		n, err = inner.Left(ctx, before)
 		return err
 	})
 	return n, err

@@ -179,7 +179,7 @@ func (s *Store) info(folder string, e fs.DirEntry) (blob.Info, bool, error) {
 	if err != nil {
 		return blob.Info{}, false, err
 	}
-	return blob.Info{Digest: d, Size: fi.Size()}, true, nil
+	return blob.Info{Digest: d, Size: fi.Size(), Changed: fi.ModTime()}, true, nil
 }
 
 func (s *Store) folder(d blob.Digest) string { return filepath.Join(s.dir, d.String()[:2]) }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -102,6 +103,10 @@ func TestStrangersAreNotListed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if age := time.Since(info.Changed); age < 0 || age > time.Minute {
+			t.Errorf("it was written %v ago", age)
+		}
+		info.Changed = time.Time{}
 		got = append(got, info)
 	}
 	want := []blob.Info{{Digest: blobtest.Digest(data), Size: int64(len(data))}}

@@ -144,6 +144,9 @@ func TestTidy(t *testing.T) {
 		before time.Time
 		want   int
 	}{{time.Now().Add(-time.Hour), 0}, {time.Now().Add(time.Hour), 3}, {time.Now().Add(time.Hour), 0}} {
+		if n, err := s.Left(t.Context(), step.before); n != step.want || err != nil {
+			t.Errorf("Left = %d, %v, want %d", n, err, step.want)
+		}
 		if n, err := s.Tidy(t.Context(), step.before); n != step.want || err != nil {
 			t.Errorf("Tidy removed %d, %v, want %d", n, err, step.want)
 		}

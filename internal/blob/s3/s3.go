@@ -141,7 +141,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, er
 				yield(blob.Info{}, doing("listing", err))
 				return
 			}
-			if d, ok := s.digestOf(o.key); ok && !yield(blob.Info{Digest: d, Size: o.size}, nil) {
+			if d, ok := s.digestOf(o.key); ok && !yield(blob.Info{Digest: d, Size: o.size, Changed: o.changed}, nil) {
 				return
 			}
 		}

@@ -137,7 +137,7 @@ func (u *upload) send() error {
 func (u *upload) begin() (err error) {
 	u.to = aim{key: u.s.prefix + staging + rand.Text()}
 	if u.said.Digest != nil {
-		u.to = aim{key: u.s.key(*u.said.Digest), blob: true, absent: true}
+		u.to = aim{key: u.s.key(*u.said.Digest), blob: true, absent: !u.said.Overwrite}
 	}
 	u.id, err = u.s.client.begin(u.ctx, u.to)
 	return err
@@ -160,7 +160,7 @@ func (u *upload) failure() error {
 }
 
 // Commit puts the object together under its digest. It does not replace bytes that are
-// there already, so that their readers are not disturbed.
+// there already, so that their readers are not disturbed, unless it is to overwrite them.
 func (u *upload) Commit(d blob.Digest) error {
 	if u.done {
 		return os.ErrClosed
@@ -210,7 +210,7 @@ func (u *upload) commitParts(d blob.Digest) error {
 	if err := u.failure(); err != nil {
 		return err
 	}
-	if u.present(d) {
+	if !u.said.Overwrite && u.present(d) {
 		return nil // and the parts are forgotten
 	}
 	if err := u.finish(); err != nil {
@@ -231,7 +231,7 @@ func (u *upload) finish() error {
 		err = u.s.client.finish(u.ctx, to, u.id, u.etags)
 	}
 	u.whole = err == nil
-	if err == nil || u.isThere(u.to.key) { // the answer was lost, or another upload was first
+	if err == nil || !u.said.Overwrite && u.isThere(u.to.key) { // the answer was lost, or another upload was first
 		return nil
 	}
 	return err
