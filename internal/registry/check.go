@@ -91,11 +91,11 @@ type Checked struct {
 	InDatabase int64 // of these, whose bytes are in the database
 	There      int64 // of these, whose bytes are there, in the size on record
 
-	Read, ReadBytes   int64 // blobs that were read back
-	Found             map[FindingKind]int64
-	Mended            map[FindingKind]int64 // of those found
-	StrayBytes        int64
-	LeftUploads       int // that were cut short, and are old
+	Read, ReadBytes int64 // blobs that were read back
+	Found           map[FindingKind]int64
+	Mended          map[FindingKind]int64 // of those found
+	StrayBytes      int64
+	LeftUploads     int // that were cut short, and are old
 }
 
 // Damaged reports whether something is not as it should be, and was not put right.
