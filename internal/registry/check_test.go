@@ -445,7 +445,7 @@ func testCheckMends(t *testing.T, c *checked) {
 				}
 			}
 			c.wants(t, from(empty.(blob.Source)), refused...)
-			c.wants(t, from(c.copies), mended...)
+			c.wants(t, from(c.copies.(blob.Source)), mended...)
 			if len(refused) != len(left) || !c.remote {
 				c.wants(t, reading, left...)
 			}
