@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -107,4 +108,26 @@ func TestReplayOfAnOlderSchema(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReplayOfFormat1: a file of format 1 is replayed for ever. The build that brought the
+// format wrote it, from what TestRoundTripOfEveryDeed leaves: rows of every table of then.
+func TestReplayOfFormat1(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join("testdata", "records-1.jsonl.zst"))
+	must(t, file, err)
+	eachDatabase(t, func(t *testing.T, to *DB) {
+		s, err := records.Replay(t.Context(), to, []records.File{inMemory("records-1", file)})
+		must(t, s, err)
+		if len(s.Tables) != 37 || s.Schema != 23 || s.Identity != "C764M6I4KLDXFPCCFY3ITUNEKO" {
+			t.Errorf("%d tables of schema %d and store %s", len(s.Tables), s.Schema, s.Identity)
+		}
+		for _, table := range s.Tables {
+			if n := rowsOf(t, to, table.Name); n == 0 || n != table.Rows {
+				t.Errorf("table %s has %d rows, and the file %d", table.Name, n, table.Rows)
+			}
+		}
+		_, err = to.KeyVersions(t.Context(), 10_000)
+		must(t, 0, err)
+		wantDerived(t, to)
+	})
 }
