@@ -27,6 +27,7 @@ type Records interface {
 	Settling
 	Publishing
 	Sweeping
+	Leases
 	Protections
 	Uploads
 }
