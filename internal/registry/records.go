@@ -28,6 +28,7 @@ type Records interface {
 	Publishing
 	Sweeping
 	Checking
+	Leases
 	Protections
 	Uploads
 }
