@@ -131,6 +131,9 @@ func (f *filler) Remove(table string, columns []string, rows records.Rows) error
 	if err != nil {
 		return err
 	}
+	if t.key == "" {
+		return fmt.Errorf("table %s: this granary does not know the key of its rows, which cannot be replaced", table)
+	}
 	key := t.columns()
 	places, conditions := make([]int, len(key)), make([]string, len(key))
 	for i, column := range key {

@@ -78,7 +78,7 @@ func (l postgresLoader) strip() (whole []string, err error) {
 		}
 		whole = slices.Concat(again, whole)
 	}
-	return whole, nil
+	return append(whole, `ANALYZE`), nil // without it, a query over all rows may take hours
 }
 
 func (l postgresLoader) quiet() (undo []string, err error) { return l.undoing(triggered) }
