@@ -27,6 +27,7 @@ type Records interface {
 	Settling
 	Publishing
 	Sweeping
+	Checking
 	Protections
 	Uploads
 }
