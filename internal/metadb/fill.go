@@ -31,7 +31,7 @@ func (db *DB) Fill(ctx context.Context, schema int64, fn func(records.Filler) er
 		if err := l.Finish(ctx, func() error { return db.derive(tx{l.Tx}) }); err != nil {
 			return err
 		}
-		return sqldb.Classify(l.Number(f.last))
+		return l.Number(ctx, f.last)
 	})
 }
 
