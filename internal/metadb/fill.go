@@ -31,7 +31,7 @@ func (db *DB) Fill(ctx context.Context, schema int64, fn func(records.Filler) er
 		if err := l.Finish(ctx, func() error { return db.derive(tx{l.Tx}) }); err != nil {
 			return err
 		}
-		return sqldb.Classify(l.Number(f.last))
+		return l.Number(ctx, f.last)
 	})
 }
 
@@ -130,6 +130,9 @@ func (f *filler) Remove(table string, columns []string, rows records.Rows) error
 	t, err := f.table(table)
 	if err != nil {
 		return err
+	}
+	if t.key == "" {
+		return fmt.Errorf("table %s: this granary does not know the key of its rows, which cannot be replaced", table)
 	}
 	key := t.columns()
 	places, conditions := make([]int, len(key)), make([]string, len(key))
