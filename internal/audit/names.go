@@ -113,8 +113,8 @@ const (
 	WebhookDestroyed Name = "webhook_destroyed"
 )
 
-// Users, the flags of the instance, and its store. The names about flags and the store
-// are granary's own.
+// Users, the flags of the instance, its store and its database. The names about flags, the
+// store and the database are granary's own.
 const (
 	UserCreated    Name = "user_created"
 	UserBlocked    Name = "user_blocked"
@@ -123,6 +123,8 @@ const (
 	FeatureSet     Name = "feature_set"
 	FeatureDeleted Name = "feature_deleted"
 	SweepRequested Name = "store_sweep_requested"
+
+	DatabaseRebuilt Name = "database_rebuilt" // from the records in its store
 )
 
 // UserUpdated is the event of a change of a user's attribute, such as

@@ -58,6 +58,15 @@ type jsonChecked struct {
 }
 
 func (p *fsckJSON) finding(f daemon.Finding) error {
+	before := "{\"findings\":[\n"
+	if p.begun {
+		before = ",\n"
+	}
+	p.begun = true
+	return p.write(before, newJSONFinding(f), "")
+}
+
+func newJSONFinding(f daemon.Finding) jsonFinding {
 	out := jsonFinding{
 		Kind: f.Kind, InDatabase: f.InDatabase, Reason: f.Reason, Repaired: f.Mended, NotRepaired: f.Refusal,
 	}
@@ -81,12 +90,7 @@ func (p *fsckJSON) finding(f daemon.Finding) error {
 	if len(f.Uses) > 0 || f.Kind == daemon.WrongCount {
 		out.AllFiles = &f.AllUses
 	}
-	before := "{\"findings\":[\n"
-	if p.begun {
-		before = ",\n"
-	}
-	p.begun = true
-	return p.write(before, out, "")
+	return out
 }
 
 func (p *fsckJSON) end(done daemon.Checked, failed error) error {

@@ -28,11 +28,12 @@ func Run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	return run(ctx, cfg, version, terminal, stderr, crashPoints{})
 }
 
-// crashPoints are called at the named points of sqldb.Options and disk.Store. The
-// crash test ends the process there.
+// crashPoints are called at the named points of sqldb.Options, disk.Store and
+// records.Journal. The crash test ends the process there.
 type crashPoints struct {
-	commit func(point string)
-	store  func(disk.Point)
+	commit  func(point string)
+	store   func(disk.Point)
+	records func(point string)
 }
 
 func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, at crashPoints) error {

@@ -32,7 +32,11 @@ func (s *server) lookAtStore(ctx context.Context, place config.Location) error {
 	if err != nil {
 		return err
 	}
-	return sameIdentity(place, found, identity, placed)
+	store, err := disk.View(place.Path)
+	if found == "" || err != nil {
+		return sameIdentity(place, found, identity, placed)
+	}
+	return s.refuseLost(ctx, place, found, identity, placed, store)
 }
 
 // takenBefore reports whether a server locks the directory of its blobs before it
@@ -63,7 +67,7 @@ func (s *server) checkStore(ctx context.Context, place config.Location) error {
 		if err != nil {
 			return err
 		}
-		if err := sameIdentity(place, found, identity, placed); err != nil {
+		if err := s.refuseLost(ctx, place, found, identity, placed, s.blobs); err != nil {
 			return err
 		}
 		if found == "" {
@@ -127,7 +131,7 @@ func checkTarget(ctx context.Context, to, from blob.Source) error {
 // copyNotes copies the notes, and at last the identity, by which the records know a
 // store: so a copy that was interrupted is not taken for the store.
 func copyNotes(ctx context.Context, to blob.Notes, from blob.Source) error {
-	if err := blob.CopyNotes(ctx, to, from, identityNote); err != nil {
+	if err := blob.CopyNotes(ctx, to, from, func(name string) bool { return name != identityNote }); err != nil {
 		return err
 	}
 	identity, err := readIdentity(from.Note(ctx, identityNote))

@@ -21,31 +21,57 @@ const keyFile = "encryption_key"
 // file's, else a new one. A new one is on disk before anything is sealed with
 // it, and none is made while there are secrets that it could not open.
 func (s *server) useKey(ctx context.Context, cfg config.Config) error {
-	path, from := filepath.Join(cfg.DataDir, keyFile), "GRANARY_ENCRYPTION_KEY"
-	text := cfg.EncryptionKey.Reveal()
-	if text == "" {
-		from = path
-		read, err := os.ReadFile(path)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-			if text, err = s.makeKey(ctx, path); err != nil {
-				return err
-			}
-		case err != nil:
-			return fmt.Errorf("cannot read the encryption key %s: %w", path, plain(err))
-		default:
-			text = strings.TrimSpace(string(read))
-		}
+	text, from, err := keyText(cfg)
+	if errors.Is(err, os.ErrNotExist) {
+		text, err = s.makeKey(ctx, from)
 	}
-	key, err := hex.DecodeString(text)
-	if err != nil || len(key) != metadb.KeySize {
-		return fmt.Errorf("the encryption key %s is damaged: it should be 64 hex digits; %s", from, restoreKey)
+	if err != nil {
+		return err
 	}
-	err = s.db.UseKey(ctx, [metadb.KeySize]byte(key))
+	key, err := parseKey(text, from)
+	if err != nil {
+		return err
+	}
+	err = s.db.UseKey(ctx, key)
 	if errors.Is(err, metadb.ErrWrongKey) {
 		return fmt.Errorf("the encryption key %s is not the one that CI/CD variables and webhooks in the database were encrypted with; %s", from, restoreKey)
 	}
 	return err
+}
+
+// keyText is the key as the setting or the file has it, and where it is from. It is
+// os.ErrNotExist if neither is there.
+func keyText(cfg config.Config) (text, from string, err error) {
+	if text = cfg.EncryptionKey.Reveal(); text != "" {
+		return text, "GRANARY_ENCRYPTION_KEY", nil
+	}
+	path := filepath.Join(cfg.DataDir, keyFile)
+	read, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("cannot read the encryption key %s: %w", path, plain(err))
+	}
+	return strings.TrimSpace(string(read)), path, err
+}
+
+func parseKey(text, from string) (key [metadb.KeySize]byte, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != metadb.KeySize {
+		return key, fmt.Errorf("the encryption key %s is damaged: it should be 64 hex digits; %s", from, restoreKey)
+	}
+	return [metadb.KeySize]byte(b), nil
+}
+
+// keyThere is the key; nil if there is none.
+func keyThere(cfg config.Config) (*[metadb.KeySize]byte, error) {
+	text, from, err := keyText(cfg)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := parseKey(text, from)
+	return &key, err
 }
 
 const restoreKey = "put the right key back from a backup, or set GRANARY_ENCRYPTION_KEY to it; " +

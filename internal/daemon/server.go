@@ -43,12 +43,14 @@ type server struct {
 	damage   *damage
 	space    *space
 	looks    struct{ database, blobs look }
+
+	recordsPoint func(point string) // crashPoints.records
 }
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) (*server, error) {
-	s := &server{tasks: newTasks(), damage: newDamage(log)}
+	s := &server{tasks: newTasks(), damage: newDamage(log), recordsPoint: at.records}
 	var err error
 	if s.space, err = newSpace(cfg); err != nil {
 		return nil, err

@@ -13,6 +13,11 @@ import (
 
 // Fill implements records.Target. No server may run on the database.
 func (db *DB) Fill(ctx context.Context, schema int64, fn func(records.Filler) error) error {
+	return db.fill(ctx, schema, fn, func(tx) error { return nil })
+}
+
+// fill is Fill that calls end with the complete database, in the same transaction.
+func (db *DB) fill(ctx context.Context, schema int64, fn func(records.Filler) error, end func(tx) error) error {
 	defer db.changedElsewhere()
 	return db.Load(ctx, func(l *sqldb.Loading) error {
 		if err := unused(ctx, l); err != nil {
@@ -30,6 +35,9 @@ func (db *DB) Fill(ctx context.Context, schema int64, fn func(records.Filler) er
 		}
 		if err := l.Finish(ctx, func() error { return db.derive(tx{l.Tx}) }); err != nil {
 			return err
+		}
+		if err := end(tx{l.Tx}); err != nil {
+			return sqldb.Classify(err)
 		}
 		return l.Number(ctx, f.last)
 	})

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"time"
+
+	"granary/internal/daemon"
+)
+
+// mostFindings is how many findings the document has.
+const mostFindings = 10_000
+
+// jsonRebuilt is what a rebuild came to.
+type jsonRebuilt struct {
+	DryRun           bool          `json:"dry_run"`
+	Whole            bool          `json:"whole"`
+	Records          string        `json:"records"` // name of the note
+	Until            time.Time     `json:"until"`   // what came later is lost
+	Rows             int64         `json:"rows"`
+	Files            int64         `json:"files"`
+	Versions         int64         `json:"versions"`
+	SmallFiles       int64         `json:"small_files"`
+	Damaged          []string      `json:"damaged"`
+	EndedJobs        int64         `json:"ended_jobs"`
+	LeftOutVariables int64         `json:"left_out_variables"`
+	LeftOutHooks     int64         `json:"left_out_webhooks"`
+	FailedFiles      int64         `json:"failed_files"`
+	Stray            int64         `json:"stray"`
+	StrayBytes       int64         `json:"stray_bytes"`
+	Findings         []jsonFinding `json:"findings"` // the first 10,000
+}
+
+func newJSONRebuilt(dryRun bool, done daemon.Rebuilt, findings []jsonFinding) jsonRebuilt {
+	if done.Damaged == nil {
+		done.Damaged = []string{}
+	}
+	s := done.Store
+	return jsonRebuilt{
+		DryRun: dryRun, Whole: done.Whole(), Records: done.Records, Until: done.Until, Rows: done.Rows, Files: s.Files, Versions: s.Versions,
+		SmallFiles: done.Bodies, Damaged: done.Damaged, EndedJobs: done.Jobs, LeftOutVariables: done.Variables, LeftOutHooks: done.Hooks,
+		FailedFiles: done.Failed, Stray: s.Found[daemon.Stray], StrayBytes: s.StrayBytes, Findings: findings,
+	}
+}

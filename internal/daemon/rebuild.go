@@ -1,0 +1,184 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"granary/internal/access"
+	"granary/internal/audit"
+	"granary/internal/blob"
+	"granary/internal/config"
+	"granary/internal/metadb"
+	"granary/internal/records"
+	"granary/internal/registry"
+)
+
+// RebuildOptions say how to rebuild, and what to tell.
+type RebuildOptions struct {
+	From   *config.Config // whose store has the records; nil: the store of the settings
+	DryRun bool           // rebuild into a temporary database
+	Verify bool           // read all bytes of the store, and compare their SHA-256
+
+	Tell     func(Finding) error // called for each finding, never twice at once; its error ends the rebuild
+	Progress func(Checked)       // called now and then, while the store is looked at
+}
+
+// Rebuilt is what a Rebuild came to.
+type Rebuilt struct {
+	Records   string    // name of the note with the records
+	Until     time.Time // of the last event in them; what came later is lost
+	Rows      int64
+	Bodies    int64    // small files, out of packs
+	Damaged   []string // notes that are damaged or missing
+	Jobs      int64    // whose tokens were ended
+	Variables int64    // that were left out: the key is another, or gone
+	Hooks     int64    // likewise
+	Failed    int64    // files whose bytes are missing or damaged; they have the status error
+	Store     Checked
+}
+
+// Whole reports whether every file on record has its bytes, and every note was whole.
+func (r Rebuilt) Whole() bool { return r.Failed == 0 && len(r.Damaged) == 0 }
+
+// Rebuild fills the empty database of the settings, on which no server may run, from the
+// records in its store, in one transaction. Then it looks for the bytes of each file. An
+// error says whether the database is filled.
+func Rebuild(ctx context.Context, cfg config.Config, o RebuildOptions) (done Rebuilt, err error) {
+	if err := supported(); err != nil {
+		return done, err
+	}
+	store, err := openSource(ctx, cfg)
+	if err != nil {
+		return done, fmt.Errorf("cannot open the blobs in %s: %w", cfg.Blobs, err)
+	}
+	defer closeStore(store)
+	r := &rebuild{cfg: cfg, o: o, store: store, from: store}
+	if o.From != nil {
+		if r.from, err = openSource(ctx, *o.From); err != nil {
+			return done, fmt.Errorf("cannot open the records in %s: %w", o.From.Blobs, err)
+		}
+		defer closeStore(r.from)
+	}
+	if err := r.find(ctx); err != nil {
+		return r.done, err
+	}
+	defer func() { err = errors.Join(err, r.target.release()) }()
+	if o.DryRun {
+		dir, err := os.MkdirTemp("", "granary-rebuild-*")
+		if err != nil {
+			return r.done, fmt.Errorf("cannot make a temporary directory: %w; TMPDIR names another place", err)
+		}
+		defer os.RemoveAll(dir)
+		// The dry run's database is closed before its directory goes.
+		defer func() { err = errors.Join(err, r.target.release()); r.target = server{} }()
+		r.cfg.Database = config.Location{Scheme: "sqlite", Path: filepath.Join(dir, "granary.db")}
+	}
+	if err := r.target.openEmpty(ctx, r.cfg); err != nil {
+		return r.done, err
+	}
+	if err := r.replay(ctx); err != nil {
+		return r.done, fmt.Errorf("nothing was rebuilt in %s: %w", r.cfg.Database, err)
+	}
+	if err := r.look(ctx); err != nil {
+		return r.done, fmt.Errorf("the records are rebuilt in %s, but not all bytes were looked for; granary fsck does that: %w", r.cfg.Database, err)
+	}
+	return r.done, nil
+}
+
+// rebuild is one Rebuild.
+type rebuild struct {
+	cfg    config.Config
+	o      RebuildOptions
+	store  blob.Source // with the bytes
+	from   blob.Source // with the records
+	found  records.Found
+	target server
+	done   Rebuilt
+}
+
+// find finds the records.
+func (r *rebuild) find(ctx context.Context) (err error) {
+	identity, err := readIdentity(r.store.Note(ctx, identityNote))
+	if err != nil {
+		return err
+	}
+	if identity == "" {
+		return fmt.Errorf("%s is not the store of a server: nothing in it is named identity; correct the setting blobs, or mount the store", r.cfg.Blobs)
+	}
+	place := r.cfg.Blobs
+	if r.o.From != nil {
+		place = r.o.From.Blobs
+	}
+	if r.found, err = records.Find(ctx, r.from, identity); err != nil {
+		return fmt.Errorf("cannot rebuild from %s: %w", place, err)
+	}
+	r.done.Records, r.done.Damaged = r.found.File.Name, r.found.Damaged
+	r.done.Until = time.UnixMicro(r.found.Base.To).UTC()
+	return nil
+}
+
+// replay fills the database.
+func (r *rebuild) replay(ctx context.Context) error {
+	key, err := keyThere(r.cfg)
+	if err != nil {
+		return err
+	}
+	event := audit.New(access.Actor{}, audit.DatabaseRebuilt, time.Now(), audit.WholeInstance()).
+		To("Database", 0, r.found.File.Name).With("records_until", "", r.done.Until.Format(time.RFC3339))
+	database := &metadb.Rebuilding{DB: r.target.db, Key: key, Event: event}
+	into := &records.WithPacks{Target: database, Packs: r.found.Packs}
+	s, err := records.Replay(ctx, into, []records.File{r.found.File})
+	if err != nil {
+		return err
+	}
+	r.done.Rows, r.done.Bodies = s.Rows(), into.Bodies
+	r.done.Jobs, r.done.Variables, r.done.Hooks = database.Jobs, database.Variables, database.Hooks
+	for _, bad := range into.Bad {
+		r.done.Damaged = append(r.done.Damaged, bad.Error())
+	}
+	return nil
+}
+
+// look looks for the bytes of each file. The files of those that are lost get the status
+// error.
+func (r *rebuild) look(ctx context.Context) (err error) {
+	check := registry.Check{
+		Records: r.target.db, Store: r.store, Now: time.Now, Progress: r.o.Progress,
+		Tell: func(f Finding) error {
+			if f.Kind == MissingBytes || f.Kind == OtherSize || f.Kind == WrongBytes {
+				n, err := r.target.db.FailFiles(ctx, f.Digest[:])
+				if err != nil {
+					return err
+				}
+				r.done.Failed += int64(n)
+			}
+			return r.o.Tell(f)
+		},
+	}
+	if r.o.Verify {
+		check.Read = registry.AllBlobs()
+	}
+	r.done.Store, err = check.Run(ctx)
+	return err
+}
+
+// refuseLost is sameIdentity that knows a database that was lost: it is empty, and its
+// store has records.
+func (s *server) refuseLost(ctx context.Context, place config.Location, found, identity string, placed bool, notes records.Notes) error {
+	err := sameIdentity(place, found, identity, placed)
+	if err == nil || found == "" {
+		return err
+	}
+	empty, failed := s.db.IsEmpty(ctx)
+	if failed != nil || !empty {
+		return errors.Join(err, failed)
+	}
+	if _, failed := records.ReadHead(ctx, notes); failed != nil {
+		return err // it has none, or none that can be read
+	}
+	return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its records; granary rebuild makes the database again", place)
+}

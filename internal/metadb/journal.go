@@ -1,0 +1,35 @@
+package metadb
+
+import (
+	"context"
+
+	"granary/internal/blob"
+	"granary/internal/records"
+	"granary/internal/sqldb"
+)
+
+// SmallBlobs implements records.Keeper.
+func (db *DB) SmallBlobs(ctx context.Context, after int64, limit int) ([]records.BlobRow, error) {
+	return sqldb.List(ctx, db, func(row sqldb.Scanner) (b records.BlobRow, err error) {
+		var digest []byte
+		if err = row.Scan(&b.ID, &digest, &b.Size, &b.Used); err == nil {
+			b.Digest = blob.Digest(digest)
+		}
+		return b, err
+	}, `SELECT b.id, b.digest, b.size, b.files > 0 FROM blob_contents c JOIN blobs b ON b.id = c.blob_id
+		WHERE c.blob_id > $1 ORDER BY c.blob_id LIMIT $2`, after, limit)
+}
+
+// Bodies implements records.Keeper.
+func (db *DB) Bodies(ctx context.Context, first, last int64) ([]records.Body, error) {
+	return sqldb.List(ctx, db, func(row sqldb.Scanner) (b records.Body, err error) {
+		return b, row.Scan(&b.BlobID, &b.Bytes)
+	}, `SELECT blob_id, content FROM blob_contents WHERE blob_id BETWEEN $1 AND $2 ORDER BY blob_id`, first, last)
+}
+
+// EventsAround implements records.Keeper.
+func (db *DB) EventsAround(ctx context.Context, id int64) (e records.EventsAround, err error) {
+	err = db.Row(ctx, `SELECT COALESCE((SELECT MAX(id) FROM audit_events), 0), EXISTS (SELECT 1 FROM audit_events WHERE id = $1),
+		EXISTS (SELECT 1 FROM audit_events WHERE id < $1)`, id).Scan(&e.Last, &e.Has, &e.Earlier)
+	return e, sqldb.Classify(err)
+}

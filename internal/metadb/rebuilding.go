@@ -1,0 +1,91 @@
+package metadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"granary/internal/audit"
+	"granary/internal/auth"
+	"granary/internal/records"
+	"granary/internal/sqldb"
+)
+
+// Rebuilding is a database as the target of the records of one that is lost. In the same
+// transaction all job tokens end, and secrets that the key cannot open are left out.
+type Rebuilding struct {
+	*DB
+	Key   *[KeySize]byte // nil: it is gone
+	Event audit.Event    // says in the new database that it was made again
+
+	// After Fill:
+	Jobs             int64 // that ran, and were ended
+	Variables, Hooks int64 // that were left out
+}
+
+// Fill implements records.Target.
+func (r *Rebuilding) Fill(ctx context.Context, schema int64, fn func(records.Filler) error) error {
+	return r.fill(ctx, schema, fn, func(t tx) error { return r.end(ctx, t) })
+}
+
+// end changes what must not go on as it was.
+func (r *Rebuilding) end(ctx context.Context, t tx) (err error) {
+	r.Jobs, err = t.Count(`UPDATE jobs SET status = $1, finished_at = $2 WHERE status = $3`,
+		string(auth.JobCanceled), sqldb.Micros(r.Event.At), string(auth.JobRunning))
+	if err != nil {
+		return err
+	}
+	opens, err := r.opens(ctx, t)
+	if err != nil {
+		return err
+	}
+	if !opens {
+		if r.Variables, err = t.Count(`DELETE FROM variables`); err != nil {
+			return err
+		}
+		if r.Hooks, err = t.Count(`DELETE FROM hooks`); err != nil {
+			return err
+		}
+		if err := t.Exec(`DELETE FROM sealing`); err != nil {
+			return err
+		}
+	}
+	return t.record(ctx, r.Event)
+}
+
+// opens reports whether the key is the one that secrets were sealed with.
+func (r *Rebuilding) opens(ctx context.Context, t tx) (bool, error) {
+	if r.Key == nil {
+		return false, nil
+	}
+	var proof []byte
+	err := t.Row(ctx, `SELECT proof FROM sealing WHERE id = 1`).Scan(&proof)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, sqldb.Classify(err)
+	}
+	s, err := newSealer(*r.Key)
+	if err != nil {
+		return false, err
+	}
+	_, err = s.open(proof, proofText)
+	return err == nil, nil //nolint:nilerr // an error says that it is another key
+}
+
+// IsEmpty reports whether no server has ever run on the database: its first start makes a
+// user.
+func (db *DB) IsEmpty(ctx context.Context) (empty bool, err error) {
+	err = db.Row(ctx, `SELECT NOT EXISTS (SELECT 1 FROM users)`).Scan(&empty)
+	return empty, sqldb.Classify(err)
+}
+
+// FailFiles gives the files with the bytes of a digest, which are lost, the status error.
+// It returns how many they are.
+func (db *DB) FailFiles(ctx context.Context, digest []byte) (int, error) {
+	return write(ctx, db, func(t tx) (int, error) {
+		n, err := t.Count(`UPDATE package_files SET status = 'error' WHERE status = 'default' AND blob_id = (SELECT id FROM blobs WHERE digest = $1)`, digest)
+		return int(n), err
+	})
+}

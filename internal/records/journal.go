@@ -1,0 +1,207 @@
+package records
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"time"
+
+	"granary/internal/blob"
+)
+
+// Notes are the notes of a store, to be looked at.
+type Notes interface {
+	Note(ctx context.Context, name string) (io.ReadSeekCloser, error)
+	Notes(ctx context.Context, prefix string) iter.Seq2[blob.NoteInfo, error]
+}
+
+// Keeper is the database whose records a journal keeps.
+type Keeper interface {
+	Source
+
+	// SmallBlobs returns up to limit blobs with ids above after whose bytes are in the
+	// database, in the order of their ids.
+	SmallBlobs(ctx context.Context, after int64, limit int) ([]BlobRow, error)
+
+	// Bodies returns the bytes of the blobs with ids from first to last, both included,
+	// that are in the database.
+	Bodies(ctx context.Context, first, last int64) ([]Body, error)
+
+	// EventsAround looks for the audit event with an id.
+	EventsAround(ctx context.Context, id int64) (EventsAround, error)
+}
+
+// EventsAround says which audit events a database has, seen from one of them.
+type EventsAround struct {
+	Last    int64 // the id of the last one; 0 if there is none
+	Has     bool  // it has the one that was asked for
+	Earlier bool  // it has an earlier one
+}
+
+// Body is the bytes of a blob.
+type Body struct {
+	BlobID int64
+	Bytes  []byte
+}
+
+// Journal keeps the records of a database in its store. It is used by one goroutine.
+type Journal struct {
+	Store    blob.Notes
+	Database Keeper
+	Identity string // of the store
+	Now      func() time.Time
+
+	// Retention is how long the database keeps audit events; 0 is for ever.
+	Retention time.Duration
+
+	// CrashPoint is called after each step that changes the store, with its name; a test
+	// ends the process there. nil: nothing is called.
+	CrashPoint func(name string)
+}
+
+// retiredFor is how long what the newest base does not need stays in the store.
+const retiredFor = 24 * time.Hour
+
+// Head is the journal's head; false if it has none yet. A head of other records is an
+// error.
+func (j *Journal) Head(ctx context.Context) (h Head, has bool, err error) {
+	h, err = ReadHead(ctx, j.Store)
+	if errors.Is(err, blob.ErrNotFound) {
+		return h, false, nil
+	}
+	if err == nil && h.Identity != j.Identity {
+		err = fmt.Errorf("the note %s belongs to the store %q, and this is the store %q; move its folder records away", headName, h.Identity, j.Identity)
+	}
+	return h, err == nil, err
+}
+
+// ErrOlder says that a database is older than its journal.
+var ErrOlder = errors.New("the database is older than the records in its store: it was restored from a backup, or is a copy. " +
+	"Nothing is written over them. To go on with this database, move the folder records in the store away; " +
+	"to have what the records say, run granary rebuild into an empty database")
+
+// Base writes a base, unless nothing has happened since the last one. It needs up to
+// 40 MiB, and 30 bytes for each small body. Until it returns nil, the base before stands.
+func (j *Journal) Base(ctx context.Context) (written bool, err error) {
+	head, has, err := j.Head(ctx)
+	if err != nil {
+		return false, err
+	}
+	if has {
+		events, err := j.Database.EventsAround(ctx, head.Base)
+		if err != nil || events.Has && events.Last == head.Base {
+			return false, err
+		}
+		if j.older(head.Base, events) {
+			return false, ErrOlder
+		}
+	}
+	spool, err := os.CreateTemp("", "granary-records-*")
+	if err != nil {
+		return false, fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
+	}
+	defer spool.Close()           // it was only read
+	defer os.Remove(spool.Name()) // it stays readable until it is closed
+	s, err := Export(ctx, spool, j.Database, ExportOptions{Kind: KindBase})
+	if err != nil {
+		return false, fmt.Errorf("writing the records to a temporary file, %s: %w", spool.Name(), err)
+	}
+	return true, j.put(ctx, spool, s, head)
+}
+
+// older reports whether a database, seen from the last event in its journal, is older than
+// the journal. The event may only be missing if it was removed for its age, and then every
+// earlier one was, too.
+func (j *Journal) older(covered int64, events EventsAround) bool {
+	if events.Has || covered == 0 {
+		return false
+	}
+	return events.Earlier || j.Retention == 0 || time.UnixMicro(covered).After(j.Now().Add(-j.Retention))
+}
+
+// put puts the packs, the base and the head into the store, and removes what has been
+// retired for long.
+func (j *Journal) put(ctx context.Context, spool *os.File, s Summary, before Head) error {
+	packing := &packing{Journal: j, retired: before.Retired}
+	packs, err := packing.run(ctx)
+	if err != nil {
+		return err
+	}
+	size, err := spool.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = spool.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return err
+	}
+	if err := j.Store.PutNote(ctx, baseName(s.To), spool, size); err != nil {
+		return err
+	}
+	j.crashPoint("base")
+	head := Head{Format: Format, Identity: j.Identity, Schema: s.Schema, Base: s.To, At: j.Now().UTC().Truncate(time.Microsecond), Packs: packs}
+	old, err := j.retire(ctx, &head, before.Retired)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(head)
+	if err == nil {
+		err = j.Store.PutNote(ctx, headName, bytes.NewReader(text), int64(len(text)))
+	}
+	if err != nil {
+		return err
+	}
+	j.crashPoint("head")
+	for _, name := range old {
+		if err := j.Store.DeleteNote(ctx, name); err != nil {
+			return err
+		}
+		j.crashPoint("deleted")
+	}
+	return nil
+}
+
+// retire finds the notes that a new head does not need. Those that were retired before
+// head.At minus a day are returned, to be deleted; the others are noted in the head.
+func (j *Journal) retire(ctx context.Context, head *Head, before map[string]time.Time) (old []string, err error) {
+	head.Retired = map[string]time.Time{}
+	for note, err := range j.Store.Notes(ctx, filePrefix) {
+		if err != nil {
+			return nil, err
+		}
+		if !retires(note.Name, head) {
+			continue
+		}
+		at, known := before[note.Name]
+		if !known {
+			at = head.At
+		}
+		if head.At.Sub(at) >= retiredFor {
+			old = append(old, note.Name)
+			continue
+		}
+		head.Retired[note.Name] = at
+	}
+	return old, nil
+}
+
+// retires reports whether a note is a base or pack that the base of a head does without.
+// It leaves alone what it does not know.
+func retires(name string, head *Head) bool {
+	if to, ok := eventIn(name); ok {
+		return to < head.Base
+	}
+	d, ok := packIn(name)
+	return ok && !slices.Contains(head.Packs, d.String())
+}
+
+func (j *Journal) crashPoint(name string) {
+	if j.CrashPoint != nil {
+		j.CrashPoint(name)
+	}
+}
