@@ -53,8 +53,8 @@ type Declared struct {
 	Size   int64   // bytes, negative for unknown
 	Digest *Digest // nil for unknown
 
-	// Overwrite says that the store has other bytes of the same size under the digest:
-	// Commit puts these in their place. A store may leave those of more than a MiB.
+	// Overwrite says that the store has other bytes under the digest: Commit puts these in
+	// their place.
 	Overwrite bool
 }
 
@@ -85,22 +85,44 @@ type Tidier interface {
 	// Tidy removes the rests of uploads without progress since before, and returns
 	// their number. It is safe during running uploads and other Tidies.
 	Tidy(ctx context.Context, before time.Time) (int, error)
+
+	// Left counts what Tidy would remove.
+	Left(ctx context.Context, before time.Time) (int, error)
 }
 
-// Identified is a Store that keeps one short text apart from its blobs: its identity.
-type Identified interface {
-	// Identity is the text, "" if there is none.
-	Identity(ctx context.Context) (string, error)
+// Notes is a Store that keeps named objects, called notes, beside its blobs. They are in no
+// List. A name is made of parts with slashes between: see CheckNoteName. No name may be the
+// folder of another, as a is of a/b: some stores refuse that.
+type Notes interface {
+	// PutNote keeps the size bytes of r under the name, in place of a note that is there.
+	// When it returns nil the note survives a crash of the machine. A reader finds the old
+	// note or the new one, never a part; after an error, too. A body of another size is an
+	// error.
+	PutNote(ctx context.Context, name string, r io.Reader, size int64) error
 
-	// SetIdentity replaces the text. When it returns nil the text survives a crash of
-	// the machine. A reader finds the old text or the new one, never a part.
-	SetIdentity(ctx context.Context, text string) error
+	// Note reads a note from its start. ErrNotFound if there is none.
+	Note(ctx context.Context, name string) (io.ReadCloser, error)
+
+	// Notes walks the notes whose names begin with the prefix, in the order of their
+	// names' bytes. A note that is put or deleted meanwhile may or may not appear.
+	Notes(ctx context.Context, prefix string) iter.Seq2[NoteInfo, error]
+
+	// DeleteNote removes a note; a missing one is not an error. When it returns nil, a
+	// crash of the machine does not bring the note back.
+	DeleteNote(ctx context.Context, name string) error
+}
+
+// NoteInfo is what a store knows of one note.
+type NoteInfo struct {
+	Name string
+	Size int64 // bytes
 }
 
 // Info is what a store knows of one blob.
 type Info struct {
-	Digest Digest
-	Size   int64 // bytes
+	Digest  Digest
+	Size    int64     // bytes
+	Changed time.Time // when the last of its bytes was written, by the store's clock, to the second
 }
 
 // Upload receives the bytes of one blob, from one goroutine.

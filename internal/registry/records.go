@@ -28,6 +28,7 @@ type Records interface {
 	Publishing
 	Sweeping
 	Leases
+	Checking
 	Protections
 	Uploads
 }

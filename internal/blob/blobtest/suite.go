@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,13 +33,21 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"delete while reading":                       testDeleteWhileReading,
 		"commit again after delete":                  testCommitAfterDelete,
 		"a commit mends a blob of another size":      testCommitMends,
+		"an upload that overwrites mends any blob":   testOverwrite,
+		"nothing is left of uploads that ended":      testLeft,
 		"list":                                       testList,
 		"list ends when told":                        testListBreak,
 		"commits of one digest while readers read":   testConcurrentCommits,
 		"commits and deletes of one digest at once":  testCommitsAndDeletes,
 		"the uploader may use its buffer for others": testBufferReuse,
 		"what was declared changes nothing":          testDeclared,
-		"an identity is no blob":                     testIdentity,
+		"notes are kept, replaced and deleted":       testNotes,
+		"a note of another size changes nothing":     testNoteSizes,
+		"notes are no blobs":                         testNotesAreNoBlobs,
+		"names that no note can have":                testNoteNames,
+		"notes are walked in order":                  testNotesWalk,
+		"notes are read while they are replaced":     testNoteReplaced,
+		"notes are put while others are deleted":     testNotesPutAndDeleted,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -245,6 +254,48 @@ func testCommitMends(t *testing.T, s blob.Store) {
 			}
 			wantBlob(t, s, data)
 		}
+	}
+}
+
+// testOverwrite damages blobs as testCommitMends does, with bytes of the same size.
+func testOverwrite(t *testing.T, s blob.Store) {
+	for i, size := range []int{0, 1000, 6 << 20, 11 << 20} {
+		data := Bytes(uint64(i), size)
+		d := Digest(data)
+		for _, said := range []blob.Declared{{Size: -1}, {Size: int64(size)}, {Size: int64(size), Digest: &d}} {
+			said.Overwrite = true
+			up, err := s.Create(t.Context(), blob.Declared{Size: -1, Overwrite: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, up, Bytes(98, size))
+			if err := up.Commit(d); err != nil && size >= 6<<20 { // a store may notice what is wrong with few bytes
+				t.Fatal(err)
+			}
+			if err := declared(t, s, said, data, true); err != nil {
+				t.Error(err)
+			}
+			wantBlob(t, s, data)
+		}
+	}
+}
+
+func testLeft(t *testing.T, s blob.Store) {
+	tidier, ok := s.(blob.Tidier)
+	if !ok {
+		t.Skip("an upload leaves nothing in this store")
+	}
+	Put(t, s, Bytes(1, 1000))
+	Put(t, s, Bytes(2, 11<<20))
+	up := upload(t, s, Bytes(3, 11<<20))
+	if n, err := tidier.Left(t.Context(), time.Now().Add(-time.Hour)); err != nil || n != 0 {
+		t.Errorf("Left = %d, %v during an upload, want none of an hour ago", n, err)
+	}
+	if err := up.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := tidier.Left(t.Context(), time.Now().Add(time.Hour)); err != nil || n != 0 {
+		t.Errorf("Left = %d, %v, want none", n, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,6 +70,9 @@ func wantList(t *testing.T, s blob.Store, blobs ...[]byte) {
 			t.Errorf("%s is listed twice", info.Digest)
 		}
 		got[info.Digest.String()] = info.Size
+		if age := time.Since(info.Changed); age < -5*time.Second || age > 5*time.Minute { // their clock may not be ours
+			t.Errorf("%s was written %v ago", info.Digest, age)
+		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("listed (-want +got):\n%s", diff)

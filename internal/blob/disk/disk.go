@@ -4,9 +4,10 @@
 //
 //	ab/ab12...   a blob: 64 hexadecimal digits, in the folder of the first two
 //	tmp/         uploads that are not committed
+//	...          a note: any other file whose path is a note's name
 //
 // All of it is on one file system, so that a rename commits. Names are made
-// from digests only; nothing that a user says becomes a path. Folders have mode
+// from digests, and by the server for notes; nothing that a user says becomes a path. Folders have mode
 // 0700 and files 0600.
 package disk
 
@@ -179,7 +180,7 @@ func (s *Store) info(folder string, e fs.DirEntry) (blob.Info, bool, error) {
 	if err != nil {
 		return blob.Info{}, false, err
 	}
-	return blob.Info{Digest: d, Size: fi.Size()}, true, nil
+	return blob.Info{Digest: d, Size: fi.Size(), Changed: fi.ModTime()}, true, nil
 }
 
 func (s *Store) folder(d blob.Digest) string { return filepath.Join(s.dir, d.String()[:2]) }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -55,6 +56,7 @@ func TestModes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := open(t, dir)
 	blobtest.Put(t, s, []byte("secret"))
+	blobtest.PutNoteOf(t, s, "records/packs/1", []byte("secret"))
 	if _, err := s.Create(t.Context(), blob.Declared{Size: -1}); err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +104,10 @@ func TestStrangersAreNotListed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if age := time.Since(info.Changed); age < 0 || age > time.Minute {
+			t.Errorf("it was written %v ago", age)
+		}
+		info.Changed = time.Time{}
 		got = append(got, info)
 	}
 	want := []blob.Info{{Digest: blobtest.Digest(data), Size: int64(len(data))}}

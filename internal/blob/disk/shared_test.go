@@ -79,6 +79,9 @@ func TestSharedCrash(t *testing.T) {
 	third := openShared(t, dir)
 	tidied := func(before time.Time, want int) {
 		t.Helper()
+		if n, err := third.Left(t.Context(), before); err != nil || n != want {
+			t.Errorf("Left = %d, %v, want %d", n, err, want)
+		}
 		if n, err := third.Tidy(t.Context(), before); err != nil || n != want {
 			t.Errorf("Tidy removed %d, %v, want %d", n, err, want)
 		}

@@ -45,6 +45,14 @@ type upload struct {
 
 // Create begins an upload and asks nothing of the store yet.
 func (s *Store) Create(ctx context.Context, d blob.Declared) (blob.Upload, error) {
+	u, err := s.newUpload(ctx, d)
+	if err != nil {
+		return nil, err // not a nil *upload
+	}
+	return u, nil
+}
+
+func (s *Store) newUpload(ctx context.Context, d blob.Declared) (*upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -137,7 +145,7 @@ func (u *upload) send() error {
 func (u *upload) begin() (err error) {
 	u.to = aim{key: u.s.prefix + staging + rand.Text()}
 	if u.said.Digest != nil {
-		u.to = aim{key: u.s.key(*u.said.Digest), blob: true, absent: true}
+		u.to = aim{key: u.s.key(*u.said.Digest), blob: true, absent: !u.said.Overwrite}
 	}
 	u.id, err = u.s.client.begin(u.ctx, u.to)
 	return err
@@ -160,7 +168,7 @@ func (u *upload) failure() error {
 }
 
 // Commit puts the object together under its digest. It does not replace bytes that are
-// there already, so that their readers are not disturbed.
+// there already, so that their readers are not disturbed, unless it is to overwrite them.
 func (u *upload) Commit(d blob.Digest) error {
 	if u.done {
 		return os.ErrClosed
@@ -182,10 +190,7 @@ func (u *upload) Commit(d blob.Digest) error {
 
 // commitOne puts a body of one part straight to its digest.
 func (u *upload) commitOne(d blob.Digest) error {
-	body := u.part
-	if body == nil { // of no bytes
-		body = &part{}
-	}
+	body := u.only()
 	to := aim{key: u.s.key(d), blob: true, absent: !u.said.Overwrite}
 	err := u.s.client.put(u.ctx, to, body, body.size, d)
 	if err == nil || !u.said.Overwrite && u.present(d) { // the answer was lost, or another upload was first
@@ -199,18 +204,22 @@ func (u *upload) commitOne(d blob.Digest) error {
 	return err
 }
 
+// only is the part of a body of one part.
+func (u *upload) only() *part {
+	if u.part == nil { // of no bytes
+		return &part{}
+	}
+	return u.part
+}
+
 func (u *upload) commitParts(d blob.Digest) error {
 	if u.to.blob && d != *u.said.Digest {
 		return errors.New("another digest was declared")
 	}
-	if err := u.send(); err != nil { // the last part: there is always one
+	if err := u.sendLast(); err != nil {
 		return err
 	}
-	u.sending.Wait()
-	if err := u.failure(); err != nil {
-		return err
-	}
-	if u.present(d) {
+	if !u.said.Overwrite && u.present(d) {
 		return nil // and the parts are forgotten
 	}
 	if err := u.finish(); err != nil {
@@ -222,6 +231,15 @@ func (u *upload) commitParts(d blob.Digest) error {
 	return u.s.copy(u.ctx, u.to.key, d, u.size)
 }
 
+// sendLast sends the last part, which there always is, and waits for all.
+func (u *upload) sendLast() error {
+	if err := u.send(); err != nil {
+		return err
+	}
+	u.sending.Wait()
+	return u.failure()
+}
+
 // finish puts the parts together under the key that they were sent to.
 func (u *upload) finish() error {
 	err := u.s.client.finish(u.ctx, u.to, u.id, u.etags)
@@ -231,7 +249,7 @@ func (u *upload) finish() error {
 		err = u.s.client.finish(u.ctx, to, u.id, u.etags)
 	}
 	u.whole = err == nil
-	if err == nil || u.isThere(u.to.key) { // the answer was lost, or another upload was first
+	if err == nil || !u.said.Overwrite && u.isThere(u.to.key) { // the answer was lost, or another upload was first
 		return nil
 	}
 	return err

@@ -1,0 +1,145 @@
+package recordstest
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/blob"
+	"granary/internal/fault"
+	"granary/internal/registry"
+)
+
+func checking() []promise {
+	return []promise{
+		{"CountRecords", "counts files, versions and blobs", testCountRecords},
+		{"KeptBlobs", "returns a range by digest, with what the rows say and what there is", testKeptBlobs},
+		{"KeptBlob", "returns one", testKeptBlobs},
+		{"KeptBlob", "is NotFound if none is on record", testNoKeptBlob},
+		{"BlobUses", "returns files and then uploads, the newest first", testBlobUses},
+		{"BlobUses", "leaves out what was removed", testBlobUsesRemoved},
+		{"MendContent", "replaces the bytes", testMendContent},
+		{"MendContent", "is NotFound if the database keeps none", testMendNoContent},
+	}
+}
+
+func testCountRecords(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	before, err := s.CountRecords(t.Context())
+	must(t, 0, err)
+	s.publish(t, publication(p.ID, "tool", "1", s.name("counted")))
+	s.publish(t, publication(p.ID, "tool", "1", s.name("counted")))
+	after, err := s.CountRecords(t.Context())
+	must(t, 0, err)
+	wantSame(t, "more", after, registry.RecordCounts{Files: before.Files + 2, Versions: before.Versions + 1, Blobs: before.Blobs + 2})
+}
+
+func testKeptBlobs(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	twice := publication(p.ID, "tool", "1", s.name("kept"))
+	s.publish(t, twice)
+	twice.Coordinates.Version = "2"
+	s.publish(t, twice)
+	f := s.publish(t, s.stored(t, publication(p.ID, "tool", "1", s.name("in the store"))))
+	empty := publication(p.ID, "tool", "3", s.name("empty"))
+	empty.Small, empty.Size, empty.Digest = []byte{}, 0, digest([]byte(s.name("an empty one")))
+	s.publish(t, empty)
+	up := s.upload(t, newUpload(p.ID, u.ID, s.name("kept upload")))
+	pinned := digest([]byte(s.name("pinned")))
+	must(t, 0, s.PinBlob(t.Context(), pinned, 77, now()))
+	want := []registry.KeptBlob{
+		{Digest: twice.Digest, Size: twice.Size, Files: 2, Uses: 2, Inline: twice.Size}, {Digest: f.Digest, Size: f.Size, Files: 1, Uses: 1, Inline: -1},
+		{Digest: empty.Digest, Files: 1, Uses: 1}, {Digest: up.Digest, Size: up.Size, Files: 1, Uses: 1, Inline: up.Size}, {Digest: pinned, Size: 77, Inline: -1},
+	}
+	slices.SortFunc(want, func(a, b registry.KeptBlob) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
+	all, err := s.KeptBlobs(t.Context(), blob.Digest{}, want[4].Digest, 10_000)
+	must(t, 0, err)
+	for i := range want {
+		one, err := s.KeptBlob(t.Context(), want[i].Digest)
+		if must(t, one, err).ID == 0 {
+			t.Error("a row has no id")
+		}
+		want[i].ID = one.ID
+		wantSame(t, "one", one, want[i])
+		if !slices.Contains(all, want[i]) {
+			t.Errorf("there is no %+v among all", want[i])
+		}
+	}
+	wantSame(t, "the last", all[len(all)-1], want[4])
+	if !slices.IsSortedFunc(all, func(a, b registry.KeptBlob) int { return bytes.Compare(a.Digest[:], b.Digest[:]) }) {
+		t.Error("all are not in order")
+	}
+	between, err := s.KeptBlobs(t.Context(), want[1].Digest, want[3].Digest, 10_000)
+	wantSame(t, "the first of a range", must(t, between, err)[0], want[1])
+	wantSame(t, "the last of a range", between[len(between)-1], want[3])
+	few, err := s.KeptBlobs(t.Context(), blob.Digest{}, want[4].Digest, 2)
+	wantSame(t, "two", must(t, few, err), all[:2])
+}
+
+func testNoKeptBlob(t *testing.T, s *suite) {
+	_, err := s.KeptBlob(t.Context(), digest([]byte(s.name("unknown"))))
+	wantKind(t, err, fault.NotFound)
+}
+
+func testBlobUses(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	name := s.name("used")
+	up := s.upload(t, newUpload(p.ID, u.ID, name))
+	first := publication(p.ID, "tool", "1", name)
+	s.publish(t, first)
+	first.Coordinates.Version = "2"
+	s.publish(t, first)
+	k, err := s.KeptBlob(t.Context(), up.Digest)
+	must(t, 0, err)
+	path := g.Path + "/" + p.Path
+	want := []registry.Use{
+		{Project: path, Package: "tool", Version: "2", File: name}, {Project: path, Package: "tool", Version: "1", File: name}, {Project: path, File: name},
+	}
+	for limit := range 5 {
+		uses, err := s.BlobUses(t.Context(), k.ID, limit)
+		wantSame(t, "uses", append([]registry.Use{}, must(t, uses, err)...), want[:min(limit, 3)])
+	}
+}
+
+func testBlobUsesRemoved(t *testing.T, s *suite) {
+	u, g, p := s.home(t)
+	doomed := s.project(t, g.ID, u)
+	name := s.name("used")
+	s.publish(t, publication(doomed.ID, "tool", "1", name))
+	s.upload(t, newUpload(doomed.ID, u.ID, name))
+	must(t, 0, s.DeleteProject(t.Context(), doomed.ID, now(), quiet()))
+	f := s.publish(t, publication(p.ID, "tool", "1", name))
+	v, err := s.FindPackage(t.Context(), p.ID, f.PackageID)
+	must(t, 0, err)
+	must(t, 0, s.RemovePackage(t.Context(), removed(v), func(registry.Package) (audit.Event, error) { return quiet(), nil }))
+	f = s.publish(t, publication(p.ID, "tool", "2", name))
+	must(t, 0, s.RemoveFile(t.Context(), registry.Removed{ProjectID: p.ID, PackageID: f.PackageID, Now: now()}, f.ID,
+		func(registry.Package, registry.File) (audit.Event, error) { return quiet(), nil }))
+	k, err := s.KeptBlob(t.Context(), f.Digest)
+	wantSame(t, "all uses", must(t, k, err).Uses, 4)
+	uses, err := s.BlobUses(t.Context(), k.ID, 10)
+	wantSame(t, "uses", len(must(t, uses, err)), 0)
+}
+
+func testMendContent(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	right := publication(p.ID, "tool", "1", s.name("mended"))
+	wrong := right
+	wrong.Small = []byte("not these")
+	s.publish(t, wrong)
+	must(t, 0, s.MendContent(t.Context(), right.Digest, right.Small))
+	content, err := s.FindContent(t.Context(), right.Digest)
+	wantSame(t, "the bytes", must(t, content, err), right.Small)
+	_, small, err := s.FindFile(t.Context(), p.ID, right.Coordinates)
+	wantSame(t, "the bytes of the file", must(t, small, err), right.Small)
+}
+
+func testMendNoContent(t *testing.T, s *suite) {
+	pinned := digest([]byte(s.name("pinned")))
+	must(t, 0, s.PinBlob(t.Context(), pinned, 1, time.Now()))
+	for _, d := range []blob.Digest{pinned, digest([]byte(s.name("unknown")))} {
+		wantKind(t, s.MendContent(t.Context(), d, []byte("x")), fault.NotFound)
+	}
+}
