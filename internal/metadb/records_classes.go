@@ -72,6 +72,7 @@ func recordTables() []recordTable {
 		{name: "hook_deliveries", class: passing, key: "id"},
 		{name: "hook_attempts", class: passing, key: "id"},
 		{name: "sweeps", class: passing, key: "id"},
+		{name: "leases", class: passing, key: "name"},
 		{name: "web_sessions", class: passing, key: "id"},
 		{name: "sign_in_links", class: passing, key: "id"},
 

@@ -2,6 +2,7 @@ package recordstest
 
 import (
 	"testing"
+	"time"
 
 	"granary/internal/fault"
 )
@@ -62,6 +63,7 @@ func testHeldLease(t *testing.T, s *suite) {
 	wantSame(t, "held", s.held(t), "")
 	for _, name := range []string{"b", "a"} {
 		must(t, 0, s.TakeLease(t.Context(), name, "one"))
+		time.Sleep(5 * time.Millisecond) // SQLite's clock has milliseconds
 	}
 	must(t, 0, s.RenewLease(t.Context(), "b", "one"))
 	wantSame(t, "held", s.held(t), "b")
