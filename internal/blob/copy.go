@@ -12,11 +12,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Source is of a Store what only looks.
+// Source is of a Store and of Notes what only looks.
 type Source interface {
 	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
 	Stat(ctx context.Context, d Digest) (int64, error)
 	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
+	Note(ctx context.Context, name string) (io.ReadCloser, error)
+	Notes(ctx context.Context, prefix string) iter.Seq2[NoteInfo, error]
 }
 
 // Copied is how far a Copy has come.

@@ -90,14 +90,32 @@ type Tidier interface {
 	Left(ctx context.Context, before time.Time) (int, error)
 }
 
-// Identified is a Store that keeps one short text apart from its blobs: its identity.
-type Identified interface {
-	// Identity is the text, "" if there is none.
-	Identity(ctx context.Context) (string, error)
+// Notes is a Store that keeps named objects, called notes, beside its blobs. They are in no
+// List. A name is made of parts with slashes between: see CheckNoteName. No name may be the
+// folder of another, as a is of a/b: some stores refuse that.
+type Notes interface {
+	// PutNote keeps the size bytes of r under the name, in place of a note that is there.
+	// When it returns nil the note survives a crash of the machine. A reader finds the old
+	// note or the new one, never a part; after an error, too. A body of another size is an
+	// error.
+	PutNote(ctx context.Context, name string, r io.Reader, size int64) error
 
-	// SetIdentity replaces the text. When it returns nil the text survives a crash of
-	// the machine. A reader finds the old text or the new one, never a part.
-	SetIdentity(ctx context.Context, text string) error
+	// Note reads a note from its start. ErrNotFound if there is none.
+	Note(ctx context.Context, name string) (io.ReadCloser, error)
+
+	// Notes walks the notes whose names begin with the prefix, in the order of their
+	// names' bytes. A note that is put or deleted meanwhile may or may not appear.
+	Notes(ctx context.Context, prefix string) iter.Seq2[NoteInfo, error]
+
+	// DeleteNote removes a note; a missing one is not an error. When it returns nil, a
+	// crash of the machine does not bring the note back.
+	DeleteNote(ctx context.Context, name string) error
+}
+
+// NoteInfo is what a store knows of one note.
+type NoteInfo struct {
+	Name string
+	Size int64 // bytes
 }
 
 // Info is what a store knows of one blob.

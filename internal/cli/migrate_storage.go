@@ -21,7 +21,8 @@ func newMigrateStorage(env Env) *cobra.Command {
 		Long: "Copy the bytes of packages from the store in the server's settings to another one,\n" +
 			"file:DIRECTORY or s3://BUCKET/PREFIX?... The server may be running. Each blob is\n" +
 			"checked by its SHA-256. Blobs that the target already has are skipped, so the\n" +
-			"command can be interrupted and run again.\n\n" +
+			"command can be interrupted and run again. At last the notes beside the blobs\n" +
+			"are copied, such as the store's identity.\n\n" +
 			"To move: run it; stop the server; run it again for the blobs that came meanwhile;\n" +
 			"start the server with --blobs set to the new store. Bodies up to inline-max are in\n" +
 			"the database and stay there.\n\n" + config.Usage(),

@@ -10,26 +10,32 @@ import (
 	"granary/internal/config"
 )
 
+// store keeps the blobs, and the notes beside them.
+type store interface {
+	blob.Store
+	blob.Notes
+}
+
 // openBlobs opens the store that the setting names. A bucket must be there, and
 // take the keys.
-func openBlobs(ctx context.Context, cfg config.Config, at crashPoints) (blob.Store, error) {
+func openBlobs(ctx context.Context, cfg config.Config, at crashPoints) (store, error) {
 	if cfg.Blobs.Scheme == "s3" {
-		store, err := s3.Open(ctx, s3Config(cfg))
+		bucket, err := s3.Open(ctx, s3Config(cfg))
 		if err != nil {
 			return nil, err // not a nil *s3.Store
 		}
-		return store, nil
+		return bucket, nil
 	}
 	openDisk := disk.Open
 	if cfg.Database.Scheme == "postgres" {
 		openDisk = disk.OpenShared
 	}
-	store, err := openDisk(cfg.Blobs.Path)
+	folder, err := openDisk(cfg.Blobs.Path)
 	if err != nil {
 		return nil, err
 	}
-	store.CrashPoint = at.store
-	return store, nil
+	folder.CrashPoint = at.store
+	return folder, nil
 }
 
 func s3Config(cfg config.Config) s3.Config {

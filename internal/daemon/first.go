@@ -74,11 +74,14 @@ func (s *server) fill(ctx context.Context, cfg config.Config, url string, termin
 	if err != nil {
 		return err
 	}
-	if path == "" {
-		log.Info("first start: the administrator's token is the one in the settings", "user", rootName, "project", "root/demo", "sign_in", signInCommand)
-	} else {
-		log.Info("first start: the administrator's token is in a file", "user", rootName, "file", path, "project", "root/demo", "sign_in", signInCommand)
+	said, told := "first start: the administrator's token is the one in the settings", []any{"user", rootName, "project", "root/demo"}
+	if path != "" {
+		said, told = "first start: the administrator's token is in a file", append(told, "file", path)
 	}
+	if cfg.Pages {
+		told = append(told, "sign_in", signInCommand)
+	}
+	log.Info(said, told...)
 	if terminal == nil {
 		return nil
 	}

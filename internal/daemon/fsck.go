@@ -106,7 +106,7 @@ func (a *Admin) checkIdentity(ctx context.Context, store blob.Source, tell func(
 	if err != nil {
 		return fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
 	}
-	found, err := identityOf(ctx, store)
+	found, err := readIdentity(store.Note(ctx, identityNote))
 	if err != nil {
 		return fmt.Errorf("cannot read the identity of the store %s: %w", a.cfg.Blobs, err)
 	}

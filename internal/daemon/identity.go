@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 )
+
+// identityNote is the note that holds the identity of a store.
+const identityNote = "identity"
 
 // lookAtStore is checkStore for a directory before anything is made in it. It needs
 // no lock: the store is given its identity before the records note that.
@@ -23,7 +28,7 @@ func (s *server) lookAtStore(ctx context.Context, place config.Location) error {
 	if err != nil {
 		return err
 	}
-	found, err := disk.IdentityOf(place.Path)
+	found, err := readIdentity(disk.NoteIn(place.Path, identityNote))
 	if err != nil {
 		return err
 	}
@@ -39,7 +44,7 @@ func takenBefore(blobs, database string) bool {
 	if _, err := os.Stat(filepath.Join(blobs, lockName)); err == nil {
 		return true
 	}
-	identity, err := disk.IdentityOf(blobs)
+	identity, err := readIdentity(disk.NoteIn(blobs, identityNote))
 	_, missing := os.Stat(database)
 	return err == nil && identity == "" && errors.Is(missing, fs.ErrNotExist)
 }
@@ -50,15 +55,11 @@ func takenBefore(blobs, database string) bool {
 // start leaves the records' identity in the store.
 func (s *server) checkStore(ctx context.Context, place config.Location) error {
 	return s.db.Exclusive(ctx, "blob store", func(ctx context.Context) error {
-		store, ok := s.blobs.(blob.Identified)
-		if !ok {
-			return nil
-		}
 		identity, placed, err := s.db.StoreIdentity(ctx)
 		if err != nil {
 			return err
 		}
-		found, err := store.Identity(ctx)
+		found, err := readIdentity(s.blobs.Note(ctx, identityNote))
 		if err != nil {
 			return err
 		}
@@ -66,7 +67,7 @@ func (s *server) checkStore(ctx context.Context, place config.Location) error {
 			return err
 		}
 		if found == "" {
-			if err := store.SetIdentity(ctx, identity); err != nil {
+			if err := putIdentity(ctx, s.blobs, identity); err != nil {
 				return err
 			}
 		}
@@ -91,18 +92,29 @@ func sameIdentity(place config.Location, found, identity string, placed bool) er
 	return nil
 }
 
-// identityOf is the identity that a store has; "" for none.
-func identityOf(ctx context.Context, store any) (string, error) {
-	if m, ok := store.(blob.Identified); ok {
-		return m.Identity(ctx)
+// readIdentity is the text of an opened identity; "" if there is none.
+func readIdentity(note io.ReadCloser, err error) (string, error) {
+	if errors.Is(err, blob.ErrNotFound) {
+		return "", nil
 	}
-	return "", nil
+	if err != nil {
+		return "", fmt.Errorf("cannot read the identity of the store: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(note, 1<<10))
+	if err = errors.Join(err, note.Close()); err != nil {
+		return "", fmt.Errorf("cannot read the identity of the store: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil // people may have written it
+}
+
+func putIdentity(ctx context.Context, to blob.Notes, identity string) error {
+	return to.PutNote(ctx, identityNote, strings.NewReader(identity), int64(len(identity)))
 }
 
 // checkTarget refuses to copy one store into the store of other records.
-func checkTarget(ctx context.Context, to, from any) error {
-	theirs, err := identityOf(ctx, to)
-	ours, failed := identityOf(ctx, from)
+func checkTarget(ctx context.Context, to, from blob.Source) error {
+	theirs, err := readIdentity(to.Note(ctx, identityNote))
+	ours, failed := readIdentity(from.Note(ctx, identityNote))
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
@@ -112,11 +124,15 @@ func checkTarget(ctx context.Context, to, from any) error {
 	return nil
 }
 
-// passIdentity gives a copy of a store its identity, by which the records know it.
-func passIdentity(ctx context.Context, to blob.Store, from blob.Source) error {
-	identity, err := identityOf(ctx, from)
-	if target, ok := to.(blob.Identified); ok && err == nil && identity != "" {
-		err = target.SetIdentity(ctx, identity)
+// copyNotes copies the notes, and at last the identity, by which the records know a
+// store: so a copy that was interrupted is not taken for the store.
+func copyNotes(ctx context.Context, to blob.Notes, from blob.Source) error {
+	if err := blob.CopyNotes(ctx, to, from, identityNote); err != nil {
+		return err
+	}
+	identity, err := readIdentity(from.Note(ctx, identityNote))
+	if err == nil && identity != "" {
+		err = putIdentity(ctx, to, identity)
 	}
 	return err
 }

@@ -11,12 +11,13 @@ import (
 
 	"granary/internal/config"
 	"granary/internal/metadb"
+	"granary/internal/records"
 	"granary/internal/sqldb"
 )
 
 // MigrateDatabase copies every record of a database, on which no server may run, to the
-// database of the settings, which is of the other kind and must have no records: see
-// metadb.Transfer. The source stays unchanged. progress gets a line for each table.
+// database of the settings, which must have no records. The source stays unchanged.
+// progress gets a line for each table.
 func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Location, progress io.Writer) (err error) {
 	if err := supported(); err != nil {
 		return err
@@ -39,11 +40,12 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Locatio
 	if err := target.openEmpty(ctx, cfg); err != nil {
 		return err
 	}
-	err = metadb.Copy(ctx, source.db, target.db, func(table string, rows int64) {
-		fmt.Fprintf(progress, "%9d  %s\n", rows, table)
-	})
+	copied, err := records.Copy(ctx, source.db, target.db, records.ExportOptions{Kind: records.KindExport, Bodies: true})
 	if err != nil {
 		return fmt.Errorf("nothing was copied to %s: %w", cfg.Database, err)
+	}
+	for _, table := range copied.Tables {
+		fmt.Fprintf(progress, "%9d  %s\n", table.Rows, table.Name)
 	}
 	fmt.Fprintf(progress, "all records are in %s; bytes in the blob store stay where they are\n", cfg.Database)
 	return nil

@@ -16,7 +16,7 @@ import (
 // Copied is how far a MigrateStorage has come.
 type Copied = blob.Copied
 
-// MigrateStorage copies the blobs of one store to another; a server may be running:
+// MigrateStorage copies the blobs and notes of one store to another; a server may be running:
 // see blob.Copy. Of the settings from and to it uses only those of the store. report
 // is called after each blob, never concurrently. Damaged blobs in the source are an
 // error at the end, any other error ends the copying at once; the blobs copied until
@@ -53,7 +53,7 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 	}
 	done, err := blob.Copy(ctx, target, source, blob.CopyOptions{Verify: verify, Report: report})
 	if err == nil {
-		err = passIdentity(ctx, target, source)
+		err = copyNotes(ctx, target, source)
 	}
 	if err != nil {
 		return done, fmt.Errorf("%w; run it again to continue", err)

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,11 +38,13 @@ func TestMigrateStorage(t *testing.T) {
 	for _, body := range bodies {
 		blobtest.Put(t, store, body)
 	}
-	if err := store.SetIdentity(t.Context(), "the store of these records"); err != nil {
-		t.Fatal(err)
+	notes := map[string][]byte{"records/head": []byte("head"), "records/1.base": blobtest.Bytes(4, 6<<20), "history/none": {}}
+	for name, text := range notes {
+		blobtest.PutNoteOf(t, store, name, text)
 	}
+	blobtest.PutNoteOf(t, store, identityNote, []byte("the store of these records"))
 	const size = 1 + 100_000 + 12<<20
-	for _, step := range []struct {
+	for i, step := range []struct {
 		from, to config.Config
 		want     Copied
 	}{
@@ -57,6 +60,11 @@ func TestMigrateStorage(t *testing.T) {
 		if diff := cmp.Diff([]Copied{step.want, step.want}, []Copied{got, told}); diff != "" {
 			t.Errorf("from %s to %s: %s", step.from.Blobs, step.to.Blobs, diff)
 		}
+		wantNotes(t, step.to, notes)
+		if i == 1 {
+			notes["records/head"] = []byte("tail") // replaces the copy, which has its size
+			blobtest.PutNoteOf(t, store, "records/head", notes["records/head"])
+		}
 	}
 	// The records have no part in it, wherever they are: nobody asks their database.
 	away := first
@@ -67,13 +75,15 @@ func TestMigrateStorage(t *testing.T) {
 	if store, err = disk.Open(last.Blobs.Path); err != nil {
 		t.Fatal(err)
 	}
-	if mark, err := store.Identity(t.Context()); err != nil || mark != "the store of these records" {
+	if mark, err := readIdentity(store.Note(t.Context(), identityNote)); err != nil || mark != "the store of these records" {
 		t.Errorf("the copy has the identity %q, %v", mark, err)
 	}
 	other := filepath.Join(dir, "other")
-	if taken, err := disk.Open(other); err != nil || taken.SetIdentity(t.Context(), "the store of others") != nil {
+	taken, err := disk.Open(other)
+	if err != nil {
 		t.Fatal(err)
 	}
+	blobtest.PutNoteOf(t, taken, identityNote, []byte("the store of others"))
 	if _, err := MigrateStorage(t.Context(), last, at("file:"+other), false, func(Copied) {}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
 		t.Errorf("into the store of others: %v", err)
 	}
@@ -83,4 +93,75 @@ func TestMigrateStorage(t *testing.T) {
 			t.Errorf("read %d bytes, %v, want all %d", len(got), err, len(body))
 		}
 	}
+}
+
+// wantNotes checks that these notes are in a store, and the identity.
+func wantNotes(t *testing.T, at config.Config, want map[string][]byte) {
+	t.Helper()
+	s, err := openSource(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore(s)
+	got := map[string][]byte{}
+	for info, err := range s.Notes(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Note(t.Context(), info.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[info.Name], err = io.ReadAll(r); err != nil {
+			t.Error(err)
+		}
+		_ = r.Close()
+	}
+	if _, there := got[identityNote]; !there {
+		t.Errorf("%s has no identity", at.Blobs)
+	}
+	delete(got, identityNote)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("notes in %s (-want +got):\n%.1000s", at.Blobs, diff)
+	}
+}
+
+// TestMigrateStorageGoesOn: a copy that ends before its last note is not the store of the
+// records yet; the next run makes it that.
+func TestMigrateStorageGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	from := config.Config{Blobs: config.Location{Scheme: "file", Path: filepath.Join(dir, "from")}}
+	to := config.Config{Blobs: config.Location{Scheme: "file", Path: filepath.Join(dir, "to")}}
+	source, err := disk.Open(from.Blobs.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := disk.Open(to.Blobs.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := blobtest.Bytes(1, 100_000)
+	blobtest.Put(t, source, body)
+	notes := map[string][]byte{"a": []byte("first"), "records/head": []byte("head")}
+	for name, text := range notes {
+		blobtest.PutNoteOf(t, source, name, text)
+	}
+	blobtest.PutNoteOf(t, source, identityNote, []byte("ours"))
+	blobtest.PutNoteOf(t, target, "records", []byte("in the way of a folder"))
+
+	_, err = MigrateStorage(t.Context(), from, to, false, func(Copied) {})
+	if err == nil || !strings.Contains(err.Error(), "copying the note records/head") || !strings.Contains(err.Error(), "run it again to continue") {
+		t.Errorf("with a file in the way: %v", err)
+	}
+	if identity, err := readIdentity(target.Note(t.Context(), identityNote)); err != nil || identity != "" {
+		t.Errorf("a part of a copy has the identity %q, %v", identity, err)
+	}
+	if err := target.DeleteNote(t.Context(), "records"); err != nil {
+		t.Fatal(err)
+	}
+	done, err := MigrateStorage(t.Context(), from, to, false, func(Copied) {})
+	if err != nil || done.Present != 1 {
+		t.Errorf("again: %+v, %v", done, err)
+	}
+	wantNotes(t, to, notes)
 }

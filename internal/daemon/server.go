@@ -32,7 +32,7 @@ import (
 type server struct {
 	locks    []*os.File
 	db       *metadb.DB
-	blobs    blob.Store
+	blobs    store
 	auth     *auth.Service
 	projects *projects.Service
 	registry *registry.Registry

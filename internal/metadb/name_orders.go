@@ -6,11 +6,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// countFiles sets the files and bytes of packages by their files on record.
-const countFiles = `UPDATE packages SET
-	files = (SELECT COUNT(*) FROM package_files f WHERE f.package_id = packages.id AND f.status <> 'pending_destruction'),
-	bytes = (SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM package_files f JOIN blobs b ON b.id = f.blob_id
-		WHERE f.package_id = packages.id AND f.status <> 'pending_destruction')`
+// countFiles sets the files and bytes of packages k by their files on record.
+const countFiles = `UPDATE packages AS k SET files = ` + filesOf + `, bytes = ` + bytesOf
 
 // uncounted takes a limit. The update locks the rows: a publish that waits adds to what
 // the next statement counts.
@@ -37,10 +34,11 @@ func (db *DB) CountVersions(ctx context.Context, limit int) (int, error) {
 	})
 }
 
-// newestOf is the newest listed version of a name n; column is its id or created_at.
+// newestOf is the newest listed version of a name n; column is its id or created_at. The +
+// keeps SQLite from walking all versions of the project by date until one has the name.
 func newestOf(column string) string {
 	return `(SELECT k.` + column + ` FROM packages k WHERE k.project_id = n.project_id AND k.name = n.name
-		AND k.status <> 'pending_destruction' AND ` + isListed + ` ORDER BY k.created_at DESC, k.id DESC LIMIT 1)`
+		AND k.status <> 'pending_destruction' AND ` + isListed + ` ORDER BY +k.created_at DESC, k.id DESC LIMIT 1)`
 }
 
 // listedBytes is the sum of the bytes of the listed versions of a name n.

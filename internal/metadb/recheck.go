@@ -133,7 +133,9 @@ func (db *DB) recheckName(ctx context.Context, k grownKey) (settled bool, err er
 	})
 }
 
-// busyName reports whether a version of a name has changed since a time, or was removed.
+// busyName reports whether a version of a name has changed since a time, or was removed. It
+// asks for each by itself, since one index has the versions that are there and another the
+// removed ones.
 const busyName = `SELECT EXISTS (SELECT 1 FROM packages WHERE project_id = $1 AND name = $2 AND status <> 'pending_destruction' AND updated_at > $3)
 	OR EXISTS (SELECT 1 FROM packages WHERE project_id = $1 AND name = $2 AND status = 'pending_destruction' AND updated_at > $3)`
 

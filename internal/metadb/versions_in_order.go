@@ -135,9 +135,7 @@ func (o orderedVersions) where() (w sqldb.Where) {
 
 // rowColumns are the columns of a version in lists. The files of versions of older servers
 // are counted here until the upkeep has done it.
-const rowColumns = versionColumns + `, COALESCE(k.files, (SELECT COUNT(*) FROM package_files f WHERE f.package_id = k.id AND f.status <> 'pending_destruction')),
-	COALESCE(k.bytes, (SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM package_files f JOIN blobs b ON b.id = f.blob_id
-		WHERE f.package_id = k.id AND f.status <> 'pending_destruction'))`
+const rowColumns = versionColumns + `, COALESCE(k.files, ` + filesOf + `), COALESCE(k.bytes, ` + bytesOf + `)`
 
 func scanVersionRow(row sqldb.Scanner) (r registry.VersionRow, err error) {
 	r.PackageVersion, err = scanVersion(withLast{row, []any{&r.Files, &r.Size}})

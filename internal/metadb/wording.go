@@ -13,6 +13,8 @@ type wording struct {
 	listed string
 	// bytes and published are columns of package_names, with what publishers appended.
 	bytes, published, last string
+	// appended is 1 if publishers appended something to a name n, else 0.
+	appended string
 	// changed selects the ids of a project's names that package_name_orders has not, or
 	// not as they are. It takes the project as $1.
 	changed string
@@ -27,7 +29,7 @@ func sqliteWording() wording {
 		firstOfEach: func(rest string) string {
 			return `scope p CROSS JOIN packages k ON k.id IN (SELECT o.id FROM packages o` + rest + `)`
 		},
-		listed: "n.listed", bytes: "n.bytes", published: "n.published_at", last: "n.last_id",
+		listed: "n.listed", bytes: "n.bytes", published: "n.published_at", last: "n.last_id", appended: "0",
 		changed: `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.changed = 1`,
 		sumName: sumName(""),
 		grow:    `UPDATE package_names SET bytes = bytes + $3, changed = 1 WHERE project_id = $1 AND name = $2`,
@@ -49,6 +51,7 @@ func postgresWording() wording {
 		published:  `GREATEST(n.published_at, ` + appended("MAX(c.published_at)") + `)`,
 		last: `COALESCE((SELECT c.last_id FROM package_name_changes c WHERE c.project_id = n.project_id AND c.name = n.name
 			AND c.published_at >= COALESCE(n.published_at, 0) ORDER BY c.published_at DESC, c.last_id DESC LIMIT 1), n.last_id)`,
+		appended: `CASE WHEN ` + appended("COUNT(*)") + ` > 0 THEN 1 ELSE 0 END`,
 		changed: `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.changed = 1 UNION
 			SELECT n.id FROM package_name_changes c JOIN package_names n ON n.project_id = c.project_id AND n.name = c.name WHERE c.project_id = $1`,
 		sumName: sumName(` - ` + bytes),

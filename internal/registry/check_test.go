@@ -449,8 +449,8 @@ func testCheckMends(t *testing.T, c *checked) {
 					refused, mended, left = append(refused, f), append(mended, f), append(left, f)
 				}
 			}
-			c.wants(t, from(empty), refused...)
-			c.wants(t, from(c.copies), mended...)
+			c.wants(t, from(empty.(blob.Source)), refused...)
+			c.wants(t, from(c.copies.(blob.Source)), mended...)
 			if len(refused) != len(left) || !c.remote {
 				c.wants(t, reading, left...)
 			}

@@ -26,6 +26,7 @@ type DB struct {
 	Writes *sql.DB // the one connection of SQLite's writer; Reads on PostgreSQL
 
 	dialect dialect
+	schema  Schema
 	writer  transactor
 	log     *checkpointer // of SQLite; nil on PostgreSQL
 	foreign *watcher      // of SQLite; nil on PostgreSQL

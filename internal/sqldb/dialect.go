@@ -20,12 +20,21 @@ type dialect struct {
 	once any
 	// view is the options of a transaction that reads one snapshot.
 	view *sql.TxOptions
+	// tables is a query of the names of all tables but goose's.
+	tables string
+	// last is a query of tables and the last ids that their rows got.
+	last string
+	// cascade is put after DROP TABLE, so that what refers to the table goes, too.
+	cascade string
+	// settle does at once what waits for the end of the transaction.
+	settle []string
 }
 
 func sqliteDialect() dialect {
 	return dialect{
 		migrations: goose.DialectSQLite3, folder: "sqlite", prepares: true,
-		now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		now:  `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		last: lastOfSQLite, tables: tablesOfSQLite,
 	}
 }
 
@@ -34,6 +43,8 @@ func postgresDialect() dialect {
 		migrations: goose.DialectPostgres, folder: "postgres", shared: true, once: pgx.QueryExecModeDescribeExec,
 		now:  `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 		view: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		last: lastOfPostgres, tables: tablesOfPostgres, cascade: ` CASCADE`,
+		settle: []string{`SET CONSTRAINTS ALL IMMEDIATE`, `SET CONSTRAINTS ALL DEFERRED`},
 	}
 }
 

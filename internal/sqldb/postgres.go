@@ -46,7 +46,7 @@ func OpenPostgres(ctx context.Context, dsn string, s Schema, o Options, on Event
 	conns.SetConnMaxIdleTime(5 * time.Minute)
 	conns.SetConnMaxLifetime(time.Hour) // so that nodes find a new primary and spread over servers
 	writes := &pool{db: conns, point: o.point(), log: o.log(), clock: o.clock(), may: h.current, posted: on.Posted}
-	db := &DB{dialect: postgresDialect(), Reads: conns, Writes: conns, writer: writes, clock: o.clock()}
+	db := &DB{dialect: postgresDialect(), schema: s, Reads: conns, Writes: conns, writer: writes, clock: o.clock()}
 	if h != nil {
 		db.heart = h
 		h.beatOver(db, config)

@@ -55,7 +55,7 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
 	}
 	w := newWriter(conn, o, on)
-	db := &DB{dialect: sqliteDialect(), Reads: reads, Writes: writes, writer: w, clock: o.clock()}
+	db := &DB{dialect: sqliteDialect(), schema: s, Reads: reads, Writes: writes, writer: w, clock: o.clock()}
 	if o.Attach {
 		go w.run()
 		return db, nil

@@ -31,6 +31,11 @@ const (
 	List   Op = "list"
 	Tidy   Op = "tidy"
 	Left   Op = "left"
+
+	PutNote    Op = "put note"
+	Note       Op = "note"
+	Notes      Op = "notes"
+	DeleteNote Op = "delete note"
 )
 
 // Fault is one failure to come.
@@ -150,19 +155,24 @@ func (f *Faulty) Delete(ctx context.Context, d blob.Digest) error {
 // List may fail: at its start, or Kept at its end.
 func (f *Faulty) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
 	return func(yield func(blob.Info, error) bool) {
-		stopped := false
-		err := f.do(List, func() error {
-			for info, err := range f.inner.List(ctx, prefix) {
-				if !yield(info, err) || err != nil {
-					stopped = true
-					break
-				}
+		walk(f, List, f.inner.List(ctx, prefix), yield)
+	}
+}
+
+func walk[T any](f *Faulty, op Op, inner iter.Seq2[T, error], yield func(T, error) bool) {
+	stopped := false
+	err := f.do(op, func() error {
+		for info, err := range inner {
+			if !yield(info, err) || err != nil {
+				stopped = true
+				break
 			}
-			return nil
-		})
-		if err != nil && !stopped {
-			yield(blob.Info{}, err)
 		}
+		return nil
+	})
+	if err != nil && !stopped {
+		var none T
+		yield(none, err)
 	}
 }
 
@@ -191,6 +201,37 @@ func (f *Faulty) Left(ctx context.Context, before time.Time) (n int, err error) 
 		return err
 	})
 	return n, err
+}
+
+// PutNote may fail, Kept after putting. Like all that is of notes, it needs a Store inside
+// that is a blob.Notes, and panics without.
+func (f *Faulty) PutNote(ctx context.Context, name string, r io.Reader, size int64) error {
+	return f.do(PutNote, func() error { return f.inner.(blob.Notes).PutNote(ctx, name, r, size) })
+}
+
+// Note hands back the inner store's reader unchanged.
+func (f *Faulty) Note(ctx context.Context, name string) (io.ReadCloser, error) {
+	var r io.ReadCloser
+	err := f.do(Note, func() (err error) {
+		r, err = f.inner.(blob.Notes).Note(ctx, name)
+		return err
+	})
+	if err != nil && r != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, err
+}
+
+// Notes may fail: at its start, or Kept at its end.
+func (f *Faulty) Notes(ctx context.Context, prefix string) iter.Seq2[blob.NoteInfo, error] {
+	return func(yield func(blob.NoteInfo, error) bool) {
+		walk(f, Notes, f.inner.(blob.Notes).Notes(ctx, prefix), yield)
+	}
+}
+
+// DeleteNote may fail, Kept after deleting.
+func (f *Faulty) DeleteNote(ctx context.Context, name string) error {
+	return f.do(DeleteNote, func() error { return f.inner.(blob.Notes).DeleteNote(ctx, name) })
 }
 
 type faultyUpload struct {

@@ -2,6 +2,7 @@ package blobtest_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"granary/internal/blob"
@@ -26,7 +27,7 @@ func TestFaultyPassesTheSuite(t *testing.T) {
 func TestFaulty(t *testing.T) {
 	data := []byte("some bytes")
 	d := blobtest.Digest(data)
-	use := func(s blob.Store) error { // every operation once, in this order
+	use := func(s *blobtest.Faulty) error { // every operation once, in this order
 		up, err := s.Create(t.Context(), blob.Declared{Size: -1})
 		if err != nil {
 			return err
@@ -42,11 +43,12 @@ func TestFaulty(t *testing.T) {
 		var errList error
 		for _, errList = range s.List(t.Context(), "") {
 		}
-		return errors.Join(errWrite, errCommit, errAbort, errOpen, errStat, errList, s.Delete(t.Context(), d))
+		return errors.Join(errWrite, errCommit, errAbort, errOpen, errStat, errList, s.Delete(t.Context(), d), useNotes(t, s))
 	}
 	for _, op := range []blobtest.Op{
 		blobtest.Create, blobtest.Write, blobtest.Commit, blobtest.Abort,
-		blobtest.Open, blobtest.Stat, blobtest.List, blobtest.Delete, blobtest.Any,
+		blobtest.Open, blobtest.Stat, blobtest.List, blobtest.Delete,
+		blobtest.PutNote, blobtest.Note, blobtest.Notes, blobtest.DeleteNote, blobtest.Any,
 	} {
 		for _, kept := range []bool{false, true} {
 			s := blobtest.NewFaulty(openDisk(t))
@@ -59,6 +61,22 @@ func TestFaulty(t *testing.T) {
 			}
 		}
 	}
+}
+
+// useNotes does every operation of notes once.
+func useNotes(t *testing.T, s *blobtest.Faulty) error {
+	errPut := s.PutNote(t.Context(), "a/note", strings.NewReader("text"), 4)
+	r, errNote := s.Note(t.Context(), "a/note")
+	if errNote == nil {
+		errNote = r.Close()
+	}
+	if errors.Is(errNote, blob.ErrNotFound) && errPut != nil {
+		errNote = nil // it was not put
+	}
+	var errNotes error
+	for _, errNotes = range s.Notes(t.Context(), "a") {
+	}
+	return errors.Join(errPut, errNote, errNotes, s.DeleteNote(t.Context(), "a/note"))
 }
 
 // A Commit that fails leaves the blob whole, or nothing, as was asked for.

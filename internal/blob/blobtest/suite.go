@@ -41,7 +41,13 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"commits and deletes of one digest at once":  testCommitsAndDeletes,
 		"the uploader may use its buffer for others": testBufferReuse,
 		"what was declared changes nothing":          testDeclared,
-		"an identity is no blob":                     testIdentity,
+		"notes are kept, replaced and deleted":       testNotes,
+		"a note of another size changes nothing":     testNoteSizes,
+		"notes are no blobs":                         testNotesAreNoBlobs,
+		"names that no note can have":                testNoteNames,
+		"notes are walked in order":                  testNotesWalk,
+		"notes are read while they are replaced":     testNoteReplaced,
+		"notes are put while others are deleted":     testNotesPutAndDeleted,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

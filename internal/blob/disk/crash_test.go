@@ -74,6 +74,17 @@ func killed(err error) bool {
 
 // crash does not return.
 func crash(t *testing.T, dir string, at Point) {
+	s := crashingAt(t, dir, at)
+	if _, err := s.Create(context.Background(), blob.Declared{Size: -1}); err != nil { // one that is never committed
+		t.Fatal(err)
+	}
+	blobtest.Put(t, s, blobtest.Bytes(2, 300_000))
+	t.Fatalf("the commit did not come to %q", at)
+}
+
+// crashingAt opens a store that kills the process at a point.
+func crashingAt(t *testing.T, dir string, at Point) *Store {
+	t.Helper()
 	openStore := Open
 	if os.Getenv(crashShared) != "" {
 		openStore = OpenShared
@@ -88,11 +99,7 @@ func crash(t *testing.T, dir string, at Point) {
 			select {} // the signal may take a moment
 		}
 	}
-	if _, err := s.Create(context.Background(), blob.Declared{Size: -1}); err != nil { // one that is never committed
-		t.Fatal(err)
-	}
-	blobtest.Put(t, s, blobtest.Bytes(2, 300_000))
-	t.Fatalf("the commit did not come to %q", at)
+	return s
 }
 
 func files(t *testing.T, dir string) []string {

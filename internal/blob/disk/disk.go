@@ -4,9 +4,10 @@
 //
 //	ab/ab12...   a blob: 64 hexadecimal digits, in the folder of the first two
 //	tmp/         uploads that are not committed
+//	...          a note: any other file whose path is a note's name
 //
 // All of it is on one file system, so that a rename commits. Names are made
-// from digests only; nothing that a user says becomes a path. Folders have mode
+// from digests, and by the server for notes; nothing that a user says becomes a path. Folders have mode
 // 0700 and files 0600.
 package disk
 

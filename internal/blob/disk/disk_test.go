@@ -56,6 +56,7 @@ func TestModes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := open(t, dir)
 	blobtest.Put(t, s, []byte("secret"))
+	blobtest.PutNoteOf(t, s, "records/packs/1", []byte("secret"))
 	if _, err := s.Create(t.Context(), blob.Declared{Size: -1}); err != nil {
 		t.Fatal(err)
 	}

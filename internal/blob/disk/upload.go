@@ -8,7 +8,7 @@ import (
 	"granary/internal/blob"
 )
 
-// Point names a moment of a Commit, for Store.CrashPoint.
+// Point names a moment of a Commit or a PutNote, for Store.CrashPoint.
 type Point string
 
 // The points, in the order in which a Commit reaches them. Up to and including
@@ -21,13 +21,21 @@ const (
 	AfterDirSync  Point = "after-dirsync"
 )
 
+// The points of a PutNote, in its order: the same, of the note that is to be read.
+const (
+	BeforeNoteSync    Point = "before-note-sync"
+	BeforeNoteRename  Point = "before-note-rename"
+	BeforeNoteDirSync Point = "before-note-dirsync"
+	AfterNoteDirSync  Point = "after-note-dirsync"
+)
+
 // behind is how many bytes are written before the kernel is asked to write them to
 // disk. Otherwise the kernel keeps all of them until the fsync, and the disk idles
 // during the upload: one system call each 8 MiB makes a large upload durable six
 // times as fast.
 const behind = 8 << 20
 
-// upload is a temporary file that becomes a blob.
+// upload is a temporary file that becomes a blob, or a note.
 type upload struct {
 	s       *Store
 	f       *os.File // nil once committed or aborted
@@ -39,6 +47,14 @@ type upload struct {
 // Create begins an upload in a new temporary file, whatever was declared. ctx is
 // not asked again.
 func (s *Store) Create(ctx context.Context, _ blob.Declared) (blob.Upload, error) {
+	u, err := s.newUpload(ctx)
+	if err != nil {
+		return nil, err // not a nil *upload
+	}
+	return u, nil
+}
+
+func (s *Store) newUpload(ctx context.Context) (*upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -86,7 +102,7 @@ func (u *upload) Commit(d blob.Digest) error {
 		return reason("syncing "+d.String(), err)
 	}
 	u.s.reach(BeforeRename)
-	if err := u.rename(d); err != nil {
+	if err := u.rename(u.s.path(d)); err != nil {
 		return reason("committing "+d.String(), err)
 	}
 	u.s.reach(BeforeDirSync)
@@ -99,8 +115,8 @@ func (u *upload) Commit(d blob.Digest) error {
 
 // rename ends the upload if it succeeds. The file is synced by then, so that
 // closing it has nothing left to fail at.
-func (u *upload) rename(d blob.Digest) error {
-	if err := os.Rename(u.f.Name(), u.s.path(d)); err != nil {
+func (u *upload) rename(path string) error {
+	if err := os.Rename(u.f.Name(), path); err != nil {
 		return err
 	}
 	u.f.Close()

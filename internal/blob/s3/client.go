@@ -135,12 +135,22 @@ func (c *client) remove(ctx context.Context, key string) error {
 	return err
 }
 
-// objects lists the objects below a prefix.
+// objects lists the objects whose keys begin with a prefix.
 func (c *client) objects(ctx context.Context, prefix string) iter.Seq2[object, error] {
+	return c.list(ctx, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: listPage})
+}
+
+// folder is objects up to the next slash after the prefix: that of many objects is listed
+// once, as a key that ends in it.
+func (c *client) folder(ctx context.Context, prefix string) iter.Seq2[object, error] {
+	return c.list(ctx, minio.ListObjectsOptions{Prefix: prefix, MaxKeys: listPage})
+}
+
+func (c *client) list(ctx context.Context, options minio.ListObjectsOptions) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		for o := range c.core.ListObjectsIter(ctx, c.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: listPage}) {
+		for o := range c.core.ListObjectsIter(ctx, c.bucket, options) {
 			if o.Err != nil {
 				yield(object{}, reason(o.Err))
 				return

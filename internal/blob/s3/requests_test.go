@@ -53,7 +53,8 @@ func TestShortestWay(t *testing.T) {
 }
 
 // TestSettingsReachTheStore: encryption for every object, the storage class for
-// blobs alone, for what is in tmp/ lives seconds and some classes bill months.
+// blobs alone, for what is in tmp/ lives seconds, notes hours, and some classes bill
+// months.
 func TestSettingsReachTheStore(t *testing.T) {
 	line := newTap(t)
 	cfg := config(s3test.Start(t), "settings")
@@ -66,13 +67,17 @@ func TestSettingsReachTheStore(t *testing.T) {
 		}
 	}
 	_ = s.client.copyAll(t.Context(), "a", aim{key: s.key(blob.Digest{}), blob: true})
+	for _, size := range []int{1000, 6 << 20} {
+		_ = s.PutNote(t.Context(), "note", bytes.NewReader(blobtest.Bytes(1, size)), int64(size))
+	}
+	_ = s.client.copyAll(t.Context(), "a", aim{key: s.prefix + "note"})
 	found := 0
 	for _, r := range line.requests(func(r *http.Request) bool {
 		return r.Method == http.MethodPut && !r.URL.Query().Has("partNumber") || r.URL.Query().Has("uploads") && r.Method == http.MethodPost
 	}) {
 		found++
 		class := "STANDARD_IA"
-		if strings.Contains(r.URL.Path, "/"+staging) {
+		if strings.Contains(r.URL.Path, "/"+staging) || strings.HasSuffix(r.URL.Path, "/note") {
 			class = ""
 		}
 		got := [3]string{r.Header.Get("X-Amz-Server-Side-Encryption"), r.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"), r.Header.Get("X-Amz-Storage-Class")}
@@ -80,7 +85,7 @@ func TestSettingsReachTheStore(t *testing.T) {
 			t.Errorf("%s %s: %q, want %q", r.Method, r.URL, got, want)
 		}
 	}
-	if found < 4 {
+	if found < 7 {
 		t.Errorf("%d requests that make objects", found)
 	}
 }

@@ -4,7 +4,8 @@
 // lays out its folder:
 //
 //	ab/ab12...   a blob: 64 hexadecimal digits, below the first two
-//	tmp/...      bodies whose digest is not known yet
+//	tmp/...      bodies whose digest is not known yet, and notes of several parts
+//	...          a note: any other object whose key is a note's name
 //
 // Nothing is kept on a local disk. docs/design/012-s3.md explains uploads, memory and
 // links.

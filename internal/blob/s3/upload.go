@@ -45,6 +45,14 @@ type upload struct {
 
 // Create begins an upload and asks nothing of the store yet.
 func (s *Store) Create(ctx context.Context, d blob.Declared) (blob.Upload, error) {
+	u, err := s.newUpload(ctx, d)
+	if err != nil {
+		return nil, err // not a nil *upload
+	}
+	return u, nil
+}
+
+func (s *Store) newUpload(ctx context.Context, d blob.Declared) (*upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -182,10 +190,7 @@ func (u *upload) Commit(d blob.Digest) error {
 
 // commitOne puts a body of one part straight to its digest.
 func (u *upload) commitOne(d blob.Digest) error {
-	body := u.part
-	if body == nil { // of no bytes
-		body = &part{}
-	}
+	body := u.only()
 	to := aim{key: u.s.key(d), blob: true, absent: !u.said.Overwrite}
 	err := u.s.client.put(u.ctx, to, body, body.size, d)
 	if err == nil || !u.said.Overwrite && u.present(d) { // the answer was lost, or another upload was first
@@ -199,15 +204,19 @@ func (u *upload) commitOne(d blob.Digest) error {
 	return err
 }
 
+// only is the part of a body of one part.
+func (u *upload) only() *part {
+	if u.part == nil { // of no bytes
+		return &part{}
+	}
+	return u.part
+}
+
 func (u *upload) commitParts(d blob.Digest) error {
 	if u.to.blob && d != *u.said.Digest {
 		return errors.New("another digest was declared")
 	}
-	if err := u.send(); err != nil { // the last part: there is always one
-		return err
-	}
-	u.sending.Wait()
-	if err := u.failure(); err != nil {
+	if err := u.sendLast(); err != nil {
 		return err
 	}
 	if !u.said.Overwrite && u.present(d) {
@@ -220,6 +229,15 @@ func (u *upload) commitParts(d blob.Digest) error {
 		return nil
 	}
 	return u.s.copy(u.ctx, u.to.key, d, u.size)
+}
+
+// sendLast sends the last part, which there always is, and waits for all.
+func (u *upload) sendLast() error {
+	if err := u.send(); err != nil {
+		return err
+	}
+	u.sending.Wait()
+	return u.failure()
 }
 
 // finish puts the parts together under the key that they were sent to.

@@ -3,10 +3,10 @@ package metadb
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"granary/internal/records"
 	"granary/internal/sqldb"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,12 +19,9 @@ type column struct {
 	refers            string // the table that it refers to
 }
 
-// tablesOf lists the tables that hold records.
-func tablesOf(t *testing.T, lite *DB) []string {
-	t.Helper()
-	names, err := sqldb.List(t.Context(), lite, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
-		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT IN ('goose_db_version', 'nodes') ORDER BY name`)
-	return must(t, names, err)
+// allRows are the options of the export of a server that moves.
+func allRows() records.ExportOptions {
+	return records.ExportOptions{Kind: records.KindExport, Bodies: true}
 }
 
 // quoted is a list of columns.
@@ -33,7 +30,8 @@ func quoted(columns []string) string { return `"` + strings.Join(columns, `", "`
 func columnsOf(t *testing.T, db *DB) map[string][]column {
 	t.Helper()
 	all := map[string][]column{}
-	for _, table := range tablesOf(t, db) {
+	for _, exported := range exported(allRows()) {
+		table := exported.name
 		found, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (c column, err error) {
 			c.table = table
 			return c, row.Scan(&c.name, &c.kind, &c.required, &c.refers)
@@ -151,10 +149,10 @@ func rowsIn(t *testing.T, db *DB, all map[string][]column) map[string][]any {
 	return found
 }
 
-// Every column of the live schema is copied from SQLite to PostgreSQL and back: NULL
+// TestReplayOfEveryColumn: every column of the live schema is replayed from SQLite to PostgreSQL and back: NULL
 // if it may be, the empty text, the empty blob, zero, and values at the limits. The
 // rows are equal on each side.
-func TestTransferOfEveryColumn(t *testing.T) {
+func TestReplayOfEveryColumn(t *testing.T) {
 	for _, kind := range []string{missing, empty, extreme} {
 		t.Run(kind, func(t *testing.T) {
 			first, between := openSQLite(t), openPostgres(t, sqldb.Options{})
@@ -168,73 +166,15 @@ func TestTransferOfEveryColumn(t *testing.T) {
 					}
 				}
 			}
-			must(t, 0, Copy(t.Context(), first, between, func(string, int64) {}))
+			must(t, 0, moved(t, first, between))
 			if diff := cmp.Diff(want, rowsIn(t, between, all)); diff != "" {
 				t.Errorf("in PostgreSQL, -want +got:\n%s", diff)
 			}
 			last := openSQLite(t)
-			must(t, 0, Copy(t.Context(), between, last, func(string, int64) {}))
+			must(t, 0, moved(t, between, last))
 			if diff := cmp.Diff(want, rowsIn(t, last, all)); diff != "" {
 				t.Errorf("in SQLite again, -want +got:\n%s", diff)
 			}
 		})
-	}
-}
-
-// triggersOf are the texts of SQLite's triggers.
-func triggersOf(t *testing.T, db *DB) []string {
-	t.Helper()
-	found, err := sqldb.List(t.Context(), db, func(row sqldb.Scanner) (text string, err error) { return text, row.Scan(&text) },
-		`SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name`)
-	return must(t, found, err)
-}
-
-// A copy from PostgreSQL works in SQLite like an original: triggers, foreign keys and
-// counters, and ids are not reused. A copy that fails leaves nothing.
-func TestTransferToSQLite(t *testing.T) {
-	from := openPostgres(t, sqldb.Options{})
-	p := demo(t, from)
-	for version := range 5 {
-		publishTo(t, from, p.ID, version)
-	}
-	gone := newUser(t, from, "gone", false)
-	do(t, from, `DELETE FROM routes WHERE namespace_id = (SELECT id FROM namespaces WHERE path = 'gone')`,
-		`DELETE FROM namespaces WHERE path = 'gone'`, `DELETE FROM users WHERE username = 'gone'`)
-	path := filepath.Join(t.TempDir(), "granary.db")
-	to, err := OpenSQLite(t.Context(), path, sqldb.Options{})
-	closing(t, to, err)
-	triggers := triggersOf(t, to)
-
-	broken := func(table string, _ int64) {
-		if table == "package_files" {
-			panic("cut off")
-		}
-	}
-	if err := Copy(t.Context(), from, to, broken); err == nil || !strings.Contains(err.Error(), "cut off") {
-		t.Errorf("a transfer that was cut off: %v", err)
-	}
-	if n := rowsOf(t, to, "users") + rowsOf(t, to, "blobs"); n != 0 || !cmp.Equal(triggersOf(t, to), triggers) {
-		t.Errorf("it left %d rows, and triggers %q", n, triggersOf(t, to))
-	}
-
-	must(t, 0, Copy(t.Context(), from, to, func(string, int64) {}))
-	if diff := cmp.Diff(triggers, triggersOf(t, to)); diff != "" || len(triggers) == 0 {
-		t.Errorf("triggers, -before +after:\n%s", diff)
-	}
-	publishTo(t, to, p.ID, 7)
-	if later := newUser(t, to, "later", false); later.ID <= gone.ID {
-		t.Errorf("the number %d of a user that is gone is given again: %d", gone.ID, later.ID)
-	}
-	if n := count(t, to, `SELECT packages FROM package_counts`); n != 6 {
-		t.Errorf("%d packages are counted, want 6", n)
-	}
-	if n := count(t, to, `SELECT listed FROM package_names`); n != 6 {
-		t.Errorf("%d are counted by name, want 6", n)
-	}
-	if n := count(t, to, `SELECT COUNT(*) FROM pragma_foreign_key_check`); n != 0 {
-		t.Errorf("%d rows refer to nothing", n)
-	}
-	if err := Copy(t.Context(), from, to, nil); err == nil || !strings.Contains(err.Error(), "the target must be an empty database") {
-		t.Errorf("a second transfer: %v", err)
 	}
 }

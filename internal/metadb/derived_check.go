@@ -1,0 +1,234 @@
+package metadb
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"granary/internal/sqldb"
+	"granary/internal/versions"
+)
+
+// DerivedFault is a derived row that is not what the records say.
+type DerivedFault struct {
+	Table    string
+	Key      string // of the row, for people: "project 7, name tool"
+	Is       string // what is there, as far as it is wrong
+	ShouldBe string
+}
+
+func (f DerivedFault) String() string {
+	return fmt.Sprintf("%s of %s: %s, should be %s", f.Table, f.Key, f.Is, f.ShouldBe)
+}
+
+// mostFaults of a table are looked for; firstFaults ends their query.
+const (
+	mostFaults  = 100
+	firstFaults = ` LIMIT 100`
+)
+
+// How many rows one query compares. A range of names ends before that if it has very many
+// versions.
+const (
+	checkedAtOnce   = 2000
+	namesAtOnce     = 500
+	versionsOfNames = 20_000
+	partsAtOnce     = 10_000
+)
+
+// flushedByAll is twice as long as a node keeps the bytes of further files in memory, and
+// the time of a commit.
+const flushedByAll = 12 * time.Second
+
+// noRow is what is there, or should be, if it is nothing.
+const noRow = "no row"
+
+// derivedCheck collects faults.
+type derivedCheck struct {
+	db     *DB
+	wait   time.Duration // until every node has written what it has in memory
+	found  []DerivedFault
+	doubts []nameKey // names of which only the bytes differ
+}
+
+// CheckDerived compares derived rows with the records, and returns up to 100 differences of
+// each table. It may run beside publishers. Each query is one statement, which sees rows
+// together with what was derived from them in the same transaction, and reads a range that
+// keeps it short. What the upkeep has still to sum, count or order is no difference.
+func (db *DB) CheckDerived(ctx context.Context) ([]DerivedFault, error) {
+	c := &derivedCheck{db: db, wait: flushedByAll}
+	err := c.run(ctx)
+	return c.found, err
+}
+
+func (c *derivedCheck) run(ctx context.Context) error {
+	for _, check := range []func(context.Context) error{c.positions, c.blobs, c.packages, c.projects, c.names, c.parts, c.foreignParts, c.settle} {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add notes a fault, unless enough of its table are known.
+func (c *derivedCheck) add(f DerivedFault) {
+	if !c.full(f.Table) {
+		c.found = append(c.found, f)
+	}
+}
+
+func (c *derivedCheck) full(table string) bool {
+	n := 0
+	for _, f := range c.found {
+		if f.Table == table {
+			n++
+		}
+	}
+	return n >= mostFaults
+}
+
+// ranges calls do for ranges of the ids of a table: above from, up to to. The last range
+// has no end.
+func (c *derivedCheck) ranges(ctx context.Context, table string, do func(from, to int64) error) error {
+	for from := int64(0); ; {
+		var to int64
+		err := c.db.Row(ctx, `SELECT id FROM `+table+` WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2`, from, checkedAtOnce).Scan(&to)
+		if errors.Is(err, sql.ErrNoRows) {
+			return do(from, math.MaxInt64)
+		}
+		if err != nil {
+			return sqldb.Classify(err)
+		}
+		if err := do(from, to); err != nil {
+			return err
+		}
+		from = to
+	}
+}
+
+func (c *derivedCheck) positions(ctx context.Context) error {
+	var n, low, high int
+	err := c.db.Row(ctx, `SELECT COUNT(*), COALESCE(MIN(n), 0), COALESCE(MAX(n), 0) FROM positions`).Scan(&n, &low, &high)
+	if err == nil && (n != longestName || low != 1 || high != longestName) {
+		c.add(DerivedFault{"positions", "all rows", fmt.Sprintf("%d rows from %d to %d", n, low, high), fmt.Sprintf("1 to %d", longestName)})
+	}
+	return sqldb.Classify(err)
+}
+
+// blobs compares how often blobs are used.
+func (c *derivedCheck) blobs(ctx context.Context) error {
+	return c.ranges(ctx, "blobs", func(from, to int64) error {
+		return c.differing(ctx, "blobs", scanOf("id %d", "files %d"), `SELECT b.id, b.files, `+usesOf+` FROM blobs b
+			WHERE b.id > $1 AND b.id <= $2 AND b.files <> `+usesOf+` ORDER BY b.id`+firstFaults, from, to)
+	})
+}
+
+// packages compares the files, bytes and keys of versions.
+func (c *derivedCheck) packages(ctx context.Context) error {
+	return c.ranges(ctx, "packages", func(from, to int64) error {
+		err := c.differing(ctx, "packages", scanCounted, `SELECT k.id, k.files, k.bytes, `+filesOf+`, `+bytesOf+` FROM packages k
+			WHERE k.id > $1 AND k.id <= $2 AND k.counted IS NOT NULL AND (k.files IS DISTINCT FROM `+filesOf+` OR k.bytes IS DISTINCT FROM `+bytesOf+`)
+			ORDER BY k.id`+firstFaults, from, to)
+		if err != nil {
+			return err
+		}
+		return c.differing(ctx, "packages", scanKeyed, `SELECT k.id, k.version, k.version_key, k.prerelease FROM packages k
+			WHERE k.id > $1 AND k.id <= $2 AND k.version_key IS NOT NULL ORDER BY k.id`, from, to)
+	})
+}
+
+// projects compares what is counted of each project. On PostgreSQL publishers append rows to
+// package_counts: their sum counts.
+func (c *derivedCheck) projects(ctx context.Context) error {
+	const compared = `) s GROUP BY s.project_id, s.status HAVING SUM(s.there) <> SUM(s.wanted) ORDER BY s.project_id, s.status` + firstFaults
+	within := func(what string) string { return what + `.project_id > $1 AND ` + what + `.project_id <= $2` }
+	return c.ranges(ctx, "projects", func(from, to int64) error {
+		err := c.differing(ctx, "package_counts", scanCount, `SELECT s.project_id, s.status, CAST(SUM(s.there) AS BIGINT), CAST(SUM(s.wanted) AS BIGINT) FROM (
+			SELECT c.project_id, c.status, c.packages AS there, 0 AS wanted FROM package_counts c WHERE `+within("c")+`
+			UNION ALL SELECT w.project_id, w.status, 0, w.packages FROM (`+countsOf(within("k"))+`) w`+compared, from, to)
+		if err != nil {
+			return err
+		}
+		return c.differing(ctx, "package_name_totals", scanTotal, `SELECT s.project_id, s.status, CAST(SUM(s.there) AS BIGINT), CAST(SUM(s.wanted) AS BIGINT) FROM (
+			SELECT t.project_id, '' AS status, t.names AS there, 0 AS wanted FROM package_name_totals t WHERE `+within("t")+`
+			UNION ALL SELECT w.project_id, '', 0, w.names FROM (`+totalsOf(within("o"))+`) w`+compared, from, to)
+	})
+}
+
+// differing adds a fault for each row of a query that scan finds wrong. One statement keeps
+// few rows in memory: its range has few, or it has a limit.
+func (c *derivedCheck) differing(ctx context.Context, table string, scan func(sqldb.Scanner) (DerivedFault, error), query string, args ...any) error {
+	if c.full(table) {
+		return nil
+	}
+	found, err := sqldb.ListFixed(ctx, c.db, scan, query, args...)
+	for _, f := range found {
+		if f.Is != f.ShouldBe {
+			f.Table = table
+			c.add(f)
+		}
+	}
+	return err
+}
+
+// scanOf reads an id, a number that is there, and the one that should be.
+func scanOf(key, value string) func(sqldb.Scanner) (DerivedFault, error) {
+	return func(row sqldb.Scanner) (f DerivedFault, err error) {
+		var id, there, wanted int64
+		err = row.Scan(&id, &there, &wanted)
+		return DerivedFault{Key: fmt.Sprintf(key, id), Is: fmt.Sprintf(value, there), ShouldBe: fmt.Sprintf(value, wanted)}, err
+	}
+}
+
+func scanCounted(row sqldb.Scanner) (f DerivedFault, err error) {
+	var id, files, size int64
+	var there, thereBytes sql.NullInt64
+	err = row.Scan(&id, &there, &thereBytes, &files, &size)
+	return DerivedFault{
+		Key: fmt.Sprintf("id %d", id), Is: fmt.Sprintf("files %s, bytes %s", columnText(there), columnText(thereBytes)),
+		ShouldBe: fmt.Sprintf("files %d, bytes %d", files, size),
+	}, err
+}
+
+func scanKeyed(row sqldb.Scanner) (f DerivedFault, err error) {
+	var id int64
+	var version string
+	var key []byte
+	var kind sql.NullInt64
+	if err = row.Scan(&id, &version, &key, &kind); err != nil {
+		return f, err
+	}
+	want, pre := versions.KeyAndKind(version)
+	if bytes.Equal(key, want) && kind.Valid && kind.Int64 == int64(sqldb.Bool(pre)) {
+		return f, nil
+	}
+	return DerivedFault{
+		Key: fmt.Sprintf("id %d", id), Is: fmt.Sprintf("version_key %x, prerelease %s", key, columnText(kind)),
+		ShouldBe: fmt.Sprintf("version_key %x, prerelease %d, of version %s", want, sqldb.Bool(pre), version),
+	}, nil
+}
+
+func scanCount(row sqldb.Scanner) (f DerivedFault, err error) {
+	var project, there, wanted int64
+	var status string
+	err = row.Scan(&project, &status, &there, &wanted)
+	return DerivedFault{Key: fmt.Sprintf("project %d, status %s", project, status), Is: fmt.Sprintf("packages %d", there), ShouldBe: fmt.Sprintf("packages %d", wanted)}, err
+}
+
+func scanTotal(row sqldb.Scanner) (f DerivedFault, err error) {
+	var project, there, wanted int64
+	err = row.Scan(&project, new(string), &there, &wanted)
+	return DerivedFault{Key: fmt.Sprintf("project %d", project), Is: fmt.Sprintf("names %d", there), ShouldBe: fmt.Sprintf("names %d", wanted)}, err
+}
+
+// columnText is a nullable column for people.
+func columnText(n sql.NullInt64) string {
+	if !n.Valid {
+		return "NULL"
+	}
+	return fmt.Sprint(n.Int64)
+}

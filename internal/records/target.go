@@ -1,0 +1,44 @@
+package records
+
+import (
+	"context"
+	"io"
+)
+
+// File is a file to replay. It is opened more than once if it is not the first.
+type File struct {
+	Name string // for errors
+	Open func() (io.ReadCloser, error)
+}
+
+// Target is an empty database that can be filled.
+type Target interface {
+	// Fill runs fn in a transaction, and completes what it filled: it brings the schema
+	// up to date, makes derived rows, and sees that rows refer to rows. It fails, and
+	// leaves nothing, if the database is not empty, or does not know the schema.
+	Fill(ctx context.Context, schema int64, fn func(Filler) error) error
+}
+
+// Rows returns a row at a time, and io.EOF after the last. A row is valid until the next
+// call; its values stay.
+type Rows func() ([]any, error)
+
+// Filler takes the rows of files.
+type Filler interface {
+	// Upgrade brings the schema to a version, in which the following rows are.
+	Upgrade(ctx context.Context, schema int64) error
+
+	Insert(table string, columns []string, rows Rows) error
+
+	// Remove removes those rows of a table that have the keys of these rows.
+	Remove(table string, columns []string, rows Rows) error
+
+	// Empty removes all rows of a table.
+	Empty(table string) error
+
+	// Number says which id a row of each table got last: new rows get later ones.
+	Number(last map[string]int64) error
+
+	// Sum reads the rows of a table back.
+	Sum(table string, columns []string) (Checksum, error)
+}
