@@ -95,7 +95,7 @@ func (p *fsckText) end(done daemon.Checked, failed error) error {
 		return p.err // the error says all
 	}
 	counts := "counters right"
-	if n := done.Found[daemon.WrongCount]; n > 0 {
+	if n := done.Found[daemon.WrongCount] + done.Found[daemon.Derived]; n > 0 {
 		counts = grouped(n) + " counters wrong"
 	}
 	if n := done.Found[daemon.WrongRecord]; n > 0 {
