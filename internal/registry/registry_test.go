@@ -71,7 +71,7 @@ func openS3(t *testing.T) blob.Store {
 	return store
 }
 
-func newRegistryOn(t *testing.T, blobs blob.Store) *faultyRegistry {
+func newRegistryOn(t testing.TB, blobs blob.Store) *faultyRegistry {
 	t.Helper()
 	ctx := t.Context()
 	db, _ := fresh.Database(t)
