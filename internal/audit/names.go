@@ -123,6 +123,8 @@ const (
 	FeatureSet     Name = "feature_set"
 	FeatureDeleted Name = "feature_deleted"
 	SweepRequested Name = "store_sweep_requested"
+	BlobDamaged    Name = "blob_damaged"
+	BlobRepaired   Name = "blob_repaired"
 )
 
 // UserUpdated is the event of a change of a user's attribute, such as
