@@ -14,7 +14,10 @@ import (
 	"granary/internal/registry"
 )
 
-const scrubEvery = 10 * time.Second
+const (
+	scrubEvery = 10 * time.Second
+	marksEvery = time.Minute // each costs a look at the store
+)
 
 // scrub is how stored bytes are verified in the background, and what is shown of it: on
 // the node that does the upkeep for all.
@@ -23,6 +26,7 @@ type scrub struct {
 	rate    int64         // bytes a second
 	damaged *prometheus.GaugeVec
 	oldest  *prometheus.GaugeVec
+	checked time.Time // when the marks were; only the task knows it
 }
 
 func newScrub(cfg config.Config) *scrub {
@@ -52,7 +56,11 @@ func (c *scrub) forget() {
 // scrubStored verifies the stored bytes that are due, and looks at what is marked.
 func (s *server) scrubStored(ctx context.Context, log *slog.Logger) {
 	s.tasks.do(ctx, log, "scrub", func(ctx context.Context) (int, error) {
-		err := s.registry.CheckMarks(ctx, s.scrub.rate)
+		var err error
+		if time.Since(s.scrub.checked) >= marksEvery {
+			err = s.registry.CheckMarks(ctx, s.scrub.rate)
+			s.scrub.checked = time.Now()
+		}
 		if err == nil && s.scrub.period > 0 {
 			err = s.registry.Scrub(ctx, registry.ScrubOptions{Period: s.scrub.period, Rate: s.scrub.rate, Found: tellDamage(ctx, log)})
 		}
