@@ -188,3 +188,19 @@ func (l *faultyLedger) SweepBlob(ctx context.Context, before time.Time, remove f
 	})
 	return size, found, err
 }
+
+func (l *faultyLedger) KeepScrub(ctx context.Context, s registry.ScrubState) error {
+	return l.do(func() error { return l.Records.KeepScrub(ctx, s) })
+}
+
+func (l *faultyLedger) MarkDamaged(ctx context.Context, m registry.DamageMark, now time.Time, e audit.Event) (marked bool, err error) {
+	err = l.do(func() error {
+		marked, err = l.Records.MarkDamaged(ctx, m, now, e)
+		return err
+	})
+	return marked, err
+}
+
+func (l *faultyLedger) SetAside(ctx context.Context, d blob.Digest) error {
+	return l.do(func() error { return l.Records.SetAside(ctx, d) })
+}

@@ -4,6 +4,7 @@
 //
 //	ab/ab12...   a blob: 64 hexadecimal digits, in the folder of the first two
 //	tmp/         uploads that are not committed
+//	damaged/     blobs whose bytes are wrong, set aside
 //	...          a note: any other file whose path is a note's name
 //
 // All of it is on one file system, so that a rename commits. Names are made

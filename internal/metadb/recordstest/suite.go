@@ -77,6 +77,7 @@ func contracts() []contract {
 		{reflect.TypeFor[registry.Sweeping](), sweeping()},
 		{reflect.TypeFor[registry.Checking](), checking()},
 		{reflect.TypeFor[registry.Leases](), leases()},
+		{reflect.TypeFor[registry.Scrubbing](), scrubbing()},
 		{reflect.TypeFor[registry.Protections](), protections()},
 		{reflect.TypeFor[registry.Uploads](), uploads()},
 		{reflect.TypeFor[webhooks.Store](), hooks()},
