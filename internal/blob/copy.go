@@ -17,7 +17,7 @@ type Source interface {
 	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
 	Stat(ctx context.Context, d Digest) (int64, error)
 	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
-	Note(ctx context.Context, name string) (io.ReadCloser, error)
+	Note(ctx context.Context, name string) (io.ReadSeekCloser, error)
 	Notes(ctx context.Context, prefix string) iter.Seq2[NoteInfo, error]
 }
 

@@ -69,15 +69,15 @@ func WriteNote(ctx context.Context, w io.Writer, body io.Reader, size int64) err
 	}
 }
 
-// CopyNotes puts every note of a source into a store, in place of the one that is there,
-// in the order of their names; but not the one named except. It may be interrupted at any
+// CopyNotes puts the notes of a source whose names are wanted into a store, in place of
+// those that are there, in the order of their names. It may be interrupted at any
 // time and done again. A note that is deleted from the source meanwhile is skipped.
-func CopyNotes(ctx context.Context, to Notes, from Source, except string) error {
+func CopyNotes(ctx context.Context, to Notes, from Source, wanted func(name string) bool) error {
 	for info, err := range from.Notes(ctx, "") {
 		if err != nil {
 			return fmt.Errorf("blob: listing the notes of the source: %w", err)
 		}
-		if info.Name == except {
+		if !wanted(info.Name) {
 			continue
 		}
 		if err := copyNote(ctx, to, from, info); err != nil {

@@ -100,8 +100,9 @@ type Notes interface {
 	// error.
 	PutNote(ctx context.Context, name string, r io.Reader, size int64) error
 
-	// Note reads a note from its start. ErrNotFound if there is none.
-	Note(ctx context.Context, name string) (io.ReadCloser, error)
+	// Note opens a note at its start; Seek is as cheap as in a blob. ErrNotFound if there
+	// is none.
+	Note(ctx context.Context, name string) (io.ReadSeekCloser, error)
 
 	// Notes walks the notes whose names begin with the prefix, in the order of their
 	// names' bytes. A note that is put or deleted meanwhile may or may not appear.

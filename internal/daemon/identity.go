@@ -127,7 +127,7 @@ func checkTarget(ctx context.Context, to, from blob.Source) error {
 // copyNotes copies the notes, and at last the identity, by which the records know a
 // store: so a copy that was interrupted is not taken for the store.
 func copyNotes(ctx context.Context, to blob.Notes, from blob.Source) error {
-	if err := blob.CopyNotes(ctx, to, from, identityNote); err != nil {
+	if err := blob.CopyNotes(ctx, to, from, func(name string) bool { return name != identityNote }); err != nil {
 		return err
 	}
 	identity, err := readIdentity(from.Note(ctx, identityNote))

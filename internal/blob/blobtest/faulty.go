@@ -210,8 +210,8 @@ func (f *Faulty) PutNote(ctx context.Context, name string, r io.Reader, size int
 }
 
 // Note hands back the inner store's reader unchanged.
-func (f *Faulty) Note(ctx context.Context, name string) (io.ReadCloser, error) {
-	var r io.ReadCloser
+func (f *Faulty) Note(ctx context.Context, name string) (io.ReadSeekCloser, error) {
+	var r io.ReadSeekCloser
 	err := f.do(Note, func() (err error) {
 		r, err = f.inner.(blob.Notes).Note(ctx, name)
 		return err

@@ -268,6 +268,22 @@ func wantNote(t *testing.T, n blob.Notes, name string, data []byte) {
 	if got, err := readNote(t.Context(), n, name); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%.50s: read %d bytes, %v, want those %d that were put", name, len(got), err, len(data))
 	}
+	half := int64(len(data) / 2)
+	if got, err := readNoteFrom(t.Context(), n, name, half); err != nil || !bytes.Equal(got, data[half:]) {
+		t.Errorf("%.50s: read %d bytes from %d, %v, want the %d that are there", name, len(got), half, err, len(data[half:]))
+	}
+}
+
+func readNoteFrom(ctx context.Context, n blob.Notes, name string, offset int64) ([]byte, error) {
+	r, err := n.Note(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	if _, err = r.Seek(offset, io.SeekStart); err == nil {
+		data, err = io.ReadAll(r)
+	}
+	return data, errors.Join(err, r.Close())
 }
 
 func wantNoNote(t *testing.T, n blob.Notes, name string) {

@@ -83,13 +83,13 @@ func (s *Store) syncFolders(name string) error {
 }
 
 // Note opens the note's file.
-func (s *Store) Note(_ context.Context, name string) (io.ReadCloser, error) {
+func (s *Store) Note(_ context.Context, name string) (io.ReadSeekCloser, error) {
 	return NoteIn(s.dir, name)
 }
 
 // NoteIn opens a note of the store in dir, and creates nothing. ErrNotFound if there is
 // no such note, or no store.
-func NoteIn(dir, name string) (io.ReadCloser, error) {
+func NoteIn(dir, name string) (io.ReadSeekCloser, error) {
 	if err := blob.CheckNoteName(name); err != nil {
 		return nil, err
 	}

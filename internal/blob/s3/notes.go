@@ -58,7 +58,7 @@ func (u *upload) commitNote(key string) error {
 
 // Note requests the bytes at once, so that a note that is replaced meanwhile can still
 // be read. If the line breaks and the note was replaced before that, reading fails.
-func (s *Store) Note(ctx context.Context, name string) (io.ReadCloser, error) {
+func (s *Store) Note(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	if err := blob.CheckNoteName(name); err != nil {
 		return nil, err
 	}
