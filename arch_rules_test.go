@@ -32,7 +32,7 @@ func rooms() []room {
 		{"internal/blob/s3", []string{"blob"}, "a store knows bytes and digests; stores share a contract and its tests, not code"},
 		{"internal/blob/s3/s3test", []string{"dev/servers"}, "it runs another program, which tests of any room may ask for"},
 		{"internal/blob/blobtest", []string{"blob"}, "the suite holds any store to the contract, so it knows none"},
-		{"internal/records", []string{"blob"}, "the format is files, tables and rows, whatever they are called; the database knows which there are"},
+		{"internal/records", []string{"blob"}, "the format is files, tables and rows, whatever they are called; the database knows which there are; a small body has a digest like any other"},
 		{"internal/config", nil, "settings are words and numbers; only the daemon knows what they start"},
 		{"internal/filelock", nil, "a lock is the kernel's: it knows a file, not what it is for"},
 		{"internal/httpd", nil, "running HTTP well is the same for any handler"},

@@ -120,7 +120,7 @@ func newRoot(env Env) *cobra.Command {
 	})
 	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newCopy(env), newVerify(env),
 		newChannel(env), newYank(env), newUnyank(env), newDeprecate(env), newFinalise(env), newDiscard(env), newOpen(env), newLogin(env), newLogout(env), newWhoami(env), newCI(env),
-		newServe(env), newAdmin(env), newConfig(env), newFsck(env), newRebuild(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
+		newServe(env), newAdmin(env), newConfig(env), newFsck(env), newBackup(env), newRestore(env), newRebuild(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
 	asGroup(root)
 	tellVersion(root, env)
 	root.SetHelpCommand(newHelp(root))

@@ -113,6 +113,13 @@ func (p *progress) fileDone() {
 	p.done++
 }
 
+// reached sets what add and fileDone count up, and the number of all files.
+func (p *progress) reached(done, files int, moved int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done, p.files, p.moved = done, files, moved
+}
+
 // close ends the telling.
 func (p *progress) close() {
 	close(p.stop)

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// keepBackups says how many days, weeks and months of backups are kept. The last of them
+// KeepBackups says how many days, weeks and months of backups are kept. The last of them
 // that have a backup count, whether they follow each other or not.
-type keepBackups struct{ daily, weekly, monthly int }
+type KeepBackups struct{ Daily, Weekly, Monthly int }
 
 // choose returns which of the backups of these times are kept: the newest of each of the
 // last days, weeks and months, in UTC, and the newest of all. Weeks begin on Monday.
-func (k keepBackups) choose(times []time.Time) (keep []bool) {
+func (k KeepBackups) choose(times []time.Time) (keep []bool) {
 	keep = make([]bool, len(times))
 	newest := make([]int, len(times)) // indexes, the newest first
 	for i := range newest {
@@ -24,7 +24,7 @@ func (k keepBackups) choose(times []time.Time) (keep []bool) {
 	for _, rule := range []struct {
 		most int
 		of   func(time.Time) int
-	}{{k.daily, dayOf}, {k.weekly, weekOf}, {k.monthly, monthOf}} {
+	}{{k.Daily, dayOf}, {k.Weekly, weekOf}, {k.Monthly, monthOf}} {
 		last, taken := 0, 0
 		for _, at := range newest {
 			if taken == rule.most {

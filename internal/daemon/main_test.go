@@ -44,6 +44,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
 		os.Exit(serveForTest())
 	}
+	if os.Getenv(backupTo) != "" {
+		os.Exit(backUpForTest())
+	}
 	flag.Parse()
 	os.Exit(m.Run())
 }

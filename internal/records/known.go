@@ -65,11 +65,8 @@ func (k *Known) Take(d blob.Digest, size int64) (place int64, has bool) {
 // find is a body in the set; nil if it is not there.
 func (k *Known) find(d blob.Digest, size int64) *knownBody {
 	key := k.key(d, size)
+	k.sort(int(key[0]))
 	bucket := k.buckets[key[0]]
-	if !k.sorted[key[0]] {
-		slices.SortFunc(bucket, func(x, y knownBody) int { return bytes.Compare(x.key[:], y.key[:]) })
-		k.sorted[key[0]] = true
-	}
 	i, has := slices.BinarySearchFunc(bucket, key, func(x knownBody, key [16]byte) int { return bytes.Compare(x.key[:], key[:]) })
 	if !has || bucket[i].place == 0 {
 		return nil
@@ -77,8 +74,25 @@ func (k *Known) find(d blob.Digest, size int64) *knownBody {
 	return &bucket[i]
 }
 
-// Len is how often Add was called.
+// Compact keeps each body once.
+func (k *Known) Compact() {
+	k.count = 0
+	for i := range k.buckets {
+		k.sort(i)
+		k.buckets[i] = slices.CompactFunc(k.buckets[i], func(x, y knownBody) bool { return x.key == y.key })
+		k.count += len(k.buckets[i])
+	}
+}
+
+// Len is the number of bodies, each as often as it was added.
 func (k *Known) Len() int { return k.count }
+
+func (k *Known) sort(i int) {
+	if !k.sorted[i] {
+		slices.SortFunc(k.buckets[i], func(x, y knownBody) int { return bytes.Compare(x.key[:], y.key[:]) })
+		k.sorted[i] = true
+	}
+}
 
 func (k *Known) key(d blob.Digest, size int64) [16]byte {
 	text := append(make([]byte, 0, 64), k.secret[:]...)

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"granary/internal/config"
+	"granary/internal/daemon"
+)
+
+func newRestore(env Env) *cobra.Command {
+	var o daemon.RestoreOptions
+	var from string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "restore --from PLACE",
+		Short: "Make a server of a backup",
+		Long: "Fill the empty database and the empty store of the settings from a backup. The store may\n" +
+			"also be the one of the same records, if only the database is lost: then only what is\n" +
+			"missing is copied. The database comes last and at once, so an interrupted restore is run\n" +
+			"again. No server may run. What the backup lacks is named, and the exit code is 3.\n\n" +
+			"The encryption key is not in a backup: put it back before the server starts.\n\n" + backupPlaceHelp + "\n\n" + config.Usage(),
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(cmd, env)
+			if err != nil {
+				return err
+			}
+			if o.From, err = backupsAt(cfg, "--from", from); err != nil {
+				return err
+			}
+			ctx, stop := untilInterrupted(cmd)
+			defer stop()
+			return ended(ctx, restore(ctx, env, cfg, o, asJSON), "run it again to continue")
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "", "the `place` of the backups")
+	f.StringVar(&o.Snapshot, "snapshot", "latest", "the `id` of the snapshot, or latest")
+	f.BoolVar(&o.DatabaseOnly, "database-only", false, "leave the files in the place, which the setting blobs has to name then")
+	f.BoolVar(&o.DryRun, "dry-run", false, "say what would be restored, and change nothing")
+	f.BoolVar(&o.Verify, "verify", false, "also read files that the store has already, and replace damaged ones")
+	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	addSettings(cmd)
+	return cmd
+}
+
+func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOptions, asJSON bool) error {
+	shown := newProgress(env, asJSON, "restore", 0, -1)
+	o.Report = func(c daemon.Copied) { shown.reached(int(c.Blobs+c.Present), 0, c.Bytes) }
+	done, err := daemon.Restore(ctx, cfg, o)
+	shown.close()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(env, done)
+	} else {
+		err = printRestored(env, cfg, o, done)
+	}
+	if err == nil && done.Missing > 0 {
+		return refused("%d files are not in the backup, or not whole; all others are restored", done.Missing)
+	}
+	return err
+}
+
+func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done daemon.Restored) error {
+	out := &printer{w: env.Stdout}
+	m := done.Manifest
+	for _, skipped := range done.Skipped {
+		out.printf("SKIPPED the snapshot %s\n", skipped)
+	}
+	verb := "restored"
+	if o.DryRun {
+		verb = "would restore"
+	}
+	out.printf("%s the snapshot %s of %s: %d rows of records, %d small files\n", verb, m.ID, m.Began.Format(time.RFC3339), m.Records.Rows, done.Bodies)
+	switch {
+	case o.DatabaseOnly:
+		out.printf("the other files stay in %s: set blobs to it\n", o.From.Blobs.String())
+	default:
+		out.printf("%d other files, %s; %d were there already\n", done.Files, formatBytes(done.Bytes), done.Present)
+	}
+	for _, bad := range done.BadPacks {
+		out.printf("DAMAGED pack %s\n", bad)
+	}
+	for _, lost := range done.Lost {
+		out.printf("LOST %s\n", lost)
+	}
+	if !o.DryRun {
+		out.printf("Before clients come: put the encryption key back, as encryption_key in %s or in GRANARY_ENCRYPTION_KEY.\n"+
+			"Job tokens have ended. Other tokens that were revoked after %s are valid again, and removed\n"+
+			"members, users and files are back: remove them again (granary admin needs no server).\n", cfg.DataDir, m.Began.Format(time.RFC3339))
+	}
+	if out.err != nil {
+		return fmt.Errorf("cannot print the result: %w", out.err)
+	}
+	return nil
+}

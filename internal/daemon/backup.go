@@ -1,0 +1,324 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"granary/internal/blob"
+	"granary/internal/config"
+	"granary/internal/records"
+)
+
+// BackupOptions say where to and how.
+type BackupOptions struct {
+	To        config.Config // its store is the place; of the other settings only those of the store count
+	LimitRate int64         // bytes of blobs a second, 0 for no limit
+	DryRun    bool          // say what would be copied, and change nothing
+	KeySaved  bool          // the encryption key is kept elsewhere; the place remembers this
+	Keep      KeepBackups   // which snapshots stay after this one; zero for all
+	Report    func(BackupProgress)
+}
+
+// BackupProgress is how far a backup has come.
+type BackupProgress struct {
+	Blobs, Of int64 // blobs seen, of those on record
+	Bytes     int64 // copied
+}
+
+// BackedUp is what a backup came to.
+type BackedUp struct {
+	Manifest records.Manifest     `json:"snapshot"`      // of a dry run without packs
+	New      records.BlobsSummary `json:"new"`           // blobs that the place did not have
+	NewSmall records.BlobsSummary `json:"new_small"`     // bodies that it did not have
+	BadPacks []string             `json:"damaged_packs"` // whose bodies were packed again
+	Gone     Forgotten            `json:"forgotten"`     // by Keep
+	KeySaved bool                 `json:"key_saved"`     // the place knows that the encryption key is kept elsewhere
+}
+
+// Backup copies all records and blobs to a place, beside running servers. Everything that
+// was acknowledged before it began is in the snapshot. What is in the place already, from
+// earlier backups or from one that was cut short, is not copied again.
+//
+// Blobs that are missing or damaged do not stop it: the manifest names them.
+func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err error) {
+	if samePlace(a.cfg.Blobs, o.To.Blobs) {
+		return done, fmt.Errorf("%s is the store of the server itself; --to names another place", o.To.Blobs)
+	}
+	b := &backup{admin: a, o: o, began: time.Now(), packed: records.NewKnown(), stored: records.NewKnown()}
+	identity, placed, err := a.server.db.StoreIdentity(ctx)
+	if err != nil {
+		return done, err
+	}
+	if b.source, err = openSource(ctx, a.cfg); err != nil {
+		return done, fmt.Errorf("cannot open the blobs in %s: %w", a.cfg.Blobs, err)
+	}
+	defer closeStore(b.source)
+	found, err := readIdentity(b.source.Note(ctx, identityNote))
+	if err == nil {
+		err = sameIdentity(a.cfg.Blobs, found, identity, placed)
+	}
+	if err != nil {
+		return done, err
+	}
+	b.identity = identity
+	b.done.Manifest.ID = records.NewSnapshotID(b.began)
+	if o.DryRun {
+		err = b.dry(ctx)
+	} else {
+		err = b.wet(ctx)
+	}
+	return b.done, err
+}
+
+// samePlace compares what is written; a link to the store is refused as a directory that
+// is no place of backups.
+func samePlace(one, other config.Location) bool {
+	if one.Scheme != other.Scheme {
+		return false
+	}
+	if one.Scheme != "file" {
+		return one == other
+	}
+	p, err := filepath.Abs(one.Path)
+	q, failed := filepath.Abs(other.Path)
+	return err == nil && failed == nil && p == q
+}
+
+// backup is one Backup.
+type backup struct {
+	admin    *Admin
+	o        BackupOptions
+	identity string
+	source   blob.Source
+	began    time.Time
+
+	place  *backupPlace   // nil in a dry run
+	target blob.Source    // the place to look at; nil in a dry run of the first backup
+	packed *records.Known // bodies in packs of the place, with the number of the pack
+	stored *records.Known // blobs in the place
+	packs  []string       // digests; number 1 is the first
+	used   map[int64]bool // packs that have a body of this snapshot
+	packer records.Packer
+
+	spool *os.File // the records
+
+	mu       sync.Mutex
+	done     BackedUp
+	progress BackupProgress
+}
+
+// dry says what would be copied.
+func (b *backup) dry(ctx context.Context) error {
+	from, m, err := openPlaceToRead(ctx, b.o.To)
+	if err == nil {
+		defer closeStore(from)
+		if err := m.sameIdentity(b.identity); err != nil {
+			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
+		}
+		b.target, b.done.KeySaved = from, m.KeySaved
+	} else if b.o.To.Blobs.Scheme == "file" {
+		if err := lookAtDirectory(b.o.To.Blobs.Path, b.identity); err != nil {
+			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
+		}
+	}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	defer b.spool.Close()
+	return b.eachWanted(ctx, func(row records.BlobRow) error {
+		b.count(row)
+		return ctx.Err()
+	})
+}
+
+// wet makes a snapshot, under the lock of the place.
+func (b *backup) wet(ctx context.Context) (err error) {
+	if b.place, err = openPlace(ctx, b.o.To, b.identity); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.place.close()) }()
+	lock, err := takePlace(ctx, b.place, "backup")
+	if err != nil {
+		return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
+	}
+	defer func() { err = errors.Join(err, lock.release(ctx)) }()
+	if err := b.place.mark(ctx, b.o.KeySaved); err != nil {
+		return err
+	}
+	b.target, b.done.KeySaved = b.place, b.place.marker.KeySaved
+	return lock.hold(ctx, func(ctx context.Context) error {
+		name := "backup " + b.done.Manifest.ID // of its own: a backup that was killed holds up the sweep, and no other backup
+		err := b.admin.leased(ctx, name, func(ctx context.Context) error { return b.snapshot(ctx, lock) })
+		if err != nil || b.o.Keep == (KeepBackups{}) {
+			return err
+		}
+		return b.forgetOthers(ctx, lock)
+	})
+}
+
+// snapshot does the steps, the manifest last.
+func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	defer b.spool.Close()
+	if err := b.copyBlobs(ctx); err != nil {
+		return fmt.Errorf("%w; what was copied stays, and the next backup goes on from there", err)
+	}
+	if err := b.putRecords(ctx); err != nil {
+		return err
+	}
+	other := func(name string) bool { return !isBackupNote(name) && !strings.HasPrefix(name, "records/") }
+	if err := blob.CopyNotes(ctx, b.place, b.source, other); err != nil {
+		return err
+	}
+	if err := lock.check(ctx); err != nil {
+		return err
+	}
+	return b.putManifest(ctx)
+}
+
+// prepare writes the records to a temporary file and looks at what is in the place.
+func (b *backup) prepare(ctx context.Context) error {
+	b.used = map[int64]bool{}
+	m := &b.done.Manifest
+	m.Identity, m.Version = b.identity, b.admin.server.api.Version
+	m.Began = b.began.UTC().Truncate(time.Microsecond)
+	if err := b.export(ctx); err != nil {
+		return err
+	}
+	if b.target == nil {
+		return nil
+	}
+	return b.lookAtPlace(ctx)
+}
+
+// export writes the records of one snapshot to a file that is gone with the process.
+func (b *backup) export(ctx context.Context) (err error) {
+	if b.spool, err = os.CreateTemp("", "granary-records-*"); err != nil {
+		return fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
+	}
+	defer os.Remove(b.spool.Name()) // it stays readable until it is closed
+	sum := sha256.New()
+	s, err := records.Export(ctx, io.MultiWriter(b.spool, sum), b.admin.server.db, records.ExportOptions{Kind: records.KindBase})
+	if err == nil {
+		_, err = b.spool.Seek(0, io.SeekStart)
+	}
+	size := int64(0)
+	if err == nil {
+		size, err = b.spool.Seek(0, io.SeekEnd)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing the records to a temporary file, %s: %w; TMPDIR names another directory", b.spool.Name(), err), b.spool.Close())
+	}
+	m := &b.done.Manifest
+	m.Schema = s.Schema
+	m.Records = records.RecordsFile{Bytes: size, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Rows: s.Rows()}
+	for _, t := range s.Tables {
+		if t.Name == records.BlobsTable {
+			b.progress.Of = t.Checksum.Rows
+		}
+	}
+	return nil
+}
+
+// lookAtPlace lists the blobs of the place, and reads the indexes of its packs. The bodies
+// of a damaged pack are packed again.
+func (b *backup) lookAtPlace(ctx context.Context) error {
+	for note, err := range b.target.Notes(ctx, packsPrefix) {
+		if err != nil {
+			return err
+		}
+		digest := strings.TrimSuffix(strings.TrimPrefix(note.Name, packsPrefix), packSuffix)
+		index, err := packIndex(ctx, b.target, digest)
+		if errors.Is(err, records.ErrPack) {
+			b.done.BadPacks = append(b.done.BadPacks, digest)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		b.packs = append(b.packs, digest)
+		for _, e := range index {
+			b.packed.Add(e.Digest, e.Size, int64(len(b.packs)))
+		}
+	}
+	for info, err := range b.target.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		b.stored.Add(info.Digest, info.Size, 1)
+	}
+	return nil
+}
+
+// packIndex reads the index of a pack in a place.
+func packIndex(ctx context.Context, from blob.Source, digest string) ([]records.PackEntry, error) {
+	note, err := from.Note(ctx, packNote(digest))
+	if err != nil {
+		return nil, err
+	}
+	index, err := records.ReadPackIndex(note)
+	return index, errors.Join(err, note.Close())
+}
+
+func (b *backup) putRecords(ctx context.Context) error {
+	if _, err := b.spool.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	m := b.done.Manifest
+	return b.place.PutNote(ctx, recordsNoteOf(m.ID), b.spool, m.Records.Bytes)
+}
+
+func (b *backup) putManifest(ctx context.Context) error {
+	m := &b.done.Manifest
+	for n, digest := range b.packs {
+		if b.used[int64(n)+1] {
+			m.Packs = append(m.Packs, digest)
+		}
+	}
+	m.Ended = time.Now().UTC().Truncate(time.Microsecond)
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	return b.place.PutNote(ctx, manifestNote(m.ID), bytes.NewReader(text), int64(len(text)))
+}
+
+// forgetOthers removes the snapshots that Keep does not keep. The one that was just made is
+// the newest, and stays.
+func (b *backup) forgetOthers(ctx context.Context, lock *placeLock) error {
+	all, err := snapshotsIn(ctx, b.place)
+	if err != nil {
+		return err
+	}
+	var whole []Snapshot
+	var times []time.Time
+	for _, s := range all {
+		if s.Damage == "" {
+			whole, times = append(whole, s), append(times, s.Manifest.Began)
+		}
+	}
+	var gone []string
+	for i, kept := range b.o.Keep.choose(times) {
+		if !kept {
+			gone = append(gone, whole[i].ID)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if b.done.Gone, err = b.place.forget(ctx, lock, gone); err != nil {
+		return fmt.Errorf("the snapshot %s is made; removing older ones: %w", b.done.Manifest.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"syscall"
+
+	"granary/internal/blob"
+	"granary/internal/config"
+	"granary/internal/records"
+)
+
+// CheckReport is what a check of a place found.
+type CheckReport struct {
+	Snapshots int      `json:"snapshots"`
+	Blobs     int64    `json:"blobs"` // in the place
+	Packs     int      `json:"packs"`
+	Read      int64    `json:"read"` // blobs and packs that were read and compared with their digest
+	ReadBytes int64    `json:"read_bytes"`
+	Damaged   int64    `json:"damaged"`  // how much is
+	Problems  []string `json:"problems"` // the first of them
+}
+
+const mostProblems = 1000
+
+// CheckBackups looks whether all snapshots of a place are whole: manifest and records, and
+// for every blob that the records name, whether the place has it, with its size. Of the
+// portion it also reads blobs and packs, and compares them with their digest. Damage is in
+// the report; an error says that the check could not look. Nothing is changed.
+func CheckBackups(ctx context.Context, cfg config.Config, read Portion) (CheckReport, error) {
+	from, _, err := openPlaceToRead(ctx, cfg)
+	if err != nil {
+		return CheckReport{}, err
+	}
+	defer closeStore(from)
+	c := &check{from: from, read: read, packed: records.NewKnown(), stored: records.NewKnown(), packs: map[string]bool{}}
+	for _, step := range []func(context.Context) error{c.lookAtPacks, c.lookAtBlobs, c.lookAtSnapshots} {
+		if err := step(ctx); err != nil {
+			return c.report, err
+		}
+	}
+	return c.report, nil
+}
+
+// check is one CheckBackups.
+type check struct {
+	from           blob.Source
+	read           Portion
+	packed, stored *records.Known
+	packs          map[string]bool // that are whole
+
+	mu     sync.Mutex
+	report CheckReport
+}
+
+func (c *check) problem(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Damaged++
+	if len(c.report.Problems) < mostProblems {
+		c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// lookAtPacks reads the indexes of packs, and the packs of the portion.
+func (c *check) lookAtPacks(ctx context.Context) error {
+	for note, err := range c.from.Notes(ctx, packsPrefix) {
+		if err != nil {
+			return err
+		}
+		text := strings.TrimSuffix(strings.TrimPrefix(note.Name, packsPrefix), packSuffix)
+		digest, err := blob.ParseDigest(text)
+		if err != nil {
+			continue // no pack
+		}
+		c.report.Packs++
+		index, err := packIndex(ctx, c.from, text)
+		if err == nil && c.read.has(digest) {
+			err = c.readPack(ctx, digest, note.Size)
+		}
+		if errors.Is(err, records.ErrPack) {
+			c.problem("pack %s: %v", text, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c.packs[text] = true
+		for _, e := range index {
+			c.packed.Add(e.Digest, e.Size, 1)
+		}
+	}
+	return nil
+}
+
+func (c *check) readPack(ctx context.Context, digest blob.Digest, size int64) error {
+	r, err := c.from.Note(ctx, packNote(digest.String()))
+	if err != nil {
+		return err
+	}
+	c.report.Read++
+	c.report.ReadBytes += size
+	err = records.ReadPack(r, digest, func(blob.Digest, []byte) error { return ctx.Err() })
+	return errors.Join(err, r.Close())
+}
+
+// checksAtOnce is how many blobs are read at once.
+const checksAtOnce = 4
+
+// lookAtBlobs lists the blobs, and reads those of the portion.
+func (c *check) lookAtBlobs(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	chosen := make(chan blob.Info)
+	var reading sync.WaitGroup
+	for range checksAtOnce {
+		reading.Go(func() {
+			for info := range chosen {
+				if err := c.readBlob(ctx, info); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	err := c.list(ctx, chosen)
+	close(chosen)
+	reading.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (c *check) list(ctx context.Context, chosen chan<- blob.Info) error {
+	for info, err := range c.from.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		c.stored.Add(info.Digest, info.Size, 1)
+		if !c.read.has(info.Digest) {
+			continue
+		}
+		select {
+		case chosen <- info:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	c.report.Blobs = int64(c.stored.Len())
+	return nil
+}
+
+func (c *check) readBlob(ctx context.Context, info blob.Info) error {
+	r, err := c.from.Open(ctx, info.Digest)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil // removed since; if a snapshot needs it, that will show
+	}
+	if err != nil {
+		return err
+	}
+	hash := sha256.New()
+	size, err := io.Copy(hash, r)
+	if errors.Is(err, syscall.EIO) {
+		c.problem("file %s: the disk cannot read it", info.Digest)
+		return r.Close()
+	}
+	if err = errors.Join(err, r.Close()); err != nil {
+		return fmt.Errorf("reading the file %s: %w", info.Digest, err)
+	}
+	if found := blob.Digest(hash.Sum(nil)); found != info.Digest {
+		c.problem("file %s: its bytes have the SHA-256 %s", info.Digest, found)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Read++
+	c.report.ReadBytes += size
+	return nil
+}
+
+func (c *check) lookAtSnapshots(ctx context.Context) error {
+	all, err := snapshotsIn(ctx, c.from)
+	if err != nil {
+		return err
+	}
+	c.report.Snapshots = len(all)
+	for _, s := range all {
+		if s.Damage != "" {
+			c.problem("snapshot %s: %s", s.ID, s.Damage)
+			continue
+		}
+		if err := c.snapshot(ctx, s.Manifest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snapshot looks for every blob that the records of a snapshot name.
+func (c *check) snapshot(ctx context.Context, m records.Manifest) error {
+	for _, pack := range m.Packs {
+		if !c.packs[pack] {
+			c.problem("snapshot %s needs the pack %s, which is missing or damaged", m.ID, pack)
+		}
+	}
+	file, err := fetchRecords(ctx, c.from, m)
+	if errors.Is(err, errRecordsDamaged) {
+		c.problem("snapshot %s: %v", m.ID, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	lost := map[string]bool{}
+	for _, l := range m.Lost.First {
+		lost[l.Digest] = true
+	}
+	unnamed := m.Lost.Count - int64(len(m.Lost.First))
+	var total records.BlobsSummary
+	err = blobsOf(file, func(row records.BlobRow) error {
+		total.Add(row.Digest, row.Size)
+		_, packed := c.packed.Has(row.Digest, row.Size)
+		_, stored := c.stored.Has(row.Digest, row.Size)
+		switch {
+		case packed || stored || lost[row.Digest.String()]:
+		case unnamed > 0:
+			unnamed--
+		default:
+			c.problem("snapshot %s needs the file %s of %d bytes, which is missing", m.ID, row.Digest, row.Size)
+		}
+		return ctx.Err()
+	})
+	if err == nil && m.Lost.Count == 0 && total != m.Blobs.Plus(m.Packed) {
+		c.problem("snapshot %s: its records name %d files, and its manifest counts %d, or others", m.ID, total.Count, m.Blobs.Count+m.Packed.Count)
+	}
+	return err
+}

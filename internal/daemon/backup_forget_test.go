@@ -1,0 +1,229 @@
+package daemon
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"granary/internal/blob/blobtest"
+	"granary/internal/blob/disk"
+)
+
+// checkPlace is a check that could look.
+func (g grounds) check(t *testing.T, portion string) CheckReport {
+	t.Helper()
+	var read Portion
+	if portion != "" {
+		var err error
+		if read, err = ParsePortion(portion); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := CheckBackups(t.Context(), g.placeSettings(t), read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// TestCheckFindsEveryFlippedBit flips bits in every file of a place, cuts it and removes it:
+// a check that reads all finds each, and names the file or the snapshot.
+func TestCheckFindsEveryFlippedBit(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	g.backUp(t)
+	place := filepath.Join(dir, "place")
+	if r := g.check(t, "all"); r.Damaged > 0 || r.Snapshots != 1 || r.Blobs != 4 || r.Packs != 1 || r.Read != 5 {
+		t.Fatalf("a whole place: %+v", r)
+	}
+	if r := g.check(t, ""); r.Damaged > 0 || r.Read != 0 {
+		t.Fatalf("a whole place: %+v", r)
+	}
+	files := 0
+	for _, line := range treeOf(t, place) {
+		path, _, _ := strings.Cut(line, " ")
+		name, _ := filepath.Rel(place, path)
+		if name == markerNote || name == identityNote || name == lockName {
+			continue
+		}
+		files++
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		harm := func(what string, text []byte) {
+			t.Helper()
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if r := g.check(t, "all"); r.Damaged == 0 && text != nil || len(r.Problems) == 0 && text != nil {
+				t.Errorf("%s: %s is not found", name, what)
+			}
+		}
+		for range 5 {
+			text := append([]byte{}, whole...)
+			bit := rand.IntN(8 * len(text))
+			text[bit/8] ^= 1 << (bit % 8)
+			harm("a flipped bit", text)
+		}
+		harm("a cut", whole[:rand.IntN(len(whole))])
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		// Without its manifest there is no snapshot, which is no damage.
+		if r := g.check(t, ""); r.Damaged == 0 && !(strings.HasSuffix(name, manifestSuffix) && r.Snapshots == 0) {
+			t.Errorf("%s: that it is gone is not found: %+v", name, r)
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files != 7 { // 4 blobs, a pack, records, a manifest
+		t.Errorf("%d files were damaged, want 7", files)
+	}
+	if r := g.check(t, "all"); r.Damaged > 0 {
+		t.Errorf("put right again: %+v", r)
+	}
+}
+
+// What a forget removes is what no other snapshot needs, and what backups that were cut
+// short have left.
+func TestForgetLeavesWhatOthersNeed(t *testing.T) {
+	t.Parallel()
+	g, files, dir := oldPlace(t)
+	first := g.backUp(t)
+	older := maps.Clone(files)
+	url, stop := serveHere(t, g.old, "--inline-max=4096")
+	publishTo(t, url, files, "small/1.0.0/new", "new")
+	publishTo(t, url, files, "large/1.0.0/new", strings.Repeat("n", 50_000))
+	stop()
+	second := g.backUp(t)
+	place := filepath.Join(dir, "place")
+	left := filepath.Join(place, "snapshots", "20200101t000000.000z-00000000", "records.jsonl.zst")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(left), 0o700), os.WriteFile(left, []byte("cut"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	store, err := disk.OpenShared(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobtest.Put(t, store, []byte("left by a backup that was killed"))
+
+	if _, err := ForgetBackup(t.Context(), g.placeSettings(t), "20200101t000000.000z-00000000"); err == nil || !strings.Contains(err.Error(), "there is no snapshot") {
+		t.Errorf("what is no snapshot: %v", err)
+	}
+	done, err := ForgetBackup(t.Context(), g.placeSettings(t), second.Manifest.ID)
+	if err != nil || done.Files != 2 || done.Bytes != 50_000+32 || done.Packs != 1 {
+		t.Errorf("%+v, %v; want 2 files and a pack", done, err)
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("records without a manifest are left")
+	}
+	if r := g.check(t, "all"); r.Damaged > 0 || r.Snapshots != 1 || r.Blobs != 4 || r.Packs != 1 {
+		t.Errorf("afterwards: %+v", r)
+	}
+	if restored := g.restore(t, RestoreOptions{}); restored.Manifest.ID != first.Manifest.ID || restored.Missing > 0 {
+		t.Errorf("restored %+v", restored)
+	}
+	url, stop = serveHere(t, g.new)
+	defer stop()
+	checkRestored(t, url, older, files)
+}
+
+// If a snapshot that stays cannot say what it needs, nothing at all is removed.
+func TestForgetBesideDamage(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	first, second := g.backUp(t), g.backUp(t)
+	for _, name := range []string{manifestNote(second.Manifest.ID), recordsNoteOf(second.Manifest.ID)} {
+		path := filepath.Join(dir, "place", filepath.FromSlash(name))
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, whole[1:], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := treeOf(t, filepath.Join(dir, "place", "snapshots"))
+		if done, err := ForgetBackup(t.Context(), g.placeSettings(t), first.Manifest.ID); err == nil || !strings.Contains(err.Error(), "nobody can tell which files the snapshot "+second.Manifest.ID+" needs") {
+			t.Errorf("%s is damaged: %+v, %v", name, done, err)
+		}
+		if after := treeOf(t, filepath.Join(dir, "place", "snapshots")); len(after) != len(before) {
+			t.Errorf("%s is damaged, and something was removed: %v", name, after)
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The damaged one itself can go.
+	if err := os.Truncate(filepath.Join(dir, "place", filepath.FromSlash(manifestNote(second.Manifest.ID))), 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ForgetBackup(t.Context(), g.placeSettings(t), second.Manifest.ID); err != nil {
+		t.Error(err)
+	}
+	if r := g.check(t, "all"); r.Damaged > 0 || r.Snapshots != 1 {
+		t.Errorf("afterwards: %+v", r)
+	}
+}
+
+// With --keep flags a backup forgets older ones, never itself.
+func TestBackupKeeps(t *testing.T) {
+	t.Parallel()
+	g, _, _ := oldPlace(t)
+	g.backUp(t)
+	g.backUp(t)
+	a, err := OpenAdmin(t.Context(), g.settings(t, g.old), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := a.Backup(t.Context(), BackupOptions{To: g.placeSettings(t), Keep: KeepBackups{Weekly: 1}, Report: func(BackupProgress) {}})
+	if err = errors.Join(err, a.Close()); err != nil || len(done.Gone.Snapshots) < 1 {
+		t.Fatalf("%+v, %v", done.Gone, err)
+	}
+	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	if err != nil || len(found) != 1 || found[0].ID != done.Manifest.ID {
+		t.Errorf("%v, %v; want only %s", found, err, done.Manifest.ID)
+	}
+	if r := g.check(t, "all"); r.Damaged > 0 || r.Blobs != 4 || r.Packs != 1 {
+		t.Errorf("afterwards: %+v", r)
+	}
+}
+
+// While a backup runs no sweep removes bytes; when it has ended, one does.
+func TestBackupHoldsALease(t *testing.T) {
+	t.Parallel()
+	g, _, _ := oldPlace(t)
+	a, err := OpenAdmin(t.Context(), g.settings(t, g.old), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := func() string {
+		l, err := a.server.db.HeldLease(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		if l == nil {
+			return ""
+		}
+		return l.Name
+	}
+	during := map[string]bool{}
+	done, err := a.Backup(t.Context(), BackupOptions{To: g.placeSettings(t), Report: func(BackupProgress) { during[held()] = true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "backup " + done.Manifest.ID; len(during) != 1 || !during[want] {
+		t.Errorf("the leases during the backup are %v, want %q", during, want)
+	}
+	if after := held(); after != "" {
+		t.Errorf("the lease %q is left", after)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}

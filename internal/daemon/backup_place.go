@@ -1,0 +1,236 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"granary/internal/blob"
+	"granary/internal/blob/disk"
+	"granary/internal/config"
+)
+
+// A place of backups is a store. Blobs are in it under their digests, and notes beside
+// them:
+//
+//	backup.json                      what makes it a place of backups
+//	backup-lock.json                 who is writing to it
+//	identity                         that of the records, as in their own store
+//	packs/<digest>.pack              small bodies
+//	snapshots/<id>/records.jsonl.zst records
+//	snapshots/<id>.json              the manifest, which comes last
+const (
+	markerNote      = "backup.json"
+	lockNote        = "backup-lock.json"
+	packsPrefix     = "packs/"
+	packSuffix      = ".pack"
+	snapshotsPrefix = "snapshots/"
+	manifestSuffix  = ".json"
+)
+
+func packNote(digest string) string  { return packsPrefix + digest + packSuffix }
+func manifestNote(id string) string  { return snapshotsPrefix + id + manifestSuffix }
+func recordsNoteOf(id string) string { return snapshotsPrefix + id + "/records.jsonl.zst" }
+func isBackupNote(name string) bool {
+	return name == markerNote || name == lockNote || name == identityNote ||
+		strings.HasPrefix(name, packsPrefix) || strings.HasPrefix(name, snapshotsPrefix)
+}
+
+const (
+	placeFormat = 1
+	mostMarker  = 4 << 10 // bytes
+)
+
+// marker is what the note backup.json says.
+type marker struct {
+	Granary  string `json:"granary"` // "backups"
+	Format   int    `json:"format"`
+	Identity string `json:"identity"`
+	KeySaved bool   `json:"key_saved"` // somebody has said that the encryption key is kept elsewhere
+}
+
+// readMarker is the marker of a place; false if it has none.
+func readMarker(note io.ReadCloser, err error) (m marker, has bool, _ error) {
+	if errors.Is(err, blob.ErrNotFound) {
+		return m, false, nil
+	}
+	if err != nil {
+		return m, false, err
+	}
+	text, err := io.ReadAll(io.LimitReader(note, mostMarker))
+	if err = errors.Join(err, note.Close()); err != nil {
+		return m, false, fmt.Errorf("cannot read %s: %w", markerNote, err)
+	}
+	if err := json.Unmarshal(text, &m); err != nil || m.Granary != "backups" {
+		return m, false, fmt.Errorf("%s in it is damaged: it is no marker of a place of backups", markerNote)
+	}
+	if m.Format != placeFormat {
+		return m, false, fmt.Errorf("it has format %d, and this granary knows only format %d; use a newer granary", m.Format, placeFormat)
+	}
+	return m, true, nil
+}
+
+func putMarker(ctx context.Context, to blob.Notes, m marker) error {
+	m.Granary, m.Format = "backups", placeFormat
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return to.PutNote(ctx, markerNote, strings.NewReader(string(text)+"\n"), int64(len(text))+1)
+}
+
+// backupPlace is a place of backups that is open for writing.
+type backupPlace struct {
+	store
+	at     config.Location
+	marker marker
+	fresh  bool // it has no marker yet
+	locks  server
+}
+
+// openPlace opens a place for the backups of an identity. It creates nothing in a place
+// that is of another, or holds something else.
+func openPlace(ctx context.Context, cfg config.Config, identity string) (_ *backupPlace, err error) {
+	p := &backupPlace{at: cfg.Blobs}
+	if cfg.Blobs.Scheme == "file" {
+		if err := p.takeDirectory(cfg.Blobs.Path, identity); err != nil {
+			return nil, fmt.Errorf("cannot back up to %s: %w", p.at, err)
+		}
+	}
+	if p.store, err = openBlobs(ctx, cfg, crashPoints{}); err == nil {
+		err = p.look(ctx, identity)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot back up to %s: %w", p.at, err), p.close())
+	}
+	return p, nil
+}
+
+// takeDirectory locks a directory: the lock is gone with the process.
+func (p *backupPlace) takeDirectory(dir, identity string) error {
+	if err := lookAtDirectory(dir, identity); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot make the directory: %w", plain(err))
+	}
+	return p.locks.lock(dir)
+}
+
+// isOwnName reports whether a store, or a first backup that was cut short, makes a file or
+// folder of this name. A new file system has lost+found.
+func isOwnName(name string) bool {
+	switch name {
+	case "tmp", "lost+found", lockName, lockNote:
+		return true
+	}
+	return len(name) == 2 && strings.Trim(name, "0123456789abcdef") == ""
+}
+
+// lookAtDirectory refuses a directory that is no place of these backups, without a change
+// to it.
+func lookAtDirectory(dir, identity string) error {
+	m, has, err := readMarker(disk.NoteIn(dir, markerNote))
+	if err == nil && has {
+		err = m.sameIdentity(identity)
+	}
+	if err != nil || has {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !isOwnName(e.Name()) {
+			return fmt.Errorf("the directory is not empty, and no place of backups: it has %s, but no %s; name a new directory",
+				filepath.Join(dir, e.Name()), markerNote)
+		}
+	}
+	return err
+}
+
+func (m marker) sameIdentity(identity string) error {
+	if m.Identity != identity {
+		return fmt.Errorf("it has the backups of other records: their identity is %q, not %q; name another place", m.Identity, identity)
+	}
+	return nil
+}
+
+// look reads the marker, or sees that the place is empty.
+func (p *backupPlace) look(ctx context.Context, identity string) error {
+	m, has, err := readMarker(p.Note(ctx, markerNote))
+	if err != nil {
+		return err
+	}
+	if has {
+		p.marker = m
+		return m.sameIdentity(identity)
+	}
+	for info, err := range p.Notes(ctx, "") {
+		if err != nil {
+			return err
+		}
+		if info.Name != lockNote {
+			return fmt.Errorf("it is not empty, and no place of backups: it has a note %s, but no %s; name an empty place", info.Name, markerNote)
+		}
+	}
+	for info, err := range p.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("it is not empty, and no place of backups: it has the blob %s, but no %s; name an empty place", info.Digest, markerNote)
+	}
+	p.fresh, p.marker = true, marker{Identity: identity}
+	return nil
+}
+
+// mark makes the place one of backups, and remembers that the key is saved. The identity
+// is there for a server whose setting blobs names the place after a restore.
+func (p *backupPlace) mark(ctx context.Context, keySaved bool) error {
+	if p.fresh || keySaved && !p.marker.KeySaved {
+		p.marker.KeySaved = p.marker.KeySaved || keySaved
+		if err := putMarker(ctx, p, p.marker); err != nil {
+			return err
+		}
+		p.fresh = false
+	}
+	found, err := readIdentity(p.Note(ctx, identityNote))
+	if err != nil || found != "" {
+		return err
+	}
+	return putIdentity(ctx, p, p.marker.Identity)
+}
+
+// close lets go of the place.
+func (p *backupPlace) close() error {
+	if p.store != nil {
+		closeStore(p.store)
+	}
+	return p.locks.unlock()
+}
+
+// openPlaceToRead opens a place to look at its backups.
+func openPlaceToRead(ctx context.Context, cfg config.Config) (blob.Source, marker, error) {
+	fail := func(err error) (blob.Source, marker, error) {
+		return nil, marker{}, fmt.Errorf("cannot read the backups in %s: %w", cfg.Blobs, err)
+	}
+	from, err := openSource(ctx, cfg)
+	if err != nil {
+		return fail(err)
+	}
+	m, has, err := readMarker(from.Note(ctx, markerNote))
+	if err == nil && !has {
+		err = fmt.Errorf("it is no place of backups: there is no %s in it", markerNote)
+	}
+	if err != nil {
+		closeStore(from)
+		return fail(err)
+	}
+	return from, m, nil
+}

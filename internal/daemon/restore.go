@@ -1,0 +1,304 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"granary/internal/blob"
+	"granary/internal/blob/disk"
+	"granary/internal/config"
+	"granary/internal/records"
+)
+
+// RestoreOptions say which backup to restore and how.
+type RestoreOptions struct {
+	From         config.Config // its store is the place; of the other settings only those of the store count
+	Snapshot     string        // an id, or "latest"
+	DatabaseOnly bool          // leave the blobs in the place, which the setting blobs has to name then
+	DryRun       bool          // say what would be restored, and change nothing
+	Verify       bool          // also read blobs that the store has already
+	Report       func(Copied)
+}
+
+// Restored is what a restore came to.
+type Restored struct {
+	Manifest records.Manifest `json:"snapshot"`
+	Skipped  []string         `json:"skipped"` // newer snapshots whose manifests are damaged
+	Files    int64            `json:"files"`   // copied, of those in no pack
+	Bytes    int64            `json:"bytes"`
+	Present  int64            `json:"present"` // in the store already
+	Bodies   int64            `json:"small"`
+	Missing  int64            `json:"missing"` // blobs that records name and the place has not, or not whole
+	Lost     []string         `json:"lost"`    // up to records.MaxLost of them
+	BadPacks []string         `json:"damaged_packs"`
+}
+
+// Restore fills an empty database, and an empty store or that of the same records, from a
+// snapshot. The database comes last, in one transaction: until then a restore that was cut
+// short is run again, and goes on. What the place lacks is counted, and does not stop it.
+func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Restored, err error) {
+	from, m, err := openPlaceToRead(ctx, o.From)
+	if err != nil {
+		return done, err
+	}
+	defer closeStore(from)
+	r := &restore{cfg: cfg, o: o, from: from, marker: m, packed: records.NewKnown()}
+	if r.done.Manifest, r.done.Skipped, err = choose(ctx, from, o.Snapshot); err != nil {
+		return r.done, fmt.Errorf("cannot restore from %s: %w", o.From.Blobs, err)
+	}
+	if err := m.sameIdentity(r.done.Manifest.Identity); err != nil {
+		return r.done, fmt.Errorf("the snapshot %s does not belong to %s: %w", r.done.Manifest.ID, o.From.Blobs, err)
+	}
+	if r.file, err = fetchRecords(ctx, from, r.done.Manifest); err != nil {
+		return r.done, err
+	}
+	defer r.file.Close()
+	if err := r.lookAtPacks(ctx); err != nil {
+		return r.done, err
+	}
+	if err := r.countBodies(ctx); err != nil {
+		return r.done, err
+	}
+	if o.DryRun {
+		return r.done, r.dry(ctx)
+	}
+	return r.done, r.wet(ctx)
+}
+
+// restore is one Restore.
+type restore struct {
+	cfg    config.Config
+	o      RestoreOptions
+	from   blob.Source
+	marker marker
+	file   *os.File       // the records
+	packed *records.Known // bodies in the snapshot's packs
+	packs  []records.Pack
+	target server
+
+	mu   sync.Mutex
+	done Restored
+}
+
+// lookAtPacks finds the bodies in the snapshot's packs: the other blobs are in the place by
+// themselves. Of a damaged pack it finds those that are right.
+func (r *restore) lookAtPacks(ctx context.Context) error {
+	for _, text := range r.done.Manifest.Packs {
+		digest, err := blob.ParseDigest(text)
+		if err != nil {
+			return err
+		}
+		open := func() (io.ReadCloser, error) { return r.from.Note(ctx, packNote(text)) }
+		index, err := packIndex(ctx, r.from, text)
+		switch {
+		case errors.Is(err, blob.ErrNotFound):
+			r.done.BadPacks = append(r.done.BadPacks, text+": it is missing")
+			continue
+		case errors.Is(err, records.ErrPack):
+			index, err = rightBodies(open, digest)
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range index {
+			r.packed.Add(e.Digest, e.Size, 1)
+		}
+		r.packs = append(r.packs, records.Pack{Digest: digest, Open: open})
+	}
+	return nil
+}
+
+// rightBodies are those at the start of a damaged pack.
+func rightBodies(open func() (io.ReadCloser, error), digest blob.Digest) (right []records.PackEntry, err error) {
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	err = records.ReadPack(r, digest, func(d blob.Digest, body []byte) error {
+		right = append(right, records.PackEntry{Digest: d, Size: int64(len(body))})
+		return nil
+	})
+	if errors.Is(err, records.ErrPack) {
+		err = nil
+	}
+	return right, err
+}
+
+// countBodies counts the blobs of the records that are in packs.
+func (r *restore) countBodies(ctx context.Context) error {
+	return blobsOf(r.file, func(row records.BlobRow) error {
+		if _, has := r.packed.Has(row.Digest, row.Size); has {
+			r.done.Bodies++
+		}
+		return ctx.Err()
+	})
+}
+
+// dry counts what is there and what is missing.
+func (r *restore) dry(ctx context.Context) error {
+	stored := records.NewKnown()
+	for info, err := range r.from.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		stored.Add(info.Digest, info.Size, 1)
+	}
+	return r.eachStored(ctx, func(row records.BlobRow) error {
+		if _, has := stored.Has(row.Digest, row.Size); has {
+			r.done.Files++
+			r.done.Bytes += row.Size
+		} else {
+			r.lack(row, "missing in the backup")
+		}
+		return ctx.Err()
+	})
+}
+
+// lack counts a blob that the place has not.
+func (r *restore) lack(row records.BlobRow, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done.Missing++
+	if len(r.done.Lost) < records.MaxLost {
+		r.done.Lost = append(r.done.Lost, row.Digest.String()+": "+why)
+	}
+}
+
+func (r *restore) wet(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, r.target.release()) }()
+	if err := r.openTarget(ctx); err != nil {
+		return err
+	}
+	if !r.o.DatabaseOnly {
+		if err := r.copyBlobs(ctx); err != nil {
+			return fmt.Errorf("%w; the database is still empty: run this again to continue", err)
+		}
+	}
+	if err := r.replay(ctx); err != nil {
+		return fmt.Errorf("the database is still empty: %w", err)
+	}
+	return r.target.db.EndJobs(ctx)
+}
+
+// openTarget opens the database and the store, and refuses what is not empty.
+func (r *restore) openTarget(ctx context.Context) error {
+	if !r.o.DatabaseOnly && r.cfg.Blobs.Scheme == "file" {
+		if err := r.lookAtDirectory(r.cfg.Blobs.Path); err != nil {
+			return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
+		}
+	}
+	if err := r.target.openEmpty(ctx, r.cfg); err != nil {
+		return err
+	}
+	empty, err := r.target.db.IsEmpty(ctx)
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return fmt.Errorf("%s is not empty; a backup is restored into an empty database", r.cfg.Database)
+	}
+	if r.o.DatabaseOnly {
+		return nil
+	}
+	if r.cfg.Blobs.Scheme == "file" && r.cfg.Database.Scheme == "sqlite" {
+		if err := r.target.ownDirectories(r.cfg.Blobs.Path); err != nil {
+			return err
+		}
+	}
+	blobs, err := openBlobs(ctx, r.cfg, crashPoints{})
+	if err != nil {
+		return fmt.Errorf("cannot open the blob store: %w", err)
+	}
+	r.target.blobs = blobs
+	if err := r.claim(ctx, blobs); err != nil {
+		return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
+	}
+	return nil
+}
+
+// lookAtDirectory refuses a directory with something else in it, without a change to it.
+func (r *restore) lookAtDirectory(dir string) error {
+	found, err := readIdentity(disk.NoteIn(dir, identityNote))
+	if err != nil || found != "" {
+		return errors.Join(err, r.sameStore(found))
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !isOwnName(e.Name()) {
+			return fmt.Errorf("the directory is not empty: %s; name a new one, or the store of the same records", filepath.Join(dir, e.Name()))
+		}
+	}
+	return err
+}
+
+func (r *restore) sameStore(found string) error {
+	if found != "" && found != r.marker.Identity {
+		return fmt.Errorf("it is the store of other records: its identity is %q, not %q; name an empty store", found, r.marker.Identity)
+	}
+	return nil
+}
+
+// claim gives the store the identity of the records, first of all: a restore that is cut
+// short then finds its own store again.
+func (r *restore) claim(ctx context.Context, blobs store) error {
+	found, err := readIdentity(blobs.Note(ctx, identityNote))
+	if err != nil || found != "" {
+		return errors.Join(err, r.sameStore(found))
+	}
+	for info, err := range blobs.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("it is not empty, and has no identity: there is a blob %s; name an empty store", info.Digest)
+	}
+	return putIdentity(ctx, blobs, r.marker.Identity)
+}
+
+// copyBlobs copies what the records name.
+func (r *restore) copyBlobs(ctx context.Context) error {
+	chosen := &chosenBlobs{Source: r.from, file: r.file, pace: &pace{}, lost: r.lack, each: r.eachStored}
+	copied, err := chosen.copyTo(ctx, r.target.blobs, blob.CopyOptions{Verify: r.o.Verify, Report: r.o.Report})
+	r.done.Files, r.done.Bytes, r.done.Present = copied.Blobs, copied.Bytes, copied.Present
+	if err != nil {
+		return err
+	}
+	other := func(name string) bool { return !isBackupNote(name) }
+	return blob.CopyNotes(ctx, r.target.blobs, r.from, other)
+}
+
+// eachStored passes on the blobs of the records that are in no pack.
+func (r *restore) eachStored(ctx context.Context, each func(records.BlobRow) error) error {
+	return blobsOf(r.file, func(row records.BlobRow) error {
+		if _, has := r.packed.Has(row.Digest, row.Size); has {
+			return ctx.Err()
+		}
+		return each(row)
+	})
+}
+
+// replay fills the database, with the bodies of the packs.
+func (r *restore) replay(ctx context.Context) error {
+	into := &records.WithPacks{Target: r.target.db, Packs: r.packs}
+	file := records.File{Name: "the records of snapshot " + r.done.Manifest.ID, Open: func() (io.ReadCloser, error) {
+		_, err := r.file.Seek(0, io.SeekStart)
+		return io.NopCloser(r.file), err
+	}}
+	if _, err := records.Replay(ctx, into, []records.File{file}); err != nil {
+		return err
+	}
+	for _, bad := range into.Bad {
+		r.done.BadPacks = append(r.done.BadPacks, bad.Error())
+	}
+	r.done.Missing += r.done.Bodies - into.Bodies
+	r.done.Bodies = into.Bodies
+	return nil
+}
