@@ -223,7 +223,7 @@ func (b *backup) export(ctx context.Context) (err error) {
 	}
 	m := &b.done.Manifest
 	m.Schema = s.Schema
-	m.Records = records.RecordsFile{Bytes: size, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Rows: s.Rows()}
+	m.Records = records.FileInBackup{Bytes: size, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Rows: s.Rows()}
 	for _, t := range s.Tables {
 		if t.Name == metadb.BlobsTable {
 			b.progress.Of = t.Checksum.Rows
