@@ -222,7 +222,7 @@ func (b *backup) export(ctx context.Context) (err error) {
 	}
 	m := &b.done.Manifest
 	m.Schema = s.Schema
-	m.Records = records.RecordsFile{Bytes: size, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Rows: s.Rows()}
+	m.Records = records.FileInBackup{Bytes: size, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Rows: s.Rows()}
 	for _, t := range s.Tables {
 		if t.Name == records.BlobsTable {
 			b.progress.Of = t.Checksum.Rows
@@ -292,33 +292,4 @@ func (b *backup) putManifest(ctx context.Context) error {
 		return err
 	}
 	return b.place.PutNote(ctx, manifestNote(m.ID), bytes.NewReader(text), int64(len(text)))
-}
-
-// forgetOthers removes the snapshots that Keep does not keep. The one that was just made is
-// the newest, and stays.
-func (b *backup) forgetOthers(ctx context.Context, lock *placeLock) error {
-	all, err := snapshotsIn(ctx, b.place)
-	if err != nil {
-		return err
-	}
-	var whole []Snapshot
-	var times []time.Time
-	for _, s := range all {
-		if s.Damage == "" {
-			whole, times = append(whole, s), append(times, s.Manifest.Began)
-		}
-	}
-	var gone []string
-	for i, kept := range b.o.Keep.choose(times) {
-		if !kept {
-			gone = append(gone, whole[i].ID)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	if b.done.Gone, err = b.place.forget(ctx, lock, gone); err != nil {
-		return fmt.Errorf("the snapshot %s is made; removing older ones: %w", b.done.Manifest.ID, err)
-	}
-	return nil
 }

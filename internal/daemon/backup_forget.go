@@ -234,3 +234,32 @@ func (f *forgetting) blobsBelow(ctx context.Context, prefix string, needed *reco
 	}
 	return nil
 }
+
+// forgetOthers removes the snapshots that Keep does not keep. The one that was just made is
+// the newest, and stays.
+func (b *backup) forgetOthers(ctx context.Context, lock *placeLock) error {
+	all, err := snapshotsIn(ctx, b.place)
+	if err != nil {
+		return err
+	}
+	var whole []Snapshot
+	var times []time.Time
+	for _, s := range all {
+		if s.Damage == "" {
+			whole, times = append(whole, s), append(times, s.Manifest.Began)
+		}
+	}
+	var gone []string
+	for i, kept := range b.o.Keep.choose(times) {
+		if !kept {
+			gone = append(gone, whole[i].ID)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if b.done.Gone, err = b.place.forget(ctx, lock, gone); err != nil {
+		return fmt.Errorf("the snapshot %s is made; removing older ones: %w", b.done.Manifest.ID, err)
+	}
+	return nil
+}

@@ -142,7 +142,7 @@ func (l *placeLock) release(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := l.check(ctx); err != nil {
-		return nil //nolint:nilerr // it is another's, or will be dead soon
+		return nil // it is another's, or will be dead soon
 	}
 	return l.notes.DeleteNote(ctx, lockNote)
 }

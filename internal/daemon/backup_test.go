@@ -54,7 +54,6 @@ func backUp(ctx context.Context, cfg config.Config, place string) (done BackedUp
 // grounds are where a server has its records and bytes, where its backups are, and where
 // it is restored.
 type grounds struct {
-	name     string
 	old, new []string // settings
 	place    string
 }

@@ -37,15 +37,15 @@ type Manifest struct {
 	Began    time.Time `json:"began"`   // what was acknowledged before is in it
 	Ended    time.Time `json:"ended"`
 
-	Records RecordsFile  `json:"records"`
+	Records FileInBackup `json:"records"`
 	Packs   []string     `json:"packs"` // digests of those that hold its small bodies
 	Packed  BlobsSummary `json:"packed"`
 	Blobs   BlobsSummary `json:"blobs"` // in the place, each under its digest
 	Lost    LostInBackup `json:"lost"`
 }
 
-// RecordsFile is the file of a snapshot's records.
-type RecordsFile struct {
+// FileInBackup is the file of a snapshot's records.
+type FileInBackup struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 	Rows   int64  `json:"rows"`

@@ -20,7 +20,7 @@ func sample() records.Manifest {
 	m := records.Manifest{
 		Granary: "backup", Format: records.ManifestFormat, ID: records.NewSnapshotID(began), Identity: "STORE", Schema: 25, Version: "test",
 		Began: began, Ended: began.Add(time.Minute),
-		Records: records.RecordsFile{Bytes: 10, SHA256: blob.Digest{1}.String(), Rows: 7},
+		Records: records.FileInBackup{Bytes: 10, SHA256: blob.Digest{1}.String(), Rows: 7},
 		Packs:   []string{blob.Digest{2}.String()},
 		Lost:    records.LostInBackup{Count: 1, First: []records.LostBlob{{Digest: blob.Digest{3}.String(), Size: 5, Why: "missing"}}},
 	}
