@@ -71,7 +71,7 @@ func (r *Rebuilding) opens(ctx context.Context, t tx) (bool, error) {
 		return false, err
 	}
 	_, err = s.open(proof, proofText)
-	return err == nil, nil //nolint:nilerr // an error says that it is another key
+	return err == nil, nil // an error says that it is another key
 }
 
 // IsEmpty reports whether no server has ever run on the database: its first start makes a

@@ -143,6 +143,7 @@ func tableRows(t *testing.T, db *DB, table string) (all []string) {
 		all = append(all, strings.Join(fields, " "))
 		return nil
 	}))
+	must(t, 0, rows.Err())
 	slices.Sort(all)
 	return all
 }
@@ -164,7 +165,7 @@ func TestReplayRefusesWrongSequences(t *testing.T) {
 		must(t, s, err)
 		return inMemory("last", b.Bytes())
 	}
-	schema := int64(count(t, from, `SELECT MAX(version_id) FROM goose_db_version`))
+	schema := count(t, from, `SELECT MAX(version_id) FROM goose_db_version`)
 	like := records.Header{Kind: records.KindDelta, Schema: schema, From: end, To: end + 1}
 	nothing := func(*records.Writer) error { return nil }
 	changed := func(change func(h *records.Header)) records.Header {

@@ -75,7 +75,7 @@ func fillBench(b *testing.B, r *faultyRegistry, dir string, total int) {
 			from+1, r.project, fmt.Sprintf("1.0.%d", from))
 		for i := from; i < from+atOnce; i++ {
 			body := binary.BigEndian.AppendUint64(nil, uint64(i)) //nolint:gosec // it counts up from 0
-			d := blob.Digest(blobtest.Digest(body))
+			d := blobtest.Digest(body)
 			if err := os.WriteFile(filepath.Join(dir, d.String()[:2], d.String()), body, 0o600); err != nil {
 				b.Fatal(err)
 			}

@@ -80,7 +80,7 @@ func publishAndDelete(ctx context.Context, r *faultyRegistry, n int, failed *syn
 		body := blobtest.Bytes(seed, size)
 		c := registry.Raw{Name: fmt.Sprint("p", n), Version: fmt.Sprintf("%d.0.0", i%9), File: fmt.Sprint("f", seed)}
 		if err := r.publish(running, c, body); err != nil {
-			failed.Store(blob.Digest(blobtest.Digest(body)), true)
+			failed.Store(blobtest.Digest(body), true)
 		}
 		if i%12 == 0 {
 			c.File = ""

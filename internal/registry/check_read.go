@@ -42,7 +42,7 @@ func (c *checkRun) readBack(ctx context.Context, chosen []BlobRow) error {
 
 func (c *checkRun) readOne(ctx context.Context, k BlobRow) error {
 	if ctx.Err() != nil {
-		return nil // of another's failure
+		return nil //nolint:nilerr // another reader failed, and tells
 	}
 	f, err := c.look(ctx, k, true)
 	if err != nil {

@@ -170,7 +170,10 @@ func testNotesWalk(t *testing.T, s blob.Store) {
 		wantNotes(t, n, prefix, want...)
 	}
 	seen := 0
-	for range n.Notes(t.Context(), "a") {
+	for _, err := range n.Notes(t.Context(), "a") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if seen++; seen == 4 {
 			break
 		}
