@@ -25,7 +25,7 @@ MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 # A release tool, which is run as its users run it.
 GORELEASER := .cache/bin/goreleaser-$(call version,github.com/goreleaser/goreleaser/v2,goreleaser)
 
-.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-pages upgrade-fixture versitygw goreleaser minio test-s3-second cluster
+.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages upgrade-fixture versitygw goreleaser minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -146,6 +146,10 @@ proof-addresses: ## refused uploads and downloads by other people's tools, throu
 proof-versions: ## downloads of a latest that moves every 50 ms, by other people's tools, 300 each (six minutes)
 	tools/install-test-deps
 	GRANARY_TEST_VERSIONS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestToolsAtAMovingLatest$$'
+
+proof-lost: ## a thousand checks beside publishers, deletions and the sweep find nothing, on each database (half an hour)
+	go test ./internal/registry -count=1 -timeout=0 -v -run '^TestCheckBesideTraffic$$' -args -check.runs=1000
+	GRANARY_TEST_DATABASE=postgres go test ./internal/registry -count=1 -timeout=0 -v -run '^TestCheckBesideTraffic$$' -args -check.runs=1000
 
 proof-drafts: $(GORELEASER) ## a thousand histories of drafts and versions on each database, and release tools under every setting (half an hour)
 	tools/install-test-deps

@@ -16,7 +16,7 @@ const (
 // CheckNoteName refuses what cannot be the name of a note. A name is at most 900 bytes:
 // parts of 1 to 200 of the bytes a-z, 0-9, '.', '_' and '-', with a slash between two of
 // them. No part is "." or "..". The first one is not what else is beside the notes: not
-// two hexadecimal digits, and not "tmp". No part is the name of a file of a server's data
+// two hexadecimal digits, "tmp" or "damaged". No part is the name of a file of a server's data
 // directory, which may be in the folder of a store: its key must never be taken for a note
 // and be copied to another store.
 func CheckNoteName(name string) error {
@@ -27,7 +27,7 @@ func CheckNoteName(name string) error {
 		return refuse(fmt.Sprintf("it has %d bytes, at most %d are possible", len(name), mostNoteName))
 	}
 	first, _, _ := strings.Cut(name, "/")
-	if isFolderOfBlobs(first) || first == "tmp" {
+	if isFolderOfBlobs(first) || first == "tmp" || first == "damaged" {
 		return refuse(fmt.Sprintf("%q is kept for blobs", first))
 	}
 	for part := range strings.SplitSeq(name, "/") {

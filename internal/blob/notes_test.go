@@ -33,6 +33,7 @@ func TestCheckNoteName(t *testing.T) {
 		"a/..":                            "..",
 		"ab":                              `"ab" is kept for blobs`,
 		"00/1":                            `"00" is kept for blobs`,
+		"damaged/1":                       `"damaged" is kept for blobs`,
 		"tmp/1":                           `"tmp" is kept for blobs`,
 		"granary.lock":                    `"granary.lock" is a file of the data directory`,
 		"data/granary.db-wal":             `"granary.db-wal" is a file`,

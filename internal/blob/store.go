@@ -119,6 +119,15 @@ type NoteInfo struct {
 	Size int64 // bytes
 }
 
+// Quarantiner is a Store that can set a blob aside whose bytes are wrong.
+type Quarantiner interface {
+	// Quarantine moves what is kept under the digest to damaged/, next to the blobs, in
+	// place of what was moved there before. When it returns nil, the store has no blob of
+	// the digest, even after a crash of the machine. A missing one is not an error. The
+	// caller sees to it that nobody commits the digest meanwhile.
+	Quarantine(ctx context.Context, d Digest) error
+}
+
 // Info is what a store knows of one blob.
 type Info struct {
 	Digest  Digest

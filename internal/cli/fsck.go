@@ -30,7 +30,8 @@ What is found, one a line:
   COUNT     the number of files with some bytes is not right on record
   STRAY     bytes that no record has named for a day
   UNREAD    bytes that the store could not read: they may be right
-  DATABASE  the database contradicts itself
+  DATABASE  the database's file is damaged, or its tables contradict each other
+  DERIVED   a number or list that is made from other records is not what they say
   IDENTITY  the store does not say whose it is
 
 Exit codes: 0 whole, or everything found was repaired; 3 damage found; 1 not everything

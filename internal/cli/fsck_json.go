@@ -70,7 +70,7 @@ func newJSONFinding(f daemon.Finding) jsonFinding {
 	out := jsonFinding{
 		Kind: f.Kind, InDatabase: f.InDatabase, Reason: f.Reason, Repaired: f.Mended, NotRepaired: f.Refusal,
 	}
-	if f.Kind != daemon.Database && f.Kind != daemon.NoIdentity {
+	if f.Kind != daemon.Database && f.Kind != daemon.Derived && f.Kind != daemon.NoIdentity {
 		out.SHA256, out.Size = f.Digest.String(), &f.Size
 	}
 	switch f.Kind {
@@ -106,7 +106,7 @@ func (p *fsckJSON) end(done daemon.Checked, failed error) error {
 		Found: map[daemon.FindingKind]int64{}, Repaired: map[daemon.FindingKind]int64{}, StrayBytes: done.StrayBytes, LeftUploads: done.LeftUploads,
 	}
 	for _, kind := range []daemon.FindingKind{
-		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongCount, daemon.Stray, daemon.Unread, daemon.Database, daemon.NoIdentity,
+		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongCount, daemon.Stray, daemon.Unread, daemon.Database, daemon.Derived, daemon.NoIdentity,
 	} {
 		out.Found[kind], out.Repaired[kind] = done.Found[kind], done.Mended[kind]
 	}

@@ -91,8 +91,11 @@ func outcome(f daemon.Finding) string {
 
 // end prints the numbers, of what was seen until a failure, too.
 func (p *fsckText) end(done daemon.Checked, failed error) error {
+	if failed != nil && done.Seen == 0 {
+		return p.err // the error says all
+	}
 	counts := "counters right"
-	if n := done.Found[daemon.WrongCount]; n > 0 {
+	if n := done.Found[daemon.WrongCount] + done.Found[daemon.Derived]; n > 0 {
 		counts = grouped(n) + " counters wrong"
 	}
 	if n := done.Found[daemon.WrongRecord]; n > 0 {

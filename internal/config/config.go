@@ -50,6 +50,9 @@ type Config struct {
 
 	EncryptionKey Secret // 32 bytes as 64 hex digits; "" for the one in the data directory
 
+	ScrubPeriod time.Duration // in which all stored bytes are read once, 0 or 1 h to 100 years; 0 for never
+	ScrubRate   int64         // bytes a second that this reads at most, 64 KiB to 1 TiB
+
 	AuditRetention time.Duration // how long audit events are kept, 0 or 1 h to 100 years; 0 for ever
 
 	RecordsEvery time.Duration // how often records are written into the store, 0 or 1 s to 1 h; 0 for never

@@ -259,6 +259,16 @@ func parseInterval(to *time.Duration, v string) error {
 	return nil
 }
 
+func parseRate(to *int64, v string) error {
+	if err := parseSizeWithin(to, v, tebibyte); err != nil {
+		return err
+	}
+	if *to < 64*kibibyte {
+		return fmt.Errorf("want at least %s", formatSize(64*kibibyte))
+	}
+	return nil
+}
+
 // parsePrefixes reads networks and single addresses between commas.
 func parsePrefixes(to *[]netip.Prefix, v string) error {
 	if strings.TrimSpace(v) == "" {

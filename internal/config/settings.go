@@ -13,6 +13,7 @@ import (
 type setting struct {
 	name   string // the flag: "data-dir"
 	def    string // the default as text; "<data-dir>" in it stands for that setting
+	onS3   string // the default if the blobs are in S3; "" for def
 	help   string // for flags; the word in backquotes names the value
 	isBool bool   // the flag alone means true
 	secret bool   // never a flag (anyone may read a command line), never shown
@@ -117,6 +118,14 @@ func placeSettings() []setting {
 			help: "32 bytes as 64 hex digits, the key that encrypts CI/CD variables and webhooks (default: in <data-dir>/encryption_key, made at the first start)",
 			set:  func(c *Config, v string) error { return parseKey(&c.EncryptionKey, v) },
 			get:  func(c *Config) string { return c.EncryptionKey.Reveal() }},
+		{name: "scrub-period", def: "720h", onS3: "0s",
+			help: "read all stored bytes once in this `duration`, to find damaged ones, 1h to 876000h; 0 reads none (with blobs in S3 the default is 0: it costs requests and transfer)",
+			set:  func(c *Config, v string) error { return parseRetention(&c.ScrubPeriod, v) },
+			get:  func(c *Config) string { return c.ScrubPeriod.String() }},
+		{name: "scrub-rate", def: "32MiB",
+			help: "read stored bytes for scrub-period no faster than this `size` a second, 64KiB to 1TiB",
+			set:  func(c *Config, v string) error { return parseRate(&c.ScrubRate, v) },
+			get:  func(c *Config) string { return formatSize(c.ScrubRate) }},
 		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps all",
 			func(c *Config) *time.Duration { return &c.AuditRetention }),
 		{name: "records-every", def: "10s",
@@ -256,8 +265,12 @@ func setDataDir(c *Config, v string) error {
 	return nil
 }
 
-// defaultValue is the default of s for a Config whose data-dir is settled.
+// defaultValue is the default of s for a Config whose data-dir and blobs are settled, if
+// they come before it.
 func (s setting) defaultValue(c *Config) string {
+	if s.onS3 != "" && c.Blobs.Scheme == "s3" {
+		return s.onS3
+	}
 	scheme, path, ok := strings.Cut(s.def, "<data-dir>/")
 	if !ok {
 		return s.def

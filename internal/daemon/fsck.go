@@ -30,6 +30,7 @@ const (
 	Stray        = registry.Stray
 	Unread       = registry.Unread
 	Database     = registry.Database
+	Derived      = registry.Derived
 	NoIdentity   = registry.NoIdentity
 )
 
@@ -75,6 +76,18 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 	faults, err := a.server.db.SelfCheck(ctx)
 	for _, text := range faults {
 		if err := tell(Finding{Kind: Database, Reason: text}); err != nil {
+			return Checked{Found: first}, err
+		}
+	}
+	if err != nil {
+		return Checked{Found: first}, fmt.Errorf("cannot check the %s: %w", a.cfg.Database, err)
+	}
+	derived, err := a.server.db.CheckDerived(ctx)
+	for _, f := range derived {
+		if f.Table == "blobs" {
+			continue // the check names the files of these
+		}
+		if err := tell(Finding{Kind: Derived, Reason: f.String()}); err != nil {
 			return Checked{Found: first}, err
 		}
 	}

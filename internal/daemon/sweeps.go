@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -47,6 +48,9 @@ func (s *server) sweep(ctx context.Context, log *slog.Logger, grace time.Duratio
 	s.tasks.do(ctx, log, "sweep", func(ctx context.Context) (int, error) {
 		swept, err = s.registry.Sweep(ctx, grace)
 		s.tasks.swept.Add(float64(swept.Bytes))
+		if swept.Held != nil {
+			log.Info("the sweep removes no bytes while a lease lives", "lease", swept.Held.Name, "holder", swept.Held.Holder, "taken", swept.Held.TakenAt)
+		}
 		return swept.Blobs + swept.Uploads, err
 	})
 	return swept, err
@@ -65,8 +69,11 @@ func (s *server) sweepAsked(ctx context.Context, log *slog.Logger) (done bool) {
 			return 0, ctx.Err() // the next node with the upkeep does it
 		}
 		failure := ""
-		if err != nil {
+		switch {
+		case err != nil:
 			failure = err.Error()
+		case swept.Held != nil:
+			failure = fmt.Sprintf("%s holds the bytes since %s", swept.Held.Name, swept.Held.TakenAt.Format(time.RFC3339))
 		}
 		done = true
 		return 0, s.db.AnswerSweeps(ctx, id, swept, failure)

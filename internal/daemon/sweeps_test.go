@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -66,6 +67,7 @@ func testSweepNow(t *testing.T, nodes int, environ []string, args ...string) {
 			age(t, environ, args)
 		}
 	}
+	wantSweepHeld(t, environ, args)
 	eventually.Holds(t, "the sweep is counted off", shown("granary_store_bytes 100000"))
 	eventually.Holds(t, "the sweep is told", shown("granary_swept_bytes_total 100000"))
 	if resp, got := ask(t, "GET", url+demoFiles+"kept/1.0.0/f", nil); resp.StatusCode != http.StatusOK || len(got) != size {
@@ -76,5 +78,29 @@ func testSweepNow(t *testing.T, nodes int, environ []string, args ...string) {
 	}
 	if _, err := askToSweep(t, environ, args...); err == nil || !strings.Contains(err.Error(), "no server runs on the database") {
 		t.Errorf("without a server: %v", err)
+	}
+}
+
+// wantSweepHeld wants no sweep beside a backup, and whoever asked for one to know why.
+func wantSweepHeld(t *testing.T, environ, args []string) {
+	t.Helper()
+	cfg, err := settings(append([]string{noReserve}, environ...), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenAdmin(t.Context(), cfg, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(a.server.db.DropLease(t.Context(), "backup to file:/b", "test"), a.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := a.server.db.TakeLease(t.Context(), "backup to file:/b", "test"); err != nil {
+		t.Fatal(err)
+	}
+	if swept, err := askToSweep(t, environ, args...); err == nil || !strings.Contains(err.Error(), "backup to file:/b holds the bytes since") {
+		t.Errorf("beside a backup: %+v, %v", swept, err)
 	}
 }

@@ -54,6 +54,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 			s.tasks.lead(true)
 			defer s.tasks.lead(false)
 			defer s.tasks.stored.Reset()
+			defer s.scrub.forget()
 			s.upkeep(ctx, log, retention)
 			return nil
 		})
@@ -68,7 +69,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 	}
 }
 
-// upkeep sums counters, sweeps and removes expired data until ctx is done.
+// upkeep sums counters, sweeps, verifies stored bytes and removes expired data until ctx is done.
 func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -79,6 +80,7 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	both.Go(func() { s.cleaning(ctx, log, retention) })
 	both.Go(func() { s.keyVersions(ctx, log) })
 	both.Go(func() { s.keepRecords(ctx, log) })
+	both.Go(func() { every(ctx, scrubEvery, func() { s.scrubStored(ctx, log) }) })
 	both.Go(func() {
 		every(ctx, settleEvery, func() {
 			s.settleDrafts(ctx, log)

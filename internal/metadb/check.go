@@ -2,6 +2,9 @@ package metadb
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"math"
 
 	"granary/internal/blob"
 	"granary/internal/fault"
@@ -17,31 +20,53 @@ func (db *DB) CountRecords(ctx context.Context) (n registry.RecordCounts, err er
 	return n, sqldb.Classify(err)
 }
 
-// keptColumns are those of a registry.KeptBlob. The length of content is read without
-// reading content.
-const keptColumns = `SELECT b.id, b.digest, b.size, b.files,
-		(SELECT COUNT(*) FROM package_files f WHERE f.blob_id = b.id) + (SELECT COUNT(*) FROM uploads u WHERE u.blob_id = b.id),
-		COALESCE((SELECT length(c.content) FROM blob_contents c WHERE c.blob_id = b.id), -1)
-	FROM blobs b `
+// inlineOf is the length of a blob's content, which is read without reading content.
+const inlineOf = `COALESCE((SELECT length(c.content) FROM blob_contents c WHERE c.blob_id = b.id), -1)`
 
-const keptQuery = keptColumns + `WHERE b.digest >= $1 AND b.digest <= $2 ORDER BY b.digest LIMIT $3`
+// blobRowsQuery counts no files: looking each blob up in the index of files takes as long
+// as all the rest.
+const blobRowsQuery = `SELECT b.digest, b.size, ` + inlineOf + `, (b.files <> 0 OR EXISTS (SELECT 1 FROM package_files f WHERE f.blob_id = b.id)
+		OR EXISTS (SELECT 1 FROM uploads u WHERE u.blob_id = b.id))
+	FROM blobs b WHERE b.digest >= $1 AND b.digest <= $2 ORDER BY b.digest LIMIT $3`
 
-func scanKept(row sqldb.Scanner) (k registry.KeptBlob, err error) {
-	var digest []byte
-	err = row.Scan(&k.ID, &digest, &k.Size, &k.Files, &k.Uses, &k.Inline)
-	copy(k.Digest[:], digest)
-	return k, err
+// BlobRows implements registry.Checking.
+func (db *DB) BlobRows(ctx context.Context, from, to blob.Digest, limit int) ([]registry.BlobRow, error) {
+	return sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (b registry.BlobRow, err error) {
+		var digest []byte
+		err = row.Scan(&digest, &b.Size, &b.Inline, &b.Used)
+		copy(b.Digest[:], digest)
+		return b, err
+	}, blobRowsQuery, from[:], to[:], limit)
 }
 
-// KeptBlobs implements registry.Checking.
-func (db *DB) KeptBlobs(ctx context.Context, from, to blob.Digest, limit int) ([]registry.KeptBlob, error) {
-	return sqldb.ListFixed(ctx, db, scanKept, keptQuery, from[:], to[:], limit)
-}
+const keptQuery = `SELECT b.id, b.size, ` + inlineOf + `, b.files, ` + usesOf + ` FROM blobs b WHERE b.digest = $1`
 
 // KeptBlob implements registry.Checking.
 func (db *DB) KeptBlob(ctx context.Context, d blob.Digest) (registry.KeptBlob, error) {
-	k, err := scanKept(db.Row(ctx, keptColumns+`WHERE b.digest = $1`, d[:]))
+	k := registry.KeptBlob{BlobRow: registry.BlobRow{Digest: d}}
+	err := db.Row(ctx, keptQuery, d[:]).Scan(&k.ID, &k.Size, &k.Inline, &k.Files, &k.Uses)
+	k.Used = k.Files != 0 || k.Uses != 0
 	return k, sqldb.Classify(err)
+}
+
+// Miscounted implements registry.Checking. Rows and files are read in the order of ids,
+// which is that of both their indexes.
+func (db *DB) Miscounted(ctx context.Context, after int64, limit int) (wrong []blob.Digest, last int64, err error) {
+	err = db.Row(ctx, `SELECT id FROM blobs WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2`, after, limit-1).Scan(&last)
+	to := last
+	if errors.Is(err, sql.ErrNoRows) {
+		to, err = math.MaxInt64, nil
+	}
+	if err != nil {
+		return nil, 0, sqldb.Classify(err)
+	}
+	wrong, err = sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (d blob.Digest, err error) {
+		var digest []byte
+		err = row.Scan(&digest)
+		copy(d[:], digest)
+		return d, err
+	}, `SELECT b.digest FROM blobs b WHERE b.id > $1 AND b.id <= $2 AND b.files <> `+usesOf+` ORDER BY b.id`, after, to)
+	return wrong, last, err
 }
 
 // usesQuery finds files by their blob, then uploads.

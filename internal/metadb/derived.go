@@ -1,12 +1,12 @@
 package metadb
 
-import "strconv"
-
 // Derived rows and columns repeat what the records say, so that lists need not count. The
 // texts here are what they should hold: derive fills them, and CheckDerived compares them.
 
 // longestName is how many characters a name has at most: positions are 1 to this.
 const longestName = 255
+
+const fillPositions = `INSERT INTO positions (n) WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT s.n + 1 FROM s WHERE s.n < 255) SELECT n FROM s`
 
 const (
 	// filesOf and bytesOf are of a package k.
@@ -26,9 +26,6 @@ const (
 	ordersOf = `SELECT n.id AS name_id, n.project_id, n.name, n.listed AS versions, n.bytes, COALESCE(n.published_at, 0) AS published_at
 		FROM package_names n WHERE n.listed > 0`
 )
-
-// withPositions begins a query that takes the positions from here instead of from the table.
-var withPositions = `WITH RECURSIVE positions (n) AS (SELECT 1 UNION ALL SELECT p.n + 1 FROM positions p WHERE p.n < ` + strconv.Itoa(longestName) + `) `
 
 // countsOf counts the packages k of projects by their status; of is a condition on k. Each
 // half reads an index in its order: SQLite would sort all packages in memory.
@@ -64,7 +61,7 @@ func (db *DB) derive(t tx) error {
 		countFiles + `, counted = 1 WHERE k.counted IS NULL OR k.files IS DISTINCT FROM ` + filesOf + ` OR k.bytes IS DISTINCT FROM ` + bytesOf,
 		`DELETE FROM package_name_orders`, `DELETE FROM package_name_parts`, `DELETE FROM package_names`,
 		`DELETE FROM package_counts`, `DELETE FROM positions`,
-		withPositions + `INSERT INTO positions (n) SELECT n FROM positions`,
+		fillPositions,
 		`INSERT INTO package_counts (project_id, status, packages) ` + countsOf(`TRUE`),
 		`INSERT INTO package_names (project_id, name, listed, bytes, published_at, last_id, changed)
 			SELECT n.project_id, n.name, n.listed, n.bytes, n.published_at, ` + newestOf("id") + `, 0 FROM (` + namesOf(`TRUE`) + `) n`,

@@ -31,12 +31,12 @@ const (
 	firstFaults = ` LIMIT 100`
 )
 
-// How many rows one query compares. A range of names ends before that if it has very many
-// versions.
+// How many rows one query compares. SQLite compares the names of a range with each other: it
+// has few, and fewer if they have many versions.
 const (
 	checkedAtOnce   = 2000
-	namesAtOnce     = 500
-	versionsOfNames = 20_000
+	namesAtOnce     = 100
+	versionsOfNames = 2000
 	partsAtOnce     = 10_000
 )
 
@@ -81,14 +81,16 @@ func (c *derivedCheck) add(f DerivedFault) {
 	}
 }
 
-func (c *derivedCheck) full(table string) bool {
-	n := 0
+func (c *derivedCheck) full(table string) bool { return c.count(table) >= mostFaults }
+
+// count is how many faults of a table are known.
+func (c *derivedCheck) count(table string) (n int) {
 	for _, f := range c.found {
 		if f.Table == table {
 			n++
 		}
 	}
-	return n >= mostFaults
+	return n
 }
 
 // ranges calls do for ranges of the ids of a table: above from, up to to. The last range

@@ -141,15 +141,21 @@ func (c *derivedCheck) name(ctx context.Context, s nameState) error {
 	return nil
 }
 
-// mayStay reports whether the row of a name without packages is right for now: on
-// PostgreSQL the upkeep drops it, on SQLite the purge of the name's last package.
-func (c *derivedCheck) mayStay(ctx context.Context, s nameState) (may bool, err error) {
+// idleName reports whether the row of a name that has no listed packages is there and nothing
+// will drop it. SQLite drops it with the purge of the name's last package.
+const idleName = `SELECT EXISTS (SELECT 1 FROM package_names n WHERE n.project_id = $1 AND n.name = $2 AND n.listed = 0)
+	AND NOT EXISTS (SELECT 1 FROM packages k WHERE k.project_id = $1 AND k.name = $2 AND k.status <> 'pending_destruction')
+	AND NOT EXISTS (SELECT 1 FROM packages k WHERE k.project_id = $1 AND k.name = $2 AND k.status = 'pending_destruction' AND k.status <> 'default')`
+
+// mayStay reports whether the row of a name without packages is right for now. On PostgreSQL
+// the upkeep drops it. On SQLite it is asked again: the name may have gone meanwhile.
+func (c *derivedCheck) mayStay(ctx context.Context, s nameState) (bool, error) {
 	if s.listed.Int64 != 0 || c.db.Shared() {
 		return s.listed.Int64 == 0, nil
 	}
-	err = c.db.Row(ctx, `SELECT EXISTS (SELECT 1 FROM packages k WHERE k.project_id = $1 AND k.name = $2
-		AND k.status = 'pending_destruction' AND k.status <> 'default')`, s.projectID, s.name).Scan(&may)
-	return may, sqldb.Classify(err)
+	var stays bool
+	err := c.db.Row(ctx, idleName, s.projectID, s.name).Scan(&stays)
+	return !stays, sqldb.Classify(err)
 }
 
 // fault is what is wrong with the row of a name; Is is "" for nothing. bytesOnly reports

@@ -10,15 +10,20 @@ import (
 	"granary/internal/sqldb"
 )
 
-// parts looks for parts of names that are missing.
+// parts looks for parts of names that are missing. If positions are, nothing can be said.
 func (c *derivedCheck) parts(ctx context.Context) error {
+	if c.count("positions") > 0 {
+		return nil
+	}
 	return c.ranges(ctx, "package_names", func(from, to int64) error {
-		return c.differing(ctx, "package_name_parts", scanMissing, withPositions+`SELECT s.project_id, s.name_id, MIN(s.part), COUNT(DISTINCT s.part)
-			FROM (`+partsOf+` WHERE n.id > $1 AND n.id <= $2) s WHERE NOT EXISTS (SELECT 1 FROM package_name_parts q
-				WHERE q.project_id = s.project_id AND q.part = s.part AND q.name_id = s.name_id)
-			GROUP BY s.project_id, s.name_id ORDER BY s.name_id`+firstFaults, from, to)
+		return c.differing(ctx, "package_name_parts", scanMissing, missingParts, from, to)
 	})
 }
+
+// missingParts takes a range of names.
+const missingParts = `SELECT s.project_id, s.name_id, MIN(s.part), COUNT(DISTINCT s.part) FROM (` + partsOf + ` WHERE n.id > $1 AND n.id <= $2) s
+	WHERE NOT EXISTS (SELECT 1 FROM package_name_parts q WHERE q.project_id = s.project_id AND q.part = s.part AND q.name_id = s.name_id)
+	GROUP BY s.project_id, s.name_id ORDER BY s.name_id` + firstFaults
 
 func scanMissing(row sqldb.Scanner) (f DerivedFault, err error) {
 	var k partKey
@@ -52,13 +57,12 @@ func (c *derivedCheck) foreignParts(ctx context.Context) error {
 	return nil
 }
 
-// partsOfNobody takes a range of parts. A short part ends a name; a long one is compared at
-// each position.
-var partsOfNobody = withPositions + `SELECT s.project_id, s.part, s.name_id FROM package_name_parts s
+// partsOfNobody takes a range of parts. A short part ends a name; a long one is somewhere in it.
+const partsOfNobody = `SELECT s.project_id, s.part, s.name_id FROM package_name_parts s
 	WHERE (s.project_id, s.part, s.name_id) > ($1, $2, $3) AND (s.project_id, s.part, s.name_id) <= ($4, $5, $6)
-		AND NOT EXISTS (SELECT 1 FROM package_names n WHERE n.id = s.name_id AND n.project_id = s.project_id AND s.part <> ''
-			AND CASE WHEN length(s.part) < 32 THEN substr(lower(n.name), length(n.name) - length(s.part) + 1) = s.part
-				ELSE EXISTS (SELECT 1 FROM positions p WHERE p.n <= length(n.name) AND substr(lower(n.name), CAST(p.n AS INTEGER), 32) = s.part) END)
+		AND NOT EXISTS (SELECT 1 FROM package_names n WHERE n.id = s.name_id AND n.project_id = s.project_id
+			AND CASE WHEN length(s.part) BETWEEN 1 AND 31 THEN substr(lower(n.name), length(n.name) - length(s.part) + 1) = s.part
+				ELSE length(s.part) = 32 AND replace(lower(n.name), s.part, '') <> lower(n.name) END)
 	ORDER BY s.project_id, s.part, s.name_id` + firstFaults
 
 func scanForeign(row sqldb.Scanner) (f DerivedFault, err error) {

@@ -1,12 +1,10 @@
 package metadb
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -214,136 +212,4 @@ func relax(t *testing.T, db *DB, tx tx, asked bool) (undo []string) {
 		must(t, 0, tx.Exec(s))
 	}
 	return undo
-}
-
-// Each derived value that is bent is found, as one fault, and derive mends it.
-func TestBentDerivedRows(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, db *DB) {
-		history(t, db, 80)
-		settled(t, db)
-		do(t, db, `UPDATE packages SET updated_at = updated_at - 6000000000`) // all is long ago
-		wantDerived(t, db)
-		const one = ` WHERE id = (SELECT MIN(id) FROM package_names WHERE listed > 0)`
-		for statement, want := range map[string]string{
-			`DELETE FROM positions WHERE n = 17`:                                                                                                                                       "positions",
-			`INSERT INTO positions VALUES (256)`:                                                                                                                                       "positions",
-			`UPDATE blobs SET files = files + 1 WHERE id = (SELECT MIN(id) FROM blobs)`:                                                                                                "blobs",
-			`UPDATE blobs SET files = 0 WHERE id = (SELECT MIN(id) FROM blobs WHERE files > 0)`:                                                                                        "blobs",
-			`UPDATE packages SET files = files + 1 WHERE id = (SELECT MIN(id) FROM packages)`:                                                                                          "packages of id",
-			`UPDATE packages SET bytes = bytes + 1 WHERE id = (SELECT MIN(id) FROM packages WHERE status = 'default')`:                                                                 "packages of id",
-			`UPDATE packages SET files = NULL WHERE id = (SELECT MIN(id) FROM packages)`:                                                                                               "packages of id",
-			`UPDATE packages SET prerelease = 1 WHERE id = (SELECT MIN(id) FROM packages)`:                                                                                             "packages of id",
-			`UPDATE packages SET prerelease = NULL WHERE id = (SELECT MIN(id) FROM packages)`:                                                                                          "packages of id",
-			`UPDATE packages SET version_key = (SELECT version_key FROM packages ORDER BY version_key DESC LIMIT 1) WHERE id = (SELECT id FROM packages ORDER BY version_key LIMIT 1)`: "packages of id",
-			`UPDATE package_counts SET packages = packages + 1 WHERE status = 'default' AND project_id = 1`:                                                                            "package_counts",
-			`DELETE FROM package_counts WHERE status = 'default' AND project_id = 1`:                                                                                                   "package_counts",
-			`INSERT INTO package_counts VALUES (1, 'nothing', 3)`:                                                                                                                      "package_counts",
-			`INSERT INTO package_counts VALUES (1, 'nothing', -3)`:                                                                                                                     "package_counts",
-			`UPDATE package_names SET listed = listed + 1` + one:                                                                                                                       "package_names",
-			`UPDATE package_names SET listed = 0` + one:                                                                                                                                "package_names",
-			`UPDATE package_names SET bytes = bytes + 1` + one:                                                                                                                         "package_names",
-			`UPDATE package_names SET bytes = NULL` + one:                                                                                                                              "package_names",
-			`UPDATE package_names SET published_at = published_at - 1` + one:                                                                                                           "package_names",
-			`UPDATE package_names SET last_id = NULL` + one:                                                                                                                            "package_names",
-			`UPDATE package_names SET last_id = (SELECT MAX(id) FROM packages k WHERE k.name <> package_names.name)` + one:                                                             "package_names",
-			`UPDATE package_names SET listed = listed + 1, bytes = bytes + 1, last_id = NULL` + one:                                                                                    "package_names",
-			`INSERT INTO package_names (project_id, name, listed) VALUES (1, 'extra', 1)`:                                                                                              "package_names",
-			`DELETE FROM package_names` + one:                                                                                                                                          "package_names",
-			`UPDATE package_name_orders SET versions = versions + 1 WHERE name_id = (SELECT MIN(name_id) FROM package_name_orders)`:                                                    "package_name_orders",
-			`UPDATE package_name_orders SET bytes = bytes + 1 WHERE name_id = (SELECT MIN(name_id) FROM package_name_orders)`:                                                          "package_name_orders",
-			`UPDATE package_name_orders SET published_at = 0 WHERE name_id = (SELECT MIN(name_id) FROM package_name_orders)`:                                                           "package_name_orders",
-			`UPDATE package_name_orders SET name = 'other' WHERE name_id = (SELECT MIN(name_id) FROM package_name_orders)`:                                                             "package_name_orders",
-			`DELETE FROM package_name_orders WHERE name_id = (SELECT MIN(name_id) FROM package_name_orders)`:                                                                           "package_name_orders",
-			`UPDATE package_name_totals SET names = names + 1 WHERE project_id = 1`:                                                                                                    "package_name_totals",
-			`DELETE FROM package_name_totals WHERE project_id = 1`:                                                                                                                     "package_name_totals",
-			`INSERT INTO package_name_totals VALUES (12345, 1)`:                                                                                                                        "package_name_totals of project 12345",
-			`DELETE FROM package_name_parts WHERE part = 'x'`:                                                                                                                          "package_name_parts",
-			`DELETE FROM package_name_parts WHERE name_id = (SELECT id FROM package_names WHERE name LIKE 'long%')`:                                                                    "41 parts are missing",
-			`INSERT INTO package_name_parts SELECT project_id, 'name', id FROM package_names WHERE name LIKE 'long%'`:                                                                  `part "name"`,
-			`INSERT INTO package_name_parts SELECT project_id, 'aaaa', 99999 FROM package_names WHERE name = 'x'`:                                                                      `part "aaaa"`,
-			`INSERT INTO package_name_parts SELECT 99, 'x', id FROM package_names WHERE name = 'x'`:                                                                                    `part "x"`,
-			`INSERT INTO package_name_parts SELECT project_id, 'name_long-name_long-name_long-nx', id FROM package_names WHERE name LIKE 'long%'`:                                      `long-nx"`,
-		} {
-			must(t, 0, db.do(t.Context(), func(tx tx) error {
-				if n, err := tx.Count(statement); err != nil || n == 0 {
-					t.Fatalf("%s: %d rows, %v", statement, n, err)
-				}
-				return nil
-			}))
-			if !wantDerived(t, db, want) {
-				t.Fatal(statement)
-			}
-			rederived(t, db)
-			wantDerived(t, db)
-		}
-	})
-}
-
-// Beside publishers, removals, the purge and the upkeep nothing is wrong.
-func TestCheckBesidePublishers(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, db *DB) {
-		p := demo(t, db)
-		ctx, cancel := context.WithCancel(t.Context())
-		var all sync.WaitGroup
-		for n := range 8 {
-			all.Go(func() {
-				r := rand.New(rand.NewPCG(5, uint64(n)))
-				for ctx.Err() == nil {
-					busyDeed(ctx, db, p.ID, r)
-				}
-			})
-		}
-		all.Go(func() {
-			for ctx.Err() == nil {
-				_ = db.FlushGrown(ctx)
-				_ = db.SumCounters(ctx)
-				_, _ = db.OrderNames(ctx, 3)
-				_, _ = db.PurgeDeleted(ctx, 10, time.Now())
-				time.Sleep(5 * time.Millisecond)
-			}
-		})
-		runs := 200
-		if testing.Short() {
-			runs = 20
-		}
-		for range runs {
-			c := &derivedCheck{db: db}
-			if err := c.run(t.Context()); err != nil || len(c.found) > 0 {
-				t.Errorf("beside publishers: %v %v", c.found, err)
-				break
-			}
-		}
-		cancel()
-		all.Wait()
-		if n := count(t, db, `SELECT COUNT(*) FROM package_files`); n < 100 {
-			t.Errorf("only %d files were published meanwhile", n)
-		}
-		settled(t, db)
-		wantDerived(t, db)
-	})
-}
-
-// busyDeed is a deed that others may get before: it may fail.
-func busyDeed(ctx context.Context, db *DB, projectID int64, r *rand.Rand) {
-	now := time.Now()
-	event := audit.Event{At: now}
-	c := registry.Coordinates{Name: registry.Name(fmt.Sprint("n", r.IntN(5))), Version: registry.Version(fmt.Sprintf("1.%d.0", r.IntN(4))), File: registry.FileName(fmt.Sprint("f", r.IntN(3)))}
-	var id int64
-	_ = db.Row(ctx, `SELECT id FROM packages WHERE project_id = $1 AND name = $2 AND version = $3 AND status <> 'pending_destruction'`, projectID, string(c.Name), string(c.Version)).Scan(&id)
-	switch r.IntN(8) {
-	case 0:
-		_ = db.RemovePackage(ctx, registry.Removed{ProjectID: projectID, PackageID: id, Now: now}, func(registry.Package) (audit.Event, error) { return event, nil })
-	case 1:
-		var file int64
-		_ = db.Row(ctx, `SELECT MAX(id) FROM package_files WHERE package_id = $1 AND status = 'default'`, id).Scan(&file)
-		_ = db.RemoveFile(ctx, registry.Removed{ProjectID: projectID, PackageID: id, Now: now}, file, func(registry.Package, registry.File) (audit.Event, error) { return event, nil })
-	case 2:
-		_, _ = db.EditVersion(ctx, projectID, c.Name, c.Version, now, func(v *registry.PackageVersion) ([]audit.Event, error) {
-			v.Status = []registry.Status{registry.StatusHidden, registry.StatusDefault, registry.StatusDeprecated}[r.IntN(3)]
-			return []audit.Event{event}, nil
-		})
-	default:
-		bytes := []byte(strings.Repeat("x", r.IntN(50)))
-		_, _ = db.AddFile(ctx, registry.Publication{ProjectID: projectID, Coordinates: c, CreatorID: 1, Size: int64(len(bytes)), Digest: sha256.Sum256(bytes), Small: bytes, Now: now, Into: registry.IntoEither, Event: event})
-	}
 }

@@ -39,7 +39,7 @@ func (db *DB) fill(ctx context.Context, schema int64, fn func(records.Filler) er
 		if err := end(tx{l.Tx}); err != nil {
 			return sqldb.Classify(err)
 		}
-		return sqldb.Classify(l.Number(f.last))
+		return l.Number(ctx, f.last)
 	})
 }
 
@@ -138,6 +138,9 @@ func (f *filler) Remove(table string, columns []string, rows records.Rows) error
 	t, err := f.table(table)
 	if err != nil {
 		return err
+	}
+	if t.key == "" {
+		return fmt.Errorf("table %s: this granary does not know the key of its rows, which cannot be replaced", table)
 	}
 	key := t.columns()
 	places, conditions := make([]int, len(key)), make([]string, len(key))

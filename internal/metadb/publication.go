@@ -48,7 +48,9 @@ func hasPipeline(p registry.Publication) bool { return p.PipelineID != 0 }
 // The texts of the parts. Two publishers of one new version conflict on the unique
 // index of packages and share the row. The first part writes nothing if the version does
 // not take the publication: PostgreSQL evaluates its WHERE again after it waited for the
-// row. Right bytes replace damaged ones.
+// row. Right bytes replace damaged ones. Bytes in the store that are marked as damaged may
+// have been stored before the wrong ones were set aside, and with them: the sender tries
+// again.
 const (
 	packagePart = `INSERT INTO packages AS k (name, version, version_key, prerelease, status, draft_status, draft_job_id, creator_id,
 			created_at, updated_at, files, bytes, counted, project_id)
@@ -68,7 +70,8 @@ const (
 			crc32 = COALESCE(excluded.crc32, blobs.crc32) RETURNING id`
 	contentPart = `INSERT INTO blob_contents (blob_id, content) SELECT b.id, :content {FROM b} WHERE TRUE
 		ON CONFLICT (blob_id) DO UPDATE SET content = excluded.content WHERE blob_contents.content <> excluded.content`
-	storedBlobPart = `UPDATE blobs SET files = files + 1, crc32 = COALESCE(:crc, crc32) WHERE digest = :digest AND size = :size {AND EXISTS (SELECT 1 FROM p)} RETURNING id`
+	storedBlobPart = `UPDATE blobs SET files = files + 1, crc32 = COALESCE(:crc, crc32) WHERE digest = :digest AND size = :size
+			AND NOT EXISTS (SELECT 1 FROM damage WHERE damage.digest = blobs.digest) {AND EXISTS (SELECT 1 FROM p)} RETURNING id`
 
 	filePart = `INSERT INTO package_files (file_name, package_id, blob_id, status, created_at)
 		SELECT :file, p.id, b.id, 'default', :now {FROM p LEFT JOIN b ON TRUE} RETURNING id`

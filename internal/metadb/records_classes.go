@@ -52,6 +52,7 @@ func recordTables() []recordTable {
 		{name: "features", class: small, key: "name"},
 		{name: "feature_actors", class: small, key: "name,target"},
 		{name: "blob_store", class: small, key: "id"},
+		{name: "damage", class: small, key: "digest"},
 		{name: "pipeline_numbers", class: small, key: "id"},
 
 		{name: "pipelines", class: entity, key: "id"},
@@ -72,6 +73,8 @@ func recordTables() []recordTable {
 		{name: "hook_deliveries", class: passing, key: "id"},
 		{name: "hook_attempts", class: passing, key: "id"},
 		{name: "sweeps", class: passing, key: "id"},
+		{name: "leases", class: passing, key: "name"},
+		{name: "scrubs", class: passing, key: "id"},
 		{name: "web_sessions", class: passing, key: "id"},
 		{name: "sign_in_links", class: passing, key: "id"},
 

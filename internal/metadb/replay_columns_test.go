@@ -42,6 +42,15 @@ func columnsOf(t *testing.T, db *DB) map[string][]column {
 	return all
 }
 
+// repeats reports whether a column repeats what other rows say: it is made again.
+func (c column) repeats() bool {
+	switch c.table + "." + c.name {
+	case "blobs.files", "packages.files", "packages.bytes", "packages.counted":
+		return true
+	}
+	return false
+}
+
 // kinds of rows: each column is NULL if it may be, empty or zero, or at its limits.
 const (
 	missing = "missing"
@@ -142,6 +151,9 @@ func rowsIn(t *testing.T, db *DB, all map[string][]column) map[string][]any {
 		}, `SELECT `+quoted(names)+` FROM `+table)
 		for _, row := range must(t, rows, err) {
 			for i, v := range row {
+				if columns[i].repeats() {
+					continue
+				}
 				found[table+"."+names[i]] = append(found[table+"."+names[i]], fmt.Sprintf("%T %[1]q", v))
 			}
 		}
@@ -161,6 +173,9 @@ func TestReplayOfEveryColumn(t *testing.T) {
 			want := rowsIn(t, first, all)
 			for table, columns := range all {
 				for _, c := range columns {
+					if c.repeats() {
+						continue
+					}
 					if value := fmt.Sprintf("%T %[1]q", c.value(kind)); len(want[table+"."+c.name]) != 1 || c.refers == "" && want[table+"."+c.name][0] != value {
 						t.Errorf("%s.%s is filled with %v, want %s", table, c.name, want[table+"."+c.name], value)
 					}

@@ -52,36 +52,34 @@ func TestReplayOfDeltas(t *testing.T) {
 		projectID, _ := lived(t, from)
 		base := exportOf(t, from, records.ExportOptions{Kind: records.KindBase, Bodies: true})
 		end := endOf(t, base)
+		gonePackage, goneFile := count(t, from, `SELECT id FROM packages WHERE version = '1.0.5'`), count(t, from, `SELECT f.id FROM package_files f JOIN packages k ON k.id = f.package_id WHERE k.version = '1.0.5'`)
 		do(t, from,
 			`UPDATE packages SET version = 'swap' WHERE version = '1.0.1'`, `UPDATE packages SET version = '1.0.1' WHERE version = '1.0.2'`,
 			`UPDATE packages SET version = '1.0.2' WHERE version = 'swap'`,
-			`UPDATE packages SET status = 'pending_destruction' WHERE version = '1.0.3'`)
+			`UPDATE packages SET status = 'pending_destruction' WHERE version = '1.0.3'`,
+			`DELETE FROM package_files WHERE package_id = (SELECT id FROM packages WHERE version = '1.0.5')`, `DELETE FROM packages WHERE version = '1.0.5'`,
+			`UPDATE blobs SET files = 0 WHERE id NOT IN (SELECT blob_id FROM package_files)`)
 		publishTo(t, from, projectID, 3)
 		publishTo(t, from, projectID, 77)
-		do(t, from, `DELETE FROM package_files WHERE package_id = (SELECT id FROM packages WHERE version = '1.0.5')`, `DELETE FROM packages WHERE version = '1.0.5'`,
-			`UPDATE blobs SET files = 0 WHERE id = 6`)
 		newToken(t, from, 1, "gnpat-later")
 		do(t, from, `DELETE FROM personal_access_tokens WHERE id = 1`, `UPDATE users SET name = 'Other' WHERE id = 1`)
-		first := deltaOf(t, from, end, end+10, func(q sqldb.Queries, w *records.Writer) error {
-			gone := w.Gone("packages", []string{"id"}, []any{int64(6)})
-			for _, table := range []string{"users", "personal_access_tokens"} {
-				gone = errors.Join(gone, wholeTable(t, q, w, table))
-			}
-			return errors.Join(gone,
+		changed := func(q sqldb.Queries, w *records.Writer, versions string) error {
+			packages := `packages WHERE version IN (` + versions + `)`
+			files := `package_files WHERE package_id IN (SELECT id FROM ` + packages + `)`
+			return errors.Join(
 				writeRows(t.Context(), q, w, "blobs", `SELECT * FROM blobs`),
-				writeRows(t.Context(), q, w, "blob_contents", `SELECT * FROM blob_contents WHERE blob_id > $1`, 31),
-				writeRows(t.Context(), q, w, "packages", `SELECT * FROM packages WHERE id IN ($1, $2, $3) OR id > $4 ORDER BY id`, 2, 3, 4, 30),
-				writeRows(t.Context(), q, w, "package_files", `SELECT * FROM package_files WHERE id > $1`, 31),
-				w.Gone("package_files", []string{"id"}, []any{int64(6)}),
-				w.Last(map[string]int64{"users": 500}))
+				writeRows(t.Context(), q, w, "packages", `SELECT * FROM `+packages),
+				writeRows(t.Context(), q, w, "package_files", `SELECT * FROM `+files),
+				writeRows(t.Context(), q, w, "blob_contents", `SELECT * FROM blob_contents WHERE blob_id IN (SELECT blob_id FROM `+files+`)`))
+		}
+		first := deltaOf(t, from, end, end+10, func(q sqldb.Queries, w *records.Writer) error {
+			return errors.Join(w.Gone("packages", []string{"id"}, []any{gonePackage}), w.Gone("package_files", []string{"id"}, []any{goneFile}),
+				wholeTable(t, q, w, "users"), wholeTable(t, q, w, "personal_access_tokens"),
+				changed(q, w, `'1.0.1', '1.0.2', '1.0.3', '1.0.77'`), w.Last(map[string]int64{"users": 500}))
 		})
 		publishTo(t, from, projectID, 78)
 		second := deltaOf(t, from, end+5, end+20, func(q sqldb.Queries, w *records.Writer) error {
-			return errors.Join(writeRows(t.Context(), q, w, "packages", `SELECT * FROM packages WHERE id > $1`, 20),
-				writeRows(t.Context(), q, w, "package_files", `SELECT * FROM package_files WHERE id > $1`, 20),
-				writeRows(t.Context(), q, w, "blobs", `SELECT * FROM blobs WHERE id > $1`, 20),
-				writeRows(t.Context(), q, w, "blob_contents", `SELECT * FROM blob_contents WHERE blob_id > $1`, 20),
-				wholeTable(t, q, w, "users"))
+			return errors.Join(wholeTable(t, q, w, "users"), changed(q, w, `'1.0.2', '1.0.9', '1.0.77', '1.0.78'`))
 		})
 		files := []records.File{inMemory("base", base), inMemory("first", first), inMemory("first", first), inMemory("second", second)}
 		eachDatabase(t, func(t *testing.T, to *DB) {
@@ -206,9 +204,12 @@ func TestReplayRefusesWrongSequences(t *testing.T) {
 		})}, "table features"},
 		"a row that refers to nothing": {[]records.File{first, file(like, func(w *records.Writer) error { return w.Gone("users", []string{"id"}, []any{int64(1)}) })},
 			"namespaces"},
-		"two of one path": {[]records.File{first, file(like, func(w *records.Writer) error {
-			return errors.Join(w.Table("blobs", []string{"id", "digest", "size", "files", "touched_at"}),
-				w.Row([]any{int64(1), []byte{1}, int64(1), int64(1), int64(1)}), w.Row([]any{int64(2), []byte{1}, int64(1), int64(1), int64(1)}))
+		"two of one digest": {[]records.File{first, file(like, func(w *records.Writer) error {
+			token := func(id int64) []any {
+				return []any{id, int64(1), "t", "", "api", []byte{1}, int64(0), int64(1), id}
+			}
+			return errors.Join(w.Table("personal_access_tokens", []string{"id", "user_id", "name", "description", "scopes", "digest", "revoked", "created_at", "family"}),
+				w.Row(token(901)), w.Row(token(902)))
 		})}, "digest"},
 	} {
 		eachDatabase(t, func(t *testing.T, to *DB) {

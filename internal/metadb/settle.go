@@ -1,6 +1,8 @@
 package metadb
 
 import (
+	"fmt"
+
 	"granary/internal/blob"
 	"granary/internal/records"
 	"granary/internal/sqldb"
@@ -38,6 +40,9 @@ func (f *filler) Blobs(each func(records.BlobRow) error) error {
 		var files int64
 		if err := rows.Scan(&b.ID, &digest, &b.Size, &files); err != nil {
 			return sqldb.Classify(err)
+		}
+		if len(digest) != len(b.Digest) {
+			return fmt.Errorf("table blobs: the digest of the row %d has %d bytes, and should have %d", b.ID, len(digest), len(b.Digest))
 		}
 		b.Digest, b.Used = blob.Digest(digest), files > 0
 		if err := each(b); err != nil {

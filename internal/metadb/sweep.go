@@ -124,6 +124,9 @@ func (db *DB) SweepBlob(ctx context.Context, before time.Time, remove func(blob.
 		if err := remove(d); err != nil {
 			return fault.Wrap(fault.Unavailable, "", err)
 		}
+		if err := t.Exec(`DELETE FROM damage WHERE digest = $1`, digest); err != nil {
+			return err
+		}
 		return t.Exec(`DELETE FROM blobs WHERE id = $1`, blobID)
 	})
 	return size, found && err == nil, err

@@ -13,9 +13,13 @@ import (
 type Checking interface {
 	// CountRecords returns how many files, versions and blobs are on record.
 	CountRecords(ctx context.Context) (RecordCounts, error)
-	// KeptBlobs returns up to limit blobs from one digest to another, both included, in
-	// the order of digests.
-	KeptBlobs(ctx context.Context, from, to blob.Digest, limit int) ([]KeptBlob, error)
+	// BlobRows returns up to limit blobs from one digest to another, both included, in the
+	// order of digests.
+	BlobRows(ctx context.Context, from, to blob.Digest, limit int) ([]BlobRow, error)
+	// Miscounted looks at up to limit blobs after an id, in the order of ids, and returns
+	// the digests of those whose rows count other files than there are, and the last id; 0
+	// after the last of all.
+	Miscounted(ctx context.Context, after int64, limit int) (wrong []blob.Digest, last int64, err error)
 	// KeptBlob returns the blob of a digest. NotFound if none is on record.
 	KeptBlob(ctx context.Context, d blob.Digest) (KeptBlob, error)
 	// BlobUses returns up to limit files and uploads, that were not removed, with the bytes
@@ -29,18 +33,24 @@ type Checking interface {
 // RecordCounts is how much is on record.
 type RecordCounts struct{ Files, Versions, Blobs int64 }
 
-// KeptBlob is the row of a blob, and what belongs to it.
-type KeptBlob struct {
-	ID     int64 // of the row; another one if the blob was swept and published again
+// BlobRow is what all blobs are compared by.
+type BlobRow struct {
 	Digest blob.Digest
 	Size   int64 // bytes
-	Files  int64 // how many files and uploads the row says it has
-	Uses   int64 // how many there are, with those that were removed and are not purged yet
 	Inline int64 // how many bytes of it the database keeps; -1: it keeps none, the store does
+	Used   bool  // it has a file or an upload, or its row says so
 }
 
 // inline reports whether a reader gets the bytes from the database.
-func (k KeptBlob) inline() bool { return k.Inline >= 0 }
+func (b BlobRow) inline() bool { return b.Inline >= 0 }
+
+// KeptBlob is all that is known of a blob.
+type KeptBlob struct {
+	BlobRow
+	ID    int64 // of the row; another one if the blob was swept and published again
+	Files int64 // how many files and uploads the row says it has
+	Uses  int64 // how many there are, with those that were removed and are not purged yet
+}
 
 // Use is a file that has the bytes of a blob.
 type Use struct {
@@ -62,22 +72,23 @@ const (
 	WrongCount   FindingKind = "count"    // a blob's number of files is not right
 	Stray        FindingKind = "stray"    // bytes without a record
 	Unread       FindingKind = "unread"   // the store or its disk did not answer: nothing is known
-	Database     FindingKind = "database" // the database contradicts itself
+	Database     FindingKind = "database" // the database's file is damaged, or its tables contradict each other
+	Derived      FindingKind = "derived"  // a number or a list, made from other records, is not what they say
 	NoIdentity   FindingKind = "identity" // the store has lost its identity
 )
 
 // Finding is one thing that is not as it should be.
 type Finding struct {
 	Kind        FindingKind
-	Digest      blob.Digest  // not of Database and NoIdentity
+	Digest      blob.Digest  // not of Database, Derived and NoIdentity
 	Size        int64        // bytes on record; of Stray, in the store
 	InDatabase  bool         // the bytes are in the database, not in the store
 	FoundSize   int64        // bytes there are, of OtherSize and WrongRecord
 	FoundDigest *blob.Digest // SHA-256 of what there is, of OtherSize and WrongBytes
 	Counted     int64        // what the row says, of WrongCount
 	Written     time.Time    // of Stray
-	Reason      string       // in words, of Unread, Database and NoIdentity
-	Uses        []Use        // the first of them; none of Stray, Database and NoIdentity
+	Reason      string       // in words, of Unread, Database, Derived and NoIdentity
+	Uses        []Use        // the first of them; none of Stray, Database, Derived and NoIdentity
 	AllUses     int64        // how many files and uploads have the bytes
 
 	Mended  bool   // it was put right
@@ -150,6 +161,49 @@ func (c *checkRun) all(ctx context.Context) (err error) {
 	if c.done.RecordCounts, err = c.Records.CountRecords(ctx); err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var counting sync.WaitGroup
+	counting.Go(func() {
+		if err := c.counts(ctx); err != nil {
+			stop(err)
+		}
+	})
+	err = c.rounds(ctx)
+	if err != nil {
+		stop(err)
+	}
+	counting.Wait()
+	if err = context.Cause(ctx); err != nil {
+		return err
+	}
+	if t, ok := c.Store.(blob.Tidier); ok {
+		c.done.LeftUploads, err = t.Left(ctx, c.Now().Add(-Grace))
+	}
+	return err
+}
+
+// counts looks for blobs whose rows count other files than there are.
+func (c *checkRun) counts(ctx context.Context) error {
+	for after := int64(0); ; {
+		wrong, last, err := c.Records.Miscounted(ctx, after, rowsStep)
+		if err != nil {
+			return err
+		}
+		for _, d := range wrong {
+			if err := c.doubtCount(ctx, d); err != nil {
+				return err
+			}
+		}
+		if last == 0 {
+			return nil
+		}
+		after = last
+	}
+}
+
+// rounds compares all rows with the store.
+func (c *checkRun) rounds(ctx context.Context) error {
 	for r := range c.readRows(ctx) {
 		if r.err != nil {
 			return r.err
@@ -158,13 +212,7 @@ func (c *checkRun) all(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if t, ok := c.Store.(blob.Tidier); ok {
-		c.done.LeftUploads, err = t.Left(ctx, c.Now().Add(-Grace))
-	}
-	return err
+	return context.Cause(ctx)
 }
 
 // mostUnanswered is after how many reads in a row that the store did not answer a check

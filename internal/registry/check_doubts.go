@@ -26,7 +26,7 @@ func (c *checkRun) doubt(ctx context.Context, d blob.Digest, reading bool) (bool
 		if err != nil {
 			return false, err
 		}
-		f, err := c.look(ctx, k, reading)
+		f, err := c.look(ctx, k.BlobRow, reading)
 		if err != nil || f.Kind == "" {
 			return false, err
 		}
@@ -46,7 +46,7 @@ func (c *checkRun) doubt(ctx context.Context, d blob.Digest, reading bool) (bool
 				return true, errors.Join(c.tell(f), err)
 			}
 		}
-		c.mend(ctx, k, &f)
+		c.mend(ctx, k.BlobRow, &f)
 		return true, c.tell(f)
 	}
 	return false, nil

@@ -24,7 +24,7 @@ var (
 )
 
 // mend puts right bytes where a file has none or others, and notes in f whether it did.
-func (c *checkRun) mend(ctx context.Context, k KeptBlob, f *Finding) {
+func (c *checkRun) mend(ctx context.Context, k BlobRow, f *Finding) {
 	if c.Mend == nil || f.Kind == WrongRecord {
 		return
 	}
@@ -42,7 +42,7 @@ func (c *checkRun) mend(ctx context.Context, k KeptBlob, f *Finding) {
 }
 
 // bytes copies a blob. overwrite says that there are other bytes in its place.
-func (m *Mend) bytes(ctx context.Context, to Checking, k KeptBlob, overwrite bool) error {
+func (m *Mend) bytes(ctx context.Context, to Checking, k BlobRow, overwrite bool) error {
 	r, err := m.From.Open(ctx, k.Digest)
 	if errors.Is(err, blob.ErrNotFound) {
 		return errNotThere
@@ -65,7 +65,7 @@ func (m *Mend) bytes(ctx context.Context, to Checking, k KeptBlob, overwrite boo
 }
 
 // mendContent is for bytes that the database keeps.
-func mendContent(ctx context.Context, to Checking, k KeptBlob, r io.Reader) error {
+func mendContent(ctx context.Context, to Checking, k BlobRow, r io.Reader) error {
 	content, err := io.ReadAll(io.LimitReader(r, k.Size+1))
 	if err != nil {
 		return err

@@ -15,10 +15,10 @@ import (
 const checkReaders = 4
 
 // readBack reads the bytes of these blobs, and looks again at those that are not right.
-func (c *checkRun) readBack(ctx context.Context, chosen []KeptBlob) error {
+func (c *checkRun) readBack(ctx context.Context, chosen []BlobRow) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	queue := make(chan KeptBlob)
+	queue := make(chan BlobRow)
 	var readers sync.WaitGroup
 	for range min(checkReaders, len(chosen)) {
 		readers.Go(func() {
@@ -40,7 +40,7 @@ func (c *checkRun) readBack(ctx context.Context, chosen []KeptBlob) error {
 	return context.Cause(ctx)
 }
 
-func (c *checkRun) readOne(ctx context.Context, k KeptBlob) error {
+func (c *checkRun) readOne(ctx context.Context, k BlobRow) error {
 	if ctx.Err() != nil {
 		return nil // of another's failure
 	}
@@ -62,7 +62,7 @@ func (c *checkRun) readOne(ctx context.Context, k KeptBlob) error {
 // look finds what is wrong with the bytes of a blob, where a reader would look for them;
 // Kind "" is nothing. It reads them if their number is wrong, or with reading. Its error
 // is the database's, or the end of ctx; what the store does not answer is Unread.
-func (c *checkRun) look(ctx context.Context, k KeptBlob, reading bool) (Finding, error) {
+func (c *checkRun) look(ctx context.Context, k BlobRow, reading bool) (Finding, error) {
 	f := Finding{Digest: k.Digest, Size: k.Size, InDatabase: k.inline()}
 	if k.inline() {
 		return f, c.lookInside(ctx, k, reading, &f)
@@ -92,7 +92,7 @@ func (c *checkRun) look(ctx context.Context, k KeptBlob, reading bool) (Finding,
 }
 
 // lookInside is look for bytes that the database keeps.
-func (c *checkRun) lookInside(ctx context.Context, k KeptBlob, reading bool, f *Finding) error {
+func (c *checkRun) lookInside(ctx context.Context, k BlobRow, reading bool, f *Finding) error {
 	if f.FoundSize = k.Inline; k.Inline == k.Size && !reading {
 		return nil
 	}

@@ -18,7 +18,7 @@ const rowsStep = 1000
 // rows are those of one round, in the order of digests.
 type rows struct {
 	first byte
-	kept  []KeptBlob
+	kept  []BlobRow
 	err   error // instead of the rows
 }
 
@@ -48,7 +48,7 @@ func (c *checkRun) rowsOf(ctx context.Context, first byte) rows {
 	from, to := blob.Digest{first}, blob.Digest(bytes.Repeat([]byte{0xff}, len(blob.Digest{})))
 	to[0] = first
 	for {
-		step, err := c.Records.KeptBlobs(ctx, from, to, rowsStep)
+		step, err := c.Records.BlobRows(ctx, from, to, rowsStep)
 		if err != nil {
 			return rows{err: err}
 		}
@@ -73,27 +73,27 @@ func after(d blob.Digest) blob.Digest {
 // round compares the rows with the store's list, and then looks at what is doubtful.
 func (c *checkRun) round(ctx context.Context, r rows) error {
 	listed := make([]bool, len(r.kept))
-	var doubtful []KeptBlob
+	var doubtful []BlobRow
 	var strange []blob.Info
 	for info, err := range c.Store.List(ctx, hex.EncodeToString([]byte{r.first})) {
 		if err != nil {
 			return err
 		}
-		i, known := slices.BinarySearchFunc(r.kept, info.Digest, func(k KeptBlob, d blob.Digest) int { return bytes.Compare(k.Digest[:], d[:]) })
+		i, known := slices.BinarySearchFunc(r.kept, info.Digest, func(b BlobRow, d blob.Digest) int { return bytes.Compare(b.Digest[:], d[:]) })
 		if !known {
 			strange = append(strange, info)
 			continue
 		}
 		listed[i] = true
-		if k := r.kept[i]; k.Uses > 0 && !k.inline() && k.Size != info.Size {
+		if k := r.kept[i]; k.Used && !k.inline() && k.Size != info.Size {
 			doubtful = append(doubtful, k)
 		}
 	}
 	var seen Checked
-	var chosen []KeptBlob
+	var chosen []BlobRow
 	for i, k := range r.kept {
 		switch {
-		case k.Uses == 0: // it was pinned for a file on its way, or waits for the sweep
+		case !k.Used: // it was pinned for a file on its way, or waits for the sweep
 			continue
 		case k.inline():
 			seen.InDatabase++
@@ -115,7 +115,7 @@ func (c *checkRun) round(ctx context.Context, r rows) error {
 }
 
 // judge looks at the rows of a round one by one, as far as that is needed.
-func (c *checkRun) judge(ctx context.Context, all, doubtful, chosen []KeptBlob, strange []blob.Info) error {
+func (c *checkRun) judge(ctx context.Context, all, doubtful, chosen []BlobRow, strange []blob.Info) error {
 	absent := map[blob.Digest]bool{} // whose bytes are not there, or of another size
 	for _, k := range doubtful {
 		found, err := c.doubt(ctx, k.Digest, false)
@@ -126,13 +126,8 @@ func (c *checkRun) judge(ctx context.Context, all, doubtful, chosen []KeptBlob, 
 	}
 	used := int64(0)
 	for _, k := range all {
-		if k.Uses > 0 && !absent[k.Digest] {
+		if k.Used && !absent[k.Digest] {
 			used++
-		}
-		if k.Files != k.Uses {
-			if err := c.doubtCount(ctx, k.Digest); err != nil {
-				return err
-			}
 		}
 	}
 	c.add(func(done *Checked) { done.There += used })
@@ -141,6 +136,6 @@ func (c *checkRun) judge(ctx context.Context, all, doubtful, chosen []KeptBlob, 
 			return err
 		}
 	}
-	chosen = slices.DeleteFunc(chosen, func(k KeptBlob) bool { return absent[k.Digest] })
+	chosen = slices.DeleteFunc(chosen, func(k BlobRow) bool { return absent[k.Digest] })
 	return c.readBack(ctx, chosen)
 }

@@ -64,6 +64,7 @@ func fillChecked(t *testing.T, store blob.Store, dir string) *checked {
 		t.Helper()
 		c.bodies[file], c.seeds[file] = size, seed
 		body := blobtest.Bytes(uint64(seed), size)
+		c.now = c.now.Add(time.Millisecond) // each event needs a moment of its own
 		if err := c.publish(t.Context(), registry.Raw{Name: "tool", Version: version, File: file}, body); err != nil {
 			t.Fatal(err)
 		}
@@ -84,6 +85,7 @@ func fillChecked(t *testing.T, store blob.Store, dir string) *checked {
 	for i := range 5 {
 		name, body := fmt.Sprintf("upload-%d", i), blobtest.Bytes(uint64(3000+i), 500+i*1000)
 		c.bodies[name], c.seeds[name] = len(body), 3000+i
+		c.now = c.now.Add(time.Millisecond)
 		_, err := c.Upload(t.Context(), c.admin, c.project, nil, func() (string, io.Reader, error) { return name, bytes.NewReader(body), nil })
 		if err != nil {
 			t.Fatal(err)
@@ -433,6 +435,11 @@ func testCheckMends(t *testing.T, c *checked) {
 		if c.remote && !d.remote() {
 			continue // it is of the database
 		}
+		if d.name != "a row of another size" && !slices.ContainsFunc(d.read, func(f string) bool {
+			return !strings.HasPrefix(f, "record") && !strings.HasPrefix(f, "count") && f != "stray"
+		}) {
+			continue // there are no bytes to mend
+		}
 		t.Run(d.name, func(t *testing.T) {
 			undo := d.do(t)
 			var refused, mended, left []string
@@ -445,7 +452,7 @@ func testCheckMends(t *testing.T, c *checked) {
 				}
 			}
 			c.wants(t, from(empty.(blob.Source)), refused...)
-			c.wants(t, from(c.copies), mended...)
+			c.wants(t, from(c.copies.(blob.Source)), mended...)
 			if len(refused) != len(left) || !c.remote {
 				c.wants(t, reading, left...)
 			}

@@ -40,8 +40,14 @@ func (r *Registry) unreadable(ctx context.Context, from origin, f File, err erro
 	if r.Damaged != nil {
 		r.Damaged(ctx, Damage{kind, from.project, from.pkg, from.version, f.Name, f.Digest, err})
 	}
+	if mark, failed := r.Records.FindMark(ctx, f.Digest); failed == nil && mark.Kind != blob.Missing {
+		return fault.Wrap(fault.Unavailable, knownDamage, err)
+	}
 	return fault.Wrap(fault.Damaged, "the bytes of this file are lost or damaged, please tell the administrator", err)
 }
+
+// knownDamage is the refusal of a file whose bytes are known to be wrong.
+const knownDamage = "the stored bytes of this file are damaged, and are not served until they are restored: publish the same file again, or tell the administrator"
 
 // damageOf is the damage that an error reports; "" if it reports none.
 func damageOf(err error) blob.Damage {

@@ -94,8 +94,12 @@ func (r *Registry) store(ctx context.Context, received *blob.Received) error {
 	if err := r.Records.PinBlob(ctx, received.Digest, received.Size, r.Now()); err != nil {
 		return err
 	}
+	mended, err := r.mending(ctx, received.Digest)
+	if err != nil {
+		return err
+	}
 	if err := received.Commit(); err != nil {
 		return storeFault(err)
 	}
-	return nil
+	return mended()
 }

@@ -28,6 +28,8 @@ type Records interface {
 	Publishing
 	Sweeping
 	Checking
+	Leases
+	Scrubbing
 	Protections
 	Uploads
 }
@@ -230,7 +232,9 @@ type Publishing interface {
 	// it goes Into an open version if a release of one of the tags exists. Hidden if the
 	// project is deleted. Unavailable if bytes without Small are not pinned, or were swept
 	// since. With Restored it records that this file has its bytes again: Unavailable if
-	// the file was removed meanwhile, so that a retry publishes it anew.
+	// the file was removed meanwhile, so that a retry publishes it anew. Unavailable, too, if
+	// bytes without Small are marked as damaged: who stored them removes the mark before, or
+	// stored them before others were found to be wrong.
 	AddFile(ctx context.Context, p Publication) (File, error)
 	// TouchDownloads records when packages, by id, were last downloaded.
 	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
@@ -244,13 +248,40 @@ type Sweeping interface {
 	// of their blobs to now.
 	PurgeDeleted(ctx context.Context, limit int, now time.Time) (int, error)
 	// SweepBlob picks one blob that no file refers to and that was not touched since
-	// before, calls remove with its digest, and then deletes its row, in one
+	// before, calls remove with its digest, and then deletes its row and its mark, in one
 	// transaction: a publisher of the same bytes waits in PinBlob until the bytes are
 	// gone. It reports whether it found one, and its size in bytes.
 	SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (size int64, found bool, err error)
 	// AskSweep requests a sweep by the server that sweeps for all, records the event,
 	// and returns the request's id.
 	AskSweep(ctx context.Context, e audit.Event) (id int64, err error)
+}
+
+// Scrubbing keeps how far the stored bytes are verified, and which of them are damaged.
+type Scrubbing interface {
+	// FindScrub returns how far the scrub is; the zero value before the first.
+	FindScrub(ctx context.Context) (ScrubState, error)
+	// KeepScrub records how far the scrub is.
+	KeepScrub(ctx context.Context, s ScrubState) error
+	// BlobsAfter returns up to limit blobs that files or uploads have, in the order of their
+	// digests: those above after, or from the first if it is empty.
+	BlobsAfter(ctx context.Context, after []byte, limit int) ([]StoredBlob, error)
+	// MarkDamaged notes that a blob is damaged, records the event, and reports true. It does
+	// nothing if the blob is marked already, or if no file or upload has it any more.
+	MarkDamaged(ctx context.Context, m DamageMark, now time.Time, e audit.Event) (bool, error)
+	// SetAside notes of a mark that the store has no wrong bytes under the digest.
+	SetAside(ctx context.Context, d blob.Digest) error
+	// RemoveMark removes the mark of a blob, records the event, and reports true; it does
+	// nothing if the blob has no mark.
+	RemoveMark(ctx context.Context, d blob.Digest, e audit.Event) (bool, error)
+	// FindMark returns the mark of a blob. NotFound if it has none.
+	FindMark(ctx context.Context, d blob.Digest) (DamageMark, error)
+	// MarksAfter is BlobsAfter for marks.
+	MarksAfter(ctx context.Context, after []byte, limit int) ([]DamageMark, error)
+	// CountMarks returns how many blobs are marked.
+	CountMarks(ctx context.Context) (int, error)
+	// FilesWith returns up to limit of the newest files of packages with these bytes.
+	FilesWith(ctx context.Context, d blob.Digest, limit int) ([]FileAt, error)
 }
 
 // Protections keeps protection rules.

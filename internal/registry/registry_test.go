@@ -71,7 +71,7 @@ func openS3(t *testing.T) blob.Store {
 	return store
 }
 
-func newRegistryOn(t *testing.T, blobs blob.Store) *faultyRegistry {
+func newRegistryOn(t testing.TB, blobs blob.Store) *faultyRegistry {
 	t.Helper()
 	ctx := t.Context()
 	db, _ := fresh.Database(t)
@@ -187,4 +187,20 @@ func (l *faultyLedger) SweepBlob(ctx context.Context, before time.Time, remove f
 		return err
 	})
 	return size, found, err
+}
+
+func (l *faultyLedger) KeepScrub(ctx context.Context, s registry.ScrubState) error {
+	return l.do(func() error { return l.Records.KeepScrub(ctx, s) })
+}
+
+func (l *faultyLedger) MarkDamaged(ctx context.Context, m registry.DamageMark, now time.Time, e audit.Event) (marked bool, err error) {
+	err = l.do(func() error {
+		marked, err = l.Records.MarkDamaged(ctx, m, now, e)
+		return err
+	})
+	return marked, err
+}
+
+func (l *faultyLedger) SetAside(ctx context.Context, d blob.Digest) error {
+	return l.do(func() error { return l.Records.SetAside(ctx, d) })
 }

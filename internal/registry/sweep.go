@@ -21,14 +21,15 @@ const purgeStep = 500 // packages removed in one transaction
 // Swept is what a sweep removed.
 type Swept struct {
 	Blobs   int
-	Bytes   int64 // of these blobs
-	Uploads int   // that were cut short and left bytes in the store
+	Bytes   int64  // of these blobs
+	Uploads int    // that were cut short and left bytes in the store
+	Held    *Lease // because of which no more blobs were removed; nil for none
 }
 
 // Sweep removes the records of deleted projects, packages and files, then bytes that
 // nothing has referred to for the grace period, and then the rest of uploads that were
-// cut short. It returns what it removed even with an error; the next sweep does the
-// rest.
+// cut short. While a lease lives, it removes no blobs. It returns what it removed even with
+// an error; the next sweep does the rest.
 func (r *Registry) Sweep(ctx context.Context, grace time.Duration) (swept Swept, err error) {
 	for {
 		n, err := r.Records.PurgeDeleted(ctx, purgeStep, r.Now())
@@ -39,15 +40,24 @@ func (r *Registry) Sweep(ctx context.Context, grace time.Duration) (swept Swept,
 			break
 		}
 	}
+	if err := r.sweepBlobs(ctx, grace, &swept); err != nil {
+		return swept, err
+	}
+	swept.Uploads, err = r.tidy(ctx)
+	return swept, err
+}
+
+// sweepBlobs removes bytes that nothing has referred to for the grace period. A lease may be
+// taken while it runs: it asks before each blob.
+func (r *Registry) sweepBlobs(ctx context.Context, grace time.Duration, swept *Swept) (err error) {
 	remove := func(d blob.Digest) error { return r.Blobs.Delete(ctx, d) }
 	for {
-		size, found, err := r.Records.SweepBlob(ctx, r.Now().Add(-grace), remove)
-		if err != nil {
-			return swept, err
+		if swept.Held, err = r.Records.HeldLease(ctx); err != nil || swept.Held != nil {
+			return err
 		}
-		if !found {
-			swept.Uploads, err = r.tidy(ctx)
-			return swept, err
+		size, found, err := r.Records.SweepBlob(ctx, r.Now().Add(-grace), remove)
+		if err != nil || !found {
+			return err
 		}
 		swept.Blobs++
 		swept.Bytes += size

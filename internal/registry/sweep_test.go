@@ -106,3 +106,49 @@ func testSweepOfAPublisherOnTheWay(t *testing.T, r *faultyRegistry) {
 		t.Error("the bytes are gone")
 	}
 }
+
+// TestSweepLeavesBytesToALease: while a lease lives no bytes go, also if it is taken in the
+// middle of a sweep. The records of what was deleted and the rests of uploads do go.
+func TestSweepLeavesBytesToALease(t *testing.T) { onEachStore(t, testSweepLeavesBytesToALease) }
+
+func testSweepLeavesBytesToALease(t *testing.T, r *faultyRegistry) {
+	for i := range uint64(3) {
+		body := blobtest.Bytes(i, 5000)
+		r.ledger.fail(2, false)
+		if err := r.publish(t.Context(), at("lost"), body); err == nil {
+			t.Fatal("the ledger did not fail")
+		}
+	}
+	r.now = r.now.Add(registry.Grace + time.Minute)
+	sweep := func(blobs, left int, held bool) {
+		t.Helper()
+		swept, err := r.Sweep(t.Context(), registry.Grace)
+		if err != nil || swept.Blobs != blobs || swept.Held != nil != held || len(r.stored(t)) != left {
+			t.Errorf("swept %+v, %v, left %d; want %d, left %d, held %v", swept, err, len(r.stored(t)), blobs, left, held)
+		}
+	}
+	if err := r.Records.TakeLease(t.Context(), "backup", "one"); err != nil {
+		t.Fatal(err)
+	}
+	sweep(0, 3, true)
+	if err := r.Records.DropLease(t.Context(), "backup", "one"); err != nil {
+		t.Fatal(err)
+	}
+	inner := r.Records
+	r.Records = takingRecords{inner}
+	sweep(1, 2, true)
+	r.Records = inner
+	sweep(0, 2, true)
+	if err := r.Records.DropLease(t.Context(), "backup", "two"); err != nil {
+		t.Fatal(err)
+	}
+	sweep(2, 0, false)
+}
+
+// takingRecords take a lease after a blob was swept.
+type takingRecords struct{ registry.Records }
+
+func (r takingRecords) SweepBlob(ctx context.Context, before time.Time, remove func(blob.Digest) error) (int64, bool, error) {
+	size, found, err := r.Records.SweepBlob(ctx, before, remove)
+	return size, found, errors.Join(err, r.TakeLease(ctx, "backup", "two"))
+}

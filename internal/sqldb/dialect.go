@@ -24,8 +24,6 @@ type dialect struct {
 	tables string
 	// last is a query of tables and the last ids that their rows got.
 	last string
-	// cascade is put after DROP TABLE, so that what refers to the table goes, too.
-	cascade string
 	// settle does at once what waits for the end of the transaction.
 	settle []string
 }
@@ -43,7 +41,7 @@ func postgresDialect() dialect {
 		migrations: goose.DialectPostgres, folder: "postgres", shared: true, once: pgx.QueryExecModeDescribeExec,
 		now:  `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 		view: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		last: lastOfPostgres, tables: tablesOfPostgres, cascade: ` CASCADE`,
+		last: lastOfPostgres, tables: tablesOfPostgres,
 		settle: []string{`SET CONSTRAINTS ALL IMMEDIATE`, `SET CONSTRAINTS ALL DEFERRED`},
 	}
 }

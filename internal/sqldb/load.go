@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -29,10 +30,11 @@ type Loading struct {
 // loader is what differs between the databases.
 type loader interface {
 	// strip makes the tables bare, and returns the statements that make them whole.
-	strip() (whole []string, err error)
+	strip(tables []string) (whole []string, err error)
 
-	// quiet stops triggers, and returns the statements that let them run again.
-	quiet() (undo []string, err error)
+	// quiet stops the tables' triggers, and returns the statements that let them run
+	// again.
+	quiet(tables []string) (undo []string, err error)
 
 	// insert inserts rows until next returns io.EOF.
 	insert(table string, columns []string, next func() ([]any, error)) error
@@ -40,8 +42,11 @@ type loader interface {
 	// each runs a statement with the arguments of next, until it returns io.EOF.
 	each(query string, next func() ([]any, error)) error
 
-	// number sets the ids after which new rows are numbered.
-	number(last map[string]int64) error
+	// number sets the id after which new rows of a table are numbered, if they are.
+	number(table string, last int64) error
+
+	// drop drops those of a kind that are there.
+	drop(kind string, names []string) error
 
 	// raw calls fn with the transaction's connection.
 	raw(fn func(driver.Conn) error) error
@@ -81,7 +86,7 @@ func (l *Loading) Start(ctx context.Context, schema int64) error {
 			return err
 		}
 	}
-	return l.strip()
+	return l.strip(ctx)
 }
 
 // Upgrade brings the schema to a later version. The rows stay.
@@ -95,7 +100,7 @@ func (l *Loading) Upgrade(ctx context.Context, schema int64) error {
 	if err := l.up(ctx, schema); err != nil {
 		return err
 	}
-	return l.strip()
+	return l.strip(ctx)
 }
 
 // Finish makes the tables whole, brings the schema up to date, and runs derive while
@@ -107,7 +112,11 @@ func (l *Loading) Finish(ctx context.Context, derive func() error) error {
 	if err := l.up(ctx, l.newest); err != nil {
 		return err
 	}
-	undo, err := l.on.quiet()
+	tables, err := l.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	undo, err := l.on.quiet(tables)
 	if err != nil {
 		return Classify(err)
 	}
@@ -131,8 +140,19 @@ func (l *Loading) Each(query string, next func() ([]any, error)) error {
 }
 
 // Number says which id a row of each table got last. New rows get later ones than these,
-// and than the rows that are there. Tables that do not number their rows are left out.
-func (l *Loading) Number(last map[string]int64) error { return l.on.number(last) }
+// and than the rows that are there.
+func (l *Loading) Number(ctx context.Context, last map[string]int64) error {
+	tables, err := l.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if err := l.on.number(table, last[table]); err != nil {
+			return Classify(err)
+		}
+	}
+	return nil
+}
 
 func (l *Loading) known(schema int64) error {
 	if schema > l.newest {
@@ -141,9 +161,12 @@ func (l *Loading) known(schema int64) error {
 	return nil
 }
 
-func (l *Loading) strip() (err error) {
-	l.whole, err = l.on.strip()
-	return err
+func (l *Loading) strip(ctx context.Context) error {
+	tables, err := l.Tables(ctx)
+	if err == nil {
+		l.whole, err = l.on.strip(tables)
+	}
+	return Classify(err)
 }
 
 func (l *Loading) makeWhole() error {
@@ -187,34 +210,60 @@ func (l *Loading) up(ctx context.Context, schema int64) error {
 
 // clear drops all that the migrations have made.
 func (l *Loading) clear() error {
-	files, err := fs.Sub(l.db.schema.Files, l.db.dialect.folder)
+	made, err := l.made()
 	if err != nil {
 		return err
 	}
-	steps, err := fs.Glob(files, "*.sql")
-	if err != nil {
-		return err
-	}
-	made := regexp.MustCompile(`(?m)^CREATE (?:OR REPLACE )?(TABLE|FUNCTION) (\w+)`)
-	for _, step := range steps {
-		text, err := fs.ReadFile(files, step)
-		if err != nil {
-			return err
-		}
-		for _, m := range made.FindAllStringSubmatch(string(text), -1) {
-			drop := `DROP ` + m[1] + ` IF EXISTS ` + pgx.Identifier{m[2]}.Sanitize()
-			if _, err := l.Via.Exec(drop + l.db.dialect.cascade); err != nil {
-				return Classify(err)
+	for _, kind := range []string{"TABLE", "FUNCTION"} {
+		var names []string
+		for _, m := range made {
+			if m.kind == kind {
+				names = append(names, m.name)
 			}
+		}
+		if err := l.on.drop(kind, names); err != nil {
+			return Classify(err)
 		}
 	}
 	l.schema = 0
 	return l.Exec(`DELETE FROM goose_db_version WHERE version_id > 0`)
 }
 
-// Tables are the tables of the schema as it is now, without goose's.
+// creation is something that a migration has made: a TABLE or a FUNCTION.
+type creation struct{ kind, name string }
+
+// made finds what the migrations have made, up to the newest. A database of PostgreSQL
+// may have tables of others.
+func (l *Loading) made() (all []creation, err error) {
+	files, err := fs.Sub(l.db.schema.Files, l.db.dialect.folder)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		return nil, err
+	}
+	create := regexp.MustCompile(`(?m)^CREATE (?:OR REPLACE )?(TABLE|FUNCTION) (\w+)`)
+	for _, step := range steps {
+		text, err := fs.ReadFile(files, step)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range create.FindAllStringSubmatch(string(text), -1) {
+			all = append(all, creation{m[1], m[2]})
+		}
+	}
+	return all, nil
+}
+
+// Tables are those of the schema as it is now, without goose's.
 func (l *Loading) Tables(ctx context.Context) ([]string, error) {
-	return List(ctx, l, func(row Scanner) (name string, err error) { return name, row.Scan(&name) }, l.db.dialect.tables)
+	there, err := List(ctx, l, func(row Scanner) (name string, err error) { return name, row.Scan(&name) }, l.db.dialect.tables)
+	if err != nil {
+		return nil, err
+	}
+	made, err := l.made()
+	return slices.DeleteFunc(there, func(name string) bool { return !slices.Contains(made, creation{"TABLE", name}) }), err
 }
 
 // Columns is a list of columns as SQL.

@@ -57,35 +57,38 @@ func noTimeouts(on Runner) error {
 	return nil
 }
 
-// What is stripped, and what makes it again: first indexes, to which foreign keys refer.
+// What is stripped of tables, and what makes it again.
 const (
 	secondIndexes = `SELECT format('DROP INDEX %s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid)
-		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = current_schema()::regnamespace
-		AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype <> 'f') ORDER BY c.oid`
-	foreignKeys = `SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
-		format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-		FROM pg_constraint WHERE contype = 'f' AND connamespace = current_schema()::regnamespace ORDER BY oid`
+		FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1)
+		AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype <> 'f') ORDER BY i.indexrelid`
+	foreignKeys = `SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.oid::regclass, k.conname),
+		format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.oid::regclass, k.conname, pg_get_constraintdef(k.oid))
+		FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+		WHERE k.contype = 'f' AND c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1) ORDER BY k.oid`
 	triggered = `SELECT format('ALTER TABLE %s DISABLE TRIGGER USER', c.oid::regclass), format('ALTER TABLE %s ENABLE TRIGGER USER', c.oid::regclass)
-		FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace
+		FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1)
 		AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) ORDER BY c.oid`
 )
 
-func (l postgresLoader) strip() (whole []string, err error) {
+func (l postgresLoader) strip(tables []string) (whole []string, err error) {
 	for _, list := range []string{foreignKeys, secondIndexes, triggered} {
-		again, err := l.undoing(list)
+		again, err := l.undoing(list, tables)
 		if err != nil {
 			return nil, err
 		}
 		whole = slices.Concat(again, whole)
 	}
-	return whole, nil
+	return append(whole, `ANALYZE`), nil // without it, a query over all rows may take hours
 }
 
-func (l postgresLoader) quiet() (undo []string, err error) { return l.undoing(triggered) }
+func (l postgresLoader) quiet(tables []string) (undo []string, err error) {
+	return l.undoing(triggered, tables)
+}
 
 // undoing runs the statements of a query's first column, and returns those of its second.
-func (l postgresLoader) undoing(list string) (undo []string, err error) {
-	rows, err := l.Rows(list)
+func (l postgresLoader) undoing(list string, tables []string) (undo []string, err error) {
+	rows, err := l.Rows(list, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -155,41 +158,33 @@ func (l postgresLoader) each(query string, next func() ([]any, error)) error {
 const tablesOfPostgres = `SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
 	AND relname <> 'goose_db_version' ORDER BY relname`
 
-// numbered are the tables with numbered rows, their sequences, and the last ids.
-const numbered = `SELECT c.relname, s.oid::regclass::text, COALESCE(pg_sequence_last_value(s.oid), 0)
-	FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
-	JOIN pg_class c ON c.oid = d.refobjid
-	WHERE s.relkind = 'S' AND c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND d.refclassid = 'pg_class'::regclass`
-
 // lastOfPostgres are the last ids that rows got, by table.
-const lastOfPostgres = `SELECT t.relname, t.coalesce FROM (` + numbered + `) t`
+const lastOfPostgres = `SELECT c.relname, COALESCE(pg_sequence_last_value(s.oid), 0)
+	FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+	JOIN pg_class c ON c.oid = d.refobjid
+	WHERE s.relkind = 'S' AND c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace`
 
-func (l postgresLoader) number(last map[string]int64) error {
-	rows, err := l.Rows(numbered)
-	if err != nil {
-		return err
+func (l postgresLoader) number(table string, last int64) error {
+	var sequence sql.NullString
+	err := l.Row(`SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attidentity <> ''
+		WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1`, table).Scan(&sequence)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
-	defer rows.Close()
-	sequences := map[string]string{}
-	for rows.Next() {
-		var table, sequence string
-		var id int64
-		if err := rows.Scan(&table, &sequence, &id); err != nil {
-			return err
-		}
-		sequences[table] = sequence
-		last[table] = max(last[table], id)
+	if err == nil {
+		_, err = l.Exec(`SELECT setval(CAST($1 AS regclass), s.last) FROM (
+			SELECT GREATEST($2, (SELECT MAX(id) FROM `+Columns([]string{table})+`)) AS last) s WHERE s.last > 0`, sequence.String, last)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
+	return err
+}
+
+// drop is one statement: the tables refer to each other, and nothing else may go.
+func (l postgresLoader) drop(kind string, names []string) error {
+	if len(names) == 0 {
+		return nil
 	}
-	for table, sequence := range sequences {
-		if _, err := l.Exec(`SELECT setval(CAST($1 AS regclass), s.last) FROM (
-			SELECT GREATEST($2, (SELECT MAX(id) FROM `+pgx.Identifier{table}.Sanitize()+`)) AS last) s WHERE s.last > 0`, sequence, last[table]); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := l.Exec(`DROP ` + kind + ` IF EXISTS ` + Columns(names))
+	return err
 }
 
 func (l postgresLoader) raw(fn func(driver.Conn) error) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sqliteLoader fills SQLite on the writer's connection.
+// sqliteLoader fills SQLite on the writer's connection. All that is in the file is ours.
 type sqliteLoader struct{ *kept }
 
 // loadSQLite runs a transaction in which foreign keys are not enforced: refer checks all
@@ -63,15 +63,17 @@ func (k *kept) set(pragmas ...string) error {
 	return nil
 }
 
-func (s sqliteLoader) strip() (whole []string, err error) {
+func (s sqliteLoader) strip([]string) (whole []string, err error) {
 	// Indexes are made again before triggers, in the order in which they were made.
-	return s.drop(`type IN ('index', 'trigger') AND sql IS NOT NULL`)
+	return s.without(`type IN ('index', 'trigger') AND sql IS NOT NULL`)
 }
 
-func (s sqliteLoader) quiet() (undo []string, err error) { return s.drop(`type = 'trigger'`) }
+func (s sqliteLoader) quiet([]string) (undo []string, err error) {
+	return s.without(`type = 'trigger'`)
+}
 
-// drop drops indexes and triggers, and returns the statements that make them again.
-func (s sqliteLoader) drop(which string) (again []string, err error) {
+// without drops indexes and triggers, and returns the statements that make them again.
+func (s sqliteLoader) without(which string) (again []string, err error) {
 	var drops []string
 	for _, list := range []struct {
 		into *[]string
@@ -119,13 +121,21 @@ func (s sqliteLoader) each(query string, next func() ([]any, error)) error {
 
 // number changes a table's row in sqlite_sequence, or inserts it if none was inserted
 // with a row of the table.
-func (s sqliteLoader) number(last map[string]int64) error {
-	for table, id := range last {
-		if _, err := s.Exec(`INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM sqlite_schema
-			WHERE name = $1 AND instr(sql, 'AUTOINCREMENT') > 0 AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)`, table); err != nil {
-			return err
-		}
-		if _, err := s.Exec(`UPDATE sqlite_sequence SET seq = MAX(seq, $1) WHERE name = $2`, id, table); err != nil {
+func (s sqliteLoader) number(table string, last int64) error {
+	if last == 0 {
+		return nil
+	}
+	_, err := s.Exec(`INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM sqlite_schema WHERE name = $1 AND instr(sql, 'AUTOINCREMENT') > 0
+		AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)`, table)
+	if err == nil {
+		_, err = s.Exec(`UPDATE sqlite_sequence SET seq = MAX(seq, $1) WHERE name = $2`, last, table)
+	}
+	return err
+}
+
+func (s sqliteLoader) drop(kind string, names []string) error {
+	for _, name := range names {
+		if _, err := s.Exec(`DROP ` + kind + ` IF EXISTS ` + Columns([]string{name})); err != nil {
 			return err
 		}
 	}

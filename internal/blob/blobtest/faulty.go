@@ -36,6 +36,7 @@ const (
 	Note       Op = "note"
 	Notes      Op = "notes"
 	DeleteNote Op = "delete note"
+	Quarantine Op = "quarantine"
 )
 
 // Fault is one failure to come.
@@ -232,6 +233,12 @@ func (f *Faulty) Notes(ctx context.Context, prefix string) iter.Seq2[blob.NoteIn
 // DeleteNote may fail, Kept after deleting.
 func (f *Faulty) DeleteNote(ctx context.Context, name string) error {
 	return f.do(DeleteNote, func() error { return f.inner.(blob.Notes).DeleteNote(ctx, name) })
+}
+
+// Quarantine may fail, Kept after setting aside. It needs a Store inside that is a
+// blob.Quarantiner, and panics without.
+func (f *Faulty) Quarantine(ctx context.Context, d blob.Digest) error {
+	return f.do(Quarantine, func() error { return f.inner.(blob.Quarantiner).Quarantine(ctx, d) })
 }
 
 type faultyUpload struct {

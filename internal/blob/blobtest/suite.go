@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"notes are walked in order":                  testNotesWalk,
 		"notes are read while they are replaced":     testNoteReplaced,
 		"notes are put while others are deleted":     testNotesPutAndDeleted,
+		"a blob that is set aside is not there":      testQuarantine,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -428,4 +429,31 @@ func testBufferReuse(t *testing.T, s blob.Store) {
 		t.Fatal(err)
 	}
 	wantBlob(t, s, data)
+}
+
+func testQuarantine(t *testing.T, s blob.Store) {
+	q, ok := s.(blob.Quarantiner)
+	if !ok {
+		t.Skip("it sets nothing aside")
+	}
+	data, other := Bytes(1, 100_000), Bytes(3, 1000)
+	Put(t, s, other)
+	for i := range 2 { // the second takes the place of the first
+		wrong := Bytes(uint64(10+i), 6<<20) // in parts: else a store may notice
+		if err := upload(t, s, wrong).Commit(Digest(data)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := q.Quarantine(t.Context(), Digest(data)); err != nil {
+				t.Fatal(err)
+			}
+			wantAbsent(t, s, Digest(data))
+			wantList(t, s, other)
+		}
+	}
+	wantTidy(t, s)
+	Put(t, s, data)
+	wantBlob(t, s, data)
+	wantList(t, s, data, other)
+	wantBlob(t, s, other)
 }

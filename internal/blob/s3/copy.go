@@ -5,19 +5,16 @@ import (
 	"errors"
 
 	"golang.org/x/sync/errgroup"
-
-	"granary/internal/blob"
 )
 
 // copiesAtOnce is how many steps of one copy go side by side: stores take one
 // byte after the other in each.
 const copiesAtOnce = 4
 
-// copy copies a staged body to its digest, inside the store. A body larger than a step
+// copy copies an object inside the store. A body larger than a step
 // is copied in parts: a store copies no more than 5 GiB at once, and a step should end
 // before a timeout.
-func (s *Store) copy(ctx context.Context, from string, d blob.Digest, size int64) error {
-	to := aim{key: s.key(d), blob: true}
+func (s *Store) copy(ctx context.Context, from string, to aim, size int64) error {
 	var err error
 	if size <= s.copyStep {
 		err = s.client.copyAll(ctx, from, to)

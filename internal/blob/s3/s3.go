@@ -5,6 +5,7 @@
 //
 //	ab/ab12...   a blob: 64 hexadecimal digits, below the first two
 //	tmp/...      bodies whose digest is not known yet, and notes of several parts
+//	damaged/...  blobs whose bytes are wrong, set aside
 //	...          a note: any other object whose key is a note's name
 //
 // Nothing is kept on a local disk. docs/design/012-s3.md explains uploads, memory and

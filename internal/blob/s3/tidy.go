@@ -80,5 +80,5 @@ func (s *Store) left(ctx context.Context, before time.Time) iter.Seq2[leftover, 
 // ours reports whether an upload to the key is one of a Store's.
 func (s *Store) ours(key string) bool {
 	_, isBlob := s.digestOf(key)
-	return isBlob || strings.HasPrefix(key, s.prefix+staging)
+	return isBlob || strings.HasPrefix(key, s.prefix+staging) || strings.HasPrefix(key, s.prefix+aside)
 }

@@ -228,7 +228,7 @@ func (u *upload) commitParts(d blob.Digest) error {
 	if u.to.blob {
 		return nil
 	}
-	return u.s.copy(u.ctx, u.to.key, d, u.size)
+	return u.s.copy(u.ctx, u.to.key, aim{key: u.s.key(d), blob: true}, u.size)
 }
 
 // sendLast sends the last part, which there always is, and waits for all.

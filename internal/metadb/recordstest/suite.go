@@ -76,6 +76,8 @@ func contracts() []contract {
 		{reflect.TypeFor[registry.Publishing](), publishing()},
 		{reflect.TypeFor[registry.Sweeping](), sweeping()},
 		{reflect.TypeFor[registry.Checking](), checking()},
+		{reflect.TypeFor[registry.Leases](), leases()},
+		{reflect.TypeFor[registry.Scrubbing](), scrubbing()},
 		{reflect.TypeFor[registry.Protections](), protections()},
 		{reflect.TypeFor[registry.Uploads](), uploads()},
 		{reflect.TypeFor[webhooks.Store](), hooks()},

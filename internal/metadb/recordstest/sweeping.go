@@ -18,6 +18,7 @@ func sweeping() []promise {
 		{"PurgeDeleted", "removes up to limit records of each kind, and touches their blobs", testPurgeDeleted},
 		{"PurgeDeleted", "leaves what is not gone", testPurgeNothing},
 		{"SweepBlob", "picks what no file refers to and nobody touched", testSweepBlob},
+		{"SweepBlob", "removes the mark of the blob", testSweepMarked},
 		{"SweepBlob", "is Unavailable and keeps the row if remove fails", testSweepBlobFails},
 		{"AskSweep", "returns an id, and tells", testAskSweep},
 	}

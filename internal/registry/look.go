@@ -1,0 +1,84 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"granary/internal/blob"
+	"granary/internal/fault"
+)
+
+// looked is what a look at stored bytes found.
+type looked struct {
+	damage *blob.DamageError // nil: they are right
+	crc32  uint32            // of right bytes
+}
+
+// look reads the stored bytes of a blob, at a rate in bytes a second, and compares them
+// with its digest, and with its size unless that is negative. It is an error, and no
+// damage, if they cannot be read.
+func (r *Registry) look(ctx context.Context, b StoredBlob, rate int64) (looked, error) {
+	var body io.ReadCloser
+	var err error
+	if b.Small {
+		body, err = r.lookSmall(ctx, b.Digest)
+	} else if body, err = r.Blobs.Open(ctx, b.Digest); errors.Is(err, blob.ErrNotFound) {
+		return looked{damage: &blob.DamageError{Damage: blob.Missing, Reason: fmt.Sprintf("the store has no blob %s", b.Digest)}}, nil
+	}
+	if damage, ok := errors.AsType[*blob.DamageError](err); ok {
+		return looked{damage: damage}, nil
+	}
+	if err != nil {
+		return looked{}, err
+	}
+	sum, err := blob.Sum(ctx, &paced{ctx: ctx, r: body, rate: rate, began: time.Now()}, blob.Limits{Length: -1})
+	if err = errors.Join(err, body.Close()); err != nil {
+		return looked{}, fmt.Errorf("reading %s: %w", b.Digest, err)
+	}
+	if b.Size >= 0 && sum.Size != b.Size {
+		return looked{damage: &blob.DamageError{Damage: blob.OtherSize, Reason: fmt.Sprintf("the blob %s has %d bytes, not %d", b.Digest, sum.Size, b.Size)}}, nil
+	}
+	if damage, ok := errors.AsType[*blob.DamageError](blob.Verify(b.Digest, sum.Digest)); ok {
+		return looked{damage: damage}, nil
+	}
+	return looked{crc32: sum.CRC32}, nil
+}
+
+// lookSmall opens bytes that the database keeps. It has compared them.
+func (r *Registry) lookSmall(ctx context.Context, d blob.Digest) (io.ReadCloser, error) {
+	small, err := r.Records.FindContent(ctx, d)
+	if fault.Is(err, fault.NotFound) {
+		return nil, &blob.DamageError{Damage: blob.Missing, Reason: fmt.Sprintf("the database has no bytes of %s", d)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(small)), nil
+}
+
+// paced is a reader of no more than rate bytes a second since it began.
+type paced struct {
+	ctx   context.Context
+	r     io.Reader
+	rate  int64
+	began time.Time
+	read  int64
+}
+
+// Read implements io.Reader.
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b[:min(len(b), 256<<10)])
+	p.read += int64(n)
+	ahead := time.Duration(float64(p.read)/float64(p.rate)*float64(time.Second)) - time.Since(p.began)
+	if ahead > 0 {
+		select {
+		case <-time.After(ahead):
+		case <-p.ctx.Done():
+		}
+	}
+	return n, err
+}
