@@ -113,14 +113,14 @@ func (o *rebuild) rebuild(ctx context.Context, cfg config.Config, options daemon
 func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 	verb := "rebuilt"
 	if o.dryRun {
-		verb = "would rebuild"
+		verb = "dry run"
 	}
 	for _, text := range done.Damaged {
 		out.printf("DAMAGED   %s\n", text)
 	}
 	s := done.Store
-	out.printf("%s   %s rows of records, as of %s: %s files of %s versions, %s small ones among them\n", verb, grouped(done.Rows),
-		done.Until.Format(time.RFC3339), grouped(s.Files), grouped(s.Versions), grouped(done.Bodies))
+	out.printf("%-9s %s files of %s versions, %s small ones among them, as of %s (a base of %s rows, and %d deltas)\n", verb,
+		grouped(s.Files), grouped(s.Versions), grouped(done.Bodies), done.Until.Format(time.RFC3339), grouped(done.Rows), done.Deltas)
 	out.printf("bytes     %s there, %s missing, %s of another size or wrong", grouped(s.There), grouped(s.Found[daemon.MissingBytes]),
 		grouped(s.Found[daemon.OtherSize]+s.Found[daemon.WrongBytes]))
 	if n := s.Found[daemon.Stray]; n > 0 {
@@ -128,6 +128,9 @@ func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 	}
 	out.printf("\nlost      what was done after %s, or in the minute before it. Tokens, members and users that were\n", done.Until.Format(time.RFC3339))
 	out.printf("          removed since are valid again: remove them again. %s running jobs were ended, with their tokens.\n", grouped(done.Jobs))
+	if !done.Beyond.IsZero() {
+		out.printf("LOST      records up to %s are there, and cannot be used: some before them are missing or damaged\n", done.Beyond.Format(time.RFC3339))
+	}
 	if done.Variables+done.Hooks > 0 {
 		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: the encryption key is gone, or another\n", grouped(done.Variables), grouped(done.Hooks))
 	}

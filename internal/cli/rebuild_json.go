@@ -13,9 +13,11 @@ const mostFindings = 10_000
 type jsonRebuilt struct {
 	DryRun           bool          `json:"dry_run"`
 	Whole            bool          `json:"whole"`
-	Records          string        `json:"records"` // name of the note
-	Until            time.Time     `json:"until"`   // what came later is lost
-	Rows             int64         `json:"rows"`
+	Base             string        `json:"base"` // name of the note
+	BaseRows         int64         `json:"base_rows"`
+	Deltas           int           `json:"deltas"`
+	Until            time.Time     `json:"until"`            // what came later is lost
+	Beyond           *time.Time    `json:"beyond,omitempty"` // up to which there are records that cannot be used
 	Files            int64         `json:"files"`
 	Versions         int64         `json:"versions"`
 	SmallFiles       int64         `json:"small_files"`
@@ -34,8 +36,13 @@ func newJSONRebuilt(dryRun bool, done daemon.Rebuilt, findings []jsonFinding) js
 		done.Damaged = []string{}
 	}
 	s := done.Store
+	var beyond *time.Time
+	if !done.Beyond.IsZero() {
+		beyond = &done.Beyond
+	}
 	return jsonRebuilt{
-		DryRun: dryRun, Whole: done.Whole(), Records: done.Records, Until: done.Until, Rows: done.Rows, Files: s.Files, Versions: s.Versions,
+		DryRun: dryRun, Whole: done.Whole(), Base: done.Records, BaseRows: done.Rows, Deltas: done.Deltas, Until: done.Until, Beyond: beyond,
+		Files: s.Files, Versions: s.Versions,
 		SmallFiles: done.Bodies, Damaged: done.Damaged, EndedJobs: done.Jobs, LeftOutVariables: done.Variables, LeftOutHooks: done.Hooks,
 		FailedFiles: done.Failed, Stray: s.Found[daemon.Stray], StrayBytes: s.StrayBytes, Findings: findings,
 	}

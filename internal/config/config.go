@@ -55,6 +55,8 @@ type Config struct {
 
 	AuditRetention time.Duration // how long audit events are kept, 0 or 1 h to 100 years; 0 for ever
 
+	RecordsEvery time.Duration // how often records are written into the store, 0 or 1 s to 1 h; 0 for never
+
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
 

@@ -248,6 +248,17 @@ func parseRetention(to *time.Duration, v string) error {
 	return nil
 }
 
+// parseInterval reads how often something is done: 0, or a second to an hour.
+func parseInterval(to *time.Duration, v string) error {
+	if err := parseDurationWithin(to, v, 0, time.Hour); err != nil {
+		return err
+	}
+	if *to != 0 && *to < time.Second {
+		return fmt.Errorf("want 0, or %v to %v", time.Second, time.Hour)
+	}
+	return nil
+}
+
 func parseRate(to *int64, v string) error {
 	if err := parseSizeWithin(to, v, tebibyte); err != nil {
 		return err

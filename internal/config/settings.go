@@ -128,6 +128,10 @@ func placeSettings() []setting {
 			get:  func(c *Config) string { return formatSize(c.ScrubRate) }},
 		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps all",
 			func(c *Config) *time.Duration { return &c.AuditRetention }),
+		{name: "records-every", def: "10s",
+			help: "write what has changed in the database into the store of blobs at this `interval`, 1s to 1h, so that granary rebuild can make it again; 0 for never",
+			set:  func(c *Config, v string) error { return parseInterval(&c.RecordsEvery, v) },
+			get:  func(c *Config) string { return c.RecordsEvery.String() }},
 	}
 }
 

@@ -29,8 +29,10 @@ type RebuildOptions struct {
 
 // Rebuilt is what a Rebuild came to.
 type Rebuilt struct {
-	Records   string    // name of the note with the records
+	Records   string    // name of the note with the base
+	Deltas    int       // that follow it
 	Until     time.Time // of the last event in them; what came later is lost
+	Beyond    time.Time // of the last event in deltas that could not be used; zero if there are none
 	Rows      int64
 	Bodies    int64    // small files, out of packs
 	Damaged   []string // notes that are damaged or missing
@@ -116,8 +118,11 @@ func (r *rebuild) find(ctx context.Context) (err error) {
 	if r.found, err = records.Find(ctx, r.from, identity); err != nil {
 		return fmt.Errorf("cannot rebuild from %s: %w", place, err)
 	}
-	r.done.Records, r.done.Damaged = r.found.File.Name, r.found.Damaged
-	r.done.Until = time.UnixMicro(r.found.Base.To).UTC()
+	r.done.Records, r.done.Deltas, r.done.Damaged = r.found.Files[0].Name, len(r.found.Files)-1, r.found.Damaged
+	r.done.Until = time.UnixMicro(r.found.To).UTC()
+	if r.found.Beyond != 0 {
+		r.done.Beyond = time.UnixMicro(r.found.Beyond).UTC()
+	}
 	return nil
 }
 
@@ -128,14 +133,14 @@ func (r *rebuild) replay(ctx context.Context) error {
 		return err
 	}
 	event := audit.New(access.Actor{}, audit.DatabaseRebuilt, time.Now(), audit.WholeInstance()).
-		To("Database", 0, r.found.File.Name).With("records_until", "", r.done.Until.Format(time.RFC3339))
+		To("Database", 0, r.done.Records).With("records_until", "", r.done.Until.Format(time.RFC3339))
 	database := &metadb.Rebuilding{DB: r.target.db, Key: key, Event: event}
-	into := &records.WithPacks{Target: database, Packs: r.found.Packs}
-	s, err := records.Replay(ctx, into, []records.File{r.found.File})
+	into := &records.JournalTarget{Target: database, Packs: r.found.Packs}
+	s, err := records.Replay(ctx, into, r.found.Files)
 	if err != nil {
 		return err
 	}
-	r.done.Rows, r.done.Bodies = s.Rows(), into.Bodies
+	r.done.Rows, r.done.Bodies = s.Rows(), into.Bodies // rows of the base
 	r.done.Jobs, r.done.Variables, r.done.Hooks = database.Jobs, database.Variables, database.Hooks
 	for _, bad := range into.Bad {
 		r.done.Damaged = append(r.done.Damaged, bad.Error())

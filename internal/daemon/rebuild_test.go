@@ -103,6 +103,9 @@ func (l *lostDatabase) config(environ ...string) config.Config {
 	return cfg
 }
 
+// silent are columns that change without an event. Those of the last base are rebuilt.
+var silent = []string{"last_used_at", "last_downloaded_at", "failures", "disabled_until"}
+
 // rows are all rows of a database, with small bodies, as text.
 func rows(t *testing.T, db *metadb.DB) map[string][]string {
 	t.Helper()
@@ -126,6 +129,11 @@ func rows(t *testing.T, db *metadb.DB) map[string][]string {
 			t.Fatal(err)
 		}
 		if line.Kind == records.RowLine {
+			for i, column := range line.Columns {
+				if slices.Contains(silent, column) {
+					line.Values[i] = nil
+				}
+			}
 			all[line.Table] = append(all[line.Table], fmt.Sprintf("%v %q", line.Columns, line.Values))
 		}
 	}
@@ -165,27 +173,6 @@ func wantRows(t *testing.T, got, want map[string][]string) {
 	}
 }
 
-// writeBase writes the records of a server that has stopped.
-func writeBase(t *testing.T, cfg config.Config) {
-	t.Helper()
-	s, err := open(t.Context(), cfg, "test", NewLogger(cfg, io.Discard), crashPoints{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close(NewLogger(cfg, io.Discard))
-	identity, _, err := s.db.StoreIdentity(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := records.Journal{Store: s.blobs, Database: s.db, Identity: identity, Now: s.db.Now}
-	if written, err := j.Base(t.Context()); err != nil || !written {
-		t.Fatalf("a base: %v, %v", written, err)
-	}
-	if written, err := j.Base(t.Context()); err != nil || written {
-		t.Errorf("a base after which nothing has happened: %v, %v", written, err)
-	}
-}
-
 // TestRebuild loses a database after traffic of every kind, and makes it again from the
 // store: every row and every byte is there, in whichever kind of database.
 func TestRebuild(t *testing.T) {
@@ -210,9 +197,8 @@ func TestRebuild(t *testing.T) {
 			old, again := database(c.from, "old"), database(c.to, "again")
 			url, stop := serveHere(t, append(slices.Clone(l.environ), old), l.args...)
 			l.url = url
-			l.traffic(150)
+			l.traffic(80)
 			stop()
-			writeBase(t, l.config(old))
 			want := rowsOf(t, l.config(old))
 
 			if err := Run(t.Context(), l.config(again), "test", nil, io.Discard); err == nil || !strings.Contains(err.Error(), "granary rebuild") {
@@ -230,7 +216,7 @@ func TestRebuild(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !done.Whole() || done.Bodies == 0 || done.Store.There == 0 || dry.Rows != done.Rows || dry.Bodies != done.Bodies {
+			if !done.Whole() || done.Bodies == 0 || done.Deltas == 0 || done.Store.There == 0 || dry.Rows != done.Rows || dry.Bodies != done.Bodies {
 				t.Errorf("rebuilt %+v, and in a dry run %+v", done, dry)
 			}
 			wantRows(t, rowsOf(t, l.config(again)), want)
@@ -258,7 +244,6 @@ func TestRebuildWithLosses(t *testing.T) {
 	l.deed("POST", "/api/v4/projects/root%2Fdemo/hooks", "url=https://example.com")
 	job := l.deed("POST", "/api/v4/projects/root%2Fdemo/jobs", "name=build&ref=main")
 	stop()
-	writeBase(t, l.config())
 	blobs := filepath.Join(dir, "blobs")
 	n := 0
 	rebuild := func() (done Rebuilt, lost []Finding, err error) {

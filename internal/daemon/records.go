@@ -2,40 +2,85 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"granary/internal/config"
 	"granary/internal/records"
 )
 
-const (
-	baseEvery  = 24 * time.Hour
-	lookAtBase = time.Minute // how often a base that is due is looked for
-)
+// lastRecords is how long an orderly stop may take to write what is left of the records.
+const lastRecords = 10 * time.Second
 
-// keepRecords writes the records into the store until ctx is done: a base when there is
-// none, and then each day.
-func (s *server) keepRecords(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	s.writeBase(ctx, log, retention)
-	every(ctx, lookAtBase, func() { s.writeBase(ctx, log, retention) })
+// recordKeeper keeps the records of the database in its store.
+type recordKeeper struct {
+	every     time.Duration // 0: it does not
+	retention time.Duration // of audit events
+
+	mu  sync.Mutex
+	all time.Time // when the store had everything; zero while this node does not keep the records
+	lag prometheus.GaugeFunc
 }
 
-// writeBase writes a base if one is due.
-func (s *server) writeBase(ctx context.Context, log *slog.Logger, retention time.Duration) {
-	s.tasks.do(ctx, log, "records", func(ctx context.Context) (int, error) {
-		identity, _, err := s.db.StoreIdentity(ctx)
-		if err != nil {
-			return 0, err
+func newRecordKeeper(cfg config.Config) *recordKeeper {
+	k := &recordKeeper{every: cfg.RecordsEvery, retention: cfg.AuditRetention}
+	k.lag = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "granary_records_lag_seconds",
+		Help: "Time since the store had all records: what was done since is lost with the database. 0 on nodes that do not write them, and if records-every is 0.",
+	}, k.behind)
+	return k
+}
+
+// behind is the lag in seconds.
+func (k *recordKeeper) behind() float64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all.IsZero() {
+		return 0
+	}
+	return time.Since(k.all).Seconds()
+}
+
+// reached notes when the store had everything.
+func (k *recordKeeper) reached(at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.all = at
+}
+
+// keepRecords writes the records into the store until ctx is done, and then what is left.
+func (s *server) keepRecords(ctx context.Context, log *slog.Logger) {
+	k := s.records
+	if k.every == 0 {
+		return
+	}
+	k.reached(time.Now())
+	defer k.reached(time.Time{})
+	j := &records.Journal{Store: s.blobs, Database: s.db, Now: time.Now, Retention: k.retention, CrashPoint: s.recordsPoint}
+	write := func(ctx context.Context, last bool) {
+		s.tasks.do(ctx, log, "records", func(ctx context.Context) (int, error) { return 0, s.writeRecords(ctx, j, last) })
+	}
+	write(ctx, false)
+	every(ctx, k.every, func() { write(ctx, false) })
+	left, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRecords)
+	defer cancel()
+	write(left, true)
+}
+
+// writeRecords writes what the store lacks.
+func (s *server) writeRecords(ctx context.Context, j *records.Journal, last bool) (err error) {
+	if j.Identity == "" {
+		if j.Identity, _, err = s.db.StoreIdentity(ctx); err != nil {
+			return err
 		}
-		j := &records.Journal{Store: s.blobs, Database: s.db, Identity: identity, Now: time.Now, Retention: retention, CrashPoint: s.recordsPoint}
-		head, has, err := j.Head(ctx)
-		if err != nil || has && time.Since(head.At) < baseEvery {
-			return 0, err
-		}
-		if _, err := j.Base(ctx); err != nil {
-			return 0, fmt.Errorf("writing the records into the store: %w", err)
-		}
-		return 0, nil
-	})
+	}
+	began := time.Now()
+	all, err := j.Step(ctx, last)
+	if err == nil && all {
+		s.records.reached(began)
+	}
+	return err
 }

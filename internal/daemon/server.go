@@ -45,13 +45,14 @@ type server struct {
 	space    *space
 	looks    struct{ database, blobs look }
 
+	records      *recordKeeper
 	recordsPoint func(point string) // crashPoints.records
 }
 
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) (*server, error) {
-	s := &server{tasks: newTasks(), damage: newDamage(log), scrub: newScrub(cfg), recordsPoint: at.records}
+	s := &server{tasks: newTasks(), damage: newDamage(log), scrub: newScrub(cfg), records: newRecordKeeper(cfg), recordsPoint: at.records}
 	var err error
 	if s.space, err = newSpace(cfg); err != nil {
 		return nil, err

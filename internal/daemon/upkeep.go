@@ -79,7 +79,7 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	})
 	both.Go(func() { s.cleaning(ctx, log, retention) })
 	both.Go(func() { s.keyVersions(ctx, log) })
-	both.Go(func() { s.keepRecords(ctx, log, retention) })
+	both.Go(func() { s.keepRecords(ctx, log) })
 	both.Go(func() { every(ctx, scrubEvery, func() { s.scrubStored(ctx, log) }) })
 	both.Go(func() {
 		every(ctx, settleEvery, func() {

@@ -17,6 +17,7 @@ func (db *DB) Dump(ctx context.Context, w *records.Writer, o records.ExportOptio
 		if err := db.describe(ctx, q, &h); err != nil {
 			return err
 		}
+		h.To = max(h.To, o.To)
 		if err := w.Begin(h); err != nil {
 			return err
 		}

@@ -205,9 +205,12 @@ func TestReplayRefusesWrongSequences(t *testing.T) {
 		})}, "table features"},
 		"a row that refers to nothing": {[]records.File{first, file(like, func(w *records.Writer) error { return w.Gone("users", []string{"id"}, []any{int64(1)}) })},
 			"namespaces"},
-		"two of one path": {[]records.File{first, file(like, func(w *records.Writer) error {
-			return errors.Join(w.Table("blobs", []string{"id", "digest", "size", "files", "touched_at"}),
-				w.Row([]any{int64(1), []byte{1}, int64(1), int64(1), int64(1)}), w.Row([]any{int64(2), []byte{1}, int64(1), int64(1), int64(1)}))
+		"two of one digest": {[]records.File{first, file(like, func(w *records.Writer) error {
+			token := func(id int64) []any {
+				return []any{id, int64(1), "t", "", "api", []byte{1}, int64(0), int64(1), id}
+			}
+			return errors.Join(w.Table("personal_access_tokens", []string{"id", "user_id", "name", "description", "scopes", "digest", "revoked", "created_at", "family"}),
+				w.Row(token(901)), w.Row(token(902)))
 		})}, "digest"},
 	} {
 		eachDatabase(t, func(t *testing.T, to *DB) {

@@ -9,6 +9,9 @@ import (
 type ExportOptions struct {
 	Kind   Kind // KindBase, or KindExport for a server that moves
 	Bodies bool // also the small bodies that lie in the database
+
+	// To is the least event that the header says is covered: see Header.
+	To int64
 }
 
 // Source is a database whose rows can be exported.

@@ -6,26 +6,31 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"granary/internal/blob"
 )
 
 // Found is what a store has of a journal, to make the database again from.
 type Found struct {
-	Base    Header
-	File    File     // of the base
-	Bytes   int64    // of the base
-	Packs   []Pack   // all that are there; those that the base does not need do no harm
+	Files   []File   // the newest base that is whole, and the deltas that follow it
+	To      int64    // they cover the events up to this one
+	Packs   []Pack   // all that are there; those that are not needed do no harm
 	Damaged []string // notes that are damaged or missing, and what is wrong with them
+
+	// Beyond is the last event in deltas that cannot be used, because one before them is
+	// missing or damaged; 0 if there are none.
+	Beyond int64
 }
 
 // ErrNoRecords says that a store has no records.
 var ErrNoRecords = errors.New("the store has no records of a database: no note in it is named records/")
 
-// Find finds the newest base that is whole, and the packs. Every byte of a base is read
-// before it counts. If none is whole, the error says what is wrong with the newest.
+// Find finds the newest base that is whole, the deltas after it, and the packs. Every byte
+// of a file is read before it counts. If no base is whole, the error says what is wrong with
+// the newest.
 func Find(ctx context.Context, from Notes, identity string) (f Found, err error) {
-	bases, err := f.list(ctx, from)
+	bases, deltas, err := f.list(ctx, from)
 	if err != nil {
 		return f, err
 	}
@@ -35,9 +40,10 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 	}
 	var first error
 	for _, note := range slices.Backward(bases) {
-		err := f.try(ctx, from, note, identity)
+		h, file, err := read(ctx, from, note.Name, identity)
 		if err == nil {
-			return f, nil
+			f.Files, f.To = []File{file}, h.To
+			return f, f.follow(ctx, from, deltas, identity)
 		}
 		if ctx.Err() != nil {
 			return f, err
@@ -50,20 +56,23 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 	return f, fmt.Errorf("no base in the store is whole; the newest: %w", first)
 }
 
-// list lists bases and packs.
-func (f *Found) list(ctx context.Context, from Notes) (bases []blob.NoteInfo, err error) {
+// list lists bases, deltas and packs.
+func (f *Found) list(ctx context.Context, from Notes) (bases, deltas []blob.NoteInfo, err error) {
 	for note, err := range from.Notes(ctx, filePrefix) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if _, ok := eventIn(note.Name); ok {
+		if _, ok := eventIn(note.Name, baseEnd); ok {
 			bases = append(bases, note)
+		}
+		if _, ok := eventIn(note.Name, deltaEnd); ok {
+			deltas = append(deltas, note)
 		}
 		if digest, ok := packIn(note.Name); ok {
 			f.Packs = append(f.Packs, Pack{Digest: digest, Open: func() (io.ReadCloser, error) { return from.Note(ctx, note.Name) }})
 		}
 	}
-	return bases, nil
+	return bases, deltas, nil
 }
 
 // lookAtHead notes packs that the head names and that are not there.
@@ -82,28 +91,56 @@ func (f *Found) lookAtHead(ctx context.Context, from Notes) {
 	}
 }
 
-// try reads a base to its end. It is that of the store of the identity.
-func (f *Found) try(ctx context.Context, from Notes, note blob.NoteInfo, identity string) error {
-	file := File{Name: note.Name, Open: func() (io.ReadCloser, error) { return from.Note(ctx, note.Name) }}
+// follow adds the deltas that follow, in their order, until one is missing or damaged.
+func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, identity string) error {
+	for _, note := range deltas {
+		to, _ := eventIn(note.Name, deltaEnd)
+		if to <= f.To {
+			continue
+		}
+		if f.Beyond != 0 {
+			f.Beyond = to
+			continue
+		}
+		h, file, err := read(ctx, from, note.Name, identity)
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case err != nil:
+			f.Damaged = append(f.Damaged, err.Error())
+			f.Beyond = to
+		case h.From > f.To:
+			f.Damaged = append(f.Damaged, fmt.Sprintf("a delta before %s is missing: that one tells what changed after %s, and those before it end at %s",
+				note.Name, moment(h.From), moment(f.To)))
+			f.Beyond = to
+		default:
+			f.Files, f.To = append(f.Files, file), h.To
+		}
+	}
+	return nil
+}
+
+// moment is the time of an event.
+func moment(event int64) string { return time.UnixMicro(event).UTC().Format(time.RFC3339Nano) }
+
+// read reads a file to its end. It is that of the store of the identity.
+func read(ctx context.Context, from Notes, name, identity string) (h Header, file File, err error) {
+	file = File{Name: name, Open: func() (io.ReadCloser, error) { return from.Note(ctx, name) }}
 	r, err := open(file)
 	if err != nil {
-		return err
+		return h, file, err
 	}
 	defer r.close()
-	h := r.Header()
-	if h.Identity != identity {
-		return fmt.Errorf("%s: it belongs to the store %q, and this is the store %q", note.Name, h.Identity, identity)
+	if h = r.Header(); h.Identity != identity {
+		return h, file, fmt.Errorf("%s: it belongs to the store %q, and this is the store %q", name, h.Identity, identity)
 	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if _, err := r.Next(); err == io.EOF {
-			break
-		} else if err != nil {
-			return err
+	for err == nil {
+		if err = ctx.Err(); err == nil {
+			_, err = r.Next()
 		}
 	}
-	f.Base, f.File, f.Bytes = h, file, note.Size
-	return nil
+	if err == io.EOF {
+		err = nil
+	}
+	return h, file, err
 }

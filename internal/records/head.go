@@ -18,11 +18,13 @@ import (
 //
 //	records/head                      what the newest base is, and what it needs; written last
 //	records/<event>.base.jsonl.zst    all rows; the event is the last one covered
+//	records/<event>.delta.jsonl.zst   what has changed since the file before
 //	records/packs/<sha256>.pack       small bodies
 const (
 	headName   = "records/head"
 	filePrefix = "records/"
 	baseEnd    = ".base.jsonl.zst"
+	deltaEnd   = ".delta.jsonl.zst"
 	packPrefix = "records/packs/"
 	packEnd    = ".pack"
 
@@ -33,11 +35,13 @@ const (
 // The digits of an event's id make names sort like events.
 func baseName(to int64) string { return fmt.Sprintf("%s%019d%s", filePrefix, to, baseEnd) }
 
+func deltaName(to int64) string { return fmt.Sprintf("%s%019d%s", filePrefix, to, deltaEnd) }
+
 func packName(d blob.Digest) string { return packPrefix + d.String() + packEnd }
 
-// eventIn is the event in the name of a base.
-func eventIn(name string) (to int64, ok bool) {
-	digits, found := strings.CutSuffix(strings.TrimPrefix(name, filePrefix), baseEnd)
+// eventIn is the event in the name of a base or delta, which end is of.
+func eventIn(name, end string) (to int64, ok bool) {
+	digits, found := strings.CutSuffix(strings.TrimPrefix(name, filePrefix), end)
 	if !found || len(digits) != 19 || !strings.HasPrefix(name, filePrefix) {
 		return 0, false
 	}
@@ -58,9 +62,10 @@ type Head struct {
 	Format   int       `json:"format"`
 	Identity string    `json:"identity"` // of the store
 	Schema   int64     `json:"schema"`
-	Base     int64     `json:"base,string"` // the last event that the base covers
-	At       time.Time `json:"at"`          // when the base was written
-	Packs    []string  `json:"packs"`       // digests of the packs with the base's small bodies
+	Base     int64     `json:"base,string"`  // the base covers the events up to this one
+	Event    int64     `json:"event,string"` // the last event in the base
+	At       time.Time `json:"at"`           // when the base was written
+	Packs    []string  `json:"packs"`        // digests of the packs with the base's small bodies
 
 	// Retired are notes that this base does not need, and when one first did not. The base
 	// before needs them; they stay for a day.

@@ -24,6 +24,7 @@ type Notes interface {
 // Keeper is the database whose records a journal keeps.
 type Keeper interface {
 	Source
+	Changes
 
 	// SmallBlobs returns up to limit blobs with ids above after whose bytes are in the
 	// database, in the order of their ids.
@@ -63,6 +64,9 @@ type Journal struct {
 	// CrashPoint is called after each step that changes the store, with its name; a test
 	// ends the process there. nil: nothing is called.
 	CrashPoint func(name string)
+
+	at     *position // nil: unknown
+	packer Packer    // empty between two calls
 }
 
 // retiredFor is how long what the newest base does not need stays in the store.
@@ -89,30 +93,53 @@ var ErrOlder = errors.New("the database is older than the records in its store: 
 // Base writes a base, unless nothing has happened since the last one. It needs up to
 // 40 MiB, and 30 bytes for each small body. Until it returns nil, the base before stands.
 func (j *Journal) Base(ctx context.Context) (written bool, err error) {
-	head, has, err := j.Head(ctx)
+	at, err := j.where(ctx)
 	if err != nil {
 		return false, err
 	}
-	if has {
-		events, err := j.Database.EventsAround(ctx, head.Base)
-		if err != nil || events.Has && events.Last == head.Base {
+	if at.has {
+		events, err := j.Database.EventsAround(ctx, at.event)
+		if err != nil || events.Has && events.Last == at.head.Event {
 			return false, err
 		}
-		if j.older(head.Base, events) {
+		if j.older(at.event, events) {
 			return false, ErrOlder
 		}
 	}
+	return true, j.base(ctx, at)
+}
+
+// base writes a base.
+func (j *Journal) base(ctx context.Context, at *position) error {
+	var s Summary
+	err := spooled(func(spool *os.File) (err error) {
+		s, err = Export(ctx, spool, j.Database, ExportOptions{Kind: KindBase, To: at.to})
+		return err
+	}, func(spool *os.File, size int64) error {
+		return j.put(ctx, spool, size, s, at)
+	})
+	return err
+}
+
+// spooled has a file written to a temporary one, and then put into the store.
+func spooled(write func(*os.File) error, put func(*os.File, int64) error) error {
 	spool, err := os.CreateTemp("", "granary-records-*")
 	if err != nil {
-		return false, fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
+		return fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
 	}
 	defer spool.Close()           // it was only read
 	defer os.Remove(spool.Name()) // it stays readable until it is closed
-	s, err := Export(ctx, spool, j.Database, ExportOptions{Kind: KindBase})
-	if err != nil {
-		return false, fmt.Errorf("writing the records to a temporary file, %s: %w", spool.Name(), err)
+	if err := write(spool); err != nil {
+		return fmt.Errorf("writing the records to a temporary file, %s: %w", spool.Name(), err)
 	}
-	return true, j.put(ctx, spool, s, head)
+	size, err := spool.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = spool.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return err
+	}
+	return put(spool, size)
 }
 
 // older reports whether a database, seen from the last event in its journal, is older than
@@ -127,16 +154,10 @@ func (j *Journal) older(covered int64, events EventsAround) bool {
 
 // put puts the packs, the base and the head into the store, and removes what has been
 // retired for long.
-func (j *Journal) put(ctx context.Context, spool *os.File, s Summary, before Head) error {
+func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary, at *position) error {
+	before := at.head
 	packing := &packing{Journal: j, retired: before.Retired}
 	packs, err := packing.run(ctx)
-	if err != nil {
-		return err
-	}
-	size, err := spool.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = spool.Seek(0, io.SeekStart)
-	}
 	if err != nil {
 		return err
 	}
@@ -144,7 +165,10 @@ func (j *Journal) put(ctx context.Context, spool *os.File, s Summary, before Hea
 		return err
 	}
 	j.crashPoint("base")
-	head := Head{Format: Format, Identity: j.Identity, Schema: s.Schema, Base: s.To, At: j.Now().UTC().Truncate(time.Microsecond), Packs: packs}
+	head := Head{Format: Format, Identity: j.Identity, Schema: s.Schema, Base: s.To, Event: s.To, At: j.Now().UTC().Truncate(time.Microsecond), Packs: packs}
+	if s.To == at.to { // no event is later
+		head.Event = at.event
+	}
 	old, err := j.retire(ctx, &head, before.Retired)
 	if err != nil {
 		return err
@@ -157,6 +181,10 @@ func (j *Journal) put(ctx context.Context, spool *os.File, s Summary, before Hea
 		return err
 	}
 	j.crashPoint("head")
+	at.head, at.has, at.baseBytes, at.deltas, at.deltaBytes = head, true, size, 0, 0
+	if at.to == 0 {
+		at.to, at.event = head.Base, head.Event
+	}
 	for _, name := range old {
 		if err := j.Store.DeleteNote(ctx, name); err != nil {
 			return err
@@ -193,8 +221,11 @@ func (j *Journal) retire(ctx context.Context, head *Head, before map[string]time
 // retires reports whether a note is a base or pack that the base of a head does without.
 // It leaves alone what it does not know.
 func retires(name string, head *Head) bool {
-	if to, ok := eventIn(name); ok {
+	if to, ok := eventIn(name, baseEnd); ok {
 		return to < head.Base
+	}
+	if to, ok := eventIn(name, deltaEnd); ok {
+		return to <= head.Base
 	}
 	d, ok := packIn(name)
 	return ok && !slices.Contains(head.Packs, d.String())

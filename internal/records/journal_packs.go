@@ -16,9 +16,8 @@ type packing struct {
 	*Journal
 	retired map[string]time.Time
 
-	bodies *Known  // in packs; the place is the pack's number
-	packs  []*pack // number 1 is the first
-	packer Packer
+	bodies *Known   // in packs; the place is the pack's number
+	packs  []*pack  // number 1 is the first
 	made   []string // digests of new packs
 }
 
@@ -151,7 +150,7 @@ func (p *packing) packRest(ctx context.Context) error {
 	if err == nil {
 		err = flush()
 	}
-	if err == nil && p.packer.Len() > 0 {
+	if err == nil && p.Journal.packer.Len() > 0 {
 		err = p.finish(ctx)
 	}
 	return err
@@ -182,13 +181,13 @@ func (p *packing) packRun(ctx context.Context, run []BlobRow) error {
 }
 
 func (p *packing) add(ctx context.Context, d blob.Digest, body []byte) error {
-	if p.packer.Add(d, body) {
+	if p.Journal.packer.Add(d, body) {
 		return nil
 	}
 	if err := p.finish(ctx); err != nil {
 		return err
 	}
-	if !p.packer.Add(d, body) {
+	if !p.Journal.packer.Add(d, body) {
 		return fmt.Errorf("the body %s has %d bytes, and no pack has room for it", d, len(body))
 	}
 	return nil
@@ -196,7 +195,7 @@ func (p *packing) add(ctx context.Context, d blob.Digest, body []byte) error {
 
 // finish puts the pack into the store.
 func (p *packing) finish(ctx context.Context) error {
-	digest, pack := p.packer.Finish()
+	digest, pack := p.Journal.packer.Finish()
 	if err := p.Store.PutNote(ctx, packName(digest), bytes.NewReader(pack), int64(len(pack))); err != nil {
 		return err
 	}

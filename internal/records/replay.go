@@ -36,6 +36,9 @@ func Replay(ctx context.Context, to Target, files []File) (s Summary, err error)
 			}
 		}
 		s = r.sum
+		if len(files) > 1 {
+			return f.Settle()
+		}
 		return nil
 	})
 	return s, err

@@ -39,6 +39,13 @@ type Filler interface {
 	// Number says which id a row of each table got last: new rows get later ones.
 	Number(last map[string]int64) error
 
+	// Settle removes rows that were purged, which deltas do not tell: those that refer to
+	// rows that are not there, and all but the newest blob of a digest.
+	Settle() error
+
+	// Blobs passes on all blobs.
+	Blobs(each func(BlobRow) error) error
+
 	// Sum reads the rows of a table back.
 	Sum(table string, columns []string) (Checksum, error)
 }

@@ -1,0 +1,36 @@
+package records
+
+import "context"
+
+// Changes is a database that can tell what has changed since an audit event.
+type Changes interface {
+	// Delta calls w.Begin, and writes the present rows of what audit events name, of one
+	// snapshot; but nothing if there is no new event, or if Waits.
+	Delta(ctx context.Context, w *Writer, since Since) (Changed, error)
+}
+
+// Since says which changes a delta has to have.
+type Since struct {
+	To   int64   // of the file before
+	Base int64   // the last event in the newest base
+	Seen []int64 // ids of events that earlier deltas had, in order: those from To - Late on
+
+	// Small are the checksums of the small tables, as they were written last.
+	Small map[string]Checksum
+	// NoSmall says that small tables cannot be written now.
+	NoSmall bool
+}
+
+// Late is how long, in microseconds, an event may be committed after one with a later id.
+const Late = 60_000_000
+
+// Changed is what a delta has.
+type Changed struct {
+	Events []int64             // ids of all events since To - Late, in order, as far as they are covered
+	New    int                 // how many of them are new
+	More   bool                // there are more new events than fit into a delta
+	Waits  bool                // small tables have changed, and cannot be written now
+	Anew   bool                // the database was made again since: a base has to be written
+	Small  map[string]Checksum // of the small tables, if they were looked at; else nil
+	Blobs  []int64             // ids of the blobs of published files, in order
+}
