@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"granary/internal/blob"
 	"granary/internal/blob/blobtest"
 	"granary/internal/blob/disk"
 	"granary/internal/metadb"

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"granary/internal/blob"
 	"granary/internal/blob/blobtest"
 	"granary/internal/registry"
 )
