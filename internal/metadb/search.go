@@ -22,7 +22,7 @@ func (db *DB) seen(a access.Actor) sqldb.Where {
 
 // SearchNames implements registry.Search. In each project the places of the longest term
 // are a range of an index.
-func (db *DB) SearchNames(ctx context.Context, a access.Actor, f registry.NameFilter, after *registry.FoundPackage, limit int) ([]registry.FoundPackage, error) {
+func (db *DB) SearchNames(ctx context.Context, a access.Actor, f registry.NameFilter, limit int) ([]registry.FoundPackage, error) {
 	if len(f.Terms) == 0 || slices.ContainsFunc(f.Terms, impossible) {
 		return nil, nil
 	}
@@ -32,13 +32,10 @@ func (db *DB) SearchNames(ctx context.Context, a access.Actor, f registry.NameFi
 	if len(f.Terms) > 1 || len(longest) > maxPart {
 		hasTerms(&w, "n.name", f.Terms)
 	}
-	if after != nil {
-		w.And("(p.id, s.part, n.id) > (?, ?, ?)", after.ProjectID, after.Part, after.NameID)
-	}
 	w.And("s.project_id = p.id AND n.id = s.name_id")
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (f registry.FoundPackage, err error) {
-		return f, row.Scan(&f.ProjectID, &f.Part, &f.NameID, &f.Name, &f.Versions)
-	}, mine+`SELECT p.id, s.part, n.id, n.name, `+db.wording.listed+` FROM projects p CROSS JOIN package_name_parts s CROSS JOIN package_names n`+
+		return f, row.Scan(&f.ProjectID, &f.NameID, &f.Name, &f.Versions)
+	}, mine+`SELECT p.id, n.id, n.name, `+db.wording.listed+` FROM projects p CROSS JOIN package_name_parts s CROSS JOIN package_names n`+
 		w.String()+` ORDER BY p.id, s.part, n.id`+w.Bind(` LIMIT ?`, limit), w.Args...)
 }
 

@@ -141,10 +141,10 @@ type Deletions interface {
 
 // Search finds things in all projects.
 type Search interface {
-	// SearchNames returns up to limit names of listed packages that have all terms, after the
-	// cursor unless that is nil, in projects that the actor may be able to see, by project
-	// and name's id.
-	SearchNames(ctx context.Context, a access.Actor, f NameFilter, after *FoundPackage, limit int) ([]FoundPackage, error)
+	// SearchNames returns up to limit places in names of listed packages that have all terms,
+	// in projects that the actor may be able to see, by project. A name is returned for each
+	// place in it that begins with the longest term.
+	SearchNames(ctx context.Context, a access.Actor, f NameFilter, limit int) ([]FoundPackage, error)
 	// SearchProjects returns up to limit projects, that the actor may be able to see, whose
 	// full path contains the text.
 	SearchProjects(ctx context.Context, a access.Actor, text string, limit int) ([]FoundProject, error)

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"granary/internal/access"
@@ -17,8 +16,7 @@ type FoundPackage struct {
 	Name        Name
 	Versions    int // that lists show
 
-	NameID int64  // with Part and ProjectID its place among all
-	Part   string // of the name, that was found
+	NameID int64
 }
 
 // FoundProject is a project that a search found.
@@ -50,8 +48,7 @@ type Found struct {
 const SearchMost = 20
 
 const (
-	firstRows  = 4 * SearchMost  // names that are read at first
-	moreRows   = 16 * SearchMost // and then, past those that the actor may not list
+	nameRows   = 10 * SearchMost // places in names that are read, with those that the actor may not list
 	fileRows   = 5 * SearchMost  // files that are read, with those that the actor may not list
 	mostSearch = 255             // bytes of a term; no name is longer
 )
@@ -98,12 +95,8 @@ type seenProject struct {
 	listed bool // the actor may list its packages
 }
 
-// judge judges those of the projects that were not judged yet.
+// judge judges the projects that were found.
 func (s searching) judge(ctx context.Context, ids []int64) error {
-	ids = slices.DeleteFunc(ids, func(id int64) bool {
-		_, known := s.seen[id]
-		return known
-	})
 	found, err := s.Records.FindPackageProjects(ctx, ids, s.actor)
 	for _, p := range found {
 		s.seen[p.ProjectID] = seenProject{p.FullPath, s.may(s.actor, p, access.ListPackages)}
@@ -121,33 +114,26 @@ func idsOf[T any](rows []T, id func(T) int64) []int64 {
 }
 
 func (s searching) packages(ctx context.Context, f NameFilter) (found []FoundPackage, more bool, err error) {
-	names := map[int64]bool{}
-	var after *FoundPackage
-	for _, most := range []int{firstRows, moreRows} {
-		some, err := s.Records.SearchNames(ctx, s.actor, f, after, most)
-		if err != nil {
-			return nil, false, err
-		}
-		if err := s.judge(ctx, idsOf(some, func(f FoundPackage) int64 { return f.ProjectID })); err != nil {
-			return nil, false, err
-		}
-		for _, one := range some {
-			p := s.seen[one.ProjectID]
-			switch {
-			case !p.listed || one.Versions == 0 || names[one.NameID]:
-				continue
-			case len(found) == SearchMost:
-				return found, true, nil
-			}
-			names[one.NameID], one.ProjectPath = true, p.path
-			found = append(found, one)
-		}
-		if len(some) < most {
-			return found, false, nil
-		}
-		after = &some[len(some)-1]
+	all, err := s.Records.SearchNames(ctx, s.actor, f, nameRows)
+	if err != nil {
+		return nil, false, err
 	}
-	return found, true, nil
+	if err := s.judge(ctx, idsOf(all, func(f FoundPackage) int64 { return f.ProjectID })); err != nil {
+		return nil, false, err
+	}
+	names := map[int64]bool{}
+	for _, one := range all {
+		p := s.seen[one.ProjectID]
+		switch {
+		case !p.listed || one.Versions == 0 || names[one.NameID]:
+			continue
+		case len(found) == SearchMost:
+			return found, true, nil
+		}
+		names[one.NameID], one.ProjectPath = true, p.path
+		found = append(found, one)
+	}
+	return found, len(all) == nameRows, nil
 }
 
 func (s searching) files(ctx context.Context, d Digest) (found []FoundFile, more bool, err error) {
