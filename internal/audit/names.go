@@ -125,8 +125,8 @@ const (
 	SweepRequested Name = "store_sweep_requested"
 
 	DatabaseRebuilt Name = "database_rebuilt" // from the records in its store
-	BlobDamaged    Name = "blob_damaged"
-	BlobRepaired   Name = "blob_repaired"
+	BlobDamaged     Name = "blob_damaged"
+	BlobRepaired    Name = "blob_repaired"
 )
 
 // UserUpdated is the event of a change of a user's attribute, such as
