@@ -15,7 +15,7 @@ func TestEmptyFlags(t *testing.T) {
 	t.Chdir(t.TempDir())
 	environ := []string{"GRANARY_SERVER=http://127.0.0.1:1", "GRANARY_TOKEN=t", "HOME=" + t.TempDir()}
 	meant := []string{"granary version set --from"}
-	settings := []string{"serve", "config check", "fsck", "migrate-storage", "migrate-database"}
+	settings := []string{"serve", "config check", "fsck", "rebuild", "migrate-storage", "migrate-database"}
 	tried := 0
 	var commands func(*cobra.Command)
 	commands = func(cmd *cobra.Command) {

@@ -122,6 +122,9 @@ func (k *killedServer) auditBlobs(db *sql.DB) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // the rows say whether it should be there
 		}
+		if err == nil && e.IsDir() && e.Name() == "records" {
+			return filepath.SkipDir // see TestRecordsCutShort
+		}
 		if err != nil || e.IsDir() || filepath.Base(filepath.Dir(path)) == "tmp" || e.Name() == lockName || e.Name() == "identity" {
 			return err
 		}

@@ -53,7 +53,7 @@ func TestStoreIdentity(t *testing.T) {
 			t.Errorf("where it may not, it made %v", made)
 		}
 	}
-	want = "first is the store of other records: its identity is \"" + identity + `", not "`
+	want = "the database is empty, and file:" + filepath.Join(dir, "first") + " is the store of one that was filled, with its records; granary rebuild"
 	if got := refused(t, "--data-dir="+filepath.Join(dir, "others"), blobs("first")); !strings.Contains(got, want) {
 		t.Errorf("%s\nwant %s", got, want)
 	}

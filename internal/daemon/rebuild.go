@@ -185,5 +185,5 @@ func (s *server) refuseLost(ctx context.Context, place config.Location, found, i
 	if _, failed := records.ReadHead(ctx, notes); failed != nil {
 		return err // it has none, or none that can be read
 	}
-	return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its records; granary rebuild makes the database again", place)
+	return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its records; granary rebuild makes the database again; if this is another server, correct the setting blobs", place)
 }
