@@ -15,7 +15,7 @@ import (
 const rebuildHelp = `Make the database of the settings again, from the records that the server keeps in its store
 of files. The database has to be empty or missing; no server may run. It is filled in one
 transaction: whole, or not at all. Then each file's bytes are looked for; files that have none
-get the status error, and are listed.
+are listed.
 
 The records are those of the time that is printed: what came later is lost. All job tokens end.
 Tokens that were revoked later are valid again, and removed members and users are back. Without
@@ -134,8 +134,8 @@ func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 	if done.Variables+done.Hooks > 0 {
 		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: the encryption key is gone, or another\n", grouped(done.Variables), grouped(done.Hooks))
 	}
-	if done.Failed > 0 {
-		out.printf("ERROR     %s files have no right bytes, and have the status error\n", grouped(done.Failed))
+	if done.Lost > 0 {
+		out.printf("LOST      %s files have no right bytes; granary fsck --repair-from may find them elsewhere\n", grouped(done.Lost))
 	}
 	return out.err
 }

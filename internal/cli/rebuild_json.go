@@ -25,7 +25,7 @@ type jsonRebuilt struct {
 	EndedJobs        int64         `json:"ended_jobs"`
 	LeftOutVariables int64         `json:"left_out_variables"`
 	LeftOutHooks     int64         `json:"left_out_webhooks"`
-	FailedFiles      int64         `json:"failed_files"`
+	LostFiles        int64         `json:"lost_files"`
 	Stray            int64         `json:"stray"`
 	StrayBytes       int64         `json:"stray_bytes"`
 	Findings         []jsonFinding `json:"findings"` // the first 10,000
@@ -44,6 +44,6 @@ func newJSONRebuilt(dryRun bool, done daemon.Rebuilt, findings []jsonFinding) js
 		DryRun: dryRun, Whole: done.Whole(), Base: done.Records, BaseRows: done.Rows, Deltas: done.Deltas, Until: done.Until, Beyond: beyond,
 		Files: s.Files, Versions: s.Versions,
 		SmallFiles: done.Bodies, Damaged: done.Damaged, EndedJobs: done.Jobs, LeftOutVariables: done.Variables, LeftOutHooks: done.Hooks,
-		FailedFiles: done.Failed, Stray: s.Found[daemon.Stray], StrayBytes: s.StrayBytes, Findings: findings,
+		LostFiles: done.Lost, Stray: s.Found[daemon.Stray], StrayBytes: s.StrayBytes, Findings: findings,
 	}
 }

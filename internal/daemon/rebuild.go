@@ -39,12 +39,12 @@ type Rebuilt struct {
 	Jobs      int64    // whose tokens were ended
 	Variables int64    // that were left out: the key is another, or gone
 	Hooks     int64    // likewise
-	Failed    int64    // files whose bytes are missing or damaged; they have the status error
+	Lost      int64    // files whose bytes are missing or damaged
 	Store     Checked
 }
 
 // Whole reports whether every file on record has its bytes, and every note was whole.
-func (r Rebuilt) Whole() bool { return r.Failed == 0 && len(r.Damaged) == 0 }
+func (r Rebuilt) Whole() bool { return r.Lost == 0 && len(r.Damaged) == 0 }
 
 // Rebuild fills the empty database of the settings, on which no server may run, from the
 // records in its store, in one transaction. Then it looks for the bytes of each file. An
@@ -148,18 +148,14 @@ func (r *rebuild) replay(ctx context.Context) error {
 	return nil
 }
 
-// look looks for the bytes of each file. The files of those that are lost get the status
-// error.
+// look looks for the bytes of each file. A file that has lost its bytes keeps its status: with
+// another, downloads would get an older file of its name, and no store could mend it.
 func (r *rebuild) look(ctx context.Context) (err error) {
 	check := registry.Check{
 		Records: r.target.db, Store: r.store, Now: time.Now, Progress: r.o.Progress,
 		Tell: func(f Finding) error {
 			if f.Kind == MissingBytes || f.Kind == OtherSize || f.Kind == WrongBytes {
-				n, err := r.target.db.FailFiles(ctx, f.Digest[:])
-				if err != nil {
-					return err
-				}
-				r.done.Failed += int64(n)
+				r.done.Lost += f.AllUses
 			}
 			return r.o.Tell(f)
 		},

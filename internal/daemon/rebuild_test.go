@@ -295,12 +295,12 @@ func TestRebuildWithLosses(t *testing.T) {
 		return func() { _ = os.Rename(filepath.Join(dir, "away"), at) }
 	}
 	back := move("[0-9a-f][0-9a-f]/*")
-	if done, lost, err = rebuild(); err != nil || len(lost) != 1 || lost[0].Kind != MissingBytes || lost[0].Uses[0].File != "large" || done.Failed != 1 || done.Whole() {
+	if done, lost, err = rebuild(); err != nil || len(lost) != 1 || lost[0].Kind != MissingBytes || lost[0].Uses[0].File != "large" || done.Lost != 1 || done.Whole() {
 		t.Errorf("without the bytes of a file: %+v, %+v, %v", done, lost, err)
 	}
 	back()
 	back = move("records/packs/*")
-	if done, lost, err = rebuild(); err != nil || len(lost) != 1 || lost[0].Uses[0].File != "small" || done.Failed != 1 {
+	if done, lost, err = rebuild(); err != nil || len(lost) != 1 || lost[0].Uses[0].File != "small" || done.Lost != 1 {
 		t.Errorf("without a pack: %+v, %+v, %v", done, lost, err)
 	}
 	back()

@@ -80,12 +80,3 @@ func (db *DB) IsEmpty(ctx context.Context) (empty bool, err error) {
 	err = db.Row(ctx, `SELECT NOT EXISTS (SELECT 1 FROM users)`).Scan(&empty)
 	return empty, sqldb.Classify(err)
 }
-
-// FailFiles gives the files with the bytes of a digest, which are lost, the status error.
-// It returns how many they are.
-func (db *DB) FailFiles(ctx context.Context, digest []byte) (int, error) {
-	return write(ctx, db, func(t tx) (int, error) {
-		n, err := t.Count(`UPDATE package_files SET status = 'error' WHERE status = 'default' AND blob_id = (SELECT id FROM blobs WHERE digest = $1)`, digest)
-		return int(n), err
-	})
-}
