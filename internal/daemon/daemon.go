@@ -36,8 +36,13 @@ type crashPoints struct {
 	records func(point string)
 }
 
-func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, at crashPoints) error {
+func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, at crashPoints) (err error) {
 	log := NewLogger(cfg, stderr)
+	defer func() {
+		if err == nil { // the last line: the background tasks write the last records before
+			log.Info("stopped")
+		}
+	}()
 	// The addresses first: if one is taken, nothing is created.
 	ln, err := httpd.Listen(ctx, cfg.Listen)
 	if err != nil {
@@ -79,9 +84,6 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)
 	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) {
 		return fmt.Errorf("the server ended: %w", cause)
-	}
-	if err == nil {
-		log.Info("stopped")
 	}
 	return err
 }
