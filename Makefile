@@ -107,7 +107,7 @@ cluster: $(VERSITYGW) ## three nodes behind nginx, on PostgreSQL and S3, on this
 	go run ./dev/cluster/try $(if $(NODES),-nodes $(NODES))
 
 bench: $(VERSITYGW) ## granary beside nginx, its client beside curl, clusters beside one node and beside S3; SIZE=64MiB, BENCH=-quick or any of its flags (BENCH=-h)
-	tools/install-test-deps
+	tools/install-test-deps restic=restic
 	go run ./dev/bench $(if $(SIZE),-size $(SIZE)) $(BENCH)
 
 # The commit is built in a tree of its own, beside this one.
