@@ -1,15 +1,15 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"granary/internal/blob/s3/s3test"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/records"
 )
@@ -24,12 +24,24 @@ type replacedRecords struct {
 	again  int   // databases that were rebuilt
 }
 
-func newReplacedRecords(t *testing.T) *replacedRecords {
+// newReplacedRecords is one on SQLite and a directory, or on PostgreSQL and S3.
+func newReplacedRecords(t *testing.T, cluster bool) *replacedRecords {
 	t.Helper()
 	dir := metadbtest.Memory(t)
 	r := &replacedRecords{dir: dir, lostDatabase: &lostDatabase{
 		t: t, random: rand.New(rand.NewPCG(9, 9)), environ: []string{asRoot, testKey}, args: []string{"--data-dir=" + filepath.Join(dir, "data")},
 	}}
+	database := func(name string) string {
+		if cluster {
+			return "GRANARY_DATABASE=" + metadbtest.Postgres(t, func(string) error { return nil })
+		}
+		return "GRANARY_DATABASE=sqlite:" + filepath.Join(dir, name)
+	}
+	if cluster {
+		environ, place := inS3(s3test.Start(t))
+		r.environ, r.args = append(r.environ, environ...), append(r.args, place)
+	}
+	r.environ = append(r.environ, database("lost.db"))
 	stop := r.serve()
 	r.deed("PUT", demoFiles+"tool/1.0.0/before", "before the backup")
 	r.deed("POST", "/api/v4/projects/root%2Fdemo/variables", "key=KEY&value=secret")
@@ -39,19 +51,55 @@ func newReplacedRecords(t *testing.T) *replacedRecords {
 	}
 	r.deed("PUT", demoFiles+"tool/1.0.0/after", "after the backup")
 	stop()
-	store, err := openSource(t.Context(), r.config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.later, err = records.Newest(t.Context(), store); err != nil || r.later == 0 {
+	r.inStore(func(s store) { r.later, err = records.Newest(t.Context(), s) })
+	if err != nil || r.later == 0 {
 		t.Fatal(r.later, err)
 	}
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(filepath.Join(dir, "data", "granary.db"+end)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
+	r.environ[len(r.environ)-1] = database("new.db")
 	return r
+}
+
+// inStore opens the store.
+func (r *replacedRecords) inStore(do func(store)) {
+	r.t.Helper()
+	s, err := openBlobs(r.t.Context(), r.config(), crashPoints{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	do(s)
+	if c, ok := s.(io.Closer); ok {
+		_ = c.Close()
+	}
+}
+
+// notes are the names of the notes in the records that end so, in their order.
+func (r *replacedRecords) notes(end string) (names []string) {
+	r.t.Helper()
+	r.inStore(func(s store) {
+		for note, err := range s.Notes(r.t.Context(), recordsPrefix) {
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			if strings.HasSuffix(note.Name, end) {
+				names = append(names, note.Name)
+			}
+		}
+	})
+	return names
+}
+
+// put replaces a note; "" removes it.
+func (r *replacedRecords) put(name, text string) {
+	r.t.Helper()
+	r.inStore(func(s store) {
+		err := s.DeleteNote(r.t.Context(), name)
+		if text != "" {
+			err = s.PutNote(r.t.Context(), name, strings.NewReader(text), int64(len(text)))
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	})
 }
 
 func (r *replacedRecords) serve() (stop func()) {
@@ -113,34 +161,35 @@ func (r *replacedRecords) check() {
 // what the store had before, also if the base is damaged that the restore wrote.
 func TestRestoreReplacesRecords(t *testing.T) {
 	t.Parallel()
-	r := newReplacedRecords(t)
-	done := r.restore(RestoreOptions{})
-	if done.Replaced == nil || done.Replaced.UnixMicro() != r.later || done.Missing != 0 {
-		t.Errorf("restored %+v", done)
-	}
-	events := rowsOf(t, r.config())["audit_events"]
-	last := events[len(events)-1]
-	for _, part := range []string{"database_rebuilt", "snapshot " + r.backup.Manifest.ID + " in file:" + filepath.Join(r.dir, "place"), "records_until", r.backup.Manifest.Began.Format(time.RFC3339), "command_line"} {
-		if !strings.Contains(last, part) {
-			t.Errorf("the first event does not have %q: %s", part, last)
-		}
-	}
-	r.check()
-	bases, err := filepath.Glob(filepath.Join(r.dir, "data", "blobs", "records", "*.base.jsonl.zst"))
-	if err != nil || len(bases) != 2 {
-		t.Fatalf("bases: %q, %v, want the old one and the new one", bases, err)
-	}
-	if err := os.WriteFile(bases[1], []byte("damaged"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.rebuild(); err == nil || !strings.Contains(err.Error(), "no base in the store is whole") {
-		t.Errorf("with a damaged base: %v, want an error", err)
-	}
-	if err := os.Remove(bases[1]); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.rebuild(); err == nil || !strings.Contains(err.Error(), "are of another database") {
-		t.Errorf("without the base: %v, want an error", err)
+	for name, cluster := range map[string]bool{"sqlite": false, "postgres": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newReplacedRecords(t, cluster)
+			done := r.restore(RestoreOptions{})
+			if done.Replaced == nil || done.Replaced.UnixMicro() != r.later || done.Missing != 0 {
+				t.Errorf("restored %+v", done)
+			}
+			events := rowsOf(t, r.config())["audit_events"]
+			last := events[len(events)-1]
+			for _, part := range []string{"database_rebuilt", "snapshot " + r.backup.Manifest.ID + " in file:" + filepath.Join(r.dir, "place"), "records_until", r.backup.Manifest.Began.Format(time.RFC3339), "command_line"} {
+				if !strings.Contains(last, part) {
+					t.Errorf("the first event does not have %q: %s", part, last)
+				}
+			}
+			r.check()
+			bases := r.notes(".base.jsonl.zst")
+			if len(bases) != 2 {
+				t.Fatalf("bases: %q, want the old one and the new one", bases)
+			}
+			r.put(bases[1], "damaged")
+			if _, err := r.rebuild(); err == nil || !strings.Contains(err.Error(), "no base in the store is whole") {
+				t.Errorf("with a damaged base: %v, want an error", err)
+			}
+			r.put(bases[1], "")
+			if _, err := r.rebuild(); err == nil || !strings.Contains(err.Error(), "are of another database") {
+				t.Errorf("without the base: %v, want an error", err)
+			}
+		})
 	}
 }
 
@@ -148,55 +197,82 @@ func TestRestoreReplacesRecords(t *testing.T) {
 // did, leaves that to the server. Nothing that is damaged in the old ones keeps it from that.
 func TestServerReplacesRecords(t *testing.T) {
 	t.Parallel()
-	for name, damage := range map[string]func(t *testing.T, folder string){
-		"whole": func(*testing.T, string) {},
-		"head": func(t *testing.T, folder string) {
-			if err := os.WriteFile(filepath.Join(folder, "head"), []byte("damaged"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"no head": func(t *testing.T, folder string) {
-			if err := os.Remove(filepath.Join(folder, "head")); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"delta": func(t *testing.T, folder string) {
-			deltas, err := filepath.Glob(filepath.Join(folder, "*.delta.jsonl.zst"))
-			if err == nil {
-				err = os.WriteFile(deltas[len(deltas)-1], []byte("damaged"), 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+	for name, damage := range map[string]func(*replacedRecords){
+		"whole":   func(*replacedRecords) {},
+		"head":    func(r *replacedRecords) { r.put("records/head", "damaged") },
+		"no head": func(r *replacedRecords) { r.put("records/head", "") },
+		"delta": func(r *replacedRecords) {
+			deltas := r.notes(".delta.jsonl.zst")
+			r.put(deltas[len(deltas)-1], "damaged")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newReplacedRecords(t)
+			r := newReplacedRecords(t, false)
 			if done := r.restore(RestoreOptions{DatabaseOnly: true}); done.Replaced != nil {
 				t.Errorf("restored %+v", done)
 			}
-			damage(t, filepath.Join(r.dir, "data", "blobs", "records"))
+			damage(r)
 			r.serve()()
 			r.check()
 		})
 	}
 }
 
+// TestRecordsAreReplacedInSteps ends the writing of the base that replaces records after each
+// of its steps: the next one completes it.
+func TestRecordsAreReplacedInSteps(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"pack", "base", "head"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			r := newReplacedRecords(t, false)
+			r.restore(RestoreOptions{DatabaseOnly: true})
+			cut := ""
+			r.inServer(func(s *server) {
+				defer func() { _ = recover() }()
+				identity, _, err := s.db.StoreIdentity(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				j := records.Journal{Store: s.blobs, Database: s.db, Identity: identity, Now: time.Now, CrashPoint: func(name string) {
+					if name == point {
+						cut = name
+						panic(name)
+					}
+				}}
+				_, err = j.Step(t.Context(), false)
+				t.Errorf("the step ended: %v", err)
+			})
+			if cut == "" {
+				t.Errorf("there was no step %s", point)
+			}
+			r.serve()()
+			r.check()
+		})
+	}
+}
+
+// inServer opens everything as a server does, without one that runs.
+func (r *replacedRecords) inServer(do func(*server)) {
+	r.t.Helper()
+	cfg := r.config()
+	log := NewLogger(cfg, io.Discard)
+	s, err := open(r.t.Context(), cfg, "test", log, crashPoints{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer s.close(log)
+	do(s)
+}
+
 // TestRestoreWithAWrongClock: records of the future are replaced, too, and the journal sees
 // what comes after the restore.
 func TestRestoreWithAWrongClock(t *testing.T) {
 	t.Parallel()
-	r := newReplacedRecords(t)
-	folder := filepath.Join(r.dir, "data", "blobs", "records")
-	deltas, err := filepath.Glob(filepath.Join(folder, "*.delta.jsonl.zst"))
-	if err != nil || len(deltas) == 0 {
-		t.Fatal(deltas, err)
-	}
+	r := newReplacedRecords(t, false)
 	future := time.Now().Add(30 * time.Second).UnixMicro()
-	if err := os.Rename(deltas[len(deltas)-1], filepath.Join(folder, fmt.Sprintf("%019d.delta.jsonl.zst", future))); err != nil {
-		t.Fatal(err)
-	}
+	r.put(fmt.Sprintf("records/%019d.delta.jsonl.zst", future), "of a server whose clock was wrong")
 	if done := r.restore(RestoreOptions{}); done.Replaced == nil || done.Replaced.UnixMicro() != future {
 		t.Errorf("restored %+v", done)
 	}
