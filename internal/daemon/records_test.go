@@ -117,6 +117,14 @@ func TestRebuildWithoutADelta(t *testing.T) {
 	if done := rebuild("damaged"); done.Whole() || done.Store.Files != 1 || done.Beyond.IsZero() {
 		t.Errorf("with a second that is damaged: %+v", done)
 	}
+	l.environ = append(l.environ, "GRANARY_DATABASE=sqlite:"+filepath.Join(dir, "damaged.db"))
+	url, stop := serveHere(t, l.environ, l.args...)
+	l.url = url
+	l.deed("PUT", demoFiles+"tool/1.0.0/d", "bytes of d")
+	stop()
+	if done := rebuild("after"); !done.Whole() || done.Store.Files != 2 || !done.Beyond.IsZero() {
+		t.Errorf("of a server that went on with what was rebuilt: %+v", done)
+	}
 }
 
 // TestRebuildAfterPurges: what was deleted, purged and swept, and published again, is as it

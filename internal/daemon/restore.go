@@ -235,6 +235,10 @@ func (r *restore) openTarget(ctx context.Context) error {
 	if err := r.claim(ctx, blobs); err != nil {
 		return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
 	}
+	j := records.Journal{Store: blobs, Identity: r.marker.Identity}
+	if _, _, err := j.Head(ctx); err != nil && !errors.Is(err, records.ErrDamaged) {
+		return fmt.Errorf("cannot restore to %s, whose records could not be replaced: %w", r.cfg.Blobs, err)
+	}
 	r.newest, err = records.Newest(ctx, blobs)
 	return err
 }

@@ -124,6 +124,31 @@ func (r *replacedRecords) restore(o RestoreOptions) Restored {
 	return done
 }
 
+// TestRestoreBesideOtherRecords: records that the restore could not replace keep it from the
+// beginning.
+func TestRestoreBesideOtherRecords(t *testing.T) {
+	t.Parallel()
+	r := newReplacedRecords(t, false)
+	cfg := r.config()
+	from, err := cfg.WithBlobs("file:" + filepath.Join(r.dir, "place"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for head, want := range map[string]string{
+		`{"format":99,"base":"1"}`:                     "use a newer granary",
+		`{"format":1,"base":"1","identity":"another"}`: "move its folder records away",
+	} {
+		r.put("records/head", head)
+		_, err := Restore(t.Context(), cfg, RestoreOptions{From: from, Snapshot: "latest", Report: func(Copied) {}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", head, err, want)
+		}
+	}
+	r.put("records/head", "damaged")
+	r.restore(RestoreOptions{})
+	r.check()
+}
+
 // rebuild rebuilds from the store, and returns all rows.
 func (r *replacedRecords) rebuild() (map[string][]string, error) {
 	r.t.Helper()

@@ -76,7 +76,9 @@ type Head struct {
 	Retired map[string]time.Time `json:"retired,omitempty"`
 }
 
-var errDamaged = errors.New("is damaged")
+// ErrDamaged is to errors.Is what is damaged in a journal: its head or its newest delta. A
+// journal that begins anew does without them.
+var ErrDamaged = errors.New("is damaged")
 
 // ReadHead is the head of the journal in a store. It is blob.ErrNotFound if there is none.
 func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
@@ -90,11 +92,11 @@ func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 	}
 	switch err := json.Unmarshal(text, &h); {
 	case len(text) > mostHead || err != nil:
-		return Head{}, fmt.Errorf("the note %s %w: it is not the JSON that was written", headName, errDamaged)
+		return Head{}, fmt.Errorf("the note %s %w: it is not the JSON that was written", headName, ErrDamaged)
 	case h.Format > Format:
 		return h, fmt.Errorf("the note %s has the format %d, and this granary knows formats up to %d; use a newer granary", headName, h.Format, Format)
 	case h.Format < 1 || h.Base < 0:
-		return Head{}, fmt.Errorf("the note %s %w: it has the format %d and the base %d", headName, errDamaged, h.Format, h.Base)
+		return Head{}, fmt.Errorf("the note %s %w: it has the format %d and the base %d", headName, ErrDamaged, h.Format, h.Base)
 	}
 	return h, nil
 }

@@ -31,7 +31,7 @@ func (j *Journal) where(ctx context.Context) (*position, error) {
 		return j.at, nil
 	}
 	at, last, err := j.read(ctx)
-	if err == nil || errors.Is(err, errDamaged) {
+	if err == nil || errors.Is(err, ErrDamaged) {
 		at, err = j.orAnew(ctx, at, last, err)
 	}
 	if err == nil {
@@ -45,7 +45,7 @@ func (j *Journal) where(ctx context.Context) (*position, error) {
 func (j *Journal) read(ctx context.Context) (at *position, last int64, err error) {
 	at = &position{}
 	at.head, at.has, err = j.Head(ctx)
-	if err != nil && !errors.Is(err, errDamaged) {
+	if err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, 0, err
 	}
 	newest := ""
@@ -70,7 +70,7 @@ func (j *Journal) read(ctx context.Context) (at *position, last int64, err error
 	case newest == "":
 		return at, last, nil
 	case !at.has:
-		return nil, last, fmt.Errorf("the store has records, such as %s, and its note %s %w, for it is missing: move its folder records away", newest, headName, errDamaged)
+		return nil, last, fmt.Errorf("the store has records, such as %s, and its note %s %w, for it is missing: move its folder records away", newest, headName, ErrDamaged)
 	}
 	return at, last, j.readNewest(ctx, at, newest)
 }
@@ -110,7 +110,7 @@ func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged 
 func (j *Journal) readNewest(ctx context.Context, at *position, name string) error {
 	r, err := open(File{Name: name, Open: func() (io.ReadCloser, error) { return j.Store.Note(ctx, name) }})
 	if err != nil {
-		return fmt.Errorf("the newest delta %w: %w; remove it, and a base is due", errDamaged, err)
+		return fmt.Errorf("the newest delta %w: %w; remove it, and a base is due", ErrDamaged, err)
 	}
 	defer r.close()
 	event := int64(0)
