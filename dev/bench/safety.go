@@ -31,7 +31,7 @@ type safetyMode struct {
 }
 
 // compareSafety measures what it costs publishers that records are written, that stored
-// bytes are verified at the highest rate, and that a backup is made. Each way has a server
+// bytes are verified, all in an hour, and that a backup is made. Each way has a server
 // of its own, which is stopped by a signal while another is measured: what it does behind
 // its answers is then in its own slices.
 func compareSafety(ctx context.Context, w io.Writer, d *driver, o options) (err error) {
@@ -41,7 +41,7 @@ func compareSafety(ctx context.Context, w io.Writer, d *driver, o options) (err 
 	modes := []*safetyMode{
 		{name: "nothing", settings: []string{"--records-every=0", "--scrub-period=0"}},
 		{name: "records", settings: []string{"--scrub-period=0"}},
-		{name: "scrub", settings: []string{"--records-every=0", "--scrub-period=1m"}},
+		{name: "scrub", settings: []string{"--records-every=0", "--scrub-period=1h"}},
 		{name: "backup", settings: []string{"--records-every=0", "--scrub-period=0"}, backup: true},
 	}
 	defer func() {
