@@ -84,6 +84,7 @@ func (o *fsck) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	o.env.giveWay()
 	return o.check(ctx, d, options)
 }
 

@@ -9,10 +9,11 @@ import (
 	"granary/internal/blob"
 )
 
-// A batch is synced when it has as many files, or bytes, as this.
+// A batch is synced when it has as many files, or bytes, as this. While the disk writes it, a
+// server beside it waits with its own syncs.
 const (
 	batchFiles = 256
-	batchBytes = 128 << 20
+	batchBytes = 16 << 20
 )
 
 // batch is a store whose uploads are synced many at a time: the file system writes all of
