@@ -132,7 +132,8 @@ func (o *fsck) options(ctx context.Context, cfg config.Config) (options daemon.F
 // report prints what a check finds.
 type report interface {
 	finding(f daemon.Finding) error
-	end(done daemon.Checked, failed error) error
+	// end prints the numbers; kept is nil if that could not be looked at.
+	end(done daemon.Checked, kept *daemon.Kept, failed error) error
 }
 
 // check prints what is found, and fails if that is damage.
@@ -155,7 +156,11 @@ func (o *fsck) check(ctx context.Context, d *daemon.Admin, options daemon.FsckOp
 	if ctx.Err() != nil {
 		err = interruption(ctx)
 	}
-	if printed := to.end(done, err); printed != nil {
+	var kept *daemon.Kept
+	if err == nil {
+		kept, err = d.Kept(ctx)
+	}
+	if printed := to.end(done, kept, err); printed != nil {
 		return errors.Join(err, printed)
 	}
 	if done.Damaged() {

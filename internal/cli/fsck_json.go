@@ -58,6 +58,7 @@ type jsonChecked struct {
 	Repaired    map[daemon.FindingKind]int64 `json:"repaired"`
 	StrayBytes  int64                        `json:"stray_bytes"`
 	LeftUploads int                          `json:"left_uploads"`
+	Kept        *jsonKept                    `json:"kept,omitempty"` // if that could be looked at
 }
 
 func (p *fsckJSON) finding(f daemon.Finding) error {
@@ -97,7 +98,7 @@ func newJSONFinding(f daemon.Finding) jsonFinding {
 	return out
 }
 
-func (p *fsckJSON) end(done daemon.Checked, failed error) error {
+func (p *fsckJSON) end(done daemon.Checked, kept *daemon.Kept, failed error) error {
 	before := "],\n"
 	if !p.begun {
 		before = "{\"findings\":[],\n"
@@ -113,6 +114,9 @@ func (p *fsckJSON) end(done daemon.Checked, failed error) error {
 		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongCount, daemon.Stray, daemon.Unread, daemon.Database, daemon.Derived, daemon.NoIdentity,
 	} {
 		out.Found[kind], out.Repaired[kind] = done.Found[kind], done.Mended[kind]
+	}
+	if kept != nil {
+		out.Kept = newJSONKept(*kept, time.Now())
 	}
 	return p.write(before, out, "\n")
 }

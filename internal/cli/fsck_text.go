@@ -100,7 +100,7 @@ func outcome(f daemon.Finding) (text string) {
 }
 
 // end prints the numbers, of what was seen until a failure, too.
-func (p *fsckText) end(done daemon.Checked, failed error) error {
+func (p *fsckText) end(done daemon.Checked, kept *daemon.Kept, failed error) error {
 	if failed != nil && done.Seen == 0 {
 		return p.err // the error says all
 	}
@@ -126,6 +126,9 @@ func (p *fsckText) end(done daemon.Checked, failed error) error {
 		line += fmt.Sprintf("; the rests of %s uploads, which the sweep removes", grouped(int64(done.LeftUploads)))
 	}
 	p.printf("bytes     %s\n", line)
+	if kept != nil {
+		p.kept(*kept, time.Now())
+	}
 	if failed != nil {
 		p.printf("not whole: the check ended early, or could not read everything\n")
 	}

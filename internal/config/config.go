@@ -59,6 +59,8 @@ type Config struct {
 
 	RecordsEvery time.Duration // how often records are written into the store, 0 or 1 s to 1 h; 0 for never
 
+	BackupWarnAfter time.Duration // how old the newest backup may be, 0 or 1 h to 100 years; 0 for any age
+
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level
 

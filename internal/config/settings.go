@@ -136,6 +136,10 @@ func placeSettings() []setting {
 			help: "write what has changed in the database into the store of blobs at this `interval`, 1s to 1h, so that granary rebuild can make it again; 0 for never",
 			set:  func(c *Config, v string) error { return parseInterval(&c.RecordsEvery, v) },
 			get:  func(c *Config) string { return c.RecordsEvery.String() }},
+		{name: "backup-warn-after", def: "48h",
+			help: "log a warning when the newest backup by granary backup is older than this `duration`, 1h to 876000h; 0 for never",
+			set:  func(c *Config, v string) error { return parseRetention(&c.BackupWarnAfter, v) },
+			get:  func(c *Config) string { return c.BackupWarnAfter.String() }},
 	}
 }
 

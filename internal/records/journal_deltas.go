@@ -3,31 +3,10 @@ package records
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"slices"
 	"time"
-
-	"granary/internal/blob"
 )
-
-// position is how far a journal is. What the store says counts; this is remembered of it.
-type position struct {
-	head Head
-	has  bool // a head
-
-	to    int64   // the newest file covers the events up to this one
-	event int64   // the last event that was written
-	seen  []int64 // ids of events that were written, from to - Late on
-
-	baseBytes, deltaBytes int64 // since the base
-	deltas                int
-
-	small   map[string]Checksum // of the small tables, as they were written last
-	smallAt time.Time           // when they were looked at last
-}
 
 const (
 	baseEvery  = 24 * time.Hour
@@ -156,108 +135,3 @@ func (j *Journal) packNew(ctx context.Context, blobs []int64) error {
 
 // bodiesInRow is how many bodies with ids in a row one query reads: 16 MiB at most.
 const bodiesInRow = 16
-
-// where is the position of the journal, read from the store at first.
-func (j *Journal) where(ctx context.Context) (*position, error) {
-	if j.at != nil {
-		return j.at, nil
-	}
-	at := &position{}
-	var err error
-	if at.head, at.has, err = j.Head(ctx); err != nil {
-		return nil, err
-	}
-	newest := ""
-	for note, err := range j.Store.Notes(ctx, filePrefix) {
-		if err != nil {
-			return nil, err
-		}
-		if to, ok := eventIn(note.Name, baseEnd); ok && to == at.head.Base {
-			at.baseBytes = note.Size
-		}
-		if to, ok := eventIn(note.Name, deltaEnd); ok {
-			if newest = note.Name; to > at.head.Base {
-				at.deltas, at.deltaBytes = at.deltas+1, at.deltaBytes+note.Size
-			}
-		}
-	}
-	if !at.has && newest != "" {
-		return nil, fmt.Errorf("the store has records, such as %s, and no note %s: move its folder records away", newest, headName)
-	}
-	at.to, at.event = at.head.Base, at.head.Event
-	if newest != "" {
-		if err := j.readNewest(ctx, at, newest); err != nil {
-			return nil, err
-		}
-	}
-	j.at = at
-	return at, nil
-}
-
-// readNewest continues after the newest delta. After a base that is newer, deltas go on
-// from there all the same: if that base is damaged, the one before it and all deltas are
-// as good.
-func (j *Journal) readNewest(ctx context.Context, at *position, name string) error {
-	r, err := open(File{Name: name, Open: func() (io.ReadCloser, error) { return j.Store.Note(ctx, name) }})
-	if err != nil {
-		return fmt.Errorf("%w; remove it, and a base is due", err)
-	}
-	defer r.close()
-	event := int64(0)
-	for {
-		line, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if line.Kind == RowLine && line.Table == "audit_events" {
-			if i := slices.Index(line.Columns, "id"); i >= 0 {
-				id, _ := line.Values[i].(int64)
-				event = max(event, id)
-				at.seen = append(at.seen, id)
-			}
-		}
-	}
-	slices.Sort(at.seen)
-	at.to = r.Header().To
-	at.event = max(event, at.event)
-	return nil
-}
-
-// JournalTarget is a target that also gets the small bodies of packs, in the same
-// transaction: each whose blob is there after all deltas.
-type JournalTarget struct {
-	Target
-	Packs []Pack
-
-	// After Fill:
-	Bodies int64   // that the target got
-	Bad    []error // of damaged packs
-}
-
-// Fill implements Target.
-func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) error) error {
-	return t.Target.Fill(ctx, schema, func(to Filler) error {
-		if err := fn(to); err != nil {
-			return err
-		}
-		f := &packFiller{Filler: to, blobs: NewKnown()}
-		if err := to.Blobs(func(b BlobRow) error { f.blobs.Add(b.Digest, b.Size, b.ID); return nil }); err != nil {
-			return err
-		}
-		for _, pack := range t.Packs {
-			err := f.pack(ctx, pack)
-			if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
-				t.Bad = append(t.Bad, fmt.Errorf("pack %s: %w", pack.Digest, err))
-				err = nil
-			}
-			if err != nil {
-				return fmt.Errorf("pack %s: %w", pack.Digest, err)
-			}
-		}
-		t.Bodies = f.bodies
-		return nil
-	})
-}
