@@ -30,7 +30,10 @@ type jsonFinding struct {
 	Files       []jsonUse          `json:"files,omitempty"` // at most 10
 	AllFiles    *int64             `json:"all_files,omitempty"`
 	Repaired    bool               `json:"repaired"`
+	From        string             `json:"repaired_from,omitempty"` // where in the place, if it has several
 	NotRepaired string             `json:"not_repaired,omitempty"`
+	Quarantined bool               `json:"quarantined,omitempty"`
+	NotAside    string             `json:"not_quarantined,omitempty"`
 }
 
 type jsonUse struct {
@@ -69,7 +72,8 @@ func (p *fsckJSON) finding(f daemon.Finding) error {
 
 func newJSONFinding(f daemon.Finding) jsonFinding {
 	out := jsonFinding{
-		Kind: f.Kind, InDatabase: f.InDatabase, Reason: f.Reason, Repaired: f.Mended, NotRepaired: f.Refusal,
+		Kind: f.Kind, InDatabase: f.InDatabase, Reason: f.Reason, Repaired: f.Mended, From: f.From, NotRepaired: f.Refusal,
+		Quarantined: f.Aside, NotAside: f.NotAside,
 	}
 	if f.Kind != daemon.Database && f.Kind != daemon.Derived && f.Kind != daemon.NoIdentity {
 		out.SHA256, out.Size = f.Digest.String(), &f.Size

@@ -77,16 +77,26 @@ func placeOf(u daemon.Use, known string) string {
 }
 
 // outcome says what became of a finding.
-func outcome(f daemon.Finding) string {
+func outcome(f daemon.Finding) (text string) {
 	switch {
 	case f.Mended && f.Kind == daemon.Stray:
 		return "; adopted"
+	case f.Mended && f.From != "":
+		return "; repaired from " + f.From
 	case f.Mended:
 		return "; repaired"
 	case f.Refusal != "":
-		return "; not repaired: " + f.Refusal
+		text = "; not repaired: " + f.Refusal
 	}
-	return ""
+	switch {
+	case f.Aside && (f.InDatabase || f.Kind == daemon.MissingBytes):
+		text += "; marked as damaged"
+	case f.Aside:
+		text += "; set aside, and no longer served"
+	case f.NotAside != "":
+		text += "; not set aside: " + f.NotAside
+	}
+	return text
 }
 
 // end prints the numbers, of what was seen until a failure, too.

@@ -159,6 +159,37 @@ func TestPrintRoundTrip(t *testing.T) {
 	}
 }
 
+// The place to repair from is another than that of blobs. A command may have a flag of its
+// own with the name of a setting.
+func TestRepairFrom(t *testing.T) {
+	_, faults := load(t, []string{"--data-dir=/d", "--repair-from=file:/d/blobs/"}, nil, "")
+	if want := []string{`repair-from is "file:/d/blobs/" (--repair-from): want another place than that of blobs`}; !cmp.Equal(faults, want) {
+		t.Errorf("%q", faults)
+	}
+	c, faults := load(t, []string{"--repair-from=s3://mirror/a?region=x"}, nil, "")
+	if at, ok := c.RepairPlace(); !ok || faults != nil || at.S3.Bucket != "mirror" || at.S3.Prefix != "a" || c.S3.Bucket != "" {
+		t.Errorf("%v, %+v, %q", ok, at.S3, faults)
+	}
+	if _, ok := (Config{}).RepairPlace(); ok {
+		t.Error("there is a place without one")
+	}
+
+	settings, own := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("fsck", pflag.ContinueOnError)
+	AddFlags(settings)
+	own.String("repair-from", "", "its own `place`")
+	own.AddFlagSet(settings)
+	if err := own.Parse([]string{"--repair-from=https://packages.example.com", "--naming=relaxed"}); err != nil {
+		t.Fatal(err)
+	}
+	c, all := Load(own, []string{"GRANARY_REPAIR_FROM=file:mirror"}, os.ReadFile)
+	if len(all) > 0 || c.RepairFrom != "file:mirror" || c.Naming != "relaxed" {
+		t.Errorf("%q, %q, %v", c.RepairFrom, c.Naming, all)
+	}
+	if usage := FlagUsages(own); strings.Count(usage, "--repair-from") != 1 || strings.Index(usage, "its own place") > strings.Index(usage, "Addresses:") {
+		t.Errorf("the usage is %s", usage)
+	}
+}
+
 func TestLoadCreatesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	load(t, []string{"--data-dir", dir}, nil, "")
