@@ -18,8 +18,9 @@ type looked struct {
 	crc32  uint32            // of right bytes
 }
 
-// look reads the stored bytes of a blob, and compares them with its digest, and with its
-// size unless that is negative. It is an error, and no damage, if they cannot be read.
+// look reads the stored bytes of a blob, and compares them with its digest. A size that is
+// not negative tells how wrong bytes differ. It is an error, and no damage, if they cannot be
+// read.
 func (m mender) look(ctx context.Context, b StoredBlob) (looked, error) {
 	var body io.ReadCloser
 	var err error
@@ -42,13 +43,11 @@ func (m mender) look(ctx context.Context, b StoredBlob) (looked, error) {
 	if err = errors.Join(err, body.Close()); err != nil {
 		return looked{}, fmt.Errorf("reading %s: %w", b.Digest, err)
 	}
-	if b.Size >= 0 && sum.Size != b.Size {
-		return looked{damage: &blob.DamageError{Damage: blob.OtherSize, Reason: fmt.Sprintf("the blob %s has %d bytes, not %d", b.Digest, sum.Size, b.Size)}}, nil
+	damage, wrong := errors.AsType[*blob.DamageError](blob.Verify(b.Digest, sum.Digest))
+	if wrong && b.Size >= 0 && sum.Size != b.Size {
+		damage = &blob.DamageError{Damage: blob.OtherSize, Reason: fmt.Sprintf("the blob %s has %d bytes, not %d", b.Digest, sum.Size, b.Size)}
 	}
-	if damage, ok := errors.AsType[*blob.DamageError](blob.Verify(b.Digest, sum.Digest)); ok {
-		return looked{damage: damage}, nil
-	}
-	return looked{crc32: sum.CRC32}, nil
+	return looked{damage: damage, crc32: sum.CRC32}, nil // bytes with this digest are right, whatever size is on record
 }
 
 // lookSmall opens bytes that the database keeps. It has compared them.

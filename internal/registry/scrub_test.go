@@ -222,6 +222,32 @@ func testScrubFindsEveryKind(t *testing.T, r rotting) {
 	}
 }
 
+// TestScrubLeavesRightBytes: bytes with the right digest are served, though another size is
+// on record. fsck tells of that.
+func TestScrubLeavesRightBytes(t *testing.T) { onEachRotting(t, testScrubLeavesRightBytes) }
+
+func testScrubLeavesRightBytes(t *testing.T, r rotting) {
+	body := blobtest.Bytes(1, 5000)
+	blobtest.Put(t, r.store, body)
+	id, err := strconv.ParseInt(r.project, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.ledger.AddFile(t.Context(), registry.Publication{
+		ProjectID: id, Coordinates: registry.Coordinates{Name: "rot", Version: "1.0.0", File: "right"}, Size: 4999, Digest: blobtest.Digest(body),
+		Into: registry.IntoOpen, Now: r.now, Event: audit.Event{At: r.now},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := r.scrub(t); err != nil || len(found) != 0 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if _, err := r.Blobs.Stat(t.Context(), blobtest.Digest(body)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestScrubKeepsItsPace: after a quarter of the period a quarter of the digests is
 // verified, and a cycle is whole after the period.
 func TestScrubKeepsItsPace(t *testing.T) {
