@@ -233,6 +233,9 @@ func testScrubLeavesRightBytes(t *testing.T, r rotting) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := r.ledger.PinBlob(t.Context(), blobtest.Digest(body), 4999, r.now); err != nil {
+		t.Fatal(err)
+	}
 	_, err = r.ledger.AddFile(t.Context(), registry.Publication{
 		ProjectID: id, Coordinates: registry.Coordinates{Name: "rot", Version: "1.0.0", File: "right"}, Size: 4999, Digest: blobtest.Digest(body),
 		Into: registry.IntoOpen, Now: r.now, Event: audit.Event{At: r.now},
