@@ -74,8 +74,9 @@ func serveForTest() int {
 	if err == nil {
 		die := killAt(os.Getenv(dieAt), os.Getenv(dieOnce))
 		err = run(ctx, cfg, "test", os.Stdout, os.Stderr, crashPoints{
-			commit: die,
-			store:  func(p disk.Point) { die(string(p)) },
+			commit:  die,
+			store:   func(p disk.Point) { die(string(p)) },
+			records: die,
 		})
 	}
 	if err != nil {

@@ -194,6 +194,16 @@ func (j *Journal) where(ctx context.Context) (*position, error) {
 	return at, nil
 }
 
+// Until is the time of the last event that the files in the store cover. It is zero if
+// there are none.
+func (j *Journal) Until(ctx context.Context) (time.Time, error) {
+	at, err := j.where(ctx)
+	if err != nil || !at.has {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(at.to), nil
+}
+
 // readNewest continues after the newest delta. After a base that is newer, deltas go on
 // from there all the same: if that base is damaged, the one before it and all deltas are
 // as good.
