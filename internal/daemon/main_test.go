@@ -44,8 +44,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
 		os.Exit(serveForTest())
 	}
-	if os.Getenv(backupTo) != "" {
-		os.Exit(backUpForTest())
+	if os.Getenv(doThis) != "" {
+		os.Exit(doForTest())
 	}
 	flag.Parse()
 	os.Exit(m.Run())

@@ -25,6 +25,8 @@ type RebuildOptions struct {
 
 	Tell     func(Finding) error // called for each finding, never twice at once; its error ends the rebuild
 	Progress func(Checked)       // called now and then, while the store is looked at
+
+	at crashPoints // of the database
 }
 
 // Rebuilt is what a Rebuild came to.
@@ -79,7 +81,7 @@ func Rebuild(ctx context.Context, cfg config.Config, o RebuildOptions) (done Reb
 		defer func() { err = errors.Join(err, r.target.release()); r.target = server{} }()
 		r.cfg.Database = config.Location{Scheme: "sqlite", Path: filepath.Join(dir, "granary.db")}
 	}
-	if err := r.target.openEmpty(ctx, r.cfg); err != nil {
+	if err := r.target.openEmpty(ctx, r.cfg, r.o.at); err != nil {
 		return r.done, err
 	}
 	if err := r.replay(ctx); err != nil {
