@@ -166,6 +166,9 @@ func (r *rebuild) look(ctx context.Context) (err error) {
 		check.Read = registry.AllBlobs()
 	}
 	r.done.Store, err = check.Run(ctx)
+	if n := r.done.Store.Found[Unread]; err == nil && n > 0 {
+		err = fmt.Errorf("%d blobs could not be read", n)
+	}
 	return err
 }
 

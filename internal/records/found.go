@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 	"time"
 
 	"granary/internal/blob"
@@ -28,13 +29,15 @@ var ErrNoRecords = errors.New("the store has no records of a database: no note i
 
 // Find finds the newest base that is whole, the deltas after it, and the packs. Every byte
 // of a file is read before it counts. If no base is whole, the error says what is wrong with
-// the newest.
+// the newest. A store that does not answer is an error, and no damage.
 func Find(ctx context.Context, from Notes, identity string) (f Found, err error) {
 	bases, deltas, err := f.list(ctx, from)
 	if err != nil {
 		return f, err
 	}
-	f.lookAtHead(ctx, from)
+	if err := f.lookAtHead(ctx, from); err != nil {
+		return f, err
+	}
 	if len(bases) == 0 {
 		return f, ErrNoRecords
 	}
@@ -45,7 +48,7 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 			f.Files, f.To = []File{file}, h.To
 			return f, f.follow(ctx, from, deltas, identity)
 		}
-		if ctx.Err() != nil {
+		if isUnread(err) || ctx.Err() != nil {
 			return f, err
 		}
 		f.Damaged = append(f.Damaged, err.Error())
@@ -76,19 +79,23 @@ func (f *Found) list(ctx context.Context, from Notes) (bases, deltas []blob.Note
 }
 
 // lookAtHead notes packs that the head names and that are not there.
-func (f *Found) lookAtHead(ctx context.Context, from Notes) {
+func (f *Found) lookAtHead(ctx context.Context, from Notes) error {
 	head, err := ReadHead(ctx, from)
-	if err != nil {
-		if !errors.Is(err, blob.ErrNotFound) {
-			f.Damaged = append(f.Damaged, err.Error())
-		}
-		return
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+		return nil
+	case isUnread(err):
+		return err
+	case err != nil:
+		f.Damaged = append(f.Damaged, err.Error())
+		return nil
 	}
 	for _, digest := range head.Packs {
 		if !slices.ContainsFunc(f.Packs, func(p Pack) bool { return p.Digest.String() == digest }) {
 			f.Damaged = append(f.Damaged, "the pack "+digest+" is missing")
 		}
 	}
+	return nil
 }
 
 // follow adds the deltas that follow, in their order, until one is missing or damaged.
@@ -104,7 +111,7 @@ func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, 
 		}
 		h, file, err := read(ctx, from, note.Name, identity)
 		switch {
-		case ctx.Err() != nil:
+		case isUnread(err) || ctx.Err() != nil:
 			return err
 		case err != nil:
 			f.Damaged = append(f.Damaged, err.Error())
@@ -126,7 +133,17 @@ func moment(event int64) string { return time.UnixMicro(event).UTC().Format(time
 // read reads a file to its end. It is that of the store of the identity.
 func read(ctx context.Context, from Notes, name, identity string) (h Header, file File, err error) {
 	file = File{Name: name, Open: func() (io.ReadCloser, error) { return from.Note(ctx, name) }}
-	r, err := open(file)
+	var note tapped
+	defer func() {
+		if err != nil && note.failed != nil {
+			err = unread{err}
+		}
+	}()
+	r, err := open(File{Name: name, Open: func() (io.ReadCloser, error) {
+		inner, err := from.Note(ctx, name)
+		note = tapped{ReadCloser: inner, failed: failure(err)}
+		return &note, err
+	}})
 	if err != nil {
 		return h, file, err
 	}
@@ -143,4 +160,37 @@ func read(ctx context.Context, from Notes, name, identity string) (h Header, fil
 		err = nil
 	}
 	return h, file, err
+}
+
+// unread is an error of a store that does not answer. It says nothing of what is in the store.
+type unread struct{ error }
+
+func (e unread) Unwrap() error { return e.error }
+
+func isUnread(err error) bool {
+	_, is := errors.AsType[unread](err)
+	return is
+}
+
+// failure is an error of reading a note, if it says nothing of the note: nil for its end, if
+// it is missing, and if the disk cannot read it any more.
+func failure(err error) error {
+	if err == io.EOF || errors.Is(err, blob.ErrNotFound) || errors.Is(err, syscall.EIO) {
+		return nil
+	}
+	return err
+}
+
+// tapped is a note that remembers the failure of its store.
+type tapped struct {
+	io.ReadCloser
+	failed error
+}
+
+func (t *tapped) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if t.failed == nil {
+		t.failed = failure(err)
+	}
+	return n, err
 }

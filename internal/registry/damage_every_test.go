@@ -149,7 +149,7 @@ func (r rotting) rot(t *testing.T, b *rotten) {
 		return
 	}
 	path := filepath.Join(r.dir, d.String()[:2], d.String())
-	if _, err := os.Stat(path); err != nil {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		t.Skipf("the store's files cannot be reached: %v", err)
 	}
 	err := os.WriteFile(path, b.wrong, 0o600) // what the S3 server knows of the file stays with it
