@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"granary/internal/metadb/metadbtest"
 )
 
 // lostSteps thins the proofs that cut a deed short at each of its steps.
@@ -140,27 +141,29 @@ func TestRestoreCutShort(t *testing.T) {
 // the database is there, and then all of it is.
 func TestRebuildCutShort(t *testing.T) {
 	t.Parallel()
-	g, files, dir := oldPlace(t)
-	n, database := 0, ""
-	prepare := func() ([]string, string) {
-		n++
-		database = filepath.Join(dir, fmt.Sprint("again", n, ".db"))
-		g.new = append([]string{"GRANARY_DATABASE=sqlite:" + database}, g.old...)
-		return g.new, "rebuild"
-	}
-	eachCut(t, steps{}, commitPoints, prepare, func(at string) {
-		done, err := Rebuild(t.Context(), g.settings(t, g.new), RebuildOptions{Verify: true, Tell: func(Finding) error { return nil }})
-		switch {
-		case err == nil && !done.Whole():
-			t.Errorf("%s: the next rebuild: %+v", at, done)
-		case err != nil && !strings.Contains(err.Error(), "must be an empty database"):
-			t.Errorf("%s: the next rebuild: %v", at, err)
-		}
-		g.wantWhole(t, g.new, int64(len(files)))
-		for _, end := range []string{"", "-wal", "-shm"} {
-			if err := os.Remove(database + end); err != nil && !errors.Is(err, os.ErrNotExist) {
-				t.Error(err)
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			g, files, dir := oldPlace(t)
+			n := 0
+			prepare := func() ([]string, string) {
+				n++
+				database := "sqlite:" + filepath.Join(dir, fmt.Sprint("again", n, ".db"))
+				if kind == "postgres" {
+					database = metadbtest.Postgres(t, func(string) error { return nil })
+				}
+				g.new = append([]string{"GRANARY_DATABASE=" + database, testKey}, g.old...)
+				return g.new, "rebuild"
 			}
-		}
-	})
+			eachCut(t, steps{}, commitPoints, prepare, func(at string) {
+				done, err := Rebuild(t.Context(), g.settings(t, g.new), RebuildOptions{Verify: true, Tell: func(Finding) error { return nil }})
+				switch {
+				case err == nil && !done.Whole():
+					t.Errorf("%s: the next rebuild: %+v", at, done)
+				case err != nil && !strings.Contains(err.Error(), "must be an empty database"):
+					t.Errorf("%s: the next rebuild: %v", at, err)
+				}
+				g.wantWhole(t, g.new, int64(len(files)))
+			})
+		})
+	}
 }
