@@ -95,8 +95,8 @@ func (o options) packages() string {
 }
 
 // startGranary starts the server of this tree on an empty folder: SQLite and
-// disk.
-func startGranary(ctx context.Context, data string, o options) (*server, error) {
+// disk, and the settings given.
+func startGranary(ctx context.Context, data string, o options, settings ...string) (*server, error) {
 	host, err := servers.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func startGranary(ctx context.Context, data string, o options) (*server, error) 
 	p := &servers.Process{
 		Name: o.name, Log: data + ".log",
 		Env:   []string{"GRANARY_ROOT_TOKEN=" + o.token, "GRANARY_DISK_RESERVE=0"}, // the folder is gone when the bench ends
-		Args:  []string{o.granary, "serve", "--listen", host, "--data-dir", data},
+		Args:  append([]string{o.granary, "serve", "--listen", host, "--data-dir", data}, settings...),
 		Ready: servers.Answers("http://" + host + "/-/readiness"),
 	}
 	if err := p.Start(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,7 @@ type sample struct {
 	memory  int64              // the peak of the server's greatest node
 	busy    float64            // share of the machine that server and bench used
 	others  float64            // share that neither used
+	p99     time.Duration      // of the clients' operations
 	errors  int
 	first   error
 }
@@ -212,10 +214,11 @@ type object struct {
 func (d *driver) clients(ctx context.Context, s *server, sc scenario) (total sample, published []object) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
+	var times []time.Duration
 	end := time.Now().Add(d.length)
 	for range sc.clients {
 		wg.Go(func() {
-			mine, objects := d.client(ctx, s, sc, end)
+			mine, took, objects := d.client(ctx, s, sc, end)
 			mu.Lock()
 			defer mu.Unlock()
 			total.ops += mine.ops
@@ -224,14 +227,17 @@ func (d *driver) clients(ctx context.Context, s *server, sc scenario) (total sam
 			if total.first == nil {
 				total.first = mine.first
 			}
-			published = append(published, objects...)
+			published, times = append(published, objects...), append(times, took...)
 		})
 	}
 	wg.Wait()
+	if slices.Sort(times); len(times) > 0 {
+		total.p99 = times[len(times)*99/100]
+	}
 	return total, published
 }
 
-func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Time) (r sample, published []object) {
+func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Time) (r sample, times []time.Duration, published []object) {
 	var c session
 	for more := true; more && r.errors < giveUp && ctx.Err() == nil; {
 		var err error
@@ -242,10 +248,12 @@ func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Ti
 			}
 		}
 		var o object
+		begun := time.Now()
 		if err == nil {
 			o, err = d.operate(c, s, sc, end)
 		}
 		if err == nil {
+			times = append(times, time.Since(begun))
 			r.ops++
 			r.bytes += o.size
 		} else {
@@ -259,7 +267,7 @@ func (d *driver) client(ctx context.Context, s *server, sc scenario, end time.Ti
 		}
 		more = (!sc.large || !sc.publish) && time.Now().Before(end)
 	}
-	return r, published
+	return r, times, published
 }
 
 // operate publishes or downloads one object of the scenario's kind. The size

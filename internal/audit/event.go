@@ -57,7 +57,7 @@ const (
 	DeployToken   Credential = "deploy_token"
 	JobToken      Credential = "job_token"
 	WebSession    Credential = "web_session"  // a person in a browser
-	CommandLine   Credential = "command_line" // granary admin on the server's machine, without a token
+	CommandLine   Credential = "command_line" // a command on the server's machine, without a token
 )
 
 // By returns an actor as an author.

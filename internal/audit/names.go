@@ -124,7 +124,8 @@ const (
 	FeatureDeleted Name = "feature_deleted"
 	SweepRequested Name = "store_sweep_requested"
 
-	DatabaseRebuilt Name = "database_rebuilt" // from the records in its store
+	BackupCreated   Name = "backup_created"
+	DatabaseRebuilt Name = "database_rebuilt" // from the records in its store, or from a backup
 	BlobDamaged     Name = "blob_damaged"
 	BlobRepaired    Name = "blob_repaired"
 )

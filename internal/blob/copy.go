@@ -44,6 +44,11 @@ const copies = 4
 //
 // A damaged blob does not stop the others. Any other error does.
 func Copy(ctx context.Context, to Store, from Source, o CopyOptions) (Copied, error) {
+	flush := func() error { return nil }
+	if many, ok := to.(Batcher); ok {
+		batch := many.Batch()
+		to, flush = batch, batch.Flush
+	}
 	c := &copying{to: to, from: from, o: o}
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(copies)
@@ -55,6 +60,9 @@ func Copy(ctx context.Context, to Store, from Source, o CopyOptions) (Copied, er
 		group.Go(func() error { return c.one(running, info) })
 	}
 	err := group.Wait()
+	if flushed := flush(); err == nil {
+		err = flushed
+	}
 	return c.done, err
 }
 

@@ -71,6 +71,22 @@ type Planner interface {
 	Plan(ranges []Range) bool
 }
 
+// Batcher is a Store that can make many uploads durable at once, for copies of whole stores.
+type Batcher interface {
+	// Batch begins a batch. The caller must end it with Flush.
+	Batch() Batch
+}
+
+// Batch is a Store with uploads whose Commit may return before the blob is visible.
+type Batch interface {
+	Store
+
+	// Flush ends the batch. When it returns nil, all that was committed is visible and
+	// survives a crash of the machine. After an error any part of it may be, and no rests
+	// of uploads are left.
+	Flush() error
+}
+
 // Linker is a Store whose blobs can be fetched from it directly.
 type Linker interface {
 	// Link returns a URL that answers GET, ranges too, with the blob for a

@@ -99,6 +99,7 @@ func (b *backup) run(ctx context.Context, cfg config.Config, o daemon.BackupOpti
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	b.env.giveWay()
 	shown := newProgress(b.env, b.json, "backup", 0, -1)
 	o.Report = func(p daemon.BackupProgress) { shown.reached(int(p.Blobs), int(p.Of), p.Bytes) }
 	done, err := d.Backup(ctx, o)

@@ -37,6 +37,16 @@ type Env struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Version string // set by the linker; "" to ask the build's own record
+
+	// GiveWay lets other programs have the CPU first, for the rest of the process: long
+	// commands beside a server call it. nil: nothing is done.
+	GiveWay func()
+}
+
+func (e Env) giveWay() {
+	if e.GiveWay != nil {
+		e.GiveWay()
+	}
 }
 
 // Main runs the command that env.Args names and returns the exit code. It

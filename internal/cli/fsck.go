@@ -16,7 +16,8 @@ const exitDamaged = 3
 
 const fsckHelp = `Check that everything is there: that each file on record has its bytes, where a download
 would look for them, and that the records do not contradict themselves. The server may be
-running. Nothing is deleted, and without --repair-from and --adopt nothing is changed.
+running. Nothing is deleted, and nothing is changed without --repair-from, --quarantine,
+--repair-records and --adopt.
 
 Without --read-data, sizes are compared and no bytes are read. --read-data reads all of
 them and compares their SHA-256; --read-data-subset reads some: 5% is a random twentieth,
@@ -34,6 +35,15 @@ What is found, one a line:
   DERIVED   a number or list that is made from other records is not what they say
   IDENTITY  the store does not say whose it is
 
+--repair-from PLACE takes the right bytes of what is missing, wrong or unread from another
+store, file:DIRECTORY or s3://BUCKET/PREFIX; from a place of backups, whose packs have the
+small files; or from a server that has files of the same names, https://HOST, with the
+token of GRANARY_TOKEN or of granary login. They are compared with the digest before they
+are stored, and the wrong ones are set aside. --quarantine sets aside wrong bytes that are
+not repaired, as the server's own scrub does: they are no longer served, and kept in
+damaged/ beside the blobs. --repair-records counts anew where COUNT says so, and makes anew
+what DERIVED names, for which no server may run.
+
 Exit codes: 0 whole, or everything found was repaired; 3 damage found; 1 not everything
 could be looked at.
 
@@ -46,6 +56,8 @@ type fsck struct {
 	readData   bool
 	subset     string
 	repairFrom string
+	quarantine bool
+	records    bool
 	adopt      bool
 }
 
@@ -61,7 +73,9 @@ func newFsck(env Env) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.readData, "read-data", false, "read all bytes, and compare their SHA-256")
 	f.StringVar(&o.subset, "read-data-subset", "", "read this `part` of the bytes: 5%, or 3/20")
-	f.StringVar(&o.repairFrom, "repair-from", "", "take missing and wrong bytes from this `store`, file:DIRECTORY or s3://BUCKET/PREFIX")
+	f.StringVar(&o.repairFrom, "repair-from", "", "take missing and wrong bytes from this `place`, file:DIRECTORY, s3://BUCKET/PREFIX or https://HOST")
+	f.BoolVar(&o.quarantine, "quarantine", false, "set wrong bytes aside that are not repaired: they are no longer served, and are kept")
+	f.BoolVar(&o.records, "repair-records", false, "make numbers and lists anew that other records contradict")
 	f.BoolVar(&o.adopt, "adopt", false, "record stray bytes, so that the sweep removes them after a day if no file comes to need them")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
 	addSettings(cmd)
@@ -73,22 +87,23 @@ func (o *fsck) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	options, err := o.options(cfg)
+	ctx, stop := untilInterrupted(cmd)
+	defer stop()
+	options, err := o.options(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	ctx, stop := untilInterrupted(cmd)
-	defer stop()
 	d, err := daemon.OpenAdmin(ctx, cfg, versionOf(o.env.Version))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	o.env.giveWay()
 	return o.check(ctx, d, options)
 }
 
 // options are those of the flags.
-func (o *fsck) options(cfg config.Config) (options daemon.FsckOptions, err error) {
+func (o *fsck) options(ctx context.Context, cfg config.Config) (options daemon.FsckOptions, err error) {
 	switch {
 	case o.readData && o.subset != "":
 		return options, usagef("--read-data reads all bytes, and --read-data-subset a part of them: give one of the two")
@@ -99,13 +114,17 @@ func (o *fsck) options(cfg config.Config) (options daemon.FsckOptions, err error
 			return options, usageError{fmt.Errorf("--read-data-subset: %w", err)}
 		}
 	}
-	options.Adopt = o.adopt
-	if o.repairFrom == "" {
+	options.Adopt, options.Quarantine, options.Records = o.adopt, o.quarantine, o.records
+	switch {
+	case o.repairFrom == "":
 		return options, nil
+	case isServer(o.repairFrom):
+		options.Elsewhere, err = repairServer(ctx, o.env, o.repairFrom)
+		return options, err
 	}
 	from, err := cfg.WithBlobs(o.repairFrom)
 	if err != nil {
-		return options, usageError{fmt.Errorf("--repair-from is %q: %w", o.repairFrom, err)}
+		return options, usageError{fmt.Errorf("--repair-from is %q: %w, or a server's address, https://HOST", o.repairFrom, err)}
 	}
 	options.RepairFrom = &from
 	return options, nil
@@ -114,7 +133,8 @@ func (o *fsck) options(cfg config.Config) (options daemon.FsckOptions, err error
 // report prints what a check finds.
 type report interface {
 	finding(f daemon.Finding) error
-	end(done daemon.Checked, failed error) error
+	// end prints the numbers; kept is nil if that could not be looked at.
+	end(done daemon.Checked, kept *daemon.Kept, failed error) error
 }
 
 // check prints what is found, and fails if that is damage.
@@ -137,7 +157,11 @@ func (o *fsck) check(ctx context.Context, d *daemon.Admin, options daemon.FsckOp
 	if ctx.Err() != nil {
 		err = interruption(ctx)
 	}
-	if printed := to.end(done, err); printed != nil {
+	var kept *daemon.Kept
+	if err == nil {
+		kept, err = d.Kept(ctx)
+	}
+	if printed := to.end(done, kept, err); printed != nil {
 		return errors.Join(err, printed)
 	}
 	if done.Damaged() {

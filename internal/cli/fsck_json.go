@@ -30,7 +30,10 @@ type jsonFinding struct {
 	Files       []jsonUse          `json:"files,omitempty"` // at most 10
 	AllFiles    *int64             `json:"all_files,omitempty"`
 	Repaired    bool               `json:"repaired"`
+	From        string             `json:"repaired_from,omitempty"` // where in the place, if it has several
 	NotRepaired string             `json:"not_repaired,omitempty"`
+	Quarantined bool               `json:"quarantined,omitempty"`
+	NotAside    string             `json:"not_quarantined,omitempty"`
 }
 
 type jsonUse struct {
@@ -55,6 +58,7 @@ type jsonChecked struct {
 	Repaired    map[daemon.FindingKind]int64 `json:"repaired"`
 	StrayBytes  int64                        `json:"stray_bytes"`
 	LeftUploads int                          `json:"left_uploads"`
+	Kept        *jsonKept                    `json:"kept,omitempty"` // if that could be looked at
 }
 
 func (p *fsckJSON) finding(f daemon.Finding) error {
@@ -68,7 +72,8 @@ func (p *fsckJSON) finding(f daemon.Finding) error {
 
 func newJSONFinding(f daemon.Finding) jsonFinding {
 	out := jsonFinding{
-		Kind: f.Kind, InDatabase: f.InDatabase, Reason: f.Reason, Repaired: f.Mended, NotRepaired: f.Refusal,
+		Kind: f.Kind, InDatabase: f.InDatabase, Reason: f.Reason, Repaired: f.Mended, From: f.From, NotRepaired: f.Refusal,
+		Quarantined: f.Aside, NotAside: f.NotAside,
 	}
 	if f.Kind != daemon.Database && f.Kind != daemon.Derived && f.Kind != daemon.NoIdentity {
 		out.SHA256, out.Size = f.Digest.String(), &f.Size
@@ -93,7 +98,7 @@ func newJSONFinding(f daemon.Finding) jsonFinding {
 	return out
 }
 
-func (p *fsckJSON) end(done daemon.Checked, failed error) error {
+func (p *fsckJSON) end(done daemon.Checked, kept *daemon.Kept, failed error) error {
 	before := "],\n"
 	if !p.begun {
 		before = "{\"findings\":[],\n"
@@ -109,6 +114,9 @@ func (p *fsckJSON) end(done daemon.Checked, failed error) error {
 		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongCount, daemon.Stray, daemon.Unread, daemon.Database, daemon.Derived, daemon.NoIdentity,
 	} {
 		out.Found[kind], out.Repaired[kind] = done.Found[kind], done.Mended[kind]
+	}
+	if kept != nil {
+		out.Kept = newJSONKept(*kept, time.Now())
 	}
 	return p.write(before, out, "\n")
 }

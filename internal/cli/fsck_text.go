@@ -77,20 +77,30 @@ func placeOf(u daemon.Use, known string) string {
 }
 
 // outcome says what became of a finding.
-func outcome(f daemon.Finding) string {
+func outcome(f daemon.Finding) (text string) {
 	switch {
 	case f.Mended && f.Kind == daemon.Stray:
 		return "; adopted"
+	case f.Mended && f.From != "":
+		return "; repaired from " + f.From
 	case f.Mended:
 		return "; repaired"
 	case f.Refusal != "":
-		return "; not repaired: " + f.Refusal
+		text = "; not repaired: " + f.Refusal
 	}
-	return ""
+	switch {
+	case f.Aside && (f.InDatabase || f.Kind == daemon.MissingBytes):
+		text += "; marked as damaged"
+	case f.Aside:
+		text += "; set aside, and no longer served"
+	case f.NotAside != "":
+		text += "; not set aside: " + f.NotAside
+	}
+	return text
 }
 
 // end prints the numbers, of what was seen until a failure, too.
-func (p *fsckText) end(done daemon.Checked, failed error) error {
+func (p *fsckText) end(done daemon.Checked, kept *daemon.Kept, failed error) error {
 	if failed != nil && done.Seen == 0 {
 		return p.err // the error says all
 	}
@@ -116,6 +126,9 @@ func (p *fsckText) end(done daemon.Checked, failed error) error {
 		line += fmt.Sprintf("; the rests of %s uploads, which the sweep removes", grouped(int64(done.LeftUploads)))
 	}
 	p.printf("bytes     %s\n", line)
+	if kept != nil {
+		p.kept(*kept, time.Now())
+	}
 	if failed != nil {
 		p.printf("not whole: the check ended early, or could not read everything\n")
 	}

@@ -90,6 +90,9 @@ func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done dae
 	for _, lost := range done.Lost {
 		out.printf("LOST %s\n", lost)
 	}
+	if done.Replaced != nil {
+		out.printf("records in the store, up to %s, are replaced by those of the restored database\n", done.Replaced.Format(time.RFC3339))
+	}
 	if !o.DryRun {
 		out.printf("Before clients come: put the encryption key back, as encryption_key in %s or in GRANARY_ENCRYPTION_KEY.\n"+
 			"Job tokens have ended. Other tokens that were revoked after %s are valid again, and removed\n"+

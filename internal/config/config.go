@@ -53,9 +53,13 @@ type Config struct {
 	ScrubPeriod time.Duration // in which all stored bytes are read once, 0 or 1 h to 100 years; 0 for never
 	ScrubRate   int64         // bytes a second that this reads at most, 64 KiB to 1 TiB
 
+	RepairFrom string // where right bytes of damaged blobs come from, as Blobs is written; "" for nowhere
+
 	AuditRetention time.Duration // how long audit events are kept, 0 or 1 h to 100 years; 0 for ever
 
 	RecordsEvery time.Duration // how often records are written into the store, 0 or 1 s to 1 h; 0 for never
+
+	BackupWarnAfter time.Duration // how old the newest backup may be, 0 or 1 h to 100 years; 0 for any age
 
 	LogFormat string // "text" or "json"
 	LogLevel  slog.Level

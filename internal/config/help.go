@@ -13,16 +13,31 @@ const helpWidth = 100
 // Load reads them back; nothing is kept here.
 func AddFlags(fs *pflag.FlagSet) {
 	fs.String(configFlag, "", "read settings from this YAML `file`")
+	ofSetting := map[string][]string{isSetting: {}}
 	for _, s := range settings() {
 		if s.secret {
 			continue
 		}
 		fs.String(s.name, s.def, s.help)
-		if f := fs.Lookup(s.name); s.isBool {
+		f := fs.Lookup(s.name)
+		f.Annotations = ofSetting
+		if s.isBool {
 			f.Value = boolText{f.Value}
 			f.NoOptDefVal = "true"
 		}
 	}
+}
+
+// isSetting is an annotation of the flags of settings. A command may have a flag of its own
+// with the name of a setting, which has none.
+const isSetting = "granary-setting"
+
+// flagOf is the flag of a setting; nil if there is none.
+func flagOf(fs *pflag.FlagSet, s setting) *pflag.Flag {
+	if f := fs.Lookup(s.name); f != nil && f.Annotations[isSetting] != nil {
+		return f
+	}
+	return nil
 }
 
 // boolText is a flag's text that help shows as a switch. It is checked with all
@@ -79,7 +94,7 @@ func FlagUsages(fs *pflag.FlagSet) string {
 		group := pflag.NewFlagSet("", pflag.ContinueOnError)
 		group.SortFlags = false
 		for _, one := range s.settings {
-			if f := fs.Lookup(one.name); f != nil {
+			if f := flagOf(fs, one); f != nil {
 				group.AddFlag(f)
 				told[one.name] = true
 			}

@@ -59,7 +59,7 @@ func Load(flags *pflag.FlagSet, environ []string, readFile func(string) ([]byte,
 		if v, ok := fromEnv[s.env()]; ok {
 			g = given{v, s.env()}
 		}
-		if f := flags.Lookup(s.name); f != nil && f.Changed {
+		if f := flagOf(flags, s); f != nil && f.Changed {
 			g = given{f.Value.String(), "--" + s.name}
 		}
 		c.from[s.name] = g.from
@@ -88,6 +88,10 @@ func together(c Config) (faults []Fault) {
 	if c.BlobsRedirect != "off" && c.Blobs.Scheme == "file" {
 		faults = append(faults, Fault{"blobs-redirect", strconv.Quote(c.BlobsRedirect), c.from["blobs-redirect"],
 			"want off, or an S3 store in blobs: a directory has no links"})
+	}
+	if at, ok := c.RepairPlace(); ok && at.Blobs == c.Blobs {
+		faults = append(faults, Fault{"repair-from", strconv.Quote(c.RepairFrom), c.from["repair-from"],
+			"want another place than that of blobs"})
 	}
 	if (c.S3AccessKeyID == "") != (c.S3SecretAccessKey == "") {
 		faults = append(faults, Fault{Setting: "s3-secret-access-key", From: c.from["s3-secret-access-key"],

@@ -44,7 +44,7 @@ func TestDefaults(t *testing.T) {
 		Listen: "127.0.0.1:8080", DataDir: "./granary-data",
 		Database: Location{Scheme: "sqlite", Path: "granary-data/granary.db"}, Blobs: Location{Scheme: "file", Path: "granary-data/blobs"}, BlobsRedirect: "off", BlobsRedirectLifetime: time.Hour,
 		Naming: "strict", Pages: true, GuestsMayReadPackages: true, AllowAnyoneToPull: true,
-		Drafts: "on_request", DraftTTL: 7 * 24 * time.Hour, RecordsEvery: 10 * time.Second,
+		Drafts: "on_request", DraftTTL: 7 * 24 * time.Hour, RecordsEvery: 10 * time.Second, BackupWarnAfter: 48 * time.Hour,
 		MaxFileSize: 5368709120, InlineMax: 65536, DiskReserve: 268435456, ScrubPeriod: 720 * time.Hour, ScrubRate: 33554432, CacheMemory: 8388608, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: "loopback",
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		RateLimitWrites: RateLimit{Requests: 600, Seconds: 60},
@@ -156,6 +156,37 @@ func TestPrintRoundTrip(t *testing.T) {
 	}
 	if all := fmt.Sprintf("%v %+v %#v %s", c, c, c, c.RootToken); strings.Contains(all, secret) {
 		t.Errorf("printing a Config shows its secret: %s", all)
+	}
+}
+
+// The place to repair from is another than that of blobs. A command may have a flag of its
+// own with the name of a setting.
+func TestRepairFrom(t *testing.T) {
+	_, faults := load(t, []string{"--data-dir=/d", "--repair-from=file:/d/blobs/"}, nil, "")
+	if want := []string{`repair-from is "file:/d/blobs/" (--repair-from): want another place than that of blobs`}; !cmp.Equal(faults, want) {
+		t.Errorf("%q", faults)
+	}
+	c, faults := load(t, []string{"--repair-from=s3://mirror/a?region=x"}, nil, "")
+	if at, ok := c.RepairPlace(); !ok || faults != nil || at.S3.Bucket != "mirror" || at.S3.Prefix != "a" || c.S3.Bucket != "" {
+		t.Errorf("%v, %+v, %q", ok, at.S3, faults)
+	}
+	if _, ok := (Config{}).RepairPlace(); ok {
+		t.Error("there is a place without one")
+	}
+
+	settings, own := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("fsck", pflag.ContinueOnError)
+	AddFlags(settings)
+	own.String("repair-from", "", "its own `place`")
+	own.AddFlagSet(settings)
+	if err := own.Parse([]string{"--repair-from=https://packages.example.com", "--naming=relaxed"}); err != nil {
+		t.Fatal(err)
+	}
+	c, all := Load(own, []string{"GRANARY_REPAIR_FROM=file:mirror"}, os.ReadFile)
+	if len(all) > 0 || c.RepairFrom != "file:mirror" || c.Naming != "relaxed" {
+		t.Errorf("%q, %q, %v", c.RepairFrom, c.Naming, all)
+	}
+	if usage := FlagUsages(own); strings.Count(usage, "--repair-from") != 1 || strings.Index(usage, "its own place") > strings.Index(usage, "Addresses:") {
+		t.Errorf("the usage is %s", usage)
 	}
 }
 

@@ -82,6 +82,8 @@ func TestValues(t *testing.T) {
 		{"stall-timeout", []string{"1s", "1h"}, []string{"0s", "999ms", "61m", "-5s"}},
 		{"scrub-period", []string{"0", "1h", "876000h"}, []string{"", "59m", "-1h", "876001h", "a month"}},
 		{"scrub-rate", []string{"64KiB", "1TiB"}, []string{"", "0", "63KiB", "2TiB", "fast"}},
+		{"repair-from", []string{"", "file:mirror", "s3://bucket/p?endpoint=http://127.0.0.1:9000"}, []string{"mirror", "file:", "https://packages.example.com", "s3://u:p@bucket"}},
+		{"backup-warn-after", []string{"0", "1h", "876000h"}, []string{"", "59m", "-1h", "876001h", "two days"}},
 		{"audit-retention", []string{"0", "1h", "876000h"}, []string{"", "59m", "-1h", "876001h", "a year"}},
 		{"rate-limit-anonymous", []string{"0", "800/15", "1000000000/86400"}, []string{"", "800", "0/15", "800/0", "-1/15", "800/86401", "1000000001/1", "800/15s", "800/15/1"}},
 		{"rate-limit-writes", []string{"0", "600/60"}, []string{"", "600", "0/60"}},

@@ -53,6 +53,26 @@ func (c Config) WithBlobs(place string) (Config, error) {
 	return c, err
 }
 
+func parseRepairFrom(c *Config, v string) error {
+	if v != "" {
+		if _, err := c.WithBlobs(v); err != nil {
+			return err
+		}
+	}
+	c.RepairFrom = v
+	return nil
+}
+
+// RepairPlace is the same settings with the place that repair-from names as that of blobs;
+// false if it names none.
+func (c Config) RepairPlace() (Config, bool) {
+	if c.RepairFrom == "" {
+		return c, false
+	}
+	at, err := c.WithBlobs(c.RepairFrom)
+	return at, err == nil // it was checked
+}
+
 func parseS3(v string) (S3, error) {
 	u, err := url.Parse(v)
 	switch {

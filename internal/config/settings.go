@@ -126,12 +126,20 @@ func placeSettings() []setting {
 			help: "read stored bytes for scrub-period no faster than this `size` a second, 64KiB to 1TiB",
 			set:  func(c *Config, v string) error { return parseRate(&c.ScrubRate, v) },
 			get:  func(c *Config) string { return formatSize(c.ScrubRate) }},
+		{name: "repair-from",
+			help: "repair lost and damaged bytes from this `place`, a copy of the store or a place of backups: file:DIRECTORY or s3://BUCKET/PREFIX?..., with the keys of blobs (default: none)",
+			set:  func(c *Config, v string) error { return parseRepairFrom(c, v) },
+			get:  func(c *Config) string { return c.RepairFrom }},
 		retention("audit-retention", "remove audit events older than this `duration`, such as 8760h for a year; 0 keeps all",
 			func(c *Config) *time.Duration { return &c.AuditRetention }),
 		{name: "records-every", def: "10s",
 			help: "write what has changed in the database into the store of blobs at this `interval`, 1s to 1h, so that granary rebuild can make it again; 0 for never",
 			set:  func(c *Config, v string) error { return parseInterval(&c.RecordsEvery, v) },
 			get:  func(c *Config) string { return c.RecordsEvery.String() }},
+		{name: "backup-warn-after", def: "48h",
+			help: "log a warning when the newest backup by granary backup is older than this `duration`, 1h to 876000h; 0 for never",
+			set:  func(c *Config, v string) error { return parseRetention(&c.BackupWarnAfter, v) },
+			get:  func(c *Config) string { return c.BackupWarnAfter.String() }},
 	}
 }
 

@@ -179,14 +179,17 @@ func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
 	if err := b.putRecords(ctx); err != nil {
 		return err
 	}
-	other := func(name string) bool { return !isBackupNote(name) && !strings.HasPrefix(name, "records/") }
+	other := func(name string) bool { return !isBackupNote(name) && !strings.HasPrefix(name, recordsPrefix) }
 	if err := blob.CopyNotes(ctx, b.place, b.source, other); err != nil {
 		return err
 	}
 	if err := lock.check(ctx); err != nil {
 		return err
 	}
-	return b.putManifest(ctx)
+	if err := b.putManifest(ctx); err != nil {
+		return err
+	}
+	return b.note(ctx)
 }
 
 // prepare writes the records to a temporary file and looks at what is in the place.

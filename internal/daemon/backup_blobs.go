@@ -22,7 +22,7 @@ func (b *backup) copyBlobs(ctx context.Context) error {
 			})
 		},
 	}
-	_, err := chosen.copyTo(ctx, b.place, blob.CopyOptions{Report: func(c blob.Copied) { b.tell(0, c.Bytes) }})
+	_, err := chosen.copyTo(ctx, b.place.store, blob.CopyOptions{Report: func(c blob.Copied) { b.tell(0, c.Bytes) }})
 	return err
 }
 

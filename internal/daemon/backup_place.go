@@ -31,6 +31,8 @@ const (
 	packSuffix      = ".pack"
 	snapshotsPrefix = "snapshots/"
 	manifestSuffix  = ".json"
+
+	recordsPrefix = "records/" // of the journal in a server's own store
 )
 
 func packNote(digest string) string  { return packsPrefix + digest + packSuffix }

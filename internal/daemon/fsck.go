@@ -3,11 +3,13 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
 	"granary/internal/config"
+	"granary/internal/metadb"
 	"granary/internal/registry"
 )
 
@@ -49,7 +51,10 @@ func ParseSubset(text string) (Subset, error) { return registry.ParseSubset(text
 // FsckOptions say what a Fsck reads, changes and tells.
 type FsckOptions struct {
 	Read       Subset
-	RepairFrom *config.Config // whose store has right bytes; nil: nothing is repaired
+	RepairFrom *config.Config // whose store, or place of backups, has right bytes; nil: none
+	Elsewhere  Elsewhere      // or what has them instead; nil: nothing
+	Quarantine bool           // mark damaged bytes that are not repaired, and set them aside
+	Records    bool           // count and derive again what other records do not say
 	Adopt      bool           // give bytes without a record one without files
 
 	Tell     func(Finding) error // called for each finding, never twice at once; its error ends the Fsck
@@ -65,9 +70,12 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 		return Checked{}, fmt.Errorf("cannot open the blobs in %s: %w", a.cfg.Blobs, err)
 	}
 	defer closeStore(store)
-	first := map[FindingKind]int64{}
+	first, mended := map[FindingKind]int64{}, map[FindingKind]int64{}
 	tell := func(f Finding) error {
 		first[f.Kind]++
+		if f.Mended {
+			mended[f.Kind]++
+		}
 		return o.Tell(f)
 	}
 	if err := a.checkIdentity(ctx, store, tell); err != nil {
@@ -82,34 +90,56 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 	if err != nil {
 		return Checked{Found: first}, fmt.Errorf("cannot check the %s: %w", a.cfg.Database, err)
 	}
-	derived, err := a.server.db.CheckDerived(ctx)
-	for _, f := range derived {
-		if f.Table == "blobs" {
-			continue // the check names the files of these
-		}
-		if err := tell(Finding{Kind: Derived, Reason: f.String()}); err != nil {
-			return Checked{Found: first}, err
-		}
-	}
-	if err != nil {
-		return Checked{Found: first}, fmt.Errorf("cannot check the %s: %w", a.cfg.Database, err)
+	if err := a.checkDerived(ctx, o.Records, tell); err != nil {
+		return Checked{Found: first, Mended: mended}, fmt.Errorf("cannot check the %s: %w", a.cfg.Database, err)
 	}
 	check := registry.Check{
 		Records: a.server.db, Store: store, Read: o.Read, Age: registry.Grace, Now: time.Now, Adopt: o.Adopt, Tell: o.Tell, Progress: o.Progress,
 	}
-	if o.RepairFrom != nil {
-		mend, err := a.openMend(ctx, store, *o.RepairFrom)
-		if err != nil {
-			return Checked{Found: first}, err
-		}
-		defer closeStore(mend.From)
-		check.Mend = mend
+	mend, done, err := a.mend(ctx, store, o)
+	if err != nil {
+		return Checked{Found: first, Mended: mended}, err
 	}
-	done, err := check.Run(ctx)
+	defer done()
+	check.Mend = mend
+	seen, err := check.Run(ctx)
 	for kind, n := range first {
-		done.Found[kind] += n
+		seen.Found[kind] += n
+		seen.Mended[kind] += mended[kind]
 	}
-	return done, err
+	return seen, err
+}
+
+// checkDerived compares what is derived from other records, and with mend makes it anew if
+// something is wrong.
+func (a *Admin) checkDerived(ctx context.Context, mend bool, tell func(Finding) error) error {
+	found, err := a.server.db.CheckDerived(ctx)
+	ofBlobs := func(f metadb.DerivedFault) bool { return f.Table == "blobs" } // the check names the files of these
+	var refusal string
+	var left []metadb.DerivedFault
+	if mend && err == nil && slices.ContainsFunc(found, func(f metadb.DerivedFault) bool { return !ofBlobs(f) }) {
+		if failed := a.server.db.MendDerived(ctx, found); failed != nil {
+			left, refusal = found, failed.Error()
+		} else {
+			left, err = a.server.db.CheckDerived(ctx)
+			refusal = "it was made anew, and is still not right"
+		}
+	}
+	for _, f := range found {
+		if ofBlobs(f) {
+			continue
+		}
+		told := Finding{Kind: Derived, Reason: f.String()}
+		if mend && err == nil {
+			if told.Mended = !slices.Contains(left, f); !told.Mended {
+				told.Refusal = refusal
+			}
+		}
+		if err := tell(told); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // checkIdentity fails if the store is that of other records: looking there would tell
@@ -130,11 +160,31 @@ func (a *Admin) checkIdentity(ctx context.Context, store blob.Source, tell func(
 	return err
 }
 
-// openMend opens the store that right bytes come from, and the checked one for writing.
-func (a *Admin) openMend(ctx context.Context, store blob.Source, from config.Config) (*registry.Mend, error) {
-	if from.Blobs == a.cfg.Blobs {
-		return nil, fmt.Errorf("%s is the store that is checked; --repair-from names another", from.Blobs)
+// mend is what the options ask to change. done is to be called when the Fsck is.
+func (a *Admin) mend(ctx context.Context, store blob.Source, o FsckOptions) (_ *registry.Mend, done func(), err error) {
+	m := &registry.Mend{From: o.Elsewhere, Quarantine: o.Quarantine, Counts: o.Records}
+	done = func() {}
+	if o.RepairFrom != nil {
+		if o.RepairFrom.Blobs == a.cfg.Blobs {
+			return nil, nil, fmt.Errorf("%s is the store that is checked; --repair-from names another", o.RepairFrom.Blobs)
+		}
+		from := &otherStore{cfg: *o.RepairFrom}
+		if err := from.open(ctx); err != nil {
+			return nil, nil, err
+		}
+		m.From, done = from, from.close
 	}
+	if m.From != nil || m.Quarantine {
+		if m.Into, err = a.writable(store); err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
+	return m, done, nil
+}
+
+// writable is the checked store for writing.
+func (a *Admin) writable(store blob.Source) (blob.Store, error) {
 	into, ok := store.(blob.Store)
 	if a.cfg.Blobs.Scheme == "file" {
 		shared, err := disk.OpenShared(a.cfg.Blobs.Path) // a server's uploads stay
@@ -146,9 +196,5 @@ func (a *Admin) openMend(ctx context.Context, store blob.Source, from config.Con
 	if !ok {
 		return nil, fmt.Errorf("cannot write to the blobs in %s", a.cfg.Blobs)
 	}
-	right, err := openSource(ctx, from)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the blobs in %s, to repair from: %w", from.Blobs, err)
-	}
-	return &registry.Mend{From: right, Into: into}, nil
+	return into, nil
 }

@@ -14,7 +14,7 @@ import (
 func (s *server) metrics() *httpd.Metrics {
 	m := httpd.NewMetrics()
 	m.Register(slices.Concat(s.tasks.collectors(), s.space.collectors(), s.scrub.collectors())...)
-	m.Register(s.damage.seen, s.records.lag)
+	m.Register(s.damage.seen, s.records.lag, s.backup.age)
 	for _, t := range []*throttle.Throttle{s.api.Rates.Anonymous, s.api.Rates.Authenticated, s.api.Rates.Writes, s.auth.Logins.Failures()} {
 		if t != nil {
 			m.CountThrottled(t.Name(), t.Refused)

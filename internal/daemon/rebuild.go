@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/config"
@@ -134,8 +133,11 @@ func (r *rebuild) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	event := audit.New(access.Actor{}, audit.DatabaseRebuilt, time.Now(), audit.WholeInstance()).
-		To("Database", 0, r.done.Records).With("records_until", "", r.done.Until.Format(time.RFC3339))
+	newest, err := records.Newest(ctx, r.store)
+	if err != nil {
+		return err
+	}
+	event := rebuiltEvent(newest, r.done.Records, r.done.Until)
 	database := &metadb.Rebuilding{DB: r.target.db, Key: key, Event: event}
 	into := &records.JournalTarget{Target: database, Packs: r.found.Packs}
 	s, err := records.Replay(ctx, into, r.found.Files)
@@ -148,6 +150,17 @@ func (r *rebuild) replay(ctx context.Context) error {
 		r.done.Damaged = append(r.done.Damaged, bad.Error())
 	}
 	return nil
+}
+
+// rebuiltEvent is the first event of a database that was made again: it is later than the
+// newest one in the journal of its store, also if a clock is wrong, so that the journal sees
+// what comes after it. until is the time up to which from has everything.
+func rebuiltEvent(newest int64, from string, until time.Time) audit.Event {
+	at := time.Now()
+	if after := time.UnixMicro(newest + 1); at.Before(after) {
+		at = after
+	}
+	return commandLineEvent(audit.DatabaseRebuilt, at).To("Database", 0, from).With("records_until", "", until.UTC().Format(time.RFC3339))
 }
 
 // look looks for the bytes of each file. A file that has lost its bytes keeps its status: with

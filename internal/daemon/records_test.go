@@ -76,19 +76,27 @@ func TestRebuildWithoutADelta(t *testing.T) {
 	t.Parallel()
 	dir := metadbtest.Memory(t)
 	l := &lostDatabase{t: t, random: rand.New(rand.NewPCG(4, 4)), environ: []string{asRoot, testKey}, args: []string{"--data-dir=" + dir}}
+	var deltas []string // after each start; each writes one, and perhaps another with what the last one has, too
+	firstOfB := 0
 	for _, file := range []string{"", "a", "b", "c"} { // the first start writes a base
+		if file == "b" {
+			firstOfB = len(deltas)
+		}
 		url, stop := serveHere(t, l.environ, l.args...)
 		l.url = url
 		if file != "" {
 			l.deed("PUT", demoFiles+"tool/1.0.0/"+file, "bytes of "+file)
 		}
 		stop()
+		var err error
+		if deltas, err = filepath.Glob(filepath.Join(dir, "blobs", "records", "*.delta.jsonl.zst")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	deltas, err := filepath.Glob(filepath.Join(dir, "blobs", "records", "*.delta.jsonl.zst"))
-	if err != nil || len(deltas) < 3 {
-		t.Fatalf("deltas: %q, %v, want 3", deltas, err)
+	if len(deltas) < firstOfB+2 {
+		t.Fatalf("deltas: %q, the first of b is %d, want another of c", deltas, firstOfB)
 	}
-	deltas = deltas[len(deltas)-3:] // the first base may have come before the first start was over
+	ofB := deltas[firstOfB]
 	rebuild := func(name string) Rebuilt {
 		t.Helper()
 		done, err := Rebuild(t.Context(), l.config("GRANARY_DATABASE=sqlite:"+filepath.Join(dir, name+".db")), RebuildOptions{Tell: func(Finding) error { return nil }})
@@ -100,17 +108,25 @@ func TestRebuildWithoutADelta(t *testing.T) {
 	if done := rebuild("all"); !done.Whole() || done.Store.Files != 3 || done.Deltas < 3 || !done.Beyond.IsZero() {
 		t.Errorf("with all deltas: %+v", done)
 	}
-	if err := os.Rename(deltas[1], filepath.Join(dir, "away")); err != nil {
+	if err := os.Rename(ofB, filepath.Join(dir, "away")); err != nil {
 		t.Fatal(err)
 	}
 	if done := rebuild("missing"); done.Whole() || done.Store.Files != 1 || !done.Beyond.After(done.Until) || !strings.Contains(done.Damaged[0], "is missing") {
 		t.Errorf("without the second: %+v", done)
 	}
-	if err := os.WriteFile(deltas[1], []byte("no delta"), 0o600); err != nil {
+	if err := os.WriteFile(ofB, []byte("no delta"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if done := rebuild("damaged"); done.Whole() || done.Store.Files != 1 || done.Beyond.IsZero() {
 		t.Errorf("with a second that is damaged: %+v", done)
+	}
+	l.environ = append(l.environ, "GRANARY_DATABASE=sqlite:"+filepath.Join(dir, "damaged.db"))
+	url, stop := serveHere(t, l.environ, l.args...)
+	l.url = url
+	l.deed("PUT", demoFiles+"tool/1.0.0/d", "bytes of d")
+	stop()
+	if done := rebuild("after"); !done.Whole() || done.Store.Files != 2 || !done.Beyond.IsZero() {
+		t.Errorf("of a server that went on with what was rebuilt: %+v", done)
 	}
 }
 

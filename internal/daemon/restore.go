@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"time"
 
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
@@ -38,11 +40,21 @@ type Restored struct {
 	Missing  int64            `json:"missing"` // blobs that records name and the place has not, or not whole
 	Lost     []string         `json:"lost"`    // up to records.MaxLost of them
 	BadPacks []string         `json:"damaged_packs"`
+
+	// Replaced is the time of the last event in records that the store had, which are no
+	// longer the newest; nil if it had none.
+	Replaced *time.Time `json:"records_replaced,omitempty"`
 }
 
 // Restore fills an empty database, and an empty store or that of the same records, from a
 // snapshot. The database comes last, in one transaction: until then a restore that was cut
 // short is run again, and goes on. What the place lacks is counted, and does not stop it.
+//
+// Records in the store are left alone until the database stands. They tell of a time that did
+// not happen for it: so all of it is then written there, as the base that a new journal begins
+// with (records.Head), and granary rebuild never goes back to what the restore has replaced.
+// The older files stay for a day, as after any base. If the restore dies in between, the
+// server writes the base at its start.
 func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Restored, err error) {
 	from, m, err := openPlaceToRead(ctx, o.From)
 	if err != nil {
@@ -82,6 +94,7 @@ type restore struct {
 	packed *records.Known // bodies in the snapshot's packs
 	packs  []records.Pack
 	target server
+	newest int64 // event in the records that the store has; 0 if it has none
 
 	mu   sync.Mutex
 	done Restored
@@ -185,7 +198,10 @@ func (r *restore) wet(ctx context.Context) (err error) {
 	if err := r.replay(ctx); err != nil {
 		return fmt.Errorf("the database is still empty: %w", err)
 	}
-	return r.target.db.EndJobs(ctx)
+	if err := r.replaceRecords(ctx); err != nil {
+		return fmt.Errorf("the database is restored, but its store still has the records of before, which the server replaces at its start: %w", err)
+	}
+	return nil
 }
 
 // openTarget opens the database and the store, and refuses what is not empty.
@@ -221,7 +237,12 @@ func (r *restore) openTarget(ctx context.Context) error {
 	if err := r.claim(ctx, blobs); err != nil {
 		return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
 	}
-	return nil
+	j := records.Journal{Store: blobs, Identity: r.marker.Identity}
+	if _, _, err := j.Head(ctx); err != nil && !errors.Is(err, records.ErrDamaged) {
+		return fmt.Errorf("cannot restore to %s, whose records could not be replaced: %w", r.cfg.Blobs, err)
+	}
+	r.newest, err = records.Newest(ctx, blobs)
+	return err
 }
 
 // lookAtDirectory refuses a directory with something else in it, without a change to it.
@@ -273,7 +294,7 @@ func (r *restore) copyBlobs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	other := func(name string) bool { return !isBackupNote(name) }
+	other := func(name string) bool { return !isBackupNote(name) && !strings.HasPrefix(name, recordsPrefix) }
 	return blob.CopyNotes(ctx, r.target.blobs, r.from, other)
 }
 
@@ -285,22 +306,4 @@ func (r *restore) eachStored(ctx context.Context, each func(records.BlobRow) err
 		}
 		return each(row)
 	})
-}
-
-// replay fills the database, with the bodies of the packs.
-func (r *restore) replay(ctx context.Context) error {
-	into := &records.WithPacks{Target: r.target.db, Packs: r.packs}
-	file := records.File{Name: "the records of snapshot " + r.done.Manifest.ID, Open: func() (io.ReadCloser, error) {
-		_, err := r.file.Seek(0, io.SeekStart)
-		return io.NopCloser(r.file), err
-	}}
-	if _, err := records.Replay(ctx, into, []records.File{file}); err != nil {
-		return err
-	}
-	for _, bad := range into.Bad {
-		r.done.BadPacks = append(r.done.BadPacks, bad.Error())
-	}
-	r.done.Missing += r.done.Bodies - into.Bodies
-	r.done.Bodies = into.Bodies
-	return nil
 }

@@ -27,11 +27,13 @@ type scrub struct {
 	damaged *prometheus.GaugeVec
 	oldest  *prometheus.GaugeVec
 	checked time.Time // when the marks were; only the task knows it
+
+	repairing repairing
 }
 
 func newScrub(cfg config.Config) *scrub {
 	return &scrub{
-		period: cfg.ScrubPeriod, rate: cfg.ScrubRate,
+		period: cfg.ScrubPeriod, rate: cfg.ScrubRate, repairing: newRepairing(cfg),
 		damaged: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_blobs_damaged",
 			Help: "Number of blobs that are known to be lost or damaged; only on the node that runs the upkeep for all nodes.",
@@ -58,19 +60,20 @@ func (s *server) scrubStored(ctx context.Context, log *slog.Logger) {
 	s.tasks.do(ctx, log, "scrub", func(ctx context.Context) (int, error) {
 		var err error
 		if time.Since(s.scrub.checked) >= marksEvery {
-			err = s.registry.CheckMarks(ctx, s.scrub.rate)
+			err = s.checkMarks(ctx, log)
 			s.scrub.checked = time.Now()
 		}
-		if err == nil && s.scrub.period > 0 {
-			err = s.registry.Scrub(ctx, registry.ScrubOptions{Period: s.scrub.period, Rate: s.scrub.rate, Found: tellDamage(ctx, log)})
+		if s.scrub.period > 0 && ctx.Err() == nil {
+			err = errors.Join(err, s.registry.Scrub(ctx, registry.ScrubOptions{Period: s.scrub.period, Rate: s.scrub.rate, Found: s.tellDamage(ctx, log)}))
 		}
 		return 0, errors.Join(err, s.showScrub(ctx))
 	})
 }
 
-// tellDamage logs a damaged blob with its files.
-func tellDamage(ctx context.Context, log *slog.Logger) func(registry.DamageMark, error, []registry.FileAt) {
+// tellDamage logs a damaged blob with its files. It is repaired soon, if that is possible.
+func (s *server) tellDamage(ctx context.Context, log *slog.Logger) func(registry.DamageMark, error, []registry.FileAt) {
 	return func(m registry.DamageMark, damage error, files []registry.FileAt) {
+		s.scrub.repairing.soon()
 		var names []string
 		for _, f := range files {
 			names = append(names, fmt.Sprintf("%s %s/%s %s", f.Project, f.Package, f.Version, f.File))

@@ -42,6 +42,7 @@ type server struct {
 	tasks    *tasks
 	damage   *damage
 	scrub    *scrub
+	backup   *lastBackup
 	space    *space
 	looks    struct{ database, blobs look }
 
@@ -52,7 +53,7 @@ type server struct {
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) (*server, error) {
-	s := &server{tasks: newTasks(), damage: newDamage(log), scrub: newScrub(cfg), records: newRecordKeeper(cfg), recordsPoint: at.records}
+	s := &server{tasks: newTasks(), damage: newDamage(log), scrub: newScrub(cfg), backup: newLastBackup(cfg, log), records: newRecordKeeper(cfg), recordsPoint: at.records}
 	var err error
 	if s.space, err = newSpace(cfg); err != nil {
 		return nil, err

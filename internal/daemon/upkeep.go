@@ -55,6 +55,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 			defer s.tasks.lead(false)
 			defer s.tasks.stored.Reset()
 			defer s.scrub.forget()
+			defer s.backup.forget()
 			s.upkeep(ctx, log, retention)
 			return nil
 		})
@@ -80,6 +81,7 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	both.Go(func() { s.cleaning(ctx, log, retention) })
 	both.Go(func() { s.keyVersions(ctx, log) })
 	both.Go(func() { s.keepRecords(ctx, log) })
+	both.Go(func() { s.watchBackups(ctx, log) })
 	both.Go(func() { every(ctx, scrubEvery, func() { s.scrubStored(ctx, log) }) })
 	both.Go(func() {
 		every(ctx, settleEvery, func() {

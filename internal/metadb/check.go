@@ -108,3 +108,15 @@ func (db *DB) MendContent(ctx context.Context, d blob.Digest, content []byte) er
 		return err
 	})
 }
+
+// CountAnew implements registry.Checking. The first statement waits for those who count the
+// blob up or down, and keeps others away; the second one sees all files of those who
+// were before.
+func (db *DB) CountAnew(ctx context.Context, d blob.Digest) error {
+	return db.do(ctx, func(t tx) error {
+		if err := t.Exec(`UPDATE blobs SET touched_at = touched_at WHERE digest = $1`, d[:]); err != nil {
+			return err
+		}
+		return t.Exec(`UPDATE blobs AS b SET files = `+usesOf+` WHERE b.digest = $1 AND b.files <> `+usesOf, d[:])
+	})
+}

@@ -61,6 +61,9 @@ func (db *DB) MarkDamaged(ctx context.Context, m registry.DamageMark, now time.T
 		n, err := t.Count(`INSERT INTO damage (digest, kind, state, found_at)
 			SELECT b.digest, $1, $2, $3 FROM blobs b WHERE b.digest = $4 AND b.files > 0 ON CONFLICT (digest) DO NOTHING`,
 			string(m.Kind), state, sqldb.Micros(now), m.Digest[:])
+		if err == nil && n == 0 && !m.Aside {
+			err = t.Exec(`UPDATE damage SET state = $1 WHERE digest = $2`, markFound, m.Digest[:])
+		}
 		if err != nil || n == 0 {
 			return false, err
 		}
@@ -77,21 +80,33 @@ func (t tx) recordOfBlob(ctx context.Context, e audit.Event, d blob.Digest) erro
 	return t.record(ctx, e.To("Blob", id, d.String()))
 }
 
-// SetAside implements registry.Scrubbing.
-func (db *DB) SetAside(ctx context.Context, d blob.Digest) error {
+// SetAside implements registry.Scrubbing. The update locks the mark until the bytes are
+// moved: of two who set the same blob aside, the second finds it done.
+func (db *DB) SetAside(ctx context.Context, d blob.Digest, move func() error) error {
 	return db.do(ctx, func(t tx) error {
-		return t.Exec(`UPDATE damage SET state = $1 WHERE digest = $2`, markAside, d[:])
+		n, err := t.Count(`UPDATE damage SET state = $1 WHERE digest = $2 AND state = $3`, markAside, d[:], markFound)
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := move(); err != nil {
+			return fault.Wrap(fault.Unavailable, "", err)
+		}
+		return nil
 	})
 }
 
 // RemoveMark implements registry.Scrubbing.
-func (db *DB) RemoveMark(ctx context.Context, d blob.Digest, e audit.Event) (bool, error) {
+func (db *DB) RemoveMark(ctx context.Context, m registry.DamageMark, e audit.Event) (bool, error) {
+	state := markFound
+	if m.Aside {
+		state = markAside
+	}
 	return write(ctx, db, func(t tx) (bool, error) {
-		n, err := t.Count(`DELETE FROM damage WHERE digest = $1`, d[:])
+		n, err := t.Count(`DELETE FROM damage WHERE digest = $1 AND state = $2`, m.Digest[:], state)
 		if err != nil || n == 0 {
 			return false, err
 		}
-		return true, t.recordOfBlob(ctx, e, d)
+		return true, t.recordOfBlob(ctx, e, m.Digest)
 	})
 }
 

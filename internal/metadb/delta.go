@@ -94,8 +94,16 @@ func (d *delta) run() error {
 
 // readEvents reads the events that are new, and what they name.
 func (d *delta) readEvents() error {
-	rows, err := d.q.Rows(d.ctx, `SELECT id, name, target_type, target_id FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2`,
-		d.since.To-records.Late, len(d.since.Seen)+mostDeltaEvents+1)
+	late, err := d.late()
+	if err != nil {
+		return err
+	}
+	after, limit := d.since.To-records.Late, len(d.since.Seen)+mostDeltaEvents+1
+	if !late {
+		after, limit = d.since.To, mostDeltaEvents+1
+		d.done.Events = slices.Clone(d.since.Seen)
+	}
+	rows, err := d.q.Rows(d.ctx, `SELECT id, name, target_type, target_id FROM audit_events WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 	if err != nil {
 		return sqldb.Classify(err)
 	}
@@ -118,6 +126,19 @@ func (d *delta) readEvents() error {
 	}
 	d.done.New = len(d.fresh)
 	return sqldb.Classify(rows.Err())
+}
+
+// late reports whether there are other events up to since.To than those that were seen. To
+// count them takes a tenth of the time of reading them again.
+func (d *delta) late() (bool, error) {
+	first, _ := slices.BinarySearch(d.since.Seen, d.since.To-records.Late+1)
+	end, _ := slices.BinarySearch(d.since.Seen, d.since.To+1)
+	if end < len(d.since.Seen) {
+		return true, nil
+	}
+	var n int
+	err := d.q.Row(d.ctx, `SELECT COUNT(*) FROM audit_events WHERE id > $1 AND id <= $2`, d.since.To-records.Late, d.since.To).Scan(&n)
+	return n != end-first, sqldb.Classify(err)
 }
 
 // names notes what an event names.

@@ -1,7 +1,10 @@
 package metadb
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Each derived value that is bent is found, as one fault, and derive mends it.
@@ -64,5 +67,40 @@ func TestBentDerivedRows(t *testing.T) {
 			rederived(t, db)
 			wantDerived(t, db)
 		}
+	})
+}
+
+// MendDerived mends whatever is bent, keys of versions too, and changes nothing while a
+// server may run.
+func TestMendDerived(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		history(t, db, 80)
+		settled(t, db)
+		do(t, db, `UPDATE packages SET updated_at = updated_at - 6000000000`) // all is long ago
+		want := derivedRows(t, db)
+		for _, s := range []string{
+			`UPDATE packages SET prerelease = 1, files = files + 1`, `DELETE FROM package_counts`, `UPDATE package_names SET bytes = bytes + 1`,
+			`DELETE FROM package_name_parts`, `UPDATE package_name_totals SET names = names + 1`, `UPDATE blobs SET files = files + 1`,
+		} {
+			do(t, db, s)
+		}
+		bent := derivedRows(t, db)
+		faults, err := db.CheckDerived(t.Context())
+		if err != nil || len(faults) < 6 {
+			t.Fatalf("%v, %v", faults, err)
+		}
+		do(t, db, `INSERT INTO nodes (id, version, schema, seen_at) VALUES ('web1', 'v1', 20, `+db.ClockSQL()+`)`)
+		if err := db.MendDerived(t.Context(), faults); err == nil || !strings.Contains(err.Error(), "stop it, and run this again") {
+			t.Errorf("beside a server: %v", err)
+		}
+		if diff := cmp.Diff(bent, derivedRows(t, db)); diff != "" {
+			t.Errorf("beside a server, -before +after:\n%s", diff)
+		}
+		do(t, db, `DELETE FROM nodes`)
+		must(t, 0, db.MendDerived(t.Context(), faults))
+		if diff := cmp.Diff(want, derivedRows(t, db)); diff != "" {
+			t.Errorf("-before +mended:\n%s", diff)
+		}
+		wantDerived(t, db)
 	})
 }

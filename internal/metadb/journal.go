@@ -3,6 +3,7 @@ package metadb
 import (
 	"context"
 
+	"granary/internal/audit"
 	"granary/internal/blob"
 	"granary/internal/records"
 	"granary/internal/sqldb"
@@ -29,7 +30,10 @@ func (db *DB) Bodies(ctx context.Context, first, last int64) ([]records.Body, er
 
 // EventsAround implements records.Keeper.
 func (db *DB) EventsAround(ctx context.Context, id int64) (e records.EventsAround, err error) {
+	var name string
 	err = db.Row(ctx, `SELECT COALESCE((SELECT MAX(id) FROM audit_events), 0), EXISTS (SELECT 1 FROM audit_events WHERE id = $1),
-		EXISTS (SELECT 1 FROM audit_events WHERE id < $1)`, id).Scan(&e.Last, &e.Has, &e.Earlier)
+		EXISTS (SELECT 1 FROM audit_events WHERE id < $1), COALESCE((SELECT MIN(id) FROM audit_events WHERE id > $1), 0),
+		COALESCE((SELECT name FROM audit_events WHERE id > $1 ORDER BY id LIMIT 1), '')`, id).Scan(&e.Last, &e.Has, &e.Earlier, &e.Next, &name)
+	e.Rebuilt = audit.Name(name) == audit.DatabaseRebuilt
 	return e, sqldb.Classify(err)
 }

@@ -15,8 +15,10 @@ import (
 // transaction all job tokens end, and secrets that the key cannot open are left out.
 type Rebuilding struct {
 	*DB
-	Key   *[KeySize]byte // nil: it is gone
-	Event audit.Event    // says in the new database that it was made again
+	Key      *[KeySize]byte // nil: it is gone
+	KeyLater bool           // Key says nothing: the right one comes before the server starts
+	Backup   *LastBackup    // that the records come from; nil if they do not
+	Event    audit.Event    // says in the new database that it was made again
 
 	// After Fill:
 	Jobs             int64 // that ran, and were ended
@@ -35,22 +37,33 @@ func (r *Rebuilding) end(ctx context.Context, t tx) (err error) {
 	if err != nil {
 		return err
 	}
-	opens, err := r.opens(ctx, t)
-	if err != nil {
+	if err := r.leaveSecrets(ctx, t); err != nil {
 		return err
 	}
-	if !opens {
-		if r.Variables, err = t.Count(`DELETE FROM variables`); err != nil {
-			return err
-		}
-		if r.Hooks, err = t.Count(`DELETE FROM hooks`); err != nil {
-			return err
-		}
-		if err := t.Exec(`DELETE FROM sealing`); err != nil {
+	if r.Backup != nil {
+		if err := t.backedUp(*r.Backup); err != nil {
 			return err
 		}
 	}
 	return t.record(ctx, r.Event)
+}
+
+// leaveSecrets leaves out the secrets that the key cannot open.
+func (r *Rebuilding) leaveSecrets(ctx context.Context, t tx) (err error) {
+	opens := r.KeyLater
+	if !opens {
+		opens, err = r.opens(ctx, t)
+	}
+	if err != nil || opens {
+		return err
+	}
+	if r.Variables, err = t.Count(`DELETE FROM variables`); err != nil {
+		return err
+	}
+	if r.Hooks, err = t.Count(`DELETE FROM hooks`); err != nil {
+		return err
+	}
+	return t.Exec(`DELETE FROM sealing`)
 }
 
 // opens reports whether the key is the one that secrets were sealed with.

@@ -54,6 +54,7 @@ func recordTables() []recordTable {
 		{name: "blob_store", class: small, key: "id"},
 		{name: "damage", class: small, key: "digest"},
 		{name: "pipeline_numbers", class: small, key: "id"},
+		{name: "last_backup", class: small, key: "id"},
 
 		{name: "pipelines", class: entity, key: "id"},
 		{name: "jobs", class: entity, key: "id"},

@@ -129,8 +129,10 @@ func wantSameTable(t *testing.T, want, got *DB, table recordTable) {
 // differ between databases.
 func tableRows(t *testing.T, db *DB, table string) (all []string) {
 	t.Helper()
-	rows, err := db.Rows(t.Context(), `SELECT * FROM `+table) //nolint:rowserrcheck // eachRow asks
-	must(t, rows, err)
+	rows, err := db.Rows(t.Context(), `SELECT * FROM `+table)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer rows.Close()
 	columns, err := rows.Columns()
 	must(t, columns, err)
@@ -143,6 +145,7 @@ func tableRows(t *testing.T, db *DB, table string) (all []string) {
 		all = append(all, strings.Join(fields, " "))
 		return nil
 	}))
+	must(t, 0, rows.Err())
 	slices.Sort(all)
 	return all
 }

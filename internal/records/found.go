@@ -29,17 +29,27 @@ var ErrNoRecords = errors.New("the store has no records of a database: no note i
 
 // Find finds the newest base that is whole, the deltas after it, and the packs. Every byte
 // of a file is read before it counts. If no base is whole, the error says what is wrong with
-// the newest. A store that does not answer is an error, and no damage.
+// the newest. A store that does not answer is an error, and no damage. Files from before
+// the head's Begins do not count.
 func Find(ctx context.Context, from Notes, identity string) (f Found, err error) {
 	bases, deltas, err := f.list(ctx, from)
 	if err != nil {
 		return f, err
 	}
-	if err := f.lookAtHead(ctx, from); err != nil {
+	begins, err := f.lookAtHead(ctx, from)
+	if err != nil {
 		return f, err
 	}
-	if len(bases) == 0 {
+	before := func(end string) func(blob.NoteInfo) bool {
+		return func(note blob.NoteInfo) bool { to, _ := eventIn(note.Name, end); return to < begins }
+	}
+	all := len(bases)
+	bases, deltas = slices.DeleteFunc(bases, before(baseEnd)), slices.DeleteFunc(deltas, before(deltaEnd))
+	if all == 0 {
 		return f, ErrNoRecords
+	}
+	if len(bases) == 0 {
+		return f, fmt.Errorf("the base %s is missing, and the records before it are of another database, in place of which this one came", baseName(begins))
 	}
 	var first error
 	for _, note := range slices.Backward(bases) {
@@ -78,24 +88,25 @@ func (f *Found) list(ctx context.Context, from Notes) (bases, deltas []blob.Note
 	return bases, deltas, nil
 }
 
-// lookAtHead notes packs that the head names and that are not there.
-func (f *Found) lookAtHead(ctx context.Context, from Notes) error {
+// lookAtHead notes packs that the head names and that are not there. It returns where the
+// journal begins; 0 if no head says so.
+func (f *Found) lookAtHead(ctx context.Context, from Notes) (begins int64, err error) {
 	head, err := ReadHead(ctx, from)
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
-		return nil
+		return 0, nil
 	case isUnread(err):
-		return err
+		return 0, err
 	case err != nil:
 		f.Damaged = append(f.Damaged, err.Error())
-		return nil
+		return 0, nil
 	}
 	for _, digest := range head.Packs {
 		if !slices.ContainsFunc(f.Packs, func(p Pack) bool { return p.Digest.String() == digest }) {
 			f.Damaged = append(f.Damaged, "the pack "+digest+" is missing")
 		}
 	}
-	return nil
+	return head.Begins, nil
 }
 
 // follow adds the deltas that follow, in their order, until one is missing or damaged.
@@ -125,6 +136,22 @@ func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, 
 		}
 	}
 	return nil
+}
+
+// Newest is the last event that a file in a store's journal covers, whole or not; 0 if there is
+// no file.
+func Newest(ctx context.Context, from Notes) (newest int64, err error) {
+	for note, err := range from.Notes(ctx, filePrefix) {
+		if err != nil {
+			return 0, err
+		}
+		for _, end := range []string{baseEnd, deltaEnd} {
+			if to, ok := eventIn(note.Name, end); ok {
+				newest = max(newest, to)
+			}
+		}
+	}
+	return newest, nil
 }
 
 // moment is the time of an event.

@@ -67,10 +67,18 @@ type Head struct {
 	At       time.Time `json:"at"`           // when the base was written
 	Packs    []string  `json:"packs"`        // digests of the packs with the base's small bodies
 
+	// Begins is the event of the base that the journal of this database begins with. Files
+	// of events before are of another database, in place of which it came. 0: there are none.
+	Begins int64 `json:"begins,string"`
+
 	// Retired are notes that this base does not need, and when one first did not. The base
 	// before needs them; they stay for a day.
 	Retired map[string]time.Time `json:"retired,omitempty"`
 }
+
+// ErrDamaged is to errors.Is what is damaged in a journal: its head or its newest delta. A
+// journal that begins anew does without them.
+var ErrDamaged = errors.New("is damaged")
 
 // ReadHead is the head of the journal in a store. It is blob.ErrNotFound if there is none.
 func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
@@ -88,11 +96,11 @@ func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 	}
 	switch err := json.Unmarshal(text, &h); {
 	case len(text) > mostHead || err != nil:
-		return h, fmt.Errorf("the note %s is damaged: it is not the JSON that was written", headName)
+		return Head{}, fmt.Errorf("the note %s %w: it is not the JSON that was written", headName, ErrDamaged)
 	case h.Format > Format:
 		return h, fmt.Errorf("the note %s has the format %d, and this granary knows formats up to %d; use a newer granary", headName, h.Format, Format)
 	case h.Format < 1 || h.Base < 0:
-		return h, fmt.Errorf("the note %s is damaged: it has the format %d and the base %d", headName, h.Format, h.Base)
+		return Head{}, fmt.Errorf("the note %s %w: it has the format %d and the base %d", headName, ErrDamaged, h.Format, h.Base)
 	}
 	return h, nil
 }

@@ -43,6 +43,8 @@ type EventsAround struct {
 	Last    int64 // the id of the last one; 0 if there is none
 	Has     bool  // it has the one that was asked for
 	Earlier bool  // it has an earlier one
+	Next    int64 // the id of the first later one; 0 if there is none
+	Rebuilt bool  // Next says that the database was made again
 }
 
 // Body is the bytes of a blob.
@@ -86,7 +88,7 @@ func (j *Journal) Head(ctx context.Context) (h Head, has bool, err error) {
 }
 
 // ErrOlder says that a database is older than its journal.
-var ErrOlder = errors.New("the database is older than the records in its store: it was restored from a backup, or is a copy. " +
+var ErrOlder = errors.New("the database is older than the records in its store: it is a copy that somebody put back. " +
 	"Nothing is written over them. To go on with this database, move the folder records in the store away; " +
 	"to have what the records say, run granary rebuild into an empty database")
 
@@ -168,6 +170,9 @@ func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary
 	head := Head{Format: Format, Identity: j.Identity, Schema: s.Schema, Base: s.To, Event: s.To, At: j.Now().UTC().Truncate(time.Microsecond), Packs: packs}
 	if s.To == at.to { // no event is later
 		head.Event = at.event
+	}
+	if head.Begins = before.Begins; !at.has {
+		head.Begins = s.To
 	}
 	old, err := j.retire(ctx, &head, before.Retired)
 	if err != nil {

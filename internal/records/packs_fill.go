@@ -10,10 +10,16 @@ import (
 	"granary/internal/blob"
 )
 
-// WithPacks is a target that also gets the small bodies of packs, in the same transaction:
-// each body whose blob is among the rows that the target gets. Of a damaged pack it gets
-// the bodies that are right.
-type WithPacks struct {
+// Pack is a pack to read.
+type Pack struct {
+	Digest blob.Digest // the name
+	Open   func() (io.ReadCloser, error)
+}
+
+// JournalTarget is a target that also gets the small bodies of packs, in the same
+// transaction: each whose blob is there after all deltas. Of a damaged pack it gets the bodies
+// that are right.
+type JournalTarget struct {
 	Target
 	Packs []Pack
 
@@ -22,33 +28,27 @@ type WithPacks struct {
 	Bad    []error // of damaged packs
 }
 
-// Pack is a pack to read.
-type Pack struct {
-	Digest blob.Digest // the name
-	Open   func() (io.ReadCloser, error)
-}
-
 // Fill implements Target.
-func (w *WithPacks) Fill(ctx context.Context, schema int64, fn func(Filler) error) error {
-	return w.Target.Fill(ctx, schema, func(to Filler) error {
-		f := &packFiller{Filler: to, blobs: NewKnown()}
-		if err := fn(f); err != nil {
+func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) error) error {
+	return t.Target.Fill(ctx, schema, func(to Filler) error {
+		if err := fn(to); err != nil {
 			return err
 		}
-		for _, pack := range w.Packs {
+		f := &packFiller{Filler: to, blobs: NewKnown()}
+		if err := to.Blobs(func(b BlobRow) error { f.blobs.Add(b.Digest, b.Size, b.ID); return nil }); err != nil {
+			return err
+		}
+		for _, pack := range t.Packs {
 			err := f.pack(ctx, pack)
-			if err != nil {
-				err = fmt.Errorf("pack %s: %w", pack.Digest, err)
-			}
-			if errors.Is(err, ErrPack) {
-				w.Bad = append(w.Bad, err)
+			if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
+				t.Bad = append(t.Bad, fmt.Errorf("pack %s: %w", pack.Digest, err))
 				err = nil
 			}
 			if err != nil {
-				return err
+				return fmt.Errorf("pack %s: %w", pack.Digest, err)
 			}
 		}
-		w.Bodies = f.bodies
+		t.Bodies = f.bodies
 		return nil
 	})
 }
@@ -65,29 +65,6 @@ type packFiller struct {
 
 // batchBytes is how many bytes of bodies are inserted at once.
 const batchBytes = 4 << 20
-
-// Insert implements Filler.
-func (f *packFiller) Insert(table string, columns []string, rows Rows) error {
-	if table != BlobsTable {
-		return f.Filler.Insert(table, columns, rows)
-	}
-	at, err := blobColumnsOf(columns)
-	if err != nil {
-		return err
-	}
-	return f.Filler.Insert(table, columns, func() ([]any, error) {
-		row, err := rows()
-		if err != nil {
-			return nil, err
-		}
-		b, err := at.blob(row)
-		if err != nil {
-			return nil, err
-		}
-		f.blobs.Add(b.Digest, b.Size, b.ID)
-		return row, nil
-	})
-}
 
 // pack inserts the bodies of a pack that the rows name and that are not there yet.
 func (f *packFiller) pack(ctx context.Context, p Pack) error {

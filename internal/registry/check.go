@@ -28,6 +28,9 @@ type Checking interface {
 	// MendContent puts right bytes in the place of those that the database keeps for a
 	// digest. NotFound if it keeps none.
 	MendContent(ctx context.Context, d blob.Digest, content []byte) error
+	// CountAnew counts the files and uploads of a blob, and corrects its row. It does nothing
+	// if there is none. Others may publish and delete meanwhile.
+	CountAnew(ctx context.Context, d blob.Digest) error
 }
 
 // RecordCounts is how much is on record.
@@ -91,8 +94,11 @@ type Finding struct {
 	Uses        []Use        // the first of them; none of Stray, Database, Derived and NoIdentity
 	AllUses     int64        // how many files and uploads have the bytes
 
-	Mended  bool   // it was put right
-	Refusal string // why it was not, if that was tried
+	Mended   bool   // it was put right
+	From     string // where right bytes were in the place they came from; "" if there is no more to say
+	Refusal  string // why it was not, if that was tried
+	Aside    bool   // the blob is marked, and the store has no wrong bytes of it: they are no longer served
+	NotAside string // why not, if that was tried
 }
 
 // Checked is what a Check has seen so far.
@@ -131,7 +137,7 @@ type Check struct {
 	Read    Subset        // which bytes are read back
 	Age     time.Duration // bytes without a record that are not so old are left out
 	Now     func() time.Time
-	Mend    *Mend // where right bytes come from; nil: nothing is mended
+	Mend    *Mend // what is repaired; nil: nothing is
 	Adopt   bool  // give bytes without a record one without files: the sweep takes them after its grace
 
 	Tell     func(Finding) error // called for each finding, never twice at once; its error ends the check

@@ -46,7 +46,7 @@ func (c *checkRun) doubt(ctx context.Context, d blob.Digest, reading bool) (bool
 				return true, errors.Join(c.tell(f), err)
 			}
 		}
-		c.mend(ctx, k.BlobRow, &f)
+		c.mend(ctx, k, &f)
 		return true, c.tell(f)
 	}
 	return false, nil
@@ -64,6 +64,12 @@ func (c *checkRun) doubtCount(ctx context.Context, d blob.Digest) error {
 	f := Finding{Kind: WrongCount, Digest: d, Size: k.Size, InDatabase: k.inline(), Counted: k.Files, AllUses: k.Uses}
 	if f.Uses, err = c.Records.BlobUses(ctx, k.ID, usesShown); err != nil {
 		return err
+	}
+	if c.Mend != nil && c.Mend.Counts {
+		if err := c.Records.CountAnew(ctx, d); err != nil {
+			return err
+		}
+		f.Mended = true
 	}
 	return c.tell(f)
 }

@@ -2,80 +2,63 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io"
 
 	"granary/internal/blob"
 	"granary/internal/fault"
 )
 
-// Mend says where a Check gets right bytes from, and where it puts them.
+// Mend says what a Check changes. A nil *Mend is nothing.
 type Mend struct {
-	From blob.Source
-	Into blob.Store // the store that is checked
+	From       Elsewhere  // where right bytes come from; nil: no bytes are repaired
+	Into       blob.Store // the store that is checked; of no use without From and Quarantine
+	Quarantine bool       // mark damaged blobs that are not repaired, and set wrong bytes aside
+	Counts     bool       // count the files of blobs again, where their number is wrong
 }
 
-var (
-	errNotThere   = errors.New("it has no such bytes")
-	errAlsoWrong  = errors.New("its bytes are damaged, too")
-	errStillWrong = errors.New("they were written, and do not read back")
-)
-
-// mend puts right bytes where a file has none or others, and notes in f whether it did.
-func (c *checkRun) mend(ctx context.Context, k BlobRow, f *Finding) {
+// mend repairs damaged bytes, or sees to it that they are no longer served, and notes in f
+// what it did.
+func (c *checkRun) mend(ctx context.Context, k KeptBlob, f *Finding) {
 	if c.Mend == nil || f.Kind == WrongRecord {
 		return
 	}
-	err := c.Mend.bytes(ctx, c.Records, k, f.Kind != MissingBytes)
-	if err == nil {
-		var after Finding
-		if after, err = c.look(ctx, k, true); err == nil && after.Kind != "" {
-			err = errStillWrong
+	by := mender{records: c.Records, store: c.Mend.Into, now: c.Now}
+	if c.Mend.From != nil {
+		where, err := by.repair(ctx, c.Mend.From, k, f.damage())
+		if err == nil {
+			f.Mended, f.From = true, where
+			return
 		}
-	}
-	f.Mended = err == nil
-	if err != nil {
 		f.Refusal = err.Error()
 	}
+	if !c.Mend.Quarantine || f.Kind == Unread {
+		return
+	}
+	b := StoredBlob{Digest: k.Digest, Size: k.Size, Small: k.inline()}
+	_, right, err := by.condemn(ctx, b, f.damage())
+	if err == nil && !right {
+		_, err = c.Records.FindMark(ctx, k.Digest)
+	}
+	switch {
+	case fault.Is(err, fault.NotFound):
+		f.NotAside = errNoFiles.Error()
+	case err != nil:
+		f.NotAside = err.Error()
+	default:
+		f.Mended, f.Aside = right, !right
+	}
 }
 
-// bytes copies a blob. overwrite says that there are other bytes in its place.
-func (m *Mend) bytes(ctx context.Context, to Checking, k BlobRow, overwrite bool) error {
-	r, err := m.From.Open(ctx, k.Digest)
-	if errors.Is(err, blob.ErrNotFound) {
-		return errNotThere
-	}
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if k.inline() {
-		return mendContent(ctx, to, k, r)
-	}
-	received, err := blob.Receive(ctx, m.Into, r, blob.Limits{Length: k.Size, Digest: &k.Digest, Overwrite: overwrite})
-	if errors.Is(err, blob.ErrDigestMismatch) || errors.Is(err, blob.ErrShort) {
-		return errAlsoWrong
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(received.Commit(), received.Abort())
-}
+var errNoFiles = errors.New("on record no file has it, which is not right: its number of files has to be repaired first")
 
-// mendContent is for bytes that the database keeps.
-func mendContent(ctx context.Context, to Checking, k BlobRow, r io.Reader) error {
-	content, err := io.ReadAll(io.LimitReader(r, k.Size+1))
-	if err != nil {
-		return err
+// damage is that of a finding about bytes. Those that cannot be read have to go like wrong
+// ones before right ones can come.
+func (f *Finding) damage() blob.Damage {
+	switch f.Kind {
+	case MissingBytes:
+		return blob.Missing
+	case OtherSize:
+		return blob.OtherSize
 	}
-	if sha256.Sum256(content) != k.Digest {
-		return errAlsoWrong
-	}
-	err = to.MendContent(ctx, k.Digest, content)
-	if fault.Is(err, fault.NotFound) {
-		return fmt.Errorf("the database keeps none any more: %w", err)
-	}
-	return err
+	return blob.OtherBytes
 }

@@ -424,12 +424,7 @@ func TestCheckAdopts(t *testing.T) {
 func TestCheckMends(t *testing.T) { onEachChecked(t, testCheckMends) }
 
 func testCheckMends(t *testing.T, c *checked) {
-	from := func(source blob.Source) func(*registry.Check) {
-		return func(o *registry.Check) {
-			reading(o)
-			o.Mend = &registry.Mend{From: source, Into: c.store}
-		}
-	}
+	from := func(source any) func(*registry.Check) { return c.mendingFrom(source.(blob.Source)) }
 	empty := openDisk(t)
 	for _, d := range c.damages() {
 		if c.remote && !d.remote() {
@@ -451,8 +446,8 @@ func testCheckMends(t *testing.T, c *checked) {
 					refused, mended, left = append(refused, f), append(mended, f), append(left, f)
 				}
 			}
-			c.wants(t, from(empty.(blob.Source)), refused...)
-			c.wants(t, from(c.copies.(blob.Source)), mended...)
+			c.wants(t, from(empty), refused...)
+			c.wants(t, from(c.copies), mended...)
 			if len(refused) != len(left) || !c.remote {
 				c.wants(t, reading, left...)
 			}

@@ -18,15 +18,14 @@ type looked struct {
 	crc32  uint32            // of right bytes
 }
 
-// look reads the stored bytes of a blob, at a rate in bytes a second, and compares them
-// with its digest, and with its size unless that is negative. It is an error, and no
-// damage, if they cannot be read.
-func (r *Registry) look(ctx context.Context, b StoredBlob, rate int64) (looked, error) {
+// look reads the stored bytes of a blob, and compares them with its digest, and with its
+// size unless that is negative. It is an error, and no damage, if they cannot be read.
+func (m mender) look(ctx context.Context, b StoredBlob) (looked, error) {
 	var body io.ReadCloser
 	var err error
 	if b.Small {
-		body, err = r.lookSmall(ctx, b.Digest)
-	} else if body, err = r.Blobs.Open(ctx, b.Digest); errors.Is(err, blob.ErrNotFound) {
+		body, err = m.lookSmall(ctx, b.Digest)
+	} else if body, err = m.store.Open(ctx, b.Digest); errors.Is(err, blob.ErrNotFound) {
 		return looked{damage: &blob.DamageError{Damage: blob.Missing, Reason: fmt.Sprintf("the store has no blob %s", b.Digest)}}, nil
 	}
 	if damage, ok := errors.AsType[*blob.DamageError](err); ok {
@@ -35,7 +34,11 @@ func (r *Registry) look(ctx context.Context, b StoredBlob, rate int64) (looked, 
 	if err != nil {
 		return looked{}, err
 	}
-	sum, err := blob.Sum(ctx, &paced{ctx: ctx, r: body, rate: rate, began: time.Now()}, blob.Limits{Length: -1})
+	var read io.Reader = body
+	if m.rate > 0 {
+		read = &paced{ctx: ctx, r: body, rate: m.rate, began: time.Now()}
+	}
+	sum, err := blob.Sum(ctx, read, blob.Limits{Length: -1})
 	if err = errors.Join(err, body.Close()); err != nil {
 		return looked{}, fmt.Errorf("reading %s: %w", b.Digest, err)
 	}
@@ -49,8 +52,8 @@ func (r *Registry) look(ctx context.Context, b StoredBlob, rate int64) (looked, 
 }
 
 // lookSmall opens bytes that the database keeps. It has compared them.
-func (r *Registry) lookSmall(ctx context.Context, d blob.Digest) (io.ReadCloser, error) {
-	small, err := r.Records.FindContent(ctx, d)
+func (m mender) lookSmall(ctx context.Context, d blob.Digest) (io.ReadCloser, error) {
+	small, err := m.records.FindContent(ctx, d)
 	if fault.Is(err, fault.NotFound) {
 		return nil, &blob.DamageError{Damage: blob.Missing, Reason: fmt.Sprintf("the database has no bytes of %s", d)}
 	}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"time"
 
 	"granary/internal/access"
 	"granary/internal/audit"
@@ -18,12 +19,9 @@ type DamageMark struct {
 
 	// Aside says that the store has no wrong bytes under the digest: they were set aside,
 	// or lost, or are in the database. Until then nobody stores the bytes anew, because
-	// what sets the wrong ones aside does not look at them.
+	// what sets the wrong ones aside would take right ones with them.
 	Aside bool
 }
-
-// marksStep is how many marks are read at once.
-const marksStep = 100
 
 // mending is called before bytes are stored under their digest, and mended after it: it
 // removes the mark of a blob whose bytes were damaged. Unavailable if the wrong ones are
@@ -40,76 +38,68 @@ func (r *Registry) mending(ctx context.Context, d blob.Digest) (mended func() er
 	case !mark.Aside:
 		return nil, fault.New(fault.Unavailable, "the damaged bytes of this file are just being set aside, try again in a minute")
 	}
-	return func() error { return r.unmark(ctx, d) }, nil
+	return func() error { return r.mender(0).unmark(ctx, mark) }, nil
 }
 
-func (r *Registry) unmark(ctx context.Context, d blob.Digest) error {
-	_, err := r.Records.RemoveMark(ctx, d, r.damageEvent(audit.BlobRepaired))
+// mender marks damaged blobs, sets wrong bytes aside and puts right ones in their place.
+// Several may work at once, in several processes: the bytes under a digest change only
+// while it has a mark.
+type mender struct {
+	records Records
+	store   blob.Store // where readers look
+	now     func() time.Time
+	rate    int64 // bytes a second that it reads at most; 0: as fast as it can
+}
+
+func (r *Registry) mender(rate int64) mender { return mender{r.Records, r.Blobs, r.Now, rate} }
+
+// event is one whose author is the server.
+func (m mender) event(name audit.Name) audit.Event {
+	return audit.New(access.Actor{}, name, m.now(), audit.WholeInstance())
+}
+
+// mark marks a blob, unless it is marked already or no file has it any more. newly reports
+// whether it did.
+func (m mender) mark(ctx context.Context, mark DamageMark) (newly bool, err error) {
+	return m.records.MarkDamaged(ctx, mark, m.now(), m.event(audit.BlobDamaged))
+}
+
+func (m mender) unmark(ctx context.Context, mark DamageMark) error {
+	_, err := m.records.RemoveMark(ctx, mark, m.event(audit.BlobRepaired))
 	return err
 }
 
-// damageEvent is an event whose author is the server.
-func (r *Registry) damageEvent(name audit.Name) audit.Event {
-	return audit.New(access.Actor{}, name, r.Now(), audit.WholeInstance())
+// markOf is the mark that a blob gets for a damage.
+func markOf(b StoredBlob, damage blob.Damage) DamageMark {
+	return DamageMark{Digest: b.Digest, Kind: damage, Small: b.Small, Aside: b.Small || damage == blob.Missing}
 }
 
-// CheckMarks finishes what an interrupted Scrub has not set aside, and removes the marks
-// of blobs whose right bytes are back: published again, or restored by hand.
-func (r *Registry) CheckMarks(ctx context.Context, rate int64) error {
-	var after []byte
-	for {
-		marks, err := r.Records.MarksAfter(ctx, after, marksStep)
-		if err != nil || len(marks) == 0 {
-			return err
-		}
-		for _, m := range marks {
-			if err := r.checkMark(ctx, m, rate); err != nil {
-				return err
-			}
-		}
-		after = marks[len(marks)-1].Digest[:]
+// condemn marks a damaged blob, and sets its wrong bytes aside. They are looked at again
+// before: somebody else may have put right ones in their place since, and nobody does while
+// the mark is there. right says that it was so; then the mark is gone.
+func (m mender) condemn(ctx context.Context, b StoredBlob, damage blob.Damage) (newly, right bool, err error) {
+	mark := markOf(b, damage)
+	newly, err = m.mark(ctx, mark)
+	if err != nil || mark.Aside {
+		return newly, false, err
 	}
-}
-
-func (r *Registry) checkMark(ctx context.Context, m DamageMark, rate int64) error {
-	if !m.Aside {
-		return r.setAside(ctx, m)
+	seen, err := m.look(ctx, b)
+	if err != nil {
+		return newly, false, err
 	}
-	if !m.Small {
-		if _, err := r.Blobs.Stat(ctx, m.Digest); err != nil {
-			return absent(err)
-		}
+	if seen.damage == nil {
+		return newly, true, m.unmark(ctx, mark)
 	}
-	looked, err := r.look(ctx, StoredBlob{Digest: m.Digest, Size: -1, Small: m.Small}, rate)
-	switch {
-	case err != nil:
-		return err
-	case looked.damage == nil:
-		return r.unmark(ctx, m.Digest)
-	case looked.damage.Damage == blob.Missing:
-		return nil
-	}
-	return r.setAside(ctx, m) // wrong ones were put there by hand
-}
-
-// absent is nil for a blob that the store does not have.
-func absent(err error) error {
-	if errors.Is(err, blob.ErrNotFound) {
-		return nil
-	}
-	return storeFault(err)
+	return newly, false, m.setAside(ctx, b.Digest)
 }
 
 // setAside sees to it that the store has no wrong bytes under the digest of a mark.
-func (r *Registry) setAside(ctx context.Context, m DamageMark) error {
-	if !m.Small {
-		store, ok := r.Blobs.(blob.Quarantiner)
+func (m mender) setAside(ctx context.Context, d blob.Digest) error {
+	return m.records.SetAside(ctx, d, func() error {
+		store, ok := m.store.(blob.Quarantiner)
 		if !ok {
 			return errors.New("the store cannot set damaged bytes aside")
 		}
-		if err := store.Quarantine(ctx, m.Digest); err != nil {
-			return storeFault(err)
-		}
-	}
-	return r.Records.SetAside(ctx, m.Digest)
+		return store.Quarantine(ctx, d)
+	})
 }

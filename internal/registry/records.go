@@ -266,14 +266,17 @@ type Scrubbing interface {
 	// BlobsAfter returns up to limit blobs that files or uploads have, in the order of their
 	// digests: those above after, or from the first if it is empty.
 	BlobsAfter(ctx context.Context, after []byte, limit int) ([]StoredBlob, error)
-	// MarkDamaged notes that a blob is damaged, records the event, and reports true. It does
-	// nothing if the blob is marked already, or if no file or upload has it any more.
+	// MarkDamaged notes that a blob is damaged, records the event, and reports true. It
+	// reports false, and records no event, if the blob is marked already, or if no file or
+	// upload has it any more. A mark that is there is not Aside afterwards, unless m is.
 	MarkDamaged(ctx context.Context, m DamageMark, now time.Time, e audit.Event) (bool, error)
-	// SetAside notes of a mark that the store has no wrong bytes under the digest.
-	SetAside(ctx context.Context, d blob.Digest) error
+	// SetAside notes of a mark that the store has no wrong bytes under the digest, and calls
+	// move, which sees to it, in one transaction: of two who call it, one moves. It does
+	// nothing if the blob has no mark, or one that is Aside.
+	SetAside(ctx context.Context, d blob.Digest, move func() error) error
 	// RemoveMark removes the mark of a blob, records the event, and reports true; it does
-	// nothing if the blob has no mark.
-	RemoveMark(ctx context.Context, d blob.Digest, e audit.Event) (bool, error)
+	// nothing if the blob has no mark, or if only one of it and m is Aside.
+	RemoveMark(ctx context.Context, m DamageMark, e audit.Event) (bool, error)
 	// FindMark returns the mark of a blob. NotFound if it has none.
 	FindMark(ctx context.Context, d blob.Digest) (DamageMark, error)
 	// MarksAfter is BlobsAfter for marks.

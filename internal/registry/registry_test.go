@@ -201,6 +201,18 @@ func (l *faultyLedger) MarkDamaged(ctx context.Context, m registry.DamageMark, n
 	return marked, err
 }
 
-func (l *faultyLedger) SetAside(ctx context.Context, d blob.Digest) error {
-	return l.do(func() error { return l.Records.SetAside(ctx, d) })
+func (l *faultyLedger) RemoveMark(ctx context.Context, m registry.DamageMark, e audit.Event) (removed bool, err error) {
+	err = l.do(func() error {
+		removed, err = l.Records.RemoveMark(ctx, m, e)
+		return err
+	})
+	return removed, err
+}
+
+func (l *faultyLedger) MendContent(ctx context.Context, d blob.Digest, content []byte) error {
+	return l.do(func() error { return l.Records.MendContent(ctx, d, content) })
+}
+
+func (l *faultyLedger) SetAside(ctx context.Context, d blob.Digest, move func() error) error {
+	return l.do(func() error { return l.Records.SetAside(ctx, d, move) })
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"granary/internal/audit"
 	"granary/internal/blob"
 )
 
@@ -69,13 +68,14 @@ func (r *Registry) Scrub(ctx context.Context, o ScrubOptions) error {
 			return err
 		}
 	}
-	c := &scrubbing{r: r, o: o, state: s}
+	c := &scrubbing{r: r, by: r.mender(o.Rate), o: o, state: s}
 	return errors.Join(c.run(ctx), c.unread)
 }
 
 // scrubbing is a running Scrub.
 type scrubbing struct {
 	r      *Registry
+	by     mender
 	o      ScrubOptions
 	state  ScrubState
 	unread error // the first blob that cannot be read
@@ -141,7 +141,7 @@ func (c *scrubbing) verify(ctx context.Context, b StoredBlob) error {
 	var damage *blob.DamageError
 	var err error
 	for range 2 {
-		seen, failed := c.r.look(ctx, b, c.o.Rate)
+		seen, failed := c.by.look(ctx, b)
 		switch {
 		case failed != nil:
 			err = failed
@@ -165,19 +165,13 @@ func (c *scrubbing) verify(ctx context.Context, b StoredBlob) error {
 }
 
 func (c *scrubbing) mark(ctx context.Context, b StoredBlob, damage *blob.DamageError) error {
-	m := DamageMark{Digest: b.Digest, Kind: damage.Damage, Small: b.Small, Aside: b.Small || damage.Damage == blob.Missing}
-	marked, err := c.r.Records.MarkDamaged(ctx, m, c.r.Now(), c.r.damageEvent(audit.BlobDamaged))
-	if err != nil || !marked {
+	newly, right, err := c.by.condemn(ctx, b, damage.Damage)
+	if err != nil || !newly || right {
 		return err
-	}
-	if !m.Aside {
-		if err := c.r.setAside(ctx, m); err != nil {
-			return err
-		}
 	}
 	files, err := c.r.Records.FilesWith(ctx, b.Digest, filesTold)
 	if err == nil && c.o.Found != nil {
-		c.o.Found(m, damage, files)
+		c.o.Found(markOf(b, damage.Damage), damage, files)
 	}
 	return err
 }

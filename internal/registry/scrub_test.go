@@ -116,7 +116,7 @@ func (r rotting) state(t *testing.T) (registry.ScrubState, error) {
 
 func (r rotting) checkMarks(t *testing.T, left int) {
 	t.Helper()
-	if err := r.CheckMarks(t.Context(), 1<<30); err != nil {
+	if err := r.CheckMarks(t.Context(), registry.MarksOptions{Rate: 1 << 30}); err != nil {
 		t.Error(err)
 	}
 	if n, err := r.Records.CountMarks(t.Context()); err != nil || n != left {
@@ -287,7 +287,7 @@ func TestScrubUnderFaults(t *testing.T) {
 						r.store.Fail(blobtest.Fault{Op: "none"})
 						r.ledger.fail(0, false)
 					}
-					if err := r.CheckMarks(t.Context(), 1<<30); err != nil { // it may have ended between two steps
+					if err := r.CheckMarks(t.Context(), registry.MarksOptions{Rate: 1 << 30}); err != nil { // it may have ended between two steps
 						t.Error(err)
 					}
 					if _, err := r.scrub(t); err != nil {
@@ -392,7 +392,7 @@ func TestPublishWhileSettingAside(t *testing.T) {
 	if err := r.publish(t.Context(), at("file"), body); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("published while the wrong bytes are set aside: %v", err)
 	}
-	if err := r.CheckMarks(t.Context(), 1<<30); err != nil { // as after a crash
+	if err := r.CheckMarks(t.Context(), registry.MarksOptions{Rate: 1 << 30}); err != nil { // as after a crash
 		t.Fatal(err)
 	}
 	if err := r.publish(t.Context(), at("file"), body); err != nil {

@@ -23,6 +23,7 @@ func checking() []promise {
 		{"BlobUses", "leaves out what was removed", testBlobUsesRemoved},
 		{"MendContent", "replaces the bytes", testMendContent},
 		{"MendContent", "is NotFound if the database keeps none", testMendNoContent},
+		{"CountAnew", "leaves a right number, and what is not on record", testCountAnew},
 	}
 }
 
@@ -171,4 +172,21 @@ func testMendNoContent(t *testing.T, s *suite) {
 	for _, d := range []blob.Digest{pinned, digest([]byte(s.name("unknown")))} {
 		wantKind(t, s.MendContent(t.Context(), d, []byte("x")), fault.NotFound)
 	}
+}
+
+func testCountAnew(t *testing.T, s *suite) {
+	u, _, p := s.home(t)
+	up := newUpload(p.ID, u.ID, s.name("counted"))
+	s.upload(t, up)
+	again := newUpload(p.ID, u.ID, s.name("counted again"))
+	again.Digest, again.Size, again.Small = up.Digest, up.Size, up.Small
+	s.upload(t, again)
+	before, err := s.KeptBlob(t.Context(), up.Digest)
+	must(t, 0, err)
+	for _, d := range []blob.Digest{up.Digest, digest([]byte(s.name("unknown")))} {
+		must(t, 0, s.CountAnew(t.Context(), d))
+	}
+	after, err := s.KeptBlob(t.Context(), up.Digest)
+	wantSame(t, "the blob", must(t, after, err), before)
+	wantSame(t, "its files", after.Files, 2)
 }

@@ -2,6 +2,7 @@ package recordstest
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -18,8 +19,12 @@ func scrubbing() []promise {
 		{"BlobsAfter", "returns what files and uploads have, by digest, from a digest on", testBlobsAfter},
 		{"MarkDamaged", "marks a blob once, and tells once", testMarkDamaged},
 		{"MarkDamaged", "does nothing without a file", testMarkNothing},
-		{"SetAside", "is told by the mark", testSetAside},
+		{"MarkDamaged", "takes back that a blob is set aside", testMarkAgain},
+		{"SetAside", "is told by the mark, and moves once", testSetAside},
+		{"SetAside", "changes nothing if the move fails", testSetAsideFails},
+		{"SetAside", "moves nothing without a mark", testSetAsideNothing},
 		{"RemoveMark", "removes a mark once, and tells once", testRemoveMark},
+		{"RemoveMark", "leaves a mark that has changed", testRemoveChangedMark},
 		{"FindMark", "returns the mark, and whether the database keeps the bytes", testMarkDamaged},
 		{"FindMark", "is NotFound if there is none", testFindNoMark},
 		{"MarksAfter", "returns marks by digest, from a digest on", testMarksAfter},
@@ -138,9 +143,56 @@ func testSetAside(t *testing.T, s *suite) {
 	pub := s.stored(t, publication(p.ID, "tool", "1", s.name("large")))
 	m := s.marked(t, pub, registry.DamageMark{})
 	s.wantMark(t, m)
-	must(t, 0, s.SetAside(t.Context(), m.Digest))
-	m.Aside = true
+	moved := 0
+	for range 2 {
+		must(t, 0, s.SetAside(t.Context(), m.Digest, func() error { moved++; return nil }))
+		m.Aside = true
+		s.wantMark(t, m)
+	}
+	wantSame(t, "moves", moved, 1)
+}
+
+func testSetAsideFails(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	m := s.marked(t, s.stored(t, publication(p.ID, "tool", "1", s.name("large"))), registry.DamageMark{})
+	failed := errors.New("the store is away")
+	if err := s.SetAside(t.Context(), m.Digest, func() error { return failed }); !errors.Is(err, failed) {
+		t.Errorf("%v, want %v", err, failed)
+	}
 	s.wantMark(t, m)
+}
+
+func testSetAsideNothing(t *testing.T, s *suite) {
+	must(t, 0, s.SetAside(t.Context(), digest([]byte(s.name("unmarked"))), func() error {
+		t.Error("it moves what has no mark")
+		return nil
+	}))
+}
+
+func testMarkAgain(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	m := s.marked(t, s.stored(t, publication(p.ID, "tool", "1", s.name("large"))), registry.DamageMark{Aside: true})
+	e := s.event()
+	for _, aside := range []bool{true, false, true} {
+		again := m
+		again.Aside = aside
+		marked, err := s.MarkDamaged(t.Context(), again, now(), e)
+		wantSame(t, "marked", must(t, marked, err), false)
+		m.Aside = m.Aside && aside // only SetAside sets aside
+		s.wantMark(t, m)
+	}
+	s.wantTold(t, e, 0)
+}
+
+func testRemoveChangedMark(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	m := s.marked(t, s.stored(t, publication(p.ID, "tool", "1", s.name("large"))), registry.DamageMark{})
+	other, e := m, s.event()
+	other.Aside = true
+	removed, err := s.RemoveMark(t.Context(), other, e)
+	wantSame(t, "removed", must(t, removed, err), false)
+	s.wantMark(t, m)
+	s.wantTold(t, e, 0)
 }
 
 func testRemoveMark(t *testing.T, s *suite) {
@@ -148,7 +200,7 @@ func testRemoveMark(t *testing.T, s *suite) {
 	m := s.marked(t, s.stored(t, publication(p.ID, "tool", "1", s.name("large"))), registry.DamageMark{})
 	e := s.event()
 	for _, first := range []bool{true, false} {
-		removed, err := s.RemoveMark(t.Context(), m.Digest, e)
+		removed, err := s.RemoveMark(t.Context(), m, e)
 		wantSame(t, "removed", must(t, removed, err), first)
 	}
 	s.wantTold(t, e, 1)
@@ -214,7 +266,7 @@ func testAddFileMarked(t *testing.T, s *suite) {
 	m := s.marked(t, pub, registry.DamageMark{})
 	_, err := s.AddFile(t.Context(), pub)
 	wantKind(t, err, fault.Unavailable)
-	removed, err := s.RemoveMark(t.Context(), m.Digest, quiet())
+	removed, err := s.RemoveMark(t.Context(), m, quiet())
 	must(t, removed, err)
 	s.publish(t, pub)
 

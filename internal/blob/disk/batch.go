@@ -1,0 +1,145 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+
+	"granary/internal/blob"
+)
+
+// A batch is synced when it has as many files, or bytes, as this. While the disk writes it, a
+// server beside it waits with its own syncs.
+const (
+	batchFiles = 256
+	batchBytes = 16 << 20
+)
+
+// batch is a store whose uploads are synced many at a time: the file system writes all of
+// them at once, and the sync of each one, which tells whether that went well, has nothing
+// left to do. On a disk of its own a file of 100 KiB is a hundred times as fast as it is
+// with its own syncs.
+type batch struct {
+	*Store
+
+	mu      sync.Mutex
+	waiting []*batchUpload
+	bytes   int64
+	folders map[string]bool // with names that are not synced
+	err     error           // the first failed sync or rename; it ends the batch
+}
+
+// Batch implements blob.Batcher.
+func (s *Store) Batch() blob.Batch { return &batch{Store: s, folders: map[string]bool{}} }
+
+// Create begins an upload.
+func (b *batch) Create(ctx context.Context, d blob.Declared) (blob.Upload, error) {
+	u, err := b.newUpload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &batchUpload{upload: u, batch: b}, nil
+}
+
+// batchUpload is an upload that its batch commits.
+type batchUpload struct {
+	*upload
+	batch  *batch
+	digest blob.Digest
+	given  bool // to the batch, which ends it
+}
+
+// Commit gives the file to the batch. It is visible once that has synced it.
+func (u *batchUpload) Commit(d blob.Digest) error {
+	if u.f == nil || u.given {
+		return errors.New("disk: the upload has ended")
+	}
+	if u.err != nil {
+		return errors.Join(u.err, u.Abort())
+	}
+	u.digest, u.given = d, true
+	return u.batch.add(u)
+}
+
+// Abort does nothing if the batch has the file.
+func (u *batchUpload) Abort() error {
+	if u.given {
+		return nil
+	}
+	return u.upload.Abort()
+}
+
+func (b *batch) add(u *batchUpload) error {
+	b.mu.Lock()
+	b.waiting, b.bytes = append(b.waiting, u), b.bytes+u.size
+	full := len(b.waiting) >= batchFiles || b.bytes >= batchBytes
+	b.mu.Unlock()
+	if !full {
+		return nil
+	}
+	return b.settle() // others fill the next batch meanwhile
+}
+
+// settle syncs what waits, and makes it visible.
+func (b *batch) settle() error {
+	b.mu.Lock()
+	waiting, err := b.waiting, b.err
+	b.waiting, b.bytes = nil, 0
+	b.mu.Unlock()
+	if err == nil && len(waiting) > 0 {
+		err = syncAll(b.dir)
+	}
+	for _, u := range waiting {
+		if err == nil {
+			err = b.show(u)
+		}
+		_ = u.upload.Abort() // if it is not renamed: the error says that it is gone
+	}
+	if err != nil {
+		b.mu.Lock()
+		b.err = errors.Join(b.err, err)
+		b.mu.Unlock()
+	}
+	return err
+}
+
+// show syncs a file and gives it its name.
+func (b *batch) show(u *batchUpload) error {
+	b.reach(BeforeSync)
+	if err := u.f.Sync(); err != nil {
+		return reason("syncing "+u.digest.String(), err)
+	}
+	b.reach(BeforeRename)
+	if err := u.rename(b.path(u.digest)); err != nil {
+		return reason("committing "+u.digest.String(), err)
+	}
+	b.reach(BeforeDirSync)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.folders[b.folder(u.digest)] = true
+	return nil
+}
+
+// Flush implements blob.Batch.
+func (b *batch) Flush() error {
+	if err := b.settle(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil || len(b.folders) == 0 {
+		return b.err
+	}
+	if err := syncAll(b.dir); err != nil {
+		return err
+	}
+	for folder := range b.folders {
+		if err := syncFolder(folder); err != nil {
+			return reason("syncing the folder "+filepath.Base(folder), err)
+		}
+	}
+	clear(b.folders)
+	b.reach(AfterDirSync)
+	return nil
+}

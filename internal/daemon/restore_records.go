@@ -1,0 +1,54 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"granary/internal/metadb"
+	"granary/internal/records"
+)
+
+// replay fills the database, with the bodies of the packs.
+func (r *restore) replay(ctx context.Context) error {
+	m := r.done.Manifest
+	from := fmt.Sprintf("snapshot %s in %s", m.ID, placeText(r.o.From.Blobs))
+	if r.done.Missing > 0 {
+		from = fmt.Sprintf("%s, without %d files", from, r.done.Missing)
+	}
+	database := &metadb.Rebuilding{
+		DB: r.target.db, KeyLater: true, Event: rebuiltEvent(r.newest, from, m.Began),
+		Backup: &metadb.LastBackup{Snapshot: m.ID, Place: placeText(r.o.From.Blobs), Began: m.Began},
+	}
+	into := &records.JournalTarget{Target: database, Packs: r.packs}
+	file := records.File{Name: "the records of snapshot " + m.ID, Open: func() (io.ReadCloser, error) {
+		_, err := r.file.Seek(0, io.SeekStart)
+		return io.NopCloser(r.file), err
+	}}
+	if _, err := records.Replay(ctx, into, []records.File{file}); err != nil {
+		return err
+	}
+	for _, bad := range into.Bad {
+		r.done.BadPacks = append(r.done.BadPacks, bad.Error())
+	}
+	r.done.Missing += r.done.Bodies - into.Bodies
+	r.done.Bodies = into.Bodies
+	return nil
+}
+
+// replaceRecords replaces the records that the store has.
+func (r *restore) replaceRecords(ctx context.Context) error {
+	if r.newest == 0 {
+		return nil // the server begins them
+	}
+	j := records.Journal{
+		Store: r.target.blobs, Database: r.target.db, Identity: r.marker.Identity, Now: time.Now, Retention: r.cfg.AuditRetention,
+	}
+	if _, err := j.Base(ctx); err != nil {
+		return err
+	}
+	at := time.UnixMicro(r.newest).UTC()
+	r.done.Replaced = &at
+	return nil
+}

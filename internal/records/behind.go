@@ -1,0 +1,40 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"granary/internal/blob"
+)
+
+// Behind is how far the journal in a store is behind its database: the age of the first audit
+// event that it lacks, 0 if it lacks none. has is false if the store has no journal. The error
+// is ErrOlder if the database lacks events of the journal.
+func Behind(ctx context.Context, from Notes, database Keeper, now time.Time) (behind time.Duration, has bool, err error) {
+	head, err := ReadHead(ctx, from)
+	if errors.Is(err, blob.ErrNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, true, err
+	}
+	newest, err := Newest(ctx, from)
+	if err != nil {
+		return 0, true, err
+	}
+	base, err := database.EventsAround(ctx, head.Event)
+	if err != nil {
+		return 0, true, err
+	}
+	after, err := database.EventsAround(ctx, newest)
+	switch {
+	case err != nil:
+		return 0, true, err
+	case !base.Has && base.Earlier, after.Last > 0 && after.Last < newest-Late: // not removed for their age
+		return 0, true, ErrOlder
+	case after.Next == 0:
+		return 0, true, nil
+	}
+	return max(now.Sub(time.UnixMicro(after.Next)), 0), true, nil
+}
