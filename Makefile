@@ -45,7 +45,7 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # part named "sqlite" and a part named "postgres".
 # Tests that are parallel wait for other programs most of the time: four of them at
 # once load two cores no more than one that computes.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans|SearchesForNamesAreBounded|NamesOfOlderServers|NameListPlans|NamesAreWhatIsThere|MarkdownIsBounded|HostileTexts|ShownFormsWork|ManyFilesAndVersions|WhoSeesWhat|PagesAskTheSame|RoundTripOfEveryDeed|RoundTripOfAHistory|ReplayRefusesWrongSequences|ReplayOfDeltas|ReplayOfAnOlderSchema|ReplayIsLikeTheOriginal|DeriveMakesWhatTriggersKeep|CheckBesidePublishers|Rebuild|RecordsCutShort|ScrubFindsEveryFlip|CheckFindsEveryDamage|CheckBesideTraffic|ListsUseTheirIndexes|ManyFilesOfAVersion|ReleaseOfTooManyFiles|BentDerivedRows|ListsAskTheSameForAnyPage|ListsAgreeWithAccess|ReplayOfEveryColumn|PermissionOfDoors|PreparedTextsAreFew|ReplayThatFails|ReplayOfFormat1)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans|SearchesForNamesAreBounded|NamesOfOlderServers|NameListPlans|NamesAreWhatIsThere|MarkdownIsBounded|HostileTexts|ShownFormsWork|ManyFilesAndVersions|WhoSeesWhat|PagesAskTheSame|RoundTripOfEveryDeed|RoundTripOfAHistory|ReplayRefusesWrongSequences|ReplayOfDeltas|ReplayOfAnOlderSchema|ReplayIsLikeTheOriginal|DeriveMakesWhatTriggersKeep|CheckBesidePublishers|Rebuild|RecordsCutShort|CheckFindsEveryDamage|CheckBesideTraffic|ListsUseTheirIndexes|ManyFilesOfAVersion|ReleaseOfTooManyFiles|BentDerivedRows|ListsAskTheSameForAnyPage|ListsAgreeWithAccess|ReplayOfEveryColumn|PermissionOfDoors|PreparedTextsAreFew|ReplayThatFails|ReplayOfFormat1|EveryDamageIsFound|RecordsKilled|RecordsUnderFaults|BackupCutShort|RestoreCutShort|RebuildCutShort|BackupUnderFaults|RestoreUnderFaults|RebuildUnderFaults)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # SQLite is C made into Go, whose memory lies outside of what the race detector sees: to
 # watch that code finds nothing and takes three quarters of the time.
@@ -103,7 +103,9 @@ $(MINIO):
 # MinIO's server lists no unfinished uploads, so that TestTidy is not among them.
 test-s3-second: $(MINIO) ## the tests of the S3 store again, on MinIO's server (the first time builds it: six minutes)
 	GRANARY_TEST_S3=minio go test -count=1 ./internal/registry ./internal/blob/s3 \
-	  -run '^Test(Store|Upload.*|Read.*|ShortestWay|RangeOfStore|Link|Memory.*|PublishUnderFaults|Sweep.*)$$'
+	  -run '^Test(Store|Upload.*|Read.*|ShortestWay.*|RangeOfStore|Link|Memory.*|PutNote.*|Note.*|QuarantineKeepsTheBytes|PublishUnderFaults|Sweep.*)$$'
+	GRANARY_TEST_S3=minio go test -count=1 -timeout=20m ./internal/daemon \
+	  -run '^Test(Rebuild|RecordsKilled|BackupBesidePublishers|BackupUnderFaults|RestoreUnderFaults|RebuildUnderFaults|MigrateStorage)$$'
 
 cluster: $(VERSITYGW) ## three nodes behind nginx, on PostgreSQL and S3, on this machine; NODES=5
 	tools/install-test-deps
@@ -150,9 +152,18 @@ proof-versions: ## downloads of a latest that moves every 50 ms, by other people
 	tools/install-test-deps
 	GRANARY_TEST_VERSIONS=all go test ./e2e -count=1 -timeout=0 -v -run '^TestToolsAtAMovingLatest$$'
 
-proof-lost: ## a thousand checks beside publishers, deletions and the sweep find nothing, on each database (half an hour)
-	go test ./internal/registry -count=1 -timeout=0 -v -run '^TestCheckBesideTraffic$$' -args -check.runs=1000
-	GRANARY_TEST_DATABASE=postgres go test ./internal/registry -count=1 -timeout=0 -v -run '^TestCheckBesideTraffic$$' -args -check.runs=1000
+# Each proof logs what it did, and the seed by which it chose: SEED=n repeats it. Disks and
+# the S3 server, SQLite and PostgreSQL are parts of the tests of internal/daemon.
+SEED ?= 18
+proof-lost: $(VERSITYGW) ## nothing is lost: a database deleted, servers and backups killed, every step failing, every blob damaged, a thousand checks; in full, on disk and S3 and each database (an hour); SEED=n
+	tools/install-test-deps
+	go test ./internal/daemon -count=1 -timeout=0 -v -run '^Test(Rebuild|RebuildOfFormat1|RecordsKilled)$$' -args -lost.seed=$(SEED) -lost.deeds=1000 -lost.kills=200
+	go test ./internal/daemon -count=1 -timeout=0 -v -run '^TestBackupBesidePublishers$$' -args -lost.seed=$(SEED) -lost.backups=10 -lost.publishers=16
+	go test ./internal/daemon -count=1 -timeout=0 -v -run '^Test(Records|Backup|Restore|Rebuild)(CutShort|UnderFaults)$$' -args -lost.seed=$(SEED) -lost.steps=1
+	go test ./internal/metadb -count=1 -timeout=0 -v -run '^Test(RoundTrip.*|Replay.*)$$'
+	for database in sqlite postgres; do \
+	  GRANARY_TEST_DATABASE=$$database go test ./internal/registry -count=1 -timeout=0 -v -run '^Test(EveryDamageIsFound|CheckBesideTraffic)$$' -args -damage.seed=$(SEED) -damage.blobs=1000 -check.runs=1000 || exit 1; \
+	done
 
 proof-drafts: $(GORELEASER) ## a thousand histories of drafts and versions on each database, and release tools under every setting (half an hour)
 	tools/install-test-deps

@@ -26,6 +26,8 @@ type BackupOptions struct {
 	KeySaved  bool          // the encryption key is kept elsewhere; the place remembers this
 	Keep      KeepBackups   // which snapshots stay after this one; zero for all
 	Report    func(BackupProgress)
+
+	at crashPoints // of the store in the place
 }
 
 // BackupProgress is how far a backup has come.
@@ -142,7 +144,7 @@ func (b *backup) dry(ctx context.Context) error {
 
 // wet makes a snapshot, under the lock of the place.
 func (b *backup) wet(ctx context.Context) (err error) {
-	if b.place, err = openPlace(ctx, b.o.To, b.identity); err != nil {
+	if b.place, err = openPlace(ctx, b.o.To, b.identity, b.o.at); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.place.close()) }()

@@ -2,14 +2,17 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -426,5 +429,35 @@ func TestBackupToFullPlace(t *testing.T) {
 	}
 	if restored := g.restore(t, RestoreOptions{}); restored.Missing > 0 || restored.Files != 16 {
 		t.Errorf("restored %+v", restored)
+	}
+}
+
+// awayNotes is a place whose notes break off.
+type awayNotes struct{ blob.Source }
+
+type awayNote struct{ io.ReadSeekCloser }
+
+func (awayNote) Read([]byte) (int, error) { return 0, syscall.ECONNRESET }
+
+func (a awayNotes) Note(ctx context.Context, name string) (io.ReadSeekCloser, error) {
+	note, err := a.Source.Note(ctx, name)
+	return awayNote{note}, err
+}
+
+// A place that does not answer is no damage of a snapshot: a restore of the latest would
+// take an older one.
+func TestPlaceThatIsAwayIsNotDamaged(t *testing.T) {
+	t.Parallel()
+	g, _, _ := oldPlace(t)
+	g.backUp(t)
+	from, _, err := openPlaceToRead(t.Context(), g.placeSettings(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, skipped, err := choose(t.Context(), from, "latest"); err != nil || len(skipped) > 0 {
+		t.Errorf("skipped %v, %v", skipped, err)
+	}
+	if m, skipped, err := choose(t.Context(), awayNotes{from}, "latest"); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("of a place that is away: %+v, skipped %v, %v", m, skipped, err)
 	}
 }

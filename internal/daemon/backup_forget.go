@@ -36,7 +36,7 @@ func ForgetBackup(ctx context.Context, cfg config.Config, id string) (done Forgo
 	if err != nil {
 		return done, err
 	}
-	p, err := openPlace(ctx, cfg, m.Identity)
+	p, err := openPlace(ctx, cfg, m.Identity, crashPoints{})
 	if err != nil {
 		return done, err
 	}

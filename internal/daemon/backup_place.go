@@ -97,14 +97,14 @@ type backupPlace struct {
 
 // openPlace opens a place for the backups of an identity. It creates nothing in a place
 // that is of another, or holds something else.
-func openPlace(ctx context.Context, cfg config.Config, identity string) (_ *backupPlace, err error) {
+func openPlace(ctx context.Context, cfg config.Config, identity string, at crashPoints) (_ *backupPlace, err error) {
 	p := &backupPlace{at: cfg.Blobs}
 	if cfg.Blobs.Scheme == "file" {
 		if err := p.takeDirectory(cfg.Blobs.Path, identity); err != nil {
 			return nil, fmt.Errorf("cannot back up to %s: %w", p.at, err)
 		}
 	}
-	if p.store, err = openBlobs(ctx, cfg, crashPoints{}); err == nil {
+	if p.store, err = openBlobs(ctx, cfg, at); err == nil {
 		err = p.look(ctx, identity)
 	}
 	if err != nil {

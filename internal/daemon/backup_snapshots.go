@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"granary/internal/blob"
 	"granary/internal/config"
@@ -62,10 +63,13 @@ func snapshotIn(ctx context.Context, from blob.Source, id string) (Snapshot, err
 	if err == nil && m.ID != id {
 		err = fmt.Errorf("%w: it is that of the snapshot %s", records.ErrManifest, m.ID)
 	}
-	if err != nil {
-		s.Damage = err.Error()
-	} else {
+	switch {
+	case err == nil:
 		s.Manifest = m
+	case errors.Is(err, records.ErrManifest) || errors.Is(err, records.ErrNewer) || errors.Is(err, syscall.EIO):
+		s.Damage = err.Error()
+	default: // the place does not answer
+		return s, errors.Join(fmt.Errorf("the snapshot %s: %w", id, err), note.Close())
 	}
 	return s, note.Close()
 }

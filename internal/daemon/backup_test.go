@@ -3,12 +3,12 @@ package daemon
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,21 +21,10 @@ import (
 	"granary/internal/metadb/metadbtest"
 )
 
-// backupTo makes this test binary a backup to the place instead of a server, so that it
-// can be killed.
-const backupTo = "DAEMON_TEST_BACKUP"
-
-func backUpForTest() int {
-	cfg, err := settings(os.Environ(), os.Args[1:]...)
-	if err == nil {
-		_, err = backUp(context.Background(), cfg, os.Getenv(backupTo))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
+var (
+	lostBackups    = flag.Int("lost.backups", 2, "how many backups TestBackupBesidePublishers kills")
+	lostPublishers = flag.Int("lost.publishers", 4, "beside how many clients that publish without a pause")
+)
 
 // backUp backs up beside a running server.
 func backUp(ctx context.Context, cfg config.Config, place string) (done BackedUp, err error) {
@@ -43,12 +32,7 @@ func backUp(ctx context.Context, cfg config.Config, place string) (done BackedUp
 	if err != nil {
 		return done, err
 	}
-	a, err := OpenAdmin(ctx, cfg, "test")
-	if err != nil {
-		return done, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	return a.Backup(ctx, BackupOptions{To: to, Report: func(BackupProgress) {}})
+	return backUpWith(ctx, cfg, BackupOptions{To: to, Report: func(BackupProgress) {}})
 }
 
 // grounds are where a server has its records and bytes, where its backups are, and where
@@ -129,23 +113,25 @@ func (p *publications) publish(ctx context.Context, t *testing.T, url string, cl
 	}
 }
 
-// TestBackupBesidePublishers kills a backup five times while clients publish, lets the
-// next one end, loses the server and restores it: what was acknowledged before that backup
-// began is there, and what came later is there whole or not at all.
+// TestBackupBesidePublishers kills backups (SIGKILL) while clients publish as fast as they
+// can, lets the next one end, loses the server and restores it: what was acknowledged before
+// that backup began is there, what came later is there whole or not at all, and fsck finds
+// nothing.
 func TestBackupBesidePublishers(t *testing.T) {
 	t.Parallel()
 	allGrounds(t, func(t *testing.T, g grounds) {
+		began, random := time.Now(), rand.New(rand.NewPCG(*lostSeed, 2))
 		url, stop := serveHere(t, g.old, "--inline-max=4096")
 		published := &publications{bytes: map[string]string{}}
 		ctx, cancel := context.WithCancel(t.Context())
 		var clients sync.WaitGroup
-		for client := range 3 {
+		for client := range *lostPublishers {
 			clients.Go(func() { published.publish(ctx, t, url, client) })
 		}
 		eventually.Holds(t, "files are published", func() bool { return published.len() > 100 || t.Failed() })
-		killed := 0
-		for range 5 {
-			if killBackup(t, g, time.Duration(rand.IntN(400))*time.Millisecond) {
+		killed, tries := 0, 0
+		for ; killed < *lostBackups && tries < 3**lostBackups; tries++ {
+			if g.killBackup(t, random, tries, published.len()) {
 				killed++
 			}
 		}
@@ -154,56 +140,82 @@ func TestBackupBesidePublishers(t *testing.T) {
 		if err != nil || done.Manifest.Lost.Count > 0 {
 			t.Fatalf("%+v, %v", done.Manifest.Lost, err)
 		}
-		t.Logf("%d of 5 backups were killed; %d files were acknowledged before, %d and %d are in the snapshot, of which %d and %d were copied last",
-			killed, len(before), done.Manifest.Blobs.Count, done.Manifest.Packed.Count, done.New.Count, done.NewSmall.Count)
 		eventually.Holds(t, "more is published", func() bool { return published.len() > len(before)+20 || t.Failed() })
 		cancel()
 		clients.Wait()
 		stop()
 		restored := g.restore(t, RestoreOptions{})
-		if restored.Missing > 0 {
-			t.Errorf("missing after the restore: %v", restored.Lost)
+		if restored.Missing > 0 || killed < *lostBackups {
+			t.Errorf("%d of %d backups were killed; missing after the restore: %v", killed, *lostBackups, restored.Lost)
 		}
+		g.wantWhole(t, g.new, -1)
 		url, stop = serveHere(t, g.new)
 		defer stop()
 		checkRestored(t, url, before, published.all())
+		t.Logf("%d of %d backups were killed beside %d publishers; %d files were acknowledged before the last, %d and %d are in the snapshot, of which %d and %d were copied last; %v (seed %d)",
+			killed, tries, *lostPublishers, len(before), done.Manifest.Blobs.Count, done.Manifest.Packed.Count, done.New.Count, done.NewSmall.Count, time.Since(began).Round(time.Second), *lostSeed)
 		if r := g.check(t, "all"); r.Damaged > 0 || r.Read != r.Blobs+int64(r.Packs) {
 			t.Errorf("the place: %+v", r)
 		}
-		found, err := ListBackups(t.Context(), g.placeSettings(t))
-		if err != nil || len(found) == 0 {
-			t.Fatal(found, err)
-		}
-		for _, s := range found {
-			if _, err := ForgetBackup(t.Context(), g.placeSettings(t), s.ID); err != nil {
-				t.Errorf("forgetting %s: %v", s.ID, err)
-			}
-		}
-		if r := g.check(t, "all"); r.Damaged > 0 || r.Snapshots+r.Packs+int(r.Blobs) > 0 {
-			t.Errorf("all is forgotten, and left is %+v", r)
-		}
+		g.forgetAll(t)
 	})
 }
 
-// killBackup begins a backup in a process of its own and kills it.
-func killBackup(t *testing.T, g grounds, after time.Duration) (killed bool) {
+// forgetAll forgets all snapshots; nothing is left then.
+func (g grounds) forgetAll(t *testing.T) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "--inline-max=4096")
-	cmd.Env = append(bare(backupTo+"="+g.place, noReserve), g.old...)
-	var said strings.Builder
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
+	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	if err != nil || len(found) == 0 {
+		t.Fatal(found, err)
+	}
+	for _, s := range found {
+		if _, err := ForgetBackup(t.Context(), g.placeSettings(t), s.ID); err != nil {
+			t.Errorf("forgetting %s: %v", s.ID, err)
+		}
+	}
+	if r := g.check(t, "all"); r.Damaged > 0 || r.Snapshots+r.Packs+int(r.Blobs) > 0 {
+		t.Errorf("all is forgotten, and left is %+v", r)
+	}
+}
+
+// killBackup kills a backup: in turn after it has looked at so many blobs, before it writes
+// a note, and at any time.
+func (g grounds) killBackup(t *testing.T, random *rand.Rand, n, published int) (killed bool) {
+	t.Helper()
+	point, nth := "report", 1+random.IntN(published)
+	after := time.Duration(random.IntN(1500)) * time.Millisecond
+	switch n % 3 {
+	case 1:
+		if strings.HasPrefix(g.place, "file:") {
+			point, nth = "before-note-rename", 1+random.IntN(6)
+		}
+	case 2:
+		point = ""
+	}
+	cmd, said := deedProcess(t, g.old, "backup "+g.place, point, nth)
+	if point == "" {
+		time.Sleep(after)
+		_ = cmd.Process.Kill() // it may be gone already
+	}
+	return wasKilled(t, cmd, said)
+}
+
+// wantWhole checks that fsck, which reads every byte, finds nothing; and so many files, if
+// that is not negative.
+func (g grounds) wantWhole(t *testing.T, of []string, files int64) {
+	t.Helper()
+	a, err := OpenAdmin(t.Context(), g.settings(t, of), "test")
+	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(after)
-	_ = cmd.Process.Kill() // it may be gone already
-	if err := cmd.Wait(); err == nil {
-		return false
+	defer a.Close()
+	done, err := a.Fsck(t.Context(), FsckOptions{Read: AllBlobs(), Progress: func(Checked) {}, Tell: func(f Finding) error {
+		t.Errorf("fsck found %+v", f)
+		return nil
+	}})
+	if err != nil || files >= 0 && done.Files != files {
+		t.Errorf("fsck: %+v, %v, want %d files", done, err, files)
 	}
-	if said.Len() > 0 {
-		t.Errorf("a backup failed by itself: %s", said.String())
-	}
-	return true
 }
 
 // restore restores from the place to the new settings, with the key of the old ones.

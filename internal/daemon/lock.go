@@ -73,7 +73,7 @@ func holder(f *os.File) string {
 func (s *server) unlock() error {
 	var err error
 	for _, f := range s.locks {
-		err = errors.Join(err, f.Close())
+		err = errors.Join(err, filelock.Close(f))
 	}
 	s.locks = nil
 	return err

@@ -44,8 +44,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
 		os.Exit(serveForTest())
 	}
-	if os.Getenv(backupTo) != "" {
-		os.Exit(backUpForTest())
+	if os.Getenv(doThis) != "" {
+		os.Exit(doForTest())
 	}
 	flag.Parse()
 	os.Exit(m.Run())
@@ -74,8 +74,9 @@ func serveForTest() int {
 	if err == nil {
 		die := killAt(os.Getenv(dieAt), os.Getenv(dieOnce))
 		err = run(ctx, cfg, "test", os.Stdout, os.Stderr, crashPoints{
-			commit: die,
-			store:  func(p disk.Point) { die(string(p)) },
+			commit:  die,
+			store:   func(p disk.Point) { die(string(p)) },
+			records: die,
 		})
 	}
 	if err != nil {

@@ -37,7 +37,7 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Locatio
 	if err := source.useKey(ctx, cfg); err != nil { // the server will have no other
 		return err
 	}
-	if err := target.openEmpty(ctx, cfg); err != nil {
+	if err := target.openEmpty(ctx, cfg, crashPoints{}); err != nil {
 		return err
 	}
 	copied, err := records.Copy(ctx, source.db, target.db, records.ExportOptions{Kind: records.KindExport, Bodies: true})
@@ -88,10 +88,11 @@ func (s *server) openIdle(ctx context.Context, from config.Location) error {
 }
 
 // openEmpty opens the database of the settings, and creates it if it is missing.
-func (s *server) openEmpty(ctx context.Context, cfg config.Config) error {
+func (s *server) openEmpty(ctx context.Context, cfg config.Config, at crashPoints) error {
 	var err error
+	options := sqldb.Options{CrashPoint: at.commit}
 	if cfg.Database.Scheme == "postgres" {
-		if s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), sqldb.Options{}); err != nil {
+		if s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), options); err != nil {
 			return fmt.Errorf("cannot open the %w", err)
 		}
 		return nil
@@ -103,7 +104,7 @@ func (s *server) openEmpty(ctx context.Context, cfg config.Config) error {
 	if err := s.ownDirectories(filepath.Dir(database)); err != nil {
 		return err
 	}
-	if s.db, err = metadb.OpenSQLite(ctx, database, sqldb.Options{}); err != nil {
+	if s.db, err = metadb.OpenSQLite(ctx, database, options); err != nil {
 		return fmt.Errorf("cannot open the %w%s", err, cure(err))
 	}
 	return nil

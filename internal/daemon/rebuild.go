@@ -24,6 +24,8 @@ type RebuildOptions struct {
 
 	Tell     func(Finding) error // called for each finding, never twice at once; its error ends the rebuild
 	Progress func(Checked)       // called now and then, while the store is looked at
+
+	at crashPoints // of the database
 }
 
 // Rebuilt is what a Rebuild came to.
@@ -78,7 +80,7 @@ func Rebuild(ctx context.Context, cfg config.Config, o RebuildOptions) (done Reb
 		defer func() { err = errors.Join(err, r.target.release()); r.target = server{} }()
 		r.cfg.Database = config.Location{Scheme: "sqlite", Path: filepath.Join(dir, "granary.db")}
 	}
-	if err := r.target.openEmpty(ctx, r.cfg); err != nil {
+	if err := r.target.openEmpty(ctx, r.cfg, r.o.at); err != nil {
 		return r.done, err
 	}
 	if err := r.replay(ctx); err != nil {
@@ -177,6 +179,9 @@ func (r *rebuild) look(ctx context.Context) (err error) {
 		check.Read = registry.AllBlobs()
 	}
 	r.done.Store, err = check.Run(ctx)
+	if n := r.done.Store.Found[Unread]; err == nil && n > 0 {
+		err = fmt.Errorf("%d blobs could not be read", n)
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -17,6 +18,8 @@ import (
 	"granary/internal/records"
 	"granary/internal/sqldb"
 )
+
+var lostDeeds = flag.Int("lost.deeds", 80, "how many deeds TestRebuild does before it loses the database")
 
 const testKey = "GRANARY_ENCRYPTION_KEY=0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"
 
@@ -197,7 +200,7 @@ func TestRebuild(t *testing.T) {
 			old, again := database(c.from, "old"), database(c.to, "again")
 			url, stop := serveHere(t, append(slices.Clone(l.environ), old), l.args...)
 			l.url = url
-			l.traffic(80)
+			l.traffic(*lostDeeds)
 			stop()
 			want := rowsOf(t, l.config(old))
 

@@ -19,6 +19,7 @@ const lastRecords = 10 * time.Second
 type recordKeeper struct {
 	every     time.Duration // 0: it does not
 	retention time.Duration // of audit events
+	began     bool          // begin has read the store
 
 	mu  sync.Mutex
 	all time.Time // when the store had everything; zero while this node does not keep the records
@@ -51,13 +52,32 @@ func (k *recordKeeper) reached(at time.Time) {
 	k.all = at
 }
 
+// begin notes until when the store had everything before this node began to keep the
+// records: until its newest file, or if it has none or cannot be read, until now.
+func (k *recordKeeper) begin(ctx context.Context, j *records.Journal) error {
+	if k.began {
+		return nil
+	}
+	until, err := j.Until(ctx)
+	if err != nil || until.IsZero() {
+		until = time.Now()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all.IsZero() || until.Before(k.all) {
+		k.all = until
+	}
+	k.began = err == nil
+	return err
+}
+
 // keepRecords writes the records into the store until ctx is done, and then what is left.
 func (s *server) keepRecords(ctx context.Context, log *slog.Logger) {
 	k := s.records
 	if k.every == 0 {
 		return
 	}
-	k.reached(time.Now())
+	k.began = false
 	defer k.reached(time.Time{})
 	j := &records.Journal{Store: s.blobs, Database: s.db, Now: time.Now, Retention: k.retention, CrashPoint: s.recordsPoint}
 	write := func(ctx context.Context, last bool) {
@@ -76,6 +96,9 @@ func (s *server) writeRecords(ctx context.Context, j *records.Journal, last bool
 		if j.Identity, _, err = s.db.StoreIdentity(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.records.begin(ctx, j); err != nil {
+		return err
 	}
 	began := time.Now()
 	all, err := j.Step(ctx, last)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/blob"
+	"granary/internal/blob/blobtest"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/records"
 )
@@ -169,5 +172,40 @@ func TestRebuildAfterPurges(t *testing.T) {
 	}})
 	if err != nil || !done.Whole() || done.Store.Files != 2 || done.Bodies != 1 || done.Store.There != 2 {
 		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// TestLagOfRecords: after a start the lag is that of the files in the store, and not of the
+// start, also if these were not read at once.
+func TestLagOfRecords(t *testing.T) {
+	t.Parallel()
+	dir := metadbtest.Memory(t)
+	l := &lostDatabase{t: t, random: rand.New(rand.NewPCG(7, 7)), environ: []string{asRoot, testKey}, args: []string{"--data-dir=" + dir}}
+	url, stop := serveHere(t, l.environ, l.args...)
+	l.url = url
+	l.traffic(3)
+	stop()
+	j := journalOf(t, l)
+	until, err := j.Until(t.Context())
+	if err != nil || time.Since(until).Abs() > time.Minute {
+		t.Fatalf("the records are until %v, %v", until, err)
+	}
+	k := newRecordKeeper(l.config())
+	if lag := k.behind(); lag != 0 {
+		t.Errorf("before its begin the lag is %v", lag)
+	}
+	away := blobtest.NewFaulty(j.Store.(blob.Store))
+	away.Fail(blobtest.Fault{Op: blobtest.Note, Nth: 1})
+	if err := k.begin(t.Context(), &records.Journal{Store: away, Database: j.Database, Identity: j.Identity}); !errors.Is(err, blobtest.ErrFault) {
+		t.Errorf("while the store is away: %v", err)
+	}
+	if lag := k.behind(); lag <= 0 || lag > 30 {
+		t.Errorf("while the store cannot be read the lag is %v", lag)
+	}
+	if err := k.begin(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	if !k.all.Equal(until) {
+		t.Errorf("the store has everything until %v, want %v", k.all, until)
 	}
 }

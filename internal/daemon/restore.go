@@ -25,6 +25,8 @@ type RestoreOptions struct {
 	DryRun       bool          // say what would be restored, and change nothing
 	Verify       bool          // also read blobs that the store has already
 	Report       func(Copied)
+
+	at crashPoints // of the database, and of the store that is filled
 }
 
 // Restored is what a restore came to.
@@ -209,7 +211,7 @@ func (r *restore) openTarget(ctx context.Context) error {
 			return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
 		}
 	}
-	if err := r.target.openEmpty(ctx, r.cfg); err != nil {
+	if err := r.target.openEmpty(ctx, r.cfg, r.o.at); err != nil {
 		return err
 	}
 	empty, err := r.target.db.IsEmpty(ctx)
@@ -227,7 +229,7 @@ func (r *restore) openTarget(ctx context.Context) error {
 			return err
 		}
 	}
-	blobs, err := openBlobs(ctx, r.cfg, crashPoints{})
+	blobs, err := openBlobs(ctx, r.cfg, r.o.at)
 	if err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}

@@ -2,7 +2,10 @@
 // gone with the process, however that ends.
 package filelock
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // Try locks a file for this open descriptor, and reports whether it could: false
 // without an error means that another descriptor has the lock. The lock ends when the
@@ -10,3 +13,7 @@ import "os"
 // file must call Try. If the file system has no locks, the error is
 // errors.ErrUnsupported.
 func Try(f *os.File) (mine bool, err error) { return try(f) }
+
+// Close ends the lock at once, and closes the file. To close it alone may end the lock
+// later: a process that is just being started has a copy of the descriptor for a moment.
+func Close(f *os.File) error { return errors.Join(release(f), f.Close()) }

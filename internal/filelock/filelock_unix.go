@@ -19,3 +19,5 @@ func try(f *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+func release(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

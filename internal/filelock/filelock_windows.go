@@ -23,3 +23,7 @@ func try(f *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+func release(f *os.File) error {
+	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &windows.Overlapped{OffsetHigh: lockedByte})
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 	"time"
 
 	"granary/internal/blob"
@@ -28,13 +29,17 @@ var ErrNoRecords = errors.New("the store has no records of a database: no note i
 
 // Find finds the newest base that is whole, the deltas after it, and the packs. Every byte
 // of a file is read before it counts. If no base is whole, the error says what is wrong with
-// the newest. Files from before the head's Begins do not count.
+// the newest. A store that does not answer is an error, and no damage. Files from before
+// the head's Begins do not count.
 func Find(ctx context.Context, from Notes, identity string) (f Found, err error) {
 	bases, deltas, err := f.list(ctx, from)
 	if err != nil {
 		return f, err
 	}
-	begins := f.lookAtHead(ctx, from)
+	begins, err := f.lookAtHead(ctx, from)
+	if err != nil {
+		return f, err
+	}
 	before := func(end string) func(blob.NoteInfo) bool {
 		return func(note blob.NoteInfo) bool { to, _ := eventIn(note.Name, end); return to < begins }
 	}
@@ -53,7 +58,7 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 			f.Files, f.To = []File{file}, h.To
 			return f, f.follow(ctx, from, deltas, identity)
 		}
-		if ctx.Err() != nil {
+		if isUnread(err) || ctx.Err() != nil {
 			return f, err
 		}
 		f.Damaged = append(f.Damaged, err.Error())
@@ -85,20 +90,23 @@ func (f *Found) list(ctx context.Context, from Notes) (bases, deltas []blob.Note
 
 // lookAtHead notes packs that the head names and that are not there. It returns where the
 // journal begins; 0 if no head says so.
-func (f *Found) lookAtHead(ctx context.Context, from Notes) (begins int64) {
+func (f *Found) lookAtHead(ctx context.Context, from Notes) (begins int64, err error) {
 	head, err := ReadHead(ctx, from)
-	if err != nil {
-		if !errors.Is(err, blob.ErrNotFound) {
-			f.Damaged = append(f.Damaged, err.Error())
-		}
-		return 0
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+		return 0, nil
+	case isUnread(err):
+		return 0, err
+	case err != nil:
+		f.Damaged = append(f.Damaged, err.Error())
+		return 0, nil
 	}
 	for _, digest := range head.Packs {
 		if !slices.ContainsFunc(f.Packs, func(p Pack) bool { return p.Digest.String() == digest }) {
 			f.Damaged = append(f.Damaged, "the pack "+digest+" is missing")
 		}
 	}
-	return head.Begins
+	return head.Begins, nil
 }
 
 // follow adds the deltas that follow, in their order, until one is missing or damaged.
@@ -114,7 +122,7 @@ func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, 
 		}
 		h, file, err := read(ctx, from, note.Name, identity)
 		switch {
-		case ctx.Err() != nil:
+		case isUnread(err) || ctx.Err() != nil:
 			return err
 		case err != nil:
 			f.Damaged = append(f.Damaged, err.Error())
@@ -152,7 +160,17 @@ func moment(event int64) string { return time.UnixMicro(event).UTC().Format(time
 // read reads a file to its end. It is that of the store of the identity.
 func read(ctx context.Context, from Notes, name, identity string) (h Header, file File, err error) {
 	file = File{Name: name, Open: func() (io.ReadCloser, error) { return from.Note(ctx, name) }}
-	r, err := open(file)
+	var note tapped
+	defer func() {
+		if err != nil && note.failed != nil {
+			err = unread{err}
+		}
+	}()
+	r, err := open(File{Name: name, Open: func() (io.ReadCloser, error) {
+		inner, err := from.Note(ctx, name)
+		note = tapped{ReadCloser: inner, failed: failure(err)}
+		return &note, err
+	}})
 	if err != nil {
 		return h, file, err
 	}
@@ -169,4 +187,37 @@ func read(ctx context.Context, from Notes, name, identity string) (h Header, fil
 		err = nil
 	}
 	return h, file, err
+}
+
+// unread is an error of a store that does not answer. It says nothing of what is in the store.
+type unread struct{ error }
+
+func (e unread) Unwrap() error { return e.error }
+
+func isUnread(err error) bool {
+	_, is := errors.AsType[unread](err)
+	return is
+}
+
+// failure is an error of reading a note, if it says nothing of the note: nil for its end, if
+// it is missing, and if the disk cannot read it any more.
+func failure(err error) error {
+	if err == io.EOF || errors.Is(err, blob.ErrNotFound) || errors.Is(err, syscall.EIO) {
+		return nil
+	}
+	return err
+}
+
+// tapped is a note that remembers the failure of its store.
+type tapped struct {
+	io.ReadCloser
+	failed error
+}
+
+func (t *tapped) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if t.failed == nil {
+		t.failed = failure(err)
+	}
+	return n, err
 }

@@ -83,11 +83,15 @@ var ErrDamaged = errors.New("is damaged")
 // ReadHead is the head of the journal in a store. It is blob.ErrNotFound if there is none.
 func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 	note, err := from.Note(ctx, headName)
-	if err != nil {
-		return h, err
+	var text []byte
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(note, mostHead+1))
+		err = errors.Join(err, note.Close())
 	}
-	text, err := io.ReadAll(io.LimitReader(note, mostHead+1))
-	if err = errors.Join(err, note.Close()); err != nil {
+	if failure(err) != nil {
+		return h, unread{err}
+	}
+	if err != nil {
 		return h, err
 	}
 	switch err := json.Unmarshal(text, &h); {

@@ -135,3 +135,13 @@ func (j *Journal) readNewest(ctx context.Context, at *position, name string) err
 	at.event = max(event, at.event)
 	return nil
 }
+
+// Until is the time of the last event that the files in the store cover. It is zero if
+// there are none.
+func (j *Journal) Until(ctx context.Context) (time.Time, error) {
+	at, err := j.where(ctx)
+	if err != nil || !at.has {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(at.to), nil
+}

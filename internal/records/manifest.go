@@ -176,6 +176,9 @@ func (m Manifest) Encode() ([]byte, error) {
 // ErrManifest is what an error about the bytes of a manifest is to errors.Is.
 var ErrManifest = errors.New("the manifest is damaged")
 
+// ErrNewer is what the error of a manifest of a later format is to errors.Is.
+var ErrNewer = errors.New("use a newer granary")
+
 // ReadManifest reads what Encode wrote: all of it, or it is an error.
 func ReadManifest(r io.Reader) (m Manifest, err error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
@@ -195,7 +198,7 @@ func ReadManifest(r io.Reader) (m Manifest, err error) {
 		return m, fmt.Errorf("%w: it is no manifest of a backup", ErrManifest)
 	}
 	if head.Format != ManifestFormat {
-		return m, fmt.Errorf("the backup has the format %d, and this granary reads only format %d; use a newer granary", head.Format, ManifestFormat)
+		return m, fmt.Errorf("the backup has the format %d, and this granary reads only format %d; %w", head.Format, ManifestFormat, ErrNewer)
 	}
 	read := json.NewDecoder(bytes.NewReader(text[:end]))
 	read.DisallowUnknownFields()

@@ -124,66 +124,6 @@ func (r rotting) checkMarks(t *testing.T, left int) {
 	}
 }
 
-// TestScrubFindsEveryFlip: one bit of each of a hundred blobs has changed, in the store
-// and in the database. One cycle finds all, nothing is served after, and the same bytes
-// published again are served.
-func TestScrubFindsEveryFlip(t *testing.T) { onEachRotting(t, testScrubFindsEveryFlip) }
-
-func testScrubFindsEveryFlip(t *testing.T, r rotting) {
-	r.Now = func() time.Time { // events of one microsecond have to look for an id
-		r.now = r.now.Add(time.Millisecond)
-		return r.now
-	}
-	name := func(i int) registry.Raw { return at(fmt.Sprintf("file%d", i)) }
-	var bodies [][]byte
-	whole := blobtest.Bytes(1000, 5000)
-	if err := r.publish(t.Context(), at("whole"), whole); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 100 {
-		size := 500
-		if i%2 == 0 {
-			size = 5000
-		}
-		bodies = append(bodies, blobtest.Bytes(uint64(i), size))
-		if err := r.publish(t.Context(), name(i), bodies[i]); err != nil {
-			t.Fatal(err)
-		}
-		r.flip(t, bodies[i], i*97)
-	}
-	found, err := r.scrub(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, body := range bodies {
-		if kind := found[blobtest.Digest(body)]; kind != blob.OtherBytes {
-			t.Errorf("blob %d is found to be %q", i, kind)
-		}
-		if got, err := r.read(t.Context(), name(i)); !fault.Is(err, fault.Unavailable) || len(got) > 0 {
-			t.Errorf("blob %d is served: %d bytes, %v", i, len(got), err)
-		}
-	}
-	if len(found) != len(bodies) {
-		t.Errorf("%d are found", len(found))
-	}
-	r.checkMarks(t, len(bodies))
-	for i, body := range bodies {
-		if err := r.publish(t.Context(), name(i), body); err != nil {
-			t.Errorf("again, %d: %v", i, err)
-		}
-		if got, err := r.read(t.Context(), name(i)); err != nil || !bytes.Equal(got, body) {
-			t.Errorf("blob %d, published again: %d bytes, %v", i, len(got), err)
-		}
-	}
-	r.checkMarks(t, 0)
-	if again, err := r.scrub(t); err != nil || len(again) > 0 {
-		t.Errorf("the next cycle finds %d, %v", len(again), err)
-	}
-	if got, err := r.read(t.Context(), at("whole")); err != nil || !bytes.Equal(got, whole) {
-		t.Errorf("the whole one: %d bytes, %v", len(got), err)
-	}
-}
-
 // TestScrubFindsEveryKind: a blob that is missing is told as it is without a mark, one of
 // another size is not served; what somebody restores by hand is served again.
 func TestScrubFindsEveryKind(t *testing.T) { onEachRotting(t, testScrubFindsEveryKind) }

@@ -40,11 +40,16 @@ func loadPostgres(ctx context.Context, db *DB, fn func(*Tx, loader) error) error
 	if err := fn(&Tx{Via: l, clock: db.clock}, l); err != nil {
 		return err
 	}
+	if _, err := l.Exec(`ANALYZE`); err != nil { // the derived rows, too; after the commit nothing may fail
+		return Classify(err)
+	}
+	point := db.writer.(*pool).point
+	point("before-commit")
 	if err := tx.Commit(); err != nil {
 		return Classify(err)
 	}
-	_, err = conn.ExecContext(ctx, `ANALYZE`)
-	return Classify(err)
+	point("after-commit")
+	return nil
 }
 
 // noTimeouts lets a transaction of PostgreSQL run as long as it needs.

@@ -31,12 +31,14 @@ func loadSQLite(ctx context.Context, db *DB, fn func(*Tx, loader) error) error {
 			return err
 		}
 		if err = protect(func(t *Tx) error { return fn(t, sqliteLoader{w.conn}) }, t); err == nil {
+			w.point("before-commit")
 			err = w.exec("COMMIT")
 		}
 		if err != nil {
 			w.conn.undo()
 			return err
 		}
+		w.point("after-commit")
 		w.committed(1)
 		return nil
 	})
