@@ -166,3 +166,18 @@ type Upload interface {
 	// deferred.
 	Abort() error
 }
+
+// OnceOpener is a Store that can open a blob that will be read once.
+type OnceOpener interface {
+	// OpenOnce is Open for bytes that are only verified: they do not push those of other
+	// blobs out of memory.
+	OpenOnce(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
+}
+
+// OpenOnce opens a blob that will be read once, as well as its store can.
+func OpenOnce(ctx context.Context, s Store, d Digest) (io.ReadSeekCloser, error) {
+	if once, ok := s.(OnceOpener); ok {
+		return once.OpenOnce(ctx, d)
+	}
+	return s.Open(ctx, d)
+}

@@ -107,6 +107,9 @@ func openPlace(ctx context.Context, cfg config.Config, identity string, at crash
 	if p.store, err = openBlobs(ctx, cfg, at); err == nil {
 		err = p.look(ctx, identity)
 	}
+	if err == nil {
+		err = refusePublic(ctx, p.at, p.store)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot back up to %s: %w", p.at, err), p.close())
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 
 	"granary/internal/api"
 	"granary/internal/blob"
@@ -14,6 +15,19 @@ import (
 type store interface {
 	blob.Store
 	blob.Notes
+}
+
+// refusePublic fails if strangers may list a bucket that has records, or gets them. A store
+// that does not say is believed to be closed.
+func refusePublic(ctx context.Context, place config.Location, s store) error {
+	bucket, ok := s.(*s3.Store)
+	if !ok {
+		return nil
+	}
+	if listed, err := bucket.ListedByAnyone(ctx); err != nil || !listed {
+		return nil //nolint:nilerr // it answered a moment ago; what cannot be asked is not refused
+	}
+	return fmt.Errorf("anyone may list %s, and the records in it tell of users, e-mail addresses and hashes of tokens; forbid anonymous requests to the bucket", place)
 }
 
 // openBlobs opens the store that the setting names. A bucket must be there, and

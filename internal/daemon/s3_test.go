@@ -104,7 +104,17 @@ func TestS3Refused(t *testing.T) {
 		}
 	}
 	// With the usual chain alone it starts.
-	_, stop := serveHere(t, nil, "--data-dir="+t.TempDir(), "--blobs=s3://granary?endpoint="+srv.URL)
+	place := "--blobs=s3://granary?endpoint=" + srv.URL
+	_, stop := serveHere(t, nil, "--data-dir="+t.TempDir(), place)
+	stop()
+	// Records are nobody else's: a bucket that strangers may list gets none.
+	srv.LetAnyoneList(t)
+	data := t.TempDir()
+	bucket := "--blobs=s3://granary/open?endpoint=" + srv.URL
+	if got := refused(t, "--data-dir="+data, bucket); !strings.HasPrefix(got, "anyone may list s3://granary/open") || !strings.Contains(got, "records-every") {
+		t.Error(got)
+	}
+	_, stop = serveHere(t, nil, "--data-dir="+data, bucket, "--records-every=0")
 	stop()
 }
 

@@ -129,6 +129,12 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 	if err := s.checkStore(ctx, cfg.Blobs); err != nil {
 		return fmt.Errorf("cannot use the blob store: %w", err)
 	}
+	if cfg.RecordsEvery == 0 {
+		return nil
+	}
+	if err := refusePublic(ctx, cfg.Blobs, s.blobs); err != nil {
+		return fmt.Errorf("%w, or set records-every to 0 and move its folder records away", err)
+	}
 	return nil
 }
 

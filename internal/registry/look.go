@@ -26,7 +26,7 @@ func (m mender) look(ctx context.Context, b StoredBlob) (looked, error) {
 	var err error
 	if b.Small {
 		body, err = m.lookSmall(ctx, b.Digest)
-	} else if body, err = m.store.Open(ctx, b.Digest); errors.Is(err, blob.ErrNotFound) {
+	} else if body, err = blob.OpenOnce(ctx, m.store, b.Digest); errors.Is(err, blob.ErrNotFound) {
 		return looked{damage: &blob.DamageError{Damage: blob.Missing, Reason: fmt.Sprintf("the store has no blob %s", b.Digest)}}, nil
 	}
 	if damage, ok := errors.AsType[*blob.DamageError](err); ok {

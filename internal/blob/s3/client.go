@@ -24,6 +24,7 @@ import (
 // call is idempotent.
 type client struct {
 	core      *minio.Core
+	anyone    *minio.Core // the same, without keys
 	bucket    string
 	class     string          // storage class of blobs
 	sse       encryption      // of all objects
@@ -51,14 +52,18 @@ func newClient(cfg Config) (*client, error) {
 		c.transport = newTransport()
 		transport = c.transport
 	}
-	c.core, err = minio.NewCore(endpoint.Host, &minio.Options{
+	options := minio.Options{
 		Creds:        c.chain,
 		Secure:       endpoint.Scheme == "https",
 		Transport:    patient{inner: transport},
 		Region:       region(cfg),
 		BucketLookup: lookup(cfg.PathStyle),
 		MaxRetries:   tries,
-	})
+	}
+	if c.core, err = minio.NewCore(endpoint.Host, &options); err == nil {
+		options.Creds, options.MaxRetries = credentials.NewStatic("", "", "", credentials.SignatureAnonymous), 1
+		c.anyone, err = minio.NewCore(endpoint.Host, &options)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint %s: %w", cfg.Endpoint, err)
 	}

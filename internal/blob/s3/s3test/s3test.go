@@ -4,8 +4,12 @@
 package s3test
 
 import (
+	"net/url"
 	"os"
 	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"granary/dev/servers"
 )
@@ -58,3 +62,20 @@ func (s *Server) Start(t testing.TB) {
 // Stop kills the server, as a crash would. Stopping it twice is stopping it
 // once.
 func (s *Server) Stop() { s.s3.Kill() }
+
+// LetAnyoneList gives the bucket a policy by which clients without keys may list it.
+func (s *Server) LetAnyoneList(t testing.TB) {
+	t.Helper()
+	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::` + Bucket + `"}]}`
+	at, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := minio.New(at.Host, &minio.Options{Creds: credentials.NewStaticV4(AccessKeyID, SecretAccessKey, ""), Region: Region})
+	if err == nil {
+		err = c.SetBucketPolicy(t.Context(), Bucket, policy)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
