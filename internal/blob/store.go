@@ -137,11 +137,12 @@ type NoteInfo struct {
 
 // Quarantiner is a Store that can set a blob aside whose bytes are wrong.
 type Quarantiner interface {
-	// Quarantine moves what is kept under the digest to damaged/, next to the blobs, in
-	// place of what was moved there before. When it returns nil, the store has no blob of
-	// the digest, even after a crash of the machine. A missing one is not an error. The
-	// caller sees to it that nobody commits the digest meanwhile.
-	Quarantine(ctx context.Context, d Digest) error
+	// Quarantine keeps what is under the digest in damaged/, next to the blobs, in place of
+	// what was set aside there before. remove ends it, and is quick, whatever the size: when
+	// it returns nil, the store has no blob of the digest, even after a crash of the machine.
+	// A missing blob is not an error. The caller sees to it that nobody commits the digest
+	// until remove has returned.
+	Quarantine(ctx context.Context, d Digest) (remove func() error, err error)
 }
 
 // Info is what a store knows of one blob.

@@ -81,14 +81,14 @@ func (t tx) recordOfBlob(ctx context.Context, e audit.Event, d blob.Digest) erro
 }
 
 // SetAside implements registry.Scrubbing. The update locks the mark until the bytes are
-// moved: of two who set the same blob aside, the second finds it done.
-func (db *DB) SetAside(ctx context.Context, d blob.Digest, move func() error) error {
+// removed: of two who set the same blob aside, the second finds it done.
+func (db *DB) SetAside(ctx context.Context, d blob.Digest, remove func() error) error {
 	return db.do(ctx, func(t tx) error {
 		n, err := t.Count(`UPDATE damage SET state = $1 WHERE digest = $2 AND state = $3`, markAside, d[:], markFound)
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := move(); err != nil {
+		if err := remove(); err != nil {
 			return fault.Wrap(fault.Unavailable, "", err)
 		}
 		return nil

@@ -93,13 +93,16 @@ func (m mender) condemn(ctx context.Context, b StoredBlob, damage blob.Damage) (
 	return newly, false, m.setAside(ctx, b.Digest)
 }
 
-// setAside sees to it that the store has no wrong bytes under the digest of a mark.
+// setAside sees to it that the store has no wrong bytes under the digest of a mark. They are
+// copied before the transaction in which they are removed: publishers may wait for that.
 func (m mender) setAside(ctx context.Context, d blob.Digest) error {
-	return m.records.SetAside(ctx, d, func() error {
-		store, ok := m.store.(blob.Quarantiner)
-		if !ok {
-			return errors.New("the store cannot set damaged bytes aside")
-		}
-		return store.Quarantine(ctx, d)
-	})
+	store, ok := m.store.(blob.Quarantiner)
+	if !ok {
+		return errors.New("the store cannot set damaged bytes aside")
+	}
+	remove, err := store.Quarantine(ctx, d)
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, "", err)
+	}
+	return m.records.SetAside(ctx, d, remove)
 }

@@ -271,9 +271,9 @@ type Scrubbing interface {
 	// upload has it any more. A mark that is there is not Aside afterwards, unless m is.
 	MarkDamaged(ctx context.Context, m DamageMark, now time.Time, e audit.Event) (bool, error)
 	// SetAside notes of a mark that the store has no wrong bytes under the digest, and calls
-	// move, which sees to it, in one transaction: of two who call it, one moves. It does
+	// remove, which sees to it, in one transaction: of two who call it, one removes. It does
 	// nothing if the blob has no mark, or one that is Aside.
-	SetAside(ctx context.Context, d blob.Digest, move func() error) error
+	SetAside(ctx context.Context, d blob.Digest, remove func() error) error
 	// RemoveMark removes the mark of a blob, records the event, and reports true; it does
 	// nothing if the blob has no mark, or if only one of it and m is Aside.
 	RemoveMark(ctx context.Context, m DamageMark, e audit.Event) (bool, error)

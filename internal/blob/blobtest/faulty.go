@@ -235,10 +235,18 @@ func (f *Faulty) DeleteNote(ctx context.Context, name string) error {
 	return f.do(DeleteNote, func() error { return f.inner.(blob.Notes).DeleteNote(ctx, name) })
 }
 
-// Quarantine may fail, Kept after setting aside. It needs a Store inside that is a
-// blob.Quarantiner, and panics without.
-func (f *Faulty) Quarantine(ctx context.Context, d blob.Digest) error {
-	return f.do(Quarantine, func() error { return f.inner.(blob.Quarantiner).Quarantine(ctx, d) })
+// Quarantine and what removes the blob may fail, Kept after doing it. It needs a Store
+// inside that is a blob.Quarantiner, and panics without.
+func (f *Faulty) Quarantine(ctx context.Context, d blob.Digest) (remove func() error, err error) {
+	var end func() error
+	err = f.do(Quarantine, func() (err error) {
+		end, err = f.inner.(blob.Quarantiner).Quarantine(ctx, d)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return f.do(Quarantine, end) }, nil
 }
 
 type faultyUpload struct {

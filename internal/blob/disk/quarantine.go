@@ -16,8 +16,13 @@ const damaged = "damaged"
 
 var _ blob.Quarantiner = (*Store)(nil)
 
-// Quarantine renames the blob's file, and syncs the folders that it leaves and enters.
-func (s *Store) Quarantine(_ context.Context, d blob.Digest) error {
+// Quarantine has nothing to copy: remove renames the blob's file, and syncs the folders that
+// it leaves and enters.
+func (s *Store) Quarantine(_ context.Context, d blob.Digest) (remove func() error, err error) {
+	return func() error { return s.setAside(d) }, nil
+}
+
+func (s *Store) setAside(d blob.Digest) error {
 	aside := filepath.Join(s.dir, damaged)
 	err := os.Mkdir(aside, 0o700)
 	if errors.Is(err, fs.ErrExist) {

@@ -27,9 +27,7 @@ func TestQuarantineKeepsTheBytes(t *testing.T) {
 		if err := up.Commit(d); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Quarantine(t.Context(), d); err != nil {
-			t.Fatal(err)
-		}
+		blobtest.SetAside(t, s, d)
 		o, err := s.client.head(t.Context(), s.prefix+aside+d.String())
 		if err != nil {
 			t.Fatal(err)
