@@ -20,7 +20,7 @@ running. Nothing is deleted, and nothing is changed without --repair-from, --qua
 --repair-records and --adopt.
 
 Without --read-data, sizes are compared and no bytes are read. --read-data reads all of
-them and compares their SHA-256; --read-data-subset reads some: 5% is a random twentieth,
+them and the records in the store, and compares their SHA-256; --read-data-subset reads some: 5% is a random twentieth,
 another one each time; 3/20 is the third of twenty parts, which are everything together.
 
 What is found, one a line:
@@ -34,6 +34,8 @@ What is found, one a line:
   DATABASE  the database's file is damaged, or its tables contradict each other
   DERIVED   a number or list that is made from other records is not what they say
   IDENTITY  the store does not say whose it is
+  RECORDS   the records in the store, of which granary rebuild makes a lost database again,
+            are damaged or missing; the server writes new ones by itself
 
 --repair-from PLACE takes the right bytes of what is missing, wrong or unread from another
 store, file:DIRECTORY or s3://BUCKET/PREFIX; from a place of backups, whose packs have the
@@ -159,7 +161,9 @@ func (o *fsck) check(ctx context.Context, d *daemon.Admin, options daemon.FsckOp
 	}
 	var kept *daemon.Kept
 	if err == nil {
-		kept, err = d.Kept(ctx)
+		if kept, err = d.Kept(ctx); err == nil && done.Found[daemon.LostRecords] > 0 {
+			kept.Damaged = true
+		}
 	}
 	if printed := to.end(done, kept, err); printed != nil {
 		return errors.Join(err, printed)

@@ -75,7 +75,7 @@ func newJSONFinding(f daemon.Finding) jsonFinding {
 		Kind: f.Kind, InDatabase: f.InDatabase, Reason: f.Reason, Repaired: f.Mended, From: f.From, NotRepaired: f.Refusal,
 		Quarantined: f.Aside, NotAside: f.NotAside,
 	}
-	if f.Kind != daemon.Database && f.Kind != daemon.Derived && f.Kind != daemon.NoIdentity {
+	if f.Kind != daemon.Database && f.Kind != daemon.Derived && f.Kind != daemon.NoIdentity && f.Kind != daemon.LostRecords {
 		out.SHA256, out.Size = f.Digest.String(), &f.Size
 	}
 	switch f.Kind {
@@ -111,7 +111,7 @@ func (p *fsckJSON) end(done daemon.Checked, kept *daemon.Kept, failed error) err
 		Found: map[daemon.FindingKind]int64{}, Repaired: map[daemon.FindingKind]int64{}, StrayBytes: done.StrayBytes, LeftUploads: done.LeftUploads,
 	}
 	for _, kind := range []daemon.FindingKind{
-		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongCount, daemon.Stray, daemon.Unread, daemon.Database, daemon.Derived, daemon.NoIdentity,
+		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongCount, daemon.Stray, daemon.Unread, daemon.Database, daemon.Derived, daemon.NoIdentity, daemon.LostRecords,
 	} {
 		out.Found[kind], out.Repaired[kind] = done.Found[kind], done.Mended[kind]
 	}

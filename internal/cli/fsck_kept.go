@@ -14,6 +14,10 @@ func (p *fsckText) kept(k daemon.Kept, now time.Time) {
 
 func journalOf(k daemon.Kept) string {
 	switch {
+	case k.Damaged && k.Every == 0:
+		return "journal DAMAGED, and off (records-every is 0)"
+	case k.Damaged:
+		return "journal DAMAGED"
 	case !k.Journal && k.Every == 0:
 		return "no journal in the store (records-every is 0)"
 	case !k.Journal:
@@ -54,6 +58,7 @@ func formatAge(d time.Duration) string {
 type jsonKept struct {
 	RecordsEvery float64         `json:"records_every_seconds"` // 0: off
 	Journal      bool            `json:"journal"`               // the store has one
+	Damaged      bool            `json:"journal_damaged"`       // something of it is damaged or missing
 	Behind       float64         `json:"journal_behind_seconds"`
 	LastBackup   *jsonLastBackup `json:"last_backup"` // null: none was made
 }
@@ -66,7 +71,7 @@ type jsonLastBackup struct {
 }
 
 func newJSONKept(k daemon.Kept, now time.Time) *jsonKept {
-	out := &jsonKept{RecordsEvery: k.Every.Seconds(), Journal: k.Journal, Behind: k.Behind.Seconds()}
+	out := &jsonKept{RecordsEvery: k.Every.Seconds(), Journal: k.Journal, Damaged: k.Damaged, Behind: k.Behind.Seconds()}
 	if b := k.LastBackup; b != nil {
 		out.LastBackup = &jsonLastBackup{b.Snapshot, b.Place, b.Began, max(now.Sub(b.Began), 0).Seconds()}
 	}

@@ -16,6 +16,7 @@ func TestKeptInWords(t *testing.T) {
 		"journal 6 s behind; last backup 9 h ago":                                 {Every: time.Second, Journal: true, Behind: 6900 * time.Millisecond, LastBackup: backup(9*time.Hour + 59*time.Minute)},
 		"journal up to date; last backup 119 min ago":                             {Every: time.Second, Journal: true, LastBackup: backup(2*time.Hour - 1)},
 		"journal 47 h behind; last backup 2 d ago":                                {Every: time.Second, Journal: true, Behind: 48*time.Hour - 1, LastBackup: backup(48 * time.Hour)},
+		"journal DAMAGED; no backup was made":                                     {Every: time.Second, Journal: true, Damaged: true, Behind: time.Second},
 		"no journal in the store yet; no backup was made":                         {Every: time.Second},
 		"no journal in the store (records-every is 0); no backup was made":        {},
 		"journal 3 min behind, and off (records-every is 0); last backup 0 s ago": {Journal: true, Behind: 3 * time.Minute, LastBackup: backup(-time.Minute)},

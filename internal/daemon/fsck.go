@@ -34,6 +34,7 @@ const (
 	Database     = registry.Database
 	Derived      = registry.Derived
 	NoIdentity   = registry.NoIdentity
+	LostRecords  = registry.LostRecords
 )
 
 // Use is a file with the bytes of a blob.
@@ -92,6 +93,9 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 	}
 	if err := a.checkDerived(ctx, o.Records, tell); err != nil {
 		return Checked{Found: first, Mended: mended}, fmt.Errorf("cannot check the %s: %w", a.cfg.Database, err)
+	}
+	if err := a.checkRecords(ctx, store, o.Read.All(), tell); err != nil {
+		return Checked{Found: first, Mended: mended}, err
 	}
 	check := registry.Check{
 		Records: a.server.db, Store: store, Read: o.Read, Age: registry.Grace, Now: time.Now, Adopt: o.Adopt, Tell: o.Tell, Progress: o.Progress,

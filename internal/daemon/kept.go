@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"granary/internal/blob"
 	"granary/internal/metadb"
 	"granary/internal/records"
 )
@@ -16,12 +18,14 @@ type LastBackup = metadb.LastBackup
 type Kept struct {
 	Every      time.Duration // records-every; 0: nothing is written into the store
 	Journal    bool          // the store has records
+	Damaged    bool          // something of them is damaged or missing
 	Behind     time.Duration // age of the first event that they lack; 0 if they have all
 	LastBackup *LastBackup   // nil: none was made
 }
 
-// Kept looks at the records in the store, and for the last backup. It fails if the records
-// in the store cannot be read, or are of a newer database.
+// Kept looks at the records in the store, and for the last backup. Damaged is
+// only said of the head: a Fsck looks at the rest. It fails if the records in the store cannot be
+// read, or are of a newer database.
 func (a *Admin) Kept(ctx context.Context) (*Kept, error) {
 	store, err := openSource(ctx, a.cfg)
 	if err != nil {
@@ -29,11 +33,36 @@ func (a *Admin) Kept(ctx context.Context) (*Kept, error) {
 	}
 	defer closeStore(store)
 	k := &Kept{Every: a.cfg.RecordsEvery}
-	if k.Behind, k.Journal, err = records.Behind(ctx, store, a.server.db, time.Now()); err != nil {
+	k.Behind, k.Journal, err = records.Behind(ctx, store, a.server.db, time.Now())
+	if k.Damaged = errors.Is(err, records.ErrDamaged); err != nil && !k.Damaged {
 		return nil, fmt.Errorf("the records in %s: %w", a.cfg.Blobs, err)
 	}
 	if k.LastBackup, err = a.server.db.LastBackup(ctx); err != nil {
 		return nil, fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
 	}
 	return k, nil
+}
+
+// checkRecords looks whether the database could be made again from the records in its store.
+// whole reads them.
+func (a *Admin) checkRecords(ctx context.Context, store blob.Source, whole bool, tell func(Finding) error) error {
+	identity, _, err := a.server.db.StoreIdentity(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
+	}
+	var damage records.Damage
+	if whole {
+		damage, err = records.Verify(ctx, store, identity, a.server.db)
+	} else {
+		damage, err = records.Look(ctx, store, identity)
+	}
+	if err != nil {
+		return fmt.Errorf("the records in %s: %w", a.cfg.Blobs, err)
+	}
+	for _, what := range damage.What {
+		if err := tell(Finding{Kind: LostRecords, Reason: what}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -20,10 +20,12 @@ type recordKeeper struct {
 	every     time.Duration // 0: it does not
 	retention time.Duration // of audit events
 	began     bool          // begin has read the store
+	fell      bool          // the lag is that of damaged records that could not be replaced
 
-	mu  sync.Mutex
-	all time.Time // when the store had everything; zero while this node does not keep the records
-	lag prometheus.GaugeFunc
+	mu      sync.Mutex
+	damaged records.Damage // found by reading, and not told the journal yet
+	all     time.Time      // when the store had everything; zero while this node does not keep the records
+	lag     prometheus.GaugeFunc
 }
 
 func newRecordKeeper(cfg config.Config) *recordKeeper {
@@ -79,12 +81,15 @@ func (s *server) keepRecords(ctx context.Context, log *slog.Logger) {
 	}
 	k.began = false
 	defer k.reached(time.Time{})
-	j := &records.Journal{Store: s.blobs, Database: s.db, Now: time.Now, Retention: k.retention, CrashPoint: s.recordsPoint}
+	j := &records.Journal{Store: s.blobs, Database: s.db, Now: time.Now, Retention: k.retention, CrashPoint: s.recordsPoint, Damaged: tellRecords(ctx, log)}
 	write := func(ctx context.Context, last bool) {
 		s.tasks.do(ctx, log, "records", func(ctx context.Context) (int, error) { return 0, s.writeRecords(ctx, j, last) })
 	}
 	write(ctx, false)
+	var beside sync.WaitGroup
+	beside.Go(func() { s.verifyRecords(ctx, log) })
 	every(ctx, k.every, func() { write(ctx, false) })
+	beside.Wait()
 	left, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRecords)
 	defer cancel()
 	write(left, true)
@@ -100,10 +105,15 @@ func (s *server) writeRecords(ctx context.Context, j *records.Journal, last bool
 	if err := s.records.begin(ctx, j); err != nil {
 		return err
 	}
+	j.Renew(s.records.takeDamaged())
 	began := time.Now()
 	all, err := j.Step(ctx, last)
-	if err == nil && all {
+	switch {
+	case err == nil && all:
+		s.records.fell = false
 		s.records.reached(began)
+	case err != nil && j.Damage().Found() && ctx.Err() == nil:
+		s.records.fallBack(ctx, j)
 	}
 	return err
 }

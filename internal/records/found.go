@@ -16,7 +16,7 @@ import (
 type Found struct {
 	Files   []File   // the newest base that is whole, and the deltas that follow it
 	To      int64    // they cover the events up to this one
-	Packs   []Pack   // all that are there; those that are not needed do no harm
+	Packs   []Pack   // those that are there and that no newer base did without
 	Damaged []string // notes that are damaged or missing, and what is wrong with them
 
 	// Beyond is the last event in deltas that cannot be used, because one before them is
@@ -36,12 +36,12 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 	if err != nil {
 		return f, err
 	}
-	begins, err := f.lookAtHead(ctx, from)
+	head, err := f.lookAtHead(ctx, from)
 	if err != nil {
 		return f, err
 	}
 	before := func(end string) func(blob.NoteInfo) bool {
-		return func(note blob.NoteInfo) bool { to, _ := eventIn(note.Name, end); return to < begins }
+		return func(note blob.NoteInfo) bool { to, _ := eventIn(note.Name, end); return to < head.Begins }
 	}
 	all := len(bases)
 	bases, deltas = slices.DeleteFunc(bases, before(baseEnd)), slices.DeleteFunc(deltas, before(deltaEnd))
@@ -49,14 +49,17 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 		return f, ErrNoRecords
 	}
 	if len(bases) == 0 {
-		return f, fmt.Errorf("the base %s is missing, and the records before it are of another database, in place of which this one came", baseName(begins))
+		return f, fmt.Errorf("the base %s is missing, and the records before it are of another database, in place of which this one came", baseName(head.Begins))
 	}
 	var first error
 	for _, note := range slices.Backward(bases) {
-		h, file, err := read(ctx, from, note.Name, identity)
+		h, file, err := read(ctx, from, note.Name, identity, toTheEnd)
 		if err == nil {
 			f.Files, f.To = []File{file}, h.To
-			return f, f.follow(ctx, from, deltas, identity)
+			if h.To == head.Base {
+				f.without(head.Retired)
+			}
+			return f, f.follow(ctx, from, deltas, identity, toTheEnd)
 		}
 		if isUnread(err) || ctx.Err() != nil {
 			return f, err
@@ -88,29 +91,34 @@ func (f *Found) list(ctx context.Context, from Notes) (bases, deltas []blob.Note
 	return bases, deltas, nil
 }
 
-// lookAtHead notes packs that the head names and that are not there. It returns where the
-// journal begins; 0 if no head says so.
-func (f *Found) lookAtHead(ctx context.Context, from Notes) (begins int64, err error) {
-	head, err := ReadHead(ctx, from)
+// lookAtHead notes packs that the head names and that are not there. It returns an
+// empty head if there is none, or none that is whole.
+func (f *Found) lookAtHead(ctx context.Context, from Notes) (head Head, err error) {
+	head, err = ReadHead(ctx, from)
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
-		return 0, nil
+		return Head{}, nil
 	case isUnread(err):
-		return 0, err
+		return Head{}, err
 	case err != nil:
 		f.Damaged = append(f.Damaged, err.Error())
-		return 0, nil
+		return Head{}, nil
 	}
 	for _, digest := range head.Packs {
 		if !slices.ContainsFunc(f.Packs, func(p Pack) bool { return p.Digest.String() == digest }) {
 			f.Damaged = append(f.Damaged, "the pack "+digest+" is missing")
 		}
 	}
-	return head.Begins, nil
+	return head, nil
+}
+
+// without leaves out packs that the newest base does without: they may be damaged.
+func (f *Found) without(retired map[string]time.Time) {
+	f.Packs = slices.DeleteFunc(f.Packs, func(p Pack) bool { _, is := retired[packName(p.Digest)]; return is })
 }
 
 // follow adds the deltas that follow, in their order, until one is missing or damaged.
-func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, identity string) error {
+func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, identity string, how reading) error {
 	for _, note := range deltas {
 		to, _ := eventIn(note.Name, deltaEnd)
 		if to <= f.To {
@@ -120,7 +128,7 @@ func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, 
 			f.Beyond = to
 			continue
 		}
-		h, file, err := read(ctx, from, note.Name, identity)
+		h, file, err := read(ctx, from, note.Name, identity, how)
 		switch {
 		case isUnread(err) || ctx.Err() != nil:
 			return err
@@ -157,8 +165,11 @@ func Newest(ctx context.Context, from Notes) (newest int64, err error) {
 // moment is the time of an event.
 func moment(event int64) string { return time.UnixMicro(event).UTC().Format(time.RFC3339Nano) }
 
-// read reads a file to its end. It is that of the store of the identity.
-func read(ctx context.Context, from Notes, name, identity string) (h Header, file File, err error) {
+// reading is how much of a file is read after its header.
+type reading func(context.Context, *Reader) error
+
+// read reads a file. It is that of the store of the identity.
+func read(ctx context.Context, from Notes, name, identity string, how reading) (h Header, file File, err error) {
 	file = File{Name: name, Open: func() (io.ReadCloser, error) { return from.Note(ctx, name) }}
 	var note tapped
 	defer func() {
@@ -178,15 +189,7 @@ func read(ctx context.Context, from Notes, name, identity string) (h Header, fil
 	if h = r.Header(); h.Identity != identity {
 		return h, file, fmt.Errorf("%s: it belongs to the store %q, and this is the store %q", name, h.Identity, identity)
 	}
-	for err == nil {
-		if err = ctx.Err(); err == nil {
-			_, err = r.Next()
-		}
-	}
-	if err == io.EOF {
-		err = nil
-	}
-	return h, file, err
+	return h, file, how(ctx, r.Reader)
 }
 
 // unread is an error of a store that does not answer. It says nothing of what is in the store.

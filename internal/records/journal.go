@@ -67,6 +67,11 @@ type Journal struct {
 	// ends the process there. nil: nothing is called.
 	CrashPoint func(name string)
 
+	// Damaged is called with what the journal sees to be missing or damaged, before it writes
+	// a base in place of that. nil: nothing is called.
+	Damaged func(Damage)
+
+	damage Damage    // to be replaced by a base
 	at     *position // nil: unknown
 	packer Packer    // empty between two calls
 }
@@ -187,6 +192,8 @@ func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary
 	}
 	j.crashPoint("head")
 	at.head, at.has, at.baseBytes, at.deltas, at.deltaBytes = head, true, size, 0, 0
+	at.need(size)
+	j.damage = Damage{}
 	if at.to == 0 {
 		at.to, at.event = head.Base, head.Event
 	}

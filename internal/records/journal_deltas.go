@@ -18,9 +18,13 @@ const (
 
 // Step brings the journal up to date. It reports whether the journal has everything that
 // was committed; if not, a later step has the rest. last says that no step follows: small
-// tables are written although they were a moment ago, and no base is.
+// tables are written although they were a moment ago, and no base is, unless there is none
+// that is whole. What is missing in the store is replaced by a base: see Damaged.
 func (j *Journal) Step(ctx context.Context, last bool) (all bool, err error) {
 	at, err := j.where(ctx)
+	if err == nil && at.has {
+		at, err = j.look(ctx, at)
+	}
 	for more := true; err == nil && more; {
 		all, more, err = j.step(ctx, at, last)
 	}
@@ -41,6 +45,9 @@ func (j *Journal) step(ctx context.Context, at *position, last bool) (all, more 
 	}
 	if j.older(at.event, events) {
 		return false, false, ErrOlder
+	}
+	if j.damage.Found() {
+		return true, false, j.base(ctx, at)
 	}
 	c, err := j.delta(ctx, at, last)
 	switch {
@@ -86,6 +93,7 @@ func (j *Journal) delta(ctx context.Context, at *position, last bool) (c Changed
 			return err
 		}
 		j.crashPoint("delta")
+		at.wrote(deltaName(s.To), size)
 		at.moved(c, s.To, size, j.Now())
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"granary/internal/blob"
@@ -55,7 +56,8 @@ func (p *packing) run(ctx context.Context) (digests []string, err error) {
 	return append(digests, p.made...), nil
 }
 
-// look reads the indexes of the packs. One that is damaged, or was retired, does not count.
+// look reads the indexes of the packs. One that is damaged, also if only Renew says so, or was
+// retired, does not count.
 func (p *packing) look(ctx context.Context) error {
 	p.bodies = NewKnown()
 	for note, err := range p.Store.Notes(ctx, packPrefix) {
@@ -63,7 +65,7 @@ func (p *packing) look(ctx context.Context) error {
 			return err
 		}
 		digest, ok := packIn(note.Name)
-		if _, retired := p.retired[note.Name]; retired || !ok {
+		if _, retired := p.retired[note.Name]; retired || !ok || slices.Contains(p.damage.Packs, digest.String()) {
 			continue
 		}
 		index, err := p.index(ctx, note.Name)
@@ -103,8 +105,12 @@ const smallAtOnce = 1000 // blobs in a query
 
 // each passes on the blobs whose bytes are in the database.
 func (p *packing) each(ctx context.Context, do func(BlobRow) error) error {
+	return eachSmall(ctx, p.Database, do)
+}
+
+func eachSmall(ctx context.Context, database Keeper, do func(BlobRow) error) error {
 	for after := int64(0); ; {
-		rows, err := p.Database.SmallBlobs(ctx, after, smallAtOnce)
+		rows, err := database.SmallBlobs(ctx, after, smallAtOnce)
 		if err != nil {
 			return err
 		}
@@ -200,6 +206,7 @@ func (p *packing) finish(ctx context.Context) error {
 		return err
 	}
 	p.made = append(p.made, digest.String())
+	p.at.wrote(packName(digest), int64(len(pack)))
 	p.crashPoint("pack")
 	return nil
 }

@@ -21,9 +21,15 @@ type position struct {
 	baseBytes, deltaBytes int64 // since the base
 	deltas                int
 
+	needs  map[string]int64 // sizes of the notes that a rebuild needs, in bytes
+	looked time.Time        // when these were listed last
+
 	small   map[string]Checksum // of the small tables, as they were written last
 	smallAt time.Time           // when they were looked at last
 }
+
+// errUnfinished says that a first base was written, and no head: the process ended in between.
+var errUnfinished = fmt.Errorf("the store has a base of records, and its note %s %w, for it is missing: move its folder records away", headName, ErrDamaged)
 
 // where is the position of the journal, read from the store at first.
 func (j *Journal) where(ctx context.Context) (*position, error) {
@@ -41,34 +47,41 @@ func (j *Journal) where(ctx context.Context) (*position, error) {
 }
 
 // read reads the position, and the last event that head or deltas cover, also if they are
-// damaged.
+// damaged; without a head, that any file covers.
 func (j *Journal) read(ctx context.Context) (at *position, last int64, err error) {
 	at = &position{}
 	at.head, at.has, err = j.Head(ctx)
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, 0, err
 	}
-	newest := ""
+	newest, base := "", int64(0) // base: without a head
+	at.need(unknownSize)
 	for note, err := range j.Store.Notes(ctx, filePrefix) {
 		if err != nil {
 			return nil, 0, err
 		}
+		at.saw(note)
 		if to, ok := eventIn(note.Name, baseEnd); ok && to == at.head.Base {
 			at.baseBytes = note.Size
+		} else if ok && !at.has {
+			newest, base = note.Name, max(base, to)
 		}
 		if to, ok := eventIn(note.Name, deltaEnd); ok && to > at.head.Begins {
-			if newest, last = note.Name, to; to > at.head.Base {
+			if newest, last = note.Name, max(last, to); to > at.head.Base {
 				at.deltas, at.deltaBytes = at.deltas+1, at.deltaBytes+note.Size
 			}
 		}
 	}
-	last = max(last, at.head.Base)
+	unfinished := !at.has && err == nil && last == 0 && base > 0
+	last = max(last, base, at.head.Base)
 	at.to, at.event = at.head.Base, at.head.Event
 	switch {
 	case err != nil:
 		return nil, last, err
 	case newest == "":
 		return at, last, nil
+	case unfinished:
+		return nil, last, errUnfinished
 	case !at.has:
 		return nil, last, fmt.Errorf("the store has records, such as %s, and its note %s %w, for it is missing: move its folder records away", newest, headName, ErrDamaged)
 	}
@@ -76,14 +89,15 @@ func (j *Journal) read(ctx context.Context) (at *position, last int64, err error
 }
 
 // orAnew is a position at the begin of a new journal, if the database was made again after
-// all that the journal has, and from other records. Else it is the position that was read, or
-// the error of reading it.
+// all that the journal has, and from other records; or if what was to be read is damaged, and
+// the database has the last event of all files. Else it is the position that was read, or the
+// error of reading it.
 //
-// Such a database comes from a backup, or from a part of the journal. Its first event, which
-// says so, is later than the journal's last. Its first base is then the newest one in the
-// store, and Head.Begins keeps the older files apart; as after each base, they are removed a
-// day later. A database that was put back in another way is not told from one that is not to
-// be used: see ErrOlder.
+// A database that was made again comes from a backup, or from a part of the journal. Its first
+// event, which says so, is later than the journal's last. Its first base is then the newest one
+// in the store, and Head.Begins keeps the older files apart; as after each base, they are
+// removed a day later. A database that was put back in another way is not told from one that is
+// not to be used: see ErrOlder.
 func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged error) (*position, error) {
 	if last == 0 {
 		return at, damaged
@@ -91,6 +105,12 @@ func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged 
 	after, err := j.Database.EventsAround(ctx, last)
 	if err != nil {
 		return nil, err
+	}
+	if damaged != nil && !j.older(last, after) {
+		if damaged != errUnfinished {
+			j.found(Damage{What: []string{damaged.Error()}})
+		}
+		return &position{to: last, event: last}, nil
 	}
 	if !after.Rebuilt {
 		return at, damaged
@@ -108,32 +128,40 @@ func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged 
 // from there all the same: if that base is damaged, the one before it and all deltas are
 // as good.
 func (j *Journal) readNewest(ctx context.Context, at *position, name string) error {
-	r, err := open(File{Name: name, Open: func() (io.ReadCloser, error) { return j.Store.Note(ctx, name) }})
-	if err != nil {
+	event := int64(0)
+	h, _, err := read(ctx, j.Store, name, j.Identity, func(ctx context.Context, r *Reader) error {
+		return eachEvent(ctx, r, func(id int64) { event, at.seen = max(event, id), append(at.seen, id) })
+	})
+	switch {
+	case isUnread(err) || ctx.Err() != nil:
+		return err
+	case err != nil:
 		return fmt.Errorf("the newest delta %w: %w; remove it, and a base is due", ErrDamaged, err)
 	}
-	defer r.close()
-	event := int64(0)
-	for {
-		line, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if line.Kind == RowLine && line.Table == "audit_events" {
-			if i := slices.Index(line.Columns, "id"); i >= 0 {
-				id, _ := line.Values[i].(int64)
-				event = max(event, id)
-				at.seen = append(at.seen, id)
-			}
-		}
-	}
 	slices.Sort(at.seen)
-	at.to = r.Header().To
+	at.to = h.To
 	at.event = max(event, at.event)
 	return nil
+}
+
+// eachEvent reads a file to its end, and passes on the ids of audit events in it.
+func eachEvent(ctx context.Context, r *Reader, do func(id int64)) error {
+	for ctx.Err() == nil {
+		line, err := r.Next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case line.Kind != RowLine || line.Table != "audit_events":
+			continue
+		}
+		if i := slices.Index(line.Columns, "id"); i >= 0 {
+			id, _ := line.Values[i].(int64)
+			do(id)
+		}
+	}
+	return ctx.Err()
 }
 
 // Until is the time of the last event that the files in the store cover. It is zero if

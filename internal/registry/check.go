@@ -78,20 +78,21 @@ const (
 	Database     FindingKind = "database" // the database's file is damaged, or its tables contradict each other
 	Derived      FindingKind = "derived"  // a number or a list, made from other records, is not what they say
 	NoIdentity   FindingKind = "identity" // the store has lost its identity
+	LostRecords  FindingKind = "records"  // the records in the store are damaged, or some are missing
 )
 
 // Finding is one thing that is not as it should be.
 type Finding struct {
 	Kind        FindingKind
-	Digest      blob.Digest  // not of Database, Derived and NoIdentity
+	Digest      blob.Digest  // not of Database, Derived, NoIdentity and LostRecords
 	Size        int64        // bytes on record; of Stray, in the store
 	InDatabase  bool         // the bytes are in the database, not in the store
 	FoundSize   int64        // bytes there are, of OtherSize and WrongRecord
 	FoundDigest *blob.Digest // SHA-256 of what there is, of OtherSize and WrongBytes
 	Counted     int64        // what the row says, of WrongCount
 	Written     time.Time    // of Stray
-	Reason      string       // in words, of Unread, Database, Derived and NoIdentity
-	Uses        []Use        // the first of them; none of Stray, Database, Derived and NoIdentity
+	Reason      string       // in words, of Unread, Database, Derived, NoIdentity and LostRecords
+	Uses        []Use        // the first of them; none of Stray, Database, Derived, NoIdentity and LostRecords
 	AllUses     int64        // how many files and uploads have the bytes
 
 	Mended   bool   // it was put right

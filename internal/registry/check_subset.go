@@ -21,6 +21,9 @@ type Subset struct {
 // AllBlobs is the Subset of all blobs.
 func AllBlobs() Subset { return Subset{share: 1} }
 
+// All reports whether the Subset is that of all blobs.
+func (s Subset) All() bool { return s.share == 1 }
+
 // mostParts is the most parts of a Subset.
 const mostParts = 1 << 20
 
