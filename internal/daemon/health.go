@@ -9,6 +9,7 @@ import (
 
 	"granary/internal/blob"
 	"granary/internal/httpd"
+	"granary/internal/sqldb"
 )
 
 // liveness says that the process answers.
@@ -41,7 +42,9 @@ func (s *server) notReady(ctx context.Context) (message string, err error) {
 	if err := s.space.full(ctx); err != nil {
 		return err.Error(), err
 	}
-	if err := s.looks.database.ask(ctx, s.db.Ping); err != nil {
+	if err := s.looks.database.ask(ctx, s.db.Ping); errors.Is(err, sqldb.ErrReplaced) {
+		return sqldb.ErrReplaced.Error(), err
+	} else if err != nil {
 		return "the database does not answer", err
 	}
 	if err := s.looks.blobs.ask(ctx, s.findNothing); err != nil {

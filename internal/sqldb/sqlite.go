@@ -64,6 +64,9 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), reads.Close(), writes.Close())
 	}
+	if w.place, err = newPlace(path, o.log()); err != nil {
+		return nil, errors.Join(err, conn.Close(), reads.Close(), writes.Close(), copies.Close())
+	}
 	db.log = newCheckpointer(copies, w, o.log())
 	w.committed = db.log.committed
 	go w.run()

@@ -13,7 +13,7 @@ import (
 const lookEvery = 500 * time.Millisecond
 
 // watcher notices that another process, granary admin next to a server, wrote to the
-// SQLite file.
+// SQLite file, and that the file is another.
 type watcher struct {
 	changed func() // Events.Changed
 	writer  *writer
@@ -41,6 +41,7 @@ func (o *watcher) run() {
 		case <-o.quit:
 			return
 		case <-tick.C:
+			o.writer.place.look()
 			o.look()
 		}
 	}

@@ -26,6 +26,7 @@ type writer struct {
 	point     func(point string)
 	committed func(n int) // called after n transactions were committed; set before run
 	posted    func()      // Events.Posted
+	place     *place      // of the file; nil: nobody looks
 
 	reserve func() bool // Options.Reserve
 }
@@ -142,7 +143,10 @@ func (w *writer) runOutside(j *job) {
 
 // commit runs a batch. If its transaction fails, every job in it fails.
 func (w *writer) commit(batch []*job) {
-	err := w.begin()
+	err := w.place.check()
+	if err == nil {
+		err = w.begin()
+	}
 	if err == nil {
 		err = w.runAll(batch)
 		if err == nil {
