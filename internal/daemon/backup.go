@@ -123,7 +123,7 @@ func (b *backup) dry(ctx context.Context) error {
 	from, m, err := openPlaceToRead(ctx, b.o.To)
 	if err == nil {
 		defer closeStore(from)
-		if err := m.sameIdentity(b.identity); err != nil {
+		if err := errors.Join(m.sameIdentity(b.identity), refuseStore(ctx, from, m)); err != nil {
 			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
 		}
 		b.target, b.done.KeySaved = from, m.KeySaved

@@ -53,8 +53,13 @@ type marker struct {
 	Granary  string `json:"granary"` // "backups"
 	Format   int    `json:"format"`
 	Identity string `json:"identity"`
-	KeySaved bool   `json:"key_saved"` // somebody has said that the encryption key is kept elsewhere
+	KeySaved bool   `json:"key_saved"`       // somebody has said that the encryption key is kept elsewhere
+	Store    bool   `json:"store,omitempty"` // a server has it as its store: nothing is backed up to it any more
 }
+
+// errMarker is what the error of a marker that is damaged, or of a later format, is to
+// errors.Is.
+var errMarker = errors.New("it is no marker of a place of backups")
 
 // readMarker is the marker of a place; false if it has none.
 func readMarker(note io.ReadCloser, err error) (m marker, has bool, _ error) {
@@ -69,7 +74,7 @@ func readMarker(note io.ReadCloser, err error) (m marker, has bool, _ error) {
 		return m, false, fmt.Errorf("cannot read %s: %w", markerNote, err)
 	}
 	if err := json.Unmarshal(text, &m); err != nil || m.Granary != "backups" {
-		return m, false, fmt.Errorf("%s in it is damaged: it is no marker of a place of backups", markerNote)
+		return m, false, fmt.Errorf("%s in it is damaged: %w", markerNote, errMarker)
 	}
 	if m.Format != placeFormat {
 		return m, false, fmt.Errorf("it has format %d, and this granary knows only format %d; use a newer granary", m.Format, placeFormat)
@@ -175,7 +180,7 @@ func (p *backupPlace) look(ctx context.Context, identity string) error {
 	}
 	if has {
 		p.marker = m
-		return m.sameIdentity(identity)
+		return errors.Join(m.sameIdentity(identity), refuseStore(ctx, p, m))
 	}
 	for info, err := range p.Notes(ctx, "") {
 		if err != nil {
