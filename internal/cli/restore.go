@@ -90,6 +90,13 @@ func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done dae
 	for _, lost := range done.Lost {
 		out.printf("LOST %s\n", lost)
 	}
+	if more := done.Missing - int64(len(done.Lost)); more > 0 {
+		out.printf("and %d more\n", more)
+	}
+	if done.Missing > 0 {
+		out.printf("granary fsck --repair-from mends files that a copy of the store, another place of backups or another server still has,\n" +
+			"and names the packages of the others.\n")
+	}
 	if done.Replaced != nil {
 		out.printf("records in the store, up to %s, are replaced by those of the restored database\n", done.Replaced.Format(time.RFC3339))
 	}

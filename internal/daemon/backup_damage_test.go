@@ -282,7 +282,7 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 		refused(RestoreOptions{}, "are damaged: they are not the")
 	}
 	write(recordsOf(second), text)
-	// Another pack in the place of the right one: its bodies are lost, the rest is there.
+	// Another pack in the place of the right one, and damaged: what is right in it is there.
 	packs, err := filepath.Glob(filepath.Join(place, "packs", "*.pack"))
 	if err != nil || len(packs) != 1 {
 		t.Fatal(packs, err)
@@ -297,10 +297,10 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	swapped[40] ^= 1
+	swapped[60] ^= 1 // in the first body
 	write(packs[0], swapped)
 	done, err = g.tryRestore(t, RestoreOptions{})
-	if err != nil || done.Missing == 0 || len(done.BadPacks) != 1 || done.Files != 4 {
+	if err != nil || done.Missing != 1 || done.Bodies != 3 || len(done.BadPacks) != 1 || done.Files != 4 {
 		t.Errorf("with a damaged pack: %+v, %v", done, err)
 	}
 	// A full database is refused, and so is the store of others.

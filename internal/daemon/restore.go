@@ -100,49 +100,57 @@ type restore struct {
 	done Restored
 }
 
-// lookAtPacks finds the bodies in the snapshot's packs: the other blobs are in the place by
-// themselves. Of a damaged pack it finds those that are right.
+// lookAtPacks reads the snapshot's packs: the blobs that are in none of them are in the place
+// by themselves. Of a damaged pack it finds the bodies that are right.
 func (r *restore) lookAtPacks(ctx context.Context) error {
+	found := func(d blob.Digest, body []byte) error {
+		r.packed.Add(d, int64(len(body)), 1)
+		return ctx.Err()
+	}
 	for _, text := range r.done.Manifest.Packs {
 		digest, err := blob.ParseDigest(text)
 		if err != nil {
 			return err
 		}
-		open := func() (io.ReadCloser, error) { return r.from.Note(ctx, packNote(text)) }
-		index, err := packIndex(ctx, r.from, text)
-		switch {
-		case errors.Is(err, blob.ErrNotFound):
+		_, err = readPack(ctx, r.from, digest, found)
+		if errors.Is(err, blob.ErrNotFound) {
 			r.done.BadPacks = append(r.done.BadPacks, text+": it is missing")
 			continue
-		case errors.Is(err, records.ErrPack):
-			index, err = rightBodies(open, digest)
 		}
-		if err != nil {
+		if errors.Is(err, records.ErrPack) {
+			r.done.BadPacks = append(r.done.BadPacks, text+": "+err.Error())
+		} else if err != nil {
 			return err
 		}
-		for _, e := range index {
-			r.packed.Add(e.Digest, e.Size, 1)
-		}
+		open := func() (io.ReadCloser, error) { return r.from.Note(ctx, packNote(text)) }
 		r.packs = append(r.packs, records.Pack{Digest: digest, Open: open})
 	}
 	return nil
 }
 
-// rightBodies are those at the start of a damaged pack.
-func rightBodies(open func() (io.ReadCloser, error), digest blob.Digest) (right []records.PackEntry, err error) {
-	r, err := open()
-	if err != nil {
+// readPack reads a pack of a place and passes on each body that is right, if the pack is
+// damaged maybe twice. wrong are bodies of a damaged pack that are not right, as far as they
+// are known; the error is an ErrPack then.
+func readPack(ctx context.Context, from blob.Source, digest blob.Digest, each func(blob.Digest, []byte) error) (wrong []records.PackEntry, err error) {
+	read := func(do func(io.Reader) error) error {
+		r, err := from.Note(ctx, packNote(digest.String()))
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(r), r.Close())
+	}
+	err = read(func(r io.Reader) error { return records.ReadPack(r, digest, each) })
+	if !errors.Is(err, records.ErrPack) {
 		return nil, err
 	}
-	defer r.Close()
-	err = records.ReadPack(r, digest, func(d blob.Digest, body []byte) error {
-		right = append(right, records.PackEntry{Digest: d, Size: int64(len(body))})
-		return nil
+	failed := read(func(r io.Reader) (err error) {
+		wrong, err = records.RightBodies(r, each)
+		return err
 	})
-	if errors.Is(err, records.ErrPack) {
-		err = nil
+	if failed != nil {
+		return nil, failed
 	}
-	return right, err
+	return wrong, err
 }
 
 // countBodies counts the blobs of the records that are in packs.
@@ -157,6 +165,14 @@ func (r *restore) countBodies(ctx context.Context) error {
 
 // dry counts what is there and what is missing.
 func (r *restore) dry(ctx context.Context) error {
+	return r.lookForBlobs(ctx, func(row records.BlobRow) {
+		r.done.Files++
+		r.done.Bytes += row.Size
+	})
+}
+
+// lookForBlobs looks which blobs of the records the place has by themselves.
+func (r *restore) lookForBlobs(ctx context.Context, there func(records.BlobRow)) error {
 	stored := records.NewKnown()
 	for info, err := range r.from.List(ctx, "") {
 		if err != nil {
@@ -166,19 +182,21 @@ func (r *restore) dry(ctx context.Context) error {
 	}
 	return r.eachStored(ctx, func(row records.BlobRow) error {
 		if _, has := stored.Has(row.Digest, row.Size); has {
-			r.done.Files++
-			r.done.Bytes += row.Size
+			there(row)
 		} else {
-			r.lack(row, "missing in the backup")
+			r.lack(row, whyMissing)
 		}
 		return ctx.Err()
 	})
 }
 
-// lack counts a blob that the place has not.
+// lack counts a blob that the place has not. What was in a damaged pack has no other trace.
 func (r *restore) lack(row records.BlobRow, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if why == whyMissing && len(r.done.BadPacks) > 0 && row.Size <= records.MaxBody {
+		why = "missing, or damaged in a pack"
+	}
 	r.done.Missing++
 	if len(r.done.Lost) < records.MaxLost {
 		r.done.Lost = append(r.done.Lost, row.Digest.String()+": "+why)
@@ -194,6 +212,8 @@ func (r *restore) wet(ctx context.Context) (err error) {
 		if err := r.copyBlobs(ctx); err != nil {
 			return fmt.Errorf("%w; the database is still empty: run this again to continue", err)
 		}
+	} else if err := r.lookForBlobs(ctx, func(records.BlobRow) {}); err != nil {
+		return fmt.Errorf("looking for the files in the place: %w; the database is still empty: run this again", err)
 	}
 	if err := r.replay(ctx); err != nil {
 		return fmt.Errorf("the database is still empty: %w", err)
