@@ -34,7 +34,7 @@ func onPlace(env Env, use, short, long string, args int, run func(ctx context.Co
 func newBackupList(env Env) *cobra.Command {
 	return onPlace(env, "ls --to PLACE", "List the snapshots in a place", "List the snapshots in a place, the oldest first.", 0,
 		func(ctx context.Context, b *backup, place config.Config, _ []string) error {
-			found, err := daemon.ListBackups(ctx, place)
+			found, err := daemon.ListBackups(ctx, place, func(text string) { b.env.notice("warning: %s", text) })
 			if err != nil {
 				return err
 			}

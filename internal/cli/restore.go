@@ -51,6 +51,7 @@ func newRestore(env Env) *cobra.Command {
 func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOptions, asJSON bool) error {
 	shown := newProgress(env, asJSON, "restore", 0, -1)
 	o.Report = func(c daemon.Copied) { shown.reached(int(c.Blobs+c.Present), 0, c.Bytes) }
+	o.Warn = func(text string) { env.notice("warning: %s", text) }
 	done, err := daemon.Restore(ctx, cfg, o)
 	shown.close()
 	if err != nil {

@@ -128,7 +128,7 @@ func (b *backup) dry(ctx context.Context) error {
 		}
 		b.target, b.done.KeySaved = from, m.KeySaved
 	} else if b.o.To.Blobs.Scheme == "file" {
-		if err := lookAtDirectory(b.o.To.Blobs.Path, b.identity); err != nil {
+		if err := lookAtDirectory(ctx, b.o.To.Blobs.Path, b.identity); err != nil {
 			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
 		}
 	}

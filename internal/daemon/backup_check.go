@@ -33,7 +33,7 @@ const mostProblems = 1000
 // portion it also reads blobs and packs, and compares them with their digest. Damage is in
 // the report; an error says that the check could not look. Nothing is changed.
 func CheckBackups(ctx context.Context, cfg config.Config, read Portion) (CheckReport, error) {
-	from, _, err := openPlaceToRead(ctx, cfg)
+	from, m, err := openPlaceToRead(ctx, cfg)
 	if err != nil {
 		return CheckReport{}, err
 	}
@@ -41,6 +41,9 @@ func CheckBackups(ctx context.Context, cfg config.Config, read Portion) (CheckRe
 	c := &check{
 		from: from, read: read, packs: map[string]bool{},
 		packed: records.NewKnown(), stored: records.NewKnown(), named: records.NewKnown(),
+	}
+	if m.lost != "" {
+		c.problem("place: %s", m.warning())
 	}
 	for _, step := range []func(context.Context) error{c.lookAtPacks, c.lookAtBlobs, c.lookAtSnapshots} {
 		if err := step(ctx); err != nil {

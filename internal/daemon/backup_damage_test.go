@@ -102,7 +102,7 @@ func TestBackupCopiesWhatIsNew(t *testing.T) {
 	if third.New.Count != 1 || third.New.Bytes != 50_000 || third.NewSmall.Count != 1 || len(third.Manifest.Packs) != 2 {
 		t.Errorf("after two files: %+v", third)
 	}
-	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
 	if err != nil || len(found) != 3 {
 		t.Fatalf("%d snapshots, %v; want 3", len(found), err)
 	}
@@ -417,7 +417,7 @@ func TestBackupToFullPlace(t *testing.T) {
 	if !errors.Is(err, blob.ErrNoSpace) || !strings.Contains(err.Error(), "goes on from there") {
 		t.Fatalf("%v; want %v", err, blob.ErrNoSpace)
 	}
-	if found, err := ListBackups(t.Context(), g.placeSettings(t)); err != nil || len(found) > 0 {
+	if found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {}); err != nil || len(found) > 0 {
 		t.Errorf("%v, %v; want no snapshot", found, err)
 	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=100m"); err != nil {

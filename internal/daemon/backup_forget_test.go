@@ -185,7 +185,7 @@ func TestBackupKeeps(t *testing.T) {
 	if err = errors.Join(err, a.Close()); err != nil || len(done.Gone.Snapshots) < 1 {
 		t.Fatalf("%+v, %v", done.Gone, err)
 	}
-	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
 	if err != nil || len(found) != 1 || found[0].ID != done.Manifest.ID {
 		t.Errorf("%v, %v; want only %s", found, err, done.Manifest.ID)
 	}

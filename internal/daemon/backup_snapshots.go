@@ -22,27 +22,28 @@ type Snapshot struct {
 	Damage   string           `json:"damage,omitempty"` // why the manifest cannot be believed
 }
 
-// ListBackups are the snapshots in a place, the oldest first.
-func ListBackups(ctx context.Context, cfg config.Config) ([]Snapshot, error) {
-	from, _, err := openPlaceToRead(ctx, cfg)
+// ListBackups are the snapshots in a place, the oldest first. warn is told what is wrong with the
+// place itself.
+func ListBackups(ctx context.Context, cfg config.Config, warn func(string)) ([]Snapshot, error) {
+	from, m, err := openPlaceToRead(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer closeStore(from)
+	if m.lost != "" {
+		warn(m.warning())
+	}
 	return snapshotsIn(ctx, from)
 }
 
 // snapshotsIn reads the manifests of a place. One that is damaged or of a later format is
 // no error of the others.
 func snapshotsIn(ctx context.Context, from blob.Source) (found []Snapshot, err error) {
-	for note, err := range from.Notes(ctx, snapshotsPrefix) {
-		if err != nil {
-			return nil, err
-		}
-		id, is := strings.CutSuffix(strings.TrimPrefix(note.Name, snapshotsPrefix), manifestSuffix)
-		if !is || !records.IsSnapshotID(id) {
-			continue
-		}
+	ids, err := snapshotIDs(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
 		s, err := snapshotIn(ctx, from, id)
 		if err != nil {
 			return nil, err
@@ -50,6 +51,20 @@ func snapshotsIn(ctx context.Context, from blob.Source) (found []Snapshot, err e
 		found = append(found, s)
 	}
 	return found, nil
+}
+
+// snapshotIDs are those of all snapshots of a place, the oldest first.
+func snapshotIDs(ctx context.Context, from blob.Source) (ids []string, err error) {
+	for note, err := range from.Notes(ctx, snapshotsPrefix) {
+		if err != nil {
+			return nil, err
+		}
+		id, is := strings.CutSuffix(strings.TrimPrefix(note.Name, snapshotsPrefix), manifestSuffix)
+		if is && records.IsSnapshotID(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // snapshotIn reads one manifest.

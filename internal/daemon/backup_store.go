@@ -27,9 +27,9 @@ func refuseStore(ctx context.Context, place blob.Source, m marker) error {
 }
 
 // markStore remembers in a place of backups that it is a server's store from now on. A marker
-// that cannot be read is left alone: the journal tells, too.
-func markStore(ctx context.Context, in blob.Notes) error {
-	m, has, err := readMarker(in.Note(ctx, markerNote))
+// that is damaged, in a place without snapshots, is left alone: the journal tells, too.
+func markStore(ctx context.Context, in store) error {
+	m, has, err := markerOf(ctx, in)
 	if errors.Is(err, errMarker) || err == nil && (!has || m.Store) {
 		return nil
 	}

@@ -50,7 +50,7 @@ func TestPlaceThatIsAStore(t *testing.T) {
 			url, stop = serveHere(t, onPlace)
 			defer stop()
 			checkRestored(t, url, files, files)
-			if _, err := ListBackups(t.Context(), g.placeSettings(t)); err != nil {
+			if _, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {}); err != nil {
 				t.Errorf("ls: %v", err)
 			}
 		})

@@ -164,7 +164,7 @@ func TestBackupBesidePublishers(t *testing.T) {
 // forgetAll forgets all snapshots; nothing is left then.
 func (g grounds) forgetAll(t *testing.T) {
 	t.Helper()
-	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
 	if err != nil || len(found) == 0 {
 		t.Fatal(found, err)
 	}
@@ -244,6 +244,9 @@ func (g grounds) tryRestore(t *testing.T, o RestoreOptions) (Restored, error) {
 		t.Fatal(err)
 	}
 	o.From, o.Report = from, func(Copied) {}
+	if o.Warn == nil {
+		o.Warn = func(text string) { t.Errorf("a warning: %s", text) }
+	}
 	if o.Snapshot == "" {
 		o.Snapshot = "latest"
 	}

@@ -24,6 +24,7 @@ type RestoreOptions struct {
 	DatabaseOnly bool          // leave the blobs in the place, which the setting blobs has to name then
 	DryRun       bool          // say what would be restored, and change nothing
 	Verify       bool          // also read blobs that the store has already
+	Warn         func(string)  // is told what is wrong with the place itself
 	Report       func(Copied)
 
 	at crashPoints // of the database, and of the store that is filled
@@ -61,6 +62,9 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 		return done, err
 	}
 	defer closeStore(from)
+	if m.lost != "" {
+		o.Warn(m.warning())
+	}
 	r := &restore{cfg: cfg, o: o, from: from, marker: m, packed: records.NewKnown()}
 	if r.done.Manifest, r.done.Skipped, err = choose(ctx, from, o.Snapshot); err != nil {
 		return r.done, fmt.Errorf("cannot restore from %s: %w", o.From.Blobs, err)
