@@ -161,11 +161,21 @@ func TestForeignPlaceIsRefused(t *testing.T) {
 	} else {
 		blobtest.Put(t, s, []byte("a blob"))
 	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join(dir, "old", "blobs"), link); err != nil {
+		t.Fatal(err)
+	}
 	for place, want := range map[string]string{
 		other.place:     "it has the backups of other records",
 		"file:" + home:  "no place of backups: it has " + filepath.Join(home, "letter"),
 		"file:" + store: "no place of backups: it has the blob ",
 		"file:" + filepath.Join(dir, "old", "blobs"): "is the store of the server itself",
+		"file:" + link: "is the store of the server itself",
+		"file:" + filepath.Join(dir, "old", "blobs", "sub"):      "is in the store of the server",
+		"file:" + filepath.Join(dir, "old", "blobs", "tmp", "x"): "is in the store of the server",
+		"file:" + filepath.Join(link, "records", "x"):            "is in the store of the server",
+		"file:" + filepath.Join(dir, "old", "place"):             "is in the data directory",
+		"file:" + dir: "is in file:" + dir,
 	} {
 		at := strings.TrimPrefix(place, "file:")
 		before := treeOf(t, at)

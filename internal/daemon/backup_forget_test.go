@@ -194,6 +194,33 @@ func TestBackupKeeps(t *testing.T) {
 	}
 }
 
+// A backup whose snapshot is complete is one, also if older snapshots could not be removed.
+func TestBackupThatCannotForget(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	first := g.backUp(t)
+	g.backUp(t)
+	if err := os.Remove(filepath.Join(dir, "place", filepath.FromSlash(recordsNoteOf(first.Manifest.ID)))); err != nil {
+		t.Fatal(err)
+	}
+	done, err := backUpWith(t.Context(), g.settings(t, g.old), BackupOptions{To: g.placeSettings(t), Keep: KeepBackups{Daily: 1}, Report: func(BackupProgress) {}})
+	if err != nil || done.Unfinished != "" || len(done.Gone.Snapshots) != 2 {
+		t.Fatalf("a damaged one goes: %+v, %v", done, err)
+	}
+	last := g.backUp(t)
+	manifest := filepath.Join(dir, "place", filepath.FromSlash(manifestNote(last.Manifest.ID)))
+	if err := os.Truncate(manifest, 10); err != nil {
+		t.Fatal(err)
+	}
+	done, err = backUpWith(t.Context(), g.settings(t, g.old), BackupOptions{To: g.placeSettings(t), Keep: KeepBackups{Daily: 1}, Report: func(BackupProgress) {}})
+	if err != nil || !strings.Contains(done.Unfinished, "the snapshot "+done.Manifest.ID+" is complete, but") {
+		t.Errorf("beside a damaged manifest: %q, %v", done.Unfinished, err)
+	}
+	if restored := g.restore(t, RestoreOptions{Snapshot: done.Manifest.ID}); restored.Missing != 0 {
+		t.Errorf("%+v", restored)
+	}
+}
+
 // While a backup runs no sweep removes bytes; when it has ended, one does.
 func TestBackupHoldsALease(t *testing.T) {
 	t.Parallel()
