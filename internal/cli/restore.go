@@ -21,7 +21,8 @@ func newRestore(env Env) *cobra.Command {
 		Long: "Fill the empty database and the empty store of the settings from a backup. The store may\n" +
 			"also be the one of the same records, if only the database is lost: then only what is\n" +
 			"missing is copied. The database comes last and at once, so an interrupted restore is run\n" +
-			"again. No server may run. What the backup lacks is named, and the exit code is 3.\n\n" +
+			"again. No server may run. What the backup lacks is named, and the exit code is 3; so it is if\n" +
+			"the newest snapshot is damaged, and an older one was taken for it.\n\n" +
 			"The encryption key is not in a backup: put it back before the server starts.\n\n" + backupPlaceHelp + "\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -65,6 +66,9 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 	if err == nil && done.Missing > 0 {
 		return refused("%d files are not in the backup, or not whole; all others are restored", done.Missing)
 	}
+	if err == nil && len(done.Skipped) > 0 {
+		return refused("the newest snapshot is damaged; the one of %s, %s, was taken instead", done.Manifest.Began.Format(time.RFC3339), done.Manifest.ID)
+	}
 	return err
 }
 
@@ -72,7 +76,7 @@ func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done dae
 	out := &printer{w: env.Stdout}
 	m := done.Manifest
 	for _, skipped := range done.Skipped {
-		out.printf("SKIPPED the snapshot %s\n", skipped)
+		out.printf("SKIPPED %s\n", skipped)
 	}
 	verb := "restored"
 	if o.DryRun {

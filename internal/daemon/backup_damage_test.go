@@ -270,10 +270,14 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 	// A cut manifest is skipped, and refused by name.
 	write(manifest, whole[:len(whole)/2])
 	refused(RestoreOptions{Snapshot: second.Manifest.ID}, "the manifest is damaged: it is cut short")
-	done, err := g.tryRestore(t, RestoreOptions{DryRun: true})
-	if err != nil || done.Manifest.ID != first.Manifest.ID || len(done.Skipped) != 1 || done.Missing != 0 {
-		t.Errorf("%+v, %v; want the snapshot before", done, err)
+	older := func(damaged string) {
+		t.Helper()
+		done, err := g.tryRestore(t, RestoreOptions{DryRun: true})
+		if err != nil || done.Manifest.ID != first.Manifest.ID || len(done.Skipped) != 1 || done.Missing != 0 {
+			t.Errorf("%s is damaged: %+v, %v; want the snapshot before", damaged, done, err)
+		}
 	}
+	older(manifest)
 	write(manifest, whole)
 	// Records that are not those of the manifest.
 	recordsOf := func(b BackedUp) string { return filepath.Join(place, "snapshots", b.Manifest.ID, "records.jsonl.zst") }
@@ -282,14 +286,16 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(recordsOf(second), text[:len(text)-1])
-	refused(RestoreOptions{}, "are damaged: they are not the")
+	refused(RestoreOptions{Snapshot: second.Manifest.ID}, "are damaged: they are not the")
+	refused(RestoreOptions{Snapshot: second.Manifest.ID}, "others are "+first.Manifest.ID)
+	older(recordsOf(second))
 	other, err := os.ReadFile(recordsOf(first))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(other, text) {
 		write(recordsOf(second), other)
-		refused(RestoreOptions{}, "are damaged: they are not the")
+		refused(RestoreOptions{Snapshot: second.Manifest.ID}, "are damaged: they are not the")
 	}
 	write(recordsOf(second), text)
 	// Another pack in the place of the right one, and damaged: what is right in it is there.
@@ -309,7 +315,7 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 	}
 	swapped[60] ^= 1 // in the first body
 	write(packs[0], swapped)
-	done, err = g.tryRestore(t, RestoreOptions{})
+	done, err := g.tryRestore(t, RestoreOptions{})
 	if err != nil || done.Missing != 1 || done.Bodies != 3 || len(done.BadPacks) != 1 || done.Files != 4 {
 		t.Errorf("with a damaged pack: %+v, %v", done, err)
 	}
@@ -464,10 +470,10 @@ func TestPlaceThatIsAwayIsNotDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, skipped, err := choose(t.Context(), from, "latest"); err != nil || len(skipped) > 0 {
+	if _, _, skipped, err := choose(t.Context(), from, "latest"); err != nil || len(skipped) > 0 {
 		t.Errorf("skipped %v, %v", skipped, err)
 	}
-	if m, skipped, err := choose(t.Context(), awayNotes{from}, "latest"); !errors.Is(err, syscall.ECONNRESET) {
+	if m, _, skipped, err := choose(t.Context(), awayNotes{from}, "latest"); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("of a place that is away: %+v, skipped %v, %v", m, skipped, err)
 	}
 }

@@ -33,7 +33,7 @@ type RestoreOptions struct {
 // Restored is what a restore came to.
 type Restored struct {
 	Manifest records.Manifest `json:"snapshot"`
-	Skipped  []string         `json:"skipped"` // newer snapshots whose manifests are damaged
+	Skipped  []string         `json:"skipped"` // newer snapshots that are damaged
 	Files    int64            `json:"files"`   // copied, of those in no pack
 	Bytes    int64            `json:"bytes"`
 	Present  int64            `json:"present"` // in the store already
@@ -69,16 +69,13 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 		o.Warn(m.warning())
 	}
 	r := &restore{cfg: cfg, o: o, from: from, marker: m, packed: records.NewKnown()}
-	if r.done.Manifest, r.done.Skipped, err = choose(ctx, from, o.Snapshot); err != nil {
+	if r.done.Manifest, r.file, r.done.Skipped, err = choose(ctx, from, o.Snapshot); err != nil {
 		return r.done, fmt.Errorf("cannot restore from %s: %w", o.From.Blobs, err)
 	}
+	defer r.file.Close()
 	if err := m.sameIdentity(r.done.Manifest.Identity); err != nil {
 		return r.done, fmt.Errorf("the snapshot %s does not belong to %s: %w", r.done.Manifest.ID, o.From.Blobs, err)
 	}
-	if r.file, err = fetchRecords(ctx, from, r.done.Manifest); err != nil {
-		return r.done, err
-	}
-	defer r.file.Close()
 	if err := r.lookAtPacks(ctx); err != nil {
 		return r.done, err
 	}
