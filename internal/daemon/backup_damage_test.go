@@ -319,13 +319,20 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 	if err != nil || done.Missing != 1 || done.Bodies != 3 || len(done.BadPacks) != 1 || done.Files != 4 {
 		t.Errorf("with a damaged pack: %+v, %v", done, err)
 	}
-	// A full database is refused, and so is the store of others.
-	if _, err := g.tryRestore(t, RestoreOptions{}); err == nil || !strings.Contains(err.Error(), "is not empty") {
-		t.Errorf("over a database: %v", err)
-	}
-	stranger.new = []string{asRoot, "GRANARY_DATA_DIR=" + t.TempDir(), "GRANARY_BLOBS=file:" + filepath.Join(dir, "new", "blobs")}
-	if _, err := stranger.tryRestore(t, RestoreOptions{}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
-		t.Errorf("into the store of others: %v", err)
+	// A full database is refused, and so is the store of others; by a dry run, too.
+	others := stranger
+	others.new = []string{asRoot, "GRANARY_DATA_DIR=" + t.TempDir(), "GRANARY_BLOBS=file:" + filepath.Join(dir, "new", "blobs")}
+	for _, dry := range []bool{true, false} {
+		before := treeOf(t, filepath.Join(dir, "new"))
+		if _, err := g.tryRestore(t, RestoreOptions{DryRun: dry}); err == nil || !strings.Contains(err.Error(), "is not empty") {
+			t.Errorf("over a database, dry run %v: %v", dry, err)
+		}
+		if _, err := others.tryRestore(t, RestoreOptions{DryRun: dry}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
+			t.Errorf("into the store of others, dry run %v: %v", dry, err)
+		}
+		if after := treeOf(t, filepath.Join(dir, "new")); dry && !slices.Equal(before, after) {
+			t.Errorf("a dry run changed\n%v to\n%v", before, after)
+		}
 	}
 }
 

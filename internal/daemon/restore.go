@@ -76,6 +76,11 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 	if err := m.sameIdentity(r.done.Manifest.Identity); err != nil {
 		return r.done, fmt.Errorf("the snapshot %s does not belong to %s: %w", r.done.Manifest.ID, o.From.Blobs, err)
 	}
+	if o.DryRun {
+		if err := r.lookAtTarget(ctx); err != nil {
+			return r.done, err
+		}
+	}
 	if err := r.lookAtPacks(ctx); err != nil {
 		return r.done, err
 	}
@@ -243,7 +248,7 @@ func (r *restore) openTarget(ctx context.Context) error {
 		return err
 	}
 	if !empty {
-		return fmt.Errorf("%s is not empty; a backup is restored into an empty database", r.cfg.Database)
+		return r.notEmpty()
 	}
 	if r.o.DatabaseOnly {
 		return nil
@@ -297,17 +302,27 @@ func (r *restore) sameStore(found string) error {
 // claim gives the store the identity of the records, first of all: a restore that is cut
 // short then finds its own store again.
 func (r *restore) claim(ctx context.Context, blobs store) error {
+	claimed, err := r.mayClaim(ctx, blobs)
+	if err != nil || claimed {
+		return err
+	}
+	return putIdentity(ctx, blobs, r.marker.Identity)
+}
+
+// mayClaim refuses the store of other records, and one that has blobs of nobody knows whom.
+// claimed says that the store has the identity of the records already.
+func (r *restore) mayClaim(ctx context.Context, blobs blob.Source) (claimed bool, err error) {
 	found, err := readIdentity(blobs.Note(ctx, identityNote))
 	if err != nil || found != "" {
-		return errors.Join(err, r.sameStore(found))
+		return true, errors.Join(err, r.sameStore(found))
 	}
 	for info, err := range blobs.List(ctx, "") {
 		if err != nil {
-			return err
+			return false, err
 		}
-		return fmt.Errorf("it is not empty, and has no identity: there is a blob %s; name an empty store", info.Digest)
+		return false, fmt.Errorf("it is not empty, and has no identity: there is a blob %s; name an empty store", info.Digest)
 	}
-	return putIdentity(ctx, blobs, r.marker.Identity)
+	return false, nil
 }
 
 // copyBlobs copies what the records name.
