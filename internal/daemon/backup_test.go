@@ -144,6 +144,9 @@ func TestBackupBesidePublishers(t *testing.T) {
 		cancel()
 		clients.Wait()
 		stop()
+		if dry, err := g.tryRestore(t, RestoreOptions{DryRun: true}); err != nil || dry.Missing > 0 {
+			t.Errorf("a dry run: %v, %v", dry.Lost, err)
+		}
 		restored := g.restore(t, RestoreOptions{})
 		if restored.Missing > 0 || killed < *lostBackups {
 			t.Errorf("%d of %d backups were killed; missing after the restore: %v", killed, *lostBackups, restored.Lost)
