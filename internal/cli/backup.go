@@ -32,8 +32,8 @@ func newBackup(env Env) *cobra.Command {
 		Long: "Back up all records and files to a place: a snapshot that granary restore makes a server\n" +
 			"of. The server may be running. What was acknowledged before is in the snapshot. Files\n" +
 			"that the place has from earlier backups, or from one that was interrupted, are not copied\n" +
-			"again. Missing and damaged files do not stop a backup; they are named, and the exit code\n" +
-			"is 3.\n\n" +
+			"again. Missing and damaged files do not stop a backup; they are named. The exit code is 3\n" +
+			"then, and if only what comes after the snapshot failed, such as forgetting older ones.\n\n" +
 			"The encryption key is not in a backup: keep it elsewhere.\n\n" + backupPlaceHelp + "\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -115,6 +115,9 @@ func (b *backup) run(ctx context.Context, cfg config.Config, o daemon.BackupOpti
 	if !done.KeySaved {
 		fmt.Fprintln(b.env.Stderr, "granary: the encryption key is not in the backup, and without it nobody can read CI/CD variables and webhooks: "+
 			"keep encryption_key of the data directory, or GRANARY_ENCRYPTION_KEY, elsewhere, and say so once by --key-saved")
+	}
+	if err == nil && done.Unfinished != "" {
+		return refused("%s", done.Unfinished)
 	}
 	if lost := done.Manifest.Lost.Count; err == nil && lost > 0 {
 		return refused("%d files are missing or damaged in the server's store, and are not in the backup; all others are", lost)

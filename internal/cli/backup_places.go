@@ -34,7 +34,7 @@ func onPlace(env Env, use, short, long string, args int, run func(ctx context.Co
 func newBackupList(env Env) *cobra.Command {
 	return onPlace(env, "ls --to PLACE", "List the snapshots in a place", "List the snapshots in a place, the oldest first.", 0,
 		func(ctx context.Context, b *backup, place config.Config, _ []string) error {
-			found, err := daemon.ListBackups(ctx, place)
+			found, err := daemon.ListBackups(ctx, place, func(text string) { b.env.notice("warning: %s", text) })
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,8 @@ func newBackupCheck(env Env) *cobra.Command {
 		"Look whether all snapshots in a place are whole: manifests and records are read, and of\n"+
 			"every file that they name it is seen that the place has it, with its size. Bytes are read\n"+
 			"and compared with their digests only as --read-data-subset says. Nothing is changed. The\n"+
-			"exit code is 0 if all is whole, 3 if there is damage, 1 if the check could not look.", 0,
+			"exit code is 0 if all is whole, 3 if there is damage or no snapshot at all, 1 if the check\n"+
+			"could not look.", 0,
 		func(ctx context.Context, b *backup, place config.Config, _ []string) (err error) {
 			var read daemon.Portion
 			if portion != "" {
@@ -80,6 +81,9 @@ func newBackupCheck(env Env) *cobra.Command {
 			}
 			if err == nil && report.Damaged > 0 {
 				return refused("%d things are damaged or missing", report.Damaged)
+			}
+			if err == nil && report.Snapshots == 0 {
+				return refused("there is no snapshot in %s: nothing can be restored from it", place.Blobs.String())
 			}
 			return err
 		})

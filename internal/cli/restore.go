@@ -21,7 +21,8 @@ func newRestore(env Env) *cobra.Command {
 		Long: "Fill the empty database and the empty store of the settings from a backup. The store may\n" +
 			"also be the one of the same records, if only the database is lost: then only what is\n" +
 			"missing is copied. The database comes last and at once, so an interrupted restore is run\n" +
-			"again. No server may run. What the backup lacks is named, and the exit code is 3.\n\n" +
+			"again. No server may run. What the backup lacks is named, and the exit code is 3; so it is if\n" +
+			"the newest snapshot is damaged, and an older one was taken for it.\n\n" +
 			"The encryption key is not in a backup: put it back before the server starts.\n\n" + backupPlaceHelp + "\n\n" + config.Usage(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,6 +52,7 @@ func newRestore(env Env) *cobra.Command {
 func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOptions, asJSON bool) error {
 	shown := newProgress(env, asJSON, "restore", 0, -1)
 	o.Report = func(c daemon.Copied) { shown.reached(int(c.Blobs+c.Present), 0, c.Bytes) }
+	o.Warn = func(text string) { env.notice("warning: %s", text) }
 	done, err := daemon.Restore(ctx, cfg, o)
 	shown.close()
 	if err != nil {
@@ -64,6 +66,9 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 	if err == nil && done.Missing > 0 {
 		return refused("%d files are not in the backup, or not whole; all others are restored", done.Missing)
 	}
+	if err == nil && len(done.Skipped) > 0 {
+		return refused("the newest snapshot is damaged; the one of %s, %s, was taken instead", done.Manifest.Began.Format(time.RFC3339), done.Manifest.ID)
+	}
 	return err
 }
 
@@ -71,7 +76,7 @@ func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done dae
 	out := &printer{w: env.Stdout}
 	m := done.Manifest
 	for _, skipped := range done.Skipped {
-		out.printf("SKIPPED the snapshot %s\n", skipped)
+		out.printf("SKIPPED %s\n", skipped)
 	}
 	verb := "restored"
 	if o.DryRun {
@@ -89,6 +94,13 @@ func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done dae
 	}
 	for _, lost := range done.Lost {
 		out.printf("LOST %s\n", lost)
+	}
+	if more := done.Missing - int64(len(done.Lost)); more > 0 {
+		out.printf("and %d more\n", more)
+	}
+	if done.Missing > 0 {
+		out.printf("granary fsck --repair-from mends files that a copy of the store, another place of backups or another server still has,\n" +
+			"and names the packages of the others.\n")
 	}
 	if done.Replaced != nil {
 		out.printf("records in the store, up to %s, are replaced by those of the restored database\n", done.Replaced.Format(time.RFC3339))

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -44,16 +43,23 @@ type BackedUp struct {
 	BadPacks []string             `json:"damaged_packs"` // whose bodies were packed again
 	Gone     Forgotten            `json:"forgotten"`     // by Keep
 	KeySaved bool                 `json:"key_saved"`     // the place knows that the encryption key is kept elsewhere
+
+	// Unfinished is what failed after the snapshot was complete; "" if nothing did.
+	Unfinished string `json:"unfinished,omitempty"`
 }
 
 // Backup copies all records and blobs to a place, beside running servers. Everything that
 // was acknowledged before it began is in the snapshot. What is in the place already, from
 // earlier backups or from one that was cut short, is not copied again.
 //
-// Blobs that are missing or damaged do not stop it: the manifest names them.
+// Blobs that are missing or damaged do not stop it: the manifest names them. An error says that
+// there is no new snapshot.
 func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err error) {
 	if samePlace(a.cfg.Blobs, o.To.Blobs) {
 		return done, fmt.Errorf("%s is the store of the server itself; --to names another place", o.To.Blobs)
+	}
+	if err := refuseNested(o.To.Blobs, a.cfg); err != nil {
+		return done, fmt.Errorf("cannot back up: %w", err)
 	}
 	b := &backup{admin: a, o: o, began: time.Now(), packed: records.NewKnown(), stored: records.NewKnown()}
 	identity, placed, err := a.server.db.StoreIdentity(ctx)
@@ -74,15 +80,16 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	b.identity = identity
 	b.done.Manifest.ID = records.NewSnapshotID(b.began)
 	if o.DryRun {
-		err = b.dry(ctx)
-	} else {
-		err = b.wet(ctx)
+		return b.done, b.dry(ctx)
+	}
+	err = b.wet(ctx)
+	if err != nil && b.complete {
+		b.done.Unfinished, err = err.Error(), nil
 	}
 	return b.done, err
 }
 
-// samePlace compares what is written; a link to the store is refused as a directory that
-// is no place of backups.
+// samePlace compares two locations, directories without symbolic links.
 func samePlace(one, other config.Location) bool {
 	if one.Scheme != other.Scheme {
 		return false
@@ -90,8 +97,8 @@ func samePlace(one, other config.Location) bool {
 	if one.Scheme != "file" {
 		return one == other
 	}
-	p, err := filepath.Abs(one.Path)
-	q, failed := filepath.Abs(other.Path)
+	p, err := resolved(one.Path)
+	q, failed := resolved(other.Path)
 	return err == nil && failed == nil && p == q
 }
 
@@ -111,7 +118,8 @@ type backup struct {
 	used   map[int64]bool // packs that have a body of this snapshot
 	packer records.Packer
 
-	spool *os.File // the records
+	spool    *os.File // the records
+	complete bool     // the manifest is there
 
 	mu       sync.Mutex
 	done     BackedUp
@@ -123,12 +131,12 @@ func (b *backup) dry(ctx context.Context) error {
 	from, m, err := openPlaceToRead(ctx, b.o.To)
 	if err == nil {
 		defer closeStore(from)
-		if err := m.sameIdentity(b.identity); err != nil {
+		if err := errors.Join(m.sameIdentity(b.identity), refuseStore(ctx, from, m)); err != nil {
 			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
 		}
 		b.target, b.done.KeySaved = from, m.KeySaved
 	} else if b.o.To.Blobs.Scheme == "file" {
-		if err := lookAtDirectory(b.o.To.Blobs.Path, b.identity); err != nil {
+		if err := lookAtDirectory(ctx, b.o.To.Blobs.Path, b.identity); err != nil {
 			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
 		}
 	}
@@ -189,6 +197,7 @@ func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
 	if err := b.putManifest(ctx); err != nil {
 		return err
 	}
+	b.complete = true
 	return b.note(ctx)
 }
 

@@ -33,12 +33,18 @@ const mostProblems = 1000
 // portion it also reads blobs and packs, and compares them with their digest. Damage is in
 // the report; an error says that the check could not look. Nothing is changed.
 func CheckBackups(ctx context.Context, cfg config.Config, read Portion) (CheckReport, error) {
-	from, _, err := openPlaceToRead(ctx, cfg)
+	from, m, err := openPlaceToRead(ctx, cfg)
 	if err != nil {
 		return CheckReport{}, err
 	}
 	defer closeStore(from)
-	c := &check{from: from, read: read, packed: records.NewKnown(), stored: records.NewKnown(), packs: map[string]bool{}}
+	c := &check{
+		from: from, read: read, packs: map[string]bool{},
+		packed: records.NewKnown(), stored: records.NewKnown(), named: records.NewKnown(),
+	}
+	if m.lost != "" {
+		c.problem("place: %s", m.warning())
+	}
 	for _, step := range []func(context.Context) error{c.lookAtPacks, c.lookAtBlobs, c.lookAtSnapshots} {
 		if err := step(ctx); err != nil {
 			return c.report, err
@@ -52,7 +58,8 @@ type check struct {
 	from           blob.Source
 	read           Portion
 	packed, stored *records.Known
-	packs          map[string]bool // that are whole
+	packs          map[string]bool // that are there
+	named          *records.Known  // damaged or missing blobs that the report names
 
 	mu     sync.Mutex
 	report CheckReport
@@ -67,7 +74,8 @@ func (c *check) problem(format string, args ...any) {
 	}
 }
 
-// lookAtPacks reads the indexes of packs, and the packs of the portion.
+// lookAtPacks reads the indexes of packs, and whole those of the portion, and those whose index
+// is damaged.
 func (c *check) lookAtPacks(ctx context.Context) error {
 	for note, err := range c.from.Notes(ctx, packsPrefix) {
 		if err != nil {
@@ -79,34 +87,46 @@ func (c *check) lookAtPacks(ctx context.Context) error {
 			continue // no pack
 		}
 		c.report.Packs++
+		c.packs[text] = true
 		index, err := packIndex(ctx, c.from, text)
-		if err == nil && c.read.has(digest) {
-			err = c.readPack(ctx, digest, note.Size)
-		}
-		if errors.Is(err, records.ErrPack) {
-			c.problem("pack %s: %v", text, err)
+		if c.read.has(digest) {
+			c.report.Read++
+			c.report.ReadBytes += note.Size
+		} else if err == nil {
+			for _, e := range index {
+				c.packed.Add(e.Digest, e.Size, 1)
+			}
 			continue
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, records.ErrPack) {
 			return err
 		}
-		c.packs[text] = true
-		for _, e := range index {
-			c.packed.Add(e.Digest, e.Size, 1)
+		if err := c.readPack(ctx, digest); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (c *check) readPack(ctx context.Context, digest blob.Digest, size int64) error {
-	r, err := c.from.Note(ctx, packNote(digest.String()))
-	if err != nil {
+// readPack names a damaged pack, and those of its bodies that are wrong, as far as the pack
+// still says which it had.
+func (c *check) readPack(ctx context.Context, digest blob.Digest) error {
+	right := records.NewKnown()
+	wrong, err := readPack(ctx, c.from, digest, func(d blob.Digest, body []byte) error {
+		right.Add(d, int64(len(body)), 1)
+		c.packed.Add(d, int64(len(body)), 1)
+		return ctx.Err()
+	})
+	if !errors.Is(err, records.ErrPack) {
 		return err
 	}
-	c.report.Read++
-	c.report.ReadBytes += size
-	err = records.ReadPack(r, digest, func(blob.Digest, []byte) error { return ctx.Err() })
-	return errors.Join(err, r.Close())
+	right.Compact() // of a damaged pack some are read twice
+	c.problem("pack %s: %v; %d of its small files are right", digest, err, right.Len())
+	for _, e := range wrong {
+		c.problem("file %s of %d bytes, in the pack %s: its bytes are others", e.Digest, e.Size, digest)
+		c.named.Add(e.Digest, e.Size, 1)
+	}
+	return nil
 }
 
 // checksAtOnce is how many blobs are read at once.
@@ -204,7 +224,7 @@ func (c *check) lookAtSnapshots(ctx context.Context) error {
 func (c *check) snapshot(ctx context.Context, m records.Manifest) error {
 	for _, pack := range m.Packs {
 		if !c.packs[pack] {
-			c.problem("snapshot %s needs the pack %s, which is missing or damaged", m.ID, pack)
+			c.problem("snapshot %s needs the pack %s, which is missing", m.ID, pack)
 		}
 	}
 	file, err := fetchRecords(ctx, c.from, m)
@@ -222,6 +242,7 @@ func (c *check) snapshot(ctx context.Context, m records.Manifest) error {
 	}
 	unnamed := m.Lost.Count - int64(len(m.Lost.First))
 	var total records.BlobsSummary
+	var lacks int64
 	err = blobsOf(file, func(row records.BlobRow) error {
 		total.Add(row.Digest, row.Size)
 		_, packed := c.packed.Has(row.Digest, row.Size)
@@ -231,10 +252,17 @@ func (c *check) snapshot(ctx context.Context, m records.Manifest) error {
 		case unnamed > 0:
 			unnamed--
 		default:
-			c.problem("snapshot %s needs the file %s of %d bytes, which is missing", m.ID, row.Digest, row.Size)
+			lacks++
+			if _, has := c.named.Has(row.Digest, row.Size); !has {
+				c.problem("file %s of %d bytes is missing; the snapshot %s needs it", row.Digest, row.Size, m.ID)
+				c.named.Add(row.Digest, row.Size, 1)
+			}
 		}
 		return ctx.Err()
 	})
+	if lacks > 0 {
+		c.problem("snapshot %s lacks %d files, which are missing or damaged", m.ID, lacks)
+	}
 	if err == nil && m.Lost.Count == 0 && total != m.Blobs.Plus(m.Packed) {
 		c.problem("snapshot %s: its records name %d files, and its manifest counts %d, or others", m.ID, total.Count, m.Blobs.Count+m.Packed.Count)
 	}

@@ -102,7 +102,7 @@ func TestBackupCopiesWhatIsNew(t *testing.T) {
 	if third.New.Count != 1 || third.New.Bytes != 50_000 || third.NewSmall.Count != 1 || len(third.Manifest.Packs) != 2 {
 		t.Errorf("after two files: %+v", third)
 	}
-	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
 	if err != nil || len(found) != 3 {
 		t.Fatalf("%d snapshots, %v; want 3", len(found), err)
 	}
@@ -161,11 +161,21 @@ func TestForeignPlaceIsRefused(t *testing.T) {
 	} else {
 		blobtest.Put(t, s, []byte("a blob"))
 	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join(dir, "old", "blobs"), link); err != nil {
+		t.Fatal(err)
+	}
 	for place, want := range map[string]string{
 		other.place:     "it has the backups of other records",
 		"file:" + home:  "no place of backups: it has " + filepath.Join(home, "letter"),
 		"file:" + store: "no place of backups: it has the blob ",
 		"file:" + filepath.Join(dir, "old", "blobs"): "is the store of the server itself",
+		"file:" + link: "is the store of the server itself",
+		"file:" + filepath.Join(dir, "old", "blobs", "sub"):      "is in the store of the server",
+		"file:" + filepath.Join(dir, "old", "blobs", "tmp", "x"): "is in the store of the server",
+		"file:" + filepath.Join(link, "records", "x"):            "is in the store of the server",
+		"file:" + filepath.Join(dir, "old", "place"):             "is in the data directory",
+		"file:" + dir: "is in file:" + dir,
 	} {
 		at := strings.TrimPrefix(place, "file:")
 		before := treeOf(t, at)
@@ -260,10 +270,14 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 	// A cut manifest is skipped, and refused by name.
 	write(manifest, whole[:len(whole)/2])
 	refused(RestoreOptions{Snapshot: second.Manifest.ID}, "the manifest is damaged: it is cut short")
-	done, err := g.tryRestore(t, RestoreOptions{DryRun: true})
-	if err != nil || done.Manifest.ID != first.Manifest.ID || len(done.Skipped) != 1 || done.Missing != 0 {
-		t.Errorf("%+v, %v; want the snapshot before", done, err)
+	older := func(damaged string) {
+		t.Helper()
+		done, err := g.tryRestore(t, RestoreOptions{DryRun: true})
+		if err != nil || done.Manifest.ID != first.Manifest.ID || len(done.Skipped) != 1 || done.Missing != 0 {
+			t.Errorf("%s is damaged: %+v, %v; want the snapshot before", damaged, done, err)
+		}
 	}
+	older(manifest)
 	write(manifest, whole)
 	// Records that are not those of the manifest.
 	recordsOf := func(b BackedUp) string { return filepath.Join(place, "snapshots", b.Manifest.ID, "records.jsonl.zst") }
@@ -272,17 +286,19 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(recordsOf(second), text[:len(text)-1])
-	refused(RestoreOptions{}, "are damaged: they are not the")
+	refused(RestoreOptions{Snapshot: second.Manifest.ID}, "are damaged: they are not the")
+	refused(RestoreOptions{Snapshot: second.Manifest.ID}, "others are "+first.Manifest.ID)
+	older(recordsOf(second))
 	other, err := os.ReadFile(recordsOf(first))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(other, text) {
 		write(recordsOf(second), other)
-		refused(RestoreOptions{}, "are damaged: they are not the")
+		refused(RestoreOptions{Snapshot: second.Manifest.ID}, "are damaged: they are not the")
 	}
 	write(recordsOf(second), text)
-	// Another pack in the place of the right one: its bodies are lost, the rest is there.
+	// Another pack in the place of the right one, and damaged: what is right in it is there.
 	packs, err := filepath.Glob(filepath.Join(place, "packs", "*.pack"))
 	if err != nil || len(packs) != 1 {
 		t.Fatal(packs, err)
@@ -297,19 +313,26 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	swapped[40] ^= 1
+	swapped[60] ^= 1 // in the first body
 	write(packs[0], swapped)
-	done, err = g.tryRestore(t, RestoreOptions{})
-	if err != nil || done.Missing == 0 || len(done.BadPacks) != 1 || done.Files != 4 {
+	done, err := g.tryRestore(t, RestoreOptions{})
+	if err != nil || done.Missing != 1 || done.Bodies != 3 || len(done.BadPacks) != 1 || done.Files != 4 {
 		t.Errorf("with a damaged pack: %+v, %v", done, err)
 	}
-	// A full database is refused, and so is the store of others.
-	if _, err := g.tryRestore(t, RestoreOptions{}); err == nil || !strings.Contains(err.Error(), "is not empty") {
-		t.Errorf("over a database: %v", err)
-	}
-	stranger.new = []string{asRoot, "GRANARY_DATA_DIR=" + t.TempDir(), "GRANARY_BLOBS=file:" + filepath.Join(dir, "new", "blobs")}
-	if _, err := stranger.tryRestore(t, RestoreOptions{}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
-		t.Errorf("into the store of others: %v", err)
+	// A full database is refused, and so is the store of others; by a dry run, too.
+	others := stranger
+	others.new = []string{asRoot, "GRANARY_DATA_DIR=" + t.TempDir(), "GRANARY_BLOBS=file:" + filepath.Join(dir, "new", "blobs")}
+	for _, dry := range []bool{true, false} {
+		before := treeOf(t, filepath.Join(dir, "new"))
+		if _, err := g.tryRestore(t, RestoreOptions{DryRun: dry}); err == nil || !strings.Contains(err.Error(), "is not empty") {
+			t.Errorf("over a database, dry run %v: %v", dry, err)
+		}
+		if _, err := others.tryRestore(t, RestoreOptions{DryRun: dry}); err == nil || !strings.Contains(err.Error(), "it is the store of other records") {
+			t.Errorf("into the store of others, dry run %v: %v", dry, err)
+		}
+		if after := treeOf(t, filepath.Join(dir, "new")); dry && !slices.Equal(before, after) {
+			t.Errorf("a dry run changed\n%v to\n%v", before, after)
+		}
 	}
 }
 
@@ -417,7 +440,7 @@ func TestBackupToFullPlace(t *testing.T) {
 	if !errors.Is(err, blob.ErrNoSpace) || !strings.Contains(err.Error(), "goes on from there") {
 		t.Fatalf("%v; want %v", err, blob.ErrNoSpace)
 	}
-	if found, err := ListBackups(t.Context(), g.placeSettings(t)); err != nil || len(found) > 0 {
+	if found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {}); err != nil || len(found) > 0 {
 		t.Errorf("%v, %v; want no snapshot", found, err)
 	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=100m"); err != nil {
@@ -454,10 +477,10 @@ func TestPlaceThatIsAwayIsNotDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, skipped, err := choose(t.Context(), from, "latest"); err != nil || len(skipped) > 0 {
+	if _, _, skipped, err := choose(t.Context(), from, "latest"); err != nil || len(skipped) > 0 {
 		t.Errorf("skipped %v, %v", skipped, err)
 	}
-	if m, skipped, err := choose(t.Context(), awayNotes{from}, "latest"); !errors.Is(err, syscall.ECONNRESET) {
+	if m, _, skipped, err := choose(t.Context(), awayNotes{from}, "latest"); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("of a place that is away: %+v, skipped %v, %v", m, skipped, err)
 	}
 }

@@ -259,7 +259,7 @@ func (b *backup) forgetOthers(ctx context.Context, lock *placeLock) error {
 		return nil
 	}
 	if b.done.Gone, err = b.place.forget(ctx, lock, gone); err != nil {
-		return fmt.Errorf("the snapshot %s is made; removing older ones: %w", b.done.Manifest.ID, err)
+		return fmt.Errorf("the snapshot %s is complete, but older ones are not all removed: %w", b.done.Manifest.ID, err)
 	}
 	return nil
 }

@@ -185,12 +185,39 @@ func TestBackupKeeps(t *testing.T) {
 	if err = errors.Join(err, a.Close()); err != nil || len(done.Gone.Snapshots) < 1 {
 		t.Fatalf("%+v, %v", done.Gone, err)
 	}
-	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
 	if err != nil || len(found) != 1 || found[0].ID != done.Manifest.ID {
 		t.Errorf("%v, %v; want only %s", found, err, done.Manifest.ID)
 	}
 	if r := g.check(t, "all"); r.Damaged > 0 || r.Blobs != 4 || r.Packs != 1 {
 		t.Errorf("afterwards: %+v", r)
+	}
+}
+
+// A backup whose snapshot is complete is one, also if older snapshots could not be removed.
+func TestBackupThatCannotForget(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	first := g.backUp(t)
+	g.backUp(t)
+	if err := os.Remove(filepath.Join(dir, "place", filepath.FromSlash(recordsNoteOf(first.Manifest.ID)))); err != nil {
+		t.Fatal(err)
+	}
+	done, err := backUpWith(t.Context(), g.settings(t, g.old), BackupOptions{To: g.placeSettings(t), Keep: KeepBackups{Daily: 1}, Report: func(BackupProgress) {}})
+	if err != nil || done.Unfinished != "" || len(done.Gone.Snapshots) != 2 {
+		t.Fatalf("a damaged one goes: %+v, %v", done, err)
+	}
+	last := g.backUp(t)
+	manifest := filepath.Join(dir, "place", filepath.FromSlash(manifestNote(last.Manifest.ID)))
+	if err := os.Truncate(manifest, 10); err != nil {
+		t.Fatal(err)
+	}
+	done, err = backUpWith(t.Context(), g.settings(t, g.old), BackupOptions{To: g.placeSettings(t), Keep: KeepBackups{Daily: 1}, Report: func(BackupProgress) {}})
+	if err != nil || !strings.Contains(done.Unfinished, "the snapshot "+done.Manifest.ID+" is complete, but") {
+		t.Errorf("beside a damaged manifest: %q, %v", done.Unfinished, err)
+	}
+	if restored := g.restore(t, RestoreOptions{Snapshot: done.Manifest.ID}); restored.Missing != 0 {
+		t.Errorf("%+v", restored)
 	}
 }
 

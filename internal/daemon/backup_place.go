@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
 	"granary/internal/config"
+	"granary/internal/records"
 )
 
 // A place of backups is a store. Blobs are in it under their digests, and notes beside
@@ -53,8 +55,14 @@ type marker struct {
 	Granary  string `json:"granary"` // "backups"
 	Format   int    `json:"format"`
 	Identity string `json:"identity"`
-	KeySaved bool   `json:"key_saved"` // somebody has said that the encryption key is kept elsewhere
+	KeySaved bool   `json:"key_saved"`       // somebody has said that the encryption key is kept elsewhere
+	Store    bool   `json:"store,omitempty"` // a server has it as its store: nothing is backed up to it any more
+
+	lost string // why the note could not be read, and the manifests told the identity instead
 }
+
+// errMarker is what the error of a damaged marker is to errors.Is.
+var errMarker = errors.New("it is no marker of a place of backups")
 
 // readMarker is the marker of a place; false if it has none.
 func readMarker(note io.ReadCloser, err error) (m marker, has bool, _ error) {
@@ -65,14 +73,17 @@ func readMarker(note io.ReadCloser, err error) (m marker, has bool, _ error) {
 		return m, false, err
 	}
 	text, err := io.ReadAll(io.LimitReader(note, mostMarker))
+	if errors.Is(err, syscall.EIO) {
+		return m, false, errors.Join(fmt.Errorf("the disk cannot read %s: %w", markerNote, errMarker), note.Close())
+	}
 	if err = errors.Join(err, note.Close()); err != nil {
 		return m, false, fmt.Errorf("cannot read %s: %w", markerNote, err)
 	}
 	if err := json.Unmarshal(text, &m); err != nil || m.Granary != "backups" {
-		return m, false, fmt.Errorf("%s in it is damaged: it is no marker of a place of backups", markerNote)
+		return m, false, fmt.Errorf("%s in it is damaged: %w", markerNote, errMarker)
 	}
 	if m.Format != placeFormat {
-		return m, false, fmt.Errorf("it has format %d, and this granary knows only format %d; use a newer granary", m.Format, placeFormat)
+		return m, false, fmt.Errorf("it has format %d, and this granary knows only format %d; %w", m.Format, placeFormat, records.ErrNewer)
 	}
 	return m, true, nil
 }
@@ -91,7 +102,7 @@ type backupPlace struct {
 	store
 	at     config.Location
 	marker marker
-	fresh  bool // it has no marker yet
+	fresh  bool // it has no marker, or a damaged one
 	locks  server
 }
 
@@ -100,7 +111,7 @@ type backupPlace struct {
 func openPlace(ctx context.Context, cfg config.Config, identity string, at crashPoints) (_ *backupPlace, err error) {
 	p := &backupPlace{at: cfg.Blobs}
 	if cfg.Blobs.Scheme == "file" {
-		if err := p.takeDirectory(cfg.Blobs.Path, identity); err != nil {
+		if err := p.takeDirectory(ctx, cfg.Blobs.Path, identity); err != nil {
 			return nil, fmt.Errorf("cannot back up to %s: %w", p.at, err)
 		}
 	}
@@ -117,8 +128,8 @@ func openPlace(ctx context.Context, cfg config.Config, identity string, at crash
 }
 
 // takeDirectory locks a directory: the lock is gone with the process.
-func (p *backupPlace) takeDirectory(dir, identity string) error {
-	if err := lookAtDirectory(dir, identity); err != nil {
+func (p *backupPlace) takeDirectory(ctx context.Context, dir, identity string) error {
+	if err := lookAtDirectory(ctx, dir, identity); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -139,13 +150,15 @@ func isOwnName(name string) bool {
 
 // lookAtDirectory refuses a directory that is no place of these backups, without a change
 // to it.
-func lookAtDirectory(dir, identity string) error {
-	m, has, err := readMarker(disk.NoteIn(dir, markerNote))
-	if err == nil && has {
-		err = m.sameIdentity(identity)
-	}
-	if err != nil || has {
-		return err
+func lookAtDirectory(ctx context.Context, dir, identity string) error {
+	if place, err := disk.View(dir); err == nil {
+		m, has, err := markerOf(ctx, place)
+		if err == nil && has {
+			err = m.sameIdentity(identity)
+		}
+		if err != nil || has {
+			return err
+		}
 	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -169,13 +182,13 @@ func (m marker) sameIdentity(identity string) error {
 
 // look reads the marker, or sees that the place is empty.
 func (p *backupPlace) look(ctx context.Context, identity string) error {
-	m, has, err := readMarker(p.Note(ctx, markerNote))
+	m, has, err := markerOf(ctx, p)
 	if err != nil {
 		return err
 	}
 	if has {
-		p.marker = m
-		return m.sameIdentity(identity)
+		p.marker, p.fresh = m, m.lost != ""
+		return errors.Join(m.sameIdentity(identity), refuseStore(ctx, p, m))
 	}
 	for info, err := range p.Notes(ctx, "") {
 		if err != nil {
@@ -229,7 +242,7 @@ func openPlaceToRead(ctx context.Context, cfg config.Config) (blob.Source, marke
 	if err != nil {
 		return fail(err)
 	}
-	m, has, err := readMarker(from.Note(ctx, markerNote))
+	m, has, err := markerOf(ctx, from)
 	if err == nil && !has {
 		err = fmt.Errorf("it is no place of backups: there is no %s in it", markerNote)
 	}

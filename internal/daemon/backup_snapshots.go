@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -22,27 +23,28 @@ type Snapshot struct {
 	Damage   string           `json:"damage,omitempty"` // why the manifest cannot be believed
 }
 
-// ListBackups are the snapshots in a place, the oldest first.
-func ListBackups(ctx context.Context, cfg config.Config) ([]Snapshot, error) {
-	from, _, err := openPlaceToRead(ctx, cfg)
+// ListBackups are the snapshots in a place, the oldest first. warn is told what is wrong with the
+// place itself.
+func ListBackups(ctx context.Context, cfg config.Config, warn func(string)) ([]Snapshot, error) {
+	from, m, err := openPlaceToRead(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer closeStore(from)
+	if m.lost != "" {
+		warn(m.warning())
+	}
 	return snapshotsIn(ctx, from)
 }
 
 // snapshotsIn reads the manifests of a place. One that is damaged or of a later format is
 // no error of the others.
 func snapshotsIn(ctx context.Context, from blob.Source) (found []Snapshot, err error) {
-	for note, err := range from.Notes(ctx, snapshotsPrefix) {
-		if err != nil {
-			return nil, err
-		}
-		id, is := strings.CutSuffix(strings.TrimPrefix(note.Name, snapshotsPrefix), manifestSuffix)
-		if !is || !records.IsSnapshotID(id) {
-			continue
-		}
+	ids, err := snapshotIDs(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
 		s, err := snapshotIn(ctx, from, id)
 		if err != nil {
 			return nil, err
@@ -50,6 +52,20 @@ func snapshotsIn(ctx context.Context, from blob.Source) (found []Snapshot, err e
 		found = append(found, s)
 	}
 	return found, nil
+}
+
+// snapshotIDs are those of all snapshots of a place, the oldest first.
+func snapshotIDs(ctx context.Context, from blob.Source) (ids []string, err error) {
+	for note, err := range from.Notes(ctx, snapshotsPrefix) {
+		if err != nil {
+			return nil, err
+		}
+		id, is := strings.CutSuffix(strings.TrimPrefix(note.Name, snapshotsPrefix), manifestSuffix)
+		if is && records.IsSnapshotID(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // snapshotIn reads one manifest.
@@ -74,38 +90,76 @@ func snapshotIn(ctx context.Context, from blob.Source, id string) (Snapshot, err
 	return s, note.Close()
 }
 
-// choose finds the snapshot of an id, or the newest one whose manifest is whole for
-// "latest". skipped are newer ones that are not.
-func choose(ctx context.Context, from blob.Source, id string) (m records.Manifest, skipped []string, err error) {
-	if id != "latest" {
-		if !records.IsSnapshotID(id) {
-			return m, nil, fmt.Errorf("%q is no id of a snapshot; granary backup ls shows them", id)
-		}
-		s, err := snapshotIn(ctx, from, id)
-		if errors.Is(err, blob.ErrNotFound) {
-			return m, nil, fmt.Errorf("there is no snapshot %s; granary backup ls shows those that are there", id)
-		}
-		if err == nil && s.Damage != "" {
-			err = fmt.Errorf("the snapshot %s: %s", id, s.Damage)
-		}
-		return s.Manifest, nil, err
+// choose finds the snapshot of an id, or for "latest" the newest one whose manifest and records
+// are whole, and fetches its records. skipped are newer ones that are not. Another snapshot
+// than the one that was asked for is never chosen.
+func choose(ctx context.Context, from blob.Source, id string) (m records.Manifest, file *os.File, skipped []string, err error) {
+	if id != "latest" && !records.IsSnapshotID(id) {
+		return m, nil, nil, fmt.Errorf("%q is no id of a snapshot; granary backup ls shows them", id)
 	}
-	all, err := snapshotsIn(ctx, from)
+	ids, err := snapshotIDs(ctx, from)
+	if err != nil {
+		return m, nil, nil, err
+	}
+	if id != "latest" {
+		if !slices.Contains(ids, id) {
+			return m, nil, nil, fmt.Errorf("there is no snapshot %s; granary backup ls shows those that are there", id)
+		}
+		m, file, err = wholeSnapshot(ctx, from, id)
+		if errors.Is(err, errSnapshotDamaged) {
+			err = fmt.Errorf("%w; %s", err, othersThan(ids, id))
+		}
+		return m, file, nil, err
+	}
+	for _, id := range slices.Backward(ids) {
+		m, file, err = wholeSnapshot(ctx, from, id)
+		if !errors.Is(err, errSnapshotDamaged) {
+			return m, file, skipped, err
+		}
+		skipped = append(skipped, err.Error())
+	}
+	if len(skipped) > 0 {
+		return m, nil, skipped, fmt.Errorf("no snapshot in it is whole: %s", strings.Join(skipped, "; "))
+	}
+	return m, nil, nil, errors.New("there is no snapshot in it")
+}
+
+// othersThan names the other snapshots, the newest first.
+func othersThan(ids []string, id string) string {
+	const most = 10
+	var others []string
+	for _, other := range slices.Backward(ids) {
+		if other != id {
+			others = append(others, other)
+		}
+	}
+	switch {
+	case len(others) == 0:
+		return "there is no other one"
+	case len(others) > most:
+		return fmt.Sprintf("others are %s, and %d older ones", strings.Join(others[:most], ", "), len(others)-most)
+	}
+	return "others are " + strings.Join(others, ", ")
+}
+
+// errSnapshotDamaged is what the error of a snapshot whose manifest or records are damaged or
+// missing is to errors.Is.
+var errSnapshotDamaged = errors.New("is damaged")
+
+// wholeSnapshot reads the manifest and the records of a snapshot.
+func wholeSnapshot(ctx context.Context, from blob.Source, id string) (m records.Manifest, file *os.File, err error) {
+	s, err := snapshotIn(ctx, from, id)
+	if err == nil && s.Damage != "" {
+		err = fmt.Errorf("the snapshot %s %w: %s", id, errSnapshotDamaged, s.Damage)
+	}
 	if err != nil {
 		return m, nil, err
 	}
-	for len(all) > 0 {
-		last := all[len(all)-1]
-		all = all[:len(all)-1]
-		if last.Damage == "" {
-			return last.Manifest, skipped, nil
-		}
-		skipped = append(skipped, last.ID+": "+last.Damage)
+	file, err = fetchRecords(ctx, from, s.Manifest)
+	if errors.Is(err, errRecordsDamaged) {
+		err = fmt.Errorf("the snapshot %s %w: %w", id, errSnapshotDamaged, err)
 	}
-	if len(skipped) > 0 {
-		return m, nil, fmt.Errorf("no snapshot in it is whole: %s", strings.Join(skipped, "; "))
-	}
-	return m, nil, errors.New("there is no snapshot in it")
+	return s.Manifest, file, err
 }
 
 var errRecordsDamaged = errors.New("are damaged")
@@ -128,6 +182,9 @@ func fetchRecords(ctx context.Context, from blob.Source, m records.Manifest) (_ 
 	defer os.Remove(file.Name()) // it stays readable until it is closed
 	sum := sha256.New()
 	size, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(note, m.Records.Bytes+1))
+	if errors.Is(err, syscall.EIO) {
+		err = fmt.Errorf("the records of the snapshot %s %w: the disk cannot read them", m.ID, errRecordsDamaged)
+	}
 	if err == nil && (size != m.Records.Bytes || fmt.Sprintf("%x", sum.Sum(nil)) != m.Records.SHA256) {
 		err = fmt.Errorf("the records of the snapshot %s %w: they are not the %d bytes with the SHA-256 %s of its manifest", m.ID, errRecordsDamaged, m.Records.Bytes, m.Records.SHA256)
 	}

@@ -144,6 +144,9 @@ func TestBackupBesidePublishers(t *testing.T) {
 		cancel()
 		clients.Wait()
 		stop()
+		if dry, err := g.tryRestore(t, RestoreOptions{DryRun: true}); err != nil || dry.Missing > 0 {
+			t.Errorf("a dry run: %v, %v", dry.Lost, err)
+		}
 		restored := g.restore(t, RestoreOptions{})
 		if restored.Missing > 0 || killed < *lostBackups {
 			t.Errorf("%d of %d backups were killed; missing after the restore: %v", killed, *lostBackups, restored.Lost)
@@ -164,7 +167,7 @@ func TestBackupBesidePublishers(t *testing.T) {
 // forgetAll forgets all snapshots; nothing is left then.
 func (g grounds) forgetAll(t *testing.T) {
 	t.Helper()
-	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
 	if err != nil || len(found) == 0 {
 		t.Fatal(found, err)
 	}
@@ -244,6 +247,9 @@ func (g grounds) tryRestore(t *testing.T, o RestoreOptions) (Restored, error) {
 		t.Fatal(err)
 	}
 	o.From, o.Report = from, func(Copied) {}
+	if o.Warn == nil {
+		o.Warn = func(text string) { t.Errorf("a warning: %s", text) }
+	}
 	if o.Snapshot == "" {
 		o.Snapshot = "latest"
 	}

@@ -71,11 +71,13 @@ func (c *chosenBlobs) List(ctx context.Context, _ string) iter.Seq2[blob.Info, e
 // errEnough says that a copy has failed, and wants no more blobs.
 var errEnough = errors.New("nobody wants more")
 
+const whyMissing = "missing"
+
 // Open implements blob.Source. For a blob that is lost the error is ErrNotFound.
 func (c *chosenBlobs) Open(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
 	r, err := c.Source.Open(ctx, d)
 	if errors.Is(err, blob.ErrNotFound) {
-		return nil, c.lose(d, "missing")
+		return nil, c.lose(d, whyMissing)
 	}
 	if err != nil {
 		return nil, c.unreadable(d, err)

@@ -65,7 +65,7 @@ func eachCut(t *testing.T, s steps, points []string, prepare func() (environ []s
 // yet.
 func (g grounds) wantPlaceWhole(t *testing.T, at string, least int) {
 	t.Helper()
-	found, err := ListBackups(t.Context(), g.placeSettings(t))
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
 	if least == 0 && err != nil && (strings.Contains(err.Error(), "it is no place of backups") || strings.Contains(err.Error(), "holds no blobs")) {
 		return
 	}

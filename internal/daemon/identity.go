@@ -75,6 +75,9 @@ func (s *server) checkStore(ctx context.Context, place config.Location) error {
 				return err
 			}
 		}
+		if err := markStore(ctx, s.blobs); err != nil {
+			return err
+		}
 		if placed {
 			return nil
 		}

@@ -24,6 +24,7 @@ type RestoreOptions struct {
 	DatabaseOnly bool          // leave the blobs in the place, which the setting blobs has to name then
 	DryRun       bool          // say what would be restored, and change nothing
 	Verify       bool          // also read blobs that the store has already
+	Warn         func(string)  // is told what is wrong with the place itself
 	Report       func(Copied)
 
 	at crashPoints // of the database, and of the store that is filled
@@ -32,7 +33,7 @@ type RestoreOptions struct {
 // Restored is what a restore came to.
 type Restored struct {
 	Manifest records.Manifest `json:"snapshot"`
-	Skipped  []string         `json:"skipped"` // newer snapshots whose manifests are damaged
+	Skipped  []string         `json:"skipped"` // newer snapshots that are damaged
 	Files    int64            `json:"files"`   // copied, of those in no pack
 	Bytes    int64            `json:"bytes"`
 	Present  int64            `json:"present"` // in the store already
@@ -56,22 +57,30 @@ type Restored struct {
 // The older files stay for a day, as after any base. If the restore dies in between, the
 // server writes the base at its start.
 func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Restored, err error) {
+	if err := refuseNested(o.From.Blobs, cfg); err != nil && !o.DatabaseOnly {
+		return done, fmt.Errorf("cannot restore: %w", err)
+	}
 	from, m, err := openPlaceToRead(ctx, o.From)
 	if err != nil {
 		return done, err
 	}
 	defer closeStore(from)
+	if m.lost != "" {
+		o.Warn(m.warning())
+	}
 	r := &restore{cfg: cfg, o: o, from: from, marker: m, packed: records.NewKnown()}
-	if r.done.Manifest, r.done.Skipped, err = choose(ctx, from, o.Snapshot); err != nil {
+	if r.done.Manifest, r.file, r.done.Skipped, err = choose(ctx, from, o.Snapshot); err != nil {
 		return r.done, fmt.Errorf("cannot restore from %s: %w", o.From.Blobs, err)
 	}
+	defer r.file.Close()
 	if err := m.sameIdentity(r.done.Manifest.Identity); err != nil {
 		return r.done, fmt.Errorf("the snapshot %s does not belong to %s: %w", r.done.Manifest.ID, o.From.Blobs, err)
 	}
-	if r.file, err = fetchRecords(ctx, from, r.done.Manifest); err != nil {
-		return r.done, err
+	if o.DryRun {
+		if err := r.lookAtTarget(ctx); err != nil {
+			return r.done, err
+		}
 	}
-	defer r.file.Close()
 	if err := r.lookAtPacks(ctx); err != nil {
 		return r.done, err
 	}
@@ -100,49 +109,57 @@ type restore struct {
 	done Restored
 }
 
-// lookAtPacks finds the bodies in the snapshot's packs: the other blobs are in the place by
-// themselves. Of a damaged pack it finds those that are right.
+// lookAtPacks reads the snapshot's packs: the blobs that are in none of them are in the place
+// by themselves. Of a damaged pack it finds the bodies that are right.
 func (r *restore) lookAtPacks(ctx context.Context) error {
+	found := func(d blob.Digest, body []byte) error {
+		r.packed.Add(d, int64(len(body)), 1)
+		return ctx.Err()
+	}
 	for _, text := range r.done.Manifest.Packs {
 		digest, err := blob.ParseDigest(text)
 		if err != nil {
 			return err
 		}
-		open := func() (io.ReadCloser, error) { return r.from.Note(ctx, packNote(text)) }
-		index, err := packIndex(ctx, r.from, text)
-		switch {
-		case errors.Is(err, blob.ErrNotFound):
+		_, err = readPack(ctx, r.from, digest, found)
+		if errors.Is(err, blob.ErrNotFound) {
 			r.done.BadPacks = append(r.done.BadPacks, text+": it is missing")
 			continue
-		case errors.Is(err, records.ErrPack):
-			index, err = rightBodies(open, digest)
 		}
-		if err != nil {
+		if errors.Is(err, records.ErrPack) {
+			r.done.BadPacks = append(r.done.BadPacks, text+": "+err.Error())
+		} else if err != nil {
 			return err
 		}
-		for _, e := range index {
-			r.packed.Add(e.Digest, e.Size, 1)
-		}
+		open := func() (io.ReadCloser, error) { return r.from.Note(ctx, packNote(text)) }
 		r.packs = append(r.packs, records.Pack{Digest: digest, Open: open})
 	}
 	return nil
 }
 
-// rightBodies are those at the start of a damaged pack.
-func rightBodies(open func() (io.ReadCloser, error), digest blob.Digest) (right []records.PackEntry, err error) {
-	r, err := open()
-	if err != nil {
+// readPack reads a pack of a place and passes on each body that is right, if the pack is
+// damaged maybe twice. wrong are bodies of a damaged pack that are not right, as far as they
+// are known; the error is an ErrPack then.
+func readPack(ctx context.Context, from blob.Source, digest blob.Digest, each func(blob.Digest, []byte) error) (wrong []records.PackEntry, err error) {
+	read := func(do func(io.Reader) error) error {
+		r, err := from.Note(ctx, packNote(digest.String()))
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(r), r.Close())
+	}
+	err = read(func(r io.Reader) error { return records.ReadPack(r, digest, each) })
+	if !errors.Is(err, records.ErrPack) {
 		return nil, err
 	}
-	defer r.Close()
-	err = records.ReadPack(r, digest, func(d blob.Digest, body []byte) error {
-		right = append(right, records.PackEntry{Digest: d, Size: int64(len(body))})
-		return nil
+	failed := read(func(r io.Reader) (err error) {
+		wrong, err = records.RightBodies(r, each)
+		return err
 	})
-	if errors.Is(err, records.ErrPack) {
-		err = nil
+	if failed != nil {
+		return nil, failed
 	}
-	return right, err
+	return wrong, err
 }
 
 // countBodies counts the blobs of the records that are in packs.
@@ -157,6 +174,14 @@ func (r *restore) countBodies(ctx context.Context) error {
 
 // dry counts what is there and what is missing.
 func (r *restore) dry(ctx context.Context) error {
+	return r.lookForBlobs(ctx, func(row records.BlobRow) {
+		r.done.Files++
+		r.done.Bytes += row.Size
+	})
+}
+
+// lookForBlobs looks which blobs of the records the place has by themselves.
+func (r *restore) lookForBlobs(ctx context.Context, there func(records.BlobRow)) error {
 	stored := records.NewKnown()
 	for info, err := range r.from.List(ctx, "") {
 		if err != nil {
@@ -166,19 +191,21 @@ func (r *restore) dry(ctx context.Context) error {
 	}
 	return r.eachStored(ctx, func(row records.BlobRow) error {
 		if _, has := stored.Has(row.Digest, row.Size); has {
-			r.done.Files++
-			r.done.Bytes += row.Size
+			there(row)
 		} else {
-			r.lack(row, "missing in the backup")
+			r.lack(row, whyMissing)
 		}
 		return ctx.Err()
 	})
 }
 
-// lack counts a blob that the place has not.
+// lack counts a blob that the place has not. What was in a damaged pack has no other trace.
 func (r *restore) lack(row records.BlobRow, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if why == whyMissing && len(r.done.BadPacks) > 0 && row.Size <= records.MaxBody {
+		why = "missing, or damaged in a pack"
+	}
 	r.done.Missing++
 	if len(r.done.Lost) < records.MaxLost {
 		r.done.Lost = append(r.done.Lost, row.Digest.String()+": "+why)
@@ -194,6 +221,8 @@ func (r *restore) wet(ctx context.Context) (err error) {
 		if err := r.copyBlobs(ctx); err != nil {
 			return fmt.Errorf("%w; the database is still empty: run this again to continue", err)
 		}
+	} else if err := r.lookForBlobs(ctx, func(records.BlobRow) {}); err != nil {
+		return fmt.Errorf("looking for the files in the place: %w; the database is still empty: run this again", err)
 	}
 	if err := r.replay(ctx); err != nil {
 		return fmt.Errorf("the database is still empty: %w", err)
@@ -219,7 +248,7 @@ func (r *restore) openTarget(ctx context.Context) error {
 		return err
 	}
 	if !empty {
-		return fmt.Errorf("%s is not empty; a backup is restored into an empty database", r.cfg.Database)
+		return r.notEmpty()
 	}
 	if r.o.DatabaseOnly {
 		return nil
@@ -273,17 +302,27 @@ func (r *restore) sameStore(found string) error {
 // claim gives the store the identity of the records, first of all: a restore that is cut
 // short then finds its own store again.
 func (r *restore) claim(ctx context.Context, blobs store) error {
+	claimed, err := r.mayClaim(ctx, blobs)
+	if err != nil || claimed {
+		return err
+	}
+	return putIdentity(ctx, blobs, r.marker.Identity)
+}
+
+// mayClaim refuses the store of other records, and one that has blobs of nobody knows whom.
+// claimed says that the store has the identity of the records already.
+func (r *restore) mayClaim(ctx context.Context, blobs blob.Source) (claimed bool, err error) {
 	found, err := readIdentity(blobs.Note(ctx, identityNote))
 	if err != nil || found != "" {
-		return errors.Join(err, r.sameStore(found))
+		return true, errors.Join(err, r.sameStore(found))
 	}
 	for info, err := range blobs.List(ctx, "") {
 		if err != nil {
-			return err
+			return false, err
 		}
-		return fmt.Errorf("it is not empty, and has no identity: there is a blob %s; name an empty store", info.Digest)
+		return false, fmt.Errorf("it is not empty, and has no identity: there is a blob %s; name an empty store", info.Digest)
 	}
-	return putIdentity(ctx, blobs, r.marker.Identity)
+	return false, nil
 }
 
 // copyBlobs copies what the records name.

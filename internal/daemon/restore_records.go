@@ -29,9 +29,6 @@ func (r *restore) replay(ctx context.Context) error {
 	if _, err := records.Replay(ctx, into, []records.File{file}); err != nil {
 		return err
 	}
-	for _, bad := range into.Bad {
-		r.done.BadPacks = append(r.done.BadPacks, bad.Error())
-	}
 	r.done.Missing += r.done.Bodies - into.Bodies
 	r.done.Bodies = into.Bodies
 	return nil

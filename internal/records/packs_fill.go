@@ -68,33 +68,49 @@ const batchBytes = 4 << 20
 
 // pack inserts the bodies of a pack that the rows name and that are not there yet.
 func (f *packFiller) pack(ctx context.Context, p Pack) error {
-	r, err := p.Open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	err = ReadPack(r, p.Digest, func(d blob.Digest, body []byte) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	take := func(d blob.Digest, body []byte) error { return f.body(ctx, d, body) }
+	err := p.read(func(r io.Reader) error { return ReadPack(r, p.Digest, take) })
+	if errors.Is(err, ErrPack) {
+		failed := p.read(func(r io.Reader) error {
+			_, err := RightBodies(r, take)
+			return err
+		})
+		if failed != nil {
+			return failed
 		}
-		id, has := f.blobs.Take(d, int64(len(body)))
-		if !has {
-			return nil
-		}
-		f.bodies++
-		f.batch = append(f.batch, []any{id, slices.Clone(body)})
-		if f.bytes += len(body); f.bytes < batchBytes {
-			return nil
-		}
-		return f.flush()
-	})
-	if err != nil && !errors.Is(err, ErrPack) {
+	} else if err != nil {
 		return err
 	}
 	if failed := f.flush(); failed != nil {
 		return failed
 	}
 	return err
+}
+
+func (p Pack) read(do func(io.Reader) error) error {
+	r, err := p.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return do(r)
+}
+
+// body inserts a body, most often with later ones.
+func (f *packFiller) body(ctx context.Context, d blob.Digest, body []byte) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	id, has := f.blobs.Take(d, int64(len(body)))
+	if !has {
+		return nil
+	}
+	f.bodies++
+	f.batch = append(f.batch, []any{id, slices.Clone(body)})
+	if f.bytes += len(body); f.bytes < batchBytes {
+		return nil
+	}
+	return f.flush()
 }
 
 // flush inserts the batch.

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -46,6 +47,10 @@ func migrate(ctx context.Context, db *sql.DB, d dialect, s Schema, o Options) (n
 	return want, nil
 }
 
+// ErrNoSchema is what the error of Options.Attach is to errors.Is for a database in which no
+// granary has made its tables.
+var ErrNoSchema = errors.New("it is no database of granary")
+
 // sameSchema refuses a database whose schema is not this program's, and changes
 // nothing. (goose would create its own table if it is missing.)
 func sameSchema(ctx context.Context, db *sql.DB, d dialect, s Schema) error {
@@ -57,7 +62,7 @@ func sameSchema(ctx context.Context, db *sql.DB, d dialect, s Schema) error {
 	want := all[len(all)-1].Version
 	have, err := schemaOf(ctx, db)
 	if err != nil {
-		return fmt.Errorf("it is no database of granary; granary serve creates the schema at its first start: %w", err)
+		return fmt.Errorf("%w; granary serve creates the schema at its first start: %w", ErrNoSchema, err)
 	}
 	switch {
 	case have < want:

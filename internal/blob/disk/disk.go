@@ -34,7 +34,8 @@ var _ blob.Store = (*Store)(nil)
 // Store is a blob.Store in a folder of a local disk, or of one that servers share.
 // Make one with Open or OpenShared.
 type Store struct {
-	dir string
+	dir  string
+	view bool // made by View: folders may be missing
 
 	// CrashPoint, if set, is called when a Commit reaches a Point; the crash tests
 	// end the process in it. Set it before the first use of the store.
@@ -74,15 +75,6 @@ func OpenShared(dir string) (*Store, error) {
 	// before it came to this line.
 	if err := syncFolder(dir); err != nil {
 		return nil, fmt.Errorf("disk: opening the store: %w", err)
-	}
-	return &Store{dir: dir}, nil
-}
-
-// View opens a store that another process may be writing to. Nothing is made or
-// removed, and nothing may be written to it.
-func View(dir string) (blob.Source, error) {
-	if _, err := os.Stat(filepath.Join(dir, tmp)); err != nil {
-		return nil, fmt.Errorf("disk: %s holds no blobs: %w", dir, err)
 	}
 	return &Store{dir: dir}, nil
 }
@@ -141,6 +133,9 @@ func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Inf
 		return false
 	}
 	f, err := os.Open(filepath.Join(s.dir, name))
+	if s.view && errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
 	if err != nil {
 		return fail(err)
 	}

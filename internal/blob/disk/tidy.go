@@ -50,6 +50,9 @@ func (s *Store) removeUploads(ctx context.Context, such func(time.Time) bool) (r
 // uploads calls each for the file of every unfinished upload, until it fails.
 func (s *Store) uploads(ctx context.Context, each func(path string, written time.Time) error) error {
 	entries, err := os.ReadDir(filepath.Join(s.dir, tmp))
+	if s.view && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return reason("listing "+tmp, err)
 	}
