@@ -66,7 +66,7 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	defer closeStore(b.source)
 	found, err := readIdentity(b.source.Note(ctx, identityNote))
 	if err == nil {
-		err = sameIdentity(a.cfg.Blobs, found, identity, placed)
+		err = a.server.refuseLost(ctx, a.cfg.Blobs, found, identity, placed, b.source)
 	}
 	if err != nil {
 		return done, err

@@ -39,7 +39,7 @@ func packNote(digest string) string  { return packsPrefix + digest + packSuffix 
 func manifestNote(id string) string  { return snapshotsPrefix + id + manifestSuffix }
 func recordsNoteOf(id string) string { return snapshotsPrefix + id + "/records.jsonl.zst" }
 func isBackupNote(name string) bool {
-	return name == markerNote || name == lockNote || name == identityNote ||
+	return name == markerNote || name == lockNote || name == identityNote || name == restoringNote ||
 		strings.HasPrefix(name, packsPrefix) || strings.HasPrefix(name, snapshotsPrefix)
 }
 

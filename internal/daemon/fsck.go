@@ -153,11 +153,14 @@ func (a *Admin) checkIdentity(ctx context.Context, store blob.Source, tell func(
 	if err != nil {
 		return fmt.Errorf("cannot read the identity of the store %s: %w", a.cfg.Blobs, err)
 	}
-	err = sameIdentity(a.cfg.Blobs, found, identity, placed)
-	if err != nil && found == "" {
+	note, failed := store.Note(ctx, restoringNote)
+	if err := a.server.refuseCutShort(ctx, a.cfg.Blobs, note, failed); err != nil {
+		return err
+	}
+	if err := sameIdentity(a.cfg.Blobs, found, identity, placed); err != nil && found == "" {
 		return tell(Finding{Kind: NoIdentity, Reason: err.Error()})
 	}
-	return err
+	return a.server.refuseLost(ctx, a.cfg.Blobs, found, identity, placed, store)
 }
 
 // mend is what the options ask to change. done is to be called when the Fsck is.
