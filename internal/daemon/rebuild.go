@@ -44,8 +44,11 @@ type Rebuilt struct {
 	Store     Checked
 }
 
-// Whole reports whether every file on record has its bytes, and every note was whole.
-func (r Rebuilt) Whole() bool { return r.Lost == 0 && len(r.Damaged) == 0 }
+// Whole reports whether every file on record has its bytes, every note was whole, and nothing
+// was left out for want of the key.
+func (r Rebuilt) Whole() bool {
+	return r.Lost == 0 && len(r.Damaged) == 0 && r.Variables == 0 && r.Hooks == 0
+}
 
 // Rebuild fills the empty database of the settings, on which no server may run, from the
 // records in its store, in one transaction. Then it looks for the bytes of each file. An
