@@ -124,7 +124,11 @@ func (p *backupPlace) takeDirectory(dir, identity string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("cannot make the directory: %w", plain(err))
 	}
-	return p.locks.lock(dir)
+	err := p.locks.lock(dir)
+	if held, ok := errors.AsType[heldError](err); ok {
+		return held.ofPlace()
+	}
+	return err
 }
 
 // isOwnName reports whether a store, or a first backup that was cut short, makes a file or

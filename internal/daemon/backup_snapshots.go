@@ -18,8 +18,8 @@ import (
 // Snapshot is one backup in a place.
 type Snapshot struct {
 	ID       string           `json:"id"`
-	Manifest records.Manifest `json:"snapshot"`         // zero if there is damage
-	Damage   string           `json:"damage,omitempty"` // why the manifest cannot be believed
+	Manifest records.Manifest `json:"snapshot,omitzero"` // zero if there is damage
+	Damage   string           `json:"damage,omitempty"`  // why the manifest cannot be believed
 }
 
 // ListBackups are the snapshots in a place, the oldest first.
@@ -79,11 +79,11 @@ func snapshotIn(ctx context.Context, from blob.Source, id string) (Snapshot, err
 func choose(ctx context.Context, from blob.Source, id string) (m records.Manifest, skipped []string, err error) {
 	if id != "latest" {
 		if !records.IsSnapshotID(id) {
-			return m, nil, fmt.Errorf("%q is no id of a snapshot; granary backup ls shows them", id)
+			return m, nil, fmt.Errorf("%q is no id of a snapshot; %w", id, ErrNoSnapshot)
 		}
 		s, err := snapshotIn(ctx, from, id)
 		if errors.Is(err, blob.ErrNotFound) {
-			return m, nil, fmt.Errorf("there is no snapshot %s; granary backup ls shows those that are there", id)
+			return m, nil, fmt.Errorf("there is no snapshot %s; %w", id, ErrNoSnapshot)
 		}
 		if err == nil && s.Damage != "" {
 			err = fmt.Errorf("the snapshot %s: %s", id, s.Damage)
