@@ -35,3 +35,32 @@ func TestFsckOfWhatIsNoFile(t *testing.T) {
 		t.Errorf("afterwards: %d, %s%s", code, out, errs)
 	}
 }
+
+// TestFsckRefusesToRepairFrom: a place that cannot have right bytes is refused before anything
+// is looked at.
+func TestFsckRefusesToRepairFrom(t *testing.T) {
+	dir := served(t, "PUT packages/generic/tool/1.0.0/large "+strings.Repeat("large", 20_000))
+	other := t.TempDir()
+	link := filepath.Join(other, "link")
+	if err := os.Symlink(filepath.Join(dir, "blobs"), link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(other, "else", "tmp"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other, "else", "notes.txt"), []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for place, want := range map[string]string{
+		"file:" + filepath.Join(dir, "blobs"):     "is the store that is checked",
+		"file:" + link:                            "is the store that is checked",
+		"file:" + filepath.Join(other, "else"):    "repair from",
+		"file:" + filepath.Join(other, "nowhere"): "repair from",
+		"http://127.0.0.1:1":                      "cannot repair from http://127.0.0.1:1",
+	} {
+		code, out, errs := run(t, nil, "fsck", "--data-dir", dir, "--repair-from", place)
+		if code != exitFailure || !strings.Contains(errs, want) || strings.Contains(out, "bytes ") {
+			t.Errorf("%s: %d, %s%s, want %q", place, code, out, errs, want)
+		}
+	}
+}
