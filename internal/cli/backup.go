@@ -108,6 +108,8 @@ func (b *backup) run(ctx context.Context, cfg config.Config, o daemon.BackupOpti
 		return err
 	}
 	if b.json {
+		done.BadPacks, done.Gone.Snapshots = orEmpty(done.BadPacks), orEmpty(done.Gone.Snapshots)
+		done.Manifest.Packs = orEmpty(done.Manifest.Packs)
 		err = printJSON(b.env, done)
 	} else {
 		err = b.print(o, done)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,7 +40,12 @@ func newBackupList(env Env) *cobra.Command {
 				return err
 			}
 			if b.json {
-				return printJSON(b.env, found)
+				for i := range found {
+					if m := &found[i].Manifest; found[i].Damage == "" {
+						m.Packs = orEmpty(m.Packs)
+					}
+				}
+				return printJSON(b.env, orEmpty(found))
 			}
 			return table(b.env, func(out *printer) {
 				for _, s := range found {
@@ -75,6 +81,7 @@ func newBackupCheck(env Env) *cobra.Command {
 				return err
 			}
 			if b.json {
+				report.Problems = orEmpty(report.Problems)
 				err = printJSON(b.env, report)
 			} else {
 				err = printChecked(b.env, report)
@@ -108,10 +115,14 @@ func newBackupForget(env Env) *cobra.Command {
 		"Remove a snapshot, and then the bytes that no other snapshot in the place needs.", 1,
 		func(ctx context.Context, b *backup, place config.Config, args []string) error {
 			done, err := daemon.ForgetBackup(ctx, place, args[0])
+			if errors.Is(err, daemon.ErrNoSnapshot) {
+				return exitError{err, exitNotFound}
+			}
 			if err != nil {
 				return err
 			}
 			if b.json {
+				done.Snapshots = orEmpty(done.Snapshots)
 				return printJSON(b.env, done)
 			}
 			_, err = fmt.Fprintf(b.env.Stdout, "forgot %s, and removed %d files, %s, and %d packs that no other snapshot needs\n",

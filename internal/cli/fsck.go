@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,8 +47,8 @@ not repaired, as the server's own scrub does: they are no longer served, and kep
 damaged/ beside the blobs. --repair-records counts anew where COUNT says so, and makes anew
 what DERIVED names, for which no server may run.
 
-Exit codes: 0 whole, or everything found was repaired; 3 damage found; 1 not everything
-could be looked at.
+Exit codes: 0 whole, or everything found was repaired; 1 not everything could be looked at,
+whatever was found; 3 damage found.
 
 `
 
@@ -153,26 +154,24 @@ func (o *fsck) check(ctx context.Context, d *daemon.Admin, options daemon.FsckOp
 	}
 	done, err := d.Fsck(ctx, options)
 	line.clear()
-	if err == nil && done.Found[daemon.Unread] > 0 {
-		err = fmt.Errorf("%d blobs could not be read: see the lines UNREAD", done.Found[daemon.Unread])
+	if n := done.Unread(); err == nil && n > 0 {
+		err = fmt.Errorf("%d blobs could not be read: see the lines UNREAD", n)
 	}
 	if ctx.Err() != nil {
 		err = interruption(ctx)
 	}
 	var kept *daemon.Kept
-	if err == nil {
-		if kept, err = d.Kept(ctx); err == nil && done.Found[daemon.LostRecords] > 0 {
+	if err == nil || done.Seen > 0 {
+		found, failed := d.Kept(ctx)
+		if kept, err = found, cmp.Or(err, failed); kept != nil && done.Found[daemon.LostRecords] > 0 {
 			kept.Damaged = true
 		}
 	}
 	if printed := to.end(done, kept, err); printed != nil {
 		return errors.Join(err, printed)
 	}
-	if done.Damaged() {
-		if err == nil {
-			err = errors.New("") // it has been printed
-		}
-		return exitError{err, exitDamaged}
+	if err == nil && done.Damaged() {
+		return exitError{errors.New(""), exitDamaged} // it has been printed
 	}
-	return err
+	return err // not all was looked at: that is more than the damage that was seen
 }

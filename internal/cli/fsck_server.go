@@ -3,6 +3,8 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -21,11 +23,18 @@ func isServer(place string) bool {
 type otherServer struct{ client *client.Client }
 
 // repairServer connects to a server, with the token that the commands of a client would
-// take for it.
+// take for it. It fails if the server does not answer.
 func repairServer(ctx context.Context, env Env, address string) (otherServer, error) {
 	o := connection{env: env, server: address, retries: client.DefaultAttempts - 1, context: func() context.Context { return ctx }}
 	c, err := o.client()
-	return otherServer{c}, err
+	if err != nil {
+		return otherServer{}, err
+	}
+	_, err = c.Metadata(ctx)
+	if _, answered := errors.AsType[*client.Error](err); err != nil && !answered { // what it refuses now it may give by a file
+		return otherServer{}, fmt.Errorf("cannot repair from %s: %w", address, err)
+	}
+	return otherServer{c}, nil
 }
 
 // Copies implements daemon.Elsewhere: each file that has the bytes here may have them there.

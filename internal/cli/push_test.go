@@ -277,8 +277,8 @@ func TestGlobs(t *testing.T) {
 }
 
 func TestParseRate(t *testing.T) {
-	for text, want := range map[string]int64{"": 0, "1": 1, "500k": 500 << 10, "2M": 2 << 20, "3G": 3 << 30,
-		"0": -1, "-1": -1, "k": -1, "1.5M": -1, "10T": -1, "9999999999G": -1} {
+	for text, want := range map[string]int64{"": 0, "1": 1, "500k": 500 << 10, "2M": 2 << 20, "3G": 3 << 30, "20MiB": 20 << 20, "64KiB": 64 << 10, "1TiB": 1 << 40,
+		"0": -1, "-1": -1, "k": -1, "1.5M": -1, "10T": -1, "2Mb": -1, "2iB": -1, "9999999999G": -1} {
 		if got, err := parseRate("--limit-rate", text); (err != nil) != (want < 0) || err == nil && got != want {
 			t.Errorf("%q: %d %v, want %d", text, got, err, want)
 		}

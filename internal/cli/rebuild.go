@@ -23,7 +23,8 @@ the right encryption key CI/CD variables and webhooks are left out: put encrypti
 data directory first, or set GRANARY_ENCRYPTION_KEY.
 
 Exit codes: 0 rebuilt, and everything is there; 3 rebuilt, but bytes or records are missing or
-damaged; 1 not rebuilt, or not everything could be looked at.
+damaged, or variables and webhooks were left out; 1 not rebuilt, or not everything could be
+looked at.
 
 `
 
@@ -132,10 +133,20 @@ func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 		out.printf("LOST      records up to %s are there, and cannot be used: some before them are missing or damaged\n", done.Beyond.Format(time.RFC3339))
 	}
 	if done.Variables+done.Hooks > 0 {
-		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: the encryption key is gone, or another\n", grouped(done.Variables), grouped(done.Hooks))
+		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: the encryption key is gone, or another. %s\n", grouped(done.Variables), grouped(done.Hooks), leftOutCure(o.dryRun))
 	}
 	if done.Lost > 0 {
 		out.printf("LOST      %s files have no right bytes; granary fsck --repair-from may find them elsewhere\n", grouped(done.Lost))
 	}
 	return out.err
+}
+
+// leftOutCure says how variables and webhooks that were left out come back.
+func leftOutCure(dryRun bool) string {
+	const key = "put the right key back, as encryption_key in the data directory or as GRANARY_ENCRYPTION_KEY"
+	if dryRun {
+		return "Before the rebuild, " + key
+	}
+	return "They are lost for good\n          once a server on this database writes its next base. To have them, start none: " + key + ",\n" +
+		"          empty the database again (remove its file; on PostgreSQL make a new one), and run this again"
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,16 +56,25 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 	o.Warn = func(text string) { env.notice("warning: %s", text) }
 	done, err := daemon.Restore(ctx, cfg, o)
 	shown.close()
+	if errors.Is(err, daemon.ErrNoSnapshot) {
+		return exitError{err, exitNotFound}
+	}
 	if err != nil {
 		return err
 	}
 	if asJSON {
+		done.Skipped, done.Lost, done.BadPacks = orEmpty(done.Skipped), orEmpty(done.Lost), orEmpty(done.BadPacks)
+		done.Manifest.Packs = orEmpty(done.Manifest.Packs)
 		err = printJSON(env, done)
 	} else {
 		err = printRestored(env, cfg, o, done)
 	}
 	if err == nil && done.Missing > 0 {
-		return refused("%d files are not in the backup, or not whole; all others are restored", done.Missing)
+		others := "are restored"
+		if o.DryRun {
+			others = "would be"
+		}
+		return refused("%d files are not in the backup, or not whole; all others %s", done.Missing, others)
 	}
 	if err == nil && len(done.Skipped) > 0 {
 		return refused("the newest snapshot is damaged; the one of %s, %s, was taken instead", done.Manifest.Began.Format(time.RFC3339), done.Manifest.ID)

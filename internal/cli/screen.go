@@ -98,3 +98,11 @@ func escapeControls(text []byte) []byte {
 	}
 	return b.Bytes()
 }
+
+// orEmpty is a list as JSON shows it: an empty one is [], not null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

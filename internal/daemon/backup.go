@@ -72,7 +72,7 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	defer closeStore(b.source)
 	found, err := readIdentity(b.source.Note(ctx, identityNote))
 	if err == nil {
-		err = sameIdentity(a.cfg.Blobs, found, identity, placed)
+		err = a.server.refuseLost(ctx, a.cfg.Blobs, found, identity, placed, b.source)
 	}
 	if err != nil {
 		return done, err
@@ -205,6 +205,7 @@ func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
 func (b *backup) prepare(ctx context.Context) error {
 	b.used = map[int64]bool{}
 	m := &b.done.Manifest
+	m.Granary, m.Format = "backup", records.ManifestFormat // as Encode writes them
 	m.Identity, m.Version = b.identity, b.admin.server.api.Version
 	m.Began = b.began.UTC().Truncate(time.Microsecond)
 	if err := b.export(ctx); err != nil {
@@ -232,7 +233,7 @@ func (b *backup) export(ctx context.Context) (err error) {
 		size, err = b.spool.Seek(0, io.SeekEnd)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("writing the records to a temporary file, %s: %w; TMPDIR names another directory", b.spool.Name(), err), b.spool.Close())
+		return errors.Join(exportFailed(b.spool.Name(), err), b.spool.Close())
 	}
 	m := &b.done.Manifest
 	m.Schema = s.Schema
@@ -243,6 +244,17 @@ func (b *backup) export(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// exportFailed says what to do about an error of the temporary file, or of the database.
+func exportFailed(spool string, err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok && e.Path == spool {
+		return fmt.Errorf("writing the records to a temporary file, %s: %w; TMPDIR names another directory", spool, err)
+	}
+	if cure(err) != "" {
+		return fmt.Errorf("reading the records: %w; the database is damaged: granary fsck says what is, and granary rebuild, from the store, or granary restore, from a backup, makes it again", err)
+	}
+	return fmt.Errorf("reading the records: %w", err)
 }
 
 // lookAtPlace lists the blobs of the place, and reads the indexes of its packs. The bodies

@@ -21,8 +21,11 @@ type Forgotten struct {
 	Bytes     int64    `json:"bytes"` // of these
 }
 
+// ErrNoSnapshot is what an error about a snapshot that is not in the place is to errors.Is.
+var ErrNoSnapshot = errors.New("granary backup ls shows those that are there")
+
 // ForgetBackup removes a snapshot, and then the bytes that no other snapshot names. What
-// backups that were cut short have left goes with them.
+// backups that were cut short have left goes with them. ErrNoSnapshot if there is no such one.
 func ForgetBackup(ctx context.Context, cfg config.Config, id string) (done Forgotten, err error) {
 	from, m, err := openPlaceToRead(ctx, cfg)
 	if err != nil {
@@ -31,7 +34,7 @@ func ForgetBackup(ctx context.Context, cfg config.Config, id string) (done Forgo
 	_, err = snapshotIn(ctx, from, id)
 	closeStore(from)
 	if !records.IsSnapshotID(id) || errors.Is(err, blob.ErrNotFound) {
-		return done, fmt.Errorf("there is no snapshot %q; granary backup ls shows those that are there", id)
+		return done, fmt.Errorf("there is no snapshot %q; %w", id, ErrNoSnapshot)
 	}
 	if err != nil {
 		return done, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"granary/internal/blob"
+	"granary/internal/blob/disk"
 )
 
 const (
@@ -147,9 +148,23 @@ func (l *placeLock) release(ctx context.Context) error {
 	return l.notes.DeleteNote(ctx, lockNote)
 }
 
+// ofPlace says what the process that has a directory of backups does in it.
+func (e heldError) ofPlace() error {
+	note, err := disk.NoteIn(e.dir, lockNote)
+	h, has, err := parseHolder(note, err)
+	if err == nil && has && e.process == fmt.Sprintf(" (process %d)", h.PID) {
+		return fmt.Errorf("%w: %s; wait for its end", errPlaceTaken, h)
+	}
+	return fmt.Errorf("%w: a granary%s; wait for its end", errPlaceTaken, e.process)
+}
+
 // readHolder is who has the lock.
 func readHolder(ctx context.Context, notes blob.Notes) (h lockHolder, has bool, err error) {
 	note, err := notes.Note(ctx, lockNote)
+	return parseHolder(note, err)
+}
+
+func parseHolder(note io.ReadCloser, err error) (h lockHolder, has bool, _ error) {
 	if errors.Is(err, blob.ErrNotFound) {
 		return h, false, nil
 	}

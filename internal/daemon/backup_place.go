@@ -41,7 +41,7 @@ func packNote(digest string) string  { return packsPrefix + digest + packSuffix 
 func manifestNote(id string) string  { return snapshotsPrefix + id + manifestSuffix }
 func recordsNoteOf(id string) string { return snapshotsPrefix + id + "/records.jsonl.zst" }
 func isBackupNote(name string) bool {
-	return name == markerNote || name == lockNote || name == identityNote ||
+	return name == markerNote || name == lockNote || name == identityNote || name == restoringNote ||
 		strings.HasPrefix(name, packsPrefix) || strings.HasPrefix(name, snapshotsPrefix)
 }
 
@@ -135,7 +135,11 @@ func (p *backupPlace) takeDirectory(ctx context.Context, dir, identity string) e
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("cannot make the directory: %w", plain(err))
 	}
-	return p.locks.lock(dir)
+	err := p.locks.lock(dir)
+	if held, ok := errors.AsType[heldError](err); ok {
+		return held.ofPlace()
+	}
+	return err
 }
 
 // isOwnName reports whether a store, or a first backup that was cut short, makes a file or

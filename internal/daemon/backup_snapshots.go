@@ -19,8 +19,8 @@ import (
 // Snapshot is one backup in a place.
 type Snapshot struct {
 	ID       string           `json:"id"`
-	Manifest records.Manifest `json:"snapshot"`         // zero if there is damage
-	Damage   string           `json:"damage,omitempty"` // why the manifest cannot be believed
+	Manifest records.Manifest `json:"snapshot,omitzero"` // zero if there is damage
+	Damage   string           `json:"damage,omitempty"`  // why the manifest cannot be believed
 }
 
 // ListBackups are the snapshots in a place, the oldest first. warn is told what is wrong with the
@@ -95,7 +95,7 @@ func snapshotIn(ctx context.Context, from blob.Source, id string) (Snapshot, err
 // than the one that was asked for is never chosen.
 func choose(ctx context.Context, from blob.Source, id string) (m records.Manifest, file *os.File, skipped []string, err error) {
 	if id != "latest" && !records.IsSnapshotID(id) {
-		return m, nil, nil, fmt.Errorf("%q is no id of a snapshot; granary backup ls shows them", id)
+		return m, nil, nil, fmt.Errorf("%q is no id of a snapshot; %w", id, ErrNoSnapshot)
 	}
 	ids, err := snapshotIDs(ctx, from)
 	if err != nil {
@@ -103,7 +103,7 @@ func choose(ctx context.Context, from blob.Source, id string) (m records.Manifes
 	}
 	if id != "latest" {
 		if !slices.Contains(ids, id) {
-			return m, nil, nil, fmt.Errorf("there is no snapshot %s; granary backup ls shows those that are there", id)
+			return m, nil, nil, fmt.Errorf("there is no snapshot %s; %w", id, ErrNoSnapshot)
 		}
 		m, file, err = wholeSnapshot(ctx, from, id)
 		if errors.Is(err, errSnapshotDamaged) {

@@ -55,6 +55,27 @@ func (o *otherStore) opened(ctx context.Context) (err error) {
 	return nil
 }
 
+// isStore fails if nothing in an open store says that it is one of a server, or a place of
+// backups: neither a note nor a blob.
+func (o *otherStore) isStore(ctx context.Context) error {
+	for _, name := range []string{identityNote, markerNote} {
+		note, err := o.source.Note(ctx, name)
+		if err == nil {
+			return note.Close()
+		}
+		if !errors.Is(err, blob.ErrNotFound) {
+			return fmt.Errorf("cannot read %s, to repair from: %w", o.cfg.Blobs, err)
+		}
+	}
+	for _, err := range o.source.List(ctx, "") {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("cannot read the blobs in %s, to repair from: %w", o.cfg.Blobs, err)
+	}
+	return fmt.Errorf("%s is neither a store nor a place of backups: there is no %s in it, no %s and no blob; --repair-from names one", o.cfg.Blobs, identityNote, markerNote)
+}
+
 // fail remembers an error, unless it is that of a caller who gave up.
 func (o *otherStore) fail(ctx context.Context, err error) error {
 	if ctx.Err() == nil {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -157,11 +158,14 @@ func (a *Admin) checkIdentity(ctx context.Context, store blob.Source, tell func(
 	if err != nil {
 		return fmt.Errorf("cannot read the identity of the store %s: %w", a.cfg.Blobs, err)
 	}
-	err = sameIdentity(a.cfg.Blobs, found, identity, placed)
-	if err != nil && found == "" {
+	note, failed := store.Note(ctx, restoringNote)
+	if err := a.server.refuseCutShort(ctx, a.cfg.Blobs, note, failed); err != nil {
+		return err
+	}
+	if err := sameIdentity(a.cfg.Blobs, found, identity, placed); err != nil && found == "" {
 		return tell(Finding{Kind: NoIdentity, Reason: err.Error()})
 	}
-	return err
+	return a.server.refuseLost(ctx, a.cfg.Blobs, found, identity, placed, store)
 }
 
 // mend is what the options ask to change. done is to be called when the Fsck is.
@@ -169,11 +173,15 @@ func (a *Admin) mend(ctx context.Context, store blob.Source, o FsckOptions) (_ *
 	m := &registry.Mend{From: o.Elsewhere, Quarantine: o.Quarantine, Counts: o.Records}
 	done = func() {}
 	if o.RepairFrom != nil {
-		if o.RepairFrom.Blobs == a.cfg.Blobs {
+		if sameStoreAs(a.cfg, *o.RepairFrom) {
 			return nil, nil, fmt.Errorf("%s is the store that is checked; --repair-from names another", o.RepairFrom.Blobs)
 		}
 		from := &otherStore{cfg: *o.RepairFrom}
 		if err := from.open(ctx); err != nil {
+			return nil, nil, err
+		}
+		if err := from.isStore(ctx); err != nil {
+			from.close()
 			return nil, nil, err
 		}
 		m.From, done = from, from.close
@@ -185,6 +193,20 @@ func (a *Admin) mend(ctx context.Context, store blob.Source, o FsckOptions) (_ *
 		}
 	}
 	return m, done, nil
+}
+
+// sameStoreAs reports whether two settings name one store, also by a link or in other words.
+func sameStoreAs(one, other config.Config) bool {
+	if one.Blobs.Scheme != other.Blobs.Scheme {
+		return false
+	}
+	if one.Blobs.Scheme != "file" {
+		p, q := one.S3, other.S3
+		return p.Bucket == q.Bucket && p.Prefix == q.Prefix && p.Endpoint == q.Endpoint
+	}
+	p, err := os.Stat(one.Blobs.Path)
+	q, failed := os.Stat(other.Blobs.Path)
+	return err == nil && failed == nil && os.SameFile(p, q)
 }
 
 // writable is the checked store for writing.

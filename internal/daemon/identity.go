@@ -28,6 +28,10 @@ func (s *server) lookAtStore(ctx context.Context, place config.Location) error {
 	if err != nil {
 		return err
 	}
+	note, err := disk.NoteIn(place.Path, restoringNote)
+	if err := s.refuseCutShort(ctx, place, note, err); err != nil {
+		return err
+	}
 	found, err := readIdentity(disk.NoteIn(place.Path, identityNote))
 	if err != nil {
 		return err
@@ -78,8 +82,8 @@ func (s *server) checkStore(ctx context.Context, place config.Location) error {
 		if err := markStore(ctx, s.blobs); err != nil {
 			return err
 		}
-		if placed {
-			return nil
+		if err := s.endRestored(ctx); err != nil || placed {
+			return err
 		}
 		return s.db.IdentityStored(ctx)
 	})

@@ -36,7 +36,7 @@ func (s *server) lock(dir string) error {
 	}
 	if !mine {
 		defer f.Close()
-		return fmt.Errorf("another granary%s is running on %s; stop it, or choose another --data-dir", holder(f), dir)
+		return heldError{holder(f), dir}
 	}
 	s.locks = append(s.locks, f)
 	if err := f.Truncate(0); err != nil {
@@ -47,6 +47,16 @@ func (s *server) lock(dir string) error {
 		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
 	}
 	return nil
+}
+
+// heldError says that another process has a directory.
+type heldError struct {
+	process string // " (process 123)", or "" if that is not known
+	dir     string
+}
+
+func (e heldError) Error() string {
+	return fmt.Sprintf("another granary%s is running on %s; stop it, or choose another --data-dir", e.process, e.dir)
 }
 
 // holds reports whether the server has locked the file already, perhaps under

@@ -44,8 +44,11 @@ type Rebuilt struct {
 	Store     Checked
 }
 
-// Whole reports whether every file on record has its bytes, and every note was whole.
-func (r Rebuilt) Whole() bool { return r.Lost == 0 && len(r.Damaged) == 0 }
+// Whole reports whether every file on record has its bytes, every note was whole, and nothing
+// was left out for want of the key.
+func (r Rebuilt) Whole() bool {
+	return r.Lost == 0 && len(r.Damaged) == 0 && r.Variables == 0 && r.Hooks == 0
+}
 
 // Rebuild fills the empty database of the settings, on which no server may run, from the
 // records in its store, in one transaction. Then it looks for the bytes of each file. An
@@ -185,9 +188,13 @@ func (r *rebuild) look(ctx context.Context) (err error) {
 	return err
 }
 
-// refuseLost is sameIdentity that knows a database that was lost: it is empty, and its
-// store has records.
-func (s *server) refuseLost(ctx context.Context, place config.Location, found, identity string, placed bool, notes records.Notes) error {
+// refuseLost is sameIdentity that knows a database that was lost, or is not restored yet: it
+// is empty, and its store is not. Such a store is never given another identity.
+func (s *server) refuseLost(ctx context.Context, place config.Location, found, identity string, placed bool, from blob.Source) error {
+	note, failed := from.Note(ctx, restoringNote)
+	if err := s.refuseCutShort(ctx, place, note, failed); err != nil {
+		return err
+	}
 	err := sameIdentity(place, found, identity, placed)
 	if err == nil || found == "" {
 		return err
@@ -196,8 +203,14 @@ func (s *server) refuseLost(ctx context.Context, place config.Location, found, i
 	if failed != nil || !empty {
 		return errors.Join(err, failed)
 	}
-	if _, failed := records.ReadHead(ctx, notes); failed != nil {
-		return err // it has none, or none that can be read
+	if _, failed := records.ReadHead(ctx, from); failed == nil {
+		return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its records; granary rebuild makes the database again; if this is another server, correct the setting blobs", place)
 	}
-	return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its records; granary rebuild makes the database again; if this is another server, correct the setting blobs", place)
+	for _, failed := range from.List(ctx, "") {
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its files; granary restore makes the database again from a backup; if this is another server, correct the setting blobs", place)
+	}
+	return err // it has neither
 }

@@ -308,7 +308,7 @@ func TestRebuildWithLosses(t *testing.T) {
 	}
 	back()
 	back = move("../encryption_key")
-	if done, _, err = rebuild(); err != nil || done.Variables != 1 || done.Hooks != 1 {
+	if done, _, err = rebuild(); err != nil || done.Variables != 1 || done.Hooks != 1 || done.Whole() {
 		t.Errorf("without the key: %+v, %v", done, err)
 	}
 	back()

@@ -99,14 +99,18 @@ func TestRepairFromBackup(t *testing.T) {
 	})
 }
 
-// withNewStore is settings whose store is new.
+// withNewStore is settings whose store has an identity, and nothing else.
 func withNewStore(t *testing.T, cfg config.Config) *config.Config {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "empty")
-	if _, err := disk.Open(dir); err != nil {
+	s, err := disk.Open(dir)
+	if err == nil {
+		err = putIdentity(t.Context(), s, "theirs")
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := cfg.WithBlobs("file:" + dir)
+	cfg, err = cfg.WithBlobs("file:" + dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ type Restored struct {
 
 // Restore fills an empty database, and an empty store or that of the same records, from a
 // snapshot. The database comes last, in one transaction: until then a restore that was cut
-// short is run again, and goes on. What the place lacks is counted, and does not stop it.
+// short is run again, and goes on; a note in the store keeps servers away meanwhile. What the place lacks is counted, and does not stop it.
 //
 // Records in the store are left alone until the database stands. They tell of a time that did
 // not happen for it: so all of it is then written there, as the base that a new journal begins
@@ -103,6 +104,7 @@ type restore struct {
 	packed *records.Known // bodies in the snapshot's packs
 	packs  []records.Pack
 	target server
+	fresh  bool  // no restore to this store has begun before
 	newest int64 // event in the records that the store has; 0 if it has none
 
 	mu   sync.Mutex
@@ -230,48 +232,79 @@ func (r *restore) wet(ctx context.Context) (err error) {
 	if err := r.replaceRecords(ctx); err != nil {
 		return fmt.Errorf("the database is restored, but its store still has the records of before, which the server replaces at its start: %w", err)
 	}
+	if err := r.end(ctx); err != nil {
+		return fmt.Errorf("the database is restored, but the note %s could not be removed from its store, which the server does at its start: %w", restoringNote, err)
+	}
 	return nil
 }
 
-// openTarget opens the database and the store, and refuses what is not empty.
+// openTarget opens the database and the store, and refuses what is not empty. The store comes
+// first, with a note in it, so that no server begins anew beside what a restore that was cut
+// short has left; but nothing is made in it while there is a database that may be refused.
 func (r *restore) openTarget(ctx context.Context) error {
-	if !r.o.DatabaseOnly && r.cfg.Blobs.Scheme == "file" {
-		if err := r.lookAtDirectory(r.cfg.Blobs.Path); err != nil {
-			return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
+	steps := []func(context.Context) error{r.openStore, r.openDatabase}
+	if _, err := os.Stat(r.cfg.Database.Path); r.cfg.Database.Scheme == "sqlite" && err == nil {
+		slices.Reverse(steps)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
 		}
 	}
+	if r.o.DatabaseOnly {
+		return nil
+	}
+	if err := r.claim(ctx, r.target.blobs); err != nil {
+		return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
+	}
+	j := records.Journal{Store: r.target.blobs, Identity: r.marker.Identity}
+	if _, _, err := j.Head(ctx); err != nil && !errors.Is(err, records.ErrDamaged) {
+		return fmt.Errorf("cannot restore to %s, whose records could not be replaced: %w", r.cfg.Blobs, err)
+	}
+	var err error
+	r.newest, err = records.Newest(ctx, r.target.blobs)
+	return err
+}
+
+func (r *restore) openDatabase(ctx context.Context) error {
 	if err := r.target.openEmpty(ctx, r.cfg, r.o.at); err != nil {
 		return err
 	}
 	empty, err := r.target.db.IsEmpty(ctx)
-	if err != nil {
+	if err != nil || empty {
 		return err
 	}
-	if !empty {
-		return r.notEmpty()
+	err = r.notEmpty()
+	if r.fresh {
+		err = errors.Join(err, r.end(ctx))
 	}
+	return err
+}
+
+func (r *restore) openStore(ctx context.Context) (err error) {
 	if r.o.DatabaseOnly {
 		return nil
+	}
+	if r.cfg.Blobs.Scheme == "file" {
+		if err := r.lookAtDirectory(r.cfg.Blobs.Path); err != nil {
+			return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
+		}
 	}
 	if r.cfg.Blobs.Scheme == "file" && r.cfg.Database.Scheme == "sqlite" {
 		if err := r.target.ownDirectories(r.cfg.Blobs.Path); err != nil {
 			return err
 		}
 	}
-	blobs, err := openBlobs(ctx, r.cfg, r.o.at)
-	if err != nil {
+	if r.target.blobs, err = openBlobs(ctx, r.cfg, r.o.at); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
-	r.target.blobs = blobs
-	if err := r.claim(ctx, blobs); err != nil {
+	if err = r.mayFill(ctx, r.target.blobs); err == nil {
+		r.fresh, err = r.begin(ctx, r.target.blobs)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
 	}
-	j := records.Journal{Store: blobs, Identity: r.marker.Identity}
-	if _, _, err := j.Head(ctx); err != nil && !errors.Is(err, records.ErrDamaged) {
-		return fmt.Errorf("cannot restore to %s, whose records could not be replaced: %w", r.cfg.Blobs, err)
-	}
-	r.newest, err = records.Newest(ctx, blobs)
-	return err
+	return nil
 }
 
 // lookAtDirectory refuses a directory with something else in it, without a change to it.
@@ -285,7 +318,7 @@ func (r *restore) lookAtDirectory(dir string) error {
 		return nil
 	}
 	for _, e := range entries {
-		if !isOwnName(e.Name()) {
+		if !isOwnName(e.Name()) && e.Name() != restoringNote {
 			return fmt.Errorf("the directory is not empty: %s; name a new one, or the store of the same records", filepath.Join(dir, e.Name()))
 		}
 	}
@@ -299,30 +332,29 @@ func (r *restore) sameStore(found string) error {
 	return nil
 }
 
-// claim gives the store the identity of the records, first of all: a restore that is cut
-// short then finds its own store again.
-func (r *restore) claim(ctx context.Context, blobs store) error {
-	claimed, err := r.mayClaim(ctx, blobs)
-	if err != nil || claimed {
-		return err
-	}
-	return putIdentity(ctx, blobs, r.marker.Identity)
-}
-
-// mayClaim refuses the store of other records, and one that has blobs of nobody knows whom.
-// claimed says that the store has the identity of the records already.
-func (r *restore) mayClaim(ctx context.Context, blobs blob.Source) (claimed bool, err error) {
+// mayFill refuses the store of other records, and one that has blobs of nobody knows whom.
+func (r *restore) mayFill(ctx context.Context, blobs blob.Source) error {
 	found, err := readIdentity(blobs.Note(ctx, identityNote))
 	if err != nil || found != "" {
-		return true, errors.Join(err, r.sameStore(found))
+		return errors.Join(err, r.sameStore(found))
 	}
 	for info, err := range blobs.List(ctx, "") {
 		if err != nil {
-			return false, err
+			return err
 		}
-		return false, fmt.Errorf("it is not empty, and has no identity: there is a blob %s; name an empty store", info.Digest)
+		return fmt.Errorf("it is not empty, and has no identity: there is a blob %s; name an empty store", info.Digest)
 	}
-	return false, nil
+	return nil
+}
+
+// claim gives the store the identity of the records before anything is copied: a restore
+// that is cut short then finds its own store again.
+func (r *restore) claim(ctx context.Context, blobs store) error {
+	found, err := readIdentity(blobs.Note(ctx, identityNote))
+	if err != nil || found != "" {
+		return err
+	}
+	return putIdentity(ctx, blobs, r.marker.Identity)
 }
 
 // copyBlobs copies what the records name.

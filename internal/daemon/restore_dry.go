@@ -77,6 +77,5 @@ func (r *restore) lookAtStore(ctx context.Context) error {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
 	defer closeStore(blobs)
-	_, err = r.mayClaim(ctx, blobs)
-	return err
+	return r.mayFill(ctx, blobs)
 }

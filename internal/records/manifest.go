@@ -33,9 +33,9 @@ type Manifest struct {
 	ID       string    `json:"id"`
 	Identity string    `json:"identity"` // of the store that the records belong to
 	Schema   int64     `json:"schema"`
-	Version  string    `json:"version"` // of the granary that made it
-	Began    time.Time `json:"began"`   // what was acknowledged before is in it
-	Ended    time.Time `json:"ended"`
+	Version  string    `json:"version"`        // of the granary that made it
+	Began    time.Time `json:"began"`          // what was acknowledged before is in it
+	Ended    time.Time `json:"ended,omitzero"` // not yet, of a dry run
 
 	Records FileInBackup `json:"records"`
 	Packs   []string     `json:"packs"` // digests of those that hold its small bodies

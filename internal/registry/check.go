@@ -126,6 +126,9 @@ func (c Checked) Damaged() bool {
 	return false
 }
 
+// Unread is how many blobs the store did not give, and are not repaired.
+func (c Checked) Unread() int64 { return c.Found[Unread] - c.Mended[Unread] }
+
 // Check compares the records of all blobs with the bytes, where a reader of a file would
 // look for them. It changes nothing but what Mend and Adopt ask for, and never deletes.
 // Beside publishers and the sweep it finds nothing that is right: rows are read before

@@ -41,12 +41,10 @@ func (c *checkRun) doubt(ctx context.Context, d blob.Digest, reading bool) (bool
 		if f.Uses, err = c.Records.BlobUses(ctx, k.ID, usesShown); err != nil || len(f.Uses) == 0 {
 			return false, err // only removed files had the bytes
 		}
-		if f.Kind == Unread {
-			if err := c.answered(false); err != nil {
-				return true, errors.Join(c.tell(f), err)
-			}
-		}
 		c.mend(ctx, k, &f)
+		if f.Kind == Unread {
+			return true, errors.Join(c.tell(f), c.answered(f.Mended))
+		}
 		return true, c.tell(f)
 	}
 	return false, nil

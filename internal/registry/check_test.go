@@ -393,13 +393,33 @@ func TestCheckTellsFailureFromDamage(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(path, 0o700); err != nil { // it can be opened, and not be read
+	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, found, err := c.run(t, reading)
-	if err != nil || len(found) != 2 || found[1].Kind != registry.Unread || !strings.Contains(found[1].Reason, "is a directory") {
+	done, found, err := c.run(t, reading)
+	if err != nil || len(found) != 2 || found[1].Kind != registry.Unread || !strings.Contains(found[1].Reason, "a directory is in the place") || done.Unread() != 1 {
 		t.Errorf("%+v, %v", found, err)
 	}
+}
+
+// TestCheckMendsWhatItCannotRead: what was not read and is repaired does not end a check, however
+// many there are.
+func TestCheckMendsWhatItCannotRead(t *testing.T) {
+	c := checkedDisk(t)
+	for i := range 20 {
+		path := c.path(c.digest(fmt.Sprint("large-", i)))
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink("/dev/null", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, found, err := c.run(t, c.mendingFrom(c.copies.(blob.Source)))
+	if err != nil || len(found) != 20 || done.Found[registry.Unread] != 20 || done.Unread() != 0 || done.Damaged() {
+		t.Errorf("%d found, %+v, %v, want 20 that are repaired", len(found), done, err)
+	}
+	c.wants(t, reading)
 }
 
 // TestCheckAdopts: adopted bytes stay for the grace period, and then the sweep takes

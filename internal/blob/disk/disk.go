@@ -79,18 +79,18 @@ func OpenShared(dir string) (*Store, error) {
 	return &Store{dir: dir}, nil
 }
 
-// Open is the blob's *os.File.
+// Open is the blob's *os.File. Anything but a regular file is an error that says what it is.
 func (s *Store) Open(_ context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
-	f, err := os.Open(s.path(d))
+	f, err := openRegular(s.path(d))
 	if err != nil {
 		return nil, reasonRead("opening "+d.String(), err)
 	}
 	return f, nil
 }
 
-// Stat is the size of the blob's file.
+// Stat is the size of the blob's file. Anything but a regular file is an error, as for Open.
 func (s *Store) Stat(_ context.Context, d blob.Digest) (int64, error) {
-	fi, err := os.Stat(s.path(d))
+	fi, err := statRegular(s.path(d))
 	if err != nil {
 		return 0, reasonRead("looking up "+d.String(), err)
 	}

@@ -88,25 +88,20 @@ func (s *Store) Note(_ context.Context, name string) (io.ReadSeekCloser, error) 
 }
 
 // NoteIn opens a note of the store in dir, and creates nothing. ErrNotFound if there is
-// no such note, or no store.
+// no such note, or no store. A folder is one of other notes; anything else that is no
+// regular file is an error that says what it is.
 func NoteIn(dir, name string) (io.ReadSeekCloser, error) {
 	if err := blob.CheckNoteName(name); err != nil {
 		return nil, err
 	}
 	doing := "opening the note " + name
-	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(name)))
-	if isMissing(err) {
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	f, err := openRegular(path)
+	if isMissing(err) || errors.Is(err, errNotRegular) && isFolder(path) {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
 		return nil, reasonRead(doing, err)
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fs.ErrNotExist
-	}
-	if err != nil {
-		return nil, reasonRead(doing, errors.Join(err, f.Close()))
 	}
 	return f, nil
 }
@@ -199,6 +194,11 @@ func (s *Store) DeleteNote(_ context.Context, name string) error {
 }
 
 func (s *Store) notePath(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
+
+func isFolder(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
+}
 
 // foldersOf are the folders above a note below the store's, the nearest first.
 func foldersOf(name string) (folders []string) {

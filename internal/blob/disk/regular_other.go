@@ -1,0 +1,6 @@
+//go:build !unix
+
+package disk
+
+// openFlags are of Unix only.
+const openFlags = 0
