@@ -54,7 +54,7 @@ func TestFsckRefusesToRepairFrom(t *testing.T) {
 	for place, want := range map[string]string{
 		"file:" + filepath.Join(dir, "blobs"):     "is the store that is checked",
 		"file:" + link:                            "is the store that is checked",
-		"file:" + filepath.Join(other, "else"):    "repair from",
+		"file:" + filepath.Join(other, "else"):    "neither a store nor a place of backups",
 		"file:" + filepath.Join(other, "nowhere"): "repair from",
 		"http://127.0.0.1:1":                      "cannot repair from http://127.0.0.1:1",
 	} {

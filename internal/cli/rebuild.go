@@ -133,7 +133,10 @@ func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 		out.printf("LOST      records up to %s are there, and cannot be used: some before them are missing or damaged\n", done.Beyond.Format(time.RFC3339))
 	}
 	if done.Variables+done.Hooks > 0 {
-		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: the encryption key is gone, or another. %s\n", grouped(done.Variables), grouped(done.Hooks), leftOutCure(o.dryRun))
+		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: the encryption key is gone, or another.\n", grouped(done.Variables), grouped(done.Hooks))
+		for _, line := range leftOutCure(o.dryRun) {
+			out.printf("          %s\n", line)
+		}
 	}
 	if done.Lost > 0 {
 		out.printf("LOST      %s files have no right bytes; granary fsck --repair-from may find them elsewhere\n", grouped(done.Lost))
@@ -141,12 +144,15 @@ func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 	return out.err
 }
 
-// leftOutCure says how variables and webhooks that were left out come back.
-func leftOutCure(dryRun bool) string {
+// leftOutCure says, in lines, how variables and webhooks that were left out come back.
+func leftOutCure(dryRun bool) []string {
 	const key = "put the right key back, as encryption_key in the data directory or as GRANARY_ENCRYPTION_KEY"
 	if dryRun {
-		return "Before the rebuild, " + key
+		return []string{"Before the rebuild, " + key + "."}
 	}
-	return "They are lost for good\n          once a server on this database writes its next base. To have them, start none: " + key + ",\n" +
-		"          empty the database again (remove its file; on PostgreSQL make a new one), and run this again"
+	return []string{
+		"They are lost for good once a server on this database writes its next base. To have them, start none:",
+		key + ",",
+		"empty the database again (remove its file; on PostgreSQL make a new one), and run this again.",
+	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"granary/internal/blob/disk"
 	"granary/internal/blob/s3/s3test"
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/records"
 )
@@ -107,6 +110,23 @@ func (r *replacedRecords) serve() (stop func()) {
 	url, end := serveHere(r.t, r.environ, r.args...)
 	r.url = url
 	return func() { end() }
+}
+
+// serveUntilReplaced runs a server on a disk until it has begun a new journal. One that is
+// stopped before its background tasks have begun leaves that to the next.
+func (r *replacedRecords) serveUntilReplaced() {
+	r.t.Helper()
+	stop := r.serve()
+	defer stop()
+	eventually.Holds(r.t, "a new journal", func() bool {
+		note, err := disk.NoteIn(r.config().Blobs.Path, "records/head")
+		if err != nil {
+			return false
+		}
+		defer note.Close()
+		var head records.Head
+		return json.NewDecoder(note).Decode(&head) == nil && head.Begins > 0
+	})
 }
 
 func (r *replacedRecords) restore(o RestoreOptions) Restored {
@@ -238,7 +258,7 @@ func TestServerReplacesRecords(t *testing.T) {
 				t.Errorf("restored %+v", done)
 			}
 			damage(r)
-			r.serve()()
+			r.serveUntilReplaced()
 			r.check()
 		})
 	}
@@ -272,7 +292,7 @@ func TestRecordsAreReplacedInSteps(t *testing.T) {
 			if cut == "" {
 				t.Errorf("there was no step %s", point)
 			}
-			r.serve()()
+			r.serveUntilReplaced()
 			r.check()
 		})
 	}
