@@ -63,6 +63,15 @@ func served(t *testing.T, requests ...string) (dir string) {
 		}
 	}
 	defer end()
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) { // its journal has begun
+		if _, err := os.Stat(filepath.Join(dir, "blobs", "records", "head")); err == nil {
+			break
+		}
+		if time.Since(began) > time.Minute {
+			t.Error("there is no journal")
+			break
+		}
+	}
 	address := listeningAt.FindStringSubmatch(log.String())[1]
 	for _, line := range requests {
 		part := strings.SplitN(line, " ", 3)

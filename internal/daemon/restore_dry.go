@@ -71,7 +71,7 @@ func (r *restore) lookAtStore(ctx context.Context) error {
 			return err
 		}
 		if blobs, err = disk.View(r.cfg.Blobs.Path); err != nil {
-			return nil //nolint:nilerr // nothing of a store is there yet
+			return nil // nothing of a store is there yet
 		}
 	} else if blobs, err = openSource(ctx, r.cfg); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)

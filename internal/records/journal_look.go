@@ -41,7 +41,7 @@ func (j *Journal) look(ctx context.Context, at *position) (*position, error) {
 		return nil, err
 	case err != nil:
 		j.found(Damage{What: []string{err.Error()}})
-		return at, nil
+		return at, nil //nolint:nilerr // it is noted, and a base follows
 	case !has:
 		j.found(Damage{What: []string{"the note " + headName + " is missing"}})
 		return at, nil
