@@ -187,8 +187,7 @@ func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
 	if err := b.putRecords(ctx); err != nil {
 		return err
 	}
-	other := func(name string) bool { return !isBackupNote(name) && !strings.HasPrefix(name, recordsPrefix) }
-	if err := blob.CopyNotes(ctx, b.place, b.source, other); err != nil {
+	if err := blob.CopyNotes(ctx, b.place, b.source, isCopiedNote); err != nil {
 		return err
 	}
 	if err := lock.check(ctx); err != nil {
@@ -265,7 +264,7 @@ func (b *backup) lookAtPlace(ctx context.Context) error {
 			return err
 		}
 		digest := strings.TrimSuffix(strings.TrimPrefix(note.Name, packsPrefix), packSuffix)
-		index, err := packIndex(ctx, b.target, digest)
+		index, err := records.PackIndexIn(ctx, b.target, packNote(digest))
 		if errors.Is(err, records.ErrPack) {
 			b.done.BadPacks = append(b.done.BadPacks, digest)
 			continue
@@ -285,16 +284,6 @@ func (b *backup) lookAtPlace(ctx context.Context) error {
 		b.stored.Add(info.Digest, info.Size, 1)
 	}
 	return nil
-}
-
-// packIndex reads the index of a pack in a place.
-func packIndex(ctx context.Context, from blob.Source, digest string) ([]records.PackEntry, error) {
-	note, err := from.Note(ctx, packNote(digest))
-	if err != nil {
-		return nil, err
-	}
-	index, err := records.ReadPackIndex(note)
-	return index, errors.Join(err, note.Close())
 }
 
 func (b *backup) putRecords(ctx context.Context) error {

@@ -88,7 +88,7 @@ func (c *check) lookAtPacks(ctx context.Context) error {
 		}
 		c.report.Packs++
 		c.packs[text] = true
-		index, err := packIndex(ctx, c.from, text)
+		index, err := records.PackIndexIn(ctx, c.from, packNote(text))
 		if c.read.has(digest) {
 			c.report.Read++
 			c.report.ReadBytes += note.Size

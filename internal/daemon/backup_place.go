@@ -45,6 +45,12 @@ func isBackupNote(name string) bool {
 		strings.HasPrefix(name, packsPrefix) || strings.HasPrefix(name, snapshotsPrefix)
 }
 
+// isCopiedNote reports whether backup and restore copy a note: not those of a place, and not
+// the journal, which tells of one database.
+func isCopiedNote(name string) bool {
+	return !isBackupNote(name) && !strings.HasPrefix(name, recordsPrefix)
+}
+
 const (
 	placeFormat = 1
 	mostMarker  = 4 << 10 // bytes

@@ -37,7 +37,7 @@ func readPacked(ctx context.Context, from blob.Source) (*packedBodies, error) {
 	}
 	p := &packedBodies{notes: notes}
 	for i, note := range notes {
-		index, err := indexOf(ctx, from, note)
+		index, err := records.PackIndexIn(ctx, from, note)
 		if errors.Is(err, records.ErrPack) || errors.Is(err, blob.ErrNotFound) {
 			p.damaged++
 			continue
@@ -53,15 +53,6 @@ func readPacked(ctx context.Context, from blob.Source) (*packedBodies, error) {
 		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.pack, b.pack))
 	})
 	return p, nil
-}
-
-func indexOf(ctx context.Context, from blob.Source, note string) ([]records.PackEntry, error) {
-	r, err := from.Note(ctx, note)
-	if err != nil {
-		return nil, err
-	}
-	index, err := records.ReadPackIndex(r)
-	return index, errors.Join(err, r.Close())
 }
 
 // copies are where a body may be, the newest first.

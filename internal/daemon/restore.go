@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -365,8 +364,7 @@ func (r *restore) copyBlobs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	other := func(name string) bool { return !isBackupNote(name) && !strings.HasPrefix(name, recordsPrefix) }
-	return blob.CopyNotes(ctx, r.target.blobs, r.from, other)
+	return blob.CopyNotes(ctx, r.target.blobs, r.from, isCopiedNote)
 }
 
 // eachStored passes on the blobs of the records that are in no pack.

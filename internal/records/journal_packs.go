@@ -68,7 +68,7 @@ func (p *packing) look(ctx context.Context) error {
 		if _, retired := p.retired[note.Name]; retired || !ok || slices.Contains(p.damage.Packs, digest.String()) {
 			continue
 		}
-		index, err := p.index(ctx, note.Name)
+		index, err := PackIndexIn(ctx, p.Store, note.Name)
 		if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
 			continue
 		}
@@ -83,8 +83,10 @@ func (p *packing) look(ctx context.Context) error {
 	return nil
 }
 
-func (p *packing) index(ctx context.Context, name string) ([]PackEntry, error) {
-	note, err := p.Store.Note(ctx, name)
+// PackIndexIn reads the index of the pack in a note: ErrPack if it is damaged, blob.ErrNotFound
+// if there is no such note.
+func PackIndexIn(ctx context.Context, from Notes, name string) ([]PackEntry, error) {
+	note, err := from.Note(ctx, name)
 	if err != nil {
 		return nil, err
 	}
