@@ -39,13 +39,14 @@ test: check lint ## everything a submission must pass: checks, tests with -race,
 # The crash tests start a server hundreds of times, which the race detector makes
 # five times as slow and no sharper: they run without it. So do the longest tests
 # of memory, which it multiplies, and those of pages and of lists with many thousands of rows, which
-# run one query at a time, and those that write whole databases down and fill others.
+# run one query at a time, those that write whole databases down and fill others, and those
+# that call other programs again and again.
 # The pass on PostgreSQL leaves out what has run on PostgreSQL in the first: the
 # longest tests, and the tests that run on both databases in either pass, which have a
 # part named "sqlite" and a part named "postgres".
 # Tests that are parallel wait for other programs most of the time: four of them at
 # once load two cores no more than one that computes.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans|SearchesForNamesAreBounded|NamesOfOlderServers|NameListPlans|NamesAreWhatIsThere|MarkdownIsBounded|HostileTexts|ShownFormsWork|ManyFilesAndVersions|WhoSeesWhat|PagesAskTheSame|RoundTripOfEveryDeed|RoundTripOfAHistory|ReplayRefusesWrongSequences|ReplayOfDeltas|ReplayOfAnOlderSchema|ReplayIsLikeTheOriginal|DeriveMakesWhatTriggersKeep|CheckBesidePublishers|Rebuild|RecordsCutShort|CheckFindsEveryDamage|CheckBesideTraffic|ListsUseTheirIndexes|ManyFilesOfAVersion|ReleaseOfTooManyFiles|BentDerivedRows|ListsAskTheSameForAnyPage|ListsAgreeWithAccess|ReplayOfEveryColumn|PermissionOfDoors|PreparedTextsAreFew|ReplayThatFails|ReplayOfFormat1|EveryDamageIsFound|RecordsKilled|RecordsUnderFaults|BackupCutShort|RestoreCutShort|RebuildCutShort|BackupUnderFaults|RestoreUnderFaults|RebuildUnderFaults)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans|SearchesForNamesAreBounded|NamesOfOlderServers|NameListPlans|NamesAreWhatIsThere|MarkdownIsBounded|HostileTexts|ShownFormsWork|ManyFilesAndVersions|WhoSeesWhat|PagesAskTheSame|RoundTripOfEveryDeed|RoundTripOfAHistory|ReplayRefusesWrongSequences|ReplayOfDeltas|ReplayOfAnOlderSchema|ReplayIsLikeTheOriginal|DeriveMakesWhatTriggersKeep|CheckBesidePublishers|Rebuild|RecordsCutShort|CheckFindsEveryDamage|CheckBesideTraffic|ListsUseTheirIndexes|ManyFilesOfAVersion|ReleaseOfTooManyFiles|BentDerivedRows|ListsAskTheSameForAnyPage|ListsAgreeWithAccess|ReplayOfEveryColumn|PermissionOfDoors|PreparedTextsAreFew|ReplayThatFails|ReplayOfFormat1|EveryDamageIsFound|RecordsKilled|RecordsUnderFaults|BackupCutShort|RestoreCutShort|RebuildCutShort|BackupUnderFaults|RestoreUnderFaults|RebuildUnderFaults|README|RefusalsReachClients|ReleaseTools|ToolsAtAMovingLatest|DraftsExample|ToolsFetch)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # SQLite is C made into Go, whose memory lies outside of what the race detector sees: to
 # watch that code finds nothing and takes three quarters of the time.
@@ -68,7 +69,7 @@ check: $(VERSITYGW)
 	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
 	done
 	go test $(RACE) -shuffle=on -parallel=4 -timeout=30m -skip '$(WITHOUT_RACE)' $(LONGEST) ./...
-	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./internal/blob/disk ./internal/metadb ./internal/api ./internal/archive ./internal/ui ./internal/registry
+	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./e2e ./internal/blob/disk ./internal/metadb ./internal/api ./internal/archive ./internal/ui ./internal/registry
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry ./internal/ui

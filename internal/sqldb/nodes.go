@@ -31,6 +31,9 @@ func (p Pace) orDefault() Pace {
 	return p
 }
 
+// leaveWithin is how long the end of a server waits for the removal of its row.
+const leaveWithin = 5 * time.Second
+
 // nodeKept is how long the row of a node that was killed stays at most.
 const nodeKept = 24 * time.Hour
 
@@ -190,7 +193,7 @@ func (h *heart) close() {
 	}
 	h.stop()
 	<-h.ended
-	ctx, cancel := context.WithTimeout(context.Background(), h.pace.Beat)
+	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
 	if _, err := h.write(ctx, h.texts.leave, h.id); err != nil {
 		h.log.Warn("database: cannot remove the row of this node; for a while other nodes will count it as running", "node", h.id, "error", err)
