@@ -58,7 +58,7 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	if samePlace(a.cfg.Blobs, o.To.Blobs) {
 		return done, fmt.Errorf("%s is the store of the server itself; --to names another place", o.To.Blobs)
 	}
-	if err := refuseNested(o.To.Blobs, a.cfg); err != nil {
+	if err := refuseNested(o.To, a.cfg); err != nil {
 		return done, fmt.Errorf("cannot back up: %w", err)
 	}
 	b := &backup{admin: a, o: o, began: time.Now(), packed: records.NewKnown(), stored: records.NewKnown()}

@@ -2,15 +2,18 @@ package daemon
 
 import (
 	"errors"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"granary/internal/blob/blobtest"
 	"granary/internal/blob/disk"
+	"granary/internal/config"
 )
 
 // checkPlace is a check that could look.
@@ -252,5 +255,65 @@ func TestBackupHoldsALease(t *testing.T) {
 	}
 	if err := a.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A full disk is why people forget a snapshot: to do so needs no room on it.
+func TestForgetOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	g, files, _ := oldPlace(t)
+	dir := smallDisk(t, 4)
+	g.place = "file:" + filepath.Join(dir, "place")
+	first := g.backUp(t)
+	url, stop := serveHere(t, g.old, "--inline-max=4096")
+	publishTo(t, url, files, "large/1.0.0/new", strings.Repeat("n", 50_000))
+	stop()
+	second := g.backUp(t)
+	rest, err := os.Create(filepath.Join(dir, "rest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(rest, io.LimitReader(zeros{}, 8<<20)); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	if err := rest.Close(); err != nil {
+		t.Fatal(err)
+	}
+	done, err := ForgetBackup(t.Context(), g.placeSettings(t), first.Manifest.ID)
+	if err != nil || len(done.Snapshots) != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if r := g.check(t, "all"); r.Damaged > 0 || r.Snapshots != 1 || r.Blobs != second.Manifest.Blobs.Count {
+		t.Errorf("afterwards: %+v", r)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// A place in a bucket is refused if it is within the store of the server, or the other way
+// round; names that only begin alike are not.
+func TestNestedPrefixes(t *testing.T) {
+	t.Parallel()
+	in := func(bucket, prefix string) config.Config {
+		return config.Config{Blobs: config.Location{Scheme: "s3", Path: "//" + bucket + "/" + prefix}, S3: config.S3{Bucket: bucket, Prefix: prefix}}
+	}
+	for _, tt := range []struct {
+		place, server config.Config
+		want          string // "" if it is allowed
+	}{
+		{in("b", "granary/backups"), in("b", "granary"), "is in the store of the server"},
+		{in("b", "backups"), in("b", ""), "is in the store of the server"},
+		{in("b", ""), in("b", "granary"), "the store of the server"},
+		{in("b", "granary-backups"), in("b", "granary"), ""},
+		{in("b", "backups"), in("b", "granary"), ""},
+		{in("c", "granary/backups"), in("b", "granary"), ""},
+		{in("b", "granary"), config.Config{Blobs: config.Location{Scheme: "file", Path: "/granary"}}, ""},
+	} {
+		err := refuseNested(tt.place, tt.server)
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s beside %s: %v, want %q", tt.place.Blobs, tt.server.Blobs, err, tt.want)
+		}
 	}
 }

@@ -13,11 +13,11 @@ import (
 
 // refuseNested refuses a place of backups within what belongs to a server, and the other way
 // round: each would take the files of the other for its own, or be lost with it.
-func refuseNested(place config.Location, server config.Config) error {
-	if place.Scheme != "file" {
-		return nil
+func refuseNested(place, server config.Config) error {
+	if place.Blobs.Scheme != "file" {
+		return refuseNestedPrefix(place, server)
 	}
-	at, err := resolved(place.Path)
+	at, err := resolved(place.Blobs.Path)
 	if err != nil {
 		return err
 	}
@@ -30,11 +30,26 @@ func refuseNested(place config.Location, server config.Config) error {
 			return err
 		}
 		if within(at, theirs) {
-			return fmt.Errorf("%s is in the %s, %s; name a place outside of it", place, own.what, own.path)
+			return fmt.Errorf("%s is in the %s, %s; name a place outside of it", place.Blobs, own.what, own.path)
 		}
 		if within(theirs, at) {
-			return fmt.Errorf("the %s, %s, is in %s; name a place that does not hold it", own.what, own.path, place)
+			return fmt.Errorf("the %s, %s, is in %s; name a place that does not hold it", own.what, own.path, place.Blobs)
 		}
+	}
+	return nil
+}
+
+// refuseNestedPrefix is refuseNested for two prefixes of one bucket.
+func refuseNestedPrefix(place, server config.Config) error {
+	at, theirs := place.S3, server.S3
+	if server.Blobs.Scheme != place.Blobs.Scheme || at.Bucket != theirs.Bucket || at.Endpoint != theirs.Endpoint {
+		return nil
+	}
+	if within("/"+at.Prefix, "/"+theirs.Prefix) {
+		return fmt.Errorf("%s is in the store of the server, %s; name a prefix beside it, or another bucket", place.Blobs, server.Blobs)
+	}
+	if within("/"+theirs.Prefix, "/"+at.Prefix) {
+		return fmt.Errorf("the store of the server, %s, is in %s; name a prefix beside it, or another bucket", server.Blobs, place.Blobs)
 	}
 	return nil
 }

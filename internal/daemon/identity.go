@@ -67,6 +67,10 @@ func (s *server) checkStore(ctx context.Context, place config.Location) error {
 		if err != nil {
 			return err
 		}
+		note, err := s.blobs.Note(ctx, restoringNote)
+		if err := s.refuseCutShort(ctx, place, note, err); err != nil {
+			return err
+		}
 		found, err := readIdentity(s.blobs.Note(ctx, identityNote))
 		if err != nil {
 			return err

@@ -188,13 +188,9 @@ func (r *rebuild) look(ctx context.Context) (err error) {
 	return err
 }
 
-// refuseLost is sameIdentity that knows a database that was lost, or is not restored yet: it
-// is empty, and its store is not. Such a store is never given another identity.
+// refuseLost is sameIdentity that knows a database that was lost: it is empty, and its store
+// is not. Such a store is never given another identity.
 func (s *server) refuseLost(ctx context.Context, place config.Location, found, identity string, placed bool, from blob.Source) error {
-	note, failed := from.Note(ctx, restoringNote)
-	if err := s.refuseCutShort(ctx, place, note, failed); err != nil {
-		return err
-	}
 	err := sameIdentity(place, found, identity, placed)
 	if err == nil || found == "" {
 		return err

@@ -95,6 +95,20 @@ func (s *server) keepRecords(ctx context.Context, log *slog.Logger) {
 	write(left, true)
 }
 
+// keepRecordsOnce writes what the store lacks for a server that ended before it had the lock
+// of the upkeep. It does not wait for another node that has the lock and keeps the records.
+func (s *server) keepRecordsOnce(ctx context.Context, log *slog.Logger) {
+	ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	err := s.db.ExclusiveInTurn(ended, exclusive, cancel, func(context.Context) error {
+		s.keepRecords(ctx, log)
+		return nil
+	})
+	if err != nil && ended.Err() == nil {
+		log.Warn("the records were not written at the end of this server; the next start writes them", "error", err)
+	}
+}
+
 // writeRecords writes what the store lacks.
 func (s *server) writeRecords(ctx context.Context, j *records.Journal, last bool) (err error) {
 	if j.Identity == "" {

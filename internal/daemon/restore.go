@@ -57,7 +57,7 @@ type Restored struct {
 // The older files stay for a day, as after any base. If the restore dies in between, the
 // server writes the base at its start.
 func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Restored, err error) {
-	if err := refuseNested(o.From.Blobs, cfg); err != nil && !o.DatabaseOnly {
+	if err := refuseNested(o.From, cfg); err != nil && !o.DatabaseOnly {
 		return done, fmt.Errorf("cannot restore: %w", err)
 	}
 	from, m, err := openPlaceToRead(ctx, o.From)

@@ -46,10 +46,16 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 // the upkeep.
 func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention time.Duration) {
 	lost := trouble.New(log, "the background tasks cannot reach the database from this node; retrying", "the background tasks reach the database again from this node")
+	led := false
+	defer func() {
+		if !led {
+			s.keepRecordsOnce(ctx, log)
+		}
+	}()
 	for ctx.Err() == nil {
 		ran := false
 		err := s.db.ExclusiveInTurn(ctx, exclusive, func() { lost.Saw(nil, "running", false) }, func(ctx context.Context) error {
-			ran = true
+			ran, led = true, true
 			lost.Saw(nil, "running", true)
 			s.tasks.lead(true)
 			defer s.tasks.lead(false)

@@ -72,7 +72,7 @@ const (
 	OtherSize    FindingKind = "size"     // its bytes are more or fewer, and not those
 	WrongBytes   FindingKind = "wrong"    // its bytes are others
 	WrongRecord  FindingKind = "record"   // its bytes are right, their number on record is not
-	WrongCount   FindingKind = "count"    // a blob's number of files is not right
+	WrongCount   FindingKind = "uses"     // a blob's number of files is not right
 	Stray        FindingKind = "stray"    // bytes without a record
 	Unread       FindingKind = "unread"   // the store or its disk did not answer: nothing is known
 	Database     FindingKind = "database" // the database's file is damaged, or its tables contradict each other

@@ -280,8 +280,8 @@ func (c *checked) damages() []damage {
 		}, "missing 1.0.0 small-9"),
 		always("a row of another size", row("size = size + 1", "size = size - 1", "large-3", nil), "record 1.0.0 large-3"),
 		always("a row of another size in the database", row("size = size + 1", "size = size - 1", "small-9", nil), "record in the database 1.0.0 small-9"),
-		always("a count too high", row("files = files + 1", "files = files - 1", "large-7", nil), "count 2.0.0 large-7"),
-		always("a count too low", row("files = 0", "files = 1", "upload-1", nil), "count  upload-1"),
+		always("a count too high", row("files = files + 1", "files = files - 1", "large-7", nil), "uses 2.0.0 large-7"),
+		always("a count too low", row("files = 0", "files = 1", "upload-1", nil), "uses  upload-1"),
 		always("bytes without a record", c.stray("stray", 25*time.Hour), "stray"),
 		always("young bytes without a record", c.stray("young", time.Hour)),
 	}
@@ -451,7 +451,7 @@ func testCheckMends(t *testing.T, c *checked) {
 			continue // it is of the database
 		}
 		if d.name != "a row of another size" && !slices.ContainsFunc(d.read, func(f string) bool {
-			return !strings.HasPrefix(f, "record") && !strings.HasPrefix(f, "count") && f != "stray"
+			return !strings.HasPrefix(f, "record") && !strings.HasPrefix(f, "uses") && f != "stray"
 		}) {
 			continue // there are no bytes to mend
 		}
