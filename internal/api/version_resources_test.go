@@ -101,15 +101,10 @@ func TestPagesOfVersions(t *testing.T) {
 	s.root("GET", generic(p, "app?cursor=999999:0.0.0-a"), nil).must(t, 200) // past the last one
 }
 
-// TestManyFilesOfAVersion: 10,000 files are shown and packed; with one more the version is
-// refused, but can be yanked.
+// TestManyFilesOfAVersion: 10,000 files are shown and packed.
 func TestManyFilesOfAVersion(t *testing.T) {
 	s := newServer(t)
-	p := s.projectID(s.project("tool", "private"))
-	s.versionsIn(p, "app", "1.0.0")
-	const numbers = `WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) `
-	insert := `INSERT INTO package_files (package_id, blob_id, file_name, status, created_at) SELECT f.package_id, f.blob_id, `
-	s.exec(insert + `'file-' || i, 'default', 1 FROM package_files f CROSS JOIN (` + numbers + `SELECT i FROM n) made`)
+	p := s.versionWithFiles(10_000)
 	v := s.root("GET", generic(p, "app/1.0.0"), nil).must(t, 200)
 	fields(t, v, map[string]string{"files_count": "10000", "size": "50000"})
 	if files := v["files"].([]any); len(files) != 10_000 {
@@ -119,7 +114,12 @@ func TestManyFilesOfAVersion(t *testing.T) {
 	if len(packed.body) != 10_000*1024+1024 {
 		t.Errorf("%d bytes of tar", len(packed.body))
 	}
-	s.exec(insert + `'file-1', 'default', 1 FROM package_files f WHERE f.file_name = 'f'`)
+}
+
+// TestTooManyFilesOfAVersion: with one more file the version is refused, but can be yanked.
+func TestTooManyFilesOfAVersion(t *testing.T) {
+	s := newServer(t)
+	p := s.versionWithFiles(10_001)
 	for _, rest := range []string{"1.0.0", "latest", "1.0.0/@all.tar", "1.0.0/@all.zip", "1.0.0/@all.tar.zst", "1.0.0/@SHA256SUMS"} {
 		s.root("HEAD", generic(p, "app/"+rest), nil).status(t, 422)
 		got := s.root("GET", generic(p, "app/"+rest), nil)
@@ -131,6 +131,17 @@ func TestManyFilesOfAVersion(t *testing.T) {
 	fields(t, s.root("PUT", generic(p, "app/@stable"), map[string]any{"version": "1.0.0"}).must(t, 201), map[string]string{"files_count": "10000"})
 	fields(t, s.root("PATCH", generic(p, "app/1.0.0"), map[string]any{"yanked": true}).must(t, 200), map[string]string{"yanked": "true", "files_count": "10000"})
 	s.selects(p, "app", "latest", "")
+}
+
+// versionWithFiles makes the version app 1.0.0 in a new project, with so many files: f,
+// file-2 and on.
+func (s *server) versionWithFiles(files int) (project int64) {
+	p := s.projectID(s.project("tool", "private"))
+	s.versionsIn(p, "app", "1.0.0")
+	s.exec(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO package_files (package_id, blob_id, file_name, status, created_at)
+		SELECT f.package_id, f.blob_id, 'file-' || i, 'default', 1 FROM package_files f CROSS JOIN (SELECT i FROM n) made`, files))
+	return p
 }
 
 // TestVersionWithoutFiles: it is shown, and has no archives.

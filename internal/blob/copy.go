@@ -32,6 +32,7 @@ type Copied struct {
 type CopyOptions struct {
 	Verify bool         // read blobs that are there already, and copy them again if their bytes are wrong
 	Report func(Copied) // called after each blob, never twice at once; may be nil
+	There  func(Digest) // called for each blob that is there already; may be nil
 }
 
 // copies is how many blobs are on their way at once.
@@ -84,6 +85,9 @@ func (c *copying) one(ctx context.Context, info Info) error {
 		return fmt.Errorf("blob: asking the target for %s: %w", info.Digest, err)
 	}
 	if there {
+		if c.o.There != nil {
+			c.o.There(info.Digest)
+		}
 		c.add(Copied{Present: 1})
 		return nil
 	}

@@ -50,7 +50,7 @@ func newBackup(env Env) *cobra.Command {
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
 			o.To = place
-			return ended(ctx, b.run(ctx, cfg, o), "what was copied stays, and the next backup goes on from there")
+			return b.run(ctx, cfg, o)
 		},
 	}
 	f := cmd.Flags()
@@ -105,7 +105,7 @@ func (b *backup) run(ctx context.Context, cfg config.Config, o daemon.BackupOpti
 	done, err := d.Backup(ctx, o)
 	shown.close()
 	if err != nil {
-		return err
+		return ended(ctx, err, "what was copied stays, and the next backup goes on from there")
 	}
 	if b.json {
 		done.BadPacks, done.Gone.Snapshots = orEmpty(done.BadPacks), orEmpty(done.Gone.Snapshots)

@@ -62,7 +62,7 @@ func newBackupList(env Env) *cobra.Command {
 }
 
 func newBackupCheck(env Env) *cobra.Command {
-	var portion string
+	var subset string
 	cmd := onPlace(env, "check --to PLACE", "Look whether all snapshots in a place are whole",
 		"Look whether all snapshots in a place are whole: manifests and records are read, and of\n"+
 			"every file that they name it is seen that the place has it, with its size. Bytes are read\n"+
@@ -70,10 +70,10 @@ func newBackupCheck(env Env) *cobra.Command {
 			"exit code is 0 if all is whole, 3 if there is damage or no snapshot at all, 1 if the check\n"+
 			"could not look.", 0,
 		func(ctx context.Context, b *backup, place config.Config, _ []string) (err error) {
-			var read daemon.Portion
-			if portion != "" {
-				if read, err = daemon.ParsePortion(portion); err != nil {
-					return usagef("--read-data-subset is %q: %w", portion, err)
+			var read daemon.Subset
+			if subset != "" {
+				if read, err = daemon.ParseSubset(subset); err != nil {
+					return usagef("--read-data-subset: %w", err)
 				}
 			}
 			report, err := daemon.CheckBackups(ctx, place, read)
@@ -94,7 +94,7 @@ func newBackupCheck(env Env) *cobra.Command {
 			}
 			return err
 		})
-	cmd.Flags().StringVar(&portion, "read-data-subset", "", "also read `these` bytes: all, a percentage such as 5% (other ones each time), or n/t for the nth of t parts")
+	cmd.Flags().StringVar(&subset, "read-data-subset", "", "also read this `part` of the bytes: all, 5% (another one each time), or 3/20")
 	return cmd
 }
 

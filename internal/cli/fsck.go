@@ -29,7 +29,7 @@ What is found, one a line:
   SIZE      a file has more or fewer bytes than it had
   WRONG     a file has other bytes
   RECORD    the bytes are right, and their number on record is not
-  COUNT     the number of files with some bytes is not right on record
+  USES      the number of files with some bytes is not right on record
   STRAY     bytes that no record has named for a day
   UNREAD    bytes that the store could not read: they may be right
   DATABASE  the database's file is damaged, or its tables contradict each other
@@ -44,7 +44,7 @@ small files; or from a server that has files of the same names, https://HOST, wi
 token of GRANARY_TOKEN or of granary login. They are compared with the digest before they
 are stored, and the wrong ones are set aside. --quarantine sets aside wrong bytes that are
 not repaired, as the server's own scrub does: they are no longer served, and kept in
-damaged/ beside the blobs. --repair-records counts anew where COUNT says so, and makes anew
+damaged/ beside the blobs. --repair-records counts anew where USES says so, and makes anew
 what DERIVED names, for which no server may run.
 
 Exit codes: 0 whole, or everything found was repaired; 1 not everything could be looked at,

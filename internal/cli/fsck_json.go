@@ -81,7 +81,7 @@ func newJSONFinding(f daemon.Finding) jsonFinding {
 	switch f.Kind {
 	case daemon.OtherSize, daemon.WrongRecord:
 		out.FoundSize = &f.FoundSize
-	case daemon.WrongCount:
+	case daemon.WrongUses:
 		out.Counted = &f.Counted
 	case daemon.Stray:
 		out.Written = &f.Written
@@ -92,7 +92,7 @@ func newJSONFinding(f daemon.Finding) jsonFinding {
 	for _, u := range f.Uses {
 		out.Files = append(out.Files, jsonUse(u))
 	}
-	if len(f.Uses) > 0 || f.Kind == daemon.WrongCount {
+	if len(f.Uses) > 0 || f.Kind == daemon.WrongUses {
 		out.AllFiles = &f.AllUses
 	}
 	return out
@@ -111,7 +111,7 @@ func (p *fsckJSON) end(done daemon.Checked, kept *daemon.Kept, failed error) err
 		Found: map[daemon.FindingKind]int64{}, Repaired: map[daemon.FindingKind]int64{}, StrayBytes: done.StrayBytes, LeftUploads: done.LeftUploads,
 	}
 	for _, kind := range []daemon.FindingKind{
-		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongCount, daemon.Stray, daemon.Unread, daemon.Database, daemon.Derived, daemon.NoIdentity, daemon.LostRecords,
+		daemon.MissingBytes, daemon.OtherSize, daemon.WrongBytes, daemon.WrongRecord, daemon.WrongUses, daemon.Stray, daemon.Unread, daemon.Database, daemon.Derived, daemon.NoIdentity, daemon.LostRecords,
 	} {
 		out.Found[kind], out.Repaired[kind] = done.Found[kind], done.Mended[kind]
 	}

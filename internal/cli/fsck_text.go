@@ -29,7 +29,7 @@ func describe(f daemon.Finding) string {
 		return bytesOf(f) + ": reads as " + f.FoundDigest.String()
 	case daemon.WrongRecord:
 		return fmt.Sprintf("%s: the bytes are right, and are %d", bytesOf(f), f.FoundSize)
-	case daemon.WrongCount:
+	case daemon.WrongUses:
 		return fmt.Sprintf("%s: has %d files, not %d", bytesOf(f), f.AllUses, f.Counted)
 	case daemon.Stray:
 		return fmt.Sprintf("sha256 %s, %s, of %s: no record", f.Digest, formatBytes(f.Size), formatTime(f.Written))
@@ -57,7 +57,7 @@ func bytesOf(f daemon.Finding) string {
 			break
 		}
 	}
-	if others > 0 && f.Kind != daemon.WrongCount {
+	if others > 0 && f.Kind != daemon.WrongUses {
 		blob += fmt.Sprintf(" and %d more", others)
 	}
 	return fmt.Sprintf("%s %s (%s)", placeOf(first, ""), first.File, blob)
@@ -105,7 +105,7 @@ func (p *fsckText) end(done daemon.Checked, kept *daemon.Kept, failed error) err
 		return p.err // the error says all
 	}
 	counts := "counters right"
-	if n := done.Found[daemon.WrongCount] + done.Found[daemon.Derived]; n > 0 {
+	if n := done.Found[daemon.WrongUses] + done.Found[daemon.Derived]; n > 0 {
 		counts = grouped(n) + " counters wrong"
 	}
 	if n := done.Found[daemon.WrongRecord]; n > 0 {

@@ -93,8 +93,8 @@ func (o *rebuild) rebuild(ctx context.Context, cfg config.Config, options daemon
 	}
 	done, err := daemon.Rebuild(ctx, cfg, options)
 	line.clear()
-	if ctx.Err() != nil {
-		return interruption(ctx)
+	if err != nil && done.Filled && ctx.Err() != nil {
+		return fmt.Errorf("%w; the records are rebuilt, but not all bytes were looked for; granary fsck does that", interruption(ctx))
 	}
 	if err != nil {
 		return err

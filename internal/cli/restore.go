@@ -36,7 +36,7 @@ func newRestore(env Env) *cobra.Command {
 			}
 			ctx, stop := untilInterrupted(cmd)
 			defer stop()
-			return ended(ctx, restore(ctx, env, cfg, o, asJSON), "run it again to continue")
+			return restore(ctx, env, cfg, o, asJSON)
 		},
 	}
 	f := cmd.Flags()
@@ -60,7 +60,7 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 		return exitError{err, exitNotFound}
 	}
 	if err != nil {
-		return err
+		return ended(ctx, err, "run it again to continue")
 	}
 	if asJSON {
 		done.Skipped, done.Lost, done.BadPacks = orEmpty(done.Skipped), orEmpty(done.Lost), orEmpty(done.BadPacks)
@@ -68,6 +68,9 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 		err = printJSON(env, done)
 	} else {
 		err = printRestored(env, cfg, o, done)
+	}
+	if err == nil && done.Unfinished != "" {
+		return refused("%s", done.Unfinished)
 	}
 	if err == nil && done.Missing > 0 {
 		others := "are restored"

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"granary/internal/blob"
 	"granary/internal/config"
+	"granary/internal/fault"
 	"granary/internal/records"
 )
 
@@ -55,7 +55,7 @@ type BackedUp struct {
 // Blobs that are missing or damaged do not stop it: the manifest names them. An error says that
 // there is no new snapshot.
 func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err error) {
-	if samePlace(a.cfg.Blobs, o.To.Blobs) {
+	if sameStoreAs(a.cfg, o.To) {
 		return done, fmt.Errorf("%s is the store of the server itself; --to names another place", o.To.Blobs)
 	}
 	if err := refuseNested(o.To, a.cfg); err != nil {
@@ -70,6 +70,9 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 		return done, fmt.Errorf("cannot open the blobs in %s: %w", a.cfg.Blobs, err)
 	}
 	defer closeStore(b.source)
+	if err := a.server.refuseRestoring(ctx, a.cfg.Blobs, b.source); err != nil {
+		return done, err
+	}
 	found, err := readIdentity(b.source.Note(ctx, identityNote))
 	if err == nil {
 		err = a.server.refuseLost(ctx, a.cfg.Blobs, found, identity, placed, b.source)
@@ -80,26 +83,13 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	b.identity = identity
 	b.done.Manifest.ID = records.NewSnapshotID(b.began)
 	if o.DryRun {
-		return b.done, b.dry(ctx)
+		return b.done, b.tryOut(ctx)
 	}
-	err = b.wet(ctx)
+	err = b.run(ctx)
 	if err != nil && b.complete {
 		b.done.Unfinished, err = err.Error(), nil
 	}
 	return b.done, err
-}
-
-// samePlace compares two locations, directories without symbolic links.
-func samePlace(one, other config.Location) bool {
-	if one.Scheme != other.Scheme {
-		return false
-	}
-	if one.Scheme != "file" {
-		return one == other
-	}
-	p, err := resolved(one.Path)
-	q, failed := resolved(other.Path)
-	return err == nil && failed == nil && p == q
 }
 
 // backup is one Backup.
@@ -126,8 +116,8 @@ type backup struct {
 	progress BackupProgress
 }
 
-// dry says what would be copied.
-func (b *backup) dry(ctx context.Context) error {
+// tryOut says what would be copied.
+func (b *backup) tryOut(ctx context.Context) error {
 	from, m, err := openPlaceToRead(ctx, b.o.To)
 	if err == nil {
 		defer closeStore(from)
@@ -135,6 +125,8 @@ func (b *backup) dry(ctx context.Context) error {
 			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
 		}
 		b.target, b.done.KeySaved = from, m.KeySaved
+	} else if !errors.Is(err, errNoPlace) && b.o.To.Blobs.Scheme != "file" {
+		return err
 	} else if b.o.To.Blobs.Scheme == "file" {
 		if err := lookAtDirectory(ctx, b.o.To.Blobs.Path, b.identity); err != nil {
 			return fmt.Errorf("cannot back up to %s: %w", b.o.To.Blobs, err)
@@ -150,8 +142,8 @@ func (b *backup) dry(ctx context.Context) error {
 	})
 }
 
-// wet makes a snapshot, under the lock of the place.
-func (b *backup) wet(ctx context.Context) (err error) {
+// run makes a snapshot, under the lock of the place.
+func (b *backup) run(ctx context.Context) (err error) {
 	if b.place, err = openPlace(ctx, b.o.To, b.identity, b.o.at); err != nil {
 		return err
 	}
@@ -197,8 +189,43 @@ func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
 		return err
 	}
 	b.complete = true
-	return b.note(ctx)
+	if err := b.note(ctx); err != nil {
+		return err
+	}
+	return b.refuseMiscounted(ctx)
 }
+
+// refuseMiscounted fails if a blob has files, and its row says that it has none: the snapshot
+// leaves out such blobs, as if their last file was removed.
+func (b *backup) refuseMiscounted(ctx context.Context) error {
+	db := b.admin.server.db
+	left := 0
+	for after := int64(0); ; {
+		wrong, last, err := db.Miscounted(ctx, after, countedAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, d := range wrong {
+			k, err := db.KeptBlob(ctx, d) // others publish and delete meanwhile
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+			if err == nil && k.Files <= 0 && k.Uses > 0 {
+				left++
+			}
+		}
+		if after = last; last == 0 {
+			break
+		}
+	}
+	if left > 0 {
+		return fmt.Errorf("the snapshot %s lacks %d blobs that have files, because their number of files on record is wrong; granary fsck --repair-records puts it right: run that, and then this again", b.done.Manifest.ID, left)
+	}
+	return nil
+}
+
+// countedAtOnce is how many rows one query counts.
+const countedAtOnce = 1000
 
 // prepare writes the records to a temporary file and looks at what is in the place.
 func (b *backup) prepare(ctx context.Context) error {
@@ -263,7 +290,10 @@ func (b *backup) lookAtPlace(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		digest := strings.TrimSuffix(strings.TrimPrefix(note.Name, packsPrefix), packSuffix)
+		digest, is := digestOfPack(note.Name)
+		if !is {
+			continue // somebody else put it there
+		}
 		index, err := records.PackIndexIn(ctx, b.target, packNote(digest))
 		if errors.Is(err, records.ErrPack) {
 			b.done.BadPacks = append(b.done.BadPacks, digest)

@@ -63,7 +63,7 @@ func (b *backup) nameLost(row records.BlobRow, why string) {
 
 const (
 	windowRows  = 512
-	windowBytes = 8 << 20 // that may have to be read at once
+	windowBytes = 8 << 20 // of the bodies from its first id to its last, which are read at once
 	windowGap   = 4096    // ids that the window may span
 )
 
@@ -78,19 +78,23 @@ func (b *backup) eachWanted(ctx context.Context, inStore func(records.BlobRow) e
 	}
 	err := blobsOf(b.spool, func(row records.BlobRow) error {
 		b.tell(1, 0)
-		if b.known(row) {
-			return nil
-		}
-		if row.Size > records.MaxBody {
-			return inStore(row)
-		}
-		full := len(window) == windowRows || size+row.Size > windowBytes || len(window) > 0 && row.ID-window[0].ID > windowGap
-		if full {
+		small := row.Size <= records.MaxBody
+		if len(window) > 0 && (len(window) == windowRows || small && size+row.Size > windowBytes || row.ID-window[0].ID > windowGap) {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
-		window, size = append(window, row), size+row.Size
+		known := b.known(row)
+		if small && (!known || len(window) > 0) {
+			size += row.Size // known ones between those of the window are read, too
+		}
+		switch {
+		case known:
+			return nil
+		case !small:
+			return inStore(row)
+		}
+		window = append(window, row)
 		return nil
 	})
 	if err == nil {
@@ -148,10 +152,17 @@ func (b *backup) settle(ctx context.Context, rows []records.BlobRow, inStore fun
 
 // pack puts a body into the pack that is being made.
 func (b *backup) pack(ctx context.Context, row records.BlobRow, c records.Body) error {
-	if sha256.Sum256(c.Bytes) != row.Digest {
+	why := ""
+	switch {
+	case sha256.Sum256(c.Bytes) != row.Digest:
+		why = "the bytes in the database are others"
+	case int64(len(c.Bytes)) != row.Size:
+		why = fmt.Sprintf("the database has %d bytes, and not as many on record", len(c.Bytes))
+	}
+	if why != "" {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.nameLost(row, "the bytes in the database are others")
+		b.nameLost(row, why)
 		return nil
 	}
 	b.done.Manifest.Packed.Add(row.Digest, row.Size)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -30,39 +29,57 @@ const mostProblems = 1000
 
 // CheckBackups looks whether all snapshots of a place are whole: manifest and records, and
 // for every blob that the records name, whether the place has it, with its size. Of the
-// portion it also reads blobs and packs, and compares them with their digest. Damage is in
+// subset it also reads blobs and packs, and compares them with their digest. Damage is in
 // the report; an error says that the check could not look. Nothing is changed.
-func CheckBackups(ctx context.Context, cfg config.Config, read Portion) (CheckReport, error) {
+func CheckBackups(ctx context.Context, cfg config.Config, read Subset) (CheckReport, error) {
+	if err := supported(); err != nil {
+		return CheckReport{}, err
+	}
 	from, m, err := openPlaceToRead(ctx, cfg)
 	if err != nil {
 		return CheckReport{}, err
 	}
 	defer closeStore(from)
-	c := &check{
-		from: from, read: read, packs: map[string]bool{},
-		packed: records.NewKnown(), stored: records.NewKnown(), named: records.NewKnown(),
-	}
+	c := newCheck(from, read)
 	if m.lost != "" {
 		c.problem("place: %s", m.warning())
 	}
-	for _, step := range []func(context.Context) error{c.lookAtPacks, c.lookAtBlobs, c.lookAtSnapshots} {
-		if err := step(ctx); err != nil {
-			return c.report, err
-		}
-	}
-	return c.report, nil
+	err = c.run(ctx)
+	return c.report, err
 }
 
 // check is one CheckBackups.
 type check struct {
 	from           blob.Source
-	read           Portion
+	read           Subset
 	packed, stored *records.Known
 	packs          map[string]bool // that are there
 	named          *records.Known  // damaged or missing blobs that the report names
 
 	mu     sync.Mutex
 	report CheckReport
+}
+
+func newCheck(from blob.Source, read Subset) *check {
+	return &check{
+		from: from, read: read, packs: map[string]bool{},
+		packed: records.NewKnown(), stored: records.NewKnown(), named: records.NewKnown(),
+	}
+}
+
+// run reads the manifests first: what a backup adds meanwhile is needed by none of them.
+func (c *check) run(ctx context.Context) error {
+	all, err := snapshotsIn(ctx, c.from)
+	if err != nil {
+		return err
+	}
+	if err := c.lookAtPacks(ctx); err != nil {
+		return err
+	}
+	if err := c.lookAtBlobs(ctx); err != nil {
+		return err
+	}
+	return c.lookAtSnapshots(ctx, all)
 }
 
 func (c *check) problem(format string, args ...any) {
@@ -74,22 +91,28 @@ func (c *check) problem(format string, args ...any) {
 	}
 }
 
-// lookAtPacks reads the indexes of packs, and whole those of the portion, and those whose index
+// lookAtPacks reads the indexes of packs, and whole those of the subset, and those whose index
 // is damaged.
 func (c *check) lookAtPacks(ctx context.Context) error {
 	for note, err := range c.from.Notes(ctx, packsPrefix) {
 		if err != nil {
 			return err
 		}
-		text := strings.TrimSuffix(strings.TrimPrefix(note.Name, packsPrefix), packSuffix)
+		text, is := digestOfPack(note.Name)
+		if !is {
+			continue
+		}
 		digest, err := blob.ParseDigest(text)
 		if err != nil {
-			continue // no pack
+			return err
+		}
+		index, err := records.PackIndexIn(ctx, c.from, note.Name)
+		if errors.Is(err, blob.ErrNotFound) {
+			continue // removed since it was listed; if a snapshot needs it, that will show
 		}
 		c.report.Packs++
 		c.packs[text] = true
-		index, err := records.PackIndexIn(ctx, c.from, packNote(text))
-		if c.read.has(digest) {
+		if c.read.Has(digest) {
 			c.report.Read++
 			c.report.ReadBytes += note.Size
 		} else if err == nil {
@@ -101,7 +124,7 @@ func (c *check) lookAtPacks(ctx context.Context) error {
 		if err != nil && !errors.Is(err, records.ErrPack) {
 			return err
 		}
-		if err := c.readPack(ctx, digest); err != nil {
+		if err := c.readPack(ctx, digest); err != nil && !errors.Is(err, blob.ErrNotFound) {
 			return err
 		}
 	}
@@ -132,7 +155,7 @@ func (c *check) readPack(ctx context.Context, digest blob.Digest) error {
 // checksAtOnce is how many blobs are read at once.
 const checksAtOnce = 4
 
-// lookAtBlobs lists the blobs, and reads those of the portion.
+// lookAtBlobs lists the blobs, and reads those of the subset.
 func (c *check) lookAtBlobs(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -162,7 +185,7 @@ func (c *check) list(ctx context.Context, chosen chan<- blob.Info) error {
 			return err
 		}
 		c.stored.Add(info.Digest, info.Size, 1)
-		if !c.read.has(info.Digest) {
+		if !c.read.Has(info.Digest) {
 			continue
 		}
 		select {
@@ -202,13 +225,21 @@ func (c *check) readBlob(ctx context.Context, info blob.Info) error {
 	return nil
 }
 
-func (c *check) lookAtSnapshots(ctx context.Context) error {
-	all, err := snapshotsIn(ctx, c.from)
-	if err != nil {
-		return err
-	}
-	c.report.Snapshots = len(all)
+// lookAtSnapshots leaves out those that were forgotten meanwhile: a forget removes the
+// manifest first.
+func (c *check) lookAtSnapshots(ctx context.Context, all []Snapshot) error {
 	for _, s := range all {
+		note, err := c.from.Note(ctx, manifestNote(s.ID))
+		if errors.Is(err, blob.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = note.Close()
+		}
+		if err != nil {
+			return err
+		}
+		c.report.Snapshots++
 		if s.Damage != "" {
 			c.problem("snapshot %s: %s", s.ID, s.Damage)
 			continue

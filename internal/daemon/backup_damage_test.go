@@ -397,12 +397,13 @@ func TestPlaceIsForOneAtATime(t *testing.T) {
 	}{
 		{"another machine", lockHolder{Host: "elsewhere", PID: 1, Since: now, Seen: now.Add(-9 * time.Minute)}, true},
 		{"another machine, silent", lockHolder{Host: "elsewhere", PID: 1, Since: now, Seen: now.Add(-11 * time.Minute)}, false},
-		{"a process here", lockHolder{Host: host, PID: os.Getppid(), Since: now, Seen: now}, true},
-		{"a process that is gone", lockHolder{Host: host, PID: 1 << 30, Since: now, Seen: now}, false},
-		{"an earlier one of this number", lockHolder{Host: host, PID: os.Getpid(), Since: now, Seen: now}, false},
+		{"a process here", lockHolder{Where: processSpace(), PID: os.Getppid(), Since: now, Seen: now}, true},
+		{"a process that is gone", lockHolder{Where: processSpace(), PID: 1 << 30, Since: now, Seen: now}, false},
+		{"an earlier one of this number", lockHolder{Where: processSpace(), PID: os.Getpid(), Since: now, Seen: now}, false},
+		{"a process elsewhere, in a container of this host name", lockHolder{Host: host, Where: "another boot pid:[1]", PID: os.Getpid(), Since: now, Seen: now}, true},
 	} {
 		tc.holder.Token, tc.holder.Doing = "other", "backup"
-		l := &placeLock{store, tc.holder}
+		l := &placeLock{notes: store, mine: tc.holder}
 		if err := l.put(t.Context(), tc.holder); err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,9 @@ var ErrNoSnapshot = errors.New("granary backup ls shows those that are there")
 // ForgetBackup removes a snapshot, and then the bytes that no other snapshot names. What
 // backups that were cut short have left goes with them. ErrNoSnapshot if there is no such one.
 func ForgetBackup(ctx context.Context, cfg config.Config, id string) (done Forgotten, err error) {
+	if err := supported(); err != nil {
+		return done, err
+	}
 	from, m, err := openPlaceToRead(ctx, cfg)
 	if err != nil {
 		return done, err
@@ -77,7 +80,7 @@ func (p *backupPlace) forget(ctx context.Context, lock *placeLock, ids []string)
 		return done, err
 	}
 	for _, step := range []func(context.Context) error{f.snapshots, f.packs, f.blobs} {
-		if err := lock.check(ctx); err != nil {
+		if err := errors.Join(lock.check(ctx), p.refuseStoreNow(ctx)); err != nil {
 			return f.done, err
 		}
 		if err := step(ctx); err != nil {
@@ -110,7 +113,11 @@ func (f *forgetting) look(ctx context.Context, ids []string) error {
 			continue
 		}
 		if s.Damage != "" {
-			return fmt.Errorf("nothing is removed: nobody can tell which files the snapshot %s needs: %s; forget it, too, and before the others", s.ID, s.Damage)
+			cure := "forget it, too, and before the others"
+			if s.Newer {
+				cure = "run the newer granary"
+			}
+			return fmt.Errorf("nothing is removed: nobody can tell which files the snapshot %s needs: %s; %s", s.ID, s.Damage, cure)
 		}
 		f.kept = append(f.kept, s.Manifest)
 	}
@@ -160,6 +167,9 @@ func (f *forgetting) snapshots(ctx context.Context) error {
 
 func (f *forgetting) delete(ctx context.Context, notes []string) error {
 	for _, name := range notes {
+		if err := f.lock.checkNow(ctx); err != nil {
+			return err
+		}
 		if err := f.place.DeleteNote(ctx, name); err != nil {
 			return err
 		}
@@ -222,15 +232,15 @@ func (f *forgetting) blobs(ctx context.Context) error {
 
 // blobsBelow removes the blobs of one first byte that are not needed.
 func (f *forgetting) blobsBelow(ctx context.Context, prefix string, needed *records.Known) error {
-	if err := f.lock.check(ctx); err != nil {
-		return err
-	}
 	for info, err := range f.place.List(ctx, prefix) {
 		if err != nil {
 			return err
 		}
 		if _, has := needed.Has(info.Digest, 0); has { // whatever its size
 			continue
+		}
+		if err := f.lock.checkNow(ctx); err != nil {
+			return err
 		}
 		if err := f.place.Delete(ctx, info.Digest); err != nil {
 			return err
@@ -241,8 +251,8 @@ func (f *forgetting) blobsBelow(ctx context.Context, prefix string, needed *reco
 	return nil
 }
 
-// forgetOthers removes the snapshots that Keep does not keep. The one that was just made is
-// the newest, and stays.
+// forgetOthers removes the snapshots that Keep does not keep. The one that was just made
+// stays, also if the clock was ahead when older ones were made.
 func (b *backup) forgetOthers(ctx context.Context, lock *placeLock) error {
 	all, err := snapshotsIn(ctx, b.place)
 	if err != nil {
@@ -257,7 +267,7 @@ func (b *backup) forgetOthers(ctx context.Context, lock *placeLock) error {
 	}
 	var gone []string
 	for i, kept := range b.o.Keep.choose(times) {
-		if !kept {
+		if !kept && whole[i].ID != b.done.Manifest.ID {
 			gone = append(gone, whole[i].ID)
 		}
 	}

@@ -1,28 +1,35 @@
 package daemon
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"io"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"granary/internal/blob"
 	"granary/internal/blob/blobtest"
 	"granary/internal/blob/disk"
 	"granary/internal/config"
+	"granary/internal/records"
 )
 
 // checkPlace is a check that could look.
-func (g grounds) check(t *testing.T, portion string) CheckReport {
+func (g grounds) check(t *testing.T, subset string) CheckReport {
 	t.Helper()
-	var read Portion
-	if portion != "" {
+	var read Subset
+	if subset != "" {
 		var err error
-		if read, err = ParsePortion(portion); err != nil {
+		if read, err = ParseSubset(subset); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -315,5 +322,145 @@ func TestNestedPrefixes(t *testing.T) {
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s beside %s: %v, want %q", tt.place.Blobs, tt.server.Blobs, err, tt.want)
 		}
+	}
+}
+
+// The snapshot that a backup has just made stays, also if older ones are of a later time.
+func TestBackupKeepsItsOwn(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	first := g.backUp(t)
+	ahead := first.Manifest
+	ahead.Began = ahead.Began.Add(48 * time.Hour)
+	ahead.ID = records.NewSnapshotID(ahead.Began)
+	text, err := ahead.Encode()
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "place", "snapshots", ahead.ID), 0o700)
+	}
+	if err == nil {
+		err = os.Link(filepath.Join(dir, "place", filepath.FromSlash(recordsNoteOf(first.Manifest.ID))), filepath.Join(dir, "place", filepath.FromSlash(recordsNoteOf(ahead.ID))))
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "place", filepath.FromSlash(manifestNote(ahead.ID))), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := openAdmin(t, g.settings(t, g.old))
+	done, err := a.Backup(t.Context(), BackupOptions{To: g.placeSettings(t), Keep: KeepBackups{Daily: 1}, Report: func(BackupProgress) {}})
+	if err != nil || done.Unfinished != "" || !slices.Equal(done.Gone.Snapshots, []string{first.Manifest.ID}) {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	found, err := ListBackups(t.Context(), g.placeSettings(t), func(string) {})
+	if err != nil || !slices.ContainsFunc(found, func(s Snapshot) bool { return s.ID == done.Manifest.ID }) {
+		t.Errorf("%v, %v; its own snapshot %s is gone", found, err, done.Manifest.ID)
+	}
+}
+
+// A check beside a backup and a forget finds no damage: what one adds is needed by no snapshot
+// that was there at its begin, and what the other removes by none that still is.
+func TestCheckBesideBackupAndForget(t *testing.T) {
+	t.Parallel()
+	g, files, _ := oldPlace(t)
+	first := g.backUp(t)
+	from, _, err := openPlaceToRead(t.Context(), g.placeSettings(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore(from)
+	beside := &besides{Source: from, do: func() {
+		url, stop := serveHere(t, g.old, "--inline-max=4096")
+		publishTo(t, url, files, "small/1.0.0/new", "new")
+		publishTo(t, url, files, "large/1.0.0/new", strings.Repeat("n", 50_000))
+		stop()
+		g.backUp(t)
+		if _, err := ForgetBackup(t.Context(), g.placeSettings(t), first.Manifest.ID); err != nil {
+			t.Error(err)
+		}
+	}}
+	c := newCheck(beside, AllBlobs())
+	if err := c.run(t.Context()); err != nil || c.report.Damaged > 0 || c.report.Snapshots != 0 {
+		t.Errorf("%+v, %v; want no damage, and no snapshot that is left of those", c.report, err)
+	}
+	if beside.do != nil {
+		t.Error("nothing was done beside the check")
+	}
+}
+
+// besides is a place in which something is done after its blobs were listed.
+type besides struct {
+	blob.Source
+	do func()
+}
+
+func (b *besides) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
+	return func(yield func(blob.Info, error) bool) {
+		for info, err := range b.Source.List(ctx, prefix) {
+			if !yield(info, err) {
+				return
+			}
+		}
+		b.do()
+		b.do = nil
+	}
+}
+
+// What somebody else has put beside the packs is left alone.
+func TestStrangePacks(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	first := g.backUp(t)
+	if len(first.Manifest.Packs) != 1 {
+		t.Fatalf("%d packs", len(first.Manifest.Packs))
+	}
+	packs := filepath.Join(dir, "place", "packs")
+	whole, err := os.ReadFile(filepath.Join(packs, first.Manifest.Packs[0]+packSuffix))
+	for _, name := range []string{first.Manifest.Packs[0] + packSuffix + ".ab12.partial", first.Manifest.Packs[0] + "-old" + packSuffix} {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(packs, name), whole, 0o600)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := g.backUp(t)
+	if !slices.Equal(second.Manifest.Packs, first.Manifest.Packs) {
+		t.Errorf("packs %v, want %v", second.Manifest.Packs, first.Manifest.Packs)
+	}
+	if r := g.check(t, "all"); r.Damaged > 0 || r.Snapshots != 2 || r.Packs != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Of a blob whose row says that no file has it, though some do, the backup says that it is
+// left out. Of a small body without files a restore misses nothing.
+func TestBackupOfWrongUses(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	raw, err := sql.Open("sqlite", filepath.Join(dir, "old", "granary.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	change := func(query string) {
+		t.Helper()
+		if _, err := raw.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(`UPDATE blobs SET files = 0 WHERE id = (SELECT MIN(id) FROM blobs)`)
+	done := g.backUp(t)
+	if !strings.Contains(done.Unfinished, "lacks 1 blobs that have files") || !strings.Contains(done.Unfinished, "--repair-records") {
+		t.Errorf("unfinished: %q", done.Unfinished)
+	}
+	change(`UPDATE blobs SET files = 1 WHERE id = (SELECT MIN(id) FROM blobs)`)
+	if done := g.backUp(t); done.Unfinished != "" || done.Manifest.Packed.Count != 4 {
+		t.Fatalf("put right again: %+v", done)
+	}
+	change(`UPDATE package_files SET status = 'pending_destruction', blob_id = (SELECT MAX(id) FROM blobs) WHERE blob_id = (SELECT MIN(id) FROM blobs)`)
+	change(`UPDATE blobs SET files = 0 WHERE id = (SELECT MIN(id) FROM blobs)`)
+	g.backUp(t)
+	if restored := g.restore(t, RestoreOptions{}); restored.Missing != 0 || restored.Bodies != 3 {
+		t.Errorf("restored %+v; want 3 small files, and none missing", restored)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"granary/internal/fault"
+	"granary/internal/registry"
 )
 
 const leaseRenew = time.Minute
@@ -25,7 +26,7 @@ func (a *Admin) leased(ctx context.Context, name string, fn func(context.Context
 		every(working, leaseRenew, func() {
 			// Any other trouble may be over in a minute; the next renewal tells if it lasted.
 			if err := a.server.db.RenewLease(working, name, holder); fault.Is(err, fault.NotFound) {
-				lose(fmt.Errorf("%s took too long without the database: %w", name, err))
+				lose(fmt.Errorf("%s took longer than %v, or could not reach the database for %v: sweeps may remove what it copies", name, registry.LongestLease, registry.LeaseLife))
 			}
 		})
 	})

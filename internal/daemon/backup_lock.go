@@ -20,6 +20,7 @@ import (
 const (
 	lockDead  = 10 * time.Minute // without a sign of life
 	lockRenew = time.Minute
+	lockCheck = 5 * time.Second
 )
 
 // placeLock is a lock on a place of backups: a note that its holder renews. Stores offer
@@ -29,6 +30,8 @@ const (
 type placeLock struct {
 	notes blob.Notes // nil: there is no note, and nothing to renew
 	mine  lockHolder
+
+	checked time.Time // by checkNow
 }
 
 // lockHolder is what the note says.
@@ -37,6 +40,7 @@ type lockHolder struct {
 	Doing string    `json:"doing"` // "backup" or "forget"
 	Host  string    `json:"host"`
 	PID   int       `json:"pid"`
+	Where string    `json:"where"` // the PID means a process, as processSpace says; "" if nobody knows
 	Since time.Time `json:"since"`
 	Seen  time.Time `json:"seen"`
 }
@@ -45,13 +49,13 @@ func (h lockHolder) String() string {
 	return fmt.Sprintf("a %s by process %d on %s, since %s", h.Doing, h.PID, h.Host, h.Since.UTC().Format(time.RFC3339))
 }
 
-// dead reports whether the holder gave no sign of life for long, or was a process of this
-// machine that is gone.
-func (h lockHolder) dead(host string, now time.Time) bool {
+// dead reports whether the holder gave no sign of life for long, or was a process that this
+// one would see, and is gone.
+func (h lockHolder) dead(now time.Time) bool {
 	if now.Sub(h.Seen) > lockDead {
 		return true
 	}
-	if h.Host != host {
+	if h.Where == "" || h.Where != processSpace() {
 		return false
 	}
 	p, err := os.FindProcess(h.PID)
@@ -71,11 +75,11 @@ func takePlace(ctx context.Context, notes blob.Notes, doing string) (*placeLock,
 		return nil, err
 	}
 	now := time.Now()
-	if has && !other.dead(host, now) {
+	if has && !other.dead(now) {
 		return nil, fmt.Errorf("%w: %s, seen %v ago; wait for its end (without a sign of life it counts as dead after %v; if it surely is, remove %s)",
 			errPlaceTaken, other, now.Sub(other.Seen).Round(time.Second), lockDead, lockNote)
 	}
-	l := &placeLock{notes: notes, mine: lockHolder{Token: rand.Text(), Doing: doing, Host: host, PID: os.Getpid(), Since: now}}
+	l := &placeLock{notes: notes, mine: lockHolder{Token: rand.Text(), Doing: doing, Host: host, PID: os.Getpid(), Where: processSpace(), Since: now}}
 	return l, l.renew(ctx)
 }
 
@@ -88,7 +92,7 @@ func (l *placeLock) renew(ctx context.Context) error {
 	alive.Seen = time.Now()
 	err := l.put(ctx, alive)
 	if err == nil {
-		l.mine = alive
+		l.mine.Seen = alive.Seen // and nothing else, which check reads at the same time
 	}
 	return err
 }
@@ -113,6 +117,20 @@ func (l *placeLock) check(ctx context.Context) error {
 	if !has || now.Token != l.mine.Token {
 		return fmt.Errorf("%w: %s; run this again", errPlaceTaken, now)
 	}
+	return nil
+}
+
+// checkNow is check before something is removed, if the last such check is some seconds old
+// by the wall clock, which goes on while a machine sleeps.
+func (l *placeLock) checkNow(ctx context.Context) error {
+	now := time.Now().Round(0)
+	if age := now.Sub(l.checked); 0 <= age && age < lockCheck {
+		return nil
+	}
+	if err := l.check(ctx); err != nil {
+		return err
+	}
+	l.checked = now
 	return nil
 }
 

@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
 	"granary/internal/config"
 	"granary/internal/records"
+	"granary/internal/registry"
 )
 
 // A place of backups is a store. Blobs are in it under their digests, and notes beside
@@ -37,7 +39,18 @@ const (
 	recordsPrefix = "records/" // of the journal in a server's own store
 )
 
-func packNote(digest string) string  { return packsPrefix + digest + packSuffix }
+func packNote(digest string) string { return packsPrefix + digest + packSuffix }
+
+// digestOfPack is the digest in the name of a pack; false if the note is no pack.
+func digestOfPack(note string) (digest string, is bool) {
+	digest, is = strings.CutSuffix(strings.TrimPrefix(note, packsPrefix), packSuffix)
+	if is {
+		_, err := blob.ParseDigest(digest)
+		is = err == nil
+	}
+	return digest, is
+}
+
 func manifestNote(id string) string  { return snapshotsPrefix + id + manifestSuffix }
 func recordsNoteOf(id string) string { return snapshotsPrefix + id + "/records.jsonl.zst" }
 func isBackupNote(name string) bool {
@@ -118,17 +131,20 @@ func openPlace(ctx context.Context, cfg config.Config, identity string, at crash
 	p := &backupPlace{at: cfg.Blobs}
 	if cfg.Blobs.Scheme == "file" {
 		if err := p.takeDirectory(ctx, cfg.Blobs.Path, identity); err != nil {
-			return nil, fmt.Errorf("cannot back up to %s: %w", p.at, err)
+			return nil, fmt.Errorf("cannot change the place %s: %w", p.at, err)
 		}
 	}
 	if p.store, err = openBlobs(ctx, cfg, at); err == nil {
 		err = p.look(ctx, identity)
 	}
+	if t, ok := p.store.(blob.Tidier); ok && err == nil { // of backups that were killed
+		_, err = t.Tidy(ctx, time.Now().Add(-registry.Grace))
+	}
 	if err == nil {
 		err = refusePublic(ctx, p.at, p.store)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot back up to %s: %w", p.at, err), p.close())
+		return nil, errors.Join(fmt.Errorf("cannot change the place %s: %w", p.at, err), p.close())
 	}
 	return p, nil
 }
@@ -243,7 +259,10 @@ func (p *backupPlace) close() error {
 	return p.locks.unlock()
 }
 
-// openPlaceToRead opens a place to look at its backups.
+var errNoPlace = errors.New("it is no place of backups")
+
+// openPlaceToRead opens a place to look at its backups. The error is errNoPlace to errors.Is if
+// it has no marker.
 func openPlaceToRead(ctx context.Context, cfg config.Config) (blob.Source, marker, error) {
 	fail := func(err error) (blob.Source, marker, error) {
 		return nil, marker{}, fmt.Errorf("cannot read the backups in %s: %w", cfg.Blobs, err)
@@ -254,7 +273,7 @@ func openPlaceToRead(ctx context.Context, cfg config.Config) (blob.Source, marke
 	}
 	m, has, err := markerOf(ctx, from)
 	if err == nil && !has {
-		err = fmt.Errorf("it is no place of backups: there is no %s in it", markerNote)
+		err = fmt.Errorf("%w: there is no %s in it", errNoPlace, markerNote)
 	}
 	if err != nil {
 		closeStore(from)

@@ -21,6 +21,7 @@ type Snapshot struct {
 	ID       string           `json:"id"`
 	Manifest records.Manifest `json:"snapshot,omitzero"` // zero if there is damage
 	Damage   string           `json:"damage,omitempty"`  // why the manifest cannot be believed
+	Newer    bool             `json:"-"`                 // it is that of a newer granary
 }
 
 // ListBackups are the snapshots in a place, the oldest first. warn is told what is wrong with the
@@ -83,7 +84,7 @@ func snapshotIn(ctx context.Context, from blob.Source, id string) (Snapshot, err
 	case err == nil:
 		s.Manifest = m
 	case errors.Is(err, records.ErrManifest) || errors.Is(err, records.ErrNewer) || errors.Is(err, syscall.EIO):
-		s.Damage = err.Error()
+		s.Damage, s.Newer = err.Error(), errors.Is(err, records.ErrNewer)
 	default: // the place does not answer
 		return s, errors.Join(fmt.Errorf("the snapshot %s: %w", id, err), note.Close())
 	}
@@ -190,6 +191,9 @@ func fetchRecords(ctx context.Context, from blob.Source, m records.Manifest) (_ 
 	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
+	}
+	if e, ok := errors.AsType[*os.PathError](err); ok && e.Path == file.Name() {
+		err = fmt.Errorf("writing the records of the snapshot %s to a temporary file: %w; TMPDIR names another directory", m.ID, err)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

@@ -26,6 +26,13 @@ func refuseStore(ctx context.Context, place blob.Source, m marker) error {
 	return nil
 }
 
+// refuseStoreNow is refuseStore for a place that has been open for long: a server may have
+// begun to use it since.
+func (p *backupPlace) refuseStoreNow(ctx context.Context) error {
+	m, _, err := markerOf(ctx, p)
+	return errors.Join(err, refuseStore(ctx, p, m))
+}
+
 // markStore remembers in a place of backups that it is a server's store from now on. A marker
 // that is damaged, in a place without snapshots, is left alone: the journal tells, too.
 func markStore(ctx context.Context, in store) error {

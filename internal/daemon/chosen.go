@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -33,6 +32,7 @@ type chosenBlobs struct {
 // copyTo copies the blobs to a store.
 func (c *chosenBlobs) copyTo(ctx context.Context, to blob.Store, o blob.CopyOptions) (blob.Copied, error) {
 	c.copying = map[blob.Digest]records.BlobRow{}
+	o.There = func(d blob.Digest) { c.forget(d) }
 	copied, err := blob.Copy(ctx, to, c, o)
 	if c.failed != nil && errors.Is(err, c.failed) {
 		err = c.failed // without the words for a list
@@ -40,9 +40,13 @@ func (c *chosenBlobs) copyTo(ctx context.Context, to blob.Store, o blob.CopyOpti
 	if err != nil || len(copied.Damaged) == 0 {
 		return copied, err
 	}
+	damaged := map[blob.Digest]bool{}
+	for _, d := range copied.Damaged {
+		damaged[d] = true
+	}
 	// What the records say of those is forgotten by now.
 	return copied, blobsOf(c.file, func(row records.BlobRow) error {
-		if slices.Contains(copied.Damaged, row.Digest) {
+		if damaged[row.Digest] {
 			c.lost(row, "its bytes in the store are others")
 		}
 		return ctx.Err()

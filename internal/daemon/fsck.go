@@ -29,7 +29,7 @@ const (
 	OtherSize    = registry.OtherSize
 	WrongBytes   = registry.WrongBytes
 	WrongRecord  = registry.WrongRecord
-	WrongCount   = registry.WrongCount
+	WrongUses    = registry.WrongUses
 	Stray        = registry.Stray
 	Unread       = registry.Unread
 	Database     = registry.Database
@@ -47,7 +47,7 @@ type Subset = registry.Subset
 // AllBlobs is the Subset of all blobs.
 func AllBlobs() Subset { return registry.AllBlobs() }
 
-// ParseSubset reads "5%" or "3/20".
+// ParseSubset reads "all", "5%" or "3/20".
 func ParseSubset(text string) (Subset, error) { return registry.ParseSubset(text) }
 
 // FsckOptions say what a Fsck reads, changes and tells.
@@ -83,6 +83,11 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 	if err := a.checkIdentity(ctx, store, tell); err != nil {
 		return Checked{Found: first}, err
 	}
+	mend, done, err := a.mend(ctx, store, o)
+	if err != nil {
+		return Checked{Found: first}, err
+	}
+	defer done()
 	faults, err := a.server.db.SelfCheck(ctx)
 	for _, text := range faults {
 		if err := tell(Finding{Kind: Database, Reason: text}); err != nil {
@@ -99,14 +104,8 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 		return Checked{Found: first, Mended: mended}, err
 	}
 	check := registry.Check{
-		Records: a.server.db, Store: store, Read: o.Read, Age: registry.Grace, Now: time.Now, Adopt: o.Adopt, Tell: o.Tell, Progress: o.Progress,
+		Records: a.server.db, Store: store, Read: o.Read, Age: registry.Grace, Now: time.Now, Mend: mend, Adopt: o.Adopt, Tell: o.Tell, Progress: o.Progress,
 	}
-	mend, done, err := a.mend(ctx, store, o)
-	if err != nil {
-		return Checked{Found: first, Mended: mended}, err
-	}
-	defer done()
-	check.Mend = mend
 	seen, err := check.Run(ctx)
 	for kind, n := range first {
 		seen.Found[kind] += n
@@ -158,8 +157,7 @@ func (a *Admin) checkIdentity(ctx context.Context, store blob.Source, tell func(
 	if err != nil {
 		return fmt.Errorf("cannot read the identity of the store %s: %w", a.cfg.Blobs, err)
 	}
-	note, failed := store.Note(ctx, restoringNote)
-	if err := a.server.refuseCutShort(ctx, a.cfg.Blobs, note, failed); err != nil {
+	if err := a.server.refuseRestoring(ctx, a.cfg.Blobs, store); err != nil {
 		return err
 	}
 	if err := sameIdentity(a.cfg.Blobs, found, identity, placed); err != nil && found == "" {

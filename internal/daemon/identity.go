@@ -67,8 +67,7 @@ func (s *server) checkStore(ctx context.Context, place config.Location) error {
 		if err != nil {
 			return err
 		}
-		note, err := s.blobs.Note(ctx, restoringNote)
-		if err := s.refuseCutShort(ctx, place, note, err); err != nil {
+		if err := s.refuseRestoring(ctx, place, s.blobs); err != nil {
 			return err
 		}
 		found, err := readIdentity(s.blobs.Note(ctx, identityNote))

@@ -39,6 +39,27 @@ func (s *server) useKey(ctx context.Context, cfg config.Config) error {
 	return err
 }
 
+// lookAtKey refuses a start that useKey would refuse, and makes nothing.
+func (s *server) lookAtKey(ctx context.Context, cfg config.Config) error {
+	_, from, err := keyText(cfg)
+	if errors.Is(err, os.ErrNotExist) {
+		return s.refuseMissingKey(ctx, from)
+	}
+	if err != nil {
+		return err
+	}
+	return s.useKey(ctx, cfg)
+}
+
+// refuseMissingKey fails if there are secrets that a new key could not open.
+func (s *server) refuseMissingKey(ctx context.Context, path string) error {
+	needed, err := s.db.HasSecrets(ctx)
+	if err == nil && needed {
+		err = fmt.Errorf("the encryption key %s is missing, and without it nobody can read the CI/CD variables and webhooks in the database; %s", path, restoreKey)
+	}
+	return err
+}
+
 // keyText is the key as the setting or the file has it, and where it is from. It is
 // os.ErrNotExist if neither is there.
 func keyText(cfg config.Config) (text, from string, err error) {
@@ -78,18 +99,14 @@ const restoreKey = "put the right key back from a backup, or set GRANARY_ENCRYPT
 	"docs/operations.md says what to do if it is lost for good"
 
 func (s *server) makeKey(ctx context.Context, path string) (string, error) {
-	needed, err := s.db.HasSecrets(ctx)
-	if err != nil {
+	if err := s.refuseMissingKey(ctx, path); err != nil {
 		return "", err
-	}
-	if needed {
-		return "", fmt.Errorf("the encryption key %s is missing, and without it nobody can read the CI/CD variables and webhooks in the database; %s", path, restoreKey)
 	}
 	key := make([]byte, metadb.KeySize)
 	_, _ = rand.Read(key) // never fails
 	text := hex.EncodeToString(key)
 	// Whole or not at all: half a key would keep every later start from working.
-	err = writeSecret(path+".new", text)
+	err := writeSecret(path+".new", text)
 	if err == nil {
 		err = errors.Join(os.Rename(path+".new", path), syncDir(filepath.Dir(path)))
 	}

@@ -39,10 +39,11 @@ func (s *server) lock(dir string) error {
 		return heldError{holder(f), dir}
 	}
 	s.locks = append(s.locks, f)
-	if err := f.Truncate(0); err != nil {
-		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
+	text := strconv.Itoa(os.Getpid()) + "\n"
+	_, err = f.WriteAt([]byte(text), 0) // before it is cut: so a full disk has room for it
+	if err == nil {
+		err = f.Truncate(int64(len(text)))
 	}
-	_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	if err != nil {
 		return fmt.Errorf("cannot write to the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
 	}

@@ -34,6 +34,7 @@ type Rebuilt struct {
 	Deltas    int       // that follow it
 	Until     time.Time // of the last event in them; what came later is lost
 	Beyond    time.Time // of the last event in deltas that could not be used; zero if there are none
+	Filled    bool      // the database is filled
 	Rows      int64
 	Bodies    int64    // small files, out of packs
 	Damaged   []string // notes that are damaged or missing
@@ -147,6 +148,7 @@ func (r *rebuild) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.done.Filled = true
 	r.done.Rows, r.done.Bodies = s.Rows(), into.Bodies // rows of the base
 	r.done.Jobs, r.done.Variables, r.done.Hooks = database.Jobs, database.Variables, database.Hooks
 	for _, bad := range into.Bad {

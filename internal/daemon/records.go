@@ -98,7 +98,7 @@ func (s *server) keepRecords(ctx context.Context, log *slog.Logger) {
 // keepRecordsOnce writes what the store lacks for a server that ended before it had the lock
 // of the upkeep. It does not wait for another node that has the lock and keeps the records.
 func (s *server) keepRecordsOnce(ctx context.Context, log *slog.Logger) {
-	ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRecords)
 	defer cancel()
 	err := s.db.ExclusiveInTurn(ended, exclusive, cancel, func(context.Context) error {
 		s.keepRecords(ctx, log)

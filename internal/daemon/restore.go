@@ -45,11 +45,16 @@ type Restored struct {
 	// Replaced is the time of the last event in records that the store had, which are no
 	// longer the newest; nil if it had none.
 	Replaced *time.Time `json:"records_replaced,omitempty"`
+
+	// Unfinished is what failed after the database was filled, which the server does at its
+	// start; "" if nothing did.
+	Unfinished string `json:"unfinished,omitempty"`
 }
 
 // Restore fills an empty database, and an empty store or that of the same records, from a
 // snapshot. The database comes last, in one transaction: until then a restore that was cut
-// short is run again, and goes on; a note in the store keeps servers away meanwhile. What the place lacks is counted, and does not stop it.
+// short is run again, and goes on; a note in the store keeps servers away meanwhile. What the
+// place lacks is counted, and does not stop it.
 //
 // Records in the store are left alone until the database stands. They tell of a time that did
 // not happen for it: so all of it is then written there, as the base that a new journal begins
@@ -57,6 +62,9 @@ type Restored struct {
 // The older files stay for a day, as after any base. If the restore dies in between, the
 // server writes the base at its start.
 func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Restored, err error) {
+	if err := supported(); err != nil {
+		return done, err
+	}
 	if err := refuseNested(o.From, cfg); err != nil && !o.DatabaseOnly {
 		return done, fmt.Errorf("cannot restore: %w", err)
 	}
@@ -88,9 +96,9 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 		return r.done, err
 	}
 	if o.DryRun {
-		return r.done, r.dry(ctx)
+		return r.done, r.tryOut(ctx)
 	}
-	return r.done, r.wet(ctx)
+	return r.done, r.run(ctx)
 }
 
 // restore is one Restore.
@@ -173,8 +181,8 @@ func (r *restore) countBodies(ctx context.Context) error {
 	})
 }
 
-// dry counts what is there and what is missing.
-func (r *restore) dry(ctx context.Context) error {
+// tryOut counts what is there and what is missing.
+func (r *restore) tryOut(ctx context.Context) error {
 	return r.lookForBlobs(ctx, func(row records.BlobRow) {
 		r.done.Files++
 		r.done.Bytes += row.Size
@@ -213,7 +221,7 @@ func (r *restore) lack(row records.BlobRow, why string) {
 	}
 }
 
-func (r *restore) wet(ctx context.Context) (err error) {
+func (r *restore) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.target.release()) }()
 	if err := r.openTarget(ctx); err != nil {
 		return err
@@ -229,10 +237,11 @@ func (r *restore) wet(ctx context.Context) (err error) {
 		return fmt.Errorf("the database is still empty: %w", err)
 	}
 	if err := r.replaceRecords(ctx); err != nil {
-		return fmt.Errorf("the database is restored, but its store still has the records of before, which the server replaces at its start: %w", err)
+		r.done.Unfinished = fmt.Sprintf("the database is restored, but its store still has the records of before, which the server replaces at its start: %v", err)
+		return nil
 	}
 	if err := r.end(ctx); err != nil {
-		return fmt.Errorf("the database is restored, but the note %s could not be removed from its store, which the server does at its start: %w", restoringNote, err)
+		r.done.Unfinished = fmt.Sprintf("the database is restored, but the note %s could not be removed from its store, which the server does at its start: %v", restoringNote, err)
 	}
 	return nil
 }

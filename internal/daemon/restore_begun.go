@@ -75,8 +75,14 @@ func (s *server) refuseCutShort(ctx context.Context, place config.Location, note
 	if err != nil || !empty {
 		return err
 	}
-	return fmt.Errorf("a restore to %s was cut short, or still runs, and the database is empty: run granary restore --from %s --snapshot %s again; "+
+	return fmt.Errorf("a restore to %s was cut short, or still runs, and the database is empty: run granary restore --from '%s' --snapshot %s again; "+
 		"for a new server, choose another --data-dir and an empty store", place, begun.From, begun.Snapshot)
+}
+
+// refuseRestoring is refuseCutShort for an open store.
+func (s *server) refuseRestoring(ctx context.Context, place config.Location, from blob.Source) error {
+	note, err := from.Note(ctx, restoringNote)
+	return s.refuseCutShort(ctx, place, note, err)
 }
 
 // endRestored removes the note of a restore that died after the database was filled.

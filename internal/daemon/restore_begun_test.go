@@ -59,7 +59,7 @@ func TestBegunRestoreKeepsServersAway(t *testing.T) {
 			}
 			says := func(who, text string) {
 				t.Helper()
-				if !strings.Contains(text, "run granary restore --from "+g.place[:strings.Index(g.place, ":")]) || strings.Contains(text, "identity") {
+				if !strings.Contains(text, "run granary restore --from '"+g.place[:strings.Index(g.place, ":")]) || strings.Contains(text, "identity") {
 					t.Errorf("%s, %s: %q", when, who, text)
 				}
 			}

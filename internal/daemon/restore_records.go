@@ -29,8 +29,8 @@ func (r *restore) replay(ctx context.Context) error {
 	if _, err := records.Replay(ctx, into, []records.File{file}); err != nil {
 		return err
 	}
-	r.done.Missing += r.done.Bodies - into.Bodies
-	r.done.Bodies = into.Bodies
+	r.done.Missing += r.done.Bodies - into.Used
+	r.done.Bodies = into.Used
 	return nil
 }
 

@@ -112,6 +112,9 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 		return err
 	}
 	s.db.LimitCaches(cfg.CacheMemory)
+	if err := s.lookAtKey(ctx, cfg); err != nil {
+		return err
+	}
 	if err := s.lookAtStore(ctx, cfg.Blobs); err != nil {
 		return fmt.Errorf("cannot use the blob store: %w", err)
 	}
@@ -126,7 +129,7 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 	if err := s.checkStore(ctx, cfg.Blobs); err != nil {
 		return fmt.Errorf("cannot use the blob store: %w", err)
 	}
-	if err := s.useKey(ctx, cfg); err != nil { // no key is made for a store that is refused
+	if err := s.useKey(ctx, cfg); err != nil { // after the store: none is made beside one that is refused
 		return err
 	}
 	if cfg.RecordsEvery == 0 {

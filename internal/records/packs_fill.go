@@ -25,6 +25,7 @@ type JournalTarget struct {
 
 	// After Fill:
 	Bodies int64   // that the target got
+	Used   int64   // of these, that have a file
 	Bad    []error // of damaged packs
 }
 
@@ -35,7 +36,7 @@ func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) 
 			return err
 		}
 		f := &packFiller{Filler: to, blobs: NewKnown()}
-		if err := to.Blobs(func(b BlobRow) error { f.blobs.Add(b.Digest, b.Size, b.ID); return nil }); err != nil {
+		if err := to.Blobs(func(b BlobRow) error { f.blobs.Add(b.Digest, b.Size, placeOf(b)); return nil }); err != nil {
 			return err
 		}
 		for _, pack := range t.Packs {
@@ -48,7 +49,7 @@ func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) 
 				return fmt.Errorf("pack %s: %w", pack.Digest, err)
 			}
 		}
-		t.Bodies = f.bodies
+		t.Bodies, t.Used = f.bodies, f.used
 		return nil
 	})
 }
@@ -56,11 +57,20 @@ func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) 
 // packFiller remembers the ids of blobs, by which a body finds its row.
 type packFiller struct {
 	Filler
-	blobs  *Known // that have no body yet; the place is the id
+	blobs  *Known // that have no body yet; the place is that of placeOf
 	bodies int64
+	used   int64
 
 	batch [][]any
 	bytes int // in the batch
+}
+
+// placeOf is twice the id of a blob, and one more if a file has it.
+func placeOf(b BlobRow) int64 {
+	if b.Used {
+		return b.ID<<1 | 1
+	}
+	return b.ID << 1
 }
 
 // batchBytes is how many bytes of bodies are inserted at once.
@@ -101,11 +111,13 @@ func (f *packFiller) body(ctx context.Context, d blob.Digest, body []byte) error
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	id, has := f.blobs.Take(d, int64(len(body)))
+	place, has := f.blobs.Take(d, int64(len(body)))
 	if !has {
 		return nil
 	}
+	id := place >> 1
 	f.bodies++
+	f.used += place & 1
 	f.batch = append(f.batch, []any{id, slices.Clone(body)})
 	if f.bytes += len(body); f.bytes < batchBytes {
 		return nil

@@ -72,7 +72,7 @@ const (
 	OtherSize    FindingKind = "size"     // its bytes are more or fewer, and not those
 	WrongBytes   FindingKind = "wrong"    // its bytes are others
 	WrongRecord  FindingKind = "record"   // its bytes are right, their number on record is not
-	WrongCount   FindingKind = "uses"     // a blob's number of files is not right
+	WrongUses    FindingKind = "uses"     // a blob's number of files is not right
 	Stray        FindingKind = "stray"    // bytes without a record
 	Unread       FindingKind = "unread"   // the store or its disk did not answer: nothing is known
 	Database     FindingKind = "database" // the database's file is damaged, or its tables contradict each other
@@ -89,7 +89,7 @@ type Finding struct {
 	InDatabase  bool         // the bytes are in the database, not in the store
 	FoundSize   int64        // bytes there are, of OtherSize and WrongRecord
 	FoundDigest *blob.Digest // SHA-256 of what there is, of OtherSize and WrongBytes
-	Counted     int64        // what the row says, of WrongCount
+	Counted     int64        // what the row says, of WrongUses
 	Written     time.Time    // of Stray
 	Reason      string       // in words, of Unread, Database, Derived, NoIdentity and LostRecords
 	Uses        []Use        // the first of them; none of Stray, Database, Derived, NoIdentity and LostRecords

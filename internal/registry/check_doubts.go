@@ -59,7 +59,7 @@ func (c *checkRun) doubtCount(ctx context.Context, d blob.Digest) error {
 	if err != nil {
 		return err
 	}
-	f := Finding{Kind: WrongCount, Digest: d, Size: k.Size, InDatabase: k.inline(), Counted: k.Files, AllUses: k.Uses}
+	f := Finding{Kind: WrongUses, Digest: d, Size: k.Size, InDatabase: k.inline(), Counted: k.Files, AllUses: k.Uses}
 	if f.Uses, err = c.Records.BlobUses(ctx, k.ID, usesShown); err != nil {
 		return err
 	}

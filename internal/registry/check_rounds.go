@@ -103,7 +103,7 @@ func (c *checkRun) round(ctx context.Context, r rows) error {
 		case !listed[i]:
 			doubtful = append(doubtful, k)
 		}
-		if c.Read.has(k.Digest) {
+		if c.Read.Has(k.Digest) {
 			chosen = append(chosen, k)
 		}
 	}

@@ -27,9 +27,12 @@ func (s Subset) All() bool { return s.share == 1 }
 // mostParts is the most parts of a Subset.
 const mostParts = 1 << 20
 
-// ParseSubset reads "5%", which is a random twentieth, another one at each choice, or
+// ParseSubset reads "all", "5%", which is a random twentieth, another one at each choice, or
 // "3/20", which is the third of twenty parts by digest: all of them together are all blobs.
 func ParseSubset(text string) (Subset, error) {
+	if text == "all" {
+		return AllBlobs(), nil
+	}
 	if percent, ok := strings.CutSuffix(text, "%"); ok {
 		share, err := strconv.ParseFloat(percent, 64)
 		if err != nil || !(share > 0 && share <= 100) {
@@ -41,12 +44,13 @@ func ParseSubset(text string) (Subset, error) {
 	part, err := strconv.ParseUint(n, 10, 64)
 	parts, err2 := strconv.ParseUint(t, 10, 64)
 	if !ok || err != nil || err2 != nil || part < 1 || part > parts || parts > mostParts {
-		return Subset{}, fmt.Errorf("%q is no subset: want a share such as 5%%, or a part such as 3/20, of at most %d parts", text, mostParts)
+		return Subset{}, fmt.Errorf("%q is no subset: want all, a share such as 5%%, or a part such as 3/20, of at most %d parts", text, mostParts)
 	}
 	return Subset{part: part, parts: parts}, nil
 }
 
-func (s Subset) has(d blob.Digest) bool {
+// Has reports whether a blob is chosen.
+func (s Subset) Has(d blob.Digest) bool {
 	if s.parts > 0 {
 		part, _ := bits.Mul64(binary.BigEndian.Uint64(d[:8]), s.parts)
 		return part == s.part-1
