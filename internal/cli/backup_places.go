@@ -101,6 +101,9 @@ func newBackupCheck(env Env) *cobra.Command {
 func printChecked(env Env, r daemon.CheckReport) error {
 	out := &printer{w: env.Stdout}
 	out.printf("%d snapshots, %d files, %d packs; read %d of them, %s\n", r.Snapshots, r.Blobs, r.Packs, r.Read, formatBytes(r.ReadBytes))
+	if r.Lost > 0 {
+		out.printf("%d files were lost in the server's store when snapshots were made; backup ls says of which\n", r.Lost)
+	}
 	for _, p := range r.Problems {
 		out.printf("DAMAGED %s\n", p)
 	}

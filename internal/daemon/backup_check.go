@@ -21,6 +21,7 @@ type CheckReport struct {
 	Packs     int      `json:"packs"`
 	Read      int64    `json:"read"` // blobs and packs that were read and compared with their digest
 	ReadBytes int64    `json:"read_bytes"`
+	Lost      int64    `json:"lost"`     // files that were lost when a snapshot was made, of all snapshots
 	Damaged   int64    `json:"damaged"`  // how much is
 	Problems  []string `json:"problems"` // the first of them
 }
@@ -240,6 +241,7 @@ func (c *check) lookAtSnapshots(ctx context.Context, all []Snapshot) error {
 			return err
 		}
 		c.report.Snapshots++
+		c.report.Lost += s.Manifest.Lost.Count
 		if s.Damage != "" {
 			c.problem("snapshot %s: %s", s.ID, s.Damage)
 			continue
