@@ -135,7 +135,7 @@ func TestTooManyFilesOfAVersion(t *testing.T) {
 
 // versionWithFiles makes the version app 1.0.0 in a new project, with so many files: f,
 // file-2 and on.
-func (s *server) versionWithFiles(files int) (project int64) {
+func (s *server) versionWithFiles(files int) (project string) {
 	p := s.projectID(s.project("tool", "private"))
 	s.versionsIn(p, "app", "1.0.0")
 	s.exec(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
