@@ -70,6 +70,11 @@ func (s *server) scrubStored(ctx context.Context, log *slog.Logger) {
 	})
 }
 
+// learnMarks sees to it that this node does not serve what any other has marked.
+func (s *server) learnMarks(ctx context.Context, log *slog.Logger) {
+	s.tasks.do(ctx, log, "marks", func(ctx context.Context) (int, error) { return 0, s.registry.LearnMarks(ctx) })
+}
+
 // tellDamage logs a damaged blob with its files. It is repaired soon, if that is possible.
 func (s *server) tellDamage(ctx context.Context, log *slog.Logger) func(registry.DamageMark, error, []registry.FileAt) {
 	return func(m registry.DamageMark, damage error, files []registry.FileAt) {
