@@ -194,7 +194,8 @@ func walkEventsQuery(f trail.Filter, limit, depth int) (string, []any) {
 		query = `SELECT ` + eventColumns + ` FROM (SELECT * FROM audit_events e` + w.String() + w.Bind(` ORDER BY e.id DESC LIMIT ?) AS e`, depth) +
 			w.Bind(` WHERE e.author_id = ?`, f.AuthorID)
 	}
-	return query + w.Bind(` ORDER BY e.id DESC LIMIT ?`, limit+1), w.Args
+	query += w.Bind(` ORDER BY e.id DESC LIMIT ?`, limit+1)
+	return query, w.Args
 }
 
 // FindEvent implements trail.Store.

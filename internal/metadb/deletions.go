@@ -120,7 +120,8 @@ const linksQuery = `SELECT r.tag, l.name, l.url FROM (
 // ReleaseLinks implements registry.Deletions.
 func (db *DB) ReleaseLinks(ctx context.Context, to registry.LinkTarget, limit int) ([]registry.ReleaseLink, error) {
 	all, err := sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (l registry.ReleaseLink, err error) {
-		return l, row.Scan(&l.Tag, &l.Name, &l.URL)
+		err = row.Scan(&l.Tag, &l.Name, &l.URL)
+		return l, err
 	},
 		linksQuery, to.ProjectID, newestReleases)
 	if err != nil {

@@ -138,9 +138,10 @@ func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (p
 	if err != nil {
 		return found, err
 	}
-	return found, found.Finish(ctx, func(ctx context.Context, rows []registry.PackageFile) ([]registry.PackageFile, error) {
+	err = found.Finish(ctx, func(ctx context.Context, rows []registry.PackageFile) ([]registry.PackageFile, error) {
 		return rows, filePipelines(ctx, db, rows)
 	})
+	return found, err
 }
 
 func fileOrder(p page.Request) string {

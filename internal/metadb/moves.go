@@ -181,7 +181,7 @@ func (t tx) checkMoved(ctx context.Context, from, to string) error {
 	}
 	var w sqldb.Where
 	below := currentRoutes(&w, from)
-	found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (f farthest, err error) { return f, row.Scan(&f.path, &f.group) },
+	found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (f farthest, err error) { err = row.Scan(&f.path, &f.group); return f, err },
 		`WITH below AS (SELECT path, namespace_id FROM routes`+below+`)
 		SELECT path, 0 FROM (SELECT path FROM below ORDER BY length(path) DESC LIMIT 1) longest
 		UNION ALL SELECT path, 1 FROM (SELECT path FROM below WHERE namespace_id IS NOT NULL
