@@ -24,8 +24,8 @@ type DamageMark struct {
 }
 
 // mending is called before bytes are stored under their digest, and mended after it: it
-// removes the mark of a blob whose bytes were damaged. Unavailable if the wrong ones are
-// just being set aside.
+// removes the mark of a blob whose bytes were damaged. Unavailable if the wrong ones are not
+// set aside yet.
 func (r *Registry) mending(ctx context.Context, d blob.Digest) (mended func() error, err error) {
 	mark, err := r.Records.FindMark(ctx, d)
 	switch {
@@ -36,7 +36,7 @@ func (r *Registry) mending(ctx context.Context, d blob.Digest) (mended func() er
 	case mark.Small: // the record of the bytes replaces them
 		return func() error { return nil }, nil
 	case !mark.Aside:
-		return nil, fault.New(fault.Unavailable, "the damaged bytes of this file are just being set aside, try again in a minute")
+		return nil, fault.New(fault.Unavailable, "the damaged bytes of this file are not set aside yet, try again in a minute")
 	}
 	return func() error { return r.mender(0).unmark(ctx, mark) }, nil
 }
