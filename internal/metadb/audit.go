@@ -178,7 +178,8 @@ func (db *DB) WalkEvents(ctx context.Context, f trail.Filter, limit, depth int) 
 		return found, 0, nil
 	}
 	w := chosenEvents(f)
-	err = db.RowOnce(ctx, `SELECT e.id FROM audit_events e`+w.String()+w.Bind(` ORDER BY e.id DESC LIMIT 1 OFFSET ?`, depth-1), w.Args...).Scan(&next)
+	query = `SELECT e.id FROM audit_events e` + w.String() + w.Bind(` ORDER BY e.id DESC LIMIT 1 OFFSET ?`, depth-1)
+	err = db.RowOnce(ctx, query, w.Args...).Scan(&next)
 	if errors.Is(err, sql.ErrNoRows) {
 		return found, 0, nil
 	}
