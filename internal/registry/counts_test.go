@@ -16,7 +16,7 @@ func TestCheckCountsAnew(t *testing.T) {
 		d := c.digest(file)
 		c.exec(t, `UPDATE blobs SET `+set+` WHERE digest = $1`, d[:])
 	}
-	want := []string{"count  upload-1", "count 2.0.0 large-7", "count in the database 2.0.0 small-7"}
+	want := []string{"uses  upload-1", "uses 2.0.0 large-7", "uses in the database 2.0.0 small-7"}
 	c.wants(t, nil, want...)
 	for i := range want {
 		want[i] += " mended"
