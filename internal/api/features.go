@@ -75,7 +75,8 @@ func (c *call) featureChange() (projects.FeatureChange, error) {
 	if p.sends("feature_group") {
 		return change, fault.New(fault.Refused, "feature_group is not supported; use user, group, namespace or project")
 	}
-	return change, flagGate(&change, value, key, targeted != "")
+	err := flagGate(&change, value, key, targeted != "")
+	return change, err
 }
 
 // flagGate reads the value: true, false, or a percentage, which is rounded up.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Source is of a Store and of Notes what only looks.
+// Source is what only reads of a Store and of its Notes: it changes nothing.
 type Source interface {
 	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
 	Stat(ctx context.Context, d Digest) (int64, error)
@@ -80,7 +80,7 @@ func (c *copying) one(ctx context.Context, info Info) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	there, err := c.there(ctx, info)
+	there, unreadable, err := c.there(ctx, info)
 	if err != nil {
 		return fmt.Errorf("blob: asking the target for %s: %w", info.Digest, err)
 	}
@@ -91,7 +91,7 @@ func (c *copying) one(ctx context.Context, info Info) error {
 		c.add(Copied{Present: 1})
 		return nil
 	}
-	switch err := c.copy(ctx, info); {
+	switch err := c.copy(ctx, info, unreadable); {
 	case errors.Is(err, ErrNotFound): // deleted since it was listed
 		return nil
 	case errors.Is(err, ErrDigestMismatch):
@@ -104,25 +104,28 @@ func (c *copying) one(ctx context.Context, info Info) error {
 	return nil
 }
 
-// there reports whether the target has the blob, and removes one that is not
-// what it should be. A store shows a blob only once it is whole, so that its
-// size suffices unless all is to be verified.
-func (c *copying) there(ctx context.Context, info Info) (bool, error) {
+// there reports whether the target has the blob. A store shows a blob only once it is whole, so
+// that its size suffices unless all is to be verified. One that is wrong is removed. One that
+// cannot be read stays until it is overwritten: it may be right, and its disk or the line at
+// fault.
+func (c *copying) there(ctx context.Context, info Info) (there, unreadable bool, err error) {
 	size, err := c.to.Stat(ctx, info.Digest)
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		return false, false, nil
 	}
 	right := err == nil && size == info.Size
 	if right && c.o.Verify {
-		right, err = c.verify(ctx, info.Digest)
+		if right, err = c.verify(ctx, info.Digest); err != nil {
+			return false, true, context.Cause(ctx)
+		}
 	}
 	if err == nil && !right {
 		err = c.to.Delete(ctx, info.Digest)
 	}
-	return right, err
+	return right, false, err
 }
 
-// verify reads a blob of the target.
+// verify reads a blob of the target, and compares it with its digest.
 func (c *copying) verify(ctx context.Context, d Digest) (bool, error) {
 	r, err := c.to.Open(ctx, d)
 	if err != nil {
@@ -134,13 +137,13 @@ func (c *copying) verify(ctx context.Context, d Digest) (bool, error) {
 	return d.Equal(Digest(hash.Sum(nil))), err
 }
 
-func (c *copying) copy(ctx context.Context, info Info) error {
+func (c *copying) copy(ctx context.Context, info Info, overwrite bool) error {
 	r, err := c.from.Open(ctx, info.Digest)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	received, err := Receive(ctx, c.to, r, Limits{Length: info.Size, Digest: &info.Digest})
+	received, err := Receive(ctx, c.to, r, Limits{Length: info.Size, Digest: &info.Digest, Overwrite: overwrite})
 	if err != nil {
 		return err
 	}

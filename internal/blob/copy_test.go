@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,6 +125,51 @@ func TestCopyFindsDamage(t *testing.T) {
 		}
 	}
 	wantBlobs(t, to, bodies[1:])
+}
+
+// failingReads is a store in which one blob can be opened or read no more until it is written again.
+type failingReads struct {
+	blob.Store
+	d       blob.Digest
+	opening bool // it cannot even be opened
+	failed  atomic.Bool
+}
+
+type failingBody struct{ io.ReadSeekCloser }
+
+func (failingBody) Read([]byte) (int, error) { return 0, syscall.EIO }
+
+func (s *failingReads) Open(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
+	body, err := s.Store.Open(ctx, d)
+	if err != nil || d != s.d || s.failed.Swap(true) {
+		return body, err
+	}
+	if s.opening {
+		return nil, errors.Join(syscall.EIO, body.Close())
+	}
+	return failingBody{body}, nil
+}
+
+// What the target cannot read is copied again, and stays if the source's is wrong.
+func TestCopyOfWhatTheTargetCannotRead(t *testing.T) {
+	for _, opening := range []bool{false, true} {
+		dir, from, bodies := stored(t, 1000, 2000)
+		_, to, _ := stored(t, 1000, 2000)
+		d := blobtest.Digest(bodies[1])
+		reading := func() blob.Store { return &failingReads{Store: to, d: d, opening: opening} }
+		got, err := blob.Copy(t.Context(), reading(), from, blob.CopyOptions{Verify: true})
+		if diff := cmp.Diff(blob.Copied{Blobs: 1, Bytes: 2000, Present: 1}, got); err != nil || diff != "" {
+			t.Errorf("%v, got + want -:\n%s", err, diff)
+		}
+		if err := os.WriteFile(filepath.Join(dir, d.String()[:2], d.String()), blobtest.Bytes(99, 2000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err = blob.Copy(t.Context(), reading(), from, blob.CopyOptions{Verify: true})
+		if diff := cmp.Diff(blob.Copied{Present: 1, Damaged: []blob.Digest{d}}, got); err != nil || diff != "" {
+			t.Errorf("from a wrong one: %v, got + want -:\n%s", err, diff)
+		}
+		wantBlobs(t, to, bodies)
+	}
 }
 
 func TestCopyIsBrokenOff(t *testing.T) {

@@ -82,8 +82,8 @@ type Batch interface {
 	Store
 
 	// Flush ends the batch. When it returns nil, all that was committed is visible and
-	// survives a crash of the machine. After an error any part of it may be, and no rests
-	// of uploads are left.
+	// survives a crash of the machine; so does all that was visible before, also of a batch
+	// that was killed. After an error any part of it may be, and no rests of uploads are left.
 	Flush() error
 }
 

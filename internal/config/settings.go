@@ -34,7 +34,7 @@ type section struct {
 	settings []setting
 }
 
-// sections is the table. data-dir comes before those whose default names it.
+// sections is the table. data-dir and blobs come before those whose defaults depend on them.
 func sections() []section {
 	return []section{
 		{"Addresses", addressSettings()},
@@ -273,8 +273,8 @@ func setDataDir(c *Config, v string) error {
 	return nil
 }
 
-// defaultValue is the default of s for a Config whose data-dir and blobs are settled, if
-// they come before it.
+// defaultValue is the default of s. It may depend on data-dir and on blobs: those settings
+// stand before s in the table, so that c has their values already.
 func (s setting) defaultValue(c *Config) string {
 	if s.onS3 != "" && c.Blobs.Scheme == "s3" {
 		return s.onS3

@@ -68,6 +68,9 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	defer current()
 	s.greet(ctx, log)
 	s.nameReserved(ctx, log)
+	if err := s.registry.LearnMarks(ctx); err != nil { // before it serves
+		return fmt.Errorf("cannot read which stored bytes are damaged: %w", err)
+	}
 	url := reachable(cfg, ln.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)

@@ -40,7 +40,7 @@ func newScrub(cfg config.Config) *scrub {
 		}, nil),
 		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "granary_scrub_oldest_seconds",
-			Help: "Age of the oldest verification of stored bytes, at most: all were read or published since; only on the node that runs the upkeep for all nodes, and with scrub-period.",
+			Help: "Age of the oldest verification of stored bytes, at most: all were read or published since, but for those that cannot be read, which the log names. Until the first whole cycle it is the time since scrubbing began. Only on the node that runs the upkeep for all nodes, and with scrub-period.",
 		}, nil),
 	}
 }
@@ -68,6 +68,11 @@ func (s *server) scrubStored(ctx context.Context, log *slog.Logger) {
 		}
 		return 0, errors.Join(err, s.showScrub(ctx))
 	})
+}
+
+// learnMarks sees to it that this node does not serve what any other has marked.
+func (s *server) learnMarks(ctx context.Context, log *slog.Logger) {
+	s.tasks.do(ctx, log, "marks", func(ctx context.Context) (int, error) { return 0, s.registry.LearnMarks(ctx) })
 }
 
 // tellDamage logs a damaged blob with its files. It is repaired soon, if that is possible.

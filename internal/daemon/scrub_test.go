@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -66,5 +67,41 @@ func TestScrub(t *testing.T) {
 		if !strings.Contains(server.logged(), want) {
 			t.Errorf("there is no %s in the log:\n%s", want, server.logged())
 		}
+	}
+}
+
+// TestScrubThatCannotSetAside: wrong bytes that stay in the store, because nothing can be moved
+// to damaged, are told with their files and not served, by a server that starts later neither.
+func TestScrubThatCannotSetAside(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	server, url := start(t, "--data-dir="+data, "--scrub-period=1h")
+	body := soonDue()
+	ask(t, "PUT", url+demoFiles+"tool/1.2.3/rotten.bin", bytes.NewReader(body))
+	digest := fmt.Sprintf("%x", sha256.Sum256(body))
+	rotten := bytes.Clone(body)
+	rotten[1000] ^= 4
+	path := filepath.Join(data, "blobs", digest[:2], digest)
+	err := os.WriteFile(filepath.Join(data, "blobs", "damaged"), nil, 0o600) // in the way of the folder
+	if err = errors.Join(err, os.WriteFile(path, rotten, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	refused := func() bool {
+		resp, said := ask(t, "GET", url+demoFiles+"tool/1.2.3/rotten.bin", nil)
+		return resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(said, "publish the same file again")
+	}
+	eventually.Holds(t, "the file is served no more", refused)
+	server.terminate(t, 20*time.Second)
+	for _, want := range []string{"level=ERROR", "sha256=" + digest, "root/demo tool/1.2.3 rotten.bin", "cannot set the damaged bytes of"} {
+		if !strings.Contains(server.logged(), want) {
+			t.Errorf("there is no %s in the log:\n%s", want, server.logged())
+		}
+	}
+	_, url = start(t, "--data-dir="+data, "--scrub-period=0s")
+	if !refused() {
+		t.Error("the next server serves it")
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, rotten) {
+		t.Errorf("the wrong bytes are gone: %d, %v", len(got), err)
 	}
 }

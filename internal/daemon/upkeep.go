@@ -15,6 +15,7 @@ const (
 	flushEvery  = 5 * time.Second // how much of "last downloaded" and "last used" a crash may forget
 	sumEvery    = 5 * time.Second
 	countEvery  = 5 * time.Second // the nodes
+	learnEvery  = 5 * time.Second // the marks, which other nodes and fsck make, too
 	retryUpkeep = 2 * time.Second // after it was lost
 	keepEvery   = time.Second     // the reserve
 
@@ -34,6 +35,7 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 	var running sync.WaitGroup
 	running.Go(func() { every(ctx, flushEvery, func() { s.flush(ctx, log) }) })
 	running.Go(func() { every(ctx, countEvery, func() { s.countNodes(ctx) }) })
+	running.Go(func() { every(ctx, learnEvery, func() { s.learnMarks(ctx, log) }) })
 	if s.space.reserve != nil {
 		running.Go(func() { every(ctx, keepEvery, s.space.reserve.keep) })
 	}

@@ -178,7 +178,8 @@ func (db *DB) WalkEvents(ctx context.Context, f trail.Filter, limit, depth int) 
 		return found, 0, nil
 	}
 	w := chosenEvents(f)
-	err = db.RowOnce(ctx, `SELECT e.id FROM audit_events e`+w.String()+w.Bind(` ORDER BY e.id DESC LIMIT 1 OFFSET ?`, depth-1), w.Args...).Scan(&next)
+	query = `SELECT e.id FROM audit_events e` + w.String() + w.Bind(` ORDER BY e.id DESC LIMIT 1 OFFSET ?`, depth-1)
+	err = db.RowOnce(ctx, query, w.Args...).Scan(&next)
 	if errors.Is(err, sql.ErrNoRows) {
 		return found, 0, nil
 	}
@@ -194,7 +195,8 @@ func walkEventsQuery(f trail.Filter, limit, depth int) (string, []any) {
 		query = `SELECT ` + eventColumns + ` FROM (SELECT * FROM audit_events e` + w.String() + w.Bind(` ORDER BY e.id DESC LIMIT ?) AS e`, depth) +
 			w.Bind(` WHERE e.author_id = ?`, f.AuthorID)
 	}
-	return query + w.Bind(` ORDER BY e.id DESC LIMIT ?`, limit+1), w.Args
+	query += w.Bind(` ORDER BY e.id DESC LIMIT ?`, limit+1)
+	return query, w.Args
 }
 
 // FindEvent implements trail.Store.

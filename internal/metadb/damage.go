@@ -133,6 +133,16 @@ func (db *DB) MarksAfter(ctx context.Context, after []byte, limit int) ([]regist
 	return sqldb.ListFixed(ctx, db, scanMark, markQuery+` WHERE d.digest > $1 ORDER BY d.digest LIMIT $2`, append([]byte{}, after...), limit)
 }
 
+// NotAside implements registry.Scrubbing.
+func (db *DB) NotAside(ctx context.Context, limit int) ([]blob.Digest, error) {
+	return sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (d blob.Digest, err error) {
+		var digest []byte
+		err = row.Scan(&digest)
+		copy(d[:], digest)
+		return d, err
+	}, `SELECT digest FROM damage WHERE state = $1 ORDER BY digest LIMIT $2`, markFound, limit)
+}
+
 // CountMarks implements registry.Scrubbing.
 func (db *DB) CountMarks(ctx context.Context) (n int, err error) {
 	err = db.Row(ctx, `SELECT COUNT(*) FROM damage`).Scan(&n)
@@ -142,7 +152,8 @@ func (db *DB) CountMarks(ctx context.Context) (n int, err error) {
 // FilesWith implements registry.Scrubbing.
 func (db *DB) FilesWith(ctx context.Context, d blob.Digest, limit int) ([]registry.FileAt, error) {
 	return sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (f registry.FileAt, err error) {
-		return f, row.Scan(&f.Project, &f.Package, &f.Version, &f.File)
+		err = row.Scan(&f.Project, &f.Package, &f.Version, &f.File)
+		return f, err
 	}, `SELECT r.path, k.name, k.version, f.file_name FROM (SELECT f.id, f.package_id, f.file_name FROM blobs b JOIN package_files f ON f.blob_id = b.id
 			WHERE b.digest = $1 AND f.status = 'default' ORDER BY f.id DESC LIMIT $2) f
 		JOIN packages k ON k.id = f.package_id JOIN routes r ON r.project_id = k.project_id AND r.redirect = 0 ORDER BY f.id DESC`, d[:], limit)

@@ -26,7 +26,8 @@ func doomed(w *sqldb.Where, projectID int64, d registry.Doomed) {
 func (db *DB) DoomedVersions(ctx context.Context, projectID int64, d registry.Doomed, limit int) ([]registry.VersionRow, error) {
 	var w sqldb.Where
 	doomed(&w, projectID, d)
-	return sqldb.ListFixed(ctx, db, scanVersionRow, `SELECT 0, `+rowColumns+` FROM packages k`+w.String()+` ORDER BY k.id DESC`+w.Bind(` LIMIT ?`, limit), w.Args...)
+	query := `SELECT 0, ` + rowColumns + ` FROM packages k` + w.String() + ` ORDER BY k.id DESC` + w.Bind(` LIMIT ?`, limit)
+	return sqldb.ListFixed(ctx, db, scanVersionRow, query, w.Args...)
 }
 
 // StoredBy implements registry.Deletions. The counter of a blob spares the look for other
@@ -45,10 +46,11 @@ func (db *DB) StoredBy(ctx context.Context, projectID int64, d registry.Doomed, 
 	others := `package_files o JOIN packages k ON k.id = o.package_id AND k.project_id = $1 AND k.status <> 'pending_destruction'
 		WHERE o.blob_id = l.blob_id AND o.status <> 'pending_destruction' AND ` + another
 	named := strings.Replace(others, "WHERE", "WHERE l.more AND k.status <> 'draft' AND", 1)
-	rows, err := sqldb.ListFixed(ctx, db, scanStored, with+`SELECT CAST(COALESCE(SUM(l.size), 0) AS BIGINT),
-			CAST(COALESCE(SUM(CASE WHEN l.more AND EXISTS (SELECT 1 FROM `+others+`) THEN 0 ELSE l.size END), 0) AS BIGINT), '', '' FROM lost l
-		UNION ALL SELECT 0, 0, b.name, b.version FROM (SELECT DISTINCT a.name, a.version FROM (SELECT k.name, k.version FROM lost l CROSS JOIN `+
-		named+chosen.Bind(` LIMIT ?) a LIMIT ?) b`, countLimit, most+1), chosen.Args...)
+	query := with + `SELECT CAST(COALESCE(SUM(l.size), 0) AS BIGINT),
+			CAST(COALESCE(SUM(CASE WHEN l.more AND EXISTS (SELECT 1 FROM ` + others + `) THEN 0 ELSE l.size END), 0) AS BIGINT), '', '' FROM lost l
+		UNION ALL SELECT 0, 0, b.name, b.version FROM (SELECT DISTINCT a.name, a.version FROM (SELECT k.name, k.version FROM lost l CROSS JOIN ` +
+		named + chosen.Bind(` LIMIT ?) a LIMIT ?) b`, countLimit, most+1)
+	rows, err := sqldb.ListFixed(ctx, db, scanStored, query, chosen.Args...)
 	for _, row := range rows {
 		if s.Bytes, s.Own = s.Bytes+row.Bytes, s.Own+row.Own; row.Shared != nil {
 			s.Shared = append(s.Shared, row.Shared...)
@@ -120,7 +122,8 @@ const linksQuery = `SELECT r.tag, l.name, l.url FROM (
 // ReleaseLinks implements registry.Deletions.
 func (db *DB) ReleaseLinks(ctx context.Context, to registry.LinkTarget, limit int) ([]registry.ReleaseLink, error) {
 	all, err := sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (l registry.ReleaseLink, err error) {
-		return l, row.Scan(&l.Tag, &l.Name, &l.URL)
+		err = row.Scan(&l.Tag, &l.Name, &l.URL)
+		return l, err
 	},
 		linksQuery, to.ProjectID, newestReleases)
 	if err != nil {

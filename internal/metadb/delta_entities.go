@@ -109,7 +109,8 @@ func (d *delta) versions(packages []int64) (all []versionKey, err error) {
 	for chunk := range slices.Chunk(packages, idsAtOnce) {
 		texts, args := idList(chunk)
 		some, err := sqldb.List(d.ctx, d.q, func(row sqldb.Scanner) (v versionKey, err error) {
-			return v, row.Scan(&v.project, &v.name, &v.version)
+			err = row.Scan(&v.project, &v.name, &v.version)
+			return v, err
 		}, `SELECT project_id, name, version FROM packages WHERE id IN (`+texts+`)`, args...)
 		if err != nil {
 			return nil, err

@@ -61,9 +61,10 @@ func (db *DB) nameStates(within func(what string) string) string {
 }
 
 func scanNameState(row sqldb.Scanner) (s nameState, err error) {
-	return s, row.Scan(&s.projectID, &s.name, &s.id, &s.listed, &s.bytes, &s.published, &s.last, &s.changed, &s.appended, &s.ownListed, &s.ownBytes,
+	err = row.Scan(&s.projectID, &s.name, &s.id, &s.listed, &s.bytes, &s.published, &s.last, &s.changed, &s.appended, &s.ownListed, &s.ownBytes,
 		&s.lastCreated, &s.wantListed, &s.wantBytes, &s.wantPublished,
 		&s.order.project, &s.order.versions, &s.order.bytes, &s.order.published, &s.order.name)
+	return s, err
 }
 
 // names compares names, and their rows in the orders of lists, with their packages.

@@ -35,7 +35,7 @@ const expiredDrafts = `SELECT id FROM packages WHERE status = 'draft' AND update
 // ExpireDrafts implements registry.Drafts. Each draft is judged again under the lock of
 // its row: somebody may have put a file into it, or made it final.
 func (db *DB) ExpireDrafts(ctx context.Context, before time.Time, limit int, now time.Time, event func(registry.Package) audit.Event) (int, error) {
-	old, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) }, expiredDrafts, sqldb.Micros(before), limit)
+	old, err := sqldb.List(ctx, db, sqldb.ScanOne[int64], expiredDrafts, sqldb.Micros(before), limit)
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}

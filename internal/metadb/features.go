@@ -33,7 +33,8 @@ func (db *DB) ListFeatures(ctx context.Context) ([]projects.Feature, error) {
 
 func featureActors(ctx context.Context, q sqldb.Queries, name string) ([]projects.FeatureActor, error) {
 	return sqldb.List(ctx, q, func(row sqldb.Scanner) (a projects.FeatureActor, err error) {
-		return a, row.Scan(&a.Target, &a.On)
+		err = row.Scan(&a.Target, &a.On)
+		return a, err
 	}, `SELECT target, enabled FROM feature_actors WHERE name = $1 ORDER BY target`, name)
 }
 

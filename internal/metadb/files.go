@@ -138,9 +138,10 @@ func (db *DB) ListFiles(ctx context.Context, packageID int64, p page.Request) (p
 	if err != nil {
 		return found, err
 	}
-	return found, found.Finish(ctx, func(ctx context.Context, rows []registry.PackageFile) ([]registry.PackageFile, error) {
+	err = found.Finish(ctx, func(ctx context.Context, rows []registry.PackageFile) ([]registry.PackageFile, error) {
 		return rows, filePipelines(ctx, db, rows)
 	})
+	return found, err
 }
 
 func fileOrder(p page.Request) string {
@@ -159,10 +160,11 @@ func (db *DB) PageOfFiles(ctx context.Context, packageID int64, p page.Request) 
 	var w sqldb.Where
 	w.And(listedFile, packageID)
 	l := fileListing(fileOrder(p))
+	query := l.query(l.columns, &w, p)
 	return sqldb.ListFixed(ctx, db, func(row sqldb.Scanner) (registry.File, error) {
 		f, err := scanPackageFile(row)
 		return f.File, err
-	}, l.query(l.columns, &w, p), w.Args...)
+	}, query, w.Args...)
 }
 
 // FindFileByID implements registry.Files.

@@ -92,9 +92,10 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 	if err != nil {
 		return found, err
 	}
-	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Group) ([]projects.Group, error) {
+	err = found.Finish(ctx, func(ctx context.Context, rows []projects.Group) ([]projects.Group, error) {
 		return rows, completeGroups(ctx, db, rows, f.Actor)
 	})
+	return found, err
 }
 
 // visibleGroups repeats in SQL what access decides; a test holds the two together.
@@ -236,7 +237,7 @@ func (db *DB) DeleteGroup(ctx context.Context, groupID int64, now time.Time, e a
 		if err := t.record(ctx, e); err != nil {
 			return struct{}{}, err
 		}
-		below, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (n int64, err error) { return n, row.Scan(&n) },
+		below, err := sqldb.List(ctx, t, sqldb.ScanOne[int64],
 			`WITH RECURSIVE below (id) AS (
 				SELECT CAST($1 AS BIGINT) UNION SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id)
 			SELECT id FROM below`, groupID)

@@ -31,7 +31,8 @@ func (db *DB) scanAttempt(row sqldb.Scanner) (webhooks.Attempt, error) {
 	}
 	a.Took, a.CreatedAt = time.Duration(took)*time.Microsecond, sqldb.Moment(created)
 	a.URL, err = db.seals.open(url, attemptBinding(a.HookID))
-	return a, errors.Join(err, json.Unmarshal([]byte(request), &a.RequestHeaders), json.Unmarshal([]byte(response), &a.ResponseHeaders))
+	err = errors.Join(err, json.Unmarshal([]byte(request), &a.RequestHeaders), json.Unmarshal([]byte(response), &a.ResponseHeaders))
+	return a, err
 }
 
 func attemptBinding(hookID int64) string { return fmt.Sprintf("hook attempt\x00%d", hookID) }

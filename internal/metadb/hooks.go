@@ -38,7 +38,8 @@ func (db *DB) scanHook(row sqldb.Scanner) (webhooks.Hook, error) {
 	if err != nil {
 		return h, err
 	}
-	return h, json.Unmarshal([]byte(target), &h.Target)
+	err = json.Unmarshal([]byte(target), &h.Target)
+	return h, err
 }
 
 // sealTarget seals a hook's URL and secrets as one text, so that they cannot be

@@ -32,6 +32,7 @@ func (db *DB) UntieDraft(ctx context.Context, packageID, jobID int64) error {
 // LeftJobs implements registry.Settling.
 func (db *DB) LeftJobs(ctx context.Context, limit int) ([]registry.LeftJob, error) {
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (j registry.LeftJob, err error) {
-		return j, row.Scan(&j.ID, &j.ProjectID, &j.Success)
+		err = row.Scan(&j.ID, &j.ProjectID, &j.Success)
+		return j, err
 	}, leftJobsQuery, limit)
 }

@@ -24,7 +24,8 @@ func (db *DB) SmallBlobs(ctx context.Context, after int64, limit int) ([]records
 // Bodies implements records.Keeper.
 func (db *DB) Bodies(ctx context.Context, first, last int64) ([]records.Body, error) {
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (b records.Body, err error) {
-		return b, row.Scan(&b.BlobID, &b.Bytes)
+		err = row.Scan(&b.BlobID, &b.Bytes)
+		return b, err
 	}, `SELECT blob_id, content FROM blob_contents WHERE blob_id BETWEEN $1 AND $2 ORDER BY blob_id`, first, last)
 }
 

@@ -144,7 +144,7 @@ func (t tx) keptByAnother(ctx context.Context, groupID, userID int64) (kept bool
 
 // LastOwner implements projects.Members.
 func (db *DB) LastOwner(ctx context.Context, groupID int64) (int64, error) {
-	owners, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) },
+	owners, err := sqldb.List(ctx, db, sqldb.ScanOne[int64],
 		`SELECT m.user_id FROM `+permanentOwners+` AND EXISTS (SELECT 1 FROM namespaces n WHERE n.id = $1 AND n.parent_id IS NULL) LIMIT 2`,
 		groupID, int(access.Owner))
 	if err != nil || len(owners) != 1 {

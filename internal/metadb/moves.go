@@ -142,22 +142,23 @@ func (t tx) moveNamespace(ctx context.Context, from, to string) error {
 	}
 	if sqldb.Lower(from) == sqldb.Lower(to) {
 		var w sqldb.Where
-		set := w.Bind("? || substr(path, ?)", to, len(from)+1)
-		return t.Exec(`UPDATE routes SET path = `+set+currentRoutes(&w, from), w.Args...)
+		query := `UPDATE routes SET path = ` + w.Bind("? || substr(path, ?)", to, len(from)+1) + currentRoutes(&w, from)
+		return t.Exec(query, w.Args...)
 	}
 	var taken, moved, left sqldb.Where
 	key := taken.Bind("? || substr(path_key, ?)", sqldb.Lower(to), len(from)+1)
-	err := t.Exec(`DELETE FROM routes WHERE redirect = 1 AND path_key IN (SELECT `+key+` FROM routes`+currentRoutes(&taken, from)+`)`, taken.Args...)
-	if err != nil {
+	query := `DELETE FROM routes WHERE redirect = 1 AND path_key IN (SELECT ` + key + ` FROM routes` + currentRoutes(&taken, from) + `)`
+	if err := t.Exec(query, taken.Args...); err != nil {
 		return err
 	}
 	paths := moved.Bind("? || substr(path_key, ?), ? || substr(path, ?)", sqldb.Lower(to), len(from)+1, to, len(from)+1)
-	err = t.Exec(`INSERT INTO routes (path_key, path, namespace_id, project_id, redirect)
-		SELECT `+paths+`, namespace_id, project_id, 0 FROM routes`+currentRoutes(&moved, from), moved.Args...)
-	if err != nil {
+	query = `INSERT INTO routes (path_key, path, namespace_id, project_id, redirect)
+		SELECT ` + paths + `, namespace_id, project_id, 0 FROM routes` + currentRoutes(&moved, from)
+	if err := t.Exec(query, moved.Args...); err != nil {
 		return err
 	}
-	return t.Exec(`UPDATE routes SET redirect = 1`+currentRoutes(&left, from), left.Args...)
+	query = `UPDATE routes SET redirect = 1` + currentRoutes(&left, from)
+	return t.Exec(query, left.Args...)
 }
 
 // currentRoutes is the condition for the route of the full path and those below it,
@@ -181,7 +182,7 @@ func (t tx) checkMoved(ctx context.Context, from, to string) error {
 	}
 	var w sqldb.Where
 	below := currentRoutes(&w, from)
-	found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (f farthest, err error) { return f, row.Scan(&f.path, &f.group) },
+	found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (f farthest, err error) { err = row.Scan(&f.path, &f.group); return f, err },
 		`WITH below AS (SELECT path, namespace_id FROM routes`+below+`)
 		SELECT path, 0 FROM (SELECT path FROM below ORDER BY length(path) DESC LIMIT 1) longest
 		UNION ALL SELECT path, 1 FROM (SELECT path FROM below WHERE namespace_id IS NOT NULL

@@ -34,7 +34,8 @@ type nameLister struct {
 func (db *DB) ListNames(ctx context.Context, projectID int64, c registry.NameChoice, at *page.Cursor, limit int) (found registry.FoundNames, err error) {
 	l := &nameLister{db: db, q: db, c: c, at: at, desc: c.Asc == (at != nil && at.Back)}
 	if l.plain() {
-		return found, l.list(ctx, projectID, limit, &found) // one statement reads rows and total
+		err = l.list(ctx, projectID, limit, &found) // one statement reads rows and total
+		return found, err
 	}
 	err = db.Snapshot(ctx, false, func(q sqldb.Queries) error {
 		l.q = q

@@ -52,7 +52,7 @@ const changedNames = `SELECT id FROM package_names WHERE changed = 1
 // OrderNames implements registry.NameLists. On PostgreSQL SumCounters runs before it, in the
 // same task: what publishers append meanwhile is in the sums of both statements or in none.
 func (db *DB) OrderNames(ctx context.Context, limit int) (int, error) {
-	ids, err := sqldb.List(ctx, db, func(row sqldb.Scanner) (id int64, err error) { return id, row.Scan(&id) }, changedNames, limit)
+	ids, err := sqldb.List(ctx, db, sqldb.ScanOne[int64], changedNames, limit)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}

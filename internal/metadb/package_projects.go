@@ -122,7 +122,8 @@ func (db *DB) findPackageProject(ctx context.Context, projectID int64, a access.
 		return registry.Project{}, err
 	}
 	found.Protections, err = sqldb.List(ctx, db, func(row sqldb.Scanner) (r registry.Protection, err error) {
-		return r, row.Scan(&r.Pattern, &r.Push, &r.Delete)
+		err = row.Scan(&r.Pattern, &r.Push, &r.Delete)
+		return r, err
 	}, `SELECT pattern, push_level, delete_level FROM package_protection_rules
 		WHERE project_id = $1 AND package_type = 'generic'`, p.ID)
 	return found, err
@@ -213,6 +214,7 @@ func (db *DB) standingsOf(ctx context.Context, query string, a access.Actor, mor
 	args := append([]any{a.UserID, sqldb.Micros(db.Now())}, more...)
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (p registry.Project, err error) {
 		s := &p.Standing
-		return p, row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
+		err = row.Scan(&p.ProjectID, &p.Path, &p.FullPath, &s.Visibility, &s.Packages, &s.Archived, &s.Role)
+		return p, err
 	}, query, args...)
 }

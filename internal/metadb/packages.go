@@ -32,8 +32,8 @@ func (db *DB) ListVersions(ctx context.Context, p, after registry.Package, limit
 	if after.ID != 0 {
 		w.And("(k.version, k.id) > (?, ?)", string(after.Version), after.ID)
 	}
-	found, err := sqldb.List(ctx, db, scanPackage, `SELECT `+packageColumns+` FROM packages k`+w.String()+
-		` ORDER BY k.version, k.id`+w.Bind(" LIMIT ?", limit), w.Args...)
+	query := `SELECT ` + packageColumns + ` FROM packages k` + w.String() + ` ORDER BY k.version, k.id` + w.Bind(" LIMIT ?", limit)
+	found, err := sqldb.List(ctx, db, scanPackage, query, w.Args...)
 	if err != nil {
 		return nil, err
 	}

@@ -187,7 +187,8 @@ func (db *DB) RevokePersonalTokens(ctx context.Context, tokenID int64, family bo
 	}
 	_, err := writePermission(ctx, db, func(t tx) (struct{}, error) {
 		revoked, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (token auth.PersonalToken, err error) {
-			return token, row.Scan(&token.ID, &token.UserID, &token.Name)
+			err = row.Scan(&token.ID, &token.UserID, &token.Name)
+			return token, err
 		}, `UPDATE personal_access_tokens SET revoked = 1 WHERE revoked = 0 AND `+which+` RETURNING id, user_id, name`, tokenID)
 		if err != nil {
 			return struct{}{}, err

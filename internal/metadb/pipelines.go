@@ -99,8 +99,9 @@ func (db *DB) ListPipelines(ctx context.Context, packageID, before int64, limit 
 	if before != 0 {
 		w.And("s.pipeline_id < ?", before)
 	}
-	found, err := sqldb.ListFixed(ctx, db, scanAttached, `SELECT s.package_id, `+pipelineColumns+` FROM package_pipelines s CROSS JOIN `+
-		pipelineTables+w.String()+` ORDER BY s.pipeline_id DESC`+w.Bind(" LIMIT ?", limit), w.Args...)
+	query := `SELECT s.package_id, ` + pipelineColumns + ` FROM package_pipelines s CROSS JOIN ` +
+		pipelineTables + w.String() + ` ORDER BY s.pipeline_id DESC` + w.Bind(" LIMIT ?", limit)
+	found, err := sqldb.ListFixed(ctx, db, scanAttached, query, w.Args...)
 	pipelines := make([]registry.Pipeline, len(found))
 	for i, a := range found {
 		pipelines[i] = a.Pipeline

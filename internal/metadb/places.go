@@ -74,7 +74,8 @@ func findProjectSpot(ctx context.Context, q sqldb.Queries, r projects.Reference,
 	if a.LoggedIn() {
 		found.place.OwnRole = found.ownRole
 	}
-	return found, setStanding(ctx, q, &found.place, a, found.line)
+	err = setStanding(ctx, q, &found.place, a, found.line)
+	return found, err
 }
 
 // findGroupSpot is a group with the actor's standing.

@@ -98,9 +98,10 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if err != nil {
 		return found, err
 	}
-	return found, found.Finish(ctx, func(ctx context.Context, rows []projects.Project) ([]projects.Project, error) {
+	err = found.Finish(ctx, func(ctx context.Context, rows []projects.Project) ([]projects.Project, error) {
 		return rows, standings(ctx, db, rows, f.Actor)
 	})
+	return found, err
 }
 
 // visibleProjects repeats in SQL what access decides; a test holds the two together.

@@ -32,7 +32,7 @@ func (db *DB) FindProtection(ctx context.Context, projectID, ruleID int64) (regi
 
 // FirstNames implements registry.Protections.
 func (db *DB) FirstNames(ctx context.Context, projectID int64, limit int) ([]registry.Name, error) {
-	return sqldb.List(ctx, db, func(row sqldb.Scanner) (name registry.Name, err error) { return name, row.Scan(&name) },
+	return sqldb.List(ctx, db, sqldb.ScanOne[registry.Name],
 		`SELECT n.name FROM package_names n WHERE n.project_id = $1 AND `+db.wording.listed+` > 0 ORDER BY n.name LIMIT $2`, projectID, limit)
 }
 

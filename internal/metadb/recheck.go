@@ -82,7 +82,10 @@ func (db *DB) recheckAround(ctx context.Context, at time.Time) (all bool, err er
 	}
 }
 
-func scanGrown(row sqldb.Scanner) (k grownKey, err error) { return k, row.Scan(&k.projectID, &k.name) }
+func scanGrown(row sqldb.Scanner) (k grownKey, err error) {
+	err = row.Scan(&k.projectID, &k.name)
+	return k, err
+}
 
 // firstFileSince is the id of about the first file since a time, for the ids of files grow
 // with their times.

@@ -29,7 +29,8 @@ func (t tx) releaseWith(ctx context.Context, projectID int64, with releases.Alon
 		return false, fault.New(fault.Internal, fmt.Sprintf("%T cannot be alongside a release", with))
 	}
 	drafts, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (p registry.Package, err error) {
-		return p, row.Scan(&p.Name, &p.Version)
+		err = row.Scan(&p.Name, &p.Version)
+		return p, err
 	}, draftsOfVersions, projectID, string(finals.Versions[0]), string(finals.Versions[len(finals.Versions)-1]), registry.MostFinals+1)
 	if err != nil {
 		return false, err

@@ -82,7 +82,8 @@ func (db *DB) byVersion(ctx context.Context, w sqldb.Where, f releases.Filter, p
 	}
 	defer func() { <-db.sorts }()
 	tags, err := sqldb.List(ctx, direct{db}, func(row sqldb.Scanner) (n named, err error) {
-		return n, row.Scan(&n.id, &n.tag)
+		err = row.Scan(&n.id, &n.tag)
+		return n, err
 	}, `SELECT e.id, e.tag FROM releases e`+w.String(), w.Args...)
 	if err != nil {
 		return found, err

@@ -87,12 +87,13 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 	if f.Unlinked {
 		return found, nil
 	}
-	return found, found.Finish(ctx, func(ctx context.Context, rows []releases.Release) ([]releases.Release, error) {
+	err = found.Finish(ctx, func(ctx context.Context, rows []releases.Release) ([]releases.Release, error) {
 		if len(rows) == 1 && rows[0].Apart != nil {
 			return rows, nil
 		}
 		return rows, fillLinks(ctx, db, rows)
 	})
+	return found, err
 }
 
 // opening is SQL for the first characters of a description. Without any it is not read.

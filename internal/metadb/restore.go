@@ -5,12 +5,16 @@ import (
 	"database/sql"
 	"errors"
 
+	"granary/internal/blob"
 	"granary/internal/fault"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
 )
 
-var errRemoved = errors.New("the file was removed while its bytes were restored")
+var (
+	errRemoved = errors.New("the file was removed while its bytes were restored")
+	errMarked  = errors.New("its bytes were found to be damaged while they were restored")
+)
 
 // restoreFile records that a file has its bytes again, and the other options of the
 // publication. Hooks get no event: they know the file.
@@ -25,7 +29,11 @@ func (db *DB) restoreFile(ctx context.Context, p registry.Publication) (registry
 		if err != nil {
 			return f, err
 		}
-		if p.Small != nil {
+		if p.Small == nil {
+			if err := t.refuseMarked(ctx, p.Digest); err != nil {
+				return f, err
+			}
+		} else {
 			err := t.Exec(`UPDATE blob_contents SET content = $1 WHERE blob_id = (SELECT blob_id FROM package_files WHERE id = $2)`, p.Small, f.ID)
 			if err != nil {
 				return f, err
@@ -58,4 +66,15 @@ func (t tx) holdRestored(ctx context.Context, p registry.Publication) (before re
 		return "", fault.Wrap(fault.Unavailable, "", errRemoved)
 	}
 	return before, sqldb.Classify(err)
+}
+
+// refuseMarked refuses bytes of the store that are marked as damaged. Who stored right ones
+// has removed the mark, so that this one was made since: they may have been set aside.
+func (t tx) refuseMarked(ctx context.Context, d blob.Digest) error {
+	var marked bool
+	err := t.Row(ctx, `SELECT EXISTS (SELECT 1 FROM damage WHERE digest = $1)`, d[:]).Scan(&marked)
+	if err == nil && marked {
+		return fault.Wrap(fault.Unavailable, "", errMarked)
+	}
+	return sqldb.Classify(err)
 }

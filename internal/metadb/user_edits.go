@@ -152,7 +152,7 @@ const fewNames = 5
 // leavesNoGroup returns Conflict if the user is the only owner of a top-level group. A
 // subgroup has the owners of the groups above it.
 func (t tx) leavesNoGroup(ctx context.Context, userID int64) error {
-	names, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
+	names, err := sqldb.List(ctx, t, sqldb.ScanOne[string],
 		`SELECT r.path FROM members m JOIN namespaces n ON n.id = m.namespace_id JOIN routes r ON r.namespace_id = n.id AND r.redirect = 0
 		WHERE m.user_id = $1 AND m.access_level = 50 AND n.parent_id IS NULL AND n.deleted_at IS NULL AND NOT EXISTS (
 			SELECT 1 FROM members o JOIN users u ON u.id = o.user_id
@@ -168,7 +168,7 @@ func (t tx) leavesNoGroup(ctx context.Context, userID int64) error {
 
 // leavesNoProject returns Conflict if the user's own namespace has projects.
 func (t tx) leavesNoProject(ctx context.Context, namespaceID int64) error {
-	names, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (name string, err error) { return name, row.Scan(&name) },
+	names, err := sqldb.List(ctx, t, sqldb.ScanOne[string],
 		`SELECT r.path FROM projects p JOIN routes r ON r.project_id = p.id AND r.redirect = 0
 		WHERE p.namespace_id = $1 AND p.deleted_at IS NULL ORDER BY r.path LIMIT $2`, namespaceID, fewNames)
 	if err != nil || len(names) == 0 {

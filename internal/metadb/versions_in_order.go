@@ -285,7 +285,7 @@ func (db *DB) KeyVersions(ctx context.Context, limit int) (int, error) {
 			id      int64
 			version string
 		}
-		found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (k keyless, err error) { return k, row.Scan(&k.id, &k.version) },
+		found, err := sqldb.List(ctx, t, func(row sqldb.Scanner) (k keyless, err error) { err = row.Scan(&k.id, &k.version); return k, err },
 			`SELECT id, version FROM packages WHERE version_key IS NULL ORDER BY id LIMIT $1`, limit)
 		if err != nil {
 			return 0, err

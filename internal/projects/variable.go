@@ -149,12 +149,13 @@ func (o VariablesOf) List(ctx context.Context, a access.Actor, ref string, p pag
 	if err != nil {
 		return found, err
 	}
-	return found, found.Finish(ctx, func(_ context.Context, rows []Variable) ([]Variable, error) {
+	err = found.Finish(ctx, func(_ context.Context, rows []Variable) ([]Variable, error) {
 		for i, v := range rows {
 			rows[i] = v.shown()
 		}
 		return rows, nil
 	})
+	return found, err
 }
 
 // Get returns one variable.

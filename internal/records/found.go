@@ -59,7 +59,8 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 			if h.To == head.Base {
 				f.without(head.Retired)
 			}
-			return f, f.follow(ctx, from, deltas, identity, toTheEnd)
+			err = f.follow(ctx, from, deltas, identity, toTheEnd)
+			return f, err
 		}
 		if isUnread(err) || ctx.Err() != nil {
 			return f, err

@@ -54,7 +54,8 @@ func (r *Registry) admit(ctx context.Context, a access.Actor, project string, ra
 	if settled, err := r.admitNumber(ctx, &t); settled || err != nil {
 		return t, err
 	}
-	return t, r.admitFile(ctx, &t)
+	err = r.admitFile(ctx, &t)
+	return t, err
 }
 
 // admitNumber refuses a large body for a version that does not take it, and judges the

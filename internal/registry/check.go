@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -131,8 +132,9 @@ func (c Checked) Unread() int64 { return c.Found[Unread] - c.Mended[Unread] }
 
 // Check compares the records of all blobs with the bytes, where a reader of a file would
 // look for them. It changes nothing but what Mend and Adopt ask for, and never deletes.
-// Beside publishers and the sweep it finds nothing that is right: rows are read before
-// the list of the store, and what looks wrong is looked at again, by itself.
+// Publishers and the sweep may work meanwhile: what they make or remove is no finding. For
+// that rows are read before the list of the store, and each blob that looks wrong is looked at
+// once more.
 //
 // Memory is bounded by the rows and the list of a 256th of all blobs.
 type Check struct {
@@ -225,24 +227,28 @@ func (c *checkRun) rounds(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// mostUnanswered is after how many reads in a row that the store did not answer a check
-// ends: it is away.
+// mostUnanswered is after how many reads in a row that the store did not answer a check asks
+// whether it is away.
 const mostUnanswered = 16
 
 var errUnanswered = errors.New("the store has not answered for too long")
 
-// answered notes whether the store answered a read.
-func (c *checkRun) answered(yes bool) error {
+// answered notes whether the store answered a read of a blob. Its error says that the store
+// is away, and ends the check.
+func (c *checkRun) answered(ctx context.Context, d blob.Digest, yes bool) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if yes {
+	if c.unanswered++; yes {
 		c.unanswered = 0
+	}
+	many := c.unanswered >= mostUnanswered
+	c.mu.Unlock()
+	if !many {
 		return nil
 	}
-	if c.unanswered++; c.unanswered >= mostUnanswered {
-		return errUnanswered
+	if err := answers(ctx, c.Store, d); err != nil {
+		return fmt.Errorf("%w: %w", errUnanswered, err)
 	}
-	return nil
+	return c.answered(ctx, d, true)
 }
 
 // tell counts a finding and passes it on.

@@ -43,7 +43,7 @@ func (c *checkRun) doubt(ctx context.Context, d blob.Digest, reading bool) (bool
 		}
 		c.mend(ctx, k, &f)
 		if f.Kind == Unread {
-			return true, errors.Join(c.tell(f), c.answered(f.Mended))
+			return true, errors.Join(c.tell(f), c.answered(ctx, d, f.Mended))
 		}
 		return true, c.tell(f)
 	}

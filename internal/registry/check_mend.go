@@ -35,7 +35,7 @@ func (c *checkRun) mend(ctx context.Context, k KeptBlob, f *Finding) {
 		return
 	}
 	b := StoredBlob{Digest: k.Digest, Size: k.Size, Small: k.inline()}
-	_, right, err := by.condemn(ctx, b, f.damage())
+	right, err := by.condemn(ctx, b, f.damage())
 	if err == nil && !right {
 		_, err = c.Records.FindMark(ctx, k.Digest)
 	}

@@ -50,7 +50,10 @@ func (c *checkRun) readOne(ctx context.Context, k BlobRow) error {
 	}
 	if f.Kind == "" {
 		c.add(func(done *Checked) { done.Read++; done.ReadBytes += k.Size })
-		return c.answered(true)
+		if k.inline() {
+			return nil // it says nothing of the store
+		}
+		return c.answered(ctx, k.Digest, true)
 	}
 	damaged, err := c.doubt(ctx, k.Digest, true)
 	if damaged && f.Kind != Unread {
@@ -65,7 +68,8 @@ func (c *checkRun) readOne(ctx context.Context, k BlobRow) error {
 func (c *checkRun) look(ctx context.Context, k BlobRow, reading bool) (Finding, error) {
 	f := Finding{Digest: k.Digest, Size: k.Size, InDatabase: k.inline()}
 	if k.inline() {
-		return f, c.lookInside(ctx, k, reading, &f)
+		err := c.lookInside(ctx, k, reading, &f)
+		return f, err
 	}
 	var err error
 	if !reading {

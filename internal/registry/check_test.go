@@ -3,12 +3,14 @@ package registry_test
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -420,6 +422,33 @@ func TestCheckMendsWhatItCannotRead(t *testing.T) {
 		t.Errorf("%d found, %+v, %v, want 20 that are repaired", len(found), done, err)
 	}
 	c.wants(t, reading)
+}
+
+// TestCheckPassesByWhatItCannotRead: however many blobs cannot be read, a check tells of each and
+// looks at the rest; but it ends if the store itself does not answer.
+func TestCheckPassesByWhatItCannotRead(t *testing.T) {
+	c := checkedDisk(t)
+	var want []string
+	for i := range 20 {
+		file := fmt.Sprint("large-", 100+i)
+		path := c.path(c.digest(file))
+		if err := errors.Join(os.Remove(path), os.Symlink("/dev/null", path)); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, "unread 1.0.0 "+file)
+	}
+	defer c.rewrite(t, "large-3", func(b []byte) []byte { return b[1:] })()
+	want = append([]string{"size 1.0.0 large-3"}, want...)
+	c.wants(t, nil, want...)
+	c.wants(t, reading, want...)
+	c.now = c.now.Add(time.Millisecond)
+	_, found, err := c.run(t, func(o *registry.Check) {
+		reading(o)
+		o.Store = &unreadableStore{Faulty: c.store, away: true}
+	})
+	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "has not answered for too long") || len(found) < 16 || len(found) > 20 {
+		t.Errorf("of a store that is away: %d found, %v", len(found), err)
+	}
 }
 
 // TestCheckAdopts: adopted bytes stay for the grace period, and then the sweep takes

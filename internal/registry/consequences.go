@@ -112,7 +112,8 @@ func (r *Registry) Consequences(ctx context.Context, a access.Actor, project str
 		return c, err
 	}
 	if d.FileID != 0 {
-		return c, r.afterFile(ctx, place, a, d, &c)
+		err := r.afterFile(ctx, place, a, d, &c)
+		return c, err
 	}
 	if err := r.afterVersions(ctx, place.ProjectID, d, &c); err != nil {
 		return c, err
@@ -121,7 +122,8 @@ func (r *Registry) Consequences(ctx context.Context, a access.Actor, project str
 	for _, p := range c.Versions {
 		to.Versions = append(to.Versions, p.Version)
 	}
-	return c, r.afterLinks(ctx, place, a, to, &c)
+	err = r.afterLinks(ctx, place, a, to, &c)
+	return c, err
 }
 
 func (c *Consequences) add(row VersionRow, downloaded *time.Time) {

@@ -102,8 +102,9 @@ func (m mender) receive(ctx context.Context, k BlobRow, damage blob.Damage, c Co
 	return received, errors.Is(err, blob.ErrBody), err
 }
 
-// put stores right bytes of a blob. Its mark, and what is wrong in the store, come and go
-// here, so that whoever looks at it at the same time sees one of the two.
+// put stores right bytes of a blob. It marks the blob first and removes the mark last, so that
+// the bytes under the digest change only while there is a mark. What does not read back is
+// set aside again.
 func (m mender) put(ctx context.Context, k BlobRow, damage blob.Damage, received *blob.Received) (err error) {
 	defer func() { err = errors.Join(err, received.Abort()) }()
 	b := StoredBlob{Digest: k.Digest, Size: k.Size, Small: k.inline()}
@@ -120,11 +121,15 @@ func (m mender) put(ctx context.Context, k BlobRow, damage blob.Damage, received
 		return err
 	}
 	seen, err := m.look(ctx, b)
-	if err == nil && seen.damage != nil {
-		err = errStillWrong
-	}
 	if err != nil {
 		return err
+	}
+	if seen.damage != nil {
+		right, err := m.condemn(ctx, b, seen.damage.Damage)
+		if right {
+			return err
+		}
+		return errors.Join(errStillWrong, err)
 	}
 	mark.Aside = true
 	return m.unmark(ctx, mark)

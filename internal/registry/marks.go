@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"granary/internal/blob"
 	"granary/internal/fault"
@@ -21,17 +23,23 @@ type MarksOptions struct {
 
 // CheckMarks finishes what an interrupted Scrub has not set aside, removes the marks of
 // blobs whose right bytes are back, published again or restored by hand, and repairs what it
-// can. What cannot be repaired is no error.
+// can. What cannot be repaired is no error. A mark that fails does not stop the others; the
+// error is that of the first.
 func (r *Registry) CheckMarks(ctx context.Context, o MarksOptions) error {
 	var after []byte
+	var first error
 	for {
 		marks, err := r.Records.MarksAfter(ctx, after, marksStep)
 		if err != nil || len(marks) == 0 {
-			return err
+			return errors.Join(first, err)
 		}
 		for _, m := range marks {
-			if err := r.checkMark(ctx, m, o); err != nil {
-				return err
+			err := r.checkMark(ctx, m, o)
+			if ctx.Err() != nil {
+				return errors.Join(first, err)
+			}
+			if err != nil && first == nil {
+				first = fmt.Errorf("the marked blob %s: %w", m.Digest, err)
 			}
 		}
 		after = marks[len(marks)-1].Digest[:]
@@ -46,7 +54,7 @@ func (r *Registry) checkMark(ctx context.Context, m DamageMark, o MarksOptions) 
 	case err != nil && m.Aside:
 		return err
 	case err != nil: // it was wrong twice, and now cannot be read
-		if _, away := r.Blobs.Stat(ctx, m.Digest); away != nil {
+		if away := answers(ctx, r.Blobs, m.Digest); away != nil {
 			return err
 		}
 		return by.setAside(ctx, m.Digest)
@@ -58,7 +66,7 @@ func (r *Registry) checkMark(ctx context.Context, m DamageMark, o MarksOptions) 
 			return err
 		}
 	default: // an interrupted Scrub left them there, or somebody put them there by hand
-		if _, right, err := by.condemn(ctx, b, seen.damage.Damage); err != nil || right {
+		if right, err := by.condemn(ctx, b, seen.damage.Damage); err != nil || right {
 			return err
 		}
 	}

@@ -24,8 +24,8 @@ type DamageMark struct {
 }
 
 // mending is called before bytes are stored under their digest, and mended after it: it
-// removes the mark of a blob whose bytes were damaged. Unavailable if the wrong ones are
-// just being set aside.
+// removes the mark of a blob whose bytes were damaged. Unavailable if the wrong ones are not
+// set aside yet.
 func (r *Registry) mending(ctx context.Context, d blob.Digest) (mended func() error, err error) {
 	mark, err := r.Records.FindMark(ctx, d)
 	switch {
@@ -36,7 +36,7 @@ func (r *Registry) mending(ctx context.Context, d blob.Digest) (mended func() er
 	case mark.Small: // the record of the bytes replaces them
 		return func() error { return nil }, nil
 	case !mark.Aside:
-		return nil, fault.New(fault.Unavailable, "the damaged bytes of this file are just being set aside, try again in a minute")
+		return nil, fault.New(fault.Unavailable, "the damaged bytes of this file are not set aside yet, try again in a minute")
 	}
 	return func() error { return r.mender(0).unmark(ctx, mark) }, nil
 }
@@ -49,9 +49,13 @@ type mender struct {
 	store   blob.Store // where readers look
 	now     func() time.Time
 	rate    int64 // bytes a second that it reads at most; 0: as fast as it can
+
+	notAside *notAside // what readers of this process know; nil: there are none
 }
 
-func (r *Registry) mender(rate int64) mender { return mender{r.Records, r.Blobs, r.Now, rate} }
+func (r *Registry) mender(rate int64) mender {
+	return mender{r.Records, r.Blobs, r.Now, rate, &r.notAside}
+}
 
 // event is one whose author is the server.
 func (m mender) event(name audit.Name) audit.Event {
@@ -59,9 +63,13 @@ func (m mender) event(name audit.Name) audit.Event {
 }
 
 // mark marks a blob, unless it is marked already or no file has it any more. newly reports
-// whether it did.
+// whether it did. From then on wrong bytes are not served.
 func (m mender) mark(ctx context.Context, mark DamageMark) (newly bool, err error) {
-	return m.records.MarkDamaged(ctx, mark, m.now(), m.event(audit.BlobDamaged))
+	newly, err = m.records.MarkDamaged(ctx, mark, m.now(), m.event(audit.BlobDamaged))
+	if !mark.Aside {
+		m.notAside.add(mark.Digest) // after an error, too: it may have come after the deed
+	}
+	return newly, err
 }
 
 func (m mender) unmark(ctx context.Context, mark DamageMark) error {
@@ -74,23 +82,31 @@ func markOf(b StoredBlob, damage blob.Damage) DamageMark {
 	return DamageMark{Digest: b.Digest, Kind: damage, Small: b.Small, Aside: b.Small || damage == blob.Missing}
 }
 
-// condemn marks a damaged blob, and sets its wrong bytes aside. They are looked at again
-// before: somebody else may have put right ones in their place since, and nobody does while
-// the mark is there. right says that it was so; then the mark is gone.
-func (m mender) condemn(ctx context.Context, b StoredBlob, damage blob.Damage) (newly, right bool, err error) {
+// condemn marks a damaged blob, and sets its wrong bytes aside. right says that the bytes are
+// right by now, and the mark is gone.
+func (m mender) condemn(ctx context.Context, b StoredBlob, damage blob.Damage) (right bool, err error) {
 	mark := markOf(b, damage)
-	newly, err = m.mark(ctx, mark)
-	if err != nil || mark.Aside {
-		return newly, false, err
+	if _, err := m.mark(ctx, mark); err != nil {
+		return false, err
+	}
+	return m.clear(ctx, b, mark)
+}
+
+// clear sets the wrong bytes of a marked blob aside. They are looked at again before: somebody
+// else may have put right ones in their place before the mark was there, and nobody does since.
+// right says that it was so; then the mark is gone.
+func (m mender) clear(ctx context.Context, b StoredBlob, mark DamageMark) (right bool, err error) {
+	if mark.Aside {
+		return false, nil
 	}
 	seen, err := m.look(ctx, b)
 	if err != nil {
-		return newly, false, err
+		return false, err
 	}
 	if seen.damage == nil {
-		return newly, true, m.unmark(ctx, mark)
+		return true, m.unmark(ctx, mark)
 	}
-	return newly, false, m.setAside(ctx, b.Digest)
+	return false, m.setAside(ctx, b.Digest)
 }
 
 // setAside sees to it that the store has no wrong bytes under the digest of a mark. They are

@@ -96,7 +96,7 @@ func (r *Registry) content(ctx context.Context, from origin, f File, small []byt
 	if err != nil {
 		return nil, failed(err)
 	}
-	body, err := r.Blobs.Open(ctx, f.Digest)
+	body, err := r.openStored(ctx, f.Digest)
 	if err != nil {
 		return nil, failed(err)
 	}

@@ -143,10 +143,11 @@ func (r *Registry) list(ctx context.Context, a access.Actor, places []Project, f
 	if err != nil {
 		return found, err
 	}
-	return found, found.Finish(ctx, func(_ context.Context, rows []Package) ([]Package, error) {
+	err = found.Finish(ctx, func(_ context.Context, rows []Package) ([]Package, error) {
 		r.complete(a, places, rows)
 		return rows, nil
 	})
+	return found, err
 }
 
 // complete sets what packages have from their projects and from this process.

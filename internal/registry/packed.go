@@ -62,7 +62,7 @@ func (r *Registry) OpenEach(ctx context.Context, v WholeVersion, verify bool) ar
 			}
 			return inMemory{bytes.NewReader(small)}, nil
 		}
-		body, err := r.Blobs.Open(ctx, f.Digest)
+		body, err := r.openStored(ctx, f.Digest)
 		if err != nil {
 			return nil, failed(err)
 		}

@@ -62,7 +62,7 @@ func (r *Registry) target(ctx context.Context, a access.Actor, project string, r
 // damage is the damage of a file in the store; "" if its bytes are right, or large and
 // of the right size, or the store does not answer.
 func (r *Registry) damage(ctx context.Context, f File) blob.Damage {
-	body, err := r.Blobs.Open(ctx, f.Digest)
+	body, err := r.openStored(ctx, f.Digest)
 	if err != nil {
 		return damageOf(err)
 	}

@@ -71,9 +71,9 @@ func TestQuarantineOfMiscounted(t *testing.T) {
 	_, found := c.wants(t, func(o *registry.Check) {
 		reading(o)
 		o.Mend = &registry.Mend{Into: c.store, Quarantine: true}
-	}, "count 1.0.0 large-3", "wrong 1.0.0 large-3")
+	}, "uses 1.0.0 large-3", "wrong 1.0.0 large-3")
 	if f := found[1]; f.Aside || !strings.Contains(f.NotAside, "number of files") {
 		t.Errorf("%+v", f)
 	}
-	c.wants(t, c.mendingFrom(c.copies.(blob.Source)), "count 1.0.0 large-3", "wrong 1.0.0 large-3 mended")
+	c.wants(t, c.mendingFrom(c.copies.(blob.Source)), "uses 1.0.0 large-3", "wrong 1.0.0 large-3 mended")
 }

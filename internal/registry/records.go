@@ -281,6 +281,8 @@ type Scrubbing interface {
 	FindMark(ctx context.Context, d blob.Digest) (DamageMark, error)
 	// MarksAfter is BlobsAfter for marks.
 	MarksAfter(ctx context.Context, after []byte, limit int) ([]DamageMark, error)
+	// NotAside returns up to limit digests, in their order, of marks that are not Aside.
+	NotAside(ctx context.Context, limit int) ([]blob.Digest, error)
 	// CountMarks returns how many blobs are marked.
 	CountMarks(ctx context.Context) (int, error)
 	// FilesWith returns up to limit of the newest files of packages with these bytes.

@@ -136,6 +136,7 @@ type Registry struct {
 	Damaged func(context.Context, Damage)
 
 	downloads downloads
+	notAside  notAside
 }
 
 // entity is the project as audit events name it.

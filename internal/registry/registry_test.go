@@ -129,7 +129,8 @@ func (r *faultyRegistry) stored(t *testing.T) map[blob.Digest]bool {
 // faultyLedger fails once, at the n-th next call.
 type faultyLedger struct {
 	registry.Records
-	onPin func() // called before a pin, and nothing waits behind it
+	onPin func()      // called before a pin, and nothing waits behind it
+	torn  blob.Digest // whose bytes the database cannot read, and nothing else
 
 	mu     sync.Mutex
 	nth    int // 0: no failure is to come
@@ -187,6 +188,13 @@ func (l *faultyLedger) SweepBlob(ctx context.Context, before time.Time, remove f
 		return err
 	})
 	return size, found, err
+}
+
+func (l *faultyLedger) FindContent(ctx context.Context, d blob.Digest) ([]byte, error) {
+	if d == l.torn {
+		return nil, errLedger
+	}
+	return l.Records.FindContent(ctx, d)
 }
 
 func (l *faultyLedger) KeepScrub(ctx context.Context, s registry.ScrubState) error {

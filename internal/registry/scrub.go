@@ -39,6 +39,7 @@ type ScrubOptions struct {
 	Rate   int64         // bytes a second at most; more than 0
 
 	// Found is called for each blob that is newly marked, with some of its files.
+	// None, if the database did not answer for them.
 	Found func(m DamageMark, damage error, files []FileAt)
 }
 
@@ -52,10 +53,13 @@ const (
 
 // Scrub verifies stored bytes against their digests, in the order of digests, from where
 // the last Scrub ended. It returns when it is as far as the time since the cycle began:
-// digests are spread evenly, so that half of them are due after half of the period. Wrong
-// bytes are marked, and set aside; a blob whose bytes cannot be read, though the store
-// answers, is passed by, and is the error at the end. Any other error ends it, and a minute;
-// the next Scrub goes on there.
+// digests are spread evenly, so that half of them are due after half of the period. It also
+// returns after a minute; the next Scrub goes on there.
+//
+// A blob with wrong bytes is marked, and they are set aside. A blob is passed by if its bytes
+// cannot be read, though the store and the database answer, or if they cannot be set aside:
+// the first of these is the error at the end. Any other error ends the Scrub at once, and
+// the next one begins with the same blob.
 func (r *Registry) Scrub(ctx context.Context, o ScrubOptions) error {
 	s, err := r.Records.FindScrub(ctx)
 	if err != nil {
@@ -69,7 +73,7 @@ func (r *Registry) Scrub(ctx context.Context, o ScrubOptions) error {
 		}
 	}
 	c := &scrubbing{r: r, by: r.mender(o.Rate), o: o, state: s}
-	return errors.Join(c.run(ctx), c.unread)
+	return errors.Join(c.run(ctx), c.passed)
 }
 
 // scrubbing is a running Scrub.
@@ -78,7 +82,7 @@ type scrubbing struct {
 	by     mender
 	o      ScrubOptions
 	state  ScrubState
-	unread error // the first blob that cannot be read
+	passed error // why the first blob was passed by, of those that were
 }
 
 func (c *scrubbing) run(ctx context.Context) error {
@@ -135,18 +139,18 @@ func (c *scrubbing) due(d blob.Digest) bool {
 	return c.r.Now().Sub(c.state.Began).Seconds() >= share*c.o.Period.Seconds()
 }
 
-// verify verifies a blob, and reads it a second time before it counts as damaged: the
-// line or the memory may have been at fault.
+// verify verifies a blob. It counts as damaged when its bytes were wrong twice: the line or
+// the memory may have been at fault. It is passed by if it cannot be read, and others can.
 func (c *scrubbing) verify(ctx context.Context, b StoredBlob) error {
 	var damage *blob.DamageError
 	var err error
-	for range 2 {
+	for range 3 {
 		seen, failed := c.by.look(ctx, b)
 		switch {
 		case failed != nil:
 			err = failed
 		case seen.damage != nil && damage != nil:
-			return c.mark(ctx, b, seen.damage)
+			return c.condemn(ctx, b, seen.damage)
 		case seen.damage != nil:
 			damage = seen.damage
 		case b.Summed:
@@ -155,23 +159,53 @@ func (c *scrubbing) verify(ctx context.Context, b StoredBlob) error {
 			return c.r.Records.KeepCRC32(ctx, b.Digest, seen.crc32)
 		}
 	}
-	if _, failed := c.r.Blobs.Stat(ctx, b.Digest); b.Small || damage != nil || failed != nil || ctx.Err() != nil {
-		return err // the database or the store does not answer now; the next Scrub begins with this blob
+	if ctx.Err() != nil || c.answers(ctx, b) != nil {
+		return err // the next Scrub begins with this blob
 	}
-	if c.unread == nil {
-		c.unread = fmt.Errorf("cannot read the blob %s: %w", b.Digest, err)
-	}
+	c.pass(fmt.Errorf("cannot read the blob %s: %w", b.Digest, err))
 	return nil
 }
 
-func (c *scrubbing) mark(ctx context.Context, b StoredBlob, damage *blob.DamageError) error {
-	newly, right, err := c.by.condemn(ctx, b, damage.Damage)
-	if err != nil || !newly || right {
+// answers returns nil if what keeps the bytes of a blob answers: the database or the store.
+func (c *scrubbing) answers(ctx context.Context, b StoredBlob) error {
+	if b.Small {
+		_, err := c.r.Records.FindScrub(ctx)
 		return err
 	}
-	files, err := c.r.Records.FilesWith(ctx, b.Digest, filesTold)
-	if err == nil && c.o.Found != nil {
-		c.o.Found(markOf(b, damage.Damage), damage, files)
+	return answers(ctx, c.r.Blobs, b.Digest)
+}
+
+// condemn is that of a mender, and tells of a new mark. If the wrong bytes cannot be set
+// aside, the blob is passed by: it is marked, and CheckMarks tries again.
+func (c *scrubbing) condemn(ctx context.Context, b StoredBlob, damage *blob.DamageError) error {
+	mark := markOf(b, damage.Damage)
+	newly, err := c.by.mark(ctx, mark)
+	if err != nil {
+		return err // the next Scrub begins with this blob
+	}
+	right, err := c.by.clear(ctx, b, mark)
+	if err != nil && ctx.Err() == nil {
+		c.pass(fmt.Errorf("cannot set the damaged bytes of %s aside: %w", b.Digest, err))
+		err = nil
+	}
+	if newly && !right {
+		err = errors.Join(err, c.tell(ctx, mark, damage))
 	}
 	return err
+}
+
+// tell is called once for each mark, and tells of it even if its files are not found.
+func (c *scrubbing) tell(ctx context.Context, mark DamageMark, damage error) error {
+	files, err := c.r.Records.FilesWith(context.WithoutCancel(ctx), mark.Digest, filesTold)
+	if c.o.Found != nil {
+		c.o.Found(mark, damage, files)
+	}
+	return err
+}
+
+// pass notes why a blob is passed by.
+func (c *scrubbing) pass(err error) {
+	if c.passed == nil {
+		c.passed = err
+	}
 }

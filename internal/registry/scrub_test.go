@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,14 +37,7 @@ type rotting struct {
 
 // onEachRotting runs a test on a disk, and on S3.
 func onEachRotting(t *testing.T, test func(t *testing.T, r rotting)) {
-	t.Run("disk", func(t *testing.T) {
-		dir := filepath.Join(metadbtest.Memory(t), "blobs")
-		store, err := disk.Open(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(t, rotting{newRegistryOn(t, store), dir})
-	})
+	t.Run("disk", func(t *testing.T) { test(t, newRottingOnDisk(t)) })
 	t.Run("s3", func(t *testing.T) {
 		srv := s3test.Start(t)
 		store, err := s3.Open(t.Context(), s3.Config{
@@ -54,6 +49,16 @@ func onEachRotting(t *testing.T, test func(t *testing.T, r rotting)) {
 		t.Cleanup(func() { _ = store.Close() })
 		test(t, rotting{newRegistryOn(t, store), filepath.Join(srv.Dir, s3test.Bucket)})
 	})
+}
+
+func newRottingOnDisk(t *testing.T) rotting {
+	t.Helper()
+	dir := filepath.Join(metadbtest.Memory(t), "blobs")
+	store, err := disk.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rotting{newRegistryOn(t, store), dir}
 }
 
 // flip changes one bit of the stored bytes: in the file of the store, or in the database.
@@ -291,12 +296,7 @@ func TestScrubUnderFaults(t *testing.T) {
 			for n := 1; ; n++ {
 				failed := true
 				t.Run(fmt.Sprintf("%s %d kept %v", side, n, kept), func(t *testing.T) {
-					dir := filepath.Join(metadbtest.Memory(t), "blobs")
-					store, err := disk.Open(dir)
-					if err != nil {
-						t.Fatal(err)
-					}
-					r := rotting{newRegistryOn(t, store), dir}
+					r := newRottingOnDisk(t)
 					for file, body := range map[string][]byte{"right": right, "rotten": rotten} {
 						if err := r.publish(t.Context(), at(file), body); err != nil {
 							t.Fatal(err)
@@ -404,6 +404,60 @@ func TestScrubOfWhatCannotBeRead(t *testing.T) {
 		t.Errorf("of a blob that cannot be read the cycle is not whole: %+v, %v", s, err)
 	}
 	r.checkMarks(t, 0)
+}
+
+// TestScrubOfWhatIsNoFile: what can never be read is told and passed by, in the store and in the
+// database, and what comes after it is verified.
+func TestScrubOfWhatIsNoFile(t *testing.T) {
+	for what, put := range map[string]func(path string) error{
+		"a symbolic link": func(path string) error { return os.Symlink("/dev/null", path) },
+		"a directory":     func(path string) error { return os.Mkdir(path, 0o700) },
+		"a named pipe":    func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newStuck(t, newRottingOnDisk(t))
+			first := blobtest.Digest(s.bodies[0])
+			path := filepath.Join(s.dir, first.String()[:2], first.String())
+			if err := errors.Join(os.Remove(path), put(path)); err != nil {
+				t.Fatal(err)
+			}
+			found, err := s.scrub(t)
+			if err == nil || !strings.Contains(err.Error(), first.String()) || !strings.Contains(err.Error(), what) || len(found) != 3 {
+				t.Errorf("found %v, %v", found, err)
+			}
+			s.store.stuck = blob.Digest{}
+			m := registry.DamageMark{Digest: first, Kind: blob.OtherBytes} // as if it had been found before
+			if marked, err := s.Records.MarkDamaged(t.Context(), m, s.now, audit.Event{At: s.Now()}); err != nil || !marked {
+				t.Fatal(marked, err)
+			}
+			s.checkMarks(t, 4)
+			s.wantAside(t, true, true, true, true)
+			if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("it is not set aside: %v", err)
+			}
+		})
+	}
+	t.Run("a row", func(t *testing.T) {
+		r := newRottingOnDisk(t)
+		bodies := map[blob.Digest][]byte{}
+		for i := range 4 {
+			body := blobtest.Bytes(uint64(i), 100)
+			bodies[blobtest.Digest(body)] = body
+			if err := r.publish(t.Context(), at(fmt.Sprint("file", i)), body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := slices.MinFunc(slices.Collect(maps.Keys(bodies)), func(a, b blob.Digest) int { return bytes.Compare(a[:], b[:]) })
+		for d, body := range bodies {
+			if d != first {
+				r.flip(t, body, 5)
+			}
+		}
+		r.ledger.torn = first
+		if found, err := r.scrub(t); !errors.Is(err, errLedger) || !strings.Contains(err.Error(), first.String()) || len(found) != 3 {
+			t.Errorf("found %v, %v", found, err)
+		}
+	})
 }
 
 // TestPublishWhileSettingAside: until the wrong bytes are aside nobody stores right ones,

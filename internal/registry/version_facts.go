@@ -71,7 +71,8 @@ func (r *Registry) Version(ctx context.Context, a access.Actor, project, name, v
 	r.complete(a, []Project{place}, one)
 	v.Package = one[0]
 	v.MayDelete = v.MayDelete && r.refusal(place, a, v.Package, false) == nil
-	return v, r.describe(ctx, a, place, &v, files)
+	err = r.describe(ctx, a, place, &v, files)
+	return v, err
 }
 
 // onPages reports whether pages show a version with this status to those who may list

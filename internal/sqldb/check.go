@@ -20,7 +20,7 @@ func (db *DB) SelfCheck(ctx context.Context) ([]string, error) {
 	if db.Shared() {
 		return nil, nil
 	}
-	found, err := List(ctx, db, func(row Scanner) (text string, err error) { return text, row.Scan(&text) },
+	found, err := List(ctx, db, ScanOne[string],
 		fmt.Sprintf("PRAGMA quick_check(%d)", mostFaults))
 	if corrupt(err) {
 		return append(found, err.Error()), nil

@@ -228,6 +228,12 @@ func List[T any](ctx context.Context, q Reader, scan func(Scanner) (T, error), q
 	return collect(rows, err, scan)
 }
 
+// ScanOne reads a row of one column.
+func ScanOne[T any](row Scanner) (value T, err error) {
+	err = row.Scan(&value)
+	return value, err
+}
+
 // ListFixed is List for a query of fixed text, prepared once.
 func ListFixed[T any](ctx context.Context, q Queries, scan func(Scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := q.FixedRows(ctx, query, args...)

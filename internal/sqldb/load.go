@@ -258,7 +258,7 @@ func (l *Loading) made() (all []creation, err error) {
 
 // Tables are those of the schema as it is now, without goose's.
 func (l *Loading) Tables(ctx context.Context) ([]string, error) {
-	there, err := List(ctx, l, func(row Scanner) (name string, err error) { return name, row.Scan(&name) }, l.db.dialect.tables)
+	there, err := List(ctx, l, ScanOne[string], l.db.dialect.tables)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func (db *DB) Do(ctx context.Context, fn func(*Tx) error) error { return db.writ
 
 // IDs reads a column of ids, also from RETURNING.
 func (t *Tx) IDs(ctx context.Context, query string, args ...any) ([]int64, error) {
-	return List(ctx, t, func(row Scanner) (n int64, err error) { return n, row.Scan(&n) }, query, args...)
+	return List(ctx, t, ScanOne[int64], query, args...)
 }
 
 // Write runs fn in a transaction, like Do, and returns its result. Other transactions

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"granary/internal/blob"
@@ -93,17 +94,36 @@ func TestBatchFails(t *testing.T) {
 	}
 	put(t, b, first)
 	put(t, b, second)
-	if err := b.Flush(); err == nil {
-		t.Error("no error")
+	failed := b.Flush()
+	if failed == nil {
+		t.Fatal("no error")
 	}
-	if err := b.Flush(); err == nil {
-		t.Error("the error is forgotten")
+	if err := b.Flush(); err == nil || err.Error() != failed.Error() {
+		t.Errorf("the next error is %v, want %v", err, failed)
 	}
 	if left := files(t, filepath.Join(dir, tmp)); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 	if _, err := s.Stat(t.Context(), blobtest.Digest(second)); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("%v, want %v", err, blob.ErrNotFound)
+	}
+}
+
+// A batch without files of its own syncs the names that a killed one has left, and says if it
+// cannot.
+func TestBatchSyncsWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	var reached []Point
+	s.CrashPoint = func(p Point) { reached = append(reached, p) }
+	if err := s.Batch().Flush(); err != nil || !slices.Equal(reached, []Point{AfterDirSync}) {
+		t.Errorf("%v, it came to %q", err, reached)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Batch().Flush(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("of a store that is gone: %v", err)
 	}
 }
 

@@ -7,9 +7,9 @@
 //	damaged/     blobs whose bytes are wrong, set aside
 //	...          a note: any other file whose path is a note's name
 //
-// All of it is on one file system, so that a rename commits. Names are made
-// from digests, and by the server for notes; nothing that a user says becomes a path. Folders have mode
-// 0700 and files 0600.
+// All of it is on one file system, so that a rename commits. Names are made from digests, and
+// by the server for notes; nothing that a user says becomes a path. Folders have mode 0700 and
+// files 0600.
 package disk
 
 import (

@@ -23,6 +23,7 @@ func publishing() []promise {
 		{"AddFile", "is Conflict if the version does not take the file", testAddFileNotTaken},
 		{"AddFile", "is Unavailable if bytes without Small are not pinned, or were swept", testAddFileSwept},
 		{"AddFile", "is Unavailable if bytes without Small are marked as damaged", testAddFileMarked},
+		{"AddFile", "is Unavailable with Restored, if bytes without Small are marked as damaged", testAddFileRestoredMarked},
 		{"AddFile", "records with Restored that a file has its bytes again", testAddFileRestored},
 		{"AddFile", "is Unavailable with Restored, if the file was removed", testAddFileRestoredGone},
 		{"TouchDownloads", "records the last download", testTouchDownloads},

@@ -28,6 +28,8 @@ func scrubbing() []promise {
 		{"FindMark", "returns the mark, and whether the database keeps the bytes", testMarkDamaged},
 		{"FindMark", "is NotFound if there is none", testFindNoMark},
 		{"MarksAfter", "returns marks by digest, from a digest on", testMarksAfter},
+		{"NotAside", "returns the digests of marks that are not Aside, in their order", testNotAside},
+		{"NotAside", "returns no more than the limit", testNotAside},
 		{"CountMarks", "counts them", testMarksAfter},
 		{"FilesWith", "returns the newest files with the bytes", testFilesWith},
 	}
@@ -239,6 +241,37 @@ func testMarksAfter(t *testing.T, s *suite) {
 	}
 }
 
+func testNotAside(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	want := map[blob.Digest]bool{}
+	for _, aside := range []bool{false, true, false, true, false} {
+		m := s.marked(t, s.stored(t, publication(p.ID, "tool", "1", s.name("large"))), registry.DamageMark{Aside: aside})
+		want[m.Digest] = !aside
+	}
+	const most = 1000 // more than other tests leave
+	all, err := s.NotAside(t.Context(), most)
+	must(t, all, err)
+	for _, d := range all {
+		if ours, known := want[d]; known && !ours {
+			t.Errorf("%s is aside", d)
+		}
+		delete(want, d)
+	}
+	for d, there := range want {
+		if there {
+			t.Errorf("%s is not there", d)
+		}
+	}
+	if !slices.IsSortedFunc(all, func(a, b blob.Digest) int { return bytes.Compare(a[:], b[:]) }) {
+		t.Error("they are not in order")
+	}
+	first, err := s.NotAside(t.Context(), 2)
+	wantSame(t, "the first two", must(t, first, err), all[:2])
+	must(t, 0, s.SetAside(t.Context(), all[0], func() error { return nil }))
+	first, err = s.NotAside(t.Context(), 1)
+	wantSame(t, "after one was set aside", must(t, first, err), all[1:2])
+}
+
 func testFilesWith(t *testing.T, s *suite) {
 	_, _, p := s.home(t)
 	pub := publication(p.ID, "tool", "1", s.name("file"))
@@ -273,6 +306,35 @@ func testAddFileMarked(t *testing.T, s *suite) {
 	small := publication(p.ID, "tool", "1", s.name("small"))
 	s.marked(t, small, registry.DamageMark{Aside: true})
 	s.publish(t, small)
+}
+
+// testAddFileRestoredMarked: a mark of either state was made after the bytes were stored, for who
+// stores them removes the one that is there.
+func testAddFileRestoredMarked(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	for _, aside := range []bool{false, true} {
+		pub := s.stored(t, publication(p.ID, "tool", "1", s.name("large")))
+		f := s.publish(t, pub)
+		m := registry.DamageMark{Digest: pub.Digest, Kind: blob.OtherBytes, Aside: aside}
+		marked, err := s.MarkDamaged(t.Context(), m, now(), quiet())
+		wantSame(t, "marked", must(t, marked, err), true)
+		again := s.restored(pub, f)
+		again.Status = new(registry.StatusDeprecated)
+		_, err = s.AddFile(t.Context(), again)
+		wantKind(t, err, fault.Unavailable)
+		s.wantTold(t, again.Event, 0)
+		k, err := s.FindPackage(t.Context(), p.ID, f.PackageID)
+		wantSame(t, "the status", must(t, k, err).Status, registry.StatusDefault)
+		removed, err := s.RemoveMark(t.Context(), m, quiet())
+		wantSame(t, "removed", must(t, removed, err), true)
+		again.Status = nil
+		wantSame(t, "the file", s.publish(t, again).ID, f.ID)
+	}
+	small := publication(p.ID, "tool", "1", s.name("small"))
+	f := s.publish(t, small)
+	marked, err := s.MarkDamaged(t.Context(), registry.DamageMark{Digest: small.Digest, Kind: blob.OtherBytes, Small: true, Aside: true}, now(), quiet())
+	wantSame(t, "marked", must(t, marked, err), true)
+	wantSame(t, "the small file", s.publish(t, s.restored(small, f)).ID, f.ID)
 }
 
 func testSweepMarked(t *testing.T, s *suite) {
