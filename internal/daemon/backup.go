@@ -83,7 +83,8 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	b.identity = identity
 	b.done.Manifest.ID = records.NewSnapshotID(b.began)
 	if o.DryRun {
-		return b.done, b.tryOut(ctx)
+		err := b.tryOut(ctx)
+		return b.done, err
 	}
 	err = b.run(ctx)
 	if err != nil && b.complete {

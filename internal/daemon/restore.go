@@ -96,9 +96,11 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 		return r.done, err
 	}
 	if o.DryRun {
-		return r.done, r.tryOut(ctx)
+		err := r.tryOut(ctx)
+		return r.done, err
 	}
-	return r.done, r.run(ctx)
+	err = r.run(ctx)
+	return r.done, err
 }
 
 // restore is one Restore.
