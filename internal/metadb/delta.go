@@ -98,7 +98,7 @@ func (d *delta) readEvents() error {
 	if err != nil {
 		return err
 	}
-	after, limit := d.since.To-records.Late, len(d.since.Seen)+mostDeltaEvents+1
+	after, limit := d.since.Look, len(d.since.Seen)+mostDeltaEvents+1
 	if !late {
 		after, limit = d.since.To, mostDeltaEvents+1
 		d.done.Events = slices.Clone(d.since.Seen)
@@ -131,13 +131,13 @@ func (d *delta) readEvents() error {
 // late reports whether there are other events up to since.To than those that were seen. To
 // count them takes a tenth of the time of reading them again.
 func (d *delta) late() (bool, error) {
-	first, _ := slices.BinarySearch(d.since.Seen, d.since.To-records.Late+1)
+	first, _ := slices.BinarySearch(d.since.Seen, d.since.Look+1)
 	end, _ := slices.BinarySearch(d.since.Seen, d.since.To+1)
 	if end < len(d.since.Seen) {
 		return true, nil
 	}
 	var n int
-	err := d.q.Row(d.ctx, `SELECT COUNT(*) FROM audit_events WHERE id > $1 AND id <= $2`, d.since.To-records.Late, d.since.To).Scan(&n)
+	err := d.q.Row(d.ctx, `SELECT COUNT(*) FROM audit_events WHERE id > $1 AND id <= $2`, d.since.Look, d.since.To).Scan(&n)
 	return n != end-first, sqldb.Classify(err)
 }
 

@@ -28,6 +28,9 @@ func Behind(ctx context.Context, from Notes, database Keeper, now time.Time) (be
 		return 0, true, err
 	}
 	after, err := database.EventsAround(ctx, newest)
+	if err == nil && newest > now.UnixMicro()+Late { // a clock was ahead: only of the base it is known what it has
+		after.Next, err = firstAfter(ctx, database, head.At)
+	}
 	switch {
 	case err != nil:
 		return 0, true, err
@@ -37,4 +40,10 @@ func Behind(ctx context.Context, from Notes, database Keeper, now time.Time) (be
 		return 0, true, nil
 	}
 	return max(now.Sub(time.UnixMicro(after.Next)), 0), true, nil
+}
+
+// firstAfter is the first event after a moment; 0 if there is none.
+func firstAfter(ctx context.Context, database Keeper, moment time.Time) (int64, error) {
+	events, err := database.EventsAround(ctx, moment.UnixMicro())
+	return events.Next, err
 }

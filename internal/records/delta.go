@@ -13,7 +13,8 @@ type Changes interface {
 type Since struct {
 	To   int64   // of the file before
 	Base int64   // the last event in the newest base
-	Seen []int64 // ids of events that earlier deltas had, in order: those from To - Late on
+	Look int64   // events with ids above this one are new, unless they were seen
+	Seen []int64 // ids above Look of events that are in earlier files, in order
 
 	// Small are the checksums of the small tables, as they were written last.
 	Small map[string]Checksum
@@ -21,12 +22,13 @@ type Since struct {
 	NoSmall bool
 }
 
-// Late is how long, in microseconds, an event may be committed after one with a later id.
+// Late is by how much, in microseconds, the id of an event may be below the time at which it
+// is committed, to be seen at once. See watermark for those that are later.
 const Late = 60_000_000
 
 // Changed is what a delta has.
 type Changed struct {
-	Events []int64             // ids of all events since To - Late, in order, as far as they are covered
+	Events []int64             // ids of all events above Look, in order, as far as they are covered
 	New    int                 // how many of them are new
 	More   bool                // there are more new events than fit into a delta
 	Waits  bool                // small tables have changed, and cannot be written now

@@ -64,7 +64,7 @@ type Head struct {
 	Schema   int64     `json:"schema"`
 	Base     int64     `json:"base,string"`  // the base covers the events up to this one
 	Event    int64     `json:"event,string"` // the last event in the base
-	At       time.Time `json:"at"`           // when the base was written
+	At       time.Time `json:"at"`           // when the base was begun
 	Packs    []string  `json:"packs"`        // digests of the packs with the base's small bodies
 
 	// Begins is the event of the base that the journal of this database begins with. Files

@@ -1,0 +1,152 @@
+package metadb
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"granary/internal/audit"
+	"granary/internal/blob/disk"
+	"granary/internal/metadb/metadbtest"
+	"granary/internal/records"
+)
+
+// kept is a database whose records a journal keeps, by a clock that the test sets.
+type kept struct {
+	t     *testing.T
+	db    *DB
+	store *disk.Store
+	at    time.Time
+	j     *records.Journal
+}
+
+// keep begins the journal of an empty database.
+func keep(t *testing.T, db *DB) *kept {
+	t.Helper()
+	store, err := disk.Open(filepath.Join(metadbtest.Memory(t), "blobs"))
+	must(t, store, err)
+	k := &kept{t: t, db: db, store: store, at: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	k.restart()
+	return k
+}
+
+// restart is the journal of a server that starts.
+func (k *kept) restart() {
+	k.t.Helper()
+	identity, _, err := k.db.StoreIdentity(k.t.Context())
+	must(k.t, identity, err)
+	k.j = &records.Journal{Store: k.store, Database: k.db, Identity: identity, Now: func() time.Time { return k.at }}
+}
+
+// after moves the clock.
+func (k *kept) after(d time.Duration) { k.at = k.at.Add(d) }
+
+// step writes a file, and compares what the journal says of it.
+func (k *kept) step(all bool) {
+	k.t.Helper()
+	got, err := k.j.Step(k.t.Context(), false)
+	if must(k.t, got, err) != all {
+		k.t.Errorf("at %v the journal has everything: %v, want %v", k.at, got, all)
+	}
+}
+
+// event records an event of a target, with the time of the clock and a difference.
+func (k *kept) event(d time.Duration, kind string, id int64) {
+	k.t.Helper()
+	must(k.t, 0, k.db.do(k.t.Context(), func(tx tx) error {
+		return tx.record(k.t.Context(), audit.Event{Name: audit.UserCreated, At: k.at.Add(d), Entity: audit.WholeInstance()}.To(kind, id, ""))
+	}))
+}
+
+// rebuilt is a database that was made from the journal.
+func (k *kept) rebuilt() *DB {
+	k.t.Helper()
+	f, err := records.Find(k.t.Context(), k.store, k.j.Identity)
+	if must(k.t, f, err); len(f.Damaged) > 0 {
+		k.t.Errorf("damaged: %q", f.Damaged)
+	}
+	to := openSQLite(k.t)
+	into := &records.JournalTarget{Target: to, Packs: f.Packs}
+	s, err := records.Replay(k.t.Context(), into, f.Files)
+	if must(k.t, s, err); len(into.Bad) > 0 {
+		k.t.Errorf("damaged: %v", into.Bad)
+	}
+	return to
+}
+
+// wantEvents compares the events in the journal with those of the database.
+func (k *kept) wantEvents(when string) {
+	k.t.Helper()
+	if got, want := tableRows(k.t, k.rebuilt(), "audit_events"), tableRows(k.t, k.db, "audit_events"); !slices.Equal(got, want) {
+		k.t.Errorf("%s: %d events are in the records, want %d", when, len(got), len(want))
+	}
+}
+
+// TestJournalWithAClockAhead: while a clock is a year ahead an event is recorded, and the clock
+// is set right. What comes then is in the next delta; after a start, too.
+func TestJournalWithAClockAhead(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		k := keep(t, db)
+		k.event(-time.Second, "Job", 1)
+		k.step(true)
+		right := k.at
+		k.after(365 * 24 * time.Hour)
+		k.event(0, "Job", 2)
+		k.step(true)
+		k.at = right.Add(time.Minute)
+		for range 3 {
+			k.event(-time.Second, "Job", 3)
+			k.step(true)
+			k.wantEvents("after the clock was set right")
+			k.after(10 * time.Second)
+		}
+		k.event(-time.Second, "Job", 4)
+		k.restart()
+		if until, err := k.j.Until(t.Context()); must(t, until, err).After(k.at.Add(-10 * time.Second)) {
+			t.Errorf("at %v the store has everything until %v", k.at, until)
+		}
+		k.step(true)
+		k.wantEvents("after a start")
+		if behind, _, err := records.Behind(t.Context(), k.store, db, k.at); must(t, behind, err) > time.Minute {
+			t.Errorf("the journal is %v behind", behind)
+		}
+		k.after(10 * time.Second)
+		k.event(-time.Second, "Job", 5)
+		if behind, _, err := records.Behind(t.Context(), k.store, db, k.at); must(t, behind, err) != time.Second {
+			t.Errorf("the journal is %v behind", behind)
+		}
+		k.step(true)
+		k.wantEvents("after the base of a start")
+	})
+}
+
+// TestJournalWithASlowClock: the events of a node whose clock is slow are missed by deltas. The
+// journal says so, and writes a base once the last one is an hour old.
+func TestJournalWithASlowClock(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		k := keep(t, db)
+		k.event(-10*time.Second, "Job", 1)
+		k.step(true)
+		k.after(10 * time.Minute)
+		k.event(-time.Second, "Job", 2)
+		k.step(true)
+		k.event(-5*time.Minute, "Job", 3)
+		k.after(6 * time.Minute)
+		k.step(false)
+		k.after(time.Minute)
+		k.step(false)
+		k.after(44 * time.Minute)
+		k.step(true)
+		k.wantEvents("after an hour")
+		k.after(10 * time.Minute)
+		k.event(-time.Second, "Job", 4)
+		k.step(true)
+		k.event(-48*time.Hour, "Job", 5)
+		k.after(22 * time.Hour)
+		k.step(true)
+		k.after(2 * time.Hour)
+		k.step(true)
+		k.wantEvents("after a day")
+	})
+}
