@@ -150,3 +150,30 @@ func TestJournalWithASlowClock(t *testing.T) {
 		k.wantEvents("after a day")
 	})
 }
+
+// TestJournalOfWhatWasChangedBack: a small table was changed, a base has it, and it was changed
+// back: a delta has that, although the table is as in the delta before the base.
+func TestJournalOfWhatWasChangedBack(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		k := keep(t, db)
+		k.event(-time.Second, "User", 1)
+		k.step(true)
+		k.after(24*time.Hour - 10*time.Second)
+		k.event(-time.Second, "User", 1)
+		k.step(true)
+		k.after(20 * time.Second)
+		do(t, db, `INSERT INTO features (name, percentage_of_time, percentage_of_actors) VALUES ('on', 1, 1)`)
+		k.event(-time.Second, "User", 1)
+		k.step(false) // a delta waits, and a base does not
+		if n := rowsOf(t, k.rebuilt(), "features"); n != 1 {
+			t.Fatalf("the base has %d features, want 1", n)
+		}
+		do(t, db, `DELETE FROM features`)
+		k.after(time.Minute)
+		k.event(-time.Second, "User", 1)
+		k.step(true)
+		if n := rowsOf(t, k.rebuilt(), "features"); n != 0 {
+			t.Errorf("%d features are left, want none", n)
+		}
+	})
+}

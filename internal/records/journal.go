@@ -135,6 +135,7 @@ func (j *Journal) base(ctx context.Context, at *position) error {
 	})
 	if err == nil {
 		at.ahead, at.missed, at.below = false, false, w
+		at.small = nil // the base may have others than the last delta
 	}
 	return err
 }
