@@ -50,21 +50,24 @@ func (p *parser) quoted() (raw []byte, plain bool) {
 	if len(b) == 0 || b[0] != '"' {
 		return nil, false
 	}
-	plain = true
-	for i := 1; i < len(b); {
-		end := bytes.IndexByte(b[i:], '"')
-		if end < 0 {
+	end := 1 + bytes.IndexByte(b[1:], '"')
+	if end == 0 {
+		return nil, false
+	}
+	if slash := bytes.IndexByte(b[:end], '\\'); slash < 0 {
+		plain = true
+	} else {
+		for end = slash; end < len(b) && b[end] != '"'; end++ {
+			if b[end] == '\\' {
+				end++
+			}
+		}
+		if end >= len(b) {
 			return nil, false
 		}
-		if slash := bytes.IndexByte(b[i:i+end], '\\'); slash >= 0 {
-			i, plain = i+slash+2, false
-			continue
-		}
-		end += i + 1
-		p.b = b[end:]
-		return b[:end], plain
 	}
-	return nil, false
+	p.b = b[end+1:]
+	return b[:end+1], plain
 }
 
 // value is a value of a row.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -280,6 +281,27 @@ func TestChecksum(t *testing.T) {
 	} {
 		if other == sum(a, b) {
 			t.Errorf("%d: other rows have the same checksum", i)
+		}
+	}
+}
+
+// TestReadingManyEscapes: a text is read once, however many of its letters are escaped. To look
+// for its end from each of them takes hours.
+func TestReadingManyEscapes(t *testing.T) {
+	text := strings.Repeat("\n\"", 1_200_000) + "end"
+	file := fileOf(t, header(), func(w *Writer) error {
+		return errors.Join(w.Table("releases", []string{"id", "description"}), w.Row([]any{int64(1), text}))
+	})
+	ended := time.AfterFunc(time.Minute, func() { panic("reading a text takes more than a minute") })
+	defer ended.Stop()
+	all, _, err := told(file)
+	if must(t, all, err); len(all) != 2 || len(all[1]) < 4*len(text)/2 {
+		t.Errorf("%d lines, the last with %d bytes", len(all), len(all[len(all)-1]))
+	}
+	for _, cut := range []string{`"`, `"a`, `"a\`, `"a\"`, `"\\\`} {
+		p := parser{[]byte(cut)}
+		if s, err := p.text(); err == nil {
+			t.Errorf("%s is read as %q", cut, s)
 		}
 	}
 }
