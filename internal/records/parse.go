@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -131,11 +133,20 @@ func (p *parser) fields(names []string, values []any) ([]string, []any, error) {
 			return nil, nil, errNoLine
 		}
 		if !same || i >= len(names) || !p.name(names[i]) {
-			name, err := p.text()
-			if err != nil || !p.take(":") {
+			name, err := p.newName()
+			if err != nil {
+				return nil, nil, err
+			}
+			if !p.take(":") {
 				return nil, nil, errNoLine
 			}
-			names, same = append(names[:i:i], name), false
+			if i == mostColumns {
+				return nil, nil, fmt.Errorf("it has more than %d names", mostColumns)
+			}
+			if same { // names belongs to the row before
+				names = slices.Clone(names[:i])
+			}
+			names, same = append(names[:i], name), false
 		}
 		v, err := p.value()
 		if err != nil {
@@ -144,6 +155,15 @@ func (p *parser) fields(names []string, values []any) ([]string, []any, error) {
 		values = append(values, v)
 	}
 	return names[:len(values):len(values)], values, nil
+}
+
+// newName is the name of a table or column.
+func (p *parser) newName() (string, error) {
+	name, err := p.text()
+	if len(name) > mostName {
+		return "", fmt.Errorf("a name has %d bytes; at most %d are possible", len(name), mostName)
+	}
+	return name, err
 }
 
 // name skips a name and its colon, if it is next.
