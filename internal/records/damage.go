@@ -99,7 +99,7 @@ func (i *inspection) readHead(ctx context.Context) (there bool, err error) {
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
 		return false, nil
-	case errors.Is(err, ErrDamaged), errors.Is(err, syscall.EIO) && !isUnread(err):
+	case errors.Is(err, ErrDamaged):
 		i.damage.add(err.Error())
 		return false, nil
 	case err == nil && i.head.Identity != i.identity:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"granary/internal/blob"
@@ -88,10 +89,12 @@ func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 		text, err = io.ReadAll(io.LimitReader(note, mostHead+1))
 		err = errors.Join(err, note.Close())
 	}
-	if failure(err) != nil {
+	switch {
+	case failure(err) != nil:
 		return h, unread{err}
-	}
-	if err != nil {
+	case errors.Is(err, syscall.EIO):
+		return h, fmt.Errorf("the note %s %w: %w", headName, ErrDamaged, err)
+	case err != nil:
 		return h, err
 	}
 	switch err := json.Unmarshal(text, &h); {

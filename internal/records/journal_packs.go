@@ -69,7 +69,7 @@ func (p *packing) look(ctx context.Context) error {
 			continue
 		}
 		index, err := PackIndexIn(ctx, p.Store, note.Name)
-		if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
+		if errors.Is(worn(err), ErrPack) || errors.Is(err, blob.ErrNotFound) {
 			continue
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 
 	"granary/internal/blob"
 )
@@ -75,7 +76,7 @@ func (f *packFiller) pack(ctx context.Context, p Pack) error {
 			_, err := RightBodies(r, take)
 			return err
 		})
-		if failed != nil {
+		if failed != nil && !errors.Is(failed, ErrPack) {
 			return failed
 		}
 	} else if err != nil {
@@ -87,13 +88,30 @@ func (f *packFiller) pack(ctx context.Context, p Pack) error {
 	return err
 }
 
+// read reads a pack. A disk that cannot read it any more is damage, and no reason to give up.
 func (p Pack) read(do func(io.Reader) error) error {
 	r, err := p.Open()
 	if err != nil {
-		return err
+		return worn(err)
 	}
 	defer r.Close()
-	return do(r)
+	return do(wornReader{r})
+}
+
+// worn is an error of reading a pack: ErrPack if the disk cannot read it.
+func worn(err error) error {
+	if errors.Is(err, syscall.EIO) {
+		return fmt.Errorf("%w: %w", ErrPack, err)
+	}
+	return err
+}
+
+// wornReader is the bytes of a pack with such errors.
+type wornReader struct{ io.Reader }
+
+func (r wornReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	return n, worn(err)
 }
 
 // body inserts a body, most often with later ones.
