@@ -69,7 +69,7 @@ func (d *delta) run() error {
 	if err := d.readEvents(); err != nil || len(d.fresh) == 0 || d.done.Anew {
 		return err
 	}
-	if d.other && d.since.NoSmall {
+	if d.other && d.since.NoSmall && !d.done.More { // else all of them would be read again at once
 		d.done.Waits = true
 		return nil
 	}

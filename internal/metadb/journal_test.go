@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -234,6 +235,24 @@ func TestJournalOnAWornDisk(t *testing.T) {
 			k.step(true)
 			if n := rowsOf(t, k.rebuilt(), "blob_contents"); n != small+int64(i)+1 {
 				t.Errorf("after a disk could not read %s: %d bodies, want %d", what, n, small+int64(i)+1)
+			}
+		}
+	})
+}
+
+// TestDeltaOfManyEvents: more events than fit into a delta do not wait for the small tables: the
+// journal asks for the rest at once, and would read them all again.
+func TestDeltaOfManyEvents(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		do(t, db, fmt.Sprintf(`INSERT INTO audit_events (%s)
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			SELECT i, 'user_created', 'Instance', 0, '', 0, '', '', '', 0, '', 0, '', 'User', '', '', '', '', 1 FROM n`, eventColumns, mostDeltaEvents+1))
+		for to, want := range map[int64]records.Changed{0: {New: mostDeltaEvents, More: true}, 1: {New: mostDeltaEvents, Waits: true}} {
+			w, err := records.NewWriter(io.Discard)
+			must(t, w, err)
+			c, err := db.Delta(t.Context(), w, records.Since{To: to, Look: to, NoSmall: true})
+			if must(t, c, err); c.New != want.New || c.More != want.More || c.Waits != want.Waits {
+				t.Errorf("after %d: %d new events, more: %v, waits: %v", to, c.New, c.More, c.Waits)
 			}
 		}
 	})

@@ -18,7 +18,7 @@ type Since struct {
 
 	// Small are the checksums of the small tables, as they were written last.
 	Small map[string]Checksum
-	// NoSmall says that small tables cannot be written now.
+	// NoSmall says that a delta with small tables waits, unless there are More events.
 	NoSmall bool
 }
 
@@ -31,7 +31,7 @@ type Changed struct {
 	Events []int64             // ids of all events above Look, in order, as far as they are covered
 	New    int                 // how many of them are new
 	More   bool                // there are more new events than fit into a delta
-	Waits  bool                // small tables have changed, and cannot be written now
+	Waits  bool                // small tables have changed, and nothing was written for NoSmall
 	Anew   bool                // the database was made again since: a base has to be written
 	Small  map[string]Checksum // of the small tables, if they were looked at; else nil
 	Blobs  []int64             // ids of the blobs of published files, in order
