@@ -13,6 +13,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"granary/internal/access"
 	"granary/internal/audit"
 	"granary/internal/blob/disk"
 	"granary/internal/metadb/metadbtest"
@@ -254,6 +255,41 @@ func TestDeltaOfManyEvents(t *testing.T) {
 			if must(t, c, err); c.New != want.New || c.More != want.More || c.Waits != want.Waits {
 				t.Errorf("after %d: %d new events, more: %v, waits: %v", to, c.New, c.More, c.Waits)
 			}
+		}
+	})
+}
+
+// TestJournalOfABodyPublishedAgain: the only body of a pack is purged, a base retires the pack,
+// and a delta has the same body again, in a pack of the same name.
+func TestJournalOfABodyPublishedAgain(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		root := newUser(t, db, "root", false)
+		group := newGroup(t, db, 0, "outer", access.Private, root.ID)
+		project := newProject(t, db, group.ID, "project", access.Private, root.ID)
+		k := keep(t, db)
+		publish := func() {
+			k.event(-time.Second, "PackageFile", publishTo(t, db, project.ID, 1).ID)
+			k.step(true)
+		}
+		publish()
+		do(t, db, `DELETE FROM package_files`, `DELETE FROM packages`, `DELETE FROM blob_contents`, `DELETE FROM blobs`)
+		k.after(25 * time.Hour)
+		k.event(-time.Second, "Job", 1)
+		k.step(true)
+		k.after(time.Hour)
+		publish()
+		if again := k.rebuilt(); rowsOf(t, again, "package_files") != 1 || rowsOf(t, again, "blob_contents") != 1 {
+			t.Errorf("%d files with %d bodies, want 1", rowsOf(t, again, "package_files"), rowsOf(t, again, "blob_contents"))
+		}
+		damage, err := records.Verify(t.Context(), k.store, k.j.Identity, db)
+		if must(t, damage, err).Found() {
+			t.Errorf("damaged: %q", damage.What)
+		}
+		k.after(25 * time.Hour)
+		k.event(-time.Second, "Job", 1)
+		k.step(true)
+		if again := k.rebuilt(); rowsOf(t, again, "blob_contents") != 1 {
+			t.Errorf("after a base: %d bodies, want 1", rowsOf(t, again, "blob_contents"))
 		}
 	})
 }

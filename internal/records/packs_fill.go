@@ -13,8 +13,9 @@ import (
 
 // Pack is a pack to read.
 type Pack struct {
-	Digest blob.Digest // the name
-	Open   func() (io.ReadCloser, error)
+	Digest  blob.Digest // the name
+	Open    func() (io.ReadCloser, error)
+	Retired bool // it may be damaged: what is needed of it is in other packs, too, or it was written again
 }
 
 // JournalTarget is a target that also gets the small bodies of packs, in the same
@@ -42,7 +43,9 @@ func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) 
 		for _, pack := range t.Packs {
 			err := f.pack(ctx, pack)
 			if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
-				t.Bad = append(t.Bad, fmt.Errorf("pack %s: %w", pack.Digest, err))
+				if !pack.Retired {
+					t.Bad = append(t.Bad, fmt.Errorf("pack %s: %w", pack.Digest, err))
+				}
 				err = nil
 			}
 			if err != nil {
