@@ -77,7 +77,7 @@ func (d *delta) run() error {
 	if err := d.db.describe(d.ctx, d.q, &h); err != nil {
 		return err
 	}
-	h.From, h.To = d.since.To, max(d.since.To+1, d.fresh[len(d.fresh)-1])
+	h.From, h.To = d.since.To, max(d.since.Ends, d.fresh[len(d.fresh)-1])
 	if err := d.w.Begin(h); err != nil {
 		return err
 	}

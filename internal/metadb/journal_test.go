@@ -293,3 +293,23 @@ func TestJournalOfABodyPublishedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestJournalOfALateEvent: an event comes late, when a base ends at the last one. The delta with
+// it is read after the base.
+func TestJournalOfALateEvent(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		k := keep(t, db)
+		k.event(-time.Second, "Job", 1)
+		k.step(true)
+		k.after(24*time.Hour - 10*time.Second)
+		k.event(-time.Second, "User", 1)
+		k.step(true)
+		k.after(20 * time.Second)
+		k.event(-time.Second, "User", 2)
+		k.step(false) // a base
+		k.event(-2*time.Second, "User", 3)
+		k.after(time.Minute)
+		k.step(true)
+		k.wantEvents("after a late event")
+	})
+}

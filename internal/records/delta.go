@@ -12,6 +12,7 @@ type Changes interface {
 // Since says which changes a delta has to have.
 type Since struct {
 	To   int64   // of the file before
+	Ends int64   // the delta ends at this event at least: after the newest base
 	Base int64   // the last event in the newest base
 	Look int64   // events with ids above this one are new, unless they were seen
 	Seen []int64 // ids above Look of events that are in earlier files, in order
