@@ -313,3 +313,26 @@ func TestJournalOfALateEvent(t *testing.T) {
 		k.wantEvents("after a late event")
 	})
 }
+
+// TestBehindAfterARebuild: a database that was made again from a part of the journal is not
+// older than that; its own journal has not begun.
+func TestBehindAfterARebuild(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		k := keep(t, db)
+		k.event(-time.Second, "Job", 1)
+		k.step(true)
+		do(t, db, `UPDATE audit_events SET id = id - 7000000`) // it lacks what the base has, and has an earlier one
+		if _, _, err := records.Behind(t.Context(), k.store, db, k.at); err != records.ErrOlder {
+			t.Fatalf("of a database without the last event: %v", err)
+		}
+		k.after(time.Hour)
+		must(t, 0, db.do(t.Context(), func(tx tx) error {
+			return tx.record(t.Context(), audit.Event{Name: audit.DatabaseRebuilt, At: k.at, Entity: audit.WholeInstance()})
+		}))
+		k.after(time.Minute)
+		behind, has, err := records.Behind(t.Context(), k.store, db, k.at)
+		if must(t, behind, err) != time.Minute || !has {
+			t.Errorf("the journal is %v behind, there: %v", behind, has)
+		}
+	})
+}
