@@ -336,3 +336,34 @@ func TestBehindAfterARebuild(t *testing.T) {
 		}
 	})
 }
+
+// TestJournalWithoutEvents: a journal that has no event is replaced if it is damaged, whatever
+// the database has.
+func TestJournalWithoutEvents(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		k := keep(t, db)
+		k.step(true)
+		for i, damage := range []func() error{
+			func() error { return k.store.DeleteNote(t.Context(), "records/head") },
+			func() error { return k.store.PutNote(t.Context(), "records/head", strings.NewReader("{"), 1) },
+		} {
+			for range 2 {
+				must(t, 0, damage())
+				k.restart()
+				k.step(true)
+				k.rebuilt()
+			}
+			if i == 1 {
+				continue
+			}
+			must(t, 0, damage())
+			k.event(-time.Second, "Job", 1)
+			k.restart()
+			k.step(true)
+			k.wantEvents("after the first event")
+			k = keep(t, db)
+			do(t, db, `DELETE FROM audit_events`)
+			k.step(true)
+		}
+	})
+}

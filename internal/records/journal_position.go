@@ -106,8 +106,8 @@ func (j *Journal) read(ctx context.Context) (at *position, last int64, err error
 // removed a day later. A database that was put back in another way is not told from one that is
 // not to be used: see ErrOlder.
 func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged error) (*position, error) {
-	if last == 0 {
-		return at, damaged
+	if last == 0 && damaged == nil {
+		return at, nil
 	}
 	after, err := j.Database.EventsAround(ctx, last)
 	if err != nil {
