@@ -103,7 +103,7 @@ func (i *inspection) readHead(ctx context.Context) (there bool, err error) {
 		i.damage.add(err.Error())
 		return false, nil
 	case err == nil && i.head.Identity != i.identity:
-		i.damage.add(fmt.Sprintf("the note %s belongs to the store %q, and this is the store %q", headName, i.head.Identity, i.identity))
+		i.damage.add(otherStore(headName, i.head.Identity, i.identity).Error())
 		return false, nil
 	}
 	return err == nil, err

@@ -5,7 +5,7 @@ import "context"
 // Changes is a database that can tell what has changed since an audit event.
 type Changes interface {
 	// Delta calls w.Begin, and writes the present rows of what audit events name, of one
-	// snapshot; but nothing if there is no new event, or if Waits.
+	// snapshot. It writes nothing if there is no new event, if Waits, and if Anew.
 	Delta(ctx context.Context, w *Writer, since Since) (Changed, error)
 }
 
@@ -17,7 +17,8 @@ type Since struct {
 	Look int64   // events with ids above this one are new, unless they were seen
 	Seen []int64 // ids above Look of events that are in earlier files, in order
 
-	// Small are the checksums of the small tables, as they were written last.
+	// Small are the checksums of the small tables in the last delta that looked at them; nil if
+	// a base came after that. A table that has still the same one is not written.
 	Small map[string]Checksum
 	// NoSmall says that a delta with small tables waits, unless there are More events.
 	NoSmall bool
@@ -34,6 +35,6 @@ type Changed struct {
 	More   bool                // there are more new events than fit into a delta
 	Waits  bool                // small tables have changed, and nothing was written for NoSmall
 	Anew   bool                // the database was made again since: a base has to be written
-	Small  map[string]Checksum // of the small tables, if they were looked at; else nil
-	Blobs  []int64             // ids of the blobs of published files, in order
+	Small  map[string]Checksum // of all small tables, if an event names something in one; else nil
+	Blobs  []int64             // ids of the blobs of files and uploads that the new events name, in order
 }

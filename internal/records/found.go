@@ -199,7 +199,7 @@ func read(ctx context.Context, from Notes, name, identity string, how reading) (
 	}
 	defer r.close()
 	if h = r.Header(); h.Identity != identity {
-		return h, file, fmt.Errorf("%s: it belongs to the store %q, and this is the store %q", name, h.Identity, identity)
+		return h, file, otherStore(name, h.Identity, identity)
 	}
 	return h, file, how(ctx, r.Reader)
 }

@@ -81,6 +81,11 @@ type Head struct {
 // journal that begins anew does without them.
 var ErrDamaged = errors.New("is damaged")
 
+// otherStore is the error of a note that belongs to another store than the one that has it.
+func otherStore(note, of, here string) error {
+	return fmt.Errorf("the note %s belongs to the store %q, and this is the store %q", note, of, here)
+}
+
 // ReadHead is the head of the journal in a store. It is blob.ErrNotFound if there is none.
 func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 	note, err := from.Note(ctx, headName)

@@ -90,7 +90,7 @@ func (j *Journal) Head(ctx context.Context) (h Head, has bool, err error) {
 		return h, false, nil
 	}
 	if err == nil && h.Identity != j.Identity {
-		err = fmt.Errorf("the note %s belongs to the store %q, and this is the store %q; move its folder records away", headName, h.Identity, j.Identity)
+		err = fmt.Errorf("%w; move its folder records away", otherStore(headName, h.Identity, j.Identity))
 	}
 	return h, err == nil, err
 }
@@ -245,7 +245,7 @@ func (j *Journal) retire(ctx context.Context, head *Head, before map[string]time
 	return old, nil
 }
 
-// retires reports whether a note is a base or pack that the base of a head does without.
+// retires reports whether a note is a base, delta or pack that the base of a head does without.
 // It leaves alone what it does not know.
 func retires(name string, head *Head) bool {
 	if to, ok := eventIn(name, baseEnd); ok {

@@ -52,8 +52,9 @@ func (j *Journal) where(ctx context.Context) (*position, error) {
 	return at, err
 }
 
-// read reads the position, and the last event that head or deltas cover, also if they are
-// damaged; without a head, that any file covers.
+// read reads the position. It also returns the last event that the journal covers, as the head
+// and the names of deltas say it; without a head, as the names of all files say it. It returns
+// that with an ErrDamaged, too.
 func (j *Journal) read(ctx context.Context) (at *position, last int64, err error) {
 	at = &position{}
 	at.head, at.has, err = j.Head(ctx)
