@@ -41,6 +41,7 @@ type delta struct {
 	packages    ids     // that events name, with all their files
 	files       ids     // that events name
 	uploads     ids
+	releases    ids
 	jobs        ids
 	channelGone bool // a channel was removed
 	other       bool // an event names something else
@@ -156,6 +157,9 @@ func (d *delta) names(id int64, name audit.Name, kind string, target int64) {
 		d.uploads.add(target)
 	case kind == "Job":
 		d.jobs.add(target)
+	case kind == "Release":
+		d.releases.add(target)
+		d.other = true // its links
 	default:
 		d.other = true
 	}
@@ -228,12 +232,13 @@ func (d *delta) entities() error {
 	}{
 		{"pipelines", "id", pipelines}, {"jobs", "id", d.jobs}, {"blobs", "id", blobs}, {"packages", "id", owners}, {"package_files", "id", files},
 		{"package_pipelines", "package_id", owners}, {"package_file_pipelines", "package_file_id", files}, {"uploads", "id", d.uploads},
+		{"releases", "id", d.releases},
 	} {
 		if err := d.rows(part.table, part.column, part.ids.sorted()); err != nil {
 			return err
 		}
 	}
-	for table, named := range map[string]ids{"packages": d.packages, "package_files": d.files, "uploads": d.uploads} {
+	for table, named := range map[string]ids{"packages": d.packages, "package_files": d.files, "uploads": d.uploads, "releases": d.releases} {
 		if err := d.gone(table, named); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package metadb
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"granary/internal/blob/disk"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/records"
+	"granary/internal/releases"
 )
 
 // kept is a database whose records a journal keeps, by a clock that the test sets.
@@ -364,6 +366,54 @@ func TestJournalWithoutEvents(t *testing.T) {
 			k = keep(t, db)
 			do(t, db, `DELETE FROM audit_events`)
 			k.step(true)
+		}
+	})
+}
+
+// TestJournalOfReleases: a delta has the releases that events name, with their links, and the
+// others are not read again for that. One that is deleted is gone.
+func TestJournalOfReleases(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		root := newUser(t, db, "root", false)
+		group := newGroup(t, db, 0, "outer", access.Private, root.ID)
+		project := newProject(t, db, group.ID, "project", access.Private, root.ID)
+		k := keep(t, db)
+		release := func(tag string) {
+			t.Helper()
+			e, err := db.InsertRelease(t.Context(), releases.Release{
+				ProjectID: project.ID, Tag: tag, Name: tag, Author: releases.Author{ID: root.ID}, CreatedAt: k.at, UpdatedAt: k.at, ReleasedAt: k.at,
+				Links: []releases.Link{{Name: "a", URL: "https://example.com/" + tag, Type: "other"}},
+			}, nil, roomy(), audit.Event{Name: audit.ReleaseCreated, At: k.at, Entity: audit.WholeInstance()})
+			must(t, e, err)
+		}
+		same := func() {
+			t.Helper()
+			k.after(time.Minute)
+			k.step(true)
+			wantSameRows(t, db, k.rebuilt(), "releases", "release_links")
+		}
+		release("1.0.0")
+		release("2.0.0")
+		same()
+		release("3.0.0")
+		same()
+		edited, err := db.UpdateRelease(t.Context(), project.ID, "1.0.0", func(e *releases.Release) (audit.Event, error) {
+			e.Name, e.Links = "first", nil
+			return audit.Event{Name: audit.ReleaseUpdated, At: k.at, Entity: audit.WholeInstance()}.To("Release", e.ID, e.Tag), nil
+		})
+		must(t, edited, err)
+		same()
+		gone, err := db.DeleteRelease(t.Context(), project.ID, "2.0.0", audit.Event{Name: audit.ReleaseDeleted, At: k.at, Entity: audit.WholeInstance()})
+		must(t, gone, err)
+		same()
+		k.event(0, "User", 1)
+		var delta bytes.Buffer
+		w, err := records.NewWriter(&delta)
+		must(t, w, err)
+		c, err := db.Delta(t.Context(), w, records.Since{To: k.at.UnixMicro() - 1, Ends: k.at.UnixMicro(), Look: k.at.UnixMicro() - 1})
+		must(t, c, err)
+		if _, looked := c.Small["releases"]; looked || c.Small["users"].Rows == 0 {
+			t.Errorf("small tables: %v", c.Small)
 		}
 	})
 }

@@ -46,7 +46,7 @@ func recordTables() []recordTable {
 		{name: "variables", class: small, key: "id"},
 		{name: "sealing", class: small, key: "id"},
 		{name: "hooks", class: small, key: "id"},
-		{name: "releases", class: small, key: "id"},
+		{name: "releases", class: entity, key: "id"},
 		{name: "release_links", class: small, key: "id"},
 		{name: "features", class: small, key: "name"},
 		{name: "feature_actors", class: small, key: "name,target"},
