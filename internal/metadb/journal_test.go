@@ -2,16 +2,12 @@ package metadb
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"granary/internal/access"
@@ -93,74 +89,6 @@ func (k *kept) wantEvents(when string) {
 	}
 }
 
-// TestJournalWithAClockAhead: while a clock is a year ahead an event is recorded, and the clock
-// is set right. What comes then is in the next delta; after a start, too.
-func TestJournalWithAClockAhead(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, db *DB) {
-		k := keep(t, db)
-		k.event(-time.Second, "Job", 1)
-		k.step(true)
-		right := k.at
-		k.after(365 * 24 * time.Hour)
-		k.event(0, "Job", 2)
-		k.step(true)
-		k.at = right.Add(time.Minute)
-		for range 3 {
-			k.event(-time.Second, "Job", 3)
-			k.step(true)
-			k.wantEvents("after the clock was set right")
-			k.after(10 * time.Second)
-		}
-		k.event(-time.Second, "Job", 4)
-		k.restart()
-		if until, err := k.j.Until(t.Context()); must(t, until, err).After(k.at.Add(-10 * time.Second)) {
-			t.Errorf("at %v the store has everything until %v", k.at, until)
-		}
-		k.step(true)
-		k.wantEvents("after a start")
-		if behind, _, err := records.Behind(t.Context(), k.store, db, k.at); must(t, behind, err) > time.Minute {
-			t.Errorf("the journal is %v behind", behind)
-		}
-		k.after(10 * time.Second)
-		k.event(-time.Second, "Job", 5)
-		if behind, _, err := records.Behind(t.Context(), k.store, db, k.at); must(t, behind, err) != time.Second {
-			t.Errorf("the journal is %v behind", behind)
-		}
-		k.step(true)
-		k.wantEvents("after the base of a start")
-	})
-}
-
-// TestJournalWithASlowClock: the events of a node whose clock is slow are missed by deltas. The
-// journal says so, and writes a base once the last one is an hour old.
-func TestJournalWithASlowClock(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, db *DB) {
-		k := keep(t, db)
-		k.event(-10*time.Second, "Job", 1)
-		k.step(true)
-		k.after(10 * time.Minute)
-		k.event(-time.Second, "Job", 2)
-		k.step(true)
-		k.event(-5*time.Minute, "Job", 3)
-		k.after(6 * time.Minute)
-		k.step(false)
-		k.after(time.Minute)
-		k.step(false)
-		k.after(44 * time.Minute)
-		k.step(true)
-		k.wantEvents("after an hour")
-		k.after(10 * time.Minute)
-		k.event(-time.Second, "Job", 4)
-		k.step(true)
-		k.event(-48*time.Hour, "Job", 5)
-		k.after(22 * time.Hour)
-		k.step(true)
-		k.after(2 * time.Hour)
-		k.step(true)
-		k.wantEvents("after a day")
-	})
-}
-
 // TestJournalOfWhatWasChangedBack: a small table was changed, a base has it, and it was changed
 // back: a delta has that, although the table is as in the delta before the base.
 func TestJournalOfWhatWasChangedBack(t *testing.T) {
@@ -184,61 +112,6 @@ func TestJournalOfWhatWasChangedBack(t *testing.T) {
 		k.step(true)
 		if n := rowsOf(t, k.rebuilt(), "features"); n != 0 {
 			t.Errorf("%d features are left, want none", n)
-		}
-	})
-}
-
-// wornDisk is a store on a disk that cannot read some notes to their end, whose names have a text
-// in them.
-type wornDisk struct {
-	*disk.Store
-	worn string
-}
-
-func (w *wornDisk) Note(ctx context.Context, name string) (io.ReadSeekCloser, error) {
-	note, err := w.Store.Note(ctx, name)
-	if err != nil || w.worn == "" || !strings.Contains(name, w.worn) {
-		return note, err
-	}
-	return struct {
-		io.Reader
-		io.Seeker
-		io.Closer
-	}{io.MultiReader(io.LimitReader(note, 60), iotest.ErrReader(&fs.PathError{Op: "read", Path: name, Err: syscall.EIO})), note, note}, nil
-}
-
-// TestJournalOnAWornDisk: what a disk cannot read is damaged. A rebuild goes on without it, and
-// a journal writes it anew.
-func TestJournalOnAWornDisk(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, db *DB) {
-		projectID, _ := lived(t, db)
-		k := keep(t, db)
-		k.event(-time.Second, "Job", 1)
-		k.step(true)
-		small := rowsOf(t, db, "blob_contents")
-		worn := &wornDisk{Store: k.store, worn: ".pack"}
-		f, err := records.Find(t.Context(), worn, k.j.Identity)
-		must(t, f, err)
-		into := &records.JournalTarget{Target: openSQLite(t), Packs: f.Packs}
-		s, err := records.Replay(t.Context(), into, f.Files)
-		if must(t, s, err); len(into.Bad) != len(f.Packs) || len(f.Packs) == 0 || into.Bodies >= small {
-			t.Errorf("of %d packs, these are bad: %v; %d bodies of %d", len(f.Packs), into.Bad, into.Bodies, small)
-		}
-		for i, what := range []string{".pack", "records/head"} {
-			publishTo(t, db, projectID, 1000+i)
-			k.after(25 * time.Hour)
-			k.event(-time.Second, "Job", 1)
-			k.restart()
-			worn.worn, k.j.Store = what, worn
-			k.j.CrashPoint = func(name string) {
-				if name == "base" {
-					worn.worn = "" // it stands elsewhere on the disk
-				}
-			}
-			k.step(true)
-			if n := rowsOf(t, k.rebuilt(), "blob_contents"); n != small+int64(i)+1 {
-				t.Errorf("after a disk could not read %s: %d bodies, want %d", what, n, small+int64(i)+1)
-			}
 		}
 	})
 }

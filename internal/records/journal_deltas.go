@@ -104,9 +104,8 @@ func (j *Journal) delta(ctx context.Context, at *position, last bool) (c Changed
 		at.moved(c, s.To, size, now)
 		return nil
 	})
-	if err == nil && !c.More && !c.Waits && !c.Anew {
-		at.asked = now
-		at.forget(at.lookFrom(now))
+	if err == nil && !c.Waits && !c.Anew {
+		at.covers(c, now)
 	}
 	return c, err
 }

@@ -29,6 +29,22 @@ func (at *position) lookFrom(now time.Time) int64 {
 	return min(at.to, at.asked.UnixMicro(), now.Add(-since).UnixMicro()) - Late
 }
 
+// covers notes that files have what the database had at a time; if there is more, up to the last
+// event that was read.
+func (at *position) covers(c Changed, now time.Time) {
+	asked := now
+	if c.More {
+		asked = time.UnixMicro(c.Events[len(c.Events)-1])
+	}
+	if asked.After(now) {
+		asked = now
+	}
+	if !c.More || asked.After(at.asked) {
+		at.asked = asked
+	}
+	at.forget(at.lookFrom(now))
+}
+
 // above are the events above an id that were seen.
 func (at *position) above(id int64) []int64 {
 	i, _ := slices.BinarySearch(at.seen, id+1)
