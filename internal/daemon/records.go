@@ -44,7 +44,7 @@ func (k *recordKeeper) behind() float64 {
 	if k.all.IsZero() {
 		return 0
 	}
-	return time.Since(k.all).Seconds()
+	return max(time.Since(k.all).Seconds(), 0) // a clock may have been ahead
 }
 
 // reached notes when the store had everything.

@@ -41,6 +41,7 @@ type delta struct {
 	packages    ids     // that events name, with all their files
 	files       ids     // that events name
 	uploads     ids
+	releases    ids
 	jobs        ids
 	channelGone bool // a channel was removed
 	other       bool // an event names something else
@@ -69,7 +70,7 @@ func (d *delta) run() error {
 	if err := d.readEvents(); err != nil || len(d.fresh) == 0 || d.done.Anew {
 		return err
 	}
-	if d.other && d.since.NoSmall {
+	if d.other && d.since.NoSmall && !d.done.More { // else all of them would be read again at once
 		d.done.Waits = true
 		return nil
 	}
@@ -77,7 +78,7 @@ func (d *delta) run() error {
 	if err := d.db.describe(d.ctx, d.q, &h); err != nil {
 		return err
 	}
-	h.From, h.To = d.since.To, max(d.since.To+1, d.fresh[len(d.fresh)-1])
+	h.From, h.To = d.since.To, max(d.since.Ends, d.fresh[len(d.fresh)-1])
 	if err := d.w.Begin(h); err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (d *delta) readEvents() error {
 	if err != nil {
 		return err
 	}
-	after, limit := d.since.To-records.Late, len(d.since.Seen)+mostDeltaEvents+1
+	after, limit := d.since.Look, len(d.since.Seen)+mostDeltaEvents+1
 	if !late {
 		after, limit = d.since.To, mostDeltaEvents+1
 		d.done.Events = slices.Clone(d.since.Seen)
@@ -131,13 +132,13 @@ func (d *delta) readEvents() error {
 // late reports whether there are other events up to since.To than those that were seen. To
 // count them takes a tenth of the time of reading them again.
 func (d *delta) late() (bool, error) {
-	first, _ := slices.BinarySearch(d.since.Seen, d.since.To-records.Late+1)
+	first, _ := slices.BinarySearch(d.since.Seen, d.since.Look+1)
 	end, _ := slices.BinarySearch(d.since.Seen, d.since.To+1)
 	if end < len(d.since.Seen) {
 		return true, nil
 	}
 	var n int
-	err := d.q.Row(d.ctx, `SELECT COUNT(*) FROM audit_events WHERE id > $1 AND id <= $2`, d.since.To-records.Late, d.since.To).Scan(&n)
+	err := d.q.Row(d.ctx, `SELECT COUNT(*) FROM audit_events WHERE id > $1 AND id <= $2`, d.since.Look, d.since.To).Scan(&n)
 	return n != end-first, sqldb.Classify(err)
 }
 
@@ -156,6 +157,9 @@ func (d *delta) names(id int64, name audit.Name, kind string, target int64) {
 		d.uploads.add(target)
 	case kind == "Job":
 		d.jobs.add(target)
+	case kind == "Release":
+		d.releases.add(target)
+		d.other = true // its links
 	default:
 		d.other = true
 	}
@@ -228,12 +232,13 @@ func (d *delta) entities() error {
 	}{
 		{"pipelines", "id", pipelines}, {"jobs", "id", d.jobs}, {"blobs", "id", blobs}, {"packages", "id", owners}, {"package_files", "id", files},
 		{"package_pipelines", "package_id", owners}, {"package_file_pipelines", "package_file_id", files}, {"uploads", "id", d.uploads},
+		{"releases", "id", d.releases},
 	} {
 		if err := d.rows(part.table, part.column, part.ids.sorted()); err != nil {
 			return err
 		}
 	}
-	for table, named := range map[string]ids{"packages": d.packages, "package_files": d.files, "uploads": d.uploads} {
+	for table, named := range map[string]ids{"packages": d.packages, "package_files": d.files, "uploads": d.uploads, "releases": d.releases} {
 		if err := d.gone(table, named); err != nil {
 			return err
 		}

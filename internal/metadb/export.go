@@ -10,8 +10,8 @@ import (
 	"granary/internal/sqldb"
 )
 
-// Dump implements records.Source.
-func (db *DB) Dump(ctx context.Context, w *records.Writer, o records.ExportOptions) error {
+// WriteRows implements records.Source.
+func (db *DB) WriteRows(ctx context.Context, w *records.Writer, o records.ExportOptions) error {
 	return db.LongSnapshot(ctx, func(q sqldb.Queries) error {
 		h := records.Header{Kind: o.Kind}
 		if err := db.describe(ctx, q, &h); err != nil {

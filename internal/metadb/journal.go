@@ -29,6 +29,12 @@ func (db *DB) Bodies(ctx context.Context, first, last int64) ([]records.Body, er
 	}, `SELECT blob_id, content FROM blob_contents WHERE blob_id BETWEEN $1 AND $2 ORDER BY blob_id`, first, last)
 }
 
+// CountEvents implements records.Keeper.
+func (db *DB) CountEvents(ctx context.Context, after, to int64) (n int64, err error) {
+	err = db.Row(ctx, `SELECT COUNT(*) FROM audit_events WHERE id > $1 AND id <= $2`, after, to).Scan(&n)
+	return n, sqldb.Classify(err)
+}
+
 // EventsAround implements records.Keeper.
 func (db *DB) EventsAround(ctx context.Context, id int64) (e records.EventsAround, err error) {
 	var name string

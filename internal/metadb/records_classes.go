@@ -11,13 +11,12 @@ import (
 type class int
 
 const (
-	entity   class = iota // all into a base, and those that events name into a delta
-	small                 // all into a base, and all into a delta if one has changed
-	baseOnly              // all into a base
-	packed                // into a file only if it is asked for
-	passing               // into the export of a server that moves
-	derived               // into none: they are made again from the other rows
-	own                   // into none: each database has its own
+	entity  class = iota // all into a base, and those that events name into a delta
+	small                // all into a base, and all into a delta if one has changed
+	packed               // into a file only if it is asked for
+	passing              // into the export of a server that moves
+	derived              // into none: they are made again from the other rows
+	own                  // into none: each database has its own
 )
 
 // recordTable is a table, and how its rows are written down.
@@ -47,7 +46,7 @@ func recordTables() []recordTable {
 		{name: "variables", class: small, key: "id"},
 		{name: "sealing", class: small, key: "id"},
 		{name: "hooks", class: small, key: "id"},
-		{name: "releases", class: small, key: "id"},
+		{name: "releases", class: entity, key: "id"},
 		{name: "release_links", class: small, key: "id"},
 		{name: "features", class: small, key: "name"},
 		{name: "feature_actors", class: small, key: "name,target"},
@@ -96,7 +95,7 @@ func recordTables() []recordTable {
 func exported(o records.ExportOptions) []recordTable {
 	return slices.DeleteFunc(recordTables(), func(t recordTable) bool {
 		switch t.class {
-		case entity, small, baseOnly:
+		case entity, small:
 			return false
 		case packed:
 			return !o.Bodies

@@ -151,3 +151,40 @@ func TestReplayLeavesWhatOthersHave(t *testing.T) {
 		}
 	}
 }
+
+// TestReplayOfPurgesBeforeAnUpgrade: what was purged, and no delta tells, is gone before the
+// schema of a later delta has indexes and foreign keys.
+func TestReplayOfPurgesBeforeAnUpgrade(t *testing.T) {
+	for _, version := range []int{9, 22} {
+		base := olderFile(t, version)
+		eachDatabase(t, func(t *testing.T, to *DB) {
+			purged := olderDelta(t, int64(version), func(w *records.Writer) error {
+				blob := func(id int64) []any { return []any{id, make([]byte, 32), int64(7), int64(0), int64(5)} }
+				return errors.Join(w.Table("blobs", []string{"id", "digest", "size", "files", "touched_at"}), w.Row(blob(8)), w.Row(blob(9)),
+					w.Table("release_links", []string{"id", "release_id", "name", "url", "path", "link_type"}), w.Row([]any{int64(1), int64(5), "a", "b", "", "other"}),
+					w.Gone("packages", []string{"id"}, []any{int64(1)}))
+			})
+			later := deltaOf(t, to, 0, 2, func(_ sqldb.Queries, w *records.Writer) error { return nil })
+			s, err := records.Replay(t.Context(), to, []records.File{inMemory("base", base), inMemory("purged", purged), inMemory("later", later)})
+			must(t, s, err)
+			if n := rowsOf(t, to, "release_links"); n != 0 {
+				t.Errorf("schema %d: %d links of no release are left", version, n)
+			}
+			if blobs, files := count(t, to, `SELECT SUM(id) FROM blobs`), count(t, to, `SELECT SUM(id) FROM package_files`); blobs != 1+9 || files != 2 {
+				t.Errorf("schema %d: the ids of blobs sum up to %d, want 10, and those of files to %d, want 2", version, blobs, files)
+			}
+		})
+	}
+}
+
+// olderDelta is a delta of an older schema, up to event 1.
+func olderDelta(t *testing.T, version int64, fill func(*records.Writer) error) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	w, err := records.NewWriter(&file)
+	must(t, w, err)
+	must(t, 0, errors.Join(w.Begin(records.Header{Kind: records.KindDelta, Schema: version, To: 1}), fill(w)))
+	s, err := w.End()
+	must(t, s, err)
+	return file.Bytes()
+}

@@ -17,6 +17,7 @@ func (f *filler) Settle() error {
 		`DELETE FROM package_files WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = package_files.blob_id)
 			OR NOT EXISTS (SELECT 1 FROM packages k WHERE k.id = package_files.package_id)`,
 		`DELETE FROM uploads WHERE NOT EXISTS (SELECT 1 FROM blobs b WHERE b.id = uploads.blob_id)`,
+		`DELETE FROM release_links WHERE NOT EXISTS (SELECT 1 FROM releases e WHERE e.id = release_links.release_id)`,
 		`DELETE FROM package_file_pipelines WHERE NOT EXISTS (SELECT 1 FROM package_files f WHERE f.id = package_file_pipelines.package_file_id)`,
 		`DELETE FROM package_pipelines WHERE NOT EXISTS (SELECT 1 FROM packages k WHERE k.id = package_pipelines.package_id)`,
 	} {

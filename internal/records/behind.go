@@ -28,13 +28,23 @@ func Behind(ctx context.Context, from Notes, database Keeper, now time.Time) (be
 		return 0, true, err
 	}
 	after, err := database.EventsAround(ctx, newest)
+	if err == nil && !after.Rebuilt && newest > now.UnixMicro()+Late { // a clock was ahead: only of the base it is known what it has
+		after.Next, err = firstAfter(ctx, database, head.At)
+	}
 	switch {
 	case err != nil:
 		return 0, true, err
+	case after.Rebuilt: // it begins its journal anew
 	case !base.Has && base.Earlier, after.Last > 0 && after.Last < newest-Late: // not removed for their age
 		return 0, true, ErrOlder
 	case after.Next == 0:
 		return 0, true, nil
 	}
 	return max(now.Sub(time.UnixMicro(after.Next)), 0), true, nil
+}
+
+// firstAfter is the first event after a moment; 0 if there is none.
+func firstAfter(ctx context.Context, database Keeper, moment time.Time) (int64, error) {
+	events, err := database.EventsAround(ctx, moment.UnixMicro())
+	return events.Next, err
 }

@@ -99,11 +99,11 @@ func (i *inspection) readHead(ctx context.Context) (there bool, err error) {
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
 		return false, nil
-	case errors.Is(err, ErrDamaged), errors.Is(err, syscall.EIO) && !isUnread(err):
+	case errors.Is(err, ErrDamaged):
 		i.damage.add(err.Error())
 		return false, nil
 	case err == nil && i.head.Identity != i.identity:
-		i.damage.add(fmt.Sprintf("the note %s belongs to the store %q, and this is the store %q", headName, i.head.Identity, i.identity))
+		i.damage.add(otherStore(headName, i.head.Identity, i.identity).Error())
 		return false, nil
 	}
 	return err == nil, err
@@ -122,9 +122,7 @@ func (i *inspection) packs(ctx context.Context, there []Pack) error {
 	}
 	i.packed = NewKnown()
 	for _, pack := range there {
-		if _, retired := i.head.Retired[packName(pack.Digest)]; retired {
-			continue
-		}
+		_, pack.Retired = i.head.Retired[packName(pack.Digest)]
 		if err := i.pack(ctx, pack); err != nil {
 			return err
 		}
@@ -132,7 +130,7 @@ func (i *inspection) packs(ctx context.Context, there []Pack) error {
 	return nil
 }
 
-// pack reads a pack. Its bodies count only if all of it is whole.
+// pack reads a pack. Its bodies count only if all of it is whole. A retired one may be damaged.
 func (i *inspection) pack(ctx context.Context, pack Pack) error {
 	note, err := pack.Open()
 	var index []PackEntry
@@ -151,6 +149,8 @@ func (i *inspection) pack(ctx context.Context, pack Pack) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case pack.Retired && (errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) || errors.Is(err, syscall.EIO)):
+		return nil
 	case errors.Is(err, blob.ErrNotFound):
 		i.damage.addPack(pack.Digest.String(), "is missing")
 		return nil

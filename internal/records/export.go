@@ -16,9 +16,9 @@ type ExportOptions struct {
 
 // Source is a database whose rows can be exported.
 type Source interface {
-	// Dump calls w.Begin, and writes the rows that o asks for, of one snapshot: each
+	// WriteRows calls w.Begin, and writes the rows that o asks for, of one snapshot: each
 	// table in the order of its key, and a table before those that refer to it.
-	Dump(ctx context.Context, w *Writer, o ExportOptions) error
+	WriteRows(ctx context.Context, w *Writer, o ExportOptions) error
 }
 
 // Export writes the rows of a database as a file to w. It needs no more than 8 MiB,
@@ -28,7 +28,7 @@ func Export(ctx context.Context, w io.Writer, from Source, o ExportOptions) (Sum
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := from.Dump(ctx, file, o); err != nil {
+	if err := from.WriteRows(ctx, file, o); err != nil {
 		return Summary{}, err
 	}
 	return file.End()

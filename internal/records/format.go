@@ -29,6 +29,14 @@ const Format = 1
 // blobs in the database, of up to 1 MiB, and descriptions of releases, of up to 1 MB.
 const maxLine = 16 << 20
 
+// Bounds of what a file names, so that a reader's memory has a bound.
+const (
+	mostTables  = 1000
+	mostColumns = 1000    // of a table, and tables in the line of last ids
+	mostName    = 64      // bytes of a table's or column's name
+	mostEnd     = 1 << 20 // bytes of the last line
+)
+
 // Kind says what a file holds.
 type Kind string
 

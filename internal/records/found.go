@@ -16,7 +16,7 @@ import (
 type Found struct {
 	Files   []File   // the newest base that is whole, and the deltas that follow it
 	To      int64    // they cover the events up to this one
-	Packs   []Pack   // those that are there and that no newer base did without
+	Packs   []Pack   // those that are there; last those that the newest base does without
 	Damaged []string // notes that are damaged or missing, and what is wrong with them
 
 	// Beyond is the last event in deltas that cannot be used, because one before them is
@@ -57,7 +57,7 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 		if err == nil {
 			f.Files, f.To = []File{file}, h.To
 			if h.To == head.Base {
-				f.without(head.Retired)
+				f.retire(head.Retired)
 			}
 			err = f.follow(ctx, from, deltas, identity, toTheEnd)
 			return f, err
@@ -113,9 +113,21 @@ func (f *Found) lookAtHead(ctx context.Context, from Notes) (head Head, err erro
 	return head, nil
 }
 
-// without leaves out packs that the newest base does without: they may be damaged.
-func (f *Found) without(retired map[string]time.Time) {
-	f.Packs = slices.DeleteFunc(f.Packs, func(p Pack) bool { _, is := retired[packName(p.Digest)]; return is })
+// retire puts packs that the newest base does without after the others. They may be damaged;
+// or be needed again, if a later delta has the same bodies as one of them.
+func (f *Found) retire(retired map[string]time.Time) {
+	for i, p := range f.Packs {
+		_, f.Packs[i].Retired = retired[packName(p.Digest)]
+	}
+	slices.SortStableFunc(f.Packs, func(a, b Pack) int {
+		switch {
+		case a.Retired == b.Retired:
+			return 0
+		case b.Retired:
+			return -1
+		}
+		return 1
+	})
 }
 
 // follow adds the deltas that follow, in their order, until one is missing or damaged.
@@ -188,7 +200,7 @@ func read(ctx context.Context, from Notes, name, identity string, how reading) (
 	}
 	defer r.close()
 	if h = r.Header(); h.Identity != identity {
-		return h, file, fmt.Errorf("%s: it belongs to the store %q, and this is the store %q", name, h.Identity, identity)
+		return h, file, otherStore(name, h.Identity, identity)
 	}
 	return h, file, how(ctx, r.Reader)
 }

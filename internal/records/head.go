@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"granary/internal/blob"
@@ -64,7 +65,7 @@ type Head struct {
 	Schema   int64     `json:"schema"`
 	Base     int64     `json:"base,string"`  // the base covers the events up to this one
 	Event    int64     `json:"event,string"` // the last event in the base
-	At       time.Time `json:"at"`           // when the base was written
+	At       time.Time `json:"at"`           // when the base was begun
 	Packs    []string  `json:"packs"`        // digests of the packs with the base's small bodies
 
 	// Begins is the event of the base that the journal of this database begins with. Files
@@ -80,6 +81,11 @@ type Head struct {
 // journal that begins anew does without them.
 var ErrDamaged = errors.New("is damaged")
 
+// otherStore is the error of a note that belongs to another store than the one that has it.
+func otherStore(note, of, here string) error {
+	return fmt.Errorf("the note %s belongs to the store %q, and this is the store %q", note, of, here)
+}
+
 // ReadHead is the head of the journal in a store. It is blob.ErrNotFound if there is none.
 func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 	note, err := from.Note(ctx, headName)
@@ -88,10 +94,12 @@ func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 		text, err = io.ReadAll(io.LimitReader(note, mostHead+1))
 		err = errors.Join(err, note.Close())
 	}
-	if failure(err) != nil {
+	switch {
+	case failure(err) != nil:
 		return h, unread{err}
-	}
-	if err != nil {
+	case errors.Is(err, syscall.EIO):
+		return h, fmt.Errorf("the note %s %w: %w", headName, ErrDamaged, err)
+	case err != nil:
 		return h, err
 	}
 	switch err := json.Unmarshal(text, &h); {

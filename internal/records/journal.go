@@ -36,6 +36,9 @@ type Keeper interface {
 
 	// EventsAround looks for the audit event with an id.
 	EventsAround(ctx context.Context, id int64) (EventsAround, error)
+
+	// CountEvents counts the audit events with ids above after and up to to.
+	CountEvents(ctx context.Context, after, to int64) (int64, error)
 }
 
 // EventsAround says which audit events a database has, seen from one of them.
@@ -87,7 +90,7 @@ func (j *Journal) Head(ctx context.Context) (h Head, has bool, err error) {
 		return h, false, nil
 	}
 	if err == nil && h.Identity != j.Identity {
-		err = fmt.Errorf("the note %s belongs to the store %q, and this is the store %q; move its folder records away", headName, h.Identity, j.Identity)
+		err = fmt.Errorf("%w; move its folder records away", otherStore(headName, h.Identity, j.Identity))
 	}
 	return h, err == nil, err
 }
@@ -106,7 +109,7 @@ func (j *Journal) Base(ctx context.Context) (written bool, err error) {
 	}
 	if at.has {
 		events, err := j.Database.EventsAround(ctx, at.event)
-		if err != nil || events.Has && events.Last == at.head.Event {
+		if err != nil || events.Has && events.Last == at.head.Event && !at.ahead {
 			return false, err
 		}
 		if j.older(at.event, events) {
@@ -118,13 +121,22 @@ func (j *Journal) Base(ctx context.Context) (written bool, err error) {
 
 // base writes a base.
 func (j *Journal) base(ctx context.Context, at *position) error {
+	began := j.Now()
+	w, err := j.newWatermark(ctx, at, began)
+	if err != nil {
+		return err
+	}
 	var s Summary
-	err := spooled(func(spool *os.File) (err error) {
+	err = spooled(func(spool *os.File) (err error) {
 		s, err = Export(ctx, spool, j.Database, ExportOptions{Kind: KindBase, To: at.to})
 		return err
 	}, func(spool *os.File, size int64) error {
-		return j.put(ctx, spool, size, s, at)
+		return j.put(ctx, spool, size, s, at, began)
 	})
+	if err == nil {
+		at.ahead, at.missed, at.below = false, false, w
+		at.small = nil // the base may have others than the last delta
+	}
 	return err
 }
 
@@ -160,8 +172,8 @@ func (j *Journal) older(covered int64, events EventsAround) bool {
 }
 
 // put puts the packs, the base and the head into the store, and removes what has been
-// retired for long.
-func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary, at *position) error {
+// retired for long. began is when the base was begun.
+func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary, at *position, began time.Time) error {
 	before := at.head
 	packing := &packing{Journal: j, retired: before.Retired}
 	packs, err := packing.run(ctx)
@@ -172,7 +184,7 @@ func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary
 		return err
 	}
 	j.crashPoint("base")
-	head := Head{Format: Format, Identity: j.Identity, Schema: s.Schema, Base: s.To, Event: s.To, At: j.Now().UTC().Truncate(time.Microsecond), Packs: packs}
+	head := Head{Format: Format, Identity: j.Identity, Schema: s.Schema, Base: s.To, Event: s.To, At: began.UTC().Truncate(time.Microsecond), Packs: packs}
 	if s.To == at.to { // no event is later
 		head.Event = at.event
 	}
@@ -196,6 +208,9 @@ func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary
 	j.damage = Damage{}
 	if at.to == 0 {
 		at.to, at.event = head.Base, head.Event
+	}
+	if at.asked.IsZero() {
+		at.asked = began
 	}
 	for _, name := range old {
 		if err := j.Store.DeleteNote(ctx, name); err != nil {
@@ -230,7 +245,7 @@ func (j *Journal) retire(ctx context.Context, head *Head, before map[string]time
 	return old, nil
 }
 
-// retires reports whether a note is a base or pack that the base of a head does without.
+// retires reports whether a note is a base, delta or pack that the base of a head does without.
 // It leaves alone what it does not know.
 func retires(name string, head *Head) bool {
 	if to, ok := eventIn(name, baseEnd); ok {

@@ -28,6 +28,9 @@ func (j *Journal) Step(ctx context.Context, last bool) (all bool, err error) {
 	for more := true; err == nil && more; {
 		all, more, err = j.step(ctx, at, last)
 	}
+	if err == nil && all {
+		all, err = j.noneMissed(ctx, at)
+	}
 	if err != nil {
 		j.at, j.packer = nil, Packer{} // the store may be further than was seen
 	}
@@ -46,7 +49,7 @@ func (j *Journal) step(ctx context.Context, at *position, last bool) (all, more 
 	if j.older(at.event, events) {
 		return false, false, ErrOlder
 	}
-	if j.damage.Found() {
+	if j.damage.Found() || at.ahead {
 		return true, false, j.base(ctx, at)
 	}
 	c, err := j.delta(ctx, at, last)
@@ -57,20 +60,24 @@ func (j *Journal) step(ctx context.Context, at *position, last bool) (all, more 
 		return true, false, j.base(ctx, at)
 	case c.More:
 		return false, true, nil
-	case !last && j.due(at) && events.Last != at.head.Event:
+	case !last && j.due(at):
 		err = j.base(ctx, at)
 	}
 	return !c.Waits && err == nil, false, err
 }
 
-// due reports whether it is time for a base.
+// due reports whether it is time for a base. One is written each day, also if no event is known
+// to have come since the last: a clock that is wrong hides events from deltas.
 func (j *Journal) due(at *position) bool {
-	return j.Now().Sub(at.head.At) >= baseEvery || at.deltas >= mostDeltas || at.deltaBytes > max(at.baseBytes, leastDeltas)
+	age := j.Now().Sub(at.head.At).Abs() // a clock that was ahead wrote a time that is yet to come
+	return age >= baseEvery || at.missed && age >= missedEvery || at.deltas >= mostDeltas || at.deltaBytes > max(at.baseBytes, leastDeltas)
 }
 
 // delta writes a delta, unless nothing has happened.
 func (j *Journal) delta(ctx context.Context, at *position, last bool) (c Changed, err error) {
-	since := Since{To: at.to, Seen: at.seen, Base: at.head.Event, Small: at.small, NoSmall: !last && j.Now().Sub(at.smallAt) < smallEvery}
+	now := j.Now()
+	look := at.lookFrom(now)
+	since := Since{To: at.to, Ends: max(at.to, at.head.Base) + 1, Look: look, Seen: at.above(look), Base: at.head.Event, Small: at.small, NoSmall: !last && now.Sub(at.smallAt).Abs() < smallEvery}
 	var s Summary
 	err = spooled(func(spool *os.File) error {
 		w, err := NewWriter(spool)
@@ -94,9 +101,12 @@ func (j *Journal) delta(ctx context.Context, at *position, last bool) (c Changed
 		}
 		j.crashPoint("delta")
 		at.wrote(deltaName(s.To), size)
-		at.moved(c, s.To, size, j.Now())
+		at.moved(c, s.To, size, now)
 		return nil
 	})
+	if err == nil && !c.Waits && !c.Anew {
+		at.covers(c, now)
+	}
 	return c, err
 }
 
@@ -107,8 +117,7 @@ func (c Changed) written() bool { return c.New > 0 && !c.Waits && !c.Anew }
 func (at *position) moved(c Changed, to, size int64, now time.Time) {
 	at.to, at.deltas, at.deltaBytes = to, at.deltas+1, at.deltaBytes+size
 	at.event = max(at.event, c.Events[len(c.Events)-1])
-	i, _ := slices.BinarySearch(c.Events, to-Late)
-	at.seen = slices.Clone(c.Events[i:])
+	at.seen = c.Events
 	if c.Small != nil {
 		at.small, at.smallAt = c.Small, now
 	}

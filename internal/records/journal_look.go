@@ -25,7 +25,12 @@ func (j *Journal) add(d Damage) (fresh Damage) {
 		}
 	}
 	j.damage.What = append(j.damage.What, fresh.What...)
-	j.damage.Packs = append(j.damage.Packs, d.Packs...)
+	for _, digest := range d.Packs {
+		if !slices.Contains(j.damage.Packs, digest) {
+			fresh.Packs = append(fresh.Packs, digest)
+		}
+	}
+	j.damage.Packs = append(j.damage.Packs, fresh.Packs...)
 	return fresh
 }
 

@@ -36,7 +36,7 @@ func (p *packing) run(ctx context.Context) (digests []string, err error) {
 	if err := p.look(ctx); err != nil {
 		return nil, err
 	}
-	err = p.each(ctx, func(row BlobRow) error {
+	err = eachSmall(ctx, p.Database, func(row BlobRow) error {
 		if pack := p.packOf(row); pack != nil {
 			pack.alive += row.Size
 		}
@@ -69,7 +69,7 @@ func (p *packing) look(ctx context.Context) error {
 			continue
 		}
 		index, err := PackIndexIn(ctx, p.Store, note.Name)
-		if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
+		if errors.Is(worn(err), ErrPack) || errors.Is(err, blob.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -105,11 +105,7 @@ func (p *packing) packOf(row BlobRow) *pack {
 
 const smallAtOnce = 1000 // blobs in a query
 
-// each passes on the blobs whose bytes are in the database.
-func (p *packing) each(ctx context.Context, do func(BlobRow) error) error {
-	return eachSmall(ctx, p.Database, do)
-}
-
+// eachSmall passes on the blobs whose bytes are in the database.
 func eachSmall(ctx context.Context, database Keeper, do func(BlobRow) error) error {
 	for after := int64(0); ; {
 		rows, err := database.SmallBlobs(ctx, after, smallAtOnce)
@@ -140,7 +136,7 @@ func (p *packing) packRest(ctx context.Context) error {
 		run, size = run[:0], 0
 		return err
 	}
-	err := p.each(ctx, func(row BlobRow) error {
+	err := eachSmall(ctx, p.Database, func(row BlobRow) error {
 		kept := false
 		if pack := p.packOf(row); pack != nil {
 			kept = pack.keep

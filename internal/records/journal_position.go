@@ -16,7 +16,12 @@ type position struct {
 
 	to    int64   // the newest file covers the events up to this one
 	event int64   // the last event that was written
-	seen  []int64 // ids of events that were written, from to - Late on
+	seen  []int64 // ids of events that were written, as far as they are above what lookFrom says
+
+	asked  time.Time // when the database was asked last, and everything was written; see lookFrom
+	ahead  bool      // at the start, to was later than the clock: a base is due
+	below  watermark
+	missed bool // events came too late to be in deltas: a base is due
 
 	baseBytes, deltaBytes int64 // since the base
 	deltas                int
@@ -41,13 +46,15 @@ func (j *Journal) where(ctx context.Context) (*position, error) {
 		at, err = j.orAnew(ctx, at, last, err)
 	}
 	if err == nil {
+		at.ahead = at.has && at.to > j.Now().UnixMicro()+Late
 		j.at = at
 	}
 	return at, err
 }
 
-// read reads the position, and the last event that head or deltas cover, also if they are
-// damaged; without a head, that any file covers.
+// read reads the position. It also returns the last event that the journal covers, as the head
+// and the names of deltas say it; without a head, as the names of all files say it. It returns
+// that with an ErrDamaged, too.
 func (j *Journal) read(ctx context.Context) (at *position, last int64, err error) {
 	at = &position{}
 	at.head, at.has, err = j.Head(ctx)
@@ -75,6 +82,7 @@ func (j *Journal) read(ctx context.Context) (at *position, last int64, err error
 	unfinished := !at.has && err == nil && last == 0 && base > 0
 	last = max(last, base, at.head.Base)
 	at.to, at.event = at.head.Base, at.head.Event
+	at.asked = at.head.At
 	switch {
 	case err != nil:
 		return nil, last, err
@@ -99,8 +107,8 @@ func (j *Journal) read(ctx context.Context) (at *position, last int64, err error
 // removed a day later. A database that was put back in another way is not told from one that is
 // not to be used: see ErrOlder.
 func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged error) (*position, error) {
-	if last == 0 {
-		return at, damaged
+	if last == 0 && damaged == nil {
+		return at, nil
 	}
 	after, err := j.Database.EventsAround(ctx, last)
 	if err != nil {
@@ -140,6 +148,9 @@ func (j *Journal) readNewest(ctx context.Context, at *position, name string) err
 	}
 	slices.Sort(at.seen)
 	at.to = h.To
+	if at.asked = time.UnixMicro(at.to); event > 0 && event < at.to { // the delta before ends where a clock was ahead
+		at.asked = time.UnixMicro(event)
+	}
 	at.event = max(event, at.event)
 	return nil
 }
@@ -164,12 +175,15 @@ func eachEvent(ctx context.Context, r *Reader, do func(id int64)) error {
 	return ctx.Err()
 }
 
-// Until is the time of the last event that the files in the store cover. It is zero if
-// there are none.
+// Until is the time of the last event that the files in the store cover; if that is later than
+// now, the time since which they may lack events. It is zero if there are none.
 func (j *Journal) Until(ctx context.Context) (time.Time, error) {
 	at, err := j.where(ctx)
 	if err != nil || !at.has {
 		return time.Time{}, err
 	}
-	return time.UnixMicro(at.to), nil
+	if at.ahead {
+		return time.UnixMicro(at.lookFrom(j.Now())), nil
+	}
+	return time.UnixMicro(min(at.to, j.Now().UnixMicro())), nil
 }

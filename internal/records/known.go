@@ -13,9 +13,9 @@ import (
 // Known is a set of bodies, each with its size and a number above 0 of the caller's: where
 // it is. It takes 24 bytes for each, and a quarter more while it grows.
 //
-// It keeps 128 bits of a hash of digest and size that begins with random bytes of this set's
-// own, not of the digest: nobody can make two files that clash in it, and by chance two of a
-// million do in one set of 10^26. So Has is false for a body that is not in the set.
+// Of each body it keeps 128 bits of a hash, which is of random bytes of this set, the digest and
+// the size. Nobody knows the random bytes, so nobody can make two bodies with the same 128 bits,
+// and they never have the same by chance. So Has is false for a body that is not in the set.
 type Known struct {
 	secret  [16]byte
 	buckets [256][]knownBody // by the first byte

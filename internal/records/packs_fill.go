@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 
 	"granary/internal/blob"
 )
 
 // Pack is a pack to read.
 type Pack struct {
-	Digest blob.Digest // the name
-	Open   func() (io.ReadCloser, error)
+	Digest  blob.Digest // the name
+	Open    func() (io.ReadCloser, error)
+	Retired bool // it may be damaged: what is needed of it is in other packs, too, or it was written again
 }
 
 // JournalTarget is a target that also gets the small bodies of packs, in the same
@@ -42,7 +44,9 @@ func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) 
 		for _, pack := range t.Packs {
 			err := f.pack(ctx, pack)
 			if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
-				t.Bad = append(t.Bad, fmt.Errorf("pack %s: %w", pack.Digest, err))
+				if !pack.Retired {
+					t.Bad = append(t.Bad, fmt.Errorf("pack %s: %w", pack.Digest, err))
+				}
 				err = nil
 			}
 			if err != nil {
@@ -85,7 +89,7 @@ func (f *packFiller) pack(ctx context.Context, p Pack) error {
 			_, err := RightBodies(r, take)
 			return err
 		})
-		if failed != nil {
+		if failed != nil && !errors.Is(failed, ErrPack) {
 			return failed
 		}
 	} else if err != nil {
@@ -97,13 +101,30 @@ func (f *packFiller) pack(ctx context.Context, p Pack) error {
 	return err
 }
 
+// read reads a pack. A disk that cannot read it any more is damage, and no reason to give up.
 func (p Pack) read(do func(io.Reader) error) error {
 	r, err := p.Open()
 	if err != nil {
-		return err
+		return worn(err)
 	}
 	defer r.Close()
-	return do(r)
+	return do(wornReader{r})
+}
+
+// worn is an error of reading a pack: ErrPack if the disk cannot read it.
+func worn(err error) error {
+	if errors.Is(err, syscall.EIO) {
+		return fmt.Errorf("%w: %w", ErrPack, err)
+	}
+	return err
+}
+
+// wornReader is the bytes of a pack with such errors.
+type wornReader struct{ io.Reader }
+
+func (r wornReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	return n, worn(err)
 }
 
 // body inserts a body, most often with later ones.

@@ -13,7 +13,8 @@ import (
 
 // RightBodies reads a damaged pack and passes on each body that is right, valid until the
 // next. Where they are is told by the index, or if that is damaged by the heads of the bodies,
-// up to the first that leads out of the pack. wrong are the bodies that are not right, as far
+// up to the first that leads out of the pack. The bodies of an index that are larger together
+// than a pack do not count from there on. wrong are the bodies that are not right, as far
 // as index or heads name them. An error is one of reading, or of each. It takes the memory of a
 // pack.
 func RightBodies(r io.Reader, each func(d blob.Digest, body []byte) error) (wrong []PackEntry, err error) {
@@ -28,8 +29,9 @@ func RightBodies(r io.Reader, each func(d blob.Digest, body []byte) error) (wron
 	if err != nil {
 		return nil, err
 	}
+	all := int64(0) // so that an index in which bodies overlap does not take hours
 	for _, e := range entries {
-		if e.Offset+e.Size > int64(len(pack)) {
+		if all += e.Size; e.Size > MaxBody || all > PackSize || e.Offset+e.Size > int64(len(pack)) {
 			wrong = append(wrong, e)
 			continue
 		}

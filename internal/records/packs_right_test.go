@@ -3,6 +3,7 @@ package records_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,4 +54,41 @@ func TestRightBodiesOfADamagedPack(t *testing.T) {
 			t.Errorf("%s: %d right, %d wrong, %v; want %d and %d", name, len(seen), len(wrong), err, tc.right, tc.wrong)
 		}
 	}
+}
+
+// An index of which each entry is a body of the same place is not believed: its bodies would be
+// many times as large as the pack. Nor is a body that is larger than any.
+func TestRightBodiesOfAnIndexThatOverlaps(t *testing.T) {
+	body := strings.Repeat("x", records.MaxBody)
+	bodies := make([]string, records.PackSize/records.MaxBody-1)
+	bodies[0] = body
+	_, pack := packOf(t, bodies...)
+	const entry, tail = sha256.Size + 8, 4 + sha256.Size
+	begins := len(pack) - tail - len(bodies)*entry
+	first := bytes.Clone(pack[begins : begins+entry])
+	for _, entries := range []struct{ number, right int }{{100, 16}, {1, 1}} {
+		harmed := append(bytes.Clone(pack[:begins]), bytes.Repeat(first, entries.number)...)
+		right, wrong := 0, 0
+		found, err := records.RightBodies(bytes.NewReader(sealed(harmed, begins)), func(blob.Digest, []byte) error { right++; return nil })
+		if wrong = len(found); err != nil || right != entries.right || wrong != entries.number-entries.right {
+			t.Errorf("of %d bodies %d are right and %d wrong, %v; want %d right", entries.number, right, wrong, err, entries.right)
+		}
+	}
+	large := sha256.Sum256(pack[:records.MaxBody+1])
+	harmed := append(bytes.Clone(pack[:begins]), large[:]...)
+	harmed = binary.BigEndian.AppendUint32(harmed, 0)
+	harmed = binary.BigEndian.AppendUint32(harmed, records.MaxBody+1)
+	found, err := records.RightBodies(bytes.NewReader(sealed(harmed, begins)), func(d blob.Digest, body []byte) error {
+		return fmt.Errorf("%s has %d bytes", d, len(body))
+	})
+	if err != nil || len(found) != 1 {
+		t.Errorf("of a body that is too large: %v, %v", found, err)
+	}
+}
+
+// sealed ends a pack whose index begins there.
+func sealed(pack []byte, begins int) []byte {
+	pack = binary.BigEndian.AppendUint32(pack, uint32((len(pack)-begins)/(sha256.Size+8)))
+	sum := sha256.Sum256(pack[begins:])
+	return append(pack, sum[:]...)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -50,21 +52,24 @@ func (p *parser) quoted() (raw []byte, plain bool) {
 	if len(b) == 0 || b[0] != '"' {
 		return nil, false
 	}
-	plain = true
-	for i := 1; i < len(b); {
-		end := bytes.IndexByte(b[i:], '"')
-		if end < 0 {
+	end := 1 + bytes.IndexByte(b[1:], '"')
+	if end == 0 {
+		return nil, false
+	}
+	if slash := bytes.IndexByte(b[:end], '\\'); slash < 0 {
+		plain = true
+	} else {
+		for end = slash; end < len(b) && b[end] != '"'; end++ {
+			if b[end] == '\\' {
+				end++
+			}
+		}
+		if end >= len(b) {
 			return nil, false
 		}
-		if slash := bytes.IndexByte(b[i:i+end], '\\'); slash >= 0 {
-			i, plain = i+slash+2, false
-			continue
-		}
-		end += i + 1
-		p.b = b[end:]
-		return b[:end], plain
 	}
-	return nil, false
+	p.b = b[end+1:]
+	return b[:end+1], plain
 }
 
 // value is a value of a row.
@@ -128,11 +133,20 @@ func (p *parser) fields(names []string, values []any) ([]string, []any, error) {
 			return nil, nil, errNoLine
 		}
 		if !same || i >= len(names) || !p.name(names[i]) {
-			name, err := p.text()
-			if err != nil || !p.take(":") {
+			name, err := p.newName()
+			if err != nil {
+				return nil, nil, err
+			}
+			if !p.take(":") {
 				return nil, nil, errNoLine
 			}
-			names, same = append(names[:i:i], name), false
+			if i == mostColumns {
+				return nil, nil, fmt.Errorf("it has more than %d names", mostColumns)
+			}
+			if same { // names belongs to the row before
+				names = slices.Clone(names[:i])
+			}
+			names, same = append(names[:i], name), false
 		}
 		v, err := p.value()
 		if err != nil {
@@ -141,6 +155,15 @@ func (p *parser) fields(names []string, values []any) ([]string, []any, error) {
 		values = append(values, v)
 	}
 	return names[:len(values):len(values)], values, nil
+}
+
+// newName is the name of a table or column.
+func (p *parser) newName() (string, error) {
+	name, err := p.text()
+	if len(name) > mostName {
+		return "", fmt.Errorf("a name has %d bytes; at most %d are possible", len(name), mostName)
+	}
+	return name, err
 }
 
 // name skips a name and its colon, if it is next.

@@ -138,7 +138,7 @@ func (f *Reader) Next() (*Line, error) {
 		err = f.parseRow(&p, line)
 	case p.take(`{"all":`):
 		f.line = Line{Kind: AllLine}
-		if f.line.Table, err = p.text(); err == nil && !p.take("}") {
+		if f.line.Table, err = p.newName(); err == nil && !p.take("}") {
 			err = errNoLine
 		}
 	case p.take(`{"last":`):
@@ -168,7 +168,7 @@ func (f *Reader) parseRow(p *parser, line []byte) (err error) {
 		p.b, before = line[len(f.start):], l.Columns
 	} else {
 		*l, f.start = Line{}, f.start[:0]
-		if l.Table, err = p.text(); err != nil {
+		if l.Table, err = p.newName(); err != nil {
 			return err
 		}
 		switch {
@@ -208,6 +208,9 @@ func (f *Reader) parseRow(p *parser, line []byte) (err error) {
 func (f *Reader) begins(table string) error {
 	if f.done[table] {
 		return fmt.Errorf("the rows of table %s do not stand together", table)
+	}
+	if len(f.tables) == mostTables {
+		return fmt.Errorf("there are more than %d tables", mostTables)
 	}
 	f.done[table] = true
 	f.table = &Table{Name: table}

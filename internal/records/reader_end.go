@@ -9,6 +9,9 @@ import (
 
 // end compares what was read with what the end says, and sees that nothing follows.
 func (f *Reader) end(line []byte) error {
+	if len(line) > mostEnd {
+		return fmt.Errorf("the end has %d bytes; at most %d are possible", len(line), mostEnd)
+	}
 	var said struct{ End map[string][]any }
 	if json.Unmarshal(line, &said) != nil {
 		return errNoLine

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -216,6 +217,12 @@ func TestWrongLines(t *testing.T) {
 		"fewer columns":      {begin + `{"t":"a","r":{"id":1,"n":1}}` + "\n" + row, "line 3: the row of table a has other columns"},
 		"no columns":         {begin + `{"t":"a","r":{}}` + "\n", "line 2: this is no line of records"},
 		"rows apart":         {begin + row + `{"all":"b"}` + "\n" + row, "line 4: the rows of table a do not stand together"},
+		"a long table":       {begin + `{"all":"` + strings.Repeat("x", mostName+1) + `"}` + "\n", "line 2: a name has 65 bytes"},
+		"a long table's row": {begin + `{"t":"` + strings.Repeat("x", mostName+1) + `","r":{"id":1}}` + "\n", "line 2: a name has 65 bytes"},
+		"a long column":      {begin + `{"t":"a","r":{"` + strings.Repeat("x", mostName+1) + `":1}}` + "\n", "line 2: a name has 65 bytes"},
+		"many columns":       {begin + `{"t":"a","r":{"id":1` + strings.Repeat(`,"n":1`, mostColumns) + `}}` + "\n", "line 2: it has more than 1000 names"},
+		"many tables":        {begin + manyTables(mostTables+1), "line 1002: there are more than 1000 tables"},
+		"a long end":         {begin + `{"end":{"` + strings.Repeat("x", mostEnd) + `":[0,""]}}` + "\n", "line 2: the end has"},
 		"a line too long":    {begin + `{"t":"a","r":{"id":"` + strings.Repeat("x", maxLine) + `"}}` + "\n", "line 2: the line is longer than"},
 	} {
 		if _, _, err := told(compressed(t, tc.lines)); err == nil || !strings.Contains(err.Error(), tc.words) {
@@ -233,10 +240,35 @@ func TestWrongLines(t *testing.T) {
 	}
 }
 
+// manyTables are tables of a row each.
+func manyTables(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"t":"t%d","r":{"id":1}}`+"\n", i)
+	}
+	return b.String()
+}
+
 // Calls of a Writer that would make a file that no Reader takes fail.
 func TestWriterRefuses(t *testing.T) {
 	for name, do := range map[string]func(*Writer) error{
-		"no header":         func(w *Writer) error { return w.All("a") },
+		"no header": func(w *Writer) error { return w.All("a") },
+		"a long table": func(w *Writer) error {
+			return errors.Join(w.Begin(header()), w.Table(strings.Repeat("x", mostName+1), []string{"id"}))
+		},
+		"a long column": func(w *Writer) error {
+			return errors.Join(w.Begin(header()), w.Table("a", []string{strings.Repeat("x", mostName+1)}))
+		},
+		"many columns": func(w *Writer) error {
+			return errors.Join(w.Begin(header()), w.Table("a", make([]string, mostColumns+1)))
+		},
+		"many tables": func(w *Writer) error {
+			err := w.Begin(header())
+			for i := range mostTables + 1 {
+				err = errors.Join(err, w.Table(fmt.Sprint("t", i), []string{"id"}))
+			}
+			return err
+		},
 		"a wrong header":    func(w *Writer) error { return w.Begin(Header{Kind: "other", Schema: 1}) },
 		"a row of no table": func(w *Writer) error { return errors.Join(w.Begin(header()), w.Row([]any{nil})) },
 		"too few values": func(w *Writer) error {
@@ -280,6 +312,27 @@ func TestChecksum(t *testing.T) {
 	} {
 		if other == sum(a, b) {
 			t.Errorf("%d: other rows have the same checksum", i)
+		}
+	}
+}
+
+// TestReadingManyEscapes: a text is read once, however many of its letters are escaped. To look
+// for its end from each of them takes hours.
+func TestReadingManyEscapes(t *testing.T) {
+	text := strings.Repeat("\n\"", 1_200_000) + "end"
+	file := fileOf(t, header(), func(w *Writer) error {
+		return errors.Join(w.Table("releases", []string{"id", "description"}), w.Row([]any{int64(1), text}))
+	})
+	ended := time.AfterFunc(time.Minute, func() { panic("reading a text takes more than a minute") })
+	defer ended.Stop()
+	all, _, err := told(file)
+	if must(t, all, err); len(all) != 2 || len(all[1]) < 4*len(text)/2 {
+		t.Errorf("%d lines, the last with %d bytes", len(all), len(all[len(all)-1]))
+	}
+	for _, cut := range []string{`"`, `"a`, `"a\`, `"a\"`, `"\\\`} {
+		p := parser{[]byte(cut)}
+		if s, err := p.text(); err == nil {
+			t.Errorf("%s is read as %q", cut, s)
 		}
 	}
 }

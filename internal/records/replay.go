@@ -139,6 +139,9 @@ func (r *replaying) follow(h Header) error {
 	case h.Schema == r.sum.Schema:
 		return nil
 	}
+	if err := r.to.Settle(); err != nil { // an upgrade makes indexes and foreign keys
+		return err
+	}
 	return r.to.Upgrade(r.ctx, h.Schema)
 }
 

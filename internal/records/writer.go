@@ -62,6 +62,12 @@ func (w *Writer) Table(name string, columns []string) error {
 	if w.tables[name] != nil {
 		return fmt.Errorf("table %s: its rows must stand together", name)
 	}
+	if long := func(name string) bool { return len(name) > mostName }; long(name) || slices.ContainsFunc(columns, long) {
+		return fmt.Errorf("table %s: its name or that of a column has more than %d bytes", name, mostName)
+	}
+	if len(columns) > mostColumns || len(w.order) >= mostTables {
+		return fmt.Errorf("table %s: it has more than %d columns, or there are more than %d tables", name, mostColumns, mostTables)
+	}
 	w.table = &Table{Name: name}
 	w.tables[name] = w.table
 	w.order = append(w.order, w.table)
