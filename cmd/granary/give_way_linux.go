@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// politely is the niceness, 0 to 19, of what runs beside a server: a busy one then gets nine
-// tenths of a CPU that both want.
-const politely = 10
+// politely is the niceness, 0 to 19, of what runs beside a server: a busy one then gets nearly
+// all of a CPU that both want.
+const politely = 19
 
 // giveWay lowers the priority of this process, unless it is low already. Linux keeps it for
 // each thread; a new one gets that of the thread that starts it.

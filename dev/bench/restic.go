@@ -91,14 +91,13 @@ func (t *resticTable) add(ctx context.Context, name string, files int) error {
 	return t.publish(ctx, paths, backedUpSize, t.o.clients)
 }
 
-// round does all steps with each program, into new places.
+// round does all steps with each program, into new places. They stay until the end of the run:
+// for half a minute after many files are removed, ext4 takes long to make others.
 func (t *resticTable) round(ctx context.Context, round int) error {
-	places := [2]string{filepath.Join(t.d.dir, "place-granary"), filepath.Join(t.d.dir, "place-restic")}
-	defer func() {
-		for _, place := range places {
-			_ = os.RemoveAll(place) // the folder of the run goes, too
-		}
-	}()
+	var places [2]string
+	for n, name := range []string{"granary", "restic"} {
+		places[n] = filepath.Join(t.d.dir, fmt.Sprintf("place-%s-%d", name, round))
+	}
 	if _, _, err := t.command(ctx, exec.CommandContext(ctx, "restic", "init", "--quiet", "--repo", places[1])); err != nil {
 		return err
 	}

@@ -35,8 +35,8 @@ type CopyOptions struct {
 	There  func(Digest) // called for each blob that is there already; may be nil
 }
 
-// copies is how many blobs are on their way at once.
-const copies = 4
+// copies is how many blobs are on their way at once: most of them wait for a disk or a line.
+const copies = 8
 
 // Copy puts every blob of a source into a store that does not have it yet,
 // through Receive: only bytes that match their digest get there. It may be

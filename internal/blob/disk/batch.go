@@ -10,11 +10,12 @@ import (
 	"granary/internal/blob"
 )
 
-// A batch is synced when it has as many files, or bytes, as this. While the disk writes it, a
-// server beside it waits with its own syncs.
+// A batch is synced when it has as many files, or bytes, as this. A server beside it waits with
+// its own syncs meanwhile: so each file is written out before, by itself, and a sync has little
+// left to do.
 const (
-	batchFiles = 256
-	batchBytes = 16 << 20
+	batchFiles = 1024
+	batchBytes = 64 << 20
 )
 
 // batch is a store whose uploads are synced many at a time: the file system writes all of
@@ -59,6 +60,7 @@ func (u *batchUpload) Commit(d blob.Digest) error {
 	if u.err != nil {
 		return errors.Join(u.err, u.Abort())
 	}
+	writeOut(u.f)
 	u.digest, u.given = d, true
 	return u.batch.add(u)
 }
@@ -111,6 +113,7 @@ func (b *batch) show(u *batchUpload) error {
 	if err := u.f.Sync(); err != nil {
 		return reason("syncing "+u.digest.String(), err)
 	}
+	dropCached(u.f) // nobody reads it soon, and what others read stays in memory
 	b.reach(BeforeRename)
 	if err := u.rename(b.path(u.digest)); err != nil {
 		return reason("committing "+u.digest.String(), err)
