@@ -91,6 +91,9 @@ func TestScrubThatCannotSetAside(t *testing.T) {
 		return resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(said, "publish the same file again")
 	}
 	eventually.Holds(t, "the file is served no more", refused)
+	eventually.Holds(t, "the log says that the bytes stay", func() bool {
+		return strings.Contains(server.logged(), "cannot set the damaged bytes of")
+	})
 	server.terminate(t, 20*time.Second)
 	for _, want := range []string{"level=ERROR", "sha256=" + digest, "root/demo tool/1.2.3 rotten.bin", "cannot set the damaged bytes of"} {
 		if !strings.Contains(server.logged(), want) {

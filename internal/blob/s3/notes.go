@@ -56,6 +56,9 @@ func (u *upload) commitNote(key string) error {
 	return u.s.client.copyAll(u.ctx, u.to.key, aim{key: key})
 }
 
+// noteTries is how often a note is asked for that others replace all the time.
+const noteTries = 10
+
 // Note requests the bytes at once, so that a note that is replaced meanwhile can still
 // be read. If the line breaks and the note was replaced before that, reading fails.
 func (s *Store) Note(ctx context.Context, name string) (io.ReadSeekCloser, error) {
@@ -72,7 +75,7 @@ func (s *Store) Note(ctx context.Context, name string) (io.ReadSeekCloser, error
 			return r, nil
 		}
 		// It was replaced since: the condition is refused, or the bytes are those of another size.
-		if try == resumes || ctx.Err() != nil {
+		if try == noteTries || ctx.Err() != nil {
 			return nil, doing("reading the note "+name, err)
 		}
 	}
