@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"granary/dev/servers"
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -110,6 +111,19 @@ func (h *hostile) prepare() {
 	h.must("PUT", h.file("large", 0), strings.Repeat("0123456789abcdef", 256<<10), http.StatusCreated)
 	h.many(*hostileFiles, func(n int) {
 		h.must("PUT", h.file("small", n), fmt.Sprintf("%030d", n), http.StatusCreated)
+	})
+	h.awaitRecords(time.Now())
+}
+
+// awaitRecords waits until the records in the store have what was done before a time: to write
+// them takes memory, too.
+func (h *hostile) awaitRecords(done time.Time) {
+	eventually.Holds(h.t, "the records are written", func() bool {
+		_, metrics := ask(h.t, "GET", h.url+"/-/metrics", nil)
+		_, after, _ := strings.Cut(metrics, "\ngranary_records_lag_seconds ")
+		lag := 0.0
+		_, _ = fmt.Sscan(after, &lag)
+		return lag > 0 && time.Since(done).Seconds() > lag
 	})
 }
 
