@@ -176,7 +176,9 @@ type OnceOpener interface {
 }
 
 // OpenOnce opens a blob that will be read once, as well as its store can.
-func OpenOnce(ctx context.Context, s Store, d Digest) (io.ReadSeekCloser, error) {
+func OpenOnce(ctx context.Context, s interface {
+	Open(ctx context.Context, d Digest) (io.ReadSeekCloser, error)
+}, d Digest) (io.ReadSeekCloser, error) {
 	if once, ok := s.(OnceOpener); ok {
 		return once.OpenOnce(ctx, d)
 	}

@@ -153,8 +153,10 @@ func (c *check) readPack(ctx context.Context, digest blob.Digest) error {
 	return nil
 }
 
-// checksAtOnce is how many blobs are read at once.
-const checksAtOnce = 4
+const (
+	checksAtOnce = 8         // blobs are read: most of them wait for the disk or the line
+	checkBuffer  = 128 << 10 // bytes of each
+)
 
 // lookAtBlobs lists the blobs, and reads those of the subset.
 func (c *check) lookAtBlobs(ctx context.Context) error {
@@ -164,8 +166,9 @@ func (c *check) lookAtBlobs(ctx context.Context) error {
 	var reading sync.WaitGroup
 	for range checksAtOnce {
 		reading.Go(func() {
+			buffer := make([]byte, checkBuffer)
 			for info := range chosen {
-				if err := c.readBlob(ctx, info); err != nil {
+				if err := c.readBlob(ctx, info, buffer); err != nil {
 					stop(err)
 				}
 			}
@@ -199,8 +202,8 @@ func (c *check) list(ctx context.Context, chosen chan<- blob.Info) error {
 	return nil
 }
 
-func (c *check) readBlob(ctx context.Context, info blob.Info) error {
-	r, err := c.from.Open(ctx, info.Digest)
+func (c *check) readBlob(ctx context.Context, info blob.Info, buffer []byte) error {
+	r, err := blob.OpenOnce(ctx, c.from, info.Digest)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil // removed since; if a snapshot needs it, that will show
 	}
@@ -208,7 +211,7 @@ func (c *check) readBlob(ctx context.Context, info blob.Info) error {
 		return err
 	}
 	hash := sha256.New()
-	size, err := io.Copy(hash, r)
+	size, err := io.CopyBuffer(hash, struct{ io.Reader }{r}, buffer) // its own WriteTo would take another one
 	if errors.Is(err, syscall.EIO) {
 		c.problem("file %s: the disk cannot read it", info.Digest)
 		return r.Close()

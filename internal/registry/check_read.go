@@ -127,7 +127,7 @@ func (f *Finding) compare(d blob.Digest) {
 
 // sum reads a blob of the store to its end.
 func (c *checkRun) sum(ctx context.Context, d blob.Digest) (found blob.Digest, size int64, err error) {
-	r, err := c.Store.Open(ctx, d)
+	r, err := blob.OpenOnce(ctx, c.Store, d)
 	if err != nil {
 		return found, 0, err
 	}
