@@ -103,7 +103,7 @@ func limits() []limit {
 		{pkg: "github.com/bmatcuk/doublestar", only: []string{"internal/cli"}, why: "patterns of files are the command line's"},
 		{pkg: "golang.org/x/term", only: []string{"internal/cli"}, why: "only the command line has a terminal"},
 		{pkg: "go.yaml.in/yaml", only: []string{"internal/config", "internal/openapi"}, why: "the settings file and the OpenAPI document are the only YAML"},
-		{pkg: "golang.org/x/sys", only: []string{"internal/blob/disk", "internal/daemon", "internal/filelock", "internal/httpd"}, why: "system calls are for the disk store, for locks, for sockets, and for starting and stopping"},
+		{pkg: "golang.org/x/sys", only: []string{"dev/bench", "internal/blob/disk", "internal/daemon", "internal/filelock", "internal/httpd"}, why: "system calls are for the disk store, for locks, for sockets, for starting and stopping, and for measuring without the page cache"},
 		{pkg: "github.com/yuin/goldmark", only: []string{"internal/ui"}, why: "only pages show Markdown as HTML"},
 		{pkg: "github.com/google/go-cmp", only: tests, why: "for tests only: it may panic"},
 		{pkg: "github.com/rogpeppe/go-internal", only: []string{"e2e"}, why: "for tests only"},
