@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 
@@ -28,12 +29,11 @@ type batch struct {
 	mu      sync.Mutex
 	waiting []*batchUpload
 	bytes   int64
-	folders map[string]bool // with names that are not synced
-	err     error           // the first failed sync or rename; it ends the batch
+	err     error // the first failed sync or rename; it ends the batch
 }
 
 // Batch implements blob.Batcher.
-func (s *Store) Batch() blob.Batch { return &batch{Store: s, folders: map[string]bool{}} }
+func (s *Store) Batch() blob.Batch { return &batch{Store: s} }
 
 // Create begins an upload.
 func (b *batch) Create(ctx context.Context, d blob.Declared) (blob.Upload, error) {
@@ -119,13 +119,10 @@ func (b *batch) show(u *batchUpload) error {
 		return reason("committing "+u.digest.String(), err)
 	}
 	b.reach(BeforeDirSync)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.folders[b.folder(u.digest)] = true
 	return nil
 }
 
-// Flush implements blob.Batch. It syncs all names of the store: a blob that was there already
+// Flush implements blob.Batch. It syncs all folders of the store: a blob that was there already
 // may be that of a batch that was killed before its Flush.
 func (b *batch) Flush() error {
 	if err := b.settle(); err != nil {
@@ -136,15 +133,15 @@ func (b *batch) Flush() error {
 	if b.err != nil {
 		return b.err
 	}
-	if err := syncNames(b.dir); err != nil {
+	if err := syncAll(b.dir); err != nil {
 		return err
 	}
-	for folder := range b.folders {
-		if err := syncFolder(folder); err != nil {
-			return reason("syncing the folder "+filepath.Base(folder), err)
+	for i := range 256 {
+		folder := fmt.Sprintf("%02x", i)
+		if err := syncFolder(filepath.Join(b.dir, folder)); err != nil {
+			return reason("syncing the folder "+folder, err)
 		}
 	}
-	clear(b.folders)
 	b.reach(AfterDirSync)
 	return nil
 }

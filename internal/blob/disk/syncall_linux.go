@@ -20,6 +20,3 @@ func syncAll(dir string) error {
 	}
 	return nil
 }
-
-// syncNames makes the names of all blobs of a store durable.
-func syncNames(dir string) error { return syncAll(dir) }
