@@ -2,7 +2,6 @@ package blob
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -127,14 +126,16 @@ func (c *copying) there(ctx context.Context, info Info) (there, unreadable bool,
 
 // verify reads a blob of the target, and compares it with its digest.
 func (c *copying) verify(ctx context.Context, d Digest) (bool, error) {
-	r, err := c.to.Open(ctx, d)
+	r, err := OpenOnce(ctx, c.to, d)
 	if err != nil {
 		return false, err
 	}
 	defer r.Close()
-	hash := sha256.New()
-	_, err = io.Copy(hash, r)
-	return d.Equal(Digest(hash.Sum(nil))), err
+	sum, err := Sum(ctx, r, Limits{Length: -1})
+	if err != nil {
+		return false, err
+	}
+	return d.Equal(sum.Digest), nil
 }
 
 func (c *copying) copy(ctx context.Context, info Info, overwrite bool) error {
