@@ -22,7 +22,7 @@ func (db *DB) SelfCheck(ctx context.Context) ([]string, error) {
 	}
 	found, err := List(ctx, db, ScanOne[string],
 		fmt.Sprintf("PRAGMA quick_check(%d)", mostFaults))
-	if corrupt(err) {
+	if IsDamaged(err) {
 		return append(found, err.Error()), nil
 	}
 	if err != nil || len(found) != 1 || found[0] != "ok" {
@@ -46,8 +46,8 @@ func (db *DB) SelfCheck(ctx context.Context) ([]string, error) {
 	return found, Classify(rows.Err())
 }
 
-// corrupt reports whether SQLite could not read its file because that is damaged.
-func corrupt(err error) bool {
+// IsDamaged reports whether SQLite does not accept its file as a database, or found it damaged.
+func IsDamaged(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB)
 }

@@ -44,6 +44,10 @@ type Schema struct {
 	// NodesSince is the migration that created the table of nodes. An older schema
 	// does not know its nodes.
 	NodesSince int64
+
+	// Filled is a query for whether a server has ever run on a database. Its table may be
+	// missing, if the schema is half made.
+	Filled string
 }
 
 // Events are functions that the database calls. They must not wait for it.
@@ -73,6 +77,10 @@ type Options struct {
 	// is free now. It is called if a Freeing transaction finds the disk full; the
 	// transaction is then run once more. nil if no space is held back.
 	Reserve func() bool
+
+	// WhenLost says what makes a database again whose SQLite file is gone for good, as the
+	// end of a sentence. It is called at any time, and must not wait. nil: nothing is said.
+	WhenLost func() string
 
 	Log            *slog.Logger     // nil: no log
 	Now            func() time.Time // the clock of DB.Now and Tx.Now; nil for the machine's
@@ -137,9 +145,9 @@ func (db *DB) ClockSQL() string { return db.dialect.now }
 // Current returns Unavailable if other nodes may count this one as gone.
 func (db *DB) Current() error { return db.heart.current() }
 
-// Ping checks that the database answers reads and accepts writes.
+// Ping checks that the database answers reads, has tables, and accepts writes.
 func (db *DB) Ping(ctx context.Context) error {
-	if err := db.Reads.PingContext(ctx); err != nil {
+	if _, err := db.Reads.ExecContext(ctx, `SELECT id FROM nodes LIMIT 0`); err != nil {
 		return Classify(err)
 	}
 	return db.writer.do(ctx, func(*Tx) error { return nil })

@@ -22,6 +22,9 @@ type dialect struct {
 	view *sql.TxOptions
 	// tables is a query of the names of all tables but goose's.
 	tables string
+	// others is a query of the number of tables, before there are those of granary, and of
+	// the name of one.
+	others string
 	// last is a query of tables and the last ids that their rows got.
 	last string
 	// settle does at once what waits for the end of the transaction.
@@ -32,7 +35,7 @@ func sqliteDialect() dialect {
 	return dialect{
 		migrations: goose.DialectSQLite3, folder: "sqlite", prepares: true,
 		now:  `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
-		last: lastOfSQLite, tables: tablesOfSQLite,
+		last: lastOfSQLite, tables: tablesOfSQLite, others: othersOfSQLite,
 	}
 }
 
@@ -41,7 +44,7 @@ func postgresDialect() dialect {
 		migrations: goose.DialectPostgres, folder: "postgres", shared: true, once: pgx.QueryExecModeDescribeExec,
 		now:  `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
 		view: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		last: lastOfPostgres, tables: tablesOfPostgres,
+		last: lastOfPostgres, tables: tablesOfPostgres, others: othersOfPostgres,
 		settle: []string{`SET CONSTRAINTS ALL IMMEDIATE`, `SET CONSTRAINTS ALL DEFERRED`},
 	}
 }

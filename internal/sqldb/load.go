@@ -169,6 +169,17 @@ func (l *Loading) strip(ctx context.Context) error {
 	return Classify(err)
 }
 
+// MakeIndex makes an index again before Finish does; nothing, if it was made again already.
+func (l *Loading) MakeIndex(name string) error {
+	i := slices.IndexFunc(l.whole, func(s string) bool { return strings.Contains(s, " INDEX "+name+" ON ") })
+	if i < 0 {
+		return nil
+	}
+	makes := l.whole[i]
+	l.whole = slices.Delete(l.whole, i, i+1)
+	return l.all([]string{makes})
+}
+
 func (l *Loading) makeWhole() error {
 	whole := l.whole
 	l.whole = nil

@@ -163,6 +163,11 @@ func (l postgresLoader) each(query string, next func() ([]any, error)) error {
 const tablesOfPostgres = `SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
 	AND relname <> 'goose_db_version' ORDER BY relname`
 
+// othersOfPostgres leaves out the tables that belong to an extension.
+const othersOfPostgres = `SELECT COUNT(*), MIN(c.relname) FROM pg_class c
+	WHERE c.relkind IN ('r', 'p', 'f') AND c.relnamespace = current_schema()::regnamespace AND c.relname <> 'goose_db_version'
+	AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
+
 // lastOfPostgres are the last ids that rows got, by table.
 const lastOfPostgres = `SELECT c.relname, COALESCE(pg_sequence_last_value(s.oid), 0)
 	FROM pg_class s JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'

@@ -21,18 +21,21 @@ type sqliteLoader struct{ *kept }
 func loadSQLite(ctx context.Context, db *DB, fn func(*Tx, loader) error) error {
 	w := db.writer.(*writer)
 	return w.outside(ctx, func(t *Tx) (err error) {
-		if err := w.conn.set(`foreign_keys = 0`, `cache_size = -16384`, `temp_store = `+sortPlace()); err != nil {
+		if err := w.conn.set(`foreign_keys = 0`, `cache_size = -4096`, `temp_store = `+sortPlace()); err != nil {
 			return err
 		}
 		defer func() {
-			err = errors.Join(err, w.conn.set(`foreign_keys = 1`, `cache_size = -2048`, `temp_store = MEMORY`))
+			err = errors.Join(err, w.conn.set(`foreign_keys = 1`, `cache_size = -2048`, `temp_store = MEMORY`, `shrink_memory`))
 		}()
+		w.place.narrow()
 		if err := w.begin(); err != nil {
 			return err
 		}
 		if err = protect(func(t *Tx) error { return fn(t, sqliteLoader{w.conn}) }, t); err == nil {
 			w.point("before-commit")
-			err = w.exec("COMMIT")
+			if err = w.place.check(); err == nil {
+				err = w.exec("COMMIT")
+			}
 		}
 		if err != nil {
 			w.conn.undo()
@@ -162,6 +165,8 @@ func (s sqliteLoader) refer() error {
 	}
 	return fmt.Errorf("a row of table %s refers to a row of table %s that is not there", table, parent)
 }
+
+const othersOfSQLite = `SELECT COUNT(*), MIN(name) FROM (` + tablesOfSQLite + `) t`
 
 const tablesOfSQLite = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> 'goose_db_version' ORDER BY name`
 

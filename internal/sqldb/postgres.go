@@ -199,9 +199,18 @@ func checkServer(ctx context.Context, conns *sql.DB) error {
 	return nil
 }
 
+// ErrEmptied says that tables of granary are not in the database of PostgreSQL: it was dropped
+// and made anew, for example. The fault that has it as its cause says what to do.
+var ErrEmptied = errors.New("tables of granary are not in the database")
+
+const emptied = "the database lacks tables of granary: it was made anew, or is another, and nothing is read or written; " +
+	"stop the server, and then put the database back; if it is gone for good, granary rebuild or granary restore fills an empty one"
+
 // postgresFault turns PostgreSQL's error into a fault.
 func postgresFault(e *pgconn.PgError) error {
 	switch e.Code {
+	case undefinedTable:
+		return fault.Wrap(fault.Unavailable, emptied, fmt.Errorf("%w: %w", ErrEmptied, e))
 	case "23505": // unique_violation
 		return fault.Wrap(fault.Conflict, "", e)
 	case "22021", "22P05": // a character that a text cannot have, a zero byte for example

@@ -30,12 +30,16 @@ func files() fs.FS {
 	return all
 }
 
+func wordSchema(files fs.FS) Schema {
+	return Schema{Files: files, NodesSince: nodesSince, Filled: `SELECT EXISTS (SELECT 1 FROM words)`}
+}
+
 func openLite(ctx context.Context, path string, files fs.FS, o Options) (*DB, error) {
-	return OpenSQLite(ctx, path, Schema{files, nodesSince}, o, Events{func() {}, func() {}})
+	return OpenSQLite(ctx, path, wordSchema(files), o, Events{func() {}, func() {}})
 }
 
 func openServer(ctx context.Context, dsn string, files fs.FS, o Options) (*DB, error) {
-	return OpenPostgres(ctx, dsn, Schema{files, nodesSince}, o, Events{func() {}, func() {}})
+	return OpenPostgres(ctx, dsn, wordSchema(files), o, Events{func() {}, func() {}})
 }
 
 // openSQLite is a fresh database.

@@ -22,23 +22,20 @@ const readers = 4 // connections
 // itself does not shorten the file.
 const logLimit = 64 << 20
 
+// attachedCache is half of what a connection of the server keeps in memory: a command reads rows
+// in their order, once each.
+const attachedCache = "cache_size(-1024)"
+
 // OpenSQLite opens the database file, creates it if it is missing, and migrates the
 // schema. The caller holds the lock that keeps other servers away. With Options.Attach
-// it needs no lock, and neither creates nor migrates.
+// it needs no lock, and neither creates nor migrates. Only the owner of a file that was
+// missing or empty may read it.
 func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events) (*DB, error) {
-	// SQLite gives its other files the mode of this one.
-	how := os.O_CREATE | os.O_RDWR
-	if o.Attach {
-		how = os.O_RDWR
-	}
-	f, err := os.OpenFile(path, how, 0o600)
+	at, err := openPlace(path, o)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("database %s: %w", path, err)
-	}
-	writes, err := openPool(path, 1, "_txlock=immediate")
+	writes, err := openPool(at, 1, "&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +43,11 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 	if err := prepareSQLite(ctx, writes, s, o, h); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writes.Close())
 	}
-	reads, err := openPool(path, readers, "_pragma=query_only(1)")
+	pragmas := []string{"query_only(1)"}
+	if o.Attach {
+		pragmas = append(pragmas, attachedCache)
+	}
+	reads, err := openPool(at, readers, "", pragmas...)
 	if err != nil {
 		return nil, errors.Join(err, writes.Close())
 	}
@@ -54,23 +55,20 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), reads.Close(), writes.Close())
 	}
-	w := newWriter(conn, o, on)
+	w := newWriter(conn, at, o, on)
 	db := &DB{dialect: sqliteDialect(), schema: s, Reads: reads, Writes: writes, writer: w, clock: o.clock()}
 	if o.Attach {
 		go w.run()
 		return db, nil
 	}
-	copies, err := openPool(path, 1, "_pragma=query_only(0)")
+	copies, err := openPool(at, 1, "")
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), reads.Close(), writes.Close())
-	}
-	if w.place, err = newPlace(path, o.log()); err != nil {
-		return nil, errors.Join(err, conn.Close(), reads.Close(), writes.Close(), copies.Close())
 	}
 	db.log = newCheckpointer(copies, w, o.log())
 	w.committed = db.log.committed
 	go w.run()
-	db.foreign = newWatcher(w, on.Changed, o.log())
+	db.foreign = newWatcher(w, reads, on.Changed, o.log())
 	if h != nil {
 		h.rejoin, h.write = registerNow, func(ctx context.Context, query string, args ...any) (int64, error) {
 			return Write(ctx, db, func(t *Tx) (int64, error) { return t.Count(query, args...) })
@@ -79,6 +77,38 @@ func OpenSQLite(ctx context.Context, path string, s Schema, o Options, on Events
 		h.start()
 	}
 	return db, nil
+}
+
+// openPlace makes the file if it is missing: no connection does. SQLite gives its other files
+// the mode of this one.
+func openPlace(path string, o Options) (*place, error) {
+	open, err := fileAt(path, o)
+	if err != nil {
+		return nil, err
+	}
+	at := &place{path: path, open: open, log: o.log(), whenLost: o.WhenLost}
+	if open.Size() > 0 {
+		return at, nil
+	}
+	if o.Attach { // a connection would begin to fill it
+		return nil, fmt.Errorf("%w: its file is empty", ErrUnfilled)
+	}
+	at.narrow()
+	return at, nil
+}
+
+// fileAt looks at the file. Only who keeps other servers away opens and closes it, which says
+// what is wrong and makes it: the locks that this process has on the file are lost by that.
+func fileAt(path string, o Options) (os.FileInfo, error) {
+	if o.Attach {
+		return os.Stat(path)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	made, err := f.Stat()
+	return made, errors.Join(err, f.Close())
 }
 
 // prepareSQLite migrates the schema and registers the server. Rows of other nodes are
@@ -129,19 +159,19 @@ func writerConn(ctx context.Context, writes *sql.DB) (*sql.Conn, error) {
 	return conn, nil
 }
 
-// openPool opens n connections. A commit is synced to disk before it returns
-// (synchronous=FULL): a 201 relies on that. The checkpointer does the checkpoints.
-func openPool(path string, n int, extra string) (*sql.DB, error) {
-	pragmas := []string{
-		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
-		"_pragma=foreign_keys(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-2048)",
-		"_pragma=temp_store(MEMORY)", fmt.Sprintf("_pragma=journal_size_limit(%d)", logLimit), extra,
-	}
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(pragmas, "&")
-	pool, err := sql.Open("sqlite", dsn)
+// openPool opens n connections, and never makes the file (mode=rw). A commit is synced to disk
+// before it returns (synchronous=FULL): a 201 relies on that. The checkpointer does the
+// checkpoints.
+func openPool(at *place, n int, parameters string, pragmas ...string) (*sql.DB, error) {
+	pragmas = append([]string{
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "wal_autocheckpoint(0)",
+		"cache_size(-2048)", "temp_store(MEMORY)", fmt.Sprintf("journal_size_limit(%d)", logLimit),
+	}, pragmas...)
+	connections, err := sqlite.NewConnector("file:" + (&url.URL{Path: at.path}).EscapedPath() + "?mode=rw" + parameters)
 	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", path, err)
+		return nil, fmt.Errorf("database %s: %w", at.path, err)
 	}
+	pool := sql.OpenDB(guarded{connections, at, "PRAGMA " + strings.Join(pragmas, "; PRAGMA ")})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	return pool, nil

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"time"
 
@@ -17,6 +18,7 @@ const lookEvery = 500 * time.Millisecond
 type watcher struct {
 	changed func() // Events.Changed
 	writer  *writer
+	reads   *sql.DB
 	trouble *trouble.Trouble
 	version int64 // PRAGMA data_version at the last look
 	quit    chan struct{}
@@ -24,8 +26,8 @@ type watcher struct {
 }
 
 // newWatcher starts to watch: what is written after it returns is noticed.
-func newWatcher(w *writer, changed func(), log *slog.Logger) *watcher {
-	o := &watcher{changed: changed, writer: w, quit: make(chan struct{}), ended: make(chan struct{})}
+func newWatcher(w *writer, reads *sql.DB, changed func(), log *slog.Logger) *watcher {
+	o := &watcher{changed: changed, writer: w, reads: reads, quit: make(chan struct{}), ended: make(chan struct{})}
 	o.trouble = trouble.New(log, "database: cannot tell whether another process changed the database; retrying", "database: changes by other processes are seen again")
 	o.look()
 	go o.run()
@@ -42,6 +44,7 @@ func (o *watcher) run() {
 			return
 		case <-tick.C:
 			o.writer.place.look()
+			o.writer.place.end(o.reads)
 			o.look()
 		}
 	}

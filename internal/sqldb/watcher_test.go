@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,15 +97,22 @@ func TestBesideRefuses(t *testing.T) {
 	if _, err := os.Stat(missing); !os.IsNotExist(err) {
 		t.Errorf("it was made: %v", err)
 	}
-	for _, tt := range []struct{ spoil, want string }{
-		{`DROP TABLE goose_db_version`, "it is no database of granary; granary serve creates the schema"},
-		{`DELETE FROM goose_db_version WHERE version_id > 1`, "it has schema version 1, older than the"},
-		{`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)`, "it has schema version 9999, newer than the"},
+	for _, tt := range []struct {
+		spoil []string
+		want  string
+	}{
+		{[]string{`DROP TABLE goose_db_version`}, "it has no records of granary, and no schema, which granary serve creates"},
+		{[]string{`DELETE FROM goose_db_version WHERE version_id > 1`}, "it has no records of granary, and only a part of the schema (version 1 of 3)"},
+		{[]string{`DELETE FROM goose_db_version WHERE version_id > 0`, `DROP TABLE words`}, "it has no records of granary, and only a part of the schema (version 0 of 3)"},
+		{[]string{`DELETE FROM goose_db_version WHERE version_id > 1`, `INSERT INTO words (word) VALUES ('ada')`}, "it has schema version 1, older than the"},
+		{[]string{`INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)`}, "it has schema version 9999, newer than the"},
 	} {
 		eachDatabase(t, func(t *testing.T, db *DB) {
-			err := db.Do(t.Context(), func(x *Tx) error { return x.Exec(tt.spoil) })
-			must(t, 0, err)
-			if err := sameSchema(t.Context(), db.Reads, db.dialect, Schema{files(), nodesSince}); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+			for _, spoil := range tt.spoil {
+				must(t, 0, db.Do(t.Context(), func(x *Tx) error { return x.Exec(spoil) }))
+			}
+			err := sameSchema(t.Context(), db.Reads, db.dialect, wordSchema(files()))
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || errors.Is(err, ErrUnfilled) != strings.Contains(tt.want, "no records") {
 				t.Errorf("%s: %v", tt.spoil, err)
 			}
 		})

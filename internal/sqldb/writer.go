@@ -26,7 +26,7 @@ type writer struct {
 	point     func(point string)
 	committed func(n int) // called after n transactions were committed; set before run
 	posted    func()      // Events.Posted
-	place     *place      // of the file; nil: nobody looks
+	place     *place      // of the file
 
 	reserve func() bool // Options.Reserve
 }
@@ -45,7 +45,7 @@ const (
 	batchLimit  = 128 // transactions in a batch
 )
 
-func newWriter(conn *sql.Conn, o Options, on Events) *writer {
+func newWriter(conn *sql.Conn, at *place, o Options, on Events) *writer {
 	k := &kept{conn: conn, log: o.log(), stmts: map[string]*sql.Stmt{}}
 	w := &writer{
 		conn:  k,
@@ -53,7 +53,7 @@ func newWriter(conn *sql.Conn, o Options, on Events) *writer {
 		queue: make(chan *job, queueLength),
 		quit:  make(chan struct{}),
 		ended: make(chan struct{}),
-		point: o.point(), reserve: o.Reserve, posted: on.Posted,
+		point: o.point(), place: at, reserve: o.Reserve, posted: on.Posted,
 		committed: func(int) {},
 	}
 	return w
