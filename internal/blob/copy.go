@@ -23,6 +23,7 @@ type Source interface {
 // Copied is how far a Copy has come.
 type Copied struct {
 	Blobs, Bytes int64    // copied, or with Verify read back
+	Replaced     int64    // of Blobs: those for which the target had something else, such as a part of the bytes
 	Present      int64    // blobs that were there already
 	Damaged      []Digest // whose bytes in the source are not what their digest says; not copied
 }
@@ -37,6 +38,9 @@ type CopyOptions struct {
 // copies is how many blobs are on their way at once: most of them wait for a disk or a line.
 const copies = 8
 
+// verifyBuffer is how many bytes of a blob are read at once to verify it.
+const verifyBuffer = 128 << 10
+
 // Copy puts every blob of a source into a store that does not have it yet,
 // through Receive: only bytes that match their digest get there. It may be
 // interrupted at any time; the next Copy continues. A blob that is deleted from
@@ -49,7 +53,7 @@ func Copy(ctx context.Context, to Store, from Source, o CopyOptions) (Copied, er
 		batch := many.Batch()
 		to, flush = batch, batch.Flush
 	}
-	c := &copying{to: to, from: from, o: o}
+	c := &copying{to: to, from: from, o: o, buffers: make(chan []byte, copies)}
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(copies)
 	for info, err := range from.List(running, "") {
@@ -71,6 +75,8 @@ type copying struct {
 	from Source
 	o    CopyOptions
 
+	buffers chan []byte // of verify, that nobody uses now
+
 	mu   sync.Mutex
 	done Copied
 }
@@ -79,7 +85,7 @@ func (c *copying) one(ctx context.Context, info Info) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	there, unreadable, err := c.there(ctx, info)
+	there, wrong, err := c.there(ctx, info)
 	if err != nil {
 		return fmt.Errorf("blob: asking the target for %s: %w", info.Digest, err)
 	}
@@ -90,7 +96,7 @@ func (c *copying) one(ctx context.Context, info Info) error {
 		c.add(Copied{Present: 1})
 		return nil
 	}
-	switch err := c.copy(ctx, info, unreadable); {
+	switch err := c.copy(ctx, info, wrong); {
 	case errors.Is(err, ErrNotFound): // deleted since it was listed
 		return nil
 	case errors.Is(err, ErrDigestMismatch):
@@ -99,56 +105,94 @@ func (c *copying) one(ctx context.Context, info Info) error {
 	case err != nil:
 		return fmt.Errorf("blob: copying %s: %w", info.Digest, err)
 	}
-	c.add(Copied{Blobs: 1, Bytes: info.Size})
+	step := Copied{Blobs: 1, Bytes: info.Size}
+	if wrong != nothing {
+		step.Replaced = 1
+	}
+	c.add(step)
 	return nil
 }
 
+// wrong is what a target has in the place of a blob.
+type wrong int
+
+const (
+	nothing     wrong = iota
+	overwritten       // other bytes, or what cannot be read: they stay until right ones are written over them
+	inTheWay          // what nothing can be written over
+)
+
 // there reports whether the target has the blob. A store shows a blob only once it is whole, so
-// that its size suffices unless all is to be verified. One that is wrong is removed. One that
-// cannot be read stays until it is overwritten: it may be right, and its disk or the line at
-// fault.
-func (c *copying) there(ctx context.Context, info Info) (there, unreadable bool, err error) {
+// that its size suffices unless all is to be verified. What is wrong stays until the right bytes
+// have been received: the source may have none, and of what cannot be read the disk or the line
+// may be at fault.
+func (c *copying) there(ctx context.Context, info Info) (there bool, w wrong, err error) {
 	size, err := c.to.Stat(ctx, info.Digest)
-	if errors.Is(err, ErrNotFound) {
-		return false, false, nil
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nothing, nil
+	case errors.Is(err, ErrUnreadable):
+		return false, inTheWay, nil
+	case err != nil:
+		return false, nothing, err
+	case size != info.Size:
+		return false, overwritten, nil
+	case !c.o.Verify:
+		return true, nothing, nil
 	}
-	right := err == nil && size == info.Size
-	if right && c.o.Verify {
-		if right, err = c.verify(ctx, info.Digest); err != nil {
-			return false, true, context.Cause(ctx)
-		}
+	right, err := c.verify(ctx, info.Digest)
+	if err != nil {
+		return false, overwritten, context.Cause(ctx)
 	}
-	if err == nil && !right {
-		err = c.to.Delete(ctx, info.Digest)
+	if !right {
+		return false, overwritten, nil
 	}
-	return right, false, err
+	return true, nothing, nil
 }
 
 // verify reads a blob of the target, and compares it with its digest.
 func (c *copying) verify(ctx context.Context, d Digest) (bool, error) {
-	r, err := OpenOnce(ctx, c.to, d)
-	if err != nil {
-		return false, err
+	var buffer []byte
+	select {
+	case buffer = <-c.buffers:
+	default:
+		buffer = make([]byte, verifyBuffer)
 	}
-	defer r.Close()
-	sum, err := Sum(ctx, r, Limits{Length: -1})
-	if err != nil {
-		return false, err
-	}
-	return d.Equal(sum.Digest), nil
+	defer func() { c.buffers <- buffer }()
+	found, _, err := Hash(ctx, c.to, d, buffer)
+	return err == nil && found == d, err
 }
 
-func (c *copying) copy(ctx context.Context, info Info, overwrite bool) error {
+func (c *copying) copy(ctx context.Context, info Info, w wrong) error {
 	r, err := c.from.Open(ctx, info.Digest)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	received, err := Receive(ctx, c.to, r, Limits{Length: info.Size, Digest: &info.Digest, Overwrite: overwrite})
+	received, err := Receive(ctx, c.to, r, Limits{Length: info.Size, Digest: &info.Digest, Overwrite: w == overwritten})
 	if err != nil {
 		return err
 	}
-	return errors.Join(received.Commit(), received.Abort())
+	if w == inTheWay {
+		err = setAside(ctx, c.to, info.Digest)
+	}
+	if err == nil {
+		err = received.Commit()
+	}
+	return errors.Join(err, received.Abort())
+}
+
+// setAside makes room for a blob in a store that can do so.
+func setAside(ctx context.Context, s Store, d Digest) error {
+	q, can := s.(Quarantiner)
+	if !can {
+		return nil // the Commit tells
+	}
+	remove, err := q.Quarantine(ctx, d)
+	if err != nil {
+		return err
+	}
+	return remove()
 }
 
 func (c *copying) add(step Copied) {
@@ -156,6 +200,7 @@ func (c *copying) add(step Copied) {
 	defer c.mu.Unlock()
 	c.done.Blobs += step.Blobs
 	c.done.Bytes += step.Bytes
+	c.done.Replaced += step.Replaced
 	c.done.Present += step.Present
 	c.done.Damaged = append(c.done.Damaged, step.Damaged...)
 	if c.o.Report != nil {

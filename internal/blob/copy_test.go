@@ -158,7 +158,7 @@ func TestCopyOfWhatTheTargetCannotRead(t *testing.T) {
 		d := blobtest.Digest(bodies[1])
 		reading := func() blob.Store { return &failingReads{Store: to, d: d, opening: opening} }
 		got, err := blob.Copy(t.Context(), reading(), from, blob.CopyOptions{Verify: true})
-		if diff := cmp.Diff(blob.Copied{Blobs: 1, Bytes: 2000, Present: 1}, got); err != nil || diff != "" {
+		if diff := cmp.Diff(blob.Copied{Blobs: 1, Bytes: 2000, Replaced: 1, Present: 1}, got); err != nil || diff != "" {
 			t.Errorf("%v, got + want -:\n%s", err, diff)
 		}
 		if err := os.WriteFile(filepath.Join(dir, d.String()[:2], d.String()), blobtest.Bytes(99, 2000), 0o600); err != nil {

@@ -71,16 +71,28 @@ func WriteNote(ctx context.Context, w io.Writer, body io.Reader, size int64) err
 
 // CopyNotes puts the notes of a source whose names are wanted into a store, in place of
 // those that are there, in the order of their names. It may be interrupted at any
-// time and done again. A note that is deleted from the source meanwhile is skipped.
-func CopyNotes(ctx context.Context, to Notes, from Source, wanted func(name string) bool) error {
+// time and done again. A note that is deleted from the source meanwhile is skipped. One that
+// is an ErrUnreadable, or a folder of them, is told, and does not stop the others.
+func CopyNotes(ctx context.Context, to Notes, from Source, wanted func(name string) bool, unread func(name string, err error)) error {
 	for info, err := range from.Notes(ctx, "") {
+		if errors.Is(err, ErrUnreadable) {
+			if wanted(info.Name) {
+				unread(info.Name, err)
+			}
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("blob: listing the notes of the source: %w", err)
 		}
-		if !wanted(info.Name) {
+		if info.Empty || !wanted(info.Name) {
 			continue
 		}
-		if err := copyNote(ctx, to, from, info); err != nil {
+		err = copyNote(ctx, to, from, info)
+		if u, is := errors.AsType[*UnreadableError](err); is {
+			unread(info.Name, u)
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("blob: copying the note %s: %w", info.Name, err)
 		}
 	}

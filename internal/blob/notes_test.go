@@ -84,11 +84,16 @@ func notesIn(t *testing.T, s blob.Source) map[string]string {
 
 func every(string) bool { return true }
 
+// noneUnread fails the test if a note cannot be read.
+func noneUnread(t *testing.T) func(string, error) {
+	return func(name string, err error) { t.Errorf("the note %s cannot be read: %v", name, err) }
+}
+
 func TestCopyNotes(t *testing.T) {
 	from := noted(t, map[string]string{"identity": "ours", "records/1": "one", "records/2": "", "z": "new"})
 	to := noted(t, map[string]string{"identity": "theirs", "z": "old", "kept": "kept"})
 	for range 2 {
-		if err := blob.CopyNotes(t.Context(), to, from, func(name string) bool { return name != "identity" }); err != nil {
+		if err := blob.CopyNotes(t.Context(), to, from, func(name string) bool { return name != "identity" }, noneUnread(t)); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{"identity": "theirs", "records/1": "one", "records/2": "", "z": "new", "kept": "kept"}
@@ -117,7 +122,7 @@ func TestCopyNotesUnderFaults(t *testing.T) {
 					faulty = target
 				}
 				faulty.Fail(blobtest.Fault{Nth: n, Kept: kept})
-				err := blob.CopyNotes(t.Context(), target, source, every)
+				err := blob.CopyNotes(t.Context(), target, source, every, noneUnread(t))
 				if faulty.Failed() != errors.Is(err, blobtest.ErrFault) {
 					t.Errorf("%s, operation %d, kept %v: %v", side, n, kept, err)
 				}
@@ -127,7 +132,7 @@ func TestCopyNotesUnderFaults(t *testing.T) {
 					}
 					break
 				}
-				if err := blob.CopyNotes(t.Context(), target, source, every); err != nil {
+				if err := blob.CopyNotes(t.Context(), target, source, every, noneUnread(t)); err != nil {
 					t.Errorf("%s, operation %d, kept %v, again: %v", side, n, kept, err)
 				}
 				if diff := cmp.Diff(want, notesIn(t, to)); diff != "" {
@@ -184,7 +189,7 @@ func TestCopyNotesOfALivingStore(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inner := noted(t, map[string]string{"head": "old", "later": "later"})
 			to := noted(t, nil)
-			if err := blob.CopyNotes(t.Context(), to, &livingSource{inner, c.changes(inner)}, every); err != nil {
+			if err := blob.CopyNotes(t.Context(), to, &livingSource{inner, c.changes(inner)}, every, noneUnread(t)); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, notesIn(t, to)); diff != "" {

@@ -44,7 +44,9 @@ type Store interface {
 
 	// List walks the committed blobs whose digests begin with the prefix, up to 64
 	// lower-case hexadecimal digits, in no particular order; "" is all of them. A blob
-	// that is committed or deleted meanwhile may or may not appear.
+	// that is committed or deleted meanwhile may or may not appear. An ErrUnreadable is of
+	// the blobs whose first byte is that of the Info's digest, and the walk goes on after
+	// it if it is let; any other error ends it.
 	List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 }
 
@@ -121,7 +123,10 @@ type Notes interface {
 	Note(ctx context.Context, name string) (io.ReadSeekCloser, error)
 
 	// Notes walks the notes whose names begin with the prefix, in the order of their
-	// names' bytes. A note that is put or deleted meanwhile may or may not appear.
+	// names' bytes. A note that is put or deleted meanwhile may or may not appear. An
+	// ErrUnreadable is of the notes whose names begin with that of the NoteInfo, and the
+	// walk goes on after it if it is let; any other error ends it. What is no file in the
+	// place of a note, such as a symbolic link, is walked like one: Note says what it is.
 	Notes(ctx context.Context, prefix string) iter.Seq2[NoteInfo, error]
 
 	// DeleteNote removes a note; a missing one is not an error. When it returns nil, a
@@ -133,6 +138,10 @@ type Notes interface {
 type NoteInfo struct {
 	Name string
 	Size int64 // bytes
+
+	// Empty says that it is a directory without files: a note that is damaged, if there
+	// should be one of this name, or else nothing.
+	Empty bool
 }
 
 // Quarantiner is a Store that can set a blob aside whose bytes are wrong.

@@ -107,8 +107,9 @@ func (s *Store) Delete(_ context.Context, d blob.Digest) error {
 	return nil
 }
 
-// List walks the folders in order, a few hundred files at a time, and ends at
-// the first error. Files that are not named as a blob would be are not listed.
+// List walks the folders in order, a few hundred files at a time. A folder that cannot be
+// read is a blob.ErrUnreadable; any other error ends it. Files that are not named as a blob
+// would be are not listed.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, error] {
 	return func(yield func(blob.Info, error) bool) {
 		chosen := func(info blob.Info, err error) bool {
@@ -119,25 +120,29 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[blob.Info, er
 			if !strings.HasPrefix(folder, prefix[:min(len(prefix), len(folder))]) {
 				continue
 			}
-			if !s.listFolder(ctx, folder, chosen) {
+			if !s.listFolder(ctx, folder, blob.Digest{byte(i)}, chosen) {
 				return
 			}
 		}
 	}
 }
 
-// listFolder reports whether to continue with the next folder.
-func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Info, error) bool) bool {
+// listFolder reports whether to continue with the next folder. first is the first digest that
+// may be in it.
+func (s *Store) listFolder(ctx context.Context, name string, first blob.Digest, yield func(blob.Info, error) bool) bool {
 	fail := func(err error) bool {
 		yield(blob.Info{}, reason("listing "+name, err))
 		return false
+	}
+	unreadable := func(err error) bool {
+		return yield(blob.Info{Digest: first}, reason("listing "+name, fmt.Errorf("%w: %w", blob.ErrUnreadable, err)))
 	}
 	f, err := os.Open(filepath.Join(s.dir, name))
 	if s.view && errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
 	if err != nil {
-		return fail(err)
+		return unreadable(err)
 	}
 	defer f.Close()
 	for {
@@ -146,7 +151,7 @@ func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Inf
 		}
 		entries, err := f.ReadDir(256)
 		for _, e := range entries {
-			info, ok, err := s.info(name, e)
+			info, ok, err := info(f, name, e)
 			if err != nil {
 				return fail(err)
 			}
@@ -158,25 +163,25 @@ func (s *Store) listFolder(ctx context.Context, name string, yield func(blob.Inf
 			return true
 		}
 		if err != nil {
-			return fail(err)
+			return unreadable(err)
 		}
 	}
 }
 
-// info returns false if the entry is not a blob of this folder, or not any more.
-func (s *Store) info(folder string, e fs.DirEntry) (blob.Info, bool, error) {
+// info returns false if the entry is not a blob of the folder, which has the first two digits, or not any more.
+func info(folder *os.File, first string, e fs.DirEntry) (blob.Info, bool, error) {
 	d, ok := digestOf(e.Name())
-	if !ok || e.Name()[:2] != folder || !e.Type().IsRegular() {
+	if !ok || e.Name()[:2] != first || !e.Type().IsRegular() {
 		return blob.Info{}, false, nil
 	}
-	fi, err := e.Info()
+	size, changed, err := sizeOf(folder, e.Name())
 	if errors.Is(err, fs.ErrNotExist) {
 		return blob.Info{}, false, nil // deleted since
 	}
 	if err != nil {
 		return blob.Info{}, false, err
 	}
-	return blob.Info{Digest: d, Size: fi.Size(), Changed: fi.ModTime()}, true, nil
+	return blob.Info{Digest: d, Size: size, Changed: changed}, true, nil
 }
 
 func (s *Store) folder(d blob.Digest) string { return filepath.Join(s.dir, d.String()[:2]) }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -51,13 +52,17 @@ func (s *Store) PutNote(ctx context.Context, name string, r io.Reader, size int6
 }
 
 // mostRenames bounds how often a DeleteNote may remove the folder of a note that is
-// just being put into it.
+// just being put into it, and how often a folder may be in the place of the note.
 const mostRenames = 100
 
 // renameNote makes the folders that are missing.
 func (s *Store) renameNote(up *upload, name string) (err error) {
 	for range mostRenames {
-		if err = up.rename(s.notePath(name)); !errors.Is(err, fs.ErrNotExist) {
+		err = up.rename(s.notePath(name))
+		if errors.Is(err, fs.ErrExist) && os.Remove(s.notePath(name)) == nil {
+			continue // an empty folder, of which somebody has removed the notes
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		folders := foldersOf(name)
@@ -88,8 +93,8 @@ func (s *Store) Note(_ context.Context, name string) (io.ReadSeekCloser, error) 
 }
 
 // NoteIn opens a note of the store in dir, and creates nothing. ErrNotFound if there is
-// no such note, or no store. A folder is one of other notes; anything else that is no
-// regular file is an error that says what it is.
+// no such note, or no store. A folder is one of other notes, if there are any; anything else
+// that is no regular file is an error that says what it is.
 func NoteIn(dir, name string) (io.ReadSeekCloser, error) {
 	if err := blob.CheckNoteName(name); err != nil {
 		return nil, err
@@ -97,7 +102,7 @@ func NoteIn(dir, name string) (io.ReadSeekCloser, error) {
 	doing := "opening the note " + name
 	path := filepath.Join(dir, filepath.FromSlash(name))
 	f, err := openRegular(path)
-	if isMissing(err) || errors.Is(err, errNotRegular) && isFolder(path) {
+	if isMissing(err) || errors.Is(err, blob.ErrUnreadable) && isFolderOfNotes(path) {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
@@ -107,7 +112,7 @@ func NoteIn(dir, name string) (io.ReadSeekCloser, error) {
 }
 
 // Notes reads one folder at a time, whole. Files that are not named as a note would be
-// are no notes.
+// are no notes. A folder that is empty may be what a PutNote has made and not yet used.
 func (s *Store) Notes(ctx context.Context, prefix string) iter.Seq2[blob.NoteInfo, error] {
 	return func(yield func(blob.NoteInfo, error) bool) {
 		folder := prefix[:strings.LastIndexByte(prefix, '/')+1] // of all that begin so
@@ -125,8 +130,14 @@ func (s *Store) walkNotes(ctx context.Context, folder, prefix string, yield func
 		return false
 	}
 	entries, err := os.ReadDir(s.notePath(folder))
-	if err != nil && (folder == "" || !isMissing(err)) {
+	if err != nil && folder == "" {
 		return fail(err)
+	}
+	if err != nil && !isMissing(err) {
+		return yield(blob.NoteInfo{Name: folder}, reason("listing the notes in "+folder, fmt.Errorf("%w: %w", blob.ErrUnreadable, err)))
+	}
+	if name := strings.TrimSuffix(folder, "/"); err == nil && len(entries) == 0 && folder != "" && strings.HasPrefix(name, prefix) {
+		return yield(blob.NoteInfo{Name: name, Empty: true}, nil)
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(nameOf(a), nameOf(b)) })
 	for _, e := range entries {
@@ -137,10 +148,10 @@ func (s *Store) walkNotes(ctx context.Context, folder, prefix string, yield func
 		if !strings.HasPrefix(name, prefix) || blob.CheckNoteName(strings.TrimSuffix(name, "/")) != nil {
 			continue
 		}
-		if e.IsDir() && !s.walkNotes(ctx, name, prefix, yield) {
-			return false
-		}
-		if !e.Type().IsRegular() {
+		if e.IsDir() {
+			if !s.walkNotes(ctx, name, prefix, yield) {
+				return false
+			}
 			continue
 		}
 		info, err := e.Info()
@@ -195,9 +206,10 @@ func (s *Store) DeleteNote(_ context.Context, name string) error {
 
 func (s *Store) notePath(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
-func isFolder(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.IsDir()
+// isFolderOfNotes reports a folder that is not empty.
+func isFolderOfNotes(path string) bool {
+	entries, err := os.ReadDir(path)
+	return err == nil && len(entries) > 0
 }
 
 // foldersOf are the folders above a note below the store's, the nearest first.

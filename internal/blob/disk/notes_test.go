@@ -111,10 +111,10 @@ func TestPutNoteFails(t *testing.T) {
 				return nil
 			}
 			away := moveAway(t, s.notePath(crashNote))
-			if err := os.Mkdir(s.notePath(crashNote), 0o700); err != nil {
+			if err := os.MkdirAll(filepath.Join(s.notePath(crashNote), "x"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			return func() { _ = os.Remove(s.notePath(crashNote)); away() }
+			return func() { _ = os.RemoveAll(s.notePath(crashNote)); away() }
 		}, false},
 		{"the store is gone before the rename", func(t *testing.T, s *Store, p Point) func() {
 			if p != BeforeNoteRename {
@@ -186,8 +186,8 @@ func TestPutNoteLosesItsFolder(t *testing.T) {
 	wantOnlyNotes(t, s, map[string][]byte{crashNote: []byte("new")})
 }
 
-// TestStrangersAreNoNotes: what is not named as a note would be is not walked, what is no
-// file neither.
+// TestStrangersAreNoNotes: what is not named as a note would be is not walked. What is no file,
+// and has the name of one, is walked, and cannot be read.
 func TestStrangersAreNoNotes(t *testing.T) {
 	s := open(t, t.TempDir())
 	for _, path := range []string{"README", "granary.lock", "granary.db", "encryption_key", "data/encryption_key", "data/granary.db", "tmp/note", "ab/note", "records/HEAD", "Records/head", "records/a b", "lost+found/x"} {
@@ -202,14 +202,23 @@ func TestStrangersAreNoNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 	blobtest.PutNoteOf(t, s, "records/note", []byte("one"))
+	if err := os.MkdirAll(s.notePath("records/empty"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	var got []string
 	for info, err := range s.Notes(t.Context(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}
 		got = append(got, info.Name)
+		if info.Empty != (info.Name == "records/empty") {
+			t.Errorf("%+v", info)
+		}
+		if r, err := s.Note(t.Context(), info.Name); info.Name != "records/note" && !errors.Is(err, blob.ErrUnreadable) {
+			t.Errorf("%s: %v, %v, want %v", info.Name, r, err, blob.ErrUnreadable)
+		}
 	}
-	if want := []string{"records/note"}; !slices.Equal(got, want) {
+	if want := []string{"records/empty", "records/link", "records/note"}; !slices.Equal(got, want) {
 		t.Errorf("notes %q, want %q", got, want)
 	}
 }

@@ -2,9 +2,10 @@ package disk
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
+
+	"granary/internal/blob"
 )
 
 // A blob or a note is a regular file. Whatever else has its name, somebody else has put
@@ -15,8 +16,8 @@ import (
 func openRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
 	if err != nil {
-		if info, failed := os.Lstat(path); failed == nil {
-			err = errors.Join(notRegular(info), err)
+		if info, failed := os.Lstat(path); failed == nil && !info.Mode().IsRegular() {
+			err = notRegular(info)
 		}
 		return nil, err
 	}
@@ -57,7 +58,15 @@ func notRegular(info fs.FileInfo) error {
 	case mode&fs.ModeDevice != 0:
 		what = "a device"
 	}
-	return fmt.Errorf("%w: %s is in the place of the file", errNotRegular, what)
+	return irregularError{what}
 }
 
-var errNotRegular = errors.New("not a regular file")
+// irregularError says what is in the place of a file. It is a blob.ErrUnreadable, whoever asks.
+type irregularError struct{ what string }
+
+func (e irregularError) Error() string {
+	return "not a regular file: " + e.what + " is in the place of the file"
+}
+
+// Is implements what errors.Is asks for.
+func (irregularError) Is(target error) bool { return target == blob.ErrUnreadable }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,7 +77,8 @@ func TestOnlyRegularFiles(t *testing.T) {
 	}
 }
 
-// TestOnlyRegularNotes: the same of notes, but that a folder is one of other notes.
+// TestOnlyRegularNotes: the same of notes, but that a folder that is not empty is one of other
+// notes. A new note takes the place of anything else.
 func TestOnlyRegularNotes(t *testing.T) {
 	for what, put := range strangers(t) {
 		t.Run(what, func(t *testing.T) {
@@ -85,10 +87,47 @@ func TestOnlyRegularNotes(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := soon(t, func() (any, error) { return s.Note(t.Context(), "identity") })
-			folder := what == "a directory"
-			if err == nil || errors.Is(err, blob.ErrNotFound) != folder || !folder && !strings.Contains(err.Error(), what) {
+			if !errors.Is(err, blob.ErrUnreadable) || errors.Is(err, blob.ErrNotFound) || !strings.Contains(err.Error(), what) {
 				t.Errorf("Note: %v", err)
 			}
+			blobtest.PutNoteOf(t, s, "identity", []byte("ours"))
+			if r, err := s.Note(t.Context(), "identity"); err != nil {
+				t.Error(err)
+			} else if err := r.Close(); err != nil {
+				t.Error(err)
+			}
 		})
+	}
+}
+
+// TestFolderThatCannotBeListed: it is told, and the others are listed.
+func TestFolderThatCannotBeListed(t *testing.T) {
+	s := open(t, t.TempDir())
+	var folders []string
+	for i := range 20 {
+		data := blobtest.Bytes(uint64(i), 100)
+		blobtest.Put(t, s, data)
+		folders = append(folders, s.folder(blobtest.Digest(data)))
+	}
+	slices.Sort(folders)
+	folders = slices.Compact(folders)
+	closed := folders[1]
+	lost, err := os.ReadDir(closed)
+	if err = errors.Join(err, os.RemoveAll(closed), os.WriteFile(closed, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	there, unreadable := 0, 0
+	for info, err := range s.List(t.Context(), "") {
+		switch {
+		case err == nil:
+			there++
+		case errors.Is(err, blob.ErrUnreadable) && s.folder(info.Digest) == closed:
+			unreadable++
+		default:
+			t.Error(err)
+		}
+	}
+	if there != 20-len(lost) || unreadable != 1 {
+		t.Errorf("%d blobs and %d folders that cannot be read", there, unreadable)
 	}
 }

@@ -91,6 +91,14 @@ func gone(err error) bool {
 	return ok && e.StatusCode == http.StatusNotFound
 }
 
+// conflicts reports that the store was just changing what is at the key, or above it: one that
+// keeps keys as paths of files refuses a key in a folder of which another node has just removed
+// the last one. The request can be repeated.
+func conflicts(err error) bool {
+	e, ok := errors.AsType[minio.ErrorResponse](err)
+	return ok && e.StatusCode == http.StatusConflict
+}
+
 // refusesCondition reports that the store has something at the key already, is
 // just getting it, or does not know the condition.
 func refusesCondition(err error) bool {

@@ -39,7 +39,7 @@ func TestUploadMendsItself(t *testing.T) {
 			t.Parallel()
 			for way, size := range bodies() {
 				for _, declared := range []bool{false, true} {
-					s, line := tapped(t, srv, fmt.Sprintf("mends/%s/%s/%v", kind, way, declared))
+					s, line := tapped(t, srv, fmt.Sprintf("mends/%s/%s/%v", kind, way, declared), kind)
 					for n := 1; ; n++ {
 						data := blobtest.Bytes(uint64(n), size)
 						came := line.nth(n, false, kind)
@@ -71,7 +71,7 @@ func TestUploadFails(t *testing.T) {
 			t.Parallel()
 			for way, size := range bodies() {
 				for _, declared := range []bool{false, true} {
-					s, line := tapped(t, srv, fmt.Sprintf("fails/%s/%s/%v", kind, way, declared))
+					s, line := tapped(t, srv, fmt.Sprintf("fails/%s/%s/%v", kind, way, declared), kind)
 					for n := 1; ; n++ {
 						came := line.nth(n, true, kind)
 						if failOnce(t, s, line, blobtest.Bytes(uint64(n), size), declared); !came() {
@@ -111,7 +111,7 @@ func failOnce(t *testing.T, s *Store, line *tap, data []byte, declared bool) {
 // up, at every step.
 func TestStoreStandsStill(t *testing.T) {
 	t.Parallel()
-	s, line := tapped(t, s3test.Start(t), "still")
+	s, line := tapped(t, s3test.Start(t), "still", hang)
 	data := blobtest.Bytes(1, 5<<20+1)
 	for n := 1; n <= 3; n++ { // begin, the first part, the second
 		line.nth(n, true, hang)
@@ -144,7 +144,7 @@ func wantOnlyBlobs(t *testing.T, s *Store) {
 func TestReadMendsItself(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
-	s, line := tapped(t, srv, "read")
+	s, line := tapped(t, srv, "read", hang)
 	data := blobtest.Bytes(1, 3<<20)
 	blobtest.Put(t, s, data)
 	for _, kind := range []fault{refuse, slowDown, broken, cutReply, hang} {
@@ -178,7 +178,7 @@ func TestReadMendsItself(t *testing.T) {
 // reader; it never gets the other's bytes.
 func TestReadOfAnotherVersion(t *testing.T) {
 	srv := s3test.Start(t)
-	s, _ := tapped(t, srv, "replaced")
+	s, _ := tapped(t, srv, "replaced", "")
 	data, other := blobtest.Bytes(1, 3<<20), blobtest.Bytes(2, 3<<20)
 	blobtest.Put(t, s, data)
 	d := blobtest.Digest(data)

@@ -42,21 +42,36 @@ func (s *Store) PutNote(ctx context.Context, name string, r io.Reader, size int6
 }
 
 // commitNote replaces the object at the key.
-func (u *upload) commitNote(key string) error {
-	if u.id == "" {
-		body := u.only()
-		return u.s.client.put(u.ctx, aim{key: key}, body, body.size, body.sum())
+func (u *upload) commitNote(key string) (err error) {
+	if u.id != "" {
+		if err := u.sendLast(); err != nil {
+			return err
+		}
+		if err := u.finish(); err != nil {
+			return err
+		}
 	}
-	if err := u.sendLast(); err != nil {
-		return err
+	for range noteTries {
+		if err = u.putNote(key); !conflicts(err) {
+			break
+		}
 	}
-	if err := u.finish(); err != nil {
-		return err
-	}
-	return u.s.client.copyAll(u.ctx, u.to.key, aim{key: key})
+	return err
 }
 
-// noteTries is how often a note is asked for that others replace all the time.
+// putNote puts what was received at the key: the only part, or the object of all parts.
+func (u *upload) putNote(key string) error {
+	if u.id != "" {
+		return u.s.client.copyAll(u.ctx, u.to.key, aim{key: key})
+	}
+	body := u.only()
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return u.s.client.put(u.ctx, aim{key: key}, body, body.size, body.sum())
+}
+
+// noteTries is how often a note is put, or asked for, that others put and remove all the time.
 const noteTries = 10
 
 // Note requests the bytes at once, so that a note that is replaced meanwhile can still
@@ -85,6 +100,9 @@ func (s *Store) Note(ctx context.Context, name string) (io.ReadSeekCloser, error
 // itself: so it does not pass the blobs.
 func (s *Store) Notes(ctx context.Context, prefix string) iter.Seq2[blob.NoteInfo, error] {
 	return func(yield func(blob.NoteInfo, error) bool) {
+		if blob.CheckNoteName(prefix) != nil && blob.CheckNoteName(prefix+"x") != nil {
+			return // no note is named so, and some stores refuse such a prefix
+		}
 		if strings.Contains(prefix, "/") {
 			s.notesBelow(ctx, prefix, yield)
 			return
@@ -109,12 +127,12 @@ func (s *Store) Notes(ctx context.Context, prefix string) iter.Seq2[blob.NoteInf
 // topNotes are the notes whose names have no slash, and the folders of the others, which
 // end in one, in order.
 func (s *Store) topNotes(ctx context.Context, prefix string) (top []blob.NoteInfo, err error) {
-	for o, err := range s.client.folder(ctx, s.prefix+prefix) {
+	for o, err := range s.client.folder(ctx, s.prefix+undotted(prefix)) {
 		if err != nil {
 			return nil, doing("listing notes", err)
 		}
 		name := strings.TrimPrefix(o.key, s.prefix)
-		if blob.CheckNoteName(strings.TrimSuffix(name, "/")) == nil {
+		if blob.CheckNoteName(strings.TrimSuffix(name, "/")) == nil && strings.HasPrefix(name, prefix) {
 			top = append(top, blob.NoteInfo{Name: name, Size: o.size})
 		}
 	}
@@ -124,18 +142,22 @@ func (s *Store) topNotes(ctx context.Context, prefix string) (top []blob.NoteInf
 
 // notesBelow reports whether to continue.
 func (s *Store) notesBelow(ctx context.Context, prefix string, yield func(blob.NoteInfo, error) bool) bool {
-	for o, err := range s.client.objects(ctx, s.prefix+prefix) {
+	for o, err := range s.client.objects(ctx, s.prefix+undotted(prefix)) {
 		if err != nil {
 			yield(blob.NoteInfo{}, doing("listing the notes of "+prefix, err))
 			return false
 		}
 		name := strings.TrimPrefix(o.key, s.prefix)
-		if blob.CheckNoteName(name) == nil && !yield(blob.NoteInfo{Name: name, Size: o.size}, nil) {
+		if blob.CheckNoteName(name) == nil && strings.HasPrefix(name, prefix) && !yield(blob.NoteInfo{Name: name, Size: o.size}, nil) {
 			return false
 		}
 	}
 	return true
 }
+
+// undotted is a prefix to list, which has all that a prefix has: some stores refuse one that ends
+// in a folder named "." or "..".
+func undotted(prefix string) string { return strings.TrimRight(prefix, ".") }
 
 // DeleteNote removes the note's object.
 func (s *Store) DeleteNote(ctx context.Context, name string) error {

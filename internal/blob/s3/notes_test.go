@@ -34,7 +34,7 @@ func TestPutNoteMendsItself(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			for way, size := range bodies() {
-				s, line := tapped(t, srv, fmt.Sprintf("note-mends/%s/%s", kind, way))
+				s, line := tapped(t, srv, fmt.Sprintf("note-mends/%s/%s", kind, way), kind)
 				for n := 1; ; n++ {
 					data := blobtest.Bytes(uint64(n), size)
 					came := line.nth(n, false, kind)
@@ -63,7 +63,7 @@ func TestPutNoteFails(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			for way, size := range bodies() {
-				s, line := tapped(t, srv, fmt.Sprintf("note-fails/%s/%s", kind, way))
+				s, line := tapped(t, srv, fmt.Sprintf("note-fails/%s/%s", kind, way), kind)
 				old := []byte("old")
 				for n := 1; ; n++ {
 					blobtest.PutNoteOf(t, s, "a/note", old)
@@ -144,7 +144,7 @@ func TestShortestWayOfNotes(t *testing.T) {
 // TestNoteReplacedUnderItsReader: reading yields one note's bytes or fails, even if the
 // line breaks; a note that is replaced between the two requests that open it is read.
 func TestNoteReplacedUnderItsReader(t *testing.T) {
-	s, line := tapped(t, s3test.Start(t), "note-replaced")
+	s, line := tapped(t, s3test.Start(t), "note-replaced", "")
 	one, two := blobtest.Bytes(1, 3<<20), blobtest.Bytes(2, 3<<20)
 	blobtest.PutNoteOf(t, s, "a/note", one)
 	r, err := s.Note(t.Context(), "a/note")

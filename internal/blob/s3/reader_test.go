@@ -92,7 +92,7 @@ func TestPlan(t *testing.T) {
 // them are read changes no byte.
 func TestPlannedReadMendsItself(t *testing.T) {
 	t.Parallel()
-	s, line := tapped(t, s3test.Start(t), "planned")
+	s, line := tapped(t, s3test.Start(t), "planned", hang)
 	data := blobtest.Bytes(1, 3<<20)
 	blobtest.Put(t, s, data)
 	ranges := append(apart(40, 1000, 60_000), blob.Range{Start: 2<<20 + 500_000, End: 3 << 20})

@@ -155,9 +155,12 @@ func (p *tap) requests(match func(*http.Request) bool) (found []*http.Request) {
 	return found
 }
 
-// tapped opens a store that soon loses patience.
-func tapped(t testing.TB, srv *s3test.Server, prefix string) (*Store, *tap) {
+// tapped opens a store with a line for faults of a kind. It soon loses patience if they hang; else
+// it is as patient as in use, for a busy machine stands still for a while, too.
+func tapped(t testing.TB, srv *s3test.Server, prefix string, kind fault) (*Store, *tap) {
 	p := newTap(t)
-	p.patience = 300 * time.Millisecond
+	if kind == hang {
+		p.patience = 600 * time.Millisecond
+	}
 	return p.open(t, config(srv, prefix)), p
 }
