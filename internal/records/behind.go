@@ -31,16 +31,34 @@ func Behind(ctx context.Context, from Notes, database Keeper, now time.Time) (be
 	if err == nil && !after.Rebuilt && newest > now.UnixMicro()+Late { // a clock was ahead: only of the base it is known what it has
 		after.Next, err = firstAfter(ctx, database, head.At)
 	}
+	lacks := false
+	if err == nil && !after.Rebuilt {
+		lacks, err = lacksLast(ctx, from, database, deltaName(newest), head.Identity)
+	}
 	switch {
 	case err != nil:
 		return 0, true, err
 	case after.Rebuilt: // it begins its journal anew
-	case !base.Has && base.Earlier, after.Last > 0 && after.Last < newest-Late: // not removed for their age
+	case lacks, !base.Has && base.Earlier, after.Last > 0 && after.Last < newest-Late: // not removed for their age
 		return 0, true, ErrOlder
 	case after.Next == 0:
 		return 0, true, nil
 	}
 	return max(now.Sub(time.UnixMicro(after.Next)), 0), true, nil
+}
+
+// lacksLast reports whether the database lacks the last event that a delta has, and has earlier
+// ones: so it was not removed for its age. What is damaged tells nothing.
+func lacksLast(ctx context.Context, from Notes, database Keeper, name, identity string) (bool, error) {
+	last, err := lastEvent(ctx, from, name, identity)
+	switch {
+	case errors.Is(err, blob.ErrNotFound), err != nil && !isUnread(err) && ctx.Err() == nil:
+		return false, nil // the newest file is a base, or the delta is damaged
+	case err != nil || last == 0:
+		return false, err
+	}
+	events, err := database.EventsAround(ctx, last)
+	return !events.Has && events.Earlier, err
 }
 
 // firstAfter is the first event after a moment; 0 if there is none.

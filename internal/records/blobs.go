@@ -17,7 +17,7 @@ type BlobRow struct {
 	ID     int64
 	Digest blob.Digest
 	Size   int64 // bytes
-	Used   bool  // a file has these bytes; else a publish has only begun, or the last file is gone
+	Files  int64 // that have these bytes; 0: a publish has only begun, or the last file is gone
 }
 
 // EachBlob reads a file that NewReader has opened to its end, and passes on the rows of
@@ -72,5 +72,5 @@ func (at blobColumns) blob(row []any) (b BlobRow, err error) {
 	if !ok || !ok0 || !ok2 || !ok3 || len(digest) != len(b.Digest) || id <= 0 || size < 0 {
 		return b, fmt.Errorf("a row of the table %s has no id, SHA-256, size or number of files", BlobsTable)
 	}
-	return BlobRow{ID: id, Digest: blob.Digest(digest), Size: size, Used: files > 0}, nil
+	return BlobRow{ID: id, Digest: blob.Digest(digest), Size: size, Files: files}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"syscall"
 
 	"granary/internal/blob"
 )
@@ -149,12 +148,12 @@ func (i *inspection) pack(ctx context.Context, pack Pack) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case pack.Retired && (errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) || errors.Is(err, syscall.EIO)):
+	case pack.Retired && (errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrUnreadable)):
 		return nil
 	case errors.Is(err, blob.ErrNotFound):
 		i.damage.addPack(pack.Digest.String(), "is missing")
 		return nil
-	case errors.Is(err, ErrPack), errors.Is(err, syscall.EIO):
+	case errors.Is(err, ErrPack), errors.Is(err, blob.ErrUnreadable):
 		i.damage.addPack(pack.Digest.String(), "is damaged: "+err.Error())
 		return nil
 	}
@@ -194,7 +193,7 @@ func lost(what, name string, err error) string {
 // names reads a file to its end, and notes the bodies that it names and no pack has.
 func (i *inspection) names(ctx context.Context, r *Reader) error {
 	return EachBlob(r, func(b BlobRow) error {
-		if b.Used && b.Size <= MaxBody {
+		if b.Files > 0 && b.Size <= MaxBody {
 			if _, has := i.packed.Has(b.Digest, b.Size); !has {
 				i.named.Add(b.Digest, b.Size, 1)
 			}
@@ -207,7 +206,7 @@ func (i *inspection) names(ctx context.Context, r *Reader) error {
 func (i *inspection) bodies(ctx context.Context) error {
 	count := 0
 	err := eachSmall(ctx, i.database, func(row BlobRow) error {
-		if _, named := i.named.Has(row.Digest, row.Size); named && row.Used {
+		if _, named := i.named.Has(row.Digest, row.Size); named && row.Files > 0 {
 			count++
 		}
 		return nil

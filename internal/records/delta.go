@@ -16,6 +16,7 @@ type Since struct {
 	Base int64   // the last event in the newest base
 	Look int64   // events with ids above this one are new, unless they were seen
 	Seen []int64 // ids above Look of events that are in earlier files, in order
+	Last int64   // the last event in earlier files: the delta has it too, if its own are all before it
 
 	// Small are the checksums of the small tables in the last delta that looked at them; nil if
 	// a base came after that. A table that has still the same one is not written.

@@ -54,7 +54,8 @@ type Header struct {
 	Identity string // of the store of blobs to which the records belong; "" if there is none yet
 
 	// From and To are ids of audit events. The file tells what changed after From, up
-	// to To and perhaps later. From is 0 for a base and an export.
+	// to To and perhaps later. From is 0 for a base and an export. To is one more than the file
+	// before has if no event is later than that one's.
 	From, To int64
 }
 

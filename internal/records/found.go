@@ -1,12 +1,13 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"syscall"
+	"strings"
 	"time"
 
 	"granary/internal/blob"
@@ -36,7 +37,7 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 	if err != nil {
 		return f, err
 	}
-	head, err := f.lookAtHead(ctx, from)
+	head, err := f.lookAtHead(ctx, from, len(bases) > 1 || len(deltas) > 0)
 	if err != nil {
 		return f, err
 	}
@@ -46,12 +47,12 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 	all := len(bases)
 	bases, deltas = slices.DeleteFunc(bases, before(baseEnd)), slices.DeleteFunc(deltas, before(deltaEnd))
 	if all == 0 {
-		return f, ErrNoRecords
+		return f, f.baseless(head, deltas)
 	}
 	if len(bases) == 0 {
 		return f, fmt.Errorf("the base %s is missing, and the records before it are of another database, in place of which this one came", baseName(head.Begins))
 	}
-	var first error
+	first := ""
 	for _, note := range slices.Backward(bases) {
 		h, file, err := read(ctx, from, note.Name, identity, toTheEnd)
 		if err == nil {
@@ -65,17 +66,37 @@ func Find(ctx context.Context, from Notes, identity string) (f Found, err error)
 		if isUnread(err) || ctx.Err() != nil {
 			return f, err
 		}
-		f.Damaged = append(f.Damaged, err.Error())
-		if first == nil {
-			first = err
-		}
+		what := notOpened(note.Name, err)
+		f.Damaged = append(f.Damaged, what)
+		first = cmp.Or(first, what)
 	}
-	return f, fmt.Errorf("no base in the store is whole; the newest: %w", first)
+	return f, fmt.Errorf("no base in the store is whole; the newest: %s; make it readable, name a copy of the store that has one (--from), or restore a backup", first)
+}
+
+// baseless says what a store without a base has, and what it lacks.
+func (f *Found) baseless(head Head, deltas []blob.NoteInfo) error {
+	var there []string
+	base := "a note whose name ends with " + baseEnd
+	if head.Base != 0 {
+		there, base = append(there, "the note "+headName), "the note "+baseName(head.Base)
+	}
+	if len(deltas) > 0 {
+		there = append(there, fmt.Sprintf("%d deltas from %s on", len(deltas), deltas[0].Name))
+	}
+	if len(f.Packs) > 0 {
+		there = append(there, fmt.Sprintf("%d packs", len(f.Packs)))
+	}
+	there = append(there, f.Damaged...)
+	if len(there) == 0 {
+		return ErrNoRecords
+	}
+	return fmt.Errorf("the store has records, and no base, which says what all others change: there are %s; put %s back, or name a copy of the store that has one (--from), or restore a backup",
+		strings.Join(there, ", "), base)
 }
 
 // list lists bases, deltas and packs.
 func (f *Found) list(ctx context.Context, from Notes) (bases, deltas []blob.NoteInfo, err error) {
-	for note, err := range from.Notes(ctx, filePrefix) {
+	for note, err := range notesOf(ctx, from) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -93,11 +114,15 @@ func (f *Found) list(ctx context.Context, from Notes) (bases, deltas []blob.Note
 }
 
 // lookAtHead notes packs that the head names and that are not there. It returns an
-// empty head if there is none, or none that is whole.
-func (f *Found) lookAtHead(ctx context.Context, from Notes) (head Head, err error) {
+// empty head if there is none, or none that is whole. Without more than a first base there may
+// be none yet.
+func (f *Found) lookAtHead(ctx context.Context, from Notes, more bool) (head Head, err error) {
 	head, err = ReadHead(ctx, from)
 	switch {
 	case errors.Is(err, blob.ErrNotFound):
+		if more {
+			f.Damaged = append(f.Damaged, "the note "+headName+" is missing")
+		}
 		return Head{}, nil
 	case isUnread(err):
 		return Head{}, err
@@ -146,7 +171,7 @@ func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, 
 		case isUnread(err) || ctx.Err() != nil:
 			return err
 		case err != nil:
-			f.Damaged = append(f.Damaged, err.Error())
+			f.Damaged = append(f.Damaged, notOpened(note.Name, err))
 			f.Beyond = to
 		case h.From > f.To:
 			f.Damaged = append(f.Damaged, fmt.Sprintf("a delta before %s is missing: that one tells what changed after %s, and those before it end at %s",
@@ -162,7 +187,7 @@ func (f *Found) follow(ctx context.Context, from Notes, deltas []blob.NoteInfo, 
 // Newest is the last event that a file in a store's journal covers, whole or not; 0 if there is
 // no file.
 func Newest(ctx context.Context, from Notes) (newest int64, err error) {
-	for note, err := range from.Notes(ctx, filePrefix) {
+	for note, err := range notesOf(ctx, from) {
 		if err != nil {
 			return 0, err
 		}
@@ -173,6 +198,14 @@ func Newest(ctx context.Context, from Notes) (newest int64, err error) {
 		}
 	}
 	return newest, nil
+}
+
+// notOpened says what is wrong with a note that was listed.
+func notOpened(name string, err error) string {
+	if errors.Is(err, blob.ErrNotFound) {
+		return name + " cannot be opened: a directory is in its place, or it was removed just now"
+	}
+	return err.Error()
 }
 
 // moment is the time of an event.
@@ -216,9 +249,9 @@ func isUnread(err error) bool {
 }
 
 // failure is an error of reading a note, if it says nothing of the note: nil for its end, if
-// it is missing, and if the disk cannot read it any more.
+// it is missing, and if it is there and cannot be read.
 func failure(err error) error {
-	if err == io.EOF || errors.Is(err, blob.ErrNotFound) || errors.Is(err, syscall.EIO) {
+	if err == io.EOF || errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrUnreadable) {
 		return nil
 	}
 	return err

@@ -1,14 +1,16 @@
 package records
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"granary/internal/blob"
@@ -58,6 +60,43 @@ func packIn(name string) (blob.Digest, bool) {
 	return d, ok && whole && err == nil
 }
 
+// notesOf walks the notes of a journal. A directory in the place of one is walked as that one,
+// whatever is in it.
+func notesOf(ctx context.Context, from Notes) iter.Seq2[blob.NoteInfo, error] {
+	return func(yield func(blob.NoteInfo, error) bool) {
+		hidden := ""
+		for note, err := range from.Notes(ctx, filePrefix) {
+			if at := above(note.Name); err == nil && at != "" {
+				if at == hidden {
+					continue
+				}
+				hidden, note = at, blob.NoteInfo{Name: at}
+			}
+			if !yield(note, err) {
+				return
+			}
+		}
+	}
+}
+
+// above is the base, delta or pack in the place of which is the folder of a note; "" if there is
+// none.
+func above(name string) string {
+	for _, folder := range []string{packPrefix, filePrefix} {
+		part, _, below := strings.Cut(strings.TrimPrefix(name, folder), "/")
+		if !below || !strings.HasPrefix(name, folder) {
+			continue
+		}
+		at := folder + part
+		_, base := eventIn(at, baseEnd)
+		_, delta := eventIn(at, deltaEnd)
+		if _, pack := packIn(at); base || delta || pack {
+			return at
+		}
+	}
+	return ""
+}
+
 // Head says what the newest base is.
 type Head struct {
 	Format   int       `json:"format"`
@@ -75,6 +114,28 @@ type Head struct {
 	// Retired are notes that this base does not need, and when one first did not. The base
 	// before needs them; they stay for a day.
 	Retired map[string]time.Time `json:"retired,omitempty"`
+}
+
+// encode is the head as a line of JSON, and a line with the SHA-256 of the first: most bytes
+// could be another without a sign, such as those of a time.
+func (h Head) encode() ([]byte, error) {
+	line, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the note %s: %w", headName, err)
+	}
+	return appendSum(append(line, '\n')), nil
+}
+
+// appendSum appends to a line another one with its SHA-256.
+func appendSum(line []byte) []byte {
+	sum := sha256.Sum256(line)
+	return fmt.Appendf(line, `{"sha256":"%x"}`+"\n", sum)
+}
+
+// cutSum is the line of which appendSum made the text; false if it did not.
+func cutSum(text []byte) (line []byte, right bool) {
+	end := bytes.IndexByte(text, '\n') + 1
+	return text[:end], end > 0 && bytes.Equal(text, appendSum(bytes.Clone(text[:end])))
 }
 
 // ErrDamaged is to errors.Is what is damaged in a journal: its head or its newest delta. A
@@ -97,14 +158,18 @@ func ReadHead(ctx context.Context, from Notes) (h Head, err error) {
 	switch {
 	case failure(err) != nil:
 		return h, unread{err}
-	case errors.Is(err, syscall.EIO):
+	case errors.Is(err, blob.ErrUnreadable):
 		return h, fmt.Errorf("the note %s %w: %w", headName, ErrDamaged, err)
 	case err != nil:
 		return h, err
 	}
-	switch err := json.Unmarshal(text, &h); {
-	case len(text) > mostHead || err != nil:
-		return Head{}, fmt.Errorf("the note %s %w: it is not the JSON that was written", headName, ErrDamaged)
+	line, right := text, true
+	if bytes.IndexByte(text, '\n') >= 0 { // a head without a checksum, of an early granary, is one line without its end
+		line, right = cutSum(text)
+	}
+	switch err := json.Unmarshal(line, &h); {
+	case len(text) > mostHead || !right || err != nil:
+		return Head{}, fmt.Errorf("the note %s %w: it is not what was written, or is cut short", headName, ErrDamaged)
 	case h.Format > Format:
 		return h, fmt.Errorf("the note %s has the format %d, and this granary knows formats up to %d; use a newer granary", headName, h.Format, Format)
 	case h.Format < 1 || h.Base < 0:

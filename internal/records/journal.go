@@ -3,7 +3,6 @@ package records
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,8 @@ import (
 	"granary/internal/blob"
 )
 
-// Notes are the notes of a store, to be looked at.
+// Notes are the notes of a store, to be looked at. A blob.ErrUnreadable is damage of one note, and
+// any other error says nothing of what is in the store: blob.Readable tells them apart.
 type Notes interface {
 	Note(ctx context.Context, name string) (io.ReadSeekCloser, error)
 	Notes(ctx context.Context, prefix string) iter.Seq2[blob.NoteInfo, error]
@@ -37,8 +37,9 @@ type Keeper interface {
 	// EventsAround looks for the audit event with an id.
 	EventsAround(ctx context.Context, id int64) (EventsAround, error)
 
-	// CountEvents counts the audit events with ids above after and up to to.
-	CountEvents(ctx context.Context, after, to int64) (int64, error)
+	// CountEvents counts the audit events with ids above after and up to to. Of more than limit
+	// it counts the last ones: those with ids above the one that it returns, which is else after.
+	CountEvents(ctx context.Context, after, to, limit int64) (n, above int64, err error)
 }
 
 // EventsAround says which audit events a database has, seen from one of them.
@@ -58,7 +59,7 @@ type Body struct {
 
 // Journal keeps the records of a database in its store. It is used by one goroutine.
 type Journal struct {
-	Store    blob.Notes
+	Store    blob.Notes // as Notes
 	Database Keeper
 	Identity string // of the store
 	Now      func() time.Time
@@ -74,7 +75,12 @@ type Journal struct {
 	// a base in place of that. nil: nothing is called.
 	Damaged func(Damage)
 
+	// Missed is called with how many events came too late to be in deltas, when they are seen, at
+	// most once an hour. nil: nothing is called.
+	Missed func(events int64)
+
 	damage Damage    // to be replaced by a base
+	told   time.Time // when Missed was called last
 	at     *position // nil: unknown
 	packer Packer    // empty between two calls
 }
@@ -195,7 +201,7 @@ func (j *Journal) put(ctx context.Context, spool *os.File, size int64, s Summary
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(head)
+	text, err := head.encode()
 	if err == nil {
 		err = j.Store.PutNote(ctx, headName, bytes.NewReader(text), int64(len(text)))
 	}

@@ -77,7 +77,7 @@ func (j *Journal) due(at *position) bool {
 func (j *Journal) delta(ctx context.Context, at *position, last bool) (c Changed, err error) {
 	now := j.Now()
 	look := at.lookFrom(now)
-	since := Since{To: at.to, Ends: max(at.to, at.head.Base) + 1, Look: look, Seen: at.above(look), Base: at.head.Event, Small: at.small, NoSmall: !last && now.Sub(at.smallAt).Abs() < smallEvery}
+	since := Since{To: at.to, Ends: max(at.to, at.head.Base) + 1, Look: look, Seen: at.above(look), Base: at.head.Event, Last: max(at.event, at.head.Event), Small: at.small, NoSmall: !last && now.Sub(at.smallAt).Abs() < smallEvery}
 	var s Summary
 	err = spooled(func(spool *os.File) error {
 		w, err := NewWriter(spool)

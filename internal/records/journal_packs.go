@@ -69,7 +69,7 @@ func (p *packing) look(ctx context.Context) error {
 			continue
 		}
 		index, err := PackIndexIn(ctx, p.Store, note.Name)
-		if errors.Is(worn(err), ErrPack) || errors.Is(err, blob.ErrNotFound) {
+		if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -83,15 +83,15 @@ func (p *packing) look(ctx context.Context) error {
 	return nil
 }
 
-// PackIndexIn reads the index of the pack in a note: ErrPack if it is damaged, blob.ErrNotFound
-// if there is no such note.
+// PackIndexIn reads the index of the pack in a note: ErrPack if it is damaged or cannot be read,
+// blob.ErrNotFound if there is no such note.
 func PackIndexIn(ctx context.Context, from Notes, name string) ([]PackEntry, error) {
 	note, err := from.Note(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, worn(err)
 	}
 	index, err := ReadPackIndex(note)
-	return index, errors.Join(err, note.Close())
+	return index, errors.Join(worn(err), note.Close())
 }
 
 // packOf is the pack that has a body; nil if none has.

@@ -63,7 +63,7 @@ func (j *Journal) read(ctx context.Context) (at *position, last int64, err error
 	}
 	newest, base := "", int64(0) // base: without a head
 	at.need(unknownSize)
-	for note, err := range j.Store.Notes(ctx, filePrefix) {
+	for note, err := range notesOf(ctx, j.Store) {
 		if err != nil {
 			return nil, 0, err
 		}
@@ -114,11 +114,17 @@ func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged 
 	if err != nil {
 		return nil, err
 	}
-	if damaged != nil && !j.older(last, after) {
-		if damaged != errUnfinished {
-			j.found(Damage{What: []string{damaged.Error()}})
+	if damaged != nil {
+		event, has, err := j.lastIn(ctx, last, after)
+		if err != nil {
+			return nil, err
 		}
-		return &position{to: last, event: last}, nil
+		if !j.older(event, has) {
+			if damaged != errUnfinished {
+				j.found(Damage{What: []string{damaged.Error()}})
+			}
+			return &position{to: last, event: event}, nil
+		}
 	}
 	if !after.Rebuilt {
 		return at, damaged
@@ -130,6 +136,33 @@ func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged 
 		}
 	}
 	return &position{}, nil
+}
+
+// lastIn is the last event in the files that end at to, and what the database has around it. A
+// file may end where no event is: then its rows tell. If they cannot be read, it is to itself.
+func (j *Journal) lastIn(ctx context.Context, to int64, around EventsAround) (event int64, has EventsAround, err error) {
+	if around.Has || around.Rebuilt {
+		return to, around, nil
+	}
+	for _, name := range []string{deltaName(to), baseName(to)} {
+		last, err := lastEvent(ctx, j.Store, name, j.Identity)
+		switch {
+		case err == nil && last > 0 && last < to:
+			has, err = j.Database.EventsAround(ctx, last)
+			return last, has, err
+		case err != nil && (isUnread(err) || ctx.Err() != nil):
+			return 0, around, err
+		}
+	}
+	return to, around, nil
+}
+
+// lastEvent is the last event in a file, which is read to its end; 0 if it has none.
+func lastEvent(ctx context.Context, from Notes, name, identity string) (last int64, err error) {
+	_, _, err = read(ctx, from, name, identity, func(ctx context.Context, r *Reader) error {
+		return eachEvent(ctx, r, func(id int64) { last = max(last, id) })
+	})
+	return last, err
 }
 
 // readNewest continues after the newest delta. After a base that is newer, deltas go on

@@ -164,9 +164,7 @@ func (m Manifest) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding a manifest: %w", err)
 	}
-	line = append(line, '\n')
-	sum := sha256.Sum256(line)
-	line = fmt.Appendf(line, `{"sha256":"%x"}`+"\n", sum)
+	line = appendSum(append(line, '\n'))
 	if len(line) > maxManifest {
 		return nil, fmt.Errorf("the manifest would have %d bytes; at most %d are possible", len(line), maxManifest)
 	}
@@ -185,22 +183,21 @@ func ReadManifest(r io.Reader) (m Manifest, err error) {
 	if err != nil {
 		return m, fmt.Errorf("reading a manifest: %w", err)
 	}
-	end := bytes.IndexByte(text, '\n') + 1
-	sum := sha256.Sum256(text[:end])
-	if want := fmt.Sprintf(`{"sha256":"%x"}`+"\n", sum); end == 0 || string(text[end:]) != want {
+	line, right := cutSum(text)
+	if !right {
 		return m, fmt.Errorf("%w: it is cut short, or its checksum is not that of its bytes", ErrManifest)
 	}
 	var head struct {
 		Granary string `json:"granary"`
 		Format  int    `json:"format"`
 	}
-	if err := json.Unmarshal(text[:end], &head); err != nil || head.Granary != "backup" {
+	if err := json.Unmarshal(line, &head); err != nil || head.Granary != "backup" {
 		return m, fmt.Errorf("%w: it is no manifest of a backup", ErrManifest)
 	}
 	if head.Format != ManifestFormat {
 		return m, fmt.Errorf("the backup has the format %d, and this granary reads only format %d; %w", head.Format, ManifestFormat, ErrNewer)
 	}
-	read := json.NewDecoder(bytes.NewReader(text[:end]))
+	read := json.NewDecoder(bytes.NewReader(line))
 	read.DisallowUnknownFields()
 	if err := read.Decode(&m); err != nil {
 		return m, fmt.Errorf("%w: %w", ErrManifest, err)

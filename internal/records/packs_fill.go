@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"syscall"
 
 	"granary/internal/blob"
 )
@@ -37,10 +36,7 @@ func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) 
 		if err := fn(to); err != nil {
 			return err
 		}
-		f := &packFiller{Filler: to, blobs: NewKnown()}
-		if err := to.Blobs(func(b BlobRow) error { f.blobs.Add(b.Digest, b.Size, placeOf(b)); return nil }); err != nil {
-			return err
-		}
+		f := &packFiller{Filler: to}
 		for _, pack := range t.Packs {
 			err := f.pack(ctx, pack)
 			if errors.Is(err, ErrPack) || errors.Is(err, blob.ErrNotFound) {
@@ -53,32 +49,26 @@ func (t *JournalTarget) Fill(ctx context.Context, schema int64, fn func(Filler) 
 				return fmt.Errorf("pack %s: %w", pack.Digest, err)
 			}
 		}
-		t.Bodies, t.Used = f.bodies, f.used
-		return nil
+		var err error
+		t.Bodies, t.Used, err = to.Bodied()
+		return err
 	})
 }
 
-// packFiller remembers the ids of blobs, by which a body finds its row.
+// packFiller inserts the bodies of packs, many at once.
 type packFiller struct {
 	Filler
-	blobs  *Known // that have no body yet; the place is that of placeOf
-	bodies int64
-	used   int64
-
-	batch [][]any
+	batch []body
 	bytes int // in the batch
 }
 
-// placeOf is twice the id of a blob, and one more if a file has it.
-func placeOf(b BlobRow) int64 {
-	if b.Used {
-		return b.ID<<1 | 1
-	}
-	return b.ID << 1
+type body struct {
+	digest blob.Digest
+	bytes  []byte
 }
 
 // batchBytes is how many bytes of bodies are inserted at once.
-const batchBytes = 4 << 20
+const batchBytes = 1 << 20
 
 // pack inserts the bodies of a pack that the rows name and that are not there yet.
 func (f *packFiller) pack(ctx context.Context, p Pack) error {
@@ -111,9 +101,9 @@ func (p Pack) read(do func(io.Reader) error) error {
 	return do(wornReader{r})
 }
 
-// worn is an error of reading a pack: ErrPack if the disk cannot read it.
+// worn is an error of reading a pack: ErrPack if it is there and cannot be read.
 func worn(err error) error {
-	if errors.Is(err, syscall.EIO) {
+	if errors.Is(err, blob.ErrUnreadable) {
 		return fmt.Errorf("%w: %w", ErrPack, err)
 	}
 	return err
@@ -128,19 +118,12 @@ func (r wornReader) Read(p []byte) (int, error) {
 }
 
 // body inserts a body, most often with later ones.
-func (f *packFiller) body(ctx context.Context, d blob.Digest, body []byte) error {
+func (f *packFiller) body(ctx context.Context, d blob.Digest, bytes []byte) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	place, has := f.blobs.Take(d, int64(len(body)))
-	if !has {
-		return nil
-	}
-	id := place >> 1
-	f.bodies++
-	f.used += place & 1
-	f.batch = append(f.batch, []any{id, slices.Clone(body)})
-	if f.bytes += len(body); f.bytes < batchBytes {
+	f.batch = append(f.batch, body{d, slices.Clone(bytes)})
+	if f.bytes += len(bytes); f.bytes < batchBytes {
 		return nil
 	}
 	return f.flush()
@@ -150,12 +133,12 @@ func (f *packFiller) body(ctx context.Context, d blob.Digest, body []byte) error
 func (f *packFiller) flush() error {
 	rows := f.batch
 	f.batch, f.bytes = f.batch[:0], 0
-	return f.Filler.Insert("blob_contents", []string{"blob_id", "content"}, func() ([]any, error) {
+	return f.Bodies(func() (blob.Digest, []byte, error) {
 		if len(rows) == 0 {
-			return nil, io.EOF
+			return blob.Digest{}, nil, io.EOF
 		}
 		row := rows[0]
 		rows = rows[1:]
-		return row, nil
+		return row.digest, row.bytes, nil
 	})
 }

@@ -1,11 +1,8 @@
 package records
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 
 	"granary/internal/blob"
@@ -15,17 +12,10 @@ import (
 // next. Where they are is told by the index, or if that is damaged by the heads of the bodies,
 // up to the first that leads out of the pack. The bodies of an index that are larger together
 // than a pack do not count from there on. wrong are the bodies that are not right, as far
-// as index or heads name them. An error is one of reading, or of each. It takes the memory of a
-// pack.
+// as index or heads name them. What of the pack cannot be read is as if it was cut off. An
+// error is one of the store, or of each. It takes the memory of a pack.
 func RightBodies(r io.Reader, each func(d blob.Digest, body []byte) error) (wrong []PackEntry, err error) {
-	pack, err := io.ReadAll(io.LimitReader(r, PackSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading a pack: %w", err)
-	}
-	entries, err := ReadPackIndex(bytes.NewReader(pack))
-	if errors.Is(err, ErrPack) {
-		entries, err = headsOf(pack), nil
-	}
+	pack, entries, err := packAsItIs(r)
 	if err != nil {
 		return nil, err
 	}

@@ -165,14 +165,15 @@ func TestKnownKnowsWhatWasAdded(t *testing.T) {
 	const bodies = 20_000
 	k := records.NewKnown()
 	digest := func(i int) blob.Digest { return sha256.Sum256(fmt.Append(nil, i)) }
+	at := func(i int) int64 { return 1<<(i%48) + int64(i%2) }
 	for i := range bodies {
-		k.Add(digest(i), int64(i), int64(1+i%7))
+		k.Add(digest(i), int64(i), at(i))
 		if i%5000 == 0 { // adding goes on after a question
 			k.Has(digest(i), int64(i))
 		}
 	}
 	for i := range bodies {
-		if place, has := k.Has(digest(i), int64(i)); !has || place != int64(1+i%7) {
+		if place, has := k.Has(digest(i), int64(i)); !has || place != at(i) {
 			t.Fatalf("body %d: %d, %v", i, place, has)
 		}
 		if _, has := k.Has(digest(i), int64(i)+1); has {
@@ -182,17 +183,44 @@ func TestKnownKnowsWhatWasAdded(t *testing.T) {
 			t.Fatalf("body %d is known, and was never added", bodies+i)
 		}
 	}
-	if place, has := k.Take(digest(8), 8); !has || place != 2 {
-		t.Errorf("Take = %d, %v; want 2", place, has)
-	}
-	if _, has := k.Take(digest(8), 8); has {
-		t.Error("what was taken is still there")
-	}
-	if _, has := k.Has(digest(9), 9); !has {
-		t.Error("what was not taken is gone")
-	}
 	if k.Len() != bodies {
 		t.Errorf("Len = %d, want %d", k.Len(), bodies)
+	}
+}
+
+// TestKnownWithoutNumbers: a set whose bodies all have the number 1 gets others later.
+func TestKnownWithoutNumbers(t *testing.T) {
+	k := records.NewKnown()
+	digest := func(i int) blob.Digest { return sha256.Sum256(fmt.Append(nil, i)) }
+	const bodies = 3000
+	for i := range bodies {
+		k.Add(digest(i), 7, 1)
+		k.Add(digest(i), 7, 1)
+	}
+	k.Compact()
+	if k.Len() != bodies {
+		t.Fatalf("Len = %d, want %d", k.Len(), bodies)
+	}
+	want := map[int]int64{bodies: 3, bodies + 1: 1}
+	for i := range bodies {
+		want[i] = 1
+	}
+	k.Add(digest(bodies), 7, 3)
+	k.Add(digest(bodies+1), 7, 1)
+	for i := 0; i < bodies; i += 3 {
+		if !k.Move(digest(i), 7, 1, 1<<40) || k.Move(digest(i), 7, 1, 2) {
+			t.Fatalf("body %d was not moved from 1 alone", i)
+		}
+		want[i] = 1 << 40
+	}
+	for i := range bodies + 3 {
+		if place, has := k.Has(digest(i), 7); place != want[i] || has != (want[i] > 0) {
+			t.Fatalf("body %d: %d, %v; want %d", i, place, has, want[i])
+		}
+	}
+	k.Compact()
+	if place, _ := k.Has(digest(0), 7); place != 1<<40 || k.Len() != bodies+2 {
+		t.Errorf("after Compact: %d of %d", place, k.Len())
 	}
 }
 

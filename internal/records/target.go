@@ -3,6 +3,8 @@ package records
 import (
 	"context"
 	"io"
+
+	"granary/internal/blob"
 )
 
 // File is a file to replay. It is opened more than once if it is not the first.
@@ -43,8 +45,12 @@ type Filler interface {
 	// rows that are not there, and all but the newest blob of a digest.
 	Settle() error
 
-	// Blobs passes on all blobs.
-	Blobs(each func(BlobRow) error) error
+	// Bodies inserts bodies of small files until next returns io.EOF: each if there is a blob of
+	// its digest and size that has none yet. It is called after Settle.
+	Bodies(next func() (blob.Digest, []byte, error)) error
+
+	// Bodied counts the blobs that have a body, and those of them that a file has.
+	Bodied() (all, used int64, err error)
 
 	// Sum reads the rows of a table back.
 	Sum(table string, columns []string) (Checksum, error)
