@@ -99,7 +99,7 @@ func together(c Config) (faults []Fault) {
 	}
 	if c.Database.Scheme == "postgres" && c.EncryptionKey == "" {
 		faults = append(faults, Fault{"encryption-key", "", c.from["encryption-key"],
-			"want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it"})
+			"want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to the key of this server, or for a new one to what `openssl rand -hex 32` prints, and keep it"})
 	}
 	if c.Database.hidden() && c.from["database"] == "--database" {
 		faults = append(faults, Fault{"database", "hidden", c.from["database"],

@@ -103,7 +103,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`max-file-size is "5 apples" (GRANARY_MAX_FILE_SIZE): want bytes as a whole number, or one with KiB, MiB, GiB or TiB, such as 64KiB`,
 		`log-level is "loud" (granary.yaml:4): want debug, info, warn or error`,
 		`shutdown-timeout is "30" (--shutdown-timeout): want a number with a unit, such as 30s, 2m or 500ms`,
-		"encryption-key (default): want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to what `openssl rand -hex 32` prints, and keep it",
+		"encryption-key (default): want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to the key of this server, or for a new one to what `openssl rand -hex 32` prints, and keep it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -142,6 +142,16 @@ func (d *delta) late() (bool, error) {
 	return n != end-first, sqldb.Classify(err)
 }
 
+// written are the events that the delta has. The last one of the earlier files is repeated if it
+// is later: a delta of late events ends where no event is, and this is how it tells the last that
+// the database had.
+func (d *delta) written() []int64 {
+	if d.since.Last > d.fresh[len(d.fresh)-1] {
+		return append(slices.Clone(d.fresh), d.since.Last)
+	}
+	return d.fresh
+}
+
 // names notes what an event names.
 func (d *delta) names(id int64, name audit.Name, kind string, target int64) {
 	switch {
@@ -243,7 +253,7 @@ func (d *delta) entities() error {
 			return err
 		}
 	}
-	if err := d.rows("audit_events", "id", d.fresh); err != nil {
+	if err := d.rows("audit_events", "id", d.written()); err != nil {
 		return err
 	}
 	return d.ofVersions(owners)

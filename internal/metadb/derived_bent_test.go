@@ -86,7 +86,7 @@ func TestMendDerived(t *testing.T) {
 		}
 		bent := derivedRows(t, db)
 		faults, err := db.CheckDerived(t.Context())
-		if err != nil || len(faults) < 6 {
+		if err != nil || len(faults) < 5 {
 			t.Fatalf("%v, %v", faults, err)
 		}
 		do(t, db, `INSERT INTO nodes (id, version, schema, seen_at) VALUES ('web1', 'v1', 20, `+db.ClockSQL()+`)`)

@@ -13,11 +13,11 @@ import (
 func (db *DB) SmallBlobs(ctx context.Context, after int64, limit int) ([]records.BlobRow, error) {
 	return sqldb.List(ctx, db, func(row sqldb.Scanner) (b records.BlobRow, err error) {
 		var digest []byte
-		if err = row.Scan(&b.ID, &digest, &b.Size, &b.Used); err == nil {
+		if err = row.Scan(&b.ID, &digest, &b.Size, &b.Files); err == nil {
 			b.Digest = blob.Digest(digest)
 		}
 		return b, err
-	}, `SELECT b.id, b.digest, b.size, b.files > 0 FROM blob_contents c JOIN blobs b ON b.id = c.blob_id
+	}, `SELECT b.id, b.digest, b.size, b.files FROM blob_contents c JOIN blobs b ON b.id = c.blob_id
 		WHERE c.blob_id > $1 ORDER BY c.blob_id LIMIT $2`, after, limit)
 }
 
@@ -29,10 +29,17 @@ func (db *DB) Bodies(ctx context.Context, first, last int64) ([]records.Body, er
 	}, `SELECT blob_id, content FROM blob_contents WHERE blob_id BETWEEN $1 AND $2 ORDER BY blob_id`, first, last)
 }
 
+// lastEventsQuery reads the ids of a range backwards.
+const lastEventsQuery = `SELECT COUNT(*), COALESCE(MIN(e.id), 0) FROM (SELECT id FROM audit_events WHERE id > $1 AND id <= $2 ORDER BY id DESC LIMIT $3) e`
+
 // CountEvents implements records.Keeper.
-func (db *DB) CountEvents(ctx context.Context, after, to int64) (n int64, err error) {
-	err = db.Row(ctx, `SELECT COUNT(*) FROM audit_events WHERE id > $1 AND id <= $2`, after, to).Scan(&n)
-	return n, sqldb.Classify(err)
+func (db *DB) CountEvents(ctx context.Context, after, to, limit int64) (n, above int64, err error) {
+	var first int64
+	err = db.Row(ctx, lastEventsQuery, after, to, limit).Scan(&n, &first)
+	if above = after; n == limit && n > 0 {
+		above = first - 1
+	}
+	return n, above, sqldb.Classify(err)
 }
 
 // EventsAround implements records.Keeper.

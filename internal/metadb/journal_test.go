@@ -25,6 +25,8 @@ type kept struct {
 	store *disk.Store
 	at    time.Time
 	j     *records.Journal
+
+	missed []int64 // what the journal has said of events that came too late
 }
 
 // keep begins the journal of an empty database.
@@ -42,7 +44,7 @@ func (k *kept) restart() {
 	k.t.Helper()
 	identity, _, err := k.db.StoreIdentity(k.t.Context())
 	must(k.t, identity, err)
-	k.j = &records.Journal{Store: k.store, Database: k.db, Identity: identity, Now: func() time.Time { return k.at }}
+	k.j = &records.Journal{Store: k.store, Database: k.db, Identity: identity, Now: func() time.Time { return k.at }, Missed: func(n int64) { k.missed = append(k.missed, n) }}
 }
 
 // after moves the clock.
@@ -208,6 +210,25 @@ func TestBehindAfterARebuild(t *testing.T) {
 		behind, has, err := records.Behind(t.Context(), k.store, db, k.at)
 		if must(t, behind, err) != time.Minute || !has {
 			t.Errorf("the journal is %v behind, there: %v", behind, has)
+		}
+	})
+}
+
+// TestBehindOfACopy: a database that was put back, and has gone on by itself, is older than the
+// deltas that others wrote before.
+func TestBehindOfACopy(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, db *DB) {
+		k := keep(t, db)
+		k.event(-time.Second, "Job", 1)
+		k.step(true)
+		k.after(time.Minute)
+		k.event(-time.Second, "Job", 2)
+		k.step(true) // a delta
+		do(t, db, `DELETE FROM audit_events WHERE id = (SELECT MAX(id) FROM audit_events)`)
+		k.after(time.Minute)
+		k.event(-time.Second, "Job", 3)
+		if _, _, err := records.Behind(t.Context(), k.store, db, k.at); err != records.ErrOlder {
+			t.Errorf("of a copy with an event of its own: %v", err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package metadb
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"granary/internal/blob"
 	"granary/internal/blob/disk"
 	"granary/internal/records"
 )
@@ -19,6 +21,14 @@ import (
 type wornDisk struct {
 	*disk.Store
 	worn string
+	away bool // it can read nothing
+}
+
+func (w *wornDisk) Stat(ctx context.Context, d blob.Digest) (int64, error) {
+	if w.away {
+		return 0, &fs.PathError{Op: "stat", Path: d.String(), Err: syscall.EIO}
+	}
+	return w.Store.Stat(ctx, d)
 }
 
 func (w *wornDisk) Note(ctx context.Context, name string) (io.ReadSeekCloser, error) {
@@ -33,8 +43,8 @@ func (w *wornDisk) Note(ctx context.Context, name string) (io.ReadSeekCloser, er
 	}{io.MultiReader(io.LimitReader(note, 60), iotest.ErrReader(&fs.PathError{Op: "read", Path: name, Err: syscall.EIO})), note, note}, nil
 }
 
-// TestJournalOnAWornDisk: what a disk cannot read is damaged. A rebuild goes on without it, and
-// a journal writes it anew.
+// TestJournalOnAWornDisk: what a disk cannot read is damaged, unless it can read nothing. A rebuild
+// goes on without it, and a journal writes it anew.
 func TestJournalOnAWornDisk(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, db *DB) {
 		projectID, _ := lived(t, db)
@@ -43,19 +53,26 @@ func TestJournalOnAWornDisk(t *testing.T) {
 		k.step(true)
 		small := rowsOf(t, db, "blob_contents")
 		worn := &wornDisk{Store: k.store, worn: ".pack"}
-		f, err := records.Find(t.Context(), worn, k.j.Identity)
+		f, err := records.Find(t.Context(), blob.Readable(worn), k.j.Identity)
 		must(t, f, err)
 		into := &records.JournalTarget{Target: openSQLite(t), Packs: f.Packs}
 		s, err := records.Replay(t.Context(), into, f.Files)
 		if must(t, s, err); len(into.Bad) != len(f.Packs) || len(f.Packs) == 0 || into.Bodies >= small {
 			t.Errorf("of %d packs, these are bad: %v; %d bodies of %d", len(f.Packs), into.Bad, into.Bodies, small)
 		}
+		worn.worn, worn.away = "records/head", true
+		k.restart()
+		k.j.Store = blob.ReadableNotes(worn)
+		if _, err := k.j.Step(t.Context(), false); !errors.Is(err, syscall.EIO) || errors.Is(err, records.ErrDamaged) || k.j.Damage().Found() {
+			t.Errorf("with a disk that can read nothing: %v, damage %q", err, k.j.Damage().What)
+		}
+		worn.away = false
 		for i, what := range []string{".pack", "records/head"} {
 			publishTo(t, db, projectID, 1000+i)
 			k.after(25 * time.Hour)
 			k.event(-time.Second, "Job", 1)
 			k.restart()
-			worn.worn, k.j.Store = what, worn
+			worn.worn, k.j.Store = what, blob.ReadableNotes(worn)
 			k.j.CrashPoint = func(name string) {
 				if name == "base" {
 					worn.worn = "" // it stands elsewhere on the disk

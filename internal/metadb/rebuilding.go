@@ -2,8 +2,6 @@ package metadb
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"granary/internal/audit"
 	"granary/internal/auth"
@@ -71,25 +69,13 @@ func (r *Rebuilding) opens(ctx context.Context, t tx) (bool, error) {
 	if r.Key == nil {
 		return false, nil
 	}
-	var proof []byte
-	err := t.Row(ctx, `SELECT proof FROM sealing WHERE id = 1`).Scan(&proof)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, sqldb.Classify(err)
-	}
-	s, err := newSealer(*r.Key)
-	if err != nil {
-		return false, err
-	}
-	_, err = s.open(proof, proofText)
-	return err == nil, nil // an error says that it is another key
+	proof, opens, err := proven(ctx, t, *r.Key)
+	return proof && opens, err
 }
 
-// IsEmpty reports whether no server has ever run on the database: its first start makes a
-// user.
-func (db *DB) IsEmpty(ctx context.Context) (empty bool, err error) {
-	err = db.Row(ctx, `SELECT NOT EXISTS (SELECT 1 FROM users)`).Scan(&empty)
-	return empty, sqldb.Classify(err)
+// IsEmpty reports whether no server has ever run on the database.
+func (db *DB) IsEmpty(ctx context.Context) (bool, error) {
+	var filled bool
+	err := db.Row(ctx, isFilled).Scan(&filled)
+	return !filled, sqldb.Classify(err)
 }

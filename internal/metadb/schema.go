@@ -15,7 +15,12 @@ var migrations embed.FS
 // nodesSince is the migration that created the table of nodes.
 const nodesSince = 10
 
-func schema(files fs.FS) sqldb.Schema { return sqldb.Schema{Files: files, NodesSince: nodesSince} }
+// isFilled is whether a server has ever run on the database: its first start makes a user.
+const isFilled = `SELECT EXISTS (SELECT 1 FROM users)`
+
+func schema(files fs.FS) sqldb.Schema {
+	return sqldb.Schema{Files: files, NodesSince: nodesSince, Filled: isFilled}
+}
 
 // files are the migrations of this granary.
 func files() fs.FS {

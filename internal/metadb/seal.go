@@ -94,6 +94,30 @@ func (t tx) proveKey(ctx context.Context, s sealer, shared bool) error {
 	return t.Exec(`INSERT INTO sealing (id, proof) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET proof = excluded.proof`, proof)
 }
 
+// FitsKey reports whether UseKey would take a key: secrets were sealed with it, or none was.
+func (db *DB) FitsKey(ctx context.Context, key [KeySize]byte) (bool, error) {
+	proof, opens, err := proven(ctx, db, key)
+	return !proof || opens, err
+}
+
+// proven reports whether there is a proof of a key, and whether it is this one's.
+func proven(ctx context.Context, q sqldb.Queries, key [KeySize]byte) (there, opens bool, err error) {
+	var proof []byte
+	err = q.Row(ctx, `SELECT proof FROM sealing WHERE id = 1`).Scan(&proof)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, sqldb.Classify(err)
+	}
+	s, err := newSealer(key)
+	if err != nil {
+		return true, false, err
+	}
+	_, err = s.open(proof, proofText)
+	return true, err == nil, nil // an error says that it is another key
+}
+
 // HasSecrets reports whether anything is sealed, and would be lost with the key.
 func (db *DB) HasSecrets(ctx context.Context) (bool, error) { return hasSecrets(ctx, db) }
 

@@ -1,10 +1,7 @@
 package metadb
 
 import (
-	"fmt"
-
 	"granary/internal/blob"
-	"granary/internal/records"
 	"granary/internal/sqldb"
 )
 
@@ -28,27 +25,23 @@ func (f *filler) Settle() error {
 	return nil
 }
 
-// Blobs implements records.Filler.
-func (f *filler) Blobs(each func(records.BlobRow) error) error {
-	rows, err := f.Rows(f.ctx, `SELECT id, digest, size, files FROM blobs`)
-	if err != nil {
-		return sqldb.Classify(err)
+// Bodies implements records.Filler. The index by which a body finds its blob is made again before
+// all others.
+func (f *filler) Bodies(next func() (blob.Digest, []byte, error)) error {
+	if err := f.MakeIndex("blobs_digest"); err != nil {
+		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var b records.BlobRow
-		var digest []byte
-		var files int64
-		if err := rows.Scan(&b.ID, &digest, &b.Size, &files); err != nil {
-			return sqldb.Classify(err)
-		}
-		if len(digest) != len(b.Digest) {
-			return fmt.Errorf("table blobs: the digest of the row %d has %d bytes, and should have %d", b.ID, len(digest), len(b.Digest))
-		}
-		b.Digest, b.Used = blob.Digest(digest), files > 0
-		if err := each(b); err != nil {
-			return err
-		}
-	}
-	return sqldb.Classify(rows.Err())
+	err := f.Each(`INSERT INTO blob_contents (blob_id, content) SELECT id, $1 FROM blobs WHERE digest = $2 AND size = $3 ON CONFLICT DO NOTHING`,
+		func() ([]any, error) {
+			d, body, err := next()
+			return []any{body, d[:], int64(len(body))}, err
+		})
+	return sqldb.Classify(err)
+}
+
+// Bodied implements records.Filler.
+func (f *filler) Bodied() (all, used int64, err error) {
+	err = f.Row(f.ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN b.files > 0 THEN 1 ELSE 0 END), 0)
+		FROM blob_contents c JOIN blobs b ON b.id = c.blob_id`).Scan(&all, &used)
+	return all, used, sqldb.Classify(err)
 }
