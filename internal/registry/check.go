@@ -136,7 +136,7 @@ func (c Checked) Unread() int64 { return c.Found[Unread] - c.Mended[Unread] }
 // that rows are read before the list of the store, and each blob that looks wrong is looked at
 // once more.
 //
-// Memory is bounded by the rows and the list of a 256th of all blobs.
+// Memory is bounded by the rows of a 128th of all blobs.
 type Check struct {
 	Records Records
 	Store   blob.Source
@@ -155,7 +155,7 @@ type Check struct {
 func (c Check) Run(ctx context.Context) (Checked, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	run := &checkRun{Check: c}
+	run := &checkRun{Check: c, buffers: make(chan []byte, checkReaders)}
 	run.done.Found, run.done.Mended = map[FindingKind]int64{}, map[FindingKind]int64{}
 	err := run.all(ctx)
 	return run.done, err
@@ -163,6 +163,8 @@ func (c Check) Run(ctx context.Context) (Checked, error) {
 
 type checkRun struct {
 	Check
+
+	buffers chan []byte // to read blobs with, that nobody uses now
 
 	mu         sync.Mutex // of what follows, and of Tell and Progress
 	done       Checked
@@ -214,19 +216,6 @@ func (c *checkRun) counts(ctx context.Context) error {
 	}
 }
 
-// rounds compares all rows with the store.
-func (c *checkRun) rounds(ctx context.Context) error {
-	for r := range c.readRows(ctx) {
-		if r.err != nil {
-			return r.err
-		}
-		if err := c.round(ctx, r); err != nil {
-			return err
-		}
-	}
-	return context.Cause(ctx)
-}
-
 // mostUnanswered is after how many reads in a row that the store did not answer a check asks
 // whether it is away.
 const mostUnanswered = 16
@@ -245,7 +234,7 @@ func (c *checkRun) answered(ctx context.Context, d blob.Digest, yes bool) error 
 	if !many {
 		return nil
 	}
-	if err := answers(ctx, c.Store, d); err != nil {
+	if err := blob.Answers(ctx, c.Store, d); err != nil {
 		return fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	return c.answered(ctx, d, true)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -35,6 +36,9 @@ func BenchmarkCheck(b *testing.B) {
 	}
 	r := newRegistryOn(b, store)
 	fillBench(b, r, dir, total)
+	if err := exec.CommandContext(b.Context(), "sync").Run(); err != nil { // else the kernel writes them meanwhile
+		b.Fatal(err)
+	}
 	runtime.GC()
 	var most uint64
 	for b.Loop() {

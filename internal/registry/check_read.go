@@ -4,15 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"sync"
 
 	"granary/internal/blob"
 	"granary/internal/fault"
 )
 
-// checkReaders is how many blobs are read at once.
-const checkReaders = 4
+const (
+	checkReaders = 2         // blobs that a round reads at once
+	checkBuffer  = 256 << 10 // bytes of each
+)
 
 // readBack reads the bytes of these blobs, and looks again at those that are not right.
 func (c *checkRun) readBack(ctx context.Context, chosen []BlobRow) error {
@@ -80,7 +81,7 @@ func (c *checkRun) look(ctx context.Context, k BlobRow, reading bool) (Finding, 
 	}
 	if err == nil {
 		var d blob.Digest
-		if d, f.FoundSize, err = c.sum(ctx, k.Digest); err == nil {
+		if d, f.FoundSize, err = c.hash(ctx, k.Digest); err == nil {
 			f.compare(d)
 		}
 	}
@@ -125,27 +126,19 @@ func (f *Finding) compare(d blob.Digest) {
 	}
 }
 
-// sum reads a blob of the store to its end.
-func (c *checkRun) sum(ctx context.Context, d blob.Digest) (found blob.Digest, size int64, err error) {
-	r, err := blob.OpenOnce(ctx, c.Store, d)
-	if err != nil {
-		return found, 0, err
+// hash reads a blob of the store.
+func (c *checkRun) hash(ctx context.Context, d blob.Digest) (found blob.Digest, size int64, err error) {
+	var buffer []byte
+	select {
+	case buffer = <-c.buffers:
+	default:
+		buffer = make([]byte, checkBuffer)
 	}
-	defer r.Close()
-	hash := sha256.New()
-	piece := make([]byte, 256<<10)
-	for {
-		n, err := r.Read(piece)
-		hash.Write(piece[:n])
-		size += int64(n)
-		if err == io.EOF {
-			return blob.Digest(hash.Sum(nil)), size, nil
+	defer func() {
+		select {
+		case c.buffers <- buffer:
+		default:
 		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return found, size, err
-		}
-	}
+	}()
+	return blob.Hash(ctx, c.Store, d, buffer)
 }

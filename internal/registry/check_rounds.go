@@ -4,57 +4,56 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
+	"sync"
 
 	"granary/internal/blob"
 )
 
-// A check goes in 256 rounds, by the first byte of the digest. The rows of the next round
-// are read while the store is listed for this one.
+// A check goes in 256 rounds, by the first byte of the digest. Each reads the rows and then
+// lists the store.
 
-// rowsStep is how many rows one query reads.
-const rowsStep = 1000
+const (
+	rowsStep     = 1000 // how many rows one query reads
+	roundsAtOnce = 2    // one waits for the database or the disk while the other works
+)
 
-// rows are those of one round, in the order of digests.
-type rows struct {
-	first byte
-	kept  []BlobRow
-	err   error // instead of the rows
+// rounds compares all rows with the store.
+func (c *checkRun) rounds(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	firsts := make(chan byte)
+	var workers sync.WaitGroup
+	for range roundsAtOnce {
+		workers.Go(func() {
+			for first := range firsts {
+				if err := c.round(ctx, first); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	for first := 0; first < 256 && ctx.Err() == nil; first++ {
+		firsts <- byte(first)
+	}
+	close(firsts)
+	workers.Wait()
+	return context.Cause(ctx)
 }
 
-// readRows sends the rows of all rounds, and closes the channel after the last, after an
-// error, or when ctx is done.
-func (c *checkRun) readRows(ctx context.Context) <-chan rows {
-	sent := make(chan rows)
-	go func() {
-		defer close(sent)
-		for first := range 256 {
-			r := c.rowsOf(ctx, byte(first))
-			select {
-			case sent <- r:
-			case <-ctx.Done():
-				return
-			}
-			if r.err != nil {
-				return
-			}
-		}
-	}()
-	return sent
-}
-
-func (c *checkRun) rowsOf(ctx context.Context, first byte) rows {
-	r := rows{first: first}
+// rowsOf returns the rows of a round, in the order of digests.
+func (c *checkRun) rowsOf(ctx context.Context, first byte) (kept []BlobRow, err error) {
 	from, to := blob.Digest{first}, blob.Digest(bytes.Repeat([]byte{0xff}, len(blob.Digest{})))
 	to[0] = first
 	for {
 		step, err := c.Records.BlobRows(ctx, from, to, rowsStep)
 		if err != nil {
-			return rows{err: err}
+			return nil, err
 		}
-		r.kept = append(r.kept, step...)
+		kept = append(kept, step...)
 		if len(step) < rowsStep {
-			return r
+			return kept, nil
 		}
 		from = after(step[len(step)-1].Digest)
 	}
@@ -71,27 +70,34 @@ func after(d blob.Digest) blob.Digest {
 }
 
 // round compares the rows with the store's list, and then looks at what is doubtful.
-func (c *checkRun) round(ctx context.Context, r rows) error {
-	listed := make([]bool, len(r.kept))
+func (c *checkRun) round(ctx context.Context, first byte) error {
+	kept, err := c.rowsOf(ctx, first)
+	if err != nil {
+		return err
+	}
+	listed := make([]bool, len(kept))
 	var doubtful []BlobRow
 	var strange []blob.Info
-	for info, err := range c.Store.List(ctx, hex.EncodeToString([]byte{r.first})) {
+	for info, err := range c.Store.List(ctx, hex.EncodeToString([]byte{first})) {
+		if errors.Is(err, blob.ErrUnreadable) {
+			continue // its blobs are doubtful, and looked at one by one
+		}
 		if err != nil {
 			return err
 		}
-		i, known := slices.BinarySearchFunc(r.kept, info.Digest, func(b BlobRow, d blob.Digest) int { return bytes.Compare(b.Digest[:], d[:]) })
+		i, known := slices.BinarySearchFunc(kept, info.Digest, func(b BlobRow, d blob.Digest) int { return bytes.Compare(b.Digest[:], d[:]) })
 		if !known {
 			strange = append(strange, info)
 			continue
 		}
 		listed[i] = true
-		if k := r.kept[i]; k.Used && !k.inline() && k.Size != info.Size {
+		if k := kept[i]; k.Used && !k.inline() && k.Size != info.Size {
 			doubtful = append(doubtful, k)
 		}
 	}
 	var seen Checked
 	var chosen []BlobRow
-	for i, k := range r.kept {
+	for i, k := range kept {
 		switch {
 		case !k.Used: // it was pinned for a file on its way, or waits for the sweep
 			continue
@@ -108,10 +114,10 @@ func (c *checkRun) round(ctx context.Context, r rows) error {
 		}
 	}
 	c.add(func(done *Checked) {
-		done.Seen += int64(len(r.kept))
+		done.Seen += int64(len(kept))
 		done.InDatabase += seen.InDatabase
 	})
-	return c.judge(ctx, r.kept, doubtful, chosen, strange)
+	return c.judge(ctx, kept, doubtful, chosen, strange)
 }
 
 // judge looks at the rows of a round one by one, as far as that is needed.

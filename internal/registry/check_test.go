@@ -404,6 +404,25 @@ func TestCheckTellsFailureFromDamage(t *testing.T) {
 	}
 }
 
+// TestCheckPassesByAFolder: a folder that cannot be listed costs its own blobs, and hides no other
+// finding.
+func TestCheckPassesByAFolder(t *testing.T) {
+	c := checkedDisk(t)
+	huge, lost := c.digest("huge"), c.digest("large-3")
+	defer c.lose("large-3")(t)()
+	folder := filepath.Dir(c.path(huge))
+	if err := errors.Join(os.Rename(folder, folder+".away"), os.WriteFile(folder, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, found, err := c.run(t, nil)
+	has := func(kind registry.FindingKind, d blob.Digest) bool {
+		return slices.ContainsFunc(found, func(f registry.Finding) bool { return f.Kind == kind && f.Digest == d })
+	}
+	if err != nil || !has(registry.Unread, huge) || !has(registry.MissingBytes, lost) {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 // TestCheckMendsWhatItCannotRead: what was not read and is repaired does not end a check, however
 // many there are.
 func TestCheckMendsWhatItCannotRead(t *testing.T) {

@@ -50,18 +50,6 @@ func (m mender) look(ctx context.Context, b StoredBlob) (looked, error) {
 	return looked{damage: damage, crc32: sum.CRC32}, nil // bytes with this digest are right, whatever size is on record
 }
 
-// answers returns nil if a store answers. A blob in a place of its own may be unreadable for
-// ever, so that it asks for one in another folder than d's that nobody has.
-func answers(ctx context.Context, store interface {
-	Stat(ctx context.Context, d blob.Digest) (int64, error)
-}, d blob.Digest) error {
-	_, err := store.Stat(ctx, blob.Digest{^d[0]})
-	if errors.Is(err, blob.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // lookSmall opens bytes that the database keeps. It has compared them.
 func (m mender) lookSmall(ctx context.Context, d blob.Digest) (io.ReadCloser, error) {
 	small, err := m.records.FindContent(ctx, d)

@@ -54,7 +54,7 @@ func (r *Registry) checkMark(ctx context.Context, m DamageMark, o MarksOptions) 
 	case err != nil && m.Aside:
 		return err
 	case err != nil: // it was wrong twice, and now cannot be read
-		if away := answers(ctx, r.Blobs, m.Digest); away != nil {
+		if away := blob.Answers(ctx, r.Blobs, m.Digest); away != nil {
 			return err
 		}
 		return by.setAside(ctx, m.Digest)

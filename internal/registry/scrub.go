@@ -172,7 +172,7 @@ func (c *scrubbing) answers(ctx context.Context, b StoredBlob) error {
 		_, err := c.r.Records.FindScrub(ctx)
 		return err
 	}
-	return answers(ctx, c.r.Blobs, b.Digest)
+	return blob.Answers(ctx, c.r.Blobs, b.Digest)
 }
 
 // condemn is that of a mender, and tells of a new mark. If the wrong bytes cannot be set
