@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -20,9 +18,7 @@ import (
 	"granary/internal/auth"
 	"granary/internal/config"
 	"granary/internal/fault"
-	"granary/internal/metadb"
 	"granary/internal/page"
-	"granary/internal/sqldb"
 )
 
 // Admin is the administrator at the command line of the server's machine. It
@@ -40,38 +36,14 @@ type Admin struct {
 // It creates, migrates and starts nothing. An error says what to do.
 func OpenAdmin(ctx context.Context, cfg config.Config, version string) (*Admin, error) {
 	a := &Admin{cfg: cfg}
-	if err := a.openDatabase(ctx); err != nil {
-		return nil, err
+	var err error
+	if a.server.db, err = attach(ctx, cfg); err != nil {
+		return nil, explainLost(ctx, cfg, err)
 	}
 	a.server.furnish(cfg, version)
 	a.server.api.ExternalURL = a.address()
 	a.server.api.Note = func(_ context.Context, err error) { a.cause = err }
 	return a, nil
-}
-
-func (a *Admin) openDatabase(ctx context.Context) error {
-	if a.cfg.Database.Scheme == "postgres" {
-		db, err := metadb.OpenPostgres(ctx, a.cfg.Database.URL.Reveal(), sqldb.Options{Attach: true, StartWait: 5 * time.Second})
-		if err != nil {
-			return fmt.Errorf("cannot open the %w", err)
-		}
-		a.server.db = db
-		return nil
-	}
-	path, err := sqliteFile(a.cfg)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no database %s: %w; --data-dir or --database must name the server's; the server creates it at its first start", path, plain(err))
-	}
-	held := newReserve(filepath.Dir(path), a.cfg.DiskReserve, slog.New(slog.DiscardHandler)) // the server's; it sees when this draws on it
-	db, err := metadb.OpenSQLite(ctx, path, sqldb.Options{Attach: true, Reserve: held.draw})
-	if err != nil {
-		return fmt.Errorf("cannot open the %w%s", err, cure(err))
-	}
-	a.server.db = db
-	return nil
 }
 
 // address is what links in answers begin with: the server's address, if the

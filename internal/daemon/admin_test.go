@@ -164,7 +164,7 @@ func TestAdminOnPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, err := OpenAdmin(t.Context(), cfg, "test"); err == nil || !strings.Contains(err.Error(), "it is no database of granary") {
+	if a, err := OpenAdmin(t.Context(), cfg, "test"); err == nil || !strings.Contains(err.Error(), "it has no records of granary") {
 		t.Fatalf("an empty database: %v, %v", a, err)
 	}
 	if _, err := os.Stat(data); !os.IsNotExist(err) {

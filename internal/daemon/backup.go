@@ -1,19 +1,17 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"granary/internal/blob"
 	"granary/internal/config"
-	"granary/internal/fault"
 	"granary/internal/records"
 )
 
@@ -21,7 +19,8 @@ import (
 type BackupOptions struct {
 	To        config.Config // its store is the place; of the other settings only those of the store count
 	LimitRate int64         // bytes of blobs a second, 0 for no limit
-	DryRun    bool          // say what would be copied, and change nothing
+	DryRun    bool          // say what would be copied and forgotten, and change nothing
+	Verify    bool          // also read what the place has already, and mend what is damaged; not in a dry run
 	KeySaved  bool          // the encryption key is kept elsewhere; the place remembers this
 	Keep      KeepBackups   // which snapshots stay after this one; zero for all
 	Report    func(BackupProgress)
@@ -41,8 +40,23 @@ type BackedUp struct {
 	New      records.BlobsSummary `json:"new"`           // blobs that the place did not have
 	NewSmall records.BlobsSummary `json:"new_small"`     // bodies that it did not have
 	BadPacks []string             `json:"damaged_packs"` // whose bodies were packed again
-	Gone     Forgotten            `json:"forgotten"`     // by Keep
-	KeySaved bool                 `json:"key_saved"`     // the place knows that the encryption key is kept elsewhere
+	Gone     Forgotten            `json:"forgotten"`     // by Keep; of a dry run only the snapshots
+
+	// OnlyInPlace are blobs of the snapshot that the place has from earlier backups, and the
+	// server no more.
+	OnlyInPlace records.LostInBackup `json:"only_in_place"`
+
+	KeySaved bool `json:"key_saved"` // the place knows that the encryption key is kept elsewhere
+
+	// Foreign is the newest snapshot of before in the place, if another database made it; "" if
+	// it is this one's, or nobody knows.
+	Foreign string `json:"foreign_snapshot,omitempty"`
+
+	Mended      int64      `json:"mended"`                      // blobs of the place that were damaged, and copied again
+	MendedPacks []string   `json:"mended_packs,omitempty"`      // that were damaged, and are as they were
+	Manifests   []string   `json:"mended_manifests,omitempty"`  // of these older snapshots; they were lost, and written again from their copies
+	Damaged     []Snapshot `json:"damaged_snapshots,omitempty"` // of which the place has no manifest that can be read, nor its copy
+	KeptWhole   string     `json:"kept_whole,omitempty"`        // a snapshot that Keep alone would not have kept: the newest without lost files
 
 	// Unfinished is what failed after the snapshot was complete; "" if nothing did.
 	Unfinished string `json:"unfinished,omitempty"`
@@ -55,10 +69,15 @@ type BackedUp struct {
 // Blobs that are missing or damaged do not stop it: the manifest names them. An error says that
 // there is no new snapshot.
 func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err error) {
+	defer startLittleMemory(ctx)()
 	if sameStoreAs(a.cfg, o.To) {
 		return done, fmt.Errorf("%s is the store of the server itself; --to names another place", o.To.Blobs)
 	}
-	if err := refuseNested(o.To, a.cfg); err != nil {
+	err = refuseNested(o.To, a.cfg)
+	if err == nil {
+		err = refuseWithinPlace(ctx, o.To)
+	}
+	if err != nil {
 		return done, fmt.Errorf("cannot back up: %w", err)
 	}
 	b := &backup{admin: a, o: o, began: time.Now(), packed: records.NewKnown(), stored: records.NewKnown()}
@@ -66,11 +85,13 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	if err != nil {
 		return done, err
 	}
-	if b.source, err = openSource(ctx, a.cfg); err != nil {
+	source, err := openSource(ctx, a.cfg)
+	if err != nil {
 		return done, fmt.Errorf("cannot open the blobs in %s: %w", a.cfg.Blobs, err)
 	}
+	b.source = blob.Readable(source)
 	defer closeStore(b.source)
-	if err := a.server.refuseRestoring(ctx, a.cfg.Blobs, b.source); err != nil {
+	if err := a.server.refuseCutShort(ctx, a.cfg.Blobs, b.source); err != nil {
 		return done, err
 	}
 	found, err := readIdentity(b.source.Note(ctx, identityNote))
@@ -80,7 +101,7 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	if err != nil {
 		return done, err
 	}
-	b.identity = identity
+	b.identity, b.placed = identity, found != ""
 	b.done.Manifest.ID = records.NewSnapshotID(b.began)
 	if o.DryRun {
 		err := b.tryOut(ctx)
@@ -98,19 +119,23 @@ type backup struct {
 	admin    *Admin
 	o        BackupOptions
 	identity string
-	source   blob.Source
+	source   blob.Source // as blob.Readable makes it
+	placed   bool        // it has its identity
 	began    time.Time
 
 	place  *backupPlace   // nil in a dry run
-	target blob.Source    // the place to look at; nil in a dry run of the first backup
+	target blob.Source    // the place to look at, as blob.Readable makes it; nil in a dry run of the first backup
 	packed *records.Known // bodies in packs of the place, with the number of the pack
-	stored *records.Known // blobs in the place
+	stored *records.Known // blobs in the place, each inPlace or needed
+	needed int64          // how many of them are needed
+	older  []Snapshot     // that the place has
 	packs  []string       // digests; number 1 is the first
 	used   map[int64]bool // packs that have a body of this snapshot
 	packer records.Packer
 
 	spool    *os.File // the records
 	complete bool     // the manifest is there
+	unread   []string // notes of the source
 
 	mu       sync.Mutex
 	done     BackedUp
@@ -137,10 +162,17 @@ func (b *backup) tryOut(ctx context.Context) error {
 		return err
 	}
 	defer b.spool.Close()
-	return b.eachWanted(ctx, func(row records.BlobRow) error {
+	err = b.eachWanted(ctx, func(row records.BlobRow) error {
 		b.count(row)
 		return ctx.Err()
 	})
+	if err == nil {
+		err = b.lookAtSource(ctx)
+	}
+	if err == nil && b.o.Keep != (KeepBackups{}) && b.mayForget() {
+		b.done.Gone.Snapshots = b.others(append(b.older, Snapshot{ID: b.done.Manifest.ID, Manifest: b.done.Manifest}))
+	}
+	return err
 }
 
 // run makes a snapshot, under the lock of the place.
@@ -157,18 +189,21 @@ func (b *backup) run(ctx context.Context) (err error) {
 	if err := b.place.mark(ctx, b.o.KeySaved); err != nil {
 		return err
 	}
-	b.target, b.done.KeySaved = b.place, b.place.marker.KeySaved
+	b.target, b.done.KeySaved = b.place.read, b.place.marker.KeySaved
 	return lock.hold(ctx, func(ctx context.Context) error {
 		name := "backup " + b.done.Manifest.ID // of its own: a backup that was killed holds up the sweep, and no other backup
 		err := b.admin.leased(ctx, name, func(ctx context.Context) error { return b.snapshot(ctx, lock) })
 		if err != nil || b.o.Keep == (KeepBackups{}) {
 			return err
 		}
+		if !b.mayForget() {
+			return nil
+		}
 		return b.forgetOthers(ctx, lock)
 	})
 }
 
-// snapshot does the steps, the manifest last.
+// snapshot does the steps. The manifest comes after all that it names.
 func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -177,56 +212,50 @@ func (b *backup) snapshot(ctx context.Context, lock *placeLock) error {
 	if err := b.copyBlobs(ctx); err != nil {
 		return fmt.Errorf("%w; what was copied stays, and the next backup goes on from there", err)
 	}
+	if err := b.lookAtSource(ctx); err != nil {
+		return err
+	}
 	if err := b.putRecords(ctx); err != nil {
 		return err
 	}
-	if err := blob.CopyNotes(ctx, b.place, b.source, isCopiedNote); err != nil {
+	err := blob.CopyNotes(ctx, b.place, b.source, isCopiedNote, func(name string, err error) {
+		b.unread = append(b.unread, fmt.Sprintf("%s: %v", name, err))
+	})
+	if err != nil {
 		return err
 	}
 	if err := lock.check(ctx); err != nil {
 		return err
 	}
+	b.endManifest()
 	if err := b.putManifest(ctx); err != nil {
 		return err
 	}
 	b.complete = true
+	if err := b.putCopies(ctx); err != nil {
+		return err
+	}
 	if err := b.note(ctx); err != nil {
 		return err
+	}
+	if len(b.unread) > 0 {
+		return fmt.Errorf("the snapshot %s lacks notes of the server's store, which could not be read: %s", b.done.Manifest.ID, strings.Join(b.unread, "; "))
 	}
 	return b.refuseMiscounted(ctx)
 }
 
-// refuseMiscounted fails if a blob has files, and its row says that it has none: the snapshot
-// leaves out such blobs, as if their last file was removed.
-func (b *backup) refuseMiscounted(ctx context.Context) error {
-	db := b.admin.server.db
-	left := 0
-	for after := int64(0); ; {
-		wrong, last, err := db.Miscounted(ctx, after, countedAtOnce)
-		if err != nil {
-			return err
-		}
-		for _, d := range wrong {
-			k, err := db.KeptBlob(ctx, d) // others publish and delete meanwhile
-			if err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-			if err == nil && k.Files <= 0 && k.Uses > 0 {
-				left++
-			}
-		}
-		if after = last; last == 0 {
-			break
-		}
+// stillThere fails if files are missing because the server's store is gone: of a disk that is not
+// mounted any more nothing is left, not even its identity.
+func (b *backup) stillThere(ctx context.Context) error {
+	if b.done.Manifest.Lost.Count+b.done.OnlyInPlace.Count == 0 || !b.placed {
+		return nil
 	}
-	if left > 0 {
-		return fmt.Errorf("the snapshot %s lacks %d blobs that have files, because their number of files on record is wrong; granary fsck --repair-records puts it right: run that, and then this again", b.done.Manifest.ID, left)
+	note, err := b.source.Note(ctx, identityNote)
+	if err != nil {
+		return fmt.Errorf("the store %s, which was there when the backup began, is gone: %w; is its disk still mounted?", b.admin.cfg.Blobs, err)
 	}
-	return nil
+	return note.Close()
 }
-
-// countedAtOnce is how many rows one query counts.
-const countedAtOnce = 1000
 
 // prepare writes the records to a temporary file and looks at what is in the place.
 func (b *backup) prepare(ctx context.Context) error {
@@ -244,79 +273,6 @@ func (b *backup) prepare(ctx context.Context) error {
 	return b.lookAtPlace(ctx)
 }
 
-// export writes the records of one snapshot to a file that is gone with the process.
-func (b *backup) export(ctx context.Context) (err error) {
-	if b.spool, err = os.CreateTemp("", "granary-records-*"); err != nil {
-		return fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
-	}
-	defer os.Remove(b.spool.Name()) // it stays readable until it is closed
-	sum := sha256.New()
-	s, err := records.Export(ctx, io.MultiWriter(b.spool, sum), b.admin.server.db, records.ExportOptions{Kind: records.KindBase})
-	if err == nil {
-		_, err = b.spool.Seek(0, io.SeekStart)
-	}
-	size := int64(0)
-	if err == nil {
-		size, err = b.spool.Seek(0, io.SeekEnd)
-	}
-	if err != nil {
-		return errors.Join(exportFailed(b.spool.Name(), err), b.spool.Close())
-	}
-	m := &b.done.Manifest
-	m.Schema = s.Schema
-	m.Records = records.FileInBackup{Bytes: size, SHA256: fmt.Sprintf("%x", sum.Sum(nil)), Rows: s.Rows()}
-	for _, t := range s.Tables {
-		if t.Name == records.BlobsTable {
-			b.progress.Of = t.Checksum.Rows
-		}
-	}
-	return nil
-}
-
-// exportFailed says what to do about an error of the temporary file, or of the database.
-func exportFailed(spool string, err error) error {
-	if e, ok := errors.AsType[*os.PathError](err); ok && e.Path == spool {
-		return fmt.Errorf("writing the records to a temporary file, %s: %w; TMPDIR names another directory", spool, err)
-	}
-	if cure(err) != "" {
-		return fmt.Errorf("reading the records: %w; the database is damaged: granary fsck says what is, and granary rebuild, from the store, or granary restore, from a backup, makes it again", err)
-	}
-	return fmt.Errorf("reading the records: %w", err)
-}
-
-// lookAtPlace lists the blobs of the place, and reads the indexes of its packs. The bodies
-// of a damaged pack are packed again.
-func (b *backup) lookAtPlace(ctx context.Context) error {
-	for note, err := range b.target.Notes(ctx, packsPrefix) {
-		if err != nil {
-			return err
-		}
-		digest, is := digestOfPack(note.Name)
-		if !is {
-			continue // somebody else put it there
-		}
-		index, err := records.PackIndexIn(ctx, b.target, packNote(digest))
-		if errors.Is(err, records.ErrPack) {
-			b.done.BadPacks = append(b.done.BadPacks, digest)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		b.packs = append(b.packs, digest)
-		for _, e := range index {
-			b.packed.Add(e.Digest, e.Size, int64(len(b.packs)))
-		}
-	}
-	for info, err := range b.target.List(ctx, "") {
-		if err != nil {
-			return err
-		}
-		b.stored.Add(info.Digest, info.Size, 1)
-	}
-	return nil
-}
-
 func (b *backup) putRecords(ctx context.Context) error {
 	if _, err := b.spool.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -325,7 +281,8 @@ func (b *backup) putRecords(ctx context.Context) error {
 	return b.place.PutNote(ctx, recordsNoteOf(m.ID), b.spool, m.Records.Bytes)
 }
 
-func (b *backup) putManifest(ctx context.Context) error {
+// endManifest fills in what is known last.
+func (b *backup) endManifest() {
 	m := &b.done.Manifest
 	for n, digest := range b.packs {
 		if b.used[int64(n)+1] {
@@ -333,9 +290,4 @@ func (b *backup) putManifest(ctx context.Context) error {
 		}
 	}
 	m.Ended = time.Now().UTC().Truncate(time.Microsecond)
-	text, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	return b.place.PutNote(ctx, manifestNote(m.ID), bytes.NewReader(text), int64(len(text)))
 }

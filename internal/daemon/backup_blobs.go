@@ -22,7 +22,10 @@ func (b *backup) copyBlobs(ctx context.Context) error {
 			})
 		},
 	}
-	_, err := chosen.copyTo(ctx, b.place.store, blob.CopyOptions{Report: func(c blob.Copied) { b.tell(0, c.Bytes) }})
+	copied, err := chosen.copyTo(ctx, b.place.store, blob.CopyOptions{
+		Verify: b.o.Verify, Report: func(c blob.Copied) { b.tell(0, c.Bytes) },
+	})
+	b.done.Mended = copied.Replaced
 	return err
 }
 
@@ -35,12 +38,15 @@ func (b *backup) tell(seen, copied int64) {
 	b.o.Report(b.progress)
 }
 
-// count counts a blob that the place gets.
+// count counts a blob that the place gets, or has and verifies.
 func (b *backup) count(row records.BlobRow) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done.Manifest.Blobs.Add(row.Digest, row.Size)
-	b.done.New.Add(row.Digest, row.Size)
+	if _, has := b.stored.Has(row.Digest, row.Size); !has {
+		b.done.New.Add(row.Digest, row.Size)
+	}
+	b.need(row)
 }
 
 // lose takes a blob that was counted out of the snapshot.
@@ -48,13 +54,15 @@ func (b *backup) lose(row records.BlobRow, why string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.done.Manifest.Blobs.Remove(row.Digest, row.Size)
-	b.done.New.Remove(row.Digest, row.Size)
-	b.nameLost(row, why)
+	if _, has := b.stored.Has(row.Digest, row.Size); !has {
+		b.done.New.Remove(row.Digest, row.Size)
+	}
+	b.found(row.Digest, row.Size)
+	nameLost(&b.done.Manifest.Lost, row, why)
 }
 
-// nameLost names a blob that could not be had. It needs the mutex.
-func (b *backup) nameLost(row records.BlobRow, why string) {
-	lost := &b.done.Manifest.Lost
+// nameLost names a blob that could not be had.
+func nameLost(lost *records.LostInBackup, row records.BlobRow, why string) {
 	lost.Count++
 	if lost.Count <= records.MaxLost {
 		lost.First = append(lost.First, records.LostBlob{Digest: row.Digest.String(), Size: row.Size, Why: why})
@@ -63,7 +71,7 @@ func (b *backup) nameLost(row records.BlobRow, why string) {
 
 const (
 	windowRows  = 512
-	windowBytes = 8 << 20 // of the bodies from its first id to its last, which are read at once
+	windowBytes = 2 << 20 // of the bodies from its first id to its last, which are read at once
 	windowGap   = 4096    // ids that the window may span
 )
 
@@ -106,7 +114,8 @@ func (b *backup) eachWanted(ctx context.Context, inStore func(records.BlobRow) e
 	return err
 }
 
-// known reports whether the place has a blob, and counts it then.
+// known reports whether the place has a blob, and counts it then. Those that are to be verified
+// are as unknown.
 func (b *backup) known(row records.BlobRow) bool {
 	m := &b.done.Manifest
 	if pack, has := b.packed.Has(row.Digest, row.Size); has {
@@ -114,10 +123,11 @@ func (b *backup) known(row records.BlobRow) bool {
 		m.Packed.Add(row.Digest, row.Size)
 		return true
 	}
-	if _, has := b.stored.Has(row.Digest, row.Size); has {
-		b.mu.Lock()
-		defer b.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, has := b.stored.Has(row.Digest, row.Size); has && !b.verifies() {
 		m.Blobs.Add(row.Digest, row.Size)
+		b.need(row)
 		return true
 	}
 	return false
@@ -157,12 +167,12 @@ func (b *backup) pack(ctx context.Context, row records.BlobRow, c records.Body) 
 	case sha256.Sum256(c.Bytes) != row.Digest:
 		why = "the bytes in the database are others"
 	case int64(len(c.Bytes)) != row.Size:
-		why = fmt.Sprintf("the database has %d bytes, and not as many on record", len(c.Bytes))
+		why = whyRecord(int64(len(c.Bytes)), row.Size)
 	}
 	if why != "" {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.nameLost(row, why)
+		nameLost(&b.done.Manifest.Lost, row, why)
 		return nil
 	}
 	b.done.Manifest.Packed.Add(row.Digest, row.Size)

@@ -2,12 +2,11 @@ package daemon
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
+	"strings"
 	"sync"
-	"syscall"
 
 	"granary/internal/blob"
 	"granary/internal/config"
@@ -21,9 +20,19 @@ type CheckReport struct {
 	Packs     int      `json:"packs"`
 	Read      int64    `json:"read"` // blobs and packs that were read and compared with their digest
 	ReadBytes int64    `json:"read_bytes"`
-	Lost      int64    `json:"lost"`     // files that were lost when a snapshot was made, of all snapshots
-	Damaged   int64    `json:"damaged"`  // how much is
-	Problems  []string `json:"problems"` // the first of them
+	Lost      int64    `json:"lost"`     // files that were lost when snapshots were made, and that the place does not have by now
+	Damaged   int64    `json:"damaged"`  // how many problems there are
+	Problems  []string `json:"problems"` // the first of them: each names one thing that is damaged or missing
+	Next      string   `json:"next"`     // what to do about all this; "" if there is nothing to do
+
+	Lacking []LackingSnapshot `json:"lacking"` // the snapshots that are not whole because of these problems
+}
+
+// LackingSnapshot is how much of a snapshot is missing or damaged in the place.
+type LackingSnapshot struct {
+	ID    string `json:"id"`
+	Files int64  `json:"files"` // on record; several may have the same bytes
+	Blobs int64  `json:"blobs"` // their bytes, each once
 }
 
 const mostProblems = 1000
@@ -33,6 +42,7 @@ const mostProblems = 1000
 // subset it also reads blobs and packs, and compares them with their digest. Damage is in
 // the report; an error says that the check could not look. Nothing is changed.
 func CheckBackups(ctx context.Context, cfg config.Config, read Subset) (CheckReport, error) {
+	defer startLittleMemory(ctx)()
 	if err := supported(); err != nil {
 		return CheckReport{}, err
 	}
@@ -41,11 +51,15 @@ func CheckBackups(ctx context.Context, cfg config.Config, read Subset) (CheckRep
 		return CheckReport{}, err
 	}
 	defer closeStore(from)
-	c := newCheck(from, read)
+	c := newCheck(from, cfg.Blobs, read)
 	if m.lost != "" {
-		c.problem("place: %s", m.warning())
+		c.problem("the next granary backup writes "+markerNote+" again", "place: %s", m.warning())
 	}
 	err = c.run(ctx)
+	if c.report.Lost > 0 {
+		c.next = append(c.next, "of files that were lost in the server's store: granary fsck names their packages, and with --repair-from brings them back to the server, and the next granary backup to the place; if they are lost for good, or were removed from the server since, forget the snapshots that granary backup ls shows as having lost some")
+	}
+	c.report.Next = strings.Join(c.next, "; ")
 	return c.report, err
 }
 
@@ -53,18 +67,27 @@ func CheckBackups(ctx context.Context, cfg config.Config, read Subset) (CheckRep
 type check struct {
 	from           blob.Source
 	read           Subset
+	opens          bool   // also what is not read, which costs little in a directory
+	mends          string // what mends files and packs
 	packed, stored *records.Known
-	packs          map[string]bool // that are there
+	packs          map[string]bool // that are there, or named as missing
+	badPack        bool            // one is damaged
 	named          *records.Known  // damaged or missing blobs that the report names
+	wrong          *records.Known  // those of them that are listed in the place
+	lost           *records.Known  // blobs that are in report.Lost
 
 	mu     sync.Mutex
 	report CheckReport
+	next   []string // what to do about the problems
 }
 
-func newCheck(from blob.Source, read Subset) *check {
+func newCheck(from blob.Source, place config.Location, read Subset) *check {
 	return &check{
-		from: from, read: read, packs: map[string]bool{},
+		from: from, read: read, opens: place.Scheme == "file",
+		mends:  fmt.Sprintf("granary backup --verify --to '%s', beside the server, copies again what that still has; what a check names afterwards the server does not have either: put it back from a copy of the place, or forget the snapshots that lack it, and what no snapshot needs goes with them", place),
+		packs:  map[string]bool{},
 		packed: records.NewKnown(), stored: records.NewKnown(), named: records.NewKnown(),
+		wrong: records.NewKnown(), lost: records.NewKnown(),
 	}
 }
 
@@ -83,9 +106,26 @@ func (c *check) run(ctx context.Context) error {
 	return c.lookAtSnapshots(ctx, all)
 }
 
-func (c *check) problem(format string, args ...any) {
+// problem counts a problem. next is what to do about it.
+func (c *check) problem(next, format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.count(next, format, args...)
+}
+
+// wrongBlob counts a problem of a blob that is listed.
+func (c *check) wrongBlob(info blob.Info, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrong.Add(info.Digest, info.Size, 1)
+	c.count(c.mends, "file %s of %d bytes: %s", info.Digest, info.Size, why)
+}
+
+// count is problem, and needs the mutex.
+func (c *check) count(next, format string, args ...any) {
+	if !slices.Contains(c.next, next) {
+		c.next = append(c.next, next)
+	}
 	c.report.Damaged++
 	if len(c.report.Problems) < mostProblems {
 		c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
@@ -96,23 +136,23 @@ func (c *check) problem(format string, args ...any) {
 // is damaged.
 func (c *check) lookAtPacks(ctx context.Context) error {
 	for note, err := range c.from.Notes(ctx, packsPrefix) {
-		if err != nil {
-			return err
-		}
-		text, is := digestOfPack(note.Name)
-		if !is {
+		if errors.Is(err, blob.ErrUnreadable) {
+			c.problem(unlistedCure, "folder of packs: %v", err)
 			continue
 		}
-		digest, err := blob.ParseDigest(text)
 		if err != nil {
 			return err
+		}
+		digest, is := digestOfPack(note.Name)
+		if !is {
+			continue
 		}
 		index, err := records.PackIndexIn(ctx, c.from, note.Name)
 		if errors.Is(err, blob.ErrNotFound) {
 			continue // removed since it was listed; if a snapshot needs it, that will show
 		}
 		c.report.Packs++
-		c.packs[text] = true
+		c.packs[digest.String()] = true
 		if c.read.Has(digest) {
 			c.report.Read++
 			c.report.ReadBytes += note.Size
@@ -144,163 +184,12 @@ func (c *check) readPack(ctx context.Context, digest blob.Digest) error {
 	if !errors.Is(err, records.ErrPack) {
 		return err
 	}
+	c.badPack = true
 	right.Compact() // of a damaged pack some are read twice
-	c.problem("pack %s: %v; %d of its small files are right", digest, err, right.Len())
+	c.problem(c.mends, "pack %s: %v; %d of its small files are right", digest, err, right.Len())
 	for _, e := range wrong {
-		c.problem("file %s of %d bytes, in the pack %s: its bytes are others", e.Digest, e.Size, digest)
+		c.problem(c.mends, "file %s of %d bytes, in the pack %s: its bytes are others", e.Digest, e.Size, digest)
 		c.named.Add(e.Digest, e.Size, 1)
 	}
 	return nil
-}
-
-const (
-	checksAtOnce = 8         // blobs are read: most of them wait for the disk or the line
-	checkBuffer  = 128 << 10 // bytes of each
-)
-
-// lookAtBlobs lists the blobs, and reads those of the subset.
-func (c *check) lookAtBlobs(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	chosen := make(chan blob.Info)
-	var reading sync.WaitGroup
-	for range checksAtOnce {
-		reading.Go(func() {
-			buffer := make([]byte, checkBuffer)
-			for info := range chosen {
-				if err := c.readBlob(ctx, info, buffer); err != nil {
-					stop(err)
-				}
-			}
-		})
-	}
-	err := c.list(ctx, chosen)
-	close(chosen)
-	reading.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
-}
-
-func (c *check) list(ctx context.Context, chosen chan<- blob.Info) error {
-	for info, err := range c.from.List(ctx, "") {
-		if err != nil {
-			return err
-		}
-		c.stored.Add(info.Digest, info.Size, 1)
-		if !c.read.Has(info.Digest) {
-			continue
-		}
-		select {
-		case chosen <- info:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	c.report.Blobs = int64(c.stored.Len())
-	return nil
-}
-
-func (c *check) readBlob(ctx context.Context, info blob.Info, buffer []byte) error {
-	r, err := blob.OpenOnce(ctx, c.from, info.Digest)
-	if errors.Is(err, blob.ErrNotFound) {
-		return nil // removed since; if a snapshot needs it, that will show
-	}
-	if err != nil {
-		return err
-	}
-	hash := sha256.New()
-	size, err := io.CopyBuffer(hash, struct{ io.Reader }{r}, buffer) // its own WriteTo would take another one
-	if errors.Is(err, syscall.EIO) {
-		c.problem("file %s: the disk cannot read it", info.Digest)
-		return r.Close()
-	}
-	if err = errors.Join(err, r.Close()); err != nil {
-		return fmt.Errorf("reading the file %s: %w", info.Digest, err)
-	}
-	if found := blob.Digest(hash.Sum(nil)); found != info.Digest {
-		c.problem("file %s: its bytes have the SHA-256 %s", info.Digest, found)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.report.Read++
-	c.report.ReadBytes += size
-	return nil
-}
-
-// lookAtSnapshots leaves out those that were forgotten meanwhile: a forget removes the
-// manifest first.
-func (c *check) lookAtSnapshots(ctx context.Context, all []Snapshot) error {
-	for _, s := range all {
-		note, err := c.from.Note(ctx, manifestNote(s.ID))
-		if errors.Is(err, blob.ErrNotFound) {
-			continue
-		}
-		if err == nil {
-			err = note.Close()
-		}
-		if err != nil {
-			return err
-		}
-		c.report.Snapshots++
-		c.report.Lost += s.Manifest.Lost.Count
-		if s.Damage != "" {
-			c.problem("snapshot %s: %s", s.ID, s.Damage)
-			continue
-		}
-		if err := c.snapshot(ctx, s.Manifest); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// snapshot looks for every blob that the records of a snapshot name.
-func (c *check) snapshot(ctx context.Context, m records.Manifest) error {
-	for _, pack := range m.Packs {
-		if !c.packs[pack] {
-			c.problem("snapshot %s needs the pack %s, which is missing", m.ID, pack)
-		}
-	}
-	file, err := fetchRecords(ctx, c.from, m)
-	if errors.Is(err, errRecordsDamaged) {
-		c.problem("snapshot %s: %v", m.ID, err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	lost := map[string]bool{}
-	for _, l := range m.Lost.First {
-		lost[l.Digest] = true
-	}
-	unnamed := m.Lost.Count - int64(len(m.Lost.First))
-	var total records.BlobsSummary
-	var lacks int64
-	err = blobsOf(file, func(row records.BlobRow) error {
-		total.Add(row.Digest, row.Size)
-		_, packed := c.packed.Has(row.Digest, row.Size)
-		_, stored := c.stored.Has(row.Digest, row.Size)
-		switch {
-		case packed || stored || lost[row.Digest.String()]:
-		case unnamed > 0:
-			unnamed--
-		default:
-			lacks++
-			if _, has := c.named.Has(row.Digest, row.Size); !has {
-				c.problem("file %s of %d bytes is missing; the snapshot %s needs it", row.Digest, row.Size, m.ID)
-				c.named.Add(row.Digest, row.Size, 1)
-			}
-		}
-		return ctx.Err()
-	})
-	if lacks > 0 {
-		c.problem("snapshot %s lacks %d files, which are missing or damaged", m.ID, lacks)
-	}
-	if err == nil && m.Lost.Count == 0 && total != m.Blobs.Plus(m.Packed) {
-		c.problem("snapshot %s: its records name %d files, and its manifest counts %d, or others", m.ID, total.Count, m.Blobs.Count+m.Packed.Count)
-	}
-	return err
 }

@@ -51,10 +51,17 @@ func publishTo(t *testing.T, url string, files map[string]string, path, body str
 	files[path] = body
 }
 
-// backUpOf is a backup that goes well.
+// backUp is a backup that goes well.
 func (g grounds) backUp(t *testing.T) BackedUp {
 	t.Helper()
-	done, err := backUp(t.Context(), g.settings(t, g.old), g.place)
+	return g.backUpWith(t, BackupOptions{})
+}
+
+// backUpWith is backUp with options.
+func (g grounds) backUpWith(t *testing.T, o BackupOptions) BackedUp {
+	t.Helper()
+	o.To, o.Report = g.placeSettings(t), func(BackupProgress) {}
+	done, err := backUpWith(t.Context(), g.settings(t, g.old), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +156,12 @@ func TestDryBackupChangesNothing(t *testing.T) {
 func TestForeignPlaceIsRefused(t *testing.T) {
 	t.Parallel()
 	g, _, dir := oldPlace(t)
-	other, _, _ := oldPlace(t)
+	other, _, strange := oldPlace(t)
 	other.backUp(t)
+	dangling := filepath.Join(dir, "dangling")
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), dangling); err != nil {
+		t.Fatal(err)
+	}
 	home := filepath.Join(dir, "home")
 	if err := errors.Join(os.MkdirAll(home, 0o700), os.WriteFile(filepath.Join(home, "letter"), nil, 0o600)); err != nil {
 		t.Fatal(err)
@@ -176,10 +187,14 @@ func TestForeignPlaceIsRefused(t *testing.T) {
 		"file:" + filepath.Join(link, "records", "x"):            "is in the store of the server",
 		"file:" + filepath.Join(dir, "old", "place"):             "is in the data directory",
 		"file:" + dir: "is in file:" + dir,
+		"file:" + filepath.Join(strange, "old", "place"):           "which is a server's data directory",
+		"file:" + filepath.Join(strange, "old", "blobs", "x"):      "which is a server's store",
+		"file:" + filepath.Join(strange, "place", "below", "this"): "which is a place of backups itself",
+		"file:" + dangling: dangling + " is a symbolic link to something that is not there",
 	} {
 		at := strings.TrimPrefix(place, "file:")
 		before := treeOf(t, at)
-		if _, err := backUp(t.Context(), g.settings(t, g.old), place); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := backUp(t.Context(), g.settings(t, g.old), place); err == nil || strings.Count(err.Error(), want) != 1 {
 			t.Errorf("%s: %v; want %q", place, err, want)
 		}
 		if after := treeOf(t, at); place != "file:"+store && !slices.Equal(before, after) {
@@ -252,6 +267,7 @@ func TestRestoreFromDamagedPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	loseCopy(t, g, second.Manifest.ID)
 	write := func(path string, text []byte) {
 		t.Helper()
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -474,14 +490,43 @@ func TestPlaceThatIsAwayIsNotDamaged(t *testing.T) {
 	t.Parallel()
 	g, _, _ := oldPlace(t)
 	g.backUp(t)
-	from, _, err := openPlaceToRead(t.Context(), g.placeSettings(t))
+	from, place, err := openPlaceToRead(t.Context(), g.placeSettings(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, skipped, err := choose(t.Context(), from, "latest"); err != nil || len(skipped) > 0 {
+	warn := func(text string) { t.Error(text) }
+	if _, _, skipped, err := choose(t.Context(), from, place.Identity, "latest", warn); err != nil || len(skipped) > 0 {
 		t.Errorf("skipped %v, %v", skipped, err)
 	}
-	if m, _, skipped, err := choose(t.Context(), awayNotes{from}, "latest"); !errors.Is(err, syscall.ECONNRESET) {
+	if m, _, skipped, err := choose(t.Context(), awayNotes{from}, place.Identity, "latest", warn); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("of a place that is away: %+v, skipped %v, %v", m, skipped, err)
 	}
+}
+
+// A snapshot of other records, which somebody has put into a place, is passed by with a word, and
+// is never restored; the others are.
+func TestSnapshotOfOthers(t *testing.T) {
+	t.Parallel()
+	g, _, dir := oldPlace(t)
+	ours := g.backUp(t).Manifest.ID
+	stranger, _, strange := oldPlace(t)
+	theirs := stranger.backUp(t).Manifest.ID
+	if err := os.CopyFS(filepath.Join(dir, "place", "snapshots"), os.DirFS(filepath.Join(strange, "place", "snapshots"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{ours, "latest"} {
+		var told []string
+		o := RestoreOptions{Snapshot: id, DryRun: true, Warn: func(text string) { told = append(told, text) }}
+		done, err := g.tryRestore(t, o)
+		if err != nil || done.Manifest.ID != ours || done.Missing > 0 || len(done.Skipped) > 0 {
+			t.Errorf("%s: %+v, %v, want %s", id, done, err, ours)
+		}
+		if passed := len(told) == 1 && strings.Contains(told[0], theirs) && strings.Contains(told[0], "is passed by"); passed != (id == "latest") || len(told) > 1 {
+			t.Errorf("%s: it told %q", id, told)
+		}
+	}
+	if _, err := g.tryRestore(t, RestoreOptions{Snapshot: theirs}); err == nil || !strings.Contains(err.Error(), "is of other records") || !strings.Contains(err.Error(), ours) {
+		t.Errorf("theirs: %v", err)
+	}
+	g.restore(t, RestoreOptions{Warn: func(string) {}})
 }

@@ -27,6 +27,7 @@ var ErrNoSnapshot = errors.New("granary backup ls shows those that are there")
 // ForgetBackup removes a snapshot, and then the bytes that no other snapshot names. What
 // backups that were cut short have left goes with them. ErrNoSnapshot if there is no such one.
 func ForgetBackup(ctx context.Context, cfg config.Config, id string) (done Forgotten, err error) {
+	defer startLittleMemory(ctx)()
 	if err := supported(); err != nil {
 		return done, err
 	}
@@ -103,7 +104,7 @@ type forgetting struct {
 // nothing that they name is removed, and if one of them cannot say what it names, nothing
 // is removed at all.
 func (f *forgetting) look(ctx context.Context, ids []string) error {
-	all, err := snapshotsIn(ctx, f.place)
+	all, err := snapshotsIn(ctx, f.place.read)
 	if err != nil {
 		return err
 	}
@@ -113,11 +114,7 @@ func (f *forgetting) look(ctx context.Context, ids []string) error {
 			continue
 		}
 		if s.Damage != "" {
-			cure := "forget it, too, and before the others"
-			if s.Newer {
-				cure = "run the newer granary"
-			}
-			return fmt.Errorf("nothing is removed: nobody can tell which files the snapshot %s needs: %s; %s", s.ID, s.Damage, cure)
+			return fmt.Errorf("nothing is removed: %w; %s", needsUnknown(s), s.Cure)
 		}
 		f.kept = append(f.kept, s.Manifest)
 	}
@@ -127,7 +124,10 @@ func (f *forgetting) look(ctx context.Context, ids []string) error {
 // eachKept reads the blobs of the snapshots that stay; after is called after each snapshot.
 func (f *forgetting) eachKept(ctx context.Context, each func(records.BlobRow), after func()) error {
 	for _, m := range f.kept {
-		file, err := fetchRecords(ctx, f.place, m)
+		file, err := fetchRecords(ctx, f.place.read, m)
+		if errors.Is(err, errRecordsDamaged) {
+			err = fmt.Errorf("%s: %w; %s", recordsNoteOf(m.ID), err, cureOf(err))
+		}
 		if err != nil {
 			return fmt.Errorf("nobody can tell which files the snapshot %s needs: %w", m.ID, err)
 		}
@@ -143,17 +143,22 @@ func (f *forgetting) eachKept(ctx context.Context, each func(records.BlobRow), a
 	return nil
 }
 
-// snapshots removes the manifests first: without one there is no snapshot. Then it removes
-// all records without a manifest.
+// snapshots removes the copies of manifests, then the manifests: without one there is no snapshot.
+// Then it removes all records without a manifest.
 func (f *forgetting) snapshots(ctx context.Context) error {
 	for _, id := range f.gone {
-		if err := f.place.DeleteNote(ctx, manifestNote(id)); err != nil {
-			return err
+		for _, note := range []string{manifestCopyOf(id), manifestNote(id)} {
+			if err := f.place.DeleteNote(ctx, note); err != nil {
+				return err
+			}
 		}
 		f.done.Snapshots = append(f.done.Snapshots, id)
 	}
 	var left []string
-	for note, err := range f.place.Notes(ctx, snapshotsPrefix) {
+	for note, err := range f.place.read.Notes(ctx, snapshotsPrefix) {
+		if errors.Is(err, blob.ErrUnreadable) && note.Name != snapshotsPrefix {
+			continue // the folder of records that no snapshot needs: those that stay have been read
+		}
 		if err != nil {
 			return err
 		}
@@ -251,31 +256,7 @@ func (f *forgetting) blobsBelow(ctx context.Context, prefix string, needed *reco
 	return nil
 }
 
-// forgetOthers removes the snapshots that Keep does not keep. The one that was just made
-// stays, also if the clock was ahead when older ones were made.
-func (b *backup) forgetOthers(ctx context.Context, lock *placeLock) error {
-	all, err := snapshotsIn(ctx, b.place)
-	if err != nil {
-		return err
-	}
-	var whole []Snapshot
-	var times []time.Time
-	for _, s := range all {
-		if s.Damage == "" {
-			whole, times = append(whole, s), append(times, s.Manifest.Began)
-		}
-	}
-	var gone []string
-	for i, kept := range b.o.Keep.choose(times) {
-		if !kept && whole[i].ID != b.done.Manifest.ID {
-			gone = append(gone, whole[i].ID)
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	if b.done.Gone, err = b.place.forget(ctx, lock, gone); err != nil {
-		return fmt.Errorf("the snapshot %s is complete, but older ones are not all removed: %w", b.done.Manifest.ID, err)
-	}
-	return nil
+// needsUnknown says that nobody knows what a snapshot needs whose manifests are damaged.
+func needsUnknown(s Snapshot) error {
+	return fmt.Errorf("nobody can tell which files the snapshot %s needs: %s: %s", s.ID, manifestNote(s.ID), s.Damage)
 }

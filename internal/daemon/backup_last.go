@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +14,7 @@ import (
 	"granary/internal/audit"
 	"granary/internal/config"
 	"granary/internal/metadb"
+	"granary/internal/records"
 	"granary/internal/trouble"
 )
 
@@ -28,6 +30,24 @@ func (b *backup) note(ctx context.Context) error {
 		return fmt.Errorf("the snapshot %s is complete, but the database could not record that: %w", m.ID, err)
 	}
 	return nil
+}
+
+// foreignSnapshot is the newest of all snapshots in the place, if it is newer than the last that the
+// database knows to have made there: a second server with the same records, such as one that was
+// restored, backs up to the same place. "" if it is not, or the last one went elsewhere. One that
+// is later than now tells of a clock that was wrong.
+func (b *backup) foreignSnapshot(ctx context.Context, all []Snapshot) (string, error) {
+	last, err := b.admin.server.db.LastBackup(ctx)
+	if err != nil || last == nil || last.Place != placeText(b.o.To.Blobs) {
+		return "", err
+	}
+	now := records.NewSnapshotID(time.Now()) // an id begins with its time
+	for _, s := range slices.Backward(all) {
+		if s.ID <= now && s.ID > last.Snapshot {
+			return s.ID, nil
+		}
+	}
+	return "", nil
 }
 
 // commandLineEvent is the event of a deed on the server's machine that needs no user.

@@ -195,12 +195,9 @@ func parseHolder(note io.ReadCloser, err error) (h lockHolder, has bool, _ error
 	if errors.Is(err, blob.ErrNotFound) {
 		return h, false, nil
 	}
+	text, err := textOf(note, err, mostMarker)
 	if err != nil {
-		return h, false, err
-	}
-	text, err := io.ReadAll(io.LimitReader(note, mostMarker))
-	if err = errors.Join(err, note.Close()); err != nil {
-		return h, false, fmt.Errorf("cannot read %s: %w", lockNote, err)
+		return h, false, fmt.Errorf("cannot read %s: %w; if it alone cannot be read, and no backup runs, remove it", lockNote, err)
 	}
 	if err := json.Unmarshal(text, &h); err != nil {
 		return h, false, fmt.Errorf("%s is damaged; remove it if no backup runs", lockNote)

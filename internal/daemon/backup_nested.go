@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"granary/internal/blob/disk"
 	"granary/internal/config"
 )
 
@@ -54,6 +56,66 @@ func refuseNestedPrefix(place, server config.Config) error {
 	return nil
 }
 
+// refuseWithinPlace refuses a place of backups within another, whose notes would be mixed with its
+// own, and within the store or the data directory of any server, with which it would be lost. A
+// prefix or directory that may not be looked at counts as none.
+func refuseWithinPlace(ctx context.Context, place config.Config) error {
+	refusal := func(outer any, what string) error {
+		return fmt.Errorf("%s is in %v, which %s; name a place outside of it", place.Blobs, outer, what)
+	}
+	if place.Blobs.Scheme != "file" {
+		for outer := place; outer.S3.Prefix != ""; {
+			above := strings.TrimSuffix(outer.S3.Prefix, "/")
+			outer.S3.Prefix = above[:max(strings.LastIndexByte(above, '/'), 0)]
+			store, err := openSource(ctx, outer)
+			if err != nil {
+				continue
+			}
+			_, has, _ := readMarker(store.Note(ctx, markerNote))
+			identity, _ := readIdentity(store.Note(ctx, identityNote))
+			closeStore(store)
+			if at := fmt.Sprintf("s3://%s/%s", outer.S3.Bucket, outer.S3.Prefix); has {
+				return refusal(at, isPlace)
+			} else if identity != "" {
+				return refusal(at, isStore)
+			}
+		}
+		return nil
+	}
+	at, err := resolved(place.Blobs.Path)
+	if err != nil {
+		return err
+	}
+	for dir := filepath.Dir(at); ; dir = filepath.Dir(dir) {
+		if _, has, _ := readMarker(disk.NoteIn(dir, markerNote)); has {
+			return refusal(dir, isPlace)
+		}
+		if identity, _ := readIdentity(disk.NoteIn(dir, identityNote)); identity != "" {
+			return refusal(dir, isStore)
+		}
+		if isDataDirectory(dir) {
+			return refusal(dir, "is a server's data directory")
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+// isDataDirectory reports whether a directory has the lock of a server and its blobs. A lock alone
+// may be that of a database which has no directory of its own.
+func isDataDirectory(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, lockName))
+	identity, _ := readIdentity(disk.NoteIn(filepath.Join(dir, "blobs"), identityNote))
+	return err == nil && identity != ""
+}
+
+// What a place must not be in.
+const (
+	isPlace = "is a place of backups itself"
+	isStore = "is a server's store"
+)
+
 // storeDirectory is "" for a store in a bucket.
 func storeDirectory(server config.Config) string {
 	if server.Blobs.Scheme != "file" {
@@ -82,7 +144,10 @@ func resolved(path string) (string, error) {
 			return filepath.Join(real, end), nil
 		}
 		_, link := os.Lstat(at)
-		if !errors.Is(err, fs.ErrNotExist) || link == nil || at == filepath.Dir(at) {
+		if errors.Is(err, fs.ErrNotExist) && link == nil {
+			return "", fmt.Errorf("cannot follow the path %s: %s is a symbolic link to something that is not there", path, at)
+		}
+		if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
 			return "", fmt.Errorf("cannot follow the path %s: %w", path, plain(err))
 		}
 		end = filepath.Join(filepath.Base(at), end)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"granary/internal/blob"
@@ -27,7 +26,8 @@ import (
 //	identity                         that of the records, as in their own store
 //	packs/<digest>.pack              small bodies
 //	snapshots/<id>/records.jsonl.zst records
-//	snapshots/<id>.json              the manifest, which comes last
+//	snapshots/<id>.json              the manifest, which makes it a snapshot
+//	snapshots/<id>/manifest.json     the manifest again, which comes last
 const (
 	markerNote      = "backup.json"
 	lockNote        = "backup-lock.json"
@@ -42,24 +42,24 @@ const (
 func packNote(digest string) string { return packsPrefix + digest + packSuffix }
 
 // digestOfPack is the digest in the name of a pack; false if the note is no pack.
-func digestOfPack(note string) (digest string, is bool) {
-	digest, is = strings.CutSuffix(strings.TrimPrefix(note, packsPrefix), packSuffix)
-	if is {
-		_, err := blob.ParseDigest(digest)
-		is = err == nil
-	}
-	return digest, is
+func digestOfPack(note string) (blob.Digest, bool) {
+	text, is := strings.CutSuffix(strings.TrimPrefix(note, packsPrefix), packSuffix)
+	d, err := blob.ParseDigest(text)
+	return d, is && err == nil
 }
 
-func manifestNote(id string) string  { return snapshotsPrefix + id + manifestSuffix }
-func recordsNoteOf(id string) string { return snapshotsPrefix + id + "/records.jsonl.zst" }
+const manifestCopy = "/manifest.json"
+
+func manifestNote(id string) string   { return snapshotsPrefix + id + manifestSuffix }
+func recordsNoteOf(id string) string  { return snapshotsPrefix + id + "/records.jsonl.zst" }
+func manifestCopyOf(id string) string { return snapshotsPrefix + id + manifestCopy }
 func isBackupNote(name string) bool {
-	return name == markerNote || name == lockNote || name == identityNote || name == restoringNote ||
+	return name == markerNote || name == lockNote || name == identityNote || name == restoringNote || name == rollCallNote ||
 		strings.HasPrefix(name, packsPrefix) || strings.HasPrefix(name, snapshotsPrefix)
 }
 
-// isCopiedNote reports whether backup and restore copy a note: not those of a place, and not
-// the journal, which tells of one database.
+// isCopiedNote reports whether backup and restore copy a note: not those of a place, not those
+// that tell what is going on, and not the journal, which tells of one database.
 func isCopiedNote(name string) bool {
 	return !isBackupNote(name) && !strings.HasPrefix(name, recordsPrefix)
 }
@@ -88,14 +88,11 @@ func readMarker(note io.ReadCloser, err error) (m marker, has bool, _ error) {
 	if errors.Is(err, blob.ErrNotFound) {
 		return m, false, nil
 	}
+	text, err := textOf(note, err, mostMarker)
+	if u, is := errors.AsType[*blob.UnreadableError](err); is {
+		return m, false, fmt.Errorf("%s %w: %w", markerNote, u, errMarker)
+	}
 	if err != nil {
-		return m, false, err
-	}
-	text, err := io.ReadAll(io.LimitReader(note, mostMarker))
-	if errors.Is(err, syscall.EIO) {
-		return m, false, errors.Join(fmt.Errorf("the disk cannot read %s: %w", markerNote, errMarker), note.Close())
-	}
-	if err = errors.Join(err, note.Close()); err != nil {
 		return m, false, fmt.Errorf("cannot read %s: %w", markerNote, err)
 	}
 	if err := json.Unmarshal(text, &m); err != nil || m.Granary != "backups" {
@@ -119,6 +116,7 @@ func putMarker(ctx context.Context, to blob.Notes, m marker) error {
 // backupPlace is a place of backups that is open for writing.
 type backupPlace struct {
 	store
+	read   blob.Source // the same, as blob.Readable makes it
 	at     config.Location
 	marker marker
 	fresh  bool // it has no marker, or a damaged one
@@ -135,6 +133,7 @@ func openPlace(ctx context.Context, cfg config.Config, identity string, at crash
 		}
 	}
 	if p.store, err = openBlobs(ctx, cfg, at); err == nil {
+		p.read = blob.Readable(p.store)
 		err = p.look(ctx, identity)
 	}
 	if t, ok := p.store.(blob.Tidier); ok && err == nil { // of backups that were killed
@@ -157,7 +156,7 @@ func (p *backupPlace) takeDirectory(ctx context.Context, dir, identity string) e
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("cannot make the directory: %w", plain(err))
 	}
-	err := p.locks.lock(dir)
+	err := p.locks.lock(dir, toFlag)
 	if held, ok := errors.AsType[heldError](err); ok {
 		return held.ofPlace()
 	}
@@ -178,7 +177,7 @@ func isOwnName(name string) bool {
 // to it.
 func lookAtDirectory(ctx context.Context, dir, identity string) error {
 	if place, err := disk.View(dir); err == nil {
-		m, has, err := markerOf(ctx, place)
+		m, has, err := markerOf(ctx, blob.Readable(place))
 		if err == nil && has {
 			err = m.sameIdentity(identity)
 		}
@@ -208,7 +207,7 @@ func (m marker) sameIdentity(identity string) error {
 
 // look reads the marker, or sees that the place is empty.
 func (p *backupPlace) look(ctx context.Context, identity string) error {
-	m, has, err := markerOf(ctx, p)
+	m, has, err := markerOf(ctx, p.read)
 	if err != nil {
 		return err
 	}
@@ -220,7 +219,7 @@ func (p *backupPlace) look(ctx context.Context, identity string) error {
 		if err != nil {
 			return err
 		}
-		if info.Name != lockNote {
+		if info.Name != lockNote && !info.Empty {
 			return fmt.Errorf("it is not empty, and no place of backups: it has a note %s, but no %s; name an empty place", info.Name, markerNote)
 		}
 	}
@@ -244,8 +243,8 @@ func (p *backupPlace) mark(ctx context.Context, keySaved bool) error {
 		}
 		p.fresh = false
 	}
-	found, err := readIdentity(p.Note(ctx, identityNote))
-	if err != nil || found != "" {
+	found, err := readIdentity(p.read.Note(ctx, identityNote))
+	if err != nil && !errors.Is(err, blob.ErrUnreadable) || found != "" {
 		return err
 	}
 	return putIdentity(ctx, p, p.marker.Identity)
@@ -271,6 +270,7 @@ func openPlaceToRead(ctx context.Context, cfg config.Config) (blob.Source, marke
 	if err != nil {
 		return fail(err)
 	}
+	from = blob.Readable(from)
 	m, has, err := markerOf(ctx, from)
 	if err == nil && !has {
 		err = fmt.Errorf("%w: there is no %s in it", errNoPlace, markerNote)

@@ -17,11 +17,13 @@ func refuseStore(ctx context.Context, place blob.Source, m marker) error {
 	if m.Store {
 		return errPlaceIsStore
 	}
-	for _, err := range place.Notes(ctx, recordsPrefix) {
+	for note, err := range place.Notes(ctx, recordsPrefix) {
 		if err != nil {
 			return err
 		}
-		return errPlaceIsStore
+		if !note.Empty {
+			return errPlaceIsStore
+		}
 	}
 	return nil
 }
@@ -29,14 +31,14 @@ func refuseStore(ctx context.Context, place blob.Source, m marker) error {
 // refuseStoreNow is refuseStore for a place that has been open for long: a server may have
 // begun to use it since.
 func (p *backupPlace) refuseStoreNow(ctx context.Context) error {
-	m, _, err := markerOf(ctx, p)
+	m, _, err := markerOf(ctx, p.read)
 	return errors.Join(err, refuseStore(ctx, p, m))
 }
 
 // markStore remembers in a place of backups that it is a server's store from now on. A marker
 // that is damaged, in a place without snapshots, is left alone: the journal tells, too.
 func markStore(ctx context.Context, in store) error {
-	m, has, err := markerOf(ctx, in)
+	m, has, err := markerOf(ctx, blob.Readable(in))
 	if errors.Is(err, errMarker) || err == nil && (!has || m.Store) {
 		return nil
 	}

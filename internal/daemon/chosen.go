@@ -7,7 +7,7 @@ import (
 	"io"
 	"iter"
 	"sync"
-	"syscall"
+	"sync/atomic"
 
 	"granary/internal/blob"
 	"granary/internal/records"
@@ -17,22 +17,32 @@ import (
 // that each passes on. A blob that cannot be had whole is left out and told, and does not
 // stop the others.
 type chosenBlobs struct {
-	blob.Source
-	file io.ReadSeeker // the records
-	each func(ctx context.Context, copy func(records.BlobRow) error) error
-	lost func(row records.BlobRow, why string)
-	pace *pace
+	blob.Source               // as blob.Readable makes it
+	file        io.ReadSeeker // the records
+	each        func(ctx context.Context, copy func(records.BlobRow) error) error
+	lost        func(row records.BlobRow, why string)
+	pace        *pace
+
+	// mostUnread is how many blobs that cannot be read end the copy, if none was had before:
+	// then nothing of the store can be read. 0: none does.
+	mostUnread int
 
 	failed error // of each
 
 	mu      sync.Mutex
 	copying map[blob.Digest]records.BlobRow
+	unread  int // blobs
+
+	had atomic.Bool // bytes of a blob, or a blob that need not be read
 }
 
 // copyTo copies the blobs to a store.
 func (c *chosenBlobs) copyTo(ctx context.Context, to blob.Store, o blob.CopyOptions) (blob.Copied, error) {
 	c.copying = map[blob.Digest]records.BlobRow{}
-	o.There = func(d blob.Digest) { c.forget(d) }
+	o.There = func(d blob.Digest) {
+		c.had.Store(true)
+		c.forget(d)
+	}
 	copied, err := blob.Copy(ctx, to, c, o)
 	if c.failed != nil && errors.Is(err, c.failed) {
 		err = c.failed // without the words for a list
@@ -75,7 +85,24 @@ func (c *chosenBlobs) List(ctx context.Context, _ string) iter.Seq2[blob.Info, e
 // errEnough says that a copy has failed, and wants no more blobs.
 var errEnough = errors.New("nobody wants more")
 
+// Why a blob is lost.
 const whyMissing = "missing"
+
+// whySize is of a blob that has another number of bytes than on record. They are read: they may be
+// right, and the record wrong.
+func whySize(ctx context.Context, from blob.Source, d blob.Digest, found, want int64) string {
+	digest, _, err := blob.Hash(ctx, from, d, make([]byte, checkBuffer))
+	if err == nil && digest == d {
+		return whyRecord(found, want)
+	}
+	return fmt.Sprintf("it has %d bytes in the store instead of %d", found, want)
+}
+
+func whyRecord(found, want int64) string {
+	return fmt.Sprintf("its %d bytes are right, and their number on record, %d, is wrong: granary fsck calls that RECORD", found, want)
+}
+
+func whyUnreadable(u *blob.UnreadableError) string { return "it " + u.Error() }
 
 // Open implements blob.Source. For a blob that is lost the error is ErrNotFound.
 func (c *chosenBlobs) Open(ctx context.Context, d blob.Digest) (io.ReadSeekCloser, error) {
@@ -93,7 +120,7 @@ func (c *chosenBlobs) Open(ctx context.Context, d blob.Digest) (io.ReadSeekClose
 	if err != nil {
 		err = c.unreadable(d, err)
 	} else if want := c.row(d).Size; size != want {
-		err = c.lose(d, fmt.Sprintf("it has %d bytes in the store instead of %d", size, want))
+		err = c.lose(d, whySize(ctx, c.Source, d, size, want))
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -112,8 +139,9 @@ type chosenBlob struct {
 func (r chosenBlob) Read(p []byte) (int, error) {
 	n, err := r.paced.Read(p)
 	if err != nil && err != io.EOF {
-		err = r.c.unreadable(r.d, err)
+		return n, r.c.unreadable(r.d, err)
 	}
+	r.c.had.Store(true)
 	return n, err
 }
 
@@ -123,13 +151,21 @@ func (r chosenBlob) Close() error {
 	return r.ReadSeekCloser.Close()
 }
 
-// unreadable is the error of reading a blob. Bytes that a disk cannot read are lost; any
-// other trouble may be over when the copy is run again.
+// unreadable is the error of reading a blob. One that cannot be read though its store answers
+// is lost; any other trouble may be over when the copy is run again.
 func (c *chosenBlobs) unreadable(d blob.Digest, err error) error {
-	if errors.Is(err, syscall.EIO) {
-		return c.lose(d, "the disk cannot read it")
+	u, is := errors.AsType[*blob.UnreadableError](err)
+	if !is {
+		return err
 	}
-	return err
+	c.mu.Lock()
+	c.unread++
+	none := c.mostUnread > 0 && !c.had.Load() && c.unread >= c.mostUnread
+	c.mu.Unlock()
+	if none {
+		return fmt.Errorf("none of the first %d files can be read; may this user read them? %w", c.mostUnread, err)
+	}
+	return c.lose(d, whyUnreadable(u))
 }
 
 // lose tells a blob as lost, once. The error is one for which blob.Copy leaves it out.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"granary/internal/blob/disk"
 	"granary/internal/config"
@@ -43,9 +44,9 @@ func deedOf(ctx context.Context, what string, cfg config.Config, place string, d
 	case "backup":
 		_, err = backUpWith(ctx, cfg, BackupOptions{To: other, Report: func(BackupProgress) { die("report") }, at: at})
 	case "restore":
-		_, err = Restore(ctx, cfg, RestoreOptions{From: other, Snapshot: "latest", Report: func(Copied) {}, at: at})
+		_, err = Restore(ctx, cfg, RestoreOptions{From: other, Snapshot: "latest", Report: func(Copied) {}, at: at, askFor: time.Millisecond})
 	default:
-		_, err = Rebuild(ctx, cfg, RebuildOptions{Tell: func(Finding) error { return nil }, at: at})
+		_, err = Rebuild(ctx, cfg, RebuildOptions{Tell: func(Finding) error { return nil }, at: at, askFor: time.Millisecond})
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"granary/internal/metadb/metadbtest"
 )
@@ -155,7 +156,7 @@ func TestRebuildCutShort(t *testing.T) {
 				return g.new, "rebuild"
 			}
 			eachCut(t, steps{}, commitPoints, prepare, func(at string) {
-				done, err := Rebuild(t.Context(), g.settings(t, g.new), RebuildOptions{Verify: true, Tell: func(Finding) error { return nil }})
+				done, err := Rebuild(t.Context(), g.settings(t, g.new), RebuildOptions{Verify: true, askFor: time.Millisecond, Tell: func(Finding) error { return nil }})
 				switch {
 				case err == nil && !done.Whole():
 					t.Errorf("%s: the next rebuild: %+v", at, done)

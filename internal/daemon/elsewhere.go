@@ -48,10 +48,11 @@ func (o *otherStore) opened(ctx context.Context) (err error) {
 	if o.source != nil || o.failed != nil {
 		return o.failed
 	}
-	if o.source, err = openSource(ctx, o.cfg); err != nil {
-		o.source = nil
+	source, err := openSource(ctx, o.cfg)
+	if err != nil {
 		return o.fail(ctx, fmt.Errorf("cannot open the blobs in %s, to repair from: %w", o.cfg.Blobs, err))
 	}
+	o.source = blob.Readable(source)
 	return nil
 }
 
@@ -62,6 +63,9 @@ func (o *otherStore) isStore(ctx context.Context) error {
 		note, err := o.source.Note(ctx, name)
 		if err == nil {
 			return note.Close()
+		}
+		if errors.Is(err, blob.ErrUnreadable) {
+			return nil // it is there
 		}
 		if !errors.Is(err, blob.ErrNotFound) {
 			return fmt.Errorf("cannot read %s, to repair from: %w", o.cfg.Blobs, err)

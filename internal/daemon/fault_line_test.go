@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"granary/internal/blob/s3/s3test"
 )
@@ -27,6 +28,7 @@ type faultLine struct {
 	kept  bool   // the server does it all the same, and only its answer is lost
 	came  string // the request that failed
 	count int    // requests since fail
+	deny  string // every request whose path has this fails; "" is none
 }
 
 func newFaultLine(t *testing.T, to string) *faultLine {
@@ -51,6 +53,13 @@ func (l *faultLine) fail(nth int, kept bool) {
 	l.nth, l.kept, l.came, l.count = nth, kept, "", 0
 }
 
+// denying lets every request fail whose path has this.
+func (l *faultLine) denying(part string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deny = part
+}
+
 // failed is the request that failed, "" if none has.
 func (l *faultLine) failed() string {
 	l.mu.Lock()
@@ -62,6 +71,9 @@ func (l *faultLine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	l.count++
 	fails, kept := l.count == l.nth, l.kept
+	if l.deny != "" && strings.Contains(r.URL.Path, l.deny) {
+		fails, kept = true, false
+	}
 	if fails {
 		l.came = r.Method + " " + r.URL.String()
 	}
@@ -213,7 +225,7 @@ func TestRebuildUnderFaults(t *testing.T) {
 	f := newFaultyGrounds(t)
 	f.dense = 32
 	rebuild := func() (Rebuilt, error) {
-		return Rebuild(t.Context(), f.settings(t, f.new), RebuildOptions{Verify: true, Tell: func(Finding) error { return nil }})
+		return Rebuild(t.Context(), f.settings(t, f.new), RebuildOptions{Verify: true, askFor: time.Millisecond, Tell: func(Finding) error { return nil }})
 	}
 	deed := func(name string) error {
 		f.new = append([]string{"GRANARY_DATABASE=sqlite:" + filepath.Join(f.dir, name+".db")}, f.old...)

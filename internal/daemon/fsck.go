@@ -66,7 +66,9 @@ type FsckOptions struct {
 // Fsck checks that database and store are whole, and contradict neither themselves nor
 // each other; a server may be running. An error says that not all could be looked at;
 // what was seen until then is in Checked. It never deletes.
-func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
+func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (seen Checked, err error) {
+	defer startLittleMemory(ctx)()
+	defer func() { err = explainDamage(ctx, a.cfg, err) }()
 	store, err := openSource(ctx, a.cfg)
 	if err != nil {
 		return Checked{}, fmt.Errorf("cannot open the blobs in %s: %w", a.cfg.Blobs, err)
@@ -106,7 +108,7 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 	check := registry.Check{
 		Records: a.server.db, Store: store, Read: o.Read, Age: registry.Grace, Now: time.Now, Mend: mend, Adopt: o.Adopt, Tell: o.Tell, Progress: o.Progress,
 	}
-	seen, err := check.Run(ctx)
+	seen, err = check.Run(ctx)
 	for kind, n := range first {
 		seen.Found[kind] += n
 		seen.Mended[kind] += mended[kind]
@@ -115,13 +117,12 @@ func (a *Admin) Fsck(ctx context.Context, o FsckOptions) (Checked, error) {
 }
 
 // checkDerived compares what is derived from other records, and with mend makes it anew if
-// something is wrong.
+// something is wrong. The uses of blobs are compared by the check of blobs, which names their files.
 func (a *Admin) checkDerived(ctx context.Context, mend bool, tell func(Finding) error) error {
 	found, err := a.server.db.CheckDerived(ctx)
-	ofBlobs := func(f metadb.DerivedFault) bool { return f.Table == "blobs" } // the check names the files of these
 	var refusal string
 	var left []metadb.DerivedFault
-	if mend && err == nil && slices.ContainsFunc(found, func(f metadb.DerivedFault) bool { return !ofBlobs(f) }) {
+	if mend && err == nil && len(found) > 0 {
 		if failed := a.server.db.MendDerived(ctx, found); failed != nil {
 			left, refusal = found, failed.Error()
 		} else {
@@ -130,9 +131,6 @@ func (a *Admin) checkDerived(ctx context.Context, mend bool, tell func(Finding) 
 		}
 	}
 	for _, f := range found {
-		if ofBlobs(f) {
-			continue
-		}
 		told := Finding{Kind: Derived, Reason: f.String()}
 		if mend && err == nil {
 			if told.Mended = !slices.Contains(left, f); !told.Mended {
@@ -157,7 +155,7 @@ func (a *Admin) checkIdentity(ctx context.Context, store blob.Source, tell func(
 	if err != nil {
 		return fmt.Errorf("cannot read the identity of the store %s: %w", a.cfg.Blobs, err)
 	}
-	if err := a.server.refuseRestoring(ctx, a.cfg.Blobs, store); err != nil {
+	if err := a.server.refuseCutShort(ctx, a.cfg.Blobs, store); err != nil {
 		return err
 	}
 	if err := sameIdentity(a.cfg.Blobs, found, identity, placed); err != nil && found == "" {

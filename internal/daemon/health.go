@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"granary/internal/blob"
+	"granary/internal/fault"
 	"granary/internal/httpd"
 	"granary/internal/sqldb"
 )
@@ -42,9 +43,10 @@ func (s *server) notReady(ctx context.Context) (message string, err error) {
 	if err := s.space.full(ctx); err != nil {
 		return err.Error(), err
 	}
-	if err := s.looks.database.ask(ctx, s.db.Ping); errors.Is(err, sqldb.ErrReplaced) {
-		return sqldb.ErrReplaced.Error(), err
-	} else if err != nil {
+	if err := s.looks.database.ask(ctx, s.db.Ping); err != nil {
+		if e, ok := errors.AsType[*fault.Error](err); ok && (errors.Is(err, sqldb.ErrReplaced) || errors.Is(err, sqldb.ErrEmptied)) {
+			return e.Msg, err
+		}
 		return "the database does not answer", err
 	}
 	if err := s.looks.blobs.ask(ctx, s.findNothing); err != nil {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,17 +29,16 @@ func (s *server) lookAtStore(ctx context.Context, place config.Location) error {
 	if err != nil {
 		return err
 	}
-	note, err := disk.NoteIn(place.Path, restoringNote)
-	if err := s.refuseCutShort(ctx, place, note, err); err != nil {
-		return err
-	}
 	found, err := readIdentity(disk.NoteIn(place.Path, identityNote))
 	if err != nil {
 		return err
 	}
 	store, err := disk.View(place.Path)
-	if found == "" || err != nil {
+	if err != nil { // nothing of a store is there yet
 		return sameIdentity(place, found, identity, placed)
+	}
+	if err := s.refuseCutShort(ctx, place, store); err != nil {
+		return err
 	}
 	return s.refuseLost(ctx, place, found, identity, placed, store)
 }
@@ -67,7 +67,7 @@ func (s *server) checkStore(ctx context.Context, place config.Location) error {
 		if err != nil {
 			return err
 		}
-		if err := s.refuseRestoring(ctx, place, s.blobs); err != nil {
+		if err := s.refuseCutShort(ctx, place, s.blobs); err != nil {
 			return err
 		}
 		found, err := readIdentity(s.blobs.Note(ctx, identityNote))
@@ -111,14 +111,20 @@ func readIdentity(note io.ReadCloser, err error) (string, error) {
 	if errors.Is(err, blob.ErrNotFound) {
 		return "", nil
 	}
+	text, err := textOf(note, err, 1<<10)
 	if err != nil {
 		return "", fmt.Errorf("cannot read the identity of the store: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(note, 1<<10))
-	if err = errors.Join(err, note.Close()); err != nil {
-		return "", fmt.Errorf("cannot read the identity of the store: %w", err)
-	}
 	return strings.TrimSpace(string(text)), nil // people may have written it
+}
+
+// textOf reads up to most bytes of a note, and closes it. err is that of opening it.
+func textOf(note io.ReadCloser, err error, most int64) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(note, most))
+	return text, errors.Join(err, note.Close())
 }
 
 func putIdentity(ctx context.Context, to blob.Notes, identity string) error {
@@ -141,7 +147,10 @@ func checkTarget(ctx context.Context, to, from blob.Source) error {
 // copyNotes copies the notes, and at last the identity, by which the records know a
 // store: so a copy that was interrupted is not taken for the store.
 func copyNotes(ctx context.Context, to blob.Notes, from blob.Source) error {
-	if err := blob.CopyNotes(ctx, to, from, func(name string) bool { return name != identityNote }); err != nil {
+	var unread error
+	first := func(_ string, err error) { unread = cmp.Or(unread, err) }
+	err := blob.CopyNotes(ctx, to, from, func(name string) bool { return name != identityNote }, first)
+	if err = cmp.Or(err, unread); err != nil {
 		return err
 	}
 	identity, err := readIdentity(from.Note(ctx, identityNote))

@@ -33,7 +33,7 @@ func (a *Admin) Kept(ctx context.Context) (*Kept, error) {
 	}
 	defer closeStore(store)
 	k := &Kept{Every: a.cfg.RecordsEvery}
-	k.Behind, k.Journal, err = records.Behind(ctx, store, a.server.db, time.Now())
+	k.Behind, k.Journal, err = records.Behind(ctx, blob.Readable(store), a.server.db, time.Now())
 	if k.Damaged = errors.Is(err, records.ErrDamaged); err != nil && !k.Damaged {
 		return nil, fmt.Errorf("the records in %s: %w", a.cfg.Blobs, err)
 	}
@@ -46,6 +46,7 @@ func (a *Admin) Kept(ctx context.Context) (*Kept, error) {
 // checkRecords looks whether the database could be made again from the records in its store.
 // whole reads them.
 func (a *Admin) checkRecords(ctx context.Context, store blob.Source, whole bool, tell func(Finding) error) error {
+	store = blob.Readable(store)
 	identity, _, err := a.server.db.StoreIdentity(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)

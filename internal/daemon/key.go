@@ -17,38 +17,44 @@ import (
 // keyFile holds the key for secrets if the settings give none.
 const keyFile = "encryption_key"
 
-// useKey gives the database the key for secrets: the setting's, else the
-// file's, else a new one. A new one is on disk before anything is sealed with
-// it, and none is made while there are secrets that it could not open.
+// useKey gives the database the key for secrets: the setting's, else the file's, else a new
+// one.
 func (s *server) useKey(ctx context.Context, cfg config.Config) error {
+	there, err := s.useKeyThere(ctx, cfg)
+	if err != nil || there {
+		return err
+	}
+	return s.useNewKey(ctx, cfg)
+}
+
+// useKeyThere gives the database the setting's key, else the file's. If neither is there it
+// returns false, or fails if there are secrets that a new key could not open.
+func (s *server) useKeyThere(ctx context.Context, cfg config.Config) (there bool, err error) {
 	text, from, err := keyText(cfg)
 	if errors.Is(err, os.ErrNotExist) {
-		text, err = s.makeKey(ctx, from)
+		return false, s.refuseMissingKey(ctx, from)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	key, err := parseKey(text, from)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = s.db.UseKey(ctx, key)
 	if errors.Is(err, metadb.ErrWrongKey) {
-		return fmt.Errorf("the encryption key %s is not the one that CI/CD variables and webhooks in the database were encrypted with; %s", from, restoreKey)
+		return false, fmt.Errorf("the encryption key %s is not the one that CI/CD variables and webhooks in the database were encrypted with; %s", keyName(cfg, from), restoreKey)
 	}
-	return err
+	return true, err
 }
 
-// lookAtKey refuses a start that useKey would refuse, and makes nothing.
-func (s *server) lookAtKey(ctx context.Context, cfg config.Config) error {
-	_, from, err := keyText(cfg)
-	if errors.Is(err, os.ErrNotExist) {
-		return s.refuseMissingKey(ctx, from)
+// keyName names a key, and the file that is not read because of it.
+func keyName(cfg config.Config, from string) string {
+	file := filepath.Join(cfg.DataDir, keyFile)
+	if _, err := os.Stat(file); err != nil || from == file {
+		return from
 	}
-	if err != nil {
-		return err
-	}
-	return s.useKey(ctx, cfg)
+	return fmt.Sprintf("%s (the file %s is there, too, and is not read while that is set)", from, file)
 }
 
 // refuseMissingKey fails if there are secrets that a new key could not open.
@@ -82,38 +88,57 @@ func parseKey(text, from string) (key [metadb.KeySize]byte, err error) {
 	return [metadb.KeySize]byte(b), nil
 }
 
-// keyThere is the key; nil if there is none.
-func keyThere(cfg config.Config) (*[metadb.KeySize]byte, error) {
+// keyThere is the key, and where it is from, or would be; nil if there is none.
+func keyThere(cfg config.Config) (key *[metadb.KeySize]byte, from string, err error) {
 	text, from, err := keyText(cfg)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, from, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, from, err
 	}
-	key, err := parseKey(text, from)
-	return &key, err
+	parsed, err := parseKey(text, from)
+	return &parsed, from, err
+}
+
+// keyAdvice says what is wrong with the key for a database that was restored; "" if it is there
+// and right.
+func (s *server) keyAdvice(ctx context.Context, cfg config.Config) string {
+	key, from, err := keyThere(cfg)
+	if err != nil {
+		return err.Error()
+	}
+	if key == nil {
+		return fmt.Sprintf("put the encryption key back, as %s in %s or in GRANARY_ENCRYPTION_KEY", keyFile, cfg.DataDir)
+	}
+	fits, err := s.db.FitsKey(ctx, *key)
+	if err != nil {
+		return fmt.Sprintf("see whether the encryption key %s is the right one, for the database did not tell: %v", keyName(cfg, from), err)
+	}
+	if !fits {
+		return fmt.Sprintf("put the right encryption key back: %s is not the one that the CI/CD variables and webhooks of the backup were encrypted with", keyName(cfg, from))
+	}
+	return ""
 }
 
 const restoreKey = "put the right key back from a backup, or set GRANARY_ENCRYPTION_KEY to it; " +
 	"docs/operations.md says what to do if it is lost for good"
 
-func (s *server) makeKey(ctx context.Context, path string) (string, error) {
-	if err := s.refuseMissingKey(ctx, path); err != nil {
-		return "", err
-	}
-	key := make([]byte, metadb.KeySize)
-	_, _ = rand.Read(key) // never fails
-	text := hex.EncodeToString(key)
+// useNewKey gives the database a new key, which is on disk before anything is sealed with it.
+// No secrets are there: useKeyThere has looked.
+func (s *server) useNewKey(ctx context.Context, cfg config.Config) error {
+	var key [metadb.KeySize]byte
+	_, _ = rand.Read(key[:]) // never fails
+	path := filepath.Join(cfg.DataDir, keyFile)
 	// Whole or not at all: half a key would keep every later start from working.
-	err := writeSecret(path+".new", text)
+	err := writeSecret(path+".new", hex.EncodeToString(key[:]))
 	if err == nil {
 		err = errors.Join(os.Rename(path+".new", path), syncDir(filepath.Dir(path)))
 	}
 	if err != nil {
-		return "", fmt.Errorf("cannot write the encryption key: %w", err)
+		return fmt.Errorf("cannot write the encryption key: %w", err)
 	}
-	return text, nil
+	return s.db.UseKey(ctx, key)
 }
 
 // syncDir makes the names in a directory durable.

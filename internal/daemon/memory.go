@@ -16,6 +16,9 @@ const (
 	leastMemory  = 64 << 20 // bytes: below it the limit is of no effect
 	besideHeap   = 16 << 20 // bytes of stacks, and of what the runtime needs itself
 	memoryAgain  = time.Second
+	littleMemory = 24 << 20 // bytes: leastMemory of a command
+	littleBeside = 6 << 20  // bytes: besideHeap of a command
+	littleAgain  = 100 * time.Millisecond
 	liveHeapName = "/gc/heap/live:bytes"
 )
 
@@ -24,14 +27,25 @@ const (
 // uploads at once are not slowed down by it. GOMEMLIMIT in the environment is the
 // operator's own limit, and stays.
 func startMemory(ctx context.Context) (stop func()) {
+	return limitMemory(ctx, memoryAgain, memoryFor)
+}
+
+// startLittleMemory is startMemory for commands that go through all blobs: they keep a set of
+// these in memory and little else, so a quarter of that is enough for garbage.
+func startLittleMemory(ctx context.Context) (stop func()) {
+	return limitMemory(ctx, littleAgain, littleFor)
+}
+
+// limitMemory sets the limit for what is in use, again and again.
+func limitMemory(ctx context.Context, again time.Duration, limit func(live int64) int64) (stop func()) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	before := debug.SetMemoryLimit(leastMemory)
+	before := debug.SetMemoryLimit(limit(0))
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() {
-		every(ctx, memoryAgain, func() { debug.SetMemoryLimit(memoryFor(liveHeap())) })
+		every(ctx, again, func() { debug.SetMemoryLimit(limit(liveHeap())) })
 	})
 	return func() {
 		cancel()
@@ -42,6 +56,9 @@ func startMemory(ctx context.Context) (stop func()) {
 
 // memoryFor is the limit for so many bytes in use.
 func memoryFor(live int64) int64 { return max(leastMemory, live+live/2+besideHeap) }
+
+// littleFor is the limit of a command for so many bytes in use.
+func littleFor(live int64) int64 { return max(littleMemory, live+live/4+littleBeside) }
 
 // liveHeap is how many bytes the last collection found in use.
 func liveHeap() int64 {

@@ -14,6 +14,9 @@ func TestMemoryFollows(t *testing.T) {
 		if limit := memoryFor(live); limit < leastMemory || limit < live+live/2 {
 			t.Errorf("%d bytes in use, limit %d", live, limit)
 		}
+		if limit := littleFor(live); limit < littleMemory || limit < live+live/4 || limit > memoryFor(live) {
+			t.Errorf("%d bytes in use, limit of a command %d", live, limit)
+		}
 	}
 	kept := make([]byte, 80<<20)
 	runtime.GC()
@@ -27,6 +30,7 @@ func TestMemoryFollows(t *testing.T) {
 		t.Error("no limit")
 	}
 	stop()
+	startLittleMemory(t.Context())()
 	t.Setenv("GOMEMLIMIT", "1GiB")
 	startMemory(t.Context())()
 	if after := debug.SetMemoryLimit(-1); after != before {

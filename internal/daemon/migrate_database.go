@@ -19,6 +19,7 @@ import (
 // database of the settings, which must have no records. The source stays unchanged.
 // progress gets a line for each table.
 func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Location, progress io.Writer) (err error) {
+	defer startLittleMemory(ctx)()
 	if err := supported(); err != nil {
 		return err
 	}
@@ -29,6 +30,9 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Locatio
 		open = source.openIdle
 	}
 	if err := open(ctx, from); err != nil {
+		return explainLost(ctx, cfg, err)
+	}
+	if err := source.refuseBegun(ctx, cfg); err != nil {
 		return err
 	}
 	if from.Scheme == "postgres" && cfg.EncryptionKey == "" {
@@ -37,7 +41,7 @@ func MigrateDatabase(ctx context.Context, cfg config.Config, from config.Locatio
 	if err := source.useKey(ctx, cfg); err != nil { // the server will have no other
 		return err
 	}
-	if err := target.openEmpty(ctx, cfg, crashPoints{}); err != nil {
+	if err := target.openEmpty(ctx, cfg, databaseFlag(cfg), crashPoints{}); err != nil {
 		return err
 	}
 	copied, err := records.Copy(ctx, source.db, target.db, records.ExportOptions{Kind: records.KindExport, Bodies: true})
@@ -56,22 +60,20 @@ func (s *server) openFile(ctx context.Context, from config.Location) error {
 	if _, err := os.Stat(from.Path); err != nil {
 		return fmt.Errorf("there is no database %s: %w; --from names another", from.Path, plain(err))
 	}
-	if err := s.lock(filepath.Dir(from.Path)); err != nil {
+	if err := s.lock(filepath.Dir(from.Path), fromFlag); err != nil {
 		return err
 	}
 	// Beside changes no schema: the database must stay the way back to its server.
 	var err error
-	if s.db, err = metadb.OpenSQLite(ctx, from.Path, sqldb.Options{Attach: true}); err != nil {
-		return fmt.Errorf("cannot open the %w%s", err, cure(err))
-	}
-	return nil
+	s.db, err = openThere(metadb.OpenSQLite(ctx, from.Path, sqldb.Options{Attach: true}))
+	return err
 }
 
 // openIdle opens a PostgreSQL database on which no node runs.
 func (s *server) openIdle(ctx context.Context, from config.Location) error {
 	var err error
-	if s.db, err = metadb.OpenPostgres(ctx, from.URL.Reveal(), sqldb.Options{Attach: true}); err != nil {
-		return fmt.Errorf("cannot open the %w", err)
+	if s.db, err = openThere(metadb.OpenPostgres(ctx, from.URL.Reveal(), sqldb.Options{Attach: true})); err != nil {
+		return err
 	}
 	nodes, err := s.db.Nodes(ctx)
 	if err != nil {
@@ -87,25 +89,24 @@ func (s *server) openIdle(ctx context.Context, from config.Location) error {
 	return nil
 }
 
-// openEmpty opens the database of the settings, and creates it if it is missing.
-func (s *server) openEmpty(ctx context.Context, cfg config.Config, at crashPoints) error {
+// openEmpty opens the database of the settings, and creates it if it is missing. by is what
+// chooses its directory.
+func (s *server) openEmpty(ctx context.Context, cfg config.Config, by string, at crashPoints) error {
 	var err error
 	options := sqldb.Options{CrashPoint: at.commit}
 	if cfg.Database.Scheme == "postgres" {
-		if s.db, err = metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), options); err != nil {
-			return fmt.Errorf("cannot open the %w", err)
-		}
-		return nil
+		s.db, err = openThere(metadb.OpenPostgres(ctx, cfg.Database.URL.Reveal(), options))
+		return err
 	}
 	database, err := sqliteFile(cfg)
 	if err != nil {
 		return err
 	}
-	if err := s.ownDirectories(filepath.Dir(database)); err != nil {
+	if err := s.ownDirectory(filepath.Dir(database), by); err != nil {
 		return err
 	}
-	if s.db, err = metadb.OpenSQLite(ctx, database, options); err != nil {
-		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+	if s.db, err = openThere(metadb.OpenSQLite(ctx, database, options)); err != nil {
+		return explainLost(ctx, cfg, err)
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 func TestMigrateDatabase(t *testing.T) {
 	dsn := metadbtest.NewServer(t).DSN("granary")
 	dir := t.TempDir()
-	data, blobs := filepath.Join(dir, "data"), "--blobs=file:"+filepath.Join(dir, "blobs")
+	at := config.Location{Scheme: "file", Path: filepath.Join(dir, "blobs")}
+	data, blobs := filepath.Join(dir, "data"), "--blobs=file:"+at.Path
 	const file = "/api/v4/projects/root%2Fdemo/packages/generic/tool/1.0.0/f"
 	const nothing = "/api/v4/projects/root%2Fdemo/packages/generic/tool/1.0.0/empty"
 	const variable = "/api/v4/projects/root%2Fdemo/variables"
@@ -39,7 +40,7 @@ func TestMigrateDatabase(t *testing.T) {
 	}
 
 	move := func(key string) error {
-		cfg := config.Config{Database: config.Location{Scheme: "postgres", URL: config.Secret(dsn)}, EncryptionKey: config.Secret(key)}
+		cfg := config.Config{Blobs: at, Database: config.Location{Scheme: "postgres", URL: config.Secret(dsn)}, EncryptionKey: config.Secret(key)}
 		return MigrateDatabase(t.Context(), cfg, config.Location{Scheme: "sqlite", Path: filepath.Join(data, "granary.db")}, io.Discard)
 	}
 	wants := func(what string, err error, words string) {
@@ -70,7 +71,7 @@ func TestMigrateDatabase(t *testing.T) {
 
 	again := filepath.Join(dir, "again")
 	back := func(key string) error {
-		cfg := config.Config{DataDir: again, Database: config.Location{Scheme: "sqlite", Path: filepath.Join(again, "granary.db")}, EncryptionKey: config.Secret(key)}
+		cfg := config.Config{Blobs: at, DataDir: again, Database: config.Location{Scheme: "sqlite", Path: filepath.Join(again, "granary.db")}, EncryptionKey: config.Secret(key)}
 		return MigrateDatabase(t.Context(), cfg, config.Location{Scheme: "postgres", URL: config.Secret(dsn)}, io.Discard)
 	}
 	wants("beside a node", back(key), "nodes run on postgres://")
@@ -92,7 +93,7 @@ func TestMigrateDatabaseOfAnOlderBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(data, "granary.db")
-	cfg := config.Config{Database: config.Location{Scheme: "postgres", URL: "postgres://127.0.0.1:1/none"}, EncryptionKey: fixtureKey}
+	cfg := config.Config{Blobs: config.Location{Scheme: "file", Path: filepath.Join(data, "blobs")}, Database: config.Location{Scheme: "postgres", URL: "postgres://127.0.0.1:1/none"}, EncryptionKey: fixtureKey}
 	err := MigrateDatabase(t.Context(), cfg, config.Location{Scheme: "sqlite", Path: file}, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "schema version 9, older than") {
 		t.Errorf("%v, want a refusal that names the schema", err)

@@ -39,7 +39,7 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 		if err := os.MkdirAll(to.Blobs.Path, 0o700); err != nil {
 			return Copied{}, fmt.Errorf("cannot make the directory %s: %w", to.Blobs.Path, plain(err))
 		}
-		if err := locks.lock(to.Blobs.Path); err != nil {
+		if err := locks.lock(to.Blobs.Path, toFlag); err != nil {
 			return Copied{}, err
 		}
 	}

@@ -23,9 +23,11 @@ type RebuildOptions struct {
 	Verify bool           // read all bytes of the store, and compare their SHA-256
 
 	Tell     func(Finding) error // called for each finding, never twice at once; its error ends the rebuild
+	Notice   func(string)        // is told what takes a while, and of a restore that was cut short; nil: nobody is
 	Progress func(Checked)       // called now and then, while the store is looked at
 
-	at crashPoints // of the database
+	at     crashPoints   // of the database
+	askFor time.Duration // whether a server uses a bucket; 0: answerIn
 }
 
 // Rebuilt is what a Rebuild came to.
@@ -41,6 +43,7 @@ type Rebuilt struct {
 	Jobs      int64    // whose tokens were ended
 	Variables int64    // that were left out: the key is another, or gone
 	Hooks     int64    // likewise
+	Key       string   // the encryption key that was there, by its name; "" if none was
 	Lost      int64    // files whose bytes are missing or damaged
 	Store     Checked
 }
@@ -52,9 +55,10 @@ func (r Rebuilt) Whole() bool {
 }
 
 // Rebuild fills the empty database of the settings, on which no server may run, from the
-// records in its store, in one transaction. Then it looks for the bytes of each file. An
+// records in its store, which no server may use, in one transaction. Then it looks for the bytes of each file. An
 // error says whether the database is filled.
 func Rebuild(ctx context.Context, cfg config.Config, o RebuildOptions) (done Rebuilt, err error) {
+	defer startLittleMemory(ctx)()
 	if err := supported(); err != nil {
 		return done, err
 	}
@@ -74,7 +78,16 @@ func Rebuild(ctx context.Context, cfg config.Config, o RebuildOptions) (done Reb
 		return r.done, err
 	}
 	defer func() { err = errors.Join(err, r.target.release()) }()
-	if o.DryRun {
+	by := databaseFlag(cfg)
+	if !o.DryRun {
+		if err := r.target.keepServersAway(cfg); err != nil {
+			return r.done, err
+		}
+		if err := refuseServed(ctx, cfg, store, o.askFor, o.Notice); err != nil {
+			return r.done, err
+		}
+	} else {
+		by = "TMPDIR"
 		dir, err := os.MkdirTemp("", "granary-rebuild-*")
 		if err != nil {
 			return r.done, fmt.Errorf("cannot make a temporary directory: %w; TMPDIR names another place", err)
@@ -84,7 +97,7 @@ func Rebuild(ctx context.Context, cfg config.Config, o RebuildOptions) (done Reb
 		defer func() { err = errors.Join(err, r.target.release()); r.target = server{} }()
 		r.cfg.Database = config.Location{Scheme: "sqlite", Path: filepath.Join(dir, "granary.db")}
 	}
-	if err := r.target.openEmpty(ctx, r.cfg, r.o.at); err != nil {
+	if err := r.target.openEmpty(ctx, r.cfg, by, r.o.at); err != nil {
 		return r.done, err
 	}
 	if err := r.replay(ctx); err != nil {
@@ -107,20 +120,43 @@ type rebuild struct {
 	done   Rebuilt
 }
 
-// find finds the records.
-func (r *rebuild) find(ctx context.Context) (err error) {
+// find finds the records. A restore that was cut short leaves those that the store had, and none
+// of its own: with them a rebuild is what keeps more, and without them it has nothing to do.
+func (r *rebuild) find(ctx context.Context) error {
+	begun, err := readRestoring(r.store.Note(ctx, restoringNote))
+	if err != nil {
+		return err
+	}
 	identity, err := readIdentity(r.store.Note(ctx, identityNote))
 	if err != nil {
 		return err
 	}
-	if identity == "" {
-		return fmt.Errorf("%s is not the store of a server: nothing in it is named identity; correct the setting blobs, or mount the store", r.cfg.Blobs)
+	if identity == "" && begun == nil {
+		return r.refuseNameless(ctx)
 	}
+	if identity == "" {
+		return fmt.Errorf("a restore to %s was cut short, or still runs, and the store had no records before it: %s", r.cfg.Blobs, begun.again())
+	}
+	err = r.findRecords(ctx, identity)
+	if begun == nil {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("a restore to %s was cut short, or still runs: %s; a rebuild is not possible: %w", r.cfg.Blobs, begun.again(), err)
+	}
+	if r.o.Notice != nil {
+		r.o.Notice(fmt.Sprintf("a restore to %s was cut short, or still runs: this rebuilds what the store had before it, and not the snapshot %s; for that, %s",
+			r.cfg.Blobs, begun.Snapshot, begun.again()))
+	}
+	return nil
+}
+
+func (r *rebuild) findRecords(ctx context.Context, identity string) (err error) {
 	place := r.cfg.Blobs
 	if r.o.From != nil {
 		place = r.o.From.Blobs
 	}
-	if r.found, err = records.Find(ctx, r.from, identity); err != nil {
+	if r.found, err = records.Find(ctx, blob.Readable(r.from), identity); err != nil {
 		return fmt.Errorf("cannot rebuild from %s: %w", place, err)
 	}
 	r.done.Records, r.done.Deltas, r.done.Damaged = r.found.Files[0].Name, len(r.found.Files)-1, r.found.Damaged
@@ -131,11 +167,25 @@ func (r *rebuild) find(ctx context.Context) (err error) {
 	return nil
 }
 
+// refuseNameless refuses a store without an identity, and says that of its records if it has
+// some.
+func (r *rebuild) refuseNameless(ctx context.Context) error {
+	head, err := records.ReadHead(ctx, blob.Readable(r.store))
+	if err != nil || head.Identity == "" {
+		return fmt.Errorf("%s is not the store of a server: nothing in it is named identity; correct the setting blobs, or mount the store", r.cfg.Blobs)
+	}
+	return fmt.Errorf("nothing in %s is named identity, but it has records, those of %q: if this is the right store, write that text to a file or object identity in it, and run this again; "+
+		"if not, correct the setting blobs", r.cfg.Blobs, head.Identity)
+}
+
 // replay fills the database.
 func (r *rebuild) replay(ctx context.Context) error {
-	key, err := keyThere(r.cfg)
+	key, from, err := keyThere(r.cfg)
 	if err != nil {
 		return err
+	}
+	if key != nil {
+		r.done.Key = keyName(r.cfg, from)
 	}
 	newest, err := records.Newest(ctx, r.store)
 	if err != nil {
@@ -171,6 +221,15 @@ func rebuiltEvent(newest int64, from string, until time.Time) audit.Event {
 // look looks for the bytes of each file. A file that has lost its bytes keeps its status: with
 // another, downloads would get an older file of its name, and no store could mend it.
 func (r *rebuild) look(ctx context.Context) (err error) {
+	// Opened anew, as by a fsck, the database takes a third of the memory.
+	err = r.target.db.Close()
+	r.target.db = nil
+	if err != nil {
+		return err
+	}
+	if r.target.db, err = attach(ctx, r.cfg); err != nil {
+		return err
+	}
 	check := registry.Check{
 		Records: r.target.db, Store: r.store, Now: time.Now, Progress: r.o.Progress,
 		Tell: func(f Finding) error {
@@ -194,21 +253,31 @@ func (r *rebuild) look(ctx context.Context) (err error) {
 // is not. Such a store is never given another identity.
 func (s *server) refuseLost(ctx context.Context, place config.Location, found, identity string, placed bool, from blob.Source) error {
 	err := sameIdentity(place, found, identity, placed)
-	if err == nil || found == "" {
+	if err == nil && found != "" || placed {
 		return err
 	}
 	empty, failed := s.db.IsEmpty(ctx)
 	if failed != nil || !empty {
 		return errors.Join(err, failed)
 	}
-	if _, failed := records.ReadHead(ctx, from); failed == nil {
-		return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its records; granary rebuild makes the database again; if this is another server, correct the setting blobs", place)
+	newest, failed := records.Newest(ctx, from)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	if newest != 0 && found == "" {
+		return fmt.Errorf("the database is empty, and nothing in %s is named identity, but it has records of a database that was filled: granary rebuild says what to do; if this is another server, correct the setting blobs", place)
+	}
+	if newest != 0 {
+		return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its records; %s; if this is another server, correct the setting blobs", place, WayBack(true))
+	}
+	if found == "" {
+		return err // a server that begins
 	}
 	for _, failed := range from.List(ctx, "") {
 		if failed != nil {
 			return errors.Join(err, failed)
 		}
-		return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its files; granary restore makes the database again from a backup; if this is another server, correct the setting blobs", place)
+		return fmt.Errorf("the database is empty, and %s is the store of one that was filled, with its files; %s; if this is another server, correct the setting blobs", place, WayBack(false))
 	}
 	return err // it has neither
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"granary/internal/blob/s3/s3test"
 	"granary/internal/config"
@@ -31,6 +32,9 @@ type lostDatabase struct {
 	random  *rand.Rand
 	environ []string
 	args    []string
+
+	deeds    int // of traffic
+	packages []int
 }
 
 // deed is a call of the API that has to be answered with one of these.
@@ -54,12 +58,27 @@ func number(said, field string) (n int) {
 	return n
 }
 
+// lives does deeds on servers that live for half a minute each. The first sweep of a server, after
+// a minute, purges what was deleted, and no event tells of that: a rebuilt database has it still.
+func (l *lostDatabase) lives(deeds int, environ []string) {
+	l.t.Helper()
+	for end := l.deeds + deeds; l.deeds < end; {
+		url, stop := serveHere(l.t, environ, l.args...)
+		l.url = url
+		for began := time.Now(); l.deeds < end && time.Since(began) < 30*time.Second; {
+			l.traffic(1)
+		}
+		stop()
+	}
+}
+
 // traffic does deeds of every kind at random.
 func (l *lostDatabase) traffic(deeds int) {
 	const api = "/api/v4/"
 	const demo = api + "projects/root%2Fdemo"
-	packages := []int{}
-	for n := range deeds {
+	for range deeds {
+		n := l.deeds
+		l.deeds++
 		name := fmt.Sprint("p", l.random.IntN(5))
 		version := fmt.Sprintf("1.%d.0", l.random.IntN(6))
 		at := demo + "/packages/generic/" + name + "/" + version + "/f" + fmt.Sprint(l.random.IntN(3)) + "?select=package_file"
@@ -83,14 +102,14 @@ func (l *lostDatabase) traffic(deeds int) {
 		case 5:
 			l.deed("POST", demo+"/releases", fmt.Sprintf("tag_name=v%d&name=r%d&description=%d", n, n, n))
 		case 6:
-			if len(packages) > 0 {
-				l.deed("DELETE", fmt.Sprint(demo, "/packages/", packages[l.random.IntN(len(packages))]), "")
+			if len(l.packages) > 0 {
+				l.deed("DELETE", fmt.Sprint(demo, "/packages/", l.packages[l.random.IntN(len(l.packages))]), "")
 			}
 		case 7:
 			l.deed("PUT", at, strings.Repeat(fmt.Sprint("large", n), 30_000))
 		default:
 			if id := number(l.deed("PUT", at, fmt.Sprint("small", l.random.IntN(40))), "package_id"); id > 0 {
-				packages = append(packages, id)
+				l.packages = append(l.packages, id)
 			}
 		}
 	}
@@ -198,17 +217,14 @@ func TestRebuild(t *testing.T) {
 				return "GRANARY_DATABASE=sqlite:" + filepath.Join(dir, name+".db")
 			}
 			old, again := database(c.from, "old"), database(c.to, "again")
-			url, stop := serveHere(t, append(slices.Clone(l.environ), old), l.args...)
-			l.url = url
-			l.traffic(*lostDeeds)
-			stop()
+			l.lives(*lostDeeds, append(slices.Clone(l.environ), old))
 			want := rowsOf(t, l.config(old))
 
 			if err := Run(t.Context(), l.config(again), "test", nil, io.Discard); err == nil || !strings.Contains(err.Error(), "granary rebuild") {
 				t.Errorf("a server on an empty database: %v, want a word on granary rebuild", err)
 			}
 			found := 0
-			o := RebuildOptions{Verify: true, Tell: func(f Finding) error { found++; t.Errorf("found %+v", f); return nil }}
+			o := RebuildOptions{Verify: true, askFor: time.Millisecond, Tell: func(f Finding) error { found++; t.Errorf("found %+v", f); return nil }}
 			o.DryRun = true
 			dry, err := Rebuild(t.Context(), l.config(again), o)
 			if err != nil {
@@ -226,9 +242,7 @@ func TestRebuild(t *testing.T) {
 			if _, err := Rebuild(t.Context(), l.config(again), o); err == nil || !strings.Contains(err.Error(), "the target must be an empty database") {
 				t.Errorf("into a database with records: %v", err)
 			}
-			l.url, stop = serveHere(t, append(slices.Clone(l.environ), again), l.args...)
-			l.traffic(20)
-			stop()
+			l.lives(20, append(slices.Clone(l.environ), again))
 		})
 	}
 }
@@ -335,6 +349,15 @@ func TestRebuildWithLosses(t *testing.T) {
 	}
 	if _, _, err = rebuild(); err == nil || !strings.Contains(err.Error(), "no base in the store is whole") {
 		t.Errorf("without a whole base: %v", err)
+	}
+	for _, base := range bases {
+		if err := os.Remove(base); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err = rebuild()
+	if err == nil || strings.Contains(err.Error(), "no note in it") || !strings.Contains(err.Error(), "packs; put the note records/"+filepath.Base(bases[len(bases)-1])+" back") {
+		t.Errorf("without any base: %v", err)
 	}
 	db, err := metadb.OpenSQLite(t.Context(), filepath.Join(dir, "none.db"), sqldb.Options{})
 	if err != nil {

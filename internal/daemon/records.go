@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"granary/internal/blob"
 	"granary/internal/config"
 	"granary/internal/records"
 )
@@ -20,6 +22,7 @@ type recordKeeper struct {
 	every     time.Duration // 0: it does not
 	retention time.Duration // of audit events
 	began     bool          // begin has read the store
+	written   atomic.Bool   // the store has records, by which a lost database is made again
 	fell      bool          // the lag is that of damaged records that could not be replaced
 
 	mu      sync.Mutex
@@ -81,7 +84,7 @@ func (s *server) keepRecords(ctx context.Context, log *slog.Logger) {
 	}
 	k.began = false
 	defer k.reached(time.Time{})
-	j := &records.Journal{Store: s.blobs, Database: s.db, Now: time.Now, Retention: k.retention, CrashPoint: s.recordsPoint, Damaged: tellRecords(ctx, log)}
+	j := &records.Journal{Store: blob.ReadableNotes(s.blobs), Database: s.db, Now: time.Now, Retention: k.retention, CrashPoint: s.recordsPoint, Damaged: tellRecords(ctx, log), Missed: tellMissed(ctx, log)}
 	write := func(ctx context.Context, last bool) {
 		s.tasks.do(ctx, log, "records", func(ctx context.Context) (int, error) { return 0, s.writeRecords(ctx, j, last) })
 	}
@@ -93,6 +96,15 @@ func (s *server) keepRecords(ctx context.Context, log *slog.Logger) {
 	left, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRecords)
 	defer cancel()
 	write(left, true)
+}
+
+// tellMissed logs that events came too late.
+func tellMissed(ctx context.Context, log *slog.Logger) func(events int64) {
+	return func(events int64) {
+		log.LogAttrs(ctx, slog.LevelWarn, "the clocks of nodes are apart, or a transaction took longer than a minute: the store lacks records of what came more than a minute late. "+
+			"They are written within an hour; until then a lost database loses them. Set the clocks of all nodes by NTP (chronyc tracking, or timedatectl, says how far one is off)",
+			slog.Int64("events", events))
+	}
 }
 
 // keepRecordsOnce writes what the store lacks for a server that ended before it had the lock
@@ -125,6 +137,7 @@ func (s *server) writeRecords(ctx context.Context, j *records.Journal, last bool
 	switch {
 	case err == nil && all:
 		s.records.fell = false
+		s.records.written.Store(true)
 		s.records.reached(began)
 	case err != nil && j.Damage().Found() && ctx.Err() == nil:
 		s.records.fallBack(ctx, j)

@@ -50,7 +50,7 @@ func TestRecordsCutShort(t *testing.T) {
 		t.Helper()
 		rebuilt++
 		at = "GRANARY_DATABASE=sqlite:" + filepath.Join(dir, fmt.Sprint("again", rebuilt, ".db"))
-		done, err := Rebuild(t.Context(), l.config(at), RebuildOptions{Tell: func(f Finding) error {
+		done, err := Rebuild(t.Context(), l.config(at), RebuildOptions{askFor: time.Millisecond, Tell: func(f Finding) error {
 			if f.Kind != Stray {
 				t.Errorf("found %+v", f)
 			}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -96,17 +97,22 @@ var recordsDamages = map[string]struct {
 	want   string // in a finding
 	read   bool   // perhaps only reading shows it
 }{
-	"a base is missing":            {func(g *damagedRecords) { g.remove("*.base.*") }, "is missing", false},
-	"a base is damaged":            {func(g *damagedRecords) { g.flip("*.base.*") }, ".base.", true},
-	"the first delta is missing":   {func(g *damagedRecords) { g.removeFirstDelta() }, "is missing", false},
-	"the newest delta is damaged":  {func(g *damagedRecords) { g.flip("*.delta.*") }, ".delta.", true},
-	"all packs are missing":        {func(g *damagedRecords) { g.remove("packs/*") }, "is missing", false},
-	"the pack of a delta is lost":  {func(g *damagedRecords) { g.removeNewestPack() }, "in no pack", true},
-	"a pack is damaged":            {func(g *damagedRecords) { g.flip("packs/*") }, "is damaged", true},
-	"the head is missing":          {func(g *damagedRecords) { g.remove("head") }, "records/head is missing", false},
-	"the head is damaged":          {func(g *damagedRecords) { g.put("head", "{") }, "records/head is damaged", false},
-	"a delta is empty":             {func(g *damagedRecords) { g.put(filepath.Base(g.last("*.delta.*")), "") }, ".delta.", false},
-	"the base and a pack are lost": {func(g *damagedRecords) { g.remove("*.base.*"); g.remove("packs/*") }, ".base.", false},
+	"a base is missing":                               {func(g *damagedRecords) { g.remove("*.base.*") }, "is missing", false},
+	"a base is damaged":                               {func(g *damagedRecords) { g.flip("*.base.*") }, ".base.", true},
+	"the first delta is missing":                      {func(g *damagedRecords) { g.removeFirstDelta() }, "is missing", false},
+	"the newest delta is damaged":                     {func(g *damagedRecords) { g.flip("*.delta.*") }, ".delta.", true},
+	"all packs are missing":                           {func(g *damagedRecords) { g.remove("packs/*") }, "is missing", false},
+	"the pack of a delta is lost":                     {func(g *damagedRecords) { g.removeNewestPack() }, "in no pack", true},
+	"a pack is damaged":                               {func(g *damagedRecords) { g.flip("packs/*") }, "is damaged", true},
+	"the head is missing":                             {func(g *damagedRecords) { g.remove("head") }, "records/head is missing", false},
+	"the head is damaged":                             {func(g *damagedRecords) { g.put("head", "{") }, "records/head is damaged", false},
+	"a link is in the place of the newest delta":      {func(g *damagedRecords) { g.instead("*.delta.*", linked) }, ".delta.", false},
+	"a directory is in the place of the newest delta": {func(g *damagedRecords) { g.instead("*.delta.*", emptyFolder) }, ".delta.", false},
+	"files are in the place of the newest delta":      {func(g *damagedRecords) { g.instead("*.delta.*", fullFolder) }, ".delta.", false},
+	"a directory is in the place of the base":         {func(g *damagedRecords) { g.instead("*.base.*", emptyFolder) }, ".base.", false},
+	"a link is in the place of a pack":                {func(g *damagedRecords) { g.instead("packs/*", linked) }, "the pack", true},
+	"a delta is empty":                                {func(g *damagedRecords) { g.put(filepath.Base(g.last("*.delta.*")), "") }, ".delta.", false},
+	"the base and a pack are lost":                    {func(g *damagedRecords) { g.remove("*.base.*"); g.remove("packs/*") }, ".base.", false},
 }
 
 func (g *damagedRecords) put(name, text string) {
@@ -114,6 +120,27 @@ func (g *damagedRecords) put(name, text string) {
 	if err := os.WriteFile(filepath.Join(g.blobs, "records", name), []byte(text), 0o600); err != nil {
 		g.t.Fatal(err)
 	}
+}
+
+// instead puts something else in the place of the last note of a pattern, which it moves to away.
+func (g *damagedRecords) instead(pattern string, put func(at, away string) error) {
+	g.t.Helper()
+	at, away := g.last(pattern), filepath.Join(g.dir, "away")
+	err := os.Rename(at, away)
+	if err == nil {
+		err = put(at, away)
+	}
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func linked(at, away string) error { return os.Symlink(away, at) }
+
+func emptyFolder(at, _ string) error { return os.Mkdir(at, 0o700) }
+
+func fullFolder(at, _ string) error {
+	return errors.Join(os.Mkdir(at, 0o700), os.WriteFile(filepath.Join(at, "f"), nil, 0o600))
 }
 
 func (g *damagedRecords) removeFirstDelta() {
@@ -285,5 +312,24 @@ func TestLagOfDamagedRecords(t *testing.T) {
 	}
 	if lag := s.records.behind(); lag > 5 {
 		t.Errorf("after the base the lag is %v", lag)
+	}
+}
+
+// TestRebuildNamesWhatIsNoFile: a rebuild says that something else is in the place of the newest
+// delta, and does without it.
+func TestRebuildNamesWhatIsNoFile(t *testing.T) {
+	t.Parallel()
+	for name, put := range map[string]func(at, away string) error{"link": linked, "directory": emptyFolder, "files": fullFolder} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newDamagedRecords(t)
+			delta := filepath.Base(g.last("*.delta.*"))
+			g.instead("*.delta.*", put)
+			at := "GRANARY_DATABASE=sqlite:" + filepath.Join(g.dir, "again.db")
+			done, err := Rebuild(t.Context(), g.config(at), RebuildOptions{Tell: func(Finding) error { return nil }})
+			if err != nil || done.Whole() || done.Deltas != 1 || done.Beyond.IsZero() || len(done.Damaged) != 1 || !strings.Contains(done.Damaged[0], delta) {
+				t.Errorf("%+v, %v, want the damage of %s", done, err, delta)
+			}
+		})
 	}
 }

@@ -72,6 +72,7 @@ func TestRecordsKilled(t *testing.T) {
 					at := k.points[life%len(k.points)]
 					if life >= len(k.points) {
 						at.nth = 1 + k.random.IntN(at.nth)
+						at.aged = at.aged || at.point == "base" || at.point == "head" // now there is a journal, which needs a reason for a base
 					}
 					k.live(life, at)
 				}

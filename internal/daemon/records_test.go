@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -207,5 +209,16 @@ func TestLagOfRecords(t *testing.T) {
 	}
 	if !k.all.Equal(until) {
 		t.Errorf("the store has everything until %v, want %v", k.all, until)
+	}
+}
+
+// TestMissedIsLogged: the line that tells of late records says how many there are, and what to do.
+func TestMissedIsLogged(t *testing.T) {
+	var b bytes.Buffer
+	tellMissed(t.Context(), slog.New(slog.NewTextHandler(&b, nil)))(7)
+	for _, want := range []string{"level=WARN", "the clocks of nodes are apart", "by NTP", "events=7"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("without %q: %s", want, &b)
+		}
 	}
 }

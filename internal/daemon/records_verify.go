@@ -30,7 +30,7 @@ func (s *server) verifyRecords(ctx context.Context, log *slog.Logger) {
 			if err != nil {
 				return 0, err
 			}
-			notes := pacedNotes{s.blobs, &pace{rate: s.scrub.rate}}
+			notes := pacedNotes{blob.ReadableNotes(s.blobs), &pace{rate: s.scrub.rate}}
 			damage, err := records.Verify(ctx, notes, identity, s.db)
 			if err != nil {
 				return 0, err

@@ -50,16 +50,17 @@ func TestSecondServer(t *testing.T) {
 		name  string
 		args  []string
 		names string // the directory it names
+		flag  string // that chooses another
 	}{
-		{"data directory", []string{"--data-dir=" + first}, first},
-		{"data directory through a link", []string{"--data-dir=" + dir + "/link"}, dir + "/link"},
-		{"database", []string{"--data-dir=" + dir + "/other", "--database=sqlite:" + first + "/granary.db"}, first},
-		{"database through a link", []string{"--data-dir=" + dir + "/other", "--database=sqlite:" + dir + "/link.db"}, first},
-		{"blobs", []string{"--data-dir=" + dir + "/other", "--blobs=file:" + first + "/blobs"}, first + "/blobs"},
+		{"data directory", []string{"--data-dir=" + first}, first, "--data-dir"},
+		{"data directory through a link", []string{"--data-dir=" + dir + "/link"}, dir + "/link", "--data-dir"},
+		{"database", []string{"--data-dir=" + dir + "/other", "--database=sqlite:" + first + "/granary.db"}, first, "--database"},
+		{"database through a link", []string{"--data-dir=" + dir + "/other", "--database=sqlite:" + dir + "/link.db"}, first, "--database"},
+		{"blobs", []string{"--data-dir=" + dir + "/other", "--blobs=file:" + first + "/blobs"}, first + "/blobs", "--blobs"},
 	}
 	for _, tt := range tests {
 		got := refused(t, tt.args...)
-		if !strings.HasPrefix(got, "another granary (process ") || !strings.HasSuffix(got, ") is running on "+tt.names+"; stop it, or choose another --data-dir") {
+		if !strings.HasPrefix(got, "another granary (process ") || !strings.HasSuffix(got, ") is running on "+tt.names+"; stop it, or choose another "+tt.flag) {
 			t.Errorf("%s: %s", tt.name, got)
 		}
 	}
@@ -226,9 +227,11 @@ func TestBadDatabase(t *testing.T) {
 		if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := refused(t, "--data-dir="+dir)
-		if !strings.HasPrefix(got, "cannot open the database "+path+": ") || !strings.Contains(got, tt.want) || !strings.Contains(got, "; nothing was changed; restore a backup") {
-			t.Errorf("%s: %s", tt.name, got)
+		for store, way := range map[string]string{filepath.Join(dir, "blobs"): WayBack(false), filepath.Join(good, "blobs"): WayBack(true)} {
+			got := refused(t, "--data-dir="+dir, "--blobs=file:"+store)
+			if !strings.HasPrefix(got, "cannot open the database "+path+": ") || !strings.Contains(got, tt.want) || !strings.Contains(got, "; nothing was changed; move its file away") || !strings.Contains(got, way) {
+				t.Errorf("%s: %s", tt.name, got)
+			}
 		}
 		if after, err := os.ReadFile(path); err != nil || string(after) != tt.content {
 			t.Errorf("%s: the file was changed (%v)", tt.name, err)

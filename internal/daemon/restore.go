@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,10 +23,12 @@ type RestoreOptions struct {
 	DatabaseOnly bool          // leave the blobs in the place, which the setting blobs has to name then
 	DryRun       bool          // say what would be restored, and change nothing
 	Verify       bool          // also read blobs that the store has already
-	Warn         func(string)  // is told what is wrong with the place itself
+	Warn         func(string)  // is told what is wrong with the place itself, and which records a restore replaces; nil: nobody is
+	Notice       func(string)  // is told what takes a while; nil: nobody is
 	Report       func(Copied)
 
-	at crashPoints // of the database, and of the store that is filled
+	at     crashPoints   // of the database, and of the store that is filled
+	askFor time.Duration // whether a server uses a bucket; 0: answerIn
 }
 
 // Restored is what a restore came to.
@@ -43,8 +44,12 @@ type Restored struct {
 	BadPacks []string         `json:"damaged_packs"`
 
 	// Replaced is the time of the last event in records that the store had, which are no
-	// longer the newest; nil if it had none.
+	// longer the newest, or would not be after a dry run; nil if it had none.
 	Replaced *time.Time `json:"records_replaced,omitempty"`
+
+	// Key is what is wrong with the encryption key, and what to do; "" if the right one is there.
+	// A dry run does not tell.
+	Key string `json:"encryption_key,omitempty"`
 
 	// Unfinished is what failed after the database was filled, which the server does at its
 	// start; "" if nothing did.
@@ -62,8 +67,12 @@ type Restored struct {
 // The older files stay for a day, as after any base. If the restore dies in between, the
 // server writes the base at its start.
 func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Restored, err error) {
+	defer startLittleMemory(ctx)()
 	if err := supported(); err != nil {
 		return done, err
+	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
 	}
 	if err := refuseNested(o.From, cfg); err != nil && !o.DatabaseOnly {
 		return done, fmt.Errorf("cannot restore: %w", err)
@@ -77,17 +86,16 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 		o.Warn(m.warning())
 	}
 	r := &restore{cfg: cfg, o: o, from: from, marker: m, packed: records.NewKnown()}
-	if r.done.Manifest, r.file, r.done.Skipped, err = choose(ctx, from, o.Snapshot); err != nil {
+	if r.done.Manifest, r.file, r.done.Skipped, err = choose(ctx, from, m.Identity, o.Snapshot, o.Warn); err != nil {
 		return r.done, fmt.Errorf("cannot restore from %s: %w", o.From.Blobs, err)
 	}
 	defer r.file.Close()
-	if err := m.sameIdentity(r.done.Manifest.Identity); err != nil {
-		return r.done, fmt.Errorf("the snapshot %s does not belong to %s: %w", r.done.Manifest.ID, o.From.Blobs, err)
-	}
 	if o.DryRun {
 		if err := r.lookAtTarget(ctx); err != nil {
 			return r.done, err
 		}
+		r.done.Replaced = r.until()
+		r.tellNewer()
 	}
 	if err := r.lookAtPacks(ctx); err != nil {
 		return r.done, err
@@ -113,114 +121,12 @@ type restore struct {
 	packed *records.Known // bodies in the snapshot's packs
 	packs  []records.Pack
 	target server
-	fresh  bool  // no restore to this store has begun before
-	newest int64 // event in the records that the store has; 0 if it has none
+	fresh  bool     // no restore to this store has begun before
+	newest int64    // event in the records that the store has; 0 if it has none
+	unread []string // notes of the place
 
 	mu   sync.Mutex
 	done Restored
-}
-
-// lookAtPacks reads the snapshot's packs: the blobs that are in none of them are in the place
-// by themselves. Of a damaged pack it finds the bodies that are right.
-func (r *restore) lookAtPacks(ctx context.Context) error {
-	found := func(d blob.Digest, body []byte) error {
-		r.packed.Add(d, int64(len(body)), 1)
-		return ctx.Err()
-	}
-	for _, text := range r.done.Manifest.Packs {
-		digest, err := blob.ParseDigest(text)
-		if err != nil {
-			return err
-		}
-		_, err = readPack(ctx, r.from, digest, found)
-		if errors.Is(err, blob.ErrNotFound) {
-			r.done.BadPacks = append(r.done.BadPacks, text+": it is missing")
-			continue
-		}
-		if errors.Is(err, records.ErrPack) {
-			r.done.BadPacks = append(r.done.BadPacks, text+": "+err.Error())
-		} else if err != nil {
-			return err
-		}
-		open := func() (io.ReadCloser, error) { return r.from.Note(ctx, packNote(text)) }
-		r.packs = append(r.packs, records.Pack{Digest: digest, Open: open})
-	}
-	return nil
-}
-
-// readPack reads a pack of a place and passes on each body that is right, if the pack is
-// damaged maybe twice. wrong are bodies of a damaged pack that are not right, as far as they
-// are known; the error is an ErrPack then.
-func readPack(ctx context.Context, from blob.Source, digest blob.Digest, each func(blob.Digest, []byte) error) (wrong []records.PackEntry, err error) {
-	read := func(do func(io.Reader) error) error {
-		r, err := from.Note(ctx, packNote(digest.String()))
-		if err != nil {
-			return err
-		}
-		return errors.Join(do(r), r.Close())
-	}
-	err = read(func(r io.Reader) error { return records.ReadPack(r, digest, each) })
-	if !errors.Is(err, records.ErrPack) {
-		return nil, err
-	}
-	failed := read(func(r io.Reader) (err error) {
-		wrong, err = records.RightBodies(r, each)
-		return err
-	})
-	if failed != nil {
-		return nil, failed
-	}
-	return wrong, err
-}
-
-// countBodies counts the blobs of the records that are in packs.
-func (r *restore) countBodies(ctx context.Context) error {
-	return blobsOf(r.file, func(row records.BlobRow) error {
-		if _, has := r.packed.Has(row.Digest, row.Size); has {
-			r.done.Bodies++
-		}
-		return ctx.Err()
-	})
-}
-
-// tryOut counts what is there and what is missing.
-func (r *restore) tryOut(ctx context.Context) error {
-	return r.lookForBlobs(ctx, func(row records.BlobRow) {
-		r.done.Files++
-		r.done.Bytes += row.Size
-	})
-}
-
-// lookForBlobs looks which blobs of the records the place has by themselves.
-func (r *restore) lookForBlobs(ctx context.Context, there func(records.BlobRow)) error {
-	stored := records.NewKnown()
-	for info, err := range r.from.List(ctx, "") {
-		if err != nil {
-			return err
-		}
-		stored.Add(info.Digest, info.Size, 1)
-	}
-	return r.eachStored(ctx, func(row records.BlobRow) error {
-		if _, has := stored.Has(row.Digest, row.Size); has {
-			there(row)
-		} else {
-			r.lack(row, whyMissing)
-		}
-		return ctx.Err()
-	})
-}
-
-// lack counts a blob that the place has not. What was in a damaged pack has no other trace.
-func (r *restore) lack(row records.BlobRow, why string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if why == whyMissing && len(r.done.BadPacks) > 0 && row.Size <= records.MaxBody {
-		why = "missing, or damaged in a pack"
-	}
-	r.done.Missing++
-	if len(r.done.Lost) < records.MaxLost {
-		r.done.Lost = append(r.done.Lost, row.Digest.String()+": "+why)
-	}
 }
 
 func (r *restore) run(ctx context.Context) (err error) {
@@ -232,31 +138,32 @@ func (r *restore) run(ctx context.Context) (err error) {
 		if err := r.copyBlobs(ctx); err != nil {
 			return fmt.Errorf("%w; the database is still empty: run this again to continue", err)
 		}
-	} else if err := r.lookForBlobs(ctx, func(records.BlobRow) {}); err != nil {
+	} else if err := errors.Join(r.lookForBlobs(ctx, func(records.BlobRow) {}), r.stillThere(ctx)); err != nil {
 		return fmt.Errorf("looking for the files in the place: %w; the database is still empty: run this again", err)
 	}
 	if err := r.replay(ctx); err != nil {
 		return fmt.Errorf("the database is still empty: %w", err)
 	}
+	r.done.Key = r.target.keyAdvice(ctx, r.cfg)
 	if err := r.replaceRecords(ctx); err != nil {
 		r.done.Unfinished = fmt.Sprintf("the database is restored, but its store still has the records of before, which the server replaces at its start: %v", err)
 		return nil
 	}
 	if err := r.end(ctx); err != nil {
 		r.done.Unfinished = fmt.Sprintf("the database is restored, but the note %s could not be removed from its store, which the server does at its start: %v", restoringNote, err)
+		return nil
+	}
+	if len(r.unread) > 0 {
+		r.done.Unfinished = "the database is restored, but notes of the place could not be read: " + strings.Join(r.unread, "; ")
 	}
 	return nil
 }
 
 // openTarget opens the database and the store, and refuses what is not empty. The store comes
 // first, with a note in it, so that no server begins anew beside what a restore that was cut
-// short has left; but nothing is made in it while there is a database that may be refused.
+// short has left; but nothing is made in it while there is a database that is refused.
 func (r *restore) openTarget(ctx context.Context) error {
-	steps := []func(context.Context) error{r.openStore, r.openDatabase}
-	if _, err := os.Stat(r.cfg.Database.Path); r.cfg.Database.Scheme == "sqlite" && err == nil {
-		slices.Reverse(steps)
-	}
-	for _, step := range steps {
+	for _, step := range []func(context.Context) error{r.keepDatabase, r.lookAtDatabase, r.openStore, r.openDatabase} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -267,17 +174,34 @@ func (r *restore) openTarget(ctx context.Context) error {
 	if err := r.claim(ctx, r.target.blobs); err != nil {
 		return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
 	}
-	j := records.Journal{Store: r.target.blobs, Identity: r.marker.Identity}
+	j := records.Journal{Store: blob.ReadableNotes(r.target.blobs), Identity: r.marker.Identity}
 	if _, _, err := j.Head(ctx); err != nil && !errors.Is(err, records.ErrDamaged) {
 		return fmt.Errorf("cannot restore to %s, whose records could not be replaced: %w", r.cfg.Blobs, err)
 	}
 	var err error
-	r.newest, err = records.Newest(ctx, r.target.blobs)
+	if r.newest, err = records.Newest(ctx, r.target.blobs); err == nil {
+		r.tellNewer()
+	}
 	return err
 }
 
+// keepDatabase keeps servers away from a file that is there.
+func (r *restore) keepDatabase(context.Context) error {
+	if r.cfg.Database.Scheme != "sqlite" {
+		return nil
+	}
+	path, err := sqliteFile(r.cfg)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil //nolint:nilerr // there is none, or its opening tells
+	}
+	return r.target.lock(filepath.Dir(path), databaseFlag(r.cfg))
+}
+
 func (r *restore) openDatabase(ctx context.Context) error {
-	if err := r.target.openEmpty(ctx, r.cfg, r.o.at); err != nil {
+	if err := r.target.openEmpty(ctx, r.cfg, databaseFlag(r.cfg), r.o.at); err != nil {
 		return err
 	}
 	empty, err := r.target.db.IsEmpty(ctx)
@@ -300,15 +224,16 @@ func (r *restore) openStore(ctx context.Context) (err error) {
 			return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
 		}
 	}
-	if r.cfg.Blobs.Scheme == "file" && r.cfg.Database.Scheme == "sqlite" {
-		if err := r.target.ownDirectories(r.cfg.Blobs.Path); err != nil {
-			return err
-		}
+	if err := r.target.keepServersAway(r.cfg); err != nil {
+		return err
 	}
 	if r.target.blobs, err = openBlobs(ctx, r.cfg, r.o.at); err != nil {
 		return fmt.Errorf("cannot open the blob store: %w", err)
 	}
 	if err = r.mayFill(ctx, r.target.blobs); err == nil {
+		err = refuseServed(ctx, r.cfg, r.target.blobs, r.o.askFor, r.o.Notice)
+	}
+	if err == nil {
 		r.fresh, err = r.begin(ctx, r.target.blobs)
 	}
 	if err != nil {
@@ -369,13 +294,18 @@ func (r *restore) claim(ctx context.Context, blobs store) error {
 
 // copyBlobs copies what the records name.
 func (r *restore) copyBlobs(ctx context.Context) error {
-	chosen := &chosenBlobs{Source: r.from, file: r.file, pace: &pace{}, lost: r.lack, each: r.eachStored}
+	chosen := &chosenBlobs{Source: r.from, file: r.file, pace: &pace{}, lost: r.lack, each: r.eachStored, mostUnread: mostUnread}
 	copied, err := chosen.copyTo(ctx, r.target.blobs, blob.CopyOptions{Verify: r.o.Verify, Report: r.o.Report})
 	r.done.Files, r.done.Bytes, r.done.Present = copied.Blobs, copied.Bytes, copied.Present
 	if err != nil {
 		return err
 	}
-	return blob.CopyNotes(ctx, r.target.blobs, r.from, isCopiedNote)
+	if err := r.stillThere(ctx); err != nil {
+		return err
+	}
+	return blob.CopyNotes(ctx, r.target.blobs, r.from, isCopiedNote, func(name string, err error) {
+		r.unread = append(r.unread, fmt.Sprintf("%s: %v", name, err))
+	})
 }
 
 // eachStored passes on the blobs of the records that are in no pack.

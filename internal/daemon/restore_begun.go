@@ -51,11 +51,8 @@ func readRestoring(note io.ReadCloser, err error) (*restoring, error) {
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil //nolint:nilnil // there is none
 	}
+	text, err := textOf(note, err, mostMarker)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the note %s of the store: %w", restoringNote, err)
-	}
-	text, err := io.ReadAll(io.LimitReader(note, mostMarker))
-	if err = errors.Join(err, note.Close()); err != nil {
 		return nil, fmt.Errorf("cannot read the note %s of the store: %w", restoringNote, err)
 	}
 	var found restoring
@@ -65,9 +62,20 @@ func readRestoring(note io.ReadCloser, err error) (*restoring, error) {
 	return &found, nil
 }
 
+// cutShort is the refusal of an empty database, the store of which has the note.
+func (b *restoring) cutShort(place config.Location) error {
+	return fmt.Errorf("a restore to %s was cut short, or still runs, and the database is empty: %s; "+
+		"for a new server, choose another --data-dir and an empty store", place, b.again())
+}
+
+// again is how to continue the restore.
+func (b *restoring) again() string {
+	return fmt.Sprintf("run granary restore --from '%s' --snapshot %s again", b.From, b.Snapshot)
+}
+
 // refuseCutShort fails if the database is empty, and its store has the note of a restore.
-func (s *server) refuseCutShort(ctx context.Context, place config.Location, note io.ReadCloser, err error) error {
-	begun, err := readRestoring(note, err)
+func (s *server) refuseCutShort(ctx context.Context, place config.Location, from blob.Source) error {
+	begun, err := readRestoring(from.Note(ctx, restoringNote))
 	if err != nil || begun == nil {
 		return err
 	}
@@ -75,14 +83,17 @@ func (s *server) refuseCutShort(ctx context.Context, place config.Location, note
 	if err != nil || !empty {
 		return err
 	}
-	return fmt.Errorf("a restore to %s was cut short, or still runs, and the database is empty: run granary restore --from '%s' --snapshot %s again; "+
-		"for a new server, choose another --data-dir and an empty store", place, begun.From, begun.Snapshot)
+	return begun.cutShort(place)
 }
 
-// refuseRestoring is refuseCutShort for an open store.
-func (s *server) refuseRestoring(ctx context.Context, place config.Location, from blob.Source) error {
-	note, err := from.Note(ctx, restoringNote)
-	return s.refuseCutShort(ctx, place, note, err)
+// refuseBegun is refuseCutShort for the store of the settings, if it answers.
+func (s *server) refuseBegun(ctx context.Context, cfg config.Config) error {
+	store, err := openSource(ctx, cfg)
+	if err != nil {
+		return nil // the database alone is needed, and its server looks again
+	}
+	defer closeStore(store)
+	return s.refuseCutShort(ctx, cfg.Blobs, store)
 }
 
 // endRestored removes the note of a restore that died after the database was filled.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"io"
 	"os"
@@ -63,6 +64,8 @@ func TestBegunRestoreKeepsServersAway(t *testing.T) {
 					t.Errorf("%s, %s: %q", when, who, text)
 				}
 			}
+			_, err = Rebuild(t.Context(), cfg, RebuildOptions{Tell: func(Finding) error { return nil }})
+			says("rebuild", errors.Join(err, errors.New("")).Error())
 			says("serve", refusedIn(t, append([]string{noReserve}, g.new...)))
 			a := openAdmin(t, cfg)
 			_, err = a.Fsck(t.Context(), FsckOptions{Tell: func(Finding) error { return nil }})
@@ -158,5 +161,96 @@ func TestNoOtherIdentityForAStoreWithFiles(t *testing.T) {
 	got := refused(t, "--data-dir="+t.TempDir(), "--blobs=file:"+dir)
 	if !strings.Contains(got, "granary restore makes the database again") || strings.Contains(got, "identity") {
 		t.Error(got)
+	}
+}
+
+// TestRestoreSaysSoFirst: the note of a restore is in the store before anything of a database that
+// is there, and is empty, is changed; also of one that another restore or rebuild has left.
+func TestRestoreSaysSoFirst(t *testing.T) {
+	t.Parallel()
+	g := newLostGrounds(t)
+	cfg := g.settings(t, g.new)
+	from, err := cfg.WithBlobs(g.place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"an empty file", "half a schema"} {
+		if err := os.RemoveAll(cfg.DataDir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		leave(t, cfg.Database.Path, what)
+		before := schemaIn(t, cfg.Database.Path)
+		ctx, cut := context.WithCancel(t.Context())
+		o := RestoreOptions{From: from, Snapshot: "latest", Report: func(Copied) {}}
+		looked := false
+		o.at.store = func(p disk.Point) {
+			if p != disk.AfterNoteDirSync || looked {
+				return
+			}
+			looked = true
+			after := schemaIn(t, cfg.Database.Path)
+			if _, err := os.Stat(filepath.Join(cfg.Blobs.Path, restoringNote)); err != nil || before != after {
+				t.Errorf("%s: the schema went from %s to %s, and the note: %v", what, before, after, err)
+			}
+			cut()
+		}
+		if _, err := Restore(ctx, cfg, o); err == nil || !looked {
+			t.Errorf("%s: it was not cut short: %v", what, err)
+		}
+		_, err = OpenAdmin(t.Context(), cfg, "test")
+		if err == nil || !strings.Contains(err.Error(), "run granary restore --from") {
+			t.Errorf("%s: then fsck says %v", what, err)
+		}
+	}
+	g.restore(t, RestoreOptions{})
+}
+
+// schemaIn is the version of a database's schema, or why there is none.
+func schemaIn(t *testing.T, path string) (version string) {
+	t.Helper()
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if err := raw.QueryRowContext(t.Context(), `SELECT MAX(version_id) FROM goose_db_version`).Scan(&version); err != nil {
+		return err.Error()
+	}
+	return version
+}
+
+// TestRebuildAfterACutRestore: what a store had before a restore that was cut short is rebuilt,
+// and that is said.
+func TestRebuildAfterACutRestore(t *testing.T) {
+	t.Parallel()
+	g := newLostGrounds(t)
+	cfg := g.settings(t, g.old)
+	from, err := cfg.WithBlobs(g.place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave(t, cfg.Database.Path, "no file")
+	ctx, cut := context.WithCancel(t.Context())
+	o := RestoreOptions{From: from, Snapshot: "latest", Report: func(Copied) {}}
+	o.at.store = func(p disk.Point) {
+		if p == disk.AfterNoteDirSync {
+			cut()
+		}
+	}
+	if _, err := Restore(ctx, cfg, o); err == nil {
+		t.Fatal("it was not cut short")
+	}
+	told := ""
+	done, err := Rebuild(t.Context(), cfg, RebuildOptions{Tell: func(Finding) error { return nil }, Notice: func(text string) { told += text }})
+	if err != nil || !done.Whole() || done.Bodies != 1 || !strings.Contains(told, "run granary restore --from '"+g.place) {
+		t.Errorf("%+v, %v, told %q", done, err, told)
+	}
+	_, stop := serveHere(t, g.old)
+	stop()
+	if _, err := os.Stat(filepath.Join(cfg.Blobs.Path, restoringNote)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the note: %v, want none", err)
 	}
 }

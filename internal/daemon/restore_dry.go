@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
+	"path/filepath"
 
 	"granary/internal/blob"
 	"granary/internal/blob/disk"
-	"granary/internal/metadb"
-	"granary/internal/sqldb"
+	"granary/internal/filelock"
+	"granary/internal/records"
 )
 
 // lookAtTarget is openTarget for a dry run: it refuses the same databases and stores, and
@@ -21,9 +21,17 @@ func (r *restore) lookAtTarget(ctx context.Context) error {
 			return fmt.Errorf("cannot restore to %s: %w", r.cfg.Blobs, err)
 		}
 	}
-	db, err := r.attach(ctx)
-	if db == nil || err != nil {
-		return err
+	return r.lookAtDatabase(ctx)
+}
+
+// lookAtDatabase refuses a database that is not empty, and changes nothing.
+func (r *restore) lookAtDatabase(ctx context.Context) error {
+	db, err := attach(ctx, r.cfg)
+	if isNone(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot tell whether the database is empty: %w", explainLost(ctx, r.cfg, err))
 	}
 	empty, err := db.IsEmpty(ctx)
 	if err = errors.Join(err, db.Close()); err != nil {
@@ -39,43 +47,77 @@ func (r *restore) notEmpty() error {
 	return fmt.Errorf("%s is not empty; a backup is restored into an empty database", r.cfg.Database)
 }
 
-// attach opens the database; nil if there is none yet.
-func (r *restore) attach(ctx context.Context) (db *metadb.DB, err error) {
-	if r.cfg.Database.Scheme == "postgres" {
-		db, err = metadb.OpenPostgres(ctx, r.cfg.Database.URL.Reveal(), sqldb.Options{Attach: true, StartWait: 5 * time.Second})
-	} else {
-		path, failed := sqliteFile(r.cfg)
-		if failed != nil {
-			return nil, failed
-		}
-		info, failed := os.Stat(path)
-		if errors.Is(failed, os.ErrNotExist) || failed == nil && info.Size() == 0 {
-			return nil, nil
-		}
-		db, err = metadb.OpenSQLite(ctx, path, sqldb.Options{Attach: true})
-	}
-	if errors.Is(err, sqldb.ErrNoSchema) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot tell whether the database is empty: %w", err)
-	}
-	return db, nil
-}
-
 func (r *restore) lookAtStore(ctx context.Context) error {
-	var blobs blob.Source
-	var err error
 	if r.cfg.Blobs.Scheme == "file" {
 		if err := r.lookAtDirectory(r.cfg.Blobs.Path); err != nil {
 			return err
 		}
-		if blobs, err = disk.View(r.cfg.Blobs.Path); err != nil {
-			return nil // nothing of a store is there yet
+		if err := r.lookForServer(); err != nil {
+			return err
 		}
-	} else if blobs, err = openSource(ctx, r.cfg); err != nil {
-		return fmt.Errorf("cannot open the blob store: %w", err)
+	}
+	blobs, err := r.storeThere(ctx)
+	if err != nil || blobs == nil {
+		return err
 	}
 	defer closeStore(blobs)
-	return r.mayFill(ctx, blobs)
+	if err := r.mayFill(ctx, blobs); err != nil {
+		return err
+	}
+	r.newest, err = records.Newest(ctx, blobs)
+	return err
+}
+
+// lookForServer refuses a directory that a server uses. In a bucket one would have to ask.
+func (r *restore) lookForServer() error {
+	f, err := os.OpenFile(filepath.Join(r.cfg.Blobs.Path, lockName), os.O_RDWR, 0)
+	if err != nil {
+		return nil // no server has ever run on it, or the restore tells
+	}
+	defer func() { _ = filelock.Close(f) }()
+	if free, err := filelock.Try(f); err == nil && !free {
+		return heldError{holder(f), r.cfg.Blobs.Path, blobsFlag(r.cfg)}
+	}
+	return nil
+}
+
+// storeThere is the store to restore to; nil if nothing of one is there yet.
+func (r *restore) storeThere(ctx context.Context) (blob.Source, error) {
+	if r.cfg.Blobs.Scheme == "file" {
+		blobs, err := disk.View(r.cfg.Blobs.Path)
+		if err != nil {
+			return nil, nil //nolint:nilerr,nilnil // lookAtDirectory has told what is wrong
+		}
+		return blobs, nil
+	}
+	blobs, err := openSource(ctx, r.cfg)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the blob store: %w", err)
+	}
+	return blobs, nil
+}
+
+// tryOut counts what would be copied, what is there already, and what is missing.
+func (r *restore) tryOut(ctx context.Context) error {
+	there := records.NewKnown()
+	if !r.o.DatabaseOnly {
+		blobs, err := r.storeThere(ctx)
+		if err != nil {
+			return err
+		}
+		if blobs != nil {
+			defer closeStore(blobs)
+			if there, err = listed(ctx, blob.Readable(blobs)); err != nil {
+				return err
+			}
+		}
+	}
+	return r.lookForBlobs(ctx, func(row records.BlobRow) {
+		if _, has := there.Has(row.Digest, row.Size); has {
+			r.done.Present++
+			return
+		}
+		r.done.Files++
+		r.done.Bytes += row.Size
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"granary/internal/blob"
 	"granary/internal/metadb"
 	"granary/internal/records"
 )
@@ -40,12 +41,29 @@ func (r *restore) replaceRecords(ctx context.Context) error {
 		return nil // the server begins them
 	}
 	j := records.Journal{
-		Store: r.target.blobs, Database: r.target.db, Identity: r.marker.Identity, Now: time.Now, Retention: r.cfg.AuditRetention,
+		Store: blob.ReadableNotes(r.target.blobs), Database: r.target.db, Identity: r.marker.Identity, Now: time.Now, Retention: r.cfg.AuditRetention,
 	}
 	if _, err := j.Base(ctx); err != nil {
 		return err
 	}
-	at := time.UnixMicro(r.newest).UTC()
-	r.done.Replaced = &at
+	r.done.Replaced = r.until()
 	return nil
+}
+
+// until is the time of the last event in the records that the store has; nil if it has none.
+func (r *restore) until() *time.Time {
+	if r.newest == 0 {
+		return nil
+	}
+	at := time.UnixMicro(r.newest).UTC()
+	return &at
+}
+
+// tellNewer says what a restore to a store that is kept takes away, and what does not.
+func (r *restore) tellNewer() {
+	began, until := r.done.Manifest.Began, r.until()
+	if until != nil && until.After(began) {
+		r.o.Warn(fmt.Sprintf("the store has records up to %s, later than the snapshot, which is of %s: a restore replaces them; granary rebuild, instead of it, makes the database again from them, and keeps what came after the snapshot",
+			until.Format(time.RFC3339Nano), began.Format(time.RFC3339Nano)))
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"granary/internal/blob/disk"
 	"granary/internal/blob/s3/s3test"
+	"granary/internal/config"
 	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 	"granary/internal/records"
@@ -129,14 +130,20 @@ func (r *replacedRecords) serveUntilReplaced() {
 	})
 }
 
-func (r *replacedRecords) restore(o RestoreOptions) Restored {
+// place is the place of the backups, as settings.
+func (r *replacedRecords) place(cfg config.Config) config.Config {
 	r.t.Helper()
-	cfg := r.config()
-	from, err := cfg.WithBlobs("file:" + filepath.Join(r.dir, "place"))
+	place, err := cfg.WithBlobs("file:" + filepath.Join(r.dir, "place"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	o.From, o.Snapshot, o.Report = from, "latest", func(Copied) {}
+	return place
+}
+
+func (r *replacedRecords) restore(o RestoreOptions) Restored {
+	r.t.Helper()
+	cfg := r.config()
+	o.From, o.Snapshot, o.Report = r.place(cfg), "latest", func(Copied) {}
 	done, err := Restore(r.t.Context(), cfg, o)
 	if err != nil {
 		r.t.Fatal(err)
@@ -150,10 +157,7 @@ func TestRestoreBesideOtherRecords(t *testing.T) {
 	t.Parallel()
 	r := newReplacedRecords(t, false)
 	cfg := r.config()
-	from, err := cfg.WithBlobs("file:" + filepath.Join(r.dir, "place"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	from := r.place(cfg)
 	for head, want := range map[string]string{
 		`{"format":99,"base":"1"}`:                     "use a newer granary",
 		`{"format":1,"base":"1","identity":"another"}`: "move its folder records away",

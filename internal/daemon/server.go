@@ -20,6 +20,7 @@ import (
 	"granary/internal/metadb"
 	"granary/internal/naming"
 	"granary/internal/projects"
+	"granary/internal/records"
 	"granary/internal/registry"
 	"granary/internal/releases"
 	"granary/internal/sqldb"
@@ -106,20 +107,21 @@ func (s *server) furnish(cfg config.Config, version string) {
 func (s *server) openStores(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) error {
 	options := sqldb.Options{
 		Node: version, CrashPoint: at.commit, Log: log, MaxConnections: cfg.DatabaseMaxConnections,
+		WhenLost: func() string { return WayBack(s.records.written.Load()) },
 	}
-	err := s.openDatabase(ctx, cfg, options)
-	if err != nil {
+	if err := s.openDatabase(ctx, cfg, options); err != nil {
 		return err
 	}
 	s.db.LimitCaches(cfg.CacheMemory)
-	if err := s.lookAtKey(ctx, cfg); err != nil {
+	hasKey, err := s.useKeyThere(ctx, cfg)
+	if err != nil {
 		return err
 	}
 	if err := s.lookAtStore(ctx, cfg.Blobs); err != nil {
 		return fmt.Errorf("cannot use the blob store: %w", err)
 	}
-	if cfg.Database.Scheme == "sqlite" && cfg.Blobs.Scheme == "file" {
-		if err := s.ownDirectories(cfg.Blobs.Path); err != nil { // a second time, if it was locked before
+	if cfg.Blobs.Scheme == "file" {
+		if err := s.takeStore(cfg); err != nil { // a second time, if it was locked before
 			return err
 		}
 	}
@@ -129,8 +131,15 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 	if err := s.checkStore(ctx, cfg.Blobs); err != nil {
 		return fmt.Errorf("cannot use the blob store: %w", err)
 	}
-	if err := s.useKey(ctx, cfg); err != nil { // after the store: none is made beside one that is refused
-		return err
+	newest, err := records.Newest(ctx, s.blobs)
+	if err != nil {
+		return fmt.Errorf("cannot use the blob store: %w", err)
+	}
+	s.records.written.Store(newest != 0)
+	if !hasKey { // after the store: no key is made beside one that is refused
+		if err := s.useNewKey(ctx, cfg); err != nil {
+			return err
+		}
 	}
 	if cfg.RecordsEvery == 0 {
 		return nil
@@ -145,7 +154,7 @@ func (s *server) openStores(ctx context.Context, cfg config.Config, version stri
 // the database. Nodes that share a database may share the blobs' directory too.
 func (s *server) openDatabase(ctx context.Context, cfg config.Config, o sqldb.Options) error {
 	if cfg.Database.Scheme == "postgres" {
-		if err := s.ownDirectories(cfg.DataDir); err != nil {
+		if err := s.ownDirectory(cfg.DataDir, dataDirFlag); err != nil {
 			return err
 		}
 		var err error
@@ -159,18 +168,25 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, o sqldb.Op
 	if err != nil {
 		return err
 	}
-	dirs := []string{cfg.DataDir, filepath.Dir(database)}
-	if cfg.Blobs.Scheme == "file" && takenBefore(cfg.Blobs.Path, database) {
-		dirs = append(dirs, cfg.Blobs.Path)
-	}
-	if err := s.ownDirectories(dirs...); err != nil {
+	if err := s.ownDirectory(cfg.DataDir, dataDirFlag); err != nil {
 		return err
+	}
+	if err := s.ownDirectory(filepath.Dir(database), databaseFlag(cfg)); err != nil {
+		return err
+	}
+	if cfg.Blobs.Scheme == "file" && takenBefore(cfg.Blobs.Path, database) {
+		if err := s.ownDirectory(cfg.Blobs.Path, blobsFlag(cfg)); err != nil {
+			return err
+		}
+	}
+	if err := logAlone(database); err != nil {
+		return explainLost(ctx, cfg, err)
 	}
 	s.space.reserve = newReserve(filepath.Dir(database), cfg.DiskReserve, o.Log)
 	s.space.reserve.keep()
 	o.Reserve = s.space.reserve.draw
 	if s.db, err = metadb.OpenSQLite(ctx, database, o); err != nil {
-		return fmt.Errorf("cannot open the %w%s", err, cure(err))
+		return explainLost(ctx, cfg, fmt.Errorf("cannot open the %w", err))
 	}
 	return nil
 }
@@ -188,17 +204,25 @@ func sqliteFile(cfg config.Config) (string, error) {
 	return database, nil
 }
 
-// ownDirectories makes what is missing and keeps other servers away.
-func (s *server) ownDirectories(dirs ...string) error {
-	for _, dir := range dirs {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("cannot make the directory %s: %w; --data-dir chooses another directory", dir, plain(err))
-		}
-		if err := s.lock(dir); err != nil {
-			return err
-		}
+// ownDirectory makes a directory if it is missing, and keeps other servers away. by is what
+// chooses it.
+func (s *server) ownDirectory(dir, by string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot make the directory %s: %w; %s chooses another directory", dir, plain(err), by)
 	}
-	return nil
+	return s.lock(dir, by)
+}
+
+// takeStore keeps a rebuild or restore, and other servers but nodes of the same database, away
+// from a directory of blobs.
+func (s *server) takeStore(cfg config.Config) error {
+	if cfg.Database.Scheme == "sqlite" {
+		return s.ownDirectory(cfg.Blobs.Path, blobsFlag(cfg))
+	}
+	if err := os.MkdirAll(cfg.Blobs.Path, 0o700); err != nil {
+		return fmt.Errorf("cannot make the directory %s: %w; %s chooses another directory", cfg.Blobs.Path, plain(err), blobsFlag(cfg))
+	}
+	return s.share(cfg.Blobs.Path, blobsFlag(cfg))
 }
 
 // release gives back what open took.
@@ -221,18 +245,6 @@ func (s *server) close(log *slog.Logger) {
 	if err := s.release(); err != nil {
 		log.Error("closing", "error", err)
 	}
-}
-
-// cure says what to do about a file that SQLite does not accept as a database.
-func cure(err error) string {
-	const corrupt, notADatabase = 11, 26 // SQLite's codes
-	if e, ok := errors.AsType[interface {
-		error
-		Code() int
-	}](err); ok && (e.Code()&0xff == corrupt || e.Code()&0xff == notADatabase) {
-		return "; nothing was changed; restore a backup, or choose another --database"
-	}
-	return ""
 }
 
 // plain strips the operation and the path that os puts before a reason.

@@ -35,6 +35,7 @@ func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention ti
 	var running sync.WaitGroup
 	running.Go(func() { every(ctx, flushEvery, func() { s.flush(ctx, log) }) })
 	running.Go(func() { every(ctx, countEvery, func() { s.countNodes(ctx) }) })
+	running.Go(func() { every(ctx, answerEvery, func() { s.answerRollCall(ctx, log) }) })
 	running.Go(func() { every(ctx, learnEvery, func() { s.learnMarks(ctx, log) }) })
 	if s.space.reserve != nil {
 		running.Go(func() { every(ctx, keepEvery, s.space.reserve.keep) })
