@@ -65,7 +65,7 @@ func TestCrossOriginOfFailures(t *testing.T) {
 	s.do("GET", "/api/v4/projects", nil, origin).must(t, 200)
 	s.do("GET", "/api/v4/projects", nil, origin).header(t, "Access-Control-Allow-Origin: *", exposed).must(t, http.StatusTooManyRequests)
 	at := "/api/v4/projects/" + s.project("tool", "private") + "/uploads"
-	s.exec(`ALTER TABLE uploads RENAME TO gone`)
+	s.exec(`ALTER TABLE uploads RENAME COLUMN file_name TO gone`)
 	s.root("GET", at, nil).header(t, "Access-Control-Allow-Origin:").must(t, 500)
 	s.do("GET", at, nil, "PRIVATE-TOKEN: "+rootToken, origin).header(t, "Access-Control-Allow-Origin: *", "Vary: Origin").must(t, 500)
 }

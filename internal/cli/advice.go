@@ -45,10 +45,8 @@ func advise(err error, project string) error {
 		next = mayBeUnescaped + slashAdvice
 	case e.Shown == "deploy token" && slices.Contains([]int{401, 403, 404}, e.Status):
 		next = deployTokenAdvice
-	case e.Status == 401 && e.Shown != "":
-		next = fmt.Sprintf("the server does not know this %s: it has expired, was revoked, or belongs to another server; set GRANARY_TOKEN, or run granary login", e.Shown)
 	case e.Status == 401:
-		next = "the server wants a token: set GRANARY_TOKEN, or run granary login"
+		next = tokenAdvice(e)
 	case e.Status == 403 && strings.Contains(e.Message, " is final; "):
 		return err // whoever asks
 	case e.Status == 403:
@@ -66,6 +64,14 @@ func advise(err error, project string) error {
 		return err
 	}
 	return fmt.Errorf("%w\n%s", err, next)
+}
+
+// tokenAdvice says what to do after a 401.
+func tokenAdvice(e *client.Error) string {
+	if e.Shown == "" {
+		return "the server wants a token: set GRANARY_TOKEN, or run granary login"
+	}
+	return fmt.Sprintf("the server does not know this %s: it has expired, was revoked, or belongs to another server; set GRANARY_TOKEN, or run granary login", e.Shown)
 }
 
 // statusOf is the status of HTTP that a server refused with, 0 for no such error.

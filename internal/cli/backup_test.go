@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,6 +34,50 @@ func TestBackupInWords(t *testing.T) {
 		}
 		if code, out, errs := run(t, nil, "restore", "--snapshot", id, "--from", place, "--data-dir", t.TempDir()); code != exitNotFound {
 			t.Errorf("restore %s: %d, %s%s", id, code, out, errs)
+		}
+	}
+}
+
+// The exit codes in the help of the commands that look for damage are those of the documentation.
+func TestExitCodesOfDamage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if quote := "> " + strings.ReplaceAll(damageExitHelp, "\n", "\n> ") + "\n"; strings.Count(string(page), quote) != 1 {
+		t.Errorf("docs/operations.md does not have\n%s", quote)
+	}
+	for _, args := range [][]string{{"backup"}, {"backup", "ls"}, {"backup", "check"}, {"backup", "forget"}, {"restore"}, {"rebuild"}, {"fsck"}} {
+		if _, out, _ := run(t, nil, append(args, "--help")...); !strings.Contains(out, damageExitHelp) || strings.Contains(out, exitHelp) {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+}
+
+// A number that is none is told without the name of a function.
+func TestFlagsThatAreNoNumbers(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		`--keep-daily is "many": want a whole number`:           {"backup", "--keep-daily", "many"},
+		`--keep-weekly is "99999999999999999999": want a whole`: {"backup", "--keep-weekly", "99999999999999999999"},
+		`--jobs is "1.5": want a whole number`:                  {"pull", "-j", "1.5"},
+		`--dry-run is "maybe": want true or false`:              {"backup", "--dry-run=maybe"},
+		`--timeout is "soon": want a number with a unit`:        {"ci", "run", "--timeout", "soon"},
+	} {
+		code, _, errs := run(t, nil, args...)
+		if code != exitUsage || !strings.Contains(errs, want) || strings.Contains(errs, "strconv") {
+			t.Errorf("%q: %d, %s", args, code, errs)
+		}
+	}
+}
+
+// One thing is one.
+func TestOneOfSomething(t *testing.T) {
+	t.Parallel()
+	for n, want := range []string{"0 files are", "1 file is", "2 files are"} {
+		if got := countedAre(int64(n), "file"); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

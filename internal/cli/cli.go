@@ -21,6 +21,7 @@ const (
 	exitFailure  = 1 // the command was understood and failed
 	exitUsage    = 2 // the command line or a setting is wrong; nothing was done
 	exitRefused  = 3 // the server, or a rule of the command, says no: asking again will not help
+	exitDamaged  = 3 // of the commands of damageExitHelp
 	exitNotFound = 4 // it does not exist, or is not visible to this caller
 	exitDiffers  = 5 // what was compared is not the same
 )
@@ -28,6 +29,31 @@ const (
 const exitHelp = "Exit codes: 0 done, 1 failed, 2 wrong usage or settings (nothing was done),\n" +
 	"3 refused by the server or by a rule, 4 not found, 5 what was compared differs,\n" +
 	"130 interrupted by Ctrl-C (128 and the number of any signal)."
+
+// damageExitHelp is exitHelp of the commands that look for damage: backup and those below it,
+// restore, rebuild and fsck. docs/operations.md says the same.
+const damageExitHelp = "Exit codes: 0 done, and all is whole; 1 failed, or not everything could be looked at; 2 wrong\n" +
+	"usage or settings (nothing was done); 3 done, but something is damaged, missing or left out,\n" +
+	"as the lines say; 4 there is no such snapshot; 130 interrupted by Ctrl-C (128 and the number\n" +
+	"of any signal)."
+
+// looksForDamage gives a command, and those below it, the exit codes of damageExitHelp.
+func looksForDamage(cmd *cobra.Command) *cobra.Command {
+	cmd.Annotations = map[string]string{exitHelpKey: damageExitHelp}
+	return cmd
+}
+
+const exitHelpKey = "exit codes" // of annotations
+
+// exitHelpOf is what the help of a command says of its exit codes.
+func exitHelpOf(cmd *cobra.Command) string {
+	for ; cmd != nil; cmd = cmd.Parent() {
+		if text := cmd.Annotations[exitHelpKey]; text != "" {
+			return text
+		}
+	}
+	return exitHelp
+}
 
 // Env is everything a command may know of the world around it.
 type Env struct {
@@ -126,11 +152,11 @@ func newRoot(env Env) *cobra.Command {
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see %s --help%s", err, cmd.CommandPath(), whereVersion(err))}
+		return usageError{fmt.Errorf("%w; see %s --help%s", plainFlag(err), cmd.CommandPath(), whereVersion(err))}
 	})
 	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newCopy(env), newVerify(env),
 		newChannel(env), newYank(env), newUnyank(env), newDeprecate(env), newFinalise(env), newDiscard(env), newOpen(env), newLogin(env), newLogout(env), newWhoami(env), newCI(env),
-		newServe(env), newAdmin(env), newConfig(env), newFsck(env), newBackup(env), newRestore(env), newRebuild(env), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
+		newServe(env), newAdmin(env), newConfig(env), looksForDamage(newFsck(env)), looksForDamage(newBackup(env)), looksForDamage(newRestore(env)), looksForDamage(newRebuild(env)), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
 	asGroup(root)
 	tellVersion(root, env)
 	root.SetHelpCommand(newHelp(root))
@@ -140,7 +166,10 @@ func newRoot(env Env) *cobra.Command {
 			asGroup(cmd)
 		}
 	}
-	root.SetHelpTemplate(root.HelpTemplate() + "\n" + exitHelp + "\n")
+	template := root.HelpTemplate()
+	for _, cmd := range append(root.Commands(), root) { // those below take their parent's
+		cmd.SetHelpTemplate(template + "\n" + exitHelpOf(cmd) + "\n")
+	}
 	return root
 }
 

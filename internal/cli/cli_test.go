@@ -59,8 +59,8 @@ func TestUsage(t *testing.T) {
 		{"ls --json --nope", 2, `{"message":"unknown flag: --nope; see granary ls --help","exit_code":2}`},
 		{"ls --nope --json", 2, `{"message":"unknown flag: --nope; see granary ls --help","exit_code":2}`},
 		{"ls --nope --json=false", 2, `granary: unknown flag: --nope; see granary ls --help`},
-		{"ls --json=maybe", 2, `{"message":"invalid argument \"maybe\" for \"--json\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax; see granary ls --help","exit_code":2}`},
-		{"ls --json --json=maybe", 2, `{"message":"invalid argument \"maybe\" for \"--json\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax; see granary ls --help","exit_code":2}`},
+		{"ls --json=maybe", 2, `{"message":"--json is \"maybe\": want true or false; see granary ls --help","exit_code":2}`},
+		{"ls --json --json=maybe", 2, `{"message":"--json is \"maybe\": want true or false; see granary ls --help","exit_code":2}`},
 		{"--json", 2, `{"message":"unknown flag: --json; see granary --help","exit_code":2}`},
 		{"--json ls", 2, `{"message":"unknown flag: --json; see granary --help","exit_code":2}`},
 		{"ci run --nope -- ls --json", 2, "granary: unknown flag: --nope; see granary ci run --help"},
@@ -103,7 +103,7 @@ func TestHelp(t *testing.T) {
 	commands = func(cmd *cobra.Command) {
 		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
 		_, stdout, stderr := run(t, nil, args...)
-		if !strings.Contains(stdout, exitHelp) || cmd.Short == "" {
+		if !strings.Contains(stdout, exitHelpOf(cmd)) || strings.Count(stdout, "Exit codes:") != 1 || cmd.Short == "" {
 			t.Errorf("granary %s:\n%s%s", args, stdout, stderr)
 		}
 		for _, sub := range cmd.Commands() {

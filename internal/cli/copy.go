@@ -124,7 +124,7 @@ func (k *copying) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	if n := len(refusedOf(versions)); n > 0 {
-		return refused("%s would be refused: other bytes are there", countFiles(n))
+		return refused("%s would be refused: other bytes are there", counted(int64(n), "file"))
 	}
 	return nil
 }
@@ -171,7 +171,7 @@ func (k *copying) print(versions []copiedVersion) error {
 	case k.json:
 		out.err = k.printJSON(versions)
 	case !k.dryRun && !k.quiet:
-		out.printf("%s: %s of %s copied to %s (%s)", k.name, countFiles(copies), countVersions(len(versions)), k.target, formatBytes(size))
+		out.printf("%s: %s of %s copied to %s (%s)", k.name, counted(int64(copies), "file"), countVersions(len(versions)), k.target, formatBytes(size))
 		if same > 0 {
 			out.printf(", %d there already", same)
 		}

@@ -47,7 +47,7 @@ func (k *copying) send(ctx context.Context, versions []copiedVersion) error {
 	if k := client.KindOf(err); k == client.Refused || k == client.Denied || k == client.NotFound {
 		next = "once the reason is gone, " + next
 	}
-	return fmt.Errorf("%w\n%d of %s are copied; %s", err, done, countFiles(due), next)
+	return fmt.Errorf("%w\n%d of %s are copied; %s", err, done, counted(int64(due), "file"), next)
 }
 
 // sendVersion sends the first file of a new version alone: GitLab before 18 fails if

@@ -79,7 +79,7 @@ func (f *finalise) run(ctx context.Context, c *client.Client, project, name, ver
 		return err
 	}
 	row := shownVersion{listedPackage: listed(v.Package), Manifest: v.Manifest}
-	return f.printDone(f.json, row, fmt.Sprintf("%s %s is final, %s (%s), sha256:%s", v.Name, v.Version, countFiles(v.Files), formatBytes(v.Size), v.Manifest))
+	return f.printDone(f.json, row, fmt.Sprintf("%s %s is final, %s (%s), sha256:%s", v.Name, v.Version, counted(int64(v.Files), "file"), formatBytes(v.Size), v.Manifest))
 }
 
 // expected is what --sums names, nil without it.

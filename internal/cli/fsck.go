@@ -12,9 +12,6 @@ import (
 	"granary/internal/daemon"
 )
 
-// exitDamaged is granary fsck's exit code for damage.
-const exitDamaged = 3
-
 const fsckHelp = `Check that everything is there: that each file on record has its bytes, where a download
 would look for them, and that the records do not contradict themselves. The server may be
 running. Nothing is deleted, and nothing is changed without --repair-from, --quarantine,
@@ -47,8 +44,8 @@ not repaired, as the server's own scrub does: they are no longer served, and kep
 damaged/ beside the blobs. --repair-records counts anew where USES says so, and makes anew
 what DERIVED names, for which no server may run.
 
-Exit codes: 0 whole, or everything found was repaired; 1 not everything could be looked at,
-whatever was found; 3 damage found.
+The exit code is 0 if everything found was repaired, and 1 if not everything could be looked at,
+whatever was found.
 
 `
 

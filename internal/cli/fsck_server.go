@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -31,8 +32,12 @@ func repairServer(ctx context.Context, env Env, address string) (otherServer, er
 		return otherServer{}, err
 	}
 	_, err = c.Metadata(ctx)
-	if _, answered := errors.AsType[*client.Error](err); err != nil && !answered { // what it refuses now it may give by a file
+	e, answered := errors.AsType[*client.Error](err)
+	if err != nil && !answered { // what it refuses now it may give by a file
 		return otherServer{}, fmt.Errorf("cannot repair from %s: %w", address, err)
+	}
+	if answered && e.Status == http.StatusUnauthorized {
+		env.notice("warning: %s has only what is public for who asks: %s", address, tokenAdvice(e))
 	}
 	return otherServer{c}, nil
 }

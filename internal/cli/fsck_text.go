@@ -126,6 +126,9 @@ func (p *fsckText) end(done daemon.Checked, kept *daemon.Kept, failed error) err
 		line += fmt.Sprintf("; the rests of %s uploads, which the sweep removes", grouped(int64(done.LeftUploads)))
 	}
 	p.printf("bytes     %s\n", line)
+	if done.Found[daemon.Database] > 0 {
+		p.printf("database  stop the server, %s\n", daemon.AwayAnd(kept != nil && kept.Journal))
+	}
 	if kept != nil {
 		p.kept(*kept, time.Now())
 	}

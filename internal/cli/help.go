@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,4 +64,17 @@ func whereVersion(err error) string {
 		return ""
 	}
 	return "; granary --version prints this program's version, and a package's is NAME@VERSION"
+}
+
+// plainFlag says what a flag wants, in place of the words of the function that reads its value.
+func plainFlag(err error) error {
+	e, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	want, known := map[string]string{"int": "a whole number", "bool": "true or false", "duration": "a number with a unit, such as 30s, 2m or 1h30m"}[e.GetFlag().Value.Type()]
+	if !known {
+		return err
+	}
+	return fmt.Errorf("--%s is %q: want %s", e.GetFlag().Name, e.GetValue(), want)
 }

@@ -64,7 +64,7 @@ func manPage(cmd *cobra.Command, name, version string) string {
 		b.WriteString(".SH OPTIONS\n" + strings.Join(options, ""))
 	}
 	section("EXAMPLES", cmd.Example)
-	section("EXIT STATUS", exitHelp)
+	section("EXIT STATUS", exitHelpOf(cmd))
 	var also []string
 	if cmd.HasParent() {
 		also = append(also, strings.ReplaceAll(cmd.Parent().CommandPath(), " ", "-")+"(1)")

@@ -100,6 +100,6 @@ func (p *pull) printArchive(a client.Archive, size int64) error {
 		return nil
 	}
 	out := &printer{w: p.env.Stdout}
-	out.printf("%s %s: %s in %s (%s)\n", a.Name, a.Version, countFiles(len(a.Files)), p.dir, formatBytes(size))
+	out.printf("%s %s: %s in %s (%s)\n", a.Name, a.Version, counted(int64(len(a.Files)), "file"), p.dir, formatBytes(size))
 	return out.err
 }

@@ -46,7 +46,7 @@ func (p *pull) summarize(out *printer, files []pulled, done pruning) {
 		count[f.deed()]++
 		size[f.deed()] += f.Size
 	}
-	out.printf("%s %s: %s installed in %s (%s)", p.at.Name, p.at.Version, countFiles(count["install"]), p.dir, formatBytes(size["install"]))
+	out.printf("%s %s: %s installed in %s (%s)", p.at.Name, p.at.Version, counted(int64(count["install"]), "file"), p.dir, formatBytes(size["install"]))
 	if n := count["replace"]; n > 0 {
 		out.printf(", %d replaced (%s)", n, formatBytes(size["replace"]))
 	}

@@ -232,5 +232,5 @@ func (p *pull) agreed(ctx context.Context, gone []listedFile) (bool, error) {
 	for _, f := range gone {
 		fmt.Fprintf(p.env.Stderr, "  %s\n", onOneLine(f.Path))
 	}
-	return ask(ctx, p.env, fmt.Sprintf("Remove %s?", countFiles(len(gone))))
+	return ask(ctx, p.env, fmt.Sprintf("Remove %s?", counted(int64(len(gone)), "file")))
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -141,7 +140,7 @@ func (p *push) run(ctx context.Context, args []string) error {
 		if p.final {
 			why = p.at.Name + " " + p.at.Version + " is final"
 		}
-		return refused("%s would be refused: %s", countFiles(n), why)
+		return refused("%s would be refused: %s", counted(int64(n), "file"), why)
 	}
 	return nil
 }
@@ -195,7 +194,7 @@ func (p *push) print(files []pushed) error {
 		}
 	}
 	if p.dryRun || !p.quiet {
-		out.printf("%s %s: %s %s (%s)", p.at.Name, p.at.Version, countFiles(count["upload"]), verb, formatBytes(size))
+		out.printf("%s %s: %s %s (%s)", p.at.Name, p.at.Version, counted(int64(count["upload"]), "file"), verb, formatBytes(size))
 		if n := count["unchanged"]; n > 0 {
 			out.printf(", %d there already", n)
 		}
@@ -249,11 +248,4 @@ func hiddenFiles(files []pushed) (n int) {
 		}
 	}
 	return n
-}
-
-func countFiles(n int) string {
-	if n == 1 {
-		return "1 file"
-	}
-	return fmt.Sprintf("%d files", n)
 }

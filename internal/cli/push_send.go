@@ -135,14 +135,14 @@ func (p *push) endedEarly(ctx context.Context, files []pushed, err error) error 
 	}
 	switch {
 	case p.at.Draft && there > 0:
-		p.soFar = fmt.Sprintf("%d of %s are in the draft; nothing is published\n", there, countFiles(len(files)))
+		p.soFar = fmt.Sprintf("%d of %s are in the draft; nothing is published\n", there, counted(int64(len(files)), "file"))
 		next = p.soFar + "not in the draft: " + firstOf(missing) + "\n" + next
 	case there == 0 && client.KindOf(err) == client.NotFound:
 		next = "nothing was published"
 	case there == 0:
 		next = "nothing was published; " + next
 	default:
-		p.soFar = fmt.Sprintf("%d of %s are published; the version is incomplete\n", there, countFiles(len(files)))
+		p.soFar = fmt.Sprintf("%d of %s are published; the version is incomplete\n", there, counted(int64(len(files)), "file"))
 		next = p.soFar + "not published: " + firstOf(missing) + "\n" + next
 	}
 	if p.json {

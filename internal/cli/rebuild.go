@@ -22,10 +22,6 @@ Tokens that were revoked later are valid again, and removed members and users ar
 the right encryption key CI/CD variables and webhooks are left out: put encryption_key into the
 data directory first, or set GRANARY_ENCRYPTION_KEY.
 
-Exit codes: 0 rebuilt, and everything is there; 3 rebuilt, but bytes or records are missing or
-damaged, or variables and webhooks were left out; 1 not rebuilt, or not everything could be
-looked at.
-
 `
 
 // rebuild is the command's flags.
@@ -78,6 +74,7 @@ func (o *rebuild) rebuild(ctx context.Context, cfg config.Config, options daemon
 	out := &fsckText{printer{w: o.env.Stdout}}
 	findings := []jsonFinding{}
 	options.Progress = line.draw
+	options.Notice = func(text string) { o.env.notice("%s", text) }
 	options.Tell = func(f daemon.Finding) error {
 		line.clear()
 		if f.Kind == daemon.Stray {
@@ -133,7 +130,11 @@ func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 		out.printf("LOST      records up to %s are there, and cannot be used: some before them are missing or damaged\n", done.Beyond.Format(time.RFC3339))
 	}
 	if done.Variables+done.Hooks > 0 {
-		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: the encryption key is gone, or another.\n", grouped(done.Variables), grouped(done.Hooks))
+		key := "there is no encryption key"
+		if done.Key != "" {
+			key = "the encryption key " + done.Key + " is not theirs"
+		}
+		out.printf("LEFT OUT  %s CI/CD variables and %s webhooks: %s.\n", grouped(done.Variables), grouped(done.Hooks), key)
 		for _, line := range leftOutCure(o.dryRun) {
 			out.printf("          %s\n", line)
 		}

@@ -21,8 +21,9 @@ func newRestore(env Env) *cobra.Command {
 		Short: "Make a server of a backup",
 		Long: "Fill the empty database and the empty store of the settings from a backup. The store may\n" +
 			"also be the one of the same records, if only the database is lost: then only what is\n" +
-			"missing is copied. The database comes last and at once, so an interrupted restore is run\n" +
-			"again. No server may run. What the backup lacks is named, and the exit code is 3; so it is if\n" +
+			"missing is copied; if that store has records of later than the backup, which a dry run\n" +
+			"tells, granary rebuild loses less. The database comes last and at once, so an interrupted\n" +
+			"restore is run again. No server may run. What the backup lacks is named, and the exit code is 3; so it is if\n" +
 			"the newest snapshot is damaged, and an older one was taken for it.\n\n" +
 			"The encryption key is not in a backup: put it back before the server starts.\n\n" + backupPlaceHelp + "\n\n" + config.Usage(),
 		Args: noArgs,
@@ -54,6 +55,7 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 	shown := newProgress(env, asJSON, "restore", 0, -1)
 	o.Report = func(c daemon.Copied) { shown.reached(int(c.Blobs+c.Present), 0, c.Bytes) }
 	o.Warn = func(text string) { env.notice("warning: %s", text) }
+	o.Notice = func(text string) { env.notice("%s", text) }
 	done, err := daemon.Restore(ctx, cfg, o)
 	shown.close()
 	if errors.Is(err, daemon.ErrNoSnapshot) {
@@ -67,7 +69,7 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 		done.Manifest.Packs = orEmpty(done.Manifest.Packs)
 		err = printJSON(env, done)
 	} else {
-		err = printRestored(env, cfg, o, done)
+		err = printRestored(env, o, done)
 	}
 	if err == nil && done.Unfinished != "" {
 		return refused("%s", done.Unfinished)
@@ -77,7 +79,7 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 		if o.DryRun {
 			others = "would be"
 		}
-		return refused("%d files are not in the backup, or not whole; all others %s", done.Missing, others)
+		return refused("%s not in the backup, or not whole; all others %s", countedAre(done.Missing, "file"), others)
 	}
 	if err == nil && len(done.Skipped) > 0 {
 		return refused("the newest snapshot is damaged; the one of %s, %s, was taken instead", done.Manifest.Began.Format(time.RFC3339), done.Manifest.ID)
@@ -85,7 +87,7 @@ func restore(ctx context.Context, env Env, cfg config.Config, o daemon.RestoreOp
 	return err
 }
 
-func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done daemon.Restored) error {
+func printRestored(env Env, o daemon.RestoreOptions, done daemon.Restored) error {
 	out := &printer{w: env.Stdout}
 	m := done.Manifest
 	for _, skipped := range done.Skipped {
@@ -95,12 +97,15 @@ func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done dae
 	if o.DryRun {
 		verb = "would restore"
 	}
-	out.printf("%s the snapshot %s of %s: %d rows of records, %d small files\n", verb, m.ID, m.Began.Format(time.RFC3339), m.Records.Rows, done.Bodies)
+	out.printf("%s the snapshot %s of %s: %s of records, %s\n", verb, m.ID, m.Began.Format(time.RFC3339), counted(m.Records.Rows, "row"), counted(done.Bodies, "small file"))
 	switch {
 	case o.DatabaseOnly:
 		out.printf("the other files stay in %s: set blobs to it\n", o.From.Blobs.String())
 	default:
-		out.printf("%d other files, %s; %d were there already\n", done.Files, formatBytes(done.Bytes), done.Present)
+		out.printf("%s, %s; %d already there\n", counted(done.Files, "other file"), formatBytes(done.Bytes), done.Present)
+	}
+	if o.DryRun {
+		out.printf("the other files were looked for, and not read: granary backup check --read-data-subset all reads them\n")
 	}
 	for _, bad := range done.BadPacks {
 		out.printf("DAMAGED pack %s\n", bad)
@@ -115,13 +120,15 @@ func printRestored(env Env, cfg config.Config, o daemon.RestoreOptions, done dae
 		out.printf("granary fsck --repair-from mends files that a copy of the store, another place of backups or another server still has,\n" +
 			"and names the packages of the others.\n")
 	}
-	if done.Replaced != nil {
+	if done.Replaced != nil && !o.DryRun {
 		out.printf("records in the store, up to %s, are replaced by those of the restored database\n", done.Replaced.Format(time.RFC3339))
 	}
 	if !o.DryRun {
-		out.printf("Before clients come: put the encryption key back, as encryption_key in %s or in GRANARY_ENCRYPTION_KEY.\n"+
-			"Job tokens have ended. Other tokens that were revoked after %s are valid again, and removed\n"+
-			"members, users and files are back: remove them again (granary admin needs no server).\n", cfg.DataDir, m.Began.Format(time.RFC3339))
+		if done.Key != "" {
+			out.printf("Before clients come: %s.\n", done.Key)
+		}
+		out.printf("Job tokens have ended. Other tokens that were revoked after %s are valid again, and removed\n"+
+			"members, users and files are back: remove them again (granary admin needs no server).\n", m.Began.Format(time.RFC3339))
 	}
 	if out.err != nil {
 		return fmt.Errorf("cannot print the result: %w", out.err)

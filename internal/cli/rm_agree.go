@@ -45,7 +45,7 @@ func (r *rm) list(ctx context.Context, doomed []client.Package, chosen []client.
 				out.printf("%s\t%s\n", f.Path, formatBytes(f.Size))
 			}
 		})
-		return fmt.Sprintf("%s (%s) of version %s", countFiles(len(chosen)), formatBytes(size), doomed[0].Version), err
+		return fmt.Sprintf("%s (%s) of version %s", counted(int64(len(chosen)), "file"), formatBytes(size), doomed[0].Version), err
 	}
 	sizes, err := packageSizes(ctx, r.client, r.project, doomed)
 	if err != nil {

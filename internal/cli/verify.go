@@ -224,7 +224,7 @@ func (v *verify) print(p client.Package, verdicts []verdict) error {
 				out.printf("%-7s  %s\n", d.Result, d.Path)
 			}
 		}
-		out.printf("%s %s: %s the same", p.Name, p.Version, countFiles(count["same"]))
+		out.printf("%s %s: %s the same", p.Name, p.Version, counted(int64(count["same"]), "file"))
 		for _, kind := range [][2]string{{"differs", "different"}, {"missing", "missing"}, {"extra", "extra"}} {
 			if n := count[kind[0]]; n > 0 {
 				out.printf(", %d %s", n, kind[1])
