@@ -25,7 +25,7 @@ MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 # A release tool, which is run as its users run it.
 GORELEASER := .cache/bin/goreleaser-$(call version,github.com/goreleaser/goreleaser/v2,goreleaser)
 
-.PHONY: help run test test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages upgrade-fixture versitygw goreleaser minio test-s3-second cluster
+.PHONY: help run test test-deps test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages upgrade-fixture versitygw goreleaser minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,28 +35,33 @@ run: ## start a server on 127.0.0.1:8080, data in ./granary-data
 
 test: check lint ## everything a submission must pass: checks, tests with -race, linter
 
+test-deps:
+	tools/install-test-deps
+
 # The quick checks come first, the tests next: what fails most often fails soonest.
 # The crash tests start a server hundreds of times, which the race detector makes
 # five times as slow and no sharper: they run without it. So do the longest tests
 # of memory, which it multiplies, and those of pages and of lists with many thousands of rows, which
 # run one query at a time, those that write whole databases down and fill others, and those
-# that call other programs again and again.
+# that call other programs again and again, and those of damage in stores and places, which do one
+# step after the other.
 # The pass on PostgreSQL leaves out what has run on PostgreSQL in the first: the
 # longest tests, and the tests that run on both databases in either pass, which have a
 # part named "sqlite" and a part named "postgres".
 # Tests that are parallel wait for other programs most of the time: four of them at
 # once load two cores no more than one that computes.
-WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans|SearchesForNamesAreBounded|NamesOfOlderServers|NameListPlans|NamesAreWhatIsThere|MarkdownIsBounded|HostileTexts|ShownFormsWork|ManyFilesAndVersions|WhoSeesWhat|PagesAskTheSame|RoundTripOfEveryDeed|RoundTripOfAHistory|ReplayRefusesWrongSequences|ReplayOfDeltas|ReplayOfAnOlderSchema|ReplayIsLikeTheOriginal|DeriveMakesWhatTriggersKeep|CheckBesidePublishers|Rebuild|RecordsCutShort|CheckFindsEveryDamage|CheckBesideTraffic|ListsUseTheirIndexes|ManyFilesOfAVersion|ReleaseOfTooManyFiles|BentDerivedRows|ListsAskTheSameForAnyPage|ListsAgreeWithAccess|ReplayOfEveryColumn|PermissionOfDoors|PreparedTextsAreFew|ReplayThatFails|ReplayOfFormat1|EveryDamageIsFound|RecordsKilled|RecordsUnderFaults|BackupCutShort|RestoreCutShort|RebuildCutShort|BackupUnderFaults|RestoreUnderFaults|RebuildUnderFaults|README|RefusalsReachClients|ReleaseTools|ToolsAtAMovingLatest|DraftsExample|ToolsFetch)$$
+WITHOUT_RACE := ^Test(Crash|HostileMemory|ManySmallFilesLeaveTheBudget|CachesWeighWhatTheHeapSays|BudgetHoldsWhateverComes|FoundTokensAndPlacesWeighWhatTheHeapSays|ArchiveMemory|EveryListIsWhole|Contracts|ListPackagesAgreesWithSorting|LongListsAgreeWithSorting|NoPageSkipsManyRows|SelectorsChooseAsWorded|SelectionPlans|PostgresSelectionPlans|SearchesForNamesAreBounded|NamesOfOlderServers|NameListPlans|NamesAreWhatIsThere|MarkdownIsBounded|HostileTexts|ShownFormsWork|ManyFilesAndVersions|WhoSeesWhat|PagesAskTheSame|RoundTripOfEveryDeed|RoundTripOfAHistory|ReplayRefusesWrongSequences|ReplayOfDeltas|ReplayOfAnOlderSchema|ReplayIsLikeTheOriginal|DeriveMakesWhatTriggersKeep|CheckBesidePublishers|Rebuild|RecordsCutShort|CheckFindsEveryDamage|CheckBesideTraffic|ListsUseTheirIndexes|ManyFilesOfAVersion|ReleaseOfTooManyFiles|BentDerivedRows|ListsAskTheSameForAnyPage|ListsAgreeWithAccess|ReplayOfEveryColumn|PermissionOfDoors|PreparedTextsAreFew|ReplayThatFails|ReplayOfFormat1|EveryDamageIsFound|RecordsKilled|RecordsUnderFaults|BackupCutShort|RestoreCutShort|RebuildCutShort|BackupUnderFaults|RestoreUnderFaults|RebuildUnderFaults|CrashNote|FirstStartIsTakenUp|JournalOfABacklog|DamagedPackLosesOneFile|MendDerived|RebuildWithoutADelta|RebuildWithLosses|RestoreBesideOtherRecords|RestoreFromDamagedPlace|BackupOfCluster|CheckMends|README|RefusalsReachClients|ReleaseTools|ToolsAtAMovingLatest|DraftsExample|ToolsFetch|BackupThatCannotForget|ForgetLeavesWhatOthersNeed|BackupToFullPlace|PlaceWithoutItsMarker|ForeignPlaceIsRefused|RestoreOfDatabaseOnly|BackupOfWrongUses|BackupReplacesDamagedPack|CheckFindsEveryFlippedBit|BackupOfDamagedStore|BackupMendsAPlace|BackupKeeps|RestoreLooksAtTheKey|HeadFindsEveryFlippedBit|ForgetBesideDamage|RebuildAfterPurges|PlaceOfWhichNothingCanBeRead|KeepTheNewestWhole|ForgetOnAFullDisk|RestoreTellsOfNewerRecords|StoppedBeforeTheSchemaStands|StrangePacks|RestoreWithAWrongClock|RestoreFromOtherPacks|RecordsDamagedInUse|DamagedRecords|AdviceOfCheck|ServerReplacesRecords|RecordsAreReplacedInSteps|RestoreReplacesRecords|ManifestIsLost|KeptOfAnOlderDatabase|RecordsOfAnOlderDatabase|RecordsWithoutIdentity)$$
 ON_POSTGRES_BEFORE := ^Test(ManyPublishers|ServerCrash|NodesStartTogether|PostgresTLS|Contracts)$$|/^(sqlite|postgres)$$
 # SQLite is C made into Go, whose memory lies outside of what the race detector sees: to
 # watch that code finds nothing and takes three quarters of the time.
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
+# Two passes have their files in memory; those that kill servers and write much have them on the
+# disk.
 # The longest packages begin first, so that none of them runs alone at the end.
 LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon ./internal/ui
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
-check: $(VERSITYGW)
-	tools/install-test-deps
+check: test-deps $(VERSITYGW)
 	go mod download
 	@files=$$(gofmt -l .); \
 	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
@@ -68,11 +73,11 @@ check: $(VERSITYGW)
 	  GOOS=$$system CGO_ENABLED=0 go build -o /dev/null ./cmd/granary || exit 1; \
 	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
 	done
-	go test $(RACE) -shuffle=on -parallel=4 -timeout=30m -skip '$(WITHOUT_RACE)' $(LONGEST) ./...
+	tools/in-memory go test $(RACE) -shuffle=on -parallel=4 -timeout=30m -skip '$(WITHOUT_RACE)' $(LONGEST) ./...
 	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./e2e ./internal/blob/disk ./internal/metadb ./internal/api ./internal/archive ./internal/ui ./internal/registry
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
-	GRANARY_TEST_DATABASE=postgres go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry ./internal/ui
+	GRANARY_TEST_DATABASE=postgres tools/in-memory go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry ./internal/ui
 
 # It needs nothing but Go: what starts PostgreSQL or an S3 server leaves itself out
 # with -short, and dev and e2e, which start more, are not asked.
@@ -82,14 +87,15 @@ test-fast: ## the tests while you work: no race detector, SQLite and the disk al
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
 	$(LINT) run ./...
 
+# The flags are those of the tests, so that Go's own packages are compiled once for all.
 $(LINT):
 	@mkdir -p $(@D)
-	cd tools && go build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	cd tools && go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 versitygw: $(VERSITYGW) ## the S3 server that tests start (the first time builds it: two minutes)
 $(VERSITYGW):
 	@mkdir -p $(@D)
-	cd tools/versitygw && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/versity/versitygw/cmd/versitygw
+	cd tools/versitygw && go build -ldflags '-s -w' -o ../../$@ github.com/versity/versitygw/cmd/versitygw
 
 goreleaser: $(GORELEASER) ## the release tool that tests run (the first time it is built: four minutes)
 $(GORELEASER):
