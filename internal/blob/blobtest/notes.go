@@ -95,7 +95,7 @@ func testNoteSizes(t *testing.T, s blob.Store) {
 	}
 	wantNotes(t, n, "", "a/old 3")
 	wantNote(t, n, "a/old", []byte("old"))
-	wantTidy(t, s)
+	wantTidied(t, s, 1) // of the dozens that were aborted
 }
 
 // testNotesAreNoBlobs: List, Tidy and Delete know nothing of notes.
@@ -118,10 +118,15 @@ func testNotesAreNoBlobs(t *testing.T, s blob.Store) {
 }
 
 // wantTidy checks that nothing is left of uploads, however new.
-func wantTidy(t *testing.T, s blob.Store) {
+func wantTidy(t *testing.T, s blob.Store) { wantTidied(t, s, 0) }
+
+// wantTidied checks that at most so many uploads are left. An S3 server may go on with a part
+// that was on its way when its upload was aborted, and then has the upload once more: S3's manual
+// says that one may have to abort it again.
+func wantTidied(t *testing.T, s blob.Store, most int) {
 	t.Helper()
 	if tidier, ok := s.(blob.Tidier); ok {
-		if n, err := tidier.Tidy(t.Context(), time.Now().Add(time.Hour)); err != nil || n != 0 {
+		if n, err := tidier.Tidy(t.Context(), time.Now().Add(time.Hour)); err != nil || n > most {
 			t.Errorf("Tidy removed %d, %v", n, err)
 		}
 	}
