@@ -41,6 +41,9 @@ func (s *Store) PutNote(ctx context.Context, name string, r io.Reader, size int6
 	}
 	s.reach(BeforeNoteRename)
 	if err := s.renameNote(up, name); err != nil {
+		if isFolderOfNotes(s.notePath(name)) {
+			err = fmt.Errorf("a folder that is not empty is in its place; move that away: %w", err)
+		}
 		return reason("committing the note "+name, err)
 	}
 	s.reach(BeforeNoteDirSync)
