@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -261,6 +262,28 @@ func TestServerRepairs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDownloadStartsRepair: what a download finds missing is repaired within seconds, long before
+// the scrub comes to it.
+func TestDownloadStartsRepair(t *testing.T) {
+	t.Parallel()
+	g, files, dir := oldPlace(t)
+	g.backUp(t)
+	_, url := startIn(t, g.old, "--inline-max=4096", "--repair-from="+g.place)
+	at := func(name string) string { return blobIn(filepath.Join(dir, "old", "blobs"), files[name]) }
+	if err := errors.Join(os.Remove(at("large/1.0.0/a")), os.Truncate(at("large/1.0.0/b"), 10)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"large/1.0.0/a", "large/1.0.0/b"} {
+		if resp, _ := ask(t, http.MethodGet, url+demoFiles+name, nil); resp.StatusCode < 500 {
+			t.Errorf("%s: %s, though its bytes are gone", name, resp.Status)
+		}
+		eventually.HoldsWithin(t, time.Minute, name+" is repaired", func() bool {
+			resp, got := ask(t, http.MethodGet, url+demoFiles+name, nil)
+			return resp.StatusCode == http.StatusOK && got == files[name]
+		})
+	}
 }
 
 // TestOtherStoreIsAskedNoMore: a place that does not answer costs one try, not one for each

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"granary/internal/blob"
@@ -14,29 +15,34 @@ import (
 const seldomRepair = time.Hour
 
 // repairing is how damaged blobs are repaired in the background. Only the task scrub uses
-// it.
+// it, but for hurry.
 type repairing struct {
 	from  *config.Config // whose store has right bytes; nil: nothing is repaired
 	next  time.Time      // not before
 	pause time.Duration  // until the next try, if this one fails
+
+	hurry atomic.Bool // there is a new mark
 }
 
-func newRepairing(cfg config.Config) repairing {
-	r := repairing{pause: marksEvery}
+func newRepairing(cfg config.Config) *repairing {
+	r := &repairing{pause: marksEvery}
 	if from, ok := cfg.RepairPlace(); ok {
 		r.from = &from
 	}
 	return r
 }
 
-// soon makes the next look at marks try to repair: there is a new one.
+// soon makes the next look at marks try to repair.
 func (r *repairing) soon() { r.next, r.pause = time.Time{}, marksEvery }
 
 // checkMarks looks at what is marked, and repairs it from elsewhere. What could not be
 // repaired is tried again at the next look, then after twice the pause each time, up to an
 // hour: each try is a line in the log.
 func (s *server) checkMarks(ctx context.Context, log *slog.Logger) error {
-	o, r := registry.MarksOptions{Rate: s.scrub.rate}, &s.scrub.repairing
+	o, r := registry.MarksOptions{Rate: s.scrub.rate}, s.scrub.repairing
+	if r.hurry.Swap(false) {
+		r.soon()
+	}
 	if r.from == nil || time.Now().Before(r.next) {
 		return s.registry.CheckMarks(ctx, o)
 	}

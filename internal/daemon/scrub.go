@@ -28,7 +28,7 @@ type scrub struct {
 	oldest  *prometheus.GaugeVec
 	checked time.Time // when the marks were; only the task knows it
 
-	repairing repairing
+	repairing *repairing
 }
 
 func newScrub(cfg config.Config) *scrub {
@@ -59,7 +59,7 @@ func (c *scrub) forget() {
 func (s *server) scrubStored(ctx context.Context, log *slog.Logger) {
 	s.tasks.do(ctx, log, "scrub", func(ctx context.Context) (int, error) {
 		var err error
-		if time.Since(s.scrub.checked) >= marksEvery {
+		if time.Since(s.scrub.checked) >= marksEvery || s.scrub.repairing.hurry.Load() {
 			err = s.checkMarks(ctx, log)
 			s.scrub.checked = time.Now()
 		}
@@ -78,7 +78,7 @@ func (s *server) learnMarks(ctx context.Context, log *slog.Logger) {
 // tellDamage logs a damaged blob with its files. It is repaired soon, if that is possible.
 func (s *server) tellDamage(ctx context.Context, log *slog.Logger) func(registry.DamageMark, error, []registry.FileAt) {
 	return func(m registry.DamageMark, damage error, files []registry.FileAt) {
-		s.scrub.repairing.soon()
+		s.scrub.repairing.hurry.Store(true)
 		var names []string
 		for _, f := range files {
 			names = append(names, fmt.Sprintf("%s %s/%s %s", f.Project, f.Package, f.Version, f.File))

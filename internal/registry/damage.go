@@ -20,6 +20,7 @@ type Damage struct {
 	Package, Version string // "" for an upload
 	File             FileName
 	Digest           Digest
+	Marked           bool // it is known: a Scrub, a Recheck or a check has marked the blob
 	Err              error
 }
 
@@ -37,10 +38,11 @@ func (r *Registry) unreadable(ctx context.Context, from origin, f File, err erro
 	if kind == "" {
 		return fault.Wrap(fault.Unavailable, "", err)
 	}
+	mark, failed := r.Records.FindMark(ctx, f.Digest)
 	if r.Damaged != nil {
-		r.Damaged(ctx, Damage{kind, from.project, from.pkg, from.version, f.Name, f.Digest, err})
+		r.Damaged(ctx, Damage{kind, from.project, from.pkg, from.version, f.Name, f.Digest, failed == nil, err})
 	}
-	if mark, failed := r.Records.FindMark(ctx, f.Digest); failed == nil && mark.Kind != blob.Missing {
+	if failed == nil && mark.Kind != blob.Missing {
 		return fault.Wrap(fault.Unavailable, knownDamage, err)
 	}
 	return fault.Wrap(fault.Damaged, "the bytes of this file are lost or damaged, please tell the administrator", err)
