@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"granary/internal/api"
 	"granary/internal/blob/disk"
@@ -28,12 +29,14 @@ func Run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	return run(ctx, cfg, version, terminal, stderr, crashPoints{})
 }
 
-// crashPoints are called at the named points of sqldb.Options, disk.Store and
-// records.Journal. The crash test ends the process there.
+// crashPoints are what tests set: what is called at the named points of sqldb.Options, disk.Store
+// and records.Journal, where the crash test ends the process.
 type crashPoints struct {
 	commit  func(point string)
 	store   func(disk.Point)
 	records func(point string)
+
+	askFor time.Duration // a shorter answerIn; 0: answerIn
 }
 
 func run(ctx context.Context, cfg config.Config, version string, terminal, stderr io.Writer, at crashPoints) (err error) {
@@ -64,8 +67,8 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 		return err
 	}
 	defer s.close(log)
-	ctx, current := s.whileCurrent(ctx)
-	defer current()
+	ctx, end := s.whileCurrent(ctx)
+	defer end(nil)
 	s.greet(ctx, log)
 	s.nameReserved(ctx, log)
 	if err := s.registry.LearnMarks(ctx); err != nil { // before it serves
@@ -82,10 +85,11 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
-	defer s.startUpkeep(ctx, log, cfg.AuditRetention)()
+	alone := func(ctx context.Context) error { return s.refuseStrangers(ctx, cfg.Blobs, at.askFor, log) }
+	defer s.startUpkeep(ctx, log, cfg.AuditRetention, alone, end)()
 	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
 	err = httpd.NewServer(handler, options).Serve(ctx, ln)
-	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) {
+	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) || errors.Is(cause, errStranger) {
 		return fmt.Errorf("the server ended: %w", cause)
 	}
 	return err

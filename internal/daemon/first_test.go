@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // serveHere runs the server in this process until stop, and tells what it
@@ -28,7 +29,7 @@ func serveHere(t *testing.T, environ []string, args ...string) (url string, stop
 	var stdout bytes.Buffer
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, cfg, "test", &stdout, stderr)
+		ended <- run(ctx, cfg, "test", &stdout, stderr, crashPoints{askFor: time.Millisecond})
 		_ = stderr.Close()
 	}()
 	p := &process{listening: make(chan string, 1), exited: make(chan struct{})}

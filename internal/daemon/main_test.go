@@ -3,6 +3,7 @@ package daemon
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,6 +36,7 @@ const (
 	asServer  = "DAEMON_TEST_SERVE"
 	dieAt     = "DAEMON_TEST_DIE_AT"   // "POINT N": kill yourself when you come to POINT the Nth time
 	dieOnce   = "DAEMON_TEST_DIE_ONCE" // a file: visits to the point count once it is there
+	askFor    = "DAEMON_TEST_ASK_FOR"  // a duration: so long ask whether others use the bucket; else not
 	rootToken = "gnpat-root-token-of-the-tests"
 	asRoot    = "GRANARY_ROOT_TOKEN=" + rootToken
 	noReserve = "GRANARY_DISK_RESERVE=0" // unless a test says otherwise: many servers share the disk
@@ -73,10 +75,12 @@ func serveForTest() int {
 	cfg, err := settings(os.Environ(), os.Args[1:]...)
 	if err == nil {
 		die := killAt(os.Getenv(dieAt), os.Getenv(dieOnce))
+		wait, _ := time.ParseDuration(cmp.Or(os.Getenv(askFor), "1ms"))
 		err = run(ctx, cfg, "test", os.Stdout, os.Stderr, crashPoints{
 			commit:  die,
 			store:   func(p disk.Point) { die(string(p)) },
 			records: die,
+			askFor:  wait,
 		})
 	}
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 )
 
 // whileCurrent is ctx, done as soon as this granary is too old for the database:
-// its cause then is a sqldb.ErrOutdated. stop lets go of it.
-func (s *server) whileCurrent(ctx context.Context) (current context.Context, stop func()) {
-	current, end := context.WithCancelCause(ctx)
+// its cause then is a sqldb.ErrOutdated. end ends it for another reason, too.
+func (s *server) whileCurrent(ctx context.Context) (current context.Context, end func(why error)) {
+	current, end = context.WithCancelCause(ctx)
 	go func() {
 		select {
 		case err := <-s.db.Outdated():
@@ -22,7 +22,7 @@ func (s *server) whileCurrent(ctx context.Context) (current context.Context, sto
 		case <-current.Done():
 		}
 	}()
-	return current, func() { end(nil) }
+	return current, end
 }
 
 // greet logs the other nodes on the database, and sets the metric of all nodes.

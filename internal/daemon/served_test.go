@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"granary/internal/blob/s3/s3test"
+	"granary/internal/eventually"
 	"granary/internal/metadb/metadbtest"
 )
 
@@ -81,4 +83,46 @@ func TestRestoreBesideAServer(t *testing.T) {
 	if done := g.restore(t, RestoreOptions{}); err != nil || dry.Present != 1 || done.Present != 1 || dry.Files+done.Files > 0 {
 		t.Errorf("there are %d files already, and a dry run says %d, %v", done.Present, dry.Present, err)
 	}
+}
+
+// TestStrangerOnABucket: a server whose bucket the server of another database uses ends by
+// itself before it changes anything there. A node of the same database stays, and keeps the
+// records when the first is gone.
+func TestStrangerOnABucket(t *testing.T) {
+	t.Parallel()
+	dir, patient := t.TempDir(), askFor+"=7s"
+	environ, place := inS3(s3test.Start(t))
+	environ = append(environ, noReserve, testKey, "GRANARY_RECORDS_EVERY=1s")
+	shared := append(slices.Clone(environ), "GRANARY_DATABASE="+metadbtest.NewServer(t).DSN("granary"))
+	args := []string{"--data-dir=" + filepath.Join(dir, "data"), place}
+	first, url := startIn(t, shared, args...)
+	publishTo(t, url, map[string]string{}, "tool/1.0.0/small", "small")
+	first.terminate(t, time.Minute)
+
+	alone := append(slices.Clone(environ), patient, "GRANARY_DATABASE=sqlite:"+filepath.Join(dir, "other", "granary.db"))
+	cfg, err := settings(alone, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := Rebuild(t.Context(), cfg, RebuildOptions{Tell: func(Finding) error { return nil }, askFor: time.Millisecond}); err != nil || !done.Whole() {
+		t.Fatalf("the second database: %+v, %v", done, err)
+	}
+	first, _ = startIn(t, shared, args...)
+	node, url := startIn(t, append(slices.Clone(shared), patient), "--data-dir="+filepath.Join(dir, "node"), place)
+	stranger, _ := startIn(t, alone, "--data-dir="+filepath.Join(dir, "other"), place)
+	select {
+	case <-stranger.exited:
+	case <-time.After(time.Minute):
+		t.Fatal("the server of another database goes on")
+	}
+	if log := stranger.logged(); stranger.err == nil || !strings.Contains(log, "a server with another database uses s3://") {
+		t.Errorf("the server of another database ended with %v:\n%s", stranger.err, log)
+	}
+	first.kill()
+	publishTo(t, url, map[string]string{}, "tool/1.0.0/later", "later")
+	eventually.HoldsWithin(t, time.Minute, "the other node keeps the records", func() bool {
+		_, metrics := ask(t, "GET", url+"/-/metrics", nil)
+		return strings.Contains(metrics, "granary_upkeep_running 1")
+	})
+	node.terminate(t, time.Minute)
 }

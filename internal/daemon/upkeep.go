@@ -15,7 +15,7 @@ const (
 	flushEvery  = 5 * time.Second // how much of "last downloaded" and "last used" a crash may forget
 	sumEvery    = 5 * time.Second
 	countEvery  = 5 * time.Second // the nodes
-	learnEvery  = 5 * time.Second // the marks, which other nodes and fsck make, too
+	learnEvery  = 5 * time.Second // the marks, which other nodes and fsck make, too; and what is to be marked
 	retryUpkeep = 2 * time.Second // after it was lost
 	keepEvery   = time.Second     // the reserve
 
@@ -29,18 +29,26 @@ const (
 const exclusive = "upkeep"
 
 // startUpkeep starts the background tasks. stop ends them and waits for them. Audit
-// events older than the retention are removed; 0 keeps them for ever.
-func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention time.Duration) (stop func()) {
+// events older than the retention are removed; 0 keeps them for ever. What changes the store
+// waits for alone; if that fails, refuse is told.
+func (s *server) startUpkeep(ctx context.Context, log *slog.Logger, retention time.Duration, alone func(context.Context) error, refuse func(error)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { every(ctx, flushEvery, func() { s.flush(ctx, log) }) })
 	running.Go(func() { every(ctx, countEvery, func() { s.countNodes(ctx) }) })
 	running.Go(func() { every(ctx, answerEvery, func() { s.answerRollCall(ctx, log) }) })
 	running.Go(func() { every(ctx, learnEvery, func() { s.learnMarks(ctx, log) }) })
+	running.Go(func() { every(ctx, learnEvery, func() { s.recheckSuspects(ctx, log) }) })
 	if s.space.reserve != nil {
 		running.Go(func() { every(ctx, keepEvery, s.space.reserve.keep) })
 	}
-	running.Go(func() { s.upkeepInTurn(ctx, log, retention) })
+	running.Go(func() {
+		if err := alone(ctx); err != nil {
+			refuse(err)
+			return
+		}
+		s.upkeepInTurn(ctx, log, retention)
+	})
 	return func() { cancel(); running.Wait() }
 }
 
