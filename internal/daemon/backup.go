@@ -80,7 +80,7 @@ func (a *Admin) Backup(ctx context.Context, o BackupOptions) (done BackedUp, err
 	if err != nil {
 		return done, fmt.Errorf("cannot back up: %w", err)
 	}
-	b := &backup{admin: a, o: o, began: time.Now(), packed: records.NewKnown(), stored: records.NewKnown()}
+	b := &backup{admin: a, o: o, began: time.Now(), packed: records.NewKnown(), stored: records.NewKnown(), wanted: records.NewKnown()}
 	identity, placed, err := a.server.db.StoreIdentity(ctx)
 	if err != nil {
 		return done, err
@@ -127,6 +127,7 @@ type backup struct {
 	target blob.Source    // the place to look at, as blob.Readable makes it; nil in a dry run of the first backup
 	packed *records.Known // bodies in packs of the place, with the number of the pack
 	stored *records.Known // blobs in the place, each inPlace or needed
+	wanted *records.Known // of a dry run: what the place lacks, each unseen or seenThere
 	needed int64          // how many of them are needed
 	older  []Snapshot     // that the place has
 	packs  []string       // digests; number 1 is the first
@@ -164,8 +165,11 @@ func (b *backup) tryOut(ctx context.Context) error {
 	defer b.spool.Close()
 	err = b.eachWanted(ctx, func(row records.BlobRow) error {
 		b.count(row)
+		b.want(row)
 		return ctx.Err()
 	})
+	b.wanted.Compact()
+	b.needed += int64(b.wanted.Len())
 	if err == nil {
 		err = b.lookAtSource(ctx)
 	}

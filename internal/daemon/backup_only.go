@@ -15,6 +15,12 @@ const (
 	needed        // by the snapshot, and not seen in the server's store yet
 )
 
+// The numbers of blobs in backup.wanted.
+const (
+	unseen    int64 = 1 + iota
+	seenThere       // in the server's store
+)
+
 // need remembers that the snapshot needs a blob, if the place has it. It needs the mutex.
 func (b *backup) need(row records.BlobRow) {
 	if b.stored.Move(row.Digest, row.Size, inPlace, needed) {
@@ -22,15 +28,23 @@ func (b *backup) need(row records.BlobRow) {
 	}
 }
 
+// want remembers in a dry run that the snapshot needs a blob that the place lacks.
+func (b *backup) want(row records.BlobRow) {
+	if _, has := b.stored.Has(row.Digest, row.Size); !has {
+		b.wanted.Add(row.Digest, row.Size, unseen)
+	}
+}
+
 // found takes back a need. It needs the mutex.
 func (b *backup) found(d blob.Digest, size int64) {
-	if b.stored.Move(d, size, needed, inPlace) {
+	if b.stored.Move(d, size, needed, inPlace) || b.wanted.Move(d, size, unseen, seenThere) {
 		b.needed--
 	}
 }
 
 // lookAtSource lists the server's store, and names what only the place has: of these files nothing
-// is copied, so that nobody else would see that the server has lost them. Their bytes are not read.
+// is copied, so that nobody else would see that the server has lost them. A dry run copies nothing
+// at all, so that it looks likewise for what it would copy. Their bytes are not read.
 func (b *backup) lookAtSource(ctx context.Context) error {
 	if b.needed > 0 {
 		for info, err := range b.source.List(ctx, "") {
@@ -54,7 +68,9 @@ func (b *backup) lookAtSource(ctx context.Context) error {
 
 // lookForNeeded asks the server for a blob that is needed still.
 func (b *backup) lookForNeeded(ctx context.Context, row records.BlobRow) error {
-	if place, _ := b.stored.Has(row.Digest, row.Size); place != needed {
+	place, _ := b.stored.Has(row.Digest, row.Size)
+	state, _ := b.wanted.Has(row.Digest, row.Size)
+	if place != needed && state != unseen {
 		return ctx.Err()
 	}
 	b.found(row.Digest, row.Size)
@@ -65,8 +81,12 @@ func (b *backup) lookForNeeded(ctx context.Context, row records.BlobRow) error {
 		}
 	}
 	why, err := whyLacking(ctx, b.source, row)
-	if err == nil && why != "" {
+	switch {
+	case err != nil || why == "":
+	case place == needed:
 		nameLost(&b.done.OnlyInPlace, row, why)
+	default:
+		b.lose(row, why)
 	}
 	return err
 }

@@ -62,6 +62,35 @@ func TestBackupOfWhatOnlyThePlaceHas(t *testing.T) {
 	}
 }
 
+// A dry run says, as the backup after it, what the server lacks of what would be copied, and which
+// snapshots would go: the newest of before stays, if it is the last that lacks nothing.
+func TestDryRunOfWhatTheServerLacks(t *testing.T) {
+	t.Parallel()
+	g, files, dir := oldPlace(t)
+	g.backUp(t)
+	store := filepath.Join(dir, "old", "blobs")
+	err := errors.Join(os.Remove(blobIn(store, files["large/1.0.0/a"])), os.Remove(blobIn(store, files["large/1.0.0/b"])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{g.place, "file:" + filepath.Join(dir, "another")} {
+		g.place = place
+		keep := KeepBackups{Daily: 1}
+		dry := g.backUpWith(t, BackupOptions{DryRun: true, Keep: keep})
+		done := g.backUpWith(t, BackupOptions{Keep: keep})
+		one, other := dry.Manifest, done.Manifest
+		if one.Lost.Count != other.Lost.Count || !slices.Equal(one.Lost.First, other.Lost.First) || one.Blobs != other.Blobs || dry.New != done.New {
+			t.Errorf("%s: a dry run said %+v, %+v; then %+v, %+v", place, one, dry.New, other, done.New)
+		}
+		if dry.OnlyInPlace.Count != done.OnlyInPlace.Count || one.Lost.Count+dry.OnlyInPlace.Count != 2 {
+			t.Errorf("%s: a dry run said %+v, %+v; then %+v", place, one.Lost, dry.OnlyInPlace, done.OnlyInPlace)
+		}
+		if !slices.Equal(dry.Gone.Snapshots, done.Gone.Snapshots) || dry.KeptWhole != done.KeptWhole {
+			t.Errorf("%s: a dry run would forget %q and keep %q; then %q and %q", place, dry.Gone.Snapshots, dry.KeptWhole, done.Gone.Snapshots, done.KeptWhole)
+		}
+	}
+}
+
 // If the whole store is gone, no snapshot is made that would call everything lost.
 func TestBackupOfAStoreThatIsGone(t *testing.T) {
 	t.Parallel()
