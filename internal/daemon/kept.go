@@ -60,10 +60,40 @@ func (a *Admin) checkRecords(ctx context.Context, store blob.Source, whole bool,
 	if err != nil {
 		return fmt.Errorf("the records in %s: %w", a.cfg.Blobs, err)
 	}
+	if !damage.Found() {
+		if damage, err = a.recordsGone(ctx, store); err != nil {
+			return err
+		}
+	}
 	for _, what := range damage.What {
 		if err := tell(Finding{Kind: LostRecords, Reason: what}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mayLackRecords is how long after the last event the store may still be without records: a
+// restore or an upgrade leaves them to the server, and its first base takes a while.
+const mayLackRecords = 10 * time.Minute
+
+// recordsGone is the damage of a store without any records, if a server should have written some
+// since the last event.
+func (a *Admin) recordsGone(ctx context.Context, store blob.Source) (damage records.Damage, err error) {
+	if a.cfg.RecordsEvery == 0 {
+		return damage, nil
+	}
+	newest, err := records.Newest(ctx, store)
+	if err != nil || newest > 0 {
+		return damage, err
+	}
+	events, err := a.server.db.EventsAround(ctx, 0)
+	if err != nil {
+		return damage, fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
+	}
+	if last := time.UnixMicro(events.Last); events.Last > 0 && time.Since(last) > mayLackRecords {
+		damage.What = append(damage.What, fmt.Sprintf("the store has no records, though the last event is of %s: a running server writes them within a minute, any other at its next start",
+			last.UTC().Format(time.RFC3339)))
+	}
+	return damage, nil
 }

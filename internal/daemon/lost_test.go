@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -262,4 +263,32 @@ func TestPlaceOfTwo(t *testing.T) {
 			t.Errorf("a place in a place: %v", err)
 		}
 	})
+}
+
+// A store that has lost all its records is damage, unless a server may not have come to write them.
+func TestRecordsAreGone(t *testing.T) {
+	t.Parallel()
+	g := newLostGrounds(t)
+	cfg := g.settings(t, g.old)
+	if err := os.RemoveAll(filepath.Join(cfg.Blobs.Path, "records")); err != nil {
+		t.Fatal(err)
+	}
+	if done, found := fsck(t, cfg, FsckOptions{}); done.Damaged() {
+		t.Errorf("right after the last event: %+v", found)
+	}
+	raw, err := sql.Open("sqlite", cfg.Database.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = raw.ExecContext(t.Context(), `UPDATE audit_events SET id = id - 3600000000`)
+	if err := errors.Join(err, raw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if done, found := fsck(t, cfg, FsckOptions{}); !done.Damaged() || len(found) != 1 || found[0].Kind != LostRecords || !strings.Contains(found[0].Reason, "has no records") {
+		t.Errorf("an hour after the last event: %+v", found)
+	}
+	cfg.RecordsEvery = 0
+	if done, found := fsck(t, cfg, FsckOptions{}); done.Damaged() {
+		t.Errorf("with records-every 0: %+v", found)
+	}
 }
