@@ -25,6 +25,7 @@ type Loading struct {
 	newest int64 // version that this program knows
 
 	whole []string // statements that make whole what is bare
+	early []string // indexes that MakeIndex has made
 }
 
 // loader is what differs between the databases.
@@ -164,18 +165,23 @@ func (l *Loading) known(schema int64) error {
 func (l *Loading) strip(ctx context.Context) error {
 	tables, err := l.Tables(ctx)
 	if err == nil {
+		l.early = nil
 		l.whole, err = l.on.strip(tables)
 	}
 	return Classify(err)
 }
 
-// MakeIndex makes an index again before Finish does; nothing, if it was made again already.
+// MakeIndex makes an index again before Finish does; nothing, if it has made it already.
 func (l *Loading) MakeIndex(name string) error {
-	i := slices.IndexFunc(l.whole, func(s string) bool { return strings.Contains(s, " INDEX "+name+" ON ") })
-	if i < 0 {
+	if slices.Contains(l.early, name) {
 		return nil
 	}
+	i := slices.IndexFunc(l.whole, func(s string) bool { return strings.Contains(s, " INDEX "+name+" ON ") })
+	if i < 0 {
+		return fmt.Errorf("sqldb: no index of a table is named %s", name)
+	}
 	makes := l.whole[i]
+	l.early = append(l.early, name)
 	l.whole = slices.Delete(l.whole, i, i+1)
 	return l.all([]string{makes})
 }
