@@ -37,6 +37,16 @@ func (s *server) readiness(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusServiceUnavailable, string(said))
 }
 
+// ready is 1 if the server is, else 0.
+func (s *server) ready() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
+	defer cancel()
+	if _, err := s.notReady(ctx); err != nil {
+		return 0
+	}
+	return 1
+}
+
 // notReady returns why requests cannot be served: a message that anybody may read,
 // and the cause.
 func (s *server) notReady(ctx context.Context) (message string, err error) {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"granary/internal/httpd"
 	"granary/internal/throttle"
 )
@@ -14,7 +16,10 @@ import (
 func (s *server) metrics() *httpd.Metrics {
 	m := httpd.NewMetrics()
 	m.Register(slices.Concat(s.tasks.collectors(), s.space.collectors(), s.scrub.collectors())...)
-	m.Register(s.damage.seen, s.records.lag, s.backup.age)
+	m.Register(s.damage.seen, s.records.lag, s.backup.age, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "granary_ready",
+		Help: "1 if /-/readiness answers 200, else 0. It is asked at each scrape.",
+	}, s.ready))
 	for _, t := range []*throttle.Throttle{s.api.Rates.Anonymous, s.api.Rates.Authenticated, s.api.Rates.Writes, s.auth.Logins.Failures()} {
 		if t != nil {
 			m.CountThrottled(t.Name(), t.Refused)
