@@ -67,6 +67,7 @@ type inspection struct {
 	damage   Damage
 
 	packed *Known // bodies in packs that are whole
+	unique int    // how many they were, when each was last kept once
 	named  *Known // bodies that files name, and no pack has
 }
 
@@ -145,6 +146,7 @@ func (i *inspection) pack(ctx context.Context, pack Pack) error {
 		for _, e := range index {
 			i.packed.Add(e.Digest, e.Size, 1)
 		}
+		i.compact()
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -158,6 +160,14 @@ func (i *inspection) pack(ctx context.Context, pack Pack) error {
 		return nil
 	}
 	return fmt.Errorf("the note %s: %w", packName(pack.Digest), err)
+}
+
+// compact keeps each body once: a pack in the place of a retired one has the same bodies.
+func (i *inspection) compact() {
+	if i.packed.Len() > i.unique+i.unique/4+1000 {
+		i.packed.Compact()
+		i.unique = i.packed.Len()
+	}
 }
 
 // files reads the base and the deltas after it.

@@ -12,7 +12,7 @@ import (
 )
 
 // Known is a set of bodies, each with its size and a number above 0 of the caller's: where
-// it is. It takes 12 bytes for each, 18 if there are other numbers than 1, and a quarter more
+// it is. It takes 12 bytes for each, 16 if there are other numbers than 1, and a quarter more
 // while it grows.
 //
 // Of each body it keeps 96 bits of a hash, which is of random bytes of this set, the digest and
@@ -28,14 +28,11 @@ type Known struct {
 // knownBodies are the bodies of a bucket.
 type knownBodies struct {
 	keys   []knownKey
-	places []knownPlace // as many; nil if all are 1
+	places []uint32 // as many; nil if all are 1
 	sorted bool
 }
 
-type (
-	knownKey   [12]byte
-	knownPlace [6]byte // big-endian
-)
+type knownKey [12]byte
 
 // NewKnown is an empty set.
 func NewKnown() *Known {
@@ -44,7 +41,7 @@ func NewKnown() *Known {
 	return k
 }
 
-// Add puts a body into the set. Its place is above 0 and below 2^48.
+// Add puts a body into the set. Its place is above 0 and below 2^32.
 func (k *Known) Add(d blob.Digest, size int64, place int64) {
 	key := k.key(d, size)
 	b := &k.buckets[key[0]]
@@ -112,20 +109,15 @@ func (k *Known) key(d blob.Digest, size int64) knownKey {
 	return knownKey(sum[:len(knownKey{})])
 }
 
-// knownAt is a place that is above 0 and below 2^48.
-func knownAt(place int64) knownPlace {
-	return knownPlace(binary.BigEndian.AppendUint64(nil, uint64(place))[2:]) //nolint:gosec // it is above 0
-}
+// knownAt is a place as a set keeps it.
+func knownAt(place int64) uint32 { return uint32(place) } //nolint:gosec // it is below 2^32
 
 func compareKeys(x, y knownKey) int { return bytes.Compare(x[:], y[:]) }
 
 // number makes the places, if they are still all 1.
 func (b *knownBodies) number() {
 	if b.places == nil {
-		b.places = make([]knownPlace, len(b.keys))
-		for i := range b.places {
-			b.places[i] = knownAt(1)
-		}
+		b.places = slices.Repeat([]uint32{1}, len(b.keys))
 	}
 }
 
@@ -134,8 +126,7 @@ func (b *knownBodies) at(i int) int64 {
 	if b.places == nil {
 		return 1
 	}
-	p := &b.places[i]
-	return int64(binary.BigEndian.Uint16(p[:]))<<32 | int64(binary.BigEndian.Uint32(p[2:]))
+	return int64(b.places[i])
 }
 
 func (b *knownBodies) compact() {
