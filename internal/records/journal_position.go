@@ -34,7 +34,7 @@ type position struct {
 }
 
 // errUnfinished says that a first base was written, and no head: the process ended in between.
-var errUnfinished = fmt.Errorf("the store has a base of records, and its note %s %w, for it is missing: move its folder records away", headName, ErrDamaged)
+var errUnfinished = fmt.Errorf("beside a base the note %s %w: it is missing", headName, ErrDamaged)
 
 // where is the position of the journal, read from the store at first.
 func (j *Journal) where(ctx context.Context) (*position, error) {
@@ -91,7 +91,7 @@ func (j *Journal) read(ctx context.Context) (at *position, last int64, err error
 	case unfinished:
 		return nil, last, errUnfinished
 	case !at.has:
-		return nil, last, fmt.Errorf("the store has records, such as %s, and its note %s %w, for it is missing: move its folder records away", newest, headName, ErrDamaged)
+		return nil, last, fmt.Errorf("beside %s the note %s %w: it is missing", newest, headName, ErrDamaged)
 	}
 	return at, last, j.readNewest(ctx, at, newest)
 }
@@ -126,8 +126,11 @@ func (j *Journal) orAnew(ctx context.Context, at *position, last int64, damaged 
 			return &position{to: last, event: event}, nil
 		}
 	}
+	if !after.Rebuilt && damaged != nil {
+		return nil, fmt.Errorf("the records in the store are those of a newer database: %w; to go on with this one, move the folder records away", damaged)
+	}
 	if !after.Rebuilt {
-		return at, damaged
+		return at, nil
 	}
 	if damaged == nil {
 		own, err := j.Database.EventsAround(ctx, at.event)
@@ -177,7 +180,7 @@ func (j *Journal) readNewest(ctx context.Context, at *position, name string) err
 	case isUnread(err) || ctx.Err() != nil:
 		return err
 	case err != nil:
-		return fmt.Errorf("the newest delta %w: %w; remove it, and a base is due", ErrDamaged, err)
+		return fmt.Errorf("the newest delta %w: %w", ErrDamaged, err)
 	}
 	slices.Sort(at.seen)
 	at.to = h.To
