@@ -16,7 +16,7 @@ func (b *backup) export(ctx context.Context) (err error) {
 	if b.spool, err = os.CreateTemp("", "granary-records-*"); err != nil {
 		return fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
 	}
-	defer os.Remove(b.spool.Name()) // it stays readable until it is closed
+	_ = os.Remove(b.spool.Name()) // at once: so a kill leaves nothing, and it stays readable until it is closed
 	sum := sha256.New()
 	s, err := records.Export(ctx, io.MultiWriter(b.spool, sum), b.admin.server.db, records.ExportOptions{Kind: records.KindBase})
 	size := int64(0)

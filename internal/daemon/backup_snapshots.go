@@ -228,7 +228,7 @@ func fetchRecords(ctx context.Context, from blob.Source, m records.Manifest) (_ 
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
 	}
-	defer os.Remove(file.Name()) // it stays readable until it is closed
+	_ = os.Remove(file.Name()) // at once: so a kill leaves nothing, and it stays readable until it is closed
 	sum := sha256.New()
 	size, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(note, m.Records.Bytes+1))
 	if u, is := errors.AsType[*blob.UnreadableError](err); is {

@@ -152,8 +152,8 @@ func spooled(write func(*os.File) error, put func(*os.File, int64) error) error 
 	if err != nil {
 		return fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
 	}
-	defer spool.Close()           // it was only read
-	defer os.Remove(spool.Name()) // it stays readable until it is closed
+	defer spool.Close()         // it was only read
+	_ = os.Remove(spool.Name()) // at once: so a kill leaves nothing, and it stays readable until it is closed
 	if err := write(spool); err != nil {
 		return fmt.Errorf("writing the records to a temporary file, %s: %w", spool.Name(), err)
 	}
