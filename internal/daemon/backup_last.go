@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"granary/internal/audit"
+	"granary/internal/blob"
 	"granary/internal/config"
 	"granary/internal/metadb"
 	"granary/internal/records"
@@ -32,22 +33,60 @@ func (b *backup) note(ctx context.Context) error {
 	return nil
 }
 
-// foreignSnapshot is the newest of all snapshots in the place, if it is newer than the last that the
-// database knows to have made there: a second server with the same records, such as one that was
-// restored, backs up to the same place. "" if it is not, or the last one went elsewhere. One that
-// is later than now tells of a clock that was wrong.
+// foreignSnapshot is the newest of all snapshots in the place, if its last event is none of this
+// database's: a second server with the same records, such as one that was restored, backs up to
+// the same place. "" if it is one of this one's, or was removed for its age. A snapshot that is
+// later than now tells of a clock that was wrong.
 func (b *backup) foreignSnapshot(ctx context.Context, all []Snapshot) (string, error) {
-	last, err := b.admin.server.db.LastBackup(ctx)
-	if err != nil || last == nil || last.Place != placeText(b.o.To.Blobs) {
-		return "", err
-	}
 	now := records.NewSnapshotID(time.Now()) // an id begins with its time
 	for _, s := range slices.Backward(all) {
-		if s.ID <= now && s.ID > last.Snapshot {
-			return s.ID, nil
+		if s.ID > now || s.Damage != "" {
+			continue
 		}
+		last, err := b.lastEventOf(ctx, s.ID)
+		if errors.Is(err, errRecordsDamaged) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		ours, err := b.has(ctx, last)
+		if err != nil || ours {
+			return "", err
+		}
+		return s.ID, nil
 	}
 	return "", nil
+}
+
+// lastEventOf is the id of the last event in a snapshot's records, as their first line says; 0 if
+// there is none.
+func (b *backup) lastEventOf(ctx context.Context, id string) (int64, error) {
+	note, err := b.target.Note(ctx, recordsNoteOf(id))
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrUnreadable) {
+		return 0, errRecordsDamaged
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer note.Close()
+	r, err := records.NewReader("the records of the snapshot "+id, note)
+	if err != nil {
+		return 0, errors.Join(errRecordsDamaged, context.Cause(ctx))
+	}
+	defer r.Close()
+	return r.Header().To, nil
+}
+
+// has reports whether the database has an event, or may have had it and removed it for its age.
+func (b *backup) has(ctx context.Context, event int64) (bool, error) {
+	events, err := b.admin.server.db.EventsAround(ctx, event)
+	if err != nil {
+		return false, fmt.Errorf("cannot read the %s: %w", b.admin.cfg.Database, err)
+	}
+	keeps := b.admin.cfg.AuditRetention
+	removed := keeps > 0 && !events.Earlier && time.UnixMicro(event).Before(time.Now().Add(-keeps))
+	return event == 0 || events.Has || removed, nil
 }
 
 // commandLineEvent is the event of a deed on the server's machine that needs no user.
