@@ -52,6 +52,11 @@ func MigrateStorage(ctx context.Context, from, to config.Config, verify bool, re
 		return Copied{}, fmt.Errorf("nothing was copied to %s: %w", to.Blobs, err)
 	}
 	done, err := blob.Copy(ctx, target, source, blob.CopyOptions{Verify: verify, Report: report})
+	if dir, is := source.(*disk.Store); is && err == nil {
+		var strange []blob.Digest
+		strange, err = dir.NotFiles(ctx)
+		done.Damaged = append(done.Damaged, strange...)
+	}
 	if err == nil {
 		err = copyNotes(ctx, target, source)
 	}

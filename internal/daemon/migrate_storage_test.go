@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,4 +169,36 @@ func TestMigrateStorageGoesOn(t *testing.T) {
 		t.Errorf("again: %+v, %v", done, err)
 	}
 	wantNotes(t, to, notes)
+}
+
+// What is no file in the place of a blob is named, and not copied.
+func TestMigrateStorageOfWhatIsNoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	from := config.Config{Blobs: config.Location{Scheme: "file", Path: filepath.Join(dir, "from")}}
+	to := config.Config{Blobs: config.Location{Scheme: "file", Path: filepath.Join(dir, "to")}}
+	source, err := disk.Open(from.Blobs.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for i := range 3 {
+		body := blobtest.Bytes(uint64(i), 1000)
+		blobtest.Put(t, source, body)
+		names = append(names, blobIn(from.Blobs.Path, string(body)))
+	}
+	err = errors.Join(os.Rename(names[0], filepath.Join(dir, "moved")), os.Symlink(filepath.Join(dir, "moved"), names[0]),
+		os.Remove(names[1]), os.Mkdir(names[1], 0o700))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := MigrateStorage(t.Context(), from, to, false, func(Copied) {})
+	if err == nil || done.Blobs != 1 || len(done.Damaged) != 2 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	for _, name := range names[:2] {
+		if !strings.Contains(err.Error(), filepath.Base(name)) {
+			t.Errorf("%v; want also %s", err, filepath.Base(name))
+		}
+	}
 }

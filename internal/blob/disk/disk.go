@@ -168,6 +168,27 @@ func (s *Store) listFolder(ctx context.Context, name string, first blob.Digest, 
 	}
 }
 
+// NotFiles are the digests whose place something else than a regular file has, such as a symbolic
+// link. List passes them by.
+func (s *Store) NotFiles(ctx context.Context) (found []blob.Digest, err error) {
+	for i := range 256 {
+		folder := fmt.Sprintf("%02x", i)
+		entries, err := os.ReadDir(filepath.Join(s.dir, folder))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return found, reason("listing "+folder, err)
+		}
+		for _, e := range entries {
+			if d, is := digestOf(e.Name()); is && e.Name()[:2] == folder && !e.Type().IsRegular() {
+				found = append(found, d)
+			}
+		}
+		if ctx.Err() != nil {
+			return found, context.Cause(ctx)
+		}
+	}
+	return found, nil
+}
+
 // info returns false if the entry is not a blob of the folder, which has the first two digits, or not any more.
 func info(folder *os.File, first string, e fs.DirEntry) (blob.Info, bool, error) {
 	d, ok := digestOf(e.Name())
