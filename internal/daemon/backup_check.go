@@ -55,6 +55,13 @@ func CheckBackups(ctx context.Context, cfg config.Config, read Subset) (CheckRep
 	if m.lost != "" {
 		c.problem("the next granary backup writes "+markerNote+" again", "place: %s", m.warning())
 	}
+	wrong, err := wrongIdentity(ctx, from, m)
+	if err != nil {
+		return c.report, err
+	}
+	if wrong != "" {
+		c.problem("the next granary backup writes "+identityNote+" again", "place: %s", wrong)
+	}
 	err = c.run(ctx)
 	if c.report.Lost > 0 {
 		c.next = append(c.next, "of files that were lost in the server's store: granary fsck names their packages, and with --repair-from brings them back to the server, and the next granary backup to the place; if they are lost for good, or were removed from the server since, forget the snapshots that granary backup ls shows as having lost some")
@@ -72,8 +79,9 @@ type check struct {
 	packed, stored *records.Known
 	packs          map[string]bool // that are there, or named as missing
 	badPack        bool            // one is damaged
+	unlisted       bool            // the folder of packs cannot be listed: what is in them, nobody knows
 	named          *records.Known  // damaged or missing blobs that the report names
-	wrong          *records.Known  // those of them that are listed in the place
+	wrong          *records.Known  // those of them that are listed in the place, whatever their size: each with 0
 	lost           *records.Known  // blobs that are in report.Lost
 
 	mu     sync.Mutex
@@ -117,7 +125,7 @@ func (c *check) problem(next, format string, args ...any) {
 func (c *check) wrongBlob(info blob.Info, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wrong.Add(info.Digest, info.Size, 1)
+	c.wrong.Add(info.Digest, 0, 1)
 	c.count(c.mends, "file %s of %d bytes: %s", info.Digest, info.Size, why)
 }
 
@@ -137,6 +145,7 @@ func (c *check) count(next, format string, args ...any) {
 func (c *check) lookAtPacks(ctx context.Context) error {
 	for note, err := range c.from.Notes(ctx, packsPrefix) {
 		if errors.Is(err, blob.ErrUnreadable) {
+			c.unlisted = true
 			c.problem(unlistedCure, "folder of packs: %v", err)
 			continue
 		}

@@ -91,7 +91,7 @@ func (c *check) snapshot(ctx context.Context, m records.Manifest) error {
 // nothing needs none of them: their bodies are in others.
 func (c *check) missingPacks(m records.Manifest) {
 	for _, pack := range m.Packs {
-		if !c.packs[pack] {
+		if !c.packs[pack] && !c.unlisted {
 			c.problem(c.mends, "pack %s: it is missing, and the snapshot %s needs it", pack, m.ID)
 			c.packs[pack] = true
 		}
@@ -127,7 +127,7 @@ func (l *lostBlobs) has(d blob.Digest) bool {
 func (c *check) lacking(ctx context.Context, row records.BlobRow, snapshot string, lost *lostBlobs) (bool, error) {
 	_, packed := c.packed.Has(row.Digest, row.Size)
 	_, stored := c.stored.Has(row.Digest, row.Size)
-	_, wrong := c.wrong.Has(row.Digest, row.Size)
+	_, wrong := c.wrong.Has(row.Digest, 0)
 	if packed || stored && !wrong {
 		return false, nil
 	}
@@ -137,6 +137,9 @@ func (c *check) lacking(ctx context.Context, row records.BlobRow, snapshot strin
 	why, err := whyLacking(ctx, c.from, row)
 	if err != nil || why == "" {
 		return false, err
+	}
+	if why == whyMissing && c.unlisted && row.Size <= records.MaxBody {
+		return true, nil // it may be in a pack: that these cannot be listed is named
 	}
 	if lost.has(row.Digest) {
 		if _, counted := c.lost.Has(row.Digest, row.Size); !counted {

@@ -243,11 +243,28 @@ func (p *backupPlace) mark(ctx context.Context, keySaved bool) error {
 		}
 		p.fresh = false
 	}
-	found, err := readIdentity(p.read.Note(ctx, identityNote))
-	if err != nil && !errors.Is(err, blob.ErrUnreadable) || found != "" {
+	wrong, err := wrongIdentity(ctx, p.read, p.marker)
+	if err != nil || wrong == "" {
 		return err
 	}
 	return putIdentity(ctx, p, p.marker.Identity)
+}
+
+// wrongIdentity says what is wrong with the identity of a place, without which no server can have
+// it as its store; "" if nothing is.
+func wrongIdentity(ctx context.Context, from blob.Source, m marker) (string, error) {
+	found, err := readIdentity(from.Note(ctx, identityNote))
+	switch {
+	case errors.Is(err, blob.ErrUnreadable):
+		return err.Error(), nil
+	case err != nil:
+		return "", err
+	case found == "":
+		return "the note " + identityNote + " is missing", nil
+	case found != m.Identity:
+		return fmt.Sprintf("the note %s says %.100q, and not %q", identityNote, found, m.Identity), nil
+	}
+	return "", nil
 }
 
 // close lets go of the place.

@@ -85,6 +85,13 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 	if m.lost != "" {
 		o.Warn(m.warning())
 	}
+	wrong, err := wrongIdentity(ctx, from, m)
+	if err != nil {
+		return done, err
+	}
+	if wrong != "" && o.DatabaseOnly {
+		o.Warn(fmt.Sprintf("no server can have the place as its store: %s; write %q to the file or object %s in it", wrong, m.Identity, identityNote))
+	}
 	r := &restore{cfg: cfg, o: o, from: from, marker: m, packed: records.NewKnown()}
 	if r.done.Manifest, r.file, r.done.Skipped, err = choose(ctx, from, m.Identity, o.Snapshot, o.Warn); err != nil {
 		return r.done, fmt.Errorf("cannot restore from %s: %w", o.From.Blobs, err)
