@@ -127,7 +127,7 @@ func (o *rebuild) print(out *fsckText, done daemon.Rebuilt) error {
 	out.printf("\nlost      what was done after %s, or in the minute before it. Tokens, members and users that were\n", done.Until.Format(time.RFC3339))
 	out.printf("          removed since are valid again: remove them again. %s running jobs were ended, with their tokens.\n", grouped(done.Jobs))
 	if !done.Beyond.IsZero() {
-		out.printf("LOST      records up to %s are there, and cannot be used: some before them are missing or damaged\n", done.Beyond.Format(time.RFC3339))
+		out.printf("LOST      records up to %s are there, and cannot be used: some before them are missing or damaged; a backup may have more: granary backup ls tells, and granary restore takes it, into an empty database\n", done.Beyond.Format(time.RFC3339))
 	}
 	if done.Variables+done.Hooks > 0 {
 		key := "there is no encryption key"

@@ -73,27 +73,34 @@ func (a *Admin) checkRecords(ctx context.Context, store blob.Source, whole bool,
 	return nil
 }
 
-// mayLackRecords is how long after the last event the store may still be without records: a
-// restore or an upgrade leaves them to the server, and its first base takes a while.
+// mayLackRecords is how long after an event the store may still be without its records: a restore
+// or an upgrade leaves them to the server, and its first base takes a while.
 const mayLackRecords = 10 * time.Minute
 
-// recordsGone is the damage of a store without any records, if a server should have written some
-// since the last event.
+// recordsGone is the damage of a store that lacks records, all of them or those of the end, if a
+// server should have written them since.
 func (a *Admin) recordsGone(ctx context.Context, store blob.Source) (damage records.Damage, err error) {
 	if a.cfg.RecordsEvery == 0 {
 		return damage, nil
 	}
-	newest, err := records.Newest(ctx, store)
-	if err != nil || newest > 0 {
+	behind, has, err := records.Behind(ctx, store, a.server.db, time.Now())
+	switch {
+	case errors.Is(err, records.ErrOlder): // Kept says so
+		return damage, nil
+	case err != nil:
 		return damage, err
+	case !has:
+		events, err := a.server.db.EventsAround(ctx, 0)
+		if err != nil {
+			return damage, fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
+		}
+		if events.Last > 0 {
+			behind = time.Since(time.UnixMicro(events.Last))
+		}
 	}
-	events, err := a.server.db.EventsAround(ctx, 0)
-	if err != nil {
-		return damage, fmt.Errorf("cannot read the %s: %w", a.cfg.Database, err)
-	}
-	if last := time.UnixMicro(events.Last); events.Last > 0 && time.Since(last) > mayLackRecords {
-		damage.What = append(damage.What, fmt.Sprintf("the store has no records, though the last event is of %s: a running server writes them within a minute, any other at its next start",
-			last.UTC().Format(time.RFC3339)))
+	if behind > mayLackRecords {
+		damage.What = append(damage.What, fmt.Sprintf("the store lacks records of what was done since %s: a running server writes them within a minute, any other at its next start",
+			time.Now().Add(-behind).UTC().Format(time.RFC3339)))
 	}
 	return damage, nil
 }

@@ -77,7 +77,8 @@ func openThere(db *metadb.DB, err error) (*metadb.DB, error) {
 }
 
 // logAlone refuses a database that is not there, or empty, while its write-ahead log is: what was
-// acknowledged last may be in it alone, and SQLite removes the log of a file that it makes.
+// acknowledged last may be in it alone, and SQLite removes the log of a file that it makes. So do
+// a server that starts, a rebuild and a restore.
 func logAlone(database string) error {
 	file, err := os.Stat(database)
 	if err == nil && file.Size() == 0 {
@@ -87,8 +88,9 @@ func logAlone(database string) error {
 	if !isNone(err) || failed != nil || wal.Size() == 0 {
 		return nil //nolint:nilerr // what cannot be looked at, the open tells
 	}
-	return fmt.Errorf("there is no database %s: %w; its log %s is there, perhaps with what was acknowledged last: put the database back beside it; nothing was changed",
-		database, plain(err), wal.Name())
+	return fmt.Errorf("there is no database %s: %w; its log %s is there, perhaps with what was acknowledged last: put the database back beside it; nothing was changed; "+
+		"if the database is lost for good, move %[3]s and %[4]s away first",
+		database, plain(err), wal.Name(), filepath.Base(database)+"-shm")
 }
 
 // isNone reports whether attach failed because there is no database, or nothing in it.

@@ -197,11 +197,13 @@ func TestRecordsWithoutIdentity(t *testing.T) {
 	}
 }
 
-// TestLogAlone: a start leaves the log of a database that was moved away, for the file may come
-// back. A rebuild, which is asked for, makes a new one.
+// TestLogAlone: a start, a rebuild and a restore leave the log of a database that was moved away,
+// for the file may come back.
 func TestLogAlone(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	g := newLostGrounds(t)
+	cfg := g.settings(t, g.old)
+	dir := cfg.DataDir
 	database := filepath.Join(dir, "granary.db")
 	for _, left := range []string{"no file", "an empty file"} {
 		leave(t, database, left)
@@ -211,6 +213,14 @@ func TestLogAlone(t *testing.T) {
 		got := refused(t, "--data-dir="+dir)
 		if !strings.Contains(got, "its log granary.db-wal is there") || !strings.Contains(got, "put the database back beside it") {
 			t.Errorf("%s: %s", left, got)
+		}
+		place := g.placeSettings(t)
+		_, rebuilt := Rebuild(t.Context(), cfg, RebuildOptions{Tell: func(Finding) error { return nil }})
+		_, restored := Restore(t.Context(), cfg, RestoreOptions{From: place, Snapshot: "latest", Report: func(Copied) {}})
+		for what, err := range map[string]error{"rebuild": rebuilt, "restore": restored} {
+			if err == nil || !strings.Contains(err.Error(), "move granary.db-wal and granary.db-shm away first") {
+				t.Errorf("%s, %s: %v", left, what, err)
+			}
 		}
 		if log, err := os.ReadFile(database + "-wal"); err != nil || string(log) != "what was acknowledged last" {
 			t.Errorf("%s: the log is %q, %v", left, log, err)
@@ -248,6 +258,23 @@ func TestPlaceOfTwo(t *testing.T) {
 		}
 		backs("once more", old, "")
 
+		// Both know of a last backup to elsewhere, and the drill by another name of the place.
+		elsewhere := g
+		elsewhere.place = besidePlace(g.place, "-2")
+		for _, cfg := range []config.Config{old, drill} {
+			if _, err := backUp(t.Context(), cfg, besidePlace(g.place, "-of-"+filepath.Base(cfg.DataDir))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ours, err := backUp(t.Context(), old, elsewhere.place)
+		if err != nil || ours.Foreign != "" {
+			t.Errorf("the server elsewhere: %+v, %v", ours, err)
+		}
+		again, err := backUp(t.Context(), drill, elsewhere.place)
+		if err != nil || again.Foreign != ours.Manifest.ID {
+			t.Errorf("the drill elsewhere: %q, %v", again.Foreign, err)
+		}
+
 		within := func(place string) string {
 			place, parameters, is := strings.Cut(place, "?")
 			if !is {
@@ -284,11 +311,20 @@ func TestRecordsAreGone(t *testing.T) {
 	if err := errors.Join(err, raw.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if done, found := fsck(t, cfg, FsckOptions{}); !done.Damaged() || len(found) != 1 || found[0].Kind != LostRecords || !strings.Contains(found[0].Reason, "has no records") {
+	if done, found := fsck(t, cfg, FsckOptions{}); !done.Damaged() || len(found) != 1 || found[0].Kind != LostRecords || !strings.Contains(found[0].Reason, "lacks records") {
 		t.Errorf("an hour after the last event: %+v", found)
 	}
 	cfg.RecordsEvery = 0
 	if done, found := fsck(t, cfg, FsckOptions{}); done.Damaged() {
 		t.Errorf("with records-every 0: %+v", found)
 	}
+}
+
+// besidePlace is a place beside another, whose name goes on.
+func besidePlace(place, more string) string {
+	place, parameters, is := strings.Cut(place, "?")
+	if !is {
+		return place + more
+	}
+	return place + more + "?" + parameters
 }

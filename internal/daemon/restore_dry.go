@@ -26,6 +26,15 @@ func (r *restore) lookAtTarget(ctx context.Context) error {
 
 // lookAtDatabase refuses a database that is not empty, and changes nothing.
 func (r *restore) lookAtDatabase(ctx context.Context) error {
+	if r.cfg.Database.Scheme == "sqlite" {
+		path, err := sqliteFile(r.cfg)
+		if err == nil {
+			err = logAlone(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	db, err := attach(ctx, r.cfg)
 	if isNone(err) {
 		return nil
