@@ -53,7 +53,7 @@ func Copy(ctx context.Context, to Store, from Source, o CopyOptions) (Copied, er
 		batch := many.Batch()
 		to, flush = batch, batch.Flush
 	}
-	c := &copying{to: to, from: from, o: o, buffers: make(chan []byte, copies)}
+	c := &copying{to: to, from: from, o: o, buffers: make(chan []byte, copies), spare: make(chan []byte, copies*chunks)}
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(copies)
 	for info, err := range from.List(running, "") {
@@ -76,6 +76,7 @@ type copying struct {
 	o    CopyOptions
 
 	buffers chan []byte // of verify, that nobody uses now
+	spare   chan []byte // of Receive
 
 	mu   sync.Mutex
 	done Copied
@@ -169,7 +170,7 @@ func (c *copying) copy(ctx context.Context, info Info, w wrong) error {
 		return err
 	}
 	defer r.Close()
-	received, err := Receive(ctx, c.to, r, Limits{Length: info.Size, Digest: &info.Digest, Overwrite: w == overwritten})
+	received, err := Receive(ctx, c.to, r, Limits{Length: info.Size, Digest: &info.Digest, Overwrite: w == overwritten, spare: c.spare})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,9 @@ type Limits struct {
 	// Checksums are the other declared digests, at most one of each Algorithm. If
 	// one of them differs, the error is a *DigestError, too.
 	Checksums []Checksum
+
+	// spare has buffers of bodies before, and gets those of this one. nil: it has its own.
+	spare chan []byte
 }
 
 // Received is a body that came whole and is what its sender declared. Nothing
