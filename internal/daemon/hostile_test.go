@@ -118,7 +118,8 @@ func (h *hostile) prepare() {
 // awaitRecords waits until the records in the store have what was done before a time: to write
 // them takes memory, too.
 func (h *hostile) awaitRecords(done time.Time) {
-	eventually.Holds(h.t, "the records are written", func() bool {
+	// What concerns no package is written at most once a minute.
+	eventually.HoldsWithin(h.t, 3*time.Minute, "the records are written", func() bool {
 		_, metrics := ask(h.t, "GET", h.url+"/-/metrics", nil)
 		_, after, _ := strings.Cut(metrics, "\ngranary_records_lag_seconds ")
 		lag := 0.0
