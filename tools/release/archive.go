@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 )
@@ -48,7 +48,7 @@ func (r *release) writeArchive(p parts) error {
 	for i := range entries {
 		entries[i].name = top + "/" + entries[i].name
 	}
-	sort.Slice(entries, func(i, j int) bool { return entries[i].name < entries[j].name })
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	r.say("packing %s", top)
 	if p.target.os == "windows" {
 		return r.writeZip(filepath.Join(r.out, top+".zip"), entries)

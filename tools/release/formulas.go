@@ -72,7 +72,7 @@ func digestOf(file string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// checkBaseURL refuses an address that would not stand in a formula as it is.
-func checkBaseURL(address string) bool {
+// fitsFormulas tells whether an address can stand in a formula as it is, or is "", for none.
+func fitsFormulas(address string) bool {
 	return address == "" || strings.HasPrefix(address, "https://") && !strings.ContainsAny(address, "\"'\\#?{}<> \t\n")
 }

@@ -87,7 +87,7 @@ func (r *release) check(ctx context.Context, epoch string) (err error) {
 		return fmt.Errorf("%s is there already: remove it to make the release again", r.out)
 	}
 	r.baseURL = strings.TrimRight(r.baseURL, "/")
-	if !checkBaseURL(r.baseURL) {
+	if !fitsFormulas(r.baseURL) {
 		return fmt.Errorf("-base-url %q is no address that starts with https:// and has neither query nor blanks", r.baseURL)
 	}
 	if r.keyFile != "" {
