@@ -87,6 +87,7 @@ test-fast: ## the tests while you work: no race detector, SQLite and the disk al
 
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
 	$(LINT) run ./...
+	cd tools/release && ../../$(LINT) run --config ../../.golangci.yml ./...
 
 # The flags are those of the tests, so that Go's own packages are compiled once for all.
 $(LINT):

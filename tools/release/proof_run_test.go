@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -164,9 +165,8 @@ func serve(t *testing.T, root, data string, options ...string) *server {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
-	t.Fatalf("it is not ready after ten seconds:\n%s", log.String())
+	ended := errors.Join(s.cmd.Process.Kill(), s.cmd.Wait())
+	t.Fatalf("it was not ready after ten seconds, and ended with %v:\n%s", ended, log.String())
 	return nil
 }
 
