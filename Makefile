@@ -73,9 +73,9 @@ check: test-deps $(VERSITYGW)
 	  GOOS=$$system CGO_ENABLED=0 go build -o /dev/null ./cmd/granary || exit 1; \
 	  for room in $(CLIENT); do GOOS=$$system CGO_ENABLED=0 go test -c -o /dev/null $$room || exit 1; done; \
 	done
-	cd tools/release && go vet ./... && go test ./...
 	tools/in-memory go test $(RACE) -shuffle=on -parallel=4 -timeout=30m -skip '$(WITHOUT_RACE)' $(LONGEST) ./...
 	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./e2e ./internal/blob/disk ./internal/metadb ./internal/api ./internal/archive ./internal/ui ./internal/registry
+	cd tools/release && go vet ./... && go test ./...
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres tools/in-memory go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry ./internal/ui

@@ -154,6 +154,7 @@ func serve(t *testing.T, root, data string, options ...string) *server {
 	free.Close()
 	args := append(options, root, "/usr/bin/granary", "serve", "--data-dir", data, "--listen", address)
 	s := &server{cmd: exec.CommandContext(t.Context(), "chroot", args...), url: "http://" + address, data: filepath.Join(root, data)}
+	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH")} // the server refuses variables of tests, GRANARY_TEST_...
 	var log bytes.Buffer
 	s.cmd.Stdout, s.cmd.Stderr = &log, &log
 	if err := s.cmd.Start(); err != nil {
