@@ -188,7 +188,7 @@ proof-pages: $(GORELEASER) ## every page in every width and theme by axe-core, w
 release: ## all that is published of VERSION=v1.2.3, in dist/VERSION (six systems: the first time a quarter of an hour); BASE_URL=https://..., MAINTAINER="NAME <ADDRESS>"
 	cd tools/release && go run . -version "$(VERSION)" -out "../../dist/$(VERSION)" -base-url "$(BASE_URL)" $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
 
-proof-release: ## a release twice in two folders, and what it has in other people's programs: deb in a chroot, rpm, image, sums
+proof-release: ## a release twice in two folders, and what it has in other people's programs: deb in a chroot, rpm, image, sums (half an hour; ten minutes once all systems are built)
 	tools/install-test-deps lintian=lintian rpm=rpm debootstrap=debootstrap minisign=minisign skopeo=skopeo umoci=umoci ruby=ruby qemu-aarch64-static=qemu-user-static
 	cd tools/release && GRANARY_TEST_RELEASE=all go test -count=1 -timeout=0 -v -run '^TestProof' ./...
 
