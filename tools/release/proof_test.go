@@ -29,14 +29,15 @@ func TestProof(t *testing.T) {
 	tool := filepath.Join(t.TempDir(), "release")
 	command(t, ".", "go", "build", "-o", tool, ".")
 	secret := "MINISIGN_KEY_FILE=" + filepath.Join(keys, "secret")
-	made := makeRelease(t, tool, "v1.2.3", nil, secret)
+	m := maker{tool, snapshot(t)}
+	made := m.release(t, "v1.2.3", nil, secret)
 	t.Run("twice", func(t *testing.T) {
 		// Nothing of a machine's settings may get into it.
 		defer syscall.Umask(syscall.Umask(0o077))
-		sameFiles(t, made, makeRelease(t, tool, "v1.2.3", nil, secret, "TZ=Asia/Tokyo", "GOFLAGS=-tags=other", "GOAMD64=v3", "LC_ALL=C"))
+		sameFiles(t, made, m.release(t, "v1.2.3", nil, secret, "TZ=Asia/Tokyo", "GOFLAGS=-tags=other", "GOAMD64=v3", "LC_ALL=C"))
 	})
 	t.Run("from nothing", func(t *testing.T) {
-		again := contents(t, makeRelease(t, tool, "v1.2.3", []string{"-only", "linux/amd64"}, "GOCACHE="+t.TempDir()))
+		again := contents(t, m.release(t, "v1.2.3", []string{"-only", "linux/amd64"}, "GOCACHE="+t.TempDir()))
 		first, same := contents(t, made), 0
 		for name := range maps.Keys(again) {
 			if name == sumsName || strings.HasSuffix(name, "_image.tar") { // of fewer systems
@@ -55,29 +56,40 @@ func TestProof(t *testing.T) {
 	t.Run("image", func(t *testing.T) { proveImage(t, only(t, made, "*_image.tar")) })
 	t.Run("packages", func(t *testing.T) { provePackages(t, made) })
 	t.Run("deb", func(t *testing.T) {
-		next := makeRelease(t, tool, "v1.2.4", []string{"-only", "linux/" + here().cpu()})
+		next := m.release(t, "v1.2.4", []string{"-only", "linux/" + here().cpu()})
 		deb := "granary_*_" + here().cpu() + ".deb"
 		proveDeb(t, only(t, made, deb), only(t, next, deb))
 	})
 	t.Run("formula", func(t *testing.T) { command(t, made, "ruby", "-c", "granary.rb") })
 }
 
-// makeRelease makes a release of this tree, as it is now, from a folder of its own.
-func makeRelease(t *testing.T, tool, version string, args []string, environ ...string) string {
+// snapshot copies this tree as it is now: somebody may work on it meanwhile.
+func snapshot(t *testing.T) string {
 	t.Helper()
-	source := t.TempDir()
+	folder := t.TempDir()
 	listed := command(t, "../..", "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	copying := []string{"cp", "--parents", "--target-directory=" + source}
+	copying := []string{"cp", "--parents", "--target-directory=" + folder}
 	for name := range strings.SplitSeq(strings.TrimSuffix(listed, "\x00"), "\x00") {
 		if info, err := os.Lstat(filepath.Join("../..", name)); err == nil && info.Mode().IsRegular() {
 			copying = append(copying, name)
 		}
 	}
 	command(t, "../..", copying...)
+	return folder
+}
+
+// maker makes releases of one tree.
+type maker struct{ tool, tree string }
+
+// release makes a release from a folder of its own, and returns the folder of what was made.
+func (m maker) release(t *testing.T, version string, args []string, environ ...string) string {
+	t.Helper()
+	source := filepath.Join(t.TempDir(), "source")
+	command(t, ".", "cp", "--recursive", m.tree, source)
 	commit(t, source)
 	out := filepath.Join(t.TempDir(), "made")
 	args = append([]string{"-source", source, "-version", version, "-out", out, "-base-url", "https://packages.example.com/" + version}, args...)
-	cmd := exec.CommandContext(t.Context(), tool, args...)
+	cmd := exec.CommandContext(t.Context(), m.tool, args...)
 	cmd.Env = append(os.Environ(), environ...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
