@@ -25,7 +25,7 @@ MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 # A release tool, which is run as its users run it.
 GORELEASER := .cache/bin/goreleaser-$(call version,github.com/goreleaser/goreleaser/v2,goreleaser)
 
-.PHONY: help run test test-deps test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages upgrade-fixture versitygw goreleaser minio test-s3-second cluster
+.PHONY: help run test test-deps test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages proof-release release upgrade-fixture versitygw goreleaser minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,7 @@ check: test-deps $(VERSITYGW)
 	done
 	tools/in-memory go test $(RACE) -shuffle=on -parallel=4 -timeout=30m -skip '$(WITHOUT_RACE)' $(LONGEST) ./...
 	go test -timeout=20m -run '$(WITHOUT_RACE)' ./internal/daemon ./e2e ./internal/blob/disk ./internal/metadb ./internal/api ./internal/archive ./internal/ui ./internal/registry
+	cd tools/release && go vet ./... && go test ./...
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.kills=40
 	go test -timeout=20m -run '^TestCrash$$' ./internal/daemon -args -crash.database=postgres -crash.blobs=s3 -crash.kills=20
 	GRANARY_TEST_DATABASE=postgres tools/in-memory go test -shuffle=on -timeout=20m -skip '$(ON_POSTGRES_BEFORE)' ./internal/api ./internal/metadb ./internal/registry ./internal/ui
@@ -86,6 +87,7 @@ test-fast: ## the tests while you work: no race detector, SQLite and the disk al
 
 lint: $(LINT) ## the linter alone (the first time builds it: three minutes)
 	$(LINT) run ./...
+	cd tools/release && ../../$(LINT) run --config ../../.golangci.yml ./...
 
 # The flags are those of the tests, so that Go's own packages are compiled once for all.
 $(LINT):
@@ -181,6 +183,14 @@ proof-drafts: $(GORELEASER) ## a thousand histories of drafts and versions on ea
 proof-pages: $(GORELEASER) ## every page in every width and theme by axe-core, with pictures in .cache/pages, and the command for GoReleaser
 	tools/install-test-deps
 	GRANARY_TEST_PAGES=all go test ./e2e -count=1 -timeout=0 -v -run '^TestPages'
+
+# The module of tools/release has its own tests, the quick ones of which are part of check.
+release: ## all that is published of VERSION=v1.2.3, in dist/VERSION (six systems: the first time a quarter of an hour); BASE_URL=https://..., MAINTAINER="NAME <ADDRESS>"
+	cd tools/release && go run . -version "$(VERSION)" -out "../../dist/$(VERSION)" -base-url "$(BASE_URL)" $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
+
+proof-release: ## a release twice in two folders, and what it has in other people's programs: deb in a chroot, rpm, image, sums (half an hour; ten minutes once all systems are built)
+	tools/install-test-deps lintian=lintian rpm=rpm debootstrap=debootstrap minisign=minisign skopeo=skopeo umoci=umoci ruby=ruby qemu-aarch64-static=qemu-user-static
+	cd tools/release && GRANARY_TEST_RELEASE=all go test -count=1 -timeout=0 -v -run '^TestProof' ./...
 
 upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
 	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }

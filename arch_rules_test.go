@@ -122,5 +122,6 @@ func tables() map[string]string {
 		"internal/metadb/metadbtest.server":         "the one PostgreSQL of a test process: starting one for each test takes seconds",
 		"internal/metadb/metadbtest/fresh.template": "the empty database of a test process, of which each test has a copy",
 		"cmd/granary.version":                       "set by the linker, -X main.version=...",
+		"cmd/granary.commit":                        "set by the linker, -X main.commit=...: a build that is the same everywhere asks no version control",
 	}
 }

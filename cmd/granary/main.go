@@ -8,8 +8,8 @@ import (
 	"granary/internal/cli"
 )
 
-// version is set with -ldflags "-X main.version=v1.2.3".
-var version string
+// version and commit are set with -ldflags "-X main.version=v1.2.3 -X main.commit=0123...".
+var version, commit string
 
 func main() {
 	os.Exit(cli.Main(context.Background(), cli.Env{
@@ -19,6 +19,7 @@ func main() {
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
 		Version: version,
+		Commit:  commit,
 		GiveWay: giveWay,
 	}))
 }

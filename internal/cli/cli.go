@@ -63,6 +63,7 @@ type Env struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Version string // set by the linker; "" to ask the build's own record
+	Commit  string // the same
 
 	// GiveWay lets other programs have the CPU first, for the rest of the process: long
 	// commands beside a server call it. nil: nothing is done.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -164,6 +165,20 @@ func TestVersion(t *testing.T) {
 	}
 	if v := versionOf(""); v == "" {
 		t.Error("a build without a linked version has none")
+	}
+}
+
+// A test binary does not know its modules: the tests of tools/release look at them.
+func TestVersionAsJSON(t *testing.T) {
+	var out, errs bytes.Buffer
+	commit := strings.Repeat("0123456789", 4)
+	code := Main(t.Context(), Env{Args: []string{"version", "--json"}, Stdout: &out, Stderr: &errs, Version: "v1.2.3", Commit: commit})
+	var got build
+	if err := json.Unmarshal(out.Bytes(), &got); code != 0 || err != nil {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, out.String(), errs.String())
+	}
+	if got.Version != "v1.2.3" || got.Commit != commit || got.Go != runtime.Version() || got.OS != runtime.GOOS || got.Arch != runtime.GOARCH || got.Modules == nil {
+		t.Errorf("%+v", got)
 	}
 }
 
