@@ -25,6 +25,9 @@ MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
 # A release tool, which is run as its users run it.
 GORELEASER := .cache/bin/goreleaser-$(call version,github.com/goreleaser/goreleaser/v2,goreleaser)
 
+# It renders the chart, as its users have it rendered.
+HELM := .cache/bin/helm-$(call version,helm.sh/helm/v4,chart)
+
 .PHONY: help run test test-deps test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages proof-release release upgrade-fixture versitygw goreleaser minio test-s3-second cluster
 
 help: ## list the targets
@@ -103,6 +106,10 @@ goreleaser: $(GORELEASER) ## the release tool that tests run (the first time it 
 $(GORELEASER):
 	@mkdir -p $(@D)
 	cd tools/goreleaser && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ github.com/goreleaser/goreleaser/v2
+
+$(HELM):
+	@mkdir -p $(@D)
+	cd tools/chart && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../$@ helm.sh/helm/v4/cmd/helm
 
 minio: $(MINIO)
 $(MINIO):
@@ -188,9 +195,10 @@ proof-pages: $(GORELEASER) ## every page in every width and theme by axe-core, w
 release: ## all that is published of VERSION=v1.2.3, in dist/VERSION (six systems: the first time a quarter of an hour); BASE_URL=https://..., MAINTAINER="NAME <ADDRESS>"
 	cd tools/release && go run . -version "$(VERSION)" -out "../../dist/$(VERSION)" -base-url "$(BASE_URL)" $(if $(MAINTAINER),-maintainer "$(MAINTAINER)")
 
-proof-release: ## a release twice in two folders, and what it has in other people's programs: deb in a chroot, rpm, image, sums (half an hour; ten minutes once all systems are built)
+proof-release: $(HELM) ## the chart rendered; a release twice in two folders, and what it has in other people's programs: deb in a chroot, rpm, image, sums (half an hour; ten minutes once all systems are built)
 	tools/install-test-deps lintian=lintian rpm=rpm debootstrap=debootstrap minisign=minisign skopeo=skopeo umoci=umoci ruby=ruby qemu-aarch64-static=qemu-user-static
 	cd tools/release && GRANARY_TEST_RELEASE=all go test -count=1 -timeout=0 -v -run '^TestProof' ./...
+	cd tools/chart && HELM=$(abspath $(HELM)) go test -count=1 -v ./...
 
 upgrade-fixture: ## make testdata/upgrade of internal/daemon anew, with the granary OLD=path
 	@[[ -n "$(OLD)" ]] || { echo "OLD=path names the granary to make it with" >&2; exit 2; }
