@@ -60,7 +60,7 @@ func settings(environ []string, args ...string) (config.Config, error) {
 	if err := flags.Parse(args); err != nil {
 		return config.Config{}, err
 	}
-	cfg, faults := config.Load(flags, environ, os.ReadFile)
+	cfg, faults := config.Load(flags, environ, config.ReadFile)
 	if len(faults) > 0 {
 		return cfg, fmt.Errorf("settings: %v", faults)
 	}
