@@ -390,7 +390,7 @@ func TestHooksEndWithTheirPlace(t *testing.T) {
 // A delivery from before deliveries had traces has none; one from after has.
 func TestDeliveryFromBeforeTraces(t *testing.T) {
 	const before = 26
-	path, dsn := filepath.Join(metadbtest.Memory(t), "old.db"), metadbtest.Postgres(t, func(string) error { return nil })
+	path, dsn := filepath.Join(metadbtest.Memory(t), "old.db"), metadbtest.NewServer(t).DSN("granary")
 	for name, open := range map[string]func(fs.FS) (*DB, error){
 		"SQLite":     func(f fs.FS) (*DB, error) { return openLite(t.Context(), path, f, sqldb.Options{}) },
 		"PostgreSQL": func(f fs.FS) (*DB, error) { return openServer(t.Context(), dsn, f, sqldb.Options{}) },
