@@ -47,26 +47,12 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 		}
 	}()
 	// The addresses first: if one is taken, nothing is created.
-	passed, err := passedSockets()
+	addresses, err := openListeners(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer passed.close()
-	ln, err := passed.listen(ctx, cfg.Listen)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = ln.Close() }() // a second time, if it was served
-	metrics, err := passed.listenMetrics(ctx, cfg.MetricsListen)
-	if err != nil {
-		return err
-	}
-	defer metrics.close()
-	profiles, err := listenBeside(ctx, "pprof-listen", cfg.PprofListen)
-	if err != nil {
-		return err
-	}
-	defer profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
+	defer addresses.close()
+	defer addresses.profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
 	s, err := open(ctx, cfg, version, log, at)
 	if err != nil {
 		return err
@@ -79,23 +65,23 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	if err := s.registry.LearnMarks(ctx); err != nil { // before it serves
 		return fmt.Errorf("cannot read which stored bytes are damaged: %w", err)
 	}
-	url := reachable(cfg, ln.Addr().String())
+	url := reachable(cfg, addresses.web.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
 	if err := s.servePages(cfg, version); err != nil {
 		return err
 	}
-	handler, options := s.handler(cfg, metrics != nil, url, log)
-	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
+	handler, options := s.handler(cfg, addresses.metrics != nil, url, log)
+	defer addresses.metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
 	alone := func(ctx context.Context) error { return s.refuseStrangers(ctx, cfg.Blobs, at.askFor, log) }
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention, alone, end)()
-	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
+	log.Info("listening", "address", addresses.web.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
 	defer s.service.serves(ctx, url, cfg.ShutdownTimeout)()
-	defer s.service.watch(ctx, ln.Addr())()
-	err = httpd.NewServer(handler, options).Serve(ctx, ln)
+	defer s.service.watch(ctx, addresses.web.Addr())()
+	err = httpd.NewServer(handler, options).Serve(ctx, addresses.web)
 	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) || errors.Is(cause, errStranger) {
 		return fmt.Errorf("the server ended: %w", cause)
 	}

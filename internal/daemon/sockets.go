@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"granary/internal/config"
 	"granary/internal/httpd"
 	"granary/internal/systemd"
 )
@@ -22,6 +23,44 @@ const (
 // systemd-socket-activate passes has no name, or "unknown".
 func isWeb(name string) bool {
 	return slices.Contains([]string{webSocket, "granary.socket", "", "unknown"}, name)
+}
+
+// listeners are all addresses of the server.
+type listeners struct {
+	web               net.Listener
+	metrics, profiles *sideListener // nil if the settings name none
+}
+
+// openListeners takes all addresses, or none: from systemd what it passed, the others as
+// the settings say.
+func openListeners(ctx context.Context, cfg config.Config) (l listeners, err error) {
+	passed, err := passedSockets()
+	if err != nil {
+		return l, err
+	}
+	defer passed.close()
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if l.web, err = passed.listen(ctx, cfg.Listen); err != nil {
+		return l, err
+	}
+	if l.metrics, err = passed.listenMetrics(ctx, cfg.MetricsListen); err != nil {
+		return l, err
+	}
+	l.profiles, err = listenBeside(ctx, "pprof-listen", cfg.PprofListen)
+	return l, err
+}
+
+// close frees the addresses, also if they were never served.
+func (l listeners) close() {
+	if l.web != nil {
+		_ = l.web.Close() // a second time, if it was served
+	}
+	l.metrics.close()
+	l.profiles.close()
 }
 
 // sockets are the listeners that systemd passed and nobody has taken yet.

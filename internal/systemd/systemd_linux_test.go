@@ -36,13 +36,12 @@ func service() error {
 	if err != nil {
 		return err
 	}
-	again, err := Listeners()
-	if err != nil || len(again) > 0 {
-		return fmt.Errorf("the second call returned %v, %v", again, err)
+	if again, err := Listeners(); err != nil || len(again) > 0 {
+		return fmt.Errorf("the second call returned %v: %w", again, err)
 	}
 	child, err := exec.Command("sh", "-c", "env | grep -c ^LISTEN_; ls -l /proc/self/fd | grep -c socket:").Output()
 	if strings.Join(strings.Fields(string(child)), " ") != "0 0" {
-		return fmt.Errorf("a child sees variables and sockets: %q, %v", child, err)
+		return fmt.Errorf("a child sees variables and sockets: %q, %w", child, err)
 	}
 	for _, s := range sockets {
 		fmt.Printf("%s %s\n", s.Name, s.Listener.Addr())
