@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -58,7 +57,7 @@ func addSettings(cmd *cobra.Command) {
 // one line per fault; with an error only settings without a fault may be used, and
 // only to report it.
 func loadConfig(cmd *cobra.Command, env Env) (config.Config, error) {
-	cfg, faults := config.Load(cmd.Flags(), env.Environ, os.ReadFile)
+	cfg, faults := config.Load(cmd.Flags(), env.Environ, config.ReadFile)
 	if len(faults) == 0 {
 		return cfg, nil
 	}

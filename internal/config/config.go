@@ -135,9 +135,14 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 type Setting struct {
 	Name   string // as the flag: "data-dir"
 	Value  string // "" for a secret
-	From   string // "default", a variable, a flag, or the settings file
+	From   string // see Source
 	Secret bool   // it has a value, which is not shown
 }
+
+// Source is where the value of a setting is from: "default", a variable, a flag, or the
+// settings file and a line of it. For a variable that names a file it is both,
+// "GRANARY_ENCRYPTION_KEY_FILE=/run/key". It is "" if Load did not make c.
+func (c Config) Source(name string) string { return c.from[name] }
 
 // Settings are all settings in effect, without the values of secrets.
 func (c Config) Settings() (all []Setting) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,7 +18,7 @@ import (
 const maxFileBytes = 1 << 20
 
 // readSettingsFile reads the file that --config or GRANARY_CONFIG names, if any.
-func readSettingsFile(flags *pflag.FlagSet, env map[string]string, readFile func(string) ([]byte, error)) (map[string]given, []Fault) {
+func readSettingsFile(flags *pflag.FlagSet, env map[string]string, readFile FileReader) (map[string]given, []Fault) {
 	name, ok := env[configEnv]
 	from := configEnv
 	if f := flags.Lookup(configFlag); f != nil && f.Changed {
@@ -28,16 +27,12 @@ func readSettingsFile(flags *pflag.FlagSet, env map[string]string, readFile func
 	if !ok {
 		return nil, nil
 	}
-	text, err := readFile(name)
+	text, err := readFile(name, maxFileBytes+1)
 	if err == nil && len(text) > maxFileBytes {
 		err = fmt.Errorf("larger than %s", formatSize(maxFileBytes))
 	}
 	if err != nil {
-		// The path is in the fault already.
-		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, []Fault{{configFlag, strconv.Quote(name), from, fmt.Sprintf("cannot read it: %v", err)}}
+		return nil, []Fault{{configFlag, strconv.Quote(name), from, fmt.Sprintf("cannot read it: %v", withoutPath(err))}}
 	}
 	return parseFile(name, text)
 }

@@ -53,7 +53,8 @@ func Usage() string {
 	b.WriteString("Every setting may also be given in the environment or in the YAML file named by\n" +
 		"--config or GRANARY_CONFIG: --data-dir is GRANARY_DATA_DIR and data_dir. A flag\n" +
 		"overrides the environment, the environment the file, the file the default.\n" +
-		"`granary config check` prints the values in use.\n\n" +
+		"`granary config check` prints the values in use. A file may hold the value of\n" +
+		"GRANARY_DATABASE, and of each variable below: GRANARY_DATABASE_FILE names it.\n\n" +
 		"These have no flag, because other users can see command lines:\n")
 	for _, s := range settings() {
 		if s.secret {

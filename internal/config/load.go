@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -40,13 +41,16 @@ type given struct {
 
 // Load settles every setting: flag, then environment ("KEY=value" lines, as
 // os.Environ has them), then file, then default. flags must have come from
-// AddFlags and be parsed; readFile is os.ReadFile or its like. An empty value is
-// a value: it is checked like any other.
+// AddFlags and be parsed; readFile is ReadFile or its like. An empty value is a value: it
+// is checked like any other. GRANARY_..._FILE, of a secret or of the database, names a file
+// with the value of that variable.
 //
-// All faults are returned at once, in the order of the table; with any, the
-// Config must not be used. Load reads one file at most and writes nothing.
-func Load(flags *pflag.FlagSet, environ []string, readFile func(string) ([]byte, error)) (Config, []Fault) {
+// All faults are returned at once, in the order of the table; with any, the Config must
+// not be used. Load reads only the settings file and those files, and writes nothing.
+func Load(flags *pflag.FlagSet, environ []string, readFile FileReader) (Config, []Fault) {
 	fromEnv, faults := readEnviron(environ)
+	secretFiles, unread := fromSecretFiles(fromEnv, readFile)
+	faults = append(faults, unread...)
 	fromFile, more := readSettingsFile(flags, fromEnv, readFile)
 	faults = append(faults, more...)
 
@@ -57,7 +61,7 @@ func Load(flags *pflag.FlagSet, environ []string, readFile func(string) ([]byte,
 			g = v
 		}
 		if v, ok := fromEnv[s.env()]; ok {
-			g = given{v, s.env()}
+			g = given{v, cmp.Or(secretFiles[s.env()], s.env())}
 		}
 		if f := flagOf(flags, s); f != nil && f.Changed {
 			g = given{f.Value.String(), "--" + s.name}
@@ -67,8 +71,15 @@ func Load(flags *pflag.FlagSet, environ []string, readFile func(string) ([]byte,
 			continue // the zero value is the default
 		}
 		if err := s.set(&c, g.value); err != nil {
-			faults = append(faults, Fault{s.name, shown(s, g.value), g.from, err.Error()})
+			value := shown(s, g.value)
+			if g.from == secretFiles[s.env()] {
+				value = "hidden" // whatever is in the file
+			}
+			faults = append(faults, Fault{s.name, value, g.from, err.Error()})
 		}
+	}
+	if len(unread) > 0 { // whether a value that could not be read goes with others cannot be said
+		return c, faults
 	}
 	return c, append(faults, together(c)...)
 }
@@ -99,11 +110,11 @@ func together(c Config) (faults []Fault) {
 	}
 	if c.Database.Scheme == "postgres" && c.EncryptionKey == "" {
 		faults = append(faults, Fault{"encryption-key", "", c.from["encryption-key"],
-			"want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to the key of this server, or for a new one to what `openssl rand -hex 32` prints, and keep it"})
+			"want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY, or a file that GRANARY_ENCRYPTION_KEY_FILE names, to the key of this server, or for a new one to what `openssl rand -hex 32` prints, and keep it"})
 	}
 	if c.Database.hidden() && c.from["database"] == "--database" {
 		faults = append(faults, Fault{"database", "hidden", c.from["database"],
-			"want a password in GRANARY_DATABASE, the settings file or PGPASSWORD: other users can see command lines"})
+			"want a password in GRANARY_DATABASE, the file that GRANARY_DATABASE_FILE names, the settings file or PGPASSWORD: other users can see command lines"})
 	}
 	return faults
 }
@@ -116,6 +127,9 @@ func readEnviron(environ []string) (map[string]string, []Fault) {
 		"GRANARY_TOKEN", "GRANARY_SERVER", "GRANARY_CA_CERT", "GRANARY_PROFILE"}
 	for _, s := range settings() {
 		known = append(known, s.env())
+		if s.hasFile() {
+			known = append(known, s.fileEnv())
+		}
 	}
 	values := map[string]string{}
 	var faults []Fault

@@ -25,7 +25,7 @@ func load(t *testing.T, args, environ []string, file string) (Config, []string) 
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	c, faults := Load(flags, environ, func(name string) ([]byte, error) {
+	c, faults := Load(flags, environ, func(name string, _ int64) ([]byte, error) {
 		if name != "granary.yaml" {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 		}
@@ -103,7 +103,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`max-file-size is "5 apples" (GRANARY_MAX_FILE_SIZE): want bytes as a whole number, or one with KiB, MiB, GiB or TiB, such as 64KiB`,
 		`log-level is "loud" (granary.yaml:4): want debug, info, warn or error`,
 		`shutdown-timeout is "30" (--shutdown-timeout): want a number with a unit, such as 30s, 2m or 500ms`,
-		"encryption-key (default): want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY to the key of this server, or for a new one to what `openssl rand -hex 32` prints, and keep it",
+		"encryption-key (default): want a key, because the database is PostgreSQL, the same for every node: set GRANARY_ENCRYPTION_KEY, or a file that GRANARY_ENCRYPTION_KEY_FILE names, to the key of this server, or for a new one to what `openssl rand -hex 32` prints, and keep it",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -181,7 +181,7 @@ func TestRepairFrom(t *testing.T) {
 	if err := own.Parse([]string{"--repair-from=https://packages.example.com", "--naming=relaxed"}); err != nil {
 		t.Fatal(err)
 	}
-	c, all := Load(own, []string{"GRANARY_REPAIR_FROM=file:mirror"}, os.ReadFile)
+	c, all := Load(own, []string{"GRANARY_REPAIR_FROM=file:mirror"}, ReadFile)
 	if len(all) > 0 || c.RepairFrom != "file:mirror" || c.Naming != "relaxed" {
 		t.Errorf("%q, %q, %v", c.RepairFrom, c.Naming, all)
 	}

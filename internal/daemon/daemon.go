@@ -47,21 +47,12 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 		}
 	}()
 	// The addresses first: if one is taken, nothing is created.
-	ln, err := httpd.Listen(ctx, cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
-	}
-	defer func() { _ = ln.Close() }() // a second time, if it was served
-	metrics, err := listenBeside(ctx, "metrics-listen", cfg.MetricsListen)
+	addresses, err := openListeners(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer metrics.close()
-	profiles, err := listenBeside(ctx, "pprof-listen", cfg.PprofListen)
-	if err != nil {
-		return err
-	}
-	defer profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
+	defer addresses.close()
+	defer addresses.profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
 	s, err := open(ctx, cfg, version, log, at)
 	if err != nil {
 		return err
@@ -74,29 +65,32 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	if err := s.registry.LearnMarks(ctx); err != nil { // before it serves
 		return fmt.Errorf("cannot read which stored bytes are damaged: %w", err)
 	}
-	url := reachable(cfg, ln.Addr().String())
+	url := reachable(cfg, addresses.web.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
 	if err := s.servePages(cfg, version); err != nil {
 		return err
 	}
-	handler, options := s.handler(cfg, url, log)
-	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
+	handler, options := s.handler(cfg, addresses.metrics != nil, url, log)
+	defer addresses.metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
 	alone := func(ctx context.Context) error { return s.refuseStrangers(ctx, cfg.Blobs, at.askFor, log) }
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention, alone, end)()
-	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
-	err = httpd.NewServer(handler, options).Serve(ctx, ln)
+	log.Info("listening", "address", addresses.web.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
+	defer s.service.serves(ctx, url, cfg.ShutdownTimeout)()
+	defer s.service.watch(ctx, addresses.web.Addr())()
+	err = httpd.NewServer(handler, options).Serve(ctx, addresses.web)
 	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) || errors.Is(cause, errStranger) {
 		return fmt.Errorf("the server ended: %w", cause)
 	}
 	return err
 }
 
-// handler is everything the server answers. url is the server's own address.
-func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.Handler, httpd.Options) {
+// handler is everything the server answers. url is the server's own address; metricsBeside
+// says that metrics have an address of their own.
+func (s *server) handler(cfg config.Config, metricsBeside bool, url string, log *slog.Logger) (http.Handler, httpd.Options) {
 	unknown := trouble.NewSeldom(log, "a client called this server by an unknown name, so links name the server's address; "+
 		"set external-url to the address that clients use, or add the name to trusted-hosts")
 	s.api.Hosts = api.Hosts{Names: cfg.TrustedHosts, Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
@@ -108,7 +102,7 @@ func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.
 		ShutdownTimeout: cfg.ShutdownTimeout,
 	}
 	s.api.Probes = api.Probes{Liveness: http.HandlerFunc(liveness), Readiness: http.HandlerFunc(s.readiness)}
-	if cfg.Metrics != "off" || cfg.MetricsListen != "" {
+	if cfg.Metrics != "off" || metricsBeside {
 		options.Metrics = s.metrics()
 	}
 	switch cfg.Metrics {

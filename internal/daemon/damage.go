@@ -12,6 +12,7 @@ import (
 	"granary/internal/blob"
 	"granary/internal/httpd"
 	"granary/internal/registry"
+	"granary/internal/trace"
 )
 
 // damage logs and counts requests for files whose bytes are lost or changed, and remembers which
@@ -40,7 +41,7 @@ func newDamage(log *slog.Logger) *damage {
 
 func (d *damage) tell(ctx context.Context, found registry.Damage) {
 	d.seen.WithLabelValues(string(found.Kind)).Inc()
-	d.log.LogAttrs(ctx, slog.LevelError, "a file is lost or damaged: granary fsck --repair-from PLACE restores its bytes from a backup or a copy of the store; or publish it again",
+	attrs := []slog.Attr{
 		slog.String("kind", string(found.Kind)),
 		slog.String("project", found.Project),
 		slog.String("package", found.Package),
@@ -48,7 +49,10 @@ func (d *damage) tell(ctx context.Context, found registry.Damage) {
 		slog.String("file", string(found.File)),
 		slog.String("sha256", found.Digest.String()),
 		slog.String("request_id", httpd.RequestID(ctx)),
-		slog.String("error", found.Err.Error()))
+		slog.String("error", found.Err.Error()),
+	}
+	d.log.LogAttrs(ctx, slog.LevelError, "a file is lost or damaged: granary fsck --repair-from PLACE restores its bytes from a backup or a copy of the store; or publish it again",
+		append(attrs, trace.Of(ctx).LogAttrs()...)...)
 	if found.Marked {
 		return
 	}

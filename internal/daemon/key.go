@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -70,7 +71,7 @@ func (s *server) refuseMissingKey(ctx context.Context, path string) error {
 // os.ErrNotExist if neither is there.
 func keyText(cfg config.Config) (text, from string, err error) {
 	if text = cfg.EncryptionKey.Reveal(); text != "" {
-		return text, "GRANARY_ENCRYPTION_KEY", nil
+		return text, cmp.Or(cfg.Source("encryption-key"), "GRANARY_ENCRYPTION_KEY"), nil
 	}
 	path := filepath.Join(cfg.DataDir, keyFile)
 	read, err := os.ReadFile(path)
@@ -109,7 +110,7 @@ func (s *server) keyAdvice(ctx context.Context, cfg config.Config) string {
 		return err.Error()
 	}
 	if key == nil {
-		return fmt.Sprintf("put the encryption key back, as %s in %s or in GRANARY_ENCRYPTION_KEY", keyFile, cfg.DataDir)
+		return fmt.Sprintf("put the encryption key back, as %s in %s, or in GRANARY_ENCRYPTION_KEY or the file that GRANARY_ENCRYPTION_KEY_FILE names", keyFile, cfg.DataDir)
 	}
 	fits, err := s.db.FitsKey(ctx, *key)
 	if err != nil {
@@ -121,7 +122,7 @@ func (s *server) keyAdvice(ctx context.Context, cfg config.Config) string {
 	return ""
 }
 
-const restoreKey = "put the right key back from a backup, or set GRANARY_ENCRYPTION_KEY to it; " +
+const restoreKey = "put the right key back from a backup, or set GRANARY_ENCRYPTION_KEY (or GRANARY_ENCRYPTION_KEY_FILE, to a file with it) to it; " +
 	"docs/operations.md says what to do if it is lost for good"
 
 // useNewKey gives the database a new key, which is on disk before anything is sealed with it.

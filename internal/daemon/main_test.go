@@ -60,7 +60,7 @@ func settings(environ []string, args ...string) (config.Config, error) {
 	if err := flags.Parse(args); err != nil {
 		return config.Config{}, err
 	}
-	cfg, faults := config.Load(flags, environ, os.ReadFile)
+	cfg, faults := config.Load(flags, environ, config.ReadFile)
 	if len(faults) > 0 {
 		return cfg, fmt.Errorf("settings: %v", faults)
 	}
@@ -138,9 +138,14 @@ func bare(more ...string) (environ []string) {
 
 // launch starts a server and does not wait for it. It has environ and what is bare.
 func launch(environ []string, args ...string) (*process, error) {
+	return launchBy(exec.Command(os.Args[0], args...), environ)
+}
+
+// launchBy is launch by a command, which becomes the server.
+func launchBy(cmd *exec.Cmd, environ []string) (*process, error) {
 	p := &process{
-		cmd: exec.Command(os.Args[0], args...), exited: make(chan struct{}), listening: make(chan string, 1),
-		all: slices.Contains(args, "--log-level=debug"),
+		cmd: cmd, exited: make(chan struct{}), listening: make(chan string, 1),
+		all: slices.Contains(cmd.Args, "--log-level=debug"),
 	}
 	p.cmd.Env = append(bare(asServer+"=1", noReserve), environ...)
 	p.cmd.Stdout = &p.stdout

@@ -41,6 +41,7 @@ type server struct {
 	webhooks *webhooks.Service
 	api      *api.Server
 	tasks    *tasks
+	service  *service
 	damage   *damage
 	scrub    *scrub
 	backup   *lastBackup
@@ -54,7 +55,7 @@ type server struct {
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) (*server, error) {
-	s := &server{tasks: newTasks(), damage: newDamage(log), scrub: newScrub(cfg), backup: newLastBackup(cfg, log), records: newRecordKeeper(cfg), recordsPoint: at.records}
+	s := &server{tasks: newTasks(), service: newService(log), damage: newDamage(log), scrub: newScrub(cfg), backup: newLastBackup(cfg, log), records: newRecordKeeper(cfg), recordsPoint: at.records}
 	var err error
 	if s.space, err = newSpace(cfg); err != nil {
 		return nil, err
@@ -107,7 +108,8 @@ func (s *server) furnish(cfg config.Config, version string) {
 func (s *server) openStores(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) error {
 	options := sqldb.Options{
 		Node: version, CrashPoint: at.commit, Log: log, MaxConnections: cfg.DatabaseMaxConnections,
-		WhenLost: func() string { return WayBack(s.records.written.Load()) },
+		Upgrading: s.service.upgrading,
+		WhenLost:  func() string { return WayBack(s.records.written.Load()) },
 	}
 	if err := s.openDatabase(ctx, cfg, options); err != nil {
 		return err

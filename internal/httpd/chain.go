@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"granary/internal/trace"
 )
 
 // Options is what a chain and a server need to know. Log is required.
@@ -34,7 +36,8 @@ type Options struct {
 	LingerBytes int64         // in all; 0 for 1 GiB
 }
 
-// Chain wraps next so that every request gets an id, a client address, a guard
+// Chain wraps next so that every request gets an id, a client address, its part of the
+// trace that its client sent (trace.Of; none is begun here), a guard
 // on its body, a line in the log, its metrics, and a plain 500 if next
 // panics. It is one handler rather than a stack of them because every small
 // download pays for it.
@@ -63,6 +66,12 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A copy, not r itself: net/http looks at the Body of its own request after
 	// the handler, and must find its own Body there.
 	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
+	if parents := r.Header["Traceparent"]; len(parents) > 0 {
+		if from, ok := trace.Parse(parents, r.Header["Tracestate"]); ok {
+			x.trace = from.Child()
+			ctx = trace.With(ctx, x.trace)
+		}
+	}
 	if c.o.Context != nil {
 		ctx = c.o.Context(ctx)
 	}
@@ -132,7 +141,7 @@ func (c *chain) log(x *exchange, r *http.Request, route string, took time.Durati
 	if !c.o.Log.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 14)
+	attrs := make([]slog.Attr, 0, 17)
 	attrs = append(attrs,
 		slog.String("method", r.Method),
 		slog.String("route", route),
@@ -142,6 +151,7 @@ func (c *chain) log(x *exchange, r *http.Request, route string, took time.Durati
 		slog.Duration("duration", took),
 		slog.String("remote_ip", x.client.String()),
 		slog.String("request_id", x.id))
+	attrs = append(attrs, x.trace.LogAttrs()...)
 	if x.body != nil {
 		attrs = append(attrs, slog.Int64("received", x.body.received))
 	}

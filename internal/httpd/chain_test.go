@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"granary/internal/trace"
 )
 
 // logged is a chain's options with a JSON log, and a func that reads its lines.
@@ -251,3 +254,49 @@ type discard struct{ header http.Header }
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(int)             {}
+
+// A trace that a client sends is continued in the context and in the log; without one, or with
+// one that W3C calls invalid, nothing is made up.
+func TestTrace(t *testing.T) {
+	const id, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	for _, test := range []struct {
+		parents, states []string
+		want            trace.Context
+	}{
+		{[]string{"00-" + id + "-" + span + "-01"}, []string{"a=1", "b=2"}, trace.Context{ID: id, Parent: span, Flags: 1, State: "a=1,b=2"}},
+		{[]string{"00-" + id + "-" + span + "-00"}, nil, trace.Context{ID: id, Parent: span}},
+		{[]string{"00-" + id + "-" + span + "-01", "00-" + id + "-" + span + "-01"}, []string{"a=1"}, trace.Context{}},
+		{[]string{"00-" + id + "-0000000000000000-01"}, []string{"a=1"}, trace.Context{}},
+		{[]string{id}, nil, trace.Context{}},
+		{nil, []string{"a=1"}, trace.Context{}},
+	} {
+		o, lines := logged(t, slog.LevelInfo)
+		var seen, further trace.Context
+		o.Context = func(ctx context.Context) context.Context { further = trace.Of(ctx); return ctx }
+		h := Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = trace.Of(r.Context()) }), o)
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Traceparent"], r.Header["Tracestate"] = test.parents, test.states
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if test.want.Valid() {
+			test.want.Span = seen.Span
+			if len(seen.Span) != 16 || seen.Span == span {
+				t.Errorf("%q: our span is %q", test.parents, seen.Span)
+			}
+		}
+		if seen != test.want || further != test.want {
+			t.Errorf("%q: %+v and %+v, want %+v", test.parents, seen, further, test.want)
+		}
+		line := lines()[0]
+		for name, want := range map[string]string{"trace_id": test.want.ID, "span_id": test.want.Span, "parent_id": test.want.Parent} {
+			if got, there := line[name]; there != (want != "") || there && got != want {
+				t.Errorf("%q: the log has %s %v, want %q", test.parents, name, got, want)
+			}
+		}
+		for name := range w.Header() {
+			if strings.HasPrefix(strings.ToLower(name), "trace") {
+				t.Errorf("%q: the answer has %s", test.parents, name)
+			}
+		}
+	}
+}

@@ -34,7 +34,9 @@ const (
 type conn struct {
 	net.Conn
 	limits lingering
-	state  atomic.Int32 // changed by on alone
+	state  atomic.Int32  // changed by on alone
+	silent *atomic.Int64 // see Server
+	spoken atomic.Bool   // it counts there no more
 
 	// Of the running request, for the goroutine that reads it.
 	reads int    // since the request before; the body's among them
@@ -53,6 +55,7 @@ func connOf(ctx context.Context) *conn {
 type conns struct {
 	net.Listener
 	limits lingering
+	silent *atomic.Int64 // those whose first request has not come
 }
 
 func (l conns) Accept() (net.Conn, error) {
@@ -60,7 +63,15 @@ func (l conns) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, limits: l.limits}, nil
+	l.silent.Add(1)
+	return &conn{Conn: c, limits: l.limits, silent: l.silent}, nil
+}
+
+// spoke records that the first request has come, or that none will. c may be nil.
+func (c *conn) spoke() {
+	if c != nil && !c.spoken.Swap(true) {
+		c.silent.Add(-1)
+	}
 }
 
 func inContext(ctx context.Context, c net.Conn) context.Context {

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"granary/internal/trace"
 )
 
 // exchange is one request and its answer: what the log and the metrics want to
@@ -15,6 +17,7 @@ type exchange struct {
 	http.ResponseWriter
 	start  time.Time
 	id     string
+	trace  trace.Context // a span of ours; the zero value if the client sent no trace
 	client netip.Addr
 	body   *guardedBody // nil if the request has none
 	conn   *conn        // nil outside of a Server

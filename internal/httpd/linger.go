@@ -39,6 +39,7 @@ type halfCloser interface{ CloseWrite() error }
 
 // Close lingers if the client may still be sending.
 func (c *conn) Close() error {
+	c.spoke()
 	if c.on(closed) {
 		c.linger()
 	}

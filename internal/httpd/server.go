@@ -24,6 +24,10 @@ const (
 	// would otherwise wait for ever.
 	userTimeout = 5 * time.Minute
 
+	// silenceAtEnd is how long a connection without a request holds up the end. net/http has the
+	// same limit.
+	silenceAtEnd = 5 * time.Second
+
 	// graceAfterCut is the time for handlers to notice that their request is over.
 	graceAfterCut = 5 * time.Second
 )
@@ -33,6 +37,7 @@ type Server struct {
 	http     http.Server
 	shutdown time.Duration
 	running  atomic.Int64 // handlers that have not returned
+	silent   atomic.Int64 // connections whose first request has not come
 	cut      context.CancelFunc
 	limits   lingering
 	end      func() // lets nothing linger any more
@@ -53,6 +58,7 @@ func NewServer(h http.Handler, o Options) *Server {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.running.Add(1)
 			defer s.running.Add(-1)
+			connOf(r.Context()).spoke()
 			h.ServeHTTP(w, r)
 		}),
 		ReadHeaderTimeout: cmp.Or(o.HeaderTimeout, 30*time.Second),
@@ -67,7 +73,7 @@ func NewServer(h http.Handler, o Options) *Server {
 }
 
 // Serve answers requests on ln until ctx is done, then drains: nothing new is
-// accepted, running requests get Options.ShutdownTimeout to finish; then it closes
+// accepted, what was accepted is answered, running requests get Options.ShutdownTimeout to finish; then it closes
 // the connections and cancels the contexts of the rest, and gives them a moment to
 // notice. It returns nil then; an error means that accepting failed before. It
 // closes ln, and can be called once.
@@ -77,7 +83,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.cut()
 	defer s.end()
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(conns{ln, s.limits}) }()
+	go func() { failed <- s.http.Serve(conns{ln, s.limits, &s.silent}) }()
 	select {
 	case err := <-failed:
 		s.end()
@@ -88,15 +94,27 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.end()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.shutdown)
 	defer cancel()
+	_ = ln.Close()
+	err := <-failed // after this nothing is accepted
+	s.waitForFirst(bounded)
 	if s.http.Shutdown(bounded) != nil {
 		_ = s.http.Close()
 		s.cut()
 		s.waitForHandlers(graceAfterCut)
 	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+	if !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("the server on %s failed: %w", ln.Addr(), err)
 	}
 	return nil
+}
+
+// waitForFirst lets the first request of each connection that was accepted reach its handler.
+// net/http drops what it reads after Shutdown was called, without an answer; and the client, whose
+// connection was accepted, does not know that it may ask another server.
+func (s *Server) waitForFirst(ctx context.Context) {
+	for end := time.Now().Add(silenceAtEnd); s.silent.Load() > 0 && time.Now().Before(end) && ctx.Err() == nil; {
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // waitForHandlers lets what they use be closed after Serve has returned.
@@ -122,6 +140,23 @@ func listen(ctx context.Context, address string, timeout time.Duration) (net.Lis
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, plain(err))
 	}
 	return ln, nil
+}
+
+// TakeOver gives a listener that another program opened what Listen sets. It must be a TCP
+// one: no other has addresses of clients.
+func TakeOver(ln net.Listener) error {
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		return fmt.Errorf("cannot serve on %s (%s): want a TCP socket", ln.Addr(), ln.Addr().Network())
+	}
+	c, err := tcp.SyscallConn()
+	if err == nil {
+		err = setUserTimeout(c, userTimeout)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot limit how long a client of the socket %s reads nothing (want plain TCP, not MPTCP): %w", ln.Addr(), err)
+	}
+	return nil
 }
 
 // plain strips what net and os put around the reason: "listen tcp ...: bind:".

@@ -3,7 +3,9 @@ package metadb
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +17,12 @@ import (
 	"granary/internal/auth"
 	"granary/internal/blob"
 	"granary/internal/fault"
+	"granary/internal/metadb/metadbtest"
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/sqldb"
+	"granary/internal/trace"
 	"granary/internal/webhooks"
 )
 
@@ -377,6 +382,40 @@ func TestHooksEndWithTheirPlace(t *testing.T) {
 			}
 			if _, err := db.InsertHook(t.Context(), webhooks.Hook{ProjectID: p.ID}, roomy(), audit.Event{}); !fault.Is(err, fault.Hidden) {
 				t.Errorf("a hook of what is gone: %v", err)
+			}
+		})
+	}
+}
+
+// A delivery from before deliveries had traces has none; one from after has.
+func TestDeliveryFromBeforeTraces(t *testing.T) {
+	const before = 26
+	path, dsn := filepath.Join(metadbtest.Memory(t), "old.db"), metadbtest.NewServer(t).DSN("granary")
+	for name, open := range map[string]func(fs.FS) (*DB, error){
+		"SQLite":     func(f fs.FS) (*DB, error) { return openLite(t.Context(), path, f, sqldb.Options{}) },
+		"PostgreSQL": func(f fs.FS) (*DB, error) { return openServer(t.Context(), dsn, f, sqldb.Options{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			old, err := open(migrationsUpTo(t, before))
+			_, p, root, h := hookedIn(t, must(t, old, err))
+			event := `{"UUID":"u","Action":"publish","Project":{"ID":1}}`
+			do(t, old, fmt.Sprintf(`INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at) VALUES (%d, 'old', '%s', 0, 5, 5)`, h.ID, event))
+			must(t, 0, old.Close())
+			db, err := open(files())
+			closing(t, db, err)
+			must(t, 0, db.UseKey(t.Context(), [KeySize]byte{1}))
+			sent := trace.Context{ID: "4bf92f3577b34da6a3ce929d0e0e4736", Span: "00f067aa0ba902b7"}
+			_, err = db.AddFile(trace.With(t.Context(), sent), registry.Publication{
+				ProjectID: p.ID, Coordinates: registry.Coordinates{Name: "n", Version: "1.0.0", File: "f"},
+				CreatorID: root.ID, Size: 1, Digest: blob.Digest{1}, Small: []byte("x"), Now: time.Now(),
+			})
+			must(t, 0, err)
+			first, ok := claim(t, db, time.Now())
+			if !ok || first.Key != "old" || first.Trace.Valid() {
+				t.Errorf("the old one: %v %+v", ok, first)
+			}
+			if second, ok := claim(t, db, time.Now()); !ok || second.Trace.ID != sent.ID || second.Trace.Parent != sent.Span {
+				t.Errorf("the new one: %v %+v", ok, second)
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/registry"
 	"granary/internal/sqldb"
+	"granary/internal/trace"
 	"granary/internal/webhooks"
 )
 
@@ -117,8 +118,10 @@ func (t tx) enqueue(ctx context.Context, h webhooks.Hook, event string, now time
 	if h.Resting(now) {
 		due = *h.Disabled
 	}
-	return t.Exec(`INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at) VALUES ($1, $2, $3, 0, $4, $5)`,
-		h.ID, webhooks.NewKey(), event, sqldb.Micros(due), sqldb.Micros(now))
+	cause := trace.Of(ctx)
+	return t.Exec(`INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at, trace_parent, trace_state)
+		VALUES ($1, $2, $3, 0, $4, $5, $6, $7)`,
+		h.ID, webhooks.NewKey(), event, sqldb.Micros(due), sqldb.Micros(now), cause.Traceparent(), cause.State)
 }
 
 // Waiting gets a value after something was put into the outbox by this process.
@@ -128,7 +131,7 @@ func (db *DB) Waiting() <-chan struct{} { return db.waiting }
 func (d wording) claimQuery() string {
 	return `UPDATE hook_deliveries SET due = $1, lease = $1, attempts = attempts + 1 WHERE id = (
 		SELECT id FROM hook_deliveries WHERE due <= $2 AND hook_id NOT IN ($3, $4, $5, $6) ORDER BY due, id LIMIT 1` + d.skipLocked + `)
-	RETURNING id, hook_id, key, event, attempts, created_at`
+	RETURNING id, hook_id, key, event, attempts, created_at, trace_parent, trace_state`
 }
 
 const nextDueQuery = `SELECT due FROM hook_deliveries WHERE hook_id NOT IN ($1, $2, $3, $4) ORDER BY due, id LIMIT 1`
@@ -151,9 +154,13 @@ func (db *DB) ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (
 	var event string
 	d, err := write(ctx, db, func(t tx) (d webhooks.Delivery, err error) {
 		var created int64
+		var parent, state string
 		err = t.Row(ctx, db.wording.claimQuery(), sqldb.Micros(now.Add(webhooks.Lease)), sqldb.Micros(now), busy[0], busy[1], busy[2], busy[3]).
-			Scan(&d.ID, &d.Hook.ID, &d.Key, &event, &d.Attempts, &created)
+			Scan(&d.ID, &d.Hook.ID, &d.Key, &event, &d.Attempts, &created, &parent, &state)
 		d.CreatedAt = sqldb.Moment(created)
+		if cause, ok := trace.Parse([]string{parent}, []string{state}); ok {
+			d.Trace = cause.Child()
+		}
 		return d, sqldb.Classify(err)
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ func TestRoundTripOfEveryDeed(t *testing.T) {
 		recordstest.Run(t, db)
 		_, _, err := db.StoreIdentity(t.Context())
 		must(t, 0, err)
-		do(t, db, `INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at) SELECT MIN(id), 'key', '{}', 1, 2, 3 FROM hooks`,
+		do(t, db, `INSERT INTO hook_deliveries (hook_id, key, event, attempts, due, created_at, trace_parent, trace_state) SELECT MIN(id), 'key', '{}', 1, 2, 3, '00-1-2-01', 'a=1' FROM hooks`,
 			`INSERT INTO sign_in_links (digest, user_id, token_id, expires_at) SELECT digest, user_id, id, 5 FROM personal_access_tokens`,
 			`INSERT INTO leases (name, holder, taken_at, seen_at) VALUES ('backup', 'somebody', 1, 2)`,
 			`INSERT INTO last_backup (id, snapshot, place, began_at) VALUES (1, 'snapshot', 'file:/place', 3)`)

@@ -82,6 +82,11 @@ type Options struct {
 	// end of a sentence. It is called at any time, and must not wait. nil: nothing is said.
 	WhenLost func() string
 
+	// Upgrading is called when Open comes to the schema, which it may have to upgrade, or wait
+	// for a node that does: that may take minutes. What it returns is called when that is
+	// over. nil: nobody is told.
+	Upgrading func() (over func())
+
 	Log            *slog.Logger     // nil: no log
 	Now            func() time.Time // the clock of DB.Now and Tx.Now; nil for the machine's
 	MaxConnections int              // to PostgreSQL, at least 4; 0 for four per core, at least 16
@@ -96,6 +101,14 @@ func (o Options) log() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return o.Log
+}
+
+// upgrading is Upgrading, or a function that does nothing.
+func (o Options) upgrading() (over func()) {
+	if o.Upgrading == nil {
+		return func() {}
+	}
+	return o.Upgrading()
 }
 
 // point is CrashPoint, or a function that does nothing.

@@ -67,7 +67,12 @@ func TestSchemaIsTold(t *testing.T) {
 		start := func(o Options, migrations ...fs.FS) {
 			t.Helper()
 			o.Log = slog.New(slog.NewTextHandler(&log, nil))
+			begun, ended := 0, 0
+			o.Upgrading = func() func() { begun++; return func() { ended++ } }
 			db, err := open(o, migrations...)
+			if begun != 1 || ended != 1 {
+				t.Errorf("%s: told %d times that it begins and %d times that it is over", name, begun, ended)
+			}
 			must(t, db, err)
 			must(t, 0, db.Close())
 		}
@@ -107,8 +112,13 @@ func TestUpgradeWaitsForOlder(t *testing.T) {
 	a, err := open(Options{Node: "v1", Pace: patient(0)})
 	must(t, a, err)
 	before := count(t, a, `SELECT MAX(version_id) FROM goose_db_version`)
-	o := Options{Node: "v2", Pace: patient(100 * time.Millisecond)}
+	var log bytes.Buffer
+	o := Options{Node: "v2", Pace: patient(100 * time.Millisecond), Log: slog.New(slog.NewTextHandler(&log, nil))}
+	o.Upgrading = func() func() { log.WriteString("begins\n"); return func() { log.WriteString("is over\n") } }
 	_, err = open(o, later(t, true))
+	if !regexp.MustCompile(`^begins\n.* level=WARN msg="database: the upgrade of the schema waits .*\nis over\n$`).MatchString(log.String()) {
+		t.Errorf("the wait is not told:\n%s", log.String())
+	}
 	if err == nil || !strings.Contains(err.Error(), "the schema cannot be upgraded to version 9002 while older nodes run, and after 100ms these still do: "+a.NodeID()+" (granary v1, schema ") ||
 		!strings.HasSuffix(err.Error(), "nothing was changed; stop these nodes, then start again") {
 		t.Errorf("beside an older node: %v", err)

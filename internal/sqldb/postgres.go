@@ -142,6 +142,7 @@ func prepareSchema(ctx context.Context, config *pgx.ConnConfig, s Schema, o Opti
 	if o.Attach {
 		return sameSchema(ctx, conns, postgresDialect(), s)
 	}
+	defer o.upgrading()()
 	return advisory(ctx, conns, schemaLock, func() {}, func(ctx context.Context) error {
 		newest, err := migrate(ctx, conns, postgresDialect(), s, o)
 		if err != nil || h == nil {

@@ -117,6 +117,7 @@ func prepareSQLite(ctx context.Context, writes *sql.DB, s Schema, o Options, h *
 	if o.Attach {
 		return sameSchema(ctx, writes, sqliteDialect(), s)
 	}
+	defer o.upgrading()()
 	newest, err := migrate(ctx, writes, sqliteDialect(), s, o)
 	if err != nil || h == nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"granary/internal/trace"
 )
 
 // Delivery is one event on its way to one hook.
@@ -17,6 +19,10 @@ type Delivery struct {
 	Body      string // as sent, for a resend; empty if the event was not sent yet
 	Attempts  int    // this one included
 	CreatedAt time.Time
+
+	// Trace is this attempt's part of the trace of the request that caused it; the zero value
+	// if that had none.
+	Trace trace.Context
 }
 
 // Attempt is one try, as the log keeps it.

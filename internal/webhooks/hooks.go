@@ -13,6 +13,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/gate"
 	"granary/internal/page"
+	"granary/internal/trace"
 )
 
 // Service is the deeds of this room. Every one asks the permission table
@@ -278,6 +279,7 @@ func (s *Service) Resend(ctx context.Context, a access.Actor, project string, id
 
 // send tries a delivery now. It returns Unprocessable if there was no answer.
 func (s *Service) send(ctx context.Context, d Delivery) (Attempt, error) {
+	d.Trace = trace.Of(ctx).Child()
 	tried := s.Sender.Send(ctx, d)
 	if err := s.Records.RecordAttempt(ctx, tried); err != nil {
 		return tried, err

@@ -7,6 +7,7 @@ import (
 	"granary/internal/fault"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/trace"
 	"granary/internal/webhooks"
 )
 
@@ -16,6 +17,7 @@ func outbox() []promise {
 		{"NextDelivery", "is when the next is due, and passes over busy hooks", testNextDelivery},
 		{"ClaimDelivery", "takes what has been due for the longest, for a lease", testClaimDelivery},
 		{"ClaimDelivery", "is NotFound if none is due", testClaimNoDelivery},
+		{"ClaimDelivery", "continues the trace of the write that put it in, with a span for each attempt", testClaimOfATrace},
 		{"FinishDelivery", "logs the attempt, and removes the delivery or puts it off", testFinishDelivery},
 	}
 }
@@ -95,6 +97,31 @@ func testClaimNoDelivery(t *testing.T, s *suite) {
 	_, err = s.ClaimDelivery(t.Context(), [4]int64{h.ID}, at)
 	wantKind(t, err, fault.NotFound)
 	s.claim(t, at)
+	must(t, 0, s.DeleteHook(t.Context(), p.ID, h.ID, s.event()))
+}
+
+func testClaimOfATrace(t *testing.T, s *suite) {
+	_, _, p := s.home(t)
+	h, at := s.hook(t, p.ID), now()
+	request := trace.Context{ID: "4bf92f3577b34da6a3ce929d0e0e4736", Span: "00f067aa0ba902b7", Parent: "b7ad6b7169203331", Flags: 1, State: "rojo=1,congo=t61"}
+	pub := publication(p.ID, "tool", "1", s.name("file"))
+	pub.Now = at.Add(-time.Hour)
+	f, err := s.AddFile(trace.With(t.Context(), request), pub)
+	must(t, f, err)
+	s.publishTo(t, p, at)
+	first, none, again := s.claim(t, at), s.claim(t, at), s.claim(t, at.Add(webhooks.Lease))
+	if none.Trace.Valid() {
+		t.Errorf("a write without a trace has %+v", none.Trace)
+	}
+	for _, d := range []webhooks.Delivery{first, again} {
+		want := trace.Context{ID: request.ID, Span: d.Trace.Span, Parent: request.Span, Flags: 1, State: request.State}
+		if d.Trace != want || len(d.Trace.Span) != 16 || d.Trace.Span == request.Span {
+			t.Errorf("attempt %d: %+v", d.Attempts, d.Trace)
+		}
+	}
+	if again.Key != first.Key || again.Trace.Span == first.Trace.Span {
+		t.Errorf("two attempts are %+v and %+v", first.Trace, again.Trace)
+	}
 	must(t, 0, s.DeleteHook(t.Context(), p.ID, h.ID, s.event()))
 }
 

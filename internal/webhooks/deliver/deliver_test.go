@@ -1,12 +1,16 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +28,7 @@ import (
 	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/registry"
+	"granary/internal/trace"
 	"granary/internal/webhooks"
 )
 
@@ -34,6 +39,7 @@ type outbox struct {
 	project projects.Project
 	userID  int64
 	skew    atomic.Int64
+	log     *slog.Logger // of its workers
 }
 
 func newOutbox(t *testing.T) *outbox {
@@ -53,7 +59,7 @@ func newOutbox(t *testing.T) *outbox {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &outbox{t: t, db: db, project: p, userID: u.ID}
+	return &outbox{t: t, db: db, project: p, userID: u.ID, log: slog.New(slog.DiscardHandler)}
 }
 
 func (o *outbox) now() time.Time { return time.Now().Add(time.Duration(o.skew.Load())) }
@@ -108,7 +114,7 @@ func (o *outbox) sender(allow ...string) *Sender {
 func (o *outbox) work(s *Sender, until func() bool) {
 	o.t.Helper()
 	ctx, cancel := context.WithCancel(o.t.Context())
-	w := Worker{Outbox: o.db, Sender: s, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(), Now: o.now}
+	w := Worker{Outbox: o.db, Sender: s, Log: o.log, Metrics: NewMetrics(), Now: o.now}
 	var running sync.WaitGroup
 	running.Go(func() { w.Run(ctx) })
 	defer running.Wait()
@@ -379,5 +385,71 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	if a.Status == 200 && !strings.HasPrefix(a.ResponseBody, "\uFFFD\uFFFDxx") {
 		t.Errorf("%.20q", a.ResponseBody)
+	}
+}
+
+// A delivery continues the trace of the request that caused it: the same id and state at every
+// attempt, a span for each, in the headers and in the log. A header that the hook's owner set gives
+// way. Without a trace nothing of the kind is sent, and a success is not logged.
+func TestTrace(t *testing.T) {
+	o := newOutbox(t)
+	var mu sync.Mutex
+	var came []http.Header
+	r := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if came = append(came, req.Header); len(came) == 1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer r.Close()
+	hook := o.hook(r.URL, func(h *webhooks.Hook) { h.Target.Headers = []webhooks.Header{{Key: "traceparent", Value: "mine"}} })
+	request := trace.Context{ID: "4bf92f3577b34da6a3ce929d0e0e4736", Span: "00f067aa0ba902b7", Flags: 1, State: "rojo=1"}
+	publish := func(ctx context.Context, file string) {
+		_, err := o.db.AddFile(ctx, registry.Publication{
+			ProjectID: o.project.ID, Coordinates: registry.Coordinates{Name: "n", Version: "1.0.0", File: registry.FileName(file)},
+			CreatorID: o.userID, Size: 1, Digest: blob.Digest{1}, Small: []byte("x"), Now: o.now(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(trace.With(t.Context(), request), "a")
+	var log bytes.Buffer
+	o.log = slog.New(slog.NewTextHandler(&log, nil))
+	s := o.sender(loopback)
+	o.work(s, o.tried(hook, 1))
+	o.skew.Add(int64(2 * time.Minute))
+	o.work(s, o.tried(hook, 2))
+	publish(t.Context(), "b")
+	o.work(s, o.tried(hook, 3))
+
+	mu.Lock()
+	defer mu.Unlock()
+	var spans []string
+	for i, h := range came[:2] {
+		sent, ok := trace.Parse(h["Traceparent"], h["Tracestate"])
+		if !ok || sent.ID != request.ID || sent.Flags != 1 || sent.State != "rojo=1" || sent.Span == request.Span {
+			t.Errorf("attempt %d has %q and %q", i, h["Traceparent"], h["Tracestate"])
+		}
+		spans = append(spans, sent.Span)
+	}
+	if spans[0] == spans[1] {
+		t.Errorf("both attempts are span %s", spans[0])
+	}
+	if h := came[2]; !slices.Equal(h["Traceparent"], []string{"mine"}) || h["Tracestate"] != nil {
+		t.Errorf("without a trace it has %q and %q", h["Traceparent"], h["Tracestate"])
+	}
+	ids := " trace_id=" + request.ID + " span_id=%s parent_id=" + request.Span + "\n"
+	for i, want := range []string{`msg="a webhook delivery failed" .* attempt=1 outcome=failed cause=500` + ids, `msg="a webhook was delivered" .* attempt=2 outcome=delivered status=200` + ids} {
+		if !regexp.MustCompile(fmt.Sprintf(want, spans[i])).MatchString(log.String()) {
+			t.Errorf("no %s in\n%s", fmt.Sprintf(want, spans[i]), log.String())
+		}
+	}
+	if n := strings.Count(log.String(), "\n"); n != 2 {
+		t.Errorf("%d lines:\n%s", n, log.String())
+	}
+	if kept := o.attempts(hook)[2].RequestHeaders; kept["Traceparent"] != came[0].Get("Traceparent") {
+		t.Errorf("the attempts' log has %v", kept)
 	}
 }

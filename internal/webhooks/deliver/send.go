@@ -141,8 +141,9 @@ func (s *Sender) request(ctx context.Context, d webhooks.Delivery, a *webhooks.A
 	return req, nil
 }
 
-// headers are those that every delivery has (GitLab's names), and the signature
-// of those that are signed (Standard Webhooks 1.0, as GitLab since 19.0).
+// headers are those that every delivery has (GitLab's names), the trace of those that have one
+// (W3C Trace Context), and the signature of those that are signed (Standard Webhooks 1.0, as
+// GitLab since 19.0).
 func (s *Sender) headers(d webhooks.Delivery, a *webhooks.Attempt) map[string]string {
 	h := map[string]string{
 		"Content-Type":          "application/json",
@@ -154,6 +155,12 @@ func (s *Sender) headers(d webhooks.Delivery, a *webhooks.Attempt) map[string]st
 	}
 	if d.Event.UUID != "" {
 		h["X-Gitlab-Event-UUID"] = d.Event.UUID
+	}
+	if d.Trace.Valid() {
+		h["Traceparent"] = d.Trace.Traceparent()
+		if d.Trace.State != "" {
+			h["Tracestate"] = d.Trace.State
+		}
 	}
 	if key := d.Hook.Target.Key(); key != nil {
 		at := strconv.FormatInt(s.now().Unix(), 10)

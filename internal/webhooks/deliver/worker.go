@@ -17,7 +17,8 @@ type Outbox interface {
 	// NextDelivery is when the next delivery is due, the zero time for none.
 	// busy names hooks to pass over.
 	NextDelivery(ctx context.Context, busy [4]int64) (time.Time, error)
-	// ClaimDelivery claims the delivery that has been due for the longest; without
+	// ClaimDelivery claims the delivery that has been due for the longest, with a span of its
+	// own if the context of the write that put it in had a trace (trace.Of); without
 	// FinishDelivery it is due again after webhooks.Lease. It returns NotFound if none
 	// is due.
 	ClaimDelivery(ctx context.Context, busy [4]int64, now time.Time) (webhooks.Delivery, error)
@@ -154,10 +155,25 @@ func (w *Worker) deliver(ctx context.Context, d webhooks.Delivery, leased time.T
 		if _, again := d.Retry(w.Now()); !again {
 			outcome = "abandoned"
 		}
-		w.Log.Info("a webhook delivery failed", "hook", d.Hook.ID, "project", d.Hook.ProjectID, "attempt", d.Attempts, "outcome", outcome, "cause", a.Outcome())
 	}
+	w.tell(ctx, d, a, outcome)
 	w.Metrics.observe(outcome, a.Took)
 	if err := w.Outbox.FinishDelivery(ctx, d, a, w.Now()); err != nil {
 		w.Log.Error("cannot record the outcome of a webhook delivery; it will be sent again", "hook", d.Hook.ID, "error", err)
 	}
+}
+
+// tell logs an attempt that failed, and each that is part of a trace: whoever follows the trace
+// looks for it.
+func (w *Worker) tell(ctx context.Context, d webhooks.Delivery, a webhooks.Attempt, outcome string) {
+	message, result := "a webhook was delivered", "status"
+	switch {
+	case !a.OK():
+		message, result = "a webhook delivery failed", "cause"
+	case !d.Trace.Valid():
+		return
+	}
+	attrs := []slog.Attr{slog.Int64("hook", d.Hook.ID), slog.Int64("project", d.Hook.ProjectID), slog.Int("attempt", d.Attempts),
+		slog.String("outcome", outcome), slog.String(result, a.Outcome())}
+	w.Log.LogAttrs(ctx, slog.LevelInfo, message, append(attrs, d.Trace.LogAttrs()...)...)
 }
