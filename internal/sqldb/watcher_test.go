@@ -101,7 +101,8 @@ func TestBesideRefuses(t *testing.T) {
 		spoil []string
 		want  string
 	}{
-		{[]string{`DROP TABLE goose_db_version`}, "it has no records of granary, and no schema, which granary serve creates"},
+		{[]string{`DROP TABLE goose_db_version`}, "it has no schema of granary, and 2 tables of somebody else"},
+		{[]string{`DROP TABLE goose_db_version`, `DROP TABLE nodes`, `DROP TABLE words`}, "it has no records of granary, and no schema, which granary serve creates"},
 		{[]string{`DELETE FROM goose_db_version WHERE version_id > 1`}, "it has no records of granary, and only a part of the schema (version 1 of 3)"},
 		{[]string{`DELETE FROM goose_db_version WHERE version_id > 0`, `DROP TABLE words`}, "it has no records of granary, and only a part of the schema (version 0 of 3)"},
 		{[]string{`DELETE FROM goose_db_version WHERE version_id > 1`, `INSERT INTO words (word) VALUES ('ada')`}, "it has schema version 1, older than the"},
