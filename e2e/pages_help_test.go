@@ -66,6 +66,19 @@ func TestPagesHelpCommands(t *testing.T) {
 // commandsOf are the commands that a page shows to nobody.
 func commandsOf(t *testing.T, address string) (blocks []string) {
 	t.Helper()
+	_, text := textAt(t, address)
+	for _, m := range regexp.MustCompile(`(?s)<pre[^>]*>(.*?)</pre>`).FindAllStringSubmatch(text, -1) {
+		blocks = append(blocks, html.UnescapeString(m[1]))
+	}
+	if len(blocks) == 0 {
+		t.Fatalf("%s shows no commands: %s", address, text)
+	}
+	return blocks
+}
+
+// textAt is what nobody in particular gets at an address, and its status.
+func textAt(t *testing.T, address string) (status int, text string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -75,15 +88,9 @@ func commandsOf(t *testing.T, address string) (blocks []string) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`(?s)<pre[^>]*>(.*?)</pre>`).FindAllStringSubmatch(string(text), -1) {
-		blocks = append(blocks, html.UnescapeString(m[1]))
-	}
-	if len(blocks) == 0 {
-		t.Fatalf("%s shows no commands: %s", address, text)
-	}
-	return blocks
+	return resp.StatusCode, string(body)
 }

@@ -78,7 +78,10 @@ func TestWatchedMetrics(t *testing.T) {
 		t.Fatalf("only %d metrics are asked for: %v", len(asked), asked)
 	}
 	eventually.HoldsWithin(t, time.Minute, "the server has every metric", func() bool {
-		there := scrape(t, server)
+		status, there := textAt(t, server+"/-/metrics")
+		if status != http.StatusOK {
+			t.Fatalf("the metrics answer %d", status)
+		}
 		asked = slices.DeleteFunc(asked, func(wanted *regexp.Regexp) bool { return wanted.MatchString(there) })
 		if len(asked) > 0 {
 			t.Logf("not yet there: %v", asked)
@@ -105,22 +108,4 @@ func watched(t *testing.T) (asked []*regexp.Regexp) {
 		asked = append(asked, regexp.MustCompile(`(?m)^`+name+`(\{| )`))
 	}
 	return asked
-}
-
-func scrape(t *testing.T, server string) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server+"/-/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s, %v", resp.Status, err)
-	}
-	return string(text)
 }

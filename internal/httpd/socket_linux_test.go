@@ -19,16 +19,7 @@ func TestPeerThatStopsReadingIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := accepted(t, ln)
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second)) // the test's own limit
 	junk := make([]byte, 1<<20)
 	for err == nil {
@@ -112,16 +103,7 @@ func handedOver(t *testing.T, multipath bool) net.Listener {
 // acceptedOptions are the values of some options on a connection that ln accepts.
 func acceptedOptions(t *testing.T, ln net.Listener, options map[string][2]int) map[string]int {
 	t.Helper()
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := accepted(t, ln)
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -137,4 +119,21 @@ func acceptedOptions(t *testing.T, ln net.Listener, options map[string][2]int) m
 		t.Fatal(cerr, err)
 	}
 	return values
+}
+
+// accepted is a connection that ln accepts, whose peer sends nothing and reads nothing. Both end
+// with the test.
+func accepted(t *testing.T, ln net.Listener) net.Conn {
+	t.Helper()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
