@@ -164,10 +164,9 @@ func TestUnreadableNotesOfAPlace(t *testing.T) {
 	for what, put := range strangers(t) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			g, _, dir := oldPlace(t)
+			g, _, _ := oldPlace(t)
 			first, second := g.backUp(t), g.backUp(t)
-			note := func(name string) string { return filepath.Join(dir, "place", filepath.FromSlash(name)) }
-			replace(t, note(packNote(first.Manifest.Packs[0])), put)
+			replace(t, g.inPlace(packNote(first.Manifest.Packs[0])), put)
 			if r := g.check(t, ""); r.Damaged == 0 {
 				t.Errorf("check of a place without its pack: %+v", r)
 			}
@@ -180,7 +179,7 @@ func TestUnreadableNotesOfAPlace(t *testing.T) {
 			if r := g.check(t, "all"); r.Damaged > 0 {
 				t.Errorf("after it: %+v", r)
 			}
-			replace(t, note(recordsNoteOf(second.Manifest.ID)), put)
+			replace(t, g.inPlace(recordsNoteOf(second.Manifest.ID)), put)
 			if r := g.check(t, ""); r.Damaged != 1 || !strings.Contains(r.Problems[0], second.Manifest.ID) {
 				t.Errorf("check of a place without records: %+v", r)
 			}
@@ -190,7 +189,7 @@ func TestUnreadableNotesOfAPlace(t *testing.T) {
 			if _, err := ForgetBackup(t.Context(), g.placeSettings(t), second.Manifest.ID); err != nil {
 				t.Errorf("forget what has no records: %v", err)
 			}
-			replace(t, note(markerNote), put)
+			replace(t, g.inPlace(markerNote), put)
 			if r := g.check(t, ""); r.Damaged != 1 || !strings.Contains(r.Problems[0], markerNote) || !strings.Contains(r.Next, "writes "+markerNote) {
 				t.Errorf("check of a place without its marker: %+v", r)
 			}

@@ -79,7 +79,14 @@ func openThere(db *metadb.DB, err error) (*metadb.DB, error) {
 // logAlone refuses a database that is not there, or empty, while its write-ahead log is: what was
 // acknowledged last may be in it alone, and SQLite removes the log of a file that it makes. So do
 // a server that starts, a rebuild and a restore.
-func logAlone(database string) error {
+func logAlone(cfg config.Config) error {
+	if cfg.Database.Scheme != "sqlite" {
+		return nil
+	}
+	database, err := sqliteFile(cfg)
+	if err != nil {
+		return err
+	}
 	file, err := os.Stat(database)
 	if err == nil && file.Size() == 0 {
 		err = sqldb.ErrUnfilled

@@ -258,35 +258,26 @@ func TestPlaceOfTwo(t *testing.T) {
 		}
 		backs("once more", old, "")
 
-		// Both know of a last backup to elsewhere, and the drill by another name of the place.
-		elsewhere := g
-		elsewhere.place = besidePlace(g.place, "-2")
+		// Both know of a last backup to elsewhere.
+		elsewhere := longerPlace(g.place, "-2")
 		for _, cfg := range []config.Config{old, drill} {
-			if _, err := backUp(t.Context(), cfg, besidePlace(g.place, "-of-"+filepath.Base(cfg.DataDir))); err != nil {
+			if _, err := backUp(t.Context(), cfg, longerPlace(g.place, "-of-"+filepath.Base(cfg.DataDir))); err != nil {
 				t.Fatal(err)
 			}
 		}
-		ours, err := backUp(t.Context(), old, elsewhere.place)
+		ours, err := backUp(t.Context(), old, elsewhere)
 		if err != nil || ours.Foreign != "" {
 			t.Errorf("the server elsewhere: %+v, %v", ours, err)
 		}
-		again, err := backUp(t.Context(), drill, elsewhere.place)
+		again, err := backUp(t.Context(), drill, elsewhere)
 		if err != nil || again.Foreign != ours.Manifest.ID {
 			t.Errorf("the drill elsewhere: %q, %v", again.Foreign, err)
 		}
 
-		within := func(place string) string {
-			place, parameters, is := strings.Cut(place, "?")
-			if !is {
-				return place + "/below"
-			}
-			return place + "/below?" + parameters
-		}
-		below := within(g.place)
-		if _, err := backUp(t.Context(), old, within(drill.Blobs.String())); err == nil || !strings.Contains(err.Error(), "is a server's store") {
+		if _, err := backUp(t.Context(), old, longerPlace(drill.Blobs.String(), "/below")); err == nil || !strings.Contains(err.Error(), "is a server's store") {
 			t.Errorf("a place within the store of the drill: %v", err)
 		}
-		if _, err := backUp(t.Context(), old, below); err == nil || !strings.Contains(err.Error(), "is a place of backups itself") {
+		if _, err := backUp(t.Context(), old, longerPlace(g.place, "/below")); err == nil || !strings.Contains(err.Error(), "is a place of backups itself") {
 			t.Errorf("a place in a place: %v", err)
 		}
 	})
@@ -320,8 +311,8 @@ func TestRecordsAreGone(t *testing.T) {
 	}
 }
 
-// besidePlace is a place beside another, whose name goes on.
-func besidePlace(place, more string) string {
+// longerPlace is another place, whose name goes on.
+func longerPlace(place, more string) string {
 	place, parameters, is := strings.Cut(place, "?")
 	if !is {
 		return place + more

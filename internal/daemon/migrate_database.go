@@ -105,7 +105,7 @@ func (s *server) openEmpty(ctx context.Context, cfg config.Config, by string, at
 	if err := s.ownDirectory(filepath.Dir(database), by); err != nil {
 		return err
 	}
-	if err := logAlone(database); err != nil {
+	if err := logAlone(cfg); err != nil {
 		return err
 	}
 	if s.db, err = openThere(metadb.OpenSQLite(ctx, database, options)); err != nil {

@@ -85,12 +85,8 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 	if m.lost != "" {
 		o.Warn(m.warning())
 	}
-	wrong, err := wrongIdentity(ctx, from, m)
-	if err != nil {
+	if err := warnOfIdentity(ctx, from, m, o); err != nil {
 		return done, err
-	}
-	if wrong != "" && o.DatabaseOnly {
-		o.Warn(fmt.Sprintf("no server can have the place as its store: %s; write %q to the file or object %s in it", wrong, m.Identity, identityNote))
 	}
 	r := &restore{cfg: cfg, o: o, from: from, marker: m, packed: records.NewKnown()}
 	if r.done.Manifest, r.file, r.done.Skipped, err = choose(ctx, from, m.Identity, o.Snapshot, o.Warn); err != nil {
@@ -116,6 +112,19 @@ func Restore(ctx context.Context, cfg config.Config, o RestoreOptions) (done Res
 	}
 	err = r.run(ctx)
 	return r.done, err
+}
+
+// warnOfIdentity warns if no server could have the place as its store, which a restore of the
+// database alone leaves the files to.
+func warnOfIdentity(ctx context.Context, from blob.Source, m marker, o RestoreOptions) error {
+	if !o.DatabaseOnly {
+		return nil
+	}
+	wrong, err := wrongIdentity(ctx, from, m)
+	if wrong != "" {
+		o.Warn(fmt.Sprintf("no server can have the place as its store: %s; write %q to the file or object %s in it", wrong, m.Identity, identityNote))
+	}
+	return err
 }
 
 // restore is one Restore.

@@ -26,14 +26,8 @@ func (r *restore) lookAtTarget(ctx context.Context) error {
 
 // lookAtDatabase refuses a database that is not empty, and changes nothing.
 func (r *restore) lookAtDatabase(ctx context.Context) error {
-	if r.cfg.Database.Scheme == "sqlite" {
-		path, err := sqliteFile(r.cfg)
-		if err == nil {
-			err = logAlone(path)
-		}
-		if err != nil {
-			return err
-		}
+	if err := logAlone(r.cfg); err != nil {
+		return err
 	}
 	db, err := attach(ctx, r.cfg)
 	if isNone(err) {

@@ -181,7 +181,7 @@ func (s *server) openDatabase(ctx context.Context, cfg config.Config, o sqldb.Op
 			return err
 		}
 	}
-	if err := logAlone(database); err != nil {
+	if err := logAlone(cfg); err != nil {
 		return explainLost(ctx, cfg, err)
 	}
 	s.space.reserve = newReserve(filepath.Dir(database), cfg.DiskReserve, o.Log)
