@@ -11,12 +11,11 @@ import (
 	"granary/internal/records"
 )
 
-// export writes the records of one snapshot to a file that is gone with the process.
+// export writes the records of one snapshot to a spool.
 func (b *backup) export(ctx context.Context) (err error) {
-	if b.spool, err = os.CreateTemp("", "granary-records-*"); err != nil {
-		return fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
+	if b.spool, err = records.NewSpool(); err != nil {
+		return err
 	}
-	_ = os.Remove(b.spool.Name()) // at once: so a kill leaves nothing, and it stays readable until it is closed
 	sum := sha256.New()
 	s, err := records.Export(ctx, io.MultiWriter(b.spool, sum), b.admin.server.db, records.ExportOptions{Kind: records.KindBase})
 	size := int64(0)

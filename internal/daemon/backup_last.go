@@ -50,9 +50,12 @@ func (b *backup) foreignSnapshot(ctx context.Context, all []Snapshot) (string, e
 		if err != nil {
 			return "", err
 		}
-		ours, err := b.has(ctx, last)
-		if err != nil || ours {
-			return "", err
+		events, err := b.admin.server.db.EventsAround(ctx, last)
+		if err != nil {
+			return "", fmt.Errorf("cannot read the %s: %w", b.admin.cfg.Database, err)
+		}
+		if !events.Lack(last, b.admin.cfg.AuditRetention, time.Now()) {
+			return "", nil
 		}
 		return s.ID, nil
 	}
@@ -76,17 +79,6 @@ func (b *backup) lastEventOf(ctx context.Context, id string) (int64, error) {
 	}
 	defer r.Close()
 	return r.Header().To, nil
-}
-
-// has reports whether the database has an event, or may have had it and removed it for its age.
-func (b *backup) has(ctx context.Context, event int64) (bool, error) {
-	events, err := b.admin.server.db.EventsAround(ctx, event)
-	if err != nil {
-		return false, fmt.Errorf("cannot read the %s: %w", b.admin.cfg.Database, err)
-	}
-	keeps := b.admin.cfg.AuditRetention
-	removed := keeps > 0 && !events.Earlier && time.UnixMicro(event).Before(time.Now().Add(-keeps))
-	return event == 0 || events.Has || removed, nil
 }
 
 // commandLineEvent is the event of a deed on the server's machine that needs no user.

@@ -207,8 +207,7 @@ func wholeSnapshot(ctx context.Context, from blob.Source, identity, id string) (
 
 var errRecordsDamaged = errors.New("are damaged")
 
-// fetchRecords copies the records of a snapshot to a temporary file that is gone with the
-// process, and compares them with the manifest.
+// fetchRecords copies the records of a snapshot to a spool, and compares them with the manifest.
 func fetchRecords(ctx context.Context, from blob.Source, m records.Manifest) (_ *os.File, err error) {
 	damaged := func(why string, args ...any) error {
 		return fmt.Errorf("the records of the snapshot %s %w: they "+why, append([]any{m.ID, errRecordsDamaged}, args...)...)
@@ -224,11 +223,10 @@ func fetchRecords(ctx context.Context, from blob.Source, m records.Manifest) (_ 
 		return nil, err
 	}
 	defer note.Close()
-	file, err := os.CreateTemp("", "granary-records-*")
+	file, err := records.NewSpool()
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
+		return nil, err
 	}
-	_ = os.Remove(file.Name()) // at once: so a kill leaves nothing, and it stays readable until it is closed
 	sum := sha256.New()
 	size, err := io.Copy(io.MultiWriter(file, sum), io.LimitReader(note, m.Records.Bytes+1))
 	if u, is := errors.AsType[*blob.UnreadableError](err); is {

@@ -51,6 +51,17 @@ type EventsAround struct {
 	Rebuilt bool  // Next says that the database was made again
 }
 
+// Lack reports whether the database never had the event that was asked for, which other records
+// have: it is older than these, or another one. An event may only be missing if it was removed
+// for its age, and then every earlier one was, too. retention is how long events are kept, 0 for
+// ever. Event 0 stands for none, and is never lacking.
+func (e EventsAround) Lack(event int64, retention time.Duration, now time.Time) bool {
+	if e.Has || event == 0 {
+		return false
+	}
+	return e.Earlier || retention == 0 || time.UnixMicro(event).After(now.Add(-retention))
+}
+
 // Body is the bytes of a blob.
 type Body struct {
 	BlobID int64
@@ -146,14 +157,24 @@ func (j *Journal) base(ctx context.Context, at *position) error {
 	return err
 }
 
-// spooled has a file written to a temporary one, and then put into the store.
-func spooled(write func(*os.File) error, put func(*os.File, int64) error) error {
+// NewSpool makes a temporary file for records. It has no name any more, so that a kill leaves
+// nothing of it, and stays readable until it is closed.
+func NewSpool() (*os.File, error) {
 	spool, err := os.CreateTemp("", "granary-records-*")
 	if err != nil {
-		return fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
+		return nil, fmt.Errorf("cannot make a temporary file for the records: %w; TMPDIR names another directory", err)
 	}
-	defer spool.Close()         // it was only read
-	_ = os.Remove(spool.Name()) // at once: so a kill leaves nothing, and it stays readable until it is closed
+	_ = os.Remove(spool.Name()) // if that fails, only its name is left
+	return spool, nil
+}
+
+// spooled has a file written to a temporary one, and then put into the store.
+func spooled(write func(*os.File) error, put func(*os.File, int64) error) error {
+	spool, err := NewSpool()
+	if err != nil {
+		return err
+	}
+	defer spool.Close() // it was only read
 	if err := write(spool); err != nil {
 		return fmt.Errorf("writing the records to a temporary file, %s: %w", spool.Name(), err)
 	}
@@ -168,13 +189,9 @@ func spooled(write func(*os.File) error, put func(*os.File, int64) error) error 
 }
 
 // older reports whether a database, seen from the last event in its journal, is older than
-// the journal. The event may only be missing if it was removed for its age, and then every
-// earlier one was, too.
+// the journal.
 func (j *Journal) older(covered int64, events EventsAround) bool {
-	if events.Has || covered == 0 {
-		return false
-	}
-	return events.Earlier || j.Retention == 0 || time.UnixMicro(covered).After(j.Now().Add(-j.Retention))
+	return events.Lack(covered, j.Retention, j.Now())
 }
 
 // put puts the packs, the base and the head into the store, and removes what has been
