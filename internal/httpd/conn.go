@@ -43,7 +43,7 @@ type conn struct {
 
 type connKey struct{}
 
-// connOf is nil outside of a Server.
+// connOf is nil outside of a Server, and for HTTP/2.
 func connOf(ctx context.Context) *conn {
 	c, _ := ctx.Value(connKey{}).(*conn)
 	return c
@@ -63,8 +63,21 @@ func (l conns) Accept() (net.Conn, error) {
 	return &conn{Conn: c, limits: l.limits}, nil
 }
 
-func inContext(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+// itself is promoted to a secureConn. A connection of HTTP/2 is none of ours.
+func (c *conn) itself() *conn { return c }
+
+func ours(nc net.Conn) *conn {
+	if c, ok := nc.(interface{ itself() *conn }); ok {
+		return c.itself()
+	}
+	return nil
+}
+
+func inContext(ctx context.Context, nc net.Conn) context.Context {
+	if c := ours(nc); c != nil {
+		return context.WithValue(ctx, connKey{}, c)
+	}
+	return ctx
 }
 
 // on takes an event and reports whether a close must linger, so that the client
@@ -100,7 +113,10 @@ func (c *conn) on(e event) (lingers bool) {
 
 // follow is the hook by which net/http reports the states of a connection.
 func follow(nc net.Conn, state http.ConnState) {
-	c := nc.(*conn)
+	c := ours(nc)
+	if c == nil {
+		return
+	}
 	switch state {
 	case http.StateActive: // after the header has been read, or a read of it failed
 		c.on(came)
@@ -125,7 +141,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom hands src on as it is, for sendfile.
+// ReadFrom hands src on as it is, for sendfile. TLS has none; there, larger buffers than
+// those of io.Copy gain nothing that can be measured, since each record has 16 KiB anyway.
 func (c *conn) ReadFrom(src io.Reader) (int64, error) {
 	if rf, ok := c.Conn.(io.ReaderFrom); ok {
 		return rf.ReadFrom(src)

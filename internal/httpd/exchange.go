@@ -17,7 +17,8 @@ type exchange struct {
 	id     string
 	client netip.Addr
 	body   *guardedBody // nil if the request has none
-	conn   *conn        // nil outside of a Server
+	conn   *conn        // nil outside of a Server, and for HTTP/2
+	stream *stream      // nil but for HTTP/2
 
 	doubtful bool // its length: the connection ends with this answer
 
@@ -83,7 +84,11 @@ func (x *exchange) WriteHeader(status int) {
 
 func (x *exchange) Write(p []byte) (int, error) {
 	x.implicitOK()
-	n, err := x.ResponseWriter.Write(p)
+	to := io.Writer(x.ResponseWriter)
+	if x.stream != nil {
+		to = x.stream
+	}
+	n, err := to.Write(p)
 	x.sent += int64(n)
 	return n, err
 }
@@ -97,6 +102,8 @@ func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 	var err error
 	if rf, ok := x.ResponseWriter.(io.ReaderFrom); ok {
 		n, err = rf.ReadFrom(src)
+	} else if x.stream != nil {
+		n, err = io.Copy(x.stream, src)
 	} else {
 		n, err = io.Copy(struct{ io.Writer }{x.ResponseWriter}, src)
 	}

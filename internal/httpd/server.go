@@ -3,6 +3,7 @@ package httpd
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,10 @@ const (
 	// would otherwise wait for ever.
 	userTimeout = 5 * time.Minute
 
+	// maxStreams is how many requests one connection of HTTP/2 may have at a time. What
+	// all of them have sent and no handler has read is 1 MiB at most, as net/http has it.
+	maxStreams = 100
+
 	// graceAfterCut is the time for handlers to notice that their request is over.
 	graceAfterCut = 5 * time.Second
 )
@@ -36,6 +41,10 @@ type Server struct {
 	cut      context.CancelFunc
 	limits   lingering
 	end      func() // lets nothing linger any more
+	log      *slog.Logger
+
+	tls       *tls.Config   // nil for plain HTTP
+	handshake time.Duration // at most
 }
 
 // NewServer makes a server of h behind Chain. There is no limit on how long a
@@ -46,7 +55,8 @@ func NewServer(h http.Handler, o Options) *Server {
 	ending := make(chan struct{})
 	s := &Server{
 		shutdown: o.ShutdownTimeout, cut: cut,
-		limits: lingeringOf(o, ending), end: sync.OnceFunc(func() { close(ending) }),
+		limits: lingeringOf(o, ending), end: sync.OnceFunc(func() { close(ending) }), log: o.Log,
+		tls: withProtocols(o.TLS), handshake: cmp.Or(o.HandshakeTimeout, handshakeTime),
 	}
 	h = Chain(h, o)
 	s.http = http.Server{
@@ -62,6 +72,7 @@ func NewServer(h http.Handler, o Options) *Server {
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       inContext,
 		ConnState:         follow,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 	return s
 }
@@ -77,7 +88,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.cut()
 	defer s.end()
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(conns{ln, s.limits}) }()
+	go func() { failed <- s.http.Serve(s.connections(ln)) }()
 	select {
 	case err := <-failed:
 		s.end()
@@ -97,6 +108,14 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("the server on %s failed: %w", ln.Addr(), err)
 	}
 	return nil
+}
+
+// connections are those of ln as net/http should see them.
+func (s *Server) connections(ln net.Listener) net.Listener {
+	if s.tls == nil {
+		return conns{ln, s.limits}
+	}
+	return overTLS(ln, s.tls, s.limits, s.handshake, s.log)
 }
 
 // waitForHandlers lets what they use be closed after Serve has returned.

@@ -44,7 +44,7 @@ func start(t *testing.T, h http.Handler, o Options, wrap func(net.Listener) net.
 
 func dial(t *testing.T, address, send string) net.Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
+	c, err := dialEither(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,9 @@ func TestIdleConnectionsDoNotStopService(t *testing.T) {
 	}
 }
 
-func TestSlowHeadersAreCut(t *testing.T) {
+func TestSlowHeadersAreCut(t *testing.T) { plainAndTLS(t, testSlowHeadersAreCut) }
+
+func testSlowHeadersAreCut(t *testing.T, start starter) {
 	address, _ := start(t, http.HandlerFunc(ok), Options{HeaderTimeout: 100 * time.Millisecond}, nil)
 	c := dial(t, address, "GET / HTTP/1.1\r\nHost: ")
 	if _, err := io.ReadAll(c); err != nil {
@@ -210,7 +212,9 @@ func TestDrainLetsADownloadFinish(t *testing.T) {
 	}
 }
 
-func TestDrainIsBounded(t *testing.T) {
+func TestDrainIsBounded(t *testing.T) { plainAndTLS(t, testDrainIsBounded) }
+
+func testDrainIsBounded(t *testing.T, start starter) {
 	begun, left := make(chan struct{}), make(chan error, 1)
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)

@@ -1,0 +1,38 @@
+package httpd
+
+import (
+	"net/http"
+	"time"
+)
+
+// stream writes an answer over HTTP/2, and ends it if the client takes nothing in. What
+// ends such a connection of HTTP/1.1 (TCP_USER_TIMEOUT, see Listen) does not see it: the
+// client may well read the connection, and allow this one stream nothing.
+type stream struct {
+	to      http.ResponseWriter
+	limit   time.Duration
+	renewed time.Time
+}
+
+// streamPart is how much the client must take in within the limit, in bytes.
+const streamPart = 32 << 10
+
+// Write implements io.Writer.
+func (s *stream) Write(p []byte) (n int, err error) {
+	for {
+		s.renew(time.Now())
+		part, err := s.to.Write(p[n:min(len(p), n+streamPart)])
+		n += part
+		if err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+// renew sets a deadline once in a while, and not at each write.
+func (s *stream) renew(now time.Time) {
+	if slack := min(s.limit/8, 5*time.Second); now.Sub(s.renewed) > slack {
+		s.renewed = now
+		_ = http.NewResponseController(s.to).SetWriteDeadline(now.Add(s.limit + slack)) // HTTP/2 has them
+	}
+}

@@ -1,0 +1,158 @@
+package httpd
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// starter is start, or startTLS.
+type starter func(t *testing.T, h http.Handler, o Options, wrap func(net.Listener) net.Listener) (address string, stop func())
+
+// plainAndTLS runs a test of HTTP/1.1 twice: what holds without TLS holds with it.
+func plainAndTLS(t *testing.T, test func(*testing.T, starter)) {
+	t.Run("plain", func(t *testing.T) { test(t, start) })
+	t.Run("TLS", func(t *testing.T) { test(t, startTLS) })
+}
+
+// overTLSPrefix marks the addresses of startTLS, so that dial knows them.
+const overTLSPrefix = "tls:"
+
+// startTLS is start with TLS, and a certificate that nobody has to believe.
+func startTLS(t *testing.T, h http.Handler, o Options, wrap func(net.Listener) net.Listener) (address string, stop func()) {
+	t.Helper()
+	if o.TLS == nil {
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+	}
+	address, stop = start(t, h, o, wrap)
+	return overTLSPrefix + address, stop
+}
+
+func certificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// anyServer is a client's side of TLS that believes every certificate.
+func anyServer(protocols ...string) *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols}
+}
+
+func dialEither(address string) (net.Conn, error) {
+	if at, secure := strings.CutPrefix(address, overTLSPrefix); secure {
+		return tls.Dial("tcp", at, anyServer("http/1.1"))
+	}
+	return net.Dial("tcp", address)
+}
+
+// A client that shakes no hands keeps nobody waiting, and is let go.
+func TestSlowHandshakeIsCut(t *testing.T) {
+	address, stop := startTLS(t, http.HandlerFunc(ok), Options{HandshakeTimeout: 300 * time.Millisecond}, nil)
+	at := strings.TrimPrefix(address, overTLSPrefix)
+	begun := time.Now()
+	var slow []net.Conn
+	for _, sent := range []string{"", "\x16", "\x16\x03\x01\x02\x00\x01"} {
+		slow = append(slow, dial(t, at, sent))
+	}
+	if got := sendAll(t, address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", strings.NewReader("")); got != "200 ok" {
+		t.Errorf("beside slow clients: %s", got)
+	}
+	for _, c := range slow {
+		if _, err := io.ReadAll(c); err != nil && !strings.Contains(err.Error(), "reset") {
+			t.Errorf("the connection is still open: %v", err)
+		}
+	}
+	if took := time.Since(begun); took < 300*time.Millisecond || took > 5*time.Second {
+		t.Errorf("cut after %v", took)
+	}
+	dial(t, at, "\x16")
+	begun = time.Now()
+	stop()
+	if took := time.Since(begun); took > 250*time.Millisecond {
+		t.Errorf("the end waited %v for a handshake", took)
+	}
+}
+
+// Plain HTTP is told what to do, even if it sends more than we read.
+func TestPlainRequestToTLS(t *testing.T) {
+	address, _ := startTLS(t, http.HandlerFunc(ok), Options{}, nil)
+	at := strings.TrimPrefix(address, overTLSPrefix)
+	const want = "400 400 Bad Request: this address speaks TLS; call it with https://"
+	for range 5 {
+		if got := sendAll(t, at, "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 25165824\r\n\r\n", zeros(large)); got != want {
+			t.Fatalf("%s\nwant %s", got, want)
+		}
+	}
+	if text, _ := io.ReadAll(dial(t, at, "SSH-2.0-OpenSSH_9.2p1\r\n")); strings.Contains(string(text), "HTTP") {
+		t.Errorf("another protocol is answered %q", text)
+	}
+}
+
+// A handshake for a protocol that is no HTTP is all that it gets.
+func TestHandshakeForAnotherProtocol(t *testing.T) {
+	o := Options{TLS: &tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"acme-tls/1"}}}
+	address, _ := startTLS(t, http.HandlerFunc(ok), o, nil)
+	c, err := tls.Dial("tcp", strings.TrimPrefix(address, overTLSPrefix), anyServer("acme-tls/1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if text, _ := io.ReadAll(c); c.ConnectionState().NegotiatedProtocol != "acme-tls/1" || len(text) > 0 {
+		t.Errorf("agreed on %q, and got %q", c.ConnectionState().NegotiatedProtocol, text)
+	}
+	if len(o.TLS.NextProtos) != 1 || o.TLS.MinVersion != 0 {
+		t.Errorf("the caller's configuration has changed: %q", o.TLS.NextProtos)
+	}
+}
+
+// Versions of TLS before 1.2 are refused; handlers see TLS in both protocols.
+func TestVersionsOfTLS(t *testing.T) {
+	seen := make(chan *tls.ConnectionState, 1)
+	address, _ := startTLS(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.TLS }), Options{}, nil)
+	at := strings.TrimPrefix(address, overTLSPrefix)
+	old := anyServer()
+	old.MaxVersion = tls.VersionTLS11
+	if c, err := tls.Dial("tcp", at, old); err == nil {
+		_ = c.Close()
+		t.Error("TLS 1.1 was agreed on")
+	}
+	for _, protocol := range []string{"h2", "http/1.1"} {
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: anyServer(), ForceAttemptHTTP2: protocol == "h2"}}
+		resp, err := client.Get("https://" + at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		state := <-seen
+		if wanted := []string{"h2", ""}; state == nil || state.Version != tls.VersionTLS13 || !slices.Contains(wanted, state.NegotiatedProtocol) || (resp.ProtoMajor == 2) != (protocol == "h2") {
+			t.Errorf("%s: %s, state %+v", protocol, resp.Proto, state)
+		}
+		client.CloseIdleConnections()
+	}
+	plain, _ := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.TLS }), Options{}, nil)
+	dial(t, plain, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if state := <-seen; state != nil {
+		t.Errorf("without TLS handlers see %+v", state)
+	}
+}
