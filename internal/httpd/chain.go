@@ -113,6 +113,10 @@ func (c *chain) end(x *exchange, r *http.Request) {
 		c.o.Metrics.observe(r.Method, route, x.status, took)
 	}
 	c.log(x, r, route, took, aborted)
+	if x.stream != nil && x.body != nil && !x.body.whole && !aborted {
+		_ = x.FlushError() // a client that left needs no answer
+		x.stream.linger(r.Context())
+	}
 	x.leave(aborted)
 	if aborted {
 		panic(http.ErrAbortHandler)

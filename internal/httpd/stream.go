@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -34,5 +35,17 @@ func (s *stream) renew(now time.Time) {
 	if slack := min(s.limit/8, 5*time.Second); now.Sub(s.renewed) > slack {
 		s.renewed = now
 		_ = http.NewResponseController(s.to).SetWriteDeadline(now.Add(s.limit + slack)) // HTTP/2 has them
+	}
+}
+
+// linger waits until the client has seen the answer and ended the stream, or a moment. A
+// client that still sends gets the answer and, from net/http, the end of its stream; curl
+// 7.88 reports both at once as a broken transfer, and drops the answer's body.
+func (s *stream) linger(ctx context.Context) {
+	moment := time.NewTimer(dropTime)
+	defer moment.Stop()
+	select {
+	case <-ctx.Done():
+	case <-moment.C:
 	}
 }
