@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"granary/internal/api"
@@ -29,6 +30,13 @@ func Run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	return run(ctx, cfg, version, terminal, stderr, crashPoints{})
 }
 
+// SettingError is a setting that is wrong, found before anything was made. Its text says
+// what would be right.
+type SettingError struct{ error }
+
+// Unwrap is the cause.
+func (e SettingError) Unwrap() error { return e.error }
+
 // crashPoints are what tests set: what is called at the named points of sqldb.Options, disk.Store
 // and records.Journal, where the crash test ends the process.
 type crashPoints struct {
@@ -46,12 +54,21 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 			log.Info("stopped")
 		}
 	}()
-	// The addresses first: if one is taken, nothing is created.
+	// What may be wrong outside of the settings first: then nothing is created.
+	secure, err := openTLS(cfg, log)
+	if err != nil {
+		return err
+	}
 	ln, err := httpd.Listen(ctx, cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
+		return noListener(err, "listen", cfg.Listen, " is another server running there?")
 	}
 	defer func() { _ = ln.Close() }() // a second time, if it was served
+	redirects, err := listenBeside(ctx, "http-redirect-listen", cfg.HTTPRedirectListen)
+	if err != nil {
+		return err
+	}
+	defer redirects.close()
 	metrics, err := listenBeside(ctx, "metrics-listen", cfg.MetricsListen)
 	if err != nil {
 		return err
@@ -82,6 +99,9 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 		return err
 	}
 	handler, options := s.handler(cfg, url, log)
+	secure.serve(&options)
+	defer redirects.serve(ctx, secure.redirects(cfg, ln.Addr()), "redirects to https", log)()
+	defer secure.keep(ctx)()
 	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
@@ -99,7 +119,7 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 func (s *server) handler(cfg config.Config, url string, log *slog.Logger) (http.Handler, httpd.Options) {
 	unknown := trouble.NewSeldom(log, "a client called this server by an unknown name, so links name the server's address; "+
 		"set external-url to the address that clients use, or add the name to trusted-hosts")
-	s.api.Hosts = api.Hosts{Names: cfg.TrustedHosts, Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
+	s.api.Hosts = api.Hosts{Names: slices.Concat(cfg.TrustedHosts, cfg.ACME), Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
 	options := httpd.Options{
 		Log:             log,
 		TrustedProxies:  cfg.TrustedProxies,
