@@ -95,6 +95,7 @@ func limits() []limit {
 		{pkg: "github.com/pressly/goose", only: []string{"internal/sqldb"}, why: "only the engine migrates a schema"},
 		{pkg: "github.com/minio/minio-go", only: []string{"internal/blob/s3", "internal/blob/s3/s3test", "dev/bench"}, why: "kept behind one package and its test server, so that another S3 client can take its place; the bench is a plain client beside it"},
 		{pkg: "golang.org/x/crypto", only: []string{"internal/certs"}, why: "only certificates come from an ACME authority"},
+		{pkg: "golang.org/x/net", only: []string{"dev/servers"}, why: "the name server of the tests' ACME authority packs its answers by it"},
 		{pkg: "golang.org/x/sync", only: []string{"internal/blob", "internal/blob/s3", "internal/client", "internal/cli"}, why: "memory is shared out between uploads; copies, files and the parts of a download run in parallel; nowhere else"},
 		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon", "internal/webhooks/deliver"}, why: "counting is done around the rooms, not in them"},
 		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},

@@ -59,7 +59,7 @@ func parseDomains(to *[]string, v string) error {
 		case strings.HasPrefix(word, "*."):
 			return errors.New("want names without *: no certificate for all names below one is given to a web server that asks for it; tls-cert takes one from elsewhere")
 		case err == nil, !isDomain(word):
-			return errors.New("want domain names separated by commas, such as packages.example.com; other letters than a to z as xn--...")
+			return errors.New("want domain names separated by commas, such as packages.example.com, with letters other than a to z written as xn-- names")
 		case slices.Contains(all, word):
 			return errors.New("want each name once")
 		}

@@ -59,26 +59,12 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	if err != nil {
 		return err
 	}
-	ln, err := httpd.Listen(ctx, cfg.Listen)
-	if err != nil {
-		return noListener(err, "listen", cfg.Listen, " is another server running there?")
-	}
-	defer func() { _ = ln.Close() }() // a second time, if it was served
-	redirects, err := listenBeside(ctx, "http-redirect-listen", cfg.HTTPRedirectListen)
+	addresses, err := openListeners(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer redirects.close()
-	metrics, err := listenBeside(ctx, "metrics-listen", cfg.MetricsListen)
-	if err != nil {
-		return err
-	}
-	defer metrics.close()
-	profiles, err := listenBeside(ctx, "pprof-listen", cfg.PprofListen)
-	if err != nil {
-		return err
-	}
-	defer profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
+	defer addresses.close()
+	defer addresses.profiles.serve(ctx, httpd.Pprof(), "profiles", log)()
 	s, err := open(ctx, cfg, version, log, at)
 	if err != nil {
 		return err
@@ -91,7 +77,7 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	if err := s.registry.LearnMarks(ctx); err != nil { // before it serves
 		return fmt.Errorf("cannot read which stored bytes are damaged: %w", err)
 	}
-	url := reachable(cfg, ln.Addr().String())
+	url := reachable(cfg, addresses.web.Addr().String())
 	if err := s.firstStart(ctx, cfg, url, terminal, log); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
@@ -100,15 +86,15 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	}
 	handler, options := s.handler(cfg, url, log)
 	secure.serve(&options)
-	defer redirects.serve(ctx, secure.redirects(cfg, ln.Addr()), "redirects to https", log)()
+	defer addresses.redirects.serve(ctx, secure.redirects(cfg, addresses.web.Addr()), "redirects to https", log)()
 	defer secure.keep(ctx)()
-	defer metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
+	defer addresses.metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
 	alone := func(ctx context.Context) error { return s.refuseStrangers(ctx, cfg.Blobs, at.askFor, log) }
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention, alone, end)()
-	log.Info("listening", "address", ln.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
-	err = httpd.NewServer(handler, options).Serve(ctx, ln)
+	log.Info("listening", "address", addresses.web.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
+	err = httpd.NewServer(handler, options).Serve(ctx, addresses.web)
 	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) || errors.Is(cause, errStranger) {
 		return fmt.Errorf("the server ended: %w", cause)
 	}

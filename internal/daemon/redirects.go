@@ -43,7 +43,7 @@ func (to redirect308) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	origin := to.origin(r.Host)
 	path := r.URL.RequestURI()
 	switch {
-	case !strings.HasPrefix(path, "/"): // OPTIONS *, CONNECT
+	case !strings.HasPrefix(path, "/"): // mailto:x
 		http.Error(w, "400 Bad Request: call this server with https://", http.StatusBadRequest)
 	case origin == "":
 		http.Error(w, "421 Misdirected Request: this server does not know the name that you called it by; "+

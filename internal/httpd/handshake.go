@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type handshakes struct {
 	came   chan accepted
 	open   context.Context
 	close  context.CancelFunc
+
+	shaking sync.WaitGroup
 }
 
 // accepted is what Accept returns.
@@ -35,7 +38,8 @@ type accepted struct {
 	err  error
 }
 
-// overTLS begins to accept from ln. Close ends that, with all handshakes.
+// overTLS begins to accept from ln. Close ends that, with all handshakes. If ln is closed
+// instead, those that have begun are brought to their end.
 func overTLS(ln net.Listener, config *tls.Config, limits lingering, limit time.Duration, log *slog.Logger) *handshakes {
 	h := &handshakes{Listener: ln, config: config, limits: limits, time: limit, log: log, came: make(chan accepted)}
 	h.open, h.close = context.WithCancel(context.Background())
@@ -48,11 +52,16 @@ func overTLS(ln net.Listener, config *tls.Config, limits lingering, limit time.D
 func (h *handshakes) run() {
 	for h.open.Err() == nil {
 		c, err := h.Listener.Accept()
-		if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			h.shaking.Wait()
+			h.hand(nil, err)
+			return
+		case err != nil:
 			h.hand(nil, err) // net/http waits before it asks again
-			continue
+		default:
+			h.shaking.Go(func() { h.shake(c) })
 		}
-		go h.shake(c)
 	}
 }
 

@@ -2,7 +2,9 @@ package httpd
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -85,6 +87,34 @@ func TestSlowHandshakeIsCut(t *testing.T) {
 	stop()
 	if took := time.Since(begun); took > 250*time.Millisecond {
 		t.Errorf("the end waited %v for a handshake", took)
+	}
+}
+
+// A handshake that has begun when nothing is accepted any more is brought to its end.
+func TestHandshakeOutlivesItsListener(t *testing.T) {
+	ln, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := withProtocols(&tls.Config{Certificates: []tls.Certificate{certificate(t)}})
+	h := overTLS(ln, config, lingering{}, 10*time.Second, slog.New(slog.DiscardHandler))
+	defer h.Close()
+	c := dial(t, ln.Addr().String(), "")
+	time.Sleep(50 * time.Millisecond) // it is accepted
+	_ = ln.Close()
+	client := tls.Client(c, anyServer("http/1.1"))
+	shaken := make(chan error, 1)
+	go func() { shaken <- client.HandshakeContext(t.Context()) }()
+	if got, err := h.Accept(); err != nil {
+		t.Error(err)
+	} else {
+		defer got.Close()
+	}
+	if err := <-shaken; err != nil {
+		t.Error(err)
+	}
+	if _, err := h.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("then: %v", err)
 	}
 }
 
