@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -39,6 +40,8 @@ type conn struct {
 	// Of the running request, for the goroutine that reads it.
 	reads int    // since the request before; the body's among them
 	last  []byte // what the last one read, in the memory of net/http, with all the room that it had
+
+	held *bytes.Buffer // what was written since hold; nil for nothing
 }
 
 type connKey struct{}
@@ -141,9 +144,33 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// hold keeps what is written, about so many bytes, until release. net/http writes header and
+// body of an answer one after the other: each would be a call of the system, and a record of
+// TLS.
+func (c *conn) hold(size int64) { c.held = bytes.NewBuffer(make([]byte, 0, size+2<<10)) }
+
+// release writes all that was held.
+func (c *conn) release() error {
+	held := c.held
+	c.held = nil
+	_, err := c.Conn.Write(held.Bytes())
+	return err
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.held != nil {
+		return c.held.Write(p)
+	}
+	return c.Conn.Write(p)
+}
+
 // ReadFrom hands src on as it is, for sendfile. TLS has none; there, larger buffers than
 // those of io.Copy gain nothing that can be measured, since each record has 16 KiB anyway.
 func (c *conn) ReadFrom(src io.Reader) (int64, error) {
+	if c.held != nil {
+		return c.held.ReadFrom(src)
+	}
 	if rf, ok := c.Conn.(io.ReaderFrom); ok {
 		return rf.ReadFrom(src)
 	}

@@ -101,13 +101,29 @@ func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 	var n int64
 	var err error
 	if rf, ok := x.ResponseWriter.(io.ReaderFrom); ok {
-		n, err = rf.ReadFrom(src)
+		n, err = x.readFrom(rf, src)
 	} else if x.stream != nil {
 		n, err = io.Copy(x.stream, src)
 	} else {
 		n, err = io.Copy(struct{ io.Writer }{x.ResponseWriter}, src)
 	}
 	x.sent += n
+	return n, err
+}
+
+// smallAnswer has so many bytes at most, and leaves in one write with its header.
+const smallAnswer = 16 << 10
+
+func (x *exchange) readFrom(to io.ReaderFrom, src io.Reader) (int64, error) {
+	limited, ok := src.(*io.LimitedReader)
+	if !ok || x.conn == nil || limited.N > smallAnswer {
+		return to.ReadFrom(src)
+	}
+	x.conn.hold(limited.N)
+	n, err := to.ReadFrom(src)
+	if sendErr := x.conn.release(); err == nil {
+		err = sendErr
+	}
 	return n, err
 }
 
