@@ -22,13 +22,15 @@ LINT := .cache/bin/golangci-lint-$(LINT_VERSION)-$(shell go env GOVERSION)
 version = $(shell awk '$$1 == "$(1)" {print $$2}' tools/$(2)/go.mod)
 VERSITYGW := .cache/bin/versitygw-$(call version,github.com/versity/versitygw,versitygw)
 MINIO := .cache/bin/minio-$(call version,github.com/minio/minio,minio)
+# The ACME authority that tests ask for certificates.
+PEBBLE := .cache/bin/pebble-$(call version,github.com/letsencrypt/pebble/v2,pebble)
 # A release tool, which is run as its users run it.
 GORELEASER := .cache/bin/goreleaser-$(call version,github.com/goreleaser/goreleaser/v2,goreleaser)
 
 # It renders the chart, as its users have it rendered.
 HELM := .cache/bin/helm-$(call version,helm.sh/helm/v4,chart)
 
-.PHONY: help run test test-deps test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages proof-release release upgrade-fixture versitygw goreleaser minio test-s3-second cluster
+.PHONY: help run test test-deps test-fast check lint bench bench-gate fuzz crash proof-memory proof-permission proof-addresses proof-versions proof-drafts proof-lost proof-pages proof-release release upgrade-fixture versitygw pebble goreleaser minio test-s3-second cluster
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +66,7 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/l
 LONGEST := ./internal/metadb ./internal/api ./e2e ./internal/daemon ./internal/ui
 # The client is for Windows and macOS, too: it and its tests are built for them.
 CLIENT := ./internal/filelock ./internal/client ./internal/cli
-check: test-deps $(VERSITYGW)
+check: test-deps $(VERSITYGW) $(PEBBLE)
 	go mod download
 	@files=$$(gofmt -l .); \
 	  [[ -z $$files ]] || { echo "gofmt -w these:"; echo "$$files"; exit 1; } >&2
@@ -101,6 +103,11 @@ versitygw: $(VERSITYGW) ## the S3 server that tests start (the first time builds
 $(VERSITYGW):
 	@mkdir -p $(@D)
 	cd tools/versitygw && go build -ldflags '-s -w' -o ../../$@ github.com/versity/versitygw/cmd/versitygw
+
+pebble: $(PEBBLE) ## the ACME authority that tests start (the first time builds it: half a minute)
+$(PEBBLE):
+	@mkdir -p $(@D)
+	cd tools/pebble && CGO_ENABLED=0 go build -ldflags '-s -w' -o ../../$@ github.com/letsencrypt/pebble/v2/cmd/pebble
 
 goreleaser: $(GORELEASER) ## the release tool that tests run (the first time it is built: four minutes)
 $(GORELEASER):

@@ -38,6 +38,7 @@ func rooms() []room {
 		{"internal/trace", nil, "a trace is continued in the same way, whoever asks and whatever is asked next"},
 		{"internal/systemd", nil, "systemd is told the same whatever the service does, and passes sockets whatever they are for"},
 		{"internal/httpd", []string{"trace"}, "running HTTP well is the same for any handler"},
+		{"internal/certs", nil, "a certificate comes from files or an authority, whatever is served with it"},
 		{"internal/throttle", nil, "counting asks for a key and a clock, and knows nobody behind the key"},
 		{"internal/auth", []string{"gate", "access", "audit", "naming", "fault", "page", "throttle"}, "who is asking is settled without knowing what for; may they is access.Check"},
 		{"internal/projects", []string{"gate", "access", "audit", "naming", "fault", "page"}, "projects are there before any package is"},
@@ -55,7 +56,7 @@ func rooms() []room {
 		{"internal/proof", nil, "a digest means the same for server and client: it knows paths and digests"},
 		{"internal/archive", nil, "the layout of an archive depends on names, sizes and times; an Opener says where the bytes are"},
 		{"internal/client", []string{"filelock", "proof", "versions", "wire"}, "the client works against any server of this API, so it knows ours only by its wire"},
-		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "records", "registry", "releases", "sqldb", "systemd", "throttle", "trace", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
+		{"internal/daemon", []string{"access", "api", "audit", "auth", "blob", "blob/disk", "blob/s3", "certs", "config", "fault", "filelock", "webhooks", "webhooks/deliver", "page", "httpd", "metadb", "naming", "projects", "records", "registry", "releases", "sqldb", "systemd", "throttle", "trace", "trail", "trouble", "ui", "wire"}, "the server is put together here, below the command line and without the tests' tools"},
 		{"internal/cli", []string{"client", "config", "daemon", "filelock", "versions", "wire"}, "a command asks the client or the daemon; a rule in it would hold for nobody else"},
 		{"dev/servers", nil, "programs are started the same way, whatever they serve"},
 		{"dev/cluster", []string{"dev/servers"}, "the cluster is made of programs: it starts ours as it starts the others"},
@@ -80,7 +81,7 @@ func limits() []limit {
 	pure := []string{"internal/access", "internal/audit", "internal/auth", "internal/fault", "internal/gate", "internal/webhooks", "internal/naming", "internal/page", "internal/projects", "internal/proof", "internal/archive", "internal/registry", "internal/releases", "internal/throttle", "internal/trail"}
 	tests := []string{"internal/blob/blobtest", "internal/metadb/metadbtest", "internal/metadb/recordstest"}
 	return []limit{
-		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
+		{pkg: "net/http", only: []string{"internal/api", "internal/ui", "internal/httpd", "internal/certs", "internal/client", "internal/cli", "internal/daemon", "internal/blob/s3", "dev/servers", "dev/bench", "internal/webhooks/deliver"},
 			why: "HTTP ends at the doors; what lies behind serves the command line and tests as well"},
 		{pkg: "database/sql", only: []string{"internal/sqldb", "internal/metadb", "internal/metadb/metadbtest"},
 			why: "there is one text for each query, and it is in metadb"},
@@ -95,6 +96,8 @@ func limits() []limit {
 		{pkg: "github.com/jackc/pgx", only: []string{"internal/sqldb", "internal/metadb/metadbtest"}, why: "only the engine knows which database it is"},
 		{pkg: "github.com/pressly/goose", only: []string{"internal/sqldb"}, why: "only the engine migrates a schema"},
 		{pkg: "github.com/minio/minio-go", only: []string{"internal/blob/s3", "internal/blob/s3/s3test", "dev/bench"}, why: "kept behind one package and its test server, so that another S3 client can take its place; the bench is a plain client beside it"},
+		{pkg: "golang.org/x/crypto", only: []string{"internal/certs"}, why: "only certificates come from an ACME authority"},
+		{pkg: "golang.org/x/net", only: []string{"dev/servers"}, why: "the name server of the tests' ACME authority packs its answers by it"},
 		{pkg: "golang.org/x/sync", only: []string{"internal/blob", "internal/blob/s3", "internal/client", "internal/cli"}, why: "memory is shared out between uploads; copies, files and the parts of a download run in parallel; nowhere else"},
 		{pkg: "github.com/prometheus/client_golang", only: []string{"internal/httpd", "internal/daemon", "internal/webhooks/deliver"}, why: "counting is done around the rooms, not in them"},
 		{pkg: "github.com/spf13/cobra", only: []string{"internal/cli"}, why: "flags are turned into settings in one place"},

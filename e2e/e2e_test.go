@@ -57,6 +57,8 @@ import (
 	"testing"
 	"time"
 
+	"granary/dev/servers"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -88,9 +90,22 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve": serve, "halt": halt, "api": api, "let": let, "status": status, "soon": soon,
 			"gitlab": startGitlab, "cut": cut, "slow": slow, "terminal": terminal, "interrupt": interrupt, "bytes": makeBytes, "code": code,
-			"below": below,
+			"below": below, "certificate": certificate,
 		},
 	})
+}
+
+// certificate writes cert.pem and key.pem for 127.0.0.1, valid for a day or, with "expired", until
+// an hour ago.
+func certificate(ts *testscript.TestScript, neg bool, args []string) {
+	expires := time.Now().AddDate(0, 0, 1)
+	if len(args) == 1 && args[0] == "expired" {
+		expires = time.Now().Add(-time.Hour)
+	} else if neg || len(args) > 0 {
+		ts.Fatalf("usage: certificate [expired]")
+	}
+	_, _, err := servers.SelfSigned(ts.MkAbs("."), expires, "127.0.0.1")
+	ts.Check(err)
 }
 
 type servedKey struct{}

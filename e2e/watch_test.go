@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"granary/dev/servers"
 	"granary/internal/cli"
 	"granary/internal/eventually"
 )
@@ -57,8 +59,8 @@ func all(t *testing.T, file, expression string) (found []string) {
 	return found
 }
 
-// TestWatchedMetrics: a server that has published, backed up and told a webhook has every metric
-// that the alerts and the dashboard ask for, with the labels by which they choose.
+// TestWatchedMetrics: a server that has published, backed up and told a webhook, and one with TLS, have
+// every metric that the alerts and the dashboard ask for, with the labels by which they choose.
 func TestWatchedMetrics(t *testing.T) {
 	told := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer told.Close()
@@ -73,21 +75,41 @@ func TestWatchedMetrics(t *testing.T) {
 		t.Fatalf("the backup ended with exit code %d", code)
 	}
 
+	cert, key, err := servers.SelfSigned(t.TempDir(), time.Now().AddDate(0, 1, 0), "packages.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overTLS := startServer(t, "--tls-cert="+cert, "--tls-key="+key)
+
 	asked := watched(t)
 	if len(asked) < 20 {
 		t.Fatalf("only %d metrics are asked for: %v", len(asked), asked)
 	}
 	eventually.HoldsWithin(t, time.Minute, "the server has every metric", func() bool {
-		status, there := textAt(t, server+"/-/metrics")
-		if status != http.StatusOK {
-			t.Fatalf("the metrics answer %d", status)
-		}
+		there := metricsOf(t, server) + metricsOf(t, overTLS)
 		asked = slices.DeleteFunc(asked, func(wanted *regexp.Regexp) bool { return wanted.MatchString(there) })
 		if len(asked) > 0 {
 			t.Logf("not yet there: %v", asked)
 		}
 		return len(asked) == 0
 	})
+}
+
+func metricsOf(t *testing.T, server string) string {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // it was started here
+	}}
+	resp, err := client.Get(server + "/-/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("the metrics of %s answer %s, %v", server, resp.Status, err)
+	}
+	return string(text)
 }
 
 // watched are the metrics in expressions, each as what a line of /-/metrics has to match.

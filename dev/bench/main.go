@@ -1,9 +1,9 @@
 // Bench drives servers side by side on this machine and prints tables: granary and
-// nginx; granary's client and curl; versions by selector, and as one tar; pages and JSON;
-// publishing beside records, verification and backups; backups and those of restic; an
-// embedded node and clusters of 1, 2 and 3 nodes; a node over PostgreSQL and S3, and these
-// two themselves. Rounds are interleaved and ratios taken within a round: on a shared
-// machine only they mean something, and absolute figures do not.
+// nginx, without TLS and with it; granary's client and curl; versions by selector, and as
+// one tar; pages and JSON; publishing beside records, verification and backups; backups and
+// those of restic; an embedded node and clusters of 1, 2 and 3 nodes; a node over PostgreSQL
+// and S3, and these two themselves. Rounds are interleaved and ratios taken within a round:
+// on a shared machine only they mean something, and absolute figures do not.
 package main
 
 import (
@@ -70,7 +70,7 @@ func parseOptions(args []string) (options, error) {
 	fs.Float64Var(&o.budget, "budget", 5, "percent of CPU that the gate allows on top")
 	fs.IntVar(&o.clients, "clients", 16, "clients where there are many")
 	fs.IntVar(&o.uploads, "uploads", 4, "the same for large publications, which need disk: 16 of 1GiB write 99 GiB in three rounds")
-	fs.StringVar(&o.only, "only", "", "only scenarios with this in their names; those of the other tables begin with client, versions, pages, safety, restic, cluster, PostgreSQL + S3")
+	fs.StringVar(&o.only, "only", "", "only scenarios with this in their names; those of the other tables begin with client, tls, versions, pages, safety, restic, cluster, PostgreSQL + S3")
 	fs.StringVar(&o.dir, "dir", "/var/tmp", "where the run's folder is made; a real disk, not memory")
 	fs.StringVar(&o.target, "target", "", "measure the server at this URL instead of building granary")
 	fs.StringVar(&o.command, "command", "", "start this instead of building granary; {dir} is an empty folder; the address comes from -target or from what it prints")
@@ -142,6 +142,9 @@ func run(ctx context.Context, o options) (err error) {
 	if err := removeLarge(dir, o.size); err != nil { // the next tables need the room
 		return err
 	}
+	if err := compareTLS(ctx, os.Stdout, d, o); err != nil {
+		return err
+	}
 	if err := compareVersions(ctx, os.Stdout, d, o); err != nil {
 		return err
 	}
@@ -179,7 +182,7 @@ func compareNginx(ctx context.Context, d *driver, o options, built bool) (err er
 		return err
 	}
 	defer ours.stop()
-	nginx, err := startNginx(ctx, d.dir)
+	nginx, err := startNginx(ctx, d.dir, "")
 	if err != nil {
 		return err
 	}

@@ -161,6 +161,7 @@ const yardstick = `
 	client_body_buffer_size 1m;
 	server {
 		listen ADDRESS reuseport;
+		TLS
 		root HOME/data;
 		location / {
 			dav_methods PUT;
@@ -170,14 +171,19 @@ const yardstick = `
 `
 
 // startNginx starts the yardstick: two workers, PUT by WebDAV, GET by sendfile.
-// It neither hashes nor syncs nor checks credentials.
-func startNginx(ctx context.Context, dir string) (*server, error) {
+// It neither hashes nor syncs nor checks credentials. secure is its lines for TLS, "" for
+// plain HTTP.
+func startNginx(ctx context.Context, dir, secure string) (*server, error) {
 	host, err := servers.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
 	home := filepath.Join(dir, "nginx")
-	p, err := servers.Nginx(home, host, strings.Replace(yardstick, "ADDRESS", host, 1))
+	address := host
+	if secure != "" {
+		address += " ssl"
+	}
+	p, err := servers.Nginx(home, host, strings.NewReplacer("ADDRESS", address, "TLS", secure).Replace(yardstick))
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (s *Server) base(r *http.Request) string {
 	switch {
 	case s.ExternalURL != "":
 		return s.ExternalURL
-	case !s.Hosts.known(r.Host):
+	case !s.Hosts.Known(r.Host):
 		return s.Hosts.fallback(r.Host)
 	case r.TLS != nil:
 		return "https://" + r.Host
@@ -39,8 +39,8 @@ func (s *Server) base(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// known reports whether links may repeat a host, with or without a port.
-func (h *Hosts) known(host string) bool {
+// Known reports whether links may repeat a host, with or without a port.
+func (h *Hosts) Known(host string) bool {
 	name, port := host, ""
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		name, port = host[:i], host[i+1:]

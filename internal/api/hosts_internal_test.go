@@ -15,11 +15,11 @@ func TestKnownHosts(t *testing.T) {
 		"evil:x.corp.example": false, "evil/x.corp.example": false, "2001:db8::1": false, "[10.1.2.3]": false, "[fe80::1%25eth0]": false,
 		"[::1": false, "::1]": false, "packages.example.com.": false, "*.corp.example": false, ".": false, ":80": false,
 	} {
-		if h.known(host) != want {
+		if h.Known(host) != want {
 			t.Errorf("%q: known is %v", host, !want)
 		}
 	}
-	if none := (&Hosts{}); none.known("packages.example.com") || !none.known("[::1]:80") {
+	if none := (&Hosts{}); none.Known("packages.example.com") || !none.Known("[::1]:80") {
 		t.Error("without settings only localhost and addresses are known")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"granary/internal/client"
+	"granary/internal/daemon"
 )
 
 // Exit codes, documented in every help text.
@@ -95,6 +96,9 @@ func exitCode(err error) int {
 		return e.code
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[daemon.SettingError](err); ok {
 		return exitUsage
 	}
 	if _, ok := errors.AsType[*client.RangeError](err); ok {

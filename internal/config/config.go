@@ -27,6 +27,14 @@ type Config struct {
 	RootToken   Secret   // 20 or more of A-Z a-z 0-9 - _; "" for a random one
 	Naming      string   // "strict" or "relaxed"
 
+	TLSCert, TLSKey string // PEM files of Listen's certificate and key; both or neither
+
+	ACME          []string // lower case: domains that Listen gets certificates for; none with TLSCert
+	ACMEDirectory string   // https URL
+	ACMEEmail     string   // "" for none
+
+	HTTPRedirectListen string // HOST:PORT that sends plain HTTP to https; "" for none, and without TLS
+
 	Pages bool // serve pages for people, too
 
 	GuestsMayReadPackages bool
@@ -82,6 +90,17 @@ type Config struct {
 	RateLimitWrites        RateLimit // by user, of changes that are no publications
 
 	from map[string]string // setting name to the source of its value
+}
+
+// TLS reports whether Listen speaks TLS.
+func (c Config) TLS() bool { return c.TLSCert != "" || len(c.ACME) > 0 }
+
+// Scheme is that of URLs of Listen: "http" or "https".
+func (c Config) Scheme() string {
+	if c.TLS() {
+		return "https"
+	}
+	return "http"
 }
 
 // Location is the address of a database or a store of blobs: a scheme and its parts.

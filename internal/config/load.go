@@ -96,6 +96,7 @@ func together(c Config) (faults []Fault) {
 		faults = append(faults, Fault{"metrics-listen", strconv.Quote(c.MetricsListen), c.from["metrics-listen"],
 			"want another address than those of listen and pprof-listen; metrics=on serves them on listen"})
 	}
+	faults = append(faults, tlsTogether(c)...)
 	if c.BlobsRedirect != "off" && c.Blobs.Scheme == "file" {
 		faults = append(faults, Fault{"blobs-redirect", strconv.Quote(c.BlobsRedirect), c.from["blobs-redirect"],
 			"want off, or an S3 store in blobs: a directory has no links"})

@@ -43,7 +43,8 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Listen: "127.0.0.1:8080", DataDir: "./granary-data",
 		Database: Location{Scheme: "sqlite", Path: "granary-data/granary.db"}, Blobs: Location{Scheme: "file", Path: "granary-data/blobs"}, BlobsRedirect: "off", BlobsRedirectLifetime: time.Hour,
-		Naming: "strict", Pages: true, GuestsMayReadPackages: true, AllowAnyoneToPull: true,
+		ACMEDirectory: "https://acme-v02.api.letsencrypt.org/directory",
+		Naming:        "strict", Pages: true, GuestsMayReadPackages: true, AllowAnyoneToPull: true,
 		Drafts: "on_request", DraftTTL: 7 * 24 * time.Hour, RecordsEvery: 10 * time.Second, BackupWarnAfter: 48 * time.Hour,
 		MaxFileSize: 5368709120, InlineMax: 65536, DiskReserve: 268435456, ScrubPeriod: 720 * time.Hour, ScrubRate: 33554432, CacheMemory: 8388608, LogFormat: "text", LogLevel: slog.LevelInfo, Metrics: "loopback",
 		ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

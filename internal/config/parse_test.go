@@ -89,6 +89,12 @@ func TestValues(t *testing.T) {
 		{"rate-limit-writes", []string{"0", "600/60"}, []string{"", "600", "0/60"}},
 		{"trusted-proxies", []string{"", "10.0.0.0/8 , ::1"}, []string{",", "10.0.0.0/33", "example.com", "fe80::1%eth0", "::ffff:10.0.0.0/104"}},
 		{"metrics", []string{"loopback", "on", "off", "true", "false"}, []string{"", "yes", "1"}},
+		{"tls-cert", []string{"", "/etc/granary/cert.pem", "a b.pem"}, []string{"a\nb"}},
+		{"acme", []string{"", "packages.example.com", "A.example , xn--bcher-kva.example"},
+			[]string{",", "localhost", "*.example.com", "10.0.0.1", "1.2.3", "::1", "a.example:443", "https://a.example", "bücher.example", "a_b.example", "-a.example", "a..example", "a.example.", "a.example,A.example"}},
+		{"acme-directory", []string{"https://127.0.0.1:14000/dir"}, []string{"", "http://ca.example/dir", "ca.example", "https://u:p@ca.example/dir"}},
+		{"acme-email", []string{"", "admin@example.com"}, []string{"admin", "Admin <admin@example.com>", "a@b, c@d"}},
+		{"http-redirect-listen", []string{"", ":80"}, []string{"80", "http://a.example"}},
 		{"metrics-listen", []string{"", ":9101", "10.0.0.1:9101"}, []string{"9101", "10.0.0.1"}},
 	}
 	rows := map[string]setting{}

@@ -38,6 +38,7 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"Addresses", addressSettings()},
+		{"TLS", tlsSettings()},
 		{"Storage", placeSettings()},
 		{"Packages and permission", packageSettings()},
 		{"Limits of requests", rateLimits()},
@@ -57,7 +58,7 @@ func settings() (all []setting) {
 func addressSettings() []setting {
 	return []setting{
 		{name: "listen", def: "127.0.0.1:8080",
-			help: "serve HTTP on this `address`, HOST:PORT; port 0 picks a free one",
+			help: "serve HTTP, or HTTPS with --tls-cert or --acme, on this `address`, HOST:PORT; port 0 picks a free one",
 			set:  func(c *Config, v string) error { return parseListen(&c.Listen, v) },
 			get:  func(c *Config) string { return c.Listen }},
 		{name: "external-url",
@@ -72,6 +73,36 @@ func addressSettings() []setting {
 			func(c *Config) *bool { return &c.Pages }),
 		networks("trusted-proxies", "trust X-Forwarded-For from these `networks`, such as 10.0.0.0/8,::1 (default: none)",
 			func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
+	}
+}
+
+// tlsSettings make the server speak TLS itself.
+func tlsSettings() []setting {
+	return []setting{
+		{name: "tls-cert",
+			help: "speak TLS with the certificate in this PEM `file`, and those between it and its authority; it is read again when it changes (default: plain HTTP)",
+			set:  func(c *Config, v string) error { return parsePEMFile(&c.TLSCert, v) },
+			get:  func(c *Config) string { return c.TLSCert }},
+		{name: "tls-key",
+			help: "the PEM `file` of the certificate's key",
+			set:  func(c *Config, v string) error { return parsePEMFile(&c.TLSKey, v) },
+			get:  func(c *Config) string { return c.TLSKey }},
+		{name: "acme",
+			help: "speak TLS with certificates from an ACME authority for these `domains`, such as packages.example.com; who sets it accepts the authority's terms of service",
+			set:  func(c *Config, v string) error { return parseDomains(&c.ACME, v) },
+			get:  func(c *Config) string { return strings.Join(c.ACME, ",") }},
+		{name: "acme-directory", def: "https://acme-v02.api.letsencrypt.org/directory",
+			help: "the `url` of the ACME authority's directory",
+			set:  func(c *Config, v string) error { return parseDirectory(&c.ACMEDirectory, v) },
+			get:  func(c *Config) string { return c.ACMEDirectory }},
+		{name: "acme-email",
+			help: "the `address` that the ACME authority may write to (default: none)",
+			set:  func(c *Config, v string) error { return parseEmail(&c.ACMEEmail, v) },
+			get:  func(c *Config) string { return c.ACMEEmail }},
+		{name: "http-redirect-listen",
+			help: "send plain HTTP on this `address`, HOST:PORT, to https, and answer ACME's HTTP challenge there (default: off)",
+			set:  func(c *Config, v string) error { return parseOptionalListen(&c.HTTPRedirectListen, v) },
+			get:  func(c *Config) string { return c.HTTPRedirectListen }},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"granary/internal/api"
@@ -29,6 +30,13 @@ func Run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	return run(ctx, cfg, version, terminal, stderr, crashPoints{})
 }
 
+// SettingError is a setting that is wrong, found before anything was made. Its text says
+// what would be right.
+type SettingError struct{ error }
+
+// Unwrap is the cause.
+func (e SettingError) Unwrap() error { return e.error }
+
 // crashPoints are what tests set: what is called at the named points of sqldb.Options, disk.Store
 // and records.Journal, where the crash test ends the process.
 type crashPoints struct {
@@ -46,7 +54,11 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 			log.Info("stopped")
 		}
 	}()
-	// The addresses first: if one is taken, nothing is created.
+	// What may be wrong outside of the settings first: then nothing is created.
+	secure, err := openTLS(cfg, log)
+	if err != nil {
+		return err
+	}
 	addresses, err := openListeners(ctx, cfg)
 	if err != nil {
 		return err
@@ -73,6 +85,9 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 		return err
 	}
 	handler, options := s.handler(cfg, addresses.metrics != nil, url, log)
+	secure.serve(&options)
+	defer addresses.redirects.serve(ctx, secure.redirects(cfg, addresses.web.Addr()), "redirects to https", log)()
+	defer secure.keep(ctx)()
 	defer addresses.metrics.serve(ctx, onlyMetrics(options.Metrics), "metrics", log)()
 	defer s.startHooks(ctx, url, version, options.Metrics, log)()
 	defer startMemory(ctx)()
@@ -80,7 +95,7 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 	defer s.startUpkeep(ctx, log, cfg.AuditRetention, alone, end)()
 	log.Info("listening", "address", addresses.web.Addr().String(), "url", url, "version", version, "node", s.db.NodeID())
 	defer s.service.serves(ctx, url, cfg.ShutdownTimeout)()
-	defer s.service.watch(ctx, addresses.web.Addr())()
+	defer s.service.watch(ctx, cfg.Scheme(), addresses.web.Addr())()
 	err = httpd.NewServer(handler, options).Serve(ctx, addresses.web)
 	if cause := context.Cause(ctx); errors.Is(cause, sqldb.ErrOutdated) || errors.Is(cause, errStranger) {
 		return fmt.Errorf("the server ended: %w", cause)
@@ -93,7 +108,7 @@ func run(ctx context.Context, cfg config.Config, version string, terminal, stder
 func (s *server) handler(cfg config.Config, metricsBeside bool, url string, log *slog.Logger) (http.Handler, httpd.Options) {
 	unknown := trouble.NewSeldom(log, "a client called this server by an unknown name, so links name the server's address; "+
 		"set external-url to the address that clients use, or add the name to trusted-hosts")
-	s.api.Hosts = api.Hosts{Names: cfg.TrustedHosts, Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
+	s.api.Hosts = api.Hosts{Names: slices.Concat(cfg.TrustedHosts, cfg.ACME), Address: url, Unknown: func(host, link string) { unknown.Tell("host", host, "links", link) }}
 	options := httpd.Options{
 		Log:             log,
 		TrustedProxies:  cfg.TrustedProxies,

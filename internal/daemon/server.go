@@ -257,17 +257,21 @@ func plain(err error) error {
 	return err
 }
 
-// reachable is the URL that people on this machine can call.
+// reachable is the URL that people on this machine can call. With certificates by ACME it
+// has a name that is in one.
 func reachable(cfg config.Config, listening string) string {
 	if cfg.ExternalURL != "" {
 		return cfg.ExternalURL
 	}
+	scheme := cfg.Scheme() + "://"
 	at, err := netip.ParseAddrPort(listening)
-	if err != nil {
-		return "http://" + listening
+	switch {
+	case err != nil:
+		return scheme + listening
+	case len(cfg.ACME) > 0:
+		return scheme + withPort(cfg.ACME[0], at.Port())
+	case at.Addr().IsUnspecified():
+		return scheme + fmt.Sprintf("localhost:%d", at.Port())
 	}
-	if at.Addr().IsUnspecified() {
-		return fmt.Sprintf("http://localhost:%d", at.Port())
-	}
-	return "http://" + at.String()
+	return scheme + at.String()
 }

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -73,9 +75,9 @@ func (s *service) serves(ctx context.Context, url string, shutdown time.Duration
 
 // watch tells systemd that the server lives, twice in each period of its watchdog, as long as the
 // server answers its own question whether it lives. It asks at its own address, as clients
-// do. A database that is away is no reason to be killed, so liveness does not ask for it.
+// do, by a scheme, http or https. A database that is away is no reason to be killed, so liveness does not ask for it.
 // stop returns when it has ended.
-func (s *service) watch(ctx context.Context, address net.Addr) (stop func()) {
+func (s *service) watch(ctx context.Context, scheme string, address net.Addr) (stop func()) {
 	period := systemd.Watchdog()
 	if period == 0 {
 		return func() {}
@@ -84,7 +86,7 @@ func (s *service) watch(ctx context.Context, address net.Addr) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.watchEach(ctx, period, "http://"+ownAddress(address)+"/-/liveness")
+		s.watchEach(ctx, period, scheme+"://"+ownAddress(address)+"/-/liveness")
 	}()
 	return func() { cancel(); <-done }
 }
@@ -92,7 +94,9 @@ func (s *service) watch(ctx context.Context, address net.Addr) (stop func()) {
 // watchEach asks and tells until ctx is done. A question without an answer is asked again
 // soon, for the period is not over yet.
 func (s *service) watchEach(ctx context.Context, period time.Duration, url string) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: period / 4} // no proxy, and a connection for each
+	client := http.Client{Timeout: period / 4, Transport: &http.Transport{ // no proxy, and a connection for each
+		DisableKeepAlives: true, DialTLSContext: dialSelf,
+	}}
 	unanswered := trouble.New(s.log, "the server does not answer itself; systemd will kill it", "the server answers itself again")
 	for {
 		err := askLiveness(ctx, &client, url)
@@ -119,6 +123,9 @@ func askLiveness(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	resp, err := client.Do(req)
+	if errors.Is(err, errRefused) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -128,6 +135,27 @@ func askLiveness(ctx context.Context, client *http.Client, url string) error {
 		err = fmt.Errorf("the answer is %s", resp.Status)
 	}
 	return err
+}
+
+// errRefused is a handshake of TLS that the server ended, as one does that waits for its first
+// certificate. That is an answer, too.
+var errRefused = errors.New("the server ended the handshake")
+
+// dialSelf connects to this process over TLS, whatever the names in its certificate are.
+func dialSelf(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(c, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it asks itself
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
+		if ctx.Err() == nil {
+			return nil, errRefused
+		}
+		return nil, err
+	}
+	return secure, nil
 }
 
 // ownAddress is where this process reaches its own listener.

@@ -150,7 +150,7 @@ func TestWatchdogAsks(t *testing.T) {
 	defer server.Close()
 	defer close(hangs)
 	t.Setenv("WATCHDOG_USEC", "400000")
-	stop := newService(slog.New(slog.DiscardHandler)).watch(t.Context(), server.Listener.Addr())
+	stop := newService(slog.New(slog.DiscardHandler)).watch(t.Context(), "http", server.Listener.Addr())
 	eventually.Holds(t, "it is asked four times", func() bool { return asked.Load() >= 4 })
 	early := asked.Load() == 4 && systemd.count("WATCHDOG=1") > 0
 	eventually.Holds(t, "it answers", func() bool { return systemd.count("WATCHDOG=1") >= 2 })

@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 
 	"granary/internal/httpd"
 )
@@ -20,9 +23,21 @@ func listenBeside(ctx context.Context, setting, address string) (*sideListener, 
 	}
 	ln, err := httpd.Listen(ctx, address)
 	if err != nil {
-		return nil, fmt.Errorf("%w; --%s chooses another address", err, setting)
+		return nil, noListener(err, setting, address, "")
 	}
 	return &sideListener{ln}, nil
+}
+
+// noListener says what to do if an address of a setting cannot be taken. hint is what may
+// be the cause, if it is none that the error tells.
+func noListener(err error, setting, address, hint string) error {
+	_, text, _ := net.SplitHostPort(address) // checked, as all settings are
+	port, _ := strconv.Atoi(text)
+	if errors.Is(err, fs.ErrPermission) && port < 1024 {
+		return SettingError{fmt.Errorf("%w: a port below 1024 wants the capability CAP_NET_BIND_SERVICE, "+
+			"by AmbientCapabilities= in a systemd unit or by setcap; --%s chooses another address", err, setting)}
+	}
+	return fmt.Errorf("%w;%s --%s chooses another address", err, hint, setting)
 }
 
 // close frees the address, also if it was never served.

@@ -27,8 +27,8 @@ func isWeb(name string) bool {
 
 // listeners are all addresses of the server.
 type listeners struct {
-	web               net.Listener
-	metrics, profiles *sideListener // nil if the settings name none
+	web                          net.Listener
+	redirects, metrics, profiles *sideListener // nil if the settings name none
 }
 
 // openListeners takes all addresses, or none: from systemd what it passed, the others as
@@ -47,6 +47,9 @@ func openListeners(ctx context.Context, cfg config.Config) (l listeners, err err
 	if l.web, err = passed.listen(ctx, cfg.Listen); err != nil {
 		return l, err
 	}
+	if l.redirects, err = listenBeside(ctx, "http-redirect-listen", cfg.HTTPRedirectListen); err != nil {
+		return l, err
+	}
 	if l.metrics, err = passed.listenMetrics(ctx, cfg.MetricsListen); err != nil {
 		return l, err
 	}
@@ -59,6 +62,7 @@ func (l listeners) close() {
 	if l.web != nil {
 		_ = l.web.Close() // a second time, if it was served
 	}
+	l.redirects.close()
 	l.metrics.close()
 	l.profiles.close()
 }
@@ -128,7 +132,7 @@ func (s *sockets) listen(ctx context.Context, address string) (net.Listener, err
 	}
 	ln, err = httpd.Listen(ctx, address)
 	if err != nil {
-		return nil, fmt.Errorf("%w; is another server running there? --listen chooses another address", err)
+		return nil, noListener(err, "listen", address, " is another server running there?")
 	}
 	return ln, nil
 }

@@ -4,7 +4,9 @@
 package httpd
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -22,13 +24,21 @@ type Options struct {
 	Metrics        *Metrics       // nil for none
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 
+	// TLS makes a Server speak TLS, with HTTP/2 for clients that ask for it; nil for plain
+	// HTTP. It has the certificates; NewServer adds the protocols to a copy. Protocols that
+	// it names itself are agreed on and closed at once, as ACME's challenge wants it.
+	TLS *tls.Config
+
 	// Context, if not nil, adds to the context of each request.
 	Context func(context.Context) context.Context
 
-	StallTimeout    time.Duration // a body without progress for so long is cut off; 0 for never
-	IdleTimeout     time.Duration // of a kept connection; 0 for 2 min
-	HeaderTimeout   time.Duration // for a whole request header; 0 for 30 s
-	ShutdownTimeout time.Duration // what running requests get at the end; 0 for none
+	StallTimeout  time.Duration // a body without progress for so long is cut off; 0 for never
+	IdleTimeout   time.Duration // of a kept connection; 0 for 2 min
+	HeaderTimeout time.Duration // for a whole request header; 0 for 30 s
+
+	HandshakeTimeout time.Duration // of TLS; 0 for 10 s
+	TakeTimeout      time.Duration // an answer over HTTP/2 of which the client takes nothing for so long is cut off; 0 for 5 min
+	ShutdownTimeout  time.Duration // what running requests get at the end; 0 for none
 
 	// A client that still sends when it is refused is listened to for so long.
 	LingerIdle  time.Duration // without a byte from it; 0 for 5 s
@@ -62,6 +72,9 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		conn:           connOf(r.Context()),
 	}
 	x.doubtful = x.conn.doubtful(r)
+	if r.ProtoMajor == 2 {
+		x.stream = &stream{to: w, limit: cmp.Or(c.o.TakeTimeout, userTimeout)}
+	}
 	w.Header()[idHeader] = []string{x.id}
 	// A copy, not r itself: net/http looks at the Body of its own request after
 	// the handler, and must find its own Body there.
@@ -109,6 +122,10 @@ func (c *chain) end(x *exchange, r *http.Request) {
 		c.o.Metrics.observe(r.Method, route, x.status, took)
 	}
 	c.log(x, r, route, took, aborted)
+	if x.stream != nil && x.body != nil && !x.body.whole && !aborted {
+		_ = x.FlushError() // a client that left needs no answer
+		x.stream.linger(r.Context())
+	}
 	x.leave(aborted)
 	if aborted {
 		panic(http.ErrAbortHandler)

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -41,11 +42,13 @@ type conn struct {
 	// Of the running request, for the goroutine that reads it.
 	reads int    // since the request before; the body's among them
 	last  []byte // what the last one read, in the memory of net/http, with all the room that it had
+
+	held *bytes.Buffer // what was written since hold; nil for nothing
 }
 
 type connKey struct{}
 
-// connOf is nil outside of a Server.
+// connOf is nil outside of a Server, and for HTTP/2.
 func connOf(ctx context.Context) *conn {
 	c, _ := ctx.Value(connKey{}).(*conn)
 	return c
@@ -63,8 +66,13 @@ func (l conns) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.take(c), nil
+}
+
+// take makes a connection ours, whose first request has not come.
+func (l conns) take(c net.Conn) *conn {
 	l.silent.Add(1)
-	return &conn{Conn: c, limits: l.limits, silent: l.silent}, nil
+	return &conn{Conn: c, limits: l.limits, silent: l.silent}
 }
 
 // spoke records that the first request has come, or that none will. c may be nil.
@@ -74,8 +82,21 @@ func (c *conn) spoke() {
 	}
 }
 
-func inContext(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+// itself is promoted to a secureConn. A connection of HTTP/2 is none of ours.
+func (c *conn) itself() *conn { return c }
+
+func ours(nc net.Conn) *conn {
+	if c, ok := nc.(interface{ itself() *conn }); ok {
+		return c.itself()
+	}
+	return nil
+}
+
+func inContext(ctx context.Context, nc net.Conn) context.Context {
+	if c := ours(nc); c != nil {
+		return context.WithValue(ctx, connKey{}, c)
+	}
+	return ctx
 }
 
 // on takes an event and reports whether a close must linger, so that the client
@@ -111,7 +132,10 @@ func (c *conn) on(e event) (lingers bool) {
 
 // follow is the hook by which net/http reports the states of a connection.
 func follow(nc net.Conn, state http.ConnState) {
-	c := nc.(*conn)
+	c := ours(nc)
+	if c == nil {
+		return
+	}
 	switch state {
 	case http.StateActive: // after the header has been read, or a read of it failed
 		c.on(came)
@@ -136,8 +160,33 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom hands src on as it is, for sendfile.
+// hold keeps what is written, about so many bytes, until release. net/http writes header and
+// body of an answer one after the other: each would be a call of the system, and a record of
+// TLS.
+func (c *conn) hold(size int64) { c.held = bytes.NewBuffer(make([]byte, 0, size+2<<10)) }
+
+// release writes all that was held.
+func (c *conn) release() error {
+	held := c.held
+	c.held = nil
+	_, err := c.Conn.Write(held.Bytes())
+	return err
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.held != nil {
+		return c.held.Write(p)
+	}
+	return c.Conn.Write(p)
+}
+
+// ReadFrom hands src on as it is, for sendfile. TLS has none; there, larger buffers than
+// those of io.Copy gain nothing that can be measured, since each record has 16 KiB anyway.
 func (c *conn) ReadFrom(src io.Reader) (int64, error) {
+	if c.held != nil {
+		return c.held.ReadFrom(src)
+	}
 	if rf, ok := c.Conn.(io.ReaderFrom); ok {
 		return rf.ReadFrom(src)
 	}

@@ -20,7 +20,8 @@ type exchange struct {
 	trace  trace.Context // a span of ours; the zero value if the client sent no trace
 	client netip.Addr
 	body   *guardedBody // nil if the request has none
-	conn   *conn        // nil outside of a Server
+	conn   *conn        // nil outside of a Server, and for HTTP/2
+	stream *stream      // nil but for HTTP/2
 
 	doubtful bool // its length: the connection ends with this answer
 
@@ -86,7 +87,11 @@ func (x *exchange) WriteHeader(status int) {
 
 func (x *exchange) Write(p []byte) (int, error) {
 	x.implicitOK()
-	n, err := x.ResponseWriter.Write(p)
+	to := io.Writer(x.ResponseWriter)
+	if x.stream != nil {
+		to = x.stream
+	}
+	n, err := to.Write(p)
 	x.sent += int64(n)
 	return n, err
 }
@@ -99,11 +104,29 @@ func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 	var n int64
 	var err error
 	if rf, ok := x.ResponseWriter.(io.ReaderFrom); ok {
-		n, err = rf.ReadFrom(src)
+		n, err = x.readFrom(rf, src)
+	} else if x.stream != nil {
+		n, err = io.Copy(x.stream, src)
 	} else {
 		n, err = io.Copy(struct{ io.Writer }{x.ResponseWriter}, src)
 	}
 	x.sent += n
+	return n, err
+}
+
+// smallAnswer has so many bytes at most, and leaves in one write with its header.
+const smallAnswer = 16 << 10
+
+func (x *exchange) readFrom(to io.ReaderFrom, src io.Reader) (int64, error) {
+	limited, ok := src.(*io.LimitedReader)
+	if !ok || x.conn == nil || limited.N > smallAnswer {
+		return to.ReadFrom(src)
+	}
+	x.conn.hold(limited.N)
+	n, err := to.ReadFrom(src)
+	if sendErr := x.conn.release(); err == nil {
+		err = sendErr
+	}
 	return n, err
 }
 

@@ -12,6 +12,10 @@ import (
 
 // A length that can be read in two ways ends the connection.
 func TestDoubtfulLengthEndsTheConnection(t *testing.T) {
+	plainAndTLS(t, testDoubtfulLengthEndsTheConnection)
+}
+
+func testDoubtfulLengthEndsTheConnection(t *testing.T, start starter) {
 	const chunked, sized, kept = "Transfer-Encoding: chunked\r\n", "Content-Length: 3\r\n", "Connection: keep-alive\r\n"
 	tests := map[string]struct {
 		parts []string // written one after the other

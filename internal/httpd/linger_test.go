@@ -45,7 +45,9 @@ func sendAll(t *testing.T, address, header string, body io.Reader) string {
 func zeros(n int) io.Reader { return bytes.NewReader(make([]byte, n)) }
 
 // A refusal is whole at the client, whatever it still had to send.
-func TestRefusalReachesTheClient(t *testing.T) {
+func TestRefusalReachesTheClient(t *testing.T) { plainAndTLS(t, testRefusalReachesTheClient) }
+
+func testRefusalReachesTheClient(t *testing.T, start starter) {
 	long := func(w http.ResponseWriter, _ *http.Request) { // longer than net/http's buffer: no Content-Length
 		w.WriteHeader(http.StatusConflict)
 		_, _ = io.WriteString(w, strings.Repeat("no ", 5000))
@@ -92,7 +94,9 @@ func TestRefusalReachesTheClient(t *testing.T) {
 }
 
 // So is what a client is told whose body stood still, even if it moves again.
-func TestStalledClientIsTold(t *testing.T) {
+func TestStalledClientIsTold(t *testing.T) { plainAndTLS(t, testStalledClientIsTold) }
+
+func testStalledClientIsTold(t *testing.T, start starter) {
 	address, _ := start(t, upload(0), Options{StallTimeout: 100 * time.Millisecond}, nil)
 	for _, connection := range []string{"close", "keep-alive"} {
 		for _, length := range []int{large, 200_000} {
@@ -127,7 +131,9 @@ func sendsFor(t *testing.T, c net.Conn, each time.Duration) time.Duration {
 	return time.Since(begun)
 }
 
-func TestLingeringIsBounded(t *testing.T) {
+func TestLingeringIsBounded(t *testing.T) { plainAndTLS(t, testLingeringIsBounded) }
+
+func testLingeringIsBounded(t *testing.T, start starter) {
 	const header = "PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9000000\r\n\r\n"
 	tests := map[string]struct {
 		idle, time time.Duration
@@ -149,7 +155,9 @@ func TestLingeringIsBounded(t *testing.T) {
 }
 
 // An end of the server waits for no refused client, in order or not.
-func TestEndOfServerEndsLingering(t *testing.T) {
+func TestEndOfServerEndsLingering(t *testing.T) { plainAndTLS(t, testEndOfServerEndsLingering) }
+
+func testEndOfServerEndsLingering(t *testing.T, start starter) {
 	address, stop := start(t, http.HandlerFunc(refuse), Options{ShutdownTimeout: time.Minute}, nil)
 	c := dial(t, address, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
 	if got := answer(t, bufio.NewReader(c)); got != "401 no\n" {
@@ -193,7 +201,9 @@ func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
 
 // A connection goes on after a refusal where the rest of the body is short and
 // has come, and is told to be over where it is not.
-func TestConnectionAfterARefusal(t *testing.T) {
+func TestConnectionAfterARefusal(t *testing.T) { plainAndTLS(t, testConnectionAfterARefusal) }
+
+func testConnectionAfterARefusal(t *testing.T, start starter) {
 	address, _ := start(t, http.HandlerFunc(refuse), Options{StallTimeout: time.Minute, LingerIdle: 100 * time.Millisecond}, nil)
 	put := func(length, send int) string {
 		return fmt.Sprintf("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", length, strings.Repeat("x", send))
@@ -220,7 +230,7 @@ func TestConnectionAfterARefusal(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		_, _ = io.WriteString(c, put(5, 5))
-		_ = c.(*net.TCPConn).CloseWrite()
+		_ = c.(halfCloser).CloseWrite()
 		if rest, err := io.ReadAll(c); len(rest) > 0 && !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%.60q: a rest of a body was taken for a request: %q", request, rest)
 		}

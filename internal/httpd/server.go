@@ -3,6 +3,7 @@ package httpd
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,6 +29,10 @@ const (
 	// same limit.
 	silenceAtEnd = 5 * time.Second
 
+	// maxStreams is how many requests one connection of HTTP/2 may have at a time. What
+	// all of them have sent and no handler has read is 1 MiB at most, as net/http has it.
+	maxStreams = 100
+
 	// graceAfterCut is the time for handlers to notice that their request is over.
 	graceAfterCut = 5 * time.Second
 )
@@ -41,6 +46,10 @@ type Server struct {
 	cut      context.CancelFunc
 	limits   lingering
 	end      func() // lets nothing linger any more
+	log      *slog.Logger
+
+	tls       *tls.Config   // nil for plain HTTP
+	handshake time.Duration // at most
 }
 
 // NewServer makes a server of h behind Chain. There is no limit on how long a
@@ -51,7 +60,8 @@ func NewServer(h http.Handler, o Options) *Server {
 	ending := make(chan struct{})
 	s := &Server{
 		shutdown: o.ShutdownTimeout, cut: cut,
-		limits: lingeringOf(o, ending), end: sync.OnceFunc(func() { close(ending) }),
+		limits: lingeringOf(o, ending), end: sync.OnceFunc(func() { close(ending) }), log: o.Log,
+		tls: withProtocols(o.TLS), handshake: cmp.Or(o.HandshakeTimeout, handshakeTime),
 	}
 	h = Chain(h, o)
 	s.http = http.Server{
@@ -68,6 +78,7 @@ func NewServer(h http.Handler, o Options) *Server {
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       inContext,
 		ConnState:         follow,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 	return s
 }
@@ -83,7 +94,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.cut()
 	defer s.end()
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(conns{ln, s.limits, &s.silent}) }()
+	go func() { failed <- s.http.Serve(s.connections(ln)) }()
 	select {
 	case err := <-failed:
 		s.end()
@@ -115,6 +126,15 @@ func (s *Server) waitForFirst(ctx context.Context) {
 	for end := time.Now().Add(silenceAtEnd); s.silent.Load() > 0 && time.Now().Before(end) && ctx.Err() == nil; {
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// connections are those of ln as net/http should see them.
+func (s *Server) connections(ln net.Listener) net.Listener {
+	ours := conns{ln, s.limits, &s.silent}
+	if s.tls == nil {
+		return ours
+	}
+	return overTLS(ours, s.tls, s.handshake, s.log)
 }
 
 // waitForHandlers lets what they use be closed after Serve has returned.

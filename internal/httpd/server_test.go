@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -44,7 +45,7 @@ func start(t *testing.T, h http.Handler, o Options, wrap func(net.Listener) net.
 
 func dial(t *testing.T, address, send string) net.Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
+	c, err := dialEither(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +131,54 @@ func TestSendfileSurvives(t *testing.T) {
 	}
 }
 
+// counted is a listener whose connections count what is written to them.
+type counted struct {
+	net.Listener
+	writes *atomic.Int64
+}
+
+type countedConn struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (l counted) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return countedConn{c, l.writes}, err
+}
+
+func (c countedConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+// A small answer leaves in one write, header and body.
+func TestSmallAnswerIsOneWrite(t *testing.T) { plainAndTLS(t, testSmallAnswerIsOneWrite) }
+
+func testSmallAnswerIsOneWrite(t *testing.T, start starter) {
+	var writes atomic.Int64
+	content := bytes.Repeat([]byte("granary!"), 512)
+	address, _ := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+	}), Options{StallTimeout: time.Minute}, func(ln net.Listener) net.Listener { return counted{ln, &writes} })
+	c := dial(t, address, "")
+	in := bufio.NewReader(c)
+	before := int64(0)
+	for range 3 {
+		before = writes.Load() // after the first request no handshake is among them
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if got := answer(t, in); got != "200 "+string(content) {
+			t.Fatalf("%.80s", got)
+		}
+	}
+	if n := writes.Load() - before; n != 1 {
+		t.Errorf("%d writes", n)
+	}
+}
+
 func TestIdleConnectionsDoNotStopService(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens 2000 connections")
@@ -155,7 +204,9 @@ func TestIdleConnectionsDoNotStopService(t *testing.T) {
 	}
 }
 
-func TestSlowHeadersAreCut(t *testing.T) {
+func TestSlowHeadersAreCut(t *testing.T) { plainAndTLS(t, testSlowHeadersAreCut) }
+
+func testSlowHeadersAreCut(t *testing.T, start starter) {
 	address, _ := start(t, http.HandlerFunc(ok), Options{HeaderTimeout: 100 * time.Millisecond}, nil)
 	c := dial(t, address, "GET / HTTP/1.1\r\nHost: ")
 	if _, err := io.ReadAll(c); err != nil {
@@ -210,7 +261,9 @@ func TestDrainLetsADownloadFinish(t *testing.T) {
 	}
 }
 
-func TestDrainIsBounded(t *testing.T) {
+func TestDrainIsBounded(t *testing.T) { plainAndTLS(t, testDrainIsBounded) }
+
+func testDrainIsBounded(t *testing.T, start starter) {
 	begun, left := make(chan struct{}), make(chan error, 1)
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)

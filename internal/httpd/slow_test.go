@@ -24,7 +24,9 @@ func sendSlowly(c net.Conn, length, pieces int, pause time.Duration) error {
 
 // A client on a slow line is answered before it has sent its body, which may be
 // as short as those that net/http reads to their end, and can send all of it.
-func TestSlowSenderIsAnsweredAtOnce(t *testing.T) {
+func TestSlowSenderIsAnsweredAtOnce(t *testing.T) { plainAndTLS(t, testSlowSenderIsAnsweredAtOnce) }
+
+func testSlowSenderIsAnsweredAtOnce(t *testing.T, start starter) {
 	const length, pieces, pause = 250_000, 60, 20 * time.Millisecond
 	for name, tt := range map[string]struct {
 		handler              http.HandlerFunc
@@ -69,7 +71,9 @@ func TestSlowSenderIsAnsweredAtOnce(t *testing.T) {
 }
 
 // A header that does not end is nobody's request: what follows it is not read.
-func TestSlowHeadersAreNotLingeredFor(t *testing.T) {
+func TestSlowHeadersAreNotLingeredFor(t *testing.T) { plainAndTLS(t, testSlowHeadersAreNotLingeredFor) }
+
+func testSlowHeadersAreNotLingeredFor(t *testing.T, start starter) {
 	address, _ := start(t, http.HandlerFunc(ok), Options{HeaderTimeout: 100 * time.Millisecond, LingerIdle: time.Minute}, nil)
 	c := dial(t, address, "GET / HTTP/1.1\r\nHost: ")
 	if _, err := io.ReadAll(c); err != nil {

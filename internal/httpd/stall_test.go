@@ -34,7 +34,9 @@ func upload(work time.Duration) http.HandlerFunc {
 	}
 }
 
-func TestStalledUploadIsCut(t *testing.T) {
+func TestStalledUploadIsCut(t *testing.T) { plainAndTLS(t, testStalledUploadIsCut) }
+
+func testStalledUploadIsCut(t *testing.T, start starter) {
 	tests := map[string]string{
 		"sized":   "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc",
 		"chunked": "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
@@ -60,7 +62,9 @@ func TestStalledUploadIsCut(t *testing.T) {
 }
 
 // Slow is not stalled, even where the whole takes many times the limit.
-func TestSlowUploadPasses(t *testing.T) {
+func TestSlowUploadPasses(t *testing.T) { plainAndTLS(t, testSlowUploadPasses) }
+
+func testSlowUploadPasses(t *testing.T, start starter) {
 	address, _ := start(t, upload(0), Options{StallTimeout: 200 * time.Millisecond}, nil)
 	c := dial(t, address, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
 	for range 10 {
@@ -77,6 +81,10 @@ func TestSlowUploadPasses(t *testing.T) {
 // Neither a handler that works long after the body nor the next requests on the
 // same connection meet the old deadline.
 func TestGuardLeavesTheConnectionAlone(t *testing.T) {
+	plainAndTLS(t, testGuardLeavesTheConnectionAlone)
+}
+
+func testGuardLeavesTheConnectionAlone(t *testing.T, start starter) {
 	const stall = 100 * time.Millisecond
 	address, _ := start(t, upload(3*stall), Options{StallTimeout: stall}, nil)
 	c := dial(t, address, "")
@@ -98,7 +106,9 @@ func TestGuardLeavesTheConnectionAlone(t *testing.T) {
 
 // A refusal that reads nothing spares the client its upload: no 100 Continue,
 // and a large body is not swallowed either.
-func TestRefusalDoesNotAskForTheBody(t *testing.T) {
+func TestRefusalDoesNotAskForTheBody(t *testing.T) { plainAndTLS(t, testRefusalDoesNotAskForTheBody) }
+
+func testRefusalDoesNotAskForTheBody(t *testing.T, start starter) {
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	for _, expect := range []string{"Expect: 100-continue\r\n", ""} {
 		address, _ := start(t, refuse, Options{StallTimeout: time.Minute}, nil)
@@ -113,7 +123,9 @@ func TestRefusalDoesNotAskForTheBody(t *testing.T) {
 
 // A refused client that promises a small body and never sends it is answered,
 // and let go by the shorter limit.
-func TestRefusalDoesNotWaitForEver(t *testing.T) {
+func TestRefusalDoesNotWaitForEver(t *testing.T) { plainAndTLS(t, testRefusalDoesNotWaitForEver) }
+
+func testRefusalDoesNotWaitForEver(t *testing.T, start starter) {
 	refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	for _, o := range []Options{{StallTimeout: 100 * time.Millisecond}, {StallTimeout: time.Hour, LingerIdle: 100 * time.Millisecond}} {
 		for _, header := range []string{"Content-Length: 100", "Transfer-Encoding: chunked", "Content-Length: 100\r\nExpect: 100-continue"} {
