@@ -60,6 +60,9 @@ func TestProof(t *testing.T) {
 		deb := "granary_*_" + here().cpu() + ".deb"
 		proveDeb(t, only(t, made, deb), only(t, next, deb))
 	})
+	t.Run("self-hosting", func(t *testing.T) {
+		t.Log(command(t, "../..", "go", "test", "./e2e", "-run=^TestReleaseExample$", "-count=1", "-args", "-release.files="+made))
+	})
 	t.Run("formula", func(t *testing.T) { command(t, made, "ruby", "-c", "granary.rb") })
 }
 
