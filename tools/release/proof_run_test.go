@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -97,7 +92,47 @@ func proveDeb(t *testing.T, deb, next string) {
 	there("var/lib/private/granary", false)
 	there("var/lib/granary", false)
 	there("etc/granary", false)
+	proveUpgrade(t, root, install, deb, next)
 	proveCalls(t, root, deb, next)
+}
+
+// proveUpgrade replaces the package of a server under load, whose socket stays open as that of
+// granary.socket does: no client is refused, and none gets another answer than it should.
+func proveUpgrade(t *testing.T, root string, install func(string), deb, next string) {
+	install(deb)
+	const data = "/srv/granary"
+	s := serve(t, root, data) // the first start, which makes a token
+	s.publish(t, "before")
+	s.stop(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	_ = ln.Close() // socket is another descriptor of it
+	s = servePassed(t, root, data, socket)
+	loaded := startLoad(t, s)
+	for range 3 {
+		time.Sleep(time.Second)
+		install(next)
+		s.stop(t) // systemctl restart
+		s = servePassed(t, root, data, socket)
+	}
+	time.Sleep(time.Second)
+	answered, wrong := loaded()
+	t.Logf("%d requests, each by a connection of its own, during three restarts", answered)
+	if len(wrong) > 0 || answered < 100 {
+		t.Errorf("%d answered, and these were not: %q", answered, wrong)
+	}
+	if status, said := s.ask(t, http.MethodGet, "/api/v4/version", ""); status != http.StatusOK || !strings.Contains(said, "1.2.4") {
+		t.Errorf("it serves version %d %s", status, said)
+	}
+	s.stop(t)
+	command(t, ".", "chroot", root, "dpkg", "--purge", "granary")
 }
 
 // proveCalls looks at what the package asks of a systemd that runs: no chroot has one, so that
@@ -135,87 +170,4 @@ func debian(t *testing.T) string {
 	root := filepath.Join(t.TempDir(), "root")
 	command(t, ".", "debootstrap", "--variant=minbase", "--include=systemd", "bookworm", root)
 	return root
-}
-
-// server is a granary that serves from another root.
-type server struct {
-	cmd       *exec.Cmd
-	url, data string
-}
-
-// serve starts the program in a root, and waits until it is ready.
-func serve(t *testing.T, root, data string, options ...string) *server {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
-	args := append(options, root, "/usr/bin/granary", "serve", "--data-dir", data, "--listen", address)
-	s := &server{cmd: exec.CommandContext(t.Context(), "chroot", args...), url: "http://" + address, data: filepath.Join(root, data)}
-	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH")} // the server refuses variables of tests, GRANARY_TEST_...
-	var log bytes.Buffer
-	s.cmd.Stdout, s.cmd.Stderr = &log, &log
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for range 100 {
-		if status, _ := s.ask(t, http.MethodGet, "/-/readiness", ""); status == http.StatusOK {
-			return s
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	ended := errors.Join(s.cmd.Process.Kill(), s.cmd.Wait())
-	t.Fatalf("it was not ready after ten seconds, and ended with %v:\n%s", ended, log.String())
-	return nil
-}
-
-// ask sends a request as the administrator, once there is one.
-func (s *server) ask(t *testing.T, method, path, body string) (int, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token, err := os.ReadFile(filepath.Join(s.data, "initial_root_token")); err == nil {
-		req.Header.Set("PRIVATE-TOKEN", strings.TrimSpace(string(token)))
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	said, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(said)
-}
-
-const demo = "/api/v4/projects/root%2Fdemo/packages/generic/tool/1.0.0/"
-
-func (s *server) publish(t *testing.T, name string) {
-	t.Helper()
-	if status, said := s.ask(t, http.MethodPut, demo+name, "what "+name+" is"); status != http.StatusCreated {
-		t.Fatalf("%d %s", status, said)
-	}
-	s.has(t, name)
-}
-
-func (s *server) has(t *testing.T, name string) {
-	t.Helper()
-	if status, said := s.ask(t, http.MethodGet, demo+name, ""); status != http.StatusOK || said != "what "+name+" is" {
-		t.Errorf("%d %s", status, said)
-	}
-}
-
-func (s *server) stop(t *testing.T) {
-	t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Wait(); err != nil {
-		t.Errorf("it ends with %v", err)
-	}
 }
