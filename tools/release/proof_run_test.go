@@ -128,7 +128,7 @@ func proveUpgrade(t *testing.T, root string, install func(string), deb, next str
 	if len(wrong) > 0 || answered < 100 {
 		t.Errorf("%d answered, and these were not: %q", answered, wrong)
 	}
-	if status, said := s.ask(t, http.MethodGet, "/api/v4/version", ""); status != http.StatusOK || !strings.Contains(said, "1.2.4") {
+	if status, said := s.ask(t, http.MethodGet, "/api/v4/metadata", ""); status != http.StatusOK || !strings.Contains(said, "1.2.4") {
 		t.Errorf("it serves version %d %s", status, said)
 	}
 	s.stop(t)
