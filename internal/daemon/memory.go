@@ -31,7 +31,7 @@ func startMemory(ctx context.Context) (stop func()) {
 }
 
 // startLittleMemory is startMemory for commands that go through all blobs: they keep a set of
-// these in memory and little else, so a quarter of that is enough for garbage.
+// these in memory and little else, so a sixth of that is enough for garbage.
 func startLittleMemory(ctx context.Context) (stop func()) {
 	return limitMemory(ctx, littleAgain, littleFor)
 }
@@ -58,7 +58,7 @@ func limitMemory(ctx context.Context, again time.Duration, limit func(live int64
 func memoryFor(live int64) int64 { return max(leastMemory, live+live/2+besideHeap) }
 
 // littleFor is the limit of a command for so many bytes in use.
-func littleFor(live int64) int64 { return max(littleMemory, live+live/4+littleBeside) }
+func littleFor(live int64) int64 { return max(littleMemory, live+live/6+littleBeside) }
 
 // liveHeap is how many bytes the last collection found in use.
 func liveHeap() int64 {
