@@ -40,12 +40,12 @@ func region(cfg Config) string {
 func (c *client) check(ctx context.Context, prefix string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	at := c.core.EndpointURL().String()
-	keys, err := c.chain.GetWithContext(c.core.CredContext())
+	at := c.sdk.endpoint.String()
+	keys, err := c.chain.GetWithContext(c.sdk.context)
 	if err != nil || keys.SignerType.IsAnonymous() {
 		return errors.New("there are no keys for the bucket: set GRANARY_S3_ACCESS_KEY_ID and GRANARY_S3_SECRET_ACCESS_KEY, the AWS_* variables, a credentials file or a role")
 	}
-	for o := range c.core.ListObjectsIter(ctx, c.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: 1}) {
+	for o := range c.sdk.list(ctx, c.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true, MaxKeys: 1}) {
 		err = o.Err
 		break
 	}

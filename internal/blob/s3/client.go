@@ -18,13 +18,13 @@ import (
 	"granary/internal/blob"
 )
 
-// client speaks to one bucket. This file and access.go alone know the SDK, so
+// client speaks to one bucket. This file, calls.go and access.go alone know the SDK, so
 // that another can take its place. Its calls are small: none holds more than a part, and
 // each is retried, with growing pauses, if the store was busy or the line broke and the
 // call is idempotent.
 type client struct {
-	core      *minio.Core
-	anyone    *minio.Core // the same, without keys
+	sdk       calls
+	anyone    calls // the same, without keys
 	bucket    string
 	class     string          // storage class of blobs
 	sse       encryption      // of all objects
@@ -60,9 +60,9 @@ func newClient(cfg Config) (*client, error) {
 		BucketLookup: lookup(cfg.PathStyle),
 		MaxRetries:   tries,
 	}
-	if c.core, err = minio.NewCore(endpoint.Host, &options); err == nil {
+	if c.sdk, err = connect(endpoint.Host, options); err == nil {
 		options.Creds, options.MaxRetries = credentials.NewStatic("", "", "", credentials.SignatureAnonymous), 1
-		c.anyone, err = minio.NewCore(endpoint.Host, &options)
+		c.anyone, err = connect(endpoint.Host, options)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the endpoint %s: %w", cfg.Endpoint, err)
@@ -98,7 +98,7 @@ type object struct {
 func (c *client) head(ctx context.Context, key string) (object, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	o, err := c.core.StatObject(ctx, c.bucket, key, minio.StatObjectOptions{})
+	o, err := c.sdk.stat(ctx, c.bucket, key, minio.StatObjectOptions{})
 	if err != nil {
 		return object{}, reason(err)
 	}
@@ -118,7 +118,7 @@ func (c *client) get(ctx context.Context, o object, from, to int64) (io.ReadClos
 	if err != nil {
 		return nil, err
 	}
-	body, got, header, err := c.core.GetObject(ctx, c.bucket, o.key, options)
+	body, got, header, err := c.sdk.get(ctx, c.bucket, o.key, options)
 	if err != nil {
 		return nil, reason(err)
 	}
@@ -133,7 +133,7 @@ func (c *client) get(ctx context.Context, o object, from, to int64) (io.ReadClos
 func (c *client) remove(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := reason(c.core.RemoveObject(ctx, c.bucket, key, minio.RemoveObjectOptions{}))
+	err := reason(c.sdk.remove(ctx, c.bucket, key, minio.RemoveObjectOptions{}))
 	if errors.Is(err, blob.ErrNotFound) { // some say so when two delete at once
 		return nil
 	}
@@ -155,7 +155,7 @@ func (c *client) list(ctx context.Context, options minio.ListObjectsOptions) ite
 	return func(yield func(object, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		for o := range c.core.ListObjectsIter(ctx, c.bucket, options) {
+		for o := range c.sdk.list(ctx, c.bucket, options) {
 			if o.Err != nil {
 				yield(object{}, reason(o.Err))
 				return
@@ -193,7 +193,7 @@ func (c *client) options(a aim) minio.PutObjectOptions {
 
 // put stores an object of one part. The store verifies the digest.
 func (c *client) put(ctx context.Context, a aim, body io.ReadSeeker, size int64, sha256 [32]byte) error {
-	_, err := c.core.PutObject(ctx, c.bucket, a.key, body, size, "", hex.EncodeToString(sha256[:]), c.options(a))
+	_, err := c.sdk.put(ctx, c.bucket, a.key, body, size, "", hex.EncodeToString(sha256[:]), c.options(a))
 	return reason(err)
 }
 
@@ -204,7 +204,7 @@ func (c *client) begin(ctx context.Context, a aim) (id string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = again(ctx, func() error {
-		id, err = c.core.NewMultipartUpload(ctx, c.bucket, a.key, c.options(a))
+		id, err = c.sdk.begin(ctx, c.bucket, a.key, c.options(a))
 		return err
 	})
 	return id, reason(err)
@@ -212,7 +212,7 @@ func (c *client) begin(ctx context.Context, a aim) (id string, err error) {
 
 // send uploads the n-th part, n from 0. The store verifies the digest.
 func (c *client) send(ctx context.Context, key, id string, n int, body io.ReadSeeker, size int64, sha256 [32]byte) (etag string, err error) {
-	p, err := c.core.PutObjectPart(ctx, c.bucket, key, id, n+1, body, size,
+	p, err := c.sdk.putPart(ctx, c.bucket, key, id, n+1, body, size,
 		minio.PutObjectPartOptions{Sha256Hex: hex.EncodeToString(sha256[:]), DisableContentSha256: true})
 	if err == nil && p.ETag == "" {
 		err = errors.New("the store gave no ETag to a part")
@@ -231,7 +231,7 @@ func (c *client) finish(ctx context.Context, a aim, id string, etags []string) e
 	if a.absent {
 		options.SetMatchETagExcept("*")
 	}
-	_, err := c.core.CompleteMultipartUpload(ctx, c.bucket, a.key, id, parts, options)
+	_, err := c.sdk.complete(ctx, c.bucket, a.key, id, parts, options)
 	return reason(err)
 }
 
@@ -239,7 +239,7 @@ func (c *client) finish(ctx context.Context, a aim, id string, etags []string) e
 func (c *client) forget(ctx context.Context, key, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := c.core.AbortMultipartUpload(ctx, c.bucket, key, id)
+	err := c.sdk.abort(ctx, c.bucket, key, id)
 	if gone(err) {
 		return nil
 	}
@@ -263,7 +263,7 @@ func (c *client) copyAll(ctx context.Context, from string, to aim) error {
 		header[name] = values[0]
 	}
 	return reason(again(ctx, func() error {
-		o, err := c.core.CopyObject(ctx, c.bucket, from, c.bucket, to.key, header, minio.CopySrcOptions{}, minio.PutObjectOptions{})
+		o, err := c.sdk.copy(ctx, c.bucket, from, c.bucket, to.key, header, minio.CopySrcOptions{}, minio.PutObjectOptions{})
 		if err == nil && o.ETag == "" { // an error with the status 200
 			err = errors.New("the store did not copy")
 		}
@@ -274,7 +274,7 @@ func (c *client) copyAll(ctx context.Context, from string, to aim) error {
 // copyPart makes the n-th part, n from 0, of bytes that another object has.
 func (c *client) copyPart(ctx context.Context, from string, offset, size int64, key, id string, n int) (etag string, err error) {
 	err = again(ctx, func() error {
-		p, err := c.core.CopyObjectPart(ctx, c.bucket, from, c.bucket, key, id, n+1, offset, size, nil)
+		p, err := c.sdk.copyPart(ctx, c.bucket, from, c.bucket, key, id, n+1, offset, size, nil)
 		if etag = p.ETag; err == nil && etag == "" {
 			err = errors.New("the store did not copy a part")
 		}
@@ -314,7 +314,7 @@ func (c *client) uploads(ctx context.Context, prefix string) iter.Seq2[unfinishe
 func (c *client) uploadsPage(ctx context.Context, prefix, key, id string) (minio.ListMultipartUploadsResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return c.core.ListMultipartUploads(ctx, c.bucket, prefix, key, id, "", listPage)
+	return c.sdk.uploads(ctx, c.bucket, prefix, key, id, "", listPage)
 }
 
 // moved is when the last part of an unfinished upload came.
@@ -340,12 +340,12 @@ func (c *client) moved(ctx context.Context, u unfinished) (time.Time, error) {
 func (c *client) partsPage(ctx context.Context, u unfinished, after int) (minio.ListObjectPartsResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return c.core.ListObjectParts(ctx, c.bucket, u.key, u.id, after, listPage)
+	return c.sdk.parts(ctx, c.bucket, u.key, u.id, after, listPage)
 }
 
 // link signs a GET whose answer has the headers given.
 func (c *client) link(ctx context.Context, key, contentType, disposition string, life time.Duration) (string, error) {
-	u, err := c.core.PresignedGetObject(ctx, c.bucket, key, life, url.Values{
+	u, err := c.sdk.sign(ctx, c.bucket, key, life, url.Values{
 		"response-content-type":        {contentType},
 		"response-content-disposition": {disposition},
 		"response-cache-control":       {"private, no-store"},

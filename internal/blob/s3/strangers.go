@@ -18,7 +18,7 @@ func (s *Store) ListedByAnyone(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
 	var err error
-	for o := range s.client.anyone.ListObjectsIter(ctx, s.client.bucket, minio.ListObjectsOptions{Prefix: s.prefix, Recursive: true, MaxKeys: 1}) {
+	for o := range s.client.anyone.list(ctx, s.client.bucket, minio.ListObjectsOptions{Prefix: s.prefix, Recursive: true, MaxKeys: 1}) {
 		err = o.Err
 		break
 	}
