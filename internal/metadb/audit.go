@@ -152,7 +152,7 @@ func (db *DB) ListEvents(ctx context.Context, f trail.Filter, p page.Request) (p
 }
 
 func eventRows() listing[audit.Event] {
-	return listing[audit.Event]{from: "audit_events e", columns: eventColumns, order: "e.id DESC", scan: scanEvent}
+	return listing[audit.Event]{selection{from: "audit_events e", columns: eventColumns, order: "e.id DESC"}, scanEvent}
 }
 
 // countEventsQuery counts up to that, and one more, so that a page knows whether

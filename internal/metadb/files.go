@@ -126,7 +126,7 @@ const listedFile = `f.package_id = ? AND f.status <> 'pending_destruction'`
 
 func fileListing(order string) listing[registry.PackageFile] {
 	return listing[registry.PackageFile]{
-		narrow: "package_files f", from: "package_files f JOIN blobs b ON b.id = f.blob_id", columns: fileColumns, order: order, scan: scanPackageFile,
+		selection{narrow: "package_files f", from: "package_files f JOIN blobs b ON b.id = f.blob_id", columns: fileColumns, order: order}, scanPackageFile,
 	}
 }
 

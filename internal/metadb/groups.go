@@ -88,7 +88,7 @@ func (db *DB) ListGroups(ctx context.Context, f projects.GroupFilter, p page.Req
 		order = "lower(n.name)"
 	}
 	order += sqldb.Direction(p.Desc) + ", n.id" + sqldb.Direction(p.Desc)
-	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Group]{with: mine, from: groupTables, columns: groupColumns, order: order, scan: scanGroup})
+	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Group]{selection{with: mine, from: groupTables, columns: groupColumns, order: order}, scanGroup})
 	if err != nil {
 		return found, err
 	}

@@ -12,15 +12,21 @@ import (
 	"granary/internal/sqldb"
 )
 
-// listing is how the rows of a list are read.
-type listing[T any] struct {
+// selection is what a list reads: its rows, and the size of each.
+type selection struct {
 	with    string // a CTE before the query, "" for none; its arguments come first
 	from    string // tables
 	columns string // the first is the id
 	narrow  string // tables that suffice to choose rows and compute bytes; "" for from
 	bytes   string // SQL for the size of a row; "" for the sum of its columns
 	order   string
-	scan    func(sqldb.Scanner) (T, error)
+}
+
+// listing is a selection, and how a row of it is read. The program has its methods once for
+// each T, so what does not ask for T is the selection's.
+type listing[T any] struct {
+	selection
+	scan func(sqldb.Scanner) (T, error)
 }
 
 // lists is a database to read lists from.
@@ -40,7 +46,7 @@ func (db *DB) bytesOf(column string) string {
 
 // listPage reads one page of a table and the total.
 func listPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Request, scan func(sqldb.Scanner) (T, error), from, columns, order string) (page.Of[T], error) {
-	return countedPage(ctx, q, w, p, listing[T]{from: from, columns: columns, order: order, scan: scan})
+	return countedPage(ctx, q, w, p, listing[T]{selection{from: from, columns: columns, order: order}, scan})
 }
 
 func countedPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Request, l listing[T]) (page.Of[T], error) {
@@ -58,8 +64,13 @@ func countedPage[T any](ctx context.Context, q lists, w *sqldb.Where, p page.Req
 		found.Total = rows // there are no others to count, or nobody asks
 		return found, nil
 	}
-	err = q.Row(ctx, l.with+`SELECT COUNT(*) FROM `+cmp.Or(l.narrow, l.from)+all.String(), all.Args...).Scan(&found.Total)
-	return found, sqldb.Classify(err)
+	found.Total, err = l.count(ctx, q, all)
+	return found, err
+}
+
+func (s selection) count(ctx context.Context, q lists, w sqldb.Where) (n int, err error) {
+	err = q.Row(ctx, s.with+`SELECT COUNT(*) FROM `+cmp.Or(s.narrow, s.from)+w.String(), w.Args...).Scan(&n)
+	return n, sqldb.Classify(err)
 }
 
 // readPage reads the rows of a page. If it may be read in steps, and is large, it
@@ -70,73 +81,86 @@ func (l listing[T]) readPage(ctx context.Context, q lists, w *sqldb.Where, p pag
 		return err
 	}
 	all := w.Clone()
-	id, _, _ := strings.Cut(l.columns, ",")
 	if l.bytes == "" { // else its rows are always large
 		again := w.Clone()
-		small, err := l.readSmall(ctx, q, &again, p, id)
+		small, err := l.readSmall(ctx, q, &again, p)
 		if err != nil || small != nil {
 			found.Steps = small
 			return err
 		}
 	}
-	outline := l
-	if l.bytes != "" {
-		outline.from, outline.narrow = cmp.Or(l.narrow, l.from), ""
-	}
-	steps := &page.Steps[T]{}
-	_, err = sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
-		var id, size int64
-		err := row.Scan(&id, &size)
-		steps.IDs, steps.Sizes = append(steps.IDs, id), append(steps.Sizes, size)
-		return struct{}{}, err
-	}, outline.query(id+`, `+l.size(q), w, p), w.Args...)
-	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, all, id, ids) }
-	found.Steps = steps
+	ids, sizes, err := l.outline(ctx, q, w, p)
+	found.Steps = &page.Steps[T]{IDs: ids, Sizes: sizes, Read: l.reader(q, all)}
 	return err
 }
 
-// stepsOf is the rows with the ids, in this order, to be read later.
-func (l listing[T]) stepsOf(ctx context.Context, q lists, w sqldb.Where, id string, ids []int64) (*page.Steps[T], error) {
-	steps := &page.Steps[T]{IDs: ids, Sizes: make([]int64, len(ids))}
-	steps.Read = func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, w, id, ids) }
-	if len(ids) == 0 {
-		return steps, nil
+// reader reads rows of the list by their ids.
+func (l listing[T]) reader(q lists, w sqldb.Where) func(context.Context, []int64) ([]T, error) {
+	return func(ctx context.Context, ids []int64) ([]T, error) { return l.readRows(ctx, q, w, ids) }
+}
+
+// outline is the ids and sizes of the rows of a page.
+func (s selection) outline(ctx context.Context, q lists, w *sqldb.Where, p page.Request) (ids, sizes []int64, err error) {
+	chosen := s
+	if s.bytes != "" {
+		chosen.from, chosen.narrow = cmp.Or(s.narrow, s.from), ""
 	}
-	chosen := w.Clone()
-	chosen.In(id, false, ids)
-	sizes := map[int64]int64{}
-	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
+	err = each(ctx, q, func(row sqldb.Scanner) error {
 		var id, size int64
 		err := row.Scan(&id, &size)
-		sizes[id] = size
-		return struct{}{}, err
-	}, `SELECT `+id+`, `+l.size(q)+` FROM `+cmp.Or(l.narrow, l.from)+chosen.String(), chosen.Args...)
-	for i, id := range ids {
-		steps.Sizes[i] = sizes[id]
+		ids, sizes = append(ids, id), append(sizes, size)
+		return err
+	}, chosen.query(s.id()+`, `+s.size(q), w, p), w.Args)
+	return ids, sizes, err
+}
+
+// stepsOf is the rows with the ids, in this order, to be read later.
+func (l listing[T]) stepsOf(ctx context.Context, q lists, w sqldb.Where, ids []int64) (*page.Steps[T], error) {
+	sizes, err := l.sizesOf(ctx, q, w, ids)
+	return &page.Steps[T]{IDs: ids, Sizes: sizes, Read: l.reader(q, w)}, err
+}
+
+// sizesOf is the sizes of the rows with the ids; 0 for one that the list has no more.
+func (s selection) sizesOf(ctx context.Context, q lists, w sqldb.Where, ids []int64) ([]int64, error) {
+	sizes := make([]int64, len(ids))
+	if len(ids) == 0 {
+		return sizes, nil
 	}
-	return steps, err
+	chosen := w.Clone()
+	chosen.In(s.id(), false, ids)
+	of := map[int64]int64{}
+	err := each(ctx, q, func(row sqldb.Scanner) error {
+		var id, size int64
+		err := row.Scan(&id, &size)
+		of[id] = size
+		return err
+	}, `SELECT `+s.id()+`, `+s.size(q)+` FROM `+cmp.Or(s.narrow, s.from)+chosen.String(), chosen.Args)
+	for i, id := range ids {
+		sizes[i] = of[id]
+	}
+	return sizes, err
+}
+
+// each has read called for each row of a query.
+func each(ctx context.Context, q sqldb.Queries, read func(sqldb.Scanner) error, query string, args []any) error {
+	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) { return struct{}{}, read(row) }, query, args...)
+	return err
 }
 
 // readSmall reads the rows of a page if they have at most page.Large bytes together;
 // else it returns nil.
-func (l listing[T]) readSmall(ctx context.Context, q lists, w *sqldb.Where, p page.Request, id string) (*page.Steps[T], error) {
-	rows, err := q.Rows(ctx, l.query(id+`, `+l.columns, w, p), w.Args...)
-	if err != nil {
-		return nil, sqldb.Classify(err)
-	}
-	defer func() { _ = rows.Close() }() // rows.Err returns the same error
-	small, sum := &page.Steps[T]{}, int64(0)
+func (l listing[T]) readSmall(ctx context.Context, q lists, w *sqldb.Where, p page.Request) (*page.Steps[T], error) {
+	small := &page.Steps[T]{}
 	at := map[int64]T{}
-	for rows.Next() {
-		row := weighed{Scanner: rows}
-		v, err := l.scan(after{&row, []any{&row.id}})
-		if err != nil {
-			return nil, sqldb.Classify(err)
-		}
-		if sum += row.bytes; sum > page.Large {
-			return nil, nil
-		}
-		small.IDs, small.Sizes, at[row.id] = append(small.IDs, row.id), append(small.Sizes, row.bytes), v
+	var err error
+	var whole bool
+	small.IDs, small.Sizes, whole, err = l.weigh(ctx, q, w, p, func(id *int64, row sqldb.Scanner) error {
+		v, err := l.scan(row)
+		at[*id] = v
+		return err
+	})
+	if err != nil || !whole {
+		return nil, err
 	}
 	small.Read = func(_ context.Context, ids []int64) ([]T, error) {
 		found := make([]T, len(ids))
@@ -145,7 +169,29 @@ func (l listing[T]) readSmall(ctx context.Context, q lists, w *sqldb.Where, p pa
 		}
 		return found, nil
 	}
-	return small, sqldb.Classify(rows.Err())
+	return small, nil
+}
+
+// weigh reads the rows of a page until they have more than page.Large bytes together; then
+// whole is false.
+func (s selection) weigh(ctx context.Context, q lists, w *sqldb.Where, p page.Request, read func(id *int64, row sqldb.Scanner) error) (ids, sizes []int64, whole bool, err error) {
+	rows, err := q.Rows(ctx, s.query(s.id()+`, `+s.columns, w, p), w.Args...)
+	if err != nil {
+		return nil, nil, false, sqldb.Classify(err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
+	sum := int64(0)
+	for rows.Next() {
+		row := weighed{Scanner: rows}
+		if err := read(&row.id, after{&row, []any{&row.id}}); err != nil {
+			return nil, nil, false, sqldb.Classify(err)
+		}
+		if sum += row.bytes; sum > page.Large {
+			return nil, nil, false, nil
+		}
+		ids, sizes = append(ids, row.id), append(sizes, row.bytes)
+	}
+	return ids, sizes, true, sqldb.Classify(rows.Err())
 }
 
 // weighed is a row that counts the bytes of its texts.
@@ -174,28 +220,33 @@ func (w *weighed) Scan(dest ...any) error {
 	return err
 }
 
+// id is the column of the id.
+func (s selection) id() string {
+	id, _, _ := strings.Cut(s.columns, ",")
+	return id
+}
+
 // query selects columns of a page. The narrow tables choose its rows, so that rows of
 // earlier pages are not joined.
-func (l listing[T]) query(columns string, w *sqldb.Where, p page.Request) string {
-	chosen := w.String() + ` ORDER BY ` + l.order + w.Limit(p)
-	if l.narrow != "" {
-		id, _, _ := strings.Cut(l.columns, ",")
-		chosen = ` WHERE ` + id + ` IN (SELECT ` + id + ` FROM ` + l.narrow + chosen + `) ORDER BY ` + l.order
+func (s selection) query(columns string, w *sqldb.Where, p page.Request) string {
+	chosen := w.String() + ` ORDER BY ` + s.order + w.Limit(p)
+	if s.narrow != "" {
+		chosen = ` WHERE ` + s.id() + ` IN (SELECT ` + s.id() + ` FROM ` + s.narrow + chosen + `) ORDER BY ` + s.order
 	}
-	return l.with + `SELECT ` + columns + ` FROM ` + l.from + chosen
+	return s.with + `SELECT ` + columns + ` FROM ` + s.from + chosen
 }
 
 // readRows reads those rows with the ids that the list still has, in the order of ids.
-func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, id string, ids []int64) ([]T, error) {
+func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, ids []int64) ([]T, error) {
 	w = w.Clone()
-	w.In(id, false, ids)
+	w.In(l.id(), false, ids)
 	at := make(map[int64]T, len(ids))
-	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) {
+	err := each(ctx, q, func(row sqldb.Scanner) error {
 		var id int64
 		v, err := l.scan(after{row, []any{&id}})
 		at[id] = v
-		return struct{}{}, err
-	}, l.with+`SELECT `+id+`, `+l.columns+` FROM `+l.from+w.String(), w.Args...)
+		return err
+	}, l.with+`SELECT `+l.id()+`, `+l.columns+` FROM `+l.from+w.String(), w.Args)
 	rows := make([]T, 0, len(ids))
 	for _, id := range ids {
 		if v, there := at[id]; there {
@@ -216,12 +267,12 @@ func (b after) Scan(dest ...any) error {
 }
 
 // size is SQL for the size of a row.
-func (l listing[T]) size(q lists) string {
-	if l.bytes != "" {
-		return l.bytes
+func (s selection) size(q lists) string {
+	if s.bytes != "" {
+		return s.bytes
 	}
 	var parts []string
-	for _, column := range splitColumns(l.columns)[1:] {
+	for _, column := range splitColumns(s.columns)[1:] {
 		if !strings.Contains(column, "SELECT") { // subqueries are numbers
 			parts = append(parts, `COALESCE(octet_length(`+q.bytesOf(column)+`), 0)`)
 		}

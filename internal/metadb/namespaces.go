@@ -26,7 +26,7 @@ func (db *DB) ListNamespaces(ctx context.Context, f projects.NamespaceFilter, p 
 	if f.TopLevelOnly {
 		w.And("n.parent_id IS NULL")
 	}
-	return countedPage(ctx, direct{db}, &w, p, listing[projects.Group]{with: mine, from: groupTables, columns: groupColumns, order: "n.id", scan: scanGroup})
+	return countedPage(ctx, direct{db}, &w, p, listing[projects.Group]{selection{with: mine, from: groupTables, columns: groupColumns, order: "n.id"}, scanGroup})
 }
 
 // CountMembers implements projects.Namespaces.

@@ -94,7 +94,7 @@ func (db *DB) ListProjects(ctx context.Context, f projects.ProjectFilter, p page
 	if p.OrderBy != "id" {
 		order += ", p.id" + sqldb.Direction(p.Desc)
 	}
-	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Project]{with: mine, from: projectTables, columns: projectColumns + ownRole, order: order, scan: scanWithRole})
+	found, err := countedPage(ctx, direct{db}, &w, p, listing[projects.Project]{selection{with: mine, from: projectTables, columns: projectColumns + ownRole, order: order}, scanWithRole})
 	if err != nil {
 		return found, err
 	}

@@ -103,7 +103,7 @@ func (db *DB) byVersion(ctx context.Context, w sqldb.Where, f releases.Filter, p
 	for _, n := range tags[from:min(from+p.Size, len(tags))] {
 		ids = append(ids, n.id)
 	}
-	found.Steps, err = l.stepsOf(ctx, direct{db}, w, "e.id", ids)
+	found.Steps, err = l.stepsOf(ctx, direct{db}, w, ids)
 	return found, err
 }
 

@@ -30,7 +30,7 @@ func TestListsOfReleasesUseIndexes(t *testing.T) {
 				w := chosenReleases(1, f, p)
 				text := `SELECT e.id, e.tag FROM releases e` + w.String()
 				if order.by != releases.ByVersion {
-					l := listing[releases.Release]{from: releaseTables, order: releaseOrder(f, p)}
+					l := selection{from: releaseTables, order: releaseOrder(f, p)}
 					text = l.query(releaseColumns, &w, p)
 				}
 				steps := strings.Join(plan(t, db, text), "; ")

@@ -55,11 +55,11 @@ func (db *DB) ListReleases(ctx context.Context, projectID int64, f releases.Filt
 	w := chosenReleases(projectID, f, p)
 	if f.Outline {
 		return countedPage(ctx, direct{db}, &w, p, listing[releases.Release]{
-			from: "releases e", columns: "e.id, e.tag", order: releaseOrder(f, p), scan: scanOutline,
+			selection{from: "releases e", columns: "e.id, e.tag", order: releaseOrder(f, p)}, scanOutline,
 		})
 	}
 	rows := listing[releases.Release]{
-		narrow: "releases e", from: releaseTables, columns: releaseColumns, bytes: releaseBytes, order: releaseOrder(f, p), scan: scanRelease,
+		selection{narrow: "releases e", from: releaseTables, columns: releaseColumns, bytes: releaseBytes, order: releaseOrder(f, p)}, scanRelease,
 	}
 	if f.Unlinked {
 		rows.bytes = textBytes
@@ -139,7 +139,7 @@ func (db *DB) readInParts(steps *page.Steps[releases.Release], brief listing[rel
 		if len(ids) != 1 || !large[ids[0]] {
 			return read(ctx, ids)
 		}
-		rows, err := brief.readRows(ctx, direct{db}, all, "e.id", ids)
+		rows, err := brief.readRows(ctx, direct{db}, all, ids)
 		if err != nil || len(rows) == 0 {
 			return nil, err
 		}
