@@ -104,7 +104,9 @@ func proveUpgrade(t *testing.T, root string, install func(string), deb, next str
 	s := serve(t, root, data) // the first start, which makes a token
 	s.publish(t, "before")
 	s.stop(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // systemd's sockets are not, either
+	ln, err := plain.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

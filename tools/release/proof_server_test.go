@@ -21,6 +21,7 @@ import (
 type server struct {
 	cmd       *exec.Cmd
 	url, data string
+	log       bytes.Buffer // read it once the server has ended
 }
 
 // serve starts the program in a root, and waits until it is ready.
@@ -57,19 +58,17 @@ func servePassed(t *testing.T, root, data string, socket *os.File) *server {
 func (s *server) start(t *testing.T) {
 	t.Helper()
 	s.cmd.Env = []string{"PATH=" + os.Getenv("PATH")} // the server refuses variables of tests, GRANARY_TEST_...
-	var log bytes.Buffer
-	s.cmd.Stdout, s.cmd.Stderr = &log, &log
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 100 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if status, _ := s.ask(t, http.MethodGet, "/-/readiness", ""); status == http.StatusOK {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	ended := errors.Join(s.cmd.Process.Kill(), s.cmd.Wait())
-	t.Fatalf("it was not ready after ten seconds, and ended with %v:\n%s", ended, log.String())
+	t.Fatalf("it was not ready after a minute, and ended with %v:\n%s", ended, s.log.String())
 }
 
 // ask sends a request as the administrator, once there is one.
@@ -83,7 +82,8 @@ func (s *server) ask(t *testing.T, method, path, body string) (int, string) {
 		req.Header.Set("PRIVATE-TOKEN", strings.TrimSpace(string(token)))
 	}
 	req.Close = true
-	resp, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: time.Minute} // a socket that nobody serves answers never
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -118,7 +118,7 @@ func (s *server) stop(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.cmd.Wait(); err != nil {
-		t.Errorf("it ends with %v", err)
+		t.Errorf("it ends with %v\n%s", err, s.log.String())
 	}
 }
 
