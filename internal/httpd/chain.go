@@ -38,6 +38,7 @@ type Options struct {
 
 	HandshakeTimeout time.Duration // of TLS; 0 for 10 s
 	TakeTimeout      time.Duration // an answer over HTTP/2 of which the client takes nothing for so long is cut off; 0 for 5 min
+	AnswerTimeout    time.Duration // the same for one of 4 KiB at most; 0 for 10 s
 	ShutdownTimeout  time.Duration // what running requests get at the end; 0 for none
 
 	// A client that still sends when it is refused is listened to for so long.
@@ -73,7 +74,7 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.doubtful = x.conn.doubtful(r)
 	if r.ProtoMajor == 2 {
-		x.stream = &stream{to: w, limit: cmp.Or(c.o.TakeTimeout, userTimeout)}
+		x.stream = &stream{to: w, limit: cmp.Or(c.o.TakeTimeout, userTimeout), small: cmp.Or(c.o.AnswerTimeout, answerTime)}
 	}
 	w.Header()[idHeader] = []string{x.id}
 	// A copy, not r itself: net/http looks at the Body of its own request after
@@ -122,6 +123,9 @@ func (c *chain) end(x *exchange, r *http.Request) {
 		c.o.Metrics.observe(r.Method, route, x.status, took)
 	}
 	c.log(x, r, route, took, aborted)
+	if x.stream != nil {
+		x.stream.end()
+	}
 	if x.stream != nil && x.body != nil && !x.body.whole && !aborted {
 		_ = x.FlushError() // a client that left needs no answer
 		x.stream.linger(r.Context())

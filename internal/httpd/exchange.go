@@ -140,6 +140,15 @@ func (x *exchange) FlushError() error {
 // Flush is http.Flusher, for code that asks for it by type.
 func (x *exchange) Flush() { _ = x.FlushError() }
 
+// SetWriteDeadline is http.ResponseController's. Over HTTP/2 it holds for the next write.
+func (x *exchange) SetWriteDeadline(at time.Time) error {
+	if x.stream != nil {
+		x.stream.deadline(at)
+		return nil
+	}
+	return http.NewResponseController(x.ResponseWriter).SetWriteDeadline(at)
+}
+
 // Unwrap lets http.ResponseController reach the connection.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 

@@ -29,9 +29,14 @@ const (
 	// same limit.
 	silenceAtEnd = 5 * time.Second
 
-	// maxStreams is how many requests one connection of HTTP/2 may have at a time. What
-	// all of them have sent and no handler has read is 1 MiB at most, as net/http has it.
-	maxStreams = 100
+	// answerTime is for a client of HTTP/2 to take a small answer, which net/http sends when the
+	// handler has ended. Over HTTP/1.1 the kernel takes it.
+	answerTime = 10 * time.Second
+
+	// maxStreams is how many requests one connection of HTTP/2 may have at a time. Each takes
+	// about 25 KiB as long as its client takes no answer. What all of them have sent and
+	// no handler has read is 1 MiB at most, as net/http has it.
+	maxStreams = 32
 
 	// graceAfterCut is the time for handlers to notice that their request is over.
 	graceAfterCut = 5 * time.Second

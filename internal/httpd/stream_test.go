@@ -161,7 +161,7 @@ type frames struct {
 	encode *hpack.Encoder
 }
 
-func dialFrames(t *testing.T, address string) *frames {
+func dialFrames(t *testing.T, address string, settings ...http2.Setting) *frames {
 	t.Helper()
 	c, err := tls.Dial("tcp", strings.TrimPrefix(address, overTLSPrefix), anyServer("h2"))
 	if err != nil {
@@ -174,7 +174,7 @@ func dialFrames(t *testing.T, address string) *frames {
 	}
 	f := &frames{Framer: http2.NewFramer(c, c), t: t}
 	f.encode = hpack.NewEncoder(&f.header)
-	if err := f.WriteSettings(); err != nil {
+	if err := f.WriteSettings(settings...); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -235,6 +235,50 @@ func TestStreamsAreBounded(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	if n := running.Load(); n != maxStreams || most != maxStreams || window > 1<<20 || each > 1<<20 {
 		t.Errorf("%d handlers run, %d are allowed; they may send %d bytes, each %d", n, most, window, each)
+	}
+}
+
+// A client that takes nothing of an answer that is in memory, or of a small one, loses it soon: it
+// could hold many of them by one connection.
+func TestAnswersInMemoryAreCutSoon(t *testing.T) {
+	const limit = 300 * time.Millisecond
+	for size, o := range map[int]Options{2: {AnswerTimeout: limit}, 100 << 10: {}} {
+		address, _ := startTLS(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if size > streamBuffer {
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit))
+			}
+			_, _ = w.Write(make([]byte, size))
+		}), o, nil)
+		f := dialFrames(t, address, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		begun := time.Now()
+		if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: f.head(), EndHeaders: true, EndStream: true}); err != nil {
+			t.Fatal(err)
+		}
+		for ended := false; !ended; {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				t.Fatalf("%d bytes: %v", size, err)
+			}
+			_, ended = frame.(*http2.RSTStreamFrame)
+		}
+		if took := time.Since(begun); took < limit || took > 10*time.Second {
+			t.Errorf("%d bytes: cut after %v", size, took)
+		}
+	}
+}
+
+// A handler's deadline is for its next write: it may be long about the one after that.
+func TestDeadlineOfAStreamIsForOneWrite(t *testing.T) {
+	client, url, _ := overHTTP2(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range 2 {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+			_, _ = io.WriteString(w, strings.Repeat("x", 8<<10))
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(500 * time.Millisecond)
+		}
+	}, Options{})
+	if got := said(client, "GET", url, nil); got != "2 200 "+strings.Repeat("x", 16<<10) {
+		t.Errorf("%.80q", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -60,10 +61,31 @@ func (d Document) JSON() (Text, error) { return json.Marshal(d) }
 // Text is a document as JSON, but for the address of its server.
 type Text []byte
 
-// At is the whole document, for clients that call the API at the address.
-func (t Text) At(server string) ([]byte, error) {
+// At is the whole document, for clients that call the API at the address. All share the bytes
+// of t.
+func (t Text) At(server string) (*io.SectionReader, error) {
 	servers, err := json.Marshal([]object{{"url": server}})
-	return slices.Concat([]byte(`{"servers":`), servers, []byte(","), t[1:]), err
+	begin := slices.Concat([]byte(`{"servers":`), servers, []byte(","))
+	return io.NewSectionReader(joined{begin, t[1:]}, 0, int64(len(begin)+len(t)-1)), err
+}
+
+// joined is two texts, one after the other.
+type joined [2][]byte
+
+// ReadAt implements io.ReaderAt.
+func (j joined) ReadAt(p []byte, at int64) (n int, err error) {
+	for _, text := range j {
+		if size := int64(len(text)); at < size {
+			n += copy(p[n:], text[at:])
+			at = 0
+		} else {
+			at -= size
+		}
+	}
+	if n < len(p) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // at is the object that the keys lead to, nil if there is none.

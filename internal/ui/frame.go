@@ -111,8 +111,17 @@ func (v *visit) show(p screen) error {
 		status = http.StatusOK
 	}
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(b.Bytes()) // a client that is gone needs no answer
+	v.send(b.Bytes())
 	return nil
+}
+
+// patience is how long a browser may read nothing of a page.
+const patience = 10 * time.Second
+
+// send writes a whole body. A client that is gone needs no answer.
+func (v *visit) send(body []byte) {
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(patience)) // every server's connections have deadlines
+	_, _ = v.w.Write(body)
 }
 
 // me is the person signed in, nil for nobody.

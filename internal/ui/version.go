@@ -213,7 +213,7 @@ func (v *visit) listing(name, version string) error {
 	h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	h["Content-Length"] = []string{strconv.Itoa(len(text))}
 	v.w.WriteHeader(http.StatusOK)
-	_, _ = v.w.Write(text) // a client that is gone needs no answer
+	v.send(text)
 	return nil
 }
 
