@@ -3,17 +3,20 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -118,23 +121,27 @@ func (f *Files) stat() (both [2]fs.FileInfo, err error) {
 
 // read takes the pair into use.
 func (f *Files) read() error {
-	cert, err := os.ReadFile(f.cert)
+	cert, err := readFile(f.cert)
 	if err != nil {
 		return unreadable("certificate", f.cert, err)
 	}
-	key, err := os.ReadFile(f.key)
+	key, err := readFile(f.key)
 	if err != nil {
 		return unreadable("key", f.key, err)
 	}
 	if !hasBlock(cert, "CERTIFICATE") {
 		return fmt.Errorf("%s has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----", f.cert)
 	}
-	if !hasBlock(key, "PRIVATE KEY") || hasBlock(key, "ENCRYPTED PRIVATE KEY") {
+	if !hasBlock(key, "PRIVATE KEY") || hasBlock(key, "ENCRYPTED PRIVATE KEY") || bytes.Contains(key, []byte("\nDEK-Info:")) {
 		return fmt.Errorf("%s has no key in PEM that is not encrypted, which begins with -----BEGIN PRIVATE KEY-----, or with EC or RSA in it", f.key)
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return fmt.Errorf("the certificate in %s and the key in %s cannot be used together: %s", f.cert, f.key, strings.TrimPrefix(err.Error(), "tls: "))
+		reason := strings.TrimPrefix(err.Error(), "tls: ")
+		if strings.Contains(reason, "match") {
+			reason += "; the server's own certificate has to be the first of its file"
+		}
+		return fmt.Errorf("the certificate in %s and the key in %s cannot be used together: %s", f.cert, f.key, reason)
 	}
 	switch now := f.now(); {
 	case now.After(pair.Leaf.NotAfter):
@@ -144,6 +151,30 @@ func (f *Files) read() error {
 	}
 	f.current.Store(&pair)
 	return nil
+}
+
+// maxPEM is the size of a file at most, in bytes: hundreds of certificates.
+const maxPEM = 1 << 20
+
+// readFile reads a regular file. Opening a pipe would wait for somebody who writes to it.
+func readFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errors.New("it is a directory")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no regular file")
+	case info.Size() > maxPEM:
+		return nil, fmt.Errorf("it has more than %d bytes", maxPEM)
+	}
+	return io.ReadAll(io.LimitReader(f, maxPEM))
 }
 
 func unreadable(what, path string, err error) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,16 +138,25 @@ func TestFaultsOfFiles(t *testing.T) {
 	write(t, in("der"), "\x30\x82\x01\x0a")
 	write(t, in("broken"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 	write(t, in("encrypted"), "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	write(t, in("old"), "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n")
+	write(t, in("large"), strings.Repeat("x", maxPEM+1))
+	if err := syscall.Mkfifo(in("pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ cert, key, want string }{
 		{"none", "key", "cannot read the certificate DIR/none: no such file or directory"},
 		{"cert", "none", "cannot read the key DIR/none: no such file or directory"},
-		{".", "key", "cannot read the certificate DIR: is a directory"},
+		{".", "key", "cannot read the certificate DIR: it is a directory"},
+		{"pipe", "key", "cannot read the certificate DIR/pipe: it is no regular file"},
+		{"cert", "pipe", "cannot read the key DIR/pipe: it is no regular file"},
+		{"large", "key", "cannot read the certificate DIR/large: it has more than 1048576 bytes"},
 		{"empty", "key", "DIR/empty has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"},
 		{"der", "key", "DIR/der has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"},
 		{"key", "cert", "DIR/key has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"},
 		{"cert", "empty", "DIR/empty has no key in PEM that is not encrypted, which begins with -----BEGIN PRIVATE KEY-----, or with EC or RSA in it"},
 		{"cert", "encrypted", "DIR/encrypted has no key in PEM that is not encrypted, which begins with -----BEGIN PRIVATE KEY-----, or with EC or RSA in it"},
-		{"cert", "other.key", "the certificate in DIR/cert and the key in DIR/other.key cannot be used together: private key does not match public key"},
+		{"cert", "old", "DIR/old has no key in PEM that is not encrypted, which begins with -----BEGIN PRIVATE KEY-----, or with EC or RSA in it"},
+		{"cert", "other.key", "the certificate in DIR/cert and the key in DIR/other.key cannot be used together: private key does not match public key; the server's own certificate has to be the first of its file"},
 		{"broken", "key", "the certificate in DIR/broken and the key in DIR/key cannot be used together: x509: malformed certificate"},
 	} {
 		_, err := OpenFiles(in(tt.cert), in(tt.key), slog.New(slog.DiscardHandler))

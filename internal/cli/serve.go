@@ -34,7 +34,7 @@ func newServe(env Env) *cobra.Command {
 			if err == nil || cfg.LogFormat != "json" {
 				return err
 			}
-			log.Error("the server did not shut down in order", "error", err)
+			log.Error("the server did not start, or failed", "error", err)
 			return exitError{errors.New(""), exitCode(err)} // it is logged
 		},
 	}

@@ -24,6 +24,9 @@ func tlsTogether(c Config) (faults []Fault) {
 	case c.TLSCert != "" && len(c.ACME) > 0:
 		fault("acme", strings.Join(c.ACME, ","), "want it or tls-cert, not both")
 	}
+	if c.TLS() && strings.HasPrefix(c.ExternalURL, "http://") {
+		fault("external-url", c.ExternalURL, "want https://..., since this server speaks TLS")
+	}
 	if c.HTTPRedirectListen == "" {
 		return faults
 	}

@@ -17,6 +17,7 @@ func TestTLSTogether(t *testing.T) {
 		{nil, nil, false},
 		{[]string{"--tls-cert=c.pem", "--tls-key=k.pem", "--http-redirect-listen=:80"}, nil, true},
 		{[]string{"--acme=a.example,b.example", "--http-redirect-listen=:80"}, nil, true},
+		{[]string{"--acme=a.example", "--external-url=http://a.example"}, []string{`external-url is "http://a.example" (--external-url): want https://..., since this server speaks TLS`}, true},
 		{[]string{"--tls-cert=c.pem"}, []string{`tls-cert is "c.pem" (--tls-cert): want tls-key, too: the file of the certificate's key`}, true},
 		{[]string{"--tls-key=k.pem"}, []string{`tls-key is "k.pem" (--tls-key): want tls-cert, too: the file of the key's certificate`}, false},
 		{[]string{"--tls-cert=c.pem", "--tls-key=k.pem", "--acme=a.example"}, []string{`acme is "a.example" (--acme): want it or tls-cert, not both`}, true},

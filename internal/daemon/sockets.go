@@ -74,13 +74,13 @@ type sockets struct{ left []systemd.Socket }
 func passedSockets() (*sockets, error) {
 	passed, err := systemd.Listeners()
 	if err != nil {
-		return nil, fmt.Errorf("cannot use what systemd passed: %w", err)
+		return nil, SettingError{fmt.Errorf("cannot use what systemd passed: %w", err)}
 	}
 	s := &sockets{passed}
 	for _, one := range passed {
 		if name := one.Name; !isWeb(name) && name != metricsSocket {
-			err = fmt.Errorf("systemd passed the socket %q (%s), which nothing here wants; there are %q, or granary.socket, for listen and %q for metrics-listen: FileDescriptorName= in its unit names it",
-				name, one.Listener.Addr(), webSocket, metricsSocket)
+			err = SettingError{fmt.Errorf("systemd passed the socket %q (%s), which nothing here wants; there are %q, or granary.socket, for listen and %q for metrics-listen: FileDescriptorName= in its unit names it",
+				name, one.Listener.Addr(), webSocket, metricsSocket)}
 			break
 		}
 	}
@@ -121,7 +121,7 @@ func (s *sockets) take(setting string, wanted func(name string) bool) (net.Liste
 		return found[0].Listener, nil
 	}
 	(&sockets{found}).close()
-	return nil, err
+	return nil, SettingError{err}
 }
 
 // listen is the listener of the setting listen: systemd's, if it passed one, else a new one.

@@ -90,6 +90,24 @@ func TestChart(t *testing.T) {
 	}
 }
 
+// Settings are words, whatever YAML takes them for.
+func TestChartNumbers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte("settings: {cache-memory: 16777216, rate-limit-writes: 5, pages: false, scrub-rate: 8MiB}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := helm(t, "template", "packages", chart, "--values", file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, rendered)
+	}
+	for name, want := range map[string]string{"CACHE_MEMORY": "16777216", "RATE_LIMIT_WRITES": "5", "PAGES": "false", "SCRUB_RATE": "8MiB"} {
+		if !strings.Contains(rendered, "{name: GRANARY_"+name+", value: \""+want+"\"}") {
+			t.Errorf("%s is not %s", name, want)
+		}
+	}
+	decode(t, rendered)
+}
+
 // decode decodes all objects as strictly as the API server can, and returns their kinds.
 func decode(t *testing.T, rendered string) (kinds []string) {
 	t.Helper()

@@ -44,7 +44,8 @@ spec:
       args: [serve, --data-dir, /data, --listen, "0.0.0.0:8080", --metrics-listen, "0.0.0.0:9101"]
       env:
         {{- range $name, $value := .Values.settings }}
-        - {name: GRANARY_{{ $name | upper | replace "-" "_" }}, value: {{ $value | toString | quote }}}
+        {{- /* a number in a file of values is float64, whose text may be 1.6777216e+07 */}}
+        - {name: GRANARY_{{ $name | upper | replace "-" "_" }}, value: {{ ternary (printf "%.0f" (float64 $value)) (toString $value) (kindIs "float64" $value) | quote }}}
         {{- end }}
         {{- range .Values.secret.keys }}
         - {name: GRANARY_{{ . | upper | replace "-" "_" }}_FILE, value: /run/secrets/granary/{{ . }}}
