@@ -119,14 +119,17 @@ func (s *server) sumCounters(ctx context.Context) error {
 	return err
 }
 
-// keyVersions gives the versions of older servers their keys, and counts their files, in
-// steps, so that others can write in between. What fails is tried again an hour later.
+// keyVersions gives the versions of older servers their keys, counts their files, and adds
+// these up by project, in steps, so that others can write in between. What fails is tried again an hour later.
 func (s *server) keyVersions(ctx context.Context, log *slog.Logger) {
 	for left := 1; left > 0 && ctx.Err() == nil; {
 		left = 0
 		s.tasks.do(ctx, log, "version keys", func(ctx context.Context) (_ int, err error) {
 			if left, err = s.db.KeyVersions(ctx, keyedAtOnce); err == nil && left == 0 {
 				left, err = s.db.CountVersions(ctx, keyedAtOnce)
+			}
+			if err == nil && left == 0 {
+				left, err = s.db.SizeProject(ctx)
 			}
 			return 0, err
 		})

@@ -80,6 +80,7 @@ func recordTables() []recordTable {
 
 		{name: "positions", class: derived},
 		{name: "package_counts", class: derived},
+		{name: "sized_projects", class: derived},
 		{name: "package_names", class: derived},
 		{name: "package_name_changes", class: derived, only: "postgres"},
 		{name: "package_name_parts", class: derived},

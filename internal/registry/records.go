@@ -19,6 +19,7 @@ type Records interface {
 	Packages
 	NameLists
 	Files
+	Sizes
 	Versions
 	Deletions
 	Search
@@ -88,6 +89,21 @@ type NameLists interface {
 	// OrderNames puts up to limit names that have changed into the orders of lists, and
 	// returns how many had. Until then lists read them apart.
 	OrderNames(ctx context.Context, limit int) (int, error)
+}
+
+// Sizes tells how much is kept of packages: exactly what was published before. Projects that
+// are deleted, and not purged yet, are in the sums of groups and of the instance, as trash.
+type Sizes interface {
+	// SizesOf returns what projects, by id, keep. Those that keep nothing may be left out.
+	SizesOf(ctx context.Context, projects []int64) (map[int64]Usage, error)
+	// GroupSizes returns what groups, by id, keep with all groups below. Those that
+	// keep nothing may be left out.
+	GroupSizes(ctx context.Context, groups []int64) (map[int64]Usage, error)
+	// InstanceSize returns what all projects keep.
+	InstanceSize(ctx context.Context) (Usage, error)
+	// SizesBelow returns up to limit of the groups and projects with packages that are directly
+	// in a group, in no group if groupID is 0, the largest first.
+	SizesBelow(ctx context.Context, groupID int64, limit int) ([]StoragePart, error)
 }
 
 // Versions are the packages of one name, in the order of versions.Key. Of two with one
