@@ -50,6 +50,9 @@ func instanceRoutes() []route {
 		{"GET", "/projects/{id}/audit_events/{event_id}", access.ReadProjectAudit, tokens, getProjectEvent},
 		{"GET", "/groups/{id}/audit_events", access.ReadGroupAudit, tokens, listGroupEvents},
 		{"GET", "/groups/{id}/audit_events/{event_id}", access.ReadGroupAudit, tokens, getGroupEvent},
+		{"GET", "/storage", access.ReadInstance, tokens, getInstanceStorage},
+		{"GET", "/projects/{id}/storage", access.ReadUsage, tokens, getProjectStorage},
+		{"GET", "/groups/{id}/storage", access.ReadUsage, tokens, getGroupStorage},
 	}
 }
 

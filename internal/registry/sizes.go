@@ -2,14 +2,14 @@ package registry
 
 // Size is how much something has, whoever else has the same bytes.
 type Size struct {
-	Versions int64
-	Files    int64
 	Bytes    int64
+	Files    int64
+	Versions int64
 }
 
 // Plus is the sum of two sizes.
 func (s Size) Plus(o Size) Size {
-	return Size{s.Versions + o.Versions, s.Files + o.Files, s.Bytes + o.Bytes}
+	return Size{s.Bytes + o.Bytes, s.Files + o.Files, s.Versions + o.Versions}
 }
 
 // PartKind says what a part of a place is.
