@@ -69,6 +69,7 @@ func deeds() map[string]deed {
 		"Registry.PackageFiles":         {action: access.ListPackages},
 		"Registry.OpenByID":             {action: access.ListPackages},
 		"Registry.ProjectStorage":       {action: access.ReadUsage},
+		"Registry.DownloadsByDay":       {action: access.ListPackages},
 		"Registry.GroupStorage":         {action: access.ReadUsage},
 		"Registry.InstanceStorage":      {action: access.ReadInstance},
 		"Registry.ProjectUsages":        {free: "it leaves out projects whose usage one may not read: TestStatistics"},

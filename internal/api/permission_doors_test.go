@@ -161,6 +161,7 @@ func doorsOfPackages() []door {
 		{"PUT " + name + "/@{channel}", access.PublishPackage, project, "jobs deploy basic", "", given{"version": "1.0.0"}, asksToLogIn},
 		{"DELETE " + name + "/@{channel}", access.PublishPackage, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"GET /projects/{id}/packages", access.ListPackages, project, jobs, "", nil, ""},
+		{"GET /projects/{id}/downloads", access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + one, access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + one + "/pipelines", access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + files, access.ListPackages, project, jobs, "", nil, ""},

@@ -217,6 +217,7 @@ func packageRoutes() []route {
 		{"DELETE", genericChannel, access.PublishPackage, manage, removeChannel},
 
 		{"GET", "/projects/{id}/packages", access.ListPackages, jobs, listPackages},
+		{"GET", "/projects/{id}/downloads", access.ListPackages, jobs, listDownloads},
 		{"GET", "/groups/{id}/packages", access.ListPackages, tokens, listGroupPackages},
 		{"GET", one, access.ListPackages, jobs, getPackage},
 		{"GET", one + "/pipelines", access.ListPackages, jobs, listPackagePipelines},

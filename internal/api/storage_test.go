@@ -34,7 +34,9 @@ func TestStorage(t *testing.T) {
 		t.Helper()
 		s.root("PUT", v4+"/projects/"+project+"/packages/generic/"+path, body).must(t, 201)
 	}
-	size := func(bytes, files, versions int64) wire.Size { return wire.Size{Bytes: bytes, Files: files, Versions: versions} }
+	size := func(bytes, files, versions int64) wire.Size {
+		return wire.Size{Bytes: bytes, Files: files, Versions: versions}
+	}
 	want := func(place string, all, trashed wire.Size, parts string) {
 		t.Helper()
 		if err := s.db.FlushGrown(t.Context()); err != nil { // bytes of packages are a few seconds old, sums are not

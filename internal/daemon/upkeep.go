@@ -151,6 +151,7 @@ func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Dur
 	s.tasks.do(ctx, log, "sessions", s.auth.PurgeSessions)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	s.keyVersions(ctx, log)
+	s.tasks.do(ctx, log, "months of downloads", func(ctx context.Context) (int, error) { return 0, s.registry.SumDownloads(ctx) })
 	if retention > 0 {
 		s.tasks.do(ctx, log, "audit log", func(ctx context.Context) (int, error) { return s.audit.Purge(ctx, retention) })
 	}
@@ -170,8 +171,7 @@ func every(ctx context.Context, pause time.Duration, do func()) {
 	}
 }
 
-// flush records what this node gathered in memory: last downloads, and last
-// uses of tokens.
+// flush records what this node gathered in memory: downloads, and last uses of tokens.
 func (s *server) flush(ctx context.Context, log *slog.Logger) {
 	s.tasks.do(ctx, log, "last uses", func(ctx context.Context) (int, error) {
 		return 0, errors.Join(s.registry.Flush(ctx), s.auth.Flush(ctx), s.db.FlushGrown(ctx))

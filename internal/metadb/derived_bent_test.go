@@ -29,7 +29,7 @@ func TestBentDerivedRows(t *testing.T) {
 			`UPDATE package_counts SET packages = packages + 1 WHERE status = 'default' AND project_id = 1`:                                                                            "package_counts",
 			`DELETE FROM package_counts WHERE status = 'default' AND project_id = 1`:                                                                                                   "package_counts",
 			`UPDATE package_counts SET files = files + 1 WHERE status = 'default' AND project_id = 1`:                                                                                  "package_counts",
-			`UPDATE package_counts SET bytes = bytes - 1 WHERE status = 'default' AND project_id = 1`:                                                                                   "package_counts",
+			`UPDATE package_counts SET bytes = bytes - 1 WHERE status = 'default' AND project_id = 1`:                                                                                  "package_counts",
 			`INSERT INTO package_counts (project_id, status, packages) VALUES (1, 'nothing', 3)`:                                                                                       "package_counts",
 			`INSERT INTO package_counts (project_id, status, packages) VALUES (1, 'nothing', -3)`:                                                                                      "package_counts",
 			`UPDATE package_names SET listed = listed + 1` + one:                                                                                                                       "package_names",

@@ -27,6 +27,7 @@ type Records interface {
 	Drafts
 	Settling
 	Publishing
+	Counting
 	Sweeping
 	Checking
 	Leases
@@ -252,8 +253,22 @@ type Publishing interface {
 	// bytes without Small are marked as damaged: who stored them removes the mark before, or
 	// stored them before others were found to be wrong.
 	AddFile(ctx context.Context, p Publication) (File, error)
-	// TouchDownloads records when packages, by id, were last downloaded.
-	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
+	// TouchDownloads adds downloads of versions on days. Those of packages that are purged are
+	// left out.
+	TouchDownloads(ctx context.Context, all map[PackageDay]Downloads) error
+}
+
+// Counting tells how often packages were downloaded. After 400 days a month is one day, its
+// first.
+type Counting interface {
+	// NameDownloads returns the downloads of a name, or of a project if it is "", on these days,
+	// the oldest first, without days that have none.
+	NameDownloads(ctx context.Context, projectID int64, name Name, days []Day) ([]DayCount, error)
+	// VersionDownloads is NameDownloads for one package.
+	VersionDownloads(ctx context.Context, packageID int64, days []Day) ([]DayCount, error)
+	// SumDownloads makes months of days before a month's first day, at most limit rows of each
+	// kind, and returns how many days are no rows any more.
+	SumDownloads(ctx context.Context, before Day, limit int) (int, error)
 }
 
 // Sweeping removes the records of what was deleted, and bytes that nothing refers to.

@@ -45,3 +45,9 @@ type ProjectStatistics struct {
 	GroupStatistics
 	ContainerRegistrySize int64 `json:"container_registry_size"`
 }
+
+// DayDownloads is how often files were downloaded on a day.
+type DayDownloads struct {
+	Day       string `json:"day"` // "2026-12-01"; long ago, the first of a month stands for all of it
+	Downloads int64  `json:"downloads"`
+}

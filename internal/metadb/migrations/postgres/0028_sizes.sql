@@ -69,6 +69,32 @@ CREATE TRIGGER package_files_changed AFTER UPDATE OF status ON package_files
 CREATE TRIGGER package_files_purged AFTER DELETE ON package_files
     FOR EACH ROW WHEN (old.status = 'pending_destruction') EXECUTE FUNCTION count_removed_file();
 
+-- How often versions and names were downloaded, all in all and by day: days since 1970, in UTC.
+-- The upkeep makes one row of a month that is 400 days ago, at its first day. Names outlive
+-- their versions.
+ALTER TABLE packages ADD COLUMN downloads BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE package_downloads (
+    package_id BIGINT NOT NULL REFERENCES packages (id) ON DELETE CASCADE,
+    day        BIGINT NOT NULL,
+    downloads  BIGINT NOT NULL,
+    PRIMARY KEY (package_id, day)
+);
+CREATE INDEX package_downloads_day ON package_downloads (day);
+CREATE TABLE name_downloads (
+    project_id BIGINT           NOT NULL,
+    name       TEXT COLLATE "C" NOT NULL,
+    day        BIGINT           NOT NULL,
+    downloads  BIGINT           NOT NULL,
+    PRIMARY KEY (project_id, name, day)
+);
+CREATE INDEX name_downloads_day ON name_downloads (day, project_id);
+
+-- Up to which day the months before are one row; one row, once the upkeep has made some.
+CREATE TABLE download_months (
+    id  BIGINT PRIMARY KEY CHECK (id = 1),
+    day BIGINT NOT NULL
+);
+
 -- +goose Down
 -- Forward only: an older server refuses a newer database.
 SELECT 1;

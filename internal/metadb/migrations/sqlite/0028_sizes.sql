@@ -101,6 +101,32 @@ CREATE TRIGGER package_files_purged AFTER DELETE ON package_files WHEN old.statu
 END;
 -- +goose StatementEnd
 
+-- How often versions and names were downloaded, all in all and by day: days since 1970, in UTC.
+-- The upkeep makes one row of a month that is 400 days ago, at its first day. Names outlive
+-- their versions.
+ALTER TABLE packages ADD COLUMN downloads INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE package_downloads (
+    package_id INTEGER NOT NULL REFERENCES packages (id) ON DELETE CASCADE,
+    day        INTEGER NOT NULL,
+    downloads  INTEGER NOT NULL,
+    PRIMARY KEY (package_id, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX package_downloads_day ON package_downloads (day);
+CREATE TABLE name_downloads (
+    project_id INTEGER NOT NULL,
+    name       TEXT    NOT NULL,
+    day        INTEGER NOT NULL,
+    downloads  INTEGER NOT NULL,
+    PRIMARY KEY (project_id, name, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX name_downloads_day ON name_downloads (day, project_id);
+
+-- Up to which day the months before are one row; one row, once the upkeep has made some.
+CREATE TABLE download_months (
+    id  INTEGER PRIMARY KEY CHECK (id = 1),
+    day INTEGER NOT NULL
+) STRICT;
+
 -- +goose Down
 -- Forward only: an older server refuses a newer database.
 SELECT 1;
