@@ -117,8 +117,8 @@ func (db *DB) SizesBelow(ctx context.Context, groupID int64, limit int) (parts [
 	}
 	err = db.counts(ctx, func(q sqldb.Queries, counts string) (err error) {
 		query := groupsBelow(of) + `, sizes (kind, id, path, versions, files, bytes, trashed_versions, trashed_files, trashed_bytes) AS (
-			SELECT 'group', below.root, r.path, ` + usageOf + ` FROM below JOIN projects p ON p.namespace_id = below.id JOIN ` + counts + ` c ON c.project_id = p.id
-				JOIN routes r ON r.namespace_id = below.root AND r.redirect = 0 GROUP BY below.root, r.path`
+			SELECT CASE WHEN MAX(o.owner_id) IS NULL THEN 'group' ELSE 'user' END, below.root, r.path, ` + usageOf + ` FROM below JOIN projects p ON p.namespace_id = below.id JOIN ` + counts + ` c ON c.project_id = p.id
+				JOIN namespaces o ON o.id = below.root JOIN routes r ON r.namespace_id = below.root AND r.redirect = 0 GROUP BY below.root, r.path`
 		if groupID != 0 {
 			query += ` UNION ALL SELECT 'project', p.id, r.path, ` + usageOf + ` FROM projects p JOIN ` + counts + ` c ON c.project_id = p.id
 				JOIN routes r ON r.project_id = p.id AND r.redirect = 0 WHERE p.namespace_id = $2 AND p.deleted_at IS NULL GROUP BY p.id, r.path`

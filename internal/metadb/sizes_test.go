@@ -202,7 +202,7 @@ func TestSizesOfGroups(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		top, err := db.SizesBelow(t.Context(), 0, 10)
-		if diff := cmp.Diff([]registry.StoragePart{{Kind: registry.GroupPart, ID: p.Namespace.ID, Path: "root", Usage: want}}, must(t, top, err)); diff != "" {
+		if diff := cmp.Diff([]registry.StoragePart{{Kind: registry.UserPart, ID: p.Namespace.ID, Path: "root", Usage: want}}, must(t, top, err)); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	})

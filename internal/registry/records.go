@@ -102,8 +102,9 @@ type Sizes interface {
 	GroupSizes(ctx context.Context, groups []int64) (map[int64]Usage, error)
 	// InstanceSize returns what all projects keep.
 	InstanceSize(ctx context.Context) (Usage, error)
-	// SizesBelow returns up to limit of the groups and projects with packages that are directly
-	// in a group, in no group if groupID is 0, the largest first.
+	// SizesBelow returns up to limit parts of a group that have packages, the largest first: the
+	// groups and projects directly in it; if groupID is 0, groups and users' namespaces that are
+	// in no group.
 	SizesBelow(ctx context.Context, groupID int64, limit int) ([]StoragePart, error)
 }
 

@@ -15,9 +15,10 @@ func (s Size) Plus(o Size) Size {
 // PartKind says what a part of a place is.
 type PartKind string
 
-// The parts of places. Users' own namespaces are groups here.
+// The parts of places.
 const (
 	GroupPart   PartKind = "group"
+	UserPart    PartKind = "user" // a user's own namespace
 	ProjectPart PartKind = "project"
 	PackagePart PartKind = "package" // all versions of one name
 )

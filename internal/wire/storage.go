@@ -17,7 +17,7 @@ type Storage struct {
 
 // StoragePart is a part of a place.
 type StoragePart struct {
-	Kind     string `json:"kind"` // "group", "project" or "package"
+	Kind     string `json:"kind"` // "group", "user" (its own namespace), "project" or "package"
 	ID       int64  `json:"id,omitempty"`
 	Path     string `json:"path"` // full; the name of a package
 	Bytes    int64  `json:"bytes"`
