@@ -72,6 +72,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 			defer s.tasks.lead(false)
 			defer s.tasks.stored.Reset()
 			defer s.scrub.forget()
+			defer s.sizes.forget()
 			defer s.backup.forget()
 			s.upkeep(ctx, log, retention)
 			return nil
@@ -109,10 +110,13 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	both.Wait()
 }
 
-// sumCounters sums what publishers appended, and puts the names that changed into the
-// orders of lists, in steps.
+// sumCounters sums what publishers appended, shows it, and puts the names that changed into
+// the orders of lists, in steps.
 func (s *server) sumCounters(ctx context.Context) error {
 	err := s.db.SumCounters(ctx)
+	if err == nil {
+		err = s.sizes.sum(ctx, s.db)
+	}
 	for n := orderedAtOnce; n == orderedAtOnce && err == nil && ctx.Err() == nil; {
 		n, err = s.db.OrderNames(ctx, orderedAtOnce)
 	}
