@@ -61,17 +61,20 @@ func groupsBelow(of string) string {
 func (db *DB) GroupSizes(ctx context.Context, groups []int64) (map[int64]registry.Usage, error) {
 	var w sqldb.Where
 	w.In("n.id", false, padded(groups))
-	return db.usages(ctx, len(groups), groupsBelow(w.String()), `below JOIN projects p ON p.namespace_id = below.id`, sqldb.Where{Args: w.Args}, `below.root`)
+	with := groupsBelow(w.String())
+	w.Conditions = []string{"p.namespace_id = below.id"}
+	return db.usages(ctx, len(groups), with, `below CROSS JOIN projects p`, w, `below.root`)
 }
 
-// usages sums projects p, which are among scope, and their uploads by a column.
+// usages sums projects p, which are among scope, and their uploads by a column. CROSS JOIN makes
+// SQLite start with the projects, and not with the counts or uploads of all.
 func (db *DB) usages(ctx context.Context, n int, with, scope string, w sqldb.Where, by string) (map[int64]registry.Usage, error) {
 	found := map[int64]registry.Usage{}
 	if n == 0 {
 		return found, nil
 	}
 	return found, db.counts(ctx, func(q sqldb.Queries, counts string) error {
-		err := eachSum(ctx, q, with+`SELECT `+by+`, `+usageOf+` FROM `+scope+` JOIN `+counts+` c ON c.project_id = p.id`+w.String()+` GROUP BY `+by, w.Args,
+		err := eachSum(ctx, q, with+`SELECT `+by+`, `+usageOf+` FROM `+scope+` CROSS JOIN `+counts+` c`+w.String()+` AND c.project_id = p.id GROUP BY `+by, w.Args,
 			func(row sqldb.Scanner) (err error) {
 				var id int64
 				var u registry.Usage
@@ -82,8 +85,8 @@ func (db *DB) usages(ctx context.Context, n int, with, scope string, w sqldb.Whe
 		if err != nil {
 			return err
 		}
-		return eachSum(ctx, q, with+`SELECT `+by+`, CAST(SUM(b.size) AS BIGINT) FROM `+scope+` JOIN uploads u ON u.project_id = p.id JOIN blobs b ON b.id = u.blob_id`+
-			w.String()+` GROUP BY `+by, w.Args, func(row sqldb.Scanner) error {
+		return eachSum(ctx, q, with+`SELECT `+by+`, CAST(SUM(b.size) AS BIGINT) FROM `+scope+` CROSS JOIN uploads u CROSS JOIN blobs b`+
+			w.String()+` AND u.project_id = p.id AND b.id = u.blob_id GROUP BY `+by, w.Args, func(row sqldb.Scanner) error {
 			var id, bytes int64
 			err := row.Scan(&id, &bytes)
 			u := found[id]
@@ -117,11 +120,12 @@ func (db *DB) SizesBelow(ctx context.Context, groupID int64, limit int) (parts [
 	}
 	err = db.counts(ctx, func(q sqldb.Queries, counts string) (err error) {
 		query := groupsBelow(of) + `, sizes (kind, id, path, versions, files, bytes, trashed_versions, trashed_files, trashed_bytes) AS (
-			SELECT CASE WHEN MAX(o.owner_id) IS NULL THEN 'group' ELSE 'user' END, below.root, r.path, ` + usageOf + ` FROM below JOIN projects p ON p.namespace_id = below.id JOIN ` + counts + ` c ON c.project_id = p.id
-				JOIN namespaces o ON o.id = below.root JOIN routes r ON r.namespace_id = below.root AND r.redirect = 0 GROUP BY below.root, r.path`
+			SELECT CASE WHEN MAX(o.owner_id) IS NULL THEN 'group' ELSE 'user' END, below.root, r.path, ` + usageOf + ` FROM below CROSS JOIN projects p CROSS JOIN ` + counts + ` c
+				CROSS JOIN namespaces o CROSS JOIN routes r WHERE p.namespace_id = below.id AND c.project_id = p.id AND o.id = below.root
+				AND r.namespace_id = below.root AND r.redirect = 0 GROUP BY below.root, r.path`
 		if groupID != 0 {
-			query += ` UNION ALL SELECT 'project', p.id, r.path, ` + usageOf + ` FROM projects p JOIN ` + counts + ` c ON c.project_id = p.id
-				JOIN routes r ON r.project_id = p.id AND r.redirect = 0 WHERE p.namespace_id = $2 AND p.deleted_at IS NULL GROUP BY p.id, r.path`
+			query += ` UNION ALL SELECT 'project', p.id, r.path, ` + usageOf + ` FROM projects p CROSS JOIN ` + counts + ` c CROSS JOIN routes r
+				WHERE p.namespace_id = $2 AND p.deleted_at IS NULL AND c.project_id = p.id AND r.project_id = p.id AND r.redirect = 0 GROUP BY p.id, r.path`
 		}
 		query += `) SELECT * FROM sizes WHERE versions + files + trashed_versions + trashed_files > 0 ORDER BY bytes + trashed_bytes DESC, kind, id LIMIT $1`
 		parts, err = sqldb.List(ctx, q, func(row sqldb.Scanner) (p registry.StoragePart, err error) {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -216,4 +219,50 @@ func TestNewDatabasesAreSized(t *testing.T) {
 			t.Errorf("projects up to %d are added up, want all", upTo)
 		}
 	})
+}
+
+// What tells sizes and downloads reads no table from its start, with statistics and without.
+// The sums of the instance are of all projects: they read the counts, and nothing larger.
+func TestPlansOfSizes(t *testing.T) {
+	db := openSQLite(t)
+	p := demo(t, db)
+	ctx := t.Context()
+	var asked []string
+	countQueries(t, db, func(query string) { asked = append(asked, query) })
+	ask := func() {
+		_, err := db.SizesOf(ctx, []int64{p.ID})
+		must(t, 0, err)
+		_, err = db.GroupSizes(ctx, []int64{p.Namespace.ID})
+		must(t, 0, err)
+		_, err = db.SizesBelow(ctx, p.Namespace.ID, 10)
+		must(t, 0, err)
+		for _, name := range []registry.Name{"", "tool"} {
+			_, err = db.NameDownloads(ctx, p.ID, name, []registry.Day{1, 2, 3})
+			must(t, 0, err)
+		}
+		_, err = db.VersionDownloads(ctx, 1, []registry.Day{1, 2, 3})
+		must(t, 0, err)
+		_, err = db.SumDownloads(ctx, 1, 10)
+		must(t, 0, err)
+	}
+	ask()
+	small := regexp.MustCompile(`^SCAN (below|sizes|s|d|sized_projects|download_months|CONSTANT ROW)\b`)
+	for _, analyzed := range []bool{false, true} {
+		if analyzed {
+			manyVersions(t, db, p.ID, newProject(t, db, p.Namespace.ID, "final", 0, p.CreatorID).ID, 500)
+		}
+		texts := slices.Concat(asked, []string{unsized()}, sumDays("package_downloads", "package_id"), sumDays("name_downloads", "project_id, name"))
+		if len(texts) < 12 {
+			t.Fatalf("only %d statements were asked", len(texts))
+		}
+		for _, text := range texts {
+			for _, step := range plan(t, db, text) {
+				step = strings.TrimSpace(step)
+				doomed := step == "SCAN f USING INDEX package_files_doomed" // which has few rows
+				if strings.HasPrefix(step, "SCAN") && !doomed && !small.MatchString(step) {
+					t.Errorf("%s\nin %s", step, text)
+				}
+			}
+		}
+	}
 }
