@@ -91,6 +91,8 @@ const (
 	ReadProjectAudit
 	ReadGroupAudit
 
+	ReadUsage // how much a project or group keeps
+
 	actionCount // the number of actions
 )
 
@@ -202,4 +204,6 @@ var rules = [actionCount]rule{
 
 	ReadProjectAudit: {on: place, least: Maintainer, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 	ReadGroupAudit:   {on: place, least: Owner, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
+
+	ReadUsage: {on: place, least: Reporter, login: true, scopes: []Scope{ScopeAPI, ScopeReadAPI}},
 }

@@ -23,6 +23,7 @@ import (
 func readers() []string {
 	return []string{
 		"Registry.Open", "Registry.OpenDraft", "Registry.FindDraft", "Registry.FindVersion", "Registry.ReleaseFinals", "Registry.ListNameVersions", "Registry.Names", "Registry.Versions", "Registry.Version", "Registry.Latest", "Registry.MayPublishTo", "Registry.Locate", "Registry.Lately", "Registry.Search", "Registry.Consequences", "Registry.OpenUpload", "Registry.ListUploads", "Registry.OpenUploadByID", "Registry.FetchUpload", "Registry.ListPackages", "Registry.GroupPackages", "Registry.Package",
+		"Registry.DownloadsByDay", "Registry.ProjectStorage", "Registry.GroupStorage", "Registry.InstanceStorage", "Registry.ProjectUsages", "Registry.GroupUsages",
 		"Registry.PackagePipelines", "Registry.PackageFiles", "Registry.NewestFile", "Registry.OpenByID", "Registry.ListProtectionRules", "Registry.ProtectionRule", "Registry.ProtectionMatches",
 		"Projects.Project", "Projects.ListProjects", "Projects.GroupProjects", "Projects.Group", "Projects.FormerGroup", "Projects.ListGroups", "Projects.Subgroups",
 		"Projects.ListNamespaces", "Projects.Namespace", "Projects.NamespaceMembers", "Projects.ProjectGroups",

@@ -68,6 +68,12 @@ func deeds() map[string]deed {
 		"Registry.PackagePipelines":     {action: access.ListPackages},
 		"Registry.PackageFiles":         {action: access.ListPackages},
 		"Registry.OpenByID":             {action: access.ListPackages},
+		"Registry.ProjectStorage":       {action: access.ReadUsage},
+		"Registry.DownloadsByDay":       {action: access.ListPackages},
+		"Registry.GroupStorage":         {action: access.ReadUsage},
+		"Registry.InstanceStorage":      {action: access.ReadInstance},
+		"Registry.ProjectUsages":        {free: "it leaves out projects whose usage one may not read: TestStatistics"},
+		"Registry.GroupUsages":          {free: "it returns nothing to others than administrators: TestStatistics"},
 		"Registry.DeletePackage":        {action: access.DestroyPackage, or: access.PublishPackage}, // a draft
 		"Registry.OpenDraft":            {action: access.PublishPackage, args: map[int]any{1: raw}},
 		"Registry.FindDraft":            {action: access.PublishPackage, args: map[int]any{1: version}},

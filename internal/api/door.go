@@ -107,7 +107,7 @@ func (g genericRoutes) add(r *route) {
 
 // features is what this server has beyond GitLab.
 func (s *Server) features() []string {
-	all := []string{wire.FeatureChannels, wire.FeatureDrafts, wire.FeatureSelectors, wire.FeatureVersions}
+	all := []string{wire.FeatureChannels, wire.FeatureDrafts, wire.FeatureSelectors, wire.FeatureVersions, wire.FeatureStorage}
 	if s.Pages != nil {
 		all = append(all, wire.FeaturePages)
 	}

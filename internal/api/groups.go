@@ -49,7 +49,11 @@ func listGroups(c *call) error {
 		return err
 	}
 	found, err := c.s.Projects.ListGroups(c.r.Context(), c.actor, f, ask)
-	return listed(c, ask, found, err, c.group)
+	if err != nil {
+		return err
+	}
+	show, err := c.groupsShown(&found)
+	return listed(c, ask, found, err, show)
 }
 
 func listSubgroups(c *call) error {
@@ -58,7 +62,11 @@ func listSubgroups(c *call) error {
 		return err
 	}
 	found, err := c.s.Projects.Subgroups(c.r.Context(), c.actor, c.path("id"), f, ask)
-	return listed(c, ask, found, err, c.group)
+	if err != nil {
+		return err
+	}
+	show, err := c.groupsShown(&found)
+	return listed(c, ask, found, err, show)
 }
 
 func createGroup(c *call) error {
@@ -152,7 +160,11 @@ func listGroupProjects(c *call) error {
 		return err
 	}
 	found, err := c.s.Projects.GroupProjects(c.r.Context(), c.actor, c.path("id"), f, ask)
-	return listed(c, ask, found, err, c.projectFor)
+	if err != nil {
+		return err
+	}
+	show, err := c.projectsShown(&found)
+	return listed(c, ask, found, err, show)
 }
 
 func (c *call) group(g projects.Group) wire.Group {

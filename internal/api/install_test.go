@@ -1,10 +1,12 @@
 package api_test
 
 import (
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -178,33 +180,72 @@ func multiRange(t *testing.T, got answer, want ...string) {
 	}
 }
 
-// TestLastDownloaded: GET notes when a package was last downloaded, HEAD does
-// not; nothing is written before Flush.
-func TestLastDownloaded(t *testing.T) {
+// TestDownloadsAreCounted: GET notes a download and when it was, HEAD does not; nothing is
+// written before Flush.
+func TestDownloadsAreCounted(t *testing.T) {
 	s := newServer(t)
 	p := s.project("tool", "public")
 	s.root("PUT", generic(p, "tool/1.0.0/f"), "x").is(t, 201, created)
+	s.root("PUT", generic(p, "tool/2.0.0/f"), "x").is(t, 201, created)
 	s.root("PUT", generic(p, "other/1.0.0/f"), "x").is(t, 201, created)
-	downloaded := func(name string) int64 {
-		return ask[int64](s, `SELECT COALESCE(last_downloaded_at, 0) FROM packages WHERE name = $1`, name)
+	// written is whatever a download may have written.
+	written := func() string {
+		return ask[string](s, `SELECT CAST(COALESCE(MAX(last_downloaded_at), 0) AS TEXT) || ' ' || CAST(SUM(downloads) AS TEXT) || ' '
+			|| (SELECT CAST(COALESCE(SUM(downloads), 0) AS TEXT) FROM package_downloads) || ' ' || (SELECT CAST(COALESCE(SUM(downloads), 0) AS TEXT) FROM name_downloads)
+			|| ' ' || (SELECT CAST(COUNT(*) AS TEXT) FROM audit_events) FROM packages`)
 	}
 	flush := func() {
 		if err := s.registry.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
+	before := written()
 	s.do("HEAD", generic(p, "tool/1.0.0/f"), nil).must(t, 200)
 	s.do("GET", generic(p, "tool/1.0.0/none"), nil).must(t, 404)
 	flush()
-	wantValue(t, "after HEAD", downloaded("tool"), int64(0))
-	s.skew = 48 * time.Hour
+	wantValue(t, "after HEAD", written(), before)
+
+	s.skew = 24 * time.Hour
 	s.do("GET", generic(p, "tool/1.0.0/f"), nil).must(t, 200)
-	wantValue(t, "before Flush", downloaded("tool"), int64(0))
 	flush()
-	if at := time.UnixMicro(downloaded("tool")); time.Until(at) < 47*time.Hour {
+	s.skew = 48 * time.Hour
+	before = written()
+	for range 3 {
+		s.do("GET", generic(p, "tool/1.0.0/f"), nil).must(t, 200)
+	}
+	s.do("GET", generic(p, "tool/2.0.0/f"), nil).must(t, 200)
+	wantValue(t, "before Flush", written(), before)
+	list := v4 + "/projects/" + p + "/packages"
+	count := func(name string) (all string) {
+		for _, row := range s.root("GET", list+"?package_name="+name+"&order_by=version&sort=asc", nil).rows(t) {
+			all += fmt.Sprint(row["downloads"], " ")
+		}
+		return all
+	}
+	wantValue(t, "before Flush, told at once", count("tool"), "4 1 ")
+	flush()
+	wantValue(t, "after Flush", count("tool"), "4 1 ")
+	wantValue(t, "another package", count("other"), "0 ")
+	if at := time.UnixMicro(ask[int64](s, `SELECT MAX(last_downloaded_at) FROM packages`)); time.Until(at) < 47*time.Hour {
 		t.Errorf("last downloaded at %v", at)
 	}
-	wantValue(t, "another package", downloaded("other"), int64(0))
+
+	first := s.now().UTC().Add(-24 * time.Hour).Format(time.DateOnly)
+	second := s.now().UTC().Format(time.DateOnly)
+	day := func(day string, n int) string { return `{"day":"` + day + `","downloads":` + strconv.Itoa(n) + `}` }
+	days := v4 + "/projects/" + p + "/downloads"
+	s.root("GET", days, nil).is(t, 200, "["+day(first, 1)+","+day(second, 4)+"]")
+	s.root("GET", days+"?since="+second, nil).is(t, 200, "["+day(second, 4)+"]")
+	s.root("GET", days+"?package_name=tool", nil).is(t, 200, "["+day(first, 1)+","+day(second, 4)+"]")
+	s.root("GET", days+"?package_name=other", nil).is(t, 200, "[]")
+	one := s.firstID(list + "?package_name=tool&order_by=version&sort=asc")
+	s.root("GET", days+"?package_id="+one, nil).is(t, 200, "["+day(first, 1)+","+day(second, 3)+"]")
+	s.root("GET", days+"?package_name=other&package_id="+one, nil).must(t, 404)
+	for _, bad := range []string{"?since=soon", "?package_id=0", "?package_id=x"} {
+		s.root("GET", days+bad, nil).must(t, 400)
+	}
+	s.root("DELETE", list+"/"+one, nil).must(t, 204)
+	s.root("GET", days, nil).is(t, 200, "["+day(first, 1)+","+day(second, 4)+"]")
 }
 
 // TestLostBytes: a record without its bytes is a 500 to everybody who may read,

@@ -133,7 +133,7 @@ func unmodifiedSince(r *http.Request) *time.Time {
 func (c *call) packageRow(p registry.Package) wire.Package {
 	w := wire.Package{
 		ID: p.ID, Name: string(p.Name), Version: string(p.Version), PackageType: packageType, Status: string(p.Status),
-		CreatedAt: wire.Time(p.CreatedAt), LastDownloadedAt: wire.OptionalTime(p.LastDownloadedAt), Tags: []struct{}{},
+		CreatedAt: wire.Time(p.CreatedAt), LastDownloadedAt: wire.OptionalTime(p.LastDownloadedAt), Downloads: p.Downloads, Tags: []struct{}{},
 		Pipeline: c.pipeline(p.Pipeline),
 	}
 	id := strconv.FormatInt(p.ID, 10)

@@ -171,7 +171,7 @@ func TestPackageJSON(t *testing.T) {
 	}
 	row := s.root("GET", list, nil).rows(t)[0]
 	id := itoa(int64(row["id"].(float64)))
-	if got := slices.Sorted(keys(row)); !slices.Equal(got, []string{"_links", "created_at", "creator_id", "id",
+	if got := slices.Sorted(keys(row)); !slices.Equal(got, []string{"_links", "created_at", "creator_id", "downloads", "id",
 		"last_downloaded_at", "name", "package_type", "status", "tags", "version"}) {
 		t.Errorf("fields %v", got)
 	}

@@ -65,6 +65,7 @@ func doorsOfInstance() []door {
 		{"GET /deploy_tokens", access.ReadInstance, instance, "", "", nil, ""},
 		{"GET /audit_events", access.ReadInstance, instance, "", "", nil, ""},
 		{"GET /audit_events/{event_id}", access.ReadInstance, instance, "", "", nil, ""},
+		{"GET /storage", access.ReadInstance, instance, "", "", nil, ""},
 		{"POST /users/{id}/personal_access_tokens", access.IssueTokens, instance, "", "", given{"name": "t", "scopes": bad}, ""},
 		{"POST /user/personal_access_tokens", access.IssueOwnToken, instance, "", "", given{"name": "t", "scopes": bad}, ""},
 		{"POST /user/sign_in_links", access.MakeOwnSignInLink, instance, "", "", nil, ""},
@@ -160,6 +161,7 @@ func doorsOfPackages() []door {
 		{"PUT " + name + "/@{channel}", access.PublishPackage, project, "jobs deploy basic", "", given{"version": "1.0.0"}, asksToLogIn},
 		{"DELETE " + name + "/@{channel}", access.PublishPackage, project, "jobs deploy basic", "", nil, asksToLogIn},
 		{"GET /projects/{id}/packages", access.ListPackages, project, jobs, "", nil, ""},
+		{"GET /projects/{id}/downloads", access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + one, access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + one + "/pipelines", access.ListPackages, project, jobs, "", nil, ""},
 		{"GET " + files, access.ListPackages, project, jobs, "", nil, ""},
@@ -255,6 +257,7 @@ func doorsOfPlaces() []door {
 			{"POST", "/variables", at.adminVariables, given{"key": "KEY", "value": "v"}},
 			{"PUT", "/variables/{key}", at.adminVariables, given{"value": "v"}},
 			{"DELETE", "/variables/{key}", at.adminVariables, nil},
+			{"GET", "/storage", access.ReadUsage, nil},
 			{"GET", "/audit_events", at.events, nil},
 			{"GET", "/audit_events/{event_id}", at.events, nil},
 		} {

@@ -2,10 +2,12 @@ package api
 
 import (
 	"cmp"
+	"errors"
 	"strconv"
 
 	"granary/internal/access"
 	"granary/internal/naming"
+	"granary/internal/page"
 	"granary/internal/projects"
 	"granary/internal/wire"
 )
@@ -91,15 +93,19 @@ func (c *call) listProjects(f projects.ProjectFilter) error {
 		return err
 	}
 	found, err := c.s.Projects.ListProjects(c.r.Context(), c.actor, f, ask)
+	if err != nil {
+		return err
+	}
+	show, err := c.projectsShown(&found)
 	if keyset && err == nil {
 		if last, more := found.Last(); more {
 			if err := c.nextLink(last, ask.Desc); err != nil {
 				return err
 			}
 		}
-		return answered(c, nil, found, func(a *answerWriter, p projects.Project) error { return a.value(c.projectFor(p)) })
+		return answered(c, nil, found, func(a *answerWriter, p projects.Project) error { return a.value(show(p)) })
 	}
-	return listed(c, ask, found, err, c.projectFor)
+	return listed(c, ask, found, err, show)
 }
 
 // nextLink is the only header of keyset paging (contract rest-api 2).
@@ -191,7 +197,11 @@ func getProject(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(c.projectFor(p))
+	show, err := c.projectsShown(&page.Of[projects.Project]{Rows: []projects.Project{p}})
+	if err = errors.Join(err, c.params.err()); err != nil {
+		return err
+	}
+	return c.ok(show(p))
 }
 
 func editProject(c *call) error {

@@ -50,6 +50,9 @@ func instanceRoutes() []route {
 		{"GET", "/projects/{id}/audit_events/{event_id}", access.ReadProjectAudit, tokens, getProjectEvent},
 		{"GET", "/groups/{id}/audit_events", access.ReadGroupAudit, tokens, listGroupEvents},
 		{"GET", "/groups/{id}/audit_events/{event_id}", access.ReadGroupAudit, tokens, getGroupEvent},
+		{"GET", "/storage", access.ReadInstance, tokens, getInstanceStorage},
+		{"GET", "/projects/{id}/storage", access.ReadUsage, tokens, getProjectStorage},
+		{"GET", "/groups/{id}/storage", access.ReadUsage, tokens, getGroupStorage},
 	}
 }
 
@@ -214,6 +217,7 @@ func packageRoutes() []route {
 		{"DELETE", genericChannel, access.PublishPackage, manage, removeChannel},
 
 		{"GET", "/projects/{id}/packages", access.ListPackages, jobs, listPackages},
+		{"GET", "/projects/{id}/downloads", access.ListPackages, jobs, listDownloads},
 		{"GET", "/groups/{id}/packages", access.ListPackages, tokens, listGroupPackages},
 		{"GET", one, access.ListPackages, jobs, getPackage},
 		{"GET", one + "/pipelines", access.ListPackages, jobs, listPackagePipelines},

@@ -265,7 +265,7 @@ func TestSelectorDoors(t *testing.T) {
 			s.do("GET", generic(private, rest), nil, header).status(t, want)
 		}
 		s.do("GET", generic(public, rest), nil).status(t, 200)
-		features := "channels, drafts, selectors, versions"
+		features := "channels, drafts, selectors, versions, storage"
 		if strings.Count(rest, "/") > 1 { // a file says nothing of them
 			features = ""
 		}

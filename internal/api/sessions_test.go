@@ -172,7 +172,7 @@ func TestUnmatchedIsAPage(t *testing.T) {
 			s.do("GET", path, nil, header).status(t, 401)
 		}
 	}
-	s.do("GET", v4+"/version", nil).header(t, "X-Granary-Features: channels, drafts, selectors, versions, pages")
+	s.do("GET", v4+"/version", nil).header(t, "X-Granary-Features: channels, drafts, selectors, versions, storage, pages")
 }
 
 // The API makes a link for the owner of a person's token; it signs in once.

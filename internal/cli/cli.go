@@ -159,7 +159,7 @@ func newRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help%s", plainFlag(err), cmd.CommandPath(), whereVersion(err))}
 	})
-	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newRm(env), newCopy(env), newVerify(env),
+	root.AddCommand(newPush(env), newPull(env), newLs(env), newShow(env), newDu(env), newRm(env), newCopy(env), newVerify(env),
 		newChannel(env), newYank(env), newUnyank(env), newDeprecate(env), newFinalise(env), newDiscard(env), newOpen(env), newLogin(env), newLogout(env), newWhoami(env), newCI(env),
 		newServe(env), newAdmin(env), newConfig(env), looksForDamage(newFsck(env)), looksForDamage(newBackup(env)), looksForDamage(newRestore(env)), looksForDamage(newRebuild(env)), newMigrateStorage(env), newMigrateDatabase(env), newVersion(env), newMan(env))
 	asGroup(root)

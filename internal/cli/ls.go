@@ -106,8 +106,8 @@ func (l *ls) nothing(format string, args ...any) {
 }
 
 // heads are for people: programs have always read lists without.
-func (l *ls) heads(out *printer, columns ...string) {
-	if _, ok := terminal(l.env.Stdout); !ok {
+func (o *connection) heads(out *printer, columns ...string) {
+	if _, ok := terminal(o.env.Stdout); !ok {
 		return
 	}
 	last := len(columns) - 1

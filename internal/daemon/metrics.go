@@ -15,7 +15,7 @@ import (
 // metrics are what the server counts.
 func (s *server) metrics() *httpd.Metrics {
 	m := httpd.NewMetrics()
-	m.Register(slices.Concat(s.tasks.collectors(), s.space.collectors(), s.scrub.collectors())...)
+	m.Register(slices.Concat(s.tasks.collectors(), s.space.collectors(), s.scrub.collectors(), s.sizes.collectors())...)
 	m.Register(s.damage.seen, s.records.lag, s.backup.age, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "granary_ready",
 		Help: "1 if /-/readiness answers 200, else 0. It is asked at each scrape.",

@@ -44,6 +44,7 @@ type server struct {
 	service  *service
 	damage   *damage
 	scrub    *scrub
+	sizes    sizes
 	backup   *lastBackup
 	space    *space
 	looks    struct{ database, blobs look }
@@ -55,7 +56,7 @@ type server struct {
 // open takes the locks and opens what the settings name, creating what is
 // missing.
 func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger, at crashPoints) (*server, error) {
-	s := &server{tasks: newTasks(), service: newService(log), damage: newDamage(log), scrub: newScrub(cfg), backup: newLastBackup(cfg, log), records: newRecordKeeper(cfg), recordsPoint: at.records}
+	s := &server{tasks: newTasks(), service: newService(log), damage: newDamage(log), scrub: newScrub(cfg), sizes: newSizes(), backup: newLastBackup(cfg, log), records: newRecordKeeper(cfg), recordsPoint: at.records}
 	var err error
 	if s.space, err = newSpace(cfg); err != nil {
 		return nil, err

@@ -55,6 +55,9 @@ func testSweepNow(t *testing.T, nodes int, environ []string, args ...string) {
 		}
 	}
 	eventually.Holds(t, "the bytes are counted", shown("granary_store_bytes 200000"))
+	for _, line := range []string{`granary_published_bytes{state="kept"} 200000`, `granary_published_files{state="kept"} 2`, `granary_published_versions{state="trashed"} 0`} {
+		eventually.Holds(t, line, shown(line))
+	}
 	if resp, _ := ask(t, "DELETE", url+"/api/v4/projects/root%2Fdemo/packages/2", nil); resp.StatusCode != http.StatusNoContent {
 		t.Fatal(resp.Status)
 	}
@@ -69,6 +72,7 @@ func testSweepNow(t *testing.T, nodes int, environ []string, args ...string) {
 	}
 	wantSweepHeld(t, environ, args)
 	eventually.Holds(t, "the sweep is counted off", shown("granary_store_bytes 100000"))
+	eventually.Holds(t, "what is published", shown(`granary_published_bytes{state="kept"} 100000`))
 	eventually.Holds(t, "the sweep is told", shown("granary_swept_bytes_total 100000"))
 	if resp, got := ask(t, "GET", url+demoFiles+"kept/1.0.0/f", nil); resp.StatusCode != http.StatusOK || len(got) != size {
 		t.Errorf("what a file refers to: %s, %d bytes", resp.Status, len(got))

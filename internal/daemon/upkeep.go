@@ -72,6 +72,7 @@ func (s *server) upkeepInTurn(ctx context.Context, log *slog.Logger, retention t
 			defer s.tasks.lead(false)
 			defer s.tasks.stored.Reset()
 			defer s.scrub.forget()
+			defer s.sizes.forget()
 			defer s.backup.forget()
 			s.upkeep(ctx, log, retention)
 			return nil
@@ -109,24 +110,30 @@ func (s *server) upkeep(ctx context.Context, log *slog.Logger, retention time.Du
 	both.Wait()
 }
 
-// sumCounters sums what publishers appended, and puts the names that changed into the
-// orders of lists, in steps.
+// sumCounters sums what publishers appended, shows it, and puts the names that changed into
+// the orders of lists, in steps.
 func (s *server) sumCounters(ctx context.Context) error {
 	err := s.db.SumCounters(ctx)
+	if err == nil {
+		err = s.sizes.sum(ctx, s.db)
+	}
 	for n := orderedAtOnce; n == orderedAtOnce && err == nil && ctx.Err() == nil; {
 		n, err = s.db.OrderNames(ctx, orderedAtOnce)
 	}
 	return err
 }
 
-// keyVersions gives the versions of older servers their keys, and counts their files, in
-// steps, so that others can write in between. What fails is tried again an hour later.
+// keyVersions gives the versions of older servers their keys, counts their files, and adds
+// these up by project, in steps, so that others can write in between. What fails is tried again an hour later.
 func (s *server) keyVersions(ctx context.Context, log *slog.Logger) {
 	for left := 1; left > 0 && ctx.Err() == nil; {
 		left = 0
 		s.tasks.do(ctx, log, "version keys", func(ctx context.Context) (_ int, err error) {
 			if left, err = s.db.KeyVersions(ctx, keyedAtOnce); err == nil && left == 0 {
 				left, err = s.db.CountVersions(ctx, keyedAtOnce)
+			}
+			if err == nil && left == 0 {
+				left, err = s.db.SizeProject(ctx)
 			}
 			return 0, err
 		})
@@ -148,6 +155,7 @@ func (s *server) clean(ctx context.Context, log *slog.Logger, retention time.Dur
 	s.tasks.do(ctx, log, "sessions", s.auth.PurgeSessions)
 	s.tasks.do(ctx, log, "nodes", s.db.PruneNodes)
 	s.keyVersions(ctx, log)
+	s.tasks.do(ctx, log, "months of downloads", func(ctx context.Context) (int, error) { return 0, s.registry.SumDownloads(ctx) })
 	if retention > 0 {
 		s.tasks.do(ctx, log, "audit log", func(ctx context.Context) (int, error) { return s.audit.Purge(ctx, retention) })
 	}
@@ -167,8 +175,7 @@ func every(ctx context.Context, pause time.Duration, do func()) {
 	}
 }
 
-// flush records what this node gathered in memory: last downloads, and last
-// uses of tokens.
+// flush records what this node gathered in memory: downloads, and last uses of tokens.
 func (s *server) flush(ctx context.Context, log *slog.Logger) {
 	s.tasks.do(ctx, log, "last uses", func(ctx context.Context) (int, error) {
 		return 0, errors.Join(s.registry.Flush(ctx), s.auth.Flush(ctx), s.db.FlushGrown(ctx))

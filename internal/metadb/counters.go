@@ -15,9 +15,9 @@ const sumCounts = `WITH many AS (
 		SELECT project_id, status FROM package_counts GROUP BY project_id, status HAVING COUNT(*) > 1),
 	taken AS (
 		DELETE FROM package_counts c USING many m WHERE c.project_id = m.project_id AND c.status = m.status
-		RETURNING c.project_id, c.status, c.packages)
-	INSERT INTO package_counts (project_id, status, packages)
-		SELECT project_id, status, SUM(packages) FROM taken GROUP BY project_id, status`
+		RETURNING c.project_id, c.status, c.packages, c.files, c.bytes)
+	INSERT INTO package_counts (project_id, status, packages, files, bytes)
+		SELECT project_id, status, SUM(packages), SUM(files), SUM(bytes) FROM taken GROUP BY project_id, status`
 
 // sumNames adds to each name what was published and removed. The newest version of a name
 // is looked up anew if one has gone.

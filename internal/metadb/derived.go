@@ -27,13 +27,20 @@ const (
 		FROM package_names n WHERE n.listed > 0`
 )
 
-// countsOf counts the packages k of projects by their status; of is a condition on k. Each
-// half reads an index in its order: SQLite would sort all packages in memory.
+// countsOf counts the packages k of projects by their status, with their files and bytes; of
+// is a condition on k. Removed files of a package that stays are a row of their own. The first
+// halves read an index in its order: SQLite would sort all packages in memory.
 func countsOf(of string) string {
-	return `SELECT k.project_id, 'default' AS status, COUNT(*) AS packages FROM packages k
+	const sums = `COALESCE(SUM(k.files), 0) AS BIGINT) AS files, CAST(COALESCE(SUM(k.bytes), 0) AS BIGINT) AS bytes FROM packages k`
+	return `SELECT k.project_id, 'default' AS status, COUNT(*) AS packages, CAST(` + sums + `
 			WHERE k.status = 'default' AND k.status <> 'pending_destruction' AND ` + of + ` GROUP BY k.project_id
-		UNION ALL SELECT k.project_id, k.status, COUNT(*) FROM packages k WHERE k.status <> 'default' AND ` + of + ` GROUP BY k.project_id, k.status`
+		UNION ALL SELECT k.project_id, k.status, COUNT(*), CAST(` + sums + ` WHERE k.status <> 'default' AND ` + of + ` GROUP BY k.project_id, k.status
+		UNION ALL SELECT k.project_id, 'pending_destruction', 0, 1, b.size FROM ` + removedFiles + ` AND ` + of
 }
+
+// removedFiles are files f that wait for the purge, with their packages k and blobs b: few.
+const removedFiles = `package_files f CROSS JOIN packages k CROSS JOIN blobs b
+	WHERE f.status = 'pending_destruction' AND k.id = f.package_id AND b.id = f.blob_id`
 
 // namesOf sums the listed packages k of names; of is a condition on k. A name whose packages
 // are not listed has zeros, and published_at NULL.
@@ -62,7 +69,9 @@ func (db *DB) derive(t tx) error {
 		`DELETE FROM package_name_orders`, `DELETE FROM package_name_parts`, `DELETE FROM package_names`,
 		`DELETE FROM package_counts`, `DELETE FROM positions`,
 		fillPositions,
-		`INSERT INTO package_counts (project_id, status, packages) ` + countsOf(`TRUE`),
+		`INSERT INTO package_counts (project_id, status, packages, files, bytes)
+			SELECT c.project_id, c.status, SUM(c.packages), SUM(c.files), SUM(c.bytes) FROM (` + countsOf(`TRUE`) + `) c GROUP BY c.project_id, c.status`,
+		allSized,
 		`INSERT INTO package_names (project_id, name, listed, bytes, published_at, last_id, changed)
 			SELECT n.project_id, n.name, n.listed, n.bytes, n.published_at, ` + newestOf("id") + `, 0 FROM (` + namesOf(`TRUE`) + `) n`,
 		`INSERT INTO package_name_parts (project_id, part, name_id) ` + partsOf + ` WHERE TRUE ON CONFLICT DO NOTHING`,

@@ -165,7 +165,8 @@ func TestDerivedPlans(t *testing.T) {
 		{`SELECT ` + usesOf + ` FROM blobs b WHERE b.id > $1 AND b.id <= $2`, []any{0, 1}},
 		{`SELECT ` + filesOf + `, ` + bytesOf + ` FROM packages k WHERE k.id > $1 AND k.id <= $2`, []any{0, 1}},
 	} {
-		if plan := planOf(t, db, q.text, q.args); whole.MatchString(plan) {
+		plan := strings.ReplaceAll(planOf(t, db, q.text, q.args), "SCAN f USING INDEX package_files_doomed", "") // which has few rows
+		if whole.MatchString(plan) {
 			t.Errorf("%s\n%s", q.text, plan)
 		}
 	}

@@ -135,15 +135,21 @@ func (c *derivedCheck) packages(ctx context.Context) error {
 	})
 }
 
-// projects compares what is counted of each project. On PostgreSQL publishers append rows to
+// projects compares what is counted of each project, and its files and bytes if the upkeep has
+// reached it. On PostgreSQL publishers append rows to
 // package_counts: their sum counts.
 func (c *derivedCheck) projects(ctx context.Context) error {
 	const compared = `) s GROUP BY s.project_id, s.status HAVING SUM(s.there) <> SUM(s.wanted) ORDER BY s.project_id, s.status` + firstFaults
+	const sums = `CAST(SUM(s.packages) AS BIGINT), CAST(SUM(s.wanted) AS BIGINT), CAST(SUM(s.files) AS BIGINT), CAST(SUM(s.wanted_files) AS BIGINT),
+		CAST(SUM(s.bytes) AS BIGINT), CAST(SUM(s.wanted_bytes) AS BIGINT)`
 	within := func(what string) string { return what + `.project_id > $1 AND ` + what + `.project_id <= $2` }
 	return c.ranges(ctx, "projects", func(from, to int64) error {
-		err := c.differing(ctx, "package_counts", scanCount, `SELECT s.project_id, s.status, CAST(SUM(s.there) AS BIGINT), CAST(SUM(s.wanted) AS BIGINT) FROM (
-			SELECT c.project_id, c.status, c.packages AS there, 0 AS wanted FROM package_counts c WHERE `+within("c")+`
-			UNION ALL SELECT w.project_id, w.status, 0, w.packages FROM (`+countsOf(within("k"))+`) w`+compared, from, to)
+		err := c.differing(ctx, "package_counts", scanCount, `SELECT s.project_id, s.status, `+sums+` FROM (
+			SELECT c.project_id, c.status, c.packages, 0 AS wanted, c.files, 0 AS wanted_files, c.bytes, 0 AS wanted_bytes FROM package_counts c WHERE `+within("c")+`
+			UNION ALL SELECT w.project_id, w.status, 0, w.packages, 0, w.files, 0, w.bytes FROM (`+countsOf(within("k"))+`) w) s
+			GROUP BY s.project_id, s.status HAVING SUM(s.packages) <> SUM(s.wanted)
+				OR s.project_id <= (SELECT d.project_id FROM sized_projects d) AND (SUM(s.files) <> SUM(s.wanted_files) OR SUM(s.bytes) <> SUM(s.wanted_bytes))
+			ORDER BY s.project_id, s.status`+firstFaults, from, to)
 		if err != nil {
 			return err
 		}
@@ -198,10 +204,14 @@ func scanKeyed(row sqldb.Scanner) (f DerivedFault, err error) {
 }
 
 func scanCount(row sqldb.Scanner) (f DerivedFault, err error) {
-	var project, there, wanted int64
+	const text = "packages %d, files %d, bytes %d"
+	var project, packages, wanted, files, wantedFiles, bytes, wantedBytes int64
 	var status string
-	err = row.Scan(&project, &status, &there, &wanted)
-	return DerivedFault{Key: fmt.Sprintf("project %d, status %s", project, status), Is: fmt.Sprintf("packages %d", there), ShouldBe: fmt.Sprintf("packages %d", wanted)}, err
+	err = row.Scan(&project, &status, &packages, &wanted, &files, &wantedFiles, &bytes, &wantedBytes)
+	return DerivedFault{
+		Key: fmt.Sprintf("project %d, status %s", project, status),
+		Is:  fmt.Sprintf(text, packages, files, bytes), ShouldBe: fmt.Sprintf(text, wanted, wantedFiles, wantedBytes),
+	}, err
 }
 
 func scanTotal(row sqldb.Scanner) (f DerivedFault, err error) {

@@ -127,7 +127,8 @@ func derivedRows(t *testing.T, db *DB) map[string][]string {
 	all := map[string][]string{}
 	for table, query := range map[string]string{
 		"positions":           `SELECT CAST(n AS TEXT) FROM positions`,
-		"package_counts":      `SELECT project_id || ' ' || status || ' ' || SUM(packages) FROM package_counts GROUP BY project_id, status HAVING SUM(packages) <> 0`,
+		"package_counts":      `SELECT project_id || ' ' || status || ' ' || SUM(packages) || ' ' || SUM(files) || ' ' || SUM(bytes) FROM package_counts GROUP BY project_id, status HAVING SUM(packages) <> 0 OR SUM(files) <> 0`,
+		"sized_projects":      `SELECT CAST(project_id AS TEXT) FROM sized_projects`,
 		"package_names":       `SELECT project_id || ' ' || name || ' ' || listed || ' ' || bytes || ' ' || CASE WHEN listed > 0 THEN published_at || ' ' || last_id ELSE '' END || ' ' || changed FROM package_names`,
 		"package_name_parts":  `SELECT s.project_id || ' ' || s.part || ' ' || n.name FROM package_name_parts s JOIN package_names n ON n.id = s.name_id`,
 		"package_name_orders": `SELECT o.project_id || ' ' || o.name || ' ' || o.versions || ' ' || o.bytes || ' ' || o.published_at || ' ' || n.name FROM package_name_orders o JOIN package_names n ON n.id = o.name_id`,

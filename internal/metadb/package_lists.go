@@ -14,7 +14,7 @@ import (
 	"granary/internal/sqldb"
 )
 
-const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at, k.final_at, k.draft_job_id, k.draft_shared`
+const packageColumns = `k.id, k.project_id, k.name, k.version, k.status, k.creator_id, k.created_at, k.updated_at, k.last_downloaded_at, k.downloads, k.final_at, k.draft_job_id, k.draft_shared`
 
 // countLimit is how many rows are counted if there is no counter, and how many packages
 // of matching names are sorted; more are filtered in the order of an index.
@@ -35,7 +35,7 @@ type packageScan struct {
 }
 
 func (s *packageScan) into() []any {
-	return []any{&s.p.ID, &s.p.ProjectID, &s.p.Name, &s.p.Version, &s.p.Status, &s.creator, &s.created, &s.updated, &s.downloaded, &s.final, &s.job, &s.shared}
+	return []any{&s.p.ID, &s.p.ProjectID, &s.p.Name, &s.p.Version, &s.p.Status, &s.creator, &s.created, &s.updated, &s.downloaded, &s.p.Downloads, &s.final, &s.job, &s.shared}
 }
 
 func (s *packageScan) scanned() registry.Package {

@@ -50,13 +50,13 @@ func (l *lister) merges() bool { return len(l.f.Projects) > 1 && !l.startsWithNa
 
 // state is the state of the packages in the snapshot. On PostgreSQL, where other nodes
 // write, too, it is a digest of the rows that count them: each change of a package adds
-// one. On SQLite bookmarks are dropped with each change, and it is "".
+// one. Those of further files count none. On SQLite bookmarks are dropped with each change, and it is "".
 func (l *lister) state(ctx context.Context) (state string, err error) {
 	if !l.db.Shared() {
 		return "", nil
 	}
 	var w sqldb.Where
-	w.And(within("c.project_id", &w, l.f.Projects))
+	w.And(within("c.project_id", &w, l.f.Projects) + " AND c.packages <> 0")
 	err = l.q.Row(ctx, `SELECT CAST(COUNT(*) AS TEXT) || ' ' || CAST(COALESCE(SUM(hashtextextended(CAST(c.ctid AS TEXT) || ' ' || CAST(c.xmin AS TEXT), 0)), 0) AS TEXT)
 		FROM package_counts c`+w.String(), w.Args...).Scan(&state)
 	return state, sqldb.Classify(err)

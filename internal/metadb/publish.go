@@ -190,12 +190,6 @@ func (t tx) judge(ctx context.Context, c *registry.Condition, f registry.File) e
 	return c.Judge((*blob.Digest)(digest))
 }
 
-// TouchDownloads implements registry.Publishing.
-func (db *DB) TouchDownloads(ctx context.Context, at map[int64]time.Time) error {
-	return db.touch(ctx, `UPDATE packages SET last_downloaded_at = $1
-		WHERE id = $2 AND (last_downloaded_at IS NULL OR last_downloaded_at < $1)`, at)
-}
-
 // touch runs a statement for each time and id, in the order of ids, so that two of
 // these transactions cannot deadlock. A later time, of another node, stays.
 func (db *DB) touch(ctx context.Context, query string, at map[int64]time.Time) error {

@@ -54,12 +54,15 @@ func recordTables() []recordTable {
 		{name: "damage", class: small, key: "digest"},
 		{name: "pipeline_numbers", class: small, key: "id"},
 		{name: "last_backup", class: small, key: "id"},
+		{name: "download_months", class: small, key: "id"},
 
 		{name: "pipelines", class: entity, key: "id"},
 		{name: "jobs", class: entity, key: "id"},
 		{name: "blobs", class: entity, key: "id"},
 		{name: "packages", class: entity, key: "id"},
 		{name: "package_files", class: entity, key: "id"},
+		{name: "package_downloads", class: entity, key: "package_id,day"},
+		{name: "name_downloads", class: entity, key: "project_id,name,day"},
 		{name: "package_pipelines", class: entity, key: "package_id,pipeline_id"},
 		{name: "package_file_pipelines", class: entity, key: "package_file_id,pipeline_id"},
 		{name: "package_channels", class: entity, key: "project_id,name,channel"},
@@ -80,6 +83,7 @@ func recordTables() []recordTable {
 
 		{name: "positions", class: derived},
 		{name: "package_counts", class: derived},
+		{name: "sized_projects", class: derived},
 		{name: "package_names", class: derived},
 		{name: "package_name_changes", class: derived, only: "postgres"},
 		{name: "package_name_parts", class: derived},

@@ -22,7 +22,10 @@ func (f *filler) Settle() error {
 			return err
 		}
 	}
-	return nil
+	if _, there := f.tables["package_downloads"]; !there { // in an older schema
+		return nil
+	}
+	return f.Exec(`DELETE FROM package_downloads WHERE NOT EXISTS (SELECT 1 FROM packages k WHERE k.id = package_downloads.package_id)`)
 }
 
 // Bodies implements records.Filler. The index by which a body finds its blob is made again before

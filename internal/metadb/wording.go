@@ -22,6 +22,8 @@ type wording struct {
 	sumName string
 	// grow adds bytes to a name; it takes the project, the name and the bytes.
 	grow string
+	// addSize adds files and bytes to a project's packages of a status; it takes these four.
+	addSize string
 }
 
 func sqliteWording() wording {
@@ -33,6 +35,8 @@ func sqliteWording() wording {
 		changed: `SELECT n.id FROM package_names n WHERE n.project_id = $1 AND n.changed = 1`,
 		sumName: sumName(""),
 		grow:    `UPDATE package_names SET bytes = bytes + $3, changed = 1 WHERE project_id = $1 AND name = $2`,
+		addSize: `INSERT INTO package_counts (project_id, status, packages, files, bytes) VALUES ($1, $2, 0, $3, $4)
+			ON CONFLICT (project_id, status) DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes`,
 	}
 }
 
@@ -56,5 +60,6 @@ func postgresWording() wording {
 			SELECT n.id FROM package_name_changes c JOIN package_names n ON n.project_id = c.project_id AND n.name = c.name WHERE c.project_id = $1`,
 		sumName: sumName(` - ` + bytes),
 		grow:    `INSERT INTO package_name_changes (project_id, name, listed, bytes) VALUES ($1, $2, 0, $3)`,
+		addSize: `INSERT INTO package_counts (project_id, status, packages, files, bytes) VALUES ($1, $2, 0, $3, $4)`,
 	}
 }

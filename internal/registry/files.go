@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"time"
 
 	"granary/internal/access"
 	"granary/internal/blob"
@@ -70,15 +69,4 @@ func (r *Registry) OpenByID(ctx context.Context, a access.Actor, project string,
 	}
 	f.ProjectID = place.ProjectID
 	return r.content(ctx, origin{place.FullPath, string(p.Name), string(p.Version)}, f, small, damaged)
-}
-
-// lastDownload is the last download of a package that is not recorded yet; nil for
-// none.
-func (r *Registry) lastDownload(packageID int64) *time.Time {
-	r.downloads.mu.Lock()
-	defer r.downloads.mu.Unlock()
-	if at, ok := r.downloads.at[packageID]; ok {
-		return &at
-	}
-	return nil
 }

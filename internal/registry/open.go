@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
-	"time"
 
 	"granary/internal/access"
 	"granary/internal/blob"
@@ -123,47 +121,3 @@ func checkSize(body io.Seeker, f File) error {
 type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
-
-// downloadsMost is the most packages whose downloads are noted between two flushes:
-// half a megabyte. Others are not noted.
-const downloadsMost = 10000
-
-// downloads notes when packages were last downloaded, so that no download writes.
-type downloads struct {
-	mu sync.Mutex
-	at map[int64]time.Time
-}
-
-// Downloaded notes that the file was downloaded now.
-func (r *Registry) Downloaded(f File) { r.downloads.note(f.PackageID, r.Now()) }
-
-func (d *downloads) note(packageID int64, now time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.at == nil {
-		d.at = map[int64]time.Time{}
-	}
-	if last, known := d.at[packageID]; now.After(last) && (known || len(d.at) < downloadsMost) {
-		d.at[packageID] = now
-	}
-}
-
-// Flush records when packages were last downloaded. The server calls it regularly;
-// what is not recorded yet is lost in a crash. If it fails, the next flush tries
-// again.
-func (r *Registry) Flush(ctx context.Context) error {
-	r.downloads.mu.Lock()
-	at := r.downloads.at
-	r.downloads.at = nil
-	r.downloads.mu.Unlock()
-	if len(at) == 0 {
-		return nil
-	}
-	err := r.Records.TouchDownloads(ctx, at)
-	if err != nil {
-		for id, when := range at {
-			r.downloads.note(id, when)
-		}
-	}
-	return err
-}

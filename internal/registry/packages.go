@@ -23,6 +23,7 @@ type Package struct {
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 	LastDownloadedAt *time.Time
+	Downloads        int64      // of its files
 	FinalAt          *time.Time // nil: files may still be added
 	JobID            int64      // of a draft: the last job that has put files into it without asking for a draft; 0 for none
 	JobShared        bool       // others have put files into it, too
@@ -160,8 +161,9 @@ func (r *Registry) complete(a access.Actor, places []Project, found []Package) {
 		p, place := &found[i], byID[found[i].ProjectID]
 		p.ProjectPath = place.FullPath
 		p.MayDelete = r.may(a, place, access.DestroyPackage)
-		if at := r.lastDownload(p.ID); at != nil {
+		if at, more := r.unrecorded(p.ID); at != nil {
 			p.LastDownloadedAt = at
+			p.Downloads += more
 		}
 	}
 }

@@ -19,6 +19,7 @@ type Records interface {
 	Packages
 	NameLists
 	Files
+	Sizes
 	Versions
 	Deletions
 	Search
@@ -26,6 +27,7 @@ type Records interface {
 	Drafts
 	Settling
 	Publishing
+	Counting
 	Sweeping
 	Checking
 	Leases
@@ -88,6 +90,22 @@ type NameLists interface {
 	// OrderNames puts up to limit names that have changed into the orders of lists, and
 	// returns how many had. Until then lists read them apart.
 	OrderNames(ctx context.Context, limit int) (int, error)
+}
+
+// Sizes tells how much is kept of packages: exactly what was published before. Projects that
+// are deleted, and not purged yet, are in the sums of groups and of the instance, as trash.
+type Sizes interface {
+	// SizesOf returns what projects, by id, keep. Those that keep nothing may be left out.
+	SizesOf(ctx context.Context, projects []int64) (map[int64]Usage, error)
+	// GroupSizes returns what groups, by id, keep with all groups below. Those that
+	// keep nothing may be left out.
+	GroupSizes(ctx context.Context, groups []int64) (map[int64]Usage, error)
+	// InstanceSize returns what all projects keep.
+	InstanceSize(ctx context.Context) (Usage, error)
+	// SizesBelow returns up to limit parts of a group that have packages, the largest first: the
+	// groups and projects directly in it; if groupID is 0, groups and users' namespaces that are
+	// in no group.
+	SizesBelow(ctx context.Context, groupID int64, limit int) ([]StoragePart, error)
 }
 
 // Versions are the packages of one name, in the order of versions.Key. Of two with one
@@ -236,8 +254,22 @@ type Publishing interface {
 	// bytes without Small are marked as damaged: who stored them removes the mark before, or
 	// stored them before others were found to be wrong.
 	AddFile(ctx context.Context, p Publication) (File, error)
-	// TouchDownloads records when packages, by id, were last downloaded.
-	TouchDownloads(ctx context.Context, at map[int64]time.Time) error
+	// TouchDownloads adds downloads of versions on days. Those of packages that are purged are
+	// left out.
+	TouchDownloads(ctx context.Context, all map[PackageDay]Downloads) error
+}
+
+// Counting tells how often packages were downloaded. After 400 days a month is one day, its
+// first.
+type Counting interface {
+	// NameDownloads returns the downloads of a name, or of a project if it is "", on these days,
+	// the oldest first, without days that have none.
+	NameDownloads(ctx context.Context, projectID int64, name Name, days []Day) ([]DayCount, error)
+	// VersionDownloads is NameDownloads for one package.
+	VersionDownloads(ctx context.Context, packageID int64, days []Day) ([]DayCount, error)
+	// SumDownloads makes months of days before a month's first day, at most limit rows of each
+	// kind, and returns how many days are no rows any more.
+	SumDownloads(ctx context.Context, before Day, limit int) (int, error)
 }
 
 // Sweeping removes the records of what was deleted, and bytes that nothing refers to.

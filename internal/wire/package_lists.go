@@ -10,6 +10,7 @@ type Package struct {
 	Links            PackageLinks      `json:"_links"`
 	CreatedAt        Time              `json:"created_at"`
 	LastDownloadedAt *Time             `json:"last_downloaded_at"`
+	Downloads        int64             `json:"downloads"` // not GitLab's
 	CreatorID        *int64            `json:"creator_id"`
 	ProjectID        int64             `json:"project_id,omitempty"`   // lists of groups only
 	ProjectPath      string            `json:"project_path,omitempty"` // lists of groups only

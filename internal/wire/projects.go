@@ -62,6 +62,7 @@ type Project struct {
 	CIJobTokenScopeEnabled        bool                `json:"ci_job_token_scope_enabled"`
 	CIInboundJobTokenScopeEnabled bool                `json:"ci_inbound_job_token_scope_enabled"`
 	Permissions                   *ProjectPermissions `json:"permissions,omitempty"`
+	Statistics                    *ProjectStatistics  `json:"statistics,omitempty"` // only if they were asked for
 }
 
 // OtherFeatures are features of GitLab's projects that are always off here. Declarative
@@ -108,6 +109,8 @@ type Group struct {
 	CreatedAt                 Time    `json:"created_at"`
 	GenericDuplicatesAllowed  bool    `json:"generic_duplicates_allowed"`
 	GenericDuplicateException string  `json:"generic_duplicate_exception_regex"`
+
+	Statistics *GroupStatistics `json:"statistics,omitempty"` // only if an administrator asked for them
 }
 
 // GroupDetail is a group that was requested alone.

@@ -9,6 +9,7 @@ const (
 	FeatureDrafts    = "drafts"    // ?status=draft, and POST of a version, which makes it final
 	FeaturePages     = "pages"     // pages for browsers, and POST /user/sign_in_links
 	FeatureSelectors = "selectors" // latest, ^1.4, ~1.4, 1.x, @channel in place of a version
+	FeatureStorage   = "storage"   // what projects, groups and the instance keep
 	FeatureVersions  = "versions"  // versions as resources, and as archives
 )
 

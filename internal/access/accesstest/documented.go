@@ -180,5 +180,6 @@ func aboutContents() []Right {
 		{access.ReadProjectAudit, "view audit events of a project", place, access.Maintainer, login, reading, "Audit events",
 			"GitLab: Developers see their own"},
 		{access.ReadGroupAudit, "view audit events of a group", place, access.Owner, login, reading, "Audit events", "GitLab: Developers see their own"},
+		{access.ReadUsage, "view statistics of storage", place, access.Reporter, login, reading, "Projects API: statistics", ""},
 	}
 }

@@ -26,7 +26,7 @@ func publishing() []promise {
 		{"AddFile", "is Unavailable with Restored, if bytes without Small are marked as damaged", testAddFileRestoredMarked},
 		{"AddFile", "records with Restored that a file has its bytes again", testAddFileRestored},
 		{"AddFile", "is Unavailable with Restored, if the file was removed", testAddFileRestoredGone},
-		{"TouchDownloads", "records the last download", testTouchDownloads},
+		{"TouchDownloads", "counts downloads, and records the last", testTouchDownloads},
 	}
 }
 
@@ -228,18 +228,4 @@ func testAddFileRestoredGone(t *testing.T, s *suite) {
 	must(t, 0, s.RemovePackage(t.Context(), removed(k), func(registry.Package) (audit.Event, error) { return quiet(), nil }))
 	_, err = s.AddFile(t.Context(), s.restored(pub, f))
 	wantKind(t, err, fault.Unavailable)
-}
-
-func testTouchDownloads(t *testing.T, s *suite) {
-	_, _, p := s.home(t)
-	one, two := s.version(t, p.ID, "tool", "1", registry.StatusDefault), s.version(t, p.ID, "tool", "2", registry.StatusDefault)
-	late := now()
-	early := late.Add(-time.Hour)
-	must(t, 0, s.TouchDownloads(t.Context(), map[int64]time.Time{one.ID: late}))
-	must(t, 0, s.TouchDownloads(t.Context(), map[int64]time.Time{one.ID: early, two.ID: early})) // as another server saw it
-	for id, want := range map[int64]time.Time{one.ID: late, two.ID: early} {
-		found, err := s.FindPackage(t.Context(), p.ID, id)
-		must(t, 0, err)
-		wantSame(t, "the last download", found.LastDownloadedAt, &want)
-	}
 }

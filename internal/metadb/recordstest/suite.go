@@ -74,6 +74,8 @@ func contracts() []contract {
 		{reflect.TypeFor[registry.Files](), files()},
 		{reflect.TypeFor[registry.Settling](), settling()},
 		{reflect.TypeFor[registry.Publishing](), publishing()},
+		{reflect.TypeFor[registry.Counting](), counting()},
+		{reflect.TypeFor[registry.Sizes](), sizes()},
 		{reflect.TypeFor[registry.Sweeping](), sweeping()},
 		{reflect.TypeFor[registry.Checking](), checking()},
 		{reflect.TypeFor[registry.Leases](), leases()},
