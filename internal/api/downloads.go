@@ -7,16 +7,14 @@ import (
 	"granary/internal/wire"
 )
 
-// usualDownloadDays is since when downloads are told if nobody says.
-const usualDownloadDays = 30
-
 // listDownloads tells how often files of a project were downloaded, by day.
 func listDownloads(c *call) error {
 	p := c.params
 	of := registry.DownloadsOf{Name: registry.Name(p.str("package_name")), PackageID: p.integer("package_id")}
-	since := registry.DayOf(time.Now()) - usualDownloadDays
-	if day := p.day("since"); day != nil {
-		since = registry.DayOf(*day)
+	var since *registry.Day
+	if at := p.day("since"); at != nil {
+		day := registry.DayOf(*at)
+		since = &day
 	}
 	if p.has("package_id") && of.PackageID <= 0 {
 		p.fail("package_id is invalid")

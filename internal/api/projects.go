@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"errors"
 	"strconv"
 
 	"granary/internal/access"
@@ -198,7 +197,7 @@ func getProject(c *call) error {
 		return err
 	}
 	show, err := c.projectsShown(&page.Of[projects.Project]{Rows: []projects.Project{p}})
-	if err = errors.Join(err, c.params.err()); err != nil {
+	if err != nil {
 		return err
 	}
 	return c.ok(show(p))

@@ -71,9 +71,9 @@ func (c *call) groupsShown(found *page.Of[projects.Group]) (func(projects.Group)
 // for it.
 func statistics[T any](c *call, found *page.Of[T], id func(T) int64,
 	look func(context.Context, access.Actor, []int64) (map[int64]registry.Usage, error)) (map[int64]registry.Usage, error) {
-	usages := map[int64]registry.Usage{}
-	if !c.params.boolean("statistics") {
-		return usages, nil
+	usages, wanted := map[int64]registry.Usage{}, c.params.boolean("statistics")
+	if err := c.params.err(); err != nil || !wanted {
+		return usages, err
 	}
 	return usages, found.Finish(c.r.Context(), func(ctx context.Context, rows []T) ([]T, error) {
 		ids := make([]int64, len(rows))

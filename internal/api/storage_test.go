@@ -141,7 +141,9 @@ func TestStatistics(t *testing.T) {
 	if got, there := s.as(token, "GET", v4+"/projects/"+known, nil).must(t, 200)["statistics"]; there {
 		t.Errorf("nobody asked for %v", got)
 	}
-	s.as(token, "GET", v4+"/projects/"+known+"?statistics=maybe", nil).must(t, 400)
+	for _, path := range []string{"/projects/" + known, "/projects", "/groups", "/groups/" + group + "/subgroups", "/groups/" + group + "/projects"} {
+		s.as(token, "GET", v4+path+"?statistics=maybe", nil).must(t, 400)
+	}
 
 	sub := s.groupAt("company/sub", "public")
 	s.publish(s.projectAt(sub, "below", "public"), "tool", "1.0.0")

@@ -45,8 +45,11 @@ type DayCount struct {
 // daysKept is for how many days downloads are kept by day, and after them by month.
 const daysKept = 400
 
-// MostDownloadDays is how far back downloads are told.
-const MostDownloadDays = 3660
+// How many days back downloads are told: if nobody says, and at most.
+const (
+	usualDownloadDays = 30
+	mostDownloadDays  = 3660
+)
 
 // daysFrom are the days from one on until today that have downloads of their own: the first of
 // its month stands for a whole one that is long ago.
@@ -67,16 +70,20 @@ type DownloadsOf struct {
 	PackageID int64 // 0 for all
 }
 
-// DownloadsByDay returns downloads since a day, the oldest first, without days that have none.
-// What is long ago is told by month, at its first day. They are a few seconds old, and stay known if versions of
-// a name are deleted.
-func (r *Registry) DownloadsByDay(ctx context.Context, a access.Actor, project string, of DownloadsOf, from Day) ([]DayCount, error) {
+// DownloadsByDay returns downloads since a day, nil for 30 days ago, the oldest first, without
+// days that have none. What is long ago is told by month, at its first day. They are a few
+// seconds old, and stay known if versions of a name are deleted.
+func (r *Registry) DownloadsByDay(ctx context.Context, a access.Actor, project string, of DownloadsOf, since *Day) ([]DayCount, error) {
 	place, err := r.enter(ctx, a, project, access.ListPackages, apiDoor())
 	if err != nil {
 		return nil, err
 	}
 	today := DayOf(r.Now())
-	days := daysFrom(max(from, today-MostDownloadDays), today)
+	from := today - usualDownloadDays
+	if since != nil {
+		from = max(*since, today-mostDownloadDays)
+	}
+	days := daysFrom(from, today)
 	if len(days) == 0 {
 		return nil, nil
 	}

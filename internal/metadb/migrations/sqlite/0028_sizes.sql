@@ -96,7 +96,7 @@ END;
 -- The purge deletes files before their package.
 -- +goose StatementBegin
 CREATE TRIGGER package_files_purged AFTER DELETE ON package_files WHEN old.status = 'pending_destruction' BEGIN
-    UPDATE package_counts SET files = files - 1, bytes = bytes - (SELECT b.size FROM blobs b WHERE b.id = old.blob_id)
+    UPDATE package_counts SET files = files - 1, bytes = bytes - COALESCE((SELECT b.size FROM blobs b WHERE b.id = old.blob_id), 0)
         WHERE project_id = (SELECT k.project_id FROM packages k WHERE k.id = old.package_id) AND status = 'pending_destruction';
 END;
 -- +goose StatementEnd
