@@ -105,12 +105,13 @@ func (s selection) outline(ctx context.Context, q lists, w *sqldb.Where, p page.
 	if s.bytes != "" {
 		chosen.from, chosen.narrow = cmp.Or(s.narrow, s.from), ""
 	}
-	err = each(ctx, q, func(row sqldb.Scanner) error {
+	query := chosen.query(s.id()+`, `+s.size(q), w, p) // it adds to w.Args
+	err = each(ctx, q, query, w.Args, func(row sqldb.Scanner) error {
 		var id, size int64
 		err := row.Scan(&id, &size)
 		ids, sizes = append(ids, id), append(sizes, size)
 		return err
-	}, chosen.query(s.id()+`, `+s.size(q), w, p), w.Args)
+	})
 	return ids, sizes, err
 }
 
@@ -129,21 +130,22 @@ func (s selection) sizesOf(ctx context.Context, q lists, w sqldb.Where, ids []in
 	chosen := w.Clone()
 	chosen.In(s.id(), false, ids)
 	of := map[int64]int64{}
-	err := each(ctx, q, func(row sqldb.Scanner) error {
+	query := `SELECT ` + s.id() + `, ` + s.size(q) + ` FROM ` + cmp.Or(s.narrow, s.from) + chosen.String()
+	err := each(ctx, q, query, chosen.Args, func(row sqldb.Scanner) error {
 		var id, size int64
 		err := row.Scan(&id, &size)
 		of[id] = size
 		return err
-	}, `SELECT `+s.id()+`, `+s.size(q)+` FROM `+cmp.Or(s.narrow, s.from)+chosen.String(), chosen.Args)
+	})
 	for i, id := range ids {
 		sizes[i] = of[id]
 	}
 	return sizes, err
 }
 
-// each has read called for each row of a query.
-func each(ctx context.Context, q sqldb.Queries, read func(sqldb.Scanner) error, query string, args []any) error {
-	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (struct{}, error) { return struct{}{}, read(row) }, query, args...)
+// each calls read with each row of a query.
+func each(ctx context.Context, q sqldb.Queries, query string, args []any, read func(sqldb.Scanner) error) error {
+	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (none struct{}, err error) { return none, read(row) }, query, args...)
 	return err
 }
 
@@ -241,12 +243,13 @@ func (l listing[T]) readRows(ctx context.Context, q lists, w sqldb.Where, ids []
 	w = w.Clone()
 	w.In(l.id(), false, ids)
 	at := make(map[int64]T, len(ids))
-	err := each(ctx, q, func(row sqldb.Scanner) error {
+	query := l.with + `SELECT ` + l.id() + `, ` + l.columns + ` FROM ` + l.from + w.String()
+	err := each(ctx, q, query, w.Args, func(row sqldb.Scanner) error {
 		var id int64
 		v, err := l.scan(after{row, []any{&id}})
 		at[id] = v
 		return err
-	}, l.with+`SELECT `+l.id()+`, `+l.columns+` FROM `+l.from+w.String(), w.Args)
+	})
 	rows := make([]T, 0, len(ids))
 	for _, id := range ids {
 		if v, there := at[id]; there {

@@ -74,7 +74,7 @@ func (db *DB) usages(ctx context.Context, n int, with, scope string, w sqldb.Whe
 		return found, nil
 	}
 	return found, db.counts(ctx, func(q sqldb.Queries, counts string) error {
-		err := eachSum(ctx, q, with+`SELECT `+by+`, `+usageOf+` FROM `+scope+` CROSS JOIN `+counts+` c`+w.String()+` AND c.project_id = p.id GROUP BY `+by, w.Args,
+		err := each(ctx, q, with+`SELECT `+by+`, `+usageOf+` FROM `+scope+` CROSS JOIN `+counts+` c`+w.String()+` AND c.project_id = p.id GROUP BY `+by, w.Args,
 			func(row sqldb.Scanner) (err error) {
 				var id int64
 				var u registry.Usage
@@ -85,7 +85,7 @@ func (db *DB) usages(ctx context.Context, n int, with, scope string, w sqldb.Whe
 		if err != nil {
 			return err
 		}
-		return eachSum(ctx, q, with+`SELECT `+by+`, CAST(SUM(b.size) AS BIGINT) FROM `+scope+` CROSS JOIN uploads u CROSS JOIN blobs b`+
+		return each(ctx, q, with+`SELECT `+by+`, CAST(SUM(b.size) AS BIGINT) FROM `+scope+` CROSS JOIN uploads u CROSS JOIN blobs b`+
 			w.String()+` AND u.project_id = p.id AND b.id = u.blob_id GROUP BY `+by, w.Args, func(row sqldb.Scanner) error {
 			var id, bytes int64
 			err := row.Scan(&id, &bytes)
@@ -97,16 +97,10 @@ func (db *DB) usages(ctx context.Context, n int, with, scope string, w sqldb.Whe
 	})
 }
 
-// eachSum calls scan with each row of a query.
-func eachSum(ctx context.Context, q sqldb.Queries, query string, args []any, scan func(sqldb.Scanner) error) error {
-	_, err := sqldb.List(ctx, q, func(row sqldb.Scanner) (none struct{}, err error) { return none, scan(row) }, query, args...)
-	return err
-}
-
 // InstanceSize implements registry.Sizes.
 func (db *DB) InstanceSize(ctx context.Context) (u registry.Usage, err error) {
 	err = db.counts(ctx, func(q sqldb.Queries, counts string) error {
-		return eachSum(ctx, q, `SELECT `+usageOf+` FROM `+counts+` c JOIN projects p ON p.id = c.project_id HAVING COUNT(*) > 0`, nil,
+		return each(ctx, q, `SELECT `+usageOf+` FROM `+counts+` c JOIN projects p ON p.id = c.project_id HAVING COUNT(*) > 0`, nil,
 			func(row sqldb.Scanner) error { return row.Scan(usageColumns(&u)...) })
 	})
 	return u, err

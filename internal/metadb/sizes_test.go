@@ -34,7 +34,7 @@ const keptCount = `SELECT project_id, status, CAST(SUM(packages) AS BIGINT), CAS
 func sizesBy(t *testing.T, q sqldb.Queries, query string) map[string]registry.Size {
 	t.Helper()
 	found := map[string]registry.Size{}
-	must(t, 0, eachSum(t.Context(), q, query, nil, func(row sqldb.Scanner) error {
+	must(t, 0, each(t.Context(), q, query, nil, func(row sqldb.Scanner) error {
 		var project int64
 		var status string
 		var s registry.Size
