@@ -14,7 +14,7 @@ func TestMemoryFollows(t *testing.T) {
 		if limit := memoryFor(live); limit < leastMemory || limit < live+live/2 {
 			t.Errorf("%d bytes in use, limit %d", live, limit)
 		}
-		if limit := littleFor(live); limit < littleMemory || limit < live+live/4 || limit > memoryFor(live) {
+		if limit := littleFor(live); limit < littleMemory || limit < live+live/6 || limit > memoryFor(live) {
 			t.Errorf("%d bytes in use, limit of a command %d", live, limit)
 		}
 	}
