@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -157,6 +159,35 @@ func TestWatchdogAsks(t *testing.T) {
 	stop()
 	if said := systemd.count("WATCHDOG=1"); early || int64(said) > asked.Load()-4 {
 		t.Errorf("told %d times, after %d questions, of which 4 had no right answer", said, asked.Load())
+	}
+}
+
+// Over TLS the watchdog believes any certificate, since it asks itself; and a handshake that is
+// refused, for want of a first certificate, is an answer, too.
+func TestWatchdogAsksOverTLS(t *testing.T) {
+	systemd := newSupervisor(t)
+	t.Setenv("NOTIFY_SOCKET", systemd.at)
+	t.Setenv("WATCHDOG_USEC", "400000")
+	var asked atomic.Int64
+	for name, config := range map[string]*tls.Config{"served": nil, "refused": {
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none yet") },
+	}} {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		if server.TLS = config; config == nil {
+			server.StartTLS()
+		} else {
+			server.Listener = tls.NewListener(server.Listener, config)
+			server.Start()
+		}
+		before := systemd.count("WATCHDOG=1")
+		stop := newService(slog.New(slog.DiscardHandler)).watch(t.Context(), "https", server.Listener.Addr())
+		eventually.Holds(t, name+": it is told", func() bool { return systemd.count("WATCHDOG=1") >= before+2 })
+		stop()
+		server.Close()
+	}
+	if asked.Load() < 2 {
+		t.Errorf("the handler was asked %d times", asked.Load())
 	}
 }
 
